@@ -1,0 +1,74 @@
+// What a host's main thread and an owner thread say to each other. Types only, no runtime.
+// Appends are the hot path: one message and one transferred buffer a turn in each direction, never a clone of bytes.
+
+/** A shard as the owner knows it: a slot in its segments, never reused. */
+export interface OwnedShard {
+  readonly slot: number
+  /** The lowest number that the shard may assign, from the catalog; what is stored may be higher. */
+  readonly startingSequenceNumber: number
+}
+
+/** Where a shard stands, as far as everything durable says. */
+export interface ShardExtent {
+  readonly slot: number
+  /** Oldest stored number; equals `tail` while the shard is empty. */
+  readonly trimHorizon: number
+  /** Next number to assign. */
+  readonly tail: number
+  /** Arrival time of the newest batch, 0 when there is none. */
+  readonly lastArrivalTime: number
+  /** Bytes of batches in all segments, as far as known. */
+  readonly bytes: number
+}
+
+/** Numbers of the segments that may hold records, oldest first; the last one is active. */
+export interface SegmentList {
+  readonly directory: string
+  readonly segments: readonly number[]
+}
+
+/**
+ * Appends gathered in one turn. `arena` holds whole batches back to back and is transferred, both ways: it comes back
+ * with the base sequence number and the arrival time stamped into every stored batch, to feed the tail cache.
+ * `entries` holds, for each batch: slot, offset in the arena, length.
+ */
+export interface AppendGroup {
+  readonly arena: ArrayBuffer
+  readonly entries: Uint32Array
+}
+
+/** For each batch of the group, in order: code, base sequence number, arrival time, 1 if a duplicate of a stored batch. */
+export interface AppendOutcome {
+  readonly arena: ArrayBuffer
+  readonly results: Float64Array
+}
+
+export interface OwnerStats {
+  readonly commits: number
+  readonly batches: number
+  readonly bytes: number
+  readonly segments: number
+  /** Sum and count of commit times, milliseconds, for a rate and a mean. */
+  readonly commitMs: number
+}
+
+export type OwnerCalls = {
+  open: {
+    request: { readonly shards: readonly OwnedShard[] }
+    reply: { readonly extents: readonly ShardExtent[] }
+  }
+  /** The shards' records are no longer wanted; their slots never come back. */
+  forget: { request: { readonly slots: readonly number[] }; reply: null }
+  append: { request: AppendGroup; reply: AppendOutcome }
+  stats: { request: null; reply: OwnerStats }
+  /** Finishes what was queued, closes every environment, gives the lock back. No call is answered after it. */
+  close: { request: null; reply: null }
+}
+
+/** One-way, owner to host. */
+export type OwnerNotice =
+  | { readonly notice: 'segments'; readonly list: SegmentList }
+  /** A flush failed and storage was reopened from disk: these are the tails that hold now. */
+  | { readonly notice: 'reopened'; readonly extents: readonly ShardExtent[]; readonly reason: string }
+  /** Free space crossed the floor. */
+  | { readonly notice: 'space'; readonly full: boolean; readonly freeBytes: number }

@@ -1,0 +1,76 @@
+// The one table of messages that nobody answers. Runs anywhere. Ids are never reused; fields are positional and append-only.
+import { limits } from './limits.ts'
+import { field, type Shape, type ValueOf } from './shapes.ts'
+
+export interface EventEntry {
+  readonly id: number
+  readonly since: number
+  readonly from: 'broker' | 'client'
+  readonly doc: string
+  readonly body: Shape
+}
+
+const subscriptionId = field.uint('The subscription, as subscribe named it.')
+
+export const events = {
+  records: {
+    id: 1,
+    since: 1,
+    from: 'broker',
+    doc: 'Batches of a subscription. Their bytes are taken from its credit.',
+    body: {
+      subscriptionId,
+      batches: field.list(
+        field.bytes(limits.batchBytesMax, 'One batch.'),
+        65_536,
+        'Whole batches, in order; the first may begin before the start asked for.',
+      ),
+      nextSequenceNumber: field.uint('The number after the last record sent: a place to resume.'),
+      tail: field.uint('Next number to assign.'),
+      millisBehindLatest: field.uint('Age of the newest record not yet sent; 0 at the tail.'),
+    },
+  },
+  heartbeat: {
+    id: 2,
+    since: 1,
+    from: 'broker',
+    doc: 'Sent on an idle subscription, so that silence means a broken connection.',
+    body: {
+      subscriptionId,
+      nextSequenceNumber: field.uint('A place to resume.'),
+      tail: field.uint('Next number to assign.'),
+    },
+  },
+  subscriptionEnded: {
+    id: 3,
+    since: 1,
+    from: 'broker',
+    doc: 'The last message of a subscription, with the reason.',
+    body: {
+      subscriptionId,
+      code: field.uint('0 when a closed shard was read to its end; else the id of an error code.'),
+      nextSequenceNumber: field.uint('A place to resume.'),
+      message: field.string(limits.textBytesMax, 'Why, in a sentence.'),
+    },
+  },
+  draining: {
+    id: 4,
+    since: 1,
+    from: 'broker',
+    doc: 'The process is about to stop: what is in flight is answered, new requests are refused as unavailable.',
+    body: { deadlineMs: field.uint('How long it still answers.') },
+  },
+  credit: {
+    id: 16,
+    since: 1,
+    from: 'client',
+    doc: 'Gives a subscription more credit.',
+    body: { subscriptionId, bytes: field.uint('Bytes to add.', limits.subscriptionCreditBytesMax) },
+  },
+} as const satisfies Record<string, EventEntry>
+
+export type EventName = keyof typeof events
+export type EventFrom<S extends 'broker' | 'client'> = {
+  [N in EventName]: (typeof events)[N]['from'] extends S ? N : never
+}[EventName]
+export type EventBody<N extends EventName> = ValueOf<(typeof events)[N]['body']>

@@ -1,0 +1,58 @@
+// Every bound of the protocol and of what a client may ask for, in one table. Runs anywhere.
+// A limit is checked where bytes or counts enter, before anything is allocated for them.
+
+const KiB = 1024
+const MiB = 1024 * KiB
+const SECOND_MS = 1000
+const HOUR_MS = 3600 * SECOND_MS
+
+export const limits = {
+  /** A frame before the handshake is done: nobody who has not said hello makes the broker hold more. */
+  frameBytesBeforeHello: 64 * KiB,
+  /** A frame after the handshake, in either direction, without its length prefix. */
+  frameBytesMax: 16 * MiB,
+  /** One batch, header included. Above the record limit, so that the largest record fits with its framing. */
+  batchBytesMax: 12 * MiB,
+  /** Records in one batch. */
+  batchRecordsMax: 65_536,
+  /** Data plus partition key of one record; Kinesis' largest per-stream setting. */
+  recordBytesMax: 10 * MiB,
+  /** Partition key, in UTF-16 code units, as Kinesis counts it. At least one. */
+  partitionKeyLengthMax: 256,
+  /** Headers of one record. */
+  recordHeadersMax: 64,
+  recordHeaderNameBytesMax: 255,
+  recordHeaderValueBytesMax: 64 * KiB,
+  /** Batches in one append request. */
+  appendBatchesMax: 4096,
+  /** Shards in one fetch request. */
+  fetchShardsMax: 4096,
+  /** What one fetch answers at most; also the largest credit that a delivery uses at once. */
+  fetchBytesMax: 8 * MiB,
+  /** How long a fetch may wait for data. */
+  fetchWaitMsMax: 30 * SECOND_MS,
+  /** Outstanding credit of one subscription. */
+  subscriptionCreditBytesMax: 64 * MiB,
+  subscriptionsPerSessionMax: 4096,
+  /** Requests that one session may have unanswered. */
+  sessionRequestsInFlightMax: 1024,
+  streamNameLengthMax: 128,
+  streamsMax: 10_000,
+  shardsPerStreamMax: 4096,
+  listPageMax: 1000,
+  retentionMsMin: HOUR_MS,
+  retentionMsMax: 8760 * HOUR_MS,
+  retentionMsDefault: 24 * HOUR_MS,
+  /** Batches per producer and shard whose outcome the broker remembers: also the producer's in-flight bound per shard. */
+  producerWindowBatches: 8,
+  /** Text in an error or a name that crosses the wire. */
+  textBytesMax: 4 * KiB,
+  /** A connection that has not said hello by then is closed. */
+  helloDeadlineMs: 10 * SECOND_MS,
+  /** A frame whose first byte arrived must be complete by then. */
+  frameDeadlineMs: 30 * SECOND_MS,
+  /** A session that sends nothing, not even a ping, is closed after this time; clients ping at a third of it. */
+  sessionIdleMs: 90 * SECOND_MS,
+  /** An idle subscription hears from the broker at least this often. */
+  heartbeatMs: 5 * SECOND_MS,
+} as const

@@ -1,0 +1,395 @@
+// The one table of requests and their answers. Runs anywhere. Types, codecs, dispatch, the client's calls and
+// docs/protocol.md derive from it. Ids are grouped by plane and never reused; fields are positional and append-only.
+import type { ErrorCode } from './error-codes.ts'
+import { limits } from './limits.ts'
+import { field, type Shape, type ValueOf } from './shapes.ts'
+
+/** session: both processes; control: the controller; data: the host that owns the shard. */
+export type Plane = 'session' | 'control' | 'data'
+
+export interface Operation {
+  readonly id: number
+  readonly since: number
+  readonly plane: Plane
+  /** True where sending the same request twice has the effect of sending it once. */
+  readonly idempotent: boolean
+  readonly doc: string
+  readonly request: Shape
+  readonly response: Shape
+  /** What this operation may fail with, beyond what any may: see `universalErrors`. */
+  readonly errors: readonly ErrorCode[]
+}
+
+/** Any operation may fail with these. */
+export const universalErrors = [
+  'invalidArgument',
+  'unavailable',
+  'overloaded',
+  'internal',
+  'outcomeUnknown',
+  'helloRequired',
+  'unknownOperation',
+] as const satisfies readonly ErrorCode[]
+
+const streamName = field.string(
+  limits.streamNameLengthMax,
+  'Name of the stream: 1 to 128 of a–z, A–Z, 0–9, _ . -',
+)
+const streamId = field.uint('Number of the stream, never reused, so that a re-created stream is another one.')
+const shardIndex = field.uint(
+  'Index of the shard within its stream; shown to people as shardId-000000000000.',
+  0x7fff_ffff,
+)
+const timeMs = (doc: string) => field.uint(`${doc}, milliseconds since the epoch.`)
+
+/** Where a reader starts, as in Kinesis. */
+export const positionShape = {
+  type: field.choice(
+    ['TRIM_HORIZON', 'LATEST', 'AT_SEQUENCE_NUMBER', 'AFTER_SEQUENCE_NUMBER', 'AT_TIMESTAMP'],
+    'The kind of position.',
+  ),
+  sequenceNumber: field.optional(field.uint('For AT_ and AFTER_SEQUENCE_NUMBER.')),
+  timestamp: field.optional(timeMs('For AT_TIMESTAMP: the first record that arrived then or later')),
+} as const
+
+export const streamShape = {
+  name: streamName,
+  id: streamId,
+  status: field.choice(['CREATING', 'ACTIVE', 'DELETING'], 'Records are taken while ACTIVE.'),
+  openShardCount: field.uint('Shards that take appends.'),
+  retentionMs: field.uint('How long a record stays readable, in milliseconds.'),
+  createdAt: timeMs('When the stream was created'),
+} as const
+
+export const shardShape = {
+  index: shardIndex,
+  parents: field.list(shardIndex, 2, 'The shards it was split or merged from.'),
+  startingHashKey: field.hashKey('Lowest hash key of the range.'),
+  endingHashKey: field.hashKey('Highest hash key of the range.'),
+  state: field.choice(['OPEN', 'CLOSED'], 'A closed shard is read, not written.'),
+  startingSequenceNumber: field.uint('First number that the shard may assign.'),
+  endingSequenceNumber: field.optional(field.uint('Last number of a closed shard.')),
+  trimHorizon: field.optional(field.uint('Oldest readable number; absent while the host is down.')),
+  tail: field.optional(field.uint('Next number to assign; absent while the host is down.')),
+} as const
+
+export const routedShardShape = {
+  index: shardIndex,
+  parents: field.list(shardIndex, 2, 'The shards it was split or merged from.'),
+  startingHashKey: field.hashKey('Lowest hash key of the range.'),
+  endingHashKey: field.hashKey('Highest hash key of the range.'),
+  state: field.choice(['OPEN', 'CLOSED'], 'A closed shard is read, not written.'),
+  hostId: field.uint('The host that serves the shard.'),
+} as const
+
+export const hostAddressShape = {
+  hostId: field.uint('Number of the host.'),
+  host: field.string(255, 'Name or IP address to connect to.'),
+  port: field.uint('TCP port.', 65_535),
+} as const
+
+const hostStatusShape = {
+  hostId: field.uint('Number of the host.'),
+  state: field.choice(['starting', 'ready', 'draining', 'down'], 'What the supervisor knows of it.'),
+  pid: field.optional(field.uint('Process id; absent in process or while down.')),
+  port: field.uint('TCP port; 0 in process.', 65_535),
+  restarts: field.uint('Restarts since the daemon started.'),
+  openShards: field.uint('Shards placed on it.'),
+  reason: field.optional(field.string(limits.textBytesMax, 'Why it is not ready.')),
+} as const
+
+/** One batch's own answer. Code 0 means stored and flushed. */
+export const appendResultShape = {
+  code: field.uint('0 for stored, else the id of an error code.'),
+  baseSequenceNumber: field.uint("Sequence number of the batch's first record; 0 unless stored."),
+  arrivalTime: timeMs('When the batch arrived; 0 unless stored'),
+  durability: field.choice(['none', 'disk'], 'The level that was reached: disk means flushed to the device.'),
+  retryAfterMs: field.optional(field.uint('When to try again, where the broker knows.')),
+  message: field.optional(field.string(limits.textBytesMax, 'What was refused, the limit, and what to do.')),
+} as const
+
+const batchBytes = field.bytes(limits.batchBytesMax, 'One batch; see docs/protocol.md for its bytes.')
+
+/** One shard's own answer to a fetch. */
+export const fetchedShardShape = {
+  code: field.uint('0, or the id of an error code (trimmed, shardNotFound, corruptData, …).'),
+  batches: field.list(batchBytes, 65_536, 'Whole batches; the first may begin before the number asked for.'),
+  nextSequenceNumber: field.uint('Where to fetch next.'),
+  trimHorizon: field.uint('Oldest readable number.'),
+  tail: field.uint('Next number to assign.'),
+  millisBehindLatest: field.uint('Age of the newest record not yet returned; 0 at the tail.'),
+  ended: field.boolean('The shard is closed and was read to its end: go on with its children.'),
+} as const
+
+export const operations = {
+  hello: {
+    id: 1,
+    since: 1,
+    plane: 'session',
+    idempotent: true,
+    doc: 'First request on a connection: agrees on the protocol version.',
+    request: {
+      versionMin: field.uint('Oldest protocol version that the client speaks.', 65_535),
+      versionMax: field.uint('Newest protocol version that the client speaks.', 65_535),
+      client: field.string(255, 'Name and version of the client, for logs.'),
+    },
+    response: {
+      version: field.uint('The version that both will speak.', 65_535),
+      brokerId: field.string(64, 'Identity of the data directory.'),
+      role: field.choice(['controller', 'host'], 'What this process serves.'),
+      hostId: field.uint('Number of the host; 0 on a controller.'),
+      software: field.string(255, 'Name and version of the broker.'),
+      frameBytesMax: field.uint('Largest frame that the broker takes.'),
+      sessionIdleMs: field.uint('Send something, at least a ping, well within this time.'),
+    },
+    errors: ['unsupportedVersion'],
+  },
+  ping: {
+    id: 2,
+    since: 1,
+    plane: 'session',
+    idempotent: true,
+    doc: 'Keeps a session alive and measures the round trip.',
+    request: {},
+    response: { now: timeMs("The broker's clock") },
+    errors: [],
+  },
+  createStream: {
+    id: 16,
+    since: 1,
+    plane: 'control',
+    idempotent: false,
+    doc: 'Creates a stream with shards over even hash key ranges; answers when it takes records.',
+    request: {
+      name: streamName,
+      shardCount: field.uint('Shards to start with.', limits.shardsPerStreamMax),
+      retentionMs: field.optional(field.uint('How long a record stays readable; 24 hours by default.')),
+    },
+    response: { stream: field.struct(streamShape, 'The stream.') },
+    errors: ['streamExists', 'limitExceeded', 'storageFull'],
+  },
+  deleteStream: {
+    id: 17,
+    since: 1,
+    plane: 'control',
+    idempotent: false,
+    doc: 'Deletes a stream and its records; subscriptions to it end.',
+    request: { name: streamName },
+    response: {},
+    errors: ['streamNotFound', 'streamBusy'],
+  },
+  describeStream: {
+    id: 18,
+    since: 1,
+    plane: 'control',
+    idempotent: true,
+    doc: 'Describes one stream.',
+    request: { name: streamName },
+    response: { stream: field.struct(streamShape, 'The stream.') },
+    errors: ['streamNotFound'],
+  },
+  listStreams: {
+    id: 19,
+    since: 1,
+    plane: 'control',
+    idempotent: true,
+    doc: 'Lists streams by name, a page at a time.',
+    request: {
+      limit: field.uint('Streams in the page.', limits.listPageMax),
+      exclusiveStartName: field.optional(streamName),
+    },
+    response: {
+      streams: field.list(
+        field.struct(streamShape, 'A stream.'),
+        limits.listPageMax,
+        'In the order of their names.',
+      ),
+      hasMore: field.boolean('More follow: ask again from the last name.'),
+    },
+    errors: [],
+  },
+  updateStream: {
+    id: 20,
+    since: 1,
+    plane: 'control',
+    idempotent: true,
+    doc: 'Changes the settings of a stream.',
+    request: { name: streamName, retentionMs: field.optional(field.uint('New retention in milliseconds.')) },
+    response: { stream: field.struct(streamShape, 'The stream.') },
+    errors: ['streamNotFound', 'streamBusy', 'limitExceeded'],
+  },
+  listShards: {
+    id: 21,
+    since: 1,
+    plane: 'control',
+    idempotent: true,
+    doc: 'Lists the shards of a stream by index, a page at a time.',
+    request: {
+      name: streamName,
+      limit: field.uint('Shards in the page.', limits.listPageMax),
+      exclusiveStartIndex: field.optional(shardIndex),
+    },
+    response: {
+      shards: field.list(
+        field.struct(shardShape, 'A shard.'),
+        limits.listPageMax,
+        'In the order of their indexes.',
+      ),
+      hasMore: field.boolean('More follow: ask again from the last index.'),
+    },
+    errors: ['streamNotFound'],
+  },
+  describeRouting: {
+    id: 22,
+    since: 1,
+    plane: 'control',
+    idempotent: true,
+    doc: 'Tells which host serves each shard of a stream, and where that host listens.',
+    request: { name: streamName },
+    response: {
+      streamId,
+      epoch: field.uint('Rises with every change of the shards.'),
+      hosts: field.list(field.struct(hostAddressShape, 'A host.'), 4096, 'The hosts named below.'),
+      shards: field.list(field.struct(routedShardShape, 'A shard.'), 65_536, 'All shards that can be read.'),
+    },
+    errors: ['streamNotFound', 'streamBusy'],
+  },
+  describeBroker: {
+    id: 23,
+    since: 1,
+    plane: 'control',
+    idempotent: true,
+    doc: 'Describes the daemon: its hosts, their states, and counts.',
+    request: {},
+    response: {
+      brokerId: field.string(64, 'Identity of the data directory.'),
+      software: field.string(255, 'Name and version of the broker.'),
+      startedAt: timeMs('When the daemon started'),
+      streamCount: field.uint('Streams.'),
+      shardCount: field.uint('Shards of all streams.'),
+      freeBytes: field.uint('Free space where the data directory lies.'),
+      hosts: field.list(field.struct(hostStatusShape, 'A host.'), 4096, 'All hosts.'),
+    },
+    errors: [],
+  },
+  append: {
+    id: 33,
+    since: 1,
+    plane: 'data',
+    idempotent: false,
+    doc: 'Appends batches, each to one shard of this host; each is answered by itself, after its flush.',
+    request: {
+      batches: field.list(
+        field.struct({ streamId, shardIndex, batch: batchBytes }, 'A batch and its shard.'),
+        limits.appendBatchesMax,
+        'Batches of one producer to one shard stand in their order.',
+      ),
+    },
+    response: {
+      results: field.list(
+        field.struct(appendResultShape, 'One answer.'),
+        limits.appendBatchesMax,
+        'In the order of the request.',
+      ),
+    },
+    errors: [],
+  },
+  fetch: {
+    id: 34,
+    since: 1,
+    plane: 'data',
+    idempotent: true,
+    doc: 'Reads whole batches of several shards; waits for data where there is none.',
+    request: {
+      shards: field.list(
+        field.struct(
+          {
+            streamId,
+            shardIndex,
+            sequenceNumber: field.uint('First number wanted.'),
+            bytesMax: field.uint(
+              'At most this much of this shard; one batch at least.',
+              limits.fetchBytesMax,
+            ),
+          },
+          'A shard and where to read on.',
+        ),
+        limits.fetchShardsMax,
+        'The shards to read.',
+      ),
+      bytesMax: field.uint('At most this much in all; one batch at least.', limits.fetchBytesMax),
+      waitMs: field.uint('How long to wait while no shard has anything.', limits.fetchWaitMsMax),
+    },
+    response: {
+      shards: field.list(
+        field.struct(fetchedShardShape, 'One answer.'),
+        limits.fetchShardsMax,
+        'In the order of the request.',
+      ),
+    },
+    errors: [],
+  },
+  resolvePosition: {
+    id: 35,
+    since: 1,
+    plane: 'data',
+    idempotent: true,
+    doc: 'Turns a position into the sequence number to read from.',
+    request: { streamId, shardIndex, position: field.struct(positionShape, 'The position.') },
+    response: {
+      sequenceNumber: field.uint('First number to read.'),
+      trimHorizon: field.uint('Oldest readable number.'),
+      tail: field.uint('Next number to assign.'),
+    },
+    errors: ['shardNotFound', 'trimmed', 'invalidPosition', 'corruptData'],
+  },
+  subscribe: {
+    id: 36,
+    since: 1,
+    plane: 'data',
+    idempotent: false,
+    doc: 'Starts pushing one shard to this connection, within the credit given.',
+    request: {
+      streamId,
+      shardIndex,
+      position: field.struct(positionShape, 'Where to start.'),
+      creditBytes: field.uint(
+        'Bytes of batches that may be sent before more credit is given.',
+        limits.subscriptionCreditBytesMax,
+      ),
+    },
+    response: {
+      subscriptionId: field.uint('Names the subscription on this connection.'),
+      sequenceNumber: field.uint('First number that will be sent.'),
+    },
+    errors: ['shardNotFound', 'trimmed', 'invalidPosition', 'corruptData', 'limitExceeded'],
+  },
+  unsubscribe: {
+    id: 37,
+    since: 1,
+    plane: 'data',
+    idempotent: true,
+    doc: 'Ends a subscription; nothing of it is sent after the answer.',
+    request: { subscriptionId: field.uint('The subscription.') },
+    response: {},
+    errors: ['subscriptionNotFound'],
+  },
+} as const satisfies Record<string, Operation>
+
+export type OperationName = keyof typeof operations
+export type OperationOn<P extends Plane> = {
+  [N in OperationName]: (typeof operations)[N]['plane'] extends P ? N : never
+}[OperationName]
+export type RequestOf<N extends OperationName> = ValueOf<(typeof operations)[N]['request']>
+export type ResponseOf<N extends OperationName> = ValueOf<(typeof operations)[N]['response']>
+/** Only the codes that the operation declares, and those that any may fail with. */
+export type ErrorOf<N extends OperationName> =
+  (typeof operations)[N]['errors'][number] | (typeof universalErrors)[number]
+
+export type Position = ValueOf<typeof positionShape>
+export type StreamDescription = ValueOf<typeof streamShape>
+export type ShardDescription = ValueOf<typeof shardShape>
+export type RoutedShard = ValueOf<typeof routedShardShape>
+export type HostAddress = ValueOf<typeof hostAddressShape>
+export type AppendResult = ValueOf<typeof appendResultShape>
+export type FetchedShard = ValueOf<typeof fetchedShardShape>
