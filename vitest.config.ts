@@ -1,0 +1,38 @@
+// How the tests run. A file's suffix tells its cost, and its cost decides its deadline:
+// .test.ts runs on the sources and touches nothing but memory; the others run the compiled daemon in `dist/`.
+import { defineConfig } from 'vitest/config'
+
+const SECOND_MS = 1000
+
+/** Suffix → deadline of one test, and whether its files may run side by side. */
+const suites = [
+  { name: 'unit', suffix: '', deadlineMs: 30 * SECOND_MS, order: 0 },
+  { name: 'simulation', suffix: '.sim', deadlineMs: 60 * SECOND_MS, order: 0 },
+  { name: 'fuzz', suffix: '.fuzz', deadlineMs: 60 * SECOND_MS, order: 0 },
+  { name: 'end-to-end', suffix: '.e2e', deadlineMs: 60 * SECOND_MS, order: 1 },
+  // Rounds of kill and restart fill both cores by themselves: one file at a time keeps a slow machine honest.
+  { name: 'crash', suffix: '.crash', deadlineMs: 120 * SECOND_MS, order: 2, maxWorkers: 1 },
+]
+
+const suffixes = suites.map((suite) => suite.suffix).filter((suffix) => suffix !== '')
+
+export default defineConfig({
+  test: {
+    // The compiled broker is loaded by Node itself, as users load it: threads and import.meta.resolve stay real.
+    server: { deps: { external: [/\/dist\//] } },
+    projects: suites.map((suite) => ({
+      extends: true as const,
+      test: {
+        name: suite.name,
+        include: [`test/**/*${suite.suffix}.test.ts`],
+        exclude: suite.suffix === '' ? suffixes.map((suffix) => `**/*${suffix}.test.ts`) : [],
+        pool: 'forks' as const,
+        testTimeout: suite.deadlineMs,
+        hookTimeout: suite.deadlineMs,
+        teardownTimeout: 10 * SECOND_MS,
+        sequence: { groupOrder: suite.order },
+        ...(suite.maxWorkers === undefined ? {} : { maxWorkers: suite.maxWorkers }),
+      },
+    })),
+  },
+})
