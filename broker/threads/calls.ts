@@ -60,18 +60,14 @@ export function createCaller<T extends CallTable>(channel: Channel): Caller<T> {
 
   channel.onMessage((message) => {
     const packet = message as Packet
-    switch (packet[0]) {
-      case 'reply':
-        return take(packet[1]).resolve(packet[2])
-      case 'failure': {
-        const { call, reject } = take(packet[1])
-        return reject(revive(packet[2], call))
-      }
-      case 'notice':
-        for (const listener of noticeListeners) listener(packet[1])
-        return
-      case 'call':
-        return // for serveCalls on this end
+    // A 'call' is for serveCalls on this end.
+    if (packet[0] === 'reply') {
+      take(packet[1]).resolve(packet[2])
+    } else if (packet[0] === 'failure') {
+      const { call, reject } = take(packet[1])
+      reject(revive(packet[2], call))
+    } else if (packet[0] === 'notice') {
+      for (const listener of noticeListeners) listener(packet[1])
     }
   })
 
@@ -143,7 +139,7 @@ export function serveCalls<T extends CallTable>(
 
   channel.onMessage((message) => {
     const packet = message as Packet
-    if (packet[0] !== 'call') return // for createCaller on this end
+    if (packet[0] !== 'call') return // it is for createCaller on this end
     const [, id, call, request] = packet
     try {
       invariant(Object.hasOwn(handlers, call), `nobody serves the call ${call}`)

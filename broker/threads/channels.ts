@@ -2,7 +2,7 @@
 // in the broker. All keep one promise: messages arrive in order, none is lost for want of a listener, the close is told
 // once with its cause, and nothing arrives after it.
 import type { ChildProcess } from 'node:child_process'
-import { MessagePort, Worker } from 'node:worker_threads'
+import { MessagePort, type Worker } from 'node:worker_threads'
 import { invariant } from '../../protocol/invariant.ts'
 import type { Channel } from './channel.ts'
 
