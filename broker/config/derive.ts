@@ -1,0 +1,85 @@
+// What follows from the options: `auto` decided, sizes of thread pools, and the relations that must hold between them.
+// Runs in the controller and the command line; pure. Computed once and frozen; each refusal gives its reason.
+import { limits } from '../../protocol/limits.ts'
+import { ConfigError, type Origin } from './config-error.ts'
+import type { Machine } from './environment.ts'
+import { formatValue } from './kinds.ts'
+import { optionsOf, type BrokerOptionName, type OptionValues } from './options.ts'
+
+/** The configuration of a daemon: every option decided, and what follows from them. Bytes and milliseconds. */
+export type Config = {
+  readonly [K in BrokerOptionName]: Exclude<OptionValues[K], 'auto'>
+} & {
+  /** libuv's threads in a host process: commits of all its owners run there, beside file and name lookups. */
+  readonly threadPoolSize: number
+}
+
+type Origins = Readonly<Record<BrokerOptionName, Origin>>
+
+export function deriveConfig(values: OptionValues, origins: Origins, machine: Machine): Config {
+  const hosts = values.hosts === 'auto' ? defaultHosts(values, machine) : values.hosts
+  const owners = values.owners === 'auto' ? hosts : values.owners
+  const coresPerHost = machine.cores / hosts
+  const config: Config = {
+    ...values,
+    hosts,
+    owners,
+    advertiseHost:
+      values.advertiseHost === 'auto' ? reachableHost(values.host, machine) : values.advertiseHost,
+    readerThreads:
+      values.readerThreads === 'auto' ? clamp(Math.floor(coresPerHost / 2), 1, 4) : values.readerThreads,
+    logFormat: values.logFormat === 'auto' ? (machine.isTerminal ? 'pretty' : 'json') : values.logFormat,
+    // A commit holds a pool thread for as long as the disk takes. With too few, one slow flush delays every other
+    // owner and every file operation of the process: two for each owner, and eight for the rest.
+    threadPoolSize: clamp(2 * Math.ceil(owners / hosts) + 8, 16, 1024),
+  }
+  checkRelations(config, origins)
+  return Object.freeze(config)
+}
+
+function defaultHosts(values: OptionValues, machine: Machine): number {
+  const byCores = machine.cores <= 4 ? 1 : Math.floor(machine.cores / 4)
+  return clamp(byCores, 1, Math.min(64, values.owners === 'auto' ? 64 : values.owners))
+}
+
+function reachableHost(host: string, machine: Machine): string {
+  return host === '0.0.0.0' || host === '::' ? machine.hostname : host
+}
+
+function checkRelations(config: Config, origins: Origins): void {
+  const refuse = (names: readonly BrokerOptionName[], reason: string): never => {
+    const settings = names.map((name) => {
+      const kind = optionsOf('broker').find(([other]) => other === name)?.[1].kind ?? 'string'
+      const from = origins[name].source === 'default' ? name : origins[name].name
+      return `${from} (${formatValue(kind, config[name] ?? '')})`
+    })
+    throw new ConfigError(`${settings.join(' and ')} do not fit together: ${reason}.`)
+  }
+  if (config.owners < config.hosts) {
+    refuse(
+      ['hosts', 'owners'],
+      'a host without an owner would serve nothing, so owners cannot be fewer than hosts',
+    )
+  }
+  const lastHostPort = config.hostPortBase + config.hosts - 1
+  if (config.hostPortBase > 0 && lastHostPort > 65_535) {
+    refuse(['hostPortBase', 'hosts'], `the last host would listen on port ${lastHostPort}`)
+  }
+  const isHostPort = (port: number): boolean =>
+    port > 0 && config.hostPortBase > 0 && port >= config.hostPortBase && port <= lastHostPort
+  for (const name of ['port', 'adminPort'] as const) {
+    if (isHostPort(config[name])) {
+      refuse([name, 'hostPortBase'], `ports ${config.hostPortBase} to ${lastHostPort} are the shard hosts'`)
+    }
+  }
+  if (config.port > 0 && config.port === config.adminPort) {
+    refuse(['port', 'adminPort'], 'two listeners cannot share a port')
+  }
+  if (config.appendQueueSize < limits.frameBytesMax) {
+    refuse(['appendQueueSize'], 'the largest request must fit into the queue')
+  }
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value))
+}

@@ -1,0 +1,60 @@
+// docs/configuration.md from the option table. Runs in the documentation generator; pure.
+import { environmentNameOf, flagOf, optionsOf, type Option, type OptionName } from './options.ts'
+
+/** The page as Markdown. */
+export function configurationPage(): string {
+  const broker = optionsOf('broker').filter(([name]) => name !== 'config')
+  return `# Configuration
+
+Every option of the daemon can be given as a flag, as an environment variable, or in a JSON file that \`--config\` or
+\`MILLRACE_CONFIG\` names. A flag goes before the environment, the environment before the file, the file before the
+default. An unknown option and a value out of bounds stop the start with one sentence that names where it stands.
+\`millrace config\` prints every value in force and where it came from.
+
+Sizes are written \`64MiB\` or \`1GB\`, durations \`250ms\`, \`30s\` or \`24h\`. Relative paths in a file start at the file.
+
+\`\`\`json
+{ "dataDir": "/var/lib/millrace", "host": "0.0.0.0", "segmentSize": "1GiB", "logFormat": "json" }
+\`\`\`
+
+What belongs to one stream, such as its retention, is a setting of the stream and not an option here.
+
+| flag | environment | file key | default | bounds | for |
+| --- | --- | --- | --- | --- | --- |
+${broker.map(([name, option]) => row(name, option)).join('\n')}
+
+${broker.map(([name, option]) => section(name, option)).join('\n\n')}
+
+## For programs that connect
+
+${optionsOf('client')
+  .map(([name, option]) => `\`${environmentNameOf(name)}\` (default \`${option.default}\`): ${option.doc}`)
+  .join('\n\n')}
+`
+}
+
+function row(name: OptionName, option: Option): string {
+  const cells = [
+    code(flagOf(name)),
+    code(environmentNameOf(name)),
+    code(name),
+    option.default === null ? '' : code(option.default),
+    bounds(option),
+    option.audience,
+  ]
+  return `| ${cells.join(' | ')} |`
+}
+
+function bounds(option: Option): string {
+  if (option.values !== undefined) return option.values.map(code).join(', ')
+  return option.min === undefined || option.max === undefined ? '' : `${option.min} to ${option.max}`
+}
+
+function section(name: OptionName, option: Option): string {
+  const auto = option.auto === undefined ? '' : ` \`auto\`: ${option.auto}.`
+  return `## ${flagOf(name).slice(2)}\n\n${option.doc}${auto} Example: \`${flagOf(name)} ${option.example}\``
+}
+
+function code(text: string): string {
+  return `\`${text}\``
+}
