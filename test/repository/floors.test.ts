@@ -1,0 +1,171 @@
+// The import rules of the architecture: which folder may know which. A boundary that no test holds is a wish.
+import { describe, expect, it } from 'vitest'
+import { importsOf, linesMatching, sources, type SourceFile } from './tree.ts'
+
+/** Longest matching prefix decides a file's floor. `mayImport` names prefixes of paths; a floor always knows itself. */
+const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
+  { floor: 'protocol/', mayImport: [] },
+  { floor: 'client/', mayImport: ['protocol/'] },
+  { floor: 'broker/config/', mayImport: ['protocol/'] },
+  { floor: 'broker/telemetry/', mayImport: ['protocol/'] },
+  { floor: 'broker/threads/', mayImport: ['protocol/', 'broker/telemetry/'] },
+  {
+    floor: 'broker/storage/',
+    mayImport: [
+      'protocol/',
+      'broker/threads/',
+      'broker/telemetry/',
+      'broker/config/',
+      'broker/catalog-contract.ts',
+    ],
+  },
+  { floor: 'broker/server/', mayImport: ['protocol/', 'broker/telemetry/'] },
+  { floor: 'broker/control/', mayImport: hostAndControlMayImport() },
+  { floor: 'broker/host/', mayImport: hostAndControlMayImport() },
+  { floor: 'broker/catalog-contract.ts', mayImport: ['protocol/'] },
+  { floor: 'broker/host-contract.ts', mayImport: ['protocol/', 'broker/threads/'] },
+  // Composition roots of the broker: they may know all of it, and nothing above it.
+  { floor: 'broker/', mayImport: ['protocol/'] },
+  { floor: 'cli/', mayImport: ['protocol/', 'client/', 'broker/'] },
+  { floor: 'scripts/', mayImport: ['protocol/', 'client/', 'broker/', 'cli/'] },
+  { floor: 'bench/', mayImport: ['protocol/', 'client/', 'broker/'] },
+]
+
+function hostAndControlMayImport(): readonly string[] {
+  return [
+    'protocol/',
+    'broker/server/',
+    'broker/threads/',
+    'broker/telemetry/',
+    'broker/config/',
+    'broker/host-contract.ts',
+    'broker/catalog-contract.ts',
+  ]
+}
+
+/** Files that start a process or a thread: the only ones that do anything when they are imported. */
+const entries = [
+  'cli/main.ts',
+  'broker/main.ts',
+  'broker/host/main.ts',
+  'broker/storage/worker.ts',
+  'broker/storage/reader-worker.ts',
+  'bench/main.ts',
+]
+const isEntry = (file: SourceFile) => entries.includes(file.path) || file.path.startsWith('scripts/')
+
+/** A dependency that only some may touch. Tests are free: they prove things about what lies behind the door. */
+const doors: readonly { names: readonly string[]; through: (file: SourceFile) => boolean }[] = [
+  { names: ['lmdb'], through: (file) => inside(file, 'broker/storage/', 'bench/') },
+  {
+    names: ['node:net', 'node:tls', 'node:http', 'node:https', 'node:http2', 'node:dgram'],
+    through: (file) => inside(file, 'broker/server/', 'client/transport.ts', 'bench/'),
+  },
+  {
+    names: ['node:worker_threads', 'piscina'],
+    through: (file) => inside(file, 'broker/threads/', 'bench/') || isEntry(file),
+  },
+  {
+    names: ['commander', 'cli-progress', 'cli-table3', 'csv-parse'],
+    through: (file) => inside(file, 'cli/', 'bench/'),
+  },
+  { names: ['pino', 'pino-pretty', 'prom-client'], through: (file) => inside(file, 'broker/telemetry/') },
+]
+
+const packagesOfFloor: readonly { floor: string; packages: readonly string[] }[] = [
+  { floor: 'protocol/', packages: ['msgpackr', 'node:crypto', 'node:zlib', 'node:buffer'] },
+  { floor: 'client/', packages: ['msgpackr', 'node:'] },
+]
+
+const shipped = sources.filter((file) => !inside(file, 'test/') && file.path.includes('/'))
+
+function inside(file: SourceFile, ...prefixes: string[]): boolean {
+  return prefixes.some((prefix) => file.path.startsWith(prefix))
+}
+
+function floorOf(path: string) {
+  const matching = floors.filter((rule) => path.startsWith(rule.floor))
+  return matching.sort((a, b) => b.floor.length - a.floor.length)[0]
+}
+
+describe('floors', () => {
+  it('every source file stands on a floor', () => {
+    expect(shipped.filter((file) => floorOf(file.path) === undefined).map((file) => file.path)).toEqual([])
+  })
+
+  it('a folder imports only from the floors below it', () => {
+    const offences = shipped.flatMap((file) => {
+      const { floor, mayImport } = floorOf(file.path)!
+      return importsOf(file)
+        .filter(({ target }) => target.endsWith('.ts'))
+        .filter(({ target }) => ![floor, ...mayImport].some((prefix) => target.startsWith(prefix)))
+        .map(({ target }) => `${file.path} imports ${target}`)
+    })
+    expect(offences).toEqual([])
+  })
+
+  it('storage knows the configuration only as types', () => {
+    const offences = shipped
+      .filter((file) => inside(file, 'broker/storage/'))
+      .flatMap((file) => importsOf(file).map((found) => ({ ...found, file })))
+      .filter(({ target, typeOnly }) => target.startsWith('broker/config/') && !typeOnly)
+    expect(offences.map(({ file, target }) => `${file.path} imports ${target}`)).toEqual([])
+  })
+
+  it('a contract has no runtime: it imports types and declares types', () => {
+    const contracts = shipped.filter((file) => file.path.endsWith('-contract.ts'))
+    const offences = contracts.flatMap((file) => [
+      ...importsOf(file)
+        .filter((found) => !found.typeOnly)
+        .map((found) => `${file.path} imports ${found.target} for more than its types`),
+      ...linesMatching(file, /^(export )?(async )?(const|let|function|class)\b/),
+    ])
+    expect(contracts.length).toBeGreaterThan(0)
+    expect(offences).toEqual([])
+  })
+
+  it('each dependency has one door', () => {
+    const offences = shipped.flatMap((file) =>
+      importsOf(file)
+        .filter(({ target }) => doors.some((door) => door.names.includes(target) && !door.through(file)))
+        .map(({ target }) => `${file.path} imports ${target}`),
+    )
+    expect(offences).toEqual([])
+  })
+
+  it('protocol and client stay light: msgpackr and Node, nothing else', () => {
+    const offences = packagesOfFloor.flatMap(({ floor, packages }) =>
+      shipped
+        .filter((file) => inside(file, floor))
+        .flatMap((file) => importsOf(file).map(({ target }) => ({ file, target })))
+        .filter(({ target }) => !target.endsWith('.ts'))
+        .filter(
+          ({ target }) =>
+            !packages.some((name) => target === name || (name === 'node:' && target.startsWith(name))),
+        ),
+    )
+    expect(offences.map(({ file, target }) => `${file.path} imports ${target}`)).toEqual([])
+  })
+
+  it('the environment is read in one place of the daemon and one of the command line', () => {
+    const offences = shipped
+      .filter((file) => !inside(file, 'broker/config/', 'cli/environment.ts', 'bench/', 'scripts/'))
+      .flatMap((file) => linesMatching(file, /\bprocess\.env\b/))
+    expect(offences).toEqual([])
+  })
+
+  it('only an entry file does something when it is imported', () => {
+    const effect =
+      /^(await |if \(|for \(|while \(|try \{|void |new |[\w$]+(\.[\w$]+)*\(|[\w$]+(\.[\w$]+)+ = )/
+    const offences = shipped.filter((file) => !isEntry(file)).flatMap((file) => linesMatching(file, effect))
+    expect(offences).toEqual([])
+  })
+
+  it('time and chance are given to the code that acts on them, not taken', () => {
+    // A bare reference (`clock = Date.now`) is how the rim passes them on; a call in the middle is what tests cannot drive.
+    const offences = shipped
+      .filter((file) => inside(file, 'protocol/', 'client/', 'broker/') && !isEntry(file))
+      .flatMap((file) => linesMatching(file, /\b(Date\.now\(\)|new Date\(\)|Math\.random\(\))/))
+    expect(offences).toEqual([])
+  })
+})
