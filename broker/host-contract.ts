@@ -39,6 +39,7 @@ export interface HostSettings {
   readonly readerThreads: number
   readonly maxConnections: number
   readonly logLevel: string
+  readonly logFormat: 'json' | 'pretty'
 }
 
 export type HostCalls = {
@@ -61,7 +62,18 @@ export type HostCalls = {
   drain: { request: { readonly deadlineMs: number }; reply: null }
 }
 
+/** A host that was started, until it has ended. */
+export interface LaunchedHost {
+  /** Absent in process. */
+  readonly pid: number | undefined
+  readonly channel: Channel
+  /** Fulfils once nothing of the host is left (it holds no port, no lock and no thread), with how it ended. */
+  readonly ended: Promise<string>
+  /** Ends it at once, without a drain. */
+  kill(): void
+}
+
 /** How a controller starts a host: a process with IPC, or the same engine in this process. */
 export interface HostLauncher {
-  launch(hostId: number): { readonly pid: number | undefined; readonly channel: Channel; kill(): void }
+  launch(hostId: number): LaunchedHost
 }
