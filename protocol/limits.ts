@@ -39,6 +39,8 @@ export const limits = {
   streamNameLengthMax: 128,
   streamsMax: 10_000,
   shardsPerStreamMax: 4096,
+  /** Shards of all streams: the controller and the owners hold every one of them in memory. */
+  shardsMax: 100_000,
   listPageMax: 1000,
   retentionMsMin: HOUR_MS,
   retentionMsMax: 8760 * HOUR_MS,

@@ -166,7 +166,7 @@ export const operations = {
       retentionMs: field.optional(field.uint('How long a record stays readable; 24 hours by default.')),
     },
     response: { stream: field.struct(streamShape, 'The stream.') },
-    errors: ['streamExists', 'limitExceeded', 'storageFull'],
+    errors: ['streamExists', 'streamBusy', 'limitExceeded', 'storageFull'],
   },
   deleteStream: {
     id: 17,
