@@ -1,0 +1,234 @@
+// Encodes records into a batch, once, on the producer's side. Runs in the client.
+// The hot loop of a producer: one growing buffer, no allocation a record, ASCII keys written without a call.
+import { bodyCrcOf, batchOffsets, BATCH_HEADER_BYTES, BATCH_MAGIC, BATCH_VERSION } from './batch.ts'
+import { writeU16, writeU32, writeU32BigEndian, writeU48, writeU64 } from './bytes.ts'
+import { codecs, compress, type Codec } from './compression.ts'
+import { compareHashKeys } from './hash-key.ts'
+import { invariant } from './invariant.ts'
+import { limits } from './limits.ts'
+import { MillraceError } from './millrace-error.ts'
+import {
+  EXPLICIT_HASH_KEY_FLAG,
+  HEADERS_FLAG,
+  RECORD_FIXED_BYTES,
+  TIMESTAMP_MAX,
+  type RecordHeaders,
+  type RecordInput,
+} from './record-layout.ts'
+
+const INITIAL_BYTES = 16 * 1024
+
+/** Up to here a loop copies faster than a call does. */
+const COPIED_BY_LOOP_BYTES_MAX = 48
+
+export interface BatchIdentity {
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly firstProducerSequence: number
+  /** Compresses the records where that makes them smaller. */
+  readonly codec?: Codec | undefined
+}
+
+/** Gathers records for one shard; used again for the next batch after `finish`. */
+export class BatchBuilder {
+  readonly #bytesMax: number
+  #buffer: Buffer
+  #end = BATCH_HEADER_BYTES
+  #count = 0
+  /** Lowest and highest hash key so far, four words each. */
+  readonly #bounds = new Uint32Array(8)
+
+  /** A batch is full at `bytesMax`, header included; only a single larger record may pass it. */
+  constructor(options: { bytesMax: number }) {
+    this.#bytesMax = Math.min(options.bytesMax, limits.batchBytesMax)
+    this.#buffer = Buffer.allocUnsafeSlow(Math.min(INITIAL_BYTES, this.#bytesMax + BATCH_HEADER_BYTES))
+  }
+
+  get recordCount(): number {
+    return this.#count
+  }
+
+  /** Bytes of the batch so far: header included, before compression. */
+  get byteLength(): number {
+    return this.#end
+  }
+
+  /**
+   * Adds a record whose hash key stands at `hashKey[hashKeyAt…+3]`; its bytes are copied. False when the batch is full:
+   * finish it and add the record to the next. An empty batch takes any record within the limits. Throws
+   * `invalidArgument` for a record above them.
+   */
+  tryAdd(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number): boolean {
+    if (this.#count >= limits.batchRecordsMax) return false
+    const { partitionKey, data, timestamp = 0, headers, explicitHashKey } = record
+    checkRecord(partitionKey, data, timestamp)
+    const headerBytes = headers === undefined ? 0 : measureHeaders(headers)
+    const start = this.#end
+    const keyAt = start + RECORD_FIXED_BYTES
+    this.#room(keyAt + partitionKey.length * 3 + 16 + headerBytes + data.length)
+    const buffer = this.#buffer
+    const keyBytes = writeKey(buffer, keyAt, partitionKey)
+    const end = keyAt + keyBytes + (explicitHashKey === undefined ? 0 : 16) + headerBytes + data.length
+    if (end > this.#bytesMax && this.#count > 0) return false
+    checkSize(keyBytes + data.length, end - start)
+
+    writeU32(buffer, start, end - start - 4)
+    buffer[start + 4] =
+      (explicitHashKey === undefined ? 0 : EXPLICIT_HASH_KEY_FLAG) |
+      (headers === undefined ? 0 : HEADERS_FLAG)
+    writeU16(buffer, start + 5, keyBytes)
+    writeU48(buffer, start + 7, timestamp)
+    let at = keyAt + keyBytes
+    if (explicitHashKey !== undefined) at = writeHashKey(buffer, at, explicitHashKey, 0)
+    if (headers !== undefined) at = writeHeaders(buffer, at, headers)
+    copy(buffer, at, data)
+    this.#end = end
+    this.#widen(hashKey, hashKeyAt)
+    this.#count++
+    return true
+  }
+
+  /** The batch, in memory of its own. The builder is empty afterwards. */
+  finish(identity: BatchIdentity): Uint8Array {
+    invariant(this.#count > 0, 'A batch is finished only when it holds a record.')
+    const records = this.#buffer.subarray(BATCH_HEADER_BYTES, this.#end)
+    const wanted = identity.codec ?? 'none'
+    const compressed = compress(wanted, records)
+    const [codec, body] =
+      compressed.length < records.length ? [wanted, compressed] : ['none' as const, records]
+    const batch = Buffer.allocUnsafeSlow(BATCH_HEADER_BYTES + body.length)
+    batch.set(body, BATCH_HEADER_BYTES)
+    this.#writeHeader(batch, identity, { codec, recordBytes: records.length })
+    this.#end = BATCH_HEADER_BYTES
+    this.#count = 0
+    // One huge record must not keep its memory for good.
+    if (this.#buffer.length > this.#bytesMax * 2) this.#buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)
+    return batch
+  }
+
+  #writeHeader(batch: Buffer, identity: BatchIdentity, body: { codec: Codec; recordBytes: number }): void {
+    batch.fill(0, 0, BATCH_HEADER_BYTES)
+    writeU32(batch, batchOffsets.magic, BATCH_MAGIC)
+    batch[batchOffsets.version] = BATCH_VERSION
+    writeU32(batch, batchOffsets.batchLength, batch.length)
+    writeU16(batch, batchOffsets.attributes, codecs.indexOf(body.codec))
+    writeU16(batch, batchOffsets.producerEpoch, identity.producerEpoch)
+    writeU32(batch, batchOffsets.recordCount, this.#count)
+    writeU32(batch, batchOffsets.recordBytes, body.recordBytes)
+    writeU64(batch, batchOffsets.producerId, identity.producerId)
+    writeU64(batch, batchOffsets.firstProducerSequence, identity.firstProducerSequence)
+    writeHashKey(batch, batchOffsets.lowestHashKey, this.#bounds, 0)
+    writeHashKey(batch, batchOffsets.highestHashKey, this.#bounds, 4)
+    writeU32(batch, batchOffsets.bodyCrc, bodyCrcOf(batch))
+  }
+
+  #widen(hashKey: Uint32Array, at: number): void {
+    const bounds = this.#bounds
+    if (this.#count === 0 || compareHashKeys(hashKey, at, bounds, 0) < 0) {
+      for (let i = 0; i < 4; i++) bounds[i] = hashKey[at + i]!
+    }
+    if (this.#count === 0 || compareHashKeys(hashKey, at, bounds, 4) > 0) {
+      for (let i = 0; i < 4; i++) bounds[4 + i] = hashKey[at + i]!
+    }
+  }
+
+  #room(end: number): void {
+    if (end <= this.#buffer.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(end, this.#buffer.length * 2))
+    this.#buffer.copy(larger, 0, 0, this.#end)
+    this.#buffer = larger
+  }
+}
+
+function checkRecord(partitionKey: string, data: Uint8Array, timestamp: number): void {
+  if (partitionKey.length === 0 || partitionKey.length > limits.partitionKeyLengthMax) {
+    throw new MillraceError(
+      'invalidArgument',
+      `A partition key has 1 to ${limits.partitionKeyLengthMax} characters; this one has ${partitionKey.length}: ` +
+        'shorten it, or hash it yourself.',
+    )
+  }
+  if (data.length > limits.recordBytesMax) checkSize(data.length, 0)
+  if (!Number.isSafeInteger(timestamp) || timestamp < 0 || timestamp > TIMESTAMP_MAX) {
+    throw new MillraceError(
+      'invalidArgument',
+      `A record's timestamp is whole milliseconds since the epoch, from 0 to ${TIMESTAMP_MAX}; got ${timestamp}.`,
+    )
+  }
+}
+
+function checkSize(payloadBytes: number, recordBytes: number): void {
+  const framedMax = limits.batchBytesMax - BATCH_HEADER_BYTES
+  if (payloadBytes <= limits.recordBytesMax && recordBytes <= framedMax) return
+  throw new MillraceError(
+    'invalidArgument',
+    payloadBytes > limits.recordBytesMax
+      ? `The record's data and partition key have ${payloadBytes} bytes; the limit is ${limits.recordBytesMax}: ` +
+          'split the data, or store it elsewhere and append a reference.'
+      : `The record with its headers has ${recordBytes} bytes; the limit is ${framedMax}: use smaller headers.`,
+  )
+}
+
+/** Writes UTF-8; answers its length. The buffer has room for three bytes a character. */
+function writeKey(buffer: Buffer, at: number, key: string): number {
+  const length = key.length
+  for (let i = 0; i < length; i++) {
+    const code = key.charCodeAt(i)
+    if (code >= 0x80) return buffer.write(key, at, 'utf8')
+    buffer[at + i] = code
+  }
+  return length
+}
+
+function writeHashKey(buffer: Buffer, at: number, words: Uint32Array, wordsAt: number): number {
+  for (let i = 0; i < 4; i++) writeU32BigEndian(buffer, at + i * 4, words[wordsAt + i]!)
+  return at + 16
+}
+
+function measureHeaders(headers: RecordHeaders): number {
+  const entries = Object.entries(headers)
+  if (entries.length > limits.recordHeadersMax) {
+    throw new MillraceError(
+      'invalidArgument',
+      `A record has at most ${limits.recordHeadersMax} headers; this one has ${entries.length}.`,
+    )
+  }
+  let bytes = 1
+  for (const [name, value] of entries) {
+    const nameBytes = Buffer.byteLength(name)
+    if (nameBytes === 0 || nameBytes > limits.recordHeaderNameBytesMax) {
+      throw new MillraceError(
+        'invalidArgument',
+        `A header's name has 1 to ${limits.recordHeaderNameBytesMax} bytes; ${JSON.stringify(name.slice(0, 40))} has ${nameBytes}.`,
+      )
+    }
+    if (value.length > limits.recordHeaderValueBytesMax) {
+      throw new MillraceError(
+        'invalidArgument',
+        `Header ${JSON.stringify(name)} has ${value.length} bytes; the limit is ${limits.recordHeaderValueBytesMax}.`,
+      )
+    }
+    bytes += 1 + nameBytes + 4 + value.length
+  }
+  return bytes
+}
+
+function writeHeaders(buffer: Buffer, from: number, headers: RecordHeaders): number {
+  const entries = Object.entries(headers)
+  let at = from
+  buffer[at++] = entries.length
+  for (const [name, value] of entries) {
+    const nameBytes = buffer.write(name, at + 1, 'utf8')
+    buffer[at] = nameBytes
+    at += 1 + nameBytes
+    writeU32(buffer, at, value.length)
+    buffer.set(value, at + 4)
+    at += 4 + value.length
+  }
+  return at
+}
+
+function copy(buffer: Buffer, at: number, data: Uint8Array): void {
+  if (data.length > COPIED_BY_LOOP_BYTES_MAX) buffer.set(data, at)
+  else for (let i = 0; i < data.length; i++) buffer[at + i] = data[i]!
+}

@@ -1,0 +1,148 @@
+// Frames: how messages are cut out of a byte stream. Runs anywhere, pure.
+//
+//   0        4                                     4 + length
+//   ┌────────┬──────────────────────────────────────────┐
+//   │ length │ payload: msgpack [kind, id, correlation  │
+//   │ u32 LE │          id, body]                       │
+//   └────────┴──────────────────────────────────────────┘
+//
+// A length is checked before a byte is buffered for it, and memory grows with what arrived, never with what a length
+// claims.
+import { writeU32 } from './bytes.ts'
+import { limits } from './limits.ts'
+import { MillraceError } from './millrace-error.ts'
+import { pack, type Packable } from './msgpack-writer.ts'
+
+export const FRAME_PREFIX_BYTES = 4
+
+/** Chunks below this are gathered: a peer that sends byte by byte must not cost an object for each. */
+const GATHERED_BYTES_MAX = 4096
+
+/** One frame as chunks for one vectored write. Byte fields of 1 KiB or more are not copied. */
+export function encodeFrame(message: Packable): Uint8Array[] {
+  const { chunks, byteLength } = pack(message, FRAME_PREFIX_BYTES)
+  const length = byteLength - FRAME_PREFIX_BYTES
+  if (length > limits.frameBytesMax) {
+    throw new MillraceError(
+      'invalidArgument',
+      `The message has ${length} bytes; a frame holds at most ${limits.frameBytesMax}: send less at once.`,
+    )
+  }
+  writeU32(chunks[0]!, 0, length)
+  return chunks
+}
+
+/** Cuts a byte stream into payloads. After it has thrown, the stream cannot be read any further. */
+export class FrameReader {
+  /** Largest payload; raised by the owner once the peer has said hello. */
+  frameBytesMax: number
+  /** Bytes of the prefix seen so far, as a number, and how many they are. */
+  #prefix = 0
+  #prefixBytes = 0
+  /** Length of the payload being gathered; 0 while the prefix is incomplete. */
+  #length = 0
+  #parts: Uint8Array[] = []
+  #gathered = 0
+  /** Free end of the last part, where that is a slab for small chunks. */
+  #slab: Uint8Array | undefined
+  #slabUsed = 0
+
+  constructor(options: { frameBytesMax: number }) {
+    this.frameBytesMax = options.frameBytesMax
+  }
+
+  /** Bytes of a frame that is not complete: above 0 while a peer owes the rest. */
+  get pendingBytes(): number {
+    return this.#prefixBytes + this.#gathered
+  }
+
+  /**
+   * The payloads that this chunk completes. One that lies within the chunk is a view on it; one that straddles chunks
+   * owns its memory. Throws `frameTooLarge` or `malformedFrame`; payloads before the bad prefix in the same chunk are
+   * dropped with it. The chunk belongs to the reader from here on.
+   */
+  push(chunk: Uint8Array): Uint8Array[] {
+    const payloads: Uint8Array[] = []
+    let at = 0
+    while (at < chunk.length) {
+      if (this.#length === 0) {
+        at = this.#readPrefix(chunk, at)
+        continue
+      }
+      const end = Math.min(chunk.length, at + this.#length - this.#gathered)
+      const bytes = chunk.subarray(at, end)
+      at = end
+      if (bytes.length === this.#length) payloads.push(bytes)
+      else if (!this.#gather(bytes)) continue
+      else payloads.push(this.#assemble())
+      this.#length = 0
+      this.#prefixBytes = 0
+    }
+    return payloads
+  }
+
+  /** Takes prefix bytes from `at` on; answers where the chunk goes on. */
+  #readPrefix(chunk: Uint8Array, at: number): number {
+    while (this.#prefixBytes < FRAME_PREFIX_BYTES && at < chunk.length) {
+      if (this.#prefixBytes === 0) this.#prefix = 0
+      this.#prefix += chunk[at++]! * 2 ** (8 * this.#prefixBytes++)
+    }
+    if (this.#prefixBytes < FRAME_PREFIX_BYTES) return at
+    if (this.#prefix === 0) throw new MillraceError('malformedFrame', 'A frame of length 0 holds no message.')
+    if (this.#prefix > this.frameBytesMax) {
+      throw new MillraceError(
+        'frameTooLarge',
+        `A frame of ${this.#prefix} bytes was announced; the limit is ${this.frameBytesMax} bytes.`,
+      )
+    }
+    this.#length = this.#prefix
+    return at
+  }
+
+  /** Keeps a piece of the payload; true when it is complete. */
+  #gather(bytes: Uint8Array): boolean {
+    if (bytes.length < GATHERED_BYTES_MAX) this.#gatherSmall(bytes)
+    else {
+      this.#closeSlab()
+      this.#parts.push(bytes)
+      this.#gathered += bytes.length
+    }
+    return this.#gathered === this.#length
+  }
+
+  #gatherSmall(bytes: Uint8Array): void {
+    let from = 0
+    while (from < bytes.length) {
+      this.#slab ??= Buffer.allocUnsafeSlow(Math.min(GATHERED_BYTES_MAX, this.#length - this.#gathered))
+      const taken = Math.min(bytes.length - from, this.#slab.length - this.#slabUsed)
+      this.#slab.set(bytes.subarray(from, from + taken), this.#slabUsed)
+      this.#slabUsed += taken
+      this.#gathered += taken
+      from += taken
+      if (this.#slabUsed === this.#slab.length) this.#closeSlab()
+    }
+  }
+
+  #closeSlab(): void {
+    if (this.#slab === undefined) return
+    this.#parts.push(this.#slab.subarray(0, this.#slabUsed))
+    this.#slab = undefined
+    this.#slabUsed = 0
+  }
+
+  /** The complete payload, in memory of exactly its size. */
+  #assemble(): Uint8Array {
+    this.#closeSlab()
+    const parts = this.#parts
+    this.#parts = []
+    this.#gathered = 0
+    if (parts.length === 1) return parts[0]!
+    const payload = Buffer.allocUnsafeSlow(this.#length)
+    let at = 0
+    for (const part of parts) {
+      payload.set(part, at)
+      at += part.length
+    }
+    return payload
+  }
+}

@@ -1,0 +1,122 @@
+// Hash keys: MD5 of the UTF-8 partition key as an unsigned 128-bit integer, exactly Kinesis' function. Runs anywhere.
+// In memory a hash key is four unsigned 32-bit words, most significant first; on the wire 16 bytes, big-endian.
+import { hash } from 'node:crypto'
+import { readU32BigEndian, writeU32BigEndian } from './bytes.ts'
+import { md5Block } from './md5-block.ts'
+import { MillraceError } from './millrace-error.ts'
+
+/** Four words, most significant first. */
+export type HashKeyWords = Uint32Array
+
+const HASH_KEY_MAX = (1n << 128n) - 1n
+
+// What one MD5 block holds beside its padding: a 0x80 byte and the length in bits.
+const ONE_BLOCK_BYTES_MAX = 55
+
+// The padded block of the key being hashed. Hashing never yields, so one is enough for a thread.
+const block = new Uint32Array(16)
+const encoded = new Uint8Array(ONE_BLOCK_BYTES_MAX)
+const encoder = new TextEncoder()
+
+/**
+ * Writes the hash key of a partition key to `out[at…at+3]`. Keys whose UTF-8 is at most 55 bytes are hashed right here,
+ * several times faster than a call into OpenSSL, and ASCII ones without an allocation.
+ */
+export function hashPartitionKey(partitionKey: string, out: Uint32Array, at: number): void {
+  if (partitionKey.length <= ONE_BLOCK_BYTES_MAX && (packAscii(partitionKey) || packUtf8(partitionKey))) {
+    md5Block(block, out, at)
+    return
+  }
+  const digest = hash('md5', partitionKey, 'buffer')
+  for (let i = 0; i < 4; i++) out[at + i] = readU32BigEndian(digest, i * 4)
+}
+
+/** Fills the block from ASCII text; false, with the block in disorder, where a character is not ASCII. */
+function packAscii(text: string): boolean {
+  const length = text.length
+  block.fill(0)
+  let union = 0
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i)
+    union |= code
+    block[i >> 2]! |= code << ((i & 3) << 3)
+  }
+  block[length >> 2]! |= 0x80 << ((length & 3) << 3)
+  block[14] = length * 8
+  return union < 0x80
+}
+
+/** Fills the block from any text; false where its UTF-8 is too long for one block. */
+function packUtf8(text: string): boolean {
+  const { read, written } = encoder.encodeInto(text, encoded)
+  if (read !== text.length) return false
+  block.fill(0)
+  for (let i = 0; i < written; i++) block[i >> 2]! |= encoded[i]! << ((i & 3) << 3)
+  block[written >> 2]! |= 0x80 << ((written & 3) << 3)
+  block[14] = written * 8
+  return true
+}
+
+/** −1, 0 or 1, as unsigned 128-bit integers. */
+export function compareHashKeys(a: Uint32Array, aAt: number, b: Uint32Array, bAt: number): number {
+  for (let i = 0; i < 4; i++) {
+    const left = a[aAt + i]!
+    const right = b[bAt + i]!
+    if (left !== right) return left < right ? -1 : 1
+  }
+  return 0
+}
+
+/** Reads 16 big-endian bytes. */
+export function hashKeyFromBytes(bytes: Uint8Array, at = 0): HashKeyWords {
+  const words = new Uint32Array(4)
+  for (let i = 0; i < 4; i++) words[i] = readU32BigEndian(bytes, at + i * 4)
+  return words
+}
+
+/** 16 big-endian bytes, freshly made. */
+export function hashKeyToBytes(words: HashKeyWords): Uint8Array {
+  const bytes = new Uint8Array(16)
+  for (let i = 0; i < 4; i++) writeU32BigEndian(bytes, i * 4, words[i]!)
+  return bytes
+}
+
+/** Wraps at 2^128. */
+export function hashKeyFromBigInt(value: bigint): HashKeyWords {
+  const words = new Uint32Array(4)
+  for (let i = 0; i < 4; i++) words[i] = Number((value >> BigInt(96 - i * 32)) & 0xffff_ffffn)
+  return words
+}
+
+export function hashKeyToBigInt(words: HashKeyWords): bigint {
+  return words.reduce((value, word) => (value << 32n) | BigInt(word), 0n)
+}
+
+/** Reads Kinesis' text form, a decimal below 2^128 without leading zeros. Throws `invalidArgument`. */
+export function hashKeyFromDecimal(text: string): HashKeyWords {
+  const value = /^(?:0|[1-9]\d{0,38})$/.test(text) ? BigInt(text) : undefined
+  if (value === undefined || value > HASH_KEY_MAX) {
+    throw new MillraceError(
+      'invalidArgument',
+      `${JSON.stringify(text)} is not a hash key: write a whole decimal number from 0 to ${HASH_KEY_MAX}.`,
+    )
+  }
+  return hashKeyFromBigInt(value)
+}
+
+export function hashKeyToDecimal(words: HashKeyWords): string {
+  return hashKeyToBigInt(words).toString()
+}
+
+/** Reads exactly 32 hex digits. Throws `invalidArgument`. */
+export function hashKeyFromHex(text: string): HashKeyWords {
+  if (!/^[0-9a-fA-F]{32}$/.test(text)) {
+    throw new MillraceError('invalidArgument', `${JSON.stringify(text)} is not a hash key of 32 hex digits.`)
+  }
+  return hashKeyFromBigInt(BigInt(`0x${text}`))
+}
+
+/** 32 lower-case hex digits. */
+export function hashKeyToHex(words: HashKeyWords): string {
+  return hashKeyToBigInt(words).toString(16).padStart(32, '0')
+}

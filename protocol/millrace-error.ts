@@ -1,0 +1,33 @@
+// The one error that crosses a boundary: wire, threads, and the client's door. Runs anywhere.
+// What a caller may do about it follows from its code alone; the message is for people and never parsed.
+import { errorCodes, type ErrorCode, type Retry, type SideEffects } from './error-codes.ts'
+
+// Registered, so that an error is recognised across threads' realms and duplicate installs of this package.
+const brand = Symbol.for('millrace.error')
+
+/** A refusal or failure with a code from the table. */
+export class MillraceError extends Error {
+  override readonly name = 'MillraceError'
+  readonly code: ErrorCode
+  /** What a caller may do next. */
+  readonly retry: Retry
+  /** 'none' is a promise that the refused request changed nothing. */
+  readonly sideEffects: SideEffects
+  /** When to try again, where the refusing side knows. */
+  readonly retryAfterMs: number | undefined
+  readonly [brand] = true
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+    this.retry = errorCodes[code].retry
+    this.sideEffects = errorCodes[code].sideEffects
+    this.retryAfterMs = options.retryAfterMs
+  }
+
+  /** True for an error of this class, from whichever copy of the package, and of that code where one is given. */
+  static is(error: unknown, code?: ErrorCode): error is MillraceError {
+    if (typeof error !== 'object' || error === null || !(brand in error)) return false
+    return code === undefined || (error as MillraceError).code === code
+  }
+}

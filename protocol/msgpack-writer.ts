@@ -1,0 +1,121 @@
+// Writes the part of msgpack that the protocol uses: nil, booleans, whole numbers, text, bytes and arrays.
+// Runs anywhere. Bytes of 1 KiB or more are not copied: the result is a list of chunks for one vectored write, and the
+// caller must not change those bytes until they are sent. `msgpack.test.ts` holds it equal to msgpackr.
+import { invariant } from './invariant.ts'
+
+export type Packable = undefined | null | boolean | number | string | Uint8Array | readonly unknown[]
+
+/** From here on a copy costs more than one more chunk in a vectored write. */
+const CHUNK_OF_ITS_OWN_BYTES_MIN = 1024
+
+const SCRATCH_BYTES_MIN = 16 * 1024
+/** A scratch that one large message blew up is let go again. */
+const SCRATCH_BYTES_KEPT_MAX = 256 * 1024
+
+// Packing never yields, so one scratch is enough for a thread.
+let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN)
+let end = 0
+let cuts: { at: number; bytes: Uint8Array }[] = []
+
+/**
+ * The msgpack of a value as chunks, and their length. The first chunk begins with `reserve` bytes for the caller to
+ * fill. Chunks own their memory, but for the large byte fields, which stay where they are.
+ */
+export function pack(value: Packable, reserve: number): { chunks: Uint8Array[]; byteLength: number } {
+  end = 0
+  cuts = []
+  room(reserve)
+  end += reserve
+  write(value)
+  const small = Buffer.allocUnsafe(end)
+  scratch.copy(small, 0, 0, end)
+  const chunks: Uint8Array[] = []
+  let byteLength = end
+  let from = 0
+  for (const { at, bytes } of cuts) {
+    chunks.push(small.subarray(from, at), bytes)
+    byteLength += bytes.length
+    from = at
+  }
+  if (from < end) chunks.push(small.subarray(from))
+  cuts = []
+  if (scratch.length > SCRATCH_BYTES_KEPT_MAX) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN)
+  return { chunks, byteLength }
+}
+
+function room(bytes: number): void {
+  if (end + bytes <= scratch.length) return
+  const larger = Buffer.allocUnsafeSlow(Math.max(scratch.length * 2, end + bytes))
+  scratch.copy(larger, 0, 0, end)
+  scratch = larger
+}
+
+function write(value: unknown): void {
+  if (typeof value === 'number') writeUint(value)
+  else if (typeof value === 'string') writeString(value)
+  else if (value === undefined || value === null) writeByte(0xc0)
+  else if (typeof value === 'boolean') writeByte(value ? 0xc3 : 0xc2)
+  else if (value instanceof Uint8Array) writeBytes(value)
+  else {
+    invariant(
+      Array.isArray(value),
+      'Only nil, booleans, whole numbers, text, bytes and arrays are ever packed.',
+    )
+    writeHeader(value.length, 0x90, 16, 0, 0xdc)
+    for (const item of value) write(item)
+  }
+}
+
+function writeByte(byte: number): void {
+  room(1)
+  scratch[end++] = byte
+}
+
+/** A length in its shortest form: in the tag itself, or 8, 16 or 32 bits. `bits8` is 0 where the family has no such form. */
+function writeHeader(length: number, fixed: number, fixedLimit: number, bits8: number, bits16: number): void {
+  room(5)
+  if (length < fixedLimit) scratch[end++] = fixed | length
+  else if (length <= 0xff && bits8 !== 0) {
+    scratch[end++] = bits8
+    scratch[end++] = length
+  } else if (length <= 0xffff) {
+    scratch[end++] = bits16
+    end = scratch.writeUInt16BE(length, end)
+  } else {
+    scratch[end++] = bits16 + 1
+    end = scratch.writeUInt32BE(length, end)
+  }
+}
+
+function writeUint(value: number): void {
+  invariant(
+    Number.isSafeInteger(value) && value >= 0,
+    `Only whole numbers from 0 to 2^53−1 are packed, not ${value}.`,
+  )
+  if (value <= 0xffff_ffff) {
+    writeHeader(value, 0, 0x80, 0xcc, 0xcd)
+    return
+  }
+  room(9)
+  scratch[end++] = 0xcf
+  end = scratch.writeUInt32BE(Math.floor(value / 0x1_0000_0000), end)
+  end = scratch.writeUInt32BE(value >>> 0, end)
+}
+
+function writeString(value: string): void {
+  const length = Buffer.byteLength(value)
+  writeHeader(length, 0xa0, 32, 0xd9, 0xda)
+  room(length)
+  end += scratch.write(value, end, length, 'utf8')
+}
+
+function writeBytes(value: Uint8Array): void {
+  writeHeader(value.length, 0, 0, 0xc4, 0xc5)
+  if (value.length >= CHUNK_OF_ITS_OWN_BYTES_MIN) {
+    cuts.push({ at: end, bytes: value })
+    return
+  }
+  room(value.length)
+  scratch.set(value, end)
+  end += value.length
+}

@@ -1,0 +1,164 @@
+// Reads records out of a batch. Runs in the client and in offline checks; the broker never looks inside a batch.
+// Both checksums and every length are verified before the first record is handed out: damage is an error, never data.
+import {
+  arrivalTimeAt,
+  baseSequenceNumberAt,
+  BATCH_HEADER_BYTES,
+  checkBatchHeader,
+  checkStoredBatch,
+  codecAt,
+  recordBytesAt,
+  recordCountAt,
+} from './batch.ts'
+import { readU16, readU32, readU48 } from './bytes.ts'
+import { decompress } from './compression.ts'
+import { hashKeyFromBytes, type HashKeyWords } from './hash-key.ts'
+import { MillraceError } from './millrace-error.ts'
+import {
+  dataStartOf,
+  EXPLICIT_HASH_KEY_FLAG,
+  HEADERS_FLAG,
+  RECORD_BYTES_MIN,
+  RECORD_FIXED_BYTES,
+  type RecordHeaders,
+} from './record-layout.ts'
+
+export { BatchBuilder, type BatchIdentity } from './batch-builder.ts'
+export type { RecordHeaders, RecordInput } from './record-layout.ts'
+
+/** A record as it was stored. Text and views are made when they are asked for. */
+export interface StoredRecord {
+  readonly sequenceNumber: number
+  /** Milliseconds since the epoch, by the broker's clock; never goes backwards within a shard. */
+  readonly arrivalTime: number
+  /** By the producer's clock; 0 where it gave none. */
+  readonly timestamp: number
+  readonly partitionKey: string
+  readonly explicitHashKey: HashKeyWords | undefined
+  readonly headers: RecordHeaders
+  /** A view on the batch (or on what it inflated to): copy what must outlive it. */
+  readonly data: Uint8Array
+}
+
+const NO_HEADERS: RecordHeaders = Object.freeze({})
+
+/** A record in place: where it lies, and getters. */
+class RecordView implements StoredRecord {
+  readonly sequenceNumber: number
+  readonly arrivalTime: number
+  readonly #bytes: Buffer
+  readonly #at: number
+  readonly #dataAt: number
+  readonly #end: number
+
+  constructor(
+    bytes: Buffer,
+    place: { at: number; dataAt: number; end: number },
+    sequenceNumber: number,
+    arrivalTime: number,
+  ) {
+    this.sequenceNumber = sequenceNumber
+    this.arrivalTime = arrivalTime
+    this.#bytes = bytes
+    this.#at = place.at
+    this.#dataAt = place.dataAt
+    this.#end = place.end
+  }
+
+  get timestamp(): number {
+    return readU48(this.#bytes, this.#at + 7)
+  }
+
+  get partitionKey(): string {
+    const from = this.#at + RECORD_FIXED_BYTES
+    return this.#bytes.toString('utf8', from, from + readU16(this.#bytes, this.#at + 5))
+  }
+
+  get explicitHashKey(): HashKeyWords | undefined {
+    if ((this.#bytes[this.#at + 4]! & EXPLICIT_HASH_KEY_FLAG) === 0) return undefined
+    return hashKeyFromBytes(this.#bytes, this.#keyEnd)
+  }
+
+  get headers(): RecordHeaders {
+    const flags = this.#bytes[this.#at + 4]!
+    if ((flags & HEADERS_FLAG) === 0) return NO_HEADERS
+    return readHeaders(this.#bytes, this.#keyEnd + ((flags & EXPLICIT_HASH_KEY_FLAG) === 0 ? 0 : 16))
+  }
+
+  get data(): Uint8Array {
+    return this.#bytes.subarray(this.#dataAt, this.#end)
+  }
+
+  get #keyEnd(): number {
+    return this.#at + RECORD_FIXED_BYTES + readU16(this.#bytes, this.#at + 5)
+  }
+}
+
+/**
+ * The records of a stored batch from number `from` on, or all. Throws `corruptData` where checksums, lengths or the
+ * compressed bytes are wrong; inflates at most what the header announces, within the limits.
+ */
+export function readRecords(batch: Uint8Array, options: { from?: number } = {}): StoredRecord[] {
+  const fault = checkStoredBatch(batch)
+  if (fault !== undefined) throw new MillraceError('corruptData', fault)
+  const base = baseSequenceNumberAt(batch, 0)
+  const arrivalTime = arrivalTimeAt(batch, 0)
+  const from = options.from ?? 0
+  const records: StoredRecord[] = []
+  const bytes = recordsOf(batch)
+  const problem = eachRecord(bytes, recordCountAt(batch, 0), (index, at, dataAt, end) => {
+    if (base + index >= from)
+      records.push(new RecordView(bytes, { at, dataAt, end }, base + index, arrivalTime))
+  })
+  if (problem !== undefined) throw new MillraceError('corruptData', problem)
+  return records
+}
+
+/** Checks the lengths and the count inside a batch, stamped or not; says what is wrong, or undefined. */
+export function walkRecords(batch: Uint8Array): string | undefined {
+  const fault = checkBatchHeader(batch)
+  if (fault !== undefined) return fault.message
+  try {
+    return eachRecord(recordsOf(batch), recordCountAt(batch, 0), () => {})
+  } catch (error) {
+    if (MillraceError.is(error)) return error.message
+    throw error
+  }
+}
+
+/** The records' bytes, inflated where they are compressed. */
+function recordsOf(batch: Uint8Array): Buffer {
+  const body = batch.subarray(BATCH_HEADER_BYTES)
+  const bytes = decompress(codecAt(batch, 0), body, recordBytesAt(batch, 0))
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function eachRecord(
+  bytes: Buffer,
+  count: number,
+  visit: (index: number, at: number, dataAt: number, end: number) => void,
+): string | undefined {
+  let at = 0
+  for (let index = 0; index < count; index++) {
+    const end = at + RECORD_BYTES_MIN <= bytes.length ? at + 4 + readU32(bytes, at) : Infinity
+    const dataAt = end <= bytes.length ? dataStartOf(bytes, at, end) : -1
+    if (dataAt < 0) return `Record ${index} of ${count} does not fit into the batch, or contradicts itself.`
+    visit(index, at, dataAt, end)
+    at = end
+  }
+  return at === bytes.length ? undefined : `${bytes.length - at} bytes follow the last of ${count} records.`
+}
+
+function readHeaders(bytes: Buffer, from: number): RecordHeaders {
+  // No prototype: a header may have any name, even __proto__.
+  const headers = Object.create(null) as Record<string, Uint8Array>
+  let at = from
+  let left = bytes[at++]!
+  while (left-- > 0) {
+    const valueAt = at + 1 + bytes[at]!
+    const valueEnd = valueAt + 4 + readU32(bytes, valueAt)
+    headers[bytes.toString('utf8', at + 1, valueAt)] = bytes.subarray(valueAt + 4, valueEnd)
+    at = valueEnd
+  }
+  return headers
+}

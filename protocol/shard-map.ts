@@ -1,0 +1,67 @@
+// Arithmetic on hash key ranges: how a new stream is cut, and which shard a hash key belongs to. Runs anywhere, pure.
+// A ShardMap covers 0 … 2^128−1 exactly once, or it cannot be made.
+import { compareHashKeys, hashKeyFromBigInt, hashKeyToHex, type HashKeyWords } from './hash-key.ts'
+import { InvariantError, invariant } from './invariant.ts'
+
+/** Both ends belong to the range. */
+export interface HashKeyRange {
+  readonly start: HashKeyWords
+  readonly end: HashKeyWords
+}
+
+const SPACE = 1n << 128n
+
+/** Kinesis' cut of a new stream: equal steps of floor(2^128 / count), the last range taking the remainder. */
+export function evenRanges(count: number): HashKeyRange[] {
+  invariant(
+    Number.isSafeInteger(count) && count >= 1,
+    `evenRanges needs a whole count of at least 1, got ${count}`,
+  )
+  const step = SPACE / BigInt(count)
+  return Array.from({ length: count }, (_, i) => ({
+    start: hashKeyFromBigInt(step * BigInt(i)),
+    end: hashKeyFromBigInt(i === count - 1 ? SPACE - 1n : step * BigInt(i + 1) - 1n),
+  }))
+}
+
+/** Routes hash keys to the open shards of one epoch. Immutable. */
+export class ShardMap {
+  /** Start of every range in rising order, four words each, in one array: a lookup touches no objects. */
+  readonly #starts: Uint32Array
+  readonly #indexes: readonly number[]
+
+  /** Throws an InvariantError unless the ranges cover the hash key space exactly once. */
+  constructor(shards: readonly { readonly index: number; readonly range: HashKeyRange }[]) {
+    const sorted = shards.toSorted((a, b) => compareHashKeys(a.range.start, 0, b.range.start, 0))
+    this.#starts = new Uint32Array(sorted.length * 4)
+    this.#indexes = sorted.map((shard) => shard.index)
+    let expected = 0n
+    for (const [i, { index, range }] of sorted.entries()) {
+      const start = BigInt(`0x${hashKeyToHex(range.start)}`)
+      const end = BigInt(`0x${hashKeyToHex(range.end)}`)
+      if (start !== expected || end < start) {
+        throw new InvariantError(
+          `Shards must cover every hash key exactly once: shard ${index} is ${start} to ${end}, expected to start at ${expected}`,
+        )
+      }
+      this.#starts.set(range.start, i * 4)
+      expected = end + 1n
+    }
+    invariant(
+      expected === SPACE,
+      `Shards must cover every hash key exactly once: nothing covers ${expected} on`,
+    )
+  }
+
+  /** Index of the shard whose range holds the hash key at `words[at…at+3]`. */
+  route(words: Uint32Array, at = 0): number {
+    let low = 0
+    let high = this.#indexes.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if (compareHashKeys(this.#starts, middle * 4, words, at) <= 0) low = middle
+      else high = middle - 1
+    }
+    return this.#indexes[low]!
+  }
+}

@@ -1,0 +1,13 @@
+// What may name a stream: exactly Kinesis' rule. Runs anywhere, pure.
+import { limits } from './limits.ts'
+
+/** What is wrong with a stream name, as a sentence; undefined when nothing is. */
+export function checkStreamName(name: string): string | undefined {
+  if (name.length === 0) return 'A stream name must not be empty.'
+  if (name.length > limits.streamNameLengthMax) {
+    return `A stream name has at most ${limits.streamNameLengthMax} characters; this one has ${name.length}.`
+  }
+  const wrong = /[^a-zA-Z0-9_.-]/u.exec(name)
+  if (wrong === null) return undefined
+  return `A stream name is made of a–z, A–Z, 0–9, _ . and -; ${JSON.stringify(name)} has ${JSON.stringify(wrong[0])}.`
+}
