@@ -1,3 +1,4 @@
+// The judge is judged: a violation of every rule is planted in an honest history, and must be found by name.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { MillraceError } from '../../protocol/millrace-error.ts'

@@ -1,0 +1,84 @@
+// Starts load processes and waits for what they measured. Runs in the bench's own process; ends only its own children.
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import type { FromLoad, JobName, JobResult, JobSettings, ToLoad } from '../load/job.ts'
+
+export interface RunningLoad<R> {
+  /** Fulfils when the job says that it is set up; rejects when it fails before. */
+  readonly ready: Promise<number | undefined>
+  readonly result: Promise<R>
+  /** Asks a job without an end of its own for its result. */
+  stop(): void
+  /** Ends the process now; its result, if it has none yet, is a failure. */
+  kill(): void
+}
+
+/** libuv's pool carries every LMDB commit: more threads than any job has environments. */
+const LOAD_THREAD_POOL = '16'
+
+export function startLoad<J extends JobName>(
+  job: J,
+  settings: JobSettings<J>,
+  say: (text: string) => void,
+): RunningLoad<JobResult<J>> {
+  const child = fork(new URL('../load/main.js', import.meta.url), {
+    env: { ...process.env, UV_THREADPOOL_SIZE: LOAD_THREAD_POOL },
+    serialization: 'advanced',
+  })
+  const ready = deferred<number | undefined>()
+  const result = deferred<JobResult<J>>()
+  const fail = (reason: string) => {
+    const error = new Error(`load ${job}: ${reason}`)
+    ready.reject(error)
+    result.reject(error)
+  }
+  child.on('message', (message: FromLoad) => {
+    if (message.type === 'ready') ready.resolve(message.detail)
+    else if (message.type === 'say') say(message.text)
+    else if (message.type === 'failed') fail(message.reason)
+    else result.resolve(message.result as JobResult<J>)
+  })
+  child.on('error', (error) => fail(error.message))
+  child.on('exit', (code, signal) => fail(`ended with ${signal ?? code} before its result`))
+  send(child, { type: 'start', job, settings })
+  // Whoever awaits only one of the two must not be ended by the other's rejection.
+  ready.promise.catch(() => {})
+  result.promise.catch(() => {})
+  return {
+    ready: ready.promise,
+    result: thenLeave(result.promise, child),
+    stop: () => send(child, { type: 'stop' }),
+    kill: () => void child.kill('SIGKILL'),
+  }
+}
+
+interface Deferred<T> {
+  readonly promise: Promise<T>
+  readonly resolve: (value: T) => void
+  readonly reject: (error: Error) => void
+}
+
+function deferred<T>(): Deferred<T> {
+  let settle: Pick<Deferred<T>, 'resolve' | 'reject'> | undefined
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject }
+  })
+  return { promise, ...settle! }
+}
+
+function send(child: ChildProcess, message: ToLoad): void {
+  if (child.connected) child.send(message)
+}
+
+/** The result, once its process is gone: whatever is measured next has the cores for itself. */
+async function thenLeave<R>(result: Promise<R>, child: ChildProcess): Promise<R> {
+  try {
+    return await result
+  } finally {
+    if (child.exitCode === null && child.signalCode === null) {
+      const gone = once(child, 'exit')
+      if (child.connected) child.disconnect()
+      await gone
+    }
+  }
+}

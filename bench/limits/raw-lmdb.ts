@@ -1,0 +1,58 @@
+// How fast lmdb-js itself writes the same batches, flushed, with the same number in flight, and nothing around it:
+// no socket, no other thread, no check, no head row. Runs in a load process. The broker cannot beat it.
+import { randomFillSync } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { open } from 'lmdb'
+
+export interface RawLmdbSettings {
+  readonly directory: string
+  readonly batchBytes: number
+  readonly inFlight: number
+  readonly seconds: number
+  readonly warmUpSeconds: number
+}
+
+export interface RawLmdbResult {
+  readonly megabytesPerSecond: number
+  readonly batchesPerSecond: number
+}
+
+/** Far above what a run can write, so that the map never moves. */
+const MAP_BYTES = 64 * 2 ** 30
+
+export async function measureRawLmdb(settings: RawLmdbSettings): Promise<RawLmdbResult> {
+  const path = join(settings.directory, `raw-lmdb-${process.pid}`)
+  const root = open({
+    path,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    overlappingSync: false,
+    mapSize: MAP_BYTES,
+    pageSize: 4096,
+  })
+  try {
+    const bytes = randomFillSync(Buffer.alloc(settings.batchBytes))
+    const startsAt = performance.now() + settings.warmUpSeconds * 1000
+    const endsAt = startsAt + settings.seconds * 1000
+    let sequence = 0
+    let counted = 0
+    const writeOn = async () => {
+      while (performance.now() < endsAt) {
+        const key = Buffer.alloc(12)
+        key.writeBigUInt64BE(BigInt(sequence++), 4)
+        await root.batch(() => {
+          void root.put(key, bytes)
+        })
+        const now = performance.now()
+        if (now >= startsAt && now < endsAt) counted++
+      }
+    }
+    await Promise.all(Array.from({ length: settings.inFlight }, writeOn))
+    const batchesPerSecond = counted / settings.seconds
+    return { batchesPerSecond, megabytesPerSecond: (batchesPerSecond * settings.batchBytes) / 1e6 }
+  } finally {
+    await root.close()
+    await rm(path, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,27 @@
+// What a load process is told and what it tells: types only, shared by both ends of the IPC channel.
+import type { jobs } from './jobs.ts'
+
+/** How a job speaks to the bench while it runs. */
+export interface LoadControl {
+  /** Set up and waiting, or running: `detail` is whatever the other side needs, such as a port. */
+  ready(detail?: number): void
+  /** A line of progress. */
+  say(text: string): void
+  /** Fires when the bench wants the result now; jobs that run for a given time need not look. */
+  readonly stopped: AbortSignal
+}
+
+export type Job<S, R> = (settings: S, control: LoadControl) => Promise<R>
+
+export type JobName = keyof typeof jobs
+export type JobSettings<J extends JobName> = Parameters<(typeof jobs)[J]>[0]
+export type JobResult<J extends JobName> = Awaited<ReturnType<(typeof jobs)[J]>>
+
+export type ToLoad =
+  { readonly type: 'start'; readonly job: JobName; readonly settings: unknown } | { readonly type: 'stop' }
+
+export type FromLoad =
+  | { readonly type: 'ready'; readonly detail: number | undefined }
+  | { readonly type: 'say'; readonly text: string }
+  | { readonly type: 'result'; readonly result: unknown }
+  | { readonly type: 'failed'; readonly reason: string }

@@ -1,0 +1,11 @@
+// The one table of what a load process can do. Imported by load processes; the bench itself imports only its types.
+import { measureFdatasync } from '../limits/fdatasync.ts'
+import { receiveLoopback, sendLoopback } from '../limits/loopback.ts'
+import { measureRawLmdb } from '../limits/raw-lmdb.ts'
+
+export const jobs = {
+  fdatasync: measureFdatasync,
+  rawLmdb: measureRawLmdb,
+  loopbackSink: receiveLoopback,
+  loopbackSource: sendLoopback,
+} as const

@@ -1,0 +1,45 @@
+// Open-loop load: arrivals at an even rate that the system under test cannot slow down. Each has an intended time, and
+// latency counts from there: a stall delays everything behind it and is seen in full (no coordinated omission).
+// Runs in a load process.
+import { Worker } from 'node:worker_threads'
+import { monotonicMs } from '../harness/clock.ts'
+
+/** What the pacer's thread is given. */
+export interface PacerData {
+  readonly startsAt: number
+  readonly periodMs: number
+  /** It wakes no more often: arrivals due between two wake-ups are sent together, each with its own intended time. */
+  readonly wakeMs: number
+}
+
+const START_DELAY_MS = 50
+const WAKE_MS = 0.25
+
+/** Calls `send` with the intended time of each arrival, `perSecond` of them for `seconds`. */
+export async function runOpenLoop(options: {
+  readonly perSecond: number
+  readonly seconds: number
+  readonly send: (intendedAt: number) => void
+}): Promise<void> {
+  const periodMs = 1000 / options.perSecond
+  const startsAt = monotonicMs() + START_DELAY_MS
+  const total = Math.round(options.perSecond * options.seconds)
+  const workerData: PacerData = { startsAt, periodMs, wakeMs: WAKE_MS }
+  const pacer = new Worker(new URL('./pacer.js', import.meta.url), { workerData })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      let sent = 0
+      pacer.on('error', reject)
+      pacer.on('message', (due: number) => {
+        try {
+          for (; sent < Math.min(due, total); sent++) options.send(startsAt + sent * periodMs)
+          if (sent === total) resolve()
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)))
+        }
+      })
+    })
+  } finally {
+    await pacer.terminate()
+  }
+}

@@ -1,0 +1,85 @@
+// What a benchmark answers: figures with their units, bars and the machine's own limits beside them, as plain data.
+// Pure; the table, the plot and --json are three views on it.
+import type { LatencySummary } from '../harness/latency.ts'
+
+export type Unit = 'records/s' | 'puts/s' | 'MB/s' | 'ms' | 'MB' | 'x' | '%'
+
+/** What a figure has to reach, in its own unit. */
+export interface Bar {
+  readonly sense: 'atLeast' | 'atMost'
+  readonly value: number
+  /** Where the value comes from, if it is not simply a number: "60 % of raw lmdb-js". */
+  readonly because?: string
+}
+
+/** A limit of the machine, measured in the same run, and what part of it the figure is. */
+export interface Ratio {
+  readonly of: string
+  readonly limit: number
+  readonly ratio: number
+}
+
+export interface Figure {
+  readonly name: string
+  readonly value: number
+  readonly unit: Unit
+  readonly bar?: Bar
+  readonly ratios?: readonly Ratio[]
+}
+
+export interface LatencyCurve {
+  readonly name: string
+  readonly summary: LatencySummary
+}
+
+export interface Report {
+  readonly scenario: string
+  readonly figures: readonly Figure[]
+  readonly latencies: readonly LatencyCurve[]
+  /** The settings that the figures hold for. */
+  readonly settings: Readonly<Record<string, unknown>>
+  /** Anything that a reader of the figures must know to read them rightly. */
+  readonly notes: readonly string[]
+}
+
+export type Verdict = 'pass' | 'miss' | undefined
+
+/** Whether the figure reaches its bar; undefined where it has none. */
+export function verdictOf(figure: Figure): Verdict {
+  if (!figure.bar) return undefined
+  const reached =
+    figure.bar.sense === 'atLeast' ? figure.value >= figure.bar.value : figure.value <= figure.bar.value
+  return reached ? 'pass' : 'miss'
+}
+
+/** How far beyond its bar (positive) or short of it (negative) the figure is, as a part of the bar. */
+export function marginOf(figure: Figure): number | undefined {
+  if (!figure.bar) return undefined
+  const difference =
+    figure.bar.sense === 'atLeast' ? figure.value - figure.bar.value : figure.bar.value - figure.value
+  return difference / figure.bar.value
+}
+
+/** What part of a limit of the machine a value is. */
+export function ratioTo(of: string, value: number, limit: number): Ratio {
+  return { of, limit, ratio: limit > 0 ? value / limit : Number.NaN }
+}
+
+/** A number as people read it: `1,050,000 records/s`, `0.44 ms`, `62 %`. */
+export function formatValue(value: number, unit: Unit): string {
+  if (!Number.isFinite(value)) return 'no figure'
+  const text = formatNumber(value)
+  if (unit === 'x') return `${text}×`
+  return `${text} ${unit}`
+}
+
+function formatNumber(value: number): string {
+  const size = Math.abs(value)
+  const fractionDigits = size >= 100 ? 0 : size >= 10 ? 1 : 2
+  return value.toLocaleString('en-US', { maximumFractionDigits: fractionDigits })
+}
+
+export function formatBar(bar: Bar, unit: Unit): string {
+  const sign = bar.sense === 'atLeast' ? '≥' : '≤'
+  return `${sign} ${formatValue(bar.value, unit)}${bar.because ? ` (${bar.because})` : ''}`
+}

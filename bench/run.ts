@@ -1,0 +1,56 @@
+// One run of the bench: its directory on the disk under test, and everything that it started. Runs in the bench's own
+// process. However the run ends, its daemon and loads are stopped and its directory is removed.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { type RunningDaemon, startDaemon } from './harness/daemon.ts'
+import { type RunningLoad, startLoad } from './harness/load-process.ts'
+import type { Bench } from './scenario.ts'
+
+export interface RunOptions {
+  readonly seconds: number
+  readonly dataDir: string
+}
+
+export interface Run {
+  readonly bench: Bench
+  close(): Promise<void>
+}
+
+const WARM_UP_SECONDS_MAX = 1
+
+export async function openRun(options: RunOptions): Promise<Run> {
+  const parent = resolve(options.dataDir)
+  await mkdir(parent, { recursive: true })
+  const directory = await mkdtemp(join(parent, 'bench-'))
+  const daemons = new Set<RunningDaemon>()
+  const loads = new Set<RunningLoad<unknown>>()
+  const startedAt = performance.now()
+  const say = (text: string) => {
+    console.error(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`)
+  }
+  const bench: Bench = {
+    seconds: options.seconds,
+    warmUpSeconds: Math.min(WARM_UP_SECONDS_MAX, options.seconds / 2),
+    directory,
+    say,
+    startDaemon: async (daemonOptions) => {
+      const dataDir = await mkdtemp(join(directory, 'broker-'))
+      const daemon = await startDaemon({ dataDir, ...daemonOptions })
+      daemons.add(daemon)
+      return daemon
+    },
+    load: (job, settings) => {
+      const load = startLoad(job, settings, say)
+      loads.add(load)
+      return load
+    },
+  }
+  return {
+    bench,
+    close: async () => {
+      for (const load of loads) load.kill()
+      await Promise.all([...daemons].map((daemon) => daemon.stop()))
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
