@@ -1,0 +1,25 @@
+// What the command's exit code tells a script, in one table. Printed by `millrace --help`; tested against it.
+
+export interface ExitCode {
+  readonly code: number
+  readonly doc: string
+}
+
+export const exitCodes = {
+  ok: { code: 0, doc: 'Done; also when the reader of a pipe went away, or Ctrl-C ended a consume.' },
+  failed: { code: 1, doc: 'The broker or the machine refused; what was done before that is reported.' },
+  usage: { code: 2, doc: 'The command line or the configuration is wrong; nothing was done.' },
+  unreachable: { code: 3, doc: 'No broker answers at the address.' },
+  notFound: { code: 4, doc: 'The stream or the shard does not exist.' },
+  unhealthy: { code: 5, doc: 'status, doctor or check found something wrong, and said what.' },
+  interrupted: { code: 130, doc: 'Ctrl-C ended the work before it was done.' },
+} as const satisfies Record<string, ExitCode>
+
+export type ExitName = keyof typeof exitCodes
+
+/** The table as lines of help. */
+export function exitCodesHelp(): string {
+  return Object.values(exitCodes)
+    .map(({ code, doc }) => `  ${String(code).padEnd(5)}${doc}`)
+    .join('\n')
+}

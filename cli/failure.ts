@@ -1,0 +1,119 @@
+// How a failure reads on the terminal: one sentence that says what to do, and the exit code that belongs to it. Pure.
+// Nothing that a user can cause is shown with a stack; a defect is, because somebody has to find it.
+import { ConfigError } from '../broker/config/config-error.ts'
+import type { ErrorCode } from '../protocol/error-codes.ts'
+import { MillraceError } from '../protocol/millrace-error.ts'
+import type { ExitName } from './exit-codes.ts'
+
+/** Ends a verb with a sentence for people and a code for scripts. */
+export class Failure extends Error {
+  override readonly name = 'Failure'
+  readonly exit: ExitName
+  constructor(message: string, exit: ExitName = 'failed', options?: { cause?: unknown }) {
+    super(message, options)
+    this.exit = exit
+  }
+}
+
+export interface FailureReport {
+  readonly message: string
+  readonly exit: ExitName
+}
+
+const exitOfCode: Partial<Record<ErrorCode, ExitName>> = {
+  streamNotFound: 'notFound',
+  shardNotFound: 'notFound',
+  invalidArgument: 'usage',
+}
+
+const adviceOfCode: Partial<Record<ErrorCode, string>> = {
+  streamNotFound: 'See `millrace stream list`, or create it with `millrace stream create`.',
+  trimmed: 'Read from TRIM_HORIZON to start at the oldest record that is left.',
+  storageFull: 'Free some disk space, or lower --free-space-floor; reading still works.',
+  producerFenced: 'Another producer took over; start this one anew.',
+  corruptData: 'Stop the broker and run `millrace check` on its data directory.',
+  unsupportedVersion: 'Use the command line that came with the broker.',
+}
+
+/** Reads any thrown value as a sentence and an exit code. `url` is the broker that was being talked to, if any. */
+export function reportFailure(error: unknown, url?: string): FailureReport {
+  if (error instanceof Failure) return { message: error.message, exit: error.exit }
+  if (error instanceof ConfigError) return { message: error.message, exit: 'usage' }
+  if (MillraceError.is(error)) {
+    const network = networkCauseOf(error)
+    if (network !== undefined) return unreachable(network, url)
+    const advice = adviceOfCode[error.code]
+    const sentence = endSentence(error.message)
+    return {
+      message: advice === undefined ? sentence : `${sentence} ${advice}`,
+      exit: exitOfCode[error.code] ?? 'failed',
+    }
+  }
+  if (isSystemError(error)) {
+    if (networkCodes.has(error.code)) return unreachable(error, url)
+    return { message: endSentence(systemMessage(error)), exit: 'failed' }
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return { message: `This is a defect of millrace, please report it:\n${text}`, exit: 'failed' }
+}
+
+interface SystemError extends Error {
+  readonly code: string
+  readonly path?: string
+}
+
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+])
+
+function isSystemError(error: unknown): error is SystemError {
+  return (
+    error instanceof Error && typeof (error as { code?: unknown }).code === 'string' && 'syscall' in error
+  )
+}
+
+/** The network's own error behind a chain of causes: it says more than "connection lost". */
+function networkCauseOf(error: unknown): SystemError | undefined {
+  for (let depth = 0, at = error; depth < 8 && at instanceof Error; depth++, at = at.cause) {
+    if (isSystemError(at) && networkCodes.has(at.code)) return at
+  }
+  return undefined
+}
+
+function unreachable(error: SystemError, url: string | undefined): FailureReport {
+  const reasons: Record<string, string> = {
+    ECONNREFUSED: 'nothing listens there',
+    ENOTFOUND: 'that name is not known',
+    EAI_AGAIN: 'that name cannot be looked up now',
+    ETIMEDOUT: 'it does not answer',
+  }
+  const where = url === undefined ? 'No broker answers' : `No broker answers at ${url}`
+  return {
+    message:
+      `${where}: ${reasons[error.code] ?? error.code}. ` +
+      'Start one with `millrace serve`, or name another with --url or MILLRACE_URL.',
+    exit: 'unreachable',
+  }
+}
+
+function systemMessage(error: SystemError): string {
+  const reasons: Record<string, string> = {
+    ENOENT: 'does not exist',
+    EACCES: 'may not be accessed by this user',
+    EISDIR: 'is a directory',
+    ENOTDIR: 'is not a directory',
+    ENOSPC: 'has no space left',
+    EROFS: 'is on a read-only file system',
+  }
+  const reason = reasons[error.code]
+  return error.path !== undefined && reason !== undefined ? `${error.path} ${reason}` : error.message
+}
+
+function endSentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
+}

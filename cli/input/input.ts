@@ -1,0 +1,64 @@
+// Where the bytes of a produce come from: files in the order given, or standard input. Counts what was read, for progress.
+import { createReadStream, fstatSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import type { Terminal } from '../terminal.ts'
+
+const READ_BYTES = 256 * 1024
+
+export interface Input {
+  /** For messages: the file's name, or `standard input`. */
+  readonly name: string
+  readonly chunks: AsyncIterable<Uint8Array>
+}
+
+export interface Inputs {
+  readonly sources: readonly Input[]
+  /** Of all sources together; undefined where one is a pipe. */
+  readonly totalBytes: number | undefined
+  /** Read so far. */
+  bytesRead(): number
+}
+
+/** Opens nothing yet, but refuses files that cannot be read before the first record is stored. */
+export async function openInputs(paths: readonly string[], terminal: Terminal): Promise<Inputs> {
+  let read = 0
+  async function* counted(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    for await (const chunk of chunks) {
+      read += chunk.length
+      yield chunk
+    }
+  }
+  const names = paths.length === 0 ? ['-'] : paths
+  const sizes = await Promise.all(names.map(sizeOf))
+  return {
+    sources: names.map((path) =>
+      path === '-'
+        ? { name: 'standard input', chunks: counted(terminal.stdin as AsyncIterable<Uint8Array>) }
+        : { name: path, chunks: counted(createReadStream(path, { highWaterMark: READ_BYTES })) },
+    ),
+    totalBytes: sizes.reduce<number | undefined>(
+      (sum, size) => (sum === undefined || size === undefined ? undefined : sum + size),
+      0,
+    ),
+    bytesRead: () => read,
+  }
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  if (path === '-') return standardInputSize()
+  const stats = await stat(path)
+  if (stats.isDirectory()) {
+    throw Object.assign(new Error(`${path} is a directory`), { code: 'EISDIR', syscall: 'read', path })
+  }
+  return stats.isFile() ? stats.size : undefined
+}
+
+/** `< file` gives standard input a size, a pipe does not. */
+function standardInputSize(): number | undefined {
+  try {
+    const stats = fstatSync(0)
+    return stats.isFile() ? stats.size : undefined
+  } catch {
+    return undefined
+  }
+}

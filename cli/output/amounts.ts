@@ -1,0 +1,39 @@
+// Numbers as people read them. Pure.
+
+const byteUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+
+/** 1536 → `1.5 KiB` */
+export function formatBytes(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 1024 && unit < byteUnits.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${byteUnits[unit]}`
+}
+
+/** 1234567 → `1,234,567` */
+export function formatCount(count: number): string {
+  return Math.round(count).toLocaleString('en-US')
+}
+
+/** `1 record`, `2 records` */
+export function countOf(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** Milliseconds → `0.42 ms`, `12 ms`, `1.5 s`, `3 min`, `24 h`, `7 d` */
+export function formatDuration(ms: number): string {
+  if (ms < 10) return `${Number(ms.toFixed(2))} ms`
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 60_000) return `${Number((ms / 1000).toFixed(1))} s`
+  if (ms < 3_600_000) return `${Number((ms / 60_000).toFixed(1))} min`
+  if (ms < 3 * 86_400_000) return `${Number((ms / 3_600_000).toFixed(1))} h`
+  return `${Number((ms / 86_400_000).toFixed(1))} d`
+}
+
+/** Milliseconds since the epoch → ISO 8601, or a dash where nothing has happened yet. */
+export function formatTime(ms: number): string {
+  return ms === 0 ? '-' : new Date(ms).toISOString()
+}

@@ -1,0 +1,49 @@
+// The command's rim: standard streams, signals, and the end of a pipe. Everything else in `cli/` gets this object, so that
+// a test can stand in for a terminal. A reader that closes its end of the pipe (`| head`) is success, not failure.
+import type { Readable, Writable } from 'node:stream'
+
+export interface Terminal {
+  readonly stdin: Readable & { readonly isTTY?: boolean }
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
+  readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number }
+  /** Fires when nobody reads our output any more. */
+  readonly outputClosed: AbortSignal
+  /** Fires on the first Ctrl-C or SIGTERM from now on; the second one ends the process as usual. */
+  interrupted(): AbortSignal
+}
+
+export function processTerminal(): Terminal {
+  const { stdin, stdout, stderr } = process
+  const closed = new AbortController()
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    closed.abort()
+  })
+  // Progress and summaries are for people; when they stop looking, the work still matters.
+  stderr.on('error', () => {})
+  let interruption: AbortController | undefined
+  return {
+    stdin,
+    stdout,
+    stderr,
+    outputClosed: closed.signal,
+    interrupted() {
+      if (interruption === undefined) {
+        const controller = new AbortController()
+        interruption = controller
+        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort())
+      }
+      return interruption.signal
+    },
+  }
+}
+
+/** A line of results, on standard output. */
+export function print(terminal: Terminal, line: string): void {
+  terminal.stdout.write(`${line}\n`)
+}
+
+/** A line for people, on standard error, where it does not get into a pipe. */
+export function tell(terminal: Terminal, line: string): void {
+  terminal.stderr.write(`${line}\n`)
+}
