@@ -1,0 +1,30 @@
+// What the rest of the controller sees of the shard hosts, whatever supervises them. Runs in the controller. Types only.
+import type { HostCalls } from '../host-contract.ts'
+
+/** starting: launched, not serving yet; draining: told to finish; down: nothing runs, `reason` says why. */
+export type HostState = 'starting' | 'ready' | 'draining' | 'down'
+
+export interface HostStatus {
+  readonly hostId: number
+  readonly state: HostState
+  readonly pid: number | undefined
+  /** Where it listens, or did before it went down; undefined while that was never known. 0 in process. */
+  readonly port: number | undefined
+  readonly restarts: number
+  /** Why it is not ready. */
+  readonly reason: string | undefined
+}
+
+export interface HostFleet {
+  readonly hosts: readonly HostStatus[]
+  /** The host that runs an owner. */
+  hostOf(ownerId: number): HostStatus
+  /** Asks a host that is ready; rejects with `unavailable`, and the reason, where it is not. */
+  call<C extends keyof HostCalls>(
+    hostId: number,
+    call: C,
+    request: HostCalls[C]['request'],
+  ): Promise<HostCalls[C]['reply']>
+  /** Fulfils when the host is ready; rejects when the fleet is stopped. */
+  whenReady(hostId: number): Promise<void>
+}

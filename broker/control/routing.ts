@@ -1,0 +1,63 @@
+// Which host serves which shard, for hosts (what they are given to serve) and for clients (where to go).
+// Runs in the controller; pure.
+import { hashKeyFromHex, hashKeyToBytes } from '../../protocol/hash-key.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { HostAddress, ResponseOf } from '../../protocol/operations.ts'
+import type { PlacedShard } from '../host-contract.ts'
+import { shardsOf, type CatalogState, type Stream } from './catalog-state.ts'
+import type { HostFleet } from './fleet.ts'
+import { hostOfOwner } from './placement.ts'
+
+/** The shards of a stream as their hosts need them. */
+export function placedShards(state: CatalogState, streamId: number): readonly PlacedShard[] {
+  const stream = state.streams.get(streamId)
+  if (stream === undefined) return []
+  return shardsOf(state, streamId).map((shard) => ({
+    streamId,
+    streamName: stream.name,
+    shardIndex: shard.index,
+    ownerId: shard.ownerId,
+    slot: shard.slot,
+    startingHashKey: shard.startingHashKey,
+    endingHashKey: shard.endingHashKey,
+    startingSequenceNumber: shard.startingSequenceNumber,
+    retentionMs: stream.retentionMs,
+  }))
+}
+
+/**
+ * Everything that a host serves, whatever the state of its streams: one that is being created is opened early, and
+ * one that is being deleted must be known to be dropped.
+ */
+export function assignmentOf(state: CatalogState, hostId: number, hosts: number): readonly PlacedShard[] {
+  return [...state.streams.keys()]
+    .flatMap((streamId) => placedShards(state, streamId))
+    .filter(({ ownerId }) => hostOfOwner(ownerId, hosts) === hostId)
+}
+
+/** The answer to describeRouting. `addressOf` gives undefined while a host was never up. */
+export function routingOf(
+  state: CatalogState,
+  stream: Stream,
+  fleet: HostFleet,
+  addressOf: (hostId: number) => HostAddress | undefined,
+): ResponseOf<'describeRouting'> {
+  const hosts = new Map<number, HostAddress>()
+  const shards = shardsOf(state, stream.id).map((shard) => {
+    const { hostId, reason = 'starting' } = fleet.hostOf(shard.ownerId)
+    const address = addressOf(hostId)
+    if (address === undefined) {
+      throw new MillraceError('unavailable', `Host ${hostId} has no address yet: ${reason}; try again.`)
+    }
+    hosts.set(hostId, address)
+    return {
+      index: shard.index,
+      parents: shard.parents,
+      startingHashKey: hashKeyToBytes(hashKeyFromHex(shard.startingHashKey)),
+      endingHashKey: hashKeyToBytes(hashKeyFromHex(shard.endingHashKey)),
+      state: shard.state,
+      hostId,
+    }
+  })
+  return { streamId: stream.id, epoch: stream.epoch, hosts: [...hosts.values()], shards }
+}

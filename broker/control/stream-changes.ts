@@ -1,0 +1,167 @@
+// What a request on a stream comes to, as rows: created, made active, changed, marked for deletion, removed.
+// Runs in the controller; pure: a state and a request in, a plan out, or the error that the client gets.
+// A stream's rows are committed before any host hears of it, so a crash in between leaves work that can be resumed.
+import { hashKeyToHex } from '../../protocol/hash-key.ts'
+import { invariant } from '../../protocol/invariant.ts'
+import { limits } from '../../protocol/limits.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { RequestOf } from '../../protocol/operations.ts'
+import { evenRanges } from '../../protocol/shard-map.ts'
+import { checkStreamName } from '../../protocol/stream-name.ts'
+import type { CatalogChange, StreamRow } from '../catalog-contract.ts'
+import { shardsOf, streamNamed, type CatalogState, type Stream } from './catalog-state.ts'
+import type { CatalogPlan } from './catalog.ts'
+import { ownerLoads, placeShards } from './placement.ts'
+
+export interface CreateContext {
+  readonly now: number
+  /** Owners that take new shards. */
+  readonly owners: number
+}
+
+/** A new stream in state CREATING, its shards placed on the owners with the fewest. */
+export function planCreate(
+  state: CatalogState,
+  request: RequestOf<'createStream'>,
+  { now, owners }: CreateContext,
+): CatalogPlan<{ streamId: number; ownerIds: readonly number[] }> {
+  const { name, shardCount, retentionMs = limits.retentionMsDefault } = request
+  const { broker } = state
+  invariant(broker !== undefined, 'the catalog has an identity')
+  checkCreate(state, name, shardCount)
+  checkRetention(retentionMs)
+  const streamId = broker.nextStreamId
+  const ownerIds = placeShards(ownerLoads(state, owners), shardCount)
+  const shards = evenRanges(shardCount).map((range, index): CatalogChange => ({
+    put: {
+      family: 'shard',
+      key: { streamId, shardIndex: index },
+      value: {
+        ownerId: ownerIds[index] ?? 0,
+        slot: broker.nextSlot + index,
+        parents: [],
+        startingHashKey: hashKeyToHex(range.start),
+        endingHashKey: hashKeyToHex(range.end),
+        state: 'OPEN',
+        startingSequenceNumber: 0,
+        endingSequenceNumber: null,
+        createdAt: now,
+      },
+    },
+  }))
+  const stream: StreamRow['value'] = {
+    name,
+    status: 'CREATING',
+    retentionMs,
+    createdAt: now,
+    epoch: 1,
+    nextShardIndex: shardCount,
+  }
+  const counters = { ...broker, nextStreamId: streamId + 1, nextSlot: broker.nextSlot + shardCount }
+  return {
+    changes: [
+      { put: { family: 'broker', key: 'broker', value: counters } },
+      { put: { family: 'stream', key: streamId, value: stream } },
+      ...shards,
+    ],
+    result: { streamId, ownerIds: [...new Set(ownerIds)] },
+  }
+}
+
+/** The hosts serve a stream that was being created: it takes records from now on. */
+export function planActivate(state: CatalogState, streamId: number): CatalogPlan<void> {
+  const stream = state.streams.get(streamId)
+  if (stream?.status !== 'CREATING') return { changes: [], result: undefined }
+  return { changes: [putStream(stream, { status: 'ACTIVE' })], result: undefined }
+}
+
+/** Marks a stream: from now on its name finds nothing to write to or to read from. */
+export function planDelete(state: CatalogState, name: string): CatalogPlan<{ streamId: number }> {
+  const stream = activeStream(state, name)
+  return { changes: [putStream(stream, { status: 'DELETING' })], result: { streamId: stream.id } }
+}
+
+/** No host serves a stream that was being deleted: its rows go, all at once. */
+export function planRemove(state: CatalogState, streamId: number): CatalogPlan<void> {
+  const stream = state.streams.get(streamId)
+  if (stream?.status !== 'DELETING') return { changes: [], result: undefined }
+  const shards = shardsOf(state, streamId).map(({ index }): CatalogChange => ({
+    remove: { family: 'shard', key: { streamId, shardIndex: index } },
+  }))
+  return { changes: [...shards, { remove: { family: 'stream', key: streamId } }], result: undefined }
+}
+
+/** New settings; what the request leaves out stays. */
+export function planUpdate(
+  state: CatalogState,
+  { name, retentionMs }: RequestOf<'updateStream'>,
+): CatalogPlan<{ streamId: number; isChanged: boolean }> {
+  const stream = activeStream(state, name)
+  if (retentionMs === undefined || retentionMs === stream.retentionMs) {
+    return { changes: [], result: { streamId: stream.id, isChanged: false } }
+  }
+  checkRetention(retentionMs)
+  return { changes: [putStream(stream, { retentionMs })], result: { streamId: stream.id, isChanged: true } }
+}
+
+/** The stream of that name, in whatever state. */
+export function knownStream(state: CatalogState, name: string): Stream {
+  const stream = streamNamed(state, name)
+  if (stream === undefined) throw new MillraceError('streamNotFound', `There is no stream called ${name}.`)
+  return stream
+}
+
+/** The stream of that name, if it takes records. */
+export function activeStream(state: CatalogState, name: string): Stream {
+  const stream = knownStream(state, name)
+  if (stream.status === 'ACTIVE') return stream
+  const verb = stream.status === 'CREATING' ? 'created' : 'deleted'
+  throw new MillraceError('streamBusy', `Stream ${name} is still being ${verb}.`)
+}
+
+function checkCreate(state: CatalogState, name: string, shardCount: number): void {
+  const problem = checkStreamName(name)
+  if (problem !== undefined) throw new MillraceError('invalidArgument', problem)
+  const existing = streamNamed(state, name)
+  if (existing?.status === 'DELETING') {
+    throw new MillraceError(
+      'streamBusy',
+      `Stream ${name} is still being deleted; create it again after that.`,
+    )
+  }
+  if (existing !== undefined)
+    throw new MillraceError('streamExists', `There is a stream called ${name} already.`)
+  if (shardCount < 1) throw new MillraceError('invalidArgument', 'A stream needs at least one shard.')
+  if (shardCount > limits.shardsPerStreamMax) {
+    throw new MillraceError(
+      'limitExceeded',
+      `${shardCount} shards are above the limit of ${limits.shardsPerStreamMax} for one stream.`,
+    )
+  }
+  if (state.streams.size >= limits.streamsMax) {
+    throw new MillraceError(
+      'limitExceeded',
+      `The limit of ${limits.streamsMax} streams is reached; delete one first.`,
+    )
+  }
+  if (state.shardCount + shardCount > limits.shardsMax) {
+    throw new MillraceError(
+      'limitExceeded',
+      `${shardCount} more shards would pass the limit of ${limits.shardsMax} for all streams; there are ${state.shardCount}.`,
+    )
+  }
+}
+
+function checkRetention(retentionMs: number): void {
+  const { retentionMsMin, retentionMsMax } = limits
+  if (retentionMs >= retentionMsMin && retentionMs <= retentionMsMax) return
+  const hours = (ms: number): string => `${Number((ms / 3_600_000).toFixed(3))} hours`
+  throw new MillraceError(
+    'limitExceeded',
+    `A retention of ${hours(retentionMs)} is out of bounds: it lies between ${hours(retentionMsMin)} and ${hours(retentionMsMax)}.`,
+  )
+}
+
+function putStream({ id, ...value }: Stream, changed: Partial<StreamRow['value']>): CatalogChange {
+  return { put: { family: 'stream', key: id, value: { ...value, ...changed } } }
+}

@@ -1,0 +1,188 @@
+// Streams from creation to removal. Runs in the controller.
+// Rows first, hosts second, rows again: a stream is committed as CREATING, opened on its hosts, committed as ACTIVE; or
+// committed as DELETING, dropped by its hosts, removed. Whatever is found half done, at start or after a host came back,
+// is finished by the same loop: every step may be repeated.
+import { InvariantError } from '../../protocol/invariant.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { RequestOf } from '../../protocol/operations.ts'
+import type { Logger } from '../telemetry/log.ts'
+import { crash } from '../threads/calls.ts'
+import { shardsOf, type Stream } from './catalog-state.ts'
+import type { Catalog } from './catalog.ts'
+import type { HostFleet } from './fleet.ts'
+import { placedShards } from './routing.ts'
+import {
+  knownStream,
+  planActivate,
+  planCreate,
+  planDelete,
+  planRemove,
+  planUpdate,
+} from './stream-changes.ts'
+import { withDeadline, type Timers } from './timers.ts'
+
+/** How long a request waits for hosts before it is answered that the work goes on. */
+const ANSWER_DEADLINE_MS = 20_000
+/** Between two attempts at a host that is ready but refuses. */
+const RETRY_MS = 1_000
+
+export interface StreamRegistryOptions {
+  readonly catalog: Catalog
+  readonly fleet: HostFleet
+  /** Owners that take new shards. */
+  readonly owners: number
+  readonly timers: Timers
+  readonly log: Logger
+}
+
+export class StreamRegistry {
+  readonly #options: StreamRegistryOptions
+  /** Streams that are being brought to rest, each once. */
+  readonly #settling = new Map<number, Promise<void>>()
+  #isStopped = false
+
+  constructor(options: StreamRegistryOptions) {
+    this.#options = options
+  }
+
+  /** Takes up what an earlier process left half done. */
+  resume(): void {
+    for (const stream of this.#options.catalog.state.streams.values()) {
+      if (stream.status !== 'ACTIVE') void this.#settle(stream.id)
+    }
+  }
+
+  /** Gives up waiting for hosts; what is half done stays so, for the next start. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  /** Creates a stream; fulfils once it takes records. */
+  async create(request: RequestOf<'createStream'>): Promise<Stream> {
+    const { catalog, fleet, owners, timers } = this.#options
+    const { streamId } = await catalog.change((state) => {
+      const plan = planCreate(state, request, { now: timers.now(), owners })
+      // Refused while nothing is written: half a minute later would be too late to say that nothing was done.
+      for (const ownerId of plan.result.ownerIds) {
+        const { hostId, state: hostState, reason } = fleet.hostOf(ownerId)
+        if (hostState === 'ready') continue
+        const why = reason === undefined ? '' : ` (${reason})`
+        throw new MillraceError('unavailable', `Host ${hostId} is ${hostState}${why}; try again.`)
+      }
+      return plan
+    })
+    await this.#answerable(streamId, 'created')
+    return knownStream(catalog.state, request.name)
+  }
+
+  /** Deletes a stream; fulfils once its name is free. */
+  async delete({ name }: RequestOf<'deleteStream'>): Promise<void> {
+    const { streamId } = await this.#options.catalog.change((state) => planDelete(state, name))
+    await this.#answerable(streamId, 'deleted')
+  }
+
+  /** Changes the settings of a stream, and tells its hosts. */
+  async update(request: RequestOf<'updateStream'>): Promise<Stream> {
+    const { catalog, fleet, log } = this.#options
+    const { streamId, isChanged } = await catalog.change((state) => planUpdate(state, request))
+    const stream = knownStream(catalog.state, request.name)
+    if (!isChanged) return stream
+    const { retentionMs } = stream
+    await Promise.all(
+      this.#hostsOf(streamId).map(async (hostId) => {
+        // A host that is down gets the new value with its next start. One that is starting was perhaps given the old.
+        if (fleet.hosts.some((host) => host.hostId === hostId && host.state === 'down')) return
+        try {
+          await fleet.whenReady(hostId)
+          await fleet.call(hostId, 'updateStream', { streamId, retentionMs })
+        } catch (error) {
+          log.warn({ err: error, hostId, stream: stream.name }, 'host was not told of new stream settings')
+        }
+      }),
+    )
+    return stream
+  }
+
+  #answerable(streamId: number, done: string): Promise<void> {
+    const late = (): Error =>
+      new MillraceError(
+        'outcomeUnknown',
+        `The stream is not ${done} yet, because a host is down; it will be.`,
+      )
+    return withDeadline(this.#settle(streamId), this.#options.timers, ANSWER_DEADLINE_MS, late)
+  }
+
+  /** Brings a stream to rest: ACTIVE or gone. Rejects only when the broker stops before that. */
+  #settle(streamId: number): Promise<void> {
+    const running = this.#settling.get(streamId)
+    if (running !== undefined) return running
+    const settling = this.#run(streamId).finally(() => this.#settling.delete(streamId))
+    // Whoever asked gets the rejection; nobody else has to. A broken invariant ends the process in any case.
+    settling.catch((error: unknown) => {
+      if (error instanceof InvariantError) crash(error)
+    })
+    this.#settling.set(streamId, settling)
+    return settling
+  }
+
+  async #run(streamId: number): Promise<void> {
+    const { catalog, log } = this.#options
+    for (;;) {
+      const stream = catalog.state.streams.get(streamId)
+      if (stream === undefined || stream.status === 'ACTIVE') return
+      try {
+        if (this.#isStopped) throw new MillraceError('unavailable', 'The broker is stopping.')
+        await this.#advance(stream)
+      } catch (error) {
+        if (error instanceof InvariantError) throw error
+        log.warn({ err: error, stream: stream.name, status: stream.status }, 'stream is not at rest yet')
+        await this.#untilWorthwhile(streamId)
+      }
+    }
+  }
+
+  async #advance(stream: Stream): Promise<void> {
+    const { catalog, fleet } = this.#options
+    const { id: streamId } = stream
+    const hosts = this.#hostsOf(streamId)
+    if (stream.status === 'CREATING') {
+      const shards = placedShards(catalog.state, streamId)
+      await Promise.all(
+        hosts.map((hostId) => {
+          const own = shards.filter(({ ownerId }) => fleet.hostOf(ownerId).hostId === hostId)
+          return fleet.call(hostId, 'openShards', { shards: own })
+        }),
+      )
+      await catalog.change((state) => planActivate(state, streamId))
+    } else {
+      await Promise.all(hosts.map((hostId) => fleet.call(hostId, 'dropStream', { streamId })))
+      await catalog.change((state) => planRemove(state, streamId))
+    }
+  }
+
+  /** Waits for the hosts that are not ready; or a moment, where all are and one refused. */
+  async #untilWorthwhile(streamId: number): Promise<void> {
+    const { fleet, timers } = this.#options
+    const hosts = this.#hostsOf(streamId)
+    const isUp = fleet.hosts.every(({ hostId, state }) => state === 'ready' || !hosts.includes(hostId))
+    try {
+      if (isUp && !this.#isStopped) await new Promise<void>((resolve) => timers.after(RETRY_MS, resolve))
+      if (this.#isStopped) throw new MillraceError('unavailable', 'The broker is stopping.')
+      await Promise.all(hosts.map((hostId) => fleet.whenReady(hostId)))
+    } catch (cause) {
+      // Rows were written, so `unavailable` would promise too much.
+      throw new MillraceError(
+        'outcomeUnknown',
+        'The broker stops before it is done, and goes on when it is back.',
+        {
+          cause,
+        },
+      )
+    }
+  }
+
+  #hostsOf(streamId: number): readonly number[] {
+    const { catalog, fleet } = this.#options
+    return [...new Set(shardsOf(catalog.state, streamId).map(({ ownerId }) => fleet.hostOf(ownerId).hostId))]
+  }
+}

@@ -1,0 +1,226 @@
+// Keeps the shard hosts running: starts each with all it serves, restarts what ends, and drains them in the end.
+// Runs in the controller. A host is started only after its predecessor has ended, and each start hands over the whole
+// assignment, so that a host needs nothing but its storage and this one message to serve.
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { HostCalls, HostLauncher, HostSettings, LaunchedHost, PlacedShard } from '../host-contract.ts'
+import type { Logger } from '../telemetry/log.ts'
+import { createCaller, type Caller } from '../threads/calls.ts'
+import { invariant } from '../../protocol/invariant.ts'
+import type { HostFleet, HostState, HostStatus } from './fleet.ts'
+import { hostIds, hostOfOwner } from './placement.ts'
+import { failuresInARow, restartDelayMs } from './restart-backoff.ts'
+import { withDeadline, type Timers } from './timers.ts'
+
+/** A start opens storage and may wait for the lock of a predecessor that still drains. */
+const START_DEADLINE_MS = 120_000
+/** What a drained host may take, after its deadline, to close its storage. */
+const CLOSE_GRACE_MS = 5_000
+
+export interface SupervisionOptions {
+  readonly hosts: number
+  readonly launcher: HostLauncher
+  /** Asked at every start, so that the answer is the newest. */
+  readonly settingsOf: (hostId: number) => HostSettings
+  readonly assignmentOf: (hostId: number) => readonly PlacedShard[]
+  readonly timers: Timers
+  readonly random: () => number
+  readonly log: Logger
+  readonly onRestart?: (hostId: number) => void
+}
+
+/** One host over all its lives. */
+interface Charge {
+  readonly hostId: number
+  state: HostState
+  reason: string | undefined
+  restarts: number
+  failures: number
+  port: number | undefined
+  /** The running life. */
+  life:
+    { readonly host: LaunchedHost; readonly caller: Caller<HostCalls>; readyAt: number | null } | undefined
+  cancelRestart: (() => void) | undefined
+}
+
+interface ReadyWaiter {
+  readonly hostId: number
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
+export class Supervision implements HostFleet {
+  readonly #options: SupervisionOptions
+  readonly #charges: readonly Charge[]
+  readonly #waiters = new Set<ReadyWaiter>()
+  #isStopping = false
+
+  constructor(options: SupervisionOptions) {
+    this.#options = options
+    this.#charges = hostIds(options.hosts).map((hostId) => ({
+      hostId,
+      state: 'down',
+      reason: 'not started yet',
+      restarts: 0,
+      failures: 0,
+      port: undefined,
+      life: undefined,
+      cancelRestart: undefined,
+    }))
+  }
+
+  /** Starts every host, and from then on restarts any that ends. Fulfilment of `whenReady` tells how it goes. */
+  start(): void {
+    for (const charge of this.#charges) this.#launch(charge)
+  }
+
+  get hosts(): readonly HostStatus[] {
+    return this.#charges.map(statusOf)
+  }
+
+  hostOf(ownerId: number): HostStatus {
+    return statusOf(this.#charge(hostOfOwner(ownerId, this.#options.hosts)))
+  }
+
+  async call<C extends keyof HostCalls>(
+    hostId: number,
+    call: C,
+    request: HostCalls[C]['request'],
+  ): Promise<HostCalls[C]['reply']> {
+    const charge = this.#charge(hostId)
+    if (charge.state !== 'ready' || charge.life === undefined) {
+      const why = charge.reason === undefined ? '' : ` (${charge.reason})`
+      throw new MillraceError('unavailable', `Host ${hostId} is ${charge.state}${why}; try again.`)
+    }
+    return charge.life.caller.call(call, request)
+  }
+
+  whenReady(hostId: number): Promise<void> {
+    if (this.#isStopping) return Promise.reject(stopping())
+    if (this.#charge(hostId).state === 'ready') return Promise.resolve()
+    return new Promise((resolve, reject) => this.#waiters.add({ hostId, resolve, reject }))
+  }
+
+  /**
+   * Tells every host to answer what is in flight and to close, and waits until nothing of them is left. A host that
+   * takes longer than the deadline and a grace for closing is killed.
+   */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#stop()
+    await Promise.all(
+      this.#charges.map(async (charge) => {
+        const { life } = charge
+        if (life === undefined) return
+        this.#enter(charge, 'draining', 'the broker is stopping')
+        const cancel = this.#options.timers.after(deadlineMs + CLOSE_GRACE_MS, () => {
+          this.#options.log.warn({ hostId: charge.hostId }, 'host did not stop in time and is killed')
+          life.host.kill()
+        })
+        // It may die before it answers; the end of it is all that counts.
+        life.caller.call('drain', { deadlineMs }).catch(() => {})
+        await life.host.ended
+        cancel()
+      }),
+    )
+  }
+
+  /** Ends every host at once. */
+  kill(): void {
+    this.#stop()
+    for (const { life } of this.#charges) life?.host.kill()
+  }
+
+  #stop(): void {
+    this.#isStopping = true
+    for (const charge of this.#charges) charge.cancelRestart?.()
+    for (const { reject } of this.#waiters) reject(stopping())
+    this.#waiters.clear()
+  }
+
+  #launch(charge: Charge): void {
+    const { launcher, log, timers } = this.#options
+    charge.cancelRestart = undefined
+    let host: LaunchedHost
+    try {
+      host = launcher.launch(charge.hostId)
+    } catch (error) {
+      return this.#ended(charge, null, `could not be launched: ${messageOf(error)}`)
+    }
+    const life: NonNullable<Charge['life']> = { host, caller: createCaller(host.channel), readyAt: null }
+    charge.life = life
+    this.#enter(charge, 'starting', 'opening its storage')
+    let failure: string | undefined
+    const settings = this.#options.settingsOf(charge.hostId)
+    const shards = this.#options.assignmentOf(charge.hostId)
+    const late = (): Error => new Error(`did not start within ${START_DEADLINE_MS / 1000} seconds`)
+    withDeadline(life.caller.call('start', { settings, shards }), timers, START_DEADLINE_MS, late).then(
+      ({ port }) => {
+        life.readyAt = timers.now()
+        charge.port = port
+        if (charge.state !== 'starting') return
+        this.#enter(charge, 'ready', undefined)
+        log.info({ hostId: charge.hostId, pid: host.pid, port, shards: shards.length }, 'host is ready')
+        this.#tellReady(charge.hostId)
+      },
+      (error: unknown) => {
+        if (charge.state !== 'starting') return
+        // It may have ended by itself, which tells more than the call that this cut off.
+        if (!MillraceError.is(error, 'outcomeUnknown')) failure = messageOf(error)
+        host.kill()
+      },
+    )
+    void host.ended.then((how) => {
+      life.caller.close()
+      const servedMs = life.readyAt === null ? null : timers.now() - life.readyAt
+      this.#ended(charge, servedMs, failure ?? how)
+    })
+  }
+
+  #ended(charge: Charge, servedMs: number | null, how: string): void {
+    const { log, random, timers, onRestart } = this.#options
+    charge.life = undefined
+    if (this.#isStopping) return this.#enter(charge, 'down', 'the broker is stopping')
+    charge.failures = failuresInARow(charge.failures, servedMs)
+    const delayMs = Math.round(restartDelayMs(charge.failures, random))
+    this.#enter(charge, 'down', how)
+    log.warn(
+      { hostId: charge.hostId, failures: charge.failures, delayMs },
+      `host is down and restarts: ${how}`,
+    )
+    charge.cancelRestart = timers.after(delayMs, () => {
+      charge.restarts += 1
+      onRestart?.(charge.hostId)
+      this.#launch(charge)
+    })
+  }
+
+  #enter(charge: Charge, state: HostState, reason: string | undefined): void {
+    charge.state = state
+    charge.reason = reason
+  }
+
+  #tellReady(hostId: number): void {
+    for (const waiter of this.#waiters) {
+      if (waiter.hostId !== hostId) continue
+      this.#waiters.delete(waiter)
+      waiter.resolve()
+    }
+  }
+
+  #charge(hostId: number): Charge {
+    const charge = this.#charges[hostId - 1]
+    invariant(charge !== undefined, `there is no host ${hostId}`)
+    return charge
+  }
+}
+
+function statusOf({ hostId, state, life, port, restarts, reason }: Charge): HostStatus {
+  return { hostId, state, pid: life?.host.pid, port, restarts, reason }
+}
+
+function stopping(): MillraceError {
+  return new MillraceError('unavailable', 'The broker is stopping.')
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,29 @@
+// Time as the controller uses it: a clock, and one-shot timers. Runs in the controller; tests give their own.
+
+export interface Timers {
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Runs `task` once after `delayMs`; the answer cancels it. */
+  after(delayMs: number, task: () => void): () => void
+}
+
+export const systemTimers: Timers = {
+  now: Date.now,
+  after: (delayMs, task) => {
+    const timer = setTimeout(task, delayMs)
+    return () => clearTimeout(timer)
+  },
+}
+
+/** Settles as `promise` does, or rejects with what `late` gives when that takes longer than `deadlineMs`. */
+export function withDeadline<T>(
+  promise: Promise<T>,
+  timers: Timers,
+  deadlineMs: number,
+  late: () => Error,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = timers.after(deadlineMs, () => reject(late()))
+    promise.finally(cancel).then(resolve, reject)
+  })
+}
