@@ -1,0 +1,126 @@
+// A connection that does exactly what a test tells it, right or wrong: no retries, no routing, no good manners. Runs in
+// the process of the test. What the client hides (batches, frames, half frames, credit) is in the open here.
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import {
+  BatchBuilder,
+  type BatchIdentity,
+  decodeMessage,
+  decodeResponse,
+  encodeEvent,
+  encodeRequest,
+  type EventBody,
+  type EventFrom,
+  type EventMessage,
+  FrameReader,
+  hashPartitionKey,
+  limits,
+  MillraceError,
+  type OperationName,
+  PROTOCOL_VERSION_MAX,
+  PROTOCOL_VERSION_MIN,
+  type RequestOf,
+  type ResponseOf,
+} from '../../protocol/index.ts'
+
+interface OpenRequest {
+  readonly operation: OperationName
+  readonly resolve: (response: never) => void
+  readonly reject: (error: Error) => void
+}
+
+export class RawConnection {
+  readonly socket: Socket
+  /** Every event received, in order. */
+  readonly events: EventMessage[] = []
+  /** Errors that speak of the connection as a whole: correlation id 0. */
+  readonly connectionErrors: MillraceError[] = []
+  /** Fulfils when the connection has ended, for whatever reason. */
+  readonly closed: Promise<void>
+  readonly #frames = new FrameReader({ frameBytesMax: limits.frameBytesMax })
+  readonly #open = new Map<number, OpenRequest>()
+  #nextId = 1
+
+  constructor(socket: Socket) {
+    this.socket = socket
+    this.closed = once(socket, 'close').then(() => this.#endOpen())
+    socket.on('error', () => {})
+    socket.on('data', (chunk: Buffer) => {
+      for (const payload of this.#frames.push(chunk)) this.#take(payload)
+    })
+  }
+
+  /** Connects; `hello: false` leaves the handshake out. */
+  static async open(port: number, options: { hello?: boolean; host?: string } = {}): Promise<RawConnection> {
+    const socket = connect({ port, host: options.host ?? '127.0.0.1', noDelay: true })
+    await once(socket, 'connect')
+    const connection = new RawConnection(socket)
+    if (options.hello !== false) await connection.hello()
+    return connection
+  }
+
+  hello(): Promise<ResponseOf<'hello'>> {
+    return this.request('hello', {
+      versionMin: PROTOCOL_VERSION_MIN,
+      versionMax: PROTOCOL_VERSION_MAX,
+      client: 'raw test connection',
+    })
+  }
+
+  /** Rejects with the MillraceError answered, or with `connectionLost`. */
+  request<N extends OperationName>(operation: N, request: RequestOf<N>): Promise<ResponseOf<N>> {
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      if (this.socket.destroyed) reject(new MillraceError('connectionLost', 'the connection is closed'))
+      this.#open.set(id, { operation, resolve, reject })
+      this.write(...encodeRequest(operation, id, request))
+    })
+  }
+
+  send<N extends EventFrom<'client'>>(event: N, body: EventBody<N>): void {
+    this.write(...encodeEvent(event, body))
+  }
+
+  /** Any bytes, in one write. */
+  write(...chunks: readonly Uint8Array[]): void {
+    this.socket.write(Buffer.concat(chunks))
+  }
+
+  close(): void {
+    this.socket.destroy()
+  }
+
+  #take(payload: Uint8Array): void {
+    const message = decodeMessage(payload)
+    if (message.kind === 'event') this.events.push(message)
+    if (message.kind !== 'response' && message.kind !== 'error') return
+    const open = this.#open.get(message.correlationId)
+    this.#open.delete(message.correlationId)
+    if (message.kind === 'error' && !open) this.connectionErrors.push(message.error)
+    else if (message.kind === 'error') open?.reject(message.error)
+    else if (open) open.resolve(decodeResponse(open.operation, message.wire) as never)
+  }
+
+  #endOpen(): void {
+    for (const { reject } of this.#open.values()) {
+      reject(new MillraceError('connectionLost', 'the connection ended before the answer came'))
+    }
+    this.#open.clear()
+  }
+}
+
+export interface RawRecord {
+  readonly partitionKey: string
+  readonly data: Uint8Array
+}
+
+/** One batch as a client encodes it; without an identity it is not idempotent. */
+export function batchOf(records: readonly RawRecord[], identity: Partial<BatchIdentity> = {}): Uint8Array {
+  const builder = new BatchBuilder({ bytesMax: limits.batchBytesMax })
+  const words = new Uint32Array(4)
+  for (const record of records) {
+    hashPartitionKey(record.partitionKey, words, 0)
+    if (!builder.tryAdd(record, words, 0)) throw new Error('the records do not fit in one batch')
+  }
+  return builder.finish({ producerId: 0, producerEpoch: 0, firstProducerSequence: 0, ...identity })
+}
