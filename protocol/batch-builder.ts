@@ -1,18 +1,18 @@
 // Encodes records into a batch, once, on the producer's side. Runs in the client.
 // The hot loop of a producer: one growing buffer, no allocation a record, ASCII keys written without a call.
 import { bodyCrcOf, batchOffsets, BATCH_HEADER_BYTES, BATCH_MAGIC, BATCH_VERSION } from './batch.ts'
-import { writeU16, writeU32, writeU32BigEndian, writeU48, writeU64 } from './bytes.ts'
+import { isBytes, writeU16, writeU32, writeU32BigEndian, writeU48, writeU64 } from './bytes.ts'
 import { codecs, compress, type Codec } from './compression.ts'
 import { compareHashKeys } from './hash-key.ts'
 import { invariant } from './invariant.ts'
 import { limits } from './limits.ts'
 import { MillraceError } from './millrace-error.ts'
+import { measureHeaders, writeHeaders } from './record-headers.ts'
 import {
   EXPLICIT_HASH_KEY_FLAG,
   HEADERS_FLAG,
   RECORD_FIXED_BYTES,
   TIMESTAMP_MAX,
-  type RecordHeaders,
   type RecordInput,
 } from './record-layout.ts'
 
@@ -91,6 +91,7 @@ export class BatchBuilder {
   /** The batch, in memory of its own. The builder is empty afterwards. */
   finish(identity: BatchIdentity): Uint8Array {
     invariant(this.#count > 0, 'A batch is finished only when it holds a record.')
+    invariant(identity.producerEpoch <= 0xffff, 'A producer takes a new id before its epoch passes 16 bits.')
     const records = this.#buffer.subarray(BATCH_HEADER_BYTES, this.#end)
     const wanted = identity.codec ?? 'none'
     const compressed = compress(wanted, records)
@@ -141,6 +142,12 @@ export class BatchBuilder {
 }
 
 function checkRecord(partitionKey: string, data: Uint8Array, timestamp: number): void {
+  if (typeof partitionKey !== 'string' || !isBytes(data)) {
+    throw new MillraceError(
+      'invalidArgument',
+      'A record has a partition key, which is a string, and data, which is bytes (a Uint8Array or Buffer).',
+    )
+  }
   if (partitionKey.length === 0 || partitionKey.length > limits.partitionKeyLengthMax) {
     throw new MillraceError(
       'invalidArgument',
@@ -183,49 +190,6 @@ function writeKey(buffer: Buffer, at: number, key: string): number {
 function writeHashKey(buffer: Buffer, at: number, words: Uint32Array, wordsAt: number): number {
   for (let i = 0; i < 4; i++) writeU32BigEndian(buffer, at + i * 4, words[wordsAt + i]!)
   return at + 16
-}
-
-function measureHeaders(headers: RecordHeaders): number {
-  const entries = Object.entries(headers)
-  if (entries.length > limits.recordHeadersMax) {
-    throw new MillraceError(
-      'invalidArgument',
-      `A record has at most ${limits.recordHeadersMax} headers; this one has ${entries.length}.`,
-    )
-  }
-  let bytes = 1
-  for (const [name, value] of entries) {
-    const nameBytes = Buffer.byteLength(name)
-    if (nameBytes === 0 || nameBytes > limits.recordHeaderNameBytesMax) {
-      throw new MillraceError(
-        'invalidArgument',
-        `A header's name has 1 to ${limits.recordHeaderNameBytesMax} bytes; ${JSON.stringify(name.slice(0, 40))} has ${nameBytes}.`,
-      )
-    }
-    if (value.length > limits.recordHeaderValueBytesMax) {
-      throw new MillraceError(
-        'invalidArgument',
-        `Header ${JSON.stringify(name)} has ${value.length} bytes; the limit is ${limits.recordHeaderValueBytesMax}.`,
-      )
-    }
-    bytes += 1 + nameBytes + 4 + value.length
-  }
-  return bytes
-}
-
-function writeHeaders(buffer: Buffer, from: number, headers: RecordHeaders): number {
-  const entries = Object.entries(headers)
-  let at = from
-  buffer[at++] = entries.length
-  for (const [name, value] of entries) {
-    const nameBytes = buffer.write(name, at + 1, 'utf8')
-    buffer[at] = nameBytes
-    at += 1 + nameBytes
-    writeU32(buffer, at, value.length)
-    buffer.set(value, at + 4)
-    at += 4 + value.length
-  }
-  return at
 }
 
 function copy(buffer: Buffer, at: number, data: Uint8Array): void {

@@ -1,6 +1,7 @@
 // Turns shapes into code: values ↔ positional arrays, compiled once a shape. Runs anywhere, pure.
 // Every bound of a shape is checked in both directions, so that no side sends what the other must refuse.
 // A decoder ignores fields beyond those it knows and reads a missing optional one as undefined.
+import { isBytes } from './bytes.ts'
 import { MillraceError } from './millrace-error.ts'
 import { unsupportedName } from './msgpack-reader.ts'
 import type { Field, Shape, ValueOf } from './shapes.ts'
@@ -10,14 +11,16 @@ interface Coder {
   readonly decode: (wire: unknown) => unknown
 }
 
-/** Says which value was refused and why; gathers the path to the field on its way up. */
+/** Says why a value was refused; gathers the path to its field on the way up. */
 class Refusal extends Error {
   path = ''
+}
 
-  within(step: string): this {
-    this.path = this.path === '' || this.path.startsWith('[') ? step + this.path : `${step}.${this.path}`
-    return this
+function within(error: unknown, step: string): unknown {
+  if (error instanceof Refusal) {
+    error.path = error.path === '' || error.path.startsWith('[') ? step + error.path : `${step}.${error.path}`
   }
+  return error
 }
 
 const compiled = new WeakMap<Shape, Coder>()
@@ -60,24 +63,23 @@ function structCoder(shape: Shape): Coder {
     encode(value) {
       if (typeof value !== 'object' || value === null) throw wrong(value, 'an object')
       const wire: unknown[] = []
-      for (let i = 0; i < names.length; i++) {
-        try {
+      let i = 0
+      try {
+        for (; i < names.length; i++)
           wire.push(coders[i]!.encode((value as Record<string, unknown>)[names[i]!]))
-        } catch (error) {
-          throw error instanceof Refusal ? error.within(names[i]!) : error
-        }
+      } catch (error) {
+        throw within(error, names[i]!)
       }
       return wire
     },
     decode(wire) {
       if (!Array.isArray(wire)) throw wrong(wire, 'an array of fields')
       const value: Record<string, unknown> = {}
-      for (let i = 0; i < names.length; i++) {
-        try {
-          value[names[i]!] = coders[i]!.decode(wire[i])
-        } catch (error) {
-          throw error instanceof Refusal ? error.within(names[i]!) : error
-        }
+      let i = 0
+      try {
+        for (; i < names.length; i++) value[names[i]!] = coders[i]!.decode(wire[i])
+      } catch (error) {
+        throw within(error, names[i]!)
       }
       return value
     },
@@ -132,10 +134,7 @@ function choiceCoder(values: readonly string[]): Coder {
       if (position < 0) throw wrong(value, `one of ${values.join(', ')}`)
       return position
     },
-    decode(wire) {
-      const value = values[checkUint(wire, values.length - 1)]
-      return value
-    },
+    decode: (wire) => values[checkUint(wire, values.length - 1)],
   }
 }
 
@@ -143,15 +142,17 @@ function listCoder(of: Coder, max: number): Coder {
   const each = (items: unknown, code: (item: unknown) => unknown): unknown[] => {
     if (!Array.isArray(items)) throw wrong(items, 'a list')
     if (items.length > max) throw new Refusal(`has ${items.length} entries; the limit is ${max}`)
-    const out: unknown[] = []
-    for (let i = 0; i < items.length; i++) {
-      try {
-        out.push(code(items[i]))
-      } catch (error) {
-        throw error instanceof Refusal ? error.within(`[${i}]`) : error
-      }
+    let done = 0
+    try {
+      // `map`, because it sizes its result exactly.
+      return items.map((item: unknown) => {
+        const coded = code(item)
+        done++
+        return coded
+      })
+    } catch (error) {
+      throw within(error, `[${done}]`)
     }
-    return out
   }
   return { encode: (value) => each(value, of.encode), decode: (wire) => each(wire, of.decode) }
 }
@@ -175,7 +176,7 @@ function checkUint(value: unknown, max: number): number {
 }
 
 function checkBytes(value: unknown, max: number): Uint8Array {
-  if (!(value instanceof Uint8Array)) throw wrong(value, 'bytes')
+  if (!isBytes(value)) throw wrong(value, 'bytes')
   if (value.length > max) throw new Refusal(`is ${value.length} bytes long; the limit is ${max} bytes`)
   return value
 }
@@ -189,7 +190,7 @@ function wrong(value: unknown, wanted: string): Refusal {
 /** A value as an error message shows it: short, whatever it is. */
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
-  if (value instanceof Uint8Array) return `${value.length} bytes`
+  if (isBytes(value)) return `${value.length} bytes`
   if (Array.isArray(value)) return `an array of ${value.length}`
   if (typeof value === 'object' && value !== null) return unsupportedName(value) ?? 'an object'
   return typeof value === 'bigint' ? `${value}n` : String(value)

@@ -1,7 +1,7 @@
 // Hash keys: MD5 of the UTF-8 partition key as an unsigned 128-bit integer, exactly Kinesis' function. Runs anywhere.
 // In memory a hash key is four unsigned 32-bit words, most significant first; on the wire 16 bytes, big-endian.
 import { hash } from 'node:crypto'
-import { readU32BigEndian, writeU32BigEndian } from './bytes.ts'
+import { readU32, readU32BigEndian, writeU32BigEndian } from './bytes.ts'
 import { md5Block } from './md5-block.ts'
 import { MillraceError } from './millrace-error.ts'
 
@@ -14,7 +14,7 @@ const HASH_KEY_MAX = (1n << 128n) - 1n
 const ONE_BLOCK_BYTES_MAX = 55
 
 // The padded block of the key being hashed. Hashing never yields, so one is enough for a thread.
-const block = new Uint32Array(16)
+const block = new Int32Array(16)
 const encoded = new Uint8Array(ONE_BLOCK_BYTES_MAX)
 const encoder = new TextEncoder()
 
@@ -34,15 +34,23 @@ export function hashPartitionKey(partitionKey: string, out: Uint32Array, at: num
 /** Fills the block from ASCII text; false, with the block in disorder, where a character is not ASCII. */
 function packAscii(text: string): boolean {
   const length = text.length
-  block.fill(0)
+  const whole = length & ~3
   let union = 0
-  for (let i = 0; i < length; i++) {
+  for (let i = 0; i < whole; i += 4) {
+    const c0 = text.charCodeAt(i)
+    const c1 = text.charCodeAt(i + 1)
+    const c2 = text.charCodeAt(i + 2)
+    const c3 = text.charCodeAt(i + 3)
+    union |= c0 | c1 | c2 | c3
+    block[i >> 2] = c0 | (c1 << 8) | (c2 << 16) | (c3 << 24)
+  }
+  let last = 0x80 << ((length & 3) * 8)
+  for (let i = whole; i < length; i++) {
     const code = text.charCodeAt(i)
     union |= code
-    block[i >> 2]! |= code << ((i & 3) << 3)
+    last |= code << ((i & 3) * 8)
   }
-  block[length >> 2]! |= 0x80 << ((length & 3) << 3)
-  block[14] = length * 8
+  endBlock(length, last)
   return union < 0x80
 }
 
@@ -50,11 +58,20 @@ function packAscii(text: string): boolean {
 function packUtf8(text: string): boolean {
   const { read, written } = encoder.encodeInto(text, encoded)
   if (read !== text.length) return false
-  block.fill(0)
-  for (let i = 0; i < written; i++) block[i >> 2]! |= encoded[i]! << ((i & 3) << 3)
-  block[written >> 2]! |= 0x80 << ((written & 3) << 3)
-  block[14] = written * 8
+  const whole = written & ~3
+  for (let i = 0; i < whole; i += 4) block[i >> 2] = readU32(encoded, i)
+  let last = 0x80 << ((written & 3) * 8)
+  for (let i = whole; i < written; i++) last |= encoded[i]! << ((i & 3) * 8)
+  endBlock(written, last)
   return true
+}
+
+/** The word that holds the end mark, zeros, and the length in bits. */
+function endBlock(length: number, last: number): void {
+  const lastAt = length >> 2
+  block[lastAt] = last
+  for (let i = lastAt + 1; i < 16; i++) block[i] = 0
+  block[14] = length * 8
 }
 
 /** −1, 0 or 1, as unsigned 128-bit integers. */

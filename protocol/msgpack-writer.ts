@@ -1,6 +1,7 @@
 // Writes the part of msgpack that the protocol uses: nil, booleans, whole numbers, text, bytes and arrays.
 // Runs anywhere. Bytes of 1 KiB or more are not copied: the result is a list of chunks for one vectored write, and the
 // caller must not change those bytes until they are sent. `msgpack.test.ts` holds it equal to msgpackr.
+import { isBytes } from './bytes.ts'
 import { invariant } from './invariant.ts'
 
 export type Packable = undefined | null | boolean | number | string | Uint8Array | readonly unknown[]
@@ -19,7 +20,8 @@ let cuts: { at: number; bytes: Uint8Array }[] = []
 
 /**
  * The msgpack of a value as chunks, and their length. The first chunk begins with `reserve` bytes for the caller to
- * fill. Chunks own their memory, but for the large byte fields, which stay where they are.
+ * fill. Large byte fields stay where they are; the rest is memory of the chunks' own, shared with nobody that writes,
+ * but pooled: not to be transferred to another thread.
  */
 export function pack(value: Packable, reserve: number): { chunks: Uint8Array[]; byteLength: number } {
   end = 0
@@ -55,7 +57,7 @@ function write(value: unknown): void {
   else if (typeof value === 'string') writeString(value)
   else if (value === undefined || value === null) writeByte(0xc0)
   else if (typeof value === 'boolean') writeByte(value ? 0xc3 : 0xc2)
-  else if (value instanceof Uint8Array) writeBytes(value)
+  else if (isBytes(value)) writeBytes(value)
   else {
     invariant(
       Array.isArray(value),

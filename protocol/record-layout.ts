@@ -7,11 +7,12 @@
 //   └────────┴───────┴──────────┴───────────────┴─────┴──────────┴─────────┴──────┘
 //   length   of all that follows it
 //   flags    1: an explicit hash key is there, 16 bytes big-endian; 2: headers are there; the rest is zero
-//   headers  u8 count, then for each: u8 name length, name in UTF-8, u32 value length, value
+//   headers  see record-headers.ts
 //   timestamp is the producer's own; 0 where it gave none
-import { readU16, readU32 } from './bytes.ts'
+import { readU16 } from './bytes.ts'
 import type { HashKeyWords } from './hash-key.ts'
 import { limits } from './limits.ts'
+import { headersEndOf, type RecordHeaders } from './record-headers.ts'
 
 /** Before the key: length, flags, key bytes, timestamp. */
 export const RECORD_FIXED_BYTES = 13
@@ -23,8 +24,6 @@ export const TIMESTAMP_MAX = 2 ** 48 - 1
 
 /** UTF-8 takes at most three bytes a UTF-16 unit. */
 const KEY_BYTES_MAX = limits.partitionKeyLengthMax * 3
-
-export type RecordHeaders = Readonly<Record<string, Uint8Array>>
 
 /** A record on its way into a batch. */
 export interface RecordInput {
@@ -49,18 +48,4 @@ export function dataStartOf(bytes: Uint8Array, at: number, end: number): number 
   if ((flags & EXPLICIT_HASH_KEY_FLAG) !== 0) dataAt += 16
   if ((flags & HEADERS_FLAG) !== 0) dataAt = headersEndOf(bytes, dataAt, end)
   return dataAt <= end ? dataAt : -1
-}
-
-function headersEndOf(bytes: Uint8Array, from: number, end: number): number {
-  if (from >= end) return -1
-  let at = from
-  const count = bytes[at++]!
-  for (let i = 0; i < count; i++) {
-    if (at >= end) return -1
-    at += 1 + bytes[at]!
-    if (at + 4 > end) return -1
-    at += 4 + readU32(bytes, at)
-    if (at > end) return -1
-  }
-  return at
 }

@@ -14,17 +14,18 @@ import { readU16, readU32, readU48 } from './bytes.ts'
 import { decompress } from './compression.ts'
 import { hashKeyFromBytes, type HashKeyWords } from './hash-key.ts'
 import { MillraceError } from './millrace-error.ts'
+import { NO_HEADERS, readHeaders, type RecordHeaders } from './record-headers.ts'
 import {
   dataStartOf,
   EXPLICIT_HASH_KEY_FLAG,
   HEADERS_FLAG,
   RECORD_BYTES_MIN,
   RECORD_FIXED_BYTES,
-  type RecordHeaders,
 } from './record-layout.ts'
 
 export { BatchBuilder, type BatchIdentity } from './batch-builder.ts'
-export type { RecordHeaders, RecordInput } from './record-layout.ts'
+export type { RecordHeaders } from './record-headers.ts'
+export type { RecordInput } from './record-layout.ts'
 
 /** A record as it was stored. Text and views are made when they are asked for. */
 export interface StoredRecord {
@@ -39,8 +40,6 @@ export interface StoredRecord {
   /** A view on the batch (or on what it inflated to): copy what must outlive it. */
   readonly data: Uint8Array
 }
-
-const NO_HEADERS: RecordHeaders = Object.freeze({})
 
 /** A record in place: where it lies, and getters. */
 class RecordView implements StoredRecord {
@@ -147,18 +146,4 @@ function eachRecord(
     at = end
   }
   return at === bytes.length ? undefined : `${bytes.length - at} bytes follow the last of ${count} records.`
-}
-
-function readHeaders(bytes: Buffer, from: number): RecordHeaders {
-  // No prototype: a header may have any name, even __proto__.
-  const headers = Object.create(null) as Record<string, Uint8Array>
-  let at = from
-  let left = bytes[at++]!
-  while (left-- > 0) {
-    const valueAt = at + 1 + bytes[at]!
-    const valueEnd = valueAt + 4 + readU32(bytes, valueAt)
-    headers[bytes.toString('utf8', at + 1, valueAt)] = bytes.subarray(valueAt + 4, valueEnd)
-    at = valueEnd
-  }
-  return headers
 }
