@@ -5,7 +5,7 @@ import type { ErrorCode } from '../protocol/error-codes.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import type { ExitName } from './exit-codes.ts'
 
-/** Ends a verb with a sentence for people and a code for scripts. */
+/** Ends a verb with a sentence for people and a code for scripts. An empty sentence: the verb has said all itself. */
 export class Failure extends Error {
   override readonly name = 'Failure'
   readonly exit: ExitName

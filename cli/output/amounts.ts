@@ -18,9 +18,9 @@ export function formatCount(count: number): string {
   return Math.round(count).toLocaleString('en-US')
 }
 
-/** `1 record`, `2 records` */
-export function countOf(count: number, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
+/** `1 record`, `2 records`, `3 batches` */
+export function countOf(count: number, noun: string, plural = `${noun}s`): string {
+  return `${formatCount(count)} ${count === 1 ? noun : plural}`
 }
 
 /** Milliseconds → `0.42 ms`, `12 ms`, `1.5 s`, `3 min`, `24 h`, `7 d` */

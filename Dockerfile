@@ -1,0 +1,39 @@
+# syntax=docker/dockerfile:1
+
+# Compiles the sources. Install scripts are off: nothing of what is installed needs one.
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts
+COPY . .
+RUN npm run build
+
+# What runs: the packages that are needed for it, and nothing to compile with.
+FROM node:24-bookworm-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts --omit=dev
+
+FROM node:24-bookworm-slim
+WORKDIR /app
+ENV NODE_ENV=production \
+    MILLRACE_DATA_DIR=/data \
+    MILLRACE_HOST=0.0.0.0 \
+    MILLRACE_LOG_FORMAT=json
+COPY --from=packages /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY package.json LICENSE README.md CHANGELOG.md ./
+COPY cli/millrace.js ./cli/millrace.js
+RUN ln -s /app/cli/millrace.js /usr/local/bin/millrace \
+ && mkdir /data && chown node:node /data
+USER node
+# A named volume takes its owner from here; a bind mount must belong to user 1000.
+VOLUME /data
+# Clients, the first shard host, health and metrics. More hosts: 7402 and so on.
+EXPOSE 7400 7401 7480
+# The daemon drains on SIGTERM within MILLRACE_DRAIN_TIMEOUT, 10 s by default: stop with a longer timeout than that.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.MILLRACE_ADMIN_PORT ?? 7480) + '/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "/app/cli/millrace.js"]
+CMD ["serve"]

@@ -1,0 +1,22 @@
+// The daemon's options as flags of a verb, derived from the option table. Values stay text: the configuration reads and
+// checks them, so that a flag, a variable and a file are refused for the same reasons. Pure.
+import { Option, type Command } from 'commander'
+import { configFlags, type ConfigFlag } from '../broker/config/flags.ts'
+
+/** Adds `--data-dir <path>` and all the others, or only those named. */
+export function addConfigFlags(command: Command, names?: readonly ConfigFlag['name'][]): Command {
+  for (const flag of configFlags()) {
+    if (names === undefined || names.includes(flag.name)) {
+      command.addOption(new Option(flag.flag, flag.help))
+    }
+  }
+  return command
+}
+
+/** The flags that were given, by option name, as `loadConfig` takes them. */
+export function configFlagValues(command: Command): Readonly<Record<string, unknown>> {
+  const given = command.opts<Record<string, unknown>>()
+  return Object.fromEntries(
+    configFlags().flatMap(({ name }) => (given[name] === undefined ? [] : [[name, given[name]]])),
+  )
+}

@@ -1,0 +1,88 @@
+// The command as a whole: its verbs, its help, and how a run ends. Any failure becomes one sentence and one exit code.
+import { Command, CommanderError } from 'commander'
+import { exitCodes, exitCodesHelp, type ExitName } from './exit-codes.ts'
+import { reportFailure } from './failure.ts'
+import { tell, type Terminal } from './terminal.ts'
+import { checkVerb } from './verbs/check.ts'
+import { configVerb } from './verbs/config.ts'
+import { consumeVerb } from './verbs/consume.ts'
+import { doctorVerb } from './verbs/doctor.ts'
+import { produceVerb } from './verbs/produce.ts'
+import { putVerb } from './verbs/put.ts'
+import { serveVerb } from './verbs/serve.ts'
+import { shardVerb } from './verbs/shard.ts'
+import { statusVerb } from './verbs/status.ts'
+import { streamVerb } from './verbs/stream.ts'
+
+/** Builds the command. Nothing runs and nothing heavy is loaded before a verb is chosen. */
+export function createProgram(terminal: Terminal, version: string): Command {
+  const program = new Command('millrace')
+    .description('A durable, ordered, replayable stream broker.')
+    .version(version, '-V, --version', 'print the version')
+    .helpCommand('help [verb]', 'show the help of a verb')
+    .addHelpText('after', `\nExit codes:\n${exitCodesHelp()}`)
+  const verbs = [
+    serveVerb,
+    streamVerb,
+    shardVerb,
+    putVerb,
+    produceVerb,
+    consumeVerb,
+    statusVerb,
+    configVerb,
+    doctorVerb,
+    checkVerb,
+  ]
+  for (const verb of verbs) program.addCommand(verb(terminal))
+  settle(program, terminal)
+  return program
+}
+
+/** Runs one command line and gives its exit code. Never throws, never ends the process. */
+export async function run(args: readonly string[], terminal: Terminal, version: string): Promise<number> {
+  const program = createProgram(terminal, version)
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exitCodes.ok.code
+  } catch (error) {
+    // The reader of a pipe is gone: whatever failed after that is nobody's concern any more.
+    if (terminal.outputClosed.aborted) return exitCodes.ok.code
+    if (error instanceof CommanderError) return exitCodes[exitOf(error)].code
+    const { message, exit } = reportFailure(error, urlOf(program))
+    if (message !== '') tell(terminal, `millrace: ${message}`)
+    return exitCodes[exit].code
+  }
+}
+
+/** What every verb and sub-verb does alike: throw instead of exit, help on standard output, complaints on standard error. */
+function settle(command: Command, terminal: Terminal): void {
+  command
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'millrace: ')),
+      getOutHelpWidth: () => terminal.stdout.columns ?? 100,
+      getErrHelpWidth: () => terminal.stderr.columns ?? 100,
+    })
+    .showHelpAfterError('Add --help for what there is.')
+  for (const verb of command.commands) settle(verb, terminal)
+}
+
+/** Commander ends --help and --version by throwing as well; only real complaints are usage errors. */
+function exitOf(error: CommanderError): ExitName {
+  return error.exitCode === 0 ? 'ok' : 'usage'
+}
+
+/** The broker that the chosen verb was given, for a message that names it. */
+function urlOf(program: Command): string | undefined {
+  let at: Command | undefined = program
+  let url: string | undefined
+  while (at !== undefined) {
+    const options = at.opts<{ url?: string }>()
+    if (options.url !== undefined) url = options.url
+    const name: string | undefined = at.args[0]
+    at = at.commands.find((verb) => verb.name() === name)
+  }
+  return url
+}
