@@ -19,7 +19,7 @@ import {
   planRemove,
   planUpdate,
 } from './stream-changes.ts'
-import { withDeadline, type Timers } from './timers.ts'
+import { pause, withDeadline, type Timers } from './timers.ts'
 
 /** How long a request waits for hosts before it is answered that the work goes on. */
 const ANSWER_DEADLINE_MS = 20_000
@@ -166,7 +166,7 @@ export class StreamRegistry {
     const hosts = this.#hostsOf(streamId)
     const isUp = fleet.hosts.every(({ hostId, state }) => state === 'ready' || !hosts.includes(hostId))
     try {
-      if (isUp && !this.#isStopped) await new Promise<void>((resolve) => timers.after(RETRY_MS, resolve))
+      if (isUp && !this.#isStopped) await pause(timers, RETRY_MS)
       if (this.#isStopped) throw new MillraceError('unavailable', 'The broker is stopping.')
       await Promise.all(hosts.map((hostId) => fleet.whenReady(hostId)))
     } catch (cause) {

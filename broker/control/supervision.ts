@@ -97,7 +97,9 @@ export class Supervision implements HostFleet {
   whenReady(hostId: number): Promise<void> {
     if (this.#isStopping) return Promise.reject(stopping())
     if (this.#charge(hostId).state === 'ready') return Promise.resolve()
-    return new Promise((resolve, reject) => this.#waiters.add({ hostId, resolve, reject }))
+    return new Promise((resolve, reject) => {
+      this.#waiters.add({ hostId, resolve, reject })
+    })
   }
 
   /**

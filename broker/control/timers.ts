@@ -27,3 +27,10 @@ export function withDeadline<T>(
     promise.finally(cancel).then(resolve, reject)
   })
 }
+
+/** Fulfils after `delayMs`. */
+export function pause(timers: Timers, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    timers.after(delayMs, resolve)
+  })
+}

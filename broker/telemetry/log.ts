@@ -1,6 +1,12 @@
 // The log of a process: pino, as JSON lines or as lines for people. Runs in controller, host and command line.
 // JSON never blocks the event loop; a fatal line is with the kernel before the call returns.
-import { destination as openDestination, pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino'
+import {
+  destination as openDestination,
+  pino,
+  stdTimeFunctions,
+  type DestinationStream,
+  type Logger,
+} from 'pino'
 import { prettyFactory } from 'pino-pretty'
 
 export type { Logger }

@@ -1,0 +1,100 @@
+// What server and host call, in their words, over the instruments. Runs in controller and host.
+// Their interfaces are `ServerMetrics`, `HostMetrics` and `HostGauges`; the composition roots check that these fit.
+import type { ErrorCode } from '../../protocol/error-codes.ts'
+import type { OperationName } from '../../protocol/operations.ts'
+import type { Instruments } from './instruments.ts'
+
+/** Counts what the server of a process does. */
+export function countServer(instruments: Instruments) {
+  const received = instruments.millrace_received_bytes_total
+  const sent = instruments.millrace_sent_bytes_total
+  const requests = instruments.millrace_requests_total
+  return {
+    connectionOpened: () => {
+      instruments.millrace_connections_opened_total.add(1)
+      instruments.millrace_connections.add(1)
+    },
+    connectionRefused: () => instruments.millrace_connections_refused_total.add(1),
+    connectionClosed: (reason: string) => {
+      instruments.millrace_connections_closed_total.add(1, reason)
+      instruments.millrace_connections.add(-1)
+    },
+    requestReceived: (operation: OperationName) => requests.add(1, operation),
+    errorSent: (code: ErrorCode) => instruments.millrace_errors_total.add(1, code),
+    bytesReceived: (count: number) => received.add(count),
+    bytesSent: (count: number) => sent.add(count),
+  }
+}
+
+/** Counts what a shard host does. Times come in milliseconds. */
+export function countHost(instruments: Instruments) {
+  return {
+    appended: (batches: number, records: number, bytes: number) => {
+      instruments.millrace_appended_batches_total.add(batches)
+      instruments.millrace_appended_records_total.add(records)
+      instruments.millrace_appended_bytes_total.add(bytes)
+    },
+    duplicates: (batches: number) => instruments.millrace_duplicate_batches_total.add(batches),
+    refused: (code: ErrorCode, batches: number) =>
+      instruments.millrace_refused_batches_total.add(batches, code),
+    appendAnswered: (ms: number) => instruments.millrace_append_seconds.observe(ms / 1000),
+    groupAnswered: (ms: number) => instruments.millrace_append_group_seconds.observe(ms / 1000),
+    fetched: (batches: number, bytes: number, ms: number) => {
+      instruments.millrace_fetches_total.add(1)
+      instruments.millrace_fetched_batches_total.add(batches)
+      instruments.millrace_fetched_bytes_total.add(bytes)
+      instruments.millrace_fetch_seconds.observe(ms / 1000)
+    },
+    pushed: (batches: number, bytes: number) => {
+      instruments.millrace_pushed_batches_total.add(batches)
+      instruments.millrace_pushed_bytes_total.add(bytes)
+    },
+    cacheHit: () => instruments.millrace_tail_cache_reads_total.add(1, 'hit'),
+    cacheMiss: () => instruments.millrace_tail_cache_reads_total.add(1, 'miss'),
+    coldRead: (bytes: number, ms: number) => {
+      instruments.millrace_cold_read_bytes_total.add(bytes)
+      instruments.millrace_cold_read_seconds.observe(ms / 1000)
+    },
+    subscriptionEnded: (reason: string) => instruments.millrace_subscriptions_ended_total.add(1, reason),
+  }
+}
+
+/** What a host holds at the moment of a scrape. */
+export interface HostReadings {
+  readonly shards: number
+  readonly subscriptions: number
+  readonly waitingFetches: number
+  readonly appendQueueBytes: number
+  readonly tailCacheBytes: number
+  readonly coldReadsRunning: number
+  readonly coldReadsWaiting: number
+  readonly storageFull: boolean
+  readonly owners: readonly {
+    readonly ownerId: number
+    readonly commits: number
+    readonly commitMs: number
+    readonly batches: number
+    readonly bytes: number
+    readonly segments: number
+  }[]
+}
+
+/** Takes down what a host holds, just before its metrics are collected. */
+export function readHost(instruments: Instruments, host: HostReadings): void {
+  instruments.millrace_shards.set(host.shards)
+  instruments.millrace_subscriptions.set(host.subscriptions)
+  instruments.millrace_waiting_fetches.set(host.waitingFetches)
+  instruments.millrace_append_queue_bytes.set(host.appendQueueBytes)
+  instruments.millrace_tail_cache_bytes.set(host.tailCacheBytes)
+  instruments.millrace_cold_reads.set(host.coldReadsRunning, 'running')
+  instruments.millrace_cold_reads.set(host.coldReadsWaiting, 'waiting')
+  instruments.millrace_storage_full.set(host.storageFull ? 1 : 0)
+  for (const { ownerId, commits, commitMs, batches, bytes, segments } of host.owners) {
+    const owner = String(ownerId)
+    instruments.millrace_owner_commits_total.advanceTo(commits, owner)
+    instruments.millrace_owner_commit_seconds_total.advanceTo(commitMs / 1000, owner)
+    instruments.millrace_owner_batches_total.advanceTo(batches, owner)
+    instruments.millrace_owner_bytes_total.advanceTo(bytes, owner)
+    instruments.millrace_owner_segments.set(segments, owner)
+  }
+}

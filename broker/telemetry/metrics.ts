@@ -1,0 +1,270 @@
+// The one table of what a broker measures. Runs in controller and host; pure data. Instruments, their types, what
+// /metrics answers and docs/metrics.md derive from it. Names carry their unit; no label has an unbounded number of values.
+
+export interface Metric {
+  /** counter: only rises. gauge: goes both ways. histogram: how long or how large, in buckets. */
+  readonly kind: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  readonly labels: readonly string[]
+  /** Upper bounds, for a histogram. */
+  readonly buckets?: readonly number[]
+  /** Which process gives it; in /metrics, the hosts' carry their number as the label `host`. */
+  readonly from: 'both' | 'controller' | 'host'
+}
+
+/** From a flush on a fast drive to a wait that somebody will notice. */
+const seconds = [
+  0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16,
+] as const
+
+export const metrics = {
+  // Connections and requests: both processes.
+  millrace_connections: { kind: 'gauge', help: 'Open connections.', labels: [], from: 'both' },
+  millrace_connections_opened_total: {
+    kind: 'counter',
+    help: 'Connections accepted.',
+    labels: [],
+    from: 'both',
+  },
+  millrace_connections_refused_total: {
+    kind: 'counter',
+    help: 'Connections turned away because max-connections was reached.',
+    labels: [],
+    from: 'both',
+  },
+  millrace_connections_closed_total: {
+    kind: 'counter',
+    help: 'Connections that ended, by reason: the client left, the network failed, a shutdown, or an error code.',
+    labels: ['reason'],
+    from: 'both',
+  },
+  millrace_requests_total: {
+    kind: 'counter',
+    help: 'Requests received.',
+    labels: ['operation'],
+    from: 'both',
+  },
+  millrace_errors_total: { kind: 'counter', help: 'Errors answered.', labels: ['code'], from: 'both' },
+  millrace_received_bytes_total: {
+    kind: 'counter',
+    help: 'Bytes read from connections.',
+    labels: [],
+    from: 'both',
+  },
+  millrace_sent_bytes_total: {
+    kind: 'counter',
+    help: 'Bytes written to connections.',
+    labels: [],
+    from: 'both',
+  },
+
+  // Catalog and supervision: the controller.
+  millrace_streams: {
+    kind: 'gauge',
+    help: 'Streams, those being created or deleted included.',
+    labels: [],
+    from: 'controller',
+  },
+  millrace_catalog_shards: {
+    kind: 'gauge',
+    help: 'Shards of all streams.',
+    labels: [],
+    from: 'controller',
+  },
+  millrace_catalog_commit_seconds: {
+    kind: 'histogram',
+    help: 'Time to make a change of the catalog durable.',
+    labels: [],
+    buckets: seconds,
+    from: 'controller',
+  },
+  millrace_host_ready: {
+    kind: 'gauge',
+    help: '1 while the host serves, else 0.',
+    labels: ['host'],
+    from: 'controller',
+  },
+  millrace_host_restarts_total: {
+    kind: 'counter',
+    help: 'Times that the host was started again after it had ended.',
+    labels: ['host'],
+    from: 'controller',
+  },
+  millrace_free_bytes: {
+    kind: 'gauge',
+    help: 'Free space where the data directory lies.',
+    labels: [],
+    from: 'controller',
+  },
+
+  // Appending: hosts.
+  millrace_appended_batches_total: {
+    kind: 'counter',
+    help: 'Batches stored and flushed.',
+    labels: [],
+    from: 'host',
+  },
+  millrace_appended_records_total: {
+    kind: 'counter',
+    help: 'Records stored and flushed.',
+    labels: [],
+    from: 'host',
+  },
+  millrace_appended_bytes_total: {
+    kind: 'counter',
+    help: 'Bytes of batches stored and flushed.',
+    labels: [],
+    from: 'host',
+  },
+  millrace_duplicate_batches_total: {
+    kind: 'counter',
+    help: 'Batches of idempotent producers that had been stored before.',
+    labels: [],
+    from: 'host',
+  },
+  millrace_refused_batches_total: {
+    kind: 'counter',
+    help: 'Batches that were not stored, or of unknown outcome.',
+    labels: ['code'],
+    from: 'host',
+  },
+  millrace_append_seconds: {
+    kind: 'histogram',
+    help: 'Time from the arrival of an append request to its answer.',
+    labels: [],
+    buckets: seconds,
+    from: 'host',
+  },
+  millrace_append_group_seconds: {
+    kind: 'histogram',
+    help: 'Time that an owner took for what was appended in one turn: queue, write and flush.',
+    labels: [],
+    buckets: seconds,
+    from: 'host',
+  },
+  millrace_append_queue_bytes: {
+    kind: 'gauge',
+    help: 'Bytes that wait for the disk; at append-queue-size, producers are answered overloaded.',
+    labels: [],
+    from: 'host',
+  },
+
+  // Reading: hosts.
+  millrace_fetches_total: { kind: 'counter', help: 'Fetches answered.', labels: [], from: 'host' },
+  millrace_fetched_batches_total: {
+    kind: 'counter',
+    help: 'Batches answered to fetches.',
+    labels: [],
+    from: 'host',
+  },
+  millrace_fetched_bytes_total: {
+    kind: 'counter',
+    help: 'Bytes of batches answered to fetches.',
+    labels: [],
+    from: 'host',
+  },
+  millrace_fetch_seconds: {
+    kind: 'histogram',
+    help: 'Time from a fetch to its answer, waiting for data included.',
+    labels: [],
+    buckets: seconds,
+    from: 'host',
+  },
+  millrace_pushed_batches_total: {
+    kind: 'counter',
+    help: 'Batches sent to subscriptions.',
+    labels: [],
+    from: 'host',
+  },
+  millrace_pushed_bytes_total: {
+    kind: 'counter',
+    help: 'Bytes of batches sent to subscriptions.',
+    labels: [],
+    from: 'host',
+  },
+  millrace_tail_cache_reads_total: {
+    kind: 'counter',
+    help: 'Reads that found their batches in memory (hit) or went to the disk (miss).',
+    labels: ['result'],
+    from: 'host',
+  },
+  millrace_cold_read_bytes_total: {
+    kind: 'counter',
+    help: 'Bytes read from segments.',
+    labels: [],
+    from: 'host',
+  },
+  millrace_cold_read_seconds: {
+    kind: 'histogram',
+    help: 'Time of one read from segments, queueing included.',
+    labels: [],
+    buckets: seconds,
+    from: 'host',
+  },
+  millrace_cold_reads: {
+    kind: 'gauge',
+    help: 'Reads from segments that run or wait for a reader thread.',
+    labels: ['state'],
+    from: 'host',
+  },
+  millrace_waiting_fetches: {
+    kind: 'gauge',
+    help: 'Fetches that wait for data.',
+    labels: [],
+    from: 'host',
+  },
+  millrace_subscriptions: { kind: 'gauge', help: 'Open subscriptions.', labels: [], from: 'host' },
+  millrace_subscriptions_ended_total: {
+    kind: 'counter',
+    help: 'Subscriptions that ended, by reason: unsubscribed, closed with its session, or an error code.',
+    labels: ['reason'],
+    from: 'host',
+  },
+  millrace_tail_cache_bytes: {
+    kind: 'gauge',
+    help: 'Memory of the newest batches.',
+    labels: [],
+    from: 'host',
+  },
+
+  // Storage: hosts.
+  millrace_shards: { kind: 'gauge', help: 'Shards served.', labels: [], from: 'host' },
+  millrace_storage_full: {
+    kind: 'gauge',
+    help: '1 while free space is below free-space-floor and appends are refused, else 0.',
+    labels: [],
+    from: 'host',
+  },
+  millrace_owner_commits_total: {
+    kind: 'counter',
+    help: 'Group commits of an owner, each with one flush.',
+    labels: ['owner'],
+    from: 'host',
+  },
+  millrace_owner_commit_seconds_total: {
+    kind: 'counter',
+    help: 'Time in group commits; by millrace_owner_commits_total, the mean of one.',
+    labels: ['owner'],
+    from: 'host',
+  },
+  millrace_owner_batches_total: {
+    kind: 'counter',
+    help: 'Batches that an owner stored; by its commits, how many share a flush.',
+    labels: ['owner'],
+    from: 'host',
+  },
+  millrace_owner_bytes_total: {
+    kind: 'counter',
+    help: 'Bytes that an owner stored.',
+    labels: ['owner'],
+    from: 'host',
+  },
+  millrace_owner_segments: {
+    kind: 'gauge',
+    help: 'Segments of an owner.',
+    labels: ['owner'],
+    from: 'host',
+  },
+} as const satisfies Record<string, Metric>
+
+export type MetricName = keyof typeof metrics
