@@ -1,7 +1,9 @@
 // The judge is judged: a violation of every rule is planted in an honest history, and must be found by name.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { compareHashKeys, hashPartitionKey } from '../../protocol/hash-key.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import { evenRanges, type HashKeyRange } from '../../protocol/shard-map.ts'
 import { check, describeViolations, type InvariantName, invariants } from './checker.ts'
 import { History, outcomeOf, payloadOf, type ReadRecord, valueOf } from './history.ts'
 
@@ -38,9 +40,13 @@ class HonestLog {
     this.history.openRun({ reader: 'r1', shard: SHARD, from }).records.push(...records)
   }
 
-  finish(records: readonly ReadRecord[] = this.records, trimHorizon = 0): InvariantName[] {
+  finish(
+    records: readonly ReadRecord[] = this.records,
+    trimHorizon = 0,
+    range: HashKeyRange | undefined = evenRanges(1)[0],
+  ): InvariantName[] {
     const tail = Math.max(-1, ...this.records.map((stored) => stored.sequenceNumber)) + 1
-    this.history.addFinal({ shard: SHARD, trimHorizon, tail, records })
+    this.history.addFinal({ shard: SHARD, trimHorizon, tail, records, range: range! })
     return [...new Set(check(this.history).map((violation) => violation.invariant))]
   }
 }
@@ -83,6 +89,14 @@ const planted: { readonly [N in InvariantName]: (log: HonestLog) => InvariantNam
     first.ok(SHARD, [1])
     second.ok(SHARD, [0])
     return log.finish()
+  },
+  recordsInTheirRange: (log) => {
+    log.append(['a'])
+    const [low, high] = evenRanges(2)
+    const words = new Uint32Array(4)
+    hashPartitionKey('k', words, 0)
+    const other = compareHashKeys(words, 0, high!.start, 0) >= 0 ? low : high
+    return log.finish(log.records, 0, other)
   },
   noSkipNoStepBack: (log) => {
     log.append(['a'])

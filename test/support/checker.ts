@@ -1,6 +1,7 @@
 // Judges a history: may a log that keeps its promises have produced it? Pure; runs in the process of the test.
 // The numbers are those of the fourteen invariants that docs/architecture names; the rules themselves are one table,
 // so a rule cannot exist without a name, a number and a sentence.
+import { compareHashKeys, hashPartitionKey } from '../../protocol/hash-key.ts'
 import type { AppendCall, FinalRead, History, ReadRecord } from './history.ts'
 
 export interface Violation {
@@ -46,6 +47,11 @@ export const invariants = {
     number: 6,
     doc: "One producer's records of one key stand in the order of their acknowledgements.",
     check: checkOrderPerKey,
+  },
+  recordsInTheirRange: {
+    number: 7,
+    doc: "The hash of every record's key lies in the range of the shard that holds it.",
+    check: checkRecordsInTheirRange,
   },
   noSkipNoStepBack: {
     number: 9,
@@ -259,6 +265,19 @@ function* checkOrderPerKey({ history }: Facts) {
         yield `${call.producer}, key ${partitionKey}: ${value} was acknowledged after ${before.value} but stands at ${sequenceNumber}, not above ${before.sequenceNumber}`
       }
       last.set(lane, { value, sequenceNumber })
+    }
+  }
+}
+
+function* checkRecordsInTheirRange({ history }: Facts) {
+  const words = new Uint32Array(4)
+  for (const { shard, range, records } of history.finals) {
+    if (!range) continue
+    for (const { partitionKey, sequenceNumber, value } of records) {
+      hashPartitionKey(partitionKey, words, 0)
+      if (compareHashKeys(words, 0, range.start, 0) >= 0 && compareHashKeys(words, 0, range.end, 0) <= 0)
+        continue
+      yield `${value} with the key ${partitionKey} is at ${shard}:${sequenceNumber}, outside the range of the shard`
     }
   }
 }

@@ -3,6 +3,7 @@
 import {
   errorCodeOf,
   type FetchedShard,
+  hashKeyFromBytes,
   limits,
   MillraceError,
   readRecords,
@@ -33,10 +34,14 @@ export async function readFully(port: number, stream: string): Promise<FinalRead
     const connection = await RawConnection.open(hostPort)
     try {
       for (const shard of routing.shards.filter((candidate) => candidate.hostId === hostId)) {
-        const shardName = shardNameOf(stream, shard.index)
-        finals.push(
-          await readShard(connection, { streamId: routing.streamId, shardIndex: shard.index, shardName }),
-        )
+        const { index, startingHashKey, endingHashKey } = shard
+        const range = { start: hashKeyFromBytes(startingHashKey), end: hashKeyFromBytes(endingHashKey) }
+        const target = {
+          streamId: routing.streamId,
+          shardIndex: index,
+          shardName: shardNameOf(stream, index),
+        }
+        finals.push({ ...(await readShard(connection, target)), range })
       }
     } finally {
       connection.close()

@@ -2,6 +2,7 @@
 // Pure bookkeeping for the checker; runs in the process of the test. Outcomes are three: ok, refused, unknown. A lost
 // connection or a timeout is always unknown, never refused: the broker may have stored the records.
 import { createHash } from 'node:crypto'
+import type { HashKeyRange } from '../../protocol/shard-map.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 
 /** One record as its producer sent it. Values are unique in a history, so that a read maps to one send. */
@@ -51,6 +52,8 @@ export interface FinalRead {
   readonly trimHorizon: number
   readonly tail: number
   readonly records: readonly ReadRecord[]
+  /** The hash keys that belong to the shard, both ends included, where the scenario knows them. */
+  readonly range?: HashKeyRange
 }
 
 /** Settles one append. Each call ends once. */
