@@ -1,0 +1,42 @@
+// Starts a shard host as a process of its own, with IPC to this one. Runs in the controller.
+// A host whose controller is gone sees its channel end, drains and exits; nothing here has to outlive the controller.
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { hostEnvironment } from '../config/environment.ts'
+import type { HostLauncher } from '../host-contract.ts'
+import { processChannel } from '../threads/channels.ts'
+
+export interface ProcessLauncherOptions {
+  /** The compiled entry file of a host. */
+  readonly entry: URL
+  /** libuv reads its size once, before the first line of JavaScript: only a parent can set it. */
+  readonly threadPoolSize: number
+}
+
+export function processLauncher({ entry, threadPoolSize }: ProcessLauncherOptions): HostLauncher {
+  return {
+    launch: (hostId) => {
+      // The argument is for whoever looks at a list of processes.
+      const child = fork(fileURLToPath(entry), [`host-${hostId}`], {
+        serialization: 'advanced',
+        env: hostEnvironment(threadPoolSize),
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      })
+      const ended = new Promise<string>((resolve) => {
+        child.once('exit', (code, signal) =>
+          resolve(`process ${child.pid} ended by ${signal ?? `code ${code}`}`),
+        )
+        child.once('error', (error) => {
+          // Later errors are about messages to a process that ends anyhow.
+          if (child.pid === undefined) resolve(`the process could not be started: ${error.message}`)
+        })
+      })
+      return {
+        pid: child.pid,
+        channel: processChannel(child),
+        ended,
+        kill: () => void child.kill('SIGKILL'),
+      }
+    },
+  }
+}
