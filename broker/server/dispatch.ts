@@ -1,13 +1,26 @@
-// From a request to its answer: finds the handler, and turns whatever it does into a response or an error that the
-// operation declares. Runs in every process that listens, on its main thread. Handlers start in the order of arrival.
-import type { ErrorOf, OperationName, RequestOf, ResponseOf } from '../../protocol/operations.ts'
+// From a request to its answer: finds the handler, and turns whatever it does into a response or into an error that the
+// operation declares. Runs on the main thread of every process that listens. Handlers start in the order of arrival;
+// each request is answered once, as soon as its handler is done.
+import type { Logger } from 'pino'
+import type { ErrorCode } from '../../protocol/error-codes.ts'
 import type { EventBody, EventFrom } from '../../protocol/events.ts'
+import { InvariantError } from '../../protocol/invariant.ts'
+import { encodeResponse, type EventMessage, type RequestMessage } from '../../protocol/messages.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import {
+  operations,
+  universalErrors,
+  type ErrorOf,
+  type OperationName,
+  type RequestOf,
+  type ResponseOf,
+} from '../../protocol/operations.ts'
 import type { Session } from './session.ts'
 
 /** What a handler gets beside its request. One per session, not one per request: keep nothing of a request in it. */
 export interface Context<N extends OperationName> {
   readonly session: Session
-  /** Fires when the session is closed, or when the process drains and its deadline has passed. */
+  /** Fires when the session has ended, or when the process drains and its deadline has passed. */
   readonly signal: AbortSignal
   /** Throws the error that the client will get. Only codes that the operation declares. */
   fail(code: ErrorOf<N>, message: string, options?: { retryAfterMs?: number }): never
@@ -15,7 +28,7 @@ export interface Context<N extends OperationName> {
 
 /**
  * Serves one operation. Its synchronous part runs in the order of arrival; promises are answered as they settle. Byte
- * fields of the request are private to it and stay valid.
+ * fields of the request are private to it and stay valid; those of the response must not change until they are sent.
  */
 export type Handler<N extends OperationName> = (
   request: RequestOf<N>,
@@ -27,4 +40,122 @@ export type Handlers<N extends OperationName> = { readonly [K in N]: Handler<K> 
 /** Takes the events that clients send. A MillraceError closes the session with its code. */
 export type ClientEventHandlers = {
   readonly [K in EventFrom<'client'>]: (body: EventBody<K>, session: Session) => void
+}
+
+/** An error as it is sent. */
+export interface Refusal {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly retryAfterMs?: number | undefined
+}
+
+/** Where answers go. A second answer, or one after the end of the session, is dropped there. */
+export interface Answering {
+  answer(correlationId: number, chunks: readonly Uint8Array[]): void
+  refuse(correlationId: number, refusal: Refusal): void
+}
+
+export interface Dispatch {
+  request(message: RequestMessage, context: Context<never>, to: Answering): void
+  event(message: EventMessage, session: Session): void
+}
+
+export interface DispatchOptions {
+  readonly handlers: Handlers<never>
+  readonly events: Partial<ClientEventHandlers>
+  /** How error messages call this process. */
+  readonly processName: string
+  readonly log: Logger
+  /** Told of a broken invariant, after it was logged. The request stays unanswered: the process is about to end. */
+  readonly onBroken: (error: InvariantError) => void
+}
+
+// The message says which operation's or event's types hold; the tables of handlers were checked against them.
+type AnyHandler = (request: unknown, context: unknown) => unknown
+type AnyEventHandler = (body: unknown, session: Session) => void
+
+/** Serves requests and events by the handlers given. */
+export function createDispatch(options: DispatchOptions): Dispatch {
+  const { processName, log, onBroken } = options
+  const handlers = options.handlers as Partial<Record<string, AnyHandler>>
+  const eventHandlers = options.events as Partial<Record<string, AnyEventHandler>>
+
+  /** What a client is told of an error, where `isDeclared` knows the codes that it may be told. */
+  function refusalOf(
+    what: string,
+    error: unknown,
+    isDeclared: (code: ErrorCode) => boolean,
+  ): Refusal | undefined {
+    if (error instanceof InvariantError) {
+      log.fatal({ what, err: error }, 'an invariant is broken')
+      onBroken(error)
+      return undefined
+    }
+    if (MillraceError.is(error) && isDeclared(error.code)) return error
+    log.error({ what, err: error }, 'a handler failed in a way that its table does not declare')
+    return {
+      code: 'internal',
+      message: `${what} failed unexpectedly; the log of ${processName} has the details.`,
+    }
+  }
+
+  function failed(operation: OperationName, correlationId: number, error: unknown, to: Answering): void {
+    const refusal = refusalOf(operation, error, (code) => declares(operation, code))
+    if (refusal !== undefined) to.refuse(correlationId, refusal)
+  }
+
+  function respond(operation: OperationName, correlationId: number, response: unknown, to: Answering): void {
+    let chunks
+    try {
+      chunks = encodeResponse(operation, correlationId, response as never)
+    } catch (error) {
+      // The codec blames an argument, but this argument is ours.
+      return failed(
+        operation,
+        correlationId,
+        new Error(`the answer to ${operation} is wrong`, { cause: error }),
+        to,
+      )
+    }
+    to.answer(correlationId, chunks)
+  }
+
+  return {
+    request: ({ operation, correlationId, request }, context, to) => {
+      const handler = handlers[operation]
+      if (handler === undefined) {
+        const { plane } = operations[operation]
+        const message = `${processName} does not serve ${operation}, an operation of the ${plane} plane.`
+        return to.refuse(correlationId, { code: 'unknownOperation', message })
+      }
+      try {
+        const outcome = handler(request, context)
+        if (!(outcome instanceof Promise)) return respond(operation, correlationId, outcome, to)
+        outcome.then(
+          (response: unknown) => respond(operation, correlationId, response, to),
+          (error: unknown) => failed(operation, correlationId, error, to),
+        )
+      } catch (error) {
+        failed(operation, correlationId, error, to)
+      }
+    },
+
+    event: ({ event, body }, session) => {
+      const handler = eventHandlers[event]
+      if (handler === undefined)
+        return session.close('unknownOperation', `${processName} takes no event ${event}.`)
+      try {
+        handler(body, session)
+      } catch (error) {
+        const refusal = refusalOf(event, error, () => true)
+        if (refusal !== undefined) session.close(refusal.code, refusal.message)
+      }
+    },
+  }
+}
+
+/** Is the operation allowed to fail so? What it does not declare, a client is not prepared for. */
+function declares(operation: OperationName, code: ErrorCode): boolean {
+  const declared: readonly ErrorCode[] = operations[operation].errors
+  return declared.includes(code) || (universalErrors as readonly ErrorCode[]).includes(code)
 }

@@ -1,0 +1,214 @@
+// Bytes ↔ frames over one duplex stream, with back-pressure in both directions. Runs on the main thread of every process
+// that listens. Knows no message: its owner gets payloads in order, one at a time, and none while reading is held.
+// All that is sent in one turn leaves in one vectored write.
+import type { Duplex } from 'node:stream'
+import { FrameReader } from '../../protocol/frame.ts'
+import { invariant } from '../../protocol/invariant.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+
+/** Who a connection serves. */
+export interface ConnectionOwner {
+  /** Every chunk, before it is read. */
+  onBytes(count: number): void
+  onPayload(payload: Uint8Array): void
+  /** How many bytes wait here, in half frames and behind held reading, where that has changed. */
+  onWaiting(bytes: number): void
+  /** The bytes are no frames: nothing more can be read. `chunk` is where it broke. */
+  onMalformed(error: MillraceError, chunk: Uint8Array): void
+  /** The queue fell below the low-water mark after it was above the high one. */
+  onWritable(): void
+  /** The peer will send nothing more. */
+  onPeerEnd(): void
+  /** Last of all, once. The cause is the network's, where there was one. */
+  onClosed(cause: Error | undefined): void
+}
+
+export interface ConnectionOptions {
+  readonly frameBytesMax: number
+  readonly highWaterBytes: number
+  readonly lowWaterBytes: number
+}
+
+const NONE: Uint8Array[] = []
+
+export class Connection {
+  readonly #stream: Duplex
+  readonly #owner: ConnectionOwner
+  readonly #options: ConnectionOptions
+  #reader: FrameReader
+  /** Payloads received and not yet handed over; `#next` is the first of them. */
+  #inbox = NONE
+  #next = 0
+  #holds = 0
+  #delivering = false
+  #discarding = false
+  #corked = false
+  #congested = false
+  #ended = false
+  #cause: Error | undefined
+  #waitingBytes = 0
+  #framesReceived = 0
+  #bytesSent = 0
+
+  constructor(stream: Duplex, owner: ConnectionOwner, options: ConnectionOptions) {
+    this.#stream = stream
+    this.#owner = owner
+    this.#options = options
+    this.#reader = new FrameReader({ frameBytesMax: options.frameBytesMax })
+    stream.on('data', this.#receive)
+    stream.on('end', () => {
+      owner.onPeerEnd()
+      this.end()
+    })
+    stream.on('error', (error) => {
+      this.#cause ??= error
+    })
+    stream.on('close', () => {
+      this.#ended = true
+      this.discard()
+      owner.onClosed(this.#cause)
+    })
+  }
+
+  /** Largest frame to accept from here on. */
+  set frameBytesMax(bytes: number) {
+    this.#reader.frameBytesMax = bytes
+  }
+
+  get framesReceived(): number {
+    return this.#framesReceived
+  }
+
+  get midFrame(): boolean {
+    return this.#reader.pendingBytes > 0
+  }
+
+  get held(): boolean {
+    return this.#holds > 0
+  }
+
+  /** Bytes handed over for sending that the kernel has not taken. */
+  get queuedBytes(): number {
+    return this.#stream.writableLength
+  }
+
+  get bytesTaken(): number {
+    return this.#bytesSent - this.#stream.writableLength
+  }
+
+  /** Queues chunks, which must not change from here on; answers how many bytes they are. Nothing once the end was called. */
+  send(chunks: readonly Uint8Array[]): number {
+    if (this.#ended) return 0
+    if (!this.#corked) {
+      this.#corked = true
+      this.#stream.cork()
+      process.nextTick(this.#uncork)
+    }
+    let bytes = 0
+    for (const chunk of chunks) {
+      bytes += chunk.length
+      this.#stream.write(chunk, this.#written)
+    }
+    this.#bytesSent += bytes
+    if (!this.#congested && this.queuedBytes > this.#options.highWaterBytes) {
+      this.#congested = true
+      this.hold()
+    }
+    return bytes
+  }
+
+  /** Counted: nothing is read until as many releases came. */
+  hold(): void {
+    if (this.#holds++ === 0 && !this.#discarding) this.#stream.pause()
+  }
+
+  /** Reading goes on in a later turn of the queue, never inside the caller. */
+  release(): void {
+    invariant(this.#holds > 0, 'reading was released more often than it was held')
+    if (--this.#holds === 0 && !this.#delivering) process.nextTick(this.#deliver)
+  }
+
+  /** Reads on, so that the peer's end is seen, but hands over nothing more. */
+  discard(): void {
+    if (this.#discarding) return
+    this.#discarding = true
+    this.#reader = new FrameReader({ frameBytesMax: 0 }) // lets go of a half frame
+    this.#inbox = NONE
+    this.#next = 0
+    this.#tellWaiting()
+    this.#stream.resume()
+  }
+
+  /** Hands over what waits, held or not: for an owner that only refuses from here on. */
+  deliverAll(): void {
+    const holds = this.#holds
+    this.#holds = 0
+    this.#deliver()
+    this.#holds += holds
+    if (this.#holds > 0 && !this.#discarding) this.#stream.pause()
+  }
+
+  /** Ends this side after all that was sent. */
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#stream.end()
+  }
+
+  /** Drops what was not taken, and the connection with it. */
+  destroy(): void {
+    this.#stream.destroy()
+  }
+
+  readonly #receive = (chunk: Uint8Array): void => {
+    this.#owner.onBytes(chunk.length)
+    if (this.#discarding) return
+    try {
+      const payloads = this.#reader.push(chunk)
+      this.#framesReceived += payloads.length
+      this.#inbox = this.#inbox === NONE ? payloads : [...this.#inbox.slice(this.#next), ...payloads]
+      this.#next = 0
+    } catch (error) {
+      if (!MillraceError.is(error)) throw error
+      this.discard()
+      this.#owner.onMalformed(error, chunk)
+      return
+    }
+    this.#deliver()
+  }
+
+  readonly #deliver = (): void => {
+    if (this.#delivering) return
+    this.#delivering = true
+    while (this.#holds === 0 && this.#next < this.#inbox.length) {
+      this.#owner.onPayload(this.#inbox[this.#next++]!)
+    }
+    this.#delivering = false
+    if (this.#next === this.#inbox.length) {
+      this.#inbox = NONE
+      this.#next = 0
+      if (this.#holds === 0 && this.#stream.isPaused()) this.#stream.resume()
+    }
+    this.#tellWaiting()
+  }
+
+  #tellWaiting(): void {
+    let bytes = this.#reader.pendingBytes
+    for (let i = this.#next; i < this.#inbox.length; i++) bytes += this.#inbox[i]!.length
+    if (bytes === this.#waitingBytes) return
+    this.#waitingBytes = bytes
+    this.#owner.onWaiting(bytes)
+  }
+
+  readonly #uncork = (): void => {
+    this.#corked = false
+    this.#stream.uncork()
+  }
+
+  readonly #written = (): void => {
+    if (!this.#congested || this.#ended || this.queuedBytes > this.#options.lowWaterBytes) return
+    this.#congested = false
+    this.release()
+    this.#owner.onWritable()
+  }
+}

@@ -1,0 +1,309 @@
+// One client's connection from accept to close: what it may ask, what is unanswered, and how it ends. Runs on the main
+// thread of every process that listens. Every request that was read is answered once, unless its session has ended; a
+// session ends for one reason, which its client is told where that is possible, and which log and metrics name.
+import { setMaxListeners } from 'node:events'
+import type { Duplex } from 'node:stream'
+import type { Logger } from 'pino'
+import type { ErrorCode } from '../../protocol/error-codes.ts'
+import type { EventBody, EventFrom } from '../../protocol/events.ts'
+import { limits } from '../../protocol/limits.ts'
+import {
+  decodeMessage,
+  encodeError,
+  encodeEvent,
+  RequestRefused,
+  type Message,
+  type RequestMessage,
+} from '../../protocol/messages.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import { SessionWatch, type ByteBudget, type SessionLimits, type SessionPhase } from './admission.ts'
+import { Connection, type ConnectionOwner } from './connection.ts'
+import type { Answering, Context, Dispatch, Refusal } from './dispatch.ts'
+import type { CloseReason, ServerMetrics } from './server-metrics.ts'
+import type { Session } from './session.ts'
+import { httpRefusal, strayProtocol } from './stray-protocols.ts'
+import { UnansweredRequests } from './unanswered-requests.ts'
+
+/** What the sessions of a server share. */
+export interface SessionHome {
+  readonly limits: SessionLimits
+  readonly log: Logger
+  readonly metrics: ServerMetrics
+  /** Room for bytes that were received and are not answered. */
+  readonly received: ByteBudget
+  readonly dispatch: Dispatch
+  /** Where people find health and metrics, if there is such a place. */
+  readonly adminUrl: string | undefined
+  /** The process is about to stop: new requests are refused. */
+  readonly refusing: boolean
+  onAdmitted(): void
+  /** A request that was admitted is no longer unanswered. */
+  onSettled(): void
+  /** The connection is gone. */
+  onGone(session: LiveSession): void
+}
+
+export class LiveSession implements Session, ConnectionOwner, Answering {
+  readonly id: number
+  readonly remote: string
+  client = ''
+  readonly #home: SessionHome
+  readonly #connection: Connection
+  readonly #watch: SessionWatch
+  readonly #requests: UnansweredRequests
+  readonly #context: Context<never>
+  readonly #abort = new AbortController()
+  #phase: SessionPhase = 'greeting'
+  #reason: CloseReason = 'clientLeft'
+  #heldAsFull = false
+  /** Bytes that wait in the connection, as taken from the shared room. */
+  #waitingBytes = 0
+  readonly #drainListeners: (() => void)[] = []
+  readonly #closeListeners: (() => void)[] = []
+
+  constructor(stream: Duplex, home: SessionHome, at: { id: number; remote: string; sweptMs: number }) {
+    this.id = at.id
+    this.remote = at.remote
+    this.#home = home
+    this.#watch = new SessionWatch(home.limits, at.sweptMs)
+    this.#requests = new UnansweredRequests(home.limits, home.received)
+    setMaxListeners(0, this.#abort.signal) // every long-polling request may listen to it
+    this.#context = { session: this, signal: this.#abort.signal, fail }
+    const { highWaterBytes, lowWaterBytes } = home.limits
+    const frameBytesMax = limits.frameBytesBeforeHello
+    this.#connection = new Connection(stream, this, { frameBytesMax, highWaterBytes, lowWaterBytes })
+  }
+
+  // Session: what handlers use.
+
+  get queuedBytes(): number {
+    return this.#connection.queuedBytes
+  }
+
+  sendEvent<N extends EventFrom<'broker'>>(event: N, body: EventBody<N>): void {
+    if (this.#phase === 'open') this.#send(encodeEvent(event, body))
+  }
+
+  onDrain(listener: () => void): void {
+    this.#drainListeners.push(listener)
+  }
+
+  onClose(listener: () => void): void {
+    if (this.#phase === 'closing') listener()
+    else this.#closeListeners.push(listener)
+  }
+
+  holdReading(): void {
+    this.#connection.hold()
+  }
+
+  releaseReading(): void {
+    this.#connection.release()
+  }
+
+  close(code: ErrorCode, message: string): void {
+    if (this.#phase === 'closing') return
+    this.#sendError(0, { code, message })
+    this.#end(code, message)
+  }
+
+  // What the server uses.
+
+  /** Why it ended, once it has. */
+  get reason(): CloseReason {
+    return this.#reason
+  }
+
+  /** Looks at the deadlines; `sweptMs` counts from sweep to sweep. */
+  sweep(sweptMs: number): void {
+    const { framesReceived, midFrame, held, queuedBytes, bytesTaken } = this.#connection
+    const facts = { phase: this.#phase, framesReceived, midFrame, held, queuedBytes, bytesTaken }
+    const overdue = this.#watch.look(facts, sweptMs)
+    if (overdue === undefined) return
+    const closing = this.#phase === 'closing'
+    this.close(overdue.code, overdue.message)
+    // Whoever does not read what is queued will not read an error behind it: the memory is freed now.
+    if (closing || queuedBytes > 0) this.#connection.destroy()
+  }
+
+  /** Tells the client that requests are refused from now on, and refuses those that wait because reading is held. */
+  announceDraining(deadlineMs: number): void {
+    this.sendEvent('draining', { deadlineMs })
+    this.#connection.deliverAll()
+  }
+
+  /** Tells handlers that nobody will wait for them much longer. */
+  abort(): void {
+    this.#abort.abort()
+  }
+
+  /** Answers what is still running, and ends the connection after everything that was sent. */
+  finish(): void {
+    const message = 'This process stops before the request is done: whether it takes effect is unknown.'
+    for (const correlationId of this.#requests.ids()) {
+      this.refuse(correlationId, { code: 'outcomeUnknown', message })
+    }
+    this.#end('shutdown', 'this process stops')
+  }
+
+  // Answering: what dispatch uses.
+
+  answer(correlationId: number, chunks: readonly Uint8Array[]): void {
+    if (!this.#settle(correlationId)) return
+    if (this.#phase === 'greeting') this.#open() // only hello is served before
+    this.#send(chunks)
+  }
+
+  refuse(correlationId: number, refusal: Refusal): void {
+    if (this.#settle(correlationId)) this.#refuseUnread(correlationId, refusal)
+  }
+
+  // ConnectionOwner: what the connection tells.
+
+  onBytes(count: number): void {
+    this.#home.metrics.bytesReceived(count)
+  }
+
+  onPayload(payload: Uint8Array): void {
+    let message: Message
+    try {
+      message = decodeMessage(payload)
+    } catch (error) {
+      return this.#onUnreadable(error)
+    }
+    if (message.kind === 'request') return this.#onRequest(message, payload.length)
+    if (message.kind !== 'event') {
+      return this.close(
+        'malformedFrame',
+        `A client sends requests and events, no message of kind ${message.kind}.`,
+      )
+    }
+    if (this.#phase === 'open') return this.#home.dispatch.event(message, this)
+    this.close('helloRequired', `Say hello before ${message.event}.`)
+  }
+
+  onWaiting(bytes: number): void {
+    if (this.#home.received.take(bytes - this.#waitingBytes)) this.#waitingBytes = bytes
+    else this.close('overloaded', 'Half frames of all clients fill the room that this process has for them.')
+  }
+
+  onMalformed(error: MillraceError, chunk: Uint8Array): void {
+    const stray = this.#connection.framesReceived === 0 ? strayProtocol(chunk) : undefined
+    if (stray !== 'http') {
+      return this.close(
+        error.code,
+        stray === 'tls' ? 'The client speaks TLS; this port does not.' : error.message,
+      )
+    }
+    this.#send([httpRefusal(this.#home.adminUrl)])
+    this.#end(error.code, 'the client speaks HTTP')
+  }
+
+  onWritable(): void {
+    for (const listener of this.#drainListeners) listener()
+  }
+
+  onPeerEnd(): void {
+    this.#end('clientLeft', 'the client left')
+  }
+
+  onClosed(cause: Error | undefined): void {
+    this.#end(cause === undefined ? 'clientLeft' : 'networkFailed', cause?.message ?? 'the client left')
+    this.#home.onGone(this)
+  }
+
+  #onUnreadable(error: unknown): void {
+    if (error instanceof RequestRefused) return this.#refuseUnread(error.correlationId, error.error)
+    if (MillraceError.is(error)) return this.close(error.code, error.message)
+    this.#home.log.error(
+      { session: this.id, err: error },
+      'a frame could not be decoded, by a defect of ours',
+    )
+    this.close('internal', 'The frame could not be decoded; the log of this process has the details.')
+  }
+
+  #onRequest(message: RequestMessage, bytes: number): void {
+    const { correlationId, operation } = message
+    if (correlationId === 0 || this.#requests.has(correlationId)) {
+      const reason = `Correlation id ${correlationId} is 0, or belongs to a request that is not answered yet.`
+      return this.close('malformedFrame', reason)
+    }
+    this.#home.metrics.requestReceived(operation)
+    const refusal = this.#refusalNow(message) ?? this.#requests.admit(correlationId, bytes)
+    if (refusal !== undefined) return this.#refuseUnread(correlationId, refusal)
+    this.#home.onAdmitted()
+    if (operation === 'hello') this.client = message.request.client
+    if (this.#requests.full && !this.#heldAsFull) {
+      this.#heldAsFull = true
+      this.#connection.hold()
+    }
+    this.#home.dispatch.request(message, this.#context, this)
+  }
+
+  /** Why no request of this kind is served at the moment, if so. */
+  #refusalNow({ operation }: RequestMessage): Refusal | undefined {
+    if (this.#phase === 'greeting' && operation !== 'hello') {
+      return {
+        code: 'helloRequired',
+        message: `Say hello before ${operation}: it agrees on the protocol version.`,
+      }
+    }
+    if (this.#home.refusing && operation !== 'ping') {
+      return { code: 'unavailable', message: 'This process is about to stop and takes no new requests.' }
+    }
+    return undefined
+  }
+
+  /** A connection whose greeting is refused has nothing left to say. */
+  #refuseUnread(correlationId: number, refusal: Refusal): void {
+    this.#sendError(correlationId, refusal)
+    if (this.#phase === 'greeting') this.#end(refusal.code, refusal.message)
+  }
+
+  #settle(correlationId: number): boolean {
+    if (!this.#requests.settle(correlationId)) return false
+    if (this.#heldAsFull && !this.#requests.full) {
+      this.#heldAsFull = false
+      this.#connection.release()
+    }
+    this.#home.onSettled()
+    return true
+  }
+
+  #open(): void {
+    this.#phase = 'open'
+    this.#connection.frameBytesMax = limits.frameBytesMax
+    this.#home.log.debug({ session: this.id, remote: this.remote, client: this.client }, 'session opened')
+  }
+
+  #sendError(correlationId: number, refusal: Refusal): void {
+    if (this.#phase === 'closing') return
+    this.#home.metrics.errorSent(refusal.code)
+    this.#send(encodeError(correlationId, refusal))
+  }
+
+  #send(chunks: readonly Uint8Array[]): void {
+    const bytes = this.#connection.send(chunks)
+    if (bytes > 0) this.#home.metrics.bytesSent(bytes)
+  }
+
+  #end(reason: CloseReason, message: string): void {
+    if (this.#phase === 'closing') return
+    const level =
+      this.#phase === 'open' && reason !== 'clientLeft' && reason !== 'shutdown' ? 'info' : 'debug'
+    this.#phase = 'closing'
+    this.#reason = reason
+    this.#connection.end()
+    this.#connection.discard()
+    this.#home.log[level](
+      { session: this.id, remote: this.remote, client: this.client, reason, detail: message },
+      'session ended',
+    )
+    this.#abort.abort()
+    for (const listener of this.#closeListeners) listener()
+  }
+}
+
+function fail(code: ErrorCode, message: string, options?: { retryAfterMs?: number }): never {
+  throw new MillraceError(code, message, options)
+}

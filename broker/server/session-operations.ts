@@ -1,0 +1,29 @@
+// The operations that every process serves by itself: hello and ping. Runs on the main thread of every process that
+// listens. Whoever gets an answer to hello has agreed on a version.
+import { limits } from '../../protocol/limits.ts'
+import type { OperationOn } from '../../protocol/operations.ts'
+import { negotiateVersion } from '../../protocol/version.ts'
+import type { Handlers } from './dispatch.ts'
+
+export interface ServerIdentity {
+  readonly brokerId: string
+  readonly role: 'controller' | 'host'
+  readonly hostId: number
+  /** Name and version of the broker. */
+  readonly software: string
+}
+
+export function sessionOperations(
+  identity: ServerIdentity,
+  clock: () => number,
+): Handlers<OperationOn<'session'>> {
+  return {
+    hello: (request) => ({
+      version: negotiateVersion(request),
+      ...identity,
+      frameBytesMax: limits.frameBytesMax,
+      sessionIdleMs: limits.sessionIdleMs,
+    }),
+    ping: () => ({ now: clock() }),
+  }
+}

@@ -1,0 +1,65 @@
+// The requests of one session that are being handled, and what they hold. Runs on the main thread of every process that
+// listens. Bounded three ways: in number, in bytes of the session, and in bytes of all sessions together.
+import type { ByteBudget, SessionLimits } from './admission.ts'
+import type { Refusal } from './dispatch.ts'
+
+/** Tells a client that was refused for want of room when to come back. */
+const OVERLOADED_RETRY_MS = 100
+
+export class UnansweredRequests {
+  readonly #limits: SessionLimits
+  readonly #received: ByteBudget
+  /** Correlation id → bytes of its frame. */
+  readonly #open = new Map<number, number>()
+  #bytes = 0
+
+  constructor(sessionBounds: SessionLimits, received: ByteBudget) {
+    this.#limits = sessionBounds
+    this.#received = received
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  /** So many bytes are being handled that no more should be read. */
+  get full(): boolean {
+    return this.#bytes > this.#limits.requestBytesInFlightMax
+  }
+
+  has(correlationId: number): boolean {
+    return this.#open.has(correlationId)
+  }
+
+  ids(): Iterable<number> {
+    return [...this.#open.keys()]
+  }
+
+  /** Admits a request of `bytes`, or says why not. */
+  admit(correlationId: number, bytes: number): Refusal | undefined {
+    const { requestsInFlightMax } = this.#limits
+    if (this.#open.size >= requestsInFlightMax) {
+      return overloaded(`${requestsInFlightMax} requests of this session are unanswered; that is the limit.`)
+    }
+    if (!this.#received.take(bytes)) {
+      return overloaded('The requests of all clients fill the room that this process has for them.')
+    }
+    this.#open.set(correlationId, bytes)
+    this.#bytes += bytes
+    return undefined
+  }
+
+  /** The request is answered, or nobody waits for it any more; false if it was settled before. */
+  settle(correlationId: number): boolean {
+    const bytes = this.#open.get(correlationId)
+    if (bytes === undefined) return false
+    this.#open.delete(correlationId)
+    this.#bytes -= bytes
+    this.#received.give(bytes)
+    return true
+  }
+}
+
+function overloaded(message: string): Refusal {
+  return { code: 'overloaded', message, retryAfterMs: OVERLOADED_RETRY_MS }
+}
