@@ -1,7 +1,8 @@
 // A connection that does exactly what a test tells it, right or wrong: no retries, no routing, no good manners. Runs in
 // the process of the test. What the client hides (batches, frames, half frames, credit) is in the open here.
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 import {
   BatchBuilder,
   type BatchIdentity,
@@ -30,7 +31,8 @@ interface OpenRequest {
 }
 
 export class RawConnection {
-  readonly socket: Socket
+  /** A socket, or one end of a pair within this process. */
+  readonly socket: Duplex
   /** Every event received, in order. */
   readonly events: EventMessage[] = []
   /** Errors that speak of the connection as a whole: correlation id 0. */
@@ -41,10 +43,15 @@ export class RawConnection {
   readonly #open = new Map<number, OpenRequest>()
   #nextId = 1
 
-  constructor(socket: Socket) {
+  constructor(socket: Duplex) {
     this.socket = socket
-    this.closed = once(socket, 'close').then(() => this.#endOpen())
-    socket.on('error', () => {})
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.#endOpen()
+        resolve()
+      })
+    })
+    socket.on('error', () => {}) // 'close' follows
     socket.on('data', (chunk: Buffer) => {
       for (const payload of this.#frames.push(chunk)) this.#take(payload)
     })
