@@ -3,7 +3,14 @@
 import { parse } from 'csv-parse'
 import { Readable } from 'node:stream'
 import { limits } from '../../protocol/limits.ts'
-import { checkedKey, InvalidRecord, type InputBatch, type RecordReader } from './record-reader.ts'
+import { Failure } from '../failure.ts'
+import {
+  checkedKey,
+  InvalidRecord,
+  type InputBatch,
+  type InvalidLine,
+  type RecordReader,
+} from './record-reader.ts'
 
 const CSV_BATCH_ROWS = 512
 
@@ -13,6 +20,7 @@ const CSV_BATCH_ROWS = 512
  */
 export function readCsv(options: { keyColumn: string; delimiter: string; asJson: boolean }): RecordReader {
   return async function* (chunks) {
+    let batch: InputBatch = { records: [], invalid: [] }
     // Latin-1 maps each byte to one character and back, so that a row's bytes survive the parser; keys are read as UTF-8.
     const parser = Readable.from(withoutByteOrderMark(chunks)).pipe(
       parse({
@@ -24,9 +32,10 @@ export function readCsv(options: { keyColumn: string; delimiter: string; asJson:
         max_record_size: limits.recordBytesMax,
         raw: true,
         skip_empty_lines: true,
+        skip_records_with_error: true,
+        on_skip: (error) => void batch.invalid.push(invalidRow(error)),
       }),
     )
-    let batch: InputBatch = { records: [], invalid: [] }
     try {
       for await (const row of parser as AsyncIterable<CsvRow>) {
         try {
@@ -46,9 +55,9 @@ export function readCsv(options: { keyColumn: string; delimiter: string; asJson:
         batch = { records: [], invalid: [] }
       }
     } catch (error) {
-      // The parser cannot find the next row after a malformed one.
+      // Past the largest record, the next row cannot be found any more.
       if (!isCsvError(error)) throw error
-      batch.invalid.push({ line: error.lines ?? 0, reason: error.message })
+      batch.invalid.push(invalidRow(error))
     }
     yield batch
   }
@@ -60,16 +69,19 @@ interface CsvRow {
   readonly info: { readonly lines: number }
 }
 
-function isCsvError(error: unknown): error is Error & { lines?: number } {
+function invalidRow(error: CsvProblem | undefined): InvalidLine {
+  return { line: error?.lines ?? 0, reason: error?.message ?? 'not a CSV row' }
+}
+
+type CsvProblem = Error & { lines?: number }
+
+function isCsvError(error: unknown): error is CsvProblem {
   return error instanceof Error && String((error as { code?: unknown }).code).startsWith('CSV_')
 }
 
 function checkedHeading(heading: string[], keyColumn: string): string[] {
   if (heading.includes(keyColumn)) return heading
-  throw Object.assign(new Error(`no column ${keyColumn} among ${heading.join(', ')}`), {
-    code: 'CSV_NO_KEY_COLUMN',
-    lines: 1,
-  })
+  throw new Failure(`There is no column ${keyColumn} among ${heading.join(', ')}.`, 'usage')
 }
 
 function utf8(latin1: string): string {

@@ -1,0 +1,20 @@
+// How a verb talks to a broker: one client for its run, closed at its end whatever happens.
+import { connect, type Client } from '../client/index.ts'
+
+const CONNECT_TIMEOUT_MS = 5000
+
+/** Runs `use` with a client. A broker that is not there is reported within seconds: a person waits. */
+export async function withClient<T>(url: string, use: (client: Client) => Promise<T>): Promise<T> {
+  await using client = await connect(url, {
+    clientName: 'millrace-cli',
+    requestTimeoutMs: CONNECT_TIMEOUT_MS,
+  })
+  return await use(client)
+}
+
+/** All items of a listing, every page. Listings are bounded by the limits on streams and shards. */
+export async function collect<T>(listing: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = []
+  for await (const item of listing) items.push(item)
+  return items
+}
