@@ -53,7 +53,8 @@ function checkRelations(config: Config, origins: Origins): void {
       const from = origins[name].source === 'default' ? name : origins[name].name
       return `${from} (${formatValue(kind, config[name] ?? '')})`
     })
-    throw new ConfigError(`${settings.join(' and ')} do not fit together: ${reason}.`)
+    const verb = names.length > 1 ? 'cannot be used together' : 'cannot be used'
+    throw new ConfigError(`${settings.join(' and ')} ${verb}: ${reason}.`)
   }
   if (config.owners < config.hosts) {
     refuse(
@@ -76,7 +77,10 @@ function checkRelations(config: Config, origins: Origins): void {
     refuse(['port', 'adminPort'], 'two listeners cannot share a port')
   }
   if (config.appendQueueSize < limits.frameBytesMax) {
-    refuse(['appendQueueSize'], 'the largest request must fit into the queue')
+    refuse(
+      ['appendQueueSize'],
+      `the largest request, ${formatValue('bytes', limits.frameBytesMax)}, must fit into the queue`,
+    )
   }
 }
 

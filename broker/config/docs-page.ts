@@ -3,7 +3,7 @@ import { environmentNameOf, flagOf, optionsOf, type Option, type OptionName } fr
 
 /** The page as Markdown. */
 export function configurationPage(): string {
-  const broker = optionsOf('broker').filter(([name]) => name !== 'config')
+  const broker = optionsOf('broker')
   return `# Configuration
 
 Every option of the daemon can be given as a flag, as an environment variable, or in a JSON file that \`--config\` or
@@ -37,7 +37,8 @@ function row(name: OptionName, option: Option): string {
   const cells = [
     code(flagOf(name)),
     code(environmentNameOf(name)),
-    code(name),
+    // A file cannot name another file.
+    name === 'config' ? '' : code(name),
     option.default === null ? '' : code(option.default),
     bounds(option),
     option.audience,

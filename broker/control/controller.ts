@@ -134,7 +134,10 @@ export async function createController(options: ControllerOptions): Promise<Cont
       await fleet.drain(deadlineMs)
       await catalog.close()
     },
-    kill: () => fleet.kill(),
+    kill: () => {
+      registry.stop()
+      fleet.kill()
+    },
   }
 }
 

@@ -23,8 +23,8 @@ import { pause, withDeadline, type Timers } from './timers.ts'
 
 /** How long a request waits for hosts before it is answered that the work goes on. */
 const ANSWER_DEADLINE_MS = 20_000
-/** Between two attempts at a host that is ready but refuses. */
-const RETRY_MS = 1_000
+/** Between two attempts at hosts that failed or refused. */
+const RETRY_MS = 200
 
 export interface StreamRegistryOptions {
   readonly catalog: Catalog
@@ -126,17 +126,22 @@ export class StreamRegistry {
   }
 
   async #run(streamId: number): Promise<void> {
-    const { catalog, log } = this.#options
+    const { catalog, fleet, log, timers } = this.#options
     for (;;) {
       const stream = catalog.state.streams.get(streamId)
       if (stream === undefined || stream.status === 'ACTIVE') return
       try {
-        if (this.#isStopped) throw new MillraceError('unavailable', 'The broker is stopping.')
+        await Promise.all(this.#hostsOf(streamId).map((hostId) => fleet.whenReady(hostId)))
         await this.#advance(stream)
-      } catch (error) {
-        if (error instanceof InvariantError) throw error
-        log.warn({ err: error, stream: stream.name, status: stream.status }, 'stream is not at rest yet')
-        await this.#untilWorthwhile(streamId)
+      } catch (cause) {
+        if (cause instanceof InvariantError) throw cause
+        if (this.#isStopped) {
+          // Rows were written, so `unavailable` would promise too much.
+          const message = 'The broker stops before it is done, and goes on when it is back.'
+          throw new MillraceError('outcomeUnknown', message, { cause })
+        }
+        log.warn({ err: cause, stream: stream.name, status: stream.status }, 'stream is not at rest yet')
+        await pause(timers, RETRY_MS)
       }
     }
   }
@@ -157,27 +162,6 @@ export class StreamRegistry {
     } else {
       await Promise.all(hosts.map((hostId) => fleet.call(hostId, 'dropStream', { streamId })))
       await catalog.change((state) => planRemove(state, streamId))
-    }
-  }
-
-  /** Waits for the hosts that are not ready; or a moment, where all are and one refused. */
-  async #untilWorthwhile(streamId: number): Promise<void> {
-    const { fleet, timers } = this.#options
-    const hosts = this.#hostsOf(streamId)
-    const isUp = fleet.hosts.every(({ hostId, state }) => state === 'ready' || !hosts.includes(hostId))
-    try {
-      if (isUp && !this.#isStopped) await pause(timers, RETRY_MS)
-      if (this.#isStopped) throw new MillraceError('unavailable', 'The broker is stopping.')
-      await Promise.all(hosts.map((hostId) => fleet.whenReady(hostId)))
-    } catch (cause) {
-      // Rows were written, so `unavailable` would promise too much.
-      throw new MillraceError(
-        'outcomeUnknown',
-        'The broker stops before it is done, and goes on when it is back.',
-        {
-          cause,
-        },
-      )
     }
   }
 

@@ -1,0 +1,85 @@
+// Help, schema and documentation say what the option table says.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { configurationPage } from '../../broker/config/docs-page.ts'
+import { defaultUrl, hostEnvironment } from '../../broker/config/environment.ts'
+import { configFlags } from '../../broker/config/flags.ts'
+import { loadConfig } from '../../broker/config/load.ts'
+import { environmentNameOf, flagOf, options, type OptionName } from '../../broker/config/options.ts'
+import { configSchema } from '../../broker/config/schema.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'millrace-config-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+describe('what derives from the option table', () => {
+  it('names are spelt alike: dataDir, --data-dir, MILLRACE_DATA_DIR', () => {
+    expect([flagOf('dataDir'), environmentNameOf('dataDir')]).toEqual(['--data-dir', 'MILLRACE_DATA_DIR'])
+  })
+
+  it('the page has every option, with flag, variable, key and default', () => {
+    const page = configurationPage()
+    for (const name of Object.keys(options) as OptionName[]) {
+      expect(page).toContain(environmentNameOf(name))
+      expect(page).toContain(options[name].doc)
+      if (options[name].default !== null) expect(page).toContain(`\`${options[name].default}\``)
+    }
+  })
+
+  it('a flag says its default, what auto comes to, and its variable', () => {
+    const help = new Map(configFlags().map((flag) => [flag.name, flag]))
+    expect(help.get('segmentSize')).toMatchObject({ flag: '--segment-size <size>', defaultText: '256MiB' })
+    expect(help.get('readerThreads')?.help).toMatch(
+      /default auto: half of the cores.*env MILLRACE_READER_THREADS/,
+    )
+    expect(help.get('logLevel')?.help).toContain('One of fatal, error')
+    expect([...help.keys()]).not.toContain('url')
+  })
+
+  it('the schema knows every key, its choices and its bounds', () => {
+    expect(configSchema()).toMatchObject({
+      additionalProperties: false,
+      properties: {
+        logFormat: { enum: ['json', 'pretty', 'auto'] },
+        port: { anyOf: [{ type: 'integer', minimum: 0, maximum: 65535 }, { type: 'string' }] },
+        drainTimeout: { type: 'string' },
+      },
+    })
+  })
+})
+
+describe('loadConfig', () => {
+  const machine = { cores: 2, hostname: 'mill', isTerminal: false, workingDirectory: directory }
+
+  it('reads the file that a flag or the environment names, the flag first', () => {
+    const [one, two] = [join(directory, 'one.json'), join(directory, 'two.json')]
+    writeFileSync(one, '{ "$schema": "./schema.json", "port": 1 }')
+    writeFileSync(two, '{ "port": 2 }')
+    expect(loadConfig({}, { MILLRACE_CONFIG: one }, machine).values.port).toBe(1)
+    expect(loadConfig({ config: two }, { MILLRACE_CONFIG: one }, machine).values.port).toBe(2)
+  })
+
+  it('refuses a file that is missing or not JSON in one sentence', () => {
+    const broken = join(directory, 'broken.json')
+    writeFileSync(broken, '{ "port": }')
+    expect(() => loadConfig({ config: broken }, {}, machine)).toThrow(
+      /^--config names .*broken.json, which cannot be read/,
+    )
+    const missing = join(directory, 'missing.json')
+    expect(() => loadConfig({}, { MILLRACE_CONFIG: missing }, machine)).toThrow(
+      /^MILLRACE_CONFIG names .*ENOENT/,
+    )
+  })
+})
+
+describe('the environment', () => {
+  it('names the broker for client programs', () => {
+    expect(defaultUrl({})).toBe('millrace://127.0.0.1:7400')
+    expect(defaultUrl({ MILLRACE_URL: 'millrace://elsewhere:1' })).toBe('millrace://elsewhere:1')
+  })
+
+  it('gives hosts the size of their thread pool, which libuv reads before any code runs', () => {
+    expect(hostEnvironment(24)['UV_THREADPOOL_SIZE']).toBe('24')
+  })
+})
