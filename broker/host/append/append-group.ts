@@ -1,0 +1,62 @@
+// Batches on their way to an owner: what waits, and how it is packed into arenas. Host main thread, pure.
+// The bytes of a batch are copied exactly once, from the frame in which they came into the arena in which they travel to
+// the owner, come back stamped, and are sent to readers.
+import type { AppendGroup } from '../../threads/owner-contract.ts'
+import type { HostedShard } from '../shard-table.ts'
+import type { AppendAnswer } from './append-answer.ts'
+
+/** A batch that was accepted, and whose answer it is. */
+export interface PendingBatch {
+  readonly shard: HostedShard
+  readonly bytes: Uint8Array
+  readonly answer: AppendAnswer
+  /** Its place in the answer. */
+  readonly index: number
+}
+
+/** A batch that is with the owner: its bytes are in the arena only, so that the frame it came in can be let go. */
+export type SentBatch = Omit<PendingBatch, 'bytes'>
+
+/** One append call, and whom its outcome concerns. `group.entries` says where each batch lies in the arena. */
+export interface PackedGroup {
+  readonly group: AppendGroup
+  readonly batches: readonly SentBatch[]
+  readonly bytes: number
+}
+
+/** Numbers that an append call has for each batch: slot, offset, length. */
+export const ENTRY_FIELDS = 3
+
+/** Packs batches, in their order, into groups of at most `groupBytes`; a larger batch has a group of its own. */
+export function packGroups(batches: readonly PendingBatch[], groupBytes: number): PackedGroup[] {
+  const groups: PackedGroup[] = []
+  let first = 0
+  let bytes = 0
+  for (let i = 0; i < batches.length; i++) {
+    const { length } = batches[i]!.bytes
+    if (i > first && bytes + length > groupBytes) {
+      groups.push(pack(batches, first, i, bytes))
+      first = i
+      bytes = 0
+    }
+    bytes += length
+  }
+  if (batches.length > first) groups.push(pack(batches, first, batches.length, bytes))
+  return groups
+}
+
+function pack(pending: readonly PendingBatch[], first: number, end: number, bytes: number): PackedGroup {
+  // Not from the pool, which must not be transferred, and not zeroed: every byte is written here.
+  const arena = Buffer.allocUnsafeSlow(bytes)
+  const entries = new Uint32Array((end - first) * ENTRY_FIELDS)
+  const batches: SentBatch[] = []
+  let offset = 0
+  for (let i = first; i < end; i++) {
+    const { shard, bytes: batch, answer, index } = pending[i]!
+    arena.set(batch, offset)
+    entries.set([shard.slot, offset, batch.length], (i - first) * ENTRY_FIELDS)
+    batches.push({ shard, answer, index })
+    offset += batch.length
+  }
+  return { group: { arena: arena.buffer, entries }, batches, bytes }
+}

@@ -1,0 +1,116 @@
+// From an owner's answer to everybody who waits for it: producers, the tail cache, readers. Host main thread.
+// A group is settled within one turn: extents advance in the order of the numbers, stored batches become readable in
+// memory, acknowledgements leave, and then, at the end of the turn, readers are woken. What is not stored is never readable.
+import { errorCodeOf, errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
+import { firstProducerSequenceAt, producerIdAt, recordCountAt } from '../../../protocol/batch.ts'
+import { invariant } from '../../../protocol/invariant.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { AppendOutcome } from '../../threads/owner-contract.ts'
+import { hostLimits } from '../host-limits.ts'
+import type { HostMetrics } from '../host-metrics.ts'
+import type { CachedArena, StoredBatch, TailCache } from '../read/tail-cache.ts'
+import type { Wakes } from '../wakes.ts'
+import { refused, stored } from './append-answer.ts'
+import { ENTRY_FIELDS, type PackedGroup, type SentBatch } from './append-group.ts'
+
+/** Numbers that an outcome has for each batch: code, base sequence number, arrival time, duplicate. */
+const RESULT_FIELDS = 4
+
+export interface AppendSettlementOptions {
+  readonly cache: TailCache
+  readonly wakes: Wakes
+  readonly metrics: HostMetrics
+}
+
+export class AppendSettlement {
+  readonly #options: AppendSettlementOptions
+
+  constructor(options: AppendSettlementOptions) {
+    this.#options = options
+  }
+
+  /** The owner has answered. */
+  settle({ group, batches, bytes }: PackedGroup, { arena: buffer, results }: AppendOutcome): void {
+    const { cache, metrics } = this.#options
+    invariant(buffer.byteLength === bytes, 'an owner gave back another arena than it was given')
+    invariant(results.length === batches.length * RESULT_FIELDS, 'an owner answered for another group')
+    const arena = cache.arena(buffer)
+    let storedBatches = 0
+    let storedRecords = 0
+    let storedBytes = 0
+    let duplicates = 0
+    for (let i = 0; i < batches.length; i++) {
+      const batch = batches[i]!
+      const code = results[i * RESULT_FIELDS]!
+      const base = results[i * RESULT_FIELDS + 1]!
+      const arrivalTime = results[i * RESULT_FIELDS + 2]!
+      const offset = group.entries[i * ENTRY_FIELDS + 1]!
+      const length = group.entries[i * ENTRY_FIELDS + 2]!
+      if (code !== 0) {
+        this.#refuse(batch, errorCodeOf(code), arena.bytes, offset)
+        continue
+      }
+      if (results[i * RESULT_FIELDS + 3] === 1) duplicates++
+      else {
+        const recordCount = recordCountAt(arena.bytes, offset)
+        storedBatches++
+        storedRecords += recordCount
+        storedBytes += length
+        this.#show(batch, arena, { offset, length, base, recordCount, arrivalTime })
+      }
+      batch.answer.settle(batch.index, stored(base, arrivalTime))
+    }
+    cache.add(arena)
+    if (storedBatches > 0) metrics.appended(storedBatches, storedRecords, storedBytes)
+    if (duplicates > 0) metrics.duplicates(duplicates)
+  }
+
+  /** The call failed: unless it never left, nobody knows what is on disk. */
+  fail({ batches }: PackedGroup, error: unknown): void {
+    const neverSent = MillraceError.is(error, 'unavailable')
+    const code = neverSent ? 'unavailable' : 'outcomeUnknown'
+    const message = error instanceof Error ? error.message : String(error)
+    const result = refused(code, message.slice(0, 500))
+    for (const { answer, index } of batches) answer.settle(index, result)
+    this.#options.metrics.refused(code, batches.length)
+  }
+  /** The batch is flushed: readers may have it. */
+  #show({ shard }: SentBatch, arena: CachedArena, batch: StoredBatch): void {
+    if (!shard.served) return // its stream was deleted while it was under way
+    shard.advance(batch)
+    arena.push(shard.cached, batch)
+    this.#options.wakes.mark(shard)
+  }
+
+  #refuse(batch: SentBatch, code: ErrorCode, bytes: Uint8Array, offset: number): void {
+    const message = refusalText(
+      code,
+      batch.shard.label,
+      producerIdAt(bytes, offset),
+      firstProducerSequenceAt(bytes, offset),
+    )
+    const retryAfterMs = code === 'storageFull' ? hostLimits.storageFullRetryMs : undefined
+    batch.answer.settle(batch.index, refused(code, message, retryAfterMs))
+    this.#options.metrics.refused(code, 1)
+  }
+}
+
+/** An owner answers in codes; this says the rest: what was refused, and what to do. */
+function refusalText(code: ErrorCode, shard: string, producerId: number, firstSequence: number): string {
+  switch (code) {
+    case 'outOfOrderSequence':
+      return `${shard}: what producer ${producerId} sent before its sequence ${firstSequence} is not stored. Send that first.`
+    case 'producerFenced':
+      return `${shard}: producer ${producerId} has written with a newer epoch. This one must stop.`
+    case 'duplicateTooOld':
+      return `${shard}: sequence ${firstSequence} of producer ${producerId} was stored before, too long ago to say where.`
+    case 'corruptBatch':
+      return "The batch's bytes do not match its checksum. Send it again."
+    case 'storageFull':
+      return 'Free disk space is below the floor. Appends are taken again when there is room.'
+    case 'shardNotFound':
+      return `${shard} was deleted.`
+    default:
+      return `${shard}: ${errorCodes[code].doc}`
+  }
+}

@@ -1,0 +1,232 @@
+// The data plane of a host, composed: owners, shards, the append path, the tail cache, reads and subscriptions.
+// Host main thread. It knows neither sockets nor the controller: host.ts puts it behind a server and behind calls.
+import type { EventBody } from '../../protocol/events.ts'
+import { invariant } from '../../protocol/invariant.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
+import type { HostedExtent, HostSettings, PlacedShard } from '../host-contract.ts'
+import type { ClientEventHandlers, Context, Handlers } from '../server/dispatch.ts'
+import type { Logger } from '../telemetry/log.ts'
+import type { SegmentList } from '../threads/owner-contract.ts'
+import type { SegmentReader } from '../threads/reader-contract.ts'
+import { AppendSettlement } from './append/append-outcome.ts'
+import { AppendPath } from './append/append-path.ts'
+import { SessionShares } from './append/session-shares.ts'
+import { hostLimits } from './host-limits.ts'
+import type { HostGauges, HostMetrics } from './host-metrics.ts'
+import { OwnerLink, type OwnerListener, type RunningOwner } from './owner-link.ts'
+import { Subscriptions } from './push/subscriptions.ts'
+import { ColdReads } from './read/cold-reads.ts'
+import { Fetches } from './read/fetch.ts'
+import { Outflows } from './read/outflow.ts'
+import { resolvePosition } from './read/positions.ts'
+import { ShardReads } from './read/shard-reads.ts'
+import { TailCache } from './read/tail-cache.ts'
+import { describeShard, HostedShard, ShardTable } from './shard-table.ts'
+import type { Timing } from './timing.ts'
+import { Wakes } from './wakes.ts'
+
+export interface EngineOptions {
+  readonly settings: HostSettings
+  readonly startOwner: (
+    owner: HostSettings['owners'][number],
+    settings: HostSettings,
+  ) => Promise<RunningOwner>
+  readonly openReader: (settings: HostSettings) => SegmentReader
+  readonly log: Logger
+  readonly metrics: HostMetrics
+  readonly timing: Timing
+  /** This host must not go on. */
+  readonly onBroken: (error: Error) => void
+}
+
+export class Engine {
+  /** Serves the data plane. */
+  readonly handlers: Handlers<OperationOn<'data'>>
+  readonly events: ClientEventHandlers
+  readonly #shards = new ShardTable()
+  readonly #owners = new Map<number, OwnerLink>()
+  readonly #reader: SegmentReader
+  readonly #cache: TailCache
+  readonly #wakes: Wakes
+  readonly #outflows: Outflows
+  readonly #cold: ColdReads
+  readonly #reads: ShardReads
+  readonly #fetches: Fetches
+  readonly #subscriptions: Subscriptions
+  readonly #options: EngineOptions
+
+  /** An engine with no owner and no shard yet. */
+  constructor(options: EngineOptions) {
+    const { settings, metrics, timing, log, onBroken } = options
+    this.#options = options
+    this.#reader = options.openReader(settings)
+    this.#cache = new TailCache(settings.tailCacheBytes)
+    this.#wakes = new Wakes(timing)
+    this.#outflows = new Outflows(timing)
+    this.#cold = new ColdReads(Math.max(1, settings.readerThreads) * hostLimits.coldReadsPerReader)
+    const shards = this.#shards
+    const outflows = this.#outflows
+    const reads = (this.#reads = new ShardReads({
+      segments: { segmentsOf: (ownerId) => this.#segmentsOf(ownerId) },
+      reader: this.#reader,
+      cold: this.#cold,
+      log,
+      metrics,
+      clock: timing.clock,
+    }))
+    this.#fetches = new Fetches({ shards, reads, outflows, metrics, timing })
+    this.#subscriptions = new Subscriptions({ shards, reads, outflows, metrics, timing, onBroken })
+    const appends = new AppendPath({
+      shards,
+      ownerOf: (shard) => this.#ownerOf(shard.ownerId),
+      shares: new SessionShares(settings.appendQueueBytes),
+      metrics,
+      clock: timing.clock,
+    })
+    this.handlers = {
+      append: (request, context) => appends.append(request, context),
+      fetch: (request, context) => this.#fetches.fetch(request, context),
+      resolvePosition: (request, context) => this.#resolvePosition(request, context),
+      subscribe: (request, context) => this.#subscriptions.subscribe(request, context),
+      unsubscribe: (request, context) => this.#subscriptions.unsubscribe(request, context),
+    }
+    this.events = {
+      credit: (body: EventBody<'credit'>, session) => this.#subscriptions.credit(body, session),
+    }
+  }
+
+  /** Adopts the owners. Where one cannot be started, those that were are closed again. */
+  async startOwners(): Promise<void> {
+    const { settings, startOwner } = this.#options
+    const starting = settings.owners.map(async (place) => {
+      this.#owners.set(place.ownerId, this.#link(place.ownerId, await startOwner(place, settings)))
+    })
+    const failed = (await Promise.allSettled(starting)).find((outcome) => outcome.status === 'rejected')
+    if (!failed) return
+    await this.close()
+    throw failed.reason
+  }
+
+  /** Serves shards; those served already stay as they are. */
+  async openShards(placed: readonly PlacedShard[]): Promise<void> {
+    const byOwner = new Map<number, PlacedShard[]>()
+    for (const shard of placed) {
+      if (this.#shards.findSlot(shard.slot)) continue
+      const shards = byOwner.get(shard.ownerId)
+      if (shards) shards.push(shard)
+      else byOwner.set(shard.ownerId, [shard])
+    }
+    await Promise.all([...byOwner].map(([ownerId, shards]) => this.#openOn(this.#ownerOf(ownerId), shards)))
+  }
+
+  async dropStream(streamId: number): Promise<void> {
+    const slotsByOwner = new Map<number, number[]>()
+    for (const shard of this.#shards.removeStream(streamId)) {
+      this.#wakes.mark(shard)
+      const slots = slotsByOwner.get(shard.ownerId)
+      if (slots) slots.push(shard.slot)
+      else slotsByOwner.set(shard.ownerId, [shard.slot])
+    }
+    this.#subscriptions.endStream(streamId)
+    await Promise.all([...slotsByOwner].map(([ownerId, slots]) => this.#ownerOf(ownerId).forget(slots)))
+  }
+
+  updateStream(streamId: number, retentionMs: number): void {
+    for (const shard of this.#shards.shardsOf(streamId)) shard.retentionMs = retentionMs
+  }
+
+  extentsOf(streamId: number): readonly HostedExtent[] {
+    return this.#shards.shardsOf(streamId).map((shard) => shard.extent)
+  }
+
+  async gauges(sessions: number): Promise<HostGauges> {
+    const owners = [...this.#owners.values()]
+    const stats = await Promise.all(
+      owners.map(async (owner) => ({ ownerId: owner.ownerId, ...(await owner.stats()) })),
+    )
+    return {
+      shards: this.#shards.size,
+      sessions,
+      subscriptions: this.#subscriptions.size,
+      waitingFetches: this.#fetches.waiting,
+      appendQueueBytes: owners.reduce((sum, owner) => sum + owner.queuedBytes, 0),
+      tailCacheBytes: this.#cache.bytes,
+      coldReadsRunning: this.#cold.running,
+      coldReadsWaiting: this.#cold.waiting,
+      storageFull: owners.some((owner) => owner.storageFull),
+      owners: stats,
+    }
+  }
+
+  /** Ends what would last: subscriptions end, fetches that wait are answered. */
+  quiesce(): void {
+    this.#subscriptions.drain()
+    this.#fetches.drain()
+  }
+
+  /** Closes owners, after what is queued for them, and the reader. */
+  async close(): Promise<void> {
+    this.quiesce()
+    try {
+      await Promise.all([...this.#owners.values()].map((owner) => owner.close()))
+    } finally {
+      await this.#reader.close()
+    }
+  }
+
+  async #openOn(owner: OwnerLink, placed: readonly PlacedShard[]): Promise<void> {
+    const extents = await owner.open(placed)
+    const bySlot = new Map(extents.map((extent) => [extent.slot, extent]))
+    for (const shard of placed) {
+      const extent = bySlot.get(shard.slot)
+      invariant(extent, `owner ${owner.ownerId} said nothing of slot ${shard.slot}`)
+      if (!this.#shards.findSlot(shard.slot)) this.#shards.add(new HostedShard(shard, extent))
+    }
+  }
+
+  async #resolvePosition(
+    request: RequestOf<'resolvePosition'>,
+    context: Context<'resolvePosition'>,
+  ): Promise<ResponseOf<'resolvePosition'>> {
+    const shard = this.#shards.find(request.streamId, request.shardIndex)
+    if (!shard) context.fail('shardNotFound', `${describeShard(request)} is not served here.`)
+    const outflow = this.#outflows.of(context.session)
+    const resolved = await resolvePosition(shard, request.position, this.#reads, outflow)
+    if ('refusal' in resolved) context.fail(resolved.refusal.code, resolved.refusal.message)
+    const { sequenceNumber } = resolved
+    return { sequenceNumber, trimHorizon: shard.trimHorizon, tail: shard.tail }
+  }
+
+  #link(ownerId: number, owner: RunningOwner): OwnerLink {
+    const { settings, timing, metrics, log, onBroken } = this.#options
+    const settlement = new AppendSettlement({ cache: this.#cache, wakes: this.#wakes, metrics })
+    const listener: OwnerListener = {
+      onOutcome: (group, outcome) => settlement.settle(group, outcome),
+      onFailure: (group, error) => settlement.fail(group, error),
+      onReopened: (extents) => {
+        for (const extent of extents) {
+          const shard = this.#shards.findSlot(extent.slot)
+          if (!shard) continue
+          shard.reopened(extent)
+          this.#wakes.mark(shard)
+        }
+      },
+      onBroken,
+    }
+    const queueBytes = settings.appendQueueBytes
+    return new OwnerLink({ ownerId, owner, queueBytes, listener, timing, metrics, log })
+  }
+
+  #ownerOf(ownerId: number): OwnerLink {
+    const owner = this.#owners.get(ownerId)
+    invariant(owner, `this host has not adopted owner ${ownerId}`)
+    return owner
+  }
+
+  #segmentsOf(ownerId: number): SegmentList {
+    const { segments } = this.#ownerOf(ownerId)
+    if (!segments) throw new MillraceError('unavailable', `Owner ${ownerId} is not ready to be read.`)
+    return segments
+  }
+}

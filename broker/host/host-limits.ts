@@ -1,0 +1,43 @@
+// Every bound of a shard host that is not a setting, in one table. Host main thread.
+// What a client may ask for is bounded in protocol/limits.ts; these bound what the host does at once, so that no turn
+// of the event loop is long and no peer can make memory grow.
+
+const KiB = 1024
+const MiB = 1024 * KiB
+const SECOND_MS = 1000
+
+export const hostLimits = {
+  /** Arena of one append call to an owner. A turn with more sends several, so that the tail cache evicts in small steps. */
+  appendGroupBytes: 1 * MiB,
+  /** What an `overloaded` answer suggests at least and at most; between them, what the owner lately took to answer. */
+  overloadedRetryMsMin: 5,
+  overloadedRetryMsMax: 1 * SECOND_MS,
+  /** What a `storageFull` answer suggests: space comes back by retention or by people, never within milliseconds. */
+  storageFullRetryMs: 1 * SECOND_MS,
+
+  /** A batch whose arena is over so many times larger is copied before it is sent: see tail-cache.ts. */
+  pinFactorMax: 8,
+  /** What the tail cache charges for an arena and for a batch beside their bytes: objects are memory too. */
+  arenaOverheadBytes: 256,
+  batchOverheadBytes: 160,
+
+  /** Batches of one shard in one answer or delivery. */
+  spanBatchesMax: 4096,
+  /** Bytes of one delivery to a subscription; one batch may be larger. */
+  deliveryBytes: 1 * MiB,
+  /** Deliveries to one subscription before others have their turn. */
+  deliveriesPerPump: 4,
+  /** Fetches and subscriptions that are woken in one turn. */
+  wakesPerTurn: 1024,
+
+  /** Reads from storage at once, for each reader thread: one runs while the next one's task is on its way. */
+  coldReadsPerReader: 2,
+  /** Reads from storage at once for one session: what it may hold in memory before its socket takes it. */
+  coldReadsPerSession: 4,
+
+  /**
+   * A subscription that has data and credit, on a connection that took nothing for so long, is cut. Sooner than the server
+   * ends the whole connection for it.
+   */
+  slowConsumerMs: 15 * SECOND_MS,
+} as const

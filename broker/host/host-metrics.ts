@@ -1,0 +1,60 @@
+// What a shard host counts and measures, as an interface of plain numbers. Host main thread.
+// telemetry/ owns names, labels, buckets and the registry behind it. Nothing here is labelled by stream or session, so
+// the number of series is bounded; every call is made at most once a group, a request or a delivery, never once a record.
+import type { ErrorCode } from '../../protocol/error-codes.ts'
+import type { OwnerStats } from '../threads/owner-contract.ts'
+
+export interface HostMetrics {
+  /** Batches stored and flushed, duplicates not counted. */
+  appended(batches: number, records: number, bytes: number): void
+  /** Batches that were stored before, and answered so. */
+  duplicates(batches: number): void
+  /** Batches refused, or of unknown outcome, by code. */
+  refused(code: ErrorCode, batches: number): void
+  /** An append request, from its arrival to its answer. */
+  appendAnswered(ms: number): void
+  /** One group of appends, from its posting to the owner to the owner's reply. */
+  groupAnswered(ms: number): void
+  /** A fetch was answered with so much; `ms` includes the time that it waited for data. */
+  fetched(batches: number, bytes: number, ms: number): void
+  /** Batches handed to a subscription. */
+  pushed(batches: number, bytes: number): void
+  /** A read that found its batches in the tail cache, or did not. */
+  cacheHit(): void
+  cacheMiss(): void
+  /** One read from storage, queueing included. */
+  coldRead(bytes: number, ms: number): void
+  subscriptionEnded(code: ErrorCode | 'unsubscribed' | 'closed'): void
+}
+
+/** What the host holds at the moment of a scrape. */
+export interface HostGauges {
+  readonly shards: number
+  readonly sessions: number
+  readonly subscriptions: number
+  /** Fetches that wait for data. */
+  readonly waitingFetches: number
+  /** Bytes of batches handed in and not yet answered, over all owners. */
+  readonly appendQueueBytes: number
+  readonly tailCacheBytes: number
+  readonly coldReadsRunning: number
+  readonly coldReadsWaiting: number
+  /** False while free space is below the floor and appends are refused. */
+  readonly storageFull: boolean
+  readonly owners: readonly (OwnerStats & { readonly ownerId: number })[]
+}
+
+/** Counts nothing. */
+export const noHostMetrics: HostMetrics = {
+  appended: () => {},
+  duplicates: () => {},
+  refused: () => {},
+  appendAnswered: () => {},
+  groupAnswered: () => {},
+  fetched: () => {},
+  pushed: () => {},
+  cacheHit: () => {},
+  cacheMiss: () => {},
+  coldRead: () => {},
+  subscriptionEnded: () => {},
+}

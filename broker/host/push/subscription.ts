@@ -1,0 +1,181 @@
+// One subscription: pushes one shard to one session, from a number on. Host main thread.
+// It reads only while it has credit and the connection takes bytes, has at most one read of storage under way, and keeps
+// no bytes between deliveries. Every record from its start is sent once, in order; a delivery may exceed the credit by one
+// batch at most, which later credit pays off. After its end nothing of it is sent.
+import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
+import { limits } from '../../../protocol/limits.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { hostLimits } from '../host-limits.ts'
+import type { HostMetrics } from '../host-metrics.ts'
+import type { Outflow } from '../read/outflow.ts'
+import { millisBehind, type ShardReads } from '../read/shard-reads.ts'
+import type { Room, Span } from '../read/tail-cache.ts'
+import type { HostedShard, Waiter } from '../shard-table.ts'
+import type { Timing } from '../timing.ts'
+
+export interface SubscriptionOptions {
+  readonly id: number
+  readonly shard: HostedShard
+  readonly sequenceNumber: number
+  readonly creditBytes: number
+  readonly outflow: Outflow
+  readonly reads: ShardReads
+  readonly timing: Timing
+  readonly metrics: HostMetrics
+  /** Called once, however it ends. */
+  readonly onEnd: (subscription: Subscription) => void
+  /** Told of what must not happen. */
+  readonly onBroken: (error: Error) => void
+}
+
+export class Subscription implements Waiter {
+  readonly id: number
+  readonly shard: HostedShard
+  readonly #options: SubscriptionOptions
+  #next: number
+  #credit: number
+  #lastSentAt: number
+  #reading = false
+  /** Waits for its next turn of the event loop, or for the connection. */
+  #queued = false
+  #ended = false
+
+  constructor(options: SubscriptionOptions) {
+    this.id = options.id
+    this.shard = options.shard
+    this.#options = options
+    this.#next = options.sequenceNumber
+    this.#credit = options.creditBytes
+    this.#lastSentAt = options.timing.clock()
+  }
+
+  /** Sends what there is, as far as credit and connection go, and sees to it that it goes on. */
+  pump(): void {
+    const { shard } = this
+    const { outflow, reads, timing } = this.#options
+    if (this.#ended || this.#reading || this.#queued) return
+    for (let sent = 0; this.#next < shard.tail; sent++) {
+      if (this.#next < shard.trimHorizon) return this.#endTrimmed()
+      if (this.#credit <= 0) return this.#leaveTail() // until `give`
+      if (!outflow.open) return this.#later((task) => outflow.whenOpen(task))
+      // Others have their turn between two rounds of deliveries.
+      if (sent === hostLimits.deliveriesPerPump) return this.#later((task) => timing.atTurnEnd(task))
+      const room = this.#room()
+      const span = reads.cached(shard, this.#next, room)
+      if (!span) return void this.#readStored(room).catch(this.#options.onBroken)
+      this.#deliver(span)
+    }
+    shard.waiters.add(this)
+  }
+
+  /** The shard has more. */
+  wake(): void {
+    this.pump()
+  }
+
+  /** Takes more credit. What is outstanding never exceeds the protocol's bound. */
+  give(bytes: number): void {
+    this.#credit = Math.min(this.#credit + bytes, limits.subscriptionCreditBytesMax)
+    this.pump()
+  }
+
+  /** Called every now and then: says that the connection lives, or cuts a client that does not take what it asked for. */
+  beat(): void {
+    const { outflow, timing } = this.#options
+    if (this.#ended) return
+    if (!outflow.open) {
+      const wantsMore = this.#next < this.shard.tail && this.#credit > 0
+      if (wantsMore && outflow.stuckMs >= hostLimits.slowConsumerMs) {
+        this.end(
+          'slowConsumer',
+          `The connection took nothing for ${hostLimits.slowConsumerMs} ms. Read, or give less credit.`,
+        )
+      }
+      return
+    }
+    const now = timing.clock()
+    if (now - this.#lastSentAt < limits.heartbeatMs / 2) return
+    this.#lastSentAt = now
+    outflow.session.sendEvent('heartbeat', {
+      subscriptionId: this.id,
+      nextSequenceNumber: this.#next,
+      tail: this.shard.tail,
+    })
+  }
+
+  /** Ends it and tells the client why. */
+  end(code: ErrorCode, message: string): void {
+    if (this.#ended) return
+    this.stop(code)
+    this.#options.outflow.session.sendEvent('subscriptionEnded', {
+      subscriptionId: this.id,
+      code: errorCodes[code].id,
+      nextSequenceNumber: this.#next,
+      message,
+    })
+  }
+
+  /** Ends it without a word: the client asked for it, or is gone. */
+  stop(why: ErrorCode | 'unsubscribed' | 'closed'): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#leaveTail()
+    this.#options.metrics.subscriptionEnded(why)
+    this.#options.onEnd(this)
+  }
+
+  #room(): Room {
+    return { bytes: Math.min(this.#credit, hostLimits.deliveryBytes), firstBytes: Infinity }
+  }
+
+  #deliver(span: Span): void {
+    const { outflow, timing, metrics } = this.#options
+    const now = timing.clock()
+    this.#credit -= span.bytes
+    this.#next = span.next
+    this.#lastSentAt = now
+    outflow.session.sendEvent('records', {
+      subscriptionId: this.id,
+      batches: span.batches,
+      nextSequenceNumber: span.next,
+      tail: this.shard.tail,
+      millisBehindLatest: millisBehind(this.shard, span, now),
+    })
+    metrics.pushed(span.batches.length, span.bytes)
+  }
+
+  async #readStored(room: Room): Promise<void> {
+    const { outflow, reads } = this.#options
+    this.#leaveTail()
+    this.#reading = true
+    try {
+      const span = await reads.stored(this.shard, this.#next, room, outflow)
+      if (this.#ended) return
+      this.#deliver(span)
+      if (span.corrupt !== undefined) this.end('corruptData', `${this.shard.label}: ${span.corrupt}`)
+    } catch (error) {
+      if (!MillraceError.is(error)) throw error
+      this.end(error.code, error.message)
+    } finally {
+      this.#reading = false
+    }
+    this.pump()
+  }
+
+  #later(schedule: (task: () => void) => void): void {
+    this.#leaveTail()
+    this.#queued = true
+    schedule(() => {
+      this.#queued = false
+      this.pump()
+    })
+  }
+
+  #leaveTail(): void {
+    this.shard.waiters.delete(this)
+  }
+
+  #endTrimmed(): void {
+    this.end('trimmed', `${this.shard.label} begins at ${this.shard.trimHorizon} now.`)
+  }
+}

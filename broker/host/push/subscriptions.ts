@@ -1,0 +1,162 @@
+// All subscriptions of this host, by session: opening, credit, heartbeats and their ends. Host main thread.
+// One interval serves every heartbeat, a part of the subscriptions at a time, so that no turn is long whatever their number.
+import type { ErrorCode } from '../../../protocol/error-codes.ts'
+import type { EventBody } from '../../../protocol/events.ts'
+import { limits } from '../../../protocol/limits.ts'
+import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
+import type { Context } from '../../server/dispatch.ts'
+import type { Session } from '../../server/session.ts'
+import type { HostMetrics } from '../host-metrics.ts'
+import type { Outflows } from '../read/outflow.ts'
+import { resolvePosition } from '../read/positions.ts'
+import type { ShardReads } from '../read/shard-reads.ts'
+import { describeShard, type ShardTable } from '../shard-table.ts'
+import type { Timing } from '../timing.ts'
+import { Subscription } from './subscription.ts'
+
+/** Each subscription is looked at twice in the time within which it must be heard of. */
+const BEAT_GROUPS = 8
+const BEAT_MS = limits.heartbeatMs / 2 / BEAT_GROUPS
+
+export interface SubscriptionsOptions {
+  readonly shards: ShardTable
+  readonly reads: ShardReads
+  readonly outflows: Outflows
+  readonly metrics: HostMetrics
+  readonly timing: Timing
+  readonly onBroken: (error: Error) => void
+}
+
+/** The subscriptions of one session. Ids are never reused within it. */
+interface SessionSubscriptions {
+  readonly byId: Map<number, Subscription>
+  lastId: number
+  /** Asked for and not yet opened: counted, so that the limit holds over waits. */
+  opening: number
+}
+
+export class Subscriptions {
+  readonly #options: SubscriptionsOptions
+  readonly #bySession = new Map<Session, SessionSubscriptions>()
+  readonly #beatGroups: readonly Set<Subscription>[] = Array.from({ length: BEAT_GROUPS }, () => new Set())
+  readonly #cancelBeats: () => void
+  #opened = 0
+  #beats = 0
+  #draining = false
+
+  constructor(options: SubscriptionsOptions) {
+    this.#options = options
+    this.#cancelBeats = options.timing.every(BEAT_MS, () => this.#beat())
+  }
+
+  get size(): number {
+    return this.#beatGroups.reduce((sum, group) => sum + group.size, 0)
+  }
+
+  async subscribe(
+    request: RequestOf<'subscribe'>,
+    context: Context<'subscribe'>,
+  ): Promise<ResponseOf<'subscribe'>> {
+    const mine = this.#subscriptionsOf(context.session)
+    if (mine.byId.size + mine.opening >= limits.subscriptionsPerSessionMax) {
+      context.fail(
+        'limitExceeded',
+        `A session has ${limits.subscriptionsPerSessionMax} subscriptions at most. End one, or use another connection.`,
+      )
+    }
+    mine.opening++
+    try {
+      return await this.#open(request, context, mine)
+    } finally {
+      mine.opening--
+    }
+  }
+
+  unsubscribe(
+    { subscriptionId }: RequestOf<'unsubscribe'>,
+    context: Context<'unsubscribe'>,
+  ): ResponseOf<'unsubscribe'> {
+    const subscription = this.#bySession.get(context.session)?.byId.get(subscriptionId)
+    if (!subscription) {
+      context.fail('subscriptionNotFound', `Subscription ${subscriptionId} is not open on this connection.`)
+    }
+    subscription.stop('unsubscribed')
+    return {}
+  }
+
+  /** Credit for a subscription that has just ended is no fault of the client's: its end is still on the way. */
+  credit({ subscriptionId, bytes }: EventBody<'credit'>, session: Session): void {
+    this.#bySession.get(session)?.byId.get(subscriptionId)?.give(bytes)
+  }
+
+  /** Ends the subscriptions to a stream that is gone. */
+  endStream(streamId: number): void {
+    this.#endWhere(({ shard }) => shard.streamId === streamId, 'streamNotFound', 'The stream was deleted.')
+  }
+
+  /** Ends them all, and takes no more: the process stops. */
+  drain(): void {
+    this.#draining = true
+    this.#cancelBeats()
+    this.#endWhere(() => true, 'unavailable', 'The host stops. Subscribe again from nextSequenceNumber.')
+  }
+
+  async #open(
+    request: RequestOf<'subscribe'>,
+    context: Context<'subscribe'>,
+    mine: SessionSubscriptions,
+  ): Promise<ResponseOf<'subscribe'>> {
+    const { shards, reads, outflows, timing, metrics, onBroken } = this.#options
+    const shard = shards.find(request.streamId, request.shardIndex)
+    if (!shard) context.fail('shardNotFound', `${describeShard(request)} is not served here.`)
+    const outflow = outflows.of(context.session)
+    const resolved = await resolvePosition(shard, request.position, reads, outflow)
+    if ('refusal' in resolved) context.fail(resolved.refusal.code, resolved.refusal.message)
+    if (!shard.served) context.fail('shardNotFound', `${shard.label} was deleted.`)
+    if (this.#draining || context.signal.aborted) context.fail('unavailable', 'The host stops.')
+    const group = this.#beatGroups[this.#opened++ % BEAT_GROUPS]!
+    const subscription = new Subscription({
+      id: ++mine.lastId,
+      shard,
+      sequenceNumber: resolved.sequenceNumber,
+      creditBytes: request.creditBytes,
+      outflow,
+      reads,
+      timing,
+      metrics,
+      onBroken,
+      onEnd: (ended) => {
+        mine.byId.delete(ended.id)
+        group.delete(ended)
+      },
+    })
+    mine.byId.set(subscription.id, subscription)
+    group.add(subscription)
+    // The answer names the subscription: it must leave before the first records do.
+    timing.atTurnEnd(() => subscription.pump())
+    return { subscriptionId: subscription.id, sequenceNumber: resolved.sequenceNumber }
+  }
+
+  #subscriptionsOf(session: Session): SessionSubscriptions {
+    let found = this.#bySession.get(session)
+    if (found) return found
+    found = { byId: new Map(), lastId: 0, opening: 0 }
+    const { byId } = found
+    this.#bySession.set(session, found)
+    session.onClose(() => {
+      this.#bySession.delete(session)
+      for (const subscription of byId.values()) subscription.stop('closed')
+    })
+    return found
+  }
+
+  #endWhere(matches: (subscription: Subscription) => boolean, code: ErrorCode, message: string): void {
+    for (const group of this.#beatGroups) {
+      for (const subscription of group) if (matches(subscription)) subscription.end(code, message)
+    }
+  }
+
+  #beat(): void {
+    for (const subscription of this.#beatGroups[this.#beats++ % BEAT_GROUPS]!) subscription.beat()
+  }
+}

@@ -1,0 +1,231 @@
+// Fetch: whole batches of several shards in one answer, and a wait where there is none. Host main thread.
+// A fetch that waits is one object in the waiters of its shards and one timer; it holds no bytes. It reads only while its
+// session's connection takes what was answered before. Answers stand in the order of the request, but each fetch begins
+// to read at another shard, so that a busy shard cannot starve those behind it of the byte budget.
+import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
+import { limits } from '../../../protocol/limits.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { FetchedShard, RequestOf, ResponseOf } from '../../../protocol/operations.ts'
+import type { Context } from '../../server/dispatch.ts'
+import type { HostMetrics } from '../host-metrics.ts'
+import type { HostedShard, ShardTable, Waiter } from '../shard-table.ts'
+import type { Timing } from '../timing.ts'
+import type { Outflow, Outflows } from './outflow.ts'
+import { checkReadFrom } from './positions.ts'
+import { millisBehind, type ShardReads, type StoredSpan } from './shard-reads.ts'
+import type { Span } from './tail-cache.ts'
+
+type ShardToFetch = RequestOf<'fetch'>['shards'][number]
+
+export interface FetchesOptions {
+  readonly shards: ShardTable
+  readonly reads: ShardReads
+  readonly outflows: Outflows
+  readonly metrics: HostMetrics
+  readonly timing: Timing
+}
+
+/** All fetches that are not answered yet. */
+export class Fetches {
+  readonly #options: FetchesOptions
+  readonly #waiting = new Set<WaitingFetch>()
+  #started = 0
+  #draining = false
+
+  constructor(options: FetchesOptions) {
+    this.#options = options
+  }
+
+  /** How many wait for data. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  async fetch(request: RequestOf<'fetch'>, context: Context<'fetch'>): Promise<ResponseOf<'fetch'>> {
+    const { outflows, timing, metrics } = this.#options
+    const outflow = outflows.of(context.session)
+    const { signal } = context
+    const started = timing.clock()
+    const first = this.#started++
+    for (;;) {
+      const answer = await outflow.inLine(() => this.#readWhenOpen(request, outflow, first, signal))
+      const waitMs = started + request.waitMs - timing.clock()
+      const mustAnswer = answer.hasNews || request.shards.length === 0 || waitMs <= 0
+      if (mustAnswer || this.#draining || signal.aborted) {
+        metrics.fetched(answer.batchCount, answer.bytes, timing.clock() - started)
+        return { shards: answer.shards }
+      }
+      await this.#news(request.shards, waitMs, signal)
+    }
+  }
+
+  /** Answers everything that waits, with nothing. */
+  drain(): void {
+    this.#draining = true
+    for (const fetch of this.#waiting) fetch.wake()
+  }
+
+  /** Waits until one of the shards, read up to its tail, has more or is gone; or until nobody wants to wait any more. */
+  #news(wanted: readonly ShardToFetch[], waitMs: number, signal: AbortSignal): Promise<void> {
+    const shards: HostedShard[] = []
+    for (const { streamId, shardIndex, sequenceNumber } of wanted) {
+      const shard = this.#options.shards.find(streamId, shardIndex)
+      // It changed between the read and now, so nobody would be woken for that.
+      if (shard?.tail !== sequenceNumber) return Promise.resolve()
+      shards.push(shard)
+    }
+    return new Promise((resolve) => {
+      const fetch = new WaitingFetch(shards, () => {
+        cancelTimer()
+        signal.removeEventListener('abort', wake)
+        this.#waiting.delete(fetch)
+        resolve()
+      })
+      const wake = (): void => fetch.wake()
+      const cancelTimer = this.#options.timing.after(waitMs, wake)
+      signal.addEventListener('abort', wake)
+      this.#waiting.add(fetch)
+    })
+  }
+
+  async #readWhenOpen(
+    request: RequestOf<'fetch'>,
+    outflow: Outflow,
+    first: number,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    while (!outflow.open && !signal.aborted) await opened(outflow, signal)
+    const answer = await this.#read(request, outflow, first)
+    outflow.answered(answer.bytes)
+    return answer
+  }
+
+  async #read({ shards, bytesMax }: RequestOf<'fetch'>, outflow: Outflow, first: number): Promise<Answer> {
+    const answer = new Answer(Math.min(bytesMax, limits.fetchBytesMax))
+    for (let i = 0; i < shards.length; i++) {
+      const index = (first + i) % shards.length
+      const wanted = shards[index]!
+      const shard = this.#options.shards.find(wanted.streamId, wanted.shardIndex)
+      const refused = shard ? checkReadFrom(shard, wanted.sequenceNumber)?.code : 'shardNotFound'
+      const now = this.#options.timing.clock()
+      if (!shard || refused) answer.refuse(index, wanted, refused!, shard)
+      else if (wanted.sequenceNumber === shard.tail || answer.full) answer.skip(index, wanted, shard, now)
+      else {
+        const read = this.#readShard(shard, wanted, answer, outflow)
+        // Only storage is waited for: what is in memory is answered within the turn.
+        const span = read instanceof Promise ? await read : read
+        if (typeof span === 'string') answer.refuse(index, wanted, span, shard)
+        else answer.take(index, shard, span, now)
+      }
+    }
+    return answer
+  }
+
+  #readShard(
+    shard: HostedShard,
+    wanted: ShardToFetch,
+    answer: Answer,
+    outflow: Outflow,
+  ): Span | Promise<StoredSpan | ErrorCode> {
+    const { reads } = this.#options
+    const room = {
+      bytes: Math.min(wanted.bytesMax, answer.bytesLeft),
+      firstBytes: answer.batchCount === 0 ? Infinity : answer.bytesLeft,
+    }
+    return (
+      reads.cached(shard, wanted.sequenceNumber, room) ??
+      reads.stored(shard, wanted.sequenceNumber, room, outflow).catch((error: unknown) => {
+        if (MillraceError.is(error)) return error.code
+        throw error
+      })
+    )
+  }
+}
+
+/** One fetch, in the waiters of all its shards until it is woken. */
+class WaitingFetch implements Waiter {
+  readonly #shards: readonly HostedShard[]
+  readonly #woken: () => void
+  #waiting = true
+
+  constructor(shards: readonly HostedShard[], woken: () => void) {
+    this.#shards = shards
+    this.#woken = woken
+    for (const shard of shards) shard.waiters.add(this)
+  }
+
+  wake(): void {
+    if (!this.#waiting) return
+    this.#waiting = false
+    for (const shard of this.#shards) shard.waiters.delete(this)
+    this.#woken()
+  }
+}
+
+/** An answer in the making. */
+class Answer {
+  readonly shards: FetchedShard[] = []
+  /** A batch or an error is in it: it does not wait. */
+  hasNews = false
+  batchCount = 0
+  bytes = 0
+  /** A batch did not fit any more: shards behind it get their turn in the next fetch. */
+  full = false
+  readonly #bytesMax: number
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  get bytesLeft(): number {
+    return Math.max(0, this.#bytesMax - this.bytes)
+  }
+
+  refuse(index: number, wanted: ShardToFetch, code: ErrorCode, shard: HostedShard | undefined): void {
+    this.hasNews = true
+    this.shards[index] = {
+      code: errorCodes[code].id,
+      batches: [],
+      nextSequenceNumber: wanted.sequenceNumber,
+      trimHorizon: shard?.trimHorizon ?? 0,
+      tail: shard?.tail ?? 0,
+      millisBehindLatest: 0,
+      ended: false,
+    }
+  }
+
+  /** Nothing of this shard, which is at its tail or behind a full answer. */
+  skip(index: number, wanted: ShardToFetch, shard: HostedShard, now: number): void {
+    const nothing = { batches: [], bytes: 0, next: wanted.sequenceNumber, arrivalTime: 0 }
+    this.take(index, shard, nothing, now)
+  }
+
+  take(index: number, shard: HostedShard, span: Span, now: number): void {
+    if (span.batches.length > 0) this.hasNews = true
+    else if (span.next < shard.tail) this.full = true
+    this.batchCount += span.batches.length
+    this.bytes += span.bytes
+    this.shards[index] = {
+      code: 0,
+      batches: span.batches,
+      nextSequenceNumber: span.next,
+      trimHorizon: shard.trimHorizon,
+      tail: shard.tail,
+      millisBehindLatest: millisBehind(shard, span, now),
+      ended: false,
+    }
+  }
+}
+
+/** Waits until the session's connection takes more, or until the session is over. */
+function opened(outflow: Outflow, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      outflow.forget(done)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    outflow.whenOpen(done)
+    signal.addEventListener('abort', done)
+  })
+}

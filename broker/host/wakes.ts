@@ -1,0 +1,44 @@
+// Who is told that a shard has more. Host main thread.
+// Shards that changed are gathered during a turn; at its end everybody who waits on one of them is woken once, after the
+// acknowledgements of the same turn have left, and with no timer between.
+import { hostLimits } from './host-limits.ts'
+import type { HostedShard, Waiter } from './shard-table.ts'
+import type { Timing } from './timing.ts'
+
+export class Wakes {
+  readonly #timing: Timing
+  #changed = new Set<HostedShard>()
+  /** Waiters left over from earlier turns, each once. */
+  readonly #due = new Set<Waiter>()
+  #scheduled = false
+
+  constructor(timing: Timing) {
+    this.#timing = timing
+  }
+
+  /** Wakes the shard's waiters at the end of this turn. */
+  mark(shard: HostedShard): void {
+    if (shard.waiters.size === 0) return
+    this.#changed.add(shard)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#timing.atTurnEnd(() => this.#run())
+  }
+
+  #run(): void {
+    this.#scheduled = false
+    const changed = this.#changed
+    this.#changed = new Set()
+    for (const shard of changed) for (const waiter of shard.waiters) this.#due.add(waiter)
+    let left: number = hostLimits.wakesPerTurn
+    for (const waiter of this.#due) {
+      if (left-- === 0) return this.#schedule()
+      this.#due.delete(waiter)
+      waiter.wake()
+    }
+  }
+}
