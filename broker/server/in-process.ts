@@ -47,7 +47,8 @@ class InProcessStream extends Duplex {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this._read()
-    process.nextTick(() => this.#peer.destroy())
+    // A peer that was told the end reads what is left first.
+    if (!this.writableFinished) process.nextTick(() => this.#peer.destroy())
     done(error)
   }
 
