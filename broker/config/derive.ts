@@ -70,7 +70,10 @@ function checkRelations(config: Config, origins: Origins): void {
     port > 0 && config.hostPortBase > 0 && port >= config.hostPortBase && port <= lastHostPort
   for (const name of ['port', 'adminPort'] as const) {
     if (isHostPort(config[name])) {
-      refuse([name, 'hostPortBase'], `ports ${config.hostPortBase} to ${lastHostPort} are the shard hosts'`)
+      refuse(
+        [name, 'hostPortBase'],
+        `ports ${config.hostPortBase} to ${lastHostPort} belong to the shard hosts`,
+      )
     }
   }
   if (config.port > 0 && config.port === config.adminPort) {
