@@ -39,8 +39,8 @@ export interface ServerOptions<N extends OperationOn<'control' | 'data'>> {
   readonly metrics?: ServerMetrics
   /** Wall clock, milliseconds since the epoch. */
   readonly clock?: () => number
-  /** Told of a broken invariant in a handler, after it was logged. Throws it outside every promise by default. */
-  readonly onBroken?: (error: InvariantError) => void
+  /** Told of a broken invariant in a handler, after it was logged: the process must end. */
+  readonly onBroken: (error: InvariantError) => void
   /** Where people find health and metrics: told to those who try HTTP here. */
   readonly adminUrl?: string
   readonly limits?: Partial<SessionLimits>
@@ -70,7 +70,7 @@ class SessionServer implements Server {
   #sweeper: NodeJS.Timeout | undefined
 
   constructor(options: ServerOptions<never>) {
-    const { identity, log, metrics = noServerMetrics, clock = Date.now, onBroken = crash } = options
+    const { identity, log, metrics = noServerMetrics, clock = Date.now, onBroken } = options
     const bounds = { ...sessionLimits, ...options.limits }
     this.#maxConnections = options.maxConnections
     const isRefusing = () => this.#refusing
@@ -200,11 +200,4 @@ class SessionServer implements Server {
     this.#sweptMs += this.#home.limits.sweepMs
     for (const session of this.#sessions) session.sweep(this.#sweptMs)
   }
-}
-
-/** Throws where no promise can swallow it: an uncaught exception, which ends the process. */
-function crash(error: Error): void {
-  process.nextTick(() => {
-    throw error
-  })
 }
