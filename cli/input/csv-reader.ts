@@ -7,59 +7,42 @@ import { Failure } from '../failure.ts'
 import {
   checkedKey,
   InvalidRecord,
-  type InputBatch,
+  type InputRecord,
   type InvalidLine,
   type RecordReader,
 } from './record-reader.ts'
 
-const CSV_BATCH_ROWS = 512
+export interface CsvOptions {
+  readonly keyColumn: string
+  readonly delimiter: string
+  /** The data is an object of the columns instead of the row. */
+  readonly asJson: boolean
+}
 
-/**
- * Every row after the heading is a record, keyed by one column. Its data is the row as it stands in the file, without its
- * line ending, or with `asJson` an object of the columns.
- */
-export function readCsv(options: { keyColumn: string; delimiter: string; asJson: boolean }): RecordReader {
+const ROWS_AT_ONCE = 512
+
+/** Every row after the heading is a record. Throws Failure where the heading lacks the key column. */
+export function readCsv(options: CsvOptions): RecordReader {
   return async function* (chunks) {
-    let batch: InputBatch = { records: [], invalid: [] }
-    // Latin-1 maps each byte to one character and back, so that a row's bytes survive the parser; keys are read as UTF-8.
-    const parser = Readable.from(withoutByteOrderMark(chunks)).pipe(
-      parse({
-        bom: false,
-        columns: (heading: string[]) => checkedHeading(heading.map(utf8), options.keyColumn),
-        delimiter: options.delimiter,
-        encoding: 'latin1',
-        info: true,
-        max_record_size: limits.recordBytesMax,
-        raw: true,
-        skip_empty_lines: true,
-        skip_records_with_error: true,
-        on_skip: (error) => void batch.invalid.push(invalidRow(error)),
-      }),
-    )
+    // The parser runs ahead of us, and skips a malformed row rather than losing the good ones before it: what it skipped
+    // takes its place among the rows by its line.
+    const skipped: InvalidLine[] = []
+    const rows = Readable.from(withoutByteOrderMark(chunks)).pipe(csvParser(options, skipped))
+    let items: (InputRecord | InvalidLine)[] = []
     try {
-      for await (const row of parser as AsyncIterable<CsvRow>) {
-        try {
-          batch.records.push({
-            partitionKey: checkedKey(
-              utf8(row.record[options.keyColumn] ?? ''),
-              `column ${options.keyColumn}`,
-            ),
-            data: options.asJson ? jsonOf(row.record) : rowBytes(row.raw),
-          })
-        } catch (error) {
-          if (!(error instanceof InvalidRecord)) throw error
-          batch.invalid.push({ line: row.info.lines, reason: error.message })
-        }
-        if (batch.records.length + batch.invalid.length < CSV_BATCH_ROWS) continue
-        yield batch
-        batch = { records: [], invalid: [] }
+      for await (const row of rows as AsyncIterable<CsvRow>) {
+        while (skipped[0] !== undefined && skipped[0].line < row.info.lines) items.push(skipped.shift()!)
+        items.push(itemOf(row, options))
+        if (items.length < ROWS_AT_ONCE) continue
+        yield items
+        items = []
       }
     } catch (error) {
       // Past the largest record, the next row cannot be found any more.
-      if (!isCsvError(error)) throw error
-      batch.invalid.push(invalidRow(error))
+      if (!isCsvProblem(error)) throw error
+      skipped.push(skippedRow(error))
     }
-    yield batch
+    yield [...items, ...skipped]
   }
 }
 
@@ -69,19 +52,46 @@ interface CsvRow {
   readonly info: { readonly lines: number }
 }
 
-function invalidRow(error: CsvProblem | undefined): InvalidLine {
-  return { line: error?.lines ?? 0, reason: error?.message ?? 'not a CSV row' }
-}
-
-type CsvProblem = Error & { lines?: number }
-
-function isCsvError(error: unknown): error is CsvProblem {
-  return error instanceof Error && String((error as { code?: unknown }).code).startsWith('CSV_')
+/** Latin-1 maps each byte to one character and back, so that a row's bytes survive the parser; keys are read as UTF-8. */
+function csvParser({ keyColumn, delimiter }: CsvOptions, skipped: InvalidLine[]) {
+  return parse({
+    columns: (heading: string[]) => checkedHeading(heading.map(utf8), keyColumn),
+    delimiter,
+    encoding: 'latin1',
+    info: true,
+    max_record_size: limits.recordBytesMax,
+    on_skip: (error) => void skipped.push(skippedRow(error)),
+    raw: true,
+    skip_empty_lines: true,
+    skip_records_with_error: true,
+  })
 }
 
 function checkedHeading(heading: string[], keyColumn: string): string[] {
   if (heading.includes(keyColumn)) return heading
   throw new Failure(`There is no column ${keyColumn} among ${heading.join(', ')}.`, 'usage')
+}
+
+function itemOf({ raw, record, info }: CsvRow, { keyColumn, asJson }: CsvOptions): InputRecord | InvalidLine {
+  try {
+    return {
+      partitionKey: checkedKey(utf8(record[keyColumn] ?? ''), `column ${keyColumn}`),
+      data: asJson ? jsonOf(record) : rowBytes(raw),
+    }
+  } catch (error) {
+    if (!(error instanceof InvalidRecord)) throw error
+    return { line: info.lines, reason: error.message }
+  }
+}
+
+type CsvProblem = Error & { lines?: number }
+
+function isCsvProblem(error: unknown): error is CsvProblem {
+  return error instanceof Error && String((error as { code?: unknown }).code).startsWith('CSV_')
+}
+
+function skippedRow(error: CsvProblem | undefined): InvalidLine {
+  return { line: error?.lines ?? 0, reason: error?.message ?? 'not a CSV row' }
 }
 
 function utf8(latin1: string): string {
@@ -93,7 +103,8 @@ function rowBytes(raw: string): Uint8Array {
 }
 
 function jsonOf(record: Readonly<Record<string, string>>): Uint8Array {
-  return Buffer.from(JSON.stringify(Object.fromEntries(Object.entries(record).map(([k, v]) => [k, utf8(v)]))))
+  const columns = Object.entries(record).map(([name, value]) => [name, utf8(value)])
+  return Buffer.from(JSON.stringify(Object.fromEntries(columns)))
 }
 
 async function* withoutByteOrderMark(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {

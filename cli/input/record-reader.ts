@@ -8,24 +8,25 @@ export interface InputRecord {
   readonly data: Uint8Array
 }
 
-/** What one chunk of input came to. Invalid lines are reported beside the records, for the caller to decide about. */
-export interface InputBatch {
-  readonly records: InputRecord[]
-  readonly invalid: InvalidLine[]
-}
-
+/** A line that is no record. The caller decides whether that ends the work. */
 export interface InvalidLine {
   /** Counted from 1. */
   readonly line: number
   readonly reason: string
 }
 
-export type RecordReader = (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<InputBatch>
+/** What a piece of input came to, in its order. */
+export type InputItems = readonly (InputRecord | InvalidLine)[]
+
+export type RecordReader = (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<InputItems>
+
+export function isInvalid(item: InputRecord | InvalidLine): item is InvalidLine {
+  return 'reason' in item
+}
 
 /** Gives the key of a line, or throws InvalidRecord. */
 type KeyOf = (line: Uint8Array, lineNumber: number) => string
 
-/** A line that is no record; the caller decides whether that ends the work. */
 export class InvalidRecord extends Error {
   override readonly name = 'InvalidRecord'
 }
@@ -86,27 +87,27 @@ function byLine(keyOf: KeyOf, options: { skipBlank: boolean }): RecordReader {
   return async function* (chunks) {
     const splitter = new LineSplitter({ lineBytesMax: limits.recordBytesMax })
     let lineNumber = 0
-    const batchOf = (lines: Iterable<Uint8Array>): InputBatch => {
-      const batch: InputBatch = { records: [], invalid: [] }
+    const itemsOf = (lines: Iterable<Uint8Array>): InputItems => {
+      const items: (InputRecord | InvalidLine)[] = []
       for (const data of lines) {
         lineNumber++
         if (options.skipBlank && isBlank(data)) continue
         try {
-          batch.records.push({ partitionKey: keyOf(data, lineNumber), data })
+          items.push({ partitionKey: keyOf(data, lineNumber), data })
         } catch (error) {
           if (!(error instanceof InvalidRecord)) throw error
-          batch.invalid.push({ line: lineNumber, reason: error.message })
+          items.push({ line: lineNumber, reason: error.message })
         }
       }
-      return batch
+      return items
     }
     try {
-      for await (const chunk of chunks) yield batchOf(splitter.push(chunk))
-      yield batchOf(splitter.end())
+      for await (const chunk of chunks) yield itemsOf(splitter.push(chunk))
+      yield itemsOf(splitter.end())
     } catch (error) {
       // Where a line ends cannot be known any more: nothing after it is read.
       if (!(error instanceof LineTooLong)) throw error
-      yield { records: [], invalid: [{ line: lineNumber + 1, reason: error.message }] }
+      yield [{ line: lineNumber + 1, reason: error.message }]
     }
   }
 }

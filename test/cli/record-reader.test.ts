@@ -2,7 +2,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readCsv } from '../../cli/input/csv-reader.ts'
-import { readLines, readNdjson, type InvalidLine, type RecordReader } from '../../cli/input/record-reader.ts'
+import {
+  isInvalid,
+  readLines,
+  readNdjson,
+  type InvalidLine,
+  type RecordReader,
+} from '../../cli/input/record-reader.ts'
 
 interface Outcome {
   readonly records: readonly (readonly [key: string, data: string])[]
@@ -16,14 +22,11 @@ async function readAll(reader: RecordReader, ...chunks: (string | Uint8Array)[])
   }
   const records: [string, string][] = []
   const invalid: InvalidLine[] = []
-  for await (const batch of reader(source())) {
-    records.push(
-      ...batch.records.map(({ partitionKey, data }): [string, string] => [
-        partitionKey,
-        Buffer.from(data).toString('latin1'),
-      ]),
-    )
-    invalid.push(...batch.invalid)
+  for await (const items of reader(source())) {
+    for (const item of items) {
+      if (isInvalid(item)) invalid.push(item)
+      else records.push([item.partitionKey, Buffer.from(item.data).toString('latin1')])
+    }
   }
   return { records, invalid }
 }
