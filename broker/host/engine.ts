@@ -73,7 +73,7 @@ export class Engine {
       cold: this.#cold,
       log,
       metrics,
-      clock: timing.clock,
+      elapsed: timing.elapsed,
     }))
     this.#fetches = new Fetches({ shards, reads, outflows, metrics, timing })
     this.#subscriptions = new Subscriptions({ shards, reads, outflows, metrics, timing, onBroken })
@@ -82,7 +82,7 @@ export class Engine {
       ownerOf: (shard) => this.#ownerOf(shard.ownerId),
       shares: new SessionShares(settings.appendQueueBytes),
       metrics,
-      clock: timing.clock,
+      elapsed: timing.elapsed,
     })
     this.handlers = {
       append: (request, context) => appends.append(request, context),

@@ -5,7 +5,7 @@
 import type { Duplex } from 'node:stream'
 import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { HostCalls, HostSettings, PlacedShard } from '../host-contract.ts'
+import type { HostCalls, HostSettings } from '../host-contract.ts'
 import type { ServerMetrics } from '../server/server-metrics.ts'
 import { createServer, type Server } from '../server/server.ts'
 import type { Logger } from '../telemetry/log.ts'
@@ -44,106 +44,116 @@ export interface Host {
   drain(deadlineMs: number): Promise<void>
 }
 
+/** A host that has not started yet. */
+export function createHost(options: HostOptions): Host {
+  return new ShardHost(options)
+}
+
 interface Serving {
   readonly engine: Engine
   readonly server: Server
 }
 
-export function createHost(options: HostOptions): Host {
-  const { log, timing = realTiming(), onBroken = crash } = options
-  let serving: Serving | undefined
-  let asked = false
-  let drained: Promise<void> | undefined
-  let broken = false
+class ShardHost implements Host {
+  readonly handlers: CallHandlers<HostCalls>
+  readonly #options: HostOptions
+  readonly #timing: Timing
+  #asked = false
+  #serving: Serving | undefined
+  #drained: Promise<void> | undefined
+  #broken = false
 
-  function breakDown(error: Error): void {
-    if (broken) return
-    broken = true
-    log.fatal({ err: error }, 'this host cannot go on')
-    onBroken(error)
+  constructor(options: HostOptions) {
+    this.#options = options
+    this.#timing = options.timing ?? realTiming()
+    this.handlers = {
+      start: (request) => this.#start(request),
+      openShards: ({ shards }) => done(this.#engine.openShards(shards)),
+      dropStream: ({ streamId }) => done(this.#engine.dropStream(streamId)),
+      updateStream: ({ streamId, retentionMs }) => {
+        this.#engine.updateStream(streamId, retentionMs)
+        return null
+      },
+      describeShards: ({ streamId }) => ({ extents: this.#engine.extentsOf(streamId) }),
+      metrics: () => this.#metrics(),
+      drain: ({ deadlineMs }) => done(this.drain(deadlineMs)),
+    }
   }
 
-  function inService(): Serving {
-    if (!serving) throw new MillraceError('unavailable', 'This host has not started yet.')
-    return serving
+  accept(stream: Duplex, remote?: string): void {
+    this.#inService().server.accept(stream, remote)
   }
 
-  async function start({ settings, shards }: HostCalls['start']['request']): Promise<{ port: number }> {
-    invariant(!asked, 'a host is started once')
-    asked = true
-    const engine = new Engine({ ...options, settings, timing, onBroken: breakDown })
+  /** Running requests are answered before their owners are closed; whoever asks again waits for the same drain. */
+  drain(deadlineMs: number): Promise<void> {
+    if (this.#serving) this.#drained ??= this.#drain(this.#serving, deadlineMs)
+    return this.#drained ?? Promise.resolve()
+  }
+
+  async #drain({ engine, server }: Serving, deadlineMs: number): Promise<void> {
+    const disconnected = server.drain(deadlineMs)
+    engine.quiesce()
+    await disconnected
+    await engine.close()
+    this.#options.log.info('this host has drained')
+  }
+
+  async #start({ settings, shards }: HostCalls['start']['request']): Promise<{ port: number }> {
+    invariant(!this.#asked, 'a host is started once')
+    this.#asked = true
+    const onBroken = (error: Error): void => this.#breakDown(error)
+    const engine = new Engine({ ...this.#options, settings, timing: this.#timing, onBroken })
     await engine.startOwners()
     try {
-      return await serve(engine, settings, shards)
+      await engine.openShards(shards)
+      const server = this.#createServer(engine, settings)
+      const bound = settings.listen ? await server.listen(settings.listen) : { port: 0 }
+      this.#serving = { engine, server }
+      return bound
     } catch (error) {
       await engine.close()
       throw error
     }
   }
 
-  async function serve(
-    engine: Engine,
-    settings: HostSettings,
-    shards: readonly PlacedShard[],
-  ): Promise<{ port: number }> {
-    await engine.openShards(shards)
-    const { software, serverMetrics } = options
-    const server = createServer({
+  #createServer(engine: Engine, settings: HostSettings): Server {
+    const { software, log, serverMetrics } = this.#options
+    return createServer({
       identity: { brokerId: settings.brokerId, role: 'host', hostId: settings.hostId, software },
       handlers: engine.handlers,
       events: engine.events,
       maxConnections: settings.maxConnections,
       log,
       ...(serverMetrics && { metrics: serverMetrics }),
-      clock: timing.clock,
-      onBroken: breakDown,
+      clock: this.#timing.clock,
+      onBroken: (error) => this.#breakDown(error),
     })
-    const bound = settings.listen ? await server.listen(settings.listen) : { port: 0 }
-    serving = { engine, server }
-    return bound
   }
 
-  /** Running requests are answered before their owners are closed; whoever asks again waits for the same drain. */
-  function drain(deadlineMs: number): Promise<void> {
-    if (!serving) return Promise.resolve()
-    const { engine, server } = serving
-    drained ??= (async () => {
-      const disconnected = server.drain(deadlineMs)
-      engine.quiesce()
-      await disconnected
-      await engine.close()
-      log.info('this host has drained')
-    })()
-    return drained
+  async #metrics(): Promise<HostCalls['metrics']['reply']> {
+    const { engine, server } = this.#inService()
+    return { metrics: await this.#options.exportMetrics(await engine.gauges(server.sessionCount)) }
   }
 
-  const handlers: CallHandlers<HostCalls> = {
-    start,
-    openShards: async ({ shards }) => {
-      await inService().engine.openShards(shards)
-      return null
-    },
-    dropStream: async ({ streamId }) => {
-      await inService().engine.dropStream(streamId)
-      return null
-    },
-    updateStream: ({ streamId, retentionMs }) => {
-      inService().engine.updateStream(streamId, retentionMs)
-      return null
-    },
-    describeShards: ({ streamId }) => ({ extents: inService().engine.extentsOf(streamId) }),
-    metrics: async () => {
-      const { engine, server } = inService()
-      return { metrics: await options.exportMetrics(await engine.gauges(server.sessionCount)) }
-    },
-    drain: async ({ deadlineMs }) => {
-      await drain(deadlineMs)
-      return null
-    },
+  get #engine(): Engine {
+    return this.#inService().engine
   }
-  return {
-    handlers,
-    accept: (stream, remote) => inService().server.accept(stream, remote),
-    drain,
+
+  #inService(): Serving {
+    if (!this.#serving) throw new MillraceError('unavailable', 'This host has not started yet.')
+    return this.#serving
   }
+
+  #breakDown(error: Error): void {
+    if (this.#broken) return
+    this.#broken = true
+    const { log, onBroken = crash } = this.#options
+    log.fatal({ err: error }, 'this host cannot go on')
+    onBroken(error)
+  }
+}
+
+async function done(work: Promise<void>): Promise<null> {
+  await work
+  return null
 }

@@ -134,11 +134,11 @@ export class OwnerLink {
 
   #send(packed: PackedGroup): void {
     const { owner, timing, metrics, listener } = this.#options
-    const sentAt = timing.clock()
+    const sentAt = timing.elapsed()
     const answered = (): void => {
       this.#queuedBytes -= packed.bytes
       this.#full = false
-      const ms = timing.clock() - sentAt
+      const ms = timing.elapsed() - sentAt
       this.#answerMs += (ms - this.#answerMs) / 8
       metrics.groupAnswered(ms)
     }

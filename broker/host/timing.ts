@@ -5,8 +5,10 @@
 export type Clock = () => number
 
 export interface Timing {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch: for what is compared with arrival times. It may jump. */
   readonly clock: Clock
+  /** Milliseconds since some moment, never backwards: for durations and deadlines. */
+  readonly elapsed: Clock
   /** Runs `task` once, after everything that this turn of the event loop brings, in the order of the calls. */
   atTurnEnd(task: () => void): void
   /** Runs `task` once after `ms`; the function returned cancels it. */
@@ -16,7 +18,7 @@ export interface Timing {
 }
 
 /** The real thing: setImmediate runs right after the poll phase that delivered sockets' and owners' messages. */
-export function realTiming(clock: Clock = Date.now): Timing {
+export function realTiming(clock: Clock = Date.now, elapsed: Clock = () => performance.now()): Timing {
   let tasks: (() => void)[] = []
   const runAll = (): void => {
     const due = tasks
@@ -25,6 +27,7 @@ export function realTiming(clock: Clock = Date.now): Timing {
   }
   return {
     clock,
+    elapsed,
     atTurnEnd: (task) => {
       if (tasks.push(task) === 1) setImmediate(runAll)
     },

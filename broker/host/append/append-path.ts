@@ -20,7 +20,7 @@ export interface AppendPathOptions {
   readonly ownerOf: (shard: HostedShard) => OwnerLink
   readonly shares: SessionShares
   readonly metrics: HostMetrics
-  readonly clock: Clock
+  readonly elapsed: Clock
 }
 
 export class AppendPath {
@@ -31,8 +31,8 @@ export class AppendPath {
   }
 
   append({ batches }: RequestOf<'append'>, { session }: Context<'append'>): Promise<ResponseOf<'append'>> {
-    const { clock } = this.#options
-    const started = clock()
+    const { elapsed } = this.#options
+    const started = elapsed()
     const answer = new AppendAnswer(batches.length)
     let takenBytes = 0
     for (let index = 0; index < batches.length; index++) {
@@ -50,11 +50,11 @@ export class AppendPath {
     takenBytes: number,
     started: number,
   ): Promise<ResponseOf<'append'>> {
-    const { shares, metrics, clock } = this.#options
+    const { shares, metrics, elapsed } = this.#options
     if (takenBytes > 0) shares.take(session, takenBytes)
     return answer.done.then((response) => {
       if (takenBytes > 0) shares.give(session, takenBytes)
-      metrics.appendAnswered(clock() - started)
+      metrics.appendAnswered(elapsed() - started)
       return response
     })
   }

@@ -46,7 +46,7 @@ export class Subscription implements Waiter {
     this.#options = options
     this.#next = options.sequenceNumber
     this.#credit = options.creditBytes
-    this.#lastSentAt = options.timing.clock()
+    this.#lastSentAt = options.timing.elapsed()
   }
 
   /** Sends what there is, as far as credit and connection go, and sees to it that it goes on. */
@@ -93,7 +93,7 @@ export class Subscription implements Waiter {
       }
       return
     }
-    const now = timing.clock()
+    const now = timing.elapsed()
     if (now - this.#lastSentAt < limits.heartbeatMs / 2) return
     this.#lastSentAt = now
     outflow.session.sendEvent('heartbeat', {
@@ -130,16 +130,15 @@ export class Subscription implements Waiter {
 
   #deliver(span: Span): void {
     const { outflow, timing, metrics } = this.#options
-    const now = timing.clock()
     this.#credit -= span.bytes
     this.#next = span.next
-    this.#lastSentAt = now
+    this.#lastSentAt = timing.elapsed()
     outflow.session.sendEvent('records', {
       subscriptionId: this.id,
       batches: span.batches,
       nextSequenceNumber: span.next,
       tail: this.shard.tail,
-      millisBehindLatest: millisBehind(this.shard, span, now),
+      millisBehindLatest: millisBehind(this.shard, span, timing.clock()),
     })
     metrics.pushed(span.batches.length, span.bytes)
   }

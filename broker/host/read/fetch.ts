@@ -45,14 +45,14 @@ export class Fetches {
     const { outflows, timing, metrics } = this.#options
     const outflow = outflows.of(context.session)
     const { signal } = context
-    const started = timing.clock()
+    const started = timing.elapsed()
     const first = this.#started++
     for (;;) {
       const answer = await outflow.inLine(() => this.#readWhenOpen(request, outflow, first, signal))
-      const waitMs = started + request.waitMs - timing.clock()
+      const waitMs = started + request.waitMs - timing.elapsed()
       const mustAnswer = answer.hasNews || request.shards.length === 0 || waitMs <= 0
       if (mustAnswer || this.#draining || signal.aborted) {
-        metrics.fetched(answer.batchCount, answer.bytes, timing.clock() - started)
+        metrics.fetched(answer.batchCount, answer.bytes, timing.elapsed() - started)
         return { shards: answer.shards }
       }
       await this.#news(request.shards, waitMs, signal)

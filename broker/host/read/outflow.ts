@@ -38,7 +38,7 @@ export class Outflow {
       return true
     }
     if (!this.#stuck || queuedBytes < this.#stuck.queuedBytes) {
-      this.#stuck = { since: this.#timing.clock(), queuedBytes }
+      this.#stuck = { since: this.#timing.elapsed(), queuedBytes }
     }
     return false
   }
@@ -50,7 +50,7 @@ export class Outflow {
 
   /** How long the connection has taken nothing of too much, as far as anybody asked; 0 while open. */
   get stuckMs(): number {
-    return this.open || !this.#stuck ? 0 : this.#timing.clock() - this.#stuck.since
+    return this.open || !this.#stuck ? 0 : this.#timing.elapsed() - this.#stuck.since
   }
 
   /** Runs `task` when the connection has taken enough, in the order of the calls; never, once the session is over. */

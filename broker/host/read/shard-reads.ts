@@ -25,7 +25,7 @@ export interface ShardReadsOptions {
   readonly cold: ColdReads
   readonly log: Logger
   readonly metrics: HostMetrics
-  readonly clock: Clock
+  readonly elapsed: Clock
 }
 
 export class ShardReads {
@@ -48,8 +48,8 @@ export class ShardReads {
    * `corruptData`, or what made the read fail.
    */
   async stored(shard: HostedShard, from: number, room: Room, outflow: Outflow): Promise<StoredSpan> {
-    const { segments, reader, cold, metrics, clock } = this.#options
-    const started = clock()
+    const { segments, reader, cold, metrics, elapsed } = this.#options
+    const started = elapsed()
     const until = shard.tail
     const reply = await this.#withSegments(
       shard,
@@ -65,7 +65,7 @@ export class ShardReads {
         ),
       (answer) => answer.next > from || answer.corrupt !== undefined,
     )
-    metrics.coldRead(reply.buffer.byteLength, clock() - started)
+    metrics.coldRead(reply.buffer.byteLength, elapsed() - started)
     if (!shard.served) throw new MillraceError('shardNotFound', `${describeShard(shard)} was deleted.`)
     if (from < shard.trimHorizon) {
       throw new MillraceError('trimmed', `${shard.label} begins at ${shard.trimHorizon} now.`)
