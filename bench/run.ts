@@ -35,7 +35,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
     say,
     startDaemon: async (daemonOptions) => {
       const dataDir = await mkdtemp(join(directory, 'broker-'))
-      const daemon = await startDaemon({ dataDir, ...daemonOptions })
+      const daemon = await startDaemon(dataDir, daemonOptions)
       daemons.add(daemon)
       return daemon
     },

@@ -5,11 +5,15 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { type BrokerOptionName, environmentNameOf } from '../../broker/config/options.ts'
+
+/** Options of the daemon as its environment takes them: `{ segmentSize: '1MiB' }`. */
+export type DaemonConfig = { readonly [K in BrokerOptionName]?: string }
 
 export interface DaemonOptions {
-  readonly dataDir?: string
-  /** Further flags of `millrace serve`. */
-  readonly flags?: readonly string[]
+  readonly config?: DaemonConfig
+  /** Kills the process, however far its start is, when it fires. */
+  readonly signal?: AbortSignal
 }
 
 export interface RunningDaemon {
@@ -20,69 +24,74 @@ export interface RunningDaemon {
   readonly process: ChildProcess
   /** Milliseconds from the start of the process until it said that it is ready. */
   readonly startMs: number
+  /** The end of what it logged. */
+  log(): string
   /** Asks it to drain and waits until it is gone. */
   stop(): Promise<void>
 }
 
 const STOP_DEADLINE_MS = 20_000
-const LOG_LINES_KEPT = 40
+const LOG_LINES_KEPT = 200
+
+/** Any free port each, so that runs never meet; JSON, because nobody reads it unless something goes wrong. */
+const DEFAULTS: DaemonConfig = {
+  port: '0',
+  hostPortBase: '0',
+  adminPort: '0',
+  logLevel: 'warn',
+  logFormat: 'json',
+}
 
 /** Fulfils when the daemon takes requests; rejects with the end of its log when it ends before. */
-export async function startDaemon(
-  options: DaemonOptions & { readonly dataDir: string },
-): Promise<RunningDaemon> {
+export async function startDaemon(dataDir: string, options: DaemonOptions = {}): Promise<RunningDaemon> {
   const startedAt = performance.now()
-  const flags = ['--data-dir', options.dataDir, '--port', '0', '--host-port-base', '0', '--admin-port', '0']
-  const entry = fileURLToPath(new URL('../../cli/main.js', import.meta.url))
-  const child = spawn(
-    process.execPath,
-    [entry, 'serve', ...flags, '--log-format', 'json', ...(options.flags ?? [])],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
-  const ports = await readPorts(child)
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../../broker/main.js', import.meta.url))], {
+    env: environmentOf({ ...DEFAULTS, dataDir, ...options.config }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    killSignal: 'SIGKILL',
+    ...(options.signal ? { signal: options.signal } : {}),
+  })
+  const lines: string[] = []
+  const log = () => lines.join('\n')
+  const urls = await untilReady(child, lines)
   return {
-    url: `millrace://127.0.0.1:${ports.port}`,
-    adminUrl: `http://127.0.0.1:${ports.adminPort}`,
+    ...urls,
     pid: child.pid ?? 0,
     process: child,
     startMs: performance.now() - startedAt,
+    log,
     stop: () => stopDaemon(child),
   }
 }
 
-interface Ports {
-  readonly port: number
-  readonly adminPort: number
+/** What this process was told itself must not reach a broker whose settings are part of the measurement. */
+function environmentOf(config: DaemonConfig): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_'))
+  const own = Object.entries(config).map(([name, value]) => [
+    environmentNameOf(name as BrokerOptionName),
+    value,
+  ])
+  return Object.fromEntries([...inherited, ...own]) as NodeJS.ProcessEnv
 }
 
-/** The ports are in the log line that says ready. The rest of the log is read on, so that its pipe never fills. */
-async function readPorts(child: ChildProcess): Promise<Ports> {
-  const kept: string[] = []
-  const keep = (line: string) => {
-    kept.push(line)
-    if (kept.length > LOG_LINES_KEPT) kept.shift()
-  }
-  return await new Promise<Ports>((resolve, reject) => {
-    createInterface({ input: child.stderr! }).on('line', keep)
-    createInterface({ input: child.stdout! }).on('line', (line) => {
-      keep(line)
-      const ports = portsIn(line)
-      if (ports) resolve(ports)
-    })
+const READY = /is ready at (\S+), admin (\S+),/
+
+/** Reads the line that says ready, and goes on reading: a pipe that fills would stop the daemon. */
+function untilReady(child: ChildProcess, lines: string[]): Promise<{ url: string; adminUrl: string }> {
+  return new Promise((resolve, reject) => {
+    const take = (line: string) => {
+      lines.push(line)
+      if (lines.length > LOG_LINES_KEPT) lines.shift()
+      const [, url, adminUrl] = READY.exec(line) ?? []
+      if (url && adminUrl) resolve({ url, adminUrl })
+    }
+    createInterface({ input: child.stdout! }).on('line', take)
+    createInterface({ input: child.stderr! }).on('line', take)
     child.on('error', reject)
-    child.on('exit', (code, signal) => {
-      reject(new Error(`the daemon ended with ${signal ?? code} before it was ready:\n${kept.join('\n')}`))
+    child.on('close', (code, signal) => {
+      reject(new Error(`the daemon ended with ${signal ?? code} before it was ready:\n${lines.join('\n')}`))
     })
   })
-}
-
-function portsIn(line: string): Ports | undefined {
-  if (!line.startsWith('{')) return undefined
-  const entry = JSON.parse(line) as { readonly port?: unknown; readonly adminPort?: unknown }
-  if (typeof entry.port !== 'number' || typeof entry.adminPort !== 'number') return undefined
-  return { port: entry.port, adminPort: entry.adminPort }
 }
 
 /** SIGTERM, then SIGKILL where draining takes longer than anyone would wait. */

@@ -2,44 +2,36 @@
 // whole and start again. Runs in the process of the test. It signals only processes that this daemon started, and at the
 // end it fails the test if any of them is still there.
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type RunningDaemon, startDaemon } from '#dist/bench/harness/daemon.js'
+import { type DaemonConfig, type RunningDaemon, startDaemon } from '#dist/bench/harness/daemon.js'
 import { RawConnection } from './raw-connection.ts'
-
-export interface TestDaemonOptions {
-  /** Further flags of `millrace serve`. */
-  readonly flags?: readonly string[]
-}
 
 const POLL_MS = 5
 const GONE_DEADLINE_MS = 20_000
 
 export class TestDaemon implements AsyncDisposable {
   readonly dataDir: string
-  readonly #flags: readonly string[]
+  readonly #config: DaemonConfig
   /** Every process that this daemon ever was, to look for leaks at the end. */
   readonly #processes: KnownProcess[] = []
   #running: RunningDaemon
   readonly port: number
-  readonly #adminPort: number
 
-  private constructor(dataDir: string, flags: readonly string[], running: RunningDaemon) {
+  private constructor(dataDir: string, config: DaemonConfig, running: RunningDaemon) {
     this.dataDir = dataDir
-    this.#flags = flags
+    this.#config = { ...config, port: portOf(running.url), adminPort: portOf(running.adminUrl) }
     this.#running = running
     this.#processes.push(knownProcess(running.pid))
-    this.port = Number(new URL(running.url).port)
-    this.#adminPort = Number(new URL(running.adminUrl).port)
+    this.port = Number(portOf(running.url))
   }
 
-  static async start(options: TestDaemonOptions = {}): Promise<TestDaemon> {
+  static async start(config: DaemonConfig = {}): Promise<TestDaemon> {
     const dataDir = await mkdtemp(join(tmpdir(), 'millrace-test-'))
-    const flags = ['--log-level', 'warn', ...(options.flags ?? [])]
-    return new TestDaemon(dataDir, flags, await startDaemon({ dataDir, flags }))
+    return new TestDaemon(dataDir, config, await startDaemon(dataDir, { config }))
   }
 
   get url(): string {
@@ -83,16 +75,38 @@ export class TestDaemon implements AsyncDisposable {
 
   /** Starts again on the same directory and ports. Says how long that took. */
   async restart(): Promise<number> {
-    const ports = ['--port', String(this.port), '--admin-port', String(this.#adminPort)]
-    this.#running = await startDaemon({ dataDir: this.dataDir, flags: [...this.#flags, ...ports] })
+    this.#running = await startDaemon(this.dataDir, { config: this.#config })
     this.#processes.push(knownProcess(this.#running.pid))
     return this.#running.startMs
+  }
+
+  /** Starts again, and kills the controller after `killAfterMs`, wherever its start is by then. */
+  async restartAndKill(killAfterMs: number): Promise<void> {
+    const kill = new AbortController()
+    const starting = startDaemon(this.dataDir, { config: this.#config, signal: kill.signal })
+    const ended = starting.then(
+      async (running) => {
+        this.#running = running
+        this.#processes.push(knownProcess(running.pid))
+        await this.killController()
+      },
+      () => {},
+    )
+    await Promise.race([delay(killAfterMs), ended])
+    kill.abort()
+    await ended
+  }
+
+  /** What the daemon logged last. */
+  log(): string {
+    return this.#running.log()
   }
 
   /** Drains and waits until every process of it is gone. */
   async stop(): Promise<void> {
     await this.#running.stop()
     await untilGone(this.#processes)
+    await untilUnused(this.dataDir)
   }
 
   /** Ends what is left, removes the directory, and throws if a process had leaked. */
@@ -147,6 +161,33 @@ export async function untilGone(processes: readonly KnownProcess[]): Promise<voi
   }
 }
 
+/** Waits until no process has a file of the directory open: also those that a killed controller left behind. */
+export async function untilUnused(directory: string): Promise<void> {
+  const deadline = performance.now() + GONE_DEADLINE_MS
+  for (;;) {
+    const users = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && hasOpen(name, directory))
+    if (users.length === 0) return
+    if (performance.now() > deadline) throw new Error(`processes ${users.join(', ')} still use ${directory}`)
+    await delay(POLL_MS)
+  }
+}
+
+function hasOpen(pid: string, directory: string): boolean {
+  const descriptors = orNothing(() => readdirSync(`/proc/${pid}/fd`)) ?? []
+  return descriptors.some((descriptor) =>
+    orNothing(() => readlinkSync(`/proc/${pid}/fd/${descriptor}`))?.startsWith(directory),
+  )
+}
+
+/** Processes and their files come and go while they are looked at. */
+function orNothing<T>(look: () => T): T | undefined {
+  try {
+    return look()
+  } catch {
+    return undefined
+  }
+}
+
 /** State and start time of a process, from proc(5); the name in parentheses may hold anything, so it is cut off first. */
 function statOf(pid: number): { readonly state: string; readonly bornAt: string } | undefined {
   try {
@@ -160,4 +201,8 @@ function statOf(pid: number): { readonly state: string; readonly bornAt: string 
 
 async function onceExited(child: RunningDaemon['process']): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+}
+
+function portOf(url: string): string {
+  return new URL(url).port
 }

@@ -1,0 +1,108 @@
+// A producer of whole batches, without idempotence and without retries: what it is told about a batch is final, so the
+// checker can hold the broker to every single answer. Runs in the process of the test.
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  errorCodeOf,
+  hashKeyFromBytes,
+  hashPartitionKey,
+  MillraceError,
+  ShardMap,
+} from '../../protocol/index.ts'
+import { describeRouting, shardNameOf } from '../support/full-read.ts'
+import { type History, payloadOf } from '../support/history.ts'
+import type { Random } from '../support/random.ts'
+import { batchOf, RawConnection } from '../support/raw-connection.ts'
+
+export interface LoadOptions {
+  readonly port: number
+  readonly stream: string
+  /** Names the producer; its values are `name.1`, `name.2`, … */
+  readonly name: string
+  readonly history: History
+  readonly random: Random
+  readonly stopped: AbortSignal
+}
+
+const KEYS = 8
+const BATCH_RECORDS_MAX = 20
+const RECORD_BYTES_MAX = 2000
+const RETRY_MS = 10
+
+/** Appends until it is stopped, through every restart of the broker. Never rejects for what the broker does. */
+export async function runBatchProducer(options: LoadOptions): Promise<void> {
+  let sent = 0
+  while (!options.stopped.aborted) {
+    const route = await openRoute(options).catch(() => undefined)
+    if (!route) {
+      await delay(RETRY_MS)
+      continue
+    }
+    while (!options.stopped.aborted && !route.isClosed()) sent = await appendOnce(options, route, sent)
+    route.close()
+  }
+}
+
+interface Route {
+  /** The shard's index, and the host that serves it. */
+  to(partitionKey: string): { readonly shardIndex: number; readonly host: RawConnection }
+  readonly streamId: number
+  isClosed(): boolean
+  close(): void
+}
+
+async function openRoute({ port, stream }: LoadOptions): Promise<Route> {
+  const routing = await describeRouting(port, stream)
+  const hosts = new Map<number, RawConnection>()
+  for (const { hostId, host, port: hostPort } of routing.hosts) {
+    hosts.set(hostId, await RawConnection.open(hostPort, { host }))
+  }
+  const map = new ShardMap(
+    routing.shards.map(({ index, startingHashKey, endingHashKey }) => ({
+      index,
+      range: { start: hashKeyFromBytes(startingHashKey), end: hashKeyFromBytes(endingHashKey) },
+    })),
+  )
+  const hostOf = new Map(routing.shards.map(({ index, hostId }) => [index, hosts.get(hostId)!]))
+  const words = new Uint32Array(4)
+  return {
+    streamId: routing.streamId,
+    to(partitionKey) {
+      hashPartitionKey(partitionKey, words, 0)
+      const shardIndex = map.route(words)
+      return { shardIndex, host: hostOf.get(shardIndex)! }
+    },
+    isClosed: () => [...hosts.values()].some((host) => host.socket.destroyed),
+    close() {
+      for (const host of hosts.values()) host.close()
+    },
+  }
+}
+
+/** One batch of one key, answered before the next is sent. Says how many values were used so far. */
+async function appendOnce(options: LoadOptions, route: Route, sent: number): Promise<number> {
+  const { history, random, name, stream } = options
+  const partitionKey = `${name}-${random.below(KEYS)}`
+  const values = Array.from(
+    { length: 1 + random.below(BATCH_RECORDS_MAX) },
+    (_, index) => `${name}.${sent + index}`,
+  )
+  const bytes = random.below(RECORD_BYTES_MAX)
+  const batch = batchOf(values.map((value) => ({ partitionKey, data: payloadOf(value, bytes) })))
+  const { shardIndex, host } = route.to(partitionKey)
+  const records = values.map((value) => ({ value, partitionKey }))
+  const call = history.invoke({ producer: name, idempotent: false, records })
+  try {
+    const answer = await host.request('append', {
+      batches: [{ streamId: route.streamId, shardIndex, batch }],
+    })
+    const { code, baseSequenceNumber, message } = answer.results[0]!
+    if (code !== 0) throw new MillraceError(errorCodeOf(code), message ?? '')
+    const numbers = values.map((_, index) => baseSequenceNumber + index)
+    call.ok(shardNameOf(stream, shardIndex), numbers)
+  } catch (error) {
+    call.failed(error)
+    // Whatever was refused may be refused again at once: the test has better uses for the processor.
+    await delay(RETRY_MS)
+  }
+  return sent + values.length
+}

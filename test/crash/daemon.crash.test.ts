@@ -1,0 +1,145 @@
+// Rounds of kill and restart: producers append and subscribers follow while a host, the controller or the whole daemon is
+// killed at a random moment. Afterwards everything is read back and judged: nothing acknowledged is missing, nothing
+// refused is there, no number ever meant two records. `MILLRACE_CRASH_ROUNDS=100` is the nightly form.
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { checkDataDirectory } from '#dist/broker/storage/checks/integrity.js'
+import { check, describeViolations } from '../support/checker.ts'
+import { knownProcess, signal, TestDaemon } from '../support/daemon.ts'
+import { readFully } from '../support/full-read.ts'
+import { History } from '../support/history.ts'
+import { type Random, randomOf } from '../support/random.ts'
+import { RawConnection } from '../support/raw-connection.ts'
+import { runBatchProducer } from './batch-producer.ts'
+import { runSubscriber } from './shard-subscriber.ts'
+
+const ROUNDS = Number(process.env['MILLRACE_CRASH_ROUNDS'] ?? 10)
+const FIRST_SEED = Number(process.env['MILLRACE_CRASH_SEED'] ?? Date.now() % 1_000_000)
+/** Rounds that share one data directory: what one crash leaves behind is what the next one hits. */
+const GROUP_ROUNDS = 10
+const GROUP_DEADLINE_MS = 240_000
+
+const STREAM = 'clicks'
+const SHARDS = 4
+const BATCH_PRODUCERS = 2
+/** Acknowledged calls on each side of the fault, so that no round proves nothing. */
+const PROGRESS_CALLS = 40
+const PROGRESS_POLL_MS = 5
+const MOMENT_MS_MAX = 150
+const START_MS_MAX = 400
+
+/** The smallest segments there are: rolls happen all the time, and kills hit them. */
+const CONFIG = { segmentSize: '1MiB', hosts: '2' }
+
+const faults: readonly { readonly name: string; readonly inject: (scene: Scene) => Promise<void> }[] = [
+  {
+    name: 'one host is killed',
+    inject: async ({ daemon, random }) =>
+      signal(knownProcess(random.pick(await daemon.hostPids())), 'SIGKILL'),
+  },
+  {
+    name: 'every host is killed',
+    inject: async ({ daemon }) => {
+      for (const pid of await daemon.hostPids()) signal(knownProcess(pid), 'SIGKILL')
+    },
+  },
+  {
+    name: 'the controller is killed',
+    inject: async ({ daemon }) => {
+      await daemon.killController()
+      await daemon.restart()
+    },
+  },
+  {
+    name: 'everything is killed',
+    inject: async ({ daemon }) => {
+      await daemon.killAll(await daemon.hostPids())
+      await expectSound(daemon)
+      await daemon.restart()
+    },
+  },
+  {
+    name: 'everything is killed, and so are the starts after it',
+    inject: async ({ daemon, random }) => {
+      await daemon.killAll(await daemon.hostPids())
+      for (let attempt = 0; attempt < 3; attempt++) await daemon.restartAndKill(random.below(START_MS_MAX))
+      await daemon.restart()
+    },
+  },
+]
+
+interface Scene {
+  readonly daemon: TestDaemon
+  readonly history: History
+  readonly random: Random
+}
+
+const groups = Array.from({ length: Math.ceil(ROUNDS / GROUP_ROUNDS) }, (_, group) => ({
+  seed: FIRST_SEED + group,
+  rounds: Math.min(GROUP_ROUNDS, ROUNDS - group * GROUP_ROUNDS),
+}))
+
+describe('a daemon killed at random moments', () => {
+  test.each(groups)(
+    'keeps every promise over $rounds rounds (MILLRACE_CRASH_SEED=$seed)',
+    async ({ seed, rounds }) => {
+      await using daemon = await TestDaemon.start(CONFIG)
+      await createStream(daemon)
+      const scene = { daemon, history: new History(), random: randomOf(seed) }
+      for (let round = 0; round < rounds; round++) {
+        const fault = faults[round % faults.length]!
+        await runRound(scene, round, fault)
+        scene.history.finals.splice(0)
+        for (const final of await readFully(daemon.port, STREAM)) scene.history.addFinal(final)
+        expect(
+          describeViolations(check(scene.history)),
+          `round ${round}: ${fault.name}\n${daemon.log()}`,
+        ).toBe('')
+      }
+      await daemon.stop()
+      await expectSound(daemon)
+    },
+    GROUP_DEADLINE_MS,
+  )
+})
+
+async function createStream(daemon: TestDaemon): Promise<void> {
+  const controller = await RawConnection.open(daemon.port)
+  await controller.request('createStream', { name: STREAM, shardCount: SHARDS, retentionMs: undefined })
+  controller.close()
+}
+
+/** Load, progress, a fault at a random moment, progress again, silence. */
+async function runRound(scene: Scene, round: number, fault: (typeof faults)[number]): Promise<void> {
+  const { daemon, history, random } = scene
+  const stop = new AbortController()
+  const options = { port: daemon.port, stream: STREAM, history, random, stopped: stop.signal }
+  const load = [
+    ...Array.from({ length: BATCH_PRODUCERS }, (_, index) =>
+      runBatchProducer({ ...options, name: `batch${index}r${round}` }),
+    ),
+    runSubscriber({ ...options, name: `subscriber of round ${round}` }),
+  ]
+  try {
+    await untilProgress(history)
+    await delay(random.below(MOMENT_MS_MAX))
+    await fault.inject(scene)
+    await untilProgress(history)
+  } finally {
+    stop.abort()
+    await Promise.all(load)
+  }
+}
+
+/** Waits until more calls were acknowledged, from wherever the history is now. */
+async function untilProgress(history: History): Promise<void> {
+  const acknowledged = () => history.appends.filter(({ outcome }) => outcome.type === 'ok').length
+  const enough = acknowledged() + PROGRESS_CALLS
+  while (acknowledged() < enough) await delay(PROGRESS_POLL_MS)
+}
+
+async function expectSound(daemon: TestDaemon): Promise<void> {
+  const report = await checkDataDirectory(daemon.dataDir)
+  expect(report.problems).toEqual([])
+  expect(report.ok).toBe(true)
+}

@@ -1,0 +1,95 @@
+// A subscriber of every shard of a stream over plain connections: it notes each record the moment it is pushed, so that
+// the checker can hold the broker to what it showed before a crash. Runs in the process of the test.
+import { setTimeout as delay } from 'node:timers/promises'
+import { MillraceError } from '../../protocol/index.ts'
+import { describeRouting, recordsOf, shardNameOf } from '../support/full-read.ts'
+import type { History } from '../support/history.ts'
+import { RawConnection } from '../support/raw-connection.ts'
+
+export interface SubscriberOptions {
+  readonly port: number
+  readonly stream: string
+  readonly name: string
+  readonly history: History
+  readonly stopped: AbortSignal
+}
+
+const CREDIT_BYTES = 1 << 20
+const RETRY_MS = 10
+const POLL_MS = 2
+
+/** Follows the stream from its trim horizon until it is stopped; resumes where it was after every lost connection. */
+export async function runSubscriber(options: SubscriberOptions): Promise<void> {
+  const next = new Map<number, number>()
+  while (!options.stopped.aborted) {
+    await followOnce(options, next).catch(async (error: unknown) => {
+      // A lost connection is expected here; bytes that do not match their checksum never are.
+      if (MillraceError.is(error, 'corruptData')) throw error
+      await delay(RETRY_MS)
+    })
+  }
+}
+
+/** Ends when any connection ends. `next` holds the number to resume from, for each shard. */
+async function followOnce(options: SubscriberOptions, next: Map<number, number>): Promise<void> {
+  const { port, stream } = options
+  const routing = await describeRouting(port, stream)
+  const following: Promise<void>[] = []
+  const connections: RawConnection[] = []
+  try {
+    for (const { hostId, host, port: hostPort } of routing.hosts) {
+      const connection = await RawConnection.open(hostPort, { host })
+      connections.push(connection)
+      const shards = routing.shards.filter((shard) => shard.hostId === hostId).map(({ index }) => index)
+      following.push(followHost(options, { connection, streamId: routing.streamId, shards }, next))
+    }
+    await Promise.race(following)
+  } finally {
+    for (const connection of connections) connection.close()
+    await Promise.allSettled(following)
+  }
+}
+
+interface HostShards {
+  readonly connection: RawConnection
+  readonly streamId: number
+  readonly shards: readonly number[]
+}
+
+async function followHost(
+  { history, name, stream, stopped }: SubscriberOptions,
+  { connection, streamId, shards }: HostShards,
+  next: Map<number, number>,
+): Promise<void> {
+  const shardOf = new Map<number, number>()
+  const runs = new Map<number, ReturnType<History['openRun']>>()
+  for (const shardIndex of shards) {
+    const from = next.get(shardIndex)
+    const position =
+      from === undefined
+        ? ({ type: 'TRIM_HORIZON', sequenceNumber: undefined, timestamp: undefined } as const)
+        : ({ type: 'AT_SEQUENCE_NUMBER', sequenceNumber: from, timestamp: undefined } as const)
+    const request = { streamId, shardIndex, position, creditBytes: CREDIT_BYTES }
+    const { subscriptionId, sequenceNumber } = await connection.request('subscribe', request)
+    shardOf.set(subscriptionId, shardIndex)
+    next.set(shardIndex, sequenceNumber)
+    runs.set(
+      shardIndex,
+      history.openRun({ reader: name, shard: shardNameOf(stream, shardIndex), from: sequenceNumber }),
+    )
+  }
+  while (!stopped.aborted && !connection.socket.destroyed) {
+    for (const event of connection.events.splice(0)) {
+      if (event.event === 'subscriptionEnded') return
+      if (event.event !== 'records') continue
+      const { subscriptionId, batches, nextSequenceNumber } = event.body
+      const shardIndex = shardOf.get(subscriptionId)!
+      const from = next.get(shardIndex)!
+      for (const batch of batches) runs.get(shardIndex)!.records.push(...recordsOf(batch, from))
+      next.set(shardIndex, nextSequenceNumber)
+      const bytes = batches.reduce((sum, batch) => sum + batch.length, 0)
+      connection.send('credit', { subscriptionId, bytes })
+    }
+    await delay(POLL_MS)
+  }
+}
