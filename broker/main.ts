@@ -1,0 +1,189 @@
+// PROCESS ENTRY: the daemon, which is the controller and launches the shard hosts. Composition root.
+// The order of the start is that of its dependencies: the lock before anything is read, the catalog before a port is
+// open, the ports before a host is launched, so that a start which cannot succeed fails before it has touched anything.
+import { randomUUID } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { MillraceError } from '../protocol/millrace-error.ts'
+import { ConfigError } from './config/config-error.ts'
+import type { Config } from './config/derive.ts'
+import { loadConfig } from './config/load.ts'
+import { flagOf } from './config/options.ts'
+import { SOFTWARE } from './config/software.ts'
+import { createController, type Controller } from './control/controller.ts'
+import { processLauncher } from './control/process-launcher.ts'
+import { systemTimers } from './control/timers.ts'
+import { endOnSignals, failStop } from './ending.ts'
+import { createAdminServer, type AdminServer } from './server/admin-http.ts'
+import { createServer, type Server } from './server/server.ts'
+import { openCatalogStore } from './storage/catalog-store.ts'
+import { lockDirectory, type DirectoryLock } from './storage/directory-lock.ts'
+import { countServer } from './telemetry/counting.ts'
+import { createTelemetry, type Telemetry } from './telemetry/instruments.ts'
+import { createLog, type Logger } from './telemetry/log.ts'
+
+/** A running daemon. */
+export interface Daemon {
+  /** For clients: `millrace://127.0.0.1:7400`. */
+  readonly url: string
+  /** For probes and scrapers: `http://127.0.0.1:7480`. */
+  readonly adminUrl: string
+  /** Fulfils when every host serves; rejects when the daemon stops before that. */
+  readonly ready: Promise<void>
+  /** Fulfils, with the exit code that is due, when nothing runs any more. */
+  readonly stopped: Promise<number>
+  /** Drains and stops, as SIGTERM does. */
+  stop(): void
+}
+
+/**
+ * Starts a broker on its data directory, and stops it on SIGINT, SIGTERM or SIGHUP: appends in flight are answered, new
+ * requests are refused; a second signal ends it at once. Fulfils when the controller's ports are open; the hosts follow,
+ * and one line in the log (whatever its level) says when all of them serve. Rejects with `unavailable` and one sentence
+ * where it cannot start; then nothing is left running.
+ */
+export async function startDaemon(config: Config): Promise<Daemon> {
+  const log = createLog({ level: config.logLevel, format: config.logFormat, process: 'controller' })
+  const telemetry = createTelemetry('controller', { withProcess: true })
+  const failure = failStop(log)
+  const opened: { lock?: DirectoryLock; controller?: Controller; admin?: AdminServer; server?: Server } = {}
+  const close = async (): Promise<void> => {
+    await opened.server?.drain(config.drainTimeout)
+    await opened.controller?.drain(config.drainTimeout)
+    // Probes and scrapers may watch until the end.
+    await opened.admin?.close()
+    await opened.lock?.release()
+    failure.release()
+  }
+  try {
+    await mkdir(config.dataDir, { recursive: true })
+    opened.lock = await lockDirectory(config.dataDir, { waitMs: 0 })
+    const controller = await openController(config, log, telemetry, failure.fail)
+    opened.controller = controller
+    opened.admin = await listening(config, 'adminPort', (listen) =>
+      createAdminServer({
+        listen,
+        health: () => ({ healthy: true, reasons: [] }),
+        ready: controller.readiness,
+        metrics: controller.scrape,
+        log: log.child({ component: 'admin' }),
+      }),
+    )
+    const adminUrl = `http://${hostOfUrl(config.host)}:${opened.admin.port}`
+    const server = createServer({
+      identity: { brokerId: controller.brokerId, role: 'controller', hostId: 0, software: SOFTWARE },
+      handlers: controller.handlers,
+      maxConnections: config.maxConnections,
+      log: log.child({ component: 'server' }),
+      metrics: countServer(telemetry.instruments),
+      onBroken: failure.fail,
+      adminUrl,
+    })
+    opened.server = server
+    const { port } = await listening(config, 'port', (at) => server.listen(at))
+    const url = `millrace://${hostOfUrl(config.host)}:${port}`
+    controller.start()
+    const ready = controller.whenReady()
+    announce(log, ready, { url, adminUrl, port, adminPort: opened.admin.port, dataDir: config.dataDir })
+    const { stopped, stop } = endOnSignals({ log, close, kill: controller.kill })
+    return { url, adminUrl, ready, stopped, stop: () => stop('asked to') }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function openController(
+  config: Config,
+  log: Logger,
+  telemetry: Telemetry,
+  onBroken: (error: Error) => void,
+): Promise<Controller> {
+  // 0 where every host takes a free port.
+  const portOf = (hostId: number): number =>
+    config.hostPortBase === 0 ? 0 : config.hostPortBase + hostId - 1
+  const store = await openCatalogStore(join(config.dataDir, 'catalog'))
+  try {
+    return await createController({
+      config,
+      store,
+      launcher: processLauncher({
+        entry: new URL('./host/main.js', import.meta.url),
+        threadPoolSize: config.threadPoolSize,
+      }),
+      listenOf: (hostId) => ({ host: config.host, port: portOf(hostId) }),
+      addressOf: (hostId, port = portOf(hostId)) =>
+        port === 0 ? undefined : { hostId, host: config.advertiseHost, port },
+      software: SOFTWARE,
+      telemetry,
+      log,
+      timers: systemTimers,
+      random: Math.random,
+      newBrokerId: randomUUID,
+      onBroken,
+    })
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+interface Facts {
+  readonly url: string
+  readonly adminUrl: string
+  readonly port: number
+  readonly adminPort: number
+  readonly dataDir: string
+}
+
+/** Says when the daemon serves, whatever the log's level: it is the one line that people and scripts wait for. */
+function announce(log: Logger, ready: Promise<void>, facts: Facts): void {
+  const { url, adminUrl, dataDir } = facts
+  const line = `millrace is ready at ${url} (admin ${adminUrl}, data in ${dataDir})`
+  // It is no failure to be stopped before.
+  ready.then(() => log.child({}, { level: 'info' }).info(facts, line)).catch(() => {})
+}
+
+/** How to reach from this machine what listens on `host`. */
+function hostOfUrl(host: string): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
+  return reachable.includes(':') ? `[${reachable}]` : reachable
+}
+
+/** Turns what the system says of a port into a sentence that names the option. */
+async function listening<T>(
+  config: Config,
+  name: 'port' | 'adminPort',
+  listen: (at: { host: string; port: number }) => Promise<T>,
+): Promise<T> {
+  try {
+    return await listen({ host: config.host, port: config[name] })
+  } catch (cause) {
+    const { code = '', message } = cause as NodeJS.ErrnoException
+    const where = `${config.host}:${config[name]}`
+    const reasons: Readonly<Record<string, string>> = {
+      EADDRINUSE: `${where} is in use, perhaps by another broker; choose another port with ${flagOf(name)}.`,
+      EACCES: `This user may not listen on ${where}; choose a port above 1023 with ${flagOf(name)}.`,
+      EADDRNOTAVAIL: `${config.host} is not an address of this machine; choose another with ${flagOf('host')}.`,
+      ENOTFOUND: `${config.host} is not a known name; choose another with ${flagOf('host')}.`,
+    }
+    throw new MillraceError('unavailable', reasons[code] ?? `Cannot listen on ${where}: ${message}.`, {
+      cause,
+    })
+  }
+}
+
+/** The daemon as a process by itself, configured by environment and file alone. */
+async function main(): Promise<number> {
+  try {
+    const daemon = await startDaemon(loadConfig({}).values)
+    return await daemon.stopped
+  } catch (error) {
+    const isForeseen = error instanceof ConfigError || MillraceError.is(error)
+    process.stderr.write(`millrace: ${isForeseen ? error.message : (error as Error).stack}\n`)
+    return error instanceof ConfigError ? 2 : 1
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = await main()
