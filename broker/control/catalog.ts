@@ -1,10 +1,11 @@
 // The catalog at work: one state in memory, changed one decision at a time. Runs in the controller.
 // A change is visible only after its commit is durable. A commit that fails leaves open what is stored, so nothing
 // more is decided in this process: it stops, and the next start reads what holds.
-import type { BrokerRow, CatalogChange, CatalogStore } from '../catalog-contract.ts'
 import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { BrokerRow, CatalogChange, CatalogStore } from '../catalog-contract.ts'
 import { applyChanges, readCatalog, type CatalogState } from './catalog-state.ts'
+import type { Timers } from './timers.ts'
 
 /** What a decision comes to: rows to change, and what its caller gets once they are durable. */
 export interface CatalogPlan<T> {
@@ -14,7 +15,7 @@ export interface CatalogPlan<T> {
 
 export interface CatalogOptions {
   readonly store: CatalogStore
-  readonly clock: () => number
+  readonly timers: Timers
   /** Identity for a data directory that has none yet. */
   readonly newBrokerId: () => string
   /** Told once when a commit failed: the process must stop. */
@@ -36,7 +37,7 @@ export class Catalog {
       await catalog.change(() => {
         const value = {
           brokerId: options.newBrokerId(),
-          createdAt: options.clock(),
+          createdAt: options.timers.now(),
           nextStreamId: 1,
           nextSlot: 1,
         }
@@ -85,7 +86,7 @@ export class Catalog {
     if (changes.length === 0) return result
     // Applied first, to a value that nobody sees: rows that contradict each other must not reach the disk.
     const next = applyChanges(this.#state, changes)
-    const startedAt = this.#options.clock()
+    const startedAt = this.#options.timers.elapsed()
     try {
       await this.#options.store.commit(changes)
     } catch (cause) {
@@ -100,7 +101,7 @@ export class Catalog {
       throw error
     }
     this.#state = next
-    this.#options.onCommit?.(this.#options.clock() - startedAt)
+    this.#options.onCommit?.(this.#options.timers.elapsed() - startedAt)
     return result
   }
 }

@@ -36,6 +36,8 @@ export interface ControllerOptions {
   readonly timers: Timers
   readonly random: () => number
   readonly newBrokerId: () => string
+  /** Told that a host ended without having been asked, and how. It is restarted in any case. */
+  readonly onHostDown?: (hostId: number, how: string) => void
   /** Told once when the catalog can no longer be written: the process must stop. */
   readonly onBroken: (error: Error) => void
 }
@@ -63,7 +65,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
   const { instruments } = telemetry
   const catalog = await Catalog.open({
     store,
-    clock: timers.now,
+    timers,
     newBrokerId: options.newBrokerId,
     onBroken: options.onBroken,
     onCommit: (tookMs) => instruments.millrace_catalog_commit_seconds.observe(tookMs / 1000),
@@ -76,6 +78,7 @@ export async function createController(options: ControllerOptions): Promise<Cont
     timers,
     random,
     log: log.child({ component: 'supervision' }),
+    ...(options.onHostDown && { onDown: options.onHostDown }),
     onRestart: (hostId) => instruments.millrace_host_restarts_total.add(1, String(hostId)),
   })
   const registry = new StreamRegistry({

@@ -26,6 +26,16 @@ export interface SupervisionOptions {
   readonly random: () => number
   readonly log: Logger
   readonly onRestart?: (hostId: number) => void
+  /** Told that a host ended without having been asked, and how. */
+  readonly onDown?: (hostId: number, how: string) => void
+}
+
+interface Life {
+  readonly host: LaunchedHost
+  readonly caller: Caller<HostCalls>
+  readyAt: number | null
+  /** Fulfils when it is ready, or has failed to start. */
+  started: Promise<void>
 }
 
 /** One host over all its lives. */
@@ -36,7 +46,6 @@ interface Charge {
   restarts: number
   failures: number
   port: number | undefined
-  /** The running life. */
   life:
     { readonly host: LaunchedHost; readonly caller: Caller<HostCalls>; readyAt: number | null } | undefined
   cancelRestart: (() => void) | undefined
@@ -117,6 +126,8 @@ export class Supervision implements HostFleet {
           this.#options.log.warn({ hostId: charge.hostId }, 'host did not stop in time and is killed')
           life.host.kill()
         })
+        // A host that is still opening its storage has to finish that before it can close it.
+        await life.started
         // It may die before it answers; the end of it is all that counts.
         life.caller.call('drain', { deadlineMs }).catch(() => {})
         await life.host.ended
@@ -147,16 +158,23 @@ export class Supervision implements HostFleet {
     } catch (error) {
       return this.#ended(charge, null, `could not be launched: ${messageOf(error)}`)
     }
-    const life: NonNullable<Charge['life']> = { host, caller: createCaller(host.channel), readyAt: null }
+    const started = Promise.resolve()
+    const life: Life = { host, caller: createCaller(host.channel), readyAt: null, started }
     charge.life = life
     this.#enter(charge, 'starting', 'opening its storage')
     let failure: string | undefined
     const settings = this.#options.settingsOf(charge.hostId)
     const shards = this.#options.assignmentOf(charge.hostId)
     const late = (): Error => new Error(`did not start within ${START_DEADLINE_MS / 1000} seconds`)
-    withDeadline(life.caller.call('start', { settings, shards }), timers, START_DEADLINE_MS, late).then(
+    const start = withDeadline(
+      life.caller.call('start', { settings, shards }),
+      timers,
+      START_DEADLINE_MS,
+      late,
+    )
+    life.started = start.then(
       ({ port }) => {
-        life.readyAt = timers.now()
+        life.readyAt = timers.elapsed()
         charge.port = port
         if (charge.state !== 'starting') return
         this.#enter(charge, 'ready', undefined)
@@ -172,13 +190,13 @@ export class Supervision implements HostFleet {
     )
     void host.ended.then((how) => {
       life.caller.close()
-      const servedMs = life.readyAt === null ? null : timers.now() - life.readyAt
+      const servedMs = life.readyAt === null ? null : timers.elapsed() - life.readyAt
       this.#ended(charge, servedMs, failure ?? how)
     })
   }
 
   #ended(charge: Charge, servedMs: number | null, how: string): void {
-    const { log, random, timers, onRestart } = this.#options
+    const { log, random, timers, onDown, onRestart } = this.#options
     charge.life = undefined
     if (this.#isStopping) return this.#enter(charge, 'down', 'the broker is stopping')
     charge.failures = failuresInARow(charge.failures, servedMs)

@@ -1,14 +1,17 @@
-// Time as the controller uses it: a clock, and one-shot timers. Runs in the controller; tests give their own.
+// Time as the controller uses it: a clock, a stopwatch, and one-shot timers. Runs in the controller; tests give their own.
 
 export interface Timers {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch: for what is shown and stored. It may jump. */
   now(): number
+  /** Milliseconds since some moment, never backwards: for durations. */
+  elapsed(): number
   /** Runs `task` once after `delayMs`; the answer cancels it. */
   after(delayMs: number, task: () => void): () => void
 }
 
 export const systemTimers: Timers = {
   now: Date.now,
+  elapsed: () => performance.now(),
   after: (delayMs, task) => {
     const timer = setTimeout(task, delayMs)
     return () => clearTimeout(timer)
