@@ -1,6 +1,7 @@
 // Where the bytes of a produce come from: files in the order given, or standard input. Counts what was read, for progress.
 import { createReadStream, fstatSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { addAbortSignal } from 'node:stream'
 import type { Terminal } from '../terminal.ts'
 
 const READ_BYTES = 256 * 1024
@@ -19,8 +20,11 @@ export interface Inputs {
   bytesRead(): number
 }
 
-/** Opens nothing yet, but refuses files that cannot be read before the first record is stored. */
-export async function openInputs(paths: readonly string[], terminal: Terminal): Promise<Inputs> {
+/** Reads nothing yet, but refuses files that are not there before the first record is stored. `signal` ends the reading. */
+export async function openInputs(
+  paths: readonly string[],
+  { terminal, signal }: { terminal: Pick<Terminal, 'stdin'>; signal: AbortSignal },
+): Promise<Inputs> {
   let read = 0
   async function* counted(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     for await (const chunk of chunks) {
@@ -33,8 +37,8 @@ export async function openInputs(paths: readonly string[], terminal: Terminal): 
   return {
     sources: names.map((path) =>
       path === '-'
-        ? { name: 'standard input', chunks: counted(terminal.stdin as AsyncIterable<Uint8Array>) }
-        : { name: path, chunks: counted(createReadStream(path, { highWaterMark: READ_BYTES })) },
+        ? { name: 'standard input', chunks: counted(addAbortSignal(signal, terminal.stdin)) }
+        : { name: path, chunks: counted(createReadStream(path, { highWaterMark: READ_BYTES, signal })) },
     ),
     totalBytes: sizes.reduce<number | undefined>(
       (sum, size) => (sum === undefined || size === undefined ? undefined : sum + size),

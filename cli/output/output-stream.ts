@@ -38,11 +38,11 @@ export function outputStream({
       gathered.push(chunk)
       gatheredBytes += chunk.length
       if (gatheredBytes >= WRITE_BYTES) return flush()
-      if (!scheduled) {
-        scheduled = true
-        // After this turn's records: a follower sees each at once, a replay writes in large pieces.
-        setImmediate(() => void flush())
-      }
+      if (scheduled) return undefined
+      scheduled = true
+      // After this turn's records: a follower sees each at once, a replay writes in large pieces.
+      setImmediate(() => void flush())
+      return undefined
     },
     flush,
   }

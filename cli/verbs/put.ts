@@ -1,0 +1,57 @@
+// `millrace put`: appends one record and says where it went.
+import { Command } from 'commander'
+import { randomUUID } from 'node:crypto'
+import { buffer } from 'node:stream/consumers'
+import { withClient } from '../connection.ts'
+import { Failure } from '../failure.ts'
+import { jsonOption, urlOption, withExamples } from '../help.ts'
+import { print, type Terminal } from '../terminal.ts'
+
+interface PutOptions {
+  readonly key?: string
+  readonly hashKey?: string
+  readonly header: Readonly<Record<string, string>>
+  readonly json?: true
+  readonly url: string
+}
+
+export function putVerb(terminal: Terminal): Command {
+  const command = new Command('put')
+    .description('Append one record. Done when it is flushed to disk; prints its shard and sequence number.')
+    .argument('<stream>')
+    .argument('[data]', 'the data as text; standard input, to its end, without it or with -')
+    .option('--key <text>', 'partition key; a random one without it')
+    .option('--hash-key <number>', 'explicit hash key, instead of the hash of the partition key')
+    .option('--header <name=value>', 'a header beside the data; may be repeated', addHeader, {})
+    .addOption(jsonOption())
+    .addOption(urlOption())
+    .action(async (stream: string, text: string | undefined, options: PutOptions) => {
+      const data = text === undefined || text === '-' ? await buffer(terminal.stdin) : text
+      const acknowledgement = await withClient(options.url, (client) =>
+        client.put(stream, {
+          partitionKey: options.key ?? randomUUID(),
+          data,
+          headers: options.header,
+          ...(options.hashKey === undefined ? {} : { explicitHashKey: options.hashKey }),
+        }),
+      )
+      const { shardId, sequenceNumber } = acknowledgement
+      print(
+        terminal,
+        options.json === true ? JSON.stringify(acknowledgement) : `${shardId} ${sequenceNumber}`,
+      )
+    })
+  return withExamples(command, [
+    { line: 'millrace put clicks \'{"page":"/"}\' --key ada', says: 'prints: shardId-000000000002 0' },
+    { line: 'millrace put pictures --key cat --header type=image/png < cat.png', says: 'bytes from a file' },
+  ])
+}
+
+function addHeader(
+  text: string,
+  headers: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const split = text.indexOf('=')
+  if (split < 1) throw new Failure(`--header ${text} is not name=value.`, 'usage')
+  return { ...headers, [text.slice(0, split)]: text.slice(split + 1) }
+}

@@ -1,0 +1,53 @@
+// How failures read: one sentence that says what to do, the exit code that belongs to it, and a stack only for a defect.
+import { describe, expect, it } from 'vitest'
+import { ConfigError } from '../../broker/config/config-error.ts'
+import { exitCodes } from '../../cli/exit-codes.ts'
+import { Failure, reportFailure } from '../../cli/failure.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+
+const url = 'millrace://127.0.0.1:7400'
+
+function systemError(code: string, path?: string): Error {
+  return Object.assign(new Error(`connect ${code}`), { code, syscall: 'connect', path })
+}
+
+describe('reportFailure', () => {
+  it('tells how to start a broker where none answers, however deep the cause lies', () => {
+    const cause = new MillraceError('connectionLost', 'lost', { cause: systemError('ECONNREFUSED') })
+    const report = reportFailure(new MillraceError('unavailable', 'no', { cause }), url)
+    expect(report.exit).toBe('unreachable')
+    expect(report.message).toBe(
+      `No broker answers at ${url}: nothing listens there. Start one with \`millrace serve\`, ` +
+        'or name another with --url or MILLRACE_URL.',
+    )
+  })
+
+  it('gives a missing stream its own exit code and says where to look', () => {
+    const report = reportFailure(new MillraceError('streamNotFound', 'There is no stream clicks'), url)
+    expect(report.exit).toBe('notFound')
+    expect(report.message).toMatch(/^There is no stream clicks\. See `millrace stream list`/)
+  })
+
+  it('takes the words of configuration and of failures as they are', () => {
+    expect(reportFailure(new ConfigError('--port is x.'))).toEqual({ message: '--port is x.', exit: 'usage' })
+    expect(reportFailure(new Failure('No.', 'interrupted'))).toEqual({ message: 'No.', exit: 'interrupted' })
+  })
+
+  it('names the file of a system error', () => {
+    expect(reportFailure(systemError('ENOENT', 'clicks.csv')).message).toBe('clicks.csv does not exist.')
+  })
+
+  it('shows a stack for what nobody foresaw', () => {
+    const { message, exit } = reportFailure(new TypeError('x is not a function'))
+    expect(exit).toBe('failed')
+    expect(message).toContain('defect')
+    expect(message).toContain('failure.test.ts')
+  })
+})
+
+describe('exitCodes', () => {
+  it('no two outcomes share a code', () => {
+    const codes = Object.values(exitCodes).map(({ code }) => code)
+    expect(new Set(codes).size).toBe(codes.length)
+  })
+})

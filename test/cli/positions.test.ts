@@ -1,0 +1,33 @@
+// Positions on a command line: each way of writing one means one thing, and anything else is refused with the option's name.
+import { describe, expect, it } from 'vitest'
+import { Failure } from '../../cli/failure.ts'
+import { parsePosition } from '../../cli/positions.ts'
+
+const now = Date.parse('2026-05-01T12:00:00Z')
+const parse = (text: string) => parsePosition(text, { option: '--from', now })
+
+describe('parsePosition', () => {
+  it.each([
+    ['TRIM_HORIZON', 'TRIM_HORIZON'],
+    ['latest', 'LATEST'],
+    ['0', { atSequenceNumber: 0 }],
+    ['1234567890123', { atSequenceNumber: 1_234_567_890_123 }],
+    ['@1767225600000', { atTimestamp: 1_767_225_600_000 }],
+    ['2026-05-01T11:00:00Z', { atTimestamp: now - 3_600_000 }],
+    ['2026-05-01', { atTimestamp: now - 12 * 3_600_000 }],
+    ['15m', { atTimestamp: now - 15 * 60_000 }],
+    ['9007199254d', undefined],
+    ['-5', undefined],
+    ['9007199254740993', undefined],
+    ['yesterday', undefined],
+    ['2026-13-45', undefined],
+    ['', undefined],
+  ])('%s', (text, position) => {
+    if (position === undefined) {
+      expect(() => parse(text)).toThrow(Failure)
+      expect(() => parse(text)).toThrow(/^--from .* is not a position: expected TRIM_HORIZON/)
+    } else {
+      expect(parse(text)).toEqual(position)
+    }
+  })
+})
