@@ -30,12 +30,15 @@ export interface SupervisionOptions {
   readonly onDown?: (hostId: number, how: string) => void
 }
 
+/** From the launch of a host to its end. */
 interface Life {
   readonly host: LaunchedHost
   readonly caller: Caller<HostCalls>
-  readyAt: number | null
   /** Fulfils when it is ready, or has failed to start. */
   started: Promise<void>
+  readyAt: number | null
+  /** Why it was ended, where that was decided here. */
+  failure: string | undefined
 }
 
 /** One host over all its lives. */
@@ -46,8 +49,7 @@ interface Charge {
   restarts: number
   failures: number
   port: number | undefined
-  life:
-    { readonly host: LaunchedHost; readonly caller: Caller<HostCalls>; readyAt: number | null } | undefined
+  life: Life | undefined
   cancelRestart: (() => void) | undefined
 }
 
@@ -150,7 +152,7 @@ export class Supervision implements HostFleet {
   }
 
   #launch(charge: Charge): void {
-    const { launcher, log, timers } = this.#options
+    const { launcher, timers } = this.#options
     charge.cancelRestart = undefined
     let host: LaunchedHost
     try {
@@ -158,41 +160,40 @@ export class Supervision implements HostFleet {
     } catch (error) {
       return this.#ended(charge, null, `could not be launched: ${messageOf(error)}`)
     }
-    const started = Promise.resolve()
-    const life: Life = { host, caller: createCaller(host.channel), readyAt: null, started }
+    const caller = createCaller<HostCalls>(host.channel)
+    const life: Life = { host, caller, started: Promise.resolve(), readyAt: null, failure: undefined }
     charge.life = life
     this.#enter(charge, 'starting', 'opening its storage')
-    let failure: string | undefined
-    const settings = this.#options.settingsOf(charge.hostId)
-    const shards = this.#options.assignmentOf(charge.hostId)
-    const late = (): Error => new Error(`did not start within ${START_DEADLINE_MS / 1000} seconds`)
-    const start = withDeadline(
-      life.caller.call('start', { settings, shards }),
-      timers,
-      START_DEADLINE_MS,
-      late,
-    )
-    life.started = start.then(
-      ({ port }) => {
-        life.readyAt = timers.elapsed()
-        charge.port = port
-        if (charge.state !== 'starting') return
-        this.#enter(charge, 'ready', undefined)
-        log.info({ hostId: charge.hostId, pid: host.pid, port, shards: shards.length }, 'host is ready')
-        this.#tellReady(charge.hostId)
-      },
-      (error: unknown) => {
-        if (charge.state !== 'starting') return
-        // It may have ended by itself, which tells more than the call that this cut off.
-        if (!MillraceError.is(error, 'outcomeUnknown')) failure = messageOf(error)
-        host.kill()
-      },
-    )
+    life.started = this.#startUp(charge, life)
     void host.ended.then((how) => {
-      life.caller.close()
+      caller.close()
       const servedMs = life.readyAt === null ? null : timers.elapsed() - life.readyAt
-      this.#ended(charge, servedMs, failure ?? how)
+      this.#ended(charge, servedMs, life.failure ?? how)
     })
+  }
+
+  /** Hands a host all that it serves, and waits until it does. Never rejects. */
+  async #startUp(charge: Charge, life: Life): Promise<void> {
+    const { log, settingsOf, assignmentOf, timers } = this.#options
+    const { hostId } = charge
+    const { host, caller } = life
+    const late = (): Error => new Error(`did not start within ${START_DEADLINE_MS / 1000} seconds`)
+    try {
+      const shards = assignmentOf(hostId)
+      const starting = caller.call('start', { settings: settingsOf(hostId), shards })
+      const { port } = await withDeadline(starting, timers, START_DEADLINE_MS, late)
+      life.readyAt = timers.elapsed()
+      charge.port = port
+      if (charge.state !== 'starting') return
+      this.#enter(charge, 'ready', undefined)
+      log.info({ hostId, pid: host.pid, port, shards: shards.length }, 'host is ready')
+      this.#tellReady(hostId)
+    } catch (error) {
+      if (charge.state !== 'starting') return
+      // Where it ended by itself, that end tells more than the call that was cut off.
+      if (!MillraceError.is(error, 'outcomeUnknown')) life.failure = messageOf(error)
+      host.kill()
+    }
   }
 
   #ended(charge: Charge, servedMs: number | null, how: string): void {
@@ -202,6 +203,7 @@ export class Supervision implements HostFleet {
     charge.failures = failuresInARow(charge.failures, servedMs)
     const delayMs = Math.round(restartDelayMs(charge.failures, random))
     this.#enter(charge, 'down', how)
+    onDown?.(charge.hostId, how)
     log.warn(
       { hostId: charge.hostId, failures: charge.failures, delayMs },
       `host is down and restarts: ${how}`,
