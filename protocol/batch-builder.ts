@@ -69,8 +69,8 @@ export class BatchBuilder {
     const buffer = this.#buffer
     const keyBytes = writeKey(buffer, keyAt, partitionKey)
     const end = keyAt + keyBytes + (explicitHashKey === undefined ? 0 : 16) + headerBytes + data.length
-    if (end > this.#bytesMax && this.#count > 0) return false
     checkSize(keyBytes + data.length, end - start)
+    if (end > this.#bytesMax && this.#count > 0) return false
 
     writeU32(buffer, start, end - start - 4)
     buffer[start + 4] =

@@ -17,6 +17,7 @@ export const FRAME_PREFIX_BYTES = 4
 
 /** Chunks below this are gathered: a peer that sends byte by byte must not cost an object for each. */
 const GATHERED_BYTES_MAX = 4096
+const SLAB_BYTES_MIN = 64
 
 /** One frame as chunks for one vectored write. Byte fields of 1 KiB or more are not copied. */
 export function encodeFrame(message: Packable): Uint8Array[] {
@@ -113,7 +114,7 @@ export class FrameReader {
   #gatherSmall(bytes: Uint8Array): void {
     let from = 0
     while (from < bytes.length) {
-      this.#slab ??= Buffer.allocUnsafeSlow(Math.min(GATHERED_BYTES_MAX, this.#length - this.#gathered))
+      this.#slab ??= Buffer.allocUnsafeSlow(this.#slabBytes())
       const taken = Math.min(bytes.length - from, this.#slab.length - this.#slabUsed)
       this.#slab.set(bytes.subarray(from, from + taken), this.#slabUsed)
       this.#slabUsed += taken
@@ -121,6 +122,12 @@ export class FrameReader {
       from += taken
       if (this.#slabUsed === this.#slab.length) this.#closeSlab()
     }
+  }
+
+  /** As much as was gathered so far, within bounds: a claim alone gets next to nothing. */
+  #slabBytes(): number {
+    const wanted = Math.min(Math.max(this.#gathered, SLAB_BYTES_MIN), GATHERED_BYTES_MAX)
+    return Math.min(wanted, this.#length - this.#gathered)
   }
 
   #closeSlab(): void {

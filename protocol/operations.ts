@@ -33,7 +33,7 @@ export const universalErrors = [
 
 const streamName = field.string(
   limits.streamNameLengthMax,
-  'Name of the stream: 1 to 128 of a–z, A–Z, 0–9, _ . -',
+  'Name of the stream: 1 to 128 letters a–z and A–Z, digits, underscores, full stops and hyphens.',
 )
 const streamId = field.uint('Number of the stream, never reused, so that a re-created stream is another one.')
 const shardIndex = field.uint(

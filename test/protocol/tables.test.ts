@@ -1,0 +1,79 @@
+// The tables keep their own rules: ids are never shared, and nothing is named that is not declared.
+import { describe, expect, test } from 'vitest'
+import { errorCodeOf, errorCodes, type ErrorCode } from '../../protocol/error-codes.ts'
+import { events } from '../../protocol/events.ts'
+import { limits } from '../../protocol/limits.ts'
+import { operations, universalErrors, type Operation } from '../../protocol/operations.ts'
+import type { Field, Shape } from '../../protocol/shapes.ts'
+import { PROTOCOL_VERSION_MAX } from '../../protocol/version.ts'
+
+const allOperations = Object.entries<Operation>(operations)
+
+const shapes: [string, Shape][] = [
+  ...allOperations.map(([name, operation]): [string, Shape] => [`${name} request`, operation.request]),
+  ...allOperations.map(([name, operation]): [string, Shape] => [`${name} response`, operation.response]),
+  ...Object.entries(events).map(([name, event]): [string, Shape] => [name, event.body]),
+]
+
+function fieldsOf(shape: Shape): Field[] {
+  return Object.values(shape).flatMap((field) => [field, ...within(field)])
+}
+
+function within(field: Field): Field[] {
+  if (field.kind === 'struct') return fieldsOf(field.shape)
+  return field.kind === 'list' || field.kind === 'optional' ? [field.of, ...within(field.of)] : []
+}
+
+describe('tables', () => {
+  test('ids are unique within each vocabulary', () => {
+    for (const table of [operations, events, errorCodes]) {
+      const ids = Object.values(table).map((entry: { id: number }) => entry.id)
+      expect(new Set(ids).size).toBe(ids.length)
+      for (const id of ids) expect(id).toBeGreaterThan(0)
+    }
+  })
+
+  test('every error that an operation declares exists, once, and is not declared for all already', () => {
+    for (const [, { errors }] of allOperations) {
+      expect(new Set(errors).size).toBe(errors.length)
+      expect(Object.keys(errorCodes)).toEqual(expect.arrayContaining([...errors]))
+      expect(errors.filter((code) => (universalErrors as readonly ErrorCode[]).includes(code))).toEqual([])
+    }
+  })
+
+  test('an error code is found by its id, and an unknown id reads as internal', () => {
+    for (const [code, { id }] of Object.entries(errorCodes)) expect(errorCodeOf(id)).toBe(code)
+    expect(errorCodeOf(65_000)).toBe('internal')
+  })
+
+  test('only an error that left no trace may ask for fresh routing', () => {
+    const rerouted = Object.values(errorCodes).filter(({ retry }) => retry === 'reroute')
+    expect(new Set(rerouted.map(({ sideEffects }) => sideEffects))).toEqual(new Set(['none']))
+  })
+
+  test('no entry is newer than the newest version of the protocol', () => {
+    for (const entry of [...Object.values(operations), ...Object.values(events)]) {
+      expect(entry.since).toBeGreaterThanOrEqual(1)
+      expect(entry.since).toBeLessThanOrEqual(PROTOCOL_VERSION_MAX)
+    }
+  })
+
+  test.each(shapes)('%s: every field has a bound that a number can hold, and a sentence', (_, shape) => {
+    for (const field of fieldsOf(shape)) {
+      expect(field.doc).toMatch(/\.$/)
+      const max = 'max' in field ? field.max : 1
+      expect(Number.isSafeInteger(max) && max > 0).toBe(true)
+      const words = field.kind === 'choice' ? field.values : []
+      expect(new Set(words).size).toBe(words.length)
+    }
+  })
+
+  test('the limits hold each other: the largest record fits a batch, the largest batch a frame', () => {
+    expect(limits.recordBytesMax + limits.recordHeaderValueBytesMax).toBeLessThan(limits.batchBytesMax)
+    expect(limits.batchBytesMax + limits.frameBytesBeforeHello).toBeLessThan(limits.frameBytesMax)
+    expect(limits.fetchBytesMax + limits.frameBytesBeforeHello).toBeLessThan(limits.frameBytesMax)
+    expect(limits.helloDeadlineMs).toBeLessThan(limits.frameDeadlineMs)
+    expect(limits.heartbeatMs * 3).toBeLessThan(limits.sessionIdleMs)
+    expect(limits.fetchWaitMsMax).toBeLessThan(limits.sessionIdleMs)
+  })
+})
