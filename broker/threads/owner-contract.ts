@@ -1,5 +1,6 @@
 // What a host's main thread and an owner thread say to each other. Types only, no runtime.
 // Appends are the hot path: one message and one transferred buffer a turn in each direction, never a clone of bytes.
+import type { ErrorCode } from '../../protocol/error-codes.ts'
 
 /** A shard as the owner knows it: a slot in its segments, never reused. */
 export interface OwnedShard {
@@ -51,6 +52,22 @@ export interface OwnerStats {
   /** Sum and count of commit times, milliseconds, for a rate and a mean. */
   readonly commitMs: number
 }
+
+/** How an owner is opened: plain data, so that it can be sent to its thread. */
+export interface OwnerOptions {
+  readonly ownerId: number
+  readonly directory: string
+  /** Size at which a segment is sealed and the next one takes over. */
+  readonly segmentBytes: number
+  /** Appends are refused while the free space is below this. */
+  readonly freeSpaceFloorBytes: number
+  /** How long to wait for another process that still holds the directory; not at all by default. */
+  readonly lockWaitMs?: number
+}
+
+/** First message of an owner thread; calls and notices follow where it started. */
+export type OwnerStarted =
+  { readonly started: true } | { readonly started: false; readonly code: ErrorCode; readonly message: string }
 
 export type OwnerCalls = {
   open: {

@@ -1,0 +1,124 @@
+// One turn's appends while they are with the owner: checked when they arrive, staged when their commit is put together,
+// answered when it is settled. Runs on the owner thread. Every batch gets exactly one answer, and a batch is never
+// refused by throwing: the others of its group go on.
+import {
+  checkBatch,
+  firstProducerSequenceAt,
+  producerEpochAt,
+  producerIdAt,
+  recordCountAt,
+  stampBatch,
+} from '../../protocol/batch.ts'
+import { errorCodes, type ErrorCode } from '../../protocol/error-codes.ts'
+import { invariant } from '../../protocol/invariant.ts'
+import type { AppendGroup, AppendOutcome } from '../threads/owner-contract.ts'
+import type { CommitPlan } from './commit-plan.ts'
+import { decideOnBatch } from './producer-table.ts'
+import type { ShardTable } from './shard-table.ts'
+
+/** Numbers a batch has in `entries`: slot, offset, length. */
+const ENTRY_FIELDS = 3
+/** Numbers a batch has in `results`: code, base sequence number, arrival time, 1 if a duplicate. */
+const RESULT_FIELDS = 4
+const STORED = 0
+
+export class PendingAppend {
+  readonly bytes: number
+  readonly outcome: Promise<AppendOutcome>
+  readonly #arena: ArrayBuffer
+  readonly #slots: Uint32Array
+  readonly #batches: Uint8Array[] = []
+  readonly #results: Float64Array
+  #answer!: (outcome: AppendOutcome) => void
+
+  constructor({ arena, entries }: AppendGroup) {
+    invariant(entries.length % ENTRY_FIELDS === 0, 'an append group lists its batches in threes')
+    const count = entries.length / ENTRY_FIELDS
+    this.bytes = arena.byteLength
+    this.#arena = arena
+    this.#slots = new Uint32Array(count)
+    this.#results = new Float64Array(count * RESULT_FIELDS)
+    for (let i = 0; i < count; i++) {
+      const offset = entries[i * ENTRY_FIELDS + 1]!
+      const length = entries[i * ENTRY_FIELDS + 2]!
+      invariant(offset + length <= arena.byteLength, 'a batch of an append group lies outside its arena')
+      this.#slots[i] = entries[i * ENTRY_FIELDS]!
+      this.#batches.push(new Uint8Array(arena, offset, length))
+    }
+    this.outcome = new Promise((resolve) => {
+      this.#answer = resolve
+    })
+  }
+
+  /** Checks each batch's bytes. Costs a pass over them, so it is done while an earlier commit runs. */
+  check(): void {
+    for (const [i, batch] of this.#batches.entries()) {
+      const fault = checkBatch(batch)
+      if (fault !== undefined) this.#refuse(i, fault.code)
+    }
+  }
+
+  /** Gives every batch that is not refused its number and its place in the plan. */
+  stage(table: ShardTable, plan: CommitPlan, now: number): void {
+    for (let i = 0; i < this.#batches.length; i++) {
+      if (this.#results[i * RESULT_FIELDS] === STORED) this.#stageBatch(i, table, plan, now)
+    }
+  }
+
+  #stageBatch(i: number, table: ShardTable, plan: CommitPlan, now: number): void {
+    const slot = this.#slots[i]!
+    const batch = this.#batches[i]!
+    const log = table.opened(slot)
+    if (log === undefined) return this.#refuse(i, 'shardNotFound')
+    const recordCount = recordCountAt(batch, 0)
+    const producerId = producerIdAt(batch, 0)
+    const base = log.tail
+    if (producerId === 0) {
+      table.stage(log, plan, base, batch, recordCount, now)
+    } else {
+      const from = {
+        epoch: producerEpochAt(batch, 0),
+        firstSequence: firstProducerSequenceAt(batch, 0),
+        recordCount,
+      }
+      const known = log.producers?.get(producerId)
+      const decision = decideOnBatch(known, from)
+      if (decision !== 'store') {
+        if (typeof decision === 'string') return this.#refuse(i, decision)
+        return this.#result(i, { code: STORED, base: decision.base, arrival: decision.arrival, duplicate: 1 })
+      }
+      table.stage(log, plan, base, batch, recordCount, now)
+      table.storeProducer(log, plan, producerId, from, base)
+    }
+    stampBatch(batch, base, log.lastArrival)
+    this.#result(i, { code: STORED, base, arrival: log.lastArrival, duplicate: 0 })
+  }
+
+  /** Answers all: stored, duplicate or refused, as found while staging. */
+  settle(): void {
+    this.#answer({ arena: this.#arena, results: this.#results })
+  }
+
+  /** Answers with this code every batch that was not refused before: none of those can have been stored. */
+  settleAs(code: ErrorCode): void {
+    for (let i = 0; i < this.#batches.length; i++) {
+      if (this.#results[i * RESULT_FIELDS] === STORED) this.#refuse(i, code)
+    }
+    this.settle()
+  }
+
+  #refuse(i: number, code: ErrorCode): void {
+    this.#result(i, { code: errorCodes[code].id, base: 0, arrival: 0, duplicate: 0 })
+  }
+
+  #result(
+    i: number,
+    { code, base, arrival, duplicate }: Record<'code' | 'base' | 'arrival' | 'duplicate', number>,
+  ): void {
+    const at = i * RESULT_FIELDS
+    this.#results[at] = code
+    this.#results[at + 1] = base
+    this.#results[at + 2] = arrival
+    this.#results[at + 3] = duplicate
+  }
+}

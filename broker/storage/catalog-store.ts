@@ -1,0 +1,156 @@
+// The catalog's rows in their own LMDB environment. Runs in the controller. All changes of one commit or none, durable
+// when it fulfils. Every row carries a checksum and is checked against its shape when it is loaded: a damaged catalog
+// is refused at start, by name, and never served.
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { z } from 'zod'
+import type { CatalogChange, CatalogRow, CatalogStore } from '../catalog-contract.ts'
+import { ensureDirectory, syncDirectory } from './disk/durable-files.ts'
+import { openLmdb, type Environment, type OpenEnvironment, type Row } from './environment.ts'
+import { decodeKey, decodeRow, encodeKey, encodeRow, type FamilyName } from './key-space.ts'
+import { allRows } from './shard-table.ts'
+
+const CATALOG_FORMAT = 1
+/** Far above what the limits on streams and shards allow; address space, not memory. */
+const CATALOG_MAP_BYTES = 4 * 1024 * 1024 * 1024
+const CHECKSUM_BYTES = 4
+
+const count = z.int().nonnegative()
+const hashKey = z.string().regex(/^[0-9a-f]{32}$/)
+
+/** What each family's JSON must look like. */
+const shapes = {
+  broker: z.strictObject({
+    brokerId: z.string().min(1),
+    createdAt: count,
+    nextStreamId: count,
+    nextSlot: count,
+  }),
+  stream: z.strictObject({
+    name: z.string().min(1),
+    status: z.enum(['CREATING', 'ACTIVE', 'DELETING']),
+    retentionMs: count,
+    createdAt: count,
+    epoch: count,
+    nextShardIndex: count,
+  }),
+  shard: z.strictObject({
+    ownerId: count,
+    slot: count,
+    parents: z.array(count).max(2),
+    startingHashKey: hashKey,
+    endingHashKey: hashKey,
+    state: z.enum(['OPEN', 'CLOSED']),
+    startingSequenceNumber: count,
+    endingSequenceNumber: count.nullable(),
+    createdAt: count,
+  }),
+} as const
+
+type CatalogFamily = CatalogRow['family']
+
+/** Opens the catalog in `directory`, creating it if it is new. The caller holds the data directory's lock. */
+export async function openCatalogStore(
+  directory: string,
+  options: { openEnvironment?: OpenEnvironment } = {},
+): Promise<CatalogStore> {
+  const { openEnvironment = openLmdb } = options
+  await ensureDirectory(directory)
+  const environment = await openEnvironment({ path: directory, mapBytes: CATALOG_MAP_BYTES, readOnly: false })
+  try {
+    await ensureFormat(environment, directory)
+    const rows = loadCatalog(environment)
+    return {
+      load: () => rows,
+      commit: (changes) => commitChanges(environment, changes),
+      close: () => environment.close(),
+    }
+  } catch (error) {
+    await environment.close()
+    throw new Error(`${directory}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** Every row of an open catalog. Throws where one is damaged. */
+export function loadCatalog(environment: Environment): CatalogRow[] {
+  const meta = environment.get(encodeKey('catalogMeta'))
+  const format = meta && decodeRow('catalogMeta', meta)?.format
+  if (format !== CATALOG_FORMAT) {
+    throw new Error(`the catalog has format ${format ?? 'unknown'}; this version reads ${CATALOG_FORMAT}`)
+  }
+  return (['broker', 'stream', 'shard'] as const).flatMap((family) =>
+    [...allRows(environment, family)].map((row) => decodeCatalogRow(family, row)),
+  )
+}
+
+export function catalogPath(dataDirectory: string): string {
+  return join(dataDirectory, 'catalog')
+}
+
+/** A new catalog says its format first; its files are made to survive a power cut before anything is kept in them. */
+async function ensureFormat(environment: Environment, directory: string): Promise<void> {
+  if (environment.get(encodeKey('catalogMeta')) !== undefined) return
+  const meta = encodeRow('catalogMeta', { format: CATALOG_FORMAT })
+  await environment.commit((writer) => writer.put(encodeKey('catalogMeta'), meta))
+  await syncDirectory(directory)
+}
+
+async function commitChanges(environment: Environment, changes: readonly CatalogChange[]): Promise<void> {
+  // Encoded before the commit begins, where a row that cannot be encoded does no harm.
+  const writes = changes.map((change) =>
+    'put' in change
+      ? { key: catalogKey(change.put), value: encodeCatalogValue(change.put) }
+      : { key: catalogKey(change.remove), value: undefined },
+  )
+  if (writes.length === 0) return
+  await environment.commit((writer) => {
+    for (const { key, value } of writes) {
+      if (value === undefined) writer.remove(key)
+      else writer.put(key, value)
+    }
+  })
+}
+
+function catalogKey(row: Pick<CatalogRow, 'family' | 'key'>): Uint8Array {
+  switch (row.family) {
+    case 'broker':
+      return encodeKey('broker')
+    case 'stream':
+      return encodeKey('stream', row.key as number)
+    case 'shard': {
+      const { streamId, shardIndex } = row.key as { streamId: number; shardIndex: number }
+      return encodeKey('shard', streamId, shardIndex)
+    }
+  }
+}
+
+/** JSON behind its CRC-32, little-endian. */
+function encodeCatalogValue({ family, value }: CatalogRow): Uint8Array {
+  const json = Buffer.from(JSON.stringify(shapes[family].parse(value)))
+  const bytes = Buffer.allocUnsafeSlow(CHECKSUM_BYTES + json.length)
+  bytes.writeUInt32LE(crc32(json), 0)
+  json.copy(bytes, CHECKSUM_BYTES)
+  return bytes
+}
+
+function decodeCatalogRow(family: CatalogFamily, { key, value }: Row): CatalogRow {
+  const name = `row ${Buffer.from(key).toString('hex')} of the family ${family}`
+  const json = Buffer.from(value).subarray(CHECKSUM_BYTES)
+  if (value.length < CHECKSUM_BYTES || Buffer.from(value).readUInt32LE(0) !== crc32(json)) {
+    throw new Error(`${name} does not match its checksum`)
+  }
+  const parsed = shapes[family].safeParse(JSON.parse(json.toString()))
+  if (!parsed.success) throw new Error(`${name} is not what it should be: ${z.prettifyError(parsed.error)}`)
+  return { family, key: rowKey(family, key), value: parsed.data } as CatalogRow
+}
+
+function rowKey(family: CatalogFamily & FamilyName, key: Uint8Array): CatalogRow['key'] {
+  switch (family) {
+    case 'broker':
+      return 'broker'
+    case 'stream':
+      return decodeKey('stream', key).streamId
+    case 'shard':
+      return decodeKey('shard', key)
+  }
+}

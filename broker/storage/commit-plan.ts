@@ -1,0 +1,147 @@
+// What one commit will write, put together before LMDB is asked: the batches, and behind them the rows that must be true
+// in the same transaction. Runs on the owner thread. Used for one commit after the other; the values it hands to LMDB
+// stay untouched until `clear`, because LMDB reads them while it writes.
+import type { Writer } from './environment.ts'
+import { encodeKey, rowBytesOf, writeKey, writeRow } from './key-space.ts'
+import { producerRow, type Producer } from './producer-table.ts'
+import type { ShardLog } from './shard-log.ts'
+
+const ROW_CHUNK_BYTES = 64 * 1024
+
+export class CommitPlan {
+  // Parallel columns, so that a batch costs no object.
+  readonly #batches: Uint8Array[] = []
+  readonly #batchSlots: number[] = []
+  readonly #batchBases: number[] = []
+  readonly #timeSlots: number[] = []
+  readonly #timeArrivals: number[] = []
+  readonly #timeBases: number[] = []
+  readonly #logs: ShardLog[] = []
+  readonly #producers: Producer[] = []
+  /** Values of the rows, in the order in which `write` puts them. */
+  readonly #rows: Uint8Array[] = []
+  readonly #memory = new RowMemory()
+  // LMDB copies a key as it is put, so one of each kind will do.
+  readonly #batchKey = encodeKey('batch')
+  readonly #timeKey = encodeKey('time')
+  readonly #headKey = encodeKey('head')
+  readonly #producerKey = encodeKey('producer')
+  #bytes = 0
+
+  get isEmpty(): boolean {
+    return this.#batches.length === 0 && this.#logs.length === 0
+  }
+
+  get batchCount(): number {
+    return this.#batches.length
+  }
+
+  /** Bytes of the batches. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  addBatch(slot: number, base: number, batch: Uint8Array): void {
+    this.#batches.push(batch)
+    this.#batchSlots.push(slot)
+    this.#batchBases.push(base)
+    this.#bytes += batch.length
+  }
+
+  addTime(slot: number, arrival: number, base: number): void {
+    this.#timeSlots.push(slot)
+    this.#timeArrivals.push(arrival)
+    this.#timeBases.push(base)
+  }
+
+  /** The shard's head is written once a commit, as it stands when the plan is sealed. */
+  addLog(log: ShardLog): void {
+    if (log.isStaged) return
+    log.isStaged = true
+    this.#logs.push(log)
+  }
+
+  addProducer(producer: Producer): void {
+    if (producer.isStaged) return
+    producer.isStaged = true
+    this.#producers.push(producer)
+  }
+
+  /** Encodes the rows. Nothing may be added after it. */
+  seal(): void {
+    const memory = this.#memory
+    for (const base of this.#timeBases) {
+      this.#rows.push(writeRow('time', memory.take(rowBytesOf('time')), { base }))
+    }
+    for (const log of this.#logs) {
+      this.#rows.push(writeRow('head', memory.take(rowBytesOf('head')), log.head()))
+    }
+    for (const producer of this.#producers) {
+      const row = producerRow(producer)
+      this.#rows.push(writeRow('producer', memory.take(rowBytesOf('producer', row.entries.length)), row))
+    }
+  }
+
+  /** Puts everything. It does not throw: LMDB would store what came before. */
+  readonly write = (writer: Writer): void => {
+    for (let i = 0; i < this.#batches.length; i++) {
+      const key = writeKey('batch', this.#batchKey, this.#batchSlots[i], this.#batchBases[i])
+      writer.put(key, this.#batches[i]!)
+    }
+    let row = 0
+    for (let i = 0; i < this.#timeSlots.length; i++) {
+      writer.put(
+        writeKey('time', this.#timeKey, this.#timeSlots[i], this.#timeArrivals[i]),
+        this.#rows[row++]!,
+      )
+    }
+    for (const { slot } of this.#logs) {
+      writer.put(writeKey('head', this.#headKey, slot), this.#rows[row++]!)
+    }
+    for (const { slot, producerId } of this.#producers) {
+      writer.put(writeKey('producer', this.#producerKey, slot, producerId), this.#rows[row++]!)
+    }
+  }
+
+  /** Makes the plan empty again, after the commit is settled. */
+  clear(): void {
+    for (const log of this.#logs) log.isStaged = false
+    for (const producer of this.#producers) producer.isStaged = false
+    const columns = [
+      this.#batches,
+      this.#batchSlots,
+      this.#batchBases,
+      this.#timeSlots,
+      this.#timeArrivals,
+      this.#timeBases,
+      this.#logs,
+      this.#producers,
+      this.#rows,
+    ]
+    for (const column of columns) column.length = 0
+    this.#memory.reset()
+    this.#bytes = 0
+  }
+}
+
+/** Memory for the values of rows, given out piece by piece and taken back as a whole. It keeps one chunk between uses. */
+class RowMemory {
+  readonly #first = new Uint8Array(ROW_CHUNK_BYTES)
+  #chunk = this.#first
+  #used = 0
+
+  take(bytes: number): Uint8Array {
+    if (this.#used + bytes > this.#chunk.length) {
+      this.#chunk = new Uint8Array(Math.max(ROW_CHUNK_BYTES, bytes))
+      this.#used = 0
+    }
+    const piece = this.#chunk.subarray(this.#used, this.#used + bytes)
+    this.#used += bytes
+    return piece
+  }
+
+  reset(): void {
+    this.#chunk = this.#first
+    this.#used = 0
+  }
+}

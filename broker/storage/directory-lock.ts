@@ -1,0 +1,179 @@
+// Keeps a directory to one process. Runs in the controller for the data directory, on owner threads for an owner's.
+// Every contender puts a claim under a name of its own and then looks at the others: of any two, the later one sees the
+// earlier, so at most one goes on. Names are never used twice, so removing the claim of a dead process cannot hit a living
+// one. A killed holder costs no wait: its claim names a process that is gone.
+import { randomBytes } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import { bootId, processStartOf, isProcessAlive, pidNamespace } from './disk/process-identity.ts'
+
+const LOCK_DIRECTORY = 'lock'
+const CLAIM_SUFFIX = '.claim'
+const HELD_SUFFIX = '.held'
+const DRAFT_SUFFIX = '.draft'
+/** A holder touches its claim this often, for those who cannot look up its process: other hosts and containers. */
+const HEARTBEAT_MS = 2000
+/** Such a holder is taken for dead after this long without a touch. */
+const HEARTBEAT_DEAD_MS = 20_000
+const POLL_MS = 25
+/** Contenders that meet before either holds the lock step back and try again for this long. */
+const CONTENTION_MS = 3000
+
+interface Claim {
+  readonly pid: number
+  readonly host: string
+  readonly bootId: string | undefined
+  readonly pidNamespace: string | undefined
+  /** When the process started, in the kernel's own ticks: a reused pid has another. */
+  readonly processStart: string | undefined
+}
+
+export interface DirectoryLock {
+  release(): Promise<void>
+}
+
+/**
+ * Takes a directory for this process, creating it if needed. Waits up to `waitMs` for a living holder to let go; then
+ * rejects with `unavailable`, naming the holder. A dead holder's claim is removed at once.
+ */
+export async function lockDirectory(
+  directory: string,
+  options: { waitMs?: number } = {},
+): Promise<DirectoryLock> {
+  const deadline = Date.now() + (options.waitMs ?? 0)
+  const lock = join(directory, LOCK_DIRECTORY)
+  await mkdir(lock, { recursive: true })
+  const contention = Date.now() + CONTENTION_MS
+  for (;;) {
+    const claim = await putClaim(lock)
+    const rival = await findRival(lock, claim)
+    if (rival === undefined) return hold(lock, claim)
+    await rm(join(lock, claim + CLAIM_SUFFIX), { force: true })
+    // A rival that does not hold the lock steps back as well.
+    if (Date.now() >= (rival.holds ? deadline : Math.max(deadline, contention)))
+      throw heldBy(directory, rival.claim)
+    await setTimeout(POLL_MS * (0.5 + Math.random()))
+  }
+}
+
+/** The living process that holds a directory, in words; undefined where nobody does. */
+export async function holderOf(directory: string): Promise<string | undefined> {
+  const rival = await findRival(join(directory, LOCK_DIRECTORY), undefined)
+  return rival && describe(rival.claim)
+}
+
+/** Writes this process' claim under a new name, complete from the moment it is visible. Answers the name. */
+async function putClaim(lock: string): Promise<string> {
+  const name = `${process.pid}-${randomBytes(8).toString('hex')}`
+  const claim: Claim = {
+    pid: process.pid,
+    host: hostname(),
+    bootId: await bootId(),
+    pidNamespace: await pidNamespace(),
+    processStart: await processStartOf(process.pid),
+  }
+  const draft = join(lock, name + DRAFT_SUFFIX)
+  await writeFile(draft, JSON.stringify(claim))
+  await rename(draft, join(lock, name + CLAIM_SUFFIX))
+  return name
+}
+
+/** A living process' claim beside `own`. Removes those of dead ones. */
+async function findRival(
+  lock: string,
+  own: string | undefined,
+): Promise<{ claim: Claim; holds: boolean } | undefined> {
+  const files = await namesIn(lock)
+  for (const file of files) {
+    if (!file.endsWith(CLAIM_SUFFIX)) continue
+    const name = file.slice(0, -CLAIM_SUFFIX.length)
+    if (name === own) continue
+    const claim = await readClaim(join(lock, file))
+    if (claim === undefined) continue // withdrawn since
+    if (await isAlive(claim, join(lock, file))) return { claim, holds: files.includes(name + HELD_SUFFIX) }
+    if (own !== undefined) await removeClaim(lock, name)
+  }
+  return undefined
+}
+
+async function namesIn(lock: string): Promise<string[]> {
+  try {
+    return await readdir(lock)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [] // nobody ever locked it
+    throw error
+  }
+}
+
+async function readClaim(path: string): Promise<Claim | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Claim
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new Error(`${path} cannot be read as a claim: if no millrace process runs, remove it.`, {
+      cause: error,
+    })
+  }
+}
+
+/** By its process where that can be looked up; by its heartbeat where it lives elsewhere. */
+async function isAlive(claim: Claim, path: string): Promise<boolean> {
+  const isNeighbour = claim.host === hostname() && (await pidNamespace()) === claim.pidNamespace
+  if (!isNeighbour) return isBeating(path)
+  if (claim.bootId !== (await bootId())) return false
+  if (!isProcessAlive(claim.pid)) return false
+  const start = await processStartOf(claim.pid)
+  return start === undefined || claim.processStart === undefined || start === claim.processStart
+}
+
+/** Compares two times of the same file system, so that a host's clock does not matter. */
+async function isBeating(path: string): Promise<boolean> {
+  const probe = `${path}-probe-${randomBytes(4).toString('hex')}`
+  await writeFile(probe, '')
+  try {
+    const [now, last] = await Promise.all([stat(probe), stat(path)])
+    return now.mtimeMs - last.mtimeMs < HEARTBEAT_DEAD_MS
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false // withdrawn since
+    throw error
+  } finally {
+    await rm(probe, { force: true })
+  }
+}
+
+async function hold(lock: string, name: string): Promise<DirectoryLock> {
+  await writeFile(join(lock, name + HELD_SUFFIX), '')
+  const path = join(lock, name + CLAIM_SUFFIX)
+  const heartbeat = setInterval(() => {
+    const now = new Date()
+    utimes(path, now, now).catch(() => undefined) // the lock does not hang on it where processes can be looked up
+  }, HEARTBEAT_MS)
+  heartbeat.unref()
+  return {
+    release: async () => {
+      clearInterval(heartbeat)
+      await removeClaim(lock, name)
+    },
+  }
+}
+
+/** The claim last: without it the mark means nothing. */
+async function removeClaim(lock: string, name: string): Promise<void> {
+  await rm(join(lock, name + HELD_SUFFIX), { force: true })
+  await rm(join(lock, name + CLAIM_SUFFIX), { force: true })
+}
+
+function heldBy(directory: string, claim: Claim): MillraceError {
+  const message =
+    `${directory} is in use by ${describe(claim)}. Stop it, or give this one another data directory. ` +
+    `If you are sure that it is gone, remove ${join(directory, LOCK_DIRECTORY)}.`
+  return new MillraceError('unavailable', message)
+}
+
+function describe({ pid, host }: Claim): string {
+  const where = host === hostname() ? '' : ` on ${host}`
+  return pid === process.pid && where === '' ? `this process (pid ${pid})` : `process ${pid}${where}`
+}

@@ -1,0 +1,28 @@
+// The points at which storage may be interrupted, in one table. Runs wherever storage writes. A test passes `at`, which
+// kills the process, fails or waits at a step; in production nothing is passed and nothing happens. Between any two
+// steps a crash must leave a directory that opens again with everything acknowledged in it.
+
+export const faultSteps = {
+  segmentDirectoryCreated: 'The directory of a new segment exists; no environment in it.',
+  segmentMetaCommitted: 'Its environment exists and says whose it is; the directory entry is not flushed.',
+  segmentSynced: 'The new segment survives a power cut; no manifest names it.',
+  rollStarted: 'The active segment is full; the next one is there and empty.',
+  rollCarried: "The shards' heads and producers are in the next segment; no manifest names it.",
+  manifestWritten: 'The new manifest lies in a temporary file, not flushed.',
+  manifestSynced: 'The temporary file is flushed.',
+  manifestRenamed: 'The new manifest is in place; its name is not flushed.',
+  manifestDirectorySynced: 'The new manifest survives a power cut.',
+  rollFinished: 'Appends go to the next segment; the old one is still open.',
+  commitStarted: 'Numbers are assigned in memory; nothing is written.',
+  commitFlushed: 'A commit is on disk; nobody has been told.',
+  removalRenamed: 'A directory that is to go has a name that no start takes for data.',
+} as const
+
+export type FaultStep = keyof typeof faultSteps
+
+/** What a test may do at a step; in production nobody passes one. */
+export interface Faults {
+  at(step: FaultStep): void | Promise<void>
+}
+
+export const noFaults: Faults = { at: () => undefined }

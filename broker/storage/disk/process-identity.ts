@@ -1,0 +1,38 @@
+// Tells whether a process named by pid is the one it was. Runs anywhere in storage. A pid alone proves nothing: it is
+// reused, after a reboot at once, and in a container every daemon may have the same. What a platform does not offer is
+// undefined, and the caller decides without it.
+import { readFile, readlink } from 'node:fs/promises'
+
+/** Changes with every boot of the machine. Linux only. */
+export async function bootId(): Promise<string | undefined> {
+  return textOf(() => readFile('/proc/sys/kernel/random/boot_id', 'utf8'))
+}
+
+/** Pids of two processes can be compared only within the same one. Linux only. */
+export async function pidNamespace(): Promise<string | undefined> {
+  return textOf(() => readlink('/proc/self/ns/pid'))
+}
+
+/** When a process started, in clock ticks since boot; undefined where it does not exist or cannot be asked. */
+export async function processStartOf(pid: number): Promise<string | undefined> {
+  const stat = await textOf(() => readFile(`/proc/${pid}/stat`, 'utf8'))
+  // The second field is the program's name in parentheses and may hold anything: count from the last parenthesis.
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+}
+
+export function isProcessAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+async function textOf(read: () => Promise<string>): Promise<string | undefined> {
+  try {
+    return (await read()).trim()
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,295 @@
+// Every kind of row that storage keeps, in one table: its tag, the fields of its key and value, who writes it and how
+// long it lives. Runs anywhere in storage, pure. Keys are the tag byte and then fixed-width big-endian fields, so that
+// LMDB's byte order is the order of the fields; values use the same integers.
+import { invariant } from '../../protocol/invariant.ts'
+
+/** Widths in bytes. u64 holds whole numbers below 2^53. */
+const widths = { u8: 1, u16: 2, u32: 4, u64: 8 } as const
+
+type FieldKind = keyof typeof widths
+type Fields = Readonly<Record<string, FieldKind>>
+
+export interface KeyFamily {
+  /** First byte of every key of the family; never reused. */
+  readonly tag: number
+  /** A segment's environment, or the catalog's. */
+  readonly store: 'segment' | 'catalog'
+  readonly key: Fields
+  /** Fixed fields; a whole batch as it travels; or JSON behind a checksum. */
+  readonly value: Fields | 'batch' | 'json'
+  /** Entries that follow the fixed fields, to the end of the value. */
+  readonly list?: Fields
+  readonly written: string
+  readonly lives: string
+  readonly doc: string
+}
+
+export const keyFamilies = {
+  segmentMeta: {
+    tag: 0x01,
+    store: 'segment',
+    key: {},
+    value: { format: 'u16', ownerId: 'u32', segment: 'u32', createdAt: 'u64', reopened: 'u32' },
+    written: 'when the segment is created, and when it is reopened after a failed commit',
+    lives: 'as long as the segment',
+    doc: 'Whose segment this is: proof that a directory was not moved or renamed.',
+  },
+  head: {
+    tag: 0x02,
+    store: 'segment',
+    key: { slot: 'u32' },
+    value: {
+      first: 'u64',
+      next: 'u64',
+      firstArrival: 'u64',
+      lastArrival: 'u64',
+      bytes: 'u64',
+      batches: 'u64',
+      trimHorizon: 'u64',
+      bytesBefore: 'u64',
+      forgotten: 'u8',
+    },
+    written: 'in every commit that appends to the shard, and carried into each new segment',
+    lives: 'as long as the segment',
+    doc:
+      "A shard's extent in this segment: the numbers first … next, and what was before it. The row of the active " +
+      'segment is all that a start needs to know of a shard.',
+  },
+  producer: {
+    tag: 0x03,
+    store: 'segment',
+    key: { slot: 'u32', producerId: 'u64' },
+    value: { epoch: 'u16', nextSequence: 'u64', usedAt: 'u64' },
+    list: { firstSequence: 'u64', recordCount: 'u32', base: 'u64', arrival: 'u64' },
+    written:
+      "in every commit that stores a batch of the producer, and carried while it is among the owner's live ones",
+    lives: 'as long as the segment',
+    doc: 'What an idempotent producer wrote last to a shard: a retry is answered from its window, oldest entry first.',
+  },
+  batch: {
+    tag: 0x04,
+    store: 'segment',
+    key: { slot: 'u32', base: 'u64' },
+    value: 'batch',
+    written: 'by an append',
+    lives: 'as long as the segment',
+    doc: 'A batch, stamped, under the sequence number of its first record.',
+  },
+  time: {
+    tag: 0x05,
+    store: 'segment',
+    key: { slot: 'u32', arrival: 'u64' },
+    value: { base: 'u64' },
+    written: 'with a batch, where the last such row of the shard is far enough behind',
+    lives: 'as long as the segment',
+    doc: 'The sparse time index: a batch that arrived then. Others of the same millisecond may lie before it.',
+  },
+  catalogMeta: {
+    tag: 0x10,
+    store: 'catalog',
+    key: {},
+    value: { format: 'u16' },
+    written: 'when the catalog is created',
+    lives: 'for ever',
+    doc: "Version of the catalog's rows.",
+  },
+  broker: {
+    tag: 0x11,
+    store: 'catalog',
+    key: {},
+    value: 'json',
+    written: 'when the data directory is created, and with every stream',
+    lives: 'for ever',
+    doc: 'Identity of the data directory and the counters of ids.',
+  },
+  stream: {
+    tag: 0x12,
+    store: 'catalog',
+    key: { streamId: 'u64' },
+    value: 'json',
+    written: 'when a stream is created or changed',
+    lives: 'until the stream is deleted',
+    doc: 'A stream and its settings.',
+  },
+  shard: {
+    tag: 0x13,
+    store: 'catalog',
+    key: { streamId: 'u64', shardIndex: 'u32' },
+    value: 'json',
+    written: 'when a shard is created or closed',
+    lives: 'until its stream is deleted',
+    doc: 'A shard: where its records lie, its range, its lineage.',
+  },
+} as const satisfies Record<string, KeyFamily>
+
+export type FamilyName = keyof typeof keyFamilies
+type Families = typeof keyFamilies
+/** The families whose values are fields. */
+type RowFamily = { [F in FamilyName]: Families[F]['value'] extends string ? never : F }[FamilyName]
+
+type Numbers<F> = { -readonly [K in keyof F]: number }
+export type KeyOf<F extends FamilyName> = Numbers<Families[F]['key']>
+/** A value of fields, with its entries where the family has a list. */
+export type RowOf<F extends RowFamily> = Numbers<Families[F]['value']> &
+  (Families[F] extends { list: infer L } ? { entries: Numbers<L>[] } : unknown)
+
+export type HeadRow = RowOf<'head'>
+export type ProducerRow = RowOf<'producer'>
+export type SegmentMetaRow = RowOf<'segmentMeta'>
+
+function widthOf(fields: Fields): number {
+  return Object.values(fields).reduce((sum, kind) => sum + widths[kind], 0)
+}
+
+/** A family, with what the codecs need worked out once. */
+interface Layout {
+  readonly tag: number
+  readonly key: readonly (readonly [name: string, kind: FieldKind])[]
+  readonly keyBytes: number
+  readonly value: readonly (readonly [name: string, kind: FieldKind])[]
+  readonly valueBytes: number
+  readonly list: readonly (readonly [name: string, kind: FieldKind])[] | undefined
+  readonly listBytes: number
+}
+
+const layouts = Object.fromEntries(
+  Object.entries<KeyFamily>(keyFamilies).map(([name, { tag, key, value, list }]) => {
+    const fields = typeof value === 'string' ? {} : value
+    const layout: Layout = {
+      tag,
+      key: Object.entries(key),
+      keyBytes: 1 + widthOf(key),
+      value: Object.entries(fields),
+      valueBytes: widthOf(fields),
+      list: list && Object.entries(list),
+      listBytes: list ? widthOf(list) : 0,
+    }
+    return [name, layout]
+  }),
+) as unknown as Readonly<Record<FamilyName, Layout>>
+
+const TWO_32 = 0x1_0000_0000
+
+function writeField(bytes: Uint8Array, at: number, kind: FieldKind, value: number): number {
+  const width = widths[kind]
+  // Below 2^32 bit operations do; a u64's upper half needs a division.
+  if (width === 8) writeField(bytes, at, 'u32', Math.floor(value / TWO_32))
+  for (let i = width - 1, low = value >>> 0; i >= Math.max(0, width - 4); i--, low >>>= 8) bytes[at + i] = low
+  return at + width
+}
+
+function readField(bytes: Uint8Array, at: number, kind: FieldKind): number {
+  let value = 0
+  for (let i = 0; i < widths[kind]; i++) value = value * 256 + bytes[at + i]!
+  return value
+}
+
+/** A new key. Pass the fields in the order of the table. */
+export function encodeKey(family: FamilyName, first = 0, second = 0): Uint8Array {
+  return writeKey(family, new Uint8Array(layouts[family].keyBytes), first, second)
+}
+
+/** Writes a key over `target`, which has the family's length: for keys that the next call may overwrite. */
+export function writeKey(family: FamilyName, target: Uint8Array, first = 0, second = 0): Uint8Array {
+  const { tag, key } = layouts[family]
+  target[0] = tag
+  if (key.length > 0) {
+    const at = writeField(target, 1, key[0]![1], first)
+    if (key.length > 1) writeField(target, at, key[1]![1], second)
+  }
+  return target
+}
+
+export function keyBytesOf(family: FamilyName): number {
+  return layouts[family].keyBytes
+}
+
+export function decodeKey<F extends FamilyName>(family: F, key: Uint8Array): KeyOf<F> {
+  const layout = layouts[family]
+  invariant(
+    key.length === layout.keyBytes && key[0] === layout.tag,
+    `a key of ${key.length} bytes with tag ${key[0]} is not of the family ${family}`,
+  )
+  return readFields(layout.key, key, 1) as KeyOf<F>
+}
+
+/** The family that a stored key belongs to; undefined for a tag that the table does not know. */
+export function familyOf(key: Uint8Array): FamilyName | undefined {
+  return familyByTag.get(key[0] ?? 0)
+}
+
+const familyByTag = new Map<number, FamilyName>(
+  Object.entries(keyFamilies).map(([name, { tag }]) => [tag, name as FamilyName]),
+)
+
+/** Keys from `start` up to, not including, `end`: a whole family, or one slot's or stream's part of it. */
+export interface KeyRange {
+  readonly start: Uint8Array
+  readonly end: Uint8Array
+}
+
+export function rangeOf(family: FamilyName, first?: number): KeyRange {
+  const { tag, key } = layouts[family]
+  if (first === undefined) return { start: Uint8Array.of(tag), end: Uint8Array.of(tag + 1) }
+  const start = new Uint8Array(1 + widths[key[0]![1]])
+  start[0] = tag
+  writeField(start, 1, key[0]![1], first)
+  return { start, end: successorOf(start) }
+}
+
+/** The least key above every key that begins with `prefix`. */
+function successorOf(prefix: Uint8Array): Uint8Array {
+  const next = prefix.slice()
+  for (let i = next.length - 1; i >= 0; i--) {
+    next[i] = (next[i]! + 1) & 0xff
+    if (next[i] !== 0) break
+  }
+  return next
+}
+
+function readFields(fields: Layout['key'], bytes: Uint8Array, at: number): Record<string, number> {
+  const row: Record<string, number> = {}
+  for (const [name, kind] of fields) {
+    row[name] = readField(bytes, at, kind)
+    at += widths[kind]
+  }
+  return row
+}
+
+/** Bytes of a row's value with that many entries. */
+export function rowBytesOf(family: RowFamily, entries = 0): number {
+  return layouts[family].valueBytes + entries * layouts[family].listBytes
+}
+
+/** Writes a row's value over `target`, which has exactly its length. */
+export function writeRow<F extends RowFamily>(family: F, target: Uint8Array, row: RowOf<F>): Uint8Array {
+  const { value, list } = layouts[family]
+  let at = 0
+  for (const [name, kind] of value) at = writeField(target, at, kind, (row as Record<string, number>)[name]!)
+  if (list !== undefined) {
+    for (const entry of (row as unknown as { entries: Record<string, number>[] }).entries) {
+      for (const [name, kind] of list) at = writeField(target, at, kind, entry[name]!)
+    }
+  }
+  invariant(at === target.length, `a row of ${family} has ${at} bytes, its target ${target.length}`)
+  return target
+}
+
+export function encodeRow<F extends RowFamily>(family: F, row: RowOf<F>): Uint8Array {
+  const entries = (row as { entries?: unknown[] }).entries?.length ?? 0
+  return writeRow(family, new Uint8Array(rowBytesOf(family, entries)), row)
+}
+
+/** Reads a stored value; undefined where its length is not one that the family's values have. */
+export function decodeRow<F extends RowFamily>(family: F, bytes: Uint8Array): RowOf<F> | undefined {
+  const { value, valueBytes, list, listBytes } = layouts[family]
+  const rest = bytes.length - valueBytes
+  if (rest < 0 || (list === undefined ? rest !== 0 : rest % listBytes !== 0)) return undefined
+  const row: Record<string, unknown> = readFields(value, bytes, 0)
+  if (list !== undefined) {
+    const entries: Record<string, number>[] = []
+    for (let at = valueBytes; at < bytes.length; at += listBytes) entries.push(readFields(list, bytes, at))
+    row.entries = entries
+  }
+  return row as RowOf<F>
+}

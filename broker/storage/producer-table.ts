@@ -1,0 +1,148 @@
+// What the owner remembers of idempotent producers, and the decision about each of their batches. Runs on the owner
+// thread, pure. A retry of a batch is stored once: the rows behind this table are committed in the same transaction as
+// the batches. The table is bounded; the producer that was silent longest is forgotten first.
+import { limits } from '../../protocol/limits.ts'
+import type { ProducerRow } from './key-space.ts'
+
+/** Producers, counted once per shard, that an owner remembers. Their rows are carried into every new segment. */
+export const PRODUCERS_MAX = 65_536
+
+export type WindowEntry = ProducerRow['entries'][number]
+
+/** What is known of one producer at one shard. */
+export interface Producer {
+  readonly slot: number
+  readonly producerId: number
+  epoch: number
+  /** The number that its next record must have. */
+  nextSequence: number
+  /** Arrival time of its newest batch. */
+  usedAt: number
+  /** Its newest batches, oldest first. */
+  window: WindowEntry[]
+  /** True while the commit that is being put together has batches of it. */
+  isStaged: boolean
+  /** Neighbours in the order of use. */
+  older: Producer | undefined
+  newer: Producer | undefined
+}
+
+/** A batch as its header tells of it. */
+export interface ProducerBatch {
+  readonly epoch: number
+  readonly firstSequence: number
+  readonly recordCount: number
+}
+
+export type ProducerRefusal = 'producerFenced' | 'outOfOrderSequence' | 'duplicateTooOld' | 'invalidBatch'
+
+/** Store it, answer it with the batch that it repeats, or refuse it. */
+export type ProducerDecision = 'store' | WindowEntry | ProducerRefusal
+
+/**
+ * Decides on a batch by what is known of its producer, as Kafka does: numbers must follow without a gap within an epoch,
+ * a new epoch and an unknown producer begin at 0, and a batch of the window may be repeated.
+ */
+export function decideOnBatch(known: ProducerState | undefined, batch: ProducerBatch): ProducerDecision {
+  if (known === undefined || batch.epoch > known.epoch) {
+    return batch.firstSequence === 0 ? 'store' : 'outOfOrderSequence'
+  }
+  if (batch.epoch < known.epoch) return 'producerFenced'
+  if (batch.firstSequence === known.nextSequence) return 'store'
+  if (batch.firstSequence > known.nextSequence) return 'outOfOrderSequence'
+  const stored = known.window.find((entry) => entry.firstSequence === batch.firstSequence)
+  if (stored !== undefined && stored.recordCount === batch.recordCount) return stored
+  // Numbers that were used for other batches: a defect of the producer, unless they are merely too old to tell.
+  const oldest = known.window[0]
+  return oldest !== undefined && batch.firstSequence >= oldest.firstSequence
+    ? 'invalidBatch'
+    : 'duplicateTooOld'
+}
+
+export type ProducerState = Pick<Producer, 'epoch' | 'nextSequence' | 'window'>
+
+/** All producers of an owner, in the order of use. */
+export class ProducerTable {
+  readonly #max: number
+  #size = 0
+  #oldest: Producer | undefined
+  #newest: Producer | undefined
+  readonly #onForget: (producer: Producer) => void
+
+  /** `onForget` is told of each producer that no longer fits. */
+  constructor(options: { max?: number; onForget: (producer: Producer) => void }) {
+    this.#max = options.max ?? PRODUCERS_MAX
+    this.#onForget = options.onForget
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Takes a producer in as the newest. */
+  add(slot: number, producerId: number, row?: ProducerRow): Producer {
+    const producer: Producer = {
+      slot,
+      producerId,
+      epoch: row?.epoch ?? 0,
+      nextSequence: row?.nextSequence ?? 0,
+      usedAt: row?.usedAt ?? 0,
+      window: row?.entries ?? [],
+      isStaged: false,
+      older: undefined,
+      newer: undefined,
+    }
+    this.#append(producer)
+    this.#size++
+    if (this.#size > this.#max) {
+      const forgotten = this.#oldest!
+      this.remove(forgotten)
+      this.#onForget(forgotten)
+    }
+    return producer
+  }
+
+  remove(producer: Producer): void {
+    this.#detach(producer)
+    this.#size--
+  }
+
+  /** Notes a stored batch and makes its producer the newest. */
+  store(producer: Producer, batch: ProducerBatch, stored: { base: number; arrival: number }): void {
+    const { firstSequence, recordCount, epoch } = batch
+    if (epoch !== producer.epoch) producer.window = []
+    producer.epoch = epoch
+    producer.nextSequence = firstSequence + recordCount
+    producer.usedAt = stored.arrival
+    producer.window.push({ firstSequence, recordCount, base: stored.base, arrival: stored.arrival })
+    if (producer.window.length > limits.producerWindowBatches) producer.window.shift()
+    if (producer === this.#newest) return
+    this.#detach(producer)
+    this.#append(producer)
+  }
+
+  /** Oldest first. */
+  *[Symbol.iterator](): Iterator<Producer> {
+    for (let producer = this.#oldest; producer !== undefined; producer = producer.newer) yield producer
+  }
+
+  #append(producer: Producer): void {
+    producer.older = this.#newest
+    producer.newer = undefined
+    if (this.#newest) this.#newest.newer = producer
+    else this.#oldest = producer
+    this.#newest = producer
+  }
+
+  #detach(producer: Producer): void {
+    if (producer.older) producer.older.newer = producer.newer
+    else this.#oldest = producer.newer
+    if (producer.newer) producer.newer.older = producer.older
+    else this.#newest = producer.older
+  }
+}
+
+/** The row that keeps a producer on disk. */
+export function producerRow({ epoch, nextSequence, usedAt, window }: Producer): ProducerRow {
+  return { epoch, nextSequence, usedAt, entries: window }
+}

@@ -1,0 +1,13 @@
+// THREAD ENTRY of a reader pool thread: Piscina calls `run` once a task. The batches' buffer is moved to the caller, not
+// cloned.
+import { move, transferableSymbol, valueSymbol } from 'piscina'
+import type { ReadTask, SeekTask } from '../threads/reader-contract.ts'
+import { inlineSegmentReader } from './segment-reader.ts'
+
+const reader = inlineSegmentReader()
+
+export async function run(task: ReadTask | SeekTask): Promise<unknown> {
+  if (task.task === 'seek') return reader.seek(task)
+  const reply = await reader.read(task)
+  return move({ [transferableSymbol]: [reply.buffer, reply.lengths.buffer], [valueSymbol]: reply })
+}

@@ -1,0 +1,98 @@
+// Makes an owner's directory whole again at start, and after a failed commit. Runs on the owner thread. Nothing is
+// replayed: the manifest says which segments count, the active one is opened, and what an interrupted step left behind
+// is removed. It never removes batches that could have been acknowledged.
+import { readdir, rename } from 'node:fs/promises'
+import { removeDirectory, removeLeftovers } from './disk/durable-files.ts'
+import { isDamage, type Environment } from './environment.ts'
+import { rangeOf } from './key-space.ts'
+import { readManifest, writeManifest, type Manifest } from './segments/manifest.ts'
+import {
+  createSegment,
+  listSegmentDirectories,
+  mapBytesOf,
+  openSegment,
+  segmentPath,
+  type Segment,
+  type SegmentPlace,
+} from './segments/segment.ts'
+
+export interface Recovered {
+  readonly manifest: Manifest
+  readonly active: Segment
+}
+
+/** Opens the directory, which exists and is locked. An empty one gets its first segment. */
+export async function recover(place: SegmentPlace, clock: () => number): Promise<Recovered> {
+  const { directory, ownerId } = place
+  await removeLeftovers(directory)
+  const manifest = await readManifest(directory)
+  if (manifest === undefined) return createFirst(place, clock)
+  if (manifest.ownerId !== ownerId) {
+    throw new Error(`${directory} belongs to owner ${manifest.ownerId}, not ${ownerId}: was it moved?`)
+  }
+  await removeUnlisted(place, manifest)
+  return { manifest, active: await openSegment(place, manifest.active) }
+}
+
+async function createFirst(place: SegmentPlace, clock: () => number): Promise<Recovered> {
+  const { directory, ownerId, faults } = place
+  for (const number of await listSegmentDirectories(directory)) await removeEmptySegment(place, number)
+  const manifest: Manifest = { ownerId, sealed: [], active: 1 }
+  const active = await createSegment(place, manifest.active, clock())
+  try {
+    await writeManifest(directory, manifest, faults)
+  } catch (error) {
+    await active.environment.close()
+    throw error
+  }
+  return { manifest, active }
+}
+
+/** Segments that no manifest names were about to become active, or were already given up. */
+async function removeUnlisted(place: SegmentPlace, { sealed, active }: Manifest): Promise<void> {
+  const listed = new Set([...sealed.map(({ number }) => number), active])
+  for (const number of await listSegmentDirectories(place.directory)) {
+    if (listed.has(number)) continue
+    if (number > active) await removeEmptySegment(place, number)
+    else await removeDirectory(segmentPath(place.directory, number), place.faults)
+  }
+}
+
+/**
+ * Removes a segment that never became active, and so has no batches. One that has some means that the manifest is
+ * missing or older than the data: then nothing is removed, and nothing is opened.
+ */
+async function removeEmptySegment(place: SegmentPlace, number: number): Promise<void> {
+  const path = segmentPath(place.directory, number)
+  switch (await contentOf(place, path)) {
+    case 'batches':
+      throw new Error(
+        `${path} holds batches, but the manifest beside it does not name it: the manifest is lost or was replaced by ` +
+          'an older one. Restore the whole data directory from one backup; nothing was changed.',
+      )
+    case 'unreadable':
+      // Half made when the power went. Should it be more than that, it is still there.
+      await rename(path, `${path}-unreadable`)
+      return
+    case 'nothing':
+      await removeDirectory(path, place.faults)
+  }
+}
+
+async function contentOf(place: SegmentPlace, path: string): Promise<'nothing' | 'batches' | 'unreadable'> {
+  if (!(await readdir(path)).includes('data.mdb')) return 'nothing'
+  let environment: Environment
+  try {
+    environment = await place.openEnvironment({
+      path,
+      mapBytes: mapBytesOf(place.segmentBytes),
+      readOnly: false,
+    })
+  } catch (error) {
+    if (isDamage(error)) return 'unreadable'
+    throw error
+  }
+  const found = environment.keys(rangeOf('batch'), 1).length > 0
+  await environment.close()
+  return found ? 'batches' : 'nothing'
+}

@@ -1,0 +1,116 @@
+// One segment: an LMDB environment in its own directory, holding a span of every shard of one owner. Runs on owner
+// threads; the reader pool and integrity use its names. A segment says in its first row whose it is and which number it
+// has, and is durable in its parent directory before anything in it is acknowledged.
+import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { syncDirectory } from '../disk/durable-files.ts'
+import { noFaults, type Faults } from '../disk/faults.ts'
+import type { Environment, OpenEnvironment } from '../environment.ts'
+import { decodeRow, encodeKey, encodeRow, type SegmentMetaRow } from '../key-space.ts'
+
+const SEGMENT_FORMAT = 1
+const NAME = /^segment-(\d{10})$/
+/** Address space beyond a segment's planned size, for the commit that fills it and for rows carried into it. */
+const MAP_SLACK_BYTES = 128 * 1024 * 1024
+
+export interface Segment {
+  readonly number: number
+  readonly environment: Environment
+}
+
+export interface SegmentPlace {
+  readonly directory: string
+  readonly ownerId: number
+  readonly segmentBytes: number
+  readonly openEnvironment: OpenEnvironment
+  readonly faults?: Faults
+}
+
+export function segmentPath(directory: string, number: number): string {
+  return join(directory, `segment-${String(number).padStart(10, '0')}`)
+}
+
+/** The number in a segment's directory name; undefined for any other name. */
+export function segmentNumberOf(name: string): number | undefined {
+  const match = NAME.exec(name)
+  return match ? Number(match[1]) : undefined
+}
+
+/** Numbers of the segment directories that lie in an owner's directory, whether listed or not, rising. */
+export async function listSegmentDirectories(directory: string): Promise<number[]> {
+  const numbers = (await readdir(directory)).map(segmentNumberOf)
+  return numbers.filter((number) => number !== undefined).toSorted((a, b) => a - b)
+}
+
+/** What to reserve for a segment of a planned size, wherever it is opened. */
+export function mapBytesOf(segmentBytes: number): number {
+  return segmentBytes + MAP_SLACK_BYTES
+}
+
+/** Makes a new, empty segment, durable down to its name. Its directory must not exist. */
+export async function createSegment(
+  place: SegmentPlace,
+  number: number,
+  createdAt: number,
+): Promise<Segment> {
+  const { directory, ownerId, faults = noFaults } = place
+  const path = segmentPath(directory, number)
+  await mkdir(path)
+  await faults.at('segmentDirectoryCreated')
+  const environment = await openAt(place, number)
+  try {
+    const meta = { format: SEGMENT_FORMAT, ownerId, segment: number, createdAt, reopened: 0 }
+    await putMeta(environment, meta)
+    await faults.at('segmentMetaCommitted')
+    await syncDirectory(path)
+    await syncDirectory(directory)
+    await faults.at('segmentSynced')
+  } catch (error) {
+    await environment.close()
+    throw error
+  }
+  return { number, environment }
+}
+
+/** Opens a segment for writing. Refuses one that belongs elsewhere. */
+export async function openSegment(place: SegmentPlace, number: number): Promise<Segment> {
+  const environment = await openAt(place, number)
+  const fault = segmentFault(environment, place.ownerId, number)
+  if (fault === undefined) return { number, environment }
+  await environment.close()
+  throw new Error(`${segmentPath(place.directory, number)}: ${fault}`)
+}
+
+/**
+ * Commits to a segment that was reopened after a failed commit. It proves that the device takes flushes again, and it
+ * writes over whatever the failed commit may have left half written.
+ */
+export async function markReopened({ environment }: Segment): Promise<void> {
+  const meta = readMeta(environment)
+  if (meta !== undefined) await putMeta(environment, { ...meta, reopened: meta.reopened + 1 })
+}
+
+/** Why an environment is not the segment it is taken for. */
+export function segmentFault(environment: Environment, ownerId: number, number: number): string | undefined {
+  const meta = readMeta(environment)
+  if (meta === undefined) return 'it does not say which segment it is'
+  if (meta.format !== SEGMENT_FORMAT)
+    return `it has format ${meta.format}; this version reads ${SEGMENT_FORMAT}`
+  if (meta.ownerId === ownerId && meta.segment === number) return undefined
+  return `it is segment ${meta.segment} of owner ${meta.ownerId}, not ${number} of ${ownerId}: was it moved?`
+}
+
+function openAt(place: SegmentPlace, number: number): Promise<Environment> {
+  const path = segmentPath(place.directory, number)
+  return place.openEnvironment({ path, mapBytes: mapBytesOf(place.segmentBytes), readOnly: false })
+}
+
+function readMeta(environment: Environment): SegmentMetaRow | undefined {
+  const value = environment.get(encodeKey('segmentMeta'))
+  return value && decodeRow('segmentMeta', value)
+}
+
+async function putMeta(environment: Environment, meta: SegmentMetaRow): Promise<void> {
+  const value = encodeRow('segmentMeta', meta)
+  await environment.commit((writer) => writer.put(encodeKey('segmentMeta'), value))
+}

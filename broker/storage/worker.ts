@@ -1,0 +1,42 @@
+// THREAD ENTRY of an owner thread. It opens its owner, says so, and serves calls until it was told to close; then it ends
+// by itself, because a thread that is terminated while LMDB writes can take the whole process along.
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { invariant } from '../../protocol/invariant.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import { serveCalls } from '../threads/calls.ts'
+import { portChannel } from '../threads/channels.ts'
+import type { AppendOutcome, OwnerCalls, OwnerOptions, OwnerStarted } from '../threads/owner-contract.ts'
+import { openOwner, type Owner } from './owner.ts'
+
+invariant(!isMainThread && parentPort, 'storage/worker.ts is a thread of its own: nothing imports it')
+const port = parentPort
+
+function serve({ handlers, onNotice }: Owner): void {
+  const channel = portChannel(port)
+  const close = async (request: null): Promise<null> => {
+    await handlers.close(request)
+    // After the reply left: nothing keeps the thread alive then.
+    setImmediate(() => channel.close())
+    return null
+  }
+  const { notify } = serveCalls<OwnerCalls>(
+    channel,
+    { ...handlers, close },
+    { transferOf: (call, reply) => (call === 'append' ? buffersOf(reply as AppendOutcome) : []) },
+  )
+  onNotice(notify)
+}
+
+function buffersOf({ arena, results }: AppendOutcome): ArrayBuffer[] {
+  return [arena, results.buffer as ArrayBuffer]
+}
+
+try {
+  const owner = await openOwner(workerData as OwnerOptions)
+  port.postMessage({ started: true } satisfies OwnerStarted)
+  serve(owner)
+} catch (error) {
+  const { message } = error as Error
+  const code = MillraceError.is(error) ? error.code : 'internal'
+  port.postMessage({ started: false, code, message } satisfies OwnerStarted)
+}

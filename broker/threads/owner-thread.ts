@@ -1,0 +1,43 @@
+// Spawns an owner thread. Runs on a host's main thread. The thread ends by itself after its `close` call and is never
+// terminated: LMDB may be writing.
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { Channel } from './channel.ts'
+import { portChannel } from './channels.ts'
+import type { OwnerOptions, OwnerStarted } from './owner-contract.ts'
+
+export interface OwnerThread extends Channel {
+  /** Fulfils when the thread has ended. */
+  join(): Promise<void>
+}
+
+/**
+ * Starts a thread that opens an owner. `workerUrl` is storage's owner worker. Fulfils when it is open; rejects with what
+ * kept it from opening, after its thread has ended.
+ */
+export async function startOwnerThread(options: OwnerOptions, workerUrl: URL): Promise<OwnerThread> {
+  const worker = new Worker(workerUrl, { workerData: options, name: `owner ${options.ownerId}` })
+  const ended = once(worker, 'exit').then(() => undefined)
+  return new Promise((resolve, reject) => {
+    let failure: Error | undefined
+    worker.once('error', (error) => {
+      failure = error
+    })
+    worker.once('exit', (code) => {
+      const message = `The thread of owner ${options.ownerId} ended with code ${code}: ${failure?.message ?? 'no reason given'}`
+      reject(
+        MillraceError.is(failure) ? failure : new MillraceError('unavailable', message, { cause: failure }),
+      )
+    })
+    worker.once('message', (first: OwnerStarted) => {
+      if (first.started) {
+        // In this turn, before the next message is delivered.
+        const channel = portChannel(worker)
+        resolve({ ...channel, join: () => ended })
+      } else {
+        failure = new MillraceError(first.code, first.message)
+      }
+    })
+  })
+}

@@ -1,0 +1,38 @@
+// Spawns the reader pool and sends it tasks. Runs on a host's main thread, which must never wait for the disk itself.
+// What it reads never changes anything, so a task that fails for reasons of its own may simply be asked for again.
+import { fileURLToPath } from 'node:url'
+import { Piscina } from 'piscina'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { ReadReply, ReadTask, SeekReply, SeekTask, SegmentReader } from './reader-contract.ts'
+
+/** Tasks that may wait for a thread: each host has a bounded number of readers, so this is not reached by good ones. */
+const TASKS_WAITING_MAX = 4096
+
+/** Starts the threads as they are needed. `workerUrl` is storage's reader worker. */
+export function createReaderPool(options: { threads: number; workerUrl: URL }): SegmentReader {
+  const pool = new Piscina<ReadTask | SeekTask, ReadReply | SeekReply>({
+    filename: fileURLToPath(options.workerUrl),
+    name: 'run',
+    minThreads: 1,
+    maxThreads: options.threads,
+    idleTimeout: 30_000,
+    // A task blocks on the disk: it needs a thread of its own.
+    concurrentTasksPerWorker: 1,
+    maxQueue: TASKS_WAITING_MAX,
+  })
+
+  async function run(task: ReadTask | SeekTask): Promise<ReadReply | SeekReply> {
+    try {
+      return await pool.run(task)
+    } catch (error) {
+      const code = pool.queueSize >= TASKS_WAITING_MAX ? 'overloaded' : 'unavailable'
+      throw new MillraceError(code, `Reading stored batches failed: ${String(error)}`, { cause: error })
+    }
+  }
+
+  return {
+    read: (task) => run({ task: 'read', ...task }) as Promise<ReadReply>,
+    seek: (task) => run({ task: 'seek', ...task }) as Promise<SeekReply>,
+    close: () => pool.close(),
+  }
+}
