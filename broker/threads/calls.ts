@@ -39,6 +39,7 @@ export interface Caller<T extends CallTable> {
     request: T[C]['request'],
     transfer?: readonly ArrayBuffer[],
   ): Promise<T[C]['reply']>
+  /** Notices come in order; the first listener also gets those that came before it. */
   onNotice(listener: (notice: unknown) => void): void
   /** Closes the channel; open calls are refused as after any other end of it. */
   close(): void
@@ -48,6 +49,8 @@ export interface Caller<T extends CallTable> {
 export function createCaller<T extends CallTable>(channel: Channel): Caller<T> {
   const open = new Map<number, OpenCall>()
   const noticeListeners: ((notice: unknown) => void)[] = []
+  /** Notices that came before anybody listened: a peer may tell how things stand as soon as it is there. */
+  let unheard: unknown[] = []
   let lastId = 0
   let closedBy: Error | undefined
 
@@ -67,6 +70,7 @@ export function createCaller<T extends CallTable>(channel: Channel): Caller<T> {
       const { call, reject } = take(packet[1])
       reject(revive(packet[2], call))
     } else if (packet[0] === 'notice') {
+      if (noticeListeners.length === 0) unheard.push(packet[1])
       for (const listener of noticeListeners) listener(packet[1])
     }
   })
@@ -94,7 +98,12 @@ export function createCaller<T extends CallTable>(channel: Channel): Caller<T> {
         channel.post(['call', id, call, request] satisfies Packet, transfer)
         open.set(id, { call, resolve, reject })
       }),
-    onNotice: (listener) => void noticeListeners.push(listener),
+    onNotice: (listener) => {
+      noticeListeners.push(listener)
+      const waiting = unheard
+      unheard = []
+      for (const notice of waiting) listener(notice)
+    },
     close: () => channel.close(),
   }
 }

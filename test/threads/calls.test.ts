@@ -160,6 +160,15 @@ describe('notices', () => {
     expect(seen).toHaveLength(4)
     expect(seen.indexOf('before 2')).toBeLessThan(seen.indexOf(2))
   })
+
+  it('wait for the first listener', async () => {
+    const { caller, notify } = serve(working)
+    notify('how things stand')
+    await caller.call('double', 1)
+    const seen: unknown[] = []
+    caller.onNotice((notice) => seen.push(notice))
+    expect(seen).toEqual(['how things stand'])
+  })
 })
 
 describe('one channel', () => {
