@@ -14,7 +14,7 @@ import { AppendPath } from './append/append-path.ts'
 import { SessionShares } from './append/session-shares.ts'
 import { hostLimits } from './host-limits.ts'
 import type { HostGauges, HostMetrics } from './host-metrics.ts'
-import { OwnerLink, type OwnerListener, type RunningOwner } from './owner-link.ts'
+import { OwnerLink, type OwnerListener, type OwnerChannel } from './owner-link.ts'
 import { Subscriptions } from './push/subscriptions.ts'
 import { ColdReads } from './read/cold-reads.ts'
 import { Fetches } from './read/fetch.ts'
@@ -31,7 +31,7 @@ export interface EngineOptions {
   readonly startOwner: (
     owner: HostSettings['owners'][number],
     settings: HostSettings,
-  ) => Promise<RunningOwner>
+  ) => Promise<OwnerChannel>
   readonly openReader: (settings: HostSettings) => SegmentReader
   readonly log: Logger
   readonly metrics: HostMetrics
@@ -198,7 +198,7 @@ export class Engine {
     return { sequenceNumber, trimHorizon: shard.trimHorizon, tail: shard.tail }
   }
 
-  #link(ownerId: number, owner: RunningOwner): OwnerLink {
+  #link(ownerId: number, channel: OwnerChannel): OwnerLink {
     const { settings, timing, metrics, log, onBroken } = this.#options
     const settlement = new AppendSettlement({ cache: this.#cache, wakes: this.#wakes, metrics })
     const listener: OwnerListener = {
@@ -215,7 +215,7 @@ export class Engine {
       onBroken,
     }
     const queueBytes = settings.appendQueueBytes
-    return new OwnerLink({ ownerId, owner, queueBytes, listener, timing, metrics, log })
+    return new OwnerLink({ ownerId, channel, queueBytes, listener, timing, metrics, log })
   }
 
   #ownerOf(ownerId: number): OwnerLink {

@@ -13,14 +13,14 @@ import { crash, type CallHandlers } from '../threads/calls.ts'
 import type { SegmentReader } from '../threads/reader-contract.ts'
 import { Engine } from './engine.ts'
 import type { HostGauges, HostMetrics } from './host-metrics.ts'
-import type { RunningOwner } from './owner-link.ts'
+import type { OwnerChannel } from './owner-link.ts'
 import { realTiming, type Timing } from './timing.ts'
 
 export type OwnerPlace = HostSettings['owners'][number]
 
 export interface HostOptions {
   /** Adopts an owner's directory, and runs it on a thread or in this one. Rejects where it cannot be opened. */
-  readonly startOwner: (owner: OwnerPlace, settings: HostSettings) => Promise<RunningOwner>
+  readonly startOwner: (owner: OwnerPlace, settings: HostSettings) => Promise<OwnerChannel>
   /** Opens the reader of segments: a pool of threads, or in this one. */
   readonly openReader: (settings: HostSettings) => SegmentReader
   /** Name and version of the broker, for hello. */

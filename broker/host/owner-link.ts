@@ -3,7 +3,8 @@
 // in one call where it fits. The queue is bounded in bytes; from the first batch that does not fit until the owner's next
 // answer everything is refused, so that no later batch overtakes one that was turned away.
 import type { Logger } from '../telemetry/log.ts'
-import type { Caller } from '../threads/calls.ts'
+import { createCaller, type Caller } from '../threads/calls.ts'
+import type { Channel } from '../threads/channel.ts'
 import type {
   AppendOutcome,
   OwnedShard,
@@ -18,11 +19,8 @@ import { hostLimits } from './host-limits.ts'
 import type { HostMetrics } from './host-metrics.ts'
 import type { Timing } from './timing.ts'
 
-/** A running owner, on its thread or in this one. */
-export interface RunningOwner {
-  readonly caller: Caller<OwnerCalls>
-  /** Called once when the owner is gone, for whatever reason, with its cause. */
-  onGone(listener: (cause: Error) => void): void
+/** A running owner: the channel to its thread, or to the same code in this thread. Its end is the owner's end. */
+export interface OwnerChannel extends Channel {
   /** Fulfils when nothing of it is left, after a `close` call was answered. */
   join(): Promise<void>
 }
@@ -39,7 +37,7 @@ export interface OwnerListener {
 
 export interface OwnerLinkOptions {
   readonly ownerId: number
-  readonly owner: RunningOwner
+  readonly channel: OwnerChannel
   readonly queueBytes: number
   readonly listener: OwnerListener
   readonly timing: Timing
@@ -50,6 +48,7 @@ export interface OwnerLinkOptions {
 export class OwnerLink {
   readonly ownerId: number
   readonly #options: OwnerLinkOptions
+  readonly #caller: Caller<OwnerCalls>
   #pending: PendingBatch[] = []
   #queuedBytes = 0
   #full = false
@@ -62,8 +61,15 @@ export class OwnerLink {
   constructor(options: OwnerLinkOptions) {
     this.ownerId = options.ownerId
     this.#options = options
-    options.owner.caller.onNotice((notice) => this.#onNotice(notice as OwnerNotice))
-    options.owner.onGone((cause) => {
+    this.#caller = createCaller<OwnerCalls>(options.channel)
+    this.#caller.onNotice((notice) => {
+      try {
+        this.#onNotice(notice as OwnerNotice)
+      } catch (error) {
+        options.listener.onBroken(error as Error)
+      }
+    })
+    options.channel.onClose((cause) => {
       if (this.#closing) return
       options.listener.onBroken(new Error(`owner ${this.ownerId} ended: ${cause.message}`, { cause }))
     })
@@ -105,16 +111,16 @@ export class OwnerLink {
   }
 
   async open(shards: readonly OwnedShard[]): Promise<readonly ShardExtent[]> {
-    const { extents } = await this.#options.owner.caller.call('open', { shards })
+    const { extents } = await this.#caller.call('open', { shards })
     return extents
   }
 
   async forget(slots: readonly number[]): Promise<void> {
-    await this.#options.owner.caller.call('forget', { slots })
+    await this.#caller.call('forget', { slots })
   }
 
   stats(): Promise<OwnerStats> {
-    return this.#options.owner.caller.call('stats', null)
+    return this.#caller.call('stats', null)
   }
 
   /** Sends what is queued, then closes the owner; fulfils when nothing of it is left. */
@@ -122,8 +128,8 @@ export class OwnerLink {
     if (this.#closing) return
     this.#flush()
     this.#closing = true
-    await this.#options.owner.caller.call('close', null)
-    await this.#options.owner.join()
+    await this.#caller.call('close', null)
+    await this.#options.channel.join()
   }
 
   #flush(): void {
@@ -133,7 +139,7 @@ export class OwnerLink {
   }
 
   #send(packed: PackedGroup): void {
-    const { owner, timing, metrics, listener } = this.#options
+    const { timing, metrics, listener } = this.#options
     const sentAt = timing.elapsed()
     const answered = (): void => {
       this.#queuedBytes -= packed.bytes
@@ -142,7 +148,7 @@ export class OwnerLink {
       this.#answerMs += (ms - this.#answerMs) / 8
       metrics.groupAnswered(ms)
     }
-    owner.caller
+    this.#caller
       .call('append', packed.group, [packed.group.arena])
       .then(
         (outcome) => {
