@@ -1,0 +1,135 @@
+// A server with handlers of the test's own, and connections to it without a network. It counts like the real one.
+import type { Duplex } from 'node:stream'
+import { pino, type Logger } from 'pino'
+import { inProcessPair } from '../../broker/server/in-process.ts'
+import { createServer, type Server, type ServerOptions } from '../../broker/server/server.ts'
+import type { CloseReason, ServerMetrics } from '../../broker/server/server-metrics.ts'
+import type { ErrorCode, OperationName, OperationOn } from '../../protocol/index.ts'
+import { RawConnection } from '../support/raw-connection.ts'
+
+export const identity = {
+  brokerId: 'test-broker',
+  role: 'host',
+  hostId: 3,
+  software: 'millrace/test',
+} as const
+
+export type Served = OperationOn<'control' | 'data'>
+
+/** What the server has told its instruments. */
+export class Counted implements ServerMetrics {
+  opened = 0
+  refused = 0
+  readonly closed: CloseReason[] = []
+  readonly requests: OperationName[] = []
+  readonly errors: ErrorCode[] = []
+  received = 0
+  sent = 0
+
+  connectionOpened(): void {
+    this.opened++
+  }
+
+  connectionRefused(): void {
+    this.refused++
+  }
+
+  connectionClosed(reason: CloseReason): void {
+    this.closed.push(reason)
+  }
+
+  requestReceived(operation: OperationName): void {
+    this.requests.push(operation)
+  }
+
+  errorSent(code: ErrorCode): void {
+    this.errors.push(code)
+  }
+
+  bytesReceived(count: number): void {
+    this.received += count
+  }
+
+  bytesSent(count: number): void {
+    this.sent += count
+  }
+}
+
+export interface Serving {
+  readonly server: Server
+  readonly counted: Counted
+  /** Broken invariants that would have ended the process. */
+  readonly broken: Error[]
+  /** Messages logged as errors or worse. */
+  readonly logged: string[]
+  /** A connection that has said hello, unless told otherwise. */
+  connect(options?: { hello?: boolean }): Promise<RawConnection>
+  /** The client's end of a connection whose server end is `accept`ed. */
+  stream(): Duplex
+}
+
+export type ServingOptions<N extends Served> = Partial<Omit<ServerOptions<N>, 'handlers'>>
+
+export function serving<N extends Served>(
+  handlers: ServerOptions<N>['handlers'],
+  options: ServingOptions<N> = {},
+): Serving {
+  const counted = new Counted()
+  const broken: Error[] = []
+  const logged: string[] = []
+  const server = createServer<N>({
+    identity,
+    handlers,
+    maxConnections: 16,
+    log: errorsInto(logged),
+    metrics: counted,
+    onBroken: (error) => broken.push(error),
+    ...options,
+  })
+  const stream = () => {
+    const [near, far] = inProcessPair()
+    server.accept(far)
+    return near
+  }
+  const connect = async ({ hello = true } = {}) => {
+    const connection = new RawConnection(stream())
+    if (hello) await connection.hello()
+    return connection
+  }
+  return { server, counted, broken, logged, connect, stream }
+}
+
+function errorsInto(lines: string[]): Logger {
+  const write = (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg)
+  return pino({ level: 'error' }, { write })
+}
+
+/** A stream that all describe operations of these tests speak of. */
+export const clicks = {
+  name: 'clicks',
+  id: 1,
+  status: 'ACTIVE',
+  openShardCount: 4,
+  retentionMs: 86_400_000,
+  createdAt: 0,
+} as const
+
+/** A promise and the hand that settles it. */
+export function pending<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: Error): void } {
+  let resolve!: (value: T) => void
+  let reject!: (error: Error) => void
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue
+    reject = onError
+  })
+  return { promise, resolve, reject }
+}
+
+/** What is queued in promises, ticks and streams has run. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 4; turn++) {
+    await new Promise((resolve) => {
+      setImmediate(resolve)
+    })
+  }
+}

@@ -1,0 +1,411 @@
+// One session over an in-memory stream: the handshake, requests and their answers, and what a bad one gets.
+import { afterEach, describe, expect, it } from 'vitest'
+import type { Handlers } from '../../broker/server/dispatch.ts'
+import type { Session } from '../../broker/server/session.ts'
+import {
+  decodeMessage,
+  encodeError,
+  encodeEvent,
+  encodeFrame,
+  encodeRequest,
+  FrameReader,
+  InvariantError,
+  limits,
+  messageKinds,
+  MillraceError,
+  operations,
+  PROTOCOL_VERSION_MAX,
+  type Message,
+  type RequestOf,
+  type ResponseOf,
+} from '../../protocol/index.ts'
+import type { RawConnection } from '../support/raw-connection.ts'
+import { clicks, identity, pending, serving, settled, type Serving } from './serving.ts'
+
+type Describe = Handlers<'describeStream'>['describeStream']
+
+const describing: Handlers<'describeStream'> = { describeStream: () => ({ stream: clicks }) }
+
+let home: Serving | undefined
+
+afterEach(async () => {
+  await home?.server.close()
+  if (home?.server.sessionCount) throw new Error('a session outlived its server')
+  home = undefined
+})
+
+function serveDescribe(describeStream: Describe): Serving {
+  return (home = serving({ describeStream }))
+}
+
+async function rejection(promise: Promise<unknown>): Promise<MillraceError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (!MillraceError.is(error)) throw new Error(`expected a MillraceError, got ${String(error)}`)
+  return error
+}
+
+describe('hello', () => {
+  it('answers who serves, the version that both speak, and the limits to keep', async () => {
+    const { connect } = (home = serving(describing))
+    const connection = await connect({ hello: false })
+    expect(await connection.hello()).toEqual({
+      version: PROTOCOL_VERSION_MAX,
+      ...identity,
+      frameBytesMax: limits.frameBytesMax,
+      sessionIdleMs: limits.sessionIdleMs,
+    })
+  })
+
+  it('refuses a client of another version by name, and ends the connection', async () => {
+    const { connect } = (home = serving(describing))
+    const connection = await connect({ hello: false })
+    const versions = { versionMin: PROTOCOL_VERSION_MAX + 1, versionMax: PROTOCOL_VERSION_MAX + 7 }
+    const error = await rejection(connection.request('hello', { ...versions, client: 'from the future' }))
+    expect(error.code).toBe('unsupportedVersion')
+    await connection.closed
+  })
+
+  it.each(['ping', 'describeStream'] as const)('must come before %s', async (operation) => {
+    const { connect, counted } = (home = serving(describing))
+    const connection = await connect({ hello: false })
+    const error = await rejection(connection.request(operation, { name: 'clicks' }))
+    expect(error.code).toBe('helloRequired')
+    await connection.closed
+    expect(counted.closed).toEqual(['helloRequired'])
+  })
+
+  it('must come before any event', async () => {
+    const { connect } = (home = serving(describing))
+    const connection = await connect({ hello: false })
+    connection.send('credit', { subscriptionId: 1, bytes: 1 })
+    await connection.closed
+    expect(connection.connectionErrors.map(({ code }) => code)).toEqual(['helloRequired'])
+  })
+
+  it('raises the limit on frames, which is small before it', async () => {
+    const { connect } = (home = serving<'append'>({ append: () => ({ results: [] }) }))
+    const request = append(limits.frameBytesBeforeHello + 1)
+    const early = await connect({ hello: false })
+    early.write(...encodeRequest('append', 1, request))
+    await early.closed
+    expect(early.connectionErrors.map(({ code }) => code)).toEqual(['frameTooLarge'])
+    const connection = await connect()
+    expect(await connection.request('append', request)).toEqual({ results: [] })
+  })
+
+  it('may be said again', async () => {
+    const { connect } = (home = serving(describing))
+    const connection = await connect()
+    expect((await connection.hello()).brokerId).toBe(identity.brokerId)
+  })
+})
+
+describe('a request', () => {
+  it('reaches its handler and is answered', async () => {
+    const { connect } = serveDescribe(({ name }) => ({ stream: { ...clicks, name } }))
+    const connection = await connect()
+    const { stream } = await connection.request('describeStream', { name: 'visits' })
+    expect(stream).toEqual({ ...clicks, name: 'visits' })
+  })
+
+  it('ping: is answered by the clock', async () => {
+    const { connect } = (home = serving(describing, { clock: () => 1234 }))
+    expect(await (await connect()).request('ping', {})).toEqual({ now: 1234 })
+  })
+
+  it('starts in the order of arrival, and is answered as it finishes', async () => {
+    const started: string[] = []
+    const waiting = new Map<string, (response: ResponseOf<'describeStream'>) => void>()
+    const { connect } = serveDescribe(({ name }) => {
+      started.push(name)
+      const { promise, resolve } = pending<ResponseOf<'describeStream'>>()
+      waiting.set(name, resolve)
+      return promise
+    })
+    const connection = await connect()
+    const names = ['a', 'b', 'c', 'd']
+    const answered: string[] = []
+    const requests = names.map(async (name) => {
+      answered.push((await connection.request('describeStream', { name })).stream.name)
+    })
+    await settled()
+    for (const name of names.toReversed()) {
+      waiting.get(name)!({ stream: { ...clicks, name } })
+      await settled()
+    }
+    await Promise.all(requests)
+    expect({ started, answered }).toEqual({ started: names, answered: names.toReversed() })
+  })
+
+  it('keeps its bytes to itself, whatever arrives later', async () => {
+    const seen: Uint8Array[] = []
+    const { connect } = (home = serving<'append'>({
+      append: ({ batches }) => {
+        seen.push(batches[0]!.batch)
+        return { results: [] }
+      },
+    }))
+    const connection = await connect()
+    for (let fill = 0; fill < 64; fill++) await connection.request('append', append(3000, fill))
+    expect(seen.map((batch) => new Set(batch))).toEqual(seen.map((_, fill) => new Set([fill])))
+  })
+
+  it('that fails gets the code, message and retry hint of its handler', async () => {
+    const { connect } = serveDescribe((_request, { fail }) =>
+      fail('overloaded', 'try again soon', { retryAfterMs: 40 }),
+    )
+    const error = await rejection((await connect()).request('describeStream', { name: 'clicks' }))
+    expect(error).toMatchObject({ code: 'overloaded', message: 'try again soon', retryAfterMs: 40 })
+  })
+
+  it('that fails as its operation does not declare gets internal, and the log the story', async () => {
+    const { connect, logged } = serveDescribe(() => {
+      throw new MillraceError('corruptBatch', 'a describe has no batches')
+    })
+    const error = await rejection((await connect()).request('describeStream', { name: 'clicks' }))
+    expect(error.code).toBe('internal')
+    expect(error.message).not.toContain('batches')
+    expect(logged).toHaveLength(1)
+  })
+
+  it('whose handler throws or rejects gets internal, and others are served on', async () => {
+    const { connect, logged } = serveDescribe(({ name }) => {
+      if (name === 'thrown') throw new TypeError('secret')
+      return name === 'rejected' ? Promise.reject(new Error('secret')) : { stream: clicks }
+    })
+    const connection = await connect()
+    for (const name of ['thrown', 'rejected']) {
+      const error = await rejection(connection.request('describeStream', { name }))
+      expect(error.code).toBe('internal')
+      expect(error.message).not.toContain('secret')
+    }
+    expect((await connection.request('describeStream', { name: 'clicks' })).stream).toEqual(clicks)
+    expect(logged).toHaveLength(2)
+  })
+
+  it('whose answer breaks its own shape gets internal, not the blame', async () => {
+    const { connect } = serveDescribe(() => ({ stream: { ...clicks, retentionMs: -1 } }))
+    const error = await rejection((await connect()).request('describeStream', { name: 'clicks' }))
+    expect(error.code).toBe('internal')
+  })
+
+  it('that breaks an invariant is left to whoever restarts the process', async () => {
+    const { connect, broken, server } = serveDescribe(({ name }) => {
+      const error = new InvariantError(`broken by ${name}`)
+      if (name === 'thrown') throw error
+      return Promise.reject(error)
+    })
+    const connection = await connect()
+    const requests = ['thrown', 'rejected'].map((name) =>
+      rejection(connection.request('describeStream', { name })),
+    )
+    await settled()
+    expect(broken.map(({ message }) => message)).toEqual(['broken by thrown', 'broken by rejected'])
+    await server.close()
+    expect((await Promise.all(requests)).map(({ code }) => code)).toEqual([
+      'outcomeUnknown',
+      'outcomeUnknown',
+    ])
+  })
+})
+
+describe('a bad request', () => {
+  it('of another plane gets unknownOperation', async () => {
+    const { connect } = (home = serving(describing))
+    const error = await rejection((await connect()).request('append', append(10)))
+    expect(error.code).toBe('unknownOperation')
+    expect(error.message).toContain('host 3')
+  })
+
+  it.each([
+    ['an operation that does not exist', 9999, [], 'unknownOperation'],
+    ['a field of the wrong kind', operations.describeStream.id, [7], 'invalidArgument'],
+    ['a field out of its bounds', operations.describeStream.id, ['x'.repeat(500)], 'invalidArgument'],
+    ['no fields at all', operations.describeStream.id, null, 'invalidArgument'],
+  ])('with %s is answered by name, and the session goes on', async (_what, id, body, code) => {
+    const { connect } = (home = serving(describing))
+    const connection = await connect()
+    const answers = messagesTo(connection)
+    connection.write(...encodeFrame([messageKinds.request, id, 0xbad, body]))
+    await settled()
+    expect(answers).toMatchObject([{ kind: 'error', correlationId: 0xbad, error: { code } }])
+    expect((await connection.request('describeStream', { name: 'clicks' })).stream).toEqual(clicks)
+  })
+
+  it('that takes a correlation id twice ends the session: its answers could not be told apart', async () => {
+    const { connect } = serveDescribe(() => new Promise(() => {}))
+    const connection = await connect()
+    connection.write(...encodeRequest('describeStream', 77, { name: 'clicks' }))
+    connection.write(...encodeRequest('describeStream', 77, { name: 'clicks' }))
+    await connection.closed
+    expect(connection.connectionErrors.map(({ code }) => code)).toEqual(['malformedFrame'])
+  })
+})
+
+describe('bytes that are no message', () => {
+  const random = Buffer.from('7f0a991c2244c1c1c1deadbeef00112233445566778899aabbccddeeff', 'hex')
+
+  it.each([
+    ['a frame of length 0', [Buffer.alloc(4)], 'malformedFrame'],
+    ['a length above the limit', [Buffer.from([0xff, 0xff, 0xff, 0x7f])], 'frameTooLarge'],
+    ['a payload that is not msgpack', [Buffer.from([1, 0, 0, 0, 0xc1])], 'malformedFrame'],
+    ['an array that claims 4 billion values', [frame(Buffer.from('94ddffffffff', 'hex'))], 'malformedFrame'],
+    ['arrays in arrays in arrays', [frame(Buffer.alloc(60_000, 0x91))], 'malformedFrame'],
+    ['an envelope that is a map', [frame(Buffer.from('81a16101', 'hex'))], 'malformedFrame'],
+    ['an envelope that is too short', encodeFrame([1, 2]), 'malformedFrame'],
+    ['a kind that does not exist', encodeFrame([9, 1, 1, []]), 'malformedFrame'],
+    ['an event that does not exist', encodeFrame([messageKinds.event, 999, 0, []]), 'malformedFrame'],
+    ['an event of the broker', encodeEvent('draining', { deadlineMs: 1 }), 'unknownOperation'],
+    ['a response', encodeFrame([messageKinds.response, 1, 1, []]), 'malformedFrame'],
+    ['an error', encodeError(1, { code: 'internal', message: '' }), 'malformedFrame'],
+    ['random bytes', [frame(random)], 'malformedFrame'],
+  ])('%s: a named error about the connection, and its end', async (_what, bytes, code) => {
+    const { connect, counted } = (home = serving(describing))
+    const connection = await connect()
+    const other = await connect()
+    connection.write(...bytes)
+    await connection.closed
+    expect(connection.connectionErrors.map((error) => error.code)).toEqual([code])
+    expect(counted.closed).toEqual([code])
+    expect((await other.request('describeStream', { name: 'clicks' })).stream).toEqual(clicks)
+  })
+
+  it('a plain HTTP request gets an HTTP answer that says where it has ended up', async () => {
+    const { stream } = (home = serving(describing, { adminUrl: 'http://127.0.0.1:7480' }))
+    const socket = stream()
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+    socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await new Promise((resolve) => {
+      socket.once('close', resolve)
+    })
+    const text = Buffer.concat(chunks).toString()
+    expect(text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
+    expect(text).toContain('http://127.0.0.1:7480')
+  })
+
+  it('a TLS handshake gets a sentence about TLS', async () => {
+    const { connect } = (home = serving(describing))
+    const connection = await connect({ hello: false })
+    connection.write(Buffer.from('1603010200010001fc0303', 'hex'))
+    await connection.closed
+    expect(connection.connectionErrors[0]).toMatchObject({ code: 'frameTooLarge' })
+    expect(connection.connectionErrors[0]!.message).toContain('TLS')
+  })
+})
+
+describe('events', () => {
+  it('go to their handler with the session, and from the session to the client', async () => {
+    const credits: [number, string][] = []
+    let session: Session | undefined
+    const { connect } = (home = serving<'describeStream'>(
+      {
+        describeStream: (_request, context) => {
+          session = context.session
+          return { stream: clicks }
+        },
+      },
+      {
+        events: {
+          credit: ({ bytes }, from) => {
+            credits.push([bytes, from.client])
+            from.sendEvent('heartbeat', { subscriptionId: 1, nextSequenceNumber: 2, tail: 3 })
+          },
+        },
+      },
+    ))
+    const connection = await connect()
+    await connection.request('describeStream', { name: 'clicks' })
+    connection.send('credit', { subscriptionId: 1, bytes: 500 })
+    await settled()
+    expect(credits).toEqual([[500, 'raw test connection']])
+    expect(connection.events).toEqual([
+      { kind: 'event', event: 'heartbeat', body: { subscriptionId: 1, nextSequenceNumber: 2, tail: 3 } },
+    ])
+    expect(session?.client).toBe('raw test connection')
+  })
+
+  it.each([
+    ['a refusal', new MillraceError('subscriptionNotFound', 'no subscription 1'), 'subscriptionNotFound', 0],
+    ['a defect', new TypeError('oops'), 'internal', 1],
+  ])('a handler that throws %s ends the session with its name', async (_what, thrown, code, lines) => {
+    const { connect, logged } = (home = serving(describing, {
+      events: {
+        credit: () => {
+          throw thrown
+        },
+      },
+    }))
+    const connection = await connect()
+    connection.send('credit', { subscriptionId: 1, bytes: 500 })
+    await connection.closed
+    expect(connection.connectionErrors.map((error) => error.code)).toEqual([code])
+    expect(logged).toHaveLength(lines)
+  })
+})
+
+describe('the end of a session', () => {
+  it('aborts what runs for it, tells who listens, and drops what is answered later', async () => {
+    const { promise, resolve } = pending<ResponseOf<'describeStream'>>()
+    const told: string[] = []
+    const { connect, server, counted } = serveDescribe((_request, { session, signal }) => {
+      signal.addEventListener('abort', () => told.push('aborted'))
+      session.onClose(() => told.push('closed'))
+      return promise
+    })
+    const connection = await connect()
+    const request = rejection(connection.request('describeStream', { name: 'clicks' }))
+    await settled()
+    connection.close()
+    expect((await request).code).toBe('connectionLost')
+    await settled()
+    expect(told).toEqual(['aborted', 'closed'])
+    expect(server.sessionCount).toBe(0)
+    expect(counted.closed).toEqual(['clientLeft'])
+    resolve({ stream: clicks })
+    await settled()
+  })
+
+  it('by the broker tells the client why', async () => {
+    let session: Session | undefined
+    const { connect, counted } = serveDescribe((_request, context) => {
+      session = context.session
+      return { stream: clicks }
+    })
+    const connection = await connect()
+    await connection.request('describeStream', { name: 'clicks' })
+    session!.close('slowConsumer', 'no credit was given for a minute')
+    session!.close('internal', 'only the first reason counts')
+    session!.sendEvent('heartbeat', { subscriptionId: 1, nextSequenceNumber: 0, tail: 0 })
+    await connection.closed
+    expect(connection.connectionErrors.map(({ code }) => code)).toEqual(['slowConsumer'])
+    expect(connection.events).toEqual([])
+    expect(counted.closed).toEqual(['slowConsumer'])
+    let told = false
+    session!.onClose(() => {
+      told = true
+    })
+    expect(told).toBe(true)
+  })
+})
+
+function append(bytes: number, fill = 7): RequestOf<'append'> {
+  return { batches: [{ streamId: 1, shardIndex: 0, batch: new Uint8Array(bytes).fill(fill) }] }
+}
+
+function frame(payload: Uint8Array): Buffer {
+  const prefix = Buffer.alloc(4)
+  prefix.writeUInt32LE(payload.length)
+  return Buffer.concat([prefix, payload])
+}
+
+/** Everything that arrives from now on, as it is. */
+function messagesTo(connection: RawConnection): Message[] {
+  const messages: Message[] = []
+  const reader = new FrameReader({ frameBytesMax: limits.frameBytesMax })
+  connection.socket.on('data', (chunk: Buffer) => messages.push(...reader.push(chunk).map(decodeMessage)))
+  return messages
+}
