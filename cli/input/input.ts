@@ -26,8 +26,9 @@ export async function openInputs(
   { terminal, signal }: { terminal: Pick<Terminal, 'stdin'>; signal: AbortSignal },
 ): Promise<Inputs> {
   let read = 0
-  async function* counted(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    for await (const chunk of chunks) {
+  // A file is opened when its turn comes, so that a thousand of them do not take a thousand descriptors.
+  async function* counted(open: () => AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    for await (const chunk of open()) {
       read += chunk.length
       yield chunk
     }
@@ -37,8 +38,11 @@ export async function openInputs(
   return {
     sources: names.map((path) =>
       path === '-'
-        ? { name: 'standard input', chunks: counted(addAbortSignal(signal, terminal.stdin)) }
-        : { name: path, chunks: counted(createReadStream(path, { highWaterMark: READ_BYTES, signal })) },
+        ? { name: 'standard input', chunks: counted(() => addAbortSignal(signal, terminal.stdin)) }
+        : {
+            name: path,
+            chunks: counted(() => createReadStream(path, { highWaterMark: READ_BYTES, signal })),
+          },
     ),
     totalBytes: sizes.reduce<number | undefined>(
       (sum, size) => (sum === undefined || size === undefined ? undefined : sum + size),

@@ -1,0 +1,48 @@
+// Runs the command line as a shell does: a process of its own, with pipes. Used by the end-to-end tests of this folder.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { buffer } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+
+export const launcher = fileURLToPath(new URL('../../cli/millrace.js', import.meta.url))
+
+export interface CommandResult {
+  readonly code: number | null
+  readonly stdout: Buffer
+  readonly stderr: string
+}
+
+export interface CommandOptions {
+  /** The broker, as MILLRACE_URL. */
+  readonly url?: string
+  readonly input?: string | Uint8Array
+}
+
+export function startCommand(
+  args: readonly string[],
+  { url }: Pick<CommandOptions, 'url'> = {},
+): ChildProcess {
+  return spawn(process.execPath, [launcher, ...args], {
+    env: { ...cleanEnvironment(), ...(url === undefined ? {} : { MILLRACE_URL: url }) },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+}
+
+/** Runs one command line to its end. */
+export async function command(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+  const child = startCommand(args, options)
+  // A command that ends before it has read everything closes its end of the pipe: that is its business.
+  child.stdin!.on('error', () => {})
+  child.stdin!.end(options.input ?? '')
+  const [stdout, stderr, [code]] = await Promise.all([
+    buffer(child.stdout!),
+    buffer(child.stderr!),
+    once(child, 'close') as Promise<[number | null]>,
+  ])
+  return { code, stdout, stderr: stderr.toString() }
+}
+
+/** Nothing of the machine's own settings reaches the command under test. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_')))
+}
