@@ -1,0 +1,133 @@
+// Frozen bytes. A released message never changes its bytes: a field may only be appended, and then both the old bytes
+// must still decode (keep them, under a name that says the version) and the new ones are added beside them.
+import { describe, expect, test } from 'vitest'
+import { BATCH_HEADER_BYTES, checkStoredBatch, stampBatch } from '../../protocol/batch.ts'
+import { events, type EventName } from '../../protocol/events.ts'
+import {
+  decodeMessage,
+  decodeResponse,
+  encodeError,
+  encodeEvent,
+  encodeRequest,
+  encodeResponse,
+} from '../../protocol/messages.ts'
+import { operations, type OperationName } from '../../protocol/operations.ts'
+import { readRecords } from '../../protocol/record.ts'
+import type { Field, Shape } from '../../protocol/shapes.ts'
+import { plain } from './arbitraries.ts'
+import { batchOf } from './batches.ts'
+import { golden } from './golden-bytes.ts'
+
+/** One value of a shape, always the same: every field present, every list with one entry. */
+function sampleOf(shape: Shape): never {
+  let count = 0
+  const sample = (field: Field): unknown => {
+    count++
+    switch (field.kind) {
+      case 'string':
+        return `text-${count}`
+      case 'uint':
+        // Every other large one takes the 64-bit form.
+        return field.max > 2 ** 40 && count % 2 === 0 ? 1_700_000_000_000 + count : Math.min(field.max, count)
+      case 'boolean':
+        return true
+      case 'bytes':
+        return Uint8Array.of(1, 2, 3)
+      case 'hashKey':
+        return Uint8Array.from({ length: 16 }, (_, i) => i)
+      case 'choice':
+        return field.values.at(-1)
+      case 'list':
+        return [sample(field.of)]
+      case 'struct':
+        return fieldsOf(field.shape)
+      case 'optional':
+        return sample(field.of)
+    }
+  }
+  const fieldsOf = (of: Shape): unknown =>
+    Object.fromEntries(Object.entries(of).map(([name, field]) => [name, sample(field)]))
+  return fieldsOf(shape) as never
+}
+
+function hex(chunks: Uint8Array[]): string {
+  return Buffer.concat(chunks).toString('hex')
+}
+
+/** The payload of a frozen frame. */
+function payloadOf(name: string): Buffer {
+  return Buffer.from(golden[name] ?? '', 'hex').subarray(4)
+}
+
+describe('golden bytes', () => {
+  test.each(Object.keys(operations) as OperationName[])('%s', (operation) => {
+    const request = sampleOf(operations[operation].request)
+    const response = sampleOf(operations[operation].response)
+    expect(hex(encodeRequest(operation, 7, request))).toBe(golden[`${operation} request`])
+    expect(hex(encodeResponse(operation, 7, response))).toBe(golden[`${operation} response`])
+
+    const asked = decodeMessage(payloadOf(`${operation} request`))
+    expect(plain(asked)).toEqual(plain({ kind: 'request', operation, correlationId: 7, request }))
+    const { wire } = decodeMessage(payloadOf(`${operation} response`)) as { wire: unknown }
+    expect(plain(decodeResponse(operation, wire))).toEqual(plain(response))
+  })
+
+  test.each(Object.keys(events) as EventName[])('%s', (event) => {
+    const body = sampleOf(events[event].body)
+    expect(hex(encodeEvent(event, body))).toBe(golden[`${event} event`])
+    expect(plain(decodeMessage(payloadOf(`${event} event`)))).toEqual(plain({ kind: 'event', event, body }))
+  })
+
+  test('an error', () => {
+    const error = { code: 'overloaded', message: 'The append queue is full.', retryAfterMs: 50 } as const
+    expect(hex(encodeError(7, error))).toBe(golden['overloaded error'])
+    expect(decodeMessage(payloadOf('overloaded error'))).toMatchObject({
+      kind: 'error',
+      correlationId: 7,
+      error,
+    })
+  })
+
+  test('a batch, as sent and as stored', () => {
+    const records = [
+      { partitionKey: 'user-1', data: Buffer.from('first') },
+      {
+        partitionKey: 'ключ',
+        data: Buffer.from('second'),
+        explicitHashKey: Uint32Array.of(1, 2, 3, 4),
+        timestamp: 1_700_000_000_123,
+        headers: { trace: Buffer.from('abc') },
+      },
+    ]
+    const batch = batchOf(records, {
+      producerId: 2 ** 52 + 1,
+      producerEpoch: 3,
+      firstProducerSequence: 2 ** 33,
+    })
+    expect(hex([batch])).toBe(golden['batch sent'])
+    stampBatch(batch, 2 ** 40, 1_700_000_000_456)
+    expect(hex([batch])).toBe(golden['batch stored'])
+
+    const stored = Buffer.from(golden['batch stored'] ?? '', 'hex')
+    expect(checkStoredBatch(stored, 2 ** 40)).toBeUndefined()
+    const read = readRecords(stored).map(({ partitionKey, data, explicitHashKey, timestamp, headers }) =>
+      plain({ partitionKey, data, explicitHashKey, timestamp, headers }),
+    )
+    expect(read).toEqual([
+      plain({ explicitHashKey: undefined, timestamp: 0, headers: {}, ...records[0] }),
+      plain({ ...records[1] }),
+    ])
+    expect(stored.length).toBeGreaterThan(BATCH_HEADER_BYTES)
+  })
+
+  test('nothing is frozen that does not exist', () => {
+    const names = [
+      ...Object.keys(operations).flatMap((name) => [`${name} request`, `${name} response`]),
+      ...Object.keys(events).map((name) => `${name} event`),
+      'overloaded error',
+      'batch sent',
+      'batch stored',
+    ]
+    expect(Object.keys(golden).toSorted()).toEqual(names.toSorted())
+  })
+})
