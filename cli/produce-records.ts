@@ -82,7 +82,9 @@ export async function produceRecords(client: Client, task: ProduceTask): Promise
     // An interrupted input ends like one that ended by itself; everything else is what stopped us.
     if (!task.interrupted.aborted) failure ??= error instanceof Error ? error : new Error(String(error))
   }
-  await producer.close()
+  await producer.close().catch((error: Error) => {
+    failure ??= error
+  })
   const elapsedMs = performance.now() - start
   return { records, bytes, shards: shards.size, skipped, elapsedMs, durability, failure }
 }
