@@ -168,11 +168,10 @@ export class Engine {
   /** Closes owners, after what is queued for them, and the reader. */
   async close(): Promise<void> {
     this.quiesce()
-    try {
-      await Promise.all([...this.#owners.values()].map((owner) => owner.close()))
-    } finally {
-      await this.#reader.close()
-    }
+    const owners = [...this.#owners.values()]
+    const closed = await Promise.allSettled(owners.map((owner) => owner.close()))
+    await this.#reader.close()
+    for (const outcome of closed) if (outcome.status === 'rejected') throw outcome.reason
   }
 
   async #openOn(owner: OwnerLink, placed: readonly PlacedShard[]): Promise<void> {

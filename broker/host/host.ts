@@ -25,7 +25,8 @@ export interface HostOptions {
   readonly openReader: (settings: HostSettings) => SegmentReader
   /** Name and version of the broker, for hello. */
   readonly software: string
-  readonly log: Logger
+  /** Opens the log, as the controller's settings say. */
+  readonly openLog: (settings: HostSettings) => Logger
   readonly metrics: HostMetrics
   readonly serverMetrics?: ServerMetrics
   /** Turns what is counted, and what is held now, into Prometheus metrics as JSON. */
@@ -40,7 +41,7 @@ export interface Host {
   readonly handlers: CallHandlers<HostCalls>
   /** Takes a stream as a connection: the in-process transport. Only after `start`. */
   accept(stream: Duplex, remote?: string): void
-  /** Drains without being asked: the controller is gone. Does nothing where it is drained, or never started. */
+  /** Drains without being asked: the controller is gone. Does nothing where it never started, or failed to. */
   drain(deadlineMs: number): Promise<void>
 }
 
@@ -50,6 +51,7 @@ export function createHost(options: HostOptions): Host {
 }
 
 interface Serving {
+  readonly log: Logger
   readonly engine: Engine
   readonly server: Server
 }
@@ -58,7 +60,7 @@ class ShardHost implements Host {
   readonly handlers: CallHandlers<HostCalls>
   readonly #options: HostOptions
   readonly #timing: Timing
-  #asked = false
+  #starting: Promise<{ port: number }> | undefined
   #serving: Serving | undefined
   #drained: Promise<void> | undefined
   #broken = false
@@ -67,7 +69,10 @@ class ShardHost implements Host {
     this.#options = options
     this.#timing = options.timing ?? realTiming()
     this.handlers = {
-      start: (request) => this.#start(request),
+      start: (request) => {
+        invariant(!this.#starting, 'a host is started once')
+        return (this.#starting = this.#start(request))
+      },
       openShards: ({ shards }) => done(this.#engine.openShards(shards)),
       dropStream: ({ streamId }) => done(this.#engine.dropStream(streamId)),
       updateStream: ({ streamId, retentionMs }) => {
@@ -86,29 +91,31 @@ class ShardHost implements Host {
 
   /** Running requests are answered before their owners are closed; whoever asks again waits for the same drain. */
   drain(deadlineMs: number): Promise<void> {
-    if (this.#serving) this.#drained ??= this.#drain(this.#serving, deadlineMs)
-    return this.#drained ?? Promise.resolve()
+    return (this.#drained ??= this.#drain(deadlineMs))
   }
 
-  async #drain({ engine, server }: Serving, deadlineMs: number): Promise<void> {
+  async #drain(deadlineMs: number): Promise<void> {
+    // A start under way is finished first: what it has opened must be closed. One that failed has closed everything.
+    await this.#starting?.catch(() => {})
+    if (!this.#serving) return
+    const { log, engine, server } = this.#serving
     const disconnected = server.drain(deadlineMs)
     engine.quiesce()
     await disconnected
     await engine.close()
-    this.#options.log.info('this host has drained')
+    log.info('this host has drained')
   }
 
   async #start({ settings, shards }: HostCalls['start']['request']): Promise<{ port: number }> {
-    invariant(!this.#asked, 'a host is started once')
-    this.#asked = true
-    const onBroken = (error: Error): void => this.#breakDown(error)
-    const engine = new Engine({ ...this.#options, settings, timing: this.#timing, onBroken })
+    const log = this.#options.openLog(settings)
+    const onBroken = (error: Error): void => this.#breakDown(error, log)
+    const engine = new Engine({ ...this.#options, settings, timing: this.#timing, log, onBroken })
     await engine.startOwners()
     try {
       await engine.openShards(shards)
-      const server = this.#createServer(engine, settings)
+      const server = this.#createServer(engine, settings, log, onBroken)
       const bound = settings.listen ? await server.listen(settings.listen) : { port: 0 }
-      this.#serving = { engine, server }
+      this.#serving = { log, engine, server }
       return bound
     } catch (error) {
       await engine.close()
@@ -116,8 +123,13 @@ class ShardHost implements Host {
     }
   }
 
-  #createServer(engine: Engine, settings: HostSettings): Server {
-    const { software, log, serverMetrics } = this.#options
+  #createServer(
+    engine: Engine,
+    settings: HostSettings,
+    log: Logger,
+    onBroken: (error: Error) => void,
+  ): Server {
+    const { software, serverMetrics } = this.#options
     return createServer({
       identity: { brokerId: settings.brokerId, role: 'host', hostId: settings.hostId, software },
       handlers: engine.handlers,
@@ -126,7 +138,7 @@ class ShardHost implements Host {
       log,
       ...(serverMetrics && { metrics: serverMetrics }),
       clock: this.#timing.clock,
-      onBroken: (error) => this.#breakDown(error),
+      onBroken,
     })
   }
 
@@ -144,11 +156,11 @@ class ShardHost implements Host {
     return this.#serving
   }
 
-  #breakDown(error: Error): void {
+  #breakDown(error: Error, log: Logger): void {
     if (this.#broken) return
     this.#broken = true
-    const { log, onBroken = crash } = this.#options
     log.fatal({ err: error }, 'this host cannot go on')
+    const { onBroken = crash } = this.#options
     onBroken(error)
   }
 }

@@ -134,8 +134,8 @@ export class MemoryOwner {
     const all = new Uint8Array(arena)
     const results: number[] = []
     for (let i = 0; i < entries.length; i += 3) {
-      const [slot, offset, length] = entries.subarray(i, i + 3)
-      results.push(...this.#store(slot!, all.subarray(offset!, offset! + length!)))
+      const [slot, offset = 0, length = 0] = entries.subarray(i, i + 3)
+      results.push(...this.#store(slot!, all.subarray(offset, offset + length)))
     }
     if (failing) throw new MillraceError('outcomeUnknown', 'a flush failed')
     return { arena, results: Float64Array.from(results) }

@@ -1,0 +1,74 @@
+// PROCESS ENTRY: a shard host, forked by the controller, which tells it over IPC what to serve. Composition root.
+// It lives as long as its controller: when the channel ends it answers what is in flight and exits. Signals are the
+// controller's business: a terminal's Ctrl-C reaches every process of the group, and must not end a host before its drain.
+// When it cannot go on it exits with a code of its own, and is started again from what is on disk.
+import { SOFTWARE } from '../config/software.ts'
+import type { HostCalls, HostSettings } from '../host-contract.ts'
+import { countHost, countServer, readHost } from '../telemetry/counting.ts'
+import { createTelemetry } from '../telemetry/instruments.ts'
+import { createLog, type Logger } from '../telemetry/log.ts'
+import { serveCalls } from '../threads/calls.ts'
+import { parentChannel } from '../threads/channels.ts'
+import { startOwnerThread } from '../threads/owner-thread.ts'
+import { createReaderPool } from '../threads/reader-pool.ts'
+import { createHost } from './host.ts'
+
+/** How long a host whose controller is gone answers what is in flight. */
+const ORPHAN_DRAIN_MS = 5_000
+/** Exit code of a host that must not go on: an owner is gone, an invariant is broken, an error was caught by nobody. */
+const EXIT_BROKEN = 70
+
+const ownerWorker = new URL('../storage/worker.js', import.meta.url)
+const readerWorker = new URL('../storage/reader-worker.js', import.meta.url)
+
+let log: Logger | undefined
+const { instruments, collect } = createTelemetry('host', { withProcess: true })
+
+function openLog({ hostId, logLevel: level, logFormat: format }: HostSettings): Logger {
+  log = createLog({ level, format, process: `host-${hostId}` })
+  return log
+}
+
+const host = createHost({
+  startOwner: ({ ownerId, directory }, { segmentBytes, freeSpaceFloorBytes }) =>
+    startOwnerThread({ ownerId, directory, segmentBytes, freeSpaceFloorBytes }, ownerWorker),
+  openReader: ({ readerThreads }) => createReaderPool({ threads: readerThreads, workerUrl: readerWorker }),
+  software: SOFTWARE,
+  openLog,
+  metrics: countHost(instruments),
+  serverMetrics: countServer(instruments),
+  exportMetrics: (gauges) => {
+    readHost(instruments, gauges)
+    return collect()
+  },
+  onBroken: () => process.exit(EXIT_BROKEN),
+})
+
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
+process.on('SIGHUP', () => {})
+process.on('uncaughtException', (error) => {
+  if (log) log.fatal({ err: error }, 'an error was caught by nobody')
+  else process.stderr.write(`${error.stack}\n`)
+  process.exit(EXIT_BROKEN)
+})
+
+const channel = parentChannel()
+serveCalls<HostCalls>(channel, {
+  ...host.handlers,
+  drain: async (request) => {
+    await host.handlers.drain(request)
+    // After the reply has left: nothing keeps the process alive then.
+    setImmediate(() => channel.close())
+    return null
+  },
+})
+channel.onClose(() => {
+  host.drain(ORPHAN_DRAIN_MS).then(
+    () => process.exit(0),
+    (error: unknown) => {
+      log?.fatal({ err: error }, 'could not close in good order; the next start recovers')
+      process.exit(EXIT_BROKEN)
+    },
+  )
+})
