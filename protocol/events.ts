@@ -27,7 +27,7 @@ export const events = {
       ),
       nextSequenceNumber: field.uint('The number after the last record sent: a place to resume.'),
       tail: field.uint('Next number to assign.'),
-      millisBehindLatest: field.uint('Age of the newest record not yet sent; 0 at the tail.'),
+      millisBehindLatest: field.uint('Age of the last record sent, while more follow it; 0 at the tail.'),
     },
   },
   heartbeat: {
