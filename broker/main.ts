@@ -65,8 +65,8 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       createAdminServer({
         listen,
         health: () => ({ healthy: true, reasons: [] }),
-        ready: controller.readiness,
-        metrics: controller.scrape,
+        ready: () => controller.readiness(),
+        metrics: () => controller.scrape(),
         log: log.child({ component: 'admin' }),
       }),
     )
@@ -86,7 +86,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     controller.start()
     const ready = controller.whenReady()
     announce(log, ready, { url, adminUrl, port, adminPort: opened.admin.port, dataDir: config.dataDir })
-    const { stopped, stop } = endOnSignals({ log, close, kill: controller.kill })
+    const { stopped, stop } = endOnSignals({ log, close, kill: () => controller.kill() })
     return { url, adminUrl, ready, stopped, stop: () => stop('asked to') }
   } catch (error) {
     await close()

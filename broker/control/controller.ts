@@ -11,6 +11,7 @@ import { exposition, type HostCollection } from '../telemetry/exposition.ts'
 import type { Telemetry } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { Catalog } from './catalog.ts'
+import type { HostStatus } from './fleet.ts'
 import { controlHandlers } from './handlers.ts'
 import { hostOfOwner, ownersToRun } from './placement.ts'
 import { assignmentOf } from './routing.ts'
@@ -42,105 +43,118 @@ export interface ControllerOptions {
   readonly onBroken: (error: Error) => void
 }
 
-export interface Controller {
-  readonly brokerId: string
-  readonly handlers: Handlers<OperationOn<'control'>>
-  /** Launches the hosts, and takes up streams that were left half created or half deleted. */
-  start(): void
-  /** Fulfils when every host was ready; rejects when the controller stops before that. */
-  whenReady(): Promise<void>
-  /** Ready when every host is; the reasons why not, else. */
-  readiness(): { readonly ready: boolean; readonly reasons: readonly string[] }
-  /** Metrics of controller and hosts in Prometheus' text format. */
-  scrape(): Promise<string>
-  /** Drains the hosts, then closes the catalog. */
-  drain(deadlineMs: number): Promise<void>
-  /** Ends the hosts at once. */
-  kill(): void
-}
-
 /** Opens the catalog, and makes everything ready to start. */
 export async function createController(options: ControllerOptions): Promise<Controller> {
-  const { config, store, launcher, log, telemetry, timers, random } = options
-  const { instruments } = telemetry
+  const { store, telemetry, timers, newBrokerId, onBroken } = options
+  const commits = telemetry.instruments.millrace_catalog_commit_seconds
   const catalog = await Catalog.open({
     store,
     timers,
-    newBrokerId: options.newBrokerId,
-    onBroken: options.onBroken,
-    onCommit: (tookMs) => instruments.millrace_catalog_commit_seconds.observe(tookMs / 1000),
+    newBrokerId,
+    onBroken,
+    onCommit: (tookMs) => commits.observe(tookMs / 1000),
   })
-  const fleet = new Supervision({
-    hosts: config.hosts,
-    launcher,
-    settingsOf: (hostId) => hostSettings(options, catalog, hostId),
-    assignmentOf: (hostId) => assignmentOf(catalog.state, hostId, config.hosts),
-    timers,
-    random,
-    log: log.child({ component: 'supervision' }),
-    ...(options.onHostDown && { onDown: options.onHostDown }),
-    onRestart: (hostId) => instruments.millrace_host_restarts_total.add(1, String(hostId)),
-  })
-  const registry = new StreamRegistry({
-    catalog,
-    fleet,
-    owners: config.owners,
-    timers,
-    log: log.child({ component: 'streams' }),
-  })
-  const freeBytes = async (): Promise<number> => {
-    const { bavail, bsize } = await statfs(config.dataDir)
-    return bavail * bsize
-  }
-  const portOf = (hostId: number) => fleet.hosts.find((host) => host.hostId === hostId)?.port
-  const handlers = controlHandlers({
-    catalog,
-    registry,
-    fleet,
-    software: options.software,
-    startedAt: timers.now(),
-    addressOf: (hostId) => options.addressOf(hostId, portOf(hostId)),
-    freeBytes,
-    timers,
-  })
+  return new Controller(options, catalog)
+}
 
-  return {
-    brokerId: catalog.broker.brokerId,
-    handlers,
-    start: () => {
-      fleet.start()
-      registry.resume()
-    },
-    whenReady: async () => {
-      await Promise.all(fleet.hosts.map(({ hostId }) => fleet.whenReady(hostId)))
-    },
-    readiness: () => {
-      const reasons = fleet.hosts
-        .filter(({ state }) => state !== 'ready')
-        .map(
-          ({ hostId, state, reason }) =>
-            `host ${hostId} is ${state}${reason === undefined ? '' : `: ${reason}`}`,
-        )
-      return { ready: reasons.length === 0, reasons }
-    },
-    scrape: async () => {
-      instruments.millrace_streams.set(catalog.state.streams.size)
-      instruments.millrace_catalog_shards.set(catalog.state.shardCount)
-      instruments.millrace_free_bytes.set(await freeBytes())
-      for (const { hostId, state } of fleet.hosts) {
-        instruments.millrace_host_ready.set(state === 'ready' ? 1 : 0, String(hostId))
-      }
-      return exposition(await telemetry.collect(), await hostCollections(fleet, timers))
-    },
-    drain: async (deadlineMs) => {
-      registry.stop()
-      await fleet.drain(deadlineMs)
-      await catalog.close()
-    },
-    kill: () => {
-      registry.stop()
-      fleet.kill()
-    },
+export class Controller {
+  readonly brokerId: string
+  /** Serves the control plane. */
+  readonly handlers: Handlers<OperationOn<'control'>>
+  readonly #options: ControllerOptions
+  readonly #catalog: Catalog
+  readonly #fleet: Supervision
+  readonly #registry: StreamRegistry
+
+  constructor(options: ControllerOptions, catalog: Catalog) {
+    const { config, launcher, log, timers, random, onHostDown } = options
+    const restarts = options.telemetry.instruments.millrace_host_restarts_total
+    this.#options = options
+    this.#catalog = catalog
+    this.brokerId = catalog.broker.brokerId
+    const fleet = (this.#fleet = new Supervision({
+      hosts: config.hosts,
+      launcher,
+      settingsOf: (hostId) => hostSettings(options, catalog, hostId),
+      assignmentOf: (hostId) => assignmentOf(catalog.state, hostId, config.hosts),
+      timers,
+      random,
+      log: log.child({ component: 'supervision' }),
+      onRestart: (hostId) => restarts.add(1, String(hostId)),
+      ...(onHostDown && { onDown: onHostDown }),
+    }))
+    this.#registry = new StreamRegistry({
+      catalog,
+      fleet,
+      owners: config.owners,
+      timers,
+      log: log.child({ component: 'streams' }),
+    })
+    this.handlers = controlHandlers({
+      catalog,
+      registry: this.#registry,
+      fleet,
+      software: options.software,
+      startedAt: timers.now(),
+      addressOf: (hostId) => options.addressOf(hostId, fleet.host(hostId).port),
+      freeBytes: () => this.#freeBytes(),
+      timers,
+    })
+  }
+
+  /** Launches the hosts, and takes up streams that were left half created or half deleted. */
+  start(): void {
+    this.#fleet.start()
+    this.#registry.resume()
+  }
+
+  /** Fulfils when every host was ready; rejects when the controller stops before that. */
+  async whenReady(): Promise<void> {
+    await Promise.all(this.#fleet.hosts.map(({ hostId }) => this.#fleet.whenReady(hostId)))
+  }
+
+  get hosts(): readonly HostStatus[] {
+    return this.#fleet.hosts
+  }
+
+  /** Ready when every host is; the reasons why not, else. */
+  readiness(): { readonly ready: boolean; readonly reasons: readonly string[] } {
+    const reasons = this.#fleet.hosts
+      .filter(({ state }) => state !== 'ready')
+      .map(({ hostId, state, reason = 'not known why' }) => `host ${hostId} is ${state}: ${reason}`)
+    return { ready: reasons.length === 0, reasons }
+  }
+
+  /** Metrics of controller and hosts in Prometheus' text format. */
+  async scrape(): Promise<string> {
+    const { telemetry, timers } = this.#options
+    const { instruments } = telemetry
+    const { state } = this.#catalog
+    instruments.millrace_streams.set(state.streams.size)
+    instruments.millrace_catalog_shards.set(state.shardCount)
+    instruments.millrace_free_bytes.set(await this.#freeBytes())
+    for (const host of this.#fleet.hosts) {
+      instruments.millrace_host_ready.set(host.state === 'ready' ? 1 : 0, String(host.hostId))
+    }
+    return exposition(await telemetry.collect(), await hostCollections(this.#fleet, timers))
+  }
+
+  /** Drains the hosts, then closes the catalog. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#registry.stop()
+    await this.#fleet.drain(deadlineMs)
+    await this.#catalog.close()
+  }
+
+  /** Ends the hosts at once. */
+  kill(): void {
+    this.#registry.stop()
+    this.#fleet.kill()
+  }
+
+  async #freeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.#options.config.dataDir)
+    return bavail * bsize
   }
 }
 

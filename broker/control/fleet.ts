@@ -17,6 +17,7 @@ export interface HostStatus {
 
 export interface HostFleet {
   readonly hosts: readonly HostStatus[]
+  host(hostId: number): HostStatus
   /** The host that runs an owner. */
   hostOf(ownerId: number): HostStatus
   /** Asks a host that is ready; rejects with `unavailable`, and the reason, where it is not. */

@@ -38,16 +38,18 @@ export interface HandlerOptions {
 export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'control'>> {
   const { catalog, registry, fleet, timers } = options
   return {
-    createStream: async (request) => ({
-      stream: describeStream(catalog.state, await registry.create(request)),
-    }),
+    createStream: async (request) => {
+      const stream = await registry.create(request)
+      return { stream: describeStream(catalog.state, stream) }
+    },
     deleteStream: async (request) => {
       await registry.delete(request)
       return {}
     },
-    updateStream: async (request) => ({
-      stream: describeStream(catalog.state, await registry.update(request)),
-    }),
+    updateStream: async (request) => {
+      const stream = await registry.update(request)
+      return { stream: describeStream(catalog.state, stream) }
+    },
     describeStream: ({ name }) => ({
       stream: describeStream(catalog.state, knownStream(catalog.state, name)),
     }),

@@ -91,7 +91,7 @@ export class StreamRegistry {
     await Promise.all(
       this.#hostsOf(streamId).map(async (hostId) => {
         // A host that is down gets the new value with its next start. One that is starting was perhaps given the old.
-        if (fleet.hosts.some((host) => host.hostId === hostId && host.state === 'down')) return
+        if (fleet.host(hostId).state === 'down') return
         try {
           await fleet.whenReady(hostId)
           await fleet.call(hostId, 'updateStream', { streamId, retentionMs })

@@ -88,6 +88,10 @@ export class Supervision implements HostFleet {
     return this.#charges.map(statusOf)
   }
 
+  host(hostId: number): HostStatus {
+    return statusOf(this.#charge(hostId))
+  }
+
   hostOf(ownerId: number): HostStatus {
     return statusOf(this.#charge(hostOfOwner(ownerId, this.#options.hosts)))
   }

@@ -1,0 +1,241 @@
+// A whole broker inside the process that asks for one: for tests, and for programs that bring their own. Composition root.
+// It is the engine of the daemon, storage and protocol included; what differs is that hosts are not processes, and that
+// time, disk and transport can be put in by whoever embeds it.
+import { randomUUID } from 'node:crypto'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { MillraceError } from '../protocol/millrace-error.ts'
+import type { CatalogStore } from './catalog-contract.ts'
+import type { Config } from './config/derive.ts'
+import type { BrokerOptionName } from './config/options.ts'
+import { resolveConfig } from './config/resolve.ts'
+import { SOFTWARE } from './config/software.ts'
+import { createController, type Controller, type ControllerOptions } from './control/controller.ts'
+import { systemTimers } from './control/timers.ts'
+import { embeddedHosts, type EmbeddedHosts } from './embedded-host.ts'
+import { inProcessPair } from './server/in-process.ts'
+import { createServer, type Server } from './server/server.ts'
+import { openCatalogStore } from './storage/catalog-store.ts'
+import { lockDirectory } from './storage/directory-lock.ts'
+import type { OwnerParts } from './storage/owner.ts'
+import { countServer } from './telemetry/counting.ts'
+import { createTelemetry } from './telemetry/instruments.ts'
+import { silentLog, type Logger } from './telemetry/log.ts'
+
+/** Where a broker without ports is found; the port is 0 for the controller, else the number of a host. */
+const IN_PROCESS_HOST = 'in-process'
+
+export interface BrokerOptions {
+  /** Where records are stored, and found again by a later broker. Default: a temporary directory, removed by `close`. */
+  readonly dataDir?: string
+  /**
+   * Which ports to open: any free ones on this machine's loopback address (`true`, the default), none (`false`: clients
+   * of this process connect through `dial`), or an address; hosts then take free ports there.
+   */
+  readonly listen?: boolean | { readonly host: string; readonly port: number }
+  /** Write and read on threads, as the daemon does. Default: everything runs in this thread. */
+  readonly threads?: boolean
+  /** Options of the daemon by name, as they are written in its configuration file: `{ segmentSize: '8MiB' }`. */
+  readonly config?: { readonly [K in BrokerOptionName]?: string | number }
+  /** Milliseconds since the epoch; arrival times come from it. Default: the system's clock. */
+  readonly clock?: () => number
+  /** Failures for tests: what stands in place of the disk. Not with `threads`. */
+  readonly storage?: Omit<OwnerParts, 'clock'>
+  /** Opens the catalog, for tests that let it fail. */
+  readonly openCatalog?: (directory: string) => Promise<CatalogStore>
+  /** Default: nothing is logged. */
+  readonly log?: Logger
+}
+
+export interface Broker extends AsyncDisposable {
+  /** For `connect`. */
+  readonly url: string
+  readonly dataDir: string
+  /**
+   * Opens a connection within this process, to an address that this broker named. `connect(broker.url, broker)` uses it,
+   * and then needs no port.
+   */
+  readonly dial: (address: { readonly host: string; readonly port: number }) => Promise<Duplex>
+  /** Metrics in Prometheus' text format. */
+  readonly metrics: () => Promise<string>
+  /** Answers what is in flight, then closes everything; a temporary data directory is removed. */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Starts a broker in this process, ready to serve:
+ *
+ * ```ts
+ * await using broker = await createBroker()
+ * await using client = await connect(broker.url)
+ * await client.admin.createStream('clicks', { shards: 2 })
+ * ```
+ *
+ * It stores durably, like the daemon; one data directory belongs to one broker at a time. Rejects with `unavailable`
+ * where the directory is in use or the port is taken, and with ConfigError where an option is refused.
+ */
+export async function createBroker(options: BrokerOptions = {}): Promise<Broker> {
+  if (options.threads === true && options.storage !== undefined) {
+    throw new MillraceError('invalidArgument', 'storage cannot be replaced where it runs on threads.')
+  }
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'millrace-')))
+  const closers: Closers = []
+  if (options.dataDir === undefined) closers.push(() => rm(dataDir, { recursive: true, force: true }))
+  try {
+    return await openBroker(options, dataDir, closers)
+  } catch (error) {
+    await closeAll(closers)
+    throw error
+  }
+}
+
+async function openBroker(options: BrokerOptions, dataDir: string, closers: Closers): Promise<Broker> {
+  const { log = silentLog(), listen = true, clock = systemTimers.now } = options
+  const config = embeddedConfig(options, dataDir)
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => (closing ??= closeAll(closers))
+  const fail = (error: Error): void => {
+    log.fatal({ err: error }, 'the broker cannot go on and closes')
+    close().catch((cause: unknown) => log.error({ err: cause }, 'the broker did not close in good order'))
+  }
+  await mkdir(config.dataDir, { recursive: true })
+  const lock = await lockDirectory(config.dataDir)
+  closers.push(() => lock.release())
+  const hosts = embeddedHosts({
+    threads: options.threads === true,
+    clock,
+    storage: options.storage ?? {},
+    log,
+  })
+  const telemetry = createTelemetry('controller', { withProcess: true })
+  const start = startFailure()
+  const controller = await openController(
+    {
+      config,
+      launcher: hosts.launcher,
+      ...addressing(listen === false, config),
+      software: SOFTWARE,
+      telemetry,
+      log,
+      timers: { ...systemTimers, now: clock },
+      random: Math.random,
+      newBrokerId: randomUUID,
+      onBroken: fail,
+      onHostDown: start.fail,
+    },
+    options.openCatalog ?? openCatalogStore,
+  )
+  closers.push(() => controller.drain(config.drainTimeout))
+  const server = createServer({
+    identity: { brokerId: controller.brokerId, role: 'controller', hostId: 0, software: SOFTWARE },
+    handlers: controller.handlers,
+    maxConnections: config.maxConnections,
+    log,
+    metrics: countServer(telemetry.instruments),
+    clock,
+    onBroken: fail,
+  })
+  closers.push(() => server.drain(config.drainTimeout))
+  const { port } =
+    listen === false ? { port: 0 } : await server.listen({ host: config.host, port: config.port })
+  controller.start()
+  await Promise.race([controller.whenReady(), start.failed])
+  return {
+    url: `millrace://${listen === false ? IN_PROCESS_HOST : hostOfUrl(config.host)}:${port}`,
+    dataDir: config.dataDir,
+    dial: dialer({ port, server, controller, hosts, inProcess: listen === false }),
+    metrics: () => controller.scrape(),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+/** What a broker in a program needs no more of than a daemon on a small machine; ports are whatever is free. */
+function embeddedConfig({ listen = true, config = {} }: BrokerOptions, dataDir: string): Config {
+  const at = typeof listen === 'object' ? listen : { host: '127.0.0.1', port: 0 }
+  const settings = { hosts: 1, freeSpaceFloor: '64MiB', ...at, hostPortBase: 0, ...config, dataDir }
+  return resolveConfig({ settings }).values
+}
+
+/** Where hosts listen, and where clients find them. */
+function addressing(inProcess: boolean, config: Config): Pick<ControllerOptions, 'listenOf' | 'addressOf'> {
+  if (inProcess) {
+    return { listenOf: () => null, addressOf: (hostId) => ({ hostId, host: IN_PROCESS_HOST, port: hostId }) }
+  }
+  return {
+    listenOf: () => ({ host: config.host, port: 0 }),
+    addressOf: (hostId, port) =>
+      port === undefined ? undefined : { hostId, host: config.advertiseHost, port },
+  }
+}
+
+async function openController(
+  options: Omit<ControllerOptions, 'store'>,
+  openCatalog: (directory: string) => Promise<CatalogStore>,
+): Promise<Controller> {
+  const store = await openCatalog(join(options.config.dataDir, 'catalog'))
+  try {
+    return await createController({ ...options, store })
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/** A daemon goes on trying to start its hosts; whoever asked for a broker in process wants to know at once. */
+function startFailure(): {
+  readonly failed: Promise<never>
+  readonly fail: (hostId: number, how: string) => void
+} {
+  let fail: (error: Error) => void
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject
+  })
+  // After the start nobody waits for it.
+  failed.catch(() => {})
+  return {
+    failed,
+    fail: (hostId, how) => fail(new MillraceError('unavailable', `Host ${hostId} could not start: ${how}`)),
+  }
+}
+
+interface Dialled {
+  readonly port: number
+  readonly server: Server
+  readonly controller: Controller
+  readonly hosts: EmbeddedHosts
+  readonly inProcess: boolean
+}
+
+function dialer({ port: controllerPort, server, controller, hosts, inProcess }: Dialled): Broker['dial'] {
+  return async ({ host, port }) => {
+    const [near, far] = inProcessPair()
+    if (port === controllerPort) {
+      server.accept(far, IN_PROCESS_HOST)
+      return near
+    }
+    const found = controller.hosts.find((known) => port === (inProcess ? known.hostId : known.port))
+    if (found === undefined) {
+      throw new MillraceError('unavailable', `${host}:${port} is not an address of this broker.`)
+    }
+    hosts.accept(found.hostId, far)
+    return near
+  }
+}
+
+type Closers = (() => Promise<unknown>)[]
+
+/** Closes in the opposite order of opening, all of it whatever fails; rejects with what failed. */
+async function closeAll(closers: Closers): Promise<void> {
+  const failures: unknown[] = []
+  for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
+    await close().catch((error: unknown) => failures.push(error))
+  }
+  if (failures.length > 0) throw new AggregateError(failures, 'the broker did not close in good order')
+}
+
+function hostOfUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}

@@ -1,0 +1,151 @@
+// The broker inside a process, end to end over the protocol: no port, no thread, and the daemon's engine.
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { createBroker, type Broker, type BrokerOptions } from '../../broker/broker.ts'
+import { readRecords } from '../../protocol/index.ts'
+import { batchOf, RawConnection } from '../support/raw-connection.ts'
+
+const directories: string[] = []
+afterEach(async () => {
+  for (const directory of directories.splice(0)) await rm(directory, { recursive: true, force: true })
+})
+
+async function directoryOfOurOwn(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-broker-'))
+  directories.push(directory)
+  return directory
+}
+
+const inProcess = (options: BrokerOptions = {}) => createBroker({ listen: false, ...options })
+
+async function dial(broker: Broker, port: number, host = 'in-process'): Promise<RawConnection> {
+  const connection = new RawConnection(await broker.dial({ host, port }))
+  await connection.hello()
+  return connection
+}
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
+
+describe('createBroker', () => {
+  it('stores, reads back and describes without a port', async () => {
+    await using broker = await inProcess()
+    expect(broker.url).toBe('millrace://in-process:0')
+    const control = await dial(broker, 0)
+    const { stream } = await control.request('createStream', {
+      name: 'clicks',
+      shardCount: 2,
+      retentionMs: undefined,
+    })
+    expect(stream).toMatchObject({
+      name: 'clicks',
+      status: 'ACTIVE',
+      openShardCount: 2,
+      retentionMs: 86_400_000,
+    })
+    const routing = await control.request('describeRouting', { name: 'clicks' })
+    expect(routing.hosts).toEqual([{ hostId: 1, host: 'in-process', port: 1 }])
+    const data = await dial(broker, routing.hosts[0]!.port)
+    const records = [{ partitionKey: 'a', data: Buffer.from('one') }]
+    const batch = batchOf(records)
+    const { results } = await data.request('append', {
+      batches: routing.shards.map(({ index }) => ({ streamId: stream.id, shardIndex: index, batch })),
+    })
+    const stored = results.filter(({ code }) => code === 0)
+    expect(stored).toMatchObject([{ baseSequenceNumber: 0, durability: 'disk' }])
+    const { shards } = await control.request('listShards', {
+      name: 'clicks',
+      limit: 10,
+      exclusiveStartIndex: undefined,
+    })
+    expect(new Set(shards.map(({ tail }) => tail))).toEqual(new Set([0, 1]))
+    const shardIndex = shards.find(({ tail }) => tail === 1)!.index
+    const fetched = await data.request('fetch', {
+      shards: [{ streamId: stream.id, shardIndex, sequenceNumber: 0, bytesMax: 1000 }],
+      bytesMax: 1000,
+      waitMs: 0,
+    })
+    const read = [...readRecords(fetched.shards[0]!.batches[0]!)].map((record) => text(record.data))
+    expect(read).toEqual(['one'])
+  })
+
+  it('keeps what was stored in a directory that it is given, and removes one that it made', async () => {
+    const dataDir = await directoryOfOurOwn()
+    {
+      await using broker = await inProcess({ dataDir })
+      const control = await dial(broker, 0)
+      await control.request('createStream', { name: 'kept', shardCount: 1, retentionMs: undefined })
+    }
+    await using again = await inProcess({ dataDir })
+    const { stream } = await (await dial(again, 0)).request('describeStream', { name: 'kept' })
+    expect(stream.status).toBe('ACTIVE')
+    const made = await inProcess()
+    expect(existsSync(made.dataDir)).toBe(true)
+    await made.close()
+    expect(existsSync(made.dataDir)).toBe(false)
+  })
+
+  it('listens on a free loopback port unless told otherwise, and can be dialled without it as well', async () => {
+    await using broker = await createBroker()
+    const port = Number(new URL(broker.url).port)
+    const overTcp = await RawConnection.open(port)
+    await overTcp.request('createStream', { name: 'here', shardCount: 1, retentionMs: undefined })
+    const { hosts } = await overTcp.request('describeRouting', { name: 'here' })
+    overTcp.close()
+    const host = await dial(broker, hosts[0]!.port, hosts[0]!.host)
+    expect((await host.hello()).role).toBe('host')
+  })
+
+  it('rejects with one sentence where the directory or the port is in use', async () => {
+    await using broker = await createBroker()
+    await expect(createBroker({ dataDir: broker.dataDir })).rejects.toMatchObject({ code: 'unavailable' })
+    const port = Number(new URL(broker.url).port)
+    await expect(createBroker({ listen: { host: '127.0.0.1', port } })).rejects.toThrow(/EADDRINUSE/)
+  })
+
+  it('refuses an option by name', async () => {
+    await expect(inProcess({ config: { segmentSize: '1KiB' } })).rejects.toThrow(
+      'segmentSize is 1KiB: the least allowed is 1MiB.',
+    )
+  })
+
+  it('answers metrics of controller and host in one text', async () => {
+    await using broker = await inProcess()
+    const text = await broker.metrics()
+    expect(text).toContain('millrace_host_ready{host="1"} 1')
+    expect(text).toContain('millrace_shards{host="1"} 0')
+    expect(text).toMatch(/^process_cpu_seconds_total /m)
+  })
+
+  it('stops without being asked twice, and while nobody has connected', async () => {
+    const broker = await inProcess()
+    await Promise.all([broker.close(), broker.close()])
+    await expect(broker.dial({ host: 'in-process', port: 1 })).rejects.toMatchObject({ code: 'unavailable' })
+  })
+
+  it('closes itself when the catalog cannot be written, and says that the outcome is unknown', async () => {
+    const dataDir = await directoryOfOurOwn()
+    let isFailing = false
+    const { openCatalogStore } = await import('../../broker/storage/catalog-store.ts')
+    const broker = await inProcess({
+      dataDir,
+      openCatalog: async (directory) => {
+        const store = await openCatalogStore(directory)
+        return {
+          ...store,
+          commit: (changes) => (isFailing ? Promise.reject(new Error('EIO')) : store.commit(changes)),
+        }
+      },
+    })
+    const control = await dial(broker, 0)
+    isFailing = true
+    const create = { name: 'lost', shardCount: 1, retentionMs: undefined }
+    await expect(control.request('createStream', create)).rejects.toMatchObject({ code: 'outcomeUnknown' })
+    await control.closed
+    await broker.close()
+    await using again = await inProcess({ dataDir })
+    await (await dial(again, 0)).request('createStream', create)
+  })
+})
