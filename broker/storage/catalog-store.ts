@@ -12,7 +12,7 @@ import { allRows } from './shard-table.ts'
 
 const CATALOG_FORMAT = 1
 /** Far above what the limits on streams and shards allow; address space, not memory. */
-const CATALOG_MAP_BYTES = 4 * 1024 * 1024 * 1024
+export const CATALOG_MAP_BYTES = 4 * 1024 * 1024 * 1024
 const CHECKSUM_BYTES = 4
 
 const count = z.int().nonnegative()
@@ -73,6 +73,7 @@ export async function openCatalogStore(
 
 /** Every row of an open catalog. Throws where one is damaged. */
 export function loadCatalog(environment: Environment): CatalogRow[] {
+  if (isEmpty(environment)) return []
   const meta = environment.get(encodeKey('catalogMeta'))
   const format = meta && decodeRow('catalogMeta', meta)?.format
   if (format !== CATALOG_FORMAT) {
@@ -81,6 +82,11 @@ export function loadCatalog(environment: Environment): CatalogRow[] {
   return (['broker', 'stream', 'shard'] as const).flatMap((family) =>
     [...allRows(environment, family)].map((row) => decodeCatalogRow(family, row)),
   )
+}
+
+/** A first start was interrupted before the format was written. */
+function isEmpty(environment: Environment): boolean {
+  return environment.keys({ start: Uint8Array.of(0), end: Uint8Array.of(0xff) }, 1).length === 0
 }
 
 export function catalogPath(dataDirectory: string): string {

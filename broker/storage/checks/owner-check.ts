@@ -1,0 +1,101 @@
+// Verifies one owner's directory: its manifest, its segments, and how they follow on each other. Runs in the checking
+// process, read-only, on a directory that nobody else has open. What a crash leaves behind and the next start removes
+// is no damage.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Environment, OpenEnvironment } from '../environment.ts'
+import type { HeadRow } from '../key-space.ts'
+import { readManifest, type Manifest } from '../segments/manifest.ts'
+import { listSegmentDirectories, mapBytesOf, segmentFault, segmentPath } from '../segments/segment.ts'
+import type { Findings } from './findings.ts'
+import { ProducerHistory } from './producer-check.ts'
+import { checkSegment } from './segment-check.ts'
+
+/** Checks an owner's directory, and answers the heads of its newest segment. */
+export async function checkOwner(
+  directory: string,
+  { findings, openEnvironment }: { findings: Findings; openEnvironment: OpenEnvironment },
+): Promise<Map<number, HeadRow>> {
+  const manifest = await readManifestOf(directory, findings)
+  if (manifest === undefined) return new Map()
+  const producers = new ProducerHistory()
+  let heads = new Map<number, HeadRow>()
+  for (const number of [...manifest.sealed.map((segment) => segment.number), manifest.active]) {
+    const where = segmentPath(directory, number)
+    const environment = await openAt(where, { findings, openEnvironment })
+    if (environment === undefined) continue
+    try {
+      findings.segments++
+      const fault = segmentFault(environment, manifest.ownerId, number)
+      if (fault !== undefined) findings.problem(where, fault)
+      const found = await checkSegment({ environment, findings, where, producers })
+      checkSuccession({ before: heads, after: found, where, findings })
+      heads = found
+    } finally {
+      await environment.close()
+    }
+  }
+  findings.shards += heads.size
+  return heads
+}
+
+async function readManifestOf(directory: string, findings: Findings): Promise<Manifest | undefined> {
+  try {
+    const manifest = await readManifest(directory)
+    if (manifest !== undefined) return manifest
+    // A first start that was interrupted leaves one segment, without a batch; the next start removes it.
+    const numbers = await listSegmentDirectories(directory)
+    if (numbers.some((number) => number > 1)) findings.problem(directory, 'It has segments and no manifest.')
+  } catch (error) {
+    findings.problem(directory, (error as Error).message)
+  }
+  return undefined
+}
+
+async function openAt(
+  path: string,
+  { findings, openEnvironment }: { findings: Findings; openEnvironment: OpenEnvironment },
+): Promise<Environment | undefined> {
+  if (!existsSync(join(path, 'data.mdb'))) {
+    findings.problem(path, 'The manifest names it, and it is not there.')
+    return undefined
+  }
+  try {
+    return await openEnvironment({ path, mapBytes: mapBytesOf(0), readOnly: true })
+  } catch (error) {
+    findings.problem(path, `It cannot be opened: ${(error as Error).message}`)
+    return undefined
+  }
+}
+
+/** Each shard goes on in a segment where it stood at the end of the one before. */
+function checkSuccession({
+  before,
+  after,
+  where,
+  findings,
+}: {
+  before: ReadonlyMap<number, HeadRow>
+  after: ReadonlyMap<number, HeadRow>
+  where: string
+  findings: Findings
+}): void {
+  for (const [slot, head] of after) {
+    const at = `${where}, slot ${slot}, head`
+    const earlier = before.get(slot)
+    const expect = (name: keyof HeadRow, expected: number) =>
+      findings.expect(at, name, { found: head[name], expected })
+    if (earlier !== undefined) {
+      expect('first', earlier.next)
+      expect('bytesBefore', earlier.bytesBefore + earlier.bytes)
+      expect('trimHorizon', earlier.trimHorizon)
+      if (head.firstArrival < earlier.lastArrival) findings.problem(at, 'Its arrival times go back.')
+      if (earlier.forgotten !== 0) findings.problem(at, 'It was forgotten, and came back.')
+    } else if (head.bytesBefore === 0) expect('trimHorizon', head.first)
+  }
+  for (const [slot, head] of before) {
+    if (head.forgotten === 0 && !after.has(slot)) {
+      findings.problem(`${where}, slot ${slot}`, 'It was not carried over from the segment before.')
+    }
+  }
+}

@@ -1,0 +1,93 @@
+// Verifies what is kept of idempotent producers. Runs in the checking process. Their batches must follow on each other
+// through all segments, so that nothing was stored twice, and their rows must name batches that are there.
+import {
+  arrivalTimeAt,
+  checkStoredBatch,
+  firstProducerSequenceAt,
+  producerEpochAt,
+  producerIdAt,
+  recordCountAt,
+} from '../../../protocol/batch.ts'
+import type { Environment } from '../environment.ts'
+import { decodeKey, decodeRow, encodeKey, type HeadRow, type ProducerRow } from '../key-space.ts'
+import { PRODUCERS_MAX, type WindowEntry } from '../producer-table.ts'
+import { allRows } from '../shard-table.ts'
+import type { Findings } from './findings.ts'
+
+/** What the batches of an owner's segments, oldest first, say of its producers. */
+export class ProducerHistory {
+  readonly #seen = new Map<string, { epoch: number; next: number }>()
+
+  /** Takes a stored batch in. Answers what is wrong with its place among its producer's. */
+  follow(slot: number, batch: Uint8Array): string | undefined {
+    const producerId = producerIdAt(batch, 0)
+    if (producerId === 0) return undefined
+    const epoch = producerEpochAt(batch, 0)
+    const first = firstProducerSequenceAt(batch, 0)
+    const name = `${slot}/${producerId}`
+    const seen = this.#seen.get(name)
+    this.#seen.set(name, { epoch, next: first + recordCountAt(batch, 0) })
+    // An owner that had to forget producers takes one that begins anew.
+    if (seen !== undefined && first === 0 && this.#seen.size > PRODUCERS_MAX) return undefined
+    if (seen !== undefined && epoch < seen.epoch)
+      return `Its producer's epoch ${epoch} is older than ${seen.epoch}.`
+    const expected = seen !== undefined && epoch === seen.epoch ? seen.next : 0
+    if (first === expected) return undefined
+    return `Producer ${producerId} gave it the numbers from ${first} on; ${expected} was next.`
+  }
+}
+
+/** Checks a segment's producer rows against the batches of the same segment. */
+export function checkProducerRows(
+  environment: Environment,
+  heads: ReadonlyMap<number, HeadRow>,
+  { findings, where: segment }: { findings: Findings; where: string },
+): void {
+  for (const { key, value } of allRows(environment, 'producer')) {
+    const { slot, producerId } = decodeKey('producer', key)
+    const where = `${segment}, slot ${slot}, producer ${producerId}`
+    const row = decodeRow('producer', value)
+    const head = heads.get(slot)
+    if (row === undefined || row.entries.length === 0) findings.problem(where, 'Its row is damaged.')
+    else if (head === undefined) findings.problem(where, 'Its shard has no head.')
+    else {
+      checkWindow(row, { findings, where })
+      for (const entry of row.entries) {
+        // Those in earlier segments were checked there.
+        if (entry.base < head.first || isStoredAs(environment, { slot, producerId, row, entry })) continue
+        findings.problem(where, `Its window names batch ${entry.base}, which is not the one stored there.`)
+      }
+    }
+  }
+}
+
+function checkWindow(row: ProducerRow, { findings, where }: { findings: Findings; where: string }): void {
+  let next = row.entries[0]!.firstSequence
+  for (const { firstSequence, recordCount } of row.entries) {
+    if (firstSequence !== next) findings.problem(where, `Its window has a gap before ${firstSequence}.`)
+    next = firstSequence + recordCount
+  }
+  findings.expect(where, 'nextSequence', { found: row.nextSequence, expected: next })
+  findings.expect(where, 'usedAt', { found: row.usedAt, expected: row.entries.at(-1)!.arrival })
+}
+
+function isStoredAs(
+  environment: Environment,
+  {
+    slot,
+    producerId,
+    row,
+    entry,
+  }: { slot: number; producerId: number; row: ProducerRow; entry: WindowEntry },
+): boolean {
+  const batch = environment.peek(encodeKey('batch', slot, entry.base))
+  return (
+    batch !== undefined &&
+    checkStoredBatch(batch, entry.base) === undefined &&
+    producerIdAt(batch, 0) === producerId &&
+    producerEpochAt(batch, 0) === row.epoch &&
+    firstProducerSequenceAt(batch, 0) === entry.firstSequence &&
+    recordCountAt(batch, 0) === entry.recordCount &&
+    arrivalTimeAt(batch, 0) === entry.arrival
+  )
+}

@@ -1,0 +1,113 @@
+// Verifies one segment row by row. Runs in the checking process. Every batch is read and its checksums are computed; every
+// head, index row and producer row must say what the batches say.
+import { setImmediate } from 'node:timers/promises'
+import { checkStoredBatch, recordCountAt } from '../../../protocol/batch.ts'
+import type { Environment } from '../environment.ts'
+import { decodeKey, decodeRow, familyOf, keyFamilies, rangeOf, type HeadRow } from '../key-space.ts'
+import { allRows, keyAfter } from '../shard-table.ts'
+import type { Findings } from './findings.ts'
+import { checkProducerRows, type ProducerHistory } from './producer-check.ts'
+import { Span } from './span.ts'
+
+const CHUNK_KEYS = 256
+
+export interface SegmentUnderCheck {
+  readonly environment: Environment
+  readonly findings: Findings
+  /** How to name the segment in a finding. */
+  readonly where: string
+  readonly producers: ProducerHistory
+}
+
+/** Checks everything in a segment, and answers the heads found. */
+export async function checkSegment(segment: SegmentUnderCheck): Promise<Map<number, HeadRow>> {
+  checkTags(segment)
+  const heads = readHeads(segment)
+  const spans = await readSpans(segment)
+  for (const [slot, span] of spans) {
+    span.checkHead(heads.get(slot))
+    span.checkIndexRest()
+  }
+  for (const [slot, head] of heads) {
+    if (!spans.has(slot)) checkEmptyHead(segment, slot, head)
+  }
+  for (const { key } of allRows(segment.environment, 'time')) {
+    const { slot, arrival } = decodeKey('time', key)
+    if (spans.has(slot)) continue
+    segment.findings.problem(slotOf(segment, slot), `It has a time index at ${arrival} and no batches.`)
+  }
+  checkProducerRows(segment.environment, heads, segment)
+  return heads
+}
+
+/** Every key must be of a family that segments have. */
+function checkTags({ environment, findings, where }: SegmentUnderCheck): void {
+  const end = Uint8Array.of(0xff, 0xff)
+  let from: Uint8Array = Uint8Array.of(0)
+  for (;;) {
+    const key = environment.keys({ start: from, end }, 1)[0]
+    if (key === undefined) return
+    const family = familyOf(key)
+    if (family === undefined || keyFamilies[family].store !== 'segment') {
+      findings.problem(where, `It holds keys that begin with ${key[0]}: no row of a segment does.`)
+    }
+    from = Uint8Array.of(key[0]! + 1)
+  }
+}
+
+function readHeads(segment: SegmentUnderCheck): Map<number, HeadRow> {
+  const heads = new Map<number, HeadRow>()
+  for (const { key, value } of allRows(segment.environment, 'head')) {
+    const { slot } = decodeKey('head', key)
+    const head = decodeRow('head', value)
+    if (head === undefined) segment.findings.problem(slotOf(segment, slot), 'Its head is damaged.')
+    else heads.set(slot, head)
+  }
+  return heads
+}
+
+async function readSpans(segment: SegmentUnderCheck): Promise<Map<number, Span>> {
+  const { environment, findings, producers } = segment
+  const spans = new Map<number, Span>()
+  const { start, end } = rangeOf('batch')
+  for (let from: Uint8Array = start; ;) {
+    const keys = environment.keys({ start: from, end }, CHUNK_KEYS)
+    for (const key of keys) {
+      const { slot, base } = decodeKey('batch', key)
+      let span = spans.get(slot)
+      if (span === undefined) {
+        span = new Span(environment, slot, { findings, where: slotOf(segment, slot) })
+        spans.set(slot, span)
+      }
+      const batch = environment.get(key)!
+      const fault = checkStoredBatch(batch, base)
+      if (fault !== undefined) {
+        span.addDamaged(base, fault)
+        continue
+      }
+      span.add(base, batch)
+      const misplaced = producers.follow(slot, batch)
+      if (misplaced !== undefined) findings.problem(`${slotOf(segment, slot)}, batch ${base}`, misplaced)
+      findings.batches++
+      findings.records += recordCountAt(batch, 0)
+      findings.bytes += batch.length
+    }
+    findings.progress()
+    const last = keys.at(-1)
+    if (last === undefined) return spans
+    from = keyAfter(last)
+    await setImmediate() // leaves room for a progress bar and for signals
+  }
+}
+
+/** A shard that wrote nothing here only says where it stands. */
+function checkEmptyHead(segment: SegmentUnderCheck, slot: number, head: HeadRow): void {
+  const where = `${slotOf(segment, slot)}, head`
+  segment.findings.expect(where, 'batches', { found: head.batches, expected: 0 })
+  segment.findings.expect(where, 'bytes', { found: head.bytes, expected: 0 })
+  segment.findings.expect(where, 'next', { found: head.next, expected: head.first })
+}
+
+function slotOf({ where }: SegmentUnderCheck, slot: number): string {
+  return `${where}, slot ${slot}`
+}

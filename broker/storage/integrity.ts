@@ -1,0 +1,88 @@
+// Verifies a whole data directory, offline and read-only: manifests against segments, every batch's checksums, the rows
+// beside them, and the catalog's references. Runs in `millrace check` and at the end of every test that opens storage.
+// It reports what is wrong and repairs nothing.
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { CatalogRow } from '../catalog-contract.ts'
+import { CATALOG_MAP_BYTES, catalogPath, loadCatalog } from './catalog-store.ts'
+import { checkCatalog } from './checks/catalog-check.ts'
+import { Findings, type IntegrityProgress, type IntegrityReport } from './checks/findings.ts'
+import { checkOwner } from './checks/owner-check.ts'
+import { holderOf } from './directory-lock.ts'
+import { openLmdb, type OpenEnvironment } from './environment.ts'
+import type { HeadRow } from './key-space.ts'
+
+export type { IntegrityProgress, IntegrityReport } from './checks/findings.ts'
+
+export interface IntegrityOptions {
+  /** Called every few hundred batches. */
+  readonly onProgress?: (progress: IntegrityProgress) => void
+  readonly openEnvironment?: OpenEnvironment
+}
+
+/** Checks a data directory. Rejects with `unavailable` while a process has it open, and where there is none. */
+export async function checkDataDirectory(
+  dataDir: string,
+  options: IntegrityOptions = {},
+): Promise<IntegrityReport> {
+  const { openEnvironment = openLmdb } = options
+  if (!existsSync(dataDir)) throw new MillraceError('unavailable', `${dataDir} does not exist.`)
+  const findings = new Findings(options.onProgress)
+  const directories = await ownerDirectories(dataDir)
+  for (const directory of [dataDir, ...directories.values()]) await refuseWhileHeld(directory)
+  const owners = new Map<number, Map<number, HeadRow>>()
+  for (const [ownerId, directory] of directories) {
+    owners.set(ownerId, await checkOwner(directory, { findings, openEnvironment }))
+  }
+  checkCatalog(await readCatalog(dataDir, findings, openEnvironment), owners, findings)
+  findings.progress()
+  return findings.report()
+}
+
+/** Checks one owner's directory by itself. */
+export async function checkOwnerDirectory(
+  directory: string,
+  options: IntegrityOptions = {},
+): Promise<IntegrityReport> {
+  const { openEnvironment = openLmdb } = options
+  const findings = new Findings(options.onProgress)
+  await refuseWhileHeld(directory)
+  await checkOwner(directory, { findings, openEnvironment })
+  return findings.report()
+}
+
+async function refuseWhileHeld(directory: string): Promise<void> {
+  const holder = await holderOf(directory)
+  if (holder === undefined) return
+  throw new MillraceError('unavailable', `${directory} is in use by ${holder}: stop it before the check.`)
+}
+
+/** By the number in their names. */
+async function ownerDirectories(dataDir: string): Promise<Map<number, string>> {
+  const owners = join(dataDir, 'owners')
+  const names = existsSync(owners) ? await readdir(owners) : []
+  const numbered = names.filter((name) => /^\d+$/.test(name)).toSorted()
+  return new Map(numbered.map((name) => [Number(name), join(owners, name)]))
+}
+
+async function readCatalog(
+  dataDir: string,
+  findings: Findings,
+  openEnvironment: OpenEnvironment,
+): Promise<CatalogRow[]> {
+  const path = catalogPath(dataDir)
+  if (!existsSync(join(path, 'data.mdb'))) return []
+  try {
+    const environment = await openEnvironment({ path, mapBytes: CATALOG_MAP_BYTES, readOnly: true })
+    try {
+      return loadCatalog(environment)
+    } finally {
+      await environment.close()
+    }
+  } catch (error) {
+    findings.problem(path, (error as Error).message)
+    return []
+  }
+}
