@@ -22,7 +22,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
   const parent = resolve(options.dataDir)
   await mkdir(parent, { recursive: true })
   const directory = await mkdtemp(join(parent, 'bench-'))
-  const daemons = new Set<RunningDaemon>()
+  const daemons: RunningDaemon[] = []
   const loads = new Set<RunningLoad<unknown>>()
   const startedAt = performance.now()
   const say = (text: string) => {
@@ -36,8 +36,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
     startDaemon: async (daemonOptions) => {
       const dataDir = await mkdtemp(join(directory, 'broker-'))
       const daemon = await startDaemon(dataDir, daemonOptions)
-      daemons.add(daemon)
-      return daemon
+      return followed(daemon, daemons)
     },
     load: (job, settings) => {
       const load = startLoad(job, settings, say)
@@ -49,8 +48,14 @@ export async function openRun(options: RunOptions): Promise<Run> {
     bench,
     close: async () => {
       for (const load of loads) load.kill()
-      await Promise.all([...daemons].map((daemon) => daemon.stop()))
+      await Promise.all(daemons.map((daemon) => daemon.stop()))
       await rm(directory, { recursive: true, force: true })
     },
   }
+}
+
+/** Notes a daemon and every one that is started after it on its directory, so that the end of the run ends them all. */
+function followed(daemon: RunningDaemon, daemons: RunningDaemon[]): RunningDaemon {
+  daemons.push(daemon)
+  return { ...daemon, startAgain: async () => followed(await daemon.startAgain(), daemons) }
 }

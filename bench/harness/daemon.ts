@@ -28,6 +28,8 @@ export interface RunningDaemon {
   log(): string
   /** Asks it to drain and waits until it is gone. */
   stop(): Promise<void>
+  /** Starts another one on the same directory, once this one is gone. */
+  startAgain(): Promise<RunningDaemon>
 }
 
 const STOP_DEADLINE_MS = 20_000
@@ -38,7 +40,7 @@ const DEFAULTS: DaemonConfig = {
   port: '0',
   hostPortBase: '0',
   adminPort: '0',
-  logLevel: 'warn',
+  logLevel: 'info',
   logFormat: 'json',
 }
 
@@ -61,6 +63,10 @@ export async function startDaemon(dataDir: string, options: DaemonOptions = {}):
     startMs: performance.now() - startedAt,
     log,
     stop: () => stopDaemon(child),
+    startAgain: async () => {
+      await untilExited(child)
+      return await startDaemon(dataDir, options)
+    },
   }
 }
 
@@ -74,7 +80,11 @@ function environmentOf(config: DaemonConfig): NodeJS.ProcessEnv {
   return Object.fromEntries([...inherited, ...own]) as NodeJS.ProcessEnv
 }
 
-const READY = /is ready at (\S+), admin (\S+),/
+/** The log line that says ready carries where. */
+function urlsIn(line: string): { readonly url: string; readonly adminUrl: string } | undefined {
+  if (!line.startsWith('{') || !line.includes('"adminUrl"')) return undefined
+  return JSON.parse(line) as { readonly url: string; readonly adminUrl: string }
+}
 
 /** Reads the line that says ready, and goes on reading: a pipe that fills would stop the daemon. */
 function untilReady(child: ChildProcess, lines: string[]): Promise<{ url: string; adminUrl: string }> {
@@ -82,8 +92,8 @@ function untilReady(child: ChildProcess, lines: string[]): Promise<{ url: string
     const take = (line: string) => {
       lines.push(line)
       if (lines.length > LOG_LINES_KEPT) lines.shift()
-      const [, url, adminUrl] = READY.exec(line) ?? []
-      if (url && adminUrl) resolve({ url, adminUrl })
+      const urls = urlsIn(line)
+      if (urls) resolve({ url: urls.url, adminUrl: urls.adminUrl })
     }
     createInterface({ input: child.stdout! }).on('line', take)
     createInterface({ input: child.stderr! }).on('line', take)
@@ -96,12 +106,15 @@ function untilReady(child: ChildProcess, lines: string[]): Promise<{ url: string
 
 /** SIGTERM, then SIGKILL where draining takes longer than anyone would wait. */
 async function stopDaemon(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const gone = once(child, 'exit')
+  const gone = untilExited(child)
   child.kill('SIGTERM')
   const impatience = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS)
   await gone
   clearTimeout(impatience)
+}
+
+async function untilExited(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
 }
 
 /** Resident memory of a process, in megabytes. Linux only: read from /proc. */

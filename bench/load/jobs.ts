@@ -2,10 +2,16 @@
 import { measureFdatasync } from '../limits/fdatasync.ts'
 import { receiveLoopback, sendLoopback } from '../limits/loopback.ts'
 import { measureRawLmdb } from '../limits/raw-lmdb.ts'
+import { runAppend } from './append.ts'
+import { runFill } from './fill.ts'
+import { runPut } from './put.ts'
 
 export const jobs = {
   fdatasync: measureFdatasync,
   rawLmdb: measureRawLmdb,
   loopbackSink: receiveLoopback,
   loopbackSource: sendLoopback,
+  append: runAppend,
+  fill: runFill,
+  put: runPut,
 } as const

@@ -124,7 +124,7 @@ const strangers: readonly { readonly name: string; readonly bytes: Uint8Array }[
   },
   { name: 'arrays nested 60,000 deep', bytes: frameOf(Buffer.alloc(60_000, 0x91)) },
   { name: 'an extension type', bytes: frameOf(Buffer.from('c70501aabbccddee', 'hex')) },
-  { name: 'an envelope of the wrong kinds', bytes: Buffer.concat(encodeFrame(['a', null, true, {}])) },
+  { name: 'an envelope of the wrong kinds', bytes: Buffer.concat(encodeFrame(['a', null, true, []])) },
   ...Array.from({ length: 8 }, (_, index) => ({
     name: `random bytes, sample ${index}`,
     bytes: frameOf(random.bytes(1 + random.below(2000))),
@@ -140,13 +140,11 @@ describe.each(['controller', 'host'] as const)('the %s', (role) => {
     await expectOthersServed()
   })
 
-  test('closes a connection that never says hello, and one that leaves a frame half sent', async () => {
-    const silent = await RawConnection.open(ports[role], { hello: false })
-    const half = await RawConnection.open(ports[role], { hello: false })
-    half.write(u32(100), Buffer.alloc(10, 1))
-    await expectOthersServed()
-    await Promise.all([silent.closed, half.closed])
-    expect([silent.socket.destroyed, half.socket.destroyed]).toEqual([true, true])
+  test('answers a browser in HTTP, so that whoever mixed up the ports sees it', async () => {
+    const browser = await RawConnection.open(ports[role], { hello: false })
+    browser.write(Buffer.from('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'))
+    await browser.closed
+    expect(browser.unframed).toMatch(/^HTTP\/1\.1 4\d\d /)
   })
 
   test('refuses a request before hello, a version it does not speak, and an operation it does not know', async () => {
@@ -193,6 +191,18 @@ async function attackOnce(role: 'controller' | 'host'): Promise<void> {
   greedy.close()
   await greedy.closed
 }
+
+test('closes connections that never say hello, and those that leave a frame half sent', async () => {
+  const open = async (port: number) => [
+    await RawConnection.open(port, { hello: false }),
+    await RawConnection.open(port, { hello: false }),
+  ]
+  const connections = [...(await open(ports.controller)), ...(await open(ports.host))]
+  for (const half of [connections[1]!, connections[3]!]) half.write(u32(100), Buffer.alloc(10, 1))
+  await expectOthersServed()
+  await Promise.all(connections.map((connection) => connection.closed))
+  expect(connections.map(({ socket }) => socket.destroyed)).toEqual([true, true, true, true])
+})
 
 describe('append', () => {
   let connection: RawConnection

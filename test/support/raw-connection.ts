@@ -37,6 +37,8 @@ export class RawConnection {
   readonly events: EventMessage[] = []
   /** Errors that speak of the connection as a whole: correlation id 0. */
   readonly connectionErrors: MillraceError[] = []
+  /** What came that is no frame: a broker answers an HTTP client in HTTP. */
+  unframed = ''
   /** Fulfils when the connection has ended, for whatever reason. */
   readonly closed: Promise<void>
   readonly #frames = new FrameReader({ frameBytesMax: limits.frameBytesMax })
@@ -52,9 +54,7 @@ export class RawConnection {
       })
     })
     socket.on('error', () => {}) // 'close' follows
-    socket.on('data', (chunk: Buffer) => {
-      for (const payload of this.#frames.push(chunk)) this.#take(payload)
-    })
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
   }
 
   /** Connects; `hello: false` leaves the handshake out. */
@@ -95,6 +95,17 @@ export class RawConnection {
 
   close(): void {
     this.socket.destroy()
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.unframed !== '') return void (this.unframed += chunk.toString())
+    let payloads: Uint8Array[] = []
+    try {
+      payloads = this.#frames.push(chunk)
+    } catch {
+      this.unframed = chunk.toString()
+    }
+    for (const payload of payloads) this.#take(payload)
   }
 
   #take(payload: Uint8Array): void {

@@ -1,0 +1,42 @@
+// The bars: what each figure has to reach on two cores shared by client and broker, every acknowledgement flushed.
+// One table, pure; those that hang on the machine's own limits are functions of what was measured in the same run.
+import type { Bar } from './report/figure.ts'
+
+const atLeast = (value: number, because?: string): Bar => ({
+  sense: 'atLeast',
+  value,
+  ...(because ? { because } : {}),
+})
+const atMost = (value: number, because?: string): Bar => ({
+  sense: 'atMost',
+  value,
+  ...(because ? { because } : {}),
+})
+
+const KIB_APPEND_MEGABYTES = 180
+const KIB_APPEND_OF_RAW = 0.6
+
+export const bars = {
+  /** Records a second of 100 bytes, from one producer process. */
+  smallAppends: atLeast(500_000),
+  /** 1 KiB records: a figure of its own, or a part of what raw lmdb-js writes for the same batches. */
+  kibAppends: (rawMegabytes: number): Bar => {
+    const ofRaw = KIB_APPEND_OF_RAW * rawMegabytes
+    return ofRaw < KIB_APPEND_MEGABYTES
+      ? atLeast(ofRaw, `${KIB_APPEND_OF_RAW * 100} % of raw lmdb-js`)
+      : atLeast(KIB_APPEND_MEGABYTES)
+  },
+  /** Records a second that one reader takes. */
+  reads: atLeast(800_000),
+  /** End-to-end push at 5,000 records a second, as a multiple of the machine's own fdatasync. */
+  pushP50: (flushP50: number): Bar => atMost(4 * flushP50, '4× fdatasync p50'),
+  pushP99: (flushP99: number): Bar => atMost(10 * flushP99, '10× fdatasync p99'),
+  /** Throughput over 256 shards, in percent of that over 4, on one host. */
+  manyShards: atLeast(70),
+  /** Memory of controller and hosts that 1,000 idle shards add. */
+  idleShards: atMost(100),
+  /** Unbatched puts a second from 64 connections. */
+  puts: atLeast(10_000),
+  /** Opening a directory with data, as a multiple of opening an empty one. */
+  restart: atMost(1.5, 'about as long as empty'),
+} as const

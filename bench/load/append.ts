@@ -1,0 +1,71 @@
+// One producer that appends as fast as acknowledgements allow. Runs in a load process.
+import { connect } from '../../client/index.ts'
+import { monotonicMs } from '../harness/clock.ts'
+import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
+import { makeRecords } from './records.ts'
+
+export interface AppendSettings {
+  readonly url: string
+  readonly stream: string
+  readonly recordBytes: number
+  readonly batchBytes: number
+  readonly seconds: number
+  readonly warmUpSeconds: number
+}
+
+export interface AppendResult {
+  readonly recordsPerSecond: number
+  readonly megabytesPerSecond: number
+  /** Mean records in a batch: what the producer made of the load. */
+  readonly batchRecords: number
+  /** From `send` to acknowledgement, of a sample, the wait in the producer's own buffer included. */
+  readonly latencies: HistogramText
+}
+
+/** One record in so many is timed: timing each would cost more than appending it. */
+const SAMPLED_ONE_IN = 4096
+/** The clock is read once for so many records. */
+const CLOCK_EVERY = 64
+
+export async function runAppend(settings: AppendSettings): Promise<AppendResult> {
+  await using client = await connect(settings.url)
+  const recorder = new LatencyRecorder()
+  const startsAt = monotonicMs() + settings.warmUpSeconds * 1000
+  const endsAt = startsAt + settings.seconds * 1000
+  let counted = 0
+  let batches = 0
+  const producer = client.producer(settings.stream, {
+    batchBytes: settings.batchBytes,
+    onAcknowledged({ recordCount }) {
+      const now = monotonicMs()
+      if (now < startsAt || now >= endsAt) return
+      counted += recordCount
+      batches++
+    },
+    onRefused(error) {
+      throw error
+    },
+  })
+  const timeOne = async (record: { partitionKey: string; data: Uint8Array }) => {
+    const sentAt = monotonicMs()
+    await producer.send(record)
+    if (sentAt >= startsAt) recorder.record(monotonicMs() - sentAt)
+  }
+  const records = makeRecords(settings.recordBytes)
+  const sampled: Promise<void>[] = []
+  for (let sent = 0; sent % CLOCK_EVERY !== 0 || monotonicMs() < endsAt; sent++) {
+    const record = records[sent % records.length]!
+    if (sent % SAMPLED_ONE_IN === 0) sampled.push(timeOne(record))
+    const wait = producer.push(record)
+    if (wait !== undefined) await wait
+  }
+  await producer.close()
+  await Promise.all(sampled)
+  const recordsPerSecond = counted / settings.seconds
+  return {
+    recordsPerSecond,
+    megabytesPerSecond: (recordsPerSecond * settings.recordBytes) / 1e6,
+    batchRecords: counted / batches,
+    latencies: recorder.toText(),
+  }
+}

@@ -1,0 +1,89 @@
+// Appending from one producer process, as fast as acknowledgements allow: record sizes × batch sizes × shards.
+import { connect } from '../../client/index.ts'
+import { bars } from '../bars.ts'
+import { mergeLatencies } from '../harness/latency.ts'
+import { measureDisk, measureLoopback, measureRawLmdb } from '../limits/limits.ts'
+import { type Bar, type Figure, type LatencyCurve, ratioTo } from '../report/figure.ts'
+import { scenario } from '../scenario.ts'
+
+const SMALL_RECORD_BYTES = 100
+const KIB_RECORD_BYTES = 1024
+/** What the client keeps under way to one host: raw lmdb-js gets the same. */
+const IN_FLIGHT = 8
+
+export const appendScenario = scenario({
+  name: 'append',
+  doc: 'one producer process appends as fast as acknowledgements allow',
+  settings: {
+    recordBytes: { default: [SMALL_RECORD_BYTES, KIB_RECORD_BYTES], doc: 'data of each record' },
+    batchBytes: { default: [262_144], doc: 'size at which a batch is full' },
+    shards: { default: [4], doc: 'shards of the stream' },
+  },
+  examples: ['', '--record-bytes 100 --batch-bytes 16Ki,64Ki,256Ki', '--record-bytes 1Ki --shards 1,16'],
+  async run(bench, values) {
+    const disk = await measureDisk(bench)
+    const loopback = await measureLoopback(bench)
+    const figures: Figure[] = []
+    const latencies: LatencyCurve[] = [{ name: 'fdatasync, 4 KiB', summary: disk.flush }]
+    for (const batchBytes of values.batchBytes) {
+      const raw = await measureRawLmdb(bench, { bytes: batchBytes, inFlight: IN_FLIGHT })
+      for (const shards of values.shards) {
+        for (const recordBytes of values.recordBytes) {
+          const name = `${recordBytes} B × ${batchBytes / 1024} KiB batches, ${shards} shards`
+          bench.say(`appending ${name}`)
+          const result = await appendTo(bench, { recordBytes, batchBytes, shards })
+          const { recordsPerSecond, megabytesPerSecond } = result
+          const machine = [
+            ratioTo('raw lmdb-js', megabytesPerSecond, raw),
+            ratioTo('loopback TCP', megabytesPerSecond, loopback),
+          ]
+          figures.push(
+            { name, value: recordsPerSecond, unit: 'records/s', ...barOf(smallBar(recordBytes)) },
+            {
+              name,
+              value: megabytesPerSecond,
+              unit: 'MB/s',
+              ratios: machine,
+              ...barOf(kibBar(recordBytes, raw)),
+            },
+          )
+          latencies.push({ name: `acknowledgement, ${name}`, summary: mergeLatencies([result.latencies]) })
+        }
+      }
+    }
+    const notes = [
+      'Acknowledgement latency is of a closed loop and includes the wait in the full buffer of the producer.',
+    ]
+    return [
+      { scenario: 'append', figures, latencies, settings: { ...values, seconds: bench.seconds }, notes },
+    ]
+  },
+})
+
+/** A fresh broker for each point: no point pays for what another one left on the disk. */
+export async function appendTo(
+  bench: Parameters<typeof appendScenario.run>[0],
+  point: { readonly recordBytes: number; readonly batchBytes: number; readonly shards: number },
+) {
+  const daemon = await bench.startDaemon()
+  await using client = await connect(daemon.url)
+  await client.admin.createStream('bench', { shards: point.shards })
+  const { seconds, warmUpSeconds } = bench
+  const { recordBytes, batchBytes } = point
+  const load = bench.load('append', {
+    url: daemon.url,
+    stream: 'bench',
+    recordBytes,
+    batchBytes,
+    seconds,
+    warmUpSeconds,
+  })
+  const result = await load.result
+  await daemon.stop()
+  return result
+}
+
+const smallBar = (recordBytes: number) => (recordBytes === SMALL_RECORD_BYTES ? bars.smallAppends : undefined)
+const kibBar = (recordBytes: number, raw: number) =>
+  recordBytes === KIB_RECORD_BYTES ? bars.kibAppends(raw) : undefined
+const barOf = (bar: Bar | undefined) => (bar ? { bar } : {})

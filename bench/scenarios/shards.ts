@@ -1,0 +1,44 @@
+// Many shards on one host against few: the cost of a shard must not show in the throughput.
+import { bars } from '../bars.ts'
+import type { Figure } from '../report/figure.ts'
+import { scenario } from '../scenario.ts'
+import { appendTo } from './append.ts'
+
+export const shardsScenario = scenario({
+  name: 'shards',
+  doc: 'the same load over few and over many shards of one host',
+  settings: {
+    few: { default: 4, doc: 'the number to compare with' },
+    many: { default: [256], doc: 'the numbers to compare' },
+    recordBytes: { default: 100, doc: 'data of each record' },
+    batchBytes: { default: 262_144, doc: 'size at which a batch is full' },
+  },
+  examples: ['', '--many 64,256,1024', '--record-bytes 1Ki'],
+  async run(bench, values) {
+    const { few, recordBytes, batchBytes } = values
+    const measure = async (shards: number) => {
+      bench.say(`appending to ${shards} shards`)
+      return (await appendTo(bench, { recordBytes, batchBytes, shards })).recordsPerSecond
+    }
+    // Before and after, because a machine that slows down by the minute must not decide the ratio.
+    const before = await measure(few)
+    const measured: { readonly shards: number; readonly rate: number }[] = []
+    for (const shards of values.many) measured.push({ shards, rate: await measure(shards) })
+    const baseline = (before + (await measure(few))) / 2
+    const figures: Figure[] = [{ name: `${few} shards`, value: baseline, unit: 'records/s' }]
+    for (const { shards, rate } of measured) {
+      const bar = shards === 256 ? { bar: bars.manyShards } : {}
+      figures.push({ name: `${shards} shards`, value: rate, unit: 'records/s' })
+      figures.push({ name: `${shards} shards of ${few}`, value: (100 * rate) / baseline, unit: '%', ...bar })
+    }
+    return [
+      {
+        scenario: 'shards',
+        figures,
+        latencies: [],
+        settings: { ...values, seconds: bench.seconds },
+        notes: [],
+      },
+    ]
+  },
+})
