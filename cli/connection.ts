@@ -1,9 +1,7 @@
 // How a verb talks to a broker: one client for its run, closed at its end whatever happens.
-import { connect, type Client } from '../client/index.ts'
+import type { Client } from '../client/index.ts'
 
-const CONNECT_TIMEOUT_MS = 5000
-
-/** Runs `use` with a client. A broker that is not there is reported within seconds: a person waits. */
+/** Runs `use` with a client. Verbs that need none do not load it. */
 export async function withClient<T>(url: string, use: (client: Client) => Promise<T>): Promise<T> {
   await using client = await connect(url, {
     clientName: 'millrace-cli',

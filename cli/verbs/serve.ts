@@ -4,24 +4,15 @@ import { loadConfig } from '../../broker/config/load.ts'
 import { addConfigFlags, configFlagValues } from '../config-flags.ts'
 import { Failure } from '../failure.ts'
 import { withExamples } from '../help.ts'
-import { tell, type Terminal } from '../terminal.ts'
+import type { Terminal } from '../terminal.ts'
 
-export function serveVerb(terminal: Terminal): Command {
+export function serveVerb(_terminal: Terminal): Command {
   const command = new Command('serve')
     .description('Run a broker. SIGTERM or Ctrl-C drains it: what is in flight is answered, then it ends.')
     .action(async () => {
       const { values: config } = loadConfig(configFlagValues(command))
       const { startDaemon } = await import('../../broker/main.ts')
       const daemon = await startDaemon(config)
-      daemon.ready.then(
-        () =>
-          tell(
-            terminal,
-            `millrace is ready at ${daemon.url}, admin ${daemon.adminUrl}, data in ${config.dataDir}`,
-          ),
-        // Stopped before it was ready: the log says why, and the exit code follows.
-        () => {},
-      )
       if ((await daemon.stopped) !== 0) throw new Failure('', 'failed')
     })
   return withExamples(addConfigFlags(command), [

@@ -1,0 +1,237 @@
+// The verbs as a shell sees them: what they print, what they refuse, and the exit codes that scripts rely on.
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { TestDaemon } from '../support/daemon.ts'
+import { command, startCommand, type CommandOptions } from './command.ts'
+
+let daemon: TestDaemon
+let folder: string
+
+beforeAll(async () => {
+  daemon = await TestDaemon.start()
+  folder = await mkdtemp(join(tmpdir(), 'millrace-verbs-'))
+})
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true })
+  await daemon[Symbol.asyncDispose]()
+})
+
+const millrace = (args: string, options: Omit<CommandOptions, 'url'> = {}) =>
+  command(args.split(' '), { url: daemon.url, ...options })
+
+/** Runs a line that must succeed, and gives its standard output as text. */
+async function output(args: string, options: Omit<CommandOptions, 'url'> = {}): Promise<string> {
+  const { code, stdout, stderr } = await millrace(args, options)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('millrace:') as string })
+  return stdout.toString()
+}
+
+describe('stream', () => {
+  it('creates, lists, describes, updates and deletes', async () => {
+    await output('stream create life --shards 2 --retention 2h')
+    expect(JSON.parse(await output('stream list --json'))).toContainEqual(
+      expect.objectContaining({ name: 'life', openShardCount: 2, retentionMs: 7_200_000 }),
+    )
+    expect(await output('stream describe life')).toMatch(/^name +life\nstatus +ACTIVE\nopen shards +2\n/)
+    expect(JSON.parse(await output('stream update life --retention 7d --json'))).toMatchObject({
+      retentionMs: 604_800_000,
+    })
+    const shards = JSON.parse(await output('shard list life --json')) as { shardId: string }[]
+    expect(shards.map(({ shardId }) => shardId)).toEqual(['shardId-000000000000', 'shardId-000000000001'])
+    expect(await output('stream delete life')).toBe('Deleted life.\n')
+    expect((await millrace('stream describe life')).code).toBe(4)
+  })
+
+  it('refuses a second stream of a name, an unknown stream, and a name that is none', async () => {
+    await output('stream create twice')
+    expect(await millrace('stream create twice')).toMatchObject({ code: 1 })
+    const missing = await millrace('stream describe nowhere')
+    expect(missing.code).toBe(4)
+    expect(missing.stderr).toMatch(/^millrace: .*nowhere.* See `millrace stream list`/)
+    expect(await millrace('stream create not/a/name')).toMatchObject({ code: 2 })
+  })
+})
+
+describe('put', () => {
+  it('prints where the record went, and takes bytes from standard input', async () => {
+    await output('stream create puts')
+    expect(await output('put puts hello --key ada')).toBe('shardId-000000000000 0\n')
+    const bytes = Buffer.from([0, 255, 10])
+    const put = await output('put puts --header type=bytes --json', { input: bytes })
+    expect(JSON.parse(put)).toMatchObject({ sequenceNumber: 1, durability: 'disk' })
+    const lines = (await output('consume puts --from TRIM_HORIZON --format json')).trim().split('\n')
+    expect(lines.map((line) => JSON.parse(line) as object)).toEqual([
+      expect.objectContaining({ partitionKey: 'ada', data: 'hello' }),
+      expect.objectContaining({ dataBase64: bytes.toString('base64'), headers: { type: 'bytes' } }),
+    ])
+  })
+})
+
+describe('produce', () => {
+  it('stops at the first line that is no record, names it, and has stored those before', async () => {
+    await output('stream create broken')
+    const input = '{"user":"a"}\n{"user":"b"}\n{"nobody":1}\n{"user":"c"}\n'
+    const result = await millrace('produce broken --key-field user', { input })
+    expect(result.code).toBe(1)
+    expect(result.stderr).toContain('Stored 2 records')
+    expect(result.stderr).toContain('Line 3 of standard input is no record: no field user.')
+    expect(await output('consume broken --from TRIM_HORIZON')).toBe('{"user":"a"}\n{"user":"b"}\n')
+  })
+
+  it('skips such lines where asked to, and counts them', async () => {
+    await output('stream create skipping')
+    const input = 'nonsense\n{"user":"a"}\n'
+    const report = await output('produce skipping --key-field user --skip-invalid --json', { input })
+    expect(JSON.parse(report)).toMatchObject({ records: 1, skipped: 1 })
+  })
+
+  it('reads files in their order, and refuses one that is not there before it stores anything', async () => {
+    await output('stream create files')
+    const [a, b] = [join(folder, 'a.txt'), join(folder, 'b.txt')]
+    await writeFile(a, 'one\ntwo')
+    await writeFile(b, 'three\n')
+    const missing = await millrace(`produce files ${a} ${join(folder, 'missing.txt')}`)
+    expect(missing).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('missing.txt does not exist.') as string,
+    })
+    await output(`produce files --key k ${a} ${b}`)
+    expect(await output('consume files --from TRIM_HORIZON')).toBe('one\ntwo\nthree\n')
+  })
+
+  it('refuses a missing stream and options that exclude each other', async () => {
+    expect(await millrace('produce nowhere', { input: 'x\n' })).toMatchObject({ code: 4 })
+    expect(await millrace('produce files --key a --key-field b')).toMatchObject({ code: 2 })
+    const column = await millrace('produce files --key-column zip', { input: 'a,b\n1,2\n' })
+    expect(column).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no column zip among a, b') as string,
+    })
+  })
+})
+
+describe('consume', () => {
+  const lines = Array.from({ length: 5000 }, (_, index) => `line ${index}`)
+
+  beforeAll(async () => {
+    await output('stream create lines')
+    await output('produce lines --key k', { input: lines.join('\n') })
+  })
+
+  it('starts and stops where it is told to', async () => {
+    const read = async (options: string) =>
+      (await output(`consume lines ${options}`)).split('\n').slice(0, -1)
+    expect(await read('--from TRIM_HORIZON --count 3')).toEqual(lines.slice(0, 3))
+    expect(await read('--from 4998 --shard 0')).toEqual(lines.slice(4998))
+    expect(await read('--from 10 --until 12 --shard 0')).toEqual(lines.slice(10, 12))
+    expect(await read('--from 1h')).toEqual(lines)
+    expect(await read('--from 1h --until 30m')).toEqual([])
+    expect(await read('--from TRIM_HORIZON --count 2 --push')).toEqual(lines.slice(0, 2))
+  })
+
+  it('shows a table', async () => {
+    const [heading, row] = (await output('consume lines --from TRIM_HORIZON --count 1 --format table')).split(
+      '\n',
+    )
+    expect(heading).toMatch(/^SHARD +SEQUENCE NUMBER +ARRIVED +KEY +DATA$/)
+    expect(row).toMatch(/^shardId-000000000000 +0 +\S+Z +k +line 0$/)
+  })
+
+  it.each(['', '--push'])('follows new records until Ctrl-C, and then ends cleanly %s', async (push) => {
+    const name = `followed${push}`
+    await output(`stream create ${name}`)
+    const args = `consume ${name} --from TRIM_HORIZON --follow --format raw ${push}`.trim()
+    const child = startCommand(args.split(' '), { url: daemon.url })
+    const closed = once(child, 'close')
+    let stderr = ''
+    child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+    await output(`put ${name} first`)
+    expect(String(await once(child.stdout!, 'data'))).toBe('first\n')
+    await output(`put ${name} second`)
+    expect(String(await once(child.stdout!, 'data'))).toBe('second\n')
+    child.kill('SIGINT')
+    expect(await closed).toEqual([0, null])
+    expect(stderr).toBe('')
+  })
+
+  it('ends with 0 and in silence when the reader of the pipe goes away', async () => {
+    const child = startCommand(['consume', 'lines', '--from', 'TRIM_HORIZON', '--follow'], {
+      url: daemon.url,
+    })
+    const closed = once(child, 'close')
+    let stderr = ''
+    child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+    await once(child.stdout!, 'data')
+    child.stdout!.destroy()
+    // The next write finds the pipe closed.
+    await output('put lines more --key k')
+    expect(await closed).toEqual([0, null])
+    expect(stderr).toBe('')
+  })
+
+  it.each(['--from yesterday', '--count -1', '--format xml', '--from 5'])('refuses %s', async (options) => {
+    await output('stream create wide --shards 2').catch(() => {})
+    const { code, stderr } = await millrace(`consume wide ${options}`)
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^millrace: .+\n/)
+  })
+})
+
+describe('status, config, doctor, check', () => {
+  it('status shows the hosts, and says where no broker is', async () => {
+    expect(await output('status')).toMatch(/HOST +STATE +PORT/)
+    expect(JSON.parse(await output('status --json'))).toMatchObject({ hosts: [{ state: 'ready' }] })
+    const { code, stderr } = await millrace('status --url millrace://127.0.0.1:1')
+    expect(code).toBe(3)
+    expect(stderr).toBe(
+      'millrace: No broker answers at millrace://127.0.0.1:1: nothing listens there. ' +
+        'Start one with `millrace serve`, or name another with --url or MILLRACE_URL.\n',
+    )
+  })
+
+  it('config prints every option with its origin, and refuses what no daemon would take', async () => {
+    expect(await output('config --port 1234')).toMatch(/^port +1234 +--port$/m)
+    expect(JSON.parse(await output('config --schema'))).toHaveProperty('properties.dataDir')
+    const refused = await millrace('config --segment-size 1')
+    expect(refused).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--segment-size is 1') as string,
+    })
+  })
+
+  it('doctor measures the disk and leaves nothing behind', async () => {
+    const { stdout } = await millrace(`doctor --data-dir ${folder} --json`)
+    const { disk, findings } = JSON.parse(stdout.toString()) as {
+      disk: { flush: { samples: number } }
+      findings: object[]
+    }
+    expect(disk.flush.samples).toBeGreaterThanOrEqual(50)
+    expect(findings.length).toBeGreaterThan(0)
+  })
+
+  it('check refuses a directory that a broker runs on', async () => {
+    const { code, stderr } = await millrace(`check --data-dir ${daemon.dataDir}`)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^millrace: .*(in use|locked|holds|held|runs)/)
+  })
+})
+
+describe('help', () => {
+  const verbs =
+    'serve,stream,stream create,stream list,shard list,put,produce,consume,status,config,doctor,check'
+
+  it.each(verbs.split(','))('%s has examples', async (verb) => {
+    expect(await output(`${verb} --help`)).toContain('\nExamples:\n  $ millrace ')
+  })
+
+  it('lists the exit codes, and answers an unknown verb with 2', async () => {
+    expect(await output('--help')).toContain('Exit codes:')
+    const { code, stderr } = await millrace('explode')
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^millrace: unknown command 'explode'/)
+  })
+})

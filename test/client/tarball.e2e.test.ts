@@ -1,0 +1,105 @@
+// The client as a stranger gets it: packed, installed into an empty folder with nothing but its one dependency, compiled
+// against its own types, and run against a broker. Needs npm, and its cache or the registry for msgpackr.
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { TestDaemon } from '../support/daemon.ts'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+const program = `
+import { connect, json, MillraceError, type StreamRecord } from 'millrace-client'
+import { limits } from 'millrace-client/protocol'
+
+interface Click { page: string; at: number }
+
+await using client = await connect(process.argv[2]!)
+await client.admin.createStream('clicks', { shards: 2 })
+{
+  await using producer = client.producer('clicks', { codec: json<Click>() })
+  for (let at = 0; at < 100; at++) void producer.send({ partitionKey: String(at % 10), data: { page: '/', at } })
+}
+const seen: number[] = []
+const reader = client.reader('clicks', { from: 'TRIM_HORIZON', codec: json<Click>() })
+for await (const record of reader as AsyncIterable<StreamRecord<Click>>) {
+  seen.push(record.data.at)
+  if (seen.length === 100) break
+}
+const refusal = await client.put('missing', { partitionKey: 'x', data: 'x' }).catch((error: unknown) => error)
+console.log(JSON.stringify({
+  distinct: new Set(seen).size,
+  refused: MillraceError.is(refusal, 'streamNotFound'),
+  batchBytesMax: limits.batchBytesMax,
+}))
+`
+
+const tsconfig = {
+  compilerOptions: {
+    target: 'es2023',
+    lib: ['es2023', 'esnext.disposable'],
+    module: 'nodenext',
+    strict: true,
+    types: ['node'],
+    typeRoots: [join(root, 'node_modules', '@types')],
+  },
+  files: ['program.ts'],
+}
+
+let daemon: TestDaemon
+let folder: string
+
+beforeAll(async () => {
+  daemon = await TestDaemon.start()
+  folder = await mkdtemp(join(tmpdir(), 'millrace-tarball-'))
+})
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true })
+  await daemon[Symbol.asyncDispose]()
+})
+
+describe('the packed client', () => {
+  it('installs alone, type-checks, and appends and reads', async ({ skip }) => {
+    const { stdout: packed } = await run(process.execPath, [
+      join(root, 'dist/scripts/pack-client.js'),
+      folder,
+    ])
+    await writeFile(join(folder, 'package.json'), '{ "type": "module", "private": true }\n')
+    const install = [
+      'install',
+      packed.trim(),
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+      '--ignore-scripts',
+    ]
+    const failure = await run('npm', install, { cwd: folder }).then(
+      () => undefined,
+      (error: Error) => error.message,
+    )
+    skip(failure !== undefined, `npm cannot install msgpackr here: ${failure ?? ''}`)
+
+    const { dependencies } = JSON.parse(
+      await readFile(join(folder, 'node_modules/millrace-client/package.json'), 'utf8'),
+    ) as { dependencies: Record<string, string> }
+    expect(Object.keys(dependencies)).toEqual(['msgpackr'])
+    const installed = (await readdir(join(folder, 'node_modules'))).filter((name) => !name.startsWith('.'))
+    const optional = (name: string) => /msgpackr-extract|^node-gyp-build|^detect-libc$/.test(name)
+    expect(installed.filter((name) => !optional(name))).toEqual(['millrace-client', 'msgpackr'])
+
+    await writeFile(join(folder, 'program.ts'), program)
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
+    const compiler = join(root, 'node_modules/typescript/bin/tsc')
+    await run(process.execPath, [compiler, '--project', folder]).catch((error: { stdout: string }) => {
+      throw new Error(error.stdout)
+    })
+
+    const { stdout } = await run(process.execPath, [join(folder, 'program.js'), daemon.url])
+    expect(JSON.parse(stdout)).toEqual({ distinct: 100, refused: true, batchBytesMax: 12 * 1024 * 1024 })
+  })
+})
