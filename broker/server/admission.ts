@@ -11,6 +11,8 @@ const MiB = 1024 * KiB
 export interface SessionLimits {
   /** Requests that one session may have unanswered; one more is refused as `overloaded`. */
   readonly requestsInFlightMax: number
+  /** Requests in a row that are wrong inside: their sender does not speak this protocol, and answers are dear. */
+  readonly unreadableInARowMax: number
   /** Bytes of unanswered requests of one session above which nothing more is read from it. */
   readonly requestBytesInFlightMax: number
   /** Bytes received and not yet answered, half frames included, of all sessions; beyond it requests are `overloaded`. */
@@ -37,6 +39,7 @@ export interface SessionLimits {
 
 export const sessionLimits: SessionLimits = {
   requestsInFlightMax: limits.sessionRequestsInFlightMax,
+  unreadableInARowMax: 64,
   requestBytesInFlightMax: 2 * limits.frameBytesMax,
   receivedBytesMax: 512 * MiB,
   highWaterBytes: 4 * MiB,

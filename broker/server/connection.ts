@@ -40,6 +40,7 @@ export class Connection {
   #inbox = NONE
   #next = 0
   #holds = 0
+  #holdsIgnored = false
   #delivering = false
   #discarding = false
   #corked = false
@@ -83,8 +84,9 @@ export class Connection {
     return this.#reader.pendingBytes > 0
   }
 
+  /** Nothing is read: the owner holds it, or the peer does not take what was sent. */
   get held(): boolean {
-    return this.#holds > 0
+    return this.#congested || (this.#holds > 0 && !this.#holdsIgnored)
   }
 
   /** Bytes handed over for sending that the kernel has not taken. */
@@ -110,22 +112,30 @@ export class Connection {
       this.#stream.write(chunk, this.#written)
     }
     this.#bytesSent += bytes
-    if (!this.#congested && this.queuedBytes > this.#options.highWaterBytes) {
+    if (this.queuedBytes > this.#options.highWaterBytes) {
       this.#congested = true
-      this.hold()
+      this.#pauseIfHeld()
     }
     return bytes
   }
 
   /** Counted: nothing is read until as many releases came. */
   hold(): void {
-    if (this.#holds++ === 0 && !this.#discarding) this.#stream.pause()
+    this.#holds++
+    this.#pauseIfHeld()
   }
 
   /** Reading goes on in a later turn of the queue, never inside the caller. */
   release(): void {
     invariant(this.#holds > 0, 'reading was released more often than it was held')
-    if (--this.#holds === 0 && !this.#delivering) process.nextTick(this.#deliver)
+    this.#holds--
+    this.#goOn()
+  }
+
+  /** Reads on, held or not: for an owner that refuses everything from here on. */
+  ignoreHolds(): void {
+    this.#holdsIgnored = true
+    this.#goOn()
   }
 
   /** Reads on, so that the peer's end is seen, but hands over nothing more. */
@@ -137,15 +147,6 @@ export class Connection {
     this.#next = 0
     this.#tellWaiting()
     this.#stream.resume()
-  }
-
-  /** Hands over what waits, held or not: for an owner that only refuses from here on. */
-  deliverAll(): void {
-    const holds = this.#holds
-    this.#holds = 0
-    this.#deliver()
-    this.#holds += holds
-    if (this.#holds > 0 && !this.#discarding) this.#stream.pause()
   }
 
   /** Ends this side after all that was sent. */
@@ -180,16 +181,24 @@ export class Connection {
   readonly #deliver = (): void => {
     if (this.#delivering) return
     this.#delivering = true
-    while (this.#holds === 0 && this.#next < this.#inbox.length) {
+    while (!this.held && this.#next < this.#inbox.length) {
       this.#owner.onPayload(this.#inbox[this.#next++]!)
     }
     this.#delivering = false
     if (this.#next === this.#inbox.length) {
       this.#inbox = NONE
       this.#next = 0
-      if (this.#holds === 0 && this.#stream.isPaused()) this.#stream.resume()
+      if (!this.held && this.#stream.isPaused()) this.#stream.resume()
     }
     this.#tellWaiting()
+  }
+
+  #pauseIfHeld(): void {
+    if (this.held && !this.#discarding && !this.#stream.isPaused()) this.#stream.pause()
+  }
+
+  #goOn(): void {
+    if (!this.held && !this.#delivering) process.nextTick(this.#deliver)
   }
 
   #tellWaiting(): void {
@@ -208,7 +217,7 @@ export class Connection {
   readonly #written = (): void => {
     if (!this.#congested || this.#ended || this.queuedBytes > this.#options.lowWaterBytes) return
     this.#congested = false
-    this.release()
+    this.#goOn()
     this.#owner.onWritable()
   }
 }

@@ -56,6 +56,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
   #phase: SessionPhase = 'greeting'
   #reason: CloseReason = 'clientLeft'
   #heldAsFull = false
+  #unreadableInARow = 0
   /** Bytes that wait in the connection, as taken from the shared room. */
   #waitingBytes = 0
   readonly #drainListeners: (() => void)[] = []
@@ -126,10 +127,10 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
     if (closing || queuedBytes > 0) this.#connection.destroy()
   }
 
-  /** Tells the client that requests are refused from now on, and refuses those that wait because reading is held. */
+  /** Tells the client that requests are refused from now on, and refuses also those that wait because reading is held. */
   announceDraining(deadlineMs: number): void {
     this.sendEvent('draining', { deadlineMs })
-    this.#connection.deliverAll()
+    this.#connection.ignoreHolds()
   }
 
   /** Tells handlers that nobody will wait for them much longer. */
@@ -213,7 +214,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
   }
 
   #onUnreadable(error: unknown): void {
-    if (error instanceof RequestRefused) return this.#refuseUnread(error.correlationId, error.error)
+    if (error instanceof RequestRefused) return this.#onUnreadableRequest(error)
     if (MillraceError.is(error)) return this.close(error.code, error.message)
     this.#home.log.error(
       { session: this.id, err: error },
@@ -222,12 +223,23 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
     this.close('internal', 'The frame could not be decoded; the log of this process has the details.')
   }
 
+  #onUnreadableRequest({ correlationId, error }: RequestRefused): void {
+    this.#refuseUnread(correlationId, error)
+    const { unreadableInARowMax } = this.#home.limits
+    if (++this.#unreadableInARow < unreadableInARowMax) return
+    this.close(
+      error.code,
+      `${unreadableInARowMax} requests in a row could not be read; the last: ${error.message}`,
+    )
+  }
+
   #onRequest(message: RequestMessage, bytes: number): void {
     const { correlationId, operation } = message
     if (correlationId === 0 || this.#requests.has(correlationId)) {
       const reason = `Correlation id ${correlationId} is 0, or belongs to a request that is not answered yet.`
       return this.close('malformedFrame', reason)
     }
+    this.#unreadableInARow = 0
     this.#home.metrics.requestReceived(operation)
     const refusal = this.#refusalNow(message) ?? this.#requests.admit(correlationId, bytes)
     if (refusal !== undefined) return this.#refuseUnread(correlationId, refusal)

@@ -1,5 +1,6 @@
 // One session over an in-memory stream: the handshake, requests and their answers, and what a bad one gets.
 import { afterEach, describe, expect, it } from 'vitest'
+import { sessionLimits } from '../../broker/server/admission.ts'
 import type { Handlers } from '../../broker/server/dispatch.ts'
 import type { Session } from '../../broker/server/session.ts'
 import {
@@ -233,6 +234,20 @@ describe('a bad request', () => {
     await settled()
     expect(answers).toMatchObject([{ kind: 'error', correlationId: 0xbad, error: { code } }])
     expect((await connection.request('describeStream', { name: 'clicks' })).stream).toEqual(clicks)
+  })
+
+  it('is forgiven now and then; a client that sends nothing else is cut', async () => {
+    const { connect } = (home = serving(describing))
+    const connection = await connect()
+    const sendBad = () => connection.write(...encodeFrame([messageKinds.request, 9999, 0xbad, []]))
+    for (let i = 0; i < 3 * sessionLimits.unreadableInARowMax; i++) {
+      sendBad()
+      if (i % 2 === 0) await connection.request('ping', {})
+    }
+    await connection.request('ping', {})
+    for (let i = 0; i < sessionLimits.unreadableInARowMax; i++) sendBad()
+    await connection.closed
+    expect(connection.connectionErrors.at(-1)).toMatchObject({ code: 'unknownOperation' })
   })
 
   it('that takes a correlation id twice ends the session: its answers could not be told apart', async () => {
