@@ -16,10 +16,11 @@
 //    ├──────────────────────────────────────────────────────────────┤
 // 80 │ highestHashKey, 16 bytes big-endian                          │
 //    ├──────────────────────────────────────────────────────────────┤
-// 96 │ records (see record-layout.ts), compressed as a whole        │
+// 96 │ records, one after the other, compressed as a whole          │
 //    └──────────────────────────────────────────────────────────────┘
 //
-// Attributes: bits 0–2 are the codec, the rest is zero. recordBytes is the length of the records uncompressed.
+// Attributes: bits 0–2 are the codec, the rest is zero. recordBytes is the length of the records uncompressed; how they
+// lie is drawn in record-layout.ts.
 // A producer id is a random number below 2^53; 0 says that the batch is not idempotent.
 import { crc32 } from 'node:zlib'
 import { readU16, readU32, readU32BigEndian, readU64, writeU32, writeU64 } from './bytes.ts'

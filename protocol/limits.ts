@@ -21,7 +21,9 @@ export const limits = {
   partitionKeyLengthMax: 256,
   /** Headers of one record. */
   recordHeadersMax: 64,
+  /** Name of a header, in UTF-8. At least one byte. */
   recordHeaderNameBytesMax: 255,
+  /** Value of a header. */
   recordHeaderValueBytesMax: 64 * KiB,
   /** Batches in one append request. */
   appendBatchesMax: 4096,
@@ -33,17 +35,25 @@ export const limits = {
   fetchWaitMsMax: 30 * SECOND_MS,
   /** Outstanding credit of one subscription. */
   subscriptionCreditBytesMax: 64 * MiB,
+  /** Subscriptions of one session. */
   subscriptionsPerSessionMax: 4096,
   /** Requests that one session may have unanswered. */
   sessionRequestsInFlightMax: 1024,
+  /** Name of a stream. */
   streamNameLengthMax: 128,
+  /** Streams of one broker. */
   streamsMax: 10_000,
+  /** Open shards of one stream. */
   shardsPerStreamMax: 4096,
   /** Shards of all streams: the controller and the owners hold every one of them in memory. */
   shardsMax: 100_000,
+  /** Entries in one page of a list. */
   listPageMax: 1000,
+  /** How long a record stays readable: at least, … */
   retentionMsMin: HOUR_MS,
+  /** … at most, as in Kinesis, … */
   retentionMsMax: 8760 * HOUR_MS,
+  /** … and unless the stream says otherwise. */
   retentionMsDefault: 24 * HOUR_MS,
   /** Batches per producer and shard whose outcome the broker remembers: also the producer's in-flight bound per shard. */
   producerWindowBatches: 8,

@@ -1,5 +1,5 @@
 // The headers of a record: names and bytes beside its data, for those who route or trace. Runs anywhere, pure.
-// Laid out as: u8 count, then for each: u8 name length, name in UTF-8, u32 value length (little-endian), value.
+// How they lie is drawn in record-layout.ts; a producer's are checked here before a byte of them is written.
 import { isBytes, readU32, writeU32 } from './bytes.ts'
 import { limits } from './limits.ts'
 import { MillraceError } from './millrace-error.ts'

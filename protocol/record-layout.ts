@@ -5,10 +5,10 @@
 //   │ length │ flags │ key      │ timestamp     │ key │ explicit │ headers │ data │
 //   │ u32    │ u8    │ bytes u16│ u48 ms        │     │ hash key │         │      │
 //   └────────┴───────┴──────────┴───────────────┴─────┴──────────┴─────────┴──────┘
-//   length   of all that follows it
-//   flags    1: an explicit hash key is there, 16 bytes big-endian; 2: headers are there; the rest is zero
-//   headers  see record-headers.ts
-//   timestamp is the producer's own; 0 where it gave none
+//   length     of all that follows it
+//   flags      1: an explicit hash key is there, 16 bytes big-endian; 2: headers are there; the rest is zero
+//   timestamp  by the producer's clock; 0 where it gave none
+//   headers    u8 count, then for each: u8 name length, name in UTF-8, u32 value length, value
 import { readU16 } from './bytes.ts'
 import type { HashKeyWords } from './hash-key.ts'
 import { limits } from './limits.ts'

@@ -1,0 +1,193 @@
+// docs/protocol.md from the tables of operations, events and limits, and the diagrams beside the code that they describe.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { errorCodes } from '../../protocol/error-codes.ts'
+import { events, type EventEntry } from '../../protocol/events.ts'
+import { limits } from '../../protocol/limits.ts'
+import { errorShape, messageKinds } from '../../protocol/messages.ts'
+import { operations, universalErrors, type Operation, type Plane } from '../../protocol/operations.ts'
+import { PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN } from '../../protocol/version.ts'
+import { fieldTable } from './fields.ts'
+import { limitTable } from './limits.ts'
+import { amount, code, diagramOf, table } from './markdown.ts'
+
+const planes: Readonly<Record<Plane, string>> = {
+  session: 'Session: served by every process',
+  control: 'Control: served by the controller',
+  data: 'Data: served by the host that owns the shard',
+}
+
+const versions = [...new Set([PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX])].join(' to ')
+
+/** The page as Markdown; `root` is where the sources lie. */
+export function protocolPage(root: string): string {
+  const source = (name: string): string => readFileSync(join(root, 'protocol', name), 'utf8')
+  return [
+    introduction,
+    frames(diagramOf(source('frame.ts'))),
+    bodies,
+    `## Operations
+
+Besides the errors named below, any operation may fail with ${universalErrors.map(code).join(', ')}. What each code means
+for a retry stands in [errors](errors.md).`,
+    ...Object.entries(planes).map(([plane, title]) => `### ${title}\n\n${operationsOn(plane as Plane)}`),
+    `## Events
+
+Messages that nobody answers.
+
+${Object.entries<EventEntry>(events).map(eventSection).join('\n\n')}`,
+    batches(diagramOf(source('batch.ts')), diagramOf(source('record-layout.ts'))),
+    hashKeys,
+    `## Limits\n\n${limitTable(source('limits.ts'))}`,
+    evolution,
+  ].join('\n\n')
+}
+
+const introduction = `# Protocol
+
+How a program speaks to a Millrace broker. The command line and the TypeScript client use nothing else, and nothing in it
+needs TypeScript: frames are msgpack, batches are a fixed layout.
+
+A broker is one controller and one or more shard hosts, each with a TCP port of its own. A client connects to the
+controller (7400 by default), asks it which host serves which shard (\`describeRouting\`), and sends records straight to
+that host. All of them speak this protocol; which operations a process serves is said below.
+
+A connection begins with \`hello\`, within ${amount(limits.helloDeadlineMs, 'ms')} and in a frame of at most
+${amount(limits.frameBytesBeforeHello, 'bytes')}: the two agree on the newest version that both
+speak (this broker: ${versions}). After that, requests may be sent without waiting for answers, up to
+${amount(limits.sessionRequestsInFlightMax, 'count')} unanswered; answers come in any order and are matched by correlation
+id. A connection that sends nothing for ${amount(limits.sessionIdleMs, 'ms')} is closed: send a \`ping\` when there is
+nothing else to say. What a side cannot read as a frame ends the connection, with the reason as its last message where that
+can still be sent.`
+
+function frames(diagram: string): string {
+  return `## Frames
+
+${diagram}
+
+A length is that of the payload: at least 1, at most ${amount(limits.frameBytesMax, 'bytes')}. A frame whose first byte has
+arrived must be complete within ${amount(limits.frameDeadlineMs, 'ms')}. The payload is one msgpack array:
+
+${table(
+  ['kind', 'name', 'id', 'correlation id', 'body'],
+  [
+    [
+      String(messageKinds.request),
+      'request',
+      "the operation's",
+      'chosen by the sender',
+      "the operation's request",
+    ],
+    [
+      String(messageKinds.response),
+      'response',
+      "the operation's",
+      "the request's",
+      "the operation's response",
+    ],
+    [
+      String(messageKinds.error),
+      'error',
+      "the error code's",
+      "the request's; 0 for the connection",
+      'see below',
+    ],
+    [String(messageKinds.event), 'event', "the event's", '0', "the event's body"],
+  ],
+)}
+
+The body of an error:
+
+${fieldTable(errorShape)}`
+}
+
+const bodies = `## Bodies
+
+A body is a msgpack array of fields by place. A reader ignores what comes after the fields that it knows, and reads a
+missing optional field, or nil, as absent. Of msgpack only nil, booleans, numbers, text, bytes and arrays are used, with
+arrays at most 16 deep; maps and extensions are refused.
+
+${table(
+  ['kind', 'on the wire'],
+  [
+    ['text', 'str, UTF-8; its bound counts bytes'],
+    ['uint', 'a whole number from 0 to 2^53 − 1, in any msgpack form; bounds are inclusive'],
+    ['boolean', 'true or false'],
+    ['bytes', 'bin'],
+    ['hash key', 'bin of 16 bytes: an unsigned 128-bit number, big-endian'],
+    ['choice (`0 word, 1 word`)', "the word's number"],
+    ['list', 'an array of that kind'],
+    ['array of fields', 'an array by place, like a body'],
+  ],
+)}`
+
+function operationsOn(plane: Plane): string {
+  return Object.entries<Operation>(operations)
+    .filter(([, operation]) => operation.plane === plane)
+    .map(([name, operation]) => operationSection(name, operation))
+    .join('\n\n')
+}
+
+function operationSection(name: string, operation: Operation): string {
+  const { id, since, idempotent, doc, request, response, errors } = operation
+  const repeat = idempotent ? 'Sending it twice has the effect of sending it once.' : 'Not idempotent.'
+  return `#### ${name}
+
+${doc} Operation ${id}, since version ${since}. ${repeat}
+
+Request:
+
+${fieldTable(request)}
+
+Response:
+
+${fieldTable(response)}
+${errors.length === 0 ? '' : `\nErrors: ${errors.map(code).join(', ')}.`}`
+}
+
+function eventSection([name, { id, since, from, doc, body }]: [string, EventEntry]): string {
+  return `### ${name}\n\n${doc} Event ${id}, from the ${from}, since version ${since}.\n\n${fieldTable(body)}`
+}
+
+function batches(batch: string, record: string): string {
+  return `## Batches
+
+Records travel, are stored and are read in batches: at most ${amount(limits.batchBytesMax, 'bytes')} and
+${amount(limits.batchRecordsMax, 'count')} records of one producer for one shard. The broker checks the header and the
+checksum, stamps the fields marked * with their checksum, and never looks at the records. Numbers are little-endian but for
+hash keys; checksums are CRC-32 as in zlib.
+
+${batch}
+
+- All of a batch's hash keys lie within its bounds, and the bounds within the shard's range: otherwise
+  \`hashKeyOutOfRange\` (${errorCodes.hashKeyOutOfRange.id}).
+- The sequence number of a record is the batch's base plus the record's place in it. The tail rises by the record count.
+- Attributes hold the codec in bits 0 to 2: 0 none, 1 gzip, 2 zstd; the rest is zero. recordBytes is the length of the
+  records uncompressed: who inflates them stops there.
+- Fields marked * are zero when a batch is sent.
+- A producer that retries takes a random id below 2^53 (0 is for those that do not), counts its records for each shard from 0, and sends batches of a shard in
+  order, at most ${limits.producerWindowBatches} of them unanswered. A batch that is stored already is answered with the
+  numbers it has; a gap is \`outOfOrderSequence\`. A new epoch starts at sequence 0 again and shuts out the older one.
+
+Records lie one after the other, each:
+
+${record}
+
+Data and partition key together have at most ${amount(limits.recordBytesMax, 'bytes')}; a partition key has 1 to
+${limits.partitionKeyLengthMax} characters (UTF-16 code units), stored as UTF-8.`
+}
+
+const hashKeys = `## Hash keys
+
+The hash key of a record is the MD5 of its partition key's UTF-8, as an unsigned 128-bit big-endian number, or the explicit
+hash key that it carries. The open shards of a stream cover 0 to 2^128 − 1 exactly once; a new stream of N shards is cut in
+steps of floor(2^128 / N), the last shard taking the remainder. Both ends of a range belong to it.
+
+Sequence numbers are whole numbers below 2^53 that rise within a shard, and from a shard to its children; they are never
+used twice. Arrival times are milliseconds since the epoch that never go backwards within a shard.`
+
+const evolution = `## How it changes
+
+Ids are never used twice. A field, an error code or an operation may be added at any time: readers ignore fields that they
+do not know, an unknown error reads as \`internal\`, and an unknown operation is refused as \`unknownOperation\`. A new event,
+and whatever else must change, raises the version; every entry says since which it exists.`

@@ -1,0 +1,57 @@
+// Prints the documents that are made from tables: `npm run docs` writes them, `npm run docs:check` (--check) fails where
+// one has fallen behind its table. Runs after the build, in its own process. A page is a function to Markdown.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { format, resolveConfig } from 'prettier'
+import { configurationPage } from '../broker/config/docs-page.ts'
+import { metricsPage } from '../broker/telemetry/docs-page.ts'
+import { errorsPage } from './docs/errors-page.ts'
+import { protocolPage } from './docs/protocol-page.ts'
+
+/** Every generated document: add a line, and it is written, checked and formatted. */
+const pages: readonly { readonly path: string; readonly render: (root: string) => string }[] = [
+  { path: 'docs/protocol.md', render: protocolPage },
+  { path: 'docs/errors.md', render: errorsPage },
+  { path: 'docs/configuration.md', render: configurationPage },
+  { path: 'docs/metrics.md', render: metricsPage },
+]
+
+const NOTICE =
+  '<!-- Printed from tables in the source by `npm run docs`: change the table, not this page. -->'
+
+// From dist/scripts/generate-docs.js.
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const checking = process.argv.includes('--check')
+
+for (const { path, render } of pages) {
+  const file = join(root, path)
+  const options = {
+    ...(await resolveConfig(file)),
+    filepath: file,
+    proseWrap: 'always',
+    printWidth: 120,
+  } as const
+  const wanted = await format(withNotice(render(root)), options)
+  if (wanted === readIfThere(file)) continue
+  if (checking) {
+    console.error(`${path} has fallen behind its table: run npm run docs.`)
+    process.exitCode = 1
+  } else {
+    writeFileSync(file, wanted)
+    console.log(`wrote ${path}`)
+  }
+}
+
+/** The notice goes below the title, which is the first line of every document. */
+function withNotice(page: string): string {
+  return page.replace('\n', `\n\n${NOTICE}\n`)
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return undefined
+  }
+}
