@@ -1,3 +1,4 @@
+// The fixed header of a batch: what it says, what is refused, and that no damage to it or to the body goes unseen.
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'

@@ -1,3 +1,4 @@
+// Values and their positional arrays: every shape of the tables goes both ways, every bound holds in both.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromWire, toWire } from '../../protocol/codec.ts'

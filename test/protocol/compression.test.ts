@@ -1,3 +1,4 @@
+// Codecs give back what they took, and never more than was announced.
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'

@@ -1,3 +1,4 @@
+// Hash keys against node:crypto and against arithmetic on big integers.
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'

@@ -1,3 +1,4 @@
+// Messages as they travel: each arrives as it was sent, and what is wrong is refused by name.
 import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { describe, expect, test } from 'vitest'

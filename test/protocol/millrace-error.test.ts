@@ -1,8 +1,7 @@
+// The error that crosses boundaries: it carries what its table says, and is known wherever it comes from.
 import { describe, expect, test } from 'vitest'
 import { errorCodes, type ErrorCode } from '../../protocol/error-codes.ts'
-import { invariant, InvariantError } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import { negotiateVersion, PROTOCOL_VERSION_MAX } from '../../protocol/version.ts'
 
 describe('MillraceError', () => {
   test.each(Object.keys(errorCodes) as ErrorCode[])('%s: carries what the table says', (code) => {
@@ -32,25 +31,5 @@ describe('MillraceError', () => {
 
   test.each([new Error('x'), { code: 'trimmed' }, null, undefined, 'trimmed'])('is: %o is none', (value) => {
     expect(MillraceError.is(value)).toBe(false)
-  })
-})
-
-test('invariant: throws an InvariantError with the message, unless the condition holds', () => {
-  expect(() => invariant(true, 'x')).not.toThrow()
-  expect(() => invariant(0, 'a belief')).toThrow(new InvariantError('a belief'))
-})
-
-describe('negotiateVersion', () => {
-  test('takes the newest that both speak', () => {
-    expect(negotiateVersion({ versionMin: 1, versionMax: 1 })).toBe(1)
-    expect(negotiateVersion({ versionMin: 1, versionMax: 65_535 })).toBe(PROTOCOL_VERSION_MAX)
-  })
-
-  test.each([
-    { versionMin: PROTOCOL_VERSION_MAX + 1, versionMax: 65_535 },
-    { versionMin: 0, versionMax: 0 },
-    { versionMin: 1, versionMax: 0 },
-  ])('$versionMin to $versionMax share nothing with this broker', (client) => {
-    expect(() => negotiateVersion(client)).toThrow(expect.objectContaining({ code: 'unsupportedVersion' }))
   })
 })

@@ -1,3 +1,4 @@
+// Records into a batch and out again: the same bytes, or an error that says what is wrong and what to do.
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'

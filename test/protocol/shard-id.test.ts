@@ -1,3 +1,4 @@
+// Shard ids in Kinesis' form and its abbreviations.
 import { expect, test } from 'vitest'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shard-id.ts'

@@ -1,3 +1,4 @@
+// Hash key ranges cover the space exactly once, and every key is routed to the one shard that holds it.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { hashKeyFromBigInt, hashKeyToBigInt, hashKeyToDecimal } from '../../protocol/hash-key.ts'

@@ -1,3 +1,4 @@
+// Stream names by Kinesis' rule, refused with the reason.
 import { expect, test } from 'vitest'
 import { checkStreamName } from '../../protocol/stream-name.ts'
 
