@@ -3,10 +3,8 @@ import type { Client } from '../client/index.ts'
 
 /** Runs `use` with a client. Verbs that need none do not load it. */
 export async function withClient<T>(url: string, use: (client: Client) => Promise<T>): Promise<T> {
-  await using client = await connect(url, {
-    clientName: 'millrace-cli',
-    requestTimeoutMs: CONNECT_TIMEOUT_MS,
-  })
+  const { connect } = await import('../client/index.ts')
+  await using client = await connect(url, { clientName: 'millrace-cli' })
   return await use(client)
 }
 

@@ -1,7 +1,110 @@
-// `millrace consume`: under construction.
-import { Command } from 'commander'
+// `millrace consume`: writes records to standard output, from a position on, to the end of what is there or for ever.
+import { Command, Option } from 'commander'
+import type { Client, Position, ReadingOptions, StreamRecord } from '../../client/index.ts'
+import { wholeNumber } from '../arguments.ts'
+import { withClient } from '../connection.ts'
+import { Failure } from '../failure.ts'
+import { urlOption, withExamples } from '../help.ts'
+import { outputStream } from '../output/output-stream.ts'
+import { headingOf, recordFormats, recordWriter, type RecordFormat } from '../output/record-format.ts'
+import { parsePosition, positionHelp } from '../positions.ts'
 import type { Terminal } from '../terminal.ts'
 
-export function consumeVerb(_terminal: Terminal): Command {
-  return new Command('consume')
+interface ConsumeOptions {
+  readonly from: string
+  readonly until?: string
+  readonly shard?: string
+  readonly follow?: true
+  readonly push?: true
+  readonly count?: number
+  readonly format: RecordFormat
+  readonly url: string
+}
+
+export function consumeVerb(terminal: Terminal): Command {
+  const command = new Command('consume')
+    .description(
+      'Write records to standard output: in the order of each shard, to the end that each shard has now, ' +
+        'or for ever with --follow. Ctrl-C ends it.',
+    )
+    .argument('<stream>')
+    .option('--from <position>', positionHelp, 'TRIM_HORIZON')
+    .option('--until <position>', 'stop before this position, written like --from')
+    .option('--shard <id>', 'read this shard only; a sequence number needs it where there are several')
+    .option('--follow', 'go on with new records as they come; --from LATEST does so by itself')
+    .option('--push', 'let the broker push records instead of asking for them; follows')
+    .option('--count <n>', 'stop after n records', wholeNumber(1))
+    .addOption(
+      new Option(
+        '--format <format>',
+        'raw: the bytes and a line feed; json: one object a line; table: for people',
+      )
+        .choices(recordFormats)
+        .default('raw'),
+    )
+    .addOption(urlOption())
+    .action((stream: string, options: ConsumeOptions) => consume(stream, options, terminal))
+  return withExamples(command, [
+    { line: 'millrace consume clicks --from TRIM_HORIZON --count 1000 --format raw', says: 'the oldest' },
+    { line: 'millrace consume clicks --from LATEST --follow --format json', says: 'new ones, for ever' },
+    { line: 'millrace consume clicks --from 15m --until 5m > some.ndjson', says: 'ten minutes of the past' },
+    { line: 'millrace consume clicks --shard 2 --from 4711 --count 1', says: 'one record' },
+  ])
+}
+
+async function consume(stream: string, options: ConsumeOptions, terminal: Terminal): Promise<void> {
+  const stop = AbortSignal.any([terminal.interrupted(), terminal.outputClosed])
+  await withClient(options.url, async (client) => {
+    const batches = openReading(client, stream, { options, signal: stop, now: Date.now() })
+    try {
+      await writeRecords(batches, options, terminal)
+    } catch (error) {
+      // Whoever stopped us has seen enough: that is how following ends.
+      if (!stop.aborted) throw error
+    }
+  })
+}
+
+interface Opening {
+  readonly options: ConsumeOptions
+  readonly signal: AbortSignal
+  readonly now: number
+}
+
+function openReading(
+  client: Client,
+  stream: string,
+  { options, signal, now }: Opening,
+): AsyncIterable<readonly StreamRecord[]> {
+  const { shard, push, until } = options
+  const from = parsePosition(options.from, { option: '--from', now })
+  const follow = options.follow === true || push === true || (from === 'LATEST' && until === undefined)
+  if (follow && until !== undefined) {
+    throw new Failure('--until cannot be combined with --follow or --push: they never end.', 'usage')
+  }
+  const shared: ReadingOptions = { from, signal, ...(shard === undefined ? {} : { shard }) }
+  if (push === true) return client.subscribe(stream, shared).batches()
+  const end: { until?: Position } =
+    until === undefined ? {} : { until: parsePosition(until, { option: '--until', now }) }
+  return client.read(stream, { ...shared, follow, ...end }).batches()
+}
+
+async function writeRecords(
+  batches: AsyncIterable<readonly StreamRecord[]>,
+  { count = Infinity, format }: ConsumeOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const { stdout } = terminal
+  const bytesOf = recordWriter(format, { columns: stdout.isTTY === true ? stdout.columns : undefined })
+  const output = outputStream(terminal)
+  await output.write(Buffer.from(headingOf(format)))
+  let left = count
+  for await (const records of batches) {
+    for (const record of records) {
+      const wait = output.write(bytesOf(record))
+      if (wait !== undefined) await wait
+      if (--left === 0) return output.flush()
+    }
+  }
+  await output.flush()
 }

@@ -25,8 +25,8 @@ await client.admin.createStream('clicks', { shards: 2 })
   for (let at = 0; at < 100; at++) void producer.send({ partitionKey: String(at % 10), data: { page: '/', at } })
 }
 const seen: number[] = []
-const reader = client.reader('clicks', { from: 'TRIM_HORIZON', codec: json<Click>() })
-for await (const record of reader as AsyncIterable<StreamRecord<Click>>) {
+const reader = client.read('clicks', { codec: json<Click>() })
+for await (const record of reader satisfies AsyncIterable<StreamRecord<Click>>) {
   seen.push(record.data.at)
   if (seen.length === 100) break
 }

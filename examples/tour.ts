@@ -1,0 +1,39 @@
+// A tour of the client: append, read back, follow. `npm run tour` runs it against a broker on this machine.
+import { connect, json } from 'millrace'
+
+interface Click {
+  user: string
+  page: string
+}
+
+await using client = await connect('millrace://127.0.0.1:7400')
+
+const stream = `clicks-${Date.now()}`
+await client.admin.createStream(stream, { shards: 4 })
+
+// A subscription is pushed what comes from now on, as fast as this loop takes it.
+const subscription = client.subscribe(stream, { from: 'LATEST', codec: json<Click>() })
+await subscription.started
+
+// A producer gathers records into batches. Each promise fulfils when its record is on disk.
+const producer = client.producer(stream, { codec: json<Click>() })
+const clicks = ['/', '/search', '/cart', '/thanks'].map((page) => ({ user: 'ada', page }))
+const acknowledgements = await Promise.all(
+  clicks.map((click) => producer.send({ partitionKey: click.user, data: click })),
+)
+console.log(
+  `stored from number ${acknowledgements[0]?.sequenceNumber} on, in ${acknowledgements[0]?.shardId}`,
+)
+await producer.close()
+
+// A reader replays from any position: here everything, up to where the stream ends now.
+for await (const record of client.read(stream, { codec: json<Click>() })) {
+  console.log(`read   ${record.sequenceNumber}: ${record.partitionKey} saw ${record.data.page}`)
+}
+
+for await (const record of subscription) {
+  console.log(`pushed ${record.sequenceNumber}: ${record.partitionKey} saw ${record.data.page}`)
+  if (record.data.page === '/thanks') break
+}
+
+await client.admin.deleteStream(stream)
