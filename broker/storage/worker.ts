@@ -11,32 +11,39 @@ import { openOwner, type Owner } from './owner.ts'
 invariant(!isMainThread && parentPort, 'storage/worker.ts is a thread of its own: nothing imports it')
 const port = parentPort
 
-function serve({ handlers, onNotice }: Owner): void {
+function serve(owner: Owner): void {
   const channel = portChannel(port)
   const close = async (request: null): Promise<null> => {
-    await handlers.close(request)
+    await owner.handlers.close(request)
     // After the reply left: nothing keeps the thread alive then.
     setImmediate(() => channel.close())
     return null
   }
   const { notify } = serveCalls<OwnerCalls>(
     channel,
-    { ...handlers, close },
+    { ...owner.handlers, close },
     { transferOf: (call, reply) => (call === 'append' ? buffersOf(reply as AppendOutcome) : []) },
   )
-  onNotice(notify)
+  owner.onNotice(notify)
 }
 
 function buffersOf({ arena, results }: AppendOutcome): ArrayBuffer[] {
   return [arena, results.buffer as ArrayBuffer]
 }
 
-try {
-  const owner = await openOwner(workerData as OwnerOptions)
-  port.postMessage({ started: true } satisfies OwnerStarted)
-  serve(owner)
-} catch (error) {
-  const { message } = error as Error
-  const code = MillraceError.is(error) ? error.code : 'internal'
-  port.postMessage({ started: false, code, message } satisfies OwnerStarted)
+/** Undefined where it cannot be opened: whoever started this thread was told why. */
+async function open(): Promise<Owner | undefined> {
+  try {
+    const owner = await openOwner(workerData as OwnerOptions)
+    port.postMessage({ started: true } satisfies OwnerStarted)
+    return owner
+  } catch (error) {
+    const { message } = error as Error
+    const code = MillraceError.is(error) ? error.code : 'internal'
+    port.postMessage({ started: false, code, message } satisfies OwnerStarted)
+    return undefined
+  }
 }
+
+const opened = await open()
+if (opened) serve(opened)

@@ -1,0 +1,23 @@
+// An owner on a thread of its own: what it says without being asked reaches whoever started it.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { createCaller } from '#dist/broker/threads/calls.js'
+import { startOwnerThread } from '#dist/broker/threads/owner-thread.js'
+import type { OwnerCalls, OwnerNotice } from '../../broker/threads/owner-contract.ts'
+
+test('says at its start where its records lie, so that a host which has just been started can read them', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-owner-'))
+  const options = { ownerId: 0, directory, segmentBytes: 1 << 20, freeSpaceFloorBytes: 0 }
+  const workerUrl = new URL('../../dist/broker/storage/worker.js', import.meta.url)
+  const thread = await startOwnerThread(options, workerUrl)
+  const caller = createCaller<OwnerCalls>(thread)
+  const notices: OwnerNotice[] = []
+  caller.onNotice((notice) => notices.push(notice as OwnerNotice))
+  await caller.call('open', { shards: [{ slot: 1, startingSequenceNumber: 0 }] })
+  await caller.call('close', null)
+  await thread.join()
+  expect(notices[0]).toMatchObject({ notice: 'segments', list: { directory, segments: [1] } })
+  await rm(directory, { recursive: true })
+})
