@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import { FrameReader } from '../../protocol/frame.ts'
 import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import { Outgoing } from './outgoing.ts'
 
 /** Who a connection serves. */
 export interface ConnectionOwner {
@@ -35,6 +36,7 @@ export class Connection {
   readonly #stream: Duplex
   readonly #owner: ConnectionOwner
   readonly #options: ConnectionOptions
+  readonly #outgoing: Outgoing
   #reader: FrameReader
   /** Payloads received and not yet handed over; `#next` is the first of them. */
   #inbox = NONE
@@ -43,18 +45,17 @@ export class Connection {
   #holdsIgnored = false
   #delivering = false
   #discarding = false
-  #corked = false
   #congested = false
   #ended = false
   #cause: Error | undefined
   #waitingBytes = 0
   #framesReceived = 0
-  #bytesSent = 0
 
   constructor(stream: Duplex, owner: ConnectionOwner, options: ConnectionOptions) {
     this.#stream = stream
     this.#owner = owner
     this.#options = options
+    this.#outgoing = new Outgoing(stream, this.#onTaken)
     this.#reader = new FrameReader({ frameBytesMax: options.frameBytesMax })
     stream.on('data', this.#receive)
     stream.on('end', () => {
@@ -66,6 +67,7 @@ export class Connection {
     })
     stream.on('close', () => {
       this.#ended = true
+      this.#outgoing.drop()
       this.discard()
       owner.onClosed(this.#cause)
     })
@@ -91,27 +93,17 @@ export class Connection {
 
   /** Bytes handed over for sending that the kernel has not taken. */
   get queuedBytes(): number {
-    return this.#stream.writableLength
+    return this.#outgoing.bytes
   }
 
   get bytesTaken(): number {
-    return this.#bytesSent - this.#stream.writableLength
+    return this.#outgoing.bytesTaken
   }
 
   /** Queues chunks, which must not change from here on; answers how many bytes they are. Nothing once the end was called. */
   send(chunks: readonly Uint8Array[]): number {
     if (this.#ended) return 0
-    if (!this.#corked) {
-      this.#corked = true
-      this.#stream.cork()
-      process.nextTick(this.#uncork)
-    }
-    let bytes = 0
-    for (const chunk of chunks) {
-      bytes += chunk.length
-      this.#stream.write(chunk, this.#written)
-    }
-    this.#bytesSent += bytes
+    const bytes = this.#outgoing.push(chunks)
     if (this.queuedBytes > this.#options.highWaterBytes) {
       this.#congested = true
       this.#pauseIfHeld()
@@ -153,7 +145,7 @@ export class Connection {
   end(): void {
     if (this.#ended) return
     this.#ended = true
-    this.#stream.end()
+    this.#outgoing.end()
   }
 
   /** Drops what was not taken, and the connection with it. */
@@ -209,12 +201,7 @@ export class Connection {
     this.#owner.onWaiting(bytes)
   }
 
-  readonly #uncork = (): void => {
-    this.#corked = false
-    this.#stream.uncork()
-  }
-
-  readonly #written = (): void => {
+  readonly #onTaken = (): void => {
     if (!this.#congested || this.#ended || this.queuedBytes > this.#options.lowWaterBytes) return
     this.#congested = false
     this.#goOn()

@@ -117,6 +117,27 @@ describe('sending', () => {
     expect([connection.held, owner.payloads, owner.told]).toEqual([false, [7], ['writable']])
   })
 
+  it('goes out in pieces, so that a slow peer is seen to take them', async () => {
+    const { stream, connection } = open()
+    const bytes = Buffer.alloc(3_500_000, 'millrace ')
+    connection.send([Buffer.from('head'), bytes, Buffer.from('tail')])
+    connection.end()
+    const taken: number[] = []
+    while (connection.queuedBytes > 0) {
+      await settled()
+      stream.completeWrites()
+      await settled()
+      taken.push(connection.bytesTaken)
+    }
+    expect(taken).toEqual([1_048_576, 2_097_152, 3_145_728, 3_500_008])
+    expect(
+      Buffer.concat(stream.writes.flat()).equals(
+        Buffer.concat(['head', bytes, 'tail'].map((part) => Buffer.from(part))),
+      ),
+    ).toBe(true)
+    expect(stream.writableFinished).toBe(true)
+  })
+
   it('is over once the end was called, and the end comes after everything sent', async () => {
     const { stream, connection } = open()
     connection.send([Buffer.from('last')])

@@ -1,0 +1,96 @@
+// What waits to be sent on one stream. Runs on the main thread of every process that listens. Everything queued in one
+// turn leaves in one vectored write, up to a bound: a stream tells only when all of a write is taken, so the bound is
+// also how much a slow peer must take to be seen alive.
+import type { Duplex } from 'node:stream'
+
+const WRITTEN_AT_ONCE_BYTES_MAX = 1024 * 1024
+
+export class Outgoing {
+  readonly #stream: Duplex
+  readonly #onTaken: () => void
+  #queue: Uint8Array[] = []
+  /** Bytes in `#queue`: not yet written to the stream. */
+  #unwritten = 0
+  #total = 0
+  #scheduled = false
+  #ending = false
+
+  constructor(stream: Duplex, onTaken: () => void) {
+    this.#stream = stream
+    this.#onTaken = onTaken
+  }
+
+  /** Bytes that the kernel has not taken. */
+  get bytes(): number {
+    return this.#unwritten + this.#stream.writableLength
+  }
+
+  /** Bytes that the kernel has taken, ever. */
+  get bytesTaken(): number {
+    return this.#total - this.bytes
+  }
+
+  /** Queues chunks, which must not change from here on; answers how many bytes they are. */
+  push(chunks: readonly Uint8Array[]): number {
+    let bytes = 0
+    for (const chunk of chunks) {
+      bytes += chunk.length
+      this.#queue.push(chunk)
+    }
+    this.#unwritten += bytes
+    this.#total += bytes
+    if (!this.#scheduled) {
+      this.#scheduled = true
+      process.nextTick(this.#write)
+    }
+    return bytes
+  }
+
+  /** Ends the stream after everything that was queued. */
+  end(): void {
+    this.#ending = true
+    this.#write()
+  }
+
+  /** The stream is gone, and what waits with it. */
+  drop(): void {
+    this.#queue = []
+    this.#unwritten = 0
+  }
+
+  readonly #write = (): void => {
+    this.#scheduled = false
+    if (this.#stream.destroyed) return
+    const written = this.#take(WRITTEN_AT_ONCE_BYTES_MAX - this.#stream.writableLength)
+    const last = written.pop()
+    if (last !== undefined) {
+      this.#stream.cork()
+      for (const chunk of written) this.#stream.write(chunk)
+      this.#stream.write(last, this.#taken)
+      this.#stream.uncork()
+    }
+    if (this.#ending && this.#queue.length === 0) this.#stream.end()
+  }
+
+  /** The front of the queue, as much as there is room for. */
+  #take(room: number): Uint8Array[] {
+    let count = 0
+    while (count < this.#queue.length && room >= this.#queue[count]!.length) {
+      room -= this.#queue[count++]!.length
+    }
+    const taken = this.#queue.splice(0, count)
+    const next = this.#queue[0]
+    if (next !== undefined && room > 0) {
+      taken.push(next.subarray(0, room))
+      this.#queue[0] = next.subarray(room)
+    }
+    for (const chunk of taken) this.#unwritten -= chunk.length
+    return taken
+  }
+
+  readonly #taken = (error?: Error | null): void => {
+    if (error) return // the stream closes, and says why
+    if (this.#queue.length > 0) this.#write()
+    this.#onTaken()
+  }
+}
