@@ -28,7 +28,7 @@ export class Catalog {
   readonly #options: CatalogOptions
   #state: CatalogState
   #lastChange: Promise<unknown> = Promise.resolve()
-  #isBroken = false
+  #isClosed = false
 
   /** Reads every row; a new data directory gets its identity first. */
   static async open(options: CatalogOptions): Promise<Catalog> {
@@ -57,6 +57,11 @@ export class Catalog {
     return this.#state
   }
 
+  /** False once it was closed or a commit failed: nothing is decided here any more. */
+  get isOpen(): boolean {
+    return !this.#isClosed
+  }
+
   get broker(): BrokerRow['value'] {
     invariant(this.#state.broker !== undefined, 'the catalog has an identity from its first commit on')
     return this.#state.broker
@@ -75,12 +80,12 @@ export class Catalog {
   /** Waits for what was decided, then closes the store. */
   async close(): Promise<void> {
     await this.#lastChange
-    this.#isBroken = true
+    this.#isClosed = true
     await this.#options.store.close()
   }
 
   async #run<T>(decide: (state: CatalogState) => CatalogPlan<T>): Promise<T> {
-    if (this.#isBroken)
+    if (this.#isClosed)
       throw new MillraceError('unavailable', 'The catalog is closed: the broker is stopping.')
     const { changes, result } = decide(this.#state)
     if (changes.length === 0) return result
@@ -90,7 +95,7 @@ export class Catalog {
     try {
       await this.#options.store.commit(changes)
     } catch (cause) {
-      this.#isBroken = true
+      this.#isClosed = true
       const reason = cause instanceof Error ? cause.message : String(cause)
       const error = new MillraceError(
         'outcomeUnknown',

@@ -135,7 +135,7 @@ export class StreamRegistry {
         await this.#advance(stream)
       } catch (cause) {
         if (cause instanceof InvariantError) throw cause
-        if (this.#isStopped) {
+        if (this.#isStopped || !catalog.isOpen) {
           // Rows were written, so `unavailable` would promise too much.
           const message = 'The broker stops before it is done, and goes on when it is back.'
           throw new MillraceError('outcomeUnknown', message, { cause })

@@ -190,7 +190,7 @@ export class Supervision implements HostFleet {
       charge.port = port
       if (charge.state !== 'starting') return
       this.#enter(charge, 'ready', undefined)
-      log.info({ hostId, pid: host.pid, port, shards: shards.length }, 'host is ready')
+      log.info({ hostId, hostPid: host.pid, port, shards: shards.length }, 'host is ready')
       this.#tellReady(hostId)
     } catch (error) {
       if (charge.state !== 'starting') return

@@ -36,7 +36,8 @@ export function createLog({ level, format, process: name, destination }: LogOpti
   const prettify = prettyFactory({
     colorize: destination === undefined && process.stdout.isTTY === true,
     ignore: 'pid,process,component',
-    messageFormat: '{process} {component}: {msg}',
+    messageFormat: ({ process: name, component, msg }) =>
+      `${[name, component].filter((word) => word !== undefined).join(' ')}: ${String(msg)}`,
     translateTime: 'SYS:HH:MM:ss.l',
   })
   return pino(options, { write: (line) => lines.write(prettify(line)) })

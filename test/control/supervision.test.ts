@@ -1,0 +1,186 @@
+// How hosts are started, restarted and drained, by a clock that the test moves.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { failuresInARow, HEALTHY_AFTER_MS, restartDelayMs } from '../../broker/control/restart-backoff.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import { FakeHosts } from './support/fake-hosts.ts'
+import { settled } from './support/fake-time.ts'
+import { MemoryCatalog } from './support/memory-catalog.ts'
+import { TestController } from './support/test-controller.ts'
+
+const states = (test: TestController) => test.controller.hosts.map(({ state }) => state)
+
+describe('supervision', () => {
+  it('starts every host, and is ready when all of them are', async () => {
+    const test = await TestController.open(new MemoryCatalog(), { hosts: 3, start: false })
+    expect(test.controller.readiness()).toEqual({
+      ready: false,
+      reasons: [1, 2, 3].map((hostId) => `host ${hostId} is down: not started yet`),
+    })
+    test.controller.start()
+    await test.controller.whenReady()
+    expect(test.controller.readiness()).toEqual({ ready: true, reasons: [] })
+    expect(test.controller.hosts.map(({ port, restarts }) => [port, restarts])).toEqual([
+      [7401, 0],
+      [7402, 0],
+      [7403, 0],
+    ])
+  })
+
+  it('restarts a host that ended, after it has ended, and hands over everything again', async () => {
+    const test = await TestController.open(new MemoryCatalog())
+    await test.ask('createStream', { name: 'clicks', shardCount: 3 })
+    test.hosts.host(1).crash('process 7 ended by SIGSEGV')
+    await settled()
+    expect(test.controller.readiness().reasons).toEqual(['host 1 is down: process 7 ended by SIGSEGV'])
+    expect(test.hosts.lives).toHaveLength(1)
+    await test.time.advance(50)
+    expect(states(test)).toEqual(['ready'])
+    expect(test.hosts.host(1).calls).toEqual(['start 3 shards'])
+    expect(test.controller.hosts[0]?.restarts).toBe(1)
+  })
+
+  it('leaves the other hosts alone', async () => {
+    const test = await TestController.open(new MemoryCatalog(), { hosts: 2 })
+    test.hosts.host(2).crash()
+    await settled()
+    expect(states(test)).toEqual(['ready', 'down'])
+    await test.time.advance(50)
+    expect(test.hosts.lives.map(({ hostId }) => hostId)).toEqual([1, 2, 2])
+  })
+
+  it('waits twice as long after each failure, up to ten seconds, and starts over after a healthy time', async () => {
+    const test = await TestController.open(new MemoryCatalog())
+    const delays: number[] = []
+    for (let failure = 0; failure < 10; failure++) {
+      test.hosts.host(1).crash()
+      await settled()
+      delays.push(test.time.waiting[0]!)
+      await test.time.advance(test.time.waiting[0]!)
+    }
+    expect(delays).toEqual([50, 100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000])
+    await test.time.advance(HEALTHY_AFTER_MS)
+    test.hosts.host(1).crash()
+    await settled()
+    expect(test.time.waiting).toEqual([50])
+  })
+
+  it('says why a host could not start, ends what is left of it, and tries again', async () => {
+    const hosts = new FakeHosts()
+    let isLocked = true
+    hosts.behaviour = () =>
+      isLocked
+        ? {
+            start: () =>
+              Promise.reject(new MillraceError('unavailable', 'owners/0000 is in use by process 9')),
+          }
+        : {}
+    const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
+    expect(test.controller.readiness().reasons).toEqual([
+      'host 1 is down: owners/0000 is in use by process 9',
+    ])
+    expect(hosts.lives[0]?.isRunning).toBe(false)
+    isLocked = false
+    await test.time.advance(50)
+    expect(states(test)).toEqual(['ready'])
+  })
+
+  it('gives up on a start that takes two minutes', async () => {
+    const hosts = new FakeHosts()
+    hosts.behaviour = () => ({ start: () => new Promise(() => {}) })
+    const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
+    await test.time.advance(119_000)
+    expect(states(test)).toEqual(['starting'])
+    hosts.behaviour = () => ({})
+    await test.time.advance(1_000)
+    expect(test.controller.readiness().reasons).toEqual(['host 1 is down: did not start within 120 seconds'])
+    await test.time.advance(50)
+    expect(states(test)).toEqual(['ready'])
+  })
+
+  it('takes a launcher that throws for a host that ended', async () => {
+    const hosts = new FakeHosts()
+    const launch = hosts.launch.bind(hosts)
+    hosts.launch = () => {
+      hosts.launch = launch
+      throw new Error('EAGAIN')
+    }
+    const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
+    expect(test.controller.readiness().reasons).toEqual(['host 1 is down: could not be launched: EAGAIN'])
+    await test.time.advance(50)
+    expect(states(test)).toEqual(['ready'])
+  })
+
+  it('drains every host with its deadline, waits for its end, and restarts none', async () => {
+    const test = await TestController.open(new MemoryCatalog(), { hosts: 2 })
+    await test.controller.drain(5_000)
+    expect(test.hosts.lives.map(({ calls }) => calls.at(-1))).toEqual(['drain 5000', 'drain 5000'])
+    await test.time.advance(60_000)
+    expect(states(test)).toEqual(['down', 'down'])
+    expect(test.hosts.lives).toHaveLength(2)
+  })
+
+  it('kills a host that does not drain in time', async () => {
+    const hosts = new FakeHosts()
+    hosts.behaviour = () => ({ drain: () => new Promise(() => {}) })
+    const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
+    const drained = test.controller.drain(1_000)
+    await settled()
+    expect(states(test)).toEqual(['draining'])
+    await test.time.advance(1_000)
+    expect(hosts.host(1).isRunning).toBe(true)
+    await test.time.advance(5_000)
+    await drained
+    expect(hosts.host(1).isRunning).toBe(false)
+  })
+
+  it('lets a host that is still starting finish its start before it drains', async () => {
+    const hosts = new FakeHosts()
+    let finishStart = (_: { port: number }): void => {}
+    hosts.behaviour = () => ({
+      start: () =>
+        new Promise((resolve) => {
+          finishStart = resolve
+        }),
+    })
+    const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
+    const drained = test.controller.drain(1_000)
+    await settled()
+    expect(hosts.host(1).calls).toEqual(['start 0 shards'])
+    finishStart({ port: 1 })
+    await drained
+    expect(hosts.host(1).calls).toEqual(['start 0 shards', 'drain 1000'])
+  })
+
+  it('does not start a host again that was waiting for its restart when the broker stopped', async () => {
+    const test = await TestController.open(new MemoryCatalog())
+    test.hosts.host(1).crash()
+    await settled()
+    await test.controller.drain(1_000)
+    await test.time.advance(60_000)
+    expect(test.hosts.lives).toHaveLength(1)
+  })
+})
+
+describe('restart delays', () => {
+  it('lie between half of the step and the step, whatever chance says', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 100 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (failures, chance) => {
+          const step = Math.min(10_000, 50 * 2 ** (failures - 1))
+          const delayMs = restartDelayMs(failures, () => chance)
+          expect(delayMs).toBeGreaterThanOrEqual(step / 2)
+          expect(delayMs).toBeLessThanOrEqual(step)
+        },
+      ),
+    )
+  })
+
+  it('a host that never got ready has not served, however long it took', () => {
+    expect(failuresInARow(4, null)).toBe(5)
+    expect(failuresInARow(4, HEALTHY_AFTER_MS - 1)).toBe(5)
+    expect(failuresInARow(4, HEALTHY_AFTER_MS)).toBe(1)
+  })
+})

@@ -1,0 +1,115 @@
+// Hosts that a test plays: they are launched, asked and killed like real ones, and answer as the test says.
+import type { HostCalls, HostLauncher, PlacedShard } from '../../../broker/host-contract.ts'
+import { serveCalls, type CallHandlers } from '../../../broker/threads/calls.ts'
+import { channelPair } from '../../../broker/threads/channels.ts'
+
+/** One life of one host. */
+export interface FakeHost {
+  readonly hostId: number
+  /** What it was asked, in order: `start 3 shards`, `openShards 2`, `dropStream 1`. */
+  readonly calls: string[]
+  /** Slots that it serves. */
+  readonly slots: Set<number>
+  /** Ends it as a crash does. */
+  crash(how?: string): void
+  isRunning: boolean
+}
+
+type Behaviour = Partial<CallHandlers<HostCalls>>
+
+export class FakeHosts implements HostLauncher {
+  /** Every life of every host, in the order of their launches. */
+  readonly lives: FakeHost[] = []
+  /** What a test wants otherwise; asked for each launch. */
+  behaviour: (hostId: number) => Behaviour = () => ({})
+
+  /** The newest life of a host. */
+  host(hostId: number): FakeHost {
+    const life = this.lives.findLast((host) => host.hostId === hostId)
+    if (life === undefined) throw new Error(`host ${hostId} was never launched`)
+    return life
+  }
+
+  launch(hostId: number): ReturnType<HostLauncher['launch']> {
+    const [controllerEnd, hostEnd] = channelPair()
+    let finish: (how: string) => void
+    const ended = new Promise<string>((resolve) => {
+      finish = resolve
+    })
+    const slotsOfStream = new Map<number, number[]>()
+    const host: FakeHost = {
+      hostId,
+      calls: [],
+      slots: new Set(),
+      isRunning: true,
+      crash: (how = 'process 7 ended by SIGKILL') => {
+        if (!host.isRunning) return
+        host.isRunning = false
+        hostEnd.close()
+        finish(how)
+      },
+    }
+    const open = (shards: readonly PlacedShard[]): void => {
+      for (const { streamId, slot } of shards) {
+        host.slots.add(slot)
+        slotsOfStream.set(streamId, [...(slotsOfStream.get(streamId) ?? []), slot])
+      }
+    }
+    const handlers: CallHandlers<HostCalls> = {
+      start: ({ shards }) => {
+        open(shards)
+        return { port: 7400 + hostId }
+      },
+      openShards: ({ shards }) => {
+        open(shards)
+        return null
+      },
+      dropStream: ({ streamId }) => {
+        for (const slot of slotsOfStream.get(streamId) ?? []) host.slots.delete(slot)
+        return null
+      },
+      updateStream: () => null,
+      describeShards: () => ({ extents: [] }),
+      metrics: () => ({ metrics: [] }),
+      drain: () => {
+        setImmediate(() => host.crash('it was drained'))
+        return null
+      },
+      ...this.behaviour(hostId),
+    }
+    serveCalls<HostCalls>(hostEnd, recording(host, handlers))
+    this.lives.push(host)
+    return {
+      pid: 1000 + this.lives.length,
+      channel: controllerEnd,
+      ended,
+      kill: () => host.crash('it was ended'),
+    }
+  }
+}
+
+function recording(host: FakeHost, handlers: CallHandlers<HostCalls>): CallHandlers<HostCalls> {
+  return {
+    ...handlers,
+    start: (request) => {
+      host.calls.push(`start ${request.shards.length} shards`)
+      return handlers.start(request)
+    },
+    openShards: (request) => {
+      host.calls.push(`openShards ${request.shards.length}`)
+      return handlers.openShards(request)
+    },
+    dropStream: (request) => {
+      host.calls.push(`dropStream ${request.streamId}`)
+      return handlers.dropStream(request)
+    },
+    updateStream: (request) => {
+      host.calls.push(`updateStream ${request.streamId} ${request.retentionMs}`)
+      return handlers.updateStream(request)
+    },
+    drain: (request) => {
+      host.calls.push(`drain ${request.deadlineMs}`)
+      return handlers.drain(request)
+    },
+  }
+}

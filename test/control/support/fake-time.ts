@@ -1,0 +1,45 @@
+// Time that stands still until a test moves it. Timers fire in the order of their due times.
+import type { Timers } from '../../../broker/control/timers.ts'
+
+export class FakeTime implements Timers {
+  #now = 1_700_000_000_000
+  readonly #tasks = new Set<{ readonly at: number; readonly task: () => void }>()
+
+  now = (): number => this.#now
+  elapsed = (): number => this.#now
+
+  after = (delayMs: number, task: () => void): (() => void) => {
+    const entry = { at: this.#now + delayMs, task }
+    this.#tasks.add(entry)
+    return () => this.#tasks.delete(entry)
+  }
+
+  /** Delays of what waits, shortest first. */
+  get waiting(): readonly number[] {
+    return [...this.#tasks].map(({ at }) => at - this.#now).sort((a, b) => a - b)
+  }
+
+  /** Moves on, and lets everything that is due run, with what follows from it. */
+  async advance(byMs: number): Promise<void> {
+    const until = this.#now + byMs
+    for (;;) {
+      await settled()
+      const due = [...this.#tasks].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0]
+      if (due === undefined) break
+      this.#tasks.delete(due)
+      this.#now = Math.max(this.#now, due.at)
+      due.task()
+    }
+    this.#now = until
+    await settled()
+  }
+}
+
+/** Lets every promise that can settle do so: what is tested here waits for nothing but promises and timers. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) {
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve)
+    })
+  }
+}

@@ -1,0 +1,93 @@
+// A controller over hosts, catalog and time that a test plays, asked as a client asks it.
+import {
+  createController,
+  type Controller,
+  type ControllerOptions,
+} from '../../../broker/control/controller.ts'
+import { resolveConfig } from '../../../broker/config/resolve.ts'
+import type { Context } from '../../../broker/server/dispatch.ts'
+import { createTelemetry } from '../../../broker/telemetry/instruments.ts'
+import { silentLog } from '../../../broker/telemetry/log.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { OperationOn, RequestOf, ResponseOf } from '../../../protocol/operations.ts'
+import { FakeHosts } from './fake-hosts.ts'
+import { FakeTime, settled } from './fake-time.ts'
+import type { MemoryCatalog } from './memory-catalog.ts'
+
+type Control = OperationOn<'control'>
+/** A request with its optional fields left out. */
+type Asked<N extends Control> = Partial<RequestOf<N>>
+
+export class TestController {
+  readonly controller: Controller
+  readonly hosts: FakeHosts
+  readonly time: FakeTime
+  readonly broken: Error[]
+
+  private constructor(controller: Controller, parts: { hosts: FakeHosts; time: FakeTime; broken: Error[] }) {
+    this.controller = controller
+    this.hosts = parts.hosts
+    this.time = parts.time
+    this.broken = parts.broken
+  }
+
+  /** Opens a controller on a catalog, and starts it unless told otherwise. */
+  static async open(
+    catalog: MemoryCatalog,
+    options: {
+      hosts?: number
+      owners?: number
+      start?: boolean
+      fakeHosts?: FakeHosts
+      time?: FakeTime
+    } = {},
+  ): Promise<TestController> {
+    const hosts = options.fakeHosts ?? new FakeHosts()
+    const time = options.time ?? new FakeTime()
+    const broken: Error[] = []
+    const config = resolveConfig({
+      settings: { dataDir: '.', hosts: options.hosts ?? 1, owners: options.owners ?? options.hosts ?? 1 },
+    }).values
+    const controllerOptions: ControllerOptions = {
+      config,
+      store: catalog.open(),
+      launcher: hosts,
+      listenOf: () => null,
+      addressOf: (hostId, port) => (port === undefined ? undefined : { hostId, host: 'test', port }),
+      software: 'test',
+      telemetry: createTelemetry('controller', { withProcess: false }),
+      log: silentLog(),
+      timers: time,
+      random: () => 1,
+      newBrokerId: () => 'broker-1',
+      onBroken: (error) => broken.push(error),
+    }
+    const test = new TestController(await createController(controllerOptions), { hosts, time, broken })
+    if (options.start !== false) {
+      test.controller.start()
+      await settled()
+    }
+    return test
+  }
+
+  /** Asks as a client does. */
+  async ask<N extends Control>(operation: N, request: Asked<N>): Promise<ResponseOf<N>> {
+    const context = {
+      fail: (code, message) => {
+        throw new MillraceError(code, message)
+      },
+    } as Partial<Context<N>> as Context<N>
+    return await this.controller.handlers[operation](request as RequestOf<N>, context)
+  }
+
+  /** Gives the answer or the error's code, without waiting for more than what can happen now. */
+  async outcome<N extends Control>(operation: N, request: Asked<N>): Promise<string> {
+    let outcome = 'open'
+    this.ask(operation, request).then(
+      () => (outcome = 'done'),
+      (error: unknown) => (outcome = MillraceError.is(error) ? error.code : String(error)),
+    )
+    await settled()
+    return outcome
+  }
+}
