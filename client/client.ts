@@ -1,0 +1,309 @@
+// The client: one connection to the controller, one to each host that it needs, and everything that is done over them.
+// Runs in the application. Closing it ends whatever it has given out.
+import type { MillraceError } from '../protocol/millrace-error.ts'
+import { parseUrl, type Address } from './address.ts'
+import {
+  Admin,
+  type Broker,
+  type CallOptions,
+  type CreateStreamOptions,
+  type Listing,
+  type Shard,
+  type Stream,
+} from './admin.ts'
+import type { BytesInput, EncoderOption } from './codecs.ts'
+import { codecFailed, resolveEncoder } from './codecs.ts'
+import { ControlPlane } from './control-plane.ts'
+import { asMillraceError, closedError } from './errors.ts'
+import { ConnectionPool } from './pool.ts'
+import type { ProducerOptions } from './producer/options.ts'
+import type { Acknowledgement } from './producer/pending-batch.ts'
+import { Producer } from './producer/producer.ts'
+import { Fetcher } from './reader/fetcher.ts'
+import { creditBytesOf, fetchSettings, type ReadOptions, type SubscribeOptions } from './reading/options.ts'
+import { Reading } from './reading/reading.ts'
+import type { RecordInput } from './record.ts'
+import { RoutingCache } from './routing.ts'
+import { clientLimits, resolveSettings, type ConnectOptions, type Settings } from './settings.ts'
+import { Subscriber } from './subscription/subscriber.ts'
+import { abortedBy, throwIfAborted, unlessAborted } from './waiting.ts'
+
+export interface PutOptions<In = BytesInput> extends CallOptions {
+  /** How data becomes bytes; bytes and text as they are, by default. */
+  readonly codec?: EncoderOption<In>
+}
+
+/** What became of one record of `putMany`. */
+export type PutResult =
+  | { readonly ok: true; readonly acknowledgement: Acknowledgement }
+  | { readonly ok: false; readonly error: MillraceError }
+
+/** Something that the client gave out and that ends with it. */
+interface Given {
+  close(): Promise<void>
+  abort(reason: unknown): void
+}
+
+/**
+ * Connects to the broker that the url names: `millrace://host:port[,host:port]`. Rejects with `unavailable` when none of
+ * the addresses answers, and with `invalidArgument` for options that make no sense.
+ */
+export async function connect(url: string, options: ConnectOptions = {}): Promise<Client> {
+  const addresses = parseUrl(url)
+  const settings = resolveSettings(options)
+  throwIfAborted(options.signal)
+  const client = new Client(addresses, settings, options.signal)
+  try {
+    await client.open()
+    return client
+  } catch (error) {
+    await client.close()
+    throw options.signal?.aborted ? abortedBy(options.signal) : error
+  }
+}
+
+/** A connected client. Made by `connect`. */
+export class Client implements AsyncDisposable {
+  readonly #settings: Settings
+  readonly #pool: ConnectionPool
+  readonly #control: ControlPlane
+  readonly #routings: RoutingCache
+  readonly #admin: Admin
+  /** Readings, subscriptions and producers that are open. */
+  readonly #given = new Set<Given>()
+  /** The producers behind `put`, by stream, in the order of use. */
+  readonly #putters = new Map<string, Promise<Producer>>()
+  readonly #signal: AbortSignal | undefined
+  readonly #onAbort = () => this.#abort()
+  #closing: Promise<void> | undefined
+
+  constructor(addresses: readonly Address[], settings: Settings, signal: AbortSignal | undefined) {
+    this.#settings = settings
+    this.#pool = new ConnectionPool(settings)
+    this.#control = new ControlPlane(addresses, this.#pool, settings)
+    this.#routings = new RoutingCache(this.#control)
+    this.#admin = new Admin(this.#control)
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** Makes the first connection. */
+  async open(): Promise<void> {
+    await this.#control.connect(this.#signal)
+  }
+
+  /** Creates a stream; fulfils when it takes records. */
+  createStream(name: string, options?: CreateStreamOptions): Promise<Stream> {
+    return this.#admin.createStream(name, options)
+  }
+
+  describeStream(name: string, options?: CallOptions): Promise<Stream> {
+    return this.#admin.describeStream(name, options)
+  }
+
+  /** All streams by name: `for await`, or `.page()`. */
+  listStreams(options?: CallOptions): Listing<Stream> {
+    return this.#admin.listStreams(options)
+  }
+
+  updateStream(
+    name: string,
+    changes: { readonly retentionMs?: number },
+    options?: CallOptions,
+  ): Promise<Stream> {
+    return this.#admin.updateStream(name, changes, options)
+  }
+
+  /** Deletes a stream and its records. */
+  async deleteStream(name: string, options?: CallOptions): Promise<void> {
+    await this.#admin.deleteStream(name, options)
+    this.#routings.forget(name)
+  }
+
+  /** The shards of a stream by index: `for await`, or `.page()`. */
+  listShards(stream: string, options?: CallOptions): Listing<Shard> {
+    return this.#admin.listShards(stream, options)
+  }
+
+  describeBroker(options?: CallOptions): Promise<Broker> {
+    return this.#admin.describeBroker(options)
+  }
+
+  /**
+   * Appends one record and fulfils when it is stored. Puts that are under way together travel together. For a stream of
+   * records, a producer is cheaper.
+   */
+  async put<In = BytesInput>(
+    stream: string,
+    record: RecordInput<In>,
+    options: PutOptions<In> = {},
+  ): Promise<Acknowledgement> {
+    const encoded = encodeData(record, options.codec)
+    const producer = await this.#putter(stream, options.signal)
+    await roomIn(producer, options.signal)
+    return unlessAborted(producer.send(encoded), options.signal)
+  }
+
+  /** Appends records, each by itself: the results stand in the order of the records. */
+  async putMany<In = BytesInput>(
+    stream: string,
+    records: Iterable<RecordInput<In>>,
+    options: PutOptions<In> = {},
+  ): Promise<PutResult[]> {
+    const producer = await this.#putter(stream, options.signal)
+    const results: Promise<PutResult>[] = []
+    for (const record of records) {
+      await roomIn(producer, options.signal)
+      results.push(resultOf(async () => producer.send(encodeData(record, options.codec))))
+    }
+    return unlessAborted(Promise.all(results), options.signal)
+  }
+
+  /** A producer for many records: see Producer. Rejects with `streamNotFound`. */
+  async producer<In = BytesInput>(stream: string, options: ProducerOptions<In> = {}): Promise<Producer<In>> {
+    this.#throwIfClosed()
+    const routing = await this.#routings.get(stream, options.signal)
+    this.#throwIfClosed()
+    const producer: Producer<In> = new Producer(options, {
+      stream,
+      routing,
+      routings: this.#routings,
+      pool: this.#pool,
+      settings: this.#settings,
+      onClosed: () => this.#given.delete(producer),
+    })
+    this.#given.add(producer)
+    return producer
+  }
+
+  /**
+   * Reads a stream, or one shard of it, from any position: by default from the oldest record to the tail that each shard
+   * has now. `for await` over it, or over its `batches()`. It begins at once.
+   */
+  read<T = Uint8Array>(stream: string, options: ReadOptions<T> = {}): Reading<T> {
+    const { from = 'TRIM_HORIZON', follow = false, onTrimmed = 'fail' } = options
+    const until = options.until ?? (follow ? undefined : 'LATEST')
+    const settings = fetchSettings(options)
+    return this.#reading(stream, options, {
+      from,
+      until,
+      makeIntake: (events) => new Fetcher({ ...settings, pool: this.#pool, onTrimmed }, events),
+    })
+  }
+
+  /**
+   * Follows a stream, or one shard of it: the broker sends records as they are stored, from now on by default.
+   * `for await` over it, or over its `batches()`. It begins at once; `started` tells when.
+   */
+  subscribe<T = Uint8Array>(stream: string, options: SubscribeOptions<T> = {}): Reading<T> {
+    const { from = 'LATEST', onTrimmed = 'fail' } = options
+    creditBytesOf(options, 1)
+    return this.#reading(stream, options, {
+      from,
+      until: undefined,
+      makeIntake: (events, shardCount) =>
+        new Subscriber(
+          { pool: this.#pool, onTrimmed, creditBytes: creditBytesOf(options, shardCount) },
+          events,
+        ),
+    })
+  }
+
+  /**
+   * Ends readings, flushes producers, and disconnects. Rejects with the first refusal that a producer had not reported
+   * yet. With a signal, producers are not waited for once it fires.
+   */
+  close(options: { signal?: AbortSignal } = {}): Promise<void> {
+    this.#closing ??= this.#finish(options)
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #finish({ signal }: { signal?: AbortSignal }): Promise<void> {
+    const abandon = () => this.#abort(signal)
+    signal?.addEventListener('abort', abandon, { once: true })
+    if (signal?.aborted) abandon()
+    const closings = await Promise.allSettled([...this.#given].map((given) => given.close()))
+    signal?.removeEventListener('abort', abandon)
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#pool.close()
+    const failed = closings.find((closing) => closing.status === 'rejected')
+    if (failed !== undefined) throw asMillraceError(failed.reason)
+  }
+
+  /** Everything fails that waits. */
+  #abort(signal = this.#signal): void {
+    for (const given of this.#given) given.abort(signal?.reason)
+    this.#pool.close()
+  }
+
+  #throwIfClosed(): void {
+    if (this.#signal?.aborted) throw abortedBy(this.#signal)
+    if (this.#closing !== undefined) throw closedError('The client')
+  }
+
+  #reading<T>(
+    stream: string,
+    options: ReadOptions<T> & SubscribeOptions<T>,
+    plan: ConstructorParameters<typeof Reading<T>>[1],
+  ): Reading<T> {
+    this.#throwIfClosed()
+    const reading: Reading<T> = new Reading(options, plan, {
+      stream,
+      routings: this.#routings,
+      pool: this.#pool,
+      settings: this.#settings,
+      onClosed: () => this.#given.delete(reading),
+    })
+    this.#given.add(reading)
+    return reading
+  }
+
+  async #putter(stream: string, signal: AbortSignal | undefined): Promise<Producer> {
+    let putter = this.#putters.get(stream)
+    this.#putters.delete(stream)
+    if (putter === undefined) {
+      putter = this.producer(stream)
+      putter.catch(() => this.#putters.delete(stream))
+    }
+    this.#putters.set(stream, putter)
+    for (const [oldest, unused] of this.#putters) {
+      if (this.#putters.size <= clientLimits.streamsKept) break
+      this.#putters.delete(oldest)
+      unused.then((producer) => producer.close()).catch(() => {})
+    }
+    return unlessAborted(putter, signal)
+  }
+}
+
+async function roomIn(producer: Producer, signal: AbortSignal | undefined): Promise<void> {
+  for (let room = producer.ready(); room !== undefined; room = producer.ready()) {
+    await unlessAborted(room, signal)
+  }
+}
+
+async function resultOf(send: () => Promise<Acknowledgement>): Promise<PutResult> {
+  try {
+    return { ok: true, acknowledgement: await send() }
+  } catch (error) {
+    return { ok: false, error: asMillraceError(error) }
+  }
+}
+
+/** The record as the producer behind `put` takes it: bytes, for every codec. Throws `codecFailed`. */
+function encodeData<In>(
+  record: RecordInput<In>,
+  option: EncoderOption<In> | undefined,
+): RecordInput<BytesInput> {
+  // Without a codec, `In` is what the signature's default says: bytes or text.
+  if (option === undefined) return record as RecordInput<unknown> as RecordInput<BytesInput>
+  const codec = resolveEncoder(option)
+  try {
+    return { ...record, data: codec.encode(record.data) }
+  } catch (cause) {
+    throw codecFailed(codec, `The record with partition key ${JSON.stringify(record.partitionKey)}`, cause)
+  }
+}

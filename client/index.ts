@@ -1,0 +1,35 @@
+// The client's door: what `import … from 'millrace'` gives. Runs in the application, on Node; speaks the protocol and
+// needs nothing else of the broker.
+export { connect, type Client, type PutOptions, type PutResult } from './client.ts'
+export type { ConnectOptions, LogEntry, RetryPolicy, Rim } from './settings.ts'
+export type { Address } from './address.ts'
+export type { Dial } from './transport.ts'
+export { MillraceError, type ErrorCode, type Retry, type SideEffects } from './errors.ts'
+export type {
+  Broker,
+  CallOptions,
+  CreateStreamOptions,
+  Listing,
+  Page,
+  PageOptions,
+  Shard,
+  Stream,
+} from './admin.ts'
+export {
+  bytes,
+  json,
+  msgpack,
+  text,
+  type BytesInput,
+  type Codec,
+  type DecoderOption,
+  type EncoderOption,
+} from './codecs.ts'
+export type { StandardSchema, StandardIssue, StandardResult } from './standard-schema.ts'
+export type { RecordInput, StreamRecord } from './record.ts'
+export type { Position } from './position.ts'
+export type { Producer } from './producer/producer.ts'
+export type { ProducerOptions } from './producer/options.ts'
+export type { Acknowledgement, BatchAcknowledgement } from './producer/pending-batch.ts'
+export type { Reading } from './reading/reading.ts'
+export type { ReadingOptions, ReadOptions, SubscribeOptions } from './reading/options.ts'

@@ -1,0 +1,336 @@
+// Brings accepted records to their shards: gives lanes to the senders of their hosts, and decides what becomes of them
+// after refusals, lost connections, deadlines and resharding. Runs in the client. The reasoning is in lane.ts.
+// Records of a shard that is no more move to the shards that took its place only when nothing of it is in flight or in
+// doubt; until then new records of its keys wait behind them, in its lane. So order per key survives a reshard.
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { AppendResult } from '../../protocol/operations.ts'
+import type { RecordInput } from '../../protocol/record.ts'
+import { addressText } from '../address.ts'
+import { asMillraceError } from '../errors.ts'
+import type { ConnectionPool } from '../pool.ts'
+import { backoffMs } from '../retry.ts'
+import type { Routing, RoutingCache } from '../routing.ts'
+import type { LogEntry, Settings } from '../settings.ts'
+import { Accumulator } from './accumulator.ts'
+import { HostSender, type SenderEvents } from './host-sender.ts'
+import type { Lane, LaneVerdict } from './lane.ts'
+import type { ProducerSettings } from './options.ts'
+import type { BatchAcknowledgement, Flush, PendingBatch } from './pending-batch.ts'
+
+export interface DeliveryOptions {
+  readonly stream: string
+  readonly routing: Routing
+  readonly routings: RoutingCache
+  readonly pool: ConnectionPool
+  readonly settings: Settings
+  readonly producerSettings: ProducerSettings
+  readonly onStored: (acknowledgement: BatchAcknowledgement) => void
+  readonly onRefused: (batch: PendingBatch, error: MillraceError, shardId: string) => void
+}
+
+export class Delivery implements SenderEvents {
+  readonly #options: DeliveryOptions
+  readonly #records: Accumulator
+  readonly #senders = new Map<string, HostSender>()
+  /** The sender that a lane was last given to. */
+  readonly #senderOf = new Map<Lane, HostSender>()
+  /** Lanes that wait before they send again. */
+  readonly #backingOff = new Map<Lane, NodeJS.Timeout>()
+  /** Lanes that a refresh of the routing sets going again. */
+  readonly #awaitingRouting = new Set<Lane>()
+  readonly #closing = new AbortController()
+  /** By which records are routed. */
+  #routing: Routing
+  /** The newest known; another than `#routing` while shards that vanish in it still have records under way. */
+  #newest: Routing
+  #isRefreshing = false
+  #sweep: NodeJS.Timeout | undefined
+  #flushes = 0
+
+  constructor(options: DeliveryOptions) {
+    const { routing, producerSettings, settings } = options
+    this.#options = options
+    this.#routing = routing
+    this.#newest = routing
+    this.#records = new Accumulator({
+      map: routing.map,
+      producerSettings,
+      monotonic: settings.monotonic,
+      random: settings.random,
+      onReady: (lane) => this.#schedule(lane),
+    })
+  }
+
+  get bufferedBytes(): number {
+    return this.#records.bufferedBytes
+  }
+
+  get isFlushing(): boolean {
+    return this.#flushes > 0
+  }
+
+  /** Takes a record: see Accumulator.add. */
+  add(record: RecordInput, hashKey: Uint32Array): PendingBatch {
+    this.#sweep ??= this.#startSweep()
+    return this.#records.add(record, hashKey)
+  }
+
+  /** Fulfils when everything accepted so far is settled. What lingers leaves now. */
+  async flush(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const flush: Flush = { left: 1, done: resolve }
+      for (const lane of this.#records.lanes()) for (const batch of lane.batches()) batch.addFlush(flush)
+      this.#flushes++
+      for (const sender of this.#senders.values()) sender.wake()
+      if (--flush.left === 0) resolve()
+    })
+    this.#flushes--
+  }
+
+  /** Sends nothing more, and refuses everything that is not settled. */
+  close(error: MillraceError): void {
+    this.#closing.abort()
+    clearInterval(this.#sweep)
+    this.#refuseAll(error)
+    for (const sender of this.#senders.values()) sender.close()
+  }
+
+  seal(lane: Lane): void {
+    this.#records.seal(lane)
+  }
+
+  stored(lane: Lane, batch: PendingBatch, result: AppendResult): void {
+    if (!lane.stored(batch)) return
+    const acknowledgement: BatchAcknowledgement = {
+      shardId: lane.shardId,
+      firstSequenceNumber: result.baseSequenceNumber,
+      recordCount: batch.recordCount,
+      arrivalTime: new Date(result.arrivalTime),
+      durability: result.durability,
+    }
+    this.#records.release(batch)
+    batch.acknowledge(acknowledgement)
+    this.#options.onStored(acknowledgement)
+  }
+
+  refused(lane: Lane, batch: PendingBatch, error: MillraceError): void {
+    // Stored, and so long ago that its number is forgotten: the sequence goes on behind it.
+    if (error.code === 'duplicateTooOld') {
+      if (lane.stored(batch)) this.#refuse(lane, batch, error)
+    } else {
+      lane.refused(batch, error)
+    }
+  }
+
+  stoodStill(lane: Lane): void {
+    if (!this.#records.has(lane)) return
+    this.#stopWaiting(lane)
+    const { settings, producerSettings } = this.#options
+    const verdict = lane.verdict(settings.monotonic(), producerSettings.deliveryTimeoutMs)
+    if (verdict.verdict === 'giveUp') this.#giveUp(lane, verdict)
+    else if (lane.isVanishing) this.#vanish(lane)
+    else if (verdict.verdict === 'reroute') this.#awaitRouting([lane])
+    else this.#retry(lane)
+  }
+
+  unreachable(sender: HostSender, error: MillraceError): void {
+    this.#log({ level: 'warn', message: 'a host cannot be reached; asking where its shards are', error })
+    this.#awaitRouting(sender.release())
+  }
+
+  /** Gives the lane to the host of its shard; while something is in flight it stays with the host that has it. */
+  #schedule(lane: Lane): void {
+    if (this.#closing.signal.aborted) return
+    let sender = this.#senderOf.get(lane)
+    if (sender === undefined || lane.inFlight === 0) {
+      const next = this.#senderFor(lane)
+      if (next !== sender) sender?.forget(lane)
+      if (next === undefined) return
+      this.#senderOf.set(lane, next)
+      sender = next
+    }
+    sender.schedule(lane)
+  }
+
+  #senderFor(lane: Lane): HostSender | undefined {
+    // A shard that vanishes is asked for the fate of what is in doubt, where it can still be read.
+    const routing = lane.isVanishing || this.#isSameStream ? this.#newest : this.#routing
+    const address = routing.addressOf(lane.shardIndex)
+    if (address === undefined) return undefined
+    const key = `${routing.streamId}@${addressText(address)}`
+    let sender = this.#senders.get(key)
+    if (sender === undefined) {
+      const { pool, settings, producerSettings } = this.#options
+      const { streamId } = routing
+      const closing = this.#closing.signal
+      sender = new HostSender({ address, streamId, pool, settings, producerSettings, events: this, closing })
+      this.#senders.set(key, sender)
+    }
+    return sender
+  }
+
+  get #isSameStream(): boolean {
+    return this.#newest.streamId === this.#routing.streamId
+  }
+
+  /** Sends the lane's batches again, after a while where their refusal asks for it. */
+  #retry(lane: Lane): void {
+    this.#stopWaiting(lane)
+    const { refusal } = lane
+    if (refusal === undefined || refusal.retry === 'reconnect') {
+      lane.resume()
+      this.#schedule(lane)
+      return
+    }
+    const { retry, random } = this.#options.settings
+    const delayMs = backoffMs(retry, lane.attempts++, random, refusal.retryAfterMs)
+    const { shardId } = lane
+    this.#log({ level: 'debug', message: 'appends are tried again', shardId, delayMs, error: refusal })
+    const resume = () => {
+      this.#backingOff.delete(lane)
+      lane.resume()
+      this.#schedule(lane)
+    }
+    this.#backingOff.set(lane, setTimeout(resume, delayMs))
+  }
+
+  #stopWaiting(lane: Lane): void {
+    clearTimeout(this.#backingOff.get(lane))
+    this.#backingOff.delete(lane)
+    this.#awaitingRouting.delete(lane)
+  }
+
+  #giveUp(lane: Lane, verdict: LaneVerdict & { verdict: 'giveUp' }): void {
+    for (const batch of lane.drop(verdict.count)) this.#refuse(lane, batch, verdict.error)
+    if (lane.isVanishing) this.#vanish(lane)
+    else this.#records.encodeAnew([lane])
+  }
+
+  #refuse(lane: Lane, batch: PendingBatch, error: MillraceError): void {
+    this.#records.release(batch)
+    batch.refuse(error)
+    this.#options.onRefused(batch, error, lane.shardId)
+  }
+
+  #refuseAll(error: MillraceError): void {
+    for (const lane of this.#records.lanes()) {
+      // Removed: what comes later gets new lanes, and so new producer ids. Of these, some may still arrive.
+      this.#forget(lane)
+      const { open } = lane
+      lane.open = undefined
+      for (const batch of lane.drop(Infinity)) this.#refuse(lane, batch, error)
+      if (open !== undefined) this.#refuse(lane, open, error)
+    }
+  }
+
+  #forget(lane: Lane): void {
+    this.#stopWaiting(lane)
+    this.#senderOf.get(lane)?.forget(lane)
+    this.#senderOf.delete(lane)
+    this.#records.remove(lane)
+  }
+
+  #awaitRouting(lanes: readonly Lane[]): void {
+    for (const lane of lanes) this.#awaitingRouting.add(lane)
+    if (this.#isRefreshing) return
+    this.#isRefreshing = true
+    const { routings, stream } = this.#options
+    routings.refresh(stream, this.#newest, this.#closing.signal).then(
+      (routing) => {
+        this.#isRefreshing = false
+        this.#adopt(routing)
+      },
+      (thrown: unknown) => {
+        this.#isRefreshing = false
+        if (this.#closing.signal.aborted) return
+        const error = asMillraceError(thrown)
+        this.#log({ level: 'warn', message: 'the shards of the stream cannot be learnt', error })
+        if (error.retry === 'never') this.#refuseAll(error)
+        else this.#goOn()
+      },
+    )
+  }
+
+  #adopt(routing: Routing): void {
+    if (this.#closing.signal.aborted) return
+    this.#newest = routing
+    const lanes = this.#records.lanes()
+    for (const lane of lanes) {
+      const shard = this.#isSameStream ? routing.shard(lane.shardIndex) : undefined
+      lane.isVanishing = shard?.state !== 'OPEN'
+      if (lane.isVanishing) lane.halt()
+    }
+    this.#goOn()
+    for (const lane of lanes) if (lane.isVanishing && lane.standsStill) this.#vanish(lane)
+    this.#switchRouting()
+    this.#closeUnusedSenders()
+  }
+
+  #goOn(): void {
+    const lanes = [...this.#awaitingRouting]
+    this.#awaitingRouting.clear()
+    for (const lane of lanes) {
+      if (lane.inFlight > 0) continue
+      if (lane.isVanishing) this.#vanish(lane)
+      else this.#retry(lane)
+    }
+  }
+
+  /** The shard is no more, and nothing of it is in flight: what is in doubt is asked for, or given up; the rest moves. */
+  #vanish(lane: Lane): void {
+    if (lane.isInDoubt && this.#isSameStream && this.#newest.shard(lane.shardIndex) !== undefined) {
+      this.#retry(lane)
+    } else if (lane.isInDoubt) {
+      const { count, error } = lane.giveUp(new MillraceError('shardNotFound', `${lane.shardId} is gone.`))
+      for (const batch of lane.drop(count)) this.#refuse(lane, batch, error)
+    }
+    this.#switchRouting()
+  }
+
+  /** Routes by the newest routing as soon as no vanishing shard holds anything that must not move. */
+  #switchRouting(): void {
+    if (this.#newest === this.#routing) return
+    const vanishing = this.#records.lanes().filter((lane) => lane.isVanishing)
+    if (vanishing.some((lane) => lane.inFlight > 0 || lane.isInDoubt)) return
+    this.#routing = this.#newest
+    this.#records.map = this.#newest.map
+    for (const lane of vanishing) this.#forget(lane)
+    this.#records.encodeAnew(vanishing)
+  }
+
+  #closeUnusedSenders(): void {
+    const used = new Set(this.#senderOf.values())
+    for (const [key, sender] of this.#senders) {
+      if (used.has(sender)) continue
+      sender.close()
+      this.#senders.delete(key)
+    }
+  }
+
+  #startSweep(): NodeJS.Timeout {
+    const { deliveryTimeoutMs } = this.#options.producerSettings
+    return setInterval(() => this.#lookAtDeadlines(), Math.min(1000, Math.max(5, deliveryTimeoutMs / 4)))
+  }
+
+  #lookAtDeadlines(): void {
+    const { settings, producerSettings } = this.#options
+    const expired = settings.monotonic() - producerSettings.deliveryTimeoutMs
+    let isIdle = true
+    for (const lane of this.#records.lanes()) {
+      if (lane.isEmpty) continue
+      isIdle = false
+      if (lane.oldestAt > expired) continue
+      lane.halt()
+      if (lane.inFlight > 0) continue
+      if (lane.hasOnlyOpen) this.seal(lane)
+      this.stoodStill(lane)
+    }
+    if (!isIdle) return
+    clearInterval(this.#sweep)
+    this.#sweep = undefined
+  }
+
+  #log(entry: LogEntry): void {
+    this.#options.settings.log({ ...entry, stream: this.#options.stream })
+  }
+}

@@ -1,0 +1,223 @@
+// Moves batches of many shards to one host: append requests over one shared connection, a bounded number at a time.
+// Runs in the client. Batching is natural: full batches leave as soon as a request is free; what is not full leaves
+// only while the pipeline is nearly empty, and otherwise waits and grows. At most one round of sending a turn.
+import { errorCodeOf } from '../../protocol/error-codes.ts'
+import { limits } from '../../protocol/limits.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { AppendResult, ResponseOf } from '../../protocol/operations.ts'
+import type { Address } from '../address.ts'
+import type { Connection } from '../connection.ts'
+import { asMillraceError } from '../errors.ts'
+import type { ConnectionPool } from '../pool.ts'
+import type { Settings } from '../settings.ts'
+import type { Lane } from './lane.ts'
+import { producerLimits, type ProducerSettings } from './options.ts'
+import type { PendingBatch } from './pending-batch.ts'
+
+/** What a sender tells of its lanes. */
+export interface SenderEvents {
+  stored(lane: Lane, batch: PendingBatch, result: AppendResult): void
+  refused(lane: Lane, batch: PendingBatch, error: MillraceError): void
+  /** Nothing of the lane is in flight, and it is halted. */
+  stoodStill(lane: Lane): void
+  /** No connection could be made. */
+  unreachable(sender: HostSender, error: MillraceError): void
+  /** The lane's open batch is to be sealed. */
+  seal(lane: Lane): void
+  /** Batches that are not full leave without lingering. */
+  readonly isFlushing: boolean
+}
+
+interface Sending {
+  readonly lane: Lane
+  readonly batch: PendingBatch
+}
+
+export interface HostSenderOptions {
+  readonly address: Address
+  readonly streamId: number
+  readonly pool: ConnectionPool
+  readonly settings: Settings
+  readonly producerSettings: ProducerSettings
+  readonly events: SenderEvents
+  readonly closing: AbortSignal
+}
+
+export class HostSender {
+  readonly #options: HostSenderOptions
+  /** Lanes that may have a sealed batch to send, in the order of their turn; and those with an open one only. */
+  readonly #sealed = new Set<Lane>()
+  readonly #partial = new Set<Lane>()
+  #requestsInFlight = 0
+  #connection: Connection | undefined
+  #isConnecting = false
+  #turn: NodeJS.Immediate | undefined
+  #linger: NodeJS.Timeout | undefined
+
+  constructor(options: HostSenderOptions) {
+    this.#options = options
+  }
+
+  /** The lane may have something to send. */
+  schedule(lane: Lane): void {
+    if (lane.hasSealed) this.#sealed.add(lane)
+    else if (lane.hasPartial) this.#partial.add(lane)
+    else return
+    this.wake()
+  }
+
+  /** Lanes that wait for this host, handed back. */
+  release(): Lane[] {
+    const lanes = [...this.#sealed, ...this.#partial]
+    this.#sealed.clear()
+    this.#partial.clear()
+    return lanes
+  }
+
+  forget(lane: Lane): void {
+    this.#sealed.delete(lane)
+    this.#partial.delete(lane)
+  }
+
+  wake(): void {
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined
+      this.#send()
+    })
+  }
+
+  close(): void {
+    clearImmediate(this.#turn)
+    clearTimeout(this.#linger)
+    this.release()
+  }
+
+  #send(): void {
+    if (this.#options.closing.aborted || this.#sealed.size + this.#partial.size === 0) return
+    const connection = this.#connection
+    if (!connection?.isOpen) {
+      this.#connect()
+      return
+    }
+    while (this.#requestsInFlight < producerLimits.requestsInFlightMax) {
+      const sendings = this.#gather()
+      if (sendings.length === 0) return
+      this.#append(connection, sendings)
+    }
+  }
+
+  #connect(): void {
+    if (this.#isConnecting) return
+    this.#isConnecting = true
+    const { pool, address, closing, events } = this.#options
+    pool.connect(address, closing).then(
+      (connection) => {
+        this.#isConnecting = false
+        this.#connection = connection
+        this.wake()
+      },
+      (error: unknown) => {
+        this.#isConnecting = false
+        if (!closing.aborted) events.unreachable(this, asMillraceError(error))
+      },
+    )
+  }
+
+  /** What the next request carries. */
+  #gather(): Sending[] {
+    const sendings: Sending[] = []
+    let bytes = 0
+    const isFull = () => bytes >= producerLimits.requestBytes || sendings.length >= limits.appendBatchesMax
+    const take = (lane: Lane) => {
+      const batch = lane.take()
+      bytes += batch.bytes!.length
+      sendings.push({ lane, batch })
+    }
+    for (const lane of this.#sealed) {
+      if (isFull()) return sendings
+      this.#sealed.delete(lane)
+      while (lane.hasSealed && !isFull()) take(lane)
+      // To the end of the line: the lanes before it come first in the next request.
+      if (lane.hasSealed) this.#sealed.add(lane)
+      else if (lane.hasPartial) this.#partial.add(lane)
+    }
+    if (this.#requestsInFlight >= producerLimits.partialRequestsInFlightMax) return sendings
+    for (const lane of this.#partial) {
+      if (isFull()) return sendings
+      if (lane.hasPartial && !this.#isRipe(lane)) continue
+      this.#partial.delete(lane)
+      if (!lane.hasPartial) continue
+      this.#options.events.seal(lane)
+      take(lane)
+    }
+    return sendings
+  }
+
+  /** Whether a batch that is not full has lingered long enough; if not, a timer looks again. */
+  #isRipe(lane: Lane): boolean {
+    const { settings, producerSettings, events } = this.#options
+    if (producerSettings.lingerMs === 0 || events.isFlushing) return true
+    const left = lane.oldestAt + producerSettings.lingerMs - settings.monotonic()
+    if (left <= 0) return true
+    this.#linger ??= setTimeout(() => {
+      this.#linger = undefined
+      this.#send()
+    }, left)
+    return false
+  }
+
+  #append(connection: Connection, sendings: readonly Sending[]): void {
+    const { streamId } = this.#options
+    const batches = sendings.map(({ lane, batch }) => ({
+      streamId,
+      shardIndex: lane.shardIndex,
+      batch: batch.bytes!,
+    }))
+    this.#requestsInFlight++
+    const settle = (error: MillraceError | undefined, response: ResponseOf<'append'> | undefined) => {
+      this.#requestsInFlight--
+      this.#settle(sendings, error, response?.results ?? [])
+    }
+    try {
+      connection.send('append', { batches }, settle)
+    } catch (error) {
+      settle(asMillraceError(error), undefined)
+    }
+  }
+
+  #settle(
+    sendings: readonly Sending[],
+    error: MillraceError | undefined,
+    results: readonly AppendResult[],
+  ): void {
+    const { events } = this.#options
+    for (const [i, { lane, batch }] of sendings.entries()) {
+      const result = results[i]
+      if (error !== undefined || result === undefined) events.refused(lane, batch, error ?? unanswered())
+      else if (result.code === 0) events.stored(lane, batch, result)
+      else events.refused(lane, batch, refusalOf(result))
+    }
+    let previous: Lane | undefined
+    for (const { lane } of sendings) {
+      if (lane === previous) continue
+      previous = lane
+      if (lane.standsStill) events.stoodStill(lane)
+      else this.schedule(lane)
+    }
+    this.wake()
+  }
+}
+
+function refusalOf(result: AppendResult): MillraceError {
+  const code = errorCodeOf(result.code)
+  const message = result.message ?? `The batch was refused: ${code}.`
+  return new MillraceError(
+    code,
+    message,
+    result.retryAfterMs === undefined ? {} : { retryAfterMs: result.retryAfterMs },
+  )
+}
+
+function unanswered(): MillraceError {
+  return new MillraceError('internal', 'The host answered fewer batches than it was sent.')
+}

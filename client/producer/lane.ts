@@ -1,0 +1,251 @@
+// One shard's queue in a producer: batches in the order of their sequence, and what may be sent next. Runs in the
+// client, pure: no timer, no socket. What happens to a lane after trouble is one decision, `verdict`.
+//
+// Why nothing is stored twice and order holds. The broker stores a batch of (producer, epoch) only if the records before
+// it in that epoch are stored, and answers a repeated one from its memory of the last 8 batches: hence at most 8 in
+// flight, and hence
+//
+//   1. Sending a batch again, same bytes, is always safe, however often it was sent and on however many connections.
+//   2. After any refusal the lane sends nothing until every batch in flight is answered. The batches behind a refused
+//      one are refused too (`outOfOrderSequence`); all of them then go again, in order.
+//   3. A refused batch whose every sending was answered by a refusal without side effects is not stored and never will
+//      be. Then neither will any batch behind it in this epoch, whatever lingers on old connections: it would leave a
+//      gap. All of these may be encoded anew, for a new epoch or for another shard.
+//   4. A batch with a sending that was never answered is *in doubt*: the old connection may still deliver it, before or
+//      after anything we send now. It must not be encoded anew: it is sent again as it is, or reported as
+//      `outcomeUnknown`.
+//
+// So when the first batch of a lane is given up (refused for good, or past the delivery deadline):
+//   – if it is not in doubt, it fails with its refusal, and by (3) all behind it go on under the next epoch;
+//   – if it is in doubt, it fails as `outcomeUnknown` together with the batches in doubt right behind it: whether those
+//     are stored hangs on its fate, which is out of our hands. From the first one not in doubt on, (3) applies.
+// The first batch of the next epoch fences what lingers of the old one (`producerFenced`); what of it slips in before is
+// older than everything in the new epoch, so order per key holds either way.
+import { invariant } from '../../protocol/invariant.ts'
+import { limits } from '../../protocol/limits.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { BatchBuilder, BatchIdentity } from '../../protocol/record.ts'
+import { shardIdOf } from '../../protocol/shard-id.ts'
+import type { PendingBatch } from './pending-batch.ts'
+import { producerLimits } from './options.ts'
+
+/** What is to be done with a lane that has nothing in flight. */
+export type LaneVerdict =
+  | { readonly verdict: 'send' }
+  | { readonly verdict: 'wait'; readonly refusal: MillraceError }
+  | { readonly verdict: 'reroute'; readonly refusal: MillraceError }
+  /** The first `count` batches fail with `error`; what is behind them is encoded anew in the next epoch. */
+  | { readonly verdict: 'giveUp'; readonly count: number; readonly error: MillraceError }
+
+/**
+ * A refusal by which the shard itself says that it does not hold the batch and never will, so that no doubt is left: a
+ * closed shard answers for what it stored, and a range never changes.
+ */
+const endsDoubt = (error: MillraceError) => error.code === 'shardClosed' || error.code === 'hashKeyOutOfRange'
+
+export class Lane {
+  readonly shardIndex: number
+  readonly shardId: string
+  /** Gathers records; not yet in the queue. */
+  open: PendingBatch | undefined
+  /** Refusals in a row. */
+  attempts = 0
+  /** The shard takes no more records: its own go elsewhere once nothing of it is in flight or in doubt. */
+  isVanishing = false
+  #producerId: number
+  readonly #newProducerId: () => number
+  #epoch = 0
+  #nextSequence = 0
+  /** Sealed and not settled. The first `#sent` of them were sent since the lane last stood still. */
+  #queue: PendingBatch[] = []
+  #sent = 0
+  #inFlight = 0
+  /** A refusal came: nothing is sent until nothing is in flight. */
+  #isHalted = false
+
+  constructor(shardIndex: number, newProducerId: () => number) {
+    this.shardIndex = shardIndex
+    this.shardId = shardIdOf(shardIndex)
+    this.#newProducerId = newProducerId
+    this.#producerId = newProducerId()
+  }
+
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0 && this.open === undefined
+  }
+
+  /** Nothing is in flight, and nothing goes on before somebody decides. */
+  get standsStill(): boolean {
+    return this.#inFlight === 0 && (this.#isHalted || this.isVanishing)
+  }
+
+  /** A sealed batch may be sent now. */
+  get hasSealed(): boolean {
+    return this.#sent < this.#queue.length && this.#maySend
+  }
+
+  /** An open batch may be sealed and sent now. */
+  get hasPartial(): boolean {
+    return this.open !== undefined && this.#sent === this.#queue.length && this.#maySend && !this.isVanishing
+  }
+
+  get hasOnlyOpen(): boolean {
+    return this.#queue.length === 0 && this.open !== undefined
+  }
+
+  get isInDoubt(): boolean {
+    return this.#queue[0]?.inDoubt === true
+  }
+
+  get #maySend(): boolean {
+    return !this.#isHalted && this.#inFlight < limits.producerWindowBatches
+  }
+
+  /** When the oldest record was accepted; Infinity for an empty lane. */
+  get oldestAt(): number {
+    return (this.#queue[0] ?? this.open)?.acceptedAt ?? Infinity
+  }
+
+  /** What the first batch was refused with when it was sent last. */
+  get refusal(): MillraceError | undefined {
+    return this.#queue[0]?.refusal
+  }
+
+  /** Every batch that is not settled, oldest first. */
+  *batches(): Iterable<PendingBatch> {
+    yield* this.#queue
+    if (this.open !== undefined) yield this.open
+  }
+
+  /** Ends the open batch and gives it its place in the sequence. Answers the free builder. */
+  seal(compression: BatchIdentity['codec']): BatchBuilder {
+    const batch = this.open
+    invariant(batch !== undefined && batch.recordCount > 0, 'a lane seals a batch that holds records')
+    const builder = batch.seal({
+      producerId: this.#producerId,
+      producerEpoch: this.#epoch,
+      firstProducerSequence: this.#nextSequence,
+      codec: compression,
+    })
+    this.#nextSequence += batch.recordCount
+    this.#queue.push(batch)
+    this.open = undefined
+    return builder
+  }
+
+  /** The next sealed batch; it is in flight from now on. */
+  take(): PendingBatch {
+    const batch = this.#queue[this.#sent]
+    invariant(batch !== undefined && this.hasSealed, 'a lane gives batches while it may send')
+    this.#sent++
+    this.#inFlight++
+    batch.refusal = undefined
+    return batch
+  }
+
+  /** The batch was answered as stored: it leaves the queue. False where it was settled before. */
+  stored(batch: PendingBatch): boolean {
+    this.#inFlight--
+    this.attempts = 0
+    return this.#remove(batch)
+  }
+
+  /** The sending was refused, or its answer will never come (side effects: possible). The lane halts. */
+  refused(batch: PendingBatch, error: MillraceError): void {
+    this.#inFlight--
+    this.#isHalted = true
+    batch.refusal = error
+    if (error.sideEffects === 'possible') batch.inDoubt = true
+    else if (endsDoubt(error)) batch.inDoubt = false
+  }
+
+  /** Sends nothing more until nothing is in flight and `verdict` was asked. */
+  halt(): void {
+    this.#isHalted = true
+  }
+
+  /** What to do next. Asked when nothing is in flight. */
+  verdict(now: number, deliveryTimeoutMs: number): LaneVerdict {
+    invariant(this.#inFlight === 0, 'a lane is judged when nothing of it is in flight')
+    const first = this.#queue[0]
+    if (first === undefined) return { verdict: 'send' }
+    const { refusal } = first
+    if (now - first.acceptedAt >= deliveryTimeoutMs) {
+      return this.giveUp(refusal ?? notDelivered(this.shardId, deliveryTimeoutMs), deliveryTimeoutMs)
+    }
+    if (refusal === undefined || refusal.retry === 'reconnect') return { verdict: 'send' }
+    if (refusal.retry === 'never') return this.giveUp(refusal)
+    if (refusal.retry === 'reroute') return { verdict: 'reroute', refusal }
+    // Everything before the first batch is stored, so the broker has forgotten this producer: only a new epoch goes on.
+    if (refusal.code === 'outOfOrderSequence') return this.#startOver(refusal)
+    return { verdict: 'wait', refusal }
+  }
+
+  /** How the first batch fails for good, with those whose fate hangs on it. */
+  giveUp(refusal: MillraceError, deadlineMs?: number): LaneVerdict & { verdict: 'giveUp' } {
+    const late = deadlineMs === undefined ? '' : ` It was tried for ${deadlineMs} ms.`
+    if (!this.isInDoubt) {
+      const retryAfterMs = refusal.retryAfterMs === undefined ? {} : { retryAfterMs: refusal.retryAfterMs }
+      const error = new MillraceError(refusal.code, refusal.message + late, {
+        cause: refusal,
+        ...retryAfterMs,
+      })
+      return { verdict: 'giveUp', count: 1, error }
+    }
+    const sure = this.#queue.findIndex((batch) => !batch.inDoubt)
+    const message = `Records for ${this.shardId} were sent and may be stored; no answer said so.${late}`
+    const error = new MillraceError('outcomeUnknown', message, { cause: refusal })
+    return { verdict: 'giveUp', count: sure < 0 ? this.#queue.length : sure, error }
+  }
+
+  /** Takes up sending again, from the first batch. */
+  resume(): void {
+    invariant(this.#inFlight === 0, 'a lane resumes when nothing of it is in flight')
+    this.#sent = 0
+    this.#isHalted = false
+  }
+
+  /** The first `count` batches, for good. */
+  drop(count: number): PendingBatch[] {
+    this.#sent = Math.max(0, this.#sent - count)
+    return this.#queue.splice(0, count)
+  }
+
+  /** Takes every sealed batch out, to be encoded anew, and begins the next epoch. The open batch must be sealed before. */
+  empty(): PendingBatch[] {
+    invariant(this.#inFlight === 0 && this.open === undefined, 'a lane is emptied when it stands still')
+    const queue = this.#queue
+    this.#queue = []
+    this.#sent = 0
+    this.#isHalted = false
+    this.#nextSequence = 0
+    if (this.#epoch === producerLimits.epochMax) {
+      this.#epoch = 0
+      this.#producerId = this.#newProducerId()
+    } else {
+      this.#epoch++
+    }
+    return queue
+  }
+
+  #remove(batch: PendingBatch): boolean {
+    const place = this.#queue.indexOf(batch)
+    if (place < 0) return false
+    this.#queue.splice(place, 1)
+    if (place < this.#sent) this.#sent--
+    return true
+  }
+
+  #startOver(refusal: MillraceError): LaneVerdict {
+    return this.isInDoubt ? this.giveUp(refusal) : { verdict: 'giveUp', count: 0, error: refusal }
+  }
+}
+
+function notDelivered(shardId: string, deliveryTimeoutMs: number): MillraceError {
+  const message = `The host of ${shardId} could not be reached within ${deliveryTimeoutMs} ms.`
+  return new MillraceError('unavailable', message)
+}

@@ -1,0 +1,72 @@
+// What a producer may be told, with defaults and bounds, resolved once. Runs in the client.
+import type { Codec as Compression } from '../../protocol/compression.ts'
+import { limits } from '../../protocol/limits.ts'
+import type { MillraceError } from '../../protocol/millrace-error.ts'
+import type { BytesInput, EncoderOption } from '../codecs.ts'
+import { bounded } from '../settings.ts'
+import type { BatchAcknowledgement } from './pending-batch.ts'
+
+export interface ProducerOptions<In = BytesInput> {
+  /** How data becomes bytes; bytes and text as they are, by default. */
+  readonly codec?: EncoderOption<In>
+  /** A batch is sent when it has this many bytes, at the latest; 256 KiB by default. */
+  readonly batchBytes?: number
+  /** A batch is sent when it has this many records, at the latest; 65,536 by default. */
+  readonly batchRecords?: number
+  /**
+   * How long a batch that is not full may wait for more records. 0 by default: it leaves as soon as the pipeline to its
+   * host has room, so that batches grow by themselves with the load and an idle stream waits for nothing.
+   */
+  readonly lingerMs?: number
+  /** Compresses batches: 'none' by default. */
+  readonly compression?: Compression
+  /** Records beyond this are refused with `overloaded`; `ready` and `push` ask to wait from half of it on. 32 MiB. */
+  readonly bufferBytesMax?: number
+  /** A record that is not stored by then is refused; 120 s by default. */
+  readonly deliveryTimeoutMs?: number
+  /** Called for each batch that is stored. Must not throw. */
+  readonly onAcknowledged?: (batch: BatchAcknowledgement) => void
+  /** Called for each batch, or part of one, that is refused for good. Must not throw. */
+  readonly onRefused?: (error: MillraceError, batch: { shardId: string; recordCount: number }) => void
+  /** Ends the producer at once: what is not acknowledged then fails with `aborted`. */
+  readonly signal?: AbortSignal
+}
+
+export interface ProducerSettings {
+  readonly batchBytes: number
+  readonly batchRecords: number
+  readonly lingerMs: number
+  readonly compression: Compression
+  readonly bufferBytesMax: number
+  readonly deliveryTimeoutMs: number
+}
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+export const producerLimits = {
+  /** Append requests under way to one host while full batches wait: enough to keep its disk and the network busy. */
+  requestsInFlightMax: 8,
+  /** While so many are under way, batches that are not full wait and grow: the fewer flushes, the more in each. */
+  partialRequestsInFlightMax: 2,
+  /** Batches gathered into one request stop at this size; one batch always goes. */
+  requestBytes: 256 * KiB,
+  /** Bytes accepted before the caller is asked to let the event loop turn, so that what was accepted can leave. */
+  turnBytes: 256 * KiB,
+  /** Builders kept for the next batch. */
+  buildersKept: 16,
+  /** Epochs are 16 bits wide; after the last one a shard goes on under a new producer id. */
+  epochMax: 0xffff,
+} as const
+
+export function resolveProducerSettings(options: Omit<ProducerOptions, 'codec'>): ProducerSettings {
+  const { batchBytes = 256 * KiB, batchRecords = limits.batchRecordsMax } = options
+  return Object.freeze({
+    batchBytes: bounded('batchBytes', batchBytes, 1, limits.batchBytesMax),
+    batchRecords: bounded('batchRecords', batchRecords, 1, limits.batchRecordsMax),
+    lingerMs: bounded('lingerMs', options.lingerMs ?? 0, 0, 60_000),
+    compression: options.compression ?? 'none',
+    bufferBytesMax: bounded('bufferBytesMax', options.bufferBytesMax ?? 32 * MiB, 1, 4096 * MiB),
+    deliveryTimeoutMs: bounded('deliveryTimeoutMs', options.deliveryTimeoutMs ?? 120_000, 1, 86_400_000),
+  })
+}

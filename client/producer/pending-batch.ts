@@ -1,0 +1,118 @@
+// Records that a producer has accepted and not yet seen settled: first open, gathering in a builder, then sealed bytes.
+// Runs in the client. Every record in it is settled exactly once: acknowledged, refused, or carried over to another
+// batch together with whoever waits for it.
+import { invariant } from '../../protocol/invariant.ts'
+import type { MillraceError } from '../../protocol/millrace-error.ts'
+import type { AppendResult } from '../../protocol/operations.ts'
+import type { BatchBuilder, BatchIdentity } from '../../protocol/record.ts'
+
+/** What the broker promises about one record. */
+export interface Acknowledgement {
+  readonly shardId: string
+  readonly sequenceNumber: number
+  /** When the broker took it. */
+  readonly arrivalTime: Date
+  /** 'disk' says that it was flushed to the device. */
+  readonly durability: AppendResult['durability']
+}
+
+/** What the broker promises about the records of one batch: numbers rise by one. */
+export interface BatchAcknowledgement {
+  readonly shardId: string
+  readonly firstSequenceNumber: number
+  readonly recordCount: number
+  readonly arrivalTime: Date
+  readonly durability: AppendResult['durability']
+}
+
+/** Somebody waits for the record at `index` of the batch. */
+export interface RecordWaiter {
+  readonly index: number
+  readonly resolve: (acknowledgement: Acknowledgement) => void
+  readonly reject: (error: Error) => void
+}
+
+/** A `flush` that waits for some batches; 0 left settles it. */
+export interface Flush {
+  left: number
+  readonly done: () => void
+}
+
+export class PendingBatch {
+  /** When its oldest record was accepted, on the monotonic clock: the delivery deadline counts from here. */
+  acceptedAt: number
+  recordCount = 0
+  /** What it takes of the producer's buffer. */
+  bufferedBytes = 0
+  /** The sealed batch. Owned: nobody changes it while it may be sent again. */
+  bytes: Uint8Array | undefined
+  /**
+   * It was sent, and its fate was not told: it may be stored, or may become so by a request that still lingers on a
+   * lost connection. See lane.ts.
+   */
+  inDoubt = false
+  /** What the last answer refused it with. */
+  refusal: MillraceError | undefined
+  #builder: BatchBuilder | undefined
+  #waiters: RecordWaiter[] = []
+  readonly #flushes = new Set<Flush>()
+
+  constructor(builder: BatchBuilder, acceptedAt: number) {
+    this.#builder = builder
+    this.acceptedAt = acceptedAt
+  }
+
+  /** The builder of an open batch. */
+  get builder(): BatchBuilder {
+    invariant(this.#builder !== undefined, 'records are added to open batches only')
+    return this.#builder
+  }
+
+  get waiters(): readonly RecordWaiter[] {
+    return this.#waiters
+  }
+
+  /** In the order of indexes: that is, for the record added last. */
+  addWaiter(waiter: RecordWaiter): void {
+    this.#waiters.push(waiter)
+  }
+
+  /** Ends the gathering. The builder is free again. */
+  seal(identity: BatchIdentity): BatchBuilder {
+    const { builder } = this
+    this.bytes = builder.finish(identity)
+    this.#builder = undefined
+    return builder
+  }
+
+  addFlush(flush: Flush): void {
+    if (this.#flushes.has(flush)) return
+    this.#flushes.add(flush)
+    flush.left++
+  }
+
+  acknowledge(stored: BatchAcknowledgement): void {
+    const { shardId, firstSequenceNumber, arrivalTime, durability } = stored
+    for (const { index, resolve } of this.#waiters) {
+      resolve({ shardId, sequenceNumber: firstSequenceNumber + index, arrivalTime, durability })
+    }
+    this.#endFlushes()
+  }
+
+  refuse(error: MillraceError): void {
+    for (const { reject } of this.#waiters) reject(error)
+    this.#endFlushes()
+  }
+
+  /** The records went over to other batches, which took the waiters; whoever flushes waits for those now. */
+  carriedOver(targets: Iterable<PendingBatch>): void {
+    for (const target of targets) for (const flush of this.#flushes) target.addFlush(flush)
+    this.#endFlushes()
+  }
+
+  #endFlushes(): void {
+    for (const flush of this.#flushes) if (--flush.left === 0) flush.done()
+    this.#flushes.clear()
+    this.#waiters = []
+  }
+}

@@ -1,0 +1,226 @@
+// What an application appends with: encodes, bounds what is buffered, and tells what became of each record.
+// Runs in the client. Records of one partition key are stored in the order of the calls, each once, however often a
+// connection breaks; a record is settled exactly once.
+import { hashPartitionKey } from '../../protocol/hash-key.ts'
+import { isCodecAvailable } from '../../protocol/compression.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { RecordInput as EncodedRecord } from '../../protocol/record.ts'
+import { codecFailed, resolveEncoder, type BytesInput, type Codec } from '../codecs.ts'
+import { closedError, errorFrom } from '../errors.ts'
+import { explicitHashKeyWords, headersToBytes, type RecordInput } from '../record.ts'
+import { deferred, unlessAborted, type Deferred } from '../waiting.ts'
+import { Delivery, type DeliveryOptions } from './delivery.ts'
+import { producerLimits, resolveProducerSettings, type ProducerOptions } from './options.ts'
+import type { Acknowledgement, PendingBatch } from './pending-batch.ts'
+
+export interface ProducerDependencies extends Pick<
+  DeliveryOptions,
+  'stream' | 'routing' | 'routings' | 'pool' | 'settings'
+> {
+  readonly onClosed: () => void
+}
+
+/** Appends records to one stream. Made by `client.producer`. */
+export class Producer<In = BytesInput> implements AsyncDisposable {
+  readonly stream: string
+  readonly #codec: Codec<In, unknown>
+  readonly #clock: () => number
+  readonly #delivery: Delivery
+  readonly #bufferBytesMax: number
+  readonly #onClosed: () => void
+  readonly #signal: AbortSignal | undefined
+  readonly #onAbort = () => this.abort(this.#signal!.reason)
+  /** The record being encoded. Encoding never yields, so that one is enough; it spares an object a record. */
+  readonly #encoded: { -readonly [K in keyof EncodedRecord]: EncodedRecord[K] } = {
+    partitionKey: '',
+    data: new Uint8Array(),
+    explicitHashKey: undefined,
+    timestamp: 0,
+    headers: undefined,
+  }
+  readonly #hashKey = new Uint32Array(4)
+  #acceptedThisTurn = 0
+  #turn: Deferred<void> | undefined
+  #room: Deferred<void> | undefined
+  /** The first refusal of a record that nobody waits for; `flush` and `close` report it. */
+  #unreported: MillraceError | undefined
+  #closing: Promise<void> | undefined
+  #ended: MillraceError | undefined
+
+  constructor(options: ProducerOptions<In>, dependencies: ProducerDependencies) {
+    const producerSettings = resolveProducerSettings(options)
+    if (!isCodecAvailable(producerSettings.compression)) {
+      const message = `This runtime (${process.version}) cannot compress with ${producerSettings.compression}: use gzip or none.`
+      throw new MillraceError('invalidArgument', message)
+    }
+    this.stream = dependencies.stream
+    this.#codec = resolveEncoder(options.codec)
+    this.#clock = dependencies.settings.clock
+    this.#bufferBytesMax = producerSettings.bufferBytesMax
+    this.#onClosed = dependencies.onClosed
+    this.#signal = options.signal
+    this.#delivery = new Delivery({
+      ...dependencies,
+      producerSettings,
+      onStored: (acknowledgement) => {
+        this.#makeRoom()
+        options.onAcknowledged?.(acknowledgement)
+      },
+      onRefused: (batch, error, shardId) => {
+        this.#makeRoom()
+        if (batch.waiters.length < batch.recordCount) this.#unreported ??= error
+        options.onRefused?.(error, { shardId, recordCount: batch.recordCount })
+      },
+    })
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (this.#signal?.aborted) this.#onAbort()
+  }
+
+  /** Bytes of records that are accepted and not settled. */
+  get bufferedBytes(): number {
+    return this.#delivery.bufferedBytes
+  }
+
+  /**
+   * Takes a record, encodes it at once, and fulfils when it is stored. Rejects with `overloaded` where the buffer is full:
+   * `await ready()` between sends. To append one after the other, await each; to append fast, collect the promises, or
+   * `push`.
+   */
+  send(record: RecordInput<In>): Promise<Acknowledgement> {
+    let batch: PendingBatch
+    try {
+      batch = this.#accept(record)
+    } catch (error) {
+      return Promise.reject(errorFrom(error))
+    }
+    const index = batch.recordCount - 1
+    return new Promise((resolve, reject) => {
+      batch.addWaiter({ index, resolve, reject })
+    })
+  }
+
+  /**
+   * Takes a record and answers nothing about it: the cheap way for many. Answers a promise when it is time to wait, to be
+   * awaited before the next record. A refusal makes the next `flush` or `close` reject; `onAcknowledged` and
+   * `onRefused` tell of every batch. Throws what `send` rejects with.
+   */
+  push(record: RecordInput<In>): Promise<void> | undefined {
+    this.#accept(record)
+    return this.ready()
+  }
+
+  /** Undefined while there is room for more; else a promise of it. It never rejects. */
+  ready(): Promise<void> | undefined {
+    if (this.#ended !== undefined) return undefined
+    if (this.bufferedBytes >= this.#bufferBytesMax / 2) return (this.#room ??= deferred()).promise
+    if (this.#acceptedThisTurn >= producerLimits.turnBytes) return this.#turn?.promise
+    return undefined
+  }
+
+  /** Fulfils when all records taken so far are settled; rejects with the first refusal of a pushed one. */
+  async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
+    await unlessAborted(this.#delivery.flush(), options.signal)
+    const error = this.#unreported
+    this.#unreported = undefined
+    if (error !== undefined) throw error
+  }
+
+  /** Takes no more records, flushes, and ends. With a signal, what is not settled when it fires fails with `aborted`. */
+  close(options: { signal?: AbortSignal } = {}): Promise<void> {
+    this.#closing ??= this.#finish(options.signal)
+    return this.#closing
+  }
+
+  /** Ends at once: what is not acknowledged fails with `aborted`, and may be stored or not. */
+  abort(reason?: unknown): void {
+    this.#end(
+      new MillraceError('aborted', 'The producer was ended before the record was acknowledged.', {
+        cause: reason,
+      }),
+    )
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #finish(signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await this.flush(signal === undefined ? {} : { signal })
+    } finally {
+      if (signal?.aborted) this.abort(signal.reason)
+      else this.#end(closedError('The producer'))
+    }
+  }
+
+  #end(error: MillraceError): void {
+    if (this.#ended !== undefined) return
+    this.#ended = error
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#delivery.close(error)
+    this.#makeRoom()
+    this.#onClosed()
+  }
+
+  #accept(record: RecordInput<In>): PendingBatch {
+    if (this.#ended !== undefined) throw this.#ended
+    if (this.#closing !== undefined) throw closedError('The producer')
+    const before = this.#delivery.bufferedBytes
+    if (before >= this.#bufferBytesMax) throw this.#overloaded()
+    const encoded = this.#encode(record)
+    const hashKey = encoded.explicitHashKey ?? this.#hashKey
+    if (encoded.explicitHashKey === undefined) hashPartitionKey(record.partitionKey, hashKey, 0)
+    const batch = this.#delivery.add(encoded, hashKey)
+    this.#turn ??= this.#beginTurn()
+    this.#acceptedThisTurn += this.#delivery.bufferedBytes - before
+    return batch
+  }
+
+  #encode(record: RecordInput<In>): EncodedRecord {
+    const encoded = this.#encoded
+    const { timestamp, explicitHashKey, headers } = record
+    if (typeof record.partitionKey !== 'string') {
+      throw new MillraceError(
+        'invalidArgument',
+        `A partition key is a string, got ${typeof record.partitionKey}.`,
+      )
+    }
+    encoded.partitionKey = record.partitionKey
+    try {
+      encoded.data = this.#codec.encode(record.data)
+    } catch (cause) {
+      const key = JSON.stringify(record.partitionKey)
+      throw codecFailed(this.#codec, `The record with partition key ${key}`, cause)
+    }
+    encoded.timestamp = timestamp === undefined ? this.#clock() : Number(timestamp)
+    encoded.explicitHashKey =
+      explicitHashKey === undefined ? undefined : explicitHashKeyWords(explicitHashKey)
+    encoded.headers = headers === undefined ? undefined : headersToBytes(headers)
+    return encoded
+  }
+
+  #beginTurn(): Deferred<void> {
+    const turn = deferred<void>()
+    setImmediate(() => {
+      this.#turn = undefined
+      this.#acceptedThisTurn = 0
+      turn.resolve()
+    })
+    return turn
+  }
+
+  /** Asked to wait at half of the buffer, callers go on at a quarter: they do not wake for every batch. */
+  #makeRoom(): void {
+    if (this.#room === undefined) return
+    if (this.#ended === undefined && this.bufferedBytes > this.#bufferBytesMax / 4) return
+    this.#room.resolve()
+    this.#room = undefined
+  }
+
+  #overloaded(): MillraceError {
+    const message =
+      `${this.bufferedBytes} bytes of records for ${JSON.stringify(this.stream)} wait to be stored; ` +
+      `the limit is bufferBytesMax, ${this.#bufferBytesMax}: await ready() before sending more.`
+    return new MillraceError('overloaded', message)
+  }
+}

@@ -1,0 +1,124 @@
+// Pull: fetch requests, each for all of a reading's shards on one host, the next one under way while the loop uses the
+// last. Runs in the client. Stops asking while more than the buffer is waiting for the loop.
+import { errorCodeOf } from '../../protocol/error-codes.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { FetchedShard } from '../../protocol/operations.ts'
+import type { Address } from '../address.ts'
+import { asMillraceError } from '../errors.ts'
+import type { ConnectionPool } from '../pool.ts'
+import { readingLimits } from '../reading/options.ts'
+import type { Intake, IntakeEvents } from '../reading/reading.ts'
+import type { ShardCursor } from '../reading/shard-cursor.ts'
+import { deferred, unlessAborted, type Deferred } from '../waiting.ts'
+
+export interface FetcherOptions {
+  readonly pool: ConnectionPool
+  readonly maxWaitMs: number
+  readonly bufferBytesMax: number
+  readonly onTrimmed: 'fail' | 'horizon'
+}
+
+export class Fetcher implements Intake {
+  readonly #options: FetcherOptions
+  readonly #events: IntakeEvents
+  #room: Deferred<void> | undefined
+
+  constructor(options: FetcherOptions, events: IntakeEvents) {
+    this.#options = options
+    this.#events = events
+  }
+
+  begin(cursors: readonly ShardCursor[], place: { address: Address; streamId: number }): void {
+    void this.#fetchAll([...cursors], place)
+  }
+
+  taken(): void {
+    if (this.#events.inbox.bytes < this.#options.bufferBytesMax) this.#makeRoom()
+  }
+
+  close(): void {
+    this.#makeRoom()
+  }
+
+  #makeRoom(): void {
+    this.#room?.resolve()
+    this.#room = undefined
+  }
+
+  /** Reads these shards of one host until each is done, ended or lost. */
+  async #fetchAll(cursors: ShardCursor[], place: { address: Address; streamId: number }): Promise<void> {
+    const { closing, inbox } = this.#events
+    let reading = cursors
+    try {
+      while (reading.length > 0) {
+        while (inbox.bytes >= this.#options.bufferBytesMax && !closing.aborted) {
+          await (this.#room ??= deferred()).promise
+        }
+        if (closing.aborted) return
+        const answers = await this.#fetch(reading, place)
+        if (closing.aborted) return
+        reading = this.#sort(reading, answers)
+      }
+    } catch (error) {
+      if (!closing.aborted) this.#events.lost(reading, asMillraceError(error))
+    }
+  }
+
+  async #fetch(
+    cursors: readonly ShardCursor[],
+    place: { address: Address; streamId: number },
+  ): Promise<readonly FetchedShard[]> {
+    const { pool, maxWaitMs, bufferBytesMax } = this.#options
+    const { closing } = this.#events
+    const connection = await pool.connect(place.address, closing)
+    const bytesMax = Math.min(readingLimits.fetchBytes, bufferBytesMax)
+    const share = Math.ceil((2 * bytesMax) / cursors.length)
+    const ofShard = Math.min(bytesMax, Math.max(readingLimits.fetchShardBytesMin, share))
+    const request = {
+      shards: cursors.map(({ shardIndex, next }) => ({
+        streamId: place.streamId,
+        shardIndex,
+        sequenceNumber: next,
+        bytesMax: ofShard,
+      })),
+      bytesMax,
+      waitMs: maxWaitMs,
+    }
+    const response = await unlessAborted(connection.request('fetch', request, maxWaitMs), closing)
+    return response.shards
+  }
+
+  /** Passes on what came; answers the shards to go on with, those that got the least first. */
+  #sort(cursors: readonly ShardCursor[], answers: readonly FetchedShard[]): ShardCursor[] {
+    const served: ShardCursor[] = []
+    const starved: ShardCursor[] = []
+    for (const [i, cursor] of cursors.entries()) {
+      const answer = answers[i]
+      if (answer === undefined) {
+        this.#events.lost(
+          [cursor],
+          new MillraceError('internal', 'The host answered fewer shards than asked.'),
+        )
+      } else if (answer.code !== 0) {
+        if (this.#goesOnAfter(cursor, answer)) starved.push(cursor)
+      } else {
+        cursor.millisBehindLatest = answer.millisBehindLatest
+        const goesOn = this.#events.arrived(cursor, answer.batches, answer.nextSequenceNumber)
+        if (goesOn && answer.ended) this.#events.ended(cursor)
+        else if (goesOn) (answer.batches.length > 0 ? served : starved).push(cursor)
+      }
+    }
+    // The answer is bounded as a whole: who came last this time must not come last every time.
+    return [...starved, ...served]
+  }
+
+  #goesOnAfter(cursor: ShardCursor, answer: FetchedShard): boolean {
+    const code = errorCodeOf(answer.code)
+    if (code === 'trimmed' && this.#options.onTrimmed === 'horizon' && answer.trimHorizon > cursor.next) {
+      return this.#events.arrived(cursor, [], answer.trimHorizon)
+    }
+    const message = `${cursor.shardId} cannot be read at ${cursor.next}: ${code}.`
+    this.#events.lost([cursor], new MillraceError(code, message))
+    return false
+  }
+}

@@ -1,0 +1,138 @@
+// Hands arrived records to a `for await` loop: one by one from a buffer, with promises that are already fulfilled, so
+// that a record costs no trip through the event loop; or a batch at a time. Runs in the client.
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import { readRecords } from '../../protocol/record.ts'
+import type { Codec } from '../codecs.ts'
+import { ReadRecord, type StreamRecord } from '../record.ts'
+import type { ArrivedBatch, Inbox } from './inbox.ts'
+
+/** What an iterator needs of a reading. */
+export interface RecordSource<T> {
+  readonly inbox: Inbox
+  readonly codec: Codec<never, T>
+  /** The loop was left. */
+  close(): Promise<void>
+}
+
+const END = { done: true, value: undefined } as const
+
+/** The wanted records of a batch. Throws `corruptData` naming the shard. */
+export function recordsOf<T>(arrived: ArrivedBatch, codec: Codec<never, T>): ReadRecord<T>[] {
+  const { cursor, batch, from, until } = arrived
+  try {
+    const stored = readRecords(batch, { from })
+    const records: ReadRecord<T>[] = []
+    for (const record of stored) {
+      if (record.sequenceNumber >= until) break
+      records.push(new ReadRecord(cursor.shardId, record, codec))
+    }
+    return records
+  } catch (error) {
+    if (!MillraceError.is(error, 'corruptData')) throw error
+    throw new MillraceError('corruptData', `${cursor.shardId} at ${from}: ${error.message}`, { cause: error })
+  }
+}
+
+/**
+ * Bytes of batches that a loop uses before the event loop gets a turn: while records are at hand the loop runs on
+ * fulfilled promises alone, and would otherwise keep the next batches, and everything else, from coming in.
+ */
+const TURN_BYTES = 256 * 1024
+
+/** Takes batches out of an inbox for one loop. */
+class BatchSource<T> {
+  readonly #source: RecordSource<T>
+  #bytesThisTurn = 0
+
+  constructor(source: RecordSource<T>) {
+    this.#source = source
+  }
+
+  /** The wanted records of the next batch; undefined when nothing will come any more. */
+  async next(): Promise<ReadRecord<T>[] | undefined> {
+    const { inbox, codec } = this.#source
+    for (;;) {
+      if (this.#bytesThisTurn >= TURN_BYTES) {
+        await new Promise((resolve) => setImmediate(resolve))
+        this.#bytesThisTurn = 0
+      }
+      const arrived = inbox.take()
+      if (arrived !== undefined) {
+        this.#bytesThisTurn += arrived.batch.length
+        const records = recordsOf(arrived, codec)
+        if (records.length > 0) return records
+      } else {
+        if (!(await inbox.wait())) return undefined
+        this.#bytesThisTurn = 0
+      }
+    }
+  }
+}
+
+/** One record at a time. */
+export class RecordIterator<T> implements AsyncIterableIterator<StreamRecord<T>> {
+  readonly #source: RecordSource<T>
+  readonly #batches: BatchSource<T>
+  #records: readonly StreamRecord<T>[] = []
+  #at = 0
+  /** Calls of `next` that found no record at hand; they are served one after the other, and later calls after them. */
+  #queued = 0
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(source: RecordSource<T>) {
+    this.#source = source
+    this.#batches = new BatchSource(source)
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<StreamRecord<T>>> {
+    if (this.#at < this.#records.length && this.#queued === 0) {
+      return Promise.resolve({ done: false, value: this.#records[this.#at++]! })
+    }
+    this.#queued++
+    const result = this.#last.then(() => this.#advance())
+    this.#last = result.then(ignore, ignore)
+    return result
+  }
+
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    this.#records = []
+    await this.#source.close()
+    return END
+  }
+
+  async #advance(): Promise<IteratorResult<StreamRecord<T>>> {
+    try {
+      while (this.#at >= this.#records.length) {
+        const records = await this.#batches.next()
+        if (records === undefined) return END
+        this.#records = records
+        this.#at = 0
+      }
+      return { done: false, value: this.#records[this.#at++]! }
+    } finally {
+      this.#queued--
+    }
+  }
+}
+
+function ignore(): void {}
+
+/** The records of one batch, of one shard, at a time. Leaving the loop closes the reading. */
+export async function* recordBatches<T>(
+  source: RecordSource<T>,
+): AsyncGenerator<StreamRecord<T>[], void, undefined> {
+  const batches = new BatchSource(source)
+  try {
+    for (;;) {
+      const records = await batches.next()
+      if (records === undefined) return
+      yield records
+    }
+  } finally {
+    await source.close()
+  }
+}

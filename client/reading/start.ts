@@ -1,0 +1,129 @@
+// Where a reading begins and ends in each shard: positions turned into sequence numbers, all at once, before the first
+// record is read. Runs in the client.
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { Position as WirePosition, ResponseOf } from '../../protocol/operations.ts'
+import { shardIdOf } from '../../protocol/shard-id.ts'
+import type { ConnectionPool } from '../pool.ts'
+import { isShardPosition, toWirePosition, type Position } from '../position.ts'
+import { retrying } from '../retry.ts'
+import type { Routing, RoutingCache } from '../routing.ts'
+import { clientLimits, type Settings } from '../settings.ts'
+import { unlessAborted } from '../waiting.ts'
+import { ShardCursor } from './shard-cursor.ts'
+
+export interface StartOptions {
+  readonly from: Position
+  readonly until: Position | undefined
+  readonly shardIndex: number | undefined
+  readonly onTrimmed: 'fail' | 'horizon'
+}
+
+export interface StartDependencies {
+  readonly stream: string
+  readonly routings: RoutingCache
+  readonly pool: ConnectionPool
+  readonly settings: Settings
+  readonly signal: AbortSignal
+}
+
+/** A cursor for each shard that is to be read, now or when its parents are drained. */
+export async function resolveCursors(
+  options: StartOptions,
+  dependencies: StartDependencies,
+): Promise<{ routing: Routing; cursors: ShardCursor[] }> {
+  const from = toWirePosition(options.from)
+  const until = options.until === undefined ? undefined : toWirePosition(options.until)
+  const routing = await dependencies.routings.get(dependencies.stream, dependencies.signal)
+  const indexes = wantedShards(routing, from, options.shardIndex)
+  if (indexes.length > 1 && (isShardPosition(from) || (until !== undefined && isShardPosition(until)))) {
+    throw new MillraceError(
+      'invalidArgument',
+      `A sequence number is a place in one shard, and ${JSON.stringify(dependencies.stream)} has ` +
+        `${indexes.length}: name one by the option shard.`,
+    )
+  }
+  const lookups = new ShardLookups(routing, dependencies)
+  const cursors: ShardCursor[] = []
+  const queue = indexes.values()
+  const work = async () => {
+    for (const index of queue) cursors.push(await resolveCursor(index, { ...options, from, until }, lookups))
+  }
+  await Promise.all(Array.from({ length: clientLimits.resolvesInFlight }, work))
+  return { routing, cursors }
+}
+
+function wantedShards(routing: Routing, from: WirePosition, only: number | undefined): number[] {
+  if (only !== undefined) {
+    if (routing.shard(only) !== undefined) return [only]
+    throw new MillraceError('shardNotFound', `The stream has no shard ${shardIdOf(only)} that can be read.`)
+  }
+  // At the latest there is nothing to read in a closed shard.
+  const shards =
+    from.type === 'LATEST' ? routing.shards.filter((shard) => shard.state === 'OPEN') : routing.shards
+  return shards.map((shard) => shard.index)
+}
+
+async function resolveCursor(
+  shardIndex: number,
+  options: { from: WirePosition; until: WirePosition | undefined; onTrimmed: 'fail' | 'horizon' },
+  lookups: ShardLookups,
+): Promise<ShardCursor> {
+  const { from, until, onTrimmed } = options
+  const begin = await lookups.resolve(shardIndex, from).catch((error: unknown) => {
+    if (onTrimmed === 'fail' || !MillraceError.is(error, 'trimmed')) throw error
+    return lookups.resolve(shardIndex, toWirePosition('TRIM_HORIZON'))
+  })
+  return new ShardCursor(shardIndex, {
+    next: begin.sequenceNumber,
+    until: await endOf(shardIndex, until, begin, lookups),
+  })
+}
+
+async function endOf(
+  shardIndex: number,
+  until: WirePosition | undefined,
+  begin: ResponseOf<'resolvePosition'>,
+  lookups: ShardLookups,
+): Promise<number> {
+  if (until === undefined) return Infinity
+  switch (until.type) {
+    case 'LATEST':
+      return begin.tail
+    case 'TRIM_HORIZON':
+      return begin.trimHorizon
+    case 'AT_SEQUENCE_NUMBER':
+      return until.sequenceNumber!
+    case 'AFTER_SEQUENCE_NUMBER':
+      return until.sequenceNumber! + 1
+    case 'AT_TIMESTAMP':
+      return (await lookups.resolve(shardIndex, until)).sequenceNumber
+  }
+}
+
+/** Asks the hosts of shards for places in them; asks where a shard is again, where its host does not have it. */
+class ShardLookups {
+  #routing: Routing
+  readonly #dependencies: StartDependencies
+
+  constructor(routing: Routing, dependencies: StartDependencies) {
+    this.#routing = routing
+    this.#dependencies = dependencies
+  }
+
+  resolve(shardIndex: number, position: WirePosition): Promise<ResponseOf<'resolvePosition'>> {
+    const { settings, signal, pool, routings, stream } = this.#dependencies
+    let isStale = false
+    const run = async () => {
+      if (isStale) this.#routing = await routings.refresh(stream, this.#routing, signal)
+      isStale = true
+      const address = this.#routing.addressOf(shardIndex)
+      if (address === undefined) {
+        throw new MillraceError('shardNotFound', `${shardIdOf(shardIndex)} is gone.`)
+      }
+      const connection = await pool.connect(address, signal)
+      const { streamId } = this.#routing
+      return unlessAborted(connection.request('resolvePosition', { streamId, shardIndex, position }), signal)
+    }
+    return retrying(run, { settings, idempotent: true, signal, what: 'resolvePosition' })
+  }
+}

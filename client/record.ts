@@ -1,0 +1,130 @@
+// Records as people see them, going in and coming out. Runs in the client.
+// A record that was read decodes its fields when they are touched: a consumer pays for what it uses, and data that
+// the codec does not take fails where it is used, with its shard and number, and does not end the reading.
+import { hashKeyFromDecimal, hashKeyToDecimal } from '../protocol/hash-key.ts'
+import type { HashKeyWords } from '../protocol/hash-key.ts'
+import type { StoredRecord } from '../protocol/record.ts'
+import { codecFailed, type BytesInput, type Codec } from './codecs.ts'
+
+/** A record to be appended. */
+export interface RecordInput<T = BytesInput> {
+  /** Records of one key go to one shard and keep their order. 1 to 256 characters. */
+  readonly partitionKey: string
+  /** The payload, as the codec takes it. */
+  readonly data: T
+  /** Overrides the hash of the partition key: a whole number below 2^128, as Kinesis writes it. */
+  readonly explicitHashKey?: string | bigint
+  /** When it happened; now, by default. The broker adds the time of arrival by itself. */
+  readonly timestamp?: Date | number
+  /** Named bytes beside the data; text is sent as UTF-8. */
+  readonly headers?: Readonly<Record<string, BytesInput>>
+}
+
+/** A record that was read. */
+export interface StreamRecord<T = Uint8Array> {
+  readonly shardId: string
+  /** Rises strictly within the shard. */
+  readonly sequenceNumber: number
+  readonly partitionKey: string
+  /** The payload through the codec. Throws `codecFailed` where the codec does not take it. */
+  readonly data: T
+  /** The payload as it was stored. */
+  readonly bytes: Uint8Array
+  /** When the broker took it. */
+  readonly arrivalTime: Date
+  /** When it happened, as its producer says. */
+  readonly timestamp: Date
+  readonly headers: Readonly<Record<string, Uint8Array>>
+  readonly explicitHashKey: string | undefined
+}
+
+const inspect = Symbol.for('nodejs.util.inspect.custom')
+
+/** A view on a stored record. */
+export class ReadRecord<T> implements StreamRecord<T> {
+  readonly shardId: string
+  readonly #stored: StoredRecord
+  readonly #codec: Codec<never, T>
+  #decoded: { readonly value: T } | undefined
+
+  constructor(shardId: string, stored: StoredRecord, codec: Codec<never, T>) {
+    this.shardId = shardId
+    this.#stored = stored
+    this.#codec = codec
+  }
+
+  get sequenceNumber(): number {
+    return this.#stored.sequenceNumber
+  }
+
+  get partitionKey(): string {
+    return this.#stored.partitionKey
+  }
+
+  get bytes(): Uint8Array {
+    return this.#stored.data
+  }
+
+  get data(): T {
+    if (this.#decoded === undefined) {
+      try {
+        this.#decoded = { value: this.#codec.decode(this.#stored.data) }
+      } catch (cause) {
+        throw codecFailed(this.#codec, `Record ${this.sequenceNumber} of ${this.shardId}`, cause)
+      }
+    }
+    return this.#decoded.value
+  }
+
+  get arrivalTime(): Date {
+    return new Date(this.#stored.arrivalTime)
+  }
+
+  get timestamp(): Date {
+    return new Date(this.#stored.timestamp)
+  }
+
+  get headers(): Readonly<Record<string, Uint8Array>> {
+    return this.#stored.headers
+  }
+
+  get explicitHashKey(): string | undefined {
+    const words = this.#stored.explicitHashKey
+    return words === undefined ? undefined : hashKeyToDecimal(words)
+  }
+
+  /** Logs show what a record holds, whether or not its data can be decoded. */
+  [inspect](): object {
+    const { shardId, sequenceNumber, partitionKey, arrivalTime, timestamp, headers, explicitHashKey } = this
+    let data: unknown
+    try {
+      data = this.data
+    } catch (error) {
+      data = error
+    }
+    const fields = { shardId, sequenceNumber, partitionKey, data, arrivalTime, timestamp }
+    const hasHeaders = Object.keys(headers).length > 0
+    return {
+      ...fields,
+      ...(hasHeaders ? { headers } : {}),
+      ...(explicitHashKey === undefined ? {} : { explicitHashKey }),
+    }
+  }
+}
+
+const encoder = new TextEncoder()
+
+export function headersToBytes(
+  headers: Readonly<Record<string, BytesInput>>,
+): Readonly<Record<string, Uint8Array>> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? encoder.encode(value) : value,
+    ]),
+  )
+}
+
+export function explicitHashKeyWords(key: string | bigint): HashKeyWords {
+  return typeof key === 'bigint' ? hashKeyFromDecimal(key.toString()) : hashKeyFromDecimal(key)
+}

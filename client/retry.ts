@@ -1,0 +1,48 @@
+// When a refused request may be sent again, and how long to wait before. Runs in the client.
+// The error table decides: the retry kind says whether and how, the side effects whether a request that may not run
+// twice can be repeated. Nothing here knows a single code.
+import { MillraceError } from '../protocol/millrace-error.ts'
+import type { RetryPolicy, Settings } from './settings.ts'
+import { sleep, throwIfAborted } from './waiting.ts'
+
+/** May the request be sent again? One that is not idempotent only where its refusal promises that nothing was done. */
+export function mayRepeat(error: unknown, idempotent: boolean): error is MillraceError {
+  return MillraceError.is(error) && error.retry !== 'never' && (idempotent || error.sideEffects === 'none')
+}
+
+/** Exponential in `attempt` (0 for the first retry), capped, the upper half at random; never below what the broker asked. */
+export function backoffMs(
+  policy: Pick<RetryPolicy, 'backoffMinMs' | 'backoffMaxMs'>,
+  attempt: number,
+  random: () => number,
+  askedMs = 0,
+): number {
+  const ceiling = Math.min(policy.backoffMaxMs, policy.backoffMinMs * 2 ** Math.min(attempt, 30))
+  return Math.max(askedMs, ceiling * (0.5 + random() / 2))
+}
+
+export interface RetryingOptions {
+  readonly settings: Settings
+  readonly idempotent: boolean
+  readonly signal: AbortSignal | undefined
+  /** What is tried, for the log. */
+  readonly what: string
+}
+
+/** Runs the request until it succeeds, may not be repeated, or `requestTimeoutMs` is over: then throws its last error. */
+export async function retrying<T>(run: () => Promise<T>, options: RetryingOptions): Promise<T> {
+  const { settings, signal } = options
+  const deadline = settings.monotonic() + settings.requestTimeoutMs
+  for (let attempt = 0; ; attempt++) {
+    throwIfAborted(signal)
+    try {
+      return await run()
+    } catch (error) {
+      if (!mayRepeat(error, options.idempotent)) throw error
+      const delayMs = backoffMs(settings.retry, attempt, settings.random, error.retryAfterMs)
+      if (settings.monotonic() + delayMs >= deadline) throw error
+      settings.log({ level: 'debug', message: `${options.what} is tried again`, delayMs, error })
+      await sleep(delayMs, signal)
+    }
+  }
+}

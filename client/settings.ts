@@ -1,0 +1,98 @@
+// What `connect` may be told, with defaults and bounds, resolved once. Also the rim through which the client sees
+// time, chance and its log: nothing below calls a clock or a random source by itself. Runs in the client.
+import { MillraceError } from '../protocol/millrace-error.ts'
+import { dialTcp, type Dial } from './transport.ts'
+
+/** How long the client waits before it tries again: min × 2^attempt up to max, the upper half of it at random. */
+export interface RetryPolicy {
+  /** 50 ms by default. */
+  readonly backoffMinMs: number
+  /** 5 s by default. */
+  readonly backoffMaxMs: number
+  /** A reader or subscription that has heard nothing for so long gives up. Never, by default. */
+  readonly giveUpAfterMs: number
+}
+
+/** One line of what the client does by itself: reconnecting, retrying, re-routing. */
+export interface LogEntry {
+  readonly level: 'debug' | 'info' | 'warn'
+  readonly message: string
+  readonly stream?: string
+  readonly shardId?: string
+  readonly address?: string
+  readonly delayMs?: number
+  readonly error?: Error
+}
+
+export interface ConnectOptions {
+  /** Opens byte streams; TCP by default. An in-process broker brings its own. */
+  readonly dial?: Dial
+  /** Shown in the broker's logs. */
+  readonly clientName?: string
+  /** How long one request may take, with its retries; 30 s by default. A peer that misses it is disconnected. */
+  readonly requestTimeoutMs?: number
+  readonly retry?: Partial<RetryPolicy>
+  /** Closes the client when it fires; everything that waits then rejects. */
+  readonly signal?: AbortSignal
+  /** Called for what the client does by itself. Must not throw. */
+  readonly log?: (entry: LogEntry) => void
+  /** Replaces time and chance, for tests. */
+  readonly rim?: Partial<Rim>
+}
+
+export interface Rim {
+  /** Milliseconds that never go back; measures waits. */
+  readonly monotonic: () => number
+  /** Milliseconds since the epoch; stamps records. */
+  readonly clock: () => number
+  /** From 0 up to 1. */
+  readonly random: () => number
+}
+
+export interface Settings extends Rim {
+  readonly dial: Dial
+  readonly clientName: string
+  readonly requestTimeoutMs: number
+  readonly retry: RetryPolicy
+  readonly log: (entry: LogEntry) => void
+}
+
+/** Options with defaults. Throws `invalidArgument` for a value out of its bounds. */
+export function resolveSettings(options: ConnectOptions): Settings {
+  const { retry = {}, rim = {} } = options
+  const backoffMinMs = bounded('retry.backoffMinMs', retry.backoffMinMs ?? 50, 0, 60_000)
+  return Object.freeze({
+    dial: options.dial ?? dialTcp,
+    clientName: options.clientName ?? 'millrace-client',
+    requestTimeoutMs: bounded('requestTimeoutMs', options.requestTimeoutMs ?? 30_000, 1, 3_600_000),
+    retry: Object.freeze({
+      backoffMinMs,
+      backoffMaxMs: bounded('retry.backoffMaxMs', retry.backoffMaxMs ?? 5000, backoffMinMs, 600_000),
+      giveUpAfterMs: bounded('retry.giveUpAfterMs', retry.giveUpAfterMs ?? Infinity, 0, Infinity),
+    }),
+    log: options.log ?? (() => {}),
+    monotonic: rim.monotonic ?? (() => performance.now()),
+    clock: rim.clock ?? Date.now,
+    random: rim.random ?? Math.random,
+  })
+}
+
+/** The value, if it is a number within its bounds. Throws `invalidArgument` otherwise. */
+export function bounded(name: string, value: number, min: number, max: number): number {
+  if (typeof value === 'number' && value >= min && value <= max) return value
+  throw new MillraceError('invalidArgument', `${name} is ${String(value)}; it must be from ${min} to ${max}.`)
+}
+
+/** Bounds that the client keeps beside those of the protocol. */
+export const clientLimits = {
+  /** Streams whose routing, and whose producer behind `put`, the client keeps at a time. */
+  streamsKept: 1024,
+  /** Addresses that the client remembers before it forgets those without a connection. */
+  linksKept: 256,
+  /** Requests that ask for the place of shards, at a time. */
+  resolvesInFlight: 64,
+  /** How often deadlines are looked at: what a deadline may be late by. */
+  sweepMs: 200,
+  /** A subscription that misses so many heartbeats in a row takes its connection for dead. */
+  heartbeatsMissedMax: 4,
+} as const

@@ -1,0 +1,178 @@
+// Push: a subscription for each shard, whose batches the broker sends within the credit given. Runs in the client.
+// Credit goes back as the loop takes batches, at half the window: what has arrived and is not taken never passes the
+// window by more than one batch. Silence is taken for a dead connection, since an idle broker sends heartbeats.
+import { errorCodeOf } from '../../protocol/error-codes.ts'
+import { limits } from '../../protocol/limits.ts'
+import type { EventMessage } from '../../protocol/messages.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { Address } from '../address.ts'
+import type { Connection } from '../connection.ts'
+import { asMillraceError } from '../errors.ts'
+import type { ConnectionPool } from '../pool.ts'
+import { toWirePosition } from '../position.ts'
+import type { ArrivedBatch } from '../reading/inbox.ts'
+import type { Intake, IntakeEvents } from '../reading/reading.ts'
+import type { ShardCursor } from '../reading/shard-cursor.ts'
+import { clientLimits } from '../settings.ts'
+
+export interface SubscriberOptions {
+  readonly pool: ConnectionPool
+  /** Credit of each shard. */
+  readonly creditBytes: number
+  readonly onTrimmed: 'fail' | 'horizon'
+}
+
+/** One shard's subscription on one connection. */
+interface ShardSubscription {
+  readonly cursor: ShardCursor
+  readonly connection: Connection
+  readonly id: number
+  readonly streamId: number
+  readonly stopWatchingEnd: () => void
+  /** Bytes taken that the broker has not been told of; below 0 where more is buffered than the window allows. */
+  owedBytes: number
+  /** Heartbeat intervals in which nothing was heard. */
+  silentFor: number
+}
+
+export class Subscriber implements Intake {
+  readonly #options: SubscriberOptions
+  readonly #events: IntakeEvents
+  readonly #subscriptions = new Map<ShardCursor, ShardSubscription>()
+  readonly #watch: NodeJS.Timeout
+
+  constructor(options: SubscriberOptions, events: IntakeEvents) {
+    this.#options = options
+    this.#events = events
+    this.#watch = setInterval(() => this.#lookForSilence(), limits.heartbeatMs)
+  }
+
+  begin(cursors: readonly ShardCursor[], place: { address: Address; streamId: number }): void {
+    this.#options.pool.connect(place.address, this.#events.closing).then(
+      (connection) => {
+        for (const cursor of cursors) this.#subscribe(cursor, connection, place.streamId)
+      },
+      (error: unknown) => {
+        if (!this.#events.closing.aborted) this.#events.lost(cursors, asMillraceError(error))
+      },
+    )
+  }
+
+  taken(arrived: ArrivedBatch): void {
+    const subscription = this.#subscriptions.get(arrived.cursor)
+    // What came before the connection was lost was left out of the credit that the new subscription began with.
+    if (subscription === undefined) return
+    subscription.owedBytes += arrived.batch.length
+    if (subscription.owedBytes < this.#options.creditBytes / 2) return
+    const bytes = Math.min(subscription.owedBytes, limits.subscriptionCreditBytesMax)
+    subscription.owedBytes -= bytes
+    subscription.connection.sendEvent('credit', { subscriptionId: subscription.id, bytes })
+  }
+
+  close(): void {
+    clearInterval(this.#watch)
+    for (const subscription of this.#subscriptions.values()) this.#unsubscribe(subscription)
+  }
+
+  #subscribe(
+    cursor: ShardCursor,
+    connection: Connection,
+    streamId: number,
+    from: 'next' | 'horizon' = 'next',
+  ): void {
+    if (this.#events.closing.aborted) return
+    const { shardIndex, next, bufferedBytes } = cursor
+    const position = toWirePosition(from === 'next' ? { atSequenceNumber: next } : 'TRIM_HORIZON')
+    const left = this.#options.creditBytes - bufferedBytes
+    const request = { streamId, shardIndex, position, creditBytes: Math.max(0, left) }
+    try {
+      connection.send('subscribe', request, (error, response) => {
+        if (error !== undefined) {
+          this.#refused(cursor, error, { connection, streamId })
+          return
+        }
+        const { subscriptionId: id, sequenceNumber } = response!
+        const subscription: ShardSubscription = {
+          cursor,
+          connection,
+          id,
+          streamId,
+          stopWatchingEnd: connection.onEnd((end) => this.#lost(subscription, end)),
+          owedBytes: Math.min(0, left),
+          silentFor: 0,
+        }
+        this.#subscriptions.set(cursor, subscription)
+        connection.listen(id, (message) => this.#receive(subscription, message))
+        if (this.#events.closing.aborted || !this.#events.arrived(cursor, [], sequenceNumber)) {
+          this.#unsubscribe(subscription)
+        }
+      })
+    } catch (error) {
+      this.#events.lost([cursor], asMillraceError(error))
+    }
+  }
+
+  #receive(subscription: ShardSubscription, message: EventMessage): void {
+    const { cursor } = subscription
+    subscription.silentFor = 0
+    switch (message.event) {
+      case 'records': {
+        const { batches, nextSequenceNumber, millisBehindLatest } = message.body
+        cursor.millisBehindLatest = millisBehindLatest
+        if (!this.#events.arrived(cursor, batches, nextSequenceNumber)) this.#unsubscribe(subscription)
+        return
+      }
+      case 'heartbeat':
+        this.#events.arrived(cursor, [], message.body.nextSequenceNumber)
+        return
+      case 'subscriptionEnded': {
+        this.#forget(subscription)
+        const { code, message: reason } = message.body
+        if (code === 0) this.#events.ended(cursor)
+        else this.#refused(cursor, new MillraceError(errorCodeOf(code), reason), subscription)
+        break
+      }
+      default:
+    }
+  }
+
+  #refused(
+    cursor: ShardCursor,
+    error: MillraceError,
+    place: Pick<ShardSubscription, 'connection' | 'streamId'>,
+  ): void {
+    if (this.#events.closing.aborted) return
+    if (error.code === 'trimmed' && this.#options.onTrimmed === 'horizon') {
+      this.#subscribe(cursor, place.connection, place.streamId, 'horizon')
+    } else {
+      this.#events.lost([cursor], error)
+    }
+  }
+
+  #lost(subscription: ShardSubscription, error: MillraceError): void {
+    this.#forget(subscription)
+    if (!this.#events.closing.aborted) this.#events.lost([subscription.cursor], error)
+  }
+
+  #forget(subscription: ShardSubscription): void {
+    this.#subscriptions.delete(subscription.cursor)
+    subscription.stopWatchingEnd()
+    subscription.connection.unlisten(subscription.id)
+  }
+
+  #unsubscribe(subscription: ShardSubscription): void {
+    this.#forget(subscription)
+    const { connection, id } = subscription
+    // Nobody waits for the answer: what still comes of the subscription is not listened to.
+    if (connection.isOpen) connection.send('unsubscribe', { subscriptionId: id }, () => {})
+  }
+
+  /** Counts intervals, not time: a loop that blocks the thread must not take its own silence for the broker's. */
+  #lookForSilence(): void {
+    for (const subscription of this.#subscriptions.values()) {
+      subscription.silentFor++
+      if (subscription.silentFor < clientLimits.heartbeatsMissedMax) continue
+      subscription.connection.close(new Error('the heartbeats of a subscription stopped'))
+    }
+  }
+}

@@ -1,0 +1,70 @@
+// Waiting that ends early: every wait of the client ends when its AbortSignal fires, leaves no timer and no listener
+// behind, and says so with one error. Runs in the client.
+import { MillraceError } from '../protocol/millrace-error.ts'
+
+/** The error for a wait that the caller's own signal ended; `cause` is the signal's reason. */
+export function abortedBy(signal: AbortSignal): MillraceError {
+  return new MillraceError('aborted', 'The wait was ended by its AbortSignal.', { cause: signal.reason })
+}
+
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw abortedBy(signal)
+}
+
+/** What the promise settles with, unless the signal fires first. The promise itself goes on and never goes unhandled. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(abortedBy(signal))
+    const settle = () => signal.removeEventListener('abort', abort)
+    promise.then(
+      (value) => {
+        settle()
+        resolve(value)
+      },
+      (error: unknown) => {
+        settle()
+        reject(error instanceof Error ? error : new Error(String(error)))
+      },
+    )
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+  })
+}
+
+/** Waits; rejects with `aborted` when the signal fires first. */
+export function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(abortedBy(signal))
+      return
+    }
+    const wake = () => {
+      signal?.removeEventListener('abort', abort)
+      resolve()
+    }
+    const timer = setTimeout(wake, ms)
+    const abort = () => {
+      clearTimeout(timer)
+      reject(abortedBy(signal!))
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+  })
+}
+
+/** A promise with its handles outside. */
+export interface Deferred<T> {
+  readonly promise: Promise<T>
+  readonly resolve: (value: T) => void
+  readonly reject: (error: Error) => void
+}
+
+export function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void
+  let reject!: (error: Error) => void
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  return { promise, resolve, reject }
+}
