@@ -116,7 +116,7 @@ describe('byte bounds', () => {
   it('let one batch through whatever its size, and only one', async () => {
     const host = await twoShards()
     const { shards } = await host.fetch(session, { shards: [want(0, 0), want(1, 0)], bytesMax: 1, waitMs: 0 })
-    expect(counts(shards).toSorted()).toEqual([0, 1])
+    expect(counts(shards)).toEqual(expect.arrayContaining([0, 1]))
     expect(await host.fetchOne(session, 0, { bytesMax: 0 })).toMatchObject({ nextSequenceNumber: 1 })
   })
 
@@ -141,7 +141,7 @@ describe('byte bounds', () => {
       })
       seen.add(counts(shards).indexOf(1))
     }
-    expect([...seen].toSorted()).toEqual([0, 1])
+    expect(seen).toEqual(new Set([0, 1]))
   })
 
   it('hold for reads from storage, too', async () => {

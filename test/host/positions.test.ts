@@ -45,14 +45,16 @@ describe.each([
 
   it('refuses numbers below the horizon and above the tail by name', async () => {
     const { host } = await startFilled(cacheBytes)
-    const refused = (position: Position) => expect(number(host, position)).rejects
-    await refused(at('AT_SEQUENCE_NUMBER', 99)).toMatchObject({ code: 'trimmed' })
-    await refused(at('AFTER_SEQUENCE_NUMBER', 98)).toMatchObject({ code: 'trimmed' })
-    await refused(at('AT_SEQUENCE_NUMBER', 106)).toMatchObject({ code: 'invalidPosition' })
-    await refused(at('AFTER_SEQUENCE_NUMBER', 105)).toMatchObject({ code: 'invalidPosition' })
-    await refused(at('AFTER_SEQUENCE_NUMBER', Number.MAX_SAFE_INTEGER)).toMatchObject({
-      code: 'invalidPosition',
-    })
+    const refusals: [Position, string][] = [
+      [at('AT_SEQUENCE_NUMBER', 99), 'trimmed'],
+      [at('AFTER_SEQUENCE_NUMBER', 98), 'trimmed'],
+      [at('AT_SEQUENCE_NUMBER', 106), 'invalidPosition'],
+      [at('AFTER_SEQUENCE_NUMBER', 105), 'invalidPosition'],
+      [at('AFTER_SEQUENCE_NUMBER', Number.MAX_SAFE_INTEGER), 'invalidPosition'],
+    ]
+    for (const [position, code] of refusals) {
+      await expect(number(host, position)).rejects.toMatchObject({ code })
+    }
   })
 
   it('refuses a position whose fields contradict its type', async () => {

@@ -82,7 +82,7 @@ describe('subscribe', () => {
     const host = await startTestHost()
     for (let i = 0; i < limits.subscriptionsPerSessionMax; i++) await host.subscribe(session)
     await expect(host.subscribe(session)).rejects.toMatchObject({ code: 'limitExceeded' })
-    host.engine.handlers.unsubscribe({ subscriptionId: 17 }, session.context)
+    await host.engine.handlers.unsubscribe({ subscriptionId: 17 }, session.context)
     expect(await host.subscribe(session)).toMatchObject({
       subscriptionId: limits.subscriptionsPerSessionMax + 1,
     })
