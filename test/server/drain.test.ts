@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Session } from '../../broker/server/session.ts'
 import { encodeRequest, MillraceError, type ResponseOf } from '../../protocol/index.ts'
 import { RawConnection } from '../support/raw-connection.ts'
+import { outcomeOf } from '../support/rejection.ts'
 import { clicks, pending, serving, settled } from './serving.ts'
 
 type Described = ResponseOf<'describeStream'>
@@ -21,27 +22,18 @@ function serveWaiting() {
   return { ...home, running }
 }
 
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise
-    return 'answered'
-  } catch (error) {
-    return MillraceError.is(error) ? error.code : String(error)
-  }
-}
-
 describe('drain', () => {
   it('tells clients, answers what runs, refuses what comes, and then ends every connection', async () => {
     const { server, connect, running, counted } = serveWaiting()
     const [busy, idle] = [await connect(), await connect()]
-    const request = codeOf(busy.request('describeStream', { name: 'clicks' }))
+    const request = outcomeOf(busy.request('describeStream', { name: 'clicks' }))
     await settled()
     const drained = server.drain(LONG_MS)
     await settled()
     expect(busy.events).toEqual([{ kind: 'event', event: 'draining', body: { deadlineMs: LONG_MS } }])
     expect(idle.events).toHaveLength(1)
-    expect(await codeOf(idle.request('describeStream', { name: 'clicks' }))).toBe('unavailable')
-    expect(await codeOf(idle.request('ping', {}))).toBe('answered')
+    expect(await outcomeOf(idle.request('describeStream', { name: 'clicks' }))).toBe('unavailable')
+    expect(await outcomeOf(idle.request('ping', {}))).toBe('answered')
     running[0]!.resolve({ stream: clicks })
     expect(await request).toBe('answered')
     await drained
@@ -52,7 +44,7 @@ describe('drain', () => {
   it('refuses requests that wait because reading is held', async () => {
     const { server, connect, running } = serveWaiting()
     const connection = await connect()
-    const first = codeOf(connection.request('describeStream', { name: 'clicks' }))
+    const first = outcomeOf(connection.request('describeStream', { name: 'clicks' }))
     await settled()
     running[0]!.session.holdReading()
     connection.write(
@@ -70,7 +62,7 @@ describe('drain', () => {
 
   it('gives up at its deadline: handlers are told, and their requests answered outcomeUnknown', async () => {
     const { server, connect, running } = serveWaiting()
-    const request = codeOf((await connect()).request('describeStream', { name: 'clicks' }))
+    const request = outcomeOf((await connect()).request('describeStream', { name: 'clicks' }))
     await settled()
     expect(running[0]!.signal.aborted).toBe(false)
     await server.drain(1)
@@ -87,7 +79,7 @@ describe('drain', () => {
           signal.addEventListener('abort', () => reject(new MillraceError('unavailable', 'nothing was done')))
         }),
     })
-    const request = codeOf((await connect()).request('describeStream', { name: 'clicks' }))
+    const request = outcomeOf((await connect()).request('describeStream', { name: 'clicks' }))
     await settled()
     await server.drain(1)
     expect(await request).toBe('unavailable')
@@ -95,7 +87,7 @@ describe('drain', () => {
 
   it('refuses connections that come later', async () => {
     const { server, connect, running, stream, counted } = serveWaiting()
-    const first = codeOf((await connect()).request('describeStream', { name: 'clicks' }))
+    const first = outcomeOf((await connect()).request('describeStream', { name: 'clicks' }))
     await settled()
     const drained = server.drain(LONG_MS)
     const late = new RawConnection(stream())
@@ -116,7 +108,7 @@ describe('drain', () => {
   it('waits for a request whose client has left: its effect is under way', async () => {
     const { server, connect, running } = serveWaiting()
     const connection = await connect()
-    void codeOf(connection.request('describeStream', { name: 'clicks' }))
+    void outcomeOf(connection.request('describeStream', { name: 'clicks' }))
     await settled()
     connection.close()
     await connection.closed
@@ -135,7 +127,7 @@ describe('close', () => {
   it('ends every connection at once; requests that run are of unknown outcome', async () => {
     const { server, connect } = serveWaiting()
     const connection = await connect()
-    const request = codeOf(connection.request('describeStream', { name: 'clicks' }))
+    const request = outcomeOf(connection.request('describeStream', { name: 'clicks' }))
     await settled()
     await server.close()
     expect(await request).toBe('outcomeUnknown')
@@ -158,7 +150,7 @@ describe('the limit on connections', () => {
     await first.closed
     await settled()
     const fourth = await connect()
-    expect(await codeOf(fourth.request('describeStream', { name: 'clicks' }))).toBe('answered')
+    expect(await outcomeOf(fourth.request('describeStream', { name: 'clicks' }))).toBe('answered')
     await server.close()
   })
 

@@ -3,7 +3,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { sessionLimits } from '../../broker/server/admission.ts'
 import type { Session } from '../../broker/server/session.ts'
-import { encodeRequest, limits, MillraceError, type ResponseOf } from '../../protocol/index.ts'
+import { encodeRequest, limits, type ResponseOf } from '../../protocol/index.ts'
+import { outcomeOf } from '../support/rejection.ts'
 import { clicks, pending, serving, settled, type Serving, type ServingOptions } from './serving.ts'
 
 const KiB = 1024
@@ -49,27 +50,18 @@ function append(bytes: number) {
   return { batches: [{ streamId: 1, shardIndex: 0, batch: new Uint8Array(bytes) }] }
 }
 
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise
-    return 'answered'
-  } catch (error) {
-    return MillraceError.is(error) ? error.code : String(error)
-  }
-}
-
 describe('requests in flight', () => {
   it('are bounded in number: one more is overloaded, and there is room again after an answer', async () => {
     const { connect, arrived } = serveAppends({ limits: { requestsInFlightMax: 3 } })
     const connection = await connect()
-    const appends = [1, 2, 3].map(() => codeOf(connection.request('append', append(10))))
+    const appends = [1, 2, 3].map(() => outcomeOf(connection.request('append', append(10))))
     await expect(connection.request('append', append(10))).rejects.toMatchObject({
       code: 'overloaded',
       retryAfterMs: expect.any(Number) as number,
     })
     arrived[1]!.finish({ results: [] })
     await settled()
-    const late = codeOf(connection.request('append', append(10)))
+    const late = outcomeOf(connection.request('append', append(10)))
     await settled()
     expect(arrived).toHaveLength(4)
     for (const { finish } of arrived) finish({ results: [] })
@@ -79,7 +71,9 @@ describe('requests in flight', () => {
   it('are bounded in bytes: the session reads no more until some are answered', async () => {
     const { connect, arrived } = serveAppends({ limits: { requestBytesInFlightMax: 100 * KiB } })
     const connection = await connect()
-    const appends = Array.from({ length: 20 }, () => codeOf(connection.request('append', append(30 * KiB))))
+    const appends = Array.from({ length: 20 }, () =>
+      outcomeOf(connection.request('append', append(30 * KiB))),
+    )
     await settled()
     expect(arrived).toHaveLength(4)
     for (let next = 0; next < 20; next++) {
@@ -92,12 +86,12 @@ describe('requests in flight', () => {
   it('are bounded in bytes over all sessions', async () => {
     const { connect, arrived } = serveAppends({ limits: { receivedBytesMax: 100 * KiB } })
     const [first, second] = [await connect(), await connect()]
-    const held = codeOf(first.request('append', append(80 * KiB)))
+    const held = outcomeOf(first.request('append', append(80 * KiB)))
     await settled()
-    expect(await codeOf(second.request('append', append(40 * KiB)))).toBe('overloaded')
+    expect(await outcomeOf(second.request('append', append(40 * KiB)))).toBe('overloaded')
     arrived[0]!.finish({ results: [] })
     expect(await held).toBe('answered')
-    const admitted = codeOf(second.request('append', append(40 * KiB)))
+    const admitted = outcomeOf(second.request('append', append(40 * KiB)))
     await settled()
     arrived[1]!.finish({ results: [] })
     expect(await admitted).toBe('answered')
@@ -110,7 +104,7 @@ describe('requests in flight', () => {
     greedy.write(request.subarray(0, 150 * KiB))
     await greedy.closed
     expect(greedy.connectionErrors.map(({ code }) => code)).toEqual(['overloaded'])
-    expect(await codeOf(modest.request('describeStream', { name: 'clicks' }))).toBe('answered')
+    expect(await outcomeOf(modest.request('describeStream', { name: 'clicks' }))).toBe('answered')
   })
 })
 
@@ -118,12 +112,12 @@ describe('held reading', () => {
   it('starts no request until it was released as often as held', async () => {
     const { connect, arrived } = serveAppends()
     const connection = await connect()
-    void codeOf(connection.request('append', append(10)))
+    void outcomeOf(connection.request('append', append(10)))
     await settled()
     const { session } = arrived[0]!
     session.holdReading()
     session.holdReading()
-    const request = codeOf(connection.request('describeStream', { name: 'clicks' }))
+    const request = outcomeOf(connection.request('describeStream', { name: 'clicks' }))
     await settled()
     session.releaseReading()
     await settled()
@@ -145,7 +139,7 @@ describe('held reading', () => {
     const connection = await connect()
     connection.socket.cork()
     const requests = ['first', 'hold', 'third', 'fourth'].map((name) =>
-      codeOf(connection.request('describeStream', { name })),
+      outcomeOf(connection.request('describeStream', { name })),
     )
     connection.socket.uncork()
     await settled()
@@ -190,7 +184,7 @@ describe('a client that does not read', () => {
     const connection = await connect()
     connection.socket.pause()
     const requests = Array.from({ length: 20 }, () =>
-      codeOf(connection.request('describeStream', { name: 'x' })),
+      outcomeOf(connection.request('describeStream', { name: 'x' })),
     )
     await settled()
     const [session] = [...sessions]
@@ -214,7 +208,7 @@ describe('a client that does not read', () => {
     })
     const connection = await connect()
     connection.socket.pause()
-    for (let i = 0; i < 4; i++) void codeOf(connection.request('describeStream', { name: 'x' }))
+    for (let i = 0; i < 4; i++) void outcomeOf(connection.request('describeStream', { name: 'x' }))
     await settled()
     pass(3000)
     expect(counted.closed).toEqual([])
@@ -228,7 +222,7 @@ describe('a client that does not read', () => {
     const { connect, counted } = servePushes({ highWaterBytes: 64 * KiB })
     const connection = await connect()
     connection.socket.pause()
-    void codeOf(connection.request('describeStream', { name: 'x' }))
+    void outcomeOf(connection.request('describeStream', { name: 'x' }))
     await settled()
     pass(sessionLimits.stallMs + 2 * sessionLimits.sweepMs)
     await connection.closed

@@ -5,6 +5,7 @@ import { createCaller, serveCalls, type CallHandlers } from '../../broker/thread
 import { channelPair } from '../../broker/threads/channels.ts'
 import { invariant, InvariantError } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import { rejectionOf } from '../support/rejection.ts'
 
 type Calls = {
   double: { request: number; reply: number }
@@ -20,15 +21,6 @@ function serve(handlers: Partial<CallHandlers<Calls>>, options?: Parameters<type
   const [near, far] = channelPair()
   const { notify } = serveCalls<Calls>(far, { ...working, ...handlers }, options)
   return { caller: createCaller<Calls>(near), notify, far }
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<MillraceError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
-  if (!MillraceError.is(error)) throw new Error(`expected a MillraceError, got ${String(error)}`)
-  return error
 }
 
 describe('a call', () => {
@@ -66,12 +58,12 @@ describe('a call', () => {
       },
       append: () => Promise.reject(new MillraceError('storageFull', 'no space')),
     })
-    expect(await failureOf(caller.call('double', 1))).toMatchObject({
+    expect(await rejectionOf(caller.call('double', 1))).toMatchObject({
       code: 'overloaded',
       message: 'the queue is full',
       retryAfterMs: 250,
     })
-    expect(await failureOf(caller.call('append', { text: '' }))).toMatchObject({
+    expect(await rejectionOf(caller.call('append', { text: '' }))).toMatchObject({
       code: 'storageFull',
       retryAfterMs: undefined,
     })
@@ -83,7 +75,7 @@ describe('a call', () => {
         throw new TypeError('undefined is not a shard')
       },
     })
-    const failure = await failureOf(caller.call('double', 1))
+    const failure = await rejectionOf(caller.call('double', 1))
     expect(failure).toMatchObject({ code: 'internal', message: 'double: undefined is not a shard' })
     expect((failure.cause as Error).stack).toContain('calls.test')
   })
@@ -99,7 +91,7 @@ describe('a call', () => {
       },
       { onBroken: (error) => broken.push(error) },
     )
-    const calls = [failureOf(caller.call('double', 1)), failureOf(caller.call('append', { text: '' }))]
+    const calls = [rejectionOf(caller.call('double', 1)), rejectionOf(caller.call('append', { text: '' }))]
     await vi.waitUntil(() => broken.length === 2)
     far.close()
     expect(broken.map(({ message }) => message)).toEqual(['the tail went backwards', 'the head is gone'])
@@ -110,7 +102,7 @@ describe('a call', () => {
 describe('the end of the channel', () => {
   it('rejects every open call as outcomeUnknown, all for one cause', async () => {
     const { caller, far } = serve({ double: () => new Promise(() => {}) })
-    const calls = [1, 2, 3].map((value) => failureOf(caller.call('double', value)))
+    const calls = [1, 2, 3].map((value) => rejectionOf(caller.call('double', value)))
     far.close()
     const failures = await Promise.all(calls)
     expect(failures.map(({ code }) => code)).toEqual(['outcomeUnknown', 'outcomeUnknown', 'outcomeUnknown'])
@@ -121,7 +113,7 @@ describe('the end of the channel', () => {
     const handled = vi.fn<(request: number) => number>()
     const { caller } = serve({ double: handled })
     caller.close()
-    expect(await failureOf(caller.call('double', 1))).toMatchObject({
+    expect(await rejectionOf(caller.call('double', 1))).toMatchObject({
       code: 'unavailable',
       sideEffects: 'none',
     })
@@ -136,7 +128,7 @@ describe('the end of the channel', () => {
           finish = () => resolve(request)
         }),
     })
-    const call = failureOf(caller.call('double', 1))
+    const call = rejectionOf(caller.call('double', 1))
     await Promise.resolve()
     far.close()
     finish()

@@ -1,0 +1,23 @@
+// What became of a promise that a broker settles: an answer, or an error with a code. Runs in the process of the test.
+import { type ErrorCode, MillraceError } from '../../protocol/index.ts'
+
+/** The MillraceError that the promise rejects with; anything else fails the test. */
+export async function rejectionOf(promise: Promise<unknown>): Promise<MillraceError> {
+  const error: unknown = await promise.then(
+    () => 'an answer',
+    (reason: unknown) => reason,
+  )
+  if (!MillraceError.is(error)) throw new Error(`expected a MillraceError, got ${String(error)}`)
+  return error
+}
+
+/** How the request went, in a word that can be compared. */
+export async function outcomeOf(promise: Promise<unknown>): Promise<'answered' | ErrorCode> {
+  try {
+    await promise
+    return 'answered'
+  } catch (error) {
+    if (MillraceError.is(error)) return error.code
+    throw error
+  }
+}
