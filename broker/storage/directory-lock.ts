@@ -124,7 +124,7 @@ async function isAlive(claim: Claim, path: string): Promise<boolean> {
   const isNeighbour = claim.host === hostname() && (await pidNamespace()) === claim.pidNamespace
   if (!isNeighbour) return isBeating(path)
   if (claim.bootId !== (await bootId())) return false
-  if (!isProcessAlive(claim.pid)) return false
+  if (!(await isProcessAlive(claim.pid))) return false
   const start = await processStartOf(claim.pid)
   return start === undefined || claim.processStart === undefined || start === claim.processStart
 }

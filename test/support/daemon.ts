@@ -97,9 +97,10 @@ export class TestDaemon implements AsyncDisposable {
     await ended
   }
 
-  /** What the daemon logged last. */
+  /** What the daemon logged last, without the comings and goings of clients. */
   log(): string {
-    return this.#running.log()
+    const lines = this.#running.log().split('\n')
+    return lines.filter((line) => !line.includes('"session ended"')).join('\n')
   }
 
   /** Drains and waits until every process of it is gone. */
@@ -142,10 +143,10 @@ export function signal(known: KnownProcess, name: NodeJS.Signals): void {
   }
 }
 
-/** A zombie counts as gone: whoever should reap it, it runs no code and holds no file. */
+/** One that nobody reaped counts as gone, once its last thread is: it runs no code and holds no file. */
 export function isAlive({ pid, bornAt }: KnownProcess): boolean {
   const stat = statOf(pid)
-  return stat !== undefined && stat.state !== 'Z' && stat.bornAt === bornAt
+  return stat !== undefined && stat.bornAt === bornAt && !(stat.state === 'Z' && stat.threads <= 1)
 }
 
 /** Waits until none of the processes runs, and names those that still do at the deadline. */
@@ -188,15 +189,18 @@ function orNothing<T>(look: () => T): T | undefined {
   }
 }
 
-/** State and start time of a process, from proc(5); the name in parentheses may hold anything, so it is cut off first. */
-function statOf(pid: number): { readonly state: string; readonly bornAt: string } | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return { state: fields[0] ?? '', bornAt: fields[19] ?? '' }
-  } catch {
-    return undefined
-  }
+interface ProcessStat {
+  readonly state: string
+  readonly threads: number
+  readonly bornAt: string
+}
+
+/** From proc(5). The name in parentheses may hold anything, so it is cut off first. */
+function statOf(pid: number): ProcessStat | undefined {
+  const text = orNothing(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  if (text === undefined) return undefined
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return { state: fields[0] ?? '', threads: Number(fields[17]), bornAt: fields[19] ?? '' }
 }
 
 async function onceExited(child: RunningDaemon['process']): Promise<void> {

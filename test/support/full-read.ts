@@ -81,10 +81,8 @@ async function fetchFrom(
   const shards = [{ streamId, shardIndex, sequenceNumber, bytesMax }]
   const answer = (await connection.request('fetch', { shards, bytesMax, waitMs: 0 })).shards[0]
   if (answer?.code === 0) return answer
-  throw new MillraceError(
-    errorCodeOf(answer?.code ?? 0),
-    `${shardName} cannot be read from ${sequenceNumber}`,
-  )
+  const code = errorCodeOf(answer?.code ?? 0)
+  throw new MillraceError(code, `${shardName} cannot be read from ${sequenceNumber}: ${code}`)
 }
 
 /** The records of a batch, from a number on, as histories keep them. */

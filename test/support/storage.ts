@@ -1,0 +1,292 @@
+// Storage for tests: an owner in a temporary directory, over a disk that fails on demand. Every test that uses it ends by
+// closing what it opened and by an integrity check of the whole directory.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test as base } from 'vitest'
+import { errorCodeOf, type ErrorCode } from '../../protocol/error-codes.ts'
+import { BatchBuilder } from '../../protocol/batch-builder.ts'
+import { hashPartitionKey } from '../../protocol/hash-key.ts'
+import { readRecords } from '../../protocol/record.ts'
+import type {
+  OwnerNotice,
+  OwnerOptions,
+  SegmentList,
+  ShardExtent,
+} from '../../broker/threads/owner-contract.ts'
+import type { ReadReply } from '../../broker/threads/reader-contract.ts'
+import {
+  CommitFailed,
+  openLmdb,
+  type Environment,
+  type EnvironmentOptions,
+  type OpenEnvironment,
+} from '../../broker/storage/environment.ts'
+import { checkDataDirectory, type IntegrityReport } from '../../broker/storage/integrity.ts'
+import { openOwner, type Owner, type OwnerParts } from '../../broker/storage/owner.ts'
+import { inlineSegmentReader } from '../../broker/storage/segment-reader.ts'
+
+export interface BatchOptions {
+  readonly values?: readonly string[]
+  readonly producerId?: number
+  readonly epoch?: number
+  readonly firstSequence?: number
+}
+
+/** A batch as a producer sends it. */
+export function batchOf({
+  values = ['a'],
+  producerId = 0,
+  epoch = 0,
+  firstSequence = 0,
+}: BatchOptions = {}): Uint8Array {
+  const builder = new BatchBuilder({ bytesMax: 12 * 1024 * 1024 })
+  const hashKey = new Uint32Array(4)
+  for (const value of values) {
+    hashPartitionKey(value.slice(0, 8), hashKey, 0)
+    const added = builder.tryAdd(
+      { partitionKey: value.slice(0, 8) || 'k', data: Buffer.from(value) },
+      hashKey,
+      0,
+    )
+    expect(added).toBe(true)
+  }
+  return builder.finish({ producerId, producerEpoch: epoch, firstProducerSequence: firstSequence })
+}
+
+export interface Appended {
+  /** 'stored', or why not. */
+  readonly code: 'stored' | ErrorCode
+  readonly base: number
+  readonly arrival: number
+  readonly duplicate: boolean
+}
+
+/** An owner and a reader over it, spoken to in plain values. */
+export class TestOwner {
+  readonly notices: OwnerNotice[] = []
+  readonly #owner: Owner
+  readonly #reader
+  #list!: SegmentList
+  #isClosed = false
+
+  constructor(owner: Owner, openEnvironment: OpenEnvironment) {
+    this.#owner = owner
+    this.#reader = inlineSegmentReader({ openEnvironment, environmentsMax: 4 })
+    owner.onNotice((notice) => {
+      this.notices.push(notice)
+      if (notice.notice === 'segments') this.#list = notice.list
+    })
+  }
+
+  get list(): SegmentList {
+    return this.#list
+  }
+
+  async open(...slots: number[]): Promise<readonly ShardExtent[]> {
+    const shards = slots.map((slot) => ({ slot, startingSequenceNumber: 0 }))
+    return (await this.#owner.handlers.open({ shards })).extents
+  }
+
+  async openAt(slot: number, startingSequenceNumber: number): Promise<ShardExtent> {
+    return (await this.#owner.handlers.open({ shards: [{ slot, startingSequenceNumber }] })).extents[0]!
+  }
+
+  async forget(...slots: number[]): Promise<void> {
+    await this.#owner.handlers.forget({ slots })
+  }
+
+  stats() {
+    return this.#owner.handlers.stats(null)
+  }
+
+  /** Appends batches in one group, as one turn of a host does. */
+  async append(...batches: { slot: number; batch: Uint8Array }[]): Promise<Appended[]> {
+    const arena = new Uint8Array(batches.reduce((sum, { batch }) => sum + batch.length, 0))
+    const entries = new Uint32Array(batches.length * 3)
+    let at = 0
+    for (const [i, { slot, batch }] of batches.entries()) {
+      arena.set(batch, at)
+      entries.set([slot, at, batch.length], i * 3)
+      at += batch.length
+    }
+    const { results } = await this.#owner.handlers.append({ arena: arena.buffer, entries })
+    return batches.map((_, i) => {
+      const [code, baseNumber, arrival, duplicate] = results.subarray(i * 4, i * 4 + 4)
+      return {
+        code: code === 0 ? 'stored' : errorCodeOf(code!),
+        base: baseNumber!,
+        arrival: arrival!,
+        duplicate: duplicate === 1,
+      }
+    })
+  }
+
+  /** Appends one batch of these values, and answers its fate. */
+  async put(
+    slot: number,
+    values: readonly string[],
+    options: Omit<BatchOptions, 'values'> = {},
+  ): Promise<Appended> {
+    return (await this.append({ slot, batch: batchOf({ values, ...options }) }))[0]!
+  }
+
+  async read(slot: number, from: number, until: number, bytesMax = 1024 * 1024): Promise<ReadReply> {
+    return this.#reader.read({ list: this.#list, slot, from, until, bytesMax })
+  }
+
+  /** All values of a shard from a number on, in order, as `number=value`. */
+  async values(slot: number, until: number, from = 0): Promise<string[]> {
+    const values: string[] = []
+    for (let next = from; next < until;) {
+      const reply = await this.read(slot, next, until, 4096)
+      expect(reply.corrupt).toBeUndefined()
+      expect(reply.next).toBeGreaterThan(next)
+      values.push(...valuesIn(reply, next))
+      next = reply.next
+    }
+    return values
+  }
+
+  async seek(slot: number, timestamp: number, until: number): Promise<number> {
+    return (await this.#reader.seek({ list: this.#list, slot, timestamp, until })).sequenceNumber
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#reader.close()
+    await this.#owner.handlers.close(null)
+  }
+}
+
+/** The records of a reply, as `number=value`. */
+export function valuesIn({ buffer, lengths }: ReadReply, from = 0): string[] {
+  let at = 0
+  const values: string[] = []
+  for (const length of lengths) {
+    for (const record of readRecords(new Uint8Array(buffer, at, length), { from })) {
+      values.push(`${record.sequenceNumber}=${Buffer.from(record.data).toString()}`)
+    }
+    at += length
+  }
+  return values
+}
+
+/** What a commit does instead of succeeding: fails with nothing stored, or fails after all was stored. */
+export type CommitFault = 'nothing stored' | 'stored unnoticed'
+
+/** Opens real environments, and makes them fail, wait or lie on demand. */
+export class FaultyDisk {
+  /** Environments opened so far, by path. */
+  readonly opened: string[] = []
+  /** Faults of the commits to come, in order. */
+  readonly faults: CommitFault[] = []
+  /** Error number of injected faults: 5 is EIO, 28 ENOSPC. */
+  errno = 5
+  /** While set, opening fails. */
+  refusesToOpen = false
+  /** Changes what is read. */
+  onRead: ((key: Uint8Array, value: Uint8Array) => Uint8Array) | undefined
+  #gate: Promise<void> | undefined
+  #lift: (() => void) | undefined
+
+  /** Makes commits wait until `release`: a slow flush. */
+  hold(): void {
+    this.#gate = new Promise((resolve) => {
+      this.#lift = resolve
+    })
+  }
+
+  release(): void {
+    this.#lift?.()
+    this.#gate = undefined
+  }
+
+  readonly open: OpenEnvironment = async (options: EnvironmentOptions) => {
+    if (this.refusesToOpen) throw new Error('EIO: opening was made to fail')
+    this.opened.push(options.path)
+    return this.#wrap(await openLmdb(options))
+  }
+
+  #wrap(inner: Environment): Environment {
+    const read = (key: Uint8Array, value: Uint8Array | undefined) =>
+      value && this.onRead ? this.onRead(key, value.slice()) : value
+    return {
+      commit: async (write) => {
+        await this.#gate
+        const fault = this.faults.shift()
+        if (fault !== 'nothing stored') await inner.commit(write)
+        if (fault !== undefined) throw new CommitFailed('a commit was made to fail', this.errno)
+      },
+      get: (key) => read(key, inner.get(key)),
+      peek: (key) => read(key, inner.peek(key)),
+      rows: (range, limit) => inner.rows(range, limit),
+      keys: (range, limit) => inner.keys(range, limit),
+      keyAtOrBefore: (key, lowest) => inner.keyAtOrBefore(key, lowest),
+      refresh: () => inner.refresh(),
+      bytesUsed: () => inner.bytesUsed(),
+      close: () => inner.close(),
+    }
+  }
+}
+
+/** A temporary data directory and what is open in it. */
+export class StorageFixture {
+  readonly dataDir: string
+  readonly disk = new FaultyDisk()
+  /** What the check at the end of the test is to find; undefined for nothing wrong. */
+  expectedProblems: ((report: IntegrityReport) => void) | undefined
+  readonly #owners: TestOwner[] = []
+
+  constructor(dataDir: string) {
+    this.dataDir = dataDir
+  }
+
+  ownerDirectory(ownerId = 0): string {
+    return join(this.dataDir, 'owners', String(ownerId).padStart(4, '0'))
+  }
+
+  async openOwner(options: Partial<OwnerOptions> & OwnerParts = {}): Promise<TestOwner> {
+    const ownerId = options.ownerId ?? 0
+    const owner = await openOwner({
+      ownerId,
+      directory: this.ownerDirectory(ownerId),
+      segmentBytes: 16 * 1024 * 1024,
+      freeSpaceFloorBytes: 0,
+      openEnvironment: this.disk.open,
+      ...options,
+    })
+    const opened = new TestOwner(owner, this.disk.open)
+    this.#owners.push(opened)
+    return opened
+  }
+
+  async closeOwners(): Promise<void> {
+    this.disk.release()
+    for (const owner of this.#owners.splice(0)) await owner.close()
+  }
+
+  async check(): Promise<IntegrityReport> {
+    return checkDataDirectory(this.dataDir)
+  }
+}
+
+/** Vitest's `test` with storage in a temporary directory, checked for integrity when the test is over. */
+export const test = base.extend<{ storage: StorageFixture }>({
+  // eslint-disable-next-line no-empty-pattern -- vitest reads a fixture's dependencies from this pattern
+  storage: async ({}, use) => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'millrace-storage-'))
+    const storage = new StorageFixture(dataDir)
+    try {
+      await use(storage)
+      await storage.closeOwners()
+      const report = await storage.check()
+      if (storage.expectedProblems) storage.expectedProblems(report)
+      else expect(report.problems).toEqual([])
+    } finally {
+      await storage.closeOwners()
+      await rm(dataDir, { recursive: true, force: true })
+    }
+  },
+})
