@@ -180,6 +180,24 @@ describe('waiting', () => {
     expect(await fetch).toMatchObject({ code: 0, batches: [], nextSequenceNumber: 0, tail: 0 })
   })
 
+  it('misses nothing that is flushed at any moment between its read and its wait', async () => {
+    for (let microtasks = 0; microtasks < 40; microtasks++) {
+      const host = await startTestHost()
+      let flush = (): void => {}
+      host.owner.beforeFlush = () =>
+        new Promise((resolve) => {
+          flush = resolve
+        })
+      const append = host.append(new FakeSession(), makeBatch(['a']))
+      await until(() => host.owner.groupSizes.length === 1)
+      flush()
+      for (let i = 0; i < microtasks; i++) await Promise.resolve()
+      const fetch = host.fetchOne(session, 0, { waitMs: 30_000 })
+      await append
+      expect(await isPending(fetch)).toBe(false)
+    }
+  })
+
   it('does not wait where it must not', async () => {
     const host = await startTestHost()
     expect(await host.fetchOne(session, 0, { waitMs: 0 })).toMatchObject({ batches: [] })
