@@ -44,7 +44,7 @@ export class FrameReader {
   #length = 0
   #parts: Uint8Array[] = []
   #gathered = 0
-  /** Free end of the last part, where that is a slab for small chunks. */
+  /** Where small chunks are copied to; becomes a part when it is full, or a large chunk follows. */
   #slab: Uint8Array | undefined
   #slabUsed = 0
 
@@ -93,7 +93,8 @@ export class FrameReader {
     if (this.#prefix > this.frameBytesMax) {
       throw new MillraceError(
         'frameTooLarge',
-        `A frame of ${this.#prefix} bytes was announced; the limit is ${this.frameBytesMax} bytes.`,
+        `A frame of ${this.#prefix} bytes was announced; the limit is ${this.frameBytesMax} bytes: send less at once, ` +
+          'or check that the peer speaks this protocol, without TLS around it.',
       )
     }
     this.#length = this.#prefix

@@ -1,11 +1,16 @@
 // Reads msgpack from a peer that is not trusted. Runs anywhere, pure. Knows what the protocol uses: nil, booleans,
 // numbers, text, bytes and arrays; a map or an extension reads as an opaque mark that every field refuses by name.
 // Invariant: nothing is allocated for a length before the payload is known to hold as many bytes, in all arrays
-// together, so a payload of n bytes yields at most n values. `msgpack.test.ts` holds it equal to msgpackr.
+// together, so a payload of n bytes yields at most n values. A general decoder cannot promise that, nor refuse what it
+// knows how to read; `msgpack.test.ts` holds this one equal to msgpackr on what the protocol uses.
+import { readU32BigEndian } from './bytes.ts'
 import { MillraceError } from './millrace-error.ts'
 
 /** Arrays in arrays. The deepest message of the protocol needs six. */
 const DEPTH_MAX = 16
+
+/** Up to here a loop reads faster than a call does; longer ones would become ropes. */
+const SHORT_TEXT_BYTES_MAX = 12
 
 const EMPTY = new Uint8Array(0)
 const TWO_32 = 0x1_0000_0000
@@ -31,7 +36,6 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 // Reading never yields, so one cursor is enough for a thread.
 let bytes: Uint8Array = EMPTY
-let view: DataView = new DataView(EMPTY.buffer)
 let at = 0
 /** Values that open arrays still wait for; each takes at least one byte. */
 let owed = 0
@@ -42,7 +46,6 @@ let owed = 0
  */
 export function unpack(payload: Uint8Array): unknown {
   bytes = payload
-  view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
   at = 0
   owed = 1
   try {
@@ -83,9 +86,9 @@ function readTagged(tag: number, depth: number): unknown {
     case 0xc9:
       return skipExtension(readUint(1 << (tag - 0xc7)))
     case 0xca:
-      return view.getFloat32(advance(4))
+      return readFloat(4)
     case 0xcb:
-      return view.getFloat64(advance(8))
+      return readFloat(8)
     case 0xcc:
     case 0xcd:
     case 0xce:
@@ -93,13 +96,13 @@ function readTagged(tag: number, depth: number): unknown {
     case 0xcf:
       return readUint(4) * TWO_32 + readUint(4)
     case 0xd0:
-      return view.getInt8(advance(1))
+      return (readUint(1) << 24) >> 24
     case 0xd1:
-      return view.getInt16(advance(2))
+      return (readUint(2) << 16) >> 16
     case 0xd2:
-      return view.getInt32(advance(4))
+      return readUint(4) | 0
     case 0xd3:
-      return view.getInt32(advance(4)) * TWO_32 + readUint(4)
+      return (readUint(4) | 0) * TWO_32 + readUint(4)
     case 0xd4:
     case 0xd5:
     case 0xd6:
@@ -124,7 +127,12 @@ function readTagged(tag: number, depth: number): unknown {
 function readUint(width: number): number {
   const from = advance(width)
   if (width === 1) return bytes[from]!
-  return width === 2 ? view.getUint16(from) : view.getUint32(from)
+  return width === 2 ? (bytes[from]! << 8) | bytes[from + 1]! : readU32BigEndian(bytes, from)
+}
+
+function readFloat(width: 4 | 8): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + advance(width), width)
+  return width === 4 ? view.getFloat32(0) : view.getFloat64(0)
 }
 
 function readArray(length: number, depth: number): unknown[] {
@@ -156,11 +164,26 @@ function readBytes(length: number): Uint8Array {
 function readString(length: number): string {
   if (length === 0) return ''
   const from = advance(length)
+  if (length <= SHORT_TEXT_BYTES_MAX) {
+    const text = readAscii(from, length)
+    if (text !== undefined) return text
+  }
   try {
     return utf8.decode(bytes.subarray(from, from + length))
   } catch {
     throw malformed('a text is not UTF-8')
   }
+}
+
+/** The common case without a call out of JavaScript; undefined where a byte is not ASCII. */
+function readAscii(from: number, length: number): string | undefined {
+  let text = ''
+  for (let i = from; i < from + length; i++) {
+    const code = bytes[i]!
+    if (code >= 0x80) return undefined
+    text += String.fromCharCode(code)
+  }
+  return text
 }
 
 function skipExtension(length: number): Unsupported {

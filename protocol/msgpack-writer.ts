@@ -1,7 +1,7 @@
 // Writes the part of msgpack that the protocol uses: nil, booleans, whole numbers, text, bytes and arrays.
 // Runs anywhere. Bytes of 1 KiB or more are not copied: the result is a list of chunks for one vectored write, and the
 // caller must not change those bytes until they are sent. `msgpack.test.ts` holds it equal to msgpackr.
-import { isBytes } from './bytes.ts'
+import { isBytes, writeU32BigEndian } from './bytes.ts'
 import { invariant } from './invariant.ts'
 
 export type Packable = undefined | null | boolean | number | string | Uint8Array | readonly unknown[]
@@ -12,6 +12,21 @@ const CHUNK_OF_ITS_OWN_BYTES_MIN = 1024
 const SCRATCH_BYTES_MIN = 16 * 1024
 /** A scratch that one large message blew up is let go again. */
 const SCRATCH_BYTES_KEPT_MAX = 256 * 1024
+
+/** The forms of a header: in the tag itself below a limit, or in the 8, 16 or 32 bits after it. */
+interface Family {
+  readonly fixed: number
+  readonly fixedLimit: number
+  /** 0 where there is no such form. */
+  readonly bits8: number
+  /** The tag of the 32-bit form is the next one. */
+  readonly bits16: number
+}
+
+const UINT: Family = { fixed: 0x00, fixedLimit: 128, bits8: 0xcc, bits16: 0xcd }
+const ARRAY: Family = { fixed: 0x90, fixedLimit: 16, bits8: 0, bits16: 0xdc }
+const TEXT: Family = { fixed: 0xa0, fixedLimit: 32, bits8: 0xd9, bits16: 0xda }
+const BYTES: Family = { fixed: 0, fixedLimit: 0, bits8: 0xc4, bits16: 0xc5 }
 
 // Packing never yields, so one scratch is enough for a thread.
 let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN)
@@ -39,7 +54,7 @@ export function pack(value: Packable, reserve: number): { chunks: Uint8Array[]; 
     byteLength += bytes.length
     from = at
   }
-  if (from < end) chunks.push(small.subarray(from))
+  if (from < end) chunks.push(from === 0 ? small : small.subarray(from))
   cuts = []
   if (scratch.length > SCRATCH_BYTES_KEPT_MAX) scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN)
   return { chunks, byteLength }
@@ -63,7 +78,7 @@ function write(value: unknown): void {
       Array.isArray(value),
       'Only nil, booleans, whole numbers, text, bytes and arrays are ever packed.',
     )
-    writeHeader(value.length, 0x90, 16, 0, 0xdc)
+    writeHeader(ARRAY, value.length)
     for (const item of value) write(item)
   }
 }
@@ -73,8 +88,8 @@ function writeByte(byte: number): void {
   scratch[end++] = byte
 }
 
-/** A length in its shortest form: in the tag itself, or 8, 16 or 32 bits. `bits8` is 0 where the family has no such form. */
-function writeHeader(length: number, fixed: number, fixedLimit: number, bits8: number, bits16: number): void {
+/** Writes a length, or a number, in the shortest form that its family has. */
+function writeHeader({ fixed, fixedLimit, bits8, bits16 }: Family, length: number): void {
   room(5)
   if (length < fixedLimit) scratch[end++] = fixed | length
   else if (length <= 0xff && bits8 !== 0) {
@@ -82,10 +97,12 @@ function writeHeader(length: number, fixed: number, fixedLimit: number, bits8: n
     scratch[end++] = length
   } else if (length <= 0xffff) {
     scratch[end++] = bits16
-    end = scratch.writeUInt16BE(length, end)
+    scratch[end++] = length >>> 8
+    scratch[end++] = length
   } else {
     scratch[end++] = bits16 + 1
-    end = scratch.writeUInt32BE(length, end)
+    writeU32BigEndian(scratch, end, length)
+    end += 4
   }
 }
 
@@ -95,24 +112,39 @@ function writeUint(value: number): void {
     `Only whole numbers from 0 to 2^53−1 are packed, not ${value}.`,
   )
   if (value <= 0xffff_ffff) {
-    writeHeader(value, 0, 0x80, 0xcc, 0xcd)
+    writeHeader(UINT, value)
     return
   }
   room(9)
   scratch[end++] = 0xcf
-  end = scratch.writeUInt32BE(Math.floor(value / 0x1_0000_0000), end)
-  end = scratch.writeUInt32BE(value >>> 0, end)
+  writeU32BigEndian(scratch, end, Math.floor(value / 0x1_0000_0000))
+  writeU32BigEndian(scratch, end + 4, value >>> 0)
+  end += 8
 }
 
 function writeString(value: string): void {
+  if (value.length < TEXT.fixedLimit && writeShortAscii(value)) return
   const length = Buffer.byteLength(value)
-  writeHeader(length, 0xa0, 32, 0xd9, 0xda)
+  writeHeader(TEXT, length)
   room(length)
   end += scratch.write(value, end, length, 'utf8')
 }
 
+/** The common case without a call out of JavaScript; false, with nothing written, where the text is not ASCII. */
+function writeShortAscii(value: string): boolean {
+  room(1 + value.length)
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i)
+    if (code >= 0x80) return false
+    scratch[end + 1 + i] = code
+  }
+  scratch[end] = TEXT.fixed | value.length
+  end += 1 + value.length
+  return true
+}
+
 function writeBytes(value: Uint8Array): void {
-  writeHeader(value.length, 0, 0, 0xc4, 0xc5)
+  writeHeader(BYTES, value.length)
   if (value.length >= CHUNK_OF_ITS_OWN_BYTES_MIN) {
     cuts.push({ at: end, bytes: value })
     return

@@ -46,7 +46,7 @@ describe('msgpack', () => {
   })
 
   test('lengths and numbers take their shortest form', () => {
-    for (const length of [0, 15, 16, 31, 32, 255, 256, 65_535, 65_536]) {
+    for (const length of [0, 12, 13, 15, 16, 31, 32, 255, 256, 65_535, 65_536]) {
       expect(packed('x'.repeat(length)).equals(msgpackr.pack('x'.repeat(length)))).toBe(true)
       expect(packed(new Uint8Array(length)).equals(msgpackr.pack(Buffer.alloc(length)))).toBe(true)
       expect(packed(Array(length).fill(0)).equals(msgpackr.pack(Array(length).fill(0)))).toBe(true)
