@@ -40,7 +40,7 @@ export async function produceRecords(client: Client, task: ProduceTask): Promise
   let skipped = 0
   let durability: ProduceOutcome['durability'] = 'disk'
   let failure: Error | undefined
-  const producer = client.producer(task.stream, {
+  const producer = await client.producer(task.stream, {
     batchBytes: task.batchBytes,
     lingerMs: task.lingerMs,
     compression: task.compression,

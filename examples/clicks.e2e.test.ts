@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 it('keeps the order of each user', async () => {
   await using broker = await createBroker()
   await using client = await connect(broker.url)
-  await client.admin.createStream('clicks', { shards: 2 })
+  await client.createStream('clicks', { shards: 2 })
 
   for (const page of ['/', '/cart', '/thanks']) {
     await client.put('clicks', { partitionKey: 'ada', data: page })

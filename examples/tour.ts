@@ -9,14 +9,14 @@ interface Click {
 await using client = await connect('millrace://127.0.0.1:7400')
 
 const stream = `clicks-${Date.now()}`
-await client.admin.createStream(stream, { shards: 4 })
+await client.createStream(stream, { shards: 4 })
 
 // A subscription is pushed what comes from now on, as fast as this loop takes it.
 const subscription = client.subscribe(stream, { from: 'LATEST', codec: json<Click>() })
 await subscription.started
 
 // A producer gathers records into batches. Each promise fulfils when its record is on disk.
-const producer = client.producer(stream, { codec: json<Click>() })
+const producer = await client.producer(stream, { codec: json<Click>() })
 const clicks = ['/', '/search', '/cart', '/thanks'].map((page) => ({ user: 'ada', page }))
 const acknowledgements = await Promise.all(
   clicks.map((click) => producer.send({ partitionKey: click.user, data: click })),
@@ -36,4 +36,4 @@ for await (const record of subscription) {
   if (record.data.page === '/thanks') break
 }
 
-await client.admin.deleteStream(stream)
+await client.deleteStream(stream)

@@ -64,7 +64,7 @@ async function produce(
   const inputs = await openInputs(files, { terminal, signal: interrupted })
   const outcome = await withClient(options.url, async (client) => {
     // Before anything is read: a stream that is not there is the first thing to say.
-    await client.admin.describeStream(stream)
+    await client.describeStream(stream)
     const quiet = options.quiet === true || options.json === true
     const progress = startProgress(terminal, { verb: 'produce', totalBytes: inputs.totalBytes, quiet })
     try {
@@ -95,7 +95,7 @@ function report(outcome: ProduceOutcome, options: ProduceOptions, terminal: Term
     print(terminal, JSON.stringify({ records, bytes, elapsedMs, skipped, shards, durability }))
     return
   }
-  if (options.quiet === true) return
+  if (options.quiet === true || (records === 0 && outcome.failure !== undefined)) return
   const rate = elapsedMs > 0 ? `: ${formatCount((records / elapsedMs) * 1000)} records/s` : ''
   const level = outcome.durability === 'disk' ? ', each flushed to disk' : ''
   tell(

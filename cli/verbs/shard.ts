@@ -20,7 +20,7 @@ function listVerb(terminal: Terminal): Command {
     .addOption(jsonOption())
     .addOption(urlOption())
     .action(async (stream: string, options: { url: string; json?: true }) => {
-      const shards = await withClient(options.url, (client) => collect(client.admin.listShards(stream)))
+      const shards = await withClient(options.url, (client) => collect(client.listShards(stream)))
       if (options.json === true) print(terminal, JSON.stringify(shards, undefined, 2))
       else print(terminal, formatTable(['shard', 'state', 'hash keys', 'oldest', 'next'], shards.map(rowOf)))
     })

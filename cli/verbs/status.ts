@@ -14,7 +14,7 @@ export function statusVerb(terminal: Terminal): Command {
     .addOption(jsonOption())
     .addOption(urlOption())
     .action(async (options: { url: string; json?: true }) => {
-      const broker = await withClient(options.url, (client) => client.admin.describeBroker())
+      const broker = await withClient(options.url, (client) => client.describeBroker())
       print(
         terminal,
         options.json === true ? JSON.stringify(broker, undefined, 2) : report(broker, Date.now()),

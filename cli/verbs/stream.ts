@@ -42,7 +42,7 @@ function createVerb(terminal: Terminal): Command {
     .action(async (name: string, options: Shared & { shards: number; retention?: number }) => {
       const { retention } = options
       const stream = await withClient(options.url, (client) =>
-        client.admin.createStream(name, {
+        client.createStream(name, {
           shards: options.shards,
           ...(retention === undefined ? {} : { retentionMs: retention }),
         }),
@@ -61,7 +61,7 @@ function listVerb(terminal: Terminal): Command {
     .addOption(jsonOption())
     .addOption(urlOption())
     .action(async (options: Shared) => {
-      const streams = await withClient(options.url, (client) => collect(client.admin.listStreams()))
+      const streams = await withClient(options.url, (client) => collect(client.listStreams()))
       if (options.json === true) return print(terminal, JSON.stringify(streams, undefined, 2))
       const rows = streams.map(({ name, status, openShardCount, retentionMs, createdAt }) => [
         name,
@@ -85,7 +85,7 @@ function describeVerb(terminal: Terminal): Command {
     .addOption(jsonOption())
     .addOption(urlOption())
     .action(async (name: string, options: Shared) => {
-      show(terminal, await withClient(options.url, (client) => client.admin.describeStream(name)), options)
+      show(terminal, await withClient(options.url, (client) => client.describeStream(name)), options)
     })
   return withExamples(command, [{ line: 'millrace stream describe clicks', says: 'its shards and settings' }])
 }
@@ -99,11 +99,7 @@ function updateVerb(terminal: Terminal): Command {
     .addOption(urlOption())
     .action(async (name: string, options: Shared & { retention: number }) => {
       const changes = { retentionMs: options.retention }
-      show(
-        terminal,
-        await withClient(options.url, (client) => client.admin.updateStream(name, changes)),
-        options,
-      )
+      show(terminal, await withClient(options.url, (client) => client.updateStream(name, changes)), options)
     })
   return withExamples(command, [{ line: 'millrace stream update clicks --retention 7d', says: 'a week' }])
 }
@@ -116,9 +112,9 @@ function deleteVerb(terminal: Terminal): Command {
     .addOption(urlOption())
     .action(async (name: string, options: Shared & { yes?: true }) => {
       await withClient(options.url, async (client) => {
-        await client.admin.describeStream(name)
+        await client.describeStream(name)
         if (options.yes !== true) await confirm(terminal, `Delete ${name} and all its records?`)
-        await client.admin.deleteStream(name)
+        await client.deleteStream(name)
       })
       print(terminal, `Deleted ${name}.`)
     })

@@ -19,9 +19,9 @@ import { limits } from 'millrace-client/protocol'
 interface Click { page: string; at: number }
 
 await using client = await connect(process.argv[2]!)
-await client.admin.createStream('clicks', { shards: 2 })
+await client.createStream('clicks', { shards: 2 })
 {
-  await using producer = client.producer('clicks', { codec: json<Click>() })
+  await using producer = await client.producer('clicks', { codec: json<Click>() })
   for (let at = 0; at < 100; at++) void producer.send({ partitionKey: String(at % 10), data: { page: '/', at } })
 }
 const seen: number[] = []

@@ -55,7 +55,7 @@ const doors: readonly {
   names: readonly string[]
   through: (file: SourceFile, typeOnly: boolean) => boolean
 }[] = [
-  { names: ['lmdb'], through: (file) => inside(file, 'broker/storage/', 'bench/') },
+  { names: ['lmdb', 'zod'], through: (file) => inside(file, 'broker/storage/', 'bench/') },
   {
     names: ['node:net', 'node:tls', 'node:http', 'node:https', 'node:http2', 'node:dgram'],
     through: (file) => inside(file, 'broker/server/', 'client/transport.ts', 'bench/'),

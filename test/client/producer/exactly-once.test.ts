@@ -1,0 +1,186 @@
+// The producer's promise under every schedule of trouble: connections that break before, after or long before an append
+// is done, refusals of requests and of single batches, hosts that do not answer, deadlines that pass, shards that split.
+// The broker is a model that keeps the documented rules; what it stored is compared with what the producer said.
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { connect, MillraceError, type Acknowledgement } from '../../../client/index.ts'
+import { driven, fakeTime, turns } from '../support/drive.ts'
+import { FakeBroker, type Disturbance } from '../support/fake-broker.ts'
+
+const KEYS = ['ada', 'bob', 'cyd', 'dee', 'eve', 'fay']
+
+let restoreTime: () => void
+beforeEach(() => {
+  restoreTime = fakeTime()
+})
+afterEach(() => restoreTime())
+
+const refusals = [
+  'overloaded',
+  'unavailable',
+  'storageFull',
+  'provisionedThroughputExceeded',
+  'outcomeUnknown',
+  'internal',
+  'shardNotFound',
+  'invalidBatch',
+  'corruptBatch',
+] as const
+
+const disturbances = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<Disturbance>('none') },
+  { weight: 2, arbitrary: fc.constantFrom<Disturbance>('lostBefore', 'lostAfter', 'lingers', 'hangs') },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom('overloaded', 'unavailable', 'internal', 'outcomeUnknown' as const)
+      .map((refuse): Disturbance => ({ refuse })),
+  },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(fc.constantFrom(...refusals), fc.integer({ min: 0, max: 3 }), fc.boolean())
+      .map(([code, at, stores]): Disturbance => {
+        const mayStore = stores && (code === 'outcomeUnknown' || code === 'internal')
+        return { refuseBatch: (place) => (place === at ? code : undefined), stores: mayStore }
+      }),
+  },
+)
+
+const schedules = fc.record({
+  shards: fc.integer({ min: 1, max: 3 }),
+  hosts: fc.integer({ min: 1, max: 2 }),
+  batchRecords: fc.integer({ min: 1, max: 4 }),
+  deliveryTimeoutMs: fc.constantFrom(100, 400, 100_000),
+  /** A number is the key of a record to send; 'turn' lets things happen; 'wait' lets time pass. */
+  steps: fc.array(
+    fc.oneof(
+      { weight: 8, arbitrary: fc.integer({ min: 0, max: KEYS.length - 1 }) },
+      { weight: 3, arbitrary: fc.constantFrom('turn', 'wait' as const) },
+      { weight: 1, arbitrary: fc.constantFrom('split', 'disconnect', 'restart' as const) },
+    ),
+    { minLength: 1, maxLength: 60 },
+  ),
+  disturbances: fc.array(disturbances, { maxLength: 25 }),
+})
+
+interface Sent {
+  readonly key: string
+  readonly value: string
+  outcome: Acknowledgement | MillraceError | undefined
+}
+
+async function run(schedule: typeof schedules extends fc.Arbitrary<infer S> ? S : never) {
+  const broker = new FakeBroker({ shards: schedule.shards, hosts: schedule.hosts })
+  const trouble = schedule.disturbances.values()
+  broker.disturb = ({ operation }) => (operation === 'append' ? (trouble.next().value ?? 'none') : 'none')
+  const client = await driven(
+    connect('millrace://fake', {
+      dial: broker.dial,
+      requestTimeoutMs: 50,
+      retry: { backoffMinMs: 1, backoffMaxMs: 20 },
+    }),
+  )
+  const producer = await driven(
+    client.producer('clicks', {
+      batchRecords: schedule.batchRecords,
+      deliveryTimeoutMs: schedule.deliveryTimeoutMs,
+    }),
+  )
+  const sent: Sent[] = []
+  const settling: Promise<void>[] = []
+  for (const step of schedule.steps) {
+    if (typeof step === 'number') {
+      const record: Sent = { key: KEYS[step]!, value: `${KEYS[step]} ${sent.length}`, outcome: undefined }
+      sent.push(record)
+      const settled = producer.send({ partitionKey: record.key, data: record.value }).then(
+        (acknowledgement) => void (record.outcome = acknowledgement),
+        (error: MillraceError) => void (record.outcome = error),
+      )
+      settling.push(settled)
+    } else if (step === 'turn') await turns(1)
+    else if (step === 'wait') await driven(turns(20), { stepMs: 10 })
+    else if (step === 'disconnect') broker.disconnect()
+    else if (step === 'split') {
+      const open = broker.shards.filter((shard) => shard.state === 'OPEN')
+      if (open.length < 6) broker.split(open[sent.length % open.length]!.index)
+    } else {
+      const hostId = 1 + (sent.length % schedule.hosts)
+      broker.stopHost(hostId)
+      broker.startHost(hostId, 7500 + broker.connections)
+    }
+  }
+  await driven(producer.close())
+  await driven(Promise.all(settling))
+  // Whatever still lingers on broken connections arrives now.
+  broker.releaseLingering()
+  await driven(client.close())
+  return { broker, sent, producer }
+}
+
+/** Everything stored, shard by shard in the order of lineage: parents have lower indexes than their children. */
+function storedIn(broker: FakeBroker) {
+  return broker.shards.flatMap((shard) =>
+    broker.recordsOf(shard.index).map((record) => ({
+      shardIndex: shard.index,
+      sequenceNumber: record.sequenceNumber,
+      key: record.partitionKey,
+      value: new TextDecoder().decode(record.data),
+    })),
+  )
+}
+
+describe('producer', () => {
+  it('settles each record once, stores none twice, loses none acknowledged, and keeps the order of each key', async () => {
+    await fc.assert(
+      fc.asyncProperty(schedules, async (schedule) => {
+        const { broker, sent, producer } = await run(schedule)
+        const stored = storedIn(broker)
+        const places = new Map<string, (typeof stored)[number]>()
+        for (const record of stored) {
+          expect(places.has(record.value), `${record.value} is stored once`).toBe(false)
+          places.set(record.value, record)
+        }
+        for (const { value, outcome } of sent) {
+          expect(outcome, `${value} is settled`).toBeDefined()
+          const place = places.get(value)
+          if (MillraceError.is(outcome)) {
+            if (outcome.sideEffects === 'none') {
+              expect(place, `${value} was refused with ${outcome.code}`).toBeUndefined()
+            }
+          } else {
+            expect(place?.sequenceNumber, `${value} is where its acknowledgement says`).toBe(
+              outcome!.sequenceNumber,
+            )
+            expect(outcome!.shardId).toBe(`shardId-${String(place!.shardIndex).padStart(12, '0')}`)
+          }
+        }
+        for (const key of KEYS) {
+          const order = stored.filter((record) => record.key === key).map((record) => record.value)
+          const calls = sent.map(({ value }) => value).filter((value) => order.includes(value))
+          expect(order, `the records of ${key} are stored in the order of the calls`).toEqual(calls)
+        }
+        expect(producer.bufferedBytes).toBe(0)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('stores every record in the end, where no refusal is for good and no deadline passes', async () => {
+    const passing = fc.oneof(
+      { weight: 3, arbitrary: fc.constant<Disturbance>('none') },
+      { weight: 2, arbitrary: fc.constantFrom<Disturbance>('lostBefore', 'lostAfter', 'lingers', 'hangs') },
+      {
+        weight: 2,
+        arbitrary: fc.constantFrom('overloaded', 'internal' as const).map((refuse) => ({ refuse })),
+      },
+    )
+    await fc.assert(
+      fc.asyncProperty(schedules, fc.array(passing, { maxLength: 25 }), async (schedule, trouble) => {
+        const { sent } = await run({ ...schedule, deliveryTimeoutMs: 10_000_000, disturbances: trouble })
+        expect(sent.filter(({ outcome }) => outcome === undefined || MillraceError.is(outcome))).toEqual([])
+      }),
+      { numRuns: 150 },
+    )
+  })
+})
