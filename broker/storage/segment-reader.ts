@@ -120,6 +120,10 @@ function copyBatches(
 ): CopyStep {
   const extent = extentIn(environment, slot)
   if (extent === undefined) return { next: from }
+  if (from < extent.first && from >= extent.trimHorizon) {
+    // The segments before this one hold what is below it: a jump would pass over records in silence.
+    return { next: from, corrupt: `The batches from ${from} to ${extent.first} are missing.` }
+  }
   const end = Math.min(extent.next, until)
   let next = Math.max(from, extent.first)
   if (next >= end) return { next }

@@ -21,6 +21,8 @@ interface Entry {
   readonly path: string
   readonly environment: Promise<Environment>
   isActive: boolean
+  /** It may have grown since this thread last looked: what it was seen to hold is not final. */
+  mayHaveGrown: boolean
   uses: number
   lastUse: number
 }
@@ -49,7 +51,9 @@ export class SegmentCache {
     entry.uses++
     try {
       const environment = await entry.environment
-      if (entry.isActive) environment.refresh()
+      // Once more after it was sealed, too: the view of it may date from before its last commits.
+      if (entry.mayHaveGrown) environment.refresh()
+      entry.mayHaveGrown = entry.isActive
       return read(environment)
     } catch (error) {
       this.#drop(entry)
@@ -74,10 +78,12 @@ export class SegmentCache {
       path,
       environment: this.#openEnvironment({ path, mapBytes: READ_MAP_BYTES, readOnly: true }),
       isActive,
+      mayHaveGrown: isActive,
       uses: 0,
       lastUse: 0,
     }
     entry.isActive = isActive
+    entry.mayHaveGrown ||= isActive
     this.#entries.delete(path)
     this.#entries.set(path, entry)
     if (isActive) this.#sweepLater()
