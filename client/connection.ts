@@ -180,6 +180,8 @@ export class Connection {
     const message = `The connection to ${addressText(this.address)} was lost: ${cause.message}.`
     this.#end = new MillraceError('connectionLost', message, { cause })
     clearInterval(this.#sweep)
+    // An in-process pair tells its other side of an end, not of a destruction.
+    this.#stream.end()
     this.#stream.destroy()
     const open = [...this.#open.values()]
     this.#open.clear()

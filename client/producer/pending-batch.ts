@@ -54,7 +54,7 @@ export class PendingBatch {
   /** What the last answer refused it with. */
   refusal: MillraceError | undefined
   #builder: BatchBuilder | undefined
-  #waiters: RecordWaiter[] = []
+  readonly #waiters: RecordWaiter[] = []
   readonly #flushes = new Set<Flush>()
 
   constructor(builder: BatchBuilder, acceptedAt: number) {
@@ -70,6 +70,11 @@ export class PendingBatch {
 
   get waiters(): readonly RecordWaiter[] {
     return this.#waiters
+  }
+
+  /** Somebody waits for every record. */
+  get isWatched(): boolean {
+    return this.#waiters.length === this.recordCount
   }
 
   /** In the order of indexes: that is, for the record added last. */
@@ -113,6 +118,5 @@ export class PendingBatch {
   #endFlushes(): void {
     for (const flush of this.#flushes) if (--flush.left === 0) flush.done()
     this.#flushes.clear()
-    this.#waiters = []
   }
 }

@@ -68,7 +68,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
       },
       onRefused: (batch, error, shardId) => {
         this.#makeRoom()
-        if (batch.waiters.length < batch.recordCount) this.#unreported ??= error
+        if (!batch.isWatched) this.#unreported ??= error
         options.onRefused?.(error, { shardId, recordCount: batch.recordCount })
       },
     })
