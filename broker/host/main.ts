@@ -53,6 +53,8 @@ process.on('uncaughtException', (error) => {
   process.exit(EXIT_BROKEN)
 })
 
+// The controller may have gone while this file was being loaded: then there is nobody to serve.
+if (process.send && !process.connected) process.exit(0)
 const channel = parentChannel()
 serveCalls<HostCalls>(channel, {
   ...host.handlers,
