@@ -106,6 +106,21 @@ describe('requests in flight', () => {
     expect(greedy.connectionErrors.map(({ code }) => code)).toEqual(['overloaded'])
     expect(await outcomeOf(modest.request('describeStream', { name: 'clicks' }))).toBe('answered')
   })
+
+  it('give back their room when their session ends, answered or not', async () => {
+    const { connect, arrived } = serveAppends({ limits: { receivedBytesMax: 100 * KiB } })
+    for (let round = 0; round < 5; round++) {
+      const connection = await connect()
+      void outcomeOf(connection.request('append', append(40 * KiB)))
+      connection.write(Buffer.concat(encodeRequest('append', 9, append(40 * KiB))).subarray(0, 30 * KiB))
+      await settled()
+      expect(arrived).toHaveLength(round + 1)
+      connection.close()
+      await settled()
+      arrived[round]!.finish({ results: [] })
+      await settled()
+    }
+  })
 })
 
 describe('held reading', () => {
@@ -288,5 +303,7 @@ describe('deadlines', () => {
     await settled()
     expect(server.sessionCount).toBe(0)
     expect(vi.getTimerCount()).toBe(0)
+    await connect()
+    expect(vi.getTimerCount()).toBe(1)
   })
 })

@@ -267,6 +267,23 @@ describe('the end of a session', () => {
     await settled()
   })
 
+  it('by the broker is at once: requests behind it in the same chunk are not started', async () => {
+    const started: string[] = []
+    const { connect } = serveDescribe(({ name }, { session }) => {
+      started.push(name)
+      session.close('slowConsumer', 'enough')
+      return { stream: clicks }
+    })
+    const connection = await connect()
+    connection.write(
+      ...encodeRequest('describeStream', 7, { name: 'first' }),
+      ...encodeRequest('describeStream', 8, { name: 'second' }),
+    )
+    await connection.closed
+    expect(started).toEqual(['first'])
+    expect(connection.connectionErrors.map(({ code }) => code)).toEqual(['slowConsumer'])
+  })
+
   it('by the broker tells the client why', async () => {
     let session: Session | undefined
     const { connect, counted } = serveDescribe((_request, context) => {
