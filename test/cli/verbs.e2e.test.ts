@@ -107,8 +107,9 @@ describe('produce', () => {
 
   it('refuses a missing stream and options that exclude each other', async () => {
     expect(await millrace('produce nowhere', { input: 'x\n' })).toMatchObject({ code: 4 })
-    expect(await millrace('produce files --key a --key-field b')).toMatchObject({ code: 2 })
-    const column = await millrace('produce files --key-column zip', { input: 'a,b\n1,2\n' })
+    await output('stream create refusing')
+    expect(await millrace('produce refusing --key a --key-field b')).toMatchObject({ code: 2 })
+    const column = await millrace('produce refusing --key-column zip', { input: 'a,b\n1,2\n' })
     expect(column).toMatchObject({
       code: 2,
       stderr: 'millrace: There is no column zip among a, b.\n',
