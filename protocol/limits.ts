@@ -47,6 +47,8 @@ export const limits = {
   shardsPerStreamMax: 4096,
   /** Shards of all streams: the controller and the owners hold every one of them in memory. */
   shardsMax: 100_000,
+  /** Index of a shard within its stream, as in Kinesis: indexes are never reused. */
+  shardIndexMax: 2_147_483_647,
   /** Entries in one page of a list. */
   listPageMax: 1000,
   /** How long a record stays readable: at least, … */

@@ -38,7 +38,7 @@ const streamName = field.string(
 const streamId = field.uint('Number of the stream, never reused, so that a re-created stream is another one.')
 const shardIndex = field.uint(
   'Index of the shard within its stream; shown to people as shardId-000000000000.',
-  0x7fff_ffff,
+  limits.shardIndexMax,
 )
 const timeMs = (doc: string) => field.uint(`${doc}, milliseconds since the epoch.`)
 

@@ -1,4 +1,5 @@
 // Values and their positional arrays: every shape of the tables goes both ways, every bound holds in both.
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromWire, toWire } from '../../protocol/codec.ts'
@@ -120,6 +121,12 @@ describe('codec', () => {
     expect(refusalOf(() => fromWire(shape, goodWire.with(5, 2)))).toEqual(
       invalid('color is 2; the limit is 1'),
     )
+  })
+
+  test('bytes of another realm are bytes: a test runner may give this code its own globals', () => {
+    const foreign = runInNewContext('new Uint8Array([1, 2, 3])') as Uint8Array
+    expect(foreign).not.toBeInstanceOf(Uint8Array)
+    expect(fromWire(shape, encode({ ...good, bytes: foreign })).bytes).toBe(foreign)
   })
 
   test('a body that is no array is refused', () => {
