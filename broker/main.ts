@@ -40,7 +40,8 @@ export interface Daemon {
 /**
  * Starts a broker on its data directory, and stops it on SIGINT, SIGTERM or SIGHUP: appends in flight are answered, new
  * requests are refused; a second signal ends it at once. Fulfils when the controller's ports are open; the hosts follow,
- * see `ready`. Rejects with `unavailable` and one sentence where it cannot start; then nothing is left running.
+ * and a line in the log (whatever its level) says when all of them serve. Rejects with `unavailable` and one sentence
+ * where it cannot start; then nothing is left running.
  */
 export async function startDaemon(config: Config): Promise<Daemon> {
   const log = createLog({ level: config.logLevel, format: config.logFormat, process: 'controller' })
@@ -84,10 +85,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     const url = `millrace://${hostOfUrl(config.host)}:${port}`
     controller.start()
     const ready = controller.whenReady()
-    // In a log for people it would repeat what the caller tells them.
-    if (config.logFormat === 'json') {
-      announce(log, ready, { url, adminUrl, port, adminPort: opened.admin.port, dataDir: config.dataDir })
-    }
+    announce(log, ready, { url, adminUrl, port, adminPort: opened.admin.port, dataDir: config.dataDir })
     const { stopped, stop } = endOnSignals({ log, close, kill: () => controller.kill() })
     return { url, adminUrl, ready, stopped, stop: () => stop('asked to') }
   } catch (error) {
@@ -139,7 +137,7 @@ interface Facts {
   readonly dataDir: string
 }
 
-/** Says in the log when the daemon serves, whatever the level: it is the one line that scripts wait for. */
+/** Says in the log when the daemon serves, whatever the level: it is the one line that people and scripts wait for. */
 function announce(log: Logger, ready: Promise<void>, facts: Facts): void {
   const { url, adminUrl, dataDir } = facts
   const line = `millrace is ready at ${url} (admin ${adminUrl}, data in ${dataDir})`
@@ -180,10 +178,6 @@ async function listening<T>(
 async function main(): Promise<number> {
   try {
     const daemon = await startDaemon(loadConfig({}).values)
-    daemon.ready.then(
-      () => process.stderr.write(`millrace is ready at ${daemon.url}, admin ${daemon.adminUrl}\n`),
-      () => {}, // stopped before it was ready
-    )
     return await daemon.stopped
   } catch (error) {
     const isForeseen = error instanceof ConfigError || MillraceError.is(error)
