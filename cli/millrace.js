@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command's first step, in plain JavaScript so that it runs from a bare clone. `npm ci` compiles the sources, but not
 // where install scripts are disabled: then the first call compiles them, once, and says so. Everything else is in main.ts.
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
@@ -15,9 +15,12 @@ if (!existsSync(main)) {
     process.exit(1)
   }
   process.stderr.write('Compiling millrace, once …\n')
-  execFileSync(process.execPath, [compiler, '--project', fileURLToPath(new URL('tsconfig.json', root))], {
-    stdio: ['ignore', 2, 2],
-  })
+  const project = fileURLToPath(new URL('tsconfig.json', root))
+  const { status } = spawnSync(process.execPath, [compiler, '--project', project], { stdio: ['ignore', 2, 2] })
+  if (status !== 0) {
+    process.stderr.write('millrace could not be compiled: see above.\n')
+    process.exit(1)
+  }
 }
 
 await import(main.href)
