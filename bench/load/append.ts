@@ -34,7 +34,7 @@ export async function runAppend(settings: AppendSettings): Promise<AppendResult>
   const endsAt = startsAt + settings.seconds * 1000
   let counted = 0
   let batches = 0
-  const producer = client.producer(settings.stream, {
+  const producer = await client.producer(settings.stream, {
     batchBytes: settings.batchBytes,
     onAcknowledged({ recordCount }) {
       const now = monotonicMs()

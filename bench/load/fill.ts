@@ -15,7 +15,7 @@ const PROGRESS_EVERY_MS = 2000
 export async function runFill(settings: FillSettings, control: LoadControl): Promise<null> {
   await using client = await connect(settings.url)
   let stored = 0
-  const producer = client.producer(settings.stream, {
+  const producer = await client.producer(settings.stream, {
     onAcknowledged({ recordCount }) {
       stored += recordCount
     },

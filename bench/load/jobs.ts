@@ -4,7 +4,11 @@ import { receiveLoopback, sendLoopback } from '../limits/loopback.ts'
 import { measureRawLmdb } from '../limits/raw-lmdb.ts'
 import { runAppend } from './append.ts'
 import { runFill } from './fill.ts'
+import { runFollow } from './follow.ts'
+import { runLatency } from './latency.ts'
+import { runPace } from './pace.ts'
 import { runPut } from './put.ts'
+import { runRead } from './read.ts'
 
 export const jobs = {
   fdatasync: measureFdatasync,
@@ -14,4 +18,8 @@ export const jobs = {
   append: runAppend,
   fill: runFill,
   put: runPut,
+  read: runRead,
+  latency: runLatency,
+  pace: runPace,
+  follow: runFollow,
 } as const

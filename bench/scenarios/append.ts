@@ -67,7 +67,7 @@ export async function appendTo(
 ) {
   const daemon = await bench.startDaemon()
   await using client = await connect(daemon.url)
-  await client.admin.createStream('bench', { shards: point.shards })
+  await client.createStream('bench', { shards: point.shards })
   const { seconds, warmUpSeconds } = bench
   const { recordBytes, batchBytes } = point
   const load = bench.load('append', {

@@ -34,13 +34,13 @@ async function measureMemory(bench: Bench, shards: number): Promise<number> {
   {
     await using client = await connect(first.url)
     for (let left = shards, index = 0; left > 0; left -= STREAM_SHARDS_MAX, index++) {
-      await client.admin.createStream(`idle-${index}`, { shards: Math.min(left, STREAM_SHARDS_MAX) })
+      await client.createStream(`idle-${index}`, { shards: Math.min(left, STREAM_SHARDS_MAX) })
     }
   }
   await first.stop()
   const daemon = await first.startAgain()
   await using client = await connect(daemon.url)
-  const { hosts } = await client.admin.describeBroker()
+  const { hosts } = await client.describeBroker()
   await delay(SETTLE_MS)
   let megabytes = await residentMegabytes(daemon.pid)
   for (const { pid } of hosts) megabytes += pid === undefined ? 0 : await residentMegabytes(pid)

@@ -1,5 +1,23 @@
 // Every scenario, in the order in which `all` runs them.
 import type { Scenario } from '../scenario.ts'
+import { appendScenario } from './append.ts'
+import { fanoutScenario } from './fanout.ts'
+import { idleScenario } from './idle.ts'
+import { latencyScenario } from './latency.ts'
 import { limitsScenario } from './limits.ts'
+import { putScenario } from './put.ts'
+import { readScenario } from './read.ts'
+import { restartScenario } from './restart.ts'
+import { shardsScenario } from './shards.ts'
 
-export const scenarios: readonly Scenario[] = [limitsScenario]
+export const scenarios: readonly Scenario[] = [
+  limitsScenario,
+  appendScenario,
+  putScenario,
+  readScenario,
+  latencyScenario,
+  fanoutScenario,
+  shardsScenario,
+  idleScenario,
+  restartScenario,
+]

@@ -18,7 +18,7 @@ export const putScenario = scenario({
     const flush = mergeLatencies([await measureFlush(bench)])
     const daemon = await bench.startDaemon()
     await using client = await connect(daemon.url)
-    await client.admin.createStream('bench', { shards: values.shards })
+    await client.createStream('bench', { shards: values.shards })
     bench.say(`putting from ${values.connections} connections`)
     const { connections, recordBytes } = values
     const { seconds, warmUpSeconds } = bench

@@ -39,7 +39,7 @@ export const restartScenario = scenario({
 async function openWithStream(bench: Bench, shards: number): Promise<RunningDaemon> {
   const daemon = await bench.startDaemon()
   await using client = await connect(daemon.url)
-  await client.admin.createStream('bench', { shards })
+  await client.createStream('bench', { shards })
   return daemon
 }
 

@@ -1,0 +1,41 @@
+// Many subscribers of one stream, each with its own connection, that count and time what is pushed to them until they are
+// told to stop. Runs in a load process.
+import { connect } from '../../client/index.ts'
+import { monotonicMs } from '../harness/clock.ts'
+import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
+import type { LoadControl } from './job.ts'
+import { timeOf } from './timed-record.ts'
+
+export interface FollowSettings {
+  readonly url: string
+  readonly stream: string
+  readonly subscribers: number
+}
+
+export interface FollowResult {
+  /** Records delivered to each subscriber. */
+  readonly delivered: readonly number[]
+  readonly latencies: HistogramText
+}
+
+export async function runFollow(settings: FollowSettings, control: LoadControl): Promise<FollowResult> {
+  const recorder = new LatencyRecorder()
+  const clients = await Promise.all(Array.from({ length: settings.subscribers }, () => connect(settings.url)))
+  const delivered = clients.map(() => 0)
+  const subscriptions = clients.map((client) => client.subscribe(settings.stream))
+  await Promise.all(subscriptions.map((subscription) => subscription.started))
+  const following = subscriptions.map(async (subscription, index) => {
+    for await (const batch of subscription.batches()) {
+      const now = monotonicMs()
+      delivered[index] = delivered[index]! + batch.length
+      for (const record of batch) recorder.record(now - timeOf(record.bytes))
+    }
+  })
+  control.stopped.addEventListener('abort', () => {
+    for (const subscription of subscriptions) void subscription.close()
+  })
+  control.ready()
+  await Promise.all(following)
+  await Promise.all(clients.map((client) => client.close()))
+  return { delivered, latencies: recorder.toText() }
+}

@@ -1,0 +1,76 @@
+// End-to-end latency: records sent at an even rate, pushed back by a subscription, each timed from the moment at which it
+// should have been sent. Runs in a load process, with a connection each for the producer and the subscriber.
+import { connect } from '../../client/index.ts'
+import { monotonicMs } from '../harness/clock.ts'
+import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
+import type { LoadControl } from './job.ts'
+import { runOpenLoop } from './open-loop.ts'
+import { timedPayload, timeOf } from './timed-record.ts'
+
+export interface LatencySettings {
+  readonly url: string
+  readonly stream: string
+  readonly recordBytes: number
+  readonly perSecond: number
+  readonly seconds: number
+  readonly warmUpSeconds: number
+}
+
+export interface LatencyResult {
+  /** Intended send time to arrival at the subscriber. */
+  readonly pushed: HistogramText
+  /** Intended send time to acknowledgement. */
+  readonly acknowledged: HistogramText
+  /** Intended send time to the moment at which the load process really sent: what it adds by itself. */
+  readonly lateness: HistogramText
+}
+
+const KEYS = 1024
+
+export async function runLatency(settings: LatencySettings, control: LoadControl): Promise<LatencyResult> {
+  await using producing = await connect(settings.url)
+  await using subscribing = await connect(settings.url)
+  const { perSecond, warmUpSeconds, recordBytes } = settings
+  const seconds = warmUpSeconds + settings.seconds
+  const expected = Math.round(perSecond * seconds)
+  const warmUp = Math.round(perSecond * warmUpSeconds)
+  const [pushed, acknowledged, lateness] = [
+    new LatencyRecorder(),
+    new LatencyRecorder(),
+    new LatencyRecorder(),
+  ]
+
+  const subscription = subscribing.subscribe(settings.stream)
+  await subscription.started
+  const receiving = (async () => {
+    let received = 0
+    for await (const batch of subscription.batches()) {
+      const now = monotonicMs()
+      for (const record of batch) {
+        if (++received > warmUp) pushed.record(now - timeOf(record.bytes))
+      }
+      if (received === expected) return
+    }
+  })()
+
+  const producer = await producing.producer(settings.stream)
+  const failures: unknown[] = []
+  let sent = 0
+  await runOpenLoop({
+    perSecond,
+    seconds,
+    send(intendedAt) {
+      const isCounted = ++sent > warmUp
+      if (isCounted) lateness.record(monotonicMs() - intendedAt)
+      producer.send({ partitionKey: `key-${sent % KEYS}`, data: timedPayload(recordBytes, intendedAt) }).then(
+        () => isCounted && acknowledged.record(monotonicMs() - intendedAt),
+        (error: unknown) => failures.push(error),
+      )
+    },
+  })
+  await producer.close()
+  if (failures.length > 0) throw failures[0]
+  control.say(`  sent ${sent} records, waiting for the last to be pushed`)
+  await receiving
+  return { pushed: pushed.toText(), acknowledged: acknowledged.toText(), lateness: lateness.toText() }
+}

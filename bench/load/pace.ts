@@ -1,0 +1,37 @@
+// A producer that sends timed records at an even rate, for subscribers elsewhere to time. Runs in a load process.
+import { connect } from '../../client/index.ts'
+import { runOpenLoop } from './open-loop.ts'
+import { timedPayload } from './timed-record.ts'
+
+export interface PaceSettings {
+  readonly url: string
+  readonly stream: string
+  readonly recordBytes: number
+  readonly perSecond: number
+  readonly seconds: number
+}
+
+export interface PaceResult {
+  readonly sent: number
+}
+
+const KEYS = 1024
+
+export async function runPace(settings: PaceSettings): Promise<PaceResult> {
+  await using client = await connect(settings.url)
+  const failures: unknown[] = []
+  const producer = await client.producer(settings.stream, { onRefused: (error) => failures.push(error) })
+  let sent = 0
+  await runOpenLoop({
+    perSecond: settings.perSecond,
+    seconds: settings.seconds,
+    send(intendedAt) {
+      sent++
+      const data = timedPayload(settings.recordBytes, intendedAt)
+      void producer.push({ partitionKey: `key-${sent % KEYS}`, data })
+    },
+  })
+  await producer.close()
+  if (failures.length > 0) throw failures[0]
+  return { sent }
+}
