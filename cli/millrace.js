@@ -16,7 +16,9 @@ if (!existsSync(main)) {
   }
   process.stderr.write('Compiling millrace, once …\n')
   const project = fileURLToPath(new URL('tsconfig.json', root))
-  const { status } = spawnSync(process.execPath, [compiler, '--project', project], { stdio: ['ignore', 2, 2] })
+  const { status } = spawnSync(process.execPath, [compiler, '--project', project], {
+    stdio: ['ignore', 2, 2],
+  })
   if (status !== 0) {
     process.stderr.write('millrace could not be compiled: see above.\n')
     process.exit(1)

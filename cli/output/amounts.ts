@@ -32,8 +32,3 @@ export function formatDuration(ms: number): string {
   if (ms < 3 * 86_400_000) return `${Number((ms / 3_600_000).toFixed(1))} h`
   return `${Number((ms / 86_400_000).toFixed(1))} d`
 }
-
-/** Milliseconds since the epoch → ISO 8601, or a dash where nothing has happened yet. */
-export function formatTime(ms: number): string {
-  return ms === 0 ? '-' : new Date(ms).toISOString()
-}
