@@ -6,7 +6,7 @@ import { InvariantError } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { CallHandlers } from '../threads/calls.ts'
 import { crash } from '../threads/calls.ts'
-import type { OwnerCalls, OwnerNotice, OwnerOptions } from '../threads/owner-contract.ts'
+import type { OwnedShard, OwnerCalls, OwnerNotice, OwnerOptions } from '../threads/owner-contract.ts'
 import { PendingAppend } from './append-queue.ts'
 import { CommitPlan } from './commit-plan.ts'
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
@@ -76,6 +76,8 @@ class SegmentOwner implements Owner {
   readonly #queue = new GroupCommit<Work>({ bytesMax: COMMIT_BYTES_MAX, run: (work) => this.#run(work) })
   readonly #listeners: ((notice: OwnerNotice) => void)[] = []
   readonly #stats = { commits: 0, batches: 0, bytes: 0, commitMs: 0 }
+  /** The shards that the host asked for, to be opened again after a failure. */
+  readonly #shards = new Map<number, OwnedShard>()
   #space!: DiskSpace
   #table: ShardTable
   /** 'refusing': storage failed and could not be reopened yet. */
@@ -125,7 +127,8 @@ class SegmentOwner implements Owner {
     }
   }
 
-  onNotice(listener: (notice: OwnerNotice) => void): void {
+  // Bound, like the handlers: whoever passes it on need not know that there is an object behind it.
+  readonly onNotice = (listener: (notice: OwnerNotice) => void): void => {
     this.#listeners.push(listener)
     listener({ notice: 'segments', list: this.#chain.list() })
     if (this.#space.isFull) listener({ notice: 'space', full: true, freeBytes: this.#space.freeBytes })
@@ -142,9 +145,12 @@ class SegmentOwner implements Owner {
     return append.outcome
   }
 
-  async #open(shards: OwnerCalls['open']['request']['shards']): Promise<OwnerCalls['open']['reply']> {
+  async #open(shards: readonly OwnedShard[]): Promise<OwnerCalls['open']['reply']> {
     return this.#change(async () => {
-      for (const shard of shards) this.#table.open(shard)
+      for (const shard of shards) {
+        this.#table.open(shard)
+        this.#shards.set(shard.slot, shard)
+      }
       return { extents: shards.map(({ slot }) => this.#table.extent(slot)) }
     })
   }
@@ -153,6 +159,7 @@ class SegmentOwner implements Owner {
     return this.#change(async () => {
       this.#table.forget(slots, this.#plan)
       await this.#commitPlan()
+      for (const slot of slots) this.#shards.delete(slot)
       return null
     })
   }
@@ -237,9 +244,8 @@ class SegmentOwner implements Owner {
   async #recover(cause: unknown): Promise<void> {
     if (cause instanceof InvariantError) return crash(cause)
     this.#plan.clear()
-    const opened = this.#table.openedShards()
     let backoffMs = REOPEN_BACKOFF_MS
-    while (!(await this.#tryReopen(opened))) {
+    while (!(await this.#tryReopen())) {
       if (this.#state === 'open') this.#state = 'refusing'
       this.#refuseWaiting()
       if (this.#state === 'closing') return
@@ -247,22 +253,28 @@ class SegmentOwner implements Owner {
       backoffMs = Math.min(backoffMs * 2, REOPEN_BACKOFF_MAX_MS)
     }
     if (this.#state === 'refusing') this.#state = 'open'
-    const extents = opened.map(({ slot }) => this.#table.extent(slot))
+    const extents = [...this.#shards.keys()].map((slot) => this.#table.extent(slot))
     this.#notify({ notice: 'segments', list: this.#chain.list() })
     this.#notify({ notice: 'reopened', extents, reason: String(cause) })
   }
 
-  async #tryReopen(opened: ReturnType<ShardTable['openedShards']>): Promise<boolean> {
+  async #tryReopen(): Promise<boolean> {
     try {
       await this.#space.check().catch(() => undefined) // a full disk often shows as a failed commit first
       await this.#chain.reopen()
       this.#table = this.#load()
-      for (const shard of opened) this.#table.open(shard)
+      for (const shard of this.#shards.values()) this.#openAgain(shard)
       return true
     } catch (error) {
       if (error instanceof InvariantError) crash(error)
       return false
     }
+  }
+
+  /** A shard may have been forgotten by the very commit that was taken for failed. */
+  #openAgain(shard: OwnedShard): void {
+    if (this.#table.isForgotten(shard.slot)) this.#shards.delete(shard.slot)
+    else this.#table.open(shard)
   }
 
   #refuseWaiting(): void {

@@ -12,8 +12,6 @@ const NEVER = -1
 
 export class ShardLog {
   readonly slot: number
-  /** The number that the catalog lets it begin at. */
-  startsAt: number
   /** The host serves it: appends are taken. */
   isOpen = false
   /** Its stream was deleted: it is not carried into new segments. */
@@ -40,7 +38,7 @@ export class ShardLog {
   /** A shard without records, whose numbers begin at `startingSequenceNumber`. */
   constructor(slot: number, startingSequenceNumber: number) {
     this.slot = slot
-    this.startsAt = this.tail = this.trimHorizon = this.first = startingSequenceNumber
+    this.tail = this.trimHorizon = this.first = startingSequenceNumber
   }
 
   /** A shard as the active segment tells of it. */
@@ -64,7 +62,7 @@ export class ShardLog {
   /** Raises the tail of a shard without records to what the catalog says. */
   startAt(sequenceNumber: number): void {
     if (!this.isEmpty || sequenceNumber <= this.tail) return
-    this.startsAt = this.tail = this.trimHorizon = this.first = sequenceNumber
+    this.tail = this.trimHorizon = this.first = sequenceNumber
   }
 
   /**

@@ -73,16 +73,14 @@ export class ShardTable {
     log.isOpen = true
   }
 
+  isForgotten(slot: number): boolean {
+    return this.#logs.get(slot)?.isForgotten === true
+  }
+
   /** The shard, if it takes appends. */
   opened(slot: number): ShardLog | undefined {
     const log = this.#logs.get(slot)
     return log?.isOpen ? log : undefined
-  }
-
-  /** The shards that take appends, as they were opened. */
-  openedShards(): OwnedShard[] {
-    const logs = [...this.#logs.values()].filter((log) => log.isOpen)
-    return logs.map(({ slot, startsAt }) => ({ slot, startingSequenceNumber: startsAt }))
   }
 
   extent(slot: number): ShardExtent {

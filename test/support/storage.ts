@@ -155,8 +155,7 @@ export class TestOwner {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    await this.#reader.close()
-    await this.#owner.handlers.close(null)
+    await Promise.all([this.#owner.handlers.close(null), this.#reader.close()])
   }
 }
 

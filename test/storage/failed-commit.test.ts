@@ -1,0 +1,209 @@
+// Commits that fail, wait, or lie about it. Whatever the disk does, an answer never claims more than is there, numbers
+// are never given twice, and service resumes from what is on disk.
+import { describe, expect } from 'vitest'
+import { batchOf, test, type TestOwner } from '../support/storage.ts'
+
+const stored = (base: number) => expect.objectContaining({ code: 'stored', base, duplicate: false })
+const refused = (code: string) => ({ code, base: 0, arrival: 0, duplicate: false })
+const reopenings = (owner: TestOwner) => owner.notices.filter(({ notice }) => notice === 'reopened')
+
+describe('a failing flush', () => {
+  test('leaves the outcome unknown, shows nothing, and goes on from the last durable tail', async ({
+    storage,
+  }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1, 2)
+    await owner.put(1, ['a'])
+    storage.disk.faults.push('nothing stored')
+    expect(await owner.append({ slot: 1, batch: batchOf() }, { slot: 2, batch: batchOf() })).toEqual([
+      refused('outcomeUnknown'),
+      refused('outcomeUnknown'),
+    ])
+    expect(await owner.put(1, ['b'])).toEqual(stored(1))
+    expect(reopenings(owner)).toMatchObject([
+      {
+        extents: [
+          { slot: 1, tail: 1, trimHorizon: 0 },
+          { slot: 2, tail: 0, trimHorizon: 0 },
+        ],
+      },
+    ])
+    expect(await owner.values(1, 2)).toEqual(['0=a', '1=b'])
+  })
+
+  test('that was stored after all is found again: its numbers are not given twice', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    storage.disk.faults.push('stored unnoticed')
+    expect(await owner.put(1, ['ghost', 'too'])).toEqual(refused('outcomeUnknown'))
+    expect(await owner.put(1, ['b'])).toEqual(stored(2))
+    expect(reopenings(owner)).toMatchObject([{ extents: [{ slot: 1, tail: 2 }] }])
+    expect(await owner.values(1, 3)).toEqual(['0=ghost', '1=too', '2=b'])
+  })
+
+  test('an idempotent retry stores the batch once, whether or not the failed commit was stored', async ({
+    storage,
+  }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    for (const [i, fault] of (['nothing stored', 'stored unnoticed'] as const).entries()) {
+      storage.disk.faults.push(fault)
+      const batch = { producerId: 5, firstSequence: i }
+      expect(await owner.put(1, [`v${i}`], batch)).toEqual(refused('outcomeUnknown'))
+      expect(await owner.put(1, [`v${i}`], batch)).toMatchObject({
+        base: i,
+        duplicate: fault === 'stored unnoticed',
+      })
+    }
+    expect(await owner.values(1, 2)).toEqual(['0=v0', '1=v1'])
+  })
+
+  test('a refused batch of the same commit keeps its refusal; a repeated one does not claim to be stored', async ({
+    storage,
+  }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    storage.disk.faults.push('nothing stored')
+    const batch = batchOf({ producerId: 5 })
+    expect(await owner.append({ slot: 1, batch }, { slot: 1, batch }, { slot: 9, batch })).toEqual([
+      refused('outcomeUnknown'),
+      refused('outcomeUnknown'),
+      refused('shardNotFound'),
+    ])
+  })
+
+  test('what was queued behind it is stored after the reopening, at the numbers that hold then', async ({
+    storage,
+  }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    storage.disk.hold()
+    storage.disk.faults.push('nothing stored')
+    const first = owner.put(1, ['lost'])
+    await new Promise((resolve) => {
+      setImmediate(resolve)
+    })
+    const behind = [owner.put(1, ['b']), owner.put(1, ['c'])]
+    storage.disk.release()
+    expect(await first).toEqual(refused('outcomeUnknown'))
+    expect(await Promise.all(behind)).toEqual([stored(0), stored(1)])
+  })
+
+  test('while the disk refuses to be opened appends are unavailable, reads go on, and it is tried again', async ({
+    storage,
+  }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    await owner.put(1, ['a'])
+    await owner.values(1, 1)
+    storage.disk.faults.push('nothing stored', 'nothing stored') // the second one hits the commit that reopening makes
+    expect(await owner.put(1, ['b'])).toEqual(refused('outcomeUnknown'))
+    await expect.poll(() => owner.put(1, ['c']).then(({ code }) => code)).toBe('unavailable')
+    expect(await owner.values(1, 1)).toEqual(['0=a'])
+    await expect.poll(() => owner.put(1, ['d']), { timeout: 5000 }).toEqual(stored(1))
+    expect(await owner.values(1, 2)).toEqual(['0=a', '1=d'])
+  })
+
+  test('an owner that cannot be reopened can still be closed', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    storage.disk.refusesToOpen = true
+    storage.disk.faults.push('nothing stored')
+    await owner.put(1, ['a'])
+    await owner.close()
+    storage.disk.refusesToOpen = false
+    const again = await storage.openOwner()
+    await again.open(1)
+    expect(await again.put(1, ['b'])).toEqual(stored(0))
+  })
+
+  test('a failed forget says that its outcome is unknown, and is repeated', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    await owner.put(1, ['a'])
+    storage.disk.faults.push('nothing stored')
+    await expect(owner.forget(1)).rejects.toMatchObject({ code: 'outcomeUnknown' })
+    expect(await owner.put(1, ['b'])).toEqual(stored(1))
+    await owner.forget(1)
+    expect(await owner.put(1, ['c'])).toEqual(refused('shardNotFound'))
+  })
+
+  test('a forget that was stored after all holds, and the other shards go on', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1, 2)
+    await owner.put(1, ['a'])
+    storage.disk.faults.push('stored unnoticed')
+    await expect(owner.forget(1)).rejects.toMatchObject({ code: 'outcomeUnknown' })
+    expect(await owner.put(1, ['b'])).toEqual(refused('shardNotFound'))
+    expect(await owner.put(2, ['x'])).toEqual(stored(0))
+    await owner.forget(1)
+  })
+})
+
+describe('a failing roll', () => {
+  test('stores nothing of what waited for it, says so, and rolls the next time', async ({ storage }) => {
+    const owner = await storage.openOwner({ segmentBytes: 1 })
+    await owner.open(1)
+    await owner.put(1, ['a'])
+    // The new segment's own row is written ahead; the fault hits the rows carried into it.
+    await expect.poll(() => storage.disk.opened.length).toBe(2)
+    storage.disk.faults.push('nothing stored')
+    expect(await owner.put(1, ['b'])).toEqual(refused('unavailable'))
+    expect(await owner.put(1, ['b'])).toEqual(stored(1))
+    expect(owner.list.segments.at(-1)).toBeGreaterThan(1)
+    expect(await owner.values(1, 2)).toEqual(['0=a', '1=b'])
+  })
+
+  test.for([
+    'rollStarted',
+    'rollCarried',
+    'manifestWritten',
+    'manifestSynced',
+    'manifestRenamed',
+    'manifestDirectorySynced',
+    'rollFinished',
+  ] as const)('an error at %s loses nothing and stops nothing', async (step, { storage }) => {
+    let isArmed = false
+    const at = (reached: string) => {
+      if (!isArmed || reached !== step) return
+      isArmed = false
+      throw new Error(`EIO: made to fail at ${step}`)
+    }
+    const owner = await storage.openOwner({ segmentBytes: 1, faults: { at } })
+    await owner.open(1)
+    await owner.put(1, ['a'])
+    isArmed = true
+    expect(await owner.put(1, ['b'])).toEqual(refused('unavailable'))
+    expect(await owner.put(1, ['b'])).toEqual(stored(1))
+    expect(await owner.put(1, ['c'])).toEqual(stored(2))
+    expect(await owner.values(1, 3)).toEqual(['0=a', '1=b', '2=c'])
+  })
+})
+
+describe('a slow flush', () => {
+  test('delays answers and nothing else: reads and statistics go on', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    await owner.put(1, ['a'])
+    storage.disk.hold()
+    const slow = owner.put(1, ['b'])
+    expect(await owner.values(1, 1)).toEqual(['0=a'])
+    expect(await owner.stats()).toMatchObject({ batches: 1 })
+    storage.disk.release()
+    expect(await slow).toEqual(stored(1))
+  })
+})
+
+describe('a full disk', () => {
+  test('that shows as a failed commit is noticed at once', async ({ storage }) => {
+    let freeBytes = 1000
+    const owner = await storage.openOwner({ freeSpaceFloorBytes: 500, freeBytesOf: async () => freeBytes })
+    await owner.open(1)
+    freeBytes = 0
+    storage.disk.errno = 28
+    storage.disk.faults.push('nothing stored')
+    expect(await owner.put(1, ['a'])).toEqual(refused('outcomeUnknown'))
+    await expect.poll(() => reopenings(owner)).toHaveLength(1)
+    expect(await owner.put(1, ['b'])).toEqual(refused('storageFull'))
+  })
+})

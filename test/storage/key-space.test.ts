@@ -1,0 +1,102 @@
+// The table of key families, held to what the rest of storage builds on: rows come back as written, keys sort as their
+// fields do, and families never mix.
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  decodeKey,
+  decodeRow,
+  encodeKey,
+  encodeRow,
+  familyOf,
+  keyFamilies,
+  rangeOf,
+  writeKey,
+  type FamilyName,
+  type KeyFamily,
+} from '../../broker/storage/key-space.ts'
+
+const numberOf = {
+  u8: fc.nat(0xff),
+  u16: fc.nat(0xffff),
+  u32: fc.nat(0xffff_ffff),
+  u64: fc.oneof(fc.maxSafeNat(), fc.nat(3), fc.constant(Number.MAX_SAFE_INTEGER)),
+}
+
+const families = Object.entries<KeyFamily>(keyFamilies) as [FamilyName, KeyFamily][]
+
+function fieldsOf(fields: KeyFamily['key']) {
+  return fc.record(Object.fromEntries(Object.entries(fields).map(([name, kind]) => [name, numberOf[kind]])))
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((value, i) => value !== b[i])
+  return at === -1 ? 0 : Math.sign(a[at]! - b[at]!)
+}
+
+describe.each(families)('%s', (name, family) => {
+  test('keys come back as written', () => {
+    fc.assert(
+      fc.property(fieldsOf(family.key), (fields) => {
+        const key = encodeKey(name, ...(Object.values(fields) as [number?, number?]))
+        expect(decodeKey(name, key)).toEqual(fields)
+        expect(familyOf(key)).toBe(name)
+        expect(
+          writeKey(name, key.slice().fill(0xee), ...(Object.values(fields) as [number?, number?])),
+        ).toEqual(key)
+      }),
+    )
+  })
+
+  test("keys sort as their fields do, within the family's range", () => {
+    fc.assert(
+      fc.property(fieldsOf(family.key), fieldsOf(family.key), (a, b) => {
+        const [left, right] = [a, b].map((fields) =>
+          encodeKey(name, ...(Object.values(fields) as [number?, number?])),
+        )
+        expect(Buffer.compare(left!, right!)).toBe(compare(Object.values(a), Object.values(b)))
+        const { start, end } = rangeOf(name)
+        expect(Buffer.compare(start, left!)).toBeLessThanOrEqual(0)
+        expect(Buffer.compare(left!, end)).toBe(-1)
+      }),
+    )
+  })
+
+  if (Object.keys(family.key).length > 1) {
+    test('the range of a first field holds its keys and no others', () => {
+      fc.assert(
+        fc.property(fieldsOf(family.key), fieldsOf(family.key), (a, b) => {
+          const [first, second] = Object.values(a) as [number, number]
+          const [other] = Object.values(b) as [number]
+          const { start, end } = rangeOf(name, first)
+          const isWithin = (key: Uint8Array) =>
+            Buffer.compare(start, key) <= 0 && Buffer.compare(key, end) < 0
+          expect(isWithin(encodeKey(name, first, second))).toBe(true)
+          expect(isWithin(encodeKey(name, other, second))).toBe(first === other)
+        }),
+      )
+    })
+  }
+
+  const { value, list } = family
+  if (typeof value !== 'string') {
+    test('rows come back as written, and a cut one is not a row', () => {
+      const rows = list
+        ? fc
+            .tuple(fieldsOf(value), fc.array(fieldsOf(list), { maxLength: 8 }))
+            .map(([row, entries]) => ({ ...row, entries }))
+        : fieldsOf(value)
+      fc.assert(
+        fc.property(rows, (row) => {
+          const bytes = encodeRow(name as 'head', row as never)
+          expect(decodeRow(name as 'head', bytes)).toEqual(row)
+          expect(decodeRow(name as 'head', bytes.subarray(1))).toBeUndefined()
+        }),
+      )
+    })
+  }
+})
+
+test('no two families share a tag', () => {
+  const tags = families.map(([, { tag }]) => tag)
+  expect(new Set(tags).size).toBe(tags.length)
+})

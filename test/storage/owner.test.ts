@@ -1,0 +1,285 @@
+// An owner's promises to its host, over real LMDB in a temporary directory.
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { stampBatch } from '../../protocol/batch.ts'
+import { batchOf, test } from '../support/storage.ts'
+
+const stored = (base: number) => expect.objectContaining({ code: 'stored', base, duplicate: false })
+const refused = (code: string) => ({ code, base: 0, arrival: 0, duplicate: false })
+
+describe('append', () => {
+  test('numbers batches without a gap and stores them as they came, stamped', async ({ storage }) => {
+    const owner = await storage.openOwner({ clock: () => 1234 })
+    await owner.open(1, 2)
+    expect(
+      await owner.append(
+        { slot: 1, batch: batchOf({ values: ['a', 'b'] }) },
+        { slot: 2, batch: batchOf({ values: ['x'] }) },
+        { slot: 1, batch: batchOf({ values: ['c'] }) },
+      ),
+    ).toEqual([stored(0), stored(0), stored(2)])
+    expect(await owner.values(1, 3)).toEqual(['0=a', '1=b', '2=c'])
+    expect(await owner.values(2, 1)).toEqual(['0=x'])
+    const { buffer, lengths } = await owner.read(2, 0, 1)
+    const expected = batchOf({ values: ['x'] })
+    stampBatch(expected, 0, 1234)
+    expect(Buffer.compare(new Uint8Array(buffer, 0, lengths[0]), expected)).toBe(0)
+  })
+
+  test('begins at the number that the catalog gives', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    expect(await owner.openAt(1, 500)).toEqual({
+      slot: 1,
+      trimHorizon: 500,
+      tail: 500,
+      lastArrivalTime: 0,
+      bytes: 0,
+    })
+    expect(await owner.put(1, ['a'])).toEqual(stored(500))
+    expect(await owner.values(1, 501)).toEqual(['500=a'])
+  })
+
+  test('refuses a batch for a shard that is not open, and stores the others of its group', async ({
+    storage,
+  }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    expect(await owner.append({ slot: 9, batch: batchOf() }, { slot: 1, batch: batchOf() })).toEqual([
+      refused('shardNotFound'),
+      stored(0),
+    ])
+  })
+
+  test('refuses a batch whose bytes do not match its checksum and stores nothing of it', async ({
+    storage,
+  }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    const corrupt = batchOf({ values: ['damaged'] })
+    corrupt[corrupt.length - 1]! ^= 1
+    const malformed = batchOf()
+    malformed[0] = 0
+    expect(
+      await owner.append(
+        { slot: 1, batch: corrupt },
+        { slot: 1, batch: malformed },
+        { slot: 1, batch: batchOf() },
+      ),
+    ).toEqual([refused('corruptBatch'), refused('invalidBatch'), stored(0)])
+    expect(await owner.values(1, 1)).toEqual(['0=a'])
+  })
+
+  test('arrival time never goes back within a shard, whatever the clock does', async ({ storage }) => {
+    let now = 1000
+    const owner = await storage.openOwner({ clock: () => now })
+    await owner.open(1)
+    const arrivals: number[] = []
+    for (now of [1000, 5000, 400, 5001, 0]) arrivals.push((await owner.put(1, ['a'])).arrival)
+    expect(arrivals).toEqual([1000, 5000, 5000, 5001, 5001])
+  })
+
+  test('one commit takes what was queued while another ran, in the order of arrival', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    storage.disk.hold()
+    const answers = Array.from({ length: 50 }, (_, i) => owner.put(1, [`v${i}`]))
+    storage.disk.release()
+    expect((await Promise.all(answers)).map(({ base }) => base)).toEqual(
+      Array.from({ length: 50 }, (_, i) => i),
+    )
+    expect((await owner.stats()).commits).toBeLessThanOrEqual(2)
+    expect((await owner.values(1, 50))[49]).toBe('49=v49')
+  })
+
+  test('nothing is answered before its flush', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    storage.disk.hold()
+    let isAnswered = false
+    const answer = owner.put(1, ['a']).finally(() => {
+      isAnswered = true
+    })
+    await owner.stats()
+    await new Promise((resolve) => {
+      setImmediate(resolve)
+    })
+    expect(isAnswered).toBe(false)
+    storage.disk.release()
+    expect(await answer).toEqual(stored(0))
+  })
+})
+
+describe('opening again', () => {
+  test('goes on at the tail, not before the last arrival', async ({ storage }) => {
+    const first = await storage.openOwner({ clock: () => 9000 })
+    await first.open(1, 2)
+    await first.put(1, ['a', 'b'])
+    await storage.closeOwners()
+    const second = await storage.openOwner({ clock: () => 10 })
+    const [one, two] = await second.open(1, 2)
+    expect(one).toEqual({
+      slot: 1,
+      trimHorizon: 0,
+      tail: 2,
+      lastArrivalTime: 9000,
+      bytes: expect.any(Number),
+    })
+    expect(two).toEqual({ slot: 2, trimHorizon: 0, tail: 0, lastArrivalTime: 0, bytes: 0 })
+    expect(await second.put(1, ['c'])).toEqual({ code: 'stored', base: 2, arrival: 9000, duplicate: false })
+    expect(await second.values(1, 3)).toEqual(['0=a', '1=b', '2=c'])
+  })
+
+  test('refuses a directory that is open, and says by whom', async ({ storage }) => {
+    await storage.openOwner()
+    await expect(storage.openOwner()).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining(`pid ${process.pid}`),
+    })
+  })
+
+  test("refuses another owner's directory", async ({ storage }) => {
+    await storage.openOwner({ ownerId: 0 })
+    await storage.closeOwners()
+    await expect(storage.openOwner({ ownerId: 3, directory: storage.ownerDirectory(0) })).rejects.toThrow(
+      'belongs to owner 0, not 3',
+    )
+  })
+})
+
+describe('idempotent producers', () => {
+  const send = (firstSequence: number, values: string[], epoch = 0) => ({
+    slot: 1,
+    batch: batchOf({ values, producerId: 77, epoch, firstSequence }),
+  })
+
+  test('a repeated batch is stored once and answered with where it is', async ({ storage }) => {
+    let now = 100
+    const owner = await storage.openOwner({ clock: () => now++ })
+    await owner.open(1)
+    expect(await owner.append(send(0, ['a', 'b']))).toEqual([stored(0)])
+    const [original] = await owner.append(send(2, ['c']))
+    const [duplicate] = await owner.append(send(2, ['c']))
+    expect(duplicate).toEqual({ ...original, duplicate: true })
+    expect(await owner.append(send(3, ['d']), send(3, ['d']))).toEqual([
+      stored(3),
+      expect.objectContaining({ code: 'stored', base: 3, duplicate: true }),
+    ])
+    expect(await owner.values(1, 4)).toEqual(['0=a', '1=b', '2=c', '3=d'])
+  })
+
+  test('a gap is refused and nothing of it stored', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    expect(await owner.append(send(0, ['a']), send(5, ['x']), send(1, ['b']))).toEqual([
+      stored(0),
+      refused('outOfOrderSequence'),
+      stored(1),
+    ])
+    expect(await owner.append(send(0, ['z'], 2), send(2, ['c']))).toEqual([
+      stored(2),
+      refused('producerFenced'),
+    ])
+  })
+
+  test('a retry after a restart, and after a roll, is stored once', async ({ storage }) => {
+    const first = await storage.openOwner()
+    await first.open(1)
+    await first.append(send(0, ['a']), send(1, ['b']))
+    await storage.closeOwners()
+    const second = await storage.openOwner({ segmentBytes: 1 })
+    await second.open(1)
+    expect((await second.append(send(1, ['b'])))[0]).toMatchObject({ base: 1, duplicate: true })
+    await second.put(1, ['fills the segment'])
+    await second.put(1, ['rolls it'])
+    expect(second.list.segments.length).toBeGreaterThan(1)
+    expect((await second.append(send(0, ['a'])))[0]).toMatchObject({ base: 0, duplicate: true })
+    expect(await second.append(send(2, ['c']))).toEqual([stored(4)])
+  })
+
+  test('the producer that was silent longest is forgotten first, and its rows with it', async ({
+    storage,
+  }) => {
+    const owner = await storage.openOwner({ producersMax: 2 })
+    await owner.open(1)
+    for (const producerId of [1, 2, 3]) await owner.put(1, ['a'], { producerId })
+    expect(await owner.put(1, ['b'], { producerId: 1, firstSequence: 1 })).toEqual(
+      refused('outOfOrderSequence'),
+    )
+    expect(await owner.put(1, ['b'], { producerId: 3, firstSequence: 1 })).toEqual(stored(3))
+  })
+})
+
+describe('forget', () => {
+  test('a forgotten shard takes no appends, is not opened again, and is not carried on', async ({
+    storage,
+  }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1, 2)
+    await owner.put(1, ['a'])
+    await owner.forget(1)
+    expect(await owner.put(1, ['b'])).toEqual(refused('shardNotFound'))
+    await expect(owner.open(1)).rejects.toMatchObject({ code: 'shardNotFound' })
+    await storage.closeOwners()
+    const again = await storage.openOwner({ segmentBytes: 1 })
+    await expect(again.open(1)).rejects.toMatchObject({ code: 'shardNotFound' })
+    await again.open(2)
+    await again.put(2, ['x'])
+    await again.put(2, ['y'])
+    expect(again.list.segments.length).toBeGreaterThan(1)
+  })
+})
+
+describe('free space', () => {
+  test('below the floor appends are refused, reads go on, and service resumes by itself', async ({
+    storage,
+  }) => {
+    let freeBytes = 1000
+    const owner = await storage.openOwner({ freeSpaceFloorBytes: 500, freeBytesOf: async () => freeBytes })
+    await owner.open(1)
+    await owner.put(1, ['a'])
+    freeBytes = 499
+    await expect
+      .poll(() => owner.notices, { timeout: 5000 })
+      .toContainEqual({ notice: 'space', full: true, freeBytes })
+    expect(await owner.put(1, ['b'])).toEqual(refused('storageFull'))
+    expect(await owner.values(1, 1)).toEqual(['0=a'])
+    freeBytes = 1000
+    await expect
+      .poll(() => owner.notices, { timeout: 5000 })
+      .toContainEqual({ notice: 'space', full: false, freeBytes })
+    expect(await owner.put(1, ['b'])).toEqual(stored(1))
+  })
+
+  test('a full disk at start is told to whoever listens later', async ({ storage }) => {
+    const owner = await storage.openOwner({ freeSpaceFloorBytes: 500, freeBytesOf: async () => 1 })
+    expect(owner.notices).toContainEqual({ notice: 'space', full: true, freeBytes: 1 })
+  })
+})
+
+describe('close', () => {
+  test('finishes what was queued and refuses what comes later', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    const answers = [owner.put(1, ['a']), owner.put(1, ['b'])]
+    const closed = owner.close()
+    expect(await owner.put(1, ['c'])).toEqual(refused('unavailable'))
+    await closed
+    expect(await Promise.all(answers)).toEqual([stored(0), stored(1)])
+    await expect(owner.open(2)).rejects.toMatchObject({ code: 'unavailable' })
+  })
+
+  test('leaves no unused segment and no lock behind', async ({ storage }) => {
+    const owner = await storage.openOwner({ segmentBytes: 400_000 })
+    await owner.open(1)
+    await owner.put(1, ['x'.repeat(250_000)])
+    await owner.put(1, ['y'])
+    await owner.close()
+    expect((await readdir(storage.ownerDirectory())).toSorted()).toEqual([
+      'lock',
+      'manifest.json',
+      'segment-0000000001',
+    ])
+    expect(await readdir(join(storage.ownerDirectory(), 'lock'))).toEqual([])
+  })
+})

@@ -1,0 +1,98 @@
+// The decision about an idempotent producer's batch, and the bound on what is remembered.
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decideOnBatch, ProducerTable, type Producer } from '../../broker/storage/producer-table.ts'
+
+const batch = (firstSequence: number, recordCount = 1, epoch = 0) => ({ firstSequence, recordCount, epoch })
+
+function tableOf(max?: number) {
+  const forgotten: number[] = []
+  const onForget = ({ producerId }: Producer) => void forgotten.push(producerId)
+  return { table: new ProducerTable({ onForget, ...(max !== undefined && { max }) }), forgotten }
+}
+
+/** A producer that has stored `count` batches of two records, at 100, 102, … */
+function producerAfter(count: number, epoch = 0): Producer {
+  const { table } = tableOf()
+  const producer = table.add(1, 7)
+  for (let i = 0; i < count; i++)
+    table.store(producer, batch(i * 2, 2, epoch), { base: 100 + i * 2, arrival: i })
+  return producer
+}
+
+describe('decideOnBatch', () => {
+  test('an unknown producer begins at 0', () => {
+    expect(decideOnBatch(undefined, batch(0))).toBe('store')
+    expect(decideOnBatch(undefined, batch(5))).toBe('outOfOrderSequence')
+  })
+
+  test('stores what follows, refuses a gap', () => {
+    const producer = producerAfter(3)
+    expect(decideOnBatch(producer, batch(6))).toBe('store')
+    expect(decideOnBatch(producer, batch(7))).toBe('outOfOrderSequence')
+  })
+
+  test('answers a repeated batch of the window with where it is stored', () => {
+    const producer = producerAfter(20)
+    for (let i = 12; i < 20; i++) {
+      expect(decideOnBatch(producer, batch(i * 2, 2))).toMatchObject({ base: 100 + i * 2, arrival: i })
+    }
+    expect(decideOnBatch(producer, batch(22, 2))).toBe('duplicateTooOld')
+  })
+
+  test('refuses numbers that were given to other batches', () => {
+    const producer = producerAfter(4)
+    expect(decideOnBatch(producer, batch(2, 1))).toBe('invalidBatch')
+    expect(decideOnBatch(producer, batch(3, 2))).toBe('invalidBatch')
+  })
+
+  test('a newer epoch begins at 0 and fences the older one', () => {
+    const producer = producerAfter(3, 4)
+    expect(decideOnBatch(producer, batch(0, 1, 5))).toBe('store')
+    expect(decideOnBatch(producer, batch(1, 1, 5))).toBe('outOfOrderSequence')
+    expect(decideOnBatch(producer, batch(6, 1, 3))).toBe('producerFenced')
+  })
+
+  test('whatever is sent in whatever order, each number is stored once and in its place', () => {
+    const sends = fc.array(
+      fc.record({ firstSequence: fc.nat(12), recordCount: fc.integer({ min: 1, max: 4 }) }),
+    )
+    fc.assert(
+      fc.property(sends, (batches) => {
+        const { table } = tableOf()
+        let producer: Producer | undefined
+        let next = 0
+        for (const { firstSequence, recordCount } of batches) {
+          const decision = decideOnBatch(producer, batch(firstSequence, recordCount))
+          expect(decision === 'store').toBe(firstSequence === next)
+          if (decision !== 'store') continue
+          producer ??= table.add(1, 7)
+          table.store(producer, batch(firstSequence, recordCount), { base: next, arrival: 0 })
+          next += recordCount
+        }
+      }),
+    )
+  })
+})
+
+describe('ProducerTable', () => {
+  test('forgets the producer that was silent longest', () => {
+    const { table, forgotten } = tableOf(3)
+    const [one] = [1, 2, 3].map((id) => table.add(1, id))
+    table.store(one!, batch(0), { base: 0, arrival: 0 })
+    table.add(1, 4)
+    table.add(1, 5)
+    expect(forgotten).toEqual([2, 3])
+    expect([...table].map(({ producerId }) => producerId)).toEqual([1, 4, 5])
+    expect(table.size).toBe(3)
+  })
+
+  test('a new epoch forgets the window of the old one', () => {
+    const producer = producerAfter(3)
+    const { table } = tableOf()
+    table.add(1, 1)
+    const known = table.add(1, 7, { epoch: 0, nextSequence: 6, usedAt: 2, entries: producer.window })
+    table.store(known, batch(0, 1, 1), { base: 9, arrival: 9 })
+    expect(known).toMatchObject({ epoch: 1, nextSequence: 1, window: [{ base: 9 }] })
+  })
+})

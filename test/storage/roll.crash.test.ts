@@ -1,0 +1,87 @@
+// Processes killed at every step of storage, and at random moments of many rolls. Afterwards the directory opens at once,
+// everything acknowledged is there, nothing is there twice, numbers go on where they stood, and the integrity check is clean.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { describe, expect } from 'vitest'
+import { faultSteps, type FaultStep } from '../../broker/storage/disk/faults.ts'
+import { test, type StorageFixture } from '../support/storage.ts'
+
+const SLOTS = [0, 1, 2]
+const ROUNDS = Number(process.env.MILLRACE_CRASH_ROUNDS ?? '10')
+/** Steps that a healthy victim does not pass on its way. */
+const OFF_THE_PATH: readonly string[] = ['removalRenamed'] satisfies FaultStep[]
+
+interface Acknowledged {
+  readonly slot: number
+  readonly base: number
+  readonly count: number
+}
+
+/** Runs a victim until it is dead. `onOutput` may kill it. */
+async function runVictim(
+  storage: StorageFixture,
+  args: readonly string[],
+  onOutput?: (kill: () => void) => void,
+): Promise<Acknowledged[]> {
+  const victim = fileURLToPath(new URL('victim.mjs', import.meta.url))
+  const child = spawn(process.execPath, [victim, storage.ownerDirectory(), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+    onOutput?.(() => child.kill('SIGKILL'))
+  })
+  const [, signal] = (await once(child, 'close')) as [number | null, string | null]
+  expect(signal).toBe('SIGKILL')
+  const lines = output.split('\n').slice(0, -1)
+  return lines.map((line) => {
+    const [slot, , count, code, base] = line.split(' ').map(Number)
+    expect(code).toBe(0)
+    return { slot: slot!, base: base!, count: count! }
+  })
+}
+
+/** Opens what the victims left, and holds it against what they were told. */
+async function judge(storage: StorageFixture, acknowledged: readonly Acknowledged[]): Promise<void> {
+  expect((await storage.check()).problems).toEqual([])
+  const owner = await storage.openOwner({ segmentBytes: 200_000 })
+  for (const { slot, tail } of await owner.open(...SLOTS)) {
+    const known = acknowledged.filter((batch) => batch.slot === slot)
+    const end = Math.max(0, ...known.map(({ base, count }) => base + count))
+    expect(tail).toBeGreaterThanOrEqual(end)
+    // Each record names its shard and number: one that is lost, doubled or moved shows.
+    const values = (await owner.values(slot, tail)).map((value) => value.replace(/\.+$/, ''))
+    expect(values).toEqual(Array.from({ length: tail }, (_, i) => `${i}=${slot}:${i}`))
+  }
+  await storage.closeOwners()
+}
+
+describe('killed at a step', () => {
+  const steps = Object.keys(faultSteps).filter((step) => !OFF_THE_PATH.includes(step))
+  // The first time creates the directory, later ones roll it.
+  const cases = steps.flatMap((step) => [1, 2, 4].map((occurrence) => ({ step, occurrence })))
+
+  test.for(cases)('$step, time $occurrence', async ({ step, occurrence }, { storage }) => {
+    const acknowledged = await runVictim(storage, [step, String(occurrence)])
+    await judge(storage, acknowledged)
+    // And a second death at the same place, over what the first one left.
+    acknowledged.push(...(await runVictim(storage, [step, String(occurrence)])))
+    await judge(storage, acknowledged)
+  })
+})
+
+test('killed again and again at random moments of many rolls', async ({ storage }) => {
+  const acknowledged: Acknowledged[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    let outputs = 1 + Math.floor(Math.random() * 40)
+    acknowledged.push(
+      ...(await runVictim(storage, [], (kill) => {
+        if (--outputs === 0) kill()
+      })),
+    )
+  }
+  await judge(storage, acknowledged)
+  expect(acknowledged.length).toBeGreaterThan(0)
+})
