@@ -1,5 +1,5 @@
 // Help, schema and documentation say what the option table says.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -9,6 +9,7 @@ import { configFlags } from '../../broker/config/flags.ts'
 import { loadConfig } from '../../broker/config/load.ts'
 import { environmentNameOf, flagOf, options, type OptionName } from '../../broker/config/options.ts'
 import { configSchema } from '../../broker/config/schema.ts'
+import { SOFTWARE } from '../../broker/config/software.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-config-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -80,5 +81,13 @@ describe('the environment', () => {
 
   it('gives hosts the size of their thread pool, which libuv reads before any code runs', () => {
     expect(hostEnvironment(24)['UV_THREADPOOL_SIZE']).toBe('24')
+  })
+})
+
+describe('SOFTWARE', () => {
+  it('is the name and version of the package', () => {
+    const packageJson = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+    const { name, version } = JSON.parse(packageJson) as { name: string; version: string }
+    expect(SOFTWARE).toBe(`${name}/${version}`)
   })
 })

@@ -1,0 +1,130 @@
+// The table of metrics, its instruments, and what a scrape answers for several processes at once.
+import { describe, expect, it } from 'vitest'
+import { countHost, countServer, readHost } from '../../broker/telemetry/counting.ts'
+import { metricsPage } from '../../broker/telemetry/docs-page.ts'
+import { exposition } from '../../broker/telemetry/exposition.ts'
+import { createTelemetry } from '../../broker/telemetry/instruments.ts'
+import { metrics, type Metric } from '../../broker/telemetry/metrics.ts'
+import type { HostGauges, HostMetrics } from '../../broker/host/host-metrics.ts'
+import type { ServerMetrics } from '../../broker/server/server-metrics.ts'
+
+const quiet = { withProcess: false }
+const gauges: HostGauges = {
+  shards: 3,
+  sessions: 1,
+  subscriptions: 2,
+  waitingFetches: 0,
+  appendQueueBytes: 10,
+  tailCacheBytes: 20,
+  coldReadsRunning: 1,
+  coldReadsWaiting: 4,
+  storageFull: true,
+  owners: [{ ownerId: 0, commits: 5, commitMs: 2_500, batches: 9, bytes: 900, segments: 2 }],
+}
+
+describe('the table of metrics', () => {
+  const entries = Object.entries<Metric>(metrics)
+
+  it('names begin with millrace_, counters end with _total, histograms with their unit', () => {
+    const misnamed = entries.filter(
+      ([name, { kind }]) =>
+        !name.startsWith('millrace_') ||
+        name.endsWith('_total') !== (kind === 'counter') ||
+        (kind === 'histogram' && !/_(seconds|bytes)$/.test(name)),
+    )
+    expect(misnamed).toEqual([])
+  })
+
+  it('no label is a stream, a shard or a client: the number of series is bounded', () => {
+    const labels = new Set(entries.flatMap(([, metric]) => metric.labels))
+    expect(labels).toEqual(new Set(['reason', 'operation', 'code', 'host', 'result', 'state', 'owner']))
+  })
+
+  it('is on the page, every metric with its sentence', () => {
+    const page = metricsPage()
+    expect(
+      entries.filter(([name, { help }]) => !page.includes(`\`${name}\``) || !page.includes(help)),
+    ).toEqual([])
+  })
+})
+
+describe('a scrape', () => {
+  it('counts what server and host do, in their words', async () => {
+    const telemetry = createTelemetry('host', quiet)
+    const server: ServerMetrics = countServer(telemetry.instruments)
+    const host: HostMetrics = countHost(telemetry.instruments)
+    server.connectionOpened()
+    server.connectionOpened()
+    server.connectionClosed('clientLeft')
+    server.requestReceived('append')
+    server.bytesReceived(100)
+    server.bytesReceived(23)
+    host.appended(2, 30, 4_000)
+    host.refused('overloaded', 3)
+    host.appendAnswered(3)
+    host.cacheHit()
+    readHost(telemetry.instruments, gauges)
+    const text = await exposition(await telemetry.collect(), [])
+    const lines = text.split('\n')
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'millrace_connections 1',
+        'millrace_connections_closed_total{reason="clientLeft"} 1',
+        'millrace_requests_total{operation="append"} 1',
+        'millrace_received_bytes_total 123',
+        'millrace_appended_records_total 30',
+        'millrace_refused_batches_total{code="overloaded"} 3',
+        'millrace_append_seconds_bucket{le="0.002"} 0',
+        'millrace_append_seconds_bucket{le="0.004"} 1',
+        'millrace_append_seconds_sum 0.003',
+        'millrace_tail_cache_reads_total{result="hit"} 1',
+        'millrace_cold_reads{state="waiting"} 4',
+        'millrace_storage_full 1',
+        'millrace_owner_commit_seconds_total{owner="0"} 2.5',
+        '# TYPE millrace_append_seconds histogram',
+        '# HELP millrace_connections Open connections.',
+      ]),
+    )
+  })
+
+  it('gives the same sums every time: scraping does not count', async () => {
+    const telemetry = createTelemetry('host', quiet)
+    countHost(telemetry.instruments).appended(1, 1, 1)
+    const first = await exposition(await telemetry.collect(), [])
+    expect(await exposition(await telemetry.collect(), [])).toBe(first)
+  })
+
+  it('is 0 from the start where a metric has no labels, and holds only what its process gives', async () => {
+    const text = await exposition(await createTelemetry('controller', quiet).collect(), [])
+    expect(text).toContain('millrace_sent_bytes_total 0')
+    expect(text).not.toContain('millrace_appended_records_total')
+  })
+
+  it('keeps the hosts apart by a label, through a trip between processes', async () => {
+    const controller = createTelemetry('controller', quiet)
+    const hosts = [createTelemetry('host', quiet), createTelemetry('host', quiet)]
+    countServer(controller.instruments).bytesSent(1)
+    countServer(hosts[0]!.instruments).bytesSent(2)
+    countServer(hosts[1]!.instruments).bytesSent(3)
+    const collections = await Promise.all(
+      hosts.map(async (host, index) => ({
+        hostId: index + 1,
+        metrics: structuredClone(await host.collect()),
+      })),
+    )
+    const text = await exposition(await controller.collect(), collections)
+    expect(text.match(/^millrace_sent_bytes_total.*$/gm)).toEqual([
+      'millrace_sent_bytes_total 1',
+      'millrace_sent_bytes_total{host="1"} 2',
+      'millrace_sent_bytes_total{host="2"} 3',
+    ])
+    expect(text.match(/^# TYPE millrace_sent_bytes_total /gm)).toHaveLength(1)
+    expect(text).toContain('millrace_append_seconds_bucket{host="2",le="+Inf"} 0')
+  })
+
+  it('adds what a process uses, where asked to', async () => {
+    const text = await exposition(await createTelemetry('controller', { withProcess: true }).collect(), [])
+    expect(text).toMatch(/^process_resident_memory_bytes \d+$/m)
+    expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m)
+  })
+})
