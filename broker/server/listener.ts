@@ -23,7 +23,7 @@ export interface ListenerOptions {
 export function openListener({ host, port, onSocket, onError }: ListenerOptions): Promise<Listener> {
   const server = createServer(
     { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
-    (socket) => onSocket(socket, `${socket.remoteAddress}:${socket.remotePort}`),
+    (socket) => onSocket(socket, peerOf(socket)),
   )
   return new Promise((resolve, reject) => {
     server.once('error', reject)
@@ -33,4 +33,9 @@ export function openListener({ host, port, onSocket, onError }: ListenerOptions)
       resolve({ port: (server.address() as AddressInfo).port, close: () => void server.close() })
     })
   })
+}
+
+function peerOf({ remoteAddress, remoteFamily, remotePort }: Socket): string {
+  if (remoteAddress === undefined) return 'a peer that has left'
+  return remoteFamily === 'IPv6' ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`
 }
