@@ -105,6 +105,22 @@ describe('produce', () => {
     expect(await output('consume files --from TRIM_HORIZON')).toBe('one\ntwo\nthree\n')
   })
 
+  it('on Ctrl-C stores what has come in, says so, and ends with 130', async () => {
+    await output('stream create interrupted')
+    const child = startCommand(['produce', 'interrupted', '--key', 'k'], { url: daemon.url })
+    const closed = once(child, 'close')
+    const errors = buffer(child.stderr!)
+    child.stdin!.write('one\ntwo\nunfinish')
+    // Once they are readable, the command is certainly past its start.
+    const follow = startCommand(['consume', 'interrupted', '--follow', '--count', '2'], { url: daemon.url })
+    expect(String(await buffer(follow.stdout!))).toBe('one\ntwo\n')
+    child.kill('SIGINT')
+    expect(await closed).toEqual([130, null])
+    expect(String(await errors)).toMatch(
+      /^Stored 2 records \(6 B\) in 1 shard, each flushed to disk, within /,
+    )
+  })
+
   it('refuses a missing stream and options that exclude each other', async () => {
     expect(await millrace('produce nowhere', { input: 'x\n' })).toMatchObject({ code: 4 })
     await output('stream create refusing')
