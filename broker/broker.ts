@@ -70,7 +70,7 @@ export interface Broker extends AsyncDisposable {
  * ```ts
  * await using broker = await createBroker()
  * await using client = await connect(broker.url)
- * await client.admin.createStream('clicks', { shards: 2 })
+ * await client.createStream('clicks', { shards: 2 })
  * ```
  *
  * It stores durably, like the daemon; one data directory belongs to one broker at a time. Rejects with `unavailable`
