@@ -3,9 +3,12 @@
 // the next start recovers from what is on disk. Nothing is repaired in a process that has broken.
 import type { Logger } from './telemetry/log.ts'
 
-const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+// Not SIGHUP: a handler would undo what `nohup` asked for. Without nohup it ends this process, and the hosts drain.
+const stopSignals = ['SIGINT', 'SIGTERM'] as const
 
 export interface Ending {
+  /** True from the first signal on. */
+  readonly isStopping: boolean
   /** Fulfils with the exit code once everything is closed. */
   readonly stopped: Promise<number>
   /** Stops in good order, as the first signal does. */
@@ -50,7 +53,13 @@ export function endOnSignals({ log, close, kill }: EndingOptions): Ending {
     process.exit(1)
   }
   for (const signal of stopSignals) process.on(signal, onSignal)
-  return { stopped, stop }
+  return {
+    get isStopping() {
+      return isStopping
+    },
+    stopped,
+    stop,
+  }
 }
 
 export interface FailStop {

@@ -14,7 +14,7 @@ import { SOFTWARE } from './config/software.ts'
 import { createController, type Controller } from './control/controller.ts'
 import { processLauncher } from './control/process-launcher.ts'
 import { systemTimers } from './control/timers.ts'
-import { endOnSignals, failStop } from './ending.ts'
+import { endOnSignals, failStop, type Ending } from './ending.ts'
 import { createAdminServer, type AdminServer } from './server/admin-http.ts'
 import { createServer, type Server } from './server/server.ts'
 import { openCatalogStore } from './storage/catalog-store.ts'
@@ -22,6 +22,8 @@ import { lockDirectory, type DirectoryLock } from './storage/directory-lock.ts'
 import { countServer } from './telemetry/counting.ts'
 import { createTelemetry, type Telemetry } from './telemetry/instruments.ts'
 import { createLog, type Logger } from './telemetry/log.ts'
+
+const stopping = { ready: false, reasons: ['the broker is stopping'] } as const
 
 /** A running daemon. */
 export interface Daemon {
@@ -38,7 +40,7 @@ export interface Daemon {
 }
 
 /**
- * Starts a broker on its data directory, and stops it on SIGINT, SIGTERM or SIGHUP: appends in flight are answered, new
+ * Starts a broker on its data directory, and stops it on SIGINT or SIGTERM: appends in flight are answered, new
  * requests are refused; a second signal ends it at once. Fulfils when the controller's ports are open; the hosts follow,
  * and a line in the log (whatever its level) says when all of them serve. Rejects with `unavailable` and one sentence
  * where it cannot start; then nothing is left running.
@@ -48,6 +50,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   const telemetry = createTelemetry('controller', { withProcess: true })
   const failure = failStop(log)
   const opened: { lock?: DirectoryLock; controller?: Controller; admin?: AdminServer; server?: Server } = {}
+  let ending: Ending | undefined
   const close = async (): Promise<void> => {
     await opened.server?.drain(config.drainTimeout)
     await opened.controller?.drain(config.drainTimeout)
@@ -65,7 +68,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
       createAdminServer({
         listen,
         health: () => ({ healthy: true, reasons: [] }),
-        ready: () => controller.readiness(),
+        ready: () => (ending?.isStopping ? stopping : controller.readiness()),
         metrics: () => controller.scrape(),
         log: log.child({ component: 'admin' }),
       }),
@@ -86,7 +89,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     controller.start()
     const ready = controller.whenReady()
     announce(log, ready, { url, adminUrl, port, adminPort: opened.admin.port, dataDir: config.dataDir })
-    const { stopped, stop } = endOnSignals({ log, close, kill: () => controller.kill() })
+    const { stopped, stop } = (ending = endOnSignals({ log, close, kill: () => controller.kill() }))
     return { url, adminUrl, ready, stopped, stop: () => stop('asked to') }
   } catch (error) {
     await close()

@@ -11,6 +11,9 @@ import { prettyFactory } from 'pino-pretty'
 
 export type { Logger }
 
+/** Lines that nobody reads are dropped beyond this. */
+const WAITING_BYTES_MAX = 8 * 1024 * 1024
+
 export interface LogOptions {
   readonly level: string
   readonly format: 'json' | 'pretty'
@@ -28,16 +31,19 @@ export function createLog({ level, format, process: name, destination }: LogOpti
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   }
-  // A reader of JSON lines that stalls must not stall the broker: lines wait in memory, and are written at exit.
-  // On a terminal order matters more, beside what else is printed there.
-  const lines = destination ?? openDestination({ fd: 1, sync: format === 'pretty' })
+  // A reader of JSON lines that stalls must not stall the broker: lines wait in memory, up to a bound, and are written
+  // at exit. On a terminal order matters more, beside what else is printed there.
+  const lines =
+    destination ?? openDestination({ fd: 1, sync: format === 'pretty', maxLength: WAITING_BYTES_MAX })
   if (format === 'json') return pino(options, lines)
   // Formatted in this thread: pino's transport is a worker thread, which outlives tests and costs a start.
   const prettify = prettyFactory({
     colorize: destination === undefined && process.stdout.isTTY === true,
     ignore: 'pid,process,component',
-    messageFormat: ({ process: name, component, msg }) =>
-      `${[name, component].filter((word) => word !== undefined).join(' ')}: ${String(msg)}`,
+    messageFormat: (line) => {
+      const { process: speaker = '', component, msg = '' } = line as Readonly<Record<string, string>>
+      return `${component === undefined ? speaker : `${speaker} ${component}`}: ${msg}`
+    },
     translateTime: 'SYS:HH:MM:ss.l',
   })
   return pino(options, { write: (line) => lines.write(prettify(line)) })

@@ -1,0 +1,35 @@
+// The broker inside a process with its storage on threads, as the daemon has it; and with several hosts.
+import { describe, expect, it } from 'vitest'
+import { createBroker } from '#dist/broker/broker.js'
+import { RawConnection, batchOf } from '../support/raw-connection.ts'
+
+describe('createBroker on threads', () => {
+  it('stores on owner threads and reads through the pool, for every host', async () => {
+    await using broker = await createBroker({ listen: false, threads: true, config: { hosts: 2 } })
+    const open = async (port: number): Promise<RawConnection> => {
+      const connection = new RawConnection(await broker.dial({ host: 'in-process', port }))
+      await connection.hello()
+      return connection
+    }
+    const control = await open(0)
+    const create = { name: 'clicks', shardCount: 2, retentionMs: undefined }
+    const { stream } = await control.request('createStream', create)
+    const routing = await control.request('describeRouting', { name: 'clicks' })
+    expect(routing.hosts.map(({ hostId }) => hostId)).toEqual([1, 2])
+    // MD5 of a begins with 0, of b with 9: the lower and the upper half.
+    for (const [shardIndex, partitionKey] of ['a', 'b'].entries()) {
+      const host = await open(routing.shards[shardIndex]!.hostId)
+      const batch = batchOf([{ partitionKey, data: Buffer.from(partitionKey) }])
+      const shard = { streamId: stream.id, shardIndex }
+      const { results } = await host.request('append', { batches: [{ ...shard, batch }] })
+      expect(results).toMatchObject([{ code: 0, baseSequenceNumber: 0 }])
+    }
+    expect(await broker.metrics()).toMatch(/millrace_owner_commits_total\{host="2",owner="1"\} [1-9]/)
+  })
+
+  it('refuses to replace the disk of threads', async () => {
+    await expect(createBroker({ threads: true, storage: {} })).rejects.toMatchObject({
+      code: 'invalidArgument',
+    })
+  })
+})
