@@ -15,11 +15,11 @@ export const hostLimits = {
   /** What a `storageFull` answer suggests: space comes back by retention or by people, never within milliseconds. */
   storageFullRetryMs: 1 * SECOND_MS,
 
-  /** A batch whose arena is over so many times larger is copied before it is sent: see tail-cache.ts. */
+  /** An arena may be so many times larger than what a reader takes of it; else that is copied: see shard-tail.ts. */
   pinFactorMax: 8,
   /** What the tail cache charges for an arena and for a batch beside their bytes: objects are memory too. */
   arenaOverheadBytes: 256,
-  batchOverheadBytes: 160,
+  batchOverheadBytes: 256,
 
   /** Batches of one shard in one answer or delivery. */
   spanBatchesMax: 4096,

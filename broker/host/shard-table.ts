@@ -6,7 +6,7 @@ import type { HostedExtent, PlacedShard, ShardRef } from '../host-contract.ts'
 import { hashKeyFromHex, type HashKeyWords } from '../../protocol/hash-key.ts'
 import { invariant } from '../../protocol/invariant.ts'
 import { shardIdOf } from '../../protocol/shard-id.ts'
-import { ShardTail } from './read/tail-cache.ts'
+import { ShardTail } from './read/shard-tail.ts'
 
 /** Told when a shard that it waits on has more, or is no longer served. Called at most once a turn. */
 export interface Waiter {

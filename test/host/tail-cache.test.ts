@@ -1,8 +1,16 @@
 // Promises of the tail cache: what is found, what is forgotten, and what it costs.
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { hostLimits } from '../../broker/host/host-limits.ts'
-import { ShardTail, TailCache, type Room } from '../../broker/host/read/tail-cache.ts'
+import { ShardTail } from '../../broker/host/read/shard-tail.ts'
+import type { Room } from '../../broker/host/read/span.ts'
+import { TailCache } from '../../broker/host/read/tail-cache.ts'
+import { rest } from './support/timing.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 const everything: Room = { bytes: Infinity, firstBytes: Infinity }
 
@@ -72,16 +80,27 @@ describe('read', () => {
     expect(tail.read(0, everything)!.batches.length).toBe(hostLimits.spanBatchesMax)
   })
 
-  it('hands out views on the arena, but copies a batch that is small beside it, once for all readers', () => {
+  it('hands out views on the arena where most of it is taken', () => {
     const cache = new TailCache(1 << 20)
     const tail = new ShardTail()
-    add(cache, { tail, base: 0, length: 100 }, { tail, base: 1, length: 10_000 })
+    const small = Array.from({ length: 50 }, (_, base) => ({ tail, base }))
+    add(cache, ...small)
+    const { batches } = tail.read(0, everything)!
+    expect(new Set(batches.map(({ buffer }) => buffer.byteLength))).toEqual(new Set([5000]))
+  })
+
+  it('copies what is little beside its arena, once for all readers, and counts that', () => {
+    const cache = new TailCache(1 << 20)
+    const [tail, other] = [new ShardTail(), new ShardTail()]
+    add(cache, { tail, base: 7 }, { tail: other, base: 0, length: 10_000 }, { tail, base: 8 })
     const before = cache.bytes
-    const [small, large] = tail.read(0, everything)!.batches
-    expect(small!.buffer.byteLength).toBeLessThan(200)
-    expect(large!.buffer.byteLength).toBe(10_100)
-    expect(tail.read(0, everything)!.batches[0]).toBe(small)
-    expect(cache.bytes).toBe(before + 100)
+    const first = tail.read(7, everything)!.batches
+    expect(first.map(({ buffer }) => buffer.byteLength)).toEqual([100, 100])
+    expect(first.map((batch) => batch[50])).toEqual([7, 8])
+    const second = tail.read(7, everything)!.batches
+    for (const [i, batch] of first.entries()) expect(second[i]).toBe(batch)
+    expect(cache.bytes).toBe(before + 200)
+    expect(other.read(0, everything)!.batches[0]!.buffer.byteLength).toBe(10_200)
   })
 })
 
@@ -117,6 +136,21 @@ describe('eviction', () => {
     expect(one.read(0, everything)).toBeUndefined()
     expect(one.read(1, everything)).toMatchObject({ next: 4 })
     expect(cache.bytes).toBeLessThanOrEqual(2 * charge)
+  })
+
+  it('lets go of the memory of what it evicts, at once', async () => {
+    const cache = new TailCache(100_000)
+    const tail = new ShardTail()
+    const arenas: WeakRef<ArrayBufferLike>[] = []
+    for (let base = 0; base < 40; base++) {
+      add(cache, { tail, base, length: 10_000 })
+      arenas.push(new WeakRef(tail.read(base, everything)!.batches[0]!.buffer))
+    }
+    await rest(1) // a WeakRef that was just made holds on until its turn is over
+    collectGarbage()
+    const alive = arenas.filter((arena) => arena.deref() !== undefined)
+    expect(tail.size).toBeGreaterThan(5)
+    expect(alive.length).toBe(tail.size)
   })
 
   it('keeps nothing at all within no bytes', () => {

@@ -9,7 +9,7 @@ import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { Outflow } from '../read/outflow.ts'
 import { millisBehind, type ShardReads } from '../read/shard-reads.ts'
-import type { Room, Span } from '../read/tail-cache.ts'
+import type { Room, Span } from '../read/span.ts'
 import type { HostedShard, Waiter } from '../shard-table.ts'
 import type { Timing } from '../timing.ts'
 

@@ -13,7 +13,7 @@ import type { Timing } from '../timing.ts'
 import type { Outflow, Outflows } from './outflow.ts'
 import { checkReadFrom } from './positions.ts'
 import { millisBehind, type ShardReads, type StoredSpan } from './shard-reads.ts'
-import type { Span } from './tail-cache.ts'
+import type { Span } from './span.ts'
 
 type ShardToFetch = RequestOf<'fetch'>['shards'][number]
 

@@ -11,7 +11,7 @@ import { describeShard, type HostedShard, type SegmentDirectory } from '../shard
 import type { Clock } from '../timing.ts'
 import type { ColdReads } from './cold-reads.ts'
 import type { Outflow } from './outflow.ts'
-import { fits, type Room, type Span } from './tail-cache.ts'
+import { fits, type Room, type Span } from './span.ts'
 
 /** What storage had. */
 export interface StoredSpan extends Span {
