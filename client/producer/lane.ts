@@ -2,8 +2,8 @@
 // client, pure: no timer, no socket. What happens to a lane after trouble is one decision, `verdict`.
 //
 // Why nothing is stored twice and order holds. The broker stores a batch of (producer, epoch) only if the records before
-// it in that epoch are stored, and answers a repeated one from its memory of the last 8 batches: hence at most 8 in
-// flight, and hence
+// it in that epoch are stored, and answers a repeated one from its memory of the last 8 batches. So a lane never sends a
+// batch while one that is 8 or more places before it is not settled, and
 //
 //   1. Sending a batch again, same bytes, is always safe, however often it was sent and on however many connections.
 //   2. After any refusal the lane sends nothing until every batch in flight is answered. The batches behind a refused
@@ -56,6 +56,8 @@ export class Lane {
   readonly #newProducerId: () => number
   #epoch = 0
   #nextSequence = 0
+  /** Batches sealed so far. */
+  #sealedCount = 0
   /** Sealed and not settled. The first `#sent` of them were sent since the lane last stood still. */
   #queue: PendingBatch[] = []
   #sent = 0
@@ -85,12 +87,14 @@ export class Lane {
 
   /** A sealed batch may be sent now. */
   get hasSealed(): boolean {
-    return this.#sent < this.#queue.length && this.#maySend
+    const next = this.#queue[this.#sent]
+    return next !== undefined && this.#maySend(next.place)
   }
 
   /** An open batch may be sealed and sent now. */
   get hasPartial(): boolean {
-    return this.open !== undefined && this.#sent === this.#queue.length && this.#maySend && !this.isVanishing
+    if (this.open === undefined || this.#sent < this.#queue.length || this.isVanishing) return false
+    return this.#maySend(this.#sealedCount)
   }
 
   get hasOnlyOpen(): boolean {
@@ -101,8 +105,10 @@ export class Lane {
     return this.#queue[0]?.inDoubt === true
   }
 
-  get #maySend(): boolean {
-    return !this.#isHalted && this.#inFlight < limits.producerWindowBatches
+  /** Whether the broker will still know the first batch that is not settled when it has stored the one at `place`. */
+  #maySend(place: number): boolean {
+    const first = this.#queue[0]?.place ?? place
+    return !this.#isHalted && place < first + limits.producerWindowBatches
   }
 
   /** When the oldest record was accepted; Infinity for an empty lane. */
@@ -131,6 +137,7 @@ export class Lane {
       firstProducerSequence: this.#nextSequence,
       codec: compression,
     })
+    batch.place = this.#sealedCount++
     this.#nextSequence += batch.recordCount
     this.#queue.push(batch)
     this.open = undefined

@@ -44,6 +44,8 @@ export class PendingBatch {
   recordCount = 0
   /** What it takes of the producer's buffer. */
   bufferedBytes = 0
+  /** Its place among the batches of its lane, from when it is sealed. */
+  place = -1
   /** The sealed batch. Owned: nobody changes it while it may be sent again. */
   bytes: Uint8Array | undefined
   /**

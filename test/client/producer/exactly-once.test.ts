@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connect, MillraceError, type Acknowledgement } from '../../../client/index.ts'
-import { driven, fakeTime, turns } from '../support/drive.ts'
+import { driven, fakeTime, pass, turns } from '../support/drive.ts'
 import { FakeBroker, type Disturbance } from '../support/fake-broker.ts'
 
 const KEYS = ['ada', 'bob', 'cyd', 'dee', 'eve', 'fay']
@@ -29,7 +29,7 @@ const refusals = [
 
 const disturbances = fc.oneof(
   { weight: 4, arbitrary: fc.constant<Disturbance>('none') },
-  { weight: 2, arbitrary: fc.constantFrom<Disturbance>('lostBefore', 'lostAfter', 'lingers', 'hangs') },
+  { weight: 4, arbitrary: fc.constantFrom<Disturbance>('lostBefore', 'lostAfter', 'lingers', 'hangs') },
   {
     weight: 1,
     arbitrary: fc
@@ -47,22 +47,32 @@ const disturbances = fc.oneof(
   },
 )
 
-const schedules = fc.record({
-  shards: fc.integer({ min: 1, max: 3 }),
-  hosts: fc.integer({ min: 1, max: 2 }),
-  batchRecords: fc.integer({ min: 1, max: 4 }),
-  deliveryTimeoutMs: fc.constantFrom(100, 400, 100_000),
-  /** A number is the key of a record to send; 'turn' lets things happen; 'wait' lets time pass. */
-  steps: fc.array(
-    fc.oneof(
-      { weight: 8, arbitrary: fc.integer({ min: 0, max: KEYS.length - 1 }) },
-      { weight: 3, arbitrary: fc.constantFrom('turn', 'wait' as const) },
-      { weight: 1, arbitrary: fc.constantFrom('split', 'disconnect', 'restart' as const) },
-    ),
-    { minLength: 1, maxLength: 60 },
+/** A stretch of the application's life: keys to send at once, then what happens, then how long it waits. */
+const stretches = fc.record({
+  keys: fc.array(fc.integer({ min: 0, max: KEYS.length - 1 }), { maxLength: 12 }),
+  event: fc.oneof(
+    { weight: 6, arbitrary: fc.constant('nothing' as const) },
+    { weight: 1, arbitrary: fc.constantFrom('split', 'disconnect', 'restart' as const) },
   ),
-  disturbances: fc.array(disturbances, { maxLength: 25 }),
+  waitMs: fc.constantFrom(0, 0, 10, 60, 250),
 })
+
+const schedules = fc.record({
+  shards: fc.integer({ min: 1, max: 2 }),
+  hosts: fc.integer({ min: 1, max: 2 }),
+  batchRecords: fc.integer({ min: 1, max: 3 }),
+  deliveryTimeoutMs: fc.constantFrom(30, 100, 300, 100_000),
+  stretches: fc.array(stretches, { minLength: 1, maxLength: 8 }),
+  /** What becomes of each append request, and whether a shard splits right after it. */
+  troubles: fc.array(
+    fc.record({
+      disturbance: disturbances,
+      splits: fc.oneof({ weight: 7, arbitrary: fc.constant(false) }, fc.constant(true)),
+    }),
+    { maxLength: 30 },
+  ),
+})
+type Schedule = typeof schedules extends fc.Arbitrary<infer S> ? S : never
 
 interface Sent {
   readonly key: string
@@ -70,10 +80,18 @@ interface Sent {
   outcome: Acknowledgement | MillraceError | undefined
 }
 
-async function run(schedule: typeof schedules extends fc.Arbitrary<infer S> ? S : never) {
+async function run(schedule: Schedule) {
   const broker = new FakeBroker({ shards: schedule.shards, hosts: schedule.hosts })
-  const trouble = schedule.disturbances.values()
-  broker.disturb = ({ operation }) => (operation === 'append' ? (trouble.next().value ?? 'none') : 'none')
+  const splitOne = (choice: number) => {
+    const open = broker.shards.filter((shard) => shard.state === 'OPEN')
+    if (open.length < 6) broker.split(open[choice % open.length]!.index)
+  }
+  const troubles = schedule.troubles.values()
+  broker.disturb = ({ operation }) => {
+    const trouble = operation === 'append' ? troubles.next().value : undefined
+    if (trouble?.splits) setImmediate(() => splitOne(broker.appendSizes.length))
+    return trouble?.disturbance ?? 'none'
+  }
   const client = await driven(
     connect('millrace://fake', {
       dial: broker.dial,
@@ -81,36 +99,31 @@ async function run(schedule: typeof schedules extends fc.Arbitrary<infer S> ? S 
       retry: { backoffMinMs: 1, backoffMaxMs: 20 },
     }),
   )
-  const producer = await driven(
-    client.producer('clicks', {
-      batchRecords: schedule.batchRecords,
-      deliveryTimeoutMs: schedule.deliveryTimeoutMs,
-    }),
-  )
+  const { batchRecords, deliveryTimeoutMs } = schedule
+  const producer = await driven(client.producer('clicks', { batchRecords, deliveryTimeoutMs }))
   const sent: Sent[] = []
   const settling: Promise<void>[] = []
-  for (const step of schedule.steps) {
-    if (typeof step === 'number') {
-      const record: Sent = { key: KEYS[step]!, value: `${KEYS[step]} ${sent.length}`, outcome: undefined }
+  for (const { keys, event, waitMs } of schedule.stretches) {
+    for (const key of keys) {
+      const record: Sent = { key: KEYS[key]!, value: `${KEYS[key]} ${sent.length}`, outcome: undefined }
       sent.push(record)
       const settled = producer.send({ partitionKey: record.key, data: record.value }).then(
         (acknowledgement) => void (record.outcome = acknowledgement),
         (error: MillraceError) => void (record.outcome = error),
       )
       settling.push(settled)
-    } else if (step === 'turn') await turns(1)
-    else if (step === 'wait') await driven(turns(20), { stepMs: 10 })
-    else if (step === 'disconnect') broker.disconnect()
-    else if (step === 'split') {
-      const open = broker.shards.filter((shard) => shard.state === 'OPEN')
-      if (open.length < 6) broker.split(open[sent.length % open.length]!.index)
-    } else {
+    }
+    await turns(1)
+    if (event === 'split') splitOne(sent.length)
+    else if (event === 'disconnect') broker.disconnect()
+    else if (event === 'restart') {
       const hostId = 1 + (sent.length % schedule.hosts)
       broker.stopHost(hostId)
       broker.startHost(hostId, 7500 + broker.connections)
     }
+    if (waitMs > 0) await pass(waitMs)
   }
-  await driven(producer.close())
+  await driven(producer.close(), { limitMs: 30_000 })
   await driven(Promise.all(settling))
   // Whatever still lingers on broken connections arrives now.
   broker.releaseLingering()
@@ -162,7 +175,7 @@ describe('producer', () => {
         }
         expect(producer.bufferedBytes).toBe(0)
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     )
   })
 
@@ -175,12 +188,15 @@ describe('producer', () => {
         arbitrary: fc.constantFrom('overloaded', 'internal' as const).map((refuse) => ({ refuse })),
       },
     )
+    const passingTroubles = fc.array(fc.record({ disturbance: passing, splits: fc.boolean() }), {
+      maxLength: 25,
+    })
     await fc.assert(
-      fc.asyncProperty(schedules, fc.array(passing, { maxLength: 25 }), async (schedule, trouble) => {
-        const { sent } = await run({ ...schedule, deliveryTimeoutMs: 10_000_000, disturbances: trouble })
+      fc.asyncProperty(schedules, passingTroubles, async (schedule, troubles) => {
+        const { sent } = await run({ ...schedule, deliveryTimeoutMs: 100_000, troubles })
         expect(sent.filter(({ outcome }) => outcome === undefined || MillraceError.is(outcome))).toEqual([])
       }),
-      { numRuns: 150 },
+      { numRuns: 200 },
     )
   })
 })

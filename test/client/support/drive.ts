@@ -33,3 +33,11 @@ export async function driven<T>(
   }
   return watched
 }
+
+/** Lets time pass. */
+export async function pass(ms: number, stepMs = 5): Promise<void> {
+  for (let passed = 0; passed < ms; passed += stepMs) {
+    await turns()
+    await vi.advanceTimersByTimeAsync(stepMs)
+  }
+}
