@@ -12,6 +12,7 @@ import type { Config } from './config/derive.ts'
 import type { BrokerOptionName } from './config/options.ts'
 import { resolveConfig } from './config/resolve.ts'
 import { SOFTWARE } from './config/software.ts'
+import { authorityOf } from './config/url.ts'
 import { createController, type Controller, type ControllerOptions } from './control/controller.ts'
 import { systemTimers } from './control/timers.ts'
 import { embeddedHosts, type EmbeddedHosts } from './embedded-host.ts'
@@ -111,22 +112,20 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
   })
   const telemetry = createTelemetry('controller', { withProcess: true })
   const start = startFailure()
-  const controller = await openController(
-    {
-      config,
-      launcher: hosts.launcher,
-      ...addressing(listen === false, config),
-      software: SOFTWARE,
-      telemetry,
-      log,
-      timers: { ...systemTimers, now: clock },
-      random: Math.random,
-      newBrokerId: randomUUID,
-      onBroken: fail,
-      onHostDown: start.fail,
-    },
-    options.openCatalog ?? openCatalogStore,
-  )
+  const controller = await createController({
+    config,
+    openStore: () => (options.openCatalog ?? openCatalogStore)(join(config.dataDir, 'catalog')),
+    launcher: hosts.launcher,
+    ...addressing(listen === false, config),
+    software: SOFTWARE,
+    telemetry,
+    log,
+    timers: { ...systemTimers, now: clock },
+    random: Math.random,
+    newBrokerId: randomUUID,
+    onBroken: fail,
+    onHostDown: start.fail,
+  })
   closers.push(() => controller.drain(config.drainTimeout))
   const server = createServer({
     identity: { brokerId: controller.brokerId, role: 'controller', hostId: 0, software: SOFTWARE },
@@ -143,7 +142,7 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
   controller.start()
   await Promise.race([controller.whenReady(), start.failed])
   return {
-    url: `millrace://${listen === false ? IN_PROCESS_HOST : hostOfUrl(config.host)}:${port}`,
+    url: `millrace://${authorityOf(listen === false ? IN_PROCESS_HOST : config.host, port)}`,
     dataDir: config.dataDir,
     dial: dialer({ port, server, controller, hosts, inProcess: listen === false }),
     metrics: () => controller.scrape(),
@@ -168,19 +167,6 @@ function addressing(inProcess: boolean, config: Config): Pick<ControllerOptions,
     listenOf: () => ({ host: config.host, port: 0 }),
     addressOf: (hostId, port) =>
       port === undefined ? undefined : { hostId, host: config.advertiseHost, port },
-  }
-}
-
-async function openController(
-  options: Omit<ControllerOptions, 'store'>,
-  openCatalog: (directory: string) => Promise<CatalogStore>,
-): Promise<Controller> {
-  const store = await openCatalog(join(options.config.dataDir, 'catalog'))
-  try {
-    return await createController({ ...options, store })
-  } catch (error) {
-    await store.close()
-    throw error
   }
 }
 
@@ -234,8 +220,4 @@ async function closeAll(closers: Closers): Promise<void> {
     await close().catch((error: unknown) => failures.push(error))
   }
   if (failures.length > 0) throw new AggregateError(failures, 'the broker did not close in good order')
-}
-
-function hostOfUrl(host: string): string {
-  return host.includes(':') ? `[${host}]` : host
 }

@@ -11,6 +11,7 @@ import type { Config } from './config/derive.ts'
 import { loadConfig } from './config/load.ts'
 import { flagOf } from './config/options.ts'
 import { SOFTWARE } from './config/software.ts'
+import { authorityOf } from './config/url.ts'
 import { createController, type Controller } from './control/controller.ts'
 import { processLauncher } from './control/process-launcher.ts'
 import { systemTimers } from './control/timers.ts'
@@ -73,7 +74,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
         log: log.child({ component: 'admin' }),
       }),
     )
-    const adminUrl = `http://${hostOfUrl(config.host)}:${opened.admin.port}`
+    const adminUrl = `http://${authorityOf(config.host, opened.admin.port)}`
     const server = createServer({
       identity: { brokerId: controller.brokerId, role: 'controller', hostId: 0, software: SOFTWARE },
       handlers: controller.handlers,
@@ -85,7 +86,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     })
     opened.server = server
     const { port } = await listening(config, 'port', (at) => server.listen(at))
-    const url = `millrace://${hostOfUrl(config.host)}:${port}`
+    const url = `millrace://${authorityOf(config.host, port)}`
     controller.start()
     const ready = controller.whenReady()
     announce(log, ready, { url, adminUrl, port, adminPort: opened.admin.port, dataDir: config.dataDir })
@@ -97,7 +98,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   }
 }
 
-async function openController(
+function openController(
   config: Config,
   log: Logger,
   telemetry: Telemetry,
@@ -106,30 +107,24 @@ async function openController(
   // 0 where every host takes a free port.
   const portOf = (hostId: number): number =>
     config.hostPortBase === 0 ? 0 : config.hostPortBase + hostId - 1
-  const store = await openCatalogStore(join(config.dataDir, 'catalog'))
-  try {
-    return await createController({
-      config,
-      store,
-      launcher: processLauncher({
-        entry: new URL('./host/main.js', import.meta.url),
-        threadPoolSize: config.threadPoolSize,
-      }),
-      listenOf: (hostId) => ({ host: config.host, port: portOf(hostId) }),
-      addressOf: (hostId, port = portOf(hostId)) =>
-        port === 0 ? undefined : { hostId, host: config.advertiseHost, port },
-      software: SOFTWARE,
-      telemetry,
-      log,
-      timers: systemTimers,
-      random: Math.random,
-      newBrokerId: randomUUID,
-      onBroken,
-    })
-  } catch (error) {
-    await store.close()
-    throw error
-  }
+  return createController({
+    config,
+    openStore: () => openCatalogStore(join(config.dataDir, 'catalog')),
+    launcher: processLauncher({
+      entry: new URL('./host/main.js', import.meta.url),
+      threadPoolSize: config.threadPoolSize,
+    }),
+    listenOf: (hostId) => ({ host: config.host, port: portOf(hostId) }),
+    addressOf: (hostId, port = portOf(hostId)) =>
+      port === 0 ? undefined : { hostId, host: config.advertiseHost, port },
+    software: SOFTWARE,
+    telemetry,
+    log,
+    timers: systemTimers,
+    random: Math.random,
+    newBrokerId: randomUUID,
+    onBroken,
+  })
 }
 
 interface Facts {
@@ -146,12 +141,6 @@ function announce(log: Logger, ready: Promise<void>, facts: Facts): void {
   const line = `millrace is ready at ${url} (admin ${adminUrl}, data in ${dataDir})`
   // It is no failure to be stopped before.
   ready.then(() => log.child({}, { level: 'info' }).info(facts, line)).catch(() => {})
-}
-
-/** How to reach from this machine what listens on `host`. */
-function hostOfUrl(host: string): string {
-  const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return reachable.includes(':') ? `[${reachable}]` : reachable
 }
 
 /** Turns what the system says of a port into a sentence that names the option. */
@@ -183,8 +172,11 @@ async function main(): Promise<number> {
     const daemon = await startDaemon(loadConfig({}).values)
     return await daemon.stopped
   } catch (error) {
-    const isForeseen = error instanceof ConfigError || MillraceError.is(error)
-    process.stderr.write(`millrace: ${isForeseen ? error.message : (error as Error).stack}\n`)
+    // What the system refuses (a directory, a disk) is no defect either.
+    const isForeseen =
+      error instanceof ConfigError || MillraceError.is(error) || 'syscall' in (error as Error)
+    const { message, stack } = error as Error
+    process.stderr.write(`millrace: ${isForeseen ? message : stack}\n`)
     return error instanceof ConfigError ? 2 : 1
   }
 }

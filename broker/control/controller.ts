@@ -24,7 +24,8 @@ const METRICS_DEADLINE_MS = 2_000
 
 export interface ControllerOptions {
   readonly config: Config
-  readonly store: CatalogStore
+  /** Opens the catalog; the controller closes it. */
+  readonly openStore: () => Promise<CatalogStore>
   readonly launcher: HostLauncher
   /** Where a host listens; null when clients reach it in process. */
   readonly listenOf: (hostId: number) => HostSettings['listen']
@@ -45,16 +46,16 @@ export interface ControllerOptions {
 
 /** Opens the catalog, and makes everything ready to start. */
 export async function createController(options: ControllerOptions): Promise<Controller> {
-  const { store, telemetry, timers, newBrokerId, onBroken } = options
+  const { openStore, telemetry, timers, newBrokerId, onBroken } = options
   const commits = telemetry.instruments.millrace_catalog_commit_seconds
-  const catalog = await Catalog.open({
-    store,
-    timers,
-    newBrokerId,
-    onBroken,
-    onCommit: (tookMs) => commits.observe(tookMs / 1000),
-  })
-  return new Controller(options, catalog)
+  const store = await openStore()
+  try {
+    const onCommit = (tookMs: number): void => commits.observe(tookMs / 1000)
+    return new Controller(options, await Catalog.open({ store, timers, newBrokerId, onBroken, onCommit }))
+  } catch (error) {
+    await store.close()
+    throw error
+  }
 }
 
 export class Controller {

@@ -20,6 +20,8 @@ export interface HostFleet {
   host(hostId: number): HostStatus
   /** The host that runs an owner. */
   hostOf(ownerId: number): HostStatus
+  /** Throws `unavailable`, with the reason, where the host is not ready. */
+  requireReady(hostId: number): void
   /** Asks a host that is ready; rejects with `unavailable`, and the reason, where it is not. */
   call<C extends keyof HostCalls>(
     hostId: number,

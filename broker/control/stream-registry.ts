@@ -23,6 +23,8 @@ import { pause, withDeadline, type Timers } from './timers.ts'
 
 /** How long a request waits for hosts before it is answered that the work goes on. */
 const ANSWER_DEADLINE_MS = 20_000
+/** How long a change of settings waits for hosts to know of it. */
+const TELL_DEADLINE_MS = 2_000
 /** Between two attempts at hosts that failed or refused. */
 const RETRY_MS = 200
 
@@ -63,12 +65,7 @@ export class StreamRegistry {
     const { streamId } = await catalog.change((state) => {
       const plan = planCreate(state, request, { now: timers.now(), owners })
       // Refused while nothing is written: half a minute later would be too late to say that nothing was done.
-      for (const ownerId of plan.result.ownerIds) {
-        const { hostId, state: hostState, reason } = fleet.hostOf(ownerId)
-        if (hostState === 'ready') continue
-        const why = reason === undefined ? '' : ` (${reason})`
-        throw new MillraceError('unavailable', `Host ${hostId} is ${hostState}${why}; try again.`)
-      }
+      for (const ownerId of plan.result.ownerIds) fleet.requireReady(fleet.hostOf(ownerId).hostId)
       return plan
     })
     await this.#answerable(streamId, 'created')
@@ -83,24 +80,33 @@ export class StreamRegistry {
 
   /** Changes the settings of a stream, and tells its hosts. */
   async update(request: RequestOf<'updateStream'>): Promise<Stream> {
-    const { catalog, fleet, log } = this.#options
+    const { catalog, timers } = this.#options
     const { streamId, isChanged } = await catalog.change((state) => planUpdate(state, request))
     const stream = knownStream(catalog.state, request.name)
     if (!isChanged) return stream
-    const { retentionMs } = stream
-    await Promise.all(
-      this.#hostsOf(streamId).map(async (hostId) => {
-        // A host that is down gets the new value with its next start. One that is starting was perhaps given the old.
-        if (fleet.host(hostId).state === 'down') return
-        try {
-          await fleet.whenReady(hostId)
-          await fleet.call(hostId, 'updateStream', { streamId, retentionMs })
-        } catch (error) {
-          log.warn({ err: error, hostId, stream: stream.name }, 'host was not told of new stream settings')
-        }
-      }),
-    )
+    const telling = this.#hostsOf(streamId).map((hostId) => this.#tell(hostId, stream))
+    // It is decided already: a host that takes longer learns of it in its own time.
+    const late = (): Error => new Error('a host took too long')
+    await withDeadline(Promise.all(telling), timers, TELL_DEADLINE_MS, late).catch(() => {})
     return stream
+  }
+
+  /** Tells a host the settings of a stream, until it knows them or they have changed again. Never rejects. */
+  async #tell(hostId: number, { id: streamId, retentionMs, name }: Stream): Promise<void> {
+    const { catalog, fleet, log, timers } = this.#options
+    while (!this.#isStopped && catalog.state.streams.get(streamId)?.retentionMs === retentionMs) {
+      // Its next start brings them along.
+      if (fleet.host(hostId).state === 'down') return
+      try {
+        await fleet.whenReady(hostId)
+        await fleet.call(hostId, 'updateStream', { streamId, retentionMs })
+        return
+      } catch (error) {
+        if (error instanceof InvariantError) return crash(error)
+        log.warn({ err: error, hostId, stream: name }, 'host does not know the new settings of a stream yet')
+        await pause(timers, RETRY_MS)
+      }
+    }
   }
 
   #answerable(streamId: number, done: string): Promise<void> {

@@ -1,11 +1,11 @@
 // Keeps the shard hosts running: starts each with all it serves, restarts what ends, and drains them in the end.
 // Runs in the controller. A host is started only after its predecessor has ended, and each start hands over the whole
 // assignment, so that a host needs nothing but its storage and this one message to serve.
+import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { HostCalls, HostLauncher, HostSettings, LaunchedHost, PlacedShard } from '../host-contract.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { createCaller, type Caller } from '../threads/calls.ts'
-import { invariant } from '../../protocol/invariant.ts'
 import type { HostFleet, HostState, HostStatus } from './fleet.ts'
 import { hostIds, hostOfOwner } from './placement.ts'
 import { failuresInARow, restartDelayMs } from './restart-backoff.ts'
@@ -96,17 +96,16 @@ export class Supervision implements HostFleet {
     return statusOf(this.#charge(hostOfOwner(ownerId, this.#options.hosts)))
   }
 
+  requireReady(hostId: number): void {
+    this.#readyLife(hostId)
+  }
+
   async call<C extends keyof HostCalls>(
     hostId: number,
     call: C,
     request: HostCalls[C]['request'],
   ): Promise<HostCalls[C]['reply']> {
-    const charge = this.#charge(hostId)
-    if (charge.state !== 'ready' || charge.life === undefined) {
-      const why = charge.reason === undefined ? '' : ` (${charge.reason})`
-      throw new MillraceError('unavailable', `Host ${hostId} is ${charge.state}${why}; try again.`)
-    }
-    return charge.life.caller.call(call, request)
+    return this.#readyLife(hostId).caller.call(call, request)
   }
 
   whenReady(hostId: number): Promise<void> {
@@ -230,6 +229,13 @@ export class Supervision implements HostFleet {
       this.#waiters.delete(waiter)
       waiter.resolve()
     }
+  }
+
+  #readyLife(hostId: number): Life {
+    const { state, reason, life } = this.#charge(hostId)
+    if (state === 'ready' && life !== undefined) return life
+    const why = reason === undefined ? '' : ` (${reason})`
+    throw new MillraceError('unavailable', `Host ${hostId} is ${state}${why}; try again.`)
   }
 
   #charge(hostId: number): Charge {

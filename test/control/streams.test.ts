@@ -225,6 +225,27 @@ describe('updateStream', () => {
     expect(catalog.commits).toHaveLength(commits)
   })
 
+  it('answers without a host that is still starting, and tells it when it is ready', async () => {
+    const hosts = new FakeHosts()
+    const catalog = new MemoryCatalog()
+    const first = await TestController.open(catalog)
+    await first.ask('createStream', clicks)
+    let finishStart = (_: { port: number }): void => {}
+    hosts.behaviour = () => ({
+      start: () =>
+        new Promise((resolve) => {
+          finishStart = resolve
+        }),
+    })
+    const test = await TestController.open(catalog, { fakeHosts: hosts })
+    const updated = test.ask('updateStream', { name: 'clicks', retentionMs: 2 * HOUR_MS })
+    await test.time.advance(2_000)
+    expect((await updated).stream.retentionMs).toBe(2 * HOUR_MS)
+    finishStart({ port: 1 })
+    await settled()
+    expect(hosts.host(1).calls).toEqual(['start 2 shards', `updateStream 1 ${2 * HOUR_MS}`])
+  })
+
   it('needs no host: one that is down learns of it when it starts', async () => {
     const test = await TestController.open(new MemoryCatalog())
     await test.ask('createStream', clicks)

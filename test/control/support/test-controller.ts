@@ -50,7 +50,7 @@ export class TestController {
     }).values
     const controllerOptions: ControllerOptions = {
       config,
-      store: catalog.open(),
+      openStore: () => Promise.resolve(catalog.open()),
       launcher: hosts,
       listenOf: () => null,
       addressOf: (hostId, port) => (port === undefined ? undefined : { hostId, host: 'test', port }),
