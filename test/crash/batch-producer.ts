@@ -9,18 +9,12 @@ import {
   ShardMap,
 } from '../../protocol/index.ts'
 import { describeRouting, shardNameOf } from '../support/full-read.ts'
-import { type History, payloadOf } from '../support/history.ts'
-import type { Random } from '../support/random.ts'
+import { payloadOf } from '../support/history.ts'
 import { batchOf, RawConnection } from '../support/raw-connection.ts'
+import type { Load } from './load.ts'
 
-export interface LoadOptions {
+export interface BatchLoad extends Load {
   readonly port: number
-  readonly stream: string
-  /** Names the producer; its values are `name.1`, `name.2`, … */
-  readonly name: string
-  readonly history: History
-  readonly random: Random
-  readonly stopped: AbortSignal
 }
 
 const KEYS = 8
@@ -29,7 +23,7 @@ const RECORD_BYTES_MAX = 2000
 const RETRY_MS = 10
 
 /** Appends until it is stopped, through every restart of the broker. Never rejects for what the broker does. */
-export async function runBatchProducer(options: LoadOptions): Promise<void> {
+export async function runBatchProducer(options: BatchLoad): Promise<void> {
   let sent = 0
   while (!options.stopped.aborted) {
     const route = await openRoute(options).catch(() => undefined)
@@ -50,7 +44,7 @@ interface Route {
   close(): void
 }
 
-async function openRoute({ port, stream }: LoadOptions): Promise<Route> {
+async function openRoute({ port, stream }: BatchLoad): Promise<Route> {
   const routing = await describeRouting(port, stream)
   const hosts = new Map<number, RawConnection>()
   for (const { hostId, host, port: hostPort } of routing.hosts) {
@@ -79,7 +73,7 @@ async function openRoute({ port, stream }: LoadOptions): Promise<Route> {
 }
 
 /** One batch of one key, answered before the next is sent. Says how many values were used so far. */
-async function appendOnce(options: LoadOptions, route: Route, sent: number): Promise<number> {
+async function appendOnce(options: BatchLoad, route: Route, sent: number): Promise<number> {
   const { history, random, name, stream } = options
   const partitionKey = `${name}-${random.below(KEYS)}`
   const values = Array.from(

@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, onTestFailed, test } from 'vitest'
 import { checkDataDirectory } from '#dist/broker/storage/integrity.js'
+import { connect } from '../../client/index.ts'
 import { check, describeViolations } from '../support/checker.ts'
 import { knownProcess, signal, TestDaemon } from '../support/daemon.ts'
 import { readFully } from '../support/full-read.ts'
@@ -11,6 +12,8 @@ import { History } from '../support/history.ts'
 import { type Random, randomOf } from '../support/random.ts'
 import { RawConnection } from '../support/raw-connection.ts'
 import { runBatchProducer } from './batch-producer.ts'
+import { runPipelinedProducer, runPutter } from './client-producers.ts'
+import { runClientReader, runClientSubscriber } from './client-readers.ts'
 import { runSubscriber } from './shard-subscriber.ts'
 
 const ROUNDS = Number(process.env['MILLRACE_CRASH_ROUNDS'] ?? 10)
@@ -21,7 +24,6 @@ const GROUP_DEADLINE_MS = 240_000
 
 const STREAM = 'clicks'
 const SHARDS = 4
-const BATCH_PRODUCERS = 2
 /** Acknowledged calls on each side of the fault, so that no round proves nothing. */
 const PROGRESS_CALLS = 40
 const PROGRESS_POLL_MS = 5
@@ -111,21 +113,29 @@ async function createStream(daemon: TestDaemon): Promise<void> {
 async function runRound(scene: Scene, round: number, fault: (typeof faults)[number]): Promise<void> {
   const { daemon, history, random } = scene
   const stop = new AbortController()
-  const options = { port: daemon.port, stream: STREAM, history, random, stopped: stop.signal }
-  const load = [
-    ...Array.from({ length: BATCH_PRODUCERS }, (_, index) =>
-      runBatchProducer({ ...options, name: `batch${index}r${round}` }),
-    ),
-    runSubscriber({ ...options, name: `subscriber of round ${round}` }),
+  await using client = await connect(daemon.url, { retry: { backoffMinMs: 5, backoffMaxMs: 50 } })
+  const load = (name: string) => {
+    const base = { port: daemon.port, client, stream: STREAM, history, random, stopped: stop.signal }
+    return { ...base, name: `${name}r${round}` }
+  }
+  const loads = [
+    runBatchProducer(load('batch0')),
+    runBatchProducer(load('batch1')),
+    runSubscriber(load('raw subscriber ')),
+    runPipelinedProducer(load('pipe')),
+    runPutter(load('put')),
+    runClientSubscriber(load('subscriber ')),
+    runClientReader(load('reader ')),
   ]
+  const failed = Promise.all(loads).then(() => new Promise<never>(() => {}))
   try {
-    await untilProgress(history)
+    await Promise.race([untilProgress(history), failed])
     await delay(random.below(MOMENT_MS_MAX))
     await fault.inject(scene)
-    await untilProgress(history)
+    await Promise.race([untilProgress(history), failed])
   } finally {
     stop.abort()
-    await Promise.all(load)
+    await Promise.all(loads)
   }
 }
 

@@ -5,13 +5,10 @@ import { MillraceError } from '../../protocol/index.ts'
 import { describeRouting, recordsOf, shardNameOf } from '../support/full-read.ts'
 import type { History } from '../support/history.ts'
 import { RawConnection } from '../support/raw-connection.ts'
+import type { Load } from './load.ts'
 
-export interface SubscriberOptions {
+export interface SubscriberLoad extends Omit<Load, 'random'> {
   readonly port: number
-  readonly stream: string
-  readonly name: string
-  readonly history: History
-  readonly stopped: AbortSignal
 }
 
 const CREDIT_BYTES = 1 << 20
@@ -19,7 +16,7 @@ const RETRY_MS = 10
 const POLL_MS = 2
 
 /** Follows the stream from its trim horizon until it is stopped; resumes where it was after every lost connection. */
-export async function runSubscriber(options: SubscriberOptions): Promise<void> {
+export async function runSubscriber(options: SubscriberLoad): Promise<void> {
   const next = new Map<number, number>()
   while (!options.stopped.aborted) {
     await followOnce(options, next).catch(async (error: unknown) => {
@@ -31,7 +28,7 @@ export async function runSubscriber(options: SubscriberOptions): Promise<void> {
 }
 
 /** Ends when any connection ends. `next` holds the number to resume from, for each shard. */
-async function followOnce(options: SubscriberOptions, next: Map<number, number>): Promise<void> {
+async function followOnce(options: SubscriberLoad, next: Map<number, number>): Promise<void> {
   const { port, stream } = options
   const routing = await describeRouting(port, stream)
   const following: Promise<void>[] = []
@@ -57,7 +54,7 @@ interface HostShards {
 }
 
 async function followHost(
-  { history, name, stream, stopped }: SubscriberOptions,
+  { history, name, stream, stopped }: SubscriberLoad,
   { connection, streamId, shards }: HostShards,
   next: Map<number, number>,
 ): Promise<void> {

@@ -1,0 +1,57 @@
+// Producers as applications write them, through the client: idempotent, retried, re-routed, never given up on. Run in the
+// process of the test. Each record's promise is a call of its own in the history.
+import { parseShardId } from '../../protocol/shard-id.ts'
+import { shardNameOf } from '../support/full-read.ts'
+import { payloadOf } from '../support/history.ts'
+import type { ClientLoad } from './load.ts'
+
+const KEYS = 8
+const IN_FLIGHT_MAX = 100
+const BURST_MAX = 20
+const RECORD_BYTES_MAX = 1000
+
+interface Sent {
+  readonly partitionKey: string
+  readonly data: Uint8Array
+}
+
+type Send = (record: Sent) => Promise<{ readonly shardId: string; readonly sequenceNumber: number }>
+
+/** Many records under way through one producer, in bursts, until it is stopped; then until all are settled. */
+export async function runPipelinedProducer(load: ClientLoad): Promise<void> {
+  const producer = await load.client.producer(load.stream)
+  const open = new Set<Promise<void>>()
+  for (let sent = 0; !load.stopped.aborted;) {
+    for (let burst = load.random.below(BURST_MAX); burst >= 0; burst--) {
+      const settled = note(load, sent++, (record) => producer.send(record)).finally(() =>
+        open.delete(settled),
+      )
+      open.add(settled)
+    }
+    do await Promise.race(open)
+    while (open.size > IN_FLIGHT_MAX)
+  }
+  await Promise.all(open)
+  await producer.close()
+}
+
+/** One `put` after the other. */
+export async function runPutter(load: ClientLoad): Promise<void> {
+  for (let sent = 0; !load.stopped.aborted; sent++) {
+    await note(load, sent, (record) => load.client.put(load.stream, record))
+  }
+}
+
+/** Sends one record and writes down what became of it. Never rejects. */
+async function note({ history, random, name, stream }: ClientLoad, index: number, send: Send): Promise<void> {
+  const value = `${name}.${index}`
+  const partitionKey = `${name}-${random.below(KEYS)}`
+  const data = payloadOf(value, random.below(RECORD_BYTES_MAX))
+  const call = history.invoke({ producer: name, idempotent: true, records: [{ value, partitionKey }] })
+  try {
+    const { shardId, sequenceNumber } = await send({ partitionKey, data })
+    call.ok(shardNameOf(stream, parseShardId(shardId)), [sequenceNumber])
+  } catch (error) {
+    call.failed(error)
+  }
+}

@@ -1,0 +1,17 @@
+// What the loads of a crash test share: where they run, what they write down, and when they stop.
+import type { Client } from '../../client/index.ts'
+import type { History } from '../support/history.ts'
+import type { Random } from '../support/random.ts'
+
+export interface Load {
+  readonly stream: string
+  /** Names the load; its values are `name.1`, `name.2`, … */
+  readonly name: string
+  readonly history: History
+  readonly random: Random
+  readonly stopped: AbortSignal
+}
+
+export interface ClientLoad extends Load {
+  readonly client: Client
+}
