@@ -15,6 +15,8 @@ import { createHost } from './host.ts'
 
 /** How long a host whose controller is gone answers what is in flight. */
 const ORPHAN_DRAIN_MS = 5_000
+/** How long a start waits for its owners: such a host of an earlier controller may still hold them. */
+const LOCK_WAIT_MS = 2 * ORPHAN_DRAIN_MS
 /** Exit code of a host that must not go on: an owner is gone, an invariant is broken, an error was caught by nobody. */
 const EXIT_BROKEN = 70
 
@@ -31,7 +33,10 @@ function openLog({ hostId, logLevel: level, logFormat: format }: HostSettings): 
 
 const host = createHost({
   startOwner: ({ ownerId, directory }, { segmentBytes, freeSpaceFloorBytes }) =>
-    startOwnerThread({ ownerId, directory, segmentBytes, freeSpaceFloorBytes }, ownerWorker),
+    startOwnerThread(
+      { ownerId, directory, segmentBytes, freeSpaceFloorBytes, lockWaitMs: LOCK_WAIT_MS },
+      ownerWorker,
+    ),
   openReader: ({ readerThreads }) => createReaderPool({ threads: readerThreads, workerUrl: readerWorker }),
   software: SOFTWARE,
   openLog,
