@@ -1,0 +1,169 @@
+// A whole broker over a disk that fails, crawls or fills up, put in at the storage interface: whatever the disk does,
+// nothing acknowledged is missing, nothing refused is there, nothing is seen before it is durable, and service resumes.
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { createBroker, type Broker } from '../../broker/broker.ts'
+import { checkDataDirectory } from '../../broker/storage/integrity.ts'
+import { connect } from '../../client/index.ts'
+import { check, describeViolations } from '../support/checker.ts'
+import { readFully } from '../support/full-read.ts'
+import { History } from '../support/history.ts'
+import { type Random, randomOf } from '../support/random.ts'
+import { FaultyDisk } from '../support/storage.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+import { runBatchProducer } from './batch-producer.ts'
+import { runPipelinedProducer, runPutter } from './client-producers.ts'
+import { runClientReader, runClientSubscriber } from './client-readers.ts'
+import { runSubscriber } from './shard-subscriber.ts'
+
+const STREAM = 'clicks'
+const SHARDS = 4
+const PROGRESS_CALLS = 30
+const POLL_MS = 2
+const FLOOR_BYTES = 100 * 2 ** 20
+
+interface Scene {
+  readonly disk: FaultyDisk
+  readonly history: History
+  readonly random: Random
+  /** What statfs is made to answer. */
+  freeBytes: number
+}
+
+interface Trouble {
+  readonly name: string
+  readonly inject: (scene: Scene) => Promise<void>
+  /** Codes that the histories of such a disk must show: a fault that nobody noticed proves nothing. */
+  readonly shows: readonly string[]
+}
+
+const troubles: readonly Trouble[] = [
+  {
+    name: 'a flush fails and nothing is stored',
+    inject: async ({ disk, history }) => {
+      for (let time = 0; time < 3; time++) {
+        disk.faults.push('nothing stored')
+        await untilProgress(history)
+      }
+    },
+    shows: ['outcomeUnknown'],
+  },
+  {
+    name: 'a flush fails though everything is stored',
+    inject: async ({ disk, history }) => {
+      for (let time = 0; time < 3; time++) {
+        disk.faults.push('stored unnoticed')
+        await untilProgress(history)
+      }
+    },
+    shows: ['outcomeUnknown'],
+  },
+  {
+    name: 'several flushes in a row fail, and so does opening again',
+    inject: async ({ disk, history }) => {
+      disk.refusesToOpen = true
+      disk.faults.push('nothing stored', 'stored unnoticed')
+      while (!history.appends.some(({ outcome }) => outcome.type === 'unknown')) await delay(POLL_MS)
+      disk.refusesToOpen = false
+    },
+    shows: ['outcomeUnknown'],
+  },
+  {
+    name: 'flushes take a long time',
+    inject: async ({ disk, random }) => {
+      for (let time = 0; time < 5; time++) {
+        disk.hold()
+        await delay(random.below(100))
+        disk.release()
+        await delay(random.below(20))
+      }
+    },
+    shows: [],
+  },
+  {
+    name: 'the disk is full, as LMDB tells it',
+    inject: async ({ disk, history }) => {
+      disk.errno = 28
+      disk.faults.push('nothing stored', 'nothing stored')
+      await untilProgress(history)
+    },
+    shows: ['outcomeUnknown'],
+  },
+  {
+    name: 'free space falls below the floor and rises again',
+    inject: async (scene) => {
+      scene.freeBytes = FLOOR_BYTES - 1
+      const isRefused = () => scene.history.appends.some(({ outcome }) => outcome.type === 'refused')
+      while (!isRefused()) await delay(POLL_MS)
+      scene.freeBytes = 10 * FLOOR_BYTES
+    },
+    shows: ['storageFull'],
+  },
+]
+
+describe('a broker over a disk in trouble', () => {
+  test.each(troubles)('keeps every promise while $name', async ({ inject, shows }) => {
+    const random = randomOf(Date.now() % 1_000_000)
+    await using directory = await temporaryDirectory()
+    const scene: Scene = {
+      disk: new FaultyDisk(),
+      history: new History(),
+      random,
+      freeBytes: 10 * FLOOR_BYTES,
+    }
+    {
+      await using broker = await createBroker({
+        dataDir: directory.path,
+        config: { segmentSize: '1MiB', freeSpaceFloor: FLOOR_BYTES },
+        storage: { openEnvironment: scene.disk.open, freeBytesOf: () => Promise.resolve(scene.freeBytes) },
+      })
+      await runScene(broker, scene, inject)
+      for (const final of await readFully(portOf(broker), STREAM)) scene.history.addFinal(final)
+    }
+    expect(describeViolations(check(scene.history)), `seed ${random.seed}`).toBe('')
+    expect(codesOf(scene.history)).toEqual(expect.arrayContaining([...shows]))
+    expect((await checkDataDirectory(directory.path)).problems).toEqual([])
+  })
+})
+
+/** Load, progress, the trouble, progress again, silence. */
+async function runScene(broker: Broker, scene: Scene, inject: Trouble['inject']): Promise<void> {
+  const { history, random } = scene
+  await using client = await connect(broker.url, { retry: { backoffMinMs: 5, backoffMaxMs: 50 } })
+  await client.createStream(STREAM, { shards: SHARDS })
+  const stop = new AbortController()
+  const load = (name: string) => {
+    return { port: portOf(broker), client, stream: STREAM, name, history, random, stopped: stop.signal }
+  }
+  const loads = [
+    runBatchProducer(load('batch0')),
+    runBatchProducer(load('batch1')),
+    runPipelinedProducer(load('pipe')),
+    runPutter(load('put')),
+    runSubscriber(load('raw subscriber')),
+    runClientSubscriber(load('subscriber')),
+    runClientReader(load('reader')),
+  ]
+  try {
+    await untilProgress(history)
+    await inject(scene)
+    await untilProgress(history)
+  } finally {
+    stop.abort()
+    await Promise.all(loads)
+  }
+}
+
+async function untilProgress(history: History): Promise<void> {
+  const acknowledged = () => history.appends.filter(({ outcome }) => outcome.type === 'ok').length
+  const enough = acknowledged() + PROGRESS_CALLS
+  while (acknowledged() < enough) await delay(POLL_MS)
+}
+
+function codesOf(history: History): string[] {
+  return history.appends.flatMap(({ outcome }) => ('code' in outcome ? [outcome.code] : []))
+}
+
+function portOf(broker: Broker): number {
+  return Number(new URL(broker.url).port)
+}
