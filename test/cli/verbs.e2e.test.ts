@@ -1,10 +1,12 @@
 // The verbs as a shell sees them: what they print, what they refuse, and the exit codes that scripts rely on.
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buffer } from 'node:stream/consumers'
+import { createBroker } from 'millrace/broker'
+import { connect } from 'millrace'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TestDaemon } from '../support/daemon.ts'
 import { command, startCommand, type CommandOptions } from './command.ts'
@@ -235,6 +237,32 @@ describe('status, config, doctor, check', () => {
     const { code, stderr } = await millrace(`check --data-dir ${daemon.dataDir}`)
     expect(code).toBe(1)
     expect(stderr).toMatch(/^millrace: .*(in use|locked|holds|held|runs)/)
+  })
+})
+
+describe('check on a broker that has stopped', () => {
+  it('finds it sound, and says where it is not', async () => {
+    const dataDir = join(folder, 'stopped')
+    {
+      await using broker = await createBroker({ dataDir })
+      await using client = await connect(broker.url)
+      await client.createStream('checked')
+      await client.put('checked', { partitionKey: 'k', data: 'find me on disk' })
+    }
+    expect(await output(`check --data-dir ${dataDir}`)).toMatch(/^Sound: 1 record in 1 batch, .* 1 shard, /)
+
+    const [file] = (await readdir(dataDir, { recursive: true })).filter((path) =>
+      /segment-\d+.*\.mdb$/.test(path),
+    )
+    const bytes = await readFile(join(dataDir, file!))
+    bytes[bytes.indexOf('find me on disk')]! ^= 1
+    await writeFile(join(dataDir, file!), bytes)
+    const { code, stdout, stderr } = await millrace(`check --data-dir ${dataDir}`)
+    expect(code).toBe(5)
+    expect(stdout.toString()).toMatch(/^DAMAGED {2}.+\n[^]*Damaged: /)
+    expect(stderr).toBe('')
+    const report = await millrace(`check --data-dir ${dataDir} --json`)
+    expect(JSON.parse(report.stdout.toString())).toMatchObject({ ok: false })
   })
 })
 
