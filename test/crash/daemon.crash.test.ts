@@ -29,6 +29,7 @@ const PROGRESS_CALLS = 40
 const PROGRESS_POLL_MS = 5
 const MOMENT_MS_MAX = 150
 const START_MS_MAX = 400
+const STANDSTILL_MS_MAX = 1500
 
 /** The smallest segments there are: rolls happen all the time, and kills hit them. */
 const CONFIG = { segmentSize: '1MiB', hosts: '2' }
@@ -49,6 +50,23 @@ const faults: readonly { readonly name: string; readonly inject: (scene: Scene) 
     name: 'the controller is killed',
     inject: async ({ daemon }) => {
       await daemon.killController()
+      await daemon.restart()
+    },
+  },
+  {
+    name: 'a host stands still for a while',
+    inject: async ({ daemon, random }) => {
+      const host = knownProcess(random.pick(await daemon.hostPids()))
+      signal(host, 'SIGSTOP')
+      await delay(random.below(STANDSTILL_MS_MAX))
+      signal(host, 'SIGCONT')
+    },
+  },
+  {
+    name: 'it is asked to stop, and started again',
+    inject: async ({ daemon }) => {
+      await daemon.stop()
+      await expectSound(daemon)
       await daemon.restart()
     },
   },
@@ -98,6 +116,9 @@ describe('a daemon killed at random moments', () => {
       }
       await daemon.stop()
       await expectSound(daemon)
+      const { ok, pending } = scene.history.count()
+      expect(ok).toBeGreaterThan(rounds * PROGRESS_CALLS)
+      expect(pending).toBe(0)
     },
     GROUP_DEADLINE_MS,
   )

@@ -1,0 +1,88 @@
+// Bytes that change on the disk: a reader gets what was stored or the error `corruptData`, never anything else, and what
+// is not damaged is served on.
+import { open, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { createBroker } from '../../broker/broker.ts'
+import { checkDataDirectory } from '../../broker/storage/integrity.ts'
+import { connect, MillraceError } from '../../client/index.ts'
+import { BATCH_HEADER_BYTES } from '../../protocol/batch.ts'
+import { payloadOf, valueOf } from '../support/history.ts'
+import { randomOf } from '../support/random.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+
+const STREAM = 'clicks'
+const RECORDS = 60
+const SEED = Date.now() % 1_000_000
+const RECORD_BYTES = 3000
+
+test.each(Array.from({ length: 12 }, (_, index) => SEED + index))(
+  'a flipped bit in a stored batch is an error where it lies, and nowhere else (seed %i)',
+  async (seed) => {
+    const random = randomOf(seed)
+    await using directory = await temporaryDirectory()
+    await store(directory.path)
+    const victim = `v.${random.below(RECORDS)}`
+    await flipBit(directory.path, {
+      value: victim,
+      at: random.below(BATCH_HEADER_BYTES + RECORD_BYTES),
+      random,
+    })
+
+    await using broker = await createBroker({ dataDir: directory.path })
+    await using client = await connect(broker.url)
+    const sound = new Set<string>()
+    const broken: string[] = []
+    for await (const { shardId } of client.listShards(STREAM)) {
+      try {
+        for await (const record of client.read(STREAM, { shard: shardId })) {
+          const { value, intact } = valueOf(record.bytes)
+          expect(intact, `${value} has the bytes that were stored`).toBe(true)
+          expect(record.partitionKey).toBe(value)
+          sound.add(value)
+        }
+      } catch (error) {
+        if (!MillraceError.is(error, 'corruptData')) throw error
+        broken.push(shardId)
+      }
+    }
+    expect(broken).toHaveLength(1)
+    expect(sound.has(victim)).toBe(false)
+    const { shardId } = await client.put(STREAM, { partitionKey: victim, data: 'still taken' })
+    expect(shardId).toBe(broken[0])
+    await client.close()
+    await broker.close()
+    expect((await checkDataDirectory(directory.path)).ok).toBe(false)
+  },
+)
+
+/** Each record in a batch of its own, under a key of its own. */
+async function store(dataDir: string): Promise<void> {
+  await using broker = await createBroker({ dataDir })
+  await using client = await connect(broker.url)
+  await client.createStream(STREAM, { shards: 4 })
+  for (let index = 0; index < RECORDS; index++) {
+    const value = `v.${index}`
+    await client.put(STREAM, { partitionKey: value, data: payloadOf(value, RECORD_BYTES) })
+  }
+}
+
+/** Flips one bit of the batch that holds a value, `at` bytes from about where the batch begins. */
+async function flipBit(
+  dataDir: string,
+  { value, at, random }: { value: string; at: number; random: ReturnType<typeof randomOf> },
+): Promise<void> {
+  const owner = join(dataDir, 'owners', '0000')
+  const segment = (await readdir(owner)).find((name) => name.startsWith('segment-'))!
+  const path = join(owner, segment, 'data.mdb')
+  const payload = payloadOf(value, RECORD_BYTES)
+  const content = await readFile(path)
+  const payloadAt = content.indexOf(payload)
+  expect(payloadAt).toBeGreaterThan(0)
+  // What lies in the file before the payload: batch header, record header, key. See protocol/batch.ts and record.ts.
+  const batchAt = content.lastIndexOf('MLR1', payloadAt, 'latin1')
+  const target = Math.min(batchAt + at, payloadAt + RECORD_BYTES - 1)
+  const file = await open(path, 'r+')
+  await file.write(Buffer.of(content[target]! ^ (1 << random.below(8))), 0, 1, target)
+  await file.close()
+}
