@@ -27,8 +27,8 @@ export const hostLimits = {
   deliveryBytes: 1 * MiB,
   /** Deliveries to one subscription before others have their turn. */
   deliveriesPerPump: 4,
-  /** Fetches and subscriptions that are woken in one turn. */
-  wakesPerTurn: 1024,
+  /** Shards that fetches and subscriptions which are woken in one turn look at; one that looks at more is woken alone. */
+  shardsWokenPerTurn: 2048,
 
   /** Reads from storage at once, for each reader thread: one runs while the next one's task is on its way. */
   coldReadsPerReader: 2,

@@ -1,7 +1,7 @@
 // One owner as the host sees it: the queue of appends to it, its calls, its notices. Host main thread.
 // Batches reach the owner in the order in which they were offered. What a turn of the event loop brings leaves at its end,
 // in one call where it fits. The queue is bounded in bytes; from the first batch that does not fit until the owner's next
-// answer everything is refused, so that no later batch overtakes one that was turned away.
+// answer everything is refused, so that smaller batches behind it in the same turn do not overtake it.
 import type { Logger } from '../telemetry/log.ts'
 import { createCaller, type Caller } from '../threads/calls.ts'
 import type { Channel } from '../threads/channel.ts'
@@ -174,17 +174,15 @@ export class OwnerLink {
         log.error({ ownerId, reason: notice.reason }, 'a flush failed; storage was reopened from disk')
         return listener.onReopened(notice.extents, notice.reason)
       case 'space':
-        this.#storageFull = notice.full
-        if (notice.full)
-          log.error(
-            { ownerId, freeBytes: notice.freeBytes },
-            'free space is below the floor: appends are refused',
-          )
-        else
-          log.info(
-            { ownerId, freeBytes: notice.freeBytes },
-            'free space is above the floor again: appends are taken',
-          )
+        return this.#onSpace(notice.full, notice.freeBytes)
     }
+  }
+
+  #onSpace(full: boolean, freeBytes: number): void {
+    const { log } = this.#options
+    const { ownerId } = this
+    this.#storageFull = full
+    if (full) log.error({ ownerId, freeBytes }, 'free space is below the floor: appends are refused')
+    else log.info({ ownerId, freeBytes }, 'free space is above the floor again: appends are taken')
   }
 }

@@ -10,6 +10,8 @@ import { ShardTail } from './read/shard-tail.ts'
 
 /** Told when a shard that it waits on has more, or is no longer served. Called at most once a turn. */
 export interface Waiter {
+  /** How many shards it looks at when it is woken: what waking it costs. */
+  readonly shardCount: number
   wake(): void
 }
 

@@ -34,9 +34,10 @@ export class Wakes {
     const changed = this.#changed
     this.#changed = new Set()
     for (const shard of changed) for (const waiter of shard.waiters) this.#due.add(waiter)
-    let left: number = hostLimits.wakesPerTurn
+    let left: number = hostLimits.shardsWokenPerTurn
     for (const waiter of this.#due) {
-      if (left-- === 0) return this.#schedule()
+      if (left <= 0) return this.#schedule()
+      left -= waiter.shardCount
       this.#due.delete(waiter)
       waiter.wake()
     }

@@ -10,7 +10,7 @@ import { ManualTiming, rest } from './support/timing.ts'
 const extent = { slot: 1, trimHorizon: 0, tail: 0, lastArrivalTime: 0, bytes: 0 }
 
 function waiterOn(...shards: readonly HostedShard[]): Waiter & { woken: number } {
-  const waiter = { woken: 0, wake: () => void waiter.woken++ }
+  const waiter = { shardCount: shards.length, woken: 0, wake: () => void waiter.woken++ }
   for (const shard of shards) shard.waiters.add(waiter)
   return waiter
 }
@@ -28,11 +28,24 @@ it('wakes a waiter once for all its shards that changed in a turn', async () => 
 it('wakes everybody, but only so many in one turn', async () => {
   const wakes = new Wakes(new ManualTiming())
   const shard = new HostedShard(placedShard(0), extent)
-  const waiters = Array.from({ length: 2 * hostLimits.wakesPerTurn + 1 }, () => waiterOn(shard))
+  const waiters = Array.from({ length: 2 * hostLimits.shardsWokenPerTurn + 1 }, () => waiterOn(shard))
   const woken = () => waiters.filter((waiter) => waiter.woken === 1).length
   wakes.mark(shard)
   await rest(1)
-  expect(woken()).toBe(hostLimits.wakesPerTurn)
+  expect(woken()).toBe(hostLimits.shardsWokenPerTurn)
   await rest(3)
   expect(woken()).toBe(waiters.length)
+})
+
+it('wakes one that looks at more shards than that alone', async () => {
+  const wakes = new Wakes(new ManualTiming())
+  const shards = Array.from({ length: 3 * hostLimits.shardsWokenPerTurn }, (_, index) => {
+    return new HostedShard(placedShard(index), extent)
+  })
+  const [large, small] = [waiterOn(...shards), waiterOn(shards[0]!)]
+  wakes.mark(shards[0]!)
+  await rest(1)
+  expect([large.woken, small.woken]).toEqual([1, 0])
+  await rest(1)
+  expect([large.woken, small.woken]).toEqual([1, 1])
 })

@@ -31,6 +31,7 @@ export interface SubscriptionOptions {
 export class Subscription implements Waiter {
   readonly id: number
   readonly shard: HostedShard
+  readonly shardCount = 1
   readonly #options: SubscriptionOptions
   #next: number
   #credit: number

@@ -17,6 +17,12 @@ import type { Span } from './span.ts'
 
 type ShardToFetch = RequestOf<'fetch'>['shards'][number]
 
+/**
+ * Multiples of it, modulo 1, fill the unit interval evenly, and so does every regular selection of them: fetches that
+ * alternate in whatever pattern begin at each of their shards equally often.
+ */
+const GOLDEN_RATIO = 0.618_033_988_749_894_9
+
 export interface FetchesOptions {
   readonly shards: ShardTable
   readonly reads: ShardReads
@@ -46,9 +52,9 @@ export class Fetches {
     const outflow = outflows.of(context.session)
     const { signal } = context
     const started = timing.elapsed()
-    const first = this.#started++
+    const rotation = (this.#started++ * GOLDEN_RATIO) % 1
     for (;;) {
-      const answer = await outflow.inLine(() => this.#readWhenOpen(request, outflow, first, signal))
+      const answer = await outflow.inLine(() => this.#readWhenOpen(request, outflow, rotation, signal))
       const waitMs = started + request.waitMs - timing.elapsed()
       const mustAnswer = answer.hasNews || request.shards.length === 0 || waitMs <= 0
       if (mustAnswer || this.#draining || signal.aborted) {
@@ -91,16 +97,17 @@ export class Fetches {
   async #readWhenOpen(
     request: RequestOf<'fetch'>,
     outflow: Outflow,
-    first: number,
+    rotation: number,
     signal: AbortSignal,
   ): Promise<Answer> {
     while (!outflow.open && !signal.aborted) await opened(outflow, signal)
-    const answer = await this.#read(request, outflow, first)
+    const answer = await this.#read(request, outflow, rotation)
     outflow.answered(answer.bytes)
     return answer
   }
 
-  async #read({ shards, bytesMax }: RequestOf<'fetch'>, outflow: Outflow, first: number): Promise<Answer> {
+  async #read({ shards, bytesMax }: RequestOf<'fetch'>, outflow: Outflow, rotation: number): Promise<Answer> {
+    const first = Math.floor(rotation * shards.length)
     const answer = new Answer(Math.min(bytesMax, limits.fetchBytesMax))
     for (let i = 0; i < shards.length; i++) {
       const index = (first + i) % shards.length
@@ -147,6 +154,10 @@ class WaitingFetch implements Waiter {
   readonly #shards: readonly HostedShard[]
   readonly #woken: () => void
   #waiting = true
+
+  get shardCount(): number {
+    return this.#shards.length
+  }
 
   constructor(shards: readonly HostedShard[], woken: () => void) {
     this.#shards = shards

@@ -76,6 +76,7 @@ export class Outflow {
 
   /** Counts an answer that was returned to the server: `queuedBytes` shows it only when this turn is over. */
   answered(bytes: number): void {
+    if (bytes === 0) return
     if (this.#answeredBytes === 0) {
       this.#timing.atTurnEnd(() => {
         this.#answeredBytes = 0

@@ -7,7 +7,7 @@ import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { ReadReply, SegmentReader } from '../../threads/reader-contract.ts'
 import type { HostMetrics } from '../host-metrics.ts'
-import { describeShard, type HostedShard, type SegmentDirectory } from '../shard-table.ts'
+import type { HostedShard, SegmentDirectory } from '../shard-table.ts'
 import type { Clock } from '../timing.ts'
 import type { ColdReads } from './cold-reads.ts'
 import type { Outflow } from './outflow.ts'
@@ -66,7 +66,7 @@ export class ShardReads {
       (answer) => answer.next > from || answer.corrupt !== undefined,
     )
     metrics.coldRead(reply.buffer.byteLength, elapsed() - started)
-    if (!shard.served) throw new MillraceError('shardNotFound', `${describeShard(shard)} was deleted.`)
+    if (!shard.served) throw new MillraceError('shardNotFound', `${shard.label} was deleted.`)
     if (from < shard.trimHorizon) {
       throw new MillraceError('trimmed', `${shard.label} begins at ${shard.trimHorizon} now.`)
     }
