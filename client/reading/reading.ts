@@ -1,6 +1,7 @@
 // Reading a stream, or one shard of it: finds the shards and where to begin in each, has an intake bring their batches,
 // and sets shards going again wherever they are after whatever happened. Runs in the client. Every record from the
 // begin on arrives once, in order within its shard; a shard's parents are drained before it is begun.
+import { setMaxListeners } from 'node:events'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { RoutedShard } from '../../protocol/operations.ts'
 import { parseShardId } from '../../protocol/shard-id.ts'
@@ -94,6 +95,8 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#options = options
     this.#plan = plan
     this.#codec = resolveDecoder(options.codec)
+    // Every shard that is looked up waits on it: their number is bounded elsewhere, and no leak.
+    setMaxListeners(0, this.#closing.signal)
     this.started = this.#start()
     // Who loops learns of a failure there; who waits for the start, here.
     this.started.catch((error: unknown) => this.#end(asMillraceError(error), 'now'))

@@ -17,14 +17,19 @@ describe.each(homes)('a broker $name', ({ start }) => {
   let broker: RunningBroker
   let client: Client
   let streams = 0
+  const warnings: Error[] = []
+  const onWarning = (warning: Error) => warnings.push(warning)
 
   beforeAll(async () => {
+    process.on('warning', onWarning)
     broker = await start()
     client = await connect(broker.url)
   })
   afterAll(async () => {
     await client.close()
     await broker[Symbol.asyncDispose]()
+    process.off('warning', onWarning)
+    expect(warnings, 'nothing of this made Node suspect a leak').toEqual([])
   })
 
   /** A stream of this test's own. */
