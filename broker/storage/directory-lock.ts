@@ -3,7 +3,7 @@
 // earlier, so at most one goes on. Names are never used twice, so removing the claim of a dead process cannot hit a living
 // one. A killed holder costs no wait: its claim names a process that is gone.
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -123,10 +123,7 @@ async function readClaim(path: string): Promise<Claim | undefined> {
 async function isAlive(claim: Claim, path: string): Promise<boolean> {
   const isNeighbour = claim.host === hostname() && (await pidNamespace()) === claim.pidNamespace
   if (!isNeighbour) return isBeating(path)
-  if (claim.bootId !== (await bootId())) return false
-  if (!(await isProcessAlive(claim.pid))) return false
-  const start = await processStartOf(claim.pid)
-  return start === undefined || claim.processStart === undefined || start === claim.processStart
+  return claim.bootId === (await bootId()) && isProcessAlive(claim.pid, claim.processStart)
 }
 
 /** Compares two times of the same file system, so that a host's clock does not matter. */
@@ -146,15 +143,16 @@ async function isBeating(path: string): Promise<boolean> {
 
 async function hold(lock: string, name: string): Promise<DirectoryLock> {
   await writeFile(join(lock, name + HELD_SUFFIX), '')
-  const path = join(lock, name + CLAIM_SUFFIX)
+  const claim = await open(join(lock, name + CLAIM_SUFFIX), 'r+')
   const heartbeat = setInterval(() => {
-    const now = new Date()
-    utimes(path, now, now).catch(() => undefined) // the lock does not hang on it where processes can be looked up
+    // The byte that is there, so that the file system's own clock sets the time: hosts' clocks may differ.
+    claim.write('{', 0).catch(() => undefined) // where processes can be looked up nothing hangs on it
   }, HEARTBEAT_MS)
   heartbeat.unref()
   return {
     release: async () => {
       clearInterval(heartbeat)
+      await claim.close()
       await removeClaim(lock, name)
     },
   }

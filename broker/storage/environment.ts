@@ -1,15 +1,13 @@
 // The one door to LMDB. Runs on owner threads, in the reader pool, and in the controller for the catalog. It opens an
 // environment in one mode only: overlappingSync off, plain puts, no writemap. In that mode a fulfilled commit is on disk,
 // what a reader sees is on disk, and a rejected commit was never visible. Everything else of lmdb-js stays behind here.
-import { existsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { openAsClass, type Database, type RootDatabaseOptionsWithPath } from 'lmdb'
 import { invariant, InvariantError } from '../../protocol/invariant.ts'
+import { checkBeforeOpening, DamagedEnvironment, dataFileOf, PAGE_BYTES } from './disk/lmdb-files.ts'
 import type { KeyRange } from './key-space.ts'
 
-const PAGE_BYTES = 4096
-const DATA_FILE = 'data.mdb'
 /** Reader slots: one a live read transaction, so one a thread and environment here. */
 const READERS_MAX = 512
 /** How long to wait for lmdb-js to say why a commit failed; it says so in the same turn. */
@@ -76,12 +74,12 @@ export class CommitFailed extends Error {
   }
 }
 
-/** MDB_CORRUPTED, MDB_VERSION_MISMATCH, MDB_INVALID: the file is not, or no longer, an environment. */
-const DAMAGE_CODES: readonly unknown[] = [-30796, -30794, -30793]
+/** MDB_PAGE_NOTFOUND, MDB_CORRUPTED and MDB_INVALID: what LMDB says of pages that cannot be what they should be. */
+const DAMAGE_CODES: readonly unknown[] = [-30797, -30796, -30793]
 
-/** Whether an environment could not be opened because of what is in its file, rather than for the moment. */
+/** Whether an environment failed because of what is in its file, so that trying again will not help. */
 export function isDamage(error: unknown): boolean {
-  return DAMAGE_CODES.includes((error as { code?: unknown }).code)
+  return error instanceof DamagedEnvironment || DAMAGE_CODES.includes((error as { code?: unknown }).code)
 }
 
 type Store = Database<Uint8Array, Uint8Array>
@@ -92,8 +90,8 @@ type StoreClass = {
 
 /** Opens an LMDB environment. Refuses one that is open in this process in another mode. */
 export const openLmdb: OpenEnvironment = async ({ path, mapBytes, readOnly }) => {
-  // lmdb-js would create the directory first and fail afterwards.
-  if (readOnly && !existsSync(join(path, DATA_FILE))) throw new Error(`${path} holds no environment.`)
+  if (!readOnly) mkdirSync(path, { recursive: true })
+  checkBeforeOpening(path, { readOnly })
   const options: RootDatabaseOptionsWithPath & { noSubdir: boolean } = {
     path,
     noSubdir: false, // else a dot in a directory's name makes lmdb-js take it for a file
@@ -145,7 +143,7 @@ class LmdbEnvironment implements Environment {
 
   constructor(store: Store, path: string) {
     this.#store = store
-    this.#dataFile = join(path, DATA_FILE)
+    this.#dataFile = dataFileOf(path)
     // Their promises need no handler: inside a batch they are ready-made, the batch's own promise tells.
     this.#writer = {
       put: (key, value) => void store.put(key, value),

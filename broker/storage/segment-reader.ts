@@ -2,9 +2,10 @@
 // copies out of the map, verifies every batch it answers, and says where damage begins; it never answers a batch that
 // is torn, partial or at another number than it claims.
 import { arrivalTimeAt, checkStoredBatch, recordCountAt } from '../../protocol/batch.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { SegmentList } from '../threads/owner-contract.ts'
 import type { ReadReply, ReadTask, SeekReply, SeekTask, SegmentReader } from '../threads/reader-contract.ts'
-import { openLmdb, type Environment, type OpenEnvironment } from './environment.ts'
+import { isDamage, openLmdb, type Environment, type OpenEnvironment } from './environment.ts'
 import { decodeKey, decodeRow, encodeKey, type HeadRow } from './key-space.ts'
 import { BatchCopy } from './segments/batch-copy.ts'
 import { SegmentCache, type SegmentRef } from './segments/segment-cache.ts'
@@ -35,31 +36,40 @@ class InlineReader implements SegmentReader {
   async read({ list, slot, from, until, bytesMax }: Omit<ReadTask, 'task'>): Promise<ReadReply> {
     const copy = new BatchCopy(bytesMax)
     const refs = refsOf(list)
-    let next = from
-    // Numbers rise from segment to segment: the first whose next number is above `from` holds it.
-    let at = await this.#search(refs, slot, (extent) => extent.next > from)
-    for (; at < refs.length && next < until; at++) {
-      const ref = refs[at]!
-      const step = await this.#cache.use(ref, (environment) =>
-        copyBatches(environment, { slot, from: next, until, copy }),
-      )
-      next = step.next
-      if (step.corrupt !== undefined) return { ...copy.finish(), next, corrupt: step.corrupt }
-      if (step.isFull) break
+    let step: CopyStep = { next: from }
+    try {
+      // Numbers rise from segment to segment: the first whose next number is above `from` holds it.
+      let at = await this.#search(refs, slot, (extent) => extent.next > from)
+      for (; at < refs.length && step.next < until && !step.isFull && step.corrupt === undefined; at++) {
+        const { next } = step
+        step = await this.#cache.use(refs[at]!, (environment) =>
+          copyBatches(environment, { slot, from: next, until, copy }),
+        )
+      }
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      step = { next: step.next, corrupt: (error as Error).message }
     }
-    return { ...copy.finish(), next }
+    const { next, corrupt } = step
+    return { ...copy.finish(), next, ...(corrupt !== undefined && { corrupt }) }
   }
 
   async seek({ list, slot, timestamp, until }: Omit<SeekTask, 'task'>): Promise<SeekReply> {
     const refs = refsOf(list)
-    // Arrival times never go back, and a segment without batches of the shard repeats the last one before it.
-    let at = await this.#search(refs, slot, (extent) => extent.lastArrival >= timestamp)
-    for (; at < refs.length; at++) {
-      const ref = refs[at]!
-      const found = await this.#cache.use(ref, (environment) => findByTime(environment, slot, timestamp))
-      if (found !== undefined) return { sequenceNumber: Math.min(found, until) }
+    try {
+      // Arrival times never go back, and a segment without batches of the shard repeats the last one before it.
+      let at = await this.#search(refs, slot, (extent) => extent.lastArrival >= timestamp)
+      for (; at < refs.length; at++) {
+        const found = await this.#cache.use(refs[at]!, (environment) =>
+          findByTime(environment, slot, timestamp),
+        )
+        if (found !== undefined) return { sequenceNumber: Math.min(found, until) }
+      }
+      return { sequenceNumber: until }
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      throw new MillraceError('corruptData', (error as Error).message, { cause: error })
     }
-    return { sequenceNumber: until }
   }
 
   async close(): Promise<void> {

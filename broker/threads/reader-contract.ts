@@ -1,4 +1,5 @@
 // What a host asks of the reader pool (Piscina): copies of stored batches, off the main thread. Types only.
+import type { ErrorCode } from '../../protocol/error-codes.ts'
 import type { SegmentList } from './owner-contract.ts'
 
 export interface ReadTask {
@@ -35,6 +36,12 @@ export interface SeekTask {
 export interface SeekReply {
   /** Base sequence number of that batch; `until` where none arrived so late. */
   readonly sequenceNumber: number
+}
+
+/** How a thread of the pool answers a task that it refuses with a code. */
+export interface ReaderFailure {
+  readonly code: ErrorCode
+  readonly message: string
 }
 
 /** The pool, or the same functions in the caller's thread. */

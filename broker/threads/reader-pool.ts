@@ -3,14 +3,21 @@
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { ReadReply, ReadTask, SeekReply, SeekTask, SegmentReader } from './reader-contract.ts'
+import type {
+  ReaderFailure,
+  ReadReply,
+  ReadTask,
+  SeekReply,
+  SeekTask,
+  SegmentReader,
+} from './reader-contract.ts'
 
 /** Tasks that may wait for a thread: each host has a bounded number of readers, so this is not reached by good ones. */
 const TASKS_WAITING_MAX = 4096
 
 /** Starts the threads as they are needed. `workerUrl` is storage's reader worker. */
 export function createReaderPool(options: { threads: number; workerUrl: URL }): SegmentReader {
-  const pool = new Piscina<ReadTask | SeekTask, ReadReply | SeekReply>({
+  const pool = new Piscina<ReadTask | SeekTask, ReadReply | SeekReply | ReaderFailure>({
     filename: fileURLToPath(options.workerUrl),
     name: 'run',
     minThreads: 1,
@@ -22,12 +29,12 @@ export function createReaderPool(options: { threads: number; workerUrl: URL }): 
   })
 
   async function run(task: ReadTask | SeekTask): Promise<ReadReply | SeekReply> {
-    try {
-      return await pool.run(task)
-    } catch (error) {
+    const answer = await pool.run(task).catch((error: unknown) => {
       const code = pool.queueSize >= TASKS_WAITING_MAX ? 'overloaded' : 'unavailable'
       throw new MillraceError(code, `Reading stored batches failed: ${String(error)}`, { cause: error })
-    }
+    })
+    if ('code' in answer) throw new MillraceError(answer.code, answer.message)
+    return answer
   }
 
   return {

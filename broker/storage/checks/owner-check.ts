@@ -31,6 +31,8 @@ export async function checkOwner(
       const found = await checkSegment({ environment, findings, where, producers })
       checkSuccession({ before: heads, after: found, where, findings })
       heads = found
+    } catch (error) {
+      findings.problem(where, `It cannot be read to its end: ${(error as Error).message}`)
     } finally {
       await environment.close()
     }

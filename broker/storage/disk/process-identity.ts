@@ -13,31 +13,32 @@ export async function pidNamespace(): Promise<string | undefined> {
   return textOf(() => readlink('/proc/self/ns/pid'))
 }
 
-/** When a process started, in clock ticks since boot; undefined where it does not exist or cannot be asked. */
+/** When a process started, in clock ticks since boot; undefined where that cannot be asked. */
 export async function processStartOf(pid: number): Promise<string | undefined> {
-  return (await statOf(pid))?.[19]
+  return (await processStatusOf(pid))?.start
 }
 
-/**
- * Whether a process still runs. One that was killed and not yet reaped by its parent does not: it holds no file, and in
- * a container whose first process reaps nobody it would keep its place for ever. While a thread of it is still on its
- * way out, in a write to the disk perhaps, it does.
- */
-export async function isProcessAlive(pid: number): Promise<boolean> {
-  const stat = await statOf(pid)
-  if (stat) return !(stat[0] === 'Z' && Number(stat[17]) <= 1)
+/** Whether the process of that pid lives, and is the one that started then. Where nobody can tell, it is. */
+export async function isProcessAlive(pid: number, start: string | undefined): Promise<boolean> {
   try {
     process.kill(pid, 0)
-    return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
   }
+  const status = await processStatusOf(pid)
+  if (status === undefined) return true
+  return !status.isZombie && (start === undefined || status.start === start)
 }
 
-/** Fields of proc(5)'s stat from the state on. The name before it stands in parentheses and may hold anything. */
-async function statOf(pid: number): Promise<readonly string[] | undefined> {
-  const stat = await textOf(() => readFile(`/proc/${pid}/stat`, 'utf8'))
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+async function processStatusOf(
+  pid: number,
+): Promise<{ start: string | undefined; isZombie: boolean } | undefined> {
+  const text = await textOf(() => readFile(`/proc/${pid}/stat`, 'utf8'))
+  if (text === undefined) return undefined
+  // The second field is the program's name in parentheses and may hold anything: count from the last parenthesis.
+  const [state, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  // Dead, but for a parent that does not ask: in a container that can be for ever.
+  return { start: rest[18], isZombie: state === 'Z' || state === 'X' }
 }
 
 async function textOf(read: () => Promise<string>): Promise<string | undefined> {

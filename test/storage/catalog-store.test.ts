@@ -1,0 +1,209 @@
+// The catalog: all of a commit or none, durable, and refused by name when it is damaged.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type {
+  BrokerRow,
+  CatalogChange,
+  CatalogRow,
+  ShardRow,
+  StreamRow,
+} from '../../broker/catalog-contract.ts'
+import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
+import { openLmdb } from '../../broker/storage/environment.ts'
+import { checkDataDirectory } from '../../broker/storage/integrity.ts'
+import { encodeKey, rangeOf } from '../../broker/storage/key-space.ts'
+import { evenRanges } from '../../protocol/shard-map.ts'
+import { hashKeyToHex } from '../../protocol/hash-key.ts'
+import { FaultyDisk } from '../support/storage.ts'
+
+let dataDir: string
+let directory: string
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'millrace-catalog-'))
+  directory = join(dataDir, 'catalog')
+})
+afterEach(async () => {
+  await rm(dataDir, { recursive: true })
+})
+
+const broker = (over: Partial<BrokerRow['value']> = {}): BrokerRow => ({
+  family: 'broker',
+  key: 'broker',
+  value: { brokerId: 'b', createdAt: 1, nextStreamId: 100, nextSlot: 100, ...over },
+})
+const stream = (key: number, over: Partial<StreamRow['value']> = {}): StreamRow => ({
+  family: 'stream',
+  key,
+  value: {
+    name: `s${key}`,
+    status: 'ACTIVE',
+    retentionMs: 1,
+    createdAt: 1,
+    epoch: 1,
+    nextShardIndex: 2,
+    ...over,
+  },
+})
+const shard = (streamId: number, shardIndex: number, over: Partial<ShardRow['value']> = {}): ShardRow => {
+  const { start, end } = evenRanges(2)[shardIndex]!
+  return {
+    family: 'shard',
+    key: { streamId, shardIndex },
+    value: {
+      ownerId: 0,
+      slot: streamId * 2 + shardIndex,
+      parents: [],
+      startingHashKey: hashKeyToHex(start),
+      endingHashKey: hashKeyToHex(end),
+      state: 'OPEN',
+      startingSequenceNumber: 0,
+      endingSequenceNumber: null,
+      createdAt: 1,
+      ...over,
+    },
+  }
+}
+const sound = [broker(), stream(1), shard(1, 0), shard(1, 1)]
+const puts = (rows: readonly CatalogRow[]): CatalogChange[] => rows.map((row) => ({ put: row }))
+
+async function stored(rows: readonly CatalogRow[]): Promise<void> {
+  const store = await openCatalogStore(directory)
+  await store.commit(puts(rows))
+  await store.close()
+}
+
+async function loaded(): Promise<readonly CatalogRow[]> {
+  const store = await openCatalogStore(directory)
+  const rows = store.load()
+  await store.close()
+  return rows
+}
+
+describe('openCatalogStore', () => {
+  test('a new catalog is empty, and stays so', async () => {
+    expect(await loaded()).toEqual([])
+    expect(await loaded()).toEqual([])
+    expect((await checkDataDirectory(dataDir)).problems).toEqual([])
+  })
+
+  test('what was committed is there after it was opened again; what was removed is not', async () => {
+    const store = await openCatalogStore(directory)
+    await store.commit(puts(sound))
+    await store.commit([
+      { put: stream(1, { epoch: 2 }) },
+      { remove: { family: 'shard', key: { streamId: 1, shardIndex: 1 } } },
+      { remove: { family: 'stream', key: 77 } },
+    ])
+    await store.commit([])
+    await store.close()
+    expect(await loaded()).toEqual([broker(), stream(1, { epoch: 2 }), shard(1, 0)])
+  })
+
+  test('any history of commits leaves what a map would hold', async () => {
+    const store = await openCatalogStore(directory)
+    const change = fc.record({ id: fc.nat(5), epoch: fc.nat(99), remove: fc.boolean() })
+    const model = new Map<number, StreamRow>()
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.array(change, { maxLength: 6 }), { maxLength: 4 }), async (commits) => {
+        for (const changes of commits) {
+          for (const { id, epoch, remove } of changes) {
+            if (remove) model.delete(id)
+            else model.set(id, stream(id, { epoch }))
+          }
+          await store.commit(
+            changes.map(({ id, epoch, remove }) =>
+              remove ? { remove: { family: 'stream', key: id } } : { put: stream(id, { epoch }) },
+            ),
+          )
+        }
+      }),
+      { numRuns: 20 },
+    )
+    await store.close()
+    expect(await loaded()).toEqual([...model.values()].toSorted((a, b) => a.key - b.key))
+  })
+
+  test('a failed commit rejects, and leaves nothing of it', async () => {
+    const disk = new FaultyDisk()
+    const store = await openCatalogStore(directory, { openEnvironment: disk.open })
+    await store.commit([{ put: broker() }])
+    disk.faults.push('nothing stored')
+    await expect(store.commit([{ put: stream(1) }, { put: stream(2) }])).rejects.toThrow('made to fail')
+    await store.close()
+    expect(await loaded()).toEqual([broker()])
+  })
+
+  test('a row that is not one is refused before anything is stored', async () => {
+    const store = await openCatalogStore(directory)
+    const broken = stream(1, { retentionMs: -1 })
+    await expect(store.commit([{ put: broker() }, { put: broken }])).rejects.toThrow()
+    await store.close()
+    expect(await loaded()).toEqual([])
+  })
+
+  test('a damaged row is refused at start, by name', async () => {
+    await stored(sound)
+    const environment = await openLmdb({ path: directory, mapBytes: 1 << 28, readOnly: false })
+    const [key] = environment.keys(rangeOf('stream'), 1)
+    const value = environment.get(key!)!
+    value[10]! ^= 1
+    await environment.commit((writer) => writer.put(key!, value))
+    await environment.close()
+    await expect(loaded()).rejects.toThrow(
+      'row 120000000000000001 of the family stream does not match its checksum',
+    )
+    expect((await checkDataDirectory(dataDir)).problems).toMatchObject([
+      { what: expect.stringContaining('checksum') },
+    ])
+  })
+
+  test('a file that is no catalog is refused', async () => {
+    await stored(sound)
+    await writeFile(join(directory, 'data.mdb'), 'something else'.repeat(1000))
+    await expect(loaded()).rejects.toThrow('its header is not one of LMDB')
+  })
+})
+
+describe('the integrity check', () => {
+  const planted: Record<string, { rows: CatalogRow[]; found: RegExp }> = {
+    'no broker row': { rows: [stream(1)], found: /no broker row/ },
+    'a stream id that was not given': {
+      rows: [broker({ nextStreamId: 1 }), ...sound.slice(1)],
+      found: /not given yet/,
+    },
+    'a slot that was not given': {
+      rows: [broker({ nextSlot: 3 }), ...sound.slice(1)],
+      found: /slot 3 was not given/,
+    },
+    'a slot given twice': { rows: [...sound.slice(0, 3), shard(1, 1, { slot: 2 })], found: /shares slot 2/ },
+    'a gap in the ranges': { rows: sound.slice(0, 3), found: /do not divide the hash keys/ },
+    'a shard without a stream': { rows: [...sound, shard(2, 0)], found: /stream does not exist/ },
+    'an index that was not given': {
+      rows: [broker(), stream(1, { nextShardIndex: 1 }), ...sound.slice(2)],
+      found: /index was not given/,
+    },
+  }
+
+  test('finds nothing wrong in a sound catalog', async () => {
+    await stored(sound)
+    expect((await checkDataDirectory(dataDir)).problems).toEqual([])
+  })
+
+  test.for(Object.entries(planted))('finds %s', async ([, { rows, found }]) => {
+    await stored(rows)
+    const { ok, problems } = await checkDataDirectory(dataDir)
+    expect(ok).toBe(false)
+    expect(problems.map(({ what }) => what).join('\n')).toMatch(found)
+  })
+
+  test('a first start that was interrupted is no damage', async () => {
+    const environment = await openLmdb({ path: directory, mapBytes: 1 << 28, readOnly: false })
+    expect(environment.get(encodeKey('catalogMeta'))).toBeUndefined()
+    await environment.close()
+    expect((await checkDataDirectory(dataDir)).problems).toEqual([])
+    expect(await loaded()).toEqual([])
+  })
+})

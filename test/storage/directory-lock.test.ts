@@ -1,0 +1,127 @@
+// One holder of a directory, whoever else tries, and no wait for the dead.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { holderOf, lockDirectory } from '../../broker/storage/directory-lock.ts'
+import { bootId, pidNamespace, processStartOf } from '../../broker/storage/disk/process-identity.ts'
+
+let directory: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'millrace-lock-'))
+})
+afterEach(async () => {
+  await rm(directory, { recursive: true })
+})
+
+const claims = () => readdir(join(directory, 'lock'))
+
+/** A claim as a process like this one would have put it there, with some things different. */
+async function plant(different: object, { held = true, ageMs = 0 } = {}): Promise<void> {
+  const claim = {
+    pid: process.pid,
+    host: hostname(),
+    bootId: await bootId(),
+    pidNamespace: await pidNamespace(),
+    processStart: await processStartOf(process.pid),
+    ...different,
+  }
+  await mkdir(join(directory, 'lock'), { recursive: true })
+  const path = join(directory, 'lock', 'planted.claim')
+  await writeFile(path, JSON.stringify(claim))
+  if (held) await writeFile(join(directory, 'lock', 'planted.held'), '')
+  const then = new Date(Date.now() - ageMs)
+  await utimes(path, then, then)
+}
+
+/** A process that lives until it is killed. */
+async function startIdler() {
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6); console.log("up")'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(child.stdout, 'data')
+  const kill = async () => {
+    child.kill('SIGKILL')
+    await once(child, 'close')
+  }
+  return { pid: child.pid!, kill }
+}
+
+describe('lockDirectory', () => {
+  test('is taken once, and again after its release', async () => {
+    const lock = await lockDirectory(directory)
+    await expect(lockDirectory(directory)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(
+        new RegExp(`in use by this process \\(pid ${process.pid}\\).*remove .*lock`),
+      ),
+    })
+    await lock.release()
+    const again = await lockDirectory(directory)
+    await again.release()
+    expect(await claims()).toEqual([])
+  })
+
+  test('names a living holder in another process, and passes to the next at once when it is killed', async () => {
+    const holder = await startIdler()
+    await plant({ pid: holder.pid, processStart: await processStartOf(holder.pid) })
+    await expect(lockDirectory(directory)).rejects.toThrow(`in use by process ${holder.pid}.`)
+    expect(await holderOf(directory)).toBe(`process ${holder.pid}`)
+    await holder.kill()
+    expect(await holderOf(directory)).toBeUndefined()
+    const lock = await lockDirectory(directory)
+    expect((await claims()).filter((name) => name.startsWith('planted'))).toEqual([])
+    await lock.release()
+  })
+
+  test('is not fooled by a pid that was given to another process', async () => {
+    await plant({ processStart: '1' })
+    await (await lockDirectory(directory)).release()
+  })
+
+  test('a reboot ends every claim of that machine', async () => {
+    await plant({ bootId: 'the one before' })
+    await (await lockDirectory(directory)).release()
+  })
+
+  test('judges a holder on another host, or in another container, by its heartbeat', async () => {
+    await plant({ host: 'elsewhere' })
+    await expect(lockDirectory(directory)).rejects.toThrow(`process ${process.pid} on elsewhere`)
+    await plant({ pidNamespace: 'pid:[1]', pid: 1 })
+    await expect(lockDirectory(directory)).rejects.toThrow('process 1')
+    await plant({ host: 'elsewhere' }, { ageMs: 60_000 })
+    await (await lockDirectory(directory)).release()
+  })
+
+  test('waits for a living holder that lets go in time, and no longer than asked', async () => {
+    const first = await lockDirectory(directory)
+    const waiting = lockDirectory(directory, { waitMs: 20_000 })
+    await expect(lockDirectory(directory, { waitMs: 50 })).rejects.toMatchObject({ code: 'unavailable' })
+    await first.release()
+    const second = await waiting
+    await second.release()
+  })
+
+  test('many that try at once: one holds it at a time, all get it in the end', async () => {
+    let holders = 0
+    const turns = Array.from({ length: 12 }, async () => {
+      const lock = await lockDirectory(directory, { waitMs: 20_000 })
+      expect(++holders).toBe(1)
+      await new Promise((resolve) => {
+        setImmediate(resolve)
+      })
+      holders--
+      await lock.release()
+    })
+    await Promise.all(turns)
+    expect(await claims()).toEqual([])
+  })
+
+  test('a claim that cannot be read is not taken for a dead one', async () => {
+    await plant({})
+    await writeFile(join(directory, 'lock', 'planted.claim'), '{"pid":')
+    await expect(lockDirectory(directory)).rejects.toThrow('cannot be read as a claim')
+  })
+})

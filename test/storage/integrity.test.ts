@@ -1,0 +1,233 @@
+// The check is checked: damage of every kind is planted in a sound directory, and must be found and named.
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { openLmdb, type Environment } from '../../broker/storage/environment.ts'
+import { checkDataDirectory } from '../../broker/storage/integrity.ts'
+import {
+  decodeRow,
+  encodeKey,
+  encodeRow,
+  type HeadRow,
+  type ProducerRow,
+} from '../../broker/storage/key-space.ts'
+import { segmentPath } from '../../broker/storage/segments/segment.ts'
+import { writeManifest } from '../../broker/storage/segments/manifest.ts'
+import { test, type StorageFixture } from '../support/storage.ts'
+
+const SLOT = 1
+const PRODUCER = 7
+
+/** Three segments or more: two sealed, with a producer's batches, a second apart. */
+async function fill(storage: StorageFixture): Promise<number[]> {
+  let now = 0
+  const owner = await storage.openOwner({ segmentBytes: 100_000, clock: () => (now += 1000) })
+  await owner.open(SLOT, 2)
+  for (let i = 0; i < 8; i++) {
+    await owner.put(SLOT, ['x'.repeat(20_000)], { producerId: PRODUCER, firstSequence: i })
+  }
+  await owner.put(2, ['idle since'])
+  const segments = [...owner.list.segments]
+  expect(segments.length).toBeGreaterThanOrEqual(3)
+  await storage.closeOwners()
+  return segments
+}
+
+/** Changes a segment behind storage's back. */
+async function tamper(
+  storage: StorageFixture,
+  number: number,
+  change: (environment: Environment) => { key: Uint8Array; value?: Uint8Array },
+): Promise<void> {
+  const path = segmentPath(storage.ownerDirectory(), number)
+  const environment = await openLmdb({ path, mapBytes: 1 << 28, readOnly: false })
+  const { key, value } = change(environment)
+  await environment.commit((writer) => (value ? writer.put(key, value) : writer.remove(key)))
+  await environment.close()
+}
+
+const changeHead =
+  (slot: number, change: (head: HeadRow) => Partial<HeadRow>) => (environment: Environment) => {
+    const key = encodeKey('head', slot)
+    const head = decodeRow('head', environment.get(key)!)!
+    return { key, value: encodeRow('head', { ...head, ...change(head) }) }
+  }
+
+const changeProducer = (change: (row: ProducerRow) => ProducerRow) => (environment: Environment) => {
+  const key = encodeKey('producer', SLOT, PRODUCER)
+  return { key, value: encodeRow('producer', change(decodeRow('producer', environment.get(key)!)!)) }
+}
+
+/** The middle segment's first batch of the shard. */
+function firstBatch(environment: Environment): Uint8Array {
+  const { first } = decodeRow('head', environment.get(encodeKey('head', SLOT))!)!
+  return encodeKey('batch', SLOT, first)
+}
+
+const planted: Record<
+  string,
+  { change: (environment: Environment) => { key: Uint8Array; value?: Uint8Array }; found: RegExp }
+> = {
+  'a bit of a batch': {
+    change: (environment) => {
+      const key = firstBatch(environment)
+      const value = environment.get(key)!
+      value[5000]! ^= 4
+      return { key, value }
+    },
+    found: /do not match its checksum/,
+  },
+  'a batch that is gone': {
+    change: (environment) => ({ key: firstBatch(environment) }),
+    found: /batches is|first is/,
+  },
+  'a batch without a head': { change: () => ({ key: encodeKey('head', SLOT) }), found: /no head/ },
+  "a head's next number": { change: changeHead(SLOT, ({ next }) => ({ next: next + 1 })), found: /next is/ },
+  "a head's bytes": { change: changeHead(SLOT, ({ bytes }) => ({ bytes: bytes - 1 })), found: /bytes is/ },
+  "a head's last arrival": {
+    change: changeHead(SLOT, ({ lastArrival }) => ({ lastArrival: lastArrival + 1 })),
+    found: /lastArrival is/,
+  },
+  "a head's trim horizon": {
+    change: changeHead(SLOT, () => ({ trimHorizon: 3 })),
+    found: /trimHorizon is/,
+  },
+  'a head that is cut': {
+    change: () => ({ key: encodeKey('head', SLOT), value: new Uint8Array(3) }),
+    found: /head is damaged/,
+  },
+  'an index row that names another batch': {
+    change: (environment) => {
+      const { firstArrival } = decodeRow('head', environment.get(encodeKey('head', SLOT))!)!
+      return { key: encodeKey('time', SLOT, firstArrival), value: encodeRow('time', { base: 999 }) }
+    },
+    found: /time index names batch 999/,
+  },
+  'an index row that is gone': {
+    change: (environment) => {
+      const { firstArrival } = decodeRow('head', environment.get(encodeKey('head', SLOT))!)!
+      return { key: encodeKey('time', SLOT, firstArrival) }
+    },
+    found: /missing from the time index/,
+  },
+  'an index row of a shard without batches': {
+    change: () => ({ key: encodeKey('time', 2, 5), value: encodeRow('time', { base: 0 }) }),
+    found: /time index/,
+  },
+  "a producer's next number": {
+    change: changeProducer((row) => ({ ...row, nextSequence: row.nextSequence + 1 })),
+    found: /nextSequence is/,
+  },
+  "a producer's window": {
+    change: changeProducer((row) => ({
+      ...row,
+      entries: row.entries.map((entry, i) =>
+        i === row.entries.length - 1 ? { ...entry, base: entry.base + 1 } : entry,
+      ),
+    })),
+    found: /not the one stored there/,
+  },
+  'a producer of an unknown shard': {
+    change: () => ({
+      key: encodeKey('producer', 99, 1),
+      value: encodeRow('producer', {
+        epoch: 0,
+        nextSequence: 1,
+        usedAt: 0,
+        entries: [{ firstSequence: 0, recordCount: 1, base: 0, arrival: 0 }],
+      }),
+    }),
+    found: /no head/,
+  },
+  'whose segment it is': {
+    change: () => ({
+      key: encodeKey('segmentMeta'),
+      value: encodeRow('segmentMeta', { format: 1, ownerId: 0, segment: 9, createdAt: 0, reopened: 0 }),
+    }),
+    found: /it is segment 9/,
+  },
+  'a key of no family': {
+    change: () => ({ key: Uint8Array.of(0x7f, 1), value: new Uint8Array(1) }),
+    found: /begin with 127/,
+  },
+}
+
+describe('checkDataDirectory', () => {
+  test('finds nothing wrong in a sound directory, and counts what is there', async ({ storage }) => {
+    const segments = await fill(storage)
+    const progress: number[] = []
+    const report = await checkDataDirectory(storage.dataDir, {
+      onProgress: ({ records }) => progress.push(records),
+    })
+    expect(report).toMatchObject({
+      ok: true,
+      problems: [],
+      shards: 2,
+      segments: segments.length,
+      batches: 9,
+      records: 9,
+    })
+    expect(report.bytes).toBeGreaterThan(160_000)
+    expect(progress.at(-1)).toBe(9)
+  })
+
+  test.for(Object.entries(planted))('finds %s', async ([, { change, found }], { storage }) => {
+    const segments = await fill(storage)
+    await tamper(storage, segments[1]!, change)
+    storage.expectedProblems = (report) => {
+      expect(report.ok).toBe(false)
+      expect(report.problems.map(({ what }) => what).join('\n')).toMatch(found)
+      for (const { where } of report.problems) expect(where).toContain(storage.dataDir)
+    }
+  })
+
+  test('finds a segment that is gone', async ({ storage }) => {
+    const [first] = await fill(storage)
+    await rm(segmentPath(storage.ownerDirectory(), first!), { recursive: true })
+    storage.expectedProblems = ({ problems }) =>
+      expect(problems).toContainEqual({
+        where: expect.any(String),
+        what: 'The manifest names it, and it is not there.',
+      })
+  })
+
+  test('finds a segment that is no environment', async ({ storage }) => {
+    const [first] = await fill(storage)
+    await writeFile(
+      join(segmentPath(storage.ownerDirectory(), first!), 'data.mdb'),
+      'not LMDB, by any means'.repeat(1000),
+    )
+    storage.expectedProblems = ({ problems }) =>
+      expect(problems.map(({ what }) => what)).toContainEqual(expect.stringContaining('cannot be opened'))
+  })
+
+  test('finds a manifest that does not match its checksum', async ({ storage }) => {
+    await fill(storage)
+    await writeFile(join(storage.ownerDirectory(), 'manifest.json'), '{"format":1}')
+    storage.expectedProblems = ({ problems }) =>
+      expect(problems).toMatchObject([{ what: expect.stringContaining('does not match its checksum') }])
+  })
+
+  test('finds a manifest that leaves a segment out', async ({ storage }) => {
+    const segments = await fill(storage)
+    const sealed = segments.slice(0, -1).filter((_, i) => i !== 1)
+    await writeManifest(storage.ownerDirectory(), {
+      ownerId: 0,
+      sealed: sealed.map((number) => ({ number, bytes: 0, sealedAt: 0 })),
+      active: segments.at(-1)!,
+    })
+    storage.expectedProblems = ({ problems }) =>
+      expect(problems.map(({ what }) => what).join('\n')).toMatch(/first is/)
+  })
+
+  test('refuses a directory that is in use, and one that is not there', async ({ storage }) => {
+    await storage.openOwner()
+    await expect(storage.check()).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('in use'),
+    })
+    await expect(checkDataDirectory(join(storage.dataDir, 'nowhere'))).rejects.toMatchObject({
+      code: 'unavailable',
+    })
+  })
+})

@@ -1,0 +1,195 @@
+// Cold reads: whole verified batches by number and by time, or a report of damage, and never anything else.
+import fc from 'fast-check'
+import { describe, expect } from 'vitest'
+import { decodeKey, familyOf } from '../../broker/storage/key-space.ts'
+import { batchOf, test, valuesIn, type TestOwner } from '../support/storage.ts'
+
+describe('read', () => {
+  test('answers whole batches; the first may begin before the number asked for', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    await owner.put(1, ['a', 'b', 'c'])
+    await owner.put(1, ['d'])
+    const reply = await owner.read(1, 1, 4)
+    expect(valuesIn(reply)).toEqual(['0=a', '1=b', '2=c', '3=d'])
+    expect(reply.next).toBe(4)
+  })
+
+  test('stops before the number it must not pass', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    for (const value of ['a', 'b', 'c']) await owner.put(1, [value])
+    const reply = await owner.read(1, 0, 2)
+    expect(valuesIn(reply)).toEqual(['0=a', '1=b'])
+    expect(reply.next).toBe(2)
+    expect((await owner.read(1, 2, 2)).lengths).toHaveLength(0)
+  })
+
+  test('answers at most the bytes asked for, but one batch at least', async ({ storage }) => {
+    const owner = await storage.openOwner({ segmentBytes: 200_000 })
+    await owner.open(1)
+    for (let i = 0; i < 10; i++) await owner.put(1, ['x'.repeat(50_000)])
+    const one = await owner.read(1, 0, 10, 1)
+    expect(one).toMatchObject({ next: 1 })
+    const three = await owner.read(1, 1, 10, 160_000)
+    expect(three.next).toBe(4)
+    expect(three.buffer.byteLength).toBeLessThanOrEqual(160_000)
+    expect((await owner.read(1, 0, 10, 8_000_000)).next).toBe(10)
+  })
+
+  test('a number below the first one reads from the first; an unknown shard is empty', async ({
+    storage,
+  }) => {
+    const owner = await storage.openOwner()
+    await owner.openAt(1, 100)
+    await owner.put(1, ['a'])
+    expect(valuesIn(await owner.read(1, 0, 101))).toEqual(['100=a'])
+    expect(await owner.read(5, 0, 10)).toMatchObject({ next: 0, lengths: new Uint32Array(0) })
+  })
+
+  test('sees what was just committed, on an environment that was read before', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    for (let i = 0; i < 50; i++) {
+      await owner.put(1, [`v${i}`])
+      expect(valuesIn(await owner.read(1, i, i + 1))).toEqual([`${i}=v${i}`])
+    }
+  })
+
+  test('many reads at once over few open environments', async ({ storage }) => {
+    const owner = await storage.openOwner({ segmentBytes: 1 })
+    await owner.open(1)
+    for (let i = 0; i < 30; i++) await owner.put(1, [`v${i}`])
+    const reads = Array.from({ length: 200 }, (_, i) => owner.read(1, (i * 7) % 30, 30, 1))
+    for (const [i, reply] of (await Promise.all(reads)).entries()) {
+      expect(valuesIn(reply)).toEqual([`${(i * 7) % 30}=v${(i * 7) % 30}`])
+    }
+  })
+})
+
+describe('seek', () => {
+  /** Appends at the given times, rolling where told, and answers the time of each number. */
+  async function appendAt(
+    owner: TestOwner,
+    clock: { now: number },
+    times: readonly { at: number; count: number }[],
+  ) {
+    const arrivals: number[] = []
+    for (const { at, count } of times) {
+      clock.now = at
+      const { arrival } = await owner.put(
+        1,
+        Array.from({ length: count }, () => 'x'.repeat(400)),
+      )
+      for (let i = 0; i < count; i++) arrivals.push(arrival)
+    }
+    return arrivals
+  }
+
+  test('finds the first batch of that millisecond or later, exactly, across segments', async ({
+    storage,
+  }) => {
+    const steps = fc.array(fc.record({ after: fc.nat(1500), count: fc.integer({ min: 1, max: 3 }) }), {
+      minLength: 1,
+      maxLength: 25,
+    })
+    let slots = 0
+    const clock = { now: 0 }
+    const owner = await storage.openOwner({ segmentBytes: 60_000, clock: () => clock.now })
+    await fc.assert(
+      fc.asyncProperty(steps, async (gaps) => {
+        const slot = ++slots
+        await owner.open(slot)
+        const bases: { base: number; arrival: number }[] = []
+        let tail = 0
+        for (const { after, count } of gaps) {
+          clock.now += after
+          const { base, arrival } = await owner.put(
+            slot,
+            Array.from({ length: count }, () => 'x'.repeat(400)),
+          )
+          bases.push({ base, arrival })
+          tail = base + count
+        }
+        const times = bases.flatMap(({ arrival }) => [arrival - 1, arrival, arrival + 1])
+        for (const timestamp of [0, ...times, clock.now + 5000]) {
+          const expected = bases.find(({ arrival }) => arrival >= timestamp)?.base ?? tail
+          expect(await owner.seek(slot, timestamp, tail)).toBe(expected)
+        }
+      }),
+      { numRuns: 30 },
+    )
+    expect(owner.list.segments.length).toBeGreaterThan(5)
+  })
+
+  test('never answers beyond the number it must not pass', async ({ storage }) => {
+    const clock = { now: 0 }
+    const owner = await storage.openOwner({ clock: () => clock.now })
+    await owner.open(1)
+    await appendAt(owner, clock, [
+      { at: 1000, count: 2 },
+      { at: 2000, count: 2 },
+    ])
+    expect(await owner.seek(1, 2000, 4)).toBe(2)
+    expect(await owner.seek(1, 2000, 1)).toBe(1)
+    expect(await owner.seek(9, 2000, 7)).toBe(7)
+  })
+})
+
+describe('damage', () => {
+  test('with any bit flipped a read answers the right bytes or says what is corrupt', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    const values = ['first', 'second', 'third']
+    for (const value of values) await owner.put(1, [value])
+    const length = batchOf({ values: ['second'] }).length
+    const flips = fc.record({ base: fc.nat(2), at: fc.nat(length - 1), bit: fc.nat(7) })
+    await fc.assert(
+      fc.asyncProperty(flips, async ({ base, at, bit }) => {
+        storage.disk.onRead = (key, value) => {
+          if (familyOf(key) === 'batch' && decodeKey('batch', key).base === base && at < value.length) {
+            value[at]! ^= 1 << bit
+          }
+          return value
+        }
+        const reply = await owner.read(1, 0, 3)
+        const found = valuesIn(reply)
+        expect(found).toEqual(values.slice(0, found.length).map((value, i) => `${i}=${value}`))
+        if (found.length === 3) return // the byte lay beyond a shorter batch
+        expect(found).toHaveLength(base)
+        expect(reply).toMatchObject({ next: base, corrupt: expect.stringContaining(`The batch at ${base}`) })
+      }),
+    )
+    storage.disk.onRead = undefined
+  })
+
+  test('a batch under another number, and one cut short, are reported', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    for (const value of ['a', 'b', 'c']) await owner.put(1, [value])
+    const [second] = await Promise.all([owner.read(1, 1, 2)])
+    const other = new Uint8Array(second!.buffer, 0, second!.lengths[0])
+    storage.disk.onRead = (key, value) =>
+      familyOf(key) === 'batch' && decodeKey('batch', key).base === 0 ? other : value
+    expect((await owner.read(1, 0, 3)).corrupt).toBe(
+      'The batch at 0: The batch is stored under sequence number 0 and says 1.',
+    )
+    storage.disk.onRead = (key, value) => (familyOf(key) === 'batch' ? value.subarray(0, 50) : value)
+    expect((await owner.read(1, 0, 3)).corrupt).toContain('The batch at 0: ')
+    storage.disk.onRead = undefined
+  })
+
+  test('by time it leads to the damage, where a read reports it', async ({ storage }) => {
+    let now = 1000
+    const owner = await storage.openOwner({ clock: () => now })
+    await owner.open(1)
+    for (now of [1000, 1100, 1200]) await owner.put(1, ['a'])
+    storage.disk.onRead = (key, value) => {
+      if (familyOf(key) === 'batch' && decodeKey('batch', key).base === 1) value[24]! ^= 1
+      return value
+    }
+    const found = await owner.seek(1, 1150, 3)
+    expect((await owner.read(1, found, 3)).corrupt).toContain('The batch at 1')
+    storage.disk.onRead = undefined
+  })
+})
