@@ -53,8 +53,10 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   const opened: { lock?: DirectoryLock; controller?: Controller; admin?: AdminServer; server?: Server } = {}
   let ending: Ending | undefined
   const close = async (): Promise<void> => {
-    await opened.server?.drain(config.drainTimeout)
-    await opened.controller?.drain(config.drainTimeout)
+    const until = systemTimers.elapsed() + config.drainTimeout
+    const left = (): number => Math.ceil(Math.max(0, until - systemTimers.elapsed()))
+    await opened.server?.drain(left())
+    await opened.controller?.drain(left())
     // Probes and scrapers may watch until the end.
     await opened.admin?.close()
     await opened.lock?.release()

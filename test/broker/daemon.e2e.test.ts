@@ -115,6 +115,9 @@ describe('the daemon', () => {
     for (const host of hosts) signal(host, 'SIGSTOP')
     // A request that the drain waits for, because its host is stopped.
     const unanswered = connection.request('deleteStream', { name: 'clicks' }).catch((error: unknown) => error)
+    const isDeleting = async () =>
+      (await connection.request('describeStream', { name: 'clicks' })).stream.status === 'DELETING'
+    while (!(await isDeleting())) await delay(5)
     const controller = knownProcess(daemon.controllerPid)
     signal(controller, 'SIGTERM')
     while (!connection.events.some(({ event }) => event === 'draining')) await delay(5)
