@@ -38,9 +38,9 @@ export class ControlPlane {
     request: RequestOf<N>,
     signal?: AbortSignal,
   ): Promise<ResponseOf<N>> {
-    const run = async () => {
-      const connection = await this.connect(signal)
-      return unlessAborted(connection.request(operation, request), signal)
+    const run = async (ending: AbortSignal) => {
+      const connection = await this.connect(ending)
+      return unlessAborted(connection.request(operation, request), ending)
     }
     const { idempotent } = operations[operation]
     return retrying(run, { settings: this.#settings, idempotent, signal, what: operation })

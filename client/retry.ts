@@ -21,6 +21,8 @@ export function backoffMs(
   return Math.max(askedMs, ceiling * (0.5 + random() / 2))
 }
 
+const TIMED_OUT = new Error('the time for the request is over')
+
 export interface RetryingOptions {
   readonly settings: Settings
   readonly idempotent: boolean
@@ -29,20 +31,39 @@ export interface RetryingOptions {
   readonly what: string
 }
 
-/** Runs the request until it succeeds, may not be repeated, or `requestTimeoutMs` is over: then throws its last error. */
-export async function retrying<T>(run: () => Promise<T>, options: RetryingOptions): Promise<T> {
-  const { settings, signal } = options
+/**
+ * Runs the request until it succeeds, may not be repeated, or `requestTimeoutMs` is over: then throws its last error, or
+ * `timedOut` where an attempt was under way. The signal given to `run` ends that attempt.
+ */
+export async function retrying<T>(
+  run: (signal: AbortSignal) => Promise<T>,
+  options: RetryingOptions,
+): Promise<T> {
+  const { settings, signal, what } = options
+  throwIfAborted(signal)
+  const ending = new AbortController()
+  const abort = () => ending.abort(signal!.reason)
+  signal?.addEventListener('abort', abort, { once: true })
   const deadline = settings.monotonic() + settings.requestTimeoutMs
-  for (let attempt = 0; ; attempt++) {
-    throwIfAborted(signal)
-    try {
-      return await run()
-    } catch (error) {
-      if (!mayRepeat(error, options.idempotent)) throw error
-      const delayMs = backoffMs(settings.retry, attempt, settings.random, error.retryAfterMs)
-      if (settings.monotonic() + delayMs >= deadline) throw error
-      settings.log({ level: 'debug', message: `${options.what} is tried again`, delayMs, error })
-      await sleep(delayMs, signal)
+  const timer = setTimeout(() => ending.abort(TIMED_OUT), settings.requestTimeoutMs)
+  try {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await run(ending.signal)
+      } catch (error) {
+        if (ending.signal.aborted || !mayRepeat(error, options.idempotent)) throw error
+        const delayMs = backoffMs(settings.retry, attempt, settings.random, error.retryAfterMs)
+        if (settings.monotonic() + delayMs >= deadline) throw error
+        settings.log({ level: 'debug', message: `${what} is tried again`, delayMs, error })
+        await sleep(delayMs, ending.signal)
+      }
     }
+  } catch (error) {
+    if (ending.signal.reason !== TIMED_OUT) throw error
+    const message = `${what} was not answered within ${settings.requestTimeoutMs} ms.`
+    throw new MillraceError('timedOut', message, { cause: error })
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', abort)
   }
 }

@@ -27,6 +27,12 @@ export class Routing {
     this.shards = answer.shards
     this.#byIndex = new Map(answer.shards.map((shard) => [shard.index, shard]))
     this.#hosts = new Map(answer.hosts.map((host) => [host.hostId, host]))
+    for (const { hostId } of answer.shards) {
+      invariant(
+        this.#hosts.has(hostId),
+        `describeRouting tells the address of host ${hostId}, which it names`,
+      )
+    }
     const open = answer.shards.filter((shard) => shard.state === 'OPEN')
     this.map = new ShardMap(
       open.map((shard) => ({
@@ -46,10 +52,7 @@ export class Routing {
   /** Where the host of a shard listens; undefined for a shard that is gone. */
   addressOf(index: number): Address | undefined {
     const shard = this.#byIndex.get(index)
-    if (shard === undefined) return undefined
-    const host = this.#hosts.get(shard.hostId)
-    invariant(host !== undefined, `describeRouting names host ${shard.hostId} and tells its address`)
-    return host
+    return shard === undefined ? undefined : this.#hosts.get(shard.hostId)
   }
 }
 

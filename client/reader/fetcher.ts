@@ -1,6 +1,7 @@
 // Pull: fetch requests, each for all of a reading's shards on one host, the next one under way while the loop uses the
 // last. Runs in the client. Stops asking while more than the buffer is waiting for the loop.
 import { errorCodeOf } from '../../protocol/error-codes.ts'
+import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { FetchedShard } from '../../protocol/operations.ts'
 import type { Address } from '../address.ts'
@@ -29,7 +30,9 @@ export class Fetcher implements Intake {
   }
 
   begin(cursors: readonly ShardCursor[], place: { address: Address; streamId: number }): void {
-    void this.#fetchAll([...cursors], place)
+    for (let i = 0; i < cursors.length; i += limits.fetchShardsMax) {
+      void this.#fetchAll(cursors.slice(i, i + limits.fetchShardsMax), place)
+    }
   }
 
   taken(): void {

@@ -26,6 +26,9 @@ export class Inbox {
     this.#onTaken = onTaken
   }
 
+  /** The reading was closed: what a loop still holds is not handed out. */
+  isDiscarded = false
+
   /** Bytes of batches that are not taken. */
   get bytes(): number {
     return this.#bytes
@@ -48,6 +51,7 @@ export class Inbox {
 
   /** Ends at once; what is here is not handed out any more. */
   discard(error?: Error): void {
+    this.isDiscarded = true
     this.#queue = []
     this.#head = 0
     this.#bytes = 0

@@ -89,7 +89,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<StreamRecord<T>>
   }
 
   next(): Promise<IteratorResult<StreamRecord<T>>> {
-    if (this.#at < this.#records.length && this.#queued === 0) {
+    if (this.#at < this.#records.length && this.#queued === 0 && !this.#source.inbox.isDiscarded) {
       return Promise.resolve({ done: false, value: this.#records[this.#at++]! })
     }
     this.#queued++
@@ -106,7 +106,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<StreamRecord<T>>
 
   async #advance(): Promise<IteratorResult<StreamRecord<T>>> {
     try {
-      while (this.#at >= this.#records.length) {
+      while (this.#at >= this.#records.length || this.#source.inbox.isDiscarded) {
         const records = await this.#batches.next()
         if (records === undefined) return END
         this.#records = records

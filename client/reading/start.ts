@@ -113,16 +113,16 @@ class ShardLookups {
   resolve(shardIndex: number, position: WirePosition): Promise<ResponseOf<'resolvePosition'>> {
     const { settings, signal, pool, routings, stream } = this.#dependencies
     let isStale = false
-    const run = async () => {
-      if (isStale) this.#routing = await routings.refresh(stream, this.#routing, signal)
+    const run = async (ending: AbortSignal) => {
+      if (isStale) this.#routing = await routings.refresh(stream, this.#routing, ending)
       isStale = true
       const address = this.#routing.addressOf(shardIndex)
       if (address === undefined) {
         throw new MillraceError('shardNotFound', `${shardIdOf(shardIndex)} is gone.`)
       }
-      const connection = await pool.connect(address, signal)
+      const connection = await pool.connect(address, ending)
       const { streamId } = this.#routing
-      return unlessAborted(connection.request('resolvePosition', { streamId, shardIndex, position }), signal)
+      return unlessAborted(connection.request('resolvePosition', { streamId, shardIndex, position }), ending)
     }
     return retrying(run, { settings, idempotent: true, signal, what: 'resolvePosition' })
   }

@@ -1,0 +1,92 @@
+// One connection of the fake broker, from its side: what is written to it, and its subscriptions, which send within their
+// credit and may pass it by one batch.
+import type { Duplex } from 'node:stream'
+import { encodeEvent } from '../../../protocol/index.ts'
+import { endOf, type FakeShard } from './fake-shard.ts'
+
+export interface FakeSubscription {
+  readonly id: number
+  readonly shard: FakeShard
+  next: number
+  credit: number
+}
+
+export class FakeSession {
+  readonly stream: Duplex
+  readonly port: number
+  readonly subscriptions = new Map<number, FakeSubscription>()
+  isOpen = true
+  readonly #onDropped: () => void
+  #lastSubscriptionId = 0
+
+  constructor(stream: Duplex, port: number, onDropped: () => void) {
+    this.stream = stream
+    this.port = port
+    this.#onDropped = onDropped
+    for (const event of ['error', 'end', 'close']) stream.on(event, () => this.drop())
+  }
+
+  write(chunks: readonly Uint8Array[]): void {
+    if (!this.isOpen) return
+    // Copies: what was written belongs to the other side, and stored batches belong to the broker.
+    for (const chunk of chunks) this.stream.write(Uint8Array.from(chunk))
+  }
+
+  drop(): void {
+    if (!this.isOpen) return
+    this.isOpen = false
+    this.stream.end()
+    this.stream.destroy()
+    this.#onDropped()
+  }
+
+  subscribe(shard: FakeShard, next: number, credit: number): number {
+    const id = ++this.#lastSubscriptionId
+    this.subscriptions.set(id, { id, shard, next, credit })
+    return id
+  }
+
+  credit(id: number, bytes: number): void {
+    const subscription = this.subscriptions.get(id)
+    if (subscription === undefined) return
+    subscription.credit += bytes
+    this.#push(subscription)
+  }
+
+  /** Sends what every subscription may send. */
+  push(): void {
+    for (const subscription of this.subscriptions.values()) this.#push(subscription)
+  }
+
+  beat(): void {
+    for (const { id, shard, next } of this.subscriptions.values()) {
+      this.write(encodeEvent('heartbeat', { subscriptionId: id, nextSequenceNumber: next, tail: shard.tail }))
+    }
+  }
+
+  endAll(code: number, message: string): void {
+    for (const subscription of this.subscriptions.values()) this.#end(subscription, code, message)
+  }
+
+  #push(subscription: FakeSubscription): void {
+    const { id, shard } = subscription
+    for (const batch of shard.batchesFrom(subscription.next)) {
+      if (subscription.credit <= 0) return
+      subscription.credit -= batch.length
+      subscription.next = endOf(batch)
+      const place = { nextSequenceNumber: subscription.next, tail: shard.tail, millisBehindLatest: 0 }
+      this.write(encodeEvent('records', { subscriptionId: id, batches: [batch], ...place }))
+    }
+    if (shard.state === 'CLOSED' && subscription.next === shard.tail) {
+      this.#end(subscription, 0, 'read to its end')
+    }
+  }
+
+  #end(subscription: FakeSubscription, code: number, message: string): void {
+    const { id, next } = subscription
+    this.subscriptions.delete(id)
+    this.write(
+      encodeEvent('subscriptionEnded', { subscriptionId: id, code, nextSequenceNumber: next, message }),
+    )
+  }
+}

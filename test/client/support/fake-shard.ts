@@ -1,0 +1,163 @@
+// One shard of the fake broker: what it stores, and the rules of producers. The rules are written here a second time, in
+// the plainest form, so that the client is held to what is documented and not to what the broker happens to do.
+import {
+  baseSequenceNumberAt,
+  batchWithin,
+  checkBatch,
+  errorCodes,
+  limits,
+  readBatchHeader,
+  recordCountAt,
+  stampBatch,
+  type AppendResult,
+  type ErrorCode,
+  type FetchedShard,
+  type HashKeyRange,
+  type Position,
+} from '../../../protocol/index.ts'
+
+interface ProducerRow {
+  readonly epoch: number
+  /** Next sequence. */
+  readonly next: number
+  /** The last batches, oldest first. */
+  readonly window: readonly { first: number; count: number; base: number; arrivalTime: number }[]
+}
+
+export class FakeShard {
+  readonly index: number
+  readonly range: HashKeyRange
+  readonly parents: readonly number[]
+  hostId: number
+  state: 'OPEN' | 'CLOSED' = 'OPEN'
+  readonly batches: Uint8Array[] = []
+  trimHorizon: number
+  tail: number
+  readonly #producers = new Map<number, ProducerRow>()
+
+  constructor(shard: {
+    index: number
+    range: HashKeyRange
+    parents: readonly number[]
+    hostId: number
+    start: number
+  }) {
+    this.index = shard.index
+    this.range = shard.range
+    this.parents = shard.parents
+    this.hostId = shard.hostId
+    this.trimHorizon = shard.start
+    this.tail = shard.start
+  }
+
+  append(bytes: Uint8Array, now: number): AppendResult {
+    const fault = checkBatch(bytes)
+    if (fault !== undefined) return refusal(fault.code)
+    if (!batchWithin(bytes, this.range.start, this.range.end)) return refusal('hashKeyOutOfRange')
+    const { producerId, producerEpoch: epoch, ...header } = readBatchHeader(bytes)
+    const { firstProducerSequence: first, recordCount: count } = header
+    const row = this.#producers.get(producerId) ?? { epoch: -1, next: 0, window: [] }
+    if (epoch < row.epoch) return refusal('producerFenced')
+    const isNewEpoch = epoch > row.epoch
+    const known = row.window.find((batch) => batch.first === first && batch.count === count)
+    if (!isNewEpoch && known !== undefined) return storedAt(known.base, known.arrivalTime)
+    if (!isNewEpoch && first < row.next) return refusal('duplicateTooOld')
+    if (this.state === 'CLOSED') return refusal('shardClosed')
+    if (first !== (isNewEpoch ? 0 : row.next)) return refusal('outOfOrderSequence')
+    const base = this.store(Uint8Array.from(bytes), now)
+    const window = [...(isNewEpoch ? [] : row.window), { first, count, base, arrivalTime: now }]
+    this.#producers.set(producerId, {
+      epoch,
+      next: first + count,
+      window: window.slice(-limits.producerWindowBatches),
+    })
+    return storedAt(base, now)
+  }
+
+  /** Forgets every producer, as a broker does with those it has not heard of for long. */
+  forgetProducers(): void {
+    this.#producers.clear()
+  }
+
+  store(batch: Uint8Array, now: number): number {
+    const base = this.tail
+    stampBatch(batch, base, now)
+    this.batches.push(batch)
+    this.tail += recordCountAt(batch, 0)
+    return base
+  }
+
+  batchesFrom(number: number): Uint8Array[] {
+    return this.batches.filter((batch) => endOf(batch) > number)
+  }
+
+  /** Forgets the records below a number. */
+  trim(horizon: number): void {
+    this.trimHorizon = horizon
+    while (this.batches.length > 0 && endOf(this.batches[0]!) <= horizon) this.batches.shift()
+  }
+
+  resolve(position: Position): number | 'trimmed' | 'invalidPosition' {
+    switch (position.type) {
+      case 'TRIM_HORIZON':
+        return this.trimHorizon
+      case 'LATEST':
+        return this.tail
+      case 'AT_TIMESTAMP': {
+        const wanted = position.timestamp!
+        const found = this.batches.find((batch) => readBatchHeader(batch).arrivalTime >= wanted)
+        return found === undefined ? this.tail : baseSequenceNumberAt(found, 0)
+      }
+      default: {
+        const wanted = position.sequenceNumber! + (position.type === 'AFTER_SEQUENCE_NUMBER' ? 1 : 0)
+        if (wanted < this.trimHorizon) return 'trimmed'
+        return wanted > this.tail ? 'invalidPosition' : wanted
+      }
+    }
+  }
+}
+
+/** One shard's part of a fetch; undefined for a shard that is not there. */
+export function fetchFrom(shard: FakeShard | undefined, number: number, bytesMax: number): FetchedShard {
+  const none = { batches: [], nextSequenceNumber: number, millisBehindLatest: 0, ended: false }
+  if (shard === undefined) return { ...none, code: errorCodes.shardNotFound.id, trimHorizon: 0, tail: 0 }
+  const { trimHorizon, tail } = shard
+  if (number < trimHorizon) return { ...none, code: errorCodes.trimmed.id, trimHorizon, tail }
+  const batches: Uint8Array[] = []
+  let left = bytesMax
+  let next = number
+  for (const batch of shard.batchesFrom(number)) {
+    if (left <= 0) break
+    batches.push(batch)
+    left -= batch.length
+    next = endOf(batch)
+  }
+  const ended = shard.state === 'CLOSED' && next === tail
+  return { ...none, code: 0, batches, nextSequenceNumber: next, trimHorizon, tail, ended }
+}
+
+export function endOf(batch: Uint8Array): number {
+  return baseSequenceNumberAt(batch, 0) + recordCountAt(batch, 0)
+}
+
+export function refusal(code: ErrorCode): AppendResult {
+  return {
+    code: errorCodes[code].id,
+    baseSequenceNumber: 0,
+    arrivalTime: 0,
+    durability: 'none',
+    retryAfterMs: undefined,
+    message: `the fake refuses: ${code}`,
+  }
+}
+
+function storedAt(base: number, arrivalTime: number): AppendResult {
+  return {
+    code: 0,
+    baseSequenceNumber: base,
+    arrivalTime,
+    durability: 'disk',
+    retryAfterMs: undefined,
+    message: undefined,
+  }
+}
