@@ -1,0 +1,125 @@
+// What a start does with what it finds: half-made things go, data stays, and what cannot be trusted is refused with nothing
+// changed.
+import { existsSync } from 'node:fs'
+import { cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { segmentPath } from '../../broker/storage/segments/segment.ts'
+import { test, type StorageFixture } from '../support/storage.ts'
+
+/** An owner's directory with some sealed segments, closed. */
+async function fill(storage: StorageFixture): Promise<readonly number[]> {
+  const owner = await storage.openOwner({ segmentBytes: 1 })
+  await owner.open(1)
+  for (const value of ['a', 'b', 'c']) await owner.put(1, [value])
+  const { segments } = owner.list
+  await storage.closeOwners()
+  return segments
+}
+
+async function everything(storage: StorageFixture): Promise<string[]> {
+  const owner = await storage.openOwner()
+  const [extent] = await owner.open(1)
+  const values = await owner.values(1, extent!.tail)
+  await storage.closeOwners()
+  return values
+}
+
+const ALL = ['0=a', '1=b', '2=c']
+
+describe('a start', () => {
+  test('makes an owner in a directory that does not exist', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    expect(owner.list.segments).toEqual([1])
+  })
+
+  test('removes half-made segments and leftovers, and nothing else', async ({ storage }) => {
+    const segments = await fill(storage)
+    const directory = storage.ownerDirectory()
+    const next = segments.at(-1)! + 1
+    await mkdir(segmentPath(directory, next))
+    await mkdir(segmentPath(directory, next + 1))
+    await writeFile(join(segmentPath(directory, next + 1), 'data.mdb'), '')
+    await mkdir(join(directory, 'removed-segment-0000000099'))
+    await writeFile(join(directory, 'manifest.json.temporary'), '{"half":')
+    await writeFile(join(directory, 'notes.txt'), 'not ours')
+    expect(await everything(storage)).toEqual(ALL)
+    expect((await readdir(directory)).toSorted()).toEqual([
+      'lock',
+      'manifest.json',
+      'notes.txt',
+      ...segments.map((number) => segmentPath('', number)),
+    ])
+  })
+
+  test('removes a segment that the manifest has given up', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    await owner.put(1, ['a'])
+    await storage.closeOwners()
+    const directory = storage.ownerDirectory()
+    await cp(segmentPath(directory, 1), segmentPath(directory, 0), { recursive: true })
+    expect(await everything(storage)).toEqual(['0=a'])
+    expect(existsSync(segmentPath(directory, 0))).toBe(false)
+  })
+
+  test('keeps a half-made segment that cannot be read out of the way', async ({ storage }) => {
+    const segments = await fill(storage)
+    const unreadable = segmentPath(storage.ownerDirectory(), segments.at(-1)! + 1)
+    await mkdir(unreadable)
+    await writeFile(join(unreadable, 'data.mdb'), new Uint8Array(8192))
+    expect(await everything(storage)).toEqual(ALL)
+    expect(existsSync(unreadable)).toBe(false)
+    expect(existsSync(`${unreadable}-unreadable`)).toBe(true)
+  })
+
+  test('refuses when the manifest is lost, and removes nothing', async ({ storage }) => {
+    await fill(storage)
+    const manifest = join(storage.ownerDirectory(), 'manifest.json')
+    await rename(manifest, `${manifest}.aside`)
+    const before = await readdir(storage.ownerDirectory())
+    await expect(storage.openOwner()).rejects.toThrow('the manifest is lost or was replaced by an older one')
+    expect(await readdir(storage.ownerDirectory())).toEqual(before)
+    await rename(`${manifest}.aside`, manifest)
+    expect(await everything(storage)).toEqual(ALL)
+  })
+
+  test('refuses when the manifest is older than the data, and removes nothing', async ({ storage }) => {
+    const owner = await storage.openOwner({ segmentBytes: 1 })
+    await owner.open(1)
+    await owner.put(1, ['a'])
+    const manifest = join(storage.ownerDirectory(), 'manifest.json')
+    await cp(manifest, `${manifest}.old`)
+    for (const value of ['b', 'c']) await owner.put(1, [value])
+    await storage.closeOwners()
+    await rename(manifest, `${manifest}.new`)
+    await cp(`${manifest}.old`, manifest)
+    await expect(storage.openOwner()).rejects.toThrow('nothing was changed')
+    await rename(`${manifest}.new`, manifest)
+    expect(await everything(storage)).toEqual(ALL)
+  })
+
+  test('refuses a damaged manifest, by name', async ({ storage }) => {
+    await fill(storage)
+    const manifest = join(storage.ownerDirectory(), 'manifest.json')
+    await cp(manifest, `${manifest}.aside`)
+    await writeFile(manifest, '{}')
+    await expect(storage.openOwner()).rejects.toThrow(`${manifest}: it has format undefined`)
+    await rename(`${manifest}.aside`, manifest)
+  })
+
+  test('refuses when the active segment is gone, and when it is another one', async ({ storage }) => {
+    const segments = await fill(storage)
+    const [first, active] = [segments[0]!, segments.at(-1)!].map((number) =>
+      segmentPath(storage.ownerDirectory(), number),
+    )
+    await rename(active!, `${active}-aside`)
+    await expect(storage.openOwner()).rejects.toThrow('it does not say which segment it is')
+    await rm(active!, { recursive: true })
+    await cp(first!, active!, { recursive: true })
+    await expect(storage.openOwner()).rejects.toThrow(`it is segment ${segments[0]} of owner 0`)
+    await rm(active!, { recursive: true })
+    await rename(`${active}-aside`, active!)
+    expect(await everything(storage)).toEqual(ALL)
+  })
+})
