@@ -42,6 +42,12 @@ describe('sources', () => {
     expect(offences).toEqual([])
   })
 
+  it('no test is switched off, and none keeps the others from running', () => {
+    const tests = sources.filter((file) => file.path.endsWith('.test.ts'))
+    const switches = /\b(it|test|describe)\.(only|skip|todo)\(/
+    expect(tests.flatMap((file) => linesMatching(file, switches))).toEqual([])
+  })
+
   it('no unfinished business and no switched-off checks', () => {
     const marks = ['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX', '@ts-' + 'ignore', '@ts-' + 'nocheck']
     const offences = sources.flatMap((file) =>
