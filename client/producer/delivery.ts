@@ -183,6 +183,8 @@ export class Delivery implements SenderEvents {
       return
     }
     const { retry, random } = this.#options.settings
+    // It may be on its way again: whose host could not be reached was not halted by a refusal.
+    lane.halt()
     const delayMs = backoffMs(retry, lane.attempts++, random, refusal.retryAfterMs)
     const { shardId } = lane
     this.#log({ level: 'debug', message: 'appends are tried again', shardId, delayMs, error: refusal })
