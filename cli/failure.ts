@@ -37,6 +37,8 @@ const adviceOfCode: Partial<Record<ErrorCode, string>> = {
 
 /** Reads any thrown value as a sentence and an exit code. `url` is the broker that was being talked to, if any. */
 export function reportFailure(error: unknown, url?: string): FailureReport {
+  // Closing failed as well, after what went wrong first: that is what matters.
+  if (error instanceof Error && 'suppressed' in error) return reportFailure(error.suppressed, url)
   if (error instanceof Failure) return { message: error.message, exit: error.exit }
   if (error instanceof ConfigError) return { message: error.message, exit: 'usage' }
   if (MillraceError.is(error)) {

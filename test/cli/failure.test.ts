@@ -37,6 +37,14 @@ describe('reportFailure', () => {
     expect(reportFailure(systemError('ENOENT', 'clicks.csv')).message).toBe('clicks.csv does not exist.')
   })
 
+  it('reports what went wrong first, where closing went wrong as well', () => {
+    const both = Object.assign(new Error('two'), {
+      error: new Error('closing'),
+      suppressed: new Failure('First.'),
+    })
+    expect(reportFailure(both).message).toBe('First.')
+  })
+
   it('shows a stack for what nobody foresaw', () => {
     const { message, exit } = reportFailure(new TypeError('x is not a function'))
     expect(exit).toBe('failed')
