@@ -52,7 +52,7 @@ const stretches = fc.record({
   keys: fc.array(fc.integer({ min: 0, max: KEYS.length - 1 }), { maxLength: 12 }),
   event: fc.oneof(
     { weight: 6, arbitrary: fc.constant('nothing' as const) },
-    { weight: 1, arbitrary: fc.constantFrom('split', 'disconnect', 'restart' as const) },
+    { weight: 1, arbitrary: fc.constantFrom('split', 'disconnect', 'restart', 'outage' as const) },
   ),
   waitMs: fc.constantFrom(0, 0, 10, 60, 250),
 })
@@ -116,12 +116,11 @@ async function run(schedule: Schedule) {
     await turns(1)
     if (event === 'split') splitOne(sent.length)
     else if (event === 'disconnect') broker.disconnect()
-    else if (event === 'restart') {
-      const hostId = 1 + (sent.length % schedule.hosts)
-      broker.stopHost(hostId)
-      broker.startHost(hostId, 7500 + broker.connections)
-    }
+    const hostId = 1 + (sent.length % schedule.hosts)
+    if (event === 'restart' || event === 'outage') broker.stopHost(hostId)
+    if (event === 'restart') broker.startHost(hostId, 7500 + broker.connections)
     if (waitMs > 0) await pass(waitMs)
+    if (event === 'outage') broker.startHost(hostId)
   }
   await driven(producer.close(), { limitMs: 30_000 })
   await driven(Promise.all(settling))
