@@ -16,6 +16,8 @@ export interface ProduceTask {
   readonly lingerMs: number
   readonly compression: 'none' | 'gzip' | 'zstd'
   readonly onProgress: (note: string) => void
+  /** Records were refused for good: whatever the inputs wait for, they need not. */
+  readonly onRefused: () => void
 }
 
 export interface ProduceOutcome {
@@ -52,6 +54,7 @@ export async function produceRecords(client: Client, task: ProduceTask): Promise
     },
     onRefused(error) {
       failure ??= error
+      task.onRefused()
     },
   })
 

@@ -61,7 +61,9 @@ async function produce(
 ): Promise<void> {
   const read = recordReaderOf(options)
   const interrupted = terminal.interrupted()
-  const inputs = await openInputs(files, { terminal, signal: interrupted })
+  // A pipe that pauses must not keep a refusal from ending the work.
+  const refused = new AbortController()
+  const inputs = await openInputs(files, { terminal, signal: AbortSignal.any([interrupted, refused.signal]) })
   const outcome = await withClient(options.url, async (client) => {
     // Before anything is read: a stream that is not there is the first thing to say.
     await client.describeStream(stream)
@@ -77,6 +79,7 @@ async function produce(
         batchBytes: options.batch,
         lingerMs: options.linger,
         compression: options.compression,
+        onRefused: () => refused.abort(),
         onProgress: (note) => progress.update(inputs.bytesRead(), note),
       })
     } finally {
@@ -96,7 +99,8 @@ function report(outcome: ProduceOutcome, options: ProduceOptions, terminal: Term
     return
   }
   if (options.quiet === true || (records === 0 && outcome.failure !== undefined)) return
-  const rate = elapsedMs > 0 ? `: ${formatCount((records / elapsedMs) * 1000)} records/s` : ''
+  const rate =
+    records >= 100 && elapsedMs > 0 ? `: ${formatCount((records / elapsedMs) * 1000)} records/s` : ''
   const level = outcome.durability === 'disk' ? ', each flushed to disk' : ''
   tell(
     terminal,
