@@ -3,7 +3,6 @@
 // begin on arrives once, in order within its shard; a shard's parents are drained before it is begun.
 import { setMaxListeners } from 'node:events'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { RoutedShard } from '../../protocol/operations.ts'
 import { parseShardId } from '../../protocol/shard-id.ts'
 import type { Address } from '../address.ts'
 import { resolveDecoder, type Codec } from '../codecs.ts'
@@ -18,8 +17,8 @@ import { sleep } from '../waiting.ts'
 import { Inbox, type ArrivedBatch } from './inbox.ts'
 import type { ReadingOptions } from './options.ts'
 import { RecordIterator, recordBatches } from './record-iterator.ts'
-import { readableShards, ShardCursor } from './shard-cursor.ts'
-import { resolveCursors } from './start.ts'
+import { isReadable, type ShardCursor } from './shard-cursor.ts'
+import { resolveNewcomers, resolveStart } from './start.ts'
 
 export interface ReadingDependencies {
   readonly stream: string
@@ -77,12 +76,14 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   readonly #onAbort = () => this.abort(this.#options.signal!.reason)
   #intake: Intake | undefined
   #routing: Routing | undefined
-  /** Shards being read, and how far the others are. */
-  readonly #active = new Set<ShardCursor>()
-  readonly #begun = new Set<number>()
-  readonly #drained = new Set<number>()
-  /** Where to begin in shards that wait for their parents. */
+  /** Shards that wait for their parents to be drained, shards being read, and shards that were. */
   readonly #waiting = new Map<number, ShardCursor>()
+  readonly #active = new Set<ShardCursor>()
+  readonly #drained = new Set<number>()
+  /** Shards that this reading has to do with; those that it leaves out from the start are not among them. */
+  readonly #known = new Set<number>()
+  /** Shards that were there at the start: what appears later is a child of something that was read. */
+  #original: ReadonlySet<number> = new Set()
   /** Shards that were lost and are to be found again, and shards that ended and whose children are to be found. */
   readonly #stranded = new Set<ShardCursor>()
   readonly #ended = new Set<number>()
@@ -156,7 +157,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     const { signal } = this.#closing
     const closedEarly = () => closedError('The reading')
     const shardIndex = shard === undefined ? undefined : parseShardId(shard)
-    const { routing, cursors } = await resolveCursors(
+    const { routing, cursors } = await resolveStart(
       { from, until, onTrimmed, shardIndex },
       { routings, settings, pool, stream, signal },
     ).catch((error: unknown) => {
@@ -165,9 +166,17 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     if (signal.aborted) throw closedEarly()
     this.#routing = routing
     this.#heardAt = settings.monotonic()
-    for (const cursor of cursors) this.#waiting.set(cursor.shardIndex, cursor)
+    this.#original = new Set(routing.shards.map(({ index }) => index))
+    this.#await(cursors)
     this.#intake = makeIntake(this.#events(), cursors.length)
     this.#beginReadable(routing)
+  }
+
+  #await(cursors: readonly ShardCursor[]): void {
+    for (const cursor of cursors) {
+      this.#known.add(cursor.shardIndex)
+      this.#waiting.set(cursor.shardIndex, cursor)
+    }
   }
 
   #events(): IntakeEvents {
@@ -215,27 +224,28 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#routing = routing
     const cursors: ShardCursor[] = []
     // A shard may be done before it is begun, and so make way for the next.
-    for (let ready = this.#readable(routing); ready.length > 0; ready = this.#readable(routing)) {
-      for (const { index } of ready) {
-        const cursor = this.#waiting.get(index) ?? new ShardCursor(index, { next: 0, until: Infinity })
-        this.#waiting.delete(index)
-        this.#begun.add(index)
-        if (cursor.isDone) this.#drained.add(index)
-        else cursors.push(cursor)
-      }
+    for (
+      let cursor = this.#nextReadable(routing);
+      cursor !== undefined;
+      cursor = this.#nextReadable(routing)
+    ) {
+      this.#waiting.delete(cursor.shardIndex)
+      if (cursor.isDone) this.#drained.add(cursor.shardIndex)
+      else cursors.push(cursor)
     }
     for (const cursor of cursors) this.#active.add(cursor)
     this.#begin(cursors, routing)
-    if (this.#active.size === 0 && this.#ended.size === 0) this.#end(undefined, 'later')
+    if (this.#active.size + this.#waiting.size + this.#ended.size === 0) this.#end(undefined, 'later')
   }
 
-  #readable(routing: Routing): RoutedShard[] {
-    if (this.#options.shard !== undefined) {
-      return routing.shards.filter((shard) => this.#waiting.has(shard.index))
+  #nextReadable(routing: Routing): ShardCursor | undefined {
+    const present = (index: number) => this.#known.has(index) && routing.shard(index) !== undefined
+    const progress = { present, drained: this.#drained }
+    for (const cursor of this.#waiting.values()) {
+      const parents = routing.shard(cursor.shardIndex)?.parents ?? []
+      if (isReadable({ parents }, progress)) return cursor
     }
-    const progress = { begun: this.#begun, drained: this.#drained }
-    const readable = readableShards(routing.shards, progress)
-    return this.#follows ? readable : readable.filter((shard) => this.#waiting.has(shard.index))
+    return undefined
   }
 
   #begin(cursors: readonly ShardCursor[], routing: Routing): void {
@@ -252,8 +262,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
 
   #strand(cursors: readonly ShardCursor[], error: MillraceError): void {
     const { settings, stream } = this.#dependencies
-    const isHopeless = settings.monotonic() - this.#heardAt >= settings.retry.giveUpAfterMs
-    if (error.retry === 'never' || isHopeless) {
+    if (error.retry === 'never' || this.#isHopeless) {
       this.#end(error, 'later')
       return
     }
@@ -275,12 +284,17 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
 
   /** Asks where stranded shards are now, and what became of ended ones, until nothing is left to ask. */
   async #findShards(askedMs: number): Promise<void> {
-    const { settings, routings, stream } = this.#dependencies
-    const { signal } = this.#closing
+    const { settings } = this.#dependencies
     for (let attempt = 0; this.#stranded.size + this.#ended.size > 0; attempt++) {
       const failures = Math.max(attempt, ...[...this.#stranded].map((cursor) => cursor.failures))
-      if (failures > 0) await sleep(backoffMs(settings.retry, failures - 1, settings.random, askedMs), signal)
-      const routing = await this.#refresh(routings, stream)
+      if (failures > 0) {
+        const delayMs = backoffMs(settings.retry, failures - 1, settings.random, askedMs)
+        await sleep(delayMs, this.#closing.signal)
+      }
+      const routing = await this.#askRouting().catch((error: unknown) => {
+        if (!mayRepeat(error, true) || this.#isHopeless) throw error
+        return undefined
+      })
       if (routing === undefined) continue
       for (const index of this.#ended) {
         // Still open: the routing is older than the end that was seen.
@@ -288,7 +302,6 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
       }
       const cursors = [...this.#stranded]
       this.#stranded.clear()
-      this.#routing = routing
       this.#begin(cursors, routing)
       this.#beginReadable(routing)
     }
@@ -296,18 +309,24 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#isRecovering = false
   }
 
-  /** A newer routing; undefined where asking is worth another try. */
-  async #refresh(routings: RoutingCache, stream: string): Promise<Routing | undefined> {
+  /** A newer routing; the shards that appeared in it wait for their parents from now on. */
+  async #askRouting(): Promise<Routing> {
+    const { routings, stream } = this.#dependencies
+    const { signal } = this.#closing
     const known = this.#routing!
-    try {
-      const routing = await routings.refresh(stream, known, this.#closing.signal)
-      if (routing.streamId === known.streamId) return routing
-    } catch (error) {
-      const { settings } = this.#dependencies
-      const isHopeless = settings.monotonic() - this.#heardAt >= settings.retry.giveUpAfterMs
-      if (!mayRepeat(error, true) || isHopeless) throw error
-      return undefined
+    const routing = await routings.refresh(stream, known, signal)
+    if (routing.streamId !== known.streamId) {
+      throw new MillraceError('streamNotFound', `${JSON.stringify(stream)} was deleted and made again.`)
     }
-    throw new MillraceError('streamNotFound', `${JSON.stringify(stream)} was deleted and made again.`)
+    if (!this.#follows) return routing
+    const isNew = (index: number) => !this.#original.has(index) && !this.#known.has(index)
+    const indexes = routing.shards.map(({ index }) => index).filter(isNew)
+    this.#await(await resolveNewcomers(indexes, routing, { ...this.#dependencies, signal }))
+    return routing
+  }
+
+  get #isHopeless(): boolean {
+    const { monotonic, retry } = this.#dependencies.settings
+    return monotonic() - this.#heardAt >= retry.giveUpAfterMs
   }
 }

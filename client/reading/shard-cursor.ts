@@ -27,20 +27,13 @@ export class ShardCursor {
   }
 }
 
-interface ShardWithParents {
-  readonly index: number
-  readonly parents: readonly number[]
-}
-
 /**
- * Shards that may be read now: those not begun whose parents are all drained, or no longer there to be read. So one key's
- * records come in the order in which they were stored, across splits and merges.
+ * Whether a shard may be read: its parents are drained, or no longer there to be read. So one key's records come in the
+ * order in which they were stored, across splits and merges.
  */
-export function readableShards<S extends ShardWithParents>(
-  shards: readonly S[],
-  progress: { readonly begun: ReadonlySet<number>; readonly drained: ReadonlySet<number> },
-): S[] {
-  const present = new Set(shards.map((shard) => shard.index))
-  const isOver = (parent: number) => progress.drained.has(parent) || !present.has(parent)
-  return shards.filter((shard) => !progress.begun.has(shard.index) && shard.parents.every(isOver))
+export function isReadable(
+  shard: { readonly parents: readonly number[] },
+  progress: { readonly present: (index: number) => boolean; readonly drained: ReadonlySet<number> },
+): boolean {
+  return shard.parents.every((parent) => progress.drained.has(parent) || !progress.present(parent))
 }

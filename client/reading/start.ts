@@ -26,8 +26,8 @@ export interface StartDependencies {
   readonly signal: AbortSignal
 }
 
-/** A cursor for each shard that is to be read, now or when its parents are drained. */
-export async function resolveCursors(
+/** The routing by which a reading starts, and a cursor for each shard that it is to read. */
+export async function resolveStart(
   options: StartOptions,
   dependencies: StartDependencies,
 ): Promise<{ routing: Routing; cursors: ShardCursor[] }> {
@@ -42,14 +42,40 @@ export async function resolveCursors(
         `${indexes.length}: name one by the option shard.`,
     )
   }
+  const { onTrimmed } = options
+  return { routing, cursors: await resolveAll(indexes, { from, until, onTrimmed }, routing, dependencies) }
+}
+
+/** Cursors at the oldest records of shards that appeared while reading. */
+export function resolveNewcomers(
+  indexes: readonly number[],
+  routing: Routing,
+  dependencies: StartDependencies,
+): Promise<ShardCursor[]> {
+  const from = toWirePosition('TRIM_HORIZON')
+  return resolveAll(indexes, { from, until: undefined, onTrimmed: 'fail' }, routing, dependencies)
+}
+
+interface Range {
+  readonly from: WirePosition
+  readonly until: WirePosition | undefined
+  readonly onTrimmed: 'fail' | 'horizon'
+}
+
+async function resolveAll(
+  indexes: readonly number[],
+  range: Range,
+  routing: Routing,
+  dependencies: StartDependencies,
+): Promise<ShardCursor[]> {
   const lookups = new ShardLookups(routing, dependencies)
   const cursors: ShardCursor[] = []
   const queue = indexes.values()
   const work = async () => {
-    for (const index of queue) cursors.push(await resolveCursor(index, { ...options, from, until }, lookups))
+    for (const index of queue) cursors.push(await resolveCursor(index, range, lookups))
   }
-  await Promise.all(Array.from({ length: clientLimits.resolvesInFlight }, work))
-  return { routing, cursors }
+  await Promise.all(Array.from({ length: Math.min(indexes.length, clientLimits.resolvesInFlight) }, work))
+  return cursors
 }
 
 function wantedShards(routing: Routing, from: WirePosition, only: number | undefined): number[] {
@@ -63,12 +89,8 @@ function wantedShards(routing: Routing, from: WirePosition, only: number | undef
   return shards.map((shard) => shard.index)
 }
 
-async function resolveCursor(
-  shardIndex: number,
-  options: { from: WirePosition; until: WirePosition | undefined; onTrimmed: 'fail' | 'horizon' },
-  lookups: ShardLookups,
-): Promise<ShardCursor> {
-  const { from, until, onTrimmed } = options
+async function resolveCursor(shardIndex: number, range: Range, lookups: ShardLookups): Promise<ShardCursor> {
+  const { from, until, onTrimmed } = range
   const begin = await lookups.resolve(shardIndex, from).catch((error: unknown) => {
     if (onTrimmed === 'fail' || !MillraceError.is(error, 'trimmed')) throw error
     return lookups.resolve(shardIndex, toWirePosition('TRIM_HORIZON'))
