@@ -1,5 +1,6 @@
 // Many shards on one host against few: the cost of a shard must not show in the throughput.
 import { bars } from '../bars.ts'
+import type { AppendResult } from '../load/append.ts'
 import type { Figure } from '../report/figure.ts'
 import { scenario } from '../scenario.ts'
 import { appendTo } from './append.ts'
@@ -18,18 +19,26 @@ export const shardsScenario = scenario({
     const { few, recordBytes, batchBytes } = values
     const measure = async (shards: number) => {
       bench.say(`appending to ${shards} shards`)
-      return (await appendTo(bench, { recordBytes, batchBytes, shards })).recordsPerSecond
+      return await appendTo(bench, { recordBytes, batchBytes, shards })
     }
     // Before and after, because a machine that slows down by the minute must not decide the ratio.
     const before = await measure(few)
-    const measured: { readonly shards: number; readonly rate: number }[] = []
-    for (const shards of values.many) measured.push({ shards, rate: await measure(shards) })
-    const baseline = (before + (await measure(few))) / 2
-    const figures: Figure[] = [{ name: `${few} shards`, value: baseline, unit: 'records/s' }]
-    for (const { shards, rate } of measured) {
+    const measured: { readonly shards: number; readonly result: AppendResult }[] = []
+    for (const shards of values.many) measured.push({ shards, result: await measure(shards) })
+    const after = await measure(few)
+    const baseline = (before.recordsPerSecond + after.recordsPerSecond) / 2
+    const figures: Figure[] = [
+      { name: `${few} shards`, value: baseline, unit: 'records/s' },
+      { name: `${few} shards, mean batch`, value: before.batchRecords, unit: 'records' },
+    ]
+    for (const { shards, result } of measured) {
       const bar = shards === 256 ? { bar: bars.manyShards } : {}
-      figures.push({ name: `${shards} shards`, value: rate, unit: 'records/s' })
-      figures.push({ name: `${shards} shards of ${few}`, value: (100 * rate) / baseline, unit: '%', ...bar })
+      const percent = (100 * result.recordsPerSecond) / baseline
+      figures.push(
+        { name: `${shards} shards`, value: result.recordsPerSecond, unit: 'records/s' },
+        { name: `${shards} shards, mean batch`, value: result.batchRecords, unit: 'records' },
+        { name: `${shards} shards of ${few}`, value: percent, unit: '%', ...bar },
+      )
     }
     return [
       {
