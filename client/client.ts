@@ -28,9 +28,9 @@ import { clientLimits, resolveSettings, type ConnectOptions, type Settings } fro
 import { Subscriber } from './subscription/subscriber.ts'
 import { abortedBy, throwIfAborted, unlessAborted } from './waiting.ts'
 
-export interface PutOptions<In = BytesInput> extends CallOptions {
-  /** How data becomes bytes; bytes and text as they are, by default. */
-  readonly codec?: EncoderOption<In>
+export interface PutOptions<In> extends CallOptions {
+  /** How data becomes bytes. Without one, data is bytes, or text that is sent as UTF-8. */
+  readonly codec: EncoderOption<In>
 }
 
 /** What became of one record of `putMany`. */
@@ -133,10 +133,12 @@ export class Client implements AsyncDisposable {
    * Appends one record and fulfils when it is stored. Puts that are under way together travel together. For a stream of
    * records, a producer is cheaper.
    */
-  async put<In = BytesInput>(
+  put(stream: string, record: RecordInput, options?: CallOptions): Promise<Acknowledgement>
+  put<In>(stream: string, record: RecordInput<In>, options: PutOptions<In>): Promise<Acknowledgement>
+  async put<In>(
     stream: string,
     record: RecordInput<In>,
-    options: PutOptions<In> = {},
+    options: Partial<PutOptions<In>> = {},
   ): Promise<Acknowledgement> {
     const encoded = encodeData(record, options.codec)
     const producer = await this.#putter(stream, options.signal)
@@ -145,10 +147,16 @@ export class Client implements AsyncDisposable {
   }
 
   /** Appends records, each by itself: the results stand in the order of the records. */
-  async putMany<In = BytesInput>(
+  putMany(stream: string, records: Iterable<RecordInput>, options?: CallOptions): Promise<PutResult[]>
+  putMany<In>(
     stream: string,
     records: Iterable<RecordInput<In>>,
-    options: PutOptions<In> = {},
+    options: PutOptions<In>,
+  ): Promise<PutResult[]>
+  async putMany<In>(
+    stream: string,
+    records: Iterable<RecordInput<In>>,
+    options: Partial<PutOptions<In>> = {},
   ): Promise<PutResult[]> {
     const producer = await this.#putter(stream, options.signal)
     const results: Promise<PutResult>[] = []
@@ -298,7 +306,7 @@ function encodeData<In>(
   record: RecordInput<In>,
   option: EncoderOption<In> | undefined,
 ): RecordInput<BytesInput> {
-  // Without a codec, `In` is what the signature's default says: bytes or text.
+  // Without a codec, the signatures take bytes or text only.
   if (option === undefined) return record as RecordInput<unknown> as RecordInput<BytesInput>
   const codec = resolveEncoder(option)
   try {

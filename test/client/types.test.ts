@@ -1,0 +1,88 @@
+// Types are part of the product: what the codec says flows into records, and wrong records do not compile.
+import { describe, expectTypeOf, it } from 'vitest'
+import { z } from 'zod'
+import {
+  json,
+  msgpack,
+  text,
+  type Acknowledgement,
+  type Client,
+  type MillraceError,
+  type Producer,
+  type PutResult,
+  type Reading,
+  type StreamRecord,
+} from '../../client/index.ts'
+
+interface Click {
+  readonly user: string
+  readonly page: number
+}
+const schema = z.object({ user: z.string(), at: z.coerce.date() })
+
+// Never called: only its types matter.
+async function uses(client: Client) {
+  const plain = await client.producer('clicks')
+  const typed = await client.producer('clicks', { codec: json<Click>() })
+  const validated = await client.producer('clicks', { codec: { schema } })
+  return { plain, typed, validated }
+}
+
+describe('types', () => {
+  it('a producer takes what its codec takes', () => {
+    type Producers = Awaited<ReturnType<typeof uses>>
+    expectTypeOf<Producers['plain']>().toEqualTypeOf<Producer<Uint8Array | string>>()
+    expectTypeOf<Producers['typed']>().toEqualTypeOf<Producer<Click>>()
+    expectTypeOf<Parameters<Producers['typed']['send']>[0]['data']>().toEqualTypeOf<Click>()
+    expectTypeOf<Parameters<Producers['validated']['push']>[0]['data']>().toEqualTypeOf<
+      z.input<typeof schema>
+    >()
+    expectTypeOf<ReturnType<Producers['typed']['send']>>().resolves.toEqualTypeOf<Acknowledgement>()
+  })
+
+  it('a reading gives what its codec gives', () => {
+    const readings = (client: Client) => ({
+      bytes: client.read('clicks'),
+      json: client.read('clicks', { codec: json<Click>() }),
+      msgpack: client.subscribe('clicks', { codec: msgpack<Click>(), from: { atTimestamp: new Date() } }),
+      text: client.subscribe('clicks', { codec: text }),
+      schema: client.read('clicks', { codec: { schema }, follow: true }),
+    })
+    type Readings = ReturnType<typeof readings>
+    expectTypeOf<Readings['bytes']>().toEqualTypeOf<Reading<Uint8Array>>()
+    expectTypeOf<Readings['json']>().toEqualTypeOf<Reading<Click>>()
+    expectTypeOf<Readings['msgpack']>().toEqualTypeOf<Reading<Click>>()
+    expectTypeOf<Readings['text']>().toEqualTypeOf<Reading<string>>()
+    expectTypeOf<Readings['schema']>().toEqualTypeOf<Reading<z.output<typeof schema>>>()
+    const loop = async (reading: Readings['json']) => {
+      for await (const record of reading) {
+        expectTypeOf(record).toEqualTypeOf<StreamRecord<Click>>()
+        expectTypeOf(record.arrivalTime).toEqualTypeOf<Date>()
+      }
+      for await (const records of reading.batches())
+        expectTypeOf(records).toEqualTypeOf<StreamRecord<Click>[]>()
+    }
+    expectTypeOf(loop).returns.resolves.toBeVoid()
+  })
+
+  it('put and putMany take what their codec takes, and putMany tells of each record', () => {
+    const puts = (client: Client) => {
+      void client.put('clicks', { partitionKey: 'ada', data: 'text' })
+      void client.put(
+        'clicks',
+        { partitionKey: 'ada', data: { user: 'ada', page: 1 } },
+        { codec: json<Click>() },
+      )
+      // @ts-expect-error an object is no payload without a codec
+      void client.put('clicks', { partitionKey: 'ada', data: { user: 'ada' } })
+      // @ts-expect-error a record has a partition key
+      void client.put('clicks', { data: 'text' })
+      // @ts-expect-error the codec takes clicks
+      void client.put('clicks', { partitionKey: 'ada', data: 7 }, { codec: json<Click>() })
+      return client.putMany('clicks', [{ partitionKey: 'ada', data: 'text' }])
+    }
+    expectTypeOf(puts).returns.resolves.toEqualTypeOf<PutResult[]>()
+    const told = (result: PutResult) => (result.ok ? result.acknowledgement : result.error)
+    expectTypeOf(told).returns.toEqualTypeOf<Acknowledgement | MillraceError>()
+  })
+})
