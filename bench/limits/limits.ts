@@ -30,11 +30,11 @@ export async function measureDisk(bench: Bench): Promise<DiskLimits> {
   return { flush, flushedMegabytesPerSecond: large.megabytesPerSecond }
 }
 
-/** Megabytes a second of lmdb-js alone, for batches of that size with that many in flight. */
+/** lmdb-js alone, for batches of that size with that many in flight. */
 export async function measureRawLmdb(
   bench: Bench,
   batch: { readonly bytes: number; readonly inFlight: number },
-): Promise<number> {
+): Promise<{ readonly megabytesPerSecond: number; readonly commit: LatencySummary }> {
   bench.say(`measuring raw lmdb-js, ${batch.bytes} B × ${batch.inFlight} in flight`)
   const result = await bench.load('rawLmdb', {
     directory: bench.directory,
@@ -43,7 +43,7 @@ export async function measureRawLmdb(
     seconds: Math.min(bench.seconds, 3),
     warmUpSeconds: RAW_LMDB_WARM_UP_SECONDS,
   }).result
-  return result.megabytesPerSecond
+  return { megabytesPerSecond: result.megabytesPerSecond, commit: mergeLatencies([result.latencies]) }
 }
 
 /** Megabytes a second from one process to another. */

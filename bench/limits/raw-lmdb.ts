@@ -4,6 +4,7 @@ import { randomFillSync } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { open } from 'lmdb'
+import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
 
 export interface RawLmdbSettings {
   readonly directory: string
@@ -14,6 +15,8 @@ export interface RawLmdbSettings {
 }
 
 export interface RawLmdbResult {
+  /** From `batch()` to its fulfilment. */
+  readonly latencies: HistogramText
   readonly megabytesPerSecond: number
   readonly batchesPerSecond: number
 }
@@ -36,21 +39,23 @@ export async function measureRawLmdb(settings: RawLmdbSettings): Promise<RawLmdb
     const startsAt = performance.now() + settings.warmUpSeconds * 1000
     const endsAt = startsAt + settings.seconds * 1000
     let sequence = 0
-    let counted = 0
+    const recorder = new LatencyRecorder()
     const writeOn = async () => {
       while (performance.now() < endsAt) {
         const key = Buffer.alloc(12)
         key.writeBigUInt64BE(BigInt(sequence++), 4)
+        const before = performance.now()
         await root.batch(() => {
           void root.put(key, bytes)
         })
         const now = performance.now()
-        if (now >= startsAt && now < endsAt) counted++
+        if (now >= startsAt && now < endsAt) recorder.record(now - before)
       }
     }
     await Promise.all(Array.from({ length: settings.inFlight }, writeOn))
-    const batchesPerSecond = counted / settings.seconds
-    return { batchesPerSecond, megabytesPerSecond: (batchesPerSecond * settings.batchBytes) / 1e6 }
+    const batchesPerSecond = recorder.count / settings.seconds
+    const megabytesPerSecond = (batchesPerSecond * settings.batchBytes) / 1e6
+    return { batchesPerSecond, megabytesPerSecond, latencies: recorder.toText() }
   } finally {
     await root.close()
     await rm(path, { recursive: true, force: true })

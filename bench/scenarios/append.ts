@@ -26,7 +26,10 @@ export const appendScenario = scenario({
     const figures: Figure[] = []
     const latencies: LatencyCurve[] = [{ name: 'fdatasync, 4 KiB', summary: disk.flush }]
     for (const batchBytes of values.batchBytes) {
-      const raw = await measureRawLmdb(bench, { bytes: batchBytes, inFlight: IN_FLIGHT })
+      const { megabytesPerSecond: raw } = await measureRawLmdb(bench, {
+        bytes: batchBytes,
+        inFlight: IN_FLIGHT,
+      })
       for (const shards of values.shards) {
         for (const recordBytes of values.recordBytes) {
           const name = `${recordBytes} B × ${batchBytes / 1024} KiB batches, ${shards} shards`

@@ -2,7 +2,7 @@
 import { connect } from '../../client/index.ts'
 import { bars } from '../bars.ts'
 import { mergeLatencies } from '../harness/latency.ts'
-import { measureFlush } from '../limits/limits.ts'
+import { measureFlush, measureRawLmdb } from '../limits/limits.ts'
 import { type Figure, ratioTo } from '../report/figure.ts'
 import { scenario } from '../scenario.ts'
 
@@ -21,6 +21,7 @@ export const latencyScenario = scenario({
   async run(bench, values) {
     // Before and after: a disk whose flushes slow down in between must not be the broker's fault, or its excuse.
     const flushBefore = await measureFlush(bench)
+    const raw = await measureRawLmdb(bench, { bytes: values.recordBytes, inFlight: 1 })
     const daemon = await bench.startDaemon()
     await using client = await connect(daemon.url)
     await client.createStream('bench', { shards: values.shards })
@@ -52,6 +53,7 @@ export const latencyScenario = scenario({
     const latencies = [
       { name: 'push, end to end', summary: pushed },
       { name: 'acknowledgement', summary: mergeLatencies([result.acknowledged]) },
+      { name: 'raw lmdb-js, one commit at a time', summary: raw.commit },
       { name: 'fdatasync, 4 KiB', summary: flush },
       { name: 'lateness of the load itself', summary: mergeLatencies([result.lateness]) },
     ]

@@ -1,6 +1,6 @@
 // What this machine can do without a broker: flush, write with lmdb-js, pass bytes between processes.
 import { measureDisk, measureLoopback, measureRawLmdb } from '../limits/limits.ts'
-import type { Figure } from '../report/figure.ts'
+import type { Figure, LatencyCurve } from '../report/figure.ts'
 import { scenario } from '../scenario.ts'
 
 export const limitsScenario = scenario({
@@ -16,12 +16,14 @@ export const limitsScenario = scenario({
     const figures: Figure[] = [
       { name: 'flushed appends of 64 KiB', value: disk.flushedMegabytesPerSecond, unit: 'MB/s' },
     ]
+    const latencies: LatencyCurve[] = [{ name: 'fdatasync, 4 KiB', summary: disk.flush }]
     for (const bytes of values.batchBytes) {
-      const value = await measureRawLmdb(bench, { bytes, inFlight: values.inFlight })
-      figures.push({ name: `raw lmdb-js, ${bytes} B × ${values.inFlight}`, value, unit: 'MB/s' })
+      const name = `raw lmdb-js, ${bytes} B × ${values.inFlight}`
+      const raw = await measureRawLmdb(bench, { bytes, inFlight: values.inFlight })
+      figures.push({ name, value: raw.megabytesPerSecond, unit: 'MB/s' })
+      latencies.push({ name, summary: raw.commit })
     }
     figures.push({ name: 'loopback TCP', value: await measureLoopback(bench), unit: 'MB/s' })
-    const latencies = [{ name: 'fdatasync, 4 KiB', summary: disk.flush }]
     return [{ scenario: 'limits', figures, latencies, settings: { ...values }, notes: [] }]
   },
 })

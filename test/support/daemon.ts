@@ -162,11 +162,15 @@ export async function untilGone(processes: readonly KnownProcess[]): Promise<voi
   }
 }
 
-/** Waits until no process has a file of the directory open: also those that a killed controller left behind. */
+/**
+ * Waits until no process has a file of the directory open: also those that a killed controller left behind. Looks into
+ * /proc, and finds nothing where there is none.
+ */
 export async function untilUnused(directory: string): Promise<void> {
   const deadline = performance.now() + GONE_DEADLINE_MS
   for (;;) {
-    const users = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && hasOpen(name, directory))
+    const processes = orNothing(() => readdirSync('/proc')) ?? []
+    const users = processes.filter((name) => /^\d+$/.test(name) && hasOpen(name, directory))
     if (users.length === 0) return
     if (performance.now() > deadline) throw new Error(`processes ${users.join(', ')} still use ${directory}`)
     await delay(POLL_MS)
