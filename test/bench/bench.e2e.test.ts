@@ -1,0 +1,81 @@
+// The bench as people start it: a broker of its own, figures as a table or as data, and nothing left behind.
+import { execFile } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { untilUnused } from '../support/daemon.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+
+const entry = fileURLToPath(new URL('../../dist/bench/main.js', import.meta.url))
+
+function bench(...args: string[]): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [entry, ...args], (_error, stdout, stderr) =>
+      resolve({ exitCode: child.exitCode, stdout, stderr }),
+    )
+  })
+}
+
+/** Long enough to measure something, far too short to mean anything. */
+const BRIEFLY = ['--seconds', '0.3']
+
+test('measures a broker that it starts, answers data, and leaves no process and no file', async () => {
+  await using directory = await temporaryDirectory()
+  const { exitCode, stdout, stderr } = await bench(
+    'put',
+    ...BRIEFLY,
+    '--connections',
+    '4',
+    '--json',
+    '--data-dir',
+    directory.path,
+  )
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 })
+  const { machine, reports } = JSON.parse(stdout) as {
+    machine: { cores: number }
+    reports: {
+      scenario: string
+      figures: { value: number; unit: string; bar?: object }[]
+      latencies: object[]
+    }[]
+  }
+  expect(machine.cores).toBeGreaterThan(0)
+  expect(reports.map(({ scenario }) => scenario)).toEqual(['put'])
+  const [figure] = reports[0]!.figures
+  expect(figure).toMatchObject({ unit: 'puts/s', bar: { sense: 'atLeast' } })
+  expect(figure!.value).toBeGreaterThan(0)
+  expect(reports[0]!.latencies).toHaveLength(2)
+  expect(stderr).toContain('putting from 4 connections')
+  await untilUnused(directory.path)
+  expect(await readdir(directory.path)).toEqual([])
+})
+
+test('times every push from its intended send time, in a table with a plot', async () => {
+  await using directory = await temporaryDirectory()
+  const args = ['latency', ...BRIEFLY, '--rate', '200', '--data-dir', directory.path]
+  const { exitCode, stdout, stderr } = await bench(...args)
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 })
+  for (const part of [
+    'push p50',
+    'of fdatasync p99',
+    'push, end to end',
+    'lateness of the load itself',
+    '└───',
+  ]) {
+    expect(stdout).toContain(part)
+  }
+  // 200 a second for 0.3 s: each record that was sent was timed.
+  expect(stdout).toMatch(/push, end to end +│ +60 /)
+})
+
+test('exits with 1 where a bar is missed and that is asked for, and with a sentence for a wrong option', async () => {
+  await using directory = await temporaryDirectory()
+  const args = ['put', ...BRIEFLY, '--connections', '1', '--strict', '--data-dir', directory.path]
+  const missed = await bench(...args)
+  expect(missed.exitCode).toBe(1)
+  expect(missed.stdout).toContain('missed: put')
+  const wrong = await bench('put', '--connections', 'many')
+  expect(wrong.exitCode).toBe(1)
+  expect(wrong.stderr).toContain('"many" is not a whole number')
+  expect((await bench('nonsense')).exitCode).toBe(1)
+})
