@@ -43,7 +43,7 @@ export interface Environment {
   keys(range: KeyRange, limit: number): Uint8Array[]
   /** The greatest key at or below `key` and not below `lowest`. */
   keyAtOrBefore(key: Uint8Array, lowest: Uint8Array): Uint8Array | undefined
-  /** Makes the next read see what other threads have committed by now. */
+  /** Lets go of the view that reads had: the next one sees what other threads have committed by then. */
   refresh(): void
   /** Size of the data file: pages ever used times the size of a page. */
   bytesUsed(): number

@@ -26,6 +26,8 @@ export function createReaderPool(options: { threads: number; workerUrl: URL }): 
     // A task blocks on the disk: it needs a thread of its own.
     concurrentTasksPerWorker: 1,
     maxQueue: TASKS_WAITING_MAX,
+    // An idle thread must run its timers: they let go of the active segment, which its owner may have to reopen.
+    atomics: 'disabled',
   })
 
   async function run(task: ReadTask | SeekTask): Promise<ReadReply | SeekReply> {

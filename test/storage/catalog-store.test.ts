@@ -139,7 +139,7 @@ describe('openCatalogStore', () => {
   test('a row that is not one is refused before anything is stored', async () => {
     const store = await openCatalogStore(directory)
     const broken = stream(1, { retentionMs: -1 })
-    await expect(store.commit([{ put: broker() }, { put: broken }])).rejects.toThrow()
+    await expect(store.commit([{ put: broker() }, { put: broken }])).rejects.toThrow('retentionMs')
     await store.close()
     expect(await loaded()).toEqual([])
   })

@@ -109,7 +109,7 @@ describe('opening', () => {
     await put(first, [key(1), key(1)])
     await first.close()
     const reader = await open(true)
-    for (let i = 0; i < 5; i++) await expect(open()).rejects.toThrow()
+    for (let i = 0; i < 5; i++) await expect(open()).rejects.toThrow('Invalid argument')
     await reader.close()
     const writer = await open()
     await put(writer, [key(2), key(2)])

@@ -29,7 +29,7 @@ interface Model {
 class Real {
   storage: StorageFixture
   owner!: TestOwner
-  #directories: string[] = []
+  readonly #directories: string[] = []
 
   private constructor(storage: StorageFixture) {
     this.storage = storage

@@ -167,8 +167,8 @@ describe('damage', () => {
     const owner = await storage.openOwner()
     await owner.open(1)
     for (const value of ['a', 'b', 'c']) await owner.put(1, [value])
-    const [second] = await Promise.all([owner.read(1, 1, 2)])
-    const other = new Uint8Array(second!.buffer, 0, second!.lengths[0])
+    const second = await owner.read(1, 1, 2)
+    const other = new Uint8Array(second.buffer, 0, second.lengths[0])
     storage.disk.onRead = (key, value) =>
       familyOf(key) === 'batch' && decodeKey('batch', key).base === 0 ? other : value
     expect((await owner.read(1, 0, 3)).corrupt).toBe(

@@ -18,8 +18,13 @@ export async function processStartOf(pid: number): Promise<string | undefined> {
   return (await processStatusOf(pid))?.start
 }
 
-/** Whether the process of that pid lives, and is the one that started then. Where nobody can tell, it is. */
-export async function isProcessAlive(pid: number, start: string | undefined): Promise<boolean> {
+/**
+ * Whether the process of that pid runs, and is the one that started then where that is told. One that was killed and not
+ * yet reaped by its parent does not run: it holds no file, and in a container whose first process reaps nobody it would
+ * keep its place for ever. While a thread of it is still on its way out, in a write to the disk perhaps, it does. Where
+ * nobody can tell, it runs.
+ */
+export async function isProcessAlive(pid: number, start?: string): Promise<boolean> {
   try {
     process.kill(pid, 0)
   } catch (error) {
@@ -27,18 +32,18 @@ export async function isProcessAlive(pid: number, start: string | undefined): Pr
   }
   const status = await processStatusOf(pid)
   if (status === undefined) return true
-  return !status.isZombie && (start === undefined || status.start === start)
+  return !status.isGone && (start === undefined || status.start === start)
 }
 
 async function processStatusOf(
   pid: number,
-): Promise<{ start: string | undefined; isZombie: boolean } | undefined> {
+): Promise<{ start: string | undefined; isGone: boolean } | undefined> {
   const text = await textOf(() => readFile(`/proc/${pid}/stat`, 'utf8'))
   if (text === undefined) return undefined
-  // The second field is the program's name in parentheses and may hold anything: count from the last parenthesis.
-  const [state, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  // Dead, but for a parent that does not ask: in a container that can be for ever.
-  return { start: rest[18], isZombie: state === 'Z' || state === 'X' }
+  // Fields of proc(5) from the state on. The name before it stands in parentheses and may hold anything.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  const [state, threads, start] = [fields[0], Number(fields[17]), fields[19]]
+  return { start, isGone: state === 'Z' && threads <= 1 }
 }
 
 async function textOf(read: () => Promise<string>): Promise<string | undefined> {

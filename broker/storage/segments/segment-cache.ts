@@ -2,7 +2,7 @@
 // stay open while they are used most recently. The active one is let go soon after its last use, and at once after an
 // error: within a process LMDB shares one environment between threads, and the owner can reopen a broken one only when
 // nobody else holds it.
-import { invariant } from '../../../protocol/invariant.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
 import { mapBytesOf, segmentPath } from './segment.ts'
 
@@ -17,14 +17,54 @@ export interface SegmentRef {
   readonly isActive: boolean
 }
 
-interface Entry {
+/** An open segment, and how many reads are on it. */
+class Entry {
   readonly path: string
-  readonly environment: Promise<Environment>
-  isActive: boolean
-  /** It may have grown since this thread last looked: what it was seen to hold is not final. */
-  mayHaveGrown: boolean
-  uses: number
-  lastUse: number
+  readonly #environment: Promise<Environment>
+  readonly #closed: Promise<void>
+  #close!: (closing: Promise<void>) => void
+  #isRetired = false
+  isActive = false
+  uses = 0
+  lastUse = 0
+
+  constructor(path: string, environment: Promise<Environment>) {
+    this.path = path
+    this.#environment = environment
+    this.#closed = new Promise((resolve) => {
+      this.#close = resolve
+    })
+  }
+
+  async use<T>(read: (environment: Environment) => T): Promise<T> {
+    this.uses++
+    try {
+      const environment = await this.#environment
+      try {
+        return read(environment)
+      } finally {
+        // A view that is kept misses what is committed later, and keeps the owner from using pages again.
+        environment.refresh()
+      }
+    } finally {
+      this.uses--
+      this.lastUse = performance.now()
+      this.#closeIfDone()
+    }
+  }
+
+  /** Closes it as soon as nobody reads it; fulfils when it is closed. */
+  retire(): Promise<void> {
+    this.#isRetired = true
+    this.#closeIfDone()
+    return this.#closed
+  }
+
+  #closeIfDone(): void {
+    if (!this.#isRetired || this.uses > 0) return
+    // One that could not be opened has nothing to close.
+    this.#close(this.#environment.then((environment) => environment.close()).catch(() => undefined))
+  }
 }
 
 export class SegmentCache {
@@ -40,67 +80,44 @@ export class SegmentCache {
     this.#max = options.environmentsMax
   }
 
-  get size(): number {
-    return this.#entries.size
-  }
-
-  /** Runs `read` on the segment's environment, which must not be kept. */
+  /** Runs `read` on the segment's environment, which must not be kept. Rejects with `unavailable` after `close`. */
   async use<T>(ref: SegmentRef, read: (environment: Environment) => T): Promise<T> {
-    invariant(!this.#isClosed, 'a segment was read after the reader was closed')
+    if (this.#isClosed) throw new MillraceError('unavailable', 'The reader of stored batches was closed.')
     const entry = this.#entryOf(ref)
-    entry.uses++
     try {
-      const environment = await entry.environment
-      // Once more after it was sealed, too: the view of it may date from before its last commits.
-      if (entry.mayHaveGrown) environment.refresh()
-      entry.mayHaveGrown = entry.isActive
-      return read(environment)
+      return await entry.use(read)
     } catch (error) {
-      this.#drop(entry)
+      if (this.#entries.get(entry.path) === entry) void this.#retire(entry)
       throw error
     } finally {
-      entry.uses--
-      entry.lastUse = performance.now()
       await this.#trim()
     }
   }
 
+  /** Lets reads under way finish. */
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#sweep)
-    await Promise.all([...this.#entries.values()].map((entry) => this.#closeEntry(entry)))
+    await Promise.all([...this.#entries.values()].map((entry) => this.#retire(entry)))
   }
 
   #entryOf({ directory, number, isActive }: SegmentRef): Entry {
     const path = segmentPath(directory, number)
-    const found = this.#entries.get(path)
-    const entry = found ?? {
-      path,
-      environment: this.#openEnvironment({ path, mapBytes: READ_MAP_BYTES, readOnly: true }),
-      isActive,
-      mayHaveGrown: isActive,
-      uses: 0,
-      lastUse: 0,
+    let entry = this.#entries.get(path)
+    if (entry === undefined) {
+      entry = new Entry(path, this.#openEnvironment({ path, mapBytes: READ_MAP_BYTES, readOnly: true }))
     }
     entry.isActive = isActive
-    entry.mayHaveGrown ||= isActive
     this.#entries.delete(path)
     this.#entries.set(path, entry)
     if (isActive) this.#sweepLater()
     return entry
   }
 
-  /** After an error. Others that use the entry now will fail the same way, and come here. */
-  #drop(entry: Entry): void {
-    if (this.#entries.get(entry.path) !== entry) return
-    this.#entries.delete(entry.path)
-    entry.environment.then((environment) => environment.close()).catch(() => undefined)
-  }
-
   async #trim(): Promise<void> {
     for (const entry of this.#entries.values()) {
       if (this.#entries.size <= this.#max) return
-      if (entry.uses === 0) await this.#closeEntry(entry)
+      if (entry.uses === 0) await this.#retire(entry)
     }
   }
 
@@ -110,15 +127,14 @@ export class SegmentCache {
       const idleSince = performance.now() - ACTIVE_LINGER_MS
       for (const entry of this.#entries.values()) {
         if (!entry.isActive) continue
-        if (entry.uses === 0 && entry.lastUse <= idleSince) void this.#closeEntry(entry)
+        if (entry.uses === 0 && entry.lastUse <= idleSince) void this.#retire(entry)
         else this.#sweepLater()
       }
     }, ACTIVE_LINGER_MS).unref()
   }
 
-  async #closeEntry(entry: Entry): Promise<void> {
+  #retire(entry: Entry): Promise<void> {
     this.#entries.delete(entry.path)
-    const environment = await entry.environment.catch(() => undefined)
-    await environment?.close()
+    return entry.retire()
   }
 }
