@@ -2,7 +2,7 @@
 // Every contender puts a claim under a name of its own and then looks at the others: of any two, the later one sees the
 // earlier, so at most one goes on. Names are never used twice, so removing the claim of a dead process cannot hit a living
 // one. A killed holder costs no wait: its claim names a process that is gone.
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ const DRAFT_SUFFIX = '.draft'
 const HEARTBEAT_MS = 2000
 /** Such a holder is taken for dead after this long without a touch. */
 const HEARTBEAT_DEAD_MS = 20_000
-const POLL_MS = 25
+const POLL_MS = 24
 /** Contenders that meet before either holds the lock step back and try again for this long. */
 const CONTENTION_MS = 3000
 
@@ -43,19 +43,20 @@ export async function lockDirectory(
   directory: string,
   options: { waitMs?: number } = {},
 ): Promise<DirectoryLock> {
-  const deadline = Date.now() + (options.waitMs ?? 0)
+  const deadline = performance.now() + (options.waitMs ?? 0)
   const lock = join(directory, LOCK_DIRECTORY)
   await mkdir(lock, { recursive: true })
-  const contention = Date.now() + CONTENTION_MS
+  const contention = performance.now() + CONTENTION_MS
   for (;;) {
     const claim = await putClaim(lock)
     const rival = await findRival(lock, claim)
     if (rival === undefined) return hold(lock, claim)
     await rm(join(lock, claim + CLAIM_SUFFIX), { force: true })
     // A rival that does not hold the lock steps back as well.
-    if (Date.now() >= (rival.holds ? deadline : Math.max(deadline, contention)))
+    if (performance.now() >= (rival.holds ? deadline : Math.max(deadline, contention)))
       throw heldBy(directory, rival.claim)
-    await setTimeout(POLL_MS * (0.5 + Math.random()))
+    // At random, so that two contenders do not step back in step for ever.
+    await setTimeout(randomInt(POLL_MS / 2, 2 * POLL_MS))
   }
 }
 
