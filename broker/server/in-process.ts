@@ -11,6 +11,8 @@ export function inProcessPair(): [Duplex, Duplex] {
   return [left, right]
 }
 
+const HIGH_WATER_BYTES = 16 * 1024
+
 type WriteCallback = (error?: Error | null) => void
 
 class InProcessStream extends Duplex {
@@ -19,7 +21,8 @@ class InProcessStream extends Duplex {
   #unread: WriteCallback | undefined
 
   constructor() {
-    super({ allowHalfOpen: false })
+    // Given, because the default differs between versions of Node: what one side holds for the other is bounded by it.
+    super({ allowHalfOpen: false, highWaterMark: HIGH_WATER_BYTES })
   }
 
   join(peer: InProcessStream): void {
