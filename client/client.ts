@@ -26,7 +26,7 @@ import type { RecordInput } from './record.ts'
 import { RoutingCache } from './routing.ts'
 import { clientLimits, resolveSettings, type ConnectOptions, type Settings } from './settings.ts'
 import { Subscriber } from './subscription/subscriber.ts'
-import { abortedBy, throwIfAborted, unlessAborted } from './waiting.ts'
+import { abortedBy, onAbort, throwIfAborted, unlessAborted } from './waiting.ts'
 
 export interface PutOptions<In> extends CallOptions {
   /** How data becomes bytes. Without one, data is bytes, or text that is sent as UTF-8. */
@@ -74,7 +74,7 @@ export class Client implements AsyncDisposable {
   /** The producers behind `put`, by stream, in the order of use. */
   readonly #putters = new Map<string, Promise<Producer>>()
   readonly #signal: AbortSignal | undefined
-  readonly #onAbort = () => this.#abort()
+  readonly #stopListening: (() => void) | undefined
   #closing: Promise<void> | undefined
 
   constructor(addresses: readonly Address[], settings: Settings, signal: AbortSignal | undefined) {
@@ -84,7 +84,7 @@ export class Client implements AsyncDisposable {
     this.#routings = new RoutingCache(this.#control)
     this.#admin = new Admin(this.#control)
     this.#signal = signal
-    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    this.#stopListening = signal === undefined ? undefined : onAbort(signal, () => this.#abort(signal))
   }
 
   /** Makes the first connection. */
@@ -172,6 +172,7 @@ export class Client implements AsyncDisposable {
     this.#throwIfClosed()
     const routing = await this.#routings.get(stream, options.signal)
     this.#throwIfClosed()
+    throwIfAborted(options.signal)
     const producer: Producer<In> = new Producer(options, {
       stream,
       routing,
@@ -231,20 +232,19 @@ export class Client implements AsyncDisposable {
   }
 
   async #finish({ signal }: { signal?: AbortSignal }): Promise<void> {
-    const abandon = () => this.#abort(signal)
-    signal?.addEventListener('abort', abandon, { once: true })
-    if (signal?.aborted) abandon()
-    const closings = await Promise.allSettled([...this.#given].map((given) => given.close()))
-    signal?.removeEventListener('abort', abandon)
-    this.#signal?.removeEventListener('abort', this.#onAbort)
+    const closings = [...this.#given].map((given) => given.close())
+    const stop = signal === undefined ? undefined : onAbort(signal, () => this.#abort(signal))
+    const closed = await Promise.allSettled(closings)
+    stop?.()
+    this.#stopListening?.()
     this.#pool.close()
-    const failed = closings.find((closing) => closing.status === 'rejected')
+    const failed = closed.find((closing) => closing.status === 'rejected')
     if (failed !== undefined) throw asMillraceError(failed.reason)
   }
 
   /** Everything fails that waits. */
-  #abort(signal = this.#signal): void {
-    for (const given of this.#given) given.abort(signal?.reason)
+  #abort(signal: AbortSignal): void {
+    for (const given of this.#given) given.abort(signal.reason)
     this.#pool.close()
   }
 
@@ -259,14 +259,17 @@ export class Client implements AsyncDisposable {
     plan: ConstructorParameters<typeof Reading<T>>[1],
   ): Reading<T> {
     this.#throwIfClosed()
+    // A signal that had fired before closes the reading while it is being made.
+    const closed = new AbortController()
     const reading: Reading<T> = new Reading(options, plan, {
       stream,
       routings: this.#routings,
       pool: this.#pool,
       settings: this.#settings,
-      onClosed: () => this.#given.delete(reading),
+      onClosed: () => closed.abort(),
     })
     this.#given.add(reading)
+    onAbort(closed.signal, () => this.#given.delete(reading))
     return reading
   }
 

@@ -19,7 +19,7 @@ import { PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN } from '../protocol/version.
 import { addressText, type Address } from './address.ts'
 import { asMillraceError, errorFrom } from './errors.ts'
 import { clientLimits, type Settings } from './settings.ts'
-import { unlessAborted } from './waiting.ts'
+import { onAbort, unlessAborted } from './waiting.ts'
 
 /** Takes a request's answer, synchronously, in the order in which frames came. */
 export type Settle<N extends OperationName> = (
@@ -44,10 +44,9 @@ export async function openConnection(
   signal: AbortSignal,
 ): Promise<Connection> {
   const giveUp = new AbortController()
-  const abandon = () => giveUp.abort(signal.reason)
+  const stop = onAbort(signal, () => giveUp.abort(signal.reason))
   const late = () => giveUp.abort(new Error('it did not answer in time'))
   const timer = setTimeout(late, Math.min(limits.helloDeadlineMs, settings.requestTimeoutMs))
-  signal.addEventListener('abort', abandon)
   let connection: Connection | undefined
   try {
     const dialing = settings.dial(address, giveUp.signal)
@@ -67,7 +66,7 @@ export async function openConnection(
     throw new MillraceError('unavailable', `No connection to ${addressText(address)}: ${reason}.`, { cause })
   } finally {
     clearTimeout(timer)
-    signal.removeEventListener('abort', abandon)
+    stop()
   }
 }
 

@@ -3,7 +3,7 @@
 // twice can be repeated. Nothing here knows a single code.
 import { MillraceError } from '../protocol/millrace-error.ts'
 import type { RetryPolicy, Settings } from './settings.ts'
-import { sleep, throwIfAborted } from './waiting.ts'
+import { onAbort, sleep, throwIfAborted } from './waiting.ts'
 
 /** May the request be sent again? One that is not idempotent only where its refusal promises that nothing was done. */
 export function mayRepeat(error: unknown, idempotent: boolean): error is MillraceError {
@@ -42,16 +42,17 @@ export async function retrying<T>(
   const { settings, signal, what } = options
   throwIfAborted(signal)
   const ending = new AbortController()
-  const abort = () => ending.abort(signal!.reason)
-  signal?.addEventListener('abort', abort, { once: true })
+  const stop = signal === undefined ? undefined : onAbort(signal, () => ending.abort(signal.reason))
   const deadline = settings.monotonic() + settings.requestTimeoutMs
   const timer = setTimeout(() => ending.abort(TIMED_OUT), settings.requestTimeoutMs)
+  let last: MillraceError | undefined
   try {
     for (let attempt = 0; ; attempt++) {
       try {
         return await run(ending.signal)
       } catch (error) {
         if (ending.signal.aborted || !mayRepeat(error, options.idempotent)) throw error
+        last = error
         const delayMs = backoffMs(settings.retry, attempt, settings.random, error.retryAfterMs)
         if (settings.monotonic() + delayMs >= deadline) throw error
         settings.log({ level: 'debug', message: `${what} is tried again`, delayMs, error })
@@ -60,10 +61,12 @@ export async function retrying<T>(
     }
   } catch (error) {
     if (ending.signal.reason !== TIMED_OUT) throw error
+    // What kept it from being done says more than that time is over; but not where the last attempt may have done it.
+    if (last !== undefined && options.idempotent) throw last
     const message = `${what} was not answered within ${settings.requestTimeoutMs} ms.`
-    throw new MillraceError('timedOut', message, { cause: error })
+    throw new MillraceError('timedOut', message, { cause: last ?? error })
   } finally {
     clearTimeout(timer)
-    signal?.removeEventListener('abort', abort)
+    stop?.()
   }
 }

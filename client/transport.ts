@@ -3,6 +3,7 @@
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Address } from './address.ts'
+import { onAbort } from './waiting.ts'
 
 /**
  * Opens one byte stream to a broker process. `signal` fires when nobody waits for it any more: give up, and reject.
@@ -15,16 +16,14 @@ export const dialTcp: Dial = ({ host, port }, signal) =>
   new Promise((resolve, reject) => {
     const socket = connect({ host, port, noDelay: true })
     const abandon = () => socket.destroy(new Error('nobody waits for this connection any more'))
-    signal.addEventListener('abort', abandon, { once: true })
-    const settle = () => signal.removeEventListener('abort', abandon)
     socket.once('error', (error) => {
-      settle()
+      stop()
       reject(error)
     })
     socket.once('connect', () => {
-      settle()
+      stop()
       socket.removeAllListeners('error')
       resolve(socket)
     })
-    if (signal.aborted) abandon()
+    const stop = onAbort(signal, abandon)
   })

@@ -1,5 +1,6 @@
 // Waiting that ends early: every wait of the client ends when its AbortSignal fires, leaves no timer and no listener
 // behind, and says so with one error. Runs in the client.
+import { setMaxListeners } from 'node:events'
 import { MillraceError } from '../protocol/millrace-error.ts'
 
 /** The error for a wait that the caller's own signal ended; `cause` is the signal's reason. */
@@ -11,24 +12,35 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw abortedBy(signal)
 }
 
+/**
+ * Calls the listener when the signal fires, now if it has. Answers how to stop listening. Every wait stops, so a signal
+ * that many wait on is no leak, and gets no warning of one.
+ */
+export function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) {
+    listener()
+    return () => {}
+  }
+  setMaxListeners(0, signal)
+  signal.addEventListener('abort', listener, { once: true })
+  return () => signal.removeEventListener('abort', listener)
+}
+
 /** What the promise settles with, unless the signal fires first. The promise itself goes on and never goes unhandled. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise
   return new Promise((resolve, reject) => {
-    const abort = () => reject(abortedBy(signal))
-    const settle = () => signal.removeEventListener('abort', abort)
+    const stop = onAbort(signal, () => reject(abortedBy(signal)))
     promise.then(
       (value) => {
-        settle()
+        stop()
         resolve(value)
       },
       (error: unknown) => {
-        settle()
+        stop()
         reject(error instanceof Error ? error : new Error(String(error)))
       },
     )
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
   })
 }
 
@@ -39,16 +51,17 @@ export function sleep(ms: number, signal: AbortSignal | undefined): Promise<void
       reject(abortedBy(signal))
       return
     }
-    const wake = () => {
-      signal?.removeEventListener('abort', abort)
+    const timer = setTimeout(() => {
+      stop?.()
       resolve()
-    }
-    const timer = setTimeout(wake, ms)
-    const abort = () => {
-      clearTimeout(timer)
-      reject(abortedBy(signal!))
-    }
-    signal?.addEventListener('abort', abort, { once: true })
+    }, ms)
+    const stop =
+      signal === undefined
+        ? undefined
+        : onAbort(signal, () => {
+            clearTimeout(timer)
+            reject(abortedBy(signal))
+          })
   })
 }
 

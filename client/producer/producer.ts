@@ -8,7 +8,7 @@ import type { RecordInput as EncodedRecord } from '../../protocol/record.ts'
 import { codecFailed, resolveEncoder, type BytesInput, type Codec } from '../codecs.ts'
 import { closedError, errorFrom } from '../errors.ts'
 import { explicitHashKeyWords, headersToBytes, type RecordInput } from '../record.ts'
-import { deferred, unlessAborted, type Deferred } from '../waiting.ts'
+import { deferred, onAbort, unlessAborted, type Deferred } from '../waiting.ts'
 import { Delivery, type DeliveryOptions } from './delivery.ts'
 import { producerLimits, resolveProducerSettings, type ProducerOptions } from './options.ts'
 import type { Acknowledgement, PendingBatch } from './pending-batch.ts'
@@ -28,8 +28,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   readonly #delivery: Delivery
   readonly #bufferBytesMax: number
   readonly #onClosed: () => void
-  readonly #signal: AbortSignal | undefined
-  readonly #onAbort = () => this.abort(this.#signal!.reason)
+  readonly #stopListening: (() => void) | undefined
   /** The record being encoded. Encoding never yields, so that one is enough; it spares an object a record. */
   readonly #encoded: { -readonly [K in keyof EncodedRecord]: EncodedRecord[K] } = {
     partitionKey: '',
@@ -58,7 +57,6 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
     this.#clock = dependencies.settings.clock
     this.#bufferBytesMax = producerSettings.bufferBytesMax
     this.#onClosed = dependencies.onClosed
-    this.#signal = options.signal
     this.#delivery = new Delivery({
       ...dependencies,
       producerSettings,
@@ -72,8 +70,8 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
         options.onRefused?.(error, { shardId, recordCount: batch.recordCount })
       },
     })
-    this.#signal?.addEventListener('abort', this.#onAbort, { once: true })
-    if (this.#signal?.aborted) this.#onAbort()
+    const { signal } = options
+    if (signal !== undefined) this.#stopListening = onAbort(signal, () => this.abort(signal.reason))
   }
 
   /** Bytes of records that are accepted and not settled. */
@@ -156,7 +154,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   #end(error: MillraceError): void {
     if (this.#ended !== undefined) return
     this.#ended = error
-    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#stopListening?.()
     this.#delivery.close(error)
     this.#makeRoom()
     this.#onClosed()

@@ -1,7 +1,6 @@
 // Reading a stream, or one shard of it: finds the shards and where to begin in each, has an intake bring their batches,
 // and sets shards going again wherever they are after whatever happened. Runs in the client. Every record from the
 // begin on arrives once, in order within its shard; a shard's parents are drained before it is begun.
-import { setMaxListeners } from 'node:events'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { parseShardId } from '../../protocol/shard-id.ts'
 import type { Address } from '../address.ts'
@@ -13,7 +12,7 @@ import type { StreamRecord } from '../record.ts'
 import { backoffMs, mayRepeat } from '../retry.ts'
 import type { Routing, RoutingCache } from '../routing.ts'
 import type { Settings } from '../settings.ts'
-import { sleep } from '../waiting.ts'
+import { onAbort, sleep } from '../waiting.ts'
 import { Inbox, type ArrivedBatch } from './inbox.ts'
 import type { ReadingOptions } from './options.ts'
 import { RecordIterator, recordBatches } from './record-iterator.ts'
@@ -73,7 +72,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     arrived.cursor.bufferedBytes -= arrived.batch.length
     this.#intake?.taken(arrived)
   })
-  readonly #onAbort = () => this.abort(this.#options.signal!.reason)
+  readonly #stopListening: (() => void) | undefined
   #intake: Intake | undefined
   #routing: Routing | undefined
   /** Shards that wait for their parents to be drained, shards being read, and shards that were. */
@@ -96,13 +95,11 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#options = options
     this.#plan = plan
     this.#codec = resolveDecoder(options.codec)
-    // Every shard that is looked up waits on it: their number is bounded elsewhere, and no leak.
-    setMaxListeners(0, this.#closing.signal)
     this.started = this.#start()
     // Who loops learns of a failure there; who waits for the start, here.
     this.started.catch((error: unknown) => this.#end(asMillraceError(error), 'now'))
-    options.signal?.addEventListener('abort', this.#onAbort, { once: true })
-    if (options.signal?.aborted) this.#onAbort()
+    if (options.signal !== undefined)
+      this.#stopListening = onAbort(options.signal, () => this.abort(options.signal?.reason))
   }
 
   /** Age of the oldest record that has not arrived, over all shards, as the broker said last; undefined at first. */
@@ -145,7 +142,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     else this.#inbox.end(error)
     if (this.#closing.signal.aborted) return
     this.#closing.abort()
-    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    this.#stopListening?.()
     this.#intake?.close()
     this.#dependencies.onClosed()
   }

@@ -29,7 +29,11 @@ export function recordsOf<T>(arrived: ArrivedBatch, codec: Codec<never, T>): Rea
     return records
   } catch (error) {
     if (!MillraceError.is(error, 'corruptData')) throw error
-    throw new MillraceError('corruptData', `${cursor.shardId} at ${from}: ${error.message}`, { cause: error })
+    throw new MillraceError(
+      'corruptData',
+      `A batch of ${cursor.shardId}, at ${from} or later: ${error.message}`,
+      { cause: error },
+    )
   }
 }
 

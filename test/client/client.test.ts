@@ -242,6 +242,27 @@ describe('close', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  it('a signal that had fired before ends what it is given to at once', async () => {
+    const broker = new FakeBroker()
+    const client = await connectTo(broker)
+    const signal = AbortSignal.abort(new Error('too late'))
+    await driven(client.describeStream('clicks'))
+    const aborted = { code: 'aborted', cause: new Error('too late') }
+    await expect(client.describeStream('clicks', { signal })).rejects.toMatchObject(aborted)
+    await expect(driven(client.producer('clicks', { signal }))).rejects.toMatchObject(aborted)
+    await expect(client.put('clicks', { partitionKey: 'a', data: '' }, { signal })).rejects.toMatchObject(
+      aborted,
+    )
+    for (const reading of [client.read('clicks', { signal }), client.subscribe('clicks', { signal })]) {
+      const loop = async () => {
+        for await (const record of reading) void record
+      }
+      await expect(driven(loop())).rejects.toMatchObject(aborted)
+    }
+    await driven(client.close())
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('is what await using does', async () => {
     const broker = new FakeBroker()
     const use = async () => {

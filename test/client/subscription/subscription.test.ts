@@ -1,0 +1,118 @@
+// Push: credit, resumption, heartbeats and ends.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { limits } from '../../../protocol/limits.ts'
+import { driven, fakeTime, pass, turns } from '../support/drive.ts'
+import { FakeBroker } from '../support/fake-broker.ts'
+import { fill } from '../support/fill.ts'
+import { collect, connectTo } from '../support/reading.ts'
+
+let restoreTime: () => void
+beforeEach(() => {
+  restoreTime = fakeTime()
+})
+afterEach(() => restoreTime())
+
+describe('subscriptions', () => {
+  it('never have more under way than the credit, but for one batch, and go on as records are taken', async () => {
+    const broker = new FakeBroker()
+    fill(
+      broker,
+      0,
+      Array.from({ length: 100 }, () => 10),
+    )
+    const bytes = broker.shards[0]!.batches[0]!.length
+    const { client, end } = await connectTo(broker)
+    const subscription = client.subscribe('clicks', { from: 'TRIM_HORIZON', creditBytes: 10 * bytes })
+    const iterator = subscription[Symbol.asyncIterator]()
+    for (let taken = 0; taken < 1000; taken += 10) {
+      for (let i = 0; i < 10; i++) await driven(iterator.next())
+      await turns(5)
+      const [fake] = broker.subscriptions()
+      const sent = fake!.next / 10
+      expect(sent - taken / 10).toBeLessThanOrEqual(13)
+    }
+    await end()
+  })
+
+  it('go on where they were after a lost connection, with no more credit than is left of the window', async () => {
+    const broker = new FakeBroker()
+    fill(
+      broker,
+      0,
+      Array.from({ length: 20 }, () => 5),
+    )
+    const bytes = broker.shards[0]!.batches[0]!.length
+    const { client, end } = await connectTo(broker)
+    const credits: number[] = []
+    broker.disturb = (message) => {
+      if (message.operation === 'subscribe') credits.push(message.request.creditBytes)
+      return 'none'
+    }
+    const subscription = client.subscribe('clicks', { from: 'TRIM_HORIZON', creditBytes: 4 * bytes })
+    const iterator = subscription[Symbol.asyncIterator]()
+    await driven(iterator.next())
+    await turns(10)
+    broker.disconnect(7401)
+    await pass(50)
+    expect(credits[0]).toBe(4 * bytes)
+    expect(credits[1]).toBeLessThanOrEqual(bytes)
+    const rest: number[] = []
+    const drain = async () => {
+      while (rest.length < 99)
+        rest.push(((await iterator.next()).value as { sequenceNumber: number }).sequenceNumber)
+    }
+    await driven(drain())
+    expect(rest).toEqual(Array.from({ length: 99 }, (_, i) => i + 1))
+    await end()
+  })
+
+  it('take silence for a dead connection, and heartbeats for a living one', async () => {
+    const broker = new FakeBroker()
+    const { client, end } = await connectTo(broker)
+    const reads = collect(client.subscribe('clicks'), 1)
+    await turns(20)
+    const before = broker.connections
+    for (let i = 0; i < 10; i++) {
+      await pass(limits.heartbeatMs, 500)
+      broker.beat()
+      await turns()
+    }
+    expect(broker.connections).toBe(before)
+    await pass(limits.heartbeatMs * 5, 500)
+    expect(broker.connections).toBeGreaterThan(before)
+    fill(broker, 0, [1])
+    await expect(driven(reads)).resolves.toEqual(['0:0'])
+    await end()
+  })
+
+  it('that are refused for good end the loop with the reason, after what had arrived', async () => {
+    const broker = new FakeBroker()
+    fill(broker, 0, [2])
+    const { client, end } = await connectTo(broker)
+    const subscription = client.subscribe('clicks', { from: 'TRIM_HORIZON' })
+    await driven(subscription.started)
+    await turns(10)
+    broker.endSubscriptions('corruptData')
+    await turns(10)
+    const seen: string[] = []
+    const loop = async () => {
+      for await (const { data } of subscription) seen.push(Buffer.from(data).toString())
+    }
+    await expect(driven(loop())).rejects.toMatchObject({ code: 'corruptData' })
+    expect(seen).toEqual(['0:0', '0:1'])
+    await end()
+  })
+
+  it('are given up at the broker when the loop is left', async () => {
+    const broker = new FakeBroker({ shards: 3 })
+    const { client, end } = await connectTo(broker)
+    const subscription = client.subscribe('clicks')
+    await driven(subscription.started)
+    await turns(10)
+    expect(broker.subscriptions()).toHaveLength(3)
+    await subscription.close()
+    await turns(10)
+    expect(broker.subscriptions()).toHaveLength(0)
+    await end()
+  })
+})
