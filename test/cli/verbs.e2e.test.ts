@@ -1,4 +1,5 @@
 // The verbs as a shell sees them: what they print, what they refuse, and the exit codes that scripts rely on.
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { buffer } from 'node:stream/consumers'
 import { createBroker } from 'millrace/broker'
 import { connect } from 'millrace'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { TestDaemon } from '../support/daemon.ts'
 import { command, startCommand, type CommandOptions } from './command.ts'
 
@@ -26,6 +27,13 @@ afterAll(async () => {
 
 const millrace = (args: string, options: Omit<CommandOptions, 'url'> = {}) =>
   command(args.split(' '), { url: daemon.url, ...options })
+
+/** Starts a line that may never end; it ends with its test, whatever becomes of that. */
+function startForTest(args: readonly string[]): ChildProcess {
+  const child = startCommand(args, { url: daemon.url })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return child
+}
 
 /** Runs a line that must succeed, and gives its standard output as text. */
 async function output(args: string, options: Omit<CommandOptions, 'url'> = {}): Promise<string> {
@@ -109,12 +117,12 @@ describe('produce', () => {
 
   it('on Ctrl-C stores what has come in, says so, and ends with 130', async () => {
     await output('stream create interrupted')
-    const child = startCommand(['produce', 'interrupted', '--key', 'k'], { url: daemon.url })
+    const child = startForTest(['produce', 'interrupted', '--key', 'k'])
     const closed = once(child, 'close')
     const errors = buffer(child.stderr!)
     child.stdin!.write('one\ntwo\nunfinish')
     // Once they are readable, the command is certainly past its start.
-    const follow = startCommand(['consume', 'interrupted', '--follow', '--count', '2'], { url: daemon.url })
+    const follow = startForTest(['consume', 'interrupted', '--follow', '--count', '2'])
     expect(String(await buffer(follow.stdout!))).toBe('one\ntwo\n')
     child.kill('SIGINT')
     expect(await closed).toEqual([130, null])
@@ -166,7 +174,7 @@ describe('consume', () => {
     const name = `followed${push}`
     await output(`stream create ${name}`)
     const args = `consume ${name} --from TRIM_HORIZON --follow --format raw ${push}`.trim()
-    const child = startCommand(args.split(' '), { url: daemon.url })
+    const child = startForTest(args.split(' '))
     const closed = once(child, 'close')
     const errors = buffer(child.stderr!)
     const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
@@ -180,9 +188,7 @@ describe('consume', () => {
   })
 
   it('ends with 0 and in silence when the reader of the pipe goes away', async () => {
-    const child = startCommand(['consume', 'lines', '--from', 'TRIM_HORIZON', '--follow'], {
-      url: daemon.url,
-    })
+    const child = startForTest(['consume', 'lines', '--from', 'TRIM_HORIZON', '--follow'])
     const closed = once(child, 'close')
     const errors = buffer(child.stderr!)
     await once(child.stdout!, 'data')
