@@ -105,6 +105,9 @@ export const openLmdb: OpenEnvironment = async ({ path, mapBytes, readOnly }) =>
     maxDbs: 1,
     cache: false,
     compression: false,
+    // A commit is one batch here. Were it also part of a turn, its failure would reject a promise that nobody can hold,
+    // and an unhandled rejection ends the process.
+    eventTurnBatching: false,
   }
   const store = await construct(options)
   const stats = store.getStats() as { pageSize: number; maxReaders: number }

@@ -4,19 +4,14 @@
 import { setTimeout } from 'node:timers/promises'
 import { InvariantError } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { CallHandlers } from '../threads/calls.ts'
-import { crash } from '../threads/calls.ts'
-import type { OwnedShard, OwnerCalls, OwnerNotice, OwnerOptions } from '../threads/owner-contract.ts'
+import { crash, type CallHandlers } from '../threads/calls.ts'
+import type { AppendOutcome, OwnerCalls, OwnerNotice, OwnerOptions } from '../threads/owner-contract.ts'
 import { PendingAppend } from './append-queue.ts'
-import { CommitPlan } from './commit-plan.ts'
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
 import { watchDiskSpace, type DiskSpace, type FreeBytesOf } from './disk/disk-space.ts'
 import { ensureDirectory } from './disk/durable-files.ts'
-import { noFaults, type Faults } from './disk/faults.ts'
-import { openLmdb, type OpenEnvironment } from './environment.ts'
 import { GroupCommit } from './group-commit.ts'
-import { SegmentChain } from './segment-chain.ts'
-import { ShardTable } from './shard-table.ts'
+import { OwnerStorage, type StorageParts } from './owner-storage.ts'
 
 /** Batches in one commit, as a bound on how long it takes; a group above it goes alone. */
 const COMMIT_BYTES_MAX = 16 * 1024 * 1024
@@ -25,19 +20,17 @@ const QUEUE_BYTES_MAX = 512 * 1024 * 1024
 const REOPEN_BACKOFF_MS = 50
 const REOPEN_BACKOFF_MAX_MS = 5000
 
-/** What tests put in place of the disk and the clock. */
-export interface OwnerParts {
-  readonly openEnvironment?: OpenEnvironment
-  readonly clock?: () => number
-  readonly faults?: Faults
+/** What tests, and a process that lives with its owner, put in. */
+export interface OwnerParts extends StorageParts {
   readonly freeBytesOf?: FreeBytesOf
-  readonly producersMax?: number
+  /** Told when an invariant is broken; the owner does nothing more. By default the thread or process ends. */
+  readonly onBroken?: (error: InvariantError) => void
 }
 
 export interface Owner {
   readonly handlers: CallHandlers<OwnerCalls>
   /** The listener is told at once how things stand, and of every change from then on. */
-  onNotice(listener: (notice: OwnerNotice) => void): void
+  readonly onNotice: (listener: (notice: OwnerNotice) => void) => void
 }
 
 /**
@@ -47,129 +40,96 @@ export interface Owner {
 export async function openOwner(options: OwnerOptions & OwnerParts): Promise<Owner> {
   await ensureDirectory(options.directory)
   const lock = await lockDirectory(options.directory, { waitMs: options.lockWaitMs ?? 0 })
+  let storage: OwnerStorage | undefined
   try {
-    return await SegmentOwner.open(options, lock)
+    storage = await OwnerStorage.open(options)
+    return await SegmentOwner.start(options, lock, storage)
   } catch (error) {
+    await storage?.close()
     await lock.release()
     throw error
   }
 }
 
 /** What waits its turn: appends, and changes that must not run beside a commit. */
-type Work =
-  | { readonly kind: 'append'; readonly bytes: number; readonly append: PendingAppend }
-  | {
-      readonly kind: 'change'
-      readonly bytes: 0
-      readonly run: () => Promise<void>
-      readonly refuse: (error: MillraceError) => void
-    }
+type Work = AppendWork | ChangeWork
+
+interface AppendWork {
+  readonly append: PendingAppend
+  readonly bytes: number
+}
+
+interface ChangeWork {
+  readonly append?: undefined
+  readonly bytes: 0
+  readonly run: () => Promise<void>
+  readonly refuse: (error: MillraceError) => void
+}
+
+/** 'refusing': storage failed and could not be reopened yet. 'broken': nothing is done any more. */
+type State = 'open' | 'refusing' | 'broken' | 'closing'
 
 class SegmentOwner implements Owner {
   readonly handlers: CallHandlers<OwnerCalls>
-  readonly #options: OwnerOptions & OwnerParts
   readonly #lock: DirectoryLock
-  readonly #chain: SegmentChain
-  readonly #clock: () => number
-  readonly #faults: Faults
-  readonly #plan = new CommitPlan()
+  readonly #storage: OwnerStorage
+  readonly #onBroken: (error: InvariantError) => void
   readonly #queue = new GroupCommit<Work>({ bytesMax: COMMIT_BYTES_MAX, run: (work) => this.#run(work) })
   readonly #listeners: ((notice: OwnerNotice) => void)[] = []
-  readonly #stats = { commits: 0, batches: 0, bytes: 0, commitMs: 0 }
-  /** The shards that the host asked for, to be opened again after a failure. */
-  readonly #shards = new Map<number, OwnedShard>()
   #space!: DiskSpace
-  #table: ShardTable
-  /** 'refusing': storage failed and could not be reopened yet. */
-  #state: 'open' | 'refusing' | 'closing' = 'open'
+  #state: State = 'open'
 
-  private constructor(options: OwnerOptions & OwnerParts, lock: DirectoryLock, chain: SegmentChain) {
-    this.#options = options
+  private constructor(options: OwnerParts, lock: DirectoryLock, storage: OwnerStorage) {
     this.#lock = lock
-    this.#chain = chain
-    this.#clock = options.clock ?? Date.now
-    this.#faults = options.faults ?? noFaults
-    this.#table = this.#load()
+    this.#storage = storage
+    this.#onBroken = options.onBroken ?? crash
     this.handlers = {
-      open: ({ shards }) => this.#open(shards),
-      forget: ({ slots }) => this.#forget(slots),
+      open: ({ shards }) => this.#change(async () => ({ extents: storage.openShards(shards) })),
+      forget: ({ slots }) => this.#change(() => storage.forgetShards(slots).then(() => null)),
       append: (group) => this.#append(new PendingAppend(group)),
-      stats: () => ({ ...this.#stats, segments: this.#chain.length }),
+      stats: () => storage.stats(),
       close: () => this.#close(),
     }
   }
 
-  static async open(options: OwnerOptions & OwnerParts, lock: DirectoryLock): Promise<SegmentOwner> {
-    const {
-      ownerId,
-      directory,
-      segmentBytes,
-      openEnvironment = openLmdb,
-      clock = Date.now,
-      faults = noFaults,
-    } = options
-    const chain = await SegmentChain.open(
-      { ownerId, directory, segmentBytes, openEnvironment, faults },
-      clock,
-    )
-    try {
-      const owner = new SegmentOwner(options, lock, chain)
-      owner.#space = await watchDiskSpace({
-        path: directory,
-        floorBytes: options.freeSpaceFloorBytes,
-        ...(options.freeBytesOf && { freeBytesOf: options.freeBytesOf }),
-        onChange: (space) => owner.#notify({ notice: 'space', ...space }),
-      })
-      return owner
-    } catch (error) {
-      await chain.close()
-      throw error
-    }
+  static async start(
+    options: OwnerOptions & OwnerParts,
+    lock: DirectoryLock,
+    storage: OwnerStorage,
+  ): Promise<SegmentOwner> {
+    const owner = new SegmentOwner(options, lock, storage)
+    owner.#space = await watchDiskSpace({
+      path: options.directory,
+      floorBytes: options.freeSpaceFloorBytes,
+      ...(options.freeBytesOf && { freeBytesOf: options.freeBytesOf }),
+      onChange: (space) => owner.#notify({ notice: 'space', ...space }),
+    })
+    return owner
   }
 
   // Bound, like the handlers: whoever passes it on need not know that there is an object behind it.
   readonly onNotice = (listener: (notice: OwnerNotice) => void): void => {
     this.#listeners.push(listener)
-    listener({ notice: 'segments', list: this.#chain.list() })
+    listener({ notice: 'segments', list: this.#storage.list() })
     if (this.#space.isFull) listener({ notice: 'space', full: true, freeBytes: this.#space.freeBytes })
   }
 
-  #append(append: PendingAppend) {
+  #append(append: PendingAppend): Promise<AppendOutcome> {
     if (this.#state !== 'open') append.settleAs('unavailable')
     else if (this.#space.isFull) append.settleAs('storageFull')
     else if (this.#queue.waitingBytes + append.bytes > QUEUE_BYTES_MAX) append.settleAs('overloaded')
     else {
       append.check()
-      this.#queue.push({ kind: 'append', bytes: append.bytes, append })
+      this.#queue.push({ append, bytes: append.bytes })
     }
     return append.outcome
-  }
-
-  async #open(shards: readonly OwnedShard[]): Promise<OwnerCalls['open']['reply']> {
-    return this.#change(async () => {
-      for (const shard of shards) {
-        this.#table.open(shard)
-        this.#shards.set(shard.slot, shard)
-      }
-      return { extents: shards.map(({ slot }) => this.#table.extent(slot)) }
-    })
-  }
-
-  async #forget(slots: readonly number[]): Promise<null> {
-    return this.#change(async () => {
-      this.#table.forget(slots, this.#plan)
-      await this.#commitPlan()
-      for (const slot of slots) this.#shards.delete(slot)
-      return null
-    })
   }
 
   /** Runs between commits, so that what it sees is durable. */
   #change<T>(run: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (this.#state === 'closing') reject(closed())
-      else
-        this.#queue.push({ kind: 'change', bytes: 0, refuse: reject, run: async () => resolve(await run()) })
+      if (this.#state === 'closing') reject(unavailable('The owner is closing.'))
+      else this.#queue.push({ bytes: 0, refuse: reject, run: async () => resolve(await run()) })
     })
   }
 
@@ -177,7 +137,7 @@ class SegmentOwner implements Owner {
   async #run(work: Work[]): Promise<void> {
     let appends: PendingAppend[] = []
     for (const item of work) {
-      if (item.kind === 'append') {
+      if (item.append) {
         appends.push(item.append)
         continue
       }
@@ -188,113 +148,98 @@ class SegmentOwner implements Owner {
     await this.#commitAppends(appends)
   }
 
-  async #runChange(item: Work & { kind: 'change' }): Promise<void> {
+  async #commitAppends(appends: readonly PendingAppend[]): Promise<void> {
+    if (appends.length === 0) return
+    if (!this.#isUsable()) return settleAll(appends, 'unavailable')
+    let failedAs: 'unavailable' | 'outcomeUnknown' = 'unavailable'
     try {
-      await item.run()
+      const hasRolled = await this.#storage.makeRoomFor(appends.reduce((sum, { bytes }) => sum + bytes, 0))
+      // Before any answer that only a reader with the new list could make use of.
+      if (hasRolled) this.#notify({ notice: 'segments', list: this.#storage.list() })
+      failedAs = 'outcomeUnknown'
+      await this.#storage.commit(appends)
     } catch (error) {
-      if (MillraceError.is(error)) return item.refuse(error)
-      item.refuse(new MillraceError('outcomeUnknown', `Storage failed: ${String(error)}`, { cause: error }))
+      settleAll(appends, failedAs)
+      return this.#recover(error)
+    }
+    for (const append of appends) append.settle()
+  }
+
+  async #runChange({ run, refuse }: ChangeWork): Promise<void> {
+    if (!this.#isUsable()) return refuse(unavailable('Storage failed and is not open again yet.'))
+    try {
+      await run()
+    } catch (error) {
+      if (MillraceError.is(error)) return refuse(error)
+      refuse(new MillraceError('outcomeUnknown', `Storage failed: ${String(error)}`, { cause: error }))
       await this.#recover(error)
     }
   }
 
-  async #commitAppends(appends: PendingAppend[]): Promise<void> {
-    if (appends.length === 0) return
-    if (this.#state === 'refusing') return settleAll(appends, 'unavailable')
-    let isStarted = false
-    try {
-      await this.#rollIfFullFor(appends.reduce((sum, { bytes }) => sum + bytes, 0))
-      const now = this.#clock()
-      for (const append of appends) append.stage(this.#table, this.#plan, now)
-      if (!this.#plan.isEmpty) await this.#faults.at('commitStarted')
-      isStarted = true
-      await this.#commitPlan()
-    } catch (error) {
-      settleAll(appends, isStarted ? 'outcomeUnknown' : 'unavailable')
-      return this.#recover(error)
-    }
-    for (const append of appends) append.settle()
-    this.#chain.prepareAhead()
-  }
-
-  async #rollIfFullFor(bytes: number): Promise<void> {
-    if (this.#table.activeIsEmpty || !this.#chain.isFullFor(bytes)) return
-    await this.#chain.roll((next) => this.#table.carryInto(next))
-    this.#notify({ notice: 'segments', list: this.#chain.list() })
-  }
-
-  async #commitPlan(): Promise<void> {
-    const plan = this.#plan
-    if (plan.isEmpty) return
-    plan.seal()
-    const startedAt = performance.now()
-    await this.#chain.active.commit(plan.write)
-    await this.#faults.at('commitFlushed')
-    this.#stats.commits++
-    this.#stats.batches += plan.batchCount
-    this.#stats.bytes += plan.bytes
-    this.#stats.commitMs += performance.now() - startedAt
-    plan.clear()
+  /** While closing, too: what was queued is finished. */
+  #isUsable(): boolean {
+    return this.#storage.isOpen && this.#state !== 'broken'
   }
 
   /**
-   * Storage failed. What is in memory may be ahead of the disk, so it is dropped and read again. What waits goes on
-   * after that; if the disk still refuses, it is answered that nothing was done.
+   * Storage failed: it is read from disk again. What waits goes on after that; if the disk still refuses, it is answered
+   * that nothing was done, and so is everything that comes until it works.
    */
   async #recover(cause: unknown): Promise<void> {
-    if (cause instanceof InvariantError) return crash(cause)
-    this.#plan.clear()
-    let backoffMs = REOPEN_BACKOFF_MS
-    while (!(await this.#tryReopen())) {
-      if (this.#state === 'open') this.#state = 'refusing'
-      this.#refuseWaiting()
-      if (this.#state === 'closing') return
-      await setTimeout(backoffMs)
-      backoffMs = Math.min(backoffMs * 2, REOPEN_BACKOFF_MAX_MS)
+    if (cause instanceof InvariantError) return this.#break(cause)
+    if (!(await this.#tryReopen({ readersLetGo: false }))) {
+      this.#refuseUntilReopened()
+      for (let backoffMs = REOPEN_BACKOFF_MS; ; backoffMs = Math.min(backoffMs * 2, REOPEN_BACKOFF_MAX_MS)) {
+        this.#refuseWaiting()
+        if (this.#isOver()) return
+        if (await this.#tryReopen({ readersLetGo: true })) break
+        await setTimeout(backoffMs)
+      }
+      if (this.#state === 'refusing') this.#state = 'open'
     }
-    if (this.#state === 'refusing') this.#state = 'open'
-    const extents = [...this.#shards.keys()].map((slot) => this.#table.extent(slot))
-    this.#notify({ notice: 'segments', list: this.#chain.list() })
-    this.#notify({ notice: 'reopened', extents, reason: String(cause) })
+    this.#notify({ notice: 'segments', list: this.#storage.list() })
+    this.#notify({ notice: 'reopened', extents: this.#storage.extents(), reason: String(cause) })
   }
 
-  async #tryReopen(): Promise<boolean> {
+  async #tryReopen(how: { readersLetGo: boolean }): Promise<boolean> {
     try {
       await this.#space.check().catch(() => undefined) // a full disk often shows as a failed commit first
-      await this.#chain.reopen()
-      this.#table = this.#load()
-      for (const shard of this.#shards.values()) this.#openAgain(shard)
+      await this.#storage.reopen(how)
       return true
     } catch (error) {
-      if (error instanceof InvariantError) crash(error)
+      if (error instanceof InvariantError) this.#break(error)
       return false
     }
   }
 
-  /** A shard may have been forgotten by the very commit that was taken for failed. */
-  #openAgain(shard: OwnedShard): void {
-    if (this.#table.isForgotten(shard.slot)) this.#shards.delete(shard.slot)
-    else this.#table.open(shard)
+  #refuseUntilReopened(): void {
+    if (this.#state === 'open') this.#state = 'refusing'
+  }
+
+  #isOver(): boolean {
+    return this.#state === 'closing' || this.#state === 'broken'
+  }
+
+  /** What is in memory or on disk is not what it must be: nothing more may be written from it. */
+  #break(error: InvariantError): void {
+    this.#state = 'broken'
+    this.#refuseWaiting()
+    this.#onBroken(error)
   }
 
   #refuseWaiting(): void {
     for (const work of this.#queue.takeWaiting()) {
-      if (work.kind === 'append') work.append.settleAs('unavailable')
-      else work.refuse(new MillraceError('unavailable', 'Storage failed and is not open again yet.'))
+      if (work.append) work.append.settleAs('unavailable')
+      else work.refuse(unavailable('Storage failed and is not open again yet.'))
     }
   }
 
-  #load(): ShardTable {
-    const { producersMax } = this.#options
-    return ShardTable.load(this.#chain.active, producersMax === undefined ? {} : { producersMax })
-  }
-
   async #close(): Promise<null> {
-    if (this.#state === 'closing') throw closed()
+    if (this.#state === 'closing') throw unavailable('The owner is closing.')
     this.#state = 'closing'
     await this.#queue.idle()
     this.#space.stop()
-    await this.#chain.close()
+    await this.#storage.close()
     await this.#lock.release()
     return null
   }
@@ -308,6 +253,6 @@ function settleAll(appends: readonly PendingAppend[], code: 'outcomeUnknown' | '
   for (const append of appends) append.settleAs(code)
 }
 
-function closed(): MillraceError {
-  return new MillraceError('unavailable', 'The owner is closing.')
+function unavailable(message: string): MillraceError {
+  return new MillraceError('unavailable', message)
 }

@@ -8,6 +8,7 @@ import { noFaults } from './disk/faults.ts'
 import type { Environment } from './environment.ts'
 import { recover } from './recovery.ts'
 import { writeManifest, type Manifest } from './segments/manifest.ts'
+import { clearReopeningMark, withoutReaders } from './segments/reopening.ts'
 import {
   createSegment,
   markReopened,
@@ -36,16 +37,13 @@ export class SegmentChain {
 
   /** Opens the chain in a directory that exists and is locked. Only the active segment is opened. */
   static async open(place: SegmentPlace, clock: () => number): Promise<SegmentChain> {
+    await clearReopeningMark(place.directory)
     const { manifest, active } = await recover(place, clock)
     return new SegmentChain(place, clock, manifest, active)
   }
 
   get active(): Environment {
     return this.#active.environment
-  }
-
-  get length(): number {
-    return this.#manifest.sealed.length + 1
   }
 
   list(): SegmentList {
@@ -87,9 +85,17 @@ export class SegmentChain {
     await full.environment.close()
   }
 
-  /** Closes everything and opens it from disk, after a write failed. Rejects where the disk still refuses; try again. */
-  async reopen(): Promise<void> {
+  /**
+   * Closes everything and opens it from disk, after a write failed. Rejects where that cannot be done yet; try again, and
+   * then have readers let go of the segment first.
+   */
+  async reopen({ readersLetGo }: { readersLetGo: boolean }): Promise<void> {
     await this.#closeAll()
+    if (readersLetGo) await withoutReaders(this.#place.directory, () => this.#reopenClosed())
+    else await this.#reopenClosed()
+  }
+
+  async #reopenClosed(): Promise<void> {
     const { manifest, active } = await recover(this.#place, this.#clock)
     try {
       await markReopened(active)

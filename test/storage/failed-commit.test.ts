@@ -1,11 +1,17 @@
 // Commits that fail, wait, or lie about it. Whatever the disk does, an answer never claims more than is there, numbers
 // are never given twice, and service resumes from what is on disk.
+import { readdir } from 'node:fs/promises'
 import { describe, expect } from 'vitest'
 import { batchOf, test, type TestOwner } from '../support/storage.ts'
 
 const stored = (base: number) => expect.objectContaining({ code: 'stored', base, duplicate: false })
 const refused = (code: string) => ({ code, base: 0, arrival: 0, duplicate: false })
 const reopenings = (owner: TestOwner) => owner.notices.filter(({ notice }) => notice === 'reopened')
+
+const turn = () =>
+  new Promise((resolve) => {
+    setImmediate(resolve)
+  })
 
 describe('a failing flush', () => {
   test('leaves the outcome unknown, shows nothing, and goes on from the last durable tail', async ({
@@ -80,9 +86,7 @@ describe('a failing flush', () => {
     storage.disk.hold()
     storage.disk.faults.push('nothing stored')
     const first = owner.put(1, ['lost'])
-    await new Promise((resolve) => {
-      setImmediate(resolve)
-    })
+    await turn()
     const behind = [owner.put(1, ['b']), owner.put(1, ['c'])]
     storage.disk.release()
     expect(await first).toEqual(refused('outcomeUnknown'))
@@ -102,6 +106,46 @@ describe('a failing flush', () => {
     expect(await owner.values(1, 1)).toEqual(['0=a'])
     await expect.poll(() => owner.put(1, ['d']), { timeout: 5000 }).toEqual(stored(1))
     expect(await owner.values(1, 2)).toEqual(['0=a', '1=d'])
+  })
+
+  test('readers that never pause cannot keep the segment from its owner', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    await owner.put(1, ['a'])
+    // The first attempt fails, so that a reader is the next to open the segment: read-only, for the whole process.
+    storage.disk.faults.push('nothing stored', 'nothing stored')
+    let isOver = false
+    const reading = (async () => {
+      while (!isOver) {
+        expect(await owner.values(1, 1)).toEqual(['0=a'])
+        await turn()
+      }
+    })()
+    expect(await owner.put(1, ['b'])).toEqual(refused('outcomeUnknown'))
+    await expect.poll(() => owner.put(1, ['c']), { timeout: 10_000 }).toEqual(stored(1))
+    isOver = true
+    await reading
+    expect(await readdir(storage.ownerDirectory())).not.toContain('reopening')
+  })
+
+  test('what is queued while closing is answered, though the disk refuses', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    storage.disk.refusesToOpen = true
+    storage.disk.hold()
+    storage.disk.faults.push('nothing stored')
+    const answers = [owner.put(1, ['a'])]
+    await turn()
+    answers.push(owner.put(1, ['b']), owner.put(1, ['c']))
+    const closed = owner.close()
+    storage.disk.release()
+    await closed
+    expect((await Promise.all(answers)).map(({ code }) => code)).toEqual([
+      'outcomeUnknown',
+      'unavailable',
+      'unavailable',
+    ])
+    storage.disk.refusesToOpen = false
   })
 
   test('an owner that cannot be reopened can still be closed', async ({ storage }) => {

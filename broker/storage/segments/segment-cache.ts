@@ -4,9 +4,11 @@
 // nobody else holds it.
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
+import { ACTIVE_LINGER_MS, isReopening, untilReopened } from './reopening.ts'
 import { mapBytesOf, segmentPath } from './segment.ts'
 
-const ACTIVE_LINGER_MS = 100
+/** How long a read of the active segment waits for an owner that is reopening it. */
+const REOPENING_WAIT_MS = 2000
 /** Address space where only the size on disk counts. */
 const READ_MAP_BYTES = mapBytesOf(0)
 
@@ -83,6 +85,7 @@ export class SegmentCache {
   /** Runs `read` on the segment's environment, which must not be kept. Rejects with `unavailable` after `close`. */
   async use<T>(ref: SegmentRef, read: (environment: Environment) => T): Promise<T> {
     if (this.#isClosed) throw new MillraceError('unavailable', 'The reader of stored batches was closed.')
+    if (ref.isActive) await this.#giveWay(ref)
     const entry = this.#entryOf(ref)
     try {
       return await entry.use(read)
@@ -99,6 +102,15 @@ export class SegmentCache {
     this.#isClosed = true
     clearTimeout(this.#sweep)
     await Promise.all([...this.#entries.values()].map((entry) => this.#retire(entry)))
+  }
+
+  /** Lets an owner that must reopen its segment have it first. */
+  async #giveWay({ directory, number }: SegmentRef): Promise<void> {
+    if (!isReopening(directory)) return
+    const entry = this.#entries.get(segmentPath(directory, number))
+    if (entry !== undefined) void this.#retire(entry)
+    if (await untilReopened(directory, REOPENING_WAIT_MS)) return
+    throw new MillraceError('unavailable', 'Storage failed and is not open again yet.')
   }
 
   #entryOf({ directory, number, isActive }: SegmentRef): Entry {

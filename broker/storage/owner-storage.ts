@@ -1,0 +1,149 @@
+// What an owner keeps: its segments on disk and, in memory, where every shard and producer stands. Runs on the owner thread,
+// one call at a time. Memory runs ahead of the disk by the one commit under way; after a failure it is read again.
+import type {
+  OwnedShard,
+  OwnerOptions,
+  OwnerStats,
+  SegmentList,
+  ShardExtent,
+} from '../threads/owner-contract.ts'
+import type { PendingAppend } from './append-queue.ts'
+import { CommitPlan } from './commit-plan.ts'
+import { noFaults, type Faults } from './disk/faults.ts'
+import { openLmdb, type OpenEnvironment } from './environment.ts'
+import { SegmentChain } from './segment-chain.ts'
+import { ShardTable } from './shard-table.ts'
+
+/** What tests put in place of the disk and the clock. */
+export interface StorageParts {
+  readonly openEnvironment?: OpenEnvironment
+  readonly clock?: () => number
+  readonly faults?: Faults
+  readonly producersMax?: number
+}
+
+export class OwnerStorage {
+  readonly #clock: () => number
+  readonly #faults: Faults
+  readonly #producersMax: number | undefined
+  readonly #chain: SegmentChain
+  readonly #plan = new CommitPlan()
+  /** The shards that the host asked for, to be opened again after a failure. */
+  readonly #shards = new Map<number, OwnedShard>()
+  readonly #stats = { commits: 0, batches: 0, bytes: 0, commitMs: 0 }
+  #table: ShardTable
+  #isOpen = true
+
+  private constructor(
+    chain: SegmentChain,
+    { clock = Date.now, faults = noFaults, producersMax }: StorageParts,
+  ) {
+    this.#chain = chain
+    this.#clock = clock
+    this.#faults = faults
+    this.#producersMax = producersMax
+    this.#table = this.#load()
+  }
+
+  /** Opens a directory that exists and is locked. */
+  static async open(options: OwnerOptions & StorageParts): Promise<OwnerStorage> {
+    const { ownerId, directory, segmentBytes, openEnvironment = openLmdb, faults = noFaults } = options
+    const place = { ownerId, directory, segmentBytes, openEnvironment, faults }
+    const chain = await SegmentChain.open(place, options.clock ?? Date.now)
+    try {
+      return new OwnerStorage(chain, options)
+    } catch (error) {
+      await chain.close()
+      throw error
+    }
+  }
+
+  /** False from a failed reopening on, until one succeeds. */
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
+  list(): SegmentList {
+    return this.#chain.list()
+  }
+
+  stats(): OwnerStats {
+    return { ...this.#stats, segments: this.#chain.list().segments.length }
+  }
+
+  /** Where the shards stand that the host has open. */
+  extents(): ShardExtent[] {
+    return [...this.#shards.keys()].map((slot) => this.#table.extent(slot))
+  }
+
+  /** Takes appends for these shards from now on. Throws `shardNotFound` for one that was forgotten. */
+  openShards(shards: readonly OwnedShard[]): ShardExtent[] {
+    for (const shard of shards) {
+      this.#table.open(shard)
+      this.#shards.set(shard.slot, shard)
+    }
+    return shards.map(({ slot }) => this.#table.extent(slot))
+  }
+
+  /** Marks shards, durably, whose records nobody wants any more. */
+  async forgetShards(slots: readonly number[]): Promise<void> {
+    this.#table.forget(slots, this.#plan)
+    await this.#commitPlan()
+    for (const slot of slots) this.#shards.delete(slot)
+  }
+
+  /** Seals the active segment if so many bytes would overfill it. Answers whether it did. */
+  async makeRoomFor(bytes: number): Promise<boolean> {
+    if (this.#table.activeIsEmpty || !this.#chain.isFullFor(bytes)) return false
+    await this.#chain.roll((next) => this.#table.carryInto(next))
+    return true
+  }
+
+  /** Stores what can be stored of these appends; each then knows the fate of its batches, and answers it by `settle`. */
+  async commit(appends: readonly PendingAppend[]): Promise<void> {
+    const now = this.#clock()
+    for (const append of appends) append.stage(this.#table, this.#plan, now)
+    await this.#commitPlan()
+    this.#chain.prepareAhead()
+  }
+
+  async #commitPlan(): Promise<void> {
+    const plan = this.#plan
+    if (plan.isEmpty) return
+    await this.#faults.at('commitStarted')
+    plan.seal()
+    const startedAt = performance.now()
+    await this.#chain.active.commit(plan.write)
+    await this.#faults.at('commitFlushed')
+    this.#stats.commits++
+    this.#stats.batches += plan.batchCount
+    this.#stats.bytes += plan.bytes
+    this.#stats.commitMs += performance.now() - startedAt
+    plan.clear()
+  }
+
+  /** Opens everything from disk again after anything above has thrown. Rejects where that cannot be done yet. */
+  async reopen(how: { readersLetGo: boolean }): Promise<void> {
+    this.#isOpen = false
+    this.#plan.clear()
+    await this.#chain.reopen(how)
+    this.#table = this.#load()
+    for (const shard of this.#shards.values()) {
+      // It may have been forgotten by the very commit that was taken for failed.
+      if (this.#table.isForgotten(shard.slot)) this.#shards.delete(shard.slot)
+      else this.#table.open(shard)
+    }
+    this.#isOpen = true
+  }
+
+  async close(): Promise<void> {
+    await this.#chain.close()
+  }
+
+  #load(): ShardTable {
+    return ShardTable.load(
+      this.#chain.active,
+      this.#producersMax === undefined ? {} : { producersMax: this.#producersMax },
+    )
+  }
+}
