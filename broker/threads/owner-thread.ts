@@ -1,6 +1,5 @@
 // Spawns an owner thread. Runs on a host's main thread. The thread ends by itself after its `close` call and is never
 // terminated: LMDB may be writing.
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Channel } from './channel.ts'
@@ -18,7 +17,10 @@ export interface OwnerThread extends Channel {
  */
 export async function startOwnerThread(options: OwnerOptions, workerUrl: URL): Promise<OwnerThread> {
   const worker = new Worker(workerUrl, { workerData: options, name: `owner ${options.ownerId}` })
-  const ended = once(worker, 'exit').then(() => undefined)
+  // Not events.once: it rejects on 'error', and nobody may be waiting.
+  const ended = new Promise<void>((resolve) => {
+    worker.once('exit', () => resolve())
+  })
   return new Promise((resolve, reject) => {
     let failure: Error | undefined
     worker.once('error', (error) => {
