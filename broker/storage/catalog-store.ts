@@ -8,7 +8,7 @@ import type { CatalogChange, CatalogRow, CatalogStore } from '../catalog-contrac
 import { ensureDirectory, syncDirectory } from './disk/durable-files.ts'
 import { openLmdb, type Environment, type OpenEnvironment, type Row } from './environment.ts'
 import { decodeKey, decodeRow, encodeKey, encodeRow, type FamilyName } from './key-space.ts'
-import { allRows } from './shard-table.ts'
+import { allRows } from './append/shard-table.ts'
 
 const CATALOG_FORMAT = 1
 /** Far above what the limits on streams and shards allow; address space, not memory. */

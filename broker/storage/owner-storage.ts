@@ -7,12 +7,12 @@ import type {
   SegmentList,
   ShardExtent,
 } from '../threads/owner-contract.ts'
-import type { PendingAppend } from './append-queue.ts'
-import { CommitPlan } from './commit-plan.ts'
+import type { PendingAppend } from './append/pending-append.ts'
+import { CommitPlan } from './append/commit-plan.ts'
 import { noFaults, type Faults } from './disk/faults.ts'
 import { openLmdb, type OpenEnvironment } from './environment.ts'
-import { SegmentChain } from './segment-chain.ts'
-import { ShardTable } from './shard-table.ts'
+import { SegmentChain } from './segments/segment-chain.ts'
+import { ShardTable } from './append/shard-table.ts'
 
 /** What tests put in place of the disk and the clock. */
 export interface StorageParts {

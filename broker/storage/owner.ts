@@ -6,11 +6,11 @@ import { InvariantError } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { crash, type CallHandlers } from '../threads/calls.ts'
 import type { AppendOutcome, OwnerCalls, OwnerNotice, OwnerOptions } from '../threads/owner-contract.ts'
-import { PendingAppend } from './append-queue.ts'
+import { PendingAppend } from './append/pending-append.ts'
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
 import { watchDiskSpace, type DiskSpace, type FreeBytesOf } from './disk/disk-space.ts'
 import { ensureDirectory } from './disk/durable-files.ts'
-import { GroupCommit } from './group-commit.ts'
+import { GroupCommit } from './append/group-commit.ts'
 import { OwnerStorage, type StorageParts } from './owner-storage.ts'
 
 /** Batches in one commit, as a bound on how long it takes; a group above it goes alone. */

@@ -1,7 +1,7 @@
 // The decision about an idempotent producer's batch, and the bound on what is remembered.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decideOnBatch, ProducerTable, type Producer } from '../../broker/storage/producer-table.ts'
+import { decideOnBatch, ProducerTable, type Producer } from '../../broker/storage/append/producer-table.ts'
 
 const batch = (firstSequence: number, recordCount = 1, epoch = 0) => ({ firstSequence, recordCount, epoch })
 

@@ -10,8 +10,8 @@ import {
 } from '../../../protocol/batch.ts'
 import type { Environment } from '../environment.ts'
 import { decodeKey, decodeRow, encodeKey, type HeadRow, type ProducerRow } from '../key-space.ts'
-import { PRODUCERS_MAX, type WindowEntry } from '../producer-table.ts'
-import { allRows } from '../shard-table.ts'
+import { PRODUCERS_MAX, type WindowEntry } from '../append/producer-table.ts'
+import { allRows } from '../append/shard-table.ts'
 import type { Findings } from './findings.ts'
 
 /** What the batches of an owner's segments, oldest first, say of its producers. */

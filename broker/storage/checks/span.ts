@@ -3,7 +3,7 @@
 import { arrivalTimeAt, recordCountAt } from '../../../protocol/batch.ts'
 import { decodeKey, decodeRow, rangeOf, type HeadRow } from '../key-space.ts'
 import type { Environment } from '../environment.ts'
-import { isTimeIndexDue } from '../shard-log.ts'
+import { isTimeIndexDue } from '../append/shard-log.ts'
 import type { Findings } from './findings.ts'
 
 export class Span {

@@ -1,8 +1,8 @@
 // What the owner remembers of idempotent producers, and the decision about each of their batches. Runs on the owner
 // thread, pure. A retry of a batch is stored once: the rows behind this table are committed in the same transaction as
 // the batches. The table is bounded; the producer that was silent longest is forgotten first.
-import { limits } from '../../protocol/limits.ts'
-import type { ProducerRow } from './key-space.ts'
+import { limits } from '../../../protocol/limits.ts'
+import type { ProducerRow } from '../key-space.ts'
 
 /** Producers, counted once per shard, that an owner remembers. Their rows are carried into every new segment. */
 export const PRODUCERS_MAX = 65_536

@@ -1,11 +1,11 @@
 // All shards and producers of one owner, in memory. Runs on the owner thread. It is read from the active segment alone,
 // so a start costs the same whatever lies in the sealed ones, and it is read again after a commit that failed.
-import { invariant } from '../../protocol/invariant.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { OwnedShard, ShardExtent } from '../threads/owner-contract.ts'
+import { invariant } from '../../../protocol/invariant.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { OwnedShard, ShardExtent } from '../../threads/owner-contract.ts'
 import type { CommitPlan } from './commit-plan.ts'
-import type { Environment, Row } from './environment.ts'
-import { decodeKey, decodeRow, encodeKey, encodeRow, rangeOf, type FamilyName } from './key-space.ts'
+import type { Environment, Row } from '../environment.ts'
+import { decodeKey, decodeRow, encodeKey, encodeRow, rangeOf, type FamilyName } from '../key-space.ts'
 import { producerRow, ProducerTable, type Producer, type ProducerBatch } from './producer-table.ts'
 import { ShardLog } from './shard-log.ts'
 

@@ -2,10 +2,10 @@
 // replayed: the manifest says which segments count, the active one is opened, and what an interrupted step left behind
 // is removed. It never removes batches that could have been acknowledged.
 import { readdir, rename } from 'node:fs/promises'
-import { removeDirectory, removeLeftovers } from './disk/durable-files.ts'
-import { isDamage, type Environment } from './environment.ts'
-import { rangeOf } from './key-space.ts'
-import { readManifest, writeManifest, type Manifest } from './segments/manifest.ts'
+import { removeDirectory, removeLeftovers } from '../disk/durable-files.ts'
+import { isDamage, type Environment } from '../environment.ts'
+import { rangeOf } from '../key-space.ts'
+import { readManifest, writeManifest, type Manifest } from './manifest.ts'
 import {
   createSegment,
   listSegmentDirectories,
@@ -14,7 +14,7 @@ import {
   segmentPath,
   type Segment,
   type SegmentPlace,
-} from './segments/segment.ts'
+} from './segment.ts'
 
 export interface Recovered {
   readonly manifest: Manifest

@@ -1,7 +1,7 @@
 // Where one shard stands in the owner's memory: its tail, its extent in the active segment, and when its time index is
 // due. Runs on the owner thread, pure. It runs ahead of the disk by at most the one commit under way; when that fails
 // it is thrown away and read from disk again. An idle shard costs this object and nothing else.
-import type { HeadRow } from './key-space.ts'
+import type { HeadRow } from '../key-space.ts'
 import type { Producer } from './producer-table.ts'
 
 /** A row of the time index is due after this much time, or this many bytes, since the last one. */

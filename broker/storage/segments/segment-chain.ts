@@ -2,20 +2,14 @@
 // owner thread. The order of a roll is what makes a crash between any two steps harmless: next segment durable, state
 // carried into it, manifest switched, and only then is anything appended to it.
 import { existsSync } from 'node:fs'
-import type { SegmentList } from '../threads/owner-contract.ts'
-import { removeDirectory } from './disk/durable-files.ts'
-import { noFaults } from './disk/faults.ts'
-import type { Environment } from './environment.ts'
+import type { SegmentList } from '../../threads/owner-contract.ts'
+import { removeDirectory } from '../disk/durable-files.ts'
+import { noFaults } from '../disk/faults.ts'
+import type { Environment } from '../environment.ts'
 import { recover } from './recovery.ts'
-import { writeManifest, type Manifest } from './segments/manifest.ts'
-import { clearReopeningMark, withoutReaders } from './segments/reopening.ts'
-import {
-  createSegment,
-  markReopened,
-  segmentPath,
-  type Segment,
-  type SegmentPlace,
-} from './segments/segment.ts'
+import { writeManifest, type Manifest } from './manifest.ts'
+import { clearReopeningMark, withoutReaders } from './reopening.ts'
+import { createSegment, markReopened, segmentPath, type Segment, type SegmentPlace } from './segment.ts'
 
 /** Growth of the file beyond the bytes of a commit's batches: tree pages and rounding. */
 const COMMIT_OVERHEAD_BYTES = 64 * 1024

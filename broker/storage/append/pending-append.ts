@@ -8,10 +8,10 @@ import {
   producerIdAt,
   recordCountAt,
   stampBatch,
-} from '../../protocol/batch.ts'
-import { errorCodes, type ErrorCode } from '../../protocol/error-codes.ts'
-import { invariant } from '../../protocol/invariant.ts'
-import type { AppendGroup, AppendOutcome } from '../threads/owner-contract.ts'
+} from '../../../protocol/batch.ts'
+import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
+import { invariant } from '../../../protocol/invariant.ts'
+import type { AppendGroup, AppendOutcome } from '../../threads/owner-contract.ts'
 import type { CommitPlan } from './commit-plan.ts'
 import { decideOnBatch } from './producer-table.ts'
 import type { ShardTable } from './shard-table.ts'
