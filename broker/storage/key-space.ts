@@ -200,10 +200,6 @@ export function writeKey(family: FamilyName, target: Uint8Array, first = 0, seco
   return target
 }
 
-export function keyBytesOf(family: FamilyName): number {
-  return layouts[family].keyBytes
-}
-
 export function decodeKey<F extends FamilyName>(family: F, key: Uint8Array): KeyOf<F> {
   const layout = layouts[family]
   invariant(

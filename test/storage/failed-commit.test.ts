@@ -2,6 +2,7 @@
 // are never given twice, and service resumes from what is on disk.
 import { readdir } from 'node:fs/promises'
 import { describe, expect } from 'vitest'
+import { InvariantError } from '../../protocol/invariant.ts'
 import { batchOf, test, type TestOwner } from '../support/storage.ts'
 
 const stored = (base: number) => expect.objectContaining({ code: 'stored', base, duplicate: false })
@@ -181,6 +182,26 @@ describe('a failing flush', () => {
     expect(await owner.put(1, ['b'])).toEqual(refused('shardNotFound'))
     expect(await owner.put(2, ['x'])).toEqual(stored(0))
     await owner.forget(1)
+  })
+})
+
+describe('a broken invariant', () => {
+  test('is told once; what was under way is unknown, and nothing is written any more', async ({
+    storage,
+  }) => {
+    const broken: Error[] = []
+    const at = (step: string) => {
+      if (step === 'commitStarted') throw new InvariantError('planted')
+    }
+    const owner = await storage.openOwner({ faults: { at }, onBroken: (error) => broken.push(error) })
+    await owner.open(1)
+    expect(await owner.put(1, ['a'])).toEqual(refused('outcomeUnknown'))
+    expect(await owner.put(1, ['b'])).toEqual(refused('unavailable'))
+    await expect(owner.forget(1)).rejects.toMatchObject({ code: 'unavailable' })
+    expect(broken.map(({ message }) => message)).toEqual(['planted'])
+    await owner.close()
+    const again = await storage.openOwner()
+    expect(await again.open(1)).toMatchObject([{ tail: 0 }])
   })
 })
 
