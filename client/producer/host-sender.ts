@@ -1,6 +1,7 @@
 // Moves batches of many shards to one host: append requests over one shared connection, a bounded number at a time.
-// Runs in the client. Batching is natural: full batches leave as soon as a request is free; what is not full leaves
-// only while the pipeline is nearly empty, and otherwise waits and grows. At most one round of sending a turn.
+// Runs in the client. Batching is natural: full batches, and others that fill a request together, leave as soon as a
+// request is free; anything less only while the pipeline is nearly empty, and otherwise waits and grows. At most one
+// round of sending a turn.
 import { errorCodeOf } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
@@ -141,7 +142,7 @@ export class HostSender {
       if (lane.hasSealed) this.#sealed.add(lane)
       else if (lane.hasPartial) this.#partial.add(lane)
     }
-    if (this.#requestsInFlight >= producerLimits.partialRequestsInFlightMax) return sendings
+    if (!this.#mayTakePartial(producerLimits.requestBytes - bytes)) return sendings
     for (const lane of this.#partial) {
       if (isFull()) return sendings
       if (lane.hasPartial && !this.#isRipe(lane)) continue
@@ -151,6 +152,17 @@ export class HostSender {
       take(lane)
     }
     return sendings
+  }
+
+  /** Whether batches that are not full may leave: the pipeline is nearly empty, or they fill what is left of a request. */
+  #mayTakePartial(bytesLeft: number): boolean {
+    if (this.#requestsInFlight < producerLimits.partialRequestsInFlightMax) return true
+    let bytes = 0
+    for (const lane of this.#partial) {
+      if (lane.hasPartial) bytes += lane.open!.bufferedBytes
+      if (bytes >= bytesLeft) return true
+    }
+    return false
   }
 
   /** Whether a batch that is not full has lingered long enough; if not, a timer looks again. */

@@ -45,16 +45,19 @@ const KiB = 1024
 const MiB = 1024 * KiB
 
 export const producerLimits = {
-  /** Append requests under way to one host while full batches wait: enough to keep its disk and the network busy. */
+  /** Append requests under way to one host while there is a full one to send: keeps its disk and the network busy. */
   requestsInFlightMax: 8,
-  /** While so many are under way, batches that are not full wait and grow: the fewer flushes, the more in each. */
+  /** While so many are under way, what does not fill a request waits and grows: the fewer flushes, the more in each. */
   partialRequestsInFlightMax: 2,
-  /** Batches gathered into one request stop at this size; one batch always goes. */
-  requestBytes: 256 * KiB,
+  /**
+   * A request is full at this size; one batch always goes. Against 256 KiB it brought a third more records of 100 bytes
+   * and two thirds more of 1 KiB, over 4 shards: the host hears of more at a time.
+   */
+  requestBytes: 1 * MiB,
   /** Bytes accepted before the caller is asked to let the event loop turn, so that what was accepted can leave. */
   turnBytes: 256 * KiB,
   /** Builders kept for the next batch. */
-  buildersKept: 16,
+  buildersKept: 64,
   /** Epochs are 16 bits wide; after the last one a shard goes on under a new producer id. */
   epochMax: 0xffff,
 } as const
