@@ -16,6 +16,7 @@ import { codecFailed, resolveEncoder } from './codecs.ts'
 import { ControlPlane } from './control-plane.ts'
 import { asMillraceError, closedError } from './errors.ts'
 import { ConnectionPool } from './pool.ts'
+import { HashKeyCache } from './producer/hash-key-cache.ts'
 import type { ProducerOptions } from './producer/options.ts'
 import type { Acknowledgement } from './producer/pending-batch.ts'
 import { Producer } from './producer/producer.ts'
@@ -69,6 +70,7 @@ export class Client implements AsyncDisposable {
   readonly #control: ControlPlane
   readonly #routings: RoutingCache
   readonly #admin: Admin
+  readonly #hashKeys = new HashKeyCache()
   /** Readings, subscriptions and producers that are open. */
   readonly #given = new Set<Given>()
   /** The producers behind `put`, by stream, in the order of use. */
@@ -179,6 +181,7 @@ export class Client implements AsyncDisposable {
       routings: this.#routings,
       pool: this.#pool,
       settings: this.#settings,
+      hashKeys: this.#hashKeys,
       onClosed: () => this.#given.delete(producer),
     })
     this.#given.add(producer)

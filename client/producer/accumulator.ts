@@ -51,17 +51,19 @@ export class Accumulator {
   }
 
   /**
-   * Encodes the record into its shard's open batch and answers that batch: the record is its last one. The bytes are
-   * copied. Throws `invalidArgument` for a record above the limits; then nothing has changed.
+   * Encodes the record, whose hash key stands at `hashKey[hashKeyAt…+3]`, into its shard's open batch and answers that
+   * batch: the record is its last one. The bytes are copied. Throws `invalidArgument` for a record above the limits; then nothing has changed.
    */
-  add(record: RecordInput, hashKey: Uint32Array, acceptedAt?: number): PendingBatch {
-    const lane = this.#laneOf(this.map.route(hashKey))
+  add(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number, acceptedAt?: number): PendingBatch {
+    const lane = this.#laneOf(this.map.route(hashKey, hashKeyAt))
     let batch = lane.open
     const before = batch?.builder.byteLength ?? 0
-    if (batch === undefined || !batch.builder.tryAdd(record, hashKey, 0)) {
+    if (batch === undefined || !batch.builder.tryAdd(record, hashKey, hashKeyAt)) {
       // A builder that refused the record because it is full can be finished: the record is sound, or it had thrown.
       if (batch !== undefined) this.seal(lane)
-      batch = this.#openBatch(lane, record, hashKey, acceptedAt)
+      const builder = this.#builderWith(record, hashKey, hashKeyAt)
+      batch = new PendingBatch(builder, acceptedAt ?? this.#options.monotonic())
+      lane.open = batch
       this.#count(batch, batch.builder.byteLength)
       this.#options.onReady(lane)
     } else {
@@ -108,7 +110,7 @@ export class Accumulator {
     for (const record of readRecords(batch.bytes!)) {
       if (record.explicitHashKey === undefined) hashPartitionKey(record.partitionKey, hashKey, 0)
       else hashKey.set(record.explicitHashKey)
-      const target = this.add(inputOf(record), hashKey, batch.acceptedAt)
+      const target = this.add(inputOf(record), hashKey, 0, batch.acceptedAt)
       targets.add(target)
       // Stamped with base 0, a record's number is its index.
       if (waiter?.index === record.sequenceNumber) {
@@ -129,12 +131,11 @@ export class Accumulator {
     return lane
   }
 
-  #openBatch(lane: Lane, record: RecordInput, hashKey: Uint32Array, acceptedAt?: number): PendingBatch {
-    const { producerSettings, monotonic } = this.#options
-    const builder = this.#builders.pop() ?? new BatchBuilder({ bytesMax: producerSettings.batchBytes })
-    invariant(builder.tryAdd(record, hashKey, 0), 'an empty batch takes any record within the limits')
-    lane.open = new PendingBatch(builder, acceptedAt ?? monotonic())
-    return lane.open
+  #builderWith(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number): BatchBuilder {
+    const { batchBytes } = this.#options.producerSettings
+    const builder = this.#builders.pop() ?? new BatchBuilder({ bytesMax: batchBytes })
+    invariant(builder.tryAdd(record, hashKey, hashKeyAt), 'an empty batch takes any record within the limits')
+    return builder
   }
 
   #count(batch: PendingBatch, bytes: number): void {

@@ -70,9 +70,9 @@ export class Delivery implements SenderEvents {
   }
 
   /** Takes a record: see Accumulator.add. */
-  add(record: RecordInput, hashKey: Uint32Array): PendingBatch {
+  add(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number): PendingBatch {
     this.#sweep ??= this.#startSweep()
-    return this.#records.add(record, hashKey)
+    return this.#records.add(record, hashKey, hashKeyAt)
   }
 
   /** Fulfils when everything accepted so far is settled. What lingers leaves now. */

@@ -1,7 +1,6 @@
 // What an application appends with: encodes, bounds what is buffered, and tells what became of each record.
 // Runs in the client. Records of one partition key are stored in the order of the calls, each once, however often a
 // connection breaks; a record is settled exactly once.
-import { hashPartitionKey } from '../../protocol/hash-key.ts'
 import { isCodecAvailable } from '../../protocol/compression.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { RecordInput as EncodedRecord } from '../../protocol/record.ts'
@@ -10,6 +9,7 @@ import { closedError, errorFrom } from '../errors.ts'
 import { explicitHashKeyWords, headersToBytes, type RecordInput } from '../record.ts'
 import { deferred, onAbort, unlessAborted, type Deferred } from '../waiting.ts'
 import { Delivery, type DeliveryOptions } from './delivery.ts'
+import type { HashKeyCache } from './hash-key-cache.ts'
 import { producerLimits, resolveProducerSettings, type ProducerOptions } from './options.ts'
 import type { Acknowledgement, PendingBatch } from './pending-batch.ts'
 
@@ -17,6 +17,8 @@ export interface ProducerDependencies extends Pick<
   DeliveryOptions,
   'stream' | 'routing' | 'routings' | 'pool' | 'settings'
 > {
+  /** Of the client: what a key hashes to depends on nothing else. */
+  readonly hashKeys: HashKeyCache
   readonly onClosed: () => void
 }
 
@@ -37,7 +39,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
     timestamp: 0,
     headers: undefined,
   }
-  readonly #hashKey = new Uint32Array(4)
+  readonly #hashKeys: HashKeyCache
   #acceptedThisTurn = 0
   #turn: Deferred<void> | undefined
   #room: Deferred<void> | undefined
@@ -56,6 +58,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
     this.#codec = resolveEncoder(options.codec)
     this.#clock = dependencies.settings.clock
     this.#bufferBytesMax = producerSettings.bufferBytesMax
+    this.#hashKeys = dependencies.hashKeys
     this.#onClosed = dependencies.onClosed
     this.#delivery = new Delivery({
       ...dependencies,
@@ -166,9 +169,11 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
     const before = this.#delivery.bufferedBytes
     if (before >= this.#bufferBytesMax) throw this.#overloaded()
     const encoded = this.#encode(record)
-    const hashKey = encoded.explicitHashKey ?? this.#hashKey
-    if (encoded.explicitHashKey === undefined) hashPartitionKey(record.partitionKey, hashKey, 0)
-    const batch = this.#delivery.add(encoded, hashKey)
+    const { explicitHashKey } = encoded
+    const batch =
+      explicitHashKey === undefined
+        ? this.#delivery.add(encoded, this.#hashKeys.words, this.#hashKeys.find(record.partitionKey))
+        : this.#delivery.add(encoded, explicitHashKey, 0)
     this.#turn ??= this.#beginTurn()
     this.#acceptedThisTurn += this.#delivery.bufferedBytes - before
     return batch

@@ -1,0 +1,47 @@
+// The cache of hash keys answers what hashing answers, whatever it has seen before.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { HashKeyCache } from '../../../client/producer/hash-key-cache.ts'
+import { hashPartitionKey } from '../../../protocol/hash-key.ts'
+
+function hashed(key: string): number[] {
+  const words = new Uint32Array(4)
+  hashPartitionKey(key, words, 0)
+  return [...words]
+}
+
+function found(cache: HashKeyCache, key: string): number[] {
+  const at = cache.find(key)
+  return [...cache.words.subarray(at, at + 4)]
+}
+
+describe('HashKeyCache', () => {
+  it('answers what hashing answers, for keys new and old', () => {
+    const cache = new HashKeyCache()
+    const keys = fc.array(
+      fc.oneof(
+        fc.constantFrom('ada', 'bob', '\u6c34'),
+        fc.string({ unit: 'binary', minLength: 1, maxLength: 300 }),
+      ),
+    )
+    fc.assert(
+      fc.property(keys, (sequence) => {
+        for (const key of sequence) expect(found(cache, key)).toEqual(hashed(key))
+      }),
+    )
+    // Halves of surrogate pairs are no text in UTF-8; they hash as what replaces them there, every time.
+    for (const key of ['\ud83d-and-more-text', '\ud83d-and-more-text', '\ufffd-and-more-text']) {
+      expect(found(cache, key)).toEqual(hashed(key))
+    }
+  })
+
+  it('goes on answering when it overflows, and when it rests because no key comes back', () => {
+    const cache = new HashKeyCache()
+    for (let i = 0; i < 50_000; i++) {
+      const key = `user ${i}`
+      if (i % 97 === 0) expect(found(cache, key)).toEqual(hashed(key))
+      else cache.find(key)
+      if (i % 1009 === 0) expect(found(cache, 'ada')).toEqual(hashed('ada'))
+    }
+  })
+})
