@@ -1,0 +1,208 @@
+// The client against the real broker, as an application installs both: every part of the door, over TCP and in process.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connect, json, MillraceError, type Client } from 'millrace'
+import { createBroker, type Broker } from 'millrace/broker'
+
+interface Click {
+  readonly user: string
+  readonly n: number
+}
+
+describe.each([
+  ['over TCP', true],
+  ['in process', false],
+])('%s', (_how, listen) => {
+  let broker: Broker
+  let client: Client
+  beforeAll(async () => {
+    broker = await createBroker({ listen })
+    client = await connect(broker.url, listen ? {} : { dial: broker.dial })
+  })
+  afterAll(async () => {
+    await client.close()
+    await broker.close()
+  })
+
+  it('administers streams', async () => {
+    const stream = await client.createStream('admin', { shards: 3, retentionMs: 7_200_000 })
+    expect(stream).toMatchObject({
+      name: 'admin',
+      status: 'ACTIVE',
+      openShardCount: 3,
+      retentionMs: 7_200_000,
+    })
+    await expect(client.createStream('admin')).rejects.toMatchObject({ code: 'streamExists' })
+    await expect(client.createStream('no/good')).rejects.toMatchObject({ code: 'invalidArgument' })
+    await client.updateStream('admin', { retentionMs: 3_600_000 })
+    expect(await client.describeStream('admin')).toMatchObject({ retentionMs: 3_600_000 })
+    const shards = []
+    for await (const shard of client.listShards('admin')) shards.push(shard)
+    expect(shards.map(({ shardId, state }) => [shardId.slice(-1), state])).toEqual([
+      ['0', 'OPEN'],
+      ['1', 'OPEN'],
+      ['2', 'OPEN'],
+    ])
+    expect(shards[0]!.hashKeyRange.startingHashKey).toBe('0')
+    expect(shards[2]!.hashKeyRange.endingHashKey).toBe(String(2n ** 128n - 1n))
+    for (const name of ['b1', 'b2', 'b3']) await client.createStream(name)
+    const page = await client.listStreams().page({ limit: 2 })
+    expect(page.items.map(({ name }) => name)).toEqual(['admin', 'b1'])
+    const rest = await client.listStreams().page({ after: page.next })
+    expect(rest.items.map(({ name }) => name)).toEqual(['b2', 'b3'])
+    expect(rest.next).toBeUndefined()
+    expect(await client.describeBroker()).toMatchObject({ streamCount: 4, shardCount: 6 })
+    for (const name of ['admin', 'b1', 'b2', 'b3']) await client.deleteStream(name)
+    await expect(client.describeStream('admin')).rejects.toMatchObject({ code: 'streamNotFound' })
+    await expect(client.put('admin', { partitionKey: 'a', data: '' })).rejects.toMatchObject({
+      code: 'streamNotFound',
+    })
+  })
+
+  it('brings back what a producer appended: every record once, in order per key, by reading and by subscription', async () => {
+    await client.createStream('clicks', { shards: 4 })
+    const codec = json<Click>()
+    const subscription = client.subscribe('clicks', { codec })
+    await subscription.started
+    const users = Array.from({ length: 50 }, (_, i) => `user ${i}`)
+    const total = 20_000
+    {
+      await using producer = await client.producer('clicks', { codec, compression: 'gzip' })
+      for (let n = 0; n < total; n++) {
+        const user = users[n % users.length]!
+        const wait = producer.push({ partitionKey: user, data: { user, n } })
+        if (wait !== undefined) await wait
+      }
+    }
+    for (const records of [client.read('clicks', { codec }), subscription]) {
+      const last = new Map<string, number>()
+      let count = 0
+      for await (const { partitionKey, data } of records) {
+        expect(data.user).toBe(partitionKey)
+        expect(data.n).toBe(
+          (last.get(partitionKey) ?? Number(partitionKey.slice(5)) - users.length) + users.length,
+        )
+        last.set(partitionKey, data.n)
+        if (++count === total) break
+      }
+      expect(count).toBe(total)
+    }
+    await client.deleteStream('clicks')
+  })
+
+  it('finds its place by number and by time', async () => {
+    await client.createStream('places')
+    const results = await client.putMany(
+      'places',
+      Array.from({ length: 10 }, (_, i) => ({ partitionKey: 'ada', data: `${i}` })),
+    )
+    const acknowledgements = results.map((result) => (result.ok ? result.acknowledgement : undefined))
+    const { sequenceNumber } = acknowledgements[4]!
+    const later = await client.put('places', { partitionKey: 'ada', data: 'later' })
+    const read = async (from: Parameters<Client['read']>[1]) => {
+      const values: string[] = []
+      for await (const { bytes } of client.read('places', from)) values.push(Buffer.from(bytes).toString())
+      return values
+    }
+    expect(await read({ from: { atSequenceNumber: sequenceNumber } })).toEqual([
+      '4',
+      '5',
+      '6',
+      '7',
+      '8',
+      '9',
+      'later',
+    ])
+    expect(await read({ from: { afterSequenceNumber: later.sequenceNumber } })).toEqual([])
+    expect(await read({ until: { atSequenceNumber: 2 } })).toEqual(['0', '1'])
+    expect((await read({ from: { atTimestamp: later.arrivalTime } })).at(-1)).toBe('later')
+    expect(await read({ from: 'LATEST' })).toEqual([])
+    await expect(read({ from: { atSequenceNumber: 1000 } })).rejects.toMatchObject({
+      code: 'invalidPosition',
+    })
+    await client.deleteStream('places')
+  })
+
+  it('ends readers and producers of a stream that is deleted with streamNotFound', async () => {
+    await client.createStream('doomed')
+    const producer = await client.producer('doomed')
+    await producer.send({ partitionKey: 'ada', data: '1' })
+    const readings = [
+      client.read('doomed', { follow: true, maxWaitMs: 100 }),
+      client.subscribe('doomed', { from: 'TRIM_HORIZON' }),
+    ]
+    const loops = readings.map(async (reading) => {
+      for await (const record of reading) void record
+    })
+    for (const loop of loops) loop.catch(() => {})
+    for (const reading of readings) await reading.started
+    await client.deleteStream('doomed')
+    for (const loop of loops) await expect(loop).rejects.toMatchObject({ code: 'streamNotFound' })
+    await expect(producer.send({ partitionKey: 'ada', data: '2' })).rejects.toMatchObject({
+      code: 'streamNotFound',
+    })
+    await producer.close()
+  })
+
+  it('takes records of every size up to the limit, and refuses the next', async () => {
+    await client.createStream('large')
+    const sizes = [0, 1, 1000, 300_000, 10 * 1024 * 1024 - 3]
+    for (const size of sizes) {
+      await client.put('large', { partitionKey: 'ada', data: new Uint8Array(size).fill(7) })
+    }
+    const refused = client.put('large', { partitionKey: 'ada', data: new Uint8Array(10 * 1024 * 1024) })
+    await expect(refused).rejects.toMatchObject({ code: 'invalidArgument' })
+    const read: number[] = []
+    for await (const { bytes } of client.read('large')) read.push(bytes.length)
+    expect(read).toEqual(sizes)
+    await client.deleteStream('large')
+  })
+})
+
+describe('a broker that goes away and comes back', () => {
+  it('is found again: records are stored once, and readers go on where they were', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'millrace-client-'))
+    let broker = await createBroker({ dataDir })
+    const port = Number(broker.url.slice(broker.url.lastIndexOf(':') + 1))
+    try {
+      await using client = await connect(broker.url, { retry: { backoffMaxMs: 200 } })
+      await client.createStream('clicks', { shards: 2 })
+      const seen: number[] = []
+      const loop = (async () => {
+        for await (const { data } of client.subscribe('clicks', {
+          from: 'TRIM_HORIZON',
+          codec: json<number>(),
+        })) {
+          seen.push(data)
+          if (seen.length === 300) break
+        }
+      })()
+      const producer = await client.producer('clicks', { codec: json<number>() })
+      const sent: Promise<unknown>[] = []
+      for (let n = 0; n < 300; n++) {
+        sent.push(producer.send({ partitionKey: 'ada', data: n }))
+        if (n % 100 === 50) {
+          const closing = broker.close()
+          sent.push(producer.send({ partitionKey: 'ada', data: ++n }))
+          await closing
+          broker = await createBroker({ dataDir, listen: { host: '127.0.0.1', port } })
+        }
+        if (n % 10 === 0) await new Promise((resolve) => setImmediate(resolve))
+      }
+      await Promise.all(sent)
+      await loop
+      expect(seen).toEqual(Array.from({ length: 300 }, (_, i) => i))
+    } finally {
+      await broker.close()
+      await rm(dataDir, { recursive: true, force: true })
+    }
+  })
+
+  it('where nobody listens, connecting fails with a sentence', async () => {
+    const error = await connect('millrace://127.0.0.1:1').catch((refused: unknown) => refused)
+    expect(MillraceError.is(error, 'unavailable')).toBe(true)
+    expect((error as Error).message).toMatch(/^No connection to 127\.0\.0\.1:1: .*ECONNREFUSED/)
+  })
+})
