@@ -46,6 +46,8 @@ export class Engine {
   readonly events: ClientEventHandlers
   readonly #shards = new ShardTable()
   readonly #owners = new Map<number, OwnerLink>()
+  /** Shards of streams that are served no more, until their owners have forgotten them. */
+  readonly #dropping = new Map<number, readonly HostedShard[]>()
   readonly #reader: SegmentReader
   readonly #cache: TailCache
   readonly #wakes: Wakes
@@ -120,16 +122,20 @@ export class Engine {
     await Promise.all([...byOwner].map(([ownerId, shards]) => this.#openOn(this.#ownerOf(ownerId), shards)))
   }
 
+  /** Serves a stream no more, and forgets its records. Where that fails the next call goes on with it. */
   async dropStream(streamId: number): Promise<void> {
-    const slotsByOwner = new Map<number, number[]>()
-    for (const shard of this.#shards.removeStream(streamId)) {
-      this.#wakes.mark(shard)
-      const slots = slotsByOwner.get(shard.ownerId)
-      if (slots) slots.push(shard.slot)
-      else slotsByOwner.set(shard.ownerId, [shard.slot])
-    }
+    const shards = [...(this.#dropping.get(streamId) ?? []), ...this.#shards.removeStream(streamId)]
+    this.#dropping.set(streamId, shards)
+    for (const shard of shards) this.#wakes.mark(shard)
     this.#subscriptions.endStream(streamId)
+    const slotsByOwner = new Map<number, number[]>()
+    for (const { ownerId, slot } of shards) {
+      const slots = slotsByOwner.get(ownerId)
+      if (slots) slots.push(slot)
+      else slotsByOwner.set(ownerId, [slot])
+    }
     await Promise.all([...slotsByOwner].map(([ownerId, slots]) => this.#ownerOf(ownerId).forget(slots)))
+    this.#dropping.delete(streamId)
   }
 
   updateStream(streamId: number, retentionMs: number): void {
@@ -179,8 +185,11 @@ export class Engine {
     const bySlot = new Map(extents.map((extent) => [extent.slot, extent]))
     for (const shard of placed) {
       const extent = bySlot.get(shard.slot)
-      invariant(extent, `owner ${owner.ownerId} said nothing of slot ${shard.slot}`)
-      if (!this.#shards.findSlot(shard.slot)) this.#shards.add(new HostedShard(shard, extent))
+      if (!extent) {
+        // Its stream was being deleted when host or controller went away: the catalog still has it, for a moment.
+        const { log } = this.#options
+        log.warn({ stream: shard.streamName, slot: shard.slot }, 'a shard was forgotten and is not served')
+      } else if (!this.#shards.findSlot(shard.slot)) this.#shards.add(new HostedShard(shard, extent))
     }
   }
 

@@ -76,13 +76,11 @@ export class OwnerStorage {
     return [...this.#shards.keys()].map((slot) => this.#table.extent(slot))
   }
 
-  /** Takes appends for these shards from now on. Throws `shardNotFound` for one that was forgotten. */
+  /** Takes appends for these shards from now on, and answers where they stand; those that were forgotten are left out. */
   openShards(shards: readonly OwnedShard[]): ShardExtent[] {
-    for (const shard of shards) {
-      this.#table.open(shard)
-      this.#shards.set(shard.slot, shard)
-    }
-    return shards.map(({ slot }) => this.#table.extent(slot))
+    const opened = shards.filter((shard) => this.#table.open(shard))
+    for (const shard of opened) this.#shards.set(shard.slot, shard)
+    return opened.map(({ slot }) => this.#table.extent(slot))
   }
 
   /** Marks shards, durably, whose records nobody wants any more. */
@@ -130,8 +128,7 @@ export class OwnerStorage {
     this.#table = this.#load()
     for (const shard of this.#shards.values()) {
       // It may have been forgotten by the very commit that was taken for failed.
-      if (this.#table.isForgotten(shard.slot)) this.#shards.delete(shard.slot)
-      else this.#table.open(shard)
+      if (!this.#table.open(shard)) this.#shards.delete(shard.slot)
     }
     this.#isOpen = true
   }

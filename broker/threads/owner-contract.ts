@@ -70,11 +70,12 @@ export type OwnerStarted =
   { readonly started: true } | { readonly started: false; readonly code: ErrorCode; readonly message: string }
 
 export type OwnerCalls = {
+  /** Takes appends for these shards. The reply leaves out those that were forgotten: their slots never come back. */
   open: {
     request: { readonly shards: readonly OwnedShard[] }
     reply: { readonly extents: readonly ShardExtent[] }
   }
-  /** The shards' records are no longer wanted; their slots never come back. */
+  /** The shards' records are no longer wanted. May be asked again. */
   forget: { request: { readonly slots: readonly number[] }; reply: null }
   append: { request: AppendGroup; reply: AppendOutcome }
   stats: { request: null; reply: OwnerStats }

@@ -198,6 +198,16 @@ describe('append', () => {
     expect(host.owner.calls).toEqual(['forget 1'])
     expect(host.broken).toEqual([])
   })
+
+  it('forgets the shards of a deleted stream when it is asked again after a failure, and only until then', async () => {
+    const host = await startTestHost()
+    host.owner.failForget = true
+    await expect(host.engine.dropStream(STREAM)).rejects.toMatchObject({ code: 'outcomeUnknown' })
+    host.owner.failForget = false
+    await host.engine.dropStream(STREAM)
+    await host.engine.dropStream(STREAM)
+    expect(host.owner.calls).toEqual(['forget 1', 'forget 1'])
+  })
 })
 
 describe('overload', () => {

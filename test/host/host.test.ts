@@ -120,6 +120,19 @@ describe('a host', () => {
     expect((await appendTo(connection, 'b')).results).toMatchObject([{ baseSequenceNumber: 1 }])
   })
 
+  it('starts again when a stream was dropped and the catalog did not hear of it: the others are served', async () => {
+    const other = { ...placedShard(0), streamId: STREAM + 1, slot: 9 }
+    const first = launch()
+    await first.start()
+    await first.call('dropStream', { streamId: STREAM })
+    await first.call('drain', { deadlineMs: 1000 })
+    const second = launch({ startOwner: () => Promise.resolve(first.owner.start()) })
+    await second.call('start', { settings, shards: [placedShard(0), other] })
+    expect(await second.call('describeShards', { streamId: STREAM })).toEqual({ extents: [] })
+    expect((await second.call('describeShards', { streamId: STREAM + 1 })).extents).toHaveLength(1)
+    await second.call('dropStream', { streamId: STREAM })
+  })
+
   it('goes on from what is stored when it is started again', async () => {
     const first = launch()
     await first.start()

@@ -89,7 +89,7 @@ const producerOf = (model: Model, slot: number, id: number) => model.producers.g
 async function openAll(model: Model, { owner }: Real): Promise<void> {
   for (const slot of SLOTS) {
     if (model.forgotten.has(slot)) {
-      await expect(owner.open(slot)).rejects.toMatchObject({ code: 'shardNotFound' })
+      expect(await owner.open(slot)).toEqual([])
       continue
     }
     const [extent] = await owner.open(slot)

@@ -1,7 +1,6 @@
 // All shards and producers of one owner, in memory. Runs on the owner thread. It is read from the active segment alone,
 // so a start costs the same whatever lies in the sealed ones, and it is read again after a commit that failed.
 import { invariant } from '../../../protocol/invariant.ts'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { OwnedShard, ShardExtent } from '../../threads/owner-contract.ts'
 import type { CommitPlan } from './commit-plan.ts'
 import type { Environment, Row } from '../environment.ts'
@@ -58,23 +57,14 @@ export class ShardTable {
     return this.#activeIsEmpty
   }
 
-  /** Starts to take appends for a shard. */
-  open({ slot, startingSequenceNumber }: OwnedShard): void {
-    const log = this.#logs.get(slot)
-    if (log === undefined) {
-      const fresh = new ShardLog(slot, startingSequenceNumber)
-      fresh.isOpen = true
-      this.#logs.set(slot, fresh)
-      return
-    }
-    if (log.isForgotten)
-      throw new MillraceError('shardNotFound', `Slot ${slot} was forgotten: slots never come back.`)
+  /** Starts to take appends for a shard; false for one that was forgotten, because slots never come back. */
+  open({ slot, startingSequenceNumber }: OwnedShard): boolean {
+    let log = this.#logs.get(slot)
+    if (log === undefined) this.#logs.set(slot, (log = new ShardLog(slot, startingSequenceNumber)))
+    if (log.isForgotten) return false
     log.startAt(startingSequenceNumber)
     log.isOpen = true
-  }
-
-  isForgotten(slot: number): boolean {
-    return this.#logs.get(slot)?.isForgotten === true
+    return true
   }
 
   /** The shard, if it takes appends. */

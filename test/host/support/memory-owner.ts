@@ -42,9 +42,12 @@ export class MemoryOwner {
   refuse: (bytes: Uint8Array) => ErrorCode | undefined = () => undefined
   /** Makes the next group fail after it was stored (`true`) or before. */
   failNext: { stored: boolean } | undefined
+  /** Makes the owner fail to forget shards. */
+  failForget = false
   joined = false
   readonly #clock: () => number
   readonly #producers = new Map<string, number>()
+  readonly #forgotten = new Set<number>()
   #line: Promise<unknown> = Promise.resolve()
   #notify: (notice: OwnerNotice) => void = () => {}
   #segments = [1]
@@ -99,16 +102,21 @@ export class MemoryOwner {
   #handlers(): CallHandlers<OwnerCalls> {
     return {
       open: ({ shards }) => ({
-        extents: shards.map(({ slot, startingSequenceNumber: start }) => {
+        extents: shards.flatMap(({ slot, startingSequenceNumber: start }) => {
+          if (this.#forgotten.has(slot)) return []
           let shard = this.shards.get(slot)
           if (!shard) shard = { slot, batches: [], trimHorizon: start, tail: start, lastArrivalTime: 0 }
           this.shards.set(slot, shard)
-          return extentOf(shard)
+          return [extentOf(shard)]
         }),
       }),
       forget: ({ slots }) => {
         this.calls.push(`forget ${slots.join(' ')}`)
-        for (const slot of slots) this.shards.delete(slot)
+        if (this.failForget) throw new MillraceError('outcomeUnknown', 'a flush failed')
+        for (const slot of slots) {
+          this.shards.delete(slot)
+          this.#forgotten.add(slot)
+        }
         return null
       },
       append: (group) => {
