@@ -285,6 +285,7 @@ export class Connection {
       this.close(error)
       return
     }
-    if (now - this.#lastSentAt >= this.#pingAfterMs) this.send('ping', {}, () => {})
+    const hasRoom = this.#open.size < limits.sessionRequestsInFlightMax
+    if (hasRoom && now - this.#lastSentAt >= this.#pingAfterMs) this.send('ping', {}, () => {})
   }
 }

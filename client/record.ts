@@ -93,8 +93,13 @@ export class ReadRecord<T> implements StreamRecord<T> {
     return words === undefined ? undefined : hashKeyToDecimal(words)
   }
 
-  /** Logs show what a record holds, whether or not its data can be decoded. */
+  /** What `console.log` shows, whether or not the data can be decoded. */
   [inspect](): object {
+    return this.toJSON()
+  }
+
+  /** Its fields as own properties; those that are not set are left out. */
+  toJSON(): object {
     const { shardId, sequenceNumber, partitionKey, arrivalTime, timestamp, headers, explicitHashKey } = this
     let data: unknown
     try {
@@ -102,11 +107,14 @@ export class ReadRecord<T> implements StreamRecord<T> {
     } catch (error) {
       data = error
     }
-    const fields = { shardId, sequenceNumber, partitionKey, data, arrivalTime, timestamp }
-    const hasHeaders = Object.keys(headers).length > 0
     return {
-      ...fields,
-      ...(hasHeaders ? { headers } : {}),
+      shardId,
+      sequenceNumber,
+      partitionKey,
+      data,
+      arrivalTime,
+      timestamp,
+      ...(Object.keys(headers).length > 0 ? { headers } : {}),
       ...(explicitHashKey === undefined ? {} : { explicitHashKey }),
     }
   }

@@ -7,7 +7,7 @@ import { dialTcp, type Dial } from './transport.ts'
 export interface RetryPolicy {
   /** 50 ms by default. */
   readonly backoffMinMs: number
-  /** 5 s by default. */
+  /** 2 s by default. */
   readonly backoffMaxMs: number
   /** A reader or subscription that has heard nothing for so long gives up. Never, by default. */
   readonly giveUpAfterMs: number
@@ -67,7 +67,7 @@ export function resolveSettings(options: ConnectOptions): Settings {
     requestTimeoutMs: bounded('requestTimeoutMs', options.requestTimeoutMs ?? 30_000, 1, 3_600_000),
     retry: Object.freeze({
       backoffMinMs,
-      backoffMaxMs: bounded('retry.backoffMaxMs', retry.backoffMaxMs ?? 5000, backoffMinMs, 600_000),
+      backoffMaxMs: bounded('retry.backoffMaxMs', retry.backoffMaxMs ?? 2000, backoffMinMs, 600_000),
       giveUpAfterMs: bounded('retry.giveUpAfterMs', retry.giveUpAfterMs ?? Infinity, 0, Infinity),
     }),
     log: options.log ?? (() => {}),

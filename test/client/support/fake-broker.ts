@@ -54,6 +54,8 @@ export class FakeBroker {
   readonly received: OperationName[] = []
   readonly appendSizes: number[] = []
   connections = 0
+  /** Where describeRouting says that the hosts are. */
+  advertisedHost = '127.0.0.1'
   exists = true
   #clock = BASE_TIME
   readonly #sessions = new Set<FakeSession>()
@@ -303,7 +305,7 @@ export class FakeBroker {
     return {
       streamId: this.streamId,
       epoch: this.epoch,
-      hosts: [...this.hosts].map(([hostId, { port }]) => ({ hostId, host: '127.0.0.1', port })),
+      hosts: [...this.hosts].map(([hostId, { port }]) => ({ hostId, host: this.advertisedHost, port })),
       shards: this.shards.map(({ index, range, state, hostId, parents }) => ({
         index,
         parents,
