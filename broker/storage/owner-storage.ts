@@ -97,12 +97,15 @@ export class OwnerStorage {
     return true
   }
 
-  /** Stores what can be stored of these appends; each then knows the fate of its batches, and answers it by `settle`. */
-  async commit(appends: readonly PendingAppend[]): Promise<void> {
-    const now = this.#clock()
-    for (const append of appends) append.stage(this.#table, this.#plan, now)
+  /**
+   * Stores what can be stored of these appends, nothing where the disk is full; each then knows the fate of its batches,
+   * and answers it by `settle`.
+   */
+  async commit(appends: readonly PendingAppend[], { isFull }: { isFull: boolean }): Promise<void> {
+    const staging = { table: this.#table, plan: this.#plan, now: this.#clock(), isFull }
+    for (const append of appends) append.stage(staging)
     await this.#commitPlan()
-    this.#chain.prepareAhead()
+    if (!isFull) this.#chain.prepareAhead()
   }
 
   async #commitPlan(): Promise<void> {

@@ -116,7 +116,6 @@ class SegmentOwner implements Owner {
 
   #append(append: PendingAppend): Promise<AppendOutcome> {
     if (this.#state !== 'open') append.settleAs('unavailable')
-    else if (this.#space.isFull) append.settleAs('storageFull')
     else if (this.#queue.waitingBytes + append.bytes > QUEUE_BYTES_MAX) append.settleAs('overloaded')
     else {
       append.check()
@@ -152,12 +151,15 @@ class SegmentOwner implements Owner {
     if (appends.length === 0) return
     if (!this.#isUsable()) return settleAll(appends, 'unavailable')
     let failedAs: 'unavailable' | 'outcomeUnknown' = 'unavailable'
+    // Full or not, a repeated batch must be told that it is stored: only storage knows which those are.
+    const { isFull } = this.#space
     try {
-      const hasRolled = await this.#storage.makeRoomFor(appends.reduce((sum, { bytes }) => sum + bytes, 0))
+      const bytes = appends.reduce((sum, append) => sum + append.bytes, 0)
+      const hasRolled = !isFull && (await this.#storage.makeRoomFor(bytes))
       // Before any answer that only a reader with the new list could make use of.
       if (hasRolled) this.#notify({ notice: 'segments', list: this.#storage.list() })
       failedAs = 'outcomeUnknown'
-      await this.#storage.commit(appends)
+      await this.#storage.commit(appends, { isFull })
     } catch (error) {
       settleAll(appends, failedAs)
       return this.#recover(error)

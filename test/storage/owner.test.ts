@@ -251,6 +251,23 @@ describe('free space', () => {
     expect(await owner.put(1, ['b'])).toEqual(stored(1))
   })
 
+  test('below the floor a batch that was stored before is still answered as stored', async ({ storage }) => {
+    let freeBytes = 1000
+    const owner = await storage.openOwner({ freeSpaceFloorBytes: 500, freeBytesOf: async () => freeBytes })
+    await owner.open(1)
+    expect(await owner.put(1, ['a'], { producerId: 5 })).toEqual(stored(0))
+    freeBytes = 499
+    await expect
+      .poll(() => owner.notices, { timeout: 5000 })
+      .toContainEqual({ notice: 'space', full: true, freeBytes })
+    const retry = batchOf({ values: ['a'], producerId: 5 })
+    const next = batchOf({ values: ['b'], producerId: 5, firstSequence: 1 })
+    const answers = await owner.append({ slot: 1, batch: retry }, { slot: 1, batch: next })
+    expect(answers[0]).toMatchObject({ code: 'stored', base: 0, duplicate: true })
+    expect(answers[1]).toEqual(refused('storageFull'))
+    expect(await owner.values(1, 1)).toEqual(['0=a'])
+  })
+
   test('a full disk at start is told to whoever listens later', async ({ storage }) => {
     const owner = await storage.openOwner({ freeSpaceFloorBytes: 500, freeBytesOf: async () => 1 })
     expect(owner.notices).toContainEqual({ notice: 'space', full: true, freeBytes: 1 })

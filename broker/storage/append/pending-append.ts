@@ -22,6 +22,15 @@ const ENTRY_FIELDS = 3
 const RESULT_FIELDS = 4
 const STORED = 0
 
+/** What a commit is put together from, and into. */
+export interface Staging {
+  readonly table: ShardTable
+  readonly plan: CommitPlan
+  readonly now: number
+  /** There is no room on the disk: only what is stored already is answered as stored. */
+  readonly isFull: boolean
+}
+
 export class PendingAppend {
   readonly bytes: number
   readonly outcome: Promise<AppendOutcome>
@@ -59,13 +68,13 @@ export class PendingAppend {
   }
 
   /** Gives every batch that is not refused its number and its place in the plan. */
-  stage(table: ShardTable, plan: CommitPlan, now: number): void {
+  stage(staging: Staging): void {
     for (let i = 0; i < this.#batches.length; i++) {
-      if (this.#results[i * RESULT_FIELDS] === STORED) this.#stageBatch(i, table, plan, now)
+      if (this.#results[i * RESULT_FIELDS] === STORED) this.#stageBatch(i, staging)
     }
   }
 
-  #stageBatch(i: number, table: ShardTable, plan: CommitPlan, now: number): void {
+  #stageBatch(i: number, { table, plan, now, isFull }: Staging): void {
     const slot = this.#slots[i]!
     const batch = this.#batches[i]!
     const log = table.opened(slot)
@@ -74,6 +83,7 @@ export class PendingAppend {
     const producerId = producerIdAt(batch, 0)
     const base = log.tail
     if (producerId === 0) {
+      if (isFull) return this.#refuse(i, 'storageFull')
       table.stage(log, plan, base, batch, recordCount, now)
     } else {
       const from = {
@@ -87,6 +97,7 @@ export class PendingAppend {
         if (typeof decision === 'string') return this.#refuse(i, decision)
         return this.#result(i, { code: STORED, base: decision.base, arrival: decision.arrival, duplicate: 1 })
       }
+      if (isFull) return this.#refuse(i, 'storageFull')
       table.stage(log, plan, base, batch, recordCount, now)
       table.storeProducer(log, plan, producerId, from, base)
     }
