@@ -77,7 +77,8 @@ async function putClaim(lock: string): Promise<string> {
     processStart: await processStartOf(process.pid),
   }
   const draft = join(lock, name + DRAFT_SUFFIX)
-  await writeFile(draft, JSON.stringify(claim))
+  // Flushed before it counts: a power cut must not leave an empty claim, which nobody would dare to remove.
+  await writeFile(draft, JSON.stringify(claim), { flush: true })
   await rename(draft, join(lock, name + CLAIM_SUFFIX))
   return name
 }

@@ -73,6 +73,18 @@ describe('a start', () => {
     expect(existsSync(`${unreadable}-unreadable`)).toBe(true)
   })
 
+  test('keeps the second one of the same number, too', async ({ storage }) => {
+    const segments = await fill(storage)
+    const unreadable = segmentPath(storage.ownerDirectory(), segments.at(-1)! + 1)
+    for (const fill of [1, 2]) {
+      await mkdir(unreadable)
+      await writeFile(join(unreadable, 'data.mdb'), new Uint8Array(8192).fill(fill))
+      expect(await everything(storage)).toEqual(ALL)
+    }
+    expect(existsSync(`${unreadable}-unreadable`)).toBe(true)
+    expect(existsSync(`${unreadable}-unreadable-2`)).toBe(true)
+  })
+
   test('refuses when the manifest is lost, and removes nothing', async ({ storage }) => {
     await fill(storage)
     const manifest = join(storage.ownerDirectory(), 'manifest.json')

@@ -1,6 +1,7 @@
 // Makes an owner's directory whole again at start, and after a failed commit. Runs on the owner thread. Nothing is
 // replayed: the manifest says which segments count, the active one is opened, and what an interrupted step left behind
 // is removed. It never removes batches that could have been acknowledged.
+import { existsSync } from 'node:fs'
 import { readdir, rename } from 'node:fs/promises'
 import { removeDirectory, removeLeftovers } from '../disk/durable-files.ts'
 import { isDamage, type Environment } from '../environment.ts'
@@ -72,10 +73,18 @@ async function removeEmptySegment(place: SegmentPlace, number: number): Promise<
       )
     case 'unreadable':
       // Half made when the power went. Should it be more than that, it is still there.
-      await rename(path, `${path}-unreadable`)
+      await rename(path, unusedName(`${path}-unreadable`))
       return
     case 'nothing':
       await removeDirectory(path, place.faults)
+  }
+}
+
+/** The name itself, or with a number behind it: the same segment may be half made more than once. */
+function unusedName(path: string): string {
+  for (let i = 1; ; i++) {
+    const name = i === 1 ? path : `${path}-${i}`
+    if (!existsSync(name)) return name
   }
 }
 
