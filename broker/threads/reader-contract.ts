@@ -10,7 +10,7 @@ export interface ReadTask {
   readonly from: number
   /** Numbers from here on are not to be answered: the reader's durable tail. */
   readonly until: number
-  /** At most this many bytes, but one batch at least. */
+  /** At most this many bytes, but one batch at least; and a few thousand batches, however small. */
   readonly bytesMax: number
 }
 

@@ -1,6 +1,8 @@
 // Cold reads: whole verified batches by number and by time, or a report of damage, and never anything else.
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
+import { limits } from '../../protocol/limits.ts'
+import { fetchedShardShape } from '../../protocol/operations.ts'
 import { decodeKey, familyOf } from '../../broker/storage/key-space.ts'
 import { batchOf, test, valuesIn, type TestOwner } from '../support/storage.ts'
 
@@ -35,6 +37,20 @@ describe('read', () => {
     expect(three.next).toBe(4)
     expect(three.buffer.byteLength).toBeLessThanOrEqual(160_000)
     expect((await owner.read(1, 0, 10, 8_000_000)).next).toBe(10)
+  })
+
+  test('answers so many batches at most as an answer to a client may list, however small they are', async ({
+    storage,
+  }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    const count = fetchedShardShape.batches.max + 1
+    const batch = batchOf()
+    await owner.append(...Array.from({ length: count }, () => ({ slot: 1, batch })))
+    const reply = await owner.read(1, 0, count, limits.fetchBytesMax)
+    expect(reply.lengths.length).toBeLessThanOrEqual(fetchedShardShape.batches.max)
+    expect(reply.next).toBe(reply.lengths.length)
+    expect((await owner.read(1, reply.next, count, 1000)).next).toBeGreaterThan(reply.next)
   })
 
   test('a number below the first one reads from the first; an unknown shard is empty', async ({

@@ -2,6 +2,8 @@
 // starts at the size expected and grows; what is handed out owns all of its memory.
 
 const BYTES_MIN = 64 * 1024
+/** However small they are: an answer to a client lists a bounded number. */
+const BATCHES_MAX = 4096
 
 export class BatchCopy {
   readonly #bytesMax: number
@@ -16,7 +18,8 @@ export class BatchCopy {
 
   /** Whether a batch of that length may be added: the first always. */
   fits(length: number): boolean {
-    return this.#used === 0 || this.#used + length <= this.#bytesMax
+    if (this.#used === 0) return true
+    return this.#used + length <= this.#bytesMax && this.#lengths.length < BATCHES_MAX
   }
 
   /** Makes room for about so many bytes more, within the bound. */
