@@ -33,14 +33,25 @@ export class ControlPlane {
     }
   }
 
-  call<N extends OperationOn<'control'>>(
+  async call<N extends OperationOn<'control'>>(
     operation: N,
     request: RequestOf<N>,
     signal?: AbortSignal,
   ): Promise<ResponseOf<N>> {
+    const { response } = await this.ask(operation, request, signal)
+    return response
+  }
+
+  /** As `call`, and tells which address gave the answer. */
+  ask<N extends OperationOn<'control'>>(
+    operation: N,
+    request: RequestOf<N>,
+    signal?: AbortSignal,
+  ): Promise<{ readonly response: ResponseOf<N>; readonly from: Address }> {
     const run = async (ending: AbortSignal) => {
       const connection = await this.connect(ending)
-      return unlessAborted(connection.request(operation, request), ending)
+      const response = await unlessAborted(connection.request(operation, request), ending)
+      return { response, from: connection.address }
     }
     const { idempotent } = operations[operation]
     return retrying(run, { settings: this.#settings, idempotent, signal, what: operation })

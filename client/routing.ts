@@ -3,7 +3,7 @@
 import { hashKeyFromBytes } from '../protocol/hash-key.ts'
 import { invariant } from '../protocol/invariant.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
-import type { HostAddress, ResponseOf, RoutedShard } from '../protocol/operations.ts'
+import type { ResponseOf, RoutedShard } from '../protocol/operations.ts'
 import { ShardMap } from '../protocol/shard-map.ts'
 import type { Address } from './address.ts'
 import type { ControlPlane } from './control-plane.ts'
@@ -19,14 +19,17 @@ export class Routing {
   /** The open shards: where records go. */
   readonly map: ShardMap
   readonly #byIndex: ReadonlyMap<number, RoutedShard>
-  readonly #hosts: ReadonlyMap<number, HostAddress>
+  readonly #hosts: ReadonlyMap<number, Address>
 
-  constructor(answer: ResponseOf<'describeRouting'>) {
+  /** `controller` is where the answer came from: a host without an address of its own listens there too. */
+  constructor(answer: ResponseOf<'describeRouting'>, controller: Address) {
     this.streamId = answer.streamId
     this.epoch = answer.epoch
     this.shards = answer.shards
     this.#byIndex = new Map(answer.shards.map((shard) => [shard.index, shard]))
-    this.#hosts = new Map(answer.hosts.map((host) => [host.hostId, host]))
+    this.#hosts = new Map(
+      answer.hosts.map(({ hostId, host, port }) => [hostId, { host: host || controller.host, port }]),
+    )
     for (const { hostId } of answer.shards) {
       invariant(
         this.#hosts.has(hostId),
@@ -99,7 +102,8 @@ export class RoutingCache {
   async #describe(stream: string): Promise<Routing> {
     let routing: Routing
     try {
-      routing = new Routing(await this.#control.call('describeRouting', { name: stream }))
+      const { response, from } = await this.#control.ask('describeRouting', { name: stream })
+      routing = new Routing(response, from)
     } catch (error) {
       if (MillraceError.is(error, 'streamNotFound')) this.#known.delete(stream)
       throw error

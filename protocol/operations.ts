@@ -84,7 +84,10 @@ export const routedShardShape = {
 
 export const hostAddressShape = {
   hostId: field.uint('Number of the host.'),
-  host: field.string(255, 'Name or IP address to connect to.'),
+  host: field.string(
+    255,
+    'Name or IP address to connect to; empty: the one by which you reached the controller.',
+  ),
   port: field.uint('TCP port.', 65_535),
 } as const
 

@@ -5,9 +5,11 @@ import { ConfigError, type Origin } from './config-error.ts'
 import type { Machine } from './environment.ts'
 import { formatValue } from './kinds.ts'
 import { optionsOf, type BrokerOptionName, type OptionValues } from './options.ts'
+import { isWildcard } from './url.ts'
 
 /** The configuration of a daemon: every option decided, and what follows from them. Bytes and milliseconds. */
 export type Config = {
+  /** Of `advertiseHost`, empty means the address by which a client reached the controller. */
   readonly [K in BrokerOptionName]: Exclude<OptionValues[K], 'auto'>
 } & {
   /** libuv's threads in a host process: commits of all its owners run there, beside file and name lookups. */
@@ -24,8 +26,7 @@ export function deriveConfig(values: OptionValues, origins: Origins, machine: Ma
     ...values,
     hosts,
     owners,
-    advertiseHost:
-      values.advertiseHost === 'auto' ? reachableHost(values.host, machine) : values.advertiseHost,
+    advertiseHost: values.advertiseHost === 'auto' ? advertisedHost(values.host) : values.advertiseHost,
     readerThreads:
       values.readerThreads === 'auto' ? clamp(Math.floor(coresPerHost / 2), 1, 4) : values.readerThreads,
     logFormat: values.logFormat === 'auto' ? (machine.isTerminal ? 'pretty' : 'json') : values.logFormat,
@@ -42,8 +43,9 @@ function defaultHosts(values: OptionValues, machine: Machine): number {
   return clamp(byCores, 1, Math.min(64, values.owners === 'auto' ? 64 : values.owners))
 }
 
-function reachableHost(host: string, machine: Machine): string {
-  return host === '0.0.0.0' || host === '::' ? machine.hostname : host
+/** Nobody here can know by which of its addresses a client reaches this machine: the client knows. */
+function advertisedHost(host: string): string {
+  return isWildcard(host) ? '' : host
 }
 
 function checkRelations(config: Config, origins: Origins): void {

@@ -1,5 +1,5 @@
 // The only door to `process.env`, and to what this machine is. Runs in the controller, the command line and tests.
-import { availableParallelism, hostname } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { environmentNameOf, options } from './options.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -7,7 +7,6 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /** What derived settings depend on beside the options. */
 export interface Machine {
   readonly cores: number
-  readonly hostname: string
   readonly isTerminal: boolean
   /** Relative paths from flags and environment start here. */
   readonly workingDirectory: string
@@ -20,7 +19,6 @@ export function processEnvironment(): Environment {
 export function thisMachine(): Machine {
   return {
     cores: availableParallelism(),
-    hostname: hostname(),
     isTerminal: process.stdout.isTTY === true,
     workingDirectory: process.cwd(),
   }

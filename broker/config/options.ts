@@ -49,9 +49,9 @@ export const options = {
   advertiseHost: {
     kind: 'string',
     default: 'auto',
-    auto: 'the value of host, or the name of this machine where that is a wildcard address',
+    auto: 'the value of host; where that is a wildcard address, whatever each client reached the controller by',
     example: 'broker.example.org',
-    doc: 'Name or address under which clients reach the shard hosts.',
+    doc: 'Name or address under which clients reach the shard hosts, where it is not that of the controller.',
     audience: 'operator',
     scope: 'broker',
   },

@@ -23,7 +23,7 @@ export function configVerb(terminal: Terminal): Command {
       const entries = optionsOf('broker').map(([name, { kind }]) => ({
         name,
         value: values[name],
-        shown: values[name] === undefined ? '-' : formatValue(kind, values[name]),
+        shown: formatValue(kind, values[name] ?? '') || '-',
         origin: origins[name],
       }))
       if (options.json === true) {

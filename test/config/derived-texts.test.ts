@@ -50,7 +50,7 @@ describe('what derives from the option table', () => {
 })
 
 describe('loadConfig', () => {
-  const machine = { cores: 2, hostname: 'mill', isTerminal: false, workingDirectory: directory }
+  const machine = { cores: 2, isTerminal: false, workingDirectory: directory }
 
   it('reads the file that a flag or the environment names, the flag first', () => {
     const [one, two] = [join(directory, 'one.json'), join(directory, 'two.json')]

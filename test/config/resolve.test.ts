@@ -6,7 +6,7 @@ import { kinds } from '../../broker/config/kinds.ts'
 import { environmentNameOf, flagOf, options, optionsOf, type Option } from '../../broker/config/options.ts'
 import { resolveConfig, type ConfigSources } from '../../broker/config/resolve.ts'
 
-const machine = { cores: 2, hostname: 'mill', isTerminal: false, workingDirectory: '/home/miller' }
+const machine = { cores: 2, isTerminal: false, workingDirectory: '/home/miller' }
 const resolve = (sources: ConfigSources, changed: Partial<typeof machine> = {}) =>
   resolveConfig(sources, { ...machine, ...changed })
 const refusal = (sources: ConfigSources): string => {
@@ -187,8 +187,9 @@ describe('derived settings', () => {
     expect(resolve({ flags: { hosts: '2', owners: '32' } }).values.threadPoolSize).toBe(2 * 16 + 8)
   })
 
-  it('advertises the machine where the listening address is a wildcard', () => {
-    expect(resolve({ flags: { host: '0.0.0.0' } }).values.advertiseHost).toBe('mill')
+  it('advertises no address of its own where it listens on all: clients stay with the one they came by', () => {
+    expect(resolve({ flags: { host: '0.0.0.0' } }).values.advertiseHost).toBe('')
+    expect(resolve({ flags: { host: '::' } }).values.advertiseHost).toBe('')
     expect(resolve({ flags: { host: '10.1.2.3' } }).values.advertiseHost).toBe('10.1.2.3')
     expect(resolve({ flags: { host: '::', advertiseHost: 'b.example' } }).values.advertiseHost).toBe(
       'b.example',
