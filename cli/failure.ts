@@ -35,7 +35,10 @@ const adviceOfCode: Partial<Record<ErrorCode, string>> = {
   unsupportedVersion: 'Use the command line that came with the broker.',
 }
 
-/** Reads any thrown value as a sentence and an exit code. `url` is the broker that was being talked to, if any. */
+/**
+ * Reads any thrown value as a sentence and an exit code. `url` is the broker that was being talked to; without one, the
+ * network's errors are those of a daemon that cannot listen, which has said so itself.
+ */
 export function reportFailure(error: unknown, url?: string): FailureReport {
   // Closing failed as well, after what went wrong first: that is what matters.
   if (error instanceof Error && 'suppressed' in error) return reportFailure(error.suppressed, url)
@@ -43,7 +46,7 @@ export function reportFailure(error: unknown, url?: string): FailureReport {
   if (error instanceof ConfigError) return { message: error.message, exit: 'usage' }
   if (MillraceError.is(error)) {
     const network = networkCauseOf(error)
-    if (network !== undefined) return unreachable(network, url)
+    if (network !== undefined && url !== undefined) return unreachable(network, url)
     const advice = adviceOfCode[error.code]
     const sentence = endSentence(error.message)
     return {
@@ -52,7 +55,7 @@ export function reportFailure(error: unknown, url?: string): FailureReport {
     }
   }
   if (isSystemError(error)) {
-    if (networkCodes.has(error.code)) return unreachable(error, url)
+    if (networkCodes.has(error.code) && url !== undefined) return unreachable(error, url)
     return { message: endSentence(systemMessage(error)), exit: 'failed' }
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
@@ -87,17 +90,16 @@ function networkCauseOf(error: unknown): SystemError | undefined {
   return undefined
 }
 
-function unreachable(error: SystemError, url: string | undefined): FailureReport {
+function unreachable(error: SystemError, url: string): FailureReport {
   const reasons: Record<string, string> = {
     ECONNREFUSED: 'nothing listens there',
     ENOTFOUND: 'that name is not known',
     EAI_AGAIN: 'that name cannot be looked up now',
     ETIMEDOUT: 'it does not answer',
   }
-  const where = url === undefined ? 'No broker answers' : `No broker answers at ${url}`
   return {
     message:
-      `${where}: ${reasons[error.code] ?? error.code}. ` +
+      `No broker answers at ${url}: ${reasons[error.code] ?? error.code}. ` +
       'Start one with `millrace serve`, or name another with --url or MILLRACE_URL.',
     exit: 'unreachable',
   }
@@ -107,6 +109,7 @@ function systemMessage(error: SystemError): string {
   const reasons: Record<string, string> = {
     ENOENT: 'does not exist',
     EACCES: 'may not be accessed by this user',
+    EEXIST: 'is there already and is no directory',
     EISDIR: 'is a directory',
     ENOTDIR: 'is not a directory',
     ENOSPC: 'has no space left',

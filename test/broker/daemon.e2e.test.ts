@@ -2,13 +2,17 @@
 // Real processes; the compiled command line.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
 import { fileURLToPath } from 'node:url'
+import { connect } from 'millrace'
+import { describe, expect, it } from 'vitest'
 import { knownProcess, signal, TestDaemon, untilGone } from '../support/daemon.ts'
 import { batchOf, RawConnection } from '../support/raw-connection.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 
 const commandLine = fileURLToPath(import.meta.resolve('#dist/cli/main.js'))
 
@@ -107,6 +111,18 @@ describe('the daemon', () => {
     await untilGone(hosts)
   })
 
+  it('on all addresses of the machine, it serves a client at the one that the client knows', async () => {
+    await using daemon = await TestDaemon.start({ host: '0.0.0.0' })
+    const url = `millrace://127.0.0.1:${daemon.port}`
+    await using client = await connect(url)
+    await client.createStream('clicks')
+    expect(await client.put('clicks', { partitionKey: 'k', data: 'x' })).toMatchObject({ durability: 'disk' })
+    const control = await RawConnection.open(daemon.port)
+    const { hosts } = await control.request('describeRouting', { name: 'clicks' })
+    control.close()
+    expect(hosts.map(({ host }) => host)).toEqual([''])
+  })
+
   it('ends at once on a second signal', async () => {
     await using daemon = await TestDaemon.start({ drainTimeout: '10m' })
     await createStream(daemon.port, 'clicks')
@@ -141,6 +157,25 @@ describe('a daemon that cannot start says why in one sentence', () => {
     const { code, stderr } = await serve(['--data-dir', daemon.dataDir, ...anyPorts])
     expect(stderr).toMatch(new RegExp(`^millrace: .* is in use by process ${daemon.controllerPid}\\b`))
     expect(stderr).not.toContain('\n')
+    expect(code).toBe(1)
+  })
+
+  it('the address is not known, or not of this machine', async () => {
+    await using folder = await temporaryDirectory()
+    for (const host of ['no-such-host.invalid', '203.0.113.9']) {
+      const { code, stderr } = await serve(['--data-dir', folder.path, '--host', host, ...anyPorts])
+      expect(stderr).toMatch(new RegExp(`^millrace: .*${host.replaceAll('.', '\\.')}`))
+      expect(stderr).not.toContain('No broker answers')
+      expect(code).toBe(1)
+    }
+  })
+
+  it('the data directory is a file', async () => {
+    await using folder = await temporaryDirectory()
+    const file = join(folder.path, 'file')
+    await writeFile(file, '')
+    const { code, stderr } = await serve(['--data-dir', file, ...anyPorts])
+    expect(stderr).toBe(`millrace: ${file} is there already and is no directory.`)
     expect(code).toBe(1)
   })
 

@@ -22,6 +22,17 @@ describe('reportFailure', () => {
     )
   })
 
+  it('takes the words of a daemon that cannot listen as they are', () => {
+    const refused = new MillraceError(
+      'unavailable',
+      'mill is not a known name; choose another with --host.',
+      {
+        cause: systemError('ENOTFOUND'),
+      },
+    )
+    expect(reportFailure(refused)).toEqual({ message: refused.message, exit: 'failed' })
+  })
+
   it('gives a missing stream its own exit code and says where to look', () => {
     const report = reportFailure(new MillraceError('streamNotFound', 'There is no stream clicks'), url)
     expect(report.exit).toBe('notFound')
