@@ -158,7 +158,7 @@ export const errorCodes = {
   duplicateTooOld: {
     id: 36,
     retry: 'never',
-    sideEffects: 'none',
+    sideEffects: 'possible',
     doc: 'A duplicate of a batch that was stored too long ago to name its sequence number.',
   },
   provisionedThroughputExceeded: {

@@ -51,6 +51,10 @@ describe('tables', () => {
     expect(new Set(rerouted.map(({ sideEffects }) => sideEffects))).toEqual(new Set(['none']))
   })
 
+  test('a duplicate too old to be located does not promise that its batch is not there', () => {
+    expect(errorCodes.duplicateTooOld.sideEffects).toBe('possible')
+  })
+
   test('no entry is newer than the newest version of the protocol', () => {
     for (const entry of [...Object.values(operations), ...Object.values(events)]) {
       expect(entry.since).toBeGreaterThanOrEqual(1)
