@@ -1,7 +1,6 @@
 // Moves batches of many shards to one host: append requests over one shared connection, a bounded number at a time.
-// Runs in the client. Batching is natural: full batches, and others that fill a request together, leave as soon as a
-// request is free; anything less only while the pipeline is nearly empty, and otherwise waits and grows. At most one
-// round of sending a turn.
+// Runs in the client. Batching is natural: full batches leave as soon as a request is free; others only while the pipeline
+// is nearly empty, or when they have grown so far that waiting gains nothing. At most one round of sending a turn.
 import { errorCodeOf } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
@@ -142,9 +141,9 @@ export class HostSender {
       if (lane.hasSealed) this.#sealed.add(lane)
       else if (lane.hasPartial) this.#partial.add(lane)
     }
-    if (!this.#mayTakePartial(producerLimits.requestBytes - bytes)) return sendings
+    const countMax = sendings.length + this.#partialAllowance()
     for (const lane of this.#partial) {
-      if (isFull()) return sendings
+      if (isFull() || sendings.length >= countMax) return sendings
       if (lane.hasPartial && !this.#isRipe(lane)) continue
       this.#partial.delete(lane)
       if (!lane.hasPartial) continue
@@ -154,15 +153,16 @@ export class HostSender {
     return sendings
   }
 
-  /** Whether batches that are not full may leave: the pipeline is nearly empty, or they fill what is left of a request. */
-  #mayTakePartial(bytesLeft: number): boolean {
-    if (this.#requestsInFlight < producerLimits.partialRequestsInFlightMax) return true
+  /** How many batches that are not full may leave with the next request. */
+  #partialAllowance(): number {
+    const { partialRequestsInFlightMax, partialBatchesMax, partialBatchBytes, requestBytes } = producerLimits
+    if (this.#requestsInFlight < partialRequestsInFlightMax) return partialBatchesMax
     let bytes = 0
-    for (const lane of this.#partial) {
-      if (lane.hasPartial) bytes += lane.open!.bufferedBytes
-      if (bytes >= bytesLeft) return true
-    }
-    return false
+    for (const lane of this.#partial) bytes += lane.open?.bufferedBytes ?? 0
+    // With very many shards the buffer is full before their batches have grown.
+    const share = this.#options.producerSettings.bufferBytesMax / 8
+    const grown = Math.min(this.#partial.size * partialBatchBytes, share)
+    return bytes >= Math.max(grown, requestBytes) ? Infinity : 0
   }
 
   /** Whether a batch that is not full has lingered long enough; if not, a timer looks again. */

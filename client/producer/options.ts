@@ -47,8 +47,11 @@ const MiB = 1024 * KiB
 export const producerLimits = {
   /** Append requests under way to one host while there is a full one to send: keeps its disk and the network busy. */
   requestsInFlightMax: 8,
-  /** While so many are under way, what does not fill a request waits and grows: the fewer flushes, the more in each. */
+  /** While so many are under way, batches that are not full wait and grow: the fewer flushes, the more in each. */
   partialRequestsInFlightMax: 2,
+  /** Batches that are not full in one request, unless they have this size on average: each costs, however small it is. */
+  partialBatchesMax: 64,
+  partialBatchBytes: 16 * KiB,
   /**
    * A request is full at this size; one batch always goes. Against 256 KiB it brought a third more records of 100 bytes
    * and two thirds more of 1 KiB, over 4 shards: the host hears of more at a time.
