@@ -220,6 +220,20 @@ describe('checkDataDirectory', () => {
       expect(problems.map(({ what }) => what).join('\n')).toMatch(/first is/)
   })
 
+  test('finds a manifest that leaves the oldest segment out', async ({ storage }) => {
+    const segments = await fill(storage)
+    await writeManifest(storage.ownerDirectory(), {
+      ownerId: 0,
+      sealed: segments.slice(1, -1).map((number) => ({ number, bytes: 0, sealedAt: 0 })),
+      active: segments.at(-1)!,
+    })
+    storage.expectedProblems = ({ problems }) =>
+      expect(problems).toContainEqual({
+        where: expect.stringContaining(`slot ${SLOT}`),
+        what: expect.stringMatching(/The numbers from 0 up to \d+ are in no segment/),
+      })
+  })
+
   test('refuses a directory that is in use, and one that is not there', async ({ storage }) => {
     await storage.openOwner()
     await expect(storage.check()).rejects.toMatchObject({

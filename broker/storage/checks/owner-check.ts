@@ -20,6 +20,8 @@ export async function checkOwner(
   if (manifest === undefined) return new Map()
   const producers = new ProducerHistory()
   let heads = new Map<number, HeadRow>()
+  /** Of each slot, the number at which its oldest segment begins. */
+  const begins = new Map<number, number>()
   for (const number of [...manifest.sealed.map((segment) => segment.number), manifest.active]) {
     const where = segmentPath(directory, number)
     const environment = await openAt(where, { findings, openEnvironment })
@@ -31,14 +33,35 @@ export async function checkOwner(
       const found = await checkSegment({ environment, findings, where, producers })
       checkSuccession({ before: heads, after: found, where, findings })
       heads = found
+      for (const [slot, { first }] of found) if (!begins.has(slot)) begins.set(slot, first)
     } catch (error) {
       findings.problem(where, `It cannot be read to its end: ${(error as Error).message}`)
     } finally {
       await environment.close()
     }
   }
+  checkBeginnings(begins, { heads, directory, findings })
   findings.shards += heads.size
   return heads
+}
+
+/** What a shard's newest head calls its oldest number must be in a segment. */
+function checkBeginnings(
+  begins: ReadonlyMap<number, number>,
+  {
+    heads,
+    directory,
+    findings,
+  }: { heads: ReadonlyMap<number, HeadRow>; directory: string; findings: Findings },
+): void {
+  for (const [slot, { trimHorizon }] of heads) {
+    const first = begins.get(slot)
+    if (first === undefined || first <= trimHorizon) continue
+    findings.problem(
+      `${directory}, slot ${slot}`,
+      `The numbers from ${trimHorizon} up to ${first} are in no segment that the manifest names.`,
+    )
+  }
 }
 
 async function readManifestOf(directory: string, findings: Findings): Promise<Manifest | undefined> {
