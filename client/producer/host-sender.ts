@@ -209,10 +209,7 @@ export class HostSender {
       else if (result.code === 0) events.stored(lane, batch, result)
       else events.refused(lane, batch, refusalOf(result))
     }
-    let previous: Lane | undefined
-    for (const { lane } of sendings) {
-      if (lane === previous) continue
-      previous = lane
+    for (const lane of new Set(sendings.map((sending) => sending.lane))) {
       if (lane.standsStill) events.stoodStill(lane)
       else this.schedule(lane)
     }
