@@ -63,10 +63,13 @@ export async function produceRecords(client: Client, task: ProduceTask): Promise
       for (const item of items) {
         if (failure !== undefined || task.interrupted.aborted) return
         if (isInvalid(item)) {
-          if (!task.skipInvalid) {
+          if (!task.skipInvalid || item.endsReading) {
+            const after = item.endsReading
+              ? 'what follows it cannot be read.'
+              : '--skip-invalid goes on after such lines.'
             throw new Failure(
               `Line ${item.line} of ${input.name} is no record: ${item.reason}. ` +
-                'The lines before it are stored; --skip-invalid goes on after such lines.',
+                `The lines before it are stored; ${after}`,
             )
           }
           skipped++

@@ -1,6 +1,7 @@
 // The command's rim: standard streams, signals, and the end of a pipe. Everything else in `cli/` gets this object, so that
 // a test can stand in for a terminal. A reader that closes its end of the pipe (`| head`) is success, not failure.
 import type { Readable, Writable } from 'node:stream'
+import { exitCodes } from './exit-codes.ts'
 
 export interface Terminal {
   readonly stdin: Readable & { readonly isTTY?: boolean }
@@ -16,8 +17,10 @@ export function processTerminal(): Terminal {
   const { stdin, stdout, stderr } = process
   const closed = new AbortController()
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    closed.abort()
+    if (error.code === 'EPIPE') return closed.abort()
+    // Whatever is running has nowhere to put its results, and must not end as if they were there.
+    stderr.write(`millrace: standard output cannot be written: ${error.message}.\n`)
+    process.exit(exitCodes.failed.code)
   })
   // Progress and summaries are for people; when they stop looking, the work still matters.
   stderr.on('error', () => {})

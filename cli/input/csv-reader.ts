@@ -6,6 +6,7 @@ import { limits } from '../../protocol/limits.ts'
 import { Failure } from '../failure.ts'
 import {
   checkedKey,
+  checkedRecord,
   InvalidRecord,
   type InputRecord,
   type InvalidLine,
@@ -74,24 +75,31 @@ function checkedHeading(heading: string[], keyColumn: string): string[] {
 
 function itemOf({ raw, record, info }: CsvRow, { keyColumn, asJson }: CsvOptions): InputRecord | InvalidLine {
   try {
-    return {
+    return checkedRecord({
       partitionKey: checkedKey(utf8(record[keyColumn] ?? ''), `column ${keyColumn}`),
       data: asJson ? jsonOf(record) : rowBytes(raw),
-    }
+    })
   } catch (error) {
     if (!(error instanceof InvalidRecord)) throw error
     return { line: info.lines, reason: error.message }
   }
 }
 
-type CsvProblem = Error & { lines?: number }
+type CsvProblem = Error & { code?: string; lines?: number }
+
+/** After these the parser has come to the end of the input, wherever the row was meant to end. */
+const lastProblems = new Set(['CSV_QUOTE_NOT_CLOSED', 'CSV_MAX_RECORD_SIZE'])
 
 function isCsvProblem(error: unknown): error is CsvProblem {
   return error instanceof Error && String((error as { code?: unknown }).code).startsWith('CSV_')
 }
 
 function skippedRow(error: CsvProblem | undefined): InvalidLine {
-  return { line: error?.lines ?? 0, reason: error?.message ?? 'not a CSV row' }
+  return {
+    line: error?.lines ?? 0,
+    reason: error?.message ?? 'not a CSV row',
+    ...(lastProblems.has(error?.code ?? '') && { endsReading: true }),
+  }
 }
 
 function utf8(latin1: string): string {

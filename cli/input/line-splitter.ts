@@ -3,28 +3,37 @@
 
 const LINE_FEED = 10
 
-export class LineTooLong extends Error {
-  override readonly name = 'LineTooLong'
-}
-
-/** Cuts chunks into lines. Holds at most one unfinished line, which may not grow past `lineBytesMax`. */
+/** Cuts chunks into lines. Holds at most one unfinished line, and of one that is too long nothing. */
 export class LineSplitter {
   readonly #lineBytesMax: number
   #pieces: Uint8Array[] = []
   #pieceBytes = 0
+  /** In a line that was given as undefined: its bytes go by until it ends. */
+  #isSkipping = false
 
   constructor(options: { lineBytesMax: number }) {
     this.#lineBytesMax = options.lineBytesMax
   }
 
-  /** The lines that end in this chunk, without their line feeds; views on the chunk where they lie in it whole. */
-  *push(chunk: Uint8Array): Generator<Uint8Array> {
+  /**
+   * The lines that end in this chunk, without their line feeds; views on the chunk where they lie in it whole. One that
+   * is longer than `lineBytesMax` is given as undefined, as soon as it is.
+   */
+  *push(chunk: Uint8Array): Generator<Uint8Array | undefined> {
     let start = 0
     for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
-      yield this.#complete(chunk.subarray(start, end))
+      const rest = chunk.subarray(start, end)
       start = end + 1
+      if (this.#isSkipping) this.#isSkipping = false
+      else if (this.#pieceBytes + rest.length <= this.#lineBytesMax) yield this.#complete(rest)
+      else yield this.#drop()
     }
-    if (start < chunk.length) this.#keep(chunk.subarray(start))
+    if (start === chunk.length || this.#isSkipping) return
+    this.#pieces.push(chunk.subarray(start))
+    this.#pieceBytes += chunk.length - start
+    if (this.#pieceBytes <= this.#lineBytesMax) return
+    this.#isSkipping = true
+    yield this.#drop()
   }
 
   /** The last line, where the input does not end with a line feed. */
@@ -32,25 +41,15 @@ export class LineSplitter {
     if (this.#pieceBytes > 0) yield this.#complete(new Uint8Array(0))
   }
 
-  #keep(piece: Uint8Array): void {
-    this.#pieces.push(piece)
-    this.#pieceBytes += piece.length
-    this.#check(this.#pieceBytes)
-  }
-
   #complete(last: Uint8Array): Uint8Array {
-    this.#check(this.#pieceBytes + last.length)
     if (this.#pieces.length === 0) return last
-    this.#pieces.push(last)
-    const line = Buffer.concat(this.#pieces)
-    this.#pieces = []
-    this.#pieceBytes = 0
+    const line = Buffer.concat([...this.#pieces, last])
+    this.#drop()
     return line
   }
 
-  #check(bytes: number): void {
-    if (bytes > this.#lineBytesMax) {
-      throw new LineTooLong(`longer than ${this.#lineBytesMax} bytes, the most that a record holds`)
-    }
+  #drop(): undefined {
+    this.#pieces = []
+    this.#pieceBytes = 0
   }
 }

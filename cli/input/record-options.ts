@@ -19,7 +19,19 @@ export function recordReaderOf(options: RecordOptions): RecordReader {
   if (asJson === true && keyColumn === undefined) {
     throw new Failure('--as-json needs --key-column: it is for CSV.', 'usage')
   }
-  if (keyColumn !== undefined) return readCsv({ keyColumn, delimiter, asJson: asJson === true })
+  if (keyColumn !== undefined) {
+    return readCsv({ keyColumn, delimiter: delimiterOf(delimiter), asJson: asJson === true })
+  }
   if (keyField !== undefined) return readNdjson({ keyField })
   return readLines({ partitionKey: key })
+}
+
+/** One byte in every encoding, which no row can hold for another reason. */
+function delimiterOf(text: string): string {
+  if (text === '\\t') return '\t'
+  if (/^[\t -~]$/.test(text) && text !== '"') return text
+  throw new Failure(
+    `--delimiter ${text} is not one ASCII character: give one like ; or \\t for a tab.`,
+    'usage',
+  )
 }

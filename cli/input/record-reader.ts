@@ -1,7 +1,7 @@
 // From the bytes of an input to records: lines and NDJSON, each with its partition key. Pure but for the stream it reads.
 // A record's data is the bytes of its line, never a re-encoding: what goes in comes back out.
 import { limits } from '../../protocol/limits.ts'
-import { LineSplitter, LineTooLong } from './line-splitter.ts'
+import { LineSplitter } from './line-splitter.ts'
 
 export interface InputRecord {
   readonly partitionKey: string
@@ -13,6 +13,8 @@ export interface InvalidLine {
   /** Counted from 1. */
   readonly line: number
   readonly reason: string
+  /** Where the next record begins cannot be known: nothing of this input after it was read. */
+  readonly endsReading?: true
 }
 
 /** What a piece of input came to, in its order. */
@@ -83,17 +85,30 @@ export function checkedKey(value: unknown, where: string): string {
   return key
 }
 
+const TOO_LONG = `longer than ${limits.recordBytesMax} bytes, the most that a record holds with its key`
+
+/** Throws InvalidRecord where data and key are more than a record holds. */
+export function checkedRecord(record: InputRecord): InputRecord {
+  const bytes = record.data.length + Buffer.byteLength(record.partitionKey)
+  if (bytes > limits.recordBytesMax) throw new InvalidRecord(TOO_LONG)
+  return record
+}
+
 function byLine(keyOf: KeyOf, options: { skipBlank: boolean }): RecordReader {
   return async function* (chunks) {
     const splitter = new LineSplitter({ lineBytesMax: limits.recordBytesMax })
     let lineNumber = 0
-    const itemsOf = (lines: Iterable<Uint8Array>): InputItems => {
+    const itemsOf = (lines: Iterable<Uint8Array | undefined>): InputItems => {
       const items: (InputRecord | InvalidLine)[] = []
       for (const data of lines) {
         lineNumber++
+        if (data === undefined) {
+          items.push({ line: lineNumber, reason: TOO_LONG })
+          continue
+        }
         if (options.skipBlank && isBlank(data)) continue
         try {
-          items.push({ partitionKey: keyOf(data, lineNumber), data })
+          items.push(checkedRecord({ partitionKey: keyOf(data, lineNumber), data }))
         } catch (error) {
           if (!(error instanceof InvalidRecord)) throw error
           items.push({ line: lineNumber, reason: error.message })
@@ -101,14 +116,8 @@ function byLine(keyOf: KeyOf, options: { skipBlank: boolean }): RecordReader {
       }
       return items
     }
-    try {
-      for await (const chunk of chunks) yield itemsOf(splitter.push(chunk))
-      yield itemsOf(splitter.end())
-    } catch (error) {
-      // Where a line ends cannot be known any more: nothing after it is read.
-      if (!(error instanceof LineTooLong)) throw error
-      yield [{ line: lineNumber + 1, reason: error.message }]
-    }
+    for await (const chunk of chunks) yield itemsOf(splitter.push(chunk))
+    yield itemsOf(splitter.end())
   }
 }
 

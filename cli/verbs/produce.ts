@@ -32,7 +32,7 @@ export function produceVerb(terminal: Terminal): Command {
     .option('--key <text>', 'one partition key for all lines; otherwise lines are spread over the shards')
     .option('--key-field <name>', 'read NDJSON and take the key from this field; a.b looks inside of a')
     .option('--key-column <name>', 'read CSV with a heading and take the key from this column')
-    .option('--delimiter <character>', 'what separates the columns of CSV', ',')
+    .option('--delimiter <character>', 'what separates the columns of CSV; \\t for a tab', ',')
     .option('--as-json', 'store CSV rows as JSON objects instead of as they are')
     .option('--skip-invalid', 'go on after lines that are no records, and report their number')
     .option('--batch <size>', 'bytes in a batch at most', size, 256 * 1024)
@@ -99,6 +99,7 @@ function report(outcome: ProduceOutcome, options: ProduceOptions, terminal: Term
     return
   }
   if (options.quiet === true || (records === 0 && outcome.failure !== undefined)) return
+  if (records === 0 && skipped === 0) return tell(terminal, 'Stored no record: there was none.')
   const rate =
     records >= 100 && elapsedMs > 0 ? `: ${formatCount((records / elapsedMs) * 1000)} records/s` : ''
   const level = outcome.durability === 'disk' ? ', each flushed to disk' : ''

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readCsv } from '../../cli/input/csv-reader.ts'
+import { recordReaderOf } from '../../cli/input/record-options.ts'
 import {
   isInvalid,
   readLines,
@@ -9,6 +10,7 @@ import {
   type InvalidLine,
   type RecordReader,
 } from '../../cli/input/record-reader.ts'
+import { limits } from '../../protocol/limits.ts'
 
 interface Outcome {
   readonly records: readonly (readonly [key: string, data: string])[]
@@ -41,6 +43,23 @@ describe('readLines', () => {
       ['k', 'a'],
       ['k', ''],
     ])
+  })
+
+  it('counts the key, as the broker does', async () => {
+    const reader = readLines({ partitionKey: 'kk' })
+    const fits = 'x'.repeat(limits.recordBytesMax - 2)
+    expect((await readAll(reader, fits)).records).toHaveLength(1)
+    expect((await readAll(reader, `${fits}x`)).invalid).toHaveLength(1)
+  })
+
+  it('names a line that is longer than a record may be, and goes on after it', async () => {
+    const long = 'x'.repeat(limits.recordBytesMax + 1)
+    const { records, invalid } = await readAll(readLines({ partitionKey: undefined }), `a\n${long}\nb`)
+    expect(records).toEqual([
+      ['1', 'a'],
+      ['3', 'b'],
+    ])
+    expect(invalid).toEqual([{ line: 2, reason: expect.stringMatching(/^longer than \d+ bytes/) as string }])
   })
 })
 
@@ -131,6 +150,23 @@ describe('readCsv', () => {
     ])
   })
 
+  it.each([
+    ['a quote that is never closed', 'city,n\na,1\nb,"2\nc,3\n', 'Quote Not Closed'],
+    ['text after a closing quote', 'city,n\na,1\n"b"x,2\nc,3\n', 'Quote Not Closed'],
+    [
+      'a row above the limit',
+      `city,n\na,1\nb,${'x'.repeat(limits.recordBytesMax + 1)}\nc,3\n`,
+      'Max Record Size',
+    ],
+  ])('says that what follows cannot be read after %s', async (_, text, reason) => {
+    const { records, invalid } = await readAll(reader, text)
+    expect(records.map(([key]) => key)).toEqual(['a'])
+    expect(invalid.at(-1)).toMatchObject({
+      reason: expect.stringContaining(reason) as string,
+      endsReading: true,
+    })
+  })
+
   it('gives the same rows however the file is cut into chunks', async () => {
     const text = 'city,n\r\na,"1\r\n2"\r\nb,"x""y"\r\nc,\r\n'
     const whole = await readAll(reader, text)
@@ -142,5 +178,16 @@ describe('readCsv', () => {
       }),
       { numRuns: 50 },
     )
+  })
+})
+
+describe('recordReaderOf', () => {
+  it('takes a tab by its name, as nobody can type one', async () => {
+    const reader = recordReaderOf({ keyColumn: 'city', delimiter: '\\t' })
+    expect((await readAll(reader, 'city\tn\nRome\t1\n')).records).toEqual([['Rome', 'Rome\t1']])
+  })
+
+  it.each(['', ';;', '"', '\n', '¦'])('refuses %j as a delimiter', (delimiter) => {
+    expect(() => recordReaderOf({ keyColumn: 'city', delimiter })).toThrow('--delimiter')
   })
 })

@@ -1,6 +1,7 @@
 // The verbs as a shell sees them: what they print, what they refuse, and the exit codes that scripts rely on.
-import type { ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +11,7 @@ import { createBroker } from 'millrace/broker'
 import { connect } from 'millrace'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { TestDaemon } from '../support/daemon.ts'
-import { command, startCommand, type CommandOptions } from './command.ts'
+import { command, launcher, startCommand, type CommandOptions } from './command.ts'
 
 let daemon: TestDaemon
 let folder: string
@@ -99,6 +100,21 @@ describe('produce', () => {
     const input = 'nonsense\n{"user":"a"}\n'
     const report = await output('produce skipping --key-field user --skip-invalid --json', { input })
     expect(JSON.parse(report)).toMatchObject({ records: 1, skipped: 1 })
+  })
+
+  it('fails, whatever it may skip, where the rest of a file cannot be read', async () => {
+    await output('stream create unreadable')
+    const input = 'user,n\na,1\nb,"never closed\nc,3\n'
+    const result = await millrace('produce unreadable --key-column user --skip-invalid', { input })
+    expect(result.code).toBe(1)
+    expect(result.stderr).toContain('Stored 1 record')
+    expect(result.stderr).toContain('what follows it cannot be read')
+  })
+
+  it('says so where there was nothing to store', async () => {
+    await output('stream create nothing')
+    const { code, stderr } = await millrace('produce nothing', { input: '' })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'Stored no record: there was none.\n' })
   })
 
   it('reads files in their order, and refuses one that is not there before it stores anything', async () => {
@@ -198,6 +214,21 @@ describe('consume', () => {
     expect(await closed).toEqual([0, null])
     expect(String(await errors)).toBe('')
   })
+
+  it.skipIf(!existsSync('/dev/full'))(
+    'fails in one sentence where its output cannot be written',
+    async () => {
+      const line = `exec "$0" "$1" consume lines --url ${daemon.url} > /dev/full`
+      const child = spawn('sh', ['-c', line, process.execPath, launcher], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
+      const closed = once(child, 'close')
+      expect(String(await buffer(child.stderr))).toMatch(
+        /^millrace: standard output cannot be written: .+\n$/,
+      )
+      expect(await closed).toEqual([1, null])
+    },
+  )
 
   it.each(['--from yesterday', '--count -1', '--format xml', '--from 5'])('refuses %s', async (options) => {
     await output('stream create wide --shards 2').catch(() => {})
