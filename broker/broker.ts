@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import type { CatalogStore } from './catalog-contract.ts'
 import type { Config } from './config/derive.ts'
+import { listenRefusal } from './config/listening.ts'
 import type { BrokerOptionName } from './config/options.ts'
 import { resolveConfig } from './config/resolve.ts'
 import { SOFTWARE } from './config/software.ts'
@@ -137,8 +138,7 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
     onBroken: fail,
   })
   closers.push(() => server.drain(config.drainTimeout))
-  const { port } =
-    listen === false ? { port: 0 } : await server.listen({ host: config.host, port: config.port })
+  const { port } = listen === false ? { port: 0 } : await listening(server, config)
   controller.start()
   await Promise.race([controller.whenReady(), start.failed])
   return {
@@ -156,6 +156,15 @@ function embeddedConfig({ listen = true, config = {} }: BrokerOptions, dataDir: 
   const at = typeof listen === 'object' ? listen : { host: '127.0.0.1', port: 0 }
   const settings = { hosts: 1, freeSpaceFloor: '64MiB', ...at, hostPortBase: 0, ...config, dataDir }
   return resolveConfig({ settings }).values
+}
+
+async function listening(server: Server, { host, port }: Config): Promise<{ port: number }> {
+  try {
+    return await server.listen({ host, port })
+  } catch (cause) {
+    const froms = { hostFrom: 'listen', portFrom: 'listen' }
+    throw listenRefusal(cause as NodeJS.ErrnoException, { host, port, ...froms })
+  }
 }
 
 /** Where hosts listen, and where clients find them. */

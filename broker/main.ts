@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import { ConfigError } from './config/config-error.ts'
 import type { Config } from './config/derive.ts'
+import { listenRefusal } from './config/listening.ts'
 import { loadConfig } from './config/load.ts'
 import { flagOf } from './config/options.ts'
 import { SOFTWARE } from './config/software.ts'
@@ -145,26 +146,18 @@ function announce(log: Logger, ready: Promise<void>, facts: Facts): void {
   ready.then(() => log.child({}, { level: 'info' }).info(facts, line)).catch(() => {})
 }
 
-/** Turns what the system says of a port into a sentence that names the option. */
+/** Opens a port, or says which option to change. */
 async function listening<T>(
   config: Config,
-  name: 'port' | 'adminPort',
+  option: 'port' | 'adminPort',
   listen: (at: { host: string; port: number }) => Promise<T>,
 ): Promise<T> {
+  const at = { host: config.host, port: config[option] }
   try {
-    return await listen({ host: config.host, port: config[name] })
+    return await listen(at)
   } catch (cause) {
-    const { code = '', message } = cause as NodeJS.ErrnoException
-    const where = `${config.host}:${config[name]}`
-    const reasons: Readonly<Record<string, string>> = {
-      EADDRINUSE: `${where} is in use, perhaps by another broker; choose another port with ${flagOf(name)}.`,
-      EACCES: `This user may not listen on ${where}; choose a port above 1023 with ${flagOf(name)}.`,
-      EADDRNOTAVAIL: `${config.host} is not an address of this machine; choose another with ${flagOf('host')}.`,
-      ENOTFOUND: `${config.host} is not a known name; choose another with ${flagOf('host')}.`,
-    }
-    throw new MillraceError('unavailable', reasons[code] ?? `Cannot listen on ${where}: ${message}.`, {
-      cause,
-    })
+    const froms = { hostFrom: flagOf('host'), portFrom: flagOf(option) }
+    throw listenRefusal(cause as NodeJS.ErrnoException, { ...at, ...froms })
   }
 }
 

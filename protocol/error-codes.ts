@@ -110,7 +110,7 @@ export const errorCodes = {
     id: 19,
     retry: 'never',
     sideEffects: 'none',
-    doc: 'A limit on streams, shards or settings would be passed.',
+    doc: 'A limit on streams, shards or subscriptions would be passed.',
   },
   shardNotFound: {
     id: 20,

@@ -219,7 +219,7 @@ export const operations = {
     doc: 'Changes the settings of a stream.',
     request: { name: streamName, retentionMs: field.optional(field.uint('New retention in milliseconds.')) },
     response: { stream: field.struct(streamShape, 'The stream.') },
-    errors: ['streamNotFound', 'streamBusy', 'limitExceeded'],
+    errors: ['streamNotFound', 'streamBusy'],
   },
   listShards: {
     id: 21,

@@ -9,6 +9,7 @@ import type { RequestOf } from '../../protocol/operations.ts'
 import { evenRanges } from '../../protocol/shard-map.ts'
 import { checkStreamName } from '../../protocol/stream-name.ts'
 import type { CatalogChange, StreamRow } from '../catalog-contract.ts'
+import { formatValue } from '../config/kinds.ts'
 import { shardsOf, streamNamed, type CatalogState, type Stream } from './catalog-state.ts'
 import type { CatalogPlan } from './catalog.ts'
 import { ownerLoads, placeShards } from './placement.ts'
@@ -155,10 +156,10 @@ function checkCreate(state: CatalogState, name: string, shardCount: number): voi
 function checkRetention(retentionMs: number): void {
   const { retentionMsMin, retentionMsMax } = limits
   if (retentionMs >= retentionMsMin && retentionMs <= retentionMsMax) return
-  const hours = (ms: number): string => `${Number((ms / 3_600_000).toFixed(3))} hours`
+  const shown = (ms: number): string => formatValue('duration', ms)
   throw new MillraceError(
-    'limitExceeded',
-    `A retention of ${hours(retentionMs)} is out of bounds: it lies between ${hours(retentionMsMin)} and ${hours(retentionMsMax)}.`,
+    'invalidArgument',
+    `A retention of ${shown(retentionMs)} is out of bounds: it lies between ${shown(retentionMsMin)} and ${shown(retentionMsMax)}.`,
   )
 }
 

@@ -5,6 +5,8 @@
 import type { Duplex } from 'node:stream'
 import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import { listenRefusal } from '../config/listening.ts'
+import { flagOf } from '../config/options.ts'
 import type { HostCalls, HostSettings } from '../host-contract.ts'
 import type { ServerMetrics } from '../server/server-metrics.ts'
 import { createServer, type Server } from '../server/server.ts'
@@ -114,7 +116,7 @@ class ShardHost implements Host {
     try {
       await engine.openShards(shards)
       const server = this.#createServer(engine, settings, log, onBroken)
-      const bound = settings.listen ? await server.listen(settings.listen) : { port: 0 }
+      const bound = await listening(server, settings.listen)
       this.#serving = { log, engine, server }
       return bound
     } catch (error) {
@@ -162,6 +164,16 @@ class ShardHost implements Host {
     log.fatal({ err: error }, 'this host cannot go on')
     const { onBroken = crash } = this.#options
     onBroken(error)
+  }
+}
+
+async function listening(server: Server, at: HostSettings['listen']): Promise<{ port: number }> {
+  if (at === null) return { port: 0 }
+  try {
+    return await server.listen(at)
+  } catch (cause) {
+    const froms = { hostFrom: flagOf('host'), portFrom: flagOf('hostPortBase') }
+    throw listenRefusal(cause as NodeJS.ErrnoException, { ...at, ...froms })
   }
 }
 

@@ -102,7 +102,10 @@ describe('createBroker', () => {
     await using broker = await createBroker()
     await expect(createBroker({ dataDir: broker.dataDir })).rejects.toMatchObject({ code: 'unavailable' })
     const port = Number(new URL(broker.url).port)
-    await expect(createBroker({ listen: { host: '127.0.0.1', port } })).rejects.toThrow(/EADDRINUSE/)
+    await expect(createBroker({ listen: { host: '127.0.0.1', port } })).rejects.toMatchObject({
+      code: 'unavailable',
+      message: `127.0.0.1:${port} is in use, perhaps by another broker; choose another port with listen.`,
+    })
   })
 
   it('refuses an option by name', async () => {

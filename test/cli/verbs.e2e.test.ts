@@ -66,6 +66,11 @@ describe('stream', () => {
     expect(missing.code).toBe(4)
     expect(missing.stderr).toMatch(/^millrace: .*nowhere.* See `millrace stream list`/)
     expect(await millrace('stream create not/a/name')).toMatchObject({ code: 2 })
+    const short = await millrace('stream create brief --retention 30m')
+    expect(short).toMatchObject({
+      code: 2,
+      stderr: 'millrace: A retention of 30m is out of bounds: it lies between 1h and 365d.\n',
+    })
   })
 })
 

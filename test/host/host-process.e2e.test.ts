@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -36,13 +37,15 @@ afterEach(async () => {
   expect(left).toEqual([])
 })
 
-async function startHost(shards: readonly PlacedShard[] = [placedShard(0)]): Promise<RunningHost> {
+async function startHost(
+  shards: readonly PlacedShard[] = [placedShard(0)],
+  listen = { host: '127.0.0.1', port: 0 },
+): Promise<RunningHost> {
   const child = fork(entry, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   children.push(child)
   const ended = once(child, 'exit') as RunningHost['ended']
   const controller = createCaller<HostCalls>(processChannel(child))
   const owners = [{ ownerId: 0, directory: join(dataDir, 'owners', '0000') }]
-  const listen = { host: '127.0.0.1', port: 0 }
   const { port } = await controller.call('start', {
     settings: { ...settings, dataDir, owners, listen },
     shards,
@@ -70,6 +73,20 @@ it('serves over TCP, pays no heed to signals, and exits with 0 when it has drain
   await controller.call('drain', { deadlineMs: 5000 })
   expect(await ended).toEqual([0, null])
   await connection.closed
+})
+
+it('says which option to change where its port is in use', async () => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const { port } = other.address() as AddressInfo
+  await expect(startHost([placedShard(0)], { host: '127.0.0.1', port })).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(/is in use, .* --host-port-base\.$/) as string,
+  })
+  other.close()
+  const [refused] = children
+  refused!.disconnect()
+  await once(refused!, 'exit')
 })
 
 it('exits by itself when its controller is gone, after what is in flight', async () => {

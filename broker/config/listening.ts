@@ -1,0 +1,25 @@
+// Why a port could not be opened, as a sentence that names what to change. Runs in the controller and in hosts; pure.
+import { MillraceError } from '../../protocol/millrace-error.ts'
+
+export interface ListenAttempt {
+  readonly host: string
+  readonly port: number
+  /** What gave the address, as its reader would write it: `--host`. */
+  readonly hostFrom: string
+  /** What gave the port: `--port`. */
+  readonly portFrom: string
+}
+
+/** `unavailable`, from what the system said. */
+export function listenRefusal(cause: NodeJS.ErrnoException, attempt: ListenAttempt): MillraceError {
+  const { host, port, hostFrom, portFrom } = attempt
+  const where = `${host}:${port}`
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: `${where} is in use, perhaps by another broker; choose another port with ${portFrom}.`,
+    EACCES: `This user may not listen on ${where}; choose a port above 1023 with ${portFrom}.`,
+    EADDRNOTAVAIL: `${host} is not an address of this machine; choose another with ${hostFrom}.`,
+    ENOTFOUND: `${host} is not a known name; choose another with ${hostFrom}.`,
+  }
+  const message = reasons[cause.code ?? ''] ?? `Cannot listen on ${where}: ${cause.message}.`
+  return new MillraceError('unavailable', message, { cause })
+}
