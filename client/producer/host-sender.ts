@@ -160,7 +160,7 @@ export class HostSender {
     let bytes = 0
     for (const lane of this.#partial) bytes += lane.open?.bufferedBytes ?? 0
     // With very many shards the buffer is full before their batches have grown.
-    const share = this.#options.producerSettings.bufferBytesMax / 8
+    const share = this.#options.producerSettings.bufferBytesMax / 4
     const grown = Math.min(this.#partial.size * partialBatchBytes, share)
     return bytes >= Math.max(grown, requestBytes) ? Infinity : 0
   }
