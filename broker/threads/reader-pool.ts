@@ -15,9 +15,10 @@ import type {
 /** Tasks that may wait for a thread: each host has a bounded number of readers, so this is not reached by good ones. */
 const TASKS_WAITING_MAX = 4096
 
-/** Starts the threads as they are needed. `workerUrl` is storage's reader worker. */
-export function createReaderPool(options: { threads: number; workerUrl: URL }): SegmentReader {
-  const pool = new Piscina<ReadTask | SeekTask, ReadReply | SeekReply | ReaderFailure>({
+type Pool = Piscina<ReadTask | SeekTask, ReadReply | SeekReply | ReaderFailure>
+
+function openPool(options: { threads: number; workerUrl: URL }): Pool {
+  return new Piscina<ReadTask | SeekTask, ReadReply | SeekReply | ReaderFailure>({
     filename: fileURLToPath(options.workerUrl),
     name: 'run',
     minThreads: 1,
@@ -29,8 +30,19 @@ export function createReaderPool(options: { threads: number; workerUrl: URL }): 
     // An idle thread must run its timers: they let go of the active segment, which its owner may have to reopen.
     atomics: 'disabled',
   })
+}
+
+/**
+ * Starts the threads as they are needed. `workerUrl` is storage's reader worker. None runs before the first task: to end
+ * one that is still being loaded can take the whole process down, and a host that fails to start closes at once.
+ */
+export function createReaderPool(options: { threads: number; workerUrl: URL }): SegmentReader {
+  let opened: Pool | undefined
+  let isClosed = false
 
   async function run(task: ReadTask | SeekTask): Promise<ReadReply | SeekReply> {
+    if (isClosed) throw new MillraceError('unavailable', 'This host has stopped reading.')
+    const pool = (opened ??= openPool(options))
     const answer = await pool.run(task).catch((error: unknown) => {
       const code = pool.queueSize >= TASKS_WAITING_MAX ? 'overloaded' : 'unavailable'
       throw new MillraceError(code, `Reading stored batches failed: ${String(error)}`, { cause: error })
@@ -42,6 +54,9 @@ export function createReaderPool(options: { threads: number; workerUrl: URL }): 
   return {
     read: (task) => run({ task: 'read', ...task }) as Promise<ReadReply>,
     seek: (task) => run({ task: 'seek', ...task }) as Promise<SeekReply>,
-    close: () => pool.close(),
+    close: async () => {
+      isClosed = true
+      await opened?.close()
+    },
   }
 }

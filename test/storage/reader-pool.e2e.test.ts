@@ -1,4 +1,5 @@
 // The reader pool beside an owner that writes: threads read what another thread commits, and segments end under them.
+import { existsSync, readdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -59,4 +60,21 @@ test('reads on without a gap where a segment that it knew as the active one was 
   await owner.call('close', null)
   await thread.join()
   await rm(directory, { recursive: true })
+})
+
+const tasks = '/proc/self/task'
+
+test.skipIf(!existsSync(tasks))('starts no thread before there is something to read', async () => {
+  const before = readdirSync(tasks).length
+  const reader = createReaderPool({ threads: 2, workerUrl: storage('reader-worker.js') })
+  expect(readdirSync(tasks)).toHaveLength(before)
+  await reader.close()
+  const task = {
+    list: { segments: [] } as unknown as SegmentList,
+    slot: SLOT,
+    from: 0,
+    until: 1,
+    bytesMax: 1,
+  }
+  await expect(reader.read(task)).rejects.toMatchObject({ code: 'unavailable' })
 })
