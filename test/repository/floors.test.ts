@@ -76,7 +76,7 @@ const doors: readonly {
 ]
 
 const packagesOfFloor: readonly { floor: string; packages: readonly string[] }[] = [
-  { floor: 'protocol/', packages: ['msgpackr', 'node:crypto', 'node:zlib', 'node:buffer'] },
+  { floor: 'protocol/', packages: ['node:crypto', 'node:zlib', 'node:buffer'] },
   { floor: 'client/', packages: ['msgpackr', 'node:'] },
 ]
 
