@@ -1,10 +1,22 @@
 // How a verb talks to a broker: one client for its run, closed at its end whatever happens.
-import type { Client } from '../client/index.ts'
+import type { Client, ConnectOptions } from '../client/index.ts'
+import { tell, type Terminal } from './terminal.ts'
 
-/** Runs `use` with a client. Verbs that need none do not load it. */
-export async function withClient<T>(url: string, use: (client: Client) => Promise<T>): Promise<T> {
+/** A broker that stays away is spoken of no more often. */
+const TROUBLE_INTERVAL_MS = 10_000
+
+/**
+ * Runs `use` with a client. Verbs that need none do not load it. A verb that may run for long gives its `terminal`: there
+ * the client says what it waits for while it tries again.
+ */
+export async function withClient<T>(
+  url: string,
+  use: (client: Client) => Promise<T>,
+  { terminal }: { terminal?: Terminal | undefined } = {},
+): Promise<T> {
   const { connect } = await import('../client/index.ts')
-  await using client = await connect(url, { clientName: 'millrace-cli' })
+  const log = terminal === undefined ? {} : { log: troubles(terminal) }
+  await using client = await connect(url, { clientName: 'millrace-cli', ...log })
   return await use(client)
 }
 
@@ -13,4 +25,15 @@ export async function collect<T>(listing: AsyncIterable<T>): Promise<T[]> {
   const items: T[] = []
   for await (const item of listing) items.push(item)
   return items
+}
+
+/** What people should know of the client's own doings: that it has no connection, and does not give up. */
+function troubles(terminal: Terminal): NonNullable<ConnectOptions['log']> {
+  let saidAt = -Infinity
+  return ({ level, error }) => {
+    const now = performance.now()
+    if (level !== 'warn' || error === undefined || now - saidAt < TROUBLE_INTERVAL_MS) return
+    saidAt = now
+    tell(terminal, `millrace: ${error.message} Trying again.`)
+  }
 }

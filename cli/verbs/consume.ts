@@ -54,7 +54,7 @@ export function consumeVerb(terminal: Terminal): Command {
 
 async function consume(stream: string, options: ConsumeOptions, terminal: Terminal): Promise<void> {
   const stop = AbortSignal.any([terminal.interrupted(), terminal.outputClosed])
-  await withClient(options.url, async (client) => {
+  const use = async (client: Client): Promise<void> => {
     const batches = openReading(client, stream, { options, signal: stop, now: Date.now() })
     try {
       await writeRecords(batches, options, terminal)
@@ -62,7 +62,8 @@ async function consume(stream: string, options: ConsumeOptions, terminal: Termin
       // Whoever stopped us has seen enough: that is how following ends.
       if (!stop.aborted) throw error
     }
-  })
+  }
+  await withClient(options.url, use, { terminal })
 }
 
 interface Opening {

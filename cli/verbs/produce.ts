@@ -1,5 +1,6 @@
 // `millrace produce`: appends everything that comes in, in batches, and reports what was stored.
 import { Command, Option } from 'commander'
+import type { Client } from '../../client/index.ts'
 import { size, duration } from '../arguments.ts'
 import { withClient } from '../connection.ts'
 import { Failure } from '../failure.ts'
@@ -64,7 +65,7 @@ async function produce(
   // A pipe that pauses must not keep a refusal from ending the work.
   const refused = new AbortController()
   const inputs = await openInputs(files, { terminal, signal: AbortSignal.any([interrupted, refused.signal]) })
-  const outcome = await withClient(options.url, async (client) => {
+  const use = async (client: Client): Promise<ProduceOutcome> => {
     // Before anything is read: a stream that is not there is the first thing to say.
     await client.describeStream(stream)
     const quiet = options.quiet === true || options.json === true
@@ -85,6 +86,9 @@ async function produce(
     } finally {
       progress.stop()
     }
+  }
+  const outcome = await withClient(options.url, use, {
+    terminal: options.quiet === true ? undefined : terminal,
   })
   report(outcome, options, terminal)
   if (outcome.failure !== undefined) throw outcome.failure

@@ -1,0 +1,30 @@
+// The progress of a long verb: drawn for people who look, never into a file or a pipe.
+import { PassThrough } from 'node:stream'
+import { expect, it } from 'vitest'
+import { startProgress } from '../../cli/output/progress.ts'
+import type { Terminal } from '../../cli/terminal.ts'
+
+function drawn(isTTY: boolean, quiet: boolean, totalBytes?: number): string {
+  const stderr = Object.assign(new PassThrough(), { isTTY, columns: 100, cursorTo() {}, clearLine() {} })
+  const terminal: Terminal = {
+    stdin: new PassThrough(),
+    stdout: new PassThrough(),
+    stderr,
+    outputClosed: new AbortController().signal,
+    interrupted: () => new AbortController().signal,
+  }
+  const progress = startProgress(terminal, { verb: 'produce', totalBytes, quiet })
+  progress.update(512, '7 records')
+  progress.stop()
+  return String(stderr.read() ?? '')
+}
+
+it('is a bar where the amount of input is known, and a count where it is not', () => {
+  expect(drawn(true, false, 1024)).toMatch(/produce .*50% of 1\.0 KiB {2}7 records/)
+  expect(drawn(true, false)).toMatch(/produce {2}512 B {2}7 records/)
+})
+
+it('is not drawn where nobody looks, or where it is not wanted', () => {
+  expect(drawn(false, false, 1024)).toBe('')
+  expect(drawn(true, true, 1024)).toBe('')
+})
