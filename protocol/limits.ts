@@ -4,7 +4,8 @@
 const KiB = 1024
 const MiB = 1024 * KiB
 const SECOND_MS = 1000
-const HOUR_MS = 3600 * SECOND_MS
+const MINUTE_MS = 60 * SECOND_MS
+const HOUR_MS = 60 * MINUTE_MS
 
 export const limits = {
   /** A frame before the handshake is done: nobody who has not said hello makes the broker hold more. */
@@ -33,6 +34,8 @@ export const limits = {
   fetchBytesMax: 8 * MiB,
   /** How long a fetch may wait for data. */
   fetchWaitMsMax: 30 * SECOND_MS,
+  /** Batches of one shard in one answer or delivery, however small they are. */
+  spanBatchesMax: 4096,
   /** Outstanding credit of one subscription. */
   subscriptionCreditBytesMax: 64 * MiB,
   /** Subscriptions of one session. */
@@ -59,6 +62,11 @@ export const limits = {
   retentionMsDefault: 24 * HOUR_MS,
   /** Batches per producer and shard whose outcome the broker remembers: also the producer's in-flight bound per shard. */
   producerWindowBatches: 8,
+  /**
+   * A producer that was silent for less is remembered by the broker: as long as a client may try to get a batch stored,
+   * or a batch that it sends again could be stored twice.
+   */
+  producerIdleMsMin: 15 * MINUTE_MS,
   /** Text in an error or a name that crosses the wire. */
   textBytesMax: 4 * KiB,
   /** A connection that has not said hello by then is closed. */

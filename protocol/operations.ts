@@ -116,7 +116,7 @@ const batchBytes = field.bytes(limits.batchBytesMax, 'One batch; see docs/protoc
 /** One shard's own answer to a fetch. */
 export const fetchedShardShape = {
   code: field.uint('0, or the id of an error code (trimmed, shardNotFound, corruptData, …).'),
-  batches: field.list(batchBytes, 65_536, 'Whole batches; the first may begin before the number asked for.'),
+  batches: field.list(batchBytes, limits.spanBatchesMax, 'Whole, from the one that holds the number asked.'),
   nextSequenceNumber: field.uint('Where to fetch next.'),
   trimHorizon: field.uint('Oldest readable number.'),
   tail: field.uint('Next number to assign.'),

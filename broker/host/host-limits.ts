@@ -21,8 +21,6 @@ export const hostLimits = {
   arenaOverheadBytes: 256,
   batchOverheadBytes: 256,
 
-  /** Batches of one shard in one answer or delivery. */
-  spanBatchesMax: 4096,
   /** Bytes of one delivery to a subscription; one batch may be larger. */
   deliveryBytes: 1 * MiB,
   /** Deliveries to one subscription before others have their turn. */

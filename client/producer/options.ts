@@ -22,7 +22,7 @@ export interface ProducerOptions<In = BytesInput> {
   readonly compression?: Compression
   /** Records beyond this are refused with `overloaded`; `ready` and `push` ask to wait from half of it on. 32 MiB. */
   readonly bufferBytesMax?: number
-  /** A record that is not stored by then is refused; 120 s by default. */
+  /** A record that is not stored by then is refused; 120 s by default, at most 15 minutes. */
   readonly deliveryTimeoutMs?: number
   /** Called for each batch that is stored. Must not throw. */
   readonly onAcknowledged?: (batch: BatchAcknowledgement) => void
@@ -73,6 +73,11 @@ export function resolveProducerSettings(options: Omit<ProducerOptions, 'codec'>)
     lingerMs: bounded('lingerMs', options.lingerMs ?? 0, 0, 60_000),
     compression: options.compression ?? 'none',
     bufferBytesMax: bounded('bufferBytesMax', options.bufferBytesMax ?? 32 * MiB, 1, 4096 * MiB),
-    deliveryTimeoutMs: bounded('deliveryTimeoutMs', options.deliveryTimeoutMs ?? 120_000, 1, 86_400_000),
+    deliveryTimeoutMs: bounded(
+      'deliveryTimeoutMs',
+      options.deliveryTimeoutMs ?? 120_000,
+      1,
+      limits.producerIdleMsMin,
+    ),
   })
 }

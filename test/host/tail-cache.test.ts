@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { limits } from '../../protocol/limits.ts'
 import { hostLimits } from '../../broker/host/host-limits.ts'
 import { ShardTail } from '../../broker/host/read/shard-tail.ts'
 import type { Room } from '../../broker/host/read/span.ts'
@@ -71,13 +72,13 @@ describe('read', () => {
   it('is bounded in batches', () => {
     const cache = new TailCache(1 << 30)
     const tail = new ShardTail()
-    const batches = Array.from({ length: hostLimits.spanBatchesMax + 10 }, (_, base) => ({
+    const batches = Array.from({ length: limits.spanBatchesMax + 10 }, (_, base) => ({
       tail,
       base,
       length: 1,
     }))
     add(cache, ...batches)
-    expect(tail.read(0, everything)!.batches.length).toBe(hostLimits.spanBatchesMax)
+    expect(tail.read(0, everything)!.batches.length).toBe(limits.spanBatchesMax)
   })
 
   it('hands out views on the arena where most of it is taken', () => {

@@ -2,11 +2,12 @@
 // Found by number in a binary search; the oldest go first, when the tail cache evicts their arena. Only what is flushed comes
 // in here, so everything that is found here may be shown to a reader.
 import { invariant } from '../../../protocol/invariant.ts'
+import { limits } from '../../../protocol/limits.ts'
 import { hostLimits } from '../host-limits.ts'
 import { Fifo } from './fifo.ts'
 import { fits, type Room, type Span } from './span.ts'
 
-const { arenaOverheadBytes, batchOverheadBytes, pinFactorMax, spanBatchesMax } = hostLimits
+const { arenaOverheadBytes, batchOverheadBytes, pinFactorMax } = hostLimits
 
 /** Where a stored batch lies in its arena, and what its header says. */
 export interface StoredBatch {
@@ -126,7 +127,7 @@ export class ShardTail {
     let bytes = 0
     let next = from
     let arrivalTime = 0
-    while (batches.length < spanBatchesMax) {
+    while (batches.length < limits.spanBatchesMax) {
       const batch = this.#batches.at(first + batches.length)
       if (!batch || (batches.length > 0 && batch.base !== next)) break // the end, or a gap
       if (!fits(room, bytes, batch.length)) break

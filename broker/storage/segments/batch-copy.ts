@@ -1,9 +1,8 @@
 // Collects whole batches back to back in one buffer that can be moved to another thread. Runs in the reader pool. It
 // starts at the size expected and grows; what is handed out owns all of its memory.
+import { limits } from '../../../protocol/limits.ts'
 
 const BYTES_MIN = 64 * 1024
-/** However small they are: an answer to a client lists a bounded number. */
-const BATCHES_MAX = 4096
 
 export class BatchCopy {
   readonly #bytesMax: number
@@ -19,7 +18,7 @@ export class BatchCopy {
   /** Whether a batch of that length may be added: the first always. */
   fits(length: number): boolean {
     if (this.#used === 0) return true
-    return this.#used + length <= this.#bytesMax && this.#lengths.length < BATCHES_MAX
+    return this.#used + length <= this.#bytesMax && this.#lengths.length < limits.spanBatchesMax
   }
 
   /** Makes room for about so many bytes more, within the bound. */
