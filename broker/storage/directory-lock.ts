@@ -14,6 +14,7 @@ const LOCK_DIRECTORY = 'lock'
 const CLAIM_SUFFIX = '.claim'
 const HELD_SUFFIX = '.held'
 const DRAFT_SUFFIX = '.draft'
+const PROBE_INFIX = '-probe-'
 /** A holder touches its claim this often, for those who cannot look up its process: other hosts and containers. */
 const HEARTBEAT_MS = 2000
 /** Such a holder is taken for dead after this long without a touch. */
@@ -49,6 +50,7 @@ export async function lockDirectory(
   const contention = performance.now() + CONTENTION_MS
   for (;;) {
     const claim = await putClaim(lock)
+    if (claim === undefined) continue
     const rival = await findRival(lock, claim)
     if (rival === undefined) return hold(lock, claim)
     await rm(join(lock, claim + CLAIM_SUFFIX), { force: true })
@@ -66,8 +68,11 @@ export async function holderOf(directory: string): Promise<string | undefined> {
   return rival && describe(rival.claim)
 }
 
-/** Writes this process' claim under a new name, complete from the moment it is visible. Answers the name. */
-async function putClaim(lock: string): Promise<string> {
+/**
+ * Writes this process' claim under a new name, complete from the moment it is visible. Answers the name; undefined where
+ * somebody who took the directory meanwhile has cleaned the draft away.
+ */
+async function putClaim(lock: string): Promise<string | undefined> {
   const name = `${process.pid}-${randomBytes(8).toString('hex')}`
   const claim: Claim = {
     pid: process.pid,
@@ -79,7 +84,12 @@ async function putClaim(lock: string): Promise<string> {
   const draft = join(lock, name + DRAFT_SUFFIX)
   // Flushed before it counts: a power cut must not leave an empty claim, which nobody would dare to remove.
   await writeFile(draft, JSON.stringify(claim), { flush: true })
-  await rename(draft, join(lock, name + CLAIM_SUFFIX))
+  try {
+    await rename(draft, join(lock, name + CLAIM_SUFFIX))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
   return name
 }
 
@@ -130,21 +140,24 @@ async function isAlive(claim: Claim, path: string): Promise<boolean> {
 
 /** Compares two times of the same file system, so that a host's clock does not matter. */
 async function isBeating(path: string): Promise<boolean> {
-  const probe = `${path}-probe-${randomBytes(4).toString('hex')}`
-  await writeFile(probe, '')
+  const name = path + PROBE_INFIX + randomBytes(4).toString('hex')
+  const probe = await open(name, 'wx')
   try {
-    const [now, last] = await Promise.all([stat(probe), stat(path)])
+    // Not by its name, which a new holder may clean away.
+    const [now, last] = await Promise.all([probe.stat(), stat(path)])
     return now.mtimeMs - last.mtimeMs < HEARTBEAT_DEAD_MS
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false // withdrawn since
     throw error
   } finally {
-    await rm(probe, { force: true })
+    await probe.close()
+    await rm(name, { force: true })
   }
 }
 
 async function hold(lock: string, name: string): Promise<DirectoryLock> {
   await writeFile(join(lock, name + HELD_SUFFIX), '')
+  await removeLeftovers(lock)
   const claim = await open(join(lock, name + CLAIM_SUFFIX), 'r+')
   const heartbeat = setInterval(() => {
     // The byte that is there, so that the file system's own clock sets the time: hosts' clocks may differ.
@@ -157,6 +170,13 @@ async function hold(lock: string, name: string): Promise<DirectoryLock> {
       await claim.close()
       await removeClaim(lock, name)
     },
+  }
+}
+
+/** What killed contenders have left. One that lives and loses its draft so begins again, and finds the holder. */
+async function removeLeftovers(lock: string): Promise<void> {
+  for (const file of await namesIn(lock)) {
+    if (file.endsWith(DRAFT_SUFFIX) || file.includes(PROBE_INFIX)) await rm(join(lock, file), { force: true })
   }
 }
 

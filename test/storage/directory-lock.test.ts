@@ -119,6 +119,15 @@ describe('lockDirectory', () => {
     expect(await claims()).toEqual([])
   })
 
+  test('what killed contenders have left is gone with the next holder', async () => {
+    await (await lockDirectory(directory)).release()
+    for (const name of ['1-ab.draft', '1-ab.claim-probe-cd'])
+      await writeFile(join(directory, 'lock', name), '')
+    const lock = await lockDirectory(directory)
+    expect((await claims()).map((name) => name.split('.')[1])).toEqual(['claim', 'held'])
+    await lock.release()
+  })
+
   test('a claim that cannot be read is not taken for a dead one', async () => {
     await plant({})
     await writeFile(join(directory, 'lock', 'planted.claim'), '{"pid":')
