@@ -81,6 +81,10 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
     return this.#connection.queuedBytes
   }
 
+  get highWaterBytes(): number {
+    return this.#home.limits.highWaterBytes
+  }
+
   sendEvent<N extends EventFrom<'broker'>>(event: N, body: EventBody<N>): void {
     if (this.#phase === 'open') this.#send(encodeEvent(event, body))
   }

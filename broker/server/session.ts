@@ -12,9 +12,11 @@ export interface Session {
   readonly client: string
   /** Sends without waiting; leaves with everything else of this turn. Ignored once the session is closing. */
   sendEvent<N extends EventFrom<'broker'>>(event: N, body: EventBody<N>): void
-  /** Bytes handed to the connection and not yet taken by the kernel. Above a high-water mark, send no more until `onDrain`. */
+  /** Bytes handed to the connection and not yet taken by the kernel. */
   readonly queuedBytes: number
-  /** Called every time that `queuedBytes` falls below the low-water mark after it was above the high-water mark. */
+  /** Above so many queued bytes, send no more until `onDrain`. */
+  readonly highWaterBytes: number
+  /** Called every time that `queuedBytes` falls below the low-water mark after it was above `highWaterBytes`. */
   onDrain(listener: () => void): void
   /** Called once, when the connection is gone, or at once if it is already. */
   onClose(listener: () => void): void

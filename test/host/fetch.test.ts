@@ -263,6 +263,21 @@ describe('a client that does not read its answers', () => {
     }
     await Promise.all(fetches)
   })
+
+  it('is measured by the mark of its own session', async () => {
+    const host = await startTestHost()
+    await host.append(new FakeSession(), makeBatch(['a']))
+    session.highWaterBytes = 10
+    session.queuedBytes = 11
+    let answered = false
+    const fetch = host.fetchOne(session, 0).then(() => {
+      answered = true
+    })
+    await rest()
+    expect(answered).toBe(false)
+    session.drain()
+    await fetch
+  })
 })
 
 describe('trouble in storage', () => {

@@ -1,7 +1,6 @@
 // What one session's connection can still take, shared by everything that reads on its behalf. Host main thread.
 // The invariant: for a client that does not read its socket, the host does not read storage. Whoever has something
 // for a session asks `open` first, and otherwise waits its turn here: memory per session stays bounded.
-import { sessionLimits } from '../../server/admission.ts'
 import type { Session } from '../../server/session.ts'
 import type { Timing } from '../timing.ts'
 
@@ -31,9 +30,9 @@ export class Outflow {
   /** May more be read for this session? */
   get open(): boolean {
     if (this.#gone) return false
-    const { queuedBytes } = this.session
+    const { queuedBytes, highWaterBytes } = this.session
     // The session's own mark: only a connection that was above it tells when it has drained.
-    if (queuedBytes + this.#answeredBytes <= sessionLimits.highWaterBytes) {
+    if (queuedBytes + this.#answeredBytes <= highWaterBytes) {
       this.#stuck = undefined
       return true
     }

@@ -2,6 +2,7 @@
 import type { ErrorCode } from '../../../protocol/error-codes.ts'
 import type { EventBody, EventName } from '../../../protocol/events.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { sessionLimits } from '../../../broker/server/admission.ts'
 import type { Context } from '../../../broker/server/dispatch.ts'
 import type { Session } from '../../../broker/server/session.ts'
 
@@ -18,6 +19,7 @@ export class FakeSession implements Session {
   readonly client = 'test'
   readonly events: SentEvent[] = []
   queuedBytes = 0
+  highWaterBytes = sessionLimits.highWaterBytes
   holds = 0
   closed: ErrorCode | undefined
   /** While true, what is sent stays queued. */
