@@ -186,9 +186,10 @@ export class Engine {
     for (const shard of placed) {
       const extent = bySlot.get(shard.slot)
       if (!extent) {
-        // Its stream was being deleted when host or controller went away: the catalog still has it, for a moment.
+        // Its stream was being deleted when host or controller went away, and the catalog still has it for a moment; or it
+        // is damaged, and the owner's notice says so.
         const { log } = this.#options
-        log.warn({ stream: shard.streamName, slot: shard.slot }, 'a shard was forgotten and is not served')
+        log.warn({ stream: shard.streamName, slot: shard.slot }, 'its owner does not serve a shard')
       } else if (!this.#shards.findSlot(shard.slot)) this.#shards.add(new HostedShard(shard, extent))
     }
   }

@@ -53,6 +53,7 @@ export class OwnerLink {
   #queuedBytes = 0
   #full = false
   #closing = false
+  #gone = false
   #storageFull = false
   /** How long the owner lately took to answer a group. */
   #answerMs = 0
@@ -70,6 +71,7 @@ export class OwnerLink {
       }
     })
     options.channel.onClose((cause) => {
+      this.#gone = true
       if (this.#closing) return
       options.listener.onBroken(new Error(`owner ${this.ownerId} ended: ${cause.message}`, { cause }))
     })
@@ -123,12 +125,12 @@ export class OwnerLink {
     return this.#caller.call('stats', null)
   }
 
-  /** Sends what is queued, then closes the owner; fulfils when nothing of it is left. */
+  /** Sends what is queued, then closes the owner, unless it has gone; fulfils when nothing of it is left. */
   async close(): Promise<void> {
     if (this.#closing) return
     this.#flush()
     this.#closing = true
-    await this.#caller.call('close', null)
+    if (!this.#gone) await this.#caller.call('close', null)
     await this.#options.channel.join()
   }
 
@@ -173,6 +175,9 @@ export class OwnerLink {
       case 'reopened':
         log.error({ ownerId, reason: notice.reason }, 'a flush failed; storage was reopened from disk')
         return listener.onReopened(notice.extents, notice.reason)
+      case 'damaged':
+        for (const what of notice.found) log.error({ ownerId }, `stored rows were damaged: ${what}`)
+        return
       case 'space':
         return this.#onSpace(notice.full, notice.freeBytes)
     }

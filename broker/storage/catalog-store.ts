@@ -2,13 +2,12 @@
 // when it fulfils. Every row carries a checksum and is checked against its shape when it is loaded: a damaged catalog
 // is refused at start, by name, and never served.
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { z } from 'zod'
 import type { CatalogChange, CatalogRow, CatalogStore } from '../catalog-contract.ts'
+import { allRows } from './all-rows.ts'
 import { ensureDirectory, syncDirectory } from './disk/durable-files.ts'
 import { openLmdb, type Environment, type OpenEnvironment, type Row } from './environment.ts'
-import { decodeKey, decodeRow, encodeKey, encodeRow, type FamilyName } from './key-space.ts'
-import { allRows } from './append/shard-table.ts'
+import { checksumOf, decodeKey, decodeRow, encodeKey, encodeRow, type FamilyName } from './key-space.ts'
 
 const CATALOG_FORMAT = 1
 /** Far above what the limits on streams and shards allow; address space, not memory. */
@@ -74,10 +73,13 @@ export async function openCatalogStore(
 /** Every row of an open catalog. Throws where one is damaged. */
 export function loadCatalog(environment: Environment): CatalogRow[] {
   if (isEmpty(environment)) return []
-  const meta = environment.get(encodeKey('catalogMeta'))
-  const format = meta && decodeRow('catalogMeta', meta)?.format
-  if (format !== CATALOG_FORMAT) {
-    throw new Error(`the catalog has format ${format ?? 'unknown'}; this version reads ${CATALOG_FORMAT}`)
+  const key = encodeKey('catalogMeta')
+  const value = environment.get(key)
+  if (value === undefined) throw new Error('the row that says which format it has is missing')
+  const meta = decodeRow('catalogMeta', key, value)
+  if (meta === undefined) throw new Error('the row that says which format it has does not match its checksum')
+  if (meta.format !== CATALOG_FORMAT) {
+    throw new Error(`it has format ${meta.format}; this version reads ${CATALOG_FORMAT}`)
   }
   return (['broker', 'stream', 'shard'] as const).flatMap((family) =>
     [...allRows(environment, family)].map((row) => decodeCatalogRow(family, row)),
@@ -95,19 +97,20 @@ export function catalogPath(dataDirectory: string): string {
 
 /** A new catalog says its format first; its files are made to survive a power cut before anything is kept in them. */
 async function ensureFormat(environment: Environment, directory: string): Promise<void> {
-  if (environment.get(encodeKey('catalogMeta')) !== undefined) return
-  const meta = encodeRow('catalogMeta', { format: CATALOG_FORMAT })
-  await environment.commit((writer) => writer.put(encodeKey('catalogMeta'), meta))
+  if (!isEmpty(environment)) return
+  const key = encodeKey('catalogMeta')
+  const meta = encodeRow('catalogMeta', key, { format: CATALOG_FORMAT })
+  await environment.commit((writer) => writer.put(key, meta))
   await syncDirectory(directory)
 }
 
 async function commitChanges(environment: Environment, changes: readonly CatalogChange[]): Promise<void> {
   // Encoded before the commit begins, where a row that cannot be encoded does no harm.
-  const writes = changes.map((change) =>
-    'put' in change
-      ? { key: catalogKey(change.put), value: encodeCatalogValue(change.put) }
-      : { key: catalogKey(change.remove), value: undefined },
-  )
+  const writes = changes.map((change) => {
+    if (!('put' in change)) return { key: catalogKey(change.remove), value: undefined }
+    const key = catalogKey(change.put)
+    return { key, value: encodeCatalogValue(key, change.put) }
+  })
   if (writes.length === 0) return
   await environment.commit((writer) => {
     for (const { key, value } of writes) {
@@ -130,11 +133,11 @@ function catalogKey(row: Pick<CatalogRow, 'family' | 'key'>): Uint8Array {
   }
 }
 
-/** JSON behind its CRC-32, little-endian. */
-function encodeCatalogValue({ family, value }: CatalogRow): Uint8Array {
+/** JSON behind the CRC-32 of key and JSON, little-endian. */
+function encodeCatalogValue(key: Uint8Array, { family, value }: CatalogRow): Uint8Array {
   const json = Buffer.from(JSON.stringify(shapes[family].parse(value)))
   const bytes = Buffer.allocUnsafeSlow(CHECKSUM_BYTES + json.length)
-  bytes.writeUInt32LE(crc32(json), 0)
+  bytes.writeUInt32LE(checksumOf(key, json), 0)
   json.copy(bytes, CHECKSUM_BYTES)
   return bytes
 }
@@ -142,7 +145,7 @@ function encodeCatalogValue({ family, value }: CatalogRow): Uint8Array {
 function decodeCatalogRow(family: CatalogFamily, { key, value }: Row): CatalogRow {
   const name = `row ${Buffer.from(key).toString('hex')} of the family ${family}`
   const json = Buffer.from(value).subarray(CHECKSUM_BYTES)
-  if (value.length < CHECKSUM_BYTES || Buffer.from(value).readUInt32LE(0) !== crc32(json)) {
+  if (value.length < CHECKSUM_BYTES || Buffer.from(value).readUInt32LE(0) !== checksumOf(key, json)) {
     throw new Error(`${name} does not match its checksum`)
   }
   const parsed = shapes[family].safeParse(JSON.parse(json.toString()))

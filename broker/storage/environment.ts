@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { openAsClass, type Database, type RootDatabaseOptionsWithPath } from 'lmdb'
 import { invariant, InvariantError } from '../../protocol/invariant.ts'
 import { checkBeforeOpening, DamagedEnvironment, dataFileOf, PAGE_BYTES } from './disk/lmdb-files.ts'
-import type { KeyRange } from './key-space.ts'
+import { DamagedRow, type KeyRange } from './key-space.ts'
 
 /** Reader slots: one a live read transaction, so one a thread and environment here. */
 const READERS_MAX = 512
@@ -79,7 +79,8 @@ const DAMAGE_CODES: readonly unknown[] = [-30797, -30796, -30793]
 
 /** Whether an environment failed because of what is in its file, so that trying again will not help. */
 export function isDamage(error: unknown): boolean {
-  return error instanceof DamagedEnvironment || DAMAGE_CODES.includes((error as { code?: unknown }).code)
+  if (error instanceof DamagedEnvironment || error instanceof DamagedRow) return true
+  return DAMAGE_CODES.includes((error as { code?: unknown }).code)
 }
 
 type Store = Database<Uint8Array, Uint8Array>

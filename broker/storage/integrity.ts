@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { CatalogRow } from '../catalog-contract.ts'
 import { CATALOG_MAP_BYTES, catalogPath, loadCatalog } from './catalog-store.ts'
-import { checkCatalog } from './checks/catalog-check.ts'
+import { checkCatalog, rangesOf } from './checks/catalog-check.ts'
 import { Findings, type IntegrityProgress, type IntegrityReport } from './checks/findings.ts'
 import { checkOwner } from './checks/owner-check.ts'
 import { holderOf } from './directory-lock.ts'
@@ -32,11 +32,13 @@ export async function checkDataDirectory(
   const findings = new Findings(options.onProgress)
   const directories = await ownerDirectories(dataDir)
   for (const directory of [dataDir, ...directories.values()]) await refuseWhileHeld(directory)
+  const catalog = await readCatalog(dataDir, findings, openEnvironment)
+  const ranges = rangesOf(catalog)
   const owners = new Map<number, Map<number, HeadRow>>()
   for (const [ownerId, directory] of directories) {
-    owners.set(ownerId, await checkOwner(directory, { findings, openEnvironment }))
+    owners.set(ownerId, await checkOwner(directory, { findings, openEnvironment, ranges }))
   }
-  checkCatalog(await readCatalog(dataDir, findings, openEnvironment), owners, findings)
+  checkCatalog(catalog, owners, findings)
   findings.progress()
   return findings.report()
 }
@@ -49,7 +51,7 @@ export async function checkOwnerDirectory(
   const { openEnvironment = openLmdb } = options
   const findings = new Findings(options.onProgress)
   await refuseWhileHeld(directory)
-  await checkOwner(directory, { findings, openEnvironment })
+  await checkOwner(directory, { findings, openEnvironment, ranges: new Map() })
   return findings.report()
 }
 

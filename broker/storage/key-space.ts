@@ -1,6 +1,8 @@
 // Every kind of row that storage keeps, in one table: its tag, the fields of its key and value, who writes it and how
 // long it lives. Runs anywhere in storage, pure. Keys are the tag byte and then fixed-width big-endian fields, so that
-// LMDB's byte order is the order of the fields; values use the same integers.
+// LMDB's byte order is the order of the fields; values use the same integers and end in a checksum over key and value:
+// LMDB has none, and a number that is wrong by a bit would be believed.
+import { crc32 } from 'node:zlib'
 import { invariant } from '../../protocol/invariant.ts'
 
 /** Widths in bytes. u64 holds whole numbers below 2^53. */
@@ -15,7 +17,7 @@ export interface KeyFamily {
   /** A segment's environment, or the catalog's. */
   readonly store: 'segment' | 'catalog'
   readonly key: Fields
-  /** Fixed fields; a whole batch as it travels; or JSON behind a checksum. */
+  /** Fixed fields, with a checksum behind them; a whole batch as it travels; or JSON behind a checksum. */
   readonly value: Fields | 'batch' | 'json'
   /** Entries that follow the fixed fields, to the end of the value. */
   readonly list?: Fields
@@ -169,6 +171,7 @@ const layouts = Object.fromEntries(
 ) as unknown as Readonly<Record<FamilyName, Layout>>
 
 const TWO_32 = 0x1_0000_0000
+const CHECKSUM_BYTES = 4
 
 function writeField(bytes: Uint8Array, at: number, kind: FieldKind, value: number): number {
   const width = widths[kind]
@@ -254,11 +257,16 @@ function readFields(fields: Layout['key'], bytes: Uint8Array, at: number): Recor
 
 /** Bytes of a row's value with that many entries. */
 export function rowBytesOf(family: RowFamily, entries = 0): number {
-  return layouts[family].valueBytes + entries * layouts[family].listBytes
+  return layouts[family].valueBytes + entries * layouts[family].listBytes + CHECKSUM_BYTES
 }
 
-/** Writes a row's value over `target`, which has exactly its length. */
-export function writeRow<F extends RowFamily>(family: F, target: Uint8Array, row: RowOf<F>): Uint8Array {
+/** Writes the value of the row under `key` over `target`, which has exactly its length. */
+export function writeRow<F extends RowFamily>(
+  family: F,
+  key: Uint8Array,
+  target: Uint8Array,
+  row: RowOf<F>,
+): Uint8Array {
   const { value, list } = layouts[family]
   let at = 0
   for (const [name, kind] of value) at = writeField(target, at, kind, (row as Record<string, number>)[name]!)
@@ -267,25 +275,42 @@ export function writeRow<F extends RowFamily>(family: F, target: Uint8Array, row
       for (const [name, kind] of list) at = writeField(target, at, kind, entry[name]!)
     }
   }
+  at = writeField(target, at, 'u32', checksumOf(key, target.subarray(0, at)))
   invariant(at === target.length, `a row of ${family} has ${at} bytes, its target ${target.length}`)
   return target
 }
 
-export function encodeRow<F extends RowFamily>(family: F, row: RowOf<F>): Uint8Array {
+export function encodeRow<F extends RowFamily>(family: F, key: Uint8Array, row: RowOf<F>): Uint8Array {
   const entries = (row as { entries?: unknown[] }).entries?.length ?? 0
-  return writeRow(family, new Uint8Array(rowBytesOf(family, entries)), row)
+  return writeRow(family, key, new Uint8Array(rowBytesOf(family, entries)), row)
 }
 
-/** Reads a stored value; undefined where its length is not one that the family's values have. */
-export function decodeRow<F extends RowFamily>(family: F, bytes: Uint8Array): RowOf<F> | undefined {
+/** Reads the value stored under `key`; undefined where it is damaged: not as long as its family's, or not as it was written. */
+export function decodeRow<F extends RowFamily>(
+  family: F,
+  key: Uint8Array,
+  bytes: Uint8Array,
+): RowOf<F> | undefined {
   const { value, valueBytes, list, listBytes } = layouts[family]
-  const rest = bytes.length - valueBytes
+  const end = bytes.length - CHECKSUM_BYTES
+  const rest = end - valueBytes
   if (rest < 0 || (list === undefined ? rest !== 0 : rest % listBytes !== 0)) return undefined
+  if (readField(bytes, end, 'u32') !== checksumOf(key, bytes.subarray(0, end))) return undefined
   const row: Record<string, unknown> = readFields(value, bytes, 0)
   if (list !== undefined) {
     const entries: Record<string, number>[] = []
-    for (let at = valueBytes; at < bytes.length; at += listBytes) entries.push(readFields(list, bytes, at))
+    for (let at = valueBytes; at < end; at += listBytes) entries.push(readFields(list, bytes, at))
     row.entries = entries
   }
   return row as RowOf<F>
+}
+
+/** CRC-32 of a key and of what is stored under it: a row that was moved does not pass for another one. */
+export function checksumOf(key: Uint8Array, content: Uint8Array): number {
+  return crc32(content, crc32(key))
+}
+
+/** A row that is damaged, where nothing else tells what it said. */
+export class DamagedRow extends Error {
+  override readonly name = 'DamagedRow'
 }

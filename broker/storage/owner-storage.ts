@@ -36,13 +36,14 @@ export class OwnerStorage {
 
   private constructor(
     chain: SegmentChain,
+    table: ShardTable,
     { clock = Date.now, faults = noFaults, producersMax }: StorageParts,
   ) {
     this.#chain = chain
+    this.#table = table
     this.#clock = clock
     this.#faults = faults
     this.#producersMax = producersMax
-    this.#table = this.#load()
   }
 
   /** Opens a directory that exists and is locked. */
@@ -51,7 +52,7 @@ export class OwnerStorage {
     const place = { ownerId, directory, segmentBytes, openEnvironment, faults }
     const chain = await SegmentChain.open(place, options.clock ?? Date.now)
     try {
-      return new OwnerStorage(chain, options)
+      return new OwnerStorage(chain, await loadTable(chain, options.producersMax), options)
     } catch (error) {
       await chain.close()
       throw error
@@ -65,6 +66,11 @@ export class OwnerStorage {
 
   list(): SegmentList {
     return this.#chain.list()
+  }
+
+  /** What was found damaged when it was opened last, in sentences. */
+  get damage(): readonly string[] {
+    return this.#table.damage
   }
 
   stats(): OwnerStats {
@@ -128,7 +134,7 @@ export class OwnerStorage {
     this.#isOpen = false
     this.#plan.clear()
     await this.#chain.reopen(how)
-    this.#table = this.#load()
+    this.#table = await loadTable(this.#chain, this.#producersMax)
     for (const shard of this.#shards.values()) {
       // It may have been forgotten by the very commit that was taken for failed.
       if (!this.#table.open(shard)) this.#shards.delete(shard.slot)
@@ -139,11 +145,9 @@ export class OwnerStorage {
   async close(): Promise<void> {
     await this.#chain.close()
   }
+}
 
-  #load(): ShardTable {
-    return ShardTable.load(
-      this.#chain.active,
-      this.#producersMax === undefined ? {} : { producersMax: this.#producersMax },
-    )
-  }
+function loadTable(chain: SegmentChain, producersMax: number | undefined): Promise<ShardTable> {
+  const openBefore = () => chain.openBefore()
+  return ShardTable.load(chain.active, { openBefore, ...(producersMax !== undefined && { producersMax }) })
 }

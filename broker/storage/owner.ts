@@ -23,7 +23,10 @@ const REOPEN_BACKOFF_MAX_MS = 5000
 /** What tests, and a process that lives with its owner, put in. */
 export interface OwnerParts extends StorageParts {
   readonly freeBytesOf?: FreeBytesOf
-  /** Told when an invariant is broken; the owner does nothing more. By default the thread or process ends. */
+  /**
+   * Told when an invariant is broken; the owner does nothing more, and is to be closed where it does not end with its
+   * thread or process. By default those end.
+   */
   readonly onBroken?: (error: InvariantError) => void
 }
 
@@ -66,8 +69,8 @@ interface ChangeWork {
   readonly refuse: (error: MillraceError) => void
 }
 
-/** 'refusing': storage failed and could not be reopened yet. 'broken': nothing is done any more. */
-type State = 'open' | 'refusing' | 'broken' | 'closing'
+/** 'refusing': storage failed and could not be reopened yet. */
+type State = 'open' | 'refusing' | 'closing'
 
 class SegmentOwner implements Owner {
   readonly handlers: CallHandlers<OwnerCalls>
@@ -78,6 +81,9 @@ class SegmentOwner implements Owner {
   readonly #listeners: ((notice: OwnerNotice) => void)[] = []
   #space!: DiskSpace
   #state: State = 'open'
+  /** An invariant is broken: nothing is done any more, but that it may be closed. */
+  #isBroken = false
+  #closed: Promise<null> | undefined
 
   private constructor(options: OwnerParts, lock: DirectoryLock, storage: OwnerStorage) {
     this.#lock = lock
@@ -111,11 +117,12 @@ class SegmentOwner implements Owner {
   readonly onNotice = (listener: (notice: OwnerNotice) => void): void => {
     this.#listeners.push(listener)
     listener({ notice: 'segments', list: this.#storage.list() })
+    if (this.#storage.damage.length > 0) listener({ notice: 'damaged', found: this.#storage.damage })
     if (this.#space.isFull) listener({ notice: 'space', full: true, freeBytes: this.#space.freeBytes })
   }
 
   #append(append: PendingAppend): Promise<AppendOutcome> {
-    if (this.#state !== 'open') append.settleAs('unavailable')
+    if (this.#state !== 'open' || this.#isBroken) append.settleAs('unavailable')
     else if (this.#queue.waitingBytes + append.bytes > QUEUE_BYTES_MAX) append.settleAs('overloaded')
     else {
       append.check()
@@ -180,7 +187,7 @@ class SegmentOwner implements Owner {
 
   /** While closing, too: what was queued is finished. */
   #isUsable(): boolean {
-    return this.#storage.isOpen && this.#state !== 'broken'
+    return this.#storage.isOpen && !this.#isBroken
   }
 
   /**
@@ -200,6 +207,7 @@ class SegmentOwner implements Owner {
       if (this.#state === 'refusing') this.#state = 'open'
     }
     this.#notify({ notice: 'segments', list: this.#storage.list() })
+    if (this.#storage.damage.length > 0) this.#notify({ notice: 'damaged', found: this.#storage.damage })
     this.#notify({ notice: 'reopened', extents: this.#storage.extents(), reason: String(cause) })
   }
 
@@ -219,12 +227,12 @@ class SegmentOwner implements Owner {
   }
 
   #isOver(): boolean {
-    return this.#state === 'closing' || this.#state === 'broken'
+    return this.#state === 'closing' || this.#isBroken
   }
 
   /** What is in memory or on disk is not what it must be: nothing more may be written from it. */
   #break(error: InvariantError): void {
-    this.#state = 'broken'
+    this.#isBroken = true
     this.#refuseWaiting()
     this.#onBroken(error)
   }
@@ -236,8 +244,12 @@ class SegmentOwner implements Owner {
     }
   }
 
-  async #close(): Promise<null> {
-    if (this.#state === 'closing') throw unavailable('The owner is closing.')
+  /** Whoever asks again waits for the same end. */
+  #close(): Promise<null> {
+    return (this.#closed ??= this.#closeAll())
+  }
+
+  async #closeAll(): Promise<null> {
     this.#state = 'closing'
     await this.#queue.idle()
     this.#space.stop()

@@ -6,7 +6,8 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { SegmentList } from '../threads/owner-contract.ts'
 import type { ReadReply, ReadTask, SeekReply, SeekTask, SegmentReader } from '../threads/reader-contract.ts'
 import { isDamage, openLmdb, type Environment, type OpenEnvironment } from './environment.ts'
-import { decodeKey, decodeRow, encodeKey, type HeadRow } from './key-space.ts'
+import { DamagedRow, decodeKey, decodeRow, encodeKey, type HeadRow } from './key-space.ts'
+import { extentOfBatches, type BatchExtent } from './segments/batch-extent.ts'
 import { BatchCopy } from './segments/batch-copy.ts'
 import { SegmentCache, type SegmentRef } from './segments/segment-cache.ts'
 
@@ -15,7 +16,7 @@ const ENVIRONMENTS_MAX = 24
 const EXTENTS_MAX = 100_000
 
 /** Where a shard lies in one segment; undefined where the segment is older than the shard. */
-type Extent = HeadRow | undefined
+type Extent = (BatchExtent & Pick<HeadRow, 'trimHorizon'>) | undefined
 
 /** The functions of the reader pool, in this thread. */
 export function inlineSegmentReader(
@@ -80,7 +81,7 @@ class InlineReader implements SegmentReader {
   async #search(
     refs: readonly SegmentRef[],
     slot: number,
-    isAt: (extent: HeadRow) => boolean,
+    isAt: (extent: NonNullable<Extent>) => boolean,
   ): Promise<number> {
     let low = 0
     let high = refs.length
@@ -110,11 +111,20 @@ function refsOf({ directory, segments }: SegmentList): SegmentRef[] {
 }
 
 function extentIn(environment: Environment, slot: number): Extent {
-  const value = environment.get(encodeKey('head', slot))
+  const key = encodeKey('head', slot)
+  const value = environment.get(key)
   if (value === undefined) return undefined
-  const head = decodeRow('head', value)
-  if (head === undefined) throw new Error(`The head of slot ${slot} is damaged: run millrace check.`)
-  return head
+  return decodeRow('head', key, value) ?? extentWithoutHead(environment, slot)
+}
+
+/** The head is damaged: its batches tell as much, unless there are none. */
+function extentWithoutHead(environment: Environment, slot: number): Extent {
+  const extent = extentOfBatches(environment, slot)
+  if (extent === undefined || extent === 'damaged') {
+    throw new DamagedRow(`The head of slot ${slot} is damaged: run millrace check.`)
+  }
+  // Where the shard's oldest number is they do not tell: whatever is missing below them is then reported.
+  return { ...extent, trimHorizon: 0 }
 }
 
 interface CopyStep {
@@ -184,5 +194,6 @@ function findByTime(environment: Environment, slot: number, timestamp: number): 
 function indexedBefore(environment: Environment, slot: number, timestamp: number): number | undefined {
   const key = environment.keyAtOrBefore(encodeKey('time', slot, timestamp - 1), encodeKey('time', slot, 0))
   const value = key && environment.get(key)
-  return value && decodeRow('time', value)?.base
+  // Without it, or where it is damaged, the search begins at the segment's first batch.
+  return value && decodeRow('time', key, value)?.base
 }

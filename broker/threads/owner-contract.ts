@@ -70,7 +70,10 @@ export type OwnerStarted =
   { readonly started: true } | { readonly started: false; readonly code: ErrorCode; readonly message: string }
 
 export type OwnerCalls = {
-  /** Takes appends for these shards. The reply leaves out those that were forgotten: their slots never come back. */
+  /**
+   * Takes appends for these shards. The reply leaves out those that were forgotten, because their slots never come back,
+   * and those too damaged to be served.
+   */
   open: {
     request: { readonly shards: readonly OwnedShard[] }
     reply: { readonly extents: readonly ShardExtent[] }
@@ -88,5 +91,7 @@ export type OwnerNotice =
   | { readonly notice: 'segments'; readonly list: SegmentList }
   /** A flush failed and storage was reopened from disk: these are the tails that hold now. */
   | { readonly notice: 'reopened'; readonly extents: readonly ShardExtent[]; readonly reason: string }
+  /** Rows were found damaged when storage was opened: what they were, and what became of them, in sentences. */
+  | { readonly notice: 'damaged'; readonly found: readonly string[] }
   /** Free space crossed the floor. */
   | { readonly notice: 'space'; readonly full: boolean; readonly freeBytes: number }

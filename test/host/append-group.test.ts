@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { AppendAnswer } from '../../broker/host/append/append-answer.ts'
-import { ENTRY_FIELDS, packGroups } from '../../broker/host/append/append-group.ts'
+import { packGroups } from '../../broker/host/append/append-group.ts'
+import { ENTRY_FIELDS } from '../../broker/threads/append-fields.ts'
 import type { HostedShard } from '../../broker/host/shard-table.ts'
 
 it('packs every batch once, in order, with nothing between, into groups that are bounded', () => {

@@ -12,12 +12,12 @@ import type {
   StreamRow,
 } from '../../broker/catalog-contract.ts'
 import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
-import { openLmdb } from '../../broker/storage/environment.ts'
+import { openLmdb, type Environment } from '../../broker/storage/environment.ts'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import { encodeKey, rangeOf } from '../../broker/storage/key-space.ts'
 import { evenRanges } from '../../protocol/shard-map.ts'
 import { hashKeyToHex } from '../../protocol/hash-key.ts'
-import { FaultyDisk } from '../support/storage.ts'
+import { FaultyDisk, flipped, StorageFixture } from '../support/storage.ts'
 
 let dataDir: string
 let directory: string
@@ -73,6 +73,16 @@ async function stored(rows: readonly CatalogRow[]): Promise<void> {
   const store = await openCatalogStore(directory)
   await store.commit(puts(rows))
   await store.close()
+}
+
+/** Changes one row behind the store's back; without a value it is gone. */
+async function tamper(
+  change: (environment: Environment) => { key: Uint8Array; value?: Uint8Array },
+): Promise<void> {
+  const environment = await openLmdb({ path: directory, mapBytes: 1 << 28, readOnly: false })
+  const { key, value } = change(environment)
+  await environment.commit((writer) => (value ? writer.put(key, value) : writer.remove(key)))
+  await environment.close()
 }
 
 async function loaded(): Promise<readonly CatalogRow[]> {
@@ -146,17 +156,33 @@ describe('openCatalogStore', () => {
 
   test('a damaged row is refused at start, by name', async () => {
     await stored(sound)
-    const environment = await openLmdb({ path: directory, mapBytes: 1 << 28, readOnly: false })
-    const [key] = environment.keys(rangeOf('stream'), 1)
-    const value = environment.get(key!)!
-    value[10]! ^= 1
-    await environment.commit((writer) => writer.put(key!, value))
-    await environment.close()
+    await tamper((environment) => flipped(environment, environment.keys(rangeOf('stream'), 1)[0]!))
     await expect(loaded()).rejects.toThrow(
       'row 120000000000000001 of the family stream does not match its checksum',
     )
     expect((await checkDataDirectory(dataDir)).problems).toMatchObject([
       { what: expect.stringContaining('checksum') },
+    ])
+  })
+
+  test('a row under the key of another one is refused', async () => {
+    await stored(sound)
+    const other = encodeKey('shard', 1, 1)
+    await tamper((environment) => ({ key: other, value: environment.get(encodeKey('shard', 1, 0))! }))
+    await expect(loaded()).rejects.toThrow('does not match its checksum')
+  })
+
+  test('a damaged first row is refused, and so is a missing one', async () => {
+    await stored(sound)
+    const key = encodeKey('catalogMeta')
+    await tamper((environment) => flipped(environment, key))
+    await expect(loaded()).rejects.toThrow(
+      `${directory}: the row that says which format it has does not match`,
+    )
+    await tamper(() => ({ key }))
+    await expect(loaded()).rejects.toThrow('the row that says which format it has is missing')
+    expect((await checkDataDirectory(dataDir)).problems).toMatchObject([
+      { what: expect.stringContaining('missing') },
     ])
   })
 
@@ -197,6 +223,23 @@ describe('the integrity check', () => {
     const { ok, problems } = await checkDataDirectory(dataDir)
     expect(ok).toBe(false)
     expect(problems.map(({ what }) => what).join('\n')).toMatch(found)
+  })
+
+  test('finds a batch outside the range of its shard', async () => {
+    await stored(sound)
+    const storage = new StorageFixture(dataDir)
+    const owner = await storage.openOwner()
+    await owner.open(2)
+    // The shard has the lower half of the hash keys: 0cc1… is in it, 92eb… is not.
+    for (const partitionKey of ['a', 'b']) await owner.put(2, [partitionKey])
+    await storage.closeOwners()
+    const { problems } = await checkDataDirectory(dataDir)
+    expect(problems).toEqual([
+      {
+        where: expect.stringContaining('slot 2, batch 1'),
+        what: "It holds hash keys outside its shard's range.",
+      },
+    ])
   })
 
   test('a first start that was interrupted is no damage', async () => {

@@ -2,7 +2,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { openLmdb, type Environment } from '../../broker/storage/environment.ts'
+import type { Environment } from '../../broker/storage/environment.ts'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import {
   decodeRow,
@@ -13,7 +13,7 @@ import {
 } from '../../broker/storage/key-space.ts'
 import { segmentPath } from '../../broker/storage/segments/segment.ts'
 import { writeManifest } from '../../broker/storage/segments/manifest.ts'
-import { test, type StorageFixture } from '../support/storage.ts'
+import { flipped, test, type StorageFixture } from '../support/storage.ts'
 
 const SLOT = 1
 const PRODUCER = 7
@@ -33,35 +33,29 @@ async function fill(storage: StorageFixture): Promise<number[]> {
   return segments
 }
 
-/** Changes a segment behind storage's back. */
-async function tamper(
-  storage: StorageFixture,
-  number: number,
-  change: (environment: Environment) => { key: Uint8Array; value?: Uint8Array },
-): Promise<void> {
-  const path = segmentPath(storage.ownerDirectory(), number)
-  const environment = await openLmdb({ path, mapBytes: 1 << 28, readOnly: false })
-  const { key, value } = change(environment)
-  await environment.commit((writer) => (value ? writer.put(key, value) : writer.remove(key)))
-  await environment.close()
-}
-
 const changeHead =
   (slot: number, change: (head: HeadRow) => Partial<HeadRow>) => (environment: Environment) => {
     const key = encodeKey('head', slot)
-    const head = decodeRow('head', environment.get(key)!)!
-    return { key, value: encodeRow('head', { ...head, ...change(head) }) }
+    const head = decodeRow('head', key, environment.get(key)!)!
+    return { key, value: encodeRow('head', key, { ...head, ...change(head) }) }
   }
 
 const changeProducer = (change: (row: ProducerRow) => ProducerRow) => (environment: Environment) => {
   const key = encodeKey('producer', SLOT, PRODUCER)
-  return { key, value: encodeRow('producer', change(decodeRow('producer', environment.get(key)!)!)) }
+  const row = decodeRow('producer', key, environment.get(key)!)!
+  return { key, value: encodeRow('producer', key, change(row)) }
 }
+
+function headOf(environment: Environment): HeadRow {
+  const key = encodeKey('head', SLOT)
+  return decodeRow('head', key, environment.get(key)!)!
+}
+
+const indexKey = (environment: Environment) => encodeKey('time', SLOT, headOf(environment).firstArrival)
 
 /** The middle segment's first batch of the shard. */
 function firstBatch(environment: Environment): Uint8Array {
-  const { first } = decodeRow('head', environment.get(encodeKey('head', SLOT))!)!
-  return encodeKey('batch', SLOT, first)
+  return encodeKey('batch', SLOT, headOf(environment).first)
 }
 
 const planted: Record<
@@ -92,26 +86,49 @@ const planted: Record<
     change: changeHead(SLOT, () => ({ trimHorizon: 3 })),
     found: /trimHorizon is/,
   },
+  'a bit of a head': {
+    change: (environment) => flipped(environment, encodeKey('head', SLOT)),
+    found: /head is damaged/,
+  },
+  'the head of another shard': {
+    change: (environment) => ({
+      key: encodeKey('head', 2),
+      value: environment.get(encodeKey('head', SLOT))!,
+    }),
+    found: /head is damaged/,
+  },
+  'a bit of a producer': {
+    change: (environment) => flipped(environment, encodeKey('producer', SLOT, PRODUCER)),
+    found: /row is damaged/,
+  },
+  'a bit of the time index': {
+    change: (environment) => flipped(environment, indexKey(environment)),
+    found: /time index at \d+ is damaged/,
+  },
+  'a bit of the first row': {
+    change: (environment) => flipped(environment, encodeKey('segmentMeta')),
+    found: /which segment it is does not match its checksum/,
+  },
   'a head that is cut': {
     change: () => ({ key: encodeKey('head', SLOT), value: new Uint8Array(3) }),
     found: /head is damaged/,
   },
   'an index row that names another batch': {
     change: (environment) => {
-      const { firstArrival } = decodeRow('head', environment.get(encodeKey('head', SLOT))!)!
-      return { key: encodeKey('time', SLOT, firstArrival), value: encodeRow('time', { base: 999 }) }
+      const key = indexKey(environment)
+      return { key, value: encodeRow('time', key, { base: 999 }) }
     },
     found: /time index names batch 999/,
   },
   'an index row that is gone': {
-    change: (environment) => {
-      const { firstArrival } = decodeRow('head', environment.get(encodeKey('head', SLOT))!)!
-      return { key: encodeKey('time', SLOT, firstArrival) }
-    },
+    change: (environment) => ({ key: indexKey(environment) }),
     found: /missing from the time index/,
   },
   'an index row of a shard without batches': {
-    change: () => ({ key: encodeKey('time', 2, 5), value: encodeRow('time', { base: 0 }) }),
+    change: () => {
+      const key = encodeKey('time', 2, 5)
+      return { key, value: encodeRow('time', key, { base: 0 }) }
+    },
     found: /time index/,
   },
   "a producer's next number": {
@@ -128,22 +145,19 @@ const planted: Record<
     found: /not the one stored there/,
   },
   'a producer of an unknown shard': {
-    change: () => ({
-      key: encodeKey('producer', 99, 1),
-      value: encodeRow('producer', {
-        epoch: 0,
-        nextSequence: 1,
-        usedAt: 0,
-        entries: [{ firstSequence: 0, recordCount: 1, base: 0, arrival: 0 }],
-      }),
-    }),
+    change: () => {
+      const key = encodeKey('producer', 99, 1)
+      const entries = [{ firstSequence: 0, recordCount: 1, base: 0, arrival: 0 }]
+      return { key, value: encodeRow('producer', key, { epoch: 0, nextSequence: 1, usedAt: 0, entries }) }
+    },
     found: /no head/,
   },
   'whose segment it is': {
-    change: () => ({
-      key: encodeKey('segmentMeta'),
-      value: encodeRow('segmentMeta', { format: 1, ownerId: 0, segment: 9, createdAt: 0, reopened: 0 }),
-    }),
+    change: () => {
+      const key = encodeKey('segmentMeta')
+      const meta = { format: 1, ownerId: 0, segment: 9, createdAt: 0, reopened: 0 }
+      return { key, value: encodeRow('segmentMeta', key, meta) }
+    },
     found: /it is segment 9/,
   },
   'a key of no family': {
@@ -173,7 +187,7 @@ describe('checkDataDirectory', () => {
 
   test.for(Object.entries(planted))('finds %s', async ([, { change, found }], { storage }) => {
     const segments = await fill(storage)
-    await tamper(storage, segments[1]!, change)
+    await storage.tamper(segments[1]!, change)
     storage.expectedProblems = (report) => {
       expect(report.ok).toBe(false)
       expect(report.problems.map(({ what }) => what).join('\n')).toMatch(found)

@@ -87,11 +87,26 @@ describe.each(families)('%s', (name, family) => {
         : fieldsOf(value)
       fc.assert(
         fc.property(rows, (row) => {
-          const bytes = encodeRow(name as 'head', row as never)
-          expect(decodeRow(name as 'head', bytes)).toEqual(row)
-          expect(decodeRow(name as 'head', bytes.subarray(1))).toBeUndefined()
+          const key = encodeKey(name, 1, 2)
+          const bytes = encodeRow(name as 'head', key, row as never)
+          expect(decodeRow(name as 'head', key, bytes)).toEqual(row)
+          expect(decodeRow(name as 'head', key, bytes.subarray(1))).toBeUndefined()
         }),
       )
+    })
+
+    test('a row with any one bit turned over, in its value or its key, is not a row', () => {
+      const row = Object.fromEntries(Object.keys(value).map((field, i) => [field, i]))
+      const key = encodeKey(name, 1, 2)
+      const bytes = encodeRow(name as 'head', key, { ...row, entries: [] } as never)
+      const turned = (whole: Uint8Array, bit: number) =>
+        whole.map((byte, i) => (i === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte))
+      for (let bit = 0; bit < bytes.length * 8; bit++) {
+        expect(decodeRow(name as 'head', key, turned(bytes, bit))).toBeUndefined()
+      }
+      for (let bit = 0; bit < key.length * 8; bit++) {
+        expect(decodeRow(name as 'head', turned(key, bit), bytes)).toBeUndefined()
+      }
     })
   }
 })

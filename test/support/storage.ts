@@ -8,6 +8,7 @@ import { errorCodeOf, type ErrorCode } from '../../protocol/error-codes.ts'
 import { BatchBuilder } from '../../protocol/batch-builder.ts'
 import { hashPartitionKey } from '../../protocol/hash-key.ts'
 import { readRecords } from '../../protocol/record.ts'
+import { ENTRY_FIELDS, RESULT_FIELDS } from '../../broker/threads/append-fields.ts'
 import type {
   OwnerNotice,
   OwnerOptions,
@@ -24,6 +25,7 @@ import {
 } from '../../broker/storage/environment.ts'
 import { checkDataDirectory, type IntegrityReport } from '../../broker/storage/integrity.ts'
 import { openOwner, type Owner, type OwnerParts } from '../../broker/storage/owner.ts'
+import { segmentPath } from '../../broker/storage/segments/segment.ts'
 import { inlineSegmentReader } from '../../broker/storage/segment-reader.ts'
 
 export interface BatchOptions {
@@ -103,16 +105,19 @@ export class TestOwner {
   /** Appends batches in one group, as one turn of a host does. */
   async append(...batches: { slot: number; batch: Uint8Array }[]): Promise<Appended[]> {
     const arena = new Uint8Array(batches.reduce((sum, { batch }) => sum + batch.length, 0))
-    const entries = new Uint32Array(batches.length * 3)
+    const entries = new Uint32Array(batches.length * ENTRY_FIELDS)
     let at = 0
     for (const [i, { slot, batch }] of batches.entries()) {
       arena.set(batch, at)
-      entries.set([slot, at, batch.length], i * 3)
+      entries.set([slot, at, batch.length], i * ENTRY_FIELDS)
       at += batch.length
     }
     const { results } = await this.#owner.handlers.append({ arena: arena.buffer, entries })
     return batches.map((_, i) => {
-      const [code, baseNumber, arrival, duplicate] = results.subarray(i * 4, i * 4 + 4)
+      const [code, baseNumber, arrival, duplicate] = results.subarray(
+        i * RESULT_FIELDS,
+        (i + 1) * RESULT_FIELDS,
+      )
       return {
         code: code === 0 ? 'stored' : errorCodeOf(code!),
         base: baseNumber!,
@@ -230,6 +235,17 @@ export class FaultyDisk {
   }
 }
 
+/** The row with one of its bits turned over. */
+export function flipped(
+  environment: Environment,
+  key: Uint8Array,
+  bit = 9,
+): { key: Uint8Array; value: Uint8Array } {
+  const value = environment.get(key)!
+  value[bit >> 3]! ^= 1 << (bit & 7)
+  return { key, value }
+}
+
 /** A temporary data directory and what is open in it. */
 export class StorageFixture {
   readonly dataDir: string
@@ -264,6 +280,18 @@ export class StorageFixture {
   async closeOwners(): Promise<void> {
     this.disk.release()
     for (const owner of this.#owners.splice(0)) await owner.close()
+  }
+
+  /** Changes one row of a closed segment behind storage's back; without a value it is gone. */
+  async tamper(
+    segment: number,
+    change: (environment: Environment) => { key: Uint8Array; value?: Uint8Array },
+  ): Promise<void> {
+    const path = segmentPath(this.ownerDirectory(), segment)
+    const environment = await openLmdb({ path, mapBytes: 1 << 28, readOnly: false })
+    const { key, value } = change(environment)
+    await environment.commit((writer) => (value ? writer.put(key, value) : writer.remove(key)))
+    await environment.close()
   }
 
   async check(): Promise<IntegrityReport> {

@@ -1,6 +1,7 @@
 // Batches on their way to an owner: what waits, and how it is packed into arenas. Host main thread, pure.
 // The bytes of a batch are copied exactly once, from the frame in which they came into the arena in which they travel to
 // the owner, come back stamped, and are sent to readers.
+import { ENTRY_FIELDS } from '../../threads/append-fields.ts'
 import type { AppendGroup } from '../../threads/owner-contract.ts'
 import type { HostedShard } from '../shard-table.ts'
 import type { AppendAnswer } from './append-answer.ts'
@@ -23,9 +24,6 @@ export interface PackedGroup {
   readonly batches: readonly SentBatch[]
   readonly bytes: number
 }
-
-/** Numbers that an append call has for each batch: slot, offset, length. */
-export const ENTRY_FIELDS = 3
 
 /** Packs batches, in their order, into groups of at most `groupBytes`; a larger batch has a group of its own. */
 export function packGroups(batches: readonly PendingBatch[], groupBytes: number): PackedGroup[] {

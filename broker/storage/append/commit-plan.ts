@@ -21,7 +21,7 @@ export class CommitPlan {
   /** Values of the rows, in the order in which `write` puts them. */
   readonly #rows: Uint8Array[] = []
   readonly #memory = new RowMemory()
-  // LMDB copies a key as it is put, so one of each kind will do.
+  // LMDB copies a key as it is put, so one of each kind will do: the next one is written over it.
   readonly #batchKey = encodeKey('batch')
   readonly #timeKey = encodeKey('time')
   readonly #headKey = encodeKey('head')
@@ -70,15 +70,18 @@ export class CommitPlan {
   /** Encodes the rows. Nothing may be added after it. */
   seal(): void {
     const memory = this.#memory
-    for (const base of this.#timeBases) {
-      this.#rows.push(writeRow('time', memory.take(rowBytesOf('time')), { base }))
+    for (let i = 0; i < this.#timeBases.length; i++) {
+      const key = this.#timeKeyAt(i)
+      this.#rows.push(writeRow('time', key, memory.take(rowBytesOf('time')), { base: this.#timeBases[i]! }))
     }
     for (const log of this.#logs) {
-      this.#rows.push(writeRow('head', memory.take(rowBytesOf('head')), log.head()))
+      this.#rows.push(writeRow('head', this.#headKeyOf(log), memory.take(rowBytesOf('head')), log.head()))
     }
     for (const producer of this.#producers) {
+      const key = this.#producerKeyOf(producer)
       const row = producerRow(producer)
-      this.#rows.push(writeRow('producer', memory.take(rowBytesOf('producer', row.entries.length)), row))
+      const target = memory.take(rowBytesOf('producer', row.entries.length))
+      this.#rows.push(writeRow('producer', key, target, row))
     }
   }
 
@@ -89,18 +92,21 @@ export class CommitPlan {
       writer.put(key, this.#batches[i]!)
     }
     let row = 0
-    for (let i = 0; i < this.#timeSlots.length; i++) {
-      writer.put(
-        writeKey('time', this.#timeKey, this.#timeSlots[i], this.#timeArrivals[i]),
-        this.#rows[row++]!,
-      )
-    }
-    for (const { slot } of this.#logs) {
-      writer.put(writeKey('head', this.#headKey, slot), this.#rows[row++]!)
-    }
-    for (const { slot, producerId } of this.#producers) {
-      writer.put(writeKey('producer', this.#producerKey, slot, producerId), this.#rows[row++]!)
-    }
+    for (let i = 0; i < this.#timeBases.length; i++) writer.put(this.#timeKeyAt(i), this.#rows[row++]!)
+    for (const log of this.#logs) writer.put(this.#headKeyOf(log), this.#rows[row++]!)
+    for (const producer of this.#producers) writer.put(this.#producerKeyOf(producer), this.#rows[row++]!)
+  }
+
+  #timeKeyAt(i: number): Uint8Array {
+    return writeKey('time', this.#timeKey, this.#timeSlots[i], this.#timeArrivals[i])
+  }
+
+  #headKeyOf({ slot }: ShardLog): Uint8Array {
+    return writeKey('head', this.#headKey, slot)
+  }
+
+  #producerKeyOf({ slot, producerId }: Producer): Uint8Array {
+    return writeKey('producer', this.#producerKey, slot, producerId)
   }
 
   /** Makes the plan empty again, after the commit is settled. */

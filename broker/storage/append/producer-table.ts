@@ -1,6 +1,7 @@
 // What the owner remembers of idempotent producers, and the decision about each of their batches. Runs on the owner
 // thread, pure. A retry of a batch is stored once: the rows behind this table are committed in the same transaction as
-// the batches. The table is bounded; the producer that was silent longest is forgotten first.
+// the batches. The table is bounded: the producer that was silent longest is forgotten first, and none that may still send
+// a batch again, because its first one would be taken for a new producer's.
 import { limits } from '../../../protocol/limits.ts'
 import type { ProducerRow } from '../key-space.ts'
 
@@ -79,7 +80,12 @@ export class ProducerTable {
     return this.#size
   }
 
-  /** Takes a producer in as the newest. */
+  /** Whether a new producer may be taken in: there is room, or the oldest has been silent for long enough. */
+  hasRoom(now: number): boolean {
+    return this.#size < this.#max || now - this.#oldest!.usedAt >= limits.producerIdleMsMin
+  }
+
+  /** Takes a producer in as the newest, in the place of the oldest where there is no room. */
   add(slot: number, producerId: number, row?: ProducerRow): Producer {
     const producer: Producer = {
       slot,

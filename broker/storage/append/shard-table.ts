@@ -2,18 +2,23 @@
 // so a start costs the same whatever lies in the sealed ones, and it is read again after a commit that failed.
 import { invariant } from '../../../protocol/invariant.ts'
 import type { OwnedShard, ShardExtent } from '../../threads/owner-contract.ts'
+import { allRows } from '../all-rows.ts'
 import type { CommitPlan } from './commit-plan.ts'
 import type { Environment, Row } from '../environment.ts'
-import { decodeKey, decodeRow, encodeKey, encodeRow, rangeOf, type FamilyName } from '../key-space.ts'
+import { decodeKey, decodeRow, encodeKey, encodeRow, type HeadRow, type ProducerRow } from '../key-space.ts'
 import { producerRow, ProducerTable, type Producer, type ProducerBatch } from './producer-table.ts'
+import { readShardHeads, type OpenBefore } from './shard-heads.ts'
 import { ShardLog } from './shard-log.ts'
 
-/** Rows read at a time while loading. */
-const LOAD_CHUNK_ROWS = 1000
+/** What stands for the head of a shard that is refused: damaged, so that every later start refuses it, too. */
+const NO_HEAD = Uint8Array.of(0)
 
 export class ShardTable {
   readonly #logs = new Map<number, ShardLog>()
   readonly #producers: ProducerTable
+  /** Slots of which nobody can say where they stand: they take no appends. */
+  readonly #refused = new Set<number>()
+  readonly #damage: string[] = []
   #activeIsEmpty = true
 
   constructor(options: { producersMax?: number } = {}) {
@@ -23,27 +28,49 @@ export class ShardTable {
     })
   }
 
-  /** Reads the state of all shards from a segment. */
-  static load(environment: Environment, options: { producersMax?: number } = {}): ShardTable {
+  /** Reads the state of all shards from the active segment. Heads that had to be rebuilt are stored in it. */
+  static async load(
+    active: Environment,
+    options: { openBefore: OpenBefore; producersMax?: number },
+  ): Promise<ShardTable> {
     const table = new ShardTable(options)
-    for (const { key, value } of allRows(environment, 'head')) {
-      const { slot } = decodeKey('head', key)
-      const head = decodeRow('head', value)
-      if (head === undefined) throw new Error(`The head of slot ${slot} is damaged: run millrace check.`)
+    const { heads, rebuilt, refused } = await readShardHeads(active, options.openBefore)
+    for (const [slot, head] of heads) {
       table.#logs.set(slot, ShardLog.fromHead(slot, head))
       if (head.batches > 0) table.#activeIsEmpty = false
     }
-    table.#loadProducers(environment)
+    for (const slot of refused) table.#refuse(slot)
+    for (const slot of rebuilt.keys()) {
+      table.#damage.push(`The head of slot ${slot} was damaged and was put together again from its batches.`)
+    }
+    // Readers go by the heads as well.
+    if (rebuilt.size > 0)
+      await putRows(
+        active,
+        [...rebuilt].map(([slot, head]) => headRow(slot, head)),
+      )
+    table.#loadProducers(active)
     return table
   }
 
+  #refuse(slot: number): void {
+    this.#refused.add(slot)
+    this.#damage.push(
+      `The head of slot ${slot} is damaged, and so is what would tell of it: it is not served.`,
+    )
+  }
+
   #loadProducers(environment: Environment): void {
-    const found = [...allRows(environment, 'producer')].map(({ key, value }) => {
-      const { slot, producerId } = decodeKey('producer', key)
-      const row = decodeRow('producer', value)
-      if (row === undefined) throw new Error(`A producer of slot ${slot} is damaged: run millrace check.`)
-      return { slot, producerId, row }
-    })
+    const found: { slot: number; producerId: number; row: ProducerRow }[] = []
+    let dropped = 0
+    for (const { key, value } of allRows(environment, 'producer')) {
+      const row = decodeRow('producer', key, value)
+      // Forgotten, as if it had been idle: what it sends next is refused as out of order, and it must begin anew. Only its
+      // very first batch, sent again, would be taken for a new producer's and stored twice.
+      if (row === undefined) dropped++
+      else found.push({ ...decodeKey('producer', key), row })
+    }
+    if (dropped > 0) this.#damage.push(`Rows of producers are damaged: ${dropped} producers are forgotten.`)
     // The order of use decides who is forgotten first.
     for (const { slot, producerId, row } of found.toSorted((a, b) => a.row.usedAt - b.row.usedAt)) {
       const log = this.#logs.get(slot)
@@ -52,13 +79,19 @@ export class ShardTable {
     }
   }
 
+  /** What was found damaged when it was loaded, in sentences. */
+  get damage(): readonly string[] {
+    return this.#damage
+  }
+
   /** True while the active segment holds no batch: rolling it would gain nothing. */
   get activeIsEmpty(): boolean {
     return this.#activeIsEmpty
   }
 
-  /** Starts to take appends for a shard; false for one that was forgotten, because slots never come back. */
+  /** Starts to take appends for a shard; false for one that was forgotten, because slots never come back, or is refused. */
   open({ slot, startingSequenceNumber }: OwnedShard): boolean {
+    if (this.#refused.has(slot)) return false
     let log = this.#logs.get(slot)
     if (log === undefined) this.#logs.set(slot, (log = new ShardLog(slot, startingSequenceNumber)))
     if (log.isForgotten) return false
@@ -97,6 +130,11 @@ export class ShardTable {
     this.#activeIsEmpty = false
   }
 
+  /** Whether the owner can remember one more producer. */
+  hasRoomForProducer(now: number): boolean {
+    return this.#producers.hasRoom(now)
+  }
+
   /** Notes the batch just staged as its producer's newest. */
   storeProducer(
     log: ShardLog,
@@ -118,7 +156,7 @@ export class ShardTable {
   /** Marks shards whose records nobody wants any more. */
   forget(slots: readonly number[], plan: CommitPlan): void {
     for (const slot of slots) {
-      const log = this.#logs.get(slot)
+      const log = this.#logs.get(slot) ?? this.#acceptAgain(slot)
       if (log === undefined || log.isForgotten) continue
       for (const producer of log.producers?.values() ?? []) this.#producers.remove(producer)
       log.producers = undefined
@@ -126,6 +164,14 @@ export class ShardTable {
       log.isForgotten = true
       plan.addLog(log)
     }
+  }
+
+  /** A refused shard may be forgotten like any other: then it does not matter where it stands. */
+  #acceptAgain(slot: number): ShardLog | undefined {
+    if (!this.#refused.delete(slot)) return undefined
+    const log = new ShardLog(slot, 0)
+    this.#logs.set(slot, log)
+    return log
   }
 
   /** Goes on in a new segment: everything that is still wanted, as its first rows. */
@@ -137,44 +183,32 @@ export class ShardTable {
         continue
       }
       log.roll()
-      if (!log.isEmpty) rows.push({ key: encodeKey('head', log.slot), value: encodeRow('head', log.head()) })
+      if (!log.isEmpty) rows.push(headRow(log.slot, log.head()))
     }
+    for (const slot of this.#refused) rows.push({ key: encodeKey('head', slot), value: NO_HEAD })
     for (const producer of this.#producers) rows.push(carriedProducer(producer))
     this.#activeIsEmpty = true
-    await environment.commit((writer) => {
-      for (const { key, value } of rows) writer.put(key, value)
-    })
+    await putRows(environment, rows)
   }
 }
 
+function headRow(slot: number, head: HeadRow): Row {
+  const key = encodeKey('head', slot)
+  return { key, value: encodeRow('head', key, head) }
+}
+
 function carriedProducer(producer: Producer): Row {
-  return {
-    key: encodeKey('producer', producer.slot, producer.producerId),
-    value: encodeRow('producer', producerRow(producer)),
-  }
+  const key = encodeKey('producer', producer.slot, producer.producerId)
+  return { key, value: encodeRow('producer', key, producerRow(producer)) }
+}
+
+async function putRows(environment: Environment, rows: readonly Row[]): Promise<void> {
+  await environment.commit((writer) => {
+    for (const { key, value } of rows) writer.put(key, value)
+  })
 }
 
 function producersOf(log: ShardLog): Map<number, Producer> {
   log.producers ??= new Map()
   return log.producers
-}
-
-/** All rows of a family, read in chunks so that no read transaction is held. */
-export function* allRows(environment: Environment, family: FamilyName): Generator<Row> {
-  const { start, end } = rangeOf(family)
-  let from: Uint8Array = start
-  for (;;) {
-    const rows = environment.rows({ start: from, end }, LOAD_CHUNK_ROWS)
-    yield* rows
-    const last = rows.at(-1)
-    if (last === undefined || rows.length < LOAD_CHUNK_ROWS) return
-    from = keyAfter(last.key)
-  }
-}
-
-/** The least key above `key`. */
-export function keyAfter(key: Uint8Array): Uint8Array {
-  const after = new Uint8Array(key.length + 1)
-  after.set(key)
-  return after
 }

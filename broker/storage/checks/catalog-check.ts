@@ -1,10 +1,22 @@
 // Verifies the catalog, and that it and the segments tell the same story. Runs in the checking process.
 import { hashKeyFromHex } from '../../../protocol/hash-key.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
-import { ShardMap } from '../../../protocol/shard-map.ts'
+import { ShardMap, type HashKeyRange } from '../../../protocol/shard-map.ts'
 import type { BrokerRow, CatalogRow, ShardRow, StreamRow } from '../../catalog-contract.ts'
 import type { HeadRow } from '../key-space.ts'
 import type { Findings } from './findings.ts'
+
+/** The hash keys that each slot's records may have; none for a slot of which the catalog does not know. */
+export type SlotRanges = ReadonlyMap<number, HashKeyRange>
+
+export function rangesOf(rows: readonly CatalogRow[]): SlotRanges {
+  const shards = rows.filter((row) => row.family === 'shard')
+  return new Map(shards.map((shard) => [shard.value.slot, rangeOf(shard)]))
+}
+
+function rangeOf({ value: { startingHashKey, endingHashKey } }: ShardRow): HashKeyRange {
+  return { start: hashKeyFromHex(startingHashKey), end: hashKeyFromHex(endingHashKey) }
+}
 
 /** Heads of each owner's newest segment. */
 export type OwnerHeads = ReadonlyMap<number, ReadonlyMap<number, HeadRow>>
@@ -52,13 +64,7 @@ function checkStream(
   if (value.status !== 'ACTIVE') return
   const open = shards.filter((shard) => shard.value.state === 'OPEN')
   try {
-    const ranges = open.map((shard) => ({
-      index: shard.key.shardIndex,
-      range: {
-        start: hashKeyFromHex(shard.value.startingHashKey),
-        end: hashKeyFromHex(shard.value.endingHashKey),
-      },
-    }))
+    const ranges = open.map((shard) => ({ index: shard.key.shardIndex, range: rangeOf(shard) }))
     void new ShardMap(ranges)
   } catch (error) {
     findings.problem(

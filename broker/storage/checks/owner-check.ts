@@ -7,6 +7,7 @@ import type { Environment, OpenEnvironment } from '../environment.ts'
 import type { HeadRow } from '../key-space.ts'
 import { readManifest, type Manifest } from '../segments/manifest.ts'
 import { listSegmentDirectories, mapBytesOf, segmentFault, segmentPath } from '../segments/segment.ts'
+import type { SlotRanges } from './catalog-check.ts'
 import type { Findings } from './findings.ts'
 import { ProducerHistory } from './producer-check.ts'
 import { checkSegment } from './segment-check.ts'
@@ -14,7 +15,11 @@ import { checkSegment } from './segment-check.ts'
 /** Checks an owner's directory, and answers the heads of its newest segment. */
 export async function checkOwner(
   directory: string,
-  { findings, openEnvironment }: { findings: Findings; openEnvironment: OpenEnvironment },
+  {
+    findings,
+    openEnvironment,
+    ranges,
+  }: { findings: Findings; openEnvironment: OpenEnvironment; ranges: SlotRanges },
 ): Promise<Map<number, HeadRow>> {
   const manifest = await readManifestOf(directory, findings)
   if (manifest === undefined) return new Map()
@@ -30,7 +35,7 @@ export async function checkOwner(
       findings.segments++
       const fault = segmentFault(environment, manifest.ownerId, number)
       if (fault !== undefined) findings.problem(where, fault)
-      const found = await checkSegment({ environment, findings, where, producers })
+      const found = await checkSegment({ environment, findings, where, producers, ranges })
       checkSuccession({ before: heads, after: found, where, findings })
       heads = found
       for (const [slot, { first }] of found) if (!begins.has(slot)) begins.set(slot, first)

@@ -11,7 +11,7 @@ import {
 import type { Environment } from '../environment.ts'
 import { decodeKey, decodeRow, encodeKey, type HeadRow, type ProducerRow } from '../key-space.ts'
 import { PRODUCERS_MAX, type WindowEntry } from '../append/producer-table.ts'
-import { allRows } from '../append/shard-table.ts'
+import { allRows } from '../all-rows.ts'
 import type { Findings } from './findings.ts'
 
 /** What the batches of an owner's segments, oldest first, say of its producers. */
@@ -46,7 +46,7 @@ export function checkProducerRows(
   for (const { key, value } of allRows(environment, 'producer')) {
     const { slot, producerId } = decodeKey('producer', key)
     const where = `${segment}, slot ${slot}, producer ${producerId}`
-    const row = decodeRow('producer', value)
+    const row = decodeRow('producer', key, value)
     const head = heads.get(slot)
     if (row === undefined || row.entries.length === 0) findings.problem(where, 'Its row is damaged.')
     else if (head === undefined) findings.problem(where, 'Its shard has no head.')

@@ -1,10 +1,11 @@
 // Verifies one segment row by row. Runs in the checking process. Every batch is read and its checksums are computed; every
 // head, index row and producer row must say what the batches say.
 import { setImmediate } from 'node:timers/promises'
-import { checkStoredBatch, recordCountAt } from '../../../protocol/batch.ts'
+import { batchWithin, checkStoredBatch, recordCountAt } from '../../../protocol/batch.ts'
 import type { Environment } from '../environment.ts'
 import { decodeKey, decodeRow, familyOf, keyFamilies, rangeOf, type HeadRow } from '../key-space.ts'
-import { allRows, keyAfter } from '../append/shard-table.ts'
+import { allRows, keyAfter } from '../all-rows.ts'
+import type { SlotRanges } from './catalog-check.ts'
 import type { Findings } from './findings.ts'
 import { checkProducerRows, type ProducerHistory } from './producer-check.ts'
 import { Span } from './span.ts'
@@ -17,6 +18,7 @@ export interface SegmentUnderCheck {
   /** How to name the segment in a finding. */
   readonly where: string
   readonly producers: ProducerHistory
+  readonly ranges: SlotRanges
 }
 
 /** Checks everything in a segment, and answers the heads found. */
@@ -59,7 +61,7 @@ function readHeads(segment: SegmentUnderCheck): Map<number, HeadRow> {
   const heads = new Map<number, HeadRow>()
   for (const { key, value } of allRows(segment.environment, 'head')) {
     const { slot } = decodeKey('head', key)
-    const head = decodeRow('head', value)
+    const head = decodeRow('head', key, value)
     if (head === undefined) segment.findings.problem(slotOf(segment, slot), 'Its head is damaged.')
     else heads.set(slot, head)
   }
@@ -67,7 +69,7 @@ function readHeads(segment: SegmentUnderCheck): Map<number, HeadRow> {
 }
 
 async function readSpans(segment: SegmentUnderCheck): Promise<Map<number, Span>> {
-  const { environment, findings, producers } = segment
+  const { environment, findings, producers, ranges } = segment
   const spans = new Map<number, Span>()
   const { start, end } = rangeOf('batch')
   for (let from: Uint8Array = start; ;) {
@@ -87,7 +89,12 @@ async function readSpans(segment: SegmentUnderCheck): Promise<Map<number, Span>>
       }
       span.add(base, batch)
       const misplaced = producers.follow(slot, batch)
-      if (misplaced !== undefined) findings.problem(`${slotOf(segment, slot)}, batch ${base}`, misplaced)
+      const where = `${slotOf(segment, slot)}, batch ${base}`
+      if (misplaced !== undefined) findings.problem(where, misplaced)
+      const range = ranges.get(slot)
+      if (range !== undefined && !batchWithin(batch, range.start, range.end)) {
+        findings.problem(where, "It holds hash keys outside its shard's range.")
+      }
       findings.batches++
       findings.records += recordCountAt(batch, 0)
       findings.bytes += batch.length

@@ -110,7 +110,7 @@ function readIndex(
   const index = new Map<number, number>()
   for (const { key, value } of environment.rows(rangeOf('time', slot), Infinity)) {
     const { arrival } = decodeKey('time', key)
-    const row = decodeRow('time', value)
+    const row = decodeRow('time', key, value)
     if (row === undefined) findings.problem(where, `Its time index at ${arrival} is damaged.`)
     else index.set(arrival, row.base)
   }

@@ -9,7 +9,14 @@ import type { Environment } from '../environment.ts'
 import { recover } from './recovery.ts'
 import { writeManifest, type Manifest } from './manifest.ts'
 import { clearReopeningMark, withoutReaders } from './reopening.ts'
-import { createSegment, markReopened, segmentPath, type Segment, type SegmentPlace } from './segment.ts'
+import {
+  createSegment,
+  markReopened,
+  openSealed,
+  segmentPath,
+  type Segment,
+  type SegmentPlace,
+} from './segment.ts'
 
 /** Growth of the file beyond the bytes of a commit's batches: tree pages and rounding. */
 const COMMIT_OVERHEAD_BYTES = 64 * 1024
@@ -38,6 +45,12 @@ export class SegmentChain {
 
   get active(): Environment {
     return this.#active.environment
+  }
+
+  /** The segment before the active one, for reading; undefined where there is none. Whoever asks closes it. */
+  async openBefore(): Promise<Environment | undefined> {
+    const before = this.#manifest.sealed.at(-1)
+    return before && openSealed(this.#place, before.number)
   }
 
   list(): SegmentList {

@@ -1,9 +1,12 @@
 // One segment: an LMDB environment in its own directory, holding a span of every shard of one owner. Runs on owner
 // threads; the reader pool and integrity use its names. A segment says in its first row whose it is and which number it
 // has, and is durable in its parent directory before anything in it is acknowledged.
+import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { invariant } from '../../../protocol/invariant.ts'
 import { syncDirectory } from '../disk/durable-files.ts'
+import { dataFileOf } from '../disk/lmdb-files.ts'
 import { noFaults, type Faults } from '../disk/faults.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
 import { decodeRow, encodeKey, encodeRow, type SegmentMetaRow } from '../key-space.ts'
@@ -72,13 +75,28 @@ export async function createSegment(
   return { number, environment }
 }
 
-/** Opens a segment for writing. Refuses one that belongs elsewhere. */
+/** Opens a segment for writing. Refuses one that is not there, and one that belongs elsewhere. */
 export async function openSegment(place: SegmentPlace, number: number): Promise<Segment> {
+  const path = segmentPath(place.directory, number)
+  // LMDB would make an empty one in its place.
+  if (!existsSync(dataFileOf(path))) {
+    throw new Error(
+      `${path} is not there, and the manifest names it. Restore the whole data directory from one backup.`,
+    )
+  }
   const environment = await openAt(place, number)
   const fault = segmentFault(environment, place.ownerId, number)
   if (fault === undefined) return { number, environment }
   await environment.close()
-  throw new Error(`${segmentPath(place.directory, number)}: ${fault}`)
+  throw new Error(`${path}: ${fault}`)
+}
+
+/** Opens a segment that takes no more appends, for reading. */
+export function openSealed(
+  { directory, openEnvironment }: SegmentPlace,
+  number: number,
+): Promise<Environment> {
+  return openEnvironment({ path: segmentPath(directory, number), mapBytes: mapBytesOf(0), readOnly: true })
 }
 
 /**
@@ -87,13 +105,15 @@ export async function openSegment(place: SegmentPlace, number: number): Promise<
  */
 export async function markReopened({ environment }: Segment): Promise<void> {
   const meta = readMeta(environment)
-  if (meta !== undefined) await putMeta(environment, { ...meta, reopened: meta.reopened + 1 })
+  invariant(typeof meta === 'object', 'a segment was opened that does not say which one it is')
+  await putMeta(environment, { ...meta, reopened: meta.reopened + 1 })
 }
 
 /** Why an environment is not the segment it is taken for. */
 export function segmentFault(environment: Environment, ownerId: number, number: number): string | undefined {
   const meta = readMeta(environment)
   if (meta === undefined) return 'it does not say which segment it is'
+  if (meta === 'damaged') return 'the row that says which segment it is does not match its checksum'
   if (meta.format !== SEGMENT_FORMAT)
     return `it has format ${meta.format}; this version reads ${SEGMENT_FORMAT}`
   if (meta.ownerId === ownerId && meta.segment === number) return undefined
@@ -105,12 +125,15 @@ function openAt(place: SegmentPlace, number: number): Promise<Environment> {
   return place.openEnvironment({ path, mapBytes: mapBytesOf(place.segmentBytes), readOnly: false })
 }
 
-function readMeta(environment: Environment): SegmentMetaRow | undefined {
-  const value = environment.get(encodeKey('segmentMeta'))
-  return value && decodeRow('segmentMeta', value)
+/** The first row; undefined where there is none, 'damaged' where it cannot be believed. */
+function readMeta(environment: Environment): SegmentMetaRow | 'damaged' | undefined {
+  const key = encodeKey('segmentMeta')
+  const value = environment.get(key)
+  return value && (decodeRow('segmentMeta', key, value) ?? 'damaged')
 }
 
 async function putMeta(environment: Environment, meta: SegmentMetaRow): Promise<void> {
-  const value = encodeRow('segmentMeta', meta)
-  await environment.commit((writer) => writer.put(encodeKey('segmentMeta'), value))
+  const key = encodeKey('segmentMeta')
+  const value = encodeRow('segmentMeta', key, meta)
+  await environment.commit((writer) => writer.put(key, value))
 }

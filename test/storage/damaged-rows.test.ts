@@ -1,0 +1,167 @@
+// What a damaged row costs: never a wrong number. Heads come back from the batches beside them, a producer is forgotten, a
+// search in time takes longer, and where nothing tells any more one shard is refused and the others go on.
+import fc from 'fast-check'
+import { describe, expect } from 'vitest'
+import { encodeKey, rangeOf, rowBytesOf } from '../../broker/storage/key-space.ts'
+import { batchOf, flipped, test, type StorageFixture, type TestOwner } from '../support/storage.ts'
+
+const SLOT = 1
+const IDLE = 2
+const stored = (base: number) => expect.objectContaining({ code: 'stored', base, duplicate: false })
+
+/** Two shards with records; `segments` sealed and active, the second shard idle since the first of them. */
+async function fill(storage: StorageFixture, { segments = 1 } = {}): Promise<number> {
+  const owner = await storage.openOwner({ clock: () => 5000, ...(segments > 1 && { segmentBytes: 1 }) })
+  await owner.open(SLOT, IDLE)
+  await owner.append(
+    { slot: IDLE, batch: batchOf({ values: ['x', 'y'] }) },
+    { slot: SLOT, batch: batchOf({ values: ['0'] }) },
+  )
+  for (let i = 1; i < segments; i++) await owner.put(SLOT, [`${i}`])
+  const { segments: list } = owner.list
+  expect(list.length).toBe(segments)
+  await storage.closeOwners()
+  return list.at(-1)!
+}
+
+const noticed = (owner: TestOwner) =>
+  owner.notices.flatMap((notice) => (notice.notice === 'damaged' ? notice.found : []))
+
+describe('a damaged head', () => {
+  test('of the active segment comes back from its batches, whichever bit it is', async ({ storage }) => {
+    const active = await fill(storage)
+    const bits = fc.nat(8 * rowBytesOf('head') - 1)
+    await fc.assert(
+      fc.asyncProperty(bits, async (bit) => {
+        await storage.tamper(active, (environment) => flipped(environment, encodeKey('head', SLOT), bit))
+        const owner = await storage.openOwner()
+        expect(await owner.open(SLOT)).toMatchObject([{ tail: 1, trimHorizon: 0, lastArrivalTime: 5000 }])
+        expect(noticed(owner)).toEqual([expect.stringContaining(`head of slot ${SLOT} was damaged`)])
+        await storage.closeOwners()
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test('gives no number twice', async ({ storage }) => {
+    const active = await fill(storage)
+    await storage.tamper(active, (environment) => flipped(environment, encodeKey('head', IDLE)))
+    const owner = await storage.openOwner()
+    await owner.open(IDLE)
+    expect(await owner.values(IDLE, 2)).toEqual(['0=x', '1=y'])
+    expect(await owner.put(IDLE, ['z'])).toEqual(stored(2))
+    await storage.closeOwners()
+    const again = await storage.openOwner()
+    await again.open(IDLE)
+    expect(noticed(again)).toEqual([])
+    expect(await again.values(IDLE, 3)).toEqual(['0=x', '1=y', '2=z'])
+  })
+
+  test('of a shard that is idle in this segment comes back from the one before', async ({ storage }) => {
+    const active = await fill(storage, { segments: 3 })
+    await storage.tamper(active, (environment) => flipped(environment, encodeKey('head', IDLE)))
+    const owner = await storage.openOwner()
+    expect(await owner.open(IDLE)).toMatchObject([{ tail: 2, trimHorizon: 0, lastArrivalTime: 5000 }])
+    expect(await owner.put(IDLE, ['z'])).toEqual(stored(2))
+    expect(await owner.values(IDLE, 3)).toEqual(['0=x', '1=y', '2=z'])
+  })
+
+  test('is found under the key of another shard, and missed where it belongs', async ({ storage }) => {
+    const active = await fill(storage, { segments: 2 })
+    await storage.tamper(active, (environment) => ({
+      key: encodeKey('head', 99),
+      value: environment.get(encodeKey('head', IDLE))!,
+    }))
+    await storage.tamper(active, () => ({ key: encodeKey('head', IDLE) }))
+    const owner = await storage.openOwner()
+    expect(await owner.open(IDLE)).toMatchObject([{ tail: 2 }])
+    await storage.closeOwners()
+    storage.expectedProblems = ({ problems }) =>
+      expect(problems).toMatchObject([{ where: expect.stringContaining('slot 99') }])
+  })
+
+  test('is refused where its batches are damaged as well, now and after a roll, and others go on', async ({
+    storage,
+  }) => {
+    const active = await fill(storage)
+    await storage.tamper(active, (environment) => flipped(environment, encodeKey('head', SLOT)))
+    await storage.tamper(active, (environment) => flipped(environment, encodeKey('batch', SLOT, 0), 800))
+    for (const segmentBytes of [1, 1]) {
+      const owner = await storage.openOwner({ segmentBytes })
+      expect(await owner.open(SLOT, IDLE)).toMatchObject([{ slot: IDLE }])
+      expect(noticed(owner)).toEqual([expect.stringContaining('is not served')])
+      expect(await owner.put(SLOT, ['again'])).toMatchObject({ code: 'shardNotFound' })
+      expect(await owner.put(IDLE, ['z'])).toMatchObject({ code: 'stored' })
+      await owner.put(IDLE, ['rolls'])
+      await storage.closeOwners()
+    }
+    const owner = await storage.openOwner()
+    await owner.forget(SLOT)
+    await storage.closeOwners()
+    expect(noticed(await storage.openOwner())).toEqual([])
+    storage.expectedProblems = ({ ok }) => expect(ok).toBe(false)
+  })
+
+  test('of a sealed segment keeps nobody from reading it', async ({ storage }) => {
+    const active = await fill(storage, { segments: 4 })
+    await storage.tamper(active - 2, (environment) => flipped(environment, encodeKey('head', SLOT)))
+    const owner = await storage.openOwner()
+    const [extent] = await owner.open(SLOT)
+    expect(await owner.values(SLOT, extent!.tail)).toEqual(['0=0', '1=1', '2=2', '3=3'])
+    storage.expectedProblems = ({ ok }) => expect(ok).toBe(false)
+  })
+
+  test('of a sealed segment without batches is reported as damage, not as an end', async ({ storage }) => {
+    const active = await fill(storage, { segments: 3 })
+    await storage.tamper(active - 1, (environment) => flipped(environment, encodeKey('head', IDLE)))
+    const owner = await storage.openOwner()
+    await owner.open(IDLE)
+    expect(await owner.read(IDLE, 0, 2)).toMatchObject({
+      corrupt: expect.stringContaining(`head of slot ${IDLE} is damaged`),
+    })
+    storage.expectedProblems = ({ ok }) => expect(ok).toBe(false)
+  })
+})
+
+test('a damaged producer is forgotten, and it alone', async ({ storage }) => {
+  const owner = await storage.openOwner()
+  await owner.open(SLOT)
+  for (const producerId of [7, 8]) await owner.put(SLOT, ['a'], { producerId })
+  await storage.closeOwners()
+  await storage.tamper(1, (environment) => flipped(environment, encodeKey('producer', SLOT, 7)))
+  const again = await storage.openOwner()
+  await again.open(SLOT)
+  expect(noticed(again)).toEqual([expect.stringContaining('1 producers are forgotten')])
+  const next = { firstSequence: 1 }
+  expect(await again.put(SLOT, ['b'], { producerId: 7, ...next })).toMatchObject({
+    code: 'outOfOrderSequence',
+  })
+  expect(await again.put(SLOT, ['a'], { producerId: 8 })).toMatchObject({ base: 1, duplicate: true })
+  expect(await again.put(SLOT, ['b'], { producerId: 8, ...next })).toEqual(stored(2))
+  storage.expectedProblems = ({ problems }) =>
+    expect(problems).toMatchObject([{ what: 'Its row is damaged.' }])
+})
+
+test('a damaged row of the time index costs a longer search', async ({ storage }) => {
+  let now = 0
+  const owner = await storage.openOwner({ clock: () => (now += 2000) })
+  await owner.open(SLOT)
+  for (let i = 0; i < 6; i++) await owner.put(SLOT, [`${i}`])
+  await storage.closeOwners()
+  await storage.tamper(1, (environment) =>
+    flipped(environment, environment.keys(rangeOf('time', SLOT), 6).at(-2)!),
+  )
+  const again = await storage.openOwner()
+  const [extent] = await again.open(SLOT)
+  const arrival = extent!.lastArrivalTime
+  expect(await again.seek(SLOT, arrival, 6)).toBe(5)
+  expect(await again.seek(SLOT, arrival - 1, 6)).toBe(5)
+  storage.expectedProblems = ({ ok }) => expect(ok).toBe(false)
+})
+
+test('a damaged first row refuses the start by name, and changes nothing', async ({ storage }) => {
+  const active = await fill(storage)
+  await storage.tamper(active, (environment) => flipped(environment, encodeKey('segmentMeta')))
+  await expect(storage.openOwner()).rejects.toThrow('which segment it is does not match its checksum')
+  storage.expectedProblems = ({ ok }) => expect(ok).toBe(false)
+})
