@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { stampBatch } from '../../protocol/batch.ts'
+import { limits } from '../../protocol/limits.ts'
 import { batchOf, test } from '../support/storage.ts'
 
 const stored = (base: number) => expect.objectContaining({ code: 'stored', base, duplicate: false })
@@ -200,13 +201,40 @@ describe('idempotent producers', () => {
   test('the producer that was silent longest is forgotten first, and its rows with it', async ({
     storage,
   }) => {
-    const owner = await storage.openOwner({ producersMax: 2 })
+    let now = 0
+    const owner = await storage.openOwner({ producersMax: 2, clock: () => now })
     await owner.open(1)
-    for (const producerId of [1, 2, 3]) await owner.put(1, ['a'], { producerId })
+    for (const producerId of [1, 2, 3]) {
+      await owner.put(1, ['a'], { producerId })
+      now += limits.producerIdleMsMin
+    }
     expect(await owner.put(1, ['b'], { producerId: 1, firstSequence: 1 })).toEqual(
       refused('outOfOrderSequence'),
     )
     expect(await owner.put(1, ['b'], { producerId: 3, firstSequence: 1 })).toEqual(stored(3))
+  })
+})
+
+describe('more producers than an owner remembers', () => {
+  test('a new one is refused while none was idle for long, and no retry is stored twice', async ({
+    storage,
+  }) => {
+    let now = 0
+    const options = { producersMax: 2, clock: () => now }
+    const owner = await storage.openOwner(options)
+    await owner.open(1)
+    for (const producerId of [1, 2]) await owner.put(1, ['a'], { producerId })
+    now = limits.producerIdleMsMin - 1
+    expect(await owner.put(1, ['a'], { producerId: 3 })).toEqual(refused('overloaded'))
+    expect(await owner.put(1, ['a'], { producerId: 1 })).toMatchObject({ base: 0, duplicate: true })
+    expect(await owner.put(1, ['b'], { producerId: 2, firstSequence: 1 })).toEqual(stored(2))
+    expect(await owner.put(1, ['no producer'])).toEqual(stored(3))
+    await storage.closeOwners()
+    const again = await storage.openOwner(options)
+    await again.open(1)
+    expect(await again.put(1, ['a'], { producerId: 3 })).toEqual(refused('overloaded'))
+    now++
+    expect(await again.put(1, ['a'], { producerId: 3 })).toEqual(stored(4))
   })
 })
 

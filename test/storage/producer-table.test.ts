@@ -1,6 +1,7 @@
 // The decision about an idempotent producer's batch, and the bound on what is remembered.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { limits } from '../../protocol/limits.ts'
 import { decideOnBatch, ProducerTable, type Producer } from '../../broker/storage/append/producer-table.ts'
 
 const batch = (firstSequence: number, recordCount = 1, epoch = 0) => ({ firstSequence, recordCount, epoch })
@@ -76,6 +77,22 @@ describe('decideOnBatch', () => {
 })
 
 describe('ProducerTable', () => {
+  test('has room while it is not full, and for one that was silent long enough', () => {
+    const { table } = tableOf(2)
+    const idle = limits.producerIdleMsMin
+    for (const [producerId, arrival] of [
+      [1, 1000],
+      [2, 2000],
+    ] as const) {
+      expect(table.hasRoom(0)).toBe(true)
+      table.store(table.add(1, producerId), batch(0), { base: 0, arrival })
+    }
+    expect(table.hasRoom(1000 + idle - 1)).toBe(false)
+    expect(table.hasRoom(1000 + idle)).toBe(true)
+    table.store([...table][0]!, batch(1), { base: 1, arrival: 3000 })
+    expect(table.hasRoom(1000 + idle)).toBe(false)
+  })
+
   test('forgets the producer that was silent longest', () => {
     const { table, forgotten } = tableOf(3)
     const [one] = [1, 2, 3].map((id) => table.add(1, id))

@@ -4,7 +4,9 @@
 import { errorCodeOf, errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
 import { firstProducerSequenceAt, producerIdAt, recordCountAt } from '../../../protocol/batch.ts'
 import { invariant } from '../../../protocol/invariant.ts'
+import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { ENTRY_FIELDS, RESULT_FIELDS } from '../../threads/append-fields.ts'
 import type { AppendOutcome } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
@@ -12,10 +14,7 @@ import type { CachedArena, StoredBatch } from '../read/shard-tail.ts'
 import type { TailCache } from '../read/tail-cache.ts'
 import type { Wakes } from '../wakes.ts'
 import { refused, stored } from './append-answer.ts'
-import { ENTRY_FIELDS, type PackedGroup, type SentBatch } from './append-group.ts'
-
-/** Numbers that an outcome has for each batch: code, base sequence number, arrival time, duplicate. */
-const RESULT_FIELDS = 4
+import type { PackedGroup, SentBatch } from './append-group.ts'
 
 export interface AppendSettlementOptions {
   readonly cache: TailCache
@@ -75,6 +74,7 @@ export class AppendSettlement {
     for (const { answer, index } of batches) answer.settle(index, result)
     this.#options.metrics.refused(code, batches.length)
   }
+
   /** The batch is flushed: readers may have it. */
   #show({ shard }: SentBatch, arena: CachedArena, batch: StoredBatch): void {
     if (!shard.served) return // its stream was deleted while it was under way
@@ -90,10 +90,16 @@ export class AppendSettlement {
       producerIdAt(bytes, offset),
       firstProducerSequenceAt(bytes, offset),
     )
-    const retryAfterMs = code === 'storageFull' ? hostLimits.storageFullRetryMs : undefined
+    const retryAfterMs = retryAfterMsOf(code)
     batch.answer.settle(batch.index, refused(code, message, retryAfterMs))
     this.#options.metrics.refused(code, 1)
   }
+}
+
+/** What an owner has no room for now it has none for in the next millisecond either. */
+function retryAfterMsOf(code: ErrorCode): number | undefined {
+  if (code === 'storageFull') return hostLimits.storageFullRetryMs
+  return code === 'overloaded' ? hostLimits.overloadedRetryMsMax : undefined
 }
 
 /** An owner answers in codes; this says the rest: what was refused, and what to do. */
@@ -109,6 +115,11 @@ function refusalText(code: ErrorCode, shard: string, producerId: number, firstSe
       return "The batch's bytes do not match its checksum. Send it again."
     case 'storageFull':
       return 'Free disk space is below the floor. Appends are taken again when there is room.'
+    case 'overloaded':
+      return (
+        `${shard}: its owner has no room, for bytes that wait or for producer ${producerId}: it remembers as many as it can, ` +
+        `and forgets none that was silent for less than ${limits.producerIdleMsMin / 60_000} minutes. Use fewer producers, each for longer.`
+      )
     case 'shardNotFound':
       return `${shard} was deleted.`
     default:

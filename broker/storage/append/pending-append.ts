@@ -11,15 +11,12 @@ import {
 } from '../../../protocol/batch.ts'
 import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
 import { invariant } from '../../../protocol/invariant.ts'
+import { ENTRY_FIELDS, RESULT_FIELDS } from '../../threads/append-fields.ts'
 import type { AppendGroup, AppendOutcome } from '../../threads/owner-contract.ts'
 import type { CommitPlan } from './commit-plan.ts'
 import { decideOnBatch } from './producer-table.ts'
 import type { ShardTable } from './shard-table.ts'
 
-/** Numbers a batch has in `entries`: slot, offset, length. */
-const ENTRY_FIELDS = 3
-/** Numbers a batch has in `results`: code, base sequence number, arrival time, 1 if a duplicate. */
-const RESULT_FIELDS = 4
 const STORED = 0
 
 /** What a commit is put together from, and into. */
@@ -98,6 +95,7 @@ export class PendingAppend {
         return this.#result(i, { code: STORED, base: decision.base, arrival: decision.arrival, duplicate: 1 })
       }
       if (isFull) return this.#refuse(i, 'storageFull')
+      if (known === undefined && !table.hasRoomForProducer(now)) return this.#refuse(i, 'overloaded')
       table.stage(log, plan, base, batch, recordCount, now)
       table.storeProducer(log, plan, producerId, from, base)
     }
