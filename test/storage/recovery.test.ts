@@ -120,14 +120,18 @@ describe('a start', () => {
     await rename(`${manifest}.aside`, manifest)
   })
 
-  test('refuses when the active segment is gone, and when it is another one', async ({ storage }) => {
+  test('refuses when the active segment is gone, and when it is another one, and changes nothing', async ({
+    storage,
+  }) => {
     const segments = await fill(storage)
     const [first, active] = [segments[0]!, segments.at(-1)!].map((number) =>
       segmentPath(storage.ownerDirectory(), number),
     )
     await rename(active!, `${active}-aside`)
-    await expect(storage.openOwner()).rejects.toThrow('it does not say which segment it is')
-    await rm(active!, { recursive: true })
+    await mkdir(segmentPath(storage.ownerDirectory(), segments.at(-1)! + 1)) // would be removed
+    const before = await readdir(storage.ownerDirectory())
+    await expect(storage.openOwner()).rejects.toThrow(`${active} is not there, and the manifest names it`)
+    expect(await readdir(storage.ownerDirectory())).toEqual(before)
     await cp(first!, active!, { recursive: true })
     await expect(storage.openOwner()).rejects.toThrow(`it is segment ${segments[0]} of owner 0`)
     await rm(active!, { recursive: true })

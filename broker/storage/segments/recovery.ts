@@ -25,18 +25,26 @@ export interface Recovered {
 /** Opens the directory, which exists and is locked. An empty one gets its first segment. */
 export async function recover(place: SegmentPlace, clock: () => number): Promise<Recovered> {
   const { directory, ownerId } = place
-  await removeLeftovers(directory)
   const manifest = await readManifest(directory)
   if (manifest === undefined) return createFirst(place, clock)
   if (manifest.ownerId !== ownerId) {
     throw new Error(`${directory} belongs to owner ${manifest.ownerId}, not ${ownerId}: was it moved?`)
   }
-  await removeUnlisted(place, manifest)
-  return { manifest, active: await openSegment(place, manifest.active) }
+  // Before anything is removed: a start that is refused changes nothing.
+  const active = await openSegment(place, manifest.active)
+  try {
+    await removeLeftovers(directory)
+    await removeUnlisted(place, manifest)
+  } catch (error) {
+    await active.environment.close()
+    throw error
+  }
+  return { manifest, active }
 }
 
 async function createFirst(place: SegmentPlace, clock: () => number): Promise<Recovered> {
   const { directory, ownerId, faults } = place
+  await removeLeftovers(directory)
   for (const number of await listSegmentDirectories(directory)) await removeEmptySegment(place, number)
   const manifest: Manifest = { ownerId, sealed: [], active: 1 }
   const active = await createSegment(place, manifest.active, clock())
