@@ -117,11 +117,19 @@ function hostOptions(
 }
 
 async function inlineOwner(options: OwnerOptions & OwnerParts): Promise<OwnerChannel> {
-  const owner = await openOwner(options)
   const [hostEnd, ownerEnd] = channelPair()
-  // On a broken invariant the host sees its owner go, and goes with it.
-  const { notify } = serveCalls<OwnerCalls>(ownerEnd, owner.handlers, { onBroken: () => ownerEnd.close() })
+  // On a broken invariant the host sees its owner go, and goes with it. A thread or process would give lock and files
+  // back by its end: here the owner is closed first, so that the next one finds them free.
+  let broken: Promise<void> | undefined
+  const onBroken = (): void => {
+    broken ??= Promise.resolve(owner.handlers.close(null)).then(
+      () => ownerEnd.close(),
+      () => ownerEnd.close(),
+    )
+  }
+  const owner = await openOwner({ ...options, onBroken })
+  const { notify } = serveCalls<OwnerCalls>(ownerEnd, owner.handlers, { onBroken })
   owner.onNotice(notify)
-  // Nothing of it is left when its close call was answered.
+  // Nothing of it is left when its close call was answered, or it has gone by itself.
   return { ...hostEnd, join: () => Promise.resolve() }
 }

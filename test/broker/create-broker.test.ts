@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createBroker, type Broker, type BrokerOptions } from '../../broker/broker.ts'
-import { readRecords } from '../../protocol/index.ts'
+import { openLmdb, type Environment, type OpenEnvironment } from '../../broker/storage/environment.ts'
+import { errorCodes, InvariantError, readRecords } from '../../protocol/index.ts'
 import { batchOf, RawConnection } from '../support/raw-connection.ts'
 
 const directories: string[] = []
@@ -25,6 +26,21 @@ async function dial(broker: Broker, port: number, host = 'in-process'): Promise<
   const connection = new RawConnection(await broker.dial({ host, port }))
   await connection.hello()
   return connection
+}
+
+/** Every call of an environment, to change some of them. */
+function boundTo(environment: Environment): Environment {
+  return {
+    commit: (write) => environment.commit(write),
+    get: (key) => environment.get(key),
+    peek: (key) => environment.peek(key),
+    rows: (range, limit) => environment.rows(range, limit),
+    keys: (range, limit) => environment.keys(range, limit),
+    keyAtOrBefore: (key, lowest) => environment.keyAtOrBefore(key, lowest),
+    refresh: () => environment.refresh(),
+    bytesUsed: () => environment.bytesUsed(),
+    close: () => environment.close(),
+  }
 }
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
@@ -120,6 +136,40 @@ describe('createBroker', () => {
     expect(text).toContain('millrace_host_ready{host="1"} 1')
     expect(text).toContain('millrace_shards{host="1"} 0')
     expect(text).toMatch(/^process_cpu_seconds_total /m)
+  })
+
+  it('starts its host again when an invariant of storage is broken, and loses nothing', async () => {
+    let isBroken = false
+    const openEnvironment: OpenEnvironment = async (options) => {
+      const environment = await openLmdb(options)
+      return {
+        ...boundTo(environment),
+        commit: (write) => {
+          if (!isBroken) return environment.commit(write)
+          isBroken = false
+          return Promise.reject(new InvariantError('broken for a test'))
+        },
+      }
+    }
+    await using broker = await inProcess({ storage: { openEnvironment } })
+    const control = await dial(broker, 0)
+    const create = { name: 'kept', shardCount: 1, retentionMs: undefined }
+    const { stream } = await control.request('createStream', create)
+    const append = async (value: string) => {
+      const data = await dial(broker, 1)
+      const batch = batchOf([{ partitionKey: 'a', data: Buffer.from(value) }])
+      const { results } = await data.request('append', {
+        batches: [{ streamId: stream.id, shardIndex: 0, batch }],
+      })
+      data.close()
+      return results[0]
+    }
+    expect(await append('one')).toMatchObject({ code: 0, baseSequenceNumber: 0 })
+    isBroken = true
+    expect(await append('two')).toMatchObject({ code: errorCodes.outcomeUnknown.id })
+    await expect
+      .poll(() => append('three').catch(() => undefined), { timeout: 10_000 })
+      .toMatchObject({ code: 0, baseSequenceNumber: 1 })
   })
 
   it('stops without being asked twice, and while nobody has connected', async () => {
