@@ -62,10 +62,7 @@ export const limits = {
   retentionMsDefault: 24 * HOUR_MS,
   /** Batches per producer and shard whose outcome the broker remembers: also the producer's in-flight bound per shard. */
   producerWindowBatches: 8,
-  /**
-   * A producer that was silent for less is remembered by the broker: as long as a client may try to get a batch stored,
-   * or a batch that it sends again could be stored twice.
-   */
+  /** A producer that was silent for less is remembered; no client tries longer to have a batch stored. */
   producerIdleMsMin: 15 * MINUTE_MS,
   /** Text in an error or a name that crosses the wire. */
   textBytesMax: 4 * KiB,
