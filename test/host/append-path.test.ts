@@ -114,6 +114,7 @@ describe('append', () => {
       'duplicateTooOld',
       'corruptBatch',
       'storageFull',
+      'overloaded',
     ] as const
     let next = 0
     host.owner.refuse = () => codes[next++]
@@ -125,7 +126,9 @@ describe('append', () => {
       false,
       false,
       true,
+      true,
     ])
+    expect(results.at(-1)!.message).toMatch(/remembers as many as it can.*less than 15 minutes/)
     for (const { message } of results) expect(message).toMatch(/\w+.*\.$/)
     expect(await host.fetchOne(new FakeSession(), 0)).toMatchObject({ tail: 0, batches: [] })
   })

@@ -9,6 +9,7 @@ import {
   type ProducerOptions,
 } from '../../../client/index.ts'
 import { driven, fakeTime, pass, turns } from '../support/drive.ts'
+import { limits } from '../../../protocol/limits.ts'
 import { FakeBroker } from '../support/fake-broker.ts'
 
 let restoreTime: () => void
@@ -272,6 +273,14 @@ describe('failures', () => {
     await expect(driven(producer.close())).rejects.toMatchObject({ code: 'invalidBatch' })
     expect(refused).toEqual(['invalidBatch', 'invalidBatch'])
     await end()
+  })
+
+  it('may not try longer than the broker remembers it: what it sends again could be stored twice', async () => {
+    const longer = { deliveryTimeoutMs: limits.producerIdleMsMin + 1 }
+    await expect(producing(new FakeBroker(), longer)).rejects.toMatchObject({
+      code: 'invalidArgument',
+      message: expect.stringContaining('deliveryTimeoutMs'),
+    })
   })
 
   it('past the delivery deadline, a record that was never sent is unavailable: it is certainly not stored', async () => {
