@@ -11,6 +11,10 @@ export interface HashKeyRange {
 
 const SPACE = 1n << 128n
 
+/** The space is cut into this many equal parts by a hash key's highest bits, to begin a lookup near its end. */
+const PARTS_BITS = 12
+const PARTS = 1 << PARTS_BITS
+
 /** Kinesis' cut of a new stream: equal steps of floor(2^128 / count), the last range taking the remainder. */
 export function evenRanges(count: number): HashKeyRange[] {
   invariant(
@@ -29,6 +33,8 @@ export class ShardMap {
   /** Start of every range in rising order, four words each, in one array: a lookup touches no objects. */
   readonly #starts: Uint32Array
   readonly #indexes: readonly number[]
+  /** For each part of the space, the place of the range that holds the part's first hash key. */
+  readonly #places = new Uint32Array(PARTS)
 
   /** Throws an InvariantError unless the ranges cover the hash key space exactly once. */
   constructor(shards: readonly { readonly index: number; readonly range: HashKeyRange }[]) {
@@ -51,17 +57,34 @@ export class ShardMap {
       expected === SPACE,
       `Shards must cover every hash key exactly once: nothing covers ${expected} on`,
     )
+    this.#fillPlaces()
   }
 
   /** Index of the shard whose range holds the hash key at `words[at…at+3]`. */
   route(words: Uint32Array, at = 0): number {
-    let low = 0
-    let high = this.#indexes.length - 1
+    const part = words[at]! >>> (32 - PARTS_BITS)
+    let low = this.#places[part]!
+    let high = part + 1 < PARTS ? this.#places[part + 1]! : this.#indexes.length - 1
     while (low < high) {
       const middle = (low + high + 1) >>> 1
       if (compareHashKeys(this.#starts, middle * 4, words, at) <= 0) low = middle
       else high = middle - 1
     }
     return this.#indexes[low]!
+  }
+
+  #fillPlaces(): void {
+    const first = new Uint32Array(4)
+    let place = 0
+    for (let part = 0; part < PARTS; part++) {
+      first[0] = part << (32 - PARTS_BITS)
+      while (
+        place + 1 < this.#indexes.length &&
+        compareHashKeys(this.#starts, (place + 1) * 4, first, 0) <= 0
+      ) {
+        place++
+      }
+      this.#places[part] = place
+    }
   }
 }
