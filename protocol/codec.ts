@@ -172,7 +172,8 @@ function checkUint(value: unknown, max: number): number {
     throw wrong(value, `a whole number from 0 to ${max}`)
   }
   if (value > max) throw new Refusal(`is ${value}; the limit is ${max}`)
-  return value
+  // A float64 may say −0, which is another value than 0 to Object.is and to some readers of numbers: 0 it is.
+  return value + 0
 }
 
 function checkBytes(value: unknown, max: number): Uint8Array {

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { fromWire, toWire } from '../../protocol/codec.ts'
 import { events } from '../../protocol/events.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import { unpack } from '../../protocol/msgpack-reader.ts'
 import { operations, type Operation } from '../../protocol/operations.ts'
 import { field, type Shape } from '../../protocol/shapes.ts'
 import { plain, valueOf } from './arbitraries.ts'
@@ -112,6 +113,12 @@ describe('codec', () => {
     expect(refusalOf(() => fromWire(shape, goodWire.with(6, [[1], [1], [1]])))).toEqual(
       invalid('items has 3 entries; the limit is 2'),
     )
+  })
+
+  test('a whole number is never −0: it reads and is sent as 0', () => {
+    const minusZero = unpack(Uint8Array.from([0xcb, 0x80, 0, 0, 0, 0, 0, 0, 0]))
+    expect(fromWire(shape, goodWire.with(1, minusZero)).count).toBe(0)
+    expect(encode({ ...good, count: -0 })[1]).toBe(0)
   })
 
   test('a choice outside the list is refused in both directions', () => {
