@@ -135,7 +135,9 @@ export class Delivery implements SenderEvents {
 
   unreachable(sender: HostSender, error: MillraceError): void {
     this.#log({ level: 'warn', message: 'a host cannot be reached; asking where its shards are', error })
-    this.#awaitRouting(sender.release())
+    const lanes = sender.release()
+    for (const lane of lanes) lane.obstructed(error)
+    this.#awaitRouting(lanes)
   }
 
   /** Gives the lane to the host of its shard; while something is in flight it stays with the host that has it. */
@@ -247,8 +249,12 @@ export class Delivery implements SenderEvents {
         if (this.#closing.signal.aborted) return
         const error = asMillraceError(thrown)
         this.#log({ level: 'warn', message: 'the shards of the stream cannot be learnt', error })
-        if (error.retry === 'never') this.#refuseAll(error)
-        else this.#goOn()
+        if (error.retry === 'never') {
+          this.#refuseAll(error)
+          return
+        }
+        for (const lane of this.#awaitingRouting) lane.obstructed(error)
+        this.#goOn()
       },
     )
   }

@@ -64,6 +64,8 @@ export class Lane {
   #inFlight = 0
   /** A refusal came: nothing is sent until nothing is in flight. */
   #isHalted = false
+  /** Why nothing could be sent since something last was. It tells nothing of any batch, so it decides nothing. */
+  #obstacle: MillraceError | undefined
 
   constructor(shardIndex: number, newProducerId: () => number) {
     this.shardIndex = shardIndex
@@ -150,6 +152,7 @@ export class Lane {
     invariant(batch !== undefined && this.hasSealed, 'a lane gives batches while it may send')
     this.#sent++
     this.#inFlight++
+    this.#obstacle = undefined
     batch.refusal = undefined
     return batch
   }
@@ -170,6 +173,13 @@ export class Lane {
     else if (endsDoubt(error)) batch.inDoubt = false
   }
 
+  /** Nothing can be sent for now: what is given up meanwhile says so, rather than what a host once answered. */
+  obstructed(error: MillraceError): void {
+    // Whatever became of the attempt, no batch was in it.
+    const isHarmless = error.sideEffects === 'none'
+    this.#obstacle = isHarmless ? error : new MillraceError('unavailable', error.message, { cause: error })
+  }
+
   /** Sends nothing more until nothing is in flight and `verdict` was asked. */
   halt(): void {
     this.#isHalted = true
@@ -182,7 +192,8 @@ export class Lane {
     if (first === undefined) return { verdict: 'send' }
     const { refusal } = first
     if (now - first.acceptedAt >= deliveryTimeoutMs) {
-      return this.giveUp(refusal ?? notDelivered(this.shardId, deliveryTimeoutMs), deliveryTimeoutMs)
+      const reason = this.#obstacle ?? refusal ?? notDelivered(this.shardId, deliveryTimeoutMs)
+      return this.giveUp(reason, deliveryTimeoutMs)
     }
     if (refusal === undefined || refusal.retry === 'reconnect') return { verdict: 'send' }
     if (refusal.retry === 'never') return this.giveUp(refusal)

@@ -1,6 +1,6 @@
 // A host that cannot be reached while a producer waits for it: records that come meanwhile wait with the others.
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { connect } from '../../../client/index.ts'
+import { connect, type Dial } from '../../../client/index.ts'
 import { driven, fakeTime, pass, turns } from '../support/drive.ts'
 import { FakeBroker } from '../support/fake-broker.ts'
 
@@ -39,3 +39,29 @@ it('sends nothing of a shard that backs off, though its host comes back and new 
   await driven(producer.close())
   await driven(client.close())
 })
+
+it.each(['unavailable', 'shardNotFound'] as const)(
+  'a record that is given up says that nobody answers, not what a host answered before: %s',
+  async (refusal) => {
+    const broker = new FakeBroker()
+    let isUp = true
+    const dial: Dial = (...to) =>
+      isUp ? broker.dial(...to) : Promise.reject(new Error('connect ECONNREFUSED 127.0.0.1'))
+    const client = await driven(connect('millrace://fake', { dial }))
+    const producer = await driven(client.producer('clicks', { deliveryTimeoutMs: 1000 }))
+    broker.disturb = ({ operation }) => (operation === 'append' ? { refuseBatch: () => refusal } : 'none')
+    const sent = producer.send({ partitionKey: 'k', data: 'first' })
+    await turns(20)
+    expect(broker.received).toContain('append')
+    isUp = false
+    broker.disconnect()
+    await expect(driven(sent)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(
+        /^No connection to .*ECONNREFUSED.* It was tried for 1000 ms\.$/,
+      ) as string,
+    })
+    await driven(producer.close())
+    await driven(client.close())
+  },
+)
