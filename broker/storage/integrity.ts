@@ -29,6 +29,10 @@ export async function checkDataDirectory(
 ): Promise<IntegrityReport> {
   const { openEnvironment = openLmdb } = options
   if (!existsSync(dataDir)) throw new MillraceError('unavailable', `${dataDir} does not exist.`)
+  if (!existsSync(catalogPath(dataDir)) && !existsSync(ownersPath(dataDir))) {
+    const message = `${dataDir} is no data directory of millrace: it has neither a catalog nor stored shards.`
+    throw new MillraceError('unavailable', message)
+  }
   const findings = new Findings(options.onProgress)
   const directories = await ownerDirectories(dataDir)
   for (const directory of [dataDir, ...directories.values()]) await refuseWhileHeld(directory)
@@ -61,9 +65,11 @@ async function refuseWhileHeld(directory: string): Promise<void> {
   throw new MillraceError('unavailable', `${directory} is in use by ${holder}: stop it before the check.`)
 }
 
+const ownersPath = (dataDir: string) => join(dataDir, 'owners')
+
 /** By the number in their names. */
 async function ownerDirectories(dataDir: string): Promise<Map<number, string>> {
-  const owners = join(dataDir, 'owners')
+  const owners = ownersPath(dataDir)
   const names = existsSync(owners) ? await readdir(owners) : []
   const numbered = names.filter((name) => /^\d+$/.test(name)).toSorted()
   return new Map(numbered.map((name) => [Number(name), join(owners, name)]))

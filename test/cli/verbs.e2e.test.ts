@@ -275,6 +275,12 @@ describe('status, config, doctor, check', () => {
     expect(findings.length).toBeGreaterThan(0)
   })
 
+  it('check finds nothing of millrace in a directory that holds other things', async () => {
+    const { code, stdout, stderr } = await millrace(`check --data-dir ${folder}`)
+    expect({ code, stdout: stdout.toString() }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/^millrace: .* is no data directory of millrace: /)
+  })
+
   it('check refuses a directory that a broker runs on', async () => {
     const { code, stderr } = await millrace(`check --data-dir ${daemon.dataDir}`)
     expect(code).toBe(1)
@@ -288,10 +294,10 @@ describe('check on a broker that has stopped', () => {
     {
       await using broker = await createBroker({ dataDir })
       await using client = await connect(broker.url)
-      await client.createStream('checked')
+      await client.createStream('checked', { shards: 2 })
       await client.put('checked', { partitionKey: 'k', data: 'find me on disk' })
     }
-    expect(await output(`check --data-dir ${dataDir}`)).toMatch(/^Sound: 1 record in 1 batch, .* 1 shard, /)
+    expect(await output(`check --data-dir ${dataDir}`)).toMatch(/^Sound: 1 record in 1 batch, .* 2 shards, /)
 
     const [file] = (await readdir(dataDir, { recursive: true })).filter((path) =>
       /segment-\d+.*\.mdb$/.test(path),

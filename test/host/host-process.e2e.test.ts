@@ -1,6 +1,7 @@
 // A host as a process, with the test in the part of its controller: what it survives, and how it ends.
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { HostCalls, PlacedShard } from '../../broker/host-contract.ts'
-import { checkDataDirectory } from '../../broker/storage/integrity.ts'
+import { checkOwnerDirectory } from '../../broker/storage/integrity.ts'
 import { createCaller, type Caller } from '../../broker/threads/calls.ts'
 import { processChannel } from '../../broker/threads/channels.ts'
 import { RawConnection } from '../support/raw-connection.ts'
@@ -32,10 +33,14 @@ afterEach(async () => {
   const left = children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
   for (const child of left) child.kill('SIGKILL')
   children = []
-  expect((await checkDataDirectory(dataDir)).problems).toEqual([])
+  // A host that was told nothing has opened none.
+  const isOpened = existsSync(ownerDirectory())
+  expect(isOpened ? (await checkOwnerDirectory(ownerDirectory())).problems : []).toEqual([])
   await rm(dataDir, { recursive: true })
   expect(left).toEqual([])
 })
+
+const ownerDirectory = () => join(dataDir, 'owners', '0000')
 
 async function startHost(
   shards: readonly PlacedShard[] = [placedShard(0)],
@@ -45,7 +50,7 @@ async function startHost(
   children.push(child)
   const ended = once(child, 'exit') as RunningHost['ended']
   const controller = createCaller<HostCalls>(processChannel(child))
-  const owners = [{ ownerId: 0, directory: join(dataDir, 'owners', '0000') }]
+  const owners = [{ ownerId: 0, directory: ownerDirectory() }]
   const { port } = await controller.call('start', {
     settings: { ...settings, dataDir, owners, listen },
     shards,

@@ -213,9 +213,9 @@ describe('the integrity check', () => {
     },
   }
 
-  test('finds nothing wrong in a sound catalog', async () => {
+  test('finds nothing wrong in a sound catalog, and counts its shards, those without a record too', async () => {
     await stored(sound)
-    expect((await checkDataDirectory(dataDir)).problems).toEqual([])
+    expect(await checkDataDirectory(dataDir)).toMatchObject({ problems: [], shards: 2 })
   })
 
   test.for(Object.entries(planted))('finds %s', async ([, { rows, found }]) => {

@@ -176,7 +176,6 @@ describe('checkDataDirectory', () => {
     expect(report).toMatchObject({
       ok: true,
       problems: [],
-      shards: 2,
       segments: segments.length,
       batches: 9,
       records: 9,
@@ -248,6 +247,14 @@ describe('checkDataDirectory', () => {
       })
   })
 
+  test('refuses a directory that is no data directory: nothing in it is sound', async ({ storage }) => {
+    await fill(storage)
+    await expect(checkDataDirectory(storage.ownerDirectory())).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('is no data directory of millrace'),
+    })
+  })
+
   test('refuses a directory that is in use, and one that is not there', async ({ storage }) => {
     await storage.openOwner()
     await expect(storage.check()).rejects.toMatchObject({
@@ -256,6 +263,7 @@ describe('checkDataDirectory', () => {
     })
     await expect(checkDataDirectory(join(storage.dataDir, 'nowhere'))).rejects.toMatchObject({
       code: 'unavailable',
+      message: expect.stringContaining('does not exist'),
     })
   })
 })

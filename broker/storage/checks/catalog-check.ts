@@ -25,6 +25,7 @@ export function checkCatalog(rows: readonly CatalogRow[], owners: OwnerHeads, fi
   const broker = rows.find((row) => row.family === 'broker')
   const streams = rows.filter((row) => row.family === 'stream')
   const shards = rows.filter((row) => row.family === 'shard')
+  findings.shards = shards.length
   if (broker === undefined) {
     if (rows.length > 0) findings.problem('catalog', 'It has no broker row.')
     return

@@ -19,6 +19,7 @@ export interface IntegrityProgress {
 
 export interface IntegrityReport extends IntegrityProgress {
   readonly ok: boolean
+  /** Of the catalog, open and closed, with records or without. */
   readonly shards: number
   readonly problems: readonly Problem[]
 }

@@ -46,7 +46,6 @@ export async function checkOwner(
     }
   }
   checkBeginnings(begins, { heads, directory, findings })
-  findings.shards += heads.size
   return heads
 }
 
