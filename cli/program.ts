@@ -19,7 +19,6 @@ export function createProgram(terminal: Terminal, version: string): Command {
   const program = new Command('millrace')
     .description('A durable, ordered, replayable stream broker.')
     .version(version, '-V, --version', 'print the version')
-    .helpCommand('help [verb]', 'show the help of a verb')
     .addHelpText('after', `\nExit codes:\n${exitCodesHelp()}`)
   const verbs = [
     serveVerb,
@@ -54,6 +53,22 @@ export async function run(args: readonly string[], terminal: Terminal, version: 
   }
 }
 
+/** Commander's own shows the help of what there is for a verb that there is not, without a word. */
+function helpVerb(of: Command): Command {
+  return new Command('help')
+    .description('show the help of a verb')
+    .argument('[verb...]')
+    .action((names: string[]) => {
+      let at: Command = of
+      for (const name of names) {
+        const verb = at.commands.find((candidate) => candidate.name() === name)
+        if (verb === undefined) at.error(`error: unknown command '${name}'`)
+        at = verb
+      }
+      at.help()
+    })
+}
+
 /** What every verb and sub-verb does alike: throw instead of exit, help on standard output, complaints on standard error. */
 function settle(command: Command, terminal: Terminal): void {
   command
@@ -66,6 +81,7 @@ function settle(command: Command, terminal: Terminal): void {
       getErrHelpWidth: () => terminal.stderr.columns ?? 100,
     })
     .showHelpAfterError('Add --help for what there is.')
+  if (command.commands.length > 0) command.addCommand(helpVerb(command))
   for (const verb of command.commands) settle(verb, terminal)
 }
 

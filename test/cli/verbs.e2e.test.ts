@@ -322,6 +322,15 @@ describe('help', () => {
     expect(await output(`${verb} --help`)).toContain('\nExamples:\n  $ millrace ')
   })
 
+  it('help shows the help of a verb, and answers an unknown one with 2', async () => {
+    expect(await output('help stream create')).toBe(await output('stream create --help'))
+    for (const args of ['help nope', 'stream help nope', 'help stream nope']) {
+      const { code, stdout, stderr } = await millrace(args)
+      expect({ code, stdout: stdout.toString() }).toEqual({ code: 2, stdout: '' })
+      expect(stderr).toMatch(/^millrace: unknown command 'nope'\n/)
+    }
+  })
+
   it('lists the exit codes, and answers an unknown verb with 2', async () => {
     expect(await output('--help')).toContain('Exit codes:')
     const { code, stderr } = await millrace('explode')
