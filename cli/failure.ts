@@ -1,6 +1,7 @@
 // How a failure reads on the terminal: one sentence that says what to do, and the exit code that belongs to it. Pure.
 // Nothing that a user can cause is shown with a stack; a defect is, because somebody has to find it.
 import { ConfigError } from '../broker/config/config-error.ts'
+import { endSentence } from '../client/errors.ts'
 import type { ErrorCode } from '../protocol/error-codes.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import type { ExitName } from './exit-codes.ts'
@@ -117,8 +118,4 @@ function systemMessage(error: SystemError): string {
   }
   const reason = reasons[error.code]
   return error.path !== undefined && reason !== undefined ? `${error.path} ${reason}` : error.message
-}
-
-function endSentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`
 }

@@ -3,6 +3,7 @@
 // Codecs are synchronous: a producer keeps the order of its calls, and a reader the order of the stream.
 import { Packr } from 'msgpackr'
 import { MillraceError } from '../protocol/millrace-error.ts'
+import { endSentence } from './errors.ts'
 import type { StandardSchema } from './standard-schema.ts'
 
 /** Turns values into payloads and back. Both may throw anything: the client reports it as `codecFailed`. */
@@ -110,11 +111,6 @@ export function resolveDecoder<Out>(option: DecoderOption<Out> | undefined): Cod
 /** The error for a payload that a codec did not take. `where` names the record. */
 export function codecFailed(codec: Codec<never, unknown>, where: string, cause: unknown): MillraceError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new MillraceError(
-    'codecFailed',
-    `${where} does not go through the codec ${codec.name}: ${reason}.`,
-    {
-      cause,
-    },
-  )
+  const message = endSentence(`${where} does not go through the codec ${codec.name}: ${reason}`)
+  return new MillraceError('codecFailed', message, { cause })
 }

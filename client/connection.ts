@@ -17,7 +17,7 @@ import { MillraceError } from '../protocol/millrace-error.ts'
 import type { OperationName, RequestOf, ResponseOf } from '../protocol/operations.ts'
 import { PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN } from '../protocol/version.ts'
 import { addressText, type Address } from './address.ts'
-import { asMillraceError, errorFrom } from './errors.ts'
+import { asMillraceError, endSentence, errorFrom } from './errors.ts'
 import { clientLimits, type Settings } from './settings.ts'
 import { onAbort, unlessAborted } from './waiting.ts'
 
@@ -63,7 +63,8 @@ export async function openConnection(
     if (MillraceError.is(thrown, 'unsupportedVersion')) throw thrown
     const cause: unknown = giveUp.signal.aborted ? giveUp.signal.reason : thrown
     const reason = errorFrom(cause).message
-    throw new MillraceError('unavailable', `No connection to ${addressText(address)}: ${reason}.`, { cause })
+    const message = endSentence(`No connection to ${addressText(address)}: ${reason}`)
+    throw new MillraceError('unavailable', message, { cause })
   } finally {
     clearTimeout(timer)
     stop()
@@ -176,7 +177,7 @@ export class Connection {
   /** Ends the connection at once. Open requests settle with `connectionLost`: what became of them is not known. */
   close(cause: Error): void {
     if (this.#end !== undefined) return
-    const message = `The connection to ${addressText(this.address)} was lost: ${cause.message}.`
+    const message = endSentence(`The connection to ${addressText(this.address)} was lost: ${cause.message}`)
     this.#end = new MillraceError('connectionLost', message, { cause })
     clearInterval(this.#sweep)
     // An in-process pair tells its other side of an end, not of a destruction.

@@ -9,6 +9,11 @@ export function closedError(what: string): MillraceError {
   return new MillraceError('closed', `${what} was closed.`)
 }
 
+/** A text with a full stop, whether it came with one or not: a message that ends in another ends in that one's. */
+export function endSentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
+}
+
 /** Any thrown value as an Error, to be somebody's cause. */
 export function errorFrom(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))

@@ -117,6 +117,24 @@ describe('Connection', () => {
     connection.close(new Error('done'))
   })
 
+  it('says why the broker ended it, as one sentence, though the reason is a sentence itself', async () => {
+    const message = 'This process is about to stop.'
+    const { connection, write } = await connected()
+    const open = connection.request('ping', {})
+    write(encodeError(0, { code: 'unavailable', message }))
+    await expect(open).rejects.toMatchObject({
+      code: 'connectionLost',
+      message: `The connection to a:1 was lost: ${message}`,
+    })
+    const refusing = peer({ sayHello: false })
+    refusing.write(encodeError(0, { code: 'unavailable', message }))
+    const settings = resolveSettings({ dial: () => Promise.resolve(refusing.near) })
+    await expect(driven(openConnection(address, settings, never))).rejects.toMatchObject({
+      code: 'unavailable',
+      message: `No connection to a:1: The connection to a:1 was lost: ${message}`,
+    })
+  })
+
   it('settles each open request once with connectionLost when the peer goes, and refuses the next as unavailable', async () => {
     const { connection, far } = await connected()
     const open = [connection.request('ping', {}), connection.request('ping', {})]
