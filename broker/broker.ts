@@ -2,7 +2,7 @@
 // It is the engine of the daemon, storage and protocol included; what differs is that hosts are not processes, and that
 // time, disk and transport can be put in by whoever embeds it.
 import { randomUUID } from 'node:crypto'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -21,6 +21,7 @@ import { inProcessPair } from './server/in-process.ts'
 import { createServer, type Server } from './server/server.ts'
 import { openCatalogStore } from './storage/catalog-store.ts'
 import { lockDirectory } from './storage/directory-lock.ts'
+import { ensureDirectory } from './storage/disk/durable-files.ts'
 import type { OwnerParts } from './storage/owner.ts'
 import { countServer } from './telemetry/counting.ts'
 import { createTelemetry } from './telemetry/instruments.ts'
@@ -102,7 +103,7 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
     log.fatal({ err: error }, 'the broker cannot go on and closes')
     close().catch((cause: unknown) => log.error({ err: cause }, 'the broker did not close in good order'))
   }
-  await mkdir(config.dataDir, { recursive: true })
+  await ensureDirectory(config.dataDir)
   const lock = await lockDirectory(config.dataDir)
   closers.push(() => lock.release())
   const hosts = embeddedHosts({

@@ -2,7 +2,6 @@
 // The order of the start is that of its dependencies: the lock before anything is read, the catalog before a port is
 // open, the ports before a host is launched, so that a start which cannot succeed fails before it has touched anything.
 import { randomUUID } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../protocol/millrace-error.ts'
@@ -21,6 +20,7 @@ import { createAdminServer, type AdminServer } from './server/admin-http.ts'
 import { createServer, type Server } from './server/server.ts'
 import { openCatalogStore } from './storage/catalog-store.ts'
 import { lockDirectory, type DirectoryLock } from './storage/directory-lock.ts'
+import { ensureDirectory } from './storage/disk/durable-files.ts'
 import { countServer } from './telemetry/counting.ts'
 import { createTelemetry, type Telemetry } from './telemetry/instruments.ts'
 import { createLog, type Logger } from './telemetry/log.ts'
@@ -64,7 +64,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     failure.release()
   }
   try {
-    await mkdir(config.dataDir, { recursive: true })
+    await ensureDirectory(config.dataDir)
     opened.lock = await lockDirectory(config.dataDir, { waitMs: 0 })
     const controller = await openController(config, log, telemetry, failure.fail)
     opened.controller = controller

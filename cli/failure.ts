@@ -65,6 +65,7 @@ export function reportFailure(error: unknown, url?: string): FailureReport {
 
 interface SystemError extends Error {
   readonly code: string
+  readonly syscall: string
   readonly path?: string
 }
 
@@ -116,6 +117,7 @@ function systemMessage(error: SystemError): string {
     ENOSPC: 'has no space left',
     EROFS: 'is on a read-only file system',
   }
-  const reason = reasons[error.code]
+  const cannotBeMade = error.code === 'ENOENT' && error.syscall === 'mkdir'
+  const reason = cannotBeMade ? 'cannot be created there' : reasons[error.code]
   return error.path !== undefined && reason !== undefined ? `${error.path} ${reason}` : error.message
 }

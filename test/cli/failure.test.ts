@@ -46,6 +46,8 @@ describe('reportFailure', () => {
 
   it('names the file of a system error', () => {
     expect(reportFailure(systemError('ENOENT', 'clicks.csv')).message).toBe('clicks.csv does not exist.')
+    const notMade = Object.assign(systemError('ENOENT', '/proc/data'), { syscall: 'mkdir' })
+    expect(reportFailure(notMade).message).toBe('/proc/data cannot be created there.')
   })
 
   it('reports what went wrong first, where closing went wrong as well', () => {

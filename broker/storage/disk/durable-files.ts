@@ -1,7 +1,7 @@
 // Files and directories whose names survive a power cut. Runs on owner threads and in the controller's catalog. POSIX
 // promises a new name only after its directory was flushed, and LMDB does not do that: every creation, rename and
 // removal in storage goes through here.
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { noFaults, type Faults } from './faults.ts'
 
@@ -23,11 +23,23 @@ export async function syncDirectory(path: string): Promise<void> {
 
 /** Creates a directory, and those above it that are missing, each flushed into its parent. */
 export async function ensureDirectory(path: string): Promise<void> {
-  const topmost = await mkdir(path, { recursive: true })
-  if (topmost === undefined) return
-  for (let made = path; ; made = dirname(made)) {
-    await syncDirectory(dirname(made))
-    if (made === topmost || dirname(made) === made) return
+  if (await isDirectory(path)) return
+  // One by one: Node's own recursion never ends in a directory that takes no others, as in procfs.
+  if (dirname(path) !== path) await ensureDirectory(dirname(path))
+  try {
+    await mkdir(path)
+  } catch (error) {
+    // Somebody else made it just now, and may not have flushed it yet.
+    if (!(await isDirectory(path))) throw error
+  }
+  await syncDirectory(dirname(path))
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch {
+    return false // `mkdir` says why
   }
 }
 
