@@ -48,7 +48,7 @@ export class ShardReads {
    * `corruptData`, or what made the read fail.
    */
   async stored(shard: HostedShard, from: number, room: Room, outflow: Outflow): Promise<StoredSpan> {
-    const { segments, reader, cold, metrics, elapsed } = this.#options
+    const { segments, reader, cold, log, metrics, elapsed } = this.#options
     const started = elapsed()
     const until = shard.tail
     const reply = await this.#withSegments(
@@ -70,10 +70,13 @@ export class ShardReads {
     if (from < shard.trimHorizon) {
       throw new MillraceError('trimmed', `${shard.label} begins at ${shard.trimHorizon} now.`)
     }
-    if (reply.next <= from) {
-      const what = reply.corrupt ?? `nothing holds number ${from}, although the shard reaches to ${until}`
-      throw new MillraceError('corruptData', `${shard.label}: ${what}`)
-    }
+    const corrupt =
+      reply.corrupt ??
+      (reply.next <= from
+        ? `Nothing holds number ${from}, although the shard reaches to ${until}.`
+        : undefined)
+    if (corrupt !== undefined) log.error({ shard: shard.label, from, corrupt }, 'stored records are damaged')
+    if (reply.next <= from) throw new MillraceError('corruptData', `${shard.label}: ${corrupt}`)
     return cut(reply, from, room)
   }
 

@@ -43,11 +43,13 @@ export function checkBeforeOpening(path: string, { readOnly }: { readOnly: boole
 function checkDataFile(dataFile: string, readOnly: boolean): void {
   const file = openSync(dataFile, readOnly ? 'r' : 'r+')
   try {
+    const metas = new Uint8Array(META_PAGES * PAGE_BYTES)
+    const read = readSync(file, metas, 0, metas.length, 0)
+    // Asked for after the header: an owner may be writing, and its pages are in the file before its header names them.
     const { size } = fstatSync(file)
     // A creation that went no further: LMDB begins it again.
     if (size === 0 && !readOnly) return
-    const metas = new Uint8Array(META_PAGES * PAGE_BYTES)
-    if (readSync(file, metas, 0, metas.length, 0) < metas.length) {
+    if (read < metas.length) {
       throw new DamagedEnvironment(dataFile, `it has ${size} bytes, less than its header`)
     }
     const first = readMeta(metas.subarray(0, PAGE_BYTES), dataFile)
