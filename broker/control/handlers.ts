@@ -1,5 +1,4 @@
 // The operations of the control plane, each a few lines over registry, catalog and fleet. Runs in the controller.
-import { hashKeyFromHex, hashKeyToBytes } from '../../protocol/hash-key.ts'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type {
@@ -13,7 +12,7 @@ import type { Handlers } from '../server/dispatch.ts'
 import { shardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
 import type { HostFleet } from './fleet.ts'
-import { routingOf } from './routing.ts'
+import { describeRange, routingOf } from './routing.ts'
 import { activeStream, knownStream } from './stream-changes.ts'
 import type { StreamRegistry } from './stream-registry.ts'
 import { withDeadline, type Timers } from './timers.ts'
@@ -97,11 +96,7 @@ function describeStream(state: CatalogState, stream: Stream): StreamDescription 
 function describeShard(shard: Shard, extents: ReadonlyMap<number, HostedExtent>): ShardDescription {
   const extent = extents.get(shard.index)
   return {
-    index: shard.index,
-    parents: shard.parents,
-    startingHashKey: hashKeyToBytes(hashKeyFromHex(shard.startingHashKey)),
-    endingHashKey: hashKeyToBytes(hashKeyFromHex(shard.endingHashKey)),
-    state: shard.state,
+    ...describeRange(shard),
     startingSequenceNumber: shard.startingSequenceNumber,
     endingSequenceNumber: shard.endingSequenceNumber ?? undefined,
     trimHorizon: extent?.trimHorizon,

@@ -4,7 +4,7 @@ import { hashKeyFromHex, hashKeyToBytes } from '../../protocol/hash-key.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { HostAddress, ResponseOf } from '../../protocol/operations.ts'
 import type { PlacedShard } from '../host-contract.ts'
-import { shardsOf, type CatalogState, type Stream } from './catalog-state.ts'
+import { shardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
 import type { HostFleet } from './fleet.ts'
 import { hostOfOwner } from './placement.ts'
 
@@ -50,14 +50,18 @@ export function routingOf(
       throw new MillraceError('unavailable', `Host ${hostId} has no address yet: ${reason}; try again.`)
     }
     hosts.set(hostId, address)
-    return {
-      index: shard.index,
-      parents: shard.parents,
-      startingHashKey: hashKeyToBytes(hashKeyFromHex(shard.startingHashKey)),
-      endingHashKey: hashKeyToBytes(hashKeyFromHex(shard.endingHashKey)),
-      state: shard.state,
-      hostId,
-    }
+    return { ...describeRange(shard), hostId }
   })
   return { streamId: stream.id, epoch: stream.epoch, hosts: [...hosts.values()], shards }
+}
+
+/** What both routing and listing tell of a shard: its lineage, its range, and whether it takes appends. */
+export function describeRange(shard: Shard) {
+  return {
+    index: shard.index,
+    parents: shard.parents,
+    startingHashKey: hashKeyToBytes(hashKeyFromHex(shard.startingHashKey)),
+    endingHashKey: hashKeyToBytes(hashKeyFromHex(shard.endingHashKey)),
+    state: shard.state,
+  }
 }

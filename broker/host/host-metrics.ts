@@ -2,7 +2,7 @@
 // telemetry/ owns names, labels, buckets and the registry behind it. Nothing here is labelled by stream or session, so
 // the number of series is bounded; every call is made at most once a group, a request or a delivery, never once a record.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
-import type { OwnerStats } from '../threads/owner-contract.ts'
+import type { HostReadings } from '../telemetry/counting.ts'
 
 export interface HostMetrics {
   /** Batches stored and flushed, duplicates not counted. */
@@ -28,20 +28,8 @@ export interface HostMetrics {
 }
 
 /** What the host holds at the moment of a scrape. */
-export interface HostGauges {
-  readonly shards: number
+export interface HostGauges extends HostReadings {
   readonly sessions: number
-  readonly subscriptions: number
-  /** Fetches that wait for data. */
-  readonly waitingFetches: number
-  /** Bytes of batches handed in and not yet answered, over all owners. */
-  readonly appendQueueBytes: number
-  readonly tailCacheBytes: number
-  readonly coldReadsRunning: number
-  readonly coldReadsWaiting: number
-  /** False while free space is below the floor and appends are refused. */
-  readonly storageFull: boolean
-  readonly owners: readonly (OwnerStats & { readonly ownerId: number })[]
 }
 
 /** Counts nothing. */

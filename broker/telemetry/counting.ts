@@ -63,11 +63,14 @@ export function countHost(instruments: Instruments) {
 export interface HostReadings {
   readonly shards: number
   readonly subscriptions: number
+  /** Fetches that wait for data. */
   readonly waitingFetches: number
+  /** Bytes of batches handed in and not yet answered, over all owners. */
   readonly appendQueueBytes: number
   readonly tailCacheBytes: number
   readonly coldReadsRunning: number
   readonly coldReadsWaiting: number
+  /** True while free space is below the floor and appends are refused. */
   readonly storageFull: boolean
   readonly owners: readonly {
     readonly ownerId: number

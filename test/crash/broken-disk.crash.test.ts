@@ -8,6 +8,7 @@ import { connect } from '../../client/index.ts'
 import { check, describeViolations } from '../support/checker.ts'
 import { readFully } from '../support/full-read.ts'
 import { History } from '../support/history.ts'
+import { untilProgress } from '../support/progress.ts'
 import { type Random, randomOf } from '../support/random.ts'
 import { FaultyDisk } from '../support/storage.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
@@ -43,7 +44,7 @@ const troubles: readonly Trouble[] = [
     inject: async ({ disk, history }) => {
       for (let time = 0; time < 3; time++) {
         disk.faults.push('nothing stored')
-        await untilProgress(history)
+        await untilProgress(history, PROGRESS_CALLS)
       }
     },
     happened: ({ disk }) => disk.faults.length === 0,
@@ -53,7 +54,7 @@ const troubles: readonly Trouble[] = [
     inject: async ({ disk, history }) => {
       for (let time = 0; time < 3; time++) {
         disk.faults.push('stored unnoticed')
-        await untilProgress(history)
+        await untilProgress(history, PROGRESS_CALLS)
       }
     },
     happened: ({ disk }) => disk.faults.length === 0,
@@ -67,7 +68,7 @@ const troubles: readonly Trouble[] = [
       await delay(random.below(100))
       disk.refusesToOpen = false
       while (disk.faults.length > 0) await delay(POLL_MS)
-      await untilProgress(history)
+      await untilProgress(history, PROGRESS_CALLS)
     },
     happened: ({ disk }) => disk.faults.length === 0,
   },
@@ -147,19 +148,13 @@ async function runScene(broker: Broker, scene: Scene, inject: Trouble['inject'])
     runClientReader(load('reader')),
   ]
   try {
-    await untilProgress(history)
+    await untilProgress(history, PROGRESS_CALLS)
     await inject(scene)
-    await untilProgress(history)
+    await untilProgress(history, PROGRESS_CALLS)
   } finally {
     stop.abort()
     await Promise.all(loads)
   }
-}
-
-async function untilProgress(history: History): Promise<void> {
-  const acknowledged = () => history.appends.filter(({ outcome }) => outcome.type === 'ok').length
-  const enough = acknowledged() + PROGRESS_CALLS
-  while (acknowledged() < enough) await delay(POLL_MS)
 }
 
 function codesOf(history: History): string[] {

@@ -9,6 +9,7 @@ import { check, describeViolations } from '../support/checker.ts'
 import { knownProcess, signal, TestDaemon } from '../support/daemon.ts'
 import { readFully } from '../support/full-read.ts'
 import { History } from '../support/history.ts'
+import { untilProgress } from '../support/progress.ts'
 import { type Random, randomOf } from '../support/random.ts'
 import { RawConnection } from '../support/raw-connection.ts'
 import { runBatchProducer } from './batch-producer.ts'
@@ -26,7 +27,6 @@ const STREAM = 'clicks'
 const SHARDS = 4
 /** Acknowledged calls on each side of the fault, so that no round proves nothing. */
 const PROGRESS_CALLS = 40
-const PROGRESS_POLL_MS = 5
 const MOMENT_MS_MAX = 150
 const START_MS_MAX = 400
 const STANDSTILL_MS_MAX = 1500
@@ -150,21 +150,14 @@ async function runRound(scene: Scene, round: number, fault: (typeof faults)[numb
   ]
   const failed = Promise.all(loads).then(() => new Promise<never>(() => {}))
   try {
-    await Promise.race([untilProgress(history), failed])
+    await Promise.race([untilProgress(history, PROGRESS_CALLS), failed])
     await delay(random.below(MOMENT_MS_MAX))
     await fault.inject(scene)
-    await Promise.race([untilProgress(history), failed])
+    await Promise.race([untilProgress(history, PROGRESS_CALLS), failed])
   } finally {
     stop.abort()
     await Promise.all(loads)
   }
-}
-
-/** Waits until more calls were acknowledged, from wherever the history is now. */
-async function untilProgress(history: History): Promise<void> {
-  const acknowledged = () => history.appends.filter(({ outcome }) => outcome.type === 'ok').length
-  const enough = acknowledged() + PROGRESS_CALLS
-  while (acknowledged() < enough) await delay(PROGRESS_POLL_MS)
 }
 
 async function expectSound(daemon: TestDaemon): Promise<void> {
