@@ -1,6 +1,7 @@
 // The catalog's rows and the store that keeps them. Types only. `storage/` implements the store, `control/` uses it,
 // and neither imports the other. The whole catalog is read once at start and then lives in the controller's memory:
 // its size is bounded by the limits on streams and shards.
+import type { Scaling, ShardLimits } from '../protocol/operations.ts'
 
 /** One row for the data directory as a whole. Counters only rise: ids and slots are never reused. */
 export interface BrokerRow {
@@ -25,6 +26,13 @@ export interface StreamRow {
     readonly createdAt: number
     readonly epoch: number
     readonly nextShardIndex: number
+    /** Bytes of stored batches that are kept; 0 for no bound. */
+    readonly retentionBytes: number
+    readonly mode: 'provisioned' | 'on-demand'
+    readonly shardLimits: ShardLimits
+    readonly scaling: Scaling
+    /** Where updateShardCount is going, until it is there: a start goes on with it. */
+    readonly targetShardCount: number | null
   }
 }
 
@@ -43,10 +51,45 @@ export interface ShardRow {
     readonly startingSequenceNumber: number
     readonly endingSequenceNumber: number | null
     readonly createdAt: number
+    readonly closedAt: number | null
   }
 }
 
-export type CatalogRow = BrokerRow | StreamRow | ShardRow
+/** A shard to be, with everything that is decided about it before it exists. */
+export interface PlannedShard {
+  readonly shardIndex: number
+  readonly ownerId: number
+  readonly slot: number
+  /** 32 hex digits. */
+  readonly startingHashKey: string
+  readonly endingHashKey: string
+}
+
+/** Some shards become others over the same range of hash keys: one becomes two or three, or two become one. */
+export interface ReshardMove {
+  readonly parents: readonly number[]
+  readonly children: readonly PlannedShard[]
+}
+
+/**
+ * The journal of a change of a stream's shards: there while the change runs, one per stream. 'sealing': the parents are
+ * open in the catalog, and may be sealed at their owners; 'opening': the parents are closed and the children open in the
+ * catalog, and the children's hosts may not know of them yet. It is only ever carried forward, never back.
+ */
+export interface ReshardRow {
+  readonly family: 'reshard'
+  /** The stream's id. */
+  readonly key: number
+  readonly value: {
+    readonly step: 'sealing' | 'opening'
+    readonly moves: readonly ReshardMove[]
+    readonly startedAt: number
+    /** Who asked for it, for the log. */
+    readonly cause: 'split' | 'merge' | 'scale' | 'autoscale'
+  }
+}
+
+export type CatalogRow = BrokerRow | StreamRow | ShardRow | ReshardRow
 
 export type CatalogChange =
   | { readonly put: CatalogRow }
@@ -55,6 +98,7 @@ export type CatalogChange =
         | Pick<BrokerRow, 'family' | 'key'>
         | Pick<StreamRow, 'family' | 'key'>
         | Pick<ShardRow, 'family' | 'key'>
+        | Pick<ReshardRow, 'family' | 'key'>
     }
 
 export interface CatalogStore {

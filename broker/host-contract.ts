@@ -1,5 +1,6 @@
 // What the controller and a shard host say to each other, over IPC or in process. Types only, no runtime.
 // `control/` and `host/` never import each other: they meet here.
+import type { ShardLimits } from '../protocol/operations.ts'
 import type { Channel } from './threads/channel.ts'
 import type { ShardExtent } from './threads/owner-contract.ts'
 
@@ -13,7 +14,17 @@ export interface PlacedShard {
   readonly startingHashKey: string
   readonly endingHashKey: string
   readonly startingSequenceNumber: number
+  /** By index; of an open shard none. */
+  readonly children: readonly number[]
+  readonly settings: ServedSettings
+}
+
+/** What a host must know of a stream's settings. */
+export interface ServedSettings {
   readonly retentionMs: number
+  /** For the whole stream; 0 for no bound. */
+  readonly retentionBytes: number
+  readonly shardLimits: ShardLimits
 }
 
 export interface ShardRef {
@@ -21,8 +32,16 @@ export interface ShardRef {
   readonly shardIndex: number
 }
 
-/** A shard's extent under its public name. */
+/** A shard's extent under its public name; `bytes` are those of its batches in all segments, as far as they were surveyed. */
 export interface HostedExtent extends ShardRef, Omit<ShardExtent, 'slot'> {}
+
+/** Counters that rise from the start of the host; refused for throughput counts as asked. */
+export interface HostedLoad extends ShardRef {
+  readonly bytes: number
+  readonly records: number
+  /** The hash key with the largest part of what was seen lately, and its part, 0 to 1; null where nothing was seen. */
+  readonly hot: { readonly hashKey: string; readonly part: number } | null
+}
 
 /** Settings that a host gets from the controller; the config table decides them once. */
 export interface HostSettings {
@@ -33,6 +52,10 @@ export interface HostSettings {
   /** Directories of the owners that this host adopts. */
   readonly owners: readonly { readonly ownerId: number; readonly directory: string }[]
   readonly segmentBytes: number
+  /** A segment is sealed when it is so old, however small. */
+  readonly segmentAgeMs: number
+  /** What compaction may read and write a second. */
+  readonly compactionBytesPerSecond: number
   readonly tailCacheBytes: number
   readonly appendQueueBytes: number
   readonly freeSpaceFloorBytes: number
@@ -51,7 +74,30 @@ export type HostCalls = {
   openShards: { request: { readonly shards: readonly PlacedShard[] }; reply: null }
   /** Refuse appends from now on, end subscriptions with streamNotFound, forget the slots. */
   dropStream: { request: { readonly streamId: number }; reply: null }
-  updateStream: { request: { readonly streamId: number; readonly retentionMs: number }; reply: null }
+  updateStream: {
+    request: { readonly streamId: number; readonly settings: ServedSettings }
+    reply: null
+  }
+  /**
+   * The shards take nothing more, durably and for ever: what is in flight is finished, and their tails are final. Readers
+   * get to the end of them. May be asked again. Rejects with `unavailable` where one is not served.
+   */
+  sealShards: {
+    request: {
+      readonly streamId: number
+      readonly shards: readonly { readonly shardIndex: number; readonly children: readonly number[] }[]
+    }
+    reply: { readonly extents: readonly HostedExtent[] }
+  }
+  /** Closed shards that have expired: served no more, their slots forgotten. May be asked again, whether they are served or not. */
+  dropShards: {
+    request: { readonly shards: readonly (ShardRef & { readonly ownerId: number; readonly slot: number })[] }
+    reply: null
+  }
+  /** What producers have asked of each open shard since the host started. */
+  shardLoads: { request: null; reply: { readonly loads: readonly HostedLoad[] } }
+  /** The hash key that divides the observed load of a shard in two; null where too little was seen. */
+  balanceOf: { request: ShardRef; reply: { readonly startingHashKey: string | null } }
   describeShards: {
     request: { readonly streamId: number }
     reply: { readonly extents: readonly HostedExtent[] }

@@ -3,6 +3,28 @@
 import type { ErrorCode } from './error-codes.ts'
 import { limits } from './limits.ts'
 import { field, type Shape, type ValueOf } from './shapes.ts'
+import {
+  appendResultShape,
+  batchBytes,
+  capacityMode,
+  fetchedShardShape,
+  hostAddressShape,
+  hostStatusShape,
+  positionShape,
+  routedShardShape,
+  scalingDecisionShape,
+  scalingRequestShape,
+  scalingShape,
+  shardIndex,
+  shardLimitsShape,
+  shardShape,
+  streamId,
+  streamName,
+  streamShape,
+  timeMs,
+} from './structs.ts'
+
+export type * from './structs.ts'
 
 /** session: both processes; control: the controller; data: the host that owns the shard. */
 export type Plane = 'session' | 'control' | 'data'
@@ -30,99 +52,6 @@ export const universalErrors = [
   'helloRequired',
   'unknownOperation',
 ] as const satisfies readonly ErrorCode[]
-
-const streamName = field.string(
-  limits.streamNameLengthMax,
-  'Name of the stream: 1 to 128 letters a–z and A–Z, digits, underscores, full stops and hyphens.',
-)
-const streamId = field.uint('Number of the stream, never reused, so that a re-created stream is another one.')
-const shardIndex = field.uint(
-  'Index of the shard within its stream; shown to people as shardId-000000000000.',
-  limits.shardIndexMax,
-)
-const timeMs = (doc: string) => field.uint(`${doc}, milliseconds since the epoch.`)
-
-/** Where a reader starts, as in Kinesis. */
-export const positionShape = {
-  type: field.choice(
-    ['TRIM_HORIZON', 'LATEST', 'AT_SEQUENCE_NUMBER', 'AFTER_SEQUENCE_NUMBER', 'AT_TIMESTAMP'],
-    'The kind of position.',
-  ),
-  sequenceNumber: field.optional(field.uint('For AT_ and AFTER_SEQUENCE_NUMBER.')),
-  timestamp: field.optional(timeMs('For AT_TIMESTAMP: the first record that arrived then or later')),
-} as const
-
-export const streamShape = {
-  name: streamName,
-  id: streamId,
-  status: field.choice(['CREATING', 'ACTIVE', 'DELETING'], 'Records are taken while ACTIVE.'),
-  openShardCount: field.uint('Shards that take appends.'),
-  retentionMs: field.uint('How long a record stays readable, in milliseconds.'),
-  createdAt: timeMs('When the stream was created'),
-} as const
-
-export const shardShape = {
-  index: shardIndex,
-  parents: field.list(shardIndex, 2, 'The shards it was split or merged from.'),
-  startingHashKey: field.hashKey('Lowest hash key of the range.'),
-  endingHashKey: field.hashKey('Highest hash key of the range.'),
-  state: field.choice(['OPEN', 'CLOSED'], 'A closed shard is read, not written.'),
-  startingSequenceNumber: field.uint('First number that the shard may assign.'),
-  endingSequenceNumber: field.optional(field.uint('Last number of a closed shard.')),
-  trimHorizon: field.optional(field.uint('Oldest readable number; absent while the host is down.')),
-  tail: field.optional(field.uint('Next number to assign; absent while the host is down.')),
-} as const
-
-export const routedShardShape = {
-  index: shardIndex,
-  parents: field.list(shardIndex, 2, 'The shards it was split or merged from.'),
-  startingHashKey: field.hashKey('Lowest hash key of the range.'),
-  endingHashKey: field.hashKey('Highest hash key of the range.'),
-  state: field.choice(['OPEN', 'CLOSED'], 'A closed shard is read, not written.'),
-  hostId: field.uint('The host that serves the shard.'),
-} as const
-
-export const hostAddressShape = {
-  hostId: field.uint('Number of the host.'),
-  host: field.string(
-    255,
-    'Name or IP address to connect to; empty: the one by which you reached the controller.',
-  ),
-  port: field.uint('TCP port.', 65_535),
-} as const
-
-const hostStatusShape = {
-  hostId: field.uint('Number of the host.'),
-  state: field.choice(['starting', 'ready', 'draining', 'down'], 'What the supervisor knows of it.'),
-  pid: field.optional(field.uint('Process id; absent in process or while down.')),
-  port: field.uint('TCP port; 0 in process.', 65_535),
-  restarts: field.uint('Restarts since the daemon started.'),
-  openShards: field.uint('Shards placed on it.'),
-  reason: field.optional(field.string(limits.textBytesMax, 'Why it is not ready.')),
-} as const
-
-/** One batch's own answer. Code 0 means stored and flushed. */
-export const appendResultShape = {
-  code: field.uint('0 for stored, else the id of an error code.'),
-  baseSequenceNumber: field.uint("Sequence number of the batch's first record; 0 unless stored."),
-  arrivalTime: timeMs('When the batch arrived; 0 unless stored'),
-  durability: field.choice(['none', 'disk'], 'The level that was reached: disk means flushed to the device.'),
-  retryAfterMs: field.optional(field.uint('When to try again, where the broker knows.')),
-  message: field.optional(field.string(limits.textBytesMax, 'What was refused, the limit, and what to do.')),
-} as const
-
-const batchBytes = field.bytes(limits.batchBytesMax, 'One batch; see docs/protocol.md for its bytes.')
-
-/** One shard's own answer to a fetch. */
-export const fetchedShardShape = {
-  code: field.uint('0, or the id of an error code (trimmed, shardNotFound, corruptData, …).'),
-  batches: field.list(batchBytes, limits.spanBatchesMax, 'Whole, from the one that holds the number asked.'),
-  nextSequenceNumber: field.uint('Where to fetch next.'),
-  trimHorizon: field.uint('Oldest readable number.'),
-  tail: field.uint('Next number to assign.'),
-  millisBehindLatest: field.uint('Age of the last record returned, while more follow it; 0 at the tail.'),
-  ended: field.boolean('The shard is closed and was read to its end: go on with its children.'),
-} as const
 
 export const operations = {
   hello: {
@@ -165,8 +94,17 @@ export const operations = {
     doc: 'Creates a stream with shards over even hash key ranges; answers when it takes records.',
     request: {
       name: streamName,
-      shardCount: field.uint('Shards to start with.', limits.shardsPerStreamMax),
+      shardCount: field.optional(
+        field.uint(
+          'Shards to start with: by default 1, or what the broker is set to for on-demand streams.',
+          limits.shardsPerStreamMax,
+        ),
+      ),
       retentionMs: field.optional(field.uint('How long a record stays readable; 24 hours by default.')),
+      retentionBytes: field.optional(field.uint('How much is kept; 0, the default, for no bound.')),
+      mode: field.optional(capacityMode),
+      shardLimits: field.optional(field.struct(shardLimitsShape, 'Limits of each shard; none by default.')),
+      scaling: field.optional(field.struct(scalingRequestShape, 'For on-demand streams.')),
     },
     response: { stream: field.struct(streamShape, 'The stream.') },
     errors: ['streamExists', 'streamBusy', 'limitExceeded', 'storageFull'],
@@ -216,8 +154,15 @@ export const operations = {
     since: 1,
     plane: 'control',
     idempotent: true,
-    doc: 'Changes the settings of a stream.',
-    request: { name: streamName, retentionMs: field.optional(field.uint('New retention in milliseconds.')) },
+    doc: 'Changes the settings of a stream; what the request leaves out stays.',
+    request: {
+      name: streamName,
+      retentionMs: field.optional(field.uint('New retention in milliseconds.')),
+      retentionBytes: field.optional(field.uint('New bound on what is kept; 0 for none.')),
+      mode: field.optional(capacityMode),
+      shardLimits: field.optional(field.struct(shardLimitsShape, 'New limits of each shard.')),
+      scaling: field.optional(field.struct(scalingRequestShape, 'What changes of the scaling.')),
+    },
     response: { stream: field.struct(streamShape, 'The stream.') },
     errors: ['streamNotFound', 'streamBusy'],
   },
@@ -274,6 +219,72 @@ export const operations = {
       hosts: field.list(field.struct(hostStatusShape, 'A host.'), 4096, 'All hosts.'),
     },
     errors: [],
+  },
+  splitShard: {
+    id: 24,
+    since: 1,
+    plane: 'control',
+    idempotent: false,
+    doc: 'Splits an open shard of a provisioned stream in place; answers when its children take records.',
+    request: {
+      name: streamName,
+      shardIndex,
+      newStartingHashKeys: field.list(
+        field.hashKey('Where a child begins.'),
+        2,
+        'One to split in two, two (rising) to cut out what lies between; none to balance by the observed load.',
+      ),
+    },
+    response: {
+      children: field.list(shardIndex, 3, 'In the order of their ranges.'),
+      epoch: streamShape.epoch,
+    },
+    errors: ['streamNotFound', 'streamBusy', 'limitExceeded', 'storageFull'],
+  },
+  mergeShards: {
+    id: 25,
+    since: 1,
+    plane: 'control',
+    idempotent: false,
+    doc: 'Merges two open shards with adjacent ranges; answers when the child takes records.',
+    request: {
+      name: streamName,
+      shardIndex,
+      adjacentShardIndex: field.uint('The other one, on either side.', limits.shardIndexMax),
+    },
+    response: { child: shardIndex, epoch: streamShape.epoch },
+    errors: ['streamNotFound', 'streamBusy', 'limitExceeded', 'storageFull'],
+  },
+  updateShardCount: {
+    id: 26,
+    since: 1,
+    plane: 'control',
+    idempotent: true,
+    doc: 'Splits and merges to so many even shards. Answers when done, or in seconds with targetShardCount: ask again to wait.',
+    request: {
+      name: streamName,
+      shardCount: field.uint('Open shards to end with, at least 1.', limits.shardsPerStreamMax),
+    },
+    response: { stream: field.struct(streamShape, 'The stream.') },
+    errors: ['streamNotFound', 'streamBusy', 'limitExceeded', 'storageFull'],
+  },
+  explainScaling: {
+    id: 27,
+    since: 1,
+    plane: 'control',
+    idempotent: true,
+    doc: 'Tells what the autoscaler would do now, and why; or would, were the stream on-demand.',
+    request: { name: streamName },
+    response: {
+      mode: capacityMode,
+      scaling: field.struct(scalingShape, 'The bounds and targets applied.'),
+      decisions: field.list(
+        field.struct(scalingDecisionShape, 'A decision.'),
+        limits.shardsPerStreamMax,
+        'What would be done, and what is left alone.',
+      ),
+    },
+    errors: ['streamNotFound'],
   },
   append: {
     id: 33,
@@ -388,11 +399,3 @@ export type ResponseOf<N extends OperationName> = ValueOf<(typeof operations)[N]
 /** Only the codes that the operation declares, and those that any may fail with. */
 export type ErrorOf<N extends OperationName> =
   (typeof operations)[N]['errors'][number] | (typeof universalErrors)[number]
-
-export type Position = ValueOf<typeof positionShape>
-export type StreamDescription = ValueOf<typeof streamShape>
-export type ShardDescription = ValueOf<typeof shardShape>
-export type RoutedShard = ValueOf<typeof routedShardShape>
-export type HostAddress = ValueOf<typeof hostAddressShape>
-export type AppendResult = ValueOf<typeof appendResultShape>
-export type FetchedShard = ValueOf<typeof fetchedShardShape>

@@ -119,8 +119,17 @@ export const keyFamilies = {
     key: { streamId: 'u64', shardIndex: 'u32' },
     value: 'json',
     written: 'when a shard is created or closed',
-    lives: 'until its stream is deleted',
+    lives: 'until it has expired, or its stream is deleted',
     doc: 'A shard: where its records lie, its range, its lineage.',
+  },
+  reshard: {
+    tag: 0x14,
+    store: 'catalog',
+    key: { streamId: 'u64' },
+    value: 'json',
+    written: 'when a change of the shards of a stream begins, and at each of its steps',
+    lives: 'until that change is done',
+    doc: 'The journal of a split, of a merge, or of several at once.',
   },
 } as const satisfies Record<string, KeyFamily>
 

@@ -97,6 +97,33 @@ export const metrics = {
     from: 'controller',
   },
 
+  // Capacity: the controller.
+  millrace_reshards_total: {
+    kind: 'counter',
+    help: 'Changes of the shards of a stream that were carried out, by cause: split, merge, scale or autoscale.',
+    labels: ['cause'],
+    from: 'controller',
+  },
+  millrace_reshard_seconds: {
+    kind: 'histogram',
+    help: 'Time from the decision on a change of shards until the children took records.',
+    labels: [],
+    buckets: seconds,
+    from: 'controller',
+  },
+  millrace_expired_shards_total: {
+    kind: 'counter',
+    help: 'Closed shards that were removed after their last record had expired.',
+    labels: [],
+    from: 'controller',
+  },
+  millrace_hot_shards: {
+    kind: 'gauge',
+    help: 'Shards of which one hash key alone takes more than a shard is meant to: isolate that key.',
+    labels: [],
+    from: 'controller',
+  },
+
   // Appending: hosts.
   millrace_appended_batches_total: {
     kind: 'counter',
@@ -223,6 +250,51 @@ export const metrics = {
   millrace_tail_cache_bytes: {
     kind: 'gauge',
     help: 'Memory of the newest batches.',
+    labels: [],
+    from: 'host',
+  },
+
+  millrace_throttled_reads_total: {
+    kind: 'counter',
+    help: 'Fetches of a shard that were refused because its read limit was used up.',
+    labels: [],
+    from: 'host',
+  },
+
+  // Retention and compaction: hosts.
+  millrace_stored_bytes: {
+    kind: 'gauge',
+    help: 'Bytes of batches that are stored, expired ones that still take space included.',
+    labels: [],
+    from: 'host',
+  },
+  millrace_removed_segments_total: {
+    kind: 'counter',
+    help: 'Segments removed because nothing in them was wanted any more.',
+    labels: [],
+    from: 'host',
+  },
+  millrace_removed_bytes_total: {
+    kind: 'counter',
+    help: 'Bytes on the disk that the removal of segments gave back, compacted ones included.',
+    labels: [],
+    from: 'host',
+  },
+  millrace_compactions_total: {
+    kind: 'counter',
+    help: 'Compactions that ended, by result: done, stopped, or an error code.',
+    labels: ['result'],
+    from: 'host',
+  },
+  millrace_compacted_bytes_total: {
+    kind: 'counter',
+    help: 'Bytes that compaction has read and written.',
+    labels: ['direction'],
+    from: 'host',
+  },
+  millrace_compaction_progress: {
+    kind: 'gauge',
+    help: 'How much of the compaction under way is done, 0 to 1; 0 while none is.',
     labels: [],
     from: 'host',
   },

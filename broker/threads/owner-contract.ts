@@ -18,14 +18,28 @@ export interface ShardExtent {
   readonly tail: number
   /** Arrival time of the newest batch, 0 when there is none. */
   readonly lastArrivalTime: number
-  /** Bytes of batches in all segments, as far as known. */
+  /** Bytes of its batches in the active segment. */
   readonly bytes: number
+  /** Sealed: it takes nothing more, and its tail is final. */
+  readonly closed: boolean
 }
 
-/** Numbers of the segments that may hold records, oldest first; the last one is active. */
+/** Directory names of the segments that may hold records, oldest first; the last one is active. */
 export interface SegmentList {
   readonly directory: string
-  readonly segments: readonly number[]
+  readonly segments: readonly string[]
+}
+
+/** What an owner says is wanted of its sealed segments: whatever is not, may go. */
+export interface Wanted {
+  /** Every shard that is not forgotten, and its oldest readable number. */
+  readonly shards: readonly { readonly slot: number; readonly trimHorizon: number }[]
+  /** Shards too damaged to be served: everything of them stays. */
+  readonly refused: readonly number[]
+  readonly list: SegmentList
+  /** Of the active segment: bytes in use, and when it was created. */
+  readonly activeBytes: number
+  readonly activeSince: number
 }
 
 /**
@@ -80,6 +94,32 @@ export type OwnerCalls = {
   }
   /** The shards' records are no longer wanted. May be asked again. */
   forget: { request: { readonly slots: readonly number[] }; reply: null }
+  /**
+   * Takes no more appends for these shards, durably, once everything queued before is done. A batch that is stored already
+   * is still answered as stored, any other as `shardClosed`. May be asked again.
+   */
+  seal: {
+    request: { readonly slots: readonly number[] }
+    reply: { readonly extents: readonly ShardExtent[] }
+  }
+  /** Raises trim horizons, durably. One that is lower than what holds changes nothing; one above the tail is a defect. */
+  trim: {
+    request: { readonly horizons: readonly { readonly slot: number; readonly trimHorizon: number }[] }
+    reply: null
+  }
+  /** What compaction and removal may go by. */
+  wanted: { request: null; reply: Wanted }
+  /** Seals the active segment, unless it holds no batch. */
+  roll: { request: null; reply: { readonly rolled: boolean } }
+  /**
+   * Puts `target`, a complete and flushed segment in the owner's directory that no manifest names, in the place of `sources`,
+   * neighbours among the sealed ones; or drops them where it is null. Durable when answered; the sources are then removed.
+   * Rejects with `invalidArgument`, and changes nothing, where the sources are not (any more) what was meant.
+   */
+  replaceSegments: {
+    request: { readonly sources: readonly string[]; readonly target: string | null }
+    reply: null
+  }
   append: { request: AppendGroup; reply: AppendOutcome }
   stats: { request: null; reply: OwnerStats }
   /** Finishes what was queued, closes every environment, gives the lock back. No call is answered after it. */

@@ -36,6 +36,8 @@ export interface SeekTask {
 export interface SeekReply {
   /** Base sequence number of that batch; `until` where none arrived so late. */
   readonly sequenceNumber: number
+  /** When that batch arrived; 0 where there is none. */
+  readonly arrivalTime: number
 }
 
 /** How a thread of the pool answers a task that it refuses with a code. */

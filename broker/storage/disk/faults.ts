@@ -15,6 +15,11 @@ export const faultSteps = {
   rollFinished: 'Appends go to the next segment; the old one is still open.',
   commitStarted: 'Numbers are assigned in memory; nothing is written.',
   commitFlushed: 'A commit is on disk; nobody has been told.',
+  compactionStarted: 'The directory of a compacted segment exists, under a temporary name.',
+  compactionCopied: 'It holds everything that is to survive; nothing is verified.',
+  compactionSynced: 'It is verified and flushed, under its final name; no manifest names it.',
+  replacementStarted: 'The manifest is about to name the compacted segment instead of its sources.',
+  replacementListed: 'The new manifest is durable; the sources still lie there.',
   removalRenamed: 'A directory that is to go has a name that no start takes for data.',
 } as const
 

@@ -1,0 +1,180 @@
+// The structures that several operations carry: positions, streams, shards, results. Runs anywhere, pure data.
+// Fields are positional and append-only, as everywhere on the wire.
+import { limits } from './limits.ts'
+import { field, type ValueOf } from './shapes.ts'
+
+export const streamName = field.string(
+  limits.streamNameLengthMax,
+  'Name of the stream: 1 to 128 letters a–z and A–Z, digits, underscores, full stops and hyphens.',
+)
+export const streamId = field.uint(
+  'Number of the stream, never reused, so that a re-created stream is another one.',
+)
+export const shardIndex = field.uint(
+  'Index of the shard within its stream; shown to people as shardId-000000000000.',
+  limits.shardIndexMax,
+)
+export const timeMs = (doc: string) => field.uint(`${doc}, milliseconds since the epoch.`)
+
+/** Where a reader starts, as in Kinesis. */
+export const positionShape = {
+  type: field.choice(
+    ['TRIM_HORIZON', 'LATEST', 'AT_SEQUENCE_NUMBER', 'AFTER_SEQUENCE_NUMBER', 'AT_TIMESTAMP'],
+    'The kind of position.',
+  ),
+  sequenceNumber: field.optional(field.uint('For AT_ and AFTER_SEQUENCE_NUMBER.')),
+  timestamp: field.optional(timeMs('For AT_TIMESTAMP: the first record that arrived then or later')),
+} as const
+
+/** Limits of each shard of a stream, as token buckets on the host. 0 stands for no limit. */
+export const shardLimitsShape = {
+  writeBytesPerSecond: field.uint('Bytes of records taken a second.'),
+  writeRecordsPerSecond: field.uint('Records taken a second.'),
+  readBytesPerSecond: field.uint('Bytes of batches given a second to all fetches together.'),
+  readsPerSecond: field.uint('Fetches answered a second, all readers together.'),
+  subscriptionBytesPerSecond: field.uint('Bytes of batches a second to each subscription.'),
+} as const
+
+/** Between what an on-demand stream is scaled, and by which load of a shard. */
+export const scalingShape = {
+  shardsMin: field.uint('Fewest open shards.', limits.shardsPerStreamMax),
+  shardsMax: field.uint('Most open shards.', limits.shardsPerStreamMax),
+  targetBytesPerSecond: field.uint('Bytes of records a second that one shard is meant to take.'),
+  targetRecordsPerSecond: field.uint('Records a second that one shard is meant to take.'),
+} as const
+
+/** The same, where a request leaves out what stays, or what the broker decides. */
+export const scalingRequestShape = {
+  shardsMin: field.optional(scalingShape.shardsMin),
+  shardsMax: field.optional(scalingShape.shardsMax),
+  targetBytesPerSecond: field.optional(scalingShape.targetBytesPerSecond),
+  targetRecordsPerSecond: field.optional(scalingShape.targetRecordsPerSecond),
+} as const
+
+export const capacityMode = field.choice(
+  ['provisioned', 'on-demand'],
+  'provisioned: shards are split and merged on request; on-demand: by the broker, with the load.',
+)
+
+export const streamShape = {
+  name: streamName,
+  id: streamId,
+  status: field.choice(
+    ['CREATING', 'ACTIVE', 'DELETING', 'UPDATING'],
+    'Records are taken while ACTIVE, and while UPDATING: then shards are being split or merged.',
+  ),
+  openShardCount: field.uint('Shards that take appends.'),
+  retentionMs: field.uint('How long a record stays readable, in milliseconds.'),
+  createdAt: timeMs('When the stream was created'),
+  retentionBytes: field.uint('How much is kept, in bytes of stored batches; 0 for no bound.'),
+  mode: capacityMode,
+  shardLimits: field.struct(shardLimitsShape, 'What each shard takes and gives.'),
+  scaling: field.struct(scalingShape, 'How an on-demand stream is scaled; unused while it is provisioned.'),
+  targetShardCount: field.optional(field.uint('Open shards that a change under way will end with.')),
+  epoch: field.uint('Rises with every change of the shards.'),
+} as const
+
+/** What producers asked of a shard, refused records included, as means over the last 10 s, 2 min and 10 min. */
+export const shardLoadShape = {
+  bytesPerSecond10s: field.uint('Bytes of records a second over 10 s.'),
+  bytesPerSecond2m: field.uint('Bytes of records a second over 2 min.'),
+  bytesPerSecond10m: field.uint('Bytes of records a second over 10 min.'),
+  recordsPerSecond10s: field.uint('Records a second over 10 s.'),
+  recordsPerSecond2m: field.uint('Records a second over 2 min.'),
+  recordsPerSecond10m: field.uint('Records a second over 10 min.'),
+  hotHashKey: field.optional(
+    field.hashKey('The hash key with the largest part of the load, where one stands out.'),
+  ),
+  hotPercent: field.optional(field.uint('Its part of the load.', 100)),
+} as const
+
+export const shardShape = {
+  index: shardIndex,
+  parents: field.list(shardIndex, 2, 'The shards it was split or merged from.'),
+  startingHashKey: field.hashKey('Lowest hash key of the range.'),
+  endingHashKey: field.hashKey('Highest hash key of the range.'),
+  state: field.choice(['OPEN', 'CLOSED'], 'A closed shard is read, not written.'),
+  startingSequenceNumber: field.uint('First number that the shard may assign.'),
+  endingSequenceNumber: field.optional(field.uint('Last number of a closed shard.')),
+  trimHorizon: field.optional(field.uint('Oldest readable number; absent while the host is down.')),
+  tail: field.optional(field.uint('Next number to assign; absent while the host is down.')),
+  bytes: field.optional(field.uint('Bytes of its batches that are stored; absent while the host is down.')),
+  createdAt: timeMs('When the shard was created'),
+  closedAt: field.optional(timeMs('When it was split or merged')),
+  load: field.optional(field.struct(shardLoadShape, 'Its load; absent until its host has told.')),
+} as const
+
+export const routedShardShape = {
+  index: shardIndex,
+  parents: field.list(shardIndex, 2, 'The shards it was split or merged from.'),
+  startingHashKey: field.hashKey('Lowest hash key of the range.'),
+  endingHashKey: field.hashKey('Highest hash key of the range.'),
+  state: field.choice(['OPEN', 'CLOSED'], 'A closed shard is read, not written.'),
+  hostId: field.uint('The host that serves the shard.'),
+} as const
+
+export const hostAddressShape = {
+  hostId: field.uint('Number of the host.'),
+  host: field.string(
+    255,
+    'Name or IP address to connect to; empty: the one by which you reached the controller.',
+  ),
+  port: field.uint('TCP port.', 65_535),
+} as const
+
+export const hostStatusShape = {
+  hostId: field.uint('Number of the host.'),
+  state: field.choice(['starting', 'ready', 'draining', 'down'], 'What the supervisor knows of it.'),
+  pid: field.optional(field.uint('Process id; absent in process or while down.')),
+  port: field.uint('TCP port; 0 in process.', 65_535),
+  restarts: field.uint('Restarts since the daemon started.'),
+  openShards: field.uint('Shards placed on it.'),
+  reason: field.optional(field.string(limits.textBytesMax, 'Why it is not ready.')),
+} as const
+
+/** One batch's own answer. Code 0 means stored and flushed. */
+export const appendResultShape = {
+  code: field.uint('0 for stored, else the id of an error code.'),
+  baseSequenceNumber: field.uint("Sequence number of the batch's first record; 0 unless stored."),
+  arrivalTime: timeMs('When the batch arrived; 0 unless stored'),
+  durability: field.choice(['none', 'disk'], 'The level that was reached: disk means flushed to the device.'),
+  retryAfterMs: field.optional(field.uint('When to try again, where the broker knows.')),
+  message: field.optional(field.string(limits.textBytesMax, 'What was refused, the limit, and what to do.')),
+} as const
+
+export const batchBytes = field.bytes(limits.batchBytesMax, 'One batch; see docs/protocol.md for its bytes.')
+
+/** One shard's own answer to a fetch. */
+export const fetchedShardShape = {
+  code: field.uint('0, or the id of an error code (trimmed, shardNotFound, corruptData, …).'),
+  batches: field.list(batchBytes, limits.spanBatchesMax, 'Whole, from the one that holds the number asked.'),
+  nextSequenceNumber: field.uint('Where to fetch next.'),
+  trimHorizon: field.uint('Oldest readable number.'),
+  tail: field.uint('Next number to assign.'),
+  millisBehindLatest: field.uint('Age of the last record returned, while more follow it; 0 at the tail.'),
+  ended: field.boolean('The shard is closed and was read to its end: go on with its children.'),
+  retryAfterMs: field.optional(field.uint('When to fetch again, after provisionedThroughputExceeded.')),
+} as const
+
+/** What the autoscaler would do next, and why. */
+export const scalingDecisionShape = {
+  action: field.choice(
+    ['none', 'split', 'merge', 'hotKey'],
+    'none: nothing, and why; hotKey: one key alone is too much for a shard, so that a split would not help.',
+  ),
+  shards: field.list(shardIndex, 2, 'The shards concerned; none for the stream as a whole.'),
+  reason: field.string(limits.textBytesMax, 'The rule, with the figures that it was applied to.'),
+} as const
+
+export type Position = ValueOf<typeof positionShape>
+export type StreamDescription = ValueOf<typeof streamShape>
+export type ShardDescription = ValueOf<typeof shardShape>
+export type RoutedShard = ValueOf<typeof routedShardShape>
+export type HostAddress = ValueOf<typeof hostAddressShape>
+export type AppendResult = ValueOf<typeof appendResultShape>
+export type FetchedShard = ValueOf<typeof fetchedShardShape>
+export type ShardLimits = ValueOf<typeof shardLimitsShape>
+export type Scaling = ValueOf<typeof scalingShape>
+export type ScalingRequest = ValueOf<typeof scalingRequestShape>
+export type ShardLoad = ValueOf<typeof shardLoadShape>
+export type ScalingDecision = ValueOf<typeof scalingDecisionShape>
