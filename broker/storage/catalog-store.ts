@@ -9,13 +9,36 @@ import { ensureDirectory, syncDirectory } from './disk/durable-files.ts'
 import { openLmdb, type Environment, type OpenEnvironment, type Row } from './environment.ts'
 import { checksumOf, decodeKey, decodeRow, encodeKey, encodeRow, type FamilyName } from './key-space.ts'
 
-const CATALOG_FORMAT = 1
+const CATALOG_FORMAT = 2
 /** Far above what the limits on streams and shards allow; address space, not memory. */
 export const CATALOG_MAP_BYTES = 4 * 1024 * 1024 * 1024
 const CHECKSUM_BYTES = 4
 
 const count = z.int().nonnegative()
 const hashKey = z.string().regex(/^[0-9a-f]{32}$/)
+
+const shardLimits = z.strictObject({
+  writeBytesPerSecond: count,
+  writeRecordsPerSecond: count,
+  readBytesPerSecond: count,
+  readsPerSecond: count,
+  subscriptionBytesPerSecond: count,
+})
+
+const scaling = z.strictObject({
+  shardsMin: count,
+  shardsMax: count,
+  targetBytesPerSecond: count,
+  targetRecordsPerSecond: count,
+})
+
+const plannedShard = z.strictObject({
+  shardIndex: count,
+  ownerId: count,
+  slot: count,
+  startingHashKey: hashKey,
+  endingHashKey: hashKey,
+})
 
 /** What each family's JSON must look like. */
 const shapes = {
@@ -32,6 +55,11 @@ const shapes = {
     createdAt: count,
     epoch: count,
     nextShardIndex: count,
+    retentionBytes: count,
+    mode: z.enum(['provisioned', 'on-demand']),
+    shardLimits,
+    scaling,
+    targetShardCount: count.nullable(),
   }),
   shard: z.strictObject({
     ownerId: count,
@@ -43,6 +71,18 @@ const shapes = {
     startingSequenceNumber: count,
     endingSequenceNumber: count.nullable(),
     createdAt: count,
+    closedAt: count.nullable(),
+  }),
+  reshard: z.strictObject({
+    step: z.enum(['sealing', 'opening']),
+    moves: z.array(
+      z.strictObject({
+        parents: z.array(count).min(1).max(2),
+        children: z.array(plannedShard).min(1).max(3),
+      }),
+    ),
+    startedAt: count,
+    cause: z.enum(['split', 'merge', 'scale', 'autoscale']),
   }),
 } as const
 
@@ -81,7 +121,7 @@ export function loadCatalog(environment: Environment): CatalogRow[] {
   if (meta.format !== CATALOG_FORMAT) {
     throw new Error(`it has format ${meta.format}; this version reads ${CATALOG_FORMAT}`)
   }
-  return (['broker', 'stream', 'shard'] as const).flatMap((family) =>
+  return (['broker', 'stream', 'shard', 'reshard'] as const).flatMap((family) =>
     [...allRows(environment, family)].map((row) => decodeCatalogRow(family, row)),
   )
 }
@@ -125,7 +165,8 @@ function catalogKey(row: Pick<CatalogRow, 'family' | 'key'>): Uint8Array {
     case 'broker':
       return encodeKey('broker')
     case 'stream':
-      return encodeKey('stream', row.key as number)
+    case 'reshard':
+      return encodeKey(row.family, row.key as number)
     case 'shard': {
       const { streamId, shardIndex } = row.key as { streamId: number; shardIndex: number }
       return encodeKey('shard', streamId, shardIndex)
@@ -158,7 +199,8 @@ function rowKey(family: CatalogFamily & FamilyName, key: Uint8Array): CatalogRow
     case 'broker':
       return 'broker'
     case 'stream':
-      return decodeKey('stream', key).streamId
+    case 'reshard':
+      return decodeKey(family, key).streamId
     case 'shard':
       return decodeKey('shard', key)
   }

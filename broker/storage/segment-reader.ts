@@ -95,7 +95,7 @@ class InlineReader implements SegmentReader {
   }
 
   async #extentOf(ref: SegmentRef, slot: number): Promise<Extent> {
-    const name = `${ref.directory}/${ref.number}/${slot}`
+    const name = `${ref.directory}/${ref.name}/${slot}`
     if (!ref.isActive && this.#extents.has(name)) return this.#extents.get(name)
     const extent = await this.#cache.use(ref, (environment) => extentIn(environment, slot))
     if (!ref.isActive) {
@@ -107,7 +107,7 @@ class InlineReader implements SegmentReader {
 }
 
 function refsOf({ directory, segments }: SegmentList): SegmentRef[] {
-  return segments.map((number, i) => ({ directory, number, isActive: i === segments.length - 1 }))
+  return segments.map((name, i) => ({ directory, name, isActive: i === segments.length - 1 }))
 }
 
 function extentIn(environment: Environment, slot: number): Extent {

@@ -25,7 +25,7 @@ import {
 } from '../../broker/storage/environment.ts'
 import { checkDataDirectory, type IntegrityReport } from '../../broker/storage/integrity.ts'
 import { openOwner, type Owner, type OwnerParts } from '../../broker/storage/owner.ts'
-import { segmentPath } from '../../broker/storage/segments/segment.ts'
+import { segmentPath } from '../../broker/storage/segments/segment-name.ts'
 import { inlineSegmentReader } from '../../broker/storage/segment-reader.ts'
 
 export interface BatchOptions {
@@ -284,7 +284,7 @@ export class StorageFixture {
 
   /** Changes one row of a closed segment behind storage's back; without a value it is gone. */
   async tamper(
-    segment: number,
+    segment: string,
     change: (environment: Environment) => { key: Uint8Array; value?: Uint8Array },
   ): Promise<void> {
     const path = segmentPath(this.ownerDirectory(), segment)

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import type { Environment, OpenEnvironment } from '../environment.ts'
 import type { HeadRow } from '../key-space.ts'
 import { readManifest, type Manifest } from '../segments/manifest.ts'
-import { listSegmentDirectories, mapBytesOf, segmentFault, segmentPath } from '../segments/segment.ts'
+import { listSegmentDirectories, mapBytesOf, segmentFault } from '../segments/segment.ts'
+import { formatSegmentName, segmentPath } from '../segments/segment-name.ts'
 import type { SlotRanges } from './catalog-check.ts'
 import type { Findings } from './findings.ts'
 import { ProducerHistory } from './producer-check.ts'
@@ -27,13 +28,13 @@ export async function checkOwner(
   let heads = new Map<number, HeadRow>()
   /** Of each slot, the number at which its oldest segment begins. */
   const begins = new Map<number, number>()
-  for (const number of [...manifest.sealed.map((segment) => segment.number), manifest.active]) {
-    const where = segmentPath(directory, number)
+  for (const name of [...manifest.sealed, { number: manifest.active, generation: 0 }]) {
+    const where = segmentPath(directory, formatSegmentName(name))
     const environment = await openAt(where, { findings, openEnvironment })
     if (environment === undefined) continue
     try {
       findings.segments++
-      const fault = segmentFault(environment, manifest.ownerId, number)
+      const fault = segmentFault(environment, manifest.ownerId, name)
       if (fault !== undefined) findings.problem(where, fault)
       const found = await checkSegment({ environment, findings, where, producers, ranges })
       checkSuccession({ before: heads, after: found, where, findings })
@@ -73,8 +74,9 @@ async function readManifestOf(directory: string, findings: Findings): Promise<Ma
     const manifest = await readManifest(directory)
     if (manifest !== undefined) return manifest
     // A first start that was interrupted leaves one segment, without a batch; the next start removes it.
-    const numbers = await listSegmentDirectories(directory)
-    if (numbers.some((number) => number > 1)) findings.problem(directory, 'It has segments and no manifest.')
+    const names = await listSegmentDirectories(directory)
+    if (names.some(({ number }) => number > 1))
+      findings.problem(directory, 'It has segments and no manifest.')
   } catch (error) {
     findings.problem(directory, (error as Error).message)
   }

@@ -6,13 +6,13 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { replaceFile } from '../disk/durable-files.ts'
 import type { Faults } from '../disk/faults.ts'
+import type { SegmentName } from './segment-name.ts'
 
-const MANIFEST_FORMAT = 1
+const MANIFEST_FORMAT = 2
 const MANIFEST_FILE = 'manifest.json'
 
-/** A segment that is full. The active one has no entry of its own beyond its number. */
-export interface SealedSegment {
-  readonly number: number
+/** A segment that takes no more appends, and how large its file was when it ended. The active one has no entry of its own beyond its number. */
+export interface SealedSegment extends SegmentName {
   readonly bytes: number
   readonly sealedAt: number
 }
@@ -81,8 +81,8 @@ function manifestFault({ ownerId, sealed, active }: Record<string, unknown>): st
 
 function isSealedSegment(value: unknown): value is SealedSegment {
   if (typeof value !== 'object' || value === null) return false
-  const { number, bytes, sealedAt } = value as Record<string, unknown>
-  return isCount(number) && isCount(bytes) && isCount(sealedAt)
+  const { number, generation, bytes, sealedAt } = value as Record<string, unknown>
+  return isCount(number) && isCount(generation) && isCount(bytes) && isCount(sealedAt)
 }
 
 function isCount(value: unknown): value is number {

@@ -12,10 +12,10 @@ import {
   listSegmentDirectories,
   mapBytesOf,
   openSegment,
-  segmentPath,
   type Segment,
   type SegmentPlace,
 } from './segment.ts'
+import { formatSegmentName, segmentPath, type SegmentName } from './segment-name.ts'
 
 export interface Recovered {
   readonly manifest: Manifest
@@ -45,7 +45,7 @@ export async function recover(place: SegmentPlace, clock: () => number): Promise
 async function createFirst(place: SegmentPlace, clock: () => number): Promise<Recovered> {
   const { directory, ownerId, faults } = place
   await removeLeftovers(directory)
-  for (const number of await listSegmentDirectories(directory)) await removeEmptySegment(place, number)
+  for (const name of await listSegmentDirectories(directory)) await removeEmptySegment(place, name)
   const manifest: Manifest = { ownerId, sealed: [], active: 1 }
   const active = await createSegment(place, manifest.active, clock())
   try {
@@ -59,11 +59,11 @@ async function createFirst(place: SegmentPlace, clock: () => number): Promise<Re
 
 /** Segments that no manifest names were about to become active, or were already given up. */
 async function removeUnlisted(place: SegmentPlace, { sealed, active }: Manifest): Promise<void> {
-  const listed = new Set([...sealed.map(({ number }) => number), active])
-  for (const number of await listSegmentDirectories(place.directory)) {
-    if (listed.has(number)) continue
-    if (number > active) await removeEmptySegment(place, number)
-    else await removeDirectory(segmentPath(place.directory, number), place.faults)
+  const listed = new Set([...sealed, { number: active, generation: 0 }].map(formatSegmentName))
+  for (const name of await listSegmentDirectories(place.directory)) {
+    if (listed.has(formatSegmentName(name))) continue
+    if (name.number > active) await removeEmptySegment(place, name)
+    else await removeDirectory(segmentPath(place.directory, formatSegmentName(name)), place.faults)
   }
 }
 
@@ -71,8 +71,8 @@ async function removeUnlisted(place: SegmentPlace, { sealed, active }: Manifest)
  * Removes a segment that never became active, and so has no batches. One that has some means that the manifest is
  * missing or older than the data: then nothing is removed, and nothing is opened.
  */
-async function removeEmptySegment(place: SegmentPlace, number: number): Promise<void> {
-  const path = segmentPath(place.directory, number)
+async function removeEmptySegment(place: SegmentPlace, name: SegmentName): Promise<void> {
+  const path = segmentPath(place.directory, formatSegmentName(name))
   switch (await contentOf(place, path)) {
     case 'batches':
       throw new Error(

@@ -5,7 +5,8 @@
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
 import { ACTIVE_LINGER_MS, isReopening, untilReopened } from './reopening.ts'
-import { mapBytesOf, segmentPath } from './segment.ts'
+import { mapBytesOf } from './segment.ts'
+import { segmentPath } from './segment-name.ts'
 
 /** How long a read of the active segment waits for an owner that is reopening it. */
 const REOPENING_WAIT_MS = 2000
@@ -14,7 +15,7 @@ const READ_MAP_BYTES = mapBytesOf(0)
 
 export interface SegmentRef {
   readonly directory: string
-  readonly number: number
+  readonly name: string
   /** True for the last segment of a list: it may still grow. */
   readonly isActive: boolean
 }
@@ -105,16 +106,16 @@ export class SegmentCache {
   }
 
   /** Lets an owner that must reopen its segment have it first. */
-  async #giveWay({ directory, number }: SegmentRef): Promise<void> {
+  async #giveWay({ directory, name }: SegmentRef): Promise<void> {
     if (!isReopening(directory)) return
-    const entry = this.#entries.get(segmentPath(directory, number))
+    const entry = this.#entries.get(segmentPath(directory, name))
     if (entry !== undefined) void this.#retire(entry)
     if (await untilReopened(directory, REOPENING_WAIT_MS)) return
     throw new MillraceError('unavailable', 'Storage failed and is not open again yet.')
   }
 
-  #entryOf({ directory, number, isActive }: SegmentRef): Entry {
-    const path = segmentPath(directory, number)
+  #entryOf({ directory, name, isActive }: SegmentRef): Entry {
+    const path = segmentPath(directory, name)
     let entry = this.#entries.get(path)
     if (entry === undefined) {
       entry = new Entry(path, this.#openEnvironment({ path, mapBytes: READ_MAP_BYTES, readOnly: true }))

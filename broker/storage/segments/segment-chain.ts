@@ -9,14 +9,8 @@ import type { Environment } from '../environment.ts'
 import { recover } from './recovery.ts'
 import { writeManifest, type Manifest } from './manifest.ts'
 import { clearReopeningMark, withoutReaders } from './reopening.ts'
-import {
-  createSegment,
-  markReopened,
-  openSealed,
-  segmentPath,
-  type Segment,
-  type SegmentPlace,
-} from './segment.ts'
+import { createSegment, markReopened, openSealed, type Segment, type SegmentPlace } from './segment.ts'
+import { formatSegmentName, segmentPath } from './segment-name.ts'
 
 /** Growth of the file beyond the bytes of a commit's batches: tree pages and rounding. */
 const COMMIT_OVERHEAD_BYTES = 64 * 1024
@@ -50,12 +44,12 @@ export class SegmentChain {
   /** The segment before the active one, for reading; undefined where there is none. Whoever asks closes it. */
   async openBefore(): Promise<Environment | undefined> {
     const before = this.#manifest.sealed.at(-1)
-    return before && openSealed(this.#place, before.number)
+    return before && openSealed(this.#place, before)
   }
 
   list(): SegmentList {
-    const { sealed, active } = this.#manifest
-    return { directory: this.#place.directory, segments: [...sealed.map(({ number }) => number), active] }
+    const names = [...this.#manifest.sealed, this.#active].map(formatSegmentName)
+    return { directory: this.#place.directory, segments: names }
   }
 
   /** Whether a commit of so many bytes would take the active segment beyond its size. */
@@ -82,7 +76,8 @@ export class SegmentChain {
     await carry(next.environment)
     await faults.at('rollCarried')
     const full = this.#active
-    const sealed = { number: full.number, bytes: full.environment.bytesUsed(), sealedAt: this.#clock() }
+    const { number, generation } = full
+    const sealed = { number, generation, bytes: full.environment.bytesUsed(), sealedAt: this.#clock() }
     const manifest = { ...this.#manifest, sealed: [...this.#manifest.sealed, sealed], active: next.number }
     await writeManifest(directory, manifest, faults)
     this.#manifest = manifest
@@ -118,7 +113,8 @@ export class SegmentChain {
 
   async close(): Promise<void> {
     const unused = await this.#closeAll()
-    if (unused !== undefined) await removeDirectory(segmentPath(this.#place.directory, unused.number))
+    if (unused !== undefined)
+      await removeDirectory(segmentPath(this.#place.directory, formatSegmentName(unused)))
   }
 
   /** Answers the next segment, if there was one. */
@@ -132,7 +128,7 @@ export class SegmentChain {
 
   async #create(): Promise<Segment> {
     const number = this.#active.number + 1
-    const path = segmentPath(this.#place.directory, number)
+    const path = segmentPath(this.#place.directory, formatSegmentName({ number, generation: 0 }))
     if (existsSync(path)) await removeDirectory(path) // an attempt that failed
     return createSegment(this.#place, number, this.#clock())
   }

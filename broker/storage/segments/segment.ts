@@ -1,23 +1,20 @@
 // One segment: an LMDB environment in its own directory, holding a span of every shard of one owner. Runs on owner
-// threads; the reader pool and integrity use its names. A segment says in its first row whose it is and which number it
-// has, and is durable in its parent directory before anything in it is acknowledged.
+// threads; compaction and integrity use what says whose it is. A segment says in its first row which one it is, and is durable in its parent directory before anything in it is acknowledged.
 import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { invariant } from '../../../protocol/invariant.ts'
 import { syncDirectory } from '../disk/durable-files.ts'
 import { dataFileOf } from '../disk/lmdb-files.ts'
 import { noFaults, type Faults } from '../disk/faults.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
 import { decodeRow, encodeKey, encodeRow, type SegmentMetaRow } from '../key-space.ts'
+import { formatSegmentName, parseSegmentName, segmentPath, type SegmentName } from './segment-name.ts'
 
-const SEGMENT_FORMAT = 1
-const NAME = /^segment-(\d{10})$/
+const SEGMENT_FORMAT = 2
 /** Address space beyond a segment's planned size, for the commit that fills it and for rows carried into it. */
 const MAP_SLACK_BYTES = 128 * 1024 * 1024
 
-export interface Segment {
-  readonly number: number
+export interface Segment extends SegmentName {
   readonly environment: Environment
 }
 
@@ -29,20 +26,10 @@ export interface SegmentPlace {
   readonly faults?: Faults
 }
 
-export function segmentPath(directory: string, number: number): string {
-  return join(directory, `segment-${String(number).padStart(10, '0')}`)
-}
-
-/** The number in a segment's directory name; undefined for any other name. */
-export function segmentNumberOf(name: string): number | undefined {
-  const match = NAME.exec(name)
-  return match ? Number(match[1]) : undefined
-}
-
-/** Numbers of the segment directories that lie in an owner's directory, whether listed or not, rising. */
-export async function listSegmentDirectories(directory: string): Promise<number[]> {
-  const numbers = (await readdir(directory)).map(segmentNumberOf)
-  return numbers.filter((number) => number !== undefined).toSorted((a, b) => a - b)
+/** The segment directories that lie in an owner's directory, whether listed or not, numbers rising. */
+export async function listSegmentDirectories(directory: string): Promise<SegmentName[]> {
+  const names = (await readdir(directory)).map(parseSegmentName).filter((name) => name !== undefined)
+  return names.toSorted((a, b) => a.number - b.number || a.generation - b.generation)
 }
 
 /** What to reserve for a segment of a planned size, wherever it is opened. */
@@ -57,13 +44,13 @@ export async function createSegment(
   createdAt: number,
 ): Promise<Segment> {
   const { directory, ownerId, faults = noFaults } = place
-  const path = segmentPath(directory, number)
+  const name = { number, generation: 0 }
+  const path = segmentPath(directory, formatSegmentName(name))
   await mkdir(path)
   await faults.at('segmentDirectoryCreated')
-  const environment = await openAt(place, number)
+  const environment = await openAt(place, path)
   try {
-    const meta = { format: SEGMENT_FORMAT, ownerId, segment: number, createdAt, reopened: 0 }
-    await putMeta(environment, meta)
+    await putSegmentMeta(environment, { ...name, ownerId, createdAt })
     await faults.at('segmentMetaCommitted')
     await syncDirectory(path)
     await syncDirectory(directory)
@@ -72,21 +59,22 @@ export async function createSegment(
     await environment.close()
     throw error
   }
-  return { number, environment }
+  return { ...name, environment }
 }
 
 /** Opens a segment for writing. Refuses one that is not there, and one that belongs elsewhere. */
 export async function openSegment(place: SegmentPlace, number: number): Promise<Segment> {
-  const path = segmentPath(place.directory, number)
+  const name = { number, generation: 0 }
+  const path = segmentPath(place.directory, formatSegmentName(name))
   // LMDB would make an empty one in its place.
   if (!existsSync(dataFileOf(path))) {
     throw new Error(
       `${path} is not there, and the manifest names it. Restore the whole data directory from one backup.`,
     )
   }
-  const environment = await openAt(place, number)
-  const fault = segmentFault(environment, place.ownerId, number)
-  if (fault === undefined) return { number, environment }
+  const environment = await openAt(place, path)
+  const fault = segmentFault(environment, place.ownerId, name)
+  if (fault === undefined) return { ...name, environment }
   await environment.close()
   throw new Error(`${path}: ${fault}`)
 }
@@ -94,9 +82,10 @@ export async function openSegment(place: SegmentPlace, number: number): Promise<
 /** Opens a segment that takes no more appends, for reading. */
 export function openSealed(
   { directory, openEnvironment }: SegmentPlace,
-  number: number,
+  name: SegmentName,
 ): Promise<Environment> {
-  return openEnvironment({ path: segmentPath(directory, number), mapBytes: mapBytesOf(0), readOnly: true })
+  const path = segmentPath(directory, formatSegmentName(name))
+  return openEnvironment({ path, mapBytes: mapBytesOf(0), readOnly: true })
 }
 
 /**
@@ -110,18 +99,31 @@ export async function markReopened({ environment }: Segment): Promise<void> {
 }
 
 /** Why an environment is not the segment it is taken for. */
-export function segmentFault(environment: Environment, ownerId: number, number: number): string | undefined {
+export function segmentFault(
+  environment: Environment,
+  ownerId: number,
+  name: SegmentName,
+): string | undefined {
   const meta = readMeta(environment)
   if (meta === undefined) return 'it does not say which segment it is'
   if (meta === 'damaged') return 'the row that says which segment it is does not match its checksum'
   if (meta.format !== SEGMENT_FORMAT)
     return `it has format ${meta.format}; this version reads ${SEGMENT_FORMAT}`
-  if (meta.ownerId === ownerId && meta.segment === number) return undefined
-  return `it is segment ${meta.segment} of owner ${meta.ownerId}, not ${number} of ${ownerId}: was it moved?`
+  const found = formatSegmentName(meta)
+  const expected = formatSegmentName(name)
+  if (meta.ownerId === ownerId && found === expected) return undefined
+  return `it is ${found} of owner ${meta.ownerId}, not ${expected} of ${ownerId}: was it moved?`
 }
 
-function openAt(place: SegmentPlace, number: number): Promise<Environment> {
-  const path = segmentPath(place.directory, number)
+/** Has a segment say whose it is: its first commit. */
+export async function putSegmentMeta(
+  environment: Environment,
+  meta: SegmentName & Pick<SegmentMetaRow, 'ownerId' | 'createdAt'>,
+): Promise<void> {
+  await putMeta(environment, { ...meta, format: SEGMENT_FORMAT, reopened: 0 })
+}
+
+function openAt(place: SegmentPlace, path: string): Promise<Environment> {
   return place.openEnvironment({ path, mapBytes: mapBytesOf(place.segmentBytes), readOnly: false })
 }
 
