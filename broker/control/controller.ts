@@ -88,6 +88,11 @@ export class Controller {
       catalog,
       fleet,
       owners: config.owners,
+      defaults: {
+        onDemandShards: config.onDemandShards,
+        targetBytesPerSecond: config.onDemandShardBytes,
+        targetRecordsPerSecond: config.onDemandShardRecords,
+      },
       timers,
       log: log.child({ component: 'streams' }),
     })
@@ -174,6 +179,8 @@ function hostSettings(options: ControllerOptions, catalog: Catalog, hostId: numb
     dataDir: config.dataDir,
     owners,
     segmentBytes: config.segmentSize,
+    segmentAgeMs: config.segmentAge,
+    compactionBytesPerSecond: config.compactionRate,
     tailCacheBytes: config.tailCacheSize,
     appendQueueBytes: config.appendQueueSize,
     freeSpaceFloorBytes: config.freeSpaceFloor,

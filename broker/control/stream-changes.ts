@@ -9,28 +9,35 @@ import type { RequestOf } from '../../protocol/operations.ts'
 import { evenRanges } from '../../protocol/shard-map.ts'
 import { checkStreamName } from '../../protocol/stream-name.ts'
 import type { CatalogChange, StreamRow } from '../catalog-contract.ts'
-import { formatValue } from '../config/kinds.ts'
 import { shardsOf, streamNamed, type CatalogState, type Stream } from './catalog-state.ts'
 import type { CatalogPlan } from './catalog.ts'
 import { ownerLoads, placeShards } from './placement.ts'
+import {
+  isSameSettings,
+  isServedAlike,
+  newSettings,
+  updatedSettings,
+  type StreamDefaults,
+} from './stream-settings.ts'
 
 export interface CreateContext {
   readonly now: number
   /** Owners that take new shards. */
   readonly owners: number
+  readonly defaults: StreamDefaults
 }
 
 /** A new stream in state CREATING, its shards placed on the owners with the fewest. */
 export function planCreate(
   state: CatalogState,
   request: RequestOf<'createStream'>,
-  { now, owners }: CreateContext,
+  { now, owners, defaults }: CreateContext,
 ): CatalogPlan<{ streamId: number; ownerIds: readonly number[] }> {
-  const { name, shardCount, retentionMs = limits.retentionMsDefault } = request
   const { broker } = state
   invariant(broker !== undefined, 'the catalog has an identity')
-  checkCreate(state, name, shardCount)
-  checkRetention(retentionMs)
+  checkName(state, request.name)
+  const { settings, shardCount } = newSettings(request, defaults)
+  checkRoom(state, shardCount)
   const streamId = broker.nextStreamId
   const ownerIds = placeShards(ownerLoads(state, owners), shardCount)
   const shards = evenRanges(shardCount).map((range, index): CatalogChange => ({
@@ -47,16 +54,18 @@ export function planCreate(
         startingSequenceNumber: 0,
         endingSequenceNumber: null,
         createdAt: now,
+        closedAt: null,
       },
     },
   }))
   const stream: StreamRow['value'] = {
-    name,
+    name: request.name,
     status: 'CREATING',
-    retentionMs,
     createdAt: now,
     epoch: 1,
     nextShardIndex: shardCount,
+    targetShardCount: null,
+    ...settings,
   }
   const counters = { ...broker, nextStreamId: streamId + 1, nextSlot: broker.nextSlot + shardCount }
   return {
@@ -92,17 +101,20 @@ export function planRemove(state: CatalogState, streamId: number): CatalogPlan<v
   return { changes: [...shards, { remove: { family: 'stream', key: streamId } }], result: undefined }
 }
 
-/** New settings; what the request leaves out stays. */
+/**
+ * New settings; what the request leaves out stays. A switch of mode moves no shard: on-demand streams are scaled from
+ * the count they have, and a goal that `updateShardCount` was on its way to is given up.
+ */
 export function planUpdate(
   state: CatalogState,
-  { name, retentionMs }: RequestOf<'updateStream'>,
-): CatalogPlan<{ streamId: number; isChanged: boolean }> {
-  const stream = activeStream(state, name)
-  if (retentionMs === undefined || retentionMs === stream.retentionMs) {
-    return { changes: [], result: { streamId: stream.id, isChanged: false } }
-  }
-  checkRetention(retentionMs)
-  return { changes: [putStream(stream, { retentionMs })], result: { streamId: stream.id, isChanged: true } }
+  request: RequestOf<'updateStream'>,
+): CatalogPlan<{ streamId: number; concernsHosts: boolean }> {
+  const stream = activeStream(state, request.name)
+  const settings = updatedSettings(stream, request)
+  const result = { streamId: stream.id, concernsHosts: !isServedAlike(settings, stream) }
+  if (isSameSettings(settings, stream)) return { changes: [], result }
+  const targetShardCount = settings.mode === 'on-demand' ? null : stream.targetShardCount
+  return { changes: [putStream(stream, { ...settings, targetShardCount })], result }
 }
 
 /** The stream of that name, in whatever state. */
@@ -120,7 +132,7 @@ export function activeStream(state: CatalogState, name: string): Stream {
   throw new MillraceError('streamBusy', `Stream ${name} is still being ${verb}.`)
 }
 
-function checkCreate(state: CatalogState, name: string, shardCount: number): void {
+function checkName(state: CatalogState, name: string): void {
   const problem = checkStreamName(name)
   if (problem !== undefined) throw new MillraceError('invalidArgument', problem)
   const existing = streamNamed(state, name)
@@ -132,13 +144,9 @@ function checkCreate(state: CatalogState, name: string, shardCount: number): voi
   }
   if (existing !== undefined)
     throw new MillraceError('streamExists', `There is a stream called ${name} already.`)
-  if (shardCount < 1) throw new MillraceError('invalidArgument', 'A stream needs at least one shard.')
-  if (shardCount > limits.shardsPerStreamMax) {
-    throw new MillraceError(
-      'limitExceeded',
-      `${shardCount} shards are above the limit of ${limits.shardsPerStreamMax} for one stream.`,
-    )
-  }
+}
+
+function checkRoom(state: CatalogState, shardCount: number): void {
   if (state.streams.size >= limits.streamsMax) {
     throw new MillraceError(
       'limitExceeded',
@@ -151,16 +159,6 @@ function checkCreate(state: CatalogState, name: string, shardCount: number): voi
       `${shardCount} more shards would pass the limit of ${limits.shardsMax} for all streams; there are ${state.shardCount}.`,
     )
   }
-}
-
-function checkRetention(retentionMs: number): void {
-  const { retentionMsMin, retentionMsMax } = limits
-  if (retentionMs >= retentionMsMin && retentionMs <= retentionMsMax) return
-  const shown = (ms: number): string => formatValue('duration', ms)
-  throw new MillraceError(
-    'invalidArgument',
-    `A retention of ${shown(retentionMs)} is out of bounds: it lies between ${shown(retentionMsMin)} and ${shown(retentionMsMax)}.`,
-  )
 }
 
 function putStream({ id, ...value }: Stream, changed: Partial<StreamRow['value']>): CatalogChange {

@@ -19,6 +19,7 @@ import {
   planRemove,
   planUpdate,
 } from './stream-changes.ts'
+import { isServedAlike, servedSettings, type StreamDefaults } from './stream-settings.ts'
 import { pause, withDeadline, type Timers } from './timers.ts'
 
 /** How long a request waits for hosts before it is answered that the work goes on. */
@@ -33,6 +34,8 @@ export interface StreamRegistryOptions {
   readonly fleet: HostFleet
   /** Owners that take new shards. */
   readonly owners: number
+  /** What a new stream is given where its creator says nothing. */
+  readonly defaults: StreamDefaults
   readonly timers: Timers
   readonly log: Logger
 }
@@ -61,9 +64,9 @@ export class StreamRegistry {
 
   /** Creates a stream; fulfils once it takes records. */
   async create(request: RequestOf<'createStream'>): Promise<Stream> {
-    const { catalog, fleet, owners, timers } = this.#options
+    const { catalog, fleet, owners, defaults, timers } = this.#options
     const { streamId } = await catalog.change((state) => {
-      const plan = planCreate(state, request, { now: timers.now(), owners })
+      const plan = planCreate(state, request, { now: timers.now(), owners, defaults })
       // Refused while nothing is written: half a minute later would be too late to say that nothing was done.
       for (const ownerId of plan.result.ownerIds) fleet.requireReady(fleet.hostOf(ownerId).hostId)
       return plan
@@ -81,9 +84,9 @@ export class StreamRegistry {
   /** Changes the settings of a stream, and tells its hosts. */
   async update(request: RequestOf<'updateStream'>): Promise<Stream> {
     const { catalog, timers } = this.#options
-    const { streamId, isChanged } = await catalog.change((state) => planUpdate(state, request))
+    const { streamId, concernsHosts } = await catalog.change((state) => planUpdate(state, request))
     const stream = knownStream(catalog.state, request.name)
-    if (!isChanged) return stream
+    if (!concernsHosts) return stream
     const telling = this.#hostsOf(streamId).map((hostId) => this.#tell(hostId, stream))
     // It is decided already: a host that takes longer learns of it in its own time.
     const late = (): Error => new Error('a host took too long')
@@ -92,14 +95,20 @@ export class StreamRegistry {
   }
 
   /** Tells a host the settings of a stream, until it knows them or they have changed again. Never rejects. */
-  async #tell(hostId: number, { id: streamId, retentionMs, name }: Stream): Promise<void> {
+  async #tell(hostId: number, stream: Stream): Promise<void> {
     const { catalog, fleet, log, timers } = this.#options
-    while (!this.#isStopped && catalog.state.streams.get(streamId)?.retentionMs === retentionMs) {
+    const { id: streamId, name } = stream
+    const settings = servedSettings(stream)
+    const holds = (): boolean => {
+      const current = catalog.state.streams.get(streamId)
+      return current !== undefined && isServedAlike(current, settings)
+    }
+    while (!this.#isStopped && holds()) {
       // Its next start brings them along.
       if (fleet.host(hostId).state === 'down') return
       try {
         await fleet.whenReady(hostId)
-        await fleet.call(hostId, 'updateStream', { streamId, retentionMs })
+        await fleet.call(hostId, 'updateStream', { streamId, settings })
         return
       } catch (error) {
         if (error instanceof InvariantError) return crash(error)
