@@ -1,12 +1,21 @@
-// The catalog as a value: streams and shards, and how a change of rows makes the next value. Runs in the controller; pure.
+// The catalog as a value: streams, shards and journals of their changes, and how a change of rows makes the next value. Runs in the controller; pure.
 // A state is never changed in place, so whoever holds one may read it for as long as it likes.
 import { hashKeyFromHex } from '../../protocol/hash-key.ts'
 import { invariant } from '../../protocol/invariant.ts'
 import { ShardMap } from '../../protocol/shard-map.ts'
-import type { BrokerRow, CatalogChange, CatalogRow, ShardRow, StreamRow } from '../catalog-contract.ts'
+import type {
+  BrokerRow,
+  CatalogChange,
+  CatalogRow,
+  PlannedShard,
+  ReshardRow,
+  ShardRow,
+  StreamRow,
+} from '../catalog-contract.ts'
 
 export type Stream = { readonly id: number } & StreamRow['value']
 export type Shard = { readonly streamId: number; readonly index: number } & ShardRow['value']
+export type Journal = ReshardRow['value']
 
 export interface CatalogState {
   readonly broker: BrokerRow['value'] | undefined
@@ -15,6 +24,8 @@ export interface CatalogState {
   /** By stream; in the order of their indexes. */
   readonly shards: ReadonlyMap<number, readonly Shard[]>
   readonly shardCount: number
+  /** By stream: how far the change of its shards is that is under way. */
+  readonly journals: ReadonlyMap<number, Journal>
 }
 
 export const emptyCatalog: CatalogState = {
@@ -23,6 +34,7 @@ export const emptyCatalog: CatalogState = {
   streamIdByName: new Map(),
   shards: new Map(),
   shardCount: 0,
+  journals: new Map(),
 }
 
 /** The state after all of `changes`. Shares with `state` what they do not touch. */
@@ -30,6 +42,7 @@ export function applyChanges(state: CatalogState, changes: readonly CatalogChang
   let { broker, shardCount } = state
   const streams = new Map(state.streams)
   const streamIdByName = new Map(state.streamIdByName)
+  const journals = new Map(state.journals)
   const touched = new Map<number, Map<number, Shard>>()
   const shardsOf = (streamId: number): Map<number, Shard> => {
     const known = touched.get(streamId)
@@ -53,6 +66,9 @@ export function applyChanges(state: CatalogState, changes: readonly CatalogChang
       invariant(!streamIdByName.has(stream.name), `two streams would be called ${stream.name}`)
       streams.set(row.key, stream)
       streamIdByName.set(stream.name, row.key)
+    } else if (row.family === 'reshard') {
+      if (value === undefined) journals.delete(row.key)
+      else journals.set(row.key, value as Journal)
     } else {
       const { streamId, shardIndex } = row.key
       const shards = shardsOf(streamId)
@@ -70,7 +86,7 @@ export function applyChanges(state: CatalogState, changes: readonly CatalogChang
         [...byIndex.values()].sort((a, b) => a.index - b.index),
       )
   }
-  return { broker, streams, streamIdByName, shards, shardCount }
+  return { broker, streams, streamIdByName, shards, shardCount, journals }
 }
 
 /** The state that stored rows describe; refuses rows that cannot all be true. */
@@ -80,14 +96,27 @@ export function readCatalog(rows: readonly CatalogRow[]): CatalogState {
     rows.map((put) => ({ put })),
   )
   const slots = new Set<number>()
+  const checkSlot = (slot: number, stream: Stream): void => {
+    invariant(!slots.has(slot), `two shards have slot ${slot}: their records would mix`)
+    slots.add(slot)
+    const isGiven = state.broker !== undefined && slot < state.broker.nextSlot
+    invariant(isGiven, `slot ${slot} of stream ${stream.name} would be given out again`)
+  }
   for (const [streamId, shards] of state.shards) {
     const stream = state.streams.get(streamId)
     invariant(stream !== undefined, `the catalog holds shards of stream ${streamId}, which it does not know`)
-    for (const shard of shards) {
-      invariant(!slots.has(shard.slot), `two shards have slot ${shard.slot}: their records would mix`)
-      slots.add(shard.slot)
-      const isGiven = state.broker !== undefined && shard.slot < state.broker.nextSlot
-      invariant(isGiven, `slot ${shard.slot} of stream ${stream.name} would be given out again`)
+    for (const { slot } of shards) checkSlot(slot, stream)
+  }
+  for (const streamId of state.journals.keys()) {
+    const stream = state.streams.get(streamId)
+    invariant(
+      stream !== undefined,
+      `the catalog holds a journal of stream ${streamId}, which it does not know`,
+    )
+    for (const { slot, shardIndex } of plannedShards(state, streamId)) {
+      checkSlot(slot, stream)
+      const isGiven = shardIndex < stream.nextShardIndex
+      invariant(isGiven, `index ${shardIndex} of stream ${stream.name} would be given out again`)
     }
   }
   for (const stream of state.streams.values()) {
@@ -100,9 +129,8 @@ export function readCatalog(rows: readonly CatalogRow[]): CatalogState {
 
 /** Routes hash keys to the open shards of a stream; throws unless they cover the hash key space exactly once. */
 export function shardMapOf(state: CatalogState, streamId: number): ShardMap {
-  const open = shardsOf(state, streamId).filter((shard) => shard.state === 'OPEN')
   return new ShardMap(
-    open.map(({ index, startingHashKey, endingHashKey }) => ({
+    openShardsOf(state, streamId).map(({ index, startingHashKey, endingHashKey }) => ({
       index,
       range: { start: hashKeyFromHex(startingHashKey), end: hashKeyFromHex(endingHashKey) },
     })),
@@ -116,4 +144,14 @@ export function streamNamed(state: CatalogState, name: string): Stream | undefin
 
 export function shardsOf(state: CatalogState, streamId: number): readonly Shard[] {
   return state.shards.get(streamId) ?? []
+}
+
+export function openShardsOf(state: CatalogState, streamId: number): readonly Shard[] {
+  return shardsOf(state, streamId).filter((shard) => shard.state === 'OPEN')
+}
+
+/** Shards that are decided on and not in the catalog yet: their indexes, slots and places are taken all the same. */
+export function plannedShards(state: CatalogState, streamId: number): readonly PlannedShard[] {
+  const journal = state.journals.get(streamId)
+  return journal?.step === 'sealing' ? journal.moves.flatMap(({ children }) => children) : []
 }
