@@ -4,7 +4,7 @@ import type { EventBody } from '../../protocol/events.ts'
 import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
-import type { HostedExtent, HostSettings, PlacedShard } from '../host-contract.ts'
+import type { HostedExtent, HostedLoad, HostSettings, ShardRef } from '../host-contract.ts'
 import type { ClientEventHandlers, Context, Handlers } from '../server/dispatch.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { SegmentList } from '../threads/owner-contract.ts'
@@ -22,7 +22,8 @@ import { Outflows } from './read/outflow.ts'
 import { resolvePosition } from './read/positions.ts'
 import { ShardReads } from './read/shard-reads.ts'
 import { TailCache } from './read/tail-cache.ts'
-import { describeShard, HostedShard, ShardTable } from './shard-table.ts'
+import { ShardLifecycle } from './shard-lifecycle.ts'
+import { describeShard, ShardTable } from './shard-table.ts'
 import type { Timing } from './timing.ts'
 import { Wakes } from './wakes.ts'
 
@@ -44,10 +45,10 @@ export class Engine {
   /** Serves the data plane. */
   readonly handlers: Handlers<OperationOn<'data'>>
   readonly events: ClientEventHandlers
+  /** Opens, seals and drops shards. */
+  readonly lifecycle: ShardLifecycle
   readonly #shards = new ShardTable()
   readonly #owners = new Map<number, OwnerLink>()
-  /** Shards of streams that are served no more, until their owners have forgotten them. */
-  readonly #dropping = new Map<number, readonly HostedShard[]>()
   readonly #reader: SegmentReader
   readonly #cache: TailCache
   readonly #wakes: Wakes
@@ -79,9 +80,17 @@ export class Engine {
     }))
     this.#fetches = new Fetches({ shards, reads, outflows, metrics, timing })
     this.#subscriptions = new Subscriptions({ shards, reads, outflows, metrics, timing, onBroken })
+    const ownerOf = (ownerId: number): OwnerLink => this.#ownerOf(ownerId)
+    this.lifecycle = new ShardLifecycle({
+      shards,
+      ownerOf,
+      wakes: this.#wakes,
+      subscriptions: this.#subscriptions,
+      log,
+    })
     const appends = new AppendPath({
       shards,
-      ownerOf: (shard) => this.#ownerOf(shard.ownerId),
+      ownerOf: (shard) => ownerOf(shard.ownerId),
       shares: new SessionShares(settings.appendQueueBytes),
       metrics,
       elapsed: timing.elapsed,
@@ -110,40 +119,18 @@ export class Engine {
     throw failed.reason
   }
 
-  /** Serves shards; those served already stay as they are. */
-  async openShards(placed: readonly PlacedShard[]): Promise<void> {
-    const byOwner = new Map<number, PlacedShard[]>()
-    for (const shard of placed) {
-      if (this.#shards.findSlot(shard.slot)) continue
-      const shards = byOwner.get(shard.ownerId)
-      if (shards) shards.push(shard)
-      else byOwner.set(shard.ownerId, [shard])
-    }
-    await Promise.all([...byOwner].map(([ownerId, shards]) => this.#openOn(this.#ownerOf(ownerId), shards)))
-  }
-
-  /** Serves a stream no more, and forgets its records. Where that fails the next call goes on with it. */
-  async dropStream(streamId: number): Promise<void> {
-    const shards = [...(this.#dropping.get(streamId) ?? []), ...this.#shards.removeStream(streamId)]
-    this.#dropping.set(streamId, shards)
-    for (const shard of shards) this.#wakes.mark(shard)
-    this.#subscriptions.endStream(streamId)
-    const slotsByOwner = new Map<number, number[]>()
-    for (const { ownerId, slot } of shards) {
-      const slots = slotsByOwner.get(ownerId)
-      if (slots) slots.push(slot)
-      else slotsByOwner.set(ownerId, [slot])
-    }
-    await Promise.all([...slotsByOwner].map(([ownerId, slots]) => this.#ownerOf(ownerId).forget(slots)))
-    this.#dropping.delete(streamId)
-  }
-
-  updateStream(streamId: number, retentionMs: number): void {
-    for (const shard of this.#shards.shardsOf(streamId)) shard.retentionMs = retentionMs
-  }
-
   extentsOf(streamId: number): readonly HostedExtent[] {
     return this.#shards.shardsOf(streamId).map((shard) => shard.extent)
+  }
+
+  /** What was asked of the open shards since this host started. */
+  loads(): readonly HostedLoad[] {
+    return []
+  }
+
+  /** Where the shard's observed load divides in two, as 32 hex digits; null where too little was seen. */
+  balanceOf(_shard: ShardRef): string | null {
+    return null
   }
 
   async gauges(sessions: number): Promise<HostGauges> {
@@ -180,20 +167,6 @@ export class Engine {
     for (const outcome of closed) if (outcome.status === 'rejected') throw outcome.reason
   }
 
-  async #openOn(owner: OwnerLink, placed: readonly PlacedShard[]): Promise<void> {
-    const extents = await owner.open(placed)
-    const bySlot = new Map(extents.map((extent) => [extent.slot, extent]))
-    for (const shard of placed) {
-      const extent = bySlot.get(shard.slot)
-      if (!extent) {
-        // Its stream was being deleted when host or controller went away, and the catalog still has it for a moment; or it
-        // is damaged, and the owner's notice says so.
-        const { log } = this.#options
-        log.warn({ stream: shard.streamName, slot: shard.slot }, 'its owner does not serve a shard')
-      } else if (!this.#shards.findSlot(shard.slot)) this.#shards.add(new HostedShard(shard, extent))
-    }
-  }
-
   async #resolvePosition(
     request: RequestOf<'resolvePosition'>,
     context: Context<'resolvePosition'>,
@@ -221,6 +194,7 @@ export class Engine {
           this.#wakes.mark(shard)
         }
       },
+      onSegments: () => {},
       onBroken,
     }
     const queueBytes = settings.appendQueueBytes

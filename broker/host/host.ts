@@ -75,12 +75,16 @@ class ShardHost implements Host {
         invariant(!this.#starting, 'a host is started once')
         return (this.#starting = this.#start(request))
       },
-      openShards: ({ shards }) => done(this.#engine.openShards(shards)),
-      dropStream: ({ streamId }) => done(this.#engine.dropStream(streamId)),
-      updateStream: ({ streamId, retentionMs }) => {
-        this.#engine.updateStream(streamId, retentionMs)
+      openShards: ({ shards }) => done(this.#engine.lifecycle.open(shards)),
+      dropStream: ({ streamId }) => done(this.#engine.lifecycle.dropStream(streamId)),
+      updateStream: ({ streamId, settings }) => {
+        this.#engine.lifecycle.update(streamId, settings)
         return null
       },
+      sealShards: async (request) => ({ extents: await this.#engine.lifecycle.seal(request) }),
+      dropShards: (request) => done(this.#engine.lifecycle.drop(request)),
+      shardLoads: () => ({ loads: this.#engine.loads() }),
+      balanceOf: (shard) => ({ startingHashKey: this.#engine.balanceOf(shard) }),
       describeShards: ({ streamId }) => ({ extents: this.#engine.extentsOf(streamId) }),
       metrics: () => this.#metrics(),
       drain: ({ deadlineMs }) => done(this.drain(deadlineMs)),
@@ -114,7 +118,7 @@ class ShardHost implements Host {
     const engine = new Engine({ ...this.#options, settings, timing: this.#timing, log, onBroken })
     await engine.startOwners()
     try {
-      await engine.openShards(shards)
+      await engine.lifecycle.open(shards)
       const server = this.#createServer(engine, settings, log, onBroken)
       const bound = await listening(server, settings.listen)
       this.#serving = { log, engine, server }

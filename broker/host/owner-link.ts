@@ -1,21 +1,19 @@
 // One owner as the host sees it: the queue of appends to it, its calls, its notices. Host main thread.
-// Batches reach the owner in the order in which they were offered. What a turn of the event loop brings leaves at its end,
-// in one call where it fits. The queue is bounded in bytes; from the first batch that does not fit until the owner's next
-// answer everything is refused, so that smaller batches behind it in the same turn do not overtake it.
+// The owner takes what it is sent in that order; a call whose effect depends on appends sends those of this turn first.
 import type { Logger } from '../telemetry/log.ts'
 import { createCaller, type Caller } from '../threads/calls.ts'
 import type { Channel } from '../threads/channel.ts'
 import type {
-  AppendOutcome,
   OwnedShard,
   OwnerCalls,
   OwnerNotice,
   OwnerStats,
   SegmentList,
   ShardExtent,
+  Wanted,
 } from '../threads/owner-contract.ts'
-import { packGroups, type PackedGroup, type PendingBatch } from './append/append-group.ts'
-import { hostLimits } from './host-limits.ts'
+import type { PendingBatch } from './append/append-group.ts'
+import { AppendQueue, type AppendListener } from './append/append-queue.ts'
 import type { HostMetrics } from './host-metrics.ts'
 import type { Timing } from './timing.ts'
 
@@ -25,14 +23,11 @@ export interface OwnerChannel extends Channel {
   join(): Promise<void>
 }
 
-/** Where an owner's answers and notices go. */
-export interface OwnerListener {
-  onOutcome(group: PackedGroup, outcome: AppendOutcome): void
-  /** The call for this group failed; `error` says whether it may have had an effect. */
-  onFailure(group: PackedGroup, error: unknown): void
+/** Where an owner's answers and notices go. `onBroken` also tells that the owner is gone without having been asked. */
+export interface OwnerListener extends AppendListener {
   onReopened(extents: readonly ShardExtent[], reason: string): void
-  /** The owner is gone without having been asked, or an invariant is broken: this host cannot go on. */
-  onBroken(error: Error): void
+  /** Its segments are others now; the link has them already. */
+  onSegments(list: SegmentList): void
 }
 
 export interface OwnerLinkOptions {
@@ -49,20 +44,20 @@ export class OwnerLink {
   readonly ownerId: number
   readonly #options: OwnerLinkOptions
   readonly #caller: Caller<OwnerCalls>
-  #pending: PendingBatch[] = []
-  #queuedBytes = 0
-  #full = false
+  readonly #appends: AppendQueue
   #closing = false
   #gone = false
   #storageFull = false
-  /** How long the owner lately took to answer a group. */
-  #answerMs = 0
   #segments: SegmentList | undefined
 
   constructor(options: OwnerLinkOptions) {
     this.ownerId = options.ownerId
     this.#options = options
     this.#caller = createCaller<OwnerCalls>(options.channel)
+    this.#appends = new AppendQueue({
+      ...options,
+      append: (group) => this.#caller.call('append', group, [group.arena]),
+    })
     this.#caller.onNotice((notice) => {
       try {
         this.#onNotice(notice as OwnerNotice)
@@ -79,7 +74,7 @@ export class OwnerLink {
 
   /** Bytes of batches that were offered and are not answered. */
   get queuedBytes(): number {
-    return this.#queuedBytes
+    return this.#appends.queuedBytes
   }
 
   /** Where the owner's records lie; undefined until it has said so. */
@@ -92,24 +87,14 @@ export class OwnerLink {
     return this.#storageFull
   }
 
-  /** When a batch that found the queue full should come again: once the owner has answered what is in it. */
+  /** When a batch that found the queue full should come again. */
   get retryAfterMs(): number {
-    const { overloadedRetryMsMin, overloadedRetryMsMax } = hostLimits
-    return Math.min(overloadedRetryMsMax, Math.max(overloadedRetryMsMin, Math.ceil(this.#answerMs)))
+    return this.#appends.retryAfterMs
   }
 
   /** Takes a batch into the queue; false where there is no room, and then nothing was taken. */
   offer(batch: PendingBatch): boolean {
-    const { queueBytes, timing } = this.#options
-    // An empty queue takes any batch, or one that is larger than the queue could never be appended.
-    const fits = this.#queuedBytes === 0 || this.#queuedBytes + batch.bytes.length <= queueBytes
-    if (this.#full || !fits) {
-      this.#full = true
-      return false
-    }
-    this.#queuedBytes += batch.bytes.length
-    if (this.#pending.push(batch) === 1) timing.atTurnEnd(() => this.#flush())
-    return true
+    return this.#appends.offer(batch)
   }
 
   async open(shards: readonly OwnedShard[]): Promise<readonly ShardExtent[]> {
@@ -121,6 +106,34 @@ export class OwnerLink {
     await this.#caller.call('forget', { slots })
   }
 
+  /** Closes shards for appends, behind everything that was offered before; their extents are final. */
+  async seal(slots: readonly number[]): Promise<readonly ShardExtent[]> {
+    this.#appends.flush()
+    const { extents } = await this.#caller.call('seal', { slots })
+    return extents
+  }
+
+  /** Raises trim horizons, durably. */
+  async trim(horizons: OwnerCalls['trim']['request']['horizons']): Promise<void> {
+    await this.#caller.call('trim', { horizons })
+  }
+
+  /** What of its sealed segments is still wanted. */
+  wanted(): Promise<Wanted> {
+    return this.#caller.call('wanted', null)
+  }
+
+  /** Seals the active segment; false where there was nothing in it. */
+  async roll(): Promise<boolean> {
+    const { rolled } = await this.#caller.call('roll', null)
+    return rolled
+  }
+
+  /** Puts a compacted segment in the place of others, or drops them. */
+  async replaceSegments(request: OwnerCalls['replaceSegments']['request']): Promise<void> {
+    await this.#caller.call('replaceSegments', request)
+  }
+
   stats(): Promise<OwnerStats> {
     return this.#caller.call('stats', null)
   }
@@ -128,41 +141,10 @@ export class OwnerLink {
   /** Sends what is queued, then closes the owner, unless it has gone; fulfils when nothing of it is left. */
   async close(): Promise<void> {
     if (this.#closing) return
-    this.#flush()
+    this.#appends.flush()
     this.#closing = true
     if (!this.#gone) await this.#caller.call('close', null)
     await this.#options.channel.join()
-  }
-
-  #flush(): void {
-    const pending = this.#pending
-    this.#pending = []
-    for (const group of packGroups(pending, hostLimits.appendGroupBytes)) this.#send(group)
-  }
-
-  #send(packed: PackedGroup): void {
-    const { timing, metrics, listener } = this.#options
-    const sentAt = timing.elapsed()
-    const answered = (): void => {
-      this.#queuedBytes -= packed.bytes
-      this.#full = false
-      const ms = timing.elapsed() - sentAt
-      this.#answerMs += (ms - this.#answerMs) / 8
-      metrics.groupAnswered(ms)
-    }
-    this.#caller
-      .call('append', packed.group, [packed.group.arena])
-      .then(
-        (outcome) => {
-          answered()
-          listener.onOutcome(packed, outcome)
-        },
-        (error: unknown) => {
-          answered()
-          listener.onFailure(packed, error)
-        },
-      )
-      .catch((error: unknown) => listener.onBroken(error as Error))
   }
 
   #onNotice(notice: OwnerNotice): void {
@@ -171,7 +153,7 @@ export class OwnerLink {
     switch (notice.notice) {
       case 'segments':
         this.#segments = notice.list
-        return
+        return listener.onSegments(notice.list)
       case 'reopened':
         log.error({ ownerId, reason: notice.reason }, 'a flush failed; storage was reopened from disk')
         return listener.onReopened(notice.extents, notice.reason)

@@ -2,7 +2,7 @@
 // A shard's extent is what everything durable says, as the owner reported it: `tail` only rises, and a record is shown
 // to readers exactly when its number is below it.
 import type { SegmentList, ShardExtent } from '../threads/owner-contract.ts'
-import type { HostedExtent, PlacedShard, ShardRef } from '../host-contract.ts'
+import type { HostedExtent, PlacedShard, ServedSettings, ShardRef } from '../host-contract.ts'
 import { hashKeyFromHex, type HashKeyWords } from '../../protocol/hash-key.ts'
 import { invariant } from '../../protocol/invariant.ts'
 import { shardIdOf } from '../../protocol/shard-id.ts'
@@ -24,8 +24,11 @@ export class HostedShard {
   readonly slot: number
   readonly rangeStart: HashKeyWords
   readonly rangeEnd: HashKeyWords
-  retentionMs: number
-  /** False once its stream is deleted. Whoever kept the shard over an await looks here first. */
+  /** Of its stream, as the controller said last. */
+  settings: ServedSettings
+  /** The shards that it was split or merged into, as far as this host was told: for messages only. */
+  children: readonly number[]
+  /** False once its stream is deleted, or it has expired. Whoever kept the shard over an await looks here first. */
   served = true
   /** Its batches in the tail cache. */
   readonly cached = new ShardTail()
@@ -35,6 +38,7 @@ export class HostedShard {
   #tail: number
   #lastArrivalTime: number
   #bytes: number
+  #closed: boolean
 
   constructor(placed: PlacedShard, extent: ShardExtent) {
     this.streamId = placed.streamId
@@ -44,11 +48,13 @@ export class HostedShard {
     this.slot = placed.slot
     this.rangeStart = hashKeyFromHex(placed.startingHashKey)
     this.rangeEnd = hashKeyFromHex(placed.endingHashKey)
-    this.retentionMs = placed.retentionMs
+    this.settings = placed.settings
+    this.children = placed.children
     this.#trimHorizon = extent.trimHorizon
     this.#tail = extent.tail
     this.#lastArrivalTime = extent.lastArrivalTime
     this.#bytes = extent.bytes
+    this.#closed = extent.closed
   }
 
   /** Oldest readable number. */
@@ -66,6 +72,11 @@ export class HostedShard {
     return this.#lastArrivalTime
   }
 
+  /** It takes nothing more, and its tail is final. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /** How messages name it. */
   get label(): string {
     return `${shardIdOf(this.shardIndex)} of stream ${this.streamName}`
@@ -79,6 +90,7 @@ export class HostedShard {
       tail: this.#tail,
       lastArrivalTime: this.#lastArrivalTime,
       bytes: this.#bytes,
+      closed: this.#closed,
     }
   }
 
@@ -94,6 +106,12 @@ export class HostedShard {
     this.#bytes += batch.length
   }
 
+  /** It was sealed: `extent` is the last there will be. */
+  close(extent: ShardExtent): void {
+    invariant(extent.closed, `${this.label}: its owner says that it was not sealed`)
+    this.reopened(extent)
+  }
+
   /** Storage was opened again: this is what holds now. Nothing that a reader may have seen can be gone. */
   reopened(extent: ShardExtent): void {
     invariant(
@@ -104,6 +122,11 @@ export class HostedShard {
     this.#tail = extent.tail
     this.#lastArrivalTime = Math.max(this.#lastArrivalTime, extent.lastArrivalTime)
     this.#bytes = extent.bytes
+    invariant(
+      extent.closed || !this.#closed,
+      `${this.label}: it was sealed, and storage came back with it open`,
+    )
+    this.#closed = extent.closed
   }
 }
 
@@ -129,6 +152,11 @@ export class ShardTable {
     return this.#bySlot.get(slot)
   }
 
+  /** All of them, in no particular order. */
+  all(): Iterable<HostedShard> {
+    return this.#bySlot.values()
+  }
+
   shardsOf(streamId: number): readonly HostedShard[] {
     return [...(this.#byStream.get(streamId)?.values() ?? [])]
   }
@@ -143,16 +171,14 @@ export class ShardTable {
     this.#bySlot.set(shard.slot, shard)
   }
 
-  /** Serves the stream no more, and returns the shards that it had here. */
-  removeStream(streamId: number): readonly HostedShard[] {
-    const shards = this.shardsOf(streamId)
-    this.#byStream.delete(streamId)
-    for (const shard of shards) {
-      shard.served = false
-      shard.cached.clear()
-      this.#bySlot.delete(shard.slot)
-    }
-    return shards
+  /** Serves the shard no more. */
+  remove(shard: HostedShard): void {
+    const shards = this.#byStream.get(shard.streamId)
+    shards?.delete(shard.shardIndex)
+    if (shards?.size === 0) this.#byStream.delete(shard.streamId)
+    this.#bySlot.delete(shard.slot)
+    shard.served = false
+    shard.cached.clear()
   }
 }
 

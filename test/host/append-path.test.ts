@@ -194,7 +194,7 @@ describe('append', () => {
   it('answers shardNotFound once the stream is deleted, also for what was under way', async () => {
     const host = await startTestHost()
     const underWay = host.append(new FakeSession(), makeBatch(['a']))
-    await host.engine.dropStream(STREAM)
+    await host.engine.lifecycle.dropStream(STREAM)
     expect((await underWay).results.map(codeOf)).toEqual(['shardNotFound'])
     const { results } = await host.append(new FakeSession(), makeBatch(['b']))
     expect(results.map(codeOf)).toEqual(['shardNotFound'])
@@ -205,10 +205,10 @@ describe('append', () => {
   it('forgets the shards of a deleted stream when it is asked again after a failure, and only until then', async () => {
     const host = await startTestHost()
     host.owner.failForget = true
-    await expect(host.engine.dropStream(STREAM)).rejects.toMatchObject({ code: 'outcomeUnknown' })
+    await expect(host.engine.lifecycle.dropStream(STREAM)).rejects.toMatchObject({ code: 'outcomeUnknown' })
     host.owner.failForget = false
-    await host.engine.dropStream(STREAM)
-    await host.engine.dropStream(STREAM)
+    await host.engine.lifecycle.dropStream(STREAM)
+    await host.engine.lifecycle.dropStream(STREAM)
     expect(host.owner.calls).toEqual(['forget 1', 'forget 1'])
   })
 })

@@ -216,7 +216,7 @@ describe('waiting', () => {
     const host = await startTestHost()
     const fetch = host.fetchOne(session, 0, { waitMs: 30_000 })
     await rest()
-    await host.engine.dropStream(STREAM)
+    await host.engine.lifecycle.dropStream(STREAM)
     expect(codeOf(await fetch)).toBe('shardNotFound')
   })
 

@@ -10,7 +10,7 @@ import type { HostMetrics } from '../host-metrics.ts'
 import type { Outflows } from '../read/outflow.ts'
 import { resolvePosition } from '../read/positions.ts'
 import type { ShardReads } from '../read/shard-reads.ts'
-import { describeShard, type ShardTable } from '../shard-table.ts'
+import { describeShard, type HostedShard, type ShardTable } from '../shard-table.ts'
 import type { Timing } from '../timing.ts'
 import { Subscription } from './subscription.ts'
 
@@ -92,6 +92,11 @@ export class Subscriptions {
   /** Ends the subscriptions to a stream that is gone. */
   endStream(streamId: number): void {
     this.#endWhere(({ shard }) => shard.streamId === streamId, 'streamNotFound', 'The stream was deleted.')
+  }
+
+  /** Ends the subscriptions to a shard that has expired: they go on with its children. */
+  endShard(gone: HostedShard): void {
+    this.#endWhere(({ shard }) => shard === gone, 'shardNotFound', `${gone.label} has expired.`)
   }
 
   /** Ends them all, and takes no more: the process stops. */

@@ -202,6 +202,7 @@ class Answer {
       tail: shard?.tail ?? 0,
       millisBehindLatest: 0,
       ended: false,
+      retryAfterMs: undefined,
     }
   }
 
@@ -224,6 +225,7 @@ class Answer {
       tail: shard.tail,
       millisBehindLatest: millisBehind(shard, span, now),
       ended: false,
+      retryAfterMs: undefined,
     }
   }
 }

@@ -9,6 +9,7 @@ import {
   type Position,
   type RequestOf,
   type ResponseOf,
+  type ShardLimits,
 } from '../../../protocol/index.ts'
 import { Engine } from '../../../broker/host/engine.ts'
 import { noHostMetrics } from '../../../broker/host/host-metrics.ts'
@@ -23,6 +24,14 @@ export const STREAM = 7
 const LOWEST = '0'.repeat(32)
 const HIGHEST = 'f'.repeat(32)
 
+export const noShardLimits: ShardLimits = {
+  writeBytesPerSecond: 0,
+  writeRecordsPerSecond: 0,
+  readBytesPerSecond: 0,
+  readsPerSecond: 0,
+  subscriptionBytesPerSecond: 0,
+}
+
 export const settings: HostSettings = {
   brokerId: 'test',
   hostId: 1,
@@ -30,6 +39,8 @@ export const settings: HostSettings = {
   dataDir: '/nowhere',
   owners: [{ ownerId: 0, directory: '/nowhere/0' }],
   segmentBytes: 1 << 28,
+  segmentAgeMs: 86_400_000,
+  compactionBytesPerSecond: 1 << 24,
   tailCacheBytes: 1 << 24,
   appendQueueBytes: 1 << 22,
   freeSpaceFloorBytes: 0,
@@ -49,7 +60,8 @@ export function placedShard(shardIndex: number, changes: Partial<PlacedShard> = 
     startingHashKey: LOWEST,
     endingHashKey: HIGHEST,
     startingSequenceNumber: 0,
-    retentionMs: 86_400_000,
+    children: [],
+    settings: { retentionMs: 86_400_000, retentionBytes: 0, shardLimits: noShardLimits },
     ...changes,
   }
 }
@@ -75,7 +87,7 @@ export async function startTestHost(options: TestHostOptions = {}) {
     onBroken: (error) => broken.push(error),
   })
   await engine.startOwners()
-  await engine.openShards(options.shards ?? [placedShard(0)])
+  await engine.lifecycle.open(options.shards ?? [placedShard(0)])
   return new TestHost(engine, timing, owners, reader, broken)
 }
 

@@ -1,0 +1,96 @@
+// The queue of appends to one owner. Host main thread.
+// Batches reach the owner in the order in which they were offered. What a turn of the event loop brings leaves at its end,
+// in one call where it fits. The queue is bounded in bytes; from the first batch that does not fit until the owner's next
+// answer everything is refused, so that smaller batches behind it in the same turn do not overtake it.
+import type { AppendOutcome } from '../../threads/owner-contract.ts'
+import { hostLimits } from '../host-limits.ts'
+import type { HostMetrics } from '../host-metrics.ts'
+import type { Timing } from '../timing.ts'
+import { packGroups, type PackedGroup, type PendingBatch } from './append-group.ts'
+
+/** Where the owner's answers to appends go. */
+export interface AppendListener {
+  onOutcome(group: PackedGroup, outcome: AppendOutcome): void
+  /** The call for this group failed; `error` says whether it may have had an effect. */
+  onFailure(group: PackedGroup, error: unknown): void
+  /** An invariant is broken: this host cannot go on. */
+  onBroken(error: Error): void
+}
+
+export interface AppendQueueOptions {
+  readonly queueBytes: number
+  /** Calls the owner; the group's arena is transferred. */
+  readonly append: (group: PackedGroup['group']) => Promise<AppendOutcome>
+  readonly listener: AppendListener
+  readonly timing: Timing
+  readonly metrics: HostMetrics
+}
+
+export class AppendQueue {
+  readonly #options: AppendQueueOptions
+  #pending: PendingBatch[] = []
+  #queuedBytes = 0
+  #full = false
+  /** How long the owner lately took to answer a group. */
+  #answerMs = 0
+
+  constructor(options: AppendQueueOptions) {
+    this.#options = options
+  }
+
+  /** Bytes of batches that were offered and are not answered. */
+  get queuedBytes(): number {
+    return this.#queuedBytes
+  }
+
+  /** When a batch that found the queue full should come again: once the owner has answered what is in it. */
+  get retryAfterMs(): number {
+    const { overloadedRetryMsMin, overloadedRetryMsMax } = hostLimits
+    return Math.min(overloadedRetryMsMax, Math.max(overloadedRetryMsMin, Math.ceil(this.#answerMs)))
+  }
+
+  /** Takes a batch into the queue; false where there is no room, and then nothing was taken. */
+  offer(batch: PendingBatch): boolean {
+    const { queueBytes, timing } = this.#options
+    // An empty queue takes any batch, or one that is larger than the queue could never be appended.
+    const fits = this.#queuedBytes === 0 || this.#queuedBytes + batch.bytes.length <= queueBytes
+    if (this.#full || !fits) {
+      this.#full = true
+      return false
+    }
+    this.#queuedBytes += batch.bytes.length
+    if (this.#pending.push(batch) === 1) timing.atTurnEnd(() => this.flush())
+    return true
+  }
+
+  /** Sends what this turn brought so far, so that the next call to the owner stands behind it. */
+  flush(): void {
+    const pending = this.#pending
+    this.#pending = []
+    for (const group of packGroups(pending, hostLimits.appendGroupBytes)) this.#send(group)
+  }
+
+  #send(packed: PackedGroup): void {
+    const { append, timing, metrics, listener } = this.#options
+    const sentAt = timing.elapsed()
+    const answered = (): void => {
+      this.#queuedBytes -= packed.bytes
+      this.#full = false
+      const ms = timing.elapsed() - sentAt
+      this.#answerMs += (ms - this.#answerMs) / 8
+      metrics.groupAnswered(ms)
+    }
+    append(packed.group)
+      .then(
+        (outcome) => {
+          answered()
+          listener.onOutcome(packed, outcome)
+        },
+        (error: unknown) => {
+          answered()
+          listener.onFailure(packed, error)
+        },
+      )
+      .catch((error: unknown) => listener.onBroken(error as Error))
+  }
+}

@@ -1,0 +1,133 @@
+// Which shards this host serves, and until when: opened, sealed, dropped, as the controller says. Host main thread.
+// Every call may be asked again: the controller repeats it after a crash of either side. A shard that is dropped leaves the
+// table first, so that nothing new begins on it, and then its owner forgets it.
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { HostCalls, HostedExtent, PlacedShard, ServedSettings } from '../host-contract.ts'
+import type { Logger } from '../telemetry/log.ts'
+import type { OwnerLink } from './owner-link.ts'
+import type { Subscriptions } from './push/subscriptions.ts'
+import { describeShard, HostedShard, type ShardTable } from './shard-table.ts'
+import type { Wakes } from './wakes.ts'
+
+type SealRequest = HostCalls['sealShards']['request']
+type DropRequest = HostCalls['dropShards']['request']
+
+export interface ShardLifecycleOptions {
+  readonly shards: ShardTable
+  readonly ownerOf: (ownerId: number) => OwnerLink
+  readonly wakes: Wakes
+  readonly subscriptions: Subscriptions
+  readonly log: Logger
+}
+
+export class ShardLifecycle {
+  readonly #options: ShardLifecycleOptions
+  /** Shards of streams that are served no more, until their owners have forgotten them. */
+  readonly #dropping = new Map<number, readonly HostedShard[]>()
+
+  constructor(options: ShardLifecycleOptions) {
+    this.#options = options
+  }
+
+  /** Serves shards; those served already stay as they are. */
+  async open(placed: readonly PlacedShard[]): Promise<void> {
+    const { shards, ownerOf } = this.#options
+    const missing = placed.filter(({ slot }) => !shards.findSlot(slot))
+    await this.#atOwners(missing, (ownerId, ofOwner) => this.#openOn(ownerOf(ownerId), ofOwner))
+  }
+
+  /** Lets shards take nothing more, and returns what they ended with. Rejects with `unavailable` where one is not served. */
+  async seal({ streamId, shards: wanted }: SealRequest): Promise<readonly HostedExtent[]> {
+    const { ownerOf, wakes } = this.#options
+    const sealing = wanted.map(({ shardIndex, children }) => {
+      const shard = this.#options.shards.find(streamId, shardIndex)
+      if (!shard) throw unserved(describeShard({ streamId, shardIndex }))
+      // Appends that the owner refuses from now on are told where to go, even before its answer is here.
+      shard.children = children
+      return shard
+    })
+    const open = sealing.filter(({ closed }) => !closed)
+    await this.#atOwners(open, async (ownerId, ofOwner) => {
+      const extents = await ownerOf(ownerId).seal(ofOwner.map(({ slot }) => slot))
+      const bySlot = new Map(extents.map((extent) => [extent.slot, extent]))
+      for (const shard of ofOwner) {
+        const extent = bySlot.get(shard.slot)
+        if (!extent) throw unserved(shard.label)
+        shard.close(extent)
+        wakes.mark(shard)
+      }
+    })
+    return sealing.map(({ extent }) => extent)
+  }
+
+  /** Serves closed shards no more, and forgets their records; also of shards that it does not serve. */
+  async drop({ shards: expired }: DropRequest): Promise<void> {
+    const { shards, subscriptions, ownerOf } = this.#options
+    for (const { streamId, shardIndex } of expired) {
+      const shard = shards.find(streamId, shardIndex)
+      if (!shard) continue
+      this.#remove(shard)
+      subscriptions.endShard(shard)
+    }
+    await this.#atOwners(expired, (ownerId, ofOwner) =>
+      ownerOf(ownerId).forget(ofOwner.map(({ slot }) => slot)),
+    )
+  }
+
+  /** Serves a stream no more, and forgets its records. Where that fails the next call goes on with it. */
+  async dropStream(streamId: number): Promise<void> {
+    const { shards, subscriptions, ownerOf } = this.#options
+    const served = shards.shardsOf(streamId)
+    const dropping = [...(this.#dropping.get(streamId) ?? []), ...served]
+    this.#dropping.set(streamId, dropping)
+    for (const shard of served) this.#remove(shard)
+    subscriptions.endStream(streamId)
+    await this.#atOwners(dropping, (ownerId, ofOwner) =>
+      ownerOf(ownerId).forget(ofOwner.map(({ slot }) => slot)),
+    )
+    this.#dropping.delete(streamId)
+  }
+
+  /** The stream's settings hold for what is read and appended from now on. */
+  update(streamId: number, settings: ServedSettings): void {
+    for (const shard of this.#options.shards.shardsOf(streamId)) shard.settings = settings
+  }
+
+  /** Fetches that wait on it are woken, and find it gone. */
+  #remove(shard: HostedShard): void {
+    this.#options.shards.remove(shard)
+    this.#options.wakes.mark(shard)
+  }
+
+  async #openOn(owner: OwnerLink, placed: readonly PlacedShard[]): Promise<void> {
+    const { shards, log } = this.#options
+    const extents = await owner.open(placed)
+    const bySlot = new Map(extents.map((extent) => [extent.slot, extent]))
+    for (const shard of placed) {
+      const extent = bySlot.get(shard.slot)
+      if (!extent) {
+        // Its stream was being deleted when host or controller went away, and the catalog still has it for a moment; or it
+        // is damaged, and the owner's notice says so.
+        log.warn({ stream: shard.streamName, slot: shard.slot }, 'its owner does not serve a shard')
+      } else if (!shards.findSlot(shard.slot)) shards.add(new HostedShard(shard, extent))
+    }
+  }
+
+  /** Runs `work` at every owner concerned, at the same time, with what lies there. */
+  async #atOwners<T extends { readonly ownerId: number }>(
+    placed: readonly T[],
+    work: (ownerId: number, ofOwner: readonly T[]) => Promise<void>,
+  ): Promise<void> {
+    const byOwner = new Map<number, T[]>()
+    for (const shard of placed) {
+      const ofOwner = byOwner.get(shard.ownerId)
+      if (ofOwner) ofOwner.push(shard)
+      else byOwner.set(shard.ownerId, [shard])
+    }
+    await Promise.all([...byOwner].map(([ownerId, ofOwner]) => work(ownerId, ofOwner)))
+  }
+}
+
+function unserved(shard: string): MillraceError {
+  return new MillraceError('unavailable', `${shard} is not served here.`)
+}
