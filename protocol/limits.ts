@@ -48,6 +48,8 @@ export const limits = {
   streamsMax: 10_000,
   /** Open shards of one stream. */
   shardsPerStreamMax: 4096,
+  /** Shards of one stream that can be read: the open ones, and those whose last record has not expired. */
+  readableShardsPerStreamMax: 65_536,
   /** Shards of all streams: the controller and the owners hold every one of them in memory. */
   shardsMax: 100_000,
   /** Index of a shard within its stream, as in Kinesis: indexes are never reused. */

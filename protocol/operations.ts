@@ -198,7 +198,11 @@ export const operations = {
       streamId,
       epoch: field.uint('Rises with every change of the shards.'),
       hosts: field.list(field.struct(hostAddressShape, 'A host.'), 4096, 'The hosts named below.'),
-      shards: field.list(field.struct(routedShardShape, 'A shard.'), 65_536, 'All shards that can be read.'),
+      shards: field.list(
+        field.struct(routedShardShape, 'A shard.'),
+        limits.readableShardsPerStreamMax,
+        'All shards that can be read.',
+      ),
     },
     errors: ['streamNotFound', 'streamBusy'],
   },

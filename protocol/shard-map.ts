@@ -1,6 +1,13 @@
-// Arithmetic on hash key ranges: how a new stream is cut, and which shard a hash key belongs to. Runs anywhere, pure.
+// Arithmetic on hash key ranges: how a new stream is cut, how ranges are split and merged, and which shard a hash key
+// belongs to. Runs anywhere, pure.
 // A ShardMap covers 0 … 2^128−1 exactly once, or it cannot be made.
-import { compareHashKeys, hashKeyFromBigInt, hashKeyToHex, type HashKeyWords } from './hash-key.ts'
+import {
+  compareHashKeys,
+  hashKeyFromBigInt,
+  hashKeyToBigInt,
+  hashKeyToHex,
+  type HashKeyWords,
+} from './hash-key.ts'
 import { InvariantError, invariant } from './invariant.ts'
 
 /** Both ends belong to the range. */
@@ -26,6 +33,40 @@ export function evenRanges(count: number): HashKeyRange[] {
     start: hashKeyFromBigInt(step * BigInt(i)),
     end: hashKeyFromBigInt(i === count - 1 ? SPACE - 1n : step * BigInt(i + 1) - 1n),
   }))
+}
+
+/** Whether a range may be split there, so that the upper part begins with `key`: it is in the range, and not its lowest. */
+export function canSplitAt({ start, end }: HashKeyRange, key: HashKeyWords): boolean {
+  return compareHashKeys(start, 0, key, 0) < 0 && compareHashKeys(key, 0, end, 0) <= 0
+}
+
+/** The parts of a range, in rising order; every part but the first begins with one of `keys`, which rise. */
+export function splitRange(range: HashKeyRange, keys: readonly HashKeyWords[]): HashKeyRange[] {
+  let rest = range
+  const lower = keys.map((key) => {
+    invariant(canSplitAt(rest, key), `a range cannot be split at ${hashKeyToHex(key)}`)
+    const part = { start: rest.start, end: hashKeyFromBigInt(hashKeyToBigInt(key) - 1n) }
+    rest = { start: key, end: range.end }
+    return part
+  })
+  return [...lower, rest]
+}
+
+/** Where the upper half of a range begins; undefined for a range of one hash key. */
+export function middleOf({ start, end }: HashKeyRange): HashKeyWords | undefined {
+  const from = hashKeyToBigInt(start)
+  const half = (hashKeyToBigInt(end) - from + 1n) / 2n
+  return half === 0n ? undefined : hashKeyFromBigInt(from + half)
+}
+
+/** The range of two that touch, in either order; undefined where they do not. */
+export function mergeRanges(a: HashKeyRange, b: HashKeyRange): HashKeyRange | undefined {
+  if (isFollowedBy(a, b)) return { start: a.start, end: b.end }
+  return isFollowedBy(b, a) ? { start: b.start, end: a.end } : undefined
+}
+
+function isFollowedBy(lower: HashKeyRange, upper: HashKeyRange): boolean {
+  return hashKeyToBigInt(lower.end) + 1n === hashKeyToBigInt(upper.start)
 }
 
 /** Routes hash keys to the open shards of one epoch. Immutable. */

@@ -3,7 +3,15 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { hashKeyFromBigInt, hashKeyToBigInt, hashKeyToDecimal } from '../../protocol/hash-key.ts'
 import { InvariantError } from '../../protocol/invariant.ts'
-import { evenRanges, ShardMap, type HashKeyRange } from '../../protocol/shard-map.ts'
+import {
+  canSplitAt,
+  evenRanges,
+  mergeRanges,
+  middleOf,
+  ShardMap,
+  splitRange,
+  type HashKeyRange,
+} from '../../protocol/shard-map.ts'
 
 const SPACE = 1n << 128n
 const hashKey = fc.bigInt({ min: 0n, max: SPACE - 1n })
@@ -60,6 +68,48 @@ describe('evenRanges', () => {
       }),
       { numRuns: 30 },
     )
+  })
+})
+
+describe('ranges', () => {
+  const plain = ({ start, end }: HashKeyRange): bigint[] => [hashKeyToBigInt(start), hashKeyToBigInt(end)]
+
+  test('split at points inside, they leave nothing out, and merge to what they were', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(hashKey, { minLength: 2, maxLength: 6 }), (keys) => {
+        const rising = keys.toSorted((a, b) => (a < b ? -1 : 1))
+        const whole = range(rising[0]!, rising.at(-1)!)
+        const parts = splitRange(whole, rising.slice(1).map(hashKeyFromBigInt))
+        expect(parts.map(({ start }) => hashKeyToBigInt(start))).toEqual(rising)
+        const merged = parts.reduce((below, above) => mergeRanges(above, below)!)
+        expect(plain(merged)).toEqual(plain(whole))
+      }),
+    )
+  })
+
+  test('can be split at any hash key of theirs but the lowest', () => {
+    const at = [4n, 5n, 6n, 9n, 10n].map((key) => canSplitAt(range(5n, 9n), hashKeyFromBigInt(key)))
+    expect(at).toEqual([false, false, true, true, false])
+    expect(() => splitRange(range(5n, 9n), [7n, 7n].map(hashKeyFromBigInt))).toThrow(InvariantError)
+  })
+
+  test('have a middle, unless they hold one hash key', () => {
+    const middle = (start: bigint, end: bigint): bigint | undefined => {
+      const found = middleOf(range(start, end))
+      return found && hashKeyToBigInt(found)
+    }
+    expect([middle(5n, 5n), middle(5n, 6n), middle(5n, 7n), middle(5n, 8n)]).toEqual([undefined, 6n, 6n, 7n])
+    expect(middle(0n, SPACE - 1n)).toBe(SPACE / 2n)
+    expect(middle(SPACE - 2n, SPACE - 1n)).toBe(SPACE - 1n)
+  })
+
+  test('are merged only where they touch', () => {
+    expect(plain(mergeRanges(range(5n, 6n), range(3n, 4n))!)).toEqual([3n, 6n])
+    expect(mergeRanges(range(5n, 6n), range(2n, 3n))).toBeUndefined()
+    expect(mergeRanges(range(5n, 6n), range(5n, 6n))).toBeUndefined()
+    // The ends of the space do not.
+    expect(mergeRanges(range(0n, 1n), range(2n, SPACE - 1n))).toBeDefined()
+    expect(mergeRanges(range(0n, 1n), range(3n, SPACE - 1n))).toBeUndefined()
   })
 })
 
