@@ -91,14 +91,18 @@ export function planDelete(state: CatalogState, name: string): CatalogPlan<{ str
   return { changes: [putStream(stream, { status: 'DELETING' })], result: { streamId: stream.id } }
 }
 
-/** No host serves a stream that was being deleted: its rows go, all at once. */
+/** No host serves a stream that was being deleted: its rows go, all at once, with the journal of a change. */
 export function planRemove(state: CatalogState, streamId: number): CatalogPlan<void> {
   const stream = state.streams.get(streamId)
   if (stream?.status !== 'DELETING') return { changes: [], result: undefined }
   const shards = shardsOf(state, streamId).map(({ index }): CatalogChange => ({
     remove: { family: 'shard', key: { streamId, shardIndex: index } },
   }))
-  return { changes: [...shards, { remove: { family: 'stream', key: streamId } }], result: undefined }
+  const journal: CatalogChange[] = state.journals.has(streamId)
+    ? [{ remove: { family: 'reshard', key: streamId } }]
+    : []
+  const changes = [...shards, ...journal, { remove: { family: 'stream', key: streamId } } as const]
+  return { changes, result: undefined }
 }
 
 /**

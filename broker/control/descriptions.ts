@@ -1,0 +1,100 @@
+// What the control plane tells of streams, shards and the broker, in the words of the protocol. Runs in the controller.
+// The catalog alone decides what there is; what only hosts know (extents, loads) is left out where a host is down.
+import type { ResponseOf, ShardDescription, ShardLoad, StreamDescription } from '../../protocol/operations.ts'
+import type { HostedExtent } from '../host-contract.ts'
+import { openShardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
+import type { HostFleet } from './fleet.ts'
+import { describeRange } from './routing.ts'
+import { withDeadline, type Timers } from './timers.ts'
+
+/** A description waits no longer than this for what a host knows; it leaves that out instead. */
+const EXTENTS_DEADLINE_MS = 2_000
+
+export function describeStream(state: CatalogState, stream: Stream): StreamDescription {
+  const { id, name, retentionMs, createdAt, retentionBytes, mode, shardLimits, scaling, epoch } = stream
+  const isChanging = state.journals.has(id) || stream.targetShardCount !== null
+  return {
+    name,
+    id,
+    status: stream.status === 'ACTIVE' && isChanging ? 'UPDATING' : stream.status,
+    openShardCount: openShardsOf(state, id).length,
+    retentionMs,
+    createdAt,
+    retentionBytes,
+    mode,
+    shardLimits,
+    scaling,
+    targetShardCount: stream.targetShardCount ?? undefined,
+    epoch,
+  }
+}
+
+/** A shard with what its host knows of it, as far as that is known. */
+export function describeShard(
+  shard: Shard,
+  extent: HostedExtent | undefined,
+  load: ShardLoad | undefined,
+): ShardDescription {
+  return {
+    ...describeRange(shard),
+    startingSequenceNumber: shard.startingSequenceNumber,
+    endingSequenceNumber: shard.endingSequenceNumber ?? undefined,
+    trimHorizon: extent?.trimHorizon,
+    tail: extent?.tail,
+    bytes: extent?.bytes,
+    createdAt: shard.createdAt,
+    closedAt: shard.closedAt ?? undefined,
+    load,
+  }
+}
+
+/** What the hosts of one stream answered: the extents by index, and the hosts that gave theirs. */
+export interface LiveExtents {
+  readonly extents: ReadonlyMap<number, HostedExtent>
+  readonly answered: ReadonlySet<number>
+}
+
+/** What the hosts know of shards of one stream; nothing from a host that is down or slow. */
+export async function liveExtents(
+  fleet: HostFleet,
+  shards: readonly Shard[],
+  timers: Timers,
+): Promise<LiveExtents> {
+  const streamId = shards[0]?.streamId ?? 0
+  const extents = new Map<number, HostedExtent>()
+  const answered = new Set<number>()
+  const late = (): Error => new Error('the host took too long')
+  const ask = async (hostId: number): Promise<void> => {
+    const asked = fleet.call(hostId, 'describeShards', { streamId })
+    const answer = await withDeadline(asked, timers, EXTENTS_DEADLINE_MS, late)
+    answered.add(hostId)
+    for (const extent of answer.extents) extents.set(extent.shardIndex, extent)
+  }
+  const hostIds = new Set(shards.map(({ ownerId }) => fleet.hostOf(ownerId).hostId))
+  await Promise.allSettled([...hostIds].map(ask))
+  return { extents, answered }
+}
+
+/** Counts, and every host with the shards placed on it. */
+export function describeHosts(
+  state: CatalogState,
+  fleet: HostFleet,
+): Pick<ResponseOf<'describeBroker'>, 'streamCount' | 'shardCount' | 'hosts'> {
+  const shardCountOf = new Map<number, number>()
+  for (const shards of state.shards.values()) {
+    for (const { ownerId } of shards) {
+      const { hostId } = fleet.hostOf(ownerId)
+      shardCountOf.set(hostId, (shardCountOf.get(hostId) ?? 0) + 1)
+    }
+  }
+  const hosts = fleet.hosts.map(({ hostId, state: hostState, pid, port = 0, restarts, reason }) => ({
+    hostId,
+    state: hostState,
+    pid,
+    port,
+    restarts,
+    openShards: shardCountOf.get(hostId) ?? 0,
+    reason,
+  }))
+  return { streamCount: state.streams.size, shardCount: state.shardCount, hosts }
+}
