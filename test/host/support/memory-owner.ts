@@ -18,6 +18,7 @@ import type {
   AppendOutcome,
   OwnerCalls,
   OwnerNotice,
+  SegmentList,
   ShardExtent,
 } from '../../../broker/threads/owner-contract.ts'
 import type { SegmentReader } from '../../../broker/threads/reader-contract.ts'
@@ -28,6 +29,7 @@ interface MemoryShard {
   trimHorizon: number
   tail: number
   lastArrivalTime: number
+  closed: boolean
 }
 
 /** What is on the "disk" of one owner. */
@@ -50,7 +52,7 @@ export class MemoryOwner {
   readonly #forgotten = new Set<number>()
   #line: Promise<unknown> = Promise.resolve()
   #notify: (notice: OwnerNotice) => void = () => {}
-  #segments = [1]
+  #segments = ['segment-0000000001']
   #kill: () => void = () => {}
 
   constructor(ownerId: number, clock: () => number) {
@@ -80,7 +82,7 @@ export class MemoryOwner {
 
   /** Rolls to a new segment: readers get a new list. */
   roll(): void {
-    this.#segments = [...this.#segments, this.#segments.length + 1]
+    this.#segments = [...this.#segments, `segment-000000000${this.#segments.length + 1}`]
     this.#tellSegments()
   }
 
@@ -93,10 +95,11 @@ export class MemoryOwner {
   }
 
   #tellSegments(): void {
-    this.#notify({
-      notice: 'segments',
-      list: { directory: `owner-${this.ownerId}`, segments: this.#segments },
-    })
+    this.#notify({ notice: 'segments', list: this.#list() })
+  }
+
+  #list(): SegmentList {
+    return { directory: `owner-${this.ownerId}`, segments: this.#segments }
   }
 
   #handlers(): CallHandlers<OwnerCalls> {
@@ -105,7 +108,8 @@ export class MemoryOwner {
         extents: shards.flatMap(({ slot, startingSequenceNumber: start }) => {
           if (this.#forgotten.has(slot)) return []
           let shard = this.shards.get(slot)
-          if (!shard) shard = { slot, batches: [], trimHorizon: start, tail: start, lastArrivalTime: 0 }
+          if (!shard)
+            shard = { slot, batches: [], trimHorizon: start, tail: start, lastArrivalTime: 0, closed: false }
           this.shards.set(slot, shard)
           return [extentOf(shard)]
         }),
@@ -117,6 +121,39 @@ export class MemoryOwner {
           this.shards.delete(slot)
           this.#forgotten.add(slot)
         }
+        return null
+      },
+      seal: ({ slots }) => {
+        this.calls.push(`seal ${slots.join(' ')}`)
+        const done = this.#line.then(() => ({ extents: slots.flatMap((slot) => this.#seal(slot)) }))
+        this.#line = done
+        return done
+      },
+      trim: ({ horizons }) => {
+        for (const { slot, trimHorizon } of horizons) {
+          const shard = this.shards.get(slot)
+          if (shard) shard.trimHorizon = Math.max(shard.trimHorizon, trimHorizon)
+        }
+        return null
+      },
+      wanted: () => ({
+        shards: [...this.shards.values()],
+        refused: [],
+        list: this.#list(),
+        activeBytes: 0,
+        activeSince: 0,
+      }),
+      roll: () => {
+        this.roll()
+        return { rolled: true }
+      },
+      replaceSegments: ({ sources, target }) => {
+        this.calls.push(`replace ${sources.join(' ')} by ${target}`)
+        this.#segments = this.#segments.flatMap((name) => {
+          if (name === sources[0]) return target === null ? [] : [target]
+          return sources.includes(name) ? [] : [name]
+        })
+        this.#tellSegments()
         return null
       },
       append: (group) => {
@@ -149,6 +186,13 @@ export class MemoryOwner {
     return { arena, results: Float64Array.from(results) }
   }
 
+  #seal(slot: number): ShardExtent[] {
+    const shard = this.shards.get(slot)
+    if (!shard) return []
+    shard.closed = true
+    return [extentOf(shard)]
+  }
+
   #store(slot: number, bytes: Uint8Array): [code: number, base: number, arrival: number, duplicate: number] {
     const shard = this.shards.get(slot)
     const code = shard ? this.refuse(bytes) : 'shardNotFound'
@@ -156,6 +200,7 @@ export class MemoryOwner {
     const producer = `${slot} ${producerIdAt(bytes, 0)} ${firstProducerSequenceAt(bytes, 0)}`
     const before = this.#producers.get(producer)
     if (producerIdAt(bytes, 0) !== 0 && before !== undefined) return [0, before, shard.lastArrivalTime, 1]
+    if (shard.closed) return [errorCodes.shardClosed.id, 0, 0, 0]
     const base = shard.tail
     shard.lastArrivalTime = Math.max(shard.lastArrivalTime, this.#clock())
     stampBatch(bytes, base, shard.lastArrivalTime)
@@ -166,9 +211,9 @@ export class MemoryOwner {
   }
 }
 
-function extentOf({ slot, batches, trimHorizon, tail, lastArrivalTime }: MemoryShard): ShardExtent {
+function extentOf({ slot, batches, trimHorizon, tail, lastArrivalTime, closed }: MemoryShard): ShardExtent {
   const bytes = batches.reduce((sum, batch) => sum + batch.length, 0)
-  return { slot, trimHorizon, tail, lastArrivalTime, bytes }
+  return { slot, trimHorizon, tail, lastArrivalTime, bytes, closed }
 }
 
 /** Reads what the owners stored. */
@@ -225,7 +270,10 @@ export class MemoryReader implements SegmentReader {
   seek({ slot, timestamp, until }: Parameters<SegmentReader['seek']>[0]) {
     this.seeks++
     const found = this.#batches(slot).find((batch) => arrivalTimeAt(batch, 0) >= timestamp)
-    return Promise.resolve({ sequenceNumber: found ? baseSequenceNumberAt(found, 0) : until })
+    return Promise.resolve({
+      sequenceNumber: found ? baseSequenceNumberAt(found, 0) : until,
+      arrivalTime: found ? arrivalTimeAt(found, 0) : 0,
+    })
   }
 
   close(): Promise<void> {
