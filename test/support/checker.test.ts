@@ -8,6 +8,7 @@ import { check, describeViolations, type InvariantName, invariants } from './che
 import { History, outcomeOf, payloadOf, type ReadRecord, valueOf } from './history.ts'
 
 const SHARD = 'clicks/0'
+const CHILD = 'clicks/1'
 const ARRIVAL = 1_000
 
 /** The smallest log that obeys: what is appended is stored at the next numbers, and read from there. */
@@ -90,6 +91,16 @@ const planted: { readonly [N in InvariantName]: (log: HonestLog) => InvariantNam
     second.ok(SHARD, [0])
     return log.finish()
   },
+  parentsFirst: (log) => {
+    log.append(['a'])
+    const reader = log.history.openStreamRead('whole reader', { isComplete: false })
+    reader.deliver(CHILD, record(1, 'b'))
+    log.open(['b']).ok(CHILD, [1])
+    const lineage = { parents: [SHARD], startingSequenceNumber: 1, isClosed: false } as const
+    const child = { shard: CHILD, trimHorizon: 1, tail: 2, records: [record(1, 'b')] }
+    log.history.addFinal({ ...child, lineage: { ...lineage, endingSequenceNumber: undefined } })
+    return log.finish()
+  },
   recordsInTheirRange: (log) => {
     log.append(['a'])
     const [low, high] = evenRanges(2)
@@ -97,6 +108,10 @@ const planted: { readonly [N in InvariantName]: (log: HonestLog) => InvariantNam
     hashPartitionKey('k', words, 0)
     const other = compareHashKeys(words, 0, high!.start, 0) >= 0 ? low : high
     return log.finish(log.records, 0, other)
+  },
+  rangesPartition: (log) => {
+    log.history.askEpoch()({ epoch: 3, open: [{ shard: SHARD, range: evenRanges(2)[0]! }] })
+    return log.finish()
   },
   noSkipNoStepBack: (log) => {
     log.append(['a'])
@@ -111,6 +126,12 @@ const planted: { readonly [N in InvariantName]: (log: HonestLog) => InvariantNam
     log.read([record(0, 'a'), record(1, 'b')], 0)
     return log.finish()
   },
+  retentionOnlyCutsTheHead: (log) => {
+    log.open(['a']).failed(new Error('connection lost'))
+    log.store(['a'])
+    log.append(['b'])
+    return log.finish(log.records.slice(1))
+  },
   batchesAreWhole: (log) => {
     log.open(['a', 'b', 'c']).failed(new Error('connection lost'))
     log.store(['a', 'b'])
@@ -122,6 +143,11 @@ const planted: { readonly [N in InvariantName]: (log: HonestLog) => InvariantNam
   },
   everyCallEnds: (log) => {
     log.open(['a'])
+    return log.finish()
+  },
+  serviceResumes: (log) => {
+    log.history.endFaults()
+    log.open(['a']).failed(new MillraceError('unavailable', 'still down'))
     return log.finish()
   },
 }

@@ -9,7 +9,7 @@ import {
   readRecords,
   type ResponseOf,
 } from '../../protocol/index.ts'
-import { type FinalRead, type ReadRecord, valueOf } from './history.ts'
+import { type FinalRead, type History, type Lineage, type ReadRecord, valueOf } from './history.ts'
 import { RawConnection } from './raw-connection.ts'
 
 /** `clicks/3`: how histories name a shard. */
@@ -26,28 +26,64 @@ export async function describeRouting(port: number, stream: string): Promise<Res
   }
 }
 
-/** Every shard of the stream, from its trim horizon to the tail it had when its read ended. */
+/** Asks which shards are open, and writes down what was answered. Says how many they are. */
+export async function seeEpoch(port: number, stream: string, history: History): Promise<number> {
+  const told = history.askEpoch()
+  const { epoch, shards } = await describeRouting(port, stream)
+  const open = shards.filter(({ state }) => state === 'OPEN')
+  told({
+    epoch,
+    open: open.map((shard) => ({ shard: shardNameOf(stream, shard.index), range: rangeOf(shard) })),
+  })
+  return open.length
+}
+
+/** Every shard of the stream, closed ones too, from its trim horizon to the tail it had when its read ended. */
 export async function readFully(port: number, stream: string): Promise<FinalRead[]> {
-  const routing = await describeRouting(port, stream)
-  const finals: FinalRead[] = []
-  for (const { hostId, port: hostPort } of routing.hosts) {
-    const connection = await RawConnection.open(hostPort)
-    try {
-      for (const shard of routing.shards.filter((candidate) => candidate.hostId === hostId)) {
-        const { index, startingHashKey, endingHashKey } = shard
-        const range = { start: hashKeyFromBytes(startingHashKey), end: hashKeyFromBytes(endingHashKey) }
-        const target = {
-          streamId: routing.streamId,
-          shardIndex: index,
-          shardName: shardNameOf(stream, index),
-        }
-        finals.push({ ...(await readShard(connection, target)), range })
-      }
-    } finally {
-      connection.close()
+  const controller = await RawConnection.open(port)
+  const hosts = new Map<number, RawConnection>()
+  try {
+    const routing = await controller.request('describeRouting', { name: stream })
+    for (const { hostId, port: hostPort } of routing.hosts)
+      hosts.set(hostId, await RawConnection.open(hostPort))
+    const lineages = await lineagesOf(controller, stream)
+    const finals: FinalRead[] = []
+    for (const shard of routing.shards) {
+      const shardName = shardNameOf(stream, shard.index)
+      const target = { streamId: routing.streamId, shardIndex: shard.index, shardName }
+      const lineage = lineages.get(shard.index)
+      // Expired in the meantime: there is nothing of it to hold against anything.
+      if (lineage === undefined) continue
+      finals.push({ ...(await readShard(hosts.get(shard.hostId)!, target)), range: rangeOf(shard), lineage })
     }
+    return finals
+  } finally {
+    controller.close()
+    for (const host of hosts.values()) host.close()
   }
-  return finals
+}
+
+async function lineagesOf(controller: RawConnection, stream: string): Promise<Map<number, Lineage>> {
+  const found = new Map<number, Lineage>()
+  for (let after: number | undefined, hasMore = true; hasMore;) {
+    const page = { name: stream, limit: limits.listPageMax, exclusiveStartIndex: after }
+    const answer = await controller.request('listShards', page)
+    for (const { index, parents, state, startingSequenceNumber, endingSequenceNumber } of answer.shards) {
+      found.set(index, {
+        parents: parents.map((parent) => shardNameOf(stream, parent)),
+        isClosed: state === 'CLOSED',
+        startingSequenceNumber,
+        endingSequenceNumber,
+      })
+      after = index
+    }
+    hasMore = answer.hasMore
+  }
+  return found
+}
+
+function rangeOf(shard: { readonly startingHashKey: Uint8Array; readonly endingHashKey: Uint8Array }) {
+  return { start: hashKeyFromBytes(shard.startingHashKey), end: hashKeyFromBytes(shard.endingHashKey) }
 }
 
 interface ShardToRead {

@@ -43,7 +43,18 @@ export interface ReadRun {
   readonly shard: string
   /** The first number wanted, where the reader knows it. */
   readonly from: number | undefined
+  /** Logical time at which it began. */
+  readonly openedAt: number
   readonly records: ReadRecord[]
+}
+
+/** What a reader of a whole stream delivered, over every shard and reconnection, in the order of delivery. */
+export interface StreamRead {
+  readonly reader: string
+  /** It began at the oldest record and was followed to the end: everything that is stored must have come. */
+  readonly isComplete: boolean
+  readonly deliveries: readonly { readonly shard: string; readonly record: ReadRecord }[]
+  deliver(shard: string, record: ReadRecord): void
 }
 
 /** Everything that one shard holds when all faults are over, read from the trim horizon to the tail. */
@@ -54,6 +65,33 @@ export interface FinalRead {
   readonly records: readonly ReadRecord[]
   /** The hash keys that belong to the shard, both ends included, where the scenario knows them. */
   readonly range?: HashKeyRange
+  /** What the catalog says of the shard, where the scenario asked for it. */
+  readonly lineage?: Lineage
+}
+
+export interface Lineage {
+  readonly parents: readonly string[]
+  readonly startingSequenceNumber: number
+  readonly isClosed: boolean
+  /** Of a closed shard that was given any number. */
+  readonly endingSequenceNumber: number | undefined
+}
+
+/** The open shards of a stream, as someone was told them. */
+export interface EpochSeen {
+  readonly epoch: number
+  readonly open: readonly { readonly shard: string; readonly range: HashKeyRange }[]
+  /** Logical times of question and answer. */
+  readonly askedAt: number
+  readonly answeredAt: number
+}
+
+/** A trim horizon, as someone was told it, and how a read of the number below it was answered, if that was tried. */
+export interface HorizonSeen {
+  readonly shard: string
+  readonly trimHorizon: number
+  readonly below: string | undefined
+  readonly seenAt: number
 }
 
 /** Settles one append. Each call ends once. */
@@ -67,6 +105,11 @@ export class History {
   readonly appends: AppendCall[] = []
   readonly runs: ReadRun[] = []
   readonly finals: FinalRead[] = []
+  readonly streamReads: StreamRead[] = []
+  readonly epochs: EpochSeen[] = []
+  readonly horizons: HorizonSeen[] = []
+  /** Logical time from which nothing was broken any more; undefined while the scenario does not say. */
+  faultsEndedAt: number | undefined
   #now = 0
 
   invoke(append: Pick<AppendCall, 'producer' | 'idempotent' | 'records'>): OpenAppend {
@@ -90,9 +133,44 @@ export class History {
   }
 
   openRun(run: { reader: string; shard: string; from?: number | undefined }): ReadRun {
-    const opened: ReadRun = { reader: run.reader, shard: run.shard, from: run.from, records: [] }
+    const { reader, shard, from } = run
+    const opened: ReadRun = { reader, shard, from, openedAt: ++this.#now, records: [] }
     this.runs.push(opened)
     return opened
+  }
+
+  /** A reader of all shards, from the oldest records on; of each shard its deliveries are a run as well. */
+  openStreamRead(reader: string, options: { readonly isComplete: boolean }): StreamRead {
+    const runs = new Map<string, ReadRun>()
+    const deliveries: { shard: string; record: ReadRecord }[] = []
+    const opened: StreamRead = {
+      reader,
+      isComplete: options.isComplete,
+      deliveries,
+      deliver: (shard, record) => {
+        let run = runs.get(shard)
+        if (!run) runs.set(shard, (run = this.openRun({ reader, shard, from: 0 })))
+        run.records.push(record)
+        deliveries.push({ shard, record })
+      },
+    }
+    this.streamReads.push(opened)
+    return opened
+  }
+
+  /** Call it before asking for the open shards; call what it answers with the answer. */
+  askEpoch(): (seen: Pick<EpochSeen, 'epoch' | 'open'>) => void {
+    const askedAt = ++this.#now
+    return (seen) => this.epochs.push({ ...seen, askedAt, answeredAt: ++this.#now })
+  }
+
+  seeHorizon(seen: Omit<HorizonSeen, 'seenAt'>): void {
+    this.horizons.push({ ...seen, seenAt: ++this.#now })
+  }
+
+  /** From now on whoever asks must be served. */
+  endFaults(): void {
+    this.faultsEndedAt = ++this.#now
   }
 
   addFinal(final: FinalRead): void {
