@@ -208,6 +208,17 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes
 
+/** Any operation may fail with these. */
+export const universalErrors = [
+  'invalidArgument',
+  'unavailable',
+  'overloaded',
+  'internal',
+  'outcomeUnknown',
+  'helloRequired',
+  'unknownOperation',
+] as const satisfies readonly ErrorCode[]
+
 const codeById = new Map<number, ErrorCode>(
   Object.entries(errorCodes).map(([code, entry]) => [entry.id, code as ErrorCode]),
 )

@@ -1,6 +1,6 @@
 // The one table of requests and their answers. Runs anywhere. Types, codecs, dispatch, the client's calls and
 // docs/protocol.md derive from it. Ids are grouped by plane and never reused; fields are positional and append-only.
-import type { ErrorCode } from './error-codes.ts'
+import type { ErrorCode, universalErrors } from './error-codes.ts'
 import { limits } from './limits.ts'
 import { field, type Shape, type ValueOf } from './shapes.ts'
 import {
@@ -41,17 +41,6 @@ export interface Operation {
   /** What this operation may fail with, beyond what any may: see `universalErrors`. */
   readonly errors: readonly ErrorCode[]
 }
-
-/** Any operation may fail with these. */
-export const universalErrors = [
-  'invalidArgument',
-  'unavailable',
-  'overloaded',
-  'internal',
-  'outcomeUnknown',
-  'helloRequired',
-  'unknownOperation',
-] as const satisfies readonly ErrorCode[]
 
 export const operations = {
   hello: {

@@ -111,6 +111,7 @@ export const routedShardShape = {
   endingHashKey: field.hashKey('Highest hash key of the range.'),
   state: field.choice(['OPEN', 'CLOSED'], 'A closed shard is read, not written.'),
   hostId: field.uint('The host that serves the shard.'),
+  startingSequenceNumber: field.uint('First number that the shard may assign: where to begin a child.'),
 } as const
 
 export const hostAddressShape = {

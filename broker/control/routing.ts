@@ -50,7 +50,7 @@ export function routingOf(
       throw new MillraceError('unavailable', `Host ${hostId} has no address yet: ${reason}; try again.`)
     }
     hosts.set(hostId, address)
-    return { ...describeRange(shard), hostId }
+    return { ...describeRange(shard), hostId, startingSequenceNumber: shard.startingSequenceNumber }
   })
   return { streamId: stream.id, epoch: stream.epoch, hosts: [...hosts.values()], shards }
 }

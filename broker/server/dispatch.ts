@@ -2,14 +2,13 @@
 // operation declares. Runs on the main thread of every process that listens. Handlers start in the order of arrival;
 // each request is answered once, as soon as its handler is done.
 import type { Logger } from 'pino'
-import type { ErrorCode } from '../../protocol/error-codes.ts'
+import { universalErrors, type ErrorCode } from '../../protocol/error-codes.ts'
 import type { EventBody, EventFrom } from '../../protocol/events.ts'
 import { InvariantError } from '../../protocol/invariant.ts'
 import { encodeResponse, type EventMessage, type RequestMessage } from '../../protocol/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import {
   operations,
-  universalErrors,
   type ErrorOf,
   type OperationName,
   type RequestOf,

@@ -1,11 +1,11 @@
 // docs/protocol.md from the tables of operations, events and limits, and the diagrams beside the code that they describe.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { errorCodes } from '../../protocol/error-codes.ts'
+import { errorCodes, universalErrors } from '../../protocol/error-codes.ts'
 import { events, type EventEntry } from '../../protocol/events.ts'
 import { limits } from '../../protocol/limits.ts'
 import { errorShape, messageKinds } from '../../protocol/messages.ts'
-import { operations, universalErrors, type Operation, type Plane } from '../../protocol/operations.ts'
+import { operations, type Operation, type Plane } from '../../protocol/operations.ts'
 import { PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN } from '../../protocol/version.ts'
 import { fieldTable } from './fields.ts'
 import { limitTable } from './limits.ts'

@@ -1,9 +1,9 @@
 // The tables keep their own rules: ids are never shared, and nothing is named that is not declared.
 import { describe, expect, test } from 'vitest'
-import { errorCodeOf, errorCodes, type ErrorCode } from '../../protocol/error-codes.ts'
+import { errorCodeOf, errorCodes, universalErrors, type ErrorCode } from '../../protocol/error-codes.ts'
 import { events } from '../../protocol/events.ts'
 import { limits } from '../../protocol/limits.ts'
-import { operations, universalErrors, type Operation } from '../../protocol/operations.ts'
+import { operations, type Operation } from '../../protocol/operations.ts'
 import type { Field, Shape } from '../../protocol/shapes.ts'
 import { PROTOCOL_VERSION_MAX } from '../../protocol/version.ts'
 
