@@ -59,7 +59,8 @@ export async function watchDiskSpace(options: DiskSpaceOptions): Promise<DiskSpa
   }
 }
 
-async function freeBytesAt(path: string): Promise<number> {
+/** Free bytes where a path lies, as the system says. */
+export async function freeBytesAt(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(path)
   return bavail * bsize
 }

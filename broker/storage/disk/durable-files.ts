@@ -1,6 +1,7 @@
 // Files and directories whose names survive a power cut. Runs on owner threads and in the controller's catalog. POSIX
 // promises a new name only after its directory was flushed, and LMDB does not do that: every creation, rename and
 // removal in storage goes through here.
+import { existsSync } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { noFaults, type Faults } from './faults.ts'
@@ -8,6 +9,11 @@ import { noFaults, type Faults } from './faults.ts'
 /** Directories that are on their way out have this prefix: a start removes what is left of them. */
 const REMOVED_PREFIX = 'removed-'
 const TEMPORARY_SUFFIX = '.temporary'
+
+/** The name of what is to become `path`, until it is complete. */
+export function temporaryName(path: string): string {
+  return path + TEMPORARY_SUFFIX
+}
 
 /** Flushes a directory's entries. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -45,7 +51,7 @@ async function isDirectory(path: string): Promise<boolean> {
 
 /** Puts `content` in place of the file as a whole: after a crash the old content is there, or the new. */
 export async function replaceFile(path: string, content: string, faults: Faults = noFaults): Promise<void> {
-  const temporary = path + TEMPORARY_SUFFIX
+  const temporary = temporaryName(path)
   const handle = await open(temporary, 'w', 0o644)
   try {
     await handle.writeFile(content)
@@ -69,6 +75,7 @@ export async function removeDirectory(path: string, faults: Faults = noFaults): 
   const parent = dirname(path)
   const tombstone = join(parent, REMOVED_PREFIX + basename(path))
   await rm(tombstone, { recursive: true, force: true })
+  if (!existsSync(path)) return // an attempt before this one got so far
   await rename(path, tombstone)
   await syncDirectory(parent)
   await faults.at('removalRenamed')

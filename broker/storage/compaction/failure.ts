@@ -1,0 +1,38 @@
+// What maintenance answers when it fails: a code for everything that was foreseen. Runs on the maintenance thread.
+import { InvariantError } from '../../../protocol/invariant.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { CommitFailed, isDamage } from '../environment.ts'
+import type { FreeBytesOf } from '../disk/disk-space.ts'
+
+const EIO = 5
+const ENOSPC = 28
+const EDQUOT = 122
+/** With less than this left, an I/O error means a full disk: LMDB often reports it as one. */
+const NEARLY_FULL_BYTES = 16 * 1024 * 1024
+
+/** A failure as a MillraceError; a broken invariant stays what it is, and ends the thread. */
+export async function maintenanceFailure(
+  error: unknown,
+  { directory, freeBytesOf }: { directory: string; freeBytesOf: FreeBytesOf },
+): Promise<Error> {
+  if (MillraceError.is(error) || error instanceof InvariantError) return error
+  const { message } = error as Error
+  if (isDamage(error)) return new MillraceError('corruptData', message, { cause: error })
+  const errno = error instanceof CommitFailed ? error.errno : (error as NodeJS.ErrnoException).errno
+  const isFull =
+    isOneOf(errno, ENOSPC, EDQUOT) || (isOneOf(errno, EIO) && (await isNearlyFull(directory, freeBytesOf)))
+  return isFull
+    ? new MillraceError('storageFull', `There is no room for a compacted segment: ${message}`, {
+        cause: error,
+      })
+    : new MillraceError('unavailable', message, { cause: error })
+}
+
+/** Node gives an error's number below zero, LMDB above. */
+function isOneOf(errno: number | undefined, ...numbers: number[]): boolean {
+  return errno !== undefined && numbers.includes(Math.abs(errno))
+}
+
+async function isNearlyFull(directory: string, freeBytesOf: FreeBytesOf): Promise<boolean> {
+  return (await freeBytesOf(directory).catch(() => Infinity)) < NEARLY_FULL_BYTES
+}

@@ -1,0 +1,87 @@
+// One of the sealed segments that a compaction reads. Runs on the maintenance thread. It answers batches only with their
+// checksums verified and their numbers without a gap: anything else is damage, and ends the compaction.
+import { checkStoredBatch, recordCountAt } from '../../../protocol/batch.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { Environment, OpenEnvironment } from '../environment.ts'
+import { decodeKey, decodeRow, encodeKey, rangeOf, type HeadRow } from '../key-space.ts'
+import { segmentPath, formatSegmentName, type SegmentName } from '../segments/segment-name.ts'
+import { mapBytesOf, segmentFault } from '../segments/segment.ts'
+
+export interface LiveBatch {
+  readonly base: number
+  /** A private copy. */
+  readonly batch: Uint8Array
+}
+
+export class CompactionSource {
+  readonly #path: string
+  readonly #environment: Environment
+
+  private constructor(path: string, environment: Environment) {
+    this.#path = path
+    this.#environment = environment
+  }
+
+  static async open(
+    place: { directory: string; ownerId: number; openEnvironment: OpenEnvironment },
+    name: SegmentName,
+  ): Promise<CompactionSource> {
+    const path = segmentPath(place.directory, formatSegmentName(name))
+    const environment = await place.openEnvironment({ path, mapBytes: mapBytesOf(0), readOnly: true })
+    const source = new CompactionSource(path, environment)
+    const fault = segmentFault(environment, place.ownerId, name)
+    if (fault === undefined) return source
+    await environment.close()
+    throw source.#damaged(fault)
+  }
+
+  /** Size of its file. */
+  get bytes(): number {
+    return this.#environment.bytesUsed()
+  }
+
+  /** Where the shard lies here; undefined where the segment knows nothing of it. */
+  headOf(slot: number): HeadRow | undefined {
+    const key = encodeKey('head', slot)
+    const value = this.#environment.get(key)
+    const head = value && decodeRow('head', key, value)
+    if (head !== undefined) return head
+    if (value !== undefined) throw this.#damaged(`the head of slot ${slot} does not match its checksum`)
+    const isThere = this.#environment.keys(rangeOf('batch', slot), 1).length > 0
+    if (isThere) throw this.#damaged(`slot ${slot} has batches and no head`)
+    return undefined
+  }
+
+  /** The shard's batches from the one that holds `from` on, to its end here. */
+  *batchesFrom(from: number, slot: number, head: HeadRow): Generator<LiveBatch> {
+    if (head.next <= Math.max(from, head.first)) return
+    let base = this.#baseOf(Math.max(from, head.first), slot, head)
+    while (base < head.next) {
+      const batch = this.#environment.get(encodeKey('batch', slot, base))
+      if (batch === undefined) throw this.#damaged(`slot ${slot}, batch ${base}: it is missing`)
+      const fault = checkStoredBatch(batch, base)
+      if (fault !== undefined) throw this.#damaged(`slot ${slot}, batch ${base}: ${fault}`)
+      const next = base + recordCountAt(batch, 0)
+      if (next <= from) throw this.#damaged(`slot ${slot}: number ${from} is missing`)
+      yield { base, batch }
+      base = next
+    }
+    if (base !== head.next) throw this.#damaged(`slot ${slot}: it ends at ${base}, not at ${head.next}`)
+  }
+
+  /** Where the batch begins that holds a number. */
+  #baseOf(number: number, slot: number, head: HeadRow): number {
+    const lowest = encodeKey('batch', slot, head.first)
+    const found = this.#environment.keyAtOrBefore(encodeKey('batch', slot, number), lowest)
+    if (found === undefined) throw this.#damaged(`slot ${slot}: number ${number} is missing`)
+    return decodeKey('batch', found).base
+  }
+
+  async close(): Promise<void> {
+    await this.#environment.close()
+  }
+
+  #damaged(what: string): MillraceError {
+    return new MillraceError('corruptData', `${this.#path}: ${what}.`)
+  }
+}

@@ -1,0 +1,134 @@
+// The segment that a compaction makes. Runs on the maintenance thread. It has a temporary name until everything in it is
+// flushed and verified, so that nobody ever takes half of it for a segment, and a start removes what a crash has left.
+import { existsSync } from 'node:fs'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { removeDirectory, syncDirectory, temporaryName } from '../disk/durable-files.ts'
+import type { Faults } from '../disk/faults.ts'
+import { dataFileOf } from '../disk/lmdb-files.ts'
+import type { Environment, OpenEnvironment, Row } from '../environment.ts'
+import { formatSegmentName, segmentPath, type SegmentName } from '../segments/segment-name.ts'
+import { mapBytesOf, putSegmentMeta } from '../segments/segment.ts'
+
+/** Bytes, and rows, of one commit: it should end soon, so that appends need not wait for its flush. */
+const CHUNK_BYTES = 512 * 1024
+const CHUNK_ROWS = 2000
+
+export interface TargetPlace {
+  readonly directory: string
+  readonly ownerId: number
+  readonly name: SegmentName
+  readonly openEnvironment: OpenEnvironment
+  readonly faults: Faults
+}
+
+export class CompactionTarget {
+  readonly #place: TargetPlace
+  readonly #path: string
+  readonly #temporary: string
+  /** Open while it is written. */
+  #environment: Environment | undefined
+  #rows: Row[] = []
+  #bytes = 0
+
+  private constructor(place: TargetPlace) {
+    this.#place = place
+    this.#path = segmentPath(place.directory, formatSegmentName(place.name))
+    this.#temporary = temporaryName(this.#path)
+  }
+
+  /** Begins a segment. What an earlier attempt has left under its name is removed. */
+  static async create(
+    place: TargetPlace,
+    options: { bytesMax: number; createdAt: number },
+  ): Promise<CompactionTarget> {
+    const target = new CompactionTarget(place)
+    await target.discard()
+    try {
+      await target.#create(options)
+      return target
+    } catch (error) {
+      await target.discard()
+      throw error
+    }
+  }
+
+  async #create({ bytesMax, createdAt }: { bytesMax: number; createdAt: number }): Promise<void> {
+    const { ownerId, name, openEnvironment, faults } = this.#place
+    await mkdir(this.#temporary)
+    await faults.at('compactionStarted')
+    const mapBytes = mapBytesOf(bytesMax)
+    this.#environment = await openEnvironment({ path: this.#temporary, mapBytes, readOnly: false })
+    await putSegmentMeta(this.#environment, { ...name, ownerId, createdAt })
+  }
+
+  /** Takes a row. Its memory belongs to the target until it was flushed. */
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#rows.push({ key, value })
+    this.#bytes += value.length
+  }
+
+  /** Whether it is time to flush. */
+  get isDue(): boolean {
+    return this.#bytes >= CHUNK_BYTES || this.#rows.length >= CHUNK_ROWS
+  }
+
+  /** Writes the rows taken so far, and answers their bytes. */
+  async flush(): Promise<number> {
+    const rows = this.#rows
+    const bytes = this.#bytes
+    this.#rows = []
+    this.#bytes = 0
+    if (rows.length === 0) return 0
+    await this.#environment!.commit((writer) => {
+      for (const { key, value } of rows) writer.put(key, value)
+    })
+    return bytes
+  }
+
+  /**
+   * Everything is in it: makes it durable, has it verified as it is on disk, and gives it its name. Answers the size of
+   * its file.
+   */
+  async finish(verify: (environment: Environment) => Promise<void>): Promise<number> {
+    const { directory, openEnvironment, faults } = this.#place
+    await this.#close()
+    await faults.at('compactionCopied')
+    await syncFile(dataFileOf(this.#temporary))
+    await syncDirectory(this.#temporary)
+    const mapBytes = mapBytesOf(0)
+    const environment = await openEnvironment({ path: this.#temporary, mapBytes, readOnly: true })
+    let fileBytes: number
+    try {
+      await verify(environment)
+      fileBytes = environment.bytesUsed()
+    } finally {
+      await environment.close()
+    }
+    await rename(this.#temporary, this.#path)
+    await syncDirectory(directory)
+    await faults.at('compactionSynced')
+    return fileBytes
+  }
+
+  /** Removes it, however far it got. */
+  async discard(): Promise<void> {
+    await this.#close()
+    await rm(this.#temporary, { recursive: true, force: true })
+    if (existsSync(this.#path)) await removeDirectory(this.#path)
+  }
+
+  async #close(): Promise<void> {
+    const environment = this.#environment
+    this.#environment = undefined
+    await environment?.close()
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r+')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,30 @@
+// THREAD ENTRY of the maintenance thread: Piscina calls `run` once a task. The thread gives way to those that serve appends
+// and reads, where the system lets a thread have a priority of its own.
+import { constants, setPriority } from 'node:os'
+import type { CompactTask, MaintenanceFailure, SurveyTask } from '../threads/maintenance-contract.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import { inlineSegmentMaintenance } from './segment-maintenance.ts'
+
+/** On Linux alone: there 0 means the calling thread. Elsewhere it is the process, with everything that it serves. */
+function giveWay(): void {
+  if (process.platform !== 'linux') return
+  try {
+    setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL)
+  } catch {
+    // A sandbox that forbids it: the rate of compaction bounds what it takes.
+  }
+}
+
+giveWay()
+const maintenance = inlineSegmentMaintenance()
+
+export async function run(task: SurveyTask | CompactTask): Promise<unknown> {
+  try {
+    return await (task.task === 'survey' ? maintenance.survey(task) : maintenance.compact(task))
+  } catch (error) {
+    // An error that crosses threads keeps nothing but its message.
+    if (MillraceError.is(error))
+      return { code: error.code, message: error.message } satisfies MaintenanceFailure
+    throw error
+  }
+}

@@ -1,0 +1,74 @@
+// Spawns the maintenance thread and sends it tasks. Runs on a host's main thread. There is one thread, beside the readers, and
+// only while there is something to do: it starts with a task and ends when it was idle for a while.
+import { fileURLToPath } from 'node:url'
+import { Piscina } from 'piscina'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import { stopCompaction } from './compaction-progress.ts'
+import type {
+  Compacted,
+  CompactTask,
+  MaintenanceFailure,
+  SegmentMaintenance,
+  Survey,
+  SurveyTask,
+} from './maintenance-contract.ts'
+
+/** A compaction waits most of its time, for its rate and for the disk: surveys go between its steps. */
+const TASKS_AT_ONCE = 4
+/** Tasks that may wait for the thread: a survey of each segment at a start, in turn. */
+const TASKS_WAITING_MAX = 4096
+const IDLE_MS = 60_000
+
+type Pool = Piscina<SurveyTask | CompactTask, Survey | Compacted | MaintenanceFailure>
+
+function openPool(workerUrl: URL): Pool {
+  return new Piscina<SurveyTask | CompactTask, Survey | Compacted | MaintenanceFailure>({
+    filename: fileURLToPath(workerUrl),
+    name: 'run',
+    minThreads: 0,
+    maxThreads: 1,
+    idleTimeout: IDLE_MS,
+    concurrentTasksPerWorker: TASKS_AT_ONCE,
+    maxQueue: TASKS_WAITING_MAX,
+    // The thread must run its timers while it waits for another task: a compaction sleeps on them.
+    atomics: 'disabled',
+  })
+}
+
+/** `workerUrl` is storage's maintenance worker. No thread runs before the first task. */
+export function createMaintenanceThread(options: { workerUrl: URL }): SegmentMaintenance {
+  let opened: Pool | undefined
+  let isClosed = false
+  /** What the compactions under way share with the thread. */
+  const compactions = new Set<SharedArrayBuffer>()
+
+  async function run(task: SurveyTask | CompactTask): Promise<Survey | Compacted> {
+    if (isClosed) throw new MillraceError('unavailable', 'This host has stopped its maintenance.')
+    const pool = (opened ??= openPool(options.workerUrl))
+    const answer = await pool.run(task).catch((error: unknown) => {
+      throw new MillraceError('unavailable', `Maintenance of segments failed: ${String(error)}`, {
+        cause: error,
+      })
+    })
+    if ('code' in answer) throw new MillraceError(answer.code, answer.message)
+    return answer
+  }
+
+  return {
+    survey: (task) => run({ task: 'survey', ...task }) as Promise<Survey>,
+    compact: async (task) => {
+      compactions.add(task.progress)
+      try {
+        return (await run({ task: 'compact', ...task })) as Compacted
+      } finally {
+        compactions.delete(task.progress)
+      }
+    },
+    close: async () => {
+      isClosed = true
+      for (const progress of compactions) stopCompaction(progress)
+      // It lets them end: a thread that LMDB writes on is never terminated.
+      await opened?.close()
+    },
+  }
+}
