@@ -50,13 +50,14 @@ async function openRoute({ port, stream }: BatchLoad): Promise<Route> {
   for (const { hostId, host, port: hostPort } of routing.hosts) {
     hosts.set(hostId, await RawConnection.open(hostPort, { host }))
   }
+  const open = routing.shards.filter(({ state }) => state === 'OPEN')
   const map = new ShardMap(
-    routing.shards.map(({ index, startingHashKey, endingHashKey }) => ({
+    open.map(({ index, startingHashKey, endingHashKey }) => ({
       index,
       range: { start: hashKeyFromBytes(startingHashKey), end: hashKeyFromBytes(endingHashKey) },
     })),
   )
-  const hostOf = new Map(routing.shards.map(({ index, hostId }) => [index, hosts.get(hostId)!]))
+  const hostOf = new Map(open.map(({ index, hostId }) => [index, hosts.get(hostId)!]))
   const words = new Uint32Array(4)
   return {
     streamId: routing.streamId,

@@ -43,9 +43,10 @@ export async function runPutter(load: ClientLoad): Promise<void> {
 }
 
 /** Sends one record and writes down what became of it. Never rejects. */
-async function note({ history, random, name, stream }: ClientLoad, index: number, send: Send): Promise<void> {
+async function note(load: ClientLoad, index: number, send: Send): Promise<void> {
+  const { history, random, name, stream } = load
   const value = `${name}.${index}`
-  const partitionKey = `${name}-${random.below(KEYS)}`
+  const partitionKey = load.partitionKey?.() ?? `${name}-${random.below(KEYS)}`
   const data = payloadOf(value, random.below(RECORD_BYTES_MAX))
   const call = history.invoke({ producer: name, idempotent: true, records: [{ value, partitionKey }] })
   try {

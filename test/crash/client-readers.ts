@@ -1,16 +1,24 @@
-// Readers as applications write them, through the client: what they deliver over every reconnection is one run, so a
-// record passed over or delivered twice by a resumption is a violation. Run in the process of the test.
+// Readers of a whole stream as applications write them, through the client: what they deliver over every reconnection, split
+// and merge is one read, so a record passed over, delivered twice or before its turn is a violation. Run in the process of
+// the test.
 import type { Reading } from '../../client/index.ts'
 import { parseShardId } from '../../protocol/shard-id.ts'
 import { shardNameOf } from '../support/full-read.ts'
-import { type ReadRun, valueOf } from '../support/history.ts'
+import { type StreamRead, valueOf } from '../support/history.ts'
 import type { ClientLoad } from './load.ts'
 
-/** Follows the stream by push, from its first record. */
-export async function runClientSubscriber(load: ClientLoad): Promise<void> {
+/** Follows the stream by push, from its first record. A complete one is only stopped after everything came. */
+export async function runClientSubscriber(load: ClientLoad, isComplete = false): Promise<void> {
   const subscription = load.client.subscribe(load.stream, { from: 'TRIM_HORIZON' })
   load.stopped.addEventListener('abort', () => void subscription.close())
-  await noteAll(load, subscription)
+  await noteAll(load, subscription, load.history.openStreamRead(load.name, { isComplete }))
+}
+
+/** Follows the stream by fetches, from its first record. */
+export async function runClientFollower(load: ClientLoad, isComplete = false): Promise<void> {
+  const reading = load.client.read(load.stream, { follow: true, maxWaitMs: 200 })
+  load.stopped.addEventListener('abort', () => void reading.close())
+  await noteAll(load, reading, load.history.openStreamRead(load.name, { isComplete }))
 }
 
 /** Reads the stream from its first record to its tail, by fetches, over and over. */
@@ -19,19 +27,19 @@ export async function runClientReader(load: ClientLoad): Promise<void> {
     const reading = load.client.read(load.stream)
     const close = () => void reading.close()
     load.stopped.addEventListener('abort', close)
-    await noteAll({ ...load, name: `${load.name}, pass ${pass}` }, reading)
+    const name = `${load.name}, pass ${pass}`
+    await noteAll(load, reading, load.history.openStreamRead(name, { isComplete: false }))
     load.stopped.removeEventListener('abort', close)
   }
 }
 
-async function noteAll({ history, name, stream }: ClientLoad, reading: Reading<Uint8Array>): Promise<void> {
-  const runs = new Map<string, ReadRun>()
+async function noteAll(
+  { stream }: ClientLoad,
+  reading: Reading<Uint8Array>,
+  read: StreamRead,
+): Promise<void> {
   for await (const { shardId, sequenceNumber, arrivalTime, partitionKey, bytes } of reading) {
-    let run = runs.get(shardId)
-    if (!run) {
-      run = history.openRun({ reader: name, shard: shardNameOf(stream, parseShardId(shardId)), from: 0 })
-      runs.set(shardId, run)
-    }
-    run.records.push({ sequenceNumber, arrivalTime: arrivalTime.getTime(), partitionKey, ...valueOf(bytes) })
+    const record = { sequenceNumber, arrivalTime: arrivalTime.getTime(), partitionKey, ...valueOf(bytes) }
+    read.deliver(shardNameOf(stream, parseShardId(shardId)), record)
   }
 }

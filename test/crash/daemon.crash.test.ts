@@ -11,7 +11,6 @@ import { readFully } from '../support/full-read.ts'
 import { History } from '../support/history.ts'
 import { untilProgress } from '../support/progress.ts'
 import { type Random, randomOf } from '../support/random.ts'
-import { RawConnection } from '../support/raw-connection.ts'
 import { runBatchProducer } from './batch-producer.ts'
 import { runPipelinedProducer, runPutter } from './client-producers.ts'
 import { runClientReader, runClientSubscriber } from './client-readers.ts'
@@ -125,9 +124,8 @@ describe('a daemon killed at random moments', () => {
 })
 
 async function createStream(daemon: TestDaemon): Promise<void> {
-  const controller = await RawConnection.open(daemon.port)
-  await controller.request('createStream', { name: STREAM, shardCount: SHARDS, retentionMs: undefined })
-  controller.close()
+  await using client = await connect(daemon.url)
+  await client.createStream(STREAM, { shards: SHARDS })
 }
 
 /** Load, progress, a fault at a random moment, progress again, silence. */

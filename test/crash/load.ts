@@ -14,4 +14,6 @@ export interface Load {
 
 export interface ClientLoad extends Load {
   readonly client: Client
+  /** Chooses a record's key; a few keys of the load's own, by default. */
+  readonly partitionKey?: () => string
 }

@@ -15,11 +15,22 @@ const CREDIT_BYTES = 1 << 20
 const RETRY_MS = 10
 const POLL_MS = 2
 
-/** Follows the stream from its trim horizon until it is stopped; resumes where it was after every lost connection. */
+/** How far each shard was followed, over all connections. */
+interface Progress {
+  /** The number to resume from. */
+  readonly next: Map<number, number>
+  /** Closed shards that were followed to their end. */
+  readonly ended: Set<number>
+}
+
+/**
+ * Follows the stream from its trim horizon until it is stopped; resumes where it was after every lost connection. Children
+ * are not made to wait for their parents: that is the client's business.
+ */
 export async function runSubscriber(options: SubscriberLoad): Promise<void> {
-  const next = new Map<number, number>()
+  const progress: Progress = { next: new Map(), ended: new Set() }
   while (!options.stopped.aborted) {
-    await followOnce(options, next).catch(async (error: unknown) => {
+    await followOnce(options, progress).catch(async (error: unknown) => {
       // A lost connection is expected here; bytes that do not match their checksum never are.
       if (MillraceError.is(error, 'corruptData')) throw error
       await delay(RETRY_MS)
@@ -27,8 +38,8 @@ export async function runSubscriber(options: SubscriberLoad): Promise<void> {
   }
 }
 
-/** Ends when any connection ends. `next` holds the number to resume from, for each shard. */
-async function followOnce(options: SubscriberLoad, next: Map<number, number>): Promise<void> {
+/** Ends when any connection or shard ends: the routing is then another one. */
+async function followOnce(options: SubscriberLoad, progress: Progress): Promise<void> {
   const { port, stream } = options
   const routing = await describeRouting(port, stream)
   const following: Promise<void>[] = []
@@ -37,8 +48,10 @@ async function followOnce(options: SubscriberLoad, next: Map<number, number>): P
     for (const { hostId, host, port: hostPort } of routing.hosts) {
       const connection = await RawConnection.open(hostPort, { host })
       connections.push(connection)
-      const shards = routing.shards.filter((shard) => shard.hostId === hostId).map(({ index }) => index)
-      following.push(followHost(options, { connection, streamId: routing.streamId, shards }, next))
+      const isWanted = (shard: (typeof routing.shards)[number]) =>
+        shard.hostId === hostId && !progress.ended.has(shard.index)
+      const shards = routing.shards.filter(isWanted).map(({ index }) => index)
+      following.push(followHost(options, { connection, streamId: routing.streamId, shards }, progress))
     }
     await Promise.race(following)
   } finally {
@@ -56,7 +69,7 @@ interface HostShards {
 async function followHost(
   { history, name, stream, stopped }: SubscriberLoad,
   { connection, streamId, shards }: HostShards,
-  next: Map<number, number>,
+  { next, ended }: Progress,
 ): Promise<void> {
   const shardOf = new Map<number, number>()
   const runs = new Map<number, ReturnType<History['openRun']>>()
@@ -77,7 +90,10 @@ async function followHost(
   }
   while (!stopped.aborted && !connection.socket.destroyed) {
     for (const event of connection.events.splice(0)) {
-      if (event.event === 'subscriptionEnded') return
+      if (event.event === 'subscriptionEnded') {
+        if (event.body.code === 0) ended.add(shardOf.get(event.body.subscriptionId)!)
+        return
+      }
       if (event.event !== 'records') continue
       const { subscriptionId, batches, nextSequenceNumber } = event.body
       const shardIndex = shardOf.get(subscriptionId)!

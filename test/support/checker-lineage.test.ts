@@ -336,6 +336,6 @@ describe('check, over a split', () => {
     const scene = honestScene()
     plant(scene)
     const names = judge(scene)
-    expect(names.toSorted(), describeViolations(check(scene.history))).toEqual(found.toSorted())
+    expect(names.toSorted(), `judged: ${describeViolations(check(scene.history))}`).toEqual(found.toSorted())
   })
 })

@@ -110,6 +110,8 @@ export class History {
   readonly horizons: HorizonSeen[] = []
   /** Logical time from which nothing was broken any more; undefined while the scenario does not say. */
   faultsEndedAt: number | undefined
+  /** Appends that were acknowledged so far: cheap to ask for, however long the history is. */
+  acknowledgedCalls = 0
   #now = 0
 
   invoke(append: Pick<AppendCall, 'producer' | 'idempotent' | 'records'>): OpenAppend {
@@ -125,6 +127,7 @@ export class History {
         throw new Error(`append of ${append.records[0]?.value} ended twice`)
       call.outcome = outcome
       call.endedAt = ++this.#now
+      if (outcome.type === 'ok') this.acknowledgedCalls++
     }
     return {
       ok: (shard, sequenceNumbers) => end({ type: 'ok', shard, sequenceNumbers }),

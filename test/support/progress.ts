@@ -6,7 +6,20 @@ const POLL_MS = 2
 
 /** Fulfils when `calls` more were acknowledged, from wherever the history is now. */
 export async function untilProgress(history: History, calls: number): Promise<void> {
-  const acknowledged = () => history.appends.filter(({ outcome }) => outcome.type === 'ok').length
-  const enough = acknowledged() + calls
-  while (acknowledged() < enough) await delay(POLL_MS)
+  const enough = history.acknowledgedCalls + calls
+  while (history.acknowledgedCalls < enough) await delay(POLL_MS)
+}
+
+/** Fulfils when the condition holds; rejects with what was awaited when it does not within the deadline. */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  deadlineMs = 30_000,
+): Promise<void> {
+  const deadline = performance.now() + deadlineMs
+  while (!(await holds())) {
+    if (performance.now() > deadline)
+      throw new Error(`in ${deadlineMs} ms it did not come to pass that ${what}`)
+    await delay(POLL_MS)
+  }
 }

@@ -1,0 +1,172 @@
+// The proof of order: producers append 10,000 keys while shards are split, merged and rescaled without a pause, and hosts,
+// the controller or the whole daemon are killed in between. Afterwards everything is read back and judged, and so is what
+// readers of the whole stream got meanwhile, in the order in which they got it. `npm run test:order` is the long form.
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, onTestFailed, test } from 'vitest'
+import { checkDataDirectory } from '#dist/broker/storage/integrity.js'
+import { type Client, connect } from '../../client/index.ts'
+import { check, describeViolations } from '../support/checker.ts'
+import { knownProcess, signal, TestDaemon } from '../support/daemon.ts'
+import { readFully, seeEpoch } from '../support/full-read.ts'
+import { type FinalRead, History, type StreamRead } from '../support/history.ts'
+import { until, untilProgress } from '../support/progress.ts'
+import { type Random, randomOf } from '../support/random.ts'
+import { runPipelinedProducer } from './client-producers.ts'
+import { runClientFollower, runClientReader, runClientSubscriber } from './client-readers.ts'
+import { epochOf, startChange } from './resharder.ts'
+
+const LONG_ROUNDS = process.env['MILLRACE_ORDER_ROUNDS']
+const ROUNDS = Number(LONG_ROUNDS ?? 1)
+const FIRST_SEED = Number(process.env['MILLRACE_ORDER_SEED'] ?? Date.now() % 1_000_000)
+/** Changes of the shards that were carried out, in one round. */
+const RESHARDS = LONG_ROUNDS === undefined ? 16 : 60
+const ROUND_DEADLINE_MS = 300_000
+
+const STREAM = 'clicks'
+const PRODUCERS = 8
+const KEYS = 10_000
+const PROGRESS_CALLS = 100
+/** One change in so many is hit by a kill. */
+const KILL_ONE_IN = 3
+const MOMENT_MS_MAX = 80
+
+/** The smallest segments there are: rolls happen all the time, between seals as well. */
+const CONFIG = { segmentSize: '1MiB', hosts: '2' }
+
+const kills: readonly ((scene: Scene) => Promise<void>)[] = [
+  async ({ daemon, random }) => signal(knownProcess(random.pick(await daemon.hostPids())), 'SIGKILL'),
+  async ({ daemon, random }) => signal(knownProcess(random.pick(await daemon.hostPids())), 'SIGKILL'),
+  async ({ daemon }) => {
+    for (const pid of await daemon.hostPids()) signal(knownProcess(pid), 'SIGKILL')
+  },
+  async ({ daemon }) => {
+    await daemon.killController()
+    await daemon.restart()
+  },
+  async ({ daemon }) => {
+    await daemon.killAll(await daemon.hostPids())
+    await daemon.restart()
+  },
+]
+
+interface Scene {
+  readonly daemon: TestDaemon
+  readonly history: History
+  readonly random: Random
+  readonly port: number
+  readonly stream: string
+  /** What was done, for whoever has to find out why a round failed. */
+  readonly done: string[]
+}
+
+const seeds = Array.from({ length: ROUNDS }, (_, round) => FIRST_SEED + round)
+
+describe('a stream whose shards change all the time, on a daemon that is killed', () => {
+  test.each(seeds)(
+    `keeps the order of every key over ${RESHARDS} changes (MILLRACE_ORDER_SEED=%i)`,
+    async (seed) => {
+      await using daemon = await TestDaemon.start(CONFIG)
+      const { port } = daemon
+      const history = new History()
+      const scene: Scene = { daemon, history, random: randomOf(seed), port, stream: STREAM, done: [] }
+      onTestFailed(() => console.error([...scene.done, daemon.log()].join('\n')))
+      await createStream(port)
+      await runRound(scene)
+      expect(describeViolations(check(history))).toBe('')
+      const { ok, pending } = history.count()
+      expect(ok).toBeGreaterThan(RESHARDS * PROGRESS_CALLS)
+      expect(pending).toBe(0)
+      await daemon.stop()
+      expect((await checkDataDirectory(daemon.dataDir)).problems).toEqual([])
+    },
+    ROUND_DEADLINE_MS,
+  )
+})
+
+async function createStream(port: number): Promise<void> {
+  await using client = await connect(`millrace://127.0.0.1:${port}`)
+  await client.createStream(STREAM, { shards: 4 })
+}
+
+/** Load, changes and kills, a last look at whether all are served again, silence, and everything read back. */
+async function runRound(scene: Scene): Promise<void> {
+  const { daemon, history } = scene
+  await using client = await connect(daemon.url, { retry: { backoffMinMs: 5, backoffMaxMs: 50 } })
+  const producing = new AbortController()
+  const reading = new AbortController()
+  const producers = startProducers(scene, client, producing.signal)
+  const readers = startReaders(scene, client, reading.signal)
+  const failed = Promise.all([...producers, ...readers]).then(() => new Promise<never>(() => {}))
+  try {
+    await Promise.race([changeShards(scene), failed])
+    history.endFaults()
+    await Promise.race([untilAllServed(history), failed])
+    producing.abort()
+    await Promise.race([Promise.all(producers), failed])
+    await seeEpoch(scene.port, STREAM, history)
+    for (const final of await readFully(scene.port, STREAM)) history.addFinal(final)
+    // What is left is the checker's to tell: it says which reader did not get to the end of which shard.
+    await Promise.race([until('all readers caught up', () => haveCaughtUp(history)), failed]).catch(() => {})
+  } finally {
+    producing.abort()
+    reading.abort()
+    await Promise.allSettled([...producers, ...readers])
+  }
+}
+
+function startProducers({ history, random }: Scene, client: Client, stopped: AbortSignal): Promise<void>[] {
+  const partitionKey = () => `key-${random.below(KEYS)}`
+  return Array.from({ length: PRODUCERS }, (_, index) =>
+    runPipelinedProducer({
+      client,
+      stream: STREAM,
+      history,
+      random,
+      stopped,
+      name: `p${index}`,
+      partitionKey,
+    }),
+  )
+}
+
+function startReaders({ history, random }: Scene, client: Client, stopped: AbortSignal): Promise<void>[] {
+  const load = { client, stream: STREAM, history, random, stopped }
+  return [
+    runClientSubscriber({ ...load, name: 'subscriber' }, true),
+    runClientFollower({ ...load, name: 'follower' }, true),
+    runClientReader({ ...load, name: 'reader' }),
+  ]
+}
+
+/** One change after the other, until enough have been carried out; some are hit by a kill, at whatever point they are. */
+async function changeShards(scene: Scene): Promise<void> {
+  const { history, random, done } = scene
+  const enough = (await epochOf(scene)) + RESHARDS
+  for (let epoch = 0; epoch < enough; epoch = await epochOf(scene)) {
+    await untilProgress(history, PROGRESS_CALLS)
+    const change = await startChange(scene)
+    done.push(`epoch ${epoch}: ${change.what}`)
+    if (random.below(KILL_ONE_IN) === 0) {
+      await delay(random.below(MOMENT_MS_MAX))
+      const kill = random.below(kills.length)
+      done.push(`kill ${kill}`)
+      await kills[kill]!(scene)
+    }
+    await change.settled
+  }
+}
+
+/** Every producer was acknowledged something that it sent after the faults. */
+function untilAllServed(history: History): Promise<void> {
+  const from = history.appends.length
+  return until('all producers are served again', () => {
+    const served = history.appends.slice(from).filter(({ outcome }) => outcome.type === 'ok')
+    return new Set(served.map(({ producer }) => producer)).size === PRODUCERS
+  })
+}
+
+function haveCaughtUp(history: History): boolean {
+  const count = (finals: readonly FinalRead[]) => finals.reduce((sum, { records }) => sum + records.length, 0)
+  const isComplete = ({ deliveries }: StreamRead) => deliveries.length >= count(history.finals)
+  return history.streamReads.filter((read) => read.isComplete).every(isComplete)
+}
