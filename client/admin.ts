@@ -1,79 +1,65 @@
-// Streams and shards as people administer them: thin calls to the controller that speak in shard ids, dates and decimal
-// hash keys. Runs in the client.
-import { hashKeyFromBytes, hashKeyToDecimal } from '../protocol/hash-key.ts'
+// Streams and shards as people administer them: thin calls to the controller. Runs in the client.
 import { limits } from '../protocol/limits.ts'
-import type { ResponseOf, ShardDescription, StreamDescription } from '../protocol/operations.ts'
+import { MillraceError } from '../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../protocol/shard-id.ts'
+import { settingsRequest, type StreamSettings } from './capacity.ts'
 import type { ControlPlane } from './control-plane.ts'
-import { bounded } from './settings.ts'
+import {
+  brokerOf,
+  scalingReportOf,
+  shardOf,
+  streamOf,
+  type Broker,
+  type ScalingReport,
+  type Shard,
+  type Stream,
+} from './descriptions.ts'
+import { listing, pageLimit, type Listing } from './listing.ts'
+import type { RoutingCache } from './routing.ts'
+import { bounded, clientLimits, type CallOptions } from './settings.ts'
+import { cutAt, hashKeyOf, isolatingCuts, type IsolatedKey } from './split-point.ts'
+import { sleep } from './waiting.ts'
 
-export interface Stream {
-  readonly name: string
-  /** Never reused: a stream that was deleted and made again is another one. */
-  readonly id: number
-  readonly status: StreamDescription['status']
-  readonly openShardCount: number
-  readonly retentionMs: number
-  readonly createdAt: Date
-}
-
-export interface Shard {
-  readonly shardId: string
-  readonly parentShardIds: readonly string[]
-  readonly state: 'OPEN' | 'CLOSED'
-  /** Decimal, both ends included. */
-  readonly hashKeyRange: { readonly startingHashKey: string; readonly endingHashKey: string }
-  readonly startingSequenceNumber: number
-  /** Of a closed shard. */
-  readonly endingSequenceNumber: number | undefined
-  /** Oldest readable number; undefined while the shard's host is down. */
-  readonly trimHorizon: number | undefined
-  /** Next number to be assigned; undefined while the shard's host is down. */
-  readonly tail: number | undefined
-}
-
-export interface Broker extends Omit<ResponseOf<'describeBroker'>, 'startedAt'> {
-  readonly startedAt: Date
-}
-
-export interface Page<T> {
-  readonly items: readonly T[]
-  /** Give it to the next call; undefined on the last page. */
-  readonly next: string | undefined
-}
-
-export interface PageOptions extends CallOptions {
-  /** Items in the page, 1 to 1000; 1000 by default. */
-  readonly limit?: number
-  /** `next` of the page before. */
-  readonly after?: string | undefined
-}
-
-export interface CallOptions {
-  readonly signal?: AbortSignal
-}
-
-export interface CreateStreamOptions extends CallOptions {
-  /** 1 by default. */
+export interface CreateStreamOptions extends StreamSettings, CallOptions {
+  /** 1 by default; for an on-demand stream, what the broker is set to. */
   readonly shards?: number
-  /** How long a record stays readable; 24 hours by default. */
-  readonly retentionMs?: number
 }
 
-/** A list that is read by `for await`, or a page at a time. */
-export interface Listing<T> extends AsyncIterable<T> {
-  page(options?: PageOptions): Promise<Page<T>>
+/** Where to split; without a place, so that the load of both children is alike, as far as the broker has seen it. */
+export interface SplitOptions extends CallOptions {
+  /** The lowest hash key of the upper child: Kinesis' NewStartingHashKey, a decimal. */
+  readonly at?: string | bigint
+  /** Gives one key a shard of its own. Its neighbours on both sides keep one each. */
+  readonly isolate?: IsolatedKey
+}
+
+export interface UpdateShardCountOptions extends CallOptions {
+  /** Called now and then with the stream as it is. Must not throw. */
+  readonly onProgress?: (stream: Stream) => void
+}
+
+/** The shards that a split made, in the order of their ranges. */
+export interface SplitResult {
+  readonly children: readonly string[]
+  readonly epoch: number
+}
+
+export interface MergeResult {
+  readonly child: string
+  readonly epoch: number
 }
 
 export class Admin {
   readonly #control: ControlPlane
+  readonly #routings: RoutingCache
 
-  constructor(control: ControlPlane) {
+  constructor(control: ControlPlane, routings: RoutingCache) {
     this.#control = control
+    this.#routings = routings
   }
 
   async createStream(name: string, options: CreateStreamOptions = {}): Promise<Stream> {
-    const request = { name, shardCount: options.shards ?? 1, retentionMs: options.retentionMs }
+    const request = { name, shardCount: options.shards, ...settingsRequest(options) }
     return streamOf((await this.#control.call('createStream', request, options.signal)).stream)
   }
 
@@ -81,22 +67,70 @@ export class Admin {
     return streamOf((await this.#control.call('describeStream', { name }, options.signal)).stream)
   }
 
-  async updateStream(
-    name: string,
-    changes: { readonly retentionMs?: number },
-    options: CallOptions = {},
-  ): Promise<Stream> {
-    const request = { name, retentionMs: changes.retentionMs }
+  async updateStream(name: string, changes: StreamSettings, options: CallOptions = {}): Promise<Stream> {
+    const request = { name, ...settingsRequest(changes) }
     return streamOf((await this.#control.call('updateStream', request, options.signal)).stream)
   }
 
   async deleteStream(name: string, options: CallOptions = {}): Promise<void> {
     await this.#control.call('deleteStream', { name }, options.signal)
+    this.#routings.forget(name)
+  }
+
+  async splitShard(name: string, shardId: string, options: SplitOptions = {}): Promise<SplitResult> {
+    const shardIndex = parseShardId(shardId)
+    const newStartingHashKeys = await this.#cutsOf(name, shardIndex, options)
+    const request = { name, shardIndex, newStartingHashKeys }
+    const { children, epoch } = await this.#control.call('splitShard', request, options.signal)
+    this.#routings.forget(name)
+    return { children: children.map(shardIdOf), epoch }
+  }
+
+  async mergeShards(
+    name: string,
+    shardId: string,
+    adjacentShardId: string,
+    options: CallOptions = {},
+  ): Promise<MergeResult> {
+    const shardIndex = parseShardId(shardId)
+    const request = { name, shardIndex, adjacentShardIndex: parseShardId(adjacentShardId) }
+    const { child, epoch } = await this.#control.call('mergeShards', request, options.signal)
+    this.#routings.forget(name)
+    return { child: shardIdOf(child), epoch }
+  }
+
+  async updateShardCount(
+    name: string,
+    shardCount: number,
+    options: UpdateShardCountOptions = {},
+  ): Promise<Stream> {
+    bounded('shardCount', shardCount, 1, limits.shardsPerStreamMax)
+    const { signal, onProgress } = options
+    const done = new AbortController()
+    if (onProgress !== undefined) void this.#watch(name, onProgress, done.signal)
+    try {
+      for (;;) {
+        const answer = await this.#control.call('updateShardCount', { name, shardCount }, signal)
+        const stream = streamOf(answer.stream)
+        onProgress?.(stream)
+        if (stream.targetShardCount === undefined) return stream
+        // Asking again would set our goal anew: not against whoever has set another one meanwhile.
+        const now = await this.describeStream(name, options)
+        if (now.targetShardCount === undefined && now.openShardCount === shardCount) return now
+        if (now.targetShardCount !== shardCount) throw replacedGoal(now, shardCount)
+      }
+    } finally {
+      done.abort()
+      this.#routings.forget(name)
+    }
+  }
+
+  async explainScaling(name: string, options: CallOptions = {}): Promise<ScalingReport> {
+    return scalingReportOf(await this.#control.call('explainScaling', { name }, options.signal))
   }
 
   async describeBroker(options: CallOptions = {}): Promise<Broker> {
-    const answer = await this.#control.call('describeBroker', {}, options.signal)
-    return { ...answer, startedAt: new Date(answer.startedAt) }
+    return brokerOf(await this.#control.call('describeBroker', {}, options.signal))
   }
 
   listStreams(options: CallOptions = {}): Listing<Stream> {
@@ -118,44 +152,40 @@ export class Admin {
       return { items: answer.shards.map(shardOf), next }
     })
   }
-}
 
-function listing<T>(shared: CallOptions, fetchPage: (options: PageOptions) => Promise<Page<T>>): Listing<T> {
-  const page = (options: PageOptions = {}) => fetchPage({ ...shared, ...options })
-  return {
-    page,
-    async *[Symbol.asyncIterator]() {
-      let after: string | undefined
-      do {
-        const { items, next } = await page({ after })
-        yield* items
-        after = next
-      } while (after !== undefined)
-    },
+  async #cutsOf(name: string, shardIndex: number, options: SplitOptions): Promise<Uint8Array[]> {
+    const { at, isolate, signal } = options
+    if (at !== undefined && isolate !== undefined) {
+      throw new MillraceError('invalidArgument', 'A split is made at a hash key or around one: not both.')
+    }
+    if (at !== undefined) return [cutAt(at)]
+    if (isolate === undefined) return []
+    const hashKey = hashKeyOf(isolate)
+    const routing = await this.#routings.fresh(name, signal)
+    const range = routing.rangeOf(shardIndex)
+    if (range !== undefined) return isolatingCuts(range, hashKey, shardIdOf(shardIndex))
+    const message = `The stream has no shard ${shardIdOf(shardIndex)}.`
+    throw new MillraceError('shardNotFound', message)
+  }
+
+  /** Tells how far a change is until it is done; what cannot be learnt now is left out. */
+  async #watch(name: string, onProgress: (stream: Stream) => void, done: AbortSignal): Promise<void> {
+    try {
+      for (;;) {
+        await sleep(clientLimits.progressMs, done)
+        const stream = await this.describeStream(name, { signal: done })
+        if (!done.aborted) onProgress(stream)
+      }
+    } catch {
+      // It is done; or the request that does the work learns of the failure too, and reports it.
+    }
   }
 }
 
-function pageLimit(limit: number = limits.listPageMax): number {
-  return bounded('limit', limit, 1, limits.listPageMax)
-}
-
-function streamOf(stream: StreamDescription): Stream {
-  return { ...stream, createdAt: new Date(stream.createdAt) }
-}
-
-function shardOf(shard: ShardDescription): Shard {
-  const decimal = (bytes: Uint8Array) => hashKeyToDecimal(hashKeyFromBytes(bytes))
-  return {
-    shardId: shardIdOf(shard.index),
-    parentShardIds: shard.parents.map(shardIdOf),
-    state: shard.state,
-    hashKeyRange: {
-      startingHashKey: decimal(shard.startingHashKey),
-      endingHashKey: decimal(shard.endingHashKey),
-    },
-    startingSequenceNumber: shard.startingSequenceNumber,
-    endingSequenceNumber: shard.endingSequenceNumber,
-    trimHorizon: shard.trimHorizon,
-    tail: shard.tail,
-  }
+function replacedGoal(stream: Stream, shardCount: number): MillraceError {
+  const goal = stream.targetShardCount ?? stream.openShardCount
+  const message =
+    `While ${JSON.stringify(stream.name)} was brought to ${shardCount} shards, another request brought it to ${goal}. ` +
+    'Ask again to go on.'
+  return new MillraceError('streamBusy', message)
 }

@@ -4,17 +4,19 @@ import type { MillraceError } from '../protocol/millrace-error.ts'
 import { parseUrl, type Address } from './address.ts'
 import {
   Admin,
-  type Broker,
-  type CallOptions,
   type CreateStreamOptions,
-  type Listing,
-  type Shard,
-  type Stream,
+  type MergeResult,
+  type SplitOptions,
+  type SplitResult,
+  type UpdateShardCountOptions,
 } from './admin.ts'
+import type { StreamSettings } from './capacity.ts'
 import type { BytesInput, EncoderOption } from './codecs.ts'
 import { codecFailed, resolveEncoder } from './codecs.ts'
 import { ControlPlane } from './control-plane.ts'
+import type { Broker, ScalingReport, Shard, Stream } from './descriptions.ts'
 import { asMillraceError, closedError } from './errors.ts'
+import type { Listing } from './listing.ts'
 import { ConnectionPool } from './pool.ts'
 import { HashKeyCache } from './producer/hash-key-cache.ts'
 import type { ProducerOptions } from './producer/options.ts'
@@ -25,7 +27,13 @@ import { creditBytesOf, fetchSettings, type ReadOptions, type SubscribeOptions }
 import { Reading } from './reading/reading.ts'
 import type { RecordInput } from './record.ts'
 import { RoutingCache } from './routing.ts'
-import { clientLimits, resolveSettings, type ConnectOptions, type Settings } from './settings.ts'
+import {
+  clientLimits,
+  resolveSettings,
+  type CallOptions,
+  type ConnectOptions,
+  type Settings,
+} from './settings.ts'
 import { Subscriber } from './subscription/subscriber.ts'
 import { abortedBy, onAbort, throwIfAborted, unlessAborted } from './waiting.ts'
 
@@ -84,7 +92,7 @@ export class Client implements AsyncDisposable {
     this.#pool = new ConnectionPool(settings)
     this.#control = new ControlPlane(addresses, this.#pool, settings)
     this.#routings = new RoutingCache(this.#control)
-    this.#admin = new Admin(this.#control)
+    this.#admin = new Admin(this.#control, this.#routings)
     this.#signal = signal
     this.#stopListening = signal === undefined ? undefined : onAbort(signal, () => this.#abort(signal))
   }
@@ -108,18 +116,45 @@ export class Client implements AsyncDisposable {
     return this.#admin.listStreams(options)
   }
 
-  updateStream(
-    name: string,
-    changes: { readonly retentionMs?: number },
-    options?: CallOptions,
-  ): Promise<Stream> {
+  /** Changes settings of a stream; what `changes` leaves out stays. */
+  updateStream(name: string, changes: StreamSettings, options?: CallOptions): Promise<Stream> {
     return this.#admin.updateStream(name, changes, options)
   }
 
   /** Deletes a stream and its records. */
-  async deleteStream(name: string, options?: CallOptions): Promise<void> {
-    await this.#admin.deleteStream(name, options)
-    this.#routings.forget(name)
+  deleteStream(name: string, options?: CallOptions): Promise<void> {
+    return this.#admin.deleteStream(name, options)
+  }
+
+  /**
+   * Splits an open shard of a provisioned stream while everything runs, by default so that the load of both children is
+   * alike; fulfils when the children take records.
+   */
+  splitShard(stream: string, shardId: string, options?: SplitOptions): Promise<SplitResult> {
+    return this.#admin.splitShard(stream, shardId, options)
+  }
+
+  /** Merges two open shards whose hash key ranges touch; fulfils when the child takes records. */
+  mergeShards(
+    stream: string,
+    shardId: string,
+    adjacentShardId: string,
+    options?: CallOptions,
+  ): Promise<MergeResult> {
+    return this.#admin.mergeShards(stream, shardId, adjacentShardId, options)
+  }
+
+  /**
+   * Splits and merges until the stream has so many open shards of even ranges; fulfils then. The change goes on without
+   * the caller, who may end the wait by a signal. Rejects with `streamBusy` where another request sets another goal.
+   */
+  updateShardCount(stream: string, shardCount: number, options?: UpdateShardCountOptions): Promise<Stream> {
+    return this.#admin.updateShardCount(stream, shardCount, options)
+  }
+
+  /** What the autoscaler would do with the stream now, and why; nothing is changed. */
+  explainScaling(stream: string, options?: CallOptions): Promise<ScalingReport> {
+    return this.#admin.explainScaling(stream, options)
   }
 
   /** The shards of a stream by index: `for await`, or `.page()`. */

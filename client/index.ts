@@ -1,20 +1,36 @@
 // The client's door: what `import … from 'millrace'` gives. Runs in the application, on Node; speaks the protocol and
 // needs nothing else of the broker.
 export { connect, type Client, type PutOptions, type PutResult } from './client.ts'
-export type { ConnectOptions, LogEntry, RetryPolicy, Rim } from './settings.ts'
+export type { CallOptions, ConnectOptions, LogEntry, RetryPolicy, Rim } from './settings.ts'
 export type { Address } from './address.ts'
 export type { Dial } from './transport.ts'
 export { MillraceError, type ErrorCode, type Retry, type SideEffects } from './errors.ts'
 export type {
-  Broker,
-  CallOptions,
   CreateStreamOptions,
-  Listing,
-  Page,
-  PageOptions,
-  Shard,
-  Stream,
+  MergeResult,
+  SplitOptions,
+  SplitResult,
+  UpdateShardCountOptions,
 } from './admin.ts'
+export {
+  shardLimitPresets,
+  type CapacityMode,
+  type Scaling,
+  type ShardLimits,
+  type ShardLimitsOption,
+  type StreamSettings,
+} from './capacity.ts'
+export type {
+  Broker,
+  LoadWindows,
+  ScalingDecision,
+  ScalingReport,
+  Shard,
+  ShardLoad,
+  Stream,
+} from './descriptions.ts'
+export type { Listing, Page, PageOptions } from './listing.ts'
+export type { IsolatedKey } from './split-point.ts'
 export {
   bytes,
   json,

@@ -4,11 +4,11 @@ import { hashKeyFromBytes } from '../protocol/hash-key.ts'
 import { invariant } from '../protocol/invariant.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import type { ResponseOf, RoutedShard } from '../protocol/operations.ts'
-import { ShardMap } from '../protocol/shard-map.ts'
+import { ShardMap, type HashKeyRange } from '../protocol/shard-map.ts'
 import type { Address } from './address.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { clientLimits } from './settings.ts'
-import { unlessAborted } from './waiting.ts'
+import { throwIfAborted, unlessAborted } from './waiting.ts'
 
 /** One answer of describeRouting, ready to be asked. Immutable: a refresh makes another. */
 export class Routing {
@@ -37,19 +37,22 @@ export class Routing {
       )
     }
     const open = answer.shards.filter((shard) => shard.state === 'OPEN')
-    this.map = new ShardMap(
-      open.map((shard) => ({
-        index: shard.index,
-        range: {
-          start: hashKeyFromBytes(shard.startingHashKey),
-          end: hashKeyFromBytes(shard.endingHashKey),
-        },
-      })),
-    )
+    this.map = new ShardMap(open.map((shard) => ({ index: shard.index, range: rangeOf(shard) })))
   }
 
   shard(index: number): RoutedShard | undefined {
     return this.#byIndex.get(index)
+  }
+
+  /** The hash keys of a shard; undefined for one that is gone. */
+  rangeOf(index: number): HashKeyRange | undefined {
+    const shard = this.#byIndex.get(index)
+    return shard === undefined ? undefined : rangeOf(shard)
+  }
+
+  /** The shards that took the place of this one. */
+  childrenOf(index: number): number[] {
+    return this.shards.filter(({ parents }) => parents.includes(index)).map((shard) => shard.index)
   }
 
   /** Where the host of a shard listens; undefined for a shard that is gone. */
@@ -57,6 +60,10 @@ export class Routing {
     const shard = this.#byIndex.get(index)
     return shard === undefined ? undefined : this.#hosts.get(shard.hostId)
   }
+}
+
+function rangeOf(shard: RoutedShard): HashKeyRange {
+  return { start: hashKeyFromBytes(shard.startingHashKey), end: hashKeyFromBytes(shard.endingHashKey) }
 }
 
 export class RoutingCache {
@@ -78,6 +85,12 @@ export class RoutingCache {
     return Promise.resolve(known)
   }
 
+  /** An answer to a request made now: it knows every shard that had taken a record before. */
+  fresh(stream: string, signal?: AbortSignal): Promise<Routing> {
+    throwIfAborted(signal)
+    return unlessAborted(this.#request(stream), signal)
+  }
+
   /** A routing newer than the one that was found stale: fresh, or the one that somebody else got meanwhile. */
   refresh(stream: string, stale: Routing, signal?: AbortSignal): Promise<Routing> {
     const known = this.#known.get(stream)
@@ -91,12 +104,15 @@ export class RoutingCache {
   }
 
   #ask(stream: string, signal: AbortSignal | undefined): Promise<Routing> {
-    let asking = this.#asking.get(stream)
-    if (asking === undefined) {
-      asking = this.#describe(stream).finally(() => this.#asking.delete(stream))
-      this.#asking.set(stream, asking)
-    }
-    return unlessAborted(asking, signal)
+    return unlessAborted(this.#asking.get(stream) ?? this.#request(stream), signal)
+  }
+
+  #request(stream: string): Promise<Routing> {
+    const asking: Promise<Routing> = this.#describe(stream).finally(() => {
+      if (this.#asking.get(stream) === asking) this.#asking.delete(stream)
+    })
+    this.#asking.set(stream, asking)
+    return asking
   }
 
   async #describe(stream: string): Promise<Routing> {
@@ -108,12 +124,18 @@ export class RoutingCache {
       if (MillraceError.is(error, 'streamNotFound')) this.#known.delete(stream)
       throw error
     }
+    const known = this.#known.get(stream)
     this.#known.delete(stream)
-    this.#known.set(stream, routing)
+    // Two requests at a time may be answered in any order: what is known never becomes older.
+    this.#known.set(stream, known !== undefined && isNewer(known, routing) ? known : routing)
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= clientLimits.streamsKept) break
       this.#known.delete(oldest)
     }
     return routing
   }
+}
+
+function isNewer(a: Routing, b: Routing): boolean {
+  return a.streamId > b.streamId || (a.streamId === b.streamId && a.epoch > b.epoch)
 }

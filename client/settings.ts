@@ -13,6 +13,12 @@ export interface RetryPolicy {
   readonly giveUpAfterMs: number
 }
 
+/** What any call may be told. */
+export interface CallOptions {
+  /** Ends the wait: the call rejects with `aborted`. */
+  readonly signal?: AbortSignal
+}
+
 /** One line of what the client does by itself: reconnecting, retrying, re-routing. */
 export interface LogEntry {
   readonly level: 'debug' | 'info' | 'warn'
@@ -91,6 +97,8 @@ export const clientLimits = {
   linksKept: 256,
   /** Requests that ask for the place of shards, at a time. */
   resolvesInFlight: 64,
+  /** How often a change that takes long is asked how far it is, for whoever wants to know. */
+  progressMs: 250,
   /** How often deadlines are looked at: what a deadline may be late by. */
   sweepMs: 200,
   /** A subscription that misses so many heartbeats in a row takes its connection for dead. */

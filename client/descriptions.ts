@@ -1,0 +1,149 @@
+// Streams, shards and the broker as people see them: shard ids, dates and decimal hash keys in place of the wire's
+// indexes, milliseconds and bytes. Runs in the client, pure.
+import { hashKeyFromBytes, hashKeyToDecimal } from '../protocol/hash-key.ts'
+import type { ResponseOf, ShardDescription, ShardLoad as WireLoad } from '../protocol/operations.ts'
+import type { ScalingDecision as WireDecision, StreamDescription } from '../protocol/operations.ts'
+import { shardIdOf } from '../protocol/shard-id.ts'
+import type { CapacityMode, Scaling, ShardLimits } from './capacity.ts'
+
+export interface Stream {
+  readonly name: string
+  /** Never reused: a stream that was deleted and made again is another one. */
+  readonly id: number
+  /** Records are taken while ACTIVE, and while UPDATING: then shards are being split or merged. */
+  readonly status: StreamDescription['status']
+  readonly openShardCount: number
+  /** Open shards that a change under way will end with. */
+  readonly targetShardCount: number | undefined
+  readonly retentionMs: number
+  /** How many bytes of batches are kept; 0 for no bound. */
+  readonly retentionBytes: number
+  readonly mode: CapacityMode
+  /** What each shard takes and gives a second; 0 for no limit. */
+  readonly shardLimits: ShardLimits
+  /** How the stream is scaled while it is on-demand. */
+  readonly scaling: Scaling
+  /** Rises with every change of the shards. */
+  readonly epoch: number
+  readonly createdAt: Date
+}
+
+export interface Shard {
+  readonly shardId: string
+  /** The shards that it was split or merged from. */
+  readonly parentShardIds: readonly string[]
+  readonly state: 'OPEN' | 'CLOSED'
+  /** Decimal, both ends included. */
+  readonly hashKeyRange: { readonly startingHashKey: string; readonly endingHashKey: string }
+  readonly startingSequenceNumber: number
+  /** Of a closed shard. */
+  readonly endingSequenceNumber: number | undefined
+  /** Oldest readable number; undefined while the shard's host is down. */
+  readonly trimHorizon: number | undefined
+  /** Next number to be assigned; undefined while the shard's host is down. */
+  readonly tail: number | undefined
+  /** Bytes of its batches that are stored; undefined while the shard's host is down. */
+  readonly bytes: number | undefined
+  readonly createdAt: Date
+  /** When it was split or merged. */
+  readonly closedAt: Date | undefined
+  /** Undefined until its host has told. */
+  readonly load: ShardLoad | undefined
+}
+
+/** What producers ask of a shard, refused records included. */
+export interface ShardLoad {
+  readonly bytesPerSecond: LoadWindows
+  readonly recordsPerSecond: LoadWindows
+  /** The hash key with the largest part of the load, where one stands out: decimal, and its part in percent. */
+  readonly hot: { readonly hashKey: string; readonly percent: number } | undefined
+}
+
+/** Means over three windows that end now. */
+export interface LoadWindows {
+  readonly last10s: number
+  readonly last2m: number
+  readonly last10m: number
+}
+
+/** What the autoscaler would do, or why it does nothing. */
+export interface ScalingDecision {
+  /** 'hotKey': one key alone is too much for a shard, so that a split would not help. */
+  readonly action: WireDecision['action']
+  /** The shards concerned; none for the stream as a whole. */
+  readonly shardIds: readonly string[]
+  /** The rule, with the figures that it was applied to. */
+  readonly reason: string
+}
+
+export interface ScalingReport {
+  readonly mode: CapacityMode
+  /** The bounds and targets that were applied. */
+  readonly scaling: Scaling
+  readonly decisions: readonly ScalingDecision[]
+}
+
+export interface Broker extends Omit<ResponseOf<'describeBroker'>, 'startedAt'> {
+  readonly startedAt: Date
+}
+
+export function streamOf(stream: StreamDescription): Stream {
+  return { ...stream, createdAt: new Date(stream.createdAt) }
+}
+
+export function shardOf(shard: ShardDescription): Shard {
+  return {
+    shardId: shardIdOf(shard.index),
+    parentShardIds: shard.parents.map(shardIdOf),
+    state: shard.state,
+    hashKeyRange: {
+      startingHashKey: decimalOf(shard.startingHashKey),
+      endingHashKey: decimalOf(shard.endingHashKey),
+    },
+    startingSequenceNumber: shard.startingSequenceNumber,
+    endingSequenceNumber: shard.endingSequenceNumber,
+    trimHorizon: shard.trimHorizon,
+    tail: shard.tail,
+    bytes: shard.bytes,
+    createdAt: new Date(shard.createdAt),
+    closedAt: shard.closedAt === undefined ? undefined : new Date(shard.closedAt),
+    load: shard.load === undefined ? undefined : loadOf(shard.load),
+  }
+}
+
+function loadOf(load: WireLoad): ShardLoad {
+  const { hotHashKey, hotPercent } = load
+  return {
+    bytesPerSecond: {
+      last10s: load.bytesPerSecond10s,
+      last2m: load.bytesPerSecond2m,
+      last10m: load.bytesPerSecond10m,
+    },
+    recordsPerSecond: {
+      last10s: load.recordsPerSecond10s,
+      last2m: load.recordsPerSecond2m,
+      last10m: load.recordsPerSecond10m,
+    },
+    hot:
+      hotHashKey === undefined || hotPercent === undefined
+        ? undefined
+        : { hashKey: decimalOf(hotHashKey), percent: hotPercent },
+  }
+}
+
+export function scalingReportOf({ mode, scaling, decisions }: ResponseOf<'explainScaling'>): ScalingReport {
+  const told = decisions.map(({ action, shards, reason }) => ({
+    action,
+    shardIds: shards.map(shardIdOf),
+    reason,
+  }))
+  return { mode, scaling, decisions: told }
+}
+
+export function brokerOf(broker: ResponseOf<'describeBroker'>): Broker {
+  return { ...broker, startedAt: new Date(broker.startedAt) }
+}
+
+function decimalOf(hashKey: Uint8Array): string {
+  return hashKeyToDecimal(hashKeyFromBytes(hashKey))
+}

@@ -1,0 +1,43 @@
+// Lists that come in pages: read by `for await`, or a page at a time. Runs in the client.
+import { limits } from '../protocol/limits.ts'
+import { bounded, type CallOptions } from './settings.ts'
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  /** Give it to the next call; undefined on the last page. */
+  readonly next: string | undefined
+}
+
+export interface PageOptions extends CallOptions {
+  /** Items in the page, 1 to 1000; 1000 by default. */
+  readonly limit?: number
+  /** `next` of the page before. */
+  readonly after?: string | undefined
+}
+
+/** A list that is read by `for await`, or a page at a time. */
+export interface Listing<T> extends AsyncIterable<T> {
+  page(options?: PageOptions): Promise<Page<T>>
+}
+
+export function listing<T>(
+  shared: CallOptions,
+  fetchPage: (options: PageOptions) => Promise<Page<T>>,
+): Listing<T> {
+  const page = (options: PageOptions = {}) => fetchPage({ ...shared, ...options })
+  return {
+    page,
+    async *[Symbol.asyncIterator]() {
+      let after: string | undefined
+      do {
+        const { items, next } = await page({ after })
+        yield* items
+        after = next
+      } while (after !== undefined)
+    },
+  }
+}
+
+export function pageLimit(limit: number = limits.listPageMax): number {
+  return bounded('limit', limit, 1, limits.listPageMax)
+}
