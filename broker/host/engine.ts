@@ -87,6 +87,7 @@ export class Engine {
       wakes: this.#wakes,
       subscriptions: this.#subscriptions,
       log,
+      elapsed: timing.elapsed,
     })
     const appends = new AppendPath({
       shards,

@@ -25,6 +25,8 @@ export const hostLimits = {
   deliveryBytes: 1 * MiB,
   /** Deliveries to one subscription before others have their turn. */
   deliveriesPerPump: 4,
+  /** A subscription that waits for its share of a limit asks again after so long. */
+  paceCheckMs: 1 * SECOND_MS,
   /** Shards that fetches and subscriptions which are woken in one turn look at; one that looks at more is woken alone. */
   shardsWokenPerTurn: 2048,
 

@@ -24,7 +24,10 @@ export interface HostMetrics {
   cacheMiss(): void
   /** One read from storage, queueing included. */
   coldRead(bytes: number, ms: number): void
-  subscriptionEnded(code: ErrorCode | 'unsubscribed' | 'closed'): void
+  /** A fetch of a shard was refused because its limit is used up. */
+  throttledRead(): void
+  /** How a subscription ended; `ended` at the end of a closed shard, `closed` with its session. */
+  subscriptionEnded(why: ErrorCode | 'unsubscribed' | 'closed' | 'ended'): void
 }
 
 /** What the host holds at the moment of a scrape. */
@@ -44,5 +47,6 @@ export const noHostMetrics: HostMetrics = {
   cacheHit: () => {},
   cacheMiss: () => {},
   coldRead: () => {},
+  throttledRead: () => {},
   subscriptionEnded: () => {},
 }

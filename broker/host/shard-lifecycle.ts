@@ -6,7 +6,9 @@ import type { HostCalls, HostedExtent, PlacedShard, ServedSettings } from '../ho
 import type { Logger } from '../telemetry/log.ts'
 import type { OwnerLink } from './owner-link.ts'
 import type { Subscriptions } from './push/subscriptions.ts'
-import { describeShard, HostedShard, type ShardTable } from './shard-table.ts'
+import { HostedShard } from './hosted-shard.ts'
+import { describeShard, type ShardTable } from './shard-table.ts'
+import type { Clock } from './timing.ts'
 import type { Wakes } from './wakes.ts'
 
 type SealRequest = HostCalls['sealShards']['request']
@@ -18,6 +20,7 @@ export interface ShardLifecycleOptions {
   readonly wakes: Wakes
   readonly subscriptions: Subscriptions
   readonly log: Logger
+  readonly elapsed: Clock
 }
 
 export class ShardLifecycle {
@@ -90,7 +93,8 @@ export class ShardLifecycle {
 
   /** The stream's settings hold for what is read and appended from now on. */
   update(streamId: number, settings: ServedSettings): void {
-    for (const shard of this.#options.shards.shardsOf(streamId)) shard.settings = settings
+    const { shards, elapsed } = this.#options
+    for (const shard of shards.shardsOf(streamId)) shard.applySettings(settings, elapsed())
   }
 
   /** Fetches that wait on it are woken, and find it gone. */

@@ -2,7 +2,7 @@
 // Shards that changed are gathered during a turn; at its end everybody who waits on one of them is woken once, after the
 // acknowledgements of the same turn have left, and with no timer between.
 import { hostLimits } from './host-limits.ts'
-import type { HostedShard, Waiter } from './shard-table.ts'
+import type { HostedShard, Waiter } from './hosted-shard.ts'
 import type { Timing } from './timing.ts'
 
 export class Wakes {

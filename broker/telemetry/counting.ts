@@ -55,6 +55,7 @@ export function countHost(instruments: Instruments) {
       instruments.millrace_cold_read_bytes_total.add(bytes)
       instruments.millrace_cold_read_seconds.observe(ms / 1000)
     },
+    throttledRead: () => instruments.millrace_throttled_reads_total.add(1),
     subscriptionEnded: (reason: string) => instruments.millrace_subscriptions_ended_total.add(1, reason),
   }
 }

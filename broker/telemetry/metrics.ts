@@ -243,7 +243,7 @@ export const metrics = {
   millrace_subscriptions: { kind: 'gauge', help: 'Open subscriptions.', labels: [], from: 'host' },
   millrace_subscriptions_ended_total: {
     kind: 'counter',
-    help: 'Subscriptions that ended, by reason: unsubscribed, closed with its session, or an error code.',
+    help: 'Subscriptions that ended, by reason: ended with its closed shard, unsubscribed, closed with its session, or an error code.',
     labels: ['reason'],
     from: 'host',
   },

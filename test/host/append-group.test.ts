@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { AppendAnswer } from '../../broker/host/append/append-answer.ts'
 import { packGroups } from '../../broker/host/append/append-group.ts'
 import { ENTRY_FIELDS } from '../../broker/threads/append-fields.ts'
-import type { HostedShard } from '../../broker/host/shard-table.ts'
+import type { HostedShard } from '../../broker/host/hosted-shard.ts'
 
 it('packs every batch once, in order, with nothing between, into groups that are bounded', () => {
   fc.assert(

@@ -99,7 +99,7 @@ describe('a host', () => {
     await start()
     await call('openShards', { shards: [placedShard(0), placedShard(1)] })
     await appendTo(await connect(), 'a')
-    await call('updateStream', { streamId: STREAM, retentionMs: 1 })
+    await call('updateStream', { streamId: STREAM, settings: placedShard(0).settings })
     const { extents } = await call('describeShards', { streamId: STREAM })
     expect(extents).toMatchObject([
       { streamId: STREAM, shardIndex: 0, trimHorizon: 0, tail: 1 },

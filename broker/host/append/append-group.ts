@@ -3,7 +3,7 @@
 // the owner, come back stamped, and are sent to readers.
 import { ENTRY_FIELDS } from '../../threads/append-fields.ts'
 import type { AppendGroup } from '../../threads/owner-contract.ts'
-import type { HostedShard } from '../shard-table.ts'
+import type { HostedShard } from '../hosted-shard.ts'
 import type { AppendAnswer } from './append-answer.ts'
 
 /** A batch that was accepted, and whose answer it is. */

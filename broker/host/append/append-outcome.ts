@@ -84,12 +84,11 @@ export class AppendSettlement {
   }
 
   #refuse(batch: SentBatch, code: ErrorCode, bytes: Uint8Array, offset: number): void {
-    const message = refusalText(
-      code,
-      batch.shard.label,
-      producerIdAt(bytes, offset),
-      firstProducerSequenceAt(bytes, offset),
-    )
+    const { shard } = batch
+    const message =
+      code === 'shardClosed'
+        ? shard.closedText
+        : refusalText(code, shard.label, producerIdAt(bytes, offset), firstProducerSequenceAt(bytes, offset))
     const retryAfterMs = retryAfterMsOf(code)
     batch.answer.settle(batch.index, refused(code, message, retryAfterMs))
     this.#options.metrics.refused(code, 1)

@@ -7,11 +7,14 @@ import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
+import { Pace } from '../limits/pace.ts'
 import type { Outflow } from '../read/outflow.ts'
 import { millisBehind, type ShardReads } from '../read/shard-reads.ts'
 import type { Room, Span } from '../read/span.ts'
-import type { HostedShard, Waiter } from '../shard-table.ts'
+import type { HostedShard, Waiter } from '../hosted-shard.ts'
 import type { Timing } from '../timing.ts'
+
+type EndReason = Parameters<HostMetrics['subscriptionEnded']>[0]
 
 export interface SubscriptionOptions {
   readonly id: number
@@ -33,18 +36,21 @@ export class Subscription implements Waiter {
   readonly shard: HostedShard
   readonly shardCount = 1
   readonly #options: SubscriptionOptions
+  readonly #pace: Pace
   #next: number
   #credit: number
   #lastSentAt: number
   #reading = false
-  /** Waits for its next turn of the event loop, or for the connection. */
+  /** Waits for its next turn of the event loop, for the connection, or for its share of a limit. */
   #queued = false
+  #cancelPause = (): void => {}
   #ended = false
 
   constructor(options: SubscriptionOptions) {
     this.id = options.id
     this.shard = options.shard
     this.#options = options
+    this.#pace = new Pace(options.shard, options.timing.elapsed)
     this.#next = options.sequenceNumber
     this.#credit = options.creditBytes
     this.#lastSentAt = options.timing.elapsed()
@@ -61,12 +67,15 @@ export class Subscription implements Waiter {
       if (!outflow.open) return this.#later((task) => outflow.whenOpen(task))
       // Others have their turn between two rounds of deliveries.
       if (sent === hostLimits.deliveriesPerPump) return this.#later((task) => timing.atTurnEnd(task))
+      const pauseMs = this.#pace.waitMs
+      if (pauseMs > 0) return this.#pause(pauseMs)
       const room = this.#room()
       const span = reads.cached(shard, this.#next, room)
       if (!span) return void this.#readStored(room).catch(this.#options.onBroken)
       this.#deliver(span)
     }
-    shard.waiters.add(this)
+    if (shard.closed) this.#endWith(0, 'ended', shard.closedText)
+    else shard.waiters.add(this)
   }
 
   /** The shard has more. */
@@ -106,32 +115,39 @@ export class Subscription implements Waiter {
 
   /** Ends it and tells the client why. */
   end(code: ErrorCode, message: string): void {
-    if (this.#ended) return
-    this.stop(code)
-    this.#options.outflow.session.sendEvent('subscriptionEnded', {
-      subscriptionId: this.id,
-      code: errorCodes[code].id,
-      nextSequenceNumber: this.#next,
-      message,
-    })
+    this.#endWith(errorCodes[code].id, code, message)
   }
 
   /** Ends it without a word: the client asked for it, or is gone. */
-  stop(why: ErrorCode | 'unsubscribed' | 'closed'): void {
+  stop(why: EndReason): void {
     if (this.#ended) return
     this.#ended = true
+    this.#cancelPause()
     this.#leaveTail()
     this.#options.metrics.subscriptionEnded(why)
     this.#options.onEnd(this)
   }
 
+  #endWith(code: number, why: EndReason, message: string): void {
+    if (this.#ended) return
+    this.stop(why)
+    this.#options.outflow.session.sendEvent('subscriptionEnded', {
+      subscriptionId: this.id,
+      code,
+      nextSequenceNumber: this.#next,
+      message,
+    })
+  }
+
   #room(): Room {
-    return { bytes: Math.min(this.#credit, hostLimits.deliveryBytes), firstBytes: Infinity }
+    const bytes = Math.min(this.#credit, hostLimits.deliveryBytes, this.#pace.deliveryBytes)
+    return { bytes, firstBytes: Infinity }
   }
 
   #deliver(span: Span): void {
     const { outflow, timing, metrics } = this.#options
     this.#credit -= span.bytes
+    this.#pace.sent(span.bytes)
     this.#next = span.next
     this.#lastSentAt = timing.elapsed()
     outflow.session.sendEvent('records', {
@@ -168,6 +184,13 @@ export class Subscription implements Waiter {
     schedule(() => {
       this.#queued = false
       this.pump()
+    })
+  }
+
+  /** Looks again before a long pause is over: the limit may have been raised. */
+  #pause(ms: number): void {
+    this.#later((task) => {
+      this.#cancelPause = this.#options.timing.after(Math.min(ms, hostLimits.paceCheckMs), task)
     })
   }
 

@@ -2,20 +2,21 @@
 // A fetch that waits is one object in the waiters of its shards and one timer; it holds no bytes. It reads only while its
 // session's connection takes what was answered before. Answers stand in the order of the request, but each fetch begins
 // to read at another shard, so that a busy shard cannot starve those behind it of the byte budget.
-import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
+import type { ErrorCode } from '../../../protocol/error-codes.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
-import type { FetchedShard, RequestOf, ResponseOf } from '../../../protocol/operations.ts'
+import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import type { Context } from '../../server/dispatch.ts'
 import type { HostMetrics } from '../host-metrics.ts'
-import type { HostedShard, ShardTable, Waiter } from '../shard-table.ts'
+import type { HostedShard } from '../hosted-shard.ts'
+import type { ShardTable } from '../shard-table.ts'
 import type { Timing } from '../timing.ts'
+import { FetchAnswer, type FetchRefusal, type ShardToFetch } from './fetch-answer.ts'
 import type { Outflow, Outflows } from './outflow.ts'
 import { checkReadFrom } from './positions.ts'
-import { millisBehind, type ShardReads, type StoredSpan } from './shard-reads.ts'
+import type { ShardReads, StoredSpan } from './shard-reads.ts'
 import type { Span } from './span.ts'
-
-type ShardToFetch = RequestOf<'fetch'>['shards'][number]
+import { WaitingFetch } from './waiting-fetch.ts'
 
 /**
  * Multiples of it, modulo 1, fill the unit interval evenly, and so does every regular selection of them: fetches that
@@ -58,6 +59,7 @@ export class Fetches {
       const waitMs = started + request.waitMs - timing.elapsed()
       const mustAnswer = answer.hasNews || request.shards.length === 0 || waitMs <= 0
       if (mustAnswer || this.#draining || signal.aborted) {
+        if (!answer.hasNews) answer.charge(timing.elapsed())
         metrics.fetched(answer.batchCount, answer.bytes, timing.elapsed() - started)
         return { shards: answer.shards }
       }
@@ -77,7 +79,7 @@ export class Fetches {
     for (const { streamId, shardIndex, sequenceNumber } of wanted) {
       const shard = this.#options.shards.find(streamId, shardIndex)
       // It changed between the read and now, so nobody would be woken for that.
-      if (shard?.tail !== sequenceNumber) return Promise.resolve()
+      if (shard?.tail !== sequenceNumber || shard.closed) return Promise.resolve()
       shards.push(shard)
     }
     return new Promise((resolve) => {
@@ -99,39 +101,58 @@ export class Fetches {
     outflow: Outflow,
     rotation: number,
     signal: AbortSignal,
-  ): Promise<Answer> {
+  ): Promise<FetchAnswer> {
     while (!outflow.open && !signal.aborted) await opened(outflow, signal)
     const answer = await this.#read(request, outflow, rotation)
     outflow.answered(answer.bytes)
+    // Here, before the next fetch in line reads: it must find the limits used up.
+    if (answer.hasNews) answer.charge(this.#options.timing.elapsed())
     return answer
   }
 
-  async #read({ shards, bytesMax }: RequestOf<'fetch'>, outflow: Outflow, rotation: number): Promise<Answer> {
+  async #read(
+    { shards, bytesMax }: RequestOf<'fetch'>,
+    outflow: Outflow,
+    rotation: number,
+  ): Promise<FetchAnswer> {
     const first = Math.floor(rotation * shards.length)
-    const answer = new Answer(Math.min(bytesMax, limits.fetchBytesMax))
+    const answer = new FetchAnswer(Math.min(bytesMax, limits.fetchBytesMax))
     for (let i = 0; i < shards.length; i++) {
       const index = (first + i) % shards.length
       const wanted = shards[index]!
       const shard = this.#options.shards.find(wanted.streamId, wanted.shardIndex)
-      const refused = shard ? checkReadFrom(shard, wanted.sequenceNumber)?.code : 'shardNotFound'
+      const refusal = this.#refusal(shard, wanted)
       const now = this.#options.timing.clock()
-      if (!shard || refused) answer.refuse(index, wanted, refused!, shard)
+      if (!shard || refusal) answer.refuse(index, wanted, refusal!, shard)
       else if (wanted.sequenceNumber === shard.tail || answer.full) answer.skip(index, wanted, shard, now)
       else {
         const read = this.#readShard(shard, wanted, answer, outflow)
         // Only storage is waited for: what is in memory is answered within the turn.
         const span = read instanceof Promise ? await read : read
-        if (typeof span === 'string') answer.refuse(index, wanted, span, shard)
+        if (typeof span === 'string') answer.refuse(index, wanted, { code: span }, shard)
         else answer.take(index, shard, span, now)
       }
     }
     return answer
   }
 
+  #refusal(shard: HostedShard | undefined, wanted: ShardToFetch): FetchRefusal | undefined {
+    if (!shard) return { code: 'shardNotFound' }
+    const refused = checkReadFrom(shard, wanted.sequenceNumber)
+    if (refused) return refused
+    if (!shard.readThrottle) return undefined
+    // The end of a closed shard costs nothing.
+    if (shard.closed && wanted.sequenceNumber === shard.tail) return undefined
+    const usedUp = shard.readThrottle.usedUp(this.#options.timing.elapsed())
+    if (!usedUp) return undefined
+    this.#options.metrics.throttledRead()
+    return { code: 'provisionedThroughputExceeded', retryAfterMs: usedUp.waitMs }
+  }
+
   #readShard(
     shard: HostedShard,
     wanted: ShardToFetch,
-    answer: Answer,
+    answer: FetchAnswer,
     outflow: Outflow,
   ): Span | Promise<StoredSpan | ErrorCode> {
     const { reads } = this.#options
@@ -146,87 +167,6 @@ export class Fetches {
         throw error
       })
     )
-  }
-}
-
-/** One fetch, in the waiters of all its shards until it is woken. */
-class WaitingFetch implements Waiter {
-  readonly #shards: readonly HostedShard[]
-  readonly #woken: () => void
-  #waiting = true
-
-  get shardCount(): number {
-    return this.#shards.length
-  }
-
-  constructor(shards: readonly HostedShard[], woken: () => void) {
-    this.#shards = shards
-    this.#woken = woken
-    for (const shard of shards) shard.waiters.add(this)
-  }
-
-  wake(): void {
-    if (!this.#waiting) return
-    this.#waiting = false
-    for (const shard of this.#shards) shard.waiters.delete(this)
-    this.#woken()
-  }
-}
-
-/** An answer in the making. */
-class Answer {
-  readonly shards: FetchedShard[] = []
-  /** A batch or an error is in it: it does not wait. */
-  hasNews = false
-  batchCount = 0
-  bytes = 0
-  /** A batch did not fit any more: shards behind it get their turn in the next fetch. */
-  full = false
-  readonly #bytesMax: number
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax
-  }
-
-  get bytesLeft(): number {
-    return Math.max(0, this.#bytesMax - this.bytes)
-  }
-
-  refuse(index: number, wanted: ShardToFetch, code: ErrorCode, shard: HostedShard | undefined): void {
-    this.hasNews = true
-    this.shards[index] = {
-      code: errorCodes[code].id,
-      batches: [],
-      nextSequenceNumber: wanted.sequenceNumber,
-      trimHorizon: shard?.trimHorizon ?? 0,
-      tail: shard?.tail ?? 0,
-      millisBehindLatest: 0,
-      ended: false,
-      retryAfterMs: undefined,
-    }
-  }
-
-  /** Nothing of this shard, which is at its tail or behind a full answer. */
-  skip(index: number, wanted: ShardToFetch, shard: HostedShard, now: number): void {
-    const nothing = { batches: [], bytes: 0, next: wanted.sequenceNumber, arrivalTime: 0 }
-    this.take(index, shard, nothing, now)
-  }
-
-  take(index: number, shard: HostedShard, span: Span, now: number): void {
-    if (span.batches.length > 0) this.hasNews = true
-    else if (span.next < shard.tail) this.full = true
-    this.batchCount += span.batches.length
-    this.bytes += span.bytes
-    this.shards[index] = {
-      code: 0,
-      batches: span.batches,
-      nextSequenceNumber: span.next,
-      trimHorizon: shard.trimHorizon,
-      tail: shard.tail,
-      millisBehindLatest: millisBehind(shard, span, now),
-      ended: false,
-      retryAfterMs: undefined,
-    }
   }
 }
 

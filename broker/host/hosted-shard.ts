@@ -1,0 +1,160 @@
+// One shard served here: where it stands, what bounds it, who waits on it. Host main thread.
+// Its extent is what everything durable says, as the owner reported it: `tail` only rises, and a record is shown to readers
+// exactly when its number is below it. Once it is closed its tail is final.
+import { hashKeyFromHex, type HashKeyWords } from '../../protocol/hash-key.ts'
+import { invariant } from '../../protocol/invariant.ts'
+import { shardIdOf } from '../../protocol/shard-id.ts'
+import type { HostedExtent, PlacedShard, ServedSettings } from '../host-contract.ts'
+import type { ShardExtent } from '../threads/owner-contract.ts'
+import { readLimits, throttled, writeLimits, type Throttle } from './limits/throttle.ts'
+import { ShardTail } from './read/shard-tail.ts'
+
+/** Told when a shard that it waits on has more, or is no longer served. Called at most once a turn. */
+export interface Waiter {
+  /** How many shards it looks at when it is woken: what waking it costs. */
+  readonly shardCount: number
+  wake(): void
+}
+
+/** One shard served here. */
+export class HostedShard {
+  readonly streamId: number
+  readonly streamName: string
+  readonly shardIndex: number
+  readonly ownerId: number
+  readonly slot: number
+  readonly rangeStart: HashKeyWords
+  readonly rangeEnd: HashKeyWords
+  /** The shards that it was split or merged into, as far as this host was told: for messages only. */
+  children: readonly number[]
+  /** False once its stream is deleted, or it has expired. Whoever kept the shard over an await looks here first. */
+  served = true
+  /** Its batches in the tail cache. */
+  readonly cached = new ShardTail()
+  /** Fetches and subscriptions that have read up to the tail. */
+  readonly waiters = new Set<Waiter>()
+  #settings: ServedSettings
+  #writeThrottle: Throttle | undefined
+  #readThrottle: Throttle | undefined
+  #trimHorizon: number
+  #tail: number
+  #lastArrivalTime: number
+  #bytes: number
+  #closed: boolean
+
+  constructor(placed: PlacedShard, extent: ShardExtent) {
+    this.streamId = placed.streamId
+    this.streamName = placed.streamName
+    this.shardIndex = placed.shardIndex
+    this.ownerId = placed.ownerId
+    this.slot = placed.slot
+    this.rangeStart = hashKeyFromHex(placed.startingHashKey)
+    this.rangeEnd = hashKeyFromHex(placed.endingHashKey)
+    this.#settings = placed.settings
+    this.applySettings(placed.settings, 0)
+    this.children = placed.children
+    this.#trimHorizon = extent.trimHorizon
+    this.#tail = extent.tail
+    this.#lastArrivalTime = extent.lastArrivalTime
+    this.#bytes = extent.bytes
+    this.#closed = extent.closed
+  }
+
+  /** Of its stream, as the controller said last. */
+  get settings(): ServedSettings {
+    return this.#settings
+  }
+
+  /** Of appends and of fetches; undefined where they are not limited. */
+  get writeThrottle(): Throttle | undefined {
+    return this.#writeThrottle
+  }
+  get readThrottle(): Throttle | undefined {
+    return this.#readThrottle
+  }
+
+  /** The stream's settings are others now, at this moment of the monotonic clock. */
+  applySettings(settings: ServedSettings, now: number): void {
+    this.#settings = settings
+    this.#writeThrottle = throttled(this.#writeThrottle, writeLimits, settings.shardLimits, now)
+    this.#readThrottle = throttled(this.#readThrottle, readLimits, settings.shardLimits, now)
+  }
+
+  /** Oldest readable number. */
+  get trimHorizon(): number {
+    return this.#trimHorizon
+  }
+
+  /** Next number to assign: everything below it is flushed. */
+  get tail(): number {
+    return this.#tail
+  }
+
+  /** Arrival time of the newest batch, 0 when there never was one. */
+  get lastArrivalTime(): number {
+    return this.#lastArrivalTime
+  }
+
+  /** It takes nothing more, and its tail is final. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** How messages name it. */
+  get label(): string {
+    return `${shardIdOf(this.shardIndex)} of stream ${this.streamName}`
+  }
+
+  /** How messages say that it is closed, and where to go on. */
+  get closedText(): string {
+    const children = this.children.map(shardIdOf).join(', ')
+    return `${this.label} was split or merged; go on with ${children || 'its children'}.`
+  }
+
+  get extent(): HostedExtent {
+    return {
+      streamId: this.streamId,
+      shardIndex: this.shardIndex,
+      trimHorizon: this.#trimHorizon,
+      tail: this.#tail,
+      lastArrivalTime: this.#lastArrivalTime,
+      bytes: this.#bytes,
+      closed: this.#closed,
+    }
+  }
+
+  /** A batch was flushed at the tail. */
+  advance(batch: { base: number; recordCount: number; length: number; arrivalTime: number }): void {
+    invariant(
+      batch.base >= this.#tail,
+      `${this.label}: number ${batch.base} was assigned again, the tail is ${this.#tail}`,
+    )
+    invariant(batch.arrivalTime >= this.#lastArrivalTime, `${this.label}: arrival time went backwards`)
+    this.#tail = batch.base + batch.recordCount
+    this.#lastArrivalTime = batch.arrivalTime
+    this.#bytes += batch.length
+  }
+
+  /** It was sealed: `extent` is the last there will be. */
+  close(extent: ShardExtent): void {
+    invariant(extent.closed, `${this.label}: its owner says that it was not sealed`)
+    this.reopened(extent)
+  }
+
+  /** Storage was opened again: this is what holds now. Nothing that a reader may have seen can be gone. */
+  reopened(extent: ShardExtent): void {
+    invariant(
+      extent.tail >= this.#tail,
+      `${this.label}: storage came back with tail ${extent.tail}, but records below ${this.#tail} were acknowledged`,
+    )
+    this.#trimHorizon = Math.max(this.#trimHorizon, extent.trimHorizon)
+    this.#tail = extent.tail
+    this.#lastArrivalTime = Math.max(this.#lastArrivalTime, extent.lastArrivalTime)
+    this.#bytes = extent.bytes
+    invariant(
+      extent.closed || !this.#closed,
+      `${this.label}: it was sealed, and storage came back with it open`,
+    )
+    this.#closed = extent.closed
+  }
+}

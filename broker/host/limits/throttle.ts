@@ -1,0 +1,88 @@
+// The limits of one shard in one direction: bytes a second and pieces a second, each or both. Host main thread.
+// What appends bring and what fetches take are bounded alike. A shard without limits has no throttle at all, so that it
+// costs one check against undefined.
+import type { ShardLimits } from '../../../protocol/operations.ts'
+import { TokenBucket } from './token-bucket.ts'
+
+/** Which fields of a stream's limits bound the bytes and the pieces. */
+interface ThrottleKind {
+  readonly bytes: keyof ShardLimits
+  readonly count: keyof ShardLimits
+}
+
+/** Bytes of records, and records. */
+export const writeLimits = {
+  bytes: 'writeBytesPerSecond',
+  count: 'writeRecordsPerSecond',
+} as const satisfies ThrottleKind
+
+/** Bytes of batches, and fetches. */
+export const readLimits = {
+  bytes: 'readBytesPerSecond',
+  count: 'readsPerSecond',
+} as const satisfies ThrottleKind
+
+/** A limit that is used up for now. */
+export interface UsedUp {
+  readonly limit: keyof ShardLimits
+  readonly perSecond: number
+  readonly waitMs: number
+}
+
+export class Throttle {
+  readonly #kind: ThrottleKind
+  #bytes: TokenBucket | undefined
+  #count: TokenBucket | undefined
+
+  /** Without limits until some are set. */
+  constructor(kind: ThrottleKind) {
+    this.#kind = kind
+  }
+
+  /** The limits that hold from now on; what is saved up or owed stays. */
+  set(limits: ShardLimits, now: number): void {
+    this.#bytes = adjusted(this.#bytes, limits[this.#kind.bytes], now)
+    this.#count = adjusted(this.#count, limits[this.#kind.count], now)
+  }
+
+  /** The limit that must be waited for longest; undefined where work is admitted. */
+  usedUp(now: number): UsedUp | undefined {
+    const bytesMs = this.#bytes?.waitMs(now) ?? 0
+    const countMs = this.#count?.waitMs(now) ?? 0
+    if (bytesMs === 0 && countMs === 0) return undefined
+    return bytesMs >= countMs
+      ? { limit: this.#kind.bytes, perSecond: this.#bytes!.perSecond, waitMs: bytesMs }
+      : { limit: this.#kind.count, perSecond: this.#count!.perSecond, waitMs: countMs }
+  }
+
+  take(bytes: number, count: number, now: number): void {
+    this.#bytes?.take(bytes, now)
+    this.#count?.take(count, now)
+  }
+
+  /** What was taken for work that came to nothing. */
+  give(bytes: number, count: number): void {
+    this.#bytes?.give(bytes)
+    this.#count?.give(count)
+  }
+}
+
+/** A throttle for these limits, `throttle` where there was one; undefined where nothing is limited. */
+export function throttled(
+  throttle: Throttle | undefined,
+  kind: ThrottleKind,
+  limits: ShardLimits,
+  now: number,
+): Throttle | undefined {
+  if (limits[kind.bytes] === 0 && limits[kind.count] === 0) return undefined
+  const kept = throttle ?? new Throttle(kind)
+  kept.set(limits, now)
+  return kept
+}
+
+function adjusted(bucket: TokenBucket | undefined, perSecond: number, now: number): TokenBucket | undefined {
+  if (perSecond === 0) return undefined
+  if (!bucket) return new TokenBucket(perSecond)
+  bucket.setRate(perSecond, now)
+  return bucket
+}

@@ -1,0 +1,83 @@
+// The answer to one fetch in the making: what each shard gave, and how much still fits. Host main thread.
+// An answer with news leaves at once: batches, an error, or the end of a closed shard. One without may wait.
+import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
+import type { FetchedShard, RequestOf } from '../../../protocol/operations.ts'
+import type { Throttle } from '../limits/throttle.ts'
+import type { HostedShard } from '../hosted-shard.ts'
+import { millisBehind } from './shard-reads.ts'
+import type { Span } from './span.ts'
+
+export type ShardToFetch = RequestOf<'fetch'>['shards'][number]
+
+/** Why a shard gives nothing. */
+export interface FetchRefusal {
+  readonly code: ErrorCode
+  readonly retryAfterMs?: number
+}
+
+export class FetchAnswer {
+  readonly shards: FetchedShard[] = []
+  /** Something is in it that the reader should know now. */
+  hasNews = false
+  batchCount = 0
+  bytes = 0
+  /** A batch did not fit any more: shards behind it get their turn in the next fetch. */
+  full = false
+  readonly #bytesMax: number
+  /** What the limited shards among them gave. */
+  readonly #limited: { readonly throttle: Throttle; readonly bytes: number }[] = []
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  get bytesLeft(): number {
+    return Math.max(0, this.#bytesMax - this.bytes)
+  }
+
+  refuse(index: number, wanted: ShardToFetch, refusal: FetchRefusal, shard: HostedShard | undefined): void {
+    this.hasNews = true
+    this.shards[index] = {
+      code: errorCodes[refusal.code].id,
+      batches: [],
+      nextSequenceNumber: wanted.sequenceNumber,
+      trimHorizon: shard?.trimHorizon ?? 0,
+      tail: shard?.tail ?? 0,
+      millisBehindLatest: 0,
+      ended: false,
+      retryAfterMs: refusal.retryAfterMs,
+    }
+  }
+
+  /** Nothing of this shard, which is at its tail or behind a full answer. */
+  skip(index: number, wanted: ShardToFetch, shard: HostedShard, now: number): void {
+    const nothing = { batches: [], bytes: 0, next: wanted.sequenceNumber, arrivalTime: 0 }
+    this.take(index, shard, nothing, now)
+  }
+
+  take(index: number, shard: HostedShard, span: Span, now: number): void {
+    const ended = shard.closed && span.next === shard.tail
+    if (span.batches.length > 0 || ended) this.hasNews = true
+    else if (span.next < shard.tail) this.full = true
+    this.batchCount += span.batches.length
+    this.bytes += span.bytes
+    if (shard.readThrottle) this.#limited.push({ throttle: shard.readThrottle, bytes: span.bytes })
+    this.shards[index] = {
+      code: 0,
+      batches: span.batches,
+      nextSequenceNumber: span.next,
+      trimHorizon: shard.trimHorizon,
+      tail: shard.tail,
+      millisBehindLatest: millisBehind(shard, span, now),
+      ended,
+      retryAfterMs: undefined,
+    }
+  }
+
+  /** Takes what it cost from the shards' limits: of those that gave something, or of all where there is no news at all. */
+  charge(now: number): void {
+    for (const { throttle, bytes } of this.#limited) {
+      if (bytes > 0 || !this.hasNews) throttle.take(bytes, 1, now)
+    }
+  }
+}
