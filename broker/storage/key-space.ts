@@ -55,14 +55,15 @@ export const keyFamilies = {
       bytes: 'u64',
       batches: 'u64',
       trimHorizon: 'u64',
-      bytesBefore: 'u64',
+      closed: 'u8',
       forgotten: 'u8',
     },
-    written: 'in every commit that appends to the shard, and carried into each new segment',
+    written:
+      'in every commit that appends to the shard, trims or seals it, and carried into each new segment',
     lives: 'as long as the segment',
     doc:
-      "A shard's extent in this segment: the numbers first … next, and what was before it. The row of the active " +
-      'segment is all that a start needs to know of a shard.',
+      "A shard's extent in this segment, the numbers first … next, and what holds of the shard as a whole. The row of " +
+      'the active segment is all that a start needs to know of a shard.',
   },
   producer: {
     tag: 0x03,

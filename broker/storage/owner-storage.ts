@@ -6,11 +6,14 @@ import type {
   OwnerStats,
   SegmentList,
   ShardExtent,
+  ShardHorizon,
+  Wanted,
 } from '../threads/owner-contract.ts'
 import type { PendingAppend } from './append/pending-append.ts'
 import { CommitPlan } from './append/commit-plan.ts'
 import { noFaults, type Faults } from './disk/faults.ts'
 import { openLmdb, type OpenEnvironment } from './environment.ts'
+import type { ReplacementRequest } from './segments/replacement.ts'
 import { SegmentChain } from './segments/segment-chain.ts'
 import { ShardTable } from './append/shard-table.ts'
 
@@ -96,9 +99,46 @@ export class OwnerStorage {
     for (const slot of slots) this.#shards.delete(slot)
   }
 
+  /** Closes shards for ever, durably, and answers where they stand; those that are not known are left out. */
+  async sealShards(slots: readonly number[]): Promise<ShardExtent[]> {
+    const sealed = this.#table.seal(slots, this.#plan)
+    await this.#commitPlan()
+    return sealed.map((slot) => this.#table.extent(slot))
+  }
+
+  /** Raises trim horizons, durably. */
+  async trimShards(horizons: readonly ShardHorizon[]): Promise<void> {
+    this.#table.trim(horizons, this.#plan)
+    await this.#commitPlan()
+  }
+
+  /** What of the sealed segments may still be asked for. */
+  wanted(): Wanted {
+    const { active, activeSince } = this.#chain
+    return { ...this.#table.wanted(), list: this.list(), activeBytes: active.bytesUsed(), activeSince }
+  }
+
+  /**
+   * Lists one segment in the place of others, or drops them, durably. Throws a MillraceError where that is not possible,
+   * with nothing changed. The others still lie there.
+   */
+  async replaceSegments(request: ReplacementRequest): Promise<void> {
+    await this.#chain.replace(request)
+  }
+
+  /** Removes segments that are not listed any more, in the background. */
+  removeSegments(names: readonly string[]): void {
+    this.#chain.remove(names)
+  }
+
   /** Seals the active segment if so many bytes would overfill it. Answers whether it did. */
   async makeRoomFor(bytes: number): Promise<boolean> {
-    if (this.#table.activeIsEmpty || !this.#chain.isFullFor(bytes)) return false
+    return this.#chain.isFullFor(bytes) && (await this.roll())
+  }
+
+  /** Seals the active segment, unless it holds no batch. Answers whether it did. */
+  async roll(): Promise<boolean> {
+    if (this.#table.activeIsEmpty) return false
     await this.#chain.roll((next) => this.#table.carryInto(next))
     return true
   }

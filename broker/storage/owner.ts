@@ -92,6 +92,11 @@ class SegmentOwner implements Owner {
     this.handlers = {
       open: ({ shards }) => this.#change(async () => ({ extents: storage.openShards(shards) })),
       forget: ({ slots }) => this.#change(() => storage.forgetShards(slots).then(() => null)),
+      seal: ({ slots }) => this.#change(async () => ({ extents: await storage.sealShards(slots) })),
+      trim: ({ horizons }) => this.#change(() => storage.trimShards(horizons).then(() => null)),
+      wanted: () => this.#change(async () => storage.wanted()),
+      roll: () => this.#change(() => this.#roll()),
+      replaceSegments: (request) => this.#change(() => this.#replaceSegments(request)),
       append: (group) => this.#append(new PendingAppend(group)),
       stats: () => storage.stats(),
       close: () => this.#close(),
@@ -131,6 +136,20 @@ class SegmentOwner implements Owner {
     return append.outcome
   }
 
+  async #roll(): Promise<{ rolled: boolean }> {
+    const rolled = await this.#storage.roll()
+    if (rolled) this.#notifySegments()
+    return { rolled }
+  }
+
+  /** Readers hear of the new list before anything that is not in it is gone. */
+  async #replaceSegments(request: OwnerCalls['replaceSegments']['request']): Promise<null> {
+    await this.#storage.replaceSegments(request)
+    this.#notifySegments()
+    this.#storage.removeSegments(request.sources)
+    return null
+  }
+
   /** Runs between commits, so that what it sees is durable. */
   #change<T>(run: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -164,7 +183,7 @@ class SegmentOwner implements Owner {
       const bytes = appends.reduce((sum, append) => sum + append.bytes, 0)
       const hasRolled = !isFull && (await this.#storage.makeRoomFor(bytes))
       // Before any answer that only a reader with the new list could make use of.
-      if (hasRolled) this.#notify({ notice: 'segments', list: this.#storage.list() })
+      if (hasRolled) this.#notifySegments()
       failedAs = 'outcomeUnknown'
       await this.#storage.commit(appends, { isFull })
     } catch (error) {
@@ -206,7 +225,7 @@ class SegmentOwner implements Owner {
       }
       if (this.#state === 'refusing') this.#state = 'open'
     }
-    this.#notify({ notice: 'segments', list: this.#storage.list() })
+    this.#notifySegments()
     if (this.#storage.damage.length > 0) this.#notify({ notice: 'damaged', found: this.#storage.damage })
     this.#notify({ notice: 'reopened', extents: this.#storage.extents(), reason: String(cause) })
   }
@@ -256,6 +275,10 @@ class SegmentOwner implements Owner {
     await this.#storage.close()
     await this.#lock.release()
     return null
+  }
+
+  #notifySegments(): void {
+    this.#notify({ notice: 'segments', list: this.#storage.list() })
   }
 
   #notify(notice: OwnerNotice): void {

@@ -30,10 +30,16 @@ export interface SegmentList {
   readonly segments: readonly string[]
 }
 
+/** A shard's oldest readable number. */
+export interface ShardHorizon {
+  readonly slot: number
+  readonly trimHorizon: number
+}
+
 /** What an owner says is wanted of its sealed segments: whatever is not, may go. */
 export interface Wanted {
-  /** Every shard that is not forgotten, and its oldest readable number. */
-  readonly shards: readonly { readonly slot: number; readonly trimHorizon: number }[]
+  /** Every shard that is not forgotten. */
+  readonly shards: readonly ShardHorizon[]
   /** Shards too damaged to be served: everything of them stays. */
   readonly refused: readonly number[]
   readonly list: SegmentList
@@ -96,7 +102,8 @@ export type OwnerCalls = {
   forget: { request: { readonly slots: readonly number[] }; reply: null }
   /**
    * Takes no more appends for these shards, durably, once everything queued before is done. A batch that is stored already
-   * is still answered as stored, any other as `shardClosed`. May be asked again.
+   * is still answered as stored, any other as `shardClosed`. May be asked again. The reply leaves out shards that are not
+   * open, were forgotten, or are too damaged to be served.
    */
   seal: {
     request: { readonly slots: readonly number[] }
@@ -104,7 +111,7 @@ export type OwnerCalls = {
   }
   /** Raises trim horizons, durably. One that is lower than what holds changes nothing; one above the tail is a defect. */
   trim: {
-    request: { readonly horizons: readonly { readonly slot: number; readonly trimHorizon: number }[] }
+    request: { readonly horizons: readonly ShardHorizon[] }
     reply: null
   }
   /** What compaction and removal may go by. */

@@ -14,7 +14,7 @@ import { invariant } from '../../../protocol/invariant.ts'
 import { ENTRY_FIELDS, RESULT_FIELDS } from '../../threads/append-fields.ts'
 import type { AppendGroup, AppendOutcome } from '../../threads/owner-contract.ts'
 import type { CommitPlan } from './commit-plan.ts'
-import { decideOnBatch } from './producer-table.ts'
+import { decideOnBatch, type ProducerRefusal } from './producer-table.ts'
 import type { ShardTable } from './shard-table.ts'
 
 const STORED = 0
@@ -80,6 +80,7 @@ export class PendingAppend {
     const producerId = producerIdAt(batch, 0)
     const base = log.tail
     if (producerId === 0) {
+      if (log.isClosed) return this.#refuse(i, 'shardClosed')
       if (isFull) return this.#refuse(i, 'storageFull')
       table.stage(log, plan, base, batch, recordCount, now)
     } else {
@@ -91,9 +92,11 @@ export class PendingAppend {
       const known = log.producers?.get(producerId)
       const decision = decideOnBatch(known, from)
       if (decision !== 'store') {
-        if (typeof decision === 'string') return this.#refuse(i, decision)
+        if (typeof decision === 'string')
+          return this.#refuse(i, log.isClosed ? refusalAtClosed(decision) : decision)
         return this.#result(i, { code: STORED, base: decision.base, arrival: decision.arrival, duplicate: 1 })
       }
+      if (log.isClosed) return this.#refuse(i, 'shardClosed')
       if (isFull) return this.#refuse(i, 'storageFull')
       if (known === undefined && !table.hasRoomForProducer(now)) return this.#refuse(i, 'overloaded')
       table.stage(log, plan, base, batch, recordCount, now)
@@ -130,4 +133,12 @@ export class PendingAppend {
     this.#results[at + 2] = arrival
     this.#results[at + 3] = duplicate
   }
+}
+
+/**
+ * A batch that may lie in a closed shard must not be stored in its children, too; any other is for them to judge, as they
+ * go on with the producer from the number that they get first.
+ */
+function refusalAtClosed(refusal: ProducerRefusal): ErrorCode {
+  return refusal === 'duplicateTooOld' || refusal === 'producerFenced' ? refusal : 'shardClosed'
 }

@@ -6,6 +6,7 @@ import { allRows } from '../all-rows.ts'
 import type { Environment } from '../environment.ts'
 import { decodeKey, decodeRow, type HeadRow } from '../key-space.ts'
 import { extentOfBatches, slotsWithBatches } from '../segments/batch-extent.ts'
+import type { SegmentBefore } from '../segments/segment-chain.ts'
 
 export interface ShardHeads {
   /** By slot, those that were rebuilt among them. */
@@ -15,8 +16,15 @@ export interface ShardHeads {
   readonly refused: readonly number[]
 }
 
-/** Opens the segment before the active one for reading; undefined where there is none. */
-export type OpenBefore = () => Promise<Environment | undefined>
+/** Opens the newest sealed segment for reading; whoever asks closes it. */
+export type OpenBefore = () => Promise<SegmentBefore>
+
+/** What the segment before says. */
+interface HeadsBefore {
+  readonly heads: ReadonlyMap<number, HeadRow>
+  readonly damaged: ReadonlySet<number>
+  readonly isNeighbour: boolean
+}
 
 export async function readShardHeads(active: Environment, openBefore: OpenBefore): Promise<ShardHeads> {
   const { heads, damaged } = headsIn(active)
@@ -25,16 +33,16 @@ export async function readShardHeads(active: Environment, openBefore: OpenBefore
   // The key may be what is damaged: then the head is missing where it should be, and stands where no shard is.
   const expected = new Set([
     ...damaged,
-    ...before.heads.keys(),
-    ...before.damaged,
+    ...(before?.heads.keys() ?? []),
+    ...(before?.damaged ?? []),
     ...slotsWithBatches(active),
   ])
   const rebuilt = new Map<number, HeadRow>()
   const refused: number[] = []
   for (const slot of expected) {
     if (heads.has(slot)) continue
-    const isKnown = before.isReadable && !before.damaged.has(slot)
-    const head = isKnown ? rebuildHead(active, slot, before.heads.get(slot)) : 'unknown'
+    const isKnown = before !== undefined && !before.damaged.has(slot)
+    const head = isKnown ? rebuildHead(active, slot, before) : 'unknown'
     if (head === 'unknown') refused.push(slot)
     else if (head !== undefined) rebuilt.set(slot, head)
   }
@@ -53,50 +61,59 @@ function headsIn(environment: Environment): { heads: Map<number, HeadRow>; damag
   return { heads, damaged }
 }
 
-/** The heads of the segment before: none where there is no such segment. */
-async function headsBefore(
-  openBefore: OpenBefore,
-): Promise<ReturnType<typeof headsIn> & { isReadable: boolean }> {
-  const nothing = { heads: new Map<number, HeadRow>(), damaged: new Set<number>() }
+/** Undefined where it cannot be read. */
+async function headsBefore(openBefore: OpenBefore): Promise<HeadsBefore | undefined> {
   let environment: Environment | undefined
   try {
-    environment = await openBefore()
-    return { ...(environment ? headsIn(environment) : nothing), isReadable: true }
+    const before = await openBefore()
+    environment = before.environment
+    const found = environment ? headsIn(environment) : { heads: new Map(), damaged: new Set<number>() }
+    return { ...found, isNeighbour: before.isNeighbour }
   } catch {
-    return { ...nothing, isReadable: false }
+    return undefined
   } finally {
     await environment?.close()
   }
 }
 
 /**
- * A shard's head as everything but its row tells of it; undefined for one without records. That it was forgotten is told
- * by the row alone: such a shard takes room until its stream's deletion is asked for again, and nobody reads it.
+ * A shard's head as everything but its row tells of it; undefined for one that never stored anything. That it was forgotten
+ * in this segment is told by the row alone: such a shard takes room until that is asked for again, and nobody reads it.
+ * The same holds for one that was sealed in this segment: whoever knows of it asks again.
  */
 function rebuildHead(
   active: Environment,
   slot: number,
-  before: HeadRow | undefined,
+  { heads, isNeighbour }: HeadsBefore,
 ): HeadRow | 'unknown' | undefined {
   const extent = extentOfBatches(active, slot)
   if (extent === 'damaged') return 'unknown'
-  if (before === undefined || before.forgotten !== 0) {
-    return extent && { ...extent, trimHorizon: extent.first, bytesBefore: 0, forgotten: 0 }
+  const before = heads.get(slot)
+  const isKnownBefore = before !== undefined && before.forgotten === 0
+  if (extent === undefined) {
+    // A segment that was dropped may have given numbers that no other tells of.
+    if (!isNeighbour) return 'unknown'
+    return isKnownBefore ? emptyHead(before) : undefined
   }
-  const { next, lastArrival, trimHorizon } = before
-  if (extent !== undefined && extent.first !== next) return 'unknown'
-  const empty = {
+  if (!isKnownBefore) return { ...extent, trimHorizon: extent.first, closed: 0, forgotten: 0 }
+  const { closed, trimHorizon } = before
+  if (extent.first === before.next) return { ...extent, trimHorizon, closed, forgotten: 0 }
+  if (isNeighbour) return 'unknown'
+  // What was dropped between them was not wanted, and so is nothing below it.
+  return { ...extent, trimHorizon: extent.first, closed, forgotten: 0 }
+}
+
+/** Of a shard that stored nothing in the segment that follows. */
+function emptyHead({ next, lastArrival, trimHorizon, closed }: HeadRow): HeadRow {
+  return {
     first: next,
     next,
     firstArrival: lastArrival,
     lastArrival,
     bytes: 0,
     batches: 0,
-  }
-  return {
-    ...(extent ?? empty),
     trimHorizon,
-    bytesBefore: before.bytesBefore + before.bytes,
+    closed,
     forgotten: 0,
   }
 }

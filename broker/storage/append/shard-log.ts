@@ -14,18 +14,20 @@ export class ShardLog {
   readonly slot: number
   /** The host serves it: appends are taken. */
   isOpen = false
-  /** Its stream was deleted: it is not carried into new segments. */
+  /** It was sealed: its tail is final. */
+  isClosed = false
+  /** Nobody wants its records any more: it is not carried into new segments. */
   isForgotten = false
+  /** It stored something once, or was sealed: it has a head, and its numbers are never given again. */
+  hasHead = false
   /** Next number to assign. */
   tail: number
-  /** Oldest stored number; equals the tail while the shard is empty. */
+  /** Oldest number that may be read; equals the tail while the shard is empty. */
   trimHorizon: number
   lastArrival = 0
-  /** Bytes of its batches in sealed segments, and in the active one. */
-  bytesBefore = 0
-  bytes = 0
-  /** Batches in the active segment, the number where they begin, and when the first of them arrived. */
+  /** Its batches in the active segment and their bytes, the number where they begin, and when the first of them arrived. */
   batches = 0
+  bytes = 0
   first: number
   firstArrival = 0
   /** Its producers, by id; absent until there is one. */
@@ -44,10 +46,11 @@ export class ShardLog {
   /** A shard as the active segment tells of it. */
   static fromHead(slot: number, head: HeadRow): ShardLog {
     const log = new ShardLog(slot, head.next)
+    log.hasHead = true
+    log.isClosed = head.closed !== 0
     log.isForgotten = head.forgotten !== 0
     log.trimHorizon = head.trimHorizon
     log.lastArrival = head.lastArrival
-    log.bytesBefore = head.bytesBefore
     log.bytes = head.bytes
     log.batches = head.batches
     log.first = head.first
@@ -55,13 +58,9 @@ export class ShardLog {
     return log
   }
 
-  get isEmpty(): boolean {
-    return this.batches === 0 && this.bytesBefore === 0
-  }
-
-  /** Raises the tail of a shard without records to what the catalog says. */
+  /** Raises the tail of a shard that never stored anything to what the catalog says. */
   startAt(sequenceNumber: number): void {
-    if (!this.isEmpty || sequenceNumber <= this.tail) return
+    if (this.hasHead || sequenceNumber <= this.tail) return
     this.tail = this.trimHorizon = this.first = sequenceNumber
   }
 
@@ -72,6 +71,7 @@ export class ShardLog {
   stage(recordCount: number, bytes: number, now: number): boolean {
     const arrival = Math.max(now, this.lastArrival)
     if (this.batches === 0) this.firstArrival = arrival
+    this.hasHead = true
     this.tail += recordCount
     this.lastArrival = arrival
     this.batches++
@@ -103,14 +103,13 @@ export class ShardLog {
       bytes: this.bytes,
       batches: this.batches,
       trimHorizon: this.trimHorizon,
-      bytesBefore: this.bytesBefore,
+      closed: this.isClosed ? 1 : 0,
       forgotten: this.isForgotten ? 1 : 0,
     }
   }
 
   /** Goes on in a new segment, which holds nothing of the shard yet. */
   roll(): void {
-    this.bytesBefore += this.bytes
     this.first = this.tail
     this.firstArrival = this.lastArrival
     this.bytes = 0

@@ -1,7 +1,7 @@
 // All shards and producers of one owner, in memory. Runs on the owner thread. It is read from the active segment alone,
 // so a start costs the same whatever lies in the sealed ones, and it is read again after a commit that failed.
 import { invariant } from '../../../protocol/invariant.ts'
-import type { OwnedShard, ShardExtent } from '../../threads/owner-contract.ts'
+import type { OwnedShard, ShardExtent, ShardHorizon } from '../../threads/owner-contract.ts'
 import { allRows } from '../all-rows.ts'
 import type { CommitPlan } from './commit-plan.ts'
 import type { Environment, Row } from '../environment.ts'
@@ -100,7 +100,7 @@ export class ShardTable {
     return true
   }
 
-  /** The shard, if it takes appends. */
+  /** The shard, if the host serves it: appends are taken, unless it is closed. */
   opened(slot: number): ShardLog | undefined {
     const log = this.#logs.get(slot)
     return log?.isOpen ? log : undefined
@@ -109,8 +109,8 @@ export class ShardTable {
   extent(slot: number): ShardExtent {
     const log = this.#logs.get(slot)
     invariant(log, `slot ${slot} is not known to its owner`)
-    const { tail, trimHorizon, lastArrival, bytes, bytesBefore } = log
-    return { slot, trimHorizon, tail, lastArrivalTime: lastArrival, bytes: bytes + bytesBefore }
+    const { tail, trimHorizon, lastArrival, bytes, isClosed } = log
+    return { slot, trimHorizon, tail, lastArrivalTime: lastArrival, bytes, closed: isClosed }
   }
 
   /** Puts a batch at a shard's tail, in memory and in the plan. */
@@ -166,6 +166,47 @@ export class ShardTable {
     }
   }
 
+  /** Closes shards for ever, and answers which of them are closed now: all but those that are not known, or are refused. */
+  seal(slots: readonly number[], plan: CommitPlan): number[] {
+    const logs = slots.map((slot) => this.#live(slot)).filter((log) => log !== undefined)
+    for (const log of logs.filter(({ isClosed }) => !isClosed)) {
+      log.isClosed = log.hasHead = true
+      plan.addLog(log)
+    }
+    return logs.map(({ slot }) => slot)
+  }
+
+  /** Raises trim horizons. Shards that are forgotten, or never stored anything, have nothing to trim. */
+  trim(horizons: readonly ShardHorizon[], plan: CommitPlan): void {
+    for (const { slot, trimHorizon } of horizons) {
+      const log = this.#live(slot)
+      invariant(
+        log === undefined || trimHorizon <= log.tail,
+        `slot ${slot} was to be trimmed up to ${trimHorizon}; its tail is ${log?.tail}`,
+      )
+    }
+    for (const { slot, trimHorizon } of horizons) {
+      const log = this.#live(slot)
+      if (log === undefined || trimHorizon <= log.trimHorizon) continue
+      log.trimHorizon = trimHorizon
+      plan.addLog(log)
+    }
+  }
+
+  /** What may still be asked for: every shard that is not forgotten, and those of which nobody knows. */
+  wanted(): { shards: ShardHorizon[]; refused: number[] } {
+    const live = [...this.#logs.values()].filter(({ isForgotten }) => !isForgotten)
+    return {
+      shards: live.map(({ slot, trimHorizon }) => ({ slot, trimHorizon })),
+      refused: [...this.#refused],
+    }
+  }
+
+  #live(slot: number): ShardLog | undefined {
+    const log = this.#logs.get(slot)
+    return log?.isForgotten ? undefined : log
+  }
+
   /** A refused shard may be forgotten like any other: then it does not matter where it stands. */
   #acceptAgain(slot: number): ShardLog | undefined {
     if (!this.#refused.delete(slot)) return undefined
@@ -183,7 +224,7 @@ export class ShardTable {
         continue
       }
       log.roll()
-      if (!log.isEmpty) rows.push(headRow(log.slot, log.head()))
+      if (log.hasHead) rows.push(headRow(log.slot, log.head()))
     }
     for (const slot of this.#refused) rows.push({ key: encodeKey('head', slot), value: NO_HEAD })
     for (const producer of this.#producers) rows.push(carriedProducer(producer))

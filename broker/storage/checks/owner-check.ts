@@ -4,68 +4,87 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Environment, OpenEnvironment } from '../environment.ts'
-import type { HeadRow } from '../key-space.ts'
+import { rangeOf, type HeadRow } from '../key-space.ts'
 import { readManifest, type Manifest } from '../segments/manifest.ts'
 import { listSegmentDirectories, mapBytesOf, segmentFault } from '../segments/segment.ts'
-import { formatSegmentName, segmentPath } from '../segments/segment-name.ts'
+import { formatSegmentName, segmentPath, type SegmentName } from '../segments/segment-name.ts'
 import type { SlotRanges } from './catalog-check.ts'
 import type { Findings } from './findings.ts'
 import { ProducerHistory } from './producer-check.ts'
 import { checkSegment } from './segment-check.ts'
+import { SlotHistory } from './slot-history.ts'
+
+export interface OwnerCheck {
+  readonly findings: Findings
+  readonly openEnvironment: OpenEnvironment
+  readonly ranges: SlotRanges
+}
 
 /** Checks an owner's directory, and answers the heads of its newest segment. */
-export async function checkOwner(
-  directory: string,
-  {
-    findings,
-    openEnvironment,
-    ranges,
-  }: { findings: Findings; openEnvironment: OpenEnvironment; ranges: SlotRanges },
-): Promise<Map<number, HeadRow>> {
-  const manifest = await readManifestOf(directory, findings)
+export async function checkOwner(directory: string, check: OwnerCheck): Promise<Map<number, HeadRow>> {
+  const manifest = await readManifestOf(directory, check.findings)
   if (manifest === undefined) return new Map()
-  const producers = new ProducerHistory()
+  const { ownerId, sealed, active } = manifest
+  const segments: SegmentName[] = [...sealed, { number: active, generation: 0 }]
+  const producers = new ProducerHistory({ isWhole: isWhole(segments) })
+  const histories = new Map<number, SlotHistory>()
   let heads = new Map<number, HeadRow>()
-  /** Of each slot, the number at which its oldest segment begins. */
-  const begins = new Map<number, number>()
-  for (const name of [...manifest.sealed, { number: manifest.active, generation: 0 }]) {
-    const where = segmentPath(directory, formatSegmentName(name))
-    const environment = await openAt(where, { findings, openEnvironment })
-    if (environment === undefined) continue
-    try {
-      findings.segments++
-      const fault = segmentFault(environment, manifest.ownerId, name)
-      if (fault !== undefined) findings.problem(where, fault)
-      const found = await checkSegment({ environment, findings, where, producers, ranges })
-      checkSuccession({ before: heads, after: found, where, findings })
-      heads = found
-      for (const [slot, { first }] of found) if (!begins.has(slot)) begins.set(slot, first)
-    } catch (error) {
-      findings.problem(where, `It cannot be read to its end: ${(error as Error).message}`)
-    } finally {
-      await environment.close()
-    }
+  for (const segment of segments) {
+    const where = segmentPath(directory, formatSegmentName(segment))
+    const found = await readSegment(where, { ...check, segment, ownerId, producers })
+    if (found === undefined) continue
+    heads = found
+    addHeads(histories, { segment, where, heads, findings: check.findings })
   }
-  checkBeginnings(begins, { heads, directory, findings })
+  for (const slot of heads.keys()) histories.get(slot)!.checkWhole(directory)
+  await checkUnlisted(directory, active, check)
   return heads
 }
 
-/** What a shard's newest head calls its oldest number must be in a segment. */
-function checkBeginnings(
-  begins: ReadonlyMap<number, number>,
-  {
-    heads,
-    directory,
-    findings,
-  }: { heads: ReadonlyMap<number, HeadRow>; directory: string; findings: Findings },
+/** Whether nothing was ever taken out of these segments: the first is there, and every one as it was written. */
+function isWhole(segments: readonly SegmentName[]): boolean {
+  return segments.every(({ number, generation }, i) => number === i + 1 && generation === 0)
+}
+
+/** Checks a segment by itself; undefined where it cannot be read. */
+async function readSegment(
+  where: string,
+  check: OwnerCheck & { segment: SegmentName; ownerId: number; producers: ProducerHistory },
+): Promise<Map<number, HeadRow> | undefined> {
+  const { findings, segment, ownerId } = check
+  if (!existsSync(join(where, 'data.mdb'))) {
+    findings.problem(where, 'The manifest names it, and it is not there.')
+    return undefined
+  }
+  const environment = await openAt(where, check)
+  if (environment === undefined) return undefined
+  try {
+    findings.segments++
+    const fault = segmentFault(environment, ownerId, segment)
+    if (fault !== undefined) findings.problem(where, fault)
+    return await checkSegment({ ...check, environment, where })
+  } catch (error) {
+    findings.problem(where, `It cannot be read to its end: ${(error as Error).message}`)
+    return undefined
+  } finally {
+    await environment.close()
+  }
+}
+
+/** Takes what a segment says of its shards into their histories. */
+function addHeads(
+  histories: Map<number, SlotHistory>,
+  found: { segment: SegmentName; where: string; heads: ReadonlyMap<number, HeadRow>; findings: Findings },
 ): void {
-  for (const [slot, { trimHorizon }] of heads) {
-    const first = begins.get(slot)
-    if (first === undefined || first <= trimHorizon) continue
-    findings.problem(
-      `${directory}, slot ${slot}`,
-      `The numbers from ${trimHorizon} up to ${first} are in no segment that the manifest names.`,
-    )
+  const { segment, where, heads, findings } = found
+  for (const [slot, history] of histories) {
+    if (heads.has(slot) || !history.isMissingFrom(segment)) continue
+    findings.problem(`${where}, slot ${slot}`, 'It was not carried over from the segment before.')
+  }
+  for (const [slot, head] of heads) {
+    const history = histories.get(slot) ?? new SlotHistory(slot, findings)
+    histories.set(slot, history)
+    history.add(where, segment, head)
   }
 }
 
@@ -83,50 +102,29 @@ async function readManifestOf(directory: string, findings: Findings): Promise<Ma
   return undefined
 }
 
+/** Segments beyond the active one that hold batches: a start would refuse. All others that are not listed it removes. */
+async function checkUnlisted(directory: string, active: number, check: OwnerCheck): Promise<void> {
+  for (const name of await listSegmentDirectories(directory)) {
+    const where = segmentPath(directory, formatSegmentName(name))
+    if (name.number <= active || !existsSync(join(where, 'data.mdb'))) continue
+    // One that cannot be opened was half made: a start puts it aside.
+    const environment = await check
+      .openEnvironment({ path: where, mapBytes: mapBytesOf(0), readOnly: true })
+      .catch(() => undefined)
+    const holdsBatches = (environment?.keys(rangeOf('batch'), 1).length ?? 0) > 0
+    await environment?.close()
+    if (holdsBatches) check.findings.problem(where, 'It holds batches, and the manifest does not name it.')
+  }
+}
+
 async function openAt(
   path: string,
-  { findings, openEnvironment }: { findings: Findings; openEnvironment: OpenEnvironment },
+  { findings, openEnvironment }: OwnerCheck,
 ): Promise<Environment | undefined> {
-  if (!existsSync(join(path, 'data.mdb'))) {
-    findings.problem(path, 'The manifest names it, and it is not there.')
-    return undefined
-  }
   try {
     return await openEnvironment({ path, mapBytes: mapBytesOf(0), readOnly: true })
   } catch (error) {
     findings.problem(path, `It cannot be opened: ${(error as Error).message}`)
     return undefined
-  }
-}
-
-/** Each shard goes on in a segment where it stood at the end of the one before. */
-function checkSuccession({
-  before,
-  after,
-  where,
-  findings,
-}: {
-  before: ReadonlyMap<number, HeadRow>
-  after: ReadonlyMap<number, HeadRow>
-  where: string
-  findings: Findings
-}): void {
-  for (const [slot, head] of after) {
-    const at = `${where}, slot ${slot}, head`
-    const earlier = before.get(slot)
-    const expect = (name: keyof HeadRow, expected: number) =>
-      findings.expect(at, name, { found: head[name], expected })
-    if (earlier !== undefined) {
-      expect('first', earlier.next)
-      expect('bytesBefore', earlier.bytesBefore + earlier.bytes)
-      expect('trimHorizon', earlier.trimHorizon)
-      if (head.firstArrival < earlier.lastArrival) findings.problem(at, 'Its arrival times go back.')
-      if (earlier.forgotten !== 0) findings.problem(at, 'It was forgotten, and came back.')
-    } else if (head.bytesBefore === 0) expect('trimHorizon', head.first)
-  }
-  for (const [slot, head] of before) {
-    if (head.forgotten === 0 && !after.has(slot)) {
-      findings.problem(`${where}, slot ${slot}`, 'It was not carried over from the segment before.')
-    }
   }
 }

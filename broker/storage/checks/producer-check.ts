@@ -16,24 +16,44 @@ import type { Findings } from './findings.ts'
 
 /** What the batches of an owner's segments, oldest first, say of its producers. */
 export class ProducerHistory {
-  readonly #seen = new Map<string, { epoch: number; next: number }>()
+  readonly #isWhole: boolean
+  readonly #seen = new Map<string, { epoch: number; next: number; gaps: number }>()
+  /** By slot: the number after the last batch, and how often batches were missing before the next one. */
+  readonly #slots = new Map<number, { next: number; gaps: number }>()
+
+  /** `isWhole`: nothing was ever removed, so that the first batch of every producer is there. */
+  constructor({ isWhole }: { isWhole: boolean }) {
+    this.#isWhole = isWhole
+  }
 
   /** Takes a stored batch in. Answers what is wrong with its place among its producer's. */
-  follow(slot: number, batch: Uint8Array): string | undefined {
+  follow(slot: number, base: number, batch: Uint8Array): string | undefined {
+    const recordCount = recordCountAt(batch, 0)
+    const gaps = this.#countGaps(slot, base, recordCount)
     const producerId = producerIdAt(batch, 0)
     if (producerId === 0) return undefined
     const epoch = producerEpochAt(batch, 0)
     const first = firstProducerSequenceAt(batch, 0)
     const name = `${slot}/${producerId}`
     const seen = this.#seen.get(name)
-    this.#seen.set(name, { epoch, next: first + recordCountAt(batch, 0) })
+    this.#seen.set(name, { epoch, next: first + recordCount, gaps })
     // An owner that had to forget producers takes one that begins anew.
     if (seen !== undefined && first === 0 && this.#seen.size > PRODUCERS_MAX) return undefined
     if (seen !== undefined && epoch < seen.epoch)
       return `Its producer's epoch ${epoch} is older than ${seen.epoch}.`
     const expected = seen !== undefined && epoch === seen.epoch ? seen.next : 0
-    if (first === expected) return undefined
+    // What was removed since its last batch may have been its producer's.
+    const mayBeMissing = !this.#isWhole && (seen === undefined || seen.gaps < gaps)
+    if (first === expected || (mayBeMissing && first > expected)) return undefined
     return `Producer ${producerId} gave it the numbers from ${first} on; ${expected} was next.`
+  }
+
+  /** How often batches of the shard are missing before this one. */
+  #countGaps(slot: number, base: number, recordCount: number): number {
+    const before = this.#slots.get(slot)
+    const gaps = (before?.gaps ?? 0) + (before !== undefined && before.next !== base ? 1 : 0)
+    this.#slots.set(slot, { next: base + recordCount, gaps })
+    return gaps
   }
 }
 

@@ -88,7 +88,7 @@ async function readSpans(segment: SegmentUnderCheck): Promise<Map<number, Span>>
         continue
       }
       span.add(base, batch)
-      const misplaced = producers.follow(slot, batch)
+      const misplaced = producers.follow(slot, base, batch)
       const where = `${slotOf(segment, slot)}, batch ${base}`
       if (misplaced !== undefined) findings.problem(where, misplaced)
       const range = ranges.get(slot)

@@ -57,13 +57,18 @@ async function createFirst(place: SegmentPlace, clock: () => number): Promise<Re
   return { manifest, active }
 }
 
-/** Segments that no manifest names were about to become active, or were already given up. */
+/** Segments that no manifest names were about to be listed, as active or as compacted, or were already given up. */
 async function removeUnlisted(place: SegmentPlace, { sealed, active }: Manifest): Promise<void> {
   const listed = new Set([...sealed, { number: active, generation: 0 }].map(formatSegmentName))
-  for (const name of await listSegmentDirectories(place.directory)) {
+  const found = await listSegmentDirectories(place.directory)
+  const foundNames = new Set(found.map(formatSegmentName))
+  // Otherwise the manifest may be older than the data, and what it does not name may hold what is missing.
+  const isWhole = [...listed].every((name) => foundNames.has(name))
+  for (const name of found) {
     if (listed.has(formatSegmentName(name))) continue
     if (name.number > active) await removeEmptySegment(place, name)
-    else await removeDirectory(segmentPath(place.directory, formatSegmentName(name)), place.faults)
+    else if (isWhole)
+      await removeDirectory(segmentPath(place.directory, formatSegmentName(name)), place.faults)
   }
 }
 

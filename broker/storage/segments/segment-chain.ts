@@ -1,31 +1,59 @@
 // An owner's segments: the sealed ones by name, the active one open, and the next one made ahead of need. Runs on the
 // owner thread. The order of a roll is what makes a crash between any two steps harmless: next segment durable, state
-// carried into it, manifest switched, and only then is anything appended to it.
+// carried into it, manifest switched, and only then is anything appended to it. So is that of a replacement: target durable,
+// manifest switched, and only then do the sources go.
 import { existsSync } from 'node:fs'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { SegmentList } from '../../threads/owner-contract.ts'
 import { removeDirectory } from '../disk/durable-files.ts'
-import { noFaults } from '../disk/faults.ts'
-import type { Environment } from '../environment.ts'
+import { noFaults, type Faults } from '../disk/faults.ts'
+import { dataFileOf } from '../disk/lmdb-files.ts'
+import { isDamage, type Environment } from '../environment.ts'
+import { Ballast, isNoSpace } from './ballast.ts'
 import { recover } from './recovery.ts'
 import { writeManifest, type Manifest } from './manifest.ts'
+import { SegmentRemoval } from './removal.ts'
 import { clearReopeningMark, withoutReaders } from './reopening.ts'
-import { createSegment, markReopened, openSealed, type Segment, type SegmentPlace } from './segment.ts'
-import { formatSegmentName, segmentPath } from './segment-name.ts'
+import { planReplacement, refused, replacedIn, type ReplacementRequest } from './replacement.ts'
+import {
+  createSegment,
+  markReopened,
+  openSealed,
+  segmentFault,
+  type Segment,
+  type SegmentPlace,
+} from './segment.ts'
+import { formatSegmentName, segmentPath, type SegmentName } from './segment-name.ts'
 
 /** Growth of the file beyond the bytes of a commit's batches: tree pages and rounding. */
 const COMMIT_OVERHEAD_BYTES = 64 * 1024
 
+/** The newest of the segments that are sealed and still listed. */
+export interface SegmentBefore {
+  /** Undefined where none is left. */
+  readonly environment: Environment | undefined
+  /** The active segment was carried on from it: none was dropped between them, and where it is undefined there never was one. */
+  readonly isNeighbour: boolean
+}
+
 export class SegmentChain {
   readonly #place: SegmentPlace
+  readonly #faults: Faults
   readonly #clock: () => number
+  readonly #ballast: Ballast
+  readonly #removal: SegmentRemoval
   #manifest: Manifest
   #active: Segment
   /** The next segment, once it was asked for. */
   #next: Promise<Segment> | undefined
 
   private constructor(place: SegmentPlace, clock: () => number, manifest: Manifest, active: Segment) {
+    const { directory, faults = noFaults } = place
     this.#place = place
+    this.#faults = faults
     this.#clock = clock
+    this.#ballast = new Ballast(directory)
+    this.#removal = new SegmentRemoval({ directory, faults, onRemoved: () => this.#ballast.keep() })
     this.#manifest = manifest
     this.#active = active
   }
@@ -34,17 +62,27 @@ export class SegmentChain {
   static async open(place: SegmentPlace, clock: () => number): Promise<SegmentChain> {
     await clearReopeningMark(place.directory)
     const { manifest, active } = await recover(place, clock)
-    return new SegmentChain(place, clock, manifest, active)
+    const chain = new SegmentChain(place, clock, manifest, active)
+    await chain.#ballast.keep()
+    return chain
   }
 
   get active(): Environment {
     return this.#active.environment
   }
 
-  /** The segment before the active one, for reading; undefined where there is none. Whoever asks closes it. */
-  async openBefore(): Promise<Environment | undefined> {
+  /** When the active segment was created. */
+  get activeSince(): number {
+    return this.#active.createdAt
+  }
+
+  /** The newest of the sealed segments, for reading. Whoever asks closes it. */
+  async openBefore(): Promise<SegmentBefore> {
     const before = this.#manifest.sealed.at(-1)
-    return before && openSealed(this.#place, before)
+    return {
+      environment: before && (await openSealed(this.#place, before)),
+      isNeighbour: (before?.number ?? 0) === this.#active.number - 1,
+    }
   }
 
   list(): SegmentList {
@@ -69,22 +107,72 @@ export class SegmentChain {
 
   /** Goes on in the next segment. `carry` writes the state of all shards into it. After a rejection, call `reopen`. */
   async roll(carry: (environment: Environment) => Promise<void>): Promise<void> {
-    const { directory, faults = noFaults } = this.#place
     this.#next ??= this.#create()
     const next = await this.#next
-    await faults.at('rollStarted')
+    await this.#faults.at('rollStarted')
     await carry(next.environment)
-    await faults.at('rollCarried')
+    await this.#faults.at('rollCarried')
     const full = this.#active
     const { number, generation } = full
     const sealed = { number, generation, bytes: full.environment.bytesUsed(), sealedAt: this.#clock() }
     const manifest = { ...this.#manifest, sealed: [...this.#manifest.sealed, sealed], active: next.number }
-    await writeManifest(directory, manifest, faults)
+    await writeManifest(this.#place.directory, manifest, this.#faults)
     this.#manifest = manifest
     this.#active = next
     this.#next = undefined
-    await faults.at('rollFinished')
+    await this.#faults.at('rollFinished')
     await full.environment.close()
+  }
+
+  /**
+   * Lists a compacted segment in the place of its sources, or drops them, durably. Throws a MillraceError where that is not
+   * what can be done, and has changed nothing then; after any other rejection, call `reopen`. The sources still lie there:
+   * `remove` them when readers were told.
+   */
+  async replace(request: ReplacementRequest): Promise<void> {
+    const replacement = planReplacement(this.#manifest, request)
+    const bytes = replacement.target ? await this.#checkTarget(replacement.target) : 0
+    await this.#faults.at('replacementStarted')
+    const manifest = replacedIn(this.#manifest, replacement, { bytes })
+    await this.#writeSmaller(manifest)
+    this.#manifest = manifest
+    await this.#faults.at('replacementListed')
+  }
+
+  /** Removes segments that are not listed any more, in the background. */
+  remove(names: readonly string[]): void {
+    this.#removal.start(names)
+  }
+
+  /** Size of a compacted segment that nobody lists yet. Throws unless it is there and is what its name says. */
+  async #checkTarget(target: SegmentName): Promise<number> {
+    const path = segmentPath(this.#place.directory, formatSegmentName(target))
+    if (!existsSync(dataFileOf(path))) throw refused(`${path} is not there.`)
+    try {
+      const environment = await openSealed(this.#place, target)
+      try {
+        const fault = segmentFault(environment, this.#place.ownerId, target)
+        if (fault !== undefined) throw refused(`${path}: ${fault}.`)
+        return environment.bytesUsed()
+      } finally {
+        await environment.close()
+      }
+    } catch (error) {
+      if (MillraceError.is(error)) throw error
+      const { message } = error as Error
+      throw new MillraceError(isDamage(error) ? 'corruptData' : 'unavailable', message, { cause: error })
+    }
+  }
+
+  /** On a full disk the room of the ballast is there for a manifest by which space comes back. */
+  async #writeSmaller(manifest: Manifest): Promise<void> {
+    const write = () => writeManifest(this.#place.directory, manifest, this.#faults)
+    try {
+      await write()
+    } catch (error) {
+      if (!isNoSpace(error) || !(await this.#ballast.giveUp())) throw error
+      await write()
+    }
   }
 
   /**
@@ -93,8 +181,19 @@ export class SegmentChain {
    */
   async reopen({ readersLetGo }: { readersLetGo: boolean }): Promise<void> {
     await this.#closeAll()
-    if (readersLetGo) await withoutReaders(this.#place.directory, () => this.#reopenClosed())
-    else await this.#reopenClosed()
+    const reopen = () => this.#reopenWithRoom()
+    if (readersLetGo) await withoutReaders(this.#place.directory, reopen)
+    else await reopen()
+  }
+
+  /** A full disk shows as any error: unless what is asked for first is room, nothing could be removed from it. */
+  async #reopenWithRoom(): Promise<void> {
+    try {
+      await this.#reopenClosed()
+    } catch (error) {
+      if (!(await this.#ballast.giveUp())) throw error
+      await this.#reopenClosed()
+    }
   }
 
   async #reopenClosed(): Promise<void> {
@@ -102,7 +201,7 @@ export class SegmentChain {
     try {
       await markReopened(active)
       // A rename that failed halfway may be in place without being durable.
-      await writeManifest(this.#place.directory, manifest, this.#place.faults)
+      await writeManifest(this.#place.directory, manifest, this.#faults)
     } catch (error) {
       await active.environment.close()
       throw error
@@ -121,6 +220,7 @@ export class SegmentChain {
   async #closeAll(): Promise<Segment | undefined> {
     const next = await this.#next?.catch(() => undefined)
     this.#next = undefined
+    await this.#removal.idle()
     await next?.environment.close()
     await this.#active.environment.close()
     return next

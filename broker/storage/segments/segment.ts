@@ -15,6 +15,7 @@ const SEGMENT_FORMAT = 2
 const MAP_SLACK_BYTES = 128 * 1024 * 1024
 
 export interface Segment extends SegmentName {
+  readonly createdAt: number
   readonly environment: Environment
 }
 
@@ -59,7 +60,7 @@ export async function createSegment(
     await environment.close()
     throw error
   }
-  return { ...name, environment }
+  return { ...name, createdAt, environment }
 }
 
 /** Opens a segment for writing. Refuses one that is not there, and one that belongs elsewhere. */
@@ -74,7 +75,7 @@ export async function openSegment(place: SegmentPlace, number: number): Promise<
   }
   const environment = await openAt(place, path)
   const fault = segmentFault(environment, place.ownerId, name)
-  if (fault === undefined) return { ...name, environment }
+  if (fault === undefined) return { ...name, createdAt: metaOf(environment).createdAt, environment }
   await environment.close()
   throw new Error(`${path}: ${fault}`)
 }
@@ -93,8 +94,7 @@ export function openSealed(
  * writes over whatever the failed commit may have left half written.
  */
 export async function markReopened({ environment }: Segment): Promise<void> {
-  const meta = readMeta(environment)
-  invariant(typeof meta === 'object', 'a segment was opened that does not say which one it is')
+  const meta = metaOf(environment)
   await putMeta(environment, { ...meta, reopened: meta.reopened + 1 })
 }
 
@@ -125,6 +125,13 @@ export async function putSegmentMeta(
 
 function openAt(place: SegmentPlace, path: string): Promise<Environment> {
   return place.openEnvironment({ path, mapBytes: mapBytesOf(place.segmentBytes), readOnly: false })
+}
+
+/** The first row of a segment that was opened, and so checked. */
+function metaOf(environment: Environment): SegmentMetaRow {
+  const meta = readMeta(environment)
+  invariant(typeof meta === 'object', 'a segment was opened that does not say which one it is')
+  return meta
 }
 
 /** The first row; undefined where there is none, 'damaged' where it cannot be believed. */

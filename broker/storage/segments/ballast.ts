@@ -1,0 +1,62 @@
+// Room on the disk that an owner keeps for itself. Runs on the owner thread. Space comes back only after a manifest was
+// written that no longer names what is to go, and on a disk that is full to the last block even that does not fit: then
+// this file makes way. It is made again when something was removed.
+import { randomBytes } from 'node:crypto'
+import { open, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { syncDirectory } from '../disk/durable-files.ts'
+
+export const BALLAST_FILE = 'ballast'
+/** For a manifest, for LMDB's pages of a commit, and for blocks of the directories. */
+const BALLAST_BYTES = 1024 * 1024
+
+export class Ballast {
+  readonly #directory: string
+  readonly #path: string
+
+  constructor(directory: string) {
+    this.#directory = directory
+    this.#path = join(directory, BALLAST_FILE)
+  }
+
+  /** Puts it there, durably, unless it is or there is no room. Never rejects: without it everything works but a full disk. */
+  async keep(): Promise<void> {
+    try {
+      if ((await this.#size()) === BALLAST_BYTES) return
+      await this.#write()
+    } catch {
+      await rm(this.#path, { force: true }).catch(() => undefined)
+    }
+  }
+
+  /** Gives its room back. False where there was none to give. */
+  async giveUp(): Promise<boolean> {
+    if ((await this.#size()) === 0) return false
+    await rm(this.#path, { force: true })
+    await syncDirectory(this.#directory)
+    return true
+  }
+
+  async #size(): Promise<number> {
+    const found = await stat(this.#path).catch(() => undefined)
+    return found?.size ?? 0
+  }
+
+  async #write(): Promise<void> {
+    const handle = await open(this.#path, 'w', 0o644)
+    try {
+      // Of zeros a file system may keep nothing but their number.
+      await handle.writeFile(randomBytes(BALLAST_BYTES))
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await syncDirectory(this.#directory)
+  }
+}
+
+/** Whether something failed for want of room. */
+export function isNoSpace(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
