@@ -6,17 +6,14 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { SegmentList } from '../threads/owner-contract.ts'
 import type { ReadReply, ReadTask, SeekReply, SeekTask, SegmentReader } from '../threads/reader-contract.ts'
 import { isDamage, openLmdb, type Environment, type OpenEnvironment } from './environment.ts'
-import { DamagedRow, decodeKey, decodeRow, encodeKey, type HeadRow } from './key-space.ts'
-import { extentOfBatches, type BatchExtent } from './segments/batch-extent.ts'
+import { decodeKey, decodeRow, encodeKey } from './key-space.ts'
 import { BatchCopy } from './segments/batch-copy.ts'
 import { SegmentCache, type SegmentRef } from './segments/segment-cache.ts'
+import { shardExtentIn, type ShardExtent } from './segments/shard-extent.ts'
 
 const ENVIRONMENTS_MAX = 24
 /** Extents of sealed segments that are remembered, so that a search need not open them again. */
 const EXTENTS_MAX = 100_000
-
-/** Where a shard lies in one segment; undefined where the segment is older than the shard. */
-type Extent = (BatchExtent & Pick<HeadRow, 'trimHorizon'>) | undefined
 
 /** The functions of the reader pool, in this thread. */
 export function inlineSegmentReader(
@@ -27,7 +24,7 @@ export function inlineSegmentReader(
 
 class InlineReader implements SegmentReader {
   readonly #cache: SegmentCache
-  readonly #extents = new Map<string, Extent>()
+  readonly #extents = new Map<string, ShardExtent | undefined>()
 
   constructor(options: { openEnvironment?: OpenEnvironment; environmentsMax?: number }) {
     const { openEnvironment = openLmdb, environmentsMax = ENVIRONMENTS_MAX } = options
@@ -41,11 +38,13 @@ class InlineReader implements SegmentReader {
     try {
       // Numbers rise from segment to segment: the first whose next number is above `from` holds it.
       let at = await this.#search(refs, slot, (extent) => extent.next > from)
-      for (; at < refs.length && step.next < until && !step.isFull && step.corrupt === undefined; at++) {
+      while (at < refs.length && step.next < until && !step.isFull && step.corrupt === undefined) {
         const { next } = step
         step = await this.#cache.use(refs[at]!, (environment) =>
           copyBatches(environment, { slot, from: next, until, copy }),
         )
+        if (step.gap === undefined) at++
+        else step = await this.#passOver(step.gap, refs, slot, copy)
       }
     } catch (error) {
       if (!isDamage(error)) throw error
@@ -55,8 +54,26 @@ class InlineReader implements SegmentReader {
     return { ...copy.finish(), next, ...(corrupt !== undefined && { corrupt }) }
   }
 
+  /**
+   * Where the numbers of a gap were trimmed, reading goes on behind it; where they should be there, that is damage. A
+   * sealed segment does not know what was trimmed since: the active one does, before anything is removed.
+   */
+  async #passOver(
+    { from, to, trimHorizon }: Gap,
+    refs: readonly SegmentRef[],
+    slot: number,
+    copy: BatchCopy,
+  ): Promise<CopyStep> {
+    const active = await this.#extentOf(refs.at(-1)!, slot)
+    const isTrimmed = to <= Math.max(trimHorizon, active?.trimHorizon ?? 0)
+    if (!isTrimmed) return { next: from, corrupt: `The batches from ${from} to ${to} are missing.` }
+    // What is answered has no gap in it.
+    return copy.isEmpty ? { next: to } : { next: from, isFull: true }
+  }
+
   async seek({ list, slot, timestamp, until }: Omit<SeekTask, 'task'>): Promise<SeekReply> {
     const refs = refsOf(list)
+    const nothing = { sequenceNumber: until, arrivalTime: 0 }
     try {
       // Arrival times never go back, and a segment without batches of the shard repeats the last one before it.
       let at = await this.#search(refs, slot, (extent) => extent.lastArrival >= timestamp)
@@ -64,9 +81,10 @@ class InlineReader implements SegmentReader {
         const found = await this.#cache.use(refs[at]!, (environment) =>
           findByTime(environment, slot, timestamp),
         )
-        if (found !== undefined) return { sequenceNumber: Math.min(found, until) }
+        if (found === undefined) continue
+        return found.sequenceNumber < until ? found : nothing
       }
-      return { sequenceNumber: until }
+      return nothing
     } catch (error) {
       if (!isDamage(error)) throw error
       throw new MillraceError('corruptData', (error as Error).message, { cause: error })
@@ -81,7 +99,7 @@ class InlineReader implements SegmentReader {
   async #search(
     refs: readonly SegmentRef[],
     slot: number,
-    isAt: (extent: NonNullable<Extent>) => boolean,
+    isAt: (extent: ShardExtent) => boolean,
   ): Promise<number> {
     let low = 0
     let high = refs.length
@@ -94,10 +112,10 @@ class InlineReader implements SegmentReader {
     return low
   }
 
-  async #extentOf(ref: SegmentRef, slot: number): Promise<Extent> {
+  async #extentOf(ref: SegmentRef, slot: number): Promise<ShardExtent | undefined> {
     const name = `${ref.directory}/${ref.name}/${slot}`
     if (!ref.isActive && this.#extents.has(name)) return this.#extents.get(name)
-    const extent = await this.#cache.use(ref, (environment) => extentIn(environment, slot))
+    const extent = await this.#cache.use(ref, (environment) => shardExtentIn(environment, slot))
     if (!ref.isActive) {
       if (this.#extents.size >= EXTENTS_MAX) this.#extents.clear()
       this.#extents.set(name, extent)
@@ -110,27 +128,19 @@ function refsOf({ directory, segments }: SegmentList): SegmentRef[] {
   return segments.map((name, i) => ({ directory, name, isActive: i === segments.length - 1 }))
 }
 
-function extentIn(environment: Environment, slot: number): Extent {
-  const key = encodeKey('head', slot)
-  const value = environment.get(key)
-  if (value === undefined) return undefined
-  return decodeRow('head', key, value) ?? extentWithoutHead(environment, slot)
-}
-
-/** The head is damaged: its batches tell as much, unless there are none. */
-function extentWithoutHead(environment: Environment, slot: number): Extent {
-  const extent = extentOfBatches(environment, slot)
-  if (extent === undefined || extent === 'damaged') {
-    throw new DamagedRow(`The head of slot ${slot} is damaged: run millrace check.`)
-  }
-  // Where the shard's oldest number is they do not tell: whatever is missing below them is then reported.
-  return { ...extent, trimHorizon: 0 }
-}
-
 interface CopyStep {
   readonly next: number
   readonly isFull?: boolean
   readonly corrupt?: string
+  readonly gap?: Gap
+}
+
+/** Numbers that this segment should have, or one before it, and that neither has. */
+interface Gap {
+  readonly from: number
+  readonly to: number
+  /** As this segment knows it. */
+  readonly trimHorizon: number
 }
 
 /** Copies the shard's batches of one segment, from the one that holds `from`. */
@@ -138,14 +148,12 @@ function copyBatches(
   environment: Environment,
   { slot, from, until, copy }: { slot: number; from: number; until: number; copy: BatchCopy },
 ): CopyStep {
-  const extent = extentIn(environment, slot)
+  const extent = shardExtentIn(environment, slot)
   if (extent === undefined) return { next: from }
-  if (from < extent.first && from >= extent.trimHorizon) {
-    // The segments before this one hold what is below it: a jump would pass over records in silence.
-    return { next: from, corrupt: `The batches from ${from} to ${extent.first} are missing.` }
-  }
+  const { first, trimHorizon } = extent
+  if (from < first) return { next: from, gap: { from, to: first, trimHorizon } }
   const end = Math.min(extent.next, until)
-  let next = Math.max(from, extent.first)
+  let next = from
   if (next >= end) return { next }
   copy.reserve(Math.ceil((extent.bytes * (end - next)) / (extent.next - extent.first)))
   const found = environment.keyAtOrBefore(
@@ -173,18 +181,22 @@ function copyBatches(
   return { next }
 }
 
-/** Base of the first batch in this segment that arrived at `timestamp` or later. */
-function findByTime(environment: Environment, slot: number, timestamp: number): number | undefined {
-  const extent = extentIn(environment, slot)
+/** The first batch in this segment that arrived at `timestamp` or later. */
+function findByTime(environment: Environment, slot: number, timestamp: number): SeekReply | undefined {
+  const extent = shardExtentIn(environment, slot)
   if (extent === undefined || extent.batches === 0) return undefined
-  if (extent.firstArrival >= timestamp) return extent.first
-  if (extent.lastArrival < timestamp) return undefined
-  let base = indexedBefore(environment, slot, timestamp) ?? extent.first
-  while (base < extent.next) {
+  const { first, next, firstArrival, lastArrival } = extent
+  if (firstArrival >= timestamp) return { sequenceNumber: first, arrivalTime: firstArrival }
+  if (lastArrival < timestamp) return undefined
+  let base = indexedBefore(environment, slot, timestamp) ?? first
+  while (base < next) {
     const batch = environment.peek(encodeKey('batch', slot, base))
-    // Reading from there tells of the damage.
-    if (batch === undefined || checkStoredBatch(batch, base) !== undefined) return base
-    if (arrivalTimeAt(batch, 0) >= timestamp) return base
+    // Reading from there tells of the damage; that it is not older is what everything around it says.
+    if (batch === undefined || checkStoredBatch(batch, base) !== undefined) {
+      return { sequenceNumber: base, arrivalTime: timestamp }
+    }
+    const arrivalTime = arrivalTimeAt(batch, 0)
+    if (arrivalTime >= timestamp) return { sequenceNumber: base, arrivalTime }
     base += recordCountAt(batch, 0)
   }
   return undefined

@@ -15,6 +15,10 @@ export class BatchCopy {
     this.#bytesMax = bytesMax
   }
 
+  get isEmpty(): boolean {
+    return this.#used === 0
+  }
+
   /** Whether a batch of that length may be added: the first always. */
   fits(length: number): boolean {
     if (this.#used === 0) return true

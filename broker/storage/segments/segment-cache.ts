@@ -1,7 +1,9 @@
 // Open environments for reading, a bounded number of them. Runs in the reader pool, and inline in process. Sealed segments
-// stay open while they are used most recently. The active one is let go soon after its last use, and at once after an
-// error: within a process LMDB shares one environment between threads, and the owner can reopen a broken one only when
-// nobody else holds it.
+// stay open while they are in use, and for a while after it; one whose directory is gone is let go at once, because its
+// space on the disk comes back only then. The active one is let go soon after its last use, and at once after an error:
+// within a process LMDB shares one environment between threads, and the owner can reopen a broken one only when nobody
+// else holds it.
+import { existsSync } from 'node:fs'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
 import { ACTIVE_LINGER_MS, isReopening, untilReopened } from './reopening.ts'
@@ -10,6 +12,10 @@ import { segmentPath } from './segment-name.ts'
 
 /** How long a read of the active segment waits for an owner that is reopening it. */
 const REOPENING_WAIT_MS = 2000
+/** A sealed segment that nobody reads is closed after this. */
+const SEALED_LINGER_MS = 10_000
+/** How often it is looked whether sealed segments are still there, and used. */
+const SEALED_SWEEP_MS = 1000
 /** Address space where only the size on disk counts. */
 const READ_MAP_BYTES = mapBytesOf(0)
 
@@ -76,6 +82,7 @@ export class SegmentCache {
   /** By path, least recently used first. */
   readonly #entries = new Map<string, Entry>()
   #sweep: NodeJS.Timeout | undefined
+  #sweepAt = Infinity
   #isClosed = false
 
   constructor(options: { openEnvironment: OpenEnvironment; environmentsMax: number }) {
@@ -123,7 +130,7 @@ export class SegmentCache {
     entry.isActive = isActive
     this.#entries.delete(path)
     this.#entries.set(path, entry)
-    if (isActive) this.#sweepLater()
+    this.#sweepWithin(isActive ? ACTIVE_LINGER_MS : SEALED_SWEEP_MS)
     return entry
   }
 
@@ -134,16 +141,24 @@ export class SegmentCache {
     }
   }
 
-  #sweepLater(): void {
-    this.#sweep ??= setTimeout(() => {
-      this.#sweep = undefined
-      const idleSince = performance.now() - ACTIVE_LINGER_MS
-      for (const entry of this.#entries.values()) {
-        if (!entry.isActive) continue
-        if (entry.uses === 0 && entry.lastUse <= idleSince) void this.#retire(entry)
-        else this.#sweepLater()
-      }
-    }, ACTIVE_LINGER_MS).unref()
+  /** Holds nobody up: a process may end while it waits. */
+  #sweepWithin(ms: number): void {
+    const at = performance.now() + ms
+    if (at >= this.#sweepAt) return
+    clearTimeout(this.#sweep)
+    this.#sweepAt = at
+    this.#sweep = setTimeout(() => this.#sweepNow(), ms).unref()
+  }
+
+  #sweepNow(): void {
+    this.#sweepAt = Infinity
+    const now = performance.now()
+    for (const entry of this.#entries.values()) {
+      const lingerMs = entry.isActive ? ACTIVE_LINGER_MS : SEALED_LINGER_MS
+      const isIdle = entry.uses === 0 && entry.lastUse <= now - lingerMs
+      if (isIdle || !existsSync(entry.path)) void this.#retire(entry)
+      else this.#sweepWithin(entry.isActive ? ACTIVE_LINGER_MS : SEALED_SWEEP_MS)
+    }
   }
 
   #retire(entry: Entry): Promise<void> {
