@@ -1,0 +1,179 @@
+// Decides what to split and what to merge of one stream, and says why. Runs in the controller; pure: the same loads give
+// the same decisions, whether they are carried out or only explained. `target` is the stream's, or half of the shard's
+// write limit where that is lower; a rule is met when bytes or records meet it (of merges: both). A shard whose host has
+// been silent for 10 s is left alone.
+//
+// | while                    | and                                                          | then                        |
+// | ------------------------ | ------------------------------------------------------------ | --------------------------- |
+// | fewer shards than min    |                                                              | split the busiest           |
+// | more shards than max     | all loads are known                                          | merge the quietest          |
+// | a shard takes more than  | one hash key alone takes more than the target and the rest   | report the hot key          |
+// | the target over 10 s     | does not, or the range is one hash key, or three splits in a |                             |
+// | and over 2 min           | row divided nothing (and the next one has to wait)           |                             |
+// |                          | it was made in the last 15 s (four times as long with each   | wait                        |
+// |                          | split in a row, from the second on, that divided nothing)    |                             |
+// |                          | the stream has its most shards                               | wait                        |
+// |                          | else                                                         | split it, the fullest first |
+// | two neighbours together  | more shards than min, and both are as they are, and have     | merge them, the quietest    |
+// | take less than 40 % of   | been watched, for 10 min                                     | first                       |
+// | the target over 10 s,    |                                                              |                             |
+// | 2 min and 10 min         |                                                              |                             |
+//
+// It cannot oscillate under a load that stays: a split is caused by more than the whole target, a merge by less than 40 %
+// of it, so neither's outcome meets the rule of the other; and 10 min lie between a split and a merge of what it made.
+import type { Scaling, ScalingDecision, ShardLimits } from '../../../protocol/operations.ts'
+import type { Rate } from './load-window.ts'
+import type { ObservedLoad } from './load-windows.ts'
+import { reasons } from './reasons.ts'
+import {
+  fillOf,
+  fillOfPair,
+  hotKeyOf,
+  isAbove,
+  isDivisible,
+  isKnown,
+  scalingRules,
+  targetOf,
+  type KnownPair,
+  type KnownShard,
+  type Pair,
+  type ScalingShard,
+} from './scaling-rules.ts'
+
+export interface ScalingInput {
+  /** The open ones. */
+  readonly shards: readonly ScalingShard[]
+  readonly scaling: Scaling
+  readonly shardLimits: ShardLimits
+}
+
+/**
+ * Everything that is to be done now, the shards of one decision in no other: all of it may be done at once. Beside it,
+ * what is left alone although a rule concerns it; where nothing is to be done, one decision says why.
+ */
+export function decideScaling({ shards, scaling, shardLimits }: ScalingInput): readonly ScalingDecision[] {
+  const target = targetOf(scaling, shardLimits)
+  const inOrder = shards.toSorted((a, b) => (a.startingHashKey < b.startingHashKey ? -1 : 1))
+  if (shards.length < scaling.shardsMin) return splitsToReach(scaling, inOrder)
+  if (shards.length > scaling.shardsMax) return mergesToReach(scaling, inOrder, target)
+  const known = inOrder.filter(isKnown)
+  const overloaded = overloadDecisions(known, target, scaling, shards.length)
+  const taken = new Set(overloaded.flatMap((decision) => decision.shards))
+  const splits = overloaded.filter(({ action }) => action === 'split').length
+  const room = shards.length + splits - scaling.shardsMin
+  const isQuiet = (pair: Pair): boolean =>
+    !pair.some(({ index }) => taken.has(index)) && isMergeable(pair, target)
+  const merges = disjoint(pairsOf(inOrder).filter(isQuiet), target, room).map((pair): ScalingDecision => ({
+    action: 'merge',
+    shards: pair.map(({ index }) => index),
+    reason: reasons.quiet(pair, target),
+  }))
+  const decisions = [...overloaded, ...merges]
+  if (splits + merges.length > 0) return decisions
+  const idle = { known, shardCount: shards.length, scaling, target, overloaded: overloaded.length }
+  return [...decisions, { action: 'none', shards: [], reason: reasons.nothing(idle) }]
+}
+
+/** A decision on every shard that takes more than the target, the fullest first. */
+function overloadDecisions(
+  known: readonly KnownShard[],
+  target: Rate,
+  scaling: Scaling,
+  shardCount: number,
+): readonly ScalingDecision[] {
+  let room = scaling.shardsMax - shardCount
+  return known
+    .filter(({ load }) => isAbove(load.rates, target))
+    .toSorted((a, b) => fillOf(b, target) - fillOf(a, target))
+    .map((shard): ScalingDecision => {
+      const shards = [shard.index]
+      const hot = hotReason(shard, target)
+      if (hot !== undefined) return { action: 'hotKey', shards, reason: hot }
+      const waitMs = splitCoolDownMs(shard.load) - shard.load.ageMs
+      if (waitMs > 0) return { action: 'none', shards, reason: reasons.coolDown(shard, target, waitMs) }
+      if (room <= 0)
+        return { action: 'none', shards, reason: reasons.atMost(shard, target, scaling.shardsMax) }
+      room -= 1
+      return { action: 'split', shards, reason: reasons.overloaded(shard, target) }
+    })
+}
+
+/** Why no split would help a shard, if none would. */
+function hotReason(shard: KnownShard, target: Rate): string | undefined {
+  const { load } = shard
+  if (!isDivisible(shard)) return reasons.oneHashKey(shard, target)
+  const hashKey = hotKeyOf(load, target)
+  const part = load.hot?.part ?? 0
+  // Where the rest is too much as well, a split takes some of that away.
+  if (hashKey !== undefined && !isAbove(load.rates, target, 1 - part)) {
+    return reasons.hotKey(shard, target, hashKey, part)
+  }
+  const isFutile = load.skewedSplits >= scalingRules.skewedSplitsMax && load.ageMs < splitCoolDownMs(load)
+  return isFutile ? reasons.undivided(shard, target, splitCoolDownMs(load) - load.ageMs) : undefined
+}
+
+/** Splits that divide nothing are tried ever less often: what causes them may have gone, or may not. */
+function splitCoolDownMs({ skewedSplits }: ObservedLoad): number {
+  return scalingRules.splitCoolDownMs * 4 ** Math.max(0, skewedSplits - 1)
+}
+
+function isMergeable(pair: Pair, target: Rate): pair is KnownPair {
+  const [a, b] = pair
+  if (!isKnown(a) || !isKnown(b)) return false
+  const isSettled = ({ load }: KnownShard): boolean =>
+    Math.min(load.ageMs, load.watchedMs) >= scalingRules.mergeCoolDownMs
+  return isSettled(a) && isSettled(b) && fillOfPair([a, b], target) < scalingRules.mergeBelowPart
+}
+
+/** Up to `room` pairs that share no shard, the quietest first. */
+function disjoint(pairs: readonly Pair[], target: Rate, room: number): readonly KnownPair[] {
+  const taken = new Set<number>()
+  const chosen: KnownPair[] = []
+  const known = pairs.filter((pair): pair is KnownPair => pair.every(isKnown))
+  for (const pair of known.toSorted((a, b) => fillOfPair(a, target) - fillOfPair(b, target))) {
+    if (chosen.length >= room) break
+    if (pair.some(({ index }) => taken.has(index))) continue
+    for (const { index } of pair) taken.add(index)
+    chosen.push(pair)
+  }
+  return chosen
+}
+
+/** Splits of the busiest shards, then of the widest, until there are as many as the stream is to have at least. */
+function splitsToReach({ shardsMin }: Scaling, inOrder: readonly ScalingShard[]): readonly ScalingDecision[] {
+  const bytesOf = ({ load }: ScalingShard): number => load?.rates.twoMinutes.bytes ?? 0
+  const widthOf = ({ startingHashKey, endingHashKey }: ScalingShard): number =>
+    Number(BigInt(`0x${endingHashKey}`) - BigInt(`0x${startingHashKey}`))
+  return inOrder
+    .filter(isDivisible)
+    .toSorted((a, b) => bytesOf(b) - bytesOf(a) || widthOf(b) - widthOf(a))
+    .slice(0, shardsMin - inOrder.length)
+    .map(({ index }) => ({
+      action: 'split',
+      shards: [index],
+      reason: reasons.tooFew(inOrder.length, shardsMin),
+    }))
+}
+
+/** Merges of the quietest neighbours, until there are no more than the stream is to have at most. */
+function mergesToReach(
+  { shardsMax }: Scaling,
+  inOrder: readonly ScalingShard[],
+  target: Rate,
+): readonly ScalingDecision[] {
+  const unknown = inOrder.filter((shard) => !isKnown(shard)).length
+  if (unknown > 0) {
+    return [
+      { action: 'none', shards: [], reason: reasons.tooManyUnknown(inOrder.length, shardsMax, unknown) },
+    ]
+  }
+  return disjoint(pairsOf(inOrder), target, inOrder.length - shardsMax).map((pair) => ({
+    action: 'merge',
+    shards: pair.map(({ index }) => index),
+    reason: reasons.tooMany(inOrder.length, shardsMax, pair),
+  }))
+}
+
+function pairsOf(inOrder: readonly ScalingShard[]): readonly Pair[] {
+  return inOrder.slice(1).map((shard, place) => [inOrder[place]!, shard])
+}

@@ -1,0 +1,83 @@
+// What the rules of the autoscaler are about: shards with their loads, the target, and how full that makes them.
+// Runs in the controller; pure.
+import type { Scaling, ShardLimits } from '../../../protocol/operations.ts'
+import type { Rate } from './load-window.ts'
+import type { ObservedLoad } from './load-windows.ts'
+
+const SECOND_MS = 1000
+
+/** The figures in the table of autoscaler.ts. */
+export const scalingRules = {
+  silentMsMax: 10 * SECOND_MS,
+  splitCoolDownMs: 15 * SECOND_MS,
+  /** Splits in a row that divided nothing, from which on their cause is taken to be a hot key. */
+  skewedSplitsMax: 3,
+  mergeCoolDownMs: 600 * SECOND_MS,
+  mergeBelowPart: 0.4,
+} as const
+
+export interface ScalingShard {
+  readonly index: number
+  /** 32 hex digits. */
+  readonly startingHashKey: string
+  readonly endingHashKey: string
+  /** Undefined while its host has not told of it. */
+  readonly load: ObservedLoad | undefined
+}
+
+/** A shard whose load is known and recent. */
+export interface KnownShard extends ScalingShard {
+  readonly load: ObservedLoad
+}
+
+export type Pair = readonly [ScalingShard, ScalingShard]
+export type KnownPair = readonly [KnownShard, KnownShard]
+
+/** What a shard is meant to take at most. */
+export function targetOf(scaling: Scaling, limits: ShardLimits): Rate {
+  const halfOf = (limit: number): number => (limit === 0 ? Infinity : Math.max(1, limit / 2))
+  return {
+    bytes: Math.min(scaling.targetBytesPerSecond, halfOf(limits.writeBytesPerSecond)),
+    records: Math.min(scaling.targetRecordsPerSecond, halfOf(limits.writeRecordsPerSecond)),
+  }
+}
+
+/** The hash key that alone takes more than the target, if one is known to. */
+export function hotKeyOf({ rates, hot }: ObservedLoad, target: Rate): string | undefined {
+  return hot !== null && isAbove(rates, target, hot.part) ? hot.hashKey : undefined
+}
+
+/** Whether bytes or records, taken by their part, are above the target over both of the shorter windows. */
+export function isAbove({ tenSeconds, twoMinutes }: ObservedLoad['rates'], target: Rate, part = 1): boolean {
+  const over = (field: keyof Rate): boolean =>
+    tenSeconds[field] * part > target[field] && twoMinutes[field] * part > target[field]
+  return over('bytes') || over('records')
+}
+
+/** How full a shard is, for the order: by its steady load, as a part of the target. */
+export function fillOf({ load }: KnownShard, target: Rate): number {
+  const { tenSeconds, twoMinutes } = load.rates
+  const of = (field: keyof Rate): number => Math.min(tenSeconds[field], twoMinutes[field]) / target[field]
+  return Math.max(of('bytes'), of('records'))
+}
+
+/** How full one shard would be that took the load of both: by the fullest window, as a part of the target. */
+export function fillOfPair([a, b]: KnownPair, target: Rate): number {
+  let fill = 0
+  for (const window of ['tenSeconds', 'twoMinutes', 'tenMinutes'] as const) {
+    for (const field of ['bytes', 'records'] as const) {
+      fill = Math.max(fill, (a.load.rates[window][field] + b.load.rates[window][field]) / target[field])
+    }
+  }
+  return fill
+}
+
+/** Left alone is a shard whose host is silent. */
+export function isKnown(shard: ScalingShard): shard is KnownShard {
+  return shard.load !== undefined && shard.load.silentMs < scalingRules.silentMsMax
+}
+
+/** A range of one hash key cannot be split. */
+export function isDivisible({ startingHashKey, endingHashKey }: ScalingShard): boolean {
+  return startingHashKey !== endingHashKey
+}
