@@ -3,14 +3,21 @@
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import { encodeKey, rangeOf, rowBytesOf } from '../../broker/storage/key-space.ts'
-import { batchOf, flipped, test, type StorageFixture, type TestOwner } from '../support/storage.ts'
+import {
+  batchOf,
+  flipped,
+  segmentName,
+  test,
+  type StorageFixture,
+  type TestOwner,
+} from '../support/storage.ts'
 
 const SLOT = 1
 const IDLE = 2
 const stored = (base: number) => expect.objectContaining({ code: 'stored', base, duplicate: false })
 
 /** Two shards with records; `segments` sealed and active, the second shard idle since the first of them. */
-async function fill(storage: StorageFixture, { segments = 1 } = {}): Promise<number> {
+async function fill(storage: StorageFixture, { segments = 1 } = {}): Promise<string> {
   const owner = await storage.openOwner({ clock: () => 5000, ...(segments > 1 && { segmentBytes: 1 }) })
   await owner.open(SLOT, IDLE)
   await owner.append(
@@ -103,8 +110,8 @@ describe('a damaged head', () => {
   })
 
   test('of a sealed segment keeps nobody from reading it', async ({ storage }) => {
-    const active = await fill(storage, { segments: 4 })
-    await storage.tamper(active - 2, (environment) => flipped(environment, encodeKey('head', SLOT)))
+    await fill(storage, { segments: 4 })
+    await storage.tamper(segmentName(2), (environment) => flipped(environment, encodeKey('head', SLOT)))
     const owner = await storage.openOwner()
     const [extent] = await owner.open(SLOT)
     expect(await owner.values(SLOT, extent!.tail)).toEqual(['0=0', '1=1', '2=2', '3=3'])
@@ -112,8 +119,8 @@ describe('a damaged head', () => {
   })
 
   test('of a sealed segment without batches is reported as damage, not as an end', async ({ storage }) => {
-    const active = await fill(storage, { segments: 3 })
-    await storage.tamper(active - 1, (environment) => flipped(environment, encodeKey('head', IDLE)))
+    await fill(storage, { segments: 3 })
+    await storage.tamper(segmentName(2), (environment) => flipped(environment, encodeKey('head', IDLE)))
     const owner = await storage.openOwner()
     await owner.open(IDLE)
     expect(await owner.read(IDLE, 0, 2)).toMatchObject({
@@ -128,7 +135,7 @@ test('a damaged producer is forgotten, and it alone', async ({ storage }) => {
   await owner.open(SLOT)
   for (const producerId of [7, 8]) await owner.put(SLOT, ['a'], { producerId })
   await storage.closeOwners()
-  await storage.tamper(1, (environment) => flipped(environment, encodeKey('producer', SLOT, 7)))
+  await storage.tamper(segmentName(1), (environment) => flipped(environment, encodeKey('producer', SLOT, 7)))
   const again = await storage.openOwner()
   await again.open(SLOT)
   expect(noticed(again)).toEqual([expect.stringContaining('1 producers are forgotten')])
@@ -148,7 +155,7 @@ test('a damaged row of the time index costs a longer search', async ({ storage }
   await owner.open(SLOT)
   for (let i = 0; i < 6; i++) await owner.put(SLOT, [`${i}`])
   await storage.closeOwners()
-  await storage.tamper(1, (environment) =>
+  await storage.tamper(segmentName(1), (environment) =>
     flipped(environment, environment.keys(rangeOf('time', SLOT), 6).at(-2)!),
   )
   const again = await storage.openOwner()

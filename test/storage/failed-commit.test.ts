@@ -3,7 +3,7 @@
 import { readdir } from 'node:fs/promises'
 import { describe, expect } from 'vitest'
 import { InvariantError } from '../../protocol/invariant.ts'
-import { batchOf, test, type TestOwner } from '../support/storage.ts'
+import { batchOf, segmentName, test, type TestOwner } from '../support/storage.ts'
 
 const stored = (base: number) => expect.objectContaining({ code: 'stored', base, duplicate: false })
 const refused = (code: string) => ({ code, base: 0, arrival: 0, duplicate: false })
@@ -215,7 +215,7 @@ describe('a failing roll', () => {
     storage.disk.faults.push('nothing stored')
     expect(await owner.put(1, ['b'])).toEqual(refused('unavailable'))
     expect(await owner.put(1, ['b'])).toEqual(stored(1))
-    expect(owner.list.segments.at(-1)).toBeGreaterThan(1)
+    expect(owner.list.segments.at(-1)).not.toBe(segmentName(1))
     expect(await owner.values(1, 2)).toEqual(['0=a', '1=b'])
   })
 

@@ -11,7 +11,7 @@ import {
   type HeadRow,
   type ProducerRow,
 } from '../../broker/storage/key-space.ts'
-import { segmentPath } from '../../broker/storage/segments/segment.ts'
+import { parseSegmentName, segmentPath } from '../../broker/storage/segments/segment-name.ts'
 import { writeManifest } from '../../broker/storage/segments/manifest.ts'
 import { flipped, test, type StorageFixture } from '../support/storage.ts'
 
@@ -19,7 +19,7 @@ const SLOT = 1
 const PRODUCER = 7
 
 /** Three segments or more: two sealed, with a producer's batches, a second apart. */
-async function fill(storage: StorageFixture): Promise<number[]> {
+async function fill(storage: StorageFixture): Promise<readonly string[]> {
   let now = 0
   const owner = await storage.openOwner({ segmentBytes: 100_000, clock: () => (now += 1000) })
   await owner.open(SLOT, 2)
@@ -27,11 +27,13 @@ async function fill(storage: StorageFixture): Promise<number[]> {
     await owner.put(SLOT, ['x'.repeat(20_000)], { producerId: PRODUCER, firstSequence: i })
   }
   await owner.put(2, ['idle since'])
-  const segments = [...owner.list.segments]
+  const { segments } = owner.list
   expect(segments.length).toBeGreaterThanOrEqual(3)
   await storage.closeOwners()
   return segments
 }
+
+const sealedAs = (name: string) => ({ ...parseSegmentName(name)!, bytes: 0, sealedAt: 0 })
 
 const changeHead =
   (slot: number, change: (head: HeadRow) => Partial<HeadRow>) => (environment: Environment) => {
@@ -155,10 +157,10 @@ const planted: Record<
   'whose segment it is': {
     change: () => {
       const key = encodeKey('segmentMeta')
-      const meta = { format: 1, ownerId: 0, segment: 9, createdAt: 0, reopened: 0 }
+      const meta = { format: 2, ownerId: 0, number: 9, generation: 0, createdAt: 0, reopened: 0 }
       return { key, value: encodeRow('segmentMeta', key, meta) }
     },
-    found: /it is segment 9/,
+    found: /it is segment-0000000009 of owner 0/,
   },
   'a key of no family': {
     change: () => ({ key: Uint8Array.of(0x7f, 1), value: new Uint8Array(1) }),
@@ -216,7 +218,7 @@ describe('checkDataDirectory', () => {
 
   test('finds a manifest that does not match its checksum', async ({ storage }) => {
     await fill(storage)
-    await writeFile(join(storage.ownerDirectory(), 'manifest.json'), '{"format":1}')
+    await writeFile(join(storage.ownerDirectory(), 'manifest.json'), '{"format":2}')
     storage.expectedProblems = ({ problems }) =>
       expect(problems).toMatchObject([{ what: expect.stringContaining('does not match its checksum') }])
   })
@@ -226,19 +228,19 @@ describe('checkDataDirectory', () => {
     const sealed = segments.slice(0, -1).filter((_, i) => i !== 1)
     await writeManifest(storage.ownerDirectory(), {
       ownerId: 0,
-      sealed: sealed.map((number) => ({ number, bytes: 0, sealedAt: 0 })),
-      active: segments.at(-1)!,
+      sealed: sealed.map(sealedAs),
+      active: segments.length,
     })
     storage.expectedProblems = ({ problems }) =>
-      expect(problems.map(({ what }) => what).join('\n')).toMatch(/first is/)
+      expect(problems.map(({ what }) => what).join('\n')).toMatch(/The numbers from .* are in no segment/)
   })
 
   test('finds a manifest that leaves the oldest segment out', async ({ storage }) => {
     const segments = await fill(storage)
     await writeManifest(storage.ownerDirectory(), {
       ownerId: 0,
-      sealed: segments.slice(1, -1).map((number) => ({ number, bytes: 0, sealedAt: 0 })),
-      active: segments.at(-1)!,
+      sealed: segments.slice(1, -1).map(sealedAs),
+      active: segments.length,
     })
     storage.expectedProblems = ({ problems }) =>
       expect(problems).toContainEqual({

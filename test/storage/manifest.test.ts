@@ -11,7 +11,12 @@ const manifests: fc.Arbitrary<Manifest> = fc
   )
   .map(([ownerId, numbers, size]) => {
     const rising = numbers.toSorted((a, b) => a - b)
-    const sealed = rising.slice(0, -1).map((number) => ({ number, bytes: size, sealedAt: size }))
+    const sealed = rising.slice(0, -1).map((number) => ({
+      number,
+      generation: number % 3,
+      bytes: size,
+      sealedAt: size,
+    }))
     return { ownerId, sealed, active: rising.at(-1)! }
   })
 
@@ -46,10 +51,10 @@ test('says what is wrong', () => {
   const manifest = { ownerId: 0, sealed: [], active: 1 }
   expect(parseManifest('{')).toBe('it is not JSON')
   expect(parseManifest('null')).toBe('it is not a JSON object')
-  expect(parseManifest('{"format":9}')).toBe('it has format 9; this version reads 1')
+  expect(parseManifest('{"format":9}')).toBe('it has format 9; this version reads 2')
   expect(parseManifest(formatManifest(manifest).replace('"active": 1', '"active": 2'))).toBe(
     'it does not match its checksum',
   )
-  const backwards = { ...manifest, sealed: [{ number: 5, bytes: 0, sealedAt: 0 }] }
+  const backwards = { ...manifest, sealed: [{ number: 5, generation: 0, bytes: 0, sealedAt: 0 }] }
   expect(parseManifest(formatManifest(backwards))).toBe('its segment numbers do not rise')
 })

