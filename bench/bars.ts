@@ -39,4 +39,14 @@ export const bars = {
   puts: atLeast(10_000),
   /** Opening a directory with data, as a multiple of opening an empty one. */
   restart: atMost(1.5, 'about as long as empty'),
+  /** From the request of a split to the answer that its children take records, under load. */
+  split: atMost(250),
+  /** From the intended send time to the acknowledgement, while shards are split. */
+  ackWhileSplitting: atMost(500),
+  /** Throughput while ten splits are made, in percent of that without. */
+  splittingThroughput: atLeast(80),
+  /** From 1 shard to 64 and back to 1, under load. */
+  rescale: atMost(30),
+  /** What removal and compaction take of the throughput of appends. */
+  retentionCost: atMost(20),
 } as const

@@ -19,6 +19,7 @@ export interface DaemonOptions {
 export interface RunningDaemon {
   readonly url: string
   readonly adminUrl: string
+  readonly dataDir: string
   /** The controller's process. */
   readonly pid: number
   readonly process: ChildProcess
@@ -58,6 +59,7 @@ export async function startDaemon(dataDir: string, options: DaemonOptions = {}):
   const urls = await untilReady(child, lines)
   return {
     ...urls,
+    dataDir,
     pid: child.pid ?? 0,
     process: child,
     startMs: performance.now() - startedAt,

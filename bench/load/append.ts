@@ -2,6 +2,7 @@
 import { connect } from '../../client/index.ts'
 import { monotonicMs } from '../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
+import type { LoadControl } from './job.ts'
 import { makeRecords } from './records.ts'
 
 export interface AppendSettings {
@@ -9,6 +10,7 @@ export interface AppendSettings {
   readonly stream: string
   readonly recordBytes: number
   readonly batchBytes: number
+  /** At most: the bench may stop it before. */
   readonly seconds: number
   readonly warmUpSeconds: number
 }
@@ -27,11 +29,14 @@ const SAMPLED_ONE_IN = 4096
 /** The clock is read once for so many records. */
 const CLOCK_EVERY = 64
 
-export async function runAppend(settings: AppendSettings): Promise<AppendResult> {
+export async function runAppend(settings: AppendSettings, control: LoadControl): Promise<AppendResult> {
   await using client = await connect(settings.url)
   const recorder = new LatencyRecorder()
   const startsAt = monotonicMs() + settings.warmUpSeconds * 1000
-  const endsAt = startsAt + settings.seconds * 1000
+  let endsAt = startsAt + settings.seconds * 1000
+  control.stopped.addEventListener('abort', () => {
+    endsAt = Math.min(endsAt, monotonicMs())
+  })
   let counted = 0
   let batches = 0
   const producer = await client.producer(settings.stream, {
@@ -53,6 +58,7 @@ export async function runAppend(settings: AppendSettings): Promise<AppendResult>
   }
   const records = makeRecords(settings.recordBytes)
   const sampled: Promise<void>[] = []
+  control.ready()
   for (let sent = 0; sent % CLOCK_EVERY !== 0 || monotonicMs() < endsAt; sent++) {
     const record = records[sent % records.length]!
     if (sent % SAMPLED_ONE_IN === 0) sampled.push(timeOne(record))
@@ -61,7 +67,7 @@ export async function runAppend(settings: AppendSettings): Promise<AppendResult>
   }
   await producer.close()
   await Promise.all(sampled)
-  const recordsPerSecond = counted / settings.seconds
+  const recordsPerSecond = (1000 * counted) / (endsAt - startsAt)
   return {
     recordsPerSecond,
     megabytesPerSecond: (recordsPerSecond * settings.recordBytes) / 1e6,

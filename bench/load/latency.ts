@@ -12,6 +12,8 @@ export interface LatencySettings {
   readonly stream: string
   readonly recordBytes: number
   readonly perSecond: number
+  /** Producers that send in turns, each with its own connection; 1 by default. */
+  readonly producers?: number
   readonly seconds: number
   readonly warmUpSeconds: number
 }
@@ -28,7 +30,6 @@ export interface LatencyResult {
 const KEYS = 1024
 
 export async function runLatency(settings: LatencySettings, control: LoadControl): Promise<LatencyResult> {
-  await using producing = await connect(settings.url)
   await using subscribing = await connect(settings.url)
   const { perSecond, warmUpSeconds, recordBytes } = settings
   const seconds = warmUpSeconds + settings.seconds
@@ -53,22 +54,27 @@ export async function runLatency(settings: LatencySettings, control: LoadControl
     }
   })()
 
-  const producer = await producing.producer(settings.stream)
+  const clients = await Promise.all(
+    Array.from({ length: settings.producers ?? 1 }, () => connect(settings.url)),
+  )
+  const producers = await Promise.all(clients.map((client) => client.producer(settings.stream)))
   const failures: unknown[] = []
   let sent = 0
+  control.ready()
   await runOpenLoop({
     perSecond,
     seconds,
     send(intendedAt) {
       const isCounted = ++sent > warmUp
       if (isCounted) lateness.record(monotonicMs() - intendedAt)
-      producer.send({ partitionKey: `key-${sent % KEYS}`, data: timedPayload(recordBytes, intendedAt) }).then(
+      const record = { partitionKey: `key-${sent % KEYS}`, data: timedPayload(recordBytes, intendedAt) }
+      producers[sent % producers.length]!.send(record).then(
         () => isCounted && acknowledged.record(monotonicMs() - intendedAt),
         (error: unknown) => failures.push(error),
       )
     },
   })
-  await producer.close()
+  await Promise.all(clients.map((client) => client.close()))
   if (failures.length > 0) throw failures[0]
   control.say(`  sent ${sent} records, waiting for the last to be pushed`)
   await receiving

@@ -2,7 +2,8 @@
 // Pure; the table, the plot and --json are three views on it.
 import type { LatencySummary } from '../harness/latency.ts'
 
-export type Unit = 'records' | 'records/s' | 'puts/s' | 'MB/s' | 'ms' | 'MB' | 'x' | '%'
+export type Unit =
+  'records' | 'records/s' | 'puts/s' | 'MB/s' | 'ms' | 's' | 'MB' | 'segments' | 'runs' | 'x' | '%'
 
 /** What a figure has to reach, in its own unit. */
 export interface Bar {

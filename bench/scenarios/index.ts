@@ -7,7 +7,9 @@ import { latencyScenario } from './latency.ts'
 import { limitsScenario } from './limits.ts'
 import { putScenario } from './put.ts'
 import { readScenario } from './read.ts'
+import { reshardScenario } from './reshard.ts'
 import { restartScenario } from './restart.ts'
+import { retentionScenario } from './retention.ts'
 import { shardsScenario } from './shards.ts'
 
 export const scenarios: readonly Scenario[] = [
@@ -20,4 +22,6 @@ export const scenarios: readonly Scenario[] = [
   shardsScenario,
   idleScenario,
   restartScenario,
+  reshardScenario,
+  retentionScenario,
 ]
