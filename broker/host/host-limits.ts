@@ -35,6 +35,32 @@ export const hostLimits = {
   /** Reads from storage at once for one session: what it may hold in memory before its socket takes it. */
   coldReadsPerSession: 4,
 
+  /** Searches for trim horizons in storage at once: one of them is a few pages. */
+  horizonSearchesMax: 4,
+  /** A shard whose horizon could not be looked up, because it is damaged mostly, is looked at again after so long … */
+  horizonRetryMs: 10 * SECOND_MS,
+  /** … and after so long at most. */
+  horizonRetryMsMax: 600 * SECOND_MS,
+
+  /** Between two looks at what has expired and what could be compacted, … */
+  maintenanceMs: 10 * SECOND_MS,
+  /** … and after a segment was sealed or replaced. */
+  maintenanceSoonMs: 200,
+  /** What maintenance failed to do is tried again after so long, … */
+  maintenanceRetryMs: 10 * SECOND_MS,
+  /** … and after so long at most. */
+  maintenanceRetryMsMax: 3600 * SECOND_MS,
+  /** A compaction says how far it is so often. */
+  compactionLogMs: 10 * SECOND_MS,
+  /** Spans of shards in sealed segments that are remembered: some 50 MiB. Newer segments wait for older ones to go. */
+  surveyedSpansMax: 400_000,
+  /** Spans that are looked at in one turn of the event loop. */
+  spansPerTurn: 20_000,
+  /** Horizons that are looked up for what lies in sealed segments, at each look. */
+  horizonsPerLook: 256,
+  /** Horizons made durable in one call to an owner. */
+  horizonsPerTrim: 4096,
+
   /**
    * A subscription that has data and credit, on a connection that took nothing for so long, is cut. Sooner than the server
    * ends the whole connection for it.

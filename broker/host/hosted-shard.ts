@@ -39,7 +39,10 @@ export class HostedShard {
   #trimHorizon: number
   #tail: number
   #lastArrivalTime: number
-  #bytes: number
+  /** Nothing readable arrived earlier; 0 where nobody has looked yet. */
+  #oldestArrivalMin = 0
+  #activeBytes: number
+  #sealedBytes = 0
   #closed: boolean
 
   constructor(placed: PlacedShard, extent: ShardExtent) {
@@ -56,7 +59,7 @@ export class HostedShard {
     this.#trimHorizon = extent.trimHorizon
     this.#tail = extent.tail
     this.#lastArrivalTime = extent.lastArrivalTime
-    this.#bytes = extent.bytes
+    this.#activeBytes = extent.bytes
     this.#closed = extent.closed
   }
 
@@ -95,6 +98,21 @@ export class HostedShard {
     return this.#lastArrivalTime
   }
 
+  /** No readable record arrived before this. */
+  get oldestArrivalMin(): number {
+    return this.#oldestArrivalMin
+  }
+
+  /** Bytes of its batches in the active segment. */
+  get activeBytes(): number {
+    return this.#activeBytes
+  }
+
+  /** Bytes of its readable batches, in sealed segments as far as they were surveyed. */
+  get bytes(): number {
+    return this.#activeBytes + this.#sealedBytes
+  }
+
   /** It takes nothing more, and its tail is final. */
   get closed(): boolean {
     return this.#closed
@@ -118,7 +136,7 @@ export class HostedShard {
       trimHorizon: this.#trimHorizon,
       tail: this.#tail,
       lastArrivalTime: this.#lastArrivalTime,
-      bytes: this.#bytes,
+      bytes: this.bytes,
       closed: this.#closed,
     }
   }
@@ -130,9 +148,33 @@ export class HostedShard {
       `${this.label}: number ${batch.base} was assigned again, the tail is ${this.#tail}`,
     )
     invariant(batch.arrivalTime >= this.#lastArrivalTime, `${this.label}: arrival time went backwards`)
+    if (this.#trimHorizon === this.#tail) {
+      this.#oldestArrivalMin = batch.base === this.#tail ? batch.arrivalTime : 0
+    }
     this.#tail = batch.base + batch.recordCount
     this.#lastArrivalTime = batch.arrivalTime
-    this.#bytes += batch.length
+    this.#activeBytes += batch.length
+  }
+
+  /**
+   * What lies below `number` is readable no more; one that is lower than what holds changes nothing. `oldestArrivalMin`,
+   * where it is known, is a time before which nothing from `number` on arrived.
+   */
+  raiseHorizon(number: number, oldestArrivalMin = 0): void {
+    invariant(number <= this.#tail, `${this.label}: horizon ${number} is above its tail, ${this.#tail}`)
+    this.#trimHorizon = Math.max(this.#trimHorizon, number)
+    this.#oldestArrivalMin = Math.max(this.#oldestArrivalMin, oldestArrivalMin)
+  }
+
+  /** The active segment was sealed, and the next one is empty. */
+  rolled(): void {
+    this.#sealedBytes += this.#activeBytes
+    this.#activeBytes = 0
+  }
+
+  /** What surveys of the sealed segments say of its readable batches. */
+  surveyed(sealedBytes: number): void {
+    this.#sealedBytes = sealedBytes
   }
 
   /** It was sealed: `extent` is the last there will be. */
@@ -147,10 +189,12 @@ export class HostedShard {
       extent.tail >= this.#tail,
       `${this.label}: storage came back with tail ${extent.tail}, but records below ${this.#tail} were acknowledged`,
     )
+    // Records of unknown outcome may lie between the tail that was known and the one that holds.
+    if (this.#trimHorizon === this.#tail) this.#oldestArrivalMin = 0
     this.#trimHorizon = Math.max(this.#trimHorizon, extent.trimHorizon)
     this.#tail = extent.tail
     this.#lastArrivalTime = Math.max(this.#lastArrivalTime, extent.lastArrivalTime)
-    this.#bytes = extent.bytes
+    this.#activeBytes = extent.bytes
     invariant(
       extent.closed || !this.#closed,
       `${this.label}: it was sealed, and storage came back with it open`,

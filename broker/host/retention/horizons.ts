@@ -1,0 +1,104 @@
+// Which records have expired, exact to the millisecond of their arrival. Host main thread.
+// Arrival times never fall within a shard, so whoever is about to answer batches asks about the first of them alone. Where
+// that has expired the shard's trim horizon is looked for in the time index, once for all who ask at the same time.
+import { InvariantError } from '../../../protocol/invariant.ts'
+import type { Logger } from '../../telemetry/log.ts'
+import type { SegmentReader } from '../../threads/reader-contract.ts'
+import { hostLimits } from '../host-limits.ts'
+import { withSegments } from '../read/with-segments.ts'
+import type { HostedShard } from '../hosted-shard.ts'
+import type { SegmentDirectory } from '../shard-table.ts'
+import type { Clock } from '../timing.ts'
+import { Backoff } from './backoff.ts'
+import type { RetentionClock } from './retention-clock.ts'
+
+export interface HorizonsOptions {
+  readonly clock: RetentionClock
+  readonly segments: SegmentDirectory
+  readonly reader: SegmentReader
+  readonly elapsed: Clock
+  readonly log: Logger
+}
+
+export class Horizons {
+  readonly #options: HorizonsOptions
+  readonly #running = new Map<HostedShard, Promise<void>>()
+  /** Those whose turn to search has not come. */
+  readonly #waiting: (() => void)[] = []
+  /** Damaged shards, mostly: their horizons stay where they are, and reads go on to check for themselves. */
+  readonly #failing: Backoff
+  #searching = 0
+
+  constructor(options: HorizonsOptions) {
+    this.#options = options
+    const { horizonRetryMs: firstMs, horizonRetryMsMax: mostMs } = hostLimits
+    this.#failing = new Backoff({ elapsed: options.elapsed, firstMs, mostMs })
+  }
+
+  /** What arrived earlier has expired; what arrived just then has not. */
+  cutoffOf(shard: HostedShard): number {
+    return this.#options.clock.now() - shard.settings.retentionMs
+  }
+
+  isExpired(arrivalTime: number, shard: HostedShard): boolean {
+    return arrivalTime < this.cutoffOf(shard)
+  }
+
+  /**
+   * Fulfils when the shard's trim horizon is the first number that has not expired; at once, where memory can tell.
+   * Where storage cannot tell it stays as it was.
+   */
+  refresh(shard: HostedShard): Promise<void> {
+    if (this.#settleFromMemory(shard)) return Promise.resolve()
+    let running = this.#running.get(shard)
+    if (running) return running
+    running = this.#search(shard).finally(() => this.#running.delete(shard))
+    this.#running.set(shard, running)
+    return running
+  }
+
+  #settleFromMemory(shard: HostedShard): boolean {
+    if (shard.trimHorizon === shard.tail) return true
+    const cutoff = this.cutoffOf(shard)
+    if (shard.oldestArrivalMin >= cutoff) return true
+    if (shard.lastArrivalTime < cutoff) {
+      shard.raiseHorizon(shard.tail)
+      return true
+    }
+    const cached = shard.cached.seek(cutoff)
+    if (cached !== undefined) shard.raiseHorizon(cached, cutoff)
+    return cached !== undefined
+  }
+
+  async #search(shard: HostedShard): Promise<void> {
+    const { segments, reader, log } = this.#options
+    const { slot, ownerId } = shard
+    const name = String(slot)
+    if (this.#failing.isWaiting(name)) return
+    await this.#turn()
+    try {
+      const timestamp = this.cutoffOf(shard)
+      const until = shard.tail
+      const found = await withSegments(segments, ownerId, () =>
+        reader.seek({ list: segments.segmentsOf(ownerId), slot, timestamp, until }),
+      )
+      shard.raiseHorizon(found.sequenceNumber, found.arrivalTime)
+      this.#failing.succeeded(name)
+    } catch (error) {
+      if (error instanceof InvariantError) throw error
+      this.#failing.failed(name)
+      log.warn({ err: error, shard: shard.label }, 'what has expired of a shard could not be looked up')
+    } finally {
+      // Whoever waits longest takes the place over.
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#searching--
+    }
+  }
+
+  /** Waits for one of the few places: searches are short, but a stream may have thousands of shards. */
+  async #turn(): Promise<void> {
+    if (this.#searching < hostLimits.horizonSearchesMax) this.#searching++
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+}
