@@ -14,6 +14,8 @@ import { Catalog } from './catalog.ts'
 import type { HostStatus } from './fleet.ts'
 import { controlHandlers } from './handlers.ts'
 import { hostOfOwner, ownersToRun } from './placement.ts'
+import type { CarrierOptions } from './resharding/carrier.ts'
+import { Resharding } from './resharding/resharding.ts'
 import { assignmentOf } from './routing.ts'
 import { StreamRegistry } from './stream-registry.ts'
 import { Supervision } from './supervision.ts'
@@ -66,6 +68,7 @@ export class Controller {
   readonly #catalog: Catalog
   readonly #fleet: Supervision
   readonly #registry: StreamRegistry
+  readonly #resharding: Resharding
 
   constructor(options: ControllerOptions, catalog: Catalog) {
     const { config, launcher, log, timers, random, onHostDown } = options
@@ -84,6 +87,14 @@ export class Controller {
       onRestart: (hostId) => restarts.add(1, String(hostId)),
       ...(onHostDown && { onDown: onHostDown }),
     }))
+    const resharding = (this.#resharding = new Resharding({
+      catalog,
+      fleet,
+      owners: config.owners,
+      timers,
+      log: log.child({ component: 'resharding' }),
+      onPublished: countReshards(options.telemetry),
+    }))
     this.#registry = new StreamRegistry({
       catalog,
       fleet,
@@ -93,12 +104,14 @@ export class Controller {
         targetBytesPerSecond: config.onDemandShardBytes,
         targetRecordsPerSecond: config.onDemandShardRecords,
       },
+      whenIdle: (streamId) => resharding.whenIdle(streamId),
       timers,
       log: log.child({ component: 'streams' }),
     })
     this.handlers = controlHandlers({
       catalog,
       registry: this.#registry,
+      resharding,
       fleet,
       software: options.software,
       startedAt: timers.now(),
@@ -108,10 +121,11 @@ export class Controller {
     })
   }
 
-  /** Launches the hosts, and takes up streams that were left half created or half deleted. */
+  /** Launches the hosts, and takes up streams that were left half created, half changed or half deleted. */
   start(): void {
     this.#fleet.start()
     this.#registry.resume()
+    this.#resharding.resume()
   }
 
   /** Fulfils when every host was ready; rejects when the controller stops before that. */
@@ -148,6 +162,7 @@ export class Controller {
   /** Drains the hosts, then closes the catalog. */
   async drain(deadlineMs: number): Promise<void> {
     this.#registry.stop()
+    this.#resharding.stop()
     await this.#fleet.drain(deadlineMs)
     await this.#catalog.close()
   }
@@ -155,12 +170,20 @@ export class Controller {
   /** Ends the hosts at once. */
   kill(): void {
     this.#registry.stop()
+    this.#resharding.stop()
     this.#fleet.kill()
   }
 
   async #freeBytes(): Promise<number> {
     const { bavail, bsize } = await statfs(this.#options.config.dataDir)
     return bavail * bsize
+  }
+}
+
+function countReshards({ instruments }: Telemetry): NonNullable<CarrierOptions['onPublished']> {
+  return ({ cause, tookMs }) => {
+    instruments.millrace_reshards_total.add(1, cause)
+    instruments.millrace_reshard_seconds.observe(tookMs / 1000)
   }
 }
 

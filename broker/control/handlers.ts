@@ -8,6 +8,7 @@ import { shardsOf } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
 import { describeHosts, describeShard, describeStream, liveExtents } from './descriptions.ts'
 import type { HostFleet } from './fleet.ts'
+import type { Resharding } from './resharding/resharding.ts'
 import { routingOf } from './routing.ts'
 import { activeStream, knownStream } from './stream-changes.ts'
 import type { StreamRegistry } from './stream-registry.ts'
@@ -16,6 +17,7 @@ import type { Timers } from './timers.ts'
 export interface HandlerOptions {
   readonly catalog: Catalog
   readonly registry: StreamRegistry
+  readonly resharding: Resharding
   readonly fleet: HostFleet
   readonly scaling: Scaling
   readonly software: string
@@ -29,7 +31,7 @@ export interface HandlerOptions {
 
 /** Serves the whole control plane. */
 export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'control'>> {
-  const { catalog, registry, fleet, scaling, timers } = options
+  const { catalog, registry, resharding, fleet, scaling, timers } = options
   return {
     createStream: async (request) => {
       const stream = await registry.create(request)
@@ -67,8 +69,21 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
       )
       return { shards: described, hasMore: shards.length > limit }
     },
-    describeRouting: ({ name }) =>
-      routingOf(catalog.state, activeStream(catalog.state, name), fleet, options.addressOf),
+    describeRouting: async ({ name }) => {
+      // Whoever was refused by a shard that is being split or merged gets its children at once, not the old map again.
+      await resharding.whenPublished(activeStream(catalog.state, name).id)
+      return routingOf(catalog.state, activeStream(catalog.state, name), fleet, options.addressOf)
+    },
+    splitShard: ({ name, shardIndex, newStartingHashKeys }) =>
+      resharding.split(name, shardIndex, newStartingHashKeys),
+    mergeShards: async ({ name, shardIndex, adjacentShardIndex }) => {
+      const { children, epoch } = await resharding.merge(name, shardIndex, adjacentShardIndex)
+      return { child: children[0]!, epoch }
+    },
+    updateShardCount: async ({ name, shardCount }) => {
+      const stream = await resharding.scaleTo(name, shardCount)
+      return { stream: describeStream(catalog.state, stream) }
+    },
     describeBroker: async () => {
       const { software, startedAt } = options
       const freeBytes = await options.freeBytes()

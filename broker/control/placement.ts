@@ -1,7 +1,7 @@
 // Where shards go: which owner stores a shard, and which host runs an owner. Runs in the controller; pure.
 // A shard stays with its owner for life, because its records lie there; owners move between hosts freely.
 import { invariant } from '../../protocol/invariant.ts'
-import type { CatalogState } from './catalog-state.ts'
+import { openShardsOf, plannedShards, shardsOf, type CatalogState } from './catalog-state.ts'
 
 /** Hosts are numbered from 1: on the wire, 0 is the controller. */
 export function hostIds(hosts: number): readonly number[] {
@@ -16,34 +16,72 @@ export function hostOfOwner(ownerId: number, hosts: number): number {
 /** Owners to run: the configured ones, and any that shards lie in since a time when more were configured. */
 export function ownersToRun(state: CatalogState, configured: number): readonly number[] {
   let count = configured
-  for (const shards of state.shards.values()) {
-    for (const { ownerId } of shards) count = Math.max(count, ownerId + 1)
+  for (const streamId of state.streams.keys()) {
+    for (const { ownerId } of [...shardsOf(state, streamId), ...plannedShards(state, streamId)]) {
+      count = Math.max(count, ownerId + 1)
+    }
   }
   return Array.from({ length: count }, (_, ownerId) => ownerId)
 }
 
-/** Open shards of each owner that takes new ones. */
+/** Open shards of each owner that takes new ones, as they will be when the changes under way are done. */
 export function ownerLoads(state: CatalogState, configured: number): ReadonlyMap<number, number> {
   const loads = new Map(Array.from({ length: configured }, (_, ownerId) => [ownerId, 0]))
-  for (const shards of state.shards.values()) {
-    for (const { ownerId, state: shardState } of shards) {
-      const load = loads.get(ownerId)
-      if (load !== undefined && shardState === 'OPEN') loads.set(ownerId, load + 1)
-    }
+  const add = (ownerId: number): void => {
+    const load = loads.get(ownerId)
+    if (load !== undefined) loads.set(ownerId, load + 1)
+  }
+  for (const streamId of state.streams.keys()) {
+    const closing = new Set(state.journals.get(streamId)?.moves.flatMap(({ parents }) => parents))
+    for (const { index, ownerId } of openShardsOf(state, streamId)) if (!closing.has(index)) add(ownerId)
+    for (const { ownerId } of plannedShards(state, streamId)) add(ownerId)
   }
   return loads
 }
 
 /** An owner for each of `count` new shards: every time the one with the fewest, the lowest number among equals. */
 export function placeShards(loads: ReadonlyMap<number, number>, count: number): readonly number[] {
-  invariant(loads.size > 0, 'a shard needs an owner')
-  const left = new Map([...loads].sort(([a], [b]) => a - b))
-  return Array.from({ length: count }, () => {
-    let least = -1
-    for (const [ownerId, load] of left) {
-      if (least < 0 || load < (left.get(least) ?? 0)) least = ownerId
+  const left = inOrder(loads)
+  return Array.from({ length: count }, () => takeLeast(left))
+}
+
+/** Children to be placed, and where their parents lie. */
+export interface Family {
+  readonly parentOwnerIds: readonly number[]
+  readonly children: number
+}
+
+/**
+ * Owners for the children of each family, by load like any new shard. Of a split at least one child leaves the parent's
+ * owner, where there is another one: a shard is mostly split because its load is too much for where it lies.
+ */
+export function placeChildren(
+  loads: ReadonlyMap<number, number>,
+  families: readonly Family[],
+): readonly (readonly number[])[] {
+  const left = inOrder(loads)
+  return families.map(({ parentOwnerIds, children }) => {
+    const ownerIds = Array.from({ length: children }, () => takeLeast(left))
+    const [home] = parentOwnerIds
+    if (children > 1 && left.size > 1 && ownerIds.every((ownerId) => ownerId === home)) {
+      left.set(home!, left.get(home!)! - 1)
+      ownerIds[children - 1] = takeLeast(left, home)
     }
-    left.set(least, (left.get(least) ?? 0) + 1)
-    return least
+    return ownerIds
   })
+}
+
+function inOrder(loads: ReadonlyMap<number, number>): Map<number, number> {
+  invariant(loads.size > 0, 'a shard needs an owner')
+  return new Map([...loads].sort(([a], [b]) => a - b))
+}
+
+/** The owner with the fewest shards, which then has one more. */
+function takeLeast(left: Map<number, number>, except?: number): number {
+  let least = -1
+  for (const [ownerId, load] of left) {
+    if (ownerId !== except && (least < 0 || load < left.get(least)!)) least = ownerId
+  }
+  left.set(least, left.get(least)! + 1)
+  return least
 }

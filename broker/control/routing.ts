@@ -3,26 +3,44 @@
 import { hashKeyFromHex, hashKeyToBytes } from '../../protocol/hash-key.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { HostAddress, ResponseOf } from '../../protocol/operations.ts'
+import type { PlannedShard } from '../catalog-contract.ts'
 import type { PlacedShard } from '../host-contract.ts'
 import { shardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
 import type { HostFleet } from './fleet.ts'
 import { hostOfOwner } from './placement.ts'
+import { servedSettings } from './stream-settings.ts'
 
-/** The shards of a stream as their hosts need them. */
+/** The shards of a stream as their hosts need them, closed ones included: they are read until they expire. */
 export function placedShards(state: CatalogState, streamId: number): readonly PlacedShard[] {
   const stream = state.streams.get(streamId)
   if (stream === undefined) return []
-  return shardsOf(state, streamId).map((shard) => ({
-    streamId,
+  const shards = shardsOf(state, streamId)
+  const children = new Map<number, number[]>()
+  for (const { index, parents } of shards) {
+    for (const parent of parents) children.set(parent, [...(children.get(parent) ?? []), index])
+  }
+  return shards.map((shard) =>
+    placedShard(stream, { ...shard, shardIndex: shard.index, children: children.get(shard.index) ?? [] }),
+  )
+}
+
+/** One shard as its host needs it: one of the catalog, or one to be. */
+export function placedShard(
+  stream: Stream,
+  shard: PlannedShard & Pick<PlacedShard, 'startingSequenceNumber' | 'children'>,
+): PlacedShard {
+  return {
+    streamId: stream.id,
     streamName: stream.name,
-    shardIndex: shard.index,
+    shardIndex: shard.shardIndex,
     ownerId: shard.ownerId,
     slot: shard.slot,
     startingHashKey: shard.startingHashKey,
     endingHashKey: shard.endingHashKey,
     startingSequenceNumber: shard.startingSequenceNumber,
-    retentionMs: stream.retentionMs,
-  }))
+    children: shard.children,
+    settings: servedSettings(stream),
+  }
 }
 
 /**
@@ -35,7 +53,7 @@ export function assignmentOf(state: CatalogState, hostId: number, hosts: number)
     .filter(({ ownerId }) => hostOfOwner(ownerId, hosts) === hostId)
 }
 
-/** The answer to describeRouting. `addressOf` gives undefined while a host was never up. */
+/** The answer to describeRouting: every shard that can be read. `addressOf` gives undefined while a host was never up. */
 export function routingOf(
   state: CatalogState,
   stream: Stream,

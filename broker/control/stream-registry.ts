@@ -7,7 +7,7 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { RequestOf } from '../../protocol/operations.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash } from '../threads/calls.ts'
-import { shardsOf, type Stream } from './catalog-state.ts'
+import { plannedShards, shardsOf, type Stream } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
 import type { HostFleet } from './fleet.ts'
 import { placedShards } from './routing.ts'
@@ -36,6 +36,8 @@ export interface StreamRegistryOptions {
   readonly owners: number
   /** What a new stream is given where its creator says nothing. */
   readonly defaults: StreamDefaults
+  /** Fulfils when no change of a stream's shards is at work: soon, once the stream is marked for deletion. */
+  readonly whenIdle: (streamId: number) => Promise<void>
   readonly timers: Timers
   readonly log: Logger
 }
@@ -175,13 +177,17 @@ export class StreamRegistry {
       )
       await catalog.change((state) => planActivate(state, streamId))
     } else {
+      // A change under way would open shards behind the drop.
+      await this.#options.whenIdle(streamId)
       await Promise.all(hosts.map((hostId) => fleet.call(hostId, 'dropStream', { streamId })))
       await catalog.change((state) => planRemove(state, streamId))
     }
   }
 
+  /** Hosts of all shards of a stream, those included that a change may have opened before they are in the catalog. */
   #hostsOf(streamId: number): readonly number[] {
     const { catalog, fleet } = this.#options
-    return [...new Set(shardsOf(catalog.state, streamId).map(({ ownerId }) => fleet.hostOf(ownerId).hostId))]
+    const shards = [...shardsOf(catalog.state, streamId), ...plannedShards(catalog.state, streamId)]
+    return [...new Set(shards.map(({ ownerId }) => fleet.hostOf(ownerId).hostId))]
   }
 }

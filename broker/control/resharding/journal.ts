@@ -1,0 +1,210 @@
+// The steps of a change of shards, as rows: begun, published, finished; and the goal of updateShardCount. Runs in the
+// controller; pure. Each step is one commit. It may be decided again after a crash, and does nothing where it was done.
+import { invariant } from '../../../protocol/invariant.ts'
+import { limits } from '../../../protocol/limits.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { CatalogChange, PlannedShard, ReshardRow, StreamRow } from '../../catalog-contract.ts'
+import {
+  openShardsOf,
+  shardsOf,
+  type CatalogState,
+  type Journal,
+  type Shard,
+  type Stream,
+} from '../catalog-state.ts'
+import type { CatalogPlan } from '../catalog.ts'
+import { checkNewShards, planMoves, type ReshardIntent } from './plan.ts'
+import { planEvenWave, shardsOnTheWay } from './waves.ts'
+
+export type Cause = Journal['cause']
+
+export interface ChangeContext {
+  readonly now: number
+  /** Owners that take new shards. */
+  readonly owners: number
+}
+
+/** Writes the journal of a change, and gives out the indexes and slots of its children. */
+export function planBegin(
+  state: CatalogState,
+  { streamId, intents, cause }: { streamId: number; intents: readonly ReshardIntent[]; cause: Cause },
+  { now, owners }: ChangeContext,
+): CatalogPlan<Journal> {
+  const stream = changeableStream(state, streamId)
+  checkCause(stream, cause)
+  // On its way to a goal a stream may have as many shards as it began with and ends with together.
+  const openShardsMax = limits.shardsPerStreamMax * (cause === 'scale' ? 2 : 1)
+  const moves = planMoves(state, stream, intents, { owners, openShardsMax })
+  const journal: Journal = { step: 'sealing', moves, startedAt: now, cause }
+  const made = moves.flatMap(({ children }) => children).length
+  invariant(state.broker !== undefined, 'the catalog has an identity')
+  const counters = { ...state.broker, nextSlot: state.broker.nextSlot + made }
+  return {
+    changes: [
+      { put: { family: 'broker', key: 'broker', value: counters } },
+      putStream(stream, { nextShardIndex: stream.nextShardIndex + made }),
+      putJournal(streamId, journal),
+    ],
+    result: journal,
+  }
+}
+
+/**
+ * The parents are sealed, with these final tails: closes them and opens the children above them, in one commit. What
+ * was stored for a hash key before the change has lower numbers than what comes after it.
+ */
+export function planPublish(
+  state: CatalogState,
+  streamId: number,
+  { tails, now }: { readonly tails: ReadonlyMap<number, number>; readonly now: number },
+): CatalogPlan<void> {
+  const stream = state.streams.get(streamId)
+  const journal = state.journals.get(streamId)
+  if (stream?.status !== 'ACTIVE' || journal?.step !== 'sealing') return { changes: [], result: undefined }
+  const shards = new Map(shardsOf(state, streamId).map((shard) => [shard.index, shard]))
+  const moves = journal.moves.flatMap(({ parents, children }) => [
+    ...parents.map((index) => closed(shards.get(index), tailOf(tails, index), now)),
+    ...children.map((child) =>
+      opened(child, { streamId, parents, now, startingSequenceNumber: startAbove(parents, tails) }),
+    ),
+  ])
+  return {
+    changes: [
+      putStream(stream, { epoch: stream.epoch + 1 }),
+      ...moves,
+      putJournal(streamId, { ...journal, step: 'opening' }),
+    ],
+    result: undefined,
+  }
+}
+
+/** Every host knows the children: the journal goes. */
+export function planFinish(state: CatalogState, streamId: number): CatalogPlan<void> {
+  const changes: CatalogChange[] = state.journals.has(streamId)
+    ? [{ remove: { family: 'reshard', key: streamId } }]
+    : []
+  return { changes, result: undefined }
+}
+
+/** Sets out to so many even shards; only instead of another goal, where `isUnderWay`. Tells whether the goal is set. */
+export function planGoal(
+  state: CatalogState,
+  { streamId, target, isUnderWay }: { streamId: number; target: number; isUnderWay: boolean },
+): CatalogPlan<boolean> {
+  const stream = changeableStream(state, streamId)
+  checkCause(stream, 'scale')
+  if (isUnderWay && stream.targetShardCount === null) return { changes: [], result: false }
+  checkNewShards(state, stream, shardsOnTheWay(openShardsOf(state, streamId), target))
+  if (stream.targetShardCount === target) return { changes: [], result: true }
+  const isThere =
+    stream.targetShardCount === null && planEvenWave(openShardsOf(state, streamId), target) === undefined
+  return { changes: isThere ? [] : [putStream(stream, { targetShardCount: target })], result: true }
+}
+
+/** Begins the next wave towards the goal of a stream; where it is reached, clears it. Tells whether a wave has begun. */
+export function planTowardsGoal(
+  state: CatalogState,
+  streamId: number,
+  context: ChangeContext,
+): CatalogPlan<boolean> {
+  const stream = state.streams.get(streamId)
+  if (stream?.status !== 'ACTIVE' || stream.targetShardCount === null) return { changes: [], result: false }
+  const intents = planEvenWave(openShardsOf(state, streamId), stream.targetShardCount)
+  if (intents === undefined) return planNoGoal(state, streamId)
+  const { changes } = planBegin(state, { streamId, intents, cause: 'scale' }, context)
+  return { changes, result: true }
+}
+
+/** Clears the goal of a stream, reached or not. */
+export function planNoGoal(state: CatalogState, streamId: number): CatalogPlan<false> {
+  const stream = state.streams.get(streamId)
+  const isSet = stream !== undefined && stream.targetShardCount !== null
+  return { changes: isSet ? [putStream(stream, { targetShardCount: null })] : [], result: false }
+}
+
+/** The number above everything that any of the parents stored. */
+export function startAbove(parents: readonly number[], tails: ReadonlyMap<number, number>): number {
+  return Math.max(...parents.map((index) => tailOf(tails, index)))
+}
+
+/** Throws unless the shards of the stream may be changed for that cause. */
+export function checkCause({ name, mode, targetShardCount }: Stream, cause: Cause): void {
+  if (cause === 'autoscale') {
+    if (mode === 'on-demand') return
+    throw new MillraceError('streamBusy', `Stream ${name} is not scaled by the broker any more.`)
+  }
+  if (mode === 'on-demand') {
+    const message = `Stream ${name} is on-demand: the broker splits and merges its shards. Update its mode to provisioned first.`
+    throw new MillraceError('invalidArgument', message)
+  }
+  if (cause === 'scale' || targetShardCount === null) return
+  throw new MillraceError('streamBusy', `Stream ${name} is on its way to ${targetShardCount} shards.`, {
+    retryAfterMs: BUSY_RETRY_MS,
+  })
+}
+
+/** When to ask again whether a stream is still busy: most changes take a fraction of it. */
+export const BUSY_RETRY_MS = 500
+
+function changeableStream(state: CatalogState, streamId: number): Stream {
+  const stream = state.streams.get(streamId)
+  if (stream?.status !== 'ACTIVE') {
+    throw new MillraceError('streamBusy', `Stream ${stream?.name ?? streamId} is being deleted.`)
+  }
+  invariant(!state.journals.has(streamId), `stream ${stream.name} is being changed already`)
+  return stream
+}
+
+function closed(shard: Shard | undefined, tail: number, now: number): CatalogChange {
+  invariant(shard?.state === 'OPEN', 'a parent is open until it is published as closed')
+  const { streamId, index: shardIndex, ...value } = shard
+  const first = value.startingSequenceNumber
+  invariant(
+    tail >= first,
+    `shard ${shardIndex} of stream ${streamId} ends at ${tail}, below its first number ${first}`,
+  )
+  const endingSequenceNumber = tail === first ? null : tail - 1
+  return {
+    put: {
+      family: 'shard',
+      key: { streamId, shardIndex },
+      value: { ...value, state: 'CLOSED', endingSequenceNumber, closedAt: now },
+    },
+  }
+}
+
+function opened(
+  { shardIndex, ...child }: PlannedShard,
+  born: { streamId: number; parents: readonly number[]; now: number; startingSequenceNumber: number },
+): CatalogChange {
+  const { streamId, parents, now, startingSequenceNumber } = born
+  return {
+    put: {
+      family: 'shard',
+      key: { streamId, shardIndex },
+      value: {
+        ...child,
+        parents,
+        state: 'OPEN',
+        startingSequenceNumber,
+        endingSequenceNumber: null,
+        createdAt: now,
+        closedAt: null,
+      },
+    },
+  }
+}
+
+function tailOf(tails: ReadonlyMap<number, number>, index: number): number {
+  const tail = tails.get(index)
+  invariant(tail !== undefined, `shard ${index} was sealed, so its tail is known`)
+  return tail
+}
+
+function putStream({ id, ...value }: Stream, changed: Partial<StreamRow['value']>): CatalogChange {
+  return { put: { family: 'stream', key: id, value: { ...value, ...changed } } }
+}
+
+function putJournal(key: number, value: ReshardRow['value']): CatalogChange {
+  return { put: { family: 'reshard', key, value } }
+}

@@ -1,0 +1,223 @@
+// What a request to split or merge comes to: which shards become which, decided down to the child's slot and owner.
+// Runs in the controller; pure: a state and intents in, moves out, or the error that the client gets. All intents of one
+// change touch different shards, so its moves can be carried out at once, and in any order.
+import { hashKeyFromHex, hashKeyToHex, type HashKeyWords } from '../../../protocol/hash-key.ts'
+import { invariant } from '../../../protocol/invariant.ts'
+import { limits } from '../../../protocol/limits.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { shardIdOf } from '../../../protocol/shard-id.ts'
+import {
+  canSplitAt,
+  mergeRanges,
+  middleOf,
+  splitRange,
+  type HashKeyRange,
+} from '../../../protocol/shard-map.ts'
+import type { ReshardMove } from '../../catalog-contract.ts'
+import {
+  openShardsOf,
+  plannedShards,
+  shardsOf,
+  type CatalogState,
+  type Shard,
+  type Stream,
+} from '../catalog-state.ts'
+import { ownerLoads, placeChildren } from '../placement.ts'
+
+/** One wish: a shard split where its children begin (32 hex digits each; none for the middle), or two merged. */
+export type ReshardIntent =
+  { readonly split: number; readonly at: readonly string[] } | { readonly merge: readonly [number, number] }
+
+export interface MovesContext {
+  /** Owners that take new shards. */
+  readonly owners: number
+  /** Open shards that the stream may have afterwards. */
+  readonly openShardsMax: number
+}
+
+/** Parents, and the ranges of their children in rising order. */
+interface Cut {
+  readonly parents: readonly Shard[]
+  readonly ranges: readonly HashKeyRange[]
+}
+
+/**
+ * The moves that carry out `intents`. Throws `invalidArgument` for a shard that is not open, a point outside its range,
+ * shards that do not touch and a shard named twice, and `limitExceeded` where there would be too many.
+ */
+export function planMoves(
+  state: CatalogState,
+  stream: Stream,
+  intents: readonly ReshardIntent[],
+  context: MovesContext,
+): readonly ReshardMove[] {
+  const open = new OpenShards(state, stream)
+  const cuts = intents.map((intent) =>
+    'split' in intent ? splitOf(open, intent) : mergeOf(open, intent.merge),
+  )
+  checkLimits(state, stream, cuts, context.openShardsMax)
+  return place(state, stream, cuts, context.owners)
+}
+
+/** The shards that a change may name, each once. */
+class OpenShards {
+  readonly #state: CatalogState
+  readonly #stream: Stream
+  readonly #left: Map<number, Shard>
+
+  constructor(state: CatalogState, stream: Stream) {
+    this.#state = state
+    this.#stream = stream
+    this.#left = new Map(openShardsOf(state, stream.id).map((shard) => [shard.index, shard]))
+  }
+
+  take(index: number): Shard {
+    const shard = this.#left.get(index)
+    if (shard === undefined) throw new MillraceError('invalidArgument', this.#whyNot(index))
+    this.#left.delete(index)
+    return shard
+  }
+
+  #whyNot(index: number): string {
+    const { id, name, nextShardIndex } = this.#stream
+    const shards = shardsOf(this.#state, id)
+    const shard = shards.find((one) => one.index === index)
+    if (shard === undefined) {
+      const why = index < nextShardIndex ? 'has expired' : 'does not exist'
+      return `${shardIdOf(index)} of stream ${name} ${why}; list its shards to see which are open.`
+    }
+    if (shard.state === 'OPEN')
+      return `${shardIdOf(index)} of stream ${name} cannot be changed twice at once.`
+    const children = shards
+      .filter(({ parents }) => parents.includes(index))
+      .map((child) => shardIdOf(child.index))
+    const became = children.length > 0 ? `became ${children.join(' and ')}` : 'was split or merged'
+    return `${shardIdOf(index)} of stream ${name} is closed: it ${became}; change what is open.`
+  }
+}
+
+function splitOf(open: OpenShards, { split, at }: { split: number; at: readonly string[] }): Cut {
+  const shard = open.take(split)
+  const range = rangeOf(shard)
+  if (at.length > 2) {
+    throw new MillraceError('invalidArgument', `${at.length} points are too many: a split takes at most 2.`)
+  }
+  const points = at.length === 0 ? [middleOrRefuse(shard)] : at.map(hashKeyFromHex)
+  let rest = range
+  for (const point of points) {
+    if (!canSplitAt(rest, point))
+      throw new MillraceError('invalidArgument', badPoint(shard, point, rest !== range))
+    rest = { start: point, end: range.end }
+  }
+  return { parents: [shard], ranges: splitRange(range, points) }
+}
+
+function middleOrRefuse(shard: Shard): HashKeyWords {
+  const middle = middleOf(rangeOf(shard))
+  if (middle !== undefined) return middle
+  const message = `${shardIdOf(shard.index)} has a single hash key, ${shard.startingHashKey}: it cannot be split.`
+  throw new MillraceError('invalidArgument', message)
+}
+
+function badPoint(shard: Shard, point: HashKeyWords, isLater: boolean): string {
+  const { startingHashKey, endingHashKey } = shard
+  const rule = isLater
+    ? 'the second one lies above the first, up to the end of the range'
+    : 'it lies above the lowest hash key, up to the end of the range'
+  return (
+    `${shardIdOf(shard.index)} (${startingHashKey} to ${endingHashKey}) ` +
+    `cannot be split at ${hashKeyToHex(point)}: ${rule}.`
+  )
+}
+
+function mergeOf(open: OpenShards, [a, b]: readonly [number, number]): Cut {
+  if (a === b) {
+    throw new MillraceError(
+      'invalidArgument',
+      `${shardIdOf(a)} cannot be merged with itself: name a neighbour.`,
+    )
+  }
+  const parents = [open.take(a), open.take(b)] as const
+  const merged = mergeRanges(rangeOf(parents[0]), rangeOf(parents[1]))
+  if (merged === undefined) {
+    const [first, second] = parents.map(
+      ({ index, startingHashKey, endingHashKey }) =>
+        `${shardIdOf(index)} (${startingHashKey} to ${endingHashKey})`,
+    )
+    throw new MillraceError(
+      'invalidArgument',
+      `${first} and ${second} are not adjacent: one has to begin right after the other's end.`,
+    )
+  }
+  return { parents, ranges: [merged] }
+}
+
+function checkLimits(state: CatalogState, stream: Stream, cuts: readonly Cut[], openShardsMax: number): void {
+  const made = cuts.reduce((sum, { ranges }) => sum + ranges.length, 0)
+  const closed = cuts.reduce((sum, { parents }) => sum + parents.length, 0)
+  checkCount(
+    openShardsOf(state, stream.id).length + made - closed,
+    openShardsMax,
+    `open shards of stream ${stream.name}`,
+  )
+  checkNewShards(state, stream, made)
+}
+
+/** Throws `limitExceeded` where a stream cannot have so many shards more, closed ones included. */
+export function checkNewShards(
+  state: CatalogState,
+  { id, name, nextShardIndex }: Stream,
+  made: number,
+): void {
+  const kept = 'closed ones go when their last record has expired'
+  const { readableShardsPerStreamMax, shardsMax, shardIndexMax } = limits
+  checkCount(
+    shardsOf(state, id).length + made,
+    readableShardsPerStreamMax,
+    `shards of stream ${name}; ${kept}`,
+  )
+  const planned = [...state.journals.keys()].reduce((sum, key) => sum + plannedShards(state, key).length, 0)
+  checkCount(state.shardCount + planned + made, shardsMax, `shards of all streams; ${kept}`)
+  checkCount(nextShardIndex + made, shardIndexMax, `shards that stream ${name} ever had`)
+}
+
+function checkCount(count: number, max: number, what: string): void {
+  if (count <= max) return
+  throw new MillraceError('limitExceeded', `There would be ${count}, above the limit of ${max} for ${what}.`)
+}
+
+/** Gives the children their indexes, slots and owners, in the order of the moves and of their ranges. */
+function place(
+  state: CatalogState,
+  stream: Stream,
+  cuts: readonly Cut[],
+  owners: number,
+): readonly ReshardMove[] {
+  invariant(state.broker !== undefined, 'the catalog has an identity')
+  let shardIndex = stream.nextShardIndex
+  let slot = state.broker.nextSlot
+  const loads = new Map(ownerLoads(state, owners))
+  for (const { ownerId } of cuts.flatMap(({ parents }) => parents)) {
+    const load = loads.get(ownerId)
+    if (load !== undefined) loads.set(ownerId, load - 1)
+  }
+  const families = cuts.map(({ parents, ranges }) => ({
+    parentOwnerIds: parents.map(({ ownerId }) => ownerId),
+    children: ranges.length,
+  }))
+  const ownerIds = placeChildren(loads, families)
+  return cuts.map(({ parents, ranges }, move) => ({
+    parents: parents.map(({ index }) => index),
+    children: ranges.map(({ start, end }, child) => ({
+      shardIndex: shardIndex++,
+      ownerId: ownerIds[move]![child]!,
+      slot: slot++,
+      startingHashKey: hashKeyToHex(start),
+      endingHashKey: hashKeyToHex(end),
+    })),
+  }))
+}
+
+function rangeOf({ startingHashKey, endingHashKey }: Shard): HashKeyRange {
+  return { start: hashKeyFromHex(startingHashKey), end: hashKeyFromHex(endingHashKey) }
+}

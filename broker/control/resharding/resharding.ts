@@ -1,0 +1,258 @@
+// Changes of the shards of streams: splits, merges, and the way to a count of even shards. Runs in the controller.
+// One change of a stream at a time, in the order of asking; each is decided when its turn comes, on the newest state.
+import { hashKeyFromBytes, hashKeyFromHex, hashKeyToHex } from '../../../protocol/hash-key.ts'
+import { InvariantError } from '../../../protocol/invariant.ts'
+import { limits } from '../../../protocol/limits.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { canSplitAt } from '../../../protocol/shard-map.ts'
+import { crash } from '../../threads/calls.ts'
+import { openShardsOf, type Journal, type Stream } from '../catalog-state.ts'
+import { activeStream, knownStream } from '../stream-changes.ts'
+import { pause, withDeadline } from '../timers.ts'
+import { Carrier, type CarrierOptions } from './carrier.ts'
+import {
+  BUSY_RETRY_MS,
+  checkCause,
+  planBegin,
+  planGoal,
+  planNoGoal,
+  planTowardsGoal,
+  type Cause,
+  type ChangeContext,
+} from './journal.ts'
+import type { ReshardIntent } from './plan.ts'
+import { Turns, type Turn } from './turns.ts'
+
+/** How long a split or a merge is waited for before it is answered that it goes on. */
+const ANSWER_DEADLINE_MS = 20_000
+/** How long a client waits for a count of shards before it is told how far that is. */
+const SCALE_ANSWER_MS = 5_000
+/** How long the host of a shard may think about where its load is in balance. */
+const BALANCE_DEADLINE_MS = 1_000
+/** How often hosts that are not ready are looked at. */
+const HOSTS_POLL_MS = 200
+/** Changes of one stream that wait for their turn. */
+const WAITING_MAX = 64
+
+export interface ReshardingOptions extends CarrierOptions {
+  /** Owners that take new shards. */
+  readonly owners: number
+}
+
+/** Shards that a change has made, in the order of their ranges, and the epoch from which on they are there. */
+export interface Reshaped {
+  readonly children: readonly number[]
+  readonly epoch: number
+}
+
+export class Resharding {
+  readonly #options: ReshardingOptions
+  readonly #carrier: Carrier
+  readonly #turns = new Turns({ waitingMax: WAITING_MAX })
+
+  constructor(options: ReshardingOptions) {
+    this.#options = options
+    this.#carrier = new Carrier(options)
+  }
+
+  /** Takes up the changes that an earlier process left half done. */
+  resume(): void {
+    const { catalog, log } = this.#options
+    for (const { id, name, status, targetShardCount } of catalog.state.streams.values()) {
+      const step = catalog.state.journals.get(id)?.step
+      if (status !== 'ACTIVE' || (step === undefined && targetShardCount === null)) continue
+      log.info({ stream: name, step, targetShardCount }, 'goes on with a change of shards')
+      this.#take(id, () => this.#scale(id))
+    }
+  }
+
+  /** Refuses what waits, and gives up waiting for hosts; what is half done stays so, for the next start. */
+  stop(): void {
+    this.#turns.stop()
+    this.#carrier.stop()
+  }
+
+  /** Splits a shard where its children are to begin; without any such hash key, where its load is in balance. */
+  split(name: string, shardIndex: number, newStartingHashKeys: readonly Uint8Array[]): Promise<Reshaped> {
+    const at = newStartingHashKeys.map((bytes) => hashKeyToHex(hashKeyFromBytes(bytes)))
+    return this.#answer(name, 'split', { split: shardIndex, at })
+  }
+
+  /** Merges two shards with adjacent ranges. */
+  merge(name: string, shardIndex: number, adjacentShardIndex: number): Promise<Reshaped> {
+    return this.#answer(name, 'merge', { merge: [shardIndex, adjacentShardIndex] })
+  }
+
+  /**
+   * Splits and merges until the stream has so many even shards. Fulfils with the stream when it has, or after some
+   * seconds with its `targetShardCount` still set: it goes on by itself, even after a restart.
+   */
+  async scaleTo(name: string, shardCount: number): Promise<Stream> {
+    const { catalog } = this.#options
+    checkCount(shardCount)
+    const { id } = activeStream(catalog.state, name)
+    const goal = { streamId: id, target: shardCount }
+    // A goal that is being worked on is replaced there and then: its next wave goes elsewhere.
+    let isSet = await catalog.change((state) => planGoal(state, { ...goal, isUnderWay: true }))
+    const turn = this.#take(id, async () => {
+      if (!isSet) {
+        await this.#carrier.carry(id)
+        isSet = await catalog.change((state) => planGoal(state, { ...goal, isUnderWay: false }))
+      }
+      await this.#scale(id)
+    })
+    if (!(await this.#isDone(turn, SCALE_ANSWER_MS)) && turn.withdraw() && !isSet) throw busy(name)
+    return knownStream(catalog.state, name)
+  }
+
+  /** Carries out a decision of the autoscaler; rejects with `streamBusy` while anything else is under way. */
+  async apply(streamId: number, intents: readonly ReshardIntent[], cause: 'autoscale'): Promise<void> {
+    if (this.isBusy(streamId)) throw busy(String(streamId))
+    await this.#take(streamId, () => this.#change(streamId, intents, cause)).done
+  }
+
+  /** The shards of the stream are being changed, or will be without being asked again. */
+  isBusy(streamId: number): boolean {
+    const { state } = this.#options.catalog
+    const hasGoal = (state.streams.get(streamId)?.targetShardCount ?? null) !== null
+    return hasGoal || state.journals.has(streamId) || this.#turns.isBusy(streamId)
+  }
+
+  /** Waits, if shards of the stream are being sealed, until their children are known; not for long, and never rejects. */
+  whenPublished(streamId: number): Promise<void> {
+    return this.#carrier.whenPublished(streamId)
+  }
+
+  /** Fulfils when no change of the stream is at work: soon, once the stream is marked for deletion. */
+  whenIdle(streamId: number): Promise<void> {
+    return this.#turns.whenIdle(streamId)
+  }
+
+  async #answer(name: string, cause: 'split' | 'merge', intent: ReshardIntent): Promise<Reshaped> {
+    const stream = activeStream(this.#options.catalog.state, name)
+    checkCause(stream, cause)
+    const turn = this.#take(stream.id, () => this.#change(stream.id, [intent], cause))
+    if (await this.#isDone(turn, ANSWER_DEADLINE_MS)) return turn.done
+    if (turn.withdraw()) throw busy(name)
+    throw new MillraceError(
+      'outcomeUnknown',
+      `The ${cause} is not done yet, because a host is down; it will be.`,
+    )
+  }
+
+  /** Decides on a change when its turn has come, and carries it out. */
+  async #change(streamId: number, intents: readonly ReshardIntent[], cause: Cause): Promise<Reshaped> {
+    const { catalog, timers } = this.#options
+    await this.#carrier.carry(streamId)
+    const begunAt = timers.elapsed()
+    const balanced = await Promise.all(intents.map((intent) => this.#balanced(streamId, intent)))
+    const { moves } = await catalog.change((state) => {
+      const plan = planBegin(state, { streamId, intents: balanced, cause }, this.#context())
+      this.#requireHosts(streamId, plan.result)
+      return plan
+    })
+    await this.#carrier.carry(streamId, begunAt)
+    const children = moves.flatMap((move) => move.children.map(({ shardIndex }) => shardIndex))
+    return { children, epoch: catalog.state.streams.get(streamId)?.epoch ?? 0 }
+  }
+
+  /** Finishes what is under way, and goes wave by wave to the goal of the stream, if it has one. */
+  async #scale(streamId: number): Promise<void> {
+    const { catalog, timers, log } = this.#options
+    for (;;) {
+      await this.#carrier.carry(streamId)
+      if (catalog.state.streams.get(streamId)?.targetShardCount === null) return
+      await this.#whenHostsReady(streamId)
+      const begunAt = timers.elapsed()
+      try {
+        const hasBegun = await catalog.change((state) => planTowardsGoal(state, streamId, this.#context()))
+        if (hasBegun) await this.#carrier.carry(streamId, begunAt)
+      } catch (error) {
+        if (!MillraceError.is(error, 'limitExceeded')) throw error
+        // Other streams took the room that there was: what is done stays, and whoever asked is told.
+        log.warn({ err: error, streamId }, 'gives up the way to a count of shards')
+        await catalog.change((state) => planNoGoal(state, streamId))
+        throw error
+      }
+    }
+  }
+
+  /** The same intent, with the point where the load of the shard is in balance in place of none. */
+  async #balanced(streamId: number, intent: ReshardIntent): Promise<ReshardIntent> {
+    if (!('split' in intent) || intent.at.length > 0) return intent
+    const { catalog, fleet, timers, log } = this.#options
+    const shard = openShardsOf(catalog.state, streamId).find(({ index }) => index === intent.split)
+    if (shard === undefined) return intent
+    try {
+      const { hostId } = fleet.hostOf(shard.ownerId)
+      const asked = fleet.call(hostId, 'balanceOf', { streamId, shardIndex: shard.index })
+      const late = (): Error => new Error('the host took too long')
+      const { startingHashKey } = await withDeadline(asked, timers, BALANCE_DEADLINE_MS, late)
+      if (startingHashKey === null) return intent
+      const range = { start: hashKeyFromHex(shard.startingHashKey), end: hashKeyFromHex(shard.endingHashKey) }
+      return canSplitAt(range, hashKeyFromHex(startingHashKey))
+        ? { ...intent, at: [startingHashKey] }
+        : intent
+    } catch (error) {
+      log.debug(
+        { err: error, streamId, shardIndex: shard.index },
+        'splits in the middle: the load is not known',
+      )
+      return intent
+    }
+  }
+
+  /** Refused while nothing is written: with a host down, shards would be sealed and their children not be reached. */
+  #requireHosts(streamId: number, { moves }: Journal): void {
+    const { catalog, fleet } = this.#options
+    const parents = new Set(moves.flatMap((move) => move.parents))
+    const changed = openShardsOf(catalog.state, streamId).filter(({ index }) => parents.has(index))
+    const ownerIds = new Set(
+      [...changed, ...moves.flatMap(({ children }) => children)].map(({ ownerId }) => ownerId),
+    )
+    for (const ownerId of ownerIds) fleet.requireReady(fleet.hostOf(ownerId).hostId)
+  }
+
+  async #whenHostsReady(streamId: number): Promise<void> {
+    const { fleet, timers } = this.#options
+    while (fleet.hosts.some(({ state }) => state !== 'ready')) {
+      await pause(timers, HOSTS_POLL_MS)
+      this.#carrier.goingOn(streamId)
+    }
+  }
+
+  #context(): ChangeContext {
+    const { timers, owners } = this.#options
+    return { now: timers.now(), owners }
+  }
+
+  #take<T>(streamId: number, work: () => Promise<T>): Turn<T> {
+    const turn = this.#turns.take(streamId, work, () => busy(String(streamId)))
+    turn.done.catch((error: unknown) => {
+      if (error instanceof InvariantError) crash(error)
+    })
+    return turn
+  }
+
+  /** Whether the work is done before the deadline; rejects as it does. */
+  #isDone(turn: Turn<unknown>, deadlineMs: number): Promise<boolean> {
+    const late = new Error('not yet')
+    const done = turn.done.then(() => true)
+    return withDeadline(done, this.#options.timers, deadlineMs, () => late).catch((error: unknown) => {
+      if (error === late) return false
+      throw error
+    })
+  }
+}
+
+function checkCount(shardCount: number): void {
+  if (shardCount < 1) throw new MillraceError('invalidArgument', 'A stream needs at least one shard.')
+  if (shardCount <= limits.shardsPerStreamMax) return
+  const message = `${shardCount} shards are above the limit of ${limits.shardsPerStreamMax} for one stream.`
+  throw new MillraceError('limitExceeded', message)
+}
+
+function busy(stream: string): MillraceError {
+  const message = `Other changes of the shards of stream ${stream} come first; nothing was done.`
+  return new MillraceError('streamBusy', message, { retryAfterMs: BUSY_RETRY_MS })
+}

@@ -1,0 +1,86 @@
+// Work that has to be done one after the other for each stream, in the order of asking. Runs in the controller.
+// What waits is bounded, can be withdrawn until its turn comes, and is refused when nothing more is to begin.
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+
+/** A place in the line. */
+export interface Turn<T> {
+  /** Settles as the work does. Nobody has to listen. */
+  readonly done: Promise<T>
+  /** Gives the place up; false where its turn has come already. */
+  withdraw(): boolean
+}
+
+interface Entry {
+  readonly begin: () => Promise<void>
+  readonly refuse: (error: Error) => void
+}
+
+interface Line {
+  readonly waiting: Entry[]
+  readonly whenIdle: (() => void)[]
+}
+
+export class Turns {
+  readonly #waitingMax: number
+  /** Lines with something at work. */
+  readonly #lines = new Map<number, Line>()
+  #stoppedBy: Error | undefined
+
+  constructor(options: { readonly waitingMax: number }) {
+    this.#waitingMax = options.waitingMax
+  }
+
+  /** Something is at work, or waits. */
+  isBusy(streamId: number): boolean {
+    return this.#lines.has(streamId)
+  }
+
+  /** Puts work at the end of a stream's line; throws what `full` gives where too much waits. */
+  take<T>(streamId: number, work: () => Promise<T>, full: () => Error): Turn<T> {
+    if (this.#stoppedBy !== undefined) throw this.#stoppedBy
+    const line = this.#lines.get(streamId)
+    if (line !== undefined && line.waiting.length >= this.#waitingMax) throw full()
+    let entry: Entry
+    const done = new Promise<T>((resolve, reject) => {
+      entry = { begin: () => work().then(resolve, reject), refuse: reject }
+    })
+    done.catch(() => {})
+    if (line === undefined) void this.#serve(streamId, entry!)
+    else line.waiting.push(entry!)
+    return {
+      done,
+      withdraw: () => {
+        const at = line?.waiting.indexOf(entry) ?? -1
+        if (at >= 0) line?.waiting.splice(at, 1)
+        return at >= 0
+      },
+    }
+  }
+
+  /** Fulfils when nothing of the stream is at work or waits. */
+  whenIdle(streamId: number): Promise<void> {
+    return new Promise((resolve) => {
+      const line = this.#lines.get(streamId)
+      if (line === undefined) resolve()
+      else line.whenIdle.push(resolve)
+    })
+  }
+
+  /** Nothing begins any more; what waits is refused. What is at work has to come to its end by itself. */
+  stop(): void {
+    this.#stoppedBy = new MillraceError('unavailable', 'The broker is stopping.')
+    for (const { waiting } of this.#lines.values()) {
+      for (const { refuse } of waiting.splice(0)) refuse(this.#stoppedBy)
+    }
+  }
+
+  async #serve(streamId: number, first: Entry): Promise<void> {
+    const line: Line = { waiting: [], whenIdle: [] }
+    this.#lines.set(streamId, line)
+    for (let entry: Entry | undefined = first; entry !== undefined; entry = line.waiting.shift()) {
+      await entry.begin()
+    }
+    this.#lines.delete(streamId)
+    for (const resolve of line.whenIdle) resolve()
+  }
+}
