@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import { limits } from '../../protocol/limits.ts'
-import { fetchedShardShape } from '../../protocol/operations.ts'
+import { fetchedShardShape } from '../../protocol/structs.ts'
 import { decodeKey, familyOf } from '../../broker/storage/key-space.ts'
 import { batchOf, test, valuesIn, type TestOwner } from '../support/storage.ts'
 
