@@ -8,7 +8,8 @@ import type { Faults } from '../disk/faults.ts'
 import type { OpenEnvironment } from '../environment.ts'
 import { encodeKey, encodeRow, type HeadRow } from '../key-space.ts'
 import { readManifest } from '../segments/manifest.ts'
-import { formatSegmentName, parseSegmentName, type SegmentName } from '../segments/segment-name.ts'
+import { compactedName, planReplacement } from '../segments/replacement.ts'
+import { formatSegmentName, type SegmentName } from '../segments/segment-name.ts'
 import { segmentFault } from '../segments/segment.ts'
 import { KeptShard, type NewestHead } from './kept-shard.ts'
 import { Pacer } from './pacing.ts'
@@ -34,7 +35,7 @@ export async function compactSegments(
   const { directory, ownerId } = task
   const { openEnvironment, faults } = parts
   const names = await listedSources(task)
-  const name = targetName(names)
+  const name = compactedName(names)
   const sources: CompactionSource[] = []
   let target: CompactionTarget | undefined
   try {
@@ -56,20 +57,9 @@ export async function compactSegments(
 
 /** The sources, which must be what the manifest lists: a target that it names already must not be begun anew. */
 async function listedSources({ directory, sources }: Omit<CompactTask, 'task'>): Promise<SegmentName[]> {
-  const sealed = (await readManifest(directory))?.sealed.map(formatSegmentName) ?? []
-  const at = sealed.indexOf(sources[0] ?? '')
-  if (at >= 0 && sources.every((source, i) => source === sealed[at + i])) {
-    return sources.map((source) => parseSegmentName(source)!)
-  }
-  throw new MillraceError(
-    'invalidArgument',
-    `${sources.join(', ')} are no neighbours among the sealed segments of ${directory}.`,
-  )
-}
-
-function targetName(sources: readonly SegmentName[]): SegmentName {
-  const generation = 1 + Math.max(...sources.map((source) => source.generation))
-  return { number: sources.at(-1)!.number, generation }
+  const manifest = await readManifest(directory)
+  if (manifest !== undefined) return [...planReplacement(manifest, { sources, target: null }).sources]
+  throw new MillraceError('invalidArgument', `${directory} has no segments.`)
 }
 
 class Compaction {

@@ -59,7 +59,8 @@ export class KeptShard {
    */
   headFrom({ head, isLast }: NewestHead): HeadRow | undefined {
     if (this.#batches === 0 && !isLast) return undefined
-    const trimHorizon = Math.max(this.#trimHorizon, head.trimHorizon)
+    // What this segment says of the horizon is at most where it ends, as in any segment.
+    const trimHorizon = Math.max(head.trimHorizon, Math.min(this.#trimHorizon, head.next))
     return { ...head, ...(this.#batches === 0 ? emptyAfter(head) : this.extent()), trimHorizon }
   }
 
