@@ -14,6 +14,8 @@ import { AppendPath } from './append/append-path.ts'
 import { SessionShares } from './append/session-shares.ts'
 import { hostLimits } from './host-limits.ts'
 import type { HostGauges, HostMetrics } from './host-metrics.ts'
+import { KeySampler } from './load/key-sampler.ts'
+import { balancedKeyOf, loadsOf } from './load/loads.ts'
 import { OwnerLink, type OwnerListener, type OwnerChannel } from './owner-link.ts'
 import { Subscriptions } from './push/subscriptions.ts'
 import { ColdReads } from './read/cold-reads.ts'
@@ -22,6 +24,8 @@ import { Outflows } from './read/outflow.ts'
 import { resolvePosition } from './read/positions.ts'
 import { ShardReads } from './read/shard-reads.ts'
 import { TailCache } from './read/tail-cache.ts'
+import { Horizons } from './retention/horizons.ts'
+import { retentionClock } from './retention/retention-clock.ts'
 import { ShardLifecycle } from './shard-lifecycle.ts'
 import { describeShard, ShardTable } from './shard-table.ts'
 import type { Timing } from './timing.ts'
@@ -37,6 +41,8 @@ export interface EngineOptions {
   readonly log: Logger
   readonly metrics: HostMetrics
   readonly timing: Timing
+  /** From 0 to below 1, to choose what is sampled. */
+  readonly random?: () => number
   /** This host must not go on. */
   readonly onBroken: (error: Error) => void
 }
@@ -54,6 +60,7 @@ export class Engine {
   readonly #wakes: Wakes
   readonly #outflows: Outflows
   readonly #cold: ColdReads
+  readonly #horizons: Horizons
   readonly #reads: ShardReads
   readonly #fetches: Fetches
   readonly #subscriptions: Subscriptions
@@ -70,14 +77,18 @@ export class Engine {
     this.#cold = new ColdReads(Math.max(1, settings.readerThreads) * hostLimits.coldReadsPerReader)
     const shards = this.#shards
     const outflows = this.#outflows
-    const reads = (this.#reads = new ShardReads({
-      segments: { segmentsOf: (ownerId) => this.#segmentsOf(ownerId) },
-      reader: this.#reader,
-      cold: this.#cold,
+    const segments = { segmentsOf: (ownerId: number) => this.#segmentsOf(ownerId) }
+    const reader = this.#reader
+    const { elapsed } = timing
+    const horizons = (this.#horizons = new Horizons({
+      clock: retentionClock(timing, log),
+      segments,
+      reader,
+      elapsed,
       log,
-      metrics,
-      elapsed: timing.elapsed,
     }))
+    const cold = this.#cold
+    const reads = (this.#reads = new ShardReads({ segments, reader, cold, horizons, log, metrics, elapsed }))
     this.#fetches = new Fetches({ shards, reads, outflows, metrics, timing })
     this.#subscriptions = new Subscriptions({ shards, reads, outflows, metrics, timing, onBroken })
     const ownerOf = (ownerId: number): OwnerLink => this.#ownerOf(ownerId)
@@ -93,6 +104,7 @@ export class Engine {
       shards,
       ownerOf: (shard) => ownerOf(shard.ownerId),
       shares: new SessionShares(settings.appendQueueBytes),
+      sampler: new KeySampler(options.random ?? Math.random),
       metrics,
       elapsed: timing.elapsed,
     })
@@ -120,18 +132,22 @@ export class Engine {
     throw failed.reason
   }
 
-  extentsOf(streamId: number): readonly HostedExtent[] {
-    return this.#shards.shardsOf(streamId).map((shard) => shard.extent)
+  /** Where the stream's shards stand, without what has expired. */
+  async extentsOf(streamId: number): Promise<readonly HostedExtent[]> {
+    const shards = this.#shards.shardsOf(streamId)
+    await Promise.all(shards.map((shard) => this.#horizons.refresh(shard)))
+    return shards.filter(({ served }) => served).map(({ extent }) => extent)
   }
 
   /** What was asked of the open shards since this host started. */
   loads(): readonly HostedLoad[] {
-    return []
+    return loadsOf(this.#shards.all(), this.#options.timing.elapsed())
   }
 
   /** Where the shard's observed load divides in two, as 32 hex digits; null where too little was seen. */
-  balanceOf(_shard: ShardRef): string | null {
-    return null
+  balanceOf({ streamId, shardIndex }: ShardRef): string | null {
+    const shard = this.#shards.find(streamId, shardIndex)
+    return shard ? balancedKeyOf(shard, this.#options.timing.elapsed()) : null
   }
 
   async gauges(sessions: number): Promise<HostGauges> {

@@ -85,7 +85,7 @@ class ShardHost implements Host {
       dropShards: (request) => done(this.#engine.lifecycle.drop(request)),
       shardLoads: () => ({ loads: this.#engine.loads() }),
       balanceOf: (shard) => ({ startingHashKey: this.#engine.balanceOf(shard) }),
-      describeShards: ({ streamId }) => ({ extents: this.#engine.extentsOf(streamId) }),
+      describeShards: async ({ streamId }) => ({ extents: await this.#engine.extentsOf(streamId) }),
       metrics: () => this.#metrics(),
       drain: ({ deadlineMs }) => done(this.drain(deadlineMs)),
     }

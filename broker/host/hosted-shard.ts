@@ -7,6 +7,7 @@ import { shardIdOf } from '../../protocol/shard-id.ts'
 import type { HostedExtent, PlacedShard, ServedSettings } from '../host-contract.ts'
 import type { ShardExtent } from '../threads/owner-contract.ts'
 import { readLimits, throttled, writeLimits, type Throttle } from './limits/throttle.ts'
+import { ShardLoad } from './load/shard-load.ts'
 import { ShardTail } from './read/shard-tail.ts'
 
 /** Told when a shard that it waits on has more, or is no longer served. Called at most once a turn. */
@@ -29,6 +30,8 @@ export class HostedShard {
   children: readonly number[]
   /** False once its stream is deleted, or it has expired. Whoever kept the shard over an await looks here first. */
   served = true
+  /** What producers ask of it. */
+  readonly load = new ShardLoad()
   /** Its batches in the tail cache. */
   readonly cached = new ShardTail()
   /** Fetches and subscriptions that have read up to the tail. */
@@ -181,6 +184,7 @@ export class HostedShard {
   close(extent: ShardExtent): void {
     invariant(extent.closed, `${this.label}: its owner says that it was not sealed`)
     this.reopened(extent)
+    this.load.sample = undefined // nobody will ask again
   }
 
   /** Storage was opened again: this is what holds now. Nothing that a reader may have seen can be gone. */

@@ -10,11 +10,13 @@ import { ENTRY_FIELDS, RESULT_FIELDS } from '../../threads/append-fields.ts'
 import type { AppendOutcome } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
+import type { HostedShard } from '../hosted-shard.ts'
 import type { CachedArena, StoredBatch } from '../read/shard-tail.ts'
 import type { TailCache } from '../read/tail-cache.ts'
 import type { Wakes } from '../wakes.ts'
 import { refused, stored } from './append-answer.ts'
 import type { PackedGroup, SentBatch } from './append-group.ts'
+import { payloadBytesAt } from './payload.ts'
 
 export interface AppendSettlementOptions {
   readonly cache: TailCache
@@ -50,8 +52,10 @@ export class AppendSettlement {
         this.#refuse(batch, errorCodeOf(code), arena.bytes, offset)
         continue
       }
-      if (results[i * RESULT_FIELDS + 3] === 1) duplicates++
-      else {
+      if (results[i * RESULT_FIELDS + 3] === 1) {
+        duplicates++
+        giveBack(batch.shard, arena.bytes, offset)
+      } else {
         const recordCount = recordCountAt(arena.bytes, offset)
         storedBatches++
         storedRecords += recordCount
@@ -85,6 +89,7 @@ export class AppendSettlement {
 
   #refuse(batch: SentBatch, code: ErrorCode, bytes: Uint8Array, offset: number): void {
     const { shard } = batch
+    giveBack(shard, bytes, offset)
     const message =
       code === 'shardClosed'
         ? shard.closedText
@@ -93,6 +98,14 @@ export class AppendSettlement {
     batch.answer.settle(batch.index, refused(code, message, retryAfterMs))
     this.#options.metrics.refused(code, 1)
   }
+}
+
+/**
+ * What is not stored costs nothing. Else a producer's later batches, which an owner refuses while an earlier one was
+ * refused for throughput, would use up what that one waits for.
+ */
+function giveBack({ writeThrottle }: HostedShard, bytes: Uint8Array, at: number): void {
+  writeThrottle?.give(payloadBytesAt(bytes, at), recordCountAt(bytes, at))
 }
 
 /** What an owner has no room for now it has none for in the next millisecond either. */

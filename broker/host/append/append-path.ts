@@ -2,16 +2,19 @@
 // Per batch O(1): the header and its hash key bounds are checked, never a record; checksums are the owner's work. A batch
 // that is refused here was not written anywhere. Batches of one session to one shard keep their order.
 import type { ErrorCode } from '../../../protocol/error-codes.ts'
-import { batchWithin, checkBatchHeader } from '../../../protocol/batch.ts'
+import { batchWithin, checkBatchHeader, recordCountAt } from '../../../protocol/batch.ts'
 import type { AppendResult, RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import type { Context } from '../../server/dispatch.ts'
 import type { Session } from '../../server/session.ts'
 import type { HostMetrics } from '../host-metrics.ts'
+import type { KeySampler } from '../load/key-sampler.ts'
 import type { OwnerLink } from '../owner-link.ts'
 import type { HostedShard } from '../hosted-shard.ts'
 import { describeShard, type ShardTable } from '../shard-table.ts'
 import type { Clock } from '../timing.ts'
 import { AppendAnswer, refused } from './append-answer.ts'
+import type { PendingBatch } from './append-group.ts'
+import { payloadBytesAt } from './payload.ts'
 import type { SessionShares } from './session-shares.ts'
 
 type BatchToAppend = RequestOf<'append'>['batches'][number]
@@ -20,6 +23,7 @@ export interface AppendPathOptions {
   readonly shards: ShardTable
   readonly ownerOf: (shard: HostedShard) => OwnerLink
   readonly shares: SessionShares
+  readonly sampler: KeySampler
   readonly metrics: HostMetrics
   readonly elapsed: Clock
 }
@@ -37,7 +41,7 @@ export class AppendPath {
     const answer = new AppendAnswer(batches.length)
     let takenBytes = 0
     for (let index = 0; index < batches.length; index++) {
-      const refusal = this.#offer(batches[index]!, answer, index)
+      const refusal = this.#check(batches[index]!, answer, index, started)
       if (refusal) answer.settle(index, refusal)
       else takenBytes += batches[index]!.batch.length
     }
@@ -61,10 +65,9 @@ export class AppendPath {
   }
 
   /** Queues the batch for its owner, or says why not. */
-  #offer(wanted: BatchToAppend, answer: AppendAnswer, index: number): AppendResult | undefined {
-    const { shards, ownerOf } = this.#options
+  #check(wanted: BatchToAppend, answer: AppendAnswer, index: number, now: number): AppendResult | undefined {
     const { batch } = wanted
-    const shard = shards.find(wanted.streamId, wanted.shardIndex)
+    const shard = this.#options.shards.find(wanted.streamId, wanted.shardIndex)
     if (!shard) return this.#refuse('shardNotFound', `${describeShard(wanted)} is not served here.`)
     const fault = checkBatchHeader(batch)
     if (fault) return this.#refuse(fault.code, fault.message)
@@ -72,9 +75,34 @@ export class AppendPath {
       const what = `The batch holds hash keys outside the range of ${shard.label}.`
       return this.#refuse('hashKeyOutOfRange', `${what} Ask for the routing again and divide it by shard.`)
     }
-    const owner = ownerOf(shard)
-    if (owner.offer({ shard, bytes: batch, answer, index })) return undefined
-    const what = `${owner.queuedBytes} bytes wait to be flushed; there is no room for ${batch.length} more.`
+    const pending = { shard, bytes: batch, answer, index }
+    // Its owner knows what a closed shard has stored: nothing else of it is limited, or part of its load.
+    return shard.closed ? this.#offer(pending) : this.#admit(pending, now)
+  }
+
+  /** Counts what is asked, refuses what is above the shard's limits, and takes the rest from them. */
+  #admit(pending: PendingBatch, now: number): AppendResult | undefined {
+    const { shard, bytes: batch } = pending
+    const { load, writeThrottle } = shard
+    const bytes = payloadBytesAt(batch, 0)
+    const records = recordCountAt(batch, 0)
+    load.count(bytes, records)
+    this.#options.sampler.offer(shard, batch, bytes, now)
+    if (!writeThrottle) return this.#offer(pending)
+    const usedUp = writeThrottle.usedUp(now)
+    if (usedUp) {
+      const what = `${shard.label} has used up its ${usedUp.limit} of ${usedUp.perSecond}.`
+      return this.#refuse('provisionedThroughputExceeded', what, usedUp.waitMs)
+    }
+    const refused = this.#offer(pending)
+    if (!refused) writeThrottle.take(bytes, records, now)
+    return refused
+  }
+
+  #offer(pending: PendingBatch): AppendResult | undefined {
+    const owner = this.#options.ownerOf(pending.shard)
+    if (owner.offer(pending)) return undefined
+    const what = `${owner.queuedBytes} bytes wait to be flushed; there is no room for ${pending.bytes.length} more.`
     return this.#refuse('overloaded', what, owner.retryAfterMs)
   }
 

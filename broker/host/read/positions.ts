@@ -13,7 +13,7 @@ export interface PositionRefusal {
 
 export type ResolvedPosition = { readonly sequenceNumber: number } | { readonly refusal: PositionRefusal }
 
-/** Resolves a position. Rejects only with what made a read of storage fail. */
+/** Resolves a position among what has not expired. Rejects only with what made a read of storage fail. */
 export async function resolvePosition(
   shard: HostedShard,
   position: Position,
@@ -22,6 +22,8 @@ export async function resolvePosition(
 ): Promise<ResolvedPosition> {
   const stray = strayField(position)
   if (stray) return refuse('invalidArgument', stray)
+  await reads.refreshHorizon(shard)
+  if (!shard.served) return refuse('shardNotFound', `${shard.label} was deleted.`)
   switch (position.type) {
     case 'TRIM_HORIZON':
       return { sequenceNumber: shard.trimHorizon }

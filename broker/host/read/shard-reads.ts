@@ -1,6 +1,6 @@
 // Reading one shard from a number on: from the tail cache, else from storage. Host main thread.
-// What is answered is whole batches without a gap, below the tail that held when the read began. Damage, and a shard
-// that ends or is trimmed meanwhile, are named errors, never silence and never an endless loop.
+// What is answered is whole batches without a gap, below the tail that held when the read began, and none that has expired.
+// Damage, and a shard that ends or is trimmed meanwhile, are named errors, never silence and never an endless loop.
 import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../../protocol/batch.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
@@ -8,11 +8,13 @@ import type { Logger } from '../../telemetry/log.ts'
 import type { ReadReply, SegmentReader } from '../../threads/reader-contract.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { HostedShard } from '../hosted-shard.ts'
+import type { Horizons } from '../retention/horizons.ts'
 import type { SegmentDirectory } from '../shard-table.ts'
 import type { Clock } from '../timing.ts'
 import type { ColdReads } from './cold-reads.ts'
 import type { Outflow } from './outflow.ts'
 import { fits, type Room, type Span } from './span.ts'
+import { withSegments } from './with-segments.ts'
 
 /** What storage had. */
 export interface StoredSpan extends Span {
@@ -24,6 +26,7 @@ export interface ShardReadsOptions {
   readonly segments: SegmentDirectory
   readonly reader: SegmentReader
   readonly cold: ColdReads
+  readonly horizons: Horizons
   readonly log: Logger
   readonly metrics: HostMetrics
   readonly elapsed: Clock
@@ -36,12 +39,18 @@ export class ShardReads {
     this.#options = options
   }
 
-  /** Reads from memory; undefined where only storage can tell. The caller has checked that `from` is below the tail. */
+  /**
+   * Reads from memory; undefined where `stored` must be asked, which also says what has expired. The caller has checked
+   * that `from` is below the tail.
+   */
   cached(shard: HostedShard, from: number, room: Room): Span | undefined {
+    const { metrics, horizons } = this.#options
     const span = shard.cached.read(from, room)
-    if (span) this.#options.metrics.cacheHit()
-    else this.#options.metrics.cacheMiss()
-    return span
+    const first = span?.batches[0]
+    const isExpired = first !== undefined && horizons.isExpired(arrivalTimeAt(first, 0), shard)
+    if (span && !isExpired) metrics.cacheHit()
+    else metrics.cacheMiss()
+    return isExpired ? undefined : span
   }
 
   /**
@@ -49,24 +58,12 @@ export class ShardReads {
    * `corruptData`, or what made the read fail.
    */
   async stored(shard: HostedShard, from: number, room: Room, outflow: Outflow): Promise<StoredSpan> {
-    const { segments, reader, cold, log, metrics, elapsed } = this.#options
+    const { log, metrics, elapsed } = this.#options
     const started = elapsed()
     const until = shard.tail
-    const reply = await this.#withSegments(
-      shard,
-      () =>
-        cold.run(outflow, () =>
-          reader.read({
-            list: segments.segmentsOf(shard.ownerId),
-            slot: shard.slot,
-            from,
-            until,
-            bytesMax: room.bytes,
-          }),
-        ),
-      (answer) => answer.next > from || answer.corrupt !== undefined,
-    )
+    const reply = await this.#read(shard, { from, until, bytesMax: room.bytes }, outflow)
     metrics.coldRead(reply.buffer.byteLength, elapsed() - started)
+    await this.#expire(shard, reply)
     if (!shard.served) throw new MillraceError('shardNotFound', `${shard.label} was deleted.`)
     if (from < shard.trimHorizon) {
       throw new MillraceError('trimmed', `${shard.label} begins at ${shard.trimHorizon} now.`)
@@ -81,45 +78,55 @@ export class ShardReads {
     return cut(reply, from, room)
   }
 
-  /** Number of the first record that arrived at `timestamp` or later, from storage; the tail where there is none. */
+  /** The first batch that arrived at `timestamp` or later, from storage; the tail where there is none. */
   async seek(shard: HostedShard, timestamp: number, outflow: Outflow): Promise<number> {
     const { segments, reader, cold } = this.#options
-    const until = shard.tail
-    const reply = await this.#withSegments(
-      shard,
-      () =>
-        cold.run(outflow, () =>
-          reader.seek({ list: segments.segmentsOf(shard.ownerId), slot: shard.slot, timestamp, until }),
-        ),
-      () => true,
+    const { slot, ownerId, tail: until } = shard
+    const seek = () => reader.seek({ list: segments.segmentsOf(ownerId), slot, timestamp, until })
+    const reply = await this.#named(shard, () =>
+      withSegments(segments, ownerId, () => cold.run(outflow, seek)),
     )
     return reply.sequenceNumber
   }
 
-  /** Segments may be rolled or removed while a read is under way: then its failure says nothing, and it runs once more. */
-  async #withSegments<T>(
-    shard: HostedShard,
-    read: () => Promise<T>,
-    good: (answer: T) => boolean,
-  ): Promise<T> {
-    const before = this.#options.segments.segmentsOf(shard.ownerId)
-    const changed = (): boolean => this.#options.segments.segmentsOf(shard.ownerId) !== before
-    try {
-      const answer = await read()
-      if (good(answer) || !changed()) return answer
-    } catch (error) {
-      if (!changed()) throw this.#named(shard, error)
-    }
-    return read().catch((error: unknown) => {
-      throw this.#named(shard, error)
-    })
+  /** Fulfils when the shard's trim horizon is exact, as far as storage can tell. */
+  refreshHorizon(shard: HostedShard): Promise<void> {
+    return this.#options.horizons.refresh(shard)
   }
 
-  /** A failure that a client can be told. What nobody foresaw goes to the log; a broken invariant goes on as it is. */
-  #named(shard: HostedShard, error: unknown): unknown {
-    if (MillraceError.is(error) || error instanceof InvariantError) return error
-    this.#options.log.error({ err: error, shard: shard.label }, 'a read from storage failed')
-    return new MillraceError('internal', `${shard.label} could not be read from storage.`, { cause: error })
+  #read(
+    shard: HostedShard,
+    range: { from: number; until: number; bytesMax: number },
+    outflow: Outflow,
+  ): Promise<ReadReply> {
+    const { segments, reader, cold } = this.#options
+    const { slot, ownerId } = shard
+    const read = () => reader.read({ list: segments.segmentsOf(ownerId), slot, ...range })
+    const good = (reply: ReadReply) => reply.next > range.from || reply.corrupt !== undefined
+    return this.#named(shard, () => withSegments(segments, ownerId, () => cold.run(outflow, read), good))
+  }
+
+  /** Raises the horizon where what was read has expired, or is gone and may have. */
+  async #expire(shard: HostedShard, { buffer, lengths }: ReadReply): Promise<void> {
+    const { horizons } = this.#options
+    if (lengths.length > 0) {
+      const batches = new Uint8Array(buffer)
+      if (!horizons.isExpired(arrivalTimeAt(batches, 0), shard)) return
+      // Even where no search succeeds, no record of this batch is ever answered again.
+      shard.raiseHorizon(baseSequenceNumberAt(batches, 0) + recordCountAt(batches, 0))
+    }
+    await horizons.refresh(shard)
+  }
+
+  /** Lets a failure through that a client can be told. What nobody foresaw goes to the log; a broken invariant as it is. */
+  async #named<T>(shard: HostedShard, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read()
+    } catch (error) {
+      if (MillraceError.is(error) || error instanceof InvariantError) throw error
+      this.#options.log.error({ err: error, shard: shard.label }, 'a read from storage failed')
+      throw new MillraceError('internal', `${shard.label} could not be read from storage.`, { cause: error })
+    }
   }
 }
 

@@ -2,7 +2,8 @@
 // Expiry deletes for good, so the wall clock is believed only as long as it runs with the monotonic one: a jump ahead is
 // doubted for an hour, in which somebody may set the clock right. A clock that goes back is believed at once, because then
 // nothing expires that would not have.
-import type { Clock } from '../timing.ts'
+import type { Logger } from '../../telemetry/log.ts'
+import type { Clock, Timing } from '../timing.ts'
 
 const MINUTE_MS = 60_000
 
@@ -66,4 +67,23 @@ export class RetentionClock {
     onBelieved(jump)
     return true
   }
+}
+
+/** The clock of a host, which says in the log what it doubts. */
+export function retentionClock({ clock, elapsed }: Timing, log: Logger): RetentionClock {
+  const shown = (jump: ClockJump) => ({
+    clock: new Date(jump.clock).toISOString(),
+    expected: new Date(jump.expected).toISOString(),
+  })
+  return new RetentionClock({
+    clock,
+    elapsed,
+    onDoubt: (jump) =>
+      log.warn(
+        shown(jump),
+        'the clock has jumped ahead: for an hour nothing expires by it, unless it is set right',
+      ),
+    onBelieved: (jump) =>
+      log.warn(shown(jump), 'the clock that jumped ahead has stayed there: records expire by it from now on'),
+  })
 }

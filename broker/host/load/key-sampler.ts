@@ -1,0 +1,52 @@
+// Looks at the keys of some of the records that are appended. Host main thread.
+// The broker never looks inside batches but here, and here within a budget: a few hundred records a second for the whole
+// host, a few batches a second of each shard, whatever arrives. A batch weighs what it brings; its records share that.
+import { codecAt, readBatchHeader } from '../../../protocol/batch.ts'
+import { compareHashKeys } from '../../../protocol/hash-key.ts'
+import type { HostedShard } from '../hosted-shard.ts'
+import { TokenBucket } from '../limits/token-bucket.ts'
+import { KeySample } from './key-sample.ts'
+import { sampleKeys } from './record-keys.ts'
+
+const RECORDS_PER_SECOND = 400
+const RECORDS_PER_BATCH = 16
+/** Between two looks at a shard of which enough was seen, in the mean. */
+const INTERVAL_MS = 250
+
+export class KeySampler {
+  readonly #random: () => number
+  readonly #budget = new TokenBucket(RECORDS_PER_SECOND)
+
+  /** `random` is from 0 to below 1. */
+  constructor(random: () => number) {
+    this.#random = random
+  }
+
+  /** A batch is asked to be appended, with `bytes` of records. */
+  offer(shard: HostedShard, batch: Uint8Array, bytes: number, now: number): void {
+    const { load } = shard
+    if (now < load.sampleAt || this.#budget.waitMs(now) > 0) return
+    load.sample ??= new KeySample({ start: shard.rangeStart, end: shard.rangeEnd }, now)
+    load.sample.fade(now)
+    this.#budget.take(this.#look(load.sample, batch, bytes), now)
+    // At uneven times: producers that send in turns would always be met at the same one.
+    if (load.sample.tells) load.sampleAt = now + INTERVAL_MS * (0.5 + this.#random())
+  }
+
+  /** Returns how many records it looked at. */
+  #look(sample: KeySample, batch: Uint8Array, bytes: number): number {
+    if (codecAt(batch, 0) !== 'none') return lookCompressed(sample, batch, bytes)
+    const keys = sampleKeys(batch, RECORDS_PER_BATCH, this.#random)
+    const sampled = keys.reduce((sum, key) => sum + key.bytes, 0)
+    for (const key of keys) sample.add(key.hashKey, bytes * (key.bytes / sampled))
+    return Math.max(1, keys.length)
+  }
+}
+
+/** Nothing is inflated here: the header tells the key where all records have the same. */
+function lookCompressed(sample: KeySample, batch: Uint8Array, bytes: number): number {
+  const { lowestHashKey, highestHashKey } = readBatchHeader(batch)
+  if (compareHashKeys(lowestHashKey, 0, highestHashKey, 0) === 0) sample.add(lowestHashKey, bytes)
+  else sample.addUnknown(bytes)
+  return 1
+}

@@ -1,0 +1,53 @@
+// The hash keys of some records of a batch, taken without decoding it. Host main thread, pure.
+// It steps from record to record by their lengths. The batch has not been checked yet: lengths that do not fit end the walk.
+import { BATCH_HEADER_BYTES, recordCountAt } from '../../../protocol/batch.ts'
+import { readU16, readU32 } from '../../../protocol/bytes.ts'
+import { hashKeyFromBytes, hashPartitionKey, type HashKeyWords } from '../../../protocol/hash-key.ts'
+import {
+  dataStartOf,
+  EXPLICIT_HASH_KEY_FLAG,
+  RECORD_BYTES_MIN,
+  RECORD_FIXED_BYTES,
+} from '../../../protocol/record-layout.ts'
+
+/** A sample is taken among the first records, so that a large batch is not walked whole. */
+const RECORDS_WALKED_MAX = 4096
+
+export interface SampledKey {
+  readonly hashKey: HashKeyWords
+  /** Of the record's key, headers and data. */
+  readonly bytes: number
+}
+
+/** Hash keys of up to `count` records of an uncompressed batch, spread over it. `random` is from 0 to below 1. */
+export function sampleKeys(batch: Uint8Array, count: number, random: () => number): SampledKey[] {
+  const among = Math.min(recordCountAt(batch, 0), RECORDS_WALKED_MAX)
+  const wanted = Math.min(count, among)
+  const keys: SampledKey[] = []
+  let at = BATCH_HEADER_BYTES
+  let index = 0
+  for (let taken = 0; taken < wanted; taken++) {
+    // One from each of so many even stretches: never the same twice, and no pattern in the batch is followed.
+    const target = Math.floor(((taken + random()) * among) / wanted)
+    for (; index < target; index++) at = endOf(batch, at)
+    const end = endOf(batch, at)
+    if (end > batch.length || dataStartOf(batch, at, end) < 0) break
+    keys.push({ hashKey: hashKeyAt(batch, at), bytes: end - at - RECORD_FIXED_BYTES })
+  }
+  return keys
+}
+
+/** Infinite where no record begins there. */
+function endOf(batch: Uint8Array, at: number): number {
+  return at + RECORD_BYTES_MIN <= batch.length ? at + 4 + readU32(batch, at) : Infinity
+}
+
+function hashKeyAt(batch: Uint8Array, at: number): HashKeyWords {
+  const keyAt = at + RECORD_FIXED_BYTES
+  const keyBytes = readU16(batch, at + 5)
+  if ((batch[at + 4]! & EXPLICIT_HASH_KEY_FLAG) !== 0) return hashKeyFromBytes(batch, keyAt + keyBytes)
+  const words = new Uint32Array(4)
+  const key = Buffer.from(batch.buffer, batch.byteOffset + keyAt, keyBytes)
+  hashPartitionKey(key.toString('utf8'), words, 0)
+  return words
+}
