@@ -10,7 +10,9 @@ import type { Handlers } from '../server/dispatch.ts'
 import { exposition, type HostCollection } from '../telemetry/exposition.ts'
 import type { Telemetry } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
+import { Scaling } from './capacity/scaling.ts'
 import { Catalog } from './catalog.ts'
+import { Expiry } from './expiry.ts'
 import type { HostStatus } from './fleet.ts'
 import { controlHandlers } from './handlers.ts'
 import { hostOfOwner, ownersToRun } from './placement.ts'
@@ -69,6 +71,8 @@ export class Controller {
   readonly #fleet: Supervision
   readonly #registry: StreamRegistry
   readonly #resharding: Resharding
+  readonly #scaling: Scaling
+  readonly #expiry: Expiry
 
   constructor(options: ControllerOptions, catalog: Catalog) {
     const { config, launcher, log, timers, random, onHostDown } = options
@@ -108,11 +112,17 @@ export class Controller {
       timers,
       log: log.child({ component: 'streams' }),
     })
+    const { instruments } = options.telemetry
+    const watched = { catalog, fleet, timers, instruments }
+    const scaling = { ...watched, resharder: resharding, log: log.child({ component: 'scaling' }) }
+    this.#scaling = new Scaling(scaling)
+    this.#expiry = new Expiry({ ...watched, log: log.child({ component: 'expiry' }) })
     this.handlers = controlHandlers({
       catalog,
       registry: this.#registry,
       resharding,
       fleet,
+      scaling: this.#scaling,
       software: options.software,
       startedAt: timers.now(),
       addressOf: (hostId) => options.addressOf(hostId, fleet.host(hostId).port),
@@ -126,6 +136,8 @@ export class Controller {
     this.#fleet.start()
     this.#registry.resume()
     this.#resharding.resume()
+    this.#scaling.start()
+    this.#expiry.start()
   }
 
   /** Fulfils when every host was ready; rejects when the controller stops before that. */
@@ -161,17 +173,19 @@ export class Controller {
 
   /** Drains the hosts, then closes the catalog. */
   async drain(deadlineMs: number): Promise<void> {
-    this.#registry.stop()
-    this.#resharding.stop()
+    this.#stop()
     await this.#fleet.drain(deadlineMs)
     await this.#catalog.close()
   }
 
   /** Ends the hosts at once. */
   kill(): void {
-    this.#registry.stop()
-    this.#resharding.stop()
+    this.#stop()
     this.#fleet.kill()
+  }
+
+  #stop(): void {
+    for (const part of [this.#scaling, this.#expiry, this.#registry, this.#resharding]) part.stop()
   }
 
   async #freeBytes(): Promise<number> {

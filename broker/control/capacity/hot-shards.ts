@@ -1,0 +1,64 @@
+// Which shards one hash key alone overloads, whatever the mode of their stream: counted for operators, and logged when a
+// key begins to, not at every look. Runs in the controller.
+import { hashKeyFromHex, hashKeyToDecimal } from '../../../protocol/hash-key.ts'
+import { shardIdOf } from '../../../protocol/shard-id.ts'
+import type { Instruments } from '../../telemetry/instruments.ts'
+import type { Logger } from '../../telemetry/log.ts'
+import { openShardsOf } from '../catalog-state.ts'
+import type { Catalog } from '../catalog.ts'
+import type { Timers } from '../timers.ts'
+import type { LoadWindows } from './load-windows.ts'
+import { hotKeyOf, targetOf } from './scaling-rules.ts'
+
+/** A key that goes up and down around the target is logged again only after it was below for so long. */
+const FORGOTTEN_AFTER_MS = 600_000
+
+export interface HotShardsOptions {
+  readonly catalog: Catalog
+  readonly timers: Timers
+  readonly instruments: Pick<Instruments, 'millrace_hot_shards'>
+  readonly log: Logger
+}
+
+export class HotShards {
+  readonly #options: HotShardsOptions
+  /** What was logged: by `stream/shard`, the key, and when it was last too much. */
+  readonly #logged = new Map<string, { readonly hashKey: string; readonly seenAt: number }>()
+
+  constructor(options: HotShardsOptions) {
+    this.#options = options
+  }
+
+  /** Looks at the loads as they are now. */
+  look(windows: LoadWindows): void {
+    const { catalog, timers, instruments } = this.#options
+    const nowMs = timers.elapsed()
+    let count = 0
+    for (const stream of catalog.state.streams.values()) {
+      const target = targetOf(stream.scaling, stream.shardLimits)
+      for (const { index } of openShardsOf(catalog.state, stream.id)) {
+        const load = windows.of({ streamId: stream.id, shardIndex: index }, nowMs)
+        const hashKey = load && hotKeyOf(load, target)
+        if (hashKey === undefined) continue
+        count += 1
+        const id = `${stream.id}/${index}`
+        if (this.#logged.get(id)?.hashKey !== hashKey)
+          this.#log({ stream: stream.name, index, hashKey, load })
+        this.#logged.set(id, { hashKey, seenAt: nowMs })
+      }
+    }
+    for (const [id, { seenAt }] of this.#logged) {
+      if (nowMs - seenAt > FORGOTTEN_AFTER_MS) this.#logged.delete(id)
+    }
+    instruments.millrace_hot_shards.set(count)
+  }
+
+  #log(hot: { stream: string; index: number; hashKey: string; load: unknown }): void {
+    const hashKey = hashKeyToDecimal(hashKeyFromHex(hot.hashKey))
+    this.#options.log.warn(
+      { stream: hot.stream, shard: hot.index, hashKey, load: hot.load },
+      `${shardIdOf(hot.index)} of ${hot.stream} takes more of one hash key alone than a shard is meant to take; ` +
+        'a split around that key keeps it from the others',
+    )
+  }
+}

@@ -1,0 +1,178 @@
+// Removes closed shards that nobody can read from and nobody asks about any more. Runs in the controller.
+// First their hosts forget them, then their rows go; whatever is cut off in between is done again by a later sweep. A
+// shard goes only after all of its parents: readers find their way through what is left, oldest first.
+import { InvariantError } from '../../protocol/invariant.ts'
+import { limits } from '../../protocol/limits.ts'
+import type { CatalogChange } from '../catalog-contract.ts'
+import type { Instruments } from '../telemetry/instruments.ts'
+import type { Logger } from '../telemetry/log.ts'
+import { crash } from '../threads/calls.ts'
+import { shardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
+import type { Catalog, CatalogPlan } from './catalog.ts'
+import { liveExtents } from './descriptions.ts'
+import type { HostFleet } from './fleet.ts'
+import { withDeadline, type Timers } from './timers.ts'
+
+/** Between two sweeps. */
+const SWEEP_EVERY_MS = 10_000
+/** A sweep waits no longer than this for a host to forget shards. */
+const DROP_DEADLINE_MS = 10_000
+
+export interface ExpiryOptions {
+  readonly catalog: Catalog
+  readonly fleet: HostFleet
+  readonly timers: Timers
+  readonly instruments: Pick<Instruments, 'millrace_expired_shards_total'>
+  readonly log: Logger
+}
+
+export class Expiry {
+  readonly #options: ExpiryOptions
+  /** When each closed shard was first seen, by a watch that does not jump: a clock that does removes nothing. */
+  readonly #seenAt = new Map<string, number>()
+  #cancelSweep: (() => void) | undefined
+  #isStopped = false
+
+  constructor(options: ExpiryOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    if (this.#isStopped) return
+    this.#cancelSweep = this.#options.timers.after(SWEEP_EVERY_MS, () => {
+      this.#sweep().then(
+        () => this.start(),
+        (error: Error) => crash(error),
+      )
+    })
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.#cancelSweep?.()
+  }
+
+  async #sweep(): Promise<void> {
+    const { catalog, log } = this.#options
+    const settled = this.#settledShards()
+    for (const [streamId, shards] of settled) {
+      const stream = catalog.state.streams.get(streamId)
+      if (this.#isStopped || stream === undefined) return
+      try {
+        await this.#expire(stream, shards)
+      } catch (error) {
+        if (error instanceof InvariantError) throw error
+        if (this.#isStopped || !catalog.isOpen) return
+        log.warn({ err: error, stream: stream.name }, 'expired shards could not be removed yet')
+      }
+    }
+  }
+
+  /** By stream: shards that nobody asks about any more, whether they are expired or not. */
+  #settledShards(): ReadonlyMap<number, readonly Shard[]> {
+    const { catalog, timers } = this.#options
+    const { state } = catalog
+    const nowMs = timers.elapsed()
+    const closed = new Set<string>()
+    const isSettled = (shard: Shard): boolean => {
+      const id = idOf(shard)
+      closed.add(id)
+      if (!this.#seenAt.has(id)) this.#seenAt.set(id, nowMs)
+      const seenForMs = nowMs - (this.#seenAt.get(id) ?? nowMs)
+      return Math.min(seenForMs, closedForMs(shard, timers)) >= limits.producerIdleMsMin
+    }
+    const settled = new Map<number, readonly Shard[]>()
+    for (const stream of state.streams.values()) {
+      const shards = shardsOf(state, stream.id).filter(
+        (shard) => shard.state === 'CLOSED' && isSettled(shard),
+      )
+      if (stream.status !== 'ACTIVE' || state.journals.has(stream.id)) continue
+      const oldest = withoutParents(shards, shardsOf(state, stream.id))
+      if (oldest.length > 0) settled.set(stream.id, oldest)
+    }
+    for (const id of this.#seenAt.keys()) if (!closed.has(id)) this.#seenAt.delete(id)
+    return settled
+  }
+
+  async #expire(stream: Stream, shards: readonly Shard[]): Promise<void> {
+    const { catalog, fleet, timers, instruments, log } = this.#options
+    const { extents, answered } = await liveExtents(fleet, shards, timers)
+    const expired = shards.filter((shard) => {
+      const extent = extents.get(shard.index)
+      if (extent !== undefined) return extent.trimHorizon === extent.tail
+      // Dropped already, or too damaged to be served. Of the latter all is kept for as long as anything was promised.
+      const isAnswered = answered.has(fleet.hostOf(shard.ownerId).hostId)
+      return isAnswered && closedForMs(shard, timers) >= stream.retentionMs
+    })
+    const hostIds = [...new Set(expired.map(({ ownerId }) => fleet.hostOf(ownerId).hostId))]
+    const drops = hostIds.map((hostId) => {
+      const own = expired.filter(({ ownerId }) => fleet.hostOf(ownerId).hostId === hostId)
+      return this.#drop(hostId, own)
+    })
+    const dropped = (await Promise.all(drops)).flat()
+    if (dropped.length === 0 || this.#isStopped) return
+    const indexes = dropped.map(({ index }) => index)
+    const removed = await catalog.change((state) => planExpire(state, stream.id, indexes))
+    if (removed.length === 0) return
+    instruments.millrace_expired_shards_total.add(removed.length)
+    log.info({ stream: stream.name, shards: removed }, 'closed shards have expired and are removed')
+  }
+
+  /** Those of the shards that their host has forgotten: all, or none where it does not answer. */
+  async #drop(hostId: number, shards: readonly Shard[]): Promise<readonly Shard[]> {
+    const { fleet, timers, log } = this.#options
+    const refs = shards.map(({ streamId, index, ownerId, slot }) => ({
+      streamId,
+      shardIndex: index,
+      ownerId,
+      slot,
+    }))
+    const late = (): Error => new Error('the host took too long')
+    try {
+      await withDeadline(fleet.call(hostId, 'dropShards', { shards: refs }), timers, DROP_DEADLINE_MS, late)
+      return shards
+    } catch (error) {
+      if (error instanceof InvariantError) throw error
+      log.warn({ err: error, hostId, shards: refs }, 'host has not forgotten expired shards yet')
+      return []
+    }
+  }
+}
+
+/** Those of `shards` none of whose parents is among `all`. */
+function withoutParents(shards: readonly Shard[], all: readonly Shard[]): readonly Shard[] {
+  const indexes = new Set(all.map(({ index }) => index))
+  return shards.filter(({ parents }) => !parents.some((parent) => indexes.has(parent)))
+}
+
+/** By the clock: it may have jumped. */
+function closedForMs({ closedAt }: Shard, timers: Timers): number {
+  return closedAt === null ? 0 : timers.now() - closedAt
+}
+
+function idOf({ streamId, index }: Shard): string {
+  return `${streamId}/${index}`
+}
+
+/** The rows of shards that their hosts have forgotten go; answers which there still were. */
+export function planExpire(
+  state: CatalogState,
+  streamId: number,
+  indexes: readonly number[],
+): CatalogPlan<readonly number[]> {
+  const stream = state.streams.get(streamId)
+  if (stream?.status !== 'ACTIVE') return { changes: [], result: [] }
+  const wanted = new Set(indexes)
+  const removed = shardsOf(state, streamId)
+    .filter((shard) => shard.state === 'CLOSED' && wanted.has(shard.index))
+    .map(({ index }) => index)
+  if (removed.length === 0) return { changes: [], result: [] }
+  const { id, ...value } = stream
+  const rows = removed.map((shardIndex): CatalogChange => ({
+    remove: { family: 'shard', key: { streamId, shardIndex } },
+  }))
+  const epoch: CatalogChange = {
+    put: { family: 'stream', key: id, value: { ...value, epoch: value.epoch + 1 } },
+  }
+  return { changes: [...rows, epoch], result: removed }
+}
