@@ -15,6 +15,9 @@ export interface FakeHost {
   isRunning: boolean
 }
 
+/** Of a shard that never stored anything. */
+export const emptyExtent = { trimHorizon: 0, tail: 0, lastArrivalTime: 0, bytes: 0 }
+
 type Behaviour = Partial<CallHandlers<HostCalls>>
 
 export class FakeHosts implements HostLauncher {
@@ -69,6 +72,15 @@ export class FakeHosts implements HostLauncher {
         return null
       },
       updateStream: () => null,
+      sealShards: ({ streamId, shards }) => ({
+        extents: shards.map(({ shardIndex }) => ({ streamId, shardIndex, ...emptyExtent, closed: true })),
+      }),
+      dropShards: ({ shards }) => {
+        for (const { slot } of shards) host.slots.delete(slot)
+        return null
+      },
+      shardLoads: () => ({ loads: [] }),
+      balanceOf: () => ({ startingHashKey: null }),
       describeShards: () => ({ extents: [] }),
       metrics: () => ({ metrics: [] }),
       drain: () => {
@@ -103,8 +115,12 @@ function recording(host: FakeHost, handlers: CallHandlers<HostCalls>): CallHandl
       host.calls.push(`dropStream ${request.streamId}`)
       return handlers.dropStream(request)
     },
+    dropShards: (request) => {
+      host.calls.push(`dropShards ${request.shards.map(({ shardIndex }) => shardIndex).join()}`)
+      return handlers.dropShards(request)
+    },
     updateStream: (request) => {
-      host.calls.push(`updateStream ${request.streamId} ${request.retentionMs}`)
+      host.calls.push(`updateStream ${request.streamId} ${request.settings.retentionMs}`)
       return handlers.updateStream(request)
     },
     drain: (request) => {
