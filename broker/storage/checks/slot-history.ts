@@ -59,9 +59,10 @@ export class SlotHistory {
     if (head.next !== earlier.next) problem(`It was closed at ${earlier.next}, and goes on to ${head.next}.`)
   }
 
-  /** When all segments were added: nothing from the newest trim horizon on may be missing. */
+  /** When all segments were added: nothing from the newest trim horizon on may be missing, unless it was forgotten. */
   checkWhole(directory: string): void {
-    const { trimHorizon } = this.#pieces.at(-1)!.head
+    const { trimHorizon, forgotten } = this.#pieces.at(-1)!.head
+    if (forgotten !== 0) return
     const where = `${directory}, slot ${this.#slot}`
     let next = trimHorizon
     for (const { head, where: at } of this.#pieces) {
