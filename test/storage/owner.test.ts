@@ -128,7 +128,7 @@ describe('opening again', () => {
       lastArrivalTime: 9000,
       bytes: expect.any(Number),
     })
-    expect(two).toMatchObject({ slot: 2, trimHorizon: 0, tail: 0, lastArrivalTime: 0, bytes: 0 })
+    expect(two).toEqual({ slot: 2, trimHorizon: 0, closed: false, tail: 0, lastArrivalTime: 0, bytes: 0 })
     expect(await second.put(1, ['c'])).toEqual({ code: 'stored', base: 2, arrival: 9000, duplicate: false })
     expect(await second.values(1, 3)).toEqual(['0=a', '1=b', '2=c'])
   })

@@ -1,0 +1,24 @@
+// A segment that stands for a compacted one, made by hand: all of its source, under the name that may replace it.
+import { cp } from 'node:fs/promises'
+import { decodeRow, encodeKey, encodeRow } from '../../broker/storage/key-space.ts'
+import { compactedName } from '../../broker/storage/segments/replacement.ts'
+import {
+  formatSegmentName,
+  parseSegmentName,
+  segmentPath,
+} from '../../broker/storage/segments/segment-name.ts'
+import type { StorageFixture } from './storage.ts'
+
+/** Copies a sealed segment of owner 0 to the name of what may replace it, which is answered. */
+export async function copyAsTarget(storage: StorageFixture, source: string): Promise<string> {
+  const name = compactedName([parseSegmentName(source)!])
+  const target = formatSegmentName(name)
+  const directory = storage.ownerDirectory()
+  await cp(segmentPath(directory, source), segmentPath(directory, target), { recursive: true })
+  await storage.tamper(target, (environment) => {
+    const key = encodeKey('segmentMeta')
+    const meta = decodeRow('segmentMeta', key, environment.get(key)!)!
+    return { key, value: encodeRow('segmentMeta', key, { ...meta, ...name }) }
+  })
+  return target
+}
