@@ -1,11 +1,14 @@
-// Any sequence of appends, retries, gaps, rolls, restarts, crashes and failing disks, against a model that is an array of
-// values a shard. What the model says is what must be stored, answered and read.
+// Any sequence of appends, retries, gaps, seals, trims, rolls, removals, restarts, crashes and failing disks, against a model
+// that is an array of values a shard. What the model says is what must be stored, answered and read.
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { openLmdb } from '../../broker/storage/environment.ts'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
+import { decodeRow, encodeKey } from '../../broker/storage/key-space.ts'
+import { copyAsTarget } from '../support/replaced-segments.ts'
 import { batchOf, StorageFixture, type CommitFault, type TestOwner } from '../support/storage.ts'
 
 const SLOTS = [1, 2, 3]
@@ -22,6 +25,9 @@ interface ModelProducer {
 interface Model {
   readonly shards: Map<number, string[]>
   readonly producers: Map<string, ModelProducer>
+  /** Oldest readable number of each shard. */
+  readonly horizons: Map<number, number>
+  readonly closed: Set<number>
   readonly forgotten: Set<number>
 }
 
@@ -82,6 +88,18 @@ class Real {
   }
 }
 
+/** Copies a directory that is in use. What is being removed may vanish under the hand: then once more. */
+async function copyOf(from: string, to: string): Promise<void> {
+  for (;;) {
+    try {
+      return await cp(from, to, { recursive: true, filter: (path) => !path.includes('/lock/') })
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ENOENT' })
+      await rm(to, { recursive: true })
+    }
+  }
+}
+
 type Command = fc.AsyncCommand<Model, Real>
 
 const producerOf = (model: Model, slot: number, id: number) => model.producers.get(`${slot}/${id}`)
@@ -93,9 +111,16 @@ async function openAll(model: Model, { owner }: Real): Promise<void> {
       continue
     }
     const [extent] = await owner.open(slot)
-    expect(extent).toMatchObject({ trimHorizon: 0, tail: model.shards.get(slot)!.length })
+    expect(extent).toMatchObject(extentOf(model, slot))
   }
 }
+
+const extentOf = (model: Model, slot: number) => ({
+  slot,
+  trimHorizon: model.horizons.get(slot)!,
+  tail: model.shards.get(slot)!.length,
+  closed: model.closed.has(slot),
+})
 
 function takeIn(
   model: Model,
@@ -133,6 +158,10 @@ class Append implements Command {
     const { owner, storage } = real
     if (model.forgotten.has(this.slot)) {
       expect((await owner.put(this.slot, this.values)).code).toBe('shardNotFound')
+      return
+    }
+    if (model.closed.has(this.slot)) {
+      expect((await owner.put(this.slot, this.values)).code).toBe('shardClosed')
       return
     }
     if (this.fault) storage.disk.faults.push(this.fault)
@@ -177,6 +206,7 @@ class Produce implements Command {
     const values = Array.from({ length: this.count }, (_, i) => `p${this.id}.${epoch}.${firstSequence + i}`)
     const { code, base } = await owner.put(this.slot, values, { producerId: this.id, epoch, firstSequence })
     if (known !== undefined && epoch < known.epoch) expect(code).toBe('producerFenced')
+    else if (model.closed.has(this.slot)) expect(code).toBe('shardClosed')
     else if (this.what === 'gap') expect(code).toBe('outOfOrderSequence')
     else
       expect({ code, base }).toEqual({
@@ -231,12 +261,117 @@ class Read implements Command {
   async run(model: Model, { owner }: Real): Promise<void> {
     if (model.forgotten.has(this.slot)) return
     const shard = model.shards.get(this.slot)!
-    const from = shard.length === 0 ? 0 : this.from % shard.length
+    const horizon = model.horizons.get(this.slot)!
+    const from = horizon + (this.from % (shard.length - horizon + 1))
     const expected = shard.map((value, i) => `${i}=${value}`).slice(from)
     expect(await owner.values(this.slot, shard.length, from)).toEqual(expected)
   }
 
   toString = () => `read(${this.slot}, ${this.from})`
+}
+
+class Seal implements Command {
+  readonly slot: number
+  readonly fault: CommitFault | undefined
+
+  constructor(slot: number, fault: CommitFault | undefined) {
+    this.slot = slot
+    this.fault = fault
+  }
+
+  check = (model: Model) => !model.forgotten.has(this.slot)
+
+  async run(model: Model, real: Real): Promise<void> {
+    const { owner, storage } = real
+    // One that is closed already writes nothing that could fail.
+    if (this.fault && !model.closed.has(this.slot)) {
+      storage.disk.faults.push(this.fault)
+      await expect(owner.seal(this.slot)).rejects.toMatchObject({ code: 'outcomeUnknown' })
+      await real.settled()
+    }
+    model.closed.add(this.slot)
+    expect(await owner.seal(this.slot)).toMatchObject([extentOf(model, this.slot)])
+  }
+
+  toString = () => `seal(${this.slot}, ${this.fault ?? 'no fault'})`
+}
+
+class Trim implements Command {
+  readonly slot: number
+  readonly by: number
+
+  constructor(slot: number, by: number) {
+    this.slot = slot
+    this.by = by
+  }
+
+  check = (model: Model) => !model.forgotten.has(this.slot)
+
+  async run(model: Model, { owner }: Real): Promise<void> {
+    const tail = model.shards.get(this.slot)!.length
+    const horizon = model.horizons.get(this.slot)!
+    const raised = horizon + (this.by % (tail - horizon + 1))
+    await owner.trim(this.slot, raised)
+    await owner.trim(this.slot, horizon) // changes nothing
+    model.horizons.set(this.slot, raised)
+    expect(await owner.open(this.slot)).toMatchObject([extentOf(model, this.slot)])
+  }
+
+  toString = () => `trim(${this.slot}, by ${this.by})`
+}
+
+class Roll implements Command {
+  check = () => true
+
+  async run(model: Model, { owner }: Real): Promise<void> {
+    const before = owner.list.segments.length
+    const rolled = await owner.roll()
+    expect(owner.list.segments).toHaveLength(before + (rolled ? 1 : 0))
+    expect(await owner.roll()).toBe(false)
+    const { shards, list } = await owner.wanted()
+    expect(list).toEqual(owner.list)
+    for (const slot of SLOTS.filter((each) => !model.forgotten.has(each))) {
+      expect(shards).toContainEqual({ slot, trimHorizon: model.horizons.get(slot) })
+    }
+  }
+
+  toString = () => 'roll'
+}
+
+/** Drops a sealed segment of which nothing is wanted, or puts a copy in the place of one. */
+class Replace implements Command {
+  readonly at: number
+
+  constructor(at: number) {
+    this.at = at
+  }
+
+  check = () => true
+
+  async run(model: Model, { owner, storage }: Real): Promise<void> {
+    const { segments } = owner.list
+    if (segments.length === 1) return
+    const name = segments[this.at % (segments.length - 1)]!
+    const isWanted = await this.#isWanted(model, storage, name)
+    await owner.replace([name], isWanted ? await copyAsTarget(storage, name) : null)
+    expect(owner.list.segments).not.toContain(name)
+    expect(owner.list.segments).toHaveLength(segments.length - (isWanted ? 0 : 1))
+  }
+
+  async #isWanted(model: Model, storage: StorageFixture, name: string): Promise<boolean> {
+    const path = join(storage.ownerDirectory(), name)
+    const environment = await openLmdb({ path, mapBytes: 1 << 28, readOnly: true })
+    const isWanted = SLOTS.filter((slot) => !model.forgotten.has(slot)).some((slot) => {
+      const key = encodeKey('head', slot)
+      const value = environment.get(key)
+      const head = value && decodeRow('head', key, value)
+      return head !== undefined && head.batches > 0 && head.next > model.horizons.get(slot)!
+    })
+    await environment.close()
+    return isWanted
+  }
+
+  toString = () => `replace(${this.at})`
 }
 
 class Forget implements Command {
@@ -268,9 +403,7 @@ class Restart implements Command {
 
   async run(model: Model, real: Real): Promise<void> {
     if (this.isCrash) {
-      await real.moveTo((from, to) =>
-        cp(from, to, { recursive: true, filter: (path) => !path.includes('/lock/') }),
-      )
+      await real.moveTo(copyOf)
     } else {
       await real.storage.closeOwners()
       await real.open()
@@ -305,6 +438,12 @@ test('whatever happens, storage holds what the model holds', async () => {
       .map(([slot, id, count, what]) => new Produce(slot, id, count, what as 'next')),
     fc.tuple(slots, producers).map(([slot, id]) => new Retry(slot, id)),
     fc.tuple(slots, fc.nat()).map(([slot, from]) => new Read(slot, from)),
+    fc
+      .tuple(slots, fc.constantFrom<CommitFault | undefined>(undefined, 'nothing stored', 'stored unnoticed'))
+      .map(([slot, fault]) => new Seal(slot, fault)),
+    fc.tuple(slots, fc.nat()).map(([slot, by]) => new Trim(slot, by)),
+    fc.constant(new Roll()),
+    fc.nat().map((at) => new Replace(at)),
     slots.map((slot) => new Forget(slot)),
     fc.boolean().map((isCrash) => new Restart(isCrash)),
   ]
@@ -314,6 +453,8 @@ test('whatever happens, storage holds what the model holds', async () => {
       const model: Model = {
         shards: new Map(SLOTS.map((slot) => [slot, []])),
         producers: new Map(),
+        horizons: new Map(SLOTS.map((slot) => [slot, 0])),
+        closed: new Set(),
         forgotten: new Set(),
       }
       try {
