@@ -141,6 +141,17 @@ export class BatchBuilder {
   }
 }
 
+/** A copy of a batch that was finished, under another identity: its records, its codec and its bounds stay as they are. */
+export function renewBatch(batch: Uint8Array, identity: Omit<BatchIdentity, 'codec'>): Uint8Array {
+  const renewed = Buffer.allocUnsafeSlow(batch.length)
+  renewed.set(batch)
+  writeU16(renewed, batchOffsets.producerEpoch, identity.producerEpoch)
+  writeU64(renewed, batchOffsets.producerId, identity.producerId)
+  writeU64(renewed, batchOffsets.firstProducerSequence, identity.firstProducerSequence)
+  writeU32(renewed, batchOffsets.bodyCrc, bodyCrcOf(renewed))
+  return renewed
+}
+
 function checkRecord(partitionKey: string, data: Uint8Array, timestamp: number): void {
   if (typeof partitionKey !== 'string' || !isBytes(data)) {
     throw new MillraceError(

@@ -1,16 +1,17 @@
 // Where accepted records gather: encoded at once into the open batch of their shard's lane. Runs in the client, pure.
-// It knows which bytes are buffered, and how to encode batches anew when their records must go elsewhere.
-import { stampBatch } from '../../protocol/batch.ts'
-import { hashPartitionKey } from '../../protocol/hash-key.ts'
+// It knows which bytes are buffered, and how batches go on elsewhere: as they are where all their records go together,
+// else encoded anew.
+import { stampBatch, batchOffsets } from '../../protocol/batch.ts'
+import { hashKeyFromBytes, hashPartitionKey } from '../../protocol/hash-key.ts'
 import { invariant } from '../../protocol/invariant.ts'
 import { BatchBuilder, readRecords, type RecordInput, type StoredRecord } from '../../protocol/record.ts'
-import type { ShardMap } from '../../protocol/shard-map.ts'
-import { Lane } from './lane.ts'
+import type { Lane } from './lane.ts'
+import { Lanes, type LaneRouting } from './lanes.ts'
 import { producerLimits, type ProducerSettings } from './options.ts'
 import { PendingBatch } from './pending-batch.ts'
 
 export interface AccumulatorOptions {
-  readonly map: ShardMap
+  readonly routing: LaneRouting
   readonly producerSettings: ProducerSettings
   readonly monotonic: () => number
   readonly random: () => number
@@ -21,41 +22,34 @@ export interface AccumulatorOptions {
 const PRODUCER_ID_BELOW = 2 ** 53
 
 export class Accumulator {
-  /** By which records are routed. */
-  map: ShardMap
+  readonly lanes: Lanes
   /** Bytes of records that are not settled. */
   bufferedBytes = 0
   readonly #options: AccumulatorOptions
-  readonly #lanes = new Map<number, Lane>()
   readonly #builders: BatchBuilder[] = []
-  readonly #newProducerId: () => number
 
   constructor(options: AccumulatorOptions) {
     this.#options = options
-    this.map = options.map
-    const { random } = options
-    this.#newProducerId = () => 1 + Math.floor(random() * (PRODUCER_ID_BELOW - 1))
-  }
-
-  lanes(): Lane[] {
-    return [...this.#lanes.values()]
-  }
-
-  /** Whether the lane still takes records; what is told of a lane that was removed comes too late. */
-  has(lane: Lane): boolean {
-    return this.#lanes.get(lane.shardIndex) === lane
-  }
-
-  remove(lane: Lane): void {
-    this.#lanes.delete(lane.shardIndex)
+    const { routing, random } = options
+    this.lanes = new Lanes(routing, () => 1 + Math.floor(random() * (PRODUCER_ID_BELOW - 1)))
   }
 
   /**
    * Encodes the record, whose hash key stands at `hashKey[hashKeyAt…+3]`, into its shard's open batch and answers that
-   * batch: the record is its last one. The bytes are copied. Throws `invalidArgument` for a record above the limits; then nothing has changed.
+   * batch: the record is its last one. The bytes are copied. Throws `invalidArgument` for a record above the limits; then
+   * nothing has changed.
    */
-  add(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number, acceptedAt?: number): PendingBatch {
-    const lane = this.#laneOf(this.map.route(hashKey, hashKeyAt))
+  add(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number): PendingBatch {
+    return this.#addTo(this.lanes.of(hashKey, hashKeyAt), record, hashKey, hashKeyAt)
+  }
+
+  #addTo(
+    lane: Lane,
+    record: RecordInput,
+    hashKey: Uint32Array,
+    hashKeyAt: number,
+    acceptedAt?: number,
+  ): PendingBatch {
     let batch = lane.open
     const before = batch?.builder.byteLength ?? 0
     if (batch === undefined || !batch.builder.tryAdd(record, hashKey, hashKeyAt)) {
@@ -87,20 +81,39 @@ export class Accumulator {
     this.bufferedBytes -= batch.bufferedBytes
   }
 
-  /**
-   * Takes all records of the lanes out and routes them again, in their order and with whoever waits for them. Nothing
-   * of the lanes may be in flight or in doubt: see lane.ts.
-   */
-  encodeAnew(lanes: readonly Lane[]): void {
-    const moved: PendingBatch[] = []
-    for (const lane of lanes) {
-      if (lane.open !== undefined) this.seal(lane)
-      moved.push(...lane.empty())
-    }
-    for (const batch of moved) this.#carryOver(batch)
+  /** Begins the lane's next epoch with all its batches. Nothing of it may be in flight or in doubt: see lane.ts. */
+  startOver(lane: Lane): void {
+    if (lane.open !== undefined) this.seal(lane)
+    for (const batch of lane.empty()) this.#carryOver(batch, undefined)
   }
 
-  #carryOver(batch: PendingBatch): void {
+  /**
+   * Moves the oldest records out of a lane that vanishes, with whoever waits for them, until they have so many bytes or
+   * nothing is left. New ones still gather in the lane, behind them.
+   */
+  moveOn(lane: Lane, bytesMax: number): number {
+    let bytes = 0
+    while (bytes < bytesMax && !lane.isEmpty) {
+      if (lane.hasOnlyOpen) this.seal(lane)
+      const batch = lane.drop(1)[0]!
+      bytes += batch.bytes!.length
+      this.#carryOver(batch, lane)
+    }
+    return bytes
+  }
+
+  #carryOver(batch: PendingBatch, leaving: Lane | undefined): void {
+    const lane = this.lanes.ofAll(boundsOf(batch.bytes!), leaving)
+    if (lane === undefined) {
+      this.#encodeAnew(batch, leaving)
+      return
+    }
+    if (lane.open !== undefined) this.seal(lane)
+    lane.renew(batch)
+    this.#options.onReady(lane)
+  }
+
+  #encodeAnew(batch: PendingBatch, leaving: Lane | undefined): void {
     const targets = new Set<PendingBatch>()
     const waiters = batch.waiters.values()
     let waiter = waiters.next().value
@@ -110,7 +123,8 @@ export class Accumulator {
     for (const record of readRecords(batch.bytes!)) {
       if (record.explicitHashKey === undefined) hashPartitionKey(record.partitionKey, hashKey, 0)
       else hashKey.set(record.explicitHashKey)
-      const target = this.add(inputOf(record), hashKey, 0, batch.acceptedAt)
+      const lane = this.lanes.of(hashKey, 0, leaving)
+      const target = this.#addTo(lane, inputOf(record), hashKey, 0, batch.acceptedAt)
       targets.add(target)
       // Stamped with base 0, a record's number is its index.
       if (waiter?.index === record.sequenceNumber) {
@@ -120,15 +134,6 @@ export class Accumulator {
     }
     this.release(batch)
     batch.carriedOver(targets)
-  }
-
-  #laneOf(shardIndex: number): Lane {
-    let lane = this.#lanes.get(shardIndex)
-    if (lane === undefined) {
-      lane = new Lane(shardIndex, this.#newProducerId)
-      this.#lanes.set(shardIndex, lane)
-    }
-    return lane
   }
 
   #builderWith(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number): BatchBuilder {
@@ -143,6 +148,14 @@ export class Accumulator {
     batch.bufferedBytes += bytes
     this.bufferedBytes += bytes
   }
+}
+
+/** Lowest and highest hash key of a batch, four words each. */
+function boundsOf(batch: Uint8Array): Uint32Array {
+  const bounds = new Uint32Array(8)
+  bounds.set(hashKeyFromBytes(batch, batchOffsets.lowestHashKey), 0)
+  bounds.set(hashKeyFromBytes(batch, batchOffsets.highestHashKey), 4)
+  return bounds
 }
 
 function inputOf(record: StoredRecord): RecordInput {

@@ -1,7 +1,8 @@
 // Brings accepted records to their shards: gives lanes to the senders of their hosts, and decides what becomes of them
 // after refusals, lost connections, deadlines and resharding. Runs in the client. The reasoning is in lane.ts.
 // Records of a shard that is no more move to the shards that took its place only when nothing of it is in flight or in
-// doubt; until then new records of its keys wait behind them, in its lane. So order per key survives a reshard.
+// doubt; until then new records of its keys wait behind them, in its lane (see lanes.ts). So order per key survives a
+// reshard, and no shard waits for another.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { AppendResult } from '../../protocol/operations.ts'
 import type { RecordInput } from '../../protocol/record.ts'
@@ -14,8 +15,9 @@ import type { LogEntry, Settings } from '../settings.ts'
 import { Accumulator } from './accumulator.ts'
 import { HostSender, type SenderEvents } from './host-sender.ts'
 import type { Lane, LaneVerdict } from './lane.ts'
-import type { ProducerSettings } from './options.ts'
+import { producerLimits, type ProducerSettings } from './options.ts'
 import type { BatchAcknowledgement, Flush, PendingBatch } from './pending-batch.ts'
+import { Relocation } from './relocation.ts'
 
 export interface DeliveryOptions {
   readonly stream: string
@@ -31,6 +33,7 @@ export interface DeliveryOptions {
 export class Delivery implements SenderEvents {
   readonly #options: DeliveryOptions
   readonly #records: Accumulator
+  readonly #relocation: Relocation
   readonly #senders = new Map<string, HostSender>()
   /** The sender that a lane was last given to. */
   readonly #senderOf = new Map<Lane, HostSender>()
@@ -39,10 +42,7 @@ export class Delivery implements SenderEvents {
   /** Lanes that a refresh of the routing sets going again. */
   readonly #awaitingRouting = new Set<Lane>()
   readonly #closing = new AbortController()
-  /** By which records are routed. */
   #routing: Routing
-  /** The newest known; another than `#routing` while shards that vanish in it still have records under way. */
-  #newest: Routing
   #isRefreshing = false
   #sweep: NodeJS.Timeout | undefined
   #flushes = 0
@@ -51,14 +51,14 @@ export class Delivery implements SenderEvents {
     const { routing, producerSettings, settings } = options
     this.#options = options
     this.#routing = routing
-    this.#newest = routing
     this.#records = new Accumulator({
-      map: routing.map,
+      routing,
       producerSettings,
       monotonic: settings.monotonic,
       random: settings.random,
       onReady: (lane) => this.#schedule(lane),
     })
+    this.#relocation = new Relocation(this.#records, (lane) => this.#forget(lane))
   }
 
   get bufferedBytes(): number {
@@ -79,7 +79,7 @@ export class Delivery implements SenderEvents {
   async flush(): Promise<void> {
     await new Promise<void>((resolve) => {
       const flush: Flush = { left: 1, done: resolve }
-      for (const lane of this.#records.lanes()) for (const batch of lane.batches()) batch.addFlush(flush)
+      for (const lane of this.#records.lanes.all()) for (const batch of lane.batches()) batch.addFlush(flush)
       this.#flushes++
       for (const sender of this.#senders.values()) sender.wake()
       if (--flush.left === 0) resolve()
@@ -91,6 +91,7 @@ export class Delivery implements SenderEvents {
   close(error: MillraceError): void {
     this.#closing.abort()
     clearInterval(this.#sweep)
+    this.#relocation.close()
     this.#refuseAll(error)
     for (const sender of this.#senders.values()) sender.close()
   }
@@ -123,13 +124,14 @@ export class Delivery implements SenderEvents {
   }
 
   stoodStill(lane: Lane): void {
-    if (!this.#records.has(lane)) return
+    if (!this.#records.lanes.has(lane)) return
     this.#stopWaiting(lane)
     const { settings, producerSettings } = this.#options
     const verdict = lane.verdict(settings.monotonic(), producerSettings.deliveryTimeoutMs)
     if (verdict.verdict === 'giveUp') this.#giveUp(lane, verdict)
+    else if (verdict.verdict === 'reroute' && (lane.isInDoubt || !lane.isVanishing))
+      this.#awaitRouting([lane])
     else if (lane.isVanishing) this.#vanish(lane)
-    else if (verdict.verdict === 'reroute') this.#awaitRouting([lane])
     else this.#retry(lane)
   }
 
@@ -147,7 +149,10 @@ export class Delivery implements SenderEvents {
     if (sender === undefined || lane.inFlight === 0) {
       const next = this.#senderFor(lane)
       if (next !== sender) sender?.forget(lane)
-      if (next === undefined) return
+      if (next === undefined) {
+        this.#vanish(lane)
+        return
+      }
       this.#senderOf.set(lane, next)
       sender = next
     }
@@ -155,15 +160,13 @@ export class Delivery implements SenderEvents {
   }
 
   #senderFor(lane: Lane): HostSender | undefined {
-    // A shard that vanishes is asked for the fate of what is in doubt, where it can still be read.
-    const routing = lane.isVanishing || this.#isSameStream ? this.#newest : this.#routing
-    const address = routing.addressOf(lane.shardIndex)
+    const address = this.#isKnown(lane) ? this.#routing.addressOf(lane.shardIndex) : undefined
     if (address === undefined) return undefined
-    const key = `${routing.streamId}@${addressText(address)}`
+    const { streamId } = this.#routing
+    const key = `${streamId}@${addressText(address)}`
     let sender = this.#senders.get(key)
     if (sender === undefined) {
       const { pool, settings, producerSettings } = this.#options
-      const { streamId } = routing
       const closing = this.#closing.signal
       sender = new HostSender({ address, streamId, pool, settings, producerSettings, events: this, closing })
       this.#senders.set(key, sender)
@@ -171,8 +174,9 @@ export class Delivery implements SenderEvents {
     return sender
   }
 
-  get #isSameStream(): boolean {
-    return this.#newest.streamId === this.#routing.streamId
+  /** The shard takes records, or can at least be asked for those that it has: it is not expired, nor another stream's. */
+  #isKnown(lane: Lane): boolean {
+    return lane.streamId === this.#routing.streamId && this.#routing.shard(lane.shardIndex) !== undefined
   }
 
   /** Sends the lane's batches again, after a while where their refusal asks for it. */
@@ -184,18 +188,33 @@ export class Delivery implements SenderEvents {
       this.#schedule(lane)
       return
     }
-    const { retry, random } = this.#options.settings
     // It may be on its way again: whose host could not be reached was not halted by a refusal.
     lane.halt()
-    const delayMs = backoffMs(retry, lane.attempts++, random, refusal.retryAfterMs)
+    const delayMs = this.#delayOf(lane, refusal)
     const { shardId } = lane
     this.#log({ level: 'debug', message: 'appends are tried again', shardId, delayMs, error: refusal })
     const resume = () => {
       this.#backingOff.delete(lane)
+      // A closed shard never opens again: what to ask for is not the shard, but where its records go now.
+      if (refusal.code === 'shardClosed' && !lane.isVanishing) return this.#awaitRouting([lane])
       lane.resume()
       this.#schedule(lane)
     }
     this.#backingOff.set(lane, setTimeout(resume, delayMs))
+  }
+
+  #delayOf(lane: Lane, { retry, code, retryAfterMs }: MillraceError): number {
+    const { retry: policy, random } = this.#options.settings
+    // The host knows to the millisecond when the shard takes records again; to wait longer would waste what it may take.
+    if (code === 'provisionedThroughputExceeded' && retryAfterMs !== undefined) {
+      return Math.max(1, retryAfterMs * (1 + random() / 4))
+    }
+    // A reshard is done in a fraction of a second: whoever waits long for it is what makes it last.
+    const { rerouteMinMs, rerouteMaxMs } = producerLimits
+    const backoffMinMs = Math.min(policy.backoffMinMs, rerouteMinMs)
+    const backoffMaxMs = Math.min(policy.backoffMaxMs, rerouteMaxMs)
+    const bounds = retry === 'reroute' ? { backoffMinMs, backoffMaxMs } : policy
+    return backoffMs(bounds, lane.attempts++, random, retryAfterMs)
   }
 
   #stopWaiting(lane: Lane): void {
@@ -207,7 +226,7 @@ export class Delivery implements SenderEvents {
   #giveUp(lane: Lane, verdict: LaneVerdict & { verdict: 'giveUp' }): void {
     for (const batch of lane.drop(verdict.count)) this.#refuse(lane, batch, verdict.error)
     if (lane.isVanishing) this.#vanish(lane)
-    else this.#records.encodeAnew([lane])
+    else this.#records.startOver(lane)
   }
 
   #refuse(lane: Lane, batch: PendingBatch, error: MillraceError): void {
@@ -217,7 +236,7 @@ export class Delivery implements SenderEvents {
   }
 
   #refuseAll(error: MillraceError): void {
-    for (const lane of this.#records.lanes()) {
+    for (const lane of [...this.#records.lanes.all()]) {
       // Removed: what comes later gets new lanes, and so new producer ids. Of these, some may still arrive.
       this.#forget(lane)
       const { open } = lane
@@ -231,7 +250,8 @@ export class Delivery implements SenderEvents {
     this.#stopWaiting(lane)
     this.#senderOf.get(lane)?.forget(lane)
     this.#senderOf.delete(lane)
-    this.#records.remove(lane)
+    this.#relocation.forget(lane)
+    this.#records.lanes.remove(lane)
   }
 
   #awaitRouting(lanes: readonly Lane[]): void {
@@ -239,7 +259,7 @@ export class Delivery implements SenderEvents {
     if (this.#isRefreshing) return
     this.#isRefreshing = true
     const { routings, stream } = this.#options
-    routings.refresh(stream, this.#newest, this.#closing.signal).then(
+    routings.refresh(stream, this.#routing, this.#closing.signal).then(
       (routing) => {
         this.#isRefreshing = false
         this.#adopt(routing)
@@ -261,16 +281,13 @@ export class Delivery implements SenderEvents {
 
   #adopt(routing: Routing): void {
     if (this.#closing.signal.aborted) return
-    this.#newest = routing
-    const lanes = this.#records.lanes()
-    for (const lane of lanes) {
-      const shard = this.#isSameStream ? routing.shard(lane.shardIndex) : undefined
-      lane.isVanishing = shard?.state !== 'OPEN'
-      if (lane.isVanishing) lane.halt()
+    this.#routing = routing
+    const vanishing = this.#records.lanes.adopt(routing)
+    for (const lane of vanishing) {
+      this.#stopWaiting(lane)
+      if (lane.standsStill) this.#vanish(lane)
     }
     this.#goOn()
-    for (const lane of lanes) if (lane.isVanishing && lane.standsStill) this.#vanish(lane)
-    this.#switchRouting()
     this.#closeUnusedSenders()
   }
 
@@ -286,24 +303,17 @@ export class Delivery implements SenderEvents {
 
   /** The shard is no more, and nothing of it is in flight: what is in doubt is asked for, or given up; the rest moves. */
   #vanish(lane: Lane): void {
-    if (lane.isInDoubt && this.#isSameStream && this.#newest.shard(lane.shardIndex) !== undefined) {
+    if (this.#relocation.has(lane)) return
+    if (lane.isInDoubt && this.#isKnown(lane)) {
       this.#retry(lane)
-    } else if (lane.isInDoubt) {
+      return
+    }
+    if (lane.isInDoubt) {
       const { count, error } = lane.giveUp(new MillraceError('shardNotFound', `${lane.shardId} is gone.`))
       for (const batch of lane.drop(count)) this.#refuse(lane, batch, error)
     }
-    this.#switchRouting()
-  }
-
-  /** Routes by the newest routing as soon as no vanishing shard holds anything that must not move. */
-  #switchRouting(): void {
-    if (this.#newest === this.#routing) return
-    const vanishing = this.#records.lanes().filter((lane) => lane.isVanishing)
-    if (vanishing.some((lane) => lane.inFlight > 0 || lane.isInDoubt)) return
-    this.#routing = this.#newest
-    this.#records.map = this.#newest.map
-    for (const lane of vanishing) this.#forget(lane)
-    this.#records.encodeAnew(vanishing)
+    lane.halt()
+    this.#relocation.begin(lane)
   }
 
   #closeUnusedSenders(): void {
@@ -324,7 +334,7 @@ export class Delivery implements SenderEvents {
     const { settings, producerSettings } = this.#options
     const expired = settings.monotonic() - producerSettings.deliveryTimeoutMs
     let isIdle = true
-    for (const lane of this.#records.lanes()) {
+    for (const lane of [...this.#records.lanes.all()]) {
       if (lane.isEmpty) continue
       isIdle = false
       if (lane.oldestAt > expired) continue

@@ -21,6 +21,7 @@
 //     are stored hangs on its fate, which is out of our hands. From the first one not in doubt on, (3) applies.
 // The first batch of the next epoch fences what lingers of the old one (`producerFenced`); what of it slips in before is
 // older than everything in the new epoch, so order per key holds either way.
+import { renewBatch } from '../../protocol/batch-builder.ts'
 import { invariant } from '../../protocol/invariant.ts'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
@@ -44,6 +45,7 @@ export type LaneVerdict =
 const endsDoubt = (error: MillraceError) => error.code === 'shardClosed' || error.code === 'hashKeyOutOfRange'
 
 export class Lane {
+  readonly streamId: number
   readonly shardIndex: number
   readonly shardId: string
   /** Gathers records; not yet in the queue. */
@@ -51,7 +53,7 @@ export class Lane {
   /** Refusals in a row. */
   attempts = 0
   /** The shard takes no more records: its own go elsewhere once nothing of it is in flight or in doubt. */
-  isVanishing = false
+  #isVanishing = false
   #producerId: number
   readonly #newProducerId: () => number
   #epoch = 0
@@ -62,16 +64,24 @@ export class Lane {
   #queue: PendingBatch[] = []
   #sent = 0
   #inFlight = 0
+  /** Batches that may be outstanding: fewer after a refusal that asks to wait, since those behind it are refused as well. */
+  #window: number = limits.producerWindowBatches
   /** A refusal came: nothing is sent until nothing is in flight. */
   #isHalted = false
   /** Why nothing could be sent since something last was. It tells nothing of any batch, so it decides nothing. */
   #obstacle: MillraceError | undefined
 
-  constructor(shardIndex: number, newProducerId: () => number) {
+  constructor(place: { streamId: number; shardIndex: number }, newProducerId: () => number) {
+    const { streamId, shardIndex } = place
+    this.streamId = streamId
     this.shardIndex = shardIndex
     this.shardId = shardIdOf(shardIndex)
     this.#newProducerId = newProducerId
     this.#producerId = newProducerId()
+  }
+
+  get isVanishing(): boolean {
+    return this.#isVanishing
   }
 
   get inFlight(): number {
@@ -84,7 +94,7 @@ export class Lane {
 
   /** Nothing is in flight, and nothing goes on before somebody decides. */
   get standsStill(): boolean {
-    return this.#inFlight === 0 && (this.#isHalted || this.isVanishing)
+    return this.#inFlight === 0 && (this.#isHalted || this.#isVanishing)
   }
 
   /** A sealed batch may be sent now. */
@@ -95,7 +105,7 @@ export class Lane {
 
   /** An open batch may be sealed and sent now. */
   get hasPartial(): boolean {
-    if (this.open === undefined || this.#sent < this.#queue.length || this.isVanishing) return false
+    if (this.open === undefined || this.#sent < this.#queue.length || this.#isVanishing) return false
     return this.#maySend(this.#sealedCount)
   }
 
@@ -110,7 +120,7 @@ export class Lane {
   /** Whether the broker will still know the first batch that is not settled when it has stored the one at `place`. */
   #maySend(place: number): boolean {
     const first = this.#queue[0]?.place ?? place
-    return !this.#isHalted && place < first + limits.producerWindowBatches
+    return !this.#isHalted && place < first + this.#window
   }
 
   /** When the oldest record was accepted; Infinity for an empty lane. */
@@ -139,11 +149,27 @@ export class Lane {
       firstProducerSequence: this.#nextSequence,
       codec: compression,
     })
+    this.open = undefined
+    this.#enqueue(batch)
+    return builder
+  }
+
+  /** Takes a sealed batch of another lane, or of the epoch before, with its records as they are. */
+  renew(batch: PendingBatch): void {
+    invariant(this.open === undefined, 'a lane seals what is open before it takes a sealed batch')
+    batch.bytes = renewBatch(batch.bytes!, {
+      producerId: this.#producerId,
+      producerEpoch: this.#epoch,
+      firstProducerSequence: this.#nextSequence,
+    })
+    batch.refusal = undefined
+    this.#enqueue(batch)
+  }
+
+  #enqueue(batch: PendingBatch): void {
     batch.place = this.#sealedCount++
     this.#nextSequence += batch.recordCount
     this.#queue.push(batch)
-    this.open = undefined
-    return builder
   }
 
   /** The next sealed batch; it is in flight from now on. */
@@ -161,6 +187,7 @@ export class Lane {
   stored(batch: PendingBatch): boolean {
     this.#inFlight--
     this.attempts = 0
+    this.#window = Math.min(this.#window + 1, limits.producerWindowBatches)
     return this.#remove(batch)
   }
 
@@ -171,6 +198,13 @@ export class Lane {
     batch.refusal = error
     if (error.sideEffects === 'possible') batch.inDoubt = true
     else if (endsDoubt(error)) batch.inDoubt = false
+    if (error.retry === 'backoff') this.#window = 1
+  }
+
+  /** The shard takes no more records. Nothing is sent, but what is in doubt, to learn of its fate. */
+  vanish(): void {
+    this.#isVanishing = true
+    this.#isHalted = true
   }
 
   /** Nothing can be sent for now: what is given up meanwhile says so, rather than what a host once answered. */

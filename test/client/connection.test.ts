@@ -244,13 +244,9 @@ describe('Connection', () => {
     answer.catch(() => {})
     await turns()
     const { correlationId } = requests().at(-1)!
-    write(encodeResponse('describeStream', correlationId, { stream: stream() }))
+    write(encodeResponse('splitShard', correlationId, { children: [1, 2], epoch: 2 }))
     await expect(answer).rejects.toMatchObject({ code: 'internal' })
     expect(connection.isOpen).toBe(true)
     connection.close(new Error('done'))
   })
 })
-
-function stream() {
-  return { name: 's', id: 1, status: 'ACTIVE', openShardCount: 1, retentionMs: 1, createdAt: 1 } as const
-}

@@ -1,11 +1,14 @@
 // The producer's promise under every schedule of trouble: connections that break before, after or long before an append
-// is done, refusals of requests and of single batches, hosts that do not answer, deadlines that pass, shards that split.
+// is done, refusals of requests and of single batches, hosts that do not answer, deadlines that pass, shards that are
+// split, merged and limited.
 // The broker is a model that keeps the documented rules; what it stored is compared with what the producer said.
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connect, MillraceError, type Acknowledgement } from '../../../client/index.ts'
+import { compareHashKeys, mergeRanges } from '../../../protocol/index.ts'
 import { driven, fakeTime, pass, turns } from '../support/drive.ts'
 import { FakeBroker, type Disturbance } from '../support/fake-broker.ts'
+import { FakeLimit, type FakeShard } from '../support/fake-shard.ts'
 
 const KEYS = ['ada', 'bob', 'cyd', 'dee', 'eve', 'fay']
 
@@ -52,13 +55,18 @@ const stretches = fc.record({
   keys: fc.array(fc.integer({ min: 0, max: KEYS.length - 1 }), { maxLength: 12 }),
   event: fc.oneof(
     { weight: 6, arbitrary: fc.constant('nothing' as const) },
-    { weight: 1, arbitrary: fc.constantFrom('split', 'disconnect', 'restart', 'outage' as const) },
+    { weight: 1, arbitrary: fc.constantFrom('disconnect', 'restart', 'outage' as const) },
+    { weight: 2, arbitrary: fc.constantFrom('split', 'merge', 'wave' as const) },
   ),
+  /** How long a reshard takes from the sealing of the parents until the children are known. */
+  sealedMs: fc.constantFrom(0, 0, 1, 30),
   waitMs: fc.constantFrom(0, 0, 10, 60, 250),
 })
 
 const schedules = fc.record({
-  shards: fc.integer({ min: 1, max: 2 }),
+  shards: fc.integer({ min: 1, max: 3 }),
+  /** Bytes a second that a shard takes, if it is limited. */
+  bytesPerSecond: fc.constantFrom(undefined, undefined, 3000),
   hosts: fc.integer({ min: 1, max: 2 }),
   batchRecords: fc.integer({ min: 1, max: 3 }),
   deliveryTimeoutMs: fc.constantFrom(30, 100, 300, 100_000),
@@ -82,14 +90,31 @@ interface Sent {
 
 async function run(schedule: Schedule) {
   const broker = new FakeBroker({ shards: schedule.shards, hosts: schedule.hosts })
-  const splitOne = (choice: number) => {
-    const open = broker.shards.filter((shard) => shard.state === 'OPEN')
-    if (open.length < 6) broker.split(open[choice % open.length]!.index)
+  const limit = () => {
+    const { bytesPerSecond } = schedule
+    if (bytesPerSecond === undefined) return
+    for (const { limits } of broker.openShards) limits.bytesIn ??= new FakeLimit(bytesPerSecond)
+  }
+  limit()
+  const reshard = (kind: 'split' | 'merge' | 'wave', choice: number, sealedMs = 0) => {
+    const open = broker.openShards.filter(({ isSealed }) => !isSealed).toSorted(byRange)
+    const at = choice % Math.max(1, open.length)
+    const parents = { split: open.slice(at, at + 1), merge: open.slice(at, at + 2), wave: open }[kind]
+    if (kind === 'merge' ? parents.length < 2 || !isAdjacent(parents) : broker.openShards.length >= 8) return
+    const indexes = parents.map(({ index }) => index)
+    broker.seal(...indexes)
+    const publish = () => {
+      if (kind === 'merge') broker.merge(indexes[0]!, indexes[1]!)
+      else broker.split(...indexes)
+      limit()
+    }
+    if (sealedMs === 0) publish()
+    else setTimeout(publish, sealedMs)
   }
   const troubles = schedule.troubles.values()
   broker.disturb = ({ operation }) => {
     const trouble = operation === 'append' ? troubles.next().value : undefined
-    if (trouble?.splits) setImmediate(() => splitOne(broker.appendSizes.length))
+    if (trouble?.splits) setImmediate(() => reshard('split', broker.appendSizes.length))
     return trouble?.disturbance ?? 'none'
   }
   const client = await driven(
@@ -103,7 +128,7 @@ async function run(schedule: Schedule) {
   const producer = await driven(client.producer('clicks', { batchRecords, deliveryTimeoutMs }))
   const sent: Sent[] = []
   const settling: Promise<void>[] = []
-  for (const { keys, event, waitMs } of schedule.stretches) {
+  for (const { keys, event, sealedMs, waitMs } of schedule.stretches) {
     for (const key of keys) {
       const record: Sent = { key: KEYS[key]!, value: `${KEYS[key]} ${sent.length}`, outcome: undefined }
       sent.push(record)
@@ -114,7 +139,7 @@ async function run(schedule: Schedule) {
       settling.push(settled)
     }
     await turns(1)
-    if (event === 'split') splitOne(sent.length)
+    if (event === 'split' || event === 'merge' || event === 'wave') reshard(event, sent.length, sealedMs)
     else if (event === 'disconnect') broker.disconnect()
     const hostId = 1 + (sent.length % schedule.hosts)
     if (event === 'restart' || event === 'outage') broker.stopHost(hostId)
@@ -128,6 +153,14 @@ async function run(schedule: Schedule) {
   broker.releaseLingering()
   await driven(client.close())
   return { broker, sent, producer }
+}
+
+function byRange(a: FakeShard, b: FakeShard): number {
+  return compareHashKeys(a.range.start, 0, b.range.start, 0)
+}
+
+function isAdjacent([a, b]: readonly FakeShard[]): boolean {
+  return mergeRanges(a!.range, b!.range) !== undefined
 }
 
 /** Everything stored, shard by shard in the order of lineage: parents have lower indexes than their children. */

@@ -9,22 +9,25 @@ import {
   errorCodes,
   evenRanges,
   FrameReader,
-  hashKeyFromBigInt,
-  hashKeyToBigInt,
   hashKeyToBytes,
   limits,
+  mergeRanges,
+  middleOf,
   readRecords,
   RequestRefused,
+  splitRange,
   type AppendResult,
   type ErrorCode,
   type FetchedShard,
   type HashKeyRange,
   type OperationName,
   type RequestMessage,
+  type RequestOf,
   type ResponseOf,
   type StoredRecord,
 } from '../../../protocol/index.ts'
 import type { Dial } from '../../../client/index.ts'
+import { administer } from './fake-admin.ts'
 import { FakeSession, type FakeSubscription } from './fake-session.ts'
 import { fetchFrom, FakeShard, refusal } from './fake-shard.ts'
 
@@ -40,7 +43,7 @@ export type Disturbance =
   | { readonly refuseBatch: (place: number) => ErrorCode | undefined; readonly stores?: boolean }
 
 export const CONTROLLER_PORT = 7400
-const BASE_TIME = 1_700_000_000_000
+export const BASE_TIME = 1_700_000_000_000
 
 export class FakeBroker {
   readonly streamName: string
@@ -57,9 +60,17 @@ export class FakeBroker {
   /** Where describeRouting says that the hosts are. */
   advertisedHost = '127.0.0.1'
   exists = true
-  #clock = BASE_TIME
+  targetShardCount: number | undefined
+  /** What streams were made and changed with. */
+  readonly settings: RequestOf<'createStream' | 'updateStream'>[] = []
+  decisions: ResponseOf<'explainScaling'>['decisions'] = []
+  /** Time of arrival by the clock of the test, rather than by a count. */
+  usesClock = false
+  #count = BASE_TIME
   readonly #sessions = new Set<FakeSession>()
   readonly #lingering: (() => void)[] = []
+  /** Requests for the routing that wait until a reshard is published. */
+  readonly #routingsHeld: (() => void)[] = []
   /** Fetches that wait for records. */
   readonly #longPolls: (() => void)[] = []
   #appendsSeen = 0
@@ -107,17 +118,55 @@ export class FakeBroker {
     this.hosts.set(hostId, { port, isUp: true })
   }
 
-  /** Closes a shard and puts two in its place. */
-  split(index: number): void {
-    const parent = this.shards[index]!
-    parent.state = 'CLOSED'
-    const cut = (hashKeyToBigInt(parent.range.start) + hashKeyToBigInt(parent.range.end)) / 2n
-    const middle = hashKeyFromBigInt(cut)
-    const above = hashKeyFromBigInt(cut + 1n)
-    this.#addShard({ start: parent.range.start, end: middle }, [index], parent.hostId, parent.tail)
-    this.#addShard({ start: above, end: parent.range.end }, [index], parent.hostId, parent.tail)
+  get openShards(): FakeShard[] {
+    return this.shards.filter((shard) => shard.state === 'OPEN')
+  }
+
+  /** Closes shards and puts two in the place of each, all in one epoch. */
+  split(...indexes: number[]): void {
+    this.reshard(
+      indexes.map((index) => {
+        const { range } = this.shards[index]!
+        const middle = middleOf(range)
+        return { parents: [index], ranges: middle === undefined ? [range] : splitRange(range, [middle]) }
+      }),
+    )
+  }
+
+  /** Closes two shards whose ranges touch and puts one in their place. */
+  merge(index: number, adjacent: number): void {
+    const range = mergeRanges(this.shards[index]!.range, this.shards[adjacent]!.range)
+    this.reshard([{ parents: [index, adjacent], ranges: [range!] }])
+  }
+
+  /** Publishes children in the place of their parents; they lie on the hosts in turn. Answers the children. */
+  reshard(moves: readonly { parents: number[]; ranges: HashKeyRange[] }[]): number[] {
+    const first = this.shards.length
+    for (const { parents, ranges } of moves) {
+      const closed = parents.map((index) => this.shards[index]!)
+      for (const parent of closed) {
+        parent.state = 'CLOSED'
+        parent.isSealed = false
+      }
+      const start = Math.max(...closed.map(({ tail }) => tail))
+      for (const range of ranges) {
+        this.#addShard(range, parents, 1 + (this.shards.length % this.hosts.size), start)
+      }
+    }
     this.epoch++
     this.#pushAll()
+    for (const answer of this.#routingsHeld.splice(0)) answer()
+    return this.shards.slice(first).map(({ index }) => index)
+  }
+
+  /** The first step of a reshard: the shard takes no more, and whoever asks for the routing waits until it is done. */
+  seal(...indexes: number[]): void {
+    for (const index of indexes) this.shards[index]!.isSealed = true
+  }
+
+  /** The shard has expired and is forgotten. */
+  expire(index: number): void {
+    this.shards[index]!.isGone = true
   }
 
   /** All records of a shard, in order. */
@@ -127,7 +176,7 @@ export class FakeBroker {
 
   /** Appends a batch by itself, as another producer would. */
   store(index: number, batch: Uint8Array): void {
-    this.shards[index]!.store(batch, ++this.#clock)
+    this.shards[index]!.store(batch, this.#now())
     this.#pushAll()
   }
 
@@ -242,11 +291,14 @@ export class FakeBroker {
           sessionIdleMs: limits.sessionIdleMs,
         }
       case 'ping':
-        return { now: this.#clock }
+        return { now: this.usesClock ? Date.now() : this.#count }
       case 'describeRouting':
-        return this.exists && message.request.name === this.streamName
-          ? this.#routing()
-          : fail('streamNotFound')
+        if (!this.exists || message.request.name !== this.streamName) return fail('streamNotFound')
+        if (!this.shards.some(({ isSealed }) => isSealed)) return this.#routing()
+        this.#routingsHeld.push(() =>
+          session.write(encodeResponse('describeRouting', message.correlationId, this.#routing())),
+        )
+        return undefined
       case 'append': {
         const results = message.request.batches.map((entry, place): AppendResult => {
           const code = disturbance?.refuseBatch(place)
@@ -278,26 +330,12 @@ export class FakeBroker {
       case 'unsubscribe':
         session.subscriptions.delete(message.request.subscriptionId)
         return {}
-      case 'describeStream':
-      case 'createStream':
-      case 'updateStream':
-        return this.exists ? { stream: this.#describe() } : fail('streamNotFound')
       case 'deleteStream':
         this.exists = false
         return {}
       default:
-        return fail('unknownOperation')
-    }
-  }
-
-  #describe(): ResponseOf<'describeStream'>['stream'] {
-    return {
-      name: this.streamName,
-      id: this.streamId,
-      status: 'ACTIVE',
-      openShardCount: this.shards.filter((shard) => shard.state === 'OPEN').length,
-      retentionMs: limits.retentionMsDefault,
-      createdAt: BASE_TIME,
+        if (!this.exists) return fail('streamNotFound')
+        return administer(this, message) ?? fail('unknownOperation')
     }
   }
 
@@ -306,20 +344,24 @@ export class FakeBroker {
       streamId: this.streamId,
       epoch: this.epoch,
       hosts: [...this.hosts].map(([hostId, { port }]) => ({ hostId, host: this.advertisedHost, port })),
-      shards: this.shards.map(({ index, range, state, hostId, parents }) => ({
-        index,
-        parents,
-        startingHashKey: hashKeyToBytes(range.start),
-        endingHashKey: hashKeyToBytes(range.end),
-        state,
-        hostId,
-      })),
+      shards: this.shards
+        .filter(({ isGone }) => !isGone)
+        .map(({ index, range, state, hostId, parents, start }) => ({
+          index,
+          parents,
+          startingHashKey: hashKeyToBytes(range.start),
+          endingHashKey: hashKeyToBytes(range.end),
+          state,
+          hostId,
+          startingSequenceNumber: start,
+        })),
     }
   }
 
   #shardAt(session: FakeSession, place: { streamId: number; shardIndex: number }): FakeShard | undefined {
     const shard = this.shards[place.shardIndex]
-    if (!this.exists || place.streamId !== this.streamId || shard === undefined) return undefined
+    if (!this.exists || place.streamId !== this.streamId || shard === undefined || shard.isGone)
+      return undefined
     return this.hosts.get(shard.hostId)!.port === session.port ? shard : undefined
   }
 
@@ -328,7 +370,11 @@ export class FakeBroker {
     entry: { streamId: number; shardIndex: number; batch: Uint8Array },
   ): AppendResult {
     const shard = this.#shardAt(session, entry)
-    return shard === undefined ? refusal('shardNotFound') : shard.append(entry.batch, ++this.#clock)
+    return shard === undefined ? refusal('shardNotFound') : shard.append(entry.batch, this.#now())
+  }
+
+  #now(): number {
+    return this.usesClock ? Date.now() : ++this.#count
   }
 
   #fetch(

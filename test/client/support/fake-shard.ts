@@ -16,6 +16,32 @@ import {
   type Position,
 } from '../../../protocol/index.ts'
 
+/** A token bucket in debt style: takes anything while the balance is above 0. On the clock of the test. */
+export class FakeLimit {
+  readonly #perSecond: number
+  #balance: number
+  #at = performance.now()
+  refusals = 0
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond
+    this.#balance = perSecond
+  }
+
+  /** Undefined where it was taken, else how long to wait. */
+  take(amount: number): number | undefined {
+    const now = performance.now()
+    this.#balance = Math.min(this.#perSecond, this.#balance + ((now - this.#at) / 1000) * this.#perSecond)
+    this.#at = now
+    if (this.#balance > 0) {
+      this.#balance -= amount
+      return undefined
+    }
+    this.refusals++
+    return Math.ceil((-this.#balance / this.#perSecond) * 1000) + 1
+  }
+}
+
 interface ProducerRow {
   readonly epoch: number
   /** Next sequence. */
@@ -30,6 +56,13 @@ export class FakeShard {
   readonly parents: readonly number[]
   hostId: number
   state: 'OPEN' | 'CLOSED' = 'OPEN'
+  /** Takes no more records, while the routing does not tell of it yet. */
+  isSealed = false
+  /** Expired altogether: nobody knows of it any more. */
+  isGone = false
+  readonly start: number
+  /** What it takes and gives, where it is limited. */
+  readonly limits: { bytesIn?: FakeLimit; reads?: FakeLimit } = {}
   readonly batches: Uint8Array[] = []
   trimHorizon: number
   tail: number
@@ -46,6 +79,7 @@ export class FakeShard {
     this.range = shard.range
     this.parents = shard.parents
     this.hostId = shard.hostId
+    this.start = shard.start
     this.trimHorizon = shard.start
     this.tail = shard.start
   }
@@ -62,8 +96,10 @@ export class FakeShard {
     const known = row.window.find((batch) => batch.first === first && batch.count === count)
     if (!isNewEpoch && known !== undefined) return storedAt(known.base, known.arrivalTime)
     if (!isNewEpoch && first < row.next) return refusal('duplicateTooOld')
-    if (this.state === 'CLOSED') return refusal('shardClosed')
+    if (this.state === 'CLOSED' || this.isSealed) return refusal('shardClosed')
     if (first !== (isNewEpoch ? 0 : row.next)) return refusal('outOfOrderSequence')
+    const waitMs = this.limits.bytesIn?.take(bytes.length)
+    if (waitMs !== undefined) return refusal('provisionedThroughputExceeded', waitMs)
     const base = this.store(Uint8Array.from(bytes), now)
     const window = [...(isNewEpoch ? [] : row.window), { first, count, base, arrivalTime: now }]
     this.#producers.set(producerId, {
@@ -119,10 +155,20 @@ export class FakeShard {
 
 /** One shard's part of a fetch; undefined for a shard that is not there. */
 export function fetchFrom(shard: FakeShard | undefined, number: number, bytesMax: number): FetchedShard {
-  const none = { batches: [], nextSequenceNumber: number, millisBehindLatest: 0, ended: false }
+  const none = {
+    batches: [],
+    nextSequenceNumber: number,
+    millisBehindLatest: 0,
+    ended: false,
+    retryAfterMs: undefined,
+  }
   if (shard === undefined) return { ...none, code: errorCodes.shardNotFound.id, trimHorizon: 0, tail: 0 }
   const { trimHorizon, tail } = shard
   if (number < trimHorizon) return { ...none, code: errorCodes.trimmed.id, trimHorizon, tail }
+  const retryAfterMs = shard.limits.reads?.take(1)
+  if (retryAfterMs !== undefined) {
+    return { ...none, code: errorCodes.provisionedThroughputExceeded.id, trimHorizon, tail, retryAfterMs }
+  }
   const batches: Uint8Array[] = []
   let left = bytesMax
   let next = number
@@ -140,13 +186,13 @@ export function endOf(batch: Uint8Array): number {
   return baseSequenceNumberAt(batch, 0) + recordCountAt(batch, 0)
 }
 
-export function refusal(code: ErrorCode): AppendResult {
+export function refusal(code: ErrorCode, retryAfterMs?: number): AppendResult {
   return {
     code: errorCodes[code].id,
     baseSequenceNumber: 0,
     arrivalTime: 0,
     durability: 'none',
-    retryAfterMs: undefined,
+    retryAfterMs,
     message: `the fake refuses: ${code}`,
   }
 }

@@ -1,0 +1,106 @@
+// Which lane takes a record: by the routing that is known, but behind the records of its key that still wait in the lane
+// of a shard that is no more. Runs in the client, pure. Each lane holds its own keys back and nobody else's: one slow
+// shard does not keep the others from going on under the new routing.
+import type { ShardMap } from '../../protocol/shard-map.ts'
+import type { Routing } from '../routing.ts'
+import { Lane } from './lane.ts'
+
+/** A routing, as far as records need one. */
+export type LaneRouting = Pick<Routing, 'streamId' | 'map' | 'shard'>
+
+/** The lanes of one routing. Of one that is out of date, only those whose records must go first are left. */
+interface Generation {
+  readonly map: ShardMap
+  readonly lanes: Map<number, Lane>
+}
+
+export class Lanes {
+  readonly #newProducerId: () => number
+  #routing: LaneRouting
+  #current: Generation
+  /** Oldest first: what was routed there came before what was routed later. */
+  #past: Generation[] = []
+
+  constructor(routing: LaneRouting, newProducerId: () => number) {
+    this.#routing = routing
+    this.#newProducerId = newProducerId
+    this.#current = { map: routing.map, lanes: new Map() }
+  }
+
+  /** The lane for the hash key at `hashKey[at…at+3]`; for a record that leaves a lane, where it goes from there. */
+  of(hashKey: Uint32Array, at: number, leaving?: Lane): Lane {
+    if (this.#past.length > 0) {
+      const behind = this.#heldBack(hashKey, at, leaving)
+      if (behind !== undefined) return behind
+    }
+    const { map, lanes } = this.#current
+    const shardIndex = map.route(hashKey, at)
+    let lane = lanes.get(shardIndex)
+    if (lane === undefined) {
+      lane = new Lane({ streamId: this.#routing.streamId, shardIndex }, this.#newProducerId)
+      lanes.set(shardIndex, lane)
+    }
+    return lane
+  }
+
+  /**
+   * The one lane for every hash key from `bounds[0…3]` to `bounds[4…7]`, or undefined where they do not all belong to
+   * one. A shard's range has no holes, so what holds for both ends holds in between, as long as it does in each routing.
+   */
+  ofAll(bounds: Uint32Array, leaving?: Lane): Lane | undefined {
+    const isSplitBy = ({ map }: Generation) => map.route(bounds, 0) !== map.route(bounds, 4)
+    return isSplitBy(this.#current) || this.#past.some(isSplitBy) ? undefined : this.of(bounds, 0, leaving)
+  }
+
+  /** Every lane, those that vanish too. */
+  *all(): Iterable<Lane> {
+    for (const { lanes } of this.#past) yield* lanes.values()
+    yield* this.#current.lanes.values()
+  }
+
+  /** Whether the lane still takes records; what is told of a lane that was removed comes too late. */
+  has(lane: Lane): boolean {
+    return this.#generationOf(lane) !== undefined
+  }
+
+  /** The records of its keys go where the routing says, from now on. */
+  remove(lane: Lane): void {
+    this.#generationOf(lane)?.lanes.delete(lane.shardIndex)
+    this.#past = this.#past.filter(({ lanes }) => lanes.size > 0)
+  }
+
+  /**
+   * Routes by a newer routing. Answers the lanes whose shards take no more records in it: they vanish, and take the
+   * records of their keys until they are removed.
+   */
+  adopt(routing: LaneRouting): Lane[] {
+    const isSameStream = routing.streamId === this.#routing.streamId
+    const stays = ({ shardIndex }: Lane) => isSameStream && routing.shard(shardIndex)?.state === 'OPEN'
+    const { map, lanes } = this.#current
+    const next: Generation = { map: routing.map, lanes: new Map() }
+    for (const [shardIndex, lane] of lanes) {
+      if (!stays(lane)) continue
+      lanes.delete(shardIndex)
+      next.lanes.set(shardIndex, lane)
+    }
+    const vanishing = [...lanes.values()]
+    for (const lane of vanishing) lane.vanish()
+    if (vanishing.length > 0) this.#past.push({ map, lanes })
+    this.#routing = routing
+    this.#current = next
+    return vanishing
+  }
+
+  #generationOf(lane: Lane): Generation | undefined {
+    const generations = [...this.#past, this.#current]
+    return generations.find(({ lanes }) => lanes.get(lane.shardIndex) === lane)
+  }
+
+  #heldBack(hashKey: Uint32Array, at: number, leaving: Lane | undefined): Lane | undefined {
+    for (const { map, lanes } of this.#past) {
+      const lane = lanes.get(map.route(hashKey, at))
+      if (lane !== undefined && lane !== leaving) return lane
+    }
+    return undefined
+  }
+}

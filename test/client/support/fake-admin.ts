@@ -1,0 +1,111 @@
+// The control plane of the fake broker: describes its one stream, and does to it what is asked, at once. Requests that
+// change settings are kept as they came, for a test to look at.
+import {
+  hashKeyFromBytes,
+  hashKeyToBytes,
+  limits,
+  middleOf,
+  splitRange,
+  type OperationName,
+  type RequestMessage,
+  type RequestOf,
+  type ResponseOf,
+} from '../../../protocol/index.ts'
+import { BASE_TIME, type FakeBroker } from './fake-broker.ts'
+
+/** Answers a request of the control plane; undefined for one that the fake does not know. */
+export function administer(
+  broker: FakeBroker,
+  { operation, request }: RequestMessage,
+): ResponseOf<OperationName> | undefined {
+  switch (operation) {
+    case 'createStream':
+    case 'updateStream':
+      broker.settings.push(request)
+      return { stream: describe(broker) }
+    case 'describeStream':
+      return { stream: describe(broker) }
+    case 'listShards':
+      return { shards: broker.shards.map((shard) => describeShard(shard)), hasMore: false }
+    case 'splitShard':
+      return split(broker, request)
+    case 'mergeShards': {
+      broker.merge(request.shardIndex, request.adjacentShardIndex)
+      return { child: broker.shards.length - 1, epoch: broker.epoch }
+    }
+    case 'updateShardCount':
+      return { stream: stepTowards(broker, request.shardCount) }
+    case 'explainScaling':
+      return { mode: 'provisioned', scaling: describe(broker).scaling, decisions: broker.decisions }
+    default:
+      return undefined
+  }
+}
+
+function split(broker: FakeBroker, request: RequestOf<'splitShard'>): ResponseOf<'splitShard'> {
+  const { range } = broker.shards[request.shardIndex]!
+  const given = request.newStartingHashKeys.map((key) => hashKeyFromBytes(key))
+  const ranges = splitRange(range, given.length > 0 ? given : [middleOf(range)!])
+  return { children: broker.reshard([{ parents: [request.shardIndex], ranges }]), epoch: broker.epoch }
+}
+
+/** One wave of splits an answer, as a broker does that takes longer than a request may. */
+function stepTowards(broker: FakeBroker, shardCount: number): ResponseOf<'updateShardCount'>['stream'] {
+  broker.targetShardCount = shardCount
+  const { openShards } = broker
+  const count = Math.min(openShards.length, shardCount - openShards.length)
+  broker.split(...openShards.slice(0, count).map(({ index }) => index))
+  if (broker.openShards.length === shardCount) broker.targetShardCount = undefined
+  return describe(broker)
+}
+
+function describe(broker: FakeBroker): ResponseOf<'describeStream'>['stream'] {
+  return {
+    name: broker.streamName,
+    id: broker.streamId,
+    status: broker.targetShardCount === undefined ? 'ACTIVE' : 'UPDATING',
+    openShardCount: broker.openShards.length,
+    retentionMs: limits.retentionMsDefault,
+    createdAt: BASE_TIME,
+    retentionBytes: 0,
+    mode: 'provisioned',
+    shardLimits: {
+      writeBytesPerSecond: 0,
+      writeRecordsPerSecond: 0,
+      readBytesPerSecond: 0,
+      readsPerSecond: 0,
+      subscriptionBytesPerSecond: 0,
+    },
+    scaling: { shardsMin: 1, shardsMax: 64, targetBytesPerSecond: 1000, targetRecordsPerSecond: 100 },
+    targetShardCount: broker.targetShardCount,
+    epoch: broker.epoch,
+  }
+}
+
+function describeShard(shard: FakeBroker['shards'][number]): ResponseOf<'listShards'>['shards'][number] {
+  const isClosed = shard.state === 'CLOSED'
+  return {
+    index: shard.index,
+    parents: shard.parents,
+    startingHashKey: hashKeyToBytes(shard.range.start),
+    endingHashKey: hashKeyToBytes(shard.range.end),
+    state: shard.state,
+    startingSequenceNumber: shard.start,
+    endingSequenceNumber: isClosed && shard.tail > shard.start ? shard.tail - 1 : undefined,
+    trimHorizon: shard.trimHorizon,
+    tail: shard.tail,
+    bytes: shard.batches.reduce((bytes, batch) => bytes + batch.length, 0),
+    createdAt: BASE_TIME,
+    closedAt: isClosed ? BASE_TIME + 1 : undefined,
+    load: {
+      bytesPerSecond10s: 30,
+      bytesPerSecond2m: 20,
+      bytesPerSecond10m: 10,
+      recordsPerSecond10s: 3,
+      recordsPerSecond2m: 2,
+      recordsPerSecond10m: 1,
+      hotHashKey: hashKeyToBytes(shard.range.start),
+      hotPercent: 70,
+    },
+  }
+}
