@@ -109,6 +109,36 @@ describe('a damaged head', () => {
     storage.expectedProblems = ({ ok }) => expect(ok).toBe(false)
   })
 
+  /** Drops everything before the active segment, as nothing of it is wanted. */
+  async function dropSealed(storage: StorageFixture): Promise<void> {
+    const owner = await storage.openOwner({ segmentBytes: 1 })
+    await owner.open(SLOT, IDLE)
+    for (const slot of [SLOT, IDLE]) await owner.trim(slot, 2)
+    await owner.replace(owner.list.segments.slice(0, -1), null)
+    await storage.closeOwners()
+  }
+
+  test('comes back from its batches where the segment before was dropped', async ({ storage }) => {
+    const active = await fill(storage, { segments: 3 })
+    await dropSealed(storage)
+    await storage.tamper(active, (environment) => flipped(environment, encodeKey('head', SLOT)))
+    const owner = await storage.openOwner()
+    expect(await owner.open(SLOT)).toMatchObject([{ tail: 3, trimHorizon: 2, closed: false }])
+    expect(await owner.values(SLOT, 3, 2)).toEqual(['2=2'])
+  })
+
+  test('is refused where the only segment that could tell of the shard was dropped', async ({ storage }) => {
+    const active = await fill(storage, { segments: 3 })
+    await dropSealed(storage)
+    await storage.tamper(active, (environment) => flipped(environment, encodeKey('head', IDLE)))
+    const owner = await storage.openOwner()
+    expect(await owner.open(SLOT, IDLE)).toMatchObject([{ slot: SLOT }])
+    expect(await owner.put(IDLE, ['again'])).toMatchObject({ code: 'shardNotFound' })
+    expect(await owner.wanted()).toMatchObject({ refused: [IDLE] })
+    storage.expectedProblems = ({ problems }) =>
+      expect(problems).toMatchObject([{ what: 'Its head is damaged.' }])
+  })
+
   test('of a sealed segment keeps nobody from reading it', async ({ storage }) => {
     await fill(storage, { segments: 4 })
     await storage.tamper(segmentName(2), (environment) => flipped(environment, encodeKey('head', SLOT)))

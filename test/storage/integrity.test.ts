@@ -1,5 +1,5 @@
 // The check is checked: damage of every kind is planted in a sound directory, and must be found and named.
-import { rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import type { Environment } from '../../broker/storage/environment.ts'
@@ -13,7 +13,8 @@ import {
 } from '../../broker/storage/key-space.ts'
 import { parseSegmentName, segmentPath } from '../../broker/storage/segments/segment-name.ts'
 import { writeManifest } from '../../broker/storage/segments/manifest.ts'
-import { flipped, test, type StorageFixture } from '../support/storage.ts'
+import { copyAsTarget } from '../support/replaced-segments.ts'
+import { flipped, segmentName, test, type StorageFixture } from '../support/storage.ts'
 
 const SLOT = 1
 const PRODUCER = 7
@@ -87,6 +88,18 @@ const planted: Record<
   "a head's trim horizon": {
     change: changeHead(SLOT, () => ({ trimHorizon: 3 })),
     found: /trimHorizon is/,
+  },
+  'a trim horizon above the end': {
+    change: changeHead(SLOT, ({ next }) => ({ trimHorizon: next + 1 })),
+    found: /above its end/,
+  },
+  'a closed shard that goes on': {
+    change: changeHead(SLOT, () => ({ closed: 1 })),
+    found: /is open again[\s\S]*It was closed at/,
+  },
+  'a forgotten shard that goes on': {
+    change: changeHead(SLOT, () => ({ forgotten: 1 })),
+    found: /came back/,
   },
   'a bit of a head': {
     change: (environment) => flipped(environment, encodeKey('head', SLOT)),
@@ -247,6 +260,56 @@ describe('checkDataDirectory', () => {
         where: expect.stringContaining(`slot ${SLOT}`),
         what: expect.stringMatching(/The numbers from 0 up to \d+ are in no segment/),
       })
+  })
+
+  test('takes for lost only what is wanted: below the trim horizon segments may be missing', async ({
+    storage,
+  }) => {
+    const segments = await fill(storage)
+    const owner = await storage.openOwner()
+    const [extent] = await owner.open(SLOT)
+    await owner.trim(SLOT, extent!.tail)
+    await owner.replace([segments[1]!], null)
+    await storage.closeOwners()
+    expect((await storage.check()).problems).toEqual([])
+  })
+
+  test('finds a compacted segment that repeats what another holds', async ({ storage }) => {
+    const segments = await fill(storage)
+    const second = parseSegmentName(segments[1]!)!
+    const directory = storage.ownerDirectory()
+    const repeated = await copyAsTarget(storage, segments[0]!, { ...second, generation: 1 })
+    await rm(segmentPath(directory, segments[1]!), { recursive: true })
+    await writeManifest(directory, {
+      ownerId: 0,
+      sealed: [segments[0]!, repeated, ...segments.slice(2, -1)].map(sealedAs),
+      active: segments.length,
+    })
+    storage.expectedProblems = ({ problems }) => {
+      const found = problems.map(({ what }) => what).join('\n')
+      expect(found).toMatch(/they overlap/)
+      expect(found).toMatch(/The numbers from .* are in no segment/)
+    }
+  })
+
+  test('finds a segment with batches beyond the active one: no start would touch it', async ({ storage }) => {
+    const segments = await fill(storage)
+    const beyond = await copyAsTarget(storage, segments[0]!, { number: 99, generation: 0 })
+    storage.expectedProblems = ({ problems }) =>
+      expect(problems).toEqual([
+        {
+          where: segmentPath(storage.ownerDirectory(), beyond),
+          what: 'It holds batches, and the manifest does not name it.',
+        },
+      ])
+  })
+
+  test('passes over what a start removes', async ({ storage }) => {
+    const segments = await fill(storage)
+    await copyAsTarget(storage, segments[0]!)
+    await mkdir(join(storage.ownerDirectory(), 'segment-0000000002-1.temporary'))
+    await mkdir(segmentPath(storage.ownerDirectory(), segmentName(99)))
+    expect((await storage.check()).problems).toEqual([])
   })
 
   test('refuses a directory that is no data directory: nothing in it is sound', async ({ storage }) => {

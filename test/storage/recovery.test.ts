@@ -67,6 +67,19 @@ describe('a start', () => {
     expect(existsSync(given!)).toBe(false)
   })
 
+  test('removes nothing while a listed segment is missing: what is not named may be what it was replaced by', async ({
+    storage,
+  }) => {
+    const [first] = await fill(storage)
+    const directory = storage.ownerDirectory()
+    const compacted = segmentPath(directory, segmentName(1, 1))
+    await rename(segmentPath(directory, first!), compacted)
+    await (await storage.openOwner()).close()
+    expect(existsSync(compacted)).toBe(true)
+    await rename(compacted, segmentPath(directory, first!))
+    expect(await everything(storage)).toEqual(ALL)
+  })
+
   test('keeps a half-made segment that cannot be read out of the way', async ({ storage }) => {
     const segments = await fill(storage)
     const unreadable = segmentPath(storage.ownerDirectory(), segmentName(segments.length + 1))

@@ -6,12 +6,16 @@ import {
   formatSegmentName,
   parseSegmentName,
   segmentPath,
+  type SegmentName,
 } from '../../broker/storage/segments/segment-name.ts'
 import type { StorageFixture } from './storage.ts'
 
-/** Copies a sealed segment of owner 0 to the name of what may replace it, which is answered. */
-export async function copyAsTarget(storage: StorageFixture, source: string): Promise<string> {
-  const name = compactedName([parseSegmentName(source)!])
+/** Copies a sealed segment of owner 0 to the name of what may replace it, or to another, which is answered. */
+export async function copyAsTarget(
+  storage: StorageFixture,
+  source: string,
+  name: SegmentName = compactedName([parseSegmentName(source)!]),
+): Promise<string> {
   const target = formatSegmentName(name)
   const directory = storage.ownerDirectory()
   await cp(segmentPath(directory, source), segmentPath(directory, target), { recursive: true })
