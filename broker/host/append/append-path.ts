@@ -86,7 +86,7 @@ export class AppendPath {
     const { load, writeThrottle } = shard
     const bytes = payloadBytesAt(batch, 0)
     const records = recordCountAt(batch, 0)
-    load.count(bytes, records)
+    load.count(bytes, records, now)
     this.#options.sampler.offer(shard, batch, bytes, now)
     if (!writeThrottle) return this.#offer(pending)
     const usedUp = writeThrottle.usedUp(now)

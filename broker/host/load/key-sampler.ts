@@ -1,6 +1,7 @@
 // Looks at the keys of some of the records that are appended. Host main thread.
 // The broker never looks inside batches but here, and here within a budget: a few hundred records a second for the whole
-// host, a few batches a second of each shard, whatever arrives. A batch weighs what it brings; its records share that.
+// host, a few batches a second of each shard, whatever arrives. A batch is chosen by lot, with a chance that goes by its
+// bytes: whoever sends in turns, or first in every request, is seen no more often than he brings.
 import { codecAt, readBatchHeader } from '../../../protocol/batch.ts'
 import { compareHashKeys } from '../../../protocol/hash-key.ts'
 import type { HostedShard } from '../hosted-shard.ts'
@@ -9,9 +10,7 @@ import { KeySample } from './key-sample.ts'
 import { sampleKeys } from './record-keys.ts'
 
 const RECORDS_PER_SECOND = 400
-const RECORDS_PER_BATCH = 16
-/** Between two looks at a shard of which enough was seen, in the mean. */
-const INTERVAL_MS = 250
+const RECORDS_PER_BATCH = 8
 
 export class KeySampler {
   readonly #random: () => number
@@ -22,31 +21,33 @@ export class KeySampler {
     this.#random = random
   }
 
-  /** A batch is asked to be appended, with `bytes` of records. */
+  /** A batch with `bytes` of records was counted. */
   offer(shard: HostedShard, batch: Uint8Array, bytes: number, now: number): void {
     const { load } = shard
-    if (now < load.sampleAt || this.#budget.waitMs(now) > 0) return
+    const { bytesPerLook } = load
+    if (this.#random() * bytesPerLook >= bytes || this.#budget.waitMs(now) > 0) return
     load.sample ??= new KeySample({ start: shard.rangeStart, end: shard.rangeEnd }, now)
     load.sample.fade(now)
-    this.#budget.take(this.#look(load.sample, batch, bytes), now)
-    // At uneven times: producers that send in turns would always be met at the same one.
-    if (load.sample.tells) load.sampleAt = now + INTERVAL_MS * (0.5 + this.#random())
+    // It stands for all the bytes among which it was chosen.
+    const weight = Math.max(bytes, bytesPerLook)
+    this.#budget.take(this.#look(load.sample, batch, weight), now)
+    load.looked(now)
   }
 
   /** Returns how many records it looked at. */
-  #look(sample: KeySample, batch: Uint8Array, bytes: number): number {
-    if (codecAt(batch, 0) !== 'none') return lookCompressed(sample, batch, bytes)
+  #look(sample: KeySample, batch: Uint8Array, weight: number): number {
+    if (codecAt(batch, 0) !== 'none') return lookCompressed(sample, batch, weight)
     const keys = sampleKeys(batch, RECORDS_PER_BATCH, this.#random)
     const sampled = keys.reduce((sum, key) => sum + key.bytes, 0)
-    for (const key of keys) sample.add(key.hashKey, bytes * (key.bytes / sampled))
+    for (const key of keys) sample.add(key.hashKey, weight * (key.bytes / sampled))
     return Math.max(1, keys.length)
   }
 }
 
 /** Nothing is inflated here: the header tells the key where all records have the same. */
-function lookCompressed(sample: KeySample, batch: Uint8Array, bytes: number): number {
+function lookCompressed(sample: KeySample, batch: Uint8Array, weight: number): number {
   const { lowestHashKey, highestHashKey } = readBatchHeader(batch)
-  if (compareHashKeys(lowestHashKey, 0, highestHashKey, 0) === 0) sample.add(lowestHashKey, bytes)
-  else sample.addUnknown(bytes)
+  if (compareHashKeys(lowestHashKey, 0, highestHashKey, 0) === 0) sample.add(lowestHashKey, weight)
+  else sample.addUnknown(weight)
   return 1
 }

@@ -3,17 +3,42 @@
 // capacity must follow.
 import type { KeySample } from './key-sample.ts'
 
+/** Between two looks at the keys of a shard, in the mean, once enough was seen. */
+const LOOK_MS = 250
+/** The rate that this goes by is taken anew so often. */
+const RATE_MS = 1000
+
 export class ShardLoad {
   /** Bytes of records, and records. */
   bytes = 0
   records = 0
   /** Made when the first keys are looked at. */
   sample: KeySample | undefined
-  /** Keys are not looked at before this moment. */
-  sampleAt = -Infinity
+  #bytesPerLook = 0
+  #ratedAt = -Infinity
+  #ratedBytes = 0
 
-  count(bytes: number, records: number): void {
+  /** Of so many bytes one batch is looked at, in the mean; 0 for every batch. */
+  get bytesPerLook(): number {
+    return this.#bytesPerLook
+  }
+
+  /** A batch is asked to be appended. */
+  count(bytes: number, records: number, now: number): void {
     this.bytes += bytes
     this.records += records
+    if (now - this.#ratedAt >= RATE_MS) this.#rate(now)
+  }
+
+  /** Keys were looked at. Until they tell something every batch is welcome; then at once it is only a few a second. */
+  looked(now: number): void {
+    if (this.#bytesPerLook === 0 && this.sample?.tells) this.#rate(now)
+  }
+
+  #rate(now: number): void {
+    const bytesPerMs = (this.bytes - this.#ratedBytes) / Math.max(1, now - this.#ratedAt)
+    this.#bytesPerLook = this.sample?.tells ? bytesPerMs * LOOK_MS : 0
+    this.#ratedAt = now
+    this.#ratedBytes = this.bytes
   }
 }

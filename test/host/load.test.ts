@@ -1,0 +1,178 @@
+// Promises of observed loads: counters of what is asked, the hot key, and where a shard divides, within a budget.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { KeySample } from '../../broker/host/load/key-sample.ts'
+import { KeySampler } from '../../broker/host/load/key-sampler.ts'
+import { HostedShard } from '../../broker/host/hosted-shard.ts'
+import { BatchBuilder, hashKeyToHex, hashPartitionKey, type Codec } from '../../protocol/index.ts'
+import { payloadBytesAt } from '../../broker/host/append/payload.ts'
+import { randomOf } from '../support/random.ts'
+import { FakeSession } from './support/fake-session.ts'
+import { noShardLimits, placedShard, startTestHost, STREAM, type TestHost } from './support/test-host.ts'
+
+const producer = new FakeSession()
+
+/** A batch with a record of so many bytes for each key. */
+function batchOf(keys: readonly string[], options: { dataBytes?: number; codec?: Codec } = {}): Uint8Array {
+  const { dataBytes = 100, codec = 'none' } = options
+  const builder = new BatchBuilder({ bytesMax: 1 << 22 })
+  const words = new Uint32Array(4)
+  for (const partitionKey of keys) {
+    hashPartitionKey(partitionKey, words, 0)
+    builder.tryAdd({ partitionKey, data: Buffer.alloc(dataBytes) }, words, 0)
+  }
+  return builder.finish({ producerId: 0, producerEpoch: 0, firstProducerSequence: 0, codec })
+}
+
+function hashKeyOf(partitionKey: string): string {
+  const words = new Uint32Array(4)
+  hashPartitionKey(partitionKey, words, 0)
+  return hashKeyToHex(words)
+}
+
+const append = (host: TestHost, ...batches: readonly Uint8Array[]) => host.append(producer, ...batches)
+const loadOf = (host: TestHost) => host.engine.loads().find(({ shardIndex }) => shardIndex === 0)!
+const balanceOf = (host: TestHost) => host.engine.balanceOf({ streamId: STREAM, shardIndex: 0 })
+
+describe('counters', () => {
+  it('rise with what is asked of open shards, throttled batches included, refused ones not', async () => {
+    const shardLimits = { ...noShardLimits, writeBytesPerSecond: 50 }
+    const settings = { ...placedShard(0).settings, shardLimits }
+    const host = await startTestHost({ shards: [placedShard(0, { settings }), placedShard(1)] })
+    await append(host, batchOf(['a', 'b']), batchOf(['c']), new Uint8Array(200))
+    expect(host.engine.loads()).toEqual([
+      { streamId: STREAM, shardIndex: 0, bytes: 3 * 101, records: 3, hot: null },
+      { streamId: STREAM, shardIndex: 1, bytes: 0, records: 0, hot: null },
+    ])
+  })
+
+  it('are not told of closed shards', async () => {
+    const host = await startTestHost({ shards: [placedShard(0), placedShard(1)] })
+    await host.engine.lifecycle.seal({ streamId: STREAM, shards: [{ shardIndex: 0, children: [2, 3] }] })
+    expect(host.engine.loads().map(({ shardIndex }) => shardIndex)).toEqual([1])
+    expect(balanceOf(host)).toBeNull()
+    expect(host.engine.balanceOf({ streamId: STREAM, shardIndex: 99 })).toBeNull()
+  })
+})
+
+describe('the hot key', () => {
+  it('is the one with the largest part of the bytes, and its part', async () => {
+    const host = await startTestHost()
+    for (let i = 0; i < 200; i++) {
+      await append(host, batchOf(['hot'], { dataBytes: 600 }), batchOf([`key ${i}`], { dataBytes: 400 }))
+      host.timing.advance(150)
+    }
+    const { hot } = loadOf(host)
+    expect(hot!.hashKey).toBe(hashKeyOf('hot'))
+    expect(hot!.part).toBeGreaterThan(0.45)
+    expect(hot!.part).toBeLessThan(0.75)
+  })
+
+  it('is not told before enough was seen, and forgotten when it was long ago', async () => {
+    const host = await startTestHost()
+    await append(host, batchOf(['hot']))
+    expect(loadOf(host).hot).toBeNull()
+    for (let i = 0; i < 60; i++) await append(host, batchOf(['hot']))
+    expect(loadOf(host).hot).toEqual({ hashKey: hashKeyOf('hot'), part: 1 })
+    host.timing.advance(10 * 60_000)
+    expect(loadOf(host).hot).toBeNull()
+    expect(balanceOf(host)).toBeNull()
+  })
+
+  it('is seen in compressed batches of one key, and held to be no more than it is beside others', async () => {
+    const host = await startTestHost()
+    const many = Array.from({ length: 50 }, (_, i) => `key ${i}`)
+    for (let i = 0; i < 100; i++) {
+      await append(
+        host,
+        batchOf(
+          Array.from({ length: 50 }, () => 'hot'),
+          { codec: 'gzip' },
+        ),
+      )
+      await append(host, batchOf(many, { codec: 'gzip' }))
+      host.timing.advance(130)
+    }
+    const { hot } = loadOf(host)
+    expect(hot!.hashKey).toBe(hashKeyOf('hot'))
+    expect(hot!.part).toBeLessThan(0.7)
+  })
+})
+
+describe('the balanced point', () => {
+  it('halves the load that was observed', async () => {
+    const host = await startTestHost()
+    const keys = Array.from({ length: 2000 }, (_, i) => `key ${i}`)
+    // Nine tenths of the load lie in the lowest quarter of the range.
+    const low = keys.filter((key) => hashKeyOf(key) < '4')
+    const random = randomOf(7)
+    const pick = (from: readonly string[]) => from[Math.floor(random.next() * from.length)]!
+    for (let i = 0; i < 150; i++) {
+      await append(host, batchOf(Array.from({ length: 100 }, () => pick(random.next() < 0.9 ? low : keys))))
+      host.timing.advance(250)
+    }
+    const key = balanceOf(host)!
+    const below = low.filter((one) => hashKeyOf(one) < key).length / low.length
+    expect(0.925 * below).toBeGreaterThan(0.4)
+    expect(0.925 * below).toBeLessThan(0.6)
+  })
+
+  it('is soon there for a burst, and null for a trickle', async () => {
+    const host = await startTestHost()
+    await append(host, batchOf(['a']), batchOf(['b']))
+    expect(balanceOf(host)).toBeNull()
+    const keys = Array.from({ length: 500 }, (_, i) => `key ${i}`)
+    await append(host, ...Array.from({ length: 5 }, () => batchOf(keys)))
+    const half = Number.parseInt(balanceOf(host)!.slice(0, 4), 16) / 0x10000
+    expect(half).toBeGreaterThan(0.2)
+    expect(half).toBeLessThan(0.8)
+  })
+})
+
+describe('the sampler', () => {
+  const extent = { slot: 1, trimHorizon: 0, tail: 0, lastArrivalTime: 0, bytes: 0, closed: false }
+  const keys = Array.from({ length: 100 }, (_, i) => `key ${i}`)
+  let sampler: KeySampler
+  let looks: { mock: { calls: unknown[] } }
+  beforeEach(() => {
+    sampler = new KeySampler(randomOf(7).next)
+    looks = vi.spyOn(KeySample.prototype, 'add')
+  })
+  afterEach(() => vi.restoreAllMocks())
+
+  function offer(shard: HostedShard, batch: Uint8Array, now: number): void {
+    const bytes = payloadBytesAt(batch, 0)
+    shard.load.count(bytes, 1, now)
+    sampler.offer(shard, batch, bytes, now)
+  }
+
+  it('looks at a few hundred records a second, however many shards are busy', () => {
+    const shards = Array.from({ length: 200 }, (_, i) => new HostedShard(placedShard(i), extent))
+    const batch = batchOf(keys)
+    for (let ms = 0; ms < 10_000; ms += 10) for (const shard of shards) offer(shard, batch, ms)
+    expect(looks.mock.calls.length).toBeGreaterThan(3000)
+    expect(looks.mock.calls.length).toBeLessThan(5000)
+    expect(shards.filter(({ load }) => load.sample).length).toBeGreaterThan(40)
+  })
+
+  it('looks at a busy shard a few times a second', () => {
+    const shard = new HostedShard(placedShard(0), extent)
+    const batch = batchOf(keys)
+    for (let ms = 0; ms < 10_000; ms++) offer(shard, batch, ms)
+    const batches = looks.mock.calls.length / 8
+    expect(batches).toBeGreaterThan(20)
+    expect(batches).toBeLessThan(80)
+    expect(shard.load.sample!.tells).toBe(true)
+  })
+
+  it('sees as much of each producer as he brings, in whatever order and sizes they send', () => {
+    const shard = new HostedShard(placedShard(0), extent)
+    const large = batchOf(['large'], { dataBytes: 3000 })
+    const small = batchOf(['small'], { dataBytes: 100 })
+    for (let ms = 0; ms < 60_000; ms += 50)
+      for (let i = 0; i < 11; i++) offer(shard, i < 1 ? large : small, ms)
+    const { hashKey, part } = shard.load.sample!.hot!
+    expect(hashKey).toBe(hashKeyOf('large'))
+    expect(part).toBeGreaterThan(0.65) // 3000 of 4000 bytes
+    expect(part).toBeLessThan(0.85)
+  })
+})
