@@ -11,8 +11,15 @@ const SLOTS = [0, 1, 2]
 const ROUNDS = Number(process.env['MILLRACE_CRASH_ROUNDS'] ?? 10)
 /** Which time the step is reached: the first creates the directory, later ones roll it. More of them in the nightly run. */
 const OCCURRENCES = ROUNDS > 10 ? [1, 2, 3, 4] : [1, 3]
-/** Steps that a healthy victim does not pass on its way. */
-const OFF_THE_PATH: readonly string[] = ['removalRenamed'] satisfies FaultStep[]
+/** Steps that a victim does not pass that only appends: the test of compaction kills there. */
+const OFF_THE_PATH: readonly string[] = [
+  'compactionStarted',
+  'compactionCopied',
+  'compactionSynced',
+  'replacementStarted',
+  'replacementListed',
+  'removalRenamed',
+] satisfies FaultStep[]
 
 interface Acknowledged {
   readonly slot: number

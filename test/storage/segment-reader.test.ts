@@ -4,7 +4,8 @@ import { describe, expect } from 'vitest'
 import { limits } from '../../protocol/limits.ts'
 import { fetchedShardShape } from '../../protocol/structs.ts'
 import { decodeKey, familyOf } from '../../broker/storage/key-space.ts'
-import { batchOf, test, valuesIn, type TestOwner } from '../support/storage.ts'
+import { inlineSegmentReader } from '../../broker/storage/segment-reader.ts'
+import { batchOf, test, valuesIn, type StorageFixture, type TestOwner } from '../support/storage.ts'
 
 describe('read', () => {
   test('answers whole batches; the first may begin before the number asked for', async ({ storage }) => {
@@ -83,6 +84,62 @@ describe('read', () => {
   })
 })
 
+describe('numbers that are gone', () => {
+  /** One shard in three sealed segments of two records each, and what is in the active one. */
+  async function rolled(storage: StorageFixture): Promise<TestOwner> {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    for (const value of ['a', 'b', 'c', 'd']) {
+      await owner.put(1, [value, value])
+      if (value !== 'd') await owner.roll()
+    }
+    return owner
+  }
+
+  test('below the horizon a read begins behind them, though its segments know nothing of it', async ({
+    storage,
+  }) => {
+    const owner = await rolled(storage)
+    const [first, second] = owner.list.segments
+    await owner.trim(1, 4)
+    await owner.replace([first!, second!], null)
+    expect(await owner.read(1, 1, 8)).toMatchObject({ next: 8 })
+    expect(valuesIn(await owner.read(1, 4, 8))).toEqual(['4=c', '5=c', '6=d', '7=d'])
+  })
+
+  test('an answer has no gap in it, even from below the horizon', async ({ storage }) => {
+    const owner = await rolled(storage)
+    const [, second] = owner.list.segments
+    await owner.trim(1, 4)
+    await owner.replace([second!], null)
+    const reply = await owner.read(1, 0, 8)
+    expect(valuesIn(reply)).toEqual(['0=a', '1=a'])
+    expect(reply).toMatchObject({ next: 2 })
+    expect(reply.corrupt).toBeUndefined()
+    expect(valuesIn(await owner.read(1, 2, 8))).toEqual(['4=c', '5=c', '6=d', '7=d'])
+  })
+
+  test('at the horizon or above it they are damage, in whichever segment they should be', async ({
+    storage,
+  }) => {
+    const owner = await rolled(storage)
+    const { directory, segments } = owner.list
+    await owner.trim(1, 2)
+    const reader = inlineSegmentReader()
+    for (const missing of [1, 2]) {
+      const list = { directory, segments: segments.toSpliced(missing, 1) }
+      for (const from of [0, 2]) {
+        const reply = await reader.read({ list, slot: 1, from, until: 8, bytesMax: 1 << 20 })
+        expect(reply).toMatchObject({
+          next: 2 * missing,
+          corrupt: expect.stringContaining('are missing') as unknown,
+        })
+      }
+    }
+    await reader.close()
+  })
+})
+
 describe('seek', () => {
   /** Appends at the given times, rolling where told, and answers the time of each number. */
   async function appendAt(
@@ -112,6 +169,7 @@ describe('seek', () => {
     let slots = 0
     const clock = { now: 0 }
     const owner = await storage.openOwner({ segmentBytes: 60_000, clock: () => clock.now })
+    const reader = inlineSegmentReader()
     await fc.assert(
       fc.asyncProperty(steps, async (gaps) => {
         const slot = ++slots
@@ -129,12 +187,17 @@ describe('seek', () => {
         }
         const times = bases.flatMap(({ arrival }) => [arrival - 1, arrival, arrival + 1])
         for (const timestamp of [0, ...times, clock.now + 5000]) {
-          const expected = bases.find(({ arrival }) => arrival >= timestamp)?.base ?? tail
-          expect(await owner.seek(slot, timestamp, tail)).toBe(expected)
+          const { base, arrival } = bases.find((batch) => batch.arrival >= timestamp) ?? {
+            base: tail,
+            arrival: 0,
+          }
+          const reply = await reader.seek({ list: owner.list, slot, timestamp, until: tail })
+          expect(reply).toEqual({ sequenceNumber: base, arrivalTime: arrival })
         }
       }),
       { numRuns: 30 },
     )
+    await reader.close()
     expect(owner.list.segments.length).toBeGreaterThan(5)
   })
 

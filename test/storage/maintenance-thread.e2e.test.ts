@@ -1,0 +1,126 @@
+// The maintenance thread beside an owner and a reader: it surveys and compacts what another thread reads, stops when it is
+// told to, and the space of what was removed comes back though readers had it open.
+import { existsSync, readdirSync, readlinkSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { expect } from 'vitest'
+import { createMaintenanceThread } from '#dist/broker/threads/maintenance-thread.js'
+import { createReaderPool } from '#dist/broker/threads/reader-pool.js'
+import { createProgress, progressOf, stopCompaction } from '../../broker/threads/compaction-progress.ts'
+import { test as base, valuesIn, type TestOwner } from '../support/storage.ts'
+
+const SLOT = 1
+const BATCHES = 40
+const worker = (file: string) => new URL(`../../dist/broker/storage/${file}`, import.meta.url)
+
+const test = base.extend<{ maintenance: ReturnType<typeof createMaintenanceThread> }>({
+  // eslint-disable-next-line no-empty-pattern -- vitest reads a fixture's dependencies from this pattern
+  maintenance: async ({}, use) => {
+    const maintenance = createMaintenanceThread({ workerUrl: worker('maintenance-worker.js') })
+    await use(maintenance)
+    await maintenance.close()
+  },
+})
+
+/** Three sealed segments, in which the first half of the only shard is trimmed. */
+async function fill(owner: TestOwner): Promise<void> {
+  await owner.open(SLOT)
+  for (let i = 0; i < BATCHES; i++) {
+    await owner.put(SLOT, [`${i}`.padEnd(50_000, '.')])
+    if (i % 10 === 9 && i < BATCHES - 1) await owner.roll()
+  }
+  await owner.trim(SLOT, BATCHES / 2)
+}
+
+async function compaction(owner: TestOwner, bytesPerSecond: number) {
+  const { shards, list } = await owner.wanted()
+  const { directory, segments } = list
+  return {
+    directory,
+    ownerId: 0,
+    sources: segments.slice(0, -1),
+    shards,
+    bytesPerSecond,
+    progress: createProgress(),
+  }
+}
+
+test('surveys, compacts and gives the space back', async ({ storage, maintenance }) => {
+  const owner = await storage.openOwner()
+  await fill(owner)
+  const reader = createReaderPool({ threads: 1, workerUrl: worker('reader-worker.js') })
+  const read = async () => {
+    const from = BATCHES / 2
+    const reply = await reader.read({ list: owner.list, slot: SLOT, from, until: BATCHES, bytesMax: 1 << 24 })
+    expect(reply.corrupt).toBeUndefined()
+    return valuesIn(reply)
+  }
+  const before = await read()
+  expect(before).toHaveLength(BATCHES / 2)
+
+  const task = await compaction(owner, 1e12)
+  const { directory } = task
+  const surveys = await Promise.all(task.sources.map((segment) => maintenance.survey({ directory, segment })))
+  expect(surveys.map(({ spans }) => spans[0])).toMatchObject([
+    { first: 0, next: 10 },
+    { first: 10, next: 20 },
+    { first: 20, next: 30 },
+  ])
+  const { target, batches, fileBytes } = await maintenance.compact(task)
+  expect(batches).toBe(10)
+  expect(fileBytes).toBeLessThan(surveys.reduce((sum, survey) => sum + survey.fileBytes, 0) / 2)
+  await owner.replace(task.sources, target)
+  expect(await read()).toEqual(before)
+  if (existsSync('/proc/self/fd')) await expect.poll(removedFiles, { timeout: 5000 }).toEqual([])
+  await reader.close()
+})
+
+/** Files of segments that this process holds open, and that nobody else can see any more. */
+function removedFiles(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((descriptor) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${descriptor}`)
+      return path.includes('segment-') && path.endsWith(' (deleted)') ? [path] : []
+    } catch {
+      return [] // closed meanwhile
+    }
+  })
+}
+
+test('answers surveys while a compaction goes slowly, and stops it when it is told to', async ({
+  storage,
+  maintenance,
+}) => {
+  const owner = await storage.openOwner()
+  await fill(owner)
+  const task = await compaction(owner, 100_000)
+  const { directory } = task
+  const before = readdirSync(directory)
+  const compacted = maintenance.compact(task).catch((error: unknown) => error)
+  while (progressOf(task.progress).bytesWritten === 0) await setTimeout(5)
+  await maintenance.survey({ directory, segment: task.sources[0]! })
+  stopCompaction(task.progress)
+  expect(await compacted).toMatchObject({ code: 'aborted' })
+  expect(readdirSync(directory)).toEqual(before)
+})
+
+test('closing stops what runs, and refuses what comes after', async ({ storage, maintenance }) => {
+  const owner = await storage.openOwner()
+  await fill(owner)
+  const task = await compaction(owner, 1024)
+  const compacted = maintenance.compact(task).catch((error: unknown) => error)
+  while (progressOf(task.progress).bytesRead === 0) await setTimeout(5)
+  await maintenance.close()
+  expect(await compacted).toMatchObject({ code: 'aborted' })
+  await expect(maintenance.compact(task)).rejects.toMatchObject({ code: 'unavailable' })
+})
+
+test('a refusal crosses with its code, and no thread starts before a task', async ({ maintenance }) => {
+  const unused = createMaintenanceThread({ workerUrl: new URL('file:///no/such/worker.js') })
+  await unused.close()
+  const task = { directory: '/nonexistent', segment: 'segment-0000000001' }
+  await expect(unused.survey(task)).rejects.toMatchObject({ code: 'unavailable' })
+  const compact = { ...task, ownerId: 0, sources: ['segment-0000000001'], shards: [], bytesPerSecond: 1 }
+  await expect(maintenance.compact({ ...compact, progress: createProgress() })).rejects.toMatchObject({
+    code: 'invalidArgument',
+  })
+})
