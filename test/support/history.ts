@@ -180,6 +180,28 @@ export class History {
     this.finals.push(final)
   }
 
+  /**
+   * The history as it is now, for what goes on from here twice: an append that is under way has an unknown outcome there.
+   * Final reads are not taken over.
+   */
+  snapshot(): History {
+    const copy = new History()
+    copy.#now = this.#now
+    copy.faultsEndedAt = this.faultsEndedAt
+    copy.acknowledgedCalls = this.acknowledgedCalls
+    for (const call of this.appends) {
+      const isOpen = call.outcome.type === 'pending'
+      copy.appends.push(isOpen ? { ...call, outcome: { type: 'unknown', code: 'killed' } } : { ...call })
+    }
+    for (const run of this.runs) copy.runs.push({ ...run, records: [...run.records] })
+    for (const read of this.streamReads) {
+      copy.streamReads.push({ ...read, isComplete: false, deliveries: [...read.deliveries] })
+    }
+    copy.epochs.push(...this.epochs)
+    copy.horizons.push(...this.horizons)
+    return copy
+  }
+
   /** How many appends ended in each way: a scenario that acknowledged nothing proves nothing. */
   count(): Record<Outcome['type'], number> {
     const counts = { pending: 0, ok: 0, refused: 0, unknown: 0 }

@@ -1,0 +1,113 @@
+// Pictures of a data directory, taken while nothing else in this process runs: what a kill at that moment would have left.
+// Each can be opened by another broker and judged, so that every step of a change is a crash test of its own, and the run
+// that they were taken of goes on. Runs in the process of the test, with the broker in it.
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { expect } from 'vitest'
+import { createBroker, type Broker, type BrokerOptions } from '../../broker/broker.ts'
+import { checkDataDirectory } from '../../broker/storage/integrity.ts'
+import { BALLAST_FILE } from '../../broker/storage/segments/ballast.ts'
+import { readManifest } from '../../broker/storage/segments/manifest.ts'
+import { formatSegmentName } from '../../broker/storage/segments/segment-name.ts'
+import { connect } from '../../client/index.ts'
+import { parseShardId } from '../../protocol/shard-id.ts'
+import { check, describeViolations } from '../support/checker.ts'
+import { readFully, seeEpoch, shardNameOf } from '../support/full-read.ts'
+import { type History, payloadOf } from '../support/history.ts'
+import { until } from '../support/progress.ts'
+
+export interface CrashImage {
+  /** The step at which it was taken. */
+  readonly step: string
+  readonly directory: string
+  /** What clients knew at that moment. */
+  readonly history: History
+}
+
+/** Locks are left out: they name this process, which lives on. */
+const LOCK_NAMES: ReadonlySet<string> = new Set(['lock', 'lock.mdb'])
+
+export class CrashImages implements Disposable {
+  readonly images: CrashImage[] = []
+  readonly #dataDir: string
+  readonly #history: History
+
+  constructor(dataDir: string, history: History) {
+    this.#dataDir = dataDir
+    this.#history = history
+  }
+
+  /** Nothing of this process runs while it is copied; LMDB may be writing one commit, as it may be when it is killed. */
+  take(step: string): void {
+    const directory = mkdtempSync(join(tmpdir(), 'millrace-image-'))
+    const filter = (source: string) => !LOCK_NAMES.has(basename(source))
+    cpSync(this.#dataDir, directory, { recursive: true, filter })
+    this.images.push({ step, directory, history: this.#history.snapshot() })
+  }
+
+  [Symbol.dispose](): void {
+    for (const { directory } of this.images) rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+const KEYS_AFTER = 20
+
+/** What an image must come to when a broker is started on it. */
+export interface Expected {
+  readonly stream: string
+  readonly options?: Omit<BrokerOptions, 'dataDir'>
+  /** Looks at the broker once it serves. */
+  readonly look?: (broker: Broker) => Promise<void>
+}
+
+/**
+ * Starts a broker on the image, lets it finish what was begun, appends to every part of the stream, reads everything back
+ * and judges it: nothing lost, nothing twice, and no file left that nothing names.
+ */
+export async function expectSound(image: CrashImage, expected: Expected): Promise<void> {
+  const { history, step, directory } = image
+  const { stream } = expected
+  {
+    await using broker = await createBroker({ ...expected.options, dataDir: directory })
+    const port = Number(new URL(broker.url).port)
+    await using client = await connect(broker.url)
+    await until(`the change goes on to its end, after ${step}`, async () => {
+      const { status, targetShardCount } = await client.describeStream(stream)
+      return status === 'ACTIVE' && targetShardCount === undefined
+    })
+    history.endFaults()
+    await Promise.all(
+      Array.from({ length: KEYS_AFTER }, async (_, index) => {
+        const value = `after.${index}`
+        const partitionKey = `after-${index}`
+        const call = history.invoke({
+          producer: 'after',
+          idempotent: true,
+          records: [{ value, partitionKey }],
+        })
+        const { shardId, sequenceNumber } = await client.put(stream, { partitionKey, data: payloadOf(value) })
+        call.ok(shardNameOf(stream, parseShardId(shardId)), [sequenceNumber])
+      }),
+    )
+    await seeEpoch(port, stream, history)
+    for (const final of await readFully(port, stream)) history.addFinal(final)
+    await expected.look?.(broker)
+  }
+  expect(describeViolations(check(history)), `killed at ${step}`).toBe('')
+  expect((await checkDataDirectory(directory)).problems, `killed at ${step}`).toEqual([])
+  await expectNoOrphans(directory, step)
+}
+
+/** Every segment directory is named by its owner's manifest, and nothing else lies there. */
+export async function expectNoOrphans(dataDir: string, step: string): Promise<void> {
+  for (const owner of readdirSync(join(dataDir, 'owners'))) {
+    const directory = join(dataDir, 'owners', owner)
+    const manifest = await readManifest(directory)
+    const named = new Set(['lock', 'manifest.json', BALLAST_FILE])
+    for (const name of manifest?.sealed ?? []) named.add(formatSegmentName(name))
+    named.add(formatSegmentName({ number: manifest?.active ?? 0, generation: 0 }))
+    const strangers = readdirSync(directory).filter((name) => !named.has(name))
+    expect(strangers, `files of owner ${owner} that nothing names, killed at ${step}`).toEqual([])
+  }
+}

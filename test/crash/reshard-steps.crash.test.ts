@@ -1,0 +1,166 @@
+// A kill at each step of a change of shards, enumerated: before and after every commit of the catalog, and at every commit
+// of the owner in between (that is where shards are sealed and opened). Each is a picture of the data directory, on which
+// another broker is started: it must finish what was begun, and hold everything acknowledged, once, in order.
+import { describe, expect, test } from 'vitest'
+import { createBroker } from '../../broker/broker.ts'
+import type { CatalogStore } from '../../broker/catalog-contract.ts'
+import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
+import { type Client, connect } from '../../client/index.ts'
+import { describeRouting } from '../support/full-read.ts'
+import { History } from '../support/history.ts'
+import { untilProgress } from '../support/progress.ts'
+import { randomOf } from '../support/random.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+import { runPipelinedProducer, runPutter } from './client-producers.ts'
+import { runClientSubscriber } from './client-readers.ts'
+import { CrashImages, expectSound } from './crash-images.ts'
+
+const STREAM = 'clicks'
+const PROGRESS_CALLS = 40
+/** Pictures of the owner's commits between two of the catalog's: the first ones are those that matter. */
+const OWNER_IMAGES_MAX = 2
+const HALF = 2n ** 127n
+
+interface Change {
+  readonly name: string
+  readonly shards: number
+  readonly change: (client: Client) => Promise<unknown>
+  readonly openAfter: number
+}
+
+const shard = (index: number) => `shardId-${String(index).padStart(12, '0')}`
+
+const changes: readonly Change[] = [
+  {
+    name: 'a shard is split in two',
+    shards: 1,
+    change: (client) => client.splitShard(STREAM, shard(0), { at: HALF }),
+    openAfter: 2,
+  },
+  {
+    name: 'one key is cut out of a shard',
+    shards: 1,
+    change: (client) => client.splitShard(STREAM, shard(0), { isolate: { hashKey: HALF } }),
+    openAfter: 3,
+  },
+  {
+    name: 'two shards are merged',
+    shards: 2,
+    change: (client) => client.mergeShards(STREAM, shard(0), shard(1)),
+    openAfter: 1,
+  },
+  {
+    name: 'a stream grows by several waves',
+    shards: 1,
+    change: (client) => client.updateShardCount(STREAM, 5),
+    openAfter: 5,
+  },
+  {
+    name: 'a stream shrinks to ranges that it did not have',
+    shards: 5,
+    change: (client) => client.updateShardCount(STREAM, 3),
+    openAfter: 3,
+  },
+]
+
+describe('a broker killed at any step of a change of shards', () => {
+  test.each(changes)('goes on with it and loses nothing, when $name', async (change) => {
+    await using directory = await temporaryDirectory()
+    const history = new History()
+    using images = new CrashImages(directory.path, history)
+    const steps = stepsOf(images)
+    await runChange({ directory: directory.path, history, steps, change })
+    expect(steps.catalogCommits).toBeGreaterThanOrEqual(3)
+    for (const image of images.images) {
+      const open =
+        steps.isBegun.get(image.step) === true ? [change.openAfter] : [change.shards, change.openAfter]
+      const look = async ({ url }: { readonly url: string }) => {
+        const { shards } = await describeRouting(Number(new URL(url).port), STREAM)
+        expect(open, image.step).toContain(shards.filter(({ state }) => state === 'OPEN').length)
+      }
+      await expectSound(image, { stream: STREAM, options: { config: CONFIG }, look })
+    }
+  })
+})
+
+const CONFIG = { segmentSize: '1MiB', owners: 2 } as const
+
+interface Steps {
+  /** Pictures are taken only while this is set: what came before is no part of the change. */
+  isArmed: boolean
+  catalogCommits: number
+  /** Pictures of a change that was durably begun: it must be carried out. */
+  readonly isBegun: Map<string, boolean>
+  openCatalog(directory: string): Promise<CatalogStore>
+  ownerStep(step: string): void
+}
+
+function stepsOf(images: CrashImages): Steps {
+  let ownerImages = 0
+  let durable = 0
+  const take = (step: string) => {
+    steps.isBegun.set(step, durable > 0)
+    images.take(step)
+  }
+  const steps: Steps = {
+    isArmed: false,
+    catalogCommits: 0,
+    isBegun: new Map(),
+    async openCatalog(directory) {
+      const store = await openCatalogStore(directory)
+      return {
+        ...store,
+        commit: async (rows) => {
+          if (!steps.isArmed) return store.commit(rows)
+          steps.catalogCommits++
+          take(`before catalog commit ${steps.catalogCommits}`)
+          await store.commit(rows)
+          durable = steps.catalogCommits
+          ownerImages = 0
+          take(`after catalog commit ${durable}`)
+        },
+      }
+    },
+    ownerStep(step) {
+      if (!steps.isArmed || ownerImages++ >= OWNER_IMAGES_MAX) return
+      take(`${step}, ${ownerImages}. of the owner after catalog commit ${durable}`)
+    },
+  }
+  return steps
+}
+
+interface Scene {
+  readonly directory: string
+  readonly history: History
+  readonly steps: Steps
+  readonly change: Change
+}
+
+/** Load, progress, the change with pictures of it, progress again. */
+async function runChange({ directory, history, steps, change }: Scene): Promise<void> {
+  await using broker = await createBroker({
+    dataDir: directory,
+    config: CONFIG,
+    openCatalog: steps.openCatalog,
+    storage: { faults: { at: (step) => steps.ownerStep(step) } },
+  })
+  await using client = await connect(broker.url)
+  await client.createStream(STREAM, { shards: change.shards })
+  const stop = new AbortController()
+  const load = { client, stream: STREAM, history, random: randomOf(1), stopped: stop.signal }
+  const loads = [
+    runPipelinedProducer({ ...load, name: 'pipe' }),
+    runPutter({ ...load, name: 'put' }),
+    runClientSubscriber({ ...load, name: 'subscriber' }),
+  ]
+  try {
+    await untilProgress(history, PROGRESS_CALLS)
+    steps.isArmed = true
+    await change.change(client)
+    steps.isArmed = false
+    await untilProgress(history, PROGRESS_CALLS)
+  } finally {
+    stop.abort()
+    await Promise.all(loads)
+  }
+}

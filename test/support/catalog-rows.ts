@@ -1,0 +1,67 @@
+// Rows of the catalog for tests, sound by themselves: a test says only what it is about.
+import type { BrokerRow, ReshardRow, ShardRow, StreamRow } from '../../broker/catalog-contract.ts'
+
+export const brokerRow = (over: Partial<BrokerRow['value']> = {}): BrokerRow => ({
+  family: 'broker',
+  key: 'broker',
+  value: { brokerId: 'b', createdAt: 1, nextStreamId: 100, nextSlot: 100, ...over },
+})
+
+export const streamRow = (key: number, over: Partial<StreamRow['value']> = {}): StreamRow => ({
+  family: 'stream',
+  key,
+  value: {
+    name: `s${key}`,
+    status: 'ACTIVE',
+    retentionMs: 1,
+    createdAt: 1,
+    epoch: 1,
+    nextShardIndex: 50,
+    retentionBytes: 0,
+    mode: 'provisioned',
+    shardLimits: {
+      writeBytesPerSecond: 0,
+      writeRecordsPerSecond: 0,
+      readBytesPerSecond: 0,
+      readsPerSecond: 0,
+      subscriptionBytesPerSecond: 0,
+    },
+    scaling: { shardsMin: 1, shardsMax: 100, targetBytesPerSecond: 1, targetRecordsPerSecond: 1 },
+    targetShardCount: null,
+    ...over,
+  },
+})
+
+/** An open shard over the whole space, in slot `shardIndex + 1`. */
+export const shardRow = (
+  streamId: number,
+  shardIndex: number,
+  over: Partial<ShardRow['value']> = {},
+): ShardRow => ({
+  family: 'shard',
+  key: { streamId, shardIndex },
+  value: {
+    ownerId: 0,
+    slot: shardIndex + 1,
+    parents: [],
+    startingHashKey: '0'.repeat(32),
+    endingHashKey: 'f'.repeat(32),
+    state: 'OPEN',
+    startingSequenceNumber: 0,
+    endingSequenceNumber: null,
+    createdAt: 1,
+    closedAt: null,
+    ...over,
+  },
+})
+
+export const reshardRow = (key: number, over: Partial<ReshardRow['value']> = {}): ReshardRow => ({
+  family: 'reshard',
+  key,
+  value: { step: 'sealing', moves: [], startedAt: 1, cause: 'split', ...over },
+})
+
+/** The hash key whose first digits are these. */
+export const from = (digits: string): string => digits.padEnd(32, '0')
+/** The last hash key whose first digits are these. */
+export const upTo = (digits: string): string => digits.padEnd(32, 'f')
