@@ -195,6 +195,8 @@ interface Sent {
   readonly count: number
 }
 
+type Stored = Sent & { readonly base: number }
+
 const send = (owner: TestOwner, { id, epoch, first, count }: Sent): Promise<Appended> =>
   owner.put(
     SLOT,
@@ -203,7 +205,7 @@ const send = (owner: TestOwner, { id, epoch, first, count }: Sent): Promise<Appe
   )
 
 /** What a closed shard must answer, by what it has stored, in order. */
-function answerOf(stored: readonly (Sent & { base: number })[], late: Sent): string {
+function answerOf(stored: readonly Stored[], late: Sent): string {
   const own = stored.filter(({ id }) => id === late.id)
   const epoch = Math.max(-1, ...own.map((batch) => batch.epoch))
   if (late.epoch < epoch) return 'producerFenced'
@@ -221,53 +223,61 @@ const sentBatches = fc.record({
   count: fc.integer({ min: 1, max: 3 }),
 })
 
+const storedBatches = fc.record({
+  id: fc.constantFrom(7, 8),
+  isNewEpoch: fc.nat(9).map((n) => n === 0),
+  count: fc.integer({ min: 1, max: 3 }),
+})
+
+/** Stores a batch that follows on the producer's last one. */
+async function storeNext(
+  owner: TestOwner,
+  stored: Stored[],
+  { id, isNewEpoch, count }: { id: number; isNewEpoch: boolean; count: number },
+): Promise<void> {
+  const last = stored.findLast((batch) => batch.id === id)
+  const first = last === undefined || isNewEpoch ? 0 : last.first + last.count
+  const sent = { id, epoch: (last?.epoch ?? 0) + (isNewEpoch ? 1 : 0), first, count }
+  const { code, base } = await send(owner, sent)
+  expect(code).toBe('stored')
+  stored.push({ ...sent, base })
+}
+
+/** Opens storage anew on a disk that is full or not, and holds what a closed shard answers against the model. */
+async function expectAnswers(
+  storage: StorageFixture,
+  { stored, late, isFull }: { stored: readonly Stored[]; late: readonly Sent[]; isFull: boolean },
+): Promise<void> {
+  const owner = await storage.openOwner({
+    freeSpaceFloorBytes: 1,
+    freeBytesOf: async () => (isFull ? 0 : 1e12),
+  })
+  const before = await owner.open(SLOT)
+  // Those that were stored are sent again as well.
+  for (const batch of [...late, ...stored]) {
+    const { code, base, duplicate } = await send(owner, batch)
+    expect(duplicate ? `duplicate of ${base}` : code).toBe(answerOf(stored, batch))
+  }
+  expect(await owner.append({ slot: SLOT, batch: batchOf() })).toMatchObject([{ code: 'shardClosed' }])
+  expect(await owner.open(SLOT)).toEqual(before)
+}
+
 test('a closed shard knows what it holds, full disk or not, and stores nothing more', async () => {
-  const storing = fc.array(
-    fc.record({
-      id: fc.constantFrom(7, 8),
-      isNewEpoch: fc.nat(9).map((n) => n === 0),
-      count: fc.integer({ min: 1, max: 3 }),
-    }),
-    { maxLength: 30 },
-  )
   const property = fc.asyncProperty(
-    storing,
+    fc.array(storedBatches, { maxLength: 30 }),
     fc.array(sentBatches, { maxLength: 30 }),
     fc.boolean(),
-    async (before, late, isFull) => {
+    async (storing, late, isFull) => {
       const directory = await mkdtemp(join(tmpdir(), 'millrace-closed-'))
       const storage = new StorageFixture(directory)
       try {
         const owner = await storage.openOwner()
         await owner.open(SLOT)
-        const stored: (Sent & { base: number })[] = []
-        for (const { id, isNewEpoch, count } of before) {
-          const last = stored.findLast((batch) => batch.id === id)
-          const isFirst = last === undefined || isNewEpoch
-          const sent = {
-            id,
-            epoch: (last?.epoch ?? 0) + (isNewEpoch ? 1 : 0),
-            first: isFirst ? 0 : last.first + last.count,
-            count,
-          }
-          const { code, base } = await send(owner, sent)
-          expect(code).toBe('stored')
-          stored.push({ ...sent, base })
-        }
-        const [{ tail }] = (await owner.seal(SLOT)) as [{ tail: number }]
+        const stored: Stored[] = []
+        for (const next of storing) await storeNext(owner, stored, next)
+        await owner.seal(SLOT)
         await storage.closeOwners()
-        const again = await storage.openOwner({
-          freeSpaceFloorBytes: 1,
-          freeBytesOf: async () => (isFull ? 0 : 1e12),
-        })
-        await again.open(SLOT)
-        // Those that were stored are sent again as well.
-        for (const batch of [...late, ...stored]) {
-          const { code, base, duplicate } = await send(again, batch)
-          expect(duplicate ? `duplicate of ${base}` : code).toBe(answerOf(stored, batch))
-        }
-        expect(await again.append({ slot: SLOT, batch: batchOf() })).toMatchObject([{ code: 'shardClosed' }])
-        expect(await again.open(SLOT)).toMatchObject([{ tail, closed: true }])
+        await expectAnswers(storage, { stored, late, isFull })
       } finally {
         await storage.closeOwners()
         await rm(directory, { recursive: true })

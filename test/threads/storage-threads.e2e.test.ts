@@ -124,13 +124,13 @@ describe('a reader pool', () => {
 
   test('a segment that is gone is unavailable; one that is damaged is told by its code', async () => {
     await append(['a'])
-    const elsewhere = { directory: join(directory, 'elsewhere'), segments: [1] }
+    const elsewhere = { directory: join(directory, 'elsewhere'), segments: ['segment-0000000001'] }
     const missing = readers.read({ list: elsewhere, slot: SLOT, from: 0, until: 1, bytesMax: 1 })
     await expect(missing).rejects.toMatchObject({ code: 'unavailable' })
     const copy = join(directory, 'copy')
     await cp(join(directory, 'segment-0000000001'), join(copy, 'segment-0000000001'), { recursive: true })
     await truncate(join(copy, 'segment-0000000001', 'data.mdb'), 5000)
-    const damaged = { directory: copy, segments: [1] }
+    const damaged = { directory: copy, segments: ['segment-0000000001'] }
     const read = await readers.read({ list: damaged, slot: SLOT, from: 0, until: 1, bytesMax: 1 })
     expect(read).toMatchObject({ next: 0, corrupt: expect.stringContaining('is damaged') })
     const seek = readers.seek({ list: damaged, slot: SLOT, timestamp: 1, until: 1 })
