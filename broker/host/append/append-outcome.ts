@@ -81,7 +81,7 @@ export class AppendSettlement {
 
   /** The batch is flushed: readers may have it. */
   #show({ shard }: SentBatch, arena: CachedArena, batch: StoredBatch): void {
-    if (!shard.served) return // its stream was deleted while it was under way
+    if (!shard.served) return // it was dropped while the batch was under way
     shard.advance(batch)
     arena.push(shard.cached, batch)
     this.#options.wakes.mark(shard)
@@ -133,7 +133,7 @@ function refusalText(code: ErrorCode, shard: string, producerId: number, firstSe
         `and forgets none that was silent for less than ${limits.producerIdleMsMin / 60_000} minutes. Use fewer producers, each for longer.`
       )
     case 'shardNotFound':
-      return `${shard} was deleted.`
+      return `${shard} is no longer served here.`
     default:
       return `${shard}: ${errorCodes[code].doc}`
   }

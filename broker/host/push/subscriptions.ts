@@ -118,7 +118,7 @@ export class Subscriptions {
     const outflow = outflows.of(context.session)
     const resolved = await resolvePosition(shard, request.position, reads, outflow)
     if ('refusal' in resolved) context.fail(resolved.refusal.code, resolved.refusal.message)
-    if (!shard.served) context.fail('shardNotFound', `${shard.label} was deleted.`)
+    if (!shard.served) context.fail('shardNotFound', `${shard.label} is no longer served here.`)
     if (this.#draining || context.signal.aborted) context.fail('unavailable', 'The host stops.')
     const group = this.#beatGroups[this.#opened++ % BEAT_GROUPS]!
     const subscription = new Subscription({

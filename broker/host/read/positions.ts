@@ -23,7 +23,7 @@ export async function resolvePosition(
   const stray = strayField(position)
   if (stray) return refuse('invalidArgument', stray)
   await reads.refreshHorizon(shard)
-  if (!shard.served) return refuse('shardNotFound', `${shard.label} was deleted.`)
+  if (!shard.served) return refuse('shardNotFound', `${shard.label} is no longer served here.`)
   switch (position.type) {
     case 'TRIM_HORIZON':
       return { sequenceNumber: shard.trimHorizon }
@@ -86,7 +86,7 @@ async function atTimestamp(
     return { sequenceNumber: shard.tail }
   }
   const found = shard.cached.seek(timestamp) ?? (await reads.seek(shard, timestamp, outflow))
-  if (!shard.served) return refuse('shardNotFound', `${shard.label} was deleted.`)
+  if (!shard.served) return refuse('shardNotFound', `${shard.label} is no longer served here.`)
   // Records between the two have expired, whatever storage still holds.
   return { sequenceNumber: Math.max(found, shard.trimHorizon) }
 }

@@ -64,7 +64,7 @@ export class ShardReads {
     const reply = await this.#read(shard, { from, until, bytesMax: room.bytes }, outflow)
     metrics.coldRead(reply.buffer.byteLength, elapsed() - started)
     await this.#expire(shard, reply)
-    if (!shard.served) throw new MillraceError('shardNotFound', `${shard.label} was deleted.`)
+    if (!shard.served) throw new MillraceError('shardNotFound', `${shard.label} is no longer served here.`)
     if (from < shard.trimHorizon) {
       throw new MillraceError('trimmed', `${shard.label} begins at ${shard.trimHorizon} now.`)
     }
