@@ -8,12 +8,14 @@ import { createHost, type Host, type HostOptions } from './host/host.ts'
 import type { OwnerChannel } from './host/owner-link.ts'
 import { realTiming } from './host/timing.ts'
 import { openOwner, type OwnerParts } from './storage/owner.ts'
+import { inlineSegmentMaintenance } from './storage/segment-maintenance.ts'
 import { inlineSegmentReader } from './storage/segment-reader.ts'
 import { countHost, countServer, readHost } from './telemetry/counting.ts'
 import { createTelemetry } from './telemetry/instruments.ts'
 import type { Logger } from './telemetry/log.ts'
 import { serveCalls } from './threads/calls.ts'
 import { channelPair } from './threads/channels.ts'
+import { createMaintenanceThread } from './threads/maintenance-thread.ts'
 import { startOwnerThread } from './threads/owner-thread.ts'
 import type { OwnerCalls, OwnerOptions } from './threads/owner-contract.ts'
 import { createReaderPool } from './threads/reader-pool.ts'
@@ -103,6 +105,12 @@ function hostOptions(
             workerUrl: new URL('./storage/reader-worker.js', import.meta.url),
           })
         : inlineSegmentReader(storage.openEnvironment ? { openEnvironment: storage.openEnvironment } : {}),
+    openMaintenance: () =>
+      threads
+        ? createMaintenanceThread({
+            workerUrl: new URL('./storage/maintenance-worker.js', import.meta.url),
+          })
+        : inlineSegmentMaintenance({ ...storage, clock }),
     software: SOFTWARE,
     openLog: () => options.log.child({ process: `host-${hostId}` }),
     metrics: countHost(instruments),

@@ -7,6 +7,7 @@ import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operatio
 import type { HostedExtent, HostedLoad, HostSettings, ShardRef } from '../host-contract.ts'
 import type { ClientEventHandlers, Context, Handlers } from '../server/dispatch.ts'
 import type { Logger } from '../telemetry/log.ts'
+import type { SegmentMaintenance } from '../threads/maintenance-contract.ts'
 import type { SegmentList } from '../threads/owner-contract.ts'
 import type { SegmentReader } from '../threads/reader-contract.ts'
 import { AppendSettlement } from './append/append-outcome.ts'
@@ -25,6 +26,7 @@ import { resolvePosition } from './read/positions.ts'
 import { ShardReads } from './read/shard-reads.ts'
 import { TailCache } from './read/tail-cache.ts'
 import { Horizons } from './retention/horizons.ts'
+import { Maintenance } from './retention/maintenance.ts'
 import { retentionClock } from './retention/retention-clock.ts'
 import { ShardLifecycle } from './shard-lifecycle.ts'
 import { describeShard, ShardTable } from './shard-table.ts'
@@ -38,6 +40,7 @@ export interface EngineOptions {
     settings: HostSettings,
   ) => Promise<OwnerChannel>
   readonly openReader: (settings: HostSettings) => SegmentReader
+  readonly openMaintenance: (settings: HostSettings) => SegmentMaintenance
   readonly log: Logger
   readonly metrics: HostMetrics
   readonly timing: Timing
@@ -61,6 +64,7 @@ export class Engine {
   readonly #outflows: Outflows
   readonly #cold: ColdReads
   readonly #horizons: Horizons
+  readonly #maintenance: Maintenance
   readonly #reads: ShardReads
   readonly #fetches: Fetches
   readonly #subscriptions: Subscriptions
@@ -87,6 +91,12 @@ export class Engine {
       elapsed,
       log,
     }))
+    const maintenance = (this.#maintenance = new Maintenance({
+      ...options,
+      shards,
+      horizons,
+      maintenance: options.openMaintenance(settings),
+    }))
     const cold = this.#cold
     const reads = (this.#reads = new ShardReads({ segments, reader, cold, horizons, log, metrics, elapsed }))
     this.#fetches = new Fetches({ shards, reads, outflows, metrics, timing })
@@ -97,6 +107,7 @@ export class Engine {
       ownerOf,
       wakes: this.#wakes,
       subscriptions: this.#subscriptions,
+      onRemoved: (shard) => maintenance.forgot(shard),
       log,
       elapsed: timing.elapsed,
     })
@@ -124,12 +135,19 @@ export class Engine {
   async startOwners(): Promise<void> {
     const { settings, startOwner } = this.#options
     const starting = settings.owners.map(async (place) => {
-      this.#owners.set(place.ownerId, this.#link(place.ownerId, await startOwner(place, settings)))
+      const owner = this.#link(place.ownerId, await startOwner(place, settings))
+      this.#owners.set(place.ownerId, owner)
+      this.#maintenance.adopt(owner)
     })
     const failed = (await Promise.allSettled(starting)).find((outcome) => outcome.status === 'rejected')
     if (!failed) return
     await this.close()
     throw failed.reason
+  }
+
+  /** Begins retention and compaction, once the shards are served. */
+  maintain(): void {
+    this.#maintenance.start()
   }
 
   /** Where the stream's shards stand, without what has expired. */
@@ -165,12 +183,15 @@ export class Engine {
       coldReadsRunning: this.#cold.running,
       coldReadsWaiting: this.#cold.waiting,
       storageFull: owners.some((owner) => owner.storageFull),
+      storedBytes: this.#storedBytes,
+      compaction: this.#maintenance.compaction,
       owners: stats,
     }
   }
 
-  /** Ends what would last: subscriptions end, fetches that wait are answered. */
+  /** Ends what would last: subscriptions end, fetches that wait are answered, a compaction is given up. */
   quiesce(): void {
+    this.#maintenance.stop()
     this.#subscriptions.drain()
     this.#fetches.drain()
   }
@@ -178,10 +199,17 @@ export class Engine {
   /** Closes owners, after what is queued for them, and the reader. */
   async close(): Promise<void> {
     this.quiesce()
+    await this.#maintenance.close()
     const owners = [...this.#owners.values()]
     const closed = await Promise.allSettled(owners.map((owner) => owner.close()))
     await this.#reader.close()
     for (const outcome of closed) if (outcome.status === 'rejected') throw outcome.reason
+  }
+
+  get #storedBytes(): number {
+    let bytes = this.#maintenance.sealedBytes
+    for (const shard of this.#shards.all()) bytes += shard.activeBytes
+    return bytes
   }
 
   async #resolvePosition(
@@ -211,7 +239,7 @@ export class Engine {
           this.#wakes.mark(shard)
         }
       },
-      onSegments: () => {},
+      onSegments: (list) => this.#maintenance.segmentsChanged(ownerId, list),
       onBroken,
     }
     const queueBytes = settings.appendQueueBytes

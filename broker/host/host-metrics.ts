@@ -27,6 +27,10 @@ export interface HostMetrics {
   /** A fetch of a shard was refused because its limit is used up. */
   throttledRead(): void
   /** How a subscription ended; `ended` at the end of a closed shard, `closed` with its session. */
+  /** Segments in which nothing was wanted any more, and what they took on the disk. */
+  segmentsRemoved(segments: number, bytes: number): void
+  /** A compaction ended, and gave so much back. */
+  compactionEnded(result: ErrorCode | 'done' | 'stopped', freedBytes: number): void
   subscriptionEnded(why: ErrorCode | 'unsubscribed' | 'closed' | 'ended'): void
 }
 
@@ -48,5 +52,7 @@ export const noHostMetrics: HostMetrics = {
   cacheMiss: () => {},
   coldRead: () => {},
   throttledRead: () => {},
+  segmentsRemoved: () => {},
+  compactionEnded: () => {},
   subscriptionEnded: () => {},
 }

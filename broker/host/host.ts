@@ -12,6 +12,7 @@ import type { ServerMetrics } from '../server/server-metrics.ts'
 import { createServer, type Server } from '../server/server.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash, type CallHandlers } from '../threads/calls.ts'
+import type { SegmentMaintenance } from '../threads/maintenance-contract.ts'
 import type { SegmentReader } from '../threads/reader-contract.ts'
 import { Engine } from './engine.ts'
 import type { HostGauges, HostMetrics } from './host-metrics.ts'
@@ -25,6 +26,8 @@ export interface HostOptions {
   readonly startOwner: (owner: OwnerPlace, settings: HostSettings) => Promise<OwnerChannel>
   /** Opens the reader of segments: a pool of threads, or in this one. */
   readonly openReader: (settings: HostSettings) => SegmentReader
+  /** Opens what surveys and compacts segments: a thread, or in this one. */
+  readonly openMaintenance: (settings: HostSettings) => SegmentMaintenance
   /** Name and version of the broker, for hello. */
   readonly software: string
   /** Opens the log, as the controller's settings say. */
@@ -121,6 +124,7 @@ class ShardHost implements Host {
       await engine.lifecycle.open(shards)
       const server = this.#createServer(engine, settings, log, onBroken)
       const bound = await listening(server, settings.listen)
+      engine.maintain()
       this.#serving = { log, engine, server }
       return bound
     } catch (error) {

@@ -9,6 +9,7 @@ import { createTelemetry } from '../telemetry/instruments.ts'
 import { createLog, type Logger } from '../telemetry/log.ts'
 import { serveCalls } from '../threads/calls.ts'
 import { parentChannel } from '../threads/channels.ts'
+import { createMaintenanceThread } from '../threads/maintenance-thread.ts'
 import { startOwnerThread } from '../threads/owner-thread.ts'
 import { createReaderPool } from '../threads/reader-pool.ts'
 import { createHost } from './host.ts'
@@ -21,6 +22,7 @@ const LOCK_WAIT_MS = 2 * ORPHAN_DRAIN_MS
 const EXIT_BROKEN = 70
 
 const ownerWorker = new URL('../storage/worker.js', import.meta.url)
+const maintenanceWorker = new URL('../storage/maintenance-worker.js', import.meta.url)
 const readerWorker = new URL('../storage/reader-worker.js', import.meta.url)
 
 let log: Logger | undefined
@@ -38,6 +40,7 @@ const host = createHost({
       ownerWorker,
     ),
   openReader: ({ readerThreads }) => createReaderPool({ threads: readerThreads, workerUrl: readerWorker }),
+  openMaintenance: () => createMaintenanceThread({ workerUrl: maintenanceWorker }),
   software: SOFTWARE,
   openLog,
   metrics: countHost(instruments),

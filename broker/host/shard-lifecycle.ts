@@ -19,6 +19,8 @@ export interface ShardLifecycleOptions {
   readonly ownerOf: (ownerId: number) => OwnerLink
   readonly wakes: Wakes
   readonly subscriptions: Subscriptions
+  /** Told of a shard that is served no more. */
+  readonly onRemoved: (shard: HostedShard) => void
   readonly log: Logger
   readonly elapsed: Clock
 }
@@ -101,6 +103,7 @@ export class ShardLifecycle {
   #remove(shard: HostedShard): void {
     this.#options.shards.remove(shard)
     this.#options.wakes.mark(shard)
+    this.#options.onRemoved(shard)
   }
 
   async #openOn(owner: OwnerLink, placed: readonly PlacedShard[]): Promise<void> {

@@ -56,6 +56,14 @@ export function countHost(instruments: Instruments) {
       instruments.millrace_cold_read_seconds.observe(ms / 1000)
     },
     throttledRead: () => instruments.millrace_throttled_reads_total.add(1),
+    segmentsRemoved: (segments: number, bytes: number) => {
+      instruments.millrace_removed_segments_total.add(segments)
+      instruments.millrace_removed_bytes_total.add(bytes)
+    },
+    compactionEnded: (result: string, freedBytes: number) => {
+      instruments.millrace_compactions_total.add(1, result)
+      instruments.millrace_removed_bytes_total.add(Math.max(0, freedBytes))
+    },
     subscriptionEnded: (reason: string) => instruments.millrace_subscriptions_ended_total.add(1, reason),
   }
 }
@@ -73,6 +81,10 @@ export interface HostReadings {
   readonly coldReadsWaiting: number
   /** True while free space is below the floor and appends are refused. */
   readonly storageFull: boolean
+  /** Of batches, wanted or not, as far as sealed segments were surveyed. */
+  readonly storedBytes: number
+  /** Since the start; `part` is how much of the one under way is done, 0 to 1. */
+  readonly compaction: { readonly bytesRead: number; readonly bytesWritten: number; readonly part: number }
   readonly owners: readonly {
     readonly ownerId: number
     readonly commits: number
@@ -93,6 +105,10 @@ export function readHost(instruments: Instruments, host: HostReadings): void {
   instruments.millrace_cold_reads.set(host.coldReadsRunning, 'running')
   instruments.millrace_cold_reads.set(host.coldReadsWaiting, 'waiting')
   instruments.millrace_storage_full.set(host.storageFull ? 1 : 0)
+  instruments.millrace_stored_bytes.set(host.storedBytes)
+  instruments.millrace_compacted_bytes_total.advanceTo(host.compaction.bytesRead, 'read')
+  instruments.millrace_compacted_bytes_total.advanceTo(host.compaction.bytesWritten, 'written')
+  instruments.millrace_compaction_progress.set(host.compaction.part)
   for (const { ownerId, commits, commitMs, batches, bytes, segments } of host.owners) {
     const owner = String(ownerId)
     instruments.millrace_owner_commits_total.advanceTo(commits, owner)

@@ -10,6 +10,7 @@ import { silentLog } from '../../broker/telemetry/log.ts'
 import { createCaller, serveCalls } from '../../broker/threads/calls.ts'
 import { channelPair } from '../../broker/threads/channels.ts'
 import { RawConnection } from '../support/raw-connection.ts'
+import { MemoryMaintenance } from './support/memory-maintenance.ts'
 import { MemoryOwner, MemoryReader } from './support/memory-owner.ts'
 import { at, codeOf, contents, makeBatch, placedShard, settings, STREAM } from './support/test-host.ts'
 import { until } from './support/timing.ts'
@@ -27,6 +28,7 @@ function launch(options: Partial<HostOptions> = {}) {
   const host = createHost({
     startOwner: () => Promise.resolve(owner.start()),
     openReader: () => reader,
+    openMaintenance: () => new MemoryMaintenance(),
     software: 'millrace/test',
     openLog: () => silentLog(),
     metrics: noHostMetrics,

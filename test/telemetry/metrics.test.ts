@@ -19,6 +19,8 @@ const gauges: HostGauges = {
   coldReadsRunning: 1,
   coldReadsWaiting: 4,
   storageFull: true,
+  storedBytes: 9000,
+  compaction: { bytesRead: 3000, bytesWritten: 1000, part: 0.25 },
   owners: [{ ownerId: 0, commits: 5, commitMs: 2_500, batches: 9, bytes: 900, segments: 2 }],
 }
 
@@ -37,7 +39,9 @@ describe('the table of metrics', () => {
 
   it('no label is a stream, a shard or a client: the number of series is bounded', () => {
     const labels = new Set(entries.flatMap(([, metric]) => metric.labels))
-    expect(labels).toEqual(new Set(['reason', 'operation', 'code', 'host', 'result', 'state', 'owner']))
+    expect(labels).toEqual(
+      new Set(['reason', 'operation', 'code', 'host', 'result', 'state', 'owner', 'direction', 'cause']),
+    )
   })
 
   it('is on the page, every metric with its sentence', () => {
@@ -63,6 +67,8 @@ describe('a scrape', () => {
     host.refused('overloaded', 3)
     host.appendAnswered(3)
     host.cacheHit()
+    host.segmentsRemoved(2, 500)
+    host.compactionEnded('done', 300)
     readHost(telemetry.instruments, gauges)
     const text = await exposition(await telemetry.collect(), [])
     const lines = text.split('\n')
@@ -74,6 +80,13 @@ describe('a scrape', () => {
         'millrace_received_bytes_total 123',
         'millrace_appended_records_total 30',
         'millrace_refused_batches_total{code="overloaded"} 3',
+        'millrace_removed_segments_total 2',
+        'millrace_removed_bytes_total 800',
+        'millrace_compactions_total{result="done"} 1',
+        'millrace_stored_bytes 9000',
+        'millrace_compacted_bytes_total{direction="read"} 3000',
+        'millrace_compacted_bytes_total{direction="written"} 1000',
+        'millrace_compaction_progress 0.25',
         'millrace_append_seconds_bucket{le="0.002"} 0',
         'millrace_append_seconds_bucket{le="0.004"} 1',
         'millrace_append_seconds_sum 0.003',

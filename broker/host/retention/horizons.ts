@@ -1,6 +1,7 @@
 // Which records have expired, exact to the millisecond of their arrival. Host main thread.
 // Arrival times never fall within a shard, so whoever is about to answer batches asks about the first of them alone. Where
 // that has expired the shard's trim horizon is looked for in the time index, once for all who ask at the same time.
+import { baseSequenceNumberAt } from '../../../protocol/batch.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { SegmentReader } from '../../threads/reader-contract.ts'
@@ -36,8 +37,13 @@ export class Horizons {
   }
 
   /** What arrived earlier has expired; what arrived just then has not. */
-  cutoffOf(shard: HostedShard): number {
-    return this.#options.clock.now() - shard.settings.retentionMs
+  cutoffOf(shard: HostedShard, now = this.now()): number {
+    return now - shard.settings.retentionMs
+  }
+
+  /** The time by which records expire. */
+  now(): number {
+    return this.#options.clock.now()
   }
 
   isExpired(arrivalTime: number, shard: HostedShard): boolean {
@@ -55,6 +61,22 @@ export class Horizons {
     running = this.#search(shard).finally(() => this.#running.delete(shard))
     this.#running.set(shard, running)
     return running
+  }
+
+  /** Where the batch begins that holds a number below the tail; undefined where storage cannot tell. */
+  async baseOf(shard: HostedShard, number: number): Promise<number | undefined> {
+    const { segments, reader, log } = this.#options
+    const { slot, ownerId, tail: until } = shard
+    const read = () =>
+      reader.read({ list: segments.segmentsOf(ownerId), slot, from: number, until, bytesMax: 1 })
+    try {
+      const { buffer, lengths } = await withSegments(segments, ownerId, read)
+      return lengths.length > 0 ? baseSequenceNumberAt(new Uint8Array(buffer), 0) : undefined
+    } catch (error) {
+      if (error instanceof InvariantError) throw error
+      log.warn({ err: error, shard: shard.label, number }, 'a batch of a shard could not be looked up')
+      return undefined
+    }
   }
 
   #settleFromMemory(shard: HostedShard): boolean {

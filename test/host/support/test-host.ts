@@ -16,6 +16,7 @@ import { noHostMetrics } from '../../../broker/host/host-metrics.ts'
 import type { HostSettings, PlacedShard } from '../../../broker/host-contract.ts'
 import { silentLog } from '../../../broker/telemetry/log.ts'
 import { FakeSession } from './fake-session.ts'
+import { MemoryMaintenance } from './memory-maintenance.ts'
 import { MemoryOwner, MemoryReader } from './memory-owner.ts'
 import { ManualTiming, rest } from './timing.ts'
 
@@ -76,11 +77,13 @@ export async function startTestHost(options: TestHostOptions = {}) {
   const all = { ...settings, ...options.settings }
   const owners = all.owners.map(({ ownerId }) => new MemoryOwner(ownerId, timing.clock))
   const reader = new MemoryReader(owners)
+  const maintenance = new MemoryMaintenance()
   const broken: Error[] = []
   const engine = new Engine({
     settings: all,
     startOwner: ({ ownerId }) => Promise.resolve(owners.find((owner) => owner.ownerId === ownerId)!.start()),
     openReader: () => reader,
+    openMaintenance: () => maintenance,
     log: silentLog(),
     metrics: noHostMetrics,
     timing,

@@ -1,0 +1,111 @@
+// One compaction: from the plan to the segment in its place. Host main thread; the work is done by the maintenance thread.
+// It can be stopped at any time and then leaves nothing behind. The sources stay in service until the owner has put the new
+// segment in their place, so nothing that fails here costs a record.
+import { InvariantError } from '../../../protocol/invariant.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { ErrorCode } from '../../../protocol/error-codes.ts'
+import type { Logger } from '../../telemetry/log.ts'
+import { createProgress, progressOf, stopCompaction } from '../../threads/compaction-progress.ts'
+import type { Compacted, SegmentMaintenance } from '../../threads/maintenance-contract.ts'
+import type { OwnerCalls, ShardHorizon } from '../../threads/owner-contract.ts'
+import { hostLimits } from '../host-limits.ts'
+import type { Timing } from '../timing.ts'
+import type { CompactionPlan } from './retention-plan.ts'
+
+/** Where it takes place. */
+export interface CompactionPlace {
+  readonly ownerId: number
+  readonly directory: string
+  readonly replaceSegments: (request: OwnerCalls['replaceSegments']['request']) => Promise<void>
+}
+
+export interface CompactionOptions {
+  readonly place: CompactionPlace
+  readonly plan: CompactionPlan
+  /** What of the sources is wanted. */
+  readonly wanted: readonly ShardHorizon[]
+  readonly bytesPerSecond: number
+  readonly maintenance: Pick<SegmentMaintenance, 'compact'>
+  readonly timing: Timing
+  readonly log: Logger
+}
+
+/** How it ended, and what it gave back. Nothing came of it unless it is `done`. */
+export interface CompactionResult {
+  readonly result: 'done' | 'stopped' | ErrorCode
+  readonly freedBytes: number
+}
+
+export class Compaction {
+  readonly ownerId: number
+  readonly sources: ReadonlySet<string>
+  readonly #options: CompactionOptions
+  readonly #progress = createProgress()
+
+  constructor(options: CompactionOptions) {
+    this.#options = options
+    this.ownerId = options.place.ownerId
+    this.sources = new Set(options.plan.sources)
+  }
+
+  /** So far. */
+  get bytesRead(): number {
+    return progressOf(this.#progress).bytesRead
+  }
+
+  get bytesWritten(): number {
+    return progressOf(this.#progress).bytesWritten
+  }
+
+  /** How much of it is done, 0 to 1, as far as the plan's estimate is right. */
+  get part(): number {
+    return Math.min(1, this.bytesWritten / Math.max(1, this.#options.plan.targetBytes))
+  }
+
+  /** It is given up soon, unless it is just being put in place. */
+  stop(): void {
+    stopCompaction(this.#progress)
+  }
+
+  /** Rejects with a broken invariant only. */
+  async run(): Promise<CompactionResult> {
+    const { plan, place, timing } = this.#options
+    const log = this.#options.log.child({ ownerId: place.ownerId })
+    const { sources, fileBytes, targetBytes } = plan
+    const started = timing.elapsed()
+    const seconds = (): number => Math.round((timing.elapsed() - started) / 100) / 10
+    log.info({ sources, bytes: fileBytes, liveBytes: targetBytes }, 'a compaction starts')
+    const stopTelling = timing.every(hostLimits.compactionLogMs, () => {
+      const { bytesRead, bytesWritten } = this
+      const percent = Math.round(this.part * 100)
+      log.info({ bytesRead, bytesWritten, percent, seconds: seconds() }, 'a compaction goes on')
+    })
+    try {
+      const { target, fileBytes: bytes } = await this.#compact()
+      await place.replaceSegments({ sources, target })
+      const freedBytes = fileBytes - bytes
+      log.info({ target, bytes, freedBytes, seconds: seconds() }, 'a compaction is done')
+      return { result: 'done', freedBytes }
+    } catch (error) {
+      if (error instanceof InvariantError) throw error
+      const code = MillraceError.is(error) ? error.code : 'internal'
+      if (code === 'aborted') log.info({ sources, seconds: seconds() }, 'a compaction was stopped')
+      else log.warn({ err: error, sources, seconds: seconds() }, 'a compaction failed: its sources stay')
+      return { result: code === 'aborted' ? 'stopped' : code, freedBytes: 0 }
+    } finally {
+      stopTelling()
+    }
+  }
+
+  #compact(): Promise<Compacted> {
+    const { plan, place, wanted, bytesPerSecond, maintenance } = this.#options
+    return maintenance.compact({
+      directory: place.directory,
+      ownerId: place.ownerId,
+      sources: plan.sources,
+      shards: wanted,
+      bytesPerSecond,
+      progress: this.#progress,
+    })
+  }
+}

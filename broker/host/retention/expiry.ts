@@ -1,0 +1,131 @@
+// Raises horizons by what surveys say of sealed segments, so that these can go: what has expired, and what is too much of a
+// stream with a bound. Host main thread. Readers do not wait for it: each read finds out by itself what has expired.
+import type { Logger } from '../../telemetry/log.ts'
+import type { SegmentSpan } from '../../threads/maintenance-contract.ts'
+import type { SegmentList } from '../../threads/owner-contract.ts'
+import { hostLimits } from '../host-limits.ts'
+import type { HostedShard } from '../hosted-shard.ts'
+import type { ShardTable } from '../shard-table.ts'
+import type { Timing } from '../timing.ts'
+import type { Horizons } from './horizons.ts'
+import { liveBytesOf } from './retention-plan.ts'
+import { coveredPart, planSizeTrims } from './size-bound.ts'
+import type { Surveys } from './surveys.ts'
+import { Turns } from './turns.ts'
+
+/** A horizon within a span is looked up when so much of the span may have expired since. */
+const EXPIRED_PART = 1 / 8
+/** Smaller spans wait until all of them has expired. */
+const SPAN_BYTES_MIN = 64 * 1024
+
+export interface ExpiryOptions {
+  readonly shards: ShardTable
+  readonly horizons: Horizons
+  readonly surveys: Surveys
+  readonly timing: Timing
+  readonly log: Logger
+}
+
+export class Expiry {
+  readonly #options: ExpiryOptions
+
+  constructor(options: ExpiryOptions) {
+    this.#options = options
+  }
+
+  /** Raises the horizons of one owner's shards by time, and counts what is left of them. */
+  async expire(ownerId: number, list: SegmentList): Promise<void> {
+    const { shards, horizons, surveys, timing } = this.#options
+    const turns = new Turns(timing, hostLimits.spansPerTurn)
+    const sealedBytes = new Map<number, number>()
+    const stale: HostedShard[] = []
+    for (const survey of surveys.of(list)) {
+      if (!survey) continue
+      const now = horizons.now()
+      for (const span of survey.spans) {
+        const shard = shards.findSlot(span.slot)
+        if (!shard || span.next <= shard.trimHorizon) continue
+        const cutoff = horizons.cutoffOf(shard, now)
+        if (span.lastArrival < cutoff) shard.raiseHorizon(Math.min(span.next, shard.tail))
+        else if (isWorthLooking(span, shard, cutoff)) stale.push(shard)
+        const liveBytes = liveBytesOf(span, shard.trimHorizon)
+        sealedBytes.set(span.slot, (sealedBytes.get(span.slot) ?? 0) + liveBytes)
+      }
+      await turns.spend(survey.spans.length)
+    }
+    for (const shard of shards.all()) {
+      if (shard.ownerId === ownerId) shard.surveyed(sealedBytes.get(shard.slot) ?? 0)
+    }
+    const looked = stale.slice(0, hostLimits.horizonsPerLook)
+    await Promise.all(looked.map((shard) => horizons.refresh(shard)))
+  }
+
+  /** Raises the horizons of streams that are larger than they may be. `lists` are those of all owners. */
+  async bound(lists: readonly SegmentList[]): Promise<void> {
+    const bounded = new Map<number, HostedShard[]>()
+    for (const shard of this.#options.shards.all()) {
+      if (shard.settings.retentionBytes === 0) continue
+      const shards = bounded.get(shard.streamId)
+      if (shards) shards.push(shard)
+      else bounded.set(shard.streamId, [shard])
+    }
+    for (const shards of bounded.values()) {
+      const bytesMax = shards[0]!.settings.retentionBytes * coveredPart(shards)
+      const bytes = shards.reduce((sum, shard) => sum + shard.bytes, 0)
+      if (bytes > bytesMax) await this.#trim(shards, bytes - bytesMax, lists)
+    }
+  }
+
+  async #trim(
+    shards: readonly HostedShard[],
+    excessBytes: number,
+    lists: readonly SegmentList[],
+  ): Promise<void> {
+    const { horizons, log } = this.#options
+    const bySlot = new Map(shards.map((shard) => [shard.slot, shard]))
+    const spans = await this.#spansOf(bySlot, lists)
+    const numbers = new Map(shards.map(({ slot, trimHorizon }) => [slot, trimHorizon]))
+    const trims = planSizeTrims({ excessBytes, spans, horizons: numbers })
+    for (const { slot, trimHorizon, isEstimate } of trims) {
+      const shard = bySlot.get(slot)!
+      const number = Math.min(trimHorizon, shard.tail)
+      // A horizon within a batch would keep all of it on the disk, and count as if most of it could go.
+      const base = isEstimate ? await horizons.baseOf(shard, number) : number
+      if (base === undefined || base <= shard.trimHorizon) continue
+      shard.raiseHorizon(base)
+      log.debug(
+        { shard: shard.label, trimHorizon: base },
+        'records went because the stream has a bound in bytes',
+      )
+    }
+  }
+
+  async #spansOf(
+    slots: ReadonlyMap<number, HostedShard>,
+    lists: readonly SegmentList[],
+  ): Promise<SegmentSpan[]> {
+    const { surveys, timing } = this.#options
+    const turns = new Turns(timing, hostLimits.spansPerTurn)
+    const spans: SegmentSpan[] = []
+    for (const list of lists) {
+      for (const survey of surveys.of(list)) {
+        if (!survey) continue
+        for (const span of survey.spans) if (slots.has(span.slot)) spans.push(span)
+        await turns.spend(survey.spans.length)
+      }
+    }
+    return spans
+  }
+}
+
+/** May so much of the span have expired below the shard's horizon that it is worth a search, if records came evenly? */
+function isWorthLooking(
+  { first, next, firstArrival, lastArrival, bytes }: SegmentSpan,
+  { trimHorizon }: HostedShard,
+  cutoff: number,
+): boolean {
+  if (bytes < SPAN_BYTES_MIN || firstArrival >= cutoff) return false
+  const expired = (cutoff - firstArrival) / (lastArrival - firstArrival + 1)
+  const trimmed = Math.max(0, trimHorizon - first) / (next - first)
+  return expired - trimmed >= EXPIRED_PART
+}

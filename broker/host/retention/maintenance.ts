@@ -1,0 +1,251 @@
+// Retention and compaction on the disk, for all owners of a host. Host main thread; the work is done by owners and by the
+// maintenance thread. Every few seconds, and soon after a segment was sealed or replaced, it looks at what has expired and
+// does what can be done; one compaction runs at a time. What fails is logged and tried again later: nothing here is needed
+// for an append or a read, so only a broken invariant brings the host down.
+import { InvariantError } from '../../../protocol/invariant.ts'
+import type { HostSettings } from '../../host-contract.ts'
+import type { Logger } from '../../telemetry/log.ts'
+import type { SegmentMaintenance } from '../../threads/maintenance-contract.ts'
+import type { SegmentList, Wanted } from '../../threads/owner-contract.ts'
+import { hostLimits } from '../host-limits.ts'
+import type { HostMetrics } from '../host-metrics.ts'
+import type { HostedShard } from '../hosted-shard.ts'
+import type { ShardTable } from '../shard-table.ts'
+import type { Timing } from '../timing.ts'
+import { Backoff } from './backoff.ts'
+import { Compaction } from './compaction.ts'
+import { Expiry } from './expiry.ts'
+import type { Horizons } from './horizons.ts'
+import { OwnerUpkeep, type CompactionCandidate, type Holds, type MaintainedOwner } from './owner-upkeep.ts'
+import { Surveys } from './surveys.ts'
+
+/** Under disk pressure a compacted segment may take this part of the floor that is kept free. */
+const SCARCE_PART = 1 / 4
+
+/** What is left alone as a whole while the disk is full. */
+const COMPACTIONS = 'compactions'
+
+export interface MaintenanceOptions {
+  readonly settings: Pick<
+    HostSettings,
+    'segmentBytes' | 'segmentAgeMs' | 'compactionBytesPerSecond' | 'freeSpaceFloorBytes'
+  >
+  readonly shards: ShardTable
+  readonly horizons: Horizons
+  readonly maintenance: SegmentMaintenance
+  readonly timing: Timing
+  readonly metrics: HostMetrics
+  readonly log: Logger
+  readonly onBroken: (error: Error) => void
+}
+
+/** What compaction has done since the start, and is doing. */
+export interface CompactionReading {
+  readonly bytesRead: number
+  readonly bytesWritten: number
+  /** 0 to 1; 0 while none is under way. */
+  readonly part: number
+}
+
+/** An owner, and what it said at this look. */
+interface Looked {
+  readonly upkeep: OwnerUpkeep
+  readonly wanted: Wanted
+}
+
+export class Maintenance {
+  readonly #options: MaintenanceOptions
+  readonly #upkeeps = new Map<number, OwnerUpkeep>()
+  readonly #surveys: Surveys
+  readonly #expiry: Expiry
+  readonly #failing: Backoff
+  readonly #cancelTimers: (() => void)[] = []
+  #cancelSoon: (() => void) | undefined
+  #looking: Promise<void> | undefined
+  #compaction: Compaction | undefined
+  #compacting: Promise<void> = Promise.resolve()
+  #bytesRead = 0
+  #bytesWritten = 0
+  #isStopped = false
+
+  constructor(options: MaintenanceOptions) {
+    const { maintenance, shards, horizons, timing, log } = options
+    const { elapsed } = timing
+    this.#options = options
+    const { maintenanceRetryMs: firstMs, maintenanceRetryMsMax: mostMs, surveyedSpansMax } = hostLimits
+    const retryMs = { firstMs, mostMs }
+    this.#failing = new Backoff({ elapsed, ...retryMs })
+    this.#surveys = new Surveys({ maintenance, spansMax: surveyedSpansMax, retryMs, elapsed, log })
+    this.#expiry = new Expiry({ shards, horizons, surveys: this.#surveys, timing, log })
+  }
+
+  /** Takes care of an owner from now on. */
+  adopt(owner: MaintainedOwner): void {
+    const { settings } = this.#options
+    const scarceRoomBytes = settings.freeSpaceFloorBytes * SCARCE_PART
+    const surveys = this.#surveys
+    this.#upkeeps.set(owner.ownerId, new OwnerUpkeep({ ...this.#options, owner, surveys, scarceRoomBytes }))
+  }
+
+  /** Begins to look, once the shards are served. */
+  start(): void {
+    if (this.#isStopped) return
+    this.#cancelTimers.push(this.#options.timing.every(hostLimits.maintenanceMs, () => this.#look()))
+    this.#lookSoon()
+  }
+
+  /** An owner's segments are others now. */
+  segmentsChanged(ownerId: number, list: SegmentList): void {
+    this.#upkeeps.get(ownerId)?.segmentsChanged(list)
+    if (this.#cancelTimers.length > 0) this.#lookSoon()
+  }
+
+  /** A shard is served no more: its records are no longer wanted. */
+  forgot(shard: HostedShard): void {
+    this.#upkeeps.get(shard.ownerId)?.forgot(shard.activeBytes)
+  }
+
+  /** Bytes of all batches in sealed segments, as far as these were surveyed, wanted or not. */
+  get sealedBytes(): number {
+    return this.#surveys.bytes
+  }
+
+  get compaction(): CompactionReading {
+    const running = this.#compaction
+    return {
+      bytesRead: this.#bytesRead + (running?.bytesRead ?? 0),
+      bytesWritten: this.#bytesWritten + (running?.bytesWritten ?? 0),
+      part: running?.part ?? 0,
+    }
+  }
+
+  /** Begins nothing more, and has a compaction under way given up. */
+  stop(): void {
+    this.#isStopped = true
+    for (const cancel of this.#cancelTimers.splice(0)) cancel()
+    this.#cancelSoon?.()
+    this.#compaction?.stop()
+  }
+
+  /** Fulfils when nothing of it runs any more; owners may be closed then. */
+  async close(): Promise<void> {
+    this.stop()
+    await this.#looking
+    await this.#compacting
+    await this.#options.maintenance.close()
+  }
+
+  #lookSoon(): void {
+    if (this.#cancelSoon || this.#isStopped) return
+    this.#cancelSoon = this.#options.timing.after(hostLimits.maintenanceSoonMs, () => {
+      this.#cancelSoon = undefined
+      this.#look()
+    })
+  }
+
+  #look(): void {
+    if (this.#isStopped) return
+    // Whatever came up meanwhile is seen by the next look.
+    if (this.#looking) return this.#lookSoon()
+    this.#looking = this.#lookAtAll().then(
+      () => void (this.#looking = undefined),
+      (error: Error) => this.#options.onBroken(error),
+    )
+  }
+
+  async #lookAtAll(): Promise<void> {
+    const looked: Looked[] = []
+    for (const upkeep of this.#upkeeps.values()) {
+      const wanted = await this.#tried(upkeep, 'look', () => this.#lookAt(upkeep))
+      if (wanted) looked.push({ upkeep, wanted })
+    }
+    await this.#expiry.bound(looked.map(({ wanted }) => wanted.list))
+    const candidates: CompactionCandidate[] = []
+    for (const { upkeep, wanted } of looked) {
+      // On a full disk horizons cannot be made durable; what lies below those that are can go all the same.
+      const horizons =
+        (await this.#tried(upkeep, 'trim', () => upkeep.trim(wanted))) ??
+        new Map(wanted.shards.map(({ slot, trimHorizon }) => [slot, trimHorizon]))
+      const holds = this.#holdsOf(upkeep)
+      const candidate = await this.#tried(upkeep, 'clear', () => upkeep.clear(wanted, horizons, holds))
+      if (candidate) candidates.push(candidate)
+      await this.#tried(upkeep, 'roll', () => upkeep.rollIfDue(wanted))
+    }
+    this.#compactBest(candidates)
+  }
+
+  async #lookAt({ owner }: OwnerUpkeep): Promise<Wanted> {
+    const { ownerId } = owner
+    const wanted = await owner.wanted()
+    const { list } = wanted
+    const listed = new Set(list.segments.map((segment) => compactionName(ownerId, segment)))
+    const prefix = compactionName(ownerId, '')
+    this.#failing.forget((name) => name.startsWith(prefix) && !listed.has(name))
+    await this.#surveys.learn(list, () => this.#isStopped)
+    await this.#expiry.expire(ownerId, list)
+    return wanted
+  }
+
+  /** Does something for an owner, unless it failed lately; undefined where it does not succeed. */
+  async #tried<T>(upkeep: OwnerUpkeep, step: string, work: () => Promise<T>): Promise<T | undefined> {
+    const { ownerId } = upkeep.owner
+    const name = `${step} at owner ${ownerId}`
+    if (this.#isStopped || this.#failing.isWaiting(name)) return undefined
+    try {
+      const done = await work()
+      this.#failing.succeeded(name)
+      return done
+    } catch (error) {
+      if (error instanceof InvariantError) throw error
+      if (this.#isStopped) return undefined
+      const retryMs = this.#failing.failed(name)
+      this.#options.log.warn({ err: error, ownerId, step, retryMs }, 'retention could not go on')
+      return undefined
+    }
+  }
+
+  #holdsOf({ owner: { ownerId } }: OwnerUpkeep): Holds {
+    const running = this.#compaction
+    return {
+      isBusy: (segment) => running?.ownerId === ownerId && running.sources.has(segment),
+      isFailing: (segment) => this.#failing.isWaiting(compactionName(ownerId, segment)),
+    }
+  }
+
+  #compactBest(candidates: readonly CompactionCandidate[]): void {
+    if (this.#isStopped || this.#compaction || this.#failing.isWaiting(COMPACTIONS)) return
+    const best = candidates.toSorted((a, b) => b.plan.worth - a.plan.worth)[0]
+    if (best) this.#compacting = this.#compact(best).catch(this.#options.onBroken)
+  }
+
+  async #compact({ owner, directory, plan, wanted }: CompactionCandidate): Promise<void> {
+    const { maintenance, settings, timing, metrics, log } = this.#options
+    const { ownerId } = owner
+    const compaction = (this.#compaction = new Compaction({
+      place: { ownerId, directory, replaceSegments: (request) => owner.replaceSegments(request) },
+      plan,
+      wanted,
+      bytesPerSecond: settings.compactionBytesPerSecond,
+      maintenance,
+      timing,
+      log,
+    }))
+    try {
+      const { result, freedBytes } = await compaction.run()
+      metrics.compactionEnded(result, freedBytes)
+      if (result === 'done') this.#failing.succeeded(COMPACTIONS)
+      else if (result === 'storageFull') this.#failing.failed(COMPACTIONS)
+      else if (result !== 'stopped') {
+        for (const segment of plan.sources) this.#failing.failed(compactionName(ownerId, segment))
+      }
+    } finally {
+      this.#compaction = undefined
+      this.#bytesRead += compaction.bytesRead
+      this.#bytesWritten += compaction.bytesWritten
+    }
+  }
+}
+
+function compactionName(ownerId: number, segment: string): string {
+  return `compaction at owner ${ownerId}: ${segment}`
+}

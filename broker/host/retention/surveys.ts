@@ -1,0 +1,109 @@
+// What the sealed segments of a host's owners hold, as far as they were surveyed. Host main thread.
+// A sealed segment never changes, so what was found holds for as long as it is listed. What is remembered is bounded: the
+// oldest segments come first, and newer ones wait until some of these are gone.
+import { InvariantError } from '../../../protocol/invariant.ts'
+import type { Logger } from '../../telemetry/log.ts'
+import type { SegmentMaintenance, Survey } from '../../threads/maintenance-contract.ts'
+import type { SegmentList } from '../../threads/owner-contract.ts'
+import type { Clock } from '../timing.ts'
+import { Backoff } from './backoff.ts'
+
+export interface SurveysOptions {
+  readonly maintenance: Pick<SegmentMaintenance, 'survey'>
+  readonly spansMax: number
+  readonly retryMs: { readonly firstMs: number; readonly mostMs: number }
+  readonly elapsed: Clock
+  readonly log: Logger
+}
+
+export class Surveys {
+  readonly #options: SurveysOptions
+  /** By directory, then by segment. */
+  readonly #known = new Map<string, Map<string, Survey>>()
+  readonly #failing: Backoff
+  #spans = 0
+  #isFull = false
+
+  constructor(options: SurveysOptions) {
+    this.#options = options
+    this.#failing = new Backoff({ elapsed: options.elapsed, ...options.retryMs })
+  }
+
+  /** Bytes of the batches in all segments that were surveyed, wanted or not. */
+  get bytes(): number {
+    let bytes = 0
+    for (const segments of this.#known.values()) {
+      for (const { spans } of segments.values()) for (const span of spans) bytes += span.bytes
+    }
+    return bytes
+  }
+
+  /** Of an owner's sealed segments, oldest first; undefined for those of which nothing is known. */
+  of(list: SegmentList): readonly (Survey | undefined)[] {
+    const known = this.#known.get(list.directory)
+    return sealedOf(list).map((segment) => known?.get(segment))
+  }
+
+  /** Surveys the sealed segments that are not known yet, and forgets those that are gone. */
+  async learn(list: SegmentList, isStopped: () => boolean): Promise<void> {
+    const known = this.#forgetGone(list)
+    for (const segment of sealedOf(list)) {
+      if (isStopped()) return
+      if (known.has(segment) || this.#failing.isWaiting(nameOf(list.directory, segment))) continue
+      if (this.#spans >= this.#options.spansMax) return this.#tellFull(list)
+      const survey = await this.#survey(list.directory, segment)
+      if (!survey || isStopped()) continue
+      known.set(segment, survey)
+      this.#spans += survey.spans.length
+    }
+    this.#isFull = false
+  }
+
+  async #survey(directory: string, segment: string): Promise<Survey | undefined> {
+    const { maintenance, log } = this.#options
+    try {
+      const { fileBytes, spans } = await maintenance.survey({ directory, segment })
+      this.#failing.succeeded(nameOf(directory, segment))
+      // Most shards are carried through most segments, and have nothing there.
+      return { segment, fileBytes, spans: spans.filter(({ first, next }) => first < next) }
+    } catch (error) {
+      if (error instanceof InvariantError) throw error
+      const retryMs = this.#failing.failed(nameOf(directory, segment))
+      log.error({ err: error, directory, segment, retryMs }, 'a segment could not be surveyed: it is kept')
+      return undefined
+    }
+  }
+
+  #forgetGone({ directory, segments }: SegmentList): Map<string, Survey> {
+    const known = this.#known.get(directory) ?? new Map<string, Survey>()
+    this.#known.set(directory, known)
+    const listed = new Set(segments)
+    for (const [segment, { spans }] of known) {
+      if (listed.has(segment)) continue
+      known.delete(segment)
+      this.#spans -= spans.length
+    }
+    const prefix = nameOf(directory, '')
+    this.#failing.forget((name) => name.startsWith(prefix) && !listed.has(name.slice(prefix.length)))
+    return known
+  }
+
+  #tellFull({ directory }: SegmentList): void {
+    if (this.#isFull) return
+    this.#isFull = true
+    const { spansMax } = this.#options
+    this.#options.log.warn(
+      { directory, spansMax },
+      'there are more spans of shards in sealed segments than are remembered: newer ones wait for older ones to go',
+    )
+  }
+}
+
+/** All but the active one. */
+export function sealedOf({ segments }: SegmentList): readonly string[] {
+  return segments.slice(0, -1)
+}
+
+function nameOf(directory: string, segment: string): string {
+  return `${directory}/${segment}`
+}
