@@ -4,36 +4,41 @@ import type { CatalogChange, CatalogRow } from '../../broker/catalog-contract.ts
 import {
   applyChanges,
   emptyCatalog,
+  plannedShards,
   readCatalog,
   shardsOf,
   streamNamed,
 } from '../../broker/control/catalog-state.ts'
+import { brokerRow, from, reshardRow, shardRow, streamRow, upTo } from '../support/catalog-rows.ts'
 
-const broker: CatalogRow = {
-  family: 'broker',
-  key: 'broker',
-  value: { brokerId: 'b', createdAt: 0, nextStreamId: 10, nextSlot: 10 },
-}
-const stream = (key: number, name: string): CatalogRow => ({
-  family: 'stream',
-  key,
-  value: { name, status: 'ACTIVE', retentionMs: 1, createdAt: 0, epoch: 1, nextShardIndex: 1 },
-})
-const shard = (streamId: number, shardIndex: number, slot: number, ...range: string[]): CatalogRow => ({
-  family: 'shard',
-  key: { streamId, shardIndex },
-  value: {
-    ownerId: 0,
+const broker = brokerRow({ nextStreamId: 10, nextSlot: 10 })
+const stream = (key: number, name: string): CatalogRow => streamRow(key, { name, nextShardIndex: 5 })
+const shard = (streamId: number, shardIndex: number, slot: number, ...range: string[]): CatalogRow =>
+  shardRow(streamId, shardIndex, {
     slot,
-    parents: [],
-    startingHashKey: range[0] ?? '0'.repeat(32),
-    endingHashKey: range[1] ?? 'f'.repeat(32),
-    state: 'OPEN',
-    startingSequenceNumber: 0,
-    endingSequenceNumber: null,
-    createdAt: 0,
-  },
-})
+    ...(range[0] && { startingHashKey: range[0] }),
+    ...(range[1] && { endingHashKey: range[1] }),
+  })
+/** A split of shard 0 that is being done, into halves with these indexes and slots. */
+const split = (
+  step: 'sealing' | 'opening',
+  ...children: (readonly [index: number, slot: number])[]
+): CatalogRow =>
+  reshardRow(1, {
+    step,
+    moves: [
+      {
+        parents: [0],
+        children: children.map(([shardIndex, slot], place) => ({
+          shardIndex,
+          slot,
+          ownerId: 0,
+          startingHashKey: from(place === 0 ? '0' : '8'),
+          endingHashKey: upTo(place === 0 ? '7' : 'f'),
+        })),
+      },
+    ],
+  })
 const puts = (...rows: CatalogRow[]): CatalogChange[] => rows.map((put) => ({ put }))
 
 describe('applyChanges', () => {
@@ -64,6 +69,14 @@ describe('applyChanges', () => {
     expect(applyChanges(state, puts(shard(1, 0, 1))).shardCount).toBe(1)
   })
 
+  it('knows of planned shards until they are in the catalog', () => {
+    const before = applyChanges(emptyCatalog, puts(split('sealing', [1, 2], [2, 3])))
+    expect(plannedShards(before, 1).map(({ slot }) => slot)).toEqual([2, 3])
+    const after = applyChanges(before, puts(split('opening', [1, 2], [2, 3])))
+    expect([plannedShards(after, 1), plannedShards(after, 2), after.journals.size]).toEqual([[], [], 1])
+    expect(applyChanges(after, [{ remove: { family: 'reshard', key: 1 } }]).journals.size).toBe(0)
+  })
+
   it('refuses two streams of one name', () => {
     expect(() => applyChanges(emptyCatalog, puts(stream(1, 'a'), stream(2, 'a')))).toThrow(/called a/)
   })
@@ -82,11 +95,29 @@ describe('readCatalog refuses rows that cannot all be true', () => {
     ['a stream id that would be given out again', [broker, stream(10, 'a'), shard(10, 0, 1)], /stream id 10/],
     ['ranges with a hole', [broker, stream(1, 'a'), shard(1, 0, 1, '0'.repeat(32), half)], /./],
     ['a stream without shards', [broker, stream(1, 'a')], /./],
+    ['a journal without its stream', [broker, split('sealing')], /does not know/],
+    [
+      'a planned slot that a shard has',
+      [broker, stream(1, 'a'), shard(1, 0, 1), split('sealing', [1, 1], [2, 2])],
+      /slot 1/,
+    ],
+    [
+      'a planned slot that would be given out again',
+      [broker, stream(1, 'a'), shard(1, 0, 1), split('sealing', [1, 2], [2, 10])],
+      /slot 10/,
+    ],
+    [
+      'a planned index that would be given out again',
+      [broker, stream(1, 'a'), shard(1, 0, 1), split('sealing', [4, 2], [5, 3])],
+      /index 5/,
+    ],
   ])('%s', (_, rows, message) => {
     expect(() => readCatalog(rows)).toThrow(message)
   })
 
   it('and takes those that can', () => {
     expect(readCatalog([shard(1, 0, 1), stream(1, 'a'), broker]).shardCount).toBe(1)
+    const changing = [stream(1, 'a'), shard(1, 0, 1), split('sealing', [1, 2], [2, 3]), broker]
+    expect(readCatalog(changing).shardCount).toBe(1)
   })
 })

@@ -4,19 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type {
-  BrokerRow,
-  CatalogChange,
-  CatalogRow,
-  ShardRow,
-  StreamRow,
-} from '../../broker/catalog-contract.ts'
+import type { CatalogChange, CatalogRow, ShardRow, StreamRow } from '../../broker/catalog-contract.ts'
 import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
 import { openLmdb, type Environment } from '../../broker/storage/environment.ts'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import { encodeKey, rangeOf } from '../../broker/storage/key-space.ts'
 import { evenRanges } from '../../protocol/shard-map.ts'
 import { hashKeyToHex } from '../../protocol/hash-key.ts'
+import { brokerRow, from, reshardRow, shardRow, streamRow, upTo } from '../support/catalog-rows.ts'
 import { FaultyDisk, flipped, StorageFixture } from '../support/storage.ts'
 
 let dataDir: string
@@ -29,44 +24,27 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true })
 })
 
-const broker = (over: Partial<BrokerRow['value']> = {}): BrokerRow => ({
-  family: 'broker',
-  key: 'broker',
-  value: { brokerId: 'b', createdAt: 1, nextStreamId: 100, nextSlot: 100, ...over },
-})
-const stream = (key: number, over: Partial<StreamRow['value']> = {}): StreamRow => ({
-  family: 'stream',
-  key,
-  value: {
-    name: `s${key}`,
-    status: 'ACTIVE',
-    retentionMs: 1,
-    createdAt: 1,
-    epoch: 1,
-    nextShardIndex: 2,
-    ...over,
-  },
-})
+const broker = brokerRow
+const stream = (key: number, over: Partial<StreamRow['value']> = {}): StreamRow =>
+  streamRow(key, { nextShardIndex: 2, ...over })
 const shard = (streamId: number, shardIndex: number, over: Partial<ShardRow['value']> = {}): ShardRow => {
   const { start, end } = evenRanges(2)[shardIndex]!
-  return {
-    family: 'shard',
-    key: { streamId, shardIndex },
-    value: {
-      ownerId: 0,
-      slot: streamId * 2 + shardIndex,
-      parents: [],
-      startingHashKey: hashKeyToHex(start),
-      endingHashKey: hashKeyToHex(end),
-      state: 'OPEN',
-      startingSequenceNumber: 0,
-      endingSequenceNumber: null,
-      createdAt: 1,
-      ...over,
-    },
-  }
+  const range = { startingHashKey: hashKeyToHex(start), endingHashKey: hashKeyToHex(end) }
+  return shardRow(streamId, shardIndex, { slot: streamId * 2 + shardIndex, ...range, ...over })
 }
 const sound = [broker(), stream(1), shard(1, 0), shard(1, 1)]
+/** A merge of both shards of stream 1 that is being done. */
+const journal = reshardRow(1, {
+  cause: 'merge',
+  moves: [
+    {
+      parents: [0, 1],
+      children: [
+        { shardIndex: 2, ownerId: 0, slot: 9, startingHashKey: from('0'), endingHashKey: upTo('f') },
+      ],
+    },
+  ],
+})
 const puts = (rows: readonly CatalogRow[]): CatalogChange[] => rows.map((row) => ({ put: row }))
 
 async function stored(rows: readonly CatalogRow[]): Promise<void> {
@@ -110,6 +88,17 @@ describe('openCatalogStore', () => {
     await store.commit([])
     await store.close()
     expect(await loaded()).toEqual([broker(), stream(1, { epoch: 2 }), shard(1, 0)])
+  })
+
+  test('the journal of a change is kept, and goes', async () => {
+    const store = await openCatalogStore(directory)
+    await store.commit(puts([...sound, journal]))
+    await store.close()
+    expect(await loaded()).toEqual([...sound, journal])
+    const again = await openCatalogStore(directory)
+    await again.commit([{ remove: { family: 'reshard', key: 1 } }])
+    await again.close()
+    expect(await loaded()).toEqual(sound)
   })
 
   test('any history of commits leaves what a map would hold', async () => {
@@ -207,6 +196,15 @@ describe('the integrity check', () => {
     'a slot given twice': { rows: [...sound.slice(0, 3), shard(1, 1, { slot: 2 })], found: /shares slot 2/ },
     'a gap in the ranges': { rows: sound.slice(0, 3), found: /do not divide the hash keys/ },
     'a shard without a stream': { rows: [...sound, shard(2, 0)], found: /stream does not exist/ },
+    'a journal without a stream': {
+      rows: [...sound, { ...journal, key: 2 }],
+      found: /stream does not exist/,
+    },
+    'a planned index that was not given': { rows: [...sound, journal], found: /index was not given/ },
+    'a planned slot that was not given': {
+      rows: [broker({ nextSlot: 9 }), ...sound.slice(1), journal],
+      found: /planned .*slot 9 was not given/s,
+    },
     'an index that was not given': {
       rows: [broker(), stream(1, { nextShardIndex: 1 }), ...sound.slice(2)],
       found: /index was not given/,
@@ -222,7 +220,7 @@ describe('the integrity check', () => {
     await stored(rows)
     const { ok, problems } = await checkDataDirectory(dataDir)
     expect(ok).toBe(false)
-    expect(problems.map(({ what }) => what).join('\n')).toMatch(found)
+    expect(problems.map(({ where, what }) => `${where}: ${what}`).join('\n')).toMatch(found)
   })
 
   test('finds a batch outside the range of its shard', async () => {

@@ -2,9 +2,10 @@
 import { hashKeyFromHex } from '../../../protocol/hash-key.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
 import { ShardMap, type HashKeyRange } from '../../../protocol/shard-map.ts'
-import type { BrokerRow, CatalogRow, ShardRow, StreamRow } from '../../catalog-contract.ts'
+import type { BrokerRow, CatalogRow, ReshardRow, ShardRow, StreamRow } from '../../catalog-contract.ts'
 import type { HeadRow } from '../key-space.ts'
 import type { Findings } from './findings.ts'
+import { checkLineage } from './lineage-check.ts'
 
 /** The hash keys that each slot's records may have; none for a slot of which the catalog does not know. */
 export type SlotRanges = ReadonlyMap<number, HashKeyRange>
@@ -21,46 +22,84 @@ function rangeOf({ value: { startingHashKey, endingHashKey } }: ShardRow): HashK
 /** Heads of each owner's newest segment. */
 export type OwnerHeads = ReadonlyMap<number, ReadonlyMap<number, HeadRow>>
 
+/** What the catalog holds, by family. */
+interface CatalogRows {
+  readonly streams: readonly StreamRow[]
+  readonly shards: readonly ShardRow[]
+  readonly journals: readonly ReshardRow[]
+}
+
 export function checkCatalog(rows: readonly CatalogRow[], owners: OwnerHeads, findings: Findings): void {
   const broker = rows.find((row) => row.family === 'broker')
   const streams = rows.filter((row) => row.family === 'stream')
   const shards = rows.filter((row) => row.family === 'shard')
+  const journals = rows.filter((row) => row.family === 'reshard')
   findings.shards = shards.length
   if (broker === undefined) {
     if (rows.length > 0) findings.problem('catalog', 'It has no broker row.')
     return
   }
-  checkCounters(broker, { streams, shards, findings })
+  checkCounters(broker, { streams, shards, journals }, findings)
+  const shardsOf = new Map<number, ShardRow[]>()
+  for (const stream of streams) shardsOf.set(stream.key, [])
+  for (const shard of shards) shardsOf.get(shard.key.streamId)?.push(shard)
   for (const stream of streams) {
-    checkStream(stream, { shards: shards.filter(({ key }) => key.streamId === stream.key), findings })
+    const journal = journals.find(({ key }) => key === stream.key)
+    checkStream(stream, { shards: shardsOf.get(stream.key) ?? [], journal, findings })
   }
-  for (const shard of shards) checkShard(shard, { streams, owners, findings })
+  for (const { key } of journals) {
+    if (streams.some((stream) => stream.key === key)) continue
+    findings.problem(`stream ${key}, journal of its change`, 'Its stream does not exist.')
+  }
+  const streamById = new Map(streams.map((stream) => [stream.key, stream]))
+  const changing = new Set(journals.map(({ key }) => key))
+  for (const shard of shards) {
+    const { streamId } = shard.key
+    const stream = streamById.get(streamId)
+    checkShard(shard, { stream, isChanging: changing.has(streamId), owners, findings })
+  }
 }
 
+/** Everything that was given a number, planned shards included: each once, and below the counter that gives the next. */
 function checkCounters(
   { value: { nextStreamId, nextSlot } }: BrokerRow,
-  { streams, shards, findings }: { streams: StreamRow[]; shards: ShardRow[]; findings: Findings },
+  { streams, shards, journals }: CatalogRows,
+  findings: Findings,
 ): void {
   for (const { key, value } of streams) {
     if (key >= nextStreamId) findings.problem(`stream ${value.name}`, `Its id ${key} was not given yet.`)
   }
   const bySlot = new Map<number, string>()
-  for (const shard of shards) {
-    const { slot } = shard.value
+  const take = (slot: number, where: string): void => {
     const other = bySlot.get(slot)
-    if (slot >= nextSlot) findings.problem(nameOf(shard), `Its slot ${slot} was not given yet.`)
-    if (other !== undefined) findings.problem(nameOf(shard), `It shares slot ${slot} with ${other}.`)
-    bySlot.set(slot, nameOf(shard))
+    if (slot >= nextSlot) findings.problem(where, `Its slot ${slot} was not given yet.`)
+    if (other !== undefined) findings.problem(where, `It shares slot ${slot} with ${other}.`)
+    bySlot.set(slot, where)
+  }
+  for (const shard of shards) take(shard.value.slot, nameOf(shard))
+  for (const { key, value } of journals) {
+    if (value.step !== 'sealing') continue // its children are among the shards
+    for (const { slot, shardIndex } of value.moves.flatMap(({ children }) => children)) {
+      take(slot, `stream ${key}, planned ${shardIdOf(shardIndex)}`)
+    }
   }
 }
 
 function checkStream(
   { key, value }: StreamRow,
-  { shards, findings }: { shards: ShardRow[]; findings: Findings },
+  {
+    shards,
+    journal,
+    findings,
+  }: { shards: readonly ShardRow[]; journal: ReshardRow | undefined; findings: Findings },
 ): void {
-  for (const shard of shards) {
-    if (shard.key.shardIndex >= value.nextShardIndex)
-      findings.problem(nameOf(shard), 'Its index was not given yet.')
+  const planned = journal?.value.moves.flatMap(({ children }) => children) ?? []
+  for (const shardIndex of [
+    ...shards.map((shard) => shard.key.shardIndex),
+    ...planned.map((child) => child.shardIndex),
+  ]) {
+    if (shardIndex < value.nextShardIndex) continue
+    findings.problem(`stream ${key}, ${shardIdOf(shardIndex)}`, 'Its index was not given yet.')
   }
   if (value.status !== 'ACTIVE') return
   const open = shards.filter((shard) => shard.value.state === 'OPEN')
@@ -73,16 +112,21 @@ function checkStream(
       `Its open shards do not divide the hash keys: ${(error as Error).message}`,
     )
   }
+  checkLineage({ streamId: key, shards, journal }, findings)
 }
 
 function checkShard(
   shard: ShardRow,
-  { streams, owners, findings }: { streams: StreamRow[]; owners: OwnerHeads; findings: Findings },
+  {
+    stream,
+    isChanging,
+    owners,
+    findings,
+  }: { stream: StreamRow | undefined; isChanging: boolean; owners: OwnerHeads; findings: Findings },
 ): void {
   const where = nameOf(shard)
   const { slot, ownerId, state, startingSequenceNumber, endingSequenceNumber } = shard.value
-  if (!streams.some(({ key }) => key === shard.key.streamId))
-    findings.problem(where, 'Its stream does not exist.')
+  if (stream === undefined) findings.problem(where, 'Its stream does not exist.')
   for (const [otherId, heads] of owners) {
     if (otherId !== ownerId && heads.has(slot)) {
       findings.problem(where, `Its slot ${slot} is stored by owner ${otherId}, not ${ownerId}.`)
@@ -90,12 +134,21 @@ function checkShard(
   }
   const head = owners.get(ownerId)?.get(slot)
   if (head === undefined) return // nothing was appended yet
-  if (head.forgotten !== 0) findings.problem(where, `Its slot ${slot} was forgotten by owner ${ownerId}.`)
+  // Storage forgets a shard before the catalog does: of what is on its way out it may have.
+  const isGoing = state === 'CLOSED' || stream?.value.status === 'DELETING'
+  if (head.forgotten !== 0 && !isGoing) {
+    findings.problem(where, `Its slot ${slot} was forgotten by owner ${ownerId}.`)
+  }
   if (head.trimHorizon < startingSequenceNumber) {
     findings.problem(where, `It holds ${head.trimHorizon}, below its first number ${startingSequenceNumber}.`)
   }
-  if (state === 'CLOSED' && endingSequenceNumber !== null) {
-    findings.expect(where, 'the last number', { found: head.next - 1, expected: endingSequenceNumber })
+  if (state === 'OPEN' && head.closed !== 0 && !isChanging && !isGoing) {
+    findings.problem(where, `It is open, and owner ${ownerId} takes no appends to it.`)
+  }
+  if (state === 'CLOSED' && head.forgotten === 0) {
+    if (head.closed === 0) findings.problem(where, `It is closed, and owner ${ownerId} takes appends to it.`)
+    const expected = endingSequenceNumber ?? startingSequenceNumber - 1
+    findings.expect(where, 'the last number', { found: head.next - 1, expected })
   }
 }
 

@@ -2,6 +2,7 @@
 import type { HostCalls, HostLauncher, PlacedShard } from '../../../broker/host-contract.ts'
 import { serveCalls, type CallHandlers } from '../../../broker/threads/calls.ts'
 import { channelPair } from '../../../broker/threads/channels.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
 
 /** One life of one host. */
 export interface FakeHost {
@@ -15,6 +16,12 @@ export interface FakeHost {
   isRunning: boolean
 }
 
+/** A shard as its owner has stored it: it outlives the hosts. */
+export interface StoredShard {
+  tail: number
+  closed: boolean
+}
+
 /** Of a shard that never stored anything. */
 export const emptyExtent = { trimHorizon: 0, tail: 0, lastArrivalTime: 0, bytes: 0 }
 
@@ -23,6 +30,8 @@ type Behaviour = Partial<CallHandlers<HostCalls>>
 export class FakeHosts implements HostLauncher {
   /** Every life of every host, in the order of their launches. */
   readonly lives: FakeHost[] = []
+  /** By slot: what every shard that was ever opened has come to. */
+  readonly disk = new Map<number, StoredShard>()
   /** What a test wants otherwise; asked for each launch. */
   behaviour: (hostId: number) => Behaviour = () => ({})
 
@@ -39,7 +48,8 @@ export class FakeHosts implements HostLauncher {
     const ended = new Promise<string>((resolve) => {
       finish = resolve
     })
-    const slotsOfStream = new Map<number, number[]>()
+    /** Slots by `streamId/shardIndex`. */
+    const served = new Map<string, number>()
     const host: FakeHost = {
       hostId,
       calls: [],
@@ -53,9 +63,21 @@ export class FakeHosts implements HostLauncher {
       },
     }
     const open = (shards: readonly PlacedShard[]): void => {
-      for (const { streamId, slot } of shards) {
+      for (const { streamId, shardIndex, slot, startingSequenceNumber: tail } of shards) {
         host.slots.add(slot)
-        slotsOfStream.set(streamId, [...(slotsOfStream.get(streamId) ?? []), slot])
+        served.set(`${streamId}/${shardIndex}`, slot)
+        if (!this.disk.has(slot)) this.disk.set(slot, { tail, closed: false })
+      }
+    }
+    const seal: CallHandlers<HostCalls>['sealShards'] = ({ streamId, shards }) => {
+      const stored = shards.map(({ shardIndex }) => {
+        const shard = this.disk.get(served.get(`${streamId}/${shardIndex}`) ?? -1)
+        if (shard === undefined) throw new MillraceError('unavailable', `${shardIndex} is not served`)
+        return { shardIndex, shard }
+      })
+      for (const { shard } of stored) shard.closed = true
+      return {
+        extents: stored.map(({ shardIndex, shard }) => ({ streamId, shardIndex, ...emptyExtent, ...shard })),
       }
     }
     const handlers: CallHandlers<HostCalls> = {
@@ -68,13 +90,15 @@ export class FakeHosts implements HostLauncher {
         return null
       },
       dropStream: ({ streamId }) => {
-        for (const slot of slotsOfStream.get(streamId) ?? []) host.slots.delete(slot)
+        for (const [shard, slot] of served) {
+          if (!shard.startsWith(`${streamId}/`)) continue
+          served.delete(shard)
+          host.slots.delete(slot)
+        }
         return null
       },
       updateStream: () => null,
-      sealShards: ({ streamId, shards }) => ({
-        extents: shards.map(({ shardIndex }) => ({ streamId, shardIndex, ...emptyExtent, closed: true })),
-      }),
+      sealShards: seal,
       dropShards: ({ shards }) => {
         for (const { slot } of shards) host.slots.delete(slot)
         return null
@@ -114,6 +138,10 @@ function recording(host: FakeHost, handlers: CallHandlers<HostCalls>): CallHandl
     dropStream: (request) => {
       host.calls.push(`dropStream ${request.streamId}`)
       return handlers.dropStream(request)
+    },
+    sealShards: (request) => {
+      host.calls.push(`sealShards ${request.shards.map(({ shardIndex }) => shardIndex).join()}`)
+      return handlers.sealShards(request)
     },
     dropShards: (request) => {
       host.calls.push(`dropShards ${request.shards.map(({ shardIndex }) => shardIndex).join()}`)

@@ -1,0 +1,155 @@
+// Verifies what splits and merges have left in the catalog: children that divide their parents' hash keys and number
+// above them, and a journal that says of a change under way what the rows of its shards say. Runs in the checking process.
+import { hashKeyFromHex, hashKeyToBigInt } from '../../../protocol/hash-key.ts'
+import { shardIdOf } from '../../../protocol/shard-id.ts'
+import type { PlannedShard, ReshardMove, ReshardRow, ShardRow } from '../../catalog-contract.ts'
+import type { Findings } from './findings.ts'
+
+type ShardsByIndex = ReadonlyMap<number, ShardRow['value']>
+
+/** Ends of a range, both in it. */
+interface Range {
+  readonly startingHashKey: string
+  readonly endingHashKey: string
+}
+
+export interface StreamShards {
+  readonly streamId: number
+  readonly shards: readonly ShardRow[]
+  readonly journal: ReshardRow | undefined
+}
+
+/** Checks the shards of one stream against each other, and against its journal. */
+export function checkLineage({ streamId, shards, journal }: StreamShards, findings: Findings): void {
+  const byIndex: ShardsByIndex = new Map(shards.map(({ key, value }) => [key.shardIndex, value]))
+  const problem = (index: number, what: string): void =>
+    findings.problem(`stream ${streamId}, ${shardIdOf(index)}`, what)
+  const childrenOf = new Map<number, number[]>()
+  for (const [index, { parents }] of byIndex) {
+    for (const parent of parents) childrenOf.set(parent, [...(childrenOf.get(parent) ?? []), index])
+    checkNumbers(index, byIndex, problem)
+  }
+  for (const [index, { state }] of byIndex) {
+    const children = childrenOf.get(index) ?? []
+    if (state === 'OPEN') {
+      if (children.length > 0) problem(index, `It is open, and has children: ${named(children)}.`)
+    } else if (children.length === 0) {
+      // A shard goes only after its parents, so the children of what is left are there.
+      problem(index, 'It is closed, and has no children.')
+    } else checkTiling(index, { children, byIndex, problem })
+  }
+  if (journal !== undefined) checkJournal(journal, byIndex, (what) => problemOf(findings, streamId, what))
+}
+
+type Problem = (index: number, what: string) => void
+
+function problemOf(findings: Findings, streamId: number, what: string): void {
+  findings.problem(`stream ${streamId}, journal of its change`, what)
+}
+
+/** A child comes after its parents, by index and by sequence numbers. */
+function checkNumbers(index: number, byIndex: ShardsByIndex, problem: Problem): void {
+  const { parents, startingSequenceNumber } = byIndex.get(index)!
+  for (const parentIndex of parents) {
+    if (parentIndex >= index) problem(index, `Its parent ${shardIdOf(parentIndex)} came after it.`)
+    const parent = byIndex.get(parentIndex)
+    if (parent === undefined) continue // it has expired
+    const lowest =
+      parent.endingSequenceNumber === null ? parent.startingSequenceNumber : parent.endingSequenceNumber + 1
+    if (startingSequenceNumber >= lowest) continue
+    const what = `It begins at ${startingSequenceNumber}, and its parent ${shardIdOf(parentIndex)} ends below ${lowest}.`
+    problem(index, what)
+  }
+}
+
+/** The children of a split divide its range; the child of a merge has that of both parents. */
+function checkTiling(
+  index: number,
+  { children, byIndex, problem }: { children: readonly number[]; byIndex: ShardsByIndex; problem: Problem },
+): void {
+  const rows = children.map((child) => byIndex.get(child)!)
+  const both = rows[0]?.parents ?? []
+  if (
+    rows.some(({ parents }) => parents.length !== both.length || !parents.every((one) => both.includes(one)))
+  ) {
+    return problem(index, `Its children ${named(children)} do not have the same parents.`)
+  }
+  const parents = both.flatMap((one) => byIndex.get(one) ?? [])
+  if (parents.length < both.length) {
+    // The other parent of a merge has expired: this one is at an end of what they became.
+    const [parent, child] = [parents[0]!, rows[0]!]
+    const isAtEnd =
+      parent.startingHashKey === child.startingHashKey || parent.endingHashKey === child.endingHashKey
+    if (!isAtEnd || rows.length > 1)
+      problem(index, `Its child ${named(children)} does not continue its range.`)
+  } else if (!isSameSpan(parents, rows)) {
+    problem(index, `Its children ${named(children)} do not divide its range.`)
+  }
+}
+
+function checkJournal(
+  { value: { step, moves } }: ReshardRow,
+  byIndex: ShardsByIndex,
+  problem: (what: string) => void,
+): void {
+  const state = step === 'sealing' ? 'OPEN' : 'CLOSED'
+  for (const { parents, children } of moves) {
+    for (const parent of parents) {
+      const found = byIndex.get(parent)?.state ?? 'not there'
+      if (found !== state) problem(`It is at ${step}, and its parent ${shardIdOf(parent)} is ${found}.`)
+    }
+    for (const child of children) {
+      const found = byIndex.get(child.shardIndex)
+      if (step === 'sealing' ? found === undefined : found !== undefined && isAsPlanned(found, child))
+        continue
+      problem(`It is at ${step}, and its child ${shardIdOf(child.shardIndex)} is not as it should be.`)
+    }
+    checkMove({ parents, children }, byIndex, problem)
+  }
+}
+
+function checkMove(
+  { parents, children }: ReshardMove,
+  byIndex: ShardsByIndex,
+  problem: (what: string) => void,
+): void {
+  const rows = parents.flatMap((parent) => byIndex.get(parent) ?? [])
+  if (rows.length < parents.length || isSameSpan(rows, children)) return
+  problem(
+    `Its children ${named(children.map(({ shardIndex }) => shardIndex))} do not divide the range of their parents.`,
+  )
+}
+
+function isAsPlanned(found: ShardRow['value'], planned: PlannedShard): boolean {
+  const { slot, ownerId, startingHashKey, endingHashKey } = found
+  return (
+    slot === planned.slot &&
+    ownerId === planned.ownerId &&
+    startingHashKey === planned.startingHashKey &&
+    endingHashKey === planned.endingHashKey
+  )
+}
+
+/** Both cover the same hash keys, each of them once. */
+function isSameSpan(some: readonly Range[], others: readonly Range[]): boolean {
+  const [a, b] = [spanOf(some), spanOf(others)]
+  return a !== undefined && a === b
+}
+
+/** From where to where ranges lead without a gap; undefined where there is one, or an overlap. */
+function spanOf(ranges: readonly Range[]): string | undefined {
+  const sorted = ranges.toSorted((a, b) => (a.startingHashKey < b.startingHashKey ? -1 : 1))
+  const isWhole = sorted.every(({ endingHashKey }, place) => {
+    const next = sorted[place + 1]
+    return next === undefined || numberOf(endingHashKey) + 1n === numberOf(next.startingHashKey)
+  })
+  return isWhole ? `${sorted[0]?.startingHashKey} ${sorted.at(-1)?.endingHashKey}` : undefined
+}
+
+function numberOf(hex: string): bigint {
+  return hashKeyToBigInt(hashKeyFromHex(hex))
+}
+
+function named(indexes: readonly number[]): string {
+  return indexes.map(shardIdOf).join(', ')
+}
