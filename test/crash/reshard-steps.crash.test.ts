@@ -76,7 +76,9 @@ describe('a broker killed at any step of a change of shards', () => {
         steps.isBegun.get(image.step) === true ? [change.openAfter] : [change.shards, change.openAfter]
       const look = async ({ url }: { readonly url: string }) => {
         const { shards } = await describeRouting(Number(new URL(url).port), STREAM)
-        expect(open, `killed at ${image.step}`).toContain(shards.filter(({ state }) => state === 'OPEN').length)
+        expect(open, `killed at ${image.step}`).toContain(
+          shards.filter(({ state }) => state === 'OPEN').length,
+        )
       }
       await expectSound(image, { stream: STREAM, options: { config: CONFIG }, look })
     }
