@@ -48,19 +48,19 @@ export interface ScalingInput {
 }
 
 /**
- * Everything that is to be done now, the shards of one decision in no other: all of it may be done at once. Beside it,
- * what is left alone although a rule concerns it; where nothing is to be done, one decision says why.
+ * Everything that is to be done now, each shard in one decision at most, so that all of it may be done at once; beside it,
+ * shards that are left alone although they take too much.
  */
 export function decideScaling({ shards, scaling, shardLimits }: ScalingInput): readonly ScalingDecision[] {
   const target = targetOf(scaling, shardLimits)
-  const inOrder = shards.toSorted((a, b) => (a.startingHashKey < b.startingHashKey ? -1 : 1))
+  const inOrder = sorted(shards)
   if (shards.length < scaling.shardsMin) return splitsToReach(scaling, inOrder)
   if (shards.length > scaling.shardsMax) return mergesToReach(scaling, inOrder, target)
-  const known = inOrder.filter(isKnown)
-  const overloaded = overloadDecisions(known, target, scaling, shards.length)
+  const overloaded = overloadDecisions(inOrder.filter(isKnown), target, scaling, shards.length)
   const taken = new Set(overloaded.flatMap((decision) => decision.shards))
   const splits = overloaded.filter(({ action }) => action === 'split').length
   const room = shards.length + splits - scaling.shardsMin
+  if (room <= 0) return overloaded
   const isQuiet = (pair: Pair): boolean =>
     !pair.some(({ index }) => taken.has(index)) && isMergeable(pair, target)
   const merges = disjoint(pairsOf(inOrder).filter(isQuiet), target, room).map((pair): ScalingDecision => ({
@@ -68,10 +68,26 @@ export function decideScaling({ shards, scaling, shardLimits }: ScalingInput): r
     shards: pair.map(({ index }) => index),
     reason: reasons.quiet(pair, target),
   }))
-  const decisions = [...overloaded, ...merges]
-  if (splits + merges.length > 0) return decisions
-  const idle = { known, shardCount: shards.length, scaling, target, overloaded: overloaded.length }
-  return [...decisions, { action: 'none', shards: [], reason: reasons.nothing(idle) }]
+  return [...overloaded, ...merges]
+}
+
+/** The same decisions, and where nothing is to be done one more, on the stream as a whole, that says why. */
+export function explainScaling(input: ScalingInput): readonly ScalingDecision[] {
+  const decisions = decideScaling(input)
+  if (
+    decisions.some(({ action, shards }) => action === 'split' || action === 'merge' || shards.length === 0)
+  ) {
+    return decisions
+  }
+  const { scaling, shardLimits } = input
+  const inOrder = sorted(input.shards)
+  const target = targetOf(scaling, shardLimits)
+  const reason = reasons.nothing({ inOrder, scaling, target, overloaded: decisions.length })
+  return [...decisions, { action: 'none', shards: [], reason }]
+}
+
+function sorted(shards: readonly ScalingShard[]): readonly ScalingShard[] {
+  return shards.toSorted((a, b) => (a.startingHashKey < b.startingHashKey ? -1 : 1))
 }
 
 /** A decision on every shard that takes more than the target, the fullest first. */

@@ -3,12 +3,23 @@ import { hashKeyFromHex, hashKeyToDecimal } from '../../../protocol/hash-key.ts'
 import type { Scaling } from '../../../protocol/operations.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
 import type { Rate } from './load-window.ts'
-import { fillOf, fillOfPair, scalingRules, type KnownPair, type KnownShard } from './scaling-rules.ts'
+import {
+  fillOf,
+  fillOfPair,
+  isKnown,
+  scalingRules,
+  type KnownPair,
+  type KnownShard,
+  type Pair,
+  type ScalingShard,
+} from './scaling-rules.ts'
+
+const counts = new Intl.NumberFormat('en')
 
 /** What is known where nothing is to be done. */
 export interface IdleStream {
-  readonly known: readonly KnownShard[]
-  readonly shardCount: number
+  /** Of their ranges. */
+  readonly inOrder: readonly ScalingShard[]
   readonly scaling: Scaling
   readonly target: Rate
   /** Shards above the target that are left alone for a reason of their own. */
@@ -52,19 +63,20 @@ export const reasons = {
     [whyNoSplit(idle), whyNoMerge(idle), silent(idle)].filter((sentence) => sentence !== '').join(' '),
 }
 
-function whyNoSplit({ known, target, overloaded }: IdleStream): string {
+function whyNoSplit({ inOrder, target, overloaded }: IdleStream): string {
   if (overloaded > 0) return ''
+  const known = inOrder.filter(isKnown)
   const busiest = known.toSorted((a, b) => fillOf(b, target) - fillOf(a, target))[0]
   if (busiest === undefined) return 'No load is known yet.'
   return `No shard took more than ${figures(target)} over 10 s and 2 min; the busiest, ${over(busiest, mainField(busiest, target))}.`
 }
 
-function whyNoMerge({ known, shardCount, scaling, target }: IdleStream): string {
-  if (shardCount <= scaling.shardsMin) return `The stream has its fewest shards, ${scaling.shardsMin}.`
-  const pairs = known
+function whyNoMerge({ inOrder, scaling, target }: IdleStream): string {
+  if (inOrder.length <= scaling.shardsMin) return `The stream has its fewest shards, ${scaling.shardsMin}.`
+  const pairs = inOrder
     .slice(1)
-    .map((shard, place): KnownPair => [known[place]!, shard])
-    .filter(([a, b]) => BigInt(`0x${a.endingHashKey}`) + 1n === BigInt(`0x${b.startingHashKey}`))
+    .map((shard, place): Pair => [inOrder[place]!, shard])
+    .filter((pair): pair is KnownPair => pair.every(isKnown))
     .toSorted((a, b) => fillOfPair(a, target) - fillOfPair(b, target))
   const quietest = pairs[0]
   if (quietest === undefined) return ''
@@ -81,8 +93,8 @@ function whyNoMerge({ known, shardCount, scaling, target }: IdleStream): string 
   )
 }
 
-function silent({ known, shardCount }: IdleStream): string {
-  const unknown = shardCount - known.length
+function silent({ inOrder }: IdleStream): string {
+  const unknown = inOrder.filter((shard) => !isKnown(shard)).length
   return unknown === 0 ? '' : `The load of ${shards(unknown)} is not known.`
 }
 
@@ -111,7 +123,7 @@ function figures(target: Rate): string {
 }
 
 function figure(perSecond: number, field: keyof Rate): string {
-  if (field === 'records') return `${Math.round(perSecond).toLocaleString('en')} records/s`
+  if (field === 'records') return `${counts.format(Math.round(perSecond))} records/s`
   const units = ['B/s', 'KiB/s', 'MiB/s', 'GiB/s', 'TiB/s']
   let [amount, unit] = [perSecond, 0]
   while (amount >= 1024 && unit < units.length - 1) [amount, unit] = [amount / 1024, unit + 1]

@@ -13,7 +13,7 @@ import type { Catalog } from '../catalog.ts'
 import type { HostFleet } from '../fleet.ts'
 import type { ReshardIntent } from '../resharding/plan.ts'
 import { withDeadline, type Timers } from '../timers.ts'
-import { decideScaling } from './autoscaler.ts'
+import { decideScaling, explainScaling, type ScalingInput } from './autoscaler.ts'
 import { HotShards } from './hot-shards.ts'
 import { LoadWindows, type ObservedLoad } from './load-windows.ts'
 
@@ -74,7 +74,7 @@ export class Scaling {
   /** What would be done now, and why, were the stream on-demand and nothing else under way. */
   explain(stream: Stream): ResponseOf<'explainScaling'> {
     const { mode, scaling } = stream
-    return { mode, scaling, decisions: this.#decide(stream) }
+    return { mode, scaling, decisions: explainScaling(this.#inputOf(stream)) }
   }
 
   #schedule(): void {
@@ -132,7 +132,7 @@ export class Scaling {
     )
   }
 
-  #decide(stream: Stream): readonly ScalingDecision[] {
+  #inputOf(stream: Stream): ScalingInput {
     const { catalog, timers } = this.#options
     const nowMs = timers.elapsed()
     const shards = openShardsOf(catalog.state, stream.id).map((shard) => ({
@@ -141,14 +141,16 @@ export class Scaling {
       endingHashKey: shard.endingHashKey,
       load: this.#windows.of({ streamId: stream.id, shardIndex: shard.index }, nowMs),
     }))
-    return decideScaling({ shards, scaling: stream.scaling, shardLimits: stream.shardLimits })
+    return { shards, scaling: stream.scaling, shardLimits: stream.shardLimits }
   }
 
   #scale(stream: Stream): void {
     const { resharder, timers } = this.#options
     if (stream.mode !== 'on-demand' || stream.status !== 'ACTIVE' || resharder.isBusy(stream.id)) return
     if (timers.elapsed() < (this.#pausedUntil.get(stream.id) ?? 0)) return
-    const decisions = this.#decide(stream).filter(({ action }) => action === 'split' || action === 'merge')
+    const decisions = decideScaling(this.#inputOf(stream)).filter(
+      ({ action }) => action === 'split' || action === 'merge',
+    )
     if (decisions.length === 0) return
     this.#log(stream, decisions)
     void this.#carryOut(stream, decisions.map(intentOf))
