@@ -234,7 +234,11 @@ export class Client implements AsyncDisposable {
     return this.#reading(stream, options, {
       from,
       until,
-      makeIntake: (events) => new Fetcher({ ...settings, pool: this.#pool, onTrimmed }, events),
+      makeIntake: (events) =>
+        new Fetcher(
+          { ...settings, pool: this.#pool, onTrimmed, monotonic: this.#settings.monotonic },
+          events,
+        ),
     })
   }
 
@@ -304,6 +308,7 @@ export class Client implements AsyncDisposable {
       routings: this.#routings,
       pool: this.#pool,
       settings: this.#settings,
+      brokerTime: (signal) => this.#control.time(signal),
       onClosed: () => closed.abort(),
     })
     this.#given.add(reading)

@@ -42,6 +42,15 @@ export class ControlPlane {
     return response
   }
 
+  /** The broker's clock, milliseconds since the epoch. */
+  time(signal?: AbortSignal): Promise<number> {
+    const run = async (ending: AbortSignal) => {
+      const connection = await this.connect(ending)
+      return (await unlessAborted(connection.request('ping', {}), ending)).now
+    }
+    return retrying(run, { settings: this.#settings, idempotent: true, signal, what: 'ping' })
+  }
+
   /** As `call`, and tells which address gave the answer. */
   ask<N extends OperationOn<'control'>>(
     operation: N,

@@ -2,7 +2,7 @@
 // The error table decides: the retry kind says whether and how, the side effects whether a request that may not run
 // twice can be repeated. Nothing here knows a single code.
 import { MillraceError } from '../protocol/millrace-error.ts'
-import type { RetryPolicy, Settings } from './settings.ts'
+import { clientLimits, type RetryPolicy, type Settings } from './settings.ts'
 import { onAbort, sleep, throwIfAborted } from './waiting.ts'
 
 /** May the request be sent again? One that is not idempotent only where its refusal promises that nothing was done. */
@@ -19,6 +19,21 @@ export function backoffMs(
 ): number {
   const ceiling = Math.min(policy.backoffMaxMs, policy.backoffMinMs * 2 ** Math.min(attempt, 30))
   return Math.max(askedMs, ceiling * (0.5 + random() / 2))
+}
+
+/**
+ * The bounds of the backoff for an error. What asks for fresh routing is asked soon: a reshard is done in a fraction of a
+ * second, and whoever waits long for it is what makes it last.
+ */
+export function boundsFor(
+  error: Pick<MillraceError, 'retry'>,
+  policy: RetryPolicy,
+): Pick<RetryPolicy, 'backoffMinMs' | 'backoffMaxMs'> {
+  if (error.retry !== 'reroute') return policy
+  return {
+    backoffMinMs: Math.min(policy.backoffMinMs, clientLimits.rerouteMsMin),
+    backoffMaxMs: Math.min(policy.backoffMaxMs, clientLimits.rerouteMsMax),
+  }
 }
 
 const TIMED_OUT = new Error('the time for the request is over')

@@ -127,7 +127,8 @@ export class RoutingCache {
     const known = this.#known.get(stream)
     this.#known.delete(stream)
     // Two requests at a time may be answered in any order: what is known never becomes older.
-    this.#known.set(stream, known !== undefined && isNewer(known, routing) ? known : routing)
+    if (known !== undefined && isNewer(known, routing)) routing = known
+    this.#known.set(stream, routing)
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= clientLimits.streamsKept) break
       this.#known.delete(oldest)

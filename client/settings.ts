@@ -97,6 +97,9 @@ export const clientLimits = {
   linksKept: 256,
   /** Requests that ask for the place of shards, at a time. */
   resolvesInFlight: 64,
+  /** Bounds of the wait before the place of a shard is asked for again. */
+  rerouteMsMin: 10,
+  rerouteMsMax: 100,
   /** How often a change that takes long is asked how far it is, for whoever wants to know. */
   progressMs: 250,
   /** How often deadlines are looked at: what a deadline may be late by. */

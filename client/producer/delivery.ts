@@ -9,13 +9,13 @@ import type { RecordInput } from '../../protocol/record.ts'
 import { addressText } from '../address.ts'
 import { asMillraceError } from '../errors.ts'
 import type { ConnectionPool } from '../pool.ts'
-import { backoffMs } from '../retry.ts'
+import { backoffMs, boundsFor } from '../retry.ts'
 import type { Routing, RoutingCache } from '../routing.ts'
 import type { LogEntry, Settings } from '../settings.ts'
 import { Accumulator } from './accumulator.ts'
 import { HostSender, type SenderEvents } from './host-sender.ts'
 import type { Lane, LaneVerdict } from './lane.ts'
-import { producerLimits, type ProducerSettings } from './options.ts'
+import type { ProducerSettings } from './options.ts'
 import type { BatchAcknowledgement, Flush, PendingBatch } from './pending-batch.ts'
 import { Relocation } from './relocation.ts'
 
@@ -203,18 +203,14 @@ export class Delivery implements SenderEvents {
     this.#backingOff.set(lane, setTimeout(resume, delayMs))
   }
 
-  #delayOf(lane: Lane, { retry, code, retryAfterMs }: MillraceError): number {
-    const { retry: policy, random } = this.#options.settings
+  #delayOf(lane: Lane, refusal: MillraceError): number {
+    const { retry, random } = this.#options.settings
+    const { code, retryAfterMs } = refusal
     // The host knows to the millisecond when the shard takes records again; to wait longer would waste what it may take.
     if (code === 'provisionedThroughputExceeded' && retryAfterMs !== undefined) {
       return Math.max(1, retryAfterMs * (1 + random() / 4))
     }
-    // A reshard is done in a fraction of a second: whoever waits long for it is what makes it last.
-    const { rerouteMinMs, rerouteMaxMs } = producerLimits
-    const backoffMinMs = Math.min(policy.backoffMinMs, rerouteMinMs)
-    const backoffMaxMs = Math.min(policy.backoffMaxMs, rerouteMaxMs)
-    const bounds = retry === 'reroute' ? { backoffMinMs, backoffMaxMs } : policy
-    return backoffMs(bounds, lane.attempts++, random, retryAfterMs)
+    return backoffMs(boundsFor(refusal, retry), lane.attempts++, random, retryAfterMs)
   }
 
   #stopWaiting(lane: Lane): void {

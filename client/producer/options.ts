@@ -61,9 +61,6 @@ export const producerLimits = {
   turnBytes: 256 * KiB,
   /** Bytes of batches moved to other shards in one turn after a split or a merge; a batch may pass it. */
   relocatedBytes: 512 * KiB,
-  /** How soon a shard is tried again that was refused as moved or closed, and by the newest routing is neither. */
-  rerouteMinMs: 10,
-  rerouteMaxMs: 100,
   /** Builders kept for the next batch. */
   buildersKept: 64,
   /** Epochs are 16 bits wide; after the last one a shard goes on under a new producer id. */

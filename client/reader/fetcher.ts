@@ -1,5 +1,6 @@
 // Pull: fetch requests, each for all of a reading's shards on one host, the next one under way while the loop uses the
-// last. Runs in the client. Stops asking while more than the buffer is waiting for the loop.
+// last. Runs in the client. Stops asking while more than the buffer is waiting for the loop. A shard whose limits are used
+// up rests as long as its host says; the others go on meanwhile.
 import { errorCodeOf } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
@@ -8,15 +9,16 @@ import type { Address } from '../address.ts'
 import { asMillraceError } from '../errors.ts'
 import type { ConnectionPool } from '../pool.ts'
 import { readingLimits } from '../reading/options.ts'
-import type { Intake, IntakeEvents } from '../reading/reading.ts'
+import type { Intake, IntakeEvents } from '../reading/intake.ts'
 import type { ShardCursor } from '../reading/shard-cursor.ts'
-import { deferred, unlessAborted, type Deferred } from '../waiting.ts'
+import { deferred, sleep, unlessAborted, type Deferred } from '../waiting.ts'
 
 export interface FetcherOptions {
   readonly pool: ConnectionPool
   readonly maxWaitMs: number
   readonly bufferBytesMax: number
   readonly onTrimmed: 'fail' | 'horizon'
+  readonly monotonic: () => number
 }
 
 export class Fetcher implements Intake {
@@ -58,20 +60,38 @@ export class Fetcher implements Intake {
           await (this.#room ??= deferred()).promise
         }
         if (closing.aborted) return
-        const answers = await this.#fetch(reading, place)
+        const { due, resting, untilNextMs } = this.#dueOf(reading)
+        if (due.length === 0) {
+          await sleep(untilNextMs, closing)
+          continue
+        }
+        const answers = await this.#fetch(due, place, Math.min(this.#options.maxWaitMs, untilNextMs))
         if (closing.aborted) return
-        reading = this.#sort(reading, answers)
+        reading = [...resting, ...this.#sort(due, answers)]
       }
     } catch (error) {
       if (!closing.aborted) this.#events.lost(reading, asMillraceError(error))
     }
   }
 
+  /** The shards that may be asked for now, those that rest, and how long the first of these still does. */
+  #dueOf(cursors: readonly ShardCursor[]): {
+    due: ShardCursor[]
+    resting: ShardCursor[]
+    untilNextMs: number
+  } {
+    const now = this.#options.monotonic()
+    const resting = cursors.filter(({ restsUntil }) => restsUntil > now)
+    const untilNextMs = Math.ceil(Math.min(...resting.map(({ restsUntil }) => restsUntil - now)))
+    return { due: cursors.filter(({ restsUntil }) => restsUntil <= now), resting, untilNextMs }
+  }
+
   async #fetch(
     cursors: readonly ShardCursor[],
     place: { address: Address; streamId: number },
+    waitMs: number,
   ): Promise<readonly FetchedShard[]> {
-    const { pool, maxWaitMs, bufferBytesMax } = this.#options
+    const { pool, bufferBytesMax } = this.#options
     const { closing } = this.#events
     const connection = await pool.connect(place.address, closing)
     const bytesMax = Math.min(readingLimits.fetchBytes, bufferBytesMax)
@@ -85,9 +105,9 @@ export class Fetcher implements Intake {
         bytesMax: ofShard,
       })),
       bytesMax,
-      waitMs: maxWaitMs,
+      waitMs,
     }
-    const response = await unlessAborted(connection.request('fetch', request, maxWaitMs), closing)
+    const response = await unlessAborted(connection.request('fetch', request, waitMs), closing)
     return response.shards
   }
 
@@ -106,6 +126,7 @@ export class Fetcher implements Intake {
         if (this.#goesOnAfter(cursor, answer)) starved.push(cursor)
       } else {
         cursor.millisBehindLatest = answer.millisBehindLatest
+        cursor.tail = answer.tail
         const goesOn = this.#events.arrived(cursor, answer.batches, answer.nextSequenceNumber)
         if (goesOn && answer.ended) this.#events.ended(cursor)
         else if (goesOn) (answer.batches.length > 0 ? served : starved).push(cursor)
@@ -119,6 +140,10 @@ export class Fetcher implements Intake {
     const code = errorCodeOf(answer.code)
     if (code === 'trimmed' && this.#options.onTrimmed === 'horizon' && answer.trimHorizon > cursor.next) {
       return this.#events.arrived(cursor, [], answer.trimHorizon)
+    }
+    if (code === 'provisionedThroughputExceeded') {
+      cursor.restsUntil = this.#options.monotonic() + (answer.retryAfterMs ?? readingLimits.restMs)
+      return this.#events.arrived(cursor, [], cursor.next)
     }
     const message = `${cursor.shardId} cannot be read at ${cursor.next}: ${code}.`
     this.#events.lost([cursor], new MillraceError(code, message))

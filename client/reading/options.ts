@@ -7,7 +7,10 @@ import { bounded } from '../settings.ts'
 export interface ReadingOptions<T = Uint8Array> {
   /** Where to begin. A reader begins at 'TRIM_HORIZON' by default, a subscription at 'LATEST'. */
   readonly from?: Position
-  /** Reads this shard only; all shards of the stream, by default. */
+  /**
+   * Reads this shard only, and ends where it does: `children` then tells what took its place. All shards of the stream, by
+   * default, parents before children.
+   */
   readonly shard?: string
   /** How payloads become `data`: bytes, by default. */
   readonly codec?: DecoderOption<T>
@@ -20,10 +23,15 @@ export interface ReadingOptions<T = Uint8Array> {
 export interface ReadOptions<T = Uint8Array> extends ReadingOptions<T> {
   /**
    * Go on when all is read, and wait for more. False by default: the reading ends at the tail that each shard had when it
-   * began.
+   * began. `until` ends it all the same.
    */
   readonly follow?: boolean
-  /** Ends each shard before this place, as it is found when the reading begins; instead of at the tail. */
+  /**
+   * Ends each shard before this place, instead of at the tail. A time in the past or to come: every record that arrived
+   * before it is read, in the shards that split or merge meanwhile too, parents first. Where it is to come, the reading
+   * follows until it is over by the broker's clock, and one second more: an append that takes longer than that to
+   * reach the disk across that moment may be left out.
+   */
   readonly until?: Position
   /** How long one request waits at the broker for new records, when following; 5 s by default. */
   readonly maxWaitMs?: number
@@ -47,6 +55,14 @@ export const readingLimits = {
   fetchBytes: 2 * MiB,
   /** What a fetch asks for of one shard, at least. */
   fetchShardBytesMin: 64 * KiB,
+  /** How long a shard rests whose limits are used up, where its host does not say. */
+  restMs: 200,
+  /**
+   * After a time that a reading waits for has come, how long an append that began before it may still take to be stored.
+   */
+  arrivalGraceMs: 1000,
+  /** A timer holds no more than 24 days: who waits longer looks at the clock in between. */
+  sleepMsMax: 3_600_000,
   creditBytesDefault: 1 * MiB,
   creditBytesMin: 64 * KiB,
   /** Credit of all shards of a subscription, unless the caller decides. */

@@ -1,51 +1,36 @@
 // Reading a stream, or one shard of it: finds the shards and where to begin in each, has an intake bring their batches,
 // and sets shards going again wherever they are after whatever happened. Runs in the client. Every record from the
-// begin on arrives once, in order within its shard; a shard's parents are drained before it is begun.
+// begin on arrives once, in order within its shard; a shard's parents are drained before it is begun (see lineage.ts).
+import { baseSequenceNumberAt } from '../../protocol/batch.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import { parseShardId } from '../../protocol/shard-id.ts'
+import { parseShardId, shardIdOf } from '../../protocol/shard-id.ts'
 import type { Address } from '../address.ts'
 import { resolveDecoder, type Codec } from '../codecs.ts'
 import { asMillraceError, closedError } from '../errors.ts'
 import type { ConnectionPool } from '../pool.ts'
 import type { Position } from '../position.ts'
 import type { StreamRecord } from '../record.ts'
-import { backoffMs, mayRepeat } from '../retry.ts'
+import { backoffMs, boundsFor, mayRepeat } from '../retry.ts'
 import type { Routing, RoutingCache } from '../routing.ts'
 import type { Settings } from '../settings.ts'
 import { onAbort, sleep } from '../waiting.ts'
-import { Inbox, type ArrivedBatch } from './inbox.ts'
+import { endTimeOf, type EndTime } from './end-time.ts'
+import { Inbox } from './inbox.ts'
+import type { Intake, IntakeEvents } from './intake.ts'
+import { Lineage } from './lineage.ts'
 import type { ReadingOptions } from './options.ts'
 import { RecordIterator, recordBatches } from './record-iterator.ts'
-import { isReadable, type ShardCursor } from './shard-cursor.ts'
-import { resolveNewcomers, resolveStart } from './start.ts'
+import type { ShardCursor } from './shard-cursor.ts'
+import { endAtTime, resolveStart, type StartDependencies } from './start.ts'
 
 export interface ReadingDependencies {
   readonly stream: string
   readonly routings: RoutingCache
   readonly pool: ConnectionPool
   readonly settings: Settings
+  /** The broker's clock, milliseconds since the epoch. */
+  readonly brokerTime: (signal: AbortSignal) => Promise<number>
   readonly onClosed: () => void
-}
-
-/** How a reading gets its batches: by asking (reader) or by being sent them (subscription). */
-export interface Intake {
-  /** Bring what these shards of one host have from their `next` on. */
-  begin(cursors: readonly ShardCursor[], place: { address: Address; streamId: number }): void
-  /** A batch has left the inbox. */
-  taken(arrived: ArrivedBatch): void
-  close(): void
-}
-
-/** What an intake tells. */
-export interface IntakeEvents {
-  readonly closing: AbortSignal
-  readonly inbox: Inbox
-  /** Batches of the shard came; `next` is the number behind them. False when the shard has nothing more to give. */
-  arrived(cursor: ShardCursor, batches: readonly Uint8Array[], next: number): boolean
-  /** The closed shard was read to its end. */
-  ended(cursor: ShardCursor): void
-  /** The shards' records come no more; what to do follows from the error. */
-  lost(cursors: readonly ShardCursor[], error: MillraceError): void
 }
 
 export interface ReadingPlan {
@@ -74,19 +59,17 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   })
   readonly #stopListening: (() => void) | undefined
   #intake: Intake | undefined
-  #routing: Routing | undefined
-  /** Shards that wait for their parents to be drained, shards being read, and shards that were. */
-  readonly #waiting = new Map<number, ShardCursor>()
-  readonly #active = new Set<ShardCursor>()
-  readonly #drained = new Set<number>()
-  /** Shards that this reading has to do with; those that it leaves out from the start are not among them. */
-  readonly #known = new Set<number>()
-  /** Shards that were there at the start: what appears later is a child of something that was read. */
-  #original: ReadonlySet<number> = new Set()
-  /** Shards that were lost and are to be found again, and shards that ended and whose children are to be found. */
-  readonly #stranded = new Set<ShardCursor>()
-  readonly #ended = new Set<number>()
-  #isRecovering = false
+  #lineage: Lineage | undefined
+  /** The shard that is read alone. */
+  #only: ShardCursor | undefined
+  #children: readonly string[] = []
+  #endTime: EndTime | undefined
+  /** The time is over: every shard has its end, and those that appear now are none of ours. */
+  #isEndFixed = false
+  /** Shards to be begun together, at the end of this turn. */
+  readonly #toBegin = new Set<ShardCursor>()
+  #turn: NodeJS.Immediate | undefined
+  #isSeekingChildren = false
   #heardAt = 0
 
   constructor(options: ReadingOptions<T>, plan: ReadingPlan, dependencies: ReadingDependencies) {
@@ -104,8 +87,17 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
 
   /** Age of the oldest record that has not arrived, over all shards, as the broker said last; undefined at first. */
   get millisBehindLatest(): number | undefined {
-    const behind = [...this.#active].map((cursor) => cursor.millisBehindLatest ?? 0)
-    return this.#routing === undefined ? undefined : Math.max(0, ...behind)
+    if (this.#lineage === undefined) return undefined
+    return Math.max(0, ...[...this.#lineage.active].map((cursor) => cursor.millisBehindLatest ?? 0))
+  }
+
+  /**
+   * The shards that took the place of the one that the option `shard` names: known when the reading has ended because
+   * that shard is closed and read to its end; empty before, and otherwise. After a merge there is one, which another
+   * shard has for a parent too: whoever wants the order of each key reads both parents first.
+   */
+  get children(): readonly string[] {
+    return this.#children
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<StreamRecord<T>> {
@@ -143,37 +135,47 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     if (this.#closing.signal.aborted) return
     this.#closing.abort()
     this.#stopListening?.()
+    clearImmediate(this.#turn)
     this.#intake?.close()
     this.#dependencies.onClosed()
   }
 
   async #start(): Promise<void> {
-    const { routings, settings, pool, stream } = this.#dependencies
-    const { shard, onTrimmed = 'fail' } = this.#options
+    const { settings, brokerTime } = this.#dependencies
+    const { onTrimmed = 'fail' } = this.#options
     const { from, until, makeIntake } = this.#plan
     const { signal } = this.#closing
-    const closedEarly = () => closedError('The reading')
-    const shardIndex = shard === undefined ? undefined : parseShardId(shard)
-    const { routing, cursors } = await resolveStart(
-      { from, until, onTrimmed, shardIndex },
-      { routings, settings, pool, stream, signal },
-    ).catch((error: unknown) => {
-      throw signal.aborted ? closedEarly() : error
+    const start = async () => {
+      this.#endTime = await endTimeOf(until, () => brokerTime(signal))
+      // Until the time is over, every shard is followed.
+      const end = this.#endTime === undefined ? until : undefined
+      return resolveStart({ from, until: end, onTrimmed, shardIndex: this.#onlyShard }, this.#lookups)
+    }
+    const { routing, cursors } = await start().catch((error: unknown) => {
+      throw signal.aborted ? closedError('The reading') : error
     })
-    if (signal.aborted) throw closedEarly()
-    this.#routing = routing
+    if (signal.aborted) throw closedError('The reading')
     this.#heardAt = settings.monotonic()
-    this.#original = new Set(routing.shards.map(({ index }) => index))
-    this.#await(cursors)
+    this.#lineage = new Lineage(routing, cursors)
+    if (this.#onlyShard !== undefined) this.#only = cursors[0]
     this.#intake = makeIntake(this.#events(), cursors.length)
-    this.#beginReadable(routing)
+    if (this.#endTime !== undefined) this.#inBackground(this.#endAt(this.#endTime))
+    this.#goOn(this.#lineage)
   }
 
-  #await(cursors: readonly ShardCursor[]): void {
-    for (const cursor of cursors) {
-      this.#known.add(cursor.shardIndex)
-      this.#waiting.set(cursor.shardIndex, cursor)
-    }
+  get #lookups(): StartDependencies {
+    return { ...this.#dependencies, signal: this.#closing.signal }
+  }
+
+  get #onlyShard(): number | undefined {
+    const { shard } = this.#options
+    return shard === undefined ? undefined : parseShardId(shard)
+  }
+
+  /** Whether shards that appear while reading are read too. */
+  get #follows(): boolean {
+    if (this.#options.shard !== undefined || this.#isEndFixed) return false
+    return this.#plan.until === undefined || this.#endTime !== undefined
   }
 
   #events(): IntakeEvents {
@@ -181,15 +183,20 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
       closing: this.#closing.signal,
       inbox: this.#inbox,
       arrived: (cursor, batches, next) => this.#arrived(cursor, batches, next),
-      ended: (cursor) => this.#drain(cursor),
-      lost: (cursors, error) => this.#strand(cursors, error),
+      ended: (cursor) => this.#ended(cursor),
+      lost: (cursors, error) => this.#lost(cursors, error),
     }
   }
 
   #arrived(cursor: ShardCursor, batches: readonly Uint8Array[], next: number): boolean {
+    if (cursor.isDone) return false
     cursor.failures = 0
     this.#heardAt = this.#dependencies.settings.monotonic()
     for (const batch of batches) {
+      if (this.#endTime?.isBefore(batch) === true) {
+        cursor.until = Math.min(cursor.until, baseSequenceNumberAt(batch, 0))
+        break
+      }
       cursor.bufferedBytes += batch.length
       this.#inbox.put({ cursor, batch, from: cursor.next, until: cursor.until })
     }
@@ -198,128 +205,163 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     return !cursor.isDone
   }
 
-  /** The shard is read as far as it goes, or as far as it is to be read. */
+  /** The shard is read as far as it is to be read. */
   #drain(cursor: ShardCursor): void {
-    this.#active.delete(cursor)
-    this.#drained.add(cursor.shardIndex)
-    if (this.#follows && !cursor.isDone) {
-      // Its children may be younger than the routing that is known.
-      this.#ended.add(cursor.shardIndex)
-      this.#recover()
-    } else {
-      this.#beginReadable(this.#routing!)
-    }
+    this.#lineage!.drain(cursor)
+    this.#goOn(this.#lineage!)
   }
 
-  /** Whether shards that appear while reading are read too. */
-  get #follows(): boolean {
-    return this.#plan.until === undefined && this.#options.shard === undefined
+  /** The shard is closed and read to its end; its children may be younger than the routing that is known. */
+  #ended(cursor: ShardCursor): void {
+    cursor.tail = cursor.next
+    if (this.#follows || cursor === this.#only) this.#lineage!.end(cursor)
+    else this.#lineage!.drain(cursor)
+    this.#goOn(this.#lineage!)
   }
 
-  /** Begins the shards whose turn has come. Ends the reading when no shard is left. */
-  #beginReadable(routing: Routing): void {
-    this.#routing = routing
-    const cursors: ShardCursor[] = []
-    // A shard may be done before it is begun, and so make way for the next.
-    for (
-      let cursor = this.#nextReadable(routing);
-      cursor !== undefined;
-      cursor = this.#nextReadable(routing)
-    ) {
-      this.#waiting.delete(cursor.shardIndex)
-      if (cursor.isDone) this.#drained.add(cursor.shardIndex)
-      else cursors.push(cursor)
-    }
-    for (const cursor of cursors) this.#active.add(cursor)
-    this.#begin(cursors, routing)
-    if (this.#active.size + this.#waiting.size + this.#ended.size === 0) this.#end(undefined, 'later')
+  /** Begins the shards whose turn has come, and looks for children that are not known yet. Ends when nothing is left. */
+  #goOn(lineage: Lineage): void {
+    this.#beginSoon(lineage.begin())
+    if (lineage.seeksChildren) this.#seekChildren(lineage)
+    if (lineage.isOver) this.#finish(lineage.routing)
   }
 
-  #nextReadable(routing: Routing): ShardCursor | undefined {
-    const present = (index: number) => this.#known.has(index) && routing.shard(index) !== undefined
-    const progress = { present, drained: this.#drained }
-    for (const cursor of this.#waiting.values()) {
-      const parents = routing.shard(cursor.shardIndex)?.parents ?? []
-      if (isReadable({ parents }, progress)) return cursor
-    }
-    return undefined
+  #finish(routing: Routing): void {
+    const only = this.#onlyShard
+    const isAtEnd =
+      only !== undefined && routing.shard(only)?.state !== 'OPEN' && this.#only?.isAtTail !== false
+    if (isAtEnd) this.#children = routing.childrenOf(only).map(shardIdOf)
+    this.#end(undefined, 'later')
   }
 
-  #begin(cursors: readonly ShardCursor[], routing: Routing): void {
+  /** All that are to be begun in one turn are: many shards that end at once are followed by as many in one request. */
+  #beginSoon(cursors: readonly ShardCursor[]): void {
+    for (const cursor of cursors) this.#toBegin.add(cursor)
+    if (this.#toBegin.size > 0) this.#turn ??= setImmediate(() => this.#begin(this.#lineage!.routing))
+  }
+
+  #begin(routing: Routing): void {
+    this.#turn = undefined
     const byHost = new Map<Address, ShardCursor[]>()
+    const cursors = [...this.#toBegin]
+    this.#toBegin.clear()
     for (const cursor of cursors) {
       const address = routing.addressOf(cursor.shardIndex)
-      // Expired altogether: there is nothing left to read, and nothing to wait for.
-      if (address === undefined) this.#drain(cursor)
+      if (address === undefined) this.#expired(cursor, routing)
       else byHost.set(address, [...(byHost.get(address) ?? []), cursor])
     }
     const { streamId } = routing
     for (const [address, ofHost] of byHost) this.#intake!.begin(ofHost, { address, streamId })
   }
 
-  #strand(cursors: readonly ShardCursor[], error: MillraceError): void {
+  /** The shard has expired as a whole: there is nothing left to read. Whether something is missed, is told as for records. */
+  #expired(cursor: ShardCursor, routing: Routing): void {
+    const { onTrimmed = 'fail' } = this.#options
+    const children = routing.childrenOf(cursor.shardIndex).map((index) => routing.shard(index)!)
+    // Children begin above the last record of each parent.
+    const isComplete =
+      cursor.isAtTail || children.some(({ startingSequenceNumber }) => startingSequenceNumber <= cursor.next)
+    if (isComplete || onTrimmed === 'horizon') {
+      this.#drain(cursor)
+      return
+    }
+    const message = `${cursor.shardId} expired before it was read to its end: it was read up to ${cursor.next}.`
+    this.#end(new MillraceError('trimmed', message), 'later')
+  }
+
+  #lost(cursors: readonly ShardCursor[], error: MillraceError): void {
     const { settings, stream } = this.#dependencies
     if (error.retry === 'never' || this.#isHopeless) {
       this.#end(error, 'later')
       return
     }
     settings.log({ level: 'info', message: 'some shards cannot be read for now', stream, error })
-    for (const cursor of cursors) {
-      cursor.failures++
-      this.#stranded.add(cursor)
-    }
-    this.#recover(error.retryAfterMs)
+    for (const cursor of cursors) cursor.failures++
+    this.#inBackground(this.#comeBack(cursors, error))
   }
 
-  #recover(askedMs = 0): void {
-    if (this.#isRecovering) return
-    this.#isRecovering = true
-    this.#findShards(askedMs).catch((error: unknown) => {
+  /** Sets shards going again where they are now. */
+  async #comeBack(cursors: readonly ShardCursor[], error: MillraceError): Promise<void> {
+    const { retry, random } = this.#dependencies.settings
+    const failures = Math.max(...cursors.map((cursor) => cursor.failures))
+    const delayMs = backoffMs(boundsFor(error, retry), failures - 1, random, error.retryAfterMs)
+    await sleep(delayMs, this.#closing.signal)
+    const lineage = await this.#refresh()
+    this.#beginSoon(cursors.filter((cursor) => lineage.active.has(cursor)))
+    this.#goOn(lineage)
+  }
+
+  #seekChildren(lineage: Lineage): void {
+    if (this.#isSeekingChildren) return
+    this.#isSeekingChildren = true
+    this.#inBackground(this.#findChildren(lineage))
+  }
+
+  /** However many shards end, one request finds the children of all that have ended when it is made. */
+  async #findChildren(lineage: Lineage): Promise<void> {
+    const { retry, random } = this.#dependencies.settings
+    for (let attempt = 0; lineage.seeksChildren; attempt++) {
+      if (attempt > 0) {
+        await sleep(
+          backoffMs(boundsFor({ retry: 'reroute' }, retry), attempt - 1, random),
+          this.#closing.signal,
+        )
+      }
+      await this.#refresh()
+      this.#goOn(lineage)
+    }
+    // Set in the same turn as the last look: an end in between would wait for nobody.
+    this.#isSeekingChildren = false
+  }
+
+  /** Goes by a newer routing, once there is one. */
+  async #refresh(): Promise<Lineage> {
+    const { routings, stream } = this.#dependencies
+    const lineage = this.#lineage!
+    const routing = await this.#insist((signal) => routings.refresh(stream, lineage.routing, signal))
+    return this.#adopt(routing)
+  }
+
+  #adopt(routing: Routing): Lineage {
+    const lineage = this.#lineage!
+    if (routing.streamId !== lineage.routing.streamId) {
+      const stream = JSON.stringify(this.#dependencies.stream)
+      throw new MillraceError('streamNotFound', `${stream} was deleted and made again.`)
+    }
+    lineage.adopt(routing, { follows: this.#follows })
+    return lineage
+  }
+
+  /** Once the time is over, fixes the end of every shard that may hold an earlier record. */
+  async #endAt(end: EndTime): Promise<void> {
+    const { routings, stream, brokerTime } = this.#dependencies
+    await end.passed(() => this.#insist(brokerTime), this.#closing.signal)
+    const lineage = this.#adopt(await this.#insist((signal) => routings.fresh(stream, signal)))
+    this.#isEndFixed = true
+    const { unfinished } = lineage
+    await this.#insist(() => endAtTime(unfinished, end.time, lineage.routing, this.#lookups))
+    for (const cursor of unfinished) if (cursor.isDone) lineage.drain(cursor)
+    this.#goOn(lineage)
+  }
+
+  /** Asks until there is an answer; fails for what is for good, or when nothing was heard for too long. */
+  async #insist<A>(ask: (signal: AbortSignal) => Promise<A>): Promise<A> {
+    const { retry, random } = this.#dependencies.settings
+    const { signal } = this.#closing
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await ask(signal)
+      } catch (error) {
+        if (!mayRepeat(error, true) || this.#isHopeless) throw error
+      }
+      await sleep(backoffMs(retry, attempt, random), signal)
+    }
+  }
+
+  #inBackground(work: Promise<void>): void {
+    work.catch((error: unknown) => {
       if (!this.#closing.signal.aborted) this.#end(asMillraceError(error), 'later')
     })
-  }
-
-  /** Asks where stranded shards are now, and what became of ended ones, until nothing is left to ask. */
-  async #findShards(askedMs: number): Promise<void> {
-    const { settings } = this.#dependencies
-    for (let attempt = 0; this.#stranded.size + this.#ended.size > 0; attempt++) {
-      const failures = Math.max(attempt, ...[...this.#stranded].map((cursor) => cursor.failures))
-      if (failures > 0) {
-        const delayMs = backoffMs(settings.retry, failures - 1, settings.random, askedMs)
-        await sleep(delayMs, this.#closing.signal)
-      }
-      const routing = await this.#askRouting().catch((error: unknown) => {
-        if (!mayRepeat(error, true) || this.#isHopeless) throw error
-        return undefined
-      })
-      if (routing === undefined) continue
-      for (const index of this.#ended) {
-        // Still open: the routing is older than the end that was seen.
-        if (routing.shard(index)?.state !== 'OPEN') this.#ended.delete(index)
-      }
-      const cursors = [...this.#stranded]
-      this.#stranded.clear()
-      this.#begin(cursors, routing)
-      this.#beginReadable(routing)
-    }
-    // Set in the same turn as the last look at what is left: a loss in between would wait for nobody.
-    this.#isRecovering = false
-  }
-
-  /** A newer routing; the shards that appeared in it wait for their parents from now on. */
-  async #askRouting(): Promise<Routing> {
-    const { routings, stream } = this.#dependencies
-    const { signal } = this.#closing
-    const known = this.#routing!
-    const routing = await routings.refresh(stream, known, signal)
-    if (routing.streamId !== known.streamId) {
-      throw new MillraceError('streamNotFound', `${JSON.stringify(stream)} was deleted and made again.`)
-    }
-    if (!this.#follows) return routing
-    const isNew = (index: number) => !this.#original.has(index) && !this.#known.has(index)
-    const indexes = routing.shards.map(({ index }) => index).filter(isNew)
-    this.#await(await resolveNewcomers(indexes, routing, { ...this.#dependencies, signal }))
-    return routing
   }
 
   get #isHopeless(): boolean {

@@ -33,7 +33,8 @@ export async function resolveStart(
 ): Promise<{ routing: Routing; cursors: ShardCursor[] }> {
   const from = toWirePosition(options.from)
   const until = options.until === undefined ? undefined : toWirePosition(options.until)
-  const routing = await dependencies.routings.get(dependencies.stream, dependencies.signal)
+  // What is known from before may lack shards whose records were acknowledged before this reading was begun.
+  const routing = await dependencies.routings.fresh(dependencies.stream, dependencies.signal)
   const indexes = wantedShards(routing, from, options.shardIndex)
   if (indexes.length > 1 && (isShardPosition(from) || (until !== undefined && isShardPosition(until)))) {
     throw new MillraceError(
@@ -46,14 +47,22 @@ export async function resolveStart(
   return { routing, cursors: await resolveAll(indexes, { from, until, onTrimmed }, routing, dependencies) }
 }
 
-/** Cursors at the oldest records of shards that appeared while reading. */
-export function resolveNewcomers(
-  indexes: readonly number[],
+/**
+ * Has each shard end before its first record that arrived then or later. Only once the time is over by the broker's
+ * clock: until then such a place moves.
+ */
+export async function endAtTime(
+  cursors: readonly ShardCursor[],
+  time: number,
   routing: Routing,
   dependencies: StartDependencies,
-): Promise<ShardCursor[]> {
-  const from = toWirePosition('TRIM_HORIZON')
-  return resolveAll(indexes, { from, until: undefined, onTrimmed: 'fail' }, routing, dependencies)
+): Promise<void> {
+  const lookups = new ShardLookups(routing, dependencies)
+  const position = toWirePosition({ atTimestamp: time })
+  await eachInTurn(cursors, async (cursor) => {
+    const place = await lookups.resolve(cursor.shardIndex, position)
+    cursor.until = Math.min(cursor.until, place?.sequenceNumber ?? Infinity)
+  })
 }
 
 interface Range {
@@ -70,12 +79,20 @@ async function resolveAll(
 ): Promise<ShardCursor[]> {
   const lookups = new ShardLookups(routing, dependencies)
   const cursors: ShardCursor[] = []
-  const queue = indexes.values()
-  const work = async () => {
-    for (const index of queue) cursors.push(await resolveCursor(index, range, lookups))
-  }
-  await Promise.all(Array.from({ length: Math.min(indexes.length, clientLimits.resolvesInFlight) }, work))
+  await eachInTurn(indexes, async (index) => {
+    const cursor = await resolveCursor(index, range, lookups)
+    if (cursor !== undefined) cursors.push(cursor)
+  })
   return cursors
+}
+
+/** A bounded number at a time. */
+async function eachInTurn<T>(items: readonly T[], use: (item: T) => Promise<void>): Promise<void> {
+  const queue = items.values()
+  const work = async () => {
+    for (const item of queue) await use(item)
+  }
+  await Promise.all(Array.from({ length: Math.min(items.length, clientLimits.resolvesInFlight) }, work))
 }
 
 function wantedShards(routing: Routing, from: WirePosition, only: number | undefined): number[] {
@@ -89,22 +106,29 @@ function wantedShards(routing: Routing, from: WirePosition, only: number | undef
   return shards.map((shard) => shard.index)
 }
 
-async function resolveCursor(shardIndex: number, range: Range, lookups: ShardLookups): Promise<ShardCursor> {
+/** Undefined for a shard that has expired meanwhile: nothing is left of it to read. */
+async function resolveCursor(
+  shardIndex: number,
+  range: Range,
+  lookups: ShardLookups,
+): Promise<ShardCursor | undefined> {
   const { from, until, onTrimmed } = range
   const begin = await lookups.resolve(shardIndex, from).catch((error: unknown) => {
     if (onTrimmed === 'fail' || !MillraceError.is(error, 'trimmed')) throw error
     return lookups.resolve(shardIndex, toWirePosition('TRIM_HORIZON'))
   })
+  if (begin === undefined) return undefined
   return new ShardCursor(shardIndex, {
     next: begin.sequenceNumber,
     until: await endOf(shardIndex, until, begin, lookups),
+    tail: begin.tail,
   })
 }
 
 async function endOf(
   shardIndex: number,
   until: WirePosition | undefined,
-  begin: ResponseOf<'resolvePosition'>,
+  begin: Place,
   lookups: ShardLookups,
 ): Promise<number> {
   if (until === undefined) return Infinity
@@ -118,9 +142,11 @@ async function endOf(
     case 'AFTER_SEQUENCE_NUMBER':
       return until.sequenceNumber! + 1
     case 'AT_TIMESTAMP':
-      return (await lookups.resolve(shardIndex, until)).sequenceNumber
+      return (await lookups.resolve(shardIndex, until))?.sequenceNumber ?? begin.sequenceNumber
   }
 }
+
+type Place = ResponseOf<'resolvePosition'>
 
 /** Asks the hosts of shards for places in them; asks where a shard is again, where its host does not have it. */
 class ShardLookups {
@@ -132,16 +158,15 @@ class ShardLookups {
     this.#dependencies = dependencies
   }
 
-  resolve(shardIndex: number, position: WirePosition): Promise<ResponseOf<'resolvePosition'>> {
+  /** Undefined for a shard that is gone: it has expired. */
+  resolve(shardIndex: number, position: WirePosition): Promise<Place | undefined> {
     const { settings, signal, pool, routings, stream } = this.#dependencies
     let isStale = false
     const run = async (ending: AbortSignal) => {
       if (isStale) this.#routing = await routings.refresh(stream, this.#routing, ending)
       isStale = true
       const address = this.#routing.addressOf(shardIndex)
-      if (address === undefined) {
-        throw new MillraceError('shardNotFound', `${shardIdOf(shardIndex)} is gone.`)
-      }
+      if (address === undefined) return undefined
       const connection = await pool.connect(address, ending)
       const { streamId } = this.#routing
       return unlessAborted(connection.request('resolvePosition', { streamId, shardIndex, position }), ending)

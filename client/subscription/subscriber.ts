@@ -11,7 +11,7 @@ import { asMillraceError } from '../errors.ts'
 import type { ConnectionPool } from '../pool.ts'
 import { toWirePosition } from '../position.ts'
 import type { ArrivedBatch } from '../reading/inbox.ts'
-import type { Intake, IntakeEvents } from '../reading/reading.ts'
+import type { Intake, IntakeEvents } from '../reading/intake.ts'
 import type { ShardCursor } from '../reading/shard-cursor.ts'
 import { clientLimits } from '../settings.ts'
 
@@ -119,10 +119,12 @@ export class Subscriber implements Intake {
       case 'records': {
         const { batches, nextSequenceNumber, millisBehindLatest } = message.body
         cursor.millisBehindLatest = millisBehindLatest
+        cursor.tail = message.body.tail
         if (!this.#events.arrived(cursor, batches, nextSequenceNumber)) this.#unsubscribe(subscription)
         return
       }
       case 'heartbeat':
+        cursor.tail = message.body.tail
         this.#events.arrived(cursor, [], message.body.nextSequenceNumber)
         return
       case 'subscriptionEnded': {

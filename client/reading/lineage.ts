@@ -1,0 +1,109 @@
+// Which shards a reading reads, and when: a shard is begun when all of its parents are drained, or no longer there to be
+// read. So one key's records come in the order in which they were stored, across splits and merges. Runs in the
+// client, pure.
+import type { Routing } from '../routing.ts'
+import { ShardCursor } from './shard-cursor.ts'
+
+/** A routing, as far as lineage needs one. */
+export type LineageRouting = Pick<Routing, 'shards' | 'shard'>
+
+export class Lineage<R extends LineageRouting = Routing> {
+  #routing: R
+  /** Shards that wait for their parents to be drained, shards being read, and shards that were. */
+  readonly #waiting = new Map<number, ShardCursor>()
+  readonly #active = new Set<ShardCursor>()
+  readonly #drained = new Set<number>()
+  /** Shards that this reading has to do with, and those that it leaves out from the start. */
+  readonly #known = new Set<number>()
+  readonly #leftOut = new Set<number>()
+  /** Read to their end, while by the routing they are still open: it is too old to know their children. */
+  readonly #ended = new Set<number>()
+
+  /** Reads these shards, and leaves out the others that are there now. */
+  constructor(routing: R, cursors: readonly ShardCursor[]) {
+    this.#routing = routing
+    for (const cursor of cursors) this.#await(cursor)
+    for (const { index } of routing.shards) if (!this.#known.has(index)) this.#leftOut.add(index)
+  }
+
+  get routing(): R {
+    return this.#routing
+  }
+
+  get active(): ReadonlySet<ShardCursor> {
+    return this.#active
+  }
+
+  /** Every shard of which something may still come. */
+  get unfinished(): ShardCursor[] {
+    return [...this.#active, ...this.#waiting.values()]
+  }
+
+  /** A shard has ended whose children only a newer routing can tell. */
+  get seeksChildren(): boolean {
+    return this.#ended.size > 0
+  }
+
+  /** Everything is read. */
+  get isOver(): boolean {
+    return this.#active.size + this.#waiting.size + this.#ended.size === 0
+  }
+
+  /** Goes by a newer routing. With `follows`, the shards that appeared in it are read too, from their first number on. */
+  adopt(routing: R, { follows }: { follows: boolean }): void {
+    this.#routing = routing
+    for (const index of this.#ended) if (routing.shard(index)?.state !== 'OPEN') this.#ended.delete(index)
+    for (const indexes of [this.#drained, this.#known, this.#leftOut]) {
+      for (const index of indexes) if (routing.shard(index) === undefined) indexes.delete(index)
+    }
+    if (!follows) return
+    for (const { index, startingSequenceNumber } of routing.shards) {
+      if (this.#known.has(index) || this.#leftOut.has(index)) continue
+      this.#await(new ShardCursor(index, { next: startingSequenceNumber, until: Infinity }))
+    }
+  }
+
+  /** The shard is read as far as it is to be read, or is gone. */
+  drain(cursor: ShardCursor): void {
+    this.#active.delete(cursor)
+    this.#drained.add(cursor.shardIndex)
+  }
+
+  /** The shard is closed and read to its end. */
+  end(cursor: ShardCursor): void {
+    this.drain(cursor)
+    if (this.#routing.shard(cursor.shardIndex)?.state === 'OPEN') this.#ended.add(cursor.shardIndex)
+  }
+
+  /** The shards whose turn has come: they are active from now on. */
+  begin(): ShardCursor[] {
+    const begun: ShardCursor[] = []
+    // A shard may be done before it is begun, and so make way for the next.
+    for (let isChanged = true; isChanged;) {
+      isChanged = false
+      for (const [index, cursor] of this.#waiting) {
+        if (!this.#isReadable(index)) continue
+        this.#waiting.delete(index)
+        if (cursor.isDone) this.#drained.add(index)
+        else begun.push(cursor)
+        isChanged ||= cursor.isDone
+      }
+    }
+    for (const cursor of begun) this.#active.add(cursor)
+    return begun
+  }
+
+  #await(cursor: ShardCursor): void {
+    this.#known.add(cursor.shardIndex)
+    this.#waiting.set(cursor.shardIndex, cursor)
+  }
+
+  #isReadable(index: number): boolean {
+    const parents = this.#routing.shard(index)?.parents ?? []
+    return parents.every((parent) => this.#drained.has(parent) || !this.#isPresent(parent))
+  }
+
+  #isPresent(index: number): boolean {
+    return this.#known.has(index) && this.#routing.shard(index) !== undefined
+  }
+}
