@@ -1,23 +1,19 @@
 // The data plane of a host, composed: owners, shards, the append path, the tail cache, reads and subscriptions.
 // Host main thread. It knows neither sockets nor the controller: host.ts puts it behind a server and behind calls.
 import type { EventBody } from '../../protocol/events.ts'
-import { invariant } from '../../protocol/invariant.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
 import type { HostedExtent, HostedLoad, HostSettings, ShardRef } from '../host-contract.ts'
 import type { ClientEventHandlers, Context, Handlers } from '../server/dispatch.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { SegmentMaintenance } from '../threads/maintenance-contract.ts'
-import type { SegmentList } from '../threads/owner-contract.ts'
 import type { SegmentReader } from '../threads/reader-contract.ts'
-import { AppendSettlement } from './append/append-outcome.ts'
 import { AppendPath } from './append/append-path.ts'
 import { SessionShares } from './append/session-shares.ts'
 import { hostLimits } from './host-limits.ts'
 import type { HostGauges, HostMetrics } from './host-metrics.ts'
 import { KeySampler } from './load/key-sampler.ts'
 import { balancedKeyOf, loadsOf } from './load/loads.ts'
-import { OwnerLink, type OwnerListener, type OwnerChannel } from './owner-link.ts'
+import { Owners, type StartOwner } from './owners.ts'
 import { Subscriptions } from './push/subscriptions.ts'
 import { ColdReads } from './read/cold-reads.ts'
 import { Fetches } from './read/fetch.ts'
@@ -28,6 +24,7 @@ import { TailCache } from './read/tail-cache.ts'
 import { Horizons } from './retention/horizons.ts'
 import { Maintenance } from './retention/maintenance.ts'
 import { retentionClock } from './retention/retention-clock.ts'
+import type { HostedShard } from './hosted-shard.ts'
 import { ShardLifecycle } from './shard-lifecycle.ts'
 import { describeShard, ShardTable } from './shard-table.ts'
 import type { Timing } from './timing.ts'
@@ -35,10 +32,7 @@ import { Wakes } from './wakes.ts'
 
 export interface EngineOptions {
   readonly settings: HostSettings
-  readonly startOwner: (
-    owner: HostSettings['owners'][number],
-    settings: HostSettings,
-  ) => Promise<OwnerChannel>
+  readonly startOwner: StartOwner
   readonly openReader: (settings: HostSettings) => SegmentReader
   readonly openMaintenance: (settings: HostSettings) => SegmentMaintenance
   readonly log: Logger
@@ -57,10 +51,9 @@ export class Engine {
   /** Opens, seals and drops shards. */
   readonly lifecycle: ShardLifecycle
   readonly #shards = new ShardTable()
-  readonly #owners = new Map<number, OwnerLink>()
+  readonly #owners: Owners
   readonly #reader: SegmentReader
   readonly #cache: TailCache
-  readonly #wakes: Wakes
   readonly #outflows: Outflows
   readonly #cold: ColdReads
   readonly #horizons: Horizons
@@ -76,73 +69,58 @@ export class Engine {
     this.#options = options
     this.#reader = options.openReader(settings)
     this.#cache = new TailCache(settings.tailCacheBytes)
-    this.#wakes = new Wakes(timing)
     this.#outflows = new Outflows(timing)
     this.#cold = new ColdReads(Math.max(1, settings.readerThreads) * hostLimits.coldReadsPerReader)
     const shards = this.#shards
     const outflows = this.#outflows
-    const segments = { segmentsOf: (ownerId: number) => this.#segmentsOf(ownerId) }
-    const reader = this.#reader
+    const wakes = new Wakes(timing)
     const { elapsed } = timing
-    const horizons = (this.#horizons = new Horizons({
-      clock: retentionClock(timing, log),
-      segments,
-      reader,
-      elapsed,
-      log,
+    const owners = (this.#owners = new Owners({
+      ...options,
+      shards,
+      cache: this.#cache,
+      wakes,
+      onAdopted: (owner) => this.#maintenance.adopt(owner),
+      onSegments: (ownerId, list) => this.#maintenance.segmentsChanged(ownerId, list),
     }))
+    const reader = this.#reader
+    const clock = retentionClock(timing, log)
+    const horizons = (this.#horizons = new Horizons({ clock, segments: owners, reader, elapsed, log }))
     const maintenance = (this.#maintenance = new Maintenance({
       ...options,
       shards,
       horizons,
       maintenance: options.openMaintenance(settings),
     }))
-    const cold = this.#cold
-    const reads = (this.#reads = new ShardReads({ segments, reader, cold, horizons, log, metrics, elapsed }))
+    const reading = { segments: owners, reader, cold: this.#cold, horizons, log, metrics, elapsed }
+    const reads = (this.#reads = new ShardReads(reading))
     this.#fetches = new Fetches({ shards, reads, outflows, metrics, timing })
-    this.#subscriptions = new Subscriptions({ shards, reads, outflows, metrics, timing, onBroken })
-    const ownerOf = (ownerId: number): OwnerLink => this.#ownerOf(ownerId)
-    this.lifecycle = new ShardLifecycle({
-      shards,
-      ownerOf,
-      wakes: this.#wakes,
-      subscriptions: this.#subscriptions,
-      onRemoved: (shard) => maintenance.forgot(shard),
-      log,
-      elapsed: timing.elapsed,
-    })
+    const subscriptions = new Subscriptions({ shards, reads, outflows, metrics, timing, onBroken })
+    this.#subscriptions = subscriptions
+    const onRemoved = (shard: HostedShard): void => maintenance.forgot(shard)
+    this.lifecycle = new ShardLifecycle({ shards, owners, wakes, subscriptions, onRemoved, log, elapsed })
     const appends = new AppendPath({
       shards,
-      ownerOf: (shard) => ownerOf(shard.ownerId),
+      owners,
       shares: new SessionShares(settings.appendQueueBytes),
       sampler: new KeySampler(options.random ?? Math.random),
       metrics,
-      elapsed: timing.elapsed,
+      elapsed,
     })
-    this.handlers = {
-      append: (request, context) => appends.append(request, context),
-      fetch: (request, context) => this.#fetches.fetch(request, context),
-      resolvePosition: (request, context) => this.#resolvePosition(request, context),
-      subscribe: (request, context) => this.#subscriptions.subscribe(request, context),
-      unsubscribe: (request, context) => this.#subscriptions.unsubscribe(request, context),
-    }
+    this.handlers = this.#handlers(appends)
     this.events = {
-      credit: (body: EventBody<'credit'>, session) => this.#subscriptions.credit(body, session),
+      credit: (body: EventBody<'credit'>, session) => subscriptions.credit(body, session),
     }
   }
 
   /** Adopts the owners. Where one cannot be started, those that were are closed again. */
   async startOwners(): Promise<void> {
-    const { settings, startOwner } = this.#options
-    const starting = settings.owners.map(async (place) => {
-      const owner = this.#link(place.ownerId, await startOwner(place, settings))
-      this.#owners.set(place.ownerId, owner)
-      this.#maintenance.adopt(owner)
-    })
-    const failed = (await Promise.allSettled(starting)).find((outcome) => outcome.status === 'rejected')
-    if (!failed) return
-    await this.close()
-    throw failed.reason
+    try {
+      await this.#owners.start()
+    } catch (error) {
+      await this.close()
+      throw error
+    }
   }
 
   /** Begins retention and compaction, once the shards are served. */
@@ -169,7 +147,7 @@ export class Engine {
   }
 
   async gauges(sessions: number): Promise<HostGauges> {
-    const owners = [...this.#owners.values()]
+    const owners = this.#owners.all
     const stats = await Promise.all(
       owners.map(async (owner) => ({ ownerId: owner.ownerId, ...(await owner.stats()) })),
     )
@@ -200,16 +178,27 @@ export class Engine {
   async close(): Promise<void> {
     this.quiesce()
     await this.#maintenance.close()
-    const owners = [...this.#owners.values()]
-    const closed = await Promise.allSettled(owners.map((owner) => owner.close()))
-    await this.#reader.close()
-    for (const outcome of closed) if (outcome.status === 'rejected') throw outcome.reason
+    try {
+      await this.#owners.close()
+    } finally {
+      await this.#reader.close()
+    }
   }
 
   get #storedBytes(): number {
     let bytes = this.#maintenance.sealedBytes
     for (const shard of this.#shards.all()) bytes += shard.activeBytes
     return bytes
+  }
+
+  #handlers(appends: AppendPath): Handlers<OperationOn<'data'>> {
+    return {
+      append: (request, context) => appends.append(request, context),
+      fetch: (request, context) => this.#fetches.fetch(request, context),
+      resolvePosition: (request, context) => this.#resolvePosition(request, context),
+      subscribe: (request, context) => this.#subscriptions.subscribe(request, context),
+      unsubscribe: (request, context) => this.#subscriptions.unsubscribe(request, context),
+    }
   }
 
   async #resolvePosition(
@@ -223,38 +212,5 @@ export class Engine {
     if ('refusal' in resolved) context.fail(resolved.refusal.code, resolved.refusal.message)
     const { sequenceNumber } = resolved
     return { sequenceNumber, trimHorizon: shard.trimHorizon, tail: shard.tail }
-  }
-
-  #link(ownerId: number, channel: OwnerChannel): OwnerLink {
-    const { settings, timing, metrics, log, onBroken } = this.#options
-    const settlement = new AppendSettlement({ cache: this.#cache, wakes: this.#wakes, metrics })
-    const listener: OwnerListener = {
-      onOutcome: (group, outcome) => settlement.settle(group, outcome),
-      onFailure: (group, error) => settlement.fail(group, error),
-      onReopened: (extents) => {
-        for (const extent of extents) {
-          const shard = this.#shards.findSlot(extent.slot)
-          if (!shard) continue
-          shard.reopened(extent)
-          this.#wakes.mark(shard)
-        }
-      },
-      onSegments: (list) => this.#maintenance.segmentsChanged(ownerId, list),
-      onBroken,
-    }
-    const queueBytes = settings.appendQueueBytes
-    return new OwnerLink({ ownerId, channel, queueBytes, listener, timing, metrics, log })
-  }
-
-  #ownerOf(ownerId: number): OwnerLink {
-    const owner = this.#owners.get(ownerId)
-    invariant(owner, `this host has not adopted owner ${ownerId}`)
-    return owner
-  }
-
-  #segmentsOf(ownerId: number): SegmentList {
-    const { segments } = this.#ownerOf(ownerId)
-    if (!segments) throw new MillraceError('unavailable', `Owner ${ownerId} is not ready to be read.`)
-    return segments
   }
 }

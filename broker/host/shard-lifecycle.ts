@@ -5,6 +5,7 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { HostCalls, HostedExtent, PlacedShard, ServedSettings } from '../host-contract.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { OwnerLink } from './owner-link.ts'
+import type { Owners } from './owners.ts'
 import type { Subscriptions } from './push/subscriptions.ts'
 import { HostedShard } from './hosted-shard.ts'
 import { describeShard, type ShardTable } from './shard-table.ts'
@@ -16,7 +17,7 @@ type DropRequest = HostCalls['dropShards']['request']
 
 export interface ShardLifecycleOptions {
   readonly shards: ShardTable
-  readonly ownerOf: (ownerId: number) => OwnerLink
+  readonly owners: Owners
   readonly wakes: Wakes
   readonly subscriptions: Subscriptions
   /** Told of a shard that is served no more. */
@@ -36,14 +37,14 @@ export class ShardLifecycle {
 
   /** Serves shards; those served already stay as they are. */
   async open(placed: readonly PlacedShard[]): Promise<void> {
-    const { shards, ownerOf } = this.#options
+    const { shards, owners } = this.#options
     const missing = placed.filter(({ slot }) => !shards.findSlot(slot))
-    await this.#atOwners(missing, (ownerId, ofOwner) => this.#openOn(ownerOf(ownerId), ofOwner))
+    await this.#atOwners(missing, (ownerId, ofOwner) => this.#openOn(owners.of(ownerId), ofOwner))
   }
 
   /** Lets shards take nothing more, and returns what they ended with. Rejects with `unavailable` where one is not served. */
   async seal({ streamId, shards: wanted }: SealRequest): Promise<readonly HostedExtent[]> {
-    const { ownerOf, wakes } = this.#options
+    const { owners, wakes } = this.#options
     const sealing = wanted.map(({ shardIndex, children }) => {
       const shard = this.#options.shards.find(streamId, shardIndex)
       if (!shard) throw unserved(describeShard({ streamId, shardIndex }))
@@ -53,7 +54,7 @@ export class ShardLifecycle {
     })
     const open = sealing.filter(({ closed }) => !closed)
     await this.#atOwners(open, async (ownerId, ofOwner) => {
-      const extents = await ownerOf(ownerId).seal(ofOwner.map(({ slot }) => slot))
+      const extents = await owners.of(ownerId).seal(ofOwner.map(({ slot }) => slot))
       const bySlot = new Map(extents.map((extent) => [extent.slot, extent]))
       for (const shard of ofOwner) {
         const extent = bySlot.get(shard.slot)
@@ -67,7 +68,7 @@ export class ShardLifecycle {
 
   /** Serves closed shards no more, and forgets their records; also of shards that it does not serve. */
   async drop({ shards: expired }: DropRequest): Promise<void> {
-    const { shards, subscriptions, ownerOf } = this.#options
+    const { shards, subscriptions, owners } = this.#options
     for (const { streamId, shardIndex } of expired) {
       const shard = shards.find(streamId, shardIndex)
       if (!shard) continue
@@ -75,20 +76,20 @@ export class ShardLifecycle {
       subscriptions.endShard(shard)
     }
     await this.#atOwners(expired, (ownerId, ofOwner) =>
-      ownerOf(ownerId).forget(ofOwner.map(({ slot }) => slot)),
+      owners.of(ownerId).forget(ofOwner.map(({ slot }) => slot)),
     )
   }
 
   /** Serves a stream no more, and forgets its records. Where that fails the next call goes on with it. */
   async dropStream(streamId: number): Promise<void> {
-    const { shards, subscriptions, ownerOf } = this.#options
+    const { shards, subscriptions, owners } = this.#options
     const served = shards.shardsOf(streamId)
     const dropping = [...(this.#dropping.get(streamId) ?? []), ...served]
     this.#dropping.set(streamId, dropping)
     for (const shard of served) this.#remove(shard)
     subscriptions.endStream(streamId)
     await this.#atOwners(dropping, (ownerId, ofOwner) =>
-      ownerOf(ownerId).forget(ofOwner.map(({ slot }) => slot)),
+      owners.of(ownerId).forget(ofOwner.map(({ slot }) => slot)),
     )
     this.#dropping.delete(streamId)
   }

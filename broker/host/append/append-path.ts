@@ -8,8 +8,7 @@ import type { Context } from '../../server/dispatch.ts'
 import type { Session } from '../../server/session.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { KeySampler } from '../load/key-sampler.ts'
-import type { OwnerLink } from '../owner-link.ts'
-import type { HostedShard } from '../hosted-shard.ts'
+import type { Owners } from '../owners.ts'
 import { describeShard, type ShardTable } from '../shard-table.ts'
 import type { Clock } from '../timing.ts'
 import { AppendAnswer, refused } from './append-answer.ts'
@@ -21,7 +20,7 @@ type BatchToAppend = RequestOf<'append'>['batches'][number]
 
 export interface AppendPathOptions {
   readonly shards: ShardTable
-  readonly ownerOf: (shard: HostedShard) => OwnerLink
+  readonly owners: Owners
   readonly shares: SessionShares
   readonly sampler: KeySampler
   readonly metrics: HostMetrics
@@ -100,7 +99,7 @@ export class AppendPath {
   }
 
   #offer(pending: PendingBatch): AppendResult | undefined {
-    const owner = this.#options.ownerOf(pending.shard)
+    const owner = this.#options.owners.of(pending.shard.ownerId)
     if (owner.offer(pending)) return undefined
     const what = `${owner.queuedBytes} bytes wait to be flushed; there is no room for ${pending.bytes.length} more.`
     return this.#refuse('overloaded', what, owner.retryAfterMs)

@@ -1,0 +1,112 @@
+// The owners that this host has adopted, and what follows from their answers and notices. Host main thread.
+// All of them run, or the host does not: one that is gone breaks it.
+import { invariant } from '../../protocol/invariant.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { HostSettings } from '../host-contract.ts'
+import type { Logger } from '../telemetry/log.ts'
+import type { SegmentList, ShardExtent } from '../threads/owner-contract.ts'
+import { AppendSettlement } from './append/append-outcome.ts'
+import type { HostMetrics } from './host-metrics.ts'
+import { OwnerLink, type OwnerChannel } from './owner-link.ts'
+import type { TailCache } from './read/tail-cache.ts'
+import type { SegmentDirectory, ShardTable } from './shard-table.ts'
+import type { Timing } from './timing.ts'
+import type { Wakes } from './wakes.ts'
+
+/** Adopts an owner's directory, and runs it on a thread or in this one. Rejects where it cannot be opened. */
+export type StartOwner = (
+  owner: HostSettings['owners'][number],
+  settings: HostSettings,
+) => Promise<OwnerChannel>
+
+export interface OwnersOptions {
+  readonly settings: HostSettings
+  readonly startOwner: StartOwner
+  readonly shards: ShardTable
+  readonly cache: TailCache
+  readonly wakes: Wakes
+  /** An owner runs. */
+  readonly onAdopted: (owner: OwnerLink) => void
+  /** The segments of an owner are others now. */
+  readonly onSegments: (ownerId: number, list: SegmentList) => void
+  readonly onBroken: (error: Error) => void
+  readonly timing: Timing
+  readonly metrics: HostMetrics
+  readonly log: Logger
+}
+
+export class Owners implements SegmentDirectory {
+  readonly #options: OwnersOptions
+  readonly #settlement: AppendSettlement
+  readonly #links = new Map<number, OwnerLink>()
+
+  /** None yet. */
+  constructor(options: OwnersOptions) {
+    this.#options = options
+    this.#settlement = new AppendSettlement(options)
+  }
+
+  get all(): readonly OwnerLink[] {
+    return [...this.#links.values()]
+  }
+
+  /** Starts those of the settings. Where one cannot be started it rejects, and `close` closes those that were. */
+  async start(): Promise<void> {
+    const { settings, startOwner, onAdopted } = this.#options
+    const starting = settings.owners.map(async (place) => {
+      const owner = this.#link(place.ownerId, await startOwner(place, settings))
+      this.#links.set(place.ownerId, owner)
+      onAdopted(owner)
+    })
+    const failed = (await Promise.allSettled(starting)).find((outcome) => outcome.status === 'rejected')
+    if (failed) throw failed.reason
+  }
+
+  of(ownerId: number): OwnerLink {
+    const owner = this.#links.get(ownerId)
+    invariant(owner, `this host has not adopted owner ${ownerId}`)
+    return owner
+  }
+
+  segmentsOf(ownerId: number): SegmentList {
+    const { segments } = this.of(ownerId)
+    if (!segments) throw new MillraceError('unavailable', `Owner ${ownerId} is not ready to be read.`)
+    return segments
+  }
+
+  /** Closes all of them, each after what is queued for it; then rejects where one could not be closed in good order. */
+  async close(): Promise<void> {
+    const closed = await Promise.allSettled(this.all.map((owner) => owner.close()))
+    for (const outcome of closed) if (outcome.status === 'rejected') throw outcome.reason
+  }
+
+  #link(ownerId: number, channel: OwnerChannel): OwnerLink {
+    const { settings, onSegments, onBroken, timing, metrics, log } = this.#options
+    const settlement = this.#settlement
+    return new OwnerLink({
+      ownerId,
+      channel,
+      queueBytes: settings.appendQueueBytes,
+      listener: {
+        onOutcome: (group, outcome) => settlement.settle(group, outcome),
+        onFailure: (group, error) => settlement.fail(group, error),
+        onReopened: (extents) => this.#reopened(extents),
+        onSegments: (list) => onSegments(ownerId, list),
+        onBroken,
+      },
+      timing,
+      metrics,
+      log,
+    })
+  }
+
+  #reopened(extents: readonly ShardExtent[]): void {
+    const { shards, wakes } = this.#options
+    for (const extent of extents) {
+      const shard = shards.findSlot(extent.slot)
+      if (!shard) continue
+      shard.reopened(extent)
+      wakes.mark(shard)
+    }
+  }
+}
