@@ -2,7 +2,7 @@
 // written that no longer names what is to go, and on a disk that is full to the last block even that does not fit: then
 // this file makes way. It is made again when something was removed.
 import { randomBytes } from 'node:crypto'
-import { open, rm, stat } from 'node:fs/promises'
+import { open, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncDirectory } from '../disk/durable-files.ts'
 
@@ -29,9 +29,11 @@ export class Ballast {
     }
   }
 
-  /** Gives its room back. False where there was none to give. */
-  async giveUp(): Promise<boolean> {
+  /** Gives its room to what failed for want of it: then that is worth trying again. False where it failed otherwise. */
+  async giveUpFor(error: unknown): Promise<boolean> {
     if ((await this.#size()) === 0) return false
+    // LMDB calls a full disk many things.
+    if (!saysNoSpace(error) && (await this.#freeBytes()) >= BALLAST_BYTES) return false
     await rm(this.#path, { force: true })
     await syncDirectory(this.#directory)
     return true
@@ -40,6 +42,11 @@ export class Ballast {
   async #size(): Promise<number> {
     const found = await stat(this.#path).catch(() => undefined)
     return found?.size ?? 0
+  }
+
+  async #freeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.#directory)
+    return bavail * bsize
   }
 
   async #write(): Promise<void> {
@@ -55,8 +62,7 @@ export class Ballast {
   }
 }
 
-/** Whether something failed for want of room. */
-export function isNoSpace(error: unknown): boolean {
+function saysNoSpace(error: unknown): boolean {
   const { code } = error as { code?: unknown }
   return code === 'ENOSPC' || code === 'EDQUOT'
 }

@@ -9,7 +9,7 @@ import { removeDirectory } from '../disk/durable-files.ts'
 import { noFaults, type Faults } from '../disk/faults.ts'
 import { dataFileOf } from '../disk/lmdb-files.ts'
 import { isDamage, type Environment } from '../environment.ts'
-import { Ballast, isNoSpace } from './ballast.ts'
+import { Ballast } from './ballast.ts'
 import { recover } from './recovery.ts'
 import { writeManifest, type Manifest } from './manifest.ts'
 import { SegmentRemoval } from './removal.ts'
@@ -170,7 +170,7 @@ export class SegmentChain {
     try {
       await write()
     } catch (error) {
-      if (!isNoSpace(error) || !(await this.#ballast.giveUp())) throw error
+      if (!(await this.#ballast.giveUpFor(error))) throw error
       await write()
     }
   }
@@ -186,12 +186,12 @@ export class SegmentChain {
     else await reopen()
   }
 
-  /** A full disk shows as any error: unless what is asked for first is room, nothing could be removed from it. */
+  /** Unless it can be opened on a disk that is full, nothing could be removed from it. */
   async #reopenWithRoom(): Promise<void> {
     try {
       await this.#reopenClosed()
     } catch (error) {
-      if (!(await this.#ballast.giveUp())) throw error
+      if (!(await this.#ballast.giveUpFor(error))) throw error
       await this.#reopenClosed()
     }
   }
