@@ -11,7 +11,9 @@ interface Timer {
 export class ManualTiming implements Timing {
   /** Milliseconds since the epoch, and since the start. */
   now = 1_700_000_000_000
-  readonly clock = (): number => this.now
+  /** How far the wall clock is ahead of the time that has passed. */
+  ahead = 0
+  readonly clock = (): number => this.now + this.ahead
   readonly elapsed = (): number => this.now
   readonly atTurnEnd = realTiming().atTurnEnd
   readonly #timers = new Set<Timer>()
