@@ -24,6 +24,8 @@ export class HostedShard {
   readonly shardIndex: number
   readonly ownerId: number
   readonly slot: number
+  /** How messages name it. */
+  readonly label: string
   readonly rangeStart: HashKeyWords
   readonly rangeEnd: HashKeyWords
   /** The shards that it was split or merged into, as far as this host was told: for messages only. */
@@ -54,6 +56,7 @@ export class HostedShard {
     this.shardIndex = placed.shardIndex
     this.ownerId = placed.ownerId
     this.slot = placed.slot
+    this.label = `${shardIdOf(placed.shardIndex)} of stream ${placed.streamName}`
     this.rangeStart = hashKeyFromHex(placed.startingHashKey)
     this.rangeEnd = hashKeyFromHex(placed.endingHashKey)
     this.#settings = placed.settings
@@ -121,11 +124,6 @@ export class HostedShard {
     return this.#closed
   }
 
-  /** How messages name it. */
-  get label(): string {
-    return `${shardIdOf(this.shardIndex)} of stream ${this.streamName}`
-  }
-
   /** How messages say that it is closed, and where to go on. */
   get closedText(): string {
     const children = this.children.map(shardIdOf).join(', ')
@@ -146,6 +144,7 @@ export class HostedShard {
 
   /** A batch was flushed at the tail. */
   advance(batch: { base: number; recordCount: number; length: number; arrivalTime: number }): void {
+    invariant(!this.#closed, `${this.label}: a batch was stored after it was sealed`)
     invariant(
       batch.base >= this.#tail,
       `${this.label}: number ${batch.base} was assigned again, the tail is ${this.#tail}`,

@@ -113,6 +113,26 @@ describe('a host', () => {
     expect(await call('describeShards', { streamId: STREAM })).toEqual({ extents: [] })
   })
 
+  it('seals and drops shards for its controller, and tells it of loads', async () => {
+    const { call, connect, start } = launch()
+    await start()
+    await call('openShards', { shards: [placedShard(0), placedShard(1)] })
+    await appendTo(await connect(), 'a')
+    const { loads } = await call('shardLoads', null)
+    expect(loads).toMatchObject([
+      { streamId: STREAM, shardIndex: 0, records: 1, hot: null },
+      { streamId: STREAM, shardIndex: 1, records: 0, bytes: 0, hot: null },
+    ])
+    const shard = { streamId: STREAM, shardIndex: 0 }
+    expect(await call('balanceOf', shard)).toEqual({ startingHashKey: null })
+    const sealing = { streamId: STREAM, shards: [{ shardIndex: 0, children: [2, 3] }] }
+    const { extents } = await call('sealShards', sealing)
+    expect(extents).toMatchObject([{ ...shard, tail: 1, closed: true }])
+    expect((await call('shardLoads', null)).loads).toHaveLength(1)
+    expect(await call('dropShards', { shards: [{ ...shard, ownerId: 0, slot: 1 }] })).toBeNull()
+    await expect(call('sealShards', sealing)).rejects.toMatchObject({ code: 'unavailable' })
+  })
+
   it('keeps serving where the shards that it is told to open are open', async () => {
     const { call, connect, start } = launch()
     await start()

@@ -1,11 +1,13 @@
-// Whatever is appended, evicted, stalled and credited in whatever order: readers see every record once, in order, whole,
-// within their bounds. The host is held against a model that is a list for each shard.
+// Whatever is appended, sealed, evicted, stalled and credited in whatever order: readers see every record once, in order,
+// whole, within their bounds, and the end of a closed shard after all of it. The host is held against a model that is a list
+// for each shard.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { limits } from '../../protocol/limits.ts'
 import { FakeSession } from './support/fake-session.ts'
 import {
   at,
+  codeOf,
   contents,
   makeBatch,
   placedShard,
@@ -28,6 +30,7 @@ class Run {
   readonly host: TestHost
   /** What each shard holds, as `number:text`. */
   readonly model: string[][] = Array.from({ length: SHARDS }, () => [])
+  readonly closed: boolean[] = Array.from({ length: SHARDS }, () => false)
   readonly followers: Follower[] = []
   readonly producer = new FakeSession()
   #lastText = 0
@@ -38,13 +41,24 @@ class Run {
 
   async append(shardIndex: number, batches: readonly number[], dataBytes: number): Promise<void> {
     const records = this.model[shardIndex]!
+    const expected = this.closed[shardIndex] ? 'shardClosed' : 'stored'
     const encoded = batches.map((recordCount) => {
       const texts = Array.from({ length: recordCount }, () => `${this.#lastText++}`)
-      for (const text of texts) records.push(`${records.length}:${text}`)
+      if (!this.closed[shardIndex]) for (const text of texts) records.push(`${records.length}:${text}`)
       return { shardIndex, batch: makeBatch(texts.map((text) => text.padEnd(dataBytes))) }
     })
     const { results } = await this.host.appendTo(this.producer, ...encoded)
-    expect(results.map(({ code }) => code)).toEqual(batches.map(() => 0))
+    expect(results.map(codeOf)).toEqual(batches.map(() => expected))
+  }
+
+  /** With an append in the same turn, before it. */
+  async seal(shardIndex: number): Promise<void> {
+    const appended = this.append(shardIndex, [1], 10)
+    this.closed[shardIndex] = true
+    const shards = [{ shardIndex, children: [8, 9] }]
+    const [extent] = await this.host.engine.lifecycle.seal({ streamId: STREAM, shards })
+    expect(extent).toMatchObject({ closed: true, tail: this.model[shardIndex]!.length })
+    await appended
   }
 
   /** Fetches every shard from some place; each answer must be the model's next records, whole and within bounds. */
@@ -60,11 +74,12 @@ class Run {
     const bytesInAll = batchesInAll.reduce((sum, { length }) => sum + length, 0)
     expect(bytesInAll <= bytesMax || batchesInAll.length === 1).toBe(true)
     let isAnythingThere = false
-    for (const [shardIndex, { batches, nextSequenceNumber, tail }] of answer.shards.entries()) {
+    for (const [shardIndex, { batches, nextSequenceNumber, tail, ended }] of answer.shards.entries()) {
       const from = shards[shardIndex]!.sequenceNumber
       const records = this.model[shardIndex]!
       isAnythingThere ||= from < records.length
       expect(tail).toBe(records.length)
+      expect(ended).toBe(this.closed[shardIndex] === true && nextSequenceNumber === tail)
       expect(contents(batches, from)).toEqual(records.slice(from, nextSequenceNumber))
       const bytes = batches.reduce((sum, { length }) => sum + length, 0)
       expect(bytes <= shardBytesMax || batches.length === 1).toBe(true)
@@ -100,10 +115,19 @@ class Run {
       expect(seen).toEqual(this.model[shardIndex]!.slice(from, from + seen.length))
       const last = session.pushed.at(-1)?.length ?? 0
       expect(session.pushedBytes - last).toBeLessThanOrEqual(creditBytes)
+      const tail = this.model[shardIndex]!.length
+      for (const end of session.sent('subscriptionEnded')) {
+        expect({ ...end, closed: this.closed[shardIndex], next: from + seen.length }).toMatchObject({
+          code: 0,
+          nextSequenceNumber: tail,
+          closed: true,
+          next: tail,
+        })
+      }
     }
   }
 
-  /** With all the credit that it can have, every follower gets everything. */
+  /** With all the credit that it can have, every follower gets everything, and once its shard is sealed the end, once. */
   async finish(): Promise<void> {
     for (const [which, { session, shardIndex, from }] of this.followers.entries()) {
       const all = this.model[shardIndex]!.length - from
@@ -111,7 +135,15 @@ class Run {
       this.give(which, limits.subscriptionCreditBytesMax)
       await until(() => contents(session.pushed, from).length >= all, 'a follower that has everything')
     }
+    for (let shardIndex = 0; shardIndex < SHARDS; shardIndex++) {
+      if (!this.closed[shardIndex]) await this.seal(shardIndex)
+    }
+    for (const { session } of this.followers) {
+      await until(() => session.sent('subscriptionEnded').length > 0, 'a follower that is told of the end')
+    }
+    await rest(2)
     this.check()
+    for (const { session } of this.followers) expect(session.sent('subscriptionEnded')).toHaveLength(1)
   }
 }
 
@@ -153,6 +185,7 @@ const step = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ do: fc.constant('stall' as const), which: fc.nat(9), stalled: fc.boolean() }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('seal' as const), shardIndex }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('roll' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('turn' as const) }) },
 )
@@ -168,6 +201,7 @@ it('readers see every record once, in order, within their bounds', async () => {
         else if (next.do === 'follow') await run.follow(next.shardIndex, next.place, next.creditBytes)
         else if (next.do === 'give') run.give(next.which, next.bytes)
         else if (next.do === 'stall') run.stall(next.which, next.stalled)
+        else if (next.do === 'seal') await run.seal(next.shardIndex)
         else if (next.do === 'roll') run.host.owner.roll()
         else await rest(1)
         run.check()
