@@ -38,8 +38,7 @@ export class LoadWindow {
     // The newest one moves along until it is far enough from the one before it.
     const isNear =
       this.#count >= 2 && readings[this.#at(1)]! + this.#windowMs / SPANS > readings[this.#at(0)]!
-    if (isNear) readings.set([atMs, bytes, records], this.#newest * WIDTH)
-    else this.#push(atMs, { bytes, records })
+    this.#put(atMs, bytes, records, isNear)
   }
 
   /** The mean over the window that ends at `nowMs`. */
@@ -80,15 +79,20 @@ export class LoadWindow {
         bytes += totals.bytes * part
         records += totals.records * part
       }
-      sum.#push(atMs, { bytes, records })
+      sum.#put(atMs, bytes, records, false)
     }
     return sum
   }
 
-  #push(atMs: number, { bytes, records }: LoadTotals): void {
-    this.#newest = (this.#newest + 1) % RING
-    this.#count = Math.min(this.#count + 1, RING)
-    this.#readings.set([atMs, bytes, records], this.#newest * WIDTH)
+  #put(atMs: number, bytes: number, records: number, inPlaceOfNewest: boolean): void {
+    if (!inPlaceOfNewest) {
+      this.#newest = (this.#newest + 1) % RING
+      this.#count = Math.min(this.#count + 1, RING)
+    }
+    const at = this.#newest * WIDTH
+    this.#readings[at] = atMs
+    this.#readings[at + 1] = bytes
+    this.#readings[at + 2] = records
   }
 
   /** Where the reading lies that is so many back from the newest. */

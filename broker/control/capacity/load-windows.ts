@@ -57,36 +57,36 @@ interface Track {
   skewedSplits: number
 }
 
+interface Watch {
+  /** The shards as they last were: while they are the same ones, none is new. */
+  shards: readonly ShardLineage[]
+  /** Above every index that was ever seen here. */
+  nextIndex: number
+  /** Of the open ones, by index. */
+  readonly tracks: Map<number, Track>
+}
+
 export class LoadWindows {
-  readonly #streams = new Map<number, Map<number, Track>>()
+  readonly #streams = new Map<number, Watch>()
 
   /** Takes what one host answered, for the shards that `follow` has announced. */
   observe(loads: readonly HostedLoad[], nowMs: number): void {
     for (const load of loads) {
-      const track = this.#streams.get(load.streamId)?.get(load.shardIndex)
+      const track = this.#streams.get(load.streamId)?.tracks.get(load.shardIndex)
       if (track !== undefined) count(track, load, nowMs)
     }
   }
 
   /** Watches the open shards of a stream, and no others; `shards` in the order of their indexes. */
   follow(streamId: number, shards: readonly ShardLineage[], nowMs: number): void {
-    const tracks = this.#streams.get(streamId) ?? new Map<number, Track>()
-    this.#streams.set(streamId, tracks)
-    const childrenOf = new Map<number, number[]>()
-    for (const { index, parents } of shards) {
-      for (const parent of parents) childrenOf.set(parent, [...(childrenOf.get(parent) ?? []), index])
+    const watch = this.#streams.get(streamId) ?? {
+      shards: [],
+      nextIndex: 0,
+      tracks: new Map<number, Track>(),
     }
-    // Several changes may lie between two looks: those in between get a track as well, to hand on what came before.
-    for (const { index, parents } of shards) {
-      if (tracks.has(index)) continue
-      const known = parents.flatMap((parent) => tracks.get(parent) ?? [])
-      const isKnown = parents.length > 0 && known.length === parents.length
-      const siblings = (childrenOf.get(parents[0] ?? -1) ?? []).filter((other) => other !== index)
-      tracks.set(index, isKnown ? heir(known, siblings, nowMs) : stranger(nowMs))
-    }
-    const open = new Set(shards.filter(({ state }) => state === 'OPEN').map(({ index }) => index))
-    for (const index of tracks.keys()) if (!open.has(index)) tracks.delete(index)
-    for (const track of tracks.values()) judge(track, tracks, nowMs)
+    this.#streams.set(streamId, watch)
+    if (watch.shards !== shards) take(watch, shards, nowMs)
+    for (const track of watch.tracks.values()) judge(track, watch.tracks, nowMs)
   }
 
   /** Forgets the streams that are no more. */
@@ -96,7 +96,7 @@ export class LoadWindows {
 
   /** Undefined until its host has told of it, or of what it was made of. */
   of({ streamId, shardIndex }: ShardRef, nowMs: number): ObservedLoad | undefined {
-    const track = this.#streams.get(streamId)?.get(shardIndex)
+    const track = this.#streams.get(streamId)?.tracks.get(shardIndex)
     if (track?.counters === undefined) return undefined
     const [tenSeconds, twoMinutes, tenMinutes] = track.windows
     return {
@@ -112,6 +112,27 @@ export class LoadWindows {
       skewedSplits: track.skewedSplits,
     }
   }
+}
+
+/** Begins to watch the shards that are new, and stops to watch those that are closed. */
+function take(watch: Watch, shards: readonly ShardLineage[], nowMs: number): void {
+  const { tracks } = watch
+  const added = shards.filter(({ index }) => index >= watch.nextIndex)
+  const childrenOf = new Map<number, number[]>()
+  for (const { index, parents } of added) {
+    for (const parent of parents) childrenOf.set(parent, [...(childrenOf.get(parent) ?? []), index])
+  }
+  // Several changes may lie between two looks: those in between get a track as well, to hand on what came before.
+  for (const { index, parents } of added) {
+    const known = parents.flatMap((parent) => tracks.get(parent) ?? [])
+    const isKnown = parents.length > 0 && known.length === parents.length
+    const siblings = (childrenOf.get(parents[0] ?? -1) ?? []).filter((other) => other !== index)
+    tracks.set(index, isKnown ? heir(known, siblings, nowMs) : stranger(nowMs))
+  }
+  const open = new Set(shards.filter(({ state }) => state === 'OPEN').map(({ index }) => index))
+  for (const index of tracks.keys()) if (!open.has(index)) tracks.delete(index)
+  watch.shards = shards
+  watch.nextIndex = Math.max(watch.nextIndex, (shards.at(-1)?.index ?? -1) + 1)
 }
 
 /** A shard of which nothing is known: not even what its host has counted before. */

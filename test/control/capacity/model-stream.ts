@@ -26,7 +26,7 @@ export interface Lump {
 export interface ModelShard {
   readonly index: number
   readonly parents: readonly number[]
-  state: 'OPEN' | 'CLOSED'
+  readonly state: 'OPEN' | 'CLOSED'
   readonly start: bigint
   readonly end: bigint
   readonly startingHashKey: string
@@ -134,7 +134,11 @@ export class ModelStream {
     if (decision.action !== 'split' && decision.action !== 'merge') return
     const before = decision.shards.map((index) => this.shards.find((shard) => shard.index === index)!)
     this.actions.push({ atMs: this.nowMs, decision, before })
-    for (const shard of before) shard.state = 'CLOSED'
+    const isClosed = new Set(decision.shards)
+    // A fresh list, as the catalog's state gives one; what was closed long ago has expired.
+    this.shards = this.shards
+      .filter(({ index, state }) => state === 'OPEN' || index > this.#nextIndex - 600)
+      .map((shard) => (isClosed.has(shard.index) ? { ...shard, state: 'CLOSED' } : shard))
     this.#open = undefined
     if (decision.action === 'merge') {
       const [start, end] = [before[0]!.start, before[1]!.end]
@@ -145,8 +149,6 @@ export class ModelStream {
       this.#add(decision.shards, start, at - 1n)
       this.#add(decision.shards, at, end)
     }
-    // Of what is closed and followed, nobody asks again.
-    if (this.shards.length > 600) this.shards = this.shards.filter(({ state }) => state === 'OPEN')
   }
 
   #add(parents: readonly number[], start: bigint, end: bigint): void {
