@@ -1,6 +1,7 @@
 // Promises of limits per shard: who is refused, for how long, and what does not count.
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { payloadBytesAt } from '../../broker/host/append/payload.ts'
+import { noHostMetrics } from '../../broker/host/host-metrics.ts'
 import type { ShardLimits } from '../../protocol/index.ts'
 import { FakeSession } from './support/fake-session.ts'
 import {
@@ -137,6 +138,14 @@ describe('limits of fetches', () => {
     expect(codeOf(await host.fetchOne(session, 0))).toBe('provisionedThroughputExceeded')
     host.timing.advance(1)
     expect(codeOf(await host.fetchOne(session, 0))).toBe('stored')
+  })
+
+  it('are counted when they refuse', async () => {
+    const counted = vi.spyOn(noHostMetrics, 'throttledRead')
+    const host = await limited({ readsPerSecond: 1 })
+    for (let i = 0; i < 3; i++) await host.fetchOne(session, 0)
+    expect(counted).toHaveBeenCalledTimes(2)
+    counted.mockRestore()
   })
 
   it('count one read for an answer with batches, and one for an empty answer', async () => {
