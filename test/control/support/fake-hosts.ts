@@ -34,6 +34,9 @@ export class FakeHosts implements HostLauncher {
   readonly disk = new Map<number, StoredShard>()
   /** What a test wants otherwise; asked for each launch. */
   behaviour: (hostId: number) => Behaviour = () => ({})
+  /** What happens around each call: a test may end a host before the work is done, or after. */
+  around: (call: keyof HostCalls, host: FakeHost, work: () => unknown) => unknown = (_call, _host, work) =>
+    work()
 
   /** The newest life of a host. */
   host(hostId: number): FakeHost {
@@ -113,7 +116,11 @@ export class FakeHosts implements HostLauncher {
       },
       ...this.behaviour(hostId),
     }
-    serveCalls<HostCalls>(hostEnd, recording(host, handlers))
+    const calls = Object.entries(recording(host, handlers)).map(([call, handle]) => [
+      call,
+      (request: never) => this.around(call as keyof HostCalls, host, () => handle(request)),
+    ])
+    serveCalls<HostCalls>(hostEnd, Object.fromEntries(calls) as CallHandlers<HostCalls>)
     this.lives.push(host)
     return {
       pid: 1000 + this.lives.length,
