@@ -1,0 +1,224 @@
+// From counters that hosts tell now and then to means over three windows.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { LoadWindows, type ShardLineage } from '../../../broker/control/capacity/load-windows.ts'
+
+const MINUTE_MS = 60_000
+const open = (index: number, ...parents: number[]): ShardLineage => ({ index, parents, state: 'OPEN' })
+const closed = (index: number, ...parents: number[]): ShardLineage => ({ index, parents, state: 'CLOSED' })
+const shard = (shardIndex: number) => ({ streamId: 1, shardIndex })
+
+/** Windows under a stopwatch, and shards with counters that a test turns. */
+class Watched {
+  readonly windows = new LoadWindows()
+  nowMs = 1_000_000
+  #shards: readonly ShardLineage[] = []
+  readonly #counters = new Map<number, number>()
+
+  follow(...shards: ShardLineage[]): void {
+    this.#shards = shards
+    this.windows.follow(1, shards, this.nowMs)
+  }
+
+  /** Looks every two seconds, while each shard is asked for so many bytes a second, in records of 100. */
+  load(rates: Readonly<Record<number, number>>, forMs: number, everyMs = 2_000): void {
+    for (const until = this.nowMs + forMs; this.nowMs < until;) {
+      this.nowMs += everyMs
+      for (const [index, rate] of Object.entries(rates)) {
+        this.#counters.set(Number(index), (this.#counters.get(Number(index)) ?? 0) + (rate * everyMs) / 1000)
+      }
+      this.tell()
+    }
+  }
+
+  tell(): void {
+    this.windows.follow(1, this.#shards, this.nowMs)
+    const loads = [...this.#counters].map(([index, bytes]) => ({
+      ...shard(index),
+      bytes,
+      records: bytes / 100,
+      hot: null,
+    }))
+    this.windows.observe(loads, this.nowMs)
+  }
+
+  restartHost(): void {
+    for (const index of this.#counters.keys()) this.#counters.set(index, 0)
+  }
+
+  /** Bytes a second over 10 s, 2 min and 10 min, rounded. */
+  rates(index: number): number[] {
+    const { tenSeconds, twoMinutes, tenMinutes } = this.windows.of(shard(index), this.nowMs)!.rates
+    return [tenSeconds, twoMinutes, tenMinutes].map(({ bytes }) => Math.round(bytes))
+  }
+
+  of(index: number) {
+    return this.windows.of(shard(index), this.nowMs)
+  }
+}
+
+function watched(...shards: ShardLineage[]): Watched {
+  const test = new Watched()
+  test.follow(...shards)
+  test.load(Object.fromEntries(shards.map(({ index }) => [index, 0])), 2_000)
+  return test
+}
+
+describe('rates', () => {
+  it('are those of the load, once it has filled the window, and fall with it', () => {
+    const test = watched(open(0))
+    test.load({ 0: 600 }, 10_000)
+    expect(test.rates(0)).toEqual([600, 50, 10])
+    test.load({ 0: 600 }, 10 * MINUTE_MS)
+    expect(test.rates(0)).toEqual([600, 600, 600])
+    test.load({ 0: 0 }, MINUTE_MS)
+    expect(test.rates(0)).toEqual([0, 300, 540])
+  })
+
+  it('are within a bucket of the true means, however irregularly hosts tell', () => {
+    const steps = fc.array(fc.record({ rate: fc.nat(10_000), ms: fc.integer({ min: 500, max: 14_000 }) }), {
+      minLength: 150,
+      maxLength: 200,
+    })
+    fc.assert(
+      fc.property(steps, (told) => {
+        const test = watched(open(0))
+        for (const { rate, ms } of told) test.load({ 0: rate }, ms, ms)
+        const mean = (windowMs: number): number => {
+          let [left, bytes] = [windowMs, 0]
+          for (const { rate, ms } of told.toReversed()) {
+            bytes += (rate * Math.min(ms, left)) / 1000
+            left -= Math.min(ms, left)
+          }
+          return (bytes / windowMs) * 1000
+        }
+        const [ten, two, minutes] = test.rates(0)
+        expect(Math.abs(ten! - mean(10_000))).toBeLessThanOrEqual(2_000)
+        expect(Math.abs(two! - mean(2 * MINUTE_MS))).toBeLessThanOrEqual(2_500)
+        expect(Math.abs(minutes! - mean(10 * MINUTE_MS))).toBeLessThanOrEqual(2_500)
+      }),
+    )
+  })
+
+  it('are of nothing before a host has told, and begin where its counters are', () => {
+    const test = new Watched()
+    test.follow(open(0))
+    expect(test.of(0)).toBeUndefined()
+    test.windows.observe([{ ...shard(0), bytes: 1e9, records: 1e6, hot: null }], test.nowMs)
+    expect(test.rates(0)).toEqual([0, 0, 0])
+  })
+
+  it('go on over the restart of a host, whose counters begin anew', () => {
+    const test = watched(open(0))
+    test.load({ 0: 600 }, 10 * MINUTE_MS)
+    test.restartHost()
+    test.load({ 0: 600 }, 10_000)
+    expect(test.rates(0)).toEqual([600, 600, 600])
+    expect(test.of(0)!.watchedMs).toBeLessThanOrEqual(10_000)
+  })
+
+  it('spread what was counted during a silence over it, and the watch begins anew', () => {
+    const test = watched(open(0))
+    test.load({ 0: 600 }, 10 * MINUTE_MS)
+    test.load({ 0: 600 }, 30_000, 30_000)
+    expect(test.rates(0)).toEqual([600, 600, 600])
+    expect(test.of(0)).toMatchObject({ watchedMs: 0, silentMs: 0 })
+  })
+
+  it('do not mind what hosts tell of shards that are not watched', () => {
+    const test = watched(open(0))
+    const loads = [{ ...shard(7), bytes: 1, records: 1, hot: null }]
+    test.windows.observe(loads, test.nowMs)
+    expect(test.of(7)).toBeUndefined()
+  })
+})
+
+describe('a shard made of others', () => {
+  it('begins with an equal part of its parent, and goes on with what it is asked for itself', () => {
+    const test = watched(open(0))
+    test.load({ 0: 600 }, 10 * MINUTE_MS)
+    test.follow(closed(0), open(1, 0), open(2, 0))
+    expect([test.rates(1), test.rates(2)]).toEqual([
+      [300, 300, 300],
+      [300, 300, 300],
+    ])
+    expect(test.of(1)).toMatchObject({ ageMs: 0, watchedMs: 10 * MINUTE_MS + 2_000 })
+    test.load({ 1: 600, 2: 0 }, 10_000)
+    expect(test.rates(1)).toEqual([600, 325, 305])
+    expect(test.rates(2)).toEqual([0, 275, 295])
+    expect(test.of(0)).toBeUndefined()
+  })
+
+  it('begins with the sum of two that were merged', () => {
+    const test = watched(open(0), open(1))
+    test.load({ 0: 100, 1: 50 }, 10 * MINUTE_MS)
+    test.follow(closed(0), closed(1), open(2, 0, 1))
+    expect(test.rates(2)).toEqual([150, 150, 150])
+    test.load({ 2: 150 }, 20_000)
+    expect(test.rates(2)).toEqual([150, 150, 150])
+  })
+
+  it('is told apart through several changes between two looks', () => {
+    const test = watched(open(0))
+    test.load({ 0: 800 }, 10 * MINUTE_MS)
+    test.follow(
+      closed(0),
+      closed(1, 0),
+      closed(2, 0),
+      open(3, 1),
+      open(4, 1),
+      closed(5, 2),
+      open(6, 2),
+      open(7, 5),
+    )
+    expect([3, 4, 6, 7].map((index) => test.rates(index)[0])).toEqual([200, 200, 200, 200])
+  })
+
+  it('is a stranger where its parents were not watched', () => {
+    const test = new Watched()
+    test.follow(open(8, 3, 4))
+    test.load({ 8: 600 }, 10_000)
+    expect(test.of(8)).toMatchObject({ ageMs: Infinity, skewedSplits: 0 })
+  })
+})
+
+describe('splits that divide nothing', () => {
+  const split = (test: Watched, parent: number): void => {
+    test.follow(closed(parent), open(parent + 1, parent), open(parent + 2, parent))
+  }
+
+  it('are counted along the child that is left with all of the load, and forgotten after one that divides', () => {
+    const test = watched(open(0))
+    test.load({ 0: 600 }, MINUTE_MS)
+    for (const [parent, skewed] of [
+      [0, 1],
+      [2, 2],
+      [4, 3],
+    ] as const) {
+      split(test, parent)
+      test.load({ [parent + 1]: 30, [parent + 2]: 600 }, 20_000)
+      expect([test.of(parent + 1)!.skewedSplits, test.of(parent + 2)!.skewedSplits]).toEqual([0, skewed])
+    }
+    split(test, 6)
+    test.load({ 7: 300, 8: 300 }, 20_000)
+    expect(test.of(8)!.skewedSplits).toBe(0)
+  })
+
+  it('are not those that the load outgrew', () => {
+    const test = watched(open(0))
+    test.load({ 0: 600 }, MINUTE_MS)
+    split(test, 0)
+    test.load({ 1: 600, 2: 600 }, 20_000)
+    expect(test.of(1)!.skewedSplits).toBe(0)
+  })
+})
+
+describe('memory', () => {
+  it('is given back with streams that are gone, and with shards that are closed', () => {
+    const test = watched(open(0), open(1))
+    test.follow(open(0), closed(1))
+    expect(test.of(1)).toBeUndefined()
+    test.windows.keepStreams(() => false)
+    expect(test.of(0)).toBeUndefined()
+  })
+})
