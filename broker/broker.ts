@@ -44,6 +44,8 @@ export interface BrokerOptions {
   readonly config?: { readonly [K in BrokerOptionName]?: string | number }
   /** Milliseconds since the epoch; arrival times come from it. Default: the system's clock. */
   readonly clock?: () => number
+  /** Milliseconds that never go back: a clock that runs ahead of it has jumped. Default: the system's. */
+  readonly elapsed?: () => number
   /** Failures for tests: what stands in place of the disk. Not with `threads`. */
   readonly storage?: Omit<OwnerParts, 'clock'>
   /** Opens the catalog, for tests that let it fail. */
@@ -95,7 +97,8 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
 }
 
 async function openBroker(options: BrokerOptions, dataDir: string, closers: Closers): Promise<Broker> {
-  const { log = silentLog(), listen = true, clock = systemTimers.now } = options
+  const { log = silentLog(), listen = true } = options
+  const { clock = systemTimers.now, elapsed = systemTimers.elapsed } = options
   const config = embeddedConfig(options, dataDir)
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= closeAll(closers))
@@ -109,6 +112,7 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
   const hosts = embeddedHosts({
     threads: options.threads === true,
     clock,
+    elapsed,
     storage: options.storage ?? {},
     log,
   })
@@ -122,7 +126,7 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
     software: SOFTWARE,
     telemetry,
     log,
-    timers: { ...systemTimers, now: clock },
+    timers: { ...systemTimers, now: clock, elapsed },
     random: Math.random,
     newBrokerId: randomUUID,
     onBroken: fail,

@@ -24,6 +24,7 @@ export interface EmbeddedHostsOptions {
   /** Owners and readers on threads, from compiled code; else everything runs in this thread. */
   readonly threads: boolean
   readonly clock: () => number
+  readonly elapsed: () => number
   /** What a test puts in place of the disk; only without threads. */
   readonly storage: OwnerParts
   readonly log: Logger
@@ -89,7 +90,7 @@ function hostOptions(
   hostId: number,
   onBroken: (error: Error) => void,
 ): HostOptions {
-  const { threads, clock, storage } = options
+  const { threads, clock, elapsed, storage } = options
   const { instruments, collect } = createTelemetry('host', { withProcess: false })
   return {
     startOwner: ({ ownerId, directory }, { segmentBytes, freeSpaceFloorBytes }) => {
@@ -119,7 +120,7 @@ function hostOptions(
       readHost(instruments, gauges)
       return collect()
     },
-    timing: realTiming(clock),
+    timing: realTiming(clock, elapsed),
     onBroken,
   }
 }
