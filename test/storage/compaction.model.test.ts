@@ -248,7 +248,7 @@ class Run {
 
 test('reads and searches answer what was appended, whatever was trimmed, dropped and compacted', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 50 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60, size: 'max' }), async (steps) => {
       const directory = await mkdtemp(join(tmpdir(), 'millrace-compaction-'))
       try {
         const run = new Run(directory)
@@ -263,6 +263,6 @@ test('reads and searches answer what was appended, whatever was trimmed, dropped
         await rm(directory, { recursive: true, force: true })
       }
     }),
-    { numRuns: 15 },
+    { numRuns: 12 },
   )
 }, 60_000)

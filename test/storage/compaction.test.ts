@@ -1,5 +1,5 @@
 // Surveys and compactions one by one: what they answer, and that one which fails leaves its sources alone and nothing behind.
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { faultSteps, type FaultStep } from '../../broker/storage/disk/faults.ts'
@@ -282,7 +282,9 @@ describe('a compaction that fails leaves nothing', () => {
     storage.disk.onRead = undefined
   })
 
-  test('over a source that ends before its head says, or that misses a batch', async ({ storage }) => {
+  test('over a source that misses a batch, ends before its head says, or is cut short', async ({
+    storage,
+  }) => {
     const owner = await filledOwner(storage)
     const [first] = owner.list.segments
     const task = await taskFor(owner)
@@ -297,6 +299,8 @@ describe('a compaction that fails leaves nothing', () => {
     })
     const shards = task.shards.filter(({ slot }) => slot === 1)
     await expect(maintenance.compact({ ...task, shards })).rejects.toMatchObject({ code: 'corruptData' })
+    await truncate(join(task.directory, first!, 'data.mdb'), 200_000)
+    await expect(maintenance.compact(task)).rejects.toMatchObject({ code: 'corruptData' })
     storage.expectedProblems = ({ problems }) => expect(problems).not.toEqual([])
   })
 

@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import { createMaintenanceThread } from '#dist/broker/threads/maintenance-thread.js'
 import { createReaderPool } from '#dist/broker/threads/reader-pool.js'
 import { createProgress, progressOf, stopCompaction } from '../../broker/threads/compaction-progress.ts'
-import { test as base, valuesIn, type TestOwner } from '../support/storage.ts'
+import { batchOf, test as base, valuesIn, type TestOwner } from '../support/storage.ts'
 
 const SLOT = 1
 const BATCHES = 40
@@ -71,6 +71,53 @@ test('surveys, compacts and gives the space back', async ({ storage, maintenance
   await owner.replace(task.sources, target)
   expect(await read()).toEqual(before)
   if (existsSync('/proc/self/fd')) await expect.poll(removedFiles, { timeout: 5000 }).toEqual([])
+  await reader.close()
+})
+
+test('readers notice nothing while segments are compacted and removed under them', async ({
+  storage,
+  maintenance,
+}) => {
+  const owner = await storage.openOwner()
+  await owner.open(SLOT)
+  const reader = createReaderPool({ threads: 2, workerUrl: worker('reader-worker.js') })
+  let tail = 0
+  let horizon = 0
+  let isDone = false
+
+  /** As a host does: what fails over a list that has changed is asked once more. */
+  async function readOn(): Promise<void> {
+    while (!isDone) {
+      const { list } = owner
+      const read = { list, slot: SLOT, from: horizon, until: tail, bytesMax: 1 << 24 }
+      const reply = await reader.read(read).catch((error: unknown) => {
+        if (owner.list === list) throw error
+      })
+      if (reply === undefined || read.from < horizon) continue
+      expect(reply.corrupt).toBeUndefined()
+      const numbers = valuesIn(reply, read.from).map((value) => Number.parseInt(value))
+      expect(numbers).toEqual(Array.from({ length: read.until - read.from }, (_, i) => read.from + i))
+    }
+  }
+
+  async function compactOn(): Promise<void> {
+    for (let round = 0; round < 5; round++) {
+      for (let segment = 0; segment < 2; segment++) {
+        const values = Array.from({ length: 8 }, (_, i) => `${tail + i}`.padEnd(20_000, '.'))
+        await owner.append(...values.map((value) => ({ slot: SLOT, batch: batchOf({ values: [value] }) })))
+        tail += values.length
+        await owner.roll()
+      }
+      horizon = Math.max(horizon, tail - 30)
+      await owner.trim(SLOT, horizon)
+      const task = await compaction(owner, 1e12)
+      await owner.replace(task.sources, (await maintenance.compact(task)).target)
+    }
+  }
+
+  const reading = [readOn(), readOn(), readOn()]
+  await compactOn().finally(() => (isDone = true))
+  await Promise.all(reading)
   await reader.close()
 })
 

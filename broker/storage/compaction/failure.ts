@@ -10,7 +10,7 @@ const EDQUOT = 122
 /** With less than this left, an I/O error means a full disk: LMDB often reports it as one. */
 const NEARLY_FULL_BYTES = 16 * 1024 * 1024
 
-/** A failure as a MillraceError; a broken invariant stays what it is, and ends the thread. */
+/** A failure as a MillraceError; a broken invariant stays what it is. */
 export async function maintenanceFailure(
   error: unknown,
   { directory, freeBytesOf }: { directory: string; freeBytesOf: FreeBytesOf },
