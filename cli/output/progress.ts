@@ -1,33 +1,39 @@
 // The progress of a long verb, on standard error and only where that is a terminal. Redraws at most a few times a second.
 import { Presets, SingleBar } from 'cli-progress'
 import type { Terminal } from '../terminal.ts'
-import { formatBytes, formatCount } from './amounts.ts'
+import { formatCount } from './amounts.ts'
 
 const FRAMES_PER_SECOND = 8
 
 export interface Progress {
-  /** `done` and `total` in bytes; `note` stands at the end of the line. */
+  /** `done` in the unit of the total; `note` stands at the end of the line. */
   update(done: number, note: string): void
   stop(): void
 }
 
 export interface ProgressOptions {
   readonly verb: string
-  /** Bytes to do; undefined where a pipe does not say. */
-  readonly totalBytes: number | undefined
+  /** What is to be done; undefined where a pipe does not say. */
+  readonly total: number | undefined
+  /** How an amount of it is written; by default it is not: the note says all. */
+  readonly format?: (amount: number) => string
   readonly quiet: boolean
 }
 
 const silent: Progress = { update() {}, stop() {} }
 
-export function startProgress(terminal: Terminal, { verb, totalBytes, quiet }: ProgressOptions): Progress {
+export function startProgress(
+  terminal: Terminal,
+  { verb, total = 0, format, quiet }: ProgressOptions,
+): Progress {
   if (quiet || terminal.stderr.isTTY !== true) return silent
-  const known = totalBytes !== undefined && totalBytes > 0
+  const isKnown = total > 0
+  const of = format === undefined ? '' : ` of ${format(total)}`
   const bar = new SingleBar(
     {
       stream: terminal.stderr,
-      format: known
-        ? `${verb} {bar} {percentage}% of {size}  {note}  {eta_formatted} left`
+      format: isKnown
+        ? `${verb} {bar} {percentage}%${of}  {note}  {eta_formatted} left`
         : `${verb}  {done}  {note}`,
       fps: FRAMES_PER_SECOND,
       clearOnComplete: true,
@@ -36,11 +42,11 @@ export function startProgress(terminal: Terminal, { verb, totalBytes, quiet }: P
     },
     Presets.shades_classic,
   )
-  const size = known ? formatBytes(totalBytes) : ''
-  bar.start(known ? totalBytes : 1, 0, { note: '', size, done: '0 B' })
+  const written = (done: number) => format?.(done) ?? ''
+  bar.start(isKnown ? total : 1, 0, { note: '', done: written(0) })
   return {
     update(done, note) {
-      bar.update(known ? Math.min(done, totalBytes) : 0, { note, done: formatBytes(done) })
+      bar.update(isKnown ? Math.min(done, total) : 0, { note, done: written(done) })
     },
     stop() {
       bar.stop()

@@ -19,7 +19,8 @@ export function checkVerb(terminal: Terminal): Command {
       const { checkDataDirectory } = await import('../../broker/storage/integrity.ts')
       const progress = startProgress(terminal, {
         verb: 'check',
-        totalBytes: undefined,
+        total: undefined,
+        format: formatBytes,
         quiet: options.json === true,
       })
       const report = await checkDataDirectory(config.dataDir, {

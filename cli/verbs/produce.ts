@@ -69,7 +69,12 @@ async function produce(
     // Before anything is read: a stream that is not there is the first thing to say.
     await client.describeStream(stream)
     const quiet = options.quiet === true || options.json === true
-    const progress = startProgress(terminal, { verb: 'produce', totalBytes: inputs.totalBytes, quiet })
+    const progress = startProgress(terminal, {
+      verb: 'produce',
+      total: inputs.totalBytes,
+      format: formatBytes,
+      quiet,
+    })
     try {
       return await produceRecords(client, {
         stream,

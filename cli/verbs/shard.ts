@@ -1,28 +1,49 @@
-// `millrace shard list`: the shards of a stream, their ranges and where they stand.
-import { Command } from 'commander'
-import type { Shard } from '../../client/index.ts'
+// `millrace shard list|split|merge`: the shards of a stream, and changing them while everything runs.
+import { Command, Option } from 'commander'
+import type { IsolatedKey, SplitOptions } from '../../client/index.ts'
 import { collect, withClient } from '../connection.ts'
 import { jsonOption, urlOption, withExamples } from '../help.ts'
-import { formatTable } from '../output/table.ts'
+import { shardTable } from '../output/stream-report.ts'
 import { print, type Terminal } from '../terminal.ts'
+
+interface Shared {
+  readonly url: string
+  readonly json?: true
+}
+
+interface SplitFlags extends Shared {
+  readonly at?: string
+  readonly isolateKey?: string
+  readonly isolateHash?: string
+}
 
 export function shardVerb(terminal: Terminal): Command {
   return withExamples(
-    new Command('shard').description('Look at the shards of a stream.').addCommand(listVerb(terminal)),
-    [{ line: 'millrace shard list clicks', says: 'ranges and sequence numbers' }],
+    new Command('shard')
+      .description('Look at the shards of a stream, split and merge them.')
+      .addCommand(listVerb(terminal))
+      .addCommand(splitVerb(terminal))
+      .addCommand(mergeVerb(terminal)),
+    [
+      { line: 'millrace shard list clicks', says: 'lineage, sequence numbers, size and load' },
+      { line: 'millrace shard split clicks 2', says: 'two shards in the place of one, under full load' },
+      { line: 'millrace shard merge clicks 5 6', says: 'and one in the place of two' },
+    ],
   )
 }
 
 function listVerb(terminal: Terminal): Command {
   const command = new Command('list')
-    .description('List the shards of a stream: state, hash key range, oldest and next sequence number.')
+    .description(
+      'List the shards of a stream: state, parents, oldest and next sequence number, stored bytes, load of the last ' +
+        'ten seconds, and the hash key with the largest part of it.',
+    )
     .argument('<stream>')
     .addOption(jsonOption())
     .addOption(urlOption())
-    .action(async (stream: string, options: { url: string; json?: true }) => {
+    .action(async (stream: string, options: Shared) => {
       const shards = await withClient(options.url, (client) => collect(client.listShards(stream)))
-      if (options.json === true) print(terminal, JSON.stringify(shards, undefined, 2))
-      else print(terminal, formatTable(['shard', 'state', 'hash keys', 'oldest', 'next'], shards.map(rowOf)))
+      print(terminal, options.json === true ? JSON.stringify(shards, undefined, 2) : shardTable(shards))
     })
   return withExamples(command, [
     { line: 'millrace shard list clicks', says: 'a table' },
@@ -30,12 +51,67 @@ function listVerb(terminal: Terminal): Command {
   ])
 }
 
-function rowOf({ shardId, state, hashKeyRange, trimHorizon, tail }: Shard): string[] {
-  return [
-    shardId,
-    state,
-    `${hashKeyRange.startingHashKey}…${hashKeyRange.endingHashKey}`,
-    trimHorizon === undefined ? 'host is down' : String(trimHorizon),
-    tail === undefined ? 'host is down' : String(tail),
-  ]
+function splitVerb(terminal: Terminal): Command {
+  const command = new Command('split')
+    .description(
+      'Split an open shard; done when its children take records. Without a place, it is split so that both children ' +
+        'get the same load, as far as it has been seen.',
+    )
+    .argument('<stream>')
+    .argument('<shard>', 'shardId-000000000002, or just 2')
+    .addOption(
+      new Option('--at <hash key>', 'where the upper child begins, a decimal').conflicts([
+        'isolateKey',
+        'isolateHash',
+      ]),
+    )
+    .addOption(
+      new Option('--isolate-key <partition key>', 'give this key a shard of its own').conflicts(
+        'isolateHash',
+      ),
+    )
+    .option('--isolate-hash <hash key>', 'the same, for a hash key as shard list shows it')
+    .addOption(jsonOption())
+    .addOption(urlOption())
+    .action(async (stream: string, shard: string, options: SplitFlags) => {
+      const where = placeOf(options)
+      const result = await withClient(options.url, (client) => client.splitShard(stream, shard, where))
+      print(terminal, options.json === true ? JSON.stringify(result) : result.children.join('\n'))
+    })
+  return withExamples(command, [
+    { line: 'millrace shard split clicks 2', says: 'prints the ids of the children' },
+    { line: 'millrace shard split clicks 2 --isolate-key user-42', says: 'a hot key alone' },
+    {
+      line: 'millrace shard split clicks 0 --at 170141183460469231731687303715884105728',
+      says: 'halves all',
+    },
+  ])
+}
+
+function placeOf({ at, isolateKey, isolateHash }: SplitFlags): SplitOptions {
+  if (at !== undefined) return { at }
+  const isolate: IsolatedKey | undefined =
+    isolateKey !== undefined
+      ? { partitionKey: isolateKey }
+      : isolateHash !== undefined
+        ? { hashKey: isolateHash }
+        : undefined
+  return isolate === undefined ? {} : { isolate }
+}
+
+function mergeVerb(terminal: Terminal): Command {
+  const command = new Command('merge')
+    .description('Merge two open shards whose hash keys touch; done when the child takes records.')
+    .argument('<stream>')
+    .argument('<shard>', 'shardId-000000000005, or just 5')
+    .argument('<adjacent shard>', 'the one above or below it')
+    .addOption(jsonOption())
+    .addOption(urlOption())
+    .action(async (stream: string, shard: string, adjacent: string, options: Shared) => {
+      const result = await withClient(options.url, (client) => client.mergeShards(stream, shard, adjacent))
+      print(terminal, options.json === true ? JSON.stringify(result) : result.child)
+    })
+  return withExamples(command, [
+    { line: 'millrace shard merge clicks 5 6', says: 'prints the id of the child' },
+  ])
 }

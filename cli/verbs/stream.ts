@@ -1,14 +1,15 @@
-// `millrace stream create|list|describe|delete|update`: the streams of a broker.
+// `millrace stream create|list|describe|update|scale|delete`: the streams of a broker.
 import { Command } from 'commander'
 import { createInterface } from 'node:readline/promises'
 import type { Stream } from '../../client/index.ts'
-import { duration, wholeNumber } from '../arguments.ts'
+import { wholeNumber } from '../arguments.ts'
 import { collect, withClient } from '../connection.ts'
 import { Failure } from '../failure.ts'
 import { jsonOption, urlOption, withExamples } from '../help.ts'
-import { formatDuration } from '../output/amounts.ts'
-import { formatFields, formatTable } from '../output/table.ts'
+import { streamReport, streamTable } from '../output/stream-report.ts'
+import { addSettingsFlags, settingsOf, type SettingsFlags } from '../stream-settings.ts'
 import { print, type Terminal } from '../terminal.ts'
+import { scaleVerb } from './scale.ts'
 
 interface Shared {
   readonly url: string
@@ -18,40 +19,47 @@ interface Shared {
 export function streamVerb(terminal: Terminal): Command {
   return withExamples(
     new Command('stream')
-      .description('Create, list, describe, change and delete streams.')
+      .description('Create, list, describe, change, scale and delete streams.')
       .addCommand(createVerb(terminal))
       .addCommand(listVerb(terminal))
       .addCommand(describeVerb(terminal))
       .addCommand(updateVerb(terminal))
+      .addCommand(scaleVerb(terminal))
       .addCommand(deleteVerb(terminal)),
     [
       { line: 'millrace stream create clicks --shards 4', says: 'four shards, one day of retention' },
       { line: 'millrace stream update clicks --retention 7d', says: 'keep records for a week' },
+      { line: 'millrace stream scale clicks 16', says: 'sixteen shards in the place of four' },
     ],
   )
 }
 
 function createVerb(terminal: Terminal): Command {
-  const command = new Command('create')
-    .description('Create a stream over even hash key ranges; done when it takes records.')
-    .argument('<name>', '1 to 128 of a–z, A–Z, 0–9, _ . -')
-    .option('--shards <count>', 'shards to start with', wholeNumber(1), 1)
-    .option('--retention <duration>', 'how long a record stays readable, 24h if not given', duration)
+  const command = addSettingsFlags(
+    new Command('create')
+      .description('Create a stream over even hash key ranges; done when it takes records.')
+      .argument('<name>', '1 to 128 of a–z, A–Z, 0–9, _ . -')
+      .option(
+        '--shards <count>',
+        'shards to start with: 1, or the default of on-demand streams',
+        wholeNumber(1),
+      ),
+  )
     .addOption(jsonOption())
     .addOption(urlOption())
-    .action(async (name: string, options: Shared & { shards: number; retention?: number }) => {
-      const { retention } = options
-      const stream = await withClient(options.url, (client) =>
-        client.createStream(name, {
-          shards: options.shards,
-          ...(retention === undefined ? {} : { retentionMs: retention }),
-        }),
-      )
-      show(terminal, stream, options)
+    .action(async (name: string, options: Shared & SettingsFlags & { shards?: number }) => {
+      const { shards } = options
+      const settings = { ...settingsOf(options), ...(shards === undefined ? {} : { shards }) }
+      show(terminal, await withClient(options.url, (client) => client.createStream(name, settings)), options)
     })
   return withExamples(command, [
     { line: 'millrace stream create clicks --shards 4', says: 'ready for four times one shard' },
     { line: 'millrace stream create audit --retention 365d', says: 'one shard, kept for a year' },
+    {
+      line: 'millrace stream create orders --mode on-demand --max-shards 64',
+      says: 'as many as the load asks',
+    },
+    { line: 'millrace stream create feed --shards 2 --limits kinesis', says: 'what Kinesis gives a shard' },
   ])
 }
 
@@ -63,14 +71,7 @@ function listVerb(terminal: Terminal): Command {
     .action(async (options: Shared) => {
       const streams = await withClient(options.url, (client) => collect(client.listStreams()))
       if (options.json === true) return print(terminal, JSON.stringify(streams, undefined, 2))
-      const rows = streams.map(({ name, status, openShardCount, retentionMs, createdAt }) => [
-        name,
-        status,
-        String(openShardCount),
-        formatDuration(retentionMs),
-        createdAt.toISOString(),
-      ])
-      print(terminal, formatTable(['name', 'status', 'shards', 'retention', 'created'], rows))
+      print(terminal, streamTable(streams))
     })
   return withExamples(command, [
     { line: 'millrace stream list', says: 'a table' },
@@ -91,17 +92,23 @@ function describeVerb(terminal: Terminal): Command {
 }
 
 function updateVerb(terminal: Terminal): Command {
-  const command = new Command('update')
-    .description('Change the settings of a stream.')
-    .argument('<name>')
-    .requiredOption('--retention <duration>', 'how long a record stays readable, 1h to 365d', duration)
+  const command = addSettingsFlags(
+    new Command('update')
+      .description('Change the settings of a stream. What is not named stays.')
+      .argument('<name>'),
+  )
     .addOption(jsonOption())
     .addOption(urlOption())
-    .action(async (name: string, options: Shared & { retention: number }) => {
-      const changes = { retentionMs: options.retention }
+    .action(async (name: string, options: Shared & SettingsFlags) => {
+      const changes = settingsOf(options)
+      if (Object.keys(changes).length === 0) throw new Failure('Name what is to change: see --help.', 'usage')
       show(terminal, await withClient(options.url, (client) => client.updateStream(name, changes)), options)
     })
-  return withExamples(command, [{ line: 'millrace stream update clicks --retention 7d', says: 'a week' }])
+  return withExamples(command, [
+    { line: 'millrace stream update clicks --retention 7d', says: 'a week' },
+    { line: 'millrace stream update clicks --mode on-demand --min-shards 2', says: 'scaled by the load' },
+    { line: 'millrace stream update clicks --limits write-bytes=4MiB,reads=20', says: 'no other limits' },
+  ])
 }
 
 function deleteVerb(terminal: Terminal): Command {
@@ -136,15 +143,5 @@ async function confirm(terminal: Terminal, question: string): Promise<void> {
 }
 
 function show(terminal: Terminal, stream: Stream, options: Shared): void {
-  if (options.json === true) return print(terminal, JSON.stringify(stream, undefined, 2))
-  print(
-    terminal,
-    formatFields([
-      ['name', stream.name],
-      ['status', stream.status],
-      ['open shards', String(stream.openShardCount)],
-      ['retention', formatDuration(stream.retentionMs)],
-      ['created', stream.createdAt.toISOString()],
-    ]),
-  )
+  print(terminal, options.json === true ? JSON.stringify(stream, undefined, 2) : streamReport(stream))
 }

@@ -1,10 +1,11 @@
 // The progress of a long verb: drawn for people who look, never into a file or a pipe.
 import { PassThrough } from 'node:stream'
 import { expect, it } from 'vitest'
+import { formatBytes } from '../../cli/output/amounts.ts'
 import { startProgress } from '../../cli/output/progress.ts'
 import type { Terminal } from '../../cli/terminal.ts'
 
-function drawn(isTTY: boolean, quiet: boolean, totalBytes?: number): string {
+function drawn(isTTY: boolean, quiet: boolean, total?: number): string {
   const stderr = Object.assign(new PassThrough(), { isTTY, columns: 100, cursorTo() {}, clearLine() {} })
   const terminal: Terminal = {
     stdin: new PassThrough(),
@@ -13,7 +14,7 @@ function drawn(isTTY: boolean, quiet: boolean, totalBytes?: number): string {
     outputClosed: new AbortController().signal,
     interrupted: () => new AbortController().signal,
   }
-  const progress = startProgress(terminal, { verb: 'produce', totalBytes, quiet })
+  const progress = startProgress(terminal, { verb: 'produce', total, format: formatBytes, quiet })
   progress.update(512, '7 records')
   progress.stop()
   return String(stderr.read() ?? '')

@@ -1,0 +1,110 @@
+// Streams, shards and scaling decisions as people read them. Pure.
+import type { ScalingReport, Shard, ShardLimits, Stream } from '../../client/index.ts'
+import { formatBytes, formatCount, formatDuration } from './amounts.ts'
+import { formatFields, formatTable } from './table.ts'
+
+/** One stream, a setting a line. */
+export function streamReport(stream: Stream): string {
+  const { targetShardCount: target, scaling } = stream
+  const scaled: [string, string][] = [
+    ['scaled between', `${formatCount(scaling.shardsMin)} and ${formatCount(scaling.shardsMax)} shards`],
+    ['aim of a shard', aimOf(stream)],
+  ]
+  return formatFields([
+    ['name', stream.name],
+    ['status', target === undefined ? stream.status : `${stream.status}, to ${formatCount(target)} shards`],
+    ['open shards', String(stream.openShardCount)],
+    ['mode', stream.mode],
+    ...(stream.mode === 'on-demand' ? scaled : []),
+    ['limits of a shard', limitsText(stream.shardLimits)],
+    ['retention', retentionOf(stream)],
+    ['created', stream.createdAt.toISOString()],
+  ])
+}
+
+export function streamTable(streams: readonly Stream[]): string {
+  const rows = streams.map((stream) => [
+    stream.name,
+    stream.status,
+    stream.mode,
+    String(stream.openShardCount),
+    retentionOf(stream),
+    stream.createdAt.toISOString(),
+  ])
+  return formatTable(['name', 'status', 'mode', 'shards', 'retention', 'created'], rows)
+}
+
+function retentionOf({ retentionMs, retentionBytes }: Stream): string {
+  const bound = retentionBytes === 0 ? '' : `, at most ${formatBytes(retentionBytes)}`
+  return `${formatDuration(retentionMs)}${bound}`
+}
+
+function aimOf({ scaling }: Pick<Stream, 'scaling'>): string {
+  return `${formatBytes(scaling.targetBytesPerSecond)}/s, ${formatCount(scaling.targetRecordsPerSecond)} records/s`
+}
+
+const limitTexts: Readonly<Record<keyof ShardLimits, (value: number) => string>> = {
+  writeBytesPerSecond: (value) => `writes ${formatBytes(value)}/s`,
+  writeRecordsPerSecond: (value) => `${formatCount(value)} records/s`,
+  readBytesPerSecond: (value) => `reads ${formatBytes(value)}/s`,
+  readsPerSecond: (value) => `${formatCount(value)} reads/s`,
+  subscriptionBytesPerSecond: (value) => `${formatBytes(value)}/s to a subscription`,
+}
+
+function limitsText(limits: ShardLimits): string {
+  const names = Object.keys(limitTexts) as (keyof ShardLimits)[]
+  const set = names.filter((name) => limits[name] > 0)
+  return set.length === 0 ? 'none' : set.map((name) => limitTexts[name](limits[name])).join(', ')
+}
+
+const UNKNOWN = 'host is down'
+
+/** The shards of a stream; the hash keys, which are long, come last. */
+export function shardTable(shards: readonly Shard[]): string {
+  const headings = ['shard', 'state', 'parents', 'oldest', 'next', 'bytes', 'load', 'hot key', 'hash keys']
+  const rows = shards.map((shard) => [
+    shard.shardId,
+    shard.state,
+    shard.parentShardIds.map(shortId).join(' ') || '-',
+    shard.trimHorizon === undefined ? UNKNOWN : String(shard.trimHorizon),
+    shard.tail === undefined ? UNKNOWN : String(shard.tail),
+    shard.bytes === undefined ? UNKNOWN : formatBytes(shard.bytes),
+    loadOf(shard),
+    hotKeyOf(shard),
+    `${shard.hashKeyRange.startingHashKey}…${shard.hashKeyRange.endingHashKey}`,
+  ])
+  return formatTable(headings, rows)
+}
+
+/** `shardId-000000000003` → `3`, which every verb takes as well. */
+function shortId(shardId: string): string {
+  return String(Number(shardId.slice('shardId-'.length)))
+}
+
+/** The last ten seconds: what somebody who looks wants to know. */
+function loadOf({ state, load }: Shard): string {
+  if (state === 'CLOSED' || load === undefined) return '-'
+  const { bytesPerSecond, recordsPerSecond } = load
+  return `${formatBytes(bytesPerSecond.last10s)}/s, ${formatCount(recordsPerSecond.last10s)} records/s`
+}
+
+function hotKeyOf({ state, load }: Shard): string {
+  if (state === 'CLOSED' || load?.hot === undefined) return '-'
+  return `${load.hot.percent}% of it at ${load.hot.hashKey}`
+}
+
+/** What the autoscaler would do, and why. */
+export function scalingTable({ mode, scaling, decisions }: ScalingReport): string {
+  const fields = formatFields([
+    ['mode', mode === 'on-demand' ? mode : `${mode}: nothing of this is done by itself`],
+    ['shards', `${formatCount(scaling.shardsMin)} to ${formatCount(scaling.shardsMax)}`],
+    ['aim of a shard', aimOf({ scaling })],
+  ])
+  const rows = decisions.map(({ action, shardIds, reason }) => [
+    action,
+    shardIds.map(shortId).join(' ') || 'all',
+    reason,
+  ])
+  if (rows.length === 0) return `${fields}\n\nThere is nothing to decide.`
+  return `${fields}\n\n${formatTable(['action', 'shards', 'reason'], rows)}`
+}

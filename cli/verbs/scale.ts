@@ -1,0 +1,88 @@
+// `millrace stream scale`: another number of shards, with its progress; or what the autoscaler would do, and why.
+import { Command } from 'commander'
+import type { Client, Stream } from '../../client/index.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import { wholeNumber } from '../arguments.ts'
+import { withClient } from '../connection.ts'
+import { Failure } from '../failure.ts'
+import { jsonOption, urlOption, withExamples } from '../help.ts'
+import { countOf } from '../output/amounts.ts'
+import { startProgress } from '../output/progress.ts'
+import { scalingTable } from '../output/stream-report.ts'
+import { print, type Terminal } from '../terminal.ts'
+
+interface ScaleFlags {
+  readonly url: string
+  readonly json?: true
+  readonly explain?: true
+}
+
+export function scaleVerb(terminal: Terminal): Command {
+  const command = new Command('scale')
+    .description(
+      'Split and merge until a stream has so many shards of even ranges, while everything runs. With --explain, ' +
+        'change nothing, and tell what the autoscaler would do and why.',
+    )
+    .argument('<name>')
+    .argument('[count]', 'open shards to end with', wholeNumber(1))
+    .option('--explain', 'what the load asks for, shard by shard')
+    .addOption(jsonOption())
+    .addOption(urlOption())
+    .action(async (name: string, count: number | undefined, options: ScaleFlags) => {
+      if ((count === undefined) !== (options.explain === true)) {
+        throw new Failure(
+          'Name the count of shards to end with, or ask for --explain: one of the two.',
+          'usage',
+        )
+      }
+      if (count === undefined) await explain(terminal, name, options)
+      else await scale(terminal, { name, count }, options)
+    })
+  return withExamples(command, [
+    { line: 'millrace stream scale clicks 64', says: 'done when there are 64' },
+    { line: 'millrace stream scale clicks --explain', says: 'what would be split or merged now' },
+  ])
+}
+
+async function explain(terminal: Terminal, name: string, options: ScaleFlags): Promise<void> {
+  const report = await withClient(options.url, (client) => client.explainScaling(name))
+  print(terminal, options.json === true ? JSON.stringify(report, undefined, 2) : scalingTable(report))
+}
+
+async function scale(
+  terminal: Terminal,
+  goal: { readonly name: string; readonly count: number },
+  options: ScaleFlags,
+): Promise<void> {
+  const signal = terminal.interrupted()
+  const quiet = options.json === true
+  const stream = await withClient(options.url, async (client) => {
+    try {
+      return await scaleTo(client, goal, { signal, terminal, quiet })
+    } catch (error) {
+      if (!signal.aborted || !MillraceError.is(error, 'aborted')) throw error
+      throw new Failure(`The change to ${countOf(goal.count, 'shard')} goes on by itself.`, 'interrupted')
+    }
+  })
+  if (options.json === true) print(terminal, JSON.stringify(stream, undefined, 2))
+  else print(terminal, `${stream.name} has ${countOf(stream.openShardCount, 'open shard')}.`)
+}
+
+async function scaleTo(
+  client: Client,
+  { name, count }: { readonly name: string; readonly count: number },
+  { signal, terminal, quiet }: { signal: AbortSignal; terminal: Terminal; quiet: boolean },
+): Promise<Stream> {
+  const { openShardCount: before } = await client.describeStream(name, { signal })
+  const total = Math.abs(count - before)
+  const progress = startProgress(terminal, { verb: 'scale', total, quiet })
+  try {
+    return await client.updateShardCount(name, count, {
+      signal,
+      onProgress: ({ openShardCount: now }) =>
+        progress.update(Math.min(total, Math.abs(now - before)), countOf(now, 'open shard')),
+    })
+  } finally {
+    progress.stop()
+  }
+}
