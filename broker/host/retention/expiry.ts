@@ -53,8 +53,11 @@ export class Expiry {
       }
       await turns.spend(survey.spans.length)
     }
+    const now = horizons.now()
     for (const shard of shards.all()) {
-      if (shard.ownerId === ownerId) shard.surveyed(sealedBytes.get(shard.slot) ?? 0)
+      if (shard.ownerId !== ownerId) continue
+      if (shard.lastArrivalTime < horizons.cutoffOf(shard, now)) shard.raiseHorizon(shard.tail)
+      shard.surveyed(sealedBytes.get(shard.slot) ?? 0)
     }
     const looked = stale.slice(0, hostLimits.horizonsPerLook)
     await Promise.all(looked.map((shard) => horizons.refresh(shard)))

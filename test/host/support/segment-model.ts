@@ -103,7 +103,7 @@ export function someSegments(random: (below: number) => number): ModelSegment[] 
       const slot = random(slots)
       const base = next[slot]!
       next[slot] = base + 1 + random(3)
-      return { slot, base, next: next[slot]!, bytes: 1 + random(i % 2 === 0 ? 4 : 40) }
+      return { slot, base, next: next[slot], bytes: 1 + random(i % 2 === 0 ? 4 : 40) }
     })
     return { name: `segment-${i}`, batches }
   })
