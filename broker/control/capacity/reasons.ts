@@ -83,12 +83,12 @@ function whyNoMerge({ inOrder, scaling, target }: IdleStream): string {
   const fill = fillOfPair(quietest, target)
   const below = percent(scalingRules.mergeBelowPart)
   if (fill >= scalingRules.mergeBelowPart) {
-    return `No two neighbours together took less than ${below} of that; the least, ${percent(fill)}.`
+    return `No two neighbours together took less than ${below} of the target; the least, ${percent(fill)}.`
   }
   const settledMs = Math.min(...quietest.map(({ load }) => Math.min(load.ageMs, load.watchedMs)))
   if (settledMs >= scalingRules.mergeCoolDownMs) return ''
   return (
-    `${names(quietest)} together took less than ${below} of that, but have been watched as they are for` +
+    `${names(quietest)} together took less than ${below} of the target, but have been watched as they are for` +
     ` ${seconds(settledMs)} only, of ${seconds(scalingRules.mergeCoolDownMs)}.`
   )
 }

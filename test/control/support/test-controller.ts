@@ -7,7 +7,7 @@ import {
 import { resolveConfig } from '../../../broker/config/resolve.ts'
 import type { Context } from '../../../broker/server/dispatch.ts'
 import { createTelemetry } from '../../../broker/telemetry/instruments.ts'
-import { silentLog } from '../../../broker/telemetry/log.ts'
+import { silentLog, type Logger } from '../../../broker/telemetry/log.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import { FakeHosts } from './fake-hosts.ts'
@@ -40,6 +40,7 @@ export class TestController {
       start?: boolean
       fakeHosts?: FakeHosts
       time?: FakeTime
+      log?: Logger
     } = {},
   ): Promise<TestController> {
     const hosts = options.fakeHosts ?? new FakeHosts()
@@ -56,7 +57,7 @@ export class TestController {
       addressOf: (hostId, port) => (port === undefined ? undefined : { hostId, host: 'test', port }),
       software: 'test',
       telemetry: createTelemetry('controller', { withProcess: false }),
-      log: silentLog(),
+      log: options.log ?? silentLog(),
       timers: time,
       random: () => 1,
       newBrokerId: () => 'broker-1',
