@@ -30,7 +30,8 @@ export function planBegin(
   { streamId, intents, cause }: { streamId: number; intents: readonly ReshardIntent[]; cause: Cause },
   { now, owners }: ChangeContext,
 ): CatalogPlan<Journal> {
-  const stream = changeableStream(state, streamId)
+  const stream = streamAtWork(state, streamId)
+  invariant(!state.journals.has(streamId), `stream ${stream.name} is being changed already`)
   checkCause(stream, cause)
   // On its way to a goal a stream may have as many shards as it began with and ends with together.
   const openShardsMax = limits.shardsPerStreamMax * (cause === 'scale' ? 2 : 1)
@@ -91,7 +92,7 @@ export function planGoal(
   state: CatalogState,
   { streamId, target, isUnderWay }: { streamId: number; target: number; isUnderWay: boolean },
 ): CatalogPlan<boolean> {
-  const stream = changeableStream(state, streamId)
+  const stream = streamAtWork(state, streamId)
   checkCause(stream, 'scale')
   if (isUnderWay && stream.targetShardCount === null) return { changes: [], result: false }
   checkNewShards(state, stream, shardsOnTheWay(openShardsOf(state, streamId), target))
@@ -146,13 +147,10 @@ export function checkCause({ name, mode, targetShardCount }: Stream, cause: Caus
 /** When to ask again whether a stream is still busy: most changes take a fraction of it. */
 export const BUSY_RETRY_MS = 500
 
-function changeableStream(state: CatalogState, streamId: number): Stream {
+function streamAtWork(state: CatalogState, streamId: number): Stream {
   const stream = state.streams.get(streamId)
-  if (stream?.status !== 'ACTIVE') {
-    throw new MillraceError('streamBusy', `Stream ${stream?.name ?? streamId} is being deleted.`)
-  }
-  invariant(!state.journals.has(streamId), `stream ${stream.name} is being changed already`)
-  return stream
+  if (stream?.status === 'ACTIVE') return stream
+  throw new MillraceError('streamBusy', `Stream ${stream?.name ?? streamId} is being deleted.`)
 }
 
 function closed(shard: Shard | undefined, tail: number, now: number): CatalogChange {
