@@ -133,7 +133,7 @@ function checkScaling(scaling: Scaling): void {
 function checkStart(shardCount: number, { shardsMin, shardsMax }: Scaling): void {
   if (shardCount >= shardsMin && shardCount <= shardsMax) return
   refuse(
-    `An on-demand stream cannot start with ${shardCount} shards: its bounds are ${shardsMin} to ${shardsMax}` +
+    `An on-demand stream cannot start with shardCount ${shardCount}: its bounds are ${shardsMin} to ${shardsMax}` +
       ' (scaling.shardsMin and scaling.shardsMax).',
   )
 }

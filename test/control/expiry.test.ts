@@ -1,0 +1,176 @@
+// Closed shards are removed when nothing of them can be read any more, and not before, whatever fails in between.
+import { describe, expect, it } from 'vitest'
+import { FakeHosts } from './support/fake-hosts.ts'
+import { settled } from './support/fake-time.ts'
+import { MemoryCatalog } from './support/memory-catalog.ts'
+import { TestController } from './support/test-controller.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const clicks = { name: 'clicks' }
+
+/** Shards whose records a test lets expire: of those that are named, all have. */
+class Storage {
+  readonly hosts = new FakeHosts()
+  readonly expired = new Set<number>()
+  /** Not known to their hosts: dropped, or too damaged to be served. */
+  readonly missing = new Set<number>()
+
+  constructor() {
+    this.hosts.behaviour = () => ({
+      describeShards: ({ streamId }) => ({
+        extents: [0, 1, 2, 3, 4, 5, 6]
+          .filter((shardIndex) => !this.missing.has(shardIndex))
+          .map((shardIndex) => {
+            const trimHorizon = this.expired.has(shardIndex) ? 9 : 3
+            return { streamId, shardIndex, trimHorizon, tail: 9, lastArrivalTime: 1, bytes: 1, closed: true }
+          }),
+      }),
+    })
+  }
+
+  open(catalog: MemoryCatalog, more: object = {}): Promise<TestController> {
+    return TestController.open(catalog, { fakeHosts: this.hosts, ...more })
+  }
+}
+
+/** A stream whose shard 0 was split into 1 and 2. */
+async function splitStream(storage: Storage, catalog = new MemoryCatalog()): Promise<TestController> {
+  const test = await storage.open(catalog)
+  await test.ask('createStream', clicks)
+  await test.ask('splitShard', { ...clicks, shardIndex: 0, newStartingHashKeys: [] })
+  return test
+}
+
+const shardsOf = async (test: TestController): Promise<number[]> => {
+  const { shards } = await test.ask('listShards', { ...clicks, limit: 1000 })
+  return shards.map(({ index }) => index)
+}
+const drops = (test: TestController): string[] =>
+  test.hosts.lives.flatMap(({ calls }) => calls.filter((call) => call.startsWith('dropShards')))
+
+describe('a closed shard', () => {
+  it('is dropped by its host and removed, once it is empty and a quarter of an hour old', async () => {
+    const storage = new Storage()
+    const catalog = new MemoryCatalog()
+    const test = await splitStream(storage, catalog)
+    storage.expired.add(0)
+    const { epoch } = (await test.ask('describeStream', clicks)).stream
+    await test.time.advance(15 * MINUTE_MS)
+    expect([await shardsOf(test), drops(test)]).toEqual([[0, 1, 2], []])
+    await test.time.advance(20_000)
+    expect([await shardsOf(test), drops(test)]).toEqual([[1, 2], ['dropShards 0']])
+    expect((await test.ask('describeStream', clicks)).stream.epoch).toBe(epoch + 1)
+    expect(await test.controller.scrape()).toContain('millrace_expired_shards_total 1\n')
+    // What is open covers all hash keys still, and its parents may be gone.
+    const next = await storage.open(catalog)
+    expect(await shardsOf(next)).toEqual([1, 2])
+  })
+
+  it('stays while a record of it can be read, and an open one stays however empty', async () => {
+    const storage = new Storage()
+    const test = await splitStream(storage)
+    storage.expired.add(1).add(2)
+    await test.time.advance(48 * HOUR_MS)
+    expect([await shardsOf(test), drops(test)]).toEqual([[0, 1, 2], []])
+  })
+
+  it('goes after its parents, so that readers find their way from the oldest on', async () => {
+    const storage = new Storage()
+    const test = await splitStream(storage)
+    await test.ask('splitShard', { ...clicks, shardIndex: 1, newStartingHashKeys: [] })
+    storage.expired.add(1)
+    await test.time.advance(HOUR_MS)
+    expect(await shardsOf(test)).toEqual([0, 1, 2, 3, 4])
+    storage.expired.add(0)
+    await test.time.advance(30_000)
+    expect([await shardsOf(test), drops(test)]).toEqual([
+      [2, 3, 4],
+      ['dropShards 0', 'dropShards 1'],
+    ])
+  })
+
+  it('is not removed by a clock that jumps', async () => {
+    const storage = new Storage()
+    const test = await splitStream(storage)
+    storage.expired.add(0)
+    const { now } = test.time
+    test.time.now = () => now() + 365 * 24 * HOUR_MS
+    await test.time.advance(14 * MINUTE_MS)
+    expect(await shardsOf(test)).toEqual([0, 1, 2])
+  })
+
+  it('waits for a host that is down, and goes when that is back', async () => {
+    const storage = new Storage()
+    const test = await splitStream(storage)
+    storage.expired.add(0)
+    const { behaviour } = storage.hosts
+    storage.hosts.behaviour = () => ({ start: () => Promise.reject(new Error('not yet')) })
+    test.hosts.host(1).crash()
+    await test.time.advance(HOUR_MS)
+    expect([await shardsOf(test), drops(test)]).toEqual([[0, 1, 2], []])
+    storage.hosts.behaviour = behaviour
+    await test.time.advance(MINUTE_MS)
+    expect(await shardsOf(test)).toEqual([1, 2])
+  })
+
+  it('that its host would not drop is asked for again', async () => {
+    const storage = new Storage()
+    const test = await splitStream(storage)
+    storage.expired.add(0)
+    let refusals = 0
+    storage.hosts.around = (call, _, work) => {
+      if (call !== 'dropShards' || refusals === 2) return work()
+      refusals += 1
+      throw new Error('not now')
+    }
+    await test.time.advance(16 * MINUTE_MS)
+    expect([refusals, await shardsOf(test)]).toEqual([2, [1, 2]])
+  })
+
+  it('that a host does not know stays for as long as its records were promised', async () => {
+    const storage = new Storage()
+    const test = await splitStream(storage)
+    storage.missing.add(0)
+    await test.time.advance(23 * HOUR_MS)
+    expect(await shardsOf(test)).toEqual([0, 1, 2])
+    await test.time.advance(HOUR_MS + MINUTE_MS)
+    expect(await shardsOf(test)).toEqual([1, 2])
+  })
+})
+
+describe('a controller that dies', () => {
+  it('between the drop and the removal leaves rows that the next one removes', async () => {
+    const storage = new Storage()
+    const catalog = new MemoryCatalog()
+    const dying = await splitStream(storage, catalog)
+    storage.expired.add(0)
+    catalog.beforeCommit = () => Promise.reject(new Error('EIO'))
+    await dying.time.advance(16 * MINUTE_MS)
+    expect([drops(dying), dying.broken.length]).toEqual([['dropShards 0'], 1])
+    storage.missing.add(0)
+    catalog.beforeCommit = () => Promise.resolve()
+
+    const next = await storage.open(catalog, { time: dying.time })
+    expect(await shardsOf(next)).toEqual([0, 1, 2])
+    await next.time.advance(24 * HOUR_MS + MINUTE_MS)
+    expect(await shardsOf(next)).toEqual([1, 2])
+  })
+})
+
+describe('sweeps', () => {
+  it('leave streams alone that are changed or deleted, and end with the broker', async () => {
+    const storage = new Storage()
+    const test = await splitStream(storage)
+    storage.expired.add(0)
+    storage.hosts.around = (call, _, work) => (call === 'dropStream' ? new Promise(() => {}) : work())
+    test.ask('deleteStream', clicks).catch(() => {})
+    await test.time.advance(HOUR_MS)
+    expect(drops(test)).toEqual([])
+    const draining = test.controller.drain(0)
+    await test.time.advance(MINUTE_MS)
+    await draining
+    await settled()
+    expect(test.time.waiting).toEqual([])
+  })
+})
