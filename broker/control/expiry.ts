@@ -54,10 +54,10 @@ export class Expiry {
 
   async #sweep(): Promise<void> {
     const { catalog, log } = this.#options
-    const settled = this.#settledShards()
-    for (const [streamId, shards] of settled) {
+    for (const [streamId, shards] of this.#settledShards()) {
       const stream = catalog.state.streams.get(streamId)
-      if (this.#isStopped || stream === undefined) return
+      if (this.#isStopped || !catalog.isOpen) return
+      if (stream === undefined) continue
       try {
         await this.#expire(stream, shards)
       } catch (error) {
