@@ -113,7 +113,7 @@ export const options = {
     min: '1MiB',
     max: '64GiB',
     example: '1GiB',
-    doc: 'A segment is sealed at this size. Retention removes whole segments.',
+    doc: 'A segment is sealed at this size. Retention removes segments of which nothing is left, and compacts others.',
     audience: 'operator',
     scope: 'broker',
   },

@@ -30,6 +30,11 @@ describe('resolveConfig', () => {
       hosts: 1,
       owners: 1,
       segmentSize: 256 * 1024 * 1024,
+      segmentAge: 24 * 3_600_000,
+      compactionRate: 32 * 1024 * 1024,
+      onDemandShards: 4,
+      onDemandShardBytes: 4 * 1024 * 1024,
+      onDemandShardRecords: 40_000,
       drainTimeout: 10_000,
       logFormat: 'json',
     })

@@ -36,6 +36,26 @@ describe('supervision', () => {
     ])
   })
 
+  it('gives a host what the configuration says of its storage', async () => {
+    const hosts = new FakeHosts()
+    const given: unknown[] = []
+    hosts.behaviour = () => ({
+      start: ({ settings }) => {
+        given.push(settings)
+        return { port: 1 }
+      },
+    })
+    await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
+    expect(given).toMatchObject([
+      {
+        hostId: 1,
+        segmentBytes: 256 * 1024 * 1024,
+        segmentAgeMs: 24 * 3_600_000,
+        compactionBytesPerSecond: 32 * 1024 * 1024,
+      },
+    ])
+  })
+
   it('restarts a host that ended, after it has ended, and hands over everything again', async () => {
     const test = await TestController.open(new MemoryCatalog())
     await test.ask('createStream', { name: 'clicks', shardCount: 3 })
