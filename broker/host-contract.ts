@@ -89,6 +89,11 @@ export type HostCalls = {
     }
     reply: { readonly extents: readonly HostedExtent[] }
   }
+  /** Those of the shards that the host does not serve, because they are too damaged: they cannot be sealed. */
+  unservedShards: {
+    request: { readonly streamId: number; readonly shardIndexes: readonly number[] }
+    reply: { readonly shardIndexes: readonly number[] }
+  }
   /** Closed shards that have expired: served no more, their slots forgotten. May be asked again, whether they are served or not. */
   dropShards: {
     request: { readonly shards: readonly (ShardRef & { readonly ownerId: number; readonly slot: number })[] }

@@ -85,6 +85,7 @@ class ShardHost implements Host {
         return null
       },
       sealShards: async (request) => ({ extents: await this.#engine.lifecycle.seal(request) }),
+      unservedShards: (request) => ({ shardIndexes: this.#engine.lifecycle.unserved(request) }),
       dropShards: (request) => done(this.#engine.lifecycle.drop(request)),
       shardLoads: () => ({ loads: this.#engine.loads() }),
       balanceOf: (shard) => ({ startingHashKey: this.#engine.balanceOf(shard) }),

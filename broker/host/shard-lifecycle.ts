@@ -35,9 +35,10 @@ export class ShardLifecycle {
     this.#options = options
   }
 
-  /** Serves shards; those served already stay as they are. */
+  /** Serves shards; of those served already only the settings may be others. */
   async open(placed: readonly PlacedShard[]): Promise<void> {
-    const { shards, owners } = this.#options
+    const { shards, owners, elapsed } = this.#options
+    for (const { slot, settings } of placed) shards.findSlot(slot)?.applySettings(settings, elapsed())
     const missing = placed.filter(({ slot }) => !shards.findSlot(slot))
     await this.#atOwners(missing, (ownerId, ofOwner) => this.#openOn(owners.of(ownerId), ofOwner))
   }
@@ -64,6 +65,11 @@ export class ShardLifecycle {
       }
     })
     return sealing.map(({ extent }) => extent)
+  }
+
+  /** Those of a stream's shards that are not served here. */
+  unserved({ streamId, shardIndexes }: HostCalls['unservedShards']['request']): readonly number[] {
+    return shardIndexes.filter((shardIndex) => !this.#options.shards.find(streamId, shardIndex))
   }
 
   /** Serves closed shards no more, and forgets their records; also of shards that it does not serve. */

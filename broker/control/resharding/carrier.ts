@@ -9,6 +9,7 @@ import { plannedShards, shardsOf, type Journal, type Stream } from '../catalog-s
 import type { Catalog } from '../catalog.ts'
 import type { HostFleet } from '../fleet.ts'
 import { placedShard, placedShards } from '../routing.ts'
+import { isServedAlike, servedSettings } from '../stream-settings.ts'
 import { pause, withDeadline, type Timers } from '../timers.ts'
 import { planFinish, planPublish, startAbove, type Cause } from './journal.ts'
 
@@ -124,7 +125,13 @@ export class Carrier {
       const children = new Map(placed.map((shard) => [shard.shardIndex, shard]))
       // A host that restarted before the change was published knows neither that its parents have children nor the children.
       await Promise.all([this.#open(parts, children), this.#seal(stream.id, parts)])
-      await catalog.change((state) => planFinish(state, stream.id))
+      const settings = servedSettings(stream)
+      await catalog.change((state) => {
+        const now = state.streams.get(stream.id)
+        // Settings that changed while children were being opened may have missed them: then this step is done once more.
+        const isTold = now === undefined || isServedAlike(now, settings)
+        return isTold ? planFinish(state, stream.id) : { changes: [], result: undefined }
+      })
     }
   }
 

@@ -1,12 +1,11 @@
 // Changes of the shards of streams: splits, merges, and the way to a count of even shards. Runs in the controller.
 // One change of a stream at a time, in the order of asking; each is decided when its turn comes, on the newest state.
-import { hashKeyFromBytes, hashKeyFromHex, hashKeyToHex } from '../../../protocol/hash-key.ts'
+import { hashKeyFromBytes, hashKeyToHex } from '../../../protocol/hash-key.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
-import { canSplitAt } from '../../../protocol/shard-map.ts'
 import { crash } from '../../threads/calls.ts'
-import { openShardsOf, type Journal, type Stream } from '../catalog-state.ts'
+import { openShardsOf, type Stream } from '../catalog-state.ts'
 import { activeStream, knownStream } from '../stream-changes.ts'
 import { pause, withDeadline } from '../timers.ts'
 import { Carrier, type CarrierOptions } from './carrier.ts'
@@ -21,14 +20,14 @@ import {
   type ChangeContext,
 } from './journal.ts'
 import type { ReshardIntent } from './plan.ts'
+import { balanced, requireHosts, requireServed } from './soundings.ts'
 import { Turns, type Turn } from './turns.ts'
+import { planEvenWave } from './waves.ts'
 
 /** How long a split or a merge is waited for before it is answered that it goes on. */
 const ANSWER_DEADLINE_MS = 20_000
 /** How long a client waits for a count of shards before it is told how far that is. */
 const SCALE_ANSWER_MS = 5_000
-/** How long the host of a shard may think about where its load is in balance. */
-const BALANCE_DEADLINE_MS = 1_000
 /** How often hosts that are not ready are looked at. */
 const HOSTS_POLL_MS = 200
 /** Changes of one stream that wait for their turn. */
@@ -145,10 +144,11 @@ export class Resharding {
     const { catalog, timers } = this.#options
     await this.#carrier.carry(streamId)
     const begunAt = timers.elapsed()
-    const balanced = await Promise.all(intents.map((intent) => this.#balanced(streamId, intent)))
+    await requireServed(this.#options, streamId, intents)
+    const placed = await balanced(this.#options, streamId, intents)
     const { moves } = await catalog.change((state) => {
-      const plan = planBegin(state, { streamId, intents: balanced, cause }, this.#context())
-      this.#requireHosts(streamId, plan.result)
+      const plan = planBegin(state, { streamId, intents: placed, cause }, this.#context())
+      requireHosts(this.#options, streamId, plan.result)
       return plan
     })
     await this.#carrier.carry(streamId, begunAt)
@@ -161,64 +161,34 @@ export class Resharding {
     const { catalog, timers, log } = this.#options
     for (;;) {
       await this.#carrier.carry(streamId)
-      if (catalog.state.streams.get(streamId)?.targetShardCount === null) return
-      await this.#whenHostsReady(streamId)
-      const begunAt = timers.elapsed()
+      const target = catalog.state.streams.get(streamId)?.targetShardCount ?? null
+      if (target === null) return
       try {
-        const hasBegun = await catalog.change((state) => planTowardsGoal(state, streamId, this.#context()))
-        if (hasBegun) await this.#carrier.carry(streamId, begunAt)
+        await this.#wave(streamId, target)
       } catch (error) {
-        if (!MillraceError.is(error, 'limitExceeded')) throw error
-        // Other streams took the room that there was: what is done stays, and whoever asked is told.
-        log.warn({ err: error, streamId }, 'gives up the way to a count of shards')
-        await catalog.change((state) => planNoGoal(state, streamId))
-        throw error
+        if (!MillraceError.is(error)) throw error
+        if (error.code === 'unavailable') await pause(timers, HOSTS_POLL_MS)
+        else if (error.retry !== 'never') throw error
+        else {
+          // A shard that is damaged, or room that other streams took: what is done stays, and whoever asked is told.
+          log.warn({ err: error, streamId, target }, 'gives up the way to a count of shards')
+          await catalog.change((state) => planNoGoal(state, streamId))
+          throw error
+        }
       }
     }
   }
 
-  /** The same intent, with the point where the load of the shard is in balance in place of none. */
-  async #balanced(streamId: number, intent: ReshardIntent): Promise<ReshardIntent> {
-    if (!('split' in intent) || intent.at.length > 0) return intent
-    const { catalog, fleet, timers, log } = this.#options
-    const shard = openShardsOf(catalog.state, streamId).find(({ index }) => index === intent.split)
-    if (shard === undefined) return intent
-    try {
-      const { hostId } = fleet.hostOf(shard.ownerId)
-      const asked = fleet.call(hostId, 'balanceOf', { streamId, shardIndex: shard.index })
-      const late = (): Error => new Error('the host took too long')
-      const { startingHashKey } = await withDeadline(asked, timers, BALANCE_DEADLINE_MS, late)
-      if (startingHashKey === null) return intent
-      const range = { start: hashKeyFromHex(shard.startingHashKey), end: hashKeyFromHex(shard.endingHashKey) }
-      return canSplitAt(range, hashKeyFromHex(startingHashKey))
-        ? { ...intent, at: [startingHashKey] }
-        : intent
-    } catch (error) {
-      log.debug(
-        { err: error, streamId, shardIndex: shard.index },
-        'splits in the middle: the load is not known',
-      )
-      return intent
-    }
-  }
-
-  /** Refused while nothing is written: with a host down, shards would be sealed and their children not be reached. */
-  #requireHosts(streamId: number, { moves }: Journal): void {
-    const { catalog, fleet } = this.#options
-    const parents = new Set(moves.flatMap((move) => move.parents))
-    const changed = openShardsOf(catalog.state, streamId).filter(({ index }) => parents.has(index))
-    const ownerIds = new Set(
-      [...changed, ...moves.flatMap(({ children }) => children)].map(({ ownerId }) => ownerId),
-    )
-    for (const ownerId of ownerIds) fleet.requireReady(fleet.hostOf(ownerId).hostId)
-  }
-
-  async #whenHostsReady(streamId: number): Promise<void> {
-    const { fleet, timers } = this.#options
-    while (fleet.hosts.some(({ state }) => state !== 'ready')) {
-      await pause(timers, HOSTS_POLL_MS)
-      this.#carrier.goingOn(streamId)
-    }
+  /** Carries out the next wave towards `target`; throws `unavailable` where it cannot begin now, and none has. */
+  async #wave(streamId: number, target: number): Promise<void> {
+    const { catalog, fleet, timers } = this.#options
+    // Children may come to lie on any of them.
+    for (const { hostId } of fleet.hosts) fleet.requireReady(hostId)
+    const begunAt = timers.elapsed()
+    const intents = planEvenWave(openShardsOf(catalog.state, streamId), target) ?? []
+    await requireServed(this.#options, streamId, intents)
+    const hasBegun = await catalog.change((state) => planTowardsGoal(state, streamId, this.#context()))
+    if (hasBegun) await this.#carrier.carry(streamId, begunAt)
   }
 
   #context(): ChangeContext {

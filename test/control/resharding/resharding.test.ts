@@ -212,6 +212,19 @@ describe('a change is refused, and nothing was done,', () => {
     expect(catalog.commits).toHaveLength(commits)
   })
 
+  test('of a shard that its host does not serve, alone or on the way to a count', async () => {
+    const unservedShards = () => ({ shardIndexes: [1] })
+    const { test: controller, catalog } = await opened({ shardCount: 2 }, { unservedShards })
+    const commits = catalog.commits.length
+    expect(await controller.outcome('splitShard', split(1))).toBe('invalidArgument')
+    expect(catalog.commits).toHaveLength(commits)
+    await expect(controller.ask('updateShardCount', { name: 's', shardCount: 4 })).rejects.toThrow(
+      'shardId-000000000001 is not served by host 1, whose log says why',
+    )
+    const { stream } = await controller.ask('describeStream', { name: 's' })
+    expect(stream).toMatchObject({ status: 'ACTIVE', targetShardCount: undefined, openShardCount: 2 })
+  })
+
   test('with the children of a shard that was split named', async () => {
     const { test: controller } = await opened()
     await controller.ask('splitShard', split(0))
@@ -316,6 +329,33 @@ describe('routing', () => {
     expect(await openShards(controller)).toEqual(['1:0', '2:8'])
     expect(hosts.host(1).slots).toEqual(new Set([1, 2, 3]))
   })
+})
+
+test('settings that change while children are opened reach them', async () => {
+  const settings: number[] = []
+  const { test: controller, hosts } = await opened(
+    {},
+    {
+      openShards: ({ shards }) => {
+        settings.push(...shards.map((shard) => shard.settings.retentionMs))
+        return null
+      },
+    },
+  )
+  settings.length = 0
+  let updated: Promise<unknown> | undefined
+  let opens = 0
+  hosts.around = async (call, _host, work) => {
+    // While the children are opened the second time, as the change is finished.
+    if (call === 'openShards' && ++opens === 2) {
+      updated = controller.ask('updateStream', { name: 's', retentionMs: 7_200_000 })
+      await settled()
+    }
+    return work()
+  }
+  await controller.ask('splitShard', split(0))
+  await updated
+  expect(settings.slice(-2)).toEqual([7_200_000, 7_200_000])
 })
 
 describe('a stream that is deleted while its shards are changed', () => {

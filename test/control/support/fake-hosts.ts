@@ -102,6 +102,9 @@ export class FakeHosts implements HostLauncher {
       },
       updateStream: () => null,
       sealShards: seal,
+      unservedShards: ({ streamId, shardIndexes }) => ({
+        shardIndexes: shardIndexes.filter((shardIndex) => !served.has(`${streamId}/${shardIndex}`)),
+      }),
       dropShards: ({ shards }) => {
         for (const { slot } of shards) host.slots.delete(slot)
         return null

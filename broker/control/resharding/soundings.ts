@@ -1,0 +1,85 @@
+// What hosts are asked before a change of shards begins, while nothing is written yet: where a load is in balance, and
+// whether the change could be carried out. Runs in the controller. Once a change has begun there is no way back, so a
+// host that is down, or a shard too damaged to be sealed, has to be noticed here.
+import { hashKeyFromHex } from '../../../protocol/hash-key.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { shardIdOf } from '../../../protocol/shard-id.ts'
+import { canSplitAt } from '../../../protocol/shard-map.ts'
+import { openShardsOf, type Journal, type Shard } from '../catalog-state.ts'
+import type { CarrierOptions } from './carrier.ts'
+import { withDeadline } from '../timers.ts'
+import type { ReshardIntent } from './plan.ts'
+
+/** How long the host of a shard may think about where its load is in balance. */
+const BALANCE_DEADLINE_MS = 1_000
+
+type Parts = Pick<CarrierOptions, 'catalog' | 'fleet' | 'timers' | 'log'>
+
+/** The same intents; a split without a point has the one where the load of its shard is in balance, if that is known. */
+export function balanced(
+  parts: Parts,
+  streamId: number,
+  intents: readonly ReshardIntent[],
+): Promise<readonly ReshardIntent[]> {
+  const open = new Map(openShardsOf(parts.catalog.state, streamId).map((shard) => [shard.index, shard]))
+  return Promise.all(
+    intents.map(async (intent) => {
+      if (!('split' in intent) || intent.at.length > 0) return intent
+      const shard = open.get(intent.split)
+      const point = shard && (await balanceOf(parts, shard))
+      return point === undefined ? intent : { ...intent, at: [point] }
+    }),
+  )
+}
+
+/** Undefined where it is not known, or of no use: then the middle has to do. */
+async function balanceOf({ fleet, timers, log }: Parts, shard: Shard): Promise<string | undefined> {
+  const { streamId, index: shardIndex } = shard
+  try {
+    const { hostId } = fleet.hostOf(shard.ownerId)
+    const asked = fleet.call(hostId, 'balanceOf', { streamId, shardIndex })
+    const late = (): Error => new Error('the host took too long')
+    const { startingHashKey } = await withDeadline(asked, timers, BALANCE_DEADLINE_MS, late)
+    if (startingHashKey === null) return undefined
+    const range = { start: hashKeyFromHex(shard.startingHashKey), end: hashKeyFromHex(shard.endingHashKey) }
+    return canSplitAt(range, hashKeyFromHex(startingHashKey)) ? startingHashKey : undefined
+  } catch (error) {
+    log.debug({ err: error, streamId, shardIndex }, 'splits in the middle: the load is not known')
+    return undefined
+  }
+}
+
+/** Throws `invalidArgument` where a shard is too damaged to be served: it could not be sealed, ever. */
+export async function requireServed(
+  { catalog, fleet }: Parts,
+  streamId: number,
+  intents: readonly ReshardIntent[],
+): Promise<void> {
+  const named = new Set(intents.flatMap((intent) => ('split' in intent ? [intent.split] : intent.merge)))
+  const byHost = new Map<number, number[]>()
+  for (const { index, ownerId } of openShardsOf(catalog.state, streamId)) {
+    if (!named.has(index)) continue
+    const { hostId } = fleet.hostOf(ownerId)
+    const indexes = byHost.get(hostId)
+    if (indexes === undefined) byHost.set(hostId, [index])
+    else indexes.push(index)
+  }
+  await Promise.all(
+    [...byHost].map(async ([hostId, indexes]) => {
+      const asked = { streamId, shardIndexes: indexes }
+      const [unserved] = (await fleet.call(hostId, 'unservedShards', asked)).shardIndexes
+      if (unserved === undefined) return
+      const message = `${shardIdOf(unserved)} is not served by host ${hostId}, whose log says why: it cannot be changed.`
+      throw new MillraceError('invalidArgument', message)
+    }),
+  )
+}
+
+/** Throws `unavailable` where a host is down: shards would be sealed, and their children not be reached. */
+export function requireHosts({ catalog, fleet }: Parts, streamId: number, { moves }: Journal): void {
+  const parents = new Set(moves.flatMap((move) => move.parents))
+  const changed = openShardsOf(catalog.state, streamId).filter(({ index }) => parents.has(index))
+  const children = moves.flatMap((move) => move.children)
+  const ownerIds = new Set([...changed, ...children].map(({ ownerId }) => ownerId))
+  for (const ownerId of ownerIds) fleet.requireReady(fleet.hostOf(ownerId).hostId)
+}
