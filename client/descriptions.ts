@@ -1,8 +1,13 @@
 // Streams, shards and the broker as people see them: shard ids, dates and decimal hash keys in place of the wire's
 // indexes, milliseconds and bytes. Runs in the client, pure.
 import { hashKeyFromBytes, hashKeyToDecimal } from '../protocol/hash-key.ts'
-import type { ResponseOf, ShardDescription, ShardLoad as WireLoad } from '../protocol/operations.ts'
-import type { ScalingDecision as WireDecision, StreamDescription } from '../protocol/operations.ts'
+import type {
+  ResponseOf,
+  ScalingDecision as WireDecision,
+  ShardDescription,
+  ShardLoad as WireLoad,
+  StreamDescription,
+} from '../protocol/operations.ts'
 import { shardIdOf } from '../protocol/shard-id.ts'
 import type { CapacityMode, Scaling, ShardLimits } from './capacity.ts'
 

@@ -232,7 +232,7 @@ export class Delivery implements SenderEvents {
   }
 
   #refuseAll(error: MillraceError): void {
-    for (const lane of [...this.#records.lanes.all()]) {
+    for (const lane of this.#records.lanes.all()) {
       // Removed: what comes later gets new lanes, and so new producer ids. Of these, some may still arrive.
       this.#forget(lane)
       const { open } = lane
@@ -330,7 +330,7 @@ export class Delivery implements SenderEvents {
     const { settings, producerSettings } = this.#options
     const expired = settings.monotonic() - producerSettings.deliveryTimeoutMs
     let isIdle = true
-    for (const lane of [...this.#records.lanes.all()]) {
+    for (const lane of this.#records.lanes.all()) {
       if (lane.isEmpty) continue
       isIdle = false
       if (lane.oldestAt > expired) continue

@@ -53,9 +53,8 @@ export class Lanes {
   }
 
   /** Every lane, those that vanish too. */
-  *all(): Iterable<Lane> {
-    for (const { lanes } of this.#past) yield* lanes.values()
-    yield* this.#current.lanes.values()
+  all(): Lane[] {
+    return [...this.#past, this.#current].flatMap(({ lanes }) => [...lanes.values()])
   }
 
   /** Whether the lane still takes records; what is told of a lane that was removed comes too late. */

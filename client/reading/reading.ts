@@ -257,11 +257,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   /** The shard has expired as a whole: there is nothing left to read. Whether something is missed, is told as for records. */
   #expired(cursor: ShardCursor, routing: Routing): void {
     const { onTrimmed = 'fail' } = this.#options
-    const children = routing.childrenOf(cursor.shardIndex).map((index) => routing.shard(index)!)
-    // Children begin above the last record of each parent.
-    const isComplete =
-      cursor.isAtTail || children.some(({ startingSequenceNumber }) => startingSequenceNumber <= cursor.next)
-    if (isComplete || onTrimmed === 'horizon') {
+    if (onTrimmed === 'horizon' || wasRead(cursor, routing)) {
       this.#drain(cursor)
       return
     }
@@ -368,4 +364,15 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     const { monotonic, retry } = this.#dependencies.settings
     return monotonic() - this.#heardAt >= retry.giveUpAfterMs
   }
+}
+
+/**
+ * Whether a shard that has expired had been read to its end. A child begins where its parent ended; one of two parents, at
+ * the higher end, which tells less: then what the broker said last must do.
+ */
+function wasRead(cursor: ShardCursor, routing: Routing): boolean {
+  const child = routing.childrenOf(cursor.shardIndex)[0]
+  const { startingSequenceNumber = Infinity, parents = [] } = child === undefined ? {} : routing.shard(child)!
+  if (startingSequenceNumber <= cursor.next) return true
+  return parents.length !== 1 && cursor.isAtTail
 }

@@ -31,8 +31,8 @@ export class ShardCursor {
     return this.next >= this.until
   }
 
-  /** Everything that the broker has told of has arrived. */
+  /** Everything that the broker has told of has arrived, and was wanted. */
   get isAtTail(): boolean {
-    return this.tail !== undefined && this.next >= this.tail
+    return this.tail !== undefined && Math.min(this.next, this.until) >= this.tail
   }
 }

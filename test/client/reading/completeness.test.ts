@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connect, type Reading, type StreamRecord } from '../../../client/index.ts'
+import { compareHashKeys } from '../../../protocol/index.ts'
 import { driven, fakeTime, turns } from '../support/drive.ts'
 import { FakeBroker, type Disturbance } from '../support/fake-broker.ts'
 import { fill } from '../support/fill.ts'
@@ -21,6 +22,8 @@ const events = fc.oneof(
       'disconnect',
       'restart',
       'split',
+      'merge',
+      'wave',
       'turn',
       'slowConsumer',
       'overloaded' as const,
@@ -86,6 +89,11 @@ async function play(
     else if (event === 'turn') await turns()
     else if (event === 'split') {
       if (open.length < 5) broker.split(open[expected.length % open.length]!.index)
+    } else if (event === 'wave') {
+      if (open.length < 5) broker.split(...open.map(({ index }) => index))
+    } else if (event === 'merge') {
+      const [a, b] = open.toSorted((x, y) => compareHashKeys(x.range.start, 0, y.range.start, 0))
+      if (b !== undefined) broker.merge(a!.index, b.index)
     } else if (event === 'restart') {
       broker.stopHost(1)
       await turns()

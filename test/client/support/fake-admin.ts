@@ -6,16 +6,34 @@ import {
   limits,
   middleOf,
   splitRange,
+  type HashKeyRange,
   type OperationName,
   type RequestMessage,
   type RequestOf,
   type ResponseOf,
 } from '../../../protocol/index.ts'
-import { BASE_TIME, type FakeBroker } from './fake-broker.ts'
+import { BASE_TIME, type FakeShard } from './fake-shard.ts'
+
+/** What the control plane needs of the fake broker. */
+export interface Administered {
+  readonly streamName: string
+  readonly streamId: number
+  readonly epoch: number
+  readonly shards: readonly FakeShard[]
+  readonly openShards: readonly FakeShard[]
+  readonly hosts: ReadonlyMap<number, { port: number }>
+  readonly advertisedHost: string
+  readonly settings: RequestOf<'createStream' | 'updateStream'>[]
+  readonly decisions: ResponseOf<'explainScaling'>['decisions']
+  targetShardCount: number | undefined
+  split(...indexes: number[]): void
+  merge(index: number, adjacent: number): void
+  reshard(moves: readonly { parents: number[]; ranges: HashKeyRange[] }[]): number[]
+}
 
 /** Answers a request of the control plane; undefined for one that the fake does not know. */
 export function administer(
-  broker: FakeBroker,
+  broker: Administered,
   { operation, request }: RequestMessage,
 ): ResponseOf<OperationName> | undefined {
   switch (operation) {
@@ -42,7 +60,27 @@ export function administer(
   }
 }
 
-function split(broker: FakeBroker, request: RequestOf<'splitShard'>): ResponseOf<'splitShard'> {
+/** The answer to describeRouting. */
+export function routingOf(broker: Administered): ResponseOf<'describeRouting'> {
+  return {
+    streamId: broker.streamId,
+    epoch: broker.epoch,
+    hosts: [...broker.hosts].map(([hostId, { port }]) => ({ hostId, host: broker.advertisedHost, port })),
+    shards: broker.shards
+      .filter(({ isGone }) => !isGone)
+      .map(({ index, range, state, hostId, parents, start }) => ({
+        index,
+        parents,
+        startingHashKey: hashKeyToBytes(range.start),
+        endingHashKey: hashKeyToBytes(range.end),
+        state,
+        hostId,
+        startingSequenceNumber: start,
+      })),
+  }
+}
+
+function split(broker: Administered, request: RequestOf<'splitShard'>): ResponseOf<'splitShard'> {
   const { range } = broker.shards[request.shardIndex]!
   const given = request.newStartingHashKeys.map((key) => hashKeyFromBytes(key))
   const ranges = splitRange(range, given.length > 0 ? given : [middleOf(range)!])
@@ -50,7 +88,7 @@ function split(broker: FakeBroker, request: RequestOf<'splitShard'>): ResponseOf
 }
 
 /** One wave of splits an answer, as a broker does that takes longer than a request may. */
-function stepTowards(broker: FakeBroker, shardCount: number): ResponseOf<'updateShardCount'>['stream'] {
+function stepTowards(broker: Administered, shardCount: number): ResponseOf<'updateShardCount'>['stream'] {
   broker.targetShardCount = shardCount
   const { openShards } = broker
   const count = Math.min(openShards.length, shardCount - openShards.length)
@@ -59,7 +97,7 @@ function stepTowards(broker: FakeBroker, shardCount: number): ResponseOf<'update
   return describe(broker)
 }
 
-function describe(broker: FakeBroker): ResponseOf<'describeStream'>['stream'] {
+function describe(broker: Administered): ResponseOf<'describeStream'>['stream'] {
   return {
     name: broker.streamName,
     id: broker.streamId,
@@ -82,7 +120,7 @@ function describe(broker: FakeBroker): ResponseOf<'describeStream'>['stream'] {
   }
 }
 
-function describeShard(shard: FakeBroker['shards'][number]): ResponseOf<'listShards'>['shards'][number] {
+function describeShard(shard: FakeShard): ResponseOf<'listShards'>['shards'][number] {
   const isClosed = shard.state === 'CLOSED'
   return {
     index: shard.index,

@@ -9,7 +9,6 @@ import {
   errorCodes,
   evenRanges,
   FrameReader,
-  hashKeyToBytes,
   limits,
   mergeRanges,
   middleOf,
@@ -27,9 +26,9 @@ import {
   type StoredRecord,
 } from '../../../protocol/index.ts'
 import type { Dial } from '../../../client/index.ts'
-import { administer } from './fake-admin.ts'
+import { administer, routingOf } from './fake-admin.ts'
 import { FakeSession, type FakeSubscription } from './fake-session.ts'
-import { fetchFrom, FakeShard, refusal } from './fake-shard.ts'
+import { BASE_TIME, fetchFrom, FakeShard, refusal } from './fake-shard.ts'
 
 /** What becomes of one request. 'lingers': the connection breaks, and the request is done later all the same. */
 export type Disturbance =
@@ -43,7 +42,6 @@ export type Disturbance =
   | { readonly refuseBatch: (place: number) => ErrorCode | undefined; readonly stores?: boolean }
 
 export const CONTROLLER_PORT = 7400
-export const BASE_TIME = 1_700_000_000_000
 
 export class FakeBroker {
   readonly streamName: string
@@ -294,9 +292,9 @@ export class FakeBroker {
         return { now: this.usesClock ? Date.now() : this.#count }
       case 'describeRouting':
         if (!this.exists || message.request.name !== this.streamName) return fail('streamNotFound')
-        if (!this.shards.some(({ isSealed }) => isSealed)) return this.#routing()
+        if (!this.shards.some(({ isSealed }) => isSealed)) return routingOf(this)
         this.#routingsHeld.push(() =>
-          session.write(encodeResponse('describeRouting', message.correlationId, this.#routing())),
+          session.write(encodeResponse('describeRouting', message.correlationId, routingOf(this))),
         )
         return undefined
       case 'append': {
@@ -336,25 +334,6 @@ export class FakeBroker {
       default:
         if (!this.exists) return fail('streamNotFound')
         return administer(this, message) ?? fail('unknownOperation')
-    }
-  }
-
-  #routing(): ResponseOf<'describeRouting'> {
-    return {
-      streamId: this.streamId,
-      epoch: this.epoch,
-      hosts: [...this.hosts].map(([hostId, { port }]) => ({ hostId, host: this.advertisedHost, port })),
-      shards: this.shards
-        .filter(({ isGone }) => !isGone)
-        .map(({ index, range, state, hostId, parents, start }) => ({
-          index,
-          parents,
-          startingHashKey: hashKeyToBytes(range.start),
-          endingHashKey: hashKeyToBytes(range.end),
-          state,
-          hostId,
-          startingSequenceNumber: start,
-        })),
     }
   }
 

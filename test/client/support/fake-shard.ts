@@ -16,6 +16,9 @@ import {
   type Position,
 } from '../../../protocol/index.ts'
 
+/** The clock of a fake broker starts here. */
+export const BASE_TIME = 1_700_000_000_000
+
 /** A token bucket in debt style: takes anything while the balance is above 0. On the clock of the test. */
 export class FakeLimit {
   readonly #perSecond: number
