@@ -1,8 +1,84 @@
 // Where shards go, for any load and any number of owners and hosts.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { emptyCatalog } from '../../broker/control/catalog-state.ts'
-import { hostIds, hostOfOwner, ownersToRun, placeShards } from '../../broker/control/placement.ts'
+import { emptyCatalog, readCatalog, type CatalogState } from '../../broker/control/catalog-state.ts'
+import {
+  hostIds,
+  hostOfOwner,
+  ownerLoads,
+  ownersToRun,
+  placeChildren,
+  placeShards,
+} from '../../broker/control/placement.ts'
+import { brokerRow, from, reshardRow, shardRow, streamRow, upTo } from '../support/catalog-rows.ts'
+
+/** A shard of owner 1 that is being split into one of owner 2 and one of owner 4, beside a shard of owner 0. */
+function splitting(step: 'sealing' | 'opening'): CatalogState {
+  const lower = { startingHashKey: from('0'), endingHashKey: upTo('7') }
+  const upper = { startingHashKey: from('8'), endingHashKey: upTo('f') }
+  const children = [
+    { shardIndex: 1, slot: 2, ownerId: 2, ...lower },
+    { shardIndex: 2, slot: 3, ownerId: 4, ...upper },
+  ]
+  const born = children.map(({ shardIndex, ...child }) => shardRow(1, shardIndex, { ...child, parents: [0] }))
+  const isOpened = step === 'opening'
+  return readCatalog([
+    brokerRow(),
+    streamRow(1),
+    shardRow(1, 0, { ownerId: 1, state: isOpened ? 'CLOSED' : 'OPEN' }),
+    ...(isOpened ? born : []),
+    streamRow(2),
+    shardRow(2, 0, { slot: 9, ownerId: 0 }),
+    reshardRow(1, { step, moves: [{ parents: [0], children }] }),
+  ])
+}
+
+describe('ownerLoads', () => {
+  it.each(['sealing', 'opening'] as const)('are as they will be when a change at %s is done', (step) => {
+    const loads = ownerLoads(splitting(step), 3)
+    // Owner 4 is of a time when more were configured: it takes no new shards.
+    expect([...loads]).toEqual([
+      [0, 1],
+      [1, 0],
+      [2, 1],
+    ])
+  })
+})
+
+describe('placeChildren', () => {
+  const family = fc.record({
+    parentOwnerIds: fc.array(fc.nat(5), { minLength: 1, maxLength: 2 }),
+    children: fc.integer({ min: 1, max: 3 }),
+  })
+
+  it('gives every child an owner, and lets a split leave the owner of its parent', () => {
+    const counts = fc.array(fc.nat(9), { minLength: 2, maxLength: 6 })
+    fc.assert(
+      fc.property(counts, fc.array(family, { maxLength: 9 }), (before, families) => {
+        const loads = new Map(before.map((count, ownerId) => [ownerId, count]))
+        const placed = placeChildren(loads, families)
+        expect(placed.map((ownerIds) => ownerIds.length)).toEqual(families.map(({ children }) => children))
+        expect(placed.flat().every((ownerId) => loads.has(ownerId))).toBe(true)
+        for (const [place, { parentOwnerIds, children }] of families.entries()) {
+          const home = parentOwnerIds[0]!
+          if (children > 1) expect(placed[place]!.some((ownerId) => ownerId !== home)).toBe(true)
+        }
+      }),
+    )
+  })
+
+  it('goes by load else: an owner that is far behind gets all but one', () => {
+    const loads = new Map([
+      [0, 0],
+      [1, 9],
+      [2, 8],
+    ])
+    const split = { parentOwnerIds: [0], children: 3 }
+    expect(placeChildren(loads, [split])).toEqual([[0, 0, 2]])
+    expect(placeChildren(loads, [{ ...split, parentOwnerIds: [1] }])).toEqual([[0, 0, 0]])
+    expect(placeChildren(new Map([[0, 0]]), [split])).toEqual([[0, 0, 0]])
+  })
+})
 
 describe('placeShards', () => {
   const loads = fc
@@ -61,5 +137,10 @@ describe('hostOfOwner', () => {
 describe('ownersToRun', () => {
   it('runs the owners configured where nothing is stored yet', () => {
     expect(ownersToRun(emptyCatalog, 3)).toEqual([0, 1, 2])
+  })
+
+  it('runs the owner of every shard, those that are only planned included', () => {
+    expect(ownersToRun(splitting('sealing'), 1)).toEqual([0, 1, 2, 3, 4])
+    expect(ownersToRun(splitting('opening'), 1)).toEqual([0, 1, 2, 3, 4])
   })
 })
