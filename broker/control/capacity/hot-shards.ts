@@ -37,7 +37,10 @@ export class HotShards {
     for (const stream of catalog.state.streams.values()) {
       const target = targetOf(stream.scaling, stream.shardLimits)
       for (const { index } of openShardsOf(catalog.state, stream.id)) {
-        const load = windows.of({ streamId: stream.id, shardIndex: index }, nowMs)
+        const shard = { streamId: stream.id, shardIndex: index }
+        // Of most shards there is nothing to say, and this is asked of all of them at every look.
+        if (windows.hotOf(shard) === null) continue
+        const load = windows.of(shard, nowMs)
         const hashKey = load && hotKeyOf(load, target)
         if (hashKey === undefined) continue
         count += 1

@@ -94,6 +94,11 @@ export class LoadWindows {
     for (const streamId of this.#streams.keys()) if (!isKept(streamId)) this.#streams.delete(streamId)
   }
 
+  /** The hash key with the largest part of a shard's load, as its host last told. */
+  hotOf({ streamId, shardIndex }: ShardRef): HostedLoad['hot'] {
+    return this.#streams.get(streamId)?.tracks.get(shardIndex)?.hot ?? null
+  }
+
   /** Undefined until its host has told of it, or of what it was made of. */
   of({ streamId, shardIndex }: ShardRef, nowMs: number): ObservedLoad | undefined {
     const track = this.#streams.get(streamId)?.tracks.get(shardIndex)

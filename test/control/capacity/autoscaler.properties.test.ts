@@ -1,16 +1,23 @@
 // What the autoscaler never does, whatever producers do: hours of random load, look by look, on a model of a stream.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { decideScaling } from '../../../broker/control/capacity/autoscaler.ts'
+import type { ObservedLoad } from '../../../broker/control/capacity/load-windows.ts'
+import { hashKeyToHex } from '../../../protocol/hash-key.ts'
 import type { Scaling } from '../../../protocol/operations.ts'
-import { LOOK_MS, ModelStream, type Lump } from './model-stream.ts'
+import { evenRanges } from '../../../protocol/shard-map.ts'
+import { LOOK_MS, noLimits, ModelStream, type Lump } from './model-stream.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const TARGET = { targetBytesPerSecond: 1_000_000, targetRecordsPerSecond: 10_000 }
 
 const hashKey = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n })
-/** From nothing to some forty shards' worth. */
-const rate = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 40_000_000 }))
+/** From nothing to some forty shards' worth, small ones as likely as large ones. */
+const rate = fc.oneof(
+  fc.constant(0),
+  fc.double({ min: 3, max: 7.6, noNaN: true }).map((power) => Math.round(10 ** power)),
+)
 const even: fc.Arbitrary<Lump> = fc
   .record({ bytes: rate, recordBytes: fc.integer({ min: 20, max: 5_000 }) })
   .map(({ bytes, recordBytes }) => ({ bytes, records: bytes / recordBytes }))
@@ -73,6 +80,62 @@ function liveThrough(stream: ModelStream, scaling: Scaling, phases: readonly Pha
     }
   }
 }
+
+describe('a decision', () => {
+  const MiB = 1024 * 1024
+  const scaling = { shardsMin: 1, shardsMax: 40, targetBytesPerSecond: MiB, targetRecordsPerSecond: 1e9 }
+  const long = { hot: null, silentMs: 0, watchedMs: Infinity, ageMs: Infinity, skewedSplits: 0 }
+  /** A load that stays, as a part of the target, on a shard that is as it is for long. */
+  const loadOf = (fill: number): ObservedLoad => {
+    const rate = { bytes: fill * MiB, records: 0 }
+    return { ...long, rates: { tenSeconds: rate, twoMinutes: rate, tenMinutes: rate } }
+  }
+  const decide = (fills: readonly number[]) => {
+    const starts = evenRanges(fills.length).map(({ start, end }) => [hashKeyToHex(start), hashKeyToHex(end)])
+    const shards = fills.map((fill, index) => ({
+      index,
+      startingHashKey: starts[index]![0]!,
+      endingHashKey: starts[index]![1]!,
+      load: loadOf(fill),
+    }))
+    return decideScaling({ shards, scaling, shardLimits: noLimits })
+  }
+
+  it('is never taken back under the load that it was made for, however a split divides that', () => {
+    const fills = fc.array(fc.double({ min: 0, max: 2.5, noNaN: true }), { minLength: 1, maxLength: 12 })
+    fc.assert(
+      fc.property(fills, fc.double({ min: 0, max: 1, noNaN: true }), (loads, part) => {
+        const decisions = decide(loads)
+        const merged = new Set(
+          decisions.flatMap(({ action, shards }) => (action === 'merge' ? [shards[0]!] : [])),
+        )
+        const gone = new Set(
+          decisions.flatMap(({ action, shards }) => (action === 'merge' ? [shards[1]!] : [])),
+        )
+        const split = new Set(
+          decisions.flatMap(({ action, shards }) => (action === 'split' ? [shards[0]!] : [])),
+        )
+        // The shards afterwards, each with the ones that it was made of.
+        const after = loads.flatMap((fill, index) => {
+          if (gone.has(index)) return []
+          if (merged.has(index)) return [{ of: index, fill: fill + loads[index + 1]! }]
+          if (split.has(index))
+            return [
+              { of: index, fill: fill * part },
+              { of: index, fill: fill * (1 - part) },
+            ]
+          return [{ of: index, fill }]
+        })
+        for (const { action, shards } of decide(after.map(({ fill }) => fill))) {
+          const origins = shards.map((index) => after[index]!.of)
+          if (action === 'split' && merged.has(origins[0]!)) expect.fail('splits what was merged')
+          if (action === 'merge' && origins[0] === origins[1]) expect.fail('merges what was split')
+        }
+      }),
+      { numRuns: 20_000 },
+    )
+  })
+})
 
 describe('over hours of random load the autoscaler', () => {
   let decided = 0
