@@ -7,10 +7,16 @@ import {
   text,
   type Acknowledgement,
   type Client,
+  type MergeResult,
   type MillraceError,
   type Producer,
   type PutResult,
   type Reading,
+  type ScalingReport,
+  type Shard,
+  type ShardLoad,
+  type SplitResult,
+  type Stream,
   type StreamRecord,
 } from '../../client/index.ts'
 
@@ -84,5 +90,32 @@ describe('types', () => {
     expectTypeOf(puts).returns.resolves.toEqualTypeOf<PutResult[]>()
     const told = (result: PutResult) => (result.ok ? result.acknowledgement : result.error)
     expectTypeOf(told).returns.toEqualTypeOf<Acknowledgement | MillraceError>()
+  })
+
+  it('streams are made, split and scaled with what belongs together', () => {
+    const uses = async (client: Client) => {
+      await client.createStream('clicks', { mode: 'on-demand', scaling: { shardsMax: 64 } })
+      await client.createStream('clicks', {
+        shards: 4,
+        shardLimits: 'kinesis',
+        signal: new AbortController().signal,
+      })
+      await client.updateStream('clicks', { shardLimits: { readsPerSecond: 5 }, retentionBytes: 0 })
+      // @ts-expect-error there is no such preset
+      void client.updateStream('clicks', { shardLimits: 'lambda' })
+      // @ts-expect-error the number of shards is not a setting: see updateShardCount
+      void client.updateStream('clicks', { shards: 4 })
+      await client.splitShard('clicks', '0', { at: '170141183460469231731687303715884105728' })
+      await client.splitShard('clicks', '0', { isolate: { partitionKey: 'ada' } })
+      // @ts-expect-error a key is isolated by its name or by its hash key, and says which
+      void client.splitShard('clicks', '0', { isolate: 'ada' })
+      const merged = await client.mergeShards('clicks', '0', '1')
+      return { merged, scaled: await client.updateShardCount('clicks', 8, { onProgress: () => {} }) }
+    }
+    expectTypeOf<Awaited<ReturnType<typeof uses>>>().toEqualTypeOf<{ merged: MergeResult; scaled: Stream }>()
+    expectTypeOf<Client['splitShard']>().returns.resolves.toEqualTypeOf<SplitResult>()
+    expectTypeOf<Client['explainScaling']>().returns.resolves.toEqualTypeOf<ScalingReport>()
+    expectTypeOf<Shard['load']>().toEqualTypeOf<ShardLoad | undefined>()
+    expectTypeOf<Reading<Uint8Array>['children']>().toEqualTypeOf<readonly string[]>()
   })
 })

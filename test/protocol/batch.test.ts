@@ -19,6 +19,7 @@ import {
   recordCountAt,
   stampBatch,
 } from '../../protocol/batch.ts'
+import { renewBatch } from '../../protocol/batch-builder.ts'
 import { compareHashKeys, hashKeyFromBigInt, hashKeyToBigInt } from '../../protocol/hash-key.ts'
 import { limits } from '../../protocol/limits.ts'
 import { uint } from './arbitraries.ts'
@@ -202,5 +203,25 @@ describe('checks', () => {
     batch.set(sent.subarray(0, BATCH_HEADER_BYTES))
     batch.writeUInt32LE(batch.length, batchOffsets.batchLength)
     expect(checkBatchHeader(batch)?.message).toBe('The batch has 12582913 bytes; the limit is 12582912.')
+  })
+})
+
+describe('renewBatch', () => {
+  test('gives the same records another identity, and leaves the batch that it copies alone', () => {
+    const identity = fc.record({
+      producerId: fc.maxSafeNat(),
+      producerEpoch: fc.nat(0xffff),
+      firstProducerSequence: fc.maxSafeNat(),
+    })
+    fc.assert(
+      fc.property(identity, identity, fc.constantFrom('none', 'gzip' as const), (before, after, codec) => {
+        const records = [{ partitionKey: 'ada', data: Buffer.from('the same again, the same again') }]
+        const batch = batchOf(records, { ...before, codec })
+        const copy = Buffer.from(batch)
+        const renewed = renewBatch(batch, after)
+        expect(Buffer.compare(batch, copy)).toBe(0)
+        expect(Buffer.compare(renewed, batchOf(records, { ...after, codec }))).toBe(0)
+      }),
+    )
   })
 })
