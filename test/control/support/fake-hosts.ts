@@ -35,8 +35,11 @@ export class FakeHosts implements HostLauncher {
   /** What a test wants otherwise; asked for each launch. */
   behaviour: (hostId: number) => Behaviour = () => ({})
   /** What happens around each call: a test may end a host before the work is done, or after. */
-  around: (call: keyof HostCalls, host: FakeHost, work: () => unknown) => unknown = (_call, _host, work) =>
-    work()
+  around: (call: keyof HostCalls, host: FakeHost, work: () => unknown, request: unknown) => unknown = (
+    _call,
+    _host,
+    work,
+  ) => work()
 
   /** The newest life of a host. */
   host(hostId: number): FakeHost {
@@ -121,7 +124,7 @@ export class FakeHosts implements HostLauncher {
     }
     const calls = Object.entries(recording(host, handlers)).map(([call, handle]) => [
       call,
-      (request: never) => this.around(call as keyof HostCalls, host, () => handle(request)),
+      (request: never) => this.around(call as keyof HostCalls, host, () => handle(request), request),
     ])
     serveCalls<HostCalls>(hostEnd, Object.fromEntries(calls) as CallHandlers<HostCalls>)
     this.lives.push(host)

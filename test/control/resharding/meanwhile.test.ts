@@ -1,0 +1,125 @@
+// What else happens to a stream while its shards are changed: it is routed to, it is updated, it is deleted.
+import { describe, expect, test } from 'vitest'
+import type { HostCalls } from '../../../broker/host-contract.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { held, opened, openShards, split } from '../support/changing.ts'
+import { settled } from '../support/fake-time.ts'
+import { TestController } from '../support/test-controller.ts'
+
+describe('routing', () => {
+  test('is not answered between the sealing of a shard and its children', async () => {
+    const { test: controller, hosts } = await opened()
+    const { release } = held(hosts, 'sealShards')
+    const answer = controller.ask('splitShard', split(0))
+    await settled()
+    const routed = openShards(controller)
+    expect(await controller.outcome('describeRouting', { name: 's' })).toBe('open')
+    release()
+    expect(await routed).toEqual(['1:0', '2:8'])
+    await answer
+  })
+
+  test('is answered as it is where that takes too long', async () => {
+    const { test: controller, hosts } = await opened()
+    held(hosts, 'sealShards')
+    void controller.ask('splitShard', split(0)).catch(() => {})
+    await settled()
+    const routed = openShards(controller)
+    await controller.time.advance(2_000)
+    expect(await routed).toEqual(['0:0'])
+  })
+
+  test('names the children before their hosts were told twice', async () => {
+    const { test: controller, hosts } = await opened()
+    let opens = 0
+    hosts.around = (call, _host, work) => {
+      if (call === 'openShards' && ++opens === 2) return new Promise(() => {})
+      return work()
+    }
+    void controller.ask('splitShard', split(0)).catch(() => {})
+    await settled()
+    expect(await openShards(controller)).toEqual(['1:0', '2:8'])
+    expect(hosts.host(1).slots).toEqual(new Set([1, 2, 3]))
+  })
+})
+
+test('settings that change while children are opened reach them', async () => {
+  const { test: controller, hosts } = await opened()
+  const told: number[] = []
+  let updated: Promise<unknown> | undefined
+  hosts.around = async (call, _host, work, request) => {
+    if (call !== 'openShards') return work()
+    const { shards } = request as HostCalls['openShards']['request']
+    told.push(...shards.map((shard) => shard.settings.retentionMs))
+    // While the children are opened the second time, as the change is being finished.
+    if (told.length === 4) {
+      updated = controller.ask('updateStream', { name: 's', retentionMs: 7_200_000 })
+      await settled()
+    }
+    return work()
+  }
+  await controller.ask('splitShard', split(0))
+  await updated
+  expect(told.slice(4)).toEqual([7_200_000, 7_200_000])
+})
+
+describe('a stream that is deleted while its shards are changed', () => {
+  test('goes, with its journal and with what the change had opened', async () => {
+    const { test: controller, hosts, catalog } = await opened()
+    const { release } = held(hosts, 'openShards')
+    const answer = controller.ask('splitShard', split(0))
+    await settled()
+    const deleted = controller.ask('deleteStream', { name: 's' })
+    await settled()
+    // The step under way is waited for: shards that it opens must be dropped.
+    expect(hosts.host(1).calls).not.toContain('dropStream 1')
+    release()
+    await deleted
+    await expect(answer).rejects.toMatchObject({ code: 'streamBusy' })
+    expect(hosts.host(1).slots.size).toBe(0)
+    expect(
+      catalog
+        .open()
+        .load()
+        .map(({ family }) => family),
+    ).toEqual(['broker'])
+    // Its slots and its id are not given again.
+    const { stream } = await controller.ask('createStream', { name: 's', shardCount: 1 })
+    expect([stream.id, [...hosts.host(1).slots]]).toEqual([2, [4]])
+  })
+
+  test('goes though the change waits for a host that refuses', async () => {
+    const { test: controller } = await opened(
+      {},
+      {
+        sealShards: () => {
+          throw new MillraceError('unavailable', 'a damaged shard')
+        },
+      },
+    )
+    const split0 = controller.outcome('splitShard', split(0))
+    await settled()
+    const deleted = controller.ask('deleteStream', { name: 's' })
+    await controller.time.advance(200)
+    await deleted
+    expect(await split0).toBe('open')
+  })
+
+  test('goes after a restart in the middle', async () => {
+    const { test: controller, hosts, catalog } = await opened()
+    held(hosts, 'sealShards')
+    void controller.ask('splitShard', split(0)).catch(() => {})
+    await settled()
+    void controller.ask('deleteStream', { name: 's' }).catch(() => {})
+    await settled()
+    controller.controller.kill()
+    hosts.around = (_call, _host, work) => work()
+    await TestController.open(catalog, { fakeHosts: hosts })
+    expect(
+      catalog
+        .open()
+        .load()
+        .map(({ family }) => family),
+    ).toEqual(['broker'])
+  })
+})
