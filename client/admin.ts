@@ -1,4 +1,5 @@
 // Streams and shards as people administer them: thin calls to the controller. Runs in the client.
+import { hashKeyFromBigInt } from '../protocol/hash-key.ts'
 import { limits } from '../protocol/limits.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../protocol/shard-id.ts'
@@ -162,10 +163,13 @@ export class Admin {
     if (isolate === undefined) return []
     const hashKey = hashKeyOf(isolate)
     const routing = await this.#routings.fresh(name, signal)
+    const shardId = shardIdOf(shardIndex)
     const range = routing.rangeOf(shardIndex)
-    if (range !== undefined) return isolatingCuts(range, hashKey, shardIdOf(shardIndex))
-    const message = `The stream has no shard ${shardIdOf(shardIndex)}.`
-    throw new MillraceError('shardNotFound', message)
+    if (range === undefined) throw new MillraceError('shardNotFound', `The stream has no shard ${shardId}.`)
+    const holder = routing.map.route(hashKeyFromBigInt(hashKey))
+    if (holder === shardIndex) return isolatingCuts(range, hashKey, shardId)
+    const message = `The hash key ${hashKey} does not belong to ${shardId}: split ${shardIdOf(holder)}.`
+    throw new MillraceError('invalidArgument', message)
   }
 
   /** Tells how far a change is until it is done; what cannot be learnt now is left out. */

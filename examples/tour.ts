@@ -1,4 +1,4 @@
-// A tour of the client: append, read back, follow. `npm run tour` runs it against a broker on this machine.
+// A tour of the client: append, split a shard, read back, follow. `npm run tour` runs it against a broker on this machine.
 import { connect, json } from 'millrace'
 
 interface Click {
@@ -24,6 +24,11 @@ const acknowledgements = await Promise.all(
 console.log(
   `stored from number ${acknowledgements[0]?.sequenceNumber} on, in ${acknowledgements[0]?.shardId}`,
 )
+
+// A split takes a moment, and neither the producer nor the subscription needs to know of it.
+const { children } = await client.splitShard(stream, acknowledgements[0]!.shardId)
+const returned = await producer.send({ partitionKey: 'ada', data: { user: 'ada', page: '/again' } })
+console.log(`split into ${children.join(' and ')}; stored ${returned.sequenceNumber} in ${returned.shardId}`)
 await producer.close()
 
 // A reader replays from any position: here everything, up to where the stream ends now.
@@ -33,7 +38,7 @@ for await (const record of client.read(stream, { codec: json<Click>() })) {
 
 for await (const record of subscription) {
   console.log(`pushed ${record.sequenceNumber}: ${record.partitionKey} saw ${record.data.page}`)
-  if (record.data.page === '/thanks') break
+  if (record.data.page === '/again') break
 }
 
 await client.deleteStream(stream)

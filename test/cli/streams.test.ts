@@ -179,7 +179,10 @@ describe('shard split and merge', () => {
     ['split clicks 0 --at five', '"five" is not a hash key'],
     ['split clicks zero', '"zero" is not a shard id'],
     ['merge clicks 0', "missing required argument 'adjacent shard'"],
-    [`split clicks 0 --isolate-hash ${2n ** 128n - 1n}`, 'does not belong to shardId-000000000000'],
+    [
+      `split clicks 0 --isolate-hash ${2n ** 128n - 1n}`,
+      'does not belong to shardId-000000000000: split shardId-000000000001.',
+    ],
   ])('%s is a mistake', async (args, message) => {
     const broker = new FakeBroker({ shards: 2 })
     await using command = await commandLine(broker)
