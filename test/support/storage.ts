@@ -206,6 +206,8 @@ export class FaultyDisk {
   readonly opened: string[] = []
   /** Faults of the commits to come, in order. */
   readonly faults: CommitFault[] = []
+  /** Decides for each commit by the directory of its environment; where it does not, the list above does. */
+  onCommit: ((path: string) => CommitFault | undefined) | undefined
   /** Error number of injected faults: 5 is EIO, 28 ENOSPC. */
   errno = 5
   /** While set, opening fails. */
@@ -230,16 +232,16 @@ export class FaultyDisk {
   readonly open: OpenEnvironment = async (options: EnvironmentOptions) => {
     if (this.refusesToOpen) throw new Error('EIO: opening was made to fail')
     this.opened.push(options.path)
-    return this.#wrap(await openLmdb(options))
+    return this.#wrap(await openLmdb(options), options.path)
   }
 
-  #wrap(inner: Environment): Environment {
+  #wrap(inner: Environment, path: string): Environment {
     const read = (key: Uint8Array, value: Uint8Array | undefined) =>
       value && this.onRead ? this.onRead(key, value.slice()) : value
     return {
       commit: async (write) => {
         await this.#gate
-        const fault = this.faults.shift()
+        const fault = this.onCommit?.(path) ?? this.faults.shift()
         if (fault !== 'nothing stored') await inner.commit(write)
         if (fault !== undefined) throw new CommitFailed('a commit was made to fail', this.errno)
       },

@@ -1,0 +1,189 @@
+// A kill at each step of what gives disk space back, enumerated: of rolling, of compaction, of the swap in the manifest and
+// of the removal of directories. Each is a picture of the data directory, on which another broker is started: it must hold
+// everything that is kept, once, in order, and leave no file behind. And a disk that is full while compaction writes.
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { createBroker, type Broker, type BrokerOptions } from '../../broker/broker.ts'
+import { faultSteps, type FaultStep } from '../../broker/storage/disk/faults.ts'
+import { checkDataDirectory } from '../../broker/storage/integrity.ts'
+import { parseSegmentName } from '../../broker/storage/segments/segment-name.ts'
+import { type Client, connect } from '../../client/index.ts'
+import { parseShardId } from '../../protocol/shard-id.ts'
+import { check, describeViolations } from '../support/checker.ts'
+import { diskUseOf } from '../support/disk-use.ts'
+import { readFully, shardNameOf } from '../support/full-read.ts'
+import { History, payloadOf } from '../support/history.ts'
+import { ManualTime } from '../support/manual-time.ts'
+import { until } from '../support/progress.ts'
+import { FaultyDisk } from '../support/storage.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+import { CrashImages, expectNoOrphans, expectSound } from './crash-images.ts'
+
+const KEPT = 'kept'
+const EXPIRING = 'expiring'
+const DOOMED = 'doomed'
+const OTHERS = 'others'
+const MIB = 2 ** 20
+const HOUR = 3_600_000
+const RECORD_BYTES = 2000
+/** Enough to seal a segment: maintenance then looks at once. */
+const SEGMENT_RECORDS = 600
+const ENOSPC = 28
+const CONFIG = { segmentSize: '1MiB' } as const
+/** Of each step: a later one differs from an earlier one in what was done before. */
+const IMAGES_OF_A_STEP = 2
+
+/** What a broker goes through when it gives space back; commits are the subject of other tests. */
+const steps = (Object.keys(faultSteps) as FaultStep[]).filter((step) => !step.startsWith('commit'))
+
+interface Scene {
+  readonly broker: Broker
+  readonly client: Client
+  readonly history: History
+  readonly time: ManualTime
+}
+
+describe('a broker that gives disk space back', () => {
+  test('loses nothing and leaves nothing behind, killed at any step', async () => {
+    await using directory = await temporaryDirectory()
+    const history = new History()
+    const time = new ManualTime()
+    using images = new CrashImages(directory.path, history)
+    const taken = new Map<FaultStep, number>()
+    let isArmed = false
+    const at = (step: FaultStep): void => {
+      const count = taken.get(step) ?? 0
+      if (!isArmed || !steps.includes(step) || count === IMAGES_OF_A_STEP) return
+      taken.set(step, count + 1)
+      images.take(`${step}, time ${count + 1}`)
+    }
+    const options = { dataDir: directory.path, storage: { faults: { at } } }
+    await withBroker(options, { history, time }, async (scene) => {
+      await fill(scene)
+      isArmed = true
+      await letGo(scene)
+      await untilCompacted(scene)
+      isArmed = false
+    })
+    expect(steps.filter((step) => !taken.has(step))).toEqual([])
+    // The clock stands where it stood: what has expired is expired for the next broker too.
+    const { clock, elapsed } = time
+    for (const image of images.images) {
+      await expectSound(image, { stream: KEPT, options: { clock, elapsed, config: CONFIG } })
+    }
+  })
+
+  test('keeps everything when the disk is full in the middle of a compaction, and goes on when it is not', async () => {
+    await using directory = await temporaryDirectory()
+    const history = new History()
+    const time = new ManualTime()
+    const disk = new FaultyDisk()
+    disk.errno = ENOSPC
+    let refused = 0
+    // What compaction writes has a temporary name until it is complete.
+    disk.onCommit = (path) => {
+      if (!path.includes('segment-') || isSegment(path)) return undefined
+      refused++
+      return 'nothing stored'
+    }
+    const options = { dataDir: directory.path, storage: { openEnvironment: disk.open } }
+    await withBroker(options, { history, time }, async (scene) => {
+      await fill(scene)
+      await letGo(scene)
+      await until('a compaction fails for want of room', async () =>
+        /millrace_compactions_total\{[^}]*result="storageFull"[^}]*\} [1-9]/.test(
+          await scene.broker.metrics(),
+        ),
+      )
+      expect(refused).toBeGreaterThan(0)
+      expect(strangersIn(directory.path)).toEqual([])
+      await put(scene, KEPT, 20)
+      disk.onCommit = undefined
+      // What has failed is left alone for a while.
+      time.advance(2 * HOUR)
+      await put(scene, OTHERS, SEGMENT_RECORDS)
+      await untilCompacted(scene)
+      for (const final of await readFully(portOf(scene), KEPT)) history.addFinal(final)
+    })
+    expect(describeViolations(check(history))).toBe('')
+    expect((await checkDataDirectory(directory.path)).problems).toEqual([])
+    await expectNoOrphans(directory.path, 'the end')
+  })
+})
+
+async function withBroker(
+  options: Pick<BrokerOptions, 'dataDir' | 'storage'>,
+  { history, time }: Pick<Scene, 'history' | 'time'>,
+  use: (scene: Scene) => Promise<void>,
+): Promise<void> {
+  const { clock, elapsed } = time
+  await using broker = await createBroker({ ...options, clock, elapsed, config: CONFIG })
+  await using client = await connect(broker.url)
+  await use({ broker, client, history, time })
+}
+
+/** Segments that hold what stays, what expires and what is deleted, side by side. */
+async function fill(scene: Scene): Promise<void> {
+  const { client } = scene
+  for (const name of [KEPT, DOOMED, OTHERS]) await client.createStream(name)
+  await client.createStream(EXPIRING, { retentionMs: HOUR })
+  for (let round = 0; round < 20; round++) {
+    await put(scene, KEPT, 20)
+    await put(scene, EXPIRING, 60)
+    await put(scene, DOOMED, 60)
+  }
+}
+
+async function letGo(scene: Scene): Promise<void> {
+  scene.time.advance(HOUR + 1)
+  await scene.client.deleteStream(DOOMED)
+  await put(scene, OTHERS, SEGMENT_RECORDS)
+}
+
+/** What is kept is a quarter of what there was. */
+async function untilCompacted({ broker }: Scene): Promise<void> {
+  await until('only what is kept takes space', async () => {
+    const { bytes, deletedButOpen } = diskUseOf(broker.dataDir)
+    const isDone = /millrace_compactions_total\{[^}]*result="done"[^}]*\} [1-9]/.test(await broker.metrics())
+    return (
+      isDone && bytes < 5 * MIB && deletedButOpen.length === 0 && strangersIn(broker.dataDir).length === 0
+    )
+  })
+}
+
+let sent = 0
+
+async function put({ client, history }: Scene, stream: string, count: number): Promise<void> {
+  const records = Array.from({ length: count }, () => {
+    const value = `v.${sent++}`
+    return { value, partitionKey: `key-${sent % 10}` }
+  })
+  const isKept = stream === KEPT
+  const calls = records.map((record) =>
+    isKept ? history.invoke({ producer: 'p', idempotent: true, records: [record] }) : undefined,
+  )
+  const results = await client.putMany(
+    stream,
+    records.map(({ value, partitionKey }) => ({ partitionKey, data: payloadOf(value, RECORD_BYTES) })),
+  )
+  for (const [index, result] of results.entries()) {
+    if (!result.ok) throw result.error
+    const { shardId, sequenceNumber } = result.acknowledgement
+    calls[index]?.ok(shardNameOf(stream, parseShardId(shardId)), [sequenceNumber])
+  }
+}
+
+/** Directories of an unfinished compaction or removal. */
+function strangersIn(dataDir: string): string[] {
+  const names = readdirSync(join(dataDir, 'owners', '0000'))
+  return names.filter((name) => name.startsWith('segment-') && !isSegment(name))
+}
+
+function isSegment(path: string): boolean {
+  return parseSegmentName(path.slice(path.lastIndexOf('/') + 1)) !== undefined
+}
+
+function portOf({ broker }: Scene): number {
+  return Number(new URL(broker.url).port)
+}

@@ -1,0 +1,235 @@
+// Old data goes away by itself, and nothing else does: records expire to the millisecond of their arrival for every reader,
+// segments and disk space follow, over splits and merges, under a full disk, and whatever the clock does. A whole broker
+// with a clock that the test holds.
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { diskUseOf } from '../support/disk-use.ts'
+import { until } from '../support/progress.ts'
+import { randomOf } from '../support/random.ts'
+import { HOUR, MINUTE, TimeStream } from './time-stream.ts'
+
+const SECOND = 1000
+const MIB = 2 ** 20
+/** Two kilobytes each: five such appends fill a segment. */
+const APPENDED = 100
+
+async function timeStream(...args: Parameters<typeof TimeStream.start>): Promise<TimeStream> {
+  const stream = await TimeStream.start(...args)
+  onTestFinished(() => stream[Symbol.asyncDispose]())
+  return stream
+}
+
+/** Maintenance looks at once when a segment is sealed: enough to another stream seals one. */
+async function sealOne(stream: TimeStream): Promise<void> {
+  for (let time = 0; time < 6; time++) await stream.append(APPENDED, 'others')
+}
+
+describe('retention', () => {
+  test('expires each record to the millisecond for whoever reads, over segments and reshards', async () => {
+    const stream = await timeStream({ shards: 2, retentionMs: HOUR })
+    const { client, time, name } = stream
+    const random = randomOf(Date.now() % 1_000_000)
+    const changes: Readonly<Record<number, () => Promise<unknown>>> = {
+      8: () => client.splitShard(name, 'shardId-000000000000'),
+      16: () => client.updateShardCount(name, 5),
+      24: () => client.updateShardCount(name, 1),
+    }
+    for (let round = 0; round < 32; round++) {
+      time.advance(random.below(6 * MINUTE) + 1)
+      await stream.append(60)
+      await changes[round]?.()
+      const now = time.clock()
+      const horizon = now - HOUR
+      expect(await stream.values(), `seed ${random.seed}, round ${round}`).toEqual(
+        stream.valuesBetween(horizon),
+      )
+      const from = horizon - MINUTE + random.below(HOUR)
+      // Of a time that is not over a reading waits for the rest.
+      const to = Math.min(from + random.below(HOUR), now - 2 * SECOND)
+      const range = { from: { atTimestamp: from }, until: { atTimestamp: to } }
+      const expected = stream.valuesBetween(Math.max(from, horizon), to)
+      expect(await stream.values(range), `seed ${random.seed}, round ${round}`).toEqual(expected)
+      await stream.seeHorizons()
+    }
+    const first = stream.arrived.find(({ arrivalTime }) => arrivalTime >= time.clock() - HOUR)!
+    time.advance(first.arrivalTime + HOUR - time.clock())
+    expect(await stream.values(), 'in its last millisecond').toContain(first.value)
+    time.advance(1)
+    expect(await stream.values(), 'a millisecond later').not.toContain(first.value)
+    expect(await stream.judge()).toEqual([])
+  })
+
+  test('gives the space of expired records back to the disk, while others are kept', async () => {
+    const stream = await timeStream({ shards: 2, retentionMs: HOUR })
+    const { client, time } = stream
+    await client.createStream('others')
+    for (let time = 0; time < 30; time++) await stream.append(APPENDED)
+    const full = diskUseOf(stream.dataDir).bytes
+    expect(full).toBeGreaterThan(5 * MIB)
+    // Read from the disk, so that readers have the segments open that are to go.
+    await stream.values()
+    time.advance(HOUR + 1)
+    await sealOne(stream)
+    await until('the expired segments are gone, and nobody holds them', () => {
+      const { bytes, deletedButOpen } = diskUseOf(stream.dataDir)
+      return bytes < 4 * MIB && deletedButOpen.length === 0
+    })
+    expect(await stream.values()).toEqual([])
+    expect(await stream.values({}, 'others')).toHaveLength(6 * APPENDED)
+    const metrics = await stream.broker.metrics()
+    expect(metrics).toMatch(/millrace_removed_segments_total\{[^}]*\} [1-9]/)
+    expect(await stream.judge()).toEqual([])
+  })
+
+  test('reclaims what a deleted stream took, from segments that it shared', async () => {
+    const stream = await timeStream({ shards: 2 })
+    const { client } = stream
+    await client.createStream('doomed')
+    await client.createStream('others')
+    for (let time = 0; time < 20; time++) {
+      await stream.append(APPENDED / 5)
+      await stream.append(APPENDED, 'doomed')
+    }
+    expect(diskUseOf(stream.dataDir).bytes).toBeGreaterThan(4 * MIB)
+    await client.deleteStream('doomed')
+    await sealOne(stream)
+    await until('only what is kept takes space', () => {
+      const { bytes, deletedButOpen } = diskUseOf(stream.dataDir)
+      return bytes < 4 * MIB && deletedButOpen.length === 0
+    })
+    expect(await stream.broker.metrics()).toMatch(
+      /millrace_compactions_total\{[^}]*result="done"[^}]*\} [1-9]/,
+    )
+    expect(await stream.values()).toEqual(stream.valuesBetween(0))
+    expect(await stream.judge()).toEqual([])
+  })
+
+  test('keeps a stream within its bound of bytes, and only the newest records', async () => {
+    const bound = 2 * MIB
+    const stream = await timeStream({ shards: 2, retentionBytes: bound })
+    await stream.client.createStream('others')
+    for (let time = 0; time < 40; time++) await stream.append(APPENDED)
+    await sealOne(stream)
+    await until('the oldest segments are gone', () => diskUseOf(stream.dataDir).bytes < bound + 5 * MIB)
+    await stream.seeHorizons()
+    const kept = await stream.values()
+    expect(kept.length).toBeGreaterThan(bound / 2 / 2000)
+    expect(kept.length).toBeLessThan(stream.arrived.length)
+    expect(await stream.judge()).toEqual([])
+  })
+
+  test('can be changed both ways while it runs: what was kept longer stays, what is too old goes', async () => {
+    const stream = await timeStream({ retentionMs: 2 * HOUR })
+    const { client, time, name } = stream
+    await stream.append(20)
+    time.advance(HOUR)
+    await stream.append(20)
+    await client.updateStream(name, { retentionMs: 24 * HOUR })
+    time.advance(3 * HOUR)
+    expect(await stream.values()).toEqual(stream.valuesBetween(0))
+    await client.updateStream(name, { retentionMs: HOUR })
+    expect(await stream.values()).toEqual([])
+    await stream.append(20)
+    // What has expired has expired.
+    await client.updateStream(name, { retentionMs: 24 * HOUR })
+    expect(await stream.values()).toEqual(stream.valuesBetween(time.clock()))
+    expect(await stream.judge()).toEqual([])
+  })
+})
+
+describe('a range of time', () => {
+  test('that is not over yet: is read to its end as it passes, and not a millisecond further', async () => {
+    const stream = await timeStream({ shards: 2 })
+    const { time, client, name } = stream
+    await stream.append(20)
+    const end = time.clock() + HOUR
+    const reading = stream.values({ until: { atTimestamp: end } })
+    time.advance(HOUR - 1)
+    await stream.append(20)
+    await client.splitShard(name, 'shardId-000000000000')
+    await stream.append(20)
+    time.advance(1)
+    await stream.append(20)
+    time.advance(MINUTE)
+    expect(await reading).toEqual(stream.valuesBetween(0, end))
+    expect(await stream.judge()).toEqual([])
+  })
+})
+
+describe('a clock that jumps', () => {
+  test('ahead: expires nothing for an hour, in which it can be set right', async () => {
+    const stream = await timeStream({ retentionMs: HOUR })
+    const { time } = stream
+    await stream.append(20)
+    time.jump(48 * HOUR)
+    expect(await stream.values()).toEqual(stream.valuesBetween(0))
+    time.advance(30 * MINUTE)
+    expect(await stream.values()).toEqual(stream.valuesBetween(0))
+    time.jump(-48 * HOUR)
+    await stream.append(20)
+    expect(await stream.values()).toEqual(stream.valuesBetween(0))
+    time.advance(31 * MINUTE)
+    expect(await stream.values()).toEqual(stream.valuesBetween(time.clock() - HOUR))
+    expect(await stream.judge()).toEqual([])
+  })
+
+  test('ahead, for good: is believed in the end', async () => {
+    const stream = await timeStream({ retentionMs: 24 * HOUR })
+    const { time } = stream
+    await stream.append(20)
+    time.jump(48 * HOUR)
+    // The host has to look to notice: a jump lasts from the moment at which it was seen.
+    expect(await stream.values()).toHaveLength(20)
+    time.advance(HOUR + MINUTE)
+    expect(await stream.values()).toEqual([])
+    expect(await stream.judge()).toEqual([])
+  })
+
+  test('back: brings nothing back, and arrival times do not fall', async () => {
+    const stream = await timeStream({ retentionMs: HOUR })
+    const { time } = stream
+    await stream.append(20)
+    time.advance(2 * HOUR)
+    await stream.append(20)
+    const kept = stream.valuesBetween(time.clock())
+    expect(await stream.values()).toEqual(kept)
+    await stream.seeHorizons()
+    time.jump(-2 * HOUR)
+    expect(await stream.values()).toEqual(kept)
+    await stream.append(20)
+    expect(await stream.values()).toHaveLength(40)
+    expect(await stream.judge()).toEqual([])
+  })
+})
+
+describe('a disk that runs full', () => {
+  test('refuses appends below the floor, reads on, and takes them again when old records have expired', async () => {
+    const freeBytesOf = async (owner: string) => 12 * MIB - diskUseOf(join(owner, '../..')).bytes
+    const stream = await timeStream(
+      { retentionMs: HOUR },
+      { storage: { freeBytesOf }, config: { freeSpaceFloor: 4 * MIB } },
+    )
+    const { time } = stream
+    const outcomes = new Set<string>()
+    await until('an append is refused', async () => {
+      const code = await stream.append(APPENDED).then(
+        () => 'ok',
+        (error: { code: string }) => error.code,
+      )
+      outcomes.add(code)
+      return code !== 'ok'
+    })
+    expect([...outcomes]).toEqual(['ok', 'storageFull'])
+    expect(await stream.values()).toEqual(stream.valuesBetween(0))
+    time.advance(HOUR + 1)
+    // Nobody does anything: what has expired goes, and with it the reason to refuse.
+    await until('appends are taken again', () =>
+      stream.append(1).then(
+        () => true,
+        () => false,
+      ),
+    )
+    expect(await stream.values()).toEqual(stream.valuesBetween(time.clock()))
+    expect(await stream.judge()).toEqual([])
+  })
+})

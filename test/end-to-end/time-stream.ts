@@ -1,0 +1,188 @@
+// A stream whose records arrive at times that a test decides, on a broker whose clock the test holds. It knows what was
+// acknowledged when, and so what any reader must get. Runs in the process of the test, with the broker in it.
+import { createBroker, type Broker, type BrokerOptions } from '../../broker/broker.ts'
+import { checkDataDirectory } from '../../broker/storage/integrity.ts'
+import {
+  type Client,
+  connect,
+  MillraceError,
+  type Producer,
+  type ReadOptions,
+  type StreamSettings,
+} from '../../client/index.ts'
+import { parseShardId } from '../../protocol/shard-id.ts'
+import { check, describeViolations } from '../support/checker.ts'
+import { describeRouting, readFully, seeEpoch, shardNameOf } from '../support/full-read.ts'
+import { History, payloadOf, valueOf } from '../support/history.ts'
+import { ManualTime } from '../support/manual-time.ts'
+import { RawConnection } from '../support/raw-connection.ts'
+import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary.ts'
+
+export const MINUTE = 60_000
+export const HOUR = 60 * MINUTE
+
+/** A record as it was acknowledged. */
+export interface Arrived {
+  readonly value: string
+  readonly arrivalTime: number
+}
+
+const RECORD_BYTES = 2000
+/** An append that is refused so long is refused: a test waits for no disk. */
+const DELIVERY_TIMEOUT_MS = 2000
+const KEYS = 40
+
+export class TimeStream implements AsyncDisposable {
+  readonly time: ManualTime
+  readonly history = new History()
+  readonly broker: Broker
+  readonly client: Client
+  /** Everything that was acknowledged, in the order of arrival. */
+  readonly arrived: Arrived[] = []
+  readonly name: string
+  readonly #directory: TemporaryDirectory
+  readonly #producers = new Map<string, Promise<Producer>>()
+  #sent = 0
+
+  private constructor(parts: {
+    time: ManualTime
+    directory: TemporaryDirectory
+    broker: Broker
+    client: Client
+    name: string
+  }) {
+    this.time = parts.time
+    this.#directory = parts.directory
+    this.broker = parts.broker
+    this.client = parts.client
+    this.name = parts.name
+  }
+
+  /** The smallest segments there are, so that a little data is many of them. */
+  static async start(
+    settings: StreamSettings & { readonly shards?: number },
+    options: Pick<BrokerOptions, 'storage' | 'config'> = {},
+  ): Promise<TimeStream> {
+    const time = new ManualTime()
+    const directory = await temporaryDirectory()
+    const broker = await createBroker({
+      dataDir: directory.path,
+      clock: time.clock,
+      elapsed: time.elapsed,
+      ...options,
+      config: { segmentSize: '1MiB', ...options.config },
+    })
+    const client = await connect(broker.url)
+    await client.createStream('clicks', settings)
+    return new TimeStream({ time, directory, broker, client, name: 'clicks' })
+  }
+
+  get port(): number {
+    return Number(new URL(this.broker.url).port)
+  }
+
+  get dataDir(): string {
+    return this.broker.dataDir
+  }
+
+  /** Appends so many records, over all keys, which arrive now; to another stream they are not kept account of. */
+  async append(count: number, stream = this.name): Promise<void> {
+    const records = Array.from({ length: count }, () => {
+      const value = `v.${this.#sent++}`
+      return { value, partitionKey: `key-${this.#sent % KEYS}` }
+    })
+    const isOurs = stream === this.name
+    const calls = records.map((record) =>
+      isOurs ? this.history.invoke({ producer: 'p', idempotent: true, records: [record] }) : undefined,
+    )
+    const arrivalTime = this.time.clock()
+    const producer = await this.#producer(stream)
+    const sending = records.map(async ({ value, partitionKey }, index) => {
+      try {
+        const data = payloadOf(value, RECORD_BYTES)
+        const { shardId, sequenceNumber } = await producer.send({ partitionKey, data })
+        calls[index]?.ok(shardNameOf(stream, parseShardId(shardId)), [sequenceNumber])
+        if (isOurs) this.arrived.push({ value, arrivalTime })
+      } catch (error) {
+        calls[index]?.failed(error)
+        throw error
+      }
+    })
+    await Promise.allSettled(sending)
+    await Promise.all(sending)
+  }
+
+  #producer(stream: string): Promise<Producer> {
+    let producer = this.#producers.get(stream)
+    if (!producer) {
+      producer = this.client.producer(stream, { deliveryTimeoutMs: DELIVERY_TIMEOUT_MS })
+      this.#producers.set(stream, producer)
+    }
+    return producer
+  }
+
+  /** The values that a reader gets, sorted. */
+  async values(options: ReadOptions = {}, stream = this.name): Promise<string[]> {
+    const values: string[] = []
+    for await (const { bytes } of this.client.read(stream, options)) values.push(valueOf(bytes).value)
+    return values.toSorted()
+  }
+
+  /** The values that arrived from a time on, and before another, sorted. */
+  valuesBetween(from: number, until = Infinity): string[] {
+    const wanted = this.arrived.filter(({ arrivalTime }) => arrivalTime >= from && arrivalTime < until)
+    return wanted.map(({ value }) => value).toSorted()
+  }
+
+  /** Asks for the horizon of every shard, and for the number below it, which must be refused. */
+  async seeHorizons(): Promise<void> {
+    const { streamId, shards, hosts } = await describeRouting(this.port, this.name)
+    const host = await RawConnection.open(hosts[0]!.port)
+    try {
+      for (const { index: shardIndex } of shards) {
+        const start = { type: 'TRIM_HORIZON', sequenceNumber: undefined, timestamp: undefined } as const
+        const { trimHorizon } = await host.request('resolvePosition', {
+          streamId,
+          shardIndex,
+          position: start,
+        })
+        const position = { ...start, type: 'AT_SEQUENCE_NUMBER', sequenceNumber: trimHorizon - 1 } as const
+        const below = trimHorizon > 0 && host.request('resolvePosition', { streamId, shardIndex, position })
+        const shard = shardNameOf(this.name, shardIndex)
+        this.history.seeHorizon({ shard, trimHorizon, below: below ? await codeOf(below) : undefined })
+      }
+    } finally {
+      host.close()
+    }
+  }
+
+  /** Reads everything back, stops, and gives what is wrong with the history or the directory, in sentences. */
+  async judge(): Promise<string[]> {
+    await this.seeHorizons()
+    await seeEpoch(this.port, this.name, this.history)
+    for (const final of await readFully(this.port, this.name)) this.history.addFinal(final)
+    await this.client.close()
+    await this.broker.close()
+    const { problems } = await checkDataDirectory(this.dataDir)
+    const violations = describeViolations(check(this.history))
+    return [
+      ...problems.map(({ where, what }) => `${where}: ${what}`),
+      ...(violations === '' ? [] : [violations]),
+    ]
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client.close()
+    await this.broker.close()
+    await this.#directory[Symbol.asyncDispose]()
+  }
+}
+
+async function codeOf(answer: Promise<unknown>): Promise<string> {
+  try {
+    await answer
+    return 'an answer'
+  } catch (error) {
+    return MillraceError.is(error) ? error.code : String(error)
+  }
+}
