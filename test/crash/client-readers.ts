@@ -1,6 +1,6 @@
 // Readers of a whole stream as applications write them, through the client: what they deliver over every reconnection, split
-// and merge is one read, so a record passed over, delivered twice or before its turn is a violation. Run in the process of
-// the test.
+// and merge is one read, so a record passed over, delivered twice or before its turn is a violation. What expires before they
+// come to it they leave out. Run in the process of the test.
 import type { Reading } from '../../client/index.ts'
 import { parseShardId } from '../../protocol/shard-id.ts'
 import { shardNameOf } from '../support/full-read.ts'
@@ -9,14 +9,14 @@ import type { ClientLoad } from './load.ts'
 
 /** Follows the stream by push, from its first record. A complete one is only stopped after everything came. */
 export async function runClientSubscriber(load: ClientLoad, isComplete = false): Promise<void> {
-  const subscription = load.client.subscribe(load.stream, { from: 'TRIM_HORIZON' })
+  const subscription = load.client.subscribe(load.stream, { from: 'TRIM_HORIZON', onTrimmed: 'horizon' })
   load.stopped.addEventListener('abort', () => void subscription.close())
   await noteAll(load, subscription, load.history.openStreamRead(load.name, { isComplete }))
 }
 
 /** Follows the stream by fetches, from its first record. */
 export async function runClientFollower(load: ClientLoad, isComplete = false): Promise<void> {
-  const reading = load.client.read(load.stream, { follow: true, maxWaitMs: 200 })
+  const reading = load.client.read(load.stream, { follow: true, maxWaitMs: 200, onTrimmed: 'horizon' })
   load.stopped.addEventListener('abort', () => void reading.close())
   await noteAll(load, reading, load.history.openStreamRead(load.name, { isComplete }))
 }
@@ -24,7 +24,7 @@ export async function runClientFollower(load: ClientLoad, isComplete = false): P
 /** Reads the stream from its first record to its tail, by fetches, over and over. */
 export async function runClientReader(load: ClientLoad): Promise<void> {
   for (let pass = 0; !load.stopped.aborted; pass++) {
-    const reading = load.client.read(load.stream)
+    const reading = load.client.read(load.stream, { onTrimmed: 'horizon' })
     const close = () => void reading.close()
     load.stopped.addEventListener('abort', close)
     const name = `${load.name}, pass ${pass}`

@@ -5,17 +5,15 @@ import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import {
   type Client,
   connect,
-  MillraceError,
   type Producer,
   type ReadOptions,
   type StreamSettings,
 } from '../../client/index.ts'
 import { parseShardId } from '../../protocol/shard-id.ts'
 import { check, describeViolations } from '../support/checker.ts'
-import { describeRouting, readFully, seeEpoch, shardNameOf } from '../support/full-read.ts'
+import { readFully, seeEpoch, seeHorizons, shardNameOf } from '../support/full-read.ts'
 import { History, payloadOf, valueOf } from '../support/history.ts'
 import { ManualTime } from '../support/manual-time.ts'
-import { RawConnection } from '../support/raw-connection.ts'
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary.ts'
 
 export const MINUTE = 60_000
@@ -134,26 +132,8 @@ export class TimeStream implements AsyncDisposable {
     return wanted.map(({ value }) => value).toSorted()
   }
 
-  /** Asks for the horizon of every shard, and for the number below it, which must be refused. */
-  async seeHorizons(): Promise<void> {
-    const { streamId, shards, hosts } = await describeRouting(this.port, this.name)
-    const host = await RawConnection.open(hosts[0]!.port)
-    try {
-      for (const { index: shardIndex } of shards) {
-        const start = { type: 'TRIM_HORIZON', sequenceNumber: undefined, timestamp: undefined } as const
-        const { trimHorizon } = await host.request('resolvePosition', {
-          streamId,
-          shardIndex,
-          position: start,
-        })
-        const position = { ...start, type: 'AT_SEQUENCE_NUMBER', sequenceNumber: trimHorizon - 1 } as const
-        const below = trimHorizon > 0 && host.request('resolvePosition', { streamId, shardIndex, position })
-        const shard = shardNameOf(this.name, shardIndex)
-        this.history.seeHorizon({ shard, trimHorizon, below: below ? await codeOf(below) : undefined })
-      }
-    } finally {
-      host.close()
-    }
+  seeHorizons(): Promise<void> {
+    return seeHorizons(this.port, this.name, this.history)
   }
 
   /** Reads everything back, stops, and gives what is wrong with the history or the directory, in sentences. */
@@ -175,14 +155,5 @@ export class TimeStream implements AsyncDisposable {
     await this.client.close()
     await this.broker.close()
     await this.#directory[Symbol.asyncDispose]()
-  }
-}
-
-async function codeOf(answer: Promise<unknown>): Promise<string> {
-  try {
-    await answer
-    return 'an answer'
-  } catch (error) {
-    return MillraceError.is(error) ? error.code : String(error)
   }
 }

@@ -11,6 +11,7 @@ import {
 } from '../../protocol/index.ts'
 import { type FinalRead, type History, type Lineage, type ReadRecord, valueOf } from './history.ts'
 import { RawConnection } from './raw-connection.ts'
+import { outcomeOf } from './rejection.ts'
 
 /** `clicks/3`: how histories name a shard. */
 export function shardNameOf(stream: string, shardIndex: number): string {
@@ -36,6 +37,32 @@ export async function seeEpoch(port: number, stream: string, history: History): 
     open: open.map((shard) => ({ shard: shardNameOf(stream, shard.index), range: rangeOf(shard) })),
   })
   return open.length
+}
+
+/** Asks for the horizon of every shard, and for the number below it, which must be refused; writes the answers down. */
+export async function seeHorizons(port: number, stream: string, history: History): Promise<void> {
+  const { streamId, shards, hosts } = await describeRouting(port, stream)
+  for (const { hostId, port: hostPort } of hosts) {
+    const host = await RawConnection.open(hostPort)
+    try {
+      for (const { index: shardIndex } of shards.filter((shard) => shard.hostId === hostId)) {
+        const start = { type: 'TRIM_HORIZON', sequenceNumber: undefined, timestamp: undefined } as const
+        const { trimHorizon } = await host.request('resolvePosition', {
+          streamId,
+          shardIndex,
+          position: start,
+        })
+        const position = { ...start, type: 'AT_SEQUENCE_NUMBER', sequenceNumber: trimHorizon - 1 } as const
+        const below =
+          trimHorizon > 0 &&
+          (await outcomeOf(host.request('resolvePosition', { streamId, shardIndex, position })))
+        const shard = shardNameOf(stream, shardIndex)
+        history.seeHorizon({ shard, trimHorizon, below: below || undefined })
+      }
+    } finally {
+      host.close()
+    }
+  }
 }
 
 /** Every shard of the stream, closed ones too, from its trim horizon to the tail it had when its read ended. */

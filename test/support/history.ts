@@ -145,6 +145,7 @@ export class History {
   /** A reader of all shards, from the oldest records on; of each shard its deliveries are a run as well. */
   openStreamRead(reader: string, options: { readonly isComplete: boolean }): StreamRead {
     const runs = new Map<string, ReadRun>()
+    const openedAt = ++this.#now
     const deliveries: { shard: string; record: ReadRecord }[] = []
     const opened: StreamRead = {
       reader,
@@ -152,7 +153,12 @@ export class History {
       deliveries,
       deliver: (shard, record) => {
         let run = runs.get(shard)
-        if (!run) runs.set(shard, (run = this.openRun({ reader, shard, from: 0 })))
+        if (!run) {
+          // What it delivers of a shard may have been on its way since it began.
+          run = { reader, shard, from: 0, openedAt, records: [] }
+          runs.set(shard, run)
+          this.runs.push(run)
+        }
         run.records.push(record)
         deliveries.push({ shard, record })
       },
