@@ -67,6 +67,13 @@ describe('the hot key', () => {
     expect(hot!.part).toBeLessThan(0.75)
   })
 
+  it('is not told where the load is even', async () => {
+    const host = await startTestHost()
+    for (let i = 0; i < 200; i++) await append(host, batchOf([`key ${i % 20}`], { dataBytes: 400 }))
+    expect(balanceOf(host)).not.toBeNull()
+    expect(loadOf(host).hot).toBeNull()
+  })
+
   it('is not told before enough was seen, and forgotten when it was long ago', async () => {
     const host = await startTestHost()
     await append(host, batchOf(['hot']))

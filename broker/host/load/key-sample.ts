@@ -16,6 +16,8 @@ const HALF_LIFE_MS = 30_000
 const FADE_MS = 1000
 /** So many records, the faded ones in part, say something. */
 const RECORDS_MIN = 32
+/** What a key must have of the load to stand out: below it, the keys of a shard are as good as even. */
+const HOT_PART_MIN = 0.1
 
 /** Over a shard's range. */
 export class KeySample {
@@ -58,12 +60,12 @@ export class KeySample {
     return this.#records >= RECORDS_MIN
   }
 
-  /** The key with the largest part, as far as that is certain; null where too little was seen. */
+  /** The key with the largest part, as far as that is certain; null where too little was seen or none stands out. */
   get hot(): HostedLoad['hot'] {
     const heaviest = this.tells ? this.#sketch.heaviest : undefined
     if (!heaviest) return null
-    const hashKey = hashKeyToHex(hashKeyFromBigInt(heaviest.key))
-    return { hashKey, part: certain(heaviest) / this.#sketch.total }
+    const part = certain(heaviest) / this.#sketch.total
+    return part < HOT_PART_MIN ? null : { hashKey: hashKeyToHex(hashKeyFromBigInt(heaviest.key)), part }
   }
 
   /** Where what was seen divides in two; undefined where too little was seen, or it cannot be divided. */
