@@ -4,6 +4,7 @@
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { HostCalls, HostedExtent, PlacedShard, ServedSettings } from '../host-contract.ts'
 import type { Logger } from '../telemetry/log.ts'
+import type { ShardExtent } from '../threads/owner-contract.ts'
 import type { OwnerLink } from './owner-link.ts'
 import type { Owners } from './owners.ts'
 import type { Subscriptions } from './push/subscriptions.ts'
@@ -55,8 +56,7 @@ export class ShardLifecycle {
     })
     const open = sealing.filter(({ closed }) => !closed)
     await this.#atOwners(open, async (ownerId, ofOwner) => {
-      const extents = await owners.of(ownerId).seal(ofOwner.map(({ slot }) => slot))
-      const bySlot = new Map(extents.map((extent) => [extent.slot, extent]))
+      const bySlot = extentsBySlot(await owners.of(ownerId).seal(ofOwner.map(({ slot }) => slot)))
       for (const shard of ofOwner) {
         const extent = bySlot.get(shard.slot)
         if (!extent) throw unserved(shard.label)
@@ -115,8 +115,17 @@ export class ShardLifecycle {
 
   async #openOn(owner: OwnerLink, placed: readonly PlacedShard[]): Promise<void> {
     const { shards, log } = this.#options
-    const extents = await owner.open(placed)
-    const bySlot = new Map(extents.map((extent) => [extent.slot, extent]))
+    const bySlot = extentsBySlot(await owner.open(placed))
+    const unsealed = placed.filter(({ slot, children }) => {
+      const extent = bySlot.get(slot)
+      return extent !== undefined && !extent.closed && children.length > 0
+    })
+    if (unsealed.length > 0) {
+      // Damage took the row that said it; a shard with children must never take a record again.
+      log.warn({ slots: unsealed.map(({ slot }) => slot) }, 'shards were sealed once, and are sealed again')
+      const resealed = await owner.seal(unsealed.map(({ slot }) => slot))
+      for (const extent of resealed) bySlot.set(extent.slot, extent)
+    }
     for (const shard of placed) {
       const extent = bySlot.get(shard.slot)
       if (!extent) {
@@ -140,6 +149,10 @@ export class ShardLifecycle {
     }
     await Promise.all([...byOwner].map(([ownerId, ofOwner]) => work(ownerId, ofOwner)))
   }
+}
+
+function extentsBySlot(extents: readonly ShardExtent[]): Map<number, ShardExtent> {
+  return new Map(extents.map((extent) => [extent.slot, extent]))
 }
 
 function unserved(shard: string): MillraceError {

@@ -107,6 +107,19 @@ describe('sealing', () => {
     expect(results[0]!.message).toContain('shardId-000000000003, shardId-000000000004')
     expect(await again.fetchOne(session, 2)).toMatchObject({ code: 0, ended: true })
   })
+
+  it('is done again, before anything is served, where storage has lost it and the catalog has not', async () => {
+    const host = await startTestHost({ shards: [] })
+    for (const slot of [1, 2]) {
+      const lost = { batches: [], trimHorizon: 4, tail: 4, lastArrivalTime: 0, closed: false }
+      host.owner.shards.set(slot, { slot, ...lost })
+    }
+    await host.engine.lifecycle.open([placedShard(0, { children: [3, 4] }), placedShard(1)])
+    expect(host.owner.calls).toEqual(['seal 1'])
+    expect(await host.engine.extentsOf(STREAM)).toMatchObject([{ closed: true }, { closed: false }])
+    expect((await host.append(producer, makeBatch(['a']))).results.map(codeOf)).toEqual(['shardClosed'])
+    expect(await host.fetchOne(session, 4)).toMatchObject({ code: 0, ended: true })
+  })
 })
 
 describe('a fetch of a closed shard', () => {
