@@ -8,6 +8,7 @@ import { createBroker, type Broker, type BrokerOptions } from '../../broker/brok
 import { openLmdb, type Environment, type OpenEnvironment } from '../../broker/storage/environment.ts'
 import { errorCodes, InvariantError, readRecords } from '../../protocol/index.ts'
 import { batchOf, RawConnection } from '../support/raw-connection.ts'
+import { createRequest } from '../support/requests.ts'
 
 const directories: string[] = []
 afterEach(async () => {
@@ -50,11 +51,7 @@ describe('createBroker', () => {
     await using broker = await inProcess()
     expect(broker.url).toBe('millrace://in-process:0')
     const control = await dial(broker, 0)
-    const { stream } = await control.request('createStream', {
-      name: 'clicks',
-      shardCount: 2,
-      retentionMs: undefined,
-    })
+    const { stream } = await control.request('createStream', createRequest('clicks', 2))
     expect(stream).toMatchObject({
       name: 'clicks',
       status: 'ACTIVE',
@@ -92,7 +89,7 @@ describe('createBroker', () => {
     {
       await using broker = await inProcess({ dataDir })
       const control = await dial(broker, 0)
-      await control.request('createStream', { name: 'kept', shardCount: 1, retentionMs: undefined })
+      await control.request('createStream', createRequest('kept'))
     }
     await using again = await inProcess({ dataDir })
     const { stream } = await (await dial(again, 0)).request('describeStream', { name: 'kept' })
@@ -107,7 +104,7 @@ describe('createBroker', () => {
     await using broker = await createBroker()
     const port = Number(new URL(broker.url).port)
     const overTcp = await RawConnection.open(port)
-    await overTcp.request('createStream', { name: 'here', shardCount: 1, retentionMs: undefined })
+    await overTcp.request('createStream', createRequest('here'))
     const { hosts } = await overTcp.request('describeRouting', { name: 'here' })
     overTcp.close()
     const host = await dial(broker, hosts[0]!.port, hosts[0]!.host)
@@ -153,7 +150,7 @@ describe('createBroker', () => {
     }
     await using broker = await inProcess({ storage: { openEnvironment } })
     const control = await dial(broker, 0)
-    const create = { name: 'kept', shardCount: 1, retentionMs: undefined }
+    const create = createRequest('kept')
     const { stream } = await control.request('createStream', create)
     const append = async (value: string) => {
       const data = await dial(broker, 1)
@@ -194,7 +191,7 @@ describe('createBroker', () => {
     })
     const control = await dial(broker, 0)
     isFailing = true
-    const create = { name: 'lost', shardCount: 1, retentionMs: undefined }
+    const create = createRequest('lost')
     await expect(control.request('createStream', create)).rejects.toMatchObject({ code: 'outcomeUnknown' })
     await control.closed
     await broker.close()

@@ -13,6 +13,7 @@ import { describe, expect, it } from 'vitest'
 import { knownProcess, signal, TestDaemon, untilGone } from '../support/daemon.ts'
 import { batchOf, RawConnection } from '../support/raw-connection.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
+import { createRequest } from '../support/requests.ts'
 
 const commandLine = fileURLToPath(import.meta.resolve('#dist/cli/main.js'))
 
@@ -44,7 +45,7 @@ async function freePort(): Promise<string> {
 
 async function createStream(port: number, name: string): Promise<void> {
   const connection = await RawConnection.open(port)
-  await connection.request('createStream', { name, shardCount: 1, retentionMs: undefined })
+  await connection.request('createStream', createRequest(name))
   connection.close()
 }
 

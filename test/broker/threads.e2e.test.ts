@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { createBroker } from '#dist/broker/broker.js'
 import { RawConnection, batchOf } from '../support/raw-connection.ts'
+import { createRequest } from '../support/requests.ts'
 
 describe('createBroker on threads', () => {
   it('stores on owner threads and reads through the pool, for every host', async () => {
@@ -12,7 +13,7 @@ describe('createBroker on threads', () => {
       return connection
     }
     const control = await open(0)
-    const create = { name: 'clicks', shardCount: 2, retentionMs: undefined }
+    const create = createRequest('clicks', 2)
     const { stream } = await control.request('createStream', create)
     const routing = await control.request('describeRouting', { name: 'clicks' })
     expect(routing.hosts.map(({ hostId }) => hostId)).toEqual([1, 2])

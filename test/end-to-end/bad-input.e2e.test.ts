@@ -17,6 +17,7 @@ import {
 import { randomOf } from '../support/random.ts'
 import { TestDaemon } from '../support/daemon.ts'
 import { batchOf, RawConnection } from '../support/raw-connection.ts'
+import { createRequest } from '../support/requests.ts'
 
 const SHARDS = 2
 const STREAM = 'clicks'
@@ -32,11 +33,7 @@ let streamId: number
 beforeAll(async () => {
   daemon = await TestDaemon.start()
   const controller = await RawConnection.open(daemon.port)
-  const { stream } = await controller.request('createStream', {
-    name: STREAM,
-    shardCount: SHARDS,
-    retentionMs: undefined,
-  })
+  const { stream } = await controller.request('createStream', createRequest(STREAM, SHARDS))
   streamId = stream.id
   const { hosts } = await controller.request('describeBroker', {})
   hostPid = hosts[0]?.pid ?? 0

@@ -7,6 +7,7 @@ import { TestDaemon } from '../support/daemon.ts'
 import { describeRouting, readFully } from '../support/full-read.ts'
 import { payloadOf } from '../support/history.ts'
 import { batchOf, RawConnection } from '../support/raw-connection.ts'
+import { createRequest } from '../support/requests.ts'
 
 const STREAM = 'clicks'
 const RECORD_BYTES = 20_000
@@ -16,7 +17,7 @@ const IN_FLIGHT = 30
 test('answers every append that was under way when SIGTERM came, and keeps exactly what it acknowledged', async () => {
   await using daemon = await TestDaemon.start()
   const controller = await RawConnection.open(daemon.port)
-  await controller.request('createStream', { name: STREAM, shardCount: 1, retentionMs: undefined })
+  await controller.request('createStream', createRequest(STREAM))
   const { streamId, hosts } = await describeRouting(daemon.port, STREAM)
   const outcomes = new Map<string, string>()
 

@@ -112,6 +112,18 @@ export const clicks = {
   openShardCount: 4,
   retentionMs: 86_400_000,
   createdAt: 0,
+  retentionBytes: 0,
+  mode: 'provisioned',
+  shardLimits: {
+    writeBytesPerSecond: 0,
+    writeRecordsPerSecond: 0,
+    readBytesPerSecond: 0,
+    readsPerSecond: 0,
+    subscriptionBytesPerSecond: 0,
+  },
+  scaling: { shardsMin: 4, shardsMax: 4, targetBytesPerSecond: 1, targetRecordsPerSecond: 1 },
+  targetShardCount: undefined,
+  epoch: 1,
 } as const
 
 /** A promise and the hand that settles it. */

@@ -18,6 +18,7 @@ import {
   type AppendResult,
 } from '../../protocol/index.ts'
 import type { RawConnection } from '../support/raw-connection.ts'
+import { createRequest } from '../support/requests.ts'
 import { clicks, serving, settled, type Serving } from './serving.ts'
 
 const stored: AppendResult = {
@@ -72,7 +73,7 @@ const phrases: readonly Buffer[] = [
   encodeRequest('describeStream', 4, { name: 'clicks' }),
   encodeRequest('append', 5, { batches: [{ streamId: 1, shardIndex: 2, batch: new Uint8Array(100) }] }),
   encodeRequest('append', 6, { batches: [{ streamId: 1, shardIndex: 2, batch: new Uint8Array(5000) }] }),
-  encodeRequest('createStream', 7, { name: 'x', shardCount: 1, retentionMs: undefined }),
+  encodeRequest('createStream', 7, createRequest('x')),
   encodeEvent('credit', { subscriptionId: 1, bytes: 100 }),
   encodeEvent('draining', { deadlineMs: 1 }),
   encodeError(8, { code: 'internal', message: 'from a client' }),
