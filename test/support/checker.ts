@@ -19,7 +19,7 @@ import {
 } from './checks/order.ts'
 import { checkRangesPartition, checkRecordsInTheirRange } from './checks/ranges.ts'
 import { checkRetentionOnlyCutsTheHead } from './checks/retention.ts'
-import { checkEveryCallEnds, checkServiceResumes } from './checks/service.ts'
+import { checkEveryCallEnds, checkServiceResumes } from './checks/liveness.ts'
 import type { History } from './history.ts'
 
 export interface Violation {
