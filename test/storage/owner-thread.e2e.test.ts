@@ -18,6 +18,9 @@ test('says at its start where its records lie, so that a host which has just bee
   await caller.call('open', { shards: [{ slot: 1, startingSequenceNumber: 0 }] })
   await caller.call('close', null)
   await thread.join()
-  expect(notices[0]).toMatchObject({ notice: 'segments', list: { directory, segments: ['segment-0000000001'] } })
+  expect(notices[0]).toMatchObject({
+    notice: 'segments',
+    list: { directory, segments: ['segment-0000000001'] },
+  })
   await rm(directory, { recursive: true })
 })
