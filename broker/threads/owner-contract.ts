@@ -121,7 +121,8 @@ export type OwnerCalls = {
   /**
    * Puts `target`, a complete and flushed segment in the owner's directory that no manifest names, in the place of `sources`,
    * neighbours among the sealed ones; or drops them where it is null. Durable when answered; the sources are then removed.
-   * Rejects with `invalidArgument`, and changes nothing, where the sources are not (any more) what was meant.
+   * Rejects with `invalidArgument`, and changes nothing, where the sources are not (any more) what was meant; a target that
+   * is refused is removed.
    */
   replaceSegments: {
     request: { readonly sources: readonly string[]; readonly target: string | null }

@@ -115,8 +115,24 @@ describe('replaceSegments', () => {
       code: 'invalidArgument',
       message: expect.stringContaining('it is segment-0000000001 of owner 0'),
     })
+    await cp(join(directory, segmentName(2)), join(directory, target), { recursive: true })
     await writeFile(join(directory, target, 'data.mdb'), new Uint8Array(8192))
     await expect(owner.replace([segmentName(2)], target)).rejects.toMatchObject({ code: 'corruptData' })
+    expect(await owner.values(SLOT, 4)).toEqual(ALL)
+  })
+
+  test('removes a target that it refuses, and nothing that is listed', async ({ storage }) => {
+    const owner = await fill(storage)
+    const first = await copyAsTarget(storage, segmentName(1))
+    await owner.replace([segmentName(1)], first)
+    await untilGone(storage, segmentName(1))
+    const listed = await segmentsIn(storage.ownerDirectory())
+    const second = await copyAsTarget(storage, segmentName(2))
+    const refused = { code: 'invalidArgument' }
+    for (const target of [second, first, segmentName(3)]) {
+      await expect(owner.replace([segmentName(1)], target)).rejects.toMatchObject(refused)
+      expect(await segmentsIn(storage.ownerDirectory())).toEqual(listed)
+    }
     expect(await owner.values(SLOT, 4)).toEqual(ALL)
   })
 

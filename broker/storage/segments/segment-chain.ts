@@ -14,7 +14,13 @@ import { recover } from './recovery.ts'
 import { writeManifest, type Manifest } from './manifest.ts'
 import { SegmentRemoval } from './removal.ts'
 import { clearReopeningMark, withoutReaders } from './reopening.ts'
-import { planReplacement, refused, replacedIn, type ReplacementRequest } from './replacement.ts'
+import {
+  planReplacement,
+  refused,
+  replacedIn,
+  type Replacement,
+  type ReplacementRequest,
+} from './replacement.ts'
 import {
   createSegment,
   markReopened,
@@ -23,7 +29,7 @@ import {
   type Segment,
   type SegmentPlace,
 } from './segment.ts'
-import { formatSegmentName, segmentPath, type SegmentName } from './segment-name.ts'
+import { formatSegmentName, parseSegmentName, segmentPath, type SegmentName } from './segment-name.ts'
 
 /** Growth of the file beyond the bytes of a commit's batches: tree pages and rounding. */
 const COMMIT_OVERHEAD_BYTES = 64 * 1024
@@ -126,12 +132,11 @@ export class SegmentChain {
 
   /**
    * Lists a compacted segment in the place of its sources, or drops them, durably. Throws a MillraceError where that is not
-   * what can be done, and has changed nothing then; after any other rejection, call `reopen`. The sources still lie there:
-   * `remove` them when readers were told.
+   * what can be done: then nothing has changed, and the target is removed. After any other rejection, call `reopen`. The
+   * sources still lie there: `remove` them when readers were told.
    */
   async replace(request: ReplacementRequest): Promise<void> {
-    const replacement = planReplacement(this.#manifest, request)
-    const bytes = replacement.target ? await this.#checkTarget(replacement.target) : 0
+    const { replacement, bytes } = await this.#check(request)
     await this.#faults.at('replacementStarted')
     const manifest = replacedIn(this.#manifest, replacement, { bytes })
     await this.#writeSmaller(manifest)
@@ -142,6 +147,27 @@ export class SegmentChain {
   /** Removes segments that are not listed any more, in the background. */
   remove(names: readonly string[]): void {
     this.#removal.start(names)
+  }
+
+  async #check(request: ReplacementRequest): Promise<{ replacement: Replacement; bytes: number }> {
+    try {
+      const replacement = planReplacement(this.#manifest, request)
+      return { replacement, bytes: replacement.target ? await this.#checkTarget(replacement.target) : 0 }
+    } catch (error) {
+      await this.#removeRefused(request.target)
+      throw error
+    }
+  }
+
+  /**
+   * Whoever made the target will make another one: this one would lie there until the next start. It is waited for, or a
+   * new one of the same name might be what is removed.
+   */
+  async #removeRefused(target: string | null): Promise<void> {
+    const name = target === null ? undefined : parseSegmentName(target)
+    const isCompacted = name !== undefined && name.generation > 0
+    if (!isCompacted || this.list().segments.includes(target!)) return
+    await removeDirectory(segmentPath(this.#place.directory, target!)).catch(() => undefined)
   }
 
   /** Size of a compacted segment that nobody lists yet. Throws unless it is there and is what its name says. */
