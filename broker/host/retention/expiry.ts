@@ -75,18 +75,25 @@ export class Expiry {
     for (const shards of bounded.values()) {
       const bytesMax = shards[0]!.settings.retentionBytes * coveredPart(shards)
       const bytes = shards.reduce((sum, shard) => sum + shard.bytes, 0)
-      if (bytes > bytesMax) await this.#trim(shards, bytes - bytesMax, lists)
+      if (bytes > bytesMax) await this.#trim(shards, bytesMax, lists)
     }
   }
 
   async #trim(
     shards: readonly HostedShard[],
-    excessBytes: number,
+    bytesMax: number,
     lists: readonly SegmentList[],
   ): Promise<void> {
     const { horizons, log } = this.#options
     const bySlot = new Map(shards.map((shard) => [shard.slot, shard]))
     const spans = await this.#spansOf(bySlot, lists)
+    // Counted again, with the horizons that hold by now: for what has expired nothing else must go.
+    const activeBytes = shards.reduce((sum, shard) => sum + shard.activeBytes, 0)
+    const sealedBytes = spans.reduce(
+      (sum, span) => sum + liveBytesOf(span, bySlot.get(span.slot)!.trimHorizon),
+      0,
+    )
+    const excessBytes = activeBytes + sealedBytes - bytesMax
     const numbers = new Map(shards.map(({ slot, trimHorizon }) => [slot, trimHorizon]))
     const trims = planSizeTrims({ excessBytes, spans, horizons: numbers })
     for (const { slot, trimHorizon, isEstimate } of trims) {

@@ -121,6 +121,19 @@ describe('a bound in bytes', () => {
     expect(owner.calls).toEqual(['trim 1 to 100', 'drop s1'])
   })
 
+  it('takes nothing for what has expired meanwhile', async () => {
+    const host = startMaintained()
+    const { timing, owner, reader } = host
+    const settings = { ...bounded.settings, retentionBytes: 25_000 }
+    host.serve(1, 1000, { settings })
+    const old = { ...span(1, 0, 1000, timing.now, 100_000), firstArrival: timing.now - 9 * DAY }
+    host.seal('s1', [old])
+    reader.seek = () => Promise.resolve({ sequenceNumber: 900, arrivalTime: timing.now })
+    await host.pass(SOON)
+    expect(owner.calls[0]).toBe('trim 1 to 900')
+    expect(owner.calls).not.toContain('drop s1')
+  })
+
   it('leaves alone what is within it, and streams without one', async () => {
     const host = startMaintained()
     host.serve(1, 200, bounded)
