@@ -68,6 +68,33 @@ test('times every push from its intended send time, in a table with a plot', asy
   expect(stdout).toMatch(/push, end to end +│ +60 /)
 })
 
+interface MeasuredReport {
+  readonly figures: readonly { readonly name: string; readonly value: number; readonly unit: string }[]
+}
+
+/** The figures of one scenario, by name; whatever they are, they are numbers. */
+async function figuresOf(...args: string[]): Promise<ReadonlyMap<string, number>> {
+  await using directory = await temporaryDirectory()
+  const { exitCode, stdout, stderr } = await bench(...args, '--json', '--data-dir', directory.path)
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 })
+  const [report] = (JSON.parse(stdout) as { reports: MeasuredReport[] }).reports
+  return new Map(report!.figures.map(({ name, value }) => [name, value]))
+}
+
+test('splits under load, and scales out and back', async () => {
+  const args = ['--splits', '2', '--shards', '2', '--rate', '200', '--producers', '2', '--most', '4']
+  const figures = await figuresOf('reshard', ...BRIEFLY, ...args)
+  expect(figures.get('split at full speed, p99')).toBeGreaterThan(0)
+  expect(figures.get('1 → 4 → 1')).toBeGreaterThan(0)
+})
+
+test('removes and compacts under load, and comes down to the bound', async () => {
+  const args = ['--bound-megabytes', '4', '--segment-megabytes', '1', '--deleted-megabytes', '2']
+  const figures = await figuresOf('retention', ...BRIEFLY, ...args)
+  expect(figures.get('segments removed')).toBeGreaterThan(0)
+  expect(figures.get('on the disk in the end')).toBeLessThan(20)
+})
+
 test('exits with 1 where a bar is missed and that is asked for, and with a sentence for a wrong option', async () => {
   await using directory = await temporaryDirectory()
   const args = ['put', ...BRIEFLY, '--connections', '1', '--strict', '--data-dir', directory.path]
