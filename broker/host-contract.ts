@@ -35,7 +35,7 @@ export interface ShardRef {
 /** A shard's extent under its public name; `bytes` are those of its batches in all segments, as far as they were surveyed. */
 export interface HostedExtent extends ShardRef, Omit<ShardExtent, 'slot'> {}
 
-/** Counters that rise from the start of the host; refused for throughput counts as asked. */
+/** Counters that rise from the start of the host, of what was stored and, within bounds, what was refused for throughput. */
 export interface HostedLoad extends ShardRef {
   readonly bytes: number
   readonly records: number

@@ -74,7 +74,7 @@ export const streamShape = {
   epoch: field.uint('Rises with every change of the shards.'),
 } as const
 
-/** What producers asked of a shard, refused records included, as means over the last 10 s, 2 min and 10 min. */
+/** What producers asked of a shard, part of what was refused for throughput included, as means over the last 10 s, 2 min and 10 min. */
 export const shardLoadShape = {
   bytesPerSecond10s: field.uint('Bytes of records a second over 10 s.'),
   bytesPerSecond2m: field.uint('Bytes of records a second over 2 min.'),

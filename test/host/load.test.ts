@@ -34,15 +34,46 @@ const loadOf = (host: TestHost) => host.engine.loads().find(({ shardIndex }) => 
 const balanceOf = (host: TestHost) => host.engine.balanceOf({ streamId: STREAM, shardIndex: 0 })
 
 describe('counters', () => {
-  it('rise with what is asked of open shards, throttled batches included, refused ones not', async () => {
+  it('rise with what is stored and what is throttled, and not with what is refused otherwise', async () => {
     const shardLimits = { ...noShardLimits, writeBytesPerSecond: 50 }
     const settings = { ...placedShard(0).settings, shardLimits }
     const host = await startTestHost({ shards: [placedShard(0, { settings }), placedShard(1)] })
-    await append(host, batchOf(['a', 'b']), batchOf(['c']), new Uint8Array(200))
+    await append(host, batchOf(['a', 'b']))
+    await append(host, batchOf(['c']), new Uint8Array(200))
     expect(host.engine.loads()).toEqual([
       { streamId: STREAM, shardIndex: 0, bytes: 3 * 101, records: 3, hot: null },
       { streamId: STREAM, shardIndex: 1, bytes: 0, records: 0, hot: null },
     ])
+  })
+
+  it('count what is throttled again and again no more than what is stored beside it', async () => {
+    const shardLimits = { ...noShardLimits, writeBytesPerSecond: 1000 }
+    const settings = { ...placedShard(0).settings, shardLimits }
+    const host = await startTestHost({ shards: [placedShard(0, { settings })] })
+    let stored = 0
+    for (let i = 0; i < 600; i++) {
+      const { results } = await append(host, batchOf(['a']))
+      if (results[0]!.code === 0) stored += 101
+      host.timing.advance(10)
+    }
+    expect(loadOf(host).bytes).toBeGreaterThan(1.9 * stored)
+    expect(loadOf(host).bytes).toBeLessThanOrEqual(2 * stored + 101)
+    // What was stored long ago lets nothing more count.
+    host.timing.advance(60_000)
+    await append(host, batchOf(['a'], { dataBytes: 9000 }))
+    const before = loadOf(host).bytes
+    for (let i = 0; i < 600; i++) await append(host, batchOf(['a']))
+    expect(loadOf(host).bytes - before).toBeLessThanOrEqual(2 * 9001)
+  })
+
+  it('leave out what the owner refuses, which comes again', async () => {
+    const host = await startTestHost()
+    await append(host, batchOf(['a']))
+    for (const code of ['outOfOrderSequence', 'overloaded'] as const) {
+      host.owner.refuse = () => code
+      await append(host, batchOf(['b']))
+    }
+    expect(loadOf(host)).toMatchObject({ bytes: 101, records: 1 })
   })
 
   it('are not told of closed shards', async () => {
@@ -148,7 +179,7 @@ describe('the sampler', () => {
 
   function offer(shard: HostedShard, batch: Uint8Array, now: number): void {
     const bytes = payloadBytesAt(batch, 0)
-    shard.load.count(bytes, 1, now)
+    shard.load.stored(bytes, 1, now)
     sampler.offer(shard, batch, bytes, now)
   }
 

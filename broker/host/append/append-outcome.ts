@@ -13,6 +13,7 @@ import type { HostMetrics } from '../host-metrics.ts'
 import type { HostedShard } from '../hosted-shard.ts'
 import type { CachedArena, StoredBatch } from '../read/shard-tail.ts'
 import type { TailCache } from '../read/tail-cache.ts'
+import type { Timing } from '../timing.ts'
 import type { Wakes } from '../wakes.ts'
 import { refused, stored } from './append-answer.ts'
 import type { PackedGroup, SentBatch } from './append-group.ts'
@@ -22,6 +23,7 @@ export interface AppendSettlementOptions {
   readonly cache: TailCache
   readonly wakes: Wakes
   readonly metrics: HostMetrics
+  readonly timing: Pick<Timing, 'elapsed'>
 }
 
 export class AppendSettlement {
@@ -33,7 +35,8 @@ export class AppendSettlement {
 
   /** The owner has answered. */
   settle({ group, batches, bytes }: PackedGroup, { arena: buffer, results }: AppendOutcome): void {
-    const { cache, metrics } = this.#options
+    const { cache, metrics, timing } = this.#options
+    const now = timing.elapsed()
     invariant(buffer.byteLength === bytes, 'an owner gave back another arena than it was given')
     invariant(results.length === batches.length * RESULT_FIELDS, 'an owner answered for another group')
     const arena = cache.arena(buffer)
@@ -60,6 +63,7 @@ export class AppendSettlement {
         storedBatches++
         storedRecords += recordCount
         storedBytes += length
+        batch.shard.load.stored(payloadBytesAt(arena.bytes, offset), recordCount, now)
         this.#show(batch, arena, { offset, length, base, recordCount, arrivalTime })
       }
       batch.answer.settle(batch.index, stored(base, arrivalTime))

@@ -79,17 +79,17 @@ export class AppendPath {
     return shard.closed ? this.#offer(pending) : this.#admit(pending, now)
   }
 
-  /** Counts what is asked, refuses what is above the shard's limits, and takes the rest from them. */
+  /** Refuses what is above the shard's limits, and takes the rest from them. */
   #admit(pending: PendingBatch, now: number): AppendResult | undefined {
     const { shard, bytes: batch } = pending
     const { load, writeThrottle } = shard
     const bytes = payloadBytesAt(batch, 0)
     const records = recordCountAt(batch, 0)
-    load.count(bytes, records, now)
     this.#options.sampler.offer(shard, batch, bytes, now)
     if (!writeThrottle) return this.#offer(pending)
     const usedUp = writeThrottle.usedUp(now)
     if (usedUp) {
+      load.throttled(bytes, records, now)
       const what = `${shard.label} has used up its ${usedUp.limit} of ${usedUp.perSecond}.`
       return this.#refuse('provisionedThroughputExceeded', what, usedUp.waitMs)
     }

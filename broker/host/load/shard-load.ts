@@ -1,6 +1,8 @@
 // What producers ask of one shard: how much, and of which keys. Host main thread.
-// Counters rise for as long as the shard is open here. What is refused for throughput counts too: it is the demand that
-// capacity must follow.
+// Counters rise for as long as the shard is open here, by what is stored, and by what is refused for throughput: that is
+// demand, too. But what was refused comes again until it is stored, and nobody can tell it from more demand. So of it only
+// as much counts as of what is stored beside it: a shard at its limit shows up to twice the limit, however often its
+// producers try.
 import type { KeySample } from './key-sample.ts'
 
 /** Between two looks at the keys of a shard, in the mean, once enough was seen. */
@@ -14,6 +16,8 @@ export class ShardLoad {
   records = 0
   /** Made when the first keys are looked at. */
   sample: KeySample | undefined
+  /** Bytes that may yet be refused and count. */
+  #refusableBytes = 0
   #bytesPerLook = 0
   #ratedAt = -Infinity
   #ratedBytes = 0
@@ -23,11 +27,17 @@ export class ShardLoad {
     return this.#bytesPerLook
   }
 
-  /** A batch is asked to be appended. */
-  count(bytes: number, records: number, now: number): void {
-    this.bytes += bytes
-    this.records += records
-    if (now - this.#ratedAt >= RATE_MS) this.#rate(now)
+  /** A batch was stored. */
+  stored(bytes: number, records: number, now: number): void {
+    this.#refusableBytes += bytes
+    this.#count(bytes, records, now)
+  }
+
+  /** A batch was refused for throughput. */
+  throttled(bytes: number, records: number, now: number): void {
+    if (this.#refusableBytes <= 0) return
+    this.#refusableBytes -= bytes
+    this.#count(bytes, records, now)
   }
 
   /** Keys were looked at. Until they tell something every batch is welcome; then at once it is only a few a second. */
@@ -35,8 +45,17 @@ export class ShardLoad {
     if (this.#bytesPerLook === 0 && this.sample?.tells) this.#rate(now)
   }
 
+  #count(bytes: number, records: number, now: number): void {
+    this.bytes += bytes
+    this.records += records
+    if (now - this.#ratedAt >= RATE_MS) this.#rate(now)
+  }
+
   #rate(now: number): void {
-    const bytesPerMs = (this.bytes - this.#ratedBytes) / Math.max(1, now - this.#ratedAt)
+    const lately = this.bytes - this.#ratedBytes
+    // What was stored long ago lets nothing count that is refused now.
+    this.#refusableBytes = Math.min(this.#refusableBytes, lately)
+    const bytesPerMs = lately / Math.max(1, now - this.#ratedAt)
     this.#bytesPerLook = this.sample?.tells ? bytesPerMs * LOOK_MS : 0
     this.#ratedAt = now
     this.#ratedBytes = this.bytes
