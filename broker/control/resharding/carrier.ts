@@ -118,8 +118,10 @@ export class Carrier {
     if (journal.step === 'sealing') {
       const tails = await this.#seal(stream.id, parts)
       await this.#open(parts, plannedChildren(stream, journal, tails))
-      await catalog.change((state) => planPublish(state, stream.id, { tails, now: timers.now() }))
-      this.#published(stream.id, journal, begunAt)
+      const isPublished = await catalog.change((state) =>
+        planPublish(state, stream.id, { tails, now: timers.now() }),
+      )
+      if (isPublished) this.#published(stream.id, journal, begunAt)
     } else {
       const placed = placedShards(catalog.state, stream.id)
       const children = new Map(placed.map((shard) => [shard.shardIndex, shard]))

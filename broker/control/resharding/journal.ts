@@ -52,16 +52,17 @@ export function planBegin(
 
 /**
  * The parents are sealed, with these final tails: closes them and opens the children above them, in one commit. What
- * was stored for a hash key before the change has lower numbers than what comes after it.
+ * was stored for a hash key before the change has lower numbers than what comes after it. Tells whether it did: not where
+ * the stream is being deleted by now.
  */
 export function planPublish(
   state: CatalogState,
   streamId: number,
   { tails, now }: { readonly tails: ReadonlyMap<number, number>; readonly now: number },
-): CatalogPlan<void> {
+): CatalogPlan<boolean> {
   const stream = state.streams.get(streamId)
   const journal = state.journals.get(streamId)
-  if (stream?.status !== 'ACTIVE' || journal?.step !== 'sealing') return { changes: [], result: undefined }
+  if (stream?.status !== 'ACTIVE' || journal?.step !== 'sealing') return { changes: [], result: false }
   const shards = new Map(shardsOf(state, streamId).map((shard) => [shard.index, shard]))
   const moves = journal.moves.flatMap(({ parents, children }) => [
     ...parents.map((index) => closed(shards.get(index), tailOf(tails, index), now)),
@@ -75,7 +76,7 @@ export function planPublish(
       ...moves,
       putJournal(streamId, { ...journal, step: 'opening' }),
     ],
-    result: undefined,
+    result: true,
   }
 }
 

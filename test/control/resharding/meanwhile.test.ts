@@ -76,6 +76,7 @@ describe('a stream that is deleted while its shards are changed', () => {
     release()
     await deleted
     await expect(answer).rejects.toMatchObject({ code: 'streamBusy' })
+    expect(await controller.controller.scrape()).not.toMatch(/millrace_reshards_total\{[^}]*\} 1/)
     expect(hosts.host(1).slots.size).toBe(0)
     expect(
       catalog
