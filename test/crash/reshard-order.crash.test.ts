@@ -20,7 +20,7 @@ const ROUNDS = Number(LONG_ROUNDS ?? 1)
 const FIRST_SEED = Number(process.env['MILLRACE_ORDER_SEED'] ?? Date.now() % 1_000_000)
 /** Changes of the shards that were carried out, in one round. */
 const RESHARDS = LONG_ROUNDS === undefined ? 12 : 60
-const ROUND_DEADLINE_MS = 300_000
+const ROUND_DEADLINE_MS = 600_000
 
 const STREAM = 'clicks'
 const PRODUCERS = 8
@@ -143,22 +143,26 @@ function startReaders({ history, random }: Scene, client: Client, stopped: Abort
 
 /** One change after the other, until enough have been carried out; some are hit by a kill, at whatever point they are. */
 async function changeShards(scene: Scene): Promise<void> {
-  const { history, random, done } = scene
+  const { history, random } = scene
   const enough = (await epochOf(scene)) + RESHARDS
-  for (let epoch = 0; epoch < enough; epoch = await epochOf(scene)) {
+  for (let epoch = enough - RESHARDS; epoch < enough; epoch = await epochOf(scene)) {
     await untilProgress(history, PROGRESS_CALLS)
     // Where a host is down nobody can tell.
     await seeHorizons(scene.port, STREAM, history).catch(() => {})
     const change = await startChange(scene)
-    done.push(`epoch ${epoch}: ${change.what}`)
+    note(scene, `epoch ${epoch}, ${history.acknowledgedCalls} acknowledged: ${change.what}`)
     if (random.below(KILL_ONE_IN) === 0) {
       await delay(random.below(MOMENT_MS_MAX))
       const kill = random.below(kills.length)
-      done.push(`kill ${kill}`)
+      note(scene, `kill ${kill}`)
       await kills[kill]!(scene)
     }
     await change.settled
   }
+}
+
+function note({ done }: Scene, what: string): void {
+  done.push(`${(performance.now() / 1000).toFixed(1)} s, ${what}`)
 }
 
 /** Every producer was acknowledged something that it sent after the faults. */
