@@ -48,8 +48,10 @@ export const hostLimits = {
   maintenanceSoonMs: 200,
   /** What maintenance failed to do is tried again after so long, … */
   maintenanceRetryMs: 10 * SECOND_MS,
-  /** … and after so long at most. */
-  maintenanceRetryMsMax: 3600 * SECOND_MS,
+  /** … and after so long at most: an owner whose disk had failed should soon get rid of what fills it, … */
+  upkeepRetryMsMax: 60 * SECOND_MS,
+  /** … but segments that are damaged stay so, and to read them again costs. */
+  rereadRetryMsMax: 3600 * SECOND_MS,
   /** A compaction says how far it is so often. */
   compactionLogMs: 10 * SECOND_MS,
   /** Spans of shards in sealed segments that are remembered: some 50 MiB. Newer segments wait for older ones to go. */

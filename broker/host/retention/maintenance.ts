@@ -58,7 +58,10 @@ export class Maintenance {
   readonly #upkeeps = new Map<number, OwnerUpkeep>()
   readonly #surveys: Surveys
   readonly #expiry: Expiry
-  readonly #failing: Backoff
+  /** Steps of the upkeep of owners. */
+  readonly #steps: Backoff
+  /** Sources of compactions, and compaction as a whole. */
+  readonly #compactions: Backoff
   readonly #cancelTimers: (() => void)[] = []
   #cancelSoon: (() => void) | undefined
   #looking: Promise<void> | undefined
@@ -72,9 +75,10 @@ export class Maintenance {
     const { maintenance, shards, horizons, timing, log } = options
     const { elapsed } = timing
     this.#options = options
-    const { maintenanceRetryMs: firstMs, maintenanceRetryMsMax: mostMs, surveyedSpansMax } = hostLimits
-    const retryMs = { firstMs, mostMs }
-    this.#failing = new Backoff({ elapsed, ...retryMs })
+    const { maintenanceRetryMs: firstMs, upkeepRetryMsMax, rereadRetryMsMax, surveyedSpansMax } = hostLimits
+    const retryMs = { firstMs, mostMs: rereadRetryMsMax }
+    this.#steps = new Backoff({ elapsed, firstMs, mostMs: upkeepRetryMsMax })
+    this.#compactions = new Backoff({ elapsed, ...retryMs })
     this.#surveys = new Surveys({ maintenance, spansMax: surveyedSpansMax, retryMs, elapsed, log })
     this.#expiry = new Expiry({ shards, horizons, surveys: this.#surveys, timing, log })
   }
@@ -180,7 +184,7 @@ export class Maintenance {
     const { list } = wanted
     const listed = new Set(list.segments.map((segment) => compactionName(ownerId, segment)))
     const prefix = compactionName(ownerId, '')
-    this.#failing.forget((name) => name.startsWith(prefix) && !listed.has(name))
+    this.#compactions.forget((name) => name.startsWith(prefix) && !listed.has(name))
     await this.#surveys.learn(list, () => this.#isStopped)
     await this.#expiry.expire(ownerId, list)
     return wanted
@@ -190,15 +194,15 @@ export class Maintenance {
   async #tried<T>(upkeep: OwnerUpkeep, step: string, work: () => Promise<T>): Promise<T | undefined> {
     const { ownerId } = upkeep.owner
     const name = `${step} at owner ${ownerId}`
-    if (this.#isStopped || this.#failing.isWaiting(name)) return undefined
+    if (this.#isStopped || this.#steps.isWaiting(name)) return undefined
     try {
       const done = await work()
-      this.#failing.succeeded(name)
+      this.#steps.succeeded(name)
       return done
     } catch (error) {
       if (error instanceof InvariantError) throw error
       if (this.#isStopped) return undefined
-      const retryMs = this.#failing.failed(name)
+      const retryMs = this.#steps.failed(name)
       this.#options.log.warn({ err: error, ownerId, step, retryMs }, 'retention could not go on')
       return undefined
     }
@@ -208,12 +212,12 @@ export class Maintenance {
     const running = this.#compaction
     return {
       isBusy: (segment) => running?.ownerId === ownerId && running.sources.has(segment),
-      isFailing: (segment) => this.#failing.isWaiting(compactionName(ownerId, segment)),
+      isFailing: (segment) => this.#compactions.isWaiting(compactionName(ownerId, segment)),
     }
   }
 
   #compactBest(candidates: readonly CompactionCandidate[]): void {
-    if (this.#isStopped || this.#compaction || this.#failing.isWaiting(COMPACTIONS)) return
+    if (this.#isStopped || this.#compaction || this.#compactions.isWaiting(COMPACTIONS)) return
     const best = candidates.toSorted((a, b) => b.plan.worth - a.plan.worth)[0]
     if (best) this.#compacting = this.#compact(best).catch(this.#options.onBroken)
   }
@@ -233,10 +237,10 @@ export class Maintenance {
     try {
       const { result, freedBytes } = await compaction.run()
       metrics.compactionEnded(result, freedBytes)
-      if (result === 'done') this.#failing.succeeded(COMPACTIONS)
-      else if (result === 'storageFull') this.#failing.failed(COMPACTIONS)
+      if (result === 'done') this.#compactions.succeeded(COMPACTIONS)
+      else if (result === 'storageFull') this.#compactions.failed(COMPACTIONS)
       else if (result !== 'stopped') {
-        for (const segment of plan.sources) this.#failing.failed(compactionName(ownerId, segment))
+        for (const segment of plan.sources) this.#compactions.failed(compactionName(ownerId, segment))
       }
     } finally {
       this.#compaction = undefined

@@ -65,6 +65,18 @@ describe('removal', () => {
     expect(broken).toEqual([])
   })
 
+  it('goes on within a minute of an owner that could not be asked for long', async () => {
+    const host = startMaintained()
+    const { owner } = host
+    host.seal('s1', [span(7, 0, 100, host.timing.now)])
+    owner.failures.set('wanted', new MillraceError('unavailable', 'storage failed'))
+    for (let i = 0; i < 200; i++) await host.pass(LOOK)
+    expect(owner.calls).toEqual([])
+    owner.failures.clear()
+    for (let i = 0; i < 7; i++) await host.pass(LOOK)
+    expect(owner.calls).toEqual(['drop s1'])
+  })
+
   it('keeps a segment that cannot be surveyed, and looks at it again later', async () => {
     const host = startMaintained()
     const { timing, owner, storage } = host
