@@ -103,8 +103,9 @@ export type HostCalls = {
   shardLoads: { request: null; reply: { readonly loads: readonly HostedLoad[] } }
   /** The hash key that divides the observed load of a shard in two; null where too little was seen. */
   balanceOf: { request: ShardRef; reply: { readonly startingHashKey: string | null } }
+  /** Where shards stand that it serves, without what has expired; of others it says nothing. */
   describeShards: {
-    request: { readonly streamId: number }
+    request: { readonly streamId: number; readonly shardIndexes: readonly number[] }
     reply: { readonly extents: readonly HostedExtent[] }
   }
   /** Prometheus metrics as JSON, as prom-client gives them. */

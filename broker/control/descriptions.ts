@@ -3,7 +3,7 @@
 import type { ResponseOf, ShardDescription, ShardLoad, StreamDescription } from '../../protocol/operations.ts'
 import type { HostedExtent } from '../host-contract.ts'
 import { openShardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
-import type { HostFleet } from './fleet.ts'
+import { byHost, type HostFleet } from './fleet.ts'
 import { describeRange } from './routing.ts'
 import { withDeadline, type Timers } from './timers.ts'
 
@@ -48,7 +48,7 @@ export function describeShard(
   }
 }
 
-/** What the hosts of one stream answered: the extents by index, and the hosts that gave theirs. */
+/** What hosts answered of shards of one stream: the extents by index, and the hosts that gave theirs. */
 export interface LiveExtents {
   readonly extents: ReadonlyMap<number, HostedExtent>
   readonly answered: ReadonlySet<number>
@@ -64,14 +64,15 @@ export async function liveExtents(
   const extents = new Map<number, HostedExtent>()
   const answered = new Set<number>()
   const late = (): Error => new Error('the host took too long')
-  const ask = async (hostId: number): Promise<void> => {
-    const asked = fleet.call(hostId, 'describeShards', { streamId })
+  const ask = async ([hostId, there]: readonly [number, readonly Shard[]]): Promise<void> => {
+    // By name: a stream may have far more shards than anybody wants to know of now.
+    const shardIndexes = there.map(({ index }) => index)
+    const asked = fleet.call(hostId, 'describeShards', { streamId, shardIndexes })
     const answer = await withDeadline(asked, timers, EXTENTS_DEADLINE_MS, late)
     answered.add(hostId)
     for (const extent of answer.extents) extents.set(extent.shardIndex, extent)
   }
-  const hostIds = new Set(shards.map(({ ownerId }) => fleet.hostOf(ownerId).hostId))
-  await Promise.allSettled([...hostIds].map(ask))
+  await Promise.allSettled([...byHost(fleet, shards)].map(ask))
   return { extents, answered }
 }
 

@@ -10,7 +10,7 @@ import { crash } from '../threads/calls.ts'
 import { shardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
 import type { Catalog, CatalogPlan } from './catalog.ts'
 import { liveExtents } from './descriptions.ts'
-import type { HostFleet } from './fleet.ts'
+import { byHost, type HostFleet } from './fleet.ts'
 import { withDeadline, type Timers } from './timers.ts'
 
 /** Between two sweeps. */
@@ -104,11 +104,7 @@ export class Expiry {
       const isAnswered = answered.has(fleet.hostOf(shard.ownerId).hostId)
       return isAnswered && closedForMs(shard, timers) >= stream.retentionMs
     })
-    const hostIds = [...new Set(expired.map(({ ownerId }) => fleet.hostOf(ownerId).hostId))]
-    const drops = hostIds.map((hostId) => {
-      const own = expired.filter(({ ownerId }) => fleet.hostOf(ownerId).hostId === hostId)
-      return this.#drop(hostId, own)
-    })
+    const drops = [...byHost(fleet, expired)].map(([hostId, own]) => this.#drop(hostId, own))
     const dropped = (await Promise.all(drops)).flat()
     if (dropped.length === 0 || this.#isStopped) return
     const indexes = dropped.map(({ index }) => index)

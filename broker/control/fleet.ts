@@ -1,4 +1,4 @@
-// What the rest of the controller sees of the shard hosts, whatever supervises them. Runs in the controller. Types only.
+// What the rest of the controller sees of the shard hosts, whatever supervises them. Runs in the controller.
 import type { HostCalls } from '../host-contract.ts'
 
 /** starting: launched, not serving yet; draining: told to finish; down: nothing runs, `reason` says why. */
@@ -30,4 +30,19 @@ export interface HostFleet {
   ): Promise<HostCalls[C]['reply']>
   /** Fulfils when the host is ready; rejects when the fleet is stopped. */
   whenReady(hostId: number): Promise<void>
+}
+
+/** Shards by the hosts that run their owners. */
+export function byHost<T extends { readonly ownerId: number }>(
+  fleet: HostFleet,
+  shards: readonly T[],
+): ReadonlyMap<number, readonly T[]> {
+  const grouped = new Map<number, T[]>()
+  for (const shard of shards) {
+    const { hostId } = fleet.hostOf(shard.ownerId)
+    const there = grouped.get(hostId)
+    if (there === undefined) grouped.set(hostId, [shard])
+    else there.push(shard)
+  }
+  return grouped
 }

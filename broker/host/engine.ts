@@ -2,7 +2,7 @@
 // Host main thread. It knows neither sockets nor the controller: host.ts puts it behind a server and behind calls.
 import type { EventBody } from '../../protocol/events.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
-import type { HostedExtent, HostedLoad, HostSettings, ShardRef } from '../host-contract.ts'
+import type { HostCalls, HostedExtent, HostedLoad, HostSettings, ShardRef } from '../host-contract.ts'
 import type { ClientEventHandlers, Context, Handlers } from '../server/dispatch.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { SegmentMaintenance } from '../threads/maintenance-contract.ts'
@@ -29,6 +29,8 @@ import { ShardLifecycle } from './shard-lifecycle.ts'
 import { describeShard, ShardTable } from './shard-table.ts'
 import type { Timing } from './timing.ts'
 import { Wakes } from './wakes.ts'
+
+type DescribeRequest = HostCalls['describeShards']['request']
 
 export interface EngineOptions {
   readonly settings: HostSettings
@@ -128,9 +130,9 @@ export class Engine {
     this.#maintenance.start()
   }
 
-  /** Where the stream's shards stand, without what has expired. */
-  async extentsOf(streamId: number): Promise<readonly HostedExtent[]> {
-    const shards = this.#shards.shardsOf(streamId)
+  /** Where those of the shards stand that are served, without what has expired. */
+  async extentsOf({ streamId, shardIndexes }: DescribeRequest): Promise<readonly HostedExtent[]> {
+    const shards = shardIndexes.flatMap((index) => this.#shards.find(streamId, index) ?? [])
     await Promise.all(shards.map((shard) => this.#horizons.refresh(shard)))
     return shards.filter(({ served }) => served).map(({ extent }) => extent)
   }

@@ -89,7 +89,7 @@ class ShardHost implements Host {
       dropShards: (request) => done(this.#engine.lifecycle.drop(request)),
       shardLoads: () => ({ loads: this.#engine.loads() }),
       balanceOf: (shard) => ({ startingHashKey: this.#engine.balanceOf(shard) }),
-      describeShards: async ({ streamId }) => ({ extents: await this.#engine.extentsOf(streamId) }),
+      describeShards: async (request) => ({ extents: await this.#engine.extentsOf(request) }),
       metrics: () => this.#metrics(),
       drain: ({ deadlineMs }) => done(this.drain(deadlineMs)),
     }

@@ -102,15 +102,17 @@ describe('a host', () => {
     await call('openShards', { shards: [placedShard(0), placedShard(1)] })
     await appendTo(await connect(), 'a')
     await call('updateStream', { streamId: STREAM, settings: placedShard(0).settings })
-    const { extents } = await call('describeShards', { streamId: STREAM })
+    const { extents } = await call('describeShards', { streamId: STREAM, shardIndexes: [0, 1] })
     expect(extents).toMatchObject([
       { streamId: STREAM, shardIndex: 0, trimHorizon: 0, tail: 1 },
       { streamId: STREAM, shardIndex: 1, trimHorizon: 0, tail: 0 },
     ])
+    const one = await call('describeShards', { streamId: STREAM, shardIndexes: [7, 1] })
+    expect(one.extents.map(({ shardIndex }) => shardIndex)).toEqual([1])
     expect(await call('metrics', null)).toEqual({ metrics: [{ name: 'a metric' }] })
     expect(scrapes).toMatchObject([{ shards: 2, sessions: 1, subscriptions: 0, owners: [{ ownerId: 0 }] }])
     await call('dropStream', { streamId: STREAM })
-    expect(await call('describeShards', { streamId: STREAM })).toEqual({ extents: [] })
+    expect(await call('describeShards', { streamId: STREAM, shardIndexes: [0, 1] })).toEqual({ extents: [] })
   })
 
   it('seals and drops shards for its controller, and tells it of loads', async () => {
@@ -150,8 +152,12 @@ describe('a host', () => {
     await first.call('drain', { deadlineMs: 1000 })
     const second = launch({ startOwner: () => Promise.resolve(first.owner.start()) })
     await second.call('start', { settings, shards: [placedShard(0), other] })
-    expect(await second.call('describeShards', { streamId: STREAM })).toEqual({ extents: [] })
-    expect((await second.call('describeShards', { streamId: STREAM + 1 })).extents).toHaveLength(1)
+    expect(await second.call('describeShards', { streamId: STREAM, shardIndexes: [0, 1] })).toEqual({
+      extents: [],
+    })
+    expect(
+      (await second.call('describeShards', { streamId: STREAM + 1, shardIndexes: [0] })).extents,
+    ).toHaveLength(1)
     await second.call('dropStream', { streamId: STREAM })
   })
 
@@ -259,7 +265,9 @@ describe('failure', () => {
   it('to have started yet is answered unavailable', async () => {
     const { call } = launch()
     for (const streamId of [1, 2]) {
-      await expect(call('describeShards', { streamId })).rejects.toMatchObject({ code: 'unavailable' })
+      await expect(call('describeShards', { streamId, shardIndexes: [] })).rejects.toMatchObject({
+        code: 'unavailable',
+      })
     }
     await expect(call('metrics', null)).rejects.toMatchObject({ code: 'unavailable' })
   })

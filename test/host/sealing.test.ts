@@ -102,7 +102,7 @@ describe('sealing', () => {
     const again = await startTestHost({ shards: [] })
     for (const [slot, shard] of host.owner.shards) again.owner.shards.set(slot, shard)
     await again.engine.lifecycle.open([placedShard(0, { children: [3, 4] })])
-    expect(await again.engine.extentsOf(STREAM)).toMatchObject([{ tail: 2, closed: true }])
+    expect(await again.extents(0, 1)).toMatchObject([{ tail: 2, closed: true }])
     const { results } = await again.append(producer, makeBatch(['c']))
     expect(results[0]!.message).toContain('shardId-000000000003, shardId-000000000004')
     expect(await again.fetchOne(session, 2)).toMatchObject({ code: 0, ended: true })
@@ -116,7 +116,7 @@ describe('sealing', () => {
     }
     await host.engine.lifecycle.open([placedShard(0, { children: [3, 4] }), placedShard(1)])
     expect(host.owner.calls).toEqual(['seal 1'])
-    expect(await host.engine.extentsOf(STREAM)).toMatchObject([{ closed: true }, { closed: false }])
+    expect(await host.extents(0, 1)).toMatchObject([{ closed: true }, { closed: false }])
     expect((await host.append(producer, makeBatch(['a']))).results.map(codeOf)).toEqual(['shardClosed'])
     expect(await host.fetchOne(session, 4)).toMatchObject({ code: 0, ended: true })
   })
@@ -230,7 +230,7 @@ describe('dropping closed shards', () => {
     await drop(host)
     expect(ends(session)).toMatchObject([{ code: errorCodes.shardNotFound.id, nextSequenceNumber: 0 }])
     expect(codeOf(await host.fetchOne(session, 0))).toBe('shardNotFound')
-    expect(await host.engine.extentsOf(STREAM)).toMatchObject([{ shardIndex: 1 }])
+    expect(await host.extents(0, 1)).toMatchObject([{ shardIndex: 1 }])
     expect(host.owner.calls).toEqual(['seal 1', 'forget 1'])
   })
 

@@ -6,6 +6,7 @@ import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
 import { canSplitAt } from '../../../protocol/shard-map.ts'
 import { openShardsOf, type Journal, type Shard } from '../catalog-state.ts'
+import { byHost } from '../fleet.ts'
 import type { CarrierOptions } from './carrier.ts'
 import { withDeadline } from '../timers.ts'
 import type { ReshardIntent } from './plan.ts'
@@ -56,17 +57,10 @@ export async function requireServed(
   intents: readonly ReshardIntent[],
 ): Promise<void> {
   const named = new Set(intents.flatMap((intent) => ('split' in intent ? [intent.split] : intent.merge)))
-  const byHost = new Map<number, number[]>()
-  for (const { index, ownerId } of openShardsOf(catalog.state, streamId)) {
-    if (!named.has(index)) continue
-    const { hostId } = fleet.hostOf(ownerId)
-    const indexes = byHost.get(hostId)
-    if (indexes === undefined) byHost.set(hostId, [index])
-    else indexes.push(index)
-  }
+  const shards = openShardsOf(catalog.state, streamId).filter(({ index }) => named.has(index))
   await Promise.all(
-    [...byHost].map(async ([hostId, indexes]) => {
-      const asked = { streamId, shardIndexes: indexes }
+    [...byHost(fleet, shards)].map(async ([hostId, there]) => {
+      const asked = { streamId, shardIndexes: there.map(({ index }) => index) }
       const [unserved] = (await fleet.call(hostId, 'unservedShards', asked)).shardIndexes
       if (unserved === undefined) return
       const message = `${shardIdOf(unserved)} is not served by host ${hostId}, whose log says why: it cannot be changed.`

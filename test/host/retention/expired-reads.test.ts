@@ -67,13 +67,13 @@ describe.each([
     host.timing.advance(RETENTION_MS - 1000)
     expect((await host.resolve(new FakeSession(), at('LATEST'))).trimHorizon).toBe(2)
     host.timing.advance(1)
-    expect((await host.engine.extentsOf(STREAM)).map(({ trimHorizon }) => trimHorizon)).toEqual([3])
+    expect((await host.extents(0, 1)).map(({ trimHorizon }) => trimHorizon)).toEqual([3])
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(3)
     expect(await resolve(host, at('AT_TIMESTAMP', early))).toBe(3)
     await expect(resolve(host, at('AT_SEQUENCE_NUMBER', 2))).rejects.toMatchObject({ code: 'trimmed' })
     host.timing.advance(1000)
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(5)
-    expect((await host.engine.extentsOf(STREAM))[0]).toMatchObject({ trimHorizon: 5, tail: 5 })
+    expect((await host.extents(0, 1))[0]).toMatchObject({ trimHorizon: 5, tail: 5 })
   })
 
   it('is not pushed: the subscription ends and says where to go on', async () => {

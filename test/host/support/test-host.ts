@@ -13,7 +13,7 @@ import {
 } from '../../../protocol/index.ts'
 import { Engine } from '../../../broker/host/engine.ts'
 import { noHostMetrics } from '../../../broker/host/host-metrics.ts'
-import type { HostSettings, PlacedShard } from '../../../broker/host-contract.ts'
+import type { HostedExtent, HostSettings, PlacedShard } from '../../../broker/host-contract.ts'
 import { silentLog } from '../../../broker/telemetry/log.ts'
 import { FakeSession } from './fake-session.ts'
 import { MemoryMaintenance } from './memory-maintenance.ts'
@@ -161,6 +161,11 @@ export class TestHost {
       { streamId: STREAM, shardIndex: 0, position },
       session.context,
     )
+  }
+
+  /** Where those of the shards stand that are served. */
+  extents(...shardIndexes: readonly number[]): Promise<readonly HostedExtent[]> {
+    return this.engine.extentsOf({ streamId: STREAM, shardIndexes })
   }
 
   /** Fills the shard with batches of one record each, and returns their bytes. */
