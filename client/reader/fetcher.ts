@@ -1,11 +1,12 @@
 // Pull: fetch requests, each for all of a reading's shards on one host, the next one under way while the loop uses the
 // last. Runs in the client. Stops asking while more than the buffer is waiting for the loop. A shard whose limits are used
-// up rests as long as its host says; the others go on meanwhile.
+// up rests as long as its host says; the others go on meanwhile. Shards that are begun later, once they are answered,
+// take those of their host into their own requests: however often shards split, a host has one request to wait for.
 import { errorCodeOf } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { FetchedShard } from '../../protocol/operations.ts'
-import type { Address } from '../address.ts'
+import { addressText, type Address } from '../address.ts'
 import { asMillraceError } from '../errors.ts'
 import type { ConnectionPool } from '../pool.ts'
 import { readingLimits } from '../reading/options.ts'
@@ -21,9 +22,19 @@ export interface FetcherOptions {
   readonly monotonic: () => number
 }
 
+/** Shards of one host that are asked for together. */
+interface Round {
+  readonly address: Address
+  readonly streamId: number
+  cursors: ShardCursor[]
+  /** Its shards went over to another round: whatever it is still answered is not used, since they ask again. */
+  isTakenOver: boolean
+}
+
 export class Fetcher implements Intake {
   readonly #options: FetcherOptions
   readonly #events: IntakeEvents
+  readonly #rounds = new Set<Round>()
   #room: Deferred<void> | undefined
 
   constructor(options: FetcherOptions, events: IntakeEvents) {
@@ -33,7 +44,20 @@ export class Fetcher implements Intake {
 
   begin(cursors: readonly ShardCursor[], place: { address: Address; streamId: number }): void {
     for (let i = 0; i < cursors.length; i += limits.fetchShardsMax) {
-      void this.#fetchAll(cursors.slice(i, i + limits.fetchShardsMax), place)
+      const some = cursors.slice(i, i + limits.fetchShardsMax)
+      void this.#fetchAll({ ...place, cursors: some, isTakenOver: false })
+    }
+  }
+
+  #takeOver(round: Round): void {
+    const host = addressText(round.address)
+    for (const other of this.#rounds) {
+      if (other === round) continue
+      const count = round.cursors.length + other.cursors.length
+      if (addressText(other.address) !== host || count > limits.fetchShardsMax) continue
+      round.cursors.push(...other.cursors)
+      other.isTakenOver = true
+      this.#rounds.delete(other)
     }
   }
 
@@ -50,27 +74,34 @@ export class Fetcher implements Intake {
     this.#room = undefined
   }
 
-  /** Reads these shards of one host until each is done, ended or lost. */
-  async #fetchAll(cursors: ShardCursor[], place: { address: Address; streamId: number }): Promise<void> {
+  /** Reads these shards of one host until each is done, ended, lost, or taken over. */
+  async #fetchAll(round: Round): Promise<void> {
     const { closing, inbox } = this.#events
-    let reading = cursors
+    const isOver = () => closing.aborted || round.isTakenOver
+    let isAnswered = false
+    this.#rounds.add(round)
     try {
-      while (reading.length > 0) {
-        while (inbox.bytes >= this.#options.bufferBytesMax && !closing.aborted) {
+      while (round.cursors.length > 0) {
+        while (inbox.bytes >= this.#options.bufferBytesMax && !isOver()) {
           await (this.#room ??= deferred()).promise
         }
-        if (closing.aborted) return
-        const { due, resting, untilNextMs } = this.#dueOf(reading)
-        if (due.length === 0) {
+        if (isOver()) return
+        const { due, resting, untilNextMs } = this.#dueOf(round.cursors)
+        if (due.length > 0) {
+          const answers = await this.#fetch(due, round, Math.min(this.#options.maxWaitMs, untilNextMs))
+          if (isOver()) return
+          round.cursors = [...resting, ...this.#sort(due, answers)]
+          // Not before: shards that cannot be read yet, and come again and again, must not disturb the others.
+          if (!isAnswered && round.cursors.length > 0) this.#takeOver(round)
+          isAnswered = true
+        } else {
           await sleep(untilNextMs, closing)
-          continue
         }
-        const answers = await this.#fetch(due, place, Math.min(this.#options.maxWaitMs, untilNextMs))
-        if (closing.aborted) return
-        reading = [...resting, ...this.#sort(due, answers)]
       }
     } catch (error) {
-      if (!closing.aborted) this.#events.lost(reading, asMillraceError(error))
+      if (!isOver()) this.#events.lost(round.cursors, asMillraceError(error))
+    } finally {
+      this.#rounds.delete(round)
     }
   }
 
@@ -88,18 +119,18 @@ export class Fetcher implements Intake {
 
   async #fetch(
     cursors: readonly ShardCursor[],
-    place: { address: Address; streamId: number },
+    { address, streamId }: Round,
     waitMs: number,
   ): Promise<readonly FetchedShard[]> {
     const { pool, bufferBytesMax } = this.#options
     const { closing } = this.#events
-    const connection = await pool.connect(place.address, closing)
+    const connection = await pool.connect(address, closing)
     const bytesMax = Math.min(readingLimits.fetchBytes, bufferBytesMax)
     const share = Math.ceil((2 * bytesMax) / cursors.length)
     const ofShard = Math.min(bytesMax, Math.max(readingLimits.fetchShardBytesMin, share))
     const request = {
       shards: cursors.map(({ shardIndex, next }) => ({
-        streamId: place.streamId,
+        streamId,
         shardIndex,
         sequenceNumber: next,
         bytesMax: ofShard,

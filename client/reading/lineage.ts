@@ -9,6 +9,10 @@ export type LineageRouting = Pick<Routing, 'shards' | 'shard'>
 
 export class Lineage<R extends LineageRouting = Routing> {
   #routing: R
+  /** By the routing: the shards whose parent this one is. */
+  #children: ReadonlyMap<number, readonly number[]>
+  /** Shards that wait, of whose parents something has changed since `begin` was asked last. */
+  readonly #candidates = new Set<number>()
   /** Shards that wait for their parents to be drained, shards being read, and shards that were. */
   readonly #waiting = new Map<number, ShardCursor>()
   readonly #active = new Set<ShardCursor>()
@@ -22,6 +26,7 @@ export class Lineage<R extends LineageRouting = Routing> {
   /** Reads these shards, and leaves out the others that are there now. */
   constructor(routing: R, cursors: readonly ShardCursor[]) {
     this.#routing = routing
+    this.#children = childrenIn(routing)
     for (const cursor of cursors) this.#await(cursor)
     for (const { index } of routing.shards) if (!this.#known.has(index)) this.#leftOut.add(index)
   }
@@ -52,6 +57,9 @@ export class Lineage<R extends LineageRouting = Routing> {
   /** Goes by a newer routing. With `follows`, the shards that appeared in it are read too, from their first number on. */
   adopt(routing: R, { follows }: { follows: boolean }): void {
     this.#routing = routing
+    this.#children = childrenIn(routing)
+    // What they waited for may have expired.
+    for (const index of this.#waiting.keys()) this.#candidates.add(index)
     for (const index of this.#ended) if (routing.shard(index)?.state !== 'OPEN') this.#ended.delete(index)
     for (const indexes of [this.#drained, this.#known, this.#leftOut]) {
       for (const index of indexes) if (routing.shard(index) === undefined) indexes.delete(index)
@@ -66,7 +74,7 @@ export class Lineage<R extends LineageRouting = Routing> {
   /** The shard is read as far as it is to be read, or is gone. */
   drain(cursor: ShardCursor): void {
     this.#active.delete(cursor)
-    this.#drained.add(cursor.shardIndex)
+    this.#pass(cursor.shardIndex)
   }
 
   /** The shard is closed and read to its end. */
@@ -78,16 +86,14 @@ export class Lineage<R extends LineageRouting = Routing> {
   /** The shards whose turn has come: they are active from now on. */
   begin(): ShardCursor[] {
     const begun: ShardCursor[] = []
-    // A shard may be done before it is begun, and so make way for the next.
-    for (let isChanged = true; isChanged;) {
-      isChanged = false
-      for (const [index, cursor] of this.#waiting) {
-        if (!this.#isReadable(index)) continue
-        this.#waiting.delete(index)
-        if (cursor.isDone) this.#drained.add(index)
-        else begun.push(cursor)
-        isChanged ||= cursor.isDone
-      }
+    // A shard may be done before it is begun, and so make way for the next: that one joins the candidates.
+    for (const index of this.#candidates) {
+      this.#candidates.delete(index)
+      const cursor = this.#waiting.get(index)
+      if (cursor === undefined || !this.#isReadable(index)) continue
+      this.#waiting.delete(index)
+      if (cursor.isDone) this.#pass(index)
+      else begun.push(cursor)
     }
     for (const cursor of begun) this.#active.add(cursor)
     return begun
@@ -96,6 +102,12 @@ export class Lineage<R extends LineageRouting = Routing> {
   #await(cursor: ShardCursor): void {
     this.#known.add(cursor.shardIndex)
     this.#waiting.set(cursor.shardIndex, cursor)
+    this.#candidates.add(cursor.shardIndex)
+  }
+
+  #pass(index: number): void {
+    this.#drained.add(index)
+    for (const child of this.#children.get(index) ?? []) this.#candidates.add(child)
   }
 
   #isReadable(index: number): boolean {
@@ -106,4 +118,16 @@ export class Lineage<R extends LineageRouting = Routing> {
   #isPresent(index: number): boolean {
     return this.#known.has(index) && this.#routing.shard(index) !== undefined
   }
+}
+
+function childrenIn({ shards }: LineageRouting): ReadonlyMap<number, readonly number[]> {
+  const children = new Map<number, number[]>()
+  for (const { index, parents } of shards) {
+    for (const parent of parents) {
+      const known = children.get(parent)
+      if (known === undefined) children.set(parent, [index])
+      else known.push(index)
+    }
+  }
+  return children
 }

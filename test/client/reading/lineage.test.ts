@@ -82,6 +82,31 @@ describe('lineage', () => {
     )
   })
 
+  it('looks at a shard only when one of its parents is done, however many others wait', () => {
+    const shards: Shard[] = Array.from({ length: 511 }, (_, index) => ({
+      index,
+      parents: index === 0 ? [] : [(index - 1) >> 1],
+      state: index < 255 ? 'CLOSED' : 'OPEN',
+    }))
+    let looks = 0
+    const { shards: told } = routingOf(shards)
+    const shard = (index: number) => {
+      looks++
+      return told[index]
+    }
+    const lineage = new Lineage(
+      { shards: told, shard },
+      shards.map(({ index }) => cursorOf(index, 10)),
+    )
+    const begun: ShardCursor[] = lineage.begin()
+    for (const cursor of begun) {
+      lineage.drain(cursor)
+      begun.push(...lineage.begin())
+    }
+    expect([begun.length, lineage.isOver]).toEqual([511, true])
+    expect(looks).toBeLessThan(4 * 511)
+  })
+
   it('asks for children only where the routing does not know them yet', () => {
     const parent: Shard = { index: 0, parents: [], state: 'CLOSED' }
     const child: Shard = { index: 1, parents: [0], state: 'OPEN' }

@@ -22,6 +22,7 @@ const following: [string, (client: Client) => Reading<Uint8Array>][] = [
 
 const routingsAsked = (broker: FakeBroker) =>
   broker.received.filter((name) => name === 'describeRouting').length
+const fetchesAsked = (broker: FakeBroker) => broker.received.filter((name) => name === 'fetch').length
 
 describe('a wave of splits', () => {
   it.each(following)('%s: is followed by one request for the routing', async (_how, open) => {
@@ -59,6 +60,26 @@ describe('a wave of splits', () => {
     expect(read.toSorted()).toEqual(['0:0', '0:1', '1:2', '3:3', '6:2', '6:3', '8:4'])
     const inOrder = ['1:2', '3:3', '8:4']
     expect(read.filter((value) => inOrder.includes(value))).toEqual(inOrder)
+    await end()
+  })
+
+  it('however many there were, one after the other, a host is asked for all its shards at once', async () => {
+    const broker = new FakeBroker({ shards: 4 })
+    const { client, end } = await connectTo(broker)
+    const reading = client.read('clicks', { follow: true, maxWaitMs: 100 })
+    const reads = collect(reading, 8)
+    await driven(reading.started)
+    for (const shard of [0, 1, 2, 3]) {
+      await pass(300)
+      broker.split(shard)
+    }
+    await pass(300)
+    const before = fetchesAsked(broker)
+    await pass(1000)
+    // Ten waits of 100 ms, and as many for each further request that went on beside the first.
+    expect(fetchesAsked(broker) - before).toBeLessThan(15)
+    for (const { index } of broker.openShards) fill(broker, index, [1])
+    expect((await driven(reads)).length).toBe(8)
     await end()
   })
 
