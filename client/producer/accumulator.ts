@@ -96,7 +96,8 @@ export class Accumulator {
     while (bytes < bytesMax && !lane.isEmpty) {
       if (lane.hasOnlyOpen) this.seal(lane)
       const batch = lane.drop(1)[0]!
-      bytes += batch.bytes!.length
+      // What is compressed may have to be encoded anew: that takes as long as its records are large.
+      bytes += batch.bufferedBytes
       this.#carryOver(batch, lane)
     }
     return bytes

@@ -16,7 +16,8 @@
 //      `outcomeUnknown`.
 //
 // So when the first batch of a lane is given up (refused for good, or past the delivery deadline):
-//   – if it is not in doubt, it fails with its refusal, and by (3) all behind it go on under the next epoch;
+//   – if it is not in doubt, it fails with its refusal, with those behind it whose deadline is past too, and by (3) the
+//     others go on under the next epoch;
 //   – if it is in doubt, it fails as `outcomeUnknown` together with the batches in doubt right behind it: whether those
 //     are stored hangs on its fate, which is out of our hands. From the first one not in doubt on, (3) applies.
 // The first batch of the next epoch fences what lingers of the old one (`producerFenced`); what of it slips in before is
@@ -163,6 +164,8 @@ export class Lane {
       firstProducerSequence: this.#nextSequence,
     })
     batch.refusal = undefined
+    // Under its new identity it was never sent; under the old one it is never stored any more.
+    batch.inDoubt = false
     this.#enqueue(batch)
   }
 
@@ -227,7 +230,9 @@ export class Lane {
     const { refusal } = first
     if (now - first.acceptedAt >= deliveryTimeoutMs) {
       const reason = this.#obstacle ?? refusal ?? notDelivered(this.shardId, deliveryTimeoutMs)
-      return this.giveUp(reason, deliveryTimeoutMs)
+      const { length } = this.#queue
+      const inTime = this.#queue.findIndex(({ acceptedAt }) => now - acceptedAt < deliveryTimeoutMs)
+      return this.giveUp(reason, { count: inTime < 0 ? length : inTime, deliveryTimeoutMs })
     }
     if (refusal === undefined || refusal.retry === 'reconnect') return { verdict: 'send' }
     if (refusal.retry === 'never') return this.giveUp(refusal)
@@ -237,19 +242,22 @@ export class Lane {
     return { verdict: 'wait', refusal }
   }
 
-  /** How the first batch fails for good, with those whose fate hangs on it. */
-  giveUp(refusal: MillraceError, deadlineMs?: number): LaneVerdict & { verdict: 'giveUp' } {
-    const late = deadlineMs === undefined ? '' : ` It was tried for ${deadlineMs} ms.`
+  /** How the first batch fails for good, with those whose fate hangs on it, or those whose time is over as well. */
+  giveUp(
+    refusal: MillraceError,
+    late?: { readonly count: number; readonly deliveryTimeoutMs: number },
+  ): LaneVerdict & { verdict: 'giveUp' } {
+    const triedFor = late === undefined ? '' : ` It was tried for ${late.deliveryTimeoutMs} ms.`
     if (!this.isInDoubt) {
       const retryAfterMs = refusal.retryAfterMs === undefined ? {} : { retryAfterMs: refusal.retryAfterMs }
-      const error = new MillraceError(refusal.code, refusal.message + late, {
+      const error = new MillraceError(refusal.code, refusal.message + triedFor, {
         cause: refusal,
         ...retryAfterMs,
       })
-      return { verdict: 'giveUp', count: 1, error }
+      return { verdict: 'giveUp', count: late?.count ?? 1, error }
     }
     const sure = this.#queue.findIndex((batch) => !batch.inDoubt)
-    const message = `Records for ${this.shardId} were sent and may be stored; no answer said so.${late}`
+    const message = `Records for ${this.shardId} were sent and may be stored; no answer said so.${triedFor}`
     const error = new MillraceError('outcomeUnknown', message, { cause: refusal })
     return { verdict: 'giveUp', count: sure < 0 ? this.#queue.length : sure, error }
   }
