@@ -1,6 +1,7 @@
 // Readers of a whole stream as applications write them, through the client: what they deliver over every reconnection, split
 // and merge is one read, so a record passed over, delivered twice or before its turn is a violation. What expires before they
 // come to it they leave out. Run in the process of the test.
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Reading } from '../../client/index.ts'
 import { parseShardId } from '../../protocol/shard-id.ts'
 import { shardNameOf } from '../support/full-read.ts'
@@ -21,8 +22,8 @@ export async function runClientFollower(load: ClientLoad, isComplete = false): P
   await noteAll(load, reading, load.history.openStreamRead(load.name, { isComplete }))
 }
 
-/** Reads the stream from its first record to its tail, by fetches, over and over. */
-export async function runClientReader(load: ClientLoad): Promise<void> {
+/** Reads the stream from its first record to its tail, by fetches, over and over, with a pause in between. */
+export async function runClientReader(load: ClientLoad, pauseMs = 0): Promise<void> {
   for (let pass = 0; !load.stopped.aborted; pass++) {
     const reading = load.client.read(load.stream, { onTrimmed: 'horizon' })
     const close = () => void reading.close()
@@ -30,6 +31,7 @@ export async function runClientReader(load: ClientLoad): Promise<void> {
     const name = `${load.name}, pass ${pass}`
     await noteAll(load, reading, load.history.openStreamRead(name, { isComplete: false }))
     load.stopped.removeEventListener('abort', close)
+    await delay(pauseMs, undefined, { signal: load.stopped }).catch(() => {})
   }
 }
 

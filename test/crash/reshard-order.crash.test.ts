@@ -19,7 +19,7 @@ const LONG_ROUNDS = process.env['MILLRACE_ORDER_ROUNDS']
 const ROUNDS = Number(LONG_ROUNDS ?? 1)
 const FIRST_SEED = Number(process.env['MILLRACE_ORDER_SEED'] ?? Date.now() % 1_000_000)
 /** Changes of the shards that were carried out, in one round. */
-const RESHARDS = LONG_ROUNDS === undefined ? 12 : 60
+const RESHARDS = LONG_ROUNDS === undefined ? 16 : 60
 const ROUND_DEADLINE_MS = 600_000
 
 const STREAM = 'clicks'
@@ -31,6 +31,8 @@ const PROGRESS_CALLS = 100
 /** One change in so many is hit by a kill. */
 const KILL_ONE_IN = 3
 const MOMENT_MS_MAX = 80
+/** Who reads everything again and again leaves the test no time for anything else. */
+const READER_PAUSE_MS = 2000
 
 /** The smallest segments there are: rolls happen all the time, between seals as well. */
 const CONFIG = { segmentSize: '1MiB', hosts: '2' }
@@ -137,7 +139,7 @@ function startReaders({ history, random }: Scene, client: Client, stopped: Abort
   return [
     runClientSubscriber({ ...load, name: 'subscriber' }, true),
     runClientFollower({ ...load, name: 'follower' }, true),
-    runClientReader({ ...load, name: 'reader' }),
+    runClientReader({ ...load, name: 'reader' }, READER_PAUSE_MS),
   ]
 }
 

@@ -6,6 +6,7 @@ import {
   hashKeyFromBytes,
   limits,
   MillraceError,
+  type Position,
   readRecords,
   type ResponseOf,
 } from '../../protocol/index.ts'
@@ -44,21 +45,18 @@ export async function seeHorizons(port: number, stream: string, history: History
   const { streamId, shards, hosts } = await describeRouting(port, stream)
   for (const { hostId, port: hostPort } of hosts) {
     const host = await RawConnection.open(hostPort)
+    const ask = (shardIndex: number, place: { type: Position['type']; sequenceNumber?: number }) => {
+      const position = { sequenceNumber: undefined, timestamp: undefined, ...place }
+      return host.request('resolvePosition', { streamId, shardIndex, position })
+    }
+    const see = async ({ index }: { readonly index: number }) => {
+      const { trimHorizon } = await ask(index, { type: 'TRIM_HORIZON' })
+      const below = { type: 'AT_SEQUENCE_NUMBER', sequenceNumber: trimHorizon - 1 } as const
+      const answer = trimHorizon === 0 ? undefined : await outcomeOf(ask(index, below))
+      history.seeHorizon({ shard: shardNameOf(stream, index), trimHorizon, below: answer })
+    }
     try {
-      for (const { index: shardIndex } of shards.filter((shard) => shard.hostId === hostId)) {
-        const start = { type: 'TRIM_HORIZON', sequenceNumber: undefined, timestamp: undefined } as const
-        const { trimHorizon } = await host.request('resolvePosition', {
-          streamId,
-          shardIndex,
-          position: start,
-        })
-        const position = { ...start, type: 'AT_SEQUENCE_NUMBER', sequenceNumber: trimHorizon - 1 } as const
-        const below =
-          trimHorizon > 0 &&
-          (await outcomeOf(host.request('resolvePosition', { streamId, shardIndex, position })))
-        const shard = shardNameOf(stream, shardIndex)
-        history.seeHorizon({ shard, trimHorizon, below: below || undefined })
-      }
+      await Promise.all(shards.filter((shard) => shard.hostId === hostId).map(see))
     } finally {
       host.close()
     }
