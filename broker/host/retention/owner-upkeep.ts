@@ -150,13 +150,15 @@ export class OwnerUpkeep {
     wanted: WantedShards,
     isBusy: (segment: string) => boolean,
   ): Promise<readonly (SegmentMeasure | undefined)[]> {
-    const { surveys, timing } = this.#options
+    const { owner, surveys, timing } = this.#options
     const turns = new Turns(timing, hostLimits.spansPerTurn)
     const measures: (SegmentMeasure | undefined)[] = []
+    // A compaction may have ended since the list was asked for, and have taken some of it away.
+    const listed = new Set(owner.segments?.segments)
     for (const survey of surveys.of(list)) {
       // One that is being compacted stays for now, whatever becomes of what is in it.
-      const isKnown = survey !== undefined && !isBusy(survey.segment)
-      measures.push(isKnown ? measureSegment(survey, wanted) : undefined)
+      const isFree = survey !== undefined && listed.has(survey.segment) && !isBusy(survey.segment)
+      measures.push(isFree ? measureSegment(survey, wanted) : undefined)
       await turns.spend(survey?.spans.length ?? 0)
     }
     return measures

@@ -93,6 +93,22 @@ describe('removal', () => {
     expect(owner.calls).toEqual(['drop sound', 'drop damaged'])
   })
 
+  it('leaves alone what is gone since the owner was asked', async () => {
+    const host = startMaintained()
+    const { timing, owner, storage, logged } = host
+    host.seal('s1', [span(7, 0, 100, timing.now)])
+    host.seal('s2', [span(7, 100, 200, timing.now)])
+    const survey = storage.survey.bind(storage)
+    storage.survey = (task) => {
+      // As a compaction does that is done just now.
+      if (task.segment === 's2') owner.names = ['s2', 'active-1']
+      return survey(task)
+    }
+    await host.pass(SOON)
+    expect(owner.calls).toEqual(['drop s2'])
+    expect(messages(logged, 'warn')).toEqual([])
+  })
+
   it('surveys a segment once, for as long as it is listed', async () => {
     const host = startMaintained()
     host.serve(1, 100)
