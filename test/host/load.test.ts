@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { KeySample } from '../../broker/host/load/key-sample.ts'
 import { KeySampler } from '../../broker/host/load/key-sampler.ts'
 import { HostedShard } from '../../broker/host/hosted-shard.ts'
+import { loadsOf } from '../../broker/host/load/loads.ts'
 import { BatchBuilder, hashKeyToHex, hashPartitionKey, type Codec } from '../../protocol/index.ts'
 import { payloadBytesAt } from '../../broker/host/append/payload.ts'
 import { randomOf } from '../support/random.ts'
@@ -200,6 +201,31 @@ describe('the sampler', () => {
     expect(batches).toBeGreaterThan(20)
     expect(batches).toBeLessThan(80)
     expect(shard.load.sample!.tells).toBe(true)
+  })
+
+  it('looks no more often at a shard whose keys it cannot see, and leaves the others their looks', () => {
+    const blind = vi.spyOn(KeySample.prototype, 'addUnknown')
+    const [hidden, seen] = [0, 1].map((index) => new HostedShard(placedShard(index), extent))
+    const [packed, open] = [batchOf(keys, { codec: 'gzip' }), batchOf(keys)]
+    for (let ms = 0; ms < 10_000; ms++) {
+      for (let i = 0; i < 10; i++) offer(hidden!, packed, ms)
+      if (ms % 100 === 0) offer(seen!, open, ms)
+    }
+    expect(blind.mock.calls.length).toBeLessThan(110)
+    expect(looks.mock.calls.length).toBeGreaterThan(8 * 20)
+    expect(loadsOf([hidden!, seen!], 10_000).map(({ hot }) => hot)).toEqual([null, null])
+  })
+
+  it('lets go of what it knows of a shard that has fallen silent', () => {
+    const shard = new HostedShard(placedShard(0), extent)
+    const batch = batchOf(keys)
+    for (let ms = 0; ms < 10_000; ms++) offer(shard, batch, ms)
+    loadsOf([shard], 60_000)
+    expect(shard.load.sample).toBeDefined()
+    loadsOf([shard], 1_200_000)
+    expect(shard.load.sample).toBeUndefined()
+    offer(shard, batch, 1_200_001)
+    expect(shard.load.sample).toBeDefined()
   })
 
   it('sees as much of each producer as he brings, in whatever order and sizes they send', () => {

@@ -16,6 +16,8 @@ const HALF_LIFE_MS = 30_000
 const FADE_MS = 1000
 /** So many records, the faded ones in part, say something. */
 const RECORDS_MIN = 32
+/** So little is left of a single record after a few minutes. */
+const FADED_RECORDS = 0.01
 /** What a key must have of the load to stand out: below it, the keys of a shard are as good as even. */
 const HOT_PART_MIN = 0.1
 
@@ -23,7 +25,9 @@ const HOT_PART_MIN = 0.1
 export class KeySample {
   readonly #histogram: Histogram
   readonly #sketch = new KeySketch()
+  /** Records whose keys were seen, and looks that saw none. */
   #records = 0
+  #blindLooks = 0
   #fadedAt: number
 
   constructor(range: { start: HashKeyWords; end: HashKeyWords }, now: number) {
@@ -42,6 +46,7 @@ export class KeySample {
   /** Records whose keys cannot be seen. */
   addUnknown(weight: number): void {
     this.#sketch.addUnknown(weight)
+    this.#blindLooks++
   }
 
   /** Lets go of what was long ago. */
@@ -51,8 +56,19 @@ export class KeySample {
     const factor = 0.5 ** (ms / HALF_LIFE_MS)
     this.#fadedAt = now
     this.#records *= factor
+    this.#blindLooks *= factor
     this.#histogram.scale(factor)
     this.#sketch.scale(factor)
+  }
+
+  /** It has looked often enough, whether it saw anything or not: looking faster would tell no more. */
+  get isSteady(): boolean {
+    return this.#records + this.#blindLooks >= RECORDS_MIN
+  }
+
+  /** What it has seen was so long ago that it is as good as nothing. */
+  get isFaded(): boolean {
+    return this.#records + this.#blindLooks < FADED_RECORDS
   }
 
   /** It has seen enough to be believed. */

@@ -10,6 +10,8 @@ export function loadsOf(shards: Iterable<HostedShard>, now: number): readonly Ho
     if (closed) continue
     const { bytes, records, sample } = load
     sample?.fade(now)
+    // Some KiB, for every shard that was ever busy.
+    if (sample?.isFaded) load.sample = undefined
     loads.push({ streamId, shardIndex, bytes, records, hot: sample?.hot ?? null })
   }
   return loads

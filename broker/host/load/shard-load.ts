@@ -40,9 +40,9 @@ export class ShardLoad {
     this.#count(bytes, records, now)
   }
 
-  /** Keys were looked at. Until they tell something every batch is welcome; then at once it is only a few a second. */
+  /** Keys were looked at. At first every batch is welcome; once there were enough, only a few a second. */
   looked(now: number): void {
-    if (this.#bytesPerLook === 0 && this.sample?.tells) this.#rate(now)
+    if (this.#bytesPerLook === 0 && this.sample?.isSteady) this.#rate(now)
   }
 
   #count(bytes: number, records: number, now: number): void {
@@ -56,7 +56,7 @@ export class ShardLoad {
     // What was stored long ago lets nothing count that is refused now.
     this.#refusableBytes = Math.min(this.#refusableBytes, lately)
     const bytesPerMs = lately / Math.max(1, now - this.#ratedAt)
-    this.#bytesPerLook = this.sample?.tells ? bytesPerMs * LOOK_MS : 0
+    this.#bytesPerLook = this.sample?.isSteady ? bytesPerMs * LOOK_MS : 0
     this.#ratedAt = now
     this.#ratedBytes = this.bytes
   }
