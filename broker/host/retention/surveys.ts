@@ -22,6 +22,7 @@ export class Surveys {
   readonly #known = new Map<string, Map<string, Survey>>()
   readonly #failing: Backoff
   #spans = 0
+  #bytes = 0
   #isFull = false
 
   constructor(options: SurveysOptions) {
@@ -31,11 +32,7 @@ export class Surveys {
 
   /** Bytes of the batches in all segments that were surveyed, wanted or not. */
   get bytes(): number {
-    let bytes = 0
-    for (const segments of this.#known.values()) {
-      for (const { spans } of segments.values()) for (const span of spans) bytes += span.bytes
-    }
-    return bytes
+    return this.#bytes
   }
 
   /** Of an owner's sealed segments, oldest first; undefined for those of which nothing is known. */
@@ -54,7 +51,7 @@ export class Surveys {
       const survey = await this.#survey(list.directory, segment)
       if (!survey || isStopped()) continue
       known.set(segment, survey)
-      this.#spans += survey.spans.length
+      this.#count(survey, 1)
     }
     this.#isFull = false
   }
@@ -78,14 +75,20 @@ export class Surveys {
     const known = this.#known.get(directory) ?? new Map<string, Survey>()
     this.#known.set(directory, known)
     const listed = new Set(segments)
-    for (const [segment, { spans }] of known) {
+    for (const [segment, survey] of known) {
       if (listed.has(segment)) continue
       known.delete(segment)
-      this.#spans -= spans.length
+      this.#count(survey, -1)
     }
     const prefix = nameOf(directory, '')
     this.#failing.forget((name) => name.startsWith(prefix) && !listed.has(name.slice(prefix.length)))
     return known
+  }
+
+  /** One more is remembered, or one less. */
+  #count({ spans }: Survey, step: 1 | -1): void {
+    this.#spans += step * spans.length
+    for (const { bytes } of spans) this.#bytes += step * bytes
   }
 
   #tellFull({ directory }: SegmentList): void {

@@ -1,5 +1,6 @@
-// One segment: an LMDB environment in its own directory, holding a span of every shard of one owner. Runs on owner
-// threads; compaction and integrity use what says whose it is. A segment says in its first row which one it is, and is durable in its parent directory before anything in it is acknowledged.
+// One segment: an LMDB environment in its own directory, holding a span of every shard of one owner. Runs on owner threads;
+// compaction and integrity use what says whose it is. A segment says in its first row which one it is, and is durable in its
+// parent directory before anything in it is acknowledged.
 import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { invariant } from '../../../protocol/invariant.ts'
