@@ -16,6 +16,8 @@ const HALF_LIFE_MS = 30_000
 const FADE_MS = 1000
 /** So many records, the faded ones in part, say something. */
 const RECORDS_MIN = 32
+/** So many looks that saw nothing, and hardly any that did: more would see no more. */
+const BLIND_LOOKS_MAX = 4 * RECORDS_MIN
 /** So little is left of a single record after a few minutes. */
 const FADED_RECORDS = 0.01
 /** What a key must have of the load to stand out: below it, the keys of a shard are as good as even. */
@@ -61,9 +63,9 @@ export class KeySample {
     this.#sketch.scale(factor)
   }
 
-  /** It has looked often enough, whether it saw anything or not: looking faster would tell no more. */
+  /** It has looked often enough, whether it saw anything or not. */
   get isSteady(): boolean {
-    return this.#records + this.#blindLooks >= RECORDS_MIN
+    return this.tells || this.#blindLooks >= BLIND_LOOKS_MAX
   }
 
   /** What it has seen was so long ago that it is as good as nothing. */
