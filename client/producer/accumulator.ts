@@ -81,10 +81,14 @@ export class Accumulator {
     this.bufferedBytes -= batch.bufferedBytes
   }
 
-  /** Begins the lane's next epoch with all its batches. Nothing of it may be in flight or in doubt: see lane.ts. */
+  /**
+   * Begins the lane's next epoch with all its batches. Nothing of it may be in flight or in doubt: see lane.ts. They stay
+   * in their lane, whatever the routing says: a vanishing lane from which they came may still hold what is to follow them.
+   */
   startOver(lane: Lane): void {
     if (lane.open !== undefined) this.seal(lane)
-    for (const batch of lane.empty()) this.#carryOver(batch, undefined)
+    for (const batch of lane.empty()) lane.renew(batch)
+    if (!lane.isEmpty) this.#options.onReady(lane)
   }
 
   /**
@@ -103,7 +107,7 @@ export class Accumulator {
     return bytes
   }
 
-  #carryOver(batch: PendingBatch, leaving: Lane | undefined): void {
+  #carryOver(batch: PendingBatch, leaving: Lane): void {
     const lane = this.lanes.ofAll(boundsOf(batch.bytes!), leaving)
     if (lane === undefined) {
       this.#encodeAnew(batch, leaving)
@@ -114,7 +118,7 @@ export class Accumulator {
     this.#options.onReady(lane)
   }
 
-  #encodeAnew(batch: PendingBatch, leaving: Lane | undefined): void {
+  #encodeAnew(batch: PendingBatch, leaving: Lane): void {
     const targets = new Set<PendingBatch>()
     const waiters = batch.waiters.values()
     let waiter = waiters.next().value

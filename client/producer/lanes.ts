@@ -95,10 +95,13 @@ export class Lanes {
     return generations.find(({ lanes }) => lanes.get(lane.shardIndex) === lane)
   }
 
+  /** Never a lane of a routing older than that of the lane being left: what waits there is to come behind the record. */
   #heldBack(hashKey: Uint32Array, at: number, leaving: Lane | undefined): Lane | undefined {
+    let isAhead = leaving === undefined
     for (const { map, lanes } of this.#past) {
-      const lane = lanes.get(map.route(hashKey, at))
-      if (lane !== undefined && lane !== leaving) return lane
+      const lane = isAhead ? lanes.get(map.route(hashKey, at)) : undefined
+      if (lane !== undefined) return lane
+      isAhead ||= lanes.get(leaving!.shardIndex) === leaving
     }
     return undefined
   }

@@ -1,0 +1,78 @@
+// Records on their way from a shard that is no more to those that took its place: in their order, whatever else happens
+// to the lanes meanwhile.
+import { expect, it } from 'vitest'
+import { Accumulator } from '../../../client/producer/accumulator.ts'
+import type { Lane } from '../../../client/producer/lane.ts'
+import type { LaneRouting } from '../../../client/producer/lanes.ts'
+import { resolveProducerSettings } from '../../../client/producer/options.ts'
+import { stampBatch } from '../../../protocol/batch.ts'
+import { hashKeyFromBigInt } from '../../../protocol/hash-key.ts'
+import type { RoutedShard } from '../../../protocol/operations.ts'
+import { readRecords } from '../../../protocol/record.ts'
+import { ShardMap, evenRanges } from '../../../protocol/shard-map.ts'
+
+/** The open shards, of even ranges; whatever else is asked for is closed. */
+function routingTo(...open: number[]): LaneRouting {
+  const ranges = evenRanges(open.length)
+  return {
+    streamId: 1,
+    map: new ShardMap(open.map((index, i) => ({ index, range: ranges[i]! }))),
+    shard: (index) => ({ index, state: open.includes(index) ? 'OPEN' : 'CLOSED' }) as RoutedShard,
+  }
+}
+
+/** A batch for each record; even ones for the lowest hash key, odd ones for the highest. */
+function accumulating(count: number): { records: Accumulator; lane: Lane } {
+  const records = new Accumulator({
+    routing: routingTo(0),
+    producerSettings: resolveProducerSettings({ batchRecords: 1 }),
+    monotonic: () => 0,
+    random: Math.random,
+    onReady: () => {},
+  })
+  for (let i = 0; i < count; i++) add(records, i)
+  return { records, lane: records.lanes.all()[0]! }
+}
+
+function add(records: Accumulator, value: number): void {
+  const hashKey = hashKeyFromBigInt(value % 2 === 0 ? 0n : 2n ** 128n - 1n)
+  records.add({ partitionKey: 'k', data: Uint8Array.of(value), explicitHashKey: hashKey }, hashKey, 0)
+}
+
+function valuesIn(records: Accumulator): Record<number, number[]> {
+  const of = (lane: Lane) => {
+    if (lane.open !== undefined) records.seal(lane)
+    return [...lane.batches()].flatMap(({ bytes }) => {
+      stampBatch(bytes!, 0, 0)
+      return Array.from(readRecords(bytes!), ({ data }) => data[0]!)
+    })
+  }
+  return Object.fromEntries(records.lanes.all().map((lane) => [lane.shardIndex, of(lane)]))
+}
+
+it('records that have moved stay ahead of those that still wait, when their new lane begins an epoch', () => {
+  const { records, lane } = accumulating(6)
+  records.lanes.adopt(routingTo(1, 2))
+  records.moveOn(lane, 1)
+  for (const child of records.lanes.all()) if (!child.isVanishing) records.startOver(child)
+  add(records, 6)
+  records.moveOn(lane, Infinity)
+  records.lanes.remove(lane)
+  expect(valuesIn(records)).toEqual({ 1: [0, 2, 4, 6], 2: [1, 3, 5] })
+})
+
+it('records that have moved stay ahead of those that still wait, when their new shard is split as well', () => {
+  const { records, lane } = accumulating(6)
+  records.lanes.adopt(routingTo(1, 2))
+  records.moveOn(lane, 1)
+  const children = records.lanes.adopt(routingTo(3, 4, 5, 6))
+  for (const child of children) records.moveOn(child, Infinity)
+  add(records, 6)
+  records.moveOn(lane, Infinity)
+  for (const child of children) {
+    records.moveOn(child, Infinity)
+    records.lanes.remove(child)
+  }
+  records.lanes.remove(lane)
+  expect(valuesIn(records)).toEqual({ 3: [0, 2, 4, 6], 6: [1, 3, 5] })
+})
