@@ -112,15 +112,15 @@ export function planTowardsGoal(
   const stream = state.streams.get(streamId)
   if (stream?.status !== 'ACTIVE' || stream.targetShardCount === null) return { changes: [], result: false }
   const intents = planEvenWave(openShardsOf(state, streamId), stream.targetShardCount)
-  if (intents === undefined) return planNoGoal(state, streamId)
+  if (intents === undefined) return planNoGoal(state, streamId, stream.targetShardCount)
   const { changes } = planBegin(state, { streamId, intents, cause: 'scale' }, context)
   return { changes, result: true }
 }
 
-/** Clears the goal of a stream, reached or not. */
-export function planNoGoal(state: CatalogState, streamId: number): CatalogPlan<false> {
+/** Clears the goal of a stream, reached or not; only this one, which another may have replaced. */
+export function planNoGoal(state: CatalogState, streamId: number, target: number): CatalogPlan<false> {
   const stream = state.streams.get(streamId)
-  const isSet = stream !== undefined && stream.targetShardCount !== null
+  const isSet = stream?.targetShardCount === target
   return { changes: isSet ? [putStream(stream, { targetShardCount: null })] : [], result: false }
 }
 

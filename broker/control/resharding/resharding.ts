@@ -117,9 +117,8 @@ export class Resharding {
 
   /** The shards of the stream are being changed, or will be without being asked again. */
   isBusy(streamId: number): boolean {
-    const { state } = this.#options.catalog
-    const hasGoal = (state.streams.get(streamId)?.targetShardCount ?? null) !== null
-    return hasGoal || state.journals.has(streamId) || this.#turns.isBusy(streamId)
+    const isChanging = this.#options.catalog.state.journals.has(streamId)
+    return isChanging || this.#goalOf(streamId) !== null || this.#turns.isBusy(streamId)
   }
 
   /** Waits, if shards of the stream are being sealed, until their children are known; not for long, and never rejects. */
@@ -166,25 +165,27 @@ export class Resharding {
     const { catalog, timers, log } = this.#options
     for (;;) {
       await this.#carrier.carry(streamId)
-      const target = catalog.state.streams.get(streamId)?.targetShardCount ?? null
+      const target = this.#goalOf(streamId)
       if (target === null) return
       try {
         await this.#wave(streamId, target)
       } catch (error) {
         if (!MillraceError.is(error)) throw error
-        if (error.code === 'unavailable') await pause(timers, HOSTS_POLL_MS)
-        else if (error.retry !== 'never') throw error
-        else {
-          // A shard that is damaged, or room that other streams took: what is done stays, and whoever asked is told.
-          log.warn({ err: error, streamId, target }, 'gives up the way to a count of shards')
-          await catalog.change((state) => planNoGoal(state, streamId))
-          throw error
+        // Hosts that are down, or went down while they were asked. That the broker stops, or the stream is being deleted,
+        // is found at the next step.
+        if (error.retry !== 'never') {
+          await pause(timers, HOSTS_POLL_MS)
+          continue
         }
+        // A shard that is damaged, or room that other streams took: what is done stays, and whoever asked is told.
+        log.warn({ err: error, streamId, target }, 'gives up the way to a count of shards')
+        await catalog.change((state) => planNoGoal(state, streamId, target))
+        if (this.#goalOf(streamId) === null) throw error
       }
     }
   }
 
-  /** Carries out the next wave towards `target`; throws `unavailable` where it cannot begin now, and none has. */
+  /** Carries out the next wave towards `target`; throws where it cannot begin now, and none has. */
   async #wave(streamId: number, target: number): Promise<void> {
     const { catalog, fleet, timers } = this.#options
     // Children may come to lie on any of them.
@@ -194,6 +195,10 @@ export class Resharding {
     await requireServed(this.#options, streamId, intents)
     const hasBegun = await catalog.change((state) => planTowardsGoal(state, streamId, this.#context()))
     if (hasBegun) await this.#carrier.carry(streamId, begunAt)
+  }
+
+  #goalOf(streamId: number): number | null {
+    return this.#options.catalog.state.streams.get(streamId)?.targetShardCount ?? null
   }
 
   #context(): ChangeContext {

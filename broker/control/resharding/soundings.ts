@@ -50,7 +50,10 @@ async function balanceOf({ fleet, timers, log }: Parts, shard: Shard): Promise<s
   }
 }
 
-/** Throws `invalidArgument` where a shard is too damaged to be served: it could not be sealed, ever. */
+/**
+ * Throws `invalidArgument` where a shard is too damaged to be served: it could not be sealed, ever. And `unavailable` where
+ * a host does not answer.
+ */
 export async function requireServed(
   { catalog, fleet }: Parts,
   streamId: number,
@@ -61,7 +64,12 @@ export async function requireServed(
   await Promise.all(
     [...byHost(fleet, shards)].map(async ([hostId, there]) => {
       const asked = { streamId, shardIndexes: there.map(({ index }) => index) }
-      const [unserved] = (await fleet.call(hostId, 'unservedShards', asked)).shardIndexes
+      const { shardIndexes } = await fleet.call(hostId, 'unservedShards', asked).catch((cause: unknown) => {
+        if (!MillraceError.is(cause, 'outcomeUnknown')) throw cause
+        // It was only asked: whoever wanted the change may be told that nothing was done.
+        throw new MillraceError('unavailable', `Host ${hostId} went down; nothing was changed.`, { cause })
+      })
+      const [unserved] = shardIndexes
       if (unserved === undefined) return
       const message = `${shardIdOf(unserved)} is not served by host ${hostId}, whose log says why: it cannot be changed.`
       throw new MillraceError('invalidArgument', message)

@@ -110,6 +110,38 @@ describe('a count of shards', () => {
     expect((await answer).stream.openShardCount).toBe(4)
   })
 
+  test('goes on after a host that went down while it was asked', async () => {
+    const { test: controller, hosts } = await opened()
+    let crashes = 0
+    hosts.around = (call, host, work) => {
+      if (call !== 'unservedShards' || ++crashes > 1) return work()
+      host.crash()
+      return new Promise(() => {})
+    }
+    const answer = controller.ask('updateShardCount', count(4))
+    await controller.time.advance(2_000)
+    expect((await answer).stream).toMatchObject({ openShardCount: 4, targetShardCount: undefined })
+  })
+
+  test('that cannot be reached is given up, and not the one that has replaced it', async () => {
+    const { test: controller, hosts } = await opened()
+    let answer = (_unserved: object): void => {}
+    hosts.around = (call, _host, work) => {
+      if (call !== 'unservedShards') return work()
+      hosts.around = (_call, _host2, others) => others()
+      return new Promise((resolve) => {
+        answer = resolve
+      })
+    }
+    const first = controller.ask('updateShardCount', count(64))
+    await settled()
+    const second = controller.ask('updateShardCount', count(2))
+    await settled()
+    answer({ shardIndexes: [0] })
+    expect((await second).stream).toMatchObject({ openShardCount: 2, targetShardCount: undefined })
+    expect((await first).stream.openShardCount).toBe(2)
+  })
+
   test('is given up when the stream becomes on-demand', async () => {
     const { test: controller, hosts } = await opened()
     const { release } = held(hosts, 'sealShards')
