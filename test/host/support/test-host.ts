@@ -18,6 +18,7 @@ import { silentLog } from '../../../broker/telemetry/log.ts'
 import { FakeSession } from './fake-session.ts'
 import { MemoryMaintenance } from './memory-maintenance.ts'
 import { MemoryOwner, MemoryReader } from './memory-owner.ts'
+import { randomOf } from '../../support/random.ts'
 import { ManualTiming, rest } from './timing.ts'
 
 export const STREAM = 7
@@ -87,6 +88,7 @@ export async function startTestHost(options: TestHostOptions = {}) {
     log: silentLog(),
     metrics: noHostMetrics,
     timing,
+    random: randomOf(7).next,
     onBroken: (error) => broken.push(error),
   })
   await engine.startOwners()
