@@ -59,7 +59,8 @@ export const retentionScenario = scenario({
     ]
     const notes = [
       `In every run a second stream of ${KEPT_PER_SECOND} records a second is kept, so that segments are partly dead and have to be compacted.`,
-      'On the disk beside the bound: the second stream, the active segment, the one opened ahead of need, and the catalog.',
+      'On the disk beside the bound: the second stream, the active segment, the one opened ahead of need, the catalog, and ' +
+        'what is dead in segments of which most is kept.',
     ]
     return [
       {
