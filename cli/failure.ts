@@ -29,6 +29,7 @@ const exitOfCode: Partial<Record<ErrorCode, ExitName>> = {
 
 const adviceOfCode: Partial<Record<ErrorCode, string>> = {
   streamNotFound: 'See `millrace stream list`, or create it with `millrace stream create`.',
+  shardNotFound: 'See `millrace shard list`.',
   streamBusy: 'A change of it is under way: see `millrace stream describe`, and try again.',
   trimmed: 'Read from TRIM_HORIZON to start at the oldest record that is left.',
   storageFull: 'Free some disk space, or lower --free-space-floor; reading still works.',

@@ -27,7 +27,7 @@ export function shardVerb(terminal: Terminal): Command {
     [
       { line: 'millrace shard list clicks', says: 'lineage, sequence numbers, size and load' },
       { line: 'millrace shard split clicks 2', says: 'two shards in the place of one, under full load' },
-      { line: 'millrace shard merge clicks 5 6', says: 'and one in the place of two' },
+      { line: 'millrace shard merge clicks 4 5', says: 'and one in the place of those two' },
     ],
   )
 }
@@ -80,10 +80,10 @@ function splitVerb(terminal: Terminal): Command {
     })
   return withExamples(command, [
     { line: 'millrace shard split clicks 2', says: 'prints the ids of the children' },
-    { line: 'millrace shard split clicks 2 --isolate-key user-42', says: 'a hot key alone' },
+    { line: 'millrace shard split clicks 1 --isolate-key user-42', says: 'a hot key alone' },
     {
-      line: 'millrace shard split clicks 0 --at 170141183460469231731687303715884105728',
-      says: 'halves all',
+      line: 'millrace shard split clicks 0 --at 42535295865117307932921825928971026432',
+      says: 'the first of four, in halves',
     },
   ])
 }
@@ -103,7 +103,7 @@ function mergeVerb(terminal: Terminal): Command {
   const command = new Command('merge')
     .description('Merge two open shards whose hash keys touch; done when the child takes records.')
     .argument('<stream>')
-    .argument('<shard>', 'shardId-000000000005, or just 5')
+    .argument('<shard>', 'shardId-000000000000, or just 0')
     .argument('<adjacent shard>', 'the one above or below it')
     .addOption(jsonOption())
     .addOption(urlOption())
@@ -112,6 +112,6 @@ function mergeVerb(terminal: Terminal): Command {
       print(terminal, options.json === true ? JSON.stringify(result) : result.child)
     })
   return withExamples(command, [
-    { line: 'millrace shard merge clicks 5 6', says: 'prints the id of the child' },
+    { line: 'millrace shard merge clicks 0 1', says: 'prints the id of the child' },
   ])
 }

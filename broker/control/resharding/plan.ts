@@ -1,7 +1,12 @@
 // What a request to split or merge comes to: which shards become which, decided down to the child's slot and owner.
 // Runs in the controller; pure: a state and intents in, moves out, or the error that the client gets. All intents of one
 // change touch different shards, so its moves can be carried out at once, and in any order.
-import { hashKeyFromHex, hashKeyToHex, type HashKeyWords } from '../../../protocol/hash-key.ts'
+import {
+  hashKeyFromHex,
+  hashKeyToDecimal,
+  hashKeyToHex,
+  type HashKeyWords,
+} from '../../../protocol/hash-key.ts'
 import { invariant } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
@@ -113,21 +118,24 @@ function splitOf(open: OpenShards, { split, at }: { split: number; at: readonly 
 }
 
 function middleOrRefuse(shard: Shard): HashKeyWords {
-  const middle = middleOf(rangeOf(shard))
+  const range = rangeOf(shard)
+  const middle = middleOf(range)
   if (middle !== undefined) return middle
-  const message = `${shardIdOf(shard.index)} has a single hash key, ${shard.startingHashKey}: it cannot be split.`
+  const message = `${shardIdOf(shard.index)} has a single hash key, ${hashKeyToDecimal(range.start)}: it cannot be split.`
   throw new MillraceError('invalidArgument', message)
 }
 
 function badPoint(shard: Shard, point: HashKeyWords, isLater: boolean): string {
-  const { startingHashKey, endingHashKey } = shard
   const rule = isLater
     ? 'the second one lies above the first, up to the end of the range'
     : 'it lies above the lowest hash key, up to the end of the range'
-  return (
-    `${shardIdOf(shard.index)} (${startingHashKey} to ${endingHashKey}) ` +
-    `cannot be split at ${hashKeyToHex(point)}: ${rule}.`
-  )
+  return `${nameWithRange(shard)} cannot be split at ${hashKeyToDecimal(point)}: ${rule}.`
+}
+
+/** As clients write hash keys: decimal. */
+function nameWithRange(shard: Shard): string {
+  const { start, end } = rangeOf(shard)
+  return `${shardIdOf(shard.index)} (${hashKeyToDecimal(start)} to ${hashKeyToDecimal(end)})`
 }
 
 function mergeOf(open: OpenShards, [a, b]: readonly [number, number]): Cut {
@@ -140,10 +148,7 @@ function mergeOf(open: OpenShards, [a, b]: readonly [number, number]): Cut {
   const parents = [open.take(a), open.take(b)] as const
   const merged = mergeRanges(rangeOf(parents[0]), rangeOf(parents[1]))
   if (merged === undefined) {
-    const [first, second] = parents.map(
-      ({ index, startingHashKey, endingHashKey }) =>
-        `${shardIdOf(index)} (${startingHashKey} to ${endingHashKey})`,
-    )
+    const [first, second] = parents.map(nameWithRange)
     throw new MillraceError(
       'invalidArgument',
       `${first} and ${second} are not adjacent: one has to begin right after the other's end.`,
