@@ -62,7 +62,7 @@ export interface SegmentPlanOptions {
   readonly segmentBytes: number
   /** What a compacted segment may take on the disk; less than `segmentBytes` under disk pressure. */
   readonly roomBytes: number
-  /** Segments that are not to be compacted now: they are being compacted, or that has failed lately. */
+  /** Segments that are not to be compacted now: that has failed lately. */
   readonly isHeld: (segment: string) => boolean
 }
 
