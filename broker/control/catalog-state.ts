@@ -1,5 +1,5 @@
-// The catalog as a value: streams, shards and journals of their changes, and how a change of rows makes the next value. Runs in the controller; pure.
-// A state is never changed in place, so whoever holds one may read it for as long as it likes.
+// The catalog as a value: streams, shards and journals of their changes, and how a change of rows makes the next value.
+// Runs in the controller; pure. A state is never changed in place, so whoever holds one may read it for as long as it likes.
 import { hashKeyFromHex } from '../../protocol/hash-key.ts'
 import { invariant } from '../../protocol/invariant.ts'
 import { ShardMap } from '../../protocol/shard-map.ts'
@@ -154,4 +154,9 @@ export function openShardsOf(state: CatalogState, streamId: number): readonly Sh
 export function plannedShards(state: CatalogState, streamId: number): readonly PlannedShard[] {
   const journal = state.journals.get(streamId)
   return journal?.step === 'sealing' ? journal.moves.flatMap(({ children }) => children) : []
+}
+
+/** The row of a stream with some of it changed. */
+export function putStream({ id, ...value }: Stream, changed: Partial<StreamRow['value']>): CatalogChange {
+  return { put: { family: 'stream', key: id, value: { ...value, ...changed } } }
 }

@@ -7,7 +7,7 @@ import type { CatalogChange } from '../catalog-contract.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash } from '../threads/calls.ts'
-import { shardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
+import { putStream, shardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
 import type { Catalog, CatalogPlan } from './catalog.ts'
 import { liveExtents } from './descriptions.ts'
 import { byHost, type HostFleet } from './fleet.ts'
@@ -163,12 +163,8 @@ export function planExpire(
     .filter((shard) => shard.state === 'CLOSED' && wanted.has(shard.index))
     .map(({ index }) => index)
   if (removed.length === 0) return { changes: [], result: [] }
-  const { id, ...value } = stream
   const rows = removed.map((shardIndex): CatalogChange => ({
     remove: { family: 'shard', key: { streamId, shardIndex } },
   }))
-  const epoch: CatalogChange = {
-    put: { family: 'stream', key: id, value: { ...value, epoch: value.epoch + 1 } },
-  }
-  return { changes: [...rows, epoch], result: removed }
+  return { changes: [...rows, putStream(stream, { epoch: stream.epoch + 1 })], result: removed }
 }

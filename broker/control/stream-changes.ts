@@ -9,7 +9,7 @@ import type { RequestOf } from '../../protocol/operations.ts'
 import { evenRanges } from '../../protocol/shard-map.ts'
 import { checkStreamName } from '../../protocol/stream-name.ts'
 import type { CatalogChange, StreamRow } from '../catalog-contract.ts'
-import { shardsOf, streamNamed, type CatalogState, type Stream } from './catalog-state.ts'
+import { putStream, shardsOf, streamNamed, type CatalogState, type Stream } from './catalog-state.ts'
 import type { CatalogPlan } from './catalog.ts'
 import { ownerLoads, placeShards } from './placement.ts'
 import {
@@ -163,8 +163,4 @@ function checkRoom(state: CatalogState, shardCount: number): void {
       `${shardCount} more shards would pass the limit of ${limits.shardsMax} for all streams; there are ${state.shardCount}.`,
     )
   }
-}
-
-function putStream({ id, ...value }: Stream, changed: Partial<StreamRow['value']>): CatalogChange {
-  return { put: { family: 'stream', key: id, value: { ...value, ...changed } } }
 }

@@ -101,7 +101,8 @@ function startWithin(wanted: Partial<ScalingRequest>, { onDemandShards }: Stream
   return Math.max(1, Math.min(atLeast, wanted.shardsMax ?? Infinity))
 }
 
-function checkShardCount(shardCount: number): void {
+/** Throws `invalidArgument` or `limitExceeded` for a count of open shards that no stream can have. */
+export function checkShardCount(shardCount: number): void {
   if (shardCount < 1) refuse('A stream needs at least one shard.')
   if (shardCount <= limits.shardsPerStreamMax) return
   throw new MillraceError(

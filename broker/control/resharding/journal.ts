@@ -3,9 +3,10 @@
 import { invariant } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
-import type { CatalogChange, PlannedShard, ReshardRow, StreamRow } from '../../catalog-contract.ts'
+import type { CatalogChange, PlannedShard, ReshardRow } from '../../catalog-contract.ts'
 import {
   openShardsOf,
+  putStream,
   shardsOf,
   type CatalogState,
   type Journal,
@@ -198,10 +199,6 @@ function tailOf(tails: ReadonlyMap<number, number>, index: number): number {
   const tail = tails.get(index)
   invariant(tail !== undefined, `shard ${index} was sealed, so its tail is known`)
   return tail
-}
-
-function putStream({ id, ...value }: Stream, changed: Partial<StreamRow['value']>): CatalogChange {
-  return { put: { family: 'stream', key: id, value: { ...value, ...changed } } }
 }
 
 function putJournal(key: number, value: ReshardRow['value']): CatalogChange {

@@ -2,11 +2,11 @@
 // One change of a stream at a time, in the order of asking; each is decided when its turn comes, on the newest state.
 import { hashKeyFromBytes, hashKeyToHex } from '../../../protocol/hash-key.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
-import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { crash } from '../../threads/calls.ts'
 import { openShardsOf, type Stream } from '../catalog-state.ts'
 import { activeStream, knownStream } from '../stream-changes.ts'
+import { checkShardCount } from '../stream-settings.ts'
 import { pause, withDeadline } from '../timers.ts'
 import { Carrier, type CarrierOptions } from './carrier.ts'
 import {
@@ -88,7 +88,7 @@ export class Resharding {
    */
   async scaleTo(name: string, shardCount: number): Promise<Stream> {
     const { catalog } = this.#options
-    checkCount(shardCount)
+    checkShardCount(shardCount)
     const { id } = activeStream(catalog.state, name)
     const goal = { streamId: id, target: shardCount }
     // A goal that is being worked on is replaced there and then: its next wave goes elsewhere.
@@ -223,13 +223,6 @@ export class Resharding {
       throw error
     })
   }
-}
-
-function checkCount(shardCount: number): void {
-  if (shardCount < 1) throw new MillraceError('invalidArgument', 'A stream needs at least one shard.')
-  if (shardCount <= limits.shardsPerStreamMax) return
-  const message = `${shardCount} shards are above the limit of ${limits.shardsPerStreamMax} for one stream.`
-  throw new MillraceError('limitExceeded', message)
 }
 
 function busy(stream: string): MillraceError {
