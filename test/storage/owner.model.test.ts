@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { openLmdb } from '../../broker/storage/environment.ts'
 import { decodeRow, encodeKey } from '../../broker/storage/key-space.ts'
 import { copyAsTarget } from '../support/replaced-segments.ts'
-import { batchOf, StorageFixture, type CommitFault } from '../support/storage.ts'
+import { batchOf, type CommitFault, type StorageFixture } from '../support/storage.ts'
 import { copyOf, extentOf, openAll, producerOf, Real, SLOTS, takeIn, type Model } from './owner-model.ts'
 
 type Command = fc.AsyncCommand<Model, Real>
