@@ -129,7 +129,7 @@ export const hostStatusShape = {
   pid: field.optional(field.uint('Process id; absent in process or while down.')),
   port: field.uint('TCP port; 0 in process.', 65_535),
   restarts: field.uint('Restarts since the daemon started.'),
-  openShards: field.uint('Shards placed on it.'),
+  openShards: field.uint('Open shards placed on it.'),
   reason: field.optional(field.string(limits.textBytesMax, 'Why it is not ready.')),
 } as const
 

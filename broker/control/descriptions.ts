@@ -76,16 +76,16 @@ export async function liveExtents(
   return { extents, answered }
 }
 
-/** Counts, and every host with the shards placed on it. */
+/** Counts, and every host with the open shards placed on it. */
 export function describeHosts(
   state: CatalogState,
   fleet: HostFleet,
 ): Pick<ResponseOf<'describeBroker'>, 'streamCount' | 'shardCount' | 'hosts'> {
-  const shardCountOf = new Map<number, number>()
-  for (const shards of state.shards.values()) {
-    for (const { ownerId } of shards) {
+  const openShardsOn = new Map<number, number>()
+  for (const streamId of state.shards.keys()) {
+    for (const { ownerId } of openShardsOf(state, streamId)) {
       const { hostId } = fleet.hostOf(ownerId)
-      shardCountOf.set(hostId, (shardCountOf.get(hostId) ?? 0) + 1)
+      openShardsOn.set(hostId, (openShardsOn.get(hostId) ?? 0) + 1)
     }
   }
   const hosts = fleet.hosts.map(({ hostId, state: hostState, pid, port = 0, restarts, reason }) => ({
@@ -94,7 +94,7 @@ export function describeHosts(
     pid,
     port,
     restarts,
-    openShards: shardCountOf.get(hostId) ?? 0,
+    openShards: openShardsOn.get(hostId) ?? 0,
     reason,
   }))
   return { streamCount: state.streams.size, shardCount: state.shardCount, hosts }

@@ -81,6 +81,13 @@ describe('a split', () => {
     expect(await answer).toMatchObject({ children: [1, 2] })
   })
 
+  test('leaves its host with its children as open shards', async () => {
+    const { test: controller } = await opened()
+    await controller.ask('splitShard', split(0))
+    const { hosts, shardCount } = await controller.ask('describeBroker', {})
+    expect([hosts[0]?.openShards, shardCount]).toEqual([2, 3])
+  })
+
   test('is counted and timed', async () => {
     const { test: controller, hosts } = await opened()
     const { release } = held(hosts, 'sealShards')
