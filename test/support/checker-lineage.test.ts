@@ -253,6 +253,7 @@ const planted: readonly {
     plant: (scene) => {
       scene.history.seeHorizon({ shard: PARENT, trimHorizon: 1, below: 'trimmed' })
       scene.parent = { ...scene.parent, trimHorizon: 1, records: [b] }
+      scene.history.openRun({ reader: 'late reader', shard: PARENT, from: 0 }).records.push(a)
     },
     found: ['retentionOnlyCutsTheHead'],
   },
