@@ -5,6 +5,7 @@ import { errorCodeOf } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { EventMessage } from '../../protocol/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { ResponseOf } from '../../protocol/operations.ts'
 import type { Address } from '../address.ts'
 import type { Connection } from '../connection.ts'
 import { asMillraceError } from '../errors.ts'
@@ -21,6 +22,11 @@ export interface SubscriberOptions {
   readonly creditBytes: number
   readonly onTrimmed: 'fail' | 'horizon'
 }
+
+const subscriberLimits = {
+  /** Requests to subscribe, and to end that, under way at a time. */
+  requestsInFlightMax: 256,
+} as const
 
 /** One shard's subscription on one connection. */
 interface ShardSubscription {
@@ -39,6 +45,9 @@ export class Subscriber implements Intake {
   readonly #options: SubscriberOptions
   readonly #events: IntakeEvents
   readonly #subscriptions = new Map<ShardCursor, ShardSubscription>()
+  /** Requests that wait until fewer are under way; each says whether it is now. */
+  readonly #waiting: (() => boolean)[] = []
+  #underWay = 0
   readonly #watch: NodeJS.Timeout
 
   constructor(options: SubscriberOptions, events: IntakeEvents) {
@@ -80,36 +89,63 @@ export class Subscriber implements Intake {
     streamId: number,
     from: 'next' | 'horizon' = 'next',
   ): void {
-    if (this.#events.closing.aborted) return
-    const { shardIndex, next, bufferedBytes } = cursor
-    const position = toWirePosition(from === 'next' ? { atSequenceNumber: next } : 'TRIM_HORIZON')
-    const left = this.#options.creditBytes - bufferedBytes
-    const request = { streamId, shardIndex, position, creditBytes: Math.max(0, left) }
-    try {
-      connection.send('subscribe', request, (error, response) => {
-        if (error !== undefined) {
-          this.#refused(cursor, error, { connection, streamId })
-          return
-        }
-        const { subscriptionId: id, sequenceNumber } = response!
-        const subscription: ShardSubscription = {
-          cursor,
-          connection,
-          id,
-          streamId,
-          stopWatchingEnd: connection.onEnd((end) => this.#lost(subscription, end)),
-          owedBytes: Math.min(0, left),
-          silentFor: 0,
-        }
-        this.#subscriptions.set(cursor, subscription)
-        connection.listen(id, (message) => this.#receive(subscription, message))
-        if (this.#events.closing.aborted || !this.#events.arrived(cursor, [], sequenceNumber)) {
-          this.#unsubscribe(subscription)
-        }
-      })
-    } catch (error) {
-      this.#events.lost([cursor], asMillraceError(error))
+    this.#inTurn(() => {
+      if (this.#events.closing.aborted) return false
+      const { shardIndex, next, bufferedBytes } = cursor
+      const position = toWirePosition(from === 'next' ? { atSequenceNumber: next } : 'TRIM_HORIZON')
+      const left = this.#options.creditBytes - bufferedBytes
+      const request = { streamId, shardIndex, position, creditBytes: Math.max(0, left) }
+      try {
+        connection.send('subscribe', request, (error, response) => {
+          this.#settled()
+          if (error !== undefined) this.#refused(cursor, error, { connection, streamId })
+          else this.#subscribed(cursor, { connection, streamId, owedBytes: Math.min(0, left) }, response!)
+        })
+        return true
+      } catch (error) {
+        this.#events.lost([cursor], asMillraceError(error))
+        return false
+      }
+    })
+  }
+
+  #subscribed(
+    cursor: ShardCursor,
+    place: Pick<ShardSubscription, 'connection' | 'streamId' | 'owedBytes'>,
+    { subscriptionId: id, sequenceNumber }: ResponseOf<'subscribe'>,
+  ): void {
+    const { connection } = place
+    const subscription: ShardSubscription = {
+      ...place,
+      cursor,
+      id,
+      stopWatchingEnd: connection.onEnd((end) => this.#lost(subscription, end)),
+      silentFor: 0,
     }
+    this.#subscriptions.set(cursor, subscription)
+    connection.listen(id, (message) => this.#receive(subscription, message))
+    if (this.#events.closing.aborted || !this.#events.arrived(cursor, [], sequenceNumber)) {
+      this.#unsubscribe(subscription)
+    }
+  }
+
+  /** Sends a request when there is room: with very many shards, a connection does not take one for each at once. */
+  #inTurn(send: () => boolean): void {
+    this.#waiting.push(send)
+    this.#sendNext()
+  }
+
+  #sendNext(): void {
+    while (this.#underWay < subscriberLimits.requestsInFlightMax) {
+      const send = this.#waiting.shift()
+      if (send === undefined) return
+      if (send()) this.#underWay++
+    }
+  }
+
+  #settled(): void {
+    this.#underWay--
+    this.#sendNext()
   }
 
   #receive(subscription: ShardSubscription, message: EventMessage): void {
@@ -165,8 +201,17 @@ export class Subscriber implements Intake {
   #unsubscribe(subscription: ShardSubscription): void {
     this.#forget(subscription)
     const { connection, id } = subscription
-    // Nobody waits for the answer: what still comes of the subscription is not listened to.
-    if (connection.isOpen) connection.send('unsubscribe', { subscriptionId: id }, () => {})
+    this.#inTurn(() => {
+      if (!connection.isOpen) return false
+      try {
+        // Nobody waits for the answer: what still comes of the subscription is not listened to.
+        connection.send('unsubscribe', { subscriptionId: id }, () => this.#settled())
+        return true
+      } catch {
+        // Others use up the connection. The subscription gets no more credit: its host ends it after a while.
+        return false
+      }
+    })
   }
 
   /** Counts intervals, not time: a loop that blocks the thread must not take its own silence for the broker's. */

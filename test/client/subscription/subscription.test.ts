@@ -34,6 +34,20 @@ describe('subscriptions', () => {
     await end()
   })
 
+  it('of more shards than a connection takes requests at a time begin and end all the same', async () => {
+    const shards = limits.sessionRequestsInFlightMax + 200
+    const broker = new FakeBroker({ shards })
+    const { client, end } = await connectTo(broker)
+    const subscription = client.subscribe('clicks')
+    await driven(subscription.started)
+    await turns(100)
+    expect(broker.subscriptions().length).toBe(shards)
+    await subscription.close()
+    await turns(100)
+    expect(broker.subscriptions().length).toBe(0)
+    await end()
+  })
+
   it('go on where they were after a lost connection, with no more credit than is left of the window', async () => {
     const broker = new FakeBroker()
     fill(
