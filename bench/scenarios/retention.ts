@@ -10,8 +10,6 @@ import { scenario } from '../scenario.ts'
 
 const BATCH_BYTES = 262_144
 const MIB = 2 ** 20
-/** Records a second of the stream that is kept: a few in every segment, so that no segment is dead as a whole. */
-const KEPT_PER_SECOND = 200
 /** How long the broker may take to come down to the bound when the load is over. */
 const SETTLE_MS_MAX = 15_000
 const SETTLE_POLL_MS = 250
@@ -22,6 +20,7 @@ interface Point {
   readonly segmentMegabytes: number
   readonly boundMegabytes: number
   readonly deletedMegabytes: number
+  readonly keptPerSecond: number
 }
 
 export const retentionScenario = scenario({
@@ -33,8 +32,12 @@ export const retentionScenario = scenario({
     segmentMegabytes: { default: 16, doc: 'size of a segment, MiB' },
     boundMegabytes: { default: 64, doc: 'what the stream keeps, MiB' },
     deletedMegabytes: { default: 64, doc: 'size of the stream that is deleted meanwhile, MiB' },
+    keptPerSecond: {
+      default: 10_000,
+      doc: 'records a second of a second stream, all kept: what compaction has to copy',
+    },
   },
-  examples: ['', '--seconds 30 --bound-megabytes 256'],
+  examples: ['', '--seconds 30 --bound-megabytes 256', '--kept-per-second 200'],
   async run(bench, values) {
     bench.say('appending, everything kept')
     const before = await measure(bench, values, false)
@@ -58,7 +61,7 @@ export const retentionScenario = scenario({
       { name: 'compacted, read and written', value: bounded.compactedMegabytes, unit: 'MB' },
     ]
     const notes = [
-      `In every run a second stream of ${KEPT_PER_SECOND} records a second is kept, so that segments are partly dead and have to be compacted.`,
+      `In every run a second stream of ${values.keptPerSecond} records a second is kept, so that segments are partly dead and have to be compacted.`,
       'On the disk beside the bound: the second stream, the active segment, the one opened ahead of need, the catalog, and ' +
         'what is dead in segments of which most is kept.',
     ]
@@ -86,7 +89,7 @@ async function measure(bench: Bench, point: Point, isBounded: boolean) {
   const { seconds, warmUpSeconds } = bench
   const records = Math.floor((point.deletedMegabytes * MIB) / recordBytes)
   await bench.load('fill', { url, stream: 'deleted', recordBytes, records }).result
-  const kept = { url, stream: 'kept', recordBytes, perSecond: KEPT_PER_SECOND }
+  const kept = { url, stream: 'kept', recordBytes, perSecond: point.keptPerSecond }
   const keeping = bench.load('pace', { ...kept, seconds: seconds + warmUpSeconds })
   const settings = { url, stream: 'bench', recordBytes, batchBytes: BATCH_BYTES, seconds, warmUpSeconds }
   const load = bench.load('append', settings)
