@@ -92,7 +92,8 @@ export type OwnerStarted =
 export type OwnerCalls = {
   /**
    * Takes appends for these shards. The reply leaves out those that were forgotten, because their slots never come back,
-   * and those too damaged to be served.
+   * and those too damaged to be served. Of those that were sealed before they were forgotten it tells the end: nothing is
+   * left of them.
    */
   open: {
     request: { readonly shards: readonly OwnedShard[] }
