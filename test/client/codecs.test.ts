@@ -16,10 +16,10 @@ const click = z.object({ user: z.string(), at: z.coerce.date() })
 
 describe('codecs', () => {
   it('json and msgpack give back any value that both can hold', () => {
-    // msgpack has no -0 beside 0, and JSON has none either.
+    // msgpack has no -0 beside 0, and JSON has none either. Its decoder renames __proto__, so that nobody sets a prototype.
     const values = fc
       .jsonValue({ stringUnit: 'grapheme' })
-      .map((value) => JSON.parse(JSON.stringify(value)) as unknown)
+      .map((value) => JSON.parse(JSON.stringify(value).replaceAll('__proto__', 'proto')) as unknown)
     fc.assert(
       fc.property(values, (value) => {
         expect(json<unknown>().decode(json<unknown>().encode(value))).toEqual(value)
