@@ -1,0 +1,199 @@
+// A broker whose controller runs in the process of the test and whose shard hosts are processes, as in a daemon: so a test
+// sees each call that the controller makes to a host, and can end that host (SIGKILL) right before it comes, or right after
+// it was answered and before the controller knows; or a host at a commit of the catalog. It signals only what it started.
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { resolveConfig } from '../../broker/config/resolve.ts'
+import { SOFTWARE } from '../../broker/config/software.ts'
+import { createController, type Controller } from '../../broker/control/controller.ts'
+import { processLauncher } from '../../broker/control/process-launcher.ts'
+import { systemTimers } from '../../broker/control/timers.ts'
+import type { CatalogStore } from '../../broker/catalog-contract.ts'
+import type { HostCalls, HostLauncher, LaunchedHost } from '../../broker/host-contract.ts'
+import { createServer, type Server } from '../../broker/server/server.ts'
+import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
+import { countServer } from '../../broker/telemetry/counting.ts'
+import { createTelemetry } from '../../broker/telemetry/instruments.ts'
+import { silentLog } from '../../broker/telemetry/log.ts'
+import type { Channel } from '../../broker/threads/channel.ts'
+
+const DRAIN_MS = 5_000
+/** A host that was killed starts again at once when it has served for so long. */
+const SERVED_MS = 60_000
+
+/** Calls that are part of a change of shards. */
+const CHANGING: ReadonlySet<string> = new Set([
+  'unservedShards',
+  'balanceOf',
+  'sealShards',
+  'openShards',
+] satisfies (keyof HostCalls)[])
+
+/**
+ * When a host is killed, counted from when it was armed: the one that is called, before it gets the call or after it
+ * answered; or one at a commit of the catalog, which waits until that host is back, with what it was assigned before.
+ */
+export type Kill =
+  | { readonly side: 'before' | 'after'; readonly call: number }
+  | { readonly side: 'commit'; readonly commit: number; readonly hostId: number }
+
+/** What travels over a host's channel, as far as it is looked at here. */
+type Packet = readonly [kind: string, id: number, call: string]
+
+export class ForkedHosts implements AsyncDisposable {
+  /** Calls of changes since it was armed, in order: `sealShards at host 1`. */
+  calls: string[] = []
+  /** Commits of the catalog since it was armed. */
+  commits = 0
+  /** What was killed where, in words; undefined while nothing was. */
+  killed: string | undefined
+  readonly dataDir: string
+  #kill: Kill | undefined
+  readonly #running = new Map<number, LaunchedHost>()
+  /** Added to the controller's stopwatch. */
+  #skippedMs = 0
+  #controller!: Controller
+  #server!: Server
+  #port = 0
+
+  private constructor(dataDir: string) {
+    this.dataDir = dataDir
+  }
+
+  /** Two hosts with an owner each, and the smallest segments. */
+  static async start(dataDir: string): Promise<ForkedHosts> {
+    const started = new ForkedHosts(dataDir)
+    await started.#start()
+    return started
+  }
+
+  get url(): string {
+    return `millrace://127.0.0.1:${this.#port}`
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  /** Counts calls anew, and kills where it is told to; at no call, where there is none. */
+  arm(kill?: Kill): void {
+    this.calls = []
+    this.commits = 0
+    this.killed = undefined
+    this.#kill = kill
+  }
+
+  /** Kills nothing from now on. */
+  disarm(): void {
+    this.#kill = undefined
+  }
+
+  /** Fulfils when all hosts serve. */
+  whenReady(): Promise<void> {
+    return this.#controller.whenReady()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.drain(DRAIN_MS)
+    await this.#controller.drain(DRAIN_MS)
+  }
+
+  async #start(): Promise<void> {
+    const settings = { dataDir: this.dataDir, hosts: 2, owners: 2, segmentSize: '1MiB', logLevel: 'error' }
+    const config = resolveConfig({ settings: { ...settings, freeSpaceFloor: '64MiB' } }).values
+    const telemetry = createTelemetry('controller', { withProcess: false })
+    const log = silentLog()
+    const onBroken = (error: Error): void => {
+      throw error
+    }
+    this.#controller = await createController({
+      config,
+      openStore: async () => this.#watchedStore(await openCatalogStore(join(config.dataDir, 'catalog'))),
+      launcher: this.#launcher(config.threadPoolSize),
+      listenOf: () => ({ host: '127.0.0.1', port: 0 }),
+      addressOf: (hostId, port) => (port === undefined ? undefined : { hostId, host: '127.0.0.1', port }),
+      software: SOFTWARE,
+      telemetry,
+      log,
+      timers: { ...systemTimers, elapsed: () => systemTimers.elapsed() + this.#skippedMs },
+      random: Math.random,
+      newBrokerId: randomUUID,
+      onBroken,
+    })
+    this.#server = createServer({
+      identity: { brokerId: this.#controller.brokerId, role: 'controller', hostId: 0, software: SOFTWARE },
+      handlers: this.#controller.handlers,
+      maxConnections: config.maxConnections,
+      log,
+      metrics: countServer(telemetry.instruments),
+      onBroken,
+    })
+    this.#port = (await this.#server.listen({ host: '127.0.0.1', port: 0 })).port
+    this.#controller.start()
+    await this.whenReady()
+  }
+
+  #launcher(threadPoolSize: number): HostLauncher {
+    const entry = new URL('../../dist/broker/host/main.js', import.meta.url)
+    const { launch } = processLauncher({ entry, threadPoolSize })
+    return {
+      launch: (hostId) => {
+        const host = launch(hostId)
+        this.#running.set(hostId, host)
+        return { ...host, channel: this.#watched(hostId, host) }
+      },
+    }
+  }
+
+  #killHost(host: LaunchedHost, when: string): void {
+    this.killed = when
+    this.#skippedMs += SERVED_MS
+    host.kill()
+  }
+
+  #watchedStore(store: CatalogStore): CatalogStore {
+    return {
+      ...store,
+      commit: async (changes) => {
+        this.commits += 1
+        const kill = this.#kill
+        if (kill?.side === 'commit' && kill.commit === this.commits) {
+          const { hostId, commit } = kill
+          const host = this.#running.get(hostId)!
+          this.#killHost(host, `host ${hostId} at commit ${commit}`)
+          await host.ended
+          await this.whenReady()
+        }
+        await store.commit(changes)
+      },
+    }
+  }
+
+  /** The channel to a host, on which it is killed. */
+  #watched(hostId: number, host: LaunchedHost): Channel {
+    const { channel } = host
+    const answersThatKill = new Set<number>()
+    const kill = (when: string): void => this.#killHost(host, when)
+    return {
+      ...channel,
+      post: (message, transfer) => {
+        const [kind, id, call] = message as Packet
+        if (kind === 'call' && CHANGING.has(call)) {
+          const number = this.calls.push(`${call} at host ${hostId}`)
+          const isNow = this.#kill !== undefined && 'call' in this.#kill && this.#kill.call === number
+          const side = isNow ? this.#kill?.side : undefined
+          if (side === 'before') return kill(`before call ${number}, ${this.calls[number - 1]}`)
+          if (side === 'after') answersThatKill.add(id)
+        }
+        channel.post(message, transfer)
+      },
+      onMessage: (listener) =>
+        channel.onMessage((message) => {
+          const [kind, id] = message as Packet
+          const isLost = kind !== 'call' && answersThatKill.delete(id)
+          if (isLost) kill(`after an answer of host ${hostId}`)
+          else listener(message)
+        }),
+    }
+  }
+}

@@ -1,0 +1,168 @@
+// A host that dies alone at each step of a change of shards, enumerated: right before each call that the controller makes to
+// a host, right after its answer, and at each commit of the catalog. The change goes on to its end, and those who append and
+// follow meanwhile lose nothing, get nothing twice, and nothing out of order. Each step is tried in the change or in the one
+// that undoes it; with MILLRACE_CRASH_ROUNDS (as by `npm run test:crash`) in both.
+import { describe, expect, onTestFailed, test } from 'vitest'
+import { checkDataDirectory } from '../../broker/storage/integrity.ts'
+import { type Client, connect } from '../../client/index.ts'
+import { check, describeViolations } from '../support/checker.ts'
+import { readFully, seeEpoch } from '../support/full-read.ts'
+import { History } from '../support/history.ts'
+import { untilProgress } from '../support/progress.ts'
+import { randomOf } from '../support/random.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+import { runPipelinedProducer, runPutter } from './client-producers.ts'
+import { runClientFollower, runClientSubscriber } from './client-readers.ts'
+import { ForkedHosts, type Kill } from './forked-hosts.ts'
+
+const STREAM = 'clicks'
+const PROGRESS_CALLS = 20
+const isLong = process.env['MILLRACE_CRASH_ROUNDS'] !== undefined
+const DEADLINE_MS = isLong ? 600_000 : 120_000
+
+/** A change that can be made again and again, because another one undoes it; both are cut off at each of their steps. */
+interface ChangeAndBack {
+  readonly name: string
+  readonly shards: number
+  readonly change: (client: Client) => Promise<unknown>
+  readonly back: (client: Client) => Promise<unknown>
+  readonly openBetween: number
+}
+
+const changes: readonly ChangeAndBack[] = [
+  {
+    name: 'a split, and a merge of what lies on two hosts',
+    shards: 1,
+    change: async (client) => client.splitShard(STREAM, (await openShards(client))[0]!),
+    back: async (client) => {
+      const [left, right] = await openShards(client)
+      return client.mergeShards(STREAM, left!, right!)
+    },
+    openBetween: 2,
+  },
+  {
+    name: 'a wave of eight splits, and one of eight merges',
+    shards: 8,
+    change: (client) => client.updateShardCount(STREAM, 16),
+    back: (client) => client.updateShardCount(STREAM, 8),
+    openBetween: 16,
+  },
+]
+
+/** In the order of their ranges, which is that of their indexes here. */
+async function openShards(client: Client): Promise<string[]> {
+  const open: string[] = []
+  for await (const { shardId, state } of client.listShards(STREAM)) if (state === 'OPEN') open.push(shardId)
+  return open
+}
+
+describe('a host that is killed alone at any step of a change of shards', () => {
+  test.each(changes)(
+    'holds nothing up for good, and nothing is lost: $name',
+    async (change) => {
+      await using directory = await temporaryDirectory()
+      const history = new History()
+      const kills: string[] = []
+      onTestFailed(() => console.error(kills.join('\n')))
+      {
+        await using hosts = await ForkedHosts.start(directory.path)
+        await using client = await connect(hosts.url, { retry: { backoffMinMs: 5, backoffMaxMs: 50 } })
+        await client.createStream(STREAM, { shards: change.shards })
+        await underLoad({ client, history }, async () => {
+          await killAtEachStep({ client, hosts, history, kills }, change)
+          await hosts.whenReady()
+          history.endFaults()
+          await untilProgress(history, PROGRESS_CALLS)
+        })
+        await seeEpoch(hosts.port, STREAM, history)
+        for (const final of await readFully(hosts.port, STREAM)) history.addFinal(final)
+      }
+      expect(describeViolations(check(history))).toBe('')
+      expect((await checkDataDirectory(directory.path)).problems).toEqual([])
+    },
+    DEADLINE_MS,
+  )
+})
+
+interface Scene {
+  readonly client: Client
+  readonly hosts: ForkedHosts
+  readonly history: History
+  /** What was killed when, for whoever has to find out why it failed. */
+  readonly kills: string[]
+}
+
+/** The change and its way back, smoothly, to see which steps they have; then both with a kill at each of them. */
+async function killAtEachStep(
+  scene: Scene,
+  { change, back, shards, openBetween }: ChangeAndBack,
+): Promise<void> {
+  const there = { change, open: openBetween }
+  const again = { change: back, open: shards }
+  const killsThere = killsIn(await carryOut(scene, there), 0)
+  const killsAgain = killsIn(await carryOut(scene, again), 1)
+  for (let at = 0; at < Math.max(killsThere.length, killsAgain.length); at++) {
+    await carryOut(scene, there, killsThere[at])
+    await carryOut(scene, again, killsAgain[at])
+  }
+}
+
+interface Steps {
+  readonly calls: number
+  readonly commits: number
+}
+
+/** A kill at each step and side; in the short form at one of its sides, which `parity` chooses. */
+function killsIn({ calls, commits }: Steps, parity: 0 | 1): Kill[] {
+  const isChosen = (at: number, side: 0 | 1): boolean => isLong || (at + side) % 2 === parity
+  const kills: Kill[] = []
+  for (let call = 1; call <= calls; call++) {
+    if (isChosen(call, 0)) kills.push({ side: 'before', call })
+    if (isChosen(call, 1)) kills.push({ side: 'after', call })
+  }
+  for (let commit = 1; commit <= commits; commit++) {
+    if (isChosen(commit, 0)) kills.push({ side: 'commit', commit, hostId: 1 })
+    if (isChosen(commit, 1)) kills.push({ side: 'commit', commit, hostId: 2 })
+  }
+  return kills
+}
+
+/** One change, perhaps with a kill in it: it comes to its end, with as many open shards as it should. */
+async function carryOut(
+  { client, hosts, history, kills }: Scene,
+  { change, open }: { readonly change: (client: Client) => Promise<unknown>; readonly open: number },
+  kill?: Kill,
+): Promise<Steps> {
+  await hosts.whenReady()
+  await untilProgress(history, PROGRESS_CALLS)
+  hosts.arm(kill)
+  await change(client)
+  const steps = { calls: hosts.calls.length, commits: hosts.commits }
+  hosts.disarm()
+  if (kill !== undefined) {
+    expect(hosts.killed, `a kill came: ${JSON.stringify(kill)}`).toBeDefined()
+    kills.push(hosts.killed!)
+  }
+  expect(await openShards(client), `killed ${kills.at(-1)}`).toHaveLength(open)
+  return steps
+}
+
+async function underLoad(
+  { client, history }: Pick<Scene, 'client' | 'history'>,
+  work: () => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController()
+  const load = { client, stream: STREAM, history, random: randomOf(1), stopped: stop.signal }
+  const loads = [
+    runPipelinedProducer({ ...load, name: 'pipe' }),
+    runPutter({ ...load, name: 'put' }),
+    runClientSubscriber({ ...load, name: 'subscriber' }),
+    runClientFollower({ ...load, name: 'follower' }),
+  ]
+  try {
+    await work()
+  } finally {
+    stop.abort()
+    await Promise.all(loads)
+  }
+}
