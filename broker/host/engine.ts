@@ -13,6 +13,7 @@ import { hostLimits } from './host-limits.ts'
 import type { HostGauges, HostMetrics } from './host-metrics.ts'
 import { KeySampler } from './load/key-sampler.ts'
 import { balancedKeyOf, loadsOf } from './load/loads.ts'
+import { OwnerWatch } from './owner-watch.ts'
 import { Owners, type StartOwner } from './owners.ts'
 import { Subscriptions } from './push/subscriptions.ts'
 import { ColdReads } from './read/cold-reads.ts'
@@ -54,6 +55,7 @@ export class Engine {
   readonly lifecycle: ShardLifecycle
   readonly #shards = new ShardTable()
   readonly #owners: Owners
+  readonly #ownerWatch: OwnerWatch
   readonly #reader: SegmentReader
   readonly #cache: TailCache
   readonly #outflows: Outflows
@@ -85,6 +87,7 @@ export class Engine {
       onAdopted: (owner) => this.#maintenance.adopt(owner),
       onSegments: (ownerId, list) => this.#maintenance.segmentsChanged(ownerId, list),
     }))
+    this.#ownerWatch = new OwnerWatch({ owners, timing, log })
     const reader = this.#reader
     const clock = retentionClock(timing, log)
     const horizons = (this.#horizons = new Horizons({ clock, segments: owners, reader, elapsed, log }))
@@ -125,9 +128,10 @@ export class Engine {
     }
   }
 
-  /** Begins retention and compaction, once the shards are served. */
+  /** Begins retention and compaction, and the watch over the owners, once the shards are served. */
   maintain(): void {
     this.#maintenance.start()
+    this.#ownerWatch.start()
   }
 
   /** Where those of the shards stand that are served, without what has expired. */
@@ -148,11 +152,14 @@ export class Engine {
     return shard ? balancedKeyOf(shard, this.#options.timing.elapsed()) : null
   }
 
+  /** What is wrong with this host although it serves, in words; null where nothing is. */
+  get trouble(): string | null {
+    return this.#ownerWatch.trouble
+  }
+
   async gauges(sessions: number): Promise<HostGauges> {
     const owners = this.#owners.all
-    const stats = await Promise.all(
-      owners.map(async (owner) => ({ ownerId: owner.ownerId, ...(await owner.stats()) })),
-    )
+    const readings = await this.#owners.readings()
     return {
       shards: this.#shards.size,
       sessions,
@@ -165,12 +172,13 @@ export class Engine {
       storageFull: owners.some((owner) => owner.storageFull),
       storedBytes: this.#storedBytes,
       compaction: this.#maintenance.compaction,
-      owners: stats,
+      owners: readings,
     }
   }
 
   /** Ends what would last: subscriptions end, fetches that wait are answered, a compaction is given up. */
   quiesce(): void {
+    this.#ownerWatch.stop()
     this.#maintenance.stop()
     this.#subscriptions.drain()
     this.#fetches.drain()

@@ -30,6 +30,13 @@ export const hostLimits = {
   /** Shards that fetches and subscriptions which are woken in one turn look at; one that looks at more is woken alone. */
   shardsWokenPerTurn: 2048,
 
+  /** An owner that has let a call wait for longer is said not to answer: slow flushes take seconds, several in a row some more. */
+  ownerSilentMs: 10 * SECOND_MS,
+  /** Between two looks at what owners let wait. */
+  ownerWatchMs: 1 * SECOND_MS,
+  /** A scrape waits no longer for what an owner counts. */
+  ownerStatsMs: 1 * SECOND_MS,
+
   /** Reads from storage at once, for each reader thread: one runs while the next one's task is on its way. */
   coldReadsPerReader: 2,
   /** Reads from storage at once for one session: what it may hold in memory before its socket takes it. */

@@ -49,6 +49,9 @@ export class OwnerLink {
   #gone = false
   #storageFull = false
   #segments: SegmentList | undefined
+  #stats: Promise<OwnerStats> | undefined
+  /** When each call was made that is not answered; oldest first. */
+  readonly #unanswered = new Set<{ readonly at: number }>()
 
   constructor(options: OwnerLinkOptions) {
     this.ownerId = options.ownerId
@@ -56,7 +59,7 @@ export class OwnerLink {
     this.#caller = createCaller<OwnerCalls>(options.channel)
     this.#appends = new AppendQueue({
       ...options,
-      append: (group) => this.#caller.call('append', group, [group.arena]),
+      append: (group) => this.#ask('append', group, [group.arena]),
     })
     this.#caller.onNotice((notice) => {
       try {
@@ -75,6 +78,12 @@ export class OwnerLink {
   /** Bytes of batches that were offered and are not answered. */
   get queuedBytes(): number {
     return this.#appends.queuedBytes
+  }
+
+  /** How long the oldest call has been waiting for its answer; 0 where none is. */
+  get waitingMs(): number {
+    const [oldest] = this.#unanswered
+    return oldest === undefined ? 0 : this.#options.timing.elapsed() - oldest.at
   }
 
   /** Where the owner's records lie; undefined until it has said so. */
@@ -98,44 +107,47 @@ export class OwnerLink {
   }
 
   async open(shards: readonly OwnedShard[]): Promise<readonly ShardExtent[]> {
-    const { extents } = await this.#caller.call('open', { shards })
+    const { extents } = await this.#ask('open', { shards })
     return extents
   }
 
   async forget(slots: readonly number[]): Promise<void> {
-    await this.#caller.call('forget', { slots })
+    await this.#ask('forget', { slots })
   }
 
   /** Closes shards for appends, behind everything that was offered before; their extents are final. */
   async seal(slots: readonly number[]): Promise<readonly ShardExtent[]> {
     this.#appends.flush()
-    const { extents } = await this.#caller.call('seal', { slots })
+    const { extents } = await this.#ask('seal', { slots })
     return extents
   }
 
   /** Raises trim horizons, durably. */
   async trim(horizons: OwnerCalls['trim']['request']['horizons']): Promise<void> {
-    await this.#caller.call('trim', { horizons })
+    await this.#ask('trim', { horizons })
   }
 
   /** What of its sealed segments is still wanted. */
   wanted(): Promise<Wanted> {
-    return this.#caller.call('wanted', null)
+    return this.#ask('wanted', null)
   }
 
   /** Seals the active segment; false where there was nothing in it. */
   async roll(): Promise<boolean> {
-    const { rolled } = await this.#caller.call('roll', null)
+    const { rolled } = await this.#ask('roll', null)
     return rolled
   }
 
   /** Puts a compacted segment in the place of others, or drops them. */
   async replaceSegments(request: OwnerCalls['replaceSegments']['request']): Promise<void> {
-    await this.#caller.call('replaceSegments', request)
+    await this.#ask('replaceSegments', request)
   }
 
+  /** Whoever asks before an answer gets that answer: questions to an owner that hangs do not pile up. */
   stats(): Promise<OwnerStats> {
-    return this.#caller.call('stats', null)
+    return (this.#stats ??= this.#ask('stats', null).finally(() => {
+      this.#stats = undefined
+    }))
   }
 
   /** Sends what is queued, then closes the owner, unless it has gone; fulfils when nothing of it is left. */
@@ -143,8 +155,22 @@ export class OwnerLink {
     if (this.#closing) return
     this.#appends.flush()
     this.#closing = true
-    if (!this.#gone) await this.#caller.call('close', null)
+    if (!this.#gone) await this.#ask('close', null)
     await this.#options.channel.join()
+  }
+
+  #ask<C extends keyof OwnerCalls>(
+    call: C,
+    request: OwnerCalls[C]['request'],
+    transfer?: readonly ArrayBuffer[],
+  ): Promise<OwnerCalls[C]['reply']> {
+    const answer = this.#caller.call(call, request, transfer)
+    const asked = { at: this.#options.timing.elapsed() }
+    this.#unanswered.add(asked)
+    // Beside the answer, not in front of it: what follows from it must come before the owner's next notice.
+    const answered = (): void => void this.#unanswered.delete(asked)
+    answer.then(answered, answered)
+    return answer
   }
 
   #onNotice(notice: OwnerNotice): void {

@@ -6,7 +6,8 @@ import type { HostSettings } from '../host-contract.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { SegmentList, ShardExtent } from '../threads/owner-contract.ts'
 import { AppendSettlement } from './append/append-outcome.ts'
-import type { HostMetrics } from './host-metrics.ts'
+import { hostLimits } from './host-limits.ts'
+import type { HostGauges, HostMetrics } from './host-metrics.ts'
 import { OwnerLink, type OwnerChannel } from './owner-link.ts'
 import type { TailCache } from './read/tail-cache.ts'
 import type { SegmentDirectory, ShardTable } from './shard-table.ts'
@@ -72,6 +73,21 @@ export class Owners implements SegmentDirectory {
     const { segments } = this.of(ownerId)
     if (!segments) throw new MillraceError('unavailable', `Owner ${ownerId} is not ready to be read.`)
     return segments
+  }
+
+  /** What each has counted, and how long it lets wait. One that does not answer soon is shown without what it counted. */
+  readings(): Promise<HostGauges['owners']> {
+    const { timing } = this.#options
+    return Promise.all(
+      this.all.map((owner) => {
+        const { ownerId, waitingMs } = owner
+        return new Promise<HostGauges['owners'][number]>((resolve, reject) => {
+          const cancel = timing.after(hostLimits.ownerStatsMs, () => resolve({ ownerId, waitingMs }))
+          const counted = owner.stats().then((stats) => ({ ownerId, waitingMs, stats }))
+          counted.finally(cancel).then(resolve, reject)
+        })
+      }),
+    )
   }
 
   /** Closes all of them, each after what is queued for it; then rejects where one could not be closed in good order. */

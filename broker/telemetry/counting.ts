@@ -87,11 +87,16 @@ export interface HostReadings {
   readonly compaction: { readonly bytesRead: number; readonly bytesWritten: number; readonly part: number }
   readonly owners: readonly {
     readonly ownerId: number
-    readonly commits: number
-    readonly commitMs: number
-    readonly batches: number
-    readonly bytes: number
-    readonly segments: number
+    /** How long the oldest call to it has been waiting for its answer. */
+    readonly waitingMs: number
+    /** Left out where it did not answer in time. */
+    readonly stats?: {
+      readonly commits: number
+      readonly commitMs: number
+      readonly batches: number
+      readonly bytes: number
+      readonly segments: number
+    }
   }[]
 }
 
@@ -109,8 +114,11 @@ export function readHost(instruments: Instruments, host: HostReadings): void {
   instruments.millrace_compacted_bytes_total.advanceTo(host.compaction.bytesRead, 'read')
   instruments.millrace_compacted_bytes_total.advanceTo(host.compaction.bytesWritten, 'written')
   instruments.millrace_compaction_progress.set(host.compaction.part)
-  for (const { ownerId, commits, commitMs, batches, bytes, segments } of host.owners) {
+  for (const { ownerId, waitingMs, stats } of host.owners) {
     const owner = String(ownerId)
+    instruments.millrace_owner_waiting_seconds.set(waitingMs / 1000, owner)
+    if (stats === undefined) continue
+    const { commits, commitMs, batches, bytes, segments } = stats
     instruments.millrace_owner_commits_total.advanceTo(commits, owner)
     instruments.millrace_owner_commit_seconds_total.advanceTo(commitMs / 1000, owner)
     instruments.millrace_owner_batches_total.advanceTo(batches, owner)

@@ -331,6 +331,12 @@ export const metrics = {
     labels: ['owner'],
     from: 'host',
   },
+  millrace_owner_waiting_seconds: {
+    kind: 'gauge',
+    help: 'How long an owner has let its oldest unanswered call wait; far above the time of a commit, its disk or its thread hangs.',
+    labels: ['owner'],
+    from: 'host',
+  },
   millrace_owner_segments: {
     kind: 'gauge',
     help: 'Segments of an owner.',

@@ -21,7 +21,14 @@ const gauges: HostGauges = {
   storageFull: true,
   storedBytes: 9000,
   compaction: { bytesRead: 3000, bytesWritten: 1000, part: 0.25 },
-  owners: [{ ownerId: 0, commits: 5, commitMs: 2_500, batches: 9, bytes: 900, segments: 2 }],
+  owners: [
+    {
+      ownerId: 0,
+      waitingMs: 1_500,
+      stats: { commits: 5, commitMs: 2_500, batches: 9, bytes: 900, segments: 2 },
+    },
+    { ownerId: 1, waitingMs: 12_000 },
+  ],
 }
 
 describe('the table of metrics', () => {
@@ -94,6 +101,8 @@ describe('a scrape', () => {
         'millrace_cold_reads{state="waiting"} 4',
         'millrace_storage_full 1',
         'millrace_owner_commit_seconds_total{owner="0"} 2.5',
+        'millrace_owner_waiting_seconds{owner="0"} 1.5',
+        'millrace_owner_waiting_seconds{owner="1"} 12',
         '# TYPE millrace_append_seconds histogram',
         '# HELP millrace_connections Open connections.',
       ]),

@@ -44,6 +44,10 @@ export class MemoryOwner {
   refuse: (bytes: Uint8Array) => ErrorCode | undefined = () => undefined
   /** Makes the next group fail after it was stored (`true`) or before. */
   failNext: { stored: boolean } | undefined
+  /** Answers what was counted. */
+  onStats: CallHandlers<OwnerCalls>['stats'] = () => {
+    return { commits: 0, batches: 0, bytes: 0, segments: this.#segments.length, commitMs: 0 }
+  }
   /** Makes the owner fail to forget shards. */
   failForget = false
   joined = false
@@ -163,7 +167,7 @@ export class MemoryOwner {
         this.#line = done.catch(() => {})
         return done
       },
-      stats: () => ({ commits: 0, batches: 0, bytes: 0, segments: this.#segments.length, commitMs: 0 }),
+      stats: () => this.onStats(),
       close: () => {
         this.calls.push('close')
         return null

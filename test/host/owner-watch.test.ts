@@ -1,0 +1,90 @@
+// Owners that let wait: what the log, a scrape and the controller are told of them, and that nothing else happens.
+import { describe, expect, it } from 'vitest'
+import { OwnerWatch } from '../../broker/host/owner-watch.ts'
+import { createLog } from '../../broker/telemetry/log.ts'
+import { FakeSession } from './support/fake-session.ts'
+import { makeBatch, startTestHost, type TestHost } from './support/test-host.ts'
+import { ManualTiming, rest } from './support/timing.ts'
+
+/** Holds every flush of the owner back until it is let go. */
+function stalled({ owner }: TestHost): { readonly release: () => void } {
+  let release = (): void => {}
+  const released = new Promise<void>((resolve) => (release = resolve))
+  owner.beforeFlush = () => released
+  return { release }
+}
+
+describe('an owner whose disk does not answer', () => {
+  it('is named after ten seconds, for as long as it lasts; the host goes on', async () => {
+    const host = await startTestHost()
+    const { release } = stalled(host)
+    const appended = host.append(new FakeSession(), makeBatch(['a']))
+    await rest()
+    host.timing.advance(10_000)
+    expect(host.engine.trouble).toBeNull()
+    host.timing.advance(2_000)
+    expect(host.engine.trouble).toBe('owner 0 has not answered for 12 seconds')
+    release()
+    expect(await appended).toMatchObject({ results: [{ code: 0 }] })
+    expect(host.engine.trouble).toBeNull()
+    expect(host.broken).toEqual([])
+  })
+
+  it('is measured by its oldest unanswered call, until that is answered', async () => {
+    const host = await startTestHost()
+    const waitingMs = async (): Promise<number> => (await host.engine.gauges(0)).owners[0]!.waitingMs
+    expect(await waitingMs()).toBe(0)
+    const { release } = stalled(host)
+    const session = new FakeSession()
+    const first = host.append(session, makeBatch(['a']))
+    await rest()
+    host.timing.advance(3_000)
+    const second = host.append(session, makeBatch(['b']))
+    await rest()
+    host.timing.advance(4_000)
+    expect(await waitingMs()).toBe(7_000)
+    release()
+    await Promise.all([first, second])
+    expect(await waitingMs()).toBe(0)
+  })
+})
+
+it('an owner whose thread hangs does not keep a scrape waiting, nor is it asked again until it answers', async () => {
+  const host = await startTestHost()
+  let asked = 0
+  host.owner.onStats = () => {
+    asked += 1
+    return new Promise(() => {})
+  }
+  for (const waitingMs of [0, 1_000, 2_000]) {
+    const scraped = host.engine.gauges(0)
+    host.timing.advance(1_000)
+    expect((await scraped).owners).toEqual([{ ownerId: 0, waitingMs }])
+  }
+  expect(asked).toBe(1)
+})
+
+it('the log tells once of each spell in which an owner does not answer, and of its end', () => {
+  const lines: string[] = []
+  const destination = { write: (line: string) => void lines.push(line) }
+  const log = createLog({ level: 'info', format: 'json', process: 'test', destination })
+  const timing = new ManualTiming()
+  const owners = [
+    { ownerId: 0, waitingMs: 0 },
+    { ownerId: 1, waitingMs: 9_000 },
+  ]
+  const watch = new OwnerWatch({ owners: { all: owners }, timing, log })
+  watch.start()
+  for (const waitingMs of [0, 10_001, 20_000, 5_000, 0, 11_000]) {
+    owners[0]!.waitingMs = waitingMs
+    timing.advance(1_000)
+  }
+  const told = lines.map((line) => JSON.parse(line) as { level: string; ownerId: number; msg: string })
+  expect(told.map(({ level, ownerId, msg }) => `${level} ${ownerId}: ${msg}`)).toEqual([
+    'warn 0: owner 0 has not answered for 10 seconds: its disk or its thread hangs',
+    'info 0: owner answers again',
+    'warn 0: owner 0 has not answered for 11 seconds: its disk or its thread hangs',
+  ])
+  watch.stop()
+  expect(timing.timerCount).toBe(0)
+})
