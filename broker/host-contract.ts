@@ -71,6 +71,11 @@ export type HostCalls = {
     request: { readonly settings: HostSettings; readonly shards: readonly PlacedShard[] }
     reply: { readonly port: number }
   }
+  /**
+   * Answered at once, by the main thread alone: a host that answers runs. `trouble` says, in words, what is wrong with it
+   * nevertheless; null where nothing is.
+   */
+  ping: { request: null; reply: { readonly trouble: string | null } }
   openShards: { request: { readonly shards: readonly PlacedShard[] }; reply: null }
   /** Refuse appends from now on, end subscriptions with streamNotFound, forget the slots. */
   dropStream: { request: { readonly streamId: number }; reply: null }

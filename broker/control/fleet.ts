@@ -1,7 +1,7 @@
 // What the rest of the controller sees of the shard hosts, whatever supervises them. Runs in the controller.
 import type { HostCalls } from '../host-contract.ts'
 
-/** starting: launched, not serving yet; draining: told to finish; down: nothing runs, `reason` says why. */
+/** starting: launched, not serving yet; draining: told to finish; down: does not serve, `reason` says why. */
 export type HostState = 'starting' | 'ready' | 'draining' | 'down'
 
 export interface HostStatus {
@@ -11,7 +11,7 @@ export interface HostStatus {
   /** Where it listens, or did before it went down; undefined while that was never known. 0 in process. */
   readonly port: number | undefined
   readonly restarts: number
-  /** Why it is not ready. */
+  /** Why it is not ready; of one that is ready, what is wrong with it nevertheless. */
   readonly reason: string | undefined
 }
 

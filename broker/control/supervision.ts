@@ -1,12 +1,14 @@
 // Keeps the shard hosts running: starts each with all it serves, restarts what ends, and drains them in the end.
 // Runs in the controller. A host is started only after its predecessor has ended, and each start hands over the whole
-// assignment, so that a host needs nothing but its storage and this one message to serve.
+// assignment, so that a host needs nothing but its storage and this one message to serve. One that hangs is killed, and has
+// then ended like any other: what waited for its answers goes on.
 import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { HostCalls, HostLauncher, HostSettings, LaunchedHost, PlacedShard } from '../host-contract.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { createCaller, type Caller } from '../threads/calls.ts'
 import type { HostFleet, HostState, HostStatus } from './fleet.ts'
+import { SILENT_INTERVALS_MAX, startHeartbeat } from './heartbeat.ts'
 import { hostIds, hostOfOwner } from './placement.ts'
 import { failuresInARow, restartDelayMs } from './restart-backoff.ts'
 import { withDeadline, type Timers } from './timers.ts'
@@ -37,6 +39,7 @@ interface Life {
   /** Fulfils when it is ready, or has failed to start. */
   started: Promise<void>
   readyAt: number | null
+  stopHeartbeat: () => void
   /** Why it was ended, where that was decided here. */
   failure: string | undefined
 }
@@ -149,7 +152,10 @@ export class Supervision implements HostFleet {
 
   #stop(): void {
     this.#isStopping = true
-    for (const charge of this.#charges) charge.cancelRestart?.()
+    for (const { life, cancelRestart } of this.#charges) {
+      cancelRestart?.()
+      life?.stopHeartbeat()
+    }
     for (const { reject } of this.#waiters) reject(stopping())
     this.#waiters.clear()
   }
@@ -164,11 +170,19 @@ export class Supervision implements HostFleet {
       return this.#ended(charge, null, `could not be launched: ${messageOf(error)}`)
     }
     const caller = createCaller<HostCalls>(host.channel)
-    const life: Life = { host, caller, started: Promise.resolve(), readyAt: null, failure: undefined }
+    const life: Life = {
+      host,
+      caller,
+      started: Promise.resolve(),
+      readyAt: null,
+      stopHeartbeat: () => {},
+      failure: undefined,
+    }
     charge.life = life
     this.#enter(charge, 'starting', 'opening its storage')
     life.started = this.#startUp(charge, life)
     void host.ended.then((how) => {
+      life.stopHeartbeat()
       caller.close()
       const servedMs = life.readyAt === null ? null : timers.elapsed() - life.readyAt
       this.#ended(charge, servedMs, life.failure ?? how)
@@ -190,6 +204,7 @@ export class Supervision implements HostFleet {
       if (charge.state !== 'starting') return
       this.#enter(charge, 'ready', undefined)
       log.info({ hostId, hostPid: host.pid, port, shards: shards.length }, 'host is ready')
+      this.#watch(charge, life)
       this.#tellReady(hostId)
     } catch (error) {
       if (charge.state !== 'starting') return
@@ -197,6 +212,30 @@ export class Supervision implements HostFleet {
       if (!MillraceError.is(error, 'outcomeUnknown')) life.failure = messageOf(error)
       host.kill()
     }
+  }
+
+  /** From when a host is ready until it ends, is drained, or is given up because it answers nothing. */
+  #watch(charge: Charge, life: Life): void {
+    const { timers, log } = this.#options
+    const { host, caller } = life
+    life.stopHeartbeat = startHeartbeat({
+      ping: () => caller.call('ping', null),
+      timers,
+      onAnswer: ({ trouble }) => {
+        charge.reason = trouble ?? undefined
+      },
+      onSilence: (intervals) => {
+        charge.reason = `does not answer: ${intervals} of ${SILENT_INTERVALS_MAX} heartbeats missed`
+        if (intervals < SILENT_INTERVALS_MAX) return
+        life.stopHeartbeat()
+        const failure = (life.failure = `did not answer ${intervals} heartbeats in a row`)
+        log.error({ hostId: charge.hostId, hostPid: host.pid }, `host hangs and is killed: ${failure}`)
+        this.#enter(charge, 'down', failure)
+        host.kill()
+        // A process that waits for a disk ends only when that answers: whoever asked it something need not wait so long.
+        caller.close()
+      },
+    })
   }
 
   #ended(charge: Charge, servedMs: number | null, how: string): void {

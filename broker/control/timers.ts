@@ -1,4 +1,4 @@
-// Time as the controller uses it: a clock, a stopwatch, and one-shot timers. Runs in the controller; tests give their own.
+// Time as the controller uses it: a clock, a stopwatch, and timers. Runs in the controller; tests give their own.
 
 export interface Timers {
   /** Milliseconds since the epoch: for what is shown and stored. It may jump. */
@@ -7,6 +7,11 @@ export interface Timers {
   elapsed(): number
   /** Runs `task` once after `delayMs`; the answer cancels it. */
   after(delayMs: number, task: () => void): () => void
+  /**
+   * Runs `task` every `everyMs` until cancelled, without keeping the process alive. What was missed while the process was
+   * suspended is not made up for.
+   */
+  every(everyMs: number, task: () => void): () => void
 }
 
 export const systemTimers: Timers = {
@@ -15,6 +20,11 @@ export const systemTimers: Timers = {
   after: (delayMs, task) => {
     const timer = setTimeout(task, delayMs)
     return () => clearTimeout(timer)
+  },
+  every: (everyMs, task) => {
+    const timer = setInterval(task, everyMs)
+    timer.unref()
+    return () => clearInterval(timer)
   },
 }
 

@@ -78,6 +78,7 @@ class ShardHost implements Host {
         invariant(!this.#starting, 'a host is started once')
         return (this.#starting = this.#start(request))
       },
+      ping: () => ({ trouble: this.#serving?.engine.trouble ?? null }),
       openShards: ({ shards }) => done(this.#engine.lifecycle.open(shards)),
       dropStream: ({ streamId }) => done(this.#engine.lifecycle.dropStream(streamId)),
       updateStream: ({ streamId, settings }) => {

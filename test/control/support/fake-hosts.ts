@@ -104,6 +104,7 @@ export class FakeHosts implements HostLauncher {
         return null
       },
       updateStream: () => null,
+      ping: () => ({ trouble: null }),
       sealShards: seal,
       unservedShards: ({ streamId, shardIndexes }) => ({
         shardIndexes: shardIndexes.filter((shardIndex) => !served.has(`${streamId}/${shardIndex}`)),

@@ -14,6 +14,18 @@ export class FakeTime implements Timers {
     return () => this.#tasks.delete(entry)
   }
 
+  every = (everyMs: number, task: () => void): (() => void) => {
+    let cancel = (): void => {}
+    const schedule = (): void => {
+      cancel = this.after(everyMs, () => {
+        schedule()
+        task()
+      })
+    }
+    schedule()
+    return () => cancel()
+  }
+
   /** Delays of what waits, shortest first. */
   get waiting(): readonly number[] {
     return [...this.#tasks].map(({ at }) => at - this.#now).sort((a, b) => a - b)
