@@ -167,7 +167,7 @@ export class MemoryOwner {
         this.#line = done.catch(() => {})
         return done
       },
-      stats: () => this.onStats(),
+      stats: (request) => this.onStats(request),
       close: () => {
         this.calls.push('close')
         return null

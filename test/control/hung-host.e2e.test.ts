@@ -1,0 +1,114 @@
+// A host process that is stopped, and neither ends nor answers, under a controller whose heartbeats come faster.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { resolveConfig } from '../../broker/config/resolve.ts'
+import { createController, type Controller } from '../../broker/control/controller.ts'
+import { processLauncher } from '../../broker/control/process-launcher.ts'
+import { systemTimers } from '../../broker/control/timers.ts'
+import type { Context } from '../../broker/server/dispatch.ts'
+import { checkOwnerDirectory } from '../../broker/storage/integrity.ts'
+import { createTelemetry } from '../../broker/telemetry/instruments.ts'
+import { silentLog } from '../../broker/telemetry/log.ts'
+import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
+import { RawConnection } from '../support/raw-connection.ts'
+import { contents, makeBatch } from '../host/support/test-host.ts'
+import { MemoryCatalog } from './support/memory-catalog.ts'
+
+/** Half a second between heartbeats, and three until a host is given up. */
+const TIMES_FASTER = 10
+
+let dataDir: string
+let controller: Controller
+let catalog: MemoryCatalog
+/** Hosts that ended without having been asked, and how. */
+let downs: string[]
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'millrace-hung-'))
+  catalog = new MemoryCatalog()
+  downs = []
+  controller = await createController({
+    config: resolveConfig({ settings: { dataDir, hosts: 2, owners: 2, logLevel: 'silent' } }).values,
+    openStore: () => Promise.resolve(catalog.open()),
+    launcher: processLauncher({
+      entry: new URL('../../dist/broker/host/main.js', import.meta.url),
+      threadPoolSize: 4,
+    }),
+    listenOf: () => ({ host: '127.0.0.1', port: 0 }),
+    addressOf: () => undefined,
+    software: 'test',
+    telemetry: createTelemetry('controller', { withProcess: false }),
+    log: silentLog(),
+    timers: { ...systemTimers, every: (ms, task) => systemTimers.every(ms / TIMES_FASTER, task) },
+    random: Math.random,
+    newBrokerId: () => 'broker-1',
+    onHostDown: (hostId, how) => downs.push(`host ${hostId}: ${how}`),
+    onBroken: (error) => {
+      throw error
+    },
+  })
+  controller.start()
+  await controller.whenReady()
+})
+
+afterEach(async () => {
+  await controller.drain(5_000)
+  for (const owner of ['0000', '0001']) {
+    expect((await checkOwnerDirectory(join(dataDir, 'owners', owner))).problems).toEqual([])
+  }
+  await rm(dataDir, { recursive: true })
+})
+
+async function ask<N extends OperationOn<'control'>>(
+  operation: N,
+  request: Partial<RequestOf<N>>,
+): Promise<ResponseOf<N>> {
+  const context = {} as Context<N>
+  return await controller.handlers[operation](request as RequestOf<N>, context)
+}
+
+/** Stops a host where it is; nothing but a SIGKILL or a SIGCONT reaches it then. */
+function stop(hostId: number): void {
+  process.kill(controller.hosts[hostId - 1]!.pid!, 'SIGSTOP')
+}
+
+const connected = (hostId: number) => RawConnection.open(controller.hosts[hostId - 1]!.port!)
+
+it('a reshard that waits for a host that hangs goes on once that was killed and started again', async () => {
+  const { stream } = await ask('createStream', { name: 'clicks', shardCount: 2 })
+  const producer = await connected(1)
+  const { results } = await producer.request('append', {
+    batches: [{ streamId: stream.id, shardIndex: 0, batch: makeBatch(['a']) }],
+  })
+  expect(results).toMatchObject([{ code: 0 }])
+  // From the moment at which there is no way back.
+  catalog.beforeCommit = (changes) => {
+    const begins = changes.some((change) => 'put' in change && change.put.family === 'reshard')
+    if (begins && downs.length === 0) stop(1)
+    return Promise.resolve()
+  }
+  const merged = await ask('mergeShards', { name: 'clicks', shardIndex: 0, adjacentShardIndex: 1 })
+  expect(merged).toEqual({ child: 2, epoch: 2 })
+  expect(downs).toEqual(['host 1: did not answer 6 heartbeats in a row'])
+  expect(controller.hosts).toMatchObject([
+    { state: 'ready', restarts: 1 },
+    { state: 'ready', restarts: 0 },
+  ])
+  await producer.closed
+  const reader = await connected(1)
+  const shards = [{ streamId: stream.id, shardIndex: 0, sequenceNumber: 0, bytesMax: 1 << 20 }]
+  const answer = await reader.request('fetch', { shards, bytesMax: 1 << 20, waitMs: 0 })
+  expect(contents(answer.shards[0]!.batches)).toEqual(['0:a'])
+  reader.close()
+})
+
+it('a host that was stopped for a moment is neither killed nor shown as silent any longer', async () => {
+  const { pid } = controller.hosts[0]!
+  stop(1)
+  await expect.poll(() => controller.hosts[0]!.reason, { timeout: 10_000 }).toMatch(/does not answer/)
+  process.kill(pid!, 'SIGCONT')
+  await expect.poll(() => controller.hosts[0]!.reason, { timeout: 10_000 }).toBeUndefined()
+  expect(controller.hosts[0]).toMatchObject({ pid, state: 'ready', restarts: 0 })
+})
