@@ -3,8 +3,6 @@
 // another broker is started: it must finish what was begun, and hold everything acknowledged, once, in order.
 import { describe, expect, test } from 'vitest'
 import { createBroker } from '../../broker/broker.ts'
-import type { CatalogStore } from '../../broker/catalog-contract.ts'
-import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
 import { type Client, connect } from '../../client/index.ts'
 import { describeRouting } from '../support/full-read.ts'
 import { History } from '../support/history.ts'
@@ -14,11 +12,10 @@ import { temporaryDirectory } from '../support/temporary.ts'
 import { runPipelinedProducer, runPutter } from './client-producers.ts'
 import { runClientSubscriber } from './client-readers.ts'
 import { CrashImages, expectSound } from './crash-images.ts'
+import { StepImages } from './step-images.ts'
 
 const STREAM = 'clicks'
 const PROGRESS_CALLS = 40
-/** Pictures of the owner's commits between two of the catalog's: the first ones are those that matter. */
-const OWNER_IMAGES_MAX = 2
 const HALF = 2n ** 127n
 
 interface Change {
@@ -68,12 +65,13 @@ describe('a broker killed at any step of a change of shards', () => {
     await using directory = await temporaryDirectory()
     const history = new History()
     using images = new CrashImages(directory.path, history)
-    const steps = stepsOf(images)
+    const steps = new StepImages(images)
     await runChange({ directory: directory.path, history, steps, change })
-    expect(steps.catalogCommits).toBeGreaterThanOrEqual(3)
+    expect(steps.commits.length).toBeGreaterThanOrEqual(3)
     for (const image of images.images) {
-      const open =
-        steps.isBegun.get(image.step) === true ? [change.openAfter] : [change.shards, change.openAfter]
+      // What was durably begun must be carried out.
+      const isBegun = steps.durableIn(image).length > 0
+      const open = isBegun ? [change.openAfter] : [change.shards, change.openAfter]
       const look = async ({ url }: { readonly url: string }) => {
         const { shards } = await describeRouting(Number(new URL(url).port), STREAM)
         expect(open, `killed at ${image.step}`).toContain(
@@ -87,54 +85,10 @@ describe('a broker killed at any step of a change of shards', () => {
 
 const CONFIG = { segmentSize: '1MiB', owners: 2 } as const
 
-interface Steps {
-  /** Pictures are taken only while this is set: what came before is no part of the change. */
-  isArmed: boolean
-  catalogCommits: number
-  /** Pictures of a change that was durably begun: it must be carried out. */
-  readonly isBegun: Map<string, boolean>
-  openCatalog(directory: string): Promise<CatalogStore>
-  ownerStep(step: string): void
-}
-
-function stepsOf(images: CrashImages): Steps {
-  let ownerImages = 0
-  let durable = 0
-  const take = (step: string) => {
-    steps.isBegun.set(step, durable > 0)
-    images.take(step)
-  }
-  const steps: Steps = {
-    isArmed: false,
-    catalogCommits: 0,
-    isBegun: new Map(),
-    async openCatalog(directory) {
-      const store = await openCatalogStore(directory)
-      return {
-        ...store,
-        commit: async (rows) => {
-          if (!steps.isArmed) return store.commit(rows)
-          steps.catalogCommits++
-          take(`before catalog commit ${steps.catalogCommits}`)
-          await store.commit(rows)
-          durable = steps.catalogCommits
-          ownerImages = 0
-          take(`after catalog commit ${durable}`)
-        },
-      }
-    },
-    ownerStep(step) {
-      if (!steps.isArmed || ownerImages++ >= OWNER_IMAGES_MAX) return
-      take(`${step}, ${ownerImages}. of the owner after catalog commit ${durable}`)
-    },
-  }
-  return steps
-}
-
 interface Scene {
   readonly directory: string
   readonly history: History
-  readonly steps: Steps
+  readonly steps: StepImages
   readonly change: Change
 }
 
@@ -143,8 +97,7 @@ async function runChange({ directory, history, steps, change }: Scene): Promise<
   await using broker = await createBroker({
     dataDir: directory,
     config: CONFIG,
-    openCatalog: steps.openCatalog,
-    storage: { faults: { at: (step) => steps.ownerStep(step) } },
+    ...steps.options,
   })
   await using client = await connect(broker.url)
   await client.createStream(STREAM, { shards: change.shards })
