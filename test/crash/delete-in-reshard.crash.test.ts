@@ -42,7 +42,7 @@ const changes: readonly Change[] = [
 ]
 
 describe('a stream that is deleted while', () => {
-  test.each(changes)(
+  test.concurrent.each(changes)(
     '$name: goes with all that it had, killed at any step, and its name is free',
     async (change) => {
       // First a change in peace, whose pictures are of streams that are deleted only after the kill.

@@ -61,7 +61,7 @@ const changes: readonly Change[] = [
 ]
 
 describe('a broker killed at any step of a change of shards', () => {
-  test.each(changes)('goes on with it and loses nothing, when $name', async (change) => {
+  test.concurrent.each(changes)('goes on with it and loses nothing, when $name', async (change) => {
     await using directory = await temporaryDirectory()
     const history = new History()
     using images = new CrashImages(directory.path, history)
