@@ -13,7 +13,7 @@ import { until, untilProgress } from '../support/progress.ts'
 import { type Random, randomOf } from '../support/random.ts'
 import { runPipelinedProducer } from './client-producers.ts'
 import { runClientFollower, runClientReader, runClientSubscriber } from './client-readers.ts'
-import { epochOf, startChange } from './resharder.ts'
+import { epochOf, retried, startChange } from './resharder.ts'
 
 const LONG_ROUNDS = process.env['MILLRACE_ORDER_ROUNDS']
 const ROUNDS = Number(LONG_ROUNDS ?? 1)
@@ -103,7 +103,8 @@ async function runRound(scene: Scene): Promise<void> {
   const failed = Promise.all([...producers, ...readers]).then(() => new Promise<never>(() => {}))
   try {
     await Promise.race([changeShards(scene), failed])
-    await seeHorizons(scene.port, STREAM, history)
+    // The last kill may have been a moment ago: who is down tells when it is back.
+    await retried(() => seeHorizons(scene.port, STREAM, history))
     history.endFaults()
     await Promise.race([untilAllServed(history), failed])
     producing.abort()

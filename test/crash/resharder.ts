@@ -125,7 +125,7 @@ function connected(port: number): Promise<RawConnection> {
 }
 
 /** Until it succeeds, or for so long that nobody would call it served. */
-async function retried<T>(attempt: () => Promise<T>): Promise<T> {
+export async function retried<T>(attempt: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + DEADLINE_MS
   for (;;) {
     try {
