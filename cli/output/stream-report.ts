@@ -8,7 +8,7 @@ export function streamReport(stream: Stream): string {
   const { targetShardCount: target, scaling } = stream
   const scaled: [string, string][] = [
     ['scaled between', `${formatCount(scaling.shardsMin)} and ${formatCount(scaling.shardsMax)} shards`],
-    ['aim of a shard', aimOf(stream)],
+    ['target of a shard', targetOf(stream)],
   ]
   return formatFields([
     ['name', stream.name],
@@ -39,7 +39,7 @@ function retentionOf({ retentionMs, retentionBytes }: Stream): string {
   return `${formatDuration(retentionMs)}${bound}`
 }
 
-function aimOf({ scaling }: Pick<Stream, 'scaling'>): string {
+function targetOf({ scaling }: Pick<Stream, 'scaling'>): string {
   return `${formatBytes(scaling.targetBytesPerSecond)}/s, ${formatCount(scaling.targetRecordsPerSecond)} records/s`
 }
 
@@ -98,7 +98,7 @@ export function scalingTable({ mode, scaling, decisions }: ScalingReport): strin
   const fields = formatFields([
     ['mode', mode === 'on-demand' ? mode : `${mode}: nothing of this is done by itself`],
     ['shards', `${formatCount(scaling.shardsMin)} to ${formatCount(scaling.shardsMax)}`],
-    ['aim of a shard', aimOf({ scaling })],
+    ['target of a shard', targetOf({ scaling })],
   ])
   const rows = decisions.map(({ action, shardIds, reason }) => [
     action,

@@ -127,7 +127,7 @@ describe('stream scale', () => {
     ]
     await using command = await commandLine(broker)
     const { stdout } = await command.millrace('stream scale clicks --explain')
-    expect(stdout).toContain('mode            provisioned: nothing of this is done by itself\n')
+    expect(stdout).toContain('mode               provisioned: nothing of this is done by itself\n')
     expect(stdout).toMatch(
       /\nACTION +SHARDS +REASON\nsplit +0 +5,000 records\/s over 10 s and 2 min\nnone +all/,
     )

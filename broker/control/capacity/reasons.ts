@@ -68,7 +68,7 @@ function whyNoSplit({ inOrder, target, overloaded }: IdleStream): string {
   const known = inOrder.filter(isKnown)
   const busiest = known.toSorted((a, b) => fillOf(b, target) - fillOf(a, target))[0]
   if (busiest === undefined) return 'No load is known yet.'
-  return `No shard took more than ${figures(target)} over 10 s and 2 min; the busiest: ${over(busiest, mainField(busiest, target))}.`
+  return `No shard took more than ${figures(target)} over both 10 s and 2 min; the busiest: ${over(busiest, mainField(busiest, target))}.`
 }
 
 function whyNoMerge({ inOrder, scaling, target }: IdleStream): string {

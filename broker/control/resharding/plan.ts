@@ -127,8 +127,8 @@ function middleOrRefuse(shard: Shard): HashKeyWords {
 
 function badPoint(shard: Shard, point: HashKeyWords, isLater: boolean): string {
   const rule = isLater
-    ? 'the second one lies above the first, up to the end of the range'
-    : 'it lies above the lowest hash key, up to the end of the range'
+    ? 'the second place has to be above the first, up to the end of the range'
+    : 'the place has to be above the lowest hash key, up to the end of the range'
   return `${nameWithRange(shard)} cannot be split at ${hashKeyToDecimal(point)}: ${rule}.`
 }
 

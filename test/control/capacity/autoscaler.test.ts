@@ -193,14 +193,14 @@ describe('where nothing is to be done, the reason', () => {
     [
       'gives the busiest shard and the quietest neighbours',
       streamOf([steady(3), steady([3.9, 2, 1]), steady(1)]),
-      'No shard took more than 4 MiB/s or 40,000 records/s over 10 s and 2 min; the busiest:' +
+      'No shard took more than 4 MiB/s or 40,000 records/s over both 10 s and 2 min; the busiest:' +
         ' shardId-000000000000 took 3 MiB/s over 10 s and 3 MiB/s over 2 min.' +
         ' No two neighbours together took less than 40 % of the target; the least, 123 %.',
     ],
     [
       'tells how long quiet neighbours have to wait',
       streamOf([steady(0.1), steady(0.1, { ageMs: 180_000 })]),
-      'No shard took more than 4 MiB/s or 40,000 records/s over 10 s and 2 min; the busiest:' +
+      'No shard took more than 4 MiB/s or 40,000 records/s over both 10 s and 2 min; the busiest:' +
         ' shardId-000000000000 took 102.4 KiB/s over 10 s and 102.4 KiB/s over 2 min.' +
         ' shardId-000000000000 and shardId-000000000001 together took less than 40 % of the target,' +
         ' but have been watched as they are for 3 min only, of 10 min.',
