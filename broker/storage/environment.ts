@@ -31,9 +31,8 @@ export interface Environment {
   /**
    * All of the writes or none, in one transaction. Fulfils when they are flushed to the device. Rejects with a
    * CommitFailed; the environment must then be closed. `write` must not throw: the writes before it would be stored.
-   * `blocking` does it all on this thread before the call returns, instead of handing it to another and back.
    */
-  commit(write: (writer: Writer) => void, options?: { readonly blocking?: boolean }): Promise<void>
+  commit(write: (writer: Writer) => void): Promise<void>
   /** A private copy. */
   get(key: Uint8Array): Uint8Array | undefined
   /** A view that the next call on any environment of this thread overwrites: copy out of it at once. */
@@ -156,12 +155,8 @@ class LmdbEnvironment implements Environment {
     }
   }
 
-  async commit(
-    write: (writer: Writer) => void,
-    { blocking = false }: { readonly blocking?: boolean } = {},
-  ): Promise<void> {
+  async commit(write: (writer: Writer) => void): Promise<void> {
     this.#mustBeOpen()
-    if (blocking) return this.#commitHere(write)
     let thrown: Error | undefined
     const settled = this.#store.batch(() => {
       try {
@@ -180,23 +175,6 @@ class LmdbEnvironment implements Environment {
       throw new InvariantError(`a commit's writer threw; part of it may be stored: ${thrown.message}`)
     }
     if (!stored) throw new CommitFailed('LMDB did not store the commit and gave no reason')
-  }
-
-  #commitHere(write: (writer: Writer) => void): void {
-    let thrown: Error | undefined
-    try {
-      this.#store.transactionSync(() => {
-        try {
-          write(this.#writer)
-        } catch (error) {
-          thrown = error as Error
-          throw error // nothing of it is stored
-        }
-      })
-    } catch (error) {
-      if (thrown !== undefined) throw new InvariantError(`a commit's writer threw: ${thrown.message}`)
-      throw commitFailedFor(error)
-    }
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -255,15 +233,12 @@ class LmdbEnvironment implements Environment {
 async function commitFailed(error: unknown): Promise<CommitFailed> {
   const { commitError } = error as { commitError?: Promise<unknown> }
   const said = Promise.resolve(commitError).catch((cause: unknown) => cause)
-  const reason = await Promise.race([said, setTimeout(COMMIT_ERROR_WAIT_MS, undefined, { ref: false })])
-  return commitFailedFor(reason ?? error)
-}
-
-function commitFailedFor(reason: unknown): CommitFailed {
+  const reason =
+    (await Promise.race([said, setTimeout(COMMIT_ERROR_WAIT_MS, undefined, { ref: false })])) ?? error
   const { code, message } = reason as { code?: unknown; message?: string }
   return new CommitFailed(
-    `LMDB could not write: ${message ?? String(reason)}`,
+    `LMDB could not write: ${message ?? String(error)}`,
     typeof code === 'number' ? code : undefined,
-    { cause: reason },
+    { cause: error },
   )
 }

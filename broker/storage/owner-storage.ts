@@ -17,27 +17,18 @@ import type { ReplacementRequest } from './segments/replacement.ts'
 import { SegmentChain } from './segments/segment-chain.ts'
 import { ShardTable } from './append/shard-table.ts'
 
-/**
- * Smaller commits are made on the owner's own thread: handing them over and back costs more than the thread could do
- * meanwhile. While a larger one is written and flushed, the thread checks what comes next. See ADR 0010.
- */
-const BLOCKING_COMMIT_BYTES_MAX = 64 * 1024
-
-/** What tests put in place of the disk and the clock, and what an owner may count on. */
+/** What tests put in place of the disk and the clock. */
 export interface StorageParts {
   readonly openEnvironment?: OpenEnvironment
   readonly clock?: () => number
   readonly faults?: Faults
   readonly producersMax?: number
-  /** The thread has nothing else to do than this owner's work: it may wait for a flush. */
-  readonly ownsThread?: boolean
 }
 
 export class OwnerStorage {
   readonly #clock: () => number
   readonly #faults: Faults
   readonly #producersMax: number | undefined
-  readonly #ownsThread: boolean
   readonly #chain: SegmentChain
   readonly #plan = new CommitPlan()
   /** The shards that the host asked for, to be opened again after a failure. */
@@ -45,19 +36,17 @@ export class OwnerStorage {
   readonly #stats = { commits: 0, batches: 0, bytes: 0, commitMs: 0 }
   #table: ShardTable
   #isOpen = true
-  #hasBlocked = false
 
   private constructor(
     chain: SegmentChain,
     table: ShardTable,
-    { clock = Date.now, faults = noFaults, producersMax, ownsThread = false }: StorageParts,
+    { clock = Date.now, faults = noFaults, producersMax }: StorageParts,
   ) {
     this.#chain = chain
     this.#table = table
     this.#clock = clock
     this.#faults = faults
     this.#producersMax = producersMax
-    this.#ownsThread = ownsThread
   }
 
   /** Opens a directory that exists and is locked. */
@@ -76,11 +65,6 @@ export class OwnerStorage {
   /** False from a failed reopening on, until one succeeds. */
   get isOpen(): boolean {
     return this.#isOpen
-  }
-
-  /** The last commit kept the thread: what has come for it meanwhile is still waiting outside. */
-  get hasBlocked(): boolean {
-    return this.#hasBlocked
   }
 
   list(): SegmentList {
@@ -181,9 +165,7 @@ export class OwnerStorage {
     await this.#faults.at('commitStarted')
     plan.seal()
     const startedAt = performance.now()
-    const blocking = this.#ownsThread && plan.bytes < BLOCKING_COMMIT_BYTES_MAX
-    this.#hasBlocked = blocking
-    await this.#chain.active.commit(plan.write, { blocking })
+    await this.#chain.active.commit(plan.write)
     await this.#faults.at('commitFlushed')
     this.#stats.commits++
     this.#stats.batches += plan.batchCount

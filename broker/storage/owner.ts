@@ -1,7 +1,7 @@
 // An owner: the one writer of its segments, and the calls that a host makes to it. Runs on an owner thread, or in the
 // caller's thread in process. It acknowledges a batch only after the commit that holds it was flushed. After a failed
 // commit it answers that the outcome is unknown, reads everything from disk again, and only then goes on.
-import { setImmediate, setTimeout } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
 import { InvariantError } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { crash, type CallHandlers } from '../threads/calls.ts'
@@ -171,8 +171,6 @@ class SegmentOwner implements Owner {
       await this.#runChange(item)
     }
     await this.#commitAppends(appends)
-    // What was sent meanwhile comes in now, to share the next flush.
-    if (this.#storage.hasBlocked) await setImmediate()
   }
 
   async #commitAppends(appends: readonly PendingAppend[]): Promise<void> {

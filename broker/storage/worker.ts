@@ -34,7 +34,7 @@ function buffersOf({ arena, results }: AppendOutcome): ArrayBuffer[] {
 /** Undefined where it cannot be opened: whoever started this thread was told why. */
 async function open(): Promise<Owner | undefined> {
   try {
-    const owner = await openOwner({ ...(workerData as OwnerOptions), ownsThread: true })
+    const owner = await openOwner(workerData as OwnerOptions)
     port.postMessage({ started: true } satisfies OwnerStarted)
     return owner
   } catch (error) {
