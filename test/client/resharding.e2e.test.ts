@@ -60,8 +60,8 @@ describe.each([
     await client
       .splitShard('clicks', children[0]!, { isolate: { partitionKey: KEYS[0]! } })
       .catch(() => client.splitShard('clicks', children[1]!, { isolate: { partitionKey: KEYS[0]! } }))
-    const { openShardCount } = await client.updateShardCount('clicks', 8)
-    expect(openShardCount).toBe(8)
+    const { openShardCount } = await client.updateShardCount('clicks', 64)
+    expect(openShardCount).toBe(64)
     await client.updateShardCount('clicks', 1)
     expect(await client.describeStream('clicks')).toMatchObject({ openShardCount: 1, status: 'ACTIVE' })
 

@@ -25,6 +25,8 @@ const ROUND_DEADLINE_MS = 600_000
 const STREAM = 'clicks'
 const PRODUCERS = 8
 const KEYS = 10_000
+/** Every other record is of one of these: keys that are met once in a while are hardly ever under way twice at a change. */
+const BUSY_KEYS = 50
 /** Less than is appended: retention and compaction run as well, and are killed as well. */
 const KEPT_BYTES = 4 * 2 ** 20
 const PROGRESS_CALLS = 100
@@ -121,7 +123,7 @@ async function runRound(scene: Scene): Promise<void> {
 }
 
 function startProducers({ history, random }: Scene, client: Client, stopped: AbortSignal): Promise<void>[] {
-  const partitionKey = () => `key-${random.below(KEYS)}`
+  const partitionKey = () => `key-${random.below(random.below(2) === 0 ? BUSY_KEYS : KEYS)}`
   return Array.from({ length: PRODUCERS }, (_, index) =>
     runPipelinedProducer({
       client,
