@@ -36,7 +36,7 @@ function listVerb(terminal: Terminal): Command {
   const command = new Command('list')
     .description(
       'List the shards of a stream: state, parents, oldest and next sequence number, stored bytes, load of the last ' +
-        'ten seconds, and the hash key with the largest part of it.',
+        'ten seconds, throttled appends included, and the hash key with the largest part of it.',
     )
     .argument('<stream>')
     .addOption(jsonOption())
