@@ -1,6 +1,6 @@
 // Judges a history: may a log that keeps its promises have produced it? Pure; runs in the process of the test.
-// The numbers are those of the fourteen invariants that docs/architecture names; the rules themselves are one table,
-// so a rule cannot exist without a name, a number and a sentence.
+// The rules are one table, so that none can exist without a name, a number and a sentence; those of one number belong
+// together.
 import {
   checkAckedNeverLost,
   checkBatchesAreWhole,
