@@ -218,7 +218,7 @@ export const operations = {
     since: 1,
     plane: 'control',
     idempotent: false,
-    doc: 'Splits an open shard of a provisioned stream in place; answers when its children take records.',
+    doc: 'Splits an open shard in place; answers when its children take records.',
     request: {
       name: streamName,
       shardIndex,
@@ -239,7 +239,7 @@ export const operations = {
     since: 1,
     plane: 'control',
     idempotent: false,
-    doc: 'Merges two open shards with adjacent ranges; answers when the child takes records.',
+    doc: 'Merges two open shards of a provisioned stream with adjacent ranges; answers when the child takes records.',
     request: {
       name: streamName,
       shardIndex,

@@ -197,12 +197,20 @@ describe('an on-demand stream', () => {
     await scene.expectUnnoticed()
   })
 
-  test('is not split for one hot key, which is reported instead', async () => {
+  test('is not split for one hot key, which is reported instead and can be given a shard of its own', async () => {
     const scene = await Scene.open({ mode: 'on-demand', shards: 1 })
-    await scene.pass(3 * MINUTE, 30_000, ['the one'])
+    const key = 'the one'
+    await scene.pass(3 * MINUTE, 30_000, [key])
     expect(await scene.openShards()).toBe(1)
     expect(await scene.explained()).toEqual(['hotKey 0'])
     expect(await scene.broker.metrics()).toMatch(/^millrace_hot_shards(\{[^}]*\})? 1$/m)
+    const isolated = await scene.client.splitShard(STREAM, 'shardId-000000000000', {
+      isolate: { partitionKey: key },
+    })
+    expect(isolated.children).toHaveLength(3)
+    await scene.pass(3 * MINUTE, 30_000, [key])
+    expect(await scene.openShards()).toBe(3)
+    expect(await scene.explained()).toEqual(['hotKey 2'])
     await scene.expectUnnoticed()
   })
 })

@@ -34,8 +34,7 @@ export function planBegin(
   const stream = streamAtWork(state, streamId)
   invariant(!state.journals.has(streamId), `stream ${stream.name} is being changed already`)
   checkCause(stream, cause)
-  // On its way to a goal a stream may have as many shards as it began with and ends with together.
-  const openShardsMax = limits.shardsPerStreamMax * (cause === 'scale' ? 2 : 1)
+  const openShardsMax = openShardsMaxOf(stream, cause)
   const moves = planMoves(state, stream, intents, { owners, openShardsMax })
   const journal: Journal = { step: 'sealing', moves, startedAt: now, cause }
   const made = moves.flatMap(({ children }) => children).length
@@ -130,14 +129,23 @@ export function startAbove(parents: readonly number[], tails: ReadonlyMap<number
   return Math.max(...parents.map((index) => tailOf(tails, index)))
 }
 
-/** Throws unless the shards of the stream may be changed for that cause. */
+function openShardsMaxOf({ mode, scaling }: Stream, cause: Cause): number {
+  // On its way to a goal a stream may have as many shards as it began with and ends with together.
+  if (cause === 'scale') return 2 * limits.shardsPerStreamMax
+  return cause === 'split' && mode === 'on-demand' ? scaling.shardsMax : limits.shardsPerStreamMax
+}
+
+/**
+ * Throws unless the shards of the stream may be changed for that cause. An on-demand stream may be split, ahead of a load that is to
+ * come, or around a hot key; what turns out to be needless the broker merges again.
+ */
 export function checkCause({ name, mode, targetShardCount }: Stream, cause: Cause): void {
   if (cause === 'autoscale') {
     if (mode === 'on-demand') return
     throw new MillraceError('streamBusy', `Stream ${name} is not scaled by the broker any more.`)
   }
-  if (mode === 'on-demand') {
-    const message = `Stream ${name} is on-demand: the broker splits and merges its shards. Update its mode to provisioned first.`
+  if (mode === 'on-demand' && cause !== 'split') {
+    const message = `Stream ${name} is on-demand: the broker merges its shards, and decides how many there are. Update its mode to provisioned first.`
     throw new MillraceError('invalidArgument', message)
   }
   if (cause === 'scale' || targetShardCount === null) return

@@ -163,7 +163,9 @@ function checkLimits(state: CatalogState, stream: Stream, cuts: readonly Cut[], 
   checkCount(
     openShardsOf(state, stream.id).length + made - closed,
     openShardsMax,
-    `open shards of stream ${stream.name}`,
+    openShardsMax < limits.shardsPerStreamMax
+      ? `open shards of stream ${stream.name} (its scaling.shardsMax, which can be raised)`
+      : `open shards of stream ${stream.name}`,
   )
   checkNewShards(state, stream, made)
 }

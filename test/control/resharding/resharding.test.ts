@@ -7,6 +7,13 @@ import { held, opened, openShards, split } from '../support/changing.ts'
 import { settled } from '../support/fake-time.ts'
 import type { TestController } from '../support/test-controller.ts'
 
+const threeAtMost = {
+  shardsMin: 1,
+  shardsMax: 3,
+  targetBytesPerSecond: undefined,
+  targetRecordsPerSecond: undefined,
+}
+
 describe('a split', () => {
   test('is journaled, sealed, opened, published, and opened once more before the journal goes', async () => {
     const { test: controller, hosts, catalog } = await opened()
@@ -88,6 +95,13 @@ describe('a split', () => {
     expect([hosts[0]?.openShards, shardCount]).toEqual([2, 3])
   })
 
+  test('of an on-demand stream is made within its bounds, as around a hot key', async () => {
+    const { test: controller } = await opened({ mode: 'on-demand', shardCount: 1, scaling: threeAtMost })
+    await controller.ask('splitShard', split(0, '4', '5'))
+    expect(await openShards(controller)).toEqual(['1:0', '2:4', '3:5'])
+    expect(await controller.outcome('splitShard', split(1))).toBe('limitExceeded')
+  })
+
   test('is counted and timed', async () => {
     const { test: controller, hosts } = await opened()
     const { release } = held(hosts, 'sealShards')
@@ -147,7 +161,13 @@ describe('a change is refused, and nothing was done,', () => {
       (test) => test.outcome('updateShardCount', { name: 's', shardCount: 4097 }),
       'limitExceeded',
     ],
-    ...(['splitShard', 'mergeShards', 'updateShardCount'] as const).map(
+    [
+      'of an on-demand stream beyond its bounds by splitShard',
+      { mode: 'on-demand', shardCount: 2, scaling: threeAtMost },
+      (test) => test.outcome('splitShard', split(0, '2', '4')),
+      'limitExceeded',
+    ],
+    ...(['mergeShards', 'updateShardCount'] as const).map(
       (operation): [string, object, (test: TestController) => Promise<string>, string] => [
         `of an on-demand stream by ${operation}`,
         { mode: 'on-demand', shardCount: 2 },
