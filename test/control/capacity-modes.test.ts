@@ -120,7 +120,7 @@ describe('a switch of mode', () => {
     await settled()
     expect(await describeClicks(test)).toMatchObject({ status: 'ACTIVE', openShardCount: 2 })
     expect(await test.outcome('updateShardCount', { ...clicks, shardCount: 8 })).toBe('invalidArgument')
-    expect(await test.outcome('splitShard', { ...clicks, shardIndex: 1, newStartingHashKeys: [] })).toBe(
+    expect(await test.outcome('mergeShards', { ...clicks, shardIndex: 1, adjacentShardIndex: 2 })).toBe(
       'invalidArgument',
     )
   })
