@@ -63,8 +63,12 @@ export class Expiry {
     await Promise.all(looked.map((shard) => horizons.refresh(shard)))
   }
 
-  /** Raises the horizons of streams that are larger than they may be. `lists` are those of all owners. */
-  async bound(lists: readonly SegmentList[]): Promise<void> {
+  /**
+   * Horizons, by slot, of streams that are larger than they may be. Nobody is shown them before they are durable: after a
+   * crash nothing else would tell that they were that high. `lists` are those of all owners.
+   */
+  async bound(lists: readonly SegmentList[]): Promise<ReadonlyMap<number, number>> {
+    const raised = new Map<number, number>()
     const bounded = new Map<number, HostedShard[]>()
     for (const shard of this.#options.shards.all()) {
       if (shard.settings.retentionBytes === 0) continue
@@ -75,14 +79,16 @@ export class Expiry {
     for (const shards of bounded.values()) {
       const bytesMax = shards[0]!.settings.retentionBytes * coveredPart(shards)
       const bytes = shards.reduce((sum, shard) => sum + shard.bytes, 0)
-      if (bytes > bytesMax) await this.#trim(shards, bytesMax, lists)
+      if (bytes > bytesMax) await this.#trim(shards, bytesMax, lists, raised)
     }
+    return raised
   }
 
   async #trim(
     shards: readonly HostedShard[],
     bytesMax: number,
     lists: readonly SegmentList[],
+    raised: Map<number, number>,
   ): Promise<void> {
     const { horizons, log } = this.#options
     const bySlot = new Map(shards.map((shard) => [shard.slot, shard]))
@@ -102,10 +108,10 @@ export class Expiry {
       // A horizon within a batch would keep all of it on the disk, and count as if most of it could go.
       const base = isEstimate ? await horizons.baseOf(shard, number) : number
       if (base === undefined || base <= shard.trimHorizon) continue
-      shard.raiseHorizon(base)
+      raised.set(slot, base)
       log.debug(
         { shard: shard.label, trimHorizon: base },
-        'records went because the stream has a bound in bytes',
+        'records go because the stream has a bound in bytes',
       )
     }
   }

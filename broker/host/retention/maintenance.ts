@@ -163,12 +163,12 @@ export class Maintenance {
       const wanted = await this.#tried(upkeep, 'look', () => this.#lookAt(upkeep))
       if (wanted) looked.push({ upkeep, wanted })
     }
-    await this.#expiry.bound(looked.map(({ wanted }) => wanted.list))
+    const bounded = await this.#expiry.bound(looked.map(({ wanted }) => wanted.list))
     const candidates: CompactionCandidate[] = []
     for (const { upkeep, wanted } of looked) {
       // On a full disk horizons cannot be made durable; what lies below those that are can go all the same.
       const horizons =
-        (await this.#tried(upkeep, 'trim', () => upkeep.trim(wanted))) ??
+        (await this.#tried(upkeep, 'trim', () => upkeep.trim(wanted, bounded))) ??
         new Map(wanted.shards.map(({ slot, trimHorizon }) => [slot, trimHorizon]))
       const holds = this.#holdsOf(upkeep)
       const candidate = await this.#tried(upkeep, 'clear', () => upkeep.clear(wanted, horizons, holds))

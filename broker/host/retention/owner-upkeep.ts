@@ -89,19 +89,29 @@ export class OwnerUpkeep {
     this.#forgottenBytes += activeBytes
   }
 
-  /** Makes the horizons durable that readers know already, and answers those that hold now. */
-  async trim({ shards: durable }: Wanted): Promise<ReadonlyMap<number, number>> {
+  /**
+   * Makes the horizons durable that readers know already, and those of `bounded`, by slot, which they know from then on.
+   * Answers those that hold now.
+   */
+  async trim(
+    { shards: durable }: Wanted,
+    bounded: ReadonlyMap<number, number>,
+  ): Promise<ReadonlyMap<number, number>> {
     const { owner, shards } = this.#options
     const horizons = new Map<number, number>()
     const raised: ShardHorizon[] = []
     for (const { slot, trimHorizon } of durable) {
-      const horizon = Math.max(trimHorizon, shards.findSlot(slot)?.trimHorizon ?? 0)
+      const known = shards.findSlot(slot)?.trimHorizon ?? 0
+      const horizon = Math.max(trimHorizon, known, bounded.get(slot) ?? 0)
       horizons.set(slot, horizon)
       if (horizon > trimHorizon) raised.push({ slot, trimHorizon: horizon })
     }
     const { horizonsPerTrim } = hostLimits
     for (let i = 0; i < raised.length; i += horizonsPerTrim) {
       await owner.trim(raised.slice(i, i + horizonsPerTrim))
+    }
+    for (const { slot, trimHorizon } of raised) {
+      if (bounded.has(slot)) shards.findSlot(slot)?.raiseHorizon(trimHorizon)
     }
     return horizons
   }

@@ -149,6 +149,22 @@ describe('a bound in bytes', () => {
     expect(owner.calls).toEqual(['trim 1 to 100', 'drop s1'])
   })
 
+  it('is shown to readers only once it is durable: after a crash nobody could tell it again', async () => {
+    const host = startMaintained()
+    const { timing, owner } = host
+    const shard = host.serve(1, 200, bounded)
+    host.serve(2, 200, bounded)
+    host.seal('s1', [span(1, 0, 100, timing.now)])
+    host.seal('s2', [span(2, 0, 200, timing.now + 1), span(1, 100, 200, timing.now + 2)])
+    owner.failures.set('trim', new MillraceError('outcomeUnknown', 'the disk is full'))
+    await host.pass(SOON)
+    expect([shard.trimHorizon, owner.calls]).toEqual([0, []])
+    owner.failures.clear()
+    await host.pass(LOOK)
+    await host.pass(LOOK)
+    expect([shard.trimHorizon, owner.calls]).toEqual([100, ['trim 1 to 100', 'drop s1']])
+  })
+
   it('takes nothing for what has expired meanwhile', async () => {
     const host = startMaintained()
     const { timing, owner, reader } = host
