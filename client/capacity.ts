@@ -2,6 +2,7 @@
 // and as the protocol does. Runs in the client, pure.
 import { MillraceError } from '../protocol/millrace-error.ts'
 import type { Scaling, ScalingRequest, ShardLimits, StreamDescription } from '../protocol/operations.ts'
+import { noShardLimits } from '../protocol/structs.ts'
 
 export type { Scaling, ShardLimits } from '../protocol/operations.ts'
 
@@ -12,13 +13,7 @@ const MiB = 1024 * 1024
 
 /** Limits that have a name. 0 stands for no limit. */
 export const shardLimitPresets = {
-  none: {
-    writeBytesPerSecond: 0,
-    writeRecordsPerSecond: 0,
-    readBytesPerSecond: 0,
-    readsPerSecond: 0,
-    subscriptionBytesPerSecond: 0,
-  },
+  none: noShardLimits,
   /** Those of a Kinesis shard. */
   kinesis: {
     writeBytesPerSecond: 1 * MiB,

@@ -179,3 +179,12 @@ export type Scaling = ValueOf<typeof scalingShape>
 export type ScalingRequest = ValueOf<typeof scalingRequestShape>
 export type ShardLoad = ValueOf<typeof shardLoadShape>
 export type ScalingDecision = ValueOf<typeof scalingDecisionShape>
+
+/** The limits of a stream that has none. */
+export const noShardLimits: ShardLimits = {
+  writeBytesPerSecond: 0,
+  writeRecordsPerSecond: 0,
+  readBytesPerSecond: 0,
+  readsPerSecond: 0,
+  subscriptionBytesPerSecond: 0,
+}

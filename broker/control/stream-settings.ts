@@ -2,7 +2,8 @@
 // Runs in the controller; pure. Whatever a row says of settings has passed through here.
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { RequestOf, Scaling, ScalingRequest, ShardLimits } from '../../protocol/operations.ts'
+import type { RequestOf, Scaling, ScalingRequest } from '../../protocol/operations.ts'
+import { noShardLimits } from '../../protocol/structs.ts'
 import type { StreamRow } from '../catalog-contract.ts'
 import { formatValue } from '../config/kinds.ts'
 import type { ServedSettings } from '../host-contract.ts'
@@ -24,21 +25,13 @@ export type StreamSettings = Pick<
 /** Most shards that an on-demand stream is split to, unless its creator says otherwise. */
 const SHARDS_MAX_DEFAULT = 256
 
-const noLimits: ShardLimits = {
-  writeBytesPerSecond: 0,
-  writeRecordsPerSecond: 0,
-  readBytesPerSecond: 0,
-  readsPerSecond: 0,
-  subscriptionBytesPerSecond: 0,
-}
-
 /** The settings of a new stream and the shards that it starts with. Throws `invalidArgument` or `limitExceeded`. */
 export function newSettings(
   request: RequestOf<'createStream'>,
   defaults: StreamDefaults,
 ): { readonly settings: StreamSettings; readonly shardCount: number } {
   const { mode = 'provisioned', retentionMs = limits.retentionMsDefault, retentionBytes = 0 } = request
-  const { shardLimits = noLimits, scaling: wanted = {} as Partial<ScalingRequest> } = request
+  const { shardLimits = noShardLimits, scaling: wanted = {} as Partial<ScalingRequest> } = request
   const shardCount = request.shardCount ?? (mode === 'on-demand' ? startWithin(wanted, defaults) : 1)
   checkShardCount(shardCount)
   const shardsMin =

@@ -1,5 +1,6 @@
 // Provisioned and on-demand: how streams are made so, switched over, and described meanwhile.
 import { describe, expect, it } from 'vitest'
+import { held } from './support/changing.ts'
 import { FakeHosts } from './support/fake-hosts.ts'
 import { settled } from './support/fake-time.ts'
 import { MemoryCatalog } from './support/memory-catalog.ts'
@@ -32,12 +33,7 @@ describe('a stream', () => {
 
   it('is UPDATING while its shards are changed, with the count that it is going to', async () => {
     const hosts = new FakeHosts()
-    let release = (): void => {}
-    const gate = new Promise<void>((resolve) => (release = resolve))
-    hosts.around = async (call, _, work) => {
-      if (call === 'sealShards') await gate
-      return work()
-    }
+    const { release } = held(hosts, 'sealShards')
     const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
     await test.ask('createStream', { ...clicks, shardCount: 2 })
     const scaled = test.ask('updateShardCount', { ...clicks, shardCount: 4 })
@@ -103,12 +99,7 @@ describe('a switch of mode', () => {
 
   it('to on-demand gives up the count that updateShardCount was on its way to', async () => {
     const hosts = new FakeHosts()
-    let release = (): void => {}
-    const gate = new Promise<void>((resolve) => (release = resolve))
-    hosts.around = async (call, _, work) => {
-      if (call === 'sealShards') await gate
-      return work()
-    }
+    const { release } = held(hosts, 'sealShards')
     const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
     await test.ask('createStream', { ...clicks, shardCount: 1 })
     const scaled = test.ask('updateShardCount', { ...clicks, shardCount: 8 })

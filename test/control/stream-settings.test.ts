@@ -4,7 +4,7 @@ import { newSettings, updatedSettings } from '../../broker/control/stream-settin
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { RequestOf } from '../../protocol/operations.ts'
-import { noLimits } from './capacity/model-stream.ts'
+import { noShardLimits } from '../../protocol/structs.ts'
 
 type Create = Partial<RequestOf<'createStream'>>
 type Update = Partial<RequestOf<'updateStream'>>
@@ -38,7 +38,7 @@ describe('a new stream', () => {
         mode: 'provisioned',
         retentionMs: limits.retentionMsDefault,
         retentionBytes: 0,
-        shardLimits: noLimits,
+        shardLimits: noShardLimits,
         scaling: { shardsMin: 1, shardsMax: 256, ...targets },
       },
     })
@@ -50,7 +50,7 @@ describe('a new stream', () => {
       shardCount: 6,
       retentionMs: 2 * HOUR_MS,
       retentionBytes: 1_000_000,
-      shardLimits: { ...noLimits, writeBytesPerSecond: 1_048_576 },
+      shardLimits: { ...noShardLimits, writeBytesPerSecond: 1_048_576 },
       scaling: { shardsMin: 2, shardsMax: 8, targetBytesPerSecond: 1, targetRecordsPerSecond: 2 },
     } as const
     const { shardCount, ...settings } = asked

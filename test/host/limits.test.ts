@@ -4,15 +4,8 @@ import { payloadBytesAt } from '../../broker/host/append/payload.ts'
 import { noHostMetrics } from '../../broker/host/host-metrics.ts'
 import type { ShardLimits } from '../../protocol/index.ts'
 import { FakeSession } from './support/fake-session.ts'
-import {
-  codeOf,
-  makeBatch,
-  noShardLimits,
-  placedShard,
-  startTestHost,
-  STREAM,
-  type TestHost,
-} from './support/test-host.ts'
+import { noShardLimits } from '../../protocol/structs.ts'
+import { codeOf, makeBatch, placedShard, startTestHost, STREAM, type TestHost } from './support/test-host.ts'
 import { rest, until } from './support/timing.ts'
 
 let session: FakeSession

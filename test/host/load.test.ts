@@ -8,7 +8,8 @@ import { BatchBuilder, hashKeyToHex, hashPartitionKey, type Codec } from '../../
 import { payloadBytesAt } from '../../broker/host/append/payload.ts'
 import { randomOf } from '../support/random.ts'
 import { FakeSession } from './support/fake-session.ts'
-import { noShardLimits, placedShard, startTestHost, STREAM, type TestHost } from './support/test-host.ts'
+import { noShardLimits } from '../../protocol/structs.ts'
+import { placedShard, startTestHost, STREAM, type TestHost } from './support/test-host.ts'
 
 const producer = new FakeSession()
 

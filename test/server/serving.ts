@@ -5,6 +5,7 @@ import { inProcessPair } from '../../broker/server/in-process.ts'
 import { createServer, type Server, type ServerOptions } from '../../broker/server/server.ts'
 import type { CloseReason, ServerMetrics } from '../../broker/server/server-metrics.ts'
 import type { ErrorCode, OperationName, OperationOn } from '../../protocol/index.ts'
+import { noShardLimits } from '../../protocol/structs.ts'
 import { RawConnection } from '../support/raw-connection.ts'
 
 export const identity = {
@@ -114,13 +115,7 @@ export const clicks = {
   createdAt: 0,
   retentionBytes: 0,
   mode: 'provisioned',
-  shardLimits: {
-    writeBytesPerSecond: 0,
-    writeRecordsPerSecond: 0,
-    readBytesPerSecond: 0,
-    readsPerSecond: 0,
-    subscriptionBytesPerSecond: 0,
-  },
+  shardLimits: noShardLimits,
   scaling: { shardsMin: 4, shardsMax: 4, targetBytesPerSecond: 1, targetRecordsPerSecond: 1 },
   targetShardCount: undefined,
   epoch: 1,

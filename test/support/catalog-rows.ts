@@ -1,5 +1,6 @@
 // Rows of the catalog for tests, sound by themselves: a test says only what it is about.
 import type { BrokerRow, ReshardRow, ShardRow, StreamRow } from '../../broker/catalog-contract.ts'
+import { noShardLimits } from '../../protocol/structs.ts'
 
 export const brokerRow = (over: Partial<BrokerRow['value']> = {}): BrokerRow => ({
   family: 'broker',
@@ -19,13 +20,7 @@ export const streamRow = (key: number, over: Partial<StreamRow['value']> = {}): 
     nextShardIndex: 50,
     retentionBytes: 0,
     mode: 'provisioned',
-    shardLimits: {
-      writeBytesPerSecond: 0,
-      writeRecordsPerSecond: 0,
-      readBytesPerSecond: 0,
-      readsPerSecond: 0,
-      subscriptionBytesPerSecond: 0,
-    },
+    shardLimits: noShardLimits,
     scaling: { shardsMin: 1, shardsMax: 100, targetBytesPerSecond: 1, targetRecordsPerSecond: 1 },
     targetShardCount: null,
     ...over,

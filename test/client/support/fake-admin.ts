@@ -12,6 +12,7 @@ import {
   type RequestOf,
   type ResponseOf,
 } from '../../../protocol/index.ts'
+import { noShardLimits } from '../../../protocol/structs.ts'
 import { BASE_TIME, type FakeShard } from './fake-shard.ts'
 
 /** What the control plane needs of the fake broker. */
@@ -107,13 +108,7 @@ function describe(broker: Administered): ResponseOf<'describeStream'>['stream'] 
     createdAt: BASE_TIME,
     retentionBytes: 0,
     mode: 'provisioned',
-    shardLimits: {
-      writeBytesPerSecond: 0,
-      writeRecordsPerSecond: 0,
-      readBytesPerSecond: 0,
-      readsPerSecond: 0,
-      subscriptionBytesPerSecond: 0,
-    },
+    shardLimits: noShardLimits,
     scaling: { shardsMin: 1, shardsMax: 64, targetBytesPerSecond: 1000, targetRecordsPerSecond: 100 },
     targetShardCount: broker.targetShardCount,
     epoch: broker.epoch,

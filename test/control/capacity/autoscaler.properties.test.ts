@@ -6,7 +6,8 @@ import type { ObservedLoad } from '../../../broker/control/capacity/load-windows
 import { hashKeyToHex } from '../../../protocol/hash-key.ts'
 import type { Scaling } from '../../../protocol/operations.ts'
 import { evenRanges } from '../../../protocol/shard-map.ts'
-import { LOOK_MS, noLimits, ModelStream, type Lump } from './model-stream.ts'
+import { noShardLimits } from '../../../protocol/structs.ts'
+import { LOOK_MS, ModelStream, type Lump } from './model-stream.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -98,7 +99,7 @@ describe('a decision', () => {
       endingHashKey: starts[index]![1]!,
       load: loadOf(fill),
     }))
-    return decideScaling({ shards, scaling, shardLimits: noLimits })
+    return decideScaling({ shards, scaling, shardLimits: noShardLimits })
   }
 
   it('is never taken back under the load that it was made for, however a split divides that', () => {

@@ -9,7 +9,7 @@ import type { ObservedLoad } from '../../../broker/control/capacity/load-windows
 import type { ScalingShard } from '../../../broker/control/capacity/scaling-rules.ts'
 import { hashKeyToHex } from '../../../protocol/hash-key.ts'
 import { evenRanges } from '../../../protocol/shard-map.ts'
-import { noLimits } from './model-stream.ts'
+import { noShardLimits } from '../../../protocol/structs.ts'
 
 const MiB = 1024 * 1024
 const scaling = { shardsMin: 1, shardsMax: 8, targetBytesPerSecond: 4 * MiB, targetRecordsPerSecond: 40_000 }
@@ -46,7 +46,7 @@ function streamOf(
     endingHashKey: hashKeyToHex(range.end),
     load: loads[index],
   }))
-  return { shards, scaling, shardLimits: noLimits, ...more }
+  return { shards, scaling, shardLimits: noShardLimits, ...more }
 }
 
 const outline = (input: ScalingInput): string[] =>
@@ -77,7 +77,7 @@ describe('a shard is split', () => {
   })
 
   it('at half of its write limit, where that is lower than the target', () => {
-    const shardLimits = { ...noLimits, writeBytesPerSecond: MiB }
+    const shardLimits = { ...noShardLimits, writeBytesPerSecond: MiB }
     expect(outline(streamOf([steady(0.5)], { shardLimits }))).toEqual([])
     expect(outline(streamOf([steady(0.51)], { shardLimits }))).toEqual(['split 0'])
   })

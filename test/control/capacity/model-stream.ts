@@ -2,15 +2,8 @@
 // The autoscaler's own windows and rules are applied to it, look by look, by a stopwatch that the model moves.
 import { decideScaling } from '../../../broker/control/capacity/autoscaler.ts'
 import { LoadWindows } from '../../../broker/control/capacity/load-windows.ts'
-import type { Scaling, ScalingDecision, ShardLimits } from '../../../protocol/operations.ts'
-
-export const noLimits: ShardLimits = {
-  writeBytesPerSecond: 0,
-  writeRecordsPerSecond: 0,
-  readBytesPerSecond: 0,
-  readsPerSecond: 0,
-  subscriptionBytesPerSecond: 0,
-}
+import type { Scaling, ScalingDecision } from '../../../protocol/operations.ts'
+import { noShardLimits } from '../../../protocol/structs.ts'
 
 const SPACE = 1n << 128n
 const STREAM_ID = 1
@@ -107,7 +100,7 @@ export class ModelStream {
     const decisions = decideScaling({
       ...this.#options,
       shards: open.map((shard) => this.#seen(shard)),
-      shardLimits: noLimits,
+      shardLimits: noShardLimits,
     })
     this.decided += open.length
     for (const decision of decisions) this.#carryOut(decision)

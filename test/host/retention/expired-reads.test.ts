@@ -4,12 +4,12 @@ import { describe, expect, it } from 'vitest'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Position } from '../../../protocol/operations.ts'
 import { FakeSession } from '../support/fake-session.ts'
+import { noShardLimits } from '../../../protocol/structs.ts'
 import {
   at,
   codeOf,
   contents,
   makeBatch,
-  noShardLimits,
   placedShard,
   startTestHost,
   STREAM,

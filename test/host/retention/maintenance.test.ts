@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
-import { noShardLimits } from '../support/test-host.ts'
+import { noShardLimits } from '../../../protocol/structs.ts'
 import { SEGMENT_AGE_MS, span, startMaintained } from '../support/maintained-owner.ts'
 import { rest } from '../support/timing.ts'
 

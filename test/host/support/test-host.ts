@@ -3,13 +3,13 @@ import {
   BatchBuilder,
   errorCodeOf,
   hashPartitionKey,
+  noShardLimits,
   readRecords,
   type ErrorCode,
   type FetchedShard,
   type Position,
   type RequestOf,
   type ResponseOf,
-  type ShardLimits,
 } from '../../../protocol/index.ts'
 import { Engine } from '../../../broker/host/engine.ts'
 import { noHostMetrics } from '../../../broker/host/host-metrics.ts'
@@ -25,14 +25,6 @@ export const STREAM = 7
 
 const LOWEST = '0'.repeat(32)
 const HIGHEST = 'f'.repeat(32)
-
-export const noShardLimits: ShardLimits = {
-  writeBytesPerSecond: 0,
-  writeRecordsPerSecond: 0,
-  readBytesPerSecond: 0,
-  readsPerSecond: 0,
-  subscriptionBytesPerSecond: 0,
-}
 
 export const settings: HostSettings = {
   brokerId: 'test',
