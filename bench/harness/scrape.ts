@@ -44,13 +44,27 @@ function parseSample(line: string): Sample | undefined {
   return { name: match[1]!, labels: match[2]?.split(',') ?? [], value: Number(match[3]) }
 }
 
-/** Megabytes that the files under a directory take on the disk; those that go while it looks do not count. */
+/**
+ * Megabytes that the files under a directory take on the disk; those that go while it looks do not count. It walks by
+ * itself, since the recursive `readdir` fails with ENOENT where a directory goes before its turn, as removed segments do.
+ */
 export async function diskMegabytes(directory: string): Promise<number> {
-  const entries = await readdir(directory, { recursive: true })
-  let bytes = 0
+  const entries = await readdir(directory, { withFileTypes: true }).catch(orIfGone([]))
+  let megabytes = 0
   for (const entry of entries) {
-    const found = await stat(join(directory, entry)).catch(() => undefined)
-    if (found?.isFile()) bytes += found.blocks * 512
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) megabytes += await diskMegabytes(path)
+    else megabytes += ((await stat(path).catch(orIfGone(undefined)))?.blocks ?? 0) * MEGABYTES_A_BLOCK
   }
-  return bytes / 1e6
+  return megabytes
+}
+
+/** What `stat` counts in, whatever the file system: 512 bytes. */
+const MEGABYTES_A_BLOCK = 512 / 1e6
+
+function orIfGone<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return instead
+    throw error
+  }
 }

@@ -1,6 +1,9 @@
-// Metrics as the bench reads them: sums over labels, as far as they are told apart.
+// Metrics and disk use as the bench reads them: sums over labels, as far as they are told apart, and over what lies there.
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readMetrics } from '../../bench/harness/scrape.ts'
+import { diskMegabytes, readMetrics } from '../../bench/harness/scrape.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 
 const TEXT = `# HELP millrace_compactions_total Compactions that ended.
 # TYPE millrace_compactions_total counter
@@ -22,4 +25,20 @@ test('sums a metric over the labels that are not asked for', () => {
 test('answers 0 for what was never counted', () => {
   expect(readMetrics(TEXT).sum('millrace_unknown')).toBe(0)
   expect(readMetrics('').sum('millrace_streams')).toBe(0)
+})
+
+test('counts the disk of a directory, to the depth, and leaves out what goes while it looks', async () => {
+  await using directory = await temporaryDirectory()
+  const folders = Array.from({ length: 100 }, (_, index) => join(directory.path, String(index)))
+  for (const folder of folders) {
+    await mkdir(join(folder, 'deep'), { recursive: true })
+    await writeFile(join(folder, 'deep', 'file'), Buffer.alloc(100_000, 1))
+  }
+  expect(await diskMegabytes(directory.path)).toBeGreaterThan(9)
+  for (let round = 0; round < 10; round++) {
+    const gone = folders.splice(-10).toReversed()
+    const removing = Promise.all(gone.map((folder) => rm(folder, { recursive: true })))
+    expect(await diskMegabytes(directory.path)).toBeGreaterThanOrEqual(folders.length * 0.09)
+    await removing
+  }
 })
