@@ -127,7 +127,7 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Splits an open shard of a provisioned stream while everything runs, by default so that the load of both children is
+   * Splits an open shard while everything runs, by default so that the load of both children is
    * alike; fulfils when the children take records.
    */
   splitShard(stream: string, shardId: string, options?: SplitOptions): Promise<SplitResult> {

@@ -56,7 +56,7 @@ export interface Shard {
   readonly load: ShardLoad | undefined
 }
 
-/** What producers ask of a shard, refused records included. */
+/** What producers ask of a shard, part of what was refused for throughput included. */
 export interface ShardLoad {
   readonly bytesPerSecond: LoadWindows
   readonly recordsPerSecond: LoadWindows

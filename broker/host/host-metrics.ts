@@ -26,11 +26,11 @@ export interface HostMetrics {
   coldRead(bytes: number, ms: number): void
   /** A fetch of a shard was refused because its limit is used up. */
   throttledRead(): void
-  /** How a subscription ended; `ended` at the end of a closed shard, `closed` with its session. */
   /** Segments in which nothing was wanted any more, and what they took on the disk. */
   segmentsRemoved(segments: number, bytes: number): void
   /** A compaction ended, and gave so much back. */
   compactionEnded(result: ErrorCode | 'done' | 'stopped', freedBytes: number): void
+  /** How a subscription ended; `ended` at the end of a closed shard, `closed` with its session. */
   subscriptionEnded(why: ErrorCode | 'unsubscribed' | 'closed' | 'ended'): void
 }
 
