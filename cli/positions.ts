@@ -1,11 +1,30 @@
 // Positions as they are written on a command line. Pure; the clock is given.
 import { kinds } from '../broker/config/kinds.ts'
 import type { Position } from '../client/index.ts'
+import { endsBeforeItBegins } from '../client/position.ts'
 import { Failure } from './failure.ts'
 
 export const positionHelp =
   'TRIM_HORIZON, LATEST, a sequence number, a time (2026-05-01T12:00:00Z, or @1767225600000 in milliseconds), ' +
   'or how long ago (15m)'
+
+/** Reads where to begin and where to end. Throws Failure (usage) where nothing can lie between the two. */
+export function parseSpan(
+  options: { readonly from: string; readonly until?: string | undefined },
+  now: number,
+): { from: Position; until: Position | undefined } {
+  const from = parsePosition(options.from, { option: '--from', now })
+  if (options.until === undefined) return { from, until: undefined }
+  const until = parsePosition(options.until, { option: '--until', now })
+  if (endsBeforeItBegins(from === 'LATEST' ? { atTimestamp: now } : from, until)) {
+    throw new Failure(
+      `--until ${options.until} is earlier than --from ${options.from}, so that nothing lies between: ` +
+        'give the earlier one to --from.',
+      'usage',
+    )
+  }
+  return { from, until }
+}
 
 /** Reads a position. Throws Failure (usage) that names the option. */
 export function parsePosition(text: string, { option, now }: { option: string; now: number }): Position {

@@ -38,6 +38,27 @@ export function toWirePosition(position: Position): WirePosition {
   )
 }
 
+/** Whether a reading between the two ends before it begins: told only of two times, or two sequence numbers. */
+export function endsBeforeItBegins(from: Position, until: Position): boolean {
+  const [first, end] = [toWirePosition(from), toWirePosition(until)]
+  if (isShardPosition(first) && isShardPosition(end)) return numberOf(end) < numberOf(first)
+  return first.timestamp !== undefined && end.timestamp !== undefined && end.timestamp < first.timestamp
+}
+
+/** Number of the first record at a place in a shard, or behind it. */
+function numberOf({ type, sequenceNumber }: WirePosition): number {
+  return sequenceNumber! + (type === 'AFTER_SEQUENCE_NUMBER' ? 1 : 0)
+}
+
+/** Throws `invalidArgument` for a reading that would end before it begins, as far as the two positions alone tell. */
+export function checkSpan(from: Position, until: Position | undefined): void {
+  if (until === undefined || !endsBeforeItBegins(from, until)) return
+  const message =
+    `A reading cannot end before it begins: until is ${JSON.stringify(until)}, from is ${JSON.stringify(from)}. ` +
+    'Give the earlier one as from.'
+  throw new MillraceError('invalidArgument', message)
+}
+
 /** Whether the position means a place in one particular shard. */
 export function isShardPosition(position: WirePosition): boolean {
   return position.sequenceNumber !== undefined

@@ -1,13 +1,13 @@
 // `millrace consume`: writes records to standard output, from a position on, to the end of what is there or for ever.
 import { Command, Option } from 'commander'
-import type { Client, Position, ReadingOptions, StreamRecord } from '../../client/index.ts'
+import type { Client, ReadingOptions, StreamRecord } from '../../client/index.ts'
 import { wholeNumber } from '../arguments.ts'
 import { withClient } from '../connection.ts'
 import { Failure } from '../failure.ts'
 import { urlOption, withExamples } from '../help.ts'
 import { outputStream } from '../output/output-stream.ts'
 import { headingOf, recordFormats, recordWriter, type RecordFormat } from '../output/record-format.ts'
-import { parsePosition, positionHelp } from '../positions.ts'
+import { parseSpan, positionHelp } from '../positions.ts'
 import type { Terminal } from '../terminal.ts'
 
 interface ConsumeOptions {
@@ -53,9 +53,10 @@ export function consumeVerb(terminal: Terminal): Command {
 }
 
 async function consume(stream: string, options: ConsumeOptions, terminal: Terminal): Promise<void> {
+  const open = readingOf(stream, options)
   const stop = AbortSignal.any([terminal.interrupted(), terminal.outputClosed])
   const use = async (client: Client): Promise<void> => {
-    const batches = openReading(client, stream, { options, signal: stop, now: Date.now() })
+    const batches = open(client, stop)
     try {
       await writeRecords(batches, options, terminal)
     } catch (error) {
@@ -66,28 +67,22 @@ async function consume(stream: string, options: ConsumeOptions, terminal: Termin
   await withClient(options.url, use, { terminal })
 }
 
-interface Opening {
-  readonly options: ConsumeOptions
-  readonly signal: AbortSignal
-  readonly now: number
-}
-
-function openReading(
-  client: Client,
+/** What the options ask for, to be opened once there is a client. Throws Failure (usage) before that. */
+function readingOf(
   stream: string,
-  { options, signal, now }: Opening,
-): AsyncIterable<readonly StreamRecord[]> {
-  const { shard, push, until } = options
-  const from = parsePosition(options.from, { option: '--from', now })
+  options: ConsumeOptions,
+): (client: Client, signal: AbortSignal) => AsyncIterable<readonly StreamRecord[]> {
+  const { shard, push } = options
+  const { from, until } = parseSpan(options, Date.now())
   const follow = options.follow === true || push === true || (from === 'LATEST' && until === undefined)
   if (follow && until !== undefined) {
     throw new Failure('--until cannot be combined with --follow or --push: they never end.', 'usage')
   }
-  const shared: ReadingOptions = { from, signal, ...(shard === undefined ? {} : { shard }) }
-  if (push === true) return client.subscribe(stream, shared).batches()
-  const end: { until?: Position } =
-    until === undefined ? {} : { until: parsePosition(until, { option: '--until', now }) }
-  return client.read(stream, { ...shared, follow, ...end }).batches()
+  return (client, signal) => {
+    const shared: ReadingOptions = { from, signal, ...(shard === undefined ? {} : { shard }) }
+    if (push === true) return client.subscribe(stream, shared).batches()
+    return client.read(stream, { ...shared, follow, ...(until === undefined ? {} : { until }) }).batches()
+  }
 }
 
 async function writeRecords(

@@ -30,7 +30,8 @@ export interface ReadOptions<T = Uint8Array> extends ReadingOptions<T> {
    * Ends each shard before this place, instead of at the tail. A time in the past or to come: every record that arrived
    * before it is read, in the shards that split or merge meanwhile too, parents first. Where it is to come, the reading
    * follows until it is over by the broker's clock, and one second more: an append that takes longer than that to
-   * reach the disk across that moment may be left out.
+   * reach the disk across that moment may be left out. A time or a sequence number before that of `from` is refused with
+   * `invalidArgument`.
    */
   readonly until?: Position
   /** How long one request waits at the broker for new records, when following; 5 s by default. */

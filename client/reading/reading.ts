@@ -8,7 +8,7 @@ import type { Address } from '../address.ts'
 import { resolveDecoder, type Codec } from '../codecs.ts'
 import { asMillraceError, closedError } from '../errors.ts'
 import type { ConnectionPool } from '../pool.ts'
-import type { Position } from '../position.ts'
+import { checkSpan, type Position } from '../position.ts'
 import type { StreamRecord } from '../record.ts'
 import { backoffMs, boundsFor, mayRepeat } from '../retry.ts'
 import type { Routing, RoutingCache } from '../routing.ts'
@@ -146,6 +146,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     const { from, until, makeIntake } = this.#plan
     const { signal } = this.#closing
     const start = async () => {
+      checkSpan(from, until)
       this.#endTime = await endTimeOf(until, () => brokerTime(signal))
       // Until the time is over, every shard is followed.
       const end = this.#endTime === undefined ? until : undefined

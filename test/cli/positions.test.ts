@@ -1,7 +1,7 @@
 // Positions on a command line: each way of writing one means one thing, and anything else is refused with the option's name.
 import { describe, expect, it } from 'vitest'
 import { Failure } from '../../cli/failure.ts'
-import { parsePosition } from '../../cli/positions.ts'
+import { parsePosition, parseSpan } from '../../cli/positions.ts'
 
 const now = Date.parse('2026-05-01T12:00:00Z')
 const parse = (text: string) => parsePosition(text, { option: '--from', now })
@@ -23,5 +23,31 @@ describe('parsePosition', () => {
   it.each(['-5', '9007199254740993', 'yesterday', '2026-13-45', '', '12:00'])('refuses %s', (text) => {
     expect(() => parse(text)).toThrow(Failure)
     expect(() => parse(text)).toThrow(/^--from .* is not a position: expected TRIM_HORIZON/)
+  })
+})
+
+describe('parseSpan', () => {
+  it.each([
+    ['15m', '5m'],
+    ['5m', '5m'],
+    ['10', '10'],
+    ['TRIM_HORIZON', '5m'],
+    ['LATEST', '2026-05-01T13:00:00Z'],
+    ['15m', 'LATEST'],
+    ['10', '5m'],
+  ])('takes --from %s --until %s', (from, until) => {
+    expect(parseSpan({ from, until }, now)).toEqual({ from: parse(from), until: parse(until) })
+  })
+
+  it.each([
+    ['5m', '15m'],
+    ['12', '10'],
+    ['LATEST', '5m'],
+    ['2026-05-01T13:00:00Z', '2026-05-01T12:30:00Z'],
+  ])('refuses --from %s --until %s, between which nothing lies', (from, until) => {
+    expect(() => parseSpan({ from, until }, now)).toThrow(Failure)
+    expect(() => parseSpan({ from, until }, now)).toThrow(
+      `--until ${until} is earlier than --from ${from}, so that nothing lies between: give the earlier one to --from.`,
+    )
   })
 })

@@ -46,6 +46,21 @@ describe('positions', () => {
     await expect(readFrom({ until })).resolves.toEqual(values(0, 0, end))
   })
 
+  it.each<[string, Position, Position]>([
+    ['a time', { atTimestamp: secondBatch }, { atTimestamp: secondBatch - 1 }],
+    ['a time to come', { atTimestamp: 2 * secondBatch }, { atTimestamp: 2 * secondBatch - 1 }],
+    ['a number', { atSequenceNumber: 5 }, { atSequenceNumber: 4 }],
+    ['a number behind another', { afterSequenceNumber: 4 }, { atSequenceNumber: 4 }],
+  ])('from %s, refuses an end that lies before it', async (_what, from, until) => {
+    await expect(readFrom({ from, until })).rejects.toMatchObject({ code: 'invalidArgument' })
+  })
+
+  it('reads nothing where the end is the begin', async () => {
+    for (const from of [{ atTimestamp: secondBatch }, { atSequenceNumber: 5 }]) {
+      await expect(readFrom({ from, until: from })).resolves.toEqual([])
+    }
+  })
+
   it('a number needs a shard where there are several, and a position must be one', async () => {
     const broker = new FakeBroker({ shards: 2 })
     fill(broker, 1, [5])
