@@ -56,15 +56,12 @@ const settingsFlags: readonly Option[] = [
   new Option('--limits <limits>', `what each shard takes and gives a second: ${limitsExpected}`).argParser(
     shardLimits,
   ),
-  new Option('--min-shards <count>', 'fewest shards of an on-demand stream').argParser(wholeNumber(1)),
-  new Option('--max-shards <count>', 'most shards of an on-demand stream').argParser(wholeNumber(1)),
-  new Option('--target-bytes <size>', 'bytes a second that one of its shards is meant to take').argParser(
-    size,
+  new Option('--min-shards <count>', 'fewest shards while the stream is on-demand').argParser(wholeNumber(1)),
+  new Option('--max-shards <count>', 'most shards while the stream is on-demand').argParser(wholeNumber(1)),
+  new Option('--target-bytes <size>', 'bytes a second that a shard is meant to take then').argParser(size),
+  new Option('--target-records <count>', 'records a second that a shard is meant to take then').argParser(
+    wholeNumber(1),
   ),
-  new Option(
-    '--target-records <count>',
-    'records a second that one of its shards is meant to take',
-  ).argParser(wholeNumber(1)),
 ]
 
 /** Adds `--mode`, `--retention` and all the others. */

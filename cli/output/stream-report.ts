@@ -5,21 +5,30 @@ import { formatFields, formatTable } from './table.ts'
 
 /** One stream, a setting a line. */
 export function streamReport(stream: Stream): string {
-  const { targetShardCount: target, scaling } = stream
-  const scaled: [string, string][] = [
-    ['scaled between', `${formatCount(scaling.shardsMin)} and ${formatCount(scaling.shardsMax)} shards`],
-    ['target of a shard', targetOf(stream)],
-  ]
+  const { targetShardCount: target } = stream
   return formatFields([
     ['name', stream.name],
     ['status', target === undefined ? stream.status : `${stream.status}, to ${formatCount(target)} shards`],
     ['open shards', String(stream.openShardCount)],
     ['mode', stream.mode],
-    ...(stream.mode === 'on-demand' ? scaled : []),
+    ...scalingFields(stream),
     ['limits of a shard', limitsText(stream.shardLimits)],
     ['retention', retentionOf(stream)],
     ['created', stream.createdAt.toISOString()],
   ])
+}
+
+/** Those of a provisioned stream as well: they can be set beforehand, and `stream scale --explain` goes by them. */
+function scalingFields(stream: Stream): [string, string][] {
+  const { shardsMin, shardsMax } = stream.scaling
+  const [min, max] = [formatCount(shardsMin), formatCount(shardsMax)]
+  if (stream.mode === 'provisioned') {
+    return [['once on-demand', `${min} to ${max} shards, with a target for each of ${targetOf(stream)}`]]
+  }
+  return [
+    ['scaled between', `${min} and ${max} shards`],
+    ['target of a shard', targetOf(stream)],
+  ]
 }
 
 export function streamTable(streams: readonly Stream[]): string {

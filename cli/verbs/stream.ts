@@ -8,7 +8,7 @@ import { Failure } from '../failure.ts'
 import { jsonOption, urlOption, withExamples } from '../help.ts'
 import { streamReport, streamTable } from '../output/stream-report.ts'
 import { addSettingsFlags, settingsOf, type SettingsFlags } from '../stream-settings.ts'
-import { print, type Terminal } from '../terminal.ts'
+import { print, tell, type Terminal } from '../terminal.ts'
 import { scaleVerb } from './scale.ts'
 
 interface Shared {
@@ -50,7 +50,9 @@ function createVerb(terminal: Terminal): Command {
     .action(async (name: string, options: Shared & SettingsFlags & { shards?: number }) => {
       const { shards } = options
       const settings = { ...settingsOf(options), ...(shards === undefined ? {} : { shards }) }
-      show(terminal, await withClient(options.url, (client) => client.createStream(name, settings)), options)
+      const stream = await withClient(options.url, (client) => client.createStream(name, settings))
+      show(terminal, stream, options)
+      if (settings.scaling !== undefined) tellOfScaling(terminal, stream)
     })
   return withExamples(command, [
     { line: 'millrace stream create clicks --shards 4', says: 'ready for four times one shard' },
@@ -102,7 +104,9 @@ function updateVerb(terminal: Terminal): Command {
     .action(async (name: string, options: Shared & SettingsFlags) => {
       const changes = settingsOf(options)
       if (Object.keys(changes).length === 0) throw new Failure('Name what is to change: see --help.', 'usage')
-      show(terminal, await withClient(options.url, (client) => client.updateStream(name, changes)), options)
+      const stream = await withClient(options.url, (client) => client.updateStream(name, changes))
+      show(terminal, stream, options)
+      if (changes.scaling !== undefined) tellOfScaling(terminal, stream)
     })
   return withExamples(command, [
     { line: 'millrace stream update clicks --retention 7d', says: 'a week' },
@@ -144,4 +148,14 @@ async function confirm(terminal: Terminal, question: string): Promise<void> {
 
 function show(terminal: Terminal, stream: Stream, options: Shared): void {
   print(terminal, options.json === true ? JSON.stringify(stream, undefined, 2) : streamReport(stream))
+}
+
+/** Bounds and targets of a provisioned stream are kept, and do nothing yet: whoever set them should know. */
+function tellOfScaling(terminal: Terminal, { name, mode }: Stream): void {
+  if (mode === 'on-demand') return
+  tell(
+    terminal,
+    `${name} is provisioned: its bounds and targets are kept for \`millrace stream update ${name} --mode on-demand\`. ` +
+      `Until then its shards stay as they are; \`millrace stream scale ${name} --explain\` shows what would become of them.`,
+  )
 }

@@ -51,7 +51,7 @@ describe('stream create and update', () => {
   ])('%s asks for just that', async (args, settings) => {
     const broker = new FakeBroker()
     await using command = await commandLine(broker)
-    expect(await command.millrace(`stream ${args}`)).toMatchObject({ code: 0, stderr: '' })
+    expect(await command.millrace(`stream ${args}`)).toMatchObject({ code: 0 })
     const said = Object.entries(broker.settings[0]!).filter(([, value]) => value !== undefined)
     expect(Object.fromEntries(said)).toEqual({ name: 'clicks', ...settings })
   })
@@ -71,12 +71,32 @@ describe('stream create and update', () => {
     expect(broker.received).toEqual([])
   })
 
+  it.each(['create clicks --max-shards 8', 'update clicks --target-bytes 4MiB'])(
+    '%s says that nothing comes of it while the stream is provisioned',
+    async (args) => {
+      await using command = await commandLine(new FakeBroker())
+      const { stdout, stderr } = await command.millrace(`stream ${args}`)
+      expect(stdout).toMatch(/^mode +provisioned$/m)
+      expect(stderr).toMatch(/^clicks is provisioned: .*--mode on-demand.*stays? as they are.*--explain/)
+    },
+  )
+
+  it.each(['create clicks --mode on-demand --max-shards 8', 'update clicks --retention 2h'])(
+    '%s needs no such warning',
+    async (args) => {
+      await using command = await commandLine(new FakeBroker())
+      expect(await command.millrace(`stream ${args}`)).toMatchObject({ code: 0, stderr: '' })
+    },
+  )
+
   it('describe shows every setting, as text and as JSON', async () => {
     const broker = new FakeBroker({ shards: 2 })
     await using command = await commandLine(broker)
     const { stdout } = await command.millrace('stream describe clicks')
     expect(stdout).toMatch(/^name +clicks\nstatus +ACTIVE\nopen shards +2\nmode +provisioned\n/)
-    expect(stdout).toMatch(/\nlimits of a shard +none\nretention +24 h\n/)
+    expect(stdout).toMatch(
+      /\nonce on-demand +1 to \d+ shards, with a target for each of .+\nlimits of a shard +none\nretention +24 h\n/,
+    )
     const json = await command.millrace('stream describe clicks --json')
     expect(JSON.parse(json.stdout)).toMatchObject({ mode: 'provisioned', epoch: 1, retentionBytes: 0 })
   })

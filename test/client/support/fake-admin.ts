@@ -107,7 +107,7 @@ function describe(broker: Administered): ResponseOf<'describeStream'>['stream'] 
     retentionMs: limits.retentionMsDefault,
     createdAt: BASE_TIME,
     retentionBytes: 0,
-    mode: 'provisioned',
+    mode: broker.settings.at(-1)?.mode ?? 'provisioned',
     shardLimits: noShardLimits,
     scaling: { shardsMin: 1, shardsMax: 64, targetBytesPerSecond: 1000, targetRecordsPerSecond: 100 },
     targetShardCount: broker.targetShardCount,
