@@ -52,6 +52,8 @@ export const limits = {
   readableShardsPerStreamMax: 65_536,
   /** Shards of all streams: the controller and the owners hold every one of them in memory. */
   shardsMax: 100_000,
+  /** Hosts that one answer names; one broker may be set to run far fewer. */
+  hostsMax: 4096,
   /** Index of a shard within its stream, as in Kinesis: indexes are never reused. */
   shardIndexMax: 2_147_483_647,
   /** Entries in one page of a list. */

@@ -186,7 +186,7 @@ export const operations = {
     response: {
       streamId,
       epoch: field.uint('Rises with every change of the shards.'),
-      hosts: field.list(field.struct(hostAddressShape, 'A host.'), 4096, 'The hosts named below.'),
+      hosts: field.list(field.struct(hostAddressShape, 'A host.'), limits.hostsMax, 'The hosts named below.'),
       shards: field.list(
         field.struct(routedShardShape, 'A shard.'),
         limits.readableShardsPerStreamMax,
@@ -209,7 +209,7 @@ export const operations = {
       streamCount: field.uint('Streams.'),
       shardCount: field.uint('Shards of all streams.'),
       freeBytes: field.uint('Free space where the data directory lies.'),
-      hosts: field.list(field.struct(hostStatusShape, 'A host.'), 4096, 'All hosts.'),
+      hosts: field.list(field.struct(hostStatusShape, 'A host.'), limits.hostsMax, 'All hosts.'),
     },
     errors: [],
   },

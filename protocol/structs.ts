@@ -88,12 +88,17 @@ export const shardLoadShape = {
   hotPercent: field.optional(field.uint('Its part of the load.', 100)),
 } as const
 
-export const shardShape = {
+/** What both routing and listing tell of a shard: its lineage, its range, and whether it takes appends. */
+const shardRangeShape = {
   index: shardIndex,
   parents: field.list(shardIndex, 2, 'The shards it was split or merged from.'),
   startingHashKey: field.hashKey('Lowest hash key of the range.'),
   endingHashKey: field.hashKey('Highest hash key of the range.'),
   state: field.choice(['OPEN', 'CLOSED'], 'A closed shard is read, not written.'),
+} as const
+
+export const shardShape = {
+  ...shardRangeShape,
   startingSequenceNumber: field.uint('First number that the shard may assign.'),
   endingSequenceNumber: field.optional(field.uint('Last number of a closed shard.')),
   trimHorizon: field.optional(field.uint('Oldest readable number; absent while the host is down.')),
@@ -105,11 +110,7 @@ export const shardShape = {
 } as const
 
 export const routedShardShape = {
-  index: shardIndex,
-  parents: field.list(shardIndex, 2, 'The shards it was split or merged from.'),
-  startingHashKey: field.hashKey('Lowest hash key of the range.'),
-  endingHashKey: field.hashKey('Highest hash key of the range.'),
-  state: field.choice(['OPEN', 'CLOSED'], 'A closed shard is read, not written.'),
+  ...shardRangeShape,
   hostId: field.uint('The host that serves the shard.'),
   startingSequenceNumber: field.uint('First number that the shard may assign: where to begin a child.'),
 } as const
@@ -170,6 +171,7 @@ export const scalingDecisionShape = {
 export type Position = ValueOf<typeof positionShape>
 export type StreamDescription = ValueOf<typeof streamShape>
 export type ShardDescription = ValueOf<typeof shardShape>
+export type ShardRange = ValueOf<typeof shardRangeShape>
 export type RoutedShard = ValueOf<typeof routedShardShape>
 export type HostAddress = ValueOf<typeof hostAddressShape>
 export type AppendResult = ValueOf<typeof appendResultShape>

@@ -2,7 +2,7 @@
 // Runs in the controller; pure.
 import { hashKeyFromHex, hashKeyToBytes } from '../../protocol/hash-key.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { HostAddress, ResponseOf } from '../../protocol/operations.ts'
+import type { HostAddress, ResponseOf, ShardRange } from '../../protocol/operations.ts'
 import type { PlannedShard } from '../catalog-contract.ts'
 import type { PlacedShard } from '../host-contract.ts'
 import { shardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
@@ -73,8 +73,7 @@ export function routingOf(
   return { streamId: stream.id, epoch: stream.epoch, hosts: [...hosts.values()], shards }
 }
 
-/** What both routing and listing tell of a shard: its lineage, its range, and whether it takes appends. */
-export function describeRange(shard: Shard) {
+export function describeRange(shard: Shard): ShardRange {
   return {
     index: shard.index,
     parents: shard.parents,
