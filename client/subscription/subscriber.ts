@@ -69,9 +69,13 @@ export class Subscriber implements Intake {
 
   taken(arrived: ArrivedBatch): void {
     const subscription = this.#subscriptions.get(arrived.cursor)
-    // What came before the connection was lost was left out of the credit that the new subscription began with.
+    // Between two subscriptions: what is taken now, the next one begins with.
     if (subscription === undefined) return
     subscription.owedBytes += arrived.batch.length
+    this.#giveCredit(subscription)
+  }
+
+  #giveCredit(subscription: ShardSubscription): void {
     if (subscription.owedBytes < this.#options.creditBytes / 2) return
     const bytes = Math.min(subscription.owedBytes, limits.subscriptionCreditBytesMax)
     subscription.owedBytes -= bytes
@@ -93,13 +97,17 @@ export class Subscriber implements Intake {
       if (this.#events.closing.aborted) return false
       const { shardIndex, next, bufferedBytes } = cursor
       const position = toWirePosition(from === 'next' ? { atSequenceNumber: next } : 'TRIM_HORIZON')
-      const left = this.#options.creditBytes - bufferedBytes
-      const request = { streamId, shardIndex, position, creditBytes: Math.max(0, left) }
+      const creditBytes = Math.max(0, this.#options.creditBytes - bufferedBytes)
+      const request = { streamId, shardIndex, position, creditBytes }
       try {
         connection.send('subscribe', request, (error, response) => {
           this.#settled()
           if (error !== undefined) this.#refused(cursor, error, { connection, streamId })
-          else this.#subscribed(cursor, { connection, streamId, owedBytes: Math.min(0, left) }, response!)
+          else {
+            // What was taken since the request left is owed already: it may be all that there was to take.
+            const owedBytes = this.#options.creditBytes - cursor.bufferedBytes - creditBytes
+            this.#subscribed(cursor, { connection, streamId, owedBytes }, response!)
+          }
         })
         return true
       } catch (error) {
@@ -126,6 +134,8 @@ export class Subscriber implements Intake {
     connection.listen(id, (message) => this.#receive(subscription, message))
     if (this.#events.closing.aborted || !this.#events.arrived(cursor, [], sequenceNumber)) {
       this.#unsubscribe(subscription)
+    } else {
+      this.#giveCredit(subscription)
     }
   }
 

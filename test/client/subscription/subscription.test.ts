@@ -80,6 +80,42 @@ describe('subscriptions', () => {
     await end()
   })
 
+  it('go on when the loop takes all that had arrived while it is being subscribed again', async () => {
+    const broker = new FakeBroker()
+    fill(
+      broker,
+      0,
+      Array.from({ length: 20 }, () => 5),
+    )
+    const bytes = broker.shards[0]!.batches[0]!.length
+    const { client, end } = await connectTo(broker)
+    const seen: number[] = []
+    let iterator: AsyncIterator<{ sequenceNumber: number }>
+    const take = async (count: number) => {
+      while (seen.length < count) seen.push((await iterator.next()).value.sequenceNumber)
+    }
+    const subscription = client.subscribe('clicks', { from: 'TRIM_HORIZON', creditBytes: 4 * bytes })
+    iterator = subscription[Symbol.asyncIterator]()
+    await driven(take(1))
+    await turns(10)
+    // What arrived uses up the window: the request gives hardly any credit, and the rest is taken before its answer.
+    const arrived = broker.subscriptions()[0]!.next
+    let taken: Promise<void> | undefined
+    broker.disturb = ({ operation }) => {
+      if (operation !== 'subscribe') return 'none'
+      taken ??= take(arrived)
+      return 'late'
+    }
+    broker.disconnect(7401)
+    await pass(50)
+    await driven(taken!)
+    await driven(take(100))
+    expect(seen).toEqual(Array.from({ length: 100 }, (_, i) => i))
+    // Nobody had to take it for dead: a broker that sends heartbeats never is.
+    expect(broker.received.filter((name) => name === 'subscribe')).toHaveLength(2)
+    await end()
+  })
+
   it('take silence for a dead connection, and heartbeats for a living one', async () => {
     const broker = new FakeBroker()
     const { client, end } = await connectTo(broker)

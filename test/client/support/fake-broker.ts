@@ -26,6 +26,7 @@ import {
   type StoredRecord,
 } from '../../../protocol/index.ts'
 import type { Dial } from '../../../client/index.ts'
+import { turns } from './drive.ts'
 import { administer, routingOf } from './fake-admin.ts'
 import { FakeSession, type FakeSubscription } from './fake-session.ts'
 import { BASE_TIME, fetchFrom, FakeShard, refusal } from './fake-shard.ts'
@@ -37,6 +38,8 @@ export type Disturbance =
   | 'lostAfter'
   | 'lingers'
   | 'hangs'
+  /** It is done and answered when everything else that can happen now has happened. */
+  | 'late'
   | { readonly refuse: ErrorCode; readonly retryAfterMs?: number }
   /** Of an append: each batch by itself; undefined lets it pass. */
   | { readonly refuseBatch: (place: number) => ErrorCode | undefined; readonly stores?: boolean }
@@ -236,6 +239,7 @@ export class FakeBroker {
     }
     const disturbance = this.disturb(message, session)
     if (disturbance === 'none') this.#answer(session, message)
+    else if (disturbance === 'late') void turns().then(() => this.#answer(session, message))
     else if (disturbance === 'lostBefore') session.drop()
     else if (disturbance === 'lostAfter') {
       this.#perform(session, message)
