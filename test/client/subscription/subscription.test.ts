@@ -90,12 +90,11 @@ describe('subscriptions', () => {
     const bytes = broker.shards[0]!.batches[0]!.length
     const { client, end } = await connectTo(broker)
     const seen: number[] = []
-    let iterator: AsyncIterator<{ sequenceNumber: number }>
+    const subscription = client.subscribe('clicks', { from: 'TRIM_HORIZON', creditBytes: 4 * bytes })
+    const iterator = subscription[Symbol.asyncIterator]()
     const take = async (count: number) => {
       while (seen.length < count) seen.push((await iterator.next()).value.sequenceNumber)
     }
-    const subscription = client.subscribe('clicks', { from: 'TRIM_HORIZON', creditBytes: 4 * bytes })
-    iterator = subscription[Symbol.asyncIterator]()
     await driven(take(1))
     await turns(10)
     // What arrived uses up the window: the request gives hardly any credit, and the rest is taken before its answer.
