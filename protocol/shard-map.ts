@@ -8,7 +8,7 @@ import {
   hashKeyToHex,
   type HashKeyWords,
 } from './hash-key.ts'
-import { InvariantError, invariant } from './invariant.ts'
+import { invariant } from './invariant.ts'
 
 /** Both ends belong to the range. */
 export interface HashKeyRange {
@@ -84,13 +84,12 @@ export class ShardMap {
     this.#indexes = sorted.map((shard) => shard.index)
     let expected = 0n
     for (const [i, { index, range }] of sorted.entries()) {
-      const start = BigInt(`0x${hashKeyToHex(range.start)}`)
-      const end = BigInt(`0x${hashKeyToHex(range.end)}`)
-      if (start !== expected || end < start) {
-        throw new InvariantError(
-          `Shards must cover every hash key exactly once: shard ${index} is ${start} to ${end}, expected to start at ${expected}`,
-        )
-      }
+      const start = hashKeyToBigInt(range.start)
+      const end = hashKeyToBigInt(range.end)
+      invariant(
+        start === expected && start <= end,
+        `Shards must cover every hash key exactly once: shard ${index} is ${start} to ${end}, expected to start at ${expected}`,
+      )
       this.#starts.set(range.start, i * 4)
       expected = end + 1n
     }
