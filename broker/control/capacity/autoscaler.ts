@@ -32,6 +32,8 @@ import {
   isAbove,
   isDivisible,
   isKnown,
+  pairsOf,
+  quietestFirst,
   scalingRules,
   targetOf,
   type KnownPair,
@@ -145,8 +147,7 @@ function isMergeable(pair: Pair, target: Rate): pair is KnownPair {
 function disjoint(pairs: readonly Pair[], target: Rate, room: number): readonly KnownPair[] {
   const taken = new Set<number>()
   const chosen: KnownPair[] = []
-  const known = pairs.filter((pair): pair is KnownPair => pair.every(isKnown))
-  for (const pair of known.toSorted((a, b) => fillOfPair(a, target) - fillOfPair(b, target))) {
+  for (const pair of quietestFirst(pairs, target)) {
     if (chosen.length >= room) break
     if (pair.some(({ index }) => taken.has(index))) continue
     for (const { index } of pair) taken.add(index)
@@ -188,8 +189,4 @@ function mergesToReach(
     shards: pair.map(({ index }) => index),
     reason: reasons.tooMany(inOrder.length, shardsMax, pair),
   }))
-}
-
-function pairsOf(inOrder: readonly ScalingShard[]): readonly Pair[] {
-  return inOrder.slice(1).map((shard, place) => [inOrder[place]!, shard])
 }

@@ -7,10 +7,12 @@ import {
   fillOf,
   fillOfPair,
   isKnown,
+  mainField,
+  pairsOf,
+  quietestFirst,
   scalingRules,
   type KnownPair,
   type KnownShard,
-  type Pair,
   type ScalingShard,
 } from './scaling-rules.ts'
 
@@ -73,12 +75,7 @@ function whyNoSplit({ inOrder, target, overloaded }: IdleStream): string {
 
 function whyNoMerge({ inOrder, scaling, target }: IdleStream): string {
   if (inOrder.length <= scaling.shardsMin) return `The stream has its fewest shards, ${scaling.shardsMin}.`
-  const pairs = inOrder
-    .slice(1)
-    .map((shard, place): Pair => [inOrder[place]!, shard])
-    .filter((pair): pair is KnownPair => pair.every(isKnown))
-    .toSorted((a, b) => fillOfPair(a, target) - fillOfPair(b, target))
-  const quietest = pairs[0]
+  const quietest = quietestFirst(pairsOf(inOrder), target)[0]
   if (quietest === undefined) return ''
   const fill = fillOfPair(quietest, target)
   const below = percent(scalingRules.mergeBelowPart)
@@ -107,15 +104,6 @@ function took(shard: KnownShard, target: Rate): string {
 function over({ index, load }: KnownShard, field: keyof Rate): string {
   const { tenSeconds, twoMinutes } = load.rates
   return `${shardIdOf(index)} took ${figure(tenSeconds[field], field)} over 10 s and ${figure(twoMinutes[field], field)} over 2 min`
-}
-
-/** Bytes or records: whichever fills the shard more. */
-function mainField(shard: KnownShard, target: Rate): keyof Rate {
-  return steady(shard, target, 'records') > steady(shard, target, 'bytes') ? 'records' : 'bytes'
-}
-
-function steady({ load }: KnownShard, target: Rate, field: keyof Rate): number {
-  return Math.min(load.rates.tenSeconds[field], load.rates.twoMinutes[field]) / target[field]
 }
 
 function figures(target: Rate): string {

@@ -55,10 +55,28 @@ export function isAbove({ tenSeconds, twoMinutes }: ObservedLoad['rates'], targe
 }
 
 /** How full a shard is, for the order: by its steady load, as a part of the target. */
-export function fillOf({ load }: KnownShard, target: Rate): number {
-  const { tenSeconds, twoMinutes } = load.rates
-  const of = (field: keyof Rate): number => Math.min(tenSeconds[field], twoMinutes[field]) / target[field]
-  return Math.max(of('bytes'), of('records'))
+export function fillOf(shard: KnownShard, target: Rate): number {
+  return fillBy(mainField(shard, target), shard, target)
+}
+
+/** Bytes or records: whichever fills the shard more. */
+export function mainField(shard: KnownShard, target: Rate): keyof Rate {
+  return fillBy('records', shard, target) > fillBy('bytes', shard, target) ? 'records' : 'bytes'
+}
+
+function fillBy(field: keyof Rate, { load }: KnownShard, target: Rate): number {
+  return Math.min(load.rates.tenSeconds[field], load.rates.twoMinutes[field]) / target[field]
+}
+
+/** Neighbours, in the order of their ranges. */
+export function pairsOf(inOrder: readonly ScalingShard[]): readonly Pair[] {
+  return inOrder.slice(1).map((shard, place) => [inOrder[place]!, shard])
+}
+
+/** The pairs of which both loads are known, the quietest first. */
+export function quietestFirst(pairs: readonly Pair[], target: Rate): readonly KnownPair[] {
+  const known = pairs.filter((pair): pair is KnownPair => pair.every(isKnown))
+  return known.toSorted((a, b) => fillOfPair(a, target) - fillOfPair(b, target))
 }
 
 /** How full one shard would be that took the load of both: by the fullest window, as a part of the target. */
