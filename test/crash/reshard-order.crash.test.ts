@@ -8,7 +8,7 @@ import { type Client, connect } from '../../client/index.ts'
 import { check, describeViolations } from '../support/checker.ts'
 import { knownProcess, signal, TestDaemon } from '../support/daemon.ts'
 import { readFully, seeEpoch, seeHorizons } from '../support/full-read.ts'
-import { History, type StreamRead } from '../support/history.ts'
+import { type FinalRead, History, type StreamRead } from '../support/history.ts'
 import { until, untilProgress } from '../support/progress.ts'
 import { type Random, randomOf } from '../support/random.ts'
 import { runPipelinedProducer } from './client-producers.ts'
@@ -112,9 +112,13 @@ async function runRound(scene: Scene): Promise<void> {
     producing.abort()
     await Promise.race([Promise.all(producers), failed])
     await seeEpoch(scene.port, STREAM, history)
-    for (const final of await readFully(scene.port, STREAM)) history.addFinal(final)
+    const haveCaughtUp = async () => isRead(history, await readFully(scene.port, STREAM))
     // What is left is the checker's to tell: it says which reader did not get to the end of which shard.
-    await Promise.race([until('all readers caught up', () => haveCaughtUp(history)), failed]).catch(() => {})
+    await Promise.race([until('all readers caught up', haveCaughtUp), failed]).catch(() => {})
+    reading.abort()
+    await Promise.all(readers)
+    // Old records still go: what is there when all readers have stopped is what none of them may have passed over.
+    for (const final of await readFully(scene.port, STREAM)) history.addFinal(final)
   } finally {
     producing.abort()
     reading.abort()
@@ -179,8 +183,9 @@ function untilAllServed(history: History): Promise<void> {
   })
 }
 
-function haveCaughtUp({ finals, streamReads }: History): boolean {
-  const ends = finals.flatMap(({ shard, records }) => {
+/** Whoever has to get everything got the last record of each shard. */
+function isRead({ streamReads }: History, shards: readonly FinalRead[]): boolean {
+  const ends = shards.flatMap(({ shard, records }) => {
     const last = records.at(-1)
     return last === undefined ? [] : [{ shard, sequenceNumber: last.sequenceNumber }]
   })

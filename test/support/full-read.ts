@@ -53,6 +53,8 @@ export async function seeHorizons(port: number, stream: string, history: History
       const { trimHorizon } = await ask(index, { type: 'TRIM_HORIZON' })
       const below = { type: 'AT_SEQUENCE_NUMBER', sequenceNumber: trimHorizon - 1 } as const
       const answer = trimHorizon === 0 ? undefined : await outcomeOf(ask(index, below))
+      // Not told, and no answer: of a host that went in between nothing is known.
+      if (answer === 'connectionLost') throw new MillraceError(answer, `host ${hostId} went away`)
       history.seeHorizon({ shard: shardNameOf(stream, index), trimHorizon, below: answer })
     }
     try {
@@ -117,19 +119,33 @@ interface ShardToRead {
   readonly shardName: string
 }
 
+/** Begins anew where old records go while they are read; what is called trimmed has to lie below a horizon that rose. */
 async function readShard(connection: RawConnection, shard: ShardToRead): Promise<FinalRead> {
-  const start = { type: 'TRIM_HORIZON', sequenceNumber: undefined, timestamp: undefined } as const
-  const { streamId, shardIndex, shardName } = shard
-  const resolved = await connection.request('resolvePosition', { streamId, shardIndex, position: start })
+  const position = { type: 'TRIM_HORIZON', sequenceNumber: undefined, timestamp: undefined } as const
+  const { streamId, shardIndex } = shard
+  for (let before = -1; ;) {
+    const resolved = await connection.request('resolvePosition', { streamId, shardIndex, position })
+    try {
+      return await readShardFrom(connection, shard, resolved)
+    } catch (error) {
+      if (!MillraceError.is(error, 'trimmed') || resolved.trimHorizon <= before) throw error
+      before = resolved.trimHorizon
+    }
+  }
+}
+
+async function readShardFrom(
+  connection: RawConnection,
+  shard: ShardToRead,
+  { sequenceNumber, trimHorizon }: ResponseOf<'resolvePosition'>,
+): Promise<FinalRead> {
   const records: ReadRecord[] = []
-  let from = resolved.sequenceNumber
+  let from = sequenceNumber
   for (;;) {
     const answer = await fetchFrom(connection, shard, from)
     for (const batch of answer.batches) records.push(...recordsOf(batch, from))
     from = answer.nextSequenceNumber
-    if (from >= answer.tail) {
-      return { shard: shardName, trimHorizon: resolved.trimHorizon, tail: answer.tail, records }
-    }
+    if (from >= answer.tail) return { shard: shard.shardName, trimHorizon, tail: answer.tail, records }
   }
 }
 
