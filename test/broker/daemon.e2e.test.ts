@@ -3,7 +3,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -11,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { connect } from 'millrace'
 import { describe, expect, it } from 'vitest'
 import { knownProcess, signal, TestDaemon, untilGone } from '../support/daemon.ts'
+import { freePort } from '../support/ports.ts'
 import { batchOf, RawConnection } from '../support/raw-connection.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { createRequest } from '../support/requests.ts'
@@ -32,16 +32,6 @@ async function serve(flags: readonly string[], whenReady?: (child: ChildProcess)
 }
 
 const anyPorts = ['--port', '0', '--admin-port', '0', '--host-port-base', '0']
-
-/** A port that nobody had a moment ago. */
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return String(port)
-}
 
 async function createStream(port: number, name: string): Promise<void> {
   const connection = await RawConnection.open(port)
@@ -102,7 +92,7 @@ describe('the daemon', () => {
   })
 
   it('when the controller is killed its hosts exit, and a new daemon serves directory and ports at once', async () => {
-    await using daemon = await TestDaemon.start({ hostPortBase: await freePort() })
+    await using daemon = await TestDaemon.start({ hostPortBase: String(await freePort()) })
     await createStream(daemon.port, 'clicks')
     const first = await append(daemon.port, 'clicks', 'before')
     const hosts = (await daemon.hostPids()).map(knownProcess)

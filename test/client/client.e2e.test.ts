@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { connect, json, MillraceError, type Client } from 'millrace'
 import { createBroker, type Broker } from 'millrace/broker'
+import { freePort } from '../support/ports.ts'
 
 interface Click {
   readonly user: string
@@ -164,8 +165,8 @@ describe.each([
 describe('a broker that goes away and comes back', () => {
   it('is found again: records are stored once, and readers go on where they were', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'millrace-client-'))
-    let broker = await createBroker({ dataDir })
-    const port = Number(broker.url.slice(broker.url.lastIndexOf(':') + 1))
+    const listen = { host: '127.0.0.1', port: await freePort() }
+    let broker = await createBroker({ dataDir, listen })
     try {
       await using client = await connect(broker.url, { retry: { backoffMaxMs: 200 } })
       await client.createStream('clicks', { shards: 2 })
@@ -187,7 +188,7 @@ describe('a broker that goes away and comes back', () => {
           const closing = broker.close()
           sent.push(producer.send({ partitionKey: 'ada', data: ++n }))
           await closing
-          broker = await createBroker({ dataDir, listen: { host: '127.0.0.1', port } })
+          broker = await createBroker({ dataDir, listen })
         }
         if (n % 10 === 0) await new Promise((resolve) => setImmediate(resolve))
       }

@@ -1,4 +1,4 @@
-// A daemon under test: the compiled broker on free ports and a directory of its own, which a test may kill in part or
+// A daemon under test: the compiled broker on ports and in a directory of its own, which a test may kill in part or
 // whole and start again. Runs in the process of the test. It signals only processes that this daemon started, and at the
 // end it fails the test if any of them is still there.
 import { once } from 'node:events'
@@ -8,10 +8,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type DaemonConfig, type RunningDaemon, startDaemon } from '#dist/bench/harness/daemon.js'
+import { freePort } from './ports.ts'
 import { RawConnection } from './raw-connection.ts'
 
 const POLL_MS = 5
-const GONE_DEADLINE_MS = 20_000
+const GONE_DEADLINE_MS = 60_000
 
 export class TestDaemon implements AsyncDisposable {
   readonly dataDir: string
@@ -23,7 +24,7 @@ export class TestDaemon implements AsyncDisposable {
 
   private constructor(dataDir: string, config: DaemonConfig, running: RunningDaemon) {
     this.dataDir = dataDir
-    this.#config = { ...config, port: portOf(running.url), adminPort: portOf(running.adminUrl) }
+    this.#config = config
     this.#running = running
     this.#processes.push(knownProcess(running.pid))
     this.port = Number(portOf(running.url))
@@ -31,7 +32,10 @@ export class TestDaemon implements AsyncDisposable {
 
   static async start(config: DaemonConfig = {}): Promise<TestDaemon> {
     const dataDir = await mkdtemp(join(tmpdir(), 'millrace-test-'))
-    return new TestDaemon(dataDir, config, await startDaemon(dataDir, { config }))
+    // Ports that are still free when it is started again.
+    const ports = { port: String(await freePort()), adminPort: String(await freePort()) }
+    const placed = { ...ports, ...config }
+    return new TestDaemon(dataDir, placed, await startDaemon(dataDir, { config: placed }))
   }
 
   get url(): string {
