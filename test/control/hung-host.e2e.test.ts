@@ -1,4 +1,5 @@
-// A host process that is stopped, and neither ends nor answers, under a controller whose heartbeats come faster.
+// A host process that is stopped, and neither ends nor answers, under a controller whose heartbeats come when the test says
+// so: however slow the machine is, only the host that is stopped misses any.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,41 +8,55 @@ import { resolveConfig } from '../../broker/config/resolve.ts'
 import { createController, type Controller } from '../../broker/control/controller.ts'
 import { processLauncher } from '../../broker/control/process-launcher.ts'
 import { systemTimers } from '../../broker/control/timers.ts'
+import type { HostLauncher } from '../../broker/host-contract.ts'
 import type { Context } from '../../broker/server/dispatch.ts'
 import { checkOwnerDirectory } from '../../broker/storage/integrity.ts'
 import { createTelemetry } from '../../broker/telemetry/instruments.ts'
 import { silentLog } from '../../broker/telemetry/log.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
+import { until } from '../support/progress.ts'
 import { RawConnection } from '../support/raw-connection.ts'
 import { contents, makeBatch } from '../host/support/test-host.ts'
 import { MemoryCatalog } from './support/memory-catalog.ts'
-
-/** Half a second between heartbeats, and three until a host is given up. */
-const TIMES_FASTER = 10
 
 let dataDir: string
 let controller: Controller
 let catalog: MemoryCatalog
 /** Hosts that ended without having been asked, and how. */
 let downs: string[]
+/** What waits for the next interval between heartbeats. */
+let beats: Set<() => void>
+/** Running host → the questions of heartbeats that it has not answered. */
+let questions: Map<number, Set<number>>
 
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'millrace-hung-'))
   catalog = new MemoryCatalog()
   downs = []
+  beats = new Set()
+  questions = new Map()
   controller = await createController({
     config: resolveConfig({ settings: { dataDir, hosts: 2, owners: 2, logLevel: 'silent' } }).values,
     openStore: () => Promise.resolve(catalog.open()),
-    launcher: processLauncher({
-      entry: new URL('../../dist/broker/host/main.js', import.meta.url),
-      threadPoolSize: 4,
-    }),
+    launcher: watched(
+      processLauncher({
+        entry: new URL('../../dist/broker/host/main.js', import.meta.url),
+        threadPoolSize: 4,
+      }),
+    ),
     listenOf: () => ({ host: '127.0.0.1', port: 0 }),
     addressOf: () => undefined,
     software: 'test',
     telemetry: createTelemetry('controller', { withProcess: false }),
     log: silentLog(),
-    timers: { ...systemTimers, every: (ms, task) => systemTimers.every(ms / TIMES_FASTER, task) },
+    // The controller does nothing else at intervals.
+    timers: {
+      ...systemTimers,
+      every: (_ms, task) => {
+        beats.add(task)
+        return () => beats.delete(task)
+      },
+    },
     random: Math.random,
     newBrokerId: () => 'broker-1',
     onHostDown: (hostId, how) => downs.push(`host ${hostId}: ${how}`),
@@ -69,9 +84,44 @@ async function ask<N extends OperationOn<'control'>>(
   return await controller.handlers[operation](request as RequestOf<N>, context)
 }
 
-/** Stops a host where it is; nothing but a SIGKILL or a SIGCONT reaches it then. */
+/** Notes which heartbeats a host has been asked for and has answered. */
+function watched({ launch }: HostLauncher): HostLauncher {
+  return {
+    launch: (hostId) => {
+      const host = launch(hostId)
+      const { channel } = host
+      const open = new Set<number>()
+      questions.set(hostId, open)
+      return {
+        ...host,
+        channel: {
+          ...channel,
+          post: (message, transfer) => {
+            const [kind, id, call] = message as [kind: string, id: number, call: string]
+            if (kind === 'call' && call === 'ping') open.add(id)
+            channel.post(message, transfer)
+          },
+          onMessage: (listener) =>
+            channel.onMessage((message) => {
+              listener(message)
+              open.delete((message as [kind: string, id: number])[1])
+            }),
+        },
+      }
+    },
+  }
+}
+
+/** One interval between heartbeats passes, in which every host that is not stopped answers. */
+async function beat(): Promise<void> {
+  await until('hosts answer', () => [...questions.values()].every((open) => open.size === 0))
+  for (const task of beats) task()
+}
+
+/** Stops a host where it is; nothing but a SIGKILL or a SIGCONT reaches it then. Nobody waits for its heartbeats any more. */
 function stop(hostId: number): void {
   process.kill(controller.hosts[hostId - 1]!.pid!, 'SIGSTOP')
+  questions.delete(hostId)
 }
 
 const connected = (hostId: number) => RawConnection.open(controller.hosts[hostId - 1]!.port!)
@@ -89,7 +139,14 @@ it('a reshard that waits for a host that hangs goes on once that was killed and 
     if (begins && downs.length === 0) stop(1)
     return Promise.resolve()
   }
-  const merged = await ask('mergeShards', { name: 'clicks', shardIndex: 0, adjacentShardIndex: 1 })
+  const merging = ask('mergeShards', { name: 'clicks', shardIndex: 0, adjacentShardIndex: 1 })
+  let isMerged = false
+  merging.then(
+    () => (isMerged = true),
+    () => (isMerged = true),
+  )
+  while (!isMerged) await beat()
+  const merged = await merging
   expect(merged).toEqual({ child: 2, epoch: 2 })
   expect(downs).toEqual(['host 1: did not answer 6 heartbeats in a row'])
   expect(controller.hosts).toMatchObject([
@@ -107,8 +164,10 @@ it('a reshard that waits for a host that hangs goes on once that was killed and 
 it('a host that was stopped for a moment is neither killed nor shown as silent any longer', async () => {
   const { pid } = controller.hosts[0]!
   stop(1)
-  await expect.poll(() => controller.hosts[0]!.reason, { timeout: 10_000 }).toMatch(/does not answer/)
+  // The first asks, the second finds no answer.
+  for (let interval = 0; interval < 2; interval++) await beat()
+  expect(controller.hosts[0]!.reason).toMatch(/does not answer/)
   process.kill(pid!, 'SIGCONT')
-  await expect.poll(() => controller.hosts[0]!.reason, { timeout: 10_000 }).toBeUndefined()
+  await until('it is shown as answering', () => controller.hosts[0]!.reason === undefined)
   expect(controller.hosts[0]).toMatchObject({ pid, state: 'ready', restarts: 0 })
 })
