@@ -38,16 +38,32 @@ export class CrashImages implements Disposable {
     this.#history = history
   }
 
-  /** Nothing of this process runs while it is copied; LMDB may be writing one commit, as it may be when it is killed. */
+  /**
+   * No code of this process runs while it is copied. What the system was asked before may be done meanwhile, as it may be
+   * after a kill: LMDB may write one commit, and a file may get another name or go, and then it is copied anew.
+   */
   take(step: string): void {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-image-'))
     const filter = (source: string) => !LOCK_NAMES.has(basename(source))
-    cpSync(this.#dataDir, directory, { recursive: true, filter })
+    while (!copied(() => cpSync(this.#dataDir, directory, { recursive: true, filter }))) {
+      rmSync(directory, { recursive: true })
+    }
     this.images.push({ step, directory, history: this.#history.snapshot() })
   }
 
   [Symbol.dispose](): void {
     for (const { directory } of this.images) rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** Whether everything was still there when its turn came. */
+function copied(copy: () => void): boolean {
+  try {
+    copy()
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
   }
 }
 
