@@ -1,11 +1,11 @@
 // A daemon that is asked to stop: every append that was sent before is answered, by an acknowledgement or by a refusal,
 // and what the answers say is what the next start finds.
-import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { errorCodeOf } from '../../protocol/index.ts'
 import { TestDaemon } from '../support/daemon.ts'
 import { describeRouting, readFully } from '../support/full-read.ts'
 import { payloadOf } from '../support/history.ts'
+import { until } from '../support/progress.ts'
 import { batchOf, RawConnection } from '../support/raw-connection.ts'
 import { createRequest } from '../support/requests.ts'
 
@@ -15,16 +15,17 @@ const CONNECTIONS = 4
 const IN_FLIGHT = 30
 
 test('answers every append that was under way when SIGTERM came, and keeps exactly what it acknowledged', async () => {
-  await using daemon = await TestDaemon.start()
+  // A slow disk may take its time.
+  await using daemon = await TestDaemon.start({ drainTimeout: '1m' })
   const controller = await RawConnection.open(daemon.port)
   await controller.request('createStream', createRequest(STREAM))
   const { streamId, hosts } = await describeRouting(daemon.port, STREAM)
   const outcomes = new Map<string, string>()
 
-  /** Appends without a pause until the broker says that it drains: what was sent before that must be answered. */
+  /** Appends without a pause until the broker is asked to stop: what was sent before that must be answered. */
+  let isStopping = false
   const appendOn = async (connection: RawConnection, name: string): Promise<void> => {
-    const isDraining = () => connection.events.some(({ event }) => event === 'draining')
-    for (let index = 0; !isDraining() && !connection.socket.destroyed; index++) {
+    for (let index = 0; !isStopping && !connection.socket.destroyed; index++) {
       const value = `${name}.${index}`
       const batch = batchOf([{ partitionKey: 'k', data: payloadOf(value, RECORD_BYTES) }])
       try {
@@ -43,7 +44,8 @@ test('answers every append that was under way when SIGTERM came, and keeps exact
     const connection = await RawConnection.open(hosts[0]!.port)
     for (let lane = 0; lane < IN_FLIGHT; lane++) appending.push(appendOn(connection, `${at}.${lane}`))
   }
-  while (outcomes.size < 4 * IN_FLIGHT) await delay(1)
+  await until('appends are answered', () => outcomes.size >= 4 * IN_FLIGHT)
+  isStopping = true
   await daemon.stop()
   await Promise.all(appending)
 

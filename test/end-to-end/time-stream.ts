@@ -26,8 +26,6 @@ export interface Arrived {
 }
 
 const RECORD_BYTES = 2000
-/** An append that is refused so long is refused: a test waits for no disk. */
-const DELIVERY_TIMEOUT_MS = 2000
 const KEYS = 40
 
 export class TimeStream implements AsyncDisposable {
@@ -83,7 +81,7 @@ export class TimeStream implements AsyncDisposable {
     return this.broker.dataDir
   }
 
-  /** Appends so many records, over all keys, which arrive now; to another stream they are not kept account of. */
+  /** Appends so many records, over all keys; to another stream they are not kept account of. */
   async append(count: number, stream = this.name): Promise<void> {
     const records = Array.from({ length: count }, () => {
       const value = `v.${this.#sent++}`
@@ -93,14 +91,13 @@ export class TimeStream implements AsyncDisposable {
     const calls = records.map((record) =>
       isOurs ? this.history.invoke({ producer: 'p', idempotent: true, records: [record] }) : undefined,
     )
-    const arrivalTime = this.time.clock()
     const producer = await this.#producer(stream)
     const sending = records.map(async ({ value, partitionKey }, index) => {
       try {
         const data = payloadOf(value, RECORD_BYTES)
-        const { shardId, sequenceNumber } = await producer.send({ partitionKey, data })
+        const { shardId, sequenceNumber, arrivalTime } = await producer.send({ partitionKey, data })
         calls[index]?.ok(shardNameOf(stream, parseShardId(shardId)), [sequenceNumber])
-        if (isOurs) this.arrived.push({ value, arrivalTime })
+        if (isOurs) this.arrived.push({ value, arrivalTime: arrivalTime.getTime() })
       } catch (error) {
         calls[index]?.failed(error)
         throw error
@@ -113,7 +110,7 @@ export class TimeStream implements AsyncDisposable {
   #producer(stream: string): Promise<Producer> {
     let producer = this.#producers.get(stream)
     if (!producer) {
-      producer = this.client.producer(stream, { deliveryTimeoutMs: DELIVERY_TIMEOUT_MS })
+      producer = this.client.producer(stream)
       this.#producers.set(stream, producer)
     }
     return producer

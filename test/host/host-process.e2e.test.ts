@@ -128,6 +128,7 @@ it('killed and started again, has everything that was acknowledged, and goes on 
   expect((await append(connection, 'next')).results).toMatchObject([{ baseSequenceNumber: 20 }])
   await second.controller.call('drain', { deadlineMs: 5000 })
   await second.ended
+  await connection.closed
   const pushed = connection.events.flatMap((event) => (event.event === 'records' ? event.body.batches : []))
   expect(contents(pushed)).toEqual([...acknowledged, '20:next'])
 })
