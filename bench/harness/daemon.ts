@@ -33,7 +33,7 @@ export interface RunningDaemon {
   startAgain(): Promise<RunningDaemon>
 }
 
-const STOP_DEADLINE_MS = 20_000
+const STOP_DEADLINE_MS = 60_000
 const LOG_LINES_KEPT = 200
 
 /** Any free port each, so that runs never meet; JSON, because nobody reads it unless something goes wrong. */

@@ -14,6 +14,7 @@ import { type Random, randomOf } from '../support/random.ts'
 import { runBatchProducer } from './batch-producer.ts'
 import { runPipelinedProducer, runPutter } from './client-producers.ts'
 import { runClientReader, runClientSubscriber } from './client-readers.ts'
+import { retried } from './resharder.ts'
 import { runSubscriber } from './shard-subscriber.ts'
 
 const ROUNDS = Number(process.env['MILLRACE_CRASH_ROUNDS'] ?? 10)
@@ -110,7 +111,8 @@ describe('a daemon killed at random moments', () => {
         const fault = faults[round % faults.length]!
         await runRound(scene, round, fault)
         scene.history.finals.splice(0)
-        for (const final of await readFully(daemon.port, STREAM)) scene.history.addFinal(final)
+        // Who was killed a moment ago may not be back.
+        for (const final of await retried(() => readFully(daemon.port, STREAM))) scene.history.addFinal(final)
         expect(describeViolations(check(scene.history)), `round ${round}: ${fault.name}`).toBe('')
       }
       await daemon.stop()

@@ -22,7 +22,7 @@ export interface ReshardedStream {
 
 const SHARDS_MAX = 12
 const RETRY_MS = 20
-const DEADLINE_MS = 30_000
+const DEADLINE_MS = 60_000
 
 type Change =
   | { readonly verb: 'splitShard'; readonly request: RequestOf<'splitShard'> }

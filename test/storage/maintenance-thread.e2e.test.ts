@@ -70,7 +70,7 @@ test('surveys, compacts and gives the space back', async ({ storage, maintenance
   expect(fileBytes).toBeLessThan(surveys.reduce((sum, survey) => sum + survey.fileBytes, 0) / 2)
   await owner.replace(task.sources, target)
   expect(await read()).toEqual(before)
-  if (existsSync('/proc/self/fd')) await expect.poll(removedFiles, { timeout: 5000 }).toEqual([])
+  if (existsSync('/proc/self/fd')) await expect.poll(removedFiles).toEqual([])
   await reader.close()
 })
 

@@ -269,15 +269,11 @@ describe('free space', () => {
     await owner.open(1)
     await owner.put(1, ['a'])
     freeBytes = 499
-    await expect
-      .poll(() => owner.notices, { timeout: 5000 })
-      .toContainEqual({ notice: 'space', full: true, freeBytes })
+    await expect.poll(() => owner.notices).toContainEqual({ notice: 'space', full: true, freeBytes })
     expect(await owner.put(1, ['b'])).toEqual(refused('storageFull'))
     expect(await owner.values(1, 1)).toEqual(['0=a'])
     freeBytes = 1000
-    await expect
-      .poll(() => owner.notices, { timeout: 5000 })
-      .toContainEqual({ notice: 'space', full: false, freeBytes })
+    await expect.poll(() => owner.notices).toContainEqual({ notice: 'space', full: false, freeBytes })
     expect(await owner.put(1, ['b'])).toEqual(stored(1))
   })
 
@@ -287,9 +283,7 @@ describe('free space', () => {
     await owner.open(1)
     expect(await owner.put(1, ['a'], { producerId: 5 })).toEqual(stored(0))
     freeBytes = 499
-    await expect
-      .poll(() => owner.notices, { timeout: 5000 })
-      .toContainEqual({ notice: 'space', full: true, freeBytes })
+    await expect.poll(() => owner.notices).toContainEqual({ notice: 'space', full: true, freeBytes })
     const retry = batchOf({ values: ['a'], producerId: 5 })
     const next = batchOf({ values: ['b'], producerId: 5, firstSequence: 1 })
     const answers = await owner.append({ slot: 1, batch: retry }, { slot: 1, batch: next })

@@ -14,7 +14,7 @@ export async function untilProgress(history: History, calls: number): Promise<vo
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  deadlineMs = 30_000,
+  deadlineMs = 60_000,
 ): Promise<void> {
   const deadline = performance.now() + deadlineMs
   while (!(await holds())) {

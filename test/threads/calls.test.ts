@@ -45,7 +45,7 @@ describe('a call', () => {
     })
     const answered: number[] = []
     const calls = [1, 2, 3].map(async (value) => answered.push(await caller.call('double', value)))
-    await vi.waitUntil(() => started.length === 3)
+    await expect.poll(() => started.length).toBe(3)
     for (const next of finish.reverse()) next()
     await Promise.all(calls)
     expect({ started, answered }).toEqual({ started: [1, 2, 3], answered: [6, 4, 2] })
@@ -92,7 +92,7 @@ describe('a call', () => {
       { onBroken: (error) => broken.push(error) },
     )
     const calls = [rejectionOf(caller.call('double', 1)), rejectionOf(caller.call('append', { text: '' }))]
-    await vi.waitUntil(() => broken.length === 2)
+    await expect.poll(() => broken.length).toBe(2)
     far.close()
     expect(broken.map(({ message }) => message)).toEqual(['the tail went backwards', 'the head is gone'])
     expect((await Promise.all(calls)).map(({ code }) => code)).toEqual(['outcomeUnknown', 'outcomeUnknown'])

@@ -19,7 +19,7 @@ describe.each([
     far.onMessage((message) => seen.push(message))
     for (let i = 0; i < 100; i++) near.post(i)
     expect(seen).toEqual([])
-    await vi.waitUntil(() => seen.length === 100)
+    await expect.poll(() => seen.length).toBe(100)
     expect(seen).toEqual(Array.from({ length: 100 }, (_, i) => i))
     near.close()
   })
@@ -33,7 +33,7 @@ describe.each([
     })
     const seen: unknown[] = []
     far.onMessage((message) => seen.push(message))
-    await vi.waitUntil(() => seen.length === 2)
+    await expect.poll(() => seen.length).toBe(2)
     expect(seen).toEqual(['early', 'bird'])
     near.close()
   })
@@ -47,7 +47,7 @@ describe.each([
     near.post('last words')
     near.close()
     near.close()
-    await vi.waitUntil(() => told.includes('far closed'))
+    await expect.poll(() => told).toContain('far closed')
     expect(told).toEqual(['near closed', 'last words', 'far closed'])
   })
 
@@ -58,13 +58,7 @@ describe.each([
     near.close()
     near.post('into the void')
     far.post('too late')
-    await vi.waitUntil(() => {
-      let closed = false
-      far.onClose(() => {
-        closed = true
-      })
-      return closed
-    })
+    await new Promise<void>((resolve) => far.onClose(() => resolve()))
     expect(messages).not.toHaveBeenCalled()
     const listener = vi.fn<() => void>()
     near.onClose(listener)
