@@ -18,6 +18,15 @@ export function duration(text: string): number {
   return value
 }
 
+/** The same, up to a bound. */
+export function durationUpTo(max: number): (text: string) => number {
+  return (text) => {
+    const value = duration(text)
+    if (value <= max) return value
+    throw new InvalidArgumentError(`Expected ${kinds.duration.format(max)} at most.`)
+  }
+}
+
 /** `256KiB` → bytes. */
 export function size(text: string): number {
   const value = kinds.bytes.parse(text)

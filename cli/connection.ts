@@ -1,9 +1,7 @@
 // How a verb talks to a broker: one client for its run, closed at its end whatever happens.
 import type { Client, ConnectOptions } from '../client/index.ts'
+import { seldom } from './output/seldom.ts'
 import { tell, type Terminal } from './terminal.ts'
-
-/** A broker that stays away is spoken of no more often. */
-const TROUBLE_INTERVAL_MS = 10_000
 
 /**
  * Runs `use` with a client. Verbs that need none do not load it. A verb that may run for long gives its `terminal`: there
@@ -29,11 +27,8 @@ export async function collect<T>(listing: AsyncIterable<T>): Promise<T[]> {
 
 /** What people should know of the client's own doings: that it has no connection, and does not give up. */
 function troubles(terminal: Terminal): NonNullable<ConnectOptions['log']> {
-  let saidAt = -Infinity
+  const say = seldom((line) => tell(terminal, line))
   return ({ level, error }) => {
-    const now = performance.now()
-    if (level !== 'warn' || error === undefined || now - saidAt < TROUBLE_INTERVAL_MS) return
-    saidAt = now
-    tell(terminal, `millrace: ${error.message} Trying again.`)
+    if (level === 'warn' && error !== undefined) say(`millrace: ${error.message} Trying again.`)
   }
 }

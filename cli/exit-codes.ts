@@ -7,7 +7,10 @@ export interface ExitCode {
 
 export const exitCodes = {
   ok: { code: 0, doc: 'Done; also when the reader of a pipe went away, or Ctrl-C ended a consume.' },
-  failed: { code: 1, doc: 'The broker or the machine refused; what was done before that is reported.' },
+  failed: {
+    code: 1,
+    doc: 'The broker or the machine refused, or did not store all in time; what was done is reported.',
+  },
   usage: { code: 2, doc: 'The command line or the configuration is wrong; nothing was done.' },
   unreachable: { code: 3, doc: 'No broker answers at the address.' },
   notFound: { code: 4, doc: 'The stream or the shard does not exist.' },

@@ -9,9 +9,11 @@ export interface Terminal {
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number }
   /** Fires when nobody reads our output any more. */
   readonly outputClosed: AbortSignal
-  /** Fires on the first Ctrl-C or SIGTERM from now on; the second one ends the process as usual. */
+  /** Fires on the first Ctrl-C or SIGTERM from now on; a second one, of either kind, ends the process at once. */
   interrupted(): AbortSignal
 }
+
+const interruptions = ['SIGINT', 'SIGTERM'] as const
 
 export function processTerminal(): Terminal {
   const { stdin, stdout, stderr } = process
@@ -34,7 +36,11 @@ export function processTerminal(): Terminal {
       if (interruption === undefined) {
         const controller = new AbortController()
         interruption = controller
-        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort())
+        const interrupt = () => {
+          for (const signal of interruptions) process.off(signal, interrupt)
+          controller.abort()
+        }
+        for (const signal of interruptions) process.on(signal, interrupt)
       }
       return interruption.signal
     },

@@ -1,6 +1,6 @@
 // The progress of a long verb, on standard error and only where that is a terminal. Redraws at most a few times a second.
 import { Presets, SingleBar } from 'cli-progress'
-import type { Terminal } from '../terminal.ts'
+import { tell, type Terminal } from '../terminal.ts'
 import { formatCount } from './amounts.ts'
 
 const FRAMES_PER_SECOND = 8
@@ -8,6 +8,8 @@ const FRAMES_PER_SECOND = 8
 export interface Progress {
   /** `done` in the unit of the total; `note` stands at the end of the line. */
   update(done: number, note: string): void
+  /** Writes a line for people, which the progress does not overwrite. */
+  say(line: string): void
   stop(): void
 }
 
@@ -20,13 +22,12 @@ export interface ProgressOptions {
   readonly quiet: boolean
 }
 
-const silent: Progress = { update() {}, stop() {} }
-
 export function startProgress(
   terminal: Terminal,
   { verb, total = 0, format, quiet }: ProgressOptions,
 ): Progress {
-  if (quiet || terminal.stderr.isTTY !== true) return silent
+  const say = (line: string) => tell(terminal, line)
+  if (quiet || terminal.stderr.isTTY !== true) return { update() {}, say, stop() {} }
   const isKnown = total > 0
   const of = format === undefined ? '' : ` of ${format(total)}`
   const bar = new SingleBar(
@@ -43,12 +44,22 @@ export function startProgress(
     Presets.shades_classic,
   )
   const written = (done: number) => format?.(done) ?? ''
-  bar.start(isKnown ? total : 1, 0, { note: '', done: written(0) })
+  let isStopped = false
+  let last: [number, { note: string; done: string }] = [0, { note: '', done: written(0) }]
+  const start = () => bar.start(isKnown ? total : 1, ...last)
+  start()
   return {
     update(done, note) {
-      bar.update(isKnown ? Math.min(done, total) : 0, { note, done: written(done) })
+      last = [isKnown ? Math.min(done, total) : 0, { note, done: written(done) }]
+      bar.update(...last)
+    },
+    say(line) {
+      bar.stop()
+      say(line)
+      if (!isStopped) start()
     },
     stop() {
+      isStopped = true
       bar.stop()
     },
   }

@@ -1,14 +1,17 @@
 // `millrace produce`: appends everything that comes in, in batches, and reports what was stored.
 import { Command, Option } from 'commander'
 import type { Client } from '../../client/index.ts'
-import { size, duration } from '../arguments.ts'
+import { kinds } from '../../broker/config/kinds.ts'
+import { endSentence } from '../../client/errors.ts'
+import { duration, durationUpTo, size } from '../arguments.ts'
 import { withClient } from '../connection.ts'
 import { Failure } from '../failure.ts'
 import { jsonOption, urlOption, withExamples } from '../help.ts'
 import { openInputs } from '../input/input.ts'
 import { recordReaderOf, type RecordOptions } from '../input/record-options.ts'
 import { startProgress } from '../output/progress.ts'
-import { produceRecords, type ProduceOutcome } from '../produce-records.ts'
+import { seldom } from '../output/seldom.ts'
+import { produceRecords, type ProduceOutcome, type ProduceTask } from '../produce-records.ts'
 import { countOf, formatBytes, formatCount, formatDuration } from '../output/amounts.ts'
 import { print, tell, type Terminal } from '../terminal.ts'
 
@@ -16,17 +19,24 @@ interface ProduceOptions extends RecordOptions {
   readonly skipInvalid?: true
   readonly batch: number
   readonly linger: number
+  readonly drain: number
   readonly compression: 'none' | 'gzip' | 'zstd'
   readonly quiet?: true
   readonly json?: true
   readonly url: string
 }
 
+/** Less than a container has between being told to stop and being killed. */
+const DRAIN_MS_DEFAULT = 5000
+/** Nothing of a producer waits for longer. */
+const DRAIN_MS_MAX = 120_000
+
 export function produceVerb(terminal: Terminal): Command {
   const command = new Command('produce')
     .description(
       'Append every line of files or of standard input, each as a record whose data is the bytes of its line. ' +
-        'CSV rows are records too, without their line ending.',
+        'CSV rows are records too, without their line ending. Ctrl-C or SIGTERM ends the reading; what was read is then ' +
+        'stored for as long as --drain says, and what is not acknowledged by then is counted. A second one ends at once.',
     )
     .argument('<stream>')
     .argument('[files...]', 'files in their order; standard input without any, or for -')
@@ -38,6 +48,11 @@ export function produceVerb(terminal: Terminal): Command {
     .option('--skip-invalid', 'go on after lines that are no records, and report their number')
     .option('--batch <size>', 'bytes in a batch at most', size, 256 * 1024)
     .option('--linger <duration>', 'how long an unfilled batch waits for more', duration, 0)
+    .addOption(
+      new Option('--drain <duration>', 'once interrupted, how long what was read may take to be stored')
+        .argParser(durationUpTo(DRAIN_MS_MAX))
+        .default(DRAIN_MS_DEFAULT, kinds.duration.format(DRAIN_MS_DEFAULT)),
+    )
     .addOption(
       new Option('--compression <codec>', 'of batches').choices(['none', 'gzip', 'zstd']).default('none'),
     )
@@ -75,6 +90,7 @@ async function produce(
       format: formatBytes,
       quiet,
     })
+    const say = options.quiet === true ? () => {} : (line: string) => progress.say(line)
     try {
       return await produceRecords(client, {
         stream,
@@ -84,9 +100,15 @@ async function produce(
         skipInvalid: options.skipInvalid === true,
         batchBytes: options.batch,
         lingerMs: options.linger,
+        drainMs: options.drain,
         compression: options.compression,
         onRefused: () => refused.abort(),
         onProgress: (note) => progress.update(inputs.bytesRead(), note),
+        onDelayed: delayNotice(seldom(say)),
+        onDraining(records) {
+          progress.stop()
+          if (records > 0) say(drainNotice(records, options.drain))
+        },
       })
     } finally {
       progress.stop()
@@ -97,25 +119,63 @@ async function produce(
   })
   report(outcome, options, terminal)
   if (outcome.failure !== undefined) throw outcome.failure
-  if (interrupted.aborted) throw new Failure('', 'interrupted')
+  if (outcome.unacknowledged > 0) throw new Failure('', 'failed')
+  if (!outcome.isComplete) throw new Failure('', 'interrupted')
+}
+
+function delayNotice(say: (line: string) => void): ProduceTask['onDelayed'] {
+  return (error, { shardId, delayMs }) => {
+    const until = new Date(Date.now() + delayMs).toISOString()
+    say(
+      `millrace: Records for ${shardId} wait until ${until} (${formatDuration(delayMs)}): ${endSentence(error.message)}`,
+    )
+  }
+}
+
+function drainNotice(records: number, drainMs: number): string {
+  return (
+    `Interrupted. Not stored yet: ${countOf(records, 'record')}; waiting ${formatDuration(drainMs)} at most. ` +
+    'Interrupt again to end at once.'
+  )
 }
 
 function report(outcome: ProduceOutcome, options: ProduceOptions, terminal: Terminal): void {
-  const { records, bytes, elapsedMs, skipped, shards } = outcome
+  const { records, unacknowledged, bytes, elapsedMs, skipped, shards, failure } = outcome
   if (options.json === true) {
     const { durability } = outcome
-    print(terminal, JSON.stringify({ records, bytes, elapsedMs, skipped, shards, durability }))
+    print(
+      terminal,
+      JSON.stringify({ records, unacknowledged, bytes, elapsedMs, skipped, shards, durability }),
+    )
     return
   }
-  if (options.quiet === true || (records === 0 && outcome.failure !== undefined)) return
-  if (records === 0 && skipped === 0) return tell(terminal, 'Stored no record: there was none.')
+  if (options.quiet === true || (records === 0 && failure !== undefined)) return
+  if (records === 0 && unacknowledged === 0 && skipped === 0) {
+    return tell(terminal, 'Stored no record: there was none.')
+  }
+  const stored = records === 0 ? 'Stored no record.' : storedText(outcome)
+  const unknown = failure === undefined ? '; whether those are stored is not known' : ''
+  const left =
+    unacknowledged === 0 ? '' : ` Read and not acknowledged: ${countOf(unacknowledged, 'record')}${unknown}.`
+  const passed = skipped === 0 ? '' : ` Skipped ${countOf(skipped, 'line')} that are no records.`
+  tell(terminal, `${stored}${left}${passed}`)
+}
+
+function storedText({
+  records,
+  unacknowledged,
+  bytes,
+  elapsedMs,
+  shards,
+  durability,
+}: ProduceOutcome): string {
   const rate =
     records >= 100 && elapsedMs > 0 ? `: ${formatCount((records / elapsedMs) * 1000)} records/s` : ''
-  const level = outcome.durability === 'disk' ? ', each flushed to disk' : ''
-  tell(
-    terminal,
-    `Stored ${countOf(records, 'record')} (${formatBytes(bytes)}) in ${countOf(shards, 'shard')}` +
-      `${level}, within ${formatDuration(elapsedMs)}${rate}.` +
-      (skipped === 0 ? '' : ` Skipped ${countOf(skipped, 'line')} that are no records.`),
+  const level = durability === 'disk' ? ', each flushed to disk' : ''
+  // What was read, which is more than what was stored where anything is left.
+  const amount = unacknowledged === 0 ? ` (${formatBytes(bytes)})` : ''
+  return (
+    `Stored ${countOf(records, 'record')}${amount} in ${countOf(shards, 'shard')}` +
+    `${level}, within ${formatDuration(elapsedMs)}${rate}.`
   )
 }

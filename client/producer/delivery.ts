@@ -28,6 +28,7 @@ export interface DeliveryOptions {
   readonly producerSettings: ProducerSettings
   readonly onStored: (acknowledgement: BatchAcknowledgement) => void
   readonly onRefused: (batch: PendingBatch, error: MillraceError, shardId: string) => void
+  readonly onDelayed: (error: MillraceError, wait: { shardId: string; delayMs: number }) => void
 }
 
 export class Delivery implements SenderEvents {
@@ -193,6 +194,7 @@ export class Delivery implements SenderEvents {
     const delayMs = this.#delayOf(lane, refusal)
     const { shardId } = lane
     this.#log({ level: 'debug', message: 'appends are tried again', shardId, delayMs, error: refusal })
+    if (refusal.retry === 'backoff') this.#options.onDelayed(refusal, { shardId, delayMs })
     const resume = () => {
       this.#backingOff.delete(lane)
       // A closed shard never opens again: what to ask for is not the shard, but where its records go now.

@@ -28,6 +28,11 @@ export interface ProducerOptions<In = BytesInput> {
   readonly onAcknowledged?: (batch: BatchAcknowledgement) => void
   /** Called for each batch, or part of one, that is refused for good. Must not throw. */
   readonly onRefused?: (error: MillraceError, batch: { shardId: string; recordCount: number }) => void
+  /**
+   * Called where a shard takes nothing for a while: its limits are used up, or its host cannot store more for now. Its
+   * records are sent again after the delay. Must not throw.
+   */
+  readonly onDelayed?: (error: MillraceError, wait: { shardId: string; delayMs: number }) => void
   /** Ends the producer at once: what is not acknowledged then fails with `aborted`. */
   readonly signal?: AbortSignal
 }

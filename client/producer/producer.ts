@@ -72,6 +72,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
         if (!batch.isWatched) this.#unreported ??= error
         options.onRefused?.(error, { shardId, recordCount: batch.recordCount })
       },
+      onDelayed: (error, wait) => options.onDelayed?.(error, wait),
     })
     const { signal } = options
     if (signal !== undefined) this.#stopListening = onAbort(signal, () => this.abort(signal.reason))

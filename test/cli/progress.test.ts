@@ -5,7 +5,14 @@ import { formatBytes } from '../../cli/output/amounts.ts'
 import { startProgress } from '../../cli/output/progress.ts'
 import type { Terminal } from '../../cli/terminal.ts'
 
-function drawn(isTTY: boolean, quiet: boolean, total?: number): string {
+interface Drawing {
+  readonly isTTY: boolean
+  readonly quiet: boolean
+  readonly total?: number
+  readonly said?: string
+}
+
+function drawn({ isTTY, quiet, total, said }: Drawing): string {
   const stderr = Object.assign(new PassThrough(), { isTTY, columns: 100, cursorTo() {}, clearLine() {} })
   const terminal: Terminal = {
     stdin: new PassThrough(),
@@ -16,16 +23,24 @@ function drawn(isTTY: boolean, quiet: boolean, total?: number): string {
   }
   const progress = startProgress(terminal, { verb: 'produce', total, format: formatBytes, quiet })
   progress.update(512, '7 records')
+  if (said !== undefined) progress.say(said)
   progress.stop()
   return String(stderr.read() ?? '')
 }
 
 it('is a bar where the amount of input is known, and a count where it is not', () => {
-  expect(drawn(true, false, 1024)).toMatch(/produce .*50% of 1\.0 KiB {2}7 records/)
-  expect(drawn(true, false)).toMatch(/produce {2}512 B {2}7 records/)
+  expect(drawn({ isTTY: true, quiet: false, total: 1024 })).toMatch(/produce .*50% of 1\.0 KiB {2}7 records/)
+  expect(drawn({ isTTY: true, quiet: false })).toMatch(/produce {2}512 B {2}7 records/)
 })
 
 it('is not drawn where nobody looks, or where it is not wanted', () => {
-  expect(drawn(false, false, 1024)).toBe('')
-  expect(drawn(true, true, 1024)).toBe('')
+  expect(drawn({ isTTY: false, quiet: false, total: 1024 })).toBe('')
+  expect(drawn({ isTTY: true, quiet: true, total: 1024 })).toBe('')
+})
+
+it('says a line beside the bar, which is drawn again as it was, and without one where none is drawn', () => {
+  expect(drawn({ isTTY: true, quiet: false, total: 1024, said: 'a word' })).toMatch(
+    /50% [^\n]*a word\n[^\n]*50% of 1\.0 KiB {2}7 records/,
+  )
+  expect(drawn({ isTTY: false, quiet: false, said: 'a word' })).toBe('a word\n')
 })

@@ -152,10 +152,57 @@ describe('produce', () => {
     )
   })
 
+  describe('while it is throttled', () => {
+    const bytes = Buffer.from(`${'x'.repeat(1023)}\n`.repeat(4096))
+
+    async function throttled(stream: string, drain: string) {
+      await output(`stream create ${stream} --limits write-bytes=64KiB`)
+      const child = startForTest(['produce', stream, '--batch', '4KiB', '--drain', drain])
+      child.stdin!.on('error', () => {})
+      child.stdin!.write(bytes)
+      const lines = createInterface({ input: child.stderr! })[Symbol.asyncIterator]()
+      const { value: notice } = (await lines.next()) as { value: string }
+      expect(notice).toMatch(
+        /^millrace: Records for shardId-0{12} wait until \S+Z \(.+\): shardId-0{12} of stream \S+ has used up its writeBytesPerSecond of 65536\.$/,
+      )
+      return { child, lines, closed: once(child, 'close') }
+    }
+
+    it('says so; on SIGTERM stores for as long as it may, and counts what is left', async () => {
+      const { child, lines, closed } = await throttled('slow', '200ms')
+      child.kill('SIGTERM')
+      expect((await lines.next()).value).toMatch(
+        /^Interrupted\. Not stored yet: [\d,]+ records; waiting 200 ms at most\./,
+      )
+      const { value: report } = (await lines.next()) as { value: string }
+      const [, stored, left] =
+        /^Stored ([\d,]+) records in 1 shard.* Read and not acknowledged: ([\d,]+) records;/
+          .exec(report)!
+          .map((count) => Number(count.replaceAll(',', '')))
+      expect(await closed).toEqual([1, null])
+      const records = (await output('consume slow')).split('\n').length - 1
+      // What was under way when time was over may be stored as well.
+      expect(records).toBeGreaterThanOrEqual(stored!)
+      expect(records).toBeLessThanOrEqual(stored! + left!)
+    })
+
+    it('ends at once by a second signal, whichever of the two it is', async () => {
+      const { child, lines, closed } = await throttled('impatient', '1m')
+      child.kill('SIGTERM')
+      expect((await lines.next()).value).toMatch(/^Interrupted\. /)
+      child.kill('SIGINT')
+      expect(await closed).toEqual([null, 'SIGINT'])
+    })
+  })
+
   it('refuses a missing stream and options that exclude each other', async () => {
     expect(await millrace('produce nowhere', { input: 'x\n' })).toMatchObject({ code: 4 })
     await output('stream create refusing')
     expect(await millrace('produce refusing --key a --key-field b')).toMatchObject({ code: 2 })
+    expect(await millrace('produce refusing --drain 3m')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Expected 2m at most.') as string,
+    })
     const column = await millrace('produce refusing --key-column zip', { input: 'a,b\n1,2\n' })
     expect(column).toMatchObject({
       code: 2,

@@ -1,0 +1,20 @@
+// What may happen all the time is said once in a while.
+import { expect, it } from 'vitest'
+import { seldom } from '../../cli/output/seldom.ts'
+
+it('says the first line at once, and the next one no sooner than ten seconds later', () => {
+  let now = 5
+  const said: string[] = []
+  const say = seldom(
+    (line) => said.push(line),
+    () => now,
+  )
+  say('first')
+  say('too soon')
+  now += 9999
+  say('still too soon')
+  now += 1
+  say('second')
+  say('too soon again')
+  expect(said).toEqual(['first', 'second'])
+})
