@@ -84,6 +84,15 @@ export type HostCalls = {
     reply: null
   }
   /**
+   * Nothing of the stream expires before this retention, however short its settings say, until they say as much themselves;
+   * 0 lets it go. Answered once every horizon is durable that readers may have been told until then: the settings alone
+   * would not lead back to them.
+   */
+  holdRetention: {
+    request: { readonly streamId: number; readonly retentionMs: number }
+    reply: null
+  }
+  /**
    * The shards take nothing more, durably and for ever: what is in flight is finished, and their tails are final. Readers
    * get to the end of them. May be asked again. Rejects with `unavailable` where one is not served.
    */

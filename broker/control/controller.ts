@@ -20,6 +20,7 @@ import type { CarrierOptions } from './resharding/carrier.ts'
 import { Resharding } from './resharding/resharding.ts'
 import { assignmentOf } from './routing.ts'
 import { StreamRegistry } from './stream-registry.ts'
+import { StreamUpdates } from './stream-updates.ts'
 import { Supervision } from './supervision.ts'
 import { withDeadline, type Timers } from './timers.ts'
 
@@ -70,6 +71,7 @@ export class Controller {
   readonly #catalog: Catalog
   readonly #fleet: Supervision
   readonly #registry: StreamRegistry
+  readonly #updates: StreamUpdates
   readonly #resharding: Resharding
   readonly #scaling: Scaling
   readonly #expiry: Expiry
@@ -84,7 +86,7 @@ export class Controller {
       hosts: config.hosts,
       launcher,
       settingsOf: (hostId) => hostSettings(options, catalog, hostId),
-      assignmentOf: (hostId) => assignmentOf(catalog.state, hostId, config.hosts),
+      assignmentOf: (hostId) => assignmentOf(this.#updates.upcoming, hostId, config.hosts),
       timers,
       random,
       log: log.child({ component: 'supervision' }),
@@ -112,6 +114,7 @@ export class Controller {
       timers,
       log: log.child({ component: 'streams' }),
     })
+    this.#updates = new StreamUpdates({ catalog, fleet, timers, log: log.child({ component: 'streams' }) })
     const { instruments } = options.telemetry
     const watched = { catalog, fleet, timers, instruments }
     const scaling = { ...watched, resharder: resharding, log: log.child({ component: 'scaling' }) }
@@ -120,6 +123,7 @@ export class Controller {
     this.handlers = controlHandlers({
       catalog,
       registry: this.#registry,
+      updates: this.#updates,
       resharding,
       fleet,
       scaling: this.#scaling,
@@ -185,7 +189,8 @@ export class Controller {
   }
 
   #stop(): void {
-    for (const part of [this.#scaling, this.#expiry, this.#registry, this.#resharding]) part.stop()
+    for (const part of [this.#scaling, this.#expiry, this.#registry, this.#updates, this.#resharding])
+      part.stop()
   }
 
   async #freeBytes(): Promise<number> {

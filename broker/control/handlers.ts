@@ -12,11 +12,13 @@ import type { Resharding } from './resharding/resharding.ts'
 import { routingOf } from './routing.ts'
 import { activeStream, knownStream } from './stream-changes.ts'
 import type { StreamRegistry } from './stream-registry.ts'
+import type { StreamUpdates } from './stream-updates.ts'
 import type { Timers } from './timers.ts'
 
 export interface HandlerOptions {
   readonly catalog: Catalog
   readonly registry: StreamRegistry
+  readonly updates: StreamUpdates
   readonly resharding: Resharding
   readonly fleet: HostFleet
   readonly scaling: Scaling
@@ -31,7 +33,7 @@ export interface HandlerOptions {
 
 /** Serves the whole control plane. */
 export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'control'>> {
-  const { catalog, registry, resharding, fleet, scaling, timers } = options
+  const { catalog, registry, updates, resharding, fleet, scaling, timers } = options
   return {
     createStream: async (request) => {
       const stream = await registry.create(request)
@@ -42,7 +44,7 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
       return {}
     },
     updateStream: async (request) => {
-      const stream = await registry.update(request)
+      const stream = await updates.update(request)
       return { stream: describeStream(catalog.state, stream) }
     },
     describeStream: ({ name }) => ({

@@ -12,13 +12,7 @@ import type { CatalogChange, StreamRow } from '../catalog-contract.ts'
 import { putStream, shardsOf, streamNamed, type CatalogState, type Stream } from './catalog-state.ts'
 import type { CatalogPlan } from './catalog.ts'
 import { ownerLoads, placeShards } from './placement.ts'
-import {
-  isSameSettings,
-  isServedAlike,
-  newSettings,
-  updatedSettings,
-  type StreamDefaults,
-} from './stream-settings.ts'
+import { isSameSettings, newSettings, updatedSettings, type StreamDefaults } from './stream-settings.ts'
 
 export interface CreateContext {
   readonly now: number
@@ -109,16 +103,12 @@ export function planRemove(state: CatalogState, streamId: number): CatalogPlan<v
  * New settings; what the request leaves out stays. A switch of mode moves no shard: on-demand streams are scaled from
  * the count they have, and a goal that `updateShardCount` was on its way to is given up.
  */
-export function planUpdate(
-  state: CatalogState,
-  request: RequestOf<'updateStream'>,
-): CatalogPlan<{ streamId: number; concernsHosts: boolean }> {
+export function planUpdate(state: CatalogState, request: RequestOf<'updateStream'>): CatalogPlan<void> {
   const stream = activeStream(state, request.name)
   const settings = updatedSettings(stream, request)
-  const result = { streamId: stream.id, concernsHosts: !isServedAlike(settings, stream) }
-  if (isSameSettings(settings, stream)) return { changes: [], result }
+  if (isSameSettings(settings, stream)) return { changes: [], result: undefined }
   const targetShardCount = settings.mode === 'on-demand' ? null : stream.targetShardCount
-  return { changes: [putStream(stream, { ...settings, targetShardCount })], result }
+  return { changes: [putStream(stream, { ...settings, targetShardCount })], result: undefined }
 }
 
 /** The stream of that name, in whatever state. */

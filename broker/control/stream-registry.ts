@@ -7,25 +7,16 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { RequestOf } from '../../protocol/operations.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash } from '../threads/calls.ts'
-import { plannedShards, shardsOf, type Stream } from './catalog-state.ts'
+import type { Stream } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
-import type { HostFleet } from './fleet.ts'
+import { hostsOf, type HostFleet } from './fleet.ts'
 import { placedShards } from './routing.ts'
-import {
-  knownStream,
-  planActivate,
-  planCreate,
-  planDelete,
-  planRemove,
-  planUpdate,
-} from './stream-changes.ts'
-import { isServedAlike, servedSettings, type StreamDefaults } from './stream-settings.ts'
+import { knownStream, planActivate, planCreate, planDelete, planRemove } from './stream-changes.ts'
+import type { StreamDefaults } from './stream-settings.ts'
 import { pause, withDeadline, type Timers } from './timers.ts'
 
 /** How long a request waits for hosts before it is answered that the work goes on. */
 const ANSWER_DEADLINE_MS = 20_000
-/** How long a change of settings waits for hosts to know of it. */
-const TELL_DEADLINE_MS = 2_000
 /** Between two attempts at hosts that failed or refused. */
 const RETRY_MS = 200
 
@@ -83,43 +74,6 @@ export class StreamRegistry {
     await this.#answerable(streamId, 'deleted')
   }
 
-  /** Changes the settings of a stream, and tells its hosts. */
-  async update(request: RequestOf<'updateStream'>): Promise<Stream> {
-    const { catalog, timers } = this.#options
-    const { streamId, concernsHosts } = await catalog.change((state) => planUpdate(state, request))
-    const stream = knownStream(catalog.state, request.name)
-    if (!concernsHosts) return stream
-    const telling = this.#hostsOf(streamId).map((hostId) => this.#tell(hostId, stream))
-    // It is decided already: a host that takes longer learns of it in its own time.
-    const late = (): Error => new Error('a host took too long')
-    await withDeadline(Promise.all(telling), timers, TELL_DEADLINE_MS, late).catch(() => {})
-    return stream
-  }
-
-  /** Tells a host the settings of a stream, until it knows them or they have changed again. Never rejects. */
-  async #tell(hostId: number, stream: Stream): Promise<void> {
-    const { catalog, fleet, log, timers } = this.#options
-    const { id: streamId, name } = stream
-    const settings = servedSettings(stream)
-    const holds = (): boolean => {
-      const current = catalog.state.streams.get(streamId)
-      return current !== undefined && isServedAlike(current, settings)
-    }
-    while (!this.#isStopped && holds()) {
-      // Its next start brings them along.
-      if (fleet.host(hostId).state === 'down') return
-      try {
-        await fleet.whenReady(hostId)
-        await fleet.call(hostId, 'updateStream', { streamId, settings })
-        return
-      } catch (error) {
-        if (error instanceof InvariantError) return crash(error)
-        log.warn({ err: error, hostId, stream: name }, 'host does not know the new settings of a stream yet')
-        await pause(timers, RETRY_MS)
-      }
-    }
-  }
-
   #answerable(streamId: number, done: string): Promise<void> {
     const late = (): Error =>
       new MillraceError(
@@ -148,7 +102,7 @@ export class StreamRegistry {
       const stream = catalog.state.streams.get(streamId)
       if (stream === undefined || stream.status === 'ACTIVE') return
       try {
-        await Promise.all(this.#hostsOf(streamId).map((hostId) => fleet.whenReady(hostId)))
+        await Promise.all(hostsOf(fleet, catalog.state, streamId).map((hostId) => fleet.whenReady(hostId)))
         await this.#advance(stream)
       } catch (cause) {
         if (cause instanceof InvariantError) throw cause
@@ -166,7 +120,7 @@ export class StreamRegistry {
   async #advance(stream: Stream): Promise<void> {
     const { catalog, fleet } = this.#options
     const { id: streamId } = stream
-    const hosts = this.#hostsOf(streamId)
+    const hosts = hostsOf(fleet, catalog.state, streamId)
     if (stream.status === 'CREATING') {
       const shards = placedShards(catalog.state, streamId)
       await Promise.all(
@@ -182,12 +136,5 @@ export class StreamRegistry {
       await Promise.all(hosts.map((hostId) => fleet.call(hostId, 'dropStream', { streamId })))
       await catalog.change((state) => planRemove(state, streamId))
     }
-  }
-
-  /** Hosts of all shards of a stream, those included that a change may have opened before they are in the catalog. */
-  #hostsOf(streamId: number): readonly number[] {
-    const { catalog, fleet } = this.#options
-    const shards = [...shardsOf(catalog.state, streamId), ...plannedShards(catalog.state, streamId)]
-    return [...new Set(shards.map(({ ownerId }) => fleet.hostOf(ownerId).hostId))]
   }
 }

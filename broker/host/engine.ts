@@ -103,7 +103,8 @@ export class Engine {
     const subscriptions = new Subscriptions({ shards, reads, outflows, metrics, timing, onBroken })
     this.#subscriptions = subscriptions
     const onRemoved = (shard: HostedShard): void => maintenance.forgot(shard)
-    this.lifecycle = new ShardLifecycle({ shards, owners, wakes, subscriptions, onRemoved, log, elapsed })
+    const served = { shards, owners, wakes, subscriptions, horizons }
+    this.lifecycle = new ShardLifecycle({ ...served, onRemoved, log, elapsed })
     const appends = new AppendPath({
       shards,
       owners,

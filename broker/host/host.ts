@@ -85,6 +85,7 @@ class ShardHost implements Host {
         this.#engine.lifecycle.update(streamId, settings)
         return null
       },
+      holdRetention: (request) => done(this.#engine.lifecycle.holdRetention(request)),
       sealShards: async (request) => ({ extents: await this.#engine.lifecycle.seal(request) }),
       unservedShards: (request) => ({ shardIndexes: this.#engine.lifecycle.unserved(request) }),
       dropShards: (request) => done(this.#engine.lifecycle.drop(request)),

@@ -39,6 +39,8 @@ export class HostedShard {
   /** Fetches and subscriptions that have read up to the tail. */
   readonly waiters = new Set<Waiter>()
   #settings: ServedSettings
+  /** Its records are kept for so long at least, until its settings say so. */
+  #heldRetentionMs = 0
   #writeThrottle: Throttle | undefined
   #readThrottle: Throttle | undefined
   #trimHorizon: number
@@ -74,6 +76,11 @@ export class HostedShard {
     return this.#settings
   }
 
+  /** For how long its records are readable. */
+  get retentionMs(): number {
+    return Math.max(this.#settings.retentionMs, this.#heldRetentionMs)
+  }
+
   /** Of appends and of fetches; undefined where they are not limited. */
   get writeThrottle(): Throttle | undefined {
     return this.#writeThrottle
@@ -85,8 +92,14 @@ export class HostedShard {
   /** The stream's settings are others now, at this moment of the monotonic clock. */
   applySettings(settings: ServedSettings, now: number): void {
     this.#settings = settings
+    if (settings.retentionMs >= this.#heldRetentionMs) this.#heldRetentionMs = 0
     this.#writeThrottle = throttled(this.#writeThrottle, writeLimits, settings.shardLimits, now)
     this.#readThrottle = throttled(this.#readThrottle, readLimits, settings.shardLimits, now)
+  }
+
+  /** Its records are kept for so long at least, until its settings say so, or until it is held to nothing: 0. */
+  holdRetention(retentionMs: number): void {
+    this.#heldRetentionMs = retentionMs
   }
 
   /** Oldest readable number. */

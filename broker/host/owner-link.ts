@@ -10,10 +10,12 @@ import type {
   OwnerStats,
   SegmentList,
   ShardExtent,
+  ShardHorizon,
   Wanted,
 } from '../threads/owner-contract.ts'
 import type { PendingBatch } from './append/append-group.ts'
 import { AppendQueue, type AppendListener } from './append/append-queue.ts'
+import { hostLimits } from './host-limits.ts'
 import type { HostMetrics } from './host-metrics.ts'
 import type { Timing } from './timing.ts'
 
@@ -122,9 +124,12 @@ export class OwnerLink {
     return extents
   }
 
-  /** Raises trim horizons, durably. */
-  async trim(horizons: OwnerCalls['trim']['request']['horizons']): Promise<void> {
-    await this.#ask('trim', { horizons })
+  /** Raises trim horizons, durably; no call is so large that appends wait for it. */
+  async trim(horizons: readonly ShardHorizon[]): Promise<void> {
+    const { horizonsPerTrim } = hostLimits
+    for (let i = 0; i < horizons.length; i += horizonsPerTrim) {
+      await this.#ask('trim', { horizons: horizons.slice(i, i + horizonsPerTrim) })
+    }
   }
 
   /** What of its sealed segments is still wanted. */

@@ -8,12 +8,14 @@ import type { ShardExtent } from '../threads/owner-contract.ts'
 import type { OwnerLink } from './owner-link.ts'
 import type { Owners } from './owners.ts'
 import type { Subscriptions } from './push/subscriptions.ts'
+import type { Horizons } from './retention/horizons.ts'
 import { HostedShard } from './hosted-shard.ts'
 import { describeShard, type ShardTable } from './shard-table.ts'
 import type { Clock } from './timing.ts'
 import type { Wakes } from './wakes.ts'
 
 type SealRequest = HostCalls['sealShards']['request']
+type HoldRequest = HostCalls['holdRetention']['request']
 type DropRequest = HostCalls['dropShards']['request']
 
 export interface ShardLifecycleOptions {
@@ -21,6 +23,7 @@ export interface ShardLifecycleOptions {
   readonly owners: Owners
   readonly wakes: Wakes
   readonly subscriptions: Subscriptions
+  readonly horizons: Pick<Horizons, 'settled'>
   /** Told of a shard that is served no more. */
   readonly onRemoved: (shard: HostedShard) => void
   readonly log: Logger
@@ -104,6 +107,22 @@ export class ShardLifecycle {
   update(streamId: number, settings: ServedSettings): void {
     const { shards, elapsed } = this.#options
     for (const shard of shards.shardsOf(streamId)) shard.applySettings(settings, elapsed())
+  }
+
+  /**
+   * Lets nothing of the stream expire before `retentionMs`, and fulfils when every horizon is durable that was raised by a
+   * shorter one: nothing else would tell of it after a crash.
+   */
+  async holdRetention({ streamId, retentionMs }: HoldRequest): Promise<void> {
+    const { owners, horizons } = this.#options
+    const shards = this.#options.shards.shardsOf(streamId)
+    for (const shard of shards) shard.holdRetention(retentionMs)
+    if (retentionMs === 0) return
+    // A search that is under way goes by what held when it began.
+    await Promise.all(shards.map((shard) => horizons.settled(shard)))
+    await this.#atOwners(shards, (ownerId, ofOwner) =>
+      owners.of(ownerId).trim(ofOwner.map(({ slot, trimHorizon }) => ({ slot, trimHorizon }))),
+    )
   }
 
   /** Fetches that wait on it are woken, and find it gone. */

@@ -209,56 +209,6 @@ describe('a controller that dies at any step is continued by the next one', () =
   })
 })
 
-describe('updateStream', () => {
-  it('commits the retention, tells the hosts, and answers the stream as it is now', async () => {
-    const test = await TestController.open(new MemoryCatalog())
-    await test.ask('createStream', clicks)
-    const { stream } = await test.ask('updateStream', { name: 'clicks', retentionMs: 48 * HOUR_MS })
-    expect(stream.retentionMs).toBe(48 * HOUR_MS)
-    expect(test.hosts.host(1).calls.at(-1)).toBe(`updateStream 1 ${48 * HOUR_MS}`)
-  })
-
-  it('leaves alone what is as asked already, and refuses what is out of bounds', async () => {
-    const catalog = new MemoryCatalog()
-    const test = await TestController.open(catalog)
-    await test.ask('createStream', clicks)
-    const commits = catalog.commits.length
-    await test.ask('updateStream', { name: 'clicks' })
-    await test.ask('updateStream', { name: 'clicks', retentionMs: 24 * HOUR_MS })
-    expect(await test.outcome('updateStream', { name: 'clicks', retentionMs: 1 })).toBe('invalidArgument')
-    expect(catalog.commits).toHaveLength(commits)
-  })
-
-  it('answers without a host that is still starting, and tells it when it is ready', async () => {
-    const hosts = new FakeHosts()
-    const catalog = new MemoryCatalog()
-    const first = await TestController.open(catalog)
-    await first.ask('createStream', clicks)
-    let finishStart = (_: { port: number }): void => {}
-    hosts.behaviour = () => ({
-      start: () =>
-        new Promise((resolve) => {
-          finishStart = resolve
-        }),
-    })
-    const test = await TestController.open(catalog, { fakeHosts: hosts })
-    const updated = test.ask('updateStream', { name: 'clicks', retentionMs: 2 * HOUR_MS })
-    await test.time.advance(2_000)
-    expect((await updated).stream.retentionMs).toBe(2 * HOUR_MS)
-    finishStart({ port: 1 })
-    await settled()
-    expect(hosts.host(1).calls).toEqual(['start 2 shards', `updateStream 1 ${2 * HOUR_MS}`])
-  })
-
-  it('needs no host: one that is down learns of it when it starts', async () => {
-    const test = await TestController.open(new MemoryCatalog())
-    await test.ask('createStream', clicks)
-    test.hosts.host(1).crash()
-    await settled()
-    expect(await test.outcome('updateStream', { name: 'clicks', retentionMs: 2 * HOUR_MS })).toBe('done')
-  })
-})
-
 describe('descriptions', () => {
   it('lists streams by name, a page at a time', async () => {
     const test = await TestController.open(new MemoryCatalog())

@@ -2,7 +2,7 @@
 // The broker never looks inside batches but here, and here within a budget: a few hundred records a second for the whole
 // host, a few batches a second of each shard, whatever arrives. A batch is chosen by lot, with a chance that goes by its
 // bytes: whoever sends in turns, or first in every request, is seen no more often than he brings.
-import { codecAt, readBatchHeader } from '../../../protocol/batch.ts'
+import { codecAt, readBatchHeader, sampledKeysOf } from '../../../protocol/batch.ts'
 import { compareHashKeys } from '../../../protocol/hash-key.ts'
 import type { HostedShard } from '../hosted-shard.ts'
 import { TokenBucket } from '../limits/token-bucket.ts'
@@ -44,10 +44,12 @@ export class KeySampler {
   }
 }
 
-/** Nothing is inflated here: the header tells the key where all records have the same. */
+/** Nothing is inflated here: the header tells the key where all records have the same, and some keys where they do not. */
 function lookCompressed(sample: KeySample, batch: Uint8Array, weight: number): number {
   const { lowestHashKey, highestHashKey } = readBatchHeader(batch)
-  if (compareHashKeys(lowestHashKey, 0, highestHashKey, 0) === 0) sample.add(lowestHashKey, weight)
-  else sample.addUnknown(weight)
-  return 1
+  const isOneKey = compareHashKeys(lowestHashKey, 0, highestHashKey, 0) === 0
+  const keys = isOneKey ? [lowestHashKey] : sampledKeysOf(batch)
+  for (const key of keys) sample.add(key, weight / keys.length)
+  if (keys.length === 0) sample.addUnknown(weight)
+  return Math.max(1, keys.length)
 }

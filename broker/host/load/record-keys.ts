@@ -1,11 +1,11 @@
 // The hash keys of some records of a batch, taken without decoding it. Host main thread, pure.
 // It steps from record to record by their lengths. The batch has not been checked yet: lengths that do not fit end the walk.
 import { BATCH_HEADER_BYTES, recordCountAt } from '../../../protocol/batch.ts'
-import { readU16, readU32 } from '../../../protocol/bytes.ts'
-import { hashKeyFromBytes, hashPartitionKey, type HashKeyWords } from '../../../protocol/hash-key.ts'
+import { readU32 } from '../../../protocol/bytes.ts'
+import type { HashKeyWords } from '../../../protocol/hash-key.ts'
 import {
   dataStartOf,
-  EXPLICIT_HASH_KEY_FLAG,
+  hashKeyOfRecordAt,
   RECORD_BYTES_MIN,
   RECORD_FIXED_BYTES,
 } from '../../../protocol/record-layout.ts'
@@ -32,7 +32,7 @@ export function sampleKeys(batch: Uint8Array, count: number, random: () => numbe
     for (; index < target; index++) at = endOf(batch, at)
     const end = endOf(batch, at)
     if (end > batch.length || dataStartOf(batch, at, end) < 0) break
-    keys.push({ hashKey: hashKeyAt(batch, at), bytes: end - at - RECORD_FIXED_BYTES })
+    keys.push({ hashKey: hashKeyOfRecordAt(batch, at), bytes: end - at - RECORD_FIXED_BYTES })
   }
   return keys
 }
@@ -40,14 +40,4 @@ export function sampleKeys(batch: Uint8Array, count: number, random: () => numbe
 /** Infinite where no record begins there. */
 function endOf(batch: Uint8Array, at: number): number {
   return at + RECORD_BYTES_MIN <= batch.length ? at + 4 + readU32(batch, at) : Infinity
-}
-
-function hashKeyAt(batch: Uint8Array, at: number): HashKeyWords {
-  const keyAt = at + RECORD_FIXED_BYTES
-  const keyBytes = readU16(batch, at + 5)
-  if ((batch[at + 4]! & EXPLICIT_HASH_KEY_FLAG) !== 0) return hashKeyFromBytes(batch, keyAt + keyBytes)
-  const words = new Uint32Array(4)
-  const key = Buffer.from(batch.buffer, batch.byteOffset + keyAt, keyBytes)
-  hashPartitionKey(key.toString('utf8'), words, 0)
-  return words
 }

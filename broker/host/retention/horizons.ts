@@ -38,7 +38,7 @@ export class Horizons {
 
   /** What arrived earlier has expired; what arrived just then has not. */
   cutoffOf(shard: HostedShard, now = this.now()): number {
-    return now - shard.settings.retentionMs
+    return now - shard.retentionMs
   }
 
   /** The time by which records expire. */
@@ -61,6 +61,11 @@ export class Horizons {
     running = this.#search(shard).finally(() => this.#running.delete(shard))
     this.#running.set(shard, running)
     return running
+  }
+
+  /** Fulfils when no search goes on that began before this moment. */
+  async settled(shard: HostedShard): Promise<void> {
+    await this.#running.get(shard)
   }
 
   /** Where the batch begins that holds a number below the tail; undefined where storage cannot tell. */

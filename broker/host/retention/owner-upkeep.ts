@@ -106,10 +106,7 @@ export class OwnerUpkeep {
       horizons.set(slot, horizon)
       if (horizon > trimHorizon) raised.push({ slot, trimHorizon: horizon })
     }
-    const { horizonsPerTrim } = hostLimits
-    for (let i = 0; i < raised.length; i += horizonsPerTrim) {
-      await owner.trim(raised.slice(i, i + horizonsPerTrim))
-    }
+    await owner.trim(raised)
     for (const { slot, trimHorizon } of raised) {
       if (bounded.has(slot)) shards.findSlot(slot)?.raiseHorizon(trimHorizon)
     }

@@ -244,6 +244,12 @@ describe('a change is refused', () => {
     expect(refusalOf(quarters, [{ split: 0, at: [] }, { merge: [1, 2] }], 4)).toBe('planned')
   })
 
+  test('a merge never, however many shards are open: a way to a count that was given up leaves too many', () => {
+    expect(refusalOf(quarters, [{ merge: [1, 2] }], 2)).toBe('planned')
+    expect(refusalOf(quarters, [{ split: 0, at: [] }, { merge: [1, 2] }], 2)).toBe('planned')
+    expect(refusalOf(quarters, [{ split: 0, at: [] }], 2)).toMatch(/limitExceeded: There would be 5/)
+  })
+
   test('shards beyond what all streams may have, planned ones of other streams included', () => {
     const full = { ...quarters, shardCount: limits.shardsMax - 2 }
     expect(refusalOf(full, [{ split: 0, at: [] }], 5)).toBe('planned')

@@ -104,6 +104,7 @@ export class FakeHosts implements HostLauncher {
         return null
       },
       updateStream: () => null,
+      holdRetention: () => null,
       ping: () => ({ trouble: null }),
       sealShards: seal,
       unservedShards: ({ streamId, shardIndexes }) => ({
@@ -164,6 +165,10 @@ function recording(host: FakeHost, handlers: CallHandlers<HostCalls>): CallHandl
     updateStream: (request) => {
       host.calls.push(`updateStream ${request.streamId} ${request.settings.retentionMs}`)
       return handlers.updateStream(request)
+    },
+    holdRetention: (request) => {
+      host.calls.push(`holdRetention ${request.streamId} ${request.retentionMs}`)
+      return handlers.holdRetention(request)
     },
     drain: (request) => {
       host.calls.push(`drain ${request.deadlineMs}`)

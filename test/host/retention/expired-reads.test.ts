@@ -107,6 +107,32 @@ describe.each([
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(5)
   })
 
+  it('is durably gone once the host is held to a longer retention, whatever settings come until that is theirs', async () => {
+    const host = await startFilled(cacheBytes)
+    host.timing.advance(RETENTION_MS - 1999)
+    expect(await resolve(host, at('TRIM_HORIZON'))).toBe(2)
+    const hold = (retentionMs: number) =>
+      host.engine.lifecycle.holdRetention({ streamId: STREAM, retentionMs })
+    const durable = () => host.owner.shards.get(1)?.trimHorizon
+    expect(durable()).toBe(0)
+    await hold(3 * RETENTION_MS)
+    expect(durable()).toBe(2)
+    host.timing.advance(RETENTION_MS)
+    host.engine.lifecycle.update(STREAM, settingsOf(RETENTION_MS))
+    expect(await fetched(host, 2)).toEqual(['2:c', '3:d', '4:e'])
+    await hold(0)
+    expect(await fetched(host, 2)).toBe('trimmed')
+  })
+
+  it('is kept as long as its settings say, when they have come to say what the host was held to', async () => {
+    const host = await startFilled(cacheBytes)
+    await host.engine.lifecycle.holdRetention({ streamId: STREAM, retentionMs: 2 * RETENTION_MS })
+    host.engine.lifecycle.update(STREAM, settingsOf(2 * RETENTION_MS))
+    host.engine.lifecycle.update(STREAM, settingsOf(RETENTION_MS))
+    host.timing.advance(RETENTION_MS - 1999)
+    expect(await fetched(host, 0)).toBe('trimmed')
+  })
+
   it('does not expire by a clock that jumped ahead, nor come back by one that jumped back', async () => {
     const host = await startFilled(cacheBytes)
     host.timing.ahead = 100 * HOUR
@@ -209,4 +235,27 @@ describe('looking a horizon up', () => {
     expect(await fetched(host, 0)).toBe('trimmed')
     expect(await fetched(host, 3)).toBe('corruptData')
   })
+})
+
+it('a search that goes on while a host is held to a longer retention ends before that is answered, and counts', async () => {
+  const host = await startFilled(0)
+  host.timing.advance(RETENTION_MS - 1999)
+  let goOn = (): void => {}
+  const { seek } = host.reader
+  const searching = new Promise<void>((resolve) => {
+    host.reader.seek = async (request) => {
+      resolve()
+      await new Promise<void>((release) => (goOn = release))
+      return seek.call(host.reader, request)
+    }
+  })
+  const resolved = resolve(host, at('TRIM_HORIZON'))
+  await searching
+  const held = host.engine.lifecycle.holdRetention({ streamId: STREAM, retentionMs: 3 * RETENTION_MS })
+  await rest()
+  expect(host.owner.shards.get(1)?.trimHorizon).toBe(0)
+  goOn()
+  await held
+  expect(await resolved).toBe(2)
+  expect(host.owner.shards.get(1)?.trimHorizon).toBe(2)
 })

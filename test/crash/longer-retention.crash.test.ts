@@ -1,0 +1,64 @@
+// A kill at each step of an update that makes a stream's retention longer, enumerated on pictures of the data directory: what
+// a reader was told is gone stays gone, whatever was durable of the update.
+import { expect, test } from 'vitest'
+import { createBroker } from '../../broker/broker.ts'
+import { type Client, connect } from '../../client/index.ts'
+import { parseShardId } from '../../protocol/shard-id.ts'
+import { seeHorizons, shardNameOf } from '../support/full-read.ts'
+import { History, payloadOf } from '../support/history.ts'
+import { ManualTime } from '../support/manual-time.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+import { CrashImages, expectSound } from './crash-images.ts'
+import { StepImages } from './step-images.ts'
+
+const STREAM = 'clicks'
+const HOUR_MS = 3_600_000
+const RECORDS = 40
+const CONFIG = { segmentSize: '1MiB', hosts: 2, owners: 2 } as const
+
+test('a record that was told to be gone does not come back, when a broker is killed while or after its retention was raised', async () => {
+  await using directory = await temporaryDirectory()
+  const history = new History()
+  using images = new CrashImages(directory.path, history)
+  const steps = new StepImages(images)
+  const time = new ManualTime()
+  const clocks = { clock: time.clock, elapsed: time.elapsed }
+  {
+    await using broker = await createBroker({
+      dataDir: directory.path,
+      config: CONFIG,
+      ...clocks,
+      ...steps.options,
+    })
+    await using client = await connect(broker.url)
+    const port = Number(new URL(broker.url).port)
+    await client.createStream(STREAM, { shards: 4, retentionMs: HOUR_MS })
+    // The first part expires, the second lives on: horizons lie within what is stored.
+    for (const part of ['old', 'new']) {
+      await append(client, history, part)
+      time.advance(HOUR_MS / 2 + 1)
+    }
+    await seeHorizons(port, STREAM, history)
+    expect(history.horizons.every(({ trimHorizon }) => trimHorizon > 0)).toBe(true)
+    steps.isArmed = true
+    await client.updateStream(STREAM, { retentionMs: 24 * HOUR_MS })
+    steps.isArmed = false
+    images.take('the answer')
+    await seeHorizons(port, STREAM, history)
+  }
+  expect(steps.commits).toHaveLength(1)
+  for (const image of images.images) {
+    const look = ({ url }: { url: string }) => seeHorizons(Number(new URL(url).port), STREAM, image.history)
+    await expectSound(image, { stream: STREAM, options: { config: CONFIG, ...clocks }, look })
+  }
+})
+
+async function append(client: Client, history: History, part: string): Promise<void> {
+  const appending = Array.from({ length: RECORDS }, async (_, index) => {
+    const [value, partitionKey] = [`${part}.${index}`, `key-${index}`]
+    const call = history.invoke({ producer: part, idempotent: true, records: [{ value, partitionKey }] })
+    const { shardId, sequenceNumber } = await client.put(STREAM, { partitionKey, data: payloadOf(value) })
+    call.ok(shardNameOf(STREAM, parseShardId(shardId)), [sequenceNumber])
+  })
+  await Promise.all(appending)
+}
