@@ -71,10 +71,9 @@ export class Lineage<R extends LineageRouting = Routing> {
     }
   }
 
-  /** The shard is read as far as it is to be read, or is gone. */
+  /** The shard is read as far as it is to be read, or is gone. One that waits makes way for its children in its turn. */
   drain(cursor: ShardCursor): void {
-    this.#active.delete(cursor)
-    this.#pass(cursor.shardIndex)
+    if (this.#active.delete(cursor)) this.#pass(cursor.shardIndex)
   }
 
   /** The shard is closed and read to its end. */

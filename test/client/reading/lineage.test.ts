@@ -107,6 +107,23 @@ describe('lineage', () => {
     expect(looks).toBeLessThan(4 * 511)
   })
 
+  it('keeps the children of a shard back that is done before its turn, until its parents are drained', () => {
+    const shards: Shard[] = [0, 1, 2].map((index) => ({
+      index,
+      parents: index === 0 ? [] : [index - 1],
+      state: index < 2 ? 'CLOSED' : 'OPEN',
+    }))
+    const cursors = shards.map(({ index }) => cursorOf(index))
+    const lineage = new Lineage(routingOf(shards), cursors)
+    const [first] = lineage.begin()
+    // By the clock of its host nothing of it is wanted; by another's, something of its child is.
+    cursors[1]!.until = 0
+    lineage.drain(cursors[1]!)
+    expect(indexesOf(lineage.begin())).toEqual([])
+    lineage.drain(first!)
+    expect(indexesOf(lineage.begin())).toEqual([2])
+  })
+
   it('asks for children only where the routing does not know them yet', () => {
     const parent: Shard = { index: 0, parents: [], state: 'CLOSED' }
     const child: Shard = { index: 1, parents: [0], state: 'OPEN' }
