@@ -213,7 +213,9 @@ function answerOf(stored: readonly Stored[], late: Sent): string {
   const same = window.find(({ first, count }) => first === late.first && count === late.count)
   if (late.epoch > epoch) return 'shardClosed'
   if (same !== undefined) return `duplicate of ${same.base}`
-  return late.first < window[0]!.first ? 'duplicateTooOld' : 'shardClosed'
+  if (late.first < window[0]!.first) return 'duplicateTooOld'
+  const last = window.at(-1)!
+  return late.first < last.first + last.count ? 'invalidBatch' : 'shardClosed'
 }
 
 const sentBatches = fc.record({

@@ -135,10 +135,7 @@ export class PendingAppend {
   }
 }
 
-/**
- * A batch that may lie in a closed shard must not be stored in its children, too; any other is for them to judge, as they
- * go on with the producer from the number that they get first.
- */
+/** A batch of which something may lie in a closed shard must not be stored in its children, too; any other begins there anew. */
 function refusalAtClosed(refusal: ProducerRefusal): ErrorCode {
-  return refusal === 'duplicateTooOld' || refusal === 'producerFenced' ? refusal : 'shardClosed'
+  return refusal === 'outOfOrderSequence' ? 'shardClosed' : refusal
 }
