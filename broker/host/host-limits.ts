@@ -14,6 +14,11 @@ export const hostLimits = {
   overloadedRetryMsMax: 1 * SECOND_MS,
   /** What a `storageFull` answer suggests: space comes back by retention or by people, never within milliseconds. */
   storageFullRetryMs: 1 * SECOND_MS,
+  /**
+   * What a shard suggests at most whose limits are used up. One huge batch may have used them up for hours; whoever comes
+   * again sooner finds a limit that was raised meanwhile, and what it brings is not resent too often.
+   */
+  throttledRetryMsMax: 10 * SECOND_MS,
 
   /** An arena may be so many times larger than what a reader takes of it; else that is copied: see shard-tail.ts. */
   pinFactorMax: 8,

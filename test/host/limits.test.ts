@@ -1,6 +1,7 @@
 // Promises of limits per shard: who is refused, for how long, and what does not count.
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { payloadBytesAt } from '../../broker/host/append/payload.ts'
+import { hostLimits } from '../../broker/host/host-limits.ts'
 import { noHostMetrics } from '../../broker/host/host-metrics.ts'
 import type { ShardLimits } from '../../protocol/index.ts'
 import { FakeSession } from './support/fake-session.ts'
@@ -106,6 +107,20 @@ describe('limits of appends', () => {
     update({ writeBytesPerSecond: 1000 })
     expect(codeOf(await appendOne(host, 2000))).toBe('stored')
     expect(codeOf(await appendOne(host, 10))).toBe('provisionedThroughputExceeded')
+  })
+})
+
+describe('limits', () => {
+  it('send nobody away for longer than they may be wrong: they can be raised meanwhile', async () => {
+    const host = await limited({ writeBytesPerSecond: 1, readBytesPerSecond: 1 })
+    await host.append(producer, batchOf(1_000_000))
+    await host.fetchOne(session, 0)
+    const retryAfterMs = hostLimits.throttledRetryMsMax
+    expect(await appendOne(host, 10)).toMatchObject({ retryAfterMs })
+    expect(await host.fetchOne(session, 0)).toMatchObject({ retryAfterMs })
+    host.engine.lifecycle.update(STREAM, settingsOf({ writeBytesPerSecond: 1_000_000 }))
+    host.timing.advance(retryAfterMs)
+    expect(codeOf(await appendOne(host, 10))).toBe('stored')
   })
 })
 

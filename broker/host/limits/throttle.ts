@@ -2,6 +2,7 @@
 // What appends bring and what fetches take are bounded alike. A shard without limits has no throttle at all, so that it
 // costs one check against undefined.
 import type { ShardLimits } from '../../../protocol/operations.ts'
+import { hostLimits } from '../host-limits.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 /** Which fields of a stream's limits bound the bytes and the pieces. */
@@ -45,14 +46,15 @@ export class Throttle {
     this.#count = adjusted(this.#count, limits[this.#kind.count], now)
   }
 
-  /** The limit that must be waited for longest; undefined where work is admitted. */
+  /** The limit that must be waited for longest, and for how long at first; undefined where work is admitted. */
   usedUp(now: number): UsedUp | undefined {
     const bytesMs = this.#bytes?.waitMs(now) ?? 0
     const countMs = this.#count?.waitMs(now) ?? 0
     if (bytesMs === 0 && countMs === 0) return undefined
+    const waitMs = Math.min(Math.max(bytesMs, countMs), hostLimits.throttledRetryMsMax)
     return bytesMs >= countMs
-      ? { limit: this.#kind.bytes, perSecond: this.#bytes!.perSecond, waitMs: bytesMs }
-      : { limit: this.#kind.count, perSecond: this.#count!.perSecond, waitMs: countMs }
+      ? { limit: this.#kind.bytes, perSecond: this.#bytes!.perSecond, waitMs }
+      : { limit: this.#kind.count, perSecond: this.#count!.perSecond, waitMs }
   }
 
   take(bytes: number, count: number, now: number): void {
