@@ -25,7 +25,7 @@ describe('createBroker on threads', () => {
       const { results } = await host.request('append', { batches: [{ ...shard, batch }] })
       expect(results).toMatchObject([{ code: 0, baseSequenceNumber: 0 }])
     }
-    expect(await broker.metrics()).toMatch(/millrace_owner_commits_total\{host="2",owner="1"\} [1-9]/)
+    await expect.poll(broker.metrics).toMatch(/millrace_owner_commits_total\{host="2",owner="1"\} [1-9]/)
   })
 
   it('refuses to replace the disk of threads', async () => {

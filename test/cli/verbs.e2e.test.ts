@@ -347,7 +347,7 @@ describe('check on a broker that has stopped', () => {
     expect(await output(`check --data-dir ${dataDir}`)).toMatch(/^Sound: 1 record in 1 batch, .* 2 shards, /)
 
     const [file] = (await readdir(dataDir, { recursive: true })).filter((path) =>
-      /segment-\d+.*\.mdb$/.test(path),
+      /segment-\d+.*data\.mdb$/.test(path),
     )
     const bytes = await readFile(join(dataDir, file!))
     bytes[bytes.indexOf('find me on disk')]! ^= 1

@@ -97,7 +97,7 @@ describe('lockDirectory', () => {
 
   test('waits for a living holder that lets go in time, and no longer than asked', async () => {
     const first = await lockDirectory(directory)
-    const waiting = lockDirectory(directory, { waitMs: 20_000 })
+    const waiting = lockDirectory(directory, { waitMs: 60_000 })
     await expect(lockDirectory(directory, { waitMs: 50 })).rejects.toMatchObject({ code: 'unavailable' })
     await first.release()
     const second = await waiting
@@ -107,7 +107,7 @@ describe('lockDirectory', () => {
   test('many that try at once: one holds it at a time, all get it in the end', async () => {
     let holders = 0
     const turns = Array.from({ length: 12 }, async () => {
-      const lock = await lockDirectory(directory, { waitMs: 20_000 })
+      const lock = await lockDirectory(directory, { waitMs: 60_000 })
       expect(++holders).toBe(1)
       await new Promise((resolve) => {
         setImmediate(resolve)

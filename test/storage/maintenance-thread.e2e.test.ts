@@ -1,11 +1,12 @@
 // The maintenance thread beside an owner and a reader: it surveys and compacts what another thread reads, stops when it is
 // told to, and the space of what was removed comes back though readers had it open.
-import { existsSync, readdirSync, readlinkSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { createMaintenanceThread } from '#dist/broker/threads/maintenance-thread.js'
 import { createReaderPool } from '#dist/broker/threads/reader-pool.js'
 import { createProgress, progressOf, stopCompaction } from '../../broker/threads/compaction-progress.ts'
+import { deletedButOpen } from '../support/disk-use.ts'
 import { batchOf, test as base, valuesIn, type TestOwner } from '../support/storage.ts'
 
 const SLOT = 1
@@ -70,7 +71,7 @@ test('surveys, compacts and gives the space back', async ({ storage, maintenance
   expect(fileBytes).toBeLessThan(surveys.reduce((sum, survey) => sum + survey.fileBytes, 0) / 2)
   await owner.replace(task.sources, target)
   expect(await read()).toEqual(before)
-  if (existsSync('/proc/self/fd')) await expect.poll(removedFiles).toEqual([])
+  if (existsSync('/proc/self/fd')) await expect.poll(() => deletedButOpen(directory)).toEqual([])
   await reader.close()
 })
 
@@ -120,18 +121,6 @@ test('readers notice nothing while segments are compacted and removed under them
   await Promise.all(reading)
   await reader.close()
 })
-
-/** Files of segments that this process holds open, and that nobody else can see any more. */
-function removedFiles(): string[] {
-  return readdirSync('/proc/self/fd').flatMap((descriptor) => {
-    try {
-      const path = readlinkSync(`/proc/self/fd/${descriptor}`)
-      return path.includes('segment-') && path.endsWith(' (deleted)') ? [path] : []
-    } catch {
-      return [] // closed meanwhile
-    }
-  })
-}
 
 test('answers surveys while a compaction goes slowly, and stops it when it is told to', async ({
   storage,

@@ -22,7 +22,7 @@ export function diskUseOf(dataDir: string): DiskUse {
       bytes += sizeOf(join(owners, owner, name, 'data.mdb'))
     }
   }
-  return { bytes, segments, deletedButOpen: deletedFiles().filter((path) => path.startsWith(dataDir)) }
+  return { bytes, segments, deletedButOpen: deletedButOpen(dataDir) }
 }
 
 /** A file that goes while it is looked for takes nothing. */
@@ -30,13 +30,19 @@ function sizeOf(path: string): number {
   return (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512
 }
 
-function deletedFiles(): string[] {
+/** Files of a directory that this process has open. */
+export function openFilesUnder(directory: string): string[] {
   return readdirSync('/proc/self/fd').flatMap((descriptor) => {
     try {
       const path = readlinkSync(`/proc/self/fd/${descriptor}`)
-      return path.endsWith(' (deleted)') ? [path] : []
+      return path.startsWith(directory) ? [path] : []
     } catch {
-      return []
+      return [] // closed meanwhile
     }
   })
+}
+
+/** Of those, the ones that nobody else can see any more. */
+export function deletedButOpen(directory: string): string[] {
+  return openFilesUnder(directory).filter((path) => path.endsWith(' (deleted)'))
 }
