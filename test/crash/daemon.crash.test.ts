@@ -21,7 +21,7 @@ const ROUNDS = Number(process.env['MILLRACE_CRASH_ROUNDS'] ?? 10)
 const FIRST_SEED = Number(process.env['MILLRACE_CRASH_SEED'] ?? Date.now() % 1_000_000)
 /** Rounds that share one data directory: what one crash leaves behind is what the next one hits. */
 const GROUP_ROUNDS = 10
-const GROUP_DEADLINE_MS = 240_000
+const GROUP_DEADLINE_MS = 600_000
 
 const STREAM = 'clicks'
 const SHARDS = 4
