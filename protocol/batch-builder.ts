@@ -1,10 +1,19 @@
 // Encodes records into a batch, once, on the producer's side. Runs in the client.
 // The hot loop of a producer: one growing buffer, no allocation a record, ASCII keys written without a call.
-import { bodyCrcOf, batchOffsets, BATCH_HEADER_BYTES, BATCH_MAGIC, BATCH_VERSION } from './batch.ts'
+import {
+  BATCH_HEADER_BYTES,
+  BATCH_MAGIC,
+  BATCH_VERSION,
+  batchOffsets,
+  bodyCrcOf,
+  HASH_KEY_BYTES,
+  SAMPLED_KEYS_SHIFT,
+} from './batch.ts'
 import { isBytes, writeU16, writeU32, writeU32BigEndian, writeU48, writeU64 } from './bytes.ts'
 import { codecs, compress, type Codec } from './compression.ts'
-import { compareHashKeys } from './hash-key.ts'
+import { compareHashKeys, type HashKeyWords } from './hash-key.ts'
 import { invariant } from './invariant.ts'
+import { drawHashKeys, sampledKeyCount } from './key-sample.ts'
 import { limits } from './limits.ts'
 import { MillraceError } from './millrace-error.ts'
 import { measureHeaders, writeHeaders } from './record-headers.ts'
@@ -29,17 +38,30 @@ export interface BatchIdentity {
   readonly codec?: Codec | undefined
 }
 
+/** What is in a batch beside its identity. */
+interface BatchContent {
+  readonly codec: Codec
+  readonly sample: readonly HashKeyWords[]
+  /** Before compression. */
+  readonly recordBytes: number
+}
+
 /** Gathers records for one shard; used again for the next batch after `finish`. */
 export class BatchBuilder {
   readonly #bytesMax: number
+  readonly #random: () => number
   #buffer: Buffer
   #end = BATCH_HEADER_BYTES
   #count = 0
   /** Lowest and highest hash key so far, four words each. */
   readonly #bounds = new Uint32Array(8)
 
-  /** A batch is full at `bytesMax`, header included; only a single larger record may pass it. */
-  constructor(options: { bytesMax: number }) {
+  /**
+   * A batch is full at `bytesMax`, header included; only a single larger record may pass it. `random`, from 0 to below 1,
+   * draws the sample of keys that a compressed batch has.
+   */
+  constructor(options: { bytesMax: number; random?: () => number }) {
+    this.#random = options.random ?? Math.random
     this.#bytesMax = Math.min(options.bytesMax, limits.batchBytesMax)
     this.#buffer = Buffer.allocUnsafeSlow(Math.min(INITIAL_BYTES, this.#bytesMax + BATCH_HEADER_BYTES))
   }
@@ -93,13 +115,9 @@ export class BatchBuilder {
     invariant(this.#count > 0, 'A batch is finished only when it holds a record.')
     invariant(identity.producerEpoch <= 0xffff, 'A producer takes a new id before its epoch passes 16 bits.')
     const records = this.#buffer.subarray(BATCH_HEADER_BYTES, this.#end)
-    const wanted = identity.codec ?? 'none'
-    const compressed = compress(wanted, records)
-    const [codec, body] =
-      compressed.length < records.length ? [wanted, compressed] : ['none' as const, records]
-    const batch = Buffer.allocUnsafeSlow(BATCH_HEADER_BYTES + body.length)
-    batch.set(body, BATCH_HEADER_BYTES)
-    this.#writeHeader(batch, identity, { codec, recordBytes: records.length })
+    const batch =
+      this.#compressed(records, identity) ??
+      this.#batch(records, identity, { codec: 'none', sample: [], recordBytes: records.length })
     this.#end = BATCH_HEADER_BYTES
     this.#count = 0
     // One huge record must not keep its memory for good.
@@ -107,15 +125,39 @@ export class BatchBuilder {
     return batch
   }
 
-  #writeHeader(batch: Buffer, identity: BatchIdentity, body: { codec: Codec; recordBytes: number }): void {
+  /** Undefined where the codec makes nothing smaller. */
+  #compressed(records: Buffer, identity: BatchIdentity): Buffer | undefined {
+    const { codec = 'none' } = identity
+    if (codec === 'none') return undefined
+    const body = compress(codec, records)
+    // The bounds tell the one key of all records.
+    const hasManyKeys = compareHashKeys(this.#bounds, 0, this.#bounds, 4) !== 0
+    const count = hasManyKeys ? sampledKeyCount(body.length) : 0
+    if (body.length + count * HASH_KEY_BYTES >= records.length) return undefined
+    const sample = drawHashKeys(records, count, this.#random)
+    return this.#batch(body, identity, { codec, sample, recordBytes: records.length })
+  }
+
+  #batch(body: Uint8Array, identity: BatchIdentity, content: BatchContent): Buffer {
+    const bodyAt = BATCH_HEADER_BYTES + content.sample.length * HASH_KEY_BYTES
+    const batch = Buffer.allocUnsafeSlow(bodyAt + body.length)
+    let at = BATCH_HEADER_BYTES
+    for (const key of content.sample) at = writeHashKey(batch, at, key, 0)
+    batch.set(body, bodyAt)
+    this.#writeHeader(batch, identity, content)
+    return batch
+  }
+
+  #writeHeader(batch: Buffer, identity: BatchIdentity, content: BatchContent): void {
+    const { codec, sample, recordBytes } = content
     batch.fill(0, 0, BATCH_HEADER_BYTES)
     writeU32(batch, batchOffsets.magic, BATCH_MAGIC)
     batch[batchOffsets.version] = BATCH_VERSION
     writeU32(batch, batchOffsets.batchLength, batch.length)
-    writeU16(batch, batchOffsets.attributes, codecs.indexOf(body.codec))
+    writeU16(batch, batchOffsets.attributes, codecs.indexOf(codec) | (sample.length << SAMPLED_KEYS_SHIFT))
     writeU16(batch, batchOffsets.producerEpoch, identity.producerEpoch)
     writeU32(batch, batchOffsets.recordCount, this.#count)
-    writeU32(batch, batchOffsets.recordBytes, body.recordBytes)
+    writeU32(batch, batchOffsets.recordBytes, recordBytes)
     writeU64(batch, batchOffsets.producerId, identity.producerId)
     writeU64(batch, batchOffsets.firstProducerSequence, identity.firstProducerSequence)
     writeHashKey(batch, batchOffsets.lowestHashKey, this.#bounds, 0)
@@ -141,7 +183,7 @@ export class BatchBuilder {
   }
 }
 
-/** A copy of a batch that was finished, under another identity: its records, its codec and its bounds stay as they are. */
+/** A copy of a batch that was finished, under another identity: its records, its codec and what it says of its keys stay as they are. */
 export function renewBatch(batch: Uint8Array, identity: Omit<BatchIdentity, 'codec'>): Uint8Array {
   const renewed = Buffer.allocUnsafeSlow(batch.length)
   renewed.set(batch)

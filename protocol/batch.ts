@@ -16,11 +16,13 @@
 //    ├──────────────────────────────────────────────────────────────┤
 // 80 │ highestHashKey, 16 bytes big-endian                          │
 //    ├──────────────────────────────────────────────────────────────┤
-// 96 │ records, one after the other, compressed as a whole          │
+// 96 │ key sample, where compressed: up to 4 hash keys, 16 bytes each│
+//    ├──────────────────────────────────────────────────────────────┤
+//  … │ records, one after the other, compressed as a whole          │
 //    └──────────────────────────────────────────────────────────────┘
 //
-// Attributes: bits 0–2 are the codec, the rest is zero. recordBytes is the length of the records uncompressed; how they
-// lie is drawn in record-layout.ts.
+// Attributes: bits 0–2 are the codec, bits 3–5 the number of sampled keys, the rest is zero. recordBytes is the length of the
+// records uncompressed; how they lie is drawn in record-layout.ts, how keys are sampled is told in key-sample.ts.
 // A producer id is a random number below 2^53; 0 says that the batch is not idempotent.
 import { crc32 } from 'node:zlib'
 import { readU16, readU32, readU32BigEndian, readU64, writeU32, writeU64 } from './bytes.ts'
@@ -34,6 +36,10 @@ export const BATCH_HEADER_BYTES = 96
 /** 'MLR1', read little-endian. */
 export const BATCH_MAGIC = 0x31524c4d
 export const BATCH_VERSION = 1
+
+export const HASH_KEY_BYTES = 16
+/** Where their number begins among the attributes. */
+export const SAMPLED_KEYS_SHIFT = 3
 
 /** Where each field of the header lies. */
 export const batchOffsets = {
@@ -99,6 +105,23 @@ export function codecAt(bytes: Uint8Array, at: number): Codec {
   return codecs[bytes[at + batchOffsets.attributes]! & 7] ?? 'none'
 }
 
+/** How many hash keys of its records a checked batch tells beside them. */
+function sampledKeyCountAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at + batchOffsets.attributes]! >>> SAMPLED_KEYS_SHIFT) & 7
+}
+
+/** Where the records of a checked batch begin, compressed or not. */
+export function recordsStartAt(bytes: Uint8Array, at: number): number {
+  return at + BATCH_HEADER_BYTES + sampledKeyCountAt(bytes, at) * HASH_KEY_BYTES
+}
+
+/** The hash keys that a checked batch tells beside its records; each stands for as many bytes as the others. */
+export function sampledKeysOf(bytes: Uint8Array): HashKeyWords[] {
+  return Array.from({ length: sampledKeyCountAt(bytes, 0) }, (_, i) =>
+    hashKeyFromBytes(bytes, BATCH_HEADER_BYTES + i * HASH_KEY_BYTES),
+  )
+}
+
 /** All of a checked header. */
 export function readBatchHeader(bytes: Uint8Array, at = 0): BatchHeader {
   return {
@@ -143,11 +166,11 @@ function findHeaderFault(bytes: Uint8Array): string | undefined {
   if (length !== bytes.length) return `The batch says it has ${length} bytes; it has ${bytes.length}.`
   if (length > limits.batchBytesMax)
     return `The batch has ${length} bytes; the limit is ${limits.batchBytesMax}.`
-  const reserved = bytes[5]! | bytes[6]! | bytes[7]! | (readU16(bytes, batchOffsets.attributes) >>> 3)
+  const reserved = bytes[5]! | bytes[6]! | bytes[7]! | (readU16(bytes, batchOffsets.attributes) >>> 6)
   const codec = codecs[bytes[batchOffsets.attributes]! & 7]
   if (reserved !== 0 || codec === undefined)
     return 'The batch uses an attribute that this version does not know.'
-  return findCountFault(bytes, codec) ?? findNumberFault(bytes)
+  return findCountFault(bytes, codec) ?? findNumberFault(bytes) ?? findSampleFault(bytes, codec)
 }
 
 function findCountFault(bytes: Uint8Array, codec: Codec): string | undefined {
@@ -178,6 +201,22 @@ function findNumberFault(bytes: Uint8Array): string | undefined {
     if (low < high) break
   }
   return undefined
+}
+
+/** What the sample tells is believed: so it must be what the records can have, as their bounds say. */
+function findSampleFault(bytes: Uint8Array, codec: Codec): string | undefined {
+  const count = sampledKeyCountAt(bytes, 0)
+  if (count === 0) return undefined
+  if (codec === 'none') return 'A batch has a sample of its keys only where its records are compressed.'
+  const max = limits.batchSampledKeysMax
+  if (count > max) return `The batch says it has a sample of ${count} keys; the limit is ${max}.`
+  if (recordsStartAt(bytes, 0) > bytes.length) return `A sample of ${count} keys does not fit into the batch.`
+  const { lowestHashKey, highestHashKey } = batchOffsets
+  const isWithin = (key: HashKeyWords) =>
+    compareAt(bytes, lowestHashKey, key) <= 0 && compareAt(bytes, highestHashKey, key) >= 0
+  return sampledKeysOf(bytes).every(isWithin)
+    ? undefined
+    : "A key of the batch's sample lies outside the batch's lowest and highest hash key."
 }
 
 /** Whether every record of a checked batch belongs to the range, both ends included. O(1): by the header's bounds. */

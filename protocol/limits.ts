@@ -26,6 +26,8 @@ export const limits = {
   recordHeaderNameBytesMax: 255,
   /** Value of a header. */
   recordHeaderValueBytesMax: 64 * KiB,
+  /** Hash keys that a compressed batch tells beside its records. */
+  batchSampledKeysMax: 4,
   /** Batches in one append request. */
   appendBatchesMax: 4096,
   /** Shards in one fetch request. */

@@ -10,7 +10,7 @@
 //   timestamp  by the producer's clock; 0 where it gave none
 //   headers    u8 count, then for each: u8 name length, name in UTF-8, u32 value length, value
 import { readU16 } from './bytes.ts'
-import type { HashKeyWords } from './hash-key.ts'
+import { hashKeyFromBytes, hashPartitionKey, type HashKeyWords } from './hash-key.ts'
 import { limits } from './limits.ts'
 import { headersEndOf, type RecordHeaders } from './record-headers.ts'
 
@@ -48,4 +48,15 @@ export function dataStartOf(bytes: Uint8Array, at: number, end: number): number 
   if ((flags & EXPLICIT_HASH_KEY_FLAG) !== 0) dataAt += 16
   if ((flags & HEADERS_FLAG) !== 0) dataAt = headersEndOf(bytes, dataAt, end)
   return dataAt <= end ? dataAt : -1
+}
+
+/** The hash key that routes the record at `at`, whose parts must fit: see dataStartOf. */
+export function hashKeyOfRecordAt(bytes: Uint8Array, at: number): HashKeyWords {
+  const keyAt = at + RECORD_FIXED_BYTES
+  const keyBytes = readU16(bytes, at + 5)
+  if ((bytes[at + 4]! & EXPLICIT_HASH_KEY_FLAG) !== 0) return hashKeyFromBytes(bytes, keyAt + keyBytes)
+  const words = new Uint32Array(4)
+  const key = Buffer.from(bytes.buffer, bytes.byteOffset + keyAt, keyBytes)
+  hashPartitionKey(key.toString('utf8'), words, 0)
+  return words
 }

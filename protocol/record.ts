@@ -3,12 +3,12 @@
 import {
   arrivalTimeAt,
   baseSequenceNumberAt,
-  BATCH_HEADER_BYTES,
   checkBatchHeader,
   checkStoredBatch,
   codecAt,
   recordBytesAt,
   recordCountAt,
+  recordsStartAt,
 } from './batch.ts'
 import { readU16, readU32, readU48 } from './bytes.ts'
 import { decompress } from './compression.ts'
@@ -127,7 +127,7 @@ export function walkRecords(batch: Uint8Array): string | undefined {
 
 /** The records' bytes, inflated where they are compressed. */
 function recordsOf(batch: Uint8Array): Buffer {
-  const body = batch.subarray(BATCH_HEADER_BYTES)
+  const body = batch.subarray(recordsStartAt(batch, 0))
   const bytes = decompress(codecAt(batch, 0), body, recordBytesAt(batch, 0))
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

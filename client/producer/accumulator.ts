@@ -142,8 +142,9 @@ export class Accumulator {
   }
 
   #builderWith(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number): BatchBuilder {
-    const { batchBytes } = this.#options.producerSettings
-    const builder = this.#builders.pop() ?? new BatchBuilder({ bytesMax: batchBytes })
+    const { producerSettings, random } = this.#options
+    const { batchBytes } = producerSettings
+    const builder = this.#builders.pop() ?? new BatchBuilder({ bytesMax: batchBytes, random })
     invariant(builder.tryAdd(record, hashKey, hashKeyAt), 'an empty batch takes any record within the limits')
     return builder
   }

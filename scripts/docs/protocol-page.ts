@@ -162,8 +162,11 @@ ${batch}
 - All of a batch's hash keys lie within its bounds, and the bounds within the shard's range: otherwise
   \`hashKeyOutOfRange\` (${errorCodes.hashKeyOutOfRange.id}).
 - The sequence number of a record is the batch's base plus the record's place in it. The tail rises by the record count.
-- Attributes hold the codec in bits 0 to 2: 0 none, 1 gzip, 2 zstd; the rest is zero. recordBytes is the length of the
-  records uncompressed: who inflates them stops there.
+- Attributes hold the codec in bits 0 to 2: 0 none, 1 gzip, 2 zstd; the number of sampled keys in bits 3 to 5; the rest is zero.
+  recordBytes is the length of the records uncompressed: who inflates them stops there.
+- The broker never inflates. So that it learns of the load of compressed batches where to split a shard, and which key is hot, these
+  may tell up to ${limits.batchSampledKeysMax} of their hash keys, drawn so that each stands for as many bytes of records as the others. Nobody checks
+  them against the records; one outside of the batch's bounds is refused as \`invalidBatch\` (${errorCodes.invalidBatch.id}).
 - Fields marked * are zero when a batch is sent.
 - A producer that retries takes a random id below 2^53 (0 is for those that do not), counts its records for each shard from 0, and sends batches of a shard in
   order, at most ${limits.producerWindowBatches} of them unanswered. A batch that is stored already is answered with the

@@ -1,4 +1,5 @@
 // The fixed header of a batch: what it says, what is refused, and that no damage to it or to the body goes unseen.
+import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -17,6 +18,7 @@ import {
   producerIdAt,
   readBatchHeader,
   recordCountAt,
+  sampledKeysOf,
   stampBatch,
 } from '../../protocol/batch.ts'
 import { renewBatch } from '../../protocol/batch-builder.ts'
@@ -36,6 +38,9 @@ function withField(batch: Uint8Array, at: number, value: number, width: 8 | 16 |
   changed.writeUInt32LE(crc32(changed.subarray(36)), batchOffsets.bodyCrc)
   return changed
 }
+
+/** Compressed, they take enough for a whole sample of their keys. */
+const manyRecords = Array.from({ length: 200 }, (_, i) => record(`user-${i}`, randomBytes(50)))
 
 describe('batch header', () => {
   test('says what the producer and the broker put in, whole or field by field, anywhere in memory', () => {
@@ -79,6 +84,23 @@ describe('batch header', () => {
         },
       ),
     )
+  })
+
+  test('a compressed batch tells some of its keys, unless its bounds tell the only one or a codec gains nothing', () => {
+    const keys = manyRecords.map((one) => String(hashKeyOf(one)))
+    const told = sampledKeysOf(batchOf(manyRecords, { codec: 'gzip' }))
+    expect(told).toHaveLength(limits.batchSampledKeysMax)
+    for (const key of told) expect(keys).toContain(String(key))
+    const few = [record('ada', Buffer.alloc(100)), record('bob', Buffer.alloc(100))]
+    expect(sampledKeysOf(batchOf(few, { codec: 'gzip' }))).toHaveLength(1)
+    const oneKey = manyRecords.map(({ data }) => record('ada', data))
+    for (const batch of [
+      batchOf(manyRecords),
+      batchOf(oneKey, { codec: 'gzip' }),
+      batchOf([record('a', 'x'), record('b', 'y')], { codec: 'gzip' }),
+    ]) {
+      expect(sampledKeysOf(batch)).toEqual([])
+    }
   })
 
   test('stamping changes nothing that the producer signed', () => {
@@ -165,13 +187,14 @@ describe('checks', () => {
   })
 
   const sent = batchOf([record('user-1', 'first')], { producerId: 1 })
+  const sampled = batchOf(manyRecords, { codec: 'gzip' })
   test.each([
     ['another magic', withField(sent, 0, 0x12345678), /do not begin with MLR1/],
     ['a newer version', withField(sent, 4, 2, 8), /version 2; this broker knows 1/],
     ['a reserved byte', withField(sent, 5, 1, 8), /attribute that this version does not know/],
     ['a reserved word', withField(sent, 6, 1, 16), /attribute that this version does not know/],
     ['an unknown codec', withField(sent, 36, 3, 16), /attribute that this version does not know/],
-    ['an unknown attribute', withField(sent, 36, 8, 16), /attribute that this version does not know/],
+    ['an unknown attribute', withField(sent, 36, 64, 16), /attribute that this version does not know/],
     ['a wrong length', withField(sent, 8, 1_000), /says it has 1000 bytes; it has/],
     ['no records', withField(sent, 40, 0), /says it has 0 records; it must have 1 to 65536/],
     ['too many records', withField(sent, 40, 65_537), /says it has 65537 records/],
@@ -189,6 +212,15 @@ describe('checks', () => {
       withField(sent, 64, 0xffff_ffff),
       /lowest hash key is above its highest/,
     ],
+    [
+      'a sample of keys beside records in the open',
+      withField(sent, 36, 1 << 3, 16),
+      /a sample of its keys only where its records are compressed/,
+    ],
+    ['too many sampled keys', withField(sent, 36, 1 | (5 << 3), 16), /sample of 5 keys; the limit is 4/],
+    ['a sample cut off', withField(sent, 36, 1 | (4 << 3), 16), /sample of 4 keys does not fit/],
+    ['a sampled key below its bounds', withField(sampled, 96, 0), /sample lies outside/],
+    ['a sampled key above its bounds', withField(sampled, 96 + 16, 0xffff_ffff), /sample lies outside/],
     ['too few bytes', Buffer.from(sent.subarray(0, 95)), /at least 96 bytes; these are 95/],
   ])('a batch with %s is invalidBatch, with the reason', (_, batch, reason) => {
     expect(checkBatchHeader(batch)).toMatchObject({

@@ -110,7 +110,8 @@ describe('received bytes', () => {
   test('damaged batches, signed again so that the damage reaches the records, are data or corruptData', () => {
     const batch = fc
       .tuple(fc.array(anyRecord, { minLength: 1, maxLength: 6 }), fc.constantFrom('none', 'gzip'))
-      .map(([records, codec]) => batchOf(records, { codec }))
+      // Said again, they take less compressed, and have a sample of their keys.
+      .map(([records, codec]) => batchOf(codec === 'none' ? records : [...records, ...records], { codec }))
     fc.assert(
       fc.property(batch, mutations, fc.boolean(), (sent, changes, signed) => {
         const mutated = mutate(sent, changes)

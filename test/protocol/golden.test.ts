@@ -1,7 +1,7 @@
 // Frozen bytes. A released message never changes its bytes: a field may only be appended, and then both the old bytes
 // must still decode (keep them, under a name that says the version) and the new ones are added beside them.
 import { describe, expect, test } from 'vitest'
-import { BATCH_HEADER_BYTES, checkStoredBatch, stampBatch } from '../../protocol/batch.ts'
+import { BATCH_HEADER_BYTES, checkStoredBatch, sampledKeysOf, stampBatch } from '../../protocol/batch.ts'
 import { events, type EventName } from '../../protocol/events.ts'
 import {
   decodeMessage,
@@ -15,7 +15,7 @@ import { operations, type OperationName } from '../../protocol/operations.ts'
 import { readRecords } from '../../protocol/record.ts'
 import type { Field, Shape } from '../../protocol/shapes.ts'
 import { plain } from './arbitraries.ts'
-import { batchOf } from './batches.ts'
+import { batchOf, hashKeyOf, record } from './batches.ts'
 import { golden } from './golden-bytes.ts'
 
 /** One value of a shape, always the same: every field present, every list with one entry. */
@@ -120,6 +120,14 @@ describe('golden bytes', () => {
     expect(stored.length).toBeGreaterThan(BATCH_HEADER_BYTES)
   })
 
+  test('a compressed batch with a sample of its keys, which any version of a codec may make otherwise', () => {
+    const stored = Buffer.from(golden['batch compressed'] ?? '', 'hex')
+    expect(checkStoredBatch(stored, 2 ** 40)).toBeUndefined()
+    const records = readRecords(stored)
+    expect(records.map(({ partitionKey }) => partitionKey)).toEqual(['ada', 'bob', 'eve'])
+    expect(sampledKeysOf(stored)).toEqual([hashKeyOf(record('eve'))])
+  })
+
   test('nothing is frozen that does not exist', () => {
     const names = [
       ...Object.keys(operations).flatMap((name) => [`${name} request`, `${name} response`]),
@@ -127,6 +135,7 @@ describe('golden bytes', () => {
       'overloaded error',
       'batch sent',
       'batch stored',
+      'batch compressed',
     ]
     expect(Object.keys(golden).toSorted()).toEqual(names.toSorted())
   })
