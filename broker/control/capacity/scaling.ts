@@ -27,7 +27,7 @@ const FAILURE_PAUSE_MS = 10_000
 /** What carries changes of shards out. */
 export interface Resharder {
   /** Fulfils when all intents are carried out; a split without a place is balanced by the load that its host saw. */
-  apply(streamId: number, intents: readonly ReshardIntent[], cause: 'autoscale'): Promise<unknown>
+  apply(streamId: number, intents: readonly ReshardIntent[]): Promise<unknown>
   /** A change of the stream is under way, or waits. */
   isBusy(streamId: number): boolean
 }
@@ -160,7 +160,7 @@ export class Scaling {
   async #carryOut(stream: Stream, intents: readonly ReshardIntent[]): Promise<void> {
     const { resharder, timers, log } = this.#options
     try {
-      await resharder.apply(stream.id, intents, 'autoscale')
+      await resharder.apply(stream.id, intents)
       this.#pausedUntil.delete(stream.id)
     } catch (error) {
       if (error instanceof InvariantError) return crash(error)

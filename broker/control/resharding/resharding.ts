@@ -110,9 +110,9 @@ export class Resharding {
   }
 
   /** Carries out a decision of the autoscaler; rejects with `streamBusy` while anything else is under way. */
-  async apply(streamId: number, intents: readonly ReshardIntent[], cause: 'autoscale'): Promise<void> {
+  async apply(streamId: number, intents: readonly ReshardIntent[]): Promise<void> {
     if (this.isBusy(streamId)) throw busy(String(streamId))
-    await this.#take(streamId, () => this.#change(streamId, intents, cause)).done
+    await this.#take(streamId, () => this.#change(streamId, intents, 'autoscale')).done
   }
 
   /** The shards of the stream are being changed, or will be without being asked again. */
