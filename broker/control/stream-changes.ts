@@ -12,6 +12,7 @@ import type { CatalogChange, StreamRow } from '../catalog-contract.ts'
 import { putStream, shardsOf, streamNamed, type CatalogState, type Stream } from './catalog-state.ts'
 import type { CatalogPlan } from './catalog.ts'
 import { ownerLoads, placeShards } from './placement.ts'
+import { checkAllShards } from './shard-room.ts'
 import { isSameSettings, newSettings, updatedSettings, type StreamDefaults } from './stream-settings.ts'
 
 export interface CreateContext {
@@ -147,10 +148,5 @@ function checkRoom(state: CatalogState, shardCount: number): void {
       `The limit of ${limits.streamsMax} streams is reached; delete one first.`,
     )
   }
-  if (state.shardCount + shardCount > limits.shardsMax) {
-    throw new MillraceError(
-      'limitExceeded',
-      `${shardCount} more shards would pass the limit of ${limits.shardsMax} for all streams; there are ${state.shardCount}.`,
-    )
-  }
+  checkAllShards(state, shardCount)
 }

@@ -14,7 +14,8 @@ import {
   type Stream,
 } from '../catalog-state.ts'
 import type { CatalogPlan } from '../catalog.ts'
-import { checkNewShards, planMoves, type ReshardIntent } from './plan.ts'
+import { planMoves, type ReshardIntent } from './plan.ts'
+import { checkNewShards } from '../shard-room.ts'
 import { planEvenWave, shardsOnTheWay } from './waves.ts'
 
 export type Cause = Journal['cause']

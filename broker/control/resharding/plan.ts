@@ -19,15 +19,9 @@ import {
   type HashKeyRange,
 } from '../../../protocol/shard-map.ts'
 import type { ReshardMove } from '../../catalog-contract.ts'
-import {
-  openShardsOf,
-  plannedShards,
-  shardsOf,
-  type CatalogState,
-  type Shard,
-  type Stream,
-} from '../catalog-state.ts'
+import { openShardsOf, shardsOf, type CatalogState, type Shard, type Stream } from '../catalog-state.ts'
 import { ownerLoads, placeChildren } from '../placement.ts'
+import { checkCount, checkNewShards } from '../shard-room.ts'
 
 /** One wish: a shard split where its children begin (32 hex digits each; none for the middle), or two merged. */
 export type ReshardIntent =
@@ -171,29 +165,6 @@ function checkLimits(state: CatalogState, stream: Stream, cuts: readonly Cut[], 
     )
   }
   checkNewShards(state, stream, made)
-}
-
-/** Throws `limitExceeded` where a stream cannot have so many shards more, closed ones included. */
-export function checkNewShards(
-  state: CatalogState,
-  { id, name, nextShardIndex }: Stream,
-  made: number,
-): void {
-  const kept = 'closed ones go when their last record has expired'
-  const { readableShardsPerStreamMax, shardsMax, shardIndexMax } = limits
-  checkCount(
-    shardsOf(state, id).length + made,
-    readableShardsPerStreamMax,
-    `shards of stream ${name}; ${kept}`,
-  )
-  const planned = [...state.journals.keys()].reduce((sum, key) => sum + plannedShards(state, key).length, 0)
-  checkCount(state.shardCount + planned + made, shardsMax, `shards of all streams; ${kept}`)
-  checkCount(nextShardIndex + made, shardIndexMax, `shards that stream ${name} ever had`)
-}
-
-function checkCount(count: number, max: number, what: string): void {
-  if (count <= max) return
-  throw new MillraceError('limitExceeded', `There would be ${count}, above the limit of ${max} for ${what}.`)
 }
 
 /** Gives the children their indexes, slots and owners, in the order of the moves and of their ranges. */

@@ -15,7 +15,6 @@ import { planBegin, planFinish, planPublish } from '../../../broker/control/resh
 import { planMoves, type ReshardIntent } from '../../../broker/control/resharding/plan.ts'
 import { checkCatalog } from '../../../broker/storage/checks/catalog-check.ts'
 import { Findings } from '../../../broker/storage/checks/findings.ts'
-import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { brokerRow, from, shardRow, streamRow, upTo } from '../../support/catalog-rows.ts'
 
@@ -249,31 +248,7 @@ describe('a change is refused', () => {
     expect(refusalOf(quarters, [{ split: 0, at: [] }, { merge: [1, 2] }], 2)).toBe('planned')
     expect(refusalOf(quarters, [{ split: 0, at: [] }], 2)).toMatch(/limitExceeded: There would be 5/)
   })
-
-  test('shards beyond what all streams may have, planned ones of other streams included', () => {
-    const full = { ...quarters, shardCount: limits.shardsMax - 2 }
-    expect(refusalOf(full, [{ split: 0, at: [] }], 5)).toBe('planned')
-    const children = [7, 8].map((index) => ({
-      shardIndex: index,
-      ownerId: 0,
-      slot: index,
-      ...spanOfShard(quarters, 0),
-    }))
-    const journal = {
-      step: 'sealing',
-      moves: [{ parents: [0], children }],
-      startedAt: 0,
-      cause: 'split',
-    } as const
-    const busy = { ...full, journals: new Map([[2, journal]]) }
-    expect(refusalOf(busy, [{ split: 0, at: [] }], 5)).toMatch(/limitExceeded: .*shards of all streams/)
-  })
 })
-
-function spanOfShard(state: CatalogState, index: number): { startingHashKey: string; endingHashKey: string } {
-  const { startingHashKey, endingHashKey } = shardsOf(state, 1)[index]!
-  return { startingHashKey, endingHashKey }
-}
 
 /** An intent as anyone might send it: mostly sensible, and off by one in every way. */
 const anyIntent = fc.oneof(

@@ -1,0 +1,32 @@
+// How many shards there may be, of a stream and of all; what a change is about to make counts as made.
+// Runs in the controller; pure: a state in, nothing out, or the error that the client gets.
+import { limits } from '../../protocol/limits.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import { plannedShards, shardsOf, type CatalogState, type Stream } from './catalog-state.ts'
+
+const KEPT = 'closed ones go when their last record has expired'
+
+/** Throws `limitExceeded` where a stream cannot have so many shards more, closed ones included. */
+export function checkNewShards(
+  state: CatalogState,
+  { id, name, nextShardIndex }: Stream,
+  made: number,
+): void {
+  const { readableShardsPerStreamMax, shardIndexMax } = limits
+  const readable = shardsOf(state, id).length
+  checkCount(readable + made, readableShardsPerStreamMax, `shards of stream ${name}; ${KEPT}`)
+  checkAllShards(state, made)
+  checkCount(nextShardIndex + made, shardIndexMax, `shards that stream ${name} ever had`)
+}
+
+/** Throws `limitExceeded` where all streams together cannot have so many shards more. */
+export function checkAllShards(state: CatalogState, made: number): void {
+  const planned = [...state.journals.keys()].reduce((sum, key) => sum + plannedShards(state, key).length, 0)
+  checkCount(state.shardCount + planned + made, limits.shardsMax, `shards of all streams; ${KEPT}`)
+}
+
+/** Throws `limitExceeded` where a count would be above its limit. */
+export function checkCount(count: number, max: number, what: string): void {
+  if (count <= max) return
+  throw new MillraceError('limitExceeded', `There would be ${count}, above the limit of ${max} for ${what}.`)
+}

@@ -1,0 +1,44 @@
+// Promises of the bound on the shards of all streams: it holds for new streams and for changes of shards alike, and what a
+// change is about to make counts as made.
+import { expect, test } from 'vitest'
+import { limits } from '../../protocol/limits.ts'
+import { readCatalog, type CatalogState } from '../../broker/control/catalog-state.ts'
+import { planBegin } from '../../broker/control/resharding/journal.ts'
+import { planCreate } from '../../broker/control/stream-changes.ts'
+import { brokerRow, reshardRow, shardRow, streamRow } from '../support/catalog-rows.ts'
+
+const now = 7
+const owners = 1
+const defaults = { onDemandShards: 4, targetBytesPerSecond: 1, targetRecordsPerSecond: 1 }
+const unsaid = {
+  retentionMs: undefined,
+  retentionBytes: undefined,
+  mode: undefined,
+  shardLimits: undefined,
+  scaling: undefined,
+}
+
+/** What makes two shards more. */
+const requests: [string, (state: CatalogState) => unknown][] = [
+  [
+    'a split',
+    (state) =>
+      planBegin(state, { streamId: 1, intents: [{ split: 0, at: [] }], cause: 'split' }, { now, owners }),
+  ],
+  [
+    'a new stream',
+    (state) => planCreate(state, { name: 'another', shardCount: 2, ...unsaid }, { now, owners, defaults }),
+  ],
+]
+
+const idle = readCatalog([brokerRow({ nextSlot: 1000 }), streamRow(1), shardRow(1, 0)])
+const twoLeft = { ...idle, shardCount: limits.shardsMax - 2 }
+const { startingHashKey, endingHashKey } = shardRow(2, 7).value
+const child = { shardIndex: 7, ownerId: 0, slot: 7, startingHashKey, endingHashKey }
+const merging = reshardRow(2, { moves: [{ parents: [5, 6], children: [child] }], cause: 'merge' }).value
+const oneLeft = { ...twoLeft, journals: new Map([[2, merging]]) }
+
+test.each(requests)('%s may have the last of them, unless a change has begun that needs one', (_, ask) => {
+  expect(() => ask(twoLeft)).not.toThrow()
+  expect(() => ask(oneLeft)).toThrow(/would be 100001, above the limit of 100000 for shards of all streams/)
+})
