@@ -16,6 +16,9 @@ export function parseSpan(
   const from = parsePosition(options.from, { option: '--from', now })
   if (options.until === undefined) return { from, until: undefined }
   const until = parsePosition(options.until, { option: '--until', now })
+  if (until === 'TRIM_HORIZON') {
+    throw new Failure('--until TRIM_HORIZON ends before the oldest record: give it to --from.', 'usage')
+  }
   if (endsBeforeItBegins(from === 'LATEST' ? { atTimestamp: now } : from, until)) {
     throw new Failure(
       `--until ${options.until} is earlier than --from ${options.from}, so that nothing lies between: ` +

@@ -39,6 +39,12 @@ describe('parseSpan', () => {
     expect(parseSpan({ from, until }, now)).toEqual({ from: parse(from), until: parse(until) })
   })
 
+  it('refuses to end where everything begins', () => {
+    expect(() => parseSpan({ from: 'LATEST', until: 'trim_horizon' }, now)).toThrow(
+      '--until TRIM_HORIZON ends before the oldest record: give it to --from.',
+    )
+  })
+
   it.each([
     ['5m', '15m'],
     ['12', '10'],
