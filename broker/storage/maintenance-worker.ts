@@ -1,8 +1,8 @@
 // THREAD ENTRY of the maintenance thread: Piscina calls `run` once a task. The thread gives way to those that serve appends
 // and reads, where the system lets a thread have a priority of its own.
 import { constants, setPriority } from 'node:os'
-import type { CompactTask, MaintenanceFailure, SurveyTask } from '../threads/maintenance-contract.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { CompactTask, SurveyTask } from '../threads/maintenance-contract.ts'
+import { answerOf } from '../threads/task-answer.ts'
 import { inlineSegmentMaintenance } from './segment-maintenance.ts'
 
 /** On Linux alone: there 0 means the calling thread. Elsewhere it is the process, with everything that it serves. */
@@ -18,13 +18,8 @@ function giveWay(): void {
 giveWay()
 const maintenance = inlineSegmentMaintenance()
 
-export async function run(task: SurveyTask | CompactTask): Promise<unknown> {
-  try {
-    return await (task.task === 'survey' ? maintenance.survey(task) : maintenance.compact(task))
-  } catch (error) {
-    // An error that crosses threads keeps nothing but its message.
-    if (MillraceError.is(error))
-      return { code: error.code, message: error.message } satisfies MaintenanceFailure
-    throw error
-  }
+export function run(task: SurveyTask | CompactTask): Promise<unknown> {
+  return answerOf<unknown>(() =>
+    task.task === 'survey' ? maintenance.survey(task) : maintenance.compact(task),
+  )
 }

@@ -1,6 +1,5 @@
 // What a host asks of its maintenance thread: surveys of sealed segments and compaction, beside the readers, so that
 // neither waits for the other. Types only.
-import type { ErrorCode } from '../../protocol/error-codes.ts'
 
 /** Where a shard lies in one sealed segment. */
 export interface SegmentSpan {
@@ -49,12 +48,6 @@ export interface Compacted {
   readonly target: string
   readonly fileBytes: number
   readonly batches: number
-}
-
-/** How the thread answers a task that it refuses with a code. */
-export interface MaintenanceFailure {
-  readonly code: ErrorCode
-  readonly message: string
 }
 
 /** The thread, or the same functions in the caller's. What is refused rejects with a MillraceError and leaves nothing behind. */

@@ -7,11 +7,11 @@ import { stopCompaction } from './compaction-progress.ts'
 import type {
   Compacted,
   CompactTask,
-  MaintenanceFailure,
   SegmentMaintenance,
   Survey,
   SurveyTask,
 } from './maintenance-contract.ts'
+import { resultOf, type TaskRefusal } from './task-answer.ts'
 
 /** A compaction waits most of its time, for its rate and for the disk: surveys go between its steps. */
 const TASKS_AT_ONCE = 4
@@ -19,10 +19,10 @@ const TASKS_AT_ONCE = 4
 const TASKS_WAITING_MAX = 4096
 const IDLE_MS = 60_000
 
-type Pool = Piscina<SurveyTask | CompactTask, Survey | Compacted | MaintenanceFailure>
+type Pool = Piscina<SurveyTask | CompactTask, Survey | Compacted | TaskRefusal>
 
 function openPool(workerUrl: URL): Pool {
-  return new Piscina<SurveyTask | CompactTask, Survey | Compacted | MaintenanceFailure>({
+  return new Piscina<SurveyTask | CompactTask, Survey | Compacted | TaskRefusal>({
     filename: fileURLToPath(workerUrl),
     name: 'run',
     minThreads: 0,
@@ -50,8 +50,7 @@ export function createMaintenanceThread(options: { workerUrl: URL }): SegmentMai
         cause: error,
       })
     })
-    if ('code' in answer) throw new MillraceError(answer.code, answer.message)
-    return answer
+    return resultOf(answer)
   }
 
   return {

@@ -1,5 +1,4 @@
 // What a host asks of the reader pool (Piscina): copies of stored batches, off the main thread. Types only.
-import type { ErrorCode } from '../../protocol/error-codes.ts'
 import type { SegmentList } from './owner-contract.ts'
 
 export interface ReadTask {
@@ -38,12 +37,6 @@ export interface SeekReply {
   readonly sequenceNumber: number
   /** When that batch arrived; 0 where there is none. */
   readonly arrivalTime: number
-}
-
-/** How a thread of the pool answers a task that it refuses with a code. */
-export interface ReaderFailure {
-  readonly code: ErrorCode
-  readonly message: string
 }
 
 /** The pool, or the same functions in the caller's thread. */

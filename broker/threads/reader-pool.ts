@@ -3,22 +3,16 @@
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import type {
-  ReaderFailure,
-  ReadReply,
-  ReadTask,
-  SeekReply,
-  SeekTask,
-  SegmentReader,
-} from './reader-contract.ts'
+import type { ReadReply, ReadTask, SeekReply, SeekTask, SegmentReader } from './reader-contract.ts'
+import { resultOf, type TaskRefusal } from './task-answer.ts'
 
 /** Tasks that may wait for a thread: each host has a bounded number of readers, so this is not reached by good ones. */
 const TASKS_WAITING_MAX = 4096
 
-type Pool = Piscina<ReadTask | SeekTask, ReadReply | SeekReply | ReaderFailure>
+type Pool = Piscina<ReadTask | SeekTask, ReadReply | SeekReply | TaskRefusal>
 
 function openPool(options: { threads: number; workerUrl: URL }): Pool {
-  return new Piscina<ReadTask | SeekTask, ReadReply | SeekReply | ReaderFailure>({
+  return new Piscina<ReadTask | SeekTask, ReadReply | SeekReply | TaskRefusal>({
     filename: fileURLToPath(options.workerUrl),
     name: 'run',
     minThreads: 1,
@@ -47,8 +41,7 @@ export function createReaderPool(options: { threads: number; workerUrl: URL }): 
       const code = pool.queueSize >= TASKS_WAITING_MAX ? 'overloaded' : 'unavailable'
       throw new MillraceError(code, `Reading stored batches failed: ${String(error)}`, { cause: error })
     })
-    if ('code' in answer) throw new MillraceError(answer.code, answer.message)
-    return answer
+    return resultOf(answer)
   }
 
   return {
