@@ -99,7 +99,11 @@ function untilReady(child: ChildProcess, lines: string[]): Promise<{ url: string
     }
     createInterface({ input: child.stdout! }).on('line', take)
     createInterface({ input: child.stderr! }).on('line', take)
-    child.on('error', reject)
+    child.on('error', (error) => {
+      // One that its signal kills has yet to end: who starts the next one finds the directory free.
+      if (child.pid === undefined) reject(error)
+      else child.once('exit', () => reject(error))
+    })
     child.on('close', (code, signal) => {
       reject(new Error(`the daemon ended with ${signal ?? code} before it was ready:\n${lines.join('\n')}`))
     })

@@ -20,6 +20,8 @@ export class TestDaemon implements AsyncDisposable {
   /** Every process that this daemon ever was, to look for leaks at the end. */
   readonly #processes: KnownProcess[] = []
   #running: RunningDaemon
+  /** What was logged before the last start. */
+  readonly #earlierLogs: string[] = []
   readonly port: number
 
   private constructor(dataDir: string, config: DaemonConfig, running: RunningDaemon) {
@@ -79,8 +81,7 @@ export class TestDaemon implements AsyncDisposable {
 
   /** Starts again on the same directory and ports. Says how long that took. */
   async restart(): Promise<number> {
-    this.#running = await startDaemon(this.dataDir, { config: this.#config })
-    this.#processes.push(knownProcess(this.#running.pid))
+    this.#started(await startDaemon(this.dataDir, { config: this.#config }))
     return this.#running.startMs
   }
 
@@ -90,8 +91,7 @@ export class TestDaemon implements AsyncDisposable {
     const starting = startDaemon(this.dataDir, { config: this.#config, signal: kill.signal })
     const ended = starting.then(
       async (running) => {
-        this.#running = running
-        this.#processes.push(knownProcess(running.pid))
+        this.#started(running)
         await this.killController()
       },
       () => {},
@@ -101,9 +101,15 @@ export class TestDaemon implements AsyncDisposable {
     await ended
   }
 
-  /** What the daemon logged last, without the comings and goings of clients. */
+  #started(running: RunningDaemon): void {
+    this.#earlierLogs.push(this.#running.log())
+    this.#running = running
+    this.#processes.push(knownProcess(running.pid))
+  }
+
+  /** What the daemon logged last, of each start, without the comings and goings of clients. */
   log(): string {
-    const lines = this.#running.log().split('\n')
+    const lines = [...this.#earlierLogs, this.#running.log()].join('\n').split('\n')
     return lines.filter((line) => !line.includes('"session ended"')).join('\n')
   }
 
