@@ -1,8 +1,12 @@
 // How many shards there may be, of a stream and of all; what a change is about to make counts as made.
 // Runs in the controller; pure: a state in, nothing out, or the error that the client gets.
+import { invariant } from '../../protocol/invariant.ts'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { plannedShards, shardsOf, type CatalogState, type Stream } from './catalog-state.ts'
+
+/** Slots are 32 bits wide in every key, and never given again: the one after the last would be another shard's. */
+const SLOT_MAX = 0xffff_ffff
 
 const KEPT = 'closed ones go when their last record has expired'
 
@@ -23,6 +27,8 @@ export function checkNewShards(
 export function checkAllShards(state: CatalogState, made: number): void {
   const planned = [...state.journals.keys()].reduce((sum, key) => sum + plannedShards(state, key).length, 0)
   checkCount(state.shardCount + planned + made, limits.shardsMax, `shards of all streams; ${KEPT}`)
+  invariant(state.broker !== undefined, 'the catalog has an identity')
+  checkCount(state.broker.nextSlot + made - 1, SLOT_MAX, 'shards that this broker ever had')
 }
 
 /** Throws `limitExceeded` where a count would be above its limit. */

@@ -42,3 +42,10 @@ test.each(requests)('%s may have the last of them, unless a change has begun tha
   expect(() => ask(twoLeft)).not.toThrow()
   expect(() => ask(oneLeft)).toThrow(/would be 100001, above the limit of 100000 for shards of all streams/)
 })
+
+const withNextSlot = (nextSlot: number) => ({ ...idle, broker: { ...idle.broker!, nextSlot } })
+
+test.each(requests)('%s may have the last slots, and never one beyond them', (_, ask) => {
+  expect(() => ask(withNextSlot(2 ** 32 - 2))).not.toThrow()
+  expect(() => ask(withNextSlot(2 ** 32 - 1))).toThrow(/would be 4294967296, above the limit of 4294967295/)
+})
