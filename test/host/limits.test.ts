@@ -111,6 +111,13 @@ describe('limits of appends', () => {
 })
 
 describe('limits', () => {
+  it('apply to shards that are served already when they are opened once more with others', async () => {
+    const host = await limited({})
+    await host.engine.lifecycle.open([placedShard(0, { settings: settingsOf({ writeBytesPerSecond: 1 }) })])
+    expect(codeOf(await appendOne(host, 100))).toBe('stored')
+    expect(codeOf(await appendOne(host, 100))).toBe('provisionedThroughputExceeded')
+  })
+
   it('send nobody away for longer than they may be wrong: they can be raised meanwhile', async () => {
     const host = await limited({ writeBytesPerSecond: 1, readBytesPerSecond: 1 })
     await host.append(producer, batchOf(1_000_000))

@@ -4,8 +4,10 @@ import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { RequestOf } from '../../../protocol/operations.ts'
 import { from } from '../../support/catalog-rows.ts'
 import { held, opened, openShards, split } from '../support/changing.ts'
+import { emptyExtent, FakeHosts } from '../support/fake-hosts.ts'
 import { settled } from '../support/fake-time.ts'
-import type { TestController } from '../support/test-controller.ts'
+import { MemoryCatalog } from '../support/memory-catalog.ts'
+import { TestController } from '../support/test-controller.ts'
 
 const threeAtMost = {
   shardsMin: 1,
@@ -112,6 +114,41 @@ describe('a split', () => {
     const metrics = await controller.controller.scrape()
     expect(metrics).toMatch(/^millrace_reshards_total\{[^}]*cause="split"[^}]*\} 1$/m)
     expect(metrics).toMatch(/^millrace_reshard_seconds_sum\S* 0\.3$/m)
+  })
+})
+
+describe('a seal', () => {
+  test('waits until every host of the change is there, so that no shard is closed for another to wait', async () => {
+    const hosts = new FakeHosts()
+    const catalog = new MemoryCatalog()
+    const controller = await TestController.open(catalog, { fakeHosts: hosts, hosts: 2 })
+    await controller.ask('createStream', { name: 's', shardCount: 2 })
+    // Between the journal and its first step.
+    catalog.beforeCommit = async (changes) => {
+      if (changes.some((one) => 'put' in one && one.put.family === 'reshard')) hosts.host(2).crash()
+    }
+    const merged = controller.ask('mergeShards', { name: 's', shardIndex: 0, adjacentShardIndex: 1 })
+    await settled()
+    catalog.beforeCommit = () => Promise.resolve()
+    expect([...hosts.disk.values()].filter(({ closed }) => closed)).toEqual([])
+    await controller.time.advance(5_000)
+    expect(await merged).toMatchObject({ child: 2 })
+  })
+
+  test('that has not taken is asked for again, and its tail is not believed', async () => {
+    const { test: controller, hosts } = await opened()
+    let asked = 0
+    hosts.around = (call, _host, work) => {
+      if (call !== 'sealShards' || ++asked > 1) return work()
+      return { extents: [{ streamId: 1, shardIndex: 0, ...emptyExtent, closed: false }] }
+    }
+    const answer = controller.ask('splitShard', split(0))
+    await settled()
+    hosts.disk.get(1)!.tail = 7
+    await controller.time.advance(1_000)
+    await answer
+    const { shards } = await controller.ask('listShards', { name: 's', limit: 10 })
+    expect(shards.map(({ startingSequenceNumber }) => startingSequenceNumber)).toEqual([0, 7, 7])
   })
 })
 
