@@ -89,7 +89,20 @@ export interface ReshardRow {
   }
 }
 
-export type CatalogRow = BrokerRow | StreamRow | ShardRow | ReshardRow
+/** A closed shard that has expired and left the catalog, until its owner has forgotten it. */
+export interface RetiredRow {
+  readonly family: 'retired'
+  /** Its slot. */
+  readonly key: number
+  readonly value: {
+    readonly ownerId: number
+    /** Of a stream that may be deleted by now. */
+    readonly streamId: number
+    readonly shardIndex: number
+  }
+}
+
+export type CatalogRow = BrokerRow | StreamRow | ShardRow | ReshardRow | RetiredRow
 
 export type CatalogChange =
   | { readonly put: CatalogRow }
@@ -99,6 +112,7 @@ export type CatalogChange =
         | Pick<StreamRow, 'family' | 'key'>
         | Pick<ShardRow, 'family' | 'key'>
         | Pick<ReshardRow, 'family' | 'key'>
+        | Pick<RetiredRow, 'family' | 'key'>
     }
 
 export interface CatalogStore {

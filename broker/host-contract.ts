@@ -77,8 +77,17 @@ export type HostCalls = {
    */
   ping: { request: null; reply: { readonly trouble: string | null } }
   openShards: { request: { readonly shards: readonly PlacedShard[] }; reply: null }
-  /** Refuse appends from now on, end subscriptions with streamNotFound, forget the slots. */
-  dropStream: { request: { readonly streamId: number }; reply: null }
+  /**
+   * Refuse appends from now on, end subscriptions with streamNotFound, forget the slots, whether they are served or not. May
+   * be asked again.
+   */
+  dropStream: {
+    request: {
+      readonly streamId: number
+      readonly shards: readonly { readonly ownerId: number; readonly slot: number }[]
+    }
+    reply: null
+  }
   updateStream: {
     request: { readonly streamId: number; readonly settings: ServedSettings }
     reply: null

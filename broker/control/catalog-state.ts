@@ -9,6 +9,7 @@ import type {
   CatalogRow,
   PlannedShard,
   ReshardRow,
+  RetiredRow,
   ShardRow,
   StreamRow,
 } from '../catalog-contract.ts'
@@ -16,6 +17,7 @@ import type {
 export type Stream = { readonly id: number } & StreamRow['value']
 export type Shard = { readonly streamId: number; readonly index: number } & ShardRow['value']
 export type Journal = ReshardRow['value']
+export type RetiredShard = { readonly slot: number } & RetiredRow['value']
 
 export interface CatalogState {
   readonly broker: BrokerRow['value'] | undefined
@@ -26,6 +28,8 @@ export interface CatalogState {
   readonly shardCount: number
   /** By stream: how far the change of its shards is that is under way. */
   readonly journals: ReadonlyMap<number, Journal>
+  /** By slot: shards that have left, and that their owners have yet to forget. */
+  readonly retired: ReadonlyMap<number, RetiredShard>
 }
 
 export const emptyCatalog: CatalogState = {
@@ -35,6 +39,7 @@ export const emptyCatalog: CatalogState = {
   shards: new Map(),
   shardCount: 0,
   journals: new Map(),
+  retired: new Map(),
 }
 
 /** The state after all of `changes`. Shares with `state` what they do not touch. */
@@ -43,6 +48,7 @@ export function applyChanges(state: CatalogState, changes: readonly CatalogChang
   const streams = new Map(state.streams)
   const streamIdByName = new Map(state.streamIdByName)
   const journals = new Map(state.journals)
+  const retired = new Map(state.retired)
   const touched = new Map<number, Map<number, Shard>>()
   const shardsOf = (streamId: number): Map<number, Shard> => {
     const known = touched.get(streamId)
@@ -69,6 +75,9 @@ export function applyChanges(state: CatalogState, changes: readonly CatalogChang
     } else if (row.family === 'reshard') {
       if (value === undefined) journals.delete(row.key)
       else journals.set(row.key, value as Journal)
+    } else if (row.family === 'retired') {
+      if (value === undefined) retired.delete(row.key)
+      else retired.set(row.key, { slot: row.key, ...(value as RetiredRow['value']) })
     } else {
       const { streamId, shardIndex } = row.key
       const shards = shardsOf(streamId)
@@ -86,7 +95,7 @@ export function applyChanges(state: CatalogState, changes: readonly CatalogChang
         [...byIndex.values()].sort((a, b) => a.index - b.index),
       )
   }
-  return { broker, streams, streamIdByName, shards, shardCount, journals }
+  return { broker, streams, streamIdByName, shards, shardCount, journals, retired }
 }
 
 /** The state that stored rows describe; refuses rows that cannot all be true. */
@@ -96,16 +105,16 @@ export function readCatalog(rows: readonly CatalogRow[]): CatalogState {
     rows.map((put) => ({ put })),
   )
   const slots = new Set<number>()
-  const checkSlot = (slot: number, stream: Stream): void => {
+  const checkSlot = (slot: number, of: string): void => {
     invariant(!slots.has(slot), `two shards have slot ${slot}: their records would mix`)
     slots.add(slot)
     const isGiven = state.broker !== undefined && slot < state.broker.nextSlot
-    invariant(isGiven, `slot ${slot} of stream ${stream.name} would be given out again`)
+    invariant(isGiven, `slot ${slot} of ${of} would be given out again`)
   }
   for (const [streamId, shards] of state.shards) {
     const stream = state.streams.get(streamId)
     invariant(stream !== undefined, `the catalog holds shards of stream ${streamId}, which it does not know`)
-    for (const { slot } of shards) checkSlot(slot, stream)
+    for (const { slot } of shards) checkSlot(slot, `stream ${stream.name}`)
   }
   for (const streamId of state.journals.keys()) {
     const stream = state.streams.get(streamId)
@@ -114,11 +123,12 @@ export function readCatalog(rows: readonly CatalogRow[]): CatalogState {
       `the catalog holds a journal of stream ${streamId}, which it does not know`,
     )
     for (const { slot, shardIndex } of plannedShards(state, streamId)) {
-      checkSlot(slot, stream)
+      checkSlot(slot, `stream ${stream.name}`)
       const isGiven = shardIndex < stream.nextShardIndex
       invariant(isGiven, `index ${shardIndex} of stream ${stream.name} would be given out again`)
     }
   }
+  for (const { slot } of state.retired.values()) checkSlot(slot, 'a shard that has left')
   for (const stream of state.streams.values()) {
     const isGiven = state.broker !== undefined && stream.id < state.broker.nextStreamId
     invariant(isGiven, `stream id ${stream.id} would be given out again`)
@@ -154,6 +164,17 @@ export function openShardsOf(state: CatalogState, streamId: number): readonly Sh
 export function plannedShards(state: CatalogState, streamId: number): readonly PlannedShard[] {
   const journal = state.journals.get(streamId)
   return journal?.step === 'sealing' ? journal.moves.flatMap(({ children }) => children) : []
+}
+
+/** Where shards of a stream may lie: those in the catalog, and those that a change may have opened before they are in it. */
+export function allShardsOf(
+  state: CatalogState,
+  streamId: number,
+): readonly { readonly ownerId: number; readonly slot: number }[] {
+  return [...shardsOf(state, streamId), ...plannedShards(state, streamId)].map(({ ownerId, slot }) => ({
+    ownerId,
+    slot,
+  }))
 }
 
 /** The row of a stream with some of it changed. */

@@ -1,13 +1,21 @@
 // Removes closed shards that nobody can read from and nobody asks about any more. Runs in the controller.
-// First their hosts forget them, then their rows go; whatever is cut off in between is done again by a later sweep. A
-// shard goes only after all of its parents: readers find their way through what is left, oldest first.
+// Rows first, hosts second, rows again: a shard leaves the catalog, its owner forgets it, and then the catalog what there was
+// to forget. A host that starts in between is never given a slot that is forgotten; what was cut off is done by a later sweep.
+// A shard goes only after all of its parents: readers find their way through what is left, oldest first.
 import { InvariantError } from '../../protocol/invariant.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { CatalogChange } from '../catalog-contract.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash } from '../threads/calls.ts'
-import { putStream, shardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
+import {
+  putStream,
+  shardsOf,
+  type CatalogState,
+  type RetiredShard,
+  type Shard,
+  type Stream,
+} from './catalog-state.ts'
 import type { Catalog, CatalogPlan } from './catalog.ts'
 import { liveExtents } from './descriptions.ts'
 import { byHost, type HostFleet } from './fleet.ts'
@@ -53,18 +61,24 @@ export class Expiry {
   }
 
   async #sweep(): Promise<void> {
-    const { catalog, log } = this.#options
+    const { catalog } = this.#options
     for (const [streamId, shards] of this.#settledShards()) {
       const stream = catalog.state.streams.get(streamId)
+      if (stream !== undefined) await this.#tried(() => this.#retire(stream, shards))
+    }
+    await this.#tried(() => this.#forget())
+  }
+
+  /** What fails is tried again at the next sweep. */
+  async #tried(step: () => Promise<void>): Promise<void> {
+    const { catalog, log } = this.#options
+    if (this.#isStopped || !catalog.isOpen) return
+    try {
+      await step()
+    } catch (error) {
+      if (error instanceof InvariantError) throw error
       if (this.#isStopped || !catalog.isOpen) return
-      if (stream === undefined) continue
-      try {
-        await this.#expire(stream, shards)
-      } catch (error) {
-        if (error instanceof InvariantError) throw error
-        if (this.#isStopped || !catalog.isOpen) return
-        log.warn({ err: error, stream: stream.name }, 'expired shards could not be removed yet')
-      }
+      log.warn({ err: error }, 'expired shards could not be removed yet')
     }
   }
 
@@ -94,42 +108,44 @@ export class Expiry {
     return settled
   }
 
-  async #expire(stream: Stream, shards: readonly Shard[]): Promise<void> {
+  async #retire(stream: Stream, shards: readonly Shard[]): Promise<void> {
     const { catalog, fleet, timers, instruments, log } = this.#options
     const { extents, answered } = await liveExtents(fleet, shards, timers)
     const expired = shards.filter((shard) => {
       const extent = extents.get(shard.index)
       if (extent !== undefined) return extent.trimHorizon === extent.tail
-      // Dropped already, or too damaged to be served. Of the latter all is kept for as long as anything was promised.
+      // Too damaged to be served: all of it is kept for as long as anything was promised.
       const isAnswered = answered.has(fleet.hostOf(shard.ownerId).hostId)
       return isAnswered && closedForMs(shard, timers) >= stream.retentionMs
     })
-    const drops = [...byHost(fleet, expired)].map(([hostId, own]) => this.#drop(hostId, own))
-    const dropped = (await Promise.all(drops)).flat()
-    if (dropped.length === 0 || this.#isStopped) return
-    const indexes = dropped.map(({ index }) => index)
-    const removed = await catalog.change((state) => planExpire(state, stream.id, indexes))
-    if (removed.length === 0) return
-    instruments.millrace_expired_shards_total.add(removed.length)
-    log.info({ stream: stream.name, shards: removed }, 'closed shards have expired and are removed')
+    if (expired.length === 0 || this.#isStopped) return
+    const indexes = expired.map(({ index }) => index)
+    const retired = await catalog.change((state) => planRetire(state, stream.id, indexes))
+    if (retired.length === 0) return
+    instruments.millrace_expired_shards_total.add(retired.length)
+    log.info({ stream: stream.name, shards: retired }, 'closed shards have expired and are removed')
+  }
+
+  /** Lets owners forget what has left, at this sweep or before, and then the catalog. */
+  async #forget(): Promise<void> {
+    const { catalog, fleet } = this.#options
+    const drops = [...byHost(fleet, [...catalog.state.retired.values()])].map(([hostId, own]) =>
+      this.#drop(hostId, own),
+    )
+    const slots = (await Promise.all(drops)).flat().map(({ slot }) => slot)
+    if (slots.length > 0 && !this.#isStopped) await catalog.change((state) => planForget(state, slots))
   }
 
   /** Those of the shards that their host has forgotten: all, or none where it does not answer. */
-  async #drop(hostId: number, shards: readonly Shard[]): Promise<readonly Shard[]> {
+  async #drop(hostId: number, shards: readonly RetiredShard[]): Promise<readonly RetiredShard[]> {
     const { fleet, timers, log } = this.#options
-    const refs = shards.map(({ streamId, index, ownerId, slot }) => ({
-      streamId,
-      shardIndex: index,
-      ownerId,
-      slot,
-    }))
     const late = (): Error => new Error('the host took too long')
     try {
-      await withDeadline(fleet.call(hostId, 'dropShards', { shards: refs }), timers, DROP_DEADLINE_MS, late)
+      await withDeadline(fleet.call(hostId, 'dropShards', { shards }), timers, DROP_DEADLINE_MS, late)
       return shards
     } catch (error) {
       if (error instanceof InvariantError) throw error
-      log.warn({ err: error, hostId, shards: refs }, 'host has not forgotten expired shards yet')
+      log.warn({ err: error, hostId, shards }, 'host has not forgotten expired shards yet')
       return []
     }
   }
@@ -150,8 +166,8 @@ function idOf({ streamId, index }: Shard): string {
   return `${streamId}/${index}`
 }
 
-/** The rows of shards that their hosts have forgotten go; answers which there still were. */
-export function planExpire(
+/** The rows of expired shards go, and what their owners have to forget stands for them; answers which there still were. */
+export function planRetire(
   state: CatalogState,
   streamId: number,
   indexes: readonly number[],
@@ -159,12 +175,22 @@ export function planExpire(
   const stream = state.streams.get(streamId)
   if (stream?.status !== 'ACTIVE') return { changes: [], result: [] }
   const wanted = new Set(indexes)
-  const removed = shardsOf(state, streamId)
-    .filter((shard) => shard.state === 'CLOSED' && wanted.has(shard.index))
-    .map(({ index }) => index)
-  if (removed.length === 0) return { changes: [], result: [] }
-  const rows = removed.map((shardIndex): CatalogChange => ({
-    remove: { family: 'shard', key: { streamId, shardIndex } },
-  }))
-  return { changes: [...rows, putStream(stream, { epoch: stream.epoch + 1 })], result: removed }
+  const retired = shardsOf(state, streamId).filter(
+    ({ state: now, index }) => now === 'CLOSED' && wanted.has(index),
+  )
+  if (retired.length === 0) return { changes: [], result: [] }
+  const rows = retired.flatMap(({ index: shardIndex, ownerId, slot }): CatalogChange[] => [
+    { remove: { family: 'shard', key: { streamId, shardIndex } } },
+    { put: { family: 'retired', key: slot, value: { ownerId, streamId, shardIndex } } },
+  ])
+  return {
+    changes: [...rows, putStream(stream, { epoch: stream.epoch + 1 })],
+    result: retired.map(({ index }) => index),
+  }
+}
+
+/** Owners have forgotten the shards in these slots. */
+function planForget(state: CatalogState, slots: readonly number[]): CatalogPlan<void> {
+  const known = slots.filter((slot) => state.retired.has(slot))
+  return { changes: known.map((key) => ({ remove: { family: 'retired', key } })), result: undefined }
 }

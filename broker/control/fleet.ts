@@ -1,6 +1,6 @@
 // What the rest of the controller sees of the shard hosts, whatever supervises them. Runs in the controller.
 import type { HostCalls } from '../host-contract.ts'
-import { plannedShards, shardsOf, type CatalogState } from './catalog-state.ts'
+import { allShardsOf, type CatalogState } from './catalog-state.ts'
 
 /** starting: launched, not serving yet; draining: told to finish; down: does not serve, `reason` says why. */
 export type HostState = 'starting' | 'ready' | 'draining' | 'down'
@@ -48,8 +48,7 @@ export function byHost<T extends { readonly ownerId: number }>(
   return grouped
 }
 
-/** Hosts of all shards of a stream, those included that a change may have opened before they are in the catalog. */
+/** Hosts of all shards of a stream. */
 export function hostsOf(fleet: HostFleet, state: CatalogState, streamId: number): readonly number[] {
-  const shards = [...shardsOf(state, streamId), ...plannedShards(state, streamId)]
-  return [...new Set(shards.map(({ ownerId }) => fleet.hostOf(ownerId).hostId))]
+  return [...byHost(fleet, allShardsOf(state, streamId)).keys()]
 }

@@ -1,7 +1,7 @@
 // Where shards go: which owner stores a shard, and which host runs an owner. Runs in the controller; pure.
 // A shard stays with its owner for life, because its records lie there; owners move between hosts freely.
 import { invariant } from '../../protocol/invariant.ts'
-import { openShardsOf, plannedShards, shardsOf, type CatalogState } from './catalog-state.ts'
+import { allShardsOf, openShardsOf, plannedShards, type CatalogState } from './catalog-state.ts'
 
 /** Hosts are numbered from 1: on the wire, 0 is the controller. */
 export function hostIds(hosts: number): readonly number[] {
@@ -16,8 +16,9 @@ export function hostOfOwner(ownerId: number, hosts: number): number {
 /** Owners to run: the configured ones, and any that shards lie in since a time when more were configured. */
 export function ownersToRun(state: CatalogState, configured: number): readonly number[] {
   let count = configured
+  for (const { ownerId } of state.retired.values()) count = Math.max(count, ownerId + 1)
   for (const streamId of state.streams.keys()) {
-    for (const { ownerId } of [...shardsOf(state, streamId), ...plannedShards(state, streamId)]) {
+    for (const { ownerId } of allShardsOf(state, streamId)) {
       count = Math.max(count, ownerId + 1)
     }
   }

@@ -44,12 +44,13 @@ export function placedShard(
 }
 
 /**
- * Everything that a host serves, whatever the state of its streams: one that is being created is opened early, and
- * one that is being deleted must be known to be dropped.
+ * Everything that a host serves. A stream that is being created is opened early; of one that is being deleted the owners may
+ * have forgotten the shards already, and slots never come back.
  */
 export function assignmentOf(state: CatalogState, hostId: number, hosts: number): readonly PlacedShard[] {
-  return [...state.streams.keys()]
-    .flatMap((streamId) => placedShards(state, streamId))
+  return [...state.streams.values()]
+    .filter(({ status }) => status !== 'DELETING')
+    .flatMap(({ id }) => placedShards(state, id))
     .filter(({ ownerId }) => hostOfOwner(ownerId, hosts) === hostId)
 }
 

@@ -7,9 +7,9 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { RequestOf } from '../../protocol/operations.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash } from '../threads/calls.ts'
-import type { Stream } from './catalog-state.ts'
+import { allShardsOf, type Stream } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
-import { hostsOf, type HostFleet } from './fleet.ts'
+import { byHost, hostsOf, type HostFleet } from './fleet.ts'
 import { placedShards } from './routing.ts'
 import { knownStream, planActivate, planCreate, planDelete, planRemove } from './stream-changes.ts'
 import type { StreamDefaults } from './stream-settings.ts'
@@ -120,20 +120,20 @@ export class StreamRegistry {
   async #advance(stream: Stream): Promise<void> {
     const { catalog, fleet } = this.#options
     const { id: streamId } = stream
-    const hosts = hostsOf(fleet, catalog.state, streamId)
     if (stream.status === 'CREATING') {
       const shards = placedShards(catalog.state, streamId)
       await Promise.all(
-        hosts.map((hostId) => {
-          const own = shards.filter(({ ownerId }) => fleet.hostOf(ownerId).hostId === hostId)
-          return fleet.call(hostId, 'openShards', { shards: own })
-        }),
+        [...byHost(fleet, shards)].map(([hostId, own]) => fleet.call(hostId, 'openShards', { shards: own })),
       )
       await catalog.change((state) => planActivate(state, streamId))
     } else {
       // A change under way would open shards behind the drop.
       await this.#options.whenIdle(streamId)
-      await Promise.all(hosts.map((hostId) => fleet.call(hostId, 'dropStream', { streamId })))
+      const shards = byHost(fleet, allShardsOf(catalog.state, streamId))
+      const dropping = [...shards].map(([hostId, own]) =>
+        fleet.call(hostId, 'dropStream', { streamId, shards: own }),
+      )
+      await Promise.all(dropping)
       await catalog.change((state) => planRemove(state, streamId))
     }
   }

@@ -80,7 +80,7 @@ class ShardHost implements Host {
       },
       ping: () => ({ trouble: this.#serving?.engine.trouble ?? null }),
       openShards: ({ shards }) => done(this.#engine.lifecycle.open(shards)),
-      dropStream: ({ streamId }) => done(this.#engine.lifecycle.dropStream(streamId)),
+      dropStream: (request) => done(this.#engine.lifecycle.dropStream(request)),
       updateStream: ({ streamId, settings }) => {
         this.#engine.lifecycle.update(streamId, settings)
         return null

@@ -16,6 +16,7 @@ import type { Wakes } from './wakes.ts'
 
 type SealRequest = HostCalls['sealShards']['request']
 type HoldRequest = HostCalls['holdRetention']['request']
+type DropStreamRequest = HostCalls['dropStream']['request']
 type DropRequest = HostCalls['dropShards']['request']
 
 export interface ShardLifecycleOptions {
@@ -32,8 +33,6 @@ export interface ShardLifecycleOptions {
 
 export class ShardLifecycle {
   readonly #options: ShardLifecycleOptions
-  /** Shards of streams that are served no more, until their owners have forgotten them. */
-  readonly #dropping = new Map<number, readonly HostedShard[]>()
 
   constructor(options: ShardLifecycleOptions) {
     this.#options = options
@@ -77,30 +76,22 @@ export class ShardLifecycle {
 
   /** Serves closed shards no more, and forgets their records; also of shards that it does not serve. */
   async drop({ shards: expired }: DropRequest): Promise<void> {
-    const { shards, subscriptions, owners } = this.#options
+    const { shards, subscriptions } = this.#options
     for (const { streamId, shardIndex } of expired) {
       const shard = shards.find(streamId, shardIndex)
       if (!shard) continue
       this.#remove(shard)
       subscriptions.endShard(shard)
     }
-    await this.#atOwners(expired, (ownerId, ofOwner) =>
-      owners.of(ownerId).forget(ofOwner.map(({ slot }) => slot)),
-    )
+    await this.#forget(expired)
   }
 
-  /** Serves a stream no more, and forgets its records. Where that fails the next call goes on with it. */
-  async dropStream(streamId: number): Promise<void> {
-    const { shards, subscriptions, owners } = this.#options
-    const served = shards.shardsOf(streamId)
-    const dropping = [...(this.#dropping.get(streamId) ?? []), ...served]
-    this.#dropping.set(streamId, dropping)
-    for (const shard of served) this.#remove(shard)
+  /** Serves a stream no more, and forgets what lies in its slots; also where it serves none of them. */
+  async dropStream({ streamId, shards: slots }: DropStreamRequest): Promise<void> {
+    const { shards, subscriptions } = this.#options
+    for (const shard of shards.shardsOf(streamId)) this.#remove(shard)
     subscriptions.endStream(streamId)
-    await this.#atOwners(dropping, (ownerId, ofOwner) =>
-      owners.of(ownerId).forget(ofOwner.map(({ slot }) => slot)),
-    )
-    this.#dropping.delete(streamId)
+    await this.#forget(slots)
   }
 
   /** The stream's settings hold for what is read and appended from now on. */
@@ -122,6 +113,13 @@ export class ShardLifecycle {
     await Promise.all(shards.map((shard) => horizons.settled(shard)))
     await this.#atOwners(shards, (ownerId, ofOwner) =>
       owners.of(ownerId).trim(ofOwner.map(({ slot, trimHorizon }) => ({ slot, trimHorizon }))),
+    )
+  }
+
+  /** Lets their owners forget what lies in these slots. */
+  #forget(slots: DropStreamRequest['shards']): Promise<void> {
+    return this.#atOwners(slots, (ownerId, ofOwner) =>
+      this.#options.owners.of(ownerId).forget(ofOwner.map(({ slot }) => slot)),
     )
   }
 

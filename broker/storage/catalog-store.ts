@@ -84,6 +84,7 @@ const shapes = {
     startedAt: count,
     cause: z.enum(['split', 'merge', 'scale', 'autoscale']),
   }),
+  retired: z.strictObject({ ownerId: count, streamId: count, shardIndex: count }),
 } as const
 
 type CatalogFamily = CatalogRow['family']
@@ -121,7 +122,7 @@ export function loadCatalog(environment: Environment): CatalogRow[] {
   if (meta.format !== CATALOG_FORMAT) {
     throw new Error(`it has format ${meta.format}; this version reads ${CATALOG_FORMAT}`)
   }
-  return (['broker', 'stream', 'shard', 'reshard'] as const).flatMap((family) =>
+  return (['broker', 'stream', 'shard', 'reshard', 'retired'] as const).flatMap((family) =>
     [...allRows(environment, family)].map((row) => decodeCatalogRow(family, row)),
   )
 }
@@ -166,6 +167,7 @@ function catalogKey(row: Pick<CatalogRow, 'family' | 'key'>): Uint8Array {
       return encodeKey('broker')
     case 'stream':
     case 'reshard':
+    case 'retired':
       return encodeKey(row.family, row.key as number)
     case 'shard': {
       const { streamId, shardIndex } = row.key as { streamId: number; shardIndex: number }
@@ -201,6 +203,8 @@ function rowKey(family: CatalogFamily & FamilyName, key: Uint8Array): CatalogRow
     case 'stream':
     case 'reshard':
       return decodeKey(family, key).streamId
+    case 'retired':
+      return decodeKey('retired', key).slot
     case 'shard':
       return decodeKey('shard', key)
   }

@@ -139,6 +139,15 @@ export const keyFamilies = {
     lives: 'until that change is done',
     doc: 'The journal of a split, of a merge, or of several at once.',
   },
+  retired: {
+    tag: 0x15,
+    store: 'catalog',
+    key: { slot: 'u32' },
+    value: 'json',
+    written: 'in the commit that removes the row of an expired shard',
+    lives: 'until its owner has forgotten it',
+    doc: 'A shard that is gone for everybody but its owner.',
+  },
 } as const satisfies Record<string, KeyFamily>
 
 export type FamilyName = keyof typeof keyFamilies

@@ -85,16 +85,11 @@ export class OwnerStorage {
     return [...this.#shards.keys()].map((slot) => this.#table.extent(slot))
   }
 
-  /**
-   * Takes appends for these shards from now on, and answers where they stand. Of those that were forgotten there is the end,
-   * where they were sealed before; others are left out.
-   */
+  /** Takes appends for these shards from now on, and answers where they stand; those that were forgotten are left out. */
   openShards(shards: readonly OwnedShard[]): ShardExtent[] {
     const opened = shards.filter((shard) => this.#table.open(shard))
     for (const shard of opened) this.#shards.set(shard.slot, shard)
-    return shards.flatMap(({ slot }) =>
-      this.#shards.has(slot) ? this.#table.extent(slot) : (this.#table.endOf(slot) ?? []),
-    )
+    return opened.map(({ slot }) => this.#table.extent(slot))
   }
 
   /** Marks shards, durably, whose records nobody wants any more. */

@@ -92,14 +92,13 @@ export type OwnerStarted =
 export type OwnerCalls = {
   /**
    * Takes appends for these shards. The reply leaves out those that were forgotten, because their slots never come back,
-   * and those too damaged to be served. Of those that were sealed before they were forgotten it tells the end: nothing is
-   * left of them.
+   * and those too damaged to be served.
    */
   open: {
     request: { readonly shards: readonly OwnedShard[] }
     reply: { readonly extents: readonly ShardExtent[] }
   }
-  /** The shards' records are no longer wanted. May be asked again. */
+  /** The shards' records are no longer wanted, and nobody opens their slots again. May be asked again. */
   forget: { request: { readonly slots: readonly number[] }; reply: null }
   /**
    * Takes no more appends for these shards, durably, once everything queued before is done. A batch that is stored already

@@ -10,7 +10,15 @@ import {
   placeChildren,
   placeShards,
 } from '../../broker/control/placement.ts'
-import { brokerRow, from, reshardRow, shardRow, streamRow, upTo } from '../support/catalog-rows.ts'
+import {
+  brokerRow,
+  from,
+  reshardRow,
+  retiredRow,
+  shardRow,
+  streamRow,
+  upTo,
+} from '../support/catalog-rows.ts'
 
 /** A shard of owner 1 that is being split into one of owner 2 and one of owner 4, beside a shard of owner 0. */
 function splitting(step: 'sealing' | 'opening'): CatalogState {
@@ -137,6 +145,10 @@ describe('hostOfOwner', () => {
 describe('ownersToRun', () => {
   it('runs the owners configured where nothing is stored yet', () => {
     expect(ownersToRun(emptyCatalog, 3)).toEqual([0, 1, 2])
+  })
+
+  it('runs the owner that has yet to forget a shard', () => {
+    expect(ownersToRun(readCatalog([brokerRow(), retiredRow(7, { ownerId: 2 })]), 1)).toEqual([0, 1, 2])
   })
 
   it('runs the owner of every shard, those that are only planned included', () => {

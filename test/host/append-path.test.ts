@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { baseSequenceNumberAt } from '../../protocol/batch.ts'
 import { hashKeyFromHex, hashKeyToHex } from '../../protocol/hash-key.ts'
 import { FakeSession } from './support/fake-session.ts'
-import { codeOf, contents, makeBatch, placedShard, startTestHost, STREAM } from './support/test-host.ts'
+import { codeOf, contents, makeBatch, placedShard, startTestHost } from './support/test-host.ts'
 import { rest, until } from './support/timing.ts'
 
 /** A promise that a test fulfils when it wants to. */
@@ -194,7 +194,7 @@ describe('append', () => {
   it('answers shardNotFound once the stream is deleted, also for what was under way', async () => {
     const host = await startTestHost()
     const underWay = host.append(new FakeSession(), makeBatch(['a']))
-    await host.engine.lifecycle.dropStream(STREAM)
+    await host.dropStream()
     expect((await underWay).results.map(codeOf)).toEqual(['shardNotFound'])
     const { results } = await host.append(new FakeSession(), makeBatch(['b']))
     expect(results.map(codeOf)).toEqual(['shardNotFound'])
@@ -202,14 +202,13 @@ describe('append', () => {
     expect(host.broken).toEqual([])
   })
 
-  it('forgets the shards of a deleted stream when it is asked again after a failure, and only until then', async () => {
+  it('forgets the shards of a deleted stream when it is asked again after a failure, and those that it does not serve', async () => {
     const host = await startTestHost()
     host.owner.failForget = true
-    await expect(host.engine.lifecycle.dropStream(STREAM)).rejects.toMatchObject({ code: 'outcomeUnknown' })
+    await expect(host.dropStream()).rejects.toMatchObject({ code: 'outcomeUnknown' })
     host.owner.failForget = false
-    await host.engine.lifecycle.dropStream(STREAM)
-    await host.engine.lifecycle.dropStream(STREAM)
-    expect(host.owner.calls).toEqual(['forget 1', 'forget 1'])
+    await host.dropStream(1, 8)
+    expect(host.owner.calls).toEqual(['forget 1', 'forget 1 8'])
   })
 })
 

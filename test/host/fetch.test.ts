@@ -216,7 +216,7 @@ describe('waiting', () => {
     const host = await startTestHost()
     const fetch = host.fetchOne(session, 0, { waitMs: 30_000 })
     await rest()
-    await host.engine.lifecycle.dropStream(STREAM)
+    await host.dropStream()
     expect(codeOf(await fetch)).toBe('shardNotFound')
   })
 

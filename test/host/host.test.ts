@@ -111,7 +111,7 @@ describe('a host', () => {
     expect(one.extents.map(({ shardIndex }) => shardIndex)).toEqual([1])
     expect(await call('metrics', null)).toEqual({ metrics: [{ name: 'a metric' }] })
     expect(scrapes).toMatchObject([{ shards: 2, sessions: 1, subscriptions: 0, owners: [{ ownerId: 0 }] }])
-    await call('dropStream', { streamId: STREAM })
+    await call('dropStream', { streamId: STREAM, shards: [{ ownerId: 0, slot: 1 }] })
     expect(await call('describeShards', { streamId: STREAM, shardIndexes: [0, 1] })).toEqual({ extents: [] })
   })
 
@@ -148,7 +148,7 @@ describe('a host', () => {
     const other = { ...placedShard(0), streamId: STREAM + 1, slot: 9 }
     const first = launch()
     await first.start()
-    await first.call('dropStream', { streamId: STREAM })
+    await first.call('dropStream', { streamId: STREAM, shards: [{ ownerId: 0, slot: 1 }] })
     await first.call('drain', { deadlineMs: 1000 })
     const second = launch({ startOwner: () => Promise.resolve(first.owner.start()) })
     await second.call('start', { settings, shards: [placedShard(0), other] })
@@ -158,7 +158,7 @@ describe('a host', () => {
     expect(
       (await second.call('describeShards', { streamId: STREAM + 1, shardIndexes: [0] })).extents,
     ).toHaveLength(1)
-    await second.call('dropStream', { streamId: STREAM })
+    await second.call('dropStream', { streamId: STREAM, shards: [{ ownerId: 0, slot: 1 }] })
   })
 
   it('goes on from what is stored when it is started again', async () => {

@@ -355,7 +355,7 @@ describe('the end', () => {
     const other = new FakeSession()
     const request = { streamId: STREAM + 1, shardIndex: 0, position: at('LATEST'), creditBytes: 1000 }
     await host.engine.handlers.subscribe(request, other.context)
-    await host.engine.lifecycle.dropStream(STREAM)
+    await host.dropStream()
     expect(endings(session)).toEqual(['streamNotFound'])
     expect(endings(other)).toEqual([])
   })

@@ -11,7 +11,15 @@ import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import { encodeKey, rangeOf } from '../../broker/storage/key-space.ts'
 import { evenRanges } from '../../protocol/shard-map.ts'
 import { hashKeyToHex } from '../../protocol/hash-key.ts'
-import { brokerRow, from, reshardRow, shardRow, streamRow, upTo } from '../support/catalog-rows.ts'
+import {
+  brokerRow,
+  from,
+  reshardRow,
+  retiredRow,
+  shardRow,
+  streamRow,
+  upTo,
+} from '../support/catalog-rows.ts'
 import { FaultyDisk, flipped, StorageFixture } from '../support/storage.ts'
 
 let dataDir: string
@@ -90,13 +98,14 @@ describe('openCatalogStore', () => {
     expect(await loaded()).toEqual([broker(), stream(1, { epoch: 2 }), shard(1, 0)])
   })
 
-  test('the journal of a change is kept, and goes', async () => {
+  test('the journal of a change is kept, and what owners are to forget, and both go', async () => {
     const store = await openCatalogStore(directory)
-    await store.commit(puts([...sound, journal]))
+    const retired = retiredRow(7)
+    await store.commit(puts([...sound, journal, retired]))
     await store.close()
-    expect(await loaded()).toEqual([...sound, journal])
+    expect(await loaded()).toEqual([...sound, journal, retired])
     const again = await openCatalogStore(directory)
-    await again.commit([{ remove: { family: 'reshard', key: 1 } }])
+    await again.commit([{ remove: { family: 'reshard', key: 1 } }, { remove: { family: 'retired', key: 7 } }])
     await again.close()
     expect(await loaded()).toEqual(sound)
   })

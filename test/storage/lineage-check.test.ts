@@ -4,7 +4,15 @@ import type { CatalogRow, PlannedShard, ReshardRow, ShardRow } from '../../broke
 import { checkCatalog, type OwnerHeads } from '../../broker/storage/checks/catalog-check.ts'
 import { Findings } from '../../broker/storage/checks/findings.ts'
 import type { HeadRow } from '../../broker/storage/key-space.ts'
-import { brokerRow, from, reshardRow, shardRow, streamRow, upTo } from '../support/catalog-rows.ts'
+import {
+  brokerRow,
+  from,
+  reshardRow,
+  retiredRow,
+  shardRow,
+  streamRow,
+  upTo,
+} from '../support/catalog-rows.ts'
 
 type Shard = Partial<ShardRow['value']>
 
@@ -182,8 +190,11 @@ describe('the catalog and what is stored', () => {
     expect(problemsOf([...sound, splitting()], sealed)).toEqual([])
   })
 
-  test('a shard is forgotten only when it is on its way out', () => {
+  test('a shard is forgotten only when it has left the catalog, or its stream is being deleted', () => {
     expect(problemsOf(sound, head({ forgotten: 1 })).join()).toMatch(/slot 4 was forgotten/)
-    expect(problemsOf(sound, head({ closed: 1, forgotten: 1 }))).toEqual([])
+    expect(problemsOf(sound, head({ closed: 1, forgotten: 1 })).join()).toMatch(/slot 2 was forgotten/)
+    const left = retiredRow(2, { shardIndex: 1 })
+    expect(problemsOf([left, ...sound.slice(2)], head({ closed: 1, forgotten: 1 }))).toEqual([])
+    expect(problemsOf([left, ...sound]).join()).toMatch(/shares slot 2 with/)
   })
 })

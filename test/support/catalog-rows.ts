@@ -1,5 +1,5 @@
 // Rows of the catalog for tests, sound by themselves: a test says only what it is about.
-import type { BrokerRow, ReshardRow, ShardRow, StreamRow } from '../../broker/catalog-contract.ts'
+import type { BrokerRow, ReshardRow, RetiredRow, ShardRow, StreamRow } from '../../broker/catalog-contract.ts'
 import { noShardLimits } from '../../protocol/structs.ts'
 
 export const brokerRow = (over: Partial<BrokerRow['value']> = {}): BrokerRow => ({
@@ -54,6 +54,12 @@ export const reshardRow = (key: number, over: Partial<ReshardRow['value']> = {})
   family: 'reshard',
   key,
   value: { step: 'sealing', moves: [], startedAt: 1, cause: 'split', ...over },
+})
+
+export const retiredRow = (slot: number, over: Partial<RetiredRow['value']> = {}): RetiredRow => ({
+  family: 'retired',
+  key: slot,
+  value: { ownerId: 0, streamId: 1, shardIndex: 0, ...over },
 })
 
 /** The hash key whose first digits are these. */

@@ -113,16 +113,6 @@ export class ShardTable {
     return { slot, trimHorizon, tail, lastArrivalTime: lastArrival, bytes, closed: isClosed }
   }
 
-  /**
-   * What is left of a shard that was sealed, and then forgotten: that it ended, and holds nothing. The catalog may name it
-   * for a while, where a crash came between the two; readers must get past it to its children.
-   */
-  endOf(slot: number): ShardExtent | undefined {
-    const log = this.#logs.get(slot)
-    if (!log?.isForgotten || !log.isClosed) return undefined
-    return { ...this.extent(slot), trimHorizon: log.tail, bytes: 0 }
-  }
-
   /** Puts a batch at a shard's tail, in memory and in the plan. */
   stage(
     log: ShardLog,

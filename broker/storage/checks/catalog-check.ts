@@ -2,7 +2,14 @@
 import { hashKeyFromHex } from '../../../protocol/hash-key.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
 import { ShardMap, type HashKeyRange } from '../../../protocol/shard-map.ts'
-import type { BrokerRow, CatalogRow, ReshardRow, ShardRow, StreamRow } from '../../catalog-contract.ts'
+import type {
+  BrokerRow,
+  CatalogRow,
+  ReshardRow,
+  RetiredRow,
+  ShardRow,
+  StreamRow,
+} from '../../catalog-contract.ts'
 import type { HeadRow } from '../key-space.ts'
 import type { Findings } from './findings.ts'
 import { checkLineage } from './lineage-check.ts'
@@ -27,6 +34,7 @@ interface CatalogRows {
   readonly streams: readonly StreamRow[]
   readonly shards: readonly ShardRow[]
   readonly journals: readonly ReshardRow[]
+  readonly retired: readonly RetiredRow[]
 }
 
 export function checkCatalog(rows: readonly CatalogRow[], owners: OwnerHeads, findings: Findings): void {
@@ -34,12 +42,13 @@ export function checkCatalog(rows: readonly CatalogRow[], owners: OwnerHeads, fi
   const streams = rows.filter((row) => row.family === 'stream')
   const shards = rows.filter((row) => row.family === 'shard')
   const journals = rows.filter((row) => row.family === 'reshard')
+  const retired = rows.filter((row) => row.family === 'retired')
   findings.shards = shards.length
   if (broker === undefined) {
     if (rows.length > 0) findings.problem('catalog', 'It has no broker row.')
     return
   }
-  checkCounters(broker, { streams, shards, journals }, findings)
+  checkCounters(broker, { streams, shards, journals, retired }, findings)
   const shardsOf = new Map<number, ShardRow[]>()
   for (const stream of streams) shardsOf.set(stream.key, [])
   for (const shard of shards) shardsOf.get(shard.key.streamId)?.push(shard)
@@ -63,7 +72,7 @@ export function checkCatalog(rows: readonly CatalogRow[], owners: OwnerHeads, fi
 /** Everything that was given a number, planned shards included: each once, and below the counter that gives the next. */
 function checkCounters(
   { value: { nextStreamId, nextSlot } }: BrokerRow,
-  { streams, shards, journals }: CatalogRows,
+  { streams, shards, journals, retired }: CatalogRows,
   findings: Findings,
 ): void {
   for (const { key, value } of streams) {
@@ -77,6 +86,7 @@ function checkCounters(
     bySlot.set(slot, where)
   }
   for (const shard of shards) take(shard.value.slot, nameOf(shard))
+  for (const { key, value } of retired) take(key, `retired ${shardIdOf(value.shardIndex)}`)
   for (const { key, value } of journals) {
     if (value.step !== 'sealing') continue // its children are among the shards
     for (const { slot, shardIndex } of value.moves.flatMap(({ children }) => children)) {
@@ -134,8 +144,8 @@ function checkShard(
   }
   const head = owners.get(ownerId)?.get(slot)
   if (head === undefined) return // nothing was appended yet
-  // Storage forgets a shard before the catalog does: of what is on its way out it may have.
-  const isGoing = state === 'CLOSED' || stream?.value.status === 'DELETING'
+  // Storage forgets the shards of a stream before the catalog does.
+  const isGoing = stream?.value.status === 'DELETING'
   if (head.forgotten !== 0 && !isGoing) {
     findings.problem(where, `Its slot ${slot} was forgotten by owner ${ownerId}.`)
   }

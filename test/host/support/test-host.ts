@@ -162,6 +162,12 @@ export class TestHost {
     return this.engine.extentsOf({ streamId: STREAM, shardIndexes })
   }
 
+  /** Deletes the stream, which has these slots. */
+  dropStream(...slots: readonly number[]): Promise<void> {
+    const shards = (slots.length > 0 ? slots : [1]).map((slot) => ({ ownerId: 0, slot }))
+    return this.engine.lifecycle.dropStream({ streamId: STREAM, shards })
+  }
+
   /** Fills the shard with batches of one record each, and returns their bytes. */
   async fill(count: number, dataBytes = 10, shardIndex = 0): Promise<void> {
     const session = new FakeSession()
