@@ -35,12 +35,24 @@ export interface ShardRef {
 /** A shard's extent under its public name; `bytes` are those of its batches in all segments, as far as they were surveyed. */
 export interface HostedExtent extends ShardRef, Omit<ShardExtent, 'slot'> {}
 
-/** Counters that rise from the start of the host, of what was stored and, within bounds, what was refused for throughput. */
-export interface HostedLoad extends ShardRef {
-  readonly bytes: number
-  readonly records: number
-  /** The hash key with the largest part of what was seen lately, and its part, 0 to 1; null where nothing was seen. */
-  readonly hot: { readonly hashKey: string; readonly part: number } | null
+/**
+ * What producers have asked of the open shards of a host, in columns: it is asked for every other second, and an object for
+ * each of tens of thousands of shards would hold both main threads up.
+ */
+export interface HostedLoads {
+  /**
+   * For each shard: stream id, shard index, bytes, records. Bytes and records rise from the start of the host, by what was
+   * stored and, within bounds, what was refused for throughput.
+   */
+  readonly counters: Float64Array
+  /** By the shard's place among them; left out where no key stands out. */
+  readonly hot: ReadonlyMap<number, HotKey>
+}
+
+/** The hash key with the largest part of what was seen lately of a shard, and its part, 0 to 1. */
+export interface HotKey {
+  readonly hashKey: string
+  readonly part: number
 }
 
 /** Settings that a host gets from the controller; the config table decides them once. */
@@ -123,7 +135,7 @@ export type HostCalls = {
     reply: null
   }
   /** What producers have asked of each open shard since the host started. */
-  shardLoads: { request: null; reply: { readonly loads: readonly HostedLoad[] } }
+  shardLoads: { request: null; reply: HostedLoads }
   /** The hash key that divides the observed load of a shard in two; null where too little was seen. */
   balanceOf: { request: ShardRef; reply: { readonly startingHashKey: string | null } }
   /** Where shards stand that it serves, without what has expired; of others it says nothing. */

@@ -2,7 +2,7 @@
 // Host main thread. It knows neither sockets nor the controller: host.ts puts it behind a server and behind calls.
 import type { EventBody } from '../../protocol/events.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
-import type { HostCalls, HostedExtent, HostedLoad, HostSettings, ShardRef } from '../host-contract.ts'
+import type { HostCalls, HostedExtent, HostedLoads, HostSettings, ShardRef } from '../host-contract.ts'
 import type { ClientEventHandlers, Context, Handlers } from '../server/dispatch.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { SegmentMaintenance } from '../threads/maintenance-contract.ts'
@@ -143,7 +143,7 @@ export class Engine {
   }
 
   /** What was asked of the open shards since this host started. */
-  loads(): readonly HostedLoad[] {
+  loads(): HostedLoads {
     return loadsOf(this.#shards.all(), this.#options.timing.elapsed())
   }
 

@@ -89,7 +89,7 @@ class ShardHost implements Host {
       sealShards: async (request) => ({ extents: await this.#engine.lifecycle.seal(request) }),
       unservedShards: (request) => ({ shardIndexes: this.#engine.lifecycle.unserved(request) }),
       dropShards: (request) => done(this.#engine.lifecycle.drop(request)),
-      shardLoads: () => ({ loads: this.#engine.loads() }),
+      shardLoads: () => this.#engine.loads(),
       balanceOf: (shard) => ({ startingHashKey: this.#engine.balanceOf(shard) }),
       describeShards: async (request) => ({ extents: await this.#engine.extentsOf(request) }),
       metrics: () => this.#metrics(),

@@ -2,7 +2,7 @@
 // Runs in the controller; pure: times are given, and are durations of a stopwatch, so that no jump of a clock counts.
 // A shard made of others begins with their windows, so that nothing is blind after a change. Memory is bounded by the
 // number of open shards, below a kilobyte each.
-import type { HostedLoad, ShardRef } from '../../host-contract.ts'
+import type { HostedLoads, HotKey, ShardRef } from '../../host-contract.ts'
 import { LoadWindow, type LoadTotals, type Rate } from './load-window.ts'
 
 const SECOND_MS = 1000
@@ -24,7 +24,7 @@ export interface ShardRates {
 
 export interface ObservedLoad {
   readonly rates: ShardRates
-  readonly hot: HostedLoad['hot']
+  readonly hot: HotKey | null
   /** Since its host last told of it. */
   readonly silentMs: number
   /** For how long it, or what it was made of, has been watched without a gap. */
@@ -47,7 +47,7 @@ interface Track {
   totals: LoadTotals
   /** The host's counters as they last were; undefined until the first, which only sets where counting begins. */
   counters: LoadTotals | undefined
-  hot: HostedLoad['hot']
+  hot: HotKey | null
   heardAt: number
   watchedSince: number
   readonly madeAt: number
@@ -70,10 +70,12 @@ export class LoadWindows {
   readonly #streams = new Map<number, Watch>()
 
   /** Takes what one host answered, for the shards that `follow` has announced. */
-  observe(loads: readonly HostedLoad[], nowMs: number): void {
-    for (const load of loads) {
-      const track = this.#streams.get(load.streamId)?.tracks.get(load.shardIndex)
-      if (track !== undefined) count(track, load, nowMs)
+  observe({ counters, hot }: HostedLoads, nowMs: number): void {
+    for (let at = 0, place = 0; at < counters.length; at += 4, place++) {
+      const track = this.#streams.get(counters[at]!)?.tracks.get(counters[at + 1]!)
+      if (track === undefined) continue
+      track.hot = hot.get(place) ?? null
+      count(track, { bytes: counters[at + 2]!, records: counters[at + 3]! }, nowMs)
     }
   }
 
@@ -95,7 +97,7 @@ export class LoadWindows {
   }
 
   /** The hash key with the largest part of a shard's load, as its host last told. */
-  hotOf({ streamId, shardIndex }: ShardRef): HostedLoad['hot'] {
+  hotOf({ streamId, shardIndex }: ShardRef): HotKey | null {
     return this.#streams.get(streamId)?.tracks.get(shardIndex)?.hot ?? null
   }
 
@@ -184,7 +186,7 @@ function heir(parents: readonly Track[], siblings: readonly number[], nowMs: num
   }
 }
 
-function count(track: Track, { bytes, records, hot }: HostedLoad, nowMs: number): void {
+function count(track: Track, { bytes, records }: LoadTotals, nowMs: number): void {
   const { counters, totals, heardAt } = track
   const isRestarted = counters !== undefined && (bytes < counters.bytes || records < counters.records)
   // What a host did before it was restarted and after it was last asked is lost.
@@ -195,7 +197,6 @@ function count(track: Track, { bytes, records, hot }: HostedLoad, nowMs: number)
     records: totals.records + records - from.records,
   }
   track.counters = { bytes, records }
-  track.hot = hot
   track.heardAt = nowMs
   for (const window of track.windows) window.add(nowMs, track.totals)
 }

@@ -122,7 +122,7 @@ export class Scaling {
       ready.map(async ({ hostId }) => {
         try {
           const asked = fleet.call(hostId, 'shardLoads', null)
-          const { loads } = await withDeadline(asked, timers, LOADS_DEADLINE_MS, late)
+          const loads = await withDeadline(asked, timers, LOADS_DEADLINE_MS, late)
           this.#windows.observe(loads, timers.elapsed())
         } catch (error) {
           if (error instanceof InvariantError) throw error

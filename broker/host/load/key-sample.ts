@@ -7,7 +7,7 @@ import {
   hashKeyToHex,
   type HashKeyWords,
 } from '../../../protocol/hash-key.ts'
-import type { HostedLoad } from '../../host-contract.ts'
+import type { HotKey } from '../../host-contract.ts'
 import { Histogram } from './histogram.ts'
 import { certain, KeySketch } from './key-sketch.ts'
 
@@ -79,7 +79,7 @@ export class KeySample {
   }
 
   /** The key with the largest part, as far as that is certain; null where too little was seen or none stands out. */
-  get hot(): HostedLoad['hot'] {
+  get hot(): HotKey | null {
     const heaviest = this.tells ? this.#sketch.heaviest : undefined
     if (!heaviest) return null
     const part = certain(heaviest) / this.#sketch.total

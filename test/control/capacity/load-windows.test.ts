@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LoadWindows, type ShardLineage } from '../../../broker/control/capacity/load-windows.ts'
+import { loadTable } from '../support/load-table.ts'
 
 const MINUTE_MS = 60_000
 const open = (index: number, ...parents: number[]): ShardLineage => ({ index, parents, state: 'OPEN' })
@@ -39,7 +40,7 @@ class Watched {
       records: bytes / 100,
       hot: null,
     }))
-    this.windows.observe(loads, this.nowMs)
+    this.windows.observe(loadTable(loads), this.nowMs)
   }
 
   restartHost(): void {
@@ -104,7 +105,7 @@ describe('rates', () => {
     const test = new Watched()
     test.follow(open(0))
     expect(test.of(0)).toBeUndefined()
-    test.windows.observe([{ ...shard(0), bytes: 1e9, records: 1e6, hot: null }], test.nowMs)
+    test.windows.observe(loadTable([{ ...shard(0), bytes: 1e9, records: 1e6, hot: null }]), test.nowMs)
     expect(test.rates(0)).toEqual([0, 0, 0])
   })
 
@@ -128,7 +129,7 @@ describe('rates', () => {
   it('do not mind what hosts tell of shards that are not watched', () => {
     const test = watched(open(0))
     const loads = [{ ...shard(7), bytes: 1, records: 1, hot: null }]
-    test.windows.observe(loads, test.nowMs)
+    test.windows.observe(loadTable(loads), test.nowMs)
     expect(test.of(7)).toBeUndefined()
   })
 })

@@ -4,6 +4,7 @@ import { decideScaling } from '../../../broker/control/capacity/autoscaler.ts'
 import { LoadWindows } from '../../../broker/control/capacity/load-windows.ts'
 import type { Scaling, ScalingDecision } from '../../../protocol/operations.ts'
 import { noShardLimits } from '../../../protocol/structs.ts'
+import { loadTable } from '../support/load-table.ts'
 
 const SPACE = 1n << 128n
 const STREAM_ID = 1
@@ -88,13 +89,15 @@ export class ModelStream {
     }
     this.windows.follow(STREAM_ID, this.shards, this.nowMs)
     this.windows.observe(
-      open.map(({ index, counters, load }) => ({
-        streamId: STREAM_ID,
-        shardIndex: index,
-        bytes: counters.bytes,
-        records: counters.records,
-        hot: load.hot,
-      })),
+      loadTable(
+        open.map(({ index, counters, load }) => ({
+          streamId: STREAM_ID,
+          shardIndex: index,
+          bytes: counters.bytes,
+          records: counters.records,
+          hot: load.hot,
+        })),
+      ),
       this.nowMs,
     )
     const decisions = decideScaling({

@@ -1,10 +1,11 @@
 // The autoscaler at work: it looks at hosts that the test plays, and streams are split and merged as they report.
 import { describe, expect, it } from 'vitest'
-import type { HostedLoad } from '../../../broker/host-contract.ts'
+import type { HotKey } from '../../../broker/host-contract.ts'
 import { createLog } from '../../../broker/telemetry/log.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { FakeHosts } from '../support/fake-hosts.ts'
 import { settled } from '../support/fake-time.ts'
+import { loadTable, type ToldLoad } from '../support/load-table.ts'
 import { MemoryCatalog } from '../support/memory-catalog.ts'
 import { TestController } from '../support/test-controller.ts'
 
@@ -24,7 +25,7 @@ class Scaled {
   readonly lines: Line[] = []
   /** Bytes a second of each open shard of stream 1. */
   rateOf: (shardIndex: number) => number = () => 0
-  hot: HostedLoad['hot'] = null
+  hot: HotKey | null = null
   /** Looks that hosts answered. */
   looks = 0
   test!: TestController
@@ -33,7 +34,7 @@ class Scaled {
 
   static async open(catalog = new MemoryCatalog()): Promise<Scaled> {
     const scaled = new Scaled()
-    scaled.hosts.behaviour = () => ({ shardLoads: () => ({ loads: scaled.#loads() }) })
+    scaled.hosts.behaviour = () => ({ shardLoads: () => loadTable(scaled.#loads()) })
     const destination = { write: (line: string) => void scaled.lines.push(JSON.parse(line) as Line) }
     const log = createLog({ level: 'info', format: 'json', process: 'test', destination })
     scaled.test = await TestController.open(catalog, { fakeHosts: scaled.hosts, log })
@@ -58,7 +59,7 @@ class Scaled {
   }
 
   /** Of one stream alone: there the slot is one more than the index. A host counts a shard from when it opens it. */
-  #loads(): HostedLoad[] {
+  #loads(): ToldLoad[] {
     this.looks += 1
     const { time } = this.test
     const seconds = (time.elapsed() - this.#countedAt) / 1000

@@ -3,6 +3,7 @@ import type { HostCalls, HostLauncher, PlacedShard } from '../../../broker/host-
 import { serveCalls, type CallHandlers } from '../../../broker/threads/calls.ts'
 import { channelPair } from '../../../broker/threads/channels.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { loadTable } from './load-table.ts'
 
 /** One life of one host. */
 export interface FakeHost {
@@ -28,6 +29,8 @@ export const emptyExtent = { trimHorizon: 0, tail: 0, lastArrivalTime: 0, bytes:
 type Behaviour = Partial<CallHandlers<HostCalls>>
 
 export class FakeHosts implements HostLauncher {
+  /** Of hosts that start from now on. */
+  portBase = 7400
   /** Every life of every host, in the order of their launches. */
   readonly lives: FakeHost[] = []
   /** By slot: what every shard that was ever opened has come to. */
@@ -89,7 +92,7 @@ export class FakeHosts implements HostLauncher {
     const handlers: CallHandlers<HostCalls> = {
       start: ({ shards }) => {
         open(shards)
-        return { port: 7400 + hostId }
+        return { port: this.portBase + hostId }
       },
       openShards: ({ shards }) => {
         open(shards)
@@ -114,7 +117,7 @@ export class FakeHosts implements HostLauncher {
         for (const { slot } of shards) host.slots.delete(slot)
         return null
       },
-      shardLoads: () => ({ loads: [] }),
+      shardLoads: () => loadTable([]),
       balanceOf: () => ({ startingHashKey: null }),
       describeShards: () => ({ extents: [] }),
       metrics: () => ({ metrics: [] }),
