@@ -8,6 +8,7 @@ import { encodeFrame } from './frame.ts'
 import { limits } from './limits.ts'
 import { MillraceError } from './millrace-error.ts'
 import { unpack } from './msgpack-reader.ts'
+import { Packed } from './msgpack-writer.ts'
 import { operations, type OperationName, type RequestOf, type ResponseOf } from './operations.ts'
 import { field } from './shapes.ts'
 
@@ -78,6 +79,22 @@ export function encodeResponse<N extends OperationName>(
 ): Uint8Array[] {
   const { id, response: shape } = operations[operation]
   return encodeFrame([messageKinds.response, id, correlationId, toWire(shape, response as never)])
+}
+
+/** An answer that many get: it is encoded once, and each of them is sent the same bytes, without a copy. */
+export class SharedResponse<N extends OperationName> {
+  readonly operation: N
+  readonly #body: Packed
+
+  constructor(operation: N, response: ResponseOf<N>) {
+    this.operation = operation
+    this.#body = new Packed(toWire(operations[operation].response, response as never))
+  }
+
+  /** The answer to one request, as chunks. */
+  encode(correlationId: number): Uint8Array[] {
+    return encodeFrame([messageKinds.response, operations[this.operation].id, correlationId, this.#body])
+  }
 }
 
 /** A refusal, as chunks. A text that is too long is cut: an error answer must never fail itself. */

@@ -13,6 +13,15 @@ const SCRATCH_BYTES_MIN = 16 * 1024
 /** A scratch that one large message blew up is let go again. */
 const SCRATCH_BYTES_KEPT_MAX = 256 * 1024
 
+/** A value that was packed before, and is written as it was: its bytes must not change. */
+export class Packed {
+  readonly bytes: Uint8Array
+
+  constructor(value: Packable) {
+    this.bytes = Buffer.concat(pack(value, 0).chunks)
+  }
+}
+
 /** The forms of a header: in the tag itself below a limit, or in the 8, 16 or 32 bits after it. */
 interface Family {
   readonly fixed: number
@@ -73,6 +82,7 @@ function write(value: unknown): void {
   else if (value === undefined || value === null) writeByte(0xc0)
   else if (typeof value === 'boolean') writeByte(value ? 0xc3 : 0xc2)
   else if (isBytes(value)) writeBytes(value)
+  else if (value instanceof Packed) writeRaw(value.bytes)
   else {
     invariant(
       Array.isArray(value),
@@ -145,11 +155,15 @@ function writeShortAscii(value: string): boolean {
 
 function writeBytes(value: Uint8Array): void {
   writeHeader(BYTES, value.length)
-  if (value.length >= CHUNK_OF_ITS_OWN_BYTES_MIN) {
-    cuts.push({ at: end, bytes: value })
+  writeRaw(value)
+}
+
+function writeRaw(bytes: Uint8Array): void {
+  if (bytes.length >= CHUNK_OF_ITS_OWN_BYTES_MIN) {
+    cuts.push({ at: end, bytes })
     return
   }
-  room(value.length)
-  scratch.set(value, end)
-  end += value.length
+  room(bytes.length)
+  scratch.set(bytes, end)
+  end += bytes.length
 }

@@ -1,7 +1,7 @@
 // The operations of the control plane, each a few lines over registry, catalog and fleet. Runs in the controller.
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { HostAddress, OperationOn } from '../../protocol/operations.ts'
+import type { OperationOn } from '../../protocol/operations.ts'
 import type { Handlers } from '../server/dispatch.ts'
 import type { Scaling } from './capacity/scaling.ts'
 import { shardsOf } from './catalog-state.ts'
@@ -9,7 +9,7 @@ import type { Catalog } from './catalog.ts'
 import { describeHosts, describeShard, describeStream, liveExtents } from './descriptions.ts'
 import type { HostFleet } from './fleet.ts'
 import type { Resharding } from './resharding/resharding.ts'
-import { routingOf } from './routing.ts'
+import { RoutingAnswers, type AddressOf } from './routing.ts'
 import { activeStream, knownStream } from './stream-changes.ts'
 import type { StreamRegistry } from './stream-registry.ts'
 import type { StreamUpdates } from './stream-updates.ts'
@@ -25,7 +25,7 @@ export interface HandlerOptions {
   readonly software: string
   readonly startedAt: number
   /** Where clients reach a host; undefined while nobody knows. */
-  readonly addressOf: (hostId: number) => HostAddress | undefined
+  readonly addressOf: AddressOf
   /** Free bytes where the data directory lies. */
   readonly freeBytes: () => Promise<number>
   readonly timers: Timers
@@ -34,6 +34,7 @@ export interface HandlerOptions {
 /** Serves the whole control plane. */
 export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'control'>> {
   const { catalog, registry, updates, resharding, fleet, scaling, timers } = options
+  const routings = new RoutingAnswers(options)
   return {
     createStream: async (request) => {
       const stream = await registry.create(request)
@@ -74,7 +75,7 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
     describeRouting: async ({ name }) => {
       // Whoever was refused by a shard that is being split or merged gets its children at once, not the old map again.
       await resharding.whenPublished(activeStream(catalog.state, name).id)
-      return routingOf(catalog.state, activeStream(catalog.state, name), fleet, options.addressOf)
+      return routings.of(catalog.state, activeStream(catalog.state, name))
     },
     splitShard: ({ name, shardIndex, newStartingHashKeys }) =>
       resharding.split(name, shardIndex, newStartingHashKeys),

@@ -1,6 +1,7 @@
 // Which host serves which shard, for hosts (what they are given to serve) and for clients (where to go).
 // Runs in the controller; pure.
 import { hashKeyFromHex, hashKeyToBytes } from '../../protocol/hash-key.ts'
+import { SharedResponse } from '../../protocol/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { HostAddress, ResponseOf, ShardRange } from '../../protocol/operations.ts'
 import type { PlannedShard } from '../catalog-contract.ts'
@@ -54,15 +55,57 @@ export function assignmentOf(state: CatalogState, hostId: number, hosts: number)
     .filter(({ ownerId }) => hostOfOwner(ownerId, hosts) === hostId)
 }
 
-/** The answer to describeRouting: every shard that can be read. `addressOf` gives undefined while a host was never up. */
-export function routingOf(
-  state: CatalogState,
+/** Where clients reach a host; undefined while it was never up. */
+export type AddressOf = (hostId: number) => HostAddress | undefined
+
+/** An answer to describeRouting, and what it was made of beside the shards. */
+interface KnownAnswer {
+  readonly epoch: number
+  readonly hosts: readonly HostAddress[]
+  readonly answer: SharedResponse<'describeRouting'>
+}
+
+/**
+ * Answers to describeRouting. After a change of a stream with thousands of shards thousands of clients ask within
+ * milliseconds: the answer is made and encoded once for all of them, and goes with the shards that it tells of.
+ */
+export class RoutingAnswers {
+  readonly #fleet: HostFleet
+  readonly #addressOf: AddressOf
+  readonly #known = new WeakMap<readonly Shard[], KnownAnswer>()
+
+  constructor(options: { readonly fleet: HostFleet; readonly addressOf: AddressOf }) {
+    this.#fleet = options.fleet
+    this.#addressOf = options.addressOf
+  }
+
+  /** Every shard of the stream that can be read. Throws `unavailable` while a host has no address. */
+  of(state: CatalogState, stream: Stream): SharedResponse<'describeRouting'> {
+    const { epoch } = stream
+    const shards = shardsOf(state, stream.id)
+    const known = this.#known.get(shards)
+    if (known?.epoch === epoch && known.hosts.every((address) => this.#isCurrent(address)))
+      return known.answer
+    const routing = routingOf(shards, stream, this.#fleet, this.#addressOf)
+    const answer = new SharedResponse('describeRouting', routing)
+    this.#known.set(shards, { epoch, hosts: routing.hosts, answer })
+    return answer
+  }
+
+  #isCurrent({ hostId, host, port }: HostAddress): boolean {
+    const now = this.#addressOf(hostId)
+    return now?.host === host && now.port === port
+  }
+}
+
+function routingOf(
+  shards: readonly Shard[],
   stream: Stream,
   fleet: HostFleet,
-  addressOf: (hostId: number) => HostAddress | undefined,
+  addressOf: AddressOf,
 ): ResponseOf<'describeRouting'> {
   const hosts = new Map<number, HostAddress>()
-  const shards = shardsOf(state, stream.id).map((shard) => {
+  const routed = shards.map((shard) => {
     const { hostId, reason = 'starting' } = fleet.hostOf(shard.ownerId)
     const address = addressOf(hostId)
     if (address === undefined) {
@@ -71,7 +114,7 @@ export function routingOf(
     hosts.set(hostId, address)
     return { ...describeRange(shard), hostId, startingSequenceNumber: shard.startingSequenceNumber }
   })
-  return { streamId: stream.id, epoch: stream.epoch, hosts: [...hosts.values()], shards }
+  return { streamId: stream.id, epoch: stream.epoch, hosts: [...hosts.values()], shards: routed }
 }
 
 export function describeRange(shard: Shard): ShardRange {

@@ -5,7 +5,12 @@ import type { Logger } from 'pino'
 import { universalErrors, type ErrorCode } from '../../protocol/error-codes.ts'
 import type { EventBody, EventFrom } from '../../protocol/events.ts'
 import { InvariantError } from '../../protocol/invariant.ts'
-import { encodeResponse, type EventMessage, type RequestMessage } from '../../protocol/messages.ts'
+import {
+  encodeResponse,
+  SharedResponse,
+  type EventMessage,
+  type RequestMessage,
+} from '../../protocol/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import {
   operations,
@@ -32,7 +37,11 @@ export interface Context<N extends OperationName> {
 export type Handler<N extends OperationName> = (
   request: RequestOf<N>,
   context: Context<N>,
-) => ResponseOf<N> | Promise<ResponseOf<N>>
+) => Answer<N> | Promise<Answer<N>>
+
+/** What a handler answers with; where thousands of clients may ask for the same at once, it may be encoded for all of them. */
+export type Answer<N extends OperationName> =
+  ResponseOf<N> | (N extends 'describeRouting' ? SharedResponse<N> : never)
 
 export type Handlers<N extends OperationName> = { readonly [K in N]: Handler<K> }
 
@@ -106,7 +115,10 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   function respond(operation: OperationName, correlationId: number, response: unknown, to: Answering): void {
     let chunks
     try {
-      chunks = encodeResponse(operation, correlationId, response as never)
+      chunks =
+        response instanceof SharedResponse
+          ? response.encode(correlationId)
+          : encodeResponse(operation, correlationId, response as never)
     } catch (error) {
       // The codec blames an argument, but this argument is ours.
       return failed(

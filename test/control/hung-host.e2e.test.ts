@@ -9,7 +9,6 @@ import { createController, type Controller } from '../../broker/control/controll
 import { processLauncher } from '../../broker/control/process-launcher.ts'
 import { systemTimers } from '../../broker/control/timers.ts'
 import type { HostLauncher } from '../../broker/host-contract.ts'
-import type { Context } from '../../broker/server/dispatch.ts'
 import { checkOwnerDirectory } from '../../broker/storage/integrity.ts'
 import { createTelemetry } from '../../broker/telemetry/instruments.ts'
 import { silentLog } from '../../broker/telemetry/log.ts'
@@ -18,6 +17,7 @@ import { until } from '../support/progress.ts'
 import { RawConnection } from '../support/raw-connection.ts'
 import { contents, makeBatch } from '../host/support/test-host.ts'
 import { MemoryCatalog } from './support/memory-catalog.ts'
+import { askOf } from './support/test-controller.ts'
 
 let dataDir: string
 let controller: Controller
@@ -76,12 +76,11 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true })
 })
 
-async function ask<N extends OperationOn<'control'>>(
+function ask<N extends OperationOn<'control'>>(
   operation: N,
   request: Partial<RequestOf<N>>,
 ): Promise<ResponseOf<N>> {
-  const context = {} as Context<N>
-  return await controller.handlers[operation](request as RequestOf<N>, context)
+  return askOf(controller, operation, request)
 }
 
 /** Notes which heartbeats a host has been asked for and has answered. */

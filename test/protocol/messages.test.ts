@@ -14,6 +14,7 @@ import {
   encodeResponse,
   messageKinds,
   RequestRefused,
+  SharedResponse,
 } from '../../protocol/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { operations, type OperationName } from '../../protocol/operations.ts'
@@ -51,6 +52,14 @@ describe('messages', () => {
         expect(plain(message)).toEqual(plain({ kind: 'request', operation, correlationId, request: value }))
       }),
       { numRuns: 30 },
+    )
+    fc.assert(
+      fc.property(valueOf(response), uint(Number.MAX_SAFE_INTEGER), (value, correlationId) => {
+        const shared = new SharedResponse(operation, value)
+        const alone = Buffer.concat(encodeResponse(operation, correlationId, value as never))
+        for (let i = 0; i < 2; i++) expect(Buffer.concat(shared.encode(correlationId))).toEqual(alone)
+      }),
+      { numRuns: 10 },
     )
     fc.assert(
       fc.property(valueOf(response), uint(Number.MAX_SAFE_INTEGER), (value, correlationId) => {

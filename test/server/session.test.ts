@@ -8,6 +8,7 @@ import {
   limits,
   MillraceError,
   PROTOCOL_VERSION_MAX,
+  SharedResponse,
   type RequestOf,
   type ResponseOf,
 } from '../../protocol/index.ts'
@@ -92,6 +93,16 @@ describe('a request', () => {
     const connection = await connect()
     const { stream } = await connection.request('describeStream', { name: 'visits' })
     expect(stream).toEqual({ ...clicks, name: 'visits' })
+  })
+
+  it('is answered alike where its answer was encoded once for many', async () => {
+    const routing = { streamId: 1, epoch: 2, hosts: [{ hostId: 1, host: 'there', port: 7401 }], shards: [] }
+    const answer = new SharedResponse('describeRouting', routing)
+    home = serving({ describeRouting: () => answer })
+    const [one, other] = [await home.connect(), await home.connect()]
+    for (const connection of [one, other, one]) {
+      expect(await connection.request('describeRouting', { name: 'clicks' })).toEqual(routing)
+    }
   })
 
   it('ping: is answered by the clock', async () => {

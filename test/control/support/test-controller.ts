@@ -8,6 +8,8 @@ import { resolveConfig } from '../../../broker/config/resolve.ts'
 import type { Context } from '../../../broker/server/dispatch.ts'
 import { createTelemetry } from '../../../broker/telemetry/instruments.ts'
 import { silentLog, type Logger } from '../../../broker/telemetry/log.ts'
+import { FRAME_PREFIX_BYTES } from '../../../protocol/frame.ts'
+import { decodeMessage, decodeResponse, SharedResponse } from '../../../protocol/messages.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import { FakeHosts } from './fake-hosts.ts'
@@ -17,6 +19,19 @@ import type { MemoryCatalog } from './memory-catalog.ts'
 type Control = OperationOn<'control'>
 /** A request with its optional fields left out. */
 type Asked<N extends Control> = Partial<RequestOf<N>>
+
+/** What a client reads of the answer, whether it was encoded for many or is for this one alone. */
+export async function askOf<N extends Control>(
+  controller: Controller,
+  operation: N,
+  request: Asked<N>,
+  context = {} as Context<N>,
+): Promise<ResponseOf<N>> {
+  const answer: unknown = await controller.handlers[operation](request as RequestOf<N>, context)
+  if (!(answer instanceof SharedResponse)) return answer as ResponseOf<N>
+  const message = decodeMessage(Buffer.concat(answer.encode(1)).subarray(FRAME_PREFIX_BYTES))
+  return decodeResponse(operation, message.kind === 'response' ? message.wire : undefined)
+}
 
 export class TestController {
   readonly controller: Controller
@@ -78,7 +93,7 @@ export class TestController {
         throw new MillraceError(code, message)
       },
     } as Partial<Context<N>> as Context<N>
-    return await this.controller.handlers[operation](request as RequestOf<N>, context)
+    return await askOf(this.controller, operation, request, context)
   }
 
   /** Gives the answer or the error's code, without waiting for more than what can happen now. */
