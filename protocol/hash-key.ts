@@ -130,7 +130,7 @@ export function hashKeyFromHex(text: string): HashKeyWords {
   if (!/^[0-9a-fA-F]{32}$/.test(text)) {
     throw new MillraceError('invalidArgument', `${JSON.stringify(text)} is not a hash key of 32 hex digits.`)
   }
-  return hashKeyFromBigInt(BigInt(`0x${text}`))
+  return Uint32Array.from([0, 8, 16, 24], (at) => parseInt(text.slice(at, at + 8), 16))
 }
 
 /** 32 lower-case hex digits. */
