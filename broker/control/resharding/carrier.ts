@@ -5,10 +5,10 @@ import { invariant, InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { PlacedShard } from '../../host-contract.ts'
 import type { Logger } from '../../telemetry/log.ts'
-import { plannedShards, shardsOf, type Journal, type Stream } from '../catalog-state.ts'
+import { plannedShards, shardsOf, type CatalogState, type Journal, type Stream } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'
 import type { HostFleet } from '../fleet.ts'
-import { placedShard, placedShards } from '../routing.ts'
+import { placedShard } from '../routing.ts'
 import { isServedAlike, servedSettings } from '../stream-settings.ts'
 import { pause, withDeadline, type Timers } from '../timers.ts'
 import { planFinish, planPublish, startAbove, type Cause } from './journal.ts'
@@ -123,8 +123,7 @@ export class Carrier {
       )
       if (isPublished) this.#published(stream.id, journal, begunAt)
     } else {
-      const placed = placedShards(catalog.state, stream.id)
-      const children = new Map(placed.map((shard) => [shard.shardIndex, shard]))
+      const children = openedChildren(catalog.state, stream, journal)
       // A host that restarted before the change was published knows neither that its parents have children nor the children.
       await Promise.all([this.#open(parts, children), this.#seal(stream.id, parts)])
       const settings = servedSettings(stream)
@@ -232,6 +231,23 @@ function plannedChildren(
         return [child.shardIndex, placed] as const
       })
     }),
+  )
+}
+
+/** The same once they are in the catalog. A stream may have tens of thousands of other shards, of which nothing is asked. */
+function openedChildren(
+  state: CatalogState,
+  stream: Stream,
+  { moves }: Journal,
+): ReadonlyMap<number, PlacedShard> {
+  const made = new Set(moves.flatMap(({ children }) => children.map(({ shardIndex }) => shardIndex)))
+  return new Map(
+    shardsOf(state, stream.id)
+      .filter(({ index }) => made.has(index))
+      .map((shard) => [
+        shard.index,
+        placedShard(stream, { ...shard, shardIndex: shard.index, children: [] }),
+      ]),
   )
 }
 
