@@ -32,6 +32,8 @@ export const hostLimits = {
   deliveriesPerPump: 4,
   /** A subscription that waits for its share of a limit asks again after so long. */
   paceCheckMs: 1 * SECOND_MS,
+  /** Subscriptions that are looked at for their heartbeats in one turn. */
+  beatsPerTurn: 1024,
   /** Shards that fetches and subscriptions which are woken in one turn look at; one that looks at more is woken alone. */
   shardsWokenPerTurn: 2048,
 

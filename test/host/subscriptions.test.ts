@@ -300,6 +300,27 @@ describe('heartbeats', () => {
     expect(busy.sent('heartbeat')).toEqual([])
   })
 
+  it('come to all, however many there are, and no more than a bounded number in one turn', async () => {
+    const host = await startTestHost()
+    const sessions = Array.from({ length: 3 }, () => new FakeSession())
+    const each = 3000
+    for (const one of sessions) await Promise.all(Array.from({ length: each }, () => host.subscribe(one)))
+    const beats = (): number => sessions.reduce((sum, one) => sum + one.sent('heartbeat').length, 0)
+    host.timing.advance(limits.heartbeatMs / 2)
+    await rest()
+    let most = 0
+    for (let waited = 0; waited < limits.heartbeatMs / 2; waited += limits.heartbeatMs / 16) {
+      const before = beats()
+      host.timing.advance(limits.heartbeatMs / 16)
+      most = Math.max(most, beats() - before)
+      await rest()
+    }
+    expect(most).toBe(hostLimits.beatsPerTurn)
+    for (const one of sessions) {
+      expect(new Set(one.sent('heartbeat').map(({ subscriptionId }) => subscriptionId)).size).toBe(each)
+    }
+  })
+
   it('say where the shard stands to a subscriber without credit', async () => {
     const host = await startTestHost()
     await host.fill(3)

@@ -6,6 +6,7 @@ import { limits } from '../../../protocol/limits.ts'
 import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import type { Context } from '../../server/dispatch.ts'
 import type { Session } from '../../server/session.ts'
+import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { Outflows } from '../read/outflow.ts'
 import { resolvePosition } from '../read/positions.ts'
@@ -43,6 +44,8 @@ export class Subscriptions {
   readonly #cancelBeats: () => void
   #opened = 0
   #beats = 0
+  /** Groups whose round is not over: the next one waits for it. */
+  readonly #beating = new Set<ReadonlySet<Subscription>>()
   #draining = false
 
   constructor(options: SubscriptionsOptions) {
@@ -163,6 +166,19 @@ export class Subscriptions {
   }
 
   #beat(): void {
-    for (const subscription of this.#beatGroups[this.#beats++ % BEAT_GROUPS]!) subscription.beat()
+    const group = this.#beatGroups[this.#beats++ % BEAT_GROUPS]!
+    if (this.#beating.has(group)) return
+    this.#beating.add(group)
+    this.#beatOn(group, group.values())
+  }
+
+  /** A hundred readers of a stream with thousands of shards are hundreds of thousands of subscriptions. */
+  #beatOn(group: ReadonlySet<Subscription>, left: Iterator<Subscription>): void {
+    for (let count = 0; count < hostLimits.beatsPerTurn; count++) {
+      const next = left.next()
+      if (next.done) return void this.#beating.delete(group)
+      next.value.beat()
+    }
+    this.#options.timing.atTurnEnd(() => this.#beatOn(group, left))
   }
 }
