@@ -165,7 +165,7 @@ describe('createBroker', () => {
     isBroken = true
     expect(await append('two')).toMatchObject({ code: errorCodes.outcomeUnknown.id })
     await expect
-      .poll(() => append('three').catch(() => undefined), { timeout: 10_000 })
+      .poll(() => append('three').catch(() => undefined))
       .toMatchObject({ code: 0, baseSequenceNumber: 1 })
   })
 

@@ -10,6 +10,7 @@ import type { OwnerParts } from '../../broker/storage/owner.ts'
 import { parseSegmentName } from '../../broker/storage/segments/segment-name.ts'
 import { copyAsTarget } from '../support/replaced-segments.ts'
 import { segmentName, StorageFixture, test, type TestOwner } from '../support/storage.ts'
+import { copyOf } from './owner-model.ts'
 
 const SLOT = 1
 const values = ['a', 'b', 'c', 'd']
@@ -183,8 +184,7 @@ describe('a replacement that is interrupted', () => {
     const at = async (reached: FaultStep) => {
       if (!isArmed || reached !== step) return
       isArmed = false
-      const filter = (path: string) => !path.includes('/lock/')
-      await cp(storage.dataDir, copyDir, { recursive: true, filter })
+      await copyOf(storage.dataDir, copyDir)
     }
     const owner = await fill(storage, { faults: { at } })
     isArmed = true

@@ -156,7 +156,7 @@ describe('over hours of random load the autoscaler', () => {
 
   it('stays in its bounds, waits between changes of one range, and comes to rest when the load does', () => {
     fc.assert(hours, { numRuns: 8, ...once })
-  }, 120_000)
+  })
 
   it('splits nothing that it merged under the load that it merged it for', () => {
     fc.assert(
@@ -177,7 +177,7 @@ describe('over hours of random load the autoscaler', () => {
       }),
       { numRuns: 6, ...once },
     )
-  }, 120_000)
+  })
 
   it('does not go on splitting for keys that cannot be divided, seen or not', () => {
     const hotKeys = fc.array(
@@ -199,9 +199,9 @@ describe('over hours of random load the autoscaler', () => {
       }),
       { numRuns: 6, ...once },
     )
-  }, 120_000)
+  })
 
   it('keeps all that through a million decisions and more', () => {
     while (decided < 1_000_000) fc.assert(hours, { numRuns: 1, ...once })
-  }, 120_000)
+  })
 })

@@ -201,7 +201,7 @@ describe.each(Object.entries(scenarios))('%s ends alike', (_, scenario) => {
         problems: [],
       })
     }
-  }, 60_000)
+  })
 })
 
 function endsController({ place, how }: Fault): boolean {

@@ -63,7 +63,7 @@ describe('a plan for segments', () => {
         if (targetBytes > Math.min(SEGMENT_BYTES, roomBytes)) fail('does not fit', { plan, segments })
       }
     }
-  }, 120_000)
+  })
 
   it('carried out again and again, gets on with every step and comes to rest with no batch lost', () => {
     const random = seededRandom(SEED + 1)
