@@ -195,6 +195,8 @@ export class Maintenance {
     const { ownerId } = upkeep.owner
     const name = `${step} at owner ${ownerId}`
     if (this.#isStopped || this.#steps.isWaiting(name)) return undefined
+    // A step looks at every shard of its owner, and there may be tens of thousands: each in a turn of its own.
+    await new Promise<void>((resolve) => this.#options.timing.atTurnEnd(resolve))
     try {
       const done = await work()
       this.#steps.succeeded(name)
