@@ -77,10 +77,10 @@ export const streamShape = {
 /** What producers asked of a shard, part of what was refused for throughput included, as means over the last 10 s, 2 min and 10 min. */
 export const shardLoadShape = {
   bytesPerSecond10s: field.uint('Bytes of records a second over 10 s.'),
-  bytesPerSecond2m: field.uint('Bytes of records a second over 2 min.'),
+  bytesPerSecond2m: field.uint('Bytes of records a second over 2 min, or what is known of them.'),
   bytesPerSecond10m: field.uint('Bytes of records a second over 10 min.'),
   recordsPerSecond10s: field.uint('Records a second over 10 s.'),
-  recordsPerSecond2m: field.uint('Records a second over 2 min.'),
+  recordsPerSecond2m: field.uint('Records a second over 2 min, or what is known of them.'),
   recordsPerSecond10m: field.uint('Records a second over 10 min.'),
   hotHashKey: field.optional(
     field.hashKey('The hash key with the largest part of the load, where one stands out.'),

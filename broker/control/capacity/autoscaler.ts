@@ -19,6 +19,10 @@
 // | the target over 10 s,    |                                                              |                             |
 // | 2 min and 10 min         |                                                              |                             |
 //
+// A load that is known for less than 2 min is judged by what is known of it, and by half a minute at least: a new stream
+// that takes three times its target is split after 10 s. That is over after 2 min, so bursts may cost a new stream some
+// splits, once, and are later borne as the table says.
+//
 // It cannot oscillate under a load that stays: a split is caused by more than the whole target, a merge by less than 40 %
 // of it, so neither's outcome meets the rule of the other; and 10 min lie between a split and a merge of what it made.
 import type { Scaling, ScalingDecision, ShardLimits } from '../../../protocol/operations.ts'

@@ -1,6 +1,7 @@
 // What one shard was asked for over a time, as a mean of its last seconds or minutes. Runs in the controller; pure.
 // A window keeps a ring of readings of two totals that only rise, spaced so that a fixed number of them spans it; the
-// mean is what was added within the window, whole seconds that nobody has seen counted as silence.
+// mean is what was added within the window. Seconds that nobody has seen count as silence, unless whoever asks is content
+// with a mean over less.
 
 /** What was asked for in all, up to some moment. */
 export interface LoadTotals {
@@ -27,6 +28,8 @@ export class LoadWindow {
   /** Place of the newest reading. */
   #newest = -1
   #count = 0
+  /** When the first reading was taken. */
+  #knownSince = Infinity
 
   constructor(windowMs: number) {
     this.#windowMs = windowMs
@@ -35,17 +38,19 @@ export class LoadWindow {
   /** Takes a reading. `atMs` and both totals never fall from one to the next. */
   add(atMs: number, { bytes, records }: LoadTotals): void {
     const readings = this.#readings
+    if (this.#count === 0) this.#knownSince = atMs
     // The newest one moves along until it is far enough from the one before it.
     const isNear =
       this.#count >= 2 && readings[this.#at(1)]! + this.#windowMs / SPANS > readings[this.#at(0)]!
     this.#put(atMs, bytes, records, isNear)
   }
 
-  /** The mean over the window that ends at `nowMs`. */
-  rate(nowMs: number): Rate {
+  /** The mean over the window that ends at `nowMs`; where less of it is known, over that, but over `leastMs` at least. */
+  rate(nowMs: number, leastMs = this.#windowMs): Rate {
+    const ms = Math.min(this.#windowMs, Math.max(leastMs, nowMs - this.#knownSince))
     const end = this.totalsAt(nowMs)
-    const start = this.totalsAt(nowMs - this.#windowMs)
-    const seconds = this.#windowMs / 1000
+    const start = this.totalsAt(nowMs - ms)
+    const seconds = ms / 1000
     return { bytes: (end.bytes - start.bytes) / seconds, records: (end.records - start.records) / seconds }
   }
 
@@ -71,8 +76,9 @@ export class LoadWindow {
   ): LoadWindow {
     const windowMs = parents[0]!.window.#windowMs
     const sum = new LoadWindow(windowMs)
+    sum.#knownSince = Math.min(nowMs, Math.max(...parents.map(({ window }) => window.#knownSince)))
     for (let back = SPANS; back >= 0; back--) {
-      const atMs = nowMs - (back * windowMs) / SPANS
+      const atMs = Math.max(sum.#knownSince, nowMs - (back * windowMs) / SPANS)
       let [bytes, records] = [0, 0]
       for (const { window, part } of parents) {
         const totals = window.totalsAt(atMs)

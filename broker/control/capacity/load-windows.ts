@@ -8,6 +8,12 @@ import { LoadWindow, type LoadTotals, type Rate } from './load-window.ts'
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
 
+/**
+ * A mean over less than two minutes has to be over so much at least: one of a stream that is new, or of a controller that has
+ * just started. What comes later than this is no burst that a new stream begins with, or a backlog after a restart.
+ */
+const STEADY_MS_MIN = 30 * SECOND_MS
+
 /** What happens within a longer silence of a host is not known: it was down, or it hung. */
 const GAP_MS = 15 * SECOND_MS
 /** When the shortest window is filled by what a new shard itself was asked for. */
@@ -15,7 +21,7 @@ const JUDGED_AFTER_MS = 12 * SECOND_MS
 /** A split that leaves this part of the load in one child has divided nothing. */
 const SKEWED_PART = 0.9
 
-/** Means over the three windows that decisions are made by. */
+/** Means over the three windows that decisions are made by; that of two minutes over what is known of them. */
 export interface ShardRates {
   readonly tenSeconds: Rate
   readonly twoMinutes: Rate
@@ -109,7 +115,7 @@ export class LoadWindows {
     return {
       rates: {
         tenSeconds: tenSeconds.rate(nowMs),
-        twoMinutes: twoMinutes.rate(nowMs),
+        twoMinutes: twoMinutes.rate(nowMs, STEADY_MS_MIN),
         tenMinutes: tenMinutes.rate(nowMs),
       },
       hot: track.hot,

@@ -201,6 +201,53 @@ describe('over hours of random load the autoscaler', () => {
     )
   })
 
+  it('splits a new stream as soon as what is above its target would be that over half a minute, and then rests', () => {
+    const many = { ...TARGET, shardsMin: 1, shardsMax: 200 }
+    fc.assert(
+      fc.property(
+        fc.double({ min: 1.1, max: 40, noNaN: true }),
+        fc.integer({ min: 1, max: 4 }),
+        (excess, startCount) => {
+          const stream = new ModelStream({ scaling: many, startCount, seesKeys: true })
+          const bytes = excess * startCount * TARGET.targetBytesPerSecond
+          stream.setLoad([{ bytes, records: 0 }])
+          stream.lookFor(3 * HOUR_MS)
+          const [first] = stream.actions
+          // The first look only sets where counting begins, and what is above the target is seen at a look.
+          expect(first!.atMs).toBeLessThanOrEqual(Math.max(10_000, 30_000 / excess) + 2 * LOOK_MS)
+          expect(stream.actions.map(({ decision }) => decision.action)).not.toContain('merge')
+          expect(stream.actions.at(-1)!.atMs).toBeLessThan(5 * MINUTE_MS)
+        },
+      ),
+      { numRuns: 40, ...once },
+    )
+  })
+
+  it('splits nothing that takes less than its target over each half minute, however unevenly', () => {
+    const pulse = fc.record({
+      onLooks: fc.integer({ min: 1, max: 15 }),
+      part: fc.double({ min: 0.1, max: 1, noNaN: true }),
+    })
+    fc.assert(
+      fc.property(fc.array(pulse, { minLength: 1, maxLength: 40 }), (pulses) => {
+        const stream = new ModelStream({
+          scaling: { ...TARGET, shardsMin: 1, shardsMax: 40 },
+          startCount: 1,
+          seesKeys: true,
+        })
+        // Half a minute each, with all that it may take in the first looks of it: two in a row may take more than the one.
+        for (const { onLooks, part: full } of pulses) {
+          stream.setLoad([{ bytes: (0.5 * full * TARGET.targetBytesPerSecond * 15) / onLooks, records: 0 }])
+          stream.lookFor(onLooks * LOOK_MS)
+          stream.setLoad([])
+          stream.lookFor((15 - onLooks) * LOOK_MS)
+        }
+        expect(stream.actions).toEqual([])
+      }),
+      { numRuns: 300 },
+    )
+  })
+
   it('keeps all that through a million decisions and more', () => {
     while (decided < 1_000_000) fc.assert(hours, { numRuns: 1, ...once })
   })

@@ -174,7 +174,7 @@ describe('loads', () => {
     await scaled.test.time.advance(14_000)
     expect((await list())[0]?.load).toMatchObject({
       bytesPerSecond10s: 1200,
-      bytesPerSecond2m: 120,
+      bytesPerSecond2m: 480,
       bytesPerSecond10m: 24,
       recordsPerSecond10s: 0,
       hotHashKey: new Uint8Array([...Array.from({ length: 15 }, () => 0), 7]),
