@@ -182,7 +182,7 @@ describe('loads', () => {
     })
     await scaled.test.ask('splitShard', { name: 'clicks', shardIndex: 0, newStartingHashKeys: [] })
     await scaled.test.time.advance(2_000)
-    expect((await list()).map(({ load }) => load?.bytesPerSecond2m)).toEqual([undefined, 60, 60])
+    expect((await list()).map(({ load }) => load?.bytesPerSecond2m)).toEqual([undefined, 240, 240])
   })
 })
 
