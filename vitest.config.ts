@@ -1,18 +1,22 @@
 // How the tests run. A file's suffix tells its cost, and its cost decides its deadline:
 // .test.ts runs on the sources and touches nothing but memory; the others run the compiled daemon in `dist/`.
 // A deadline only keeps a test that hangs from hanging for ever: it is many times what a busy machine needs.
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const SECOND_MS = 1000
 
-/** Suffix → deadline of one test, and whether its files may run side by side. */
+/** Files at a time. Left alone, Vitest keeps a core for itself: on a machine with two, half of it would do nothing. */
+const WORKERS = Math.max(2, availableParallelism() - 1)
+
+/** Suffix → deadline of one test, and when its files run: those of one order side by side, before those of the next. */
 const suites = [
   { name: 'unit', suffix: '', deadlineMs: 120 * SECOND_MS, order: 0 },
   { name: 'simulation', suffix: '.sim', deadlineMs: 180 * SECOND_MS, order: 0 },
   { name: 'fuzz', suffix: '.fuzz', deadlineMs: 180 * SECOND_MS, order: 0 },
   { name: 'end-to-end', suffix: '.e2e', deadlineMs: 180 * SECOND_MS, order: 1 },
-  // Rounds of kill and restart fill both cores by themselves: one file at a time keeps a slow machine honest.
-  { name: 'crash', suffix: '.crash', deadlineMs: 300 * SECOND_MS, order: 2, maxWorkers: 1 },
+  // Together, since the one waits for processes and the other for flushes: neither alone keeps two cores busy.
+  { name: 'crash', suffix: '.crash', deadlineMs: 300 * SECOND_MS, order: 1 },
 ]
 
 const suffixes = suites.map((suite) => suite.suffix).filter((suffix) => suffix !== '')
@@ -33,7 +37,7 @@ export default defineConfig({
         teardownTimeout: 10 * SECOND_MS,
         expect: { poll: { timeout: 60 * SECOND_MS } },
         sequence: { groupOrder: suite.order },
-        ...(suite.maxWorkers === undefined ? {} : { maxWorkers: suite.maxWorkers }),
+        maxWorkers: WORKERS,
       },
     })),
   },
