@@ -116,8 +116,8 @@ function hostOptions(
     openLog: () => options.log.child({ process: `host-${hostId}` }),
     metrics: countHost(instruments),
     serverMetrics: countServer(instruments),
-    exportMetrics: (gauges) => {
-      readHost(instruments, gauges)
+    exportMetrics: (readings) => {
+      readHost(instruments, readings)
       return collect()
     },
     timing: realTiming(clock, elapsed),

@@ -4,13 +4,14 @@ import type { EventBody } from '../../protocol/events.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
 import type { HostCalls, HostedExtent, HostedLoads, HostSettings, ShardRef } from '../host-contract.ts'
 import type { ClientEventHandlers, Context, Handlers } from '../server/dispatch.ts'
+import type { HostReadings } from '../telemetry/counting.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { SegmentMaintenance } from '../threads/maintenance-contract.ts'
 import type { SegmentReader } from '../threads/reader-contract.ts'
 import { AppendPath } from './append/append-path.ts'
 import { SessionShares } from './append/session-shares.ts'
 import { hostLimits } from './host-limits.ts'
-import type { HostGauges, HostMetrics } from './host-metrics.ts'
+import type { HostMetrics } from './host-metrics.ts'
 import { KeySampler } from './load/key-sampler.ts'
 import { balancedKeyOf, loadsOf } from './load/loads.ts'
 import { OwnerWatch } from './owner-watch.ts'
@@ -158,12 +159,12 @@ export class Engine {
     return this.#ownerWatch.trouble
   }
 
-  async gauges(sessions: number): Promise<HostGauges> {
+  /** What this host holds now. */
+  async readings(): Promise<HostReadings> {
     const owners = this.#owners.all
     const readings = await this.#owners.readings()
     return {
       shards: this.#shards.size,
-      sessions,
       subscriptions: this.#subscriptions.size,
       waitingFetches: this.#fetches.waiting,
       appendQueueBytes: owners.reduce((sum, owner) => sum + owner.queuedBytes, 0),

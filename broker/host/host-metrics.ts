@@ -2,7 +2,6 @@
 // telemetry/ owns names, labels, buckets and the registry behind it. Nothing here is labelled by stream or session, so
 // the number of series is bounded; every call is made at most once a group, a request or a delivery, never once a record.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
-import type { HostReadings } from '../telemetry/counting.ts'
 
 export interface HostMetrics {
   /** Batches stored and flushed, duplicates not counted. */
@@ -32,27 +31,4 @@ export interface HostMetrics {
   compactionEnded(result: ErrorCode | 'done' | 'stopped', freedBytes: number): void
   /** How a subscription ended; `ended` at the end of a closed shard, `closed` with its session. */
   subscriptionEnded(why: ErrorCode | 'unsubscribed' | 'closed' | 'ended'): void
-}
-
-/** What the host holds at the moment of a scrape. */
-export interface HostGauges extends HostReadings {
-  readonly sessions: number
-}
-
-/** Counts nothing. */
-export const noHostMetrics: HostMetrics = {
-  appended: () => {},
-  duplicates: () => {},
-  refused: () => {},
-  appendAnswered: () => {},
-  groupAnswered: () => {},
-  fetched: () => {},
-  pushed: () => {},
-  cacheHit: () => {},
-  cacheMiss: () => {},
-  coldRead: () => {},
-  throttledRead: () => {},
-  segmentsRemoved: () => {},
-  compactionEnded: () => {},
-  subscriptionEnded: () => {},
 }

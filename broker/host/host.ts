@@ -10,20 +10,18 @@ import { flagOf } from '../config/options.ts'
 import type { HostCalls, HostSettings } from '../host-contract.ts'
 import type { ServerMetrics } from '../server/server-metrics.ts'
 import { createServer, type Server } from '../server/server.ts'
+import type { HostReadings } from '../telemetry/counting.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash, type CallHandlers } from '../threads/calls.ts'
 import type { SegmentMaintenance } from '../threads/maintenance-contract.ts'
 import type { SegmentReader } from '../threads/reader-contract.ts'
 import { Engine } from './engine.ts'
-import type { HostGauges, HostMetrics } from './host-metrics.ts'
-import type { OwnerChannel } from './owner-link.ts'
+import type { HostMetrics } from './host-metrics.ts'
+import type { StartOwner } from './owners.ts'
 import { realTiming, type Timing } from './timing.ts'
 
-export type OwnerPlace = HostSettings['owners'][number]
-
 export interface HostOptions {
-  /** Adopts an owner's directory, and runs it on a thread or in this one. Rejects where it cannot be opened. */
-  readonly startOwner: (owner: OwnerPlace, settings: HostSettings) => Promise<OwnerChannel>
+  readonly startOwner: StartOwner
   /** Opens the reader of segments: a pool of threads, or in this one. */
   readonly openReader: (settings: HostSettings) => SegmentReader
   /** Opens what surveys and compacts segments: a thread, or in this one. */
@@ -35,7 +33,7 @@ export interface HostOptions {
   readonly metrics: HostMetrics
   readonly serverMetrics?: ServerMetrics
   /** Turns what is counted, and what is held now, into Prometheus metrics as JSON. */
-  readonly exportMetrics: (gauges: HostGauges) => Promise<readonly object[]>
+  readonly exportMetrics: (readings: HostReadings) => Promise<readonly object[]>
   readonly timing?: Timing
   /** Called once when this host must not go on. Ends the process by an uncaught exception unless given. */
   readonly onBroken?: (error: Error) => void
@@ -156,8 +154,8 @@ class ShardHost implements Host {
   }
 
   async #metrics(): Promise<HostCalls['metrics']['reply']> {
-    const { engine, server } = this.#inService()
-    return { metrics: await this.#options.exportMetrics(await engine.gauges(server.sessionCount)) }
+    const { engine } = this.#inService()
+    return { metrics: await this.#options.exportMetrics(await engine.readings()) }
   }
 
   get #engine(): Engine {

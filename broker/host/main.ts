@@ -45,8 +45,8 @@ const host = createHost({
   openLog,
   metrics: countHost(instruments),
   serverMetrics: countServer(instruments),
-  exportMetrics: (gauges) => {
-    readHost(instruments, gauges)
+  exportMetrics: (readings) => {
+    readHost(instruments, readings)
     return collect()
   },
   onBroken: () => process.exit(EXIT_BROKEN),

@@ -3,11 +3,12 @@
 import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { HostSettings } from '../host-contract.ts'
+import type { HostReadings } from '../telemetry/counting.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { SegmentList, ShardExtent } from '../threads/owner-contract.ts'
 import { AppendSettlement } from './append/append-outcome.ts'
 import { hostLimits } from './host-limits.ts'
-import type { HostGauges, HostMetrics } from './host-metrics.ts'
+import type { HostMetrics } from './host-metrics.ts'
 import { OwnerLink, type OwnerChannel } from './owner-link.ts'
 import type { TailCache } from './read/tail-cache.ts'
 import type { SegmentDirectory, ShardTable } from './shard-table.ts'
@@ -76,12 +77,12 @@ export class Owners implements SegmentDirectory {
   }
 
   /** What each has counted, and how long it lets wait. One that does not answer soon is shown without what it counted. */
-  readings(): Promise<HostGauges['owners']> {
+  readings(): Promise<HostReadings['owners']> {
     const { timing } = this.#options
     return Promise.all(
       this.all.map((owner) => {
         const { ownerId, waitingMs } = owner
-        return new Promise<HostGauges['owners'][number]>((resolve, reject) => {
+        return new Promise<HostReadings['owners'][number]>((resolve, reject) => {
           const cancel = timing.after(hostLimits.ownerStatsMs, () => resolve({ ownerId, waitingMs }))
           const counted = owner.stats().then((stats) => ({ ownerId, waitingMs, stats }))
           counted.finally(cancel).then(resolve, reject)

@@ -1,5 +1,5 @@
 // What server and host call, in their words, over the instruments. Runs in controller and host.
-// Their interfaces are `ServerMetrics`, `HostMetrics` and `HostGauges`; the composition roots check that these fit.
+// Their interfaces are `ServerMetrics` and `HostMetrics`; the composition roots check that these fit.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import type { OperationName } from '../../protocol/operations.ts'
 import type { Instruments } from './instruments.ts'

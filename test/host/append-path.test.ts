@@ -269,11 +269,11 @@ describe('overload', () => {
     host.owner.beforeFlush = () => opened
     const appends = Array.from({ length: 500 }, () => host.append(new FakeSession(), batchOf1000()))
     await rest()
-    const { appendQueueBytes } = await host.engine.gauges(0)
+    const { appendQueueBytes } = await host.engine.readings()
     expect(appendQueueBytes).toBeLessThanOrEqual(settings.appendQueueBytes)
     open()
     await Promise.all(appends)
-    expect((await host.engine.gauges(0)).appendQueueBytes).toBe(0)
+    expect((await host.engine.readings()).appendQueueBytes).toBe(0)
   })
 })
 

@@ -2,17 +2,25 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { errorCodes } from '../../protocol/error-codes.ts'
 import { createHost, type HostOptions } from '../../broker/host/host.ts'
-import type { HostGauges } from '../../broker/host/host-metrics.ts'
-import { noHostMetrics } from '../../broker/host/host-metrics.ts'
 import type { HostCalls } from '../../broker/host-contract.ts'
 import { inProcessPair } from '../../broker/server/in-process.ts'
+import type { HostReadings } from '../../broker/telemetry/counting.ts'
 import { silentLog } from '../../broker/telemetry/log.ts'
 import { createCaller, serveCalls } from '../../broker/threads/calls.ts'
 import { channelPair } from '../../broker/threads/channels.ts'
 import { RawConnection } from '../support/raw-connection.ts'
 import { MemoryMaintenance } from './support/memory-maintenance.ts'
 import { MemoryOwner, MemoryReader } from './support/memory-owner.ts'
-import { at, codeOf, contents, makeBatch, placedShard, settings, STREAM } from './support/test-host.ts'
+import {
+  at,
+  codeOf,
+  contents,
+  makeBatch,
+  noHostMetrics,
+  placedShard,
+  settings,
+  STREAM,
+} from './support/test-host.ts'
 import { until } from './support/timing.ts'
 
 const connections: RawConnection[] = []
@@ -24,7 +32,7 @@ function launch(options: Partial<HostOptions> = {}) {
   const owner = new MemoryOwner(0, Date.now)
   const reader = new MemoryReader([owner])
   const broken: Error[] = []
-  const scrapes: HostGauges[] = []
+  const scrapes: HostReadings[] = []
   const host = createHost({
     startOwner: () => Promise.resolve(owner.start()),
     openReader: () => reader,
@@ -32,8 +40,8 @@ function launch(options: Partial<HostOptions> = {}) {
     software: 'millrace/test',
     openLog: () => silentLog(),
     metrics: noHostMetrics,
-    exportMetrics: (gauges) => {
-      scrapes.push(gauges)
+    exportMetrics: (readings) => {
+      scrapes.push(readings)
       return Promise.resolve([{ name: 'a metric' }])
     },
     onBroken: (error) => broken.push(error),
@@ -110,7 +118,7 @@ describe('a host', () => {
     const one = await call('describeShards', { streamId: STREAM, shardIndexes: [7, 1] })
     expect(one.extents.map(({ shardIndex }) => shardIndex)).toEqual([1])
     expect(await call('metrics', null)).toEqual({ metrics: [{ name: 'a metric' }] })
-    expect(scrapes).toMatchObject([{ shards: 2, sessions: 1, subscriptions: 0, owners: [{ ownerId: 0 }] }])
+    expect(scrapes).toMatchObject([{ shards: 2, subscriptions: 0, owners: [{ ownerId: 0 }] }])
     await call('dropStream', { streamId: STREAM, shards: [{ ownerId: 0, slot: 1 }] })
     expect(await call('describeShards', { streamId: STREAM, shardIndexes: [0, 1] })).toEqual({ extents: [] })
   })

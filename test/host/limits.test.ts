@@ -2,11 +2,18 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { payloadBytesAt } from '../../broker/host/append/payload.ts'
 import { hostLimits } from '../../broker/host/host-limits.ts'
-import { noHostMetrics } from '../../broker/host/host-metrics.ts'
 import type { ShardLimits } from '../../protocol/index.ts'
 import { FakeSession } from './support/fake-session.ts'
 import { noShardLimits } from '../../protocol/structs.ts'
-import { codeOf, makeBatch, placedShard, startTestHost, STREAM, type TestHost } from './support/test-host.ts'
+import {
+  codeOf,
+  makeBatch,
+  noHostMetrics,
+  placedShard,
+  startTestHost,
+  STREAM,
+  type TestHost,
+} from './support/test-host.ts'
 import { rest, until } from './support/timing.ts'
 
 let session: FakeSession

@@ -32,7 +32,7 @@ describe('an owner whose disk does not answer', () => {
 
   it('is measured by its oldest unanswered call, until that is answered', async () => {
     const host = await startTestHost()
-    const waitingMs = async (): Promise<number> => (await host.engine.gauges(0)).owners[0]!.waitingMs
+    const waitingMs = async (): Promise<number> => (await host.engine.readings()).owners[0]!.waitingMs
     expect(await waitingMs()).toBe(0)
     const { release } = stalled(host)
     const session = new FakeSession()
@@ -57,7 +57,7 @@ it('an owner whose thread hangs does not keep a scrape waiting, nor is it asked 
     return new Promise(() => {})
   }
   for (const waitingMs of [0, 1_000, 2_000]) {
-    const scraped = host.engine.gauges(0)
+    const scraped = host.engine.readings()
     host.timing.advance(1_000)
     expect((await scraped).owners).toEqual([{ ownerId: 0, waitingMs }])
   }

@@ -1,7 +1,6 @@
 // Promises of sealing over real storage: what a closed shard says of batches, before and after a restart.
 import { expect, it } from 'vitest'
 import { Engine } from '../../broker/host/engine.ts'
-import { noHostMetrics } from '../../broker/host/host-metrics.ts'
 import type { OwnerChannel } from '../../broker/host/owner-link.ts'
 import { realTiming } from '../../broker/host/timing.ts'
 import { checkOwnerDirectory } from '../../broker/storage/integrity.ts'
@@ -15,7 +14,15 @@ import type { PlacedShard } from '../../broker/host-contract.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { FakeSession } from './support/fake-session.ts'
 import { MemoryMaintenance } from './support/memory-maintenance.ts'
-import { codeOf, contents, makeBatch, placedShard, settings, STREAM } from './support/test-host.ts'
+import {
+  codeOf,
+  contents,
+  makeBatch,
+  noHostMetrics,
+  placedShard,
+  settings,
+  STREAM,
+} from './support/test-host.ts'
 
 const session = new FakeSession()
 

@@ -1,17 +1,16 @@
 // The table of metrics, its instruments, and what a scrape answers for several processes at once.
 import { describe, expect, it } from 'vitest'
-import { countHost, countServer, readHost } from '../../broker/telemetry/counting.ts'
+import { countHost, countServer, readHost, type HostReadings } from '../../broker/telemetry/counting.ts'
 import { metricsPage } from '../../broker/telemetry/docs-page.ts'
 import { exposition } from '../../broker/telemetry/exposition.ts'
 import { createTelemetry } from '../../broker/telemetry/instruments.ts'
 import { metrics, type Metric } from '../../broker/telemetry/metrics.ts'
-import type { HostGauges, HostMetrics } from '../../broker/host/host-metrics.ts'
+import type { HostMetrics } from '../../broker/host/host-metrics.ts'
 import type { ServerMetrics } from '../../broker/server/server-metrics.ts'
 
 const quiet = { withProcess: false }
-const gauges: HostGauges = {
+const readings: HostReadings = {
   shards: 3,
-  sessions: 1,
   subscriptions: 2,
   waitingFetches: 0,
   appendQueueBytes: 10,
@@ -76,7 +75,7 @@ describe('a scrape', () => {
     host.cacheHit()
     host.segmentsRemoved(2, 500)
     host.compactionEnded('done', 300)
-    readHost(telemetry.instruments, gauges)
+    readHost(telemetry.instruments, readings)
     const text = await exposition(await telemetry.collect(), [])
     const lines = text.split('\n')
     expect(lines).toEqual(

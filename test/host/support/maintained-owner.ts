@@ -2,7 +2,7 @@
 // A test says what is sealed, moves time, lets calls fail, and looks at what was done.
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { HostedShard } from '../../../broker/host/hosted-shard.ts'
-import { noHostMetrics, type HostMetrics } from '../../../broker/host/host-metrics.ts'
+import type { HostMetrics } from '../../../broker/host/host-metrics.ts'
 import { Horizons } from '../../../broker/host/retention/horizons.ts'
 import { Maintenance } from '../../../broker/host/retention/maintenance.ts'
 import type { MaintainedOwner } from '../../../broker/host/retention/owner-upkeep.ts'
@@ -14,7 +14,7 @@ import type { SegmentSpan } from '../../../broker/threads/maintenance-contract.t
 import type { OwnerCalls, SegmentList, Wanted } from '../../../broker/threads/owner-contract.ts'
 import { MemoryMaintenance } from './memory-maintenance.ts'
 import { MemoryReader } from './memory-owner.ts'
-import { placedShard } from './test-host.ts'
+import { noHostMetrics, placedShard } from './test-host.ts'
 import { ManualTiming, rest } from './timing.ts'
 
 /** When segments are sealed here, however small. */

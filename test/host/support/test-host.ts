@@ -12,7 +12,7 @@ import {
   type ResponseOf,
 } from '../../../protocol/index.ts'
 import { Engine } from '../../../broker/host/engine.ts'
-import { noHostMetrics } from '../../../broker/host/host-metrics.ts'
+import type { HostMetrics } from '../../../broker/host/host-metrics.ts'
 import type { HostedExtent, HostSettings, PlacedShard } from '../../../broker/host-contract.ts'
 import { silentLog } from '../../../broker/telemetry/log.ts'
 import { FakeSession } from './fake-session.ts'
@@ -42,6 +42,24 @@ export const settings: HostSettings = {
   maxConnections: 100,
   logLevel: 'silent',
   logFormat: 'json',
+}
+
+/** Counts nothing. */
+export const noHostMetrics: HostMetrics = {
+  appended: () => {},
+  duplicates: () => {},
+  refused: () => {},
+  appendAnswered: () => {},
+  groupAnswered: () => {},
+  fetched: () => {},
+  pushed: () => {},
+  cacheHit: () => {},
+  cacheMiss: () => {},
+  coldRead: () => {},
+  throttledRead: () => {},
+  segmentsRemoved: () => {},
+  compactionEnded: () => {},
+  subscriptionEnded: () => {},
 }
 
 export function placedShard(shardIndex: number, changes: Partial<PlacedShard> = {}): PlacedShard {
