@@ -63,12 +63,11 @@ export async function liveExtents(
   const streamId = shards[0]?.streamId ?? 0
   const extents = new Map<number, HostedExtent>()
   const answered = new Set<number>()
-  const late = (): Error => new Error('the host took too long')
   const ask = async ([hostId, there]: readonly [number, readonly Shard[]]): Promise<void> => {
     // By name: a stream may have far more shards than anybody wants to know of now.
     const shardIndexes = there.map(({ index }) => index)
     const asked = fleet.call(hostId, 'describeShards', { streamId, shardIndexes })
-    const answer = await withDeadline(asked, timers, EXTENTS_DEADLINE_MS, late)
+    const answer = await withDeadline(asked, timers, EXTENTS_DEADLINE_MS)
     answered.add(hostId)
     for (const extent of answer.extents) extents.set(extent.shardIndex, extent)
   }

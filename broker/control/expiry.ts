@@ -139,9 +139,8 @@ export class Expiry {
   /** Those of the shards that their host has forgotten: all, or none where it does not answer. */
   async #drop(hostId: number, shards: readonly RetiredShard[]): Promise<readonly RetiredShard[]> {
     const { fleet, timers, log } = this.#options
-    const late = (): Error => new Error('the host took too long')
     try {
-      await withDeadline(fleet.call(hostId, 'dropShards', { shards }), timers, DROP_DEADLINE_MS, late)
+      await withDeadline(fleet.call(hostId, 'dropShards', { shards }), timers, DROP_DEADLINE_MS)
       return shards
     } catch (error) {
       if (error instanceof InvariantError) throw error

@@ -81,8 +81,7 @@ export class StreamUpdates {
     if (isServedAlike(stream, before)) return stream
     const telling = hostsOf(fleet, catalog.state, stream.id).map((hostId) => this.#tell(hostId, stream))
     // It is decided already: a host that takes longer learns of it in its own time.
-    const late = (): Error => new Error('a host took too long')
-    await withDeadline(Promise.all(telling), timers, TELL_DEADLINE_MS, late).catch(() => {})
+    await withDeadline(Promise.all(telling), timers, TELL_DEADLINE_MS).catch(() => {})
     return stream
   }
 
@@ -126,9 +125,8 @@ export class StreamUpdates {
   async #held(streamId: number, retentionMs: number, deadlineMs: number): Promise<() => boolean> {
     const { catalog, fleet, timers } = this.#options
     const lives = hostsOf(fleet, catalog.state, streamId).map((hostId) => fleet.host(hostId))
-    const late = (): Error => new Error('a host took too long')
     const asking = lives.map(({ hostId }) => fleet.call(hostId, 'holdRetention', { streamId, retentionMs }))
-    await withDeadline(Promise.all(asking), timers, deadlineMs, late)
+    await withDeadline(Promise.all(asking), timers, deadlineMs)
     return () =>
       lives.every(({ hostId, restarts }) => {
         const now = fleet.host(hostId)

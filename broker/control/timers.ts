@@ -28,12 +28,12 @@ export const systemTimers: Timers = {
   },
 }
 
-/** Settles as `promise` does, or rejects with what `late` gives when that takes longer than `deadlineMs`. */
+/** Settles as `promise` does, or rejects with `late()` when that takes longer than `deadlineMs`: mostly a call of a host. */
 export function withDeadline<T>(
   promise: Promise<T>,
   timers: Timers,
   deadlineMs: number,
-  late: () => Error,
+  late = () => new Error('the host took too long'),
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const cancel = timers.after(deadlineMs, () => reject(late()))

@@ -116,13 +116,12 @@ export class Scaling {
   /** Takes the loads from every host that is ready; one that is slow is asked again next time. */
   async #observe(): Promise<void> {
     const { fleet, log, timers } = this.#options
-    const late = (): Error => new Error('the host took too long')
     const ready = fleet.hosts.filter(({ state }) => state === 'ready')
     await Promise.all(
       ready.map(async ({ hostId }) => {
         try {
           const asked = fleet.call(hostId, 'shardLoads', null)
-          const loads = await withDeadline(asked, timers, LOADS_DEADLINE_MS, late)
+          const loads = await withDeadline(asked, timers, LOADS_DEADLINE_MS)
           this.#windows.observe(loads, timers.elapsed())
         } catch (error) {
           if (error instanceof InvariantError) throw error

@@ -39,8 +39,7 @@ async function balanceOf({ fleet, timers, log }: Parts, shard: Shard): Promise<s
   try {
     const { hostId } = fleet.hostOf(shard.ownerId)
     const asked = fleet.call(hostId, 'balanceOf', { streamId, shardIndex })
-    const late = (): Error => new Error('the host took too long')
-    const { startingHashKey } = await withDeadline(asked, timers, BALANCE_DEADLINE_MS, late)
+    const { startingHashKey } = await withDeadline(asked, timers, BALANCE_DEADLINE_MS)
     if (startingHashKey === null) return undefined
     const range = { start: hashKeyFromHex(shard.startingHashKey), end: hashKeyFromHex(shard.endingHashKey) }
     return canSplitAt(range, hashKeyFromHex(startingHashKey)) ? startingHashKey : undefined
