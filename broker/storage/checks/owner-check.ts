@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Environment, OpenEnvironment } from '../environment.ts'
 import { rangeOf, type HeadRow } from '../key-space.ts'
 import { readManifest, type Manifest } from '../segments/manifest.ts'
-import { listSegmentDirectories, mapBytesOf, segmentFault } from '../segments/segment.ts'
+import { listSegmentDirectories, openForReading, segmentFault } from '../segments/segment.ts'
 import { formatSegmentName, segmentPath, type SegmentName } from '../segments/segment-name.ts'
 import type { SlotRanges } from './catalog-check.ts'
 import type { Findings } from './findings.ts'
@@ -108,9 +108,7 @@ async function checkUnlisted(directory: string, active: number, check: OwnerChec
     const where = segmentPath(directory, formatSegmentName(name))
     if (name.number <= active || !existsSync(join(where, 'data.mdb'))) continue
     // One that cannot be opened was half made: a start puts it aside.
-    const environment = await check
-      .openEnvironment({ path: where, mapBytes: mapBytesOf(0), readOnly: true })
-      .catch(() => undefined)
+    const environment = await openForReading(check.openEnvironment, where).catch(() => undefined)
     const holdsBatches = (environment?.keys(rangeOf('batch'), 1).length ?? 0) > 0
     await environment?.close()
     if (holdsBatches) check.findings.problem(where, 'It holds batches, and the manifest does not name it.')
@@ -122,7 +120,7 @@ async function openAt(
   { findings, openEnvironment }: OwnerCheck,
 ): Promise<Environment | undefined> {
   try {
-    return await openEnvironment({ path, mapBytes: mapBytesOf(0), readOnly: true })
+    return await openForReading(openEnvironment, path)
   } catch (error) {
     findings.problem(path, `It cannot be opened: ${(error as Error).message}`)
     return undefined

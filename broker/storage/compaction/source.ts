@@ -5,7 +5,7 @@ import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
 import { decodeKey, decodeRow, encodeKey, rangeOf, type HeadRow } from '../key-space.ts'
 import { segmentPath, formatSegmentName, type SegmentName } from '../segments/segment-name.ts'
-import { mapBytesOf, segmentFault } from '../segments/segment.ts'
+import { openForReading, segmentFault } from '../segments/segment.ts'
 
 export interface LiveBatch {
   readonly base: number
@@ -27,7 +27,7 @@ export class CompactionSource {
     name: SegmentName,
   ): Promise<CompactionSource> {
     const path = segmentPath(place.directory, formatSegmentName(name))
-    const environment = await place.openEnvironment({ path, mapBytes: mapBytesOf(0), readOnly: true })
+    const environment = await openForReading(place.openEnvironment, path)
     const source = new CompactionSource(path, environment)
     const fault = segmentFault(environment, place.ownerId, name)
     if (fault === undefined) return source

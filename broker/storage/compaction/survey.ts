@@ -7,7 +7,7 @@ import type { Environment, OpenEnvironment } from '../environment.ts'
 import { decodeKey, decodeRow } from '../key-space.ts'
 import { extentOfBatches, slotsWithBatches } from '../segments/batch-extent.ts'
 import { segmentPath } from '../segments/segment-name.ts'
-import { mapBytesOf } from '../segments/segment.ts'
+import { openForReading } from '../segments/segment.ts'
 
 /** Rejects with `corruptData` where nothing tells of a shard any more. */
 export async function surveySegment(
@@ -15,7 +15,7 @@ export async function surveySegment(
   openEnvironment: OpenEnvironment,
 ): Promise<Survey> {
   const path = segmentPath(directory, segment)
-  const environment = await openEnvironment({ path, mapBytes: mapBytesOf(0), readOnly: true })
+  const environment = await openForReading(openEnvironment, path)
   try {
     return { segment, fileBytes: environment.bytesUsed(), spans: spansIn(environment, path) }
   } finally {

@@ -7,7 +7,7 @@ import type { Faults } from '../disk/faults.ts'
 import { dataFileOf } from '../disk/lmdb-files.ts'
 import type { Environment, OpenEnvironment, Row } from '../environment.ts'
 import { formatSegmentName, segmentPath, type SegmentName } from '../segments/segment-name.ts'
-import { mapBytesOf, putSegmentMeta } from '../segments/segment.ts'
+import { mapBytesOf, openForReading, putSegmentMeta } from '../segments/segment.ts'
 
 /** Bytes, and rows, of one commit: it should end soon, so that appends need not wait for its flush. */
 const CHUNK_BYTES = 512 * 1024
@@ -95,8 +95,7 @@ export class CompactionTarget {
     await faults.at('compactionCopied')
     await syncFile(dataFileOf(this.#temporary))
     await syncDirectory(this.#temporary)
-    const mapBytes = mapBytesOf(0)
-    const environment = await openEnvironment({ path: this.#temporary, mapBytes, readOnly: true })
+    const environment = await openForReading(openEnvironment, this.#temporary)
     let fileBytes: number
     try {
       await verify(environment)

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
 import { ACTIVE_LINGER_MS, isReopening, untilReopened } from './reopening.ts'
-import { mapBytesOf } from './segment.ts'
+import { openForReading } from './segment.ts'
 import { segmentPath } from './segment-name.ts'
 
 /** How long a read of the active segment waits for an owner that is reopening it. */
@@ -16,8 +16,6 @@ const REOPENING_WAIT_MS = 2000
 const SEALED_LINGER_MS = 10_000
 /** How often it is looked whether sealed segments are still there, and used. */
 const SEALED_SWEEP_MS = 1000
-/** Address space where only the size on disk counts. */
-const READ_MAP_BYTES = mapBytesOf(0)
 
 export interface SegmentRef {
   readonly directory: string
@@ -125,7 +123,7 @@ export class SegmentCache {
     const path = segmentPath(directory, name)
     let entry = this.#entries.get(path)
     if (entry === undefined) {
-      entry = new Entry(path, this.#openEnvironment({ path, mapBytes: READ_MAP_BYTES, readOnly: true }))
+      entry = new Entry(path, openForReading(this.#openEnvironment, path))
     }
     entry.isActive = isActive
     this.#entries.delete(path)

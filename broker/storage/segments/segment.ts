@@ -86,7 +86,11 @@ export function openSealed(
   { directory, openEnvironment }: SegmentPlace,
   name: SegmentName,
 ): Promise<Environment> {
-  const path = segmentPath(directory, formatSegmentName(name))
+  return openForReading(openEnvironment, segmentPath(directory, formatSegmentName(name)))
+}
+
+/** Opens the environment of a segment, whatever stands in it: of its map, only the size on disk counts. */
+export function openForReading(openEnvironment: OpenEnvironment, path: string): Promise<Environment> {
   return openEnvironment({ path, mapBytes: mapBytesOf(0), readOnly: true })
 }
 
