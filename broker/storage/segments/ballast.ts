@@ -2,8 +2,9 @@
 // written that no longer names what is to go, and on a disk that is full to the last block even that does not fit: then
 // this file makes way. It is made again when something was removed.
 import { randomBytes } from 'node:crypto'
-import { open, rm, stat, statfs } from 'node:fs/promises'
+import { open, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { freeBytesAt } from '../disk/disk-space.ts'
 import { syncDirectory } from '../disk/durable-files.ts'
 
 export const BALLAST_FILE = 'ballast'
@@ -33,7 +34,7 @@ export class Ballast {
   async giveUpFor(error: unknown): Promise<boolean> {
     if ((await this.#size()) === 0) return false
     // LMDB calls a full disk many things.
-    if (!saysNoSpace(error) && (await this.#freeBytes()) >= BALLAST_BYTES) return false
+    if (!saysNoSpace(error) && (await freeBytesAt(this.#directory)) >= BALLAST_BYTES) return false
     await rm(this.#path, { force: true })
     await syncDirectory(this.#directory)
     return true
@@ -42,11 +43,6 @@ export class Ballast {
   async #size(): Promise<number> {
     const found = await stat(this.#path).catch(() => undefined)
     return found?.size ?? 0
-  }
-
-  async #freeBytes(): Promise<number> {
-    const { bavail, bsize } = await statfs(this.#directory)
-    return bavail * bsize
   }
 
   async #write(): Promise<void> {
