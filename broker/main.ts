@@ -71,7 +71,6 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     opened.admin = await listening(config, 'adminPort', (listen) =>
       createAdminServer({
         listen,
-        health: () => ({ healthy: true, reasons: [] }),
         ready: () => (ending?.isStopping ? stopping : controller.readiness()),
         metrics: () => controller.scrape(),
         log: log.child({ component: 'admin' }),

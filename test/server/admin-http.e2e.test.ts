@@ -19,7 +19,6 @@ afterEach(async () => {
 async function serve(options: Partial<AdminServerOptions> = {}) {
   admin = await createAdminServer({
     listen: { host: '127.0.0.1', port: 0 },
-    health: () => ({ healthy: true, reasons: [] }),
     ready: () => ({ ready: true, reasons: [] }),
     metrics: () => Promise.resolve('millrace_up 1\n'),
     log: pino({ level: 'silent' }),
@@ -43,14 +42,11 @@ describe('/healthz and /readyz', () => {
     expect([ready.status, JSON.parse(ready.body)]).toEqual([200, { status: 'ready', reasons: [] }])
   })
 
-  it('answer 503 with every reason', async () => {
+  it('answer 503 with every reason while it is not ready, and that it lives', async () => {
     const reasons = ['host 1 is starting', 'host 2 is down: it was killed']
-    const { ask } = await serve({
-      health: () => ({ healthy: false, reasons }),
-      ready: () => ({ ready: false, reasons }),
-    })
+    const { ask } = await serve({ ready: () => ({ ready: false, reasons }) })
     const [health, ready] = [await ask('/healthz'), await ask('/readyz?verbose')]
-    expect([health.status, JSON.parse(health.body)]).toEqual([503, { status: 'unhealthy', reasons }])
+    expect(health.status).toBe(200)
     expect([ready.status, JSON.parse(ready.body)]).toEqual([503, { status: 'notReady', reasons }])
   })
 })
