@@ -173,5 +173,6 @@ function extentsBySlot(extents: readonly ShardExtent[]): Map<number, ShardExtent
 }
 
 function unserved(shard: string): MillraceError {
-  return new MillraceError('unavailable', `${shard} is not served here.`)
+  const message = `${shard} is not served by its host, whose log says what is damaged: restore a backup, or delete the stream.`
+  return new MillraceError('unavailable', message)
 }

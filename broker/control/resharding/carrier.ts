@@ -37,6 +37,8 @@ export class Carrier {
   readonly #options: CarrierOptions
   /** Who waits for the change of a stream to be published. */
   readonly #waiting = new Map<number, Set<() => void>>()
+  /** Why the change of a stream has not gone on at its last attempt. */
+  readonly #obstacles = new Map<number, string>()
   #isStopped = false
 
   constructor(options: CarrierOptions) {
@@ -55,7 +57,6 @@ export class Carrier {
    */
   async carry(streamId: number, begunAt?: number): Promise<void> {
     const { catalog, timers, log } = this.#options
-    let lastFailure = ''
     try {
       for (;;) {
         const stream = this.goingOn(streamId)
@@ -69,15 +70,21 @@ export class Carrier {
           // A host that stays down fails every time alike, which is worth saying once.
           const failure = cause instanceof Error ? cause.message : String(cause)
           const { step } = journal
-          if (failure !== lastFailure)
+          if (failure !== this.#obstacles.get(streamId))
             log.warn({ err: cause, stream: stream.name, step }, 'change of shards waits')
-          lastFailure = failure
+          this.#obstacles.set(streamId, failure)
           await pause(timers, RETRY_MS)
         }
       }
     } finally {
+      this.#obstacles.delete(streamId)
       this.#tellWaiting(streamId)
     }
+  }
+
+  /** What the change under way of a stream waits for, as a sentence; undefined where nothing is known to be in its way. */
+  obstacleOf(streamId: number): string | undefined {
+    return this.#obstacles.get(streamId)
   }
 
   /** The stream, if it goes on; throws where it is being deleted or the broker is stopping. */

@@ -105,7 +105,7 @@ export class Resharding {
       if (isSet && MillraceError.is(error, 'unavailable')) return false
       throw error
     })
-    if (!isDone && turn.withdraw() && !isSet) throw busy(name)
+    if (!isDone && turn.withdraw() && !isSet) throw busy(name, this.#carrier.obstacleOf(id))
     return knownStream(catalog.state, name)
   }
 
@@ -136,11 +136,9 @@ export class Resharding {
     checkCause(stream, cause)
     const turn = this.#take(stream.id, () => this.#change(stream.id, [intent], cause))
     if (await this.#isDone(turn, ANSWER_DEADLINE_MS)) return turn.done
-    if (turn.withdraw()) throw busy(name)
-    throw new MillraceError(
-      'outcomeUnknown',
-      `The ${cause} is not done yet, because a host is down; it will be.`,
-    )
+    const obstacle = this.#carrier.obstacleOf(stream.id) ?? 'A host takes long.'
+    if (turn.withdraw()) throw busy(name, obstacle)
+    throw new MillraceError('outcomeUnknown', `The ${cause} waits, and goes on by itself: ${obstacle}`)
   }
 
   /** Decides on a change when its turn has come, and carries it out. */
@@ -225,7 +223,8 @@ export class Resharding {
   }
 }
 
-function busy(stream: string): MillraceError {
-  const message = `Other changes of the shards of stream ${stream} come first; nothing was done.`
+function busy(stream: string, obstacle = ''): MillraceError {
+  const why = obstacle === '' ? '' : ` What they wait for: ${obstacle}`
+  const message = `Other changes of the shards of stream ${stream} come first; nothing was done.${why}`
   return new MillraceError('streamBusy', message, { retryAfterMs: BUSY_RETRY_MS })
 }

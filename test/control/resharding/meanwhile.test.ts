@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { HostCalls } from '../../../broker/host-contract.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { rejectionOf } from '../../support/rejection.ts'
 import { held, opened, openShards, split } from '../support/changing.ts'
 import { settled } from '../support/fake-time.ts'
 import { TestController } from '../support/test-controller.ts'
@@ -61,6 +62,26 @@ test('settings that change while children are opened reach them', async () => {
   await controller.ask('splitShard', split(0))
   await updated
   expect(told.slice(4)).toEqual([7_200_000, 7_200_000])
+})
+
+test('a change that cannot go on says what it waits for, to whoever asked for it and to whoever comes after', async () => {
+  const { test: controller } = await opened(
+    {},
+    {
+      sealShards: () => {
+        throw new MillraceError('unavailable', 'Shard 0 is damaged.')
+      },
+    },
+  )
+  const first = rejectionOf(controller.ask('splitShard', split(0)))
+  const second = rejectionOf(controller.ask('splitShard', split(0)))
+  await controller.time.advance(20_000)
+  for (const [refused, code] of [
+    [first, 'outcomeUnknown'],
+    [second, 'streamBusy'],
+  ] as const) {
+    expect(await refused).toMatchObject({ code, message: expect.stringContaining('Shard 0 is damaged.') })
+  }
 })
 
 describe('a stream that is deleted while its shards are changed', () => {
