@@ -1,6 +1,11 @@
 // Where the client looks for the hosts: at the addresses that the controller names, or where it found the controller.
 import { describe, expect, it } from 'vitest'
+import type { ControlPlane } from '../../client/control-plane.ts'
 import { connect } from '../../client/index.ts'
+import { RoutingCache } from '../../client/routing.ts'
+import { deferred } from '../../client/waiting.ts'
+import type { ResponseOf } from '../../protocol/operations.ts'
+import { routingOf } from './support/fake-admin.ts'
 import { FakeBroker } from './support/fake-broker.ts'
 
 /** The hosts that a put through `url` was sent to. */
@@ -41,5 +46,30 @@ describe('the address of a host', () => {
       '::1:7401',
       '::1:7402',
     ])
+  })
+})
+
+describe('what is known of a stream', () => {
+  it('never becomes older, in whatever order two requests are answered', async () => {
+    const broker = new FakeBroker()
+    const asked: ((answer: ResponseOf<'describeRouting'>) => void)[] = []
+    const ask = async () => {
+      const { promise, resolve } = deferred<ResponseOf<'describeRouting'>>()
+      asked.push(resolve)
+      return { response: await promise, from: { host: 'fake', port: 7400 } }
+    }
+    const routings = new RoutingCache({ ask } as unknown as ControlPlane)
+    for (const change of [() => broker.split(0), () => ((broker.epoch = 1), broker.streamId++)]) {
+      const [first, second] = [routings.fresh('clicks'), routings.fresh('clicks')]
+      const older = routingOf(broker)
+      change()
+      const newer = routingOf(broker)
+      asked.pop()!(newer)
+      await second
+      asked.pop()!(older)
+      for (const known of [await first, await routings.get('clicks')]) {
+        expect(known).toMatchObject({ streamId: newer.streamId, epoch: newer.epoch })
+      }
+    }
   })
 })

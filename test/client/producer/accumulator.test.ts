@@ -21,12 +21,15 @@ function routingTo(...open: number[]): LaneRouting {
   }
 }
 
-/** A batch for each record; even ones for the lowest hash key, odd ones for the highest. */
-function accumulating(count: number): { records: Accumulator; lane: Lane } {
+/** A batch for each record, unless told otherwise; even ones for the lowest hash key, odd ones for the highest. */
+function accumulating(
+  count: number,
+  { batchRecords = 1, monotonic = (): number => 0 } = {},
+): { records: Accumulator; lane: Lane } {
   const records = new Accumulator({
     routing: routingTo(0),
-    producerSettings: resolveProducerSettings({ batchRecords: 1 }),
-    monotonic: () => 0,
+    producerSettings: resolveProducerSettings({ batchRecords }),
+    monotonic,
     random: Math.random,
     onReady: () => {},
   })
@@ -75,4 +78,29 @@ it('records that have moved stay ahead of those that still wait, when their new 
   }
   records.lanes.remove(lane)
   expect(valuesIn(records)).toEqual({ 3: [0, 2, 4, 6], 6: [1, 3, 5] })
+})
+
+it('a batch is divided where a record of it has to wait behind another, although all of it goes to one shard', () => {
+  const { records, lane } = accumulating(4, { batchRecords: 2 })
+  records.lanes.adopt(routingTo(1, 2))
+  records.moveOn(lane, 1)
+  const [lower, upper] = records.lanes.adopt(routingTo(3))
+  // The lower half has moved on to the merged shard; the upper one still holds a record.
+  records.moveOn(lower!, Infinity)
+  records.lanes.remove(lower!)
+  records.moveOn(lane, Infinity)
+  records.lanes.remove(lane)
+  records.moveOn(upper!, Infinity)
+  records.lanes.remove(upper!)
+  expect(valuesIn(records)).toEqual({ 3: [0, 2, 1, 3] })
+})
+
+it('records have no more time to be stored for being encoded anew', () => {
+  let now = 5
+  const { records, lane } = accumulating(2, { batchRecords: 2, monotonic: () => now })
+  records.lanes.adopt(routingTo(1, 2))
+  now = 100
+  records.moveOn(lane, Infinity)
+  records.lanes.remove(lane)
+  expect(records.lanes.all().map(({ oldestAt }) => oldestAt)).toEqual([5, 5])
 })

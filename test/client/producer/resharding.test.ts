@@ -200,3 +200,19 @@ describe("a shard's limit", () => {
     expect(broker.recordsOf(0)).toHaveLength(300)
   })
 })
+
+it('a stream made again under its name is not sent what may lie in the one before', async () => {
+  const broker = new FakeBroker()
+  const { producer, end } = await producing(broker)
+  await driven(send(producer, '0'))
+  broker.disturb = ({ operation }) => {
+    if (operation !== 'append') return 'none'
+    broker.disturb = () => 'none'
+    broker.streamId = 2
+    return 'lostBefore'
+  }
+  await expect(driven(send(producer, '0'))).rejects.toMatchObject({ code: 'outcomeUnknown' })
+  expect(broker.recordsOf(0)).toHaveLength(1)
+  await driven(send(producer, '0'))
+  await end()
+})

@@ -303,6 +303,25 @@ describe('until a time', () => {
     await end()
   })
 
+  it('to come: reads the children of a shard of which no answer came before the time was over', async () => {
+    const broker = new FakeBroker()
+    broker.usesClock = true
+    let isStuck = true
+    broker.disturb = ({ operation }) => (operation === 'fetch' && isStuck ? 'hangs' : 'none')
+    const { client, end } = await connectTo(broker)
+    const reading = client.read('clicks', { until: { atTimestamp: Date.now() + 3000 } })
+    const reads = collect(reading)
+    await driven(reading.started)
+    await pass(1000, 100)
+    broker.split(0)
+    fill(broker, 1, [1])
+    fill(broker, 2, [1])
+    await pass(4000, 100)
+    isStuck = false
+    await expect(driven(reads).then((read) => read.toSorted())).resolves.toEqual(['1:0', '2:0'])
+    await end()
+  })
+
   it('to come, while a host is away: ends when it is back, with all that it has', async () => {
     const broker = new FakeBroker({ shards: 2, hosts: 2 })
     broker.usesClock = true
