@@ -6,7 +6,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
 COPY . .
-RUN npm run build && rm -rf dist/bench dist/examples dist/scripts
+RUN npm run build && rm -rf dist/bench dist/examples dist/scripts dist/.tsbuildinfo
 
 # What runs: the packages that are needed for it, and nothing to compile with.
 FROM node:24-bookworm-slim AS packages
