@@ -136,9 +136,11 @@ function take(watch: Watch, shards: readonly ShardLineage[], nowMs: number): voi
     for (const parent of parents) childrenOf.set(parent, [...(childrenOf.get(parent) ?? []), index])
   }
   // Several changes may lie between two looks: those in between get a track as well, to hand on what came before.
-  for (const { index, parents } of added) {
+  for (const { index, parents, state } of added) {
     const known = parents.flatMap((parent) => tracks.get(parent) ?? [])
     const isKnown = parents.length > 0 && known.length === parents.length
+    // Closed before the watch began: a stream may have tens of thousands of those, and they have nothing to hand on.
+    if (state === 'CLOSED' && !isKnown) continue
     const siblings = (childrenOf.get(parents[0] ?? -1) ?? []).filter((other) => other !== index)
     tracks.set(index, isKnown ? heir(known, siblings, nowMs) : stranger(nowMs))
   }

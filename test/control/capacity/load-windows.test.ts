@@ -125,6 +125,13 @@ describe('rates', () => {
     )
   })
 
+  it('of shards that were made before the watch began are of them alone, whatever became of their parents', () => {
+    const test = watched(closed(0), closed(1), open(2, 0), open(3, 0), open(4, 1))
+    test.load({ 2: 900, 3: 0, 4: 0 }, 30_000)
+    expect(test.of(2)).toMatchObject({ ageMs: Infinity, skewedSplits: 0 })
+    expect(test.of(0)).toBeUndefined()
+  })
+
   it('are of nothing before a host has told, and begin where its counters are', () => {
     const test = new Watched()
     test.follow(open(0))
