@@ -141,6 +141,8 @@ class Scene {
 describe('an on-demand stream', () => {
   test('is split under a load over its target, and merged back to its fewest shards when it is quiet', async () => {
     const scene = await Scene.open({ mode: 'on-demand', shards: 1 })
+    // No longer a new stream, which would be judged by less than 2 min.
+    await scene.pass(2 * MINUTE, 1_000)
     // A peak: three times the target over 10 s, and less than it over 2 min.
     await scene.pass(30 * SECOND, 30_000)
     await scene.pass(90 * SECOND, 1_000)
