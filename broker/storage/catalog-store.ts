@@ -6,7 +6,8 @@ import { z } from 'zod'
 import type { CatalogChange, CatalogRow, CatalogStore } from '../catalog-contract.ts'
 import { allRows } from './all-rows.ts'
 import { ensureDirectory, syncDirectory } from './disk/durable-files.ts'
-import { openLmdb, type Environment, type OpenEnvironment, type Row } from './environment.ts'
+import { NoRoomForCommit, openLmdb, type Environment, type OpenEnvironment, type Row } from './environment.ts'
+import { Ballast } from './segments/ballast.ts'
 import { checksumOf, decodeKey, decodeRow, encodeKey, encodeRow, type FamilyName } from './key-space.ts'
 
 const CATALOG_FORMAT = 2
@@ -100,9 +101,16 @@ export async function openCatalogStore(
   try {
     await ensureFormat(environment, directory)
     const rows = loadCatalog(environment)
+    const ballast = new Ballast(directory)
+    await ballast.keep()
     return {
       load: () => rows,
-      commit: (changes) => commitChanges(environment, changes),
+      // A full disk is when streams are deleted and their retention shortened: for that there is room put by.
+      commit: (changes) =>
+        commitChanges(environment, changes).catch(async (error: unknown) => {
+          if (!(error instanceof NoRoomForCommit) || !(await ballast.giveUpFor(error))) throw error
+          await commitChanges(environment, changes)
+        }),
       close: () => environment.close(),
     }
   } catch (error) {

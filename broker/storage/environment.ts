@@ -5,6 +5,7 @@ import { mkdirSync, statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { openAsClass, type Database, type RootDatabaseOptionsWithPath } from 'lmdb'
 import { invariant, InvariantError } from '../../protocol/invariant.ts'
+import { freeBytesNow } from './disk/disk-space.ts'
 import { checkBeforeOpening, DamagedEnvironment, dataFileOf, PAGE_BYTES } from './disk/lmdb-files.ts'
 import { DamagedRow, type KeyRange } from './key-space.ts'
 
@@ -21,6 +22,21 @@ export interface Writer {
   remove(key: Uint8Array): void
 }
 
+/** What a commit puts: how many rows, and the bytes of their values. */
+export interface CommitSize {
+  readonly rows: number
+  readonly bytes: number
+}
+
+/** Of the pages above the rows, and the list of pages that are free. */
+const COMMIT_BYTES_LEAST = 256 * 1024
+const ENOSPC = 28
+
+/** The most that a commit may take on the disk: its values, and a page for each row that is written anew. */
+export function diskBytesOf({ rows, bytes }: CommitSize): number {
+  return COMMIT_BYTES_LEAST + 2 * bytes + rows * PAGE_BYTES
+}
+
 export interface Row {
   readonly key: Uint8Array
   readonly value: Uint8Array
@@ -30,9 +46,10 @@ export interface Row {
 export interface Environment {
   /**
    * All of the writes or none, in one transaction. Fulfils when they are flushed to the device. Rejects with a
-   * CommitFailed; the environment must then be closed. `write` must not throw: the writes before it would be stored.
+   * CommitFailed; the environment must then be closed. `write` must not throw: the writes before it would be stored. Where
+   * there is no room on the disk for a commit of this size, a few rows unless told, LMDB is not asked at all.
    */
-  commit(write: (writer: Writer) => void): Promise<void>
+  commit(write: (writer: Writer) => void, size?: CommitSize): Promise<void>
   /** A private copy. */
   get(key: Uint8Array): Uint8Array | undefined
   /** A view that the next call on any environment of this thread overwrites: copy out of it at once. */
@@ -64,13 +81,22 @@ export type OpenEnvironment = (options: EnvironmentOptions) => Promise<Environme
 
 /** A commit that is not on disk, or not known to be. */
 export class CommitFailed extends Error {
-  override readonly name = 'CommitFailed'
+  override readonly name: string = 'CommitFailed'
   /** The system's error number, where LMDB gave one. A full disk often shows as 5, EIO. */
   readonly errno: number | undefined
 
   constructor(message: string, errno?: number, options?: ErrorOptions) {
     super(message, options)
     this.errno = errno
+  }
+}
+
+/** A commit that was not begun, because the disk is full: the environment is as it was. */
+export class NoRoomForCommit extends CommitFailed {
+  override readonly name = 'NoRoomForCommit'
+
+  constructor(freeBytes: number) {
+    super(`There is no room for a commit: ${freeBytes} bytes are free.`, ENOSPC)
   }
 }
 
@@ -155,8 +181,11 @@ class LmdbEnvironment implements Environment {
     }
   }
 
-  async commit(write: (writer: Writer) => void): Promise<void> {
+  async commit(write: (writer: Writer) => void, size: CommitSize = { rows: 1, bytes: 0 }): Promise<void> {
     this.#mustBeOpen()
+    // lmdb-js must not be refused a write: it describes that in a buffer that is too small, and damages what lies behind it.
+    const freeBytes = freeBytesNow(this.#dataFile)
+    if (freeBytes < diskBytesOf(size)) throw new NoRoomForCommit(freeBytes)
     let thrown: Error | undefined
     const settled = this.#store.batch(() => {
       try {

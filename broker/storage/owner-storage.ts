@@ -160,7 +160,7 @@ export class OwnerStorage {
     await this.#faults.at('commitStarted')
     plan.seal()
     const startedAt = performance.now()
-    await this.#chain.active.commit(plan.write)
+    await this.#chain.active.commit(plan.write, plan.size)
     await this.#faults.at('commitFlushed')
     this.#stats.commits++
     this.#stats.batches += plan.batchCount

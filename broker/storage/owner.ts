@@ -8,7 +8,8 @@ import { crash, type CallHandlers } from '../threads/calls.ts'
 import type { AppendOutcome, OwnerCalls, OwnerNotice, OwnerOptions } from '../threads/owner-contract.ts'
 import { PendingAppend } from './append/pending-append.ts'
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
-import { watchDiskSpace, type DiskSpace, type FreeBytesOf } from './disk/disk-space.ts'
+import { freeBytesNow, watchDiskSpace, type DiskSpace, type FreeBytesOf } from './disk/disk-space.ts'
+import { diskBytesOf, type CommitSize } from './environment.ts'
 import { ensureDirectory } from './disk/durable-files.ts'
 import { GroupCommit } from './append/group-commit.ts'
 import { OwnerStorage, type StorageParts } from './owner-storage.ts'
@@ -17,6 +18,8 @@ import { OwnerStorage, type StorageParts } from './owner-storage.ts'
 const COMMIT_BYTES_MAX = 16 * 1024 * 1024
 /** Appends that wait here. The host has its own, lower bound; this one keeps a defect there from filling memory. */
 const QUEUE_BYTES_MAX = 512 * 1024 * 1024
+/** Itself, its shard's head, its producer and its time. */
+const ROWS_OF_BATCH_MAX = 4
 const REOPEN_BACKOFF_MS = 50
 const REOPEN_BACKOFF_MAX_MS = 5000
 
@@ -76,6 +79,7 @@ class SegmentOwner implements Owner {
   readonly handlers: CallHandlers<OwnerCalls>
   readonly #lock: DirectoryLock
   readonly #storage: OwnerStorage
+  readonly #directory: string
   readonly #onBroken: (error: InvariantError) => void
   readonly #queue = new GroupCommit<Work>({ bytesMax: COMMIT_BYTES_MAX, run: (work) => this.#run(work) })
   readonly #listeners: ((notice: OwnerNotice) => void)[] = []
@@ -85,9 +89,10 @@ class SegmentOwner implements Owner {
   #isBroken = false
   #closed: Promise<null> | undefined
 
-  private constructor(options: OwnerParts, lock: DirectoryLock, storage: OwnerStorage) {
+  private constructor(options: OwnerOptions & OwnerParts, lock: DirectoryLock, storage: OwnerStorage) {
     this.#lock = lock
     this.#storage = storage
+    this.#directory = options.directory
     this.#onBroken = options.onBroken ?? crash
     this.handlers = {
       open: ({ shards }) => this.#change(async () => ({ extents: storage.openShards(shards) })),
@@ -177,10 +182,11 @@ class SegmentOwner implements Owner {
     if (appends.length === 0) return
     if (!this.#isUsable()) return settleAll(appends, 'unavailable')
     let failedAs: 'unavailable' | 'outcomeUnknown' = 'unavailable'
-    // Full or not, a repeated batch must be told that it is stored: only storage knows which those are.
-    const { isFull } = this.#space
     try {
       const bytes = appends.reduce((sum, append) => sum + append.bytes, 0)
+      const rows = ROWS_OF_BATCH_MAX * appends.reduce((sum, append) => sum + append.batchCount, 0)
+      // Full or not, a repeated batch must be told that it is stored: only storage knows which those are.
+      const isFull = this.#space.isFull || !this.#hasRoomFor({ rows, bytes })
       const hasRolled = !isFull && (await this.#storage.makeRoomFor(bytes))
       // Before any answer that only a reader with the new list could make use of.
       if (hasRolled) this.#notifySegments()
@@ -191,6 +197,11 @@ class SegmentOwner implements Owner {
       return this.#recover(error)
     }
     for (const append of appends) append.settle()
+  }
+
+  /** The floor is looked at now and then; a disk that somebody else fills is full before that. */
+  #hasRoomFor(size: CommitSize): boolean {
+    return freeBytesNow(this.#directory) >= diskBytesOf(size)
   }
 
   async #runChange({ run, refuse }: ChangeWork): Promise<void> {

@@ -239,10 +239,10 @@ export class FaultyDisk {
     const read = (key: Uint8Array, value: Uint8Array | undefined) =>
       value && this.onRead ? this.onRead(key, value.slice()) : value
     return {
-      commit: async (write) => {
+      commit: async (write, size) => {
         await this.#gate
         const fault = this.onCommit?.(path) ?? this.faults.shift()
-        if (fault !== 'nothing stored') await inner.commit(write)
+        if (fault !== 'nothing stored') await inner.commit(write, size)
         if (fault !== undefined) throw new CommitFailed('a commit was made to fail', this.errno)
       },
       get: (key) => read(key, inner.get(key)),

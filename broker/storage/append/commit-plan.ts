@@ -1,7 +1,7 @@
 // What one commit will write, put together before LMDB is asked: the batches, and behind them the rows that must be true
 // in the same transaction. Runs on the owner thread. Used for one commit after the other; the values it hands to LMDB
 // stay untouched until `clear`, because LMDB reads them while it writes.
-import type { Writer } from '../environment.ts'
+import type { CommitSize, Writer } from '../environment.ts'
 import { encodeKey, rowBytesOf, writeKey, writeRow } from '../key-space.ts'
 import { producerRow, type Producer } from './producer-table.ts'
 import type { ShardLog } from './shard-log.ts'
@@ -34,6 +34,12 @@ export class CommitPlan {
 
   get batchCount(): number {
     return this.#batches.length
+  }
+
+  /** For the room that it takes on the disk. */
+  get size(): CommitSize {
+    const rows = this.#batches.length + this.#timeBases.length + this.#logs.length + this.#producers.length
+    return { rows, bytes: this.#bytes }
   }
 
   /** Bytes of the batches. */

@@ -56,6 +56,10 @@ export class PendingAppend {
     })
   }
 
+  get batchCount(): number {
+    return this.#batches.length
+  }
+
   /** Checks each batch's bytes. Costs a pass over them, so it is done while an earlier commit runs. */
   check(): void {
     for (const [i, batch] of this.#batches.entries()) {

@@ -4,7 +4,7 @@ import { invariant } from '../../../protocol/invariant.ts'
 import type { OwnedShard, ShardExtent, ShardHorizon } from '../../threads/owner-contract.ts'
 import { allRows } from '../all-rows.ts'
 import type { CommitPlan } from './commit-plan.ts'
-import type { Environment, Row } from '../environment.ts'
+import type { Environment, Row, Writer } from '../environment.ts'
 import { decodeKey, decodeRow, encodeKey, encodeRow, type HeadRow, type ProducerRow } from '../key-space.ts'
 import { producerRow, ProducerTable, type Producer, type ProducerBatch } from './producer-table.ts'
 import { readShardHeads, type OpenBefore } from './shard-heads.ts'
@@ -244,9 +244,10 @@ function carriedProducer(producer: Producer): Row {
 }
 
 async function putRows(environment: Environment, rows: readonly Row[]): Promise<void> {
-  await environment.commit((writer) => {
+  const write = (writer: Writer): void => {
     for (const { key, value } of rows) writer.put(key, value)
-  })
+  }
+  await environment.commit(write, { rows: rows.length, bytes: 0 })
 }
 
 function producersOf(log: ShardLog): Map<number, Producer> {

@@ -5,7 +5,7 @@ import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { removeDirectory, syncDirectory, temporaryName } from '../disk/durable-files.ts'
 import type { Faults } from '../disk/faults.ts'
 import { dataFileOf } from '../disk/lmdb-files.ts'
-import type { Environment, OpenEnvironment, Row } from '../environment.ts'
+import type { Environment, OpenEnvironment, Row, Writer } from '../environment.ts'
 import { formatSegmentName, segmentPath, type SegmentName } from '../segments/segment-name.ts'
 import { mapBytesOf, openForReading, putSegmentMeta } from '../segments/segment.ts'
 
@@ -79,9 +79,10 @@ export class CompactionTarget {
     this.#rows = []
     this.#bytes = 0
     if (rows.length === 0) return 0
-    await this.#environment!.commit((writer) => {
+    const write = (writer: Writer): void => {
       for (const { key, value } of rows) writer.put(key, value)
-    })
+    }
+    await this.#environment!.commit(write, { rows: rows.length, bytes })
     return bytes
   }
 

@@ -1,5 +1,6 @@
 // Watches the free space of a data directory. Runs on owner threads. A full disk shows in LMDB as a mere I/O error after
 // the fact, so appends are refused before it: below a floor, until there is room again. Reads go on.
+import { statfsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 
 const INTERVAL_MS = 1000
@@ -57,6 +58,14 @@ export async function watchDiskSpace(options: DiskSpaceOptions): Promise<DiskSpa
     check,
     stop: () => clearInterval(timer),
   }
+}
+
+/**
+ * Free bytes where a path lies, asked for at once: it takes some microseconds, and is for threads that may wait for a disk.
+ */
+export function freeBytesNow(path: string): number {
+  const { bavail, bsize } = statfsSync(path)
+  return bavail * bsize
 }
 
 /** Free bytes where a path lies, as the system says. */

@@ -1,6 +1,7 @@
-// Room on the disk that an owner keeps for itself. Runs on the owner thread. Space comes back only after a manifest was
-// written that no longer names what is to go, and on a disk that is full to the last block even that does not fit: then
-// this file makes way. It is made again when something was removed.
+// Room on the disk that an owner keeps for itself, and the catalog. Runs on the owner thread, and in the controller. Space comes
+// back only after a manifest was written that no longer names what is to go, or a stream was deleted, and on a disk that is
+// full to the last block even that does not fit: then this file makes way. An owner makes it again when something was removed,
+// the catalog when it is opened.
 import { randomBytes } from 'node:crypto'
 import { open, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'

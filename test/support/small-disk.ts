@@ -1,0 +1,73 @@
+// A disk of a few megabytes that a test may fill to its last block: a tmpfs in the mount namespace of a child process, reached
+// through /proc. Nothing of it stays when that process has ended, whatever became of the test. Linux only, and only where
+// whoever runs the test may have a namespace of its own.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Ends with its standard input: with the process of the test. */
+const HOLD = 'mount -t tmpfs -o "size=$1" tmpfs /mnt && mkdir /mnt/data && echo mounted && exec cat'
+const FILLING_CHUNKS = [65_536, 4096]
+
+export class SmallDisk implements AsyncDisposable {
+  /** An empty directory on it. */
+  readonly path: string
+  readonly #holder: ChildProcess
+  readonly #filling: string
+
+  private constructor(holder: ChildProcess) {
+    this.#holder = holder
+    const root = join('/proc', String(holder.pid), 'root', 'mnt')
+    this.path = join(root, 'data')
+    this.#filling = join(root, 'filling')
+  }
+
+  /** Undefined where the system does not let this process have one. */
+  static async mount(bytes: number): Promise<SmallDisk | undefined> {
+    const args = ['--user', '--map-root-user', '--mount', 'sh', '-c', HOLD, 'sh', String(bytes)]
+    const holder = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'ignore'] })
+    const ended = new Promise<string>((resolve) => {
+      holder.once('error', () => resolve('missing')).once('exit', () => resolve('ended'))
+    })
+    const said = await Promise.race([once(holder.stdout, 'data').then(String), ended])
+    return said.startsWith('mounted') ? new SmallDisk(holder) : undefined
+  }
+
+  get freeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.path)
+    return bavail * bsize
+  }
+
+  /** Takes all room but so many bytes. */
+  fill(exceptBytes = 0): void {
+    const file = openSync(this.#filling, 'a')
+    try {
+      for (const chunk of FILLING_CHUNKS)
+        while (this.freeBytes - chunk >= exceptBytes && write(file, chunk)) {}
+    } finally {
+      closeSync(file)
+    }
+  }
+
+  /** Gives back what `fill` has taken. */
+  clear(): void {
+    rmSync(this.#filling, { force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const gone = once(this.#holder, 'exit')
+    this.#holder.stdin?.end()
+    await gone
+  }
+}
+
+/** False where there is no room for it. */
+function write(file: number, bytes: number): boolean {
+  try {
+    return writeSync(file, new Uint8Array(bytes)) === bytes
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return false
+    throw error
+  }
+}
