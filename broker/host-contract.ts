@@ -85,9 +85,9 @@ export type HostCalls = {
   }
   /**
    * Answered at once, by the main thread alone: a host that answers runs. `trouble` says, in words, what is wrong with it
-   * nevertheless; null where nothing is.
+   * nevertheless; null where nothing is. `isStuck`: since it was asked last, an owner has let a call wait and answered none.
    */
-  ping: { request: null; reply: { readonly trouble: string | null } }
+  ping: { request: null; reply: { readonly trouble: string | null; readonly isStuck: boolean } }
   openShards: { request: { readonly shards: readonly PlacedShard[] }; reply: null }
   /**
    * Refuse appends from now on, end subscriptions with streamNotFound, forget the slots, whether they are served or not. May

@@ -9,6 +9,11 @@ import type { Timers } from './timers.ts'
 export const HEARTBEAT_INTERVAL_MS = 5_000
 /** A host that answered nothing for so many intervals in a row is given up: 30 seconds. A slow disk does not silence it. */
 export const SILENT_INTERVALS_MAX = 6
+/**
+ * A host that answers, and says so many times in a row that one of its owners does nothing, is given up as well: 2 minutes.
+ * Disks that come back have done so by then; a thread that hangs never does, and what is in doubt with it stays so for ever.
+ */
+export const STUCK_ANSWERS_MAX = 24
 
 type Pong = HostCalls['ping']['reply']
 

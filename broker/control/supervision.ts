@@ -8,7 +8,7 @@ import type { HostCalls, HostLauncher, HostSettings, LaunchedHost, PlacedShard }
 import type { Logger } from '../telemetry/log.ts'
 import { createCaller, type Caller } from '../threads/calls.ts'
 import type { HostFleet, HostState, HostStatus } from './fleet.ts'
-import { SILENT_INTERVALS_MAX, startHeartbeat } from './heartbeat.ts'
+import { SILENT_INTERVALS_MAX, startHeartbeat, STUCK_ANSWERS_MAX } from './heartbeat.ts'
 import { hostIds, hostOfOwner } from './placement.ts'
 import { failuresInARow, restartDelayMs } from './restart-backoff.ts'
 import { withDeadline, type Timers } from './timers.ts'
@@ -214,28 +214,39 @@ export class Supervision implements HostFleet {
     }
   }
 
-  /** From when a host is ready until it ends, is drained, or is given up because it answers nothing. */
+  /** From when a host is ready until it ends, is drained, or is given up because it or its storage hangs. */
   #watch(charge: Charge, life: Life): void {
-    const { timers, log } = this.#options
-    const { host, caller } = life
+    let stuckAnswers = 0
     life.stopHeartbeat = startHeartbeat({
-      ping: () => caller.call('ping', null),
-      timers,
-      onAnswer: ({ trouble }) => {
+      ping: () => life.caller.call('ping', null),
+      timers: this.#options.timers,
+      onAnswer: ({ trouble, isStuck }) => {
         charge.reason = trouble ?? undefined
+        stuckAnswers = isStuck ? stuckAnswers + 1 : 0
+        // One in this process could not be ended, and its other owners go on.
+        if (stuckAnswers < STUCK_ANSWERS_MAX || life.host.pid === undefined) return
+        this.#giveUp(charge, life, `its storage did nothing over ${stuckAnswers} heartbeats`)
       },
       onSilence: (intervals) => {
         charge.reason = `does not answer: ${intervals} of ${SILENT_INTERVALS_MAX} heartbeats missed`
         if (intervals < SILENT_INTERVALS_MAX) return
-        life.stopHeartbeat()
-        const failure = (life.failure = `did not answer ${intervals} heartbeats in a row`)
-        log.error({ hostId: charge.hostId, hostPid: host.pid }, `host hangs and is killed: ${failure}`)
-        this.#enter(charge, 'down', failure)
-        host.kill()
-        // A process that waits for a disk ends only when that answers: whoever asked it something need not wait so long.
-        caller.close()
+        this.#giveUp(charge, life, `did not answer ${intervals} heartbeats in a row`)
       },
     })
+  }
+
+  #giveUp(charge: Charge, life: Life, failure: string): void {
+    const { host, caller } = life
+    life.stopHeartbeat()
+    life.failure = failure
+    this.#options.log.error(
+      { hostId: charge.hostId, hostPid: host.pid },
+      `host hangs and is killed: ${failure}`,
+    )
+    this.#enter(charge, 'down', failure)
+    host.kill()
+    // A process that waits for a disk ends only when that answers: whoever asked it something need not wait so long.
+    caller.close()
   }
 
   #ended(charge: Charge, servedMs: number | null, how: string): void {

@@ -159,6 +159,11 @@ export class Engine {
     return this.#ownerWatch.trouble
   }
 
+  /** Whether an owner has let something wait and answered nothing since this was asked last. */
+  isStuck(): boolean {
+    return this.#ownerWatch.isStuck()
+  }
+
   /** What this host holds now. */
   async readings(): Promise<HostReadings> {
     const owners = this.#owners.all

@@ -76,7 +76,10 @@ class ShardHost implements Host {
         invariant(!this.#starting, 'a host is started once')
         return (this.#starting = this.#start(request))
       },
-      ping: () => ({ trouble: this.#serving?.engine.trouble ?? null }),
+      ping: () => {
+        const engine = this.#serving?.engine
+        return { trouble: engine?.trouble ?? null, isStuck: engine?.isStuck() ?? false }
+      },
       openShards: ({ shards }) => done(this.#engine.lifecycle.open(shards)),
       dropStream: (request) => done(this.#engine.lifecycle.dropStream(request)),
       updateStream: ({ streamId, settings }) => {

@@ -52,6 +52,7 @@ export class OwnerLink {
   #storageFull = false
   #segments: SegmentList | undefined
   #stats: Promise<OwnerStats> | undefined
+  #answers = 0
   /** When each call was made that is not answered; oldest first. */
   readonly #unanswered = new Set<{ readonly at: number }>()
 
@@ -86,6 +87,11 @@ export class OwnerLink {
   get waitingMs(): number {
     const [oldest] = this.#unanswered
     return oldest === undefined ? 0 : this.#options.timing.elapsed() - oldest.at
+  }
+
+  /** How many calls have been answered; without `stats`, which needs neither the disk nor its turn. */
+  get answers(): number {
+    return this.#answers
   }
 
   /** Where the owner's records lie; undefined until it has said so. */
@@ -173,7 +179,10 @@ export class OwnerLink {
     const asked = { at: this.#options.timing.elapsed() }
     this.#unanswered.add(asked)
     // Beside the answer, not in front of it: what follows from it must come before the owner's next notice.
-    const answered = (): void => void this.#unanswered.delete(asked)
+    const answered = (): void => {
+      this.#unanswered.delete(asked)
+      if (call !== 'stats') this.#answers++
+    }
     answer.then(answered, answered)
     return answer
   }

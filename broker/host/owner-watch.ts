@@ -1,13 +1,14 @@
 // Says of an owner that it does not answer: its thread hangs, or its disk does. Host main thread.
-// It only says so. A host is not ended for it: a new one would wait for the same disk, and all that the owner was given
-// would be of unknown outcome, where the disk may only be slow.
+// From here the two look alike. A disk that is only slow is given time, because a new host would wait for the same disk, and
+// what the owner was given would be of unknown outcome. A thread that hangs is never heard of again: so the controller, to which
+// every sign of life tells whether an owner goes on, ends the host when none has for long (heartbeat.ts).
 import type { Logger } from '../telemetry/log.ts'
 import { hostLimits } from './host-limits.ts'
 import type { OwnerLink } from './owner-link.ts'
 import type { Timing } from './timing.ts'
 
 export interface OwnerWatchOptions {
-  readonly owners: { readonly all: readonly Pick<OwnerLink, 'ownerId' | 'waitingMs'>[] }
+  readonly owners: { readonly all: readonly Pick<OwnerLink, 'ownerId' | 'waitingMs' | 'answers'>[] }
   readonly timing: Timing
   readonly log: Logger
 }
@@ -16,6 +17,8 @@ export class OwnerWatch {
   readonly #options: OwnerWatchOptions
   /** Those of which the log has it that they do not answer. */
   readonly #silent = new Set<number>()
+  /** What each had answered when that was asked last. */
+  readonly #answers = new Map<number, number>()
   #cancel: (() => void) | undefined
 
   constructor(options: OwnerWatchOptions) {
@@ -34,6 +37,16 @@ export class OwnerWatch {
   get trouble(): string | null {
     const [worst] = this.#options.owners.all.toSorted((a, b) => b.waitingMs - a.waitingMs)
     return worst && isSilent(worst) ? troubleOf(worst) : null
+  }
+
+  /** Whether an owner lets something wait, and has answered nothing since this was asked last. */
+  isStuck(): boolean {
+    let isStuck = false
+    for (const { ownerId, waitingMs, answers } of this.#options.owners.all) {
+      isStuck ||= waitingMs > 0 && this.#answers.get(ownerId) === answers
+      this.#answers.set(ownerId, answers)
+    }
+    return isStuck
   }
 
   /** Tells the log once a spell, and when it is over. */

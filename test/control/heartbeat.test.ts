@@ -4,6 +4,7 @@ import {
   HEARTBEAT_INTERVAL_MS,
   SILENT_INTERVALS_MAX,
   startHeartbeat,
+  STUCK_ANSWERS_MAX,
 } from '../../broker/control/heartbeat.ts'
 import type { HostCalls } from '../../broker/host-contract.ts'
 import { createLog } from '../../broker/telemetry/log.ts'
@@ -13,6 +14,8 @@ import { FakeHosts, type FakeHost } from './support/fake-hosts.ts'
 import { settled } from './support/fake-time.ts'
 import { MemoryCatalog } from './support/memory-catalog.ts'
 import { TestController } from './support/test-controller.ts'
+
+type Pong = HostCalls['ping']['reply']
 
 /** From the last sign of life until a host is given up, at most. */
 const GIVEN_UP_MS = HEARTBEAT_INTERVAL_MS * (SILENT_INTERVALS_MAX + 1)
@@ -29,7 +32,7 @@ function hang(hosts: FakeHosts, from: keyof HostCalls = 'ping'): FakeHost {
 }
 
 /** A heartbeat whose intervals pass when the test says so. */
-function beating(ping: () => Promise<HostCalls['ping']['reply']>) {
+function beating(ping: () => Promise<Pong>) {
   const told: string[] = []
   let tick = (): void => {}
   const stop = startHeartbeat({
@@ -57,26 +60,28 @@ function beating(ping: () => Promise<HostCalls['ping']['reply']>) {
 describe('a heartbeat', () => {
   it('asks at once and at every interval, and tells each answer', async () => {
     let asked = 0
-    const { pass } = beating(() => Promise.resolve({ trouble: ++asked === 2 ? 'a slow owner' : null }))
+    const { pass } = beating(() =>
+      Promise.resolve({ trouble: ++asked === 2 ? 'a slow owner' : null, isStuck: false }),
+    )
     expect(await pass(2)).toEqual(['well', 'a slow owner', 'well'])
   })
 
   it('asks one question at a time, and counts what passes until it is answered', async () => {
-    const answers: ((pong: { trouble: null }) => void)[] = []
+    const answers: ((pong: Pong) => void)[] = []
     const { pass } = beating(() => new Promise((resolve) => answers.push(resolve)))
     expect(await pass(2)).toEqual(['silent 1', 'silent 2'])
     expect(answers).toHaveLength(1)
-    answers[0]!({ trouble: null })
+    answers[0]!({ trouble: null, isStuck: false })
     expect(await pass(1)).toEqual(['well'])
     expect(await pass(1)).toEqual(['silent 1'])
   })
 
   it('counts intervals and not time: one that lasted an hour, because this process was suspended, is one', async () => {
-    let answer = (_: { trouble: null }): void => {}
+    let answer = (_: Pong): void => {}
     const { pass } = beating(() => new Promise((resolve) => (answer = resolve)))
     expect(await pass(1)).toEqual(['silent 1'])
     // What the host had answered meanwhile is read right after the one timer that was due.
-    answer({ trouble: null })
+    answer({ trouble: null, isStuck: false })
     expect(await pass(0)).toEqual(['well'])
   })
 
@@ -86,10 +91,10 @@ describe('a heartbeat', () => {
   })
 
   it('tells nothing once it is stopped', async () => {
-    let answer = (_: { trouble: null }): void => {}
+    let answer = (_: Pong): void => {}
     const { pass, stop } = beating(() => new Promise((resolve) => (answer = resolve)))
     stop()
-    answer({ trouble: null })
+    answer({ trouble: null, isStuck: false })
     expect(await pass(3)).toEqual([])
   })
 })
@@ -135,11 +140,35 @@ describe('a host that hangs', () => {
   it('says so of itself while it serves: that is shown, and no reason to end it', async () => {
     const hosts = new FakeHosts()
     const trouble = 'owner 0 has not answered for 40 seconds'
-    hosts.behaviour = () => ({ ping: () => ({ trouble }) })
+    hosts.behaviour = () => ({ ping: () => ({ trouble, isStuck: false }) })
     const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
     await test.time.advance(10 * GIVEN_UP_MS)
     expect(test.controller.hosts).toMatchObject([{ state: 'ready', restarts: 0, reason: trouble }])
     expect(test.controller.readiness().ready).toBe(true)
+  })
+
+  it('only in its storage is ended as well, when it has said so for long without a break', async () => {
+    const hosts = new FakeHosts()
+    let asked = 0
+    // Once it goes on, for a moment.
+    const ping = () => ({ trouble: 'owner 0 hangs', isStuck: ++asked !== STUCK_ANSWERS_MAX })
+    hosts.behaviour = () => ({ ping })
+    const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
+    await test.time.advance((2 * STUCK_ANSWERS_MAX - 2) * HEARTBEAT_INTERVAL_MS)
+    expect(test.controller.hosts).toMatchObject([{ state: 'ready', restarts: 0 }])
+    await test.time.advance(HEARTBEAT_INTERVAL_MS + 1_000)
+    expect(hosts.lives).toHaveLength(2)
+    expect(test.controller.hosts).toMatchObject([{ state: 'ready', restarts: 1 }])
+  })
+
+  it('in its storage, in the process of the controller, is let be: nothing could end it', async () => {
+    const hosts = new FakeHosts()
+    const { launch } = hosts
+    hosts.launch = (hostId) => ({ ...launch.call(hosts, hostId), pid: undefined })
+    hosts.behaviour = () => ({ ping: () => ({ trouble: 'owner 0 hangs', isStuck: true }) })
+    const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
+    await test.time.advance(10 * STUCK_ANSWERS_MAX * HEARTBEAT_INTERVAL_MS)
+    expect(test.controller.hosts).toMatchObject([{ state: 'ready', restarts: 0, reason: 'owner 0 hangs' }])
   })
 
   it('and cannot end yet, because its disk does not answer, is asked nothing, and followed only after its end', async () => {

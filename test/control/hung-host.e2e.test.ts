@@ -1,11 +1,13 @@
 // A host process that is stopped, and neither ends nor answers, under a controller whose heartbeats come when the test says
-// so: however slow the machine is, only the host that is stopped misses any.
-import { mkdtemp, rm } from 'node:fs/promises'
+// so: however slow the machine is, only the host that is stopped misses any. And one of which only a thread is stopped.
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { resolveConfig } from '../../broker/config/resolve.ts'
 import { createController, type Controller } from '../../broker/control/controller.ts'
+import { STUCK_ANSWERS_MAX } from '../../broker/control/heartbeat.ts'
 import { processLauncher } from '../../broker/control/process-launcher.ts'
 import { systemTimers } from '../../broker/control/timers.ts'
 import type { HostLauncher } from '../../broker/host-contract.ts'
@@ -87,7 +89,9 @@ function ask<N extends OperationOn<'control'>>(
 function watched({ launch }: HostLauncher): HostLauncher {
   return {
     launch: (hostId) => {
+      process.env['NODE_OPTIONS'] = `--import ${new URL('stall-owner.mjs', import.meta.url).href}`
       const host = launch(hostId)
+      delete process.env['NODE_OPTIONS']
       const { channel } = host
       const open = new Set<number>()
       questions.set(hostId, open)
@@ -158,6 +162,33 @@ it('a reshard that waits for a host that hangs goes on once that was killed and 
   const answer = await reader.request('fetch', { shards, bytesMax: 1 << 20, waitMs: 0 })
   expect(contents(answer.shards[0]!.batches)).toEqual(['0:a'])
   reader.close()
+})
+
+it('a host whose owner thread hangs is killed in the end, and has everything that was acknowledged', async () => {
+  const { stream } = await ask('createStream', { name: 'clicks', shardCount: 2 })
+  const append = (connection: RawConnection, text: string) =>
+    connection.request('append', {
+      batches: [{ streamId: stream.id, shardIndex: 0, batch: makeBatch([text]) }],
+    })
+  const producer = await connected(1)
+  expect((await append(producer, 'a')).results).toMatchObject([{ code: 0 }])
+  await writeFile(join(dataDir, 'stall-0'), '')
+  await until('the thread hangs', () => existsSync(join(dataDir, 'stall-0-done')))
+  const lost = append(producer, 'lost').catch((error: Error) => error)
+  while (downs.length === 0) await beat()
+  expect(downs).toEqual([`host 1: its storage did nothing over ${STUCK_ANSWERS_MAX} heartbeats`])
+  await controller.whenReady()
+  expect(controller.hosts).toMatchObject([
+    { state: 'ready', restarts: 1 },
+    { state: 'ready', restarts: 0 },
+  ])
+  expect(await lost).toBeInstanceOf(Error)
+  const again = await connected(1)
+  expect((await append(again, 'b')).results).toMatchObject([{ code: 0, baseSequenceNumber: 1 }])
+  const shards = [{ streamId: stream.id, shardIndex: 0, sequenceNumber: 0, bytesMax: 1 << 20 }]
+  const answer = await again.request('fetch', { shards, bytesMax: 1 << 20, waitMs: 0 })
+  expect(contents(answer.shards[0]!.batches)).toEqual(['0:a', '1:b'])
+  again.close()
 })
 
 it('a host that was stopped for a moment is neither killed nor shown as silent any longer', async () => {

@@ -30,6 +30,21 @@ describe('an owner whose disk does not answer', () => {
     expect(host.broken).toEqual([])
   })
 
+  it('is stuck from one look to the next, unless it has answered anything but what it counts, or is asked nothing', async () => {
+    const host = await startTestHost()
+    const isStuck = (): boolean => host.engine.isStuck()
+    const { release } = stalled(host)
+    const appended = host.append(new FakeSession(), makeBatch(['a']))
+    await rest()
+    host.timing.advance(1)
+    expect([isStuck(), isStuck()]).toEqual([false, true])
+    await host.engine.readings()
+    expect(isStuck()).toBe(true)
+    release()
+    await appended
+    expect([isStuck(), isStuck()]).toEqual([false, false])
+  })
+
   it('is measured by its oldest unanswered call, until that is answered', async () => {
     const host = await startTestHost()
     const waitingMs = async (): Promise<number> => (await host.engine.readings()).owners[0]!.waitingMs
@@ -70,8 +85,8 @@ it('the log tells once of each spell in which an owner does not answer, and of i
   const log = createLog({ level: 'info', format: 'json', process: 'test', destination })
   const timing = new ManualTiming()
   const owners = [
-    { ownerId: 0, waitingMs: 0 },
-    { ownerId: 1, waitingMs: 9_000 },
+    { ownerId: 0, waitingMs: 0, answers: 0 },
+    { ownerId: 1, waitingMs: 9_000, answers: 0 },
   ]
   const watch = new OwnerWatch({ owners: { all: owners }, timing, log })
   watch.start()

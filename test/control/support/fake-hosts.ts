@@ -108,7 +108,7 @@ export class FakeHosts implements HostLauncher {
       },
       updateStream: () => null,
       holdRetention: () => null,
-      ping: () => ({ trouble: null }),
+      ping: () => ({ trouble: null, isStuck: false }),
       sealShards: seal,
       unservedShards: ({ streamId, shardIndexes }) => ({
         shardIndexes: shardIndexes.filter((shardIndex) => !served.has(`${streamId}/${shardIndex}`)),
