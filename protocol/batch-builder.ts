@@ -26,6 +26,7 @@ import {
 } from './record-layout.ts'
 
 const INITIAL_BYTES = 16 * 1024
+const NO_BYTES = Buffer.alloc(0)
 
 /** Up to here a loop copies faster than a call does. */
 const COPIED_BY_LOOP_BYTES_MAX = 48
@@ -46,11 +47,25 @@ interface BatchContent {
   readonly recordBytes: number
 }
 
+/** Where the memory of batches comes from. */
+export interface BatchMemorySource {
+  /** Of at least so many bytes, whatever they are. */
+  take(bytes: number): Buffer
+  /** Memory that was taken, or a part of it, and that nobody uses any more. */
+  give(memory: Uint8Array): void
+}
+
+const freshMemory: BatchMemorySource = { take: (bytes) => Buffer.allocUnsafeSlow(bytes), give: () => {} }
+
 /** Gathers records for one shard; used again for the next batch after `finish`. */
 export class BatchBuilder {
   readonly #bytesMax: number
   readonly #random: () => number
-  #buffer: Buffer
+  readonly #memory: BatchMemorySource
+  /** Empty between two batches. */
+  #buffer: Buffer = NO_BYTES
+  /** The next batch is taken to become as large as the last one. */
+  #expectedBytes = INITIAL_BYTES
   #end = BATCH_HEADER_BYTES
   #count = 0
   /** Lowest and highest hash key so far, four words each. */
@@ -58,12 +73,12 @@ export class BatchBuilder {
 
   /**
    * A batch is full at `bytesMax`, header included; only a single larger record may pass it. `random`, from 0 to below 1,
-   * draws the sample of keys that a compressed batch has.
+   * draws the sample of keys that a compressed batch has. What `memory` gave is given back, but for that of the batches.
    */
-  constructor(options: { bytesMax: number; random?: () => number }) {
+  constructor(options: { bytesMax: number; random?: () => number; memory?: BatchMemorySource }) {
     this.#random = options.random ?? Math.random
     this.#bytesMax = Math.min(options.bytesMax, limits.batchBytesMax)
-    this.#buffer = Buffer.allocUnsafeSlow(Math.min(INITIAL_BYTES, this.#bytesMax + BATCH_HEADER_BYTES))
+    this.#memory = options.memory ?? freshMemory
   }
 
   get recordCount(): number {
@@ -85,12 +100,22 @@ export class BatchBuilder {
     const { partitionKey, data, timestamp = 0, headers, explicitHashKey } = record
     checkRecord(partitionKey, data, timestamp)
     const headerBytes = headers === undefined ? 0 : measureHeaders(headers)
+    const hashKeyBytes = explicitHashKey === undefined ? 0 : HASH_KEY_BYTES
     const start = this.#end
     const keyAt = start + RECORD_FIXED_BYTES
-    this.#room(keyAt + partitionKey.length * 3 + 16 + headerBytes + data.length)
+    if (
+      this.#count > 0 &&
+      keyAt + partitionKey.length + hashKeyBytes + headerBytes + data.length > this.#bytesMax
+    ) {
+      // Full, as most batches become: not worth more memory, which would be taken for one record.
+      const payloadBytes = Buffer.byteLength(partitionKey) + data.length
+      checkSize(payloadBytes, RECORD_FIXED_BYTES + payloadBytes + hashKeyBytes + headerBytes)
+      return false
+    }
+    this.#room(keyAt + partitionKey.length * 3 + hashKeyBytes + headerBytes + data.length)
     const buffer = this.#buffer
     const keyBytes = writeKey(buffer, keyAt, partitionKey)
-    const end = keyAt + keyBytes + (explicitHashKey === undefined ? 0 : 16) + headerBytes + data.length
+    const end = keyAt + keyBytes + hashKeyBytes + headerBytes + data.length
     checkSize(keyBytes + data.length, end - start)
     if (end > this.#bytesMax && this.#count > 0) return false
 
@@ -110,18 +135,18 @@ export class BatchBuilder {
     return true
   }
 
-  /** The batch, in memory of its own. The builder is empty afterwards. */
+  /** The batch, in memory of its own, which may be larger. The builder is empty afterwards. */
   finish(identity: BatchIdentity): Uint8Array {
     invariant(this.#count > 0, 'A batch is finished only when it holds a record.')
     invariant(identity.producerEpoch <= 0xffff, 'A producer takes a new id before its epoch passes 16 bits.')
     const records = this.#buffer.subarray(BATCH_HEADER_BYTES, this.#end)
-    const batch =
-      this.#compressed(records, identity) ??
-      this.#batch(records, identity, { codec: 'none', sample: [], recordBytes: records.length })
+    const batch = this.#compressed(records, identity) ?? this.#uncompressed(records, identity)
+    // A single record above the bound says nothing of the next batch.
+    this.#expectedBytes = Math.min(Math.max(this.#end, INITIAL_BYTES), this.#bytesMax)
+    this.#memory.give(this.#buffer)
+    this.#buffer = NO_BYTES
     this.#end = BATCH_HEADER_BYTES
     this.#count = 0
-    // One huge record must not keep its memory for good.
-    if (this.#buffer.length > this.#bytesMax * 2) this.#buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)
     return batch
   }
 
@@ -136,6 +161,16 @@ export class BatchBuilder {
     if (body.length + count * HASH_KEY_BYTES >= records.length) return undefined
     const sample = drawHashKeys(records, count, this.#random)
     return this.#batch(body, identity, { codec, sample, recordBytes: records.length })
+  }
+
+  /** Gives the buffer away as it is where the batch fills most of it; else the batch is copied out of it. */
+  #uncompressed(records: Buffer, identity: BatchIdentity): Buffer {
+    const content = { codec: 'none', sample: [], recordBytes: records.length } as const
+    if (this.#end * 2 <= this.#buffer.length) return this.#batch(records, identity, content)
+    const batch = this.#buffer.subarray(0, this.#end)
+    this.#buffer = NO_BYTES
+    this.#writeHeader(batch, identity, content)
+    return batch
   }
 
   #batch(body: Uint8Array, identity: BatchIdentity, content: BatchContent): Buffer {
@@ -177,8 +212,13 @@ export class BatchBuilder {
 
   #room(end: number): void {
     if (end <= this.#buffer.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(end, this.#buffer.length * 2))
-    this.#buffer.copy(larger, 0, 0, this.#end)
+    const larger = this.#memory.take(
+      Math.max(end, Math.trunc(this.#buffer.length * 1.5), this.#expectedBytes),
+    )
+    if (this.#buffer.length > 0) {
+      this.#buffer.copy(larger, 0, 0, this.#end)
+      this.#memory.give(this.#buffer)
+    }
     this.#buffer = larger
   }
 }

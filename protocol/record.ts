@@ -23,7 +23,7 @@ import {
   RECORD_FIXED_BYTES,
 } from './record-layout.ts'
 
-export { BatchBuilder, type BatchIdentity } from './batch-builder.ts'
+export { BatchBuilder, type BatchIdentity, type BatchMemorySource } from './batch-builder.ts'
 export type { RecordHeaders } from './record-headers.ts'
 export type { RecordInput } from './record-layout.ts'
 

@@ -5,6 +5,7 @@ import { stampBatch, batchOffsets } from '../../protocol/batch.ts'
 import { hashKeyFromBytes, hashPartitionKey } from '../../protocol/hash-key.ts'
 import { invariant } from '../../protocol/invariant.ts'
 import { BatchBuilder, readRecords, type RecordInput, type StoredRecord } from '../../protocol/record.ts'
+import { BatchMemory } from './batch-memory.ts'
 import type { Lane } from './lane.ts'
 import { Lanes, type LaneRouting } from './lanes.ts'
 import { producerLimits, type ProducerSettings } from './options.ts'
@@ -27,6 +28,7 @@ export class Accumulator {
   bufferedBytes = 0
   readonly #options: AccumulatorOptions
   readonly #builders: BatchBuilder[] = []
+  readonly #memory = new BatchMemory()
 
   constructor(options: AccumulatorOptions) {
     this.#options = options
@@ -76,9 +78,16 @@ export class Accumulator {
     if (this.#builders.length < producerLimits.buildersKept) this.#builders.push(builder)
   }
 
-  /** The batch is settled: its bytes are free. */
+  /** The batch is settled, and nobody waits for it in the buffer any more. */
   release(batch: PendingBatch): void {
     this.bufferedBytes -= batch.bufferedBytes
+  }
+
+  /** The batch is stored. Of one that was sent again, a lost connection may still hold the bytes. */
+  releaseStored(batch: PendingBatch): void {
+    this.release(batch)
+    if (batch.sendings === 1) this.#memory.give(batch.bytes!)
+    batch.bytes = undefined
   }
 
   /**
@@ -143,8 +152,8 @@ export class Accumulator {
 
   #builderWith(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number): BatchBuilder {
     const { producerSettings, random } = this.#options
-    const { batchBytes } = producerSettings
-    const builder = this.#builders.pop() ?? new BatchBuilder({ bytesMax: batchBytes, random })
+    const { batchBytes: bytesMax } = producerSettings
+    const builder = this.#builders.pop() ?? new BatchBuilder({ bytesMax, random, memory: this.#memory })
     invariant(builder.tryAdd(record, hashKey, hashKeyAt), 'an empty batch takes any record within the limits')
     return builder
   }

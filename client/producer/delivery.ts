@@ -110,7 +110,7 @@ export class Delivery implements SenderEvents {
       arrivalTime: new Date(result.arrivalTime),
       durability: result.durability,
     }
-    this.#records.release(batch)
+    this.#records.releaseStored(batch)
     batch.acknowledge(acknowledgement)
     this.#options.onStored(acknowledgement)
   }

@@ -163,6 +163,7 @@ export class Lane {
       producerEpoch: this.#epoch,
       firstProducerSequence: this.#nextSequence,
     })
+    batch.sendings = 0
     batch.refusal = undefined
     // Under its new identity it was never sent; under the old one it is never stored any more.
     batch.inDoubt = false
@@ -181,6 +182,7 @@ export class Lane {
     invariant(batch !== undefined && this.hasSealed, 'a lane gives batches while it may send')
     this.#sent++
     this.#inFlight++
+    batch.sendings++
     this.#obstacle = undefined
     batch.refusal = undefined
     return batch

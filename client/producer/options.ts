@@ -68,6 +68,8 @@ export const producerLimits = {
   relocatedBytes: 512 * KiB,
   /** Builders kept for the next batch. */
   buildersKept: 64,
+  /** Memory of stored batches that is kept for new ones: about what is under way at full speed. */
+  freeMemoryKeptBytes: 16 * MiB,
   /** Epochs are 16 bits wide; after the last one a shard goes on under a new producer id. */
   epochMax: 0xffff,
 } as const

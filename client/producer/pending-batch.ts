@@ -48,6 +48,8 @@ export class PendingBatch {
   place = -1
   /** The sealed batch. Owned: nobody changes it while it may be sent again. */
   bytes: Uint8Array | undefined
+  /** How often these bytes were sent. */
+  sendings = 0
   /**
    * It was sent, and its fate was not told: it may be stored, or may become so by a request that still lingers on a
    * lost connection. See lane.ts.

@@ -156,6 +156,27 @@ describe('BatchBuilder', () => {
     expect(builder.tryAdd(record('key'), hashKey, 0)).toBe(false)
   })
 
+  test('gives the memory of its batches away, and takes back none that a batch lies in', () => {
+    const given: Uint8Array[] = []
+    const memory = {
+      take: (bytes: number) => Buffer.allocUnsafeSlow(bytes),
+      give: (bytes: Uint8Array) => void given.push(bytes),
+    }
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 2 }), (sizes) => {
+        const builder = new BatchBuilder({ bytesMax: 100_000, memory })
+        for (const size of sizes) {
+          for (let left = size; left > 0; left -= 100) {
+            builder.tryAdd(record('key', new Uint8Array(Math.min(left, 100))), hashKey, 0)
+          }
+          const batch = builder.finish(IDENTITY)
+          expect(walkRecords(batch)).toBeUndefined()
+          expect(given.some(({ buffer }) => buffer === batch.buffer)).toBe(false)
+        }
+      }),
+    )
+  })
+
   test('is full at the limit of records', () => {
     const builder = new BatchBuilder({ bytesMax: 12 * 1024 * 1024 })
     for (let i = 0; i < limits.batchRecordsMax; i++) builder.tryAdd(record('k'), hashKey, 0)
@@ -240,19 +261,24 @@ describe('BatchBuilder', () => {
     ['a header that is no bytes', { ...record('a'), headers: { h: 'x' as never } }, /"h" must be bytes/],
     ['a header too large', { ...record('a'), headers: { h: new Uint8Array(65_537) } }, /"h" has 65537 bytes/],
   ])('a record with %s is refused with the reason, and leaves no trace', (_, wrong, reason) => {
-    const builder = new BatchBuilder({ bytesMax: 65_536 })
-    for (const recordCount of [0, 1]) {
-      if (recordCount === 1) builder.tryAdd(record('a', 'good'), hashKey, 0)
-      const { byteLength } = builder
-      const error = refusalOf(() => builder.tryAdd(wrong, hashKey, 0))
-      expect(error.code).toBe('invalidArgument')
-      expect(error.message).toMatch(reason)
-      expect(builder).toMatchObject({ recordCount, byteLength })
+    // With and without room for it.
+    for (const bytesMax of [200, 65_536]) expectNoTrace(bytesMax)
+
+    function expectNoTrace(bytesMax: number): void {
+      const builder = new BatchBuilder({ bytesMax })
+      for (const recordCount of [0, 1]) {
+        if (recordCount === 1) builder.tryAdd(record('a', 'good'), hashKey, 0)
+        const { byteLength } = builder
+        const error = refusalOf(() => builder.tryAdd(wrong, hashKey, 0))
+        expect(error.code).toBe('invalidArgument')
+        expect(error.message).toMatch(reason)
+        expect(builder).toMatchObject({ recordCount, byteLength })
+      }
+      builder.tryAdd(record('a', 'good'), hashKey, 0)
+      const batch = builder.finish(IDENTITY)
+      expect(walkRecords(batch)).toBeUndefined()
+      expect(readBatchHeader(batch).recordCount).toBe(2)
     }
-    builder.tryAdd(record('a', 'good'), hashKey, 0)
-    const batch = builder.finish(IDENTITY)
-    expect(walkRecords(batch)).toBeUndefined()
-    expect(readBatchHeader(batch).recordCount).toBe(2)
   })
 
   test('an empty batch is never finished', () => {

@@ -5,8 +5,10 @@ import { Accumulator } from '../../../client/producer/accumulator.ts'
 import type { Lane } from '../../../client/producer/lane.ts'
 import type { LaneRouting } from '../../../client/producer/lanes.ts'
 import { resolveProducerSettings } from '../../../client/producer/options.ts'
+import type { PendingBatch } from '../../../client/producer/pending-batch.ts'
 import { stampBatch } from '../../../protocol/batch.ts'
 import { hashKeyFromBigInt } from '../../../protocol/hash-key.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { RoutedShard } from '../../../protocol/operations.ts'
 import { readRecords } from '../../../protocol/record.ts'
 import { ShardMap, evenRanges } from '../../../protocol/shard-map.ts'
@@ -78,6 +80,26 @@ it('records that have moved stay ahead of those that still wait, when their new 
   }
   records.lanes.remove(lane)
   expect(valuesIn(records)).toEqual({ 3: [0, 2, 4, 6], 6: [1, 3, 5] })
+})
+
+it('takes the memory of a stored batch for new ones, unless a lost connection may still hold it', () => {
+  const { records } = accumulating(0)
+  const addLarge = (): PendingBatch =>
+    records.add({ partitionKey: 'k', data: new Uint8Array(20_000) }, new Uint32Array(4), 0)
+  const batches = [addLarge(), addLarge()]
+  const lane = records.lanes.all()[0]!
+  const [once, twice] = [lane.take(), lane.take()]
+  expect([once, twice]).toEqual(batches)
+  lane.refused(twice, new MillraceError('connectionLost', 'Gone.'))
+  lane.stored(once)
+  lane.resume()
+  expect(lane.take()).toBe(twice)
+  lane.stored(twice)
+  const [free, held] = [once.bytes!.buffer, twice.bytes!.buffer]
+  for (const batch of [once, twice]) records.releaseStored(batch)
+  const used = Array.from({ length: 10 }, () => addLarge().bytes!.buffer)
+  expect(used.filter((memory) => memory === free)).toHaveLength(1)
+  expect(used.some((memory) => memory === held)).toBe(false)
 })
 
 it('a batch is divided where a record of it has to wait behind another, although all of it goes to one shard', () => {
