@@ -85,7 +85,7 @@ export type HostCalls = {
   }
   /**
    * Answered at once, by the main thread alone: a host that answers runs. `trouble` says, in words, what is wrong with it
-   * nevertheless; null where nothing is. `isStuck`: since it was asked last, an owner has let a call wait and answered none.
+   * nevertheless; null where nothing is. `isStuck`: an owner is in trouble, and has answered nothing since it was asked last.
    */
   ping: { request: null; reply: { readonly trouble: string | null; readonly isStuck: boolean } }
   openShards: { request: { readonly shards: readonly PlacedShard[] }; reply: null }

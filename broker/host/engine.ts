@@ -159,7 +159,7 @@ export class Engine {
     return this.#ownerWatch.trouble
   }
 
-  /** Whether an owner has let something wait and answered nothing since this was asked last. */
+  /** Whether an owner is in trouble, and has answered nothing since this was asked last. */
   isStuck(): boolean {
     return this.#ownerWatch.isStuck()
   }

@@ -39,12 +39,12 @@ export class OwnerWatch {
     return worst && isSilent(worst) ? troubleOf(worst) : null
   }
 
-  /** Whether an owner lets something wait, and has answered nothing since this was asked last. */
+  /** Whether an owner is in trouble, and has answered nothing since this was asked last. */
   isStuck(): boolean {
     let isStuck = false
-    for (const { ownerId, waitingMs, answers } of this.#options.owners.all) {
-      isStuck ||= waitingMs > 0 && this.#answers.get(ownerId) === answers
-      this.#answers.set(ownerId, answers)
+    for (const owner of this.#options.owners.all) {
+      isStuck ||= isSilent(owner) && this.#answers.get(owner.ownerId) === owner.answers
+      this.#answers.set(owner.ownerId, owner.answers)
     }
     return isStuck
   }
