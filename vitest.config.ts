@@ -7,17 +7,16 @@ import { defineConfig } from 'vitest/config'
 const SECOND_MS = 1000
 
 /** Files at a time. Left alone, Vitest keeps a core for itself: on a machine with two, half of it would do nothing. */
-const COMPUTING = Math.max(2, availableParallelism() - 1)
-/** Of those that wait for processes and flushes a third of their time. */
-const WAITING = COMPUTING + 1
+const WORKERS = Math.max(2, availableParallelism() - 1)
 
 /** Suffix → deadline of one test, and when its files run: those of one order side by side, before those of the next. */
 const suites = [
-  { name: 'unit', suffix: '', deadlineMs: 120 * SECOND_MS, order: 0, workers: COMPUTING },
-  { name: 'simulation', suffix: '.sim', deadlineMs: 180 * SECOND_MS, order: 0, workers: COMPUTING },
-  { name: 'fuzz', suffix: '.fuzz', deadlineMs: 180 * SECOND_MS, order: 0, workers: COMPUTING },
-  { name: 'end-to-end', suffix: '.e2e', deadlineMs: 180 * SECOND_MS, order: 1, workers: WAITING },
-  { name: 'crash', suffix: '.crash', deadlineMs: 300 * SECOND_MS, order: 1, workers: WAITING },
+  { name: 'unit', suffix: '', deadlineMs: 120 * SECOND_MS, order: 0 },
+  { name: 'simulation', suffix: '.sim', deadlineMs: 180 * SECOND_MS, order: 0 },
+  { name: 'fuzz', suffix: '.fuzz', deadlineMs: 180 * SECOND_MS, order: 0 },
+  { name: 'end-to-end', suffix: '.e2e', deadlineMs: 180 * SECOND_MS, order: 1 },
+  // Together, since the one waits for processes and the other for flushes: neither alone keeps two cores busy.
+  { name: 'crash', suffix: '.crash', deadlineMs: 300 * SECOND_MS, order: 1 },
 ]
 
 const suffixes = suites.map((suite) => suite.suffix).filter((suffix) => suffix !== '')
@@ -38,7 +37,7 @@ export default defineConfig({
         teardownTimeout: 10 * SECOND_MS,
         expect: { poll: { timeout: 60 * SECOND_MS } },
         sequence: { groupOrder: suite.order },
-        maxWorkers: suite.workers,
+        maxWorkers: WORKERS,
       },
     })),
   },
