@@ -11,7 +11,7 @@ import type { Horizons } from './horizons.ts'
 import { liveBytesOf } from './retention-plan.ts'
 import { coveredPart, planSizeTrims } from './size-bound.ts'
 import type { Surveys } from './surveys.ts'
-import { Turns } from './turns.ts'
+import { TurnBudget } from './turn-budget.ts'
 
 /** A horizon within a span is looked up when so much of the span may have expired since. */
 const EXPIRED_PART = 1 / 8
@@ -36,7 +36,7 @@ export class Expiry {
   /** Raises the horizons of one owner's shards by time, and counts what is left of them. */
   async expire(ownerId: number, list: SegmentList): Promise<void> {
     const { shards, horizons, surveys, timing } = this.#options
-    const turns = new Turns(timing, hostLimits.spansPerTurn)
+    const budget = new TurnBudget(timing, hostLimits.spansPerTurn)
     const sealedBytes = new Map<number, number>()
     const stale: HostedShard[] = []
     for (const survey of surveys.of(list)) {
@@ -51,7 +51,7 @@ export class Expiry {
         const liveBytes = liveBytesOf(span, shard.trimHorizon)
         sealedBytes.set(span.slot, (sealedBytes.get(span.slot) ?? 0) + liveBytes)
       }
-      await turns.spend(survey.spans.length)
+      await budget.spend(survey.spans.length)
     }
     const now = horizons.now()
     for (const shard of shards.all()) {
@@ -121,13 +121,13 @@ export class Expiry {
     lists: readonly SegmentList[],
   ): Promise<SegmentSpan[]> {
     const { surveys, timing } = this.#options
-    const turns = new Turns(timing, hostLimits.spansPerTurn)
+    const budget = new TurnBudget(timing, hostLimits.spansPerTurn)
     const spans: SegmentSpan[] = []
     for (const list of lists) {
       for (const survey of surveys.of(list)) {
         if (!survey) continue
         for (const span of survey.spans) if (slots.has(span.slot)) spans.push(span)
-        await turns.spend(survey.spans.length)
+        await budget.spend(survey.spans.length)
       }
     }
     return spans

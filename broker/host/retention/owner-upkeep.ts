@@ -19,7 +19,7 @@ import {
   type WantedShards,
 } from './retention-plan.ts'
 import type { Surveys } from './surveys.ts'
-import { Turns } from './turns.ts'
+import { TurnBudget } from './turn-budget.ts'
 
 /** What maintenance asks of an owner. */
 export type MaintainedOwner = Pick<
@@ -158,7 +158,7 @@ export class OwnerUpkeep {
     isBusy: (segment: string) => boolean,
   ): Promise<readonly (SegmentMeasure | undefined)[]> {
     const { owner, surveys, timing } = this.#options
-    const turns = new Turns(timing, hostLimits.spansPerTurn)
+    const budget = new TurnBudget(timing, hostLimits.spansPerTurn)
     const measures: (SegmentMeasure | undefined)[] = []
     // A compaction may have ended since the list was asked for, and have taken some of it away.
     const listed = new Set(owner.segments?.segments)
@@ -166,7 +166,7 @@ export class OwnerUpkeep {
       // One that is being compacted stays for now, whatever becomes of what is in it.
       const isFree = survey !== undefined && listed.has(survey.segment) && !isBusy(survey.segment)
       measures.push(isFree ? measureSegment(survey, wanted) : undefined)
-      await turns.spend(survey?.spans.length ?? 0)
+      await budget.spend(survey?.spans.length ?? 0)
     }
     return measures
   }

@@ -1,7 +1,7 @@
 // Long work in small parts, so that no turn of the event loop is long. Host main thread.
 import type { Timing } from '../timing.ts'
 
-export class Turns {
+export class TurnBudget {
   readonly #timing: Timing
   readonly #most: number
   #spent = 0
