@@ -6,9 +6,9 @@ import { runAppend } from './append.ts'
 import { runFill } from './fill.ts'
 import { runFollow } from './follow.ts'
 import { runLatency } from './latency.ts'
-import { runPace } from './pace.ts'
 import { runPut } from './put.ts'
 import { runRead } from './read.ts'
+import { runSteady } from './steady.ts'
 
 export const jobs = {
   fdatasync: measureFdatasync,
@@ -20,6 +20,6 @@ export const jobs = {
   put: runPut,
   read: runRead,
   latency: runLatency,
-  pace: runPace,
+  steady: runSteady,
   follow: runFollow,
 } as const

@@ -68,7 +68,8 @@ async function fanOut(
   const following = bench.load('follow', { url, stream: 'bench', subscribers })
   await following.ready
   const { seconds } = bench
-  const { sent } = await bench.load('pace', { url, stream: 'bench', recordBytes, perSecond, seconds }).result
+  const { sent } = await bench.load('steady', { url, stream: 'bench', recordBytes, perSecond, seconds })
+    .result
   // What was acknowledged last is on its way: a subscriber that keeps up has it well before this.
   await delay(SETTLE_MS)
   following.stop()

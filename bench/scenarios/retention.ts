@@ -92,7 +92,7 @@ async function measure(bench: Bench, point: Point, isBounded: boolean) {
   const records = Math.floor((point.deletedMegabytes * MIB) / recordBytes)
   await bench.load('fill', { url, stream: 'deleted', recordBytes, records }).result
   const kept = { url, stream: 'kept', recordBytes, perSecond: point.keptPerSecond }
-  const keeping = bench.load('pace', { ...kept, seconds: seconds + warmUpSeconds })
+  const keeping = bench.load('steady', { ...kept, seconds: seconds + warmUpSeconds })
   const settings = { url, stream: 'bench', recordBytes, batchBytes: BATCH_BYTES, seconds, warmUpSeconds }
   const load = bench.load('append', settings)
   await load.ready

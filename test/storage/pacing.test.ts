@@ -1,7 +1,7 @@
 // The rate of background work, as arithmetic over time that is passed in.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Pace, Pacer } from '../../broker/storage/compaction/pacing.ts'
+import { ByteRate, Pacer } from '../../broker/storage/compaction/pacing.ts'
 import { createProgress, progressOf, stopCompaction } from '../../broker/threads/compaction-progress.ts'
 
 /** What may be done at once after a rest: 50 ms' worth. */
@@ -12,17 +12,17 @@ const work = fc.array(fc.record({ bytes: fc.nat(2_000_000), idleMs: fc.nat(300) 
   maxLength: 60,
 })
 
-describe('pace', () => {
+describe('byte rate', () => {
   test('over any stretch of time, what is done keeps to the rate, but for one burst and one piece', () => {
     fc.assert(
       fc.property(work, fc.integer({ min: 1000, max: 100_000_000 }), (pieces, bytesPerSecond) => {
-        const pace = new Pace(bytesPerSecond)
+        const rate = new ByteRate(bytesPerSecond)
         const done: { at: number; bytes: number }[] = []
         let now = 0
         for (const { bytes, idleMs } of pieces) {
           now += idleMs
           done.push({ at: now, bytes })
-          now += pace.count(bytes, now)
+          now += rate.count(bytes, now)
         }
         for (const [first, { at }] of done.entries()) {
           let sum = 0
@@ -40,11 +40,11 @@ describe('pace', () => {
   test('small pieces at the rate never wait', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(BURST_MS * 1000)), (pieces) => {
-        const pace = new Pace(1_000_000)
+        const rate = new ByteRate(1_000_000)
         let now = 0
         for (const bytes of pieces) {
           now += bytes / 1000
-          expect(pace.count(bytes, now)).toBeCloseTo(0)
+          expect(rate.count(bytes, now)).toBeCloseTo(0)
         }
       }),
     )

@@ -7,7 +7,7 @@ import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
-import { Pace } from '../limits/pace.ts'
+import { SubscriptionPace } from '../limits/subscription-pace.ts'
 import type { Outflow } from '../read/outflow.ts'
 import { millisBehind, type ShardReads } from '../read/shard-reads.ts'
 import type { Room, Span } from '../read/span.ts'
@@ -36,7 +36,7 @@ export class Subscription implements Waiter {
   readonly shard: HostedShard
   readonly shardCount = 1
   readonly #options: SubscriptionOptions
-  readonly #pace: Pace
+  readonly #pace: SubscriptionPace
   #next: number
   #credit: number
   #lastSentAt: number
@@ -50,7 +50,7 @@ export class Subscription implements Waiter {
     this.id = options.id
     this.shard = options.shard
     this.#options = options
-    this.#pace = new Pace(options.shard, options.timing.elapsed)
+    this.#pace = new SubscriptionPace(options.shard, options.timing.elapsed)
     this.#next = options.sequenceNumber
     this.#credit = options.creditBytes
     this.#lastSentAt = options.timing.elapsed()

@@ -10,7 +10,7 @@ const BURST_MS = 50
 const SLICE_MS = 50
 
 /** A rate in bytes a second, as a virtual queue: each piece of work moves the time at which it is empty. */
-export class Pace {
+export class ByteRate {
   readonly #bytesPerMs: number
   #emptyAt = -Infinity
 
@@ -35,7 +35,7 @@ export interface PacerOptions {
 
 /** Counts what a compaction reads and writes, shows it, and holds it to its rate. */
 export class Pacer {
-  readonly #pace: Pace
+  readonly #rate: ByteRate
   readonly #progress: SharedArrayBuffer
   readonly #elapsed: () => number
   readonly #sleep: (ms: number) => Promise<void>
@@ -45,7 +45,7 @@ export class Pacer {
   #bytesDue = 0
 
   constructor({ bytesPerSecond, progress, elapsed, sleep }: PacerOptions) {
-    this.#pace = new Pace(bytesPerSecond)
+    this.#rate = new ByteRate(bytesPerSecond)
     this.#progress = progress
     this.#elapsed = elapsed
     this.#sleep = sleep
@@ -63,7 +63,7 @@ export class Pacer {
 
   /** Waits until what was counted is within the rate. Rejects with `aborted` when it is told to stop. */
   async keep(): Promise<void> {
-    const until = this.#elapsed() + this.#pace.count(this.#bytesDue, this.#elapsed())
+    const until = this.#elapsed() + this.#rate.count(this.#bytesDue, this.#elapsed())
     this.#bytesDue = 0
     showProgress(this.#progress, { bytesRead: this.#bytesRead, bytesWritten: this.#bytesWritten })
     for (;;) {

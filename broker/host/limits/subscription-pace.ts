@@ -5,7 +5,7 @@ import type { HostedShard } from '../hosted-shard.ts'
 import type { Clock } from '../timing.ts'
 import { TokenBucket } from './token-bucket.ts'
 
-export class Pace {
+export class SubscriptionPace {
   readonly #shard: HostedShard
   readonly #elapsed: Clock
   #bucket: TokenBucket | undefined

@@ -3,7 +3,7 @@ import { connect } from '../../client/index.ts'
 import { runOpenLoop } from './open-loop.ts'
 import { timedPayload } from './timed-record.ts'
 
-export interface PaceSettings {
+export interface SteadySettings {
   readonly url: string
   readonly stream: string
   readonly recordBytes: number
@@ -11,13 +11,13 @@ export interface PaceSettings {
   readonly seconds: number
 }
 
-export interface PaceResult {
+export interface SteadyResult {
   readonly sent: number
 }
 
 const KEYS = 1024
 
-export async function runPace(settings: PaceSettings): Promise<PaceResult> {
+export async function runSteady(settings: SteadySettings): Promise<SteadyResult> {
   await using client = await connect(settings.url)
   const failures: unknown[] = []
   const producer = await client.producer(settings.stream, { onRefused: (error) => failures.push(error) })
