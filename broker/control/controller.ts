@@ -12,13 +12,13 @@ import type { Telemetry } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { Scaling } from './capacity/scaling.ts'
 import { Catalog } from './catalog.ts'
-import { Expiry } from './expiry.ts'
 import type { HostStatus } from './fleet.ts'
 import { controlHandlers } from './handlers.ts'
 import { hostOfOwner, ownersToRun } from './placement.ts'
 import type { CarrierOptions } from './resharding/carrier.ts'
 import { Resharding } from './resharding/resharding.ts'
 import { assignmentOf } from './routing.ts'
+import { ShardRetirement } from './shard-retirement.ts'
 import { StreamRegistry } from './stream-registry.ts'
 import { StreamUpdates } from './stream-updates.ts'
 import { Supervision } from './supervision.ts'
@@ -74,7 +74,7 @@ export class Controller {
   readonly #updates: StreamUpdates
   readonly #resharding: Resharding
   readonly #scaling: Scaling
-  readonly #expiry: Expiry
+  readonly #retirement: ShardRetirement
 
   constructor(options: ControllerOptions, catalog: Catalog) {
     const { config, launcher, log, timers, random, onHostDown } = options
@@ -119,7 +119,7 @@ export class Controller {
     const watched = { catalog, fleet, timers, instruments }
     const scaling = { ...watched, resharder: resharding, log: log.child({ component: 'scaling' }) }
     this.#scaling = new Scaling(scaling)
-    this.#expiry = new Expiry({ ...watched, log: log.child({ component: 'expiry' }) })
+    this.#retirement = new ShardRetirement({ ...watched, log: log.child({ component: 'retirement' }) })
     this.handlers = controlHandlers({
       catalog,
       registry: this.#registry,
@@ -141,7 +141,7 @@ export class Controller {
     this.#registry.resume()
     this.#resharding.resume()
     this.#scaling.start()
-    this.#expiry.start()
+    this.#retirement.start()
   }
 
   /** Fulfils when every host was ready; rejects when the controller stops before that. */
@@ -189,7 +189,7 @@ export class Controller {
   }
 
   #stop(): void {
-    for (const part of [this.#scaling, this.#expiry, this.#registry, this.#updates, this.#resharding])
+    for (const part of [this.#scaling, this.#retirement, this.#registry, this.#updates, this.#resharding])
       part.stop()
   }
 

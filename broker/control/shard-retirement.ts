@@ -26,7 +26,7 @@ const SWEEP_EVERY_MS = 10_000
 /** A sweep waits no longer than this for a host to forget shards. */
 const DROP_DEADLINE_MS = 10_000
 
-export interface ExpiryOptions {
+export interface ShardRetirementOptions {
   readonly catalog: Catalog
   readonly fleet: HostFleet
   readonly timers: Timers
@@ -34,14 +34,14 @@ export interface ExpiryOptions {
   readonly log: Logger
 }
 
-export class Expiry {
-  readonly #options: ExpiryOptions
+export class ShardRetirement {
+  readonly #options: ShardRetirementOptions
   /** When each closed shard was first seen, by a watch that does not jump: a clock that does removes nothing. */
   readonly #seenAt = new Map<string, number>()
   #cancelSweep: (() => void) | undefined
   #isStopped = false
 
-  constructor(options: ExpiryOptions) {
+  constructor(options: ShardRetirementOptions) {
     this.#options = options
   }
 
