@@ -9,7 +9,7 @@ import { isDamage, openLmdb, type Environment, type OpenEnvironment } from './en
 import { decodeKey, decodeRow, encodeKey } from './key-space.ts'
 import { BatchCopy } from './segments/batch-copy.ts'
 import { SegmentCache, type SegmentRef } from './segments/segment-cache.ts'
-import { shardExtentIn, type ShardExtent } from './segments/shard-extent.ts'
+import { extentInSegment, type ExtentInSegment } from './segments/extent-in-segment.ts'
 
 const ENVIRONMENTS_MAX = 24
 /** Extents of sealed segments that are remembered, so that a search need not open them again. */
@@ -24,7 +24,7 @@ export function inlineSegmentReader(
 
 class InlineReader implements SegmentReader {
   readonly #cache: SegmentCache
-  readonly #extents = new Map<string, ShardExtent | undefined>()
+  readonly #extents = new Map<string, ExtentInSegment | undefined>()
 
   constructor(options: { openEnvironment?: OpenEnvironment; environmentsMax?: number }) {
     const { openEnvironment = openLmdb, environmentsMax = ENVIRONMENTS_MAX } = options
@@ -99,7 +99,7 @@ class InlineReader implements SegmentReader {
   async #search(
     refs: readonly SegmentRef[],
     slot: number,
-    isAt: (extent: ShardExtent) => boolean,
+    isAt: (extent: ExtentInSegment) => boolean,
   ): Promise<number> {
     let low = 0
     let high = refs.length
@@ -112,10 +112,10 @@ class InlineReader implements SegmentReader {
     return low
   }
 
-  async #extentOf(ref: SegmentRef, slot: number): Promise<ShardExtent | undefined> {
+  async #extentOf(ref: SegmentRef, slot: number): Promise<ExtentInSegment | undefined> {
     const name = `${ref.directory}/${ref.name}/${slot}`
     if (!ref.isActive && this.#extents.has(name)) return this.#extents.get(name)
-    const extent = await this.#cache.use(ref, (environment) => shardExtentIn(environment, slot))
+    const extent = await this.#cache.use(ref, (environment) => extentInSegment(environment, slot))
     if (!ref.isActive) {
       if (this.#extents.size >= EXTENTS_MAX) this.#extents.clear()
       this.#extents.set(name, extent)
@@ -148,7 +148,7 @@ function copyBatches(
   environment: Environment,
   { slot, from, until, copy }: { slot: number; from: number; until: number; copy: BatchCopy },
 ): CopyStep {
-  const extent = shardExtentIn(environment, slot)
+  const extent = extentInSegment(environment, slot)
   if (extent === undefined) return { next: from }
   const { first, trimHorizon } = extent
   if (from < first) return { next: from, gap: { from, to: first, trimHorizon } }
@@ -183,7 +183,7 @@ function copyBatches(
 
 /** The first batch in this segment that arrived at `timestamp` or later. */
 function findByTime(environment: Environment, slot: number, timestamp: number): SeekReply | undefined {
-  const extent = shardExtentIn(environment, slot)
+  const extent = extentInSegment(environment, slot)
   if (extent === undefined || extent.batches === 0) return undefined
   const { first, next, firstArrival, lastArrival } = extent
   if (firstArrival >= timestamp) return { sequenceNumber: first, arrivalTime: firstArrival }
