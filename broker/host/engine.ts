@@ -27,8 +27,8 @@ import { Horizons } from './retention/horizons.ts'
 import { Maintenance } from './retention/maintenance.ts'
 import { retentionClock } from './retention/retention-clock.ts'
 import type { HostedShard } from './hosted-shard.ts'
+import { describeShard, HostedShards } from './hosted-shards.ts'
 import { ShardLifecycle } from './shard-lifecycle.ts'
-import { describeShard, ShardTable } from './shard-table.ts'
 import type { Timing } from './timing.ts'
 import { Wakes } from './wakes.ts'
 
@@ -54,7 +54,7 @@ export class Engine {
   readonly events: ClientEventHandlers
   /** Opens, seals and drops shards. */
   readonly lifecycle: ShardLifecycle
-  readonly #shards = new ShardTable()
+  readonly #shards = new HostedShards()
   readonly #owners: Owners
   readonly #ownerWatch: OwnerWatch
   readonly #reader: SegmentReader

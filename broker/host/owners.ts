@@ -11,7 +11,7 @@ import { hostLimits } from './host-limits.ts'
 import type { HostMetrics } from './host-metrics.ts'
 import { OwnerLink, type OwnerChannel } from './owner-link.ts'
 import type { TailCache } from './read/tail-cache.ts'
-import type { SegmentDirectory, ShardTable } from './shard-table.ts'
+import type { SegmentDirectory, HostedShards } from './hosted-shards.ts'
 import type { Timing } from './timing.ts'
 import type { Wakes } from './wakes.ts'
 
@@ -24,7 +24,7 @@ export type StartOwner = (
 export interface OwnersOptions {
   readonly settings: HostSettings
   readonly startOwner: StartOwner
-  readonly shards: ShardTable
+  readonly shards: HostedShards
   readonly cache: TailCache
   readonly wakes: Wakes
   /** An owner runs. */

@@ -10,7 +10,7 @@ import type { Owners } from './owners.ts'
 import type { Subscriptions } from './push/subscriptions.ts'
 import type { Horizons } from './retention/horizons.ts'
 import { HostedShard } from './hosted-shard.ts'
-import { describeShard, type ShardTable } from './shard-table.ts'
+import { describeShard, type HostedShards } from './hosted-shards.ts'
 import type { Clock } from './timing.ts'
 import type { Wakes } from './wakes.ts'
 
@@ -20,7 +20,7 @@ type DropStreamRequest = HostCalls['dropStream']['request']
 type DropRequest = HostCalls['dropShards']['request']
 
 export interface ShardLifecycleOptions {
-  readonly shards: ShardTable
+  readonly shards: HostedShards
   readonly owners: Owners
   readonly wakes: Wakes
   readonly subscriptions: Subscriptions

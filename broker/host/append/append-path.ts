@@ -9,7 +9,7 @@ import type { Session } from '../../server/session.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { KeySampler } from '../load/key-sampler.ts'
 import type { Owners } from '../owners.ts'
-import { describeShard, type ShardTable } from '../shard-table.ts'
+import { describeShard, type HostedShards } from '../hosted-shards.ts'
 import type { Clock } from '../timing.ts'
 import { AppendAnswer, refused } from './append-answer.ts'
 import type { PendingBatch } from './append-group.ts'
@@ -19,7 +19,7 @@ import type { SessionShares } from './session-shares.ts'
 type BatchToAppend = RequestOf<'append'>['batches'][number]
 
 export interface AppendPathOptions {
-  readonly shards: ShardTable
+  readonly shards: HostedShards
   readonly owners: Owners
   readonly shares: SessionShares
   readonly sampler: KeySampler

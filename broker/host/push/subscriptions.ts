@@ -12,7 +12,7 @@ import type { Outflows } from '../read/outflow.ts'
 import { resolvePosition } from '../read/positions.ts'
 import type { ShardReads } from '../read/shard-reads.ts'
 import type { HostedShard } from '../hosted-shard.ts'
-import { describeShard, type ShardTable } from '../shard-table.ts'
+import { describeShard, type HostedShards } from '../hosted-shards.ts'
 import type { Timing } from '../timing.ts'
 import { Subscription } from './subscription.ts'
 
@@ -21,7 +21,7 @@ const BEAT_GROUPS = 8
 const BEAT_MS = limits.heartbeatMs / 2 / BEAT_GROUPS
 
 export interface SubscriptionsOptions {
-  readonly shards: ShardTable
+  readonly shards: HostedShards
   readonly reads: ShardReads
   readonly outflows: Outflows
   readonly metrics: HostMetrics

@@ -5,7 +5,7 @@ import type { SegmentSpan } from '../../threads/maintenance-contract.ts'
 import type { SegmentList } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostedShard } from '../hosted-shard.ts'
-import type { ShardTable } from '../shard-table.ts'
+import type { HostedShards } from '../hosted-shards.ts'
 import type { Timing } from '../timing.ts'
 import type { Horizons } from './horizons.ts'
 import { liveBytesOf } from './retention-plan.ts'
@@ -19,7 +19,7 @@ const EXPIRED_PART = 1 / 8
 const SPAN_BYTES_MIN = 64 * 1024
 
 export interface ExpiryOptions {
-  readonly shards: ShardTable
+  readonly shards: HostedShards
   readonly horizons: Horizons
   readonly surveys: Surveys
   readonly timing: Timing

@@ -10,7 +10,7 @@ import type { SegmentList, Wanted } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { HostedShard } from '../hosted-shard.ts'
-import type { ShardTable } from '../shard-table.ts'
+import type { HostedShards } from '../hosted-shards.ts'
 import type { Timing } from '../timing.ts'
 import { Backoff } from './backoff.ts'
 import { Compaction } from './compaction.ts'
@@ -30,7 +30,7 @@ export interface MaintenanceOptions {
     HostSettings,
     'segmentBytes' | 'segmentAgeMs' | 'compactionBytesPerSecond' | 'freeSpaceFloorBytes'
   >
-  readonly shards: ShardTable
+  readonly shards: HostedShards
   readonly horizons: Horizons
   readonly maintenance: SegmentMaintenance
   readonly timing: Timing

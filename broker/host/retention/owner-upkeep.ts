@@ -7,7 +7,7 @@ import type { SegmentList, ShardHorizon, Wanted } from '../../threads/owner-cont
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { OwnerLink } from '../owner-link.ts'
-import type { ShardTable } from '../shard-table.ts'
+import type { HostedShards } from '../hosted-shards.ts'
 import type { Timing } from '../timing.ts'
 import { expiredBytesOf, isDueToRoll } from './active-segment.ts'
 import type { Horizons } from './horizons.ts'
@@ -29,7 +29,7 @@ export type MaintainedOwner = Pick<
 
 export interface UpkeepOptions {
   readonly owner: MaintainedOwner
-  readonly shards: ShardTable
+  readonly shards: HostedShards
   readonly horizons: Horizons
   readonly surveys: Surveys
   readonly settings: { readonly segmentBytes: number; readonly segmentAgeMs: number }

@@ -7,7 +7,7 @@ import { Horizons } from '../../../broker/host/retention/horizons.ts'
 import { Maintenance } from '../../../broker/host/retention/maintenance.ts'
 import type { MaintainedOwner } from '../../../broker/host/retention/owner-upkeep.ts'
 import { retentionClock } from '../../../broker/host/retention/retention-clock.ts'
-import { ShardTable } from '../../../broker/host/shard-table.ts'
+import { HostedShards } from '../../../broker/host/hosted-shards.ts'
 import type { PlacedShard } from '../../../broker/host-contract.ts'
 import { createLog, silentLog } from '../../../broker/telemetry/log.ts'
 import type { SegmentSpan } from '../../../broker/threads/maintenance-contract.ts'
@@ -101,7 +101,7 @@ export interface MaintainedHostOptions {
 /** Maintenance, started, that has looked at nothing yet. */
 export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedHostOptions = {}) {
   const timing = new ManualTiming()
-  const shards = new ShardTable()
+  const shards = new HostedShards()
   const storage = new MemoryMaintenance()
   const reader = new MemoryReader([])
   const fakes = Array.from({ length: owners }, (_, ownerId) => new FakeOwner(ownerId, timing.clock))

@@ -11,7 +11,7 @@ export interface SegmentDirectory {
 }
 
 /** All shards of this host. */
-export class ShardTable {
+export class HostedShards {
   readonly #byStream = new Map<number, Map<number, HostedShard>>()
   readonly #bySlot = new Map<number, HostedShard>()
 
