@@ -113,7 +113,7 @@ export function readRecords(batch: Uint8Array, options: { from?: number } = {}):
   return records
 }
 
-/** Checks the lengths and the count inside a batch, stamped or not; says what is wrong, or undefined. */
+/** Checks the lengths and the count inside a batch, checksums apart; says what is wrong, or undefined. */
 export function walkRecords(batch: Uint8Array): string | undefined {
   const fault = checkBatchHeader(batch)
   if (fault !== undefined) return fault.message

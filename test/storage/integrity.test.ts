@@ -13,6 +13,14 @@ import {
 } from '../../broker/storage/key-space.ts'
 import { parseSegmentName, segmentPath } from '../../broker/storage/segments/segment-name.ts'
 import { writeManifest } from '../../broker/storage/segments/manifest.ts'
+import {
+  arrivalTimeAt,
+  BATCH_HEADER_BYTES,
+  baseSequenceNumberAt,
+  batchOffsets,
+  bodyCrcOf,
+  stampBatch,
+} from '../../protocol/batch.ts'
 import { copyAsTarget } from '../support/replaced-segments.ts'
 import { flipped, segmentName, test, type StorageFixture } from '../support/storage.ts'
 
@@ -73,6 +81,17 @@ const planted: Record<
       return { key, value }
     },
     found: /do not match its checksum/,
+  },
+  'records that a producer signed and no reader can take apart': {
+    change: (environment) => {
+      const key = firstBatch(environment)
+      const value = Buffer.from(environment.get(key)!)
+      value.writeUInt32LE(1, BATCH_HEADER_BYTES)
+      value.writeUInt32LE(bodyCrcOf(value), batchOffsets.bodyCrc)
+      stampBatch(value, baseSequenceNumberAt(value, 0), arrivalTimeAt(value, 0))
+      return { key, value }
+    },
+    found: /^Its records cannot be read\. Record 0 of 1 does not fit into the batch/,
   },
   'a batch that is gone': {
     change: (environment) => ({ key: firstBatch(environment) }),

@@ -1,7 +1,8 @@
-// Verifies one segment row by row. Runs in the checking process. Every batch is read and its checksums are computed; every
-// head, index row and producer row must say what the batches say.
+// Verifies one segment row by row. Runs in the checking process. Every batch is read, its checksums are computed and its
+// records are taken apart; every head, index row and producer row must say what the batches say.
 import { setImmediate } from 'node:timers/promises'
 import { batchWithin, checkStoredBatch, recordCountAt } from '../../../protocol/batch.ts'
+import { walkRecords } from '../../../protocol/record.ts'
 import type { Environment } from '../environment.ts'
 import { decodeKey, decodeRow, familyOf, keyFamilies, rangeOf, type HeadRow } from '../key-space.ts'
 import { allRows, keyAfter } from '../all-rows.ts'
@@ -91,6 +92,9 @@ async function readSpans(segment: SegmentUnderCheck): Promise<Map<number, Span>>
       const misplaced = producers.follow(slot, base, batch)
       const where = `${slotOf(segment, slot)}, batch ${base}`
       if (misplaced !== undefined) findings.problem(where, misplaced)
+      // The broker stores what a producer signed, and never looks inside.
+      const unreadable = walkRecords(batch)
+      if (unreadable !== undefined) findings.problem(where, `Its records cannot be read. ${unreadable}`)
       const range = ranges.get(slot)
       if (range !== undefined && !batchWithin(batch, range.start, range.end)) {
         findings.problem(where, "It holds hash keys outside its shard's range.")
