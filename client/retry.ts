@@ -41,6 +41,8 @@ const TIMED_OUT = new Error('the time for the request is over')
 export interface RetryingOptions {
   readonly settings: Settings
   readonly idempotent: boolean
+  /** Each attempt goes where fresh routing says; else it goes to the controller, which routing does not change. */
+  readonly isRouted?: boolean
   readonly signal: AbortSignal | undefined
   /** What is tried, for the log. */
   readonly what: string
@@ -67,6 +69,7 @@ export async function retrying<T>(
         return await run(ending.signal)
       } catch (error) {
         if (ending.signal.aborted || !mayRepeat(error, options.idempotent)) throw error
+        if (error.retry === 'reroute' && options.isRouted !== true) throw error
         last = error
         const delayMs = backoffMs(settings.retry, attempt, settings.random, error.retryAfterMs)
         if (settings.monotonic() + delayMs >= deadline) throw error

@@ -116,7 +116,7 @@ export const errorCodes = {
     id: 20,
     retry: 'reroute',
     sideEffects: 'none',
-    doc: 'This host does not serve that shard (any more).',
+    doc: 'The host does not serve that shard, or the stream does not have it (any more).',
   },
   shardClosed: {
     id: 21,

@@ -232,7 +232,7 @@ export const operations = {
       children: field.list(shardIndex, 3, 'In the order of their ranges.'),
       epoch: streamShape.epoch,
     },
-    errors: ['streamNotFound', 'streamBusy', 'limitExceeded', 'storageFull'],
+    errors: ['streamNotFound', 'shardNotFound', 'streamBusy', 'limitExceeded', 'storageFull'],
   },
   mergeShards: {
     id: 25,
@@ -246,7 +246,7 @@ export const operations = {
       adjacentShardIndex: field.uint('The other one, on either side.', limits.shardIndexMax),
     },
     response: { child: shardIndex, epoch: streamShape.epoch },
-    errors: ['streamNotFound', 'streamBusy', 'limitExceeded', 'storageFull'],
+    errors: ['streamNotFound', 'shardNotFound', 'streamBusy', 'limitExceeded', 'storageFull'],
   },
   updateShardCount: {
     id: 26,

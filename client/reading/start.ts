@@ -171,6 +171,6 @@ class ShardLookups {
       const { streamId } = this.#routing
       return unlessAborted(connection.request('resolvePosition', { streamId, shardIndex, position }), ending)
     }
-    return retrying(run, { settings, idempotent: true, signal, what: 'resolvePosition' })
+    return retrying(run, { settings, idempotent: true, isRouted: true, signal, what: 'resolvePosition' })
   }
 }

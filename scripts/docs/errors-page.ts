@@ -7,7 +7,7 @@ const retries: Readonly<Record<Retry, string>> = {
   backoff:
     'Send the same request again later, after `retryAfterMs` where it is given, else with growing pauses.',
   reroute:
-    'Ask the controller for fresh routing (`describeRouting`), then send it to where the shard now is.',
+    'Ask the controller for fresh routing (`describeRouting`), then send it to where the shard now is. What the controller refuses so stays refused.',
   reconnect: 'Open a new connection and send it there.',
 }
 

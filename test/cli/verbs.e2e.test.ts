@@ -59,12 +59,19 @@ describe('stream', () => {
     expect((await millrace('stream describe life')).code).toBe(4)
   })
 
-  it('refuses a second stream of a name, an unknown stream, and a name that is none', async () => {
+  it('refuses a second stream of a name, an unknown stream or shard, and a name that is none', async () => {
     await output('stream create twice')
     expect(await millrace('stream create twice')).toMatchObject({ code: 1 })
     const missing = await millrace('stream describe nowhere')
     expect(missing.code).toBe(4)
     expect(missing.stderr).toMatch(/^millrace: .*nowhere.* See `millrace stream list`/)
+    for (const change of ['split twice 7', 'split twice 7 --isolate-key ada', 'merge twice 0 7']) {
+      const { code, stderr } = await millrace(`shard ${change}`)
+      expect({ code, stderr }).toEqual({
+        code: 4,
+        stderr: expect.stringMatching(/shardId-000000000007.* See `millrace shard list`\.\n$/) as string,
+      })
+    }
     expect(await millrace('stream create not/a/name')).toMatchObject({ code: 2 })
     const short = await millrace('stream create brief --retention 30m')
     expect(short).toMatchObject({

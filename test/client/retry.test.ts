@@ -75,6 +75,14 @@ describe('retrying', () => {
     expect(possible.calls()).toBe(1)
   })
 
+  it('tries again after fresh routing only what goes by it: the controller would say the same', async () => {
+    const routed = failing('shardNotFound')
+    await expect(driven(retrying(routed.run, { ...options, isRouted: true }))).resolves.toBe('done')
+    const asked = failing('shardNotFound')
+    await expect(driven(retrying(asked.run, options))).rejects.toMatchObject({ code: 'shardNotFound' })
+    expect(asked.calls()).toBe(1)
+  })
+
   it('throws the last error when the time is over', async () => {
     const { run } = failing(...Array.from({ length: 100 }, () => 'unavailable' as const))
     const before = performance.now()

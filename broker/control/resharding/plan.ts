@@ -72,26 +72,29 @@ class OpenShards {
 
   take(index: number): Shard {
     const shard = this.#left.get(index)
-    if (shard === undefined) throw new MillraceError('invalidArgument', this.#whyNot(index))
+    if (shard === undefined) throw this.#refusal(index)
     this.#left.delete(index)
     return shard
   }
 
-  #whyNot(index: number): string {
+  #refusal(index: number): MillraceError {
     const { id, name, nextShardIndex } = this.#stream
     const shards = shardsOf(this.#state, id)
     const shard = shards.find((one) => one.index === index)
     if (shard === undefined) {
       const why = index < nextShardIndex ? 'has expired' : 'does not exist'
-      return `${shardIdOf(index)} of stream ${name} ${why}; list its shards to see which are open.`
+      return new MillraceError('shardNotFound', `${shardIdOf(index)} of stream ${name} ${why}.`)
     }
-    if (shard.state === 'OPEN')
-      return `${shardIdOf(index)} of stream ${name} cannot be changed twice at once.`
+    if (shard.state === 'OPEN') {
+      const message = `${shardIdOf(index)} of stream ${name} cannot be changed twice at once.`
+      return new MillraceError('invalidArgument', message)
+    }
     const children = shards
       .filter(({ parents }) => parents.includes(index))
       .map((child) => shardIdOf(child.index))
     const became = children.length > 0 ? `became ${children.join(' and ')}` : 'was split or merged'
-    return `${shardIdOf(index)} of stream ${name} is closed: it ${became}; change what is open.`
+    const message = `${shardIdOf(index)} of stream ${name} is closed: it ${became}; change what is open.`
+    return new MillraceError('invalidArgument', message)
   }
 }
 
