@@ -114,9 +114,9 @@ export class Admin {
         const answer = await this.#control.call('updateShardCount', { name, shardCount }, signal)
         const stream = streamOf(answer.stream)
         onProgress?.(stream)
-        if (stream.targetShardCount === undefined) return stream
+        const isOver = stream.targetShardCount === undefined
         // Asking again would set our goal anew: not against whoever has set another one meanwhile.
-        const now = await this.describeStream(name, options)
+        const now = isOver ? stream : await this.describeStream(name, options)
         if (now.targetShardCount === undefined && now.openShardCount === shardCount) return now
         if (now.targetShardCount !== shardCount) throw replacedGoal(now, shardCount)
       }
@@ -186,7 +186,14 @@ export class Admin {
   }
 }
 
+/** Why the stream did not come to the count: another request took the goal's place, or it is on-demand by now. */
 function replacedGoal(stream: Stream, shardCount: number): MillraceError {
+  if (stream.mode === 'on-demand') {
+    const message =
+      `While ${JSON.stringify(stream.name)} was brought to ${shardCount} shards, it was made on-demand, and has ` +
+      `${stream.openShardCount}. Update its mode to provisioned to decide how many there are.`
+    return new MillraceError('invalidArgument', message)
+  }
   const goal = stream.targetShardCount ?? stream.openShardCount
   const message =
     `While ${JSON.stringify(stream.name)} was brought to ${shardCount} shards, another request brought it to ${goal}. ` +

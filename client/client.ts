@@ -146,7 +146,8 @@ export class Client implements AsyncDisposable {
 
   /**
    * Splits and merges until the stream has so many open shards of even ranges; fulfils then. The change goes on without
-   * the caller, who may end the wait by a signal. Rejects with `streamBusy` where another request sets another goal.
+   * the caller, who may end the wait by a signal. Rejects with `streamBusy` where another request sets another goal, and
+   * with `invalidArgument` where the stream is on-demand, or becomes so before it is done.
    */
   updateShardCount(stream: string, shardCount: number, options?: UpdateShardCountOptions): Promise<Stream> {
     return this.#admin.updateShardCount(stream, shardCount, options)

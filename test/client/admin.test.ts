@@ -206,6 +206,31 @@ describe('updateShardCount', () => {
   })
 })
 
+describe('updateShardCount, of a stream that came to another count before it was answered', () => {
+  it('says that another request brought it there', async () => {
+    const broker = new FakeBroker()
+    const { client, end } = await administering(broker)
+    broker.otherGoal = 2
+    await expect(driven(client.updateShardCount('clicks', 64))).rejects.toMatchObject({
+      code: 'streamBusy',
+      message: expect.stringContaining('another request brought it to 2') as string,
+    })
+    await end()
+  })
+
+  it('says that it was made on-demand', async () => {
+    const broker = new FakeBroker()
+    const { client, end } = await administering(broker)
+    await driven(client.updateStream('clicks', { mode: 'on-demand' }))
+    broker.otherGoal = 2
+    await expect(driven(client.updateShardCount('clicks', 64))).rejects.toMatchObject({
+      code: 'invalidArgument',
+      message: expect.stringContaining('made on-demand, and has 2') as string,
+    })
+    await end()
+  })
+})
+
 describe('explainScaling', () => {
   it('answers the decisions with shard ids', async () => {
     const broker = new FakeBroker()

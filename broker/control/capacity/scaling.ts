@@ -163,8 +163,9 @@ export class Scaling {
       this.#pausedUntil.delete(stream.id)
     } catch (error) {
       if (error instanceof InvariantError) return crash(error)
-      // Somebody else came first, or the broker stops: neither says anything of the stream.
-      if (this.#isStopped || MillraceError.is(error, 'streamBusy')) return
+      // Somebody else came first, the stream was deleted, or the broker stops: nothing to look into.
+      const isOverruled = MillraceError.is(error, 'streamBusy') || MillraceError.is(error, 'streamNotFound')
+      if (this.#isStopped || isOverruled) return
       this.#pausedUntil.set(stream.id, timers.elapsed() + FAILURE_PAUSE_MS)
       log.warn({ err: error, stream: stream.name }, 'stream could not be scaled; it is decided on anew later')
     }

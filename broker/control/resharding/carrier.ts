@@ -11,7 +11,7 @@ import type { HostFleet } from '../fleet.ts'
 import { placedShard } from '../routing.ts'
 import { isServedAlike, servedSettings } from '../stream-settings.ts'
 import { pause, withDeadline, type Timers } from '../timers.ts'
-import { planFinish, planPublish, startAbove, type Cause } from './journal.ts'
+import { deletedMeanwhile, planFinish, planPublish, startAbove, type Cause } from './journal.ts'
 
 /** Between two attempts at hosts that failed or refused. */
 const RETRY_MS = 200
@@ -53,7 +53,7 @@ export class Carrier {
 
   /**
    * Carries the change that is under way to its end; without one it fulfils at once. `begunAt` is when it was decided
-   * on, in elapsed time. Rejects with `streamBusy` when the stream is being deleted, `outcomeUnknown` when the broker stops.
+   * on, in elapsed time. Rejects with `streamNotFound` when the stream is being deleted, `outcomeUnknown` when the broker stops.
    */
   async carry(streamId: number, begunAt?: number): Promise<void> {
     const { catalog, timers, log } = this.#options
@@ -93,7 +93,7 @@ export class Carrier {
     const stream = catalog.state.streams.get(streamId)
     if (this.#isStopped || !catalog.isOpen) throw interrupted(undefined)
     if (stream?.status === 'ACTIVE') return stream
-    throw new MillraceError('streamBusy', `Stream ${stream?.name ?? streamId} is being deleted.`)
+    throw deletedMeanwhile()
   }
 
   /** Waits, if shards of the stream are being sealed, until their children are known; not for long, and never rejects. */

@@ -161,7 +161,12 @@ export const BUSY_RETRY_MS = 500
 function streamAtWork(state: CatalogState, streamId: number): Stream {
   const stream = state.streams.get(streamId)
   if (stream?.status === 'ACTIVE') return stream
-  throw new MillraceError('streamBusy', `Stream ${stream?.name ?? streamId} is being deleted.`)
+  throw deletedMeanwhile()
+}
+
+/** Never `streamBusy`: who asked again would ask it of the next stream of that name. */
+export function deletedMeanwhile(): MillraceError {
+  return new MillraceError('streamNotFound', 'The stream was deleted before its shards were changed.')
 }
 
 function closed(shard: Shard | undefined, tail: number, now: number): CatalogChange {

@@ -168,9 +168,8 @@ export class Resharding {
       try {
         await this.#wave(streamId, target)
       } catch (error) {
-        if (!MillraceError.is(error)) throw error
-        // Hosts that are down, or went down while they were asked. That the broker stops, or the stream is being deleted,
-        // is found at the next step.
+        if (!MillraceError.is(error) || error.code === 'streamNotFound') throw error
+        // Hosts that are down, or went down while they were asked. That the broker stops is found at the next step.
         if (error.retry !== 'never') {
           await pause(timers, HOSTS_POLL_MS)
           continue

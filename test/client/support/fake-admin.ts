@@ -27,6 +27,8 @@ export interface Administered {
   readonly settings: RequestOf<'createStream' | 'updateStream'>[]
   readonly decisions: ResponseOf<'explainScaling'>['decisions']
   targetShardCount: number | undefined
+  /** What another request brings the stream to, whatever this one asks for. */
+  otherGoal: number | undefined
   split(...indexes: number[]): void
   merge(index: number, adjacent: number): void
   reshard(moves: readonly { parents: number[]; ranges: HashKeyRange[] }[]): number[]
@@ -53,7 +55,7 @@ export function administer(
       return { child: broker.shards.length - 1, epoch: broker.epoch }
     }
     case 'updateShardCount':
-      return { stream: stepTowards(broker, request.shardCount) }
+      return { stream: stepTowards(broker, broker.otherGoal ?? request.shardCount) }
     case 'explainScaling':
       return { mode: 'provisioned', scaling: describe(broker).scaling, decisions: broker.decisions }
     default:

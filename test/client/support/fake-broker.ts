@@ -62,6 +62,7 @@ export class FakeBroker {
   advertisedHost = '127.0.0.1'
   exists = true
   targetShardCount: number | undefined
+  otherGoal: number | undefined
   /** What streams were made and changed with. */
   readonly settings: RequestOf<'createStream' | 'updateStream'>[] = []
   decisions: ResponseOf<'explainScaling'>['decisions'] = []

@@ -96,7 +96,7 @@ describe('a stream that is deleted while its shards are changed', () => {
     expect(hosts.host(1).calls).not.toContain('dropStream 1')
     release()
     await deleted
-    await expect(answer).rejects.toMatchObject({ code: 'streamBusy' })
+    await expect(answer).rejects.toMatchObject({ code: 'streamNotFound' })
     expect(await controller.controller.scrape()).not.toMatch(/millrace_reshards_total\{[^}]*\} 1/)
     expect(hosts.host(1).slots.size).toBe(0)
     expect(
@@ -108,6 +108,22 @@ describe('a stream that is deleted while its shards are changed', () => {
     // Its slots and its id are not given again.
     const { stream } = await controller.ask('createStream', { name: 's', shardCount: 1 })
     expect([stream.id, [...hosts.host(1).slots]]).toEqual([2, [4]])
+  })
+
+  test('is not found, so that nobody asks the same of another one of its name', async () => {
+    const { test: controller, hosts } = await opened()
+    const { release } = held(hosts, 'sealShards')
+    const scaled = controller.ask('updateShardCount', { name: 's', shardCount: 4 })
+    await settled()
+    const scaledAfterwards = controller.ask('updateShardCount', { name: 's', shardCount: 2 })
+    await settled()
+    const deleted = controller.ask('deleteStream', { name: 's' })
+    await settled()
+    release()
+    await deleted
+    for (const answer of [scaled, scaledAfterwards]) {
+      await expect(answer).rejects.toMatchObject({ code: 'streamNotFound', retry: 'never' })
+    }
   })
 
   test('goes though the change waits for a host that refuses', async () => {

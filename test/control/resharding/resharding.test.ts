@@ -173,7 +173,7 @@ describe('a change is refused, and nothing was done,', () => {
       (test) => test.outcome('splitShard', { ...split(0), name: 'x' }),
       'streamNotFound',
     ],
-    ['of a shard that is not there', {}, (test) => test.outcome('splitShard', split(3)), 'invalidArgument'],
+    ['of a shard that is not there', {}, (test) => test.outcome('splitShard', split(3)), 'shardNotFound'],
     [
       'outside the range of the shard',
       { shardCount: 2 },
