@@ -7,6 +7,15 @@ export interface Address {
   readonly port: number
 }
 
+/** One process of the broker: where it listens, and which it is. Ports that a host left may be anybody's the next moment. */
+export interface Endpoint extends Address {
+  /** `CONTROLLER`, or the number of the host. */
+  readonly hostId: number
+}
+
+/** The host id that the controller gives itself in hello. */
+export const CONTROLLER = 0
+
 export const DEFAULT_PORT = 7400
 
 const SCHEME = 'millrace://'
@@ -28,7 +37,12 @@ function parseAddress(url: string, text: string): Address {
   return { host: match.groups.v6 ?? match.groups.name!, port }
 }
 
-/** host:port, as logs and messages show it; also the key under which a connection is shared. */
+/** The key under which what is sent to one process is shared. */
+export function endpointKey(endpoint: Endpoint): string {
+  return `${endpoint.hostId}@${addressText(endpoint)}`
+}
+
+/** host:port, as logs and messages show it. */
 export function addressText(address: Address): string {
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
 }

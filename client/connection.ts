@@ -16,7 +16,7 @@ import {
 import { MillraceError } from '../protocol/millrace-error.ts'
 import type { OperationName, RequestOf, ResponseOf } from '../protocol/operations.ts'
 import { PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN } from '../protocol/version.ts'
-import { addressText, type Address } from './address.ts'
+import { addressText, CONTROLLER, type Address, type Endpoint } from './address.ts'
 import { asMillraceError, endSentence, errorFrom } from './errors.ts'
 import { clientLimits, type Settings } from './settings.ts'
 import { onAbort, unlessAborted } from './waiting.ts'
@@ -37,11 +37,15 @@ export type SubscriptionListener = (message: EventMessage) => void
 
 const CORRELATION_ID_MAX = 0xffff_ffff
 
-/** Dials and says hello, within the protocol's deadline for it. Rejects with `unavailable` or `unsupportedVersion`. */
+/**
+ * Dials and says hello, within the protocol's deadline for it. `brokerId` is the broker that is to answer, where it is
+ * known. Rejects with `unavailable`, also where another process answers, or `unsupportedVersion`.
+ */
 export async function openConnection(
-  address: Address,
+  endpoint: Endpoint,
   settings: Settings,
   signal: AbortSignal,
+  brokerId?: string,
 ): Promise<Connection> {
   const giveUp = new AbortController()
   const stop = onAbort(signal, () => giveUp.abort(signal.reason))
@@ -49,21 +53,23 @@ export async function openConnection(
   const timer = setTimeout(late, Math.min(limits.helloDeadlineMs, settings.requestTimeoutMs))
   let connection: Connection | undefined
   try {
-    const dialing = settings.dial(address, giveUp.signal)
+    const dialing = settings.dial(endpoint, giveUp.signal)
     // A stream that arrives when nobody waits for it any more is ended, not leaked.
     dialing.then(
       (stream) => giveUp.signal.aborted && stream.destroy(),
       () => {},
     )
-    connection = new Connection(await unlessAborted(dialing, giveUp.signal), address, settings)
-    await unlessAborted(connection.hello(), giveUp.signal)
+    connection = new Connection(await unlessAborted(dialing, giveUp.signal), endpoint, settings)
+    const welcome = await unlessAborted(connection.hello(), giveUp.signal)
+    const stranger = strangerAt(endpoint, brokerId, welcome)
+    if (stranger !== undefined) throw new Error(stranger)
     return connection
   } catch (thrown) {
     connection?.close(errorFrom(thrown))
     if (MillraceError.is(thrown, 'unsupportedVersion')) throw thrown
     const cause: unknown = giveUp.signal.aborted ? giveUp.signal.reason : thrown
     const reason = errorFrom(cause).message
-    const message = endSentence(`No connection to ${addressText(address)}: ${reason}`)
+    const message = endSentence(`No connection to ${addressText(endpoint)}: ${reason}`)
     throw new MillraceError('unavailable', message, { cause })
   } finally {
     clearTimeout(timer)
@@ -71,8 +77,29 @@ export async function openConnection(
   }
 }
 
+/**
+ * Who answers instead of the process that was meant; undefined where it is that one. Streams and shards have the same
+ * numbers in every broker: records for a host that is gone must not be taken by whoever listens on its port since.
+ */
+function strangerAt(
+  { hostId }: Endpoint,
+  brokerId: string | undefined,
+  welcome: ResponseOf<'hello'>,
+): string | undefined {
+  if (brokerId !== undefined && welcome.brokerId !== brokerId) {
+    return (
+      `another broker answers there (${welcome.brokerId}), or the same one with another data directory; this client ` +
+      `belongs to ${brokerId}. To use that broker, connect anew`
+    )
+  }
+  if (welcome.hostId === hostId) return undefined
+  const name = (id: number) => (id === CONTROLLER ? 'the controller' : `host ${id}`)
+  return `${name(welcome.hostId)} of the broker answers there, not ${name(hostId)}`
+}
+
 export class Connection {
   readonly address: Address
+  #brokerId: string | undefined
   readonly #stream: Duplex
   readonly #settings: Settings
   readonly #frames = new FrameReader({ frameBytesMax: limits.frameBytesBeforeHello })
@@ -103,12 +130,17 @@ export class Connection {
     return this.#end === undefined
   }
 
+  /** The broker that said hello. */
+  get brokerId(): string | undefined {
+    return this.#brokerId
+  }
+
   /** Largest frame that the broker takes. */
   get frameBytesMax(): number {
     return this.#frameBytesMax
   }
 
-  async hello(): Promise<void> {
+  async hello(): Promise<ResponseOf<'hello'>> {
     const welcome = await this.request('hello', {
       versionMin: PROTOCOL_VERSION_MIN,
       versionMax: PROTOCOL_VERSION_MAX,
@@ -117,6 +149,8 @@ export class Connection {
     this.#frames.frameBytesMax = limits.frameBytesMax
     this.#frameBytesMax = welcome.frameBytesMax
     this.#pingAfterMs = welcome.sessionIdleMs / 3
+    this.#brokerId = welcome.brokerId
+    return welcome
   }
 
   /** One request and its answer. `waitMs` is what the request itself asks the broker to wait. */

@@ -1,7 +1,7 @@
 // Requests to the controller: tried at each of the url's addresses in turn, repeated where the error table allows.
 // Runs in the client.
 import { operations, type OperationOn, type RequestOf, type ResponseOf } from '../protocol/operations.ts'
-import type { Address } from './address.ts'
+import { CONTROLLER, type Address, type Endpoint } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectionPool } from './pool.ts'
 import { retrying } from './retry.ts'
@@ -9,14 +9,14 @@ import type { Settings } from './settings.ts'
 import { unlessAborted } from './waiting.ts'
 
 export class ControlPlane {
-  readonly #addresses: readonly Address[]
+  readonly #addresses: readonly Endpoint[]
   readonly #pool: ConnectionPool
   readonly #settings: Settings
   /** Which address answered last. */
   #current = 0
 
   constructor(addresses: readonly Address[], pool: ConnectionPool, settings: Settings) {
-    this.#addresses = addresses
+    this.#addresses = addresses.map((address) => ({ ...address, hostId: CONTROLLER }))
     this.#pool = pool
     this.#settings = settings
   }

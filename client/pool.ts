@@ -1,7 +1,8 @@
-// The client's connections: at most one to each address, shared by everything that talks to that process.
-// Runs in the client. A link makes one attempt at a time; while the address fails, attempts are spaced by a growing
-// backoff, however many callers ask. Callers decide whether to ask again.
-import { addressText, type Address } from './address.ts'
+// The client's connections: at most one to each process of the broker, shared by everything that talks to it. All of them
+// are of one broker: the first that answered.
+// Runs in the client. A link makes one attempt at a time; while the process does not answer, attempts are spaced by a
+// growing backoff, however many callers ask. Callers decide whether to ask again.
+import { addressText, endpointKey, type Endpoint } from './address.ts'
 import { openConnection, type Connection } from './connection.ts'
 import { closedError } from './errors.ts'
 import { backoffMs } from './retry.ts'
@@ -12,19 +13,20 @@ export class ConnectionPool {
   readonly #settings: Settings
   readonly #links = new Map<string, Link>()
   readonly #closing = new AbortController()
+  #brokerId: string | undefined
 
   constructor(settings: Settings) {
     this.#settings = settings
   }
 
-  /** The open connection to an address, or a new one. Rejects with `unavailable`, `aborted` or `closed`. */
-  async connect(address: Address, signal?: AbortSignal): Promise<Connection> {
+  /** The open connection to a process, or a new one. Rejects with `unavailable`, `aborted` or `closed`. */
+  async connect(endpoint: Endpoint, signal?: AbortSignal): Promise<Connection> {
     if (this.#closing.signal.aborted) throw closedError('The client')
-    const key = addressText(address)
+    const key = endpointKey(endpoint)
     let link = this.#links.get(key)
     if (link === undefined) {
       this.#forgetIdle()
-      link = new Link(address, this.#settings, this.#closing.signal)
+      link = new Link(endpoint, this.#settings, this.#closing.signal, () => this.#open(endpoint))
       this.#links.set(key, link)
     }
     try {
@@ -32,6 +34,12 @@ export class ConnectionPool {
     } catch (error) {
       throw this.#closing.signal.aborted ? closedError('The client') : error
     }
+  }
+
+  async #open(endpoint: Endpoint): Promise<Connection> {
+    const connection = await openConnection(endpoint, this.#settings, this.#closing.signal, this.#brokerId)
+    this.#brokerId ??= connection.brokerId
+    return connection
   }
 
   /** Hosts come back on other ports: the links that they leave behind must not pile up. */
@@ -47,26 +55,28 @@ export class ConnectionPool {
   }
 }
 
-/** One address: its connection, or the attempt to get one. */
+/** One process: its connection, or the attempt to get one. */
 class Link {
-  readonly #address: Address
+  readonly #address: string
   readonly #settings: Settings
   readonly #closing: AbortSignal
+  readonly #open: () => Promise<Connection>
   #connection: Connection | undefined
   #attempt: Promise<Connection> | undefined
   /** Failures in a row; a connection that broke soon after it opened counts as one. */
   #failures = 0
   #failedAt = 0
 
-  constructor(address: Address, settings: Settings, closing: AbortSignal) {
-    this.#address = address
+  constructor(endpoint: Endpoint, settings: Settings, closing: AbortSignal, open: () => Promise<Connection>) {
+    this.#address = addressText(endpoint)
     this.#settings = settings
     this.#closing = closing
+    this.#open = open
   }
 
   connect(): Promise<Connection> {
     if (this.#connection?.isOpen) return Promise.resolve(this.#connection)
-    this.#attempt ??= this.#open().finally(() => (this.#attempt = undefined))
+    this.#attempt ??= this.#try().finally(() => (this.#attempt = undefined))
     return this.#attempt
   }
 
@@ -79,15 +89,15 @@ class Link {
     return this.#attempt === undefined && !this.#connection?.isOpen
   }
 
-  async #open(): Promise<Connection> {
+  async #try(): Promise<Connection> {
+    const address = this.#address
     const { monotonic, random, retry, log } = this.#settings
     if (this.#failures > 0) {
       const waitMs = this.#failedAt + backoffMs(retry, this.#failures - 1, random) - monotonic()
       if (waitMs > 0) await sleep(waitMs, this.#closing)
     }
-    const address = addressText(this.#address)
     try {
-      const connection = await openConnection(this.#address, this.#settings, this.#closing)
+      const connection = await this.#open()
       const openedAt = monotonic()
       connection.onEnd((error) => {
         if (this.#closing.aborted) return

@@ -5,7 +5,7 @@ import { invariant } from '../protocol/invariant.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import type { ResponseOf, RoutedShard } from '../protocol/operations.ts'
 import { ShardMap, type HashKeyRange } from '../protocol/shard-map.ts'
-import type { Address } from './address.ts'
+import type { Address, Endpoint } from './address.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { clientLimits } from './settings.ts'
 import { throwIfAborted, unlessAborted } from './waiting.ts'
@@ -19,7 +19,7 @@ export class Routing {
   /** The open shards: where records go. */
   readonly map: ShardMap
   readonly #byIndex: ReadonlyMap<number, RoutedShard>
-  readonly #hosts: ReadonlyMap<number, Address>
+  readonly #hosts: ReadonlyMap<number, Endpoint>
 
   /** `controller` is where the answer came from: a host without an address of its own listens there too. */
   constructor(answer: ResponseOf<'describeRouting'>, controller: Address) {
@@ -28,7 +28,7 @@ export class Routing {
     this.shards = answer.shards
     this.#byIndex = new Map(answer.shards.map((shard) => [shard.index, shard]))
     this.#hosts = new Map(
-      answer.hosts.map(({ hostId, host, port }) => [hostId, { host: host || controller.host, port }]),
+      answer.hosts.map(({ hostId, host, port }) => [hostId, { hostId, host: host || controller.host, port }]),
     )
     for (const { hostId } of answer.shards) {
       invariant(
@@ -55,8 +55,8 @@ export class Routing {
     return this.shards.filter(({ parents }) => parents.includes(index)).map((shard) => shard.index)
   }
 
-  /** Where the host of a shard listens; undefined for a shard that is gone. */
-  addressOf(index: number): Address | undefined {
+  /** The host of a shard; undefined for a shard that is gone. */
+  hostOf(index: number): Endpoint | undefined {
     const shard = this.#byIndex.get(index)
     return shard === undefined ? undefined : this.#hosts.get(shard.hostId)
   }

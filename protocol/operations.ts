@@ -48,7 +48,7 @@ export const operations = {
     since: 1,
     plane: 'session',
     idempotent: true,
-    doc: 'First request on a connection: agrees on the protocol version.',
+    doc: 'First request on a connection: agrees on the protocol version, and tells who answers. A client that is answered by another broker or host than it meant sends nothing more.',
     request: {
       versionMin: field.uint('Oldest protocol version that the client speaks.', 65_535),
       versionMax: field.uint('Newest protocol version that the client speaks.', 65_535),

@@ -6,7 +6,7 @@
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { AppendResult } from '../../protocol/operations.ts'
 import type { RecordInput } from '../../protocol/record.ts'
-import { addressText } from '../address.ts'
+import { endpointKey } from '../address.ts'
 import { asMillraceError } from '../errors.ts'
 import type { ConnectionPool } from '../pool.ts'
 import { backoffMs, boundsFor } from '../retry.ts'
@@ -161,15 +161,15 @@ export class Delivery implements SenderEvents {
   }
 
   #senderFor(lane: Lane): HostSender | undefined {
-    const address = this.#isKnown(lane) ? this.#routing.addressOf(lane.shardIndex) : undefined
-    if (address === undefined) return undefined
+    const endpoint = this.#isKnown(lane) ? this.#routing.hostOf(lane.shardIndex) : undefined
+    if (endpoint === undefined) return undefined
     const { streamId } = this.#routing
-    const key = `${streamId}@${addressText(address)}`
+    const key = `${streamId}/${endpointKey(endpoint)}`
     let sender = this.#senders.get(key)
     if (sender === undefined) {
       const { pool, settings, producerSettings } = this.#options
       const closing = this.#closing.signal
-      sender = new HostSender({ address, streamId, pool, settings, producerSettings, events: this, closing })
+      sender = new HostSender({ endpoint, streamId, pool, settings, producerSettings, events: this, closing })
       this.#senders.set(key, sender)
     }
     return sender

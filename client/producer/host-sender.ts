@@ -5,7 +5,7 @@ import { errorCodeOf } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { AppendResult, ResponseOf } from '../../protocol/operations.ts'
-import type { Address } from '../address.ts'
+import type { Endpoint } from '../address.ts'
 import type { Connection } from '../connection.ts'
 import { asMillraceError } from '../errors.ts'
 import type { ConnectionPool } from '../pool.ts'
@@ -34,7 +34,7 @@ interface Sending {
 }
 
 export interface HostSenderOptions {
-  readonly address: Address
+  readonly endpoint: Endpoint
   readonly streamId: number
   readonly pool: ConnectionPool
   readonly settings: Settings
@@ -109,8 +109,8 @@ export class HostSender {
   #connect(): void {
     if (this.#isConnecting) return
     this.#isConnecting = true
-    const { pool, address, closing, events } = this.#options
-    pool.connect(address, closing).then(
+    const { pool, endpoint, closing, events } = this.#options
+    pool.connect(endpoint, closing).then(
       (connection) => {
         this.#isConnecting = false
         this.#connection = connection

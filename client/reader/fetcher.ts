@@ -6,7 +6,7 @@ import { errorCodeOf } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { FetchedShard } from '../../protocol/operations.ts'
-import { addressText, type Address } from '../address.ts'
+import { endpointKey, type Endpoint } from '../address.ts'
 import { asMillraceError } from '../errors.ts'
 import type { ConnectionPool } from '../pool.ts'
 import { readingLimits } from '../reading/options.ts'
@@ -24,7 +24,7 @@ export interface FetcherOptions {
 
 /** Shards of one host that are asked for together. */
 interface Round {
-  readonly address: Address
+  readonly endpoint: Endpoint
   readonly streamId: number
   cursors: ShardCursor[]
   /** Its shards went over to another round: whatever it is still answered is not used, since they ask again. */
@@ -42,7 +42,7 @@ export class Fetcher implements Intake {
     this.#events = events
   }
 
-  begin(cursors: readonly ShardCursor[], place: { address: Address; streamId: number }): void {
+  begin(cursors: readonly ShardCursor[], place: { endpoint: Endpoint; streamId: number }): void {
     for (let i = 0; i < cursors.length; i += limits.fetchShardsMax) {
       const some = cursors.slice(i, i + limits.fetchShardsMax)
       void this.#fetchAll({ ...place, cursors: some, isTakenOver: false })
@@ -50,11 +50,11 @@ export class Fetcher implements Intake {
   }
 
   #takeOver(round: Round): void {
-    const host = addressText(round.address)
+    const host = endpointKey(round.endpoint)
     for (const other of this.#rounds) {
       if (other === round) continue
       const count = round.cursors.length + other.cursors.length
-      if (addressText(other.address) !== host || count > limits.fetchShardsMax) continue
+      if (endpointKey(other.endpoint) !== host || count > limits.fetchShardsMax) continue
       round.cursors.push(...other.cursors)
       other.isTakenOver = true
       this.#rounds.delete(other)
@@ -119,12 +119,12 @@ export class Fetcher implements Intake {
 
   async #fetch(
     cursors: readonly ShardCursor[],
-    { address, streamId }: Round,
+    { endpoint, streamId }: Round,
     waitMs: number,
   ): Promise<readonly FetchedShard[]> {
     const { pool, bufferBytesMax } = this.#options
     const { closing } = this.#events
-    const connection = await pool.connect(address, closing)
+    const connection = await pool.connect(endpoint, closing)
     const bytesMax = Math.min(readingLimits.fetchBytes, bufferBytesMax)
     const share = Math.ceil((2 * bytesMax) / cursors.length)
     const ofShard = Math.min(bytesMax, Math.max(readingLimits.fetchShardBytesMin, share))

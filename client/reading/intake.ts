@@ -1,13 +1,13 @@
 // How a reading gets its batches: by asking (reader) or by being sent them (subscription). The seam between a reading,
 // which knows what to read and when, and what talks to hosts. Runs in the client; types only.
 import type { MillraceError } from '../../protocol/millrace-error.ts'
-import type { Address } from '../address.ts'
+import type { Endpoint } from '../address.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'
 import type { ShardCursor } from './shard-cursor.ts'
 
 export interface Intake {
   /** Bring what these shards of one host have from their `next` on. */
-  begin(cursors: readonly ShardCursor[], place: { address: Address; streamId: number }): void
+  begin(cursors: readonly ShardCursor[], place: { endpoint: Endpoint; streamId: number }): void
   /** A batch has left the inbox. */
   taken(arrived: ArrivedBatch): void
   close(): void

@@ -4,7 +4,7 @@
 import { baseSequenceNumberAt } from '../../protocol/batch.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shard-id.ts'
-import type { Address } from '../address.ts'
+import type { Endpoint } from '../address.ts'
 import { resolveDecoder, type Codec } from '../codecs.ts'
 import { asMillraceError, closedError } from '../errors.ts'
 import type { ConnectionPool } from '../pool.ts'
@@ -243,16 +243,16 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
 
   #begin(routing: Routing): void {
     this.#turn = undefined
-    const byHost = new Map<Address, ShardCursor[]>()
+    const byHost = new Map<Endpoint, ShardCursor[]>()
     const cursors = [...this.#toBegin]
     this.#toBegin.clear()
     for (const cursor of cursors) {
-      const address = routing.addressOf(cursor.shardIndex)
-      if (address === undefined) this.#expired(cursor, routing)
-      else byHost.set(address, [...(byHost.get(address) ?? []), cursor])
+      const endpoint = routing.hostOf(cursor.shardIndex)
+      if (endpoint === undefined) this.#expired(cursor, routing)
+      else byHost.set(endpoint, [...(byHost.get(endpoint) ?? []), cursor])
     }
     const { streamId } = routing
-    for (const [address, ofHost] of byHost) this.#intake!.begin(ofHost, { address, streamId })
+    for (const [endpoint, ofHost] of byHost) this.#intake!.begin(ofHost, { endpoint, streamId })
   }
 
   /** The shard has expired as a whole: there is nothing left to read. Whether something is missed, is told as for records. */

@@ -165,9 +165,9 @@ class ShardLookups {
     const run = async (ending: AbortSignal) => {
       if (isStale) this.#routing = await routings.refresh(stream, this.#routing, ending)
       isStale = true
-      const address = this.#routing.addressOf(shardIndex)
-      if (address === undefined) return undefined
-      const connection = await pool.connect(address, ending)
+      const endpoint = this.#routing.hostOf(shardIndex)
+      if (endpoint === undefined) return undefined
+      const connection = await pool.connect(endpoint, ending)
       const { streamId } = this.#routing
       return unlessAborted(connection.request('resolvePosition', { streamId, shardIndex, position }), ending)
     }

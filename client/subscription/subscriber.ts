@@ -6,7 +6,7 @@ import { limits } from '../../protocol/limits.ts'
 import type { EventMessage } from '../../protocol/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { ResponseOf } from '../../protocol/operations.ts'
-import type { Address } from '../address.ts'
+import type { Endpoint } from '../address.ts'
 import type { Connection } from '../connection.ts'
 import { asMillraceError } from '../errors.ts'
 import type { ConnectionPool } from '../pool.ts'
@@ -56,8 +56,8 @@ export class Subscriber implements Intake {
     this.#watch = setInterval(() => this.#lookForSilence(), limits.heartbeatMs)
   }
 
-  begin(cursors: readonly ShardCursor[], place: { address: Address; streamId: number }): void {
-    this.#options.pool.connect(place.address, this.#events.closing).then(
+  begin(cursors: readonly ShardCursor[], place: { endpoint: Endpoint; streamId: number }): void {
+    this.#options.pool.connect(place.endpoint, this.#events.closing).then(
       (connection) => {
         for (const cursor of cursors) this.#subscribe(cursor, connection, place.streamId)
       },

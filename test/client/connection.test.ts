@@ -21,7 +21,7 @@ beforeEach(() => {
 })
 afterEach(() => restoreTime())
 
-const address = { host: 'a', port: 1 }
+const endpoint = { host: 'a', port: 1, hostId: 1 }
 const never = new AbortController().signal
 
 /** A peer that says hello and leaves everything else to the test. */
@@ -37,7 +37,7 @@ function peer(options: { sayHello?: boolean } = {}) {
       received.push(message)
       if (message.kind !== 'request' || message.operation !== 'hello' || options.sayHello === false) continue
       const { frameBytesMax, sessionIdleMs } = limits
-      const welcome = { version: 1, brokerId: 'b', hostId: 0, software: 's', frameBytesMax, sessionIdleMs }
+      const welcome = { version: 1, brokerId: 'b', hostId: 1, software: 's', frameBytesMax, sessionIdleMs }
       write(encodeResponse('hello', message.correlationId, { ...welcome, role: 'host' }))
     }
   })
@@ -50,7 +50,7 @@ async function connected(
 ): Promise<{ connection: Connection } & ReturnType<typeof peer>> {
   const other = peer()
   const settings = resolveSettings({ dial: () => Promise.resolve(other.near), ...options })
-  const connection = await driven(openConnection(address, settings, never))
+  const connection = await driven(openConnection(endpoint, settings, never))
   return { connection, ...other }
 }
 
@@ -67,13 +67,13 @@ describe('openConnection', () => {
 
   it('is unavailable where dialling fails, hello is not answered in time, or the peer speaks something else', async () => {
     const refused = resolveSettings({ dial: () => Promise.reject(new Error('ECONNREFUSED')) })
-    await expect(driven(openConnection(address, refused, never))).rejects.toMatchObject({
+    await expect(driven(openConnection(endpoint, refused, never))).rejects.toMatchObject({
       code: 'unavailable',
       message: 'No connection to a:1: ECONNREFUSED.',
     })
     const silent = peer({ sayHello: false })
     const waiting = resolveSettings({ dial: () => Promise.resolve(silent.near) })
-    await expect(driven(openConnection(address, waiting, never))).rejects.toMatchObject({
+    await expect(driven(openConnection(endpoint, waiting, never))).rejects.toMatchObject({
       code: 'unavailable',
       message: 'No connection to a:1: it did not answer in time.',
     })
@@ -81,18 +81,37 @@ describe('openConnection', () => {
     const web = peer({ sayHello: false })
     web.far.write('HTTP/1.1 400 Bad Request\r\n\r\n')
     const talking = resolveSettings({ dial: () => Promise.resolve(web.near) })
-    await expect(driven(openConnection(address, talking, never))).rejects.toMatchObject({
+    await expect(driven(openConnection(endpoint, talking, never))).rejects.toMatchObject({
       code: 'unavailable',
     })
     expect(vi.getTimerCount()).toBe(0)
   })
+
+  it.each([
+    [{ ...endpoint, hostId: 2 }, 'b', 'host 1 of the broker answers there, not host 2'],
+    [{ ...endpoint, hostId: 0 }, undefined, 'host 1 of the broker answers there, not the controller'],
+    [endpoint, 'other', 'another broker answers there (b)'],
+  ])(
+    'is unavailable, and ends the stream, where another process answers than was meant',
+    async (...meant) => {
+      const [wanted, brokerId, message] = meant
+      const other = peer()
+      const settings = resolveSettings({ dial: () => Promise.resolve(other.near) })
+      await expect(driven(openConnection(wanted, settings, never, brokerId))).rejects.toMatchObject({
+        code: 'unavailable',
+        message: expect.stringContaining(message) as string,
+      })
+      expect(other.near.destroyed).toBe(true)
+      expect(vi.getTimerCount()).toBe(0)
+    },
+  )
 
   it('ends a stream that arrives after nobody waits for it', async () => {
     const late = peer()
     let arrive!: (stream: Duplex) => void
     const aborter = new AbortController()
     const settings = resolveSettings({ dial: () => new Promise((resolve) => (arrive = resolve)) })
-    const opening = openConnection(address, settings, aborter.signal)
+    const opening = openConnection(endpoint, settings, aborter.signal)
     opening.catch(() => {})
     await turns()
     aborter.abort(new Error('closing'))
@@ -129,7 +148,7 @@ describe('Connection', () => {
     const refusing = peer({ sayHello: false })
     refusing.write(encodeError(0, { code: 'unavailable', message }))
     const settings = resolveSettings({ dial: () => Promise.resolve(refusing.near) })
-    await expect(driven(openConnection(address, settings, never))).rejects.toMatchObject({
+    await expect(driven(openConnection(endpoint, settings, never))).rejects.toMatchObject({
       code: 'unavailable',
       message: `No connection to a:1: The connection to a:1 was lost: ${message}`,
     })

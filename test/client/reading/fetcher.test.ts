@@ -9,7 +9,7 @@ import { deferred } from '../../../client/waiting.ts'
 import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import { turns } from '../support/drive.ts'
 
-const place = { address: { host: 'fake', port: 7401 }, streamId: 1 }
+const place = { endpoint: { hostId: 1, host: 'fake', port: 7401 }, streamId: 1 }
 
 /** A fetcher whose requests a test answers. */
 function fetching() {

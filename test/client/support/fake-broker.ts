@@ -288,7 +288,7 @@ export class FakeBroker {
           version: 1,
           brokerId: 'fake',
           role: session.port === CONTROLLER_PORT ? 'controller' : 'host',
-          hostId: 0,
+          hostId: [...this.hosts].find(([, { port }]) => port === session.port)?.[0] ?? 0,
           software: 'fake',
           frameBytesMax: limits.frameBytesMax,
           sessionIdleMs: limits.sessionIdleMs,
