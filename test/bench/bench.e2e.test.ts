@@ -89,10 +89,12 @@ test('splits under load, and scales out and back', async () => {
 })
 
 test('removes and compacts under load, and comes down to the bound', async () => {
-  const args = ['--bound-megabytes', '4', '--segment-megabytes', '1', '--deleted-megabytes', '2']
-  const figures = await figuresOf('retention', ...BRIEFLY, ...args)
+  const sizes = ['--bound-megabytes', '4', '--segment-megabytes', '1', '--deleted-megabytes', '2']
+  const figures = await figuresOf('retention', ...BRIEFLY, ...sizes, '--kept-per-second', '200')
   expect(figures.get('segments removed')).toBeGreaterThan(0)
-  expect(figures.get('on the disk in the end')).toBeLessThan(20)
+  expect(figures.get('given back')).toBeGreaterThan(0)
+  // Of the bound, four active segments, and one ahead of each owner. How much more was there depends on the machine.
+  expect(figures.get('on the disk in the end')).toBeLessThan(30)
 })
 
 test('exits with 1 where a bar is missed and that is asked for, and with a sentence for a wrong option', async () => {
