@@ -15,7 +15,6 @@ import { resolveConfig } from './config/resolve.ts'
 import { SOFTWARE } from './config/software.ts'
 import { authorityOf } from './config/url.ts'
 import { createController, type Controller, type ControllerOptions } from './control/controller.ts'
-import { systemTimers } from './control/timers.ts'
 import { embeddedHosts, type EmbeddedHosts } from './embedded-host.ts'
 import { inProcessPair } from './server/in-process.ts'
 import { createServer, type Server } from './server/server.ts'
@@ -26,6 +25,7 @@ import type { OwnerParts } from './storage/owner.ts'
 import { countServer } from './telemetry/counting.ts'
 import { createTelemetry } from './telemetry/instruments.ts'
 import { silentLog, type Logger } from './telemetry/log.ts'
+import { systemTime } from './time.ts'
 
 /** Where a broker without ports is found; the port is 0 for the controller, else the number of a host. */
 const IN_PROCESS_HOST = 'in-process'
@@ -98,7 +98,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
 
 async function openBroker(options: BrokerOptions, dataDir: string, closers: Closers): Promise<Broker> {
   const { log = silentLog(), listen = true } = options
-  const { clock = systemTimers.now, elapsed = systemTimers.elapsed } = options
+  const { clock = systemTime.now, elapsed = systemTime.elapsed } = options
   const config = embeddedConfig(options, dataDir)
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= closeAll(closers))
@@ -126,7 +126,7 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
     software: SOFTWARE,
     telemetry,
     log,
-    timers: { ...systemTimers, now: clock, elapsed },
+    time: { ...systemTime, now: clock, elapsed },
     random: Math.random,
     newBrokerId: randomUUID,
     onBroken: fail,

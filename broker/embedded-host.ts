@@ -19,6 +19,7 @@ import { createMaintenanceThread } from './threads/maintenance-thread.ts'
 import { startOwnerThread } from './threads/owner-thread.ts'
 import type { OwnerCalls, OwnerOptions } from './threads/owner-contract.ts'
 import { createReaderPool } from './threads/reader-pool.ts'
+import { systemTime } from './time.ts'
 
 export interface EmbeddedHostsOptions {
   /** Owners and readers on threads, from compiled code; else everything runs in this thread. */
@@ -120,7 +121,7 @@ function hostOptions(
       readHost(instruments, readings)
       return collect()
     },
-    timing: realTiming(clock, elapsed),
+    timing: realTiming({ ...systemTime, now: clock, elapsed }),
     onBroken,
   }
 }

@@ -14,7 +14,6 @@ import { SOFTWARE } from './config/software.ts'
 import { authorityOf } from './config/url.ts'
 import { createController, type Controller } from './control/controller.ts'
 import { processLauncher } from './control/process-launcher.ts'
-import { systemTimers } from './control/timers.ts'
 import { endOnSignals, failStop, type Ending } from './ending.ts'
 import { createAdminServer, type AdminServer } from './server/admin-http.ts'
 import { createServer, type Server } from './server/server.ts'
@@ -24,6 +23,7 @@ import { ensureDirectory } from './storage/disk/durable-files.ts'
 import { countServer } from './telemetry/counting.ts'
 import { createTelemetry, type Telemetry } from './telemetry/instruments.ts'
 import { createLog, type Logger } from './telemetry/log.ts'
+import { systemTime } from './time.ts'
 
 const stopping = { ready: false, reasons: ['the broker is stopping'] } as const
 
@@ -54,8 +54,8 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   const opened: { lock?: DirectoryLock; controller?: Controller; admin?: AdminServer; server?: Server } = {}
   let ending: Ending | undefined
   const close = async (): Promise<void> => {
-    const until = systemTimers.elapsed() + config.drainTimeout
-    const left = (): number => Math.ceil(Math.max(0, until - systemTimers.elapsed()))
+    const until = systemTime.elapsed() + config.drainTimeout
+    const left = (): number => Math.ceil(Math.max(0, until - systemTime.elapsed()))
     await opened.server?.drain(left())
     await opened.controller?.drain(left())
     // Probes and scrapers may watch until the end.
@@ -122,7 +122,7 @@ function openController(
     software: SOFTWARE,
     telemetry,
     log,
-    timers: systemTimers,
+    time: systemTime,
     random: Math.random,
     newBrokerId: randomUUID,
     onBroken,

@@ -4,8 +4,8 @@
 import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { BrokerRow, CatalogChange, CatalogStore } from '../catalog-contract.ts'
+import type { Time } from '../time.ts'
 import { applyChanges, readCatalog, type CatalogState } from './catalog-state.ts'
-import type { Timers } from './timers.ts'
 
 /** What a decision comes to: rows to change, and what its caller gets once they are durable. */
 export interface CatalogPlan<T> {
@@ -15,7 +15,7 @@ export interface CatalogPlan<T> {
 
 export interface CatalogOptions {
   readonly store: CatalogStore
-  readonly timers: Timers
+  readonly time: Time
   /** Identity for a data directory that has none yet. */
   readonly newBrokerId: () => string
   /** Told once when a commit failed: the process must stop. */
@@ -37,7 +37,7 @@ export class Catalog {
       await catalog.change(() => {
         const value = {
           brokerId: options.newBrokerId(),
-          createdAt: options.timers.now(),
+          createdAt: options.time.now(),
           nextStreamId: 1,
           nextSlot: 1,
         }
@@ -91,7 +91,7 @@ export class Catalog {
     if (changes.length === 0) return result
     // Applied first, to a value that nobody sees: rows that contradict each other must not reach the disk.
     const next = applyChanges(this.#state, changes)
-    const startedAt = this.#options.timers.elapsed()
+    const startedAt = this.#options.time.elapsed()
     try {
       await this.#options.store.commit(changes)
     } catch (cause) {
@@ -106,7 +106,7 @@ export class Catalog {
       throw error
     }
     this.#state = next
-    this.#options.onCommit?.(this.#options.timers.elapsed() - startedAt)
+    this.#options.onCommit?.(this.#options.time.elapsed() - startedAt)
     return result
   }
 }

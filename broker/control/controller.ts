@@ -10,6 +10,7 @@ import type { Handlers } from '../server/dispatch.ts'
 import { exposition, type HostCollection } from '../telemetry/exposition.ts'
 import type { Telemetry } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
+import { withDeadline, type Time } from '../time.ts'
 import { Scaling } from './capacity/scaling.ts'
 import { Catalog } from './catalog.ts'
 import type { HostStatus } from './fleet.ts'
@@ -22,7 +23,6 @@ import { ShardRetirement } from './shard-retirement.ts'
 import { StreamRegistry } from './stream-registry.ts'
 import { StreamUpdates } from './stream-updates.ts'
 import { Supervision } from './supervision.ts'
-import { withDeadline, type Timers } from './timers.ts'
 
 /** A scrape waits no longer than this for a host. */
 const METRICS_DEADLINE_MS = 2_000
@@ -40,7 +40,7 @@ export interface ControllerOptions {
   readonly software: string
   readonly telemetry: Telemetry
   readonly log: Logger
-  readonly timers: Timers
+  readonly time: Time
   readonly random: () => number
   readonly newBrokerId: () => string
   /** Told that a host ended without having been asked, and how. It is restarted in any case. */
@@ -51,12 +51,12 @@ export interface ControllerOptions {
 
 /** Opens the catalog, and makes everything ready to start. */
 export async function createController(options: ControllerOptions): Promise<Controller> {
-  const { openStore, telemetry, timers, newBrokerId, onBroken } = options
+  const { openStore, telemetry, time, newBrokerId, onBroken } = options
   const commits = telemetry.instruments.millrace_catalog_commit_seconds
   const store = await openStore()
   try {
     const onCommit = (tookMs: number): void => commits.observe(tookMs / 1000)
-    return new Controller(options, await Catalog.open({ store, timers, newBrokerId, onBroken, onCommit }))
+    return new Controller(options, await Catalog.open({ store, time, newBrokerId, onBroken, onCommit }))
   } catch (error) {
     await store.close()
     throw error
@@ -77,7 +77,7 @@ export class Controller {
   readonly #retirement: ShardRetirement
 
   constructor(options: ControllerOptions, catalog: Catalog) {
-    const { config, launcher, log, timers, random, onHostDown } = options
+    const { config, launcher, log, time, random, onHostDown } = options
     const restarts = options.telemetry.instruments.millrace_host_restarts_total
     this.#options = options
     this.#catalog = catalog
@@ -87,7 +87,7 @@ export class Controller {
       launcher,
       settingsOf: (hostId) => hostSettings(options, catalog, hostId),
       assignmentOf: (hostId) => assignmentOf(this.#updates.upcoming, hostId, config.hosts),
-      timers,
+      time,
       random,
       log: log.child({ component: 'supervision' }),
       onRestart: (hostId) => restarts.add(1, String(hostId)),
@@ -97,7 +97,7 @@ export class Controller {
       catalog,
       fleet,
       owners: config.owners,
-      timers,
+      time,
       log: log.child({ component: 'resharding' }),
       onPublished: countReshards(options.telemetry),
     }))
@@ -111,12 +111,12 @@ export class Controller {
         targetRecordsPerSecond: config.onDemandShardRecords,
       },
       whenIdle: (streamId) => resharding.whenIdle(streamId),
-      timers,
+      time,
       log: log.child({ component: 'streams' }),
     })
-    this.#updates = new StreamUpdates({ catalog, fleet, timers, log: log.child({ component: 'streams' }) })
+    this.#updates = new StreamUpdates({ catalog, fleet, time, log: log.child({ component: 'streams' }) })
     const { instruments } = options.telemetry
-    const watched = { catalog, fleet, timers, instruments }
+    const watched = { catalog, fleet, time, instruments }
     const scaling = { ...watched, resharder: resharding, log: log.child({ component: 'scaling' }) }
     this.#scaling = new Scaling(scaling)
     this.#retirement = new ShardRetirement({ ...watched, log: log.child({ component: 'retirement' }) })
@@ -128,10 +128,10 @@ export class Controller {
       fleet,
       scaling: this.#scaling,
       software: options.software,
-      startedAt: timers.now(),
+      startedAt: time.now(),
       addressOf: (hostId) => options.addressOf(hostId, fleet.host(hostId).port),
       freeBytes: () => this.#freeBytes(),
-      timers,
+      time,
     })
   }
 
@@ -163,7 +163,7 @@ export class Controller {
 
   /** Metrics of controller and hosts in Prometheus' text format. */
   async scrape(): Promise<string> {
-    const { telemetry, timers } = this.#options
+    const { telemetry, time } = this.#options
     const { instruments } = telemetry
     const { state } = this.#catalog
     instruments.millrace_streams.set(state.streams.size)
@@ -172,7 +172,7 @@ export class Controller {
     for (const host of this.#fleet.hosts) {
       instruments.millrace_host_ready.set(host.state === 'ready' ? 1 : 0, String(host.hostId))
     }
-    return exposition(await telemetry.collect(), await hostCollections(this.#fleet, timers))
+    return exposition(await telemetry.collect(), await hostCollections(this.#fleet, time))
   }
 
   /** Drains the hosts, then closes the catalog. */
@@ -234,10 +234,10 @@ function hostSettings(options: ControllerOptions, catalog: Catalog, hostId: numb
 }
 
 /** What the hosts measured; a host that is down or slow is left out of this scrape. */
-async function hostCollections(fleet: Supervision, timers: Timers): Promise<readonly HostCollection[]> {
+async function hostCollections(fleet: Supervision, time: Time): Promise<readonly HostCollection[]> {
   const answers = await Promise.allSettled(
     fleet.hosts.map(async ({ hostId }) => {
-      const { metrics } = await withDeadline(fleet.call(hostId, 'metrics', null), timers, METRICS_DEADLINE_MS)
+      const { metrics } = await withDeadline(fleet.call(hostId, 'metrics', null), time, METRICS_DEADLINE_MS)
       return { hostId, metrics }
     }),
   )

@@ -2,10 +2,10 @@
 // The catalog alone decides what there is; what only hosts know (extents, loads) is left out where a host is down.
 import type { ResponseOf, ShardDescription, ShardLoad, StreamDescription } from '../../protocol/operations.ts'
 import type { HostedExtent } from '../host-contract.ts'
+import { withDeadline, type Time } from '../time.ts'
 import { openShardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
 import { byHost, type HostFleet } from './fleet.ts'
 import { describeRange } from './routing.ts'
-import { withDeadline, type Timers } from './timers.ts'
 
 /** A description waits no longer than this for what a host knows; it leaves that out instead. */
 const EXTENTS_DEADLINE_MS = 2_000
@@ -58,7 +58,7 @@ export interface LiveExtents {
 export async function liveExtents(
   fleet: HostFleet,
   shards: readonly Shard[],
-  timers: Timers,
+  time: Time,
 ): Promise<LiveExtents> {
   const streamId = shards[0]?.streamId ?? 0
   const extents = new Map<number, HostedExtent>()
@@ -67,7 +67,7 @@ export async function liveExtents(
     // By name: a stream may have far more shards than anybody wants to know of now.
     const shardIndexes = there.map(({ index }) => index)
     const asked = fleet.call(hostId, 'describeShards', { streamId, shardIndexes })
-    const answer = await withDeadline(asked, timers, EXTENTS_DEADLINE_MS)
+    const answer = await withDeadline(asked, time, EXTENTS_DEADLINE_MS)
     answered.add(hostId)
     for (const extent of answer.extents) extents.set(extent.shardIndex, extent)
   }

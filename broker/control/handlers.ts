@@ -3,6 +3,7 @@ import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { OperationOn } from '../../protocol/operations.ts'
 import type { Handlers } from '../server/dispatch.ts'
+import type { Time } from '../time.ts'
 import type { Scaling } from './capacity/scaling.ts'
 import { shardsOf } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
@@ -13,7 +14,6 @@ import { RoutingAnswers, type AddressOf } from './routing.ts'
 import { activeStream, knownStream } from './stream-changes.ts'
 import type { StreamRegistry } from './stream-registry.ts'
 import type { StreamUpdates } from './stream-updates.ts'
-import type { Timers } from './timers.ts'
 
 export interface HandlerOptions {
   readonly catalog: Catalog
@@ -28,12 +28,12 @@ export interface HandlerOptions {
   readonly addressOf: AddressOf
   /** Free bytes where the data directory lies. */
   readonly freeBytes: () => Promise<number>
-  readonly timers: Timers
+  readonly time: Time
 }
 
 /** Serves the whole control plane. */
 export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'control'>> {
-  const { catalog, registry, updates, resharding, fleet, scaling, timers } = options
+  const { catalog, registry, updates, resharding, fleet, scaling, time } = options
   const routings = new RoutingAnswers(options)
   return {
     createStream: async (request) => {
@@ -66,7 +66,7 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
       const stream = knownStream(state, name)
       const shards = shardsOf(state, stream.id).filter(({ index }) => index > exclusiveStartIndex)
       const page = shards.slice(0, limit)
-      const { extents } = await liveExtents(fleet, page, timers)
+      const { extents } = await liveExtents(fleet, page, time)
       const described = page.map((shard) =>
         describeShard(shard, extents.get(shard.index), scaling.loadOf(shard)),
       )

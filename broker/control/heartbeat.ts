@@ -3,7 +3,7 @@
 // it. So it is asked for a sign of life all the time. Silence is counted in intervals that this process has seen, not in
 // time: a controller that was suspended itself finds one interval gone, however long it was away.
 import type { HostCalls } from '../host-contract.ts'
-import type { Timers } from './timers.ts'
+import type { Time } from '../time.ts'
 
 /** Between two questions to a host. */
 export const HEARTBEAT_INTERVAL_MS = 5_000
@@ -19,14 +19,14 @@ type Pong = HostCalls['ping']['reply']
 
 export interface HeartbeatOptions {
   readonly ping: () => Promise<Pong>
-  readonly timers: Pick<Timers, 'every'>
+  readonly time: Pick<Time, 'every'>
   readonly onAnswer: (pong: Pong) => void
   /** One more interval has passed without an answer: so many in a row. */
   readonly onSilence: (intervals: number) => void
 }
 
 /** Asks from now on, until the function that it gives is called; then it tells nothing more. */
-export function startHeartbeat({ ping, timers, onAnswer, onSilence }: HeartbeatOptions): () => void {
+export function startHeartbeat({ ping, time, onAnswer, onSilence }: HeartbeatOptions): () => void {
   let isWaiting = false
   let silentIntervals = 0
   let isStopped = false
@@ -44,7 +44,7 @@ export function startHeartbeat({ ping, timers, onAnswer, onSilence }: HeartbeatO
     )
   }
   // One question at a time: it waits in the channel for as long as the host does not read.
-  const cancel = timers.every(HEARTBEAT_INTERVAL_MS, () => {
+  const cancel = time.every(HEARTBEAT_INTERVAL_MS, () => {
     if (isWaiting) onSilence(++silentIntervals)
     else ask()
   })

@@ -8,6 +8,7 @@ import type { CatalogChange } from '../catalog-contract.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash } from '../threads/calls.ts'
+import { withDeadline, type Time } from '../time.ts'
 import {
   putStream,
   shardsOf,
@@ -19,7 +20,6 @@ import {
 import type { Catalog, CatalogPlan } from './catalog.ts'
 import { liveExtents } from './descriptions.ts'
 import { byHost, type HostFleet } from './fleet.ts'
-import { withDeadline, type Timers } from './timers.ts'
 
 /** Between two sweeps. */
 const SWEEP_EVERY_MS = 10_000
@@ -29,7 +29,7 @@ const DROP_DEADLINE_MS = 10_000
 export interface ShardRetirementOptions {
   readonly catalog: Catalog
   readonly fleet: HostFleet
-  readonly timers: Timers
+  readonly time: Time
   readonly instruments: Pick<Instruments, 'millrace_expired_shards_total'>
   readonly log: Logger
 }
@@ -47,7 +47,7 @@ export class ShardRetirement {
 
   start(): void {
     if (this.#isStopped) return
-    this.#cancelSweep = this.#options.timers.after(SWEEP_EVERY_MS, () => {
+    this.#cancelSweep = this.#options.time.after(SWEEP_EVERY_MS, () => {
       this.#sweep().then(
         () => this.start(),
         (error: Error) => crash(error),
@@ -84,16 +84,16 @@ export class ShardRetirement {
 
   /** By stream: shards that nobody asks about any more, whether they are expired or not. */
   #settledShards(): ReadonlyMap<number, readonly Shard[]> {
-    const { catalog, timers } = this.#options
+    const { catalog, time } = this.#options
     const { state } = catalog
-    const nowMs = timers.elapsed()
+    const nowMs = time.elapsed()
     const closed = new Set<string>()
     const isSettled = (shard: Shard): boolean => {
       const id = idOf(shard)
       closed.add(id)
       if (!this.#seenAt.has(id)) this.#seenAt.set(id, nowMs)
       const seenForMs = nowMs - (this.#seenAt.get(id) ?? nowMs)
-      return Math.min(seenForMs, closedForMs(shard, timers)) >= limits.producerIdleMsMin
+      return Math.min(seenForMs, closedForMs(shard, time)) >= limits.producerIdleMsMin
     }
     const settled = new Map<number, readonly Shard[]>()
     for (const stream of state.streams.values()) {
@@ -109,14 +109,14 @@ export class ShardRetirement {
   }
 
   async #retire(stream: Stream, shards: readonly Shard[]): Promise<void> {
-    const { catalog, fleet, timers, instruments, log } = this.#options
-    const { extents, answered } = await liveExtents(fleet, shards, timers)
+    const { catalog, fleet, time, instruments, log } = this.#options
+    const { extents, answered } = await liveExtents(fleet, shards, time)
     const expired = shards.filter((shard) => {
       const extent = extents.get(shard.index)
       if (extent !== undefined) return extent.trimHorizon === extent.tail
       // Too damaged to be served: all of it is kept for as long as anything was promised.
       const isAnswered = answered.has(fleet.hostOf(shard.ownerId).hostId)
-      return isAnswered && closedForMs(shard, timers) >= stream.retentionMs
+      return isAnswered && closedForMs(shard, time) >= stream.retentionMs
     })
     if (expired.length === 0 || this.#isStopped) return
     const indexes = expired.map(({ index }) => index)
@@ -138,9 +138,9 @@ export class ShardRetirement {
 
   /** Those of the shards that their host has forgotten: all, or none where it does not answer. */
   async #drop(hostId: number, shards: readonly RetiredShard[]): Promise<readonly RetiredShard[]> {
-    const { fleet, timers, log } = this.#options
+    const { fleet, time, log } = this.#options
     try {
-      await withDeadline(fleet.call(hostId, 'dropShards', { shards }), timers, DROP_DEADLINE_MS)
+      await withDeadline(fleet.call(hostId, 'dropShards', { shards }), time, DROP_DEADLINE_MS)
       return shards
     } catch (error) {
       if (error instanceof InvariantError) throw error
@@ -157,8 +157,8 @@ function withoutParents(shards: readonly Shard[], all: readonly Shard[]): readon
 }
 
 /** By the clock: it may have jumped. */
-function closedForMs({ closedAt }: Shard, timers: Timers): number {
-  return closedAt === null ? 0 : timers.now() - closedAt
+function closedForMs({ closedAt }: Shard, time: Time): number {
+  return closedAt === null ? 0 : time.now() - closedAt
 }
 
 function idOf({ streamId, index }: Shard): string {

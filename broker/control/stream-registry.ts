@@ -7,13 +7,13 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { RequestOf } from '../../protocol/operations.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash } from '../threads/calls.ts'
+import { pause, withDeadline, type Time } from '../time.ts'
 import { allShardsOf, type Stream } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
 import { byHost, hostsOf, type HostFleet } from './fleet.ts'
 import { placedShards } from './routing.ts'
 import { knownStream, planActivate, planCreate, planDelete, planRemove } from './stream-changes.ts'
 import type { StreamDefaults } from './stream-settings.ts'
-import { pause, withDeadline, type Timers } from './timers.ts'
 
 /** How long a request waits for hosts before it is answered that the work goes on. */
 const ANSWER_DEADLINE_MS = 20_000
@@ -29,7 +29,7 @@ export interface StreamRegistryOptions {
   readonly defaults: StreamDefaults
   /** Fulfils when no change of a stream's shards is at work: soon, once the stream is marked for deletion. */
   readonly whenIdle: (streamId: number) => Promise<void>
-  readonly timers: Timers
+  readonly time: Time
   readonly log: Logger
 }
 
@@ -57,9 +57,9 @@ export class StreamRegistry {
 
   /** Creates a stream; fulfils once it takes records. */
   async create(request: RequestOf<'createStream'>): Promise<Stream> {
-    const { catalog, fleet, owners, defaults, timers } = this.#options
+    const { catalog, fleet, owners, defaults, time } = this.#options
     const { streamId } = await catalog.change((state) => {
-      const plan = planCreate(state, request, { now: timers.now(), owners, defaults })
+      const plan = planCreate(state, request, { now: time.now(), owners, defaults })
       // Refused while nothing is written: half a minute later would be too late to say that nothing was done.
       for (const ownerId of plan.result.ownerIds) fleet.requireReady(fleet.hostOf(ownerId).hostId)
       return plan
@@ -80,7 +80,7 @@ export class StreamRegistry {
         'outcomeUnknown',
         `The stream is not ${done} yet, because a host is down; it will be.`,
       )
-    return withDeadline(this.#settle(streamId), this.#options.timers, ANSWER_DEADLINE_MS, late)
+    return withDeadline(this.#settle(streamId), this.#options.time, ANSWER_DEADLINE_MS, late)
   }
 
   /** Brings a stream to rest: ACTIVE or gone. Rejects only when the broker stops before that. */
@@ -97,7 +97,7 @@ export class StreamRegistry {
   }
 
   async #run(streamId: number): Promise<void> {
-    const { catalog, fleet, log, timers } = this.#options
+    const { catalog, fleet, log, time } = this.#options
     for (;;) {
       const stream = catalog.state.streams.get(streamId)
       if (stream === undefined || stream.status === 'ACTIVE') return
@@ -112,7 +112,7 @@ export class StreamRegistry {
           throw new MillraceError('outcomeUnknown', message, { cause })
         }
         log.warn({ err: cause, stream: stream.name, status: stream.status }, 'stream is not at rest yet')
-        await pause(timers, RETRY_MS)
+        await pause(time, RETRY_MS)
       }
     }
   }

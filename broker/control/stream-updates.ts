@@ -9,13 +9,13 @@ import type { RequestOf } from '../../protocol/operations.ts'
 import type { CatalogChange } from '../catalog-contract.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash } from '../threads/calls.ts'
+import { pause, withDeadline, type Time } from '../time.ts'
 import { applyChanges, type CatalogState, type Stream } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
 import { hostsOf, type HostFleet } from './fleet.ts'
 import { Turns } from './resharding/turns.ts'
 import { activeStream, knownStream, planUpdate } from './stream-changes.ts'
 import { isServedAlike, servedSettings, updatedSettings } from './stream-settings.ts'
-import { pause, withDeadline, type Timers } from './timers.ts'
 
 /** How long a longer retention waits for hosts that are down or hang. */
 const HOLD_DEADLINE_MS = 10_000
@@ -31,7 +31,7 @@ type UpdateRequest = RequestOf<'updateStream'>
 export interface StreamUpdatesOptions {
   readonly catalog: Catalog
   readonly fleet: HostFleet
-  readonly timers: Timers
+  readonly time: Time
   readonly log: Logger
 }
 
@@ -72,7 +72,7 @@ export class StreamUpdates {
   }
 
   async #update(request: UpdateRequest): Promise<Stream> {
-    const { catalog, fleet, timers } = this.#options
+    const { catalog, fleet, time } = this.#options
     const before = activeStream(catalog.state, request.name)
     const { retentionMs } = updatedSettings(before, request)
     if (retentionMs > before.retentionMs) await this.#lengthen(before, request, retentionMs)
@@ -81,7 +81,7 @@ export class StreamUpdates {
     if (isServedAlike(stream, before)) return stream
     const telling = hostsOf(fleet, catalog.state, stream.id).map((hostId) => this.#tell(hostId, stream))
     // It is decided already: a host that takes longer learns of it in its own time.
-    await withDeadline(Promise.all(telling), timers, TELL_DEADLINE_MS).catch(() => {})
+    await withDeadline(Promise.all(telling), time, TELL_DEADLINE_MS).catch(() => {})
     return stream
   }
 
@@ -101,20 +101,20 @@ export class StreamUpdates {
 
   /** Commits a longer retention while all hosts keep to it. */
   async #lengthen({ id, name }: Stream, request: UpdateRequest, retentionMs: number): Promise<void> {
-    const { timers, log } = this.#options
-    const endsAt = timers.elapsed() + HOLD_DEADLINE_MS
+    const { time, log } = this.#options
+    const endsAt = time.elapsed() + HOLD_DEADLINE_MS
     let isDone = false
     try {
       for (;;) {
-        const remainingMs = endsAt - timers.elapsed()
+        const remainingMs = endsAt - time.elapsed()
         const holding = await this.#held(id, retentionMs, remainingMs).catch((error: Error) => error)
         if (holding instanceof InvariantError) throw holding
         if (!(holding instanceof Error)) isDone = await this.#commit(id, request, holding)
         if (isDone) return
         const cause = holding instanceof Error ? holding : new Error('a host has restarted meanwhile')
-        if (this.#isStopped || timers.elapsed() + RETRY_MS >= endsAt) throw notLonger(name, cause)
+        if (this.#isStopped || time.elapsed() + RETRY_MS >= endsAt) throw notLonger(name, cause)
         log.warn({ err: cause, stream: name }, 'a longer retention waits for a host')
-        await pause(timers, RETRY_MS)
+        await pause(time, RETRY_MS)
       }
     } finally {
       if (!isDone) this.#letGo(id)
@@ -123,10 +123,10 @@ export class StreamUpdates {
 
   /** Fulfils when all hosts of the stream keep to the retention; what it gives says whether they still do. */
   async #held(streamId: number, retentionMs: number, deadlineMs: number): Promise<() => boolean> {
-    const { catalog, fleet, timers } = this.#options
+    const { catalog, fleet, time } = this.#options
     const lives = hostsOf(fleet, catalog.state, streamId).map((hostId) => fleet.host(hostId))
     const asking = lives.map(({ hostId }) => fleet.call(hostId, 'holdRetention', { streamId, retentionMs }))
-    await withDeadline(Promise.all(asking), timers, deadlineMs)
+    await withDeadline(Promise.all(asking), time, deadlineMs)
     return () =>
       lives.every(({ hostId, restarts }) => {
         const now = fleet.host(hostId)
@@ -144,7 +144,7 @@ export class StreamUpdates {
 
   /** Tells a host the settings of a stream, until it knows them or they have changed again. Never rejects. */
   async #tell(hostId: number, stream: Stream): Promise<void> {
-    const { catalog, fleet, log, timers } = this.#options
+    const { catalog, fleet, log, time } = this.#options
     const { id: streamId, name } = stream
     const settings = servedSettings(stream)
     const holds = (): boolean => {
@@ -161,7 +161,7 @@ export class StreamUpdates {
       } catch (error) {
         if (error instanceof InvariantError) return crash(error)
         log.warn({ err: error, hostId, stream: name }, 'host does not know the new settings of a stream yet')
-        await pause(timers, RETRY_MS)
+        await pause(time, RETRY_MS)
       }
     }
   }

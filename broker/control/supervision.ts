@@ -7,11 +7,11 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { HostCalls, HostLauncher, HostSettings, LaunchedHost, PlacedShard } from '../host-contract.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { createCaller, type Caller } from '../threads/calls.ts'
+import { withDeadline, type Time } from '../time.ts'
 import type { HostFleet, HostState, HostStatus } from './fleet.ts'
 import { SILENT_INTERVALS_MAX, startHeartbeat, STUCK_ANSWERS_MAX } from './heartbeat.ts'
 import { hostIds, hostOfOwner } from './placement.ts'
 import { failuresInARow, restartDelayMs } from './restart-backoff.ts'
-import { withDeadline, type Timers } from './timers.ts'
 
 /** A start opens storage and may wait for the lock of a predecessor that still drains. */
 const START_DEADLINE_MS = 120_000
@@ -24,7 +24,7 @@ export interface SupervisionOptions {
   /** Asked at every start, so that the answer is the newest. */
   readonly settingsOf: (hostId: number) => HostSettings
   readonly assignmentOf: (hostId: number) => readonly PlacedShard[]
-  readonly timers: Timers
+  readonly time: Time
   readonly random: () => number
   readonly log: Logger
   readonly onRestart?: (hostId: number) => void
@@ -130,7 +130,7 @@ export class Supervision implements HostFleet {
         const { life } = charge
         if (life === undefined) return
         this.#enter(charge, 'draining', 'the broker is stopping')
-        const cancel = this.#options.timers.after(deadlineMs + CLOSE_GRACE_MS, () => {
+        const cancel = this.#options.time.after(deadlineMs + CLOSE_GRACE_MS, () => {
           this.#options.log.warn({ hostId: charge.hostId }, 'host did not stop in time and is killed')
           life.host.kill()
         })
@@ -161,7 +161,7 @@ export class Supervision implements HostFleet {
   }
 
   #launch(charge: Charge): void {
-    const { launcher, timers } = this.#options
+    const { launcher, time } = this.#options
     charge.cancelRestart = undefined
     let host: LaunchedHost
     try {
@@ -184,22 +184,22 @@ export class Supervision implements HostFleet {
     void host.ended.then((how) => {
       life.stopHeartbeat()
       caller.close()
-      const servedMs = life.readyAt === null ? null : timers.elapsed() - life.readyAt
+      const servedMs = life.readyAt === null ? null : time.elapsed() - life.readyAt
       this.#ended(charge, servedMs, life.failure ?? how)
     })
   }
 
   /** Hands a host all that it serves, and waits until it does. Never rejects. */
   async #startUp(charge: Charge, life: Life): Promise<void> {
-    const { log, settingsOf, assignmentOf, timers } = this.#options
+    const { log, settingsOf, assignmentOf, time } = this.#options
     const { hostId } = charge
     const { host, caller } = life
     const late = (): Error => new Error(`did not start within ${START_DEADLINE_MS / 1000} seconds`)
     try {
       const shards = assignmentOf(hostId)
       const starting = caller.call('start', { settings: settingsOf(hostId), shards })
-      const { port } = await withDeadline(starting, timers, START_DEADLINE_MS, late)
-      life.readyAt = timers.elapsed()
+      const { port } = await withDeadline(starting, time, START_DEADLINE_MS, late)
+      life.readyAt = time.elapsed()
       charge.port = port
       if (charge.state !== 'starting') return
       this.#enter(charge, 'ready', undefined)
@@ -219,7 +219,7 @@ export class Supervision implements HostFleet {
     let stuckAnswers = 0
     life.stopHeartbeat = startHeartbeat({
       ping: () => life.caller.call('ping', null),
-      timers: this.#options.timers,
+      time: this.#options.time,
       onAnswer: ({ trouble, isStuck }) => {
         charge.reason = trouble ?? undefined
         stuckAnswers = isStuck ? stuckAnswers + 1 : 0
@@ -250,7 +250,7 @@ export class Supervision implements HostFleet {
   }
 
   #ended(charge: Charge, servedMs: number | null, how: string): void {
-    const { log, random, timers, onDown, onRestart } = this.#options
+    const { log, random, time, onDown, onRestart } = this.#options
     charge.life = undefined
     if (this.#isStopping) return this.#enter(charge, 'down', 'the broker is stopping')
     charge.failures = failuresInARow(charge.failures, servedMs)
@@ -261,7 +261,7 @@ export class Supervision implements HostFleet {
       { hostId: charge.hostId, failures: charge.failures, delayMs },
       `host is down and restarts: ${how}`,
     )
-    charge.cancelRestart = timers.after(delayMs, () => {
+    charge.cancelRestart = time.after(delayMs, () => {
       charge.restarts += 1
       onRestart?.(charge.hostId)
       this.#launch(charge)

@@ -151,7 +151,7 @@ class ShardHost implements Host {
       maxConnections: settings.maxConnections,
       log,
       ...(serverMetrics && { metrics: serverMetrics }),
-      clock: this.#timing.clock,
+      clock: this.#timing.now,
       onBroken,
     })
   }

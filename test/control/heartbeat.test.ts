@@ -37,7 +37,7 @@ function beating(ping: () => Promise<Pong>) {
   let tick = (): void => {}
   const stop = startHeartbeat({
     ping,
-    timers: {
+    time: {
       every: (_, task) => {
         tick = task
         return () => (tick = () => {})

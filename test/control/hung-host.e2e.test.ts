@@ -9,11 +9,11 @@ import { resolveConfig } from '../../broker/config/resolve.ts'
 import { createController, type Controller } from '../../broker/control/controller.ts'
 import { STUCK_ANSWERS_MAX } from '../../broker/control/heartbeat.ts'
 import { processLauncher } from '../../broker/control/process-launcher.ts'
-import { systemTimers } from '../../broker/control/timers.ts'
 import type { HostLauncher } from '../../broker/host-contract.ts'
 import { checkOwnerDirectory } from '../../broker/storage/integrity.ts'
 import { createTelemetry } from '../../broker/telemetry/instruments.ts'
 import { silentLog } from '../../broker/telemetry/log.ts'
+import { systemTime } from '../../broker/time.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
 import { until } from '../support/progress.ts'
 import { RawConnection } from '../support/raw-connection.ts'
@@ -52,8 +52,8 @@ beforeEach(async () => {
     telemetry: createTelemetry('controller', { withProcess: false }),
     log: silentLog(),
     // The controller does nothing else at intervals.
-    timers: {
-      ...systemTimers,
+    time: {
+      ...systemTime,
       every: (_ms, task) => {
         beats.add(task)
         return () => beats.delete(task)

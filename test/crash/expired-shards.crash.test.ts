@@ -87,7 +87,7 @@ async function startController(dataDir: string, time: FakeTime, steps: StepImage
     software: 'test',
     telemetry: createTelemetry('controller', { withProcess: false }),
     log,
-    timers: time,
+    time,
     random: () => 1,
     newBrokerId: () => 'never asked for',
     onBroken: (error) => {

@@ -7,7 +7,6 @@ import { resolveConfig } from '../../broker/config/resolve.ts'
 import { SOFTWARE } from '../../broker/config/software.ts'
 import { createController, type Controller } from '../../broker/control/controller.ts'
 import { processLauncher } from '../../broker/control/process-launcher.ts'
-import { systemTimers } from '../../broker/control/timers.ts'
 import type { CatalogStore } from '../../broker/catalog-contract.ts'
 import type { HostCalls, HostLauncher, LaunchedHost } from '../../broker/host-contract.ts'
 import { createServer, type Server } from '../../broker/server/server.ts'
@@ -16,6 +15,7 @@ import { countServer } from '../../broker/telemetry/counting.ts'
 import { createTelemetry } from '../../broker/telemetry/instruments.ts'
 import { silentLog } from '../../broker/telemetry/log.ts'
 import type { Channel } from '../../broker/threads/channel.ts'
+import { systemTime } from '../../broker/time.ts'
 
 const DRAIN_MS = 5_000
 /** A host that was killed starts again at once when it has served for so long. */
@@ -115,7 +115,7 @@ export class ForkedHosts implements AsyncDisposable {
       software: SOFTWARE,
       telemetry,
       log,
-      timers: { ...systemTimers, elapsed: () => systemTimers.elapsed() + this.#skippedMs },
+      time: { ...systemTime, elapsed: () => systemTime.elapsed() + this.#skippedMs },
       random: Math.random,
       newBrokerId: randomUUID,
       onBroken,

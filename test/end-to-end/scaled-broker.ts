@@ -47,7 +47,7 @@ export class ScaledBroker implements AsyncDisposable {
       software: SOFTWARE,
       telemetry,
       log,
-      timers: time,
+      time,
       random: Math.random,
       newBrokerId: randomUUID,
       onBroken,

@@ -24,6 +24,7 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
   { floor: 'broker/host/', mayImport: hostAndControlMayImport() },
   { floor: 'broker/catalog-contract.ts', mayImport: ['protocol/'] },
   { floor: 'broker/host-contract.ts', mayImport: ['protocol/', 'broker/threads/'] },
+  { floor: 'broker/time.ts', mayImport: [] },
   // Composition roots of the broker: they may know all of it, and nothing above it.
   { floor: 'broker/', mayImport: ['protocol/'] },
   { floor: 'cli/', mayImport: ['protocol/', 'client/', 'broker/'] },
@@ -41,6 +42,7 @@ function hostAndControlMayImport(): readonly string[] {
     'broker/config/',
     'broker/host-contract.ts',
     'broker/catalog-contract.ts',
+    'broker/time.ts',
   ]
 }
 

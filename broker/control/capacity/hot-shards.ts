@@ -4,9 +4,9 @@ import { hashKeyFromHex, hashKeyToDecimal } from '../../../protocol/hash-key.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'
+import type { Time } from '../../time.ts'
 import { openShardsOf } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'
-import type { Timers } from '../timers.ts'
 import type { LoadWindows } from './load-windows.ts'
 import { hotKeyOf, targetOf } from './scaling-rules.ts'
 
@@ -15,7 +15,7 @@ const FORGOTTEN_AFTER_MS = 600_000
 
 export interface HotShardsOptions {
   readonly catalog: Catalog
-  readonly timers: Timers
+  readonly time: Time
   readonly instruments: Pick<Instruments, 'millrace_hot_shards'>
   readonly log: Logger
 }
@@ -31,8 +31,8 @@ export class HotShards {
 
   /** Looks at the loads as they are now. */
   look(windows: LoadWindows): void {
-    const { catalog, timers, instruments } = this.#options
-    const nowMs = timers.elapsed()
+    const { catalog, time, instruments } = this.#options
+    const nowMs = time.elapsed()
     let count = 0
     for (const stream of catalog.state.streams.values()) {
       const target = targetOf(stream.scaling, stream.shardLimits)

@@ -8,11 +8,11 @@ import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import { crash } from '../../threads/calls.ts'
+import { withDeadline, type Time } from '../../time.ts'
 import { openShardsOf, shardsOf, type Shard, type Stream } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'
 import type { HostFleet } from '../fleet.ts'
 import type { ReshardIntent } from '../resharding/plan.ts'
-import { withDeadline, type Timers } from '../timers.ts'
 import { decideScaling, explainScaling, type ScalingInput } from './autoscaler.ts'
 import { HotShards } from './hot-shards.ts'
 import { LoadWindows, type ObservedLoad } from './load-windows.ts'
@@ -36,7 +36,7 @@ export interface ScalingOptions {
   readonly catalog: Catalog
   readonly fleet: HostFleet
   readonly resharder: Resharder
-  readonly timers: Timers
+  readonly time: Time
   readonly instruments: Pick<Instruments, 'millrace_hot_shards'>
   readonly log: Logger
 }
@@ -67,7 +67,7 @@ export class Scaling {
 
   /** What producers ask of a shard; undefined until its host has told. */
   loadOf({ streamId, index }: Pick<Shard, 'streamId' | 'index'>): ShardLoad | undefined {
-    const load = this.#windows.of({ streamId, shardIndex: index }, this.#options.timers.elapsed())
+    const load = this.#windows.of({ streamId, shardIndex: index }, this.#options.time.elapsed())
     return load && describeLoad(load)
   }
 
@@ -79,7 +79,7 @@ export class Scaling {
 
   #schedule(): void {
     if (this.#isStopped) return
-    this.#cancelLook = this.#options.timers.after(LOOK_EVERY_MS, () => {
+    this.#cancelLook = this.#options.time.after(LOOK_EVERY_MS, () => {
       this.#look().then(
         () => this.#schedule(),
         // Nothing in a look is expected to fail but hosts, and their failures end inside.
@@ -101,9 +101,9 @@ export class Scaling {
   }
 
   #follow(): void {
-    const { catalog, timers } = this.#options
+    const { catalog, time } = this.#options
     const { state } = catalog
-    const nowMs = timers.elapsed()
+    const nowMs = time.elapsed()
     this.#windows.keepStreams((streamId) => state.streams.has(streamId))
     for (const streamId of this.#pausedUntil.keys()) {
       if (!state.streams.has(streamId)) this.#pausedUntil.delete(streamId)
@@ -115,14 +115,14 @@ export class Scaling {
 
   /** Takes the loads from every host that is ready; one that is slow is asked again next time. */
   async #observe(): Promise<void> {
-    const { fleet, log, timers } = this.#options
+    const { fleet, log, time } = this.#options
     const ready = fleet.hosts.filter(({ state }) => state === 'ready')
     await Promise.all(
       ready.map(async ({ hostId }) => {
         try {
           const asked = fleet.call(hostId, 'shardLoads', null)
-          const loads = await withDeadline(asked, timers, LOADS_DEADLINE_MS)
-          this.#windows.observe(loads, timers.elapsed())
+          const loads = await withDeadline(asked, time, LOADS_DEADLINE_MS)
+          this.#windows.observe(loads, time.elapsed())
         } catch (error) {
           if (error instanceof InvariantError) throw error
           log.debug({ err: error, hostId }, 'host has not told the loads of its shards')
@@ -132,8 +132,8 @@ export class Scaling {
   }
 
   #inputOf(stream: Stream): ScalingInput {
-    const { catalog, timers } = this.#options
-    const nowMs = timers.elapsed()
+    const { catalog, time } = this.#options
+    const nowMs = time.elapsed()
     const shards = openShardsOf(catalog.state, stream.id).map((shard) => ({
       index: shard.index,
       startingHashKey: shard.startingHashKey,
@@ -144,9 +144,9 @@ export class Scaling {
   }
 
   #scale(stream: Stream): void {
-    const { resharder, timers } = this.#options
+    const { resharder, time } = this.#options
     if (stream.mode !== 'on-demand' || stream.status !== 'ACTIVE' || resharder.isBusy(stream.id)) return
-    if (timers.elapsed() < (this.#pausedUntil.get(stream.id) ?? 0)) return
+    if (time.elapsed() < (this.#pausedUntil.get(stream.id) ?? 0)) return
     const decisions = decideScaling(this.#inputOf(stream)).filter(
       ({ action }) => action === 'split' || action === 'merge',
     )
@@ -157,7 +157,7 @@ export class Scaling {
 
   /** Never rejects. */
   async #carryOut(stream: Stream, intents: readonly ReshardIntent[]): Promise<void> {
-    const { resharder, timers, log } = this.#options
+    const { resharder, time, log } = this.#options
     try {
       await resharder.apply(stream.id, intents)
       this.#pausedUntil.delete(stream.id)
@@ -166,14 +166,14 @@ export class Scaling {
       // Somebody else came first, the stream was deleted, or the broker stops: nothing to look into.
       const isOverruled = MillraceError.is(error, 'streamBusy') || MillraceError.is(error, 'streamNotFound')
       if (this.#isStopped || isOverruled) return
-      this.#pausedUntil.set(stream.id, timers.elapsed() + FAILURE_PAUSE_MS)
+      this.#pausedUntil.set(stream.id, time.elapsed() + FAILURE_PAUSE_MS)
       log.warn({ err: error, stream: stream.name }, 'stream could not be scaled; it is decided on anew later')
     }
   }
 
   #log(stream: Stream, decisions: readonly ScalingDecision[]): void {
     const { scaling, shardLimits, name } = stream
-    const nowMs = this.#options.timers.elapsed()
+    const nowMs = this.#options.time.elapsed()
     for (const { action, shards, reason } of decisions) {
       const loads = shards.map((index) => this.#windows.of({ streamId: stream.id, shardIndex: index }, nowMs))
       this.#options.log.info(

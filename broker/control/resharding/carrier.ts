@@ -5,12 +5,12 @@ import { invariant, InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { PlacedShard } from '../../host-contract.ts'
 import type { Logger } from '../../telemetry/log.ts'
+import { pause, withDeadline, type Time } from '../../time.ts'
 import { plannedShards, shardsOf, type CatalogState, type Journal, type Stream } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'
 import type { HostFleet } from '../fleet.ts'
 import { placedShard } from '../routing.ts'
 import { isServedAlike, servedSettings } from '../stream-settings.ts'
-import { pause, withDeadline, type Timers } from '../timers.ts'
 import { deletedMeanwhile, planFinish, planPublish, startAbove, type Cause } from './journal.ts'
 
 /** Between two attempts at hosts that failed or refused. */
@@ -21,7 +21,7 @@ const PUBLISH_WAIT_MS = 2_000
 export interface CarrierOptions {
   readonly catalog: Catalog
   readonly fleet: HostFleet
-  readonly timers: Timers
+  readonly time: Time
   readonly log: Logger
   /** Told of each change once its children take records. */
   readonly onPublished?: (change: { readonly cause: Cause; readonly tookMs: number }) => void
@@ -56,7 +56,7 @@ export class Carrier {
    * on, in elapsed time. Rejects with `streamNotFound` when the stream is being deleted, `outcomeUnknown` when the broker stops.
    */
   async carry(streamId: number, begunAt?: number): Promise<void> {
-    const { catalog, timers, log } = this.#options
+    const { catalog, time, log } = this.#options
     try {
       for (;;) {
         const stream = this.goingOn(streamId)
@@ -73,7 +73,7 @@ export class Carrier {
           if (failure !== this.#obstacles.get(streamId))
             log.warn({ err: cause, stream: stream.name, step }, 'change of shards waits')
           this.#obstacles.set(streamId, failure)
-          await pause(timers, RETRY_MS)
+          await pause(time, RETRY_MS)
         }
       }
     } finally {
@@ -98,7 +98,7 @@ export class Carrier {
 
   /** Waits, if shards of the stream are being sealed, until their children are known; not for long, and never rejects. */
   async whenPublished(streamId: number): Promise<void> {
-    const { catalog, timers } = this.#options
+    const { catalog, time } = this.#options
     if (this.#isStopped || plannedShards(catalog.state, streamId).length === 0) return
     const waiting = this.#waiting.get(streamId) ?? new Set()
     this.#waiting.set(streamId, waiting)
@@ -107,7 +107,7 @@ export class Carrier {
       tell = resolve
       waiting.add(tell)
     })
-    await withDeadline(published, timers, PUBLISH_WAIT_MS, () => new Error('not yet')).catch(() => {})
+    await withDeadline(published, time, PUBLISH_WAIT_MS, () => new Error('not yet')).catch(() => {})
     waiting.delete(tell)
   }
 
@@ -118,7 +118,7 @@ export class Carrier {
   }
 
   async #advance(stream: Stream, journal: Journal, begunAt: number | undefined): Promise<void> {
-    const { catalog, fleet, timers } = this.#options
+    const { catalog, fleet, time } = this.#options
     const parts = this.#partsOf(stream.id, journal)
     // All or none: shards that are sealed here would wait for a host that is down there.
     for (const hostId of parts.keys()) fleet.requireReady(hostId)
@@ -126,7 +126,7 @@ export class Carrier {
       const tails = await this.#seal(stream.id, parts)
       await this.#open(parts, plannedChildren(stream, journal, tails))
       const isPublished = await catalog.change((state) =>
-        planPublish(state, stream.id, { tails, now: timers.now() }),
+        planPublish(state, stream.id, { tails, now: time.now() }),
       )
       if (isPublished) this.#published(stream.id, journal, begunAt)
     } else {
@@ -204,11 +204,11 @@ export class Carrier {
   }
 
   #published(streamId: number, { moves, cause, startedAt }: Journal, begunAt: number | undefined): void {
-    const { catalog, timers, log, onPublished } = this.#options
+    const { catalog, time, log, onPublished } = this.#options
     this.#tellWaiting(streamId)
     const stream = catalog.state.streams.get(streamId)
     // Begun by an earlier process, whose stopwatch is gone.
-    const tookMs = Math.max(0, begunAt === undefined ? timers.now() - startedAt : timers.elapsed() - begunAt)
+    const tookMs = Math.max(0, begunAt === undefined ? time.now() - startedAt : time.elapsed() - begunAt)
     onPublished?.({ cause, tookMs })
     log.info(
       {

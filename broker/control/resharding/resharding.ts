@@ -4,10 +4,10 @@ import { hashKeyFromBytes, hashKeyToHex } from '../../../protocol/hash-key.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { crash } from '../../threads/calls.ts'
+import { pause, withDeadline } from '../../time.ts'
 import { openShardsOf, type Stream } from '../catalog-state.ts'
 import { activeStream, knownStream } from '../stream-changes.ts'
 import { checkShardCount } from '../stream-settings.ts'
-import { pause, withDeadline } from '../timers.ts'
 import { Carrier, type CarrierOptions } from './carrier.ts'
 import {
   BUSY_RETRY_MS,
@@ -143,9 +143,9 @@ export class Resharding {
 
   /** Decides on a change when its turn has come, and carries it out. */
   async #change(streamId: number, intents: readonly ReshardIntent[], cause: Cause): Promise<Reshaped> {
-    const { catalog, timers } = this.#options
+    const { catalog, time } = this.#options
     await this.#carrier.carry(streamId)
-    const begunAt = timers.elapsed()
+    const begunAt = time.elapsed()
     await requireServed(this.#options, streamId, intents)
     const placed = await balanced(this.#options, streamId, intents)
     const { moves } = await catalog.change((state) => {
@@ -160,7 +160,7 @@ export class Resharding {
 
   /** Finishes what is under way, and goes wave by wave to the goal of the stream, if it has one. */
   async #scale(streamId: number): Promise<void> {
-    const { catalog, timers, log } = this.#options
+    const { catalog, time, log } = this.#options
     for (;;) {
       await this.#carrier.carry(streamId)
       const target = this.#goalOf(streamId)
@@ -171,7 +171,7 @@ export class Resharding {
         if (!MillraceError.is(error) || error.code === 'streamNotFound') throw error
         // Hosts that are down, or went down while they were asked. That the broker stops is found at the next step.
         if (error.retry !== 'never') {
-          await pause(timers, HOSTS_POLL_MS)
+          await pause(time, HOSTS_POLL_MS)
           continue
         }
         // A shard that is damaged, or room that other streams took: what is done stays, and whoever asked is told.
@@ -184,10 +184,10 @@ export class Resharding {
 
   /** Carries out the next wave towards `target`; throws where it cannot begin now, and none has. */
   async #wave(streamId: number, target: number): Promise<void> {
-    const { catalog, fleet, timers } = this.#options
+    const { catalog, fleet, time } = this.#options
     // Children may come to lie on any of them.
     for (const { hostId } of fleet.hosts) fleet.requireReady(hostId)
-    const begunAt = timers.elapsed()
+    const begunAt = time.elapsed()
     const intents = planEvenWave(openShardsOf(catalog.state, streamId), target) ?? []
     await requireServed(this.#options, streamId, intents)
     const hasBegun = await catalog.change((state) => planTowardsGoal(state, streamId, this.#context()))
@@ -199,8 +199,8 @@ export class Resharding {
   }
 
   #context(): ChangeContext {
-    const { timers, owners } = this.#options
-    return { now: timers.now(), owners }
+    const { time, owners } = this.#options
+    return { now: time.now(), owners }
   }
 
   #take<T>(streamId: number, work: () => Promise<T>): Turn<T> {
@@ -215,7 +215,7 @@ export class Resharding {
   #isDone(turn: Turn<unknown>, deadlineMs: number): Promise<boolean> {
     const late = new Error('not yet')
     const done = turn.done.then(() => true)
-    return withDeadline(done, this.#options.timers, deadlineMs, () => late).catch((error: unknown) => {
+    return withDeadline(done, this.#options.time, deadlineMs, () => late).catch((error: unknown) => {
       if (error === late) return false
       throw error
     })

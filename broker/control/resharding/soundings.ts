@@ -5,16 +5,16 @@ import { hashKeyFromHex } from '../../../protocol/hash-key.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
 import { canSplitAt } from '../../../protocol/shard-map.ts'
+import { withDeadline } from '../../time.ts'
 import { openShardsOf, type Journal, type Shard } from '../catalog-state.ts'
 import { byHost } from '../fleet.ts'
 import type { CarrierOptions } from './carrier.ts'
-import { withDeadline } from '../timers.ts'
 import type { ReshardIntent } from './plan.ts'
 
 /** How long the host of a shard may think about where its load is in balance. */
 const BALANCE_DEADLINE_MS = 1_000
 
-type Parts = Pick<CarrierOptions, 'catalog' | 'fleet' | 'timers' | 'log'>
+type Parts = Pick<CarrierOptions, 'catalog' | 'fleet' | 'time' | 'log'>
 
 /** The same intents; a split without a point has the one where the load of its shard is in balance, if that is known. */
 export function balanced(
@@ -34,12 +34,12 @@ export function balanced(
 }
 
 /** Undefined where it is not known, or of no use: then the middle has to do. */
-async function balanceOf({ fleet, timers, log }: Parts, shard: Shard): Promise<string | undefined> {
+async function balanceOf({ fleet, time, log }: Parts, shard: Shard): Promise<string | undefined> {
   const { streamId, index: shardIndex } = shard
   try {
     const { hostId } = fleet.hostOf(shard.ownerId)
     const asked = fleet.call(hostId, 'balanceOf', { streamId, shardIndex })
-    const { startingHashKey } = await withDeadline(asked, timers, BALANCE_DEADLINE_MS)
+    const { startingHashKey } = await withDeadline(asked, time, BALANCE_DEADLINE_MS)
     if (startingHashKey === null) return undefined
     const range = { start: hashKeyFromHex(shard.startingHashKey), end: hashKeyFromHex(shard.endingHashKey) }
     return canSplitAt(range, hashKeyFromHex(startingHashKey)) ? startingHashKey : undefined

@@ -155,7 +155,7 @@ export class Subscription implements Waiter {
       batches: span.batches,
       nextSequenceNumber: span.next,
       tail: this.shard.tail,
-      millisBehindLatest: millisBehind(this.shard, span, timing.clock()),
+      millisBehindLatest: millisBehind(this.shard, span, timing.now()),
     })
     metrics.pushed(span.batches.length, span.bytes)
   }

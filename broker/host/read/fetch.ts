@@ -122,7 +122,7 @@ export class Fetches {
       const wanted = shards[index]!
       const shard = this.#options.shards.find(wanted.streamId, wanted.shardIndex)
       const refusal = this.#refusal(shard, wanted)
-      const now = this.#options.timing.clock()
+      const now = this.#options.timing.now()
       if (!shard || refusal) answer.refuse(index, wanted, refusal!, shard)
       else if (wanted.sequenceNumber === shard.tail || answer.full) answer.skip(index, wanted, shard, now)
       else {

@@ -1,5 +1,5 @@
 // When what has failed is tried again: later each time, by name. Host main thread, pure.
-import type { Clock } from '../timing.ts'
+import type { Clock } from '../../time.ts'
 
 export interface BackoffOptions {
   readonly elapsed: Clock

@@ -143,7 +143,7 @@ export class OwnerUpkeep {
       const span = { bytes: activeBytes, lastArrivalTime, cutoff: horizons.cutoffOf(shard, now) }
       deadBytes += expiredBytesOf(span, activeSince)
     }
-    const ageMs = timing.clock() - activeSince
+    const ageMs = timing.now() - activeSince
     if (!isDueToRoll({ bytes, deadBytes, ageMs }, settings.segmentAgeMs)) return
     if (!(await owner.roll())) return
     log.info(

@@ -3,7 +3,7 @@
 // doubted for an hour, in which somebody may set the clock right. A clock that goes back is believed at once, because then
 // nothing expires that would not have.
 import type { Logger } from '../../telemetry/log.ts'
-import type { Clock, Timing } from '../timing.ts'
+import type { Clock, Time } from '../../time.ts'
 
 const MINUTE_MS = 60_000
 
@@ -70,13 +70,13 @@ export class RetentionClock {
 }
 
 /** The clock of a host, which says in the log what it doubts. */
-export function retentionClock({ clock, elapsed }: Timing, log: Logger): RetentionClock {
+export function retentionClock({ now, elapsed }: Time, log: Logger): RetentionClock {
   const shown = (jump: ClockJump) => ({
     clock: new Date(jump.clock).toISOString(),
     expected: new Date(jump.expected).toISOString(),
   })
   return new RetentionClock({
-    clock,
+    clock: now,
     elapsed,
     onDoubt: (jump) =>
       log.warn(

@@ -5,7 +5,7 @@ import { InvariantError } from '../../../protocol/invariant.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { SegmentMaintenance, Survey } from '../../threads/maintenance-contract.ts'
 import type { SegmentList } from '../../threads/owner-contract.ts'
-import type { Clock } from '../timing.ts'
+import type { Clock } from '../../time.ts'
 import { Backoff } from './backoff.ts'
 
 export interface SurveysOptions {

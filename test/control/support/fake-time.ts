@@ -1,7 +1,7 @@
 // Time that stands still until a test moves it. Timers fire in the order of their due times.
-import type { Timers } from '../../../broker/control/timers.ts'
+import type { Time } from '../../../broker/time.ts'
 
-export class FakeTime implements Timers {
+export class FakeTime implements Time {
   #now = 1_700_000_000_000
   readonly #tasks = new Set<{ readonly at: number; readonly task: () => void }>()
 

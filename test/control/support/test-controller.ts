@@ -73,7 +73,7 @@ export class TestController {
       software: 'test',
       telemetry: createTelemetry('controller', { withProcess: false }),
       log: options.log ?? silentLog(),
-      timers: time,
+      time,
       random: () => 1,
       newBrokerId: () => 'broker-1',
       onBroken: (error) => broken.push(error),

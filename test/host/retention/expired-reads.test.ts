@@ -63,7 +63,7 @@ describe.each([
 
   it('is below every position and every description', async () => {
     const host = await startFilled(cacheBytes)
-    const early = host.timing.now - 5000
+    const early = host.timing.now() - 5000
     host.timing.advance(RETENTION_MS - 1000)
     expect((await host.resolve(new FakeSession(), at('LATEST'))).trimHorizon).toBe(2)
     host.timing.advance(1)
@@ -174,12 +174,12 @@ it('whatever arrives and whenever, a read answers exactly what has not expired',
         for (const { pause, count } of appends) {
           host.timing.advance(pause)
           const texts = Array.from({ length: count }, (_, i) => `${records.length + i}`)
-          for (const text of texts) records.push({ arrival: host.timing.now, text: `${text}:${text}` })
+          for (const text of texts) records.push({ arrival: host.timing.now(), text: `${text}:${text}` })
           await host.append(new FakeSession(), makeBatch(texts))
         }
         for (const pause of pauses) {
           host.timing.advance(pause)
-          const alive = records.findIndex(({ arrival }) => arrival >= host.timing.now - 20)
+          const alive = records.findIndex(({ arrival }) => arrival >= host.timing.now() - 20)
           const horizon = alive < 0 ? records.length : alive
           for (let from = 0; from < records.length; from++) {
             const expected = from < horizon ? 'trimmed' : records.slice(from).map(({ text }) => text)

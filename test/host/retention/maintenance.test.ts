@@ -17,10 +17,10 @@ describe('removal', () => {
   it('drops expired segments, after their horizons are durable, and counts what it gives back', async () => {
     const host = startMaintained()
     const { timing, owner, counted, logged } = host
-    const shard = host.serve(1, 300, { lastArrivalTime: timing.now + 5000 })
-    host.seal('s1', [span(1, 0, 100, timing.now)])
-    host.seal('s2', [span(1, 100, 200, timing.now)])
-    host.seal('s3', [span(1, 200, 300, timing.now + 5000)])
+    const shard = host.serve(1, 300, { lastArrivalTime: timing.now() + 5000 })
+    host.seal('s1', [span(1, 0, 100, timing.now())])
+    host.seal('s2', [span(1, 100, 200, timing.now())])
+    host.seal('s3', [span(1, 200, 300, timing.now() + 5000)])
     await host.pass(SOON)
     expect(owner.calls).toEqual([])
     await host.pass(DAY)
@@ -35,9 +35,9 @@ describe('removal', () => {
   it('takes what belongs to forgotten slots, and leaves what is refused or not served yet', async () => {
     const host = startMaintained()
     const { timing, owner } = host
-    host.seal('forgotten', [span(7, 0, 100, timing.now)])
-    host.seal('refused', [span(8, 0, 100, timing.now)])
-    host.seal('unserved', [span(9, 0, 100, timing.now - 10 * DAY)])
+    host.seal('forgotten', [span(7, 0, 100, timing.now())])
+    host.seal('refused', [span(8, 0, 100, timing.now())])
+    host.seal('unserved', [span(9, 0, 100, timing.now() - 10 * DAY)])
     owner.refused = [8]
     owner.horizons.set(9, 0)
     await host.pass(SOON)
@@ -51,8 +51,8 @@ describe('removal', () => {
     const { timing, owner, logged, broken } = host
     host.serve(1, 100)
     host.serve(2, 200)
-    host.seal('s1', [span(2, 0, 100, timing.now)])
-    host.seal('s2', [span(1, 0, 100, timing.now - 2 * DAY)])
+    host.seal('s1', [span(2, 0, 100, timing.now())])
+    host.seal('s2', [span(1, 0, 100, timing.now() - 2 * DAY)])
     owner.horizons.set(2, 100)
     owner.failures.set('trim', new MillraceError('outcomeUnknown', 'the disk is full'))
     await host.pass(SOON)
@@ -68,7 +68,7 @@ describe('removal', () => {
   it('goes on within a minute of an owner that could not be asked for long', async () => {
     const host = startMaintained()
     const { owner } = host
-    host.seal('s1', [span(7, 0, 100, host.timing.now)])
+    host.seal('s1', [span(7, 0, 100, host.timing.now())])
     owner.failures.set('wanted', new MillraceError('unavailable', 'storage failed'))
     for (let i = 0; i < 200; i++) await host.pass(LOOK)
     expect(owner.calls).toEqual([])
@@ -80,14 +80,14 @@ describe('removal', () => {
   it('keeps a segment that cannot be surveyed, and looks at it again later', async () => {
     const host = startMaintained()
     const { timing, owner, storage } = host
-    host.seal('damaged', [span(7, 0, 100, timing.now)])
-    host.seal('sound', [span(7, 100, 200, timing.now)])
+    host.seal('damaged', [span(7, 0, 100, timing.now())])
+    host.seal('sound', [span(7, 100, 200, timing.now())])
     storage.segments.delete('damaged')
     await host.pass(SOON)
     expect(owner.calls).toEqual(['drop sound'])
     await host.pass(SOON)
     expect(storage.surveyed).toEqual(['damaged', 'sound'])
-    storage.put('damaged', [span(7, 0, 100, timing.now)])
+    storage.put('damaged', [span(7, 0, 100, timing.now())])
     await host.pass(LOOK)
     await host.pass(LOOK)
     expect(owner.calls).toEqual(['drop sound', 'drop damaged'])
@@ -96,8 +96,8 @@ describe('removal', () => {
   it('leaves alone what is gone since the owner was asked', async () => {
     const host = startMaintained()
     const { timing, owner, storage, logged } = host
-    host.seal('s1', [span(7, 0, 100, timing.now)])
-    host.seal('s2', [span(7, 100, 200, timing.now)])
+    host.seal('s1', [span(7, 0, 100, timing.now())])
+    host.seal('s2', [span(7, 100, 200, timing.now())])
     const survey = storage.survey.bind(storage)
     storage.survey = (task) => {
       // As a compaction does that is done just now.
@@ -112,7 +112,7 @@ describe('removal', () => {
   it('surveys a segment once, for as long as it is listed', async () => {
     const host = startMaintained()
     host.serve(1, 100)
-    host.seal('s1', [span(1, 0, 100, host.timing.now)])
+    host.seal('s1', [span(1, 0, 100, host.timing.now())])
     for (let i = 0; i < 5; i++) await host.pass(LOOK)
     expect(host.storage.surveyed).toEqual(['s1'])
   })
@@ -120,9 +120,9 @@ describe('removal', () => {
   it('tells of each shard what is left of it, and of all what is stored', async () => {
     const host = startMaintained()
     const shard = host.serve(1, 300)
-    host.seal('s1', [span(1, 0, 100, host.timing.now), span(7, 0, 50, host.timing.now)])
-    host.seal('s2', [span(1, 100, 300, host.timing.now)])
-    shard.advance({ base: 300, recordCount: 1, length: 40, arrivalTime: host.timing.now })
+    host.seal('s1', [span(1, 0, 100, host.timing.now()), span(7, 0, 50, host.timing.now())])
+    host.seal('s2', [span(1, 100, 300, host.timing.now())])
+    shard.advance({ base: 300, recordCount: 1, length: 40, arrivalTime: host.timing.now() })
     expect(shard.extent.bytes).toBe(40)
     await host.pass(SOON)
     expect(shard.extent.bytes).toBe(340)
@@ -141,9 +141,9 @@ describe('a bound in bytes', () => {
     const { timing, owner } = host
     host.serve(1, 200, bounded)
     host.serve(2, 200, bounded)
-    host.seal('s1', [span(1, 0, 100, timing.now)])
-    host.seal('s2', [span(2, 0, 100, timing.now + 1)])
-    host.seal('s3', [span(1, 100, 200, timing.now + 2), span(2, 100, 200, timing.now + 3)])
+    host.seal('s1', [span(1, 0, 100, timing.now())])
+    host.seal('s2', [span(2, 0, 100, timing.now() + 1)])
+    host.seal('s3', [span(1, 100, 200, timing.now() + 2), span(2, 100, 200, timing.now() + 3)])
     await host.pass(SOON)
     // Which number lies where within s2 is the reader's to say, and it says nothing here.
     expect(owner.calls).toEqual(['trim 1 to 100', 'drop s1'])
@@ -154,8 +154,8 @@ describe('a bound in bytes', () => {
     const { timing, owner } = host
     const shard = host.serve(1, 200, bounded)
     host.serve(2, 200, bounded)
-    host.seal('s1', [span(1, 0, 100, timing.now)])
-    host.seal('s2', [span(2, 0, 200, timing.now + 1), span(1, 100, 200, timing.now + 2)])
+    host.seal('s1', [span(1, 0, 100, timing.now())])
+    host.seal('s2', [span(2, 0, 200, timing.now() + 1), span(1, 100, 200, timing.now() + 2)])
     owner.failures.set('trim', new MillraceError('outcomeUnknown', 'the disk is full'))
     await host.pass(SOON)
     expect([shard.trimHorizon, owner.calls]).toEqual([0, []])
@@ -170,9 +170,9 @@ describe('a bound in bytes', () => {
     const { timing, owner, reader } = host
     const settings = { ...bounded.settings, retentionBytes: 25_000 }
     host.serve(1, 1000, { settings })
-    const old = { ...span(1, 0, 1000, timing.now, 100_000), firstArrival: timing.now - 9 * DAY }
+    const old = { ...span(1, 0, 1000, timing.now(), 100_000), firstArrival: timing.now() - 9 * DAY }
     host.seal('s1', [old])
-    reader.seek = () => Promise.resolve({ sequenceNumber: 900, arrivalTime: timing.now })
+    reader.seek = () => Promise.resolve({ sequenceNumber: 900, arrivalTime: timing.now() })
     await host.pass(SOON)
     expect(owner.calls[0]).toBe('trim 1 to 900')
     expect(owner.calls).not.toContain('drop s1')
@@ -182,7 +182,7 @@ describe('a bound in bytes', () => {
     const host = startMaintained()
     host.serve(1, 200, bounded)
     host.serve(2, 9000, { streamId: 8 })
-    host.seal('s1', [span(1, 0, 200, host.timing.now), span(2, 0, 9000, host.timing.now)])
+    host.seal('s1', [span(1, 0, 200, host.timing.now()), span(2, 0, 9000, host.timing.now())])
     await host.pass(SOON)
     expect(host.owner.calls).toEqual([])
   })
@@ -202,7 +202,7 @@ describe('the active segment', () => {
     const { owner, shards, timing, maintenance } = host
     const bytes = 40 * 1024 * 1024
     const shard = host.serve(1, 0)
-    shard.advance({ base: 0, recordCount: 1, length: bytes, arrivalTime: timing.now })
+    shard.advance({ base: 0, recordCount: 1, length: bytes, arrivalTime: timing.now() })
     owner.activeBytes = 1.5 * bytes
     await host.pass(LOOK)
     expect(owner.calls).toEqual([])
@@ -220,7 +220,7 @@ describe('the active segment', () => {
     const settings = { retentionMs: 60_000, retentionBytes: 0, shardLimits: noShardLimits }
     const shard = host.serve(1, 0, { settings })
     host.owner.activeBytes = bytes
-    shard.advance({ base: 0, recordCount: 1, length: bytes, arrivalTime: host.timing.now })
+    shard.advance({ base: 0, recordCount: 1, length: bytes, arrivalTime: host.timing.now() })
     await host.pass(60_000)
     expect(host.owner.calls).toEqual([])
     await host.pass(LOOK)
@@ -232,7 +232,7 @@ describe('the active segment', () => {
     const host = startMaintained()
     host.owner.failures.set('roll', new MillraceError('storageFull', 'a test'))
     await host.pass(SEGMENT_AGE_MS)
-    host.seal('s1', [span(7, 0, 100, host.timing.now)])
+    host.seal('s1', [span(7, 0, 100, host.timing.now())])
     await host.pass(SOON)
     expect(host.owner.calls).toEqual(['drop s1'])
   })
@@ -244,7 +244,7 @@ describe('compaction', () => {
     const host = startMaintained({ owners })
     for (let ownerId = 0; ownerId < owners; ownerId++) {
       host.serve(ownerId + 1, 500, { ownerId, shardIndex: ownerId })
-      const spans = [span(ownerId + 1, 0, 50, host.timing.now), span(9, 0, 450, host.timing.now)]
+      const spans = [span(ownerId + 1, 0, 50, host.timing.now()), span(9, 0, 450, host.timing.now())]
       host.seal(`sparse-${ownerId}`, spans, ownerId)
     }
     return host
@@ -320,7 +320,7 @@ describe('compaction', () => {
     const { storage, owner, timing } = host
     storage.beforeEnd = () => Promise.reject(new MillraceError('storageFull', 'a test'))
     await host.pass(SOON)
-    host.seal('dead', [span(9, 450, 600, timing.now)])
+    host.seal('dead', [span(9, 450, 600, timing.now())])
     await host.pass(SOON)
     expect(storage.compactions).toHaveLength(1)
     expect(owner.calls).toEqual(['drop dead'])
@@ -332,8 +332,8 @@ describe('compaction', () => {
     owner.storageFull = true
     host.serve(1, 500)
     host.serve(2, 500)
-    host.seal('large', [span(1, 0, 300, timing.now), span(9, 0, 700, timing.now)])
-    host.seal('small', [span(2, 0, 80, timing.now), span(9, 700, 1400, timing.now)])
+    host.seal('large', [span(1, 0, 300, timing.now()), span(9, 0, 700, timing.now())])
+    host.seal('small', [span(2, 0, 80, timing.now()), span(9, 700, 1400, timing.now())])
     await host.pass(SOON)
     expect(storage.compactions.map(({ sources }) => sources)).toEqual([['small']])
   })
@@ -359,7 +359,7 @@ describe('the end of maintenance', () => {
     const host = startMaintained()
     const { owner, storage, maintenance, counted, timing } = host
     host.serve(1, 500)
-    host.seal('sparse', [span(1, 0, 50, timing.now), span(9, 0, 450, timing.now)])
+    host.seal('sparse', [span(1, 0, 50, timing.now()), span(9, 0, 450, timing.now())])
     let end: () => void = () => {}
     storage.beforeEnd = () => new Promise((resolve) => (end = resolve))
     await host.pass(SOON)

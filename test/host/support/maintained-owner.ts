@@ -104,7 +104,7 @@ export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedH
   const shards = new HostedShards()
   const storage = new MemoryMaintenance()
   const reader = new MemoryReader([])
-  const fakes = Array.from({ length: owners }, (_, ownerId) => new FakeOwner(ownerId, timing.clock))
+  const fakes = Array.from({ length: owners }, (_, ownerId) => new FakeOwner(ownerId, timing.now))
   const logged: Record<string, unknown>[] = []
   const destination = { write: (line: string) => void logged.push(JSON.parse(line)) }
   const log = createLog({ level: 'debug', format: 'json', process: 'test', destination })
@@ -163,7 +163,7 @@ export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedH
     serve: (
       slot: number,
       tail: number,
-      { lastArrivalTime = timing.now, ...placed }: Partial<PlacedShard> & { lastArrivalTime?: number } = {},
+      { lastArrivalTime = timing.now(), ...placed }: Partial<PlacedShard> & { lastArrivalTime?: number } = {},
     ): HostedShard => {
       const { ownerId = 0 } = placed
       const extent = { slot, trimHorizon: 0, tail, lastArrivalTime, bytes: 0, closed: false }

@@ -86,7 +86,7 @@ export interface TestHostOptions {
 export async function startTestHost(options: TestHostOptions = {}) {
   const timing = new ManualTiming()
   const all = { ...settings, ...options.settings }
-  const owners = all.owners.map(({ ownerId }) => new MemoryOwner(ownerId, timing.clock))
+  const owners = all.owners.map(({ ownerId }) => new MemoryOwner(ownerId, timing.now))
   const reader = new MemoryReader(owners)
   const maintenance = new MemoryMaintenance()
   const broken: Error[] = []

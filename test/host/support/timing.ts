@@ -9,12 +9,11 @@ interface Timer {
 }
 
 export class ManualTiming implements Timing {
-  /** Milliseconds since the epoch, and since the start. */
-  now = 1_700_000_000_000
+  #elapsed = 1_700_000_000_000
   /** How far the wall clock is ahead of the time that has passed. */
   ahead = 0
-  readonly clock = (): number => this.now + this.ahead
-  readonly elapsed = (): number => this.now
+  readonly now = (): number => this.#elapsed + this.ahead
+  readonly elapsed = (): number => this.#elapsed
   readonly atTurnEnd = realTiming().atTurnEnd
   readonly #timers = new Set<Timer>()
 
@@ -23,26 +22,26 @@ export class ManualTiming implements Timing {
   }
 
   after(ms: number, task: () => void): () => void {
-    return this.#start({ dueAt: this.now + ms, everyMs: undefined, task })
+    return this.#start({ dueAt: this.#elapsed + ms, everyMs: undefined, task })
   }
 
   every(ms: number, task: () => void): () => void {
-    return this.#start({ dueAt: this.now + ms, everyMs: ms, task })
+    return this.#start({ dueAt: this.#elapsed + ms, everyMs: ms, task })
   }
 
   /** Moves time, and runs what falls due on the way, in order. */
   advance(ms: number): void {
-    const target = this.now + ms
+    const target = this.#elapsed + ms
     for (;;) {
       const due = [...this.#timers].filter((timer) => timer.dueAt <= target)
       const next = due.sort((a, b) => a.dueAt - b.dueAt)[0]
       if (!next) break
-      this.now = Math.max(this.now, next.dueAt)
+      this.#elapsed = Math.max(this.#elapsed, next.dueAt)
       if (next.everyMs === undefined) this.#timers.delete(next)
       else next.dueAt += next.everyMs
       next.task()
     }
-    this.now = target
+    this.#elapsed = target
   }
 
   #start(timer: Timer): () => void {

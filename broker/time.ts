@@ -1,10 +1,12 @@
-// Time as the controller uses it: a clock, a stopwatch, and timers. Runs in the controller; tests give their own.
+// Time as the broker uses it: a clock, a stopwatch, and timers. Injected, so that a test or a simulation drives it.
 
-export interface Timers {
-  /** Milliseconds since the epoch: for what is shown and stored. It may jump. */
-  now(): number
-  /** Milliseconds since some moment, never backwards: for durations. */
-  elapsed(): number
+export type Clock = () => number
+
+export interface Time {
+  /** Milliseconds since the epoch: for what is shown, stored, or compared with arrival times. It may jump. */
+  readonly now: Clock
+  /** Milliseconds since some moment, never backwards: for durations and deadlines. */
+  readonly elapsed: Clock
   /** Runs `task` once after `delayMs`; the answer cancels it. */
   after(delayMs: number, task: () => void): () => void
   /**
@@ -14,7 +16,7 @@ export interface Timers {
   every(everyMs: number, task: () => void): () => void
 }
 
-export const systemTimers: Timers = {
+export const systemTime: Time = {
   now: Date.now,
   elapsed: () => performance.now(),
   after: (delayMs, task) => {
@@ -31,19 +33,19 @@ export const systemTimers: Timers = {
 /** Settles as `promise` does, or rejects with `late()` when that takes longer than `deadlineMs`: mostly a call of a host. */
 export function withDeadline<T>(
   promise: Promise<T>,
-  timers: Timers,
+  time: Time,
   deadlineMs: number,
   late = () => new Error('the host took too long'),
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const cancel = timers.after(deadlineMs, () => reject(late()))
+    const cancel = time.after(deadlineMs, () => reject(late()))
     promise.finally(cancel).then(resolve, reject)
   })
 }
 
 /** Fulfils after `delayMs`. */
-export function pause(timers: Timers, delayMs: number): Promise<void> {
+export function pause(time: Time, delayMs: number): Promise<void> {
   return new Promise((resolve) => {
-    timers.after(delayMs, resolve)
+    time.after(delayMs, resolve)
   })
 }
