@@ -18,6 +18,7 @@ import {
   type OperationName,
   type RequestOf,
   type ResponseOf,
+  type SharedOperation,
 } from '../../protocol/operations.ts'
 import type { Session } from './session.ts'
 
@@ -39,9 +40,9 @@ export type Handler<N extends OperationName> = (
   context: Context<N>,
 ) => Answer<N> | Promise<Answer<N>>
 
-/** What a handler answers with; where thousands of clients may ask for the same at once, it may be encoded for all of them. */
+/** What a handler answers with; where the table says that answers are shared, it may be encoded once for many clients. */
 export type Answer<N extends OperationName> =
-  ResponseOf<N> | (N extends 'describeRouting' ? SharedResponse<N> : never)
+  ResponseOf<N> | (N extends SharedOperation ? SharedResponse<N> : never)
 
 export type Handlers<N extends OperationName> = { readonly [K in N]: Handler<K> }
 

@@ -19,6 +19,7 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 import { SessionWatch, type ByteBudget, type SessionLimits, type SessionPhase } from './admission.ts'
 import { Connection, type ConnectionOwner } from './connection.ts'
 import type { Answering, Context, Dispatch, Refusal } from './dispatch.ts'
+import { refusalAt, tooEarly } from './gate.ts'
 import type { CloseReason, ServerMetrics } from './server-metrics.ts'
 import type { Session } from './session.ts'
 import { httpRefusal, strayProtocol } from './stray-protocols.ts'
@@ -46,8 +47,8 @@ export interface SessionHome {
 export class LiveSession implements Session, ConnectionOwner, Answering {
   readonly id: number
   readonly remote: string
-  client = ''
   readonly #home: SessionHome
+  #client = ''
   readonly #connection: Connection
   readonly #watch: SessionWatch
   readonly #requests: UnansweredRequests
@@ -77,6 +78,10 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
 
   // Session: what handlers use.
 
+  get client(): string {
+    return this.#client
+  }
+
   get queuedBytes(): number {
     return this.#connection.queuedBytes
   }
@@ -96,6 +101,10 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
   onClose(listener: () => void): void {
     if (this.#phase === 'closing') listener()
     else this.#closeListeners.push(listener)
+  }
+
+  introduce(client: string): void {
+    this.#client = client
   }
 
   holdReading(): void {
@@ -155,7 +164,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
 
   answer(correlationId: number, chunks: readonly Uint8Array[]): void {
     if (!this.#settle(correlationId)) return
-    if (this.#phase === 'greeting') this.#open() // only hello is served before
+    if (this.#phase === 'greeting') this.#open() // only what opens a session is served before
     this.#send(chunks)
   }
 
@@ -184,7 +193,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
       )
     }
     if (this.#phase === 'open') return this.#home.dispatch.event(message, this)
-    this.close('helloRequired', `Say hello before ${message.event}.`)
+    this.close('helloRequired', tooEarly(message.event))
   }
 
   onWaiting(bytes: number): void {
@@ -245,29 +254,15 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
     }
     this.#unreadableInARow = 0
     this.#home.metrics.requestReceived(operation)
-    const refusal = this.#refusalNow(message) ?? this.#requests.admit(correlationId, bytes)
+    const moment = { isGreeting: this.#phase === 'greeting', isStopping: this.#home.refusing }
+    const refusal = refusalAt(operation, moment) ?? this.#requests.admit(correlationId, bytes)
     if (refusal !== undefined) return this.#refuseUnread(correlationId, refusal)
     this.#home.onAdmitted()
-    if (operation === 'hello') this.client = message.request.client
     if (this.#requests.full && !this.#heldAsFull) {
       this.#heldAsFull = true
       this.#connection.hold()
     }
     this.#home.dispatch.request(message, this.#context, this)
-  }
-
-  /** Why no request of this kind is served at the moment, if so. */
-  #refusalNow({ operation }: RequestMessage): Refusal | undefined {
-    if (this.#phase === 'greeting' && operation !== 'hello') {
-      return {
-        code: 'helloRequired',
-        message: `Say hello before ${operation}: it agrees on the protocol version.`,
-      }
-    }
-    if (this.#home.refusing && operation !== 'ping') {
-      return { code: 'unavailable', message: 'This process is about to stop and takes no new requests.' }
-    }
-    return undefined
   }
 
   /** A connection whose greeting is refused has nothing left to say. */

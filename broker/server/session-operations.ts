@@ -18,12 +18,16 @@ export function sessionOperations(
   clock: () => number,
 ): Handlers<OperationOn<'session'>> {
   return {
-    hello: (request) => ({
-      version: negotiateVersion(request),
-      ...identity,
-      frameBytesMax: limits.frameBytesMax,
-      sessionIdleMs: limits.sessionIdleMs,
-    }),
+    hello: (request, { session }) => {
+      // A version that is refused is logged with the name of the client that asked for it.
+      session.introduce(request.client)
+      return {
+        version: negotiateVersion(request),
+        ...identity,
+        frameBytesMax: limits.frameBytesMax,
+        sessionIdleMs: limits.sessionIdleMs,
+      }
+    },
     ping: () => ({ now: clock() }),
   }
 }

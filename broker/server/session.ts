@@ -8,8 +8,10 @@ export interface Session {
   readonly id: number
   /** Address of the peer, for logs. */
   readonly remote: string
-  /** Name and version that the client gave in its hello. */
+  /** Name and version that the client gave when it introduced itself; empty before that. */
   readonly client: string
+  /** Takes the name and version that the client gives. For the operation that opens a session. */
+  introduce(client: string): void
   /** Sends without waiting; leaves with everything else of this turn. Ignored once the session is closing. */
   sendEvent<N extends EventFrom<'broker'>>(event: N, body: EventBody<N>): void
   /** Bytes handed to the connection and not yet taken by the kernel. */

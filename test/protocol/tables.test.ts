@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { errorCodeOf, errorCodes, universalErrors, type ErrorCode } from '../../protocol/error-codes.ts'
 import { events } from '../../protocol/events.ts'
 import { limits } from '../../protocol/limits.ts'
-import { operations, type Operation } from '../../protocol/operations.ts'
+import { operationFamilies, operations, type Operation } from '../../protocol/operations.ts'
+import { idBlocks } from '../../protocol/operations/operation.ts'
 import type { Field, Shape } from '../../protocol/shapes.ts'
 import { PROTOCOL_VERSION_MAX } from '../../protocol/version.ts'
 
@@ -19,6 +20,10 @@ function fieldsOf(shape: Shape): Field[] {
   return Object.values(shape).flatMap((field) => [field, ...within(field)])
 }
 
+function blockOf(id: number): string | undefined {
+  return Object.keys(idBlocks).find((name) => idBlocks[name]![0] <= id && id <= idBlocks[name]![1])
+}
+
 function within(field: Field): Field[] {
   if (field.kind === 'struct') return fieldsOf(field.shape)
   return field.kind === 'list' || field.kind === 'optional' ? [field.of, ...within(field.of)] : []
@@ -31,6 +36,44 @@ describe('tables', () => {
       expect(new Set(ids).size).toBe(ids.length)
       for (const id of ids) expect(id).toBeGreaterThan(0)
     }
+  })
+
+  test('operations: no name is declared by two families, and no family is left out of the table', () => {
+    const names = operationFamilies.flatMap((family) => Object.keys(family))
+    expect(names.toSorted()).toEqual([...new Set(names)].toSorted())
+    expect(names.toSorted()).toEqual(Object.keys(operations).toSorted())
+  })
+
+  test('operations: no id is declared by two families', () => {
+    const ids = operationFamilies.flatMap((family) => Object.values(family).map(({ id }) => id))
+    expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([])
+  })
+
+  test('operations: a family is of one plane and of one block of ids, and a block holds one plane', () => {
+    const planeOfBlock = new Map<string, string>()
+    for (const family of operationFamilies) {
+      const entries = Object.values(family)
+      expect(new Set(entries.map(({ plane }) => plane)).size).toBe(1)
+      const blocks = new Set(entries.map(({ id }) => blockOf(id)))
+      expect([...blocks]).toEqual([expect.any(String)])
+      const block = [...blocks][0]!
+      expect(planeOfBlock.get(block) ?? entries[0]!.plane).toBe(entries[0]!.plane)
+      planeOfBlock.set(block, entries[0]!.plane)
+    }
+  })
+
+  test('operations: blocks of ids do not overlap', () => {
+    const blocks = Object.values(idBlocks).toSorted(([a], [b]) => a - b)
+    for (const [index, [first, last]] of blocks.entries()) {
+      expect(first).toBeLessThanOrEqual(last)
+      expect(first).toBeGreaterThan(index === 0 ? 0 : blocks[index - 1]![1])
+    }
+  })
+
+  test('operations: a connection begins with exactly one of them', () => {
+    expect(allOperations.filter(([, { opensSession }]) => opensSession).map(([name]) => name)).toEqual([
+      'hello',
+    ])
   })
 
   test('every error that an operation declares exists, once, and is not declared for all already', () => {

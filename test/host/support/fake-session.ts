@@ -45,6 +45,8 @@ export class FakeSession implements Session {
     if (this.stalled && event === 'records') this.queuedBytes += bytesOf(body as EventBody<'records'>)
   }
 
+  introduce(): void {}
+
   /** The connection takes everything. */
   drain(): void {
     this.stalled = false

@@ -1,0 +1,30 @@
+// Writing records. Data plane: the host that owns the shard.
+import { limits } from '../limits.ts'
+import { field } from '../shapes.ts'
+import { appendResultShape, batchBytes, shardIndex, streamId } from '../structs.ts'
+import type { OperationFamily } from './operation.ts'
+
+export const appendOperations = {
+  append: {
+    id: 33,
+    since: 1,
+    plane: 'data',
+    idempotent: false,
+    doc: 'Appends batches, each to one shard of this host; each is answered by itself, after its flush.',
+    request: {
+      batches: field.list(
+        field.struct({ streamId, shardIndex, batch: batchBytes }, 'A batch and its shard.'),
+        limits.appendBatchesMax,
+        'Batches of one producer to one shard stand in their order.',
+      ),
+    },
+    response: {
+      results: field.list(
+        field.struct(appendResultShape, 'One answer.'),
+        limits.appendBatchesMax,
+        'In the order of the request.',
+      ),
+    },
+    errors: [],
+  },
+} as const satisfies OperationFamily

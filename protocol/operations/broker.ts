@@ -1,0 +1,26 @@
+// The daemon itself. Control plane.
+import { limits } from '../limits.ts'
+import { field } from '../shapes.ts'
+import { hostStatusShape, timeMs } from '../structs.ts'
+import type { OperationFamily } from './operation.ts'
+
+export const brokerOperations = {
+  describeBroker: {
+    id: 23,
+    since: 1,
+    plane: 'control',
+    idempotent: true,
+    doc: 'Describes the daemon: its hosts, their states, and counts.',
+    request: {},
+    response: {
+      brokerId: field.string(64, 'Identity of the data directory.'),
+      software: field.string(255, 'Name and version of the broker.'),
+      startedAt: timeMs('When the daemon started'),
+      streamCount: field.uint('Streams.'),
+      shardCount: field.uint('Shards of all streams.'),
+      freeBytes: field.uint('Free space where the data directory lies.'),
+      hosts: field.list(field.struct(hostStatusShape, 'A host.'), limits.hostsMax, 'All hosts.'),
+    },
+    errors: [],
+  },
+} as const satisfies OperationFamily

@@ -1,0 +1,41 @@
+// What a connection begins with, and what keeps it alive. Served by every process. Ids 1 to 15.
+import { field } from '../shapes.ts'
+import { timeMs } from '../structs.ts'
+import type { OperationFamily } from './operation.ts'
+
+export const sessionOperations = {
+  hello: {
+    id: 1,
+    since: 1,
+    plane: 'session',
+    idempotent: true,
+    doc: 'First request on a connection: agrees on the protocol version, and tells who answers. A client that is answered by another broker or host than it meant sends nothing more.',
+    request: {
+      versionMin: field.uint('Oldest protocol version that the client speaks.', 65_535),
+      versionMax: field.uint('Newest protocol version that the client speaks.', 65_535),
+      client: field.string(255, 'Name and version of the client, for logs.'),
+    },
+    response: {
+      version: field.uint('The version that both will speak.', 65_535),
+      brokerId: field.string(64, 'Identity of the data directory.'),
+      role: field.choice(['controller', 'host'], 'What this process serves.'),
+      hostId: field.uint('Number of the host; 0 on a controller.'),
+      software: field.string(255, 'Name and version of the broker.'),
+      frameBytesMax: field.uint('Largest frame that the broker takes.'),
+      sessionIdleMs: field.uint('Send something, at least a ping, well within this time.'),
+    },
+    errors: ['unsupportedVersion'],
+    opensSession: true,
+  },
+  ping: {
+    id: 2,
+    since: 1,
+    plane: 'session',
+    idempotent: true,
+    doc: 'Keeps a session alive and measures the round trip.',
+    request: {},
+    response: { now: timeMs("The broker's clock") },
+    errors: [],
+    servedWhileStopping: true,
+  },
+} as const satisfies OperationFamily

@@ -1,0 +1,140 @@
+// Streams as a whole: their life, their settings, their shards, and where these are served. Control plane.
+import { limits } from '../limits.ts'
+import { field } from '../shapes.ts'
+import {
+  capacityMode,
+  hostAddressShape,
+  routedShardShape,
+  scalingRequestShape,
+  shardIndex,
+  shardLimitsShape,
+  shardShape,
+  streamId,
+  streamName,
+  streamShape,
+} from '../structs.ts'
+import type { OperationFamily } from './operation.ts'
+
+export const streamOperations = {
+  createStream: {
+    id: 16,
+    since: 1,
+    plane: 'control',
+    idempotent: false,
+    doc: 'Creates a stream with shards over even hash key ranges; answers when it takes records.',
+    request: {
+      name: streamName,
+      shardCount: field.optional(
+        field.uint(
+          'Shards to start with: by default 1, or what the broker is set to for on-demand streams.',
+          limits.shardsPerStreamMax,
+        ),
+      ),
+      retentionMs: field.optional(field.uint('How long a record stays readable; 24 hours by default.')),
+      retentionBytes: field.optional(field.uint('How much is kept; 0, the default, for no bound.')),
+      mode: field.optional(capacityMode),
+      shardLimits: field.optional(field.struct(shardLimitsShape, 'Limits of each shard; none by default.')),
+      scaling: field.optional(field.struct(scalingRequestShape, 'For on-demand streams.')),
+    },
+    response: { stream: field.struct(streamShape, 'The stream.') },
+    errors: ['streamExists', 'streamBusy', 'limitExceeded', 'storageFull'],
+  },
+  deleteStream: {
+    id: 17,
+    since: 1,
+    plane: 'control',
+    idempotent: false,
+    doc: 'Deletes a stream and its records; subscriptions to it end.',
+    request: { name: streamName },
+    response: {},
+    errors: ['streamNotFound', 'streamBusy'],
+  },
+  describeStream: {
+    id: 18,
+    since: 1,
+    plane: 'control',
+    idempotent: true,
+    doc: 'Describes one stream.',
+    request: { name: streamName },
+    response: { stream: field.struct(streamShape, 'The stream.') },
+    errors: ['streamNotFound'],
+  },
+  listStreams: {
+    id: 19,
+    since: 1,
+    plane: 'control',
+    idempotent: true,
+    doc: 'Lists streams by name, a page at a time.',
+    request: {
+      limit: field.uint('Streams in the page.', limits.listPageMax),
+      exclusiveStartName: field.optional(streamName),
+    },
+    response: {
+      streams: field.list(
+        field.struct(streamShape, 'A stream.'),
+        limits.listPageMax,
+        'In the order of their names.',
+      ),
+      hasMore: field.boolean('More follow: ask again from the last name.'),
+    },
+    errors: [],
+  },
+  updateStream: {
+    id: 20,
+    since: 1,
+    plane: 'control',
+    idempotent: true,
+    doc: 'Changes the settings of a stream; what the request leaves out stays.',
+    request: {
+      name: streamName,
+      retentionMs: field.optional(field.uint('New retention in milliseconds.')),
+      retentionBytes: field.optional(field.uint('New bound on what is kept; 0 for none.')),
+      mode: field.optional(capacityMode),
+      shardLimits: field.optional(field.struct(shardLimitsShape, 'New limits of each shard.')),
+      scaling: field.optional(field.struct(scalingRequestShape, 'What changes of the scaling.')),
+    },
+    response: { stream: field.struct(streamShape, 'The stream.') },
+    errors: ['streamNotFound', 'streamBusy'],
+  },
+  listShards: {
+    id: 21,
+    since: 1,
+    plane: 'control',
+    idempotent: true,
+    doc: 'Lists the shards of a stream by index, a page at a time.',
+    request: {
+      name: streamName,
+      limit: field.uint('Shards in the page.', limits.listPageMax),
+      exclusiveStartIndex: field.optional(shardIndex),
+    },
+    response: {
+      shards: field.list(
+        field.struct(shardShape, 'A shard.'),
+        limits.listPageMax,
+        'In the order of their indexes.',
+      ),
+      hasMore: field.boolean('More follow: ask again from the last index.'),
+    },
+    errors: ['streamNotFound'],
+  },
+  describeRouting: {
+    id: 22,
+    since: 1,
+    plane: 'control',
+    idempotent: true,
+    doc: 'Tells which host serves each shard of a stream, and where that host listens.',
+    request: { name: streamName },
+    response: {
+      streamId,
+      epoch: field.uint('Rises with every change of the shards.'),
+      hosts: field.list(field.struct(hostAddressShape, 'A host.'), limits.hostsMax, 'The hosts named below.'),
+      shards: field.list(
+        field.struct(routedShardShape, 'A shard.'),
+        limits.readableShardsPerStreamMax,
+        'All shards that can be read.',
+      ),
+    },
+    errors: ['streamNotFound', 'streamBusy'],
+    sharesAnswers: true,
+  },
+} as const satisfies OperationFamily

@@ -1,0 +1,39 @@
+// Reading by subscription: the host pushes. Data plane: the host that owns the shard.
+import { limits } from '../limits.ts'
+import { field } from '../shapes.ts'
+import { positionShape, shardIndex, streamId } from '../structs.ts'
+import type { OperationFamily } from './operation.ts'
+
+export const subscriptionOperations = {
+  subscribe: {
+    id: 36,
+    since: 1,
+    plane: 'data',
+    idempotent: false,
+    doc: 'Starts pushing one shard to this connection, within the credit given.',
+    request: {
+      streamId,
+      shardIndex,
+      position: field.struct(positionShape, 'Where to start.'),
+      creditBytes: field.uint(
+        'Bytes of batches that may be sent before more credit is given.',
+        limits.subscriptionCreditBytesMax,
+      ),
+    },
+    response: {
+      subscriptionId: field.uint('Names the subscription on this connection.'),
+      sequenceNumber: field.uint('First number that will be sent.'),
+    },
+    errors: ['shardNotFound', 'trimmed', 'invalidPosition', 'corruptData', 'limitExceeded'],
+  },
+  unsubscribe: {
+    id: 37,
+    since: 1,
+    plane: 'data',
+    idempotent: true,
+    doc: 'Ends a subscription; nothing of it is sent after the answer.',
+    request: { subscriptionId: field.uint('The subscription.') },
+    response: {},
+    errors: ['subscriptionNotFound'],
+  },
+} as const satisfies OperationFamily
