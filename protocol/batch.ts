@@ -85,6 +85,7 @@ export interface BatchFault {
 // One field each, read in place; the batch begins at `at`. The header must be there and checked.
 export const batchLengthAt = (bytes: Uint8Array, at: number): number =>
   readU32(bytes, at + batchOffsets.batchLength)
+export const bodyCrcAt = (bytes: Uint8Array, at: number): number => readU32(bytes, at + batchOffsets.bodyCrc)
 export const baseSequenceNumberAt = (bytes: Uint8Array, at: number): number =>
   readU64(bytes, at + batchOffsets.baseSequenceNumber)
 export const arrivalTimeAt = (bytes: Uint8Array, at: number): number =>

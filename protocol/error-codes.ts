@@ -173,6 +173,12 @@ export const errorCodes = {
     sideEffects: 'none',
     doc: 'Free disk space is below the floor; reads go on.',
   },
+  sequenceReused: {
+    id: 39,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'The producer gave these sequence numbers to other content before: that is stored, and this is not.',
+  },
   // Reading.
   trimmed: {
     id: 48,

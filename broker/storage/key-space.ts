@@ -70,11 +70,13 @@ export const keyFamilies = {
     store: 'segment',
     key: { slot: 'u32', producerId: 'u64' },
     value: { epoch: 'u16', nextSequence: 'u64', usedAt: 'u64' },
-    list: { firstSequence: 'u64', recordCount: 'u32', base: 'u64', arrival: 'u64' },
+    list: { firstSequence: 'u64', recordCount: 'u32', bodyCrc: 'u32', base: 'u64', arrival: 'u64' },
     written:
       "in every commit that stores a batch of the producer, and carried while it is among the owner's live ones",
     lives: 'as long as the segment',
-    doc: 'What an idempotent producer wrote last to a shard: a retry is answered from its window, oldest entry first.',
+    doc:
+      'What an idempotent producer wrote last to a shard, with the checksum of each batch: a retry of the same bytes is ' +
+      'answered from this window, oldest entry first.',
   },
   batch: {
     tag: 0x04,

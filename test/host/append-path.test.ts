@@ -112,6 +112,7 @@ describe('append', () => {
       'outOfOrderSequence',
       'producerFenced',
       'duplicateTooOld',
+      'sequenceReused',
       'corruptBatch',
       'storageFull',
       'overloaded',
@@ -121,6 +122,7 @@ describe('append', () => {
     const { results } = await host.append(new FakeSession(), ...codes.map((code) => makeBatch([code])))
     expect(results.map(codeOf)).toEqual(codes)
     expect(results.map(({ retryAfterMs }) => retryAfterMs !== undefined)).toEqual([
+      false,
       false,
       false,
       false,

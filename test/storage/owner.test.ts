@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { stampBatch } from '../../protocol/batch.ts'
 import { limits } from '../../protocol/limits.ts'
-import { batchOf, test } from '../support/storage.ts'
+import type { Environment } from '../../broker/storage/environment.ts'
+import { decodeRow, encodeKey, encodeRow } from '../../broker/storage/key-space.ts'
+import { batchOf, segmentName, test } from '../support/storage.ts'
 
 const stored = (base: number) => expect.objectContaining({ code: 'stored', base, duplicate: false })
 const refused = (code: string) => ({ code, base: 0, arrival: 0, duplicate: false })
@@ -150,6 +152,30 @@ describe('opening again', () => {
   })
 })
 
+test('a directory of an older format is refused by name, and nothing of it changes', async ({ storage }) => {
+  const owner = await storage.openOwner()
+  await owner.open(1)
+  await owner.put(1, ['a'], { producerId: 7 })
+  await storage.closeOwners()
+  const writeFormat = (format: (newest: number) => number) => (environment: Environment) => {
+    const key = encodeKey('segmentMeta')
+    const meta = decodeRow('segmentMeta', key, environment.get(key)!)!
+    return { key, value: encodeRow('segmentMeta', key, { ...meta, format: format(meta.format) }) }
+  }
+  await storage.tamper(
+    segmentName(1),
+    writeFormat((newest) => newest - 1),
+  )
+  await expect(storage.openOwner()).rejects.toThrow(/it has format \d+; this version reads \d+/)
+  await storage.tamper(
+    segmentName(1),
+    writeFormat((older) => older + 1),
+  )
+  const again = await storage.openOwner()
+  await again.open(1)
+  expect(await again.put(1, ['a'], { producerId: 7 })).toMatchObject({ base: 0, duplicate: true })
+})
+
 describe('idempotent producers', () => {
   const send = (firstSequence: number, values: string[], epoch = 0) => ({
     slot: 1,
@@ -169,6 +195,27 @@ describe('idempotent producers', () => {
       expect.objectContaining({ code: 'stored', base: 3, duplicate: true }),
     ])
     expect(await owner.values(1, 4)).toEqual(['0=a', '1=b', '2=c', '3=d'])
+  })
+
+  test('other content under the numbers of a stored batch is refused, before and after a roll and a restart', async ({
+    storage,
+  }) => {
+    const first = await storage.openOwner({ segmentBytes: 1 })
+    await first.open(1)
+    expect(await first.append(send(0, ['a', 'b']))).toEqual([stored(0)])
+    const others = [send(0, ['a', 'x']), send(0, ['a']), send(1, ['b']), send(1, ['b', 'c'])]
+    expect(await first.append(...others)).toEqual(others.map(() => refused('sequenceReused')))
+    await first.put(1, ['rolls'])
+    expect(first.list.segments.length).toBeGreaterThan(1)
+    expect(await first.append(...others)).toEqual(others.map(() => refused('sequenceReused')))
+    await storage.closeOwners()
+    const again = await storage.openOwner()
+    const [extent] = await again.open(1)
+    expect(await again.append(...others)).toEqual(others.map(() => refused('sequenceReused')))
+    expect(await again.append(send(0, ['a', 'b']))).toMatchObject([{ base: 0, duplicate: true }])
+    expect(await again.open(1)).toEqual([extent])
+    expect(await again.append(send(2, ['c']))).toEqual([stored(3)])
+    expect(await again.values(1, 4)).toEqual(['0=a', '1=b', '2=rolls', '3=c'])
   })
 
   test('a gap is refused and nothing of it stored', async ({ storage }) => {

@@ -4,7 +4,13 @@ import { describe, expect, test } from 'vitest'
 import { limits } from '../../protocol/limits.ts'
 import { decideOnBatch, ProducerTable, type Producer } from '../../broker/storage/append/producer-table.ts'
 
-const batch = (firstSequence: number, recordCount = 1, epoch = 0) => ({ firstSequence, recordCount, epoch })
+/** Content is told apart by its checksum; by default it is the same for the same number. */
+const batch = (firstSequence: number, recordCount = 1, epoch = 0, bodyCrc = firstSequence) => ({
+  firstSequence,
+  recordCount,
+  epoch,
+  bodyCrc,
+})
 
 function tableOf(max?: number) {
   const forgotten: number[] = []
@@ -41,10 +47,29 @@ describe('decideOnBatch', () => {
     expect(decideOnBatch(producer, batch(22, 2))).toBe('duplicateTooOld')
   })
 
-  test('refuses numbers that were given to other batches', () => {
+  test('refuses other content under the numbers of a stored batch', () => {
     const producer = producerAfter(4)
-    expect(decideOnBatch(producer, batch(2, 1))).toBe('invalidBatch')
-    expect(decideOnBatch(producer, batch(3, 2))).toBe('invalidBatch')
+    expect(decideOnBatch(producer, batch(2, 2, 0, 99))).toBe('sequenceReused')
+    expect(decideOnBatch(producer, batch(2, 2))).toMatchObject({ base: 102 })
+  })
+
+  test('refuses a batch that shares some numbers with a stored one', () => {
+    const producer = producerAfter(12)
+    const [oldest] = producer.window
+    expect(oldest!.firstSequence).toBe(8)
+    for (const [first, count] of [
+      [10, 1], // the first half of one
+      [11, 1], // the second half of one
+      [11, 2], // between two
+      [10, 4], // two at once
+      [22, 3], // beyond the newest
+      [7, 2], // from below the window into it
+      [0, 40], // everything
+    ] as const) {
+      expect(decideOnBatch(producer, batch(first, count)), `${count} from ${first}`).toBe('sequenceReused')
+    }
+    expect(decideOnBatch(producer, batch(6, 2))).toBe('duplicateTooOld')
+    expect(decideOnBatch(producer, batch(3, 5))).toBe('duplicateTooOld')
   })
 
   test('a newer epoch begins at 0 and fences the older one', () => {
@@ -56,19 +81,28 @@ describe('decideOnBatch', () => {
 
   test('whatever is sent in whatever order, each number is stored once and in its place', () => {
     const sends = fc.array(
-      fc.record({ firstSequence: fc.nat(12), recordCount: fc.integer({ min: 1, max: 4 }) }),
+      fc.record({
+        firstSequence: fc.nat(12),
+        recordCount: fc.integer({ min: 1, max: 4 }),
+        content: fc.nat(2),
+      }),
     )
     fc.assert(
       fc.property(sends, (batches) => {
         const { table } = tableOf()
         let producer: Producer | undefined
         let next = 0
-        for (const { firstSequence, recordCount } of batches) {
-          const decision = decideOnBatch(producer, batch(firstSequence, recordCount))
+        const stored = new Map<number, object>()
+        for (const { firstSequence, recordCount, content } of batches) {
+          const sent = batch(firstSequence, recordCount, 0, content)
+          const decision = decideOnBatch(producer, sent)
           expect(decision === 'store').toBe(firstSequence === next)
+          // What is acknowledged as a repetition is what is stored there, to the letter.
+          if (typeof decision === 'object') expect(stored.get(decision.base)).toEqual(sent)
           if (decision !== 'store') continue
           producer ??= table.add(1, 7)
-          table.store(producer, batch(firstSequence, recordCount), { base: next, arrival: 0 })
+          table.store(producer, sent, { base: next, arrival: 0 })
+          stored.set(next, sent)
           next += recordCount
         }
       }),

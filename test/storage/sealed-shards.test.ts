@@ -193,14 +193,16 @@ interface Sent {
   readonly epoch: number
   readonly first: number
   readonly count: number
+  /** What its records hold. */
+  readonly value: string
 }
 
 type Stored = Sent & { readonly base: number }
 
-const send = (owner: TestOwner, { id, epoch, first, count }: Sent): Promise<Appended> =>
+const send = (owner: TestOwner, { id, epoch, first, count, value }: Sent): Promise<Appended> =>
   owner.put(
     SLOT,
-    Array.from({ length: count }, () => 'v'),
+    Array.from({ length: count }, () => value),
     { producerId: id, epoch, firstSequence: first },
   )
 
@@ -210,12 +212,14 @@ function answerOf(stored: readonly Stored[], late: Sent): string {
   const epoch = Math.max(-1, ...own.map((batch) => batch.epoch))
   if (late.epoch < epoch) return 'producerFenced'
   const window = own.filter((batch) => batch.epoch === epoch).slice(-WINDOW)
-  const same = window.find(({ first, count }) => first === late.first && count === late.count)
+  const same = window.find(
+    ({ first, count, value }) => first === late.first && count === late.count && value === late.value,
+  )
   if (late.epoch > epoch) return 'shardClosed'
   if (same !== undefined) return `duplicate of ${same.base}`
-  if (late.first < window[0]!.first) return 'duplicateTooOld'
+  if (late.first + late.count <= window[0]!.first) return 'duplicateTooOld'
   const last = window.at(-1)!
-  return late.first < last.first + last.count ? 'invalidBatch' : 'shardClosed'
+  return late.first < last.first + last.count ? 'sequenceReused' : 'shardClosed'
 }
 
 const sentBatches = fc.record({
@@ -223,6 +227,7 @@ const sentBatches = fc.record({
   epoch: fc.nat(2),
   first: fc.nat(24),
   count: fc.integer({ min: 1, max: 3 }),
+  value: fc.constantFrom('v', 'w'),
 })
 
 const storedBatches = fc.record({
@@ -239,7 +244,7 @@ async function storeNext(
 ): Promise<void> {
   const last = stored.findLast((batch) => batch.id === id)
   const first = last === undefined || isNewEpoch ? 0 : last.first + last.count
-  const sent = { id, epoch: (last?.epoch ?? 0) + (isNewEpoch ? 1 : 0), first, count }
+  const sent = { id, epoch: (last?.epoch ?? 0) + (isNewEpoch ? 1 : 0), first, count, value: 'v' }
   const { code, base } = await send(owner, sent)
   expect(code).toBe('stored')
   stored.push({ ...sent, base })

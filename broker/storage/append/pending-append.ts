@@ -2,6 +2,7 @@
 // answered when it is settled. Runs on the owner thread. Every batch gets exactly one answer, and a batch is never
 // refused by throwing: the others of its group go on.
 import {
+  bodyCrcAt,
   checkBatch,
   firstProducerSequenceAt,
   producerEpochAt,
@@ -92,6 +93,7 @@ export class PendingAppend {
         epoch: producerEpochAt(batch, 0),
         firstSequence: firstProducerSequenceAt(batch, 0),
         recordCount,
+        bodyCrc: bodyCrcAt(batch, 0),
       }
       const known = log.producers?.get(producerId)
       const decision = decideOnBatch(known, from)

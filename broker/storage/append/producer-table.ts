@@ -33,16 +33,19 @@ export interface ProducerBatch {
   readonly epoch: number
   readonly firstSequence: number
   readonly recordCount: number
+  /** The checksum over everything that the producer decided: tells a retry from other content under the same numbers. */
+  readonly bodyCrc: number
 }
 
-export type ProducerRefusal = 'producerFenced' | 'outOfOrderSequence' | 'duplicateTooOld' | 'invalidBatch'
+export type ProducerRefusal = 'producerFenced' | 'outOfOrderSequence' | 'duplicateTooOld' | 'sequenceReused'
 
 /** Store it, answer it with the batch that it repeats, or refuse it. */
 export type ProducerDecision = 'store' | WindowEntry | ProducerRefusal
 
 /**
  * Decides on a batch by what is known of its producer, as Kafka does: numbers must follow without a gap within an epoch,
- * a new epoch and an unknown producer begin at 0, and a batch of the window may be repeated.
+ * a new epoch and an unknown producer begin at 0, and a batch of the window may be repeated. A repeated batch is answered
+ * as stored only where the window proves that these very bytes are.
  */
 export function decideOnBatch(known: ProducerState | undefined, batch: ProducerBatch): ProducerDecision {
   if (known === undefined || batch.epoch > known.epoch) {
@@ -51,13 +54,20 @@ export function decideOnBatch(known: ProducerState | undefined, batch: ProducerB
   if (batch.epoch < known.epoch) return 'producerFenced'
   if (batch.firstSequence === known.nextSequence) return 'store'
   if (batch.firstSequence > known.nextSequence) return 'outOfOrderSequence'
-  const stored = known.window.find((entry) => entry.firstSequence === batch.firstSequence)
-  if (stored !== undefined && stored.recordCount === batch.recordCount) return stored
-  // Numbers that were used for other batches: a defect of the producer, unless they are merely too old to tell.
+  const stored = known.window.find((entry) => isRetryOf(entry, batch))
+  if (stored !== undefined) return stored
+  // A batch that ends below the window may be an old one. Any other shares numbers with batches that are known to differ.
   const oldest = known.window[0]
-  return oldest !== undefined && batch.firstSequence >= oldest.firstSequence
-    ? 'invalidBatch'
-    : 'duplicateTooOld'
+  const isOld = oldest === undefined || batch.firstSequence + batch.recordCount <= oldest.firstSequence
+  return isOld ? 'duplicateTooOld' : 'sequenceReused'
+}
+
+function isRetryOf(entry: WindowEntry, batch: ProducerBatch): boolean {
+  return (
+    entry.firstSequence === batch.firstSequence &&
+    entry.recordCount === batch.recordCount &&
+    entry.bodyCrc === batch.bodyCrc
+  )
 }
 
 export type ProducerState = Pick<Producer, 'epoch' | 'nextSequence' | 'window'>
@@ -115,12 +125,12 @@ export class ProducerTable {
 
   /** Notes a stored batch and makes its producer the newest. */
   store(producer: Producer, batch: ProducerBatch, stored: { base: number; arrival: number }): void {
-    const { firstSequence, recordCount, epoch } = batch
+    const { firstSequence, recordCount, bodyCrc, epoch } = batch
     if (epoch !== producer.epoch) producer.window = []
     producer.epoch = epoch
     producer.nextSequence = firstSequence + recordCount
     producer.usedAt = stored.arrival
-    producer.window.push({ firstSequence, recordCount, base: stored.base, arrival: stored.arrival })
+    producer.window.push({ firstSequence, recordCount, bodyCrc, ...stored })
     if (producer.window.length > limits.producerWindowBatches) producer.window.shift()
     if (producer === this.#newest) return
     this.#detach(producer)

@@ -2,6 +2,7 @@
 // through all segments, so that nothing was stored twice, and their rows must name batches that are there.
 import {
   arrivalTimeAt,
+  bodyCrcAt,
   checkStoredBatch,
   firstProducerSequenceAt,
   producerEpochAt,
@@ -108,6 +109,7 @@ function isStoredAs(
     producerEpochAt(batch, 0) === row.epoch &&
     firstProducerSequenceAt(batch, 0) === entry.firstSequence &&
     recordCountAt(batch, 0) === entry.recordCount &&
+    bodyCrcAt(batch, 0) === entry.bodyCrc &&
     arrivalTimeAt(batch, 0) === entry.arrival
   )
 }

@@ -3,6 +3,7 @@
 import {
   baseSequenceNumberAt,
   batchWithin,
+  bodyCrcOf,
   checkBatch,
   errorCodes,
   limits,
@@ -50,7 +51,7 @@ interface ProducerRow {
   /** Next sequence. */
   readonly next: number
   /** The last batches, oldest first. */
-  readonly window: readonly { first: number; count: number; base: number; arrivalTime: number }[]
+  readonly window: readonly { first: number; count: number; crc: number; base: number; arrivalTime: number }[]
 }
 
 export class FakeShard {
@@ -96,15 +97,19 @@ export class FakeShard {
     const row = this.#producers.get(producerId) ?? { epoch: -1, next: 0, window: [] }
     if (epoch < row.epoch) return refusal('producerFenced')
     const isNewEpoch = epoch > row.epoch
+    const crc = bodyCrcOf(bytes)
     const known = row.window.find((batch) => batch.first === first && batch.count === count)
-    if (!isNewEpoch && known !== undefined) return storedAt(known.base, known.arrivalTime)
-    if (!isNewEpoch && first < row.next) return refusal('duplicateTooOld')
+    if (!isNewEpoch && known?.crc === crc) return storedAt(known.base, known.arrivalTime)
+    if (!isNewEpoch && first < row.next) {
+      const isOld = first + count <= (row.window[0]?.first ?? 0)
+      return refusal(isOld ? 'duplicateTooOld' : 'sequenceReused')
+    }
     if (this.state === 'CLOSED' || this.isSealed) return refusal('shardClosed')
     if (first !== (isNewEpoch ? 0 : row.next)) return refusal('outOfOrderSequence')
     const waitMs = this.limits.bytesIn?.take(bytes.length)
     if (waitMs !== undefined) return refusal('provisionedThroughputExceeded', waitMs)
     const base = this.store(Uint8Array.from(bytes), now)
-    const window = [...(isNewEpoch ? [] : row.window), { first, count, base, arrivalTime: now }]
+    const window = [...(isNewEpoch ? [] : row.window), { first, count, crc, base, arrivalTime: now }]
     this.#producers.set(producerId, {
       epoch,
       next: first + count,
