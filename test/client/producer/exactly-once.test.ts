@@ -9,6 +9,7 @@ import { compareHashKeys, mergeRanges } from '../../../protocol/index.ts'
 import { driven, fakeTime, pass, turns } from '../support/drive.ts'
 import { FakeBroker, type Disturbance } from '../support/fake-broker.ts'
 import { FakeLimit, type FakeShard } from '../support/fake-shard.ts'
+import { SentContent } from '../support/sent-content.ts'
 
 const KEYS = ['ada', 'bob', 'cyd', 'dee', 'eve', 'fay']
 
@@ -112,8 +113,16 @@ async function run(schedule: Schedule) {
     else setTimeout(publish, sealedMs)
   }
   const troubles = schedule.troubles.values()
-  broker.disturb = ({ operation }) => {
-    const trouble = operation === 'append' ? troubles.next().value : undefined
+  const content = new SentContent()
+  const reused: Error[] = []
+  broker.disturb = (message) => {
+    if (message.operation !== 'append') return 'none'
+    try {
+      content.note(message.request)
+    } catch (error) {
+      reused.push(error as Error)
+    }
+    const trouble = troubles.next().value
     if (trouble?.splits) setImmediate(() => reshard('split', broker.appendSizes.length))
     return trouble?.disturbance ?? 'none'
   }
@@ -152,7 +161,7 @@ async function run(schedule: Schedule) {
   // Whatever still lingers on broken connections arrives now.
   broker.releaseLingering()
   await driven(client.close())
-  return { broker, sent, producer }
+  return { broker, sent, producer, content, reused }
 }
 
 function byRange(a: FakeShard, b: FakeShard): number {
@@ -179,7 +188,8 @@ describe('producer', () => {
   it('settles each record once, stores none twice, loses none acknowledged, and keeps the order of each key', async () => {
     await fc.assert(
       fc.asyncProperty(schedules, async (schedule) => {
-        const { broker, sent, producer } = await run(schedule)
+        const { broker, sent, producer, reused } = await run(schedule)
+        expect(reused, 'what is sent again is the same to the letter').toEqual([])
         const stored = storedIn(broker)
         const places = new Map<string, (typeof stored)[number]>()
         for (const record of stored) {
@@ -212,6 +222,7 @@ describe('producer', () => {
   })
 
   it('stores every record in the end, where no refusal is for good and no deadline passes', async () => {
+    let repeated = 0
     const passing = fc.oneof(
       { weight: 3, arbitrary: fc.constant<Disturbance>('none') },
       { weight: 2, arbitrary: fc.constantFrom<Disturbance>('lostBefore', 'lostAfter', 'lingers', 'hangs') },
@@ -225,10 +236,13 @@ describe('producer', () => {
     })
     await fc.assert(
       fc.asyncProperty(schedules, passingTroubles, async (schedule, troubles) => {
-        const { sent } = await run({ ...schedule, deliveryTimeoutMs: 100_000, troubles })
+        const { sent, content, reused } = await run({ ...schedule, deliveryTimeoutMs: 100_000, troubles })
+        expect(reused, 'what is sent again is the same to the letter').toEqual([])
+        repeated += content.repeated
         expect(sent.filter(({ outcome }) => outcome === undefined || MillraceError.is(outcome))).toEqual([])
       }),
       { numRuns: 200 },
     )
+    expect(repeated).toBeGreaterThan(0)
   })
 })
