@@ -1,4 +1,5 @@
 // How the daemon's process ends: drained on a signal, at once on the second one, or by failure. Controller process.
+// No end waits longer than a bound for the reader of the log (telemetry/log-output.ts).
 // A failure ends the process without ceremony: its hosts see their channel end, answer what is in flight and exit, and
 // the next start recovers from what is on disk. Nothing is repaired in a process that has broken.
 import type { Logger } from './telemetry/log.ts'
@@ -50,6 +51,8 @@ export function endOnSignals({ log, close, kill }: EndingOptions): Ending {
     if (!isStopping) return stop(signal)
     log.warn({ signal }, 'second signal: ending at once')
     kill()
+    // Should the end wait for a disk that hangs, a third one ends the process without asking it.
+    for (const each of stopSignals) process.off(each, onSignal)
     process.exit(1)
   }
   for (const signal of stopSignals) process.on(signal, onSignal)

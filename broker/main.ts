@@ -21,7 +21,9 @@ import { openCatalogStore } from './storage/catalog-store.ts'
 import { lockDirectory, type DirectoryLock } from './storage/directory-lock.ts'
 import { ensureDirectory } from './storage/disk/durable-files.ts'
 import { countServer } from './telemetry/counting.ts'
+import { endSoon } from './telemetry/end-soon.ts'
 import { createTelemetry, type Telemetry } from './telemetry/instruments.ts'
+import { logConsole } from './telemetry/log-console.ts'
 import { createLog, type Logger } from './telemetry/log.ts'
 import { systemTime } from './time.ts'
 
@@ -51,6 +53,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   const log = createLog({ level: config.logLevel, format: config.logFormat, process: 'controller' })
   const telemetry = createTelemetry('controller', { withProcess: true })
   const failure = failStop(log)
+  const restoreConsole = logConsole(log)
   const opened: { lock?: DirectoryLock; controller?: Controller; admin?: AdminServer; server?: Server } = {}
   let ending: Ending | undefined
   const close = async (): Promise<void> => {
@@ -62,6 +65,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     await opened.admin?.close()
     await opened.lock?.release()
     failure.release()
+    restoreConsole()
   }
   try {
     await ensureDirectory(config.dataDir)
@@ -115,6 +119,7 @@ function openController(
     launcher: processLauncher({
       entry: new URL('./host/main.js', import.meta.url),
       threadPoolSize: config.threadPoolSize,
+      log,
     }),
     listenOf: (hostId) => ({ host: config.host, port: portOf(hostId) }),
     addressOf: (hostId, port = portOf(hostId)) =>
@@ -162,6 +167,7 @@ async function listening<T>(
 
 /** The daemon as a process by itself, configured by environment and file alone. */
 async function main(): Promise<number> {
+  process.stderr.on('error', () => {})
   try {
     const daemon = await startDaemon(loadConfig({}).values)
     return await daemon.stopped
@@ -172,6 +178,8 @@ async function main(): Promise<number> {
     const { message, stack } = error as Error
     process.stderr.write(`millrace: ${isForeseen ? message : stack}\n`)
     return error instanceof ConfigError ? 2 : 1
+  } finally {
+    endSoon()
   }
 }
 

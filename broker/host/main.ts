@@ -5,6 +5,7 @@
 import { SOFTWARE } from '../config/software.ts'
 import type { HostCalls, HostSettings } from '../host-contract.ts'
 import { countHost, countServer, readHost } from '../telemetry/counting.ts'
+import { endSoon } from '../telemetry/end-soon.ts'
 import { createTelemetry } from '../telemetry/instruments.ts'
 import { createLog, type Logger } from '../telemetry/log.ts'
 import { serveCalls } from '../threads/calls.ts'
@@ -16,6 +17,8 @@ import { createHost } from './host.ts'
 
 /** How long a host whose controller is gone answers what is in flight. */
 const ORPHAN_DRAIN_MS = 5_000
+/** How long it takes at most to close: an owner whose disk hangs may never be closed. */
+const ORPHAN_END_MS = 2 * ORPHAN_DRAIN_MS
 /** How long a start waits for its owners: such a host of an earlier controller may still hold them. */
 const LOCK_WAIT_MS = 2 * ORPHAN_DRAIN_MS
 /** Exit code of a host that must not go on: an owner is gone, an invariant is broken, an error was caught by nobody. */
@@ -25,11 +28,16 @@ const ownerWorker = new URL('../storage/worker.js', import.meta.url)
 const maintenanceWorker = new URL('../storage/maintenance-worker.js', import.meta.url)
 const readerWorker = new URL('../storage/reader-worker.js', import.meta.url)
 
+/** Where the log goes, as the controller tells it: what else is printed must not get between its lines. */
+const logDescriptor = Number(process.argv[3] ?? 1)
+// Who reads them may be gone, or stall: no reason to end, or to wait.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
 let log: Logger | undefined
 const { instruments, collect } = createTelemetry('host', { withProcess: true })
 
 function openLog({ hostId, logLevel: level, logFormat: format }: HostSettings): Logger {
-  log = createLog({ level, format, process: `host-${hostId}` })
+  log = createLog({ level, format, process: `host-${hostId}`, descriptor: logDescriptor })
   return log
 }
 
@@ -68,12 +76,15 @@ serveCalls<HostCalls>(channel, {
   ...host.handlers,
   drain: async (request) => {
     await host.handlers.drain(request)
-    // After the reply has left: nothing keeps the process alive then.
+    // After the reply has left: nothing keeps the process alive then, but output that nobody takes.
     setImmediate(() => channel.close())
+    endSoon()
     return null
   },
 })
 channel.onClose(() => {
+  // An ordinary exit would wait for threads that hang. What was acknowledged is on disk.
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), ORPHAN_END_MS).unref()
   host.drain(ORPHAN_DRAIN_MS).then(
     () => process.exit(0),
     (error: unknown) => {

@@ -1,44 +1,74 @@
 // The log of a process: pino, as JSON lines or as lines for people. Runs in controller, host and command line.
-// JSON never blocks the event loop; a fatal line is with the kernel before the call returns.
-import {
-  destination as openDestination,
-  pino,
-  stdTimeFunctions,
-  type DestinationStream,
-  type Logger,
-} from 'pino'
+// A line is with the kernel before the call returns, unless its reader stalls: the event loop never waits for that.
+import { isatty } from 'node:tty'
+import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
+import { openLogDescriptor } from './log-descriptor.ts'
+import { LogOutput, systemWrites } from './log-output.ts'
 
 export type { Logger }
 
-/** Lines that nobody reads are dropped beyond this. */
-const WAITING_BYTES_MAX = 8 * 1024 * 1024
+/** Standard output. */
+const STDOUT = 1
 
 export interface LogOptions {
   readonly level: string
   readonly format: 'json' | 'pretty'
   /** What this process is: `controller`, `host-1`. Stands in every line. */
   readonly process: string
-  /** Takes the finished lines. Standard output unless given. */
+  /** Where lines go. Standard output unless given. */
+  readonly descriptor?: number
+  /** Takes the finished lines, in place of a descriptor. */
   readonly destination?: DestinationStream
 }
 
 /** Opens the log of this process. Its parts take a child each: `log.child({ component: 'supervision' })`. */
-export function createLog({ level, format, process: name, destination }: LogOptions): Logger {
-  const options = {
+export function createLog(options: LogOptions): Logger {
+  const { format, descriptor = STDOUT, destination } = options
+  const withColours = destination === undefined && isatty(descriptor)
+  const formatted = format === 'json' ? asIs : prettifier(withColours)
+  if (destination !== undefined) return loggerOf(options, (line) => destination.write(formatted(line)))
+  const output = new LogOutput({
+    writes: systemWrites(openLogDescriptor(descriptor)),
+    noteOf: (lines) => formatted(droppedNote(options, lines)),
+  })
+  // However the process ends, short of a kill: what waits is written, for a bounded time.
+  process.on('exit', output.end)
+  return loggerOf(options, (line) => output.write(formatted(line)))
+}
+
+/** A log that writes nothing. */
+export function silentLog(): Logger {
+  return pino({ level: 'silent' })
+}
+
+function loggerOf({ level, process: name }: LogOptions, write: (line: string) => void): Logger {
+  const settings = {
     level,
     base: { process: name, pid: process.pid },
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   }
-  // A reader of JSON lines that stalls must not stall the broker: lines wait in memory, up to a bound, and are written
-  // at exit. On a terminal order matters more, beside what else is printed there.
-  const lines =
-    destination ?? openDestination({ fd: 1, sync: format === 'pretty', maxLength: WAITING_BYTES_MAX })
-  if (format === 'json') return pino(options, lines)
-  // Formatted in this thread: pino's transport is a worker thread, which outlives tests and costs a start.
-  const prettify = prettyFactory({
-    colorize: destination === undefined && process.stdout.isTTY === true,
+  return pino(settings, { write })
+}
+
+/** The line that says, whatever the level, that others are missing in its place. */
+function droppedNote(options: LogOptions, lines: number): string {
+  let note = ''
+  const log = loggerOf({ ...options, level: 'warn' }, (line) => (note = line))
+  const what = lines === 1 ? '1 line was' : `${lines} lines were`
+  log.warn({ droppedLines: lines }, `${what} dropped here: the reader of the log did not take them`)
+  return note
+}
+
+function asIs(line: string): string {
+  return line
+}
+
+/** Formats in this thread: pino's transport is a worker thread, which outlives tests and costs a start. */
+function prettifier(colorize: boolean): (line: string) => string {
+  return prettyFactory({
+    colorize,
     ignore: 'pid,process,component',
     messageFormat: (line) => {
       const { process: speaker = '', component, msg = '' } = line as Readonly<Record<string, string>>
@@ -46,10 +76,4 @@ export function createLog({ level, format, process: name, destination }: LogOpti
     },
     translateTime: 'SYS:HH:MM:ss.l',
   })
-  return pino(options, { write: (line) => lines.write(prettify(line)) })
-}
-
-/** A log that writes nothing. */
-export function silentLog(): Logger {
-  return pino({ level: 'silent' })
 }

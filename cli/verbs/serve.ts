@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { loadConfig } from '../../broker/config/load.ts'
 import { addConfigFlags, configFlagValues } from '../config-flags.ts'
+import { endSoon } from '../../broker/telemetry/end-soon.ts'
 import { Failure } from '../failure.ts'
 import { withExamples } from '../help.ts'
 import type { Terminal } from '../terminal.ts'
@@ -12,8 +13,13 @@ export function serveVerb(_terminal: Terminal): Command {
     .action(async () => {
       const { values: config } = loadConfig(configFlagValues(command))
       const { startDaemon } = await import('../../broker/main.ts')
-      const daemon = await startDaemon(config)
-      if ((await daemon.stopped) !== 0) throw new Failure('', 'failed')
+      try {
+        const daemon = await startDaemon(config)
+        if ((await daemon.stopped) !== 0) throw new Failure('', 'failed')
+      } finally {
+        // A service must not outlive its end because nobody takes what it printed.
+        endSoon()
+      }
     })
   return withExamples(addConfigFlags(command), [
     {

@@ -44,6 +44,7 @@ beforeEach(async () => {
       processLauncher({
         entry: new URL('../../dist/broker/host/main.js', import.meta.url),
         threadPoolSize: 4,
+        log: silentLog(),
       }),
     ),
     listenOf: () => ({ host: '127.0.0.1', port: 0 }),

@@ -135,7 +135,7 @@ export class ForkedHosts implements AsyncDisposable {
 
   #launcher(threadPoolSize: number): HostLauncher {
     const entry = new URL('../../dist/broker/host/main.js', import.meta.url)
-    const { launch } = processLauncher({ entry, threadPoolSize })
+    const { launch } = processLauncher({ entry, threadPoolSize, log: silentLog() })
     return {
       launch: (hostId) => {
         const host = launch(hostId)

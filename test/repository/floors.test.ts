@@ -60,7 +60,8 @@ const doors: readonly {
   { names: ['lmdb', 'zod'], through: (file) => inside(file, 'broker/storage/', 'bench/') },
   {
     names: ['node:net', 'node:tls', 'node:http', 'node:https', 'node:http2', 'node:dgram'],
-    through: (file) => inside(file, 'broker/server/', 'client/transport.ts', 'bench/'),
+    through: (file) =>
+      inside(file, 'broker/server/', 'broker/telemetry/log-descriptor.ts', 'client/transport.ts', 'bench/'),
   },
   {
     names: ['node:worker_threads', 'piscina'],
