@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
-import { MillraceError } from '../protocol/millrace-error.ts'
+import { refusal } from '../protocol/refusal.ts'
 import type { CatalogStore } from './catalog-contract.ts'
 import type { Config } from './config/derive.ts'
 import { listenRefusal } from './config/listening.ts'
@@ -83,7 +83,7 @@ export interface Broker extends AsyncDisposable {
  */
 export async function createBroker(options: BrokerOptions = {}): Promise<Broker> {
   if (options.threads === true && options.storage !== undefined) {
-    throw new MillraceError('invalidArgument', 'storage cannot be replaced where it runs on threads.')
+    throw refusal('invalidArgument', 'storage cannot be replaced where it runs on threads.')
   }
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'millrace-')))
   const closers: Closers = []
@@ -197,7 +197,7 @@ function startFailure(): {
   failed.catch(() => {})
   return {
     failed,
-    fail: (hostId, how) => fail(new MillraceError('unavailable', `Host ${hostId} could not start: ${how}`)),
+    fail: (hostId, how) => fail(refusal('unavailable', `Host ${hostId} could not start: ${how}`)),
   }
 }
 
@@ -218,7 +218,7 @@ function dialer({ port: controllerPort, server, controller, hosts, inProcess }: 
     }
     const found = controller.hosts.find((known) => port === (inProcess ? known.hostId : known.port))
     if (found === undefined) {
-      throw new MillraceError('unavailable', `${host}:${port} is not an address of this broker.`)
+      throw refusal('unavailable', `${host}:${port} is not an address of this broker.`)
     }
     hosts.accept(found.hostId, far)
     return near

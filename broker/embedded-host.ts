@@ -1,7 +1,7 @@
 // Shard hosts inside this process, for `createBroker`: the engine of host/ behind a channel pair instead of a process.
 // Owners run here too, or on threads of their own as in a daemon. Composition root; any process that embeds a broker.
 import type { Duplex } from 'node:stream'
-import { MillraceError } from '../protocol/millrace-error.ts'
+import { refusal } from '../protocol/refusal.ts'
 import { SOFTWARE } from './config/software.ts'
 import type { HostCalls, HostLauncher, HostSettings } from './host-contract.ts'
 import { createHost, type Host, type HostOptions } from './host/host.ts'
@@ -80,7 +80,7 @@ export function embeddedHosts(options: EmbeddedHostsOptions): EmbeddedHosts {
     launcher: { launch },
     accept: (hostId, stream) => {
       const host = running.get(hostId)
-      if (host === undefined) throw new MillraceError('unavailable', `Host ${hostId} does not run.`)
+      if (host === undefined) throw refusal('unavailable', `Host ${hostId} does not run.`)
       host.accept(stream, 'in-process')
     },
   }

@@ -1,15 +1,18 @@
 // Versions of the protocol and how two peers agree on one. Runs anywhere, pure.
 // The broker picks the newest that both speak; a version is raised only where appending fields is not enough.
-import { MillraceError } from './millrace-error.ts'
+import type { Fail } from './refusal.ts'
 
 export const PROTOCOL_VERSION_MIN = 1
 export const PROTOCOL_VERSION_MAX = 1
 
-/** The newest version that both sides speak. Throws `unsupportedVersion` where there is none. */
-export function negotiateVersion(client: { versionMin: number; versionMax: number }): number {
+/** The newest version that both sides speak; fails where there is none. */
+export function negotiateVersion(
+  client: { readonly versionMin: number; readonly versionMax: number },
+  fail: Fail<'unsupportedVersion'>,
+): number {
   const version = Math.min(client.versionMax, PROTOCOL_VERSION_MAX)
   if (version < client.versionMin || version < PROTOCOL_VERSION_MIN) {
-    throw new MillraceError(
+    fail(
       'unsupportedVersion',
       `The client speaks protocol versions ${client.versionMin} to ${client.versionMax}, ` +
         `this broker ${PROTOCOL_VERSION_MIN} to ${PROTOCOL_VERSION_MAX}: upgrade the older of the two.`,

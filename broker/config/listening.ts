@@ -1,5 +1,6 @@
 // Why a port could not be opened, as a sentence that names what to change. Runs in the controller and in hosts; pure.
-import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { MillraceError } from '../../protocol/millrace-error.ts'
+import { refusal } from '../../protocol/refusal.ts'
 
 export interface ListenAttempt {
   readonly host: string
@@ -21,5 +22,5 @@ export function listenRefusal(cause: NodeJS.ErrnoException, attempt: ListenAttem
     ENOTFOUND: `${host} is not a known name; choose another with ${hostFrom}.`,
   }
   const message = reasons[cause.code ?? ''] ?? `Cannot listen on ${where}: ${cause.message}.`
-  return new MillraceError('unavailable', message, { cause })
+  return refusal('unavailable', message, { cause })
 }

@@ -2,7 +2,7 @@
 // A change is visible only after its commit is durable. A commit that fails leaves open what is stored, so nothing
 // more is decided in this process: it stops, and the next start reads what holds.
 import { invariant } from '../../protocol/invariant.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
+import { refusal } from '../../protocol/refusal.ts'
 import type { BrokerRow, CatalogChange, CatalogStore } from '../catalog-contract.ts'
 import type { Time } from '../time.ts'
 import { applyChanges, readCatalog, type CatalogState } from './catalog-state.ts'
@@ -85,8 +85,7 @@ export class Catalog {
   }
 
   async #run<T>(decide: (state: CatalogState) => CatalogPlan<T>): Promise<T> {
-    if (this.#isClosed)
-      throw new MillraceError('unavailable', 'The catalog is closed: the broker is stopping.')
+    if (this.#isClosed) throw refusal('unavailable', 'The catalog is closed: the broker is stopping.')
     const { changes, result } = decide(this.#state)
     if (changes.length === 0) return result
     // Applied first, to a value that nobody sees: rows that contradict each other must not reach the disk.
@@ -97,7 +96,7 @@ export class Catalog {
     } catch (cause) {
       this.#isClosed = true
       const reason = cause instanceof Error ? cause.message : String(cause)
-      const error = new MillraceError(
+      const error = refusal(
         'outcomeUnknown',
         `The catalog could not be written (${reason}); the broker restarts and reads what is stored.`,
         { cause },

@@ -1,7 +1,7 @@
 // The operations of the control plane, each a few lines over registry, catalog and fleet. Runs in the controller.
 import { limits } from '../../protocol/limits.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { OperationOn } from '../../protocol/operations.ts'
+import { refusal } from '../../protocol/refusal.ts'
 import type { Handlers } from '../server/dispatch.ts'
 import type { Time } from '../time.ts'
 import type { Scaling } from './capacity/scaling.ts'
@@ -36,34 +36,34 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
   const { catalog, registry, updates, resharding, fleet, scaling, time } = options
   const routings = new RoutingAnswers(options)
   return {
-    createStream: async (request) => {
-      const stream = await registry.create(request)
+    createStream: async (request, { fail }) => {
+      const stream = await registry.create(request, fail)
       return { stream: describeStream(catalog.state, stream) }
     },
-    deleteStream: async (request) => {
-      await registry.delete(request)
+    deleteStream: async (request, { fail }) => {
+      await registry.delete(request, fail)
       return {}
     },
-    updateStream: async (request) => {
-      const stream = await updates.update(request)
+    updateStream: async (request, { fail }) => {
+      const stream = await updates.update(request, fail)
       return { stream: describeStream(catalog.state, stream) }
     },
-    describeStream: ({ name }) => ({
-      stream: describeStream(catalog.state, knownStream(catalog.state, name)),
+    describeStream: ({ name }, { fail }) => ({
+      stream: describeStream(catalog.state, knownStream(catalog.state, name, fail)),
     }),
     listStreams: ({ limit, exclusiveStartName }) => {
       checkPage(limit)
       const { state } = catalog
-      const names = [...state.streamIdByName.keys()]
-        .filter((name) => exclusiveStartName === undefined || name > exclusiveStartName)
-        .sort()
-      const streams = names.slice(0, limit).map((name) => describeStream(state, knownStream(state, name)))
-      return { streams, hasMore: names.length > limit }
+      const streams = [...state.streams.values()]
+        .filter(({ name }) => exclusiveStartName === undefined || name > exclusiveStartName)
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+      const page = streams.slice(0, limit).map((stream) => describeStream(state, stream))
+      return { streams: page, hasMore: streams.length > limit }
     },
-    listShards: async ({ name, limit, exclusiveStartIndex = -1 }) => {
+    listShards: async ({ name, limit, exclusiveStartIndex = -1 }, { fail }) => {
       checkPage(limit)
       const { state } = catalog
-      const stream = knownStream(state, name)
+      const stream = knownStream(state, name, fail)
       const shards = shardsOf(state, stream.id).filter(({ index }) => index > exclusiveStartIndex)
       const page = shards.slice(0, limit)
       const { extents } = await liveExtents(fleet, page, time)
@@ -72,19 +72,19 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
       )
       return { shards: described, hasMore: shards.length > limit }
     },
-    describeRouting: async ({ name }) => {
+    describeRouting: async ({ name }, { fail }) => {
       // Whoever was refused by a shard that is being split or merged gets its children at once, not the old map again.
-      await resharding.whenPublished(activeStream(catalog.state, name).id)
-      return routings.of(catalog.state, activeStream(catalog.state, name))
+      await resharding.whenPublished(activeStream(catalog.state, name, fail).id)
+      return routings.of(catalog.state, activeStream(catalog.state, name, fail))
     },
-    splitShard: ({ name, shardIndex, newStartingHashKeys }) =>
-      resharding.split(name, shardIndex, newStartingHashKeys),
-    mergeShards: async ({ name, shardIndex, adjacentShardIndex }) => {
-      const { children, epoch } = await resharding.merge(name, shardIndex, adjacentShardIndex)
+    splitShard: ({ name, shardIndex, newStartingHashKeys }, { fail }) =>
+      resharding.split(name, { shardIndex, newStartingHashKeys }, fail),
+    mergeShards: async ({ name, shardIndex, adjacentShardIndex }, { fail }) => {
+      const { children, epoch } = await resharding.merge(name, [shardIndex, adjacentShardIndex], fail)
       return { child: children[0]!, epoch }
     },
-    updateShardCount: async ({ name, shardCount }) => {
-      const stream = await resharding.scaleTo(name, shardCount)
+    updateShardCount: async ({ name, shardCount }, { fail }) => {
+      const stream = await resharding.scaleTo(name, shardCount, fail)
       return { stream: describeStream(catalog.state, stream) }
     },
     describeBroker: async () => {
@@ -93,14 +93,11 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
       const { brokerId } = catalog.broker
       return { brokerId, software, startedAt, freeBytes, ...describeHosts(catalog.state, fleet) }
     },
-    explainScaling: ({ name }) => scaling.explain(knownStream(catalog.state, name)),
+    explainScaling: ({ name }, { fail }) => scaling.explain(knownStream(catalog.state, name, fail)),
   }
 }
 
 function checkPage(limit: number): void {
   if (limit >= 1) return
-  throw new MillraceError(
-    'invalidArgument',
-    `limit is ${limit}: a page holds from 1 to ${limits.listPageMax}.`,
-  )
+  throw refusal('invalidArgument', `limit is ${limit}: a page holds from 1 to ${limits.listPageMax}.`)
 }

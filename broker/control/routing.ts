@@ -2,8 +2,8 @@
 // Runs in the controller; pure.
 import { hashKeyFromHex, hashKeyToBytes } from '../../protocol/hash-key.ts'
 import { SharedResponse } from '../../protocol/messages.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { HostAddress, ResponseOf, ShardRange } from '../../protocol/operations.ts'
+import { refusal } from '../../protocol/refusal.ts'
 import type { PlannedShard } from '../catalog-contract.ts'
 import type { PlacedShard } from '../host-contract.ts'
 import { shardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
@@ -109,7 +109,7 @@ function routingOf(
     const { hostId, reason = 'starting' } = fleet.hostOf(shard.ownerId)
     const address = addressOf(hostId)
     if (address === undefined) {
-      throw new MillraceError('unavailable', `Host ${hostId} has no address yet: ${reason}; try again.`)
+      throw refusal('unavailable', `Host ${hostId} has no address yet: ${reason}; try again.`)
     }
     hosts.set(hostId, address)
     return { ...describeRange(shard), hostId, startingSequenceNumber: shard.startingSequenceNumber }

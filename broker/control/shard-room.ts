@@ -2,7 +2,7 @@
 // Runs in the controller; pure: a state in, nothing out, or the error that the client gets.
 import { invariant } from '../../protocol/invariant.ts'
 import { limits } from '../../protocol/limits.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { Fail } from '../../protocol/refusal.ts'
 import { plannedShards, shardsOf, type CatalogState, type Stream } from './catalog-state.ts'
 
 /** Slots are 32 bits wide in every key, and never given again: the one after the last would be another shard's. */
@@ -15,24 +15,25 @@ export function checkNewShards(
   state: CatalogState,
   { id, name, nextShardIndex }: Stream,
   made: number,
+  fail: Fail<'limitExceeded'>,
 ): void {
   const { readableShardsPerStreamMax, shardIndexMax } = limits
   const readable = shardsOf(state, id).length
-  checkCount(readable + made, readableShardsPerStreamMax, `shards of stream ${name}; ${KEPT}`)
-  checkAllShards(state, made)
-  checkCount(nextShardIndex + made, shardIndexMax, `shards that stream ${name} ever had`)
+  checkCount(readable + made, readableShardsPerStreamMax, `shards of stream ${name}; ${KEPT}`, fail)
+  checkAllShards(state, made, fail)
+  checkCount(nextShardIndex + made, shardIndexMax, `shards that stream ${name} ever had`, fail)
 }
 
 /** Throws `limitExceeded` where all streams together cannot have so many shards more. */
-export function checkAllShards(state: CatalogState, made: number): void {
+export function checkAllShards(state: CatalogState, made: number, fail: Fail<'limitExceeded'>): void {
   const planned = [...state.journals.keys()].reduce((sum, key) => sum + plannedShards(state, key).length, 0)
-  checkCount(state.shardCount + planned + made, limits.shardsMax, `shards of all streams; ${KEPT}`)
+  checkCount(state.shardCount + planned + made, limits.shardsMax, `shards of all streams; ${KEPT}`, fail)
   invariant(state.broker !== undefined, 'the catalog has an identity')
-  checkCount(state.broker.nextSlot + made - 1, SLOT_MAX, 'shards that this broker ever had')
+  checkCount(state.broker.nextSlot + made - 1, SLOT_MAX, 'shards that this broker ever had', fail)
 }
 
 /** Throws `limitExceeded` where a count would be above its limit. */
-export function checkCount(count: number, max: number, what: string): void {
+export function checkCount(count: number, max: number, what: string, fail: Fail<'limitExceeded'>): void {
   if (count <= max) return
-  throw new MillraceError('limitExceeded', `There would be ${count}, above the limit of ${max} for ${what}.`)
+  fail('limitExceeded', `There would be ${count}, above the limit of ${max} for ${what}.`)
 }

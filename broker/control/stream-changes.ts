@@ -4,8 +4,8 @@
 import { hashKeyToHex } from '../../protocol/hash-key.ts'
 import { invariant } from '../../protocol/invariant.ts'
 import { limits } from '../../protocol/limits.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { RequestOf } from '../../protocol/operations.ts'
+import { refusal, type Fail } from '../../protocol/refusal.ts'
 import { evenRanges } from '../../protocol/shard-map.ts'
 import { checkStreamName } from '../../protocol/stream-name.ts'
 import type { CatalogChange, StreamRow } from '../catalog-contract.ts'
@@ -27,12 +27,13 @@ export function planCreate(
   state: CatalogState,
   request: RequestOf<'createStream'>,
   { now, owners, defaults }: CreateContext,
+  fail: Fail<'streamExists' | 'streamBusy' | 'limitExceeded'>,
 ): CatalogPlan<{ streamId: number; ownerIds: readonly number[] }> {
   const { broker } = state
   invariant(broker !== undefined, 'the catalog has an identity')
-  checkName(state, request.name)
-  const { settings, shardCount } = newSettings(request, defaults)
-  checkRoom(state, shardCount)
+  checkName(state, request.name, fail)
+  const { settings, shardCount } = newSettings(request, defaults, fail)
+  checkRoom(state, shardCount, fail)
   const streamId = broker.nextStreamId
   const ownerIds = placeShards(ownerLoads(state, owners), shardCount)
   const shards = evenRanges(shardCount).map((range, index): CatalogChange => ({
@@ -81,8 +82,12 @@ export function planActivate(state: CatalogState, streamId: number): CatalogPlan
 }
 
 /** Marks a stream: from now on its name finds nothing to write to or to read from. */
-export function planDelete(state: CatalogState, name: string): CatalogPlan<{ streamId: number }> {
-  const stream = activeStream(state, name)
+export function planDelete(
+  state: CatalogState,
+  name: string,
+  fail: Fail<'streamNotFound' | 'streamBusy'>,
+): CatalogPlan<{ streamId: number }> {
+  const stream = activeStream(state, name, fail)
   return { changes: [putStream(stream, { status: 'DELETING' })], result: { streamId: stream.id } }
 }
 
@@ -104,8 +109,12 @@ export function planRemove(state: CatalogState, streamId: number): CatalogPlan<v
  * New settings; what the request leaves out stays. A switch of mode moves no shard: on-demand streams are scaled from
  * the count they have, and a goal that `updateShardCount` was on its way to is given up.
  */
-export function planUpdate(state: CatalogState, request: RequestOf<'updateStream'>): CatalogPlan<void> {
-  const stream = activeStream(state, request.name)
+export function planUpdate(
+  state: CatalogState,
+  request: RequestOf<'updateStream'>,
+  fail: Fail<'streamNotFound' | 'streamBusy'>,
+): CatalogPlan<void> {
+  const stream = activeStream(state, request.name, fail)
   const settings = updatedSettings(stream, request)
   if (isSameSettings(settings, stream)) return { changes: [], result: undefined }
   const targetShardCount = settings.mode === 'on-demand' ? null : stream.targetShardCount
@@ -113,40 +122,36 @@ export function planUpdate(state: CatalogState, request: RequestOf<'updateStream
 }
 
 /** The stream of that name, in whatever state. */
-export function knownStream(state: CatalogState, name: string): Stream {
+export function knownStream(state: CatalogState, name: string, fail: Fail<'streamNotFound'>): Stream {
   const stream = streamNamed(state, name)
-  if (stream === undefined) throw new MillraceError('streamNotFound', `There is no stream called ${name}.`)
-  return stream
+  return stream ?? fail('streamNotFound', `There is no stream called ${name}.`)
 }
 
 /** The stream of that name, if it takes records. */
-export function activeStream(state: CatalogState, name: string): Stream {
-  const stream = knownStream(state, name)
+export function activeStream(
+  state: CatalogState,
+  name: string,
+  fail: Fail<'streamNotFound' | 'streamBusy'>,
+): Stream {
+  const stream = knownStream(state, name, fail)
   if (stream.status === 'ACTIVE') return stream
   const verb = stream.status === 'CREATING' ? 'created' : 'deleted'
-  throw new MillraceError('streamBusy', `Stream ${name} is still being ${verb}.`)
+  return fail('streamBusy', `Stream ${name} is still being ${verb}.`)
 }
 
-function checkName(state: CatalogState, name: string): void {
+function checkName(state: CatalogState, name: string, fail: Fail<'streamExists' | 'streamBusy'>): void {
   const problem = checkStreamName(name)
-  if (problem !== undefined) throw new MillraceError('invalidArgument', problem)
+  if (problem !== undefined) throw refusal('invalidArgument', problem)
   const existing = streamNamed(state, name)
   if (existing?.status === 'DELETING') {
-    throw new MillraceError(
-      'streamBusy',
-      `Stream ${name} is still being deleted; create it again after that.`,
-    )
+    fail('streamBusy', `Stream ${name} is still being deleted; create it again after that.`)
   }
-  if (existing !== undefined)
-    throw new MillraceError('streamExists', `There is a stream called ${name} already.`)
+  if (existing !== undefined) fail('streamExists', `There is a stream called ${name} already.`)
 }
 
-function checkRoom(state: CatalogState, shardCount: number): void {
+function checkRoom(state: CatalogState, shardCount: number, fail: Fail<'limitExceeded'>): void {
   if (state.streams.size >= limits.streamsMax) {
-    throw new MillraceError(
-      'limitExceeded',
-      `The limit of ${limits.streamsMax} streams is reached; delete one first.`,
-    )
+    fail('limitExceeded', `The limit of ${limits.streamsMax} streams is reached; delete one first.`)
   }
-  checkAllShards(state, shardCount)
+  checkAllShards(state, shardCount, fail)
 }

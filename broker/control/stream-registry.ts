@@ -3,8 +3,8 @@
 // committed as DELETING, dropped by its hosts, removed. Whatever is found half done, at start or after a host came back,
 // is finished by the same loop: every step may be repeated.
 import { InvariantError } from '../../protocol/invariant.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { RequestOf } from '../../protocol/operations.ts'
+import type { ErrorOf, RequestOf } from '../../protocol/operations.ts'
+import { refusal, type Fail } from '../../protocol/refusal.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash } from '../threads/calls.ts'
 import { pause, withDeadline, type Time } from '../time.ts'
@@ -12,7 +12,7 @@ import { allShardsOf, type Stream } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
 import { byHost, hostsOf, type HostFleet } from './fleet.ts'
 import { placedShards } from './routing.ts'
-import { knownStream, planActivate, planCreate, planDelete, planRemove } from './stream-changes.ts'
+import { planActivate, planCreate, planDelete, planRemove } from './stream-changes.ts'
 import type { StreamDefaults } from './stream-settings.ts'
 
 /** How long a request waits for hosts before it is answered that the work goes on. */
@@ -56,30 +56,32 @@ export class StreamRegistry {
   }
 
   /** Creates a stream; fulfils once it takes records. */
-  async create(request: RequestOf<'createStream'>): Promise<Stream> {
+  async create(request: RequestOf<'createStream'>, fail: Fail<ErrorOf<'createStream'>>): Promise<Stream> {
     const { catalog, fleet, owners, defaults, time } = this.#options
     const { streamId } = await catalog.change((state) => {
-      const plan = planCreate(state, request, { now: time.now(), owners, defaults })
+      const plan = planCreate(state, request, { now: time.now(), owners, defaults }, fail)
       // Refused while nothing is written: half a minute later would be too late to say that nothing was done.
       for (const ownerId of plan.result.ownerIds) fleet.requireReady(fleet.hostOf(ownerId).hostId)
       return plan
     })
     await this.#answerable(streamId, 'created')
-    return knownStream(catalog.state, request.name)
+    const stream = catalog.state.streams.get(streamId)
+    if (stream !== undefined) return stream
+    throw refusal(
+      'outcomeUnknown',
+      `Stream ${request.name} was created, and deleted before this was answered.`,
+    )
   }
 
   /** Deletes a stream; fulfils once its name is free. */
-  async delete({ name }: RequestOf<'deleteStream'>): Promise<void> {
-    const { streamId } = await this.#options.catalog.change((state) => planDelete(state, name))
+  async delete({ name }: RequestOf<'deleteStream'>, fail: Fail<ErrorOf<'deleteStream'>>): Promise<void> {
+    const { streamId } = await this.#options.catalog.change((state) => planDelete(state, name, fail))
     await this.#answerable(streamId, 'deleted')
   }
 
   #answerable(streamId: number, done: string): Promise<void> {
     const late = (): Error =>
-      new MillraceError(
-        'outcomeUnknown',
-        `The stream is not ${done} yet, because a host is down; it will be.`,
-      )
+      refusal('outcomeUnknown', `The stream is not ${done} yet, because a host is down; it will be.`)
     return withDeadline(this.#settle(streamId), this.#options.time, ANSWER_DEADLINE_MS, late)
   }
 
@@ -109,7 +111,7 @@ export class StreamRegistry {
         if (this.#isStopped || !catalog.isOpen) {
           // Rows were written, so `unavailable` would promise too much.
           const message = 'The broker stops before it is done, and goes on when it is back.'
-          throw new MillraceError('outcomeUnknown', message, { cause })
+          throw refusal('outcomeUnknown', message, { cause })
         }
         log.warn({ err: cause, stream: stream.name, status: stream.status }, 'stream is not at rest yet')
         await pause(time, RETRY_MS)

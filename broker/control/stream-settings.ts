@@ -1,8 +1,8 @@
 // The settings of a stream: what a request says, what it leaves out, and whether they can hold together.
 // Runs in the controller; pure. Whatever a row says of settings has passed through here.
 import { limits } from '../../protocol/limits.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { RequestOf, Scaling, ScalingRequest } from '../../protocol/operations.ts'
+import { refusal, type Fail } from '../../protocol/refusal.ts'
 import { noShardLimits } from '../../protocol/structs.ts'
 import type { StreamRow } from '../catalog-contract.ts'
 import { formatValue } from '../config/kinds.ts'
@@ -29,11 +29,12 @@ const SHARDS_MAX_DEFAULT = 256
 export function newSettings(
   request: RequestOf<'createStream'>,
   defaults: StreamDefaults,
+  fail: Fail<'limitExceeded'>,
 ): { readonly settings: StreamSettings; readonly shardCount: number } {
   const { mode = 'provisioned', retentionMs = limits.retentionMsDefault, retentionBytes = 0 } = request
   const { shardLimits = noShardLimits, scaling: wanted = {} as Partial<ScalingRequest> } = request
   const shardCount = request.shardCount ?? (mode === 'on-demand' ? startWithin(wanted, defaults) : 1)
-  checkShardCount(shardCount)
+  checkShardCount(shardCount, fail)
   const shardsMin =
     wanted.shardsMin ?? Math.min(defaults.onDemandShards, shardCount, wanted.shardsMax ?? Infinity)
   const scaling: Scaling = {
@@ -95,10 +96,10 @@ function startWithin(wanted: Partial<ScalingRequest>, { onDemandShards }: Stream
 }
 
 /** Throws `invalidArgument` or `limitExceeded` for a count of open shards that no stream can have. */
-export function checkShardCount(shardCount: number): void {
+export function checkShardCount(shardCount: number, fail: Fail<'limitExceeded'>): void {
   if (shardCount < 1) refuse('A stream needs at least one shard.')
   if (shardCount <= limits.shardsPerStreamMax) return
-  throw new MillraceError(
+  fail(
     'limitExceeded',
     `${shardCount} shards are above the limit of ${limits.shardsPerStreamMax} for one stream.`,
   )
@@ -142,5 +143,5 @@ function checkRetention(retentionMs: number): void {
 }
 
 function refuse(message: string): never {
-  throw new MillraceError('invalidArgument', message)
+  throw refusal('invalidArgument', message)
 }

@@ -4,8 +4,9 @@
 // after a crash. A longer one would not, and what was gone would come back. So it is committed only while every host of the
 // stream keeps to it already, with all that it told before durable; one that restarts meanwhile has to be asked again.
 import { InvariantError } from '../../protocol/invariant.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { RequestOf } from '../../protocol/operations.ts'
+import type { ErrorOf, RequestOf } from '../../protocol/operations.ts'
+import { refusal, type Fail } from '../../protocol/refusal.ts'
+import type { MillraceError } from '../../protocol/millrace-error.ts'
 import type { CatalogChange } from '../catalog-contract.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash } from '../threads/calls.ts'
@@ -27,6 +28,7 @@ const RETRY_MS = 200
 const WAITING_MAX = 16
 
 type UpdateRequest = RequestOf<'updateStream'>
+type UpdateFail = Fail<ErrorOf<'updateStream'>>
 
 export interface StreamUpdatesOptions {
   readonly catalog: Catalog
@@ -64,20 +66,20 @@ export class StreamUpdates {
    * Changes the settings of a stream, and tells its hosts. Rejects with `unavailable`, and nothing is changed, where the
    * retention is to be longer and a host cannot be had for it.
    */
-  update(request: UpdateRequest): Promise<Stream> {
-    const { id } = activeStream(this.#options.catalog.state, request.name)
-    const full = (): Error =>
-      new MillraceError('streamBusy', `More than ${WAITING_MAX} changes of stream ${request.name} wait.`)
-    return this.#turns.take(id, () => this.#update(request), full).done
+  update(request: UpdateRequest, fail: UpdateFail): Promise<Stream> {
+    const { id } = activeStream(this.#options.catalog.state, request.name, fail)
+    const full = (): never =>
+      fail('streamBusy', `More than ${WAITING_MAX} changes of stream ${request.name} wait.`)
+    return this.#turns.take(id, () => this.#update(request, fail), full).done
   }
 
-  async #update(request: UpdateRequest): Promise<Stream> {
+  async #update(request: UpdateRequest, fail: UpdateFail): Promise<Stream> {
     const { catalog, fleet, time } = this.#options
-    const before = activeStream(catalog.state, request.name)
+    const before = activeStream(catalog.state, request.name, fail)
     const { retentionMs } = updatedSettings(before, request)
-    if (retentionMs > before.retentionMs) await this.#lengthen(before, request, retentionMs)
-    else await this.#commit(before.id, request, () => true)
-    const stream = knownStream(catalog.state, request.name)
+    if (retentionMs > before.retentionMs) await this.#lengthen(before, request, { retentionMs, fail })
+    else await this.#commit(before.id, request, { isSafe: () => true, fail })
+    const stream = knownStream(catalog.state, request.name, fail)
     if (isServedAlike(stream, before)) return stream
     const telling = hostsOf(fleet, catalog.state, stream.id).map((hostId) => this.#tell(hostId, stream))
     // It is decided already: a host that takes longer learns of it in its own time.
@@ -86,10 +88,14 @@ export class StreamUpdates {
   }
 
   /** Commits the change unless `isSafe` forbids it at that moment; says whether it did. */
-  async #commit(streamId: number, request: UpdateRequest, isSafe: () => boolean): Promise<boolean> {
+  async #commit(
+    streamId: number,
+    request: UpdateRequest,
+    { isSafe, fail }: { readonly isSafe: () => boolean; readonly fail: UpdateFail },
+  ): Promise<boolean> {
     try {
       return await this.#options.catalog.change((state) => {
-        const { changes } = planUpdate(state, request)
+        const { changes } = planUpdate(state, request, fail)
         if (!isSafe()) return { changes: [], result: false }
         this.#committing.set(streamId, changes)
         return { changes, result: true }
@@ -100,7 +106,11 @@ export class StreamUpdates {
   }
 
   /** Commits a longer retention while all hosts keep to it. */
-  async #lengthen({ id, name }: Stream, request: UpdateRequest, retentionMs: number): Promise<void> {
+  async #lengthen(
+    { id, name }: Stream,
+    request: UpdateRequest,
+    { retentionMs, fail }: { readonly retentionMs: number; readonly fail: UpdateFail },
+  ): Promise<void> {
     const { time, log } = this.#options
     const endsAt = time.elapsed() + HOLD_DEADLINE_MS
     let isDone = false
@@ -109,7 +119,7 @@ export class StreamUpdates {
         const remainingMs = endsAt - time.elapsed()
         const holding = await this.#held(id, retentionMs, remainingMs).catch((error: Error) => error)
         if (holding instanceof InvariantError) throw holding
-        if (!(holding instanceof Error)) isDone = await this.#commit(id, request, holding)
+        if (!(holding instanceof Error)) isDone = await this.#commit(id, request, { isSafe: holding, fail })
         if (isDone) return
         const cause = holding instanceof Error ? holding : new Error('a host has restarted meanwhile')
         if (this.#isStopped || time.elapsed() + RETRY_MS >= endsAt) throw notLonger(name, cause)
@@ -171,5 +181,5 @@ function notLonger(name: string, cause: Error): MillraceError {
   const message =
     `The retention of stream ${name} is as it was: each host of the stream has to make durable what has expired` +
     ` before it is longer, and one cannot (${cause.message}); try again.`
-  return new MillraceError('unavailable', message, { cause })
+  return refusal('unavailable', message, { cause })
 }

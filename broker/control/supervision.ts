@@ -4,6 +4,7 @@
 // then ended like any other: what waited for its answers goes on.
 import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import { refusal } from '../../protocol/refusal.ts'
 import type { HostCalls, HostLauncher, HostSettings, LaunchedHost, PlacedShard } from '../host-contract.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { createCaller, type Caller } from '../threads/calls.ts'
@@ -285,7 +286,7 @@ export class Supervision implements HostFleet {
     const { state, reason, life } = this.#charge(hostId)
     if (state === 'ready' && life !== undefined) return life
     const why = reason === undefined ? '' : ` (${reason})`
-    throw new MillraceError('unavailable', `Host ${hostId} is ${state}${why}; try again.`)
+    throw refusal('unavailable', `Host ${hostId} is ${state}${why}; try again.`)
   }
 
   #charge(hostId: number): Charge {
@@ -300,7 +301,7 @@ function statusOf({ hostId, state, life, port, restarts, reason }: Charge): Host
 }
 
 function stopping(): MillraceError {
-  return new MillraceError('unavailable', 'The broker is stopping.')
+  return refusal('unavailable', 'The broker is stopping.')
 }
 
 function messageOf(error: unknown): string {

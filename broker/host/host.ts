@@ -4,7 +4,7 @@
 // whoever supervises it starts it again from what is on disk.
 import type { Duplex } from 'node:stream'
 import { invariant } from '../../protocol/invariant.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
+import { refusal } from '../../protocol/refusal.ts'
 import { listenRefusal } from '../config/listening.ts'
 import { flagOf } from '../config/options.ts'
 import type { HostCalls, HostSettings } from '../host-contract.ts'
@@ -166,7 +166,7 @@ class ShardHost implements Host {
   }
 
   #inService(): Serving {
-    if (!this.#serving) throw new MillraceError('unavailable', 'This host has not started yet.')
+    if (!this.#serving) throw refusal('unavailable', 'This host has not started yet.')
     return this.#serving
   }
 

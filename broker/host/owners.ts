@@ -1,7 +1,7 @@
 // The owners that this host has adopted, and what follows from their answers and notices. Host main thread.
 // All of them run, or the host does not: one that is gone breaks it.
 import { invariant } from '../../protocol/invariant.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
+import { refusal } from '../../protocol/refusal.ts'
 import type { HostSettings } from '../host-contract.ts'
 import type { HostReadings } from '../telemetry/counting.ts'
 import type { Logger } from '../telemetry/log.ts'
@@ -72,7 +72,7 @@ export class Owners implements SegmentDirectory {
 
   segmentsOf(ownerId: number): SegmentList {
     const { segments } = this.of(ownerId)
-    if (!segments) throw new MillraceError('unavailable', `Owner ${ownerId} is not ready to be read.`)
+    if (!segments) throw refusal('unavailable', `Owner ${ownerId} is not ready to be read.`)
     return segments
   }
 

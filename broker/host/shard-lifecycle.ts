@@ -1,7 +1,8 @@
 // Which shards this host serves, and until when: opened, sealed, dropped, as the controller says. Host main thread.
 // Every call may be asked again: the controller repeats it after a crash of either side. A shard that is dropped leaves the
 // table first, so that nothing new begins on it, and then its owner forgets it.
-import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { MillraceError } from '../../protocol/millrace-error.ts'
+import { refusal } from '../../protocol/refusal.ts'
 import type { HostCalls, HostedExtent, PlacedShard, ServedSettings } from '../host-contract.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { ShardExtent } from '../threads/owner-contract.ts'
@@ -174,5 +175,5 @@ function extentsBySlot(extents: readonly ShardExtent[]): Map<number, ShardExtent
 
 function unserved(shard: string): MillraceError {
   const message = `${shard} is not served by its host, whose log says what is damaged: restore a backup, or delete the stream.`
-  return new MillraceError('unavailable', message)
+  return refusal('unavailable', message)
 }

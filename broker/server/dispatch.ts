@@ -20,6 +20,7 @@ import {
   type ResponseOf,
   type SharedOperation,
 } from '../../protocol/operations.ts'
+import type { Fail } from '../../protocol/refusal.ts'
 import type { Session } from './session.ts'
 
 /** What a handler gets beside its request. One per session, not one per request: keep nothing of a request in it. */
@@ -27,8 +28,8 @@ export interface Context<N extends OperationName> {
   readonly session: Session
   /** Fires when the session has ended, or when the process drains and its deadline has passed. */
   readonly signal: AbortSignal
-  /** Throws the error that the client will get. Only codes that the operation declares. */
-  fail(code: ErrorOf<N>, message: string, options?: { retryAfterMs?: number }): never
+  /** Throws the error that the client will get, with a code that the operation declares. Handed down to what may fail so. */
+  readonly fail: Fail<ErrorOf<N>>
 }
 
 /**
@@ -65,7 +66,7 @@ export interface Answering {
 }
 
 export interface Dispatch {
-  request(message: RequestMessage, context: Context<never>, to: Answering): void
+  request(message: RequestMessage, context: Context<OperationName>, to: Answering): void
   event(message: EventMessage, session: Session): void
 }
 

@@ -16,6 +16,8 @@ import {
   type RequestMessage,
 } from '../../protocol/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { OperationName } from '../../protocol/operations.ts'
+import type { Fail } from '../../protocol/refusal.ts'
 import { SessionWatch, type ByteBudget, type SessionLimits, type SessionPhase } from './admission.ts'
 import { Connection, type ConnectionOwner } from './connection.ts'
 import type { Answering, Context, Dispatch, Refusal } from './dispatch.ts'
@@ -52,7 +54,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
   readonly #connection: Connection
   readonly #watch: SessionWatch
   readonly #requests: UnansweredRequests
-  readonly #context: Context<never>
+  readonly #context: Context<OperationName>
   readonly #abort = new AbortController()
   #phase: SessionPhase = 'greeting'
   #reason: CloseReason = 'clientLeft'
@@ -315,6 +317,6 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
   }
 }
 
-function fail(code: ErrorCode, message: string, options?: { retryAfterMs?: number }): never {
-  throw new MillraceError(code, message, options)
+const fail: Fail<ErrorCode> = (code, message, details = {}) => {
+  throw new MillraceError(code, message, details)
 }

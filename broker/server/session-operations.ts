@@ -18,11 +18,11 @@ export function sessionOperations(
   clock: () => number,
 ): Handlers<OperationOn<'session'>> {
   return {
-    hello: (request, { session }) => {
+    hello: (request, { session, fail }) => {
       // A version that is refused is logged with the name of the client that asked for it.
       session.introduce(request.client)
       return {
-        version: negotiateVersion(request),
+        version: negotiateVersion(request, fail),
         ...identity,
         frameBytesMax: limits.frameBytesMax,
         sessionIdleMs: limits.sessionIdleMs,

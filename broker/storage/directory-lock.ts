@@ -7,7 +7,8 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'nod
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { MillraceError } from '../../protocol/millrace-error.ts'
+import { refusal } from '../../protocol/refusal.ts'
 import { bootId, processStartOf, isProcessAlive, pidNamespace } from './disk/process-identity.ts'
 
 const LOCK_DIRECTORY = 'lock'
@@ -190,7 +191,7 @@ function heldBy(directory: string, claim: Claim): MillraceError {
   const message =
     `${directory} is in use by ${describe(claim)}. Stop it, or give this one another data directory. ` +
     `If you are sure that it is gone, remove ${join(directory, LOCK_DIRECTORY)}.`
-  return new MillraceError('unavailable', message)
+  return refusal('unavailable', message)
 }
 
 function describe({ pid, host }: Claim): string {

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MillraceError } from '../../protocol/millrace-error.ts'
+import { refusal } from '../../protocol/refusal.ts'
 import type { CatalogRow } from '../catalog-contract.ts'
 import { CATALOG_MAP_BYTES, catalogPath, loadCatalog } from './catalog-store.ts'
 import { checkCatalog, rangesOf } from './checks/catalog-check.ts'
@@ -28,10 +28,10 @@ export async function checkDataDirectory(
   options: IntegrityOptions = {},
 ): Promise<IntegrityReport> {
   const { openEnvironment = openLmdb } = options
-  if (!existsSync(dataDir)) throw new MillraceError('unavailable', `${dataDir} does not exist.`)
+  if (!existsSync(dataDir)) throw refusal('unavailable', `${dataDir} does not exist.`)
   if (!existsSync(catalogPath(dataDir)) && !existsSync(ownersPath(dataDir))) {
     const message = `${dataDir} is no data directory of millrace: it has neither a catalog nor stored shards.`
-    throw new MillraceError('unavailable', message)
+    throw refusal('unavailable', message)
   }
   const findings = new Findings(options.onProgress)
   const directories = await ownerDirectories(dataDir)
@@ -62,7 +62,7 @@ export async function checkOwnerDirectory(
 async function refuseWhileHeld(directory: string): Promise<void> {
   const holder = await holderOf(directory)
   if (holder === undefined) return
-  throw new MillraceError('unavailable', `${directory} is in use by ${holder}: stop it before the check.`)
+  throw refusal('unavailable', `${directory} is in use by ${holder}: stop it before the check.`)
 }
 
 const ownersPath = (dataDir: string) => join(dataDir, 'owners')

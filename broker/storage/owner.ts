@@ -4,6 +4,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { InvariantError } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import { refusal } from '../../protocol/refusal.ts'
 import { crash, type CallHandlers } from '../threads/calls.ts'
 import type { AppendOutcome, OwnerCalls, OwnerNotice, OwnerOptions } from '../threads/owner-contract.ts'
 import { PendingAppend } from './append/pending-append.ts'
@@ -210,7 +211,7 @@ class SegmentOwner implements Owner {
       await run()
     } catch (error) {
       if (MillraceError.is(error)) return refuse(error)
-      refuse(new MillraceError('outcomeUnknown', `Storage failed: ${String(error)}`, { cause: error }))
+      refuse(refusal('outcomeUnknown', `Storage failed: ${String(error)}`, { cause: error }))
       await this.#recover(error)
     }
   }
@@ -302,5 +303,5 @@ function settleAll(appends: readonly PendingAppend[], code: 'outcomeUnknown' | '
 }
 
 function unavailable(message: string): MillraceError {
-  return new MillraceError('unavailable', message)
+  return refusal('unavailable', message)
 }

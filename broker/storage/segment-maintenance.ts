@@ -1,7 +1,7 @@
 // Surveys and compaction of sealed segments, in the caller's thread: the maintenance thread's, or one that is all there is.
 // Nothing here is needed for an append or a read, and nothing that fails here leaves anything behind.
 import { setTimeout } from 'node:timers/promises'
-import { MillraceError } from '../../protocol/millrace-error.ts'
+import { refusal } from '../../protocol/refusal.ts'
 import { stopCompaction } from '../threads/compaction-progress.ts'
 import type { SegmentMaintenance } from '../threads/maintenance-contract.ts'
 import { compactSegments, type CompactionParts } from './compaction/compact.ts'
@@ -30,7 +30,7 @@ export function inlineSegmentMaintenance(options: MaintenanceParts = {}): Segmen
   let isClosed = false
 
   async function run<T>(directory: string, work: () => Promise<T>): Promise<T> {
-    if (isClosed) throw new MillraceError('unavailable', 'The maintenance of segments has ended.')
+    if (isClosed) throw refusal('unavailable', 'The maintenance of segments has ended.')
     const done = work()
     running.add(done)
     try {

@@ -2,7 +2,7 @@
 // copies out of the map, verifies every batch it answers, and says where damage begins; it never answers a batch that
 // is torn, partial or at another number than it claims.
 import { arrivalTimeAt, checkStoredBatch, recordCountAt } from '../../protocol/batch.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
+import { storageFailure } from '../threads/failure.ts'
 import type { SegmentList } from '../threads/owner-contract.ts'
 import type { ReadReply, ReadTask, SeekReply, SeekTask, SegmentReader } from '../threads/reader-contract.ts'
 import { isDamage, openLmdb, type Environment, type OpenEnvironment } from './environment.ts'
@@ -87,7 +87,7 @@ class InlineReader implements SegmentReader {
       return nothing
     } catch (error) {
       if (!isDamage(error)) throw error
-      throw new MillraceError('corruptData', (error as Error).message, { cause: error })
+      throw storageFailure('corruptData', (error as Error).message, { cause: error })
     }
   }
 

@@ -5,6 +5,8 @@
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import { invariant, InvariantError } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import { refusal } from '../../protocol/refusal.ts'
+import { revived } from './failure.ts'
 import type { CallTable, Channel } from './channel.ts'
 
 interface Failure {
@@ -81,7 +83,7 @@ export function createCaller<T extends CallTable>(channel: Channel): Caller<T> {
     open.clear()
     for (const { call, reject } of unanswered) {
       const message = `${call}: the other side went away before it answered: ${cause.message}`
-      reject(new MillraceError('outcomeUnknown', message, { cause }))
+      reject(refusal('outcomeUnknown', message, { cause }))
     }
   })
 
@@ -90,7 +92,7 @@ export function createCaller<T extends CallTable>(channel: Channel): Caller<T> {
       new Promise((resolve, reject) => {
         if (closedBy) {
           const message = `${call}: the other side is gone: ${closedBy.message}`
-          reject(new MillraceError('unavailable', message, { cause: closedBy }))
+          reject(refusal('unavailable', message, { cause: closedBy }))
           return
         }
         const id = ++lastId
@@ -195,5 +197,5 @@ function revive({ code, message, retryAfterMs, stack }: Failure, call: string): 
     cause.stack = stack
     options.cause = cause
   }
-  return new MillraceError(code, message, options)
+  return revived({ code, message }, options)
 }

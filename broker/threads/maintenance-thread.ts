@@ -2,7 +2,7 @@
 // only while there is something to do: it starts with a task and ends when it was idle for a while.
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
-import { MillraceError } from '../../protocol/millrace-error.ts'
+import { refusal } from '../../protocol/refusal.ts'
 import { stopCompaction } from './compaction-progress.ts'
 import type {
   Compacted,
@@ -43,10 +43,10 @@ export function createMaintenanceThread(options: { workerUrl: URL }): SegmentMai
   const compactions = new Set<SharedArrayBuffer>()
 
   async function run(task: SurveyTask | CompactTask): Promise<Survey | Compacted> {
-    if (isClosed) throw new MillraceError('unavailable', 'This host has stopped its maintenance.')
+    if (isClosed) throw refusal('unavailable', 'This host has stopped its maintenance.')
     const pool = (opened ??= openPool(options.workerUrl))
     const answer = await pool.run(task).catch((error: unknown) => {
-      throw new MillraceError('unavailable', `Maintenance of segments failed: ${String(error)}`, {
+      throw refusal('unavailable', `Maintenance of segments failed: ${String(error)}`, {
         cause: error,
       })
     })

@@ -2,6 +2,8 @@
 // terminated: LMDB may be writing.
 import { Worker } from 'node:worker_threads'
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import { refusal } from '../../protocol/refusal.ts'
+import { revived } from './failure.ts'
 import type { Channel } from './channel.ts'
 import { portChannel } from './channels.ts'
 import type { OwnerOptions, OwnerStarted } from './owner-contract.ts'
@@ -28,9 +30,7 @@ export async function startOwnerThread(options: OwnerOptions, workerUrl: URL): P
     })
     worker.once('exit', (code) => {
       const message = `The thread of owner ${options.ownerId} ended with code ${code}: ${failure?.message ?? 'no reason given'}`
-      reject(
-        MillraceError.is(failure) ? failure : new MillraceError('unavailable', message, { cause: failure }),
-      )
+      reject(MillraceError.is(failure) ? failure : refusal('unavailable', message, { cause: failure }))
     })
     worker.once('message', (first: OwnerStarted) => {
       if (first.started) {
@@ -38,7 +38,7 @@ export async function startOwnerThread(options: OwnerOptions, workerUrl: URL): P
         const channel = portChannel(worker)
         resolve({ ...channel, join: () => ended })
       } else {
-        failure = new MillraceError(first.code, first.message)
+        failure = revived(first)
       }
     })
   })

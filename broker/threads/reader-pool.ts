@@ -2,7 +2,7 @@
 // What it reads never changes anything, so a task that fails for reasons of its own may simply be asked for again.
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
-import { MillraceError } from '../../protocol/millrace-error.ts'
+import { refusal } from '../../protocol/refusal.ts'
 import type { ReadReply, ReadTask, SeekReply, SeekTask, SegmentReader } from './reader-contract.ts'
 import { resultOf, type TaskRefusal } from './task-answer.ts'
 
@@ -35,11 +35,11 @@ export function createReaderPool(options: { threads: number; workerUrl: URL }): 
   let isClosed = false
 
   async function run(task: ReadTask | SeekTask): Promise<ReadReply | SeekReply> {
-    if (isClosed) throw new MillraceError('unavailable', 'This host has stopped reading.')
+    if (isClosed) throw refusal('unavailable', 'This host has stopped reading.')
     const pool = (opened ??= openPool(options))
     const answer = await pool.run(task).catch((error: unknown) => {
       const code = pool.queueSize >= TASKS_WAITING_MAX ? 'overloaded' : 'unavailable'
-      throw new MillraceError(code, `Reading stored batches failed: ${String(error)}`, { cause: error })
+      throw refusal(code, `Reading stored batches failed: ${String(error)}`, { cause: error })
     })
     return resultOf(answer)
   }

@@ -2,6 +2,7 @@
 // message, so a refusal crosses as data and is thrown where the task came from.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import { revived } from './failure.ts'
 
 export interface TaskRefusal {
   readonly code: ErrorCode
@@ -20,7 +21,7 @@ export async function answerOf<T>(work: () => Promise<T>): Promise<T | TaskRefus
 
 /** Where the task came from: the answer, unless it is a refusal. */
 export function resultOf<T extends object>(answer: T | TaskRefusal): T {
-  if (isRefusal(answer)) throw new MillraceError(answer.code, answer.message)
+  if (isRefusal(answer)) throw revived(answer)
   return answer
 }
 

@@ -6,6 +6,7 @@ import { readCatalog, type CatalogState } from '../../broker/control/catalog-sta
 import { planBegin } from '../../broker/control/resharding/journal.ts'
 import { planCreate } from '../../broker/control/stream-changes.ts'
 import { brokerRow, reshardRow, shardRow, streamRow } from '../support/catalog-rows.ts'
+import { fail } from '../support/fail.ts'
 
 const now = 7
 const owners = 1
@@ -23,11 +24,17 @@ const requests: [string, (state: CatalogState) => unknown][] = [
   [
     'a split',
     (state) =>
-      planBegin(state, { streamId: 1, intents: [{ split: 0, at: [] }], cause: 'split' }, { now, owners }),
+      planBegin(
+        state,
+        { streamId: 1, intents: [{ split: 0, at: [] }], cause: 'split' },
+        { now, owners },
+        fail,
+      ),
   ],
   [
     'a new stream',
-    (state) => planCreate(state, { name: 'another', shardCount: 2, ...unsaid }, { now, owners, defaults }),
+    (state) =>
+      planCreate(state, { name: 'another', shardCount: 2, ...unsaid }, { now, owners, defaults }, fail),
   ],
 ]
 

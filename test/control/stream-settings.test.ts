@@ -5,6 +5,7 @@ import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { RequestOf } from '../../protocol/operations.ts'
 import { noShardLimits } from '../../protocol/structs.ts'
+import { fail } from '../support/fail.ts'
 
 type Create = Partial<RequestOf<'createStream'>>
 type Update = Partial<RequestOf<'updateStream'>>
@@ -13,7 +14,7 @@ const HOUR_MS = 3_600_000
 const defaults = { onDemandShards: 4, targetBytesPerSecond: 4_000_000, targetRecordsPerSecond: 40_000 }
 const targets = { targetBytesPerSecond: 4_000_000, targetRecordsPerSecond: 40_000 }
 const create = (request: Create) =>
-  newSettings({ name: 'a', ...request } as RequestOf<'createStream'>, defaults)
+  newSettings({ name: 'a', ...request } as RequestOf<'createStream'>, defaults, fail)
 const started = (request: Create) => {
   const { shardCount, settings } = create(request)
   return [shardCount, settings.scaling.shardsMin, settings.scaling.shardsMax]

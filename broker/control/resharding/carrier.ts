@@ -2,7 +2,8 @@
 // It only goes forward: every step may be repeated, and is, until it has worked. A host that is down is waited for, a
 // controller that ends in between is followed by one that reads the journal. Only the deletion of the stream stops it.
 import { invariant, InvariantError } from '../../../protocol/invariant.ts'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { MillraceError } from '../../../protocol/millrace-error.ts'
+import { refusal, type Fail } from '../../../protocol/refusal.ts'
 import type { PlacedShard } from '../../host-contract.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import { pause, withDeadline, type Time } from '../../time.ts'
@@ -11,7 +12,7 @@ import type { Catalog } from '../catalog.ts'
 import type { HostFleet } from '../fleet.ts'
 import { placedShard } from '../routing.ts'
 import { isServedAlike, servedSettings } from '../stream-settings.ts'
-import { deletedMeanwhile, planFinish, planPublish, startAbove, type Cause } from './journal.ts'
+import { failDeleted, planFinish, planPublish, startAbove, type Cause } from './journal.ts'
 
 /** Between two attempts at hosts that failed or refused. */
 const RETRY_MS = 200
@@ -55,11 +56,11 @@ export class Carrier {
    * Carries the change that is under way to its end; without one it fulfils at once. `begunAt` is when it was decided
    * on, in elapsed time. Rejects with `streamNotFound` when the stream is being deleted, `outcomeUnknown` when the broker stops.
    */
-  async carry(streamId: number, begunAt?: number): Promise<void> {
+  async carry(streamId: number, fail: Fail<'streamNotFound'>, begunAt?: number): Promise<void> {
     const { catalog, time, log } = this.#options
     try {
       for (;;) {
-        const stream = this.goingOn(streamId)
+        const stream = this.#goingOn(streamId, fail)
         const journal = catalog.state.journals.get(streamId)
         if (journal === undefined) return
         try {
@@ -88,12 +89,12 @@ export class Carrier {
   }
 
   /** The stream, if it goes on; throws where it is being deleted or the broker is stopping. */
-  goingOn(streamId: number): Stream {
+  #goingOn(streamId: number, fail: Fail<'streamNotFound'>): Stream {
     const { catalog } = this.#options
     const stream = catalog.state.streams.get(streamId)
     if (this.#isStopped || !catalog.isOpen) throw interrupted(undefined)
     if (stream?.status === 'ACTIVE') return stream
-    throw deletedMeanwhile()
+    return failDeleted(fail)
   }
 
   /** Waits, if shards of the stream are being sealed, until their children are known; not for long, and never rejects. */
@@ -180,10 +181,7 @@ export class Carrier {
         for (const { shardIndex, tail, closed } of extents) if (closed) tails.set(shardIndex, tail)
         const missing = shards.find(({ shardIndex }) => !tails.has(shardIndex))
         if (missing === undefined) return
-        throw new MillraceError(
-          'unavailable',
-          `Host ${hostId} has not sealed shard ${missing.shardIndex} yet.`,
-        )
+        throw refusal('unavailable', `Host ${hostId} has not sealed shard ${missing.shardIndex} yet.`)
       }),
     )
     return tails
@@ -261,7 +259,7 @@ function openedChildren(
 function interrupted(cause: unknown): MillraceError {
   // Rows were written, so `unavailable` would promise too much.
   const message = 'The broker stops before the change is done, and goes on with it when it is back.'
-  return new MillraceError('outcomeUnknown', message, { cause })
+  return refusal('outcomeUnknown', message, { cause })
 }
 
 /** Indexes for a line of the log; of a wave of many, the first ones and their count. */

@@ -2,7 +2,7 @@
 // controller; pure. Each step is one commit. It may be decided again after a crash, and does nothing where it was done.
 import { invariant } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { refusal, type Fail } from '../../../protocol/refusal.ts'
 import type { CatalogChange, PlannedShard, ReshardRow } from '../../catalog-contract.ts'
 import {
   openShardsOf,
@@ -20,6 +20,9 @@ import { planEvenWave, shardsOnTheWay } from './waves.ts'
 
 export type Cause = Journal['cause']
 
+/** How a change of a stream that is at work may be refused. */
+export type ChangeError = 'streamNotFound' | 'streamBusy' | 'limitExceeded'
+
 export interface ChangeContext {
   readonly now: number
   /** Owners that take new shards. */
@@ -31,12 +34,13 @@ export function planBegin(
   state: CatalogState,
   { streamId, intents, cause }: { streamId: number; intents: readonly ReshardIntent[]; cause: Cause },
   { now, owners }: ChangeContext,
+  fail: Fail<ChangeError | 'shardNotFound'>,
 ): CatalogPlan<Journal> {
-  const stream = streamAtWork(state, streamId)
+  const stream = streamAtWork(state, streamId, fail)
   invariant(!state.journals.has(streamId), `stream ${stream.name} is being changed already`)
-  checkCause(stream, cause)
+  checkCause(stream, cause, fail)
   const openShardsMax = openShardsMaxOf(stream, cause)
-  const moves = planMoves(state, stream, intents, { owners, openShardsMax })
+  const moves = planMoves(state, stream, intents, { owners, openShardsMax }, fail)
   const journal: Journal = { step: 'sealing', moves, startedAt: now, cause }
   const made = moves.flatMap(({ children }) => children).length
   invariant(state.broker !== undefined, 'the catalog has an identity')
@@ -93,11 +97,12 @@ export function planFinish(state: CatalogState, streamId: number): CatalogPlan<v
 export function planGoal(
   state: CatalogState,
   { streamId, target, isUnderWay }: { streamId: number; target: number; isUnderWay: boolean },
+  fail: Fail<ChangeError>,
 ): CatalogPlan<boolean> {
-  const stream = streamAtWork(state, streamId)
-  checkCause(stream, 'scale')
+  const stream = streamAtWork(state, streamId, fail)
+  checkCause(stream, 'scale', fail)
   if (isUnderWay && stream.targetShardCount === null) return { changes: [], result: false }
-  checkNewShards(state, stream, shardsOnTheWay(openShardsOf(state, streamId), target))
+  checkNewShards(state, stream, shardsOnTheWay(openShardsOf(state, streamId), target), fail)
   if (stream.targetShardCount === target) return { changes: [], result: true }
   const isThere =
     stream.targetShardCount === null && planEvenWave(openShardsOf(state, streamId), target) === undefined
@@ -109,12 +114,17 @@ export function planTowardsGoal(
   state: CatalogState,
   streamId: number,
   context: ChangeContext,
+  fail: Fail<ChangeError>,
 ): CatalogPlan<boolean> {
   const stream = state.streams.get(streamId)
   if (stream?.status !== 'ACTIVE' || stream.targetShardCount === null) return { changes: [], result: false }
   const intents = planEvenWave(openShardsOf(state, streamId), stream.targetShardCount)
   if (intents === undefined) return planNoGoal(state, streamId, stream.targetShardCount)
-  const { changes } = planBegin(state, { streamId, intents, cause: 'scale' }, context)
+  const change = { streamId, intents, cause: 'scale' } as const
+  const { changes } = planBegin(state, change, context, (code, message, details) => {
+    invariant(code !== 'shardNotFound', `a wave names shards of this very state: ${message}`)
+    return fail(code, message, details)
+  })
   return { changes, result: true }
 }
 
@@ -140,17 +150,21 @@ function openShardsMaxOf({ mode, scaling }: Stream, cause: Cause): number {
  * Throws unless the shards of the stream may be changed for that cause. An on-demand stream may be split, ahead of a load that is to
  * come, or around a hot key; what turns out to be needless the broker merges again.
  */
-export function checkCause({ name, mode, targetShardCount }: Stream, cause: Cause): void {
+export function checkCause(
+  { name, mode, targetShardCount }: Stream,
+  cause: Cause,
+  fail: Fail<'streamBusy'>,
+): void {
   if (cause === 'autoscale') {
     if (mode === 'on-demand') return
-    throw new MillraceError('streamBusy', `Stream ${name} is not scaled by the broker any more.`)
+    fail('streamBusy', `Stream ${name} is not scaled by the broker any more.`)
   }
   if (mode === 'on-demand' && cause !== 'split') {
     const message = `Stream ${name} is on-demand: the broker merges its shards, and decides how many there are. Update its mode to provisioned first.`
-    throw new MillraceError('invalidArgument', message)
+    throw refusal('invalidArgument', message)
   }
   if (cause === 'scale' || targetShardCount === null) return
-  throw new MillraceError('streamBusy', `Stream ${name} is on its way to ${targetShardCount} shards.`, {
+  fail('streamBusy', `Stream ${name} is on its way to ${targetShardCount} shards.`, {
     retryAfterMs: BUSY_RETRY_MS,
   })
 }
@@ -158,15 +172,15 @@ export function checkCause({ name, mode, targetShardCount }: Stream, cause: Caus
 /** When to ask again whether a stream is still busy: most changes take a fraction of it. */
 export const BUSY_RETRY_MS = 500
 
-function streamAtWork(state: CatalogState, streamId: number): Stream {
+function streamAtWork(state: CatalogState, streamId: number, fail: Fail<'streamNotFound'>): Stream {
   const stream = state.streams.get(streamId)
   if (stream?.status === 'ACTIVE') return stream
-  throw deletedMeanwhile()
+  return failDeleted(fail)
 }
 
 /** Never `streamBusy`: who asked again would ask it of the next stream of that name. */
-export function deletedMeanwhile(): MillraceError {
-  return new MillraceError('streamNotFound', 'The stream was deleted before its shards were changed.')
+export function failDeleted(fail: Fail<'streamNotFound'>): never {
+  return fail('streamNotFound', 'The stream was deleted before its shards were changed.')
 }
 
 function closed(shard: Shard | undefined, tail: number, now: number): CatalogChange {

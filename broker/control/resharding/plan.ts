@@ -9,7 +9,7 @@ import {
 } from '../../../protocol/hash-key.ts'
 import { invariant } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { refusal, type Fail } from '../../../protocol/refusal.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
 import {
   canSplitAt,
@@ -42,19 +42,21 @@ interface Cut {
 
 /**
  * The moves that carry out `intents`. Throws `invalidArgument` for a shard that is not open, a point outside its range,
- * shards that do not touch and a shard named twice, and `limitExceeded` where there would be too many.
+ * shards that do not touch and a shard named twice; fails with `shardNotFound`, and with `limitExceeded` where there would be
+ * too many.
  */
 export function planMoves(
   state: CatalogState,
   stream: Stream,
   intents: readonly ReshardIntent[],
   context: MovesContext,
+  fail: Fail<'shardNotFound' | 'limitExceeded'>,
 ): readonly ReshardMove[] {
-  const open = new OpenShards(state, stream)
+  const open = new OpenShards(state, stream, fail)
   const cuts = intents.map((intent) =>
     'split' in intent ? splitOf(open, intent) : mergeOf(open, intent.merge),
   )
-  checkLimits(state, stream, cuts, context.openShardsMax)
+  checkLimits(state, stream, cuts, context.openShardsMax, fail)
   return place(state, stream, cuts, context.owners)
 }
 
@@ -63,8 +65,10 @@ class OpenShards {
   readonly #state: CatalogState
   readonly #stream: Stream
   readonly #left: Map<number, Shard>
+  readonly #fail: Fail<'shardNotFound'>
 
-  constructor(state: CatalogState, stream: Stream) {
+  constructor(state: CatalogState, stream: Stream, fail: Fail<'shardNotFound'>) {
+    this.#fail = fail
     this.#state = state
     this.#stream = stream
     this.#left = new Map(openShardsOf(state, stream.id).map((shard) => [shard.index, shard]))
@@ -72,29 +76,29 @@ class OpenShards {
 
   take(index: number): Shard {
     const shard = this.#left.get(index)
-    if (shard === undefined) throw this.#refusal(index)
+    if (shard === undefined) return this.#refuse(index)
     this.#left.delete(index)
     return shard
   }
 
-  #refusal(index: number): MillraceError {
+  #refuse(index: number): never {
     const { id, name, nextShardIndex } = this.#stream
     const shards = shardsOf(this.#state, id)
     const shard = shards.find((one) => one.index === index)
     if (shard === undefined) {
       const why = index < nextShardIndex ? 'has expired' : 'does not exist'
-      return new MillraceError('shardNotFound', `${shardIdOf(index)} of stream ${name} ${why}.`)
+      return this.#fail('shardNotFound', `${shardIdOf(index)} of stream ${name} ${why}.`)
     }
     if (shard.state === 'OPEN') {
       const message = `${shardIdOf(index)} of stream ${name} cannot be changed twice at once.`
-      return new MillraceError('invalidArgument', message)
+      throw refusal('invalidArgument', message)
     }
     const children = shards
       .filter(({ parents }) => parents.includes(index))
       .map((child) => shardIdOf(child.index))
     const became = children.length > 0 ? `became ${children.join(' and ')}` : 'was split or merged'
     const message = `${shardIdOf(index)} of stream ${name} is closed: it ${became}; change what is open.`
-    return new MillraceError('invalidArgument', message)
+    throw refusal('invalidArgument', message)
   }
 }
 
@@ -102,13 +106,12 @@ function splitOf(open: OpenShards, { split, at }: { split: number; at: readonly 
   const shard = open.take(split)
   const range = rangeOf(shard)
   if (at.length > 2) {
-    throw new MillraceError('invalidArgument', `${at.length} points are too many: a split takes at most 2.`)
+    throw refusal('invalidArgument', `${at.length} points are too many: a split takes at most 2.`)
   }
   const points = at.length === 0 ? [middleOrRefuse(shard)] : at.map(hashKeyFromHex)
   let rest = range
   for (const point of points) {
-    if (!canSplitAt(rest, point))
-      throw new MillraceError('invalidArgument', badPoint(shard, point, rest !== range))
+    if (!canSplitAt(rest, point)) throw refusal('invalidArgument', badPoint(shard, point, rest !== range))
     rest = { start: point, end: range.end }
   }
   return { parents: [shard], ranges: splitRange(range, points) }
@@ -119,7 +122,7 @@ function middleOrRefuse(shard: Shard): HashKeyWords {
   const middle = middleOf(range)
   if (middle !== undefined) return middle
   const message = `${shardIdOf(shard.index)} has a single hash key, ${hashKeyToDecimal(range.start)}: it cannot be split.`
-  throw new MillraceError('invalidArgument', message)
+  throw refusal('invalidArgument', message)
 }
 
 function badPoint(shard: Shard, point: HashKeyWords, isLater: boolean): string {
@@ -137,16 +140,13 @@ function nameWithRange(shard: Shard): string {
 
 function mergeOf(open: OpenShards, [a, b]: readonly [number, number]): Cut {
   if (a === b) {
-    throw new MillraceError(
-      'invalidArgument',
-      `${shardIdOf(a)} cannot be merged with itself: name a neighbour.`,
-    )
+    throw refusal('invalidArgument', `${shardIdOf(a)} cannot be merged with itself: name a neighbour.`)
   }
   const parents = [open.take(a), open.take(b)] as const
   const merged = mergeRanges(rangeOf(parents[0]), rangeOf(parents[1]))
   if (merged === undefined) {
     const [first, second] = parents.map(nameWithRange)
-    throw new MillraceError(
+    throw refusal(
       'invalidArgument',
       `${first} and ${second} are not adjacent: one has to begin right after the other's end.`,
     )
@@ -154,7 +154,13 @@ function mergeOf(open: OpenShards, [a, b]: readonly [number, number]): Cut {
   return { parents, ranges: [merged] }
 }
 
-function checkLimits(state: CatalogState, stream: Stream, cuts: readonly Cut[], openShardsMax: number): void {
+function checkLimits(
+  state: CatalogState,
+  stream: Stream,
+  cuts: readonly Cut[],
+  openShardsMax: number,
+  fail: Fail<'limitExceeded'>,
+): void {
   const made = cuts.reduce((sum, { ranges }) => sum + ranges.length, 0)
   const closed = cuts.reduce((sum, { parents }) => sum + parents.length, 0)
   // There may be too many already, of a way to a count that was given up: what makes them fewer is not refused for that.
@@ -165,9 +171,10 @@ function checkLimits(state: CatalogState, stream: Stream, cuts: readonly Cut[], 
       openShardsMax < limits.shardsPerStreamMax
         ? `open shards of stream ${stream.name} (its scaling.shardsMax, which can be raised)`
         : `open shards of stream ${stream.name}`,
+      fail,
     )
   }
-  checkNewShards(state, stream, made)
+  checkNewShards(state, stream, made, fail)
 }
 
 /** Gives the children their indexes, slots and owners, in the order of the moves and of their ranges. */

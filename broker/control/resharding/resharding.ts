@@ -3,11 +3,14 @@
 import { hashKeyFromBytes, hashKeyToHex } from '../../../protocol/hash-key.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { ErrorOf } from '../../../protocol/operations.ts'
+import { refusal, type Fail } from '../../../protocol/refusal.ts'
 import { crash } from '../../threads/calls.ts'
 import { pause, withDeadline } from '../../time.ts'
 import { openShardsOf, type Stream } from '../catalog-state.ts'
 import { activeStream, knownStream } from '../stream-changes.ts'
 import { checkShardCount } from '../stream-settings.ts'
+import { failUnasked } from '../unasked.ts'
 import { Carrier, type CarrierOptions } from './carrier.ts'
 import {
   BUSY_RETRY_MS,
@@ -18,6 +21,7 @@ import {
   planTowardsGoal,
   type Cause,
   type ChangeContext,
+  type ChangeError,
 } from './journal.ts'
 import type { ReshardIntent } from './plan.ts'
 import { balanced, requireHosts, requireServed } from './soundings.ts'
@@ -37,6 +41,16 @@ export interface ReshardingOptions extends CarrierOptions {
   /** Owners that take new shards. */
   readonly owners: number
 }
+
+/** A shard to split, and where its children are to begin. */
+export interface Split {
+  readonly shardIndex: number
+  readonly newStartingHashKeys: readonly Uint8Array[]
+}
+
+/** How a split or a merge may be refused, and a way to a count of shards. */
+type ChangeFail = Fail<ChangeError | 'shardNotFound'>
+type GoalFail = Fail<ChangeError>
 
 /** Shards that a change has made, in the order of their ranges, and the epoch from which on they are there. */
 export interface Reshaped {
@@ -61,7 +75,7 @@ export class Resharding {
       const step = catalog.state.journals.get(id)?.step
       if (status !== 'ACTIVE' || (step === undefined && targetShardCount === null)) continue
       log.info({ stream: name, step, targetShardCount }, 'goes on with a change of shards')
-      this.#take(id, () => this.#scale(id))
+      this.#take(id, failUnasked, () => this.#scale(id, failUnasked))
     }
   }
 
@@ -72,47 +86,56 @@ export class Resharding {
   }
 
   /** Splits a shard where its children are to begin; without any such hash key, where its load is in balance. */
-  split(name: string, shardIndex: number, newStartingHashKeys: readonly Uint8Array[]): Promise<Reshaped> {
+  split(
+    name: string,
+    { shardIndex, newStartingHashKeys }: Split,
+    fail: Fail<ErrorOf<'splitShard'>>,
+  ): Promise<Reshaped> {
     const at = newStartingHashKeys.map((bytes) => hashKeyToHex(hashKeyFromBytes(bytes)))
-    return this.#answer(name, 'split', { split: shardIndex, at })
+    return this.#answer(name, 'split', { split: shardIndex, at }, fail)
   }
 
   /** Merges two shards with adjacent ranges. */
-  merge(name: string, shardIndex: number, adjacentShardIndex: number): Promise<Reshaped> {
-    return this.#answer(name, 'merge', { merge: [shardIndex, adjacentShardIndex] })
+  merge(
+    name: string,
+    shards: readonly [number, number],
+    fail: Fail<ErrorOf<'mergeShards'>>,
+  ): Promise<Reshaped> {
+    return this.#answer(name, 'merge', { merge: shards }, fail)
   }
 
   /**
    * Splits and merges until the stream has so many even shards. Fulfils with the stream when it has, or after some
    * seconds with its `targetShardCount` still set: it goes on by itself, even after a restart.
    */
-  async scaleTo(name: string, shardCount: number): Promise<Stream> {
+  async scaleTo(name: string, shardCount: number, fail: Fail<ErrorOf<'updateShardCount'>>): Promise<Stream> {
     const { catalog } = this.#options
-    checkShardCount(shardCount)
-    const { id } = activeStream(catalog.state, name)
+    checkShardCount(shardCount, fail)
+    const { id } = activeStream(catalog.state, name, fail)
     const goal = { streamId: id, target: shardCount }
     // A goal that is being worked on is replaced there and then: its next wave goes elsewhere.
-    let isSet = await catalog.change((state) => planGoal(state, { ...goal, isUnderWay: true }))
-    const turn = this.#take(id, async () => {
+    let isSet = await catalog.change((state) => planGoal(state, { ...goal, isUnderWay: true }, fail))
+    const turn = this.#take(id, fail, async () => {
       if (!isSet) {
-        await this.#carrier.carry(id)
-        isSet = await catalog.change((state) => planGoal(state, { ...goal, isUnderWay: false }))
+        await this.#carrier.carry(id, fail)
+        isSet = await catalog.change((state) => planGoal(state, { ...goal, isUnderWay: false }, fail))
       }
-      await this.#scale(id)
+      await this.#scale(id, fail)
     })
     const isDone = await this.#isDone(turn, SCALE_ANSWER_MS).catch((error: unknown) => {
       // The broker stops before its turn came: the goal is there all the same, for the next start.
       if (isSet && MillraceError.is(error, 'unavailable')) return false
       throw error
     })
-    if (!isDone && turn.withdraw() && !isSet) throw busy(name, this.#carrier.obstacleOf(id))
-    return knownStream(catalog.state, name)
+    if (!isDone && turn.withdraw() && !isSet) failBusy(fail, name, this.#carrier.obstacleOf(id))
+    return knownStream(catalog.state, name, fail)
   }
 
   /** Carries out a decision of the autoscaler; rejects with `streamBusy` while anything else is under way. */
   async apply(streamId: number, intents: readonly ReshardIntent[]): Promise<void> {
-    if (this.isBusy(streamId)) throw busy(String(streamId))
-    await this.#take(streamId, () => this.#change(streamId, intents, 'autoscale')).done
+    if (this.isBusy(streamId)) failBusy(failUnasked, String(streamId))
+    const work = () => this.#change(streamId, { intents, cause: 'autoscale' }, failUnasked)
+    await this.#take(streamId, failUnasked, work).done
   }
 
   /** The shards of the stream are being changed, or will be without being asked again. */
@@ -131,42 +154,52 @@ export class Resharding {
     return this.#turns.whenIdle(streamId)
   }
 
-  async #answer(name: string, cause: 'split' | 'merge', intent: ReshardIntent): Promise<Reshaped> {
-    const stream = activeStream(this.#options.catalog.state, name)
-    checkCause(stream, cause)
-    const turn = this.#take(stream.id, () => this.#change(stream.id, [intent], cause))
+  async #answer(
+    name: string,
+    cause: 'split' | 'merge',
+    intent: ReshardIntent,
+    fail: ChangeFail,
+  ): Promise<Reshaped> {
+    const stream = activeStream(this.#options.catalog.state, name, fail)
+    checkCause(stream, cause, fail)
+    const work = () => this.#change(stream.id, { intents: [intent], cause }, fail)
+    const turn = this.#take(stream.id, fail, work)
     if (await this.#isDone(turn, ANSWER_DEADLINE_MS)) return turn.done
     const obstacle = this.#carrier.obstacleOf(stream.id) ?? 'A host takes long.'
-    if (turn.withdraw()) throw busy(name, obstacle)
-    throw new MillraceError('outcomeUnknown', `The ${cause} waits, and goes on by itself: ${obstacle}`)
+    if (turn.withdraw()) failBusy(fail, name, obstacle)
+    throw refusal('outcomeUnknown', `The ${cause} waits, and goes on by itself: ${obstacle}`)
   }
 
   /** Decides on a change when its turn has come, and carries it out. */
-  async #change(streamId: number, intents: readonly ReshardIntent[], cause: Cause): Promise<Reshaped> {
+  async #change(
+    streamId: number,
+    { intents, cause }: { readonly intents: readonly ReshardIntent[]; readonly cause: Cause },
+    fail: ChangeFail,
+  ): Promise<Reshaped> {
     const { catalog, time } = this.#options
-    await this.#carrier.carry(streamId)
+    await this.#carrier.carry(streamId, fail)
     const begunAt = time.elapsed()
     await requireServed(this.#options, streamId, intents)
     const placed = await balanced(this.#options, streamId, intents)
     const { moves } = await catalog.change((state) => {
-      const plan = planBegin(state, { streamId, intents: placed, cause }, this.#context())
+      const plan = planBegin(state, { streamId, intents: placed, cause }, this.#context(), fail)
       requireHosts(this.#options, streamId, plan.result)
       return plan
     })
-    await this.#carrier.carry(streamId, begunAt)
+    await this.#carrier.carry(streamId, fail, begunAt)
     const children = moves.flatMap((move) => move.children.map(({ shardIndex }) => shardIndex))
     return { children, epoch: catalog.state.streams.get(streamId)?.epoch ?? 0 }
   }
 
   /** Finishes what is under way, and goes wave by wave to the goal of the stream, if it has one. */
-  async #scale(streamId: number): Promise<void> {
+  async #scale(streamId: number, fail: GoalFail): Promise<void> {
     const { catalog, time, log } = this.#options
     for (;;) {
-      await this.#carrier.carry(streamId)
+      await this.#carrier.carry(streamId, fail)
       const target = this.#goalOf(streamId)
       if (target === null) return
       try {
-        await this.#wave(streamId, target)
+        await this.#wave(streamId, target, fail)
       } catch (error) {
         if (!MillraceError.is(error) || error.code === 'streamNotFound') throw error
         // Hosts that are down, or went down while they were asked. That the broker stops is found at the next step.
@@ -183,15 +216,15 @@ export class Resharding {
   }
 
   /** Carries out the next wave towards `target`; throws where it cannot begin now, and none has. */
-  async #wave(streamId: number, target: number): Promise<void> {
+  async #wave(streamId: number, target: number, fail: GoalFail): Promise<void> {
     const { catalog, fleet, time } = this.#options
     // Children may come to lie on any of them.
     for (const { hostId } of fleet.hosts) fleet.requireReady(hostId)
     const begunAt = time.elapsed()
     const intents = planEvenWave(openShardsOf(catalog.state, streamId), target) ?? []
     await requireServed(this.#options, streamId, intents)
-    const hasBegun = await catalog.change((state) => planTowardsGoal(state, streamId, this.#context()))
-    if (hasBegun) await this.#carrier.carry(streamId, begunAt)
+    const hasBegun = await catalog.change((state) => planTowardsGoal(state, streamId, this.#context(), fail))
+    if (hasBegun) await this.#carrier.carry(streamId, fail, begunAt)
   }
 
   #goalOf(streamId: number): number | null {
@@ -203,8 +236,8 @@ export class Resharding {
     return { now: time.now(), owners }
   }
 
-  #take<T>(streamId: number, work: () => Promise<T>): Turn<T> {
-    const turn = this.#turns.take(streamId, work, () => busy(String(streamId)))
+  #take<T>(streamId: number, fail: Fail<'streamBusy'>, work: () => Promise<T>): Turn<T> {
+    const turn = this.#turns.take(streamId, work, () => failBusy(fail, String(streamId)))
     turn.done.catch((error: unknown) => {
       if (error instanceof InvariantError) crash(error)
     })
@@ -222,8 +255,8 @@ export class Resharding {
   }
 }
 
-function busy(stream: string, obstacle = ''): MillraceError {
+function failBusy(fail: Fail<'streamBusy'>, stream: string, obstacle = ''): never {
   const why = obstacle === '' ? '' : ` What they wait for: ${obstacle}`
   const message = `Other changes of the shards of stream ${stream} come first; nothing was done.${why}`
-  return new MillraceError('streamBusy', message, { retryAfterMs: BUSY_RETRY_MS })
+  return fail('streamBusy', message, { retryAfterMs: BUSY_RETRY_MS })
 }

@@ -3,6 +3,7 @@
 // host that is down, or a shard too damaged to be sealed, has to be noticed here.
 import { hashKeyFromHex } from '../../../protocol/hash-key.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { refusal } from '../../../protocol/refusal.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
 import { canSplitAt } from '../../../protocol/shard-map.ts'
 import { withDeadline } from '../../time.ts'
@@ -66,12 +67,12 @@ export async function requireServed(
       const { shardIndexes } = await fleet.call(hostId, 'unservedShards', asked).catch((cause: unknown) => {
         if (!MillraceError.is(cause, 'outcomeUnknown')) throw cause
         // It was only asked: whoever wanted the change may be told that nothing was done.
-        throw new MillraceError('unavailable', `Host ${hostId} went down; nothing was changed.`, { cause })
+        throw refusal('unavailable', `Host ${hostId} went down; nothing was changed.`, { cause })
       })
       const [unserved] = shardIndexes
       if (unserved === undefined) return
       const message = `${shardIdOf(unserved)} is not served by host ${hostId}, whose log says why: it cannot be changed.`
-      throw new MillraceError('invalidArgument', message)
+      throw refusal('invalidArgument', message)
     }),
   )
 }

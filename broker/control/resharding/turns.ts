@@ -1,6 +1,6 @@
 // Work that has to be done one after the other for each stream, in the order of asking. Runs in the controller.
 // What waits is bounded, can be withdrawn until its turn comes, and is refused when nothing more is to begin.
-import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { refusal } from '../../../protocol/refusal.ts'
 
 /** A place in the line. */
 export interface Turn<T> {
@@ -35,11 +35,11 @@ export class Turns {
     return this.#lines.has(streamId)
   }
 
-  /** Puts work at the end of a stream's line; throws what `full` gives where too much waits. */
-  take<T>(streamId: number, work: () => Promise<T>, full: () => Error): Turn<T> {
+  /** Puts work at the end of a stream's line; calls `full`, which throws, where too much waits. */
+  take<T>(streamId: number, work: () => Promise<T>, full: () => never): Turn<T> {
     if (this.#stoppedBy !== undefined) throw this.#stoppedBy
     const line = this.#lines.get(streamId)
-    if (line !== undefined && line.waiting.length >= this.#waitingMax) throw full()
+    if (line !== undefined && line.waiting.length >= this.#waitingMax) full()
     let entry: Entry
     const done = new Promise<T>((resolve, reject) => {
       entry = { begin: () => work().then(resolve, reject), refuse: reject }
@@ -68,7 +68,7 @@ export class Turns {
 
   /** Nothing begins any more; what waits is refused. What is at work has to come to its end by itself. */
   stop(): void {
-    this.#stoppedBy = new MillraceError('unavailable', 'The broker is stopping.')
+    this.#stoppedBy = refusal('unavailable', 'The broker is stopping.')
     for (const { waiting } of this.#lines.values()) {
       for (const { refuse } of waiting.splice(0)) refuse(this.#stoppedBy)
     }

@@ -4,7 +4,6 @@
 // batch at most, which later credit pays off. After its end nothing of it is sent.
 import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
 import { limits } from '../../../protocol/limits.ts'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import { SubscriptionPace } from '../limits/subscription-pace.ts'
@@ -167,11 +166,9 @@ export class Subscription implements Waiter {
     try {
       const span = await reads.stored(this.shard, this.#next, room, outflow)
       if (this.#ended) return
+      if ('code' in span) return this.end(span.code, span.message)
       this.#deliver(span)
       if (span.corrupt !== undefined) this.end('corruptData', `${this.shard.label}: ${span.corrupt}`)
-    } catch (error) {
-      if (!MillraceError.is(error)) throw error
-      this.end(error.code, error.message)
     } finally {
       this.#reading = false
     }

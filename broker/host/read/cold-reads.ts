@@ -1,7 +1,7 @@
 // How many reads of storage run at once, and whose turn it is. Host main thread.
 // Sessions take turns, each within a share of its own: one that replays a year does not keep the others waiting. Nothing
 // starts for a session whose connection is full, so what was read and not yet taken stays bounded, too.
-import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { refusal } from '../../../protocol/refusal.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { Outflow } from './outflow.ts'
 
@@ -44,7 +44,7 @@ export class ColdReads {
   run<T>(outflow: Outflow, work: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const start = (): Promise<void> => work().then(resolve, reject)
-      const cancel = (): void => reject(new MillraceError('unavailable', 'the session was closed'))
+      const cancel = (): void => reject(refusal('unavailable', 'the session was closed'))
       if (outflow.gone) cancel()
       else this.#enter(this.#laneOf(outflow), { start, cancel })
     })

@@ -1,9 +1,10 @@
 // The answer to one fetch in the making: what each shard gave, and how much still fits. Host main thread.
 // An answer with news leaves at once: batches, an error, or the end of a closed shard. One without may wait.
-import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
+import { errorCodes } from '../../../protocol/error-codes.ts'
 import type { FetchedShard, RequestOf } from '../../../protocol/operations.ts'
 import type { Throttle } from '../limits/throttle.ts'
 import type { HostedShard } from '../hosted-shard.ts'
+import type { ReadRefusal } from './read-refusal.ts'
 import { millisBehind } from './shard-reads.ts'
 import type { Span } from './span.ts'
 
@@ -11,7 +12,7 @@ export type ShardToFetch = RequestOf<'fetch'>['shards'][number]
 
 /** Why a shard gives nothing. */
 export interface FetchRefusal {
-  readonly code: ErrorCode
+  readonly code: ReadRefusal['code'] | 'invalidPosition' | 'provisionedThroughputExceeded'
   readonly retryAfterMs?: number
 }
 

@@ -2,9 +2,7 @@
 // A fetch that waits is one object in the waiters of its shards and one timer; it holds no bytes. It reads only while its
 // session's connection takes what was answered before. Answers stand in the order of the request, but each fetch begins
 // to read at another shard, so that a busy shard cannot starve those behind it of the byte budget.
-import type { ErrorCode } from '../../../protocol/error-codes.ts'
 import { limits } from '../../../protocol/limits.ts'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import type { Context } from '../../server/dispatch.ts'
 import type { HostMetrics } from '../host-metrics.ts'
@@ -14,6 +12,7 @@ import type { Timing } from '../timing.ts'
 import { FetchAnswer, type FetchRefusal, type ShardToFetch } from './fetch-answer.ts'
 import type { Outflow, Outflows } from './outflow.ts'
 import { checkReadFrom } from './positions.ts'
+import type { ReadRefusal } from './read-refusal.ts'
 import type { ShardReads, StoredSpan } from './shard-reads.ts'
 import type { Span } from './span.ts'
 import { WaitingFetch } from './waiting-fetch.ts'
@@ -129,7 +128,7 @@ export class Fetches {
         const read = this.#readShard(shard, wanted, answer, outflow)
         // Only storage is waited for: what is in memory is answered within the turn.
         const span = read instanceof Promise ? await read : read
-        if (typeof span === 'string') answer.refuse(index, wanted, { code: span }, shard)
+        if ('code' in span) answer.refuse(index, wanted, span, shard)
         else answer.take(index, shard, span, now)
       }
     }
@@ -154,7 +153,7 @@ export class Fetches {
     wanted: ShardToFetch,
     answer: FetchAnswer,
     outflow: Outflow,
-  ): Span | Promise<StoredSpan | ErrorCode> {
+  ): Span | Promise<StoredSpan | ReadRefusal> {
     const { reads } = this.#options
     const room = {
       bytes: Math.min(wanted.bytesMax, answer.bytesLeft),
@@ -162,10 +161,7 @@ export class Fetches {
     }
     return (
       reads.cached(shard, wanted.sequenceNumber, room) ??
-      reads.stored(shard, wanted.sequenceNumber, room, outflow).catch((error: unknown) => {
-        if (MillraceError.is(error)) return error.code
-        throw error
-      })
+      reads.stored(shard, wanted.sequenceNumber, room, outflow)
     )
   }
 }

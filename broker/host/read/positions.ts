@@ -4,16 +4,17 @@
 import type { Position } from '../../../protocol/operations.ts'
 import type { HostedShard } from '../hosted-shard.ts'
 import type { Outflow } from './outflow.ts'
+import type { ReadRefusal } from './read-refusal.ts'
 import type { ShardReads } from './shard-reads.ts'
 
 export interface PositionRefusal {
-  readonly code: 'invalidArgument' | 'trimmed' | 'invalidPosition' | 'shardNotFound'
+  readonly code: ReadRefusal['code'] | 'invalidPosition'
   readonly message: string
 }
 
 export type ResolvedPosition = { readonly sequenceNumber: number } | { readonly refusal: PositionRefusal }
 
-/** Resolves a position among what has not expired. Rejects only with what made a read of storage fail. */
+/** Resolves a position among what has not expired; or says why it cannot be. */
 export async function resolvePosition(
   shard: HostedShard,
   position: Position,
@@ -86,6 +87,7 @@ async function atTimestamp(
     return { sequenceNumber: shard.tail }
   }
   const found = shard.cached.seek(timestamp) ?? (await reads.seek(shard, timestamp, outflow))
+  if (typeof found === 'object') return { refusal: found }
   if (!shard.served) return refuse('shardNotFound', `${shard.label} is no longer served here.`)
   // Records between the two have expired, whatever storage still holds.
   return { sequenceNumber: Math.max(found, shard.trimHorizon) }

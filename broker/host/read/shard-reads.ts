@@ -2,8 +2,6 @@
 // What is answered is whole batches without a gap, below the tail that held when the read began, and none that has expired.
 // Damage, and a shard that ends or is trimmed meanwhile, are named errors, never silence and never an endless loop.
 import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../../protocol/batch.ts'
-import { InvariantError } from '../../../protocol/invariant.ts'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { ReadReply, SegmentReader } from '../../threads/reader-contract.ts'
 import type { Clock } from '../../time.ts'
@@ -13,6 +11,7 @@ import type { Horizons } from '../retention/horizons.ts'
 import type { SegmentDirectory } from '../hosted-shards.ts'
 import type { ColdReads } from './cold-reads.ts'
 import type { Outflow } from './outflow.ts'
+import { readRefusalOf, type ReadRefusal } from './read-refusal.ts'
 import { fits, type Room, type Span } from './span.ts'
 import { withSegments } from './with-segments.ts'
 
@@ -53,20 +52,23 @@ export class ShardReads {
     return isExpired ? undefined : span
   }
 
-  /**
-   * Reads from storage, for the session of `outflow`. Rejects with a MillraceError: `shardNotFound`, `trimmed`,
-   * `corruptData`, or what made the read fail.
-   */
-  async stored(shard: HostedShard, from: number, room: Room, outflow: Outflow): Promise<StoredSpan> {
+  /** Reads from storage, for the session of `outflow`; or says why it gives nothing. */
+  async stored(
+    shard: HostedShard,
+    from: number,
+    room: Room,
+    outflow: Outflow,
+  ): Promise<StoredSpan | ReadRefusal> {
     const { log, metrics, elapsed } = this.#options
     const started = elapsed()
     const until = shard.tail
     const reply = await this.#read(shard, { from, until, bytesMax: room.bytes }, outflow)
+    if ('code' in reply) return reply
     metrics.coldRead(reply.buffer.byteLength, elapsed() - started)
     await this.#expire(shard, reply)
-    if (!shard.served) throw new MillraceError('shardNotFound', `${shard.label} is no longer served here.`)
+    if (!shard.served) return { code: 'shardNotFound', message: `${shard.label} is no longer served here.` }
     if (from < shard.trimHorizon) {
-      throw new MillraceError('trimmed', `${shard.label} begins at ${shard.trimHorizon} now.`)
+      return { code: 'trimmed', message: `${shard.label} begins at ${shard.trimHorizon} now.` }
     }
     const corrupt =
       reply.corrupt ??
@@ -74,19 +76,19 @@ export class ShardReads {
         ? `Nothing holds number ${from}, although the shard reaches to ${until}.`
         : undefined)
     if (corrupt !== undefined) log.error({ shard: shard.label, from, corrupt }, 'stored records are damaged')
-    if (reply.next <= from) throw new MillraceError('corruptData', `${shard.label}: ${corrupt}`)
+    if (reply.next <= from) return { code: 'corruptData', message: `${shard.label}: ${corrupt}` }
     return cut(reply, from, room)
   }
 
   /** The first batch that arrived at `timestamp` or later, from storage; the tail where there is none. */
-  async seek(shard: HostedShard, timestamp: number, outflow: Outflow): Promise<number> {
+  async seek(shard: HostedShard, timestamp: number, outflow: Outflow): Promise<number | ReadRefusal> {
     const { segments, reader, cold } = this.#options
     const { slot, ownerId, tail: until } = shard
     const seek = () => reader.seek({ list: segments.segmentsOf(ownerId), slot, timestamp, until })
     const reply = await this.#named(shard, () =>
       withSegments(segments, ownerId, () => cold.run(outflow, seek)),
     )
-    return reply.sequenceNumber
+    return 'code' in reply ? reply : reply.sequenceNumber
   }
 
   /** Fulfils when the shard's trim horizon is exact, as far as storage can tell. */
@@ -98,7 +100,7 @@ export class ShardReads {
     shard: HostedShard,
     range: { from: number; until: number; bytesMax: number },
     outflow: Outflow,
-  ): Promise<ReadReply> {
+  ): Promise<ReadReply | ReadRefusal> {
     const { segments, reader, cold } = this.#options
     const { slot, ownerId } = shard
     const read = () => reader.read({ list: segments.segmentsOf(ownerId), slot, ...range })
@@ -118,14 +120,15 @@ export class ShardReads {
     await horizons.refresh(shard)
   }
 
-  /** Lets a failure through that a client can be told. What nobody foresaw goes to the log; a broken invariant as it is. */
-  async #named<T>(shard: HostedShard, read: () => Promise<T>): Promise<T> {
+  /** What is read, or why not. A failure that nobody foresaw goes to the log. */
+  async #named<T>(shard: HostedShard, read: () => Promise<T>): Promise<T | ReadRefusal> {
     try {
       return await read()
     } catch (error) {
-      if (MillraceError.is(error) || error instanceof InvariantError) throw error
+      const refusal = readRefusalOf(error)
+      if (refusal !== undefined) return refusal
       this.#options.log.error({ err: error, shard: shard.label }, 'a read from storage failed')
-      throw new MillraceError('internal', `${shard.label} could not be read from storage.`, { cause: error })
+      return { code: 'internal', message: `${shard.label} could not be read from storage.` }
     }
   }
 }

@@ -2,7 +2,8 @@
 // read: they go when the owner's manifest names the new segment in their place, and not before. Whatever goes wrong, damage
 // above all, ends it with a code and without a trace.
 import { arrivalTimeAt } from '../../../protocol/batch.ts'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { refusal } from '../../../protocol/refusal.ts'
+import { storageFailure } from '../../threads/failure.ts'
 import type { Compacted, CompactTask } from '../../threads/maintenance-contract.ts'
 import type { Faults } from '../disk/faults.ts'
 import type { OpenEnvironment } from '../environment.ts'
@@ -59,7 +60,7 @@ export async function compactSegments(
 async function listedSources({ directory, sources }: Omit<CompactTask, 'task'>): Promise<SegmentName[]> {
   const manifest = await readManifest(directory)
   if (manifest !== undefined) return [...planReplacement(manifest, { sources, target: null }).sources]
-  throw new MillraceError('invalidArgument', `${directory} has no segments.`)
+  throw refusal('invalidArgument', `${directory} has no segments.`)
 }
 
 class Compaction {
@@ -113,7 +114,7 @@ class Compaction {
       if (head === undefined) continue
       newest = { head, isLast: source === this.#sources.at(-1) }
       if (kept.next !== undefined && kept.next !== head.first) {
-        throw new MillraceError(
+        throw storageFailure(
           'corruptData',
           `Slot ${slot}: the numbers from ${kept.next} to ${head.first} are missing.`,
         )

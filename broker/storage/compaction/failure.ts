@@ -1,6 +1,8 @@
 // What maintenance answers when it fails: a code for everything that was foreseen. Runs on the maintenance thread.
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { refusal } from '../../../protocol/refusal.ts'
+import { storageFailure } from '../../threads/failure.ts'
 import { CommitFailed, isDamage } from '../environment.ts'
 import type { FreeBytesOf } from '../disk/disk-space.ts'
 
@@ -17,15 +19,15 @@ export async function maintenanceFailure(
 ): Promise<Error> {
   if (MillraceError.is(error) || error instanceof InvariantError) return error
   const { message } = error as Error
-  if (isDamage(error)) return new MillraceError('corruptData', message, { cause: error })
+  if (isDamage(error)) return storageFailure('corruptData', message, { cause: error })
   const errno = error instanceof CommitFailed ? error.errno : (error as NodeJS.ErrnoException).errno
   const isFull =
     isOneOf(errno, ENOSPC, EDQUOT) || (isOneOf(errno, EIO) && (await isNearlyFull(directory, freeBytesOf)))
   return isFull
-    ? new MillraceError('storageFull', `There is no room for a compacted segment: ${message}`, {
+    ? storageFailure('storageFull', `There is no room for a compacted segment: ${message}`, {
         cause: error,
       })
-    : new MillraceError('unavailable', message, { cause: error })
+    : refusal('unavailable', message, { cause: error })
 }
 
 /** Node gives an error's number below zero, LMDB above. */

@@ -1,7 +1,7 @@
 // How fast compaction goes. Runs on the maintenance thread; the arithmetic is pure, time and sleep are passed in. Work is
 // counted after it was done and then waited for, so that a batch of any size fits and the average still holds. Whoever
 // asked may stop it at any moment, within one slice of a wait.
-import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { storageFailure } from '../../threads/failure.ts'
 import { isStopped, showProgress } from '../../threads/compaction-progress.ts'
 
 /** What an idle pacer may do at once before it waits. */
@@ -76,6 +76,6 @@ export class Pacer {
 
   throwIfStopped(): void {
     if (!isStopped(this.#progress)) return
-    throw new MillraceError('aborted', 'The compaction was stopped.')
+    throw storageFailure('aborted', 'The compaction was stopped.')
   }
 }

@@ -1,7 +1,8 @@
 // One of the sealed segments that a compaction reads. Runs on the maintenance thread. It answers batches only with their
 // checksums verified and their numbers without a gap: anything else is damage, and ends the compaction.
 import { checkStoredBatch, recordCountAt } from '../../../protocol/batch.ts'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { MillraceError } from '../../../protocol/millrace-error.ts'
+import { storageFailure } from '../../threads/failure.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
 import { decodeKey, decodeRow, encodeKey, rangeOf, type HeadRow } from '../key-space.ts'
 import { segmentPath, formatSegmentName, type SegmentName } from '../segments/segment-name.ts'
@@ -82,6 +83,6 @@ export class CompactionSource {
   }
 
   #damaged(what: string): MillraceError {
-    return new MillraceError('corruptData', `${this.#path}: ${what}.`)
+    return storageFailure('corruptData', `${this.#path}: ${what}.`)
   }
 }

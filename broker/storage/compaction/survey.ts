@@ -1,6 +1,6 @@
 // What lies in a sealed segment, shard by shard. Runs on the maintenance thread. The heads tell it; where one is damaged
 // or gone, the shard's batches do. What is answered leaves no batch out: whatever is removed, is removed by it.
-import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { storageFailure } from '../../threads/failure.ts'
 import type { SegmentSpan, Survey, SurveyTask } from '../../threads/maintenance-contract.ts'
 import { allRows } from '../all-rows.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
@@ -34,7 +34,7 @@ function spansIn(environment: Environment, path: string): SegmentSpan[] {
     if (spans.has(slot)) continue
     const extent = extentOfBatches(environment, slot)
     if (typeof extent !== 'object') {
-      throw new MillraceError(
+      throw storageFailure(
         'corruptData',
         `${path}: the head of slot ${slot} is damaged, and so are its batches.`,
       )

@@ -1,6 +1,7 @@
 // What the list of segments becomes when some are replaced by a compacted one, or dropped. Runs on the owner thread, pure. Only
 // neighbours go together: else the compacted one would stand before or behind segments that its records lie around.
-import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { MillraceError } from '../../../protocol/millrace-error.ts'
+import { refusal } from '../../../protocol/refusal.ts'
 import type { Manifest, SealedSegment } from './manifest.ts'
 import { formatSegmentName, type SegmentName } from './segment-name.ts'
 
@@ -54,5 +55,5 @@ export function replacedIn(
 }
 
 export function refused(message: string): MillraceError {
-  return new MillraceError('invalidArgument', message)
+  return refusal('invalidArgument', message)
 }

@@ -4,7 +4,7 @@
 // within a process LMDB shares one environment between threads, and the owner can reopen a broken one only when nobody
 // else holds it.
 import { existsSync } from 'node:fs'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { refusal } from '../../../protocol/refusal.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
 import { ACTIVE_LINGER_MS, isReopening, untilReopened } from './reopening.ts'
 import { openForReading } from './segment.ts'
@@ -90,7 +90,7 @@ export class SegmentCache {
 
   /** Runs `read` on the segment's environment, which must not be kept. Rejects with `unavailable` after `close`. */
   async use<T>(ref: SegmentRef, read: (environment: Environment) => T): Promise<T> {
-    if (this.#isClosed) throw new MillraceError('unavailable', 'The reader of stored batches was closed.')
+    if (this.#isClosed) throw refusal('unavailable', 'The reader of stored batches was closed.')
     if (ref.isActive) await this.#giveWay(ref)
     const entry = this.#entryOf(ref)
     try {
@@ -116,7 +116,7 @@ export class SegmentCache {
     const entry = this.#entries.get(segmentPath(directory, name))
     if (entry !== undefined) void this.#retire(entry)
     if (await untilReopened(directory, REOPENING_WAIT_MS)) return
-    throw new MillraceError('unavailable', 'Storage failed and is not open again yet.')
+    throw refusal('unavailable', 'Storage failed and is not open again yet.')
   }
 
   #entryOf({ directory, name, isActive }: SegmentRef): Entry {

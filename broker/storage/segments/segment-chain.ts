@@ -4,6 +4,7 @@
 // manifest switched, and only then do the sources go.
 import { existsSync } from 'node:fs'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { storageFailure } from '../../threads/failure.ts'
 import type { SegmentList } from '../../threads/owner-contract.ts'
 import { removeDirectory } from '../disk/durable-files.ts'
 import { noFaults, type Faults } from '../disk/faults.ts'
@@ -186,7 +187,7 @@ export class SegmentChain {
     } catch (error) {
       if (MillraceError.is(error)) throw error
       const { message } = error as Error
-      throw new MillraceError(isDamage(error) ? 'corruptData' : 'unavailable', message, { cause: error })
+      throw storageFailure(isDamage(error) ? 'corruptData' : 'unavailable', message, { cause: error })
     }
   }
 

@@ -17,6 +17,7 @@ import { checkCatalog } from '../../../broker/storage/checks/catalog-check.ts'
 import { Findings } from '../../../broker/storage/checks/findings.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { brokerRow, from, shardRow, streamRow, upTo } from '../../support/catalog-rows.ts'
+import { fail } from '../../support/fail.ts'
 
 const OWNERS = 3
 const SPACE = 1n << 128n
@@ -38,7 +39,7 @@ const quarters = stateOf(
 const after = <T>(state: CatalogState, { changes }: CatalogPlan<T>): CatalogState =>
   applyChanges(state, changes)
 const begun = (state: CatalogState, ...intents: ReshardIntent[]): CatalogState =>
-  after(state, planBegin(state, { streamId: 1, intents, cause: 'split' }, { now: 7, owners: OWNERS }))
+  after(state, planBegin(state, { streamId: 1, intents, cause: 'split' }, { now: 7, owners: OWNERS }, fail))
 
 /** A change carried out; every parent had stored `stored` records. */
 function changed(state: CatalogState, intents: readonly ReshardIntent[], stored = 10): CatalogState {
@@ -147,7 +148,7 @@ describe('a change', () => {
 
 const refusalOf = (state: CatalogState, intents: readonly ReshardIntent[], openShardsMax: number) => {
   try {
-    planMoves(state, state.streams.get(1)!, intents, { owners: OWNERS, openShardsMax })
+    planMoves(state, state.streams.get(1)!, intents, { owners: OWNERS, openShardsMax }, fail)
     return 'planned'
   } catch (error) {
     if (!MillraceError.is(error)) throw error

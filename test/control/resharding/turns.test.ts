@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { Turns } from '../../../broker/control/resharding/turns.ts'
 import { settled } from '../support/fake-time.ts'
 
-const full = (): Error => new Error('full')
+const full = (): never => {
+  throw new Error('full')
+}
 
 /** Work that says when it begins, and ends when it is told to. */
 function recorded() {

@@ -15,6 +15,7 @@ import type { OperationOn, RequestOf, ResponseOf } from '../../../protocol/opera
 import { FakeHosts } from './fake-hosts.ts'
 import { FakeTime, settled } from './fake-time.ts'
 import type { MemoryCatalog } from './memory-catalog.ts'
+import { fail } from '../../support/fail.ts'
 
 type Control = OperationOn<'control'>
 /** A request with its optional fields left out. */
@@ -88,11 +89,7 @@ export class TestController {
 
   /** Asks as a client does. */
   async ask<N extends Control>(operation: N, request: Asked<N>): Promise<ResponseOf<N>> {
-    const context = {
-      fail: (code, message) => {
-        throw new MillraceError(code, message)
-      },
-    } as Partial<Context<N>> as Context<N>
+    const context = { fail } as Partial<Context<N>> as Context<N>
     return await askOf(this.controller, operation, request, context)
   }
 

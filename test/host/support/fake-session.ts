@@ -1,10 +1,11 @@
 // A session without a connection: keeps what it was sent, and takes bytes only when a test says so.
 import type { ErrorCode } from '../../../protocol/error-codes.ts'
 import type { EventBody, EventName } from '../../../protocol/events.ts'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { OperationName } from '../../../protocol/operations.ts'
 import { sessionLimits } from '../../../broker/server/admission.ts'
 import type { Context } from '../../../broker/server/dispatch.ts'
 import type { Session } from '../../../broker/server/session.ts'
+import { fail } from '../../support/fail.ts'
 
 let lastId = 0
 
@@ -29,13 +30,11 @@ export class FakeSession implements Session {
   readonly #closeListeners: (() => void)[] = []
   #gone = false
 
-  get context(): Context<never> {
+  get context(): Context<OperationName> {
     return {
       session: this,
       signal: this.#abort.signal,
-      fail: (code, message, options) => {
-        throw new MillraceError(code, message, options)
-      },
+      fail,
     }
   }
 
