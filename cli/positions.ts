@@ -3,10 +3,9 @@ import { kinds } from '../broker/config/kinds.ts'
 import type { Position } from '../client/index.ts'
 import { endsBeforeItBegins } from '../client/position.ts'
 import { Failure } from './failure.ts'
+import { momentHelp, parseMoment } from './moments.ts'
 
-export const positionHelp =
-  'TRIM_HORIZON, LATEST, a sequence number, a time (2026-05-01T12:00:00Z, or @1767225600000 in milliseconds), ' +
-  'or how long ago (15m)'
+export const positionHelp = `TRIM_HORIZON, LATEST, a sequence number, ${momentHelp}, or how long ago (15m)`
 
 /** Reads where to begin and where to end. Throws Failure (usage) where nothing can lie between the two. */
 export function parseSpan(
@@ -37,13 +36,12 @@ export function parsePosition(text: string, { option, now }: { option: string; n
     const atSequenceNumber = Number(text)
     if (Number.isSafeInteger(atSequenceNumber)) return { atSequenceNumber }
   }
-  if (/^@\d+$/.test(text)) {
-    const atTimestamp = Number(text.slice(1))
-    if (Number.isSafeInteger(atTimestamp)) return { atTimestamp }
+  const moment = parseMoment(text)
+  if (moment !== undefined) {
+    if ('ms' in moment) return { atTimestamp: moment.ms }
+    throw new Failure(`${option} ${text} ${moment.problem}. Expected ${positionHelp}.`, 'usage')
   }
   const ago = kinds.duration.parse(text)
   if (ago !== undefined) return { atTimestamp: Math.max(0, now - ago) }
-  const atTimestamp = /^\d{4}-\d{2}/.test(text) ? Date.parse(text) : NaN
-  if (atTimestamp >= 0) return { atTimestamp }
   throw new Failure(`${option} ${text} is not a position: expected ${positionHelp}.`, 'usage')
 }

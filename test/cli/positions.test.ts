@@ -1,5 +1,5 @@
 // Positions on a command line: each way of writing one means one thing, and anything else is refused with the option's name.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Failure } from '../../cli/failure.ts'
 import { parsePosition, parseSpan } from '../../cli/positions.ts'
 
@@ -15,12 +15,74 @@ describe('parsePosition', () => {
     ['@1767225600000', { atTimestamp: 1_767_225_600_000 }],
     ['2026-05-01T11:00:00Z', { atTimestamp: now - 3_600_000 }],
     ['2026-05-01', { atTimestamp: now - 12 * 3_600_000 }],
+    ['@0', { atTimestamp: 0 }],
+    ['2026-05-01T11:00', { atTimestamp: now - 3_600_000 }],
+    ['2026-05-01 11:00:00', { atTimestamp: now - 3_600_000 }],
+    ['2026-05-01T13:00:00.5+02:00', { atTimestamp: now - 3_600_000 + 500 }],
+    ['2026-05-01T07:30:00-0330', { atTimestamp: now - 3_600_000 }],
+    ['2026-05-01t11:00:00.123456789z', { atTimestamp: now - 3_600_000 + 123 }],
+    ['2024-02-29', { atTimestamp: Date.UTC(2024, 1, 29) }],
     ['15m', { atTimestamp: now - 15 * 60_000 }],
   ])('reads %s', (text, position) => {
     expect(parse(text)).toEqual(position)
   })
 
-  it.each(['-5', '9007199254740993', 'yesterday', '2026-13-45', '', '12:00'])('refuses %s', (text) => {
+  it.each(['Europe/Berlin', 'America/St_Johns', 'UTC'])(
+    'means UTC where no zone is named, also in %s',
+    (zone) => {
+      vi.stubEnv('TZ', zone)
+      expect(parse('2026-05-01T11:00:00')).toEqual({ atTimestamp: now - 3_600_000 })
+      vi.unstubAllEnvs()
+    },
+  )
+
+  it.each([
+    ['2026-02-30', 'a day 30 of a month that has 28'],
+    ['2025-02-29T00:00:00Z', 'a day 29 of a month that has 28'],
+    ['2026-04-31', 'a day 31 of a month that has 30'],
+    ['2026-05-00', 'a day 00'],
+    ['2026-13-45', 'a month 13'],
+    ['2026-05-01T24:00:00Z', 'no clock shows'],
+    ['2026-05-01T24:61', 'no clock shows'],
+    ['2026-05-01T12:60', 'no clock shows'],
+    ['2026-05-01T12:00:60Z', 'no clock shows'],
+    ['2026-05-01T12:00+15:00', 'a zone +15:00'],
+    ['2026-05-01T12:00-12:30', 'a zone -12:30'],
+    ['2026-05-01T12:00+01:75', 'a zone +01:75'],
+    ['1969-12-31', 'before 1970'],
+    ['0026-05-01', 'before 1970'],
+    ['@1767225600', 'give milliseconds, @1767225600000'],
+    ['@1767225600000000', 'give milliseconds'],
+    ['@99999999999999999999', 'give milliseconds'],
+  ])('refuses %s, says why, and what is accepted', (text, reason) => {
+    expect(() => parse(text)).toThrow(Failure)
+    expect(() => parse(text)).toThrow(`--from ${text} `)
+    expect(() => parse(text)).toThrow(reason)
+    expect(() => parse(text)).toThrow('Expected TRIM_HORIZON, LATEST')
+  })
+
+  it.each([
+    '-5',
+    '9007199254740993',
+    'yesterday',
+    '',
+    '12:00',
+    '26-05-01',
+    '2026-05',
+    '2026-5-1',
+    '2026-05-01T12',
+    '2026-05-01T12:00:00 yesterday',
+    '2026-05-01T12:00:00Z and more',
+    '2026-05-01 CEST',
+    '2026-05-01T12:00 Europe/Berlin',
+    '05/01/2026',
+    'Fri, 01 May 2026 12:00:00 GMT',
+    '@1767225600000ms',
+    '@-1',
+    '@1e12',
+    '1.5',
+    '15 minutes',
+  ])('refuses %s', (text) => {
     expect(() => parse(text)).toThrow(Failure)
     expect(() => parse(text)).toThrow(/^--from .* is not a position: expected TRIM_HORIZON/)
   })
