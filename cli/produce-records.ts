@@ -28,6 +28,16 @@ export interface ProduceTask {
   readonly onRefused: () => void
 }
 
+/** A line that is no record, and was passed over. */
+export interface SkippedLine {
+  readonly input: string
+  readonly line: number
+  readonly reason: string
+}
+
+/** Enough to see what is wrong; a report is no place for a million lines. */
+const FIRST_SKIPPED_MAX = 5
+
 export interface ProduceOutcome {
   /** Acknowledged, all of them. */
   readonly records: number
@@ -36,7 +46,10 @@ export interface ProduceOutcome {
   /** Of the data of all records that were read. */
   readonly bytes: number
   readonly shards: number
+  /** Lines that are no records. */
   readonly skipped: number
+  /** The first of them, with their reasons. */
+  readonly firstSkipped: readonly SkippedLine[]
   readonly elapsedMs: number
   /** The level that every acknowledgement reached. */
   readonly durability: BatchAcknowledgement['durability']
@@ -52,6 +65,7 @@ interface Tally {
   acknowledged: number
   bytes: number
   skipped: number
+  readonly firstSkipped: SkippedLine[]
   readonly shards: Set<string>
   durability: ProduceOutcome['durability']
   failure: Error | undefined
@@ -67,6 +81,7 @@ export async function produceRecords(client: Client, task: ProduceTask): Promise
     acknowledged: 0,
     bytes: 0,
     skipped: 0,
+    firstSkipped: [],
     shards: new Set(),
     durability: 'disk',
     failure: undefined,
@@ -92,7 +107,11 @@ export async function produceRecords(client: Client, task: ProduceTask): Promise
   })
   const endDrain = drainOnceInterrupted(producer, task, tally)
   try {
-    for (const input of task.inputs.sources) await append(input, producer, task, tally)
+    for (const input of task.inputs.sources) {
+      await append(input, producer, task, tally).catch((error: unknown) => {
+        throw failureIn(input, error, tally, task)
+      })
+    }
     tally.isComplete = tally.failure === undefined && !task.interrupted.aborted
   } catch (error) {
     // An interrupted input ends like one that ended by itself; everything else is what stopped us.
@@ -131,6 +150,9 @@ async function append(input: Input, producer: Producer, task: ProduceTask, tally
       if (isInvalid(item)) {
         if (!task.skipInvalid || item.endsReading) throw noRecord(item, input)
         tally.skipped++
+        if (tally.firstSkipped.length < FIRST_SKIPPED_MAX) {
+          tally.firstSkipped.push({ input: input.name, line: item.line, reason: item.reason })
+        }
         continue
       }
       const wait = producer.push(item)
@@ -140,6 +162,13 @@ async function append(input: Input, producer: Producer, task: ProduceTask, tally
       if (wait !== undefined) await wait
     }
   }
+}
+
+/** Of several inputs the one that a heading belongs to is named; and with records stored, it is not true that nothing was done. */
+function failureIn(input: Input, error: unknown, { read }: Tally, { inputs }: ProduceTask): unknown {
+  if (!(error instanceof Failure) || error.message.includes(input.name)) return error
+  const message = inputs.sources.length > 1 ? `${input.name}: ${error.message}` : error.message
+  return new Failure(message, read > 0 ? 'failed' : error.exit)
 }
 
 function noRecord({ line, reason, endsReading }: InvalidLine, { name }: Input): Failure {

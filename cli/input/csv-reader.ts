@@ -1,13 +1,16 @@
 // From the bytes of a CSV file to records: one a row, keyed by a column. Pure but for the stream it reads.
-// A record's data is the row as it stands in the file, quotes and all, unless JSON is asked for.
-import { parse } from 'csv-parse'
-import { Readable } from 'node:stream'
-import { limits } from '../../protocol/limits.ts'
+// A record's data is the row as it stands in the file, quotes and all, unless JSON is asked for. What is read as text (the
+// heading, the key, every column of JSON) must be UTF-8; what is only carried may be any bytes.
 import { Failure } from '../failure.ts'
+import { countOf } from '../output/amounts.ts'
+import { checkedHeading, type Heading } from './csv-heading.ts'
+import { CsvSplitter, type CsvProblem, type CsvRow } from './csv-splitter.ts'
+import { InvalidRecord } from './invalid-record.ts'
 import {
   checkedKey,
   checkedRecord,
-  InvalidRecord,
+  utf8,
+  type InputItems,
   type InputRecord,
   type InvalidLine,
   type RecordReader,
@@ -15,111 +18,62 @@ import {
 
 export interface CsvOptions {
   readonly keyColumn: string
+  /** One ASCII character. */
   readonly delimiter: string
   /** The data is an object of the columns instead of the row. */
   readonly asJson: boolean
 }
 
-const ROWS_AT_ONCE = 512
-
-/** Every row after the heading is a record. Throws Failure where the heading lacks the key column. */
+/** Every row after the heading is a record. Throws Failure where the heading does not say which column is meant. */
 export function readCsv(options: CsvOptions): RecordReader {
   return async function* (chunks) {
-    // The parser runs ahead of us, and skips a malformed row rather than losing the good ones before it: what it skipped
-    // takes its place among the rows by its line.
-    const skipped: InvalidLine[] = []
-    const rows = Readable.from(withoutByteOrderMark(chunks)).pipe(csvParser(options, skipped))
-    let items: (InputRecord | InvalidLine)[] = []
-    try {
-      for await (const row of rows as AsyncIterable<CsvRow>) {
-        while (skipped[0] !== undefined && skipped[0].line < row.info.lines) items.push(skipped.shift()!)
-        items.push(itemOf(row, options))
-        if (items.length < ROWS_AT_ONCE) continue
-        yield items
-        items = []
+    const splitter = new CsvSplitter({ delimiter: options.delimiter.charCodeAt(0) })
+    let heading: Heading | undefined
+    const itemsOf = (rows: Iterable<CsvRow | CsvProblem>): InputItems => {
+      const items: (InputRecord | InvalidLine)[] = []
+      for (const row of rows) {
+        if (heading === undefined) heading = headingOf(row, options)
+        else items.push('reason' in row ? row : itemOf(row, heading))
       }
-    } catch (error) {
-      // Past the largest record, the next row cannot be found any more.
-      if (!isCsvProblem(error)) throw error
-      skipped.push(skippedRow(error))
+      return items
     }
-    yield [...items, ...skipped]
+    for await (const chunk of chunks) yield itemsOf(splitter.push(chunk))
+    yield itemsOf(splitter.end())
   }
 }
 
-interface CsvRow {
-  readonly raw: string
-  readonly record: Readonly<Record<string, string>>
-  readonly info: { readonly lines: number }
-}
-
-/** Latin-1 maps each byte to one character and back, so that a row's bytes survive the parser; keys are read as UTF-8. */
-function csvParser({ keyColumn, delimiter }: CsvOptions, skipped: InvalidLine[]) {
-  return parse({
-    columns: (heading: string[]) => checkedHeading(heading.map(utf8), keyColumn),
-    delimiter,
-    encoding: 'latin1',
-    info: true,
-    max_record_size: limits.recordBytesMax,
-    on_skip: (error) => void skipped.push(skippedRow(error)),
-    raw: true,
-    skip_empty_lines: true,
-    skip_records_with_error: true,
-  })
-}
-
-function checkedHeading(heading: string[], keyColumn: string): string[] {
-  if (heading.includes(keyColumn)) return heading
-  throw new Failure(`There is no column ${keyColumn} among ${heading.join(', ')}.`, 'usage')
-}
-
-function itemOf({ raw, record, info }: CsvRow, { keyColumn, asJson }: CsvOptions): InputRecord | InvalidLine {
+function headingOf(row: CsvRow | CsvProblem, options: CsvOptions): Heading {
+  if ('reason' in row) throw new Failure(`The heading in line ${row.line} cannot be read: ${row.reason}.`)
   try {
+    const names = Array.from({ length: row.fieldCount }, (_, index) => utf8(row.field(index)))
+    return checkedHeading(names, options)
+  } catch (error) {
+    if (!(error instanceof InvalidRecord)) throw error
+    throw new Failure(`The heading in line ${row.line} cannot be read: ${error.message}.`)
+  }
+}
+
+function itemOf(row: CsvRow, { names, keyIndex, jsonNames }: Heading): InputRecord | InvalidLine {
+  try {
+    if (row.fieldCount !== names.length) {
+      throw new InvalidRecord(`${countOf(row.fieldCount, 'field')}, where the heading has ${names.length}`)
+    }
+    const where = `column ${names[keyIndex]!}`
     return checkedRecord({
-      partitionKey: checkedKey(utf8(record[keyColumn] ?? ''), `column ${keyColumn}`),
-      data: asJson ? jsonOf(record) : rowBytes(raw),
+      partitionKey: checkedKey(utf8(row.field(keyIndex), `${where} is `), where),
+      data: jsonNames === undefined ? row.bytes : jsonOf(row, names, jsonNames),
     })
   } catch (error) {
     if (!(error instanceof InvalidRecord)) throw error
-    return { line: info.lines, reason: error.message }
+    return { line: row.line, reason: error.message }
   }
 }
 
-type CsvProblem = Error & { code?: string; lines?: number }
-
-/** After these the parser has come to the end of the input, wherever the row was meant to end. */
-const lastProblems = new Set(['CSV_QUOTE_NOT_CLOSED', 'CSV_MAX_RECORD_SIZE'])
-
-function isCsvProblem(error: unknown): error is CsvProblem {
-  return error instanceof Error && String((error as { code?: unknown }).code).startsWith('CSV_')
-}
-
-function skippedRow(error: CsvProblem | undefined): InvalidLine {
-  return {
-    line: error?.lines ?? 0,
-    reason: error?.message ?? 'not a CSV row',
-    ...(lastProblems.has(error?.code ?? '') && { endsReading: true }),
-  }
-}
-
-function utf8(latin1: string): string {
-  return Buffer.from(latin1, 'latin1').toString('utf8')
-}
-
-function rowBytes(raw: string): Uint8Array {
-  return Buffer.from(raw.replace(/^[\r\n]+|[\r\n]+$/g, ''), 'latin1')
-}
-
-function jsonOf(record: Readonly<Record<string, string>>): Uint8Array {
-  const columns = Object.entries(record).map(([name, value]) => [name, utf8(value)])
-  return Buffer.from(JSON.stringify(Object.fromEntries(columns)))
-}
-
-async function* withoutByteOrderMark(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  let first = true
-  for await (const chunk of chunks) {
-    const marked = first && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf
-    yield marked ? chunk.subarray(3) : chunk
-    first = false
-  }
+/** Written member by member: an object would sort names that are numbers, and has its own idea of `__proto__`. */
+function jsonOf(row: CsvRow, names: readonly string[], jsonNames: readonly string[]): Uint8Array {
+  const members = jsonNames.map((name, index) => {
+    const value = utf8(row.field(index), `column ${names[index]!} is `)
+    return `${name}:${JSON.stringify(value)}`
+  })
+  return Buffer.from(`{${members.join(',')}}`)
 }

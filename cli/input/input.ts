@@ -3,12 +3,14 @@ import { createReadStream, fstatSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { addAbortSignal } from 'node:stream'
 import type { Terminal } from '../terminal.ts'
+import { withoutByteOrderMark } from './byte-order-mark.ts'
 
 const READ_BYTES = 256 * 1024
 
 export interface Input {
   /** For messages: the file's name, or `standard input`. */
   readonly name: string
+  /** Without the byte order mark, if it begins with one. */
   readonly chunks: AsyncIterable<Uint8Array>
 }
 
@@ -33,16 +35,17 @@ export async function openInputs(
       yield chunk
     }
   }
+  const input = (name: string, open: () => AsyncIterable<Uint8Array>): Input => ({
+    name,
+    chunks: withoutByteOrderMark(counted(open), name),
+  })
   const names = paths.length === 0 ? ['-'] : paths
   const sizes = await Promise.all(names.map(sizeOf))
   return {
     sources: names.map((path) =>
       path === '-'
-        ? { name: 'standard input', chunks: counted(() => addAbortSignal(signal, terminal.stdin)) }
-        : {
-            name: path,
-            chunks: counted(() => createReadStream(path, { highWaterMark: READ_BYTES, signal })),
-          },
+        ? input('standard input', () => addAbortSignal(signal, terminal.stdin))
+        : input(path, () => createReadStream(path, { highWaterMark: READ_BYTES, signal })),
     ),
     totalBytes: sizes.reduce<number | undefined>(
       (sum, size) => (sum === undefined || size === undefined ? undefined : sum + size),

@@ -11,7 +11,8 @@ export interface RecordOptions {
   readonly asJson?: true
 }
 
-export function recordReaderOf(options: RecordOptions): RecordReader {
+/** `spreadingKeys` makes the keys of lines that are given none. Throws Failure (usage). */
+export function recordReaderOf(options: RecordOptions, spreadingKeys: () => string): RecordReader {
   const { key, keyField, keyColumn, delimiter, asJson } = options
   if ([key, keyField, keyColumn].filter((option) => option !== undefined).length > 1) {
     throw new Failure('--key, --key-field and --key-column exclude each other: give one of them.', 'usage')
@@ -23,7 +24,16 @@ export function recordReaderOf(options: RecordOptions): RecordReader {
     return readCsv({ keyColumn, delimiter: delimiterOf(delimiter), asJson: asJson === true })
   }
   if (keyField !== undefined) return readNdjson({ keyField })
-  return readLines({ partitionKey: key })
+  return readLines({ nextKey: key === undefined ? spreadingKeys : () => key })
+}
+
+/**
+ * Keys for records that have none of their own: no two alike, over all inputs of a run and from run to run, so that the
+ * records of every run are spread over all shards. `run` is random.
+ */
+export function spreadingKeysOf(run: string): () => string {
+  let count = 0
+  return () => `${run}-${++count}`
 }
 
 /** One byte in every encoding, which no row can hold for another reason. */

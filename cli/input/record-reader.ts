@@ -1,6 +1,8 @@
 // From the bytes of an input to records: lines and NDJSON, each with its partition key. Pure but for the stream it reads.
 // A record's data is the bytes of its line, never a re-encoding: what goes in comes back out.
 import { limits } from '../../protocol/limits.ts'
+import { InvalidRecord } from './invalid-record.ts'
+import { jsonMember } from './json-member.ts'
 import { LineSplitter } from './line-splitter.ts'
 
 export interface InputRecord {
@@ -27,60 +29,72 @@ export function isInvalid(item: InputRecord | InvalidLine): item is InvalidLine 
 }
 
 /** Gives the key of a line, or throws InvalidRecord. */
-type KeyOf = (line: Uint8Array, lineNumber: number) => string
+type KeyOf = (line: Uint8Array) => string
 
-export class InvalidRecord extends Error {
-  override readonly name = 'InvalidRecord'
+/** Every line is a record, under the key that `nextKey` gives it. */
+export function readLines(options: { nextKey: () => string }): RecordReader {
+  return byLine(options.nextKey, { skipBlank: false })
 }
 
-/** Every line is a record. Without a key of their own, lines are spread over the shards by their number. */
-export function readLines(options: { partitionKey: string | undefined }): RecordReader {
-  const { partitionKey } = options
-  return byLine(partitionKey === undefined ? (_, lineNumber) => String(lineNumber) : () => partitionKey, {
-    skipBlank: false,
-  })
-}
-
-/** Every line is a JSON object, one field of which is the key. Blank lines are skipped, as NDJSON allows. */
+/**
+ * Every line is a JSON object, one field of which is the key: a string as what it says, a number with the digits that are
+ * written, so that 1 and 1.0 are two keys, and so are two ids that one double stands for. Blank lines are skipped, as
+ * NDJSON allows.
+ */
 export function readNdjson(options: { keyField: string }): RecordReader {
-  const path = options.keyField.split('.')
-  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const { keyField } = options
+  const where = `field ${keyField}`
   return byLine(
     (line) => {
-      let value: unknown
-      try {
-        value = JSON.parse(decoder.decode(line))
-      } catch {
-        throw new InvalidRecord('not a JSON value')
-      }
-      return checkedKey(fieldOf(value, options.keyField, path), `field ${options.keyField}`)
+      const text = utf8(line)
+      checkJson(text)
+      const source = jsonMember(text, keyField)
+      return checkedKey(source === undefined ? undefined : keyOfJson(source, where), where)
     },
     { skipBlank: true },
   )
 }
 
-function fieldOf(value: unknown, name: string, path: readonly string[]): unknown {
-  if (typeof value !== 'object' || value === null) throw new InvalidRecord('not a JSON object')
-  // A name with a dot in it goes before a path through nested objects.
-  if (Object.hasOwn(value, name)) return (value as Record<string, unknown>)[name]
-  let at: unknown = value
-  for (const step of path) {
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, step)) return undefined
-    at = (at as Record<string, unknown>)[step]
+/** Without looking past a mark: the one that belongs to the file is gone by now. */
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Text of bytes that are read as text. Throws InvalidRecord where they are not UTF-8; `what` completes the reason. */
+export function utf8(bytes: Uint8Array, what = ''): string {
+  try {
+    return strict.decode(bytes)
+  } catch {
+    throw new InvalidRecord(`${what}not UTF-8 text`)
   }
-  return at
 }
 
-/** A partition key from a value of the input. Throws InvalidRecord. */
-export function checkedKey(value: unknown, where: string): string {
-  if (value === undefined || value === null) throw new InvalidRecord(`no ${where}`)
-  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
-    throw new InvalidRecord(`${where} is not a string or a number`)
+function checkJson(text: string): void {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    if (text.startsWith('\ufeff')) throw new InvalidRecord('a byte order mark stands before the JSON value')
+    if (text.includes('\0')) throw new InvalidRecord('not a JSON value: it holds NUL bytes, as UTF-16 does')
+    throw new InvalidRecord('not a JSON value')
   }
-  const key = String(value)
+  if (typeof value !== 'object' || value === null) throw new InvalidRecord('not a JSON object')
+}
+
+function keyOfJson(source: string, where: string): string | undefined {
+  const first = source[0]
+  if (first === '{' || first === '[') throw new InvalidRecord(`${where} is not a string or a number`)
+  if (source === 'null') return undefined
+  return first === '"' ? (JSON.parse(source) as string) : source
+}
+
+/** A partition key of the input. Throws InvalidRecord. */
+export function checkedKey(key: string | undefined, where: string): string {
+  if (key === undefined) throw new InvalidRecord(`no ${where}`)
   if (key === '') throw new InvalidRecord(`${where} is empty`)
   if (key.length > limits.partitionKeyLengthMax) {
     throw new InvalidRecord(`${where} is longer than ${limits.partitionKeyLengthMax} characters`)
+  }
+  if (/\p{Cs}/u.test(key)) {
+    throw new InvalidRecord(`${where} holds half of a surrogate pair, which UTF-8 has no bytes for`)
   }
   return key
 }
@@ -108,7 +122,7 @@ function byLine(keyOf: KeyOf, options: { skipBlank: boolean }): RecordReader {
         }
         if (options.skipBlank && isBlank(data)) continue
         try {
-          items.push(checkedRecord({ partitionKey: keyOf(data, lineNumber), data }))
+          items.push(checkedRecord({ partitionKey: keyOf(data), data }))
         } catch (error) {
           if (!(error instanceof InvalidRecord)) throw error
           items.push({ line: lineNumber, reason: error.message })

@@ -23,6 +23,11 @@ export function countOf(count: number, noun: string, plural = `${noun}s`): strin
   return `${formatCount(count)} ${count === 1 ? noun : plural}`
 }
 
+/** 1234.5 → `1,235 records/s`, 1 → `1 record/s` */
+export function formatRate(perSecond: number, noun: string): string {
+  return `${countOf(Math.round(perSecond), noun)}/s`
+}
+
 /** Milliseconds → `0.42 ms`, `12 ms`, `1.5 s`, `3 min`, `24 h`, `7 d` */
 export function formatDuration(ms: number): string {
   if (ms < 10) return `${Number(ms.toFixed(2))} ms`

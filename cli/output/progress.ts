@@ -1,7 +1,7 @@
 // The progress of a long verb, on standard error and only where that is a terminal. Redraws at most a few times a second.
 import { Presets, SingleBar } from 'cli-progress'
 import { tell, type Terminal } from '../terminal.ts'
-import { formatCount } from './amounts.ts'
+import { countOf, formatCount } from './amounts.ts'
 
 const FRAMES_PER_SECOND = 8
 
@@ -65,8 +65,8 @@ export function startProgress(
   }
 }
 
-/** `12,000 records  48,000/s` */
+/** `12,000 records  48,000/s`, `1 record  1/s` */
 export function recordRate(records: number, elapsedMs: number): string {
   const rate = elapsedMs === 0 ? 0 : (records / elapsedMs) * 1000
-  return `${formatCount(records)} records  ${formatCount(rate)}/s`
+  return `${countOf(records, 'record')}  ${formatCount(rate)}/s`
 }

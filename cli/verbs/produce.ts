@@ -1,5 +1,6 @@
 // `millrace produce`: appends everything that comes in, in batches, and reports what was stored.
 import { Command, Option } from 'commander'
+import { randomBytes } from 'node:crypto'
 import type { Client } from '../../client/index.ts'
 import { kinds } from '../../broker/config/kinds.ts'
 import { endSentence } from '../../client/errors.ts'
@@ -8,11 +9,12 @@ import { withClient } from '../connection.ts'
 import { Failure } from '../failure.ts'
 import { jsonOption, urlOption, withExamples } from '../help.ts'
 import { openInputs } from '../input/input.ts'
-import { recordReaderOf, type RecordOptions } from '../input/record-options.ts'
+import { recordReaderOf, spreadingKeysOf, type RecordOptions } from '../input/record-options.ts'
 import { startProgress } from '../output/progress.ts'
 import { seldom } from '../output/seldom.ts'
 import { produceRecords, type ProduceOutcome, type ProduceTask } from '../produce-records.ts'
-import { countOf, formatBytes, formatCount, formatDuration } from '../output/amounts.ts'
+import { countOf, formatBytes, formatDuration } from '../output/amounts.ts'
+import { produceReport, produceReportJson } from '../output/produce-report.ts'
 import { print, tell, type Terminal } from '../terminal.ts'
 
 interface ProduceOptions extends RecordOptions {
@@ -40,12 +42,18 @@ export function produceVerb(terminal: Terminal): Command {
     )
     .argument('<stream>')
     .argument('[files...]', 'files in their order; standard input without any, or for -')
-    .option('--key <text>', 'one partition key for all lines; otherwise lines are spread over the shards')
+    .option(
+      '--key <text>',
+      'one partition key for all lines; otherwise each has a random key, and they are spread over the shards',
+    )
     .option('--key-field <name>', 'read NDJSON and take the key from this field; a.b looks inside of a')
     .option('--key-column <name>', 'read CSV with a heading and take the key from this column')
     .option('--delimiter <character>', 'what separates the columns of CSV; \\t for a tab', ',')
     .option('--as-json', 'store CSV rows as JSON objects instead of as they are')
-    .option('--skip-invalid', 'go on after lines that are no records, and report their number')
+    .option(
+      '--skip-invalid',
+      'go on after lines that are no records, and report how many and why; that no line is one fails nevertheless',
+    )
     .option('--batch <size>', 'bytes in a batch at most', size, 256 * 1024)
     .option('--linger <duration>', 'how long an unfilled batch waits for more', duration, 0)
     .addOption(
@@ -75,7 +83,7 @@ async function produce(
   options: ProduceOptions,
   terminal: Terminal,
 ): Promise<void> {
-  const read = recordReaderOf(options)
+  const read = recordReaderOf(options, spreadingKeysOf(randomBytes(6).toString('base64url')))
   const interrupted = terminal.interrupted()
   // A pipe that pauses must not keep a refusal from ending the work.
   const refused = new AbortController()
@@ -121,6 +129,9 @@ async function produce(
   if (outcome.failure !== undefined) throw outcome.failure
   if (outcome.unacknowledged > 0) throw new Failure('', 'failed')
   if (!outcome.isComplete) throw new Failure('', 'interrupted')
+  if (outcome.records === 0 && outcome.skipped > 0) {
+    throw new Failure('Nothing is stored: no line of the input is a record.')
+  }
 }
 
 function delayNotice(say: (line: string) => void): ProduceTask['onDelayed'] {
@@ -140,42 +151,7 @@ function drainNotice(records: number, drainMs: number): string {
 }
 
 function report(outcome: ProduceOutcome, options: ProduceOptions, terminal: Terminal): void {
-  const { records, unacknowledged, bytes, elapsedMs, skipped, shards, failure } = outcome
-  if (options.json === true) {
-    const { durability } = outcome
-    print(
-      terminal,
-      JSON.stringify({ records, unacknowledged, bytes, elapsedMs, skipped, shards, durability }),
-    )
-    return
-  }
-  if (options.quiet === true || (records === 0 && failure !== undefined)) return
-  if (records === 0 && unacknowledged === 0 && skipped === 0) {
-    return tell(terminal, 'Stored no record: there was none.')
-  }
-  const stored = records === 0 ? 'Stored no record.' : storedText(outcome)
-  const unknown = failure === undefined ? '; whether those are stored is not known' : ''
-  const left =
-    unacknowledged === 0 ? '' : ` Read and not acknowledged: ${countOf(unacknowledged, 'record')}${unknown}.`
-  const passed = skipped === 0 ? '' : ` Skipped ${countOf(skipped, 'line')} that are no records.`
-  tell(terminal, `${stored}${left}${passed}`)
-}
-
-function storedText({
-  records,
-  unacknowledged,
-  bytes,
-  elapsedMs,
-  shards,
-  durability,
-}: ProduceOutcome): string {
-  const rate =
-    records >= 100 && elapsedMs > 0 ? `: ${formatCount((records / elapsedMs) * 1000)} records/s` : ''
-  const level = durability === 'disk' ? ', each flushed to disk' : ''
-  // What was read, which is more than what was stored where anything is left.
-  const amount = unacknowledged === 0 ? ` (${formatBytes(bytes)})` : ''
-  return (
-    `Stored ${countOf(records, 'record')}${amount} in ${countOf(shards, 'shard')}` +
-    `${level}, within ${formatDuration(elapsedMs)}${rate}.`
-  )
+  if (options.json === true) return print(terminal, JSON.stringify(produceReportJson(outcome)))
+  if (options.quiet === true || (outcome.records === 0 && outcome.failure !== undefined)) return
+  tell(terminal, produceReport(outcome))
 }

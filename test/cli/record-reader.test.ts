@@ -1,52 +1,28 @@
 // Records from inputs: the key from the right place, the data as the bytes of its line, and a reason for what is neither.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readCsv } from '../../cli/input/csv-reader.ts'
-import { recordReaderOf } from '../../cli/input/record-options.ts'
-import {
-  isInvalid,
-  readLines,
-  readNdjson,
-  type InvalidLine,
-  type RecordReader,
-} from '../../cli/input/record-reader.ts'
+import { recordReaderOf, spreadingKeysOf } from '../../cli/input/record-options.ts'
+import { readLines, readNdjson } from '../../cli/input/record-reader.ts'
 import { limits } from '../../protocol/limits.ts'
-
-interface Outcome {
-  readonly records: readonly (readonly [key: string, data: string])[]
-  readonly invalid: readonly InvalidLine[]
-}
-
-async function readAll(reader: RecordReader, ...chunks: (string | Uint8Array)[]): Promise<Outcome> {
-  async function* source() {
-    await Promise.resolve()
-    for (const chunk of chunks) yield Buffer.from(chunk as string)
-  }
-  const records: [string, string][] = []
-  const invalid: InvalidLine[] = []
-  for await (const items of reader(source())) {
-    for (const item of items) {
-      if (isInvalid(item)) invalid.push(item)
-      else records.push([item.partitionKey, Buffer.from(item.data).toString('latin1')])
-    }
-  }
-  return { records, invalid }
-}
+import { cutAt, readAll } from './support/read-all.ts'
 
 describe('readLines', () => {
-  it('spreads lines by their number, or puts all under one key', async () => {
-    expect((await readAll(readLines({ partitionKey: undefined }), 'a\nb')).records).toEqual([
-      ['1', 'a'],
-      ['2', 'b'],
+  it('gives every line a key of its own, or puts all under one', async () => {
+    const spread = readLines({ nextKey: spreadingKeysOf('run') })
+    expect((await readAll(spread, 'a\nb')).records).toEqual([
+      ['run-1', 'a'],
+      ['run-2', 'b'],
     ])
-    expect((await readAll(readLines({ partitionKey: 'k' }), 'a\n\n')).records).toEqual([
+    // The next file of the same run.
+    expect((await readAll(spread, 'a')).records).toEqual([['run-3', 'a']])
+    expect((await readAll(readLines({ nextKey: () => 'k' }), 'a\n\n')).records).toEqual([
       ['k', 'a'],
       ['k', ''],
     ])
   })
 
   it('counts the key, as the broker does', async () => {
-    const reader = readLines({ partitionKey: 'kk' })
+    const reader = readLines({ nextKey: () => 'kk' })
     const fits = 'x'.repeat(limits.recordBytesMax - 2)
     expect((await readAll(reader, fits)).records).toHaveLength(1)
     expect((await readAll(reader, `${fits}x`)).invalid).toHaveLength(1)
@@ -54,10 +30,13 @@ describe('readLines', () => {
 
   it('names a line that is longer than a record may be, and goes on after it', async () => {
     const long = 'x'.repeat(limits.recordBytesMax + 1)
-    const { records, invalid } = await readAll(readLines({ partitionKey: undefined }), `a\n${long}\nb`)
+    const { records, invalid } = await readAll(
+      readLines({ nextKey: spreadingKeysOf('run') }),
+      `a\n${long}\nb`,
+    )
     expect(records).toEqual([
-      ['1', 'a'],
-      ['3', 'b'],
+      ['run-1', 'a'],
+      ['run-2', 'b'],
     ])
     expect(invalid).toEqual([{ line: 2, reason: expect.stringMatching(/^longer than \d+ bytes/) as string }])
   })
@@ -79,6 +58,69 @@ describe('readNdjson', () => {
     const nested = readNdjson({ keyField: 'a.b' })
     const { records } = await readAll(nested, '{"a":{"b":"deep"}}\n{"a.b":"flat","a":{"b":"deep"}}')
     expect(records.map(([key]) => key)).toEqual(['deep', 'flat'])
+  })
+
+  it.each([
+    ['9007199254740993', '9007199254740993'],
+    ['9007199254740992', '9007199254740992'],
+    ['1234567890123456789', '1234567890123456789'],
+    ['1e400', '1e400'],
+    ['-0', '-0'],
+    ['1', '1'],
+    ['1.0', '1.0'],
+    ['10E-1', '10E-1'],
+    ['0.30000000000000004440892098500626', '0.30000000000000004440892098500626'],
+    ['"9007199254740993"', '9007199254740993'],
+    ['"a\\u00e9\\n\\"b"', 'a\u00e9\n"b'],
+  ])('takes %s as it is written', async (written, key) => {
+    const nested = readNdjson({ keyField: 'a.b' })
+    const lines = `{"user":${written}}\n{"x":[1,{"user":2}],"user" : ${written} ,"y":"\\\\"}\n`
+    expect((await readAll(reader, lines)).records.map(([found]) => Buffer.from(found).toString())).toEqual([
+      key,
+      key,
+    ])
+    expect((await readAll(nested, `{"a":{"c":[],"b":${written}}}`)).records[0]![0]).toBe(key)
+  })
+
+  it.each([
+    ['{"user":1,"user":2}', 'field user stands twice in one object'],
+    ['{"user":1,"us\\u0065r":1}', 'field user stands twice in one object'],
+    ['{"__proto__":{"user":"x"}}', 'no field user'],
+    ['{"user":"\\ud800"}', 'field user holds half of a surrogate pair, which UTF-8 has no bytes for'],
+    ['\ufeff{"user":1}', 'a byte order mark stands before the JSON value'],
+    ['{"user":"a\0"}', 'not a JSON value: it holds NUL bytes, as UTF-16 does'],
+    ['{"user":01}', 'not a JSON value'],
+    ['{"user":1}{"user":2}', 'not a JSON value'],
+    [`{"user":${'9'.repeat(257)}}`, 'field user is longer than 256 characters'],
+  ])('refuses %j', async (line, reason) => {
+    expect(await readAll(reader, line)).toEqual({ records: [], invalid: [{ line: 1, reason }] })
+  })
+
+  it('refuses bytes that are not UTF-8, by their line', async () => {
+    const { invalid } = await readAll(reader, '{"user":1}\n', Buffer.from('{"user":"\xe9"}', 'latin1'))
+    expect(invalid).toEqual([{ line: 2, reason: 'not UTF-8 text' }])
+  })
+
+  it('reads fields that objects take for something else', async () => {
+    const proto = readNdjson({ keyField: '__proto__' })
+    expect((await readAll(proto, '{"__proto__":"own"}\n{"a":1}')).records).toEqual([
+      ['own', '{"__proto__":"own"}'],
+    ])
+  })
+
+  it('finds every string and every number that JSON.stringify writes, however the lines are cut', async () => {
+    const entry = fc.record({
+      other: fc.jsonValue(),
+      user: fc.oneof(fc.integer(), fc.string({ minLength: 1, maxLength: 200 })),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(entry), fc.array(fc.nat()), async (entries, cuts) => {
+        const bytes = Buffer.from(entries.map((value) => `${JSON.stringify(value)}\n`).join(''))
+        const { records, invalid } = await readAll(reader, ...cutAt(bytes, cuts))
+        expect(invalid).toEqual([])
+        expect(records.map(([key]) => key)).toEqual(entries.map(({ user }) => String(user)))
+      }),
+    )
   })
 
   it('names the line and the reason of what is no record, and goes on', async () => {
@@ -108,86 +150,13 @@ describe('readNdjson', () => {
   })
 })
 
-describe('readCsv', () => {
-  const reader = readCsv({ keyColumn: 'city', delimiter: ',', asJson: false })
-
-  it('stores each row as it stands in the file: quotes, inner line feeds and odd bytes', async () => {
-    const odd = Buffer.from([0xff, 0xfe])
-    const { records, invalid } = await readAll(
-      reader,
-      'city,n\r\n"Oslo, ',
-      'NO","a\nb"\r\nRome,',
-      odd,
-      '\r\n',
-    )
-    expect(invalid).toEqual([])
-    expect(records).toEqual([
-      ['Oslo, NO', '"Oslo, NO","a\nb"'],
-      ['Rome', 'Rome,\xff\xfe'],
-    ])
-  })
-
-  it('reads keys as UTF-8 and looks past a byte order mark', async () => {
-    const { records } = await readAll(reader, Buffer.from('\ufeffcity\nMünchen\n'))
-    expect(records.map(([key]) => key)).toEqual(['München'])
-  })
-
-  it('can store objects instead', async () => {
-    const asJson = readCsv({ keyColumn: 'city', delimiter: ';', asJson: true })
-    const { records } = await readAll(asJson, Buffer.from('city;n\nKöln;3\n'))
-    expect(JSON.parse(Buffer.from(records[0]![1], 'latin1').toString('utf8'))).toEqual({
-      city: 'Köln',
-      n: '3',
-    })
-  })
-
-  it('names a missing column and a malformed row', async () => {
-    await expect(readAll(reader, 'town,n\na,1\n')).rejects.toThrow('no column city among town, n')
-    const { records, invalid } = await readAll(reader, 'city,n\na,1\nb,2,3\n')
-    expect(records).toHaveLength(1)
-    expect(invalid).toEqual([
-      { line: 3, reason: expect.stringContaining('columns length is 2, got 3') as string },
-    ])
-  })
-
-  it.each([
-    ['a quote that is never closed', 'city,n\na,1\nb,"2\nc,3\n', 'Quote Not Closed'],
-    ['text after a closing quote', 'city,n\na,1\n"b"x,2\nc,3\n', 'Quote Not Closed'],
-    [
-      'a row above the limit',
-      `city,n\na,1\nb,${'x'.repeat(limits.recordBytesMax + 1)}\nc,3\n`,
-      'Max Record Size',
-    ],
-  ])('says that what follows cannot be read after %s', async (_, text, reason) => {
-    const { records, invalid } = await readAll(reader, text)
-    expect(records.map(([key]) => key)).toEqual(['a'])
-    expect(invalid.at(-1)).toMatchObject({
-      reason: expect.stringContaining(reason) as string,
-      endsReading: true,
-    })
-  })
-
-  it('gives the same rows however the file is cut into chunks', async () => {
-    const text = 'city,n\r\na,"1\r\n2"\r\nb,"x""y"\r\nc,\r\n'
-    const whole = await readAll(reader, text)
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.nat({ max: text.length }), { maxLength: 6 }), async (cuts) => {
-        const places = [0, ...cuts.sort((a, b) => a - b), text.length]
-        const chunks = places.slice(1).map((end, index) => text.slice(places[index], end))
-        expect(await readAll(reader, ...chunks)).toEqual(whole)
-      }),
-      { numRuns: 50 },
-    )
-  })
-})
-
 describe('recordReaderOf', () => {
   it('takes a tab by its name, as nobody can type one', async () => {
-    const reader = recordReaderOf({ keyColumn: 'city', delimiter: '\\t' })
+    const reader = recordReaderOf({ keyColumn: 'city', delimiter: '\\t' }, () => 'k')
     expect((await readAll(reader, 'city\tn\nRome\t1\n')).records).toEqual([['Rome', 'Rome\t1']])
   })
 
   it.each(['', ';;', '"', '\n', '¦'])('refuses %j as a delimiter', (delimiter) => {
-    expect(() => recordReaderOf({ keyColumn: 'city', delimiter })).toThrow('--delimiter')
+    expect(() => recordReaderOf({ keyColumn: 'city', delimiter }, () => 'k')).toThrow('--delimiter')
   })
 })

@@ -114,6 +114,65 @@ describe('produce', () => {
     expect(JSON.parse(report)).toMatchObject({ records: 1, skipped: 1 })
   })
 
+  it('fails where it skips everything, and says why', async () => {
+    await output('stream create unfit')
+    const input = '{"id":1}\n'.repeat(7)
+    const text = await millrace('produce unfit --key-field user --skip-invalid', { input })
+    expect(text).toMatchObject({
+      code: 1,
+      stderr:
+        'Stored no record. Skipped 7 lines that are no records: ' +
+        [1, 2, 3, 4, 5].map((line) => `line ${line} of standard input (no field user); `).join('') +
+        'and 2 more.\nmillrace: Nothing is stored: no line of the input is a record.\n',
+    })
+    const json = await millrace('produce unfit --key-column id --skip-invalid --json', { input: 'id,n\n1\n' })
+    expect(json.code).toBe(1)
+    expect(JSON.parse(json.stdout.toString())).toMatchObject({
+      records: 0,
+      skipped: 1,
+      firstSkipped: [{ input: 'standard input', line: 2, reason: '1 field, where the heading has 2' }],
+    })
+  })
+
+  it('keys of lines without one differ within a run and from run to run', async () => {
+    await output('stream create keyless')
+    const files = [join(folder, 'keyless-a'), join(folder, 'keyless-b')]
+    for (const file of files) await writeFile(file, 'one\ntwo\n')
+    for (let run = 0; run < 2; run++) await output(`produce keyless ${files.join(' ')}`)
+    const records = (await output('consume keyless --format json')).trim().split('\n')
+    const keys = records.map((line) => (JSON.parse(line) as { partitionKey: string }).partitionKey)
+    expect(new Set(keys).size).toBe(8)
+  })
+
+  it('a byte order mark belongs to no record, in no format, whatever the input', async () => {
+    await output('stream create marked')
+    const marked = join(folder, 'marked')
+    await writeFile(marked, '\ufeff{"user":"ada"}\n')
+    const column = join(folder, 'marked.csv')
+    await writeFile(column, '\ufeffuser\r\nada\r\n')
+    await output(`produce marked --key k ${marked} ${marked} -`, { input: '\ufeff{"user":"ada"}\n' })
+    await output(`produce marked --key-field user ${marked} ${marked}`)
+    await output(`produce marked --key-column user ${column} ${column}`)
+    expect(await output('consume marked')).toBe('{"user":"ada"}\n'.repeat(5) + 'ada\n'.repeat(2))
+    const wide = Buffer.from('\ufeffuser\nada\n', 'utf16le')
+    expect(await millrace('produce marked --key-column user', { input: wide })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('standard input begins with the byte order mark of UTF-16') as string,
+    })
+  })
+
+  it('names the file whose heading does not do, and does not say that nothing was done', async () => {
+    await output('stream create headings')
+    const [good, bad] = [join(folder, 'good.csv'), join(folder, 'bad.csv')]
+    await writeFile(good, 'user,n\na,1\n')
+    await writeFile(bad, 'user,user\na,1\n')
+    const { code, stderr } = await millrace(`produce headings --key-column user ${good} ${bad}`)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /^Stored 1 record .*\nmillrace: \S+bad\.csv: Columns 1 and 2 are both named user, /,
+    )
+  })
+
   it('fails, whatever it may skip, where the rest of a file cannot be read', async () => {
     await output('stream create unreadable')
     const input = 'user,n\na,1\nb,"never closed\nc,3\n'

@@ -1,0 +1,113 @@
+// Finds a member of a JSON object as it is written in the source. JSON.parse turns numbers into doubles, and so makes one
+// of two ids beyond 2^53, and keeps the last of two members of one name; what is written says both. Pure.
+// The text has been parsed before: here nothing is checked, only found.
+import { InvalidRecord } from './invalid-record.ts'
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COMMA = 0x2c
+const COLON = 0x3a
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
+const OPEN_ARRAY = 0x5b
+const CLOSE_ARRAY = 0x5d
+
+/**
+ * Source text of the member that `name` leads to: a member of that very name, or else a path of names with dots between
+ * them into nested objects and arrays. Undefined where there is none. Throws InvalidRecord where a name on the way stands
+ * twice in its object, since neither of the two is the right one.
+ */
+export function jsonMember(text: string, name: string): string | undefined {
+  const root = skipBlanks(text, 0)
+  const whole = memberAt(text, root, name)
+  if (whole !== undefined) return sourceAt(text, whole)
+  let at: number | undefined = root
+  for (const step of name.split('.')) {
+    at = memberAt(text, at, step)
+    if (at === undefined) return undefined
+  }
+  return sourceAt(text, at)
+}
+
+function sourceAt(text: string, start: number): string {
+  return text.slice(start, valueEnd(text, start))
+}
+
+/** Where the value of the member of that name begins, in the object or array that begins at `start`. */
+function memberAt(text: string, start: number, name: string): number | undefined {
+  const kind = text.charCodeAt(start)
+  if (kind !== OPEN_OBJECT && kind !== OPEN_ARRAY) return undefined
+  let found: number | undefined
+  let at = skipBlanks(text, start + 1)
+  for (let index = 0; !isClosing(text.charCodeAt(at)); index++) {
+    let key = String(index)
+    if (kind === OPEN_OBJECT) {
+      const end = stringEnd(text, at)
+      key = nameOf(text.slice(at, end))
+      // Past the colon.
+      at = skipBlanks(text, skipBlanks(text, end) + 1)
+    }
+    if (key === name) {
+      if (found !== undefined) throw new InvalidRecord(`field ${name} stands twice in one object`)
+      found = at
+    }
+    at = skipBlanks(text, valueEnd(text, at))
+    if (text.charCodeAt(at) === COMMA) at = skipBlanks(text, at + 1)
+  }
+  return found
+}
+
+function nameOf(source: string): string {
+  return source.includes('\\') ? (JSON.parse(source) as string) : source.slice(1, -1)
+}
+
+function isClosing(code: number): boolean {
+  // NaN past the end, which a text that has been parsed does not reach.
+  return code === CLOSE_OBJECT || code === CLOSE_ARRAY || Number.isNaN(code)
+}
+
+/** First index behind the value that begins at `start`. */
+function valueEnd(text: string, start: number): number {
+  const first = text.charCodeAt(start)
+  if (first === QUOTE) return stringEnd(text, start)
+  if (first === OPEN_OBJECT || first === OPEN_ARRAY) return nestedEnd(text, start)
+  let at = start
+  while (at < text.length && !endsLiteral(text.charCodeAt(at))) at++
+  return at
+}
+
+function nestedEnd(text: string, start: number): number {
+  let depth = 0
+  for (let at = start; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) at = stringEnd(text, at) - 1
+    else if (code === OPEN_OBJECT || code === OPEN_ARRAY) depth++
+    else if ((code === CLOSE_OBJECT || code === CLOSE_ARRAY) && --depth === 0) return at + 1
+  }
+  return text.length
+}
+
+/** First index behind the closing quote of the string that begins at `start`. */
+function stringEnd(text: string, start: number): number {
+  let at = start + 1
+  while (at < text.length) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) return at + 1
+    at += code === BACKSLASH ? 2 : 1
+  }
+  return text.length
+}
+
+function endsLiteral(code: number): boolean {
+  return isBlank(code) || code === COMMA || code === COLON || code === CLOSE_OBJECT || code === CLOSE_ARRAY
+}
+
+function skipBlanks(text: string, from: number): number {
+  let at = from
+  while (isBlank(text.charCodeAt(at))) at++
+  return at
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d
+}

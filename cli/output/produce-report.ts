@@ -1,0 +1,41 @@
+// What `produce` says at its end: what was stored, what was not, what was passed over. Pure.
+import type { ProduceOutcome } from '../produce-records.ts'
+import { countOf, formatBytes, formatDuration, formatRate } from './amounts.ts'
+
+/** For scripts: the same fields whatever happened. */
+export function produceReportJson(outcome: ProduceOutcome): object {
+  const { records, unacknowledged, bytes, elapsedMs, skipped, firstSkipped, shards, durability } = outcome
+  return { records, unacknowledged, bytes, elapsedMs, skipped, firstSkipped, shards, durability }
+}
+
+/** For people, in one line. */
+export function produceReport(outcome: ProduceOutcome): string {
+  const { records, unacknowledged, skipped, failure } = outcome
+  if (records === 0 && unacknowledged === 0 && skipped === 0) return 'Stored no record: there was none.'
+  const stored = records === 0 ? 'Stored no record.' : storedText(outcome)
+  const unknown = failure === undefined ? '; whether they are stored is not known' : ''
+  const left =
+    unacknowledged === 0 ? '' : ` Read and not acknowledged: ${countOf(unacknowledged, 'record')}${unknown}.`
+  return `${stored}${left}${skipped === 0 ? '' : ` ${skippedText(outcome)}`}`
+}
+
+function storedText(outcome: ProduceOutcome): string {
+  const { records, unacknowledged, bytes, elapsedMs, shards, durability } = outcome
+  const rate =
+    records >= 100 && elapsedMs > 0 ? `: ${formatRate((records / elapsedMs) * 1000, 'record')}` : ''
+  const level = durability === 'disk' ? ', each flushed to disk' : ''
+  // What was read, which is more than what was stored where anything is left.
+  const amount = unacknowledged === 0 ? ` (${formatBytes(bytes)})` : ''
+  return (
+    `Stored ${countOf(records, 'record')}${amount} in ${countOf(shards, 'shard')}` +
+    `${level}, within ${formatDuration(elapsedMs)}${rate}.`
+  )
+}
+
+function skippedText({ skipped, firstSkipped }: ProduceOutcome): string {
+  const first = firstSkipped.map(({ input, line, reason }) => `line ${line} of ${input} (${reason})`)
+  const more = skipped - first.length
+  const rest = more === 0 ? '' : `; and ${countOf(more, 'more', 'more')}`
+  const what = skipped === 1 ? 'line that is no record' : 'lines that are no records'
+  return `Skipped ${countOf(skipped, what, what)}: ${first.join('; ')}${rest}.`
+}
