@@ -1,10 +1,10 @@
 // Records from inputs: the key from the right place, the data as the bytes of its line, and a reason for what is neither.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { recordReaderOf, spreadingKeysOf } from '../../cli/input/record-options.ts'
-import { readLines, readNdjson } from '../../cli/input/record-reader.ts'
-import { limits } from '../../protocol/limits.ts'
-import { cutAt, readAll } from './support/read-all.ts'
+import { recordReaderOf, spreadingKeysOf } from '../../../cli/input/record-options.ts'
+import { readLines, readNdjson } from '../../../cli/input/record-reader.ts'
+import { limits } from '../../../protocol/limits.ts'
+import { cutAt, readAll } from '../support/read-all.ts'
 
 describe('readLines', () => {
   it('gives every line a key of its own, or puts all under one', async () => {

@@ -1,7 +1,7 @@
 // Lines from bytes: whatever the chunks, the same lines, and never a byte changed.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { LineSplitter } from '../../cli/input/line-splitter.ts'
+import { LineSplitter } from '../../../cli/input/line-splitter.ts'
 
 function split(chunks: readonly Uint8Array[], lineBytesMax = 1 << 20): (Uint8Array | undefined)[] {
   const splitter = new LineSplitter({ lineBytesMax })

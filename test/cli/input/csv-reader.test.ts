@@ -1,9 +1,9 @@
 // Rows of CSV as records: whatever ends the lines and wherever the chunks are cut, the same rows with the same keys.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readCsv } from '../../cli/input/csv-reader.ts'
-import { limits } from '../../protocol/limits.ts'
-import { cutAt, readAll } from './support/read-all.ts'
+import { readCsv } from '../../../cli/input/csv-reader.ts'
+import { limits } from '../../../protocol/limits.ts'
+import { cutAt, readAll } from '../support/read-all.ts'
 
 describe('readCsv', () => {
   const reader = readCsv({ keyColumn: 'city', delimiter: ',', asJson: false })

@@ -1,7 +1,7 @@
 // The byte order mark of an input: taken away once, at the start, in whatever pieces it comes; of another encoding, refused.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { withoutByteOrderMark } from '../../cli/input/byte-order-mark.ts'
+import { withoutByteOrderMark } from '../../../cli/input/byte-order-mark.ts'
 
 async function read(...chunks: Uint8Array[]): Promise<string> {
   async function* source() {
