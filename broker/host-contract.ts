@@ -33,7 +33,7 @@ export interface ShardRef {
 }
 
 /** A shard's extent under its public name; `bytes` are those of its batches in all segments, as far as they were surveyed. */
-export interface HostedExtent extends ShardRef, Omit<ShardExtent, 'slot'> {}
+export interface HostedExtent extends ShardRef, Omit<ShardExtent, 'slot' | 'activeFirst'> {}
 
 /**
  * What producers have asked of the open shards of a host, in columns: it is asked for every other second, and an object for
@@ -53,6 +53,34 @@ export interface HostedLoads {
 export interface HotKey {
   readonly hashKey: string
   readonly part: number
+}
+
+/** What a host holds of one stream, as far as it is surveyed: never more than there is. */
+export interface StoredSpans {
+  /** Of all readable batches, those in active segments among them. */
+  readonly bytes: number
+  /**
+   * The oldest spans in sealed segments, those of each shard in their order, in columns: shard index, first readable number,
+   * next number, arrival time of the last batch, readable bytes.
+   */
+  readonly spans: Float64Array
+  /** No span is left out whose last batch arrived before this; Infinity where none is. */
+  readonly completeTo: number
+}
+
+/** New horizons of a stream that is larger than its bound. */
+export interface BoundedTrims {
+  readonly streamId: number
+  /** The bound that they were decided by. */
+  readonly retentionBytes: number
+  readonly trims: readonly BoundedTrim[]
+}
+
+export interface BoundedTrim {
+  readonly shardIndex: number
+  readonly trimHorizon: number
+  /** The number is an estimate within a span, and may lie within a batch. */
+  readonly isEstimate: boolean
 }
 
 /** Settings that a host gets from the controller; the config table decides them once. */
@@ -136,6 +164,15 @@ export type HostCalls = {
   }
   /** What producers have asked of each open shard since the host started. */
   shardLoads: { request: null; reply: HostedLoads }
+  /** Stream id and bytes of each stream with a bound in bytes that the host serves shards of: never more than it holds. */
+  boundedBytes: { request: null; reply: { readonly totals: Float64Array } }
+  /** What the host holds of a stream, counted anew, and its oldest spans until they hold `excessBytes`. */
+  storedSpans: {
+    request: { readonly streamId: number; readonly excessBytes: number }
+    reply: StoredSpans
+  }
+  /** Raises horizons, durably and soon. One that is lower than what holds changes nothing; nor does one of a bound that was raised since. */
+  trimToBound: { request: BoundedTrims; reply: null }
   /** The hash key that divides the observed load of a shard in two; null where too little was seen. */
   balanceOf: { request: ShardRef; reply: { readonly startingHashKey: string | null } }
   /** Where shards stand that it serves, without what has expired; of others it says nothing. */

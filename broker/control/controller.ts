@@ -18,6 +18,7 @@ import { controlHandlers } from './handlers.ts'
 import { hostOfOwner, ownersToRun } from './placement.ts'
 import type { CarrierOptions } from './resharding/carrier.ts'
 import { Resharding } from './resharding/resharding.ts'
+import { SizeBounds } from './retention/size-bounds.ts'
 import { assignmentOf } from './routing.ts'
 import { ShardRetirement } from './shard-retirement.ts'
 import { StreamRegistry } from './stream-registry.ts'
@@ -75,6 +76,7 @@ export class Controller {
   readonly #resharding: Resharding
   readonly #scaling: Scaling
   readonly #retirement: ShardRetirement
+  readonly #sizeBounds: SizeBounds
 
   constructor(options: ControllerOptions, catalog: Catalog) {
     const { config, launcher, log, time, random, onHostDown } = options
@@ -120,6 +122,7 @@ export class Controller {
     const scaling = { ...watched, resharder: resharding, log: log.child({ component: 'scaling' }) }
     this.#scaling = new Scaling(scaling)
     this.#retirement = new ShardRetirement({ ...watched, log: log.child({ component: 'retirement' }) })
+    this.#sizeBounds = new SizeBounds({ ...watched, log: log.child({ component: 'retention' }) })
     this.handlers = controlHandlers({
       catalog,
       registry: this.#registry,
@@ -142,6 +145,7 @@ export class Controller {
     this.#resharding.resume()
     this.#scaling.start()
     this.#retirement.start()
+    this.#sizeBounds.start()
   }
 
   /** Fulfils when every host was ready; rejects when the controller stops before that. */
@@ -189,8 +193,15 @@ export class Controller {
   }
 
   #stop(): void {
-    for (const part of [this.#scaling, this.#retirement, this.#registry, this.#updates, this.#resharding])
-      part.stop()
+    const parts = [
+      this.#scaling,
+      this.#retirement,
+      this.#sizeBounds,
+      this.#registry,
+      this.#updates,
+      this.#resharding,
+    ]
+    for (const part of parts) part.stop()
   }
 
   async #freeBytes(): Promise<number> {

@@ -2,7 +2,15 @@
 // Host main thread. It knows neither sockets nor the controller: host.ts puts it behind a server and behind calls.
 import type { EventBody } from '../../protocol/events.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
-import type { HostCalls, HostedExtent, HostedLoads, HostSettings, ShardRef } from '../host-contract.ts'
+import type {
+  BoundedTrims,
+  HostCalls,
+  HostedExtent,
+  HostedLoads,
+  HostSettings,
+  ShardRef,
+  StoredSpans,
+} from '../host-contract.ts'
 import type { ClientEventHandlers, Context, Handlers } from '../server/dispatch.ts'
 import type { HostReadings } from '../telemetry/counting.ts'
 import type { Logger } from '../telemetry/log.ts'
@@ -146,6 +154,21 @@ export class Engine {
   /** What was asked of the open shards since this host started. */
   loads(): HostedLoads {
     return loadsOf(this.#shards.all(), this.#options.timing.elapsed())
+  }
+
+  /** What is held of streams with a bound in bytes: stream ids, each with its bytes. */
+  boundedBytes(): Float64Array {
+    return this.#maintenance.boundedBytes()
+  }
+
+  /** What is held of one stream, and its oldest spans. */
+  storedSpans({ streamId, excessBytes }: HostCalls['storedSpans']['request']): Promise<StoredSpans> {
+    return this.#maintenance.storedSpans(streamId, excessBytes)
+  }
+
+  /** Raises horizons of a stream that is larger than its bound, soon. */
+  trimToBound(trims: BoundedTrims): void {
+    this.#maintenance.trimToBound(trims)
   }
 
   /** Where the shard's observed load divides in two, as 32 hex digits; null where too little was seen. */

@@ -72,6 +72,8 @@ export const hostLimits = {
   surveyedSpansMax: 400_000,
   /** Spans that are looked at in one turn of the event loop. */
   spansPerTurn: 20_000,
+  /** Spans of one stream that the controller is told of at once; the rest waits until these are gone. */
+  spansPerAnswer: 8192,
   /** Horizons that are looked up for what lies in sealed segments, at each look. */
   horizonsPerLook: 256,
   /** Horizons made durable in one call to an owner. */

@@ -91,6 +91,12 @@ class ShardHost implements Host {
       unservedShards: (request) => ({ shardIndexes: this.#engine.lifecycle.unserved(request) }),
       dropShards: (request) => done(this.#engine.lifecycle.drop(request)),
       shardLoads: () => this.#engine.loads(),
+      boundedBytes: () => ({ totals: this.#engine.boundedBytes() }),
+      storedSpans: (request) => this.#engine.storedSpans(request),
+      trimToBound: (trims) => {
+        this.#engine.trimToBound(trims)
+        return null
+      },
       balanceOf: (shard) => ({ startingHashKey: this.#engine.balanceOf(shard) }),
       describeShards: async (request) => ({ extents: await this.#engine.extentsOf(request) }),
       metrics: () => this.#metrics(),

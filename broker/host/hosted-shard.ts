@@ -9,6 +9,7 @@ import type { ShardExtent } from '../threads/owner-contract.ts'
 import { readLimits, throttled, writeLimits, type Throttle } from './limits/throttle.ts'
 import { ShardLoad } from './load/shard-load.ts'
 import { ShardTail } from './read/shard-tail.ts'
+import { liveBytesOf } from './retention/retention-plan.ts'
 
 /** Told when a shard that it waits on has more, or is no longer served. Called at most once a turn. */
 export interface Waiter {
@@ -49,6 +50,7 @@ export class HostedShard {
   /** Nothing readable arrived earlier; 0 where nobody has looked yet. */
   #oldestArrivalMin = 0
   #activeBytes: number
+  #activeFirst: number
   #sealedBytes = 0
   #closed: boolean
 
@@ -68,6 +70,7 @@ export class HostedShard {
     this.#tail = extent.tail
     this.#lastArrivalTime = extent.lastArrivalTime
     this.#activeBytes = extent.bytes
+    this.#activeFirst = extent.activeFirst
     this.#closed = extent.closed
   }
 
@@ -127,9 +130,17 @@ export class HostedShard {
     return this.#activeBytes
   }
 
+  /** Bytes of its readable batches in the active segment. */
+  get activeLiveBytes(): number {
+    return liveBytesOf(
+      { first: this.#activeFirst, next: this.#tail, bytes: this.#activeBytes },
+      this.#trimHorizon,
+    )
+  }
+
   /** Bytes of its readable batches, in sealed segments as far as they were surveyed. */
   get bytes(): number {
-    return this.#activeBytes + this.#sealedBytes
+    return this.activeLiveBytes + this.#sealedBytes
   }
 
   /** It takes nothing more, and its tail is final. */
@@ -166,6 +177,7 @@ export class HostedShard {
     if (this.#trimHorizon === this.#tail) {
       this.#oldestArrivalMin = batch.base === this.#tail ? batch.arrivalTime : 0
     }
+    if (this.#activeBytes === 0) this.#activeFirst = batch.base
     this.#tail = batch.base + batch.recordCount
     this.#lastArrivalTime = batch.arrivalTime
     this.#activeBytes += batch.length
@@ -183,8 +195,9 @@ export class HostedShard {
 
   /** The active segment was sealed, and the next one is empty. */
   rolled(): void {
-    this.#sealedBytes += this.#activeBytes
+    this.#sealedBytes += this.activeLiveBytes
     this.#activeBytes = 0
+    this.#activeFirst = this.#tail
   }
 
   /** What surveys of the sealed segments say of its readable batches. */
@@ -211,6 +224,7 @@ export class HostedShard {
     this.#tail = extent.tail
     this.#lastArrivalTime = Math.max(this.#lastArrivalTime, extent.lastArrivalTime)
     this.#activeBytes = extent.bytes
+    this.#activeFirst = extent.activeFirst
     invariant(
       extent.closed || !this.#closed,
       `${this.label}: it was sealed, and storage came back with it open`,

@@ -18,8 +18,9 @@ export interface ShardExtent {
   readonly tail: number
   /** Arrival time of the newest batch, 0 when there is none. */
   readonly lastArrivalTime: number
-  /** Bytes of its batches in the active segment. */
+  /** Bytes of its batches in the active segment, and the number where these begin. */
   readonly bytes: number
+  readonly activeFirst: number
   /** Sealed: it takes nothing more, and its tail is final. */
   readonly closed: boolean
 }

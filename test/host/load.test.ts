@@ -208,7 +208,15 @@ describe('the balanced point', () => {
 })
 
 describe('the sampler', () => {
-  const extent = { slot: 1, trimHorizon: 0, tail: 0, lastArrivalTime: 0, bytes: 0, closed: false }
+  const extent = {
+    slot: 1,
+    trimHorizon: 0,
+    tail: 0,
+    lastArrivalTime: 0,
+    bytes: 0,
+    activeFirst: 0,
+    closed: false,
+  }
   const keys = Array.from({ length: 100 }, (_, i) => `key ${i}`)
   let sampler: KeySampler
   let looks: { mock: { calls: unknown[] } }

@@ -7,7 +7,15 @@ import { Wakes } from '../../broker/host/wakes.ts'
 import { placedShard } from './support/test-host.ts'
 import { ManualTiming, rest } from './support/timing.ts'
 
-const extent = { slot: 1, trimHorizon: 0, tail: 0, lastArrivalTime: 0, bytes: 0, closed: false }
+const extent = {
+  slot: 1,
+  trimHorizon: 0,
+  tail: 0,
+  lastArrivalTime: 0,
+  bytes: 0,
+  activeFirst: 0,
+  closed: false,
+}
 
 function waiterOn(...shards: readonly HostedShard[]): Waiter & { woken: number } {
   const waiter = { shardCount: shards.length, woken: 0, wake: () => void waiter.woken++ }

@@ -39,6 +39,7 @@ describe('append', () => {
       tail: 500,
       lastArrivalTime: 0,
       bytes: 0,
+      activeFirst: 500,
     })
     expect(await owner.put(1, ['a'])).toEqual(stored(500))
     expect(await owner.values(1, 501)).toEqual(['500=a'])
@@ -129,8 +130,10 @@ describe('opening again', () => {
       tail: 2,
       lastArrivalTime: 9000,
       bytes: expect.any(Number),
+      activeFirst: 0,
     })
-    expect(two).toEqual({ slot: 2, trimHorizon: 0, closed: false, tail: 0, lastArrivalTime: 0, bytes: 0 })
+    const empty = { trimHorizon: 0, closed: false, tail: 0, lastArrivalTime: 0, bytes: 0, activeFirst: 0 }
+    expect(two).toEqual({ slot: 2, ...empty })
     expect(await second.put(1, ['c'])).toEqual({ code: 'stored', base: 2, arrival: 9000, duplicate: false })
     expect(await second.values(1, 3)).toEqual(['0=a', '1=b', '2=c'])
   })

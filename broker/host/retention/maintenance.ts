@@ -3,7 +3,7 @@
 // does what can be done; one compaction runs at a time. What fails is logged and tried again later: nothing here is needed
 // for an append or a read, so only a broken invariant brings the host down.
 import { InvariantError } from '../../../protocol/invariant.ts'
-import type { HostSettings } from '../../host-contract.ts'
+import type { BoundedTrims, HostSettings, StoredSpans } from '../../host-contract.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { SegmentMaintenance } from '../../threads/maintenance-contract.ts'
 import type { SegmentList, Wanted } from '../../threads/owner-contract.ts'
@@ -13,6 +13,7 @@ import type { HostedShard } from '../hosted-shard.ts'
 import type { HostedShards } from '../hosted-shards.ts'
 import type { Timing } from '../timing.ts'
 import { Backoff } from './backoff.ts'
+import { BoundedStreams } from './bounded-streams.ts'
 import { Compaction } from './compaction.ts'
 import { Expiry } from './expiry.ts'
 import type { Horizons } from './horizons.ts'
@@ -58,6 +59,7 @@ export class Maintenance {
   readonly #upkeeps = new Map<number, OwnerUpkeep>()
   readonly #surveys: Surveys
   readonly #expiry: Expiry
+  readonly #bounded: BoundedStreams
   /** Steps of the upkeep of owners. */
   readonly #steps: Backoff
   /** Sources of compactions, and compaction as a whole. */
@@ -80,7 +82,10 @@ export class Maintenance {
     this.#steps = new Backoff({ elapsed, firstMs, mostMs: upkeepRetryMsMax })
     this.#compactions = new Backoff({ elapsed, ...retryMs })
     this.#surveys = new Surveys({ maintenance, spansMax: surveyedSpansMax, retryMs, elapsed, log })
-    this.#expiry = new Expiry({ shards, horizons, surveys: this.#surveys, timing, log })
+    const surveyed = { shards, horizons, surveys: this.#surveys, timing }
+    this.#expiry = new Expiry(surveyed)
+    const segmentLists = () => [...this.#upkeeps.values()].flatMap(({ owner }) => owner.segments ?? [])
+    this.#bounded = new BoundedStreams({ ...surveyed, segmentLists, log })
   }
 
   /** Takes care of an owner from now on. */
@@ -107,6 +112,22 @@ export class Maintenance {
   /** A shard is served no more: its records are no longer wanted. */
   forgot(shard: HostedShard): void {
     this.#upkeeps.get(shard.ownerId)?.forgot(shard.activeBytes)
+  }
+
+  /** What is held of streams with a bound in bytes: stream ids, each with its bytes. */
+  boundedBytes(): Float64Array {
+    return this.#bounded.totals()
+  }
+
+  /** What is held of one stream, and its oldest spans until they hold `excessBytes`. */
+  storedSpans(streamId: number, excessBytes: number): Promise<StoredSpans> {
+    return this.#bounded.storedSpans(streamId, excessBytes)
+  }
+
+  /** Raises horizons, at a look that begins soon: those of a stream that is larger than its bound. */
+  trimToBound(trims: BoundedTrims): void {
+    this.#bounded.decide(trims)
+    if (this.#cancelTimers.length > 0) this.#lookSoon()
   }
 
   /** Bytes of all batches in sealed segments, as far as these were surveyed, wanted or not. */
@@ -163,7 +184,7 @@ export class Maintenance {
       const wanted = await this.#tried(upkeep, 'look', () => this.#lookAt(upkeep))
       if (wanted) looked.push({ upkeep, wanted })
     }
-    const bounded = await this.#expiry.bound(looked.map(({ wanted }) => wanted.list))
+    const bounded = await this.#bounded.takeHorizons()
     const candidates: CompactionCandidate[] = []
     for (const { upkeep, wanted } of looked) {
       // On a full disk horizons cannot be made durable; what lies below those that are can go all the same.

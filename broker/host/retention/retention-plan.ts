@@ -34,7 +34,10 @@ export interface SegmentMeasure {
 }
 
 /** How much of a span is at or above a horizon, by interpolation; 0 only where nothing is. */
-export function liveBytesOf({ first, next, bytes }: SegmentSpan, horizon: number): number {
+export function liveBytesOf(
+  { first, next, bytes }: Pick<SegmentSpan, 'first' | 'next' | 'bytes'>,
+  horizon: number,
+): number {
   if (horizon <= first) return bytes
   if (horizon >= next) return 0
   return Math.max(1, Math.round((bytes * (next - horizon)) / (next - first)))

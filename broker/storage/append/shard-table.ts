@@ -109,8 +109,15 @@ export class ShardTable {
   extent(slot: number): ShardExtent {
     const log = this.#logs.get(slot)
     invariant(log, `slot ${slot} is not known to its owner`)
-    const { tail, trimHorizon, lastArrival, bytes, isClosed } = log
-    return { slot, trimHorizon, tail, lastArrivalTime: lastArrival, bytes, closed: isClosed }
+    const {
+      tail,
+      trimHorizon,
+      lastArrival: lastArrivalTime,
+      bytes,
+      first: activeFirst,
+      isClosed: closed,
+    } = log
+    return { slot, trimHorizon, tail, lastArrivalTime, bytes, activeFirst, closed }
   }
 
   /** Puts a batch at a shard's tail, in memory and in the plan. */

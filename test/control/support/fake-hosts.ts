@@ -118,6 +118,9 @@ export class FakeHosts implements HostLauncher {
         return null
       },
       shardLoads: () => loadTable([]),
+      boundedBytes: () => ({ totals: new Float64Array() }),
+      storedSpans: () => ({ bytes: 0, spans: new Float64Array(), completeTo: Infinity }),
+      trimToBound: () => null,
       balanceOf: () => ({ startingHashKey: null }),
       describeShards: () => ({ extents: [] }),
       metrics: () => ({ metrics: [] }),

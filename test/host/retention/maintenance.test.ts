@@ -133,61 +133,6 @@ describe('removal', () => {
   })
 })
 
-describe('a bound in bytes', () => {
-  const bounded = { settings: { retentionMs: DAY, retentionBytes: 250, shardLimits: noShardLimits } }
-
-  it('removes the oldest segments of a stream that is larger', async () => {
-    const host = startMaintained()
-    const { timing, owner } = host
-    host.serve(1, 200, bounded)
-    host.serve(2, 200, bounded)
-    host.seal('s1', [span(1, 0, 100, timing.now())])
-    host.seal('s2', [span(2, 0, 100, timing.now() + 1)])
-    host.seal('s3', [span(1, 100, 200, timing.now() + 2), span(2, 100, 200, timing.now() + 3)])
-    await host.pass(SOON)
-    // Which number lies where within s2 is the reader's to say, and it says nothing here.
-    expect(owner.calls).toEqual(['trim 1 to 100', 'drop s1'])
-  })
-
-  it('is shown to readers only once it is durable: after a crash nobody could tell it again', async () => {
-    const host = startMaintained()
-    const { timing, owner } = host
-    const shard = host.serve(1, 200, bounded)
-    host.serve(2, 200, bounded)
-    host.seal('s1', [span(1, 0, 100, timing.now())])
-    host.seal('s2', [span(2, 0, 200, timing.now() + 1), span(1, 100, 200, timing.now() + 2)])
-    owner.failures.set('trim', new MillraceError('outcomeUnknown', 'the disk is full'))
-    await host.pass(SOON)
-    expect([shard.trimHorizon, owner.calls]).toEqual([0, []])
-    owner.failures.clear()
-    await host.pass(LOOK)
-    await host.pass(LOOK)
-    expect([shard.trimHorizon, owner.calls]).toEqual([100, ['trim 1 to 100', 'drop s1']])
-  })
-
-  it('takes nothing for what has expired meanwhile', async () => {
-    const host = startMaintained()
-    const { timing, owner, reader } = host
-    const settings = { ...bounded.settings, retentionBytes: 25_000 }
-    host.serve(1, 1000, { settings })
-    const old = { ...span(1, 0, 1000, timing.now(), 100_000), firstArrival: timing.now() - 9 * DAY }
-    host.seal('s1', [old])
-    reader.seek = () => Promise.resolve({ sequenceNumber: 900, arrivalTime: timing.now() })
-    await host.pass(SOON)
-    expect(owner.calls[0]).toBe('trim 1 to 900')
-    expect(owner.calls).not.toContain('drop s1')
-  })
-
-  it('leaves alone what is within it, and streams without one', async () => {
-    const host = startMaintained()
-    host.serve(1, 200, bounded)
-    host.serve(2, 9000, { streamId: 8 })
-    host.seal('s1', [span(1, 0, 200, host.timing.now()), span(2, 0, 9000, host.timing.now())])
-    await host.pass(SOON)
-    expect(host.owner.calls).toEqual([])
-  })
-})
-
 describe('the active segment', () => {
   it('is sealed at its age', async () => {
     const host = startMaintained()

@@ -166,7 +166,15 @@ export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedH
       { lastArrivalTime = timing.now(), ...placed }: Partial<PlacedShard> & { lastArrivalTime?: number } = {},
     ): HostedShard => {
       const { ownerId = 0 } = placed
-      const extent = { slot, trimHorizon: 0, tail, lastArrivalTime, bytes: 0, closed: false }
+      const extent = {
+        slot,
+        trimHorizon: 0,
+        tail,
+        lastArrivalTime,
+        bytes: 0,
+        activeFirst: tail,
+        closed: false,
+      }
       const shard = new HostedShard(placedShard(slot, { slot, ...placed }), extent)
       shards.add(shard)
       fakes[ownerId]!.horizons.set(slot, 0)

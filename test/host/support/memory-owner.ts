@@ -217,7 +217,15 @@ export class MemoryOwner {
 
 function extentOf({ slot, batches, trimHorizon, tail, lastArrivalTime, closed }: MemoryShard): ShardExtent {
   const bytes = batches.reduce((sum, batch) => sum + batch.length, 0)
-  return { slot, trimHorizon, tail, lastArrivalTime, bytes, closed }
+  return {
+    slot,
+    trimHorizon,
+    tail,
+    lastArrivalTime,
+    bytes,
+    activeFirst: batches[0] ? baseSequenceNumberAt(batches[0], 0) : tail,
+    closed,
+  }
 }
 
 /** Reads what the owners stored. */

@@ -1,0 +1,123 @@
+// Keeps streams within their bounds in bytes: asks the hosts what they hold, and tells them what is to go. Runs in the
+// controller, because no host knows what the others hold. Nothing is remembered from one look to the next: a host that does
+// not answer, or has just started and does not know yet what it holds, only lets less go.
+import { InvariantError } from '../../../protocol/invariant.ts'
+import type { HostCalls } from '../../host-contract.ts'
+import type { Logger } from '../../telemetry/log.ts'
+import { crash } from '../../threads/calls.ts'
+import { withDeadline, type Time } from '../../time.ts'
+import type { Stream } from '../catalog-state.ts'
+import type { Catalog } from '../catalog.ts'
+import { hostsOf, type HostFleet } from '../fleet.ts'
+import { planSizeTrims, type HostedPart } from './size-trims.ts'
+
+/** Between two looks. */
+const LOOK_EVERY_MS = 2_000
+/** A look waits no longer than this for a host. */
+const ANSWER_DEADLINE_MS = 1_500
+
+export interface SizeBoundsOptions {
+  readonly catalog: Catalog
+  readonly fleet: HostFleet
+  readonly time: Time
+  readonly log: Logger
+}
+
+export class SizeBounds {
+  readonly #options: SizeBoundsOptions
+  #cancelLook: (() => void) | undefined
+  #isStopped = false
+
+  constructor(options: SizeBoundsOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    if (this.#isStopped) return
+    this.#cancelLook = this.#options.time.after(LOOK_EVERY_MS, () => {
+      this.#look().then(
+        () => this.start(),
+        // Nothing in a look is expected to fail but hosts, and their failures end inside.
+        (error: Error) => crash(error),
+      )
+    })
+  }
+
+  /** Decides nothing more. */
+  stop(): void {
+    this.#isStopped = true
+    this.#cancelLook?.()
+  }
+
+  async #look(): Promise<void> {
+    const { catalog } = this.#options
+    const bounded = [...catalog.state.streams.values()].filter(({ retentionBytes }) => retentionBytes > 0)
+    if (bounded.length === 0) return
+    const silent = new Set<number>()
+    const totals = await this.#totals(silent)
+    for (const { id } of bounded) {
+      if (this.#isStopped || !catalog.isOpen) return
+      // Streams are deleted and bounds are changed while hosts answer.
+      const stream = catalog.state.streams.get(id)
+      const excessBytes = (totals.get(id) ?? 0) - (stream?.retentionBytes ?? 0)
+      if (stream && stream.retentionBytes > 0 && excessBytes > 0)
+        await this.#trim(stream, excessBytes, silent)
+    }
+  }
+
+  /** Bytes of each stream with a bound, over the hosts that answer. */
+  async #totals(silent: Set<number>): Promise<ReadonlyMap<number, number>> {
+    const totals = new Map<number, number>()
+    const { fleet } = this.#options
+    await Promise.all(
+      fleet.hosts.map(async ({ hostId }) => {
+        const answer = await this.#asked(hostId, 'boundedBytes', null, silent)
+        const held = answer?.totals ?? []
+        for (let at = 0; at < held.length; at += 2) {
+          totals.set(held[at]!, (totals.get(held[at]!) ?? 0) + held[at + 1]!)
+        }
+      }),
+    )
+    return totals
+  }
+
+  async #trim({ id: streamId }: Stream, excessBytes: number, silent: Set<number>): Promise<void> {
+    const { catalog, fleet } = this.#options
+    const answers = await Promise.all(
+      hostsOf(fleet, catalog.state, streamId).map(async (hostId): Promise<HostedPart | undefined> => {
+        const stored = await this.#asked(hostId, 'storedSpans', { streamId, excessBytes }, silent)
+        return stored && { hostId, ...stored }
+      }),
+    )
+    const parts = answers.filter((part) => part !== undefined)
+    const retentionBytes = catalog.state.streams.get(streamId)?.retentionBytes ?? 0
+    if (retentionBytes === 0 || this.#isStopped) return
+    const planned = planSizeTrims(retentionBytes, parts)
+    await Promise.all(
+      parts.map(async ({ hostId }) => {
+        const trims = planned.filter((trim) => trim.hostId === hostId)
+        if (trims.length === 0) return
+        await this.#asked(hostId, 'trimToBound', { streamId, retentionBytes, trims }, silent)
+      }),
+    )
+  }
+
+  /** What a host answers; undefined where it does not, and then it is left alone until the next look. */
+  async #asked<C extends keyof HostCalls>(
+    hostId: number,
+    call: C,
+    request: HostCalls[C]['request'],
+    silent: Set<number>,
+  ): Promise<HostCalls[C]['reply'] | undefined> {
+    const { fleet, time, log } = this.#options
+    if (silent.has(hostId) || fleet.host(hostId).state !== 'ready') return undefined
+    try {
+      return await withDeadline(fleet.call(hostId, call, request), time, ANSWER_DEADLINE_MS)
+    } catch (error) {
+      if (error instanceof InvariantError) throw error
+      silent.add(hostId)
+      log.debug({ err: error, hostId, call }, 'host has not told what it holds: nothing goes on its account')
+      return undefined
+    }
+  }
+}

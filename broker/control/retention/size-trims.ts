@@ -1,0 +1,71 @@
+// Which records go when a stream is larger than it may be: the oldest, wherever they lie. Runs in the controller; pure.
+// It goes by what hosts said of themselves a moment ago, and never by a guess: a host that did not answer counts as if it held
+// nothing, so that what is known to be too much is too much indeed. In the last span that is touched the number is interpolated.
+import type { BoundedTrim, StoredSpans } from '../../host-contract.ts'
+
+/** Fields of a span in `StoredSpans.spans`. */
+const SPAN_FIELDS = 5
+
+/** What one host holds of a stream. */
+export interface HostedPart extends StoredSpans {
+  readonly hostId: number
+}
+
+export interface SizeTrim extends BoundedTrim {
+  readonly hostId: number
+}
+
+interface Candidate {
+  readonly hostId: number
+  readonly shardIndex: number
+  readonly from: number
+  readonly next: number
+  readonly lastArrival: number
+  readonly bytes: number
+}
+
+/**
+ * The horizons that bring a stream down to its bound, or as near as sealed segments allow; none while what is known of it is
+ * within the bound. `parts` are of different hosts.
+ */
+export function planSizeTrims(retentionBytes: number, parts: readonly HostedPart[]): readonly SizeTrim[] {
+  let excess = parts.reduce((sum, { bytes }) => sum + bytes, 0) - retentionBytes
+  if (excess <= 0) return []
+  // Behind what one host left out, another's span may not be the oldest any more.
+  const completeTo = Math.min(...parts.map((part) => part.completeTo))
+  const trims = new Map<string, SizeTrim>()
+  const candidates = parts.flatMap(candidatesOf).filter(({ lastArrival }) => lastArrival <= completeTo)
+  // The sort is stable, and arrival times never fall: the spans of one shard stay in their order.
+  for (const span of candidates.toSorted((a, b) => a.lastArrival - b.lastArrival)) {
+    if (excess <= 0) break
+    const { hostId, shardIndex, from, next, bytes } = span
+    const isWhole = bytes <= excess
+    const trimHorizon = isWhole ? next : Math.min(next, from + Math.floor(((next - from) * excess) / bytes))
+    if (trimHorizon > from) {
+      trims.set(`${hostId}/${shardIndex}`, {
+        hostId,
+        shardIndex,
+        trimHorizon,
+        isEstimate: trimHorizon < next,
+      })
+    }
+    excess -= bytes
+  }
+  return [...trims.values()]
+}
+
+function candidatesOf({ hostId, spans }: HostedPart): readonly Candidate[] {
+  return Array.from({ length: spans.length / SPAN_FIELDS }, (_, i) => {
+    const [shardIndex, from, next, lastArrival, bytes] = spans.subarray(
+      i * SPAN_FIELDS,
+    ) as unknown as number[]
+    return {
+      hostId,
+      shardIndex: shardIndex!,
+      from: from!,
+      next: next!,
+      lastArrival: lastArrival!,
+      bytes: bytes!,
+    }
+  })
+}
