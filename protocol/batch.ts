@@ -1,4 +1,4 @@
-// The batch: records that travel, are stored and are read together, opaque to the broker but for this header.
+// The batch: records that travel, are stored and are read together. This file is its header; its records are in record-layout.ts.
 // Runs anywhere, pure. Little-endian. Fields marked * are zero when sent and stamped by the broker on append; they lie
 // outside the body's checksum, so that stamping never touches what the producer signed.
 //
@@ -76,7 +76,7 @@ export interface BatchHeader {
   readonly highestHashKey: HashKeyWords
 }
 
-/** Why a batch is refused: its bytes are damaged, or its header contradicts itself or a limit. */
+/** Why a batch is refused: its bytes are damaged, or its header or its records contradict themselves or a limit. */
 export interface BatchFault {
   readonly code: 'corruptBatch' | 'invalidBatch'
   readonly message: string
@@ -140,7 +140,7 @@ export function readBatchHeader(bytes: Uint8Array, at = 0): BatchHeader {
   }
 }
 
-/** What an owner asks of a batch before it stores it: a sound header, and the body that was signed. */
+/** A sound header, and the body that was signed. What is in the body, record-walk.ts looks at. */
 export function checkBatch(bytes: Uint8Array): BatchFault | undefined {
   const fault = checkBatchHeader(bytes)
   if (fault !== undefined) return fault

@@ -12,8 +12,10 @@ interface ZstdFunctions {
   zstdDecompressSync?(bytes: Uint8Array, options: { maxOutputLength: number }): Uint8Array
 }
 
-// In Node from 22.15 on; older runtimes say so when asked for it.
+// Undefined where this version of Node does not have them.
 const zstd = zlib as ZstdFunctions
+
+const NO_ZSTD = `This Node (${process.version}) has no zstd: Node 22 has it from 22.15 on, Node 23 from 23.8 on, and every later one.`
 
 /** Whether this runtime has the codec. */
 export function isCodecAvailable(codec: Codec): boolean {
@@ -24,44 +26,36 @@ export function isCodecAvailable(codec: Codec): boolean {
 export function compress(codec: Codec, bytes: Uint8Array): Uint8Array {
   if (codec === 'none') return bytes
   if (codec === 'gzip') return zlib.gzipSync(bytes)
-  if (zstd.zstdCompressSync === undefined) throw noZstd()
+  if (zstd.zstdCompressSync === undefined) {
+    throw new MillraceError('invalidArgument', `${NO_ZSTD} Use gzip or none, or one of these.`)
+  }
   return zstd.zstdCompressSync(bytes)
 }
 
 /**
- * The bytes inflated, exactly `length` of them. Throws `corruptData` for anything else, without making more than
- * `length` bytes, and `invalidArgument` for a codec that this runtime does not have.
+ * The bytes inflated, exactly `length` of them. Throws `malformedBatch` for anything else, without making more than
+ * `length` bytes, and `codecUnavailable` for a codec that this runtime does not have.
  */
 export function decompress(codec: Codec, bytes: Uint8Array, length: number): Uint8Array {
   const inflated = codec === 'none' ? bytes : inflate(codec, bytes, length)
   if (inflated.length !== length) {
     throw new MillraceError(
-      'corruptData',
-      `The records of a batch inflate to ${inflated.length} bytes; its header says ${length}.`,
+      'malformedBatch',
+      `The records inflate to ${inflated.length} bytes; its header says ${length}.`,
     )
   }
   return inflated
 }
 
 function inflate(codec: 'gzip' | 'zstd', bytes: Uint8Array, length: number): Uint8Array {
-  if (codec === 'zstd' && zstd.zstdDecompressSync === undefined) throw noZstd()
+  if (codec === 'zstd' && zstd.zstdDecompressSync === undefined) {
+    throw new MillraceError('codecUnavailable', `The records are compressed with zstd. ${NO_ZSTD}`)
+  }
   const options = { maxOutputLength: Math.max(length, 1) }
   try {
     return codec === 'gzip' ? zlib.gunzipSync(bytes, options) : zstd.zstdDecompressSync!(bytes, options)
   } catch (cause) {
-    throw new MillraceError(
-      'corruptData',
-      `The records of a batch do not inflate to the ${length} bytes announced.`,
-      {
-        cause,
-      },
-    )
+    const message = `The records do not inflate to the ${length} bytes that the header says.`
+    throw new MillraceError('malformedBatch', message, { cause })
   }
-}
-
-function noZstd(): MillraceError {
-  return new MillraceError(
-    'invalidArgument',
-    `This runtime (${process.version}) has no zstd: use gzip, none, or Node 22.15 or later.`,
-  )
 }

@@ -141,7 +141,7 @@ export const errorCodes = {
     id: 33,
     retry: 'never',
     sideEffects: 'none',
-    doc: "The batch's header contradicts itself or its limits.",
+    doc: "The batch's header or its records contradict themselves or a limit.",
   },
   outOfOrderSequence: {
     id: 34,
@@ -209,6 +209,19 @@ export const errorCodes = {
     retry: 'never',
     sideEffects: 'none',
     doc: 'No such subscription on this connection.',
+  },
+  // Made by the reading client, which takes batches apart.
+  malformedBatch: {
+    id: 53,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'A batch whose checksum is right has records that no reader can take apart: its producer wrote it so, no disk is at fault.',
+  },
+  codecUnavailable: {
+    id: 54,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'The records are compressed with a codec that this version of Node does not have; another one reads them.',
   },
 } as const satisfies Record<string, ErrorCodeEntry>
 

@@ -3,6 +3,7 @@
 import { isBytes, readU32, writeU32 } from './bytes.ts'
 import { limits } from './limits.ts'
 import { MillraceError } from './millrace-error.ts'
+import { utf8Length } from './utf8.ts'
 
 export type RecordHeaders = Readonly<Record<string, Uint8Array>>
 
@@ -50,19 +51,62 @@ export function writeHeaders(buffer: Buffer, from: number, headers: RecordHeader
   return at
 }
 
-/** Where the headers at `from` end; −1 where that is beyond `end`. Answers nothing else about them. */
+/**
+ * Where the headers at `from` end. Below 0 where they are not as they must be: −1 they do not fit before `end`, −2 they
+ * are too many, −3 a name is empty or not UTF-8, −4 two have one name, −5 a value is too long. `recordFaults` in
+ * record-layout.ts lists them in this order.
+ */
 export function headersEndOf(bytes: Uint8Array, from: number, end: number): number {
   if (from >= end) return -1
   let at = from
   const count = bytes[at++]!
+  if (count > limits.recordHeadersMax) return -2
   for (let i = 0; i < count; i++) {
+    const nameAt = at + 1
     if (at >= end) return -1
     at += 1 + bytes[at]!
     if (at + 4 > end) return -1
-    at += 4 + readU32(bytes, at)
+    if (at === nameAt || utf8Length(bytes, nameAt, at) < 0) return -3
+    // A reader finds headers by name: of two with one name it would lose one.
+    if (!addName(bytes, nameAt, at, i)) return -4
+    const valueBytes = readU32(bytes, at)
+    if (valueBytes > limits.recordHeaderValueBytesMax) return -5
+    at += 4 + valueBytes
     if (at > end) return -1
   }
   return at
+}
+
+// The names of the headers being walked: hashes, and where the names lie. Walking never yields, so one of each will do.
+// There are two hashes, because names that have both in common, and would be compared byte by byte, are hard to find.
+const nameHashes = new Int32Array(limits.recordHeadersMax)
+const otherHashes = new Int32Array(limits.recordHeadersMax)
+const nameStarts = new Int32Array(limits.recordHeadersMax)
+const nameEnds = new Int32Array(limits.recordHeadersMax)
+
+/** Takes the name number `index` in; returns false if one before it is the same. */
+function addName(bytes: Uint8Array, from: number, end: number, index: number): boolean {
+  let hash = end - from
+  let other = ~hash
+  for (let at = from; at < end; at++) {
+    hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
+    other = Math.imul(other ^ bytes[at]!, 0x5bd1e995) ^ (other >>> 15)
+  }
+  for (let i = 0; i < index; i++) {
+    if (nameHashes[i] !== hash || otherHashes[i] !== other) continue
+    if (isSame(bytes, nameStarts[i]!, nameEnds[i]!, from, end)) return false
+  }
+  nameHashes[index] = hash
+  otherHashes[index] = other
+  nameStarts[index] = from
+  nameEnds[index] = end
+  return true
+}
+
+function isSame(bytes: Uint8Array, a: number, aEnd: number, b: number, bEnd: number): boolean {
+  if (aEnd - a !== bEnd - b) return false
+  for (let i = 0; a + i < aEnd; i++) if (bytes[a + i] !== bytes[b + i]) return false
+  return true
 }
 
 /** The headers at `from`, which must be there whole. Values are views. */

@@ -13,6 +13,7 @@ import { readU16 } from './bytes.ts'
 import { hashKeyFromBytes, hashPartitionKey, type HashKeyWords } from './hash-key.ts'
 import { limits } from './limits.ts'
 import { headersEndOf, type RecordHeaders } from './record-headers.ts'
+import { utf8Length } from './utf8.ts'
 
 /** Before the key: length, flags, key bytes, timestamp. */
 export const RECORD_FIXED_BYTES = 13
@@ -36,18 +37,61 @@ export interface RecordInput {
   readonly headers?: RecordHeaders | undefined
 }
 
+/** What can be wrong with one record. `dataStartOf` tells which it is. */
+export const recordFaults = [
+  'its parts do not fit into its length',
+  'it uses a flag that this version does not know',
+  `its partition key is empty, or longer than ${limits.partitionKeyLengthMax} characters`,
+  'its partition key is not UTF-8',
+  `its data and partition key have more than ${limits.recordBytesMax} bytes`,
+  'its headers do not fit into its length',
+  `it has more than ${limits.recordHeadersMax} headers`,
+  'the name of one of its headers is empty or not UTF-8',
+  'two of its headers have one name',
+  `one of its headers has more than ${limits.recordHeaderValueBytesMax} bytes`,
+] as const
+
+/** Turns a fault into what `dataStartOf` returns for it: a number below 0. */
+const asResult = (fault: (typeof recordFaults)[number]): number => -1 - recordFaults.indexOf(fault)
+
+const MISFIT = asResult(recordFaults[0])
+const UNKNOWN_FLAG = asResult(recordFaults[1])
+const KEY_LENGTH = asResult(recordFaults[2])
+const KEY_ENCODING = asResult(recordFaults[3])
+const RECORD_SIZE = asResult(recordFaults[4])
+/** The faults of headers stand behind the others, in the order of `headerFaults`. */
+const HEADERS = asResult(recordFaults[5])
+
 /**
- * Where the data of the record at `at` begins, its length prefix said to end at `end`. −1 where the record's parts do
- * not fit into it, or it uses a flag that this version does not know.
+ * Where the data of the record at `at` begins, its length prefix said to end at `end`. Below 0 where the record is not as
+ * it must be: −1 is the first of `recordFaults`, −2 the second. This is the one place that says what a record may look like:
+ * the broker refuses at append, a reader refuses, and `millrace check` reports exactly what is refused here.
  */
 export function dataStartOf(bytes: Uint8Array, at: number, end: number): number {
   const flags = bytes[at + 4]!
   const keyBytes = readU16(bytes, at + 5)
-  if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX || flags > (EXPLICIT_HASH_KEY_FLAG | HEADERS_FLAG)) return -1
-  let dataAt = at + RECORD_FIXED_BYTES + keyBytes
-  if ((flags & EXPLICIT_HASH_KEY_FLAG) !== 0) dataAt += 16
-  if ((flags & HEADERS_FLAG) !== 0) dataAt = headersEndOf(bytes, dataAt, end)
-  return dataAt <= end ? dataAt : -1
+  const keyAt = at + RECORD_FIXED_BYTES
+  const keyEnd = keyAt + keyBytes
+  if (keyBytes === 0 || keyBytes > KEY_BYTES_MAX) return KEY_LENGTH
+  if (keyEnd > end) return MISFIT
+  const characters = utf8Length(bytes, keyAt, keyEnd)
+  if (characters < 0) return KEY_ENCODING
+  if (characters > limits.partitionKeyLengthMax) return KEY_LENGTH
+  const dataAt = flags === 0 ? keyEnd : partsEndOf(bytes, flags, keyEnd, end)
+  if (dataAt < 0) return dataAt
+  return end - dataAt + keyBytes > limits.recordBytesMax ? RECORD_SIZE : dataAt
+}
+
+/** Where the parts between key and data end, which the flags tell of; below 0 as above. */
+function partsEndOf(bytes: Uint8Array, flags: number, from: number, end: number): number {
+  if (flags > (EXPLICIT_HASH_KEY_FLAG | HEADERS_FLAG)) return UNKNOWN_FLAG
+  let at = from
+  if ((flags & EXPLICIT_HASH_KEY_FLAG) !== 0) at += 16
+  if ((flags & HEADERS_FLAG) !== 0) {
+    at = headersEndOf(bytes, at, end)
+    if (at < 0) return HEADERS + at + 1
+  }
+  return at > end ? MISFIT : at
 }
 
 /** The hash key that routes the record at `at`, whose parts must fit: see dataStartOf. */

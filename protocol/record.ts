@@ -1,4 +1,4 @@
-// Reads records out of a batch. Runs in the client and in offline checks; the broker never looks inside a batch.
+// Reads records out of a batch. Runs in the client and in offline checks; how records are stepped through stands in record-walk.ts.
 // Both checksums and every length are verified before the first record is handed out: damage is an error, never data.
 import {
   arrivalTimeAt,
@@ -7,21 +7,15 @@ import {
   checkStoredBatch,
   codecAt,
   recordBytesAt,
-  recordCountAt,
   recordsStartAt,
 } from './batch.ts'
-import { readU16, readU32, readU48 } from './bytes.ts'
+import { readU16, readU48 } from './bytes.ts'
 import { decompress } from './compression.ts'
 import { hashKeyFromBytes, type HashKeyWords } from './hash-key.ts'
 import { MillraceError } from './millrace-error.ts'
 import { NO_HEADERS, readHeaders, type RecordHeaders } from './record-headers.ts'
-import {
-  dataStartOf,
-  EXPLICIT_HASH_KEY_FLAG,
-  HEADERS_FLAG,
-  RECORD_BYTES_MIN,
-  RECORD_FIXED_BYTES,
-} from './record-layout.ts'
+import { EXPLICIT_HASH_KEY_FLAG, HEADERS_FLAG, RECORD_FIXED_BYTES } from './record-layout.ts'
+import { findRecordFault } from './record-walk.ts'
 
 export { BatchBuilder, type BatchIdentity, type BatchMemorySource } from './batch-builder.ts'
 export type { RecordHeaders } from './record-headers.ts'
@@ -94,33 +88,38 @@ class RecordView implements StoredRecord {
 }
 
 /**
- * The records of a stored batch from number `from` on, or all. Throws `corruptData` where checksums, lengths or the
- * compressed bytes are wrong; inflates at most what the header announces, within the limits.
+ * The records of a stored batch from number `from` on, or all. Throws `corruptData` where a checksum is wrong,
+ * `malformedBatch` where they are right and the records are not as they must be, and `codecUnavailable` where this runtime
+ * cannot inflate them. It inflates at most what the header announces, within the limits.
  */
 export function readRecords(batch: Uint8Array, options: { from?: number } = {}): StoredRecord[] {
-  const fault = checkStoredBatch(batch)
-  if (fault !== undefined) throw new MillraceError('corruptData', fault)
+  const damage = checkStoredBatch(batch)
+  if (damage !== undefined) throw new MillraceError('corruptData', damage)
   const base = baseSequenceNumberAt(batch, 0)
   const arrivalTime = arrivalTimeAt(batch, 0)
   const from = options.from ?? 0
   const records: StoredRecord[] = []
   const bytes = recordsOf(batch)
-  const problem = eachRecord(bytes, recordCountAt(batch, 0), (index, at, dataAt, end) => {
+  const fault = findRecordFault(batch, bytes, 0, (index, at, dataAt, end) => {
     if (base + index >= from)
       records.push(new RecordView(bytes, { at, dataAt, end }, base + index, arrivalTime))
   })
-  if (problem !== undefined) throw new MillraceError('corruptData', problem)
+  if (fault !== undefined) throw new MillraceError('malformedBatch', fault)
   return records
 }
 
-/** Checks the lengths and the count inside a batch, checksums apart; says what is wrong, or undefined. */
-export function walkRecords(batch: Uint8Array): string | undefined {
+/**
+ * Takes the records of a batch apart whose checksums are right, as a reader would. Returns the `malformedBatch` or
+ * `codecUnavailable` that a reader gets, or undefined.
+ */
+export function walkRecords(batch: Uint8Array): MillraceError | undefined {
   const fault = checkBatchHeader(batch)
-  if (fault !== undefined) return fault.message
+  if (fault !== undefined) return new MillraceError('malformedBatch', fault.message)
   try {
-    return eachRecord(recordsOf(batch), recordCountAt(batch, 0), () => {})
+    const message = findRecordFault(batch, recordsOf(batch), 0)
+    return message === undefined ? undefined : new MillraceError('malformedBatch', message)
   } catch (error) {
-    if (MillraceError.is(error)) return error.message
+    if (MillraceError.is(error)) return error
     throw error
   }
 }
@@ -130,20 +129,4 @@ function recordsOf(batch: Uint8Array): Buffer {
   const body = batch.subarray(recordsStartAt(batch, 0))
   const bytes = decompress(codecAt(batch, 0), body, recordBytesAt(batch, 0))
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-function eachRecord(
-  bytes: Buffer,
-  count: number,
-  visit: (index: number, at: number, dataAt: number, end: number) => void,
-): string | undefined {
-  let at = 0
-  for (let index = 0; index < count; index++) {
-    const end = at + RECORD_BYTES_MIN <= bytes.length ? at + 4 + readU32(bytes, at) : Infinity
-    const dataAt = end <= bytes.length ? dataStartOf(bytes, at, end) : -1
-    if (dataAt < 0) return `Record ${index} of ${count} does not fit into the batch, or contradicts itself.`
-    visit(index, at, dataAt, end)
-    at = end
-  }
-  return at === bytes.length ? undefined : `${bytes.length - at} bytes follow the last of ${count} records.`
 }

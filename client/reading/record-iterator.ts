@@ -16,7 +16,7 @@ export interface RecordSource<T> {
 
 const END = { done: true, value: undefined } as const
 
-/** The wanted records of a batch. Throws `corruptData` naming the shard. */
+/** The wanted records of a batch. Throws an error that names the shard where they cannot be taken apart. */
 export function recordsOf<T>(arrived: ArrivedBatch, codec: Codec<never, T>): ReadRecord<T>[] {
   const { cursor, batch, from, until } = arrived
   try {
@@ -28,9 +28,9 @@ export function recordsOf<T>(arrived: ArrivedBatch, codec: Codec<never, T>): Rea
     }
     return records
   } catch (error) {
-    if (!MillraceError.is(error, 'corruptData')) throw error
+    if (!MillraceError.is(error)) throw error
     throw new MillraceError(
-      'corruptData',
+      error.code,
       `A batch of ${cursor.shardId}, at ${from} or later: ${error.message}`,
       { cause: error },
     )

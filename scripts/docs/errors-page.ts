@@ -40,6 +40,11 @@ const groups: readonly Group[] = [
     from: 48,
     doc: 'In the answer to one shard of a fetch, to a position, or at the end of a subscription.',
   },
+  {
+    title: 'Made by a reading client',
+    from: 53,
+    doc: 'Never sent: the broker does not take compressed batches apart.',
+  },
 ]
 
 /** The page as Markdown. */

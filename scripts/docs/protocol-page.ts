@@ -153,9 +153,10 @@ function batches(batch: string, record: string): string {
   return `## Batches
 
 Records travel, are stored and are read in batches: at most ${amount(limits.batchBytesMax, 'bytes')} and
-${amount(limits.batchRecordsMax, 'count')} records of one producer for one shard. The broker checks the header and the
-checksum, stamps the fields marked * with their checksum, and never looks at the records. Numbers are little-endian but for
-hash keys; checksums are CRC-32 as in zlib.
+${amount(limits.batchRecordsMax, 'count')} records of one producer for one shard. The broker checks the header, the
+checksum and, where they are not compressed, the records, and stamps the fields marked * with their checksum. What it finds wrong in
+header or records it refuses as \`invalidBatch\` (${errorCodes.invalidBatch.id}), and stores nothing of the batch. Numbers are
+little-endian but for hash keys; checksums are CRC-32 as in zlib.
 
 ${batch}
 
@@ -177,7 +178,10 @@ Records lie one after the other, each:
 ${record}
 
 Data and partition key together have at most ${amount(limits.recordBytesMax, 'bytes')}; a partition key has 1 to
-${limits.partitionKeyLengthMax} characters (UTF-16 code units), stored as UTF-8.`
+${limits.partitionKeyLengthMax} characters (UTF-16 code units), stored as UTF-8. A record has at most ${limits.recordHeadersMax} headers with a value of at most
+${amount(limits.recordHeaderValueBytesMax, 'bytes')} each; no two have one name. Keys and names are well-formed UTF-8. Exactly \`recordCount\` records fill the
+batch to its end, and an explicit hash key lies within the batch's bounds. A reader refuses records that break one of these rules, so a producer
+that compresses them has to keep the rules by itself: the broker would store the batch, and no reader could take it apart.`
 }
 
 const hashKeys = `## Hash keys

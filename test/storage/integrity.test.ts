@@ -91,7 +91,7 @@ const planted: Record<
       stampBatch(value, baseSequenceNumberAt(value, 0), arrivalTimeAt(value, 0))
       return { key, value }
     },
-    found: /^Its records cannot be read\. Record 0 of 1 does not fit into the batch/,
+    found: /^Its records cannot be read\. Record 0 of 1: its parts do not fit into its length/,
   },
   'a batch that is gone': {
     change: (environment) => ({ key: firstBatch(environment) }),

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { stampBatch } from '../../protocol/batch.ts'
+import { BATCH_HEADER_BYTES, batchOffsets, bodyCrcOf, stampBatch } from '../../protocol/batch.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { Environment } from '../../broker/storage/environment.ts'
 import { decodeRow, encodeKey, encodeRow } from '../../broker/storage/key-space.ts'
@@ -72,6 +72,27 @@ describe('append', () => {
         { slot: 1, batch: batchOf() },
       ),
     ).toEqual([refused('corruptBatch'), refused('invalidBatch'), stored(0)])
+    expect(await owner.values(1, 1)).toEqual(['0=a'])
+  })
+
+  test('refuses a batch that is signed and that no reader can take apart, and stores nothing of it', async ({
+    storage,
+  }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    const malformed = Buffer.from(batchOf({ values: ['malformed'] }))
+    malformed.writeUInt32LE(5000, BATCH_HEADER_BYTES)
+    malformed.writeUInt32LE(bodyCrcOf(malformed), batchOffsets.bodyCrc)
+    const idempotent = Buffer.from(batchOf({ producerId: 7 }))
+    idempotent[BATCH_HEADER_BYTES + 4] = 0xff
+    idempotent.writeUInt32LE(bodyCrcOf(idempotent), batchOffsets.bodyCrc)
+    expect(
+      await owner.append(
+        { slot: 1, batch: malformed },
+        { slot: 1, batch: idempotent },
+        { slot: 1, batch: batchOf({ producerId: 7 }) },
+      ),
+    ).toEqual([refused('invalidBatch'), refused('invalidBatch'), stored(0)])
     expect(await owner.values(1, 1)).toEqual(['0=a'])
   })
 

@@ -2,10 +2,16 @@
 // A group is settled within one turn: extents advance in the order of the numbers, stored batches become readable in
 // memory, acknowledgements leave, and then, at the end of the turn, readers are woken. What is not stored is never readable.
 import { errorCodeOf, errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
-import { firstProducerSequenceAt, producerIdAt, recordCountAt } from '../../../protocol/batch.ts'
+import {
+  batchLengthAt,
+  firstProducerSequenceAt,
+  producerIdAt,
+  recordCountAt,
+} from '../../../protocol/batch.ts'
 import { invariant } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { checkSentBatch } from '../../../protocol/record-walk.ts'
 import { ENTRY_FIELDS, RESULT_FIELDS } from '../../threads/append-fields.ts'
 import type { AppendOutcome } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
@@ -97,7 +103,8 @@ export class AppendSettlement {
     const message =
       code === 'shardClosed'
         ? shard.closedText
-        : refusalText(code, shard.label, producerIdAt(bytes, offset), firstProducerSequenceAt(bytes, offset))
+        : (faultText(code, bytes, offset) ??
+          refusalText(code, shard.label, producerIdAt(bytes, offset), firstProducerSequenceAt(bytes, offset)))
     const retryAfterMs = retryAfterMsOf(code)
     batch.answer.settle(batch.index, refused(code, message, retryAfterMs))
     this.#options.metrics.refused(code, 1)
@@ -116,6 +123,12 @@ function giveBack({ writeThrottle }: HostedShard, bytes: Uint8Array, at: number)
 function retryAfterMsOf(code: ErrorCode): number | undefined {
   if (code === 'storageFull') return hostLimits.storageFullRetryMs
   return code === 'overloaded' ? hostLimits.overloadedRetryMsMax : undefined
+}
+
+/** What an owner has found in the records of a batch is found once more, to be said in a sentence. */
+function faultText(code: ErrorCode, bytes: Uint8Array, offset: number): string | undefined {
+  if (code !== 'invalidBatch') return undefined
+  return checkSentBatch(bytes.subarray(offset, offset + batchLengthAt(bytes, offset)))?.message
 }
 
 /** An owner answers in codes; this says the rest: what was refused, and what to do. */

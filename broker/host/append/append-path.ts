@@ -1,6 +1,6 @@
 // An append request from its frame to its owners: which batches are taken, and which are refused why. Host main thread.
-// Per batch O(1): the header and its hash key bounds are checked, never a record; checksums are the owner's work. A batch
-// that is refused here was not written anywhere. Batches of one session to one shard keep their order.
+// Per batch O(1): the header and its hash key bounds are checked, never a record; checksums and records are the owner's work. A
+// batch that is refused here was not written anywhere. Batches of one session to one shard keep their order.
 import type { ErrorCode } from '../../../protocol/error-codes.ts'
 import { batchWithin, checkBatchHeader, recordCountAt } from '../../../protocol/batch.ts'
 import type { AppendResult, RequestOf, ResponseOf } from '../../../protocol/operations.ts'

@@ -1,5 +1,5 @@
 // Looks at the keys of some of the records that are appended. Host main thread.
-// The broker never looks inside batches but here, and here within a budget: a few hundred records a second for the whole
+// A host never looks inside batches but here, and here within a budget: a few hundred records a second for the whole
 // host, a few batches a second of each shard, whatever arrives. A batch is chosen by lot, with a chance that goes by its
 // bytes: whoever sends in turns, or first in every request, is seen no more often than he brings.
 import { codecAt, readBatchHeader, sampledKeysOf } from '../../../protocol/batch.ts'

@@ -3,7 +3,6 @@
 // refused by throwing: the others of its group go on.
 import {
   bodyCrcAt,
-  checkBatch,
   firstProducerSequenceAt,
   producerEpochAt,
   producerIdAt,
@@ -12,6 +11,7 @@ import {
 } from '../../../protocol/batch.ts'
 import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
 import { invariant } from '../../../protocol/invariant.ts'
+import { checkSentBatch } from '../../../protocol/record-walk.ts'
 import { ENTRY_FIELDS, RESULT_FIELDS } from '../../threads/append-fields.ts'
 import type { AppendGroup, AppendOutcome } from '../../threads/owner-contract.ts'
 import type { CommitPlan } from './commit-plan.ts'
@@ -61,10 +61,10 @@ export class PendingAppend {
     return this.#batches.length
   }
 
-  /** Checks each batch's bytes. Costs a pass over them, so it is done while an earlier commit runs. */
+  /** Checks each batch's bytes and records. Costs two passes over them, so it is done while an earlier commit runs. */
   check(): void {
     for (const [i, batch] of this.#batches.entries()) {
-      const fault = checkBatch(batch)
+      const fault = checkSentBatch(batch)
       if (fault !== undefined) this.#refuse(i, fault.code)
     }
   }

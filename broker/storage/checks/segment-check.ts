@@ -92,9 +92,10 @@ async function readSpans(segment: SegmentUnderCheck): Promise<Map<number, Span>>
       const misplaced = producers.follow(slot, base, batch)
       const where = `${slotOf(segment, slot)}, batch ${base}`
       if (misplaced !== undefined) findings.problem(where, misplaced)
-      // The broker stores what a producer signed, and never looks inside.
+      // The broker stores what a producer has compressed, and never looks inside.
       const unreadable = walkRecords(batch)
-      if (unreadable !== undefined) findings.problem(where, `Its records cannot be read. ${unreadable}`)
+      if (unreadable !== undefined)
+        findings.problem(where, `Its records cannot be read. ${unreadable.message}`)
       const range = ranges.get(slot)
       if (range !== undefined && !batchWithin(batch, range.start, range.end)) {
         findings.problem(where, "It holds hash keys outside its shard's range.")

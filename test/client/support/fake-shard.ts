@@ -4,7 +4,7 @@ import {
   baseSequenceNumberAt,
   batchWithin,
   bodyCrcOf,
-  checkBatch,
+  checkSentBatch,
   errorCodes,
   limits,
   readBatchHeader,
@@ -89,7 +89,7 @@ export class FakeShard {
   }
 
   append(bytes: Uint8Array, now: number): AppendResult {
-    const fault = checkBatch(bytes)
+    const fault = checkSentBatch(bytes)
     if (fault !== undefined) return refusal(fault.code)
     if (!batchWithin(bytes, this.range.start, this.range.end)) return refusal('hashKeyOutOfRange')
     const { producerId, producerEpoch: epoch, ...header } = readBatchHeader(bytes)
