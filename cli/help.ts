@@ -1,6 +1,6 @@
 // How help looks, and the options that several verbs share. Pure but for the default url, which the environment may name.
 import { Option, type Command } from 'commander'
-import { defaultUrl } from '../broker/config/environment.ts'
+import { defaultUrl } from '../client/environment.ts'
 
 export interface Example {
   readonly line: string

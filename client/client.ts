@@ -15,6 +15,7 @@ import type { BytesInput, EncoderOption } from './codecs.ts'
 import { codecFailed, resolveEncoder } from './codecs.ts'
 import { ControlPlane } from './control-plane.ts'
 import type { Broker, ScalingReport, Shard, Stream } from './descriptions.ts'
+import { defaultUrl } from './environment.ts'
 import { asMillraceError, closedError } from './errors.ts'
 import type { Listing } from './listing.ts'
 import { ConnectionPool } from './pool.ts'
@@ -54,10 +55,11 @@ interface Given {
 }
 
 /**
- * Connects to the broker that the url names: `millrace://host:port[,host:port]`. Rejects with `unavailable` when none of
+ * Connects to the broker that the url names: `millrace://host:port[,host:port]`; without one, to the broker that the
+ * environment variable `MILLRACE_URL` names, or else to `millrace://127.0.0.1:7400`. Rejects with `unavailable` when none of
  * the addresses answers, and with `invalidArgument` for options that make no sense.
  */
-export async function connect(url: string, options: ConnectOptions = {}): Promise<Client> {
+export async function connect(url: string = defaultUrl(), options: ConnectOptions = {}): Promise<Client> {
   const addresses = parseUrl(url)
   const settings = resolveSettings(options)
   throwIfAborted(options.signal)

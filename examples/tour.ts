@@ -6,7 +6,7 @@ interface Click {
   page: string
 }
 
-await using client = await connect(process.argv[2] ?? 'millrace://127.0.0.1:7400')
+await using client = await connect(process.argv[2])
 
 const stream = `clicks-${Date.now()}`
 await client.createStream(stream, { shards: 4 })

@@ -1,6 +1,5 @@
 // The only door to `process.env`, and to what this machine is. Runs in the controller, the command line and tests.
 import { availableParallelism } from 'node:os'
-import { environmentNameOf, options } from './options.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -22,11 +21,6 @@ export function thisMachine(): Machine {
     isTerminal: process.stdout.isTTY === true,
     workingDirectory: process.cwd(),
   }
-}
-
-/** The broker's address for programs that connect to one, unless they are told otherwise. */
-export function defaultUrl(environment: Environment = processEnvironment()): string {
-  return environment[environmentNameOf('url')] ?? options.url.default
 }
 
 /** The environment of a host process: this one's, with what libuv reads before any JavaScript runs. */

@@ -4,13 +4,12 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TestDaemon } from '../support/daemon.ts'
+import { compileProgram, installInto, repository } from '../support/npm.ts'
 
 const run = promisify(execFile)
-const root = fileURLToPath(new URL('../../', import.meta.url))
 
 const program = `
 import { connect, json, MillraceError, type StreamRecord } from 'millrace-client'
@@ -38,18 +37,6 @@ console.log(JSON.stringify({
 }))
 `
 
-const tsconfig = {
-  compilerOptions: {
-    target: 'es2023',
-    lib: ['es2023', 'esnext.disposable'],
-    module: 'nodenext',
-    strict: true,
-    types: ['node'],
-    typeRoots: [join(root, 'node_modules', '@types')],
-  },
-  files: ['program.ts'],
-}
-
 let daemon: TestDaemon
 let folder: string
 
@@ -66,22 +53,10 @@ afterAll(async () => {
 describe('the packed client', () => {
   it('installs alone, type-checks, and appends and reads', async ({ skip }) => {
     const { stdout: packed } = await run(process.execPath, [
-      join(root, 'dist/scripts/pack-client.js'),
+      join(repository, 'dist/scripts/pack-client.js'),
       folder,
     ])
-    await writeFile(join(folder, 'package.json'), '{ "type": "module", "private": true }\n')
-    const install = [
-      'install',
-      packed.trim(),
-      '--prefer-offline',
-      '--no-audit',
-      '--no-fund',
-      '--ignore-scripts',
-    ]
-    const failure = await run('npm', install, { cwd: folder }).then(
-      () => undefined,
-      (error: Error) => error.message,
-    )
+    const failure = await installInto(folder, [packed.trim()])
     skip(failure !== undefined, `npm cannot install msgpackr here: ${failure ?? ''}`)
 
     const { dependencies } = JSON.parse(
@@ -93,11 +68,7 @@ describe('the packed client', () => {
     expect(installed.filter((name) => !optional(name))).toEqual(['millrace-client', 'msgpackr'])
 
     await writeFile(join(folder, 'program.ts'), program)
-    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
-    const compiler = join(root, 'node_modules/typescript/bin/tsc')
-    await run(process.execPath, [compiler, '--project', folder]).catch((error: { stdout: string }) => {
-      throw new Error(error.stdout)
-    })
+    await compileProgram(folder)
 
     const { stdout } = await run(process.execPath, [join(folder, 'program.js'), daemon.url])
     expect(JSON.parse(stdout)).toEqual({ distinct: 100, refused: true, batchBytesMax: 12 * 1024 * 1024 })

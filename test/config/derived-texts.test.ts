@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { configurationPage } from '../../broker/config/docs-page.ts'
-import { defaultUrl, hostEnvironment } from '../../broker/config/environment.ts'
+import { hostEnvironment } from '../../broker/config/environment.ts'
 import { configFlags } from '../../broker/config/flags.ts'
 import { loadConfig } from '../../broker/config/load.ts'
 import { environmentNameOf, flagOf, options, type OptionName } from '../../broker/config/options.ts'
 import { configSchema } from '../../broker/config/schema.ts'
 import { SOFTWARE } from '../../broker/config/software.ts'
+import { defaultUrl } from '../../client/environment.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-config-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -77,9 +78,12 @@ describe('loadConfig', () => {
 })
 
 describe('the environment', () => {
-  it('names the broker for client programs', () => {
-    expect(defaultUrl({})).toBe('millrace://127.0.0.1:7400')
-    expect(defaultUrl({ MILLRACE_URL: 'millrace://elsewhere:1' })).toBe('millrace://elsewhere:1')
+  it('names the broker for client programs, as the option table says', () => {
+    expect(defaultUrl({})).toBe(options.url.default)
+    expect(defaultUrl({ [environmentNameOf('url')]: '' })).toBe(options.url.default)
+    expect(defaultUrl({ [environmentNameOf('url')]: 'millrace://elsewhere:1' })).toBe(
+      'millrace://elsewhere:1',
+    )
   })
 
   it('gives hosts the size of their thread pool, which libuv reads before any code runs', () => {
