@@ -152,7 +152,8 @@ async function run(schedule: Schedule) {
     else if (event === 'disconnect') broker.disconnect()
     const hostId = 1 + (sent.length % schedule.hosts)
     if (event === 'restart' || event === 'outage') broker.stopHost(hostId)
-    if (event === 'restart') broker.startHost(hostId, 7500 + broker.connections)
+    // On a port of its own: where another host listens, a client sends it nothing.
+    if (event === 'restart') broker.startHost(hostId, 7500 + 2 * broker.connections + hostId)
     if (waitMs > 0) await pass(waitMs)
     if (event === 'outage') broker.startHost(hostId)
   }
