@@ -1,5 +1,6 @@
 // What `connect` may be told, with defaults and bounds, resolved once. Also the rim through which the client sees
 // time, chance and its log: nothing below calls a clock or a random source by itself. Runs in the client.
+import { randomBytes } from 'node:crypto'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import { dialTcp, type Dial } from './transport.ts'
 
@@ -53,6 +54,8 @@ export interface Rim {
   readonly clock: () => number
   /** From 0 up to 1. */
   readonly random: () => number
+  /** Bytes that nobody can guess; of them the secrets of producers are made. */
+  readonly randomBytes: (length: number) => Uint8Array
 }
 
 export interface Settings extends Rim {
@@ -80,6 +83,7 @@ export function resolveSettings(options: ConnectOptions): Settings {
     monotonic: rim.monotonic ?? (() => performance.now()),
     clock: rim.clock ?? Date.now,
     random: rim.random ?? Math.random,
+    randomBytes: rim.randomBytes ?? randomBytes,
   })
 }
 

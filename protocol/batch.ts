@@ -23,7 +23,8 @@
 //
 // Attributes: bits 0–2 are the codec, bits 3–5 the number of sampled keys, the rest is zero. recordBytes is the length of the
 // records uncompressed; how they lie is drawn in record-layout.ts, how keys are sampled is told in key-sample.ts.
-// A producer id is a random number below 2^53; 0 says that the batch is not idempotent.
+// A producer id is below 2^53 and made of a secret that only its producer has: see producer-identity.ts. 0 says that the batch
+// is not idempotent.
 import { crc32 } from 'node:zlib'
 import { readU16, readU32, readU32BigEndian, readU64, writeU32, writeU64 } from './bytes.ts'
 import { codecs, type Codec } from './compression.ts'

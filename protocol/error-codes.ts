@@ -179,6 +179,12 @@ export const errorCodes = {
     sideEffects: 'none',
     doc: 'The producer gave these sequence numbers to other content before: that is stored, and this is not.',
   },
+  producerUnproven: {
+    id: 40,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: "The secret that came with the batch is not the one that its producer id belongs to: use an id and a secret of one's own.",
+  },
   // Reading.
   trimmed: {
     id: 48,

@@ -70,6 +70,10 @@ export const limits = {
   producerWindowBatches: 8,
   /** A producer that was silent for less is remembered; no client tries longer to have a batch stored. */
   producerIdleMsMin: 15 * MINUTE_MS,
+  /** The secret that a producer id is made of: long enough that it cannot be guessed, … */
+  producerSecretBytesMin: 16,
+  /** … and short enough to travel with every batch. */
+  producerSecretBytesMax: 64,
   /** Text in an error or a name that crosses the wire. */
   textBytesMax: 4 * KiB,
   /** A connection that has not said hello by then is closed. */

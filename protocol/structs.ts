@@ -146,6 +146,13 @@ export const appendResultShape = {
 
 export const batchBytes = field.bytes(limits.batchBytesMax, 'One batch; see docs/protocol.md for its bytes.')
 
+export const producerSecret = field.optional(
+  field.bytes(
+    limits.producerSecretBytesMax,
+    "What the batch's producer id is made of, at least 16 bytes; absent where the id is 0.",
+  ),
+)
+
 /** One shard's own answer to a fetch. */
 export const fetchedShardShape = {
   code: field.uint('0, or the id of an error code (trimmed, shardNotFound, corruptData, …).'),

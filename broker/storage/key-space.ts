@@ -69,14 +69,14 @@ export const keyFamilies = {
     tag: 0x03,
     store: 'segment',
     key: { slot: 'u32', producerId: 'u64' },
-    value: { epoch: 'u16', nextSequence: 'u64', usedAt: 'u64' },
+    value: { tag: 'u64', epoch: 'u16', nextSequence: 'u64', usedAt: 'u64' },
     list: { firstSequence: 'u64', recordCount: 'u32', bodyCrc: 'u32', base: 'u64', arrival: 'u64' },
     written:
       "in every commit that stores a batch of the producer, and carried while it is among the owner's live ones",
     lives: 'as long as the segment',
     doc:
-      'What an idempotent producer wrote last to a shard, with the checksum of each batch: a retry of the same bytes is ' +
-      'answered from this window, oldest entry first.',
+      'Whose id it is, and what that idempotent producer wrote last to a shard, with the checksum of each batch: a retry of ' +
+      'the same bytes is answered from this window, oldest entry first.',
   },
   batch: {
     tag: 0x04,

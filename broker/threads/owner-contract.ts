@@ -52,11 +52,11 @@ export interface Wanted {
 /**
  * Appends gathered in one turn. `arena` holds whole batches back to back and is transferred, both ways: it comes back
  * with the base sequence number and the arrival time stamped into every stored batch, to feed the tail cache.
- * `entries` holds, for each batch: slot, offset in the arena, length.
+ * `entries` holds, for each batch: slot, offset in the arena, length, and the tag that its producer has proven; 0 without one.
  */
 export interface AppendGroup {
   readonly arena: ArrayBuffer
-  readonly entries: Uint32Array
+  readonly entries: Float64Array
 }
 
 /** For each batch of the group, in order: code, base sequence number, arrival time, 1 if a duplicate of a stored batch. */

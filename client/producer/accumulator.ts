@@ -6,6 +6,7 @@ import { hashKeyFromBytes, hashPartitionKey } from '../../protocol/hash-key.ts'
 import { invariant } from '../../protocol/invariant.ts'
 import { BatchBuilder, readRecords, type RecordInput, type StoredRecord } from '../../protocol/record.ts'
 import { BatchMemory } from './batch-memory.ts'
+import { drawIdentity } from './identity.ts'
 import type { Lane } from './lane.ts'
 import { Lanes, type LaneRouting } from './lanes.ts'
 import { producerLimits, type ProducerSettings } from './options.ts'
@@ -16,11 +17,10 @@ export interface AccumulatorOptions {
   readonly producerSettings: ProducerSettings
   readonly monotonic: () => number
   readonly random: () => number
+  readonly randomBytes: (length: number) => Uint8Array
   /** The lane got its first record, or a batch of it is full. */
   readonly onReady: (lane: Lane) => void
 }
-
-const PRODUCER_ID_BELOW = 2 ** 53
 
 export class Accumulator {
   readonly lanes: Lanes
@@ -32,8 +32,7 @@ export class Accumulator {
 
   constructor(options: AccumulatorOptions) {
     this.#options = options
-    const { routing, random } = options
-    this.lanes = new Lanes(routing, () => 1 + Math.floor(random() * (PRODUCER_ID_BELOW - 1)))
+    this.lanes = new Lanes(options.routing, () => drawIdentity(options.randomBytes))
   }
 
   /**

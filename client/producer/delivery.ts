@@ -57,6 +57,7 @@ export class Delivery implements SenderEvents {
       producerSettings,
       monotonic: settings.monotonic,
       random: settings.random,
+      randomBytes: settings.randomBytes,
       onReady: (lane) => this.#schedule(lane),
     })
     this.#relocation = new Relocation(this.#records, (lane) => this.#forget(lane))

@@ -184,6 +184,7 @@ export class HostSender {
       streamId,
       shardIndex: lane.shardIndex,
       batch: batch.bytes!,
+      producerSecret: batch.producerSecret,
     }))
     this.#requestsInFlight++
     const settle = (error: MillraceError | undefined, response: ResponseOf<'append'> | undefined) => {

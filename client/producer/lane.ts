@@ -28,6 +28,7 @@ import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { BatchBuilder, BatchIdentity } from '../../protocol/record.ts'
 import { shardIdOf } from '../../protocol/shard-id.ts'
+import type { LaneIdentity } from './identity.ts'
 import type { PendingBatch } from './pending-batch.ts'
 import { producerLimits } from './options.ts'
 
@@ -55,8 +56,10 @@ export class Lane {
   attempts = 0
   /** The shard takes no more records: its own go elsewhere once nothing of it is in flight or in doubt. */
   #isVanishing = false
-  #producerId: number
-  readonly #newProducerId: () => number
+  #identity: LaneIdentity
+  readonly #newIdentity: () => LaneIdentity
+  /** Another producer has this id at the shard: nothing of this lane will ever be taken under it. */
+  #isIdentityTaken = false
   #epoch = 0
   #nextSequence = 0
   /** Batches sealed so far. */
@@ -72,13 +75,13 @@ export class Lane {
   /** Why nothing could be sent since something last was. It tells nothing of any batch, so it decides nothing. */
   #obstacle: MillraceError | undefined
 
-  constructor(place: { streamId: number; shardIndex: number }, newProducerId: () => number) {
+  constructor(place: { streamId: number; shardIndex: number }, newIdentity: () => LaneIdentity) {
     const { streamId, shardIndex } = place
     this.streamId = streamId
     this.shardIndex = shardIndex
     this.shardId = shardIdOf(shardIndex)
-    this.#newProducerId = newProducerId
-    this.#producerId = newProducerId()
+    this.#newIdentity = newIdentity
+    this.#identity = newIdentity()
   }
 
   get isVanishing(): boolean {
@@ -145,7 +148,7 @@ export class Lane {
     const batch = this.open
     invariant(batch !== undefined && batch.recordCount > 0, 'a lane seals a batch that holds records')
     const builder = batch.seal({
-      producerId: this.#producerId,
+      producerId: this.#identity.producerId,
       producerEpoch: this.#epoch,
       firstProducerSequence: this.#nextSequence,
       codec: compression,
@@ -159,7 +162,7 @@ export class Lane {
   renew(batch: PendingBatch): void {
     invariant(this.open === undefined, 'a lane seals what is open before it takes a sealed batch')
     batch.bytes = renewBatch(batch.bytes!, {
-      producerId: this.#producerId,
+      producerId: this.#identity.producerId,
       producerEpoch: this.#epoch,
       firstProducerSequence: this.#nextSequence,
     })
@@ -172,6 +175,7 @@ export class Lane {
 
   #enqueue(batch: PendingBatch): void {
     batch.place = this.#sealedCount++
+    batch.producerSecret = this.#identity.secret
     this.#nextSequence += batch.recordCount
     this.#queue.push(batch)
   }
@@ -204,6 +208,7 @@ export class Lane {
     if (error.sideEffects === 'possible') batch.inDoubt = true
     else if (endsDoubt(error)) batch.inDoubt = false
     if (error.retry === 'backoff') this.#window = 1
+    if (error.code === 'producerUnproven') this.#isIdentityTaken = true
   }
 
   /** The shard takes no more records. Nothing is sent, but what is in doubt, to learn of its fate. */
@@ -285,9 +290,10 @@ export class Lane {
     this.#sent = 0
     this.#isHalted = false
     this.#nextSequence = 0
-    if (this.#epoch === producerLimits.epochMax) {
+    if (this.#isIdentityTaken || this.#epoch === producerLimits.epochMax) {
+      this.#isIdentityTaken = false
       this.#epoch = 0
-      this.#producerId = this.#newProducerId()
+      this.#identity = this.#newIdentity()
     } else {
       this.#epoch++
     }

@@ -3,6 +3,7 @@
 // shard does not keep the others from going on under the new routing.
 import type { ShardMap } from '../../protocol/shard-map.ts'
 import type { Routing } from '../routing.ts'
+import type { LaneIdentity } from './identity.ts'
 import { Lane } from './lane.ts'
 
 /** A routing, as far as records need one. */
@@ -15,15 +16,15 @@ interface Generation {
 }
 
 export class Lanes {
-  readonly #newProducerId: () => number
+  readonly #newIdentity: () => LaneIdentity
   #routing: LaneRouting
   #current: Generation
   /** Oldest first: what was routed there came before what was routed later. */
   #past: Generation[] = []
 
-  constructor(routing: LaneRouting, newProducerId: () => number) {
+  constructor(routing: LaneRouting, newIdentity: () => LaneIdentity) {
     this.#routing = routing
-    this.#newProducerId = newProducerId
+    this.#newIdentity = newIdentity
     this.#current = { map: routing.map, lanes: new Map() }
   }
 
@@ -37,7 +38,7 @@ export class Lanes {
     const shardIndex = map.route(hashKey, at)
     let lane = lanes.get(shardIndex)
     if (lane === undefined) {
-      lane = new Lane({ streamId: this.#routing.streamId, shardIndex }, this.#newProducerId)
+      lane = new Lane({ streamId: this.#routing.streamId, shardIndex }, this.#newIdentity)
       lanes.set(shardIndex, lane)
     }
     return lane

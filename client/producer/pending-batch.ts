@@ -48,6 +48,8 @@ export class PendingBatch {
   place = -1
   /** The sealed batch. Owned: nobody changes it while it may be sent again. */
   bytes: Uint8Array | undefined
+  /** Shows the host that the sealed batch is its producer's own. */
+  producerSecret: Uint8Array | undefined
   /** How often these bytes were sent. */
   sendings = 0
   /**

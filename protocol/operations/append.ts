@@ -1,7 +1,7 @@
 // Writing records. Data plane: the host that owns the shard.
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
-import { appendResultShape, batchBytes, shardIndex, streamId } from '../structs.ts'
+import { appendResultShape, batchBytes, producerSecret, shardIndex, streamId } from '../structs.ts'
 import type { OperationFamily } from './operation.ts'
 
 export const appendOperations = {
@@ -13,7 +13,7 @@ export const appendOperations = {
     doc: 'Appends batches, each to one shard of this host; each is answered by itself, after its flush.',
     request: {
       batches: field.list(
-        field.struct({ streamId, shardIndex, batch: batchBytes }, 'A batch and its shard.'),
+        field.struct({ streamId, shardIndex, batch: batchBytes, producerSecret }, 'A batch and its shard.'),
         limits.appendBatchesMax,
         'Batches of one producer to one shard stand in their order.',
       ),

@@ -6,6 +6,7 @@ import { events, type EventEntry } from '../../protocol/events.ts'
 import { limits } from '../../protocol/limits.ts'
 import { errorShape, messageKinds } from '../../protocol/messages.ts'
 import { operations, type Operation, type Plane } from '../../protocol/operations.ts'
+import { producerIdentityOf } from '../../protocol/producer-identity.ts'
 import { PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN } from '../../protocol/version.ts'
 import { fieldTable } from './fields.ts'
 import { limitTable } from './limits.ts'
@@ -169,9 +170,31 @@ ${batch}
   may tell up to ${limits.batchSampledKeysMax} of their hash keys, drawn so that each stands for as many bytes of records as the others. Nobody checks
   them against the records; one outside of the batch's bounds is refused as \`invalidBatch\` (${errorCodes.invalidBatch.id}).
 - Fields marked * are zero when a batch is sent.
-- A producer that retries takes a random id below 2^53 (0 is for those that do not), counts its records for each shard from 0, and sends batches of a shard in
-  order, at most ${limits.producerWindowBatches} of them unanswered. A batch that is stored already is answered with the
-  numbers it has; a gap is \`outOfOrderSequence\`. A new epoch starts at sequence 0 again and shuts out the older one.
+
+### Producers that retry
+
+A producer that wants its retries stored once has an id, for each shard another one. An id of 0 is for batches of which a retry is stored
+again.
+
+- **The id is made of a secret.** Draw ${limits.producerSecretBytesMin} bytes or more (at most ${limits.producerSecretBytesMax}) from a source that cannot be guessed,
+  and take their SHA-256. The id is its first 8 bytes as a little-endian number, modulo 2^53; if that is 0, draw again. Send the
+  secret as \`producerSecret\` beside every batch that carries the id, and to nobody else: everybody who reads the stream sees the
+  id, and only the secret lets write under it. Without it, or where the shard knows the id with another secret, a batch is
+  \`producerUnproven\` (${errorCodes.producerUnproven.id}), and nothing of it is stored; take a new secret then. For example, the secret
+  of 16 zero bytes makes the id ${producerIdentityOf(new Uint8Array(16)).producerId}.
+- **Numbers follow without a gap.** The records of an id are counted from 0; a batch tells the number of its first one. Send them in order, at most
+  ${limits.producerWindowBatches} batches unanswered. A gap is \`outOfOrderSequence\` (${errorCodes.outOfOrderSequence.id}): send what is missing first.
+- **A retry is the same bytes.** The broker remembers the last ${limits.producerWindowBatches} batches of an id with their bodyCrc. The same batch again is answered with
+  the numbers it has; anything else that touches their records' numbers is \`sequenceReused\` (${errorCodes.sequenceReused.id}), and is
+  not stored; one from before them is \`duplicateTooOld\` (${errorCodes.duplicateTooOld.id}). So keep the bytes until the answer is there, and never encode
+  a batch anew under numbers that were sent, not even with another compression.
+- **A new epoch begins at 0 again**, and shuts out the older one: what lingers of that is \`producerFenced\` (${errorCodes.producerFenced.id}).
+  Begin one only when nothing sent before may still be stored unnoticed.
+- **A closed shard still answers for what it stored.** Ask it about every batch in doubt before the rest of its records go to its
+  children, under other ids.
+- An id that was silent for ${amount(limits.producerIdleMsMin, 'ms')} may be forgotten: try no longer than that to have a batch stored.
+
+### Records
 
 Records lie one after the other, each:
 

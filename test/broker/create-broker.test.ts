@@ -64,7 +64,12 @@ describe('createBroker', () => {
     const records = [{ partitionKey: 'a', data: Buffer.from('one') }]
     const batch = batchOf(records)
     const { results } = await data.request('append', {
-      batches: routing.shards.map(({ index }) => ({ streamId: stream.id, shardIndex: index, batch })),
+      batches: routing.shards.map(({ index }) => ({
+        streamId: stream.id,
+        shardIndex: index,
+        batch,
+        producerSecret: undefined,
+      })),
     })
     const stored = results.filter(({ code }) => code === 0)
     expect(stored).toMatchObject([{ baseSequenceNumber: 0, durability: 'disk' }])
@@ -156,7 +161,7 @@ describe('createBroker', () => {
       const data = await dial(broker, 1)
       const batch = batchOf([{ partitionKey: 'a', data: Buffer.from(value) }])
       const { results } = await data.request('append', {
-        batches: [{ streamId: stream.id, shardIndex: 0, batch }],
+        batches: [{ streamId: stream.id, shardIndex: 0, batch, producerSecret: undefined }],
       })
       data.close()
       return results[0]

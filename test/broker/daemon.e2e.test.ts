@@ -48,7 +48,9 @@ async function append(port: number, name: string, data: string): Promise<number>
         const { streamId, hosts } = await control.request('describeRouting', { name })
         const host = await RawConnection.open(hosts[0]!.port)
         const batch = batchOf([{ partitionKey: 'key', data: Buffer.from(data) }])
-        const { results } = await host.request('append', { batches: [{ streamId, shardIndex: 0, batch }] })
+        const { results } = await host.request('append', {
+          batches: [{ streamId, shardIndex: 0, batch, producerSecret: undefined }],
+        })
         host.close()
         if (results[0]?.code === 0) return results[0].baseSequenceNumber
       } catch {

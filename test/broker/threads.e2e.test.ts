@@ -22,7 +22,9 @@ describe('createBroker on threads', () => {
       const host = await open(routing.shards[shardIndex]!.hostId)
       const batch = batchOf([{ partitionKey, data: Buffer.from(partitionKey) }])
       const shard = { streamId: stream.id, shardIndex }
-      const { results } = await host.request('append', { batches: [{ ...shard, batch }] })
+      const { results } = await host.request('append', {
+        batches: [{ ...shard, batch, producerSecret: undefined }],
+      })
       expect(results).toMatchObject([{ code: 0, baseSequenceNumber: 0 }])
     }
     await expect.poll(broker.metrics).toMatch(/millrace_owner_commits_total\{host="2",owner="1"\} [1-9]/)

@@ -139,7 +139,7 @@ it('a reshard that waits for a host that hangs goes on once that was killed and 
   const { stream } = await ask('createStream', { name: 'clicks', shardCount: 2 })
   const producer = await connected(1)
   const { results } = await producer.request('append', {
-    batches: [{ streamId: stream.id, shardIndex: 0, batch: makeBatch(['a']) }],
+    batches: [{ streamId: stream.id, shardIndex: 0, batch: makeBatch(['a']), producerSecret: undefined }],
   })
   expect(results).toMatchObject([{ code: 0 }])
   // From the moment at which there is no way back.
@@ -174,7 +174,7 @@ it('a host whose owner thread hangs is killed in the end, and has everything tha
   const { stream } = await ask('createStream', { name: 'clicks', shardCount: 2 })
   const append = (connection: RawConnection, text: string) =>
     connection.request('append', {
-      batches: [{ streamId: stream.id, shardIndex: 0, batch: makeBatch([text]) }],
+      batches: [{ streamId: stream.id, shardIndex: 0, batch: makeBatch([text]), producerSecret: undefined }],
     })
   const producer = await connected(1)
   expect((await append(producer, 'a')).results).toMatchObject([{ code: 0 }])

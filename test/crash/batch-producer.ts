@@ -88,7 +88,7 @@ async function appendOnce(options: BatchLoad, route: Route, sent: number): Promi
   const call = history.invoke({ producer: name, idempotent: false, records })
   try {
     const answer = await host.request('append', {
-      batches: [{ streamId: route.streamId, shardIndex, batch }],
+      batches: [{ streamId: route.streamId, shardIndex, batch, producerSecret: undefined }],
     })
     const { code, baseSequenceNumber, message } = answer.results[0]!
     if (code !== 0) throw new MillraceError(errorCodeOf(code), message ?? '')

@@ -58,7 +58,7 @@ async function append(
   batches: readonly { shardIndex: number; batch: Uint8Array }[],
 ) {
   const { results } = await connection.request('append', {
-    batches: batches.map((entry) => ({ streamId, ...entry })),
+    batches: batches.map((entry) => ({ streamId, producerSecret: undefined, ...entry })),
   })
   return results
 }

@@ -30,7 +30,7 @@ test('answers every append that was under way when SIGTERM came, and keeps exact
       const batch = batchOf([{ partitionKey: 'k', data: payloadOf(value, RECORD_BYTES) }])
       try {
         const { results } = await connection.request('append', {
-          batches: [{ streamId, shardIndex: 0, batch }],
+          batches: [{ streamId, shardIndex: 0, batch, producerSecret: undefined }],
         })
         const { code } = results[0]!
         outcomes.set(value, code === 0 ? 'acknowledged' : errorCodeOf(code))

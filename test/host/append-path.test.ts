@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { baseSequenceNumberAt } from '../../protocol/batch.ts'
 import { hashKeyFromHex, hashKeyToHex } from '../../protocol/hash-key.ts'
+import { producerNumber } from '../support/producers.ts'
 import { FakeSession } from './support/fake-session.ts'
 import { codeOf, contents, makeBatch, placedShard, startTestHost } from './support/test-host.ts'
 import { rest, until } from './support/timing.ts'
@@ -138,7 +139,7 @@ describe('append', () => {
   it('answers a duplicate with the number under which it was stored, and does not show it twice', async () => {
     const host = await startTestHost()
     const session = new FakeSession()
-    const identity = { producerId: 5, firstProducerSequence: 0 }
+    const identity = { producerId: producerNumber(5).producerId, firstProducerSequence: 0 }
     await host.append(session, makeBatch(['a'], identity))
     await host.append(session, makeBatch(['b']))
     const { results } = await host.append(session, makeBatch(['a'], identity))

@@ -59,7 +59,9 @@ async function startHost(
 }
 
 const append = (connection: RawConnection, ...texts: readonly string[]) =>
-  connection.request('append', { batches: [{ streamId: STREAM, shardIndex: 0, batch: makeBatch(texts) }] })
+  connection.request('append', {
+    batches: [{ streamId: STREAM, shardIndex: 0, batch: makeBatch(texts), producerSecret: undefined }],
+  })
 
 async function readAll(connection: RawConnection): Promise<string[]> {
   const shards = [{ streamId: STREAM, shardIndex: 0, sequenceNumber: 0, bytesMax: 1 << 20 }]

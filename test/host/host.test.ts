@@ -65,7 +65,7 @@ function launch(options: Partial<HostOptions> = {}) {
 
 const appendTo = (connection: RawConnection, ...texts: readonly string[]) =>
   connection.request('append', {
-    batches: [{ streamId: STREAM, shardIndex: 0, batch: makeBatch(texts) }],
+    batches: [{ streamId: STREAM, shardIndex: 0, batch: makeBatch(texts), producerSecret: undefined }],
   })
 
 describe('a host', () => {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { payloadBytesAt } from '../../broker/host/append/payload.ts'
 import { hostLimits } from '../../broker/host/host-limits.ts'
 import type { ShardLimits } from '../../protocol/index.ts'
+import { producerNumber } from '../support/producers.ts'
 import { FakeSession } from './support/fake-session.ts'
 import { noShardLimits } from '../../protocol/structs.ts'
 import {
@@ -85,7 +86,7 @@ describe('limits of appends', () => {
     host.owner.refuse = () => 'outOfOrderSequence'
     for (let i = 0; i < 5; i++) expect(codeOf(await appendOne(host, 900))).toBe('outOfOrderSequence')
     host.owner.refuse = () => undefined
-    const batch = () => batchOf(900, { producerId: 3 })
+    const batch = () => batchOf(900, { producerId: producerNumber(3).producerId })
     for (let i = 0; i < 5; i++) {
       expect((await host.append(producer, batch())).results.map(codeOf)).toEqual(['stored'])
     }
@@ -94,7 +95,7 @@ describe('limits of appends', () => {
 
   it('are not looked at for a closed shard: its owner knows what is stored', async () => {
     const host = await limited({ writeBytesPerSecond: 1000 })
-    const batch = () => batchOf(5000, { producerId: 3 })
+    const batch = () => batchOf(5000, { producerId: producerNumber(3).producerId })
     await host.append(producer, batch())
     await host.engine.lifecycle.seal({ streamId: STREAM, shards: [{ shardIndex: 0, children: [2, 3] }] })
     expect((await host.append(producer, batch())).results.map(codeOf)).toEqual(['stored'])

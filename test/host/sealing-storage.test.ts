@@ -11,6 +11,8 @@ import { serveCalls } from '../../broker/threads/calls.ts'
 import { channelPair } from '../../broker/threads/channels.ts'
 import type { OwnerCalls, OwnerOptions } from '../../broker/threads/owner-contract.ts'
 import type { PlacedShard } from '../../broker/host-contract.ts'
+import { producerIdAt } from '../../protocol/batch.ts'
+import { producerNumber, secretOf } from '../support/producers.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { FakeSession } from './support/fake-session.ts'
 import { MemoryMaintenance } from './support/memory-maintenance.ts'
@@ -53,8 +55,12 @@ async function startEngine(directory: string, placed: readonly PlacedShard[]): P
   return engine
 }
 
+const producer = producerNumber(9)
 const append = async (engine: Engine, ...batches: readonly Uint8Array[]) => {
-  const wanted = batches.map((batch) => ({ streamId: STREAM, shardIndex: 0, batch }))
+  const wanted = batches.map((batch) => {
+    const producerSecret = secretOf(producerIdAt(batch, 0))
+    return { streamId: STREAM, shardIndex: 0, batch, producerSecret }
+  })
   return (await engine.handlers.append({ batches: wanted }, session.context)).results
 }
 const fetchFrom = async (engine: Engine, sequenceNumber: number) => {
@@ -63,7 +69,7 @@ const fetchFrom = async (engine: Engine, sequenceNumber: number) => {
   return (await engine.handlers.fetch(request, session.context)).shards[0]!
 }
 const batchOf = (sequence: number) =>
-  makeBatch([`${sequence}`], { producerId: 9, firstProducerSequence: sequence })
+  makeBatch([`${sequence}`], { producerId: producer.producerId, firstProducerSequence: sequence })
 
 it('a closed shard answers duplicates as stored and the rest as closed, and ends, also after a restart', async () => {
   await using directory = await temporaryDirectory()

@@ -2,6 +2,7 @@
 // gets to its end and is told.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { errorCodes } from '../../protocol/index.ts'
+import { producerNumber } from '../support/producers.ts'
 import { FakeSession } from './support/fake-session.ts'
 import {
   at,
@@ -68,11 +69,11 @@ describe('sealing', () => {
 
   it('still answers a batch that is stored already as stored', async () => {
     const host = await startTestHost()
-    const batch = () => makeBatch(['a'], { producerId: 5 })
+    const batch = () => makeBatch(['a'], { producerId: producerNumber(5).producerId })
     const [first] = (await host.append(producer, batch())).results
     await seal(host)
     expect((await host.append(producer, batch())).results).toEqual([first])
-    const next = makeBatch(['b'], { producerId: 5, firstProducerSequence: 1 })
+    const next = makeBatch(['b'], { producerId: producerNumber(5).producerId, firstProducerSequence: 1 })
     expect((await host.append(producer, next)).results.map(codeOf)).toEqual(['shardClosed'])
   })
 

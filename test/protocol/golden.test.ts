@@ -72,6 +72,14 @@ describe('golden bytes', () => {
     expect(plain(decodeResponse(operation, wire))).toEqual(plain(response))
   })
 
+  test('an append from before there were secrets is read as one without', () => {
+    const batches = [{ streamId: 3, shardIndex: 4, batch: Uint8Array.of(1, 2, 3), producerSecret: undefined }]
+    const asked = decodeMessage(payloadOf('append request without secrets'))
+    expect(plain(asked)).toEqual(
+      plain({ kind: 'request', operation: 'append', correlationId: 7, request: { batches } }),
+    )
+  })
+
   test.each(Object.keys(events) as EventName[])('%s', (event) => {
     const body = sampleOf(events[event].body)
     expect(hex(encodeEvent(event, body))).toBe(golden[`${event} event`])
@@ -136,6 +144,7 @@ describe('golden bytes', () => {
       'batch sent',
       'batch stored',
       'batch compressed',
+      'append request without secrets',
     ]
     expect(Object.keys(golden).toSorted()).toEqual(names.toSorted())
   })

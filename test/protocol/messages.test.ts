@@ -108,7 +108,9 @@ describe('messages', () => {
 
   test('a batch in an append is never copied on its way out', () => {
     const batch = new Uint8Array(100_000)
-    const chunks = encodeRequest('append', 1, { batches: [{ streamId: 1, shardIndex: 2, batch }] })
+    const chunks = encodeRequest('append', 1, {
+      batches: [{ streamId: 1, shardIndex: 2, batch, producerSecret: undefined }],
+    })
     expect(chunks).toContain(batch)
   })
 

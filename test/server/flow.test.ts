@@ -47,7 +47,9 @@ function serveAppends(options: ServingOptions<'append' | 'describeStream'> = {})
 }
 
 function append(bytes: number) {
-  return { batches: [{ streamId: 1, shardIndex: 0, batch: new Uint8Array(bytes) }] }
+  return {
+    batches: [{ streamId: 1, shardIndex: 0, batch: new Uint8Array(bytes), producerSecret: undefined }],
+  }
 }
 
 describe('requests in flight', () => {

@@ -47,10 +47,21 @@ describe('over TCP', () => {
     const { server } = serve()
     const { port } = await server.listen(at)
     const connection = await RawConnection.open(port)
-    const large = { batches: [{ streamId: 1, shardIndex: 0, batch: new Uint8Array(limits.batchBytesMax) }] }
+    const large = {
+      batches: [
+        {
+          streamId: 1,
+          shardIndex: 0,
+          batch: new Uint8Array(limits.batchBytesMax),
+          producerSecret: undefined,
+        },
+      ],
+    }
     const answers = [connection.request('append', large)]
     for (let bytes = 1; bytes <= 500; bytes++) {
-      const batches = [{ streamId: 1, shardIndex: 0, batch: new Uint8Array(bytes) }]
+      const batches = [
+        { streamId: 1, shardIndex: 0, batch: new Uint8Array(bytes), producerSecret: undefined },
+      ]
       answers.push(connection.request('append', { batches }))
     }
     const lengths = (await Promise.all(answers)).map(({ results }) => results[0]!.baseSequenceNumber)

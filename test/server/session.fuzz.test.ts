@@ -71,8 +71,12 @@ const phrases: readonly Buffer[] = [
   encodeRequest('hello', 2, { versionMin: 60_000, versionMax: 65_535, client: 'fuzz' }),
   encodeRequest('ping', 3, {}),
   encodeRequest('describeStream', 4, { name: 'clicks' }),
-  encodeRequest('append', 5, { batches: [{ streamId: 1, shardIndex: 2, batch: new Uint8Array(100) }] }),
-  encodeRequest('append', 6, { batches: [{ streamId: 1, shardIndex: 2, batch: new Uint8Array(5000) }] }),
+  encodeRequest('append', 5, {
+    batches: [{ streamId: 1, shardIndex: 2, batch: new Uint8Array(100), producerSecret: undefined }],
+  }),
+  encodeRequest('append', 6, {
+    batches: [{ streamId: 1, shardIndex: 2, batch: new Uint8Array(5000), producerSecret: undefined }],
+  }),
   encodeRequest('createStream', 7, createRequest('x')),
   encodeEvent('credit', { subscriptionId: 1, bytes: 100 }),
   encodeEvent('draining', { deadlineMs: 1 }),

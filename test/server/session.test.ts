@@ -319,5 +319,9 @@ describe('the end of a session', () => {
 })
 
 function append(bytes: number, fill = 7): RequestOf<'append'> {
-  return { batches: [{ streamId: 1, shardIndex: 0, batch: new Uint8Array(bytes).fill(fill) }] }
+  return {
+    batches: [
+      { streamId: 1, shardIndex: 0, batch: new Uint8Array(bytes).fill(fill), producerSecret: undefined },
+    ],
+  }
 }

@@ -189,14 +189,17 @@ const planted: Record<
     change: () => {
       const key = encodeKey('producer', 99, 1)
       const entries = [{ firstSequence: 0, recordCount: 1, bodyCrc: 0, base: 0, arrival: 0 }]
-      return { key, value: encodeRow('producer', key, { epoch: 0, nextSequence: 1, usedAt: 0, entries }) }
+      return {
+        key,
+        value: encodeRow('producer', key, { tag: 1, epoch: 0, nextSequence: 1, usedAt: 0, entries }),
+      }
     },
     found: /no head/,
   },
   'whose segment it is': {
     change: () => {
       const key = encodeKey('segmentMeta')
-      const meta = { format: 3, ownerId: 0, number: 9, generation: 0, createdAt: 0, reopened: 0 }
+      const meta = { format: 4, ownerId: 0, number: 9, generation: 0, createdAt: 0, reopened: 0 }
       return { key, value: encodeRow('segmentMeta', key, meta) }
     },
     found: /it is segment-0000000009 of owner 0/,

@@ -4,8 +4,9 @@ import { describe, expect, test } from 'vitest'
 import { limits } from '../../protocol/limits.ts'
 import { decideOnBatch, ProducerTable, type Producer } from '../../broker/storage/append/producer-table.ts'
 
-/** Content is told apart by its checksum; by default it is the same for the same number. */
+/** Of the producer with the tag 1. Content is told apart by its checksum; by default it is the same for the same number. */
 const batch = (firstSequence: number, recordCount = 1, epoch = 0, bodyCrc = firstSequence) => ({
+  tag: 1,
   firstSequence,
   recordCount,
   epoch,
@@ -21,7 +22,7 @@ function tableOf(max?: number) {
 /** A producer that has stored `count` batches of two records, at 100, 102, … */
 function producerAfter(count: number, epoch = 0): Producer {
   const { table } = tableOf()
-  const producer = table.add(1, 7)
+  const producer = table.add(1, 7, { tag: 1 })
   for (let i = 0; i < count; i++)
     table.store(producer, batch(i * 2, 2, epoch), { base: 100 + i * 2, arrival: i })
   return producer
@@ -72,6 +73,14 @@ describe('decideOnBatch', () => {
     expect(decideOnBatch(producer, batch(3, 5))).toBe('duplicateTooOld')
   })
 
+  test('refuses everything under an id that another producer uses', () => {
+    const producer = producerAfter(3, 4)
+    const foreign = [batch(6, 1, 4), batch(0, 1, 5), batch(4, 2, 4), batch(9, 1, 4), batch(0, 1, 3)]
+    for (const sent of foreign) {
+      expect(decideOnBatch(producer, { ...sent, tag: 2 })).toBe('producerUnproven')
+    }
+  })
+
   test('a newer epoch begins at 0 and fences the older one', () => {
     const producer = producerAfter(3, 4)
     expect(decideOnBatch(producer, batch(0, 1, 5))).toBe('store')
@@ -100,7 +109,7 @@ describe('decideOnBatch', () => {
           // What is acknowledged as a repetition is what is stored there, to the letter.
           if (typeof decision === 'object') expect(stored.get(decision.base)).toEqual(sent)
           if (decision !== 'store') continue
-          producer ??= table.add(1, 7)
+          producer ??= table.add(1, 7, { tag: 1 })
           table.store(producer, sent, { base: next, arrival: 0 })
           stored.set(next, sent)
           next += recordCount
@@ -119,7 +128,7 @@ describe('ProducerTable', () => {
       [2, 2000],
     ] as const) {
       expect(table.hasRoom(0)).toBe(true)
-      table.store(table.add(1, producerId), batch(0), { base: 0, arrival })
+      table.store(table.add(1, producerId, { tag: 1 }), batch(0), { base: 0, arrival })
     }
     expect(table.hasRoom(1000 + idle - 1)).toBe(false)
     expect(table.hasRoom(1000 + idle)).toBe(true)
@@ -129,10 +138,10 @@ describe('ProducerTable', () => {
 
   test('forgets the producer that was silent longest', () => {
     const { table, forgotten } = tableOf(3)
-    const [one] = [1, 2, 3].map((id) => table.add(1, id))
+    const [one] = [1, 2, 3].map((id) => table.add(1, id, { tag: 1 }))
     table.store(one!, batch(0), { base: 0, arrival: 0 })
-    table.add(1, 4)
-    table.add(1, 5)
+    table.add(1, 4, { tag: 1 })
+    table.add(1, 5, { tag: 1 })
     expect(forgotten).toEqual([2, 3])
     expect([...table].map(({ producerId }) => producerId)).toEqual([1, 4, 5])
     expect(table.size).toBe(3)
@@ -141,8 +150,8 @@ describe('ProducerTable', () => {
   test('a new epoch forgets the window of the old one', () => {
     const producer = producerAfter(3)
     const { table } = tableOf()
-    table.add(1, 1)
-    const known = table.add(1, 7, { epoch: 0, nextSequence: 6, usedAt: 2, entries: producer.window })
+    table.add(1, 1, { tag: 1 })
+    const known = table.add(1, 7, { tag: 0, epoch: 0, nextSequence: 6, usedAt: 2, entries: producer.window })
     table.store(known, batch(0, 1, 1), { base: 9, arrival: 9 })
     expect(known).toMatchObject({ epoch: 1, nextSequence: 1, window: [{ base: 9 }] })
   })

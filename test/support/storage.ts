@@ -123,13 +123,13 @@ export class TestOwner {
   }
 
   /** Appends batches in one group, as one turn of a host does. */
-  async append(...batches: { slot: number; batch: Uint8Array }[]): Promise<Appended[]> {
+  async append(...batches: { slot: number; batch: Uint8Array; tag?: number }[]): Promise<Appended[]> {
     const arena = new Uint8Array(batches.reduce((sum, { batch }) => sum + batch.length, 0))
-    const entries = new Uint32Array(batches.length * ENTRY_FIELDS)
+    const entries = new Float64Array(batches.length * ENTRY_FIELDS)
     let at = 0
-    for (const [i, { slot, batch }] of batches.entries()) {
+    for (const [i, { slot, batch, tag = 1 }] of batches.entries()) {
       arena.set(batch, at)
-      entries.set([slot, at, batch.length], i * ENTRY_FIELDS)
+      entries.set([slot, at, batch.length, tag], i * ENTRY_FIELDS)
       at += batch.length
     }
     const { results } = await this.#owner.handlers.append({ arena: arena.buffer, entries })

@@ -10,13 +10,15 @@ import type { AppendAnswer } from './append-answer.ts'
 export interface PendingBatch {
   readonly shard: HostedShard
   readonly bytes: Uint8Array
+  /** Tells its producer from another of the same id; 0 where it has none. */
+  readonly producerTag: number
   readonly answer: AppendAnswer
   /** Its place in the answer. */
   readonly index: number
 }
 
 /** A batch that is with the owner: its bytes are in the arena only, so that the frame it came in can be let go. */
-export type SentBatch = Omit<PendingBatch, 'bytes'>
+export type SentBatch = Omit<PendingBatch, 'bytes' | 'producerTag'>
 
 /** One append call, and whom its outcome concerns. `group.entries` says where each batch lies in the arena. */
 export interface PackedGroup {
@@ -46,13 +48,13 @@ export function packGroups(batches: readonly PendingBatch[], groupBytes: number)
 function pack(pending: readonly PendingBatch[], first: number, end: number, bytes: number): PackedGroup {
   // Not from the pool, which must not be transferred, and not zeroed: every byte is written here.
   const arena = Buffer.allocUnsafeSlow(bytes)
-  const entries = new Uint32Array((end - first) * ENTRY_FIELDS)
+  const entries = new Float64Array((end - first) * ENTRY_FIELDS)
   const batches: SentBatch[] = []
   let offset = 0
   for (let i = first; i < end; i++) {
-    const { shard, bytes: batch, answer, index } = pending[i]!
+    const { shard, bytes: batch, producerTag, answer, index } = pending[i]!
     arena.set(batch, offset)
-    entries.set([shard.slot, offset, batch.length], (i - first) * ENTRY_FIELDS)
+    entries.set([shard.slot, offset, batch.length, producerTag], (i - first) * ENTRY_FIELDS)
     batches.push({ shard, answer, index })
     offset += batch.length
   }

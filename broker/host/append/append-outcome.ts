@@ -140,6 +140,8 @@ function refusalText(code: ErrorCode, shard: string, producerId: number, firstSe
       return `${shard}: producer ${producerId} has written with a newer epoch. This one must stop.`
     case 'duplicateTooOld':
       return `${shard}: sequence ${firstSequence} of producer ${producerId} was stored before, too long ago to say where.`
+    case 'producerUnproven':
+      return `${shard}: producer ${producerId} is another one's, with another secret. Write under a new id and secret.`
     case 'sequenceReused':
       return `${shard}: producer ${producerId} has stored other content under its sequence ${firstSequence}. Send new records under new numbers.`
     case 'corruptBatch':

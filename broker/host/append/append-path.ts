@@ -2,7 +2,7 @@
 // Per batch O(1): the header and its hash key bounds are checked, never a record; checksums and records are the owner's work. A
 // batch that is refused here was not written anywhere. Batches of one session to one shard keep their order.
 import type { ErrorCode } from '../../../protocol/error-codes.ts'
-import { batchWithin, checkBatchHeader, recordCountAt } from '../../../protocol/batch.ts'
+import { batchWithin, checkBatchHeader, producerIdAt, recordCountAt } from '../../../protocol/batch.ts'
 import type { AppendResult, RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import type { Context } from '../../server/dispatch.ts'
 import type { Session } from '../../server/session.ts'
@@ -14,9 +14,18 @@ import { describeShard, type HostedShards } from '../hosted-shards.ts'
 import { AppendAnswer, refused } from './append-answer.ts'
 import type { PendingBatch } from './append-group.ts'
 import { payloadBytesAt } from './payload.ts'
+import { ProducerProofs } from './producer-proofs.ts'
 import type { SessionShares } from './session-shares.ts'
 
 type BatchToAppend = RequestOf<'append'>['batches'][number]
+
+/** Whose batch is looked at, and where it is answered. */
+interface Asked {
+  readonly session: Session
+  readonly answer: AppendAnswer
+  readonly index: number
+  readonly now: number
+}
 
 export interface AppendPathOptions {
   readonly shards: HostedShards
@@ -29,6 +38,7 @@ export interface AppendPathOptions {
 
 export class AppendPath {
   readonly #options: AppendPathOptions
+  readonly #proofs = new ProducerProofs()
 
   constructor(options: AppendPathOptions) {
     this.#options = options
@@ -40,7 +50,7 @@ export class AppendPath {
     const answer = new AppendAnswer(batches.length)
     let takenBytes = 0
     for (let index = 0; index < batches.length; index++) {
-      const refusal = this.#check(batches[index]!, answer, index, started)
+      const refusal = this.#check(batches[index]!, { session, answer, index, now: started })
       if (refusal) answer.settle(index, refusal)
       else takenBytes += batches[index]!.batch.length
     }
@@ -64,7 +74,7 @@ export class AppendPath {
   }
 
   /** Queues the batch for its owner, or says why not. */
-  #check(wanted: BatchToAppend, answer: AppendAnswer, index: number, now: number): AppendResult | undefined {
+  #check(wanted: BatchToAppend, { session, answer, index, now }: Asked): AppendResult | undefined {
     const { batch } = wanted
     const shard = this.#options.shards.find(wanted.streamId, wanted.shardIndex)
     if (!shard) return this.#refuse('shardNotFound', `${describeShard(wanted)} is not served here.`)
@@ -74,7 +84,15 @@ export class AppendPath {
       const what = `The batch holds hash keys outside the range of ${shard.label}.`
       return this.#refuse('hashKeyOutOfRange', `${what} Ask for the routing again and divide it by shard.`)
     }
-    const pending = { shard, bytes: batch, answer, index }
+    const producerTag = this.#proofs.tagOf(session, batch, wanted.producerSecret)
+    if (producerTag === undefined) {
+      const what = `The request does not show the secret of producer ${producerIdAt(batch, 0)}.`
+      return this.#refuse(
+        'producerUnproven',
+        `${what} Write under an id that is made of a secret of your own.`,
+      )
+    }
+    const pending = { shard, bytes: batch, producerTag, answer, index }
     // Its owner knows what a closed shard has stored: nothing else of it is limited, or part of its load.
     return shard.closed ? this.#offer(pending) : this.#admit(pending, now)
   }

@@ -34,22 +34,28 @@ export class PendingAppend {
   readonly outcome: Promise<AppendOutcome>
   readonly #arena: ArrayBuffer
   readonly #slots: Uint32Array
+  readonly #tags: Float64Array
   readonly #batches: Uint8Array[] = []
   readonly #results: Float64Array
   #answer!: (outcome: AppendOutcome) => void
 
   constructor({ arena, entries }: AppendGroup) {
-    invariant(entries.length % ENTRY_FIELDS === 0, 'an append group lists its batches in threes')
+    invariant(
+      entries.length % ENTRY_FIELDS === 0,
+      'an append group has a whole number of fields for each batch',
+    )
     const count = entries.length / ENTRY_FIELDS
     this.bytes = arena.byteLength
     this.#arena = arena
     this.#slots = new Uint32Array(count)
+    this.#tags = new Float64Array(count)
     this.#results = new Float64Array(count * RESULT_FIELDS)
     for (let i = 0; i < count; i++) {
       const offset = entries[i * ENTRY_FIELDS + 1]!
       const length = entries[i * ENTRY_FIELDS + 2]!
       invariant(offset + length <= arena.byteLength, 'a batch of an append group lies outside its arena')
       this.#slots[i] = entries[i * ENTRY_FIELDS]!
+      this.#tags[i] = entries[i * ENTRY_FIELDS + 3]!
       this.#batches.push(new Uint8Array(arena, offset, length))
     }
     this.outcome = new Promise((resolve) => {
@@ -90,6 +96,7 @@ export class PendingAppend {
       table.stage(log, plan, base, batch, recordCount, now)
     } else {
       const from = {
+        tag: this.#tags[i]!,
         epoch: producerEpochAt(batch, 0),
         firstSequence: firstProducerSequenceAt(batch, 0),
         recordCount,

@@ -14,6 +14,11 @@ export type WindowEntry = ProducerRow['entries'][number]
 export interface Producer {
   readonly slot: number
   readonly producerId: number
+  /**
+   * Whose the id is. Today the tag of its secret; where clients have an identity, that of the client goes beside it, and
+   * `isOwner` is the one place that compares them.
+   */
+  readonly tag: number
   epoch: number
   /** The number that its next record must have. */
   nextSequence: number
@@ -30,6 +35,8 @@ export interface Producer {
 
 /** A batch as its header tells of it. */
 export interface ProducerBatch {
+  /** Of the secret that its sender has shown for the producer id. */
+  readonly tag: number
   readonly epoch: number
   readonly firstSequence: number
   readonly recordCount: number
@@ -37,7 +44,8 @@ export interface ProducerBatch {
   readonly bodyCrc: number
 }
 
-export type ProducerRefusal = 'producerFenced' | 'outOfOrderSequence' | 'duplicateTooOld' | 'sequenceReused'
+export type ProducerRefusal =
+  'producerUnproven' | 'producerFenced' | 'outOfOrderSequence' | 'duplicateTooOld' | 'sequenceReused'
 
 /** Store it, answer it with the batch that it repeats, or refuse it. */
 export type ProducerDecision = 'store' | WindowEntry | ProducerRefusal
@@ -48,6 +56,7 @@ export type ProducerDecision = 'store' | WindowEntry | ProducerRefusal
  * as stored only where the window proves that these very bytes are.
  */
 export function decideOnBatch(known: ProducerState | undefined, batch: ProducerBatch): ProducerDecision {
+  if (known !== undefined && !isOwner(known, batch)) return 'producerUnproven'
   if (known === undefined || batch.epoch > known.epoch) {
     return batch.firstSequence === 0 ? 'store' : 'outOfOrderSequence'
   }
@@ -62,6 +71,11 @@ export function decideOnBatch(known: ProducerState | undefined, batch: ProducerB
   return isOld ? 'duplicateTooOld' : 'sequenceReused'
 }
 
+/** An id belongs to the producer that used it first at the shard, for as long as it is remembered. */
+function isOwner(known: ProducerState, batch: ProducerBatch): boolean {
+  return known.tag === batch.tag
+}
+
 function isRetryOf(entry: WindowEntry, batch: ProducerBatch): boolean {
   return (
     entry.firstSequence === batch.firstSequence &&
@@ -70,7 +84,7 @@ function isRetryOf(entry: WindowEntry, batch: ProducerBatch): boolean {
   )
 }
 
-export type ProducerState = Pick<Producer, 'epoch' | 'nextSequence' | 'window'>
+export type ProducerState = Pick<Producer, 'tag' | 'epoch' | 'nextSequence' | 'window'>
 
 /** All producers of an owner, in the order of use. */
 export class ProducerTable {
@@ -96,14 +110,15 @@ export class ProducerTable {
   }
 
   /** Takes a producer in as the newest, in the place of the oldest where there is no room. */
-  add(slot: number, producerId: number, row?: ProducerRow): Producer {
+  add(slot: number, producerId: number, row: Pick<ProducerRow, 'tag'> & Partial<ProducerRow>): Producer {
     const producer: Producer = {
       slot,
       producerId,
-      epoch: row?.epoch ?? 0,
-      nextSequence: row?.nextSequence ?? 0,
-      usedAt: row?.usedAt ?? 0,
-      window: row?.entries ?? [],
+      tag: row.tag,
+      epoch: row.epoch ?? 0,
+      nextSequence: row.nextSequence ?? 0,
+      usedAt: row.usedAt ?? 0,
+      window: row.entries ?? [],
       isStaged: false,
       older: undefined,
       newer: undefined,
@@ -159,6 +174,6 @@ export class ProducerTable {
 }
 
 /** The row that keeps a producer on disk. */
-export function producerRow({ epoch, nextSequence, usedAt, window }: Producer): ProducerRow {
-  return { epoch, nextSequence, usedAt, entries: window }
+export function producerRow({ tag, epoch, nextSequence, usedAt, window }: Producer): ProducerRow {
+  return { tag, epoch, nextSequence, usedAt, entries: window }
 }

@@ -153,7 +153,7 @@ export class ShardTable {
     const producers = producersOf(log)
     let producer = producers.get(producerId)
     if (producer === undefined) {
-      producer = this.#producers.add(log.slot, producerId)
+      producer = this.#producers.add(log.slot, producerId, { tag: batch.tag })
       producers.set(producerId, producer)
     }
     this.#producers.store(producer, batch, { base, arrival: log.lastArrival })

@@ -11,7 +11,7 @@ import type { Environment, OpenEnvironment } from '../environment.ts'
 import { decodeRow, encodeKey, encodeRow, type SegmentMetaRow } from '../key-space.ts'
 import { formatSegmentName, parseSegmentName, segmentPath, type SegmentName } from './segment-name.ts'
 
-const SEGMENT_FORMAT = 3
+const SEGMENT_FORMAT = 4
 /** Address space beyond a segment's planned size, for the commit that fills it and for rows carried into it. */
 const MAP_SLACK_BYTES = 128 * 1024 * 1024
 

@@ -1,5 +1,6 @@
 // Records on their way from a shard that is no more to those that took its place: in their order, whatever else happens
 // to the lanes meanwhile.
+import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { Accumulator } from '../../../client/producer/accumulator.ts'
 import type { Lane } from '../../../client/producer/lane.ts'
@@ -33,6 +34,7 @@ function accumulating(
     producerSettings: resolveProducerSettings({ batchRecords }),
     monotonic,
     random: Math.random,
+    randomBytes,
     onReady: () => {},
   })
   for (let i = 0; i < count; i++) add(records, i)

@@ -3,10 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { Lane } from '../../../client/producer/lane.ts'
 import { PendingBatch } from '../../../client/producer/pending-batch.ts'
 import { BatchBuilder } from '../../../protocol/record.ts'
+import { producerNumber } from '../../support/producers.ts'
+import { producerEpochAt, producerIdAt } from '../../../protocol/batch.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { producerIdentityOf } from '../../../protocol/producer-identity.ts'
 
-let producerIds = 0
-const newLane = (shardIndex: number) => new Lane({ streamId: 1, shardIndex }, () => ++producerIds)
+let producers = 0
+const newLane = (shardIndex: number) =>
+  new Lane({ streamId: 1, shardIndex }, () => producerNumber(++producers))
 
 /** Seals a batch of one record, accepted then. */
 function fill(lane: Lane, acceptedAt = 0): void {
@@ -17,7 +21,8 @@ function fill(lane: Lane, acceptedAt = 0): void {
   lane.seal('none')
 }
 
-const refusal = (code: 'corruptBatch' | 'connectionLost' | 'overloaded') => new MillraceError(code, 'No.')
+const refusal = (code: 'corruptBatch' | 'connectionLost' | 'overloaded' | 'producerUnproven') =>
+  new MillraceError(code, 'No.')
 
 describe('a lane', () => {
   it('leaves doubt behind with the identity under which a batch was sent', () => {
@@ -42,5 +47,30 @@ describe('a lane', () => {
     const lane = newLane(0)
     for (const acceptedAt of [0, 10, 20, 500, 30]) fill(lane, acceptedAt)
     expect(lane.verdict(1100, 1000)).toMatchObject({ verdict: 'giveUp', count: 3 })
+  })
+})
+
+describe("a lane's identity", () => {
+  it('is drawn anew where another producer has it, and only then', () => {
+    const lane = newLane(0)
+    for (let i = 0; i < 2; i++) fill(lane)
+    const [first, second] = [lane.take(), lane.take()]
+    const secret = first.producerSecret
+    expect(producerIdentityOf(secret!).producerId).toBe(producerIdAt(first.bytes!, 0))
+    lane.refused(first, refusal('corruptBatch'))
+    lane.refused(second, refusal('overloaded'))
+    lane.drop(1)
+    for (const batch of lane.empty()) lane.renew(batch)
+    expect(second.producerSecret).toBe(secret)
+    expect(producerEpochAt(second.bytes!, 0)).toBe(1)
+    lane.refused(lane.take(), refusal('producerUnproven'))
+    expect(lane.verdict(0, 1000)).toMatchObject({ count: 1, error: { code: 'producerUnproven' } })
+    fill(lane)
+    lane.drop(1)
+    for (const batch of lane.empty()) lane.renew(batch)
+    const third = lane.take()
+    expect(third.producerSecret).not.toEqual(secret)
+    expect(producerIdentityOf(third.producerSecret!).producerId).toBe(producerIdAt(third.bytes!, 0))
+    expect(producerEpochAt(third.bytes!, 0)).toBe(0)
   })
 })

@@ -1,4 +1,5 @@
 // A batch that may be sent again keeps its bytes, although the memory of stored batches is used again for new ones.
+import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { Accumulator } from '../../../client/producer/accumulator.ts'
@@ -46,6 +47,7 @@ class Sending {
       producerSettings: resolveProducerSettings({ batchBytes: 40_000, compression }),
       monotonic: () => 0,
       random: Math.random,
+      randomBytes,
       onReady: () => {},
     })
   }

@@ -349,12 +349,9 @@ export class FakeBroker {
     return this.hosts.get(shard.hostId)!.port === session.port ? shard : undefined
   }
 
-  #append(
-    session: FakeSession,
-    entry: { streamId: number; shardIndex: number; batch: Uint8Array },
-  ): AppendResult {
+  #append(session: FakeSession, entry: RequestOf<'append'>['batches'][number]): AppendResult {
     const shard = this.#shardAt(session, entry)
-    return shard === undefined ? refusal('shardNotFound') : shard.append(entry.batch, this.#now())
+    return shard === undefined ? refusal('shardNotFound') : shard.append(entry, this.#now())
   }
 
   #now(): number {

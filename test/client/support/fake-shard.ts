@@ -7,6 +7,7 @@ import {
   checkSentBatch,
   errorCodes,
   limits,
+  producerIdentityOf,
   readBatchHeader,
   recordCountAt,
   stampBatch,
@@ -88,12 +89,15 @@ export class FakeShard {
     this.tail = shard.start
   }
 
-  append(bytes: Uint8Array, now: number): AppendResult {
+  append(sent: { batch: Uint8Array; producerSecret: Uint8Array | undefined }, now: number): AppendResult {
+    const { batch: bytes, producerSecret = new Uint8Array(0) } = sent
     const fault = checkSentBatch(bytes)
     if (fault !== undefined) return refusal(fault.code)
     if (!batchWithin(bytes, this.range.start, this.range.end)) return refusal('hashKeyOutOfRange')
     const { producerId, producerEpoch: epoch, ...header } = readBatchHeader(bytes)
     const { firstProducerSequence: first, recordCount: count } = header
+    if (producerId !== 0 && producerIdentityOf(producerSecret).producerId !== producerId)
+      return refusal('producerUnproven')
     const row = this.#producers.get(producerId) ?? { epoch: -1, next: 0, window: [] }
     if (epoch < row.epoch) return refusal('producerFenced')
     const isNewEpoch = epoch > row.epoch

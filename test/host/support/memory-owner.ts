@@ -11,6 +11,7 @@ import {
 } from '../../../protocol/batch.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { OwnerChannel } from '../../../broker/host/owner-link.ts'
+import { ENTRY_FIELDS } from '../../../broker/threads/append-fields.ts'
 import { serveCalls, type CallHandlers } from '../../../broker/threads/calls.ts'
 import { channelPair } from '../../../broker/threads/channels.ts'
 import type {
@@ -161,7 +162,7 @@ export class MemoryOwner {
         return null
       },
       append: (group) => {
-        this.groupSizes.push(group.entries.length / 3)
+        this.groupSizes.push(group.entries.length / ENTRY_FIELDS)
         // One flush after the other, as they were asked for.
         const done = this.#line.then(() => this.#append(group))
         this.#line = done.catch(() => {})
@@ -182,8 +183,8 @@ export class MemoryOwner {
     if (failing && !failing.stored) throw new MillraceError('outcomeUnknown', 'a flush failed')
     const all = new Uint8Array(arena)
     const results: number[] = []
-    for (let i = 0; i < entries.length; i += 3) {
-      const [slot, offset = 0, length = 0] = entries.subarray(i, i + 3)
+    for (let i = 0; i < entries.length; i += ENTRY_FIELDS) {
+      const [slot, offset = 0, length = 0] = entries.subarray(i, i + ENTRY_FIELDS)
       results.push(...this.#store(slot!, all.subarray(offset, offset + length)))
     }
     if (failing) throw new MillraceError('outcomeUnknown', 'a flush failed')

@@ -4,6 +4,7 @@ import {
   errorCodeOf,
   hashPartitionKey,
   noShardLimits,
+  producerIdAt,
   readRecords,
   type ErrorCode,
   type FetchedShard,
@@ -18,6 +19,7 @@ import { silentLog } from '../../../broker/telemetry/log.ts'
 import { FakeSession } from './fake-session.ts'
 import { MemoryMaintenance } from './memory-maintenance.ts'
 import { MemoryOwner, MemoryReader } from './memory-owner.ts'
+import { secretOf } from '../../support/producers.ts'
 import { randomOf } from '../../support/random.ts'
 import { ManualTiming, rest } from './timing.ts'
 
@@ -138,9 +140,19 @@ export class TestHost {
 
   async appendTo(
     session: FakeSession,
-    ...batches: readonly { shardIndex: number; batch: Uint8Array; streamId?: number }[]
+    ...batches: readonly {
+      shardIndex: number
+      batch: Uint8Array
+      streamId?: number
+      producerSecret?: Uint8Array | undefined
+    }[]
   ): Promise<ResponseOf<'append'>> {
-    const request = { batches: batches.map((batch) => ({ streamId: STREAM, ...batch })) }
+    const request = {
+      batches: batches.map((entry) => {
+        const producerSecret = secretOf(producerIdAt(entry.batch, 0))
+        return { streamId: STREAM, producerSecret, ...entry }
+      }),
+    }
     return this.engine.handlers.append(request, session.context)
   }
 
