@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { refusal } from '../protocol/refusal.ts'
 import type { CatalogStore } from './catalog-contract.ts'
-import type { Config } from './config/derive.ts'
+import { advertisedAddress, type Config } from './config/derive.ts'
 import { listenRefusal } from './config/listening.ts'
 import type { BrokerOptionName } from './config/options.ts'
 import { resolveConfig } from './config/resolve.ts'
@@ -179,8 +179,7 @@ function addressing(inProcess: boolean, config: Config): Pick<ControllerOptions,
   }
   return {
     listenOf: () => ({ host: config.host, port: 0 }),
-    addressOf: (hostId, port) =>
-      port === undefined ? undefined : { hostId, host: config.advertiseHost, port },
+    addressOf: (hostId, port) => (port === undefined ? undefined : advertisedAddress(config, hostId, port)),
   }
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import { ConfigError } from './config/config-error.ts'
-import type { Config } from './config/derive.ts'
+import { advertisedAddress, type Config } from './config/derive.ts'
 import { listenRefusal } from './config/listening.ts'
 import { loadConfig } from './config/load.ts'
 import { flagOf } from './config/options.ts'
@@ -123,7 +123,7 @@ function openController(
     }),
     listenOf: (hostId) => ({ host: config.host, port: portOf(hostId) }),
     addressOf: (hostId, port = portOf(hostId)) =>
-      port === 0 ? undefined : { hostId, host: config.advertiseHost, port },
+      port === 0 ? undefined : advertisedAddress(config, hostId, port),
     software: SOFTWARE,
     telemetry,
     log,

@@ -1,6 +1,5 @@
 // What follows from the options: `auto` decided, sizes of thread pools, and the relations that must hold between them.
 // Runs in the controller and the command line; pure. Computed once and frozen; each refusal gives its reason.
-import { limits } from '../../protocol/limits.ts'
 import { ConfigError, type Origin } from './config-error.ts'
 import type { Machine } from './environment.ts'
 import { formatValue } from './kinds.ts'
@@ -9,7 +8,10 @@ import { isWildcard } from './url.ts'
 
 /** The configuration of a daemon: every option decided, and what follows from them. Bytes and milliseconds. */
 export type Config = {
-  /** Of `advertiseHost`, empty means the address by which a client reached the controller. */
+  /**
+   * `advertiseHost` is empty where clients use the address by which they reached the controller; `advertisePortBase` is 0
+   * where hosts are reached under the ports that they listen on.
+   */
   readonly [K in BrokerOptionName]: Exclude<OptionValues[K], 'auto'>
 } & {
   /** libuv's threads in a host process: commits of all its owners run there, beside file and name lookups. */
@@ -27,6 +29,7 @@ export function deriveConfig(values: OptionValues, origins: Origins, machine: Ma
     hosts,
     owners,
     advertiseHost: values.advertiseHost === 'auto' ? advertisedHost(values.host) : values.advertiseHost,
+    advertisePortBase: values.advertisePortBase === 'auto' ? 0 : values.advertisePortBase,
     readerThreads:
       values.readerThreads === 'auto' ? clamp(Math.floor(coresPerHost / 2), 1, 4) : values.readerThreads,
     logFormat: values.logFormat === 'auto' ? (machine.isTerminal ? 'pretty' : 'json') : values.logFormat,
@@ -36,6 +39,16 @@ export function deriveConfig(values: OptionValues, origins: Origins, machine: Ma
   }
   checkRelations(config, origins)
   return Object.freeze(config)
+}
+
+/** Where clients find the host that listens on `port`. */
+export function advertisedAddress(
+  config: Config,
+  hostId: number,
+  port: number,
+): { readonly hostId: number; readonly host: string; readonly port: number } {
+  const { advertiseHost: host, advertisePortBase } = config
+  return { hostId, host, port: advertisePortBase === 0 ? port : advertisePortBase + hostId - 1 }
 }
 
 function defaultHosts(values: OptionValues, machine: Machine): number {
@@ -81,11 +94,9 @@ function checkRelations(config: Config, origins: Origins): void {
   if (config.port > 0 && config.port === config.adminPort) {
     refuse(['port', 'adminPort'], 'two listeners cannot share a port')
   }
-  if (config.appendQueueSize < limits.frameBytesMax) {
-    refuse(
-      ['appendQueueSize'],
-      `the largest request, ${formatValue('bytes', limits.frameBytesMax)}, must fit into the queue`,
-    )
+  const lastAdvertisedPort = config.advertisePortBase + config.hosts - 1
+  if (lastAdvertisedPort > 65_535) {
+    refuse(['advertisePortBase', 'hosts'], `the last host would be reached on port ${lastAdvertisedPort}`)
   }
 }
 

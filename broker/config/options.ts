@@ -75,6 +75,17 @@ export const options = {
     audience: 'operator',
     scope: 'broker',
   },
+  advertisePortBase: {
+    kind: 'port',
+    default: 'auto',
+    auto: 'the ports that the hosts listen on',
+    min: '1',
+    max: '65535',
+    example: '17401',
+    doc: 'Port under which clients reach the first shard host, the others follow, where a container or proxy maps them.',
+    audience: 'operator',
+    scope: 'broker',
+  },
   adminPort: {
     kind: 'port',
     default: '7480',
@@ -180,7 +191,8 @@ export const options = {
   appendQueueSize: {
     kind: 'bytes',
     default: '64MiB',
-    min: '1MiB',
+    // The largest request must fit into the queue: limits.frameBytesMax.
+    min: '16MiB',
     max: '4GiB',
     example: '128MiB',
     doc: 'Appends that each host holds while they wait for the disk; beyond it, producers are answered overloaded.',

@@ -2,9 +2,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../broker/config/config-error.ts'
+import { advertisedAddress } from '../../broker/config/derive.ts'
 import { kinds } from '../../broker/config/kinds.ts'
 import { environmentNameOf, flagOf, options, optionsOf, type Option } from '../../broker/config/options.ts'
 import { resolveConfig, type ConfigSources } from '../../broker/config/resolve.ts'
+import { limits } from '../../protocol/limits.ts'
 
 const machine = { cores: 2, isTerminal: false, workingDirectory: '/home/miller' }
 const resolve = (sources: ConfigSources, changed: Partial<typeof machine> = {}) =>
@@ -157,9 +159,10 @@ describe('resolveConfig: refusals name the origin, the value and the bound', () 
       { flags: { hostPortBase: '65535', hosts: '2' } },
       '--host-port-base (65535) and --hosts (2) cannot be used together: the last host would listen on port 65536.',
     ],
+    [{ flags: { appendQueueSize: '8MiB' } }, '--append-queue-size is 8MiB: the least allowed is 16MiB.'],
     [
-      { flags: { appendQueueSize: '8MiB' } },
-      '--append-queue-size (8MiB) cannot be used: the largest request, 16MiB, must fit into the queue.',
+      { flags: { advertisePortBase: '65535', hosts: '2' } },
+      '--advertise-port-base (65535) and --hosts (2) cannot be used together: the last host would be reached on port 65536.',
     ],
   ])('%j', (sources, message) => {
     expect(refusal(sources)).toBe(message)
@@ -199,6 +202,18 @@ describe('derived settings', () => {
     expect(resolve({ flags: { host: '::', advertiseHost: 'b.example' } }).values.advertiseHost).toBe(
       'b.example',
     )
+  })
+
+  it('appendQueueSize: the least that is documented is the least that is taken, and holds the largest request', () => {
+    const least = options.appendQueueSize.min
+    expect(resolve({ flags: { appendQueueSize: least } }).values.appendQueueSize).toBe(limits.frameBytesMax)
+  })
+
+  it('advertisePortBase: clients find hosts under their own ports, or in a row from the one that is given', () => {
+    const portOf = (flags: Record<string, string>) =>
+      advertisedAddress(resolve({ flags }).values, 3, 7403).port
+    expect(portOf({})).toBe(7403)
+    expect(portOf({ advertisePortBase: '17401' })).toBe(17_403)
   })
 
   it('logs for people on a terminal', () => {
