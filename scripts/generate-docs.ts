@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
 import { configurationPage } from '../broker/config/docs-page.ts'
+import { rowsPage } from '../broker/storage/docs-page.ts'
 import { metricsPage } from '../broker/telemetry/docs-page.ts'
 import { errorsPage } from './docs/errors-page.ts'
 import { protocolPage } from './docs/protocol-page.ts'
@@ -15,6 +16,7 @@ const pages: readonly { readonly path: string; readonly render: (root: string) =
   { path: 'docs/errors.md', render: errorsPage },
   { path: 'docs/configuration.md', render: configurationPage },
   { path: 'docs/metrics.md', render: metricsPage },
+  { path: 'docs/rows.md', render: rowsPage },
 ]
 
 const NOTICE =

@@ -5,7 +5,7 @@ import { invariant } from '../../protocol/invariant.ts'
 import { refusal } from '../../protocol/refusal.ts'
 import type { BrokerRow, CatalogChange, CatalogStore } from '../catalog-contract.ts'
 import type { Time } from '../time.ts'
-import { applyChanges, readCatalog, type CatalogState } from './catalog-state.ts'
+import { applyChanges, readCatalog, type CatalogState } from '../catalog/state.ts'
 
 /** What a decision comes to: rows to change, and what its caller gets once they are durable. */
 export interface CatalogPlan<T> {

@@ -17,7 +17,7 @@ export function describeStream(state: CatalogState, stream: Stream): StreamDescr
     name,
     id,
     status: stream.status === 'ACTIVE' && isChanging ? 'UPDATING' : stream.status,
-    openShardCount: openShardsOf(state, id).length,
+    openShardCount: openShardsOf(state, id).size,
     retentionMs,
     createdAt,
     retentionBytes,
@@ -81,11 +81,9 @@ export function describeHosts(
   fleet: HostFleet,
 ): Pick<ResponseOf<'describeBroker'>, 'streamCount' | 'shardCount' | 'hosts'> {
   const openShardsOn = new Map<number, number>()
-  for (const streamId of state.shards.keys()) {
-    for (const { ownerId } of openShardsOf(state, streamId)) {
-      const { hostId } = fleet.hostOf(ownerId)
-      openShardsOn.set(hostId, (openShardsOn.get(hostId) ?? 0) + 1)
-    }
+  for (const [ownerId, { open }] of state.ownerLoads) {
+    const { hostId } = fleet.hostOf(ownerId)
+    openShardsOn.set(hostId, (openShardsOn.get(hostId) ?? 0) + open)
   }
   const hosts = fleet.hosts.map(({ hostId, state: hostState, pid, port = 0, restarts, reason }) => ({
     hostId,

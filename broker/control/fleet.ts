@@ -1,6 +1,6 @@
 // What the rest of the controller sees of the shard hosts, whatever supervises them. Runs in the controller.
 import type { HostCalls } from '../host-contract.ts'
-import { allShardsOf, type CatalogState } from './catalog-state.ts'
+import { ownersOf, type CatalogState } from './catalog-state.ts'
 
 /** starting: launched, not serving yet; draining: told to finish; down: does not serve, `reason` says why. */
 export type HostState = 'starting' | 'ready' | 'draining' | 'down'
@@ -50,5 +50,6 @@ export function byHost<T extends { readonly ownerId: number }>(
 
 /** Hosts of all shards of a stream. */
 export function hostsOf(fleet: HostFleet, state: CatalogState, streamId: number): readonly number[] {
-  return [...byHost(fleet, allShardsOf(state, streamId)).keys()]
+  const hosts = Array.from(ownersOf(state, streamId), (ownerId) => fleet.hostOf(ownerId).hostId)
+  return [...new Set(hosts)]
 }

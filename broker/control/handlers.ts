@@ -54,23 +54,20 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
     listStreams: ({ limit, exclusiveStartName }) => {
       checkPage(limit)
       const { state } = catalog
-      const streams = [...state.streams.values()]
-        .filter(({ name }) => exclusiveStartName === undefined || name > exclusiveStartName)
-        .sort((a, b) => (a.name < b.name ? -1 : 1))
-      const page = streams.slice(0, limit).map((stream) => describeStream(state, stream))
-      return { streams: page, hasMore: streams.length > limit }
+      const { page, hasMore } = pageOf(state.streamIdByName.values(exclusiveStartName), limit)
+      const streams = page.flatMap((id) => state.streams.get(id) ?? [])
+      return { streams: streams.map((stream) => describeStream(state, stream)), hasMore }
     },
-    listShards: async ({ name, limit, exclusiveStartIndex = -1 }, { fail }) => {
+    listShards: async ({ name, limit, exclusiveStartIndex }, { fail }) => {
       checkPage(limit)
       const { state } = catalog
       const stream = knownStream(state, name, fail)
-      const shards = shardsOf(state, stream.id).filter(({ index }) => index > exclusiveStartIndex)
-      const page = shards.slice(0, limit)
+      const { page, hasMore } = pageOf(shardsOf(state, stream.id).values(exclusiveStartIndex), limit)
       const { extents } = await liveExtents(fleet, page, time)
       const described = page.map((shard) =>
         describeShard(shard, extents.get(shard.index), scaling.loadOf(shard)),
       )
-      return { shards: described, hasMore: shards.length > limit }
+      return { shards: described, hasMore }
     },
     describeRouting: async ({ name }, { fail }) => {
       // Whoever was refused by a shard that is being split or merged gets its children at once, not the old map again.
@@ -95,6 +92,19 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
     },
     explainScaling: ({ name }, { fail }) => scaling.explain(knownStream(catalog.state, name, fail)),
   }
+}
+
+/** The first of what there is, and whether there is more; no more of it is looked at. */
+function pageOf<T>(
+  items: Iterable<T>,
+  limit: number,
+): { readonly page: readonly T[]; readonly hasMore: boolean } {
+  const page: T[] = []
+  for (const item of items) {
+    if (page.length === limit) return { page, hasMore: true }
+    page.push(item)
+  }
+  return { page, hasMore: false }
 }
 
 function checkPage(limit: number): void {

@@ -1,7 +1,7 @@
 // Where shards go: which owner stores a shard, and which host runs an owner. Runs in the controller; pure.
 // A shard stays with its owner for life, because its records lie there; owners move between hosts freely.
 import { invariant } from '../../protocol/invariant.ts'
-import { allShardsOf, openShardsOf, plannedShards, type CatalogState } from './catalog-state.ts'
+import type { CatalogState } from './catalog-state.ts'
 
 /** Hosts are numbered from 1: on the wire, 0 is the controller. */
 export function hostIds(hosts: number): readonly number[] {
@@ -14,30 +14,23 @@ export function hostOfOwner(ownerId: number, hosts: number): number {
 }
 
 /** Owners to run: the configured ones, and any that shards lie in since a time when more were configured. */
-export function ownersToRun(state: CatalogState, configured: number): readonly number[] {
-  let count = configured
-  for (const { ownerId } of state.retired.values()) count = Math.max(count, ownerId + 1)
-  for (const streamId of state.streams.keys()) {
-    for (const { ownerId } of allShardsOf(state, streamId)) {
-      count = Math.max(count, ownerId + 1)
-    }
-  }
+export function ownersToRun({ ownerLoads: loads }: CatalogState, configured: number): readonly number[] {
+  const count = Math.max(configured, (loads.lastKey() ?? -1) + 1)
   return Array.from({ length: count }, (_, ownerId) => ownerId)
 }
 
 /** Open shards of each owner that takes new ones, as they will be when the changes under way are done. */
-export function ownerLoads(state: CatalogState, configured: number): ReadonlyMap<number, number> {
-  const loads = new Map(Array.from({ length: configured }, (_, ownerId) => [ownerId, 0]))
-  const add = (ownerId: number): void => {
-    const load = loads.get(ownerId)
-    if (load !== undefined) loads.set(ownerId, load + 1)
-  }
-  for (const streamId of state.streams.keys()) {
-    const closing = new Set(state.journals.get(streamId)?.moves.flatMap(({ parents }) => parents))
-    for (const { index, ownerId } of openShardsOf(state, streamId)) if (!closing.has(index)) add(ownerId)
-    for (const { ownerId } of plannedShards(state, streamId)) add(ownerId)
-  }
-  return loads
+export function ownerLoads(
+  { ownerLoads: loads }: CatalogState,
+  configured: number,
+): ReadonlyMap<number, number> {
+  const owners = Array.from({ length: configured }, (_, ownerId) => ownerId)
+  return new Map(
+    owners.map((ownerId) => {
+      const { open = 0, coming = 0 } = loads.get(ownerId) ?? {}
+      return [ownerId, open + coming]
+    }),
+  )
 }
 
 /** An owner for each of `count` new shards: every time the one with the fewest, the lowest number among equals. */

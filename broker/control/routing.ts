@@ -6,7 +6,7 @@ import type { HostAddress, ResponseOf, ShardRange } from '../../protocol/operati
 import { refusal } from '../../protocol/refusal.ts'
 import type { PlannedShard } from '../catalog-contract.ts'
 import type { PlacedShard } from '../host-contract.ts'
-import { shardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
+import { shardsOf, type CatalogState, type Shard, type Shards, type Stream } from './catalog-state.ts'
 import type { HostFleet } from './fleet.ts'
 import { hostOfOwner } from './placement.ts'
 import { servedSettings } from './stream-settings.ts'
@@ -15,7 +15,7 @@ import { servedSettings } from './stream-settings.ts'
 export function placedShards(state: CatalogState, streamId: number): readonly PlacedShard[] {
   const stream = state.streams.get(streamId)
   if (stream === undefined) return []
-  const shards = shardsOf(state, streamId)
+  const shards = [...shardsOf(state, streamId).values()]
   const children = new Map<number, number[]>()
   for (const { index, parents } of shards) {
     for (const parent of parents) children.set(parent, [...(children.get(parent) ?? []), index])
@@ -72,7 +72,7 @@ interface KnownAnswer {
 export class RoutingAnswers {
   readonly #fleet: HostFleet
   readonly #addressOf: AddressOf
-  readonly #known = new WeakMap<readonly Shard[], KnownAnswer>()
+  readonly #known = new WeakMap<Shards, KnownAnswer>()
 
   constructor(options: { readonly fleet: HostFleet; readonly addressOf: AddressOf }) {
     this.#fleet = options.fleet
@@ -99,13 +99,13 @@ export class RoutingAnswers {
 }
 
 function routingOf(
-  shards: readonly Shard[],
+  shards: Shards,
   stream: Stream,
   fleet: HostFleet,
   addressOf: AddressOf,
 ): ResponseOf<'describeRouting'> {
   const hosts = new Map<number, HostAddress>()
-  const routed = shards.map((shard) => {
+  const routed = Array.from(shards.values(), (shard) => {
     const { hostId, reason = 'starting' } = fleet.hostOf(shard.ownerId)
     const address = addressOf(hostId)
     if (address === undefined) {

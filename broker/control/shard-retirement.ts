@@ -97,11 +97,10 @@ export class ShardRetirement {
     }
     const settled = new Map<number, readonly Shard[]>()
     for (const stream of state.streams.values()) {
-      const shards = shardsOf(state, stream.id).filter(
-        (shard) => shard.state === 'CLOSED' && isSettled(shard),
-      )
+      const all = shardsOf(state, stream.id)
+      const shards = [...all.values()].filter((shard) => shard.state === 'CLOSED' && isSettled(shard))
       if (stream.status !== 'ACTIVE' || state.journals.has(stream.id)) continue
-      const oldest = withoutParents(shards, shardsOf(state, stream.id))
+      const oldest = shards.filter(({ parents }) => !parents.some((parent) => all.has(parent)))
       if (oldest.length > 0) settled.set(stream.id, oldest)
     }
     for (const id of this.#seenAt.keys()) if (!closed.has(id)) this.#seenAt.delete(id)
@@ -150,12 +149,6 @@ export class ShardRetirement {
   }
 }
 
-/** Those of `shards` none of whose parents is among `all`. */
-function withoutParents(shards: readonly Shard[], all: readonly Shard[]): readonly Shard[] {
-  const indexes = new Set(all.map(({ index }) => index))
-  return shards.filter(({ parents }) => !parents.some((parent) => indexes.has(parent)))
-}
-
 /** By the clock: it may have jumped. */
 function closedForMs({ closedAt }: Shard, time: Time): number {
   return closedAt === null ? 0 : time.now() - closedAt
@@ -173,10 +166,10 @@ export function planRetire(
 ): CatalogPlan<readonly number[]> {
   const stream = state.streams.get(streamId)
   if (stream?.status !== 'ACTIVE') return { changes: [], result: [] }
-  const wanted = new Set(indexes)
-  const retired = shardsOf(state, streamId).filter(
-    ({ state: now, index }) => now === 'CLOSED' && wanted.has(index),
-  )
+  const shards = shardsOf(state, streamId)
+  const retired = indexes
+    .flatMap((index) => shards.get(index) ?? [])
+    .filter(({ state: now }) => now === 'CLOSED')
   if (retired.length === 0) return { changes: [], result: [] }
   const rows = retired.flatMap(({ index: shardIndex, ownerId, slot }): CatalogChange[] => [
     { remove: { family: 'shard', key: { streamId, shardIndex } } },

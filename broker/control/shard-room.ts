@@ -3,7 +3,7 @@
 import { invariant } from '../../protocol/invariant.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { Fail } from '../../protocol/refusal.ts'
-import { plannedShards, shardsOf, type CatalogState, type Stream } from './catalog-state.ts'
+import { shardsOf, type CatalogState, type Stream } from './catalog-state.ts'
 
 /** Slots are 32 bits wide in every key, and never given again: the one after the last would be another shard's. */
 const SLOT_MAX = 0xffff_ffff
@@ -18,7 +18,7 @@ export function checkNewShards(
   fail: Fail<'limitExceeded'>,
 ): void {
   const { readableShardsPerStreamMax, shardIndexMax } = limits
-  const readable = shardsOf(state, id).length
+  const readable = shardsOf(state, id).size
   checkCount(readable + made, readableShardsPerStreamMax, `shards of stream ${name}; ${KEPT}`, fail)
   checkAllShards(state, made, fail)
   checkCount(nextShardIndex + made, shardIndexMax, `shards that stream ${name} ever had`, fail)
@@ -26,8 +26,8 @@ export function checkNewShards(
 
 /** Throws `limitExceeded` where all streams together cannot have so many shards more. */
 export function checkAllShards(state: CatalogState, made: number, fail: Fail<'limitExceeded'>): void {
-  const planned = [...state.journals.keys()].reduce((sum, key) => sum + plannedShards(state, key).length, 0)
-  checkCount(state.shardCount + planned + made, limits.shardsMax, `shards of all streams; ${KEPT}`, fail)
+  const count = state.shardCount + state.plannedCount + made
+  checkCount(count, limits.shardsMax, `shards of all streams; ${KEPT}`, fail)
   invariant(state.broker !== undefined, 'the catalog has an identity')
   checkCount(state.broker.nextSlot + made - 1, SLOT_MAX, 'shards that this broker ever had', fail)
 }

@@ -95,8 +95,8 @@ export function planDelete(
 export function planRemove(state: CatalogState, streamId: number): CatalogPlan<void> {
   const stream = state.streams.get(streamId)
   if (stream?.status !== 'DELETING') return { changes: [], result: undefined }
-  const shards = shardsOf(state, streamId).map(({ index }): CatalogChange => ({
-    remove: { family: 'shard', key: { streamId, shardIndex: index } },
+  const shards = Array.from(shardsOf(state, streamId).keys(), (shardIndex): CatalogChange => ({
+    remove: { family: 'shard', key: { streamId, shardIndex } },
   }))
   const journal: CatalogChange[] = state.journals.has(streamId)
     ? [{ remove: { family: 'reshard', key: streamId } }]

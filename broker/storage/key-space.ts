@@ -1,9 +1,30 @@
 // Every kind of row that storage keeps, in one table: its tag, the fields of its key and value, who writes it and how
-// long it lives. Runs anywhere in storage, pure. Keys are the tag byte and then fixed-width big-endian fields, so that
+// long it lives; those of the catalog come from its own table, catalog/families.ts. Runs anywhere in storage, pure. Keys are the tag byte and then fixed-width big-endian fields, so that
 // LMDB's byte order is the order of the fields; values use the same integers and end in a checksum over key and value:
 // LMDB has none, and a number that is wrong by a bit would be believed.
 import { crc32 } from 'node:zlib'
 import { invariant } from '../../protocol/invariant.ts'
+import { catalogFamilies, type RowFamily as CatalogRowFamily } from '../catalog/families.ts'
+
+/** The families of the catalog as storage knows them: JSON behind a checksum. */
+type JsonFamilies<T extends Readonly<Record<string, CatalogRowFamily>>> = {
+  readonly [F in keyof T]: {
+    readonly tag: number
+    readonly store: 'catalog'
+    readonly key: T[F]['key']
+    readonly value: 'json'
+    readonly written: string
+    readonly lives: string
+    readonly doc: string
+  }
+}
+
+function jsonFamilies<T extends Readonly<Record<string, CatalogRowFamily>>>(families: T): JsonFamilies<T> {
+  const entries = Object.entries(families).map(([name, { tag, key, written, lives, doc }]) => {
+    return [name, { tag, store: 'catalog', key, value: 'json', written, lives, doc }]
+  })
+  return Object.fromEntries(entries) as JsonFamilies<T>
+}
 
 /** Widths in bytes. u64 holds whole numbers below 2^53. */
 const widths = { u8: 1, u16: 2, u32: 4, u64: 8 } as const
@@ -105,51 +126,7 @@ export const keyFamilies = {
     lives: 'for ever',
     doc: "Version of the catalog's rows.",
   },
-  broker: {
-    tag: 0x11,
-    store: 'catalog',
-    key: {},
-    value: 'json',
-    written: 'when the data directory is created, and with every stream',
-    lives: 'for ever',
-    doc: 'Identity of the data directory and the counters of ids.',
-  },
-  stream: {
-    tag: 0x12,
-    store: 'catalog',
-    key: { streamId: 'u64' },
-    value: 'json',
-    written: 'when a stream is created or changed',
-    lives: 'until the stream is deleted',
-    doc: 'A stream and its settings.',
-  },
-  shard: {
-    tag: 0x13,
-    store: 'catalog',
-    key: { streamId: 'u64', shardIndex: 'u32' },
-    value: 'json',
-    written: 'when a shard is created or closed',
-    lives: 'until it has expired, or its stream is deleted',
-    doc: 'A shard: where its records lie, its range, its lineage.',
-  },
-  reshard: {
-    tag: 0x14,
-    store: 'catalog',
-    key: { streamId: 'u64' },
-    value: 'json',
-    written: 'when a change of the shards of a stream begins, and at each of its steps',
-    lives: 'until that change is done',
-    doc: 'The journal of a split, of a merge, or of several at once.',
-  },
-  retired: {
-    tag: 0x15,
-    store: 'catalog',
-    key: { slot: 'u32' },
-    value: 'json',
-    written: 'in the commit that removes the row of an expired shard',
-    lives: 'until its owner has forgotten it',
-    doc: 'A shard that is gone for everybody but its owner.',
-  },
+  ...jsonFamilies(catalogFamilies),
 } as const satisfies Record<string, KeyFamily>
 
 export type FamilyName = keyof typeof keyFamilies

@@ -1,7 +1,7 @@
 // Where shards go, for any load and any number of owners and hosts.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { emptyCatalog, readCatalog, type CatalogState } from '../../broker/control/catalog-state.ts'
+import { emptyCatalog, readCatalog, type CatalogState } from '../../broker/catalog/state.ts'
 import {
   hostIds,
   hostOfOwner,

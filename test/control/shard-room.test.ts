@@ -2,7 +2,7 @@
 // change is about to make counts as made.
 import { expect, test } from 'vitest'
 import { limits } from '../../protocol/limits.ts'
-import { readCatalog, type CatalogState } from '../../broker/control/catalog-state.ts'
+import { applyChanges, readCatalog, type CatalogState } from '../../broker/catalog/state.ts'
 import { planBegin } from '../../broker/control/resharding/journal.ts'
 import { planCreate } from '../../broker/control/stream-changes.ts'
 import { brokerRow, reshardRow, shardRow, streamRow } from '../support/catalog-rows.ts'
@@ -42,8 +42,8 @@ const idle = readCatalog([brokerRow({ nextSlot: 1000 }), streamRow(1), shardRow(
 const twoLeft = { ...idle, shardCount: limits.shardsMax - 2 }
 const { startingHashKey, endingHashKey } = shardRow(2, 7).value
 const child = { shardIndex: 7, ownerId: 0, slot: 7, startingHashKey, endingHashKey }
-const merging = reshardRow(2, { moves: [{ parents: [5, 6], children: [child] }], cause: 'merge' }).value
-const oneLeft = { ...twoLeft, journals: new Map([[2, merging]]) }
+const merging = reshardRow(2, { moves: [{ parents: [5, 6], children: [child] }], cause: 'merge' })
+const oneLeft = applyChanges(twoLeft, [{ put: merging }])
 
 test.each(requests)('%s may have the last of them, unless a change has begun that needs one', (_, ask) => {
   expect(() => ask(twoLeft)).not.toThrow()

@@ -209,14 +209,14 @@ describe('the integrity check', () => {
       rows: [...sound, { ...journal, key: 2 }],
       found: /stream does not exist/,
     },
-    'a planned index that was not given': { rows: [...sound, journal], found: /index was not given/ },
+    'a planned index that was not given': { rows: [...sound, journal], found: /index 2 was not given/ },
     'a planned slot that was not given': {
       rows: [broker({ nextSlot: 9 }), ...sound.slice(1), journal],
       found: /planned .*slot 9 was not given/s,
     },
     'an index that was not given': {
       rows: [broker(), stream(1, { nextShardIndex: 1 }), ...sound.slice(2)],
-      found: /index was not given/,
+      found: /index 1 was not given/,
     },
   }
 

@@ -1,5 +1,22 @@
 // Rows of the catalog for tests, sound by themselves: a test says only what it is about.
-import type { BrokerRow, ReshardRow, RetiredRow, ShardRow, StreamRow } from '../../broker/catalog-contract.ts'
+import {
+  catalogFamilies,
+  catalogFamilyNames,
+  keyOfFields,
+  valueOf,
+  type RowFamily,
+} from '../../broker/catalog/families.ts'
+import { OrderedMap } from '../../broker/catalog/ordered-map.ts'
+import type { CatalogState } from '../../broker/catalog/state.ts'
+import { rowsOf } from '../../broker/catalog/tables.ts'
+import type {
+  BrokerRow,
+  CatalogRow,
+  ReshardRow,
+  RetiredRow,
+  ShardRow,
+  StreamRow,
+} from '../../broker/catalog-contract.ts'
 import { noShardLimits } from '../../protocol/structs.ts'
 
 export const brokerRow = (over: Partial<BrokerRow['value']> = {}): BrokerRow => ({
@@ -62,7 +79,24 @@ export const retiredRow = (slot: number, over: Partial<RetiredRow['value']> = {}
   value: { ownerId: 0, streamId: 1, shardIndex: 0, ...over },
 })
 
+/** The rows that a state stands for, as they would be stored. */
+export function allRows(state: CatalogState): CatalogRow[] {
+  return catalogFamilyNames.flatMap((family) => {
+    const { key, as }: RowFamily = catalogFamilies[family]
+    return Array.from(rowsOf(state, family), (row) => {
+      const named = row as unknown as Readonly<Record<string, number>>
+      const fields = Object.fromEntries(Object.keys(key).map((name) => [name, named[as?.[name] ?? name]!]))
+      return { family, key: keyOfFields(family, fields), value: valueOf(family, row) } as CatalogRow
+    })
+  })
+}
+
 /** The hash key whose first digits are these. */
 export const from = (digits: string): string => digits.padEnd(32, '0')
 /** The last hash key whose first digits are these. */
 export const upTo = (digits: string): string => digits.padEnd(32, 'f')
+
+/** Shards as a state holds those of one stream. */
+export function byIndex<S extends { readonly index: number }>(shards: readonly S[]): OrderedMap<number, S> {
+  return shards.reduce((map, shard) => map.set(shard.index, shard), OrderedMap.empty<number, S>())
+}

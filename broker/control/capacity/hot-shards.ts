@@ -36,7 +36,7 @@ export class HotShards {
     let count = 0
     for (const stream of catalog.state.streams.values()) {
       const target = targetOf(stream.scaling, stream.shardLimits)
-      for (const { index } of openShardsOf(catalog.state, stream.id)) {
+      for (const { index } of openShardsOf(catalog.state, stream.id).values()) {
         const shard = { streamId: stream.id, shardIndex: index }
         // Of most shards there is nothing to say, and this is asked of all of them at every look.
         if (windows.hotOf(shard) === null) continue

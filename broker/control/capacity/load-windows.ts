@@ -2,6 +2,7 @@
 // Runs in the controller; pure: times are given, and are durations of a stopwatch, so that no jump of a clock counts.
 // A shard made of others begins with their windows, so that nothing is blind after a change. Memory is bounded by the
 // number of open shards, below a kilobyte each.
+import { OrderedMap } from '../../catalog/ordered-map.ts'
 import type { HostedLoads, HotKey, ShardRef } from '../../host-contract.ts'
 import { LoadWindow, type LoadTotals, type Rate } from './load-window.ts'
 
@@ -48,6 +49,9 @@ export interface ShardLineage {
   readonly state: 'OPEN' | 'CLOSED'
 }
 
+/** The shards of a stream, by index. */
+export type Lineages = OrderedMap<number, ShardLineage>
+
 interface Track {
   readonly windows: readonly [LoadWindow, LoadWindow, LoadWindow]
   totals: LoadTotals
@@ -65,7 +69,7 @@ interface Track {
 
 interface Watch {
   /** The shards as they last were: while they are the same ones, none is new. */
-  shards: readonly ShardLineage[]
+  shards: Lineages
   /** Above every index that was ever seen here. */
   nextIndex: number
   /** Of the open ones, by index. */
@@ -85,10 +89,10 @@ export class LoadWindows {
     }
   }
 
-  /** Watches the open shards of a stream, and no others; `shards` in the order of their indexes. */
-  follow(streamId: number, shards: readonly ShardLineage[], nowMs: number): void {
+  /** Watches the open shards of a stream, and no others. */
+  follow(streamId: number, shards: Lineages, nowMs: number): void {
     const watch = this.#streams.get(streamId) ?? {
-      shards: [],
+      shards: OrderedMap.empty<number, ShardLineage>(),
       nextIndex: 0,
       tracks: new Map<number, Track>(),
     }
@@ -128,9 +132,9 @@ export class LoadWindows {
 }
 
 /** Begins to watch the shards that are new, and stops to watch those that are closed. */
-function take(watch: Watch, shards: readonly ShardLineage[], nowMs: number): void {
+function take(watch: Watch, shards: Lineages, nowMs: number): void {
   const { tracks } = watch
-  const added = shards.filter(({ index }) => index >= watch.nextIndex)
+  const added = [...shards.values(watch.nextIndex - 1)]
   const childrenOf = new Map<number, number[]>()
   for (const { index, parents } of added) {
     for (const parent of parents) childrenOf.set(parent, [...(childrenOf.get(parent) ?? []), index])
@@ -144,10 +148,9 @@ function take(watch: Watch, shards: readonly ShardLineage[], nowMs: number): voi
     const siblings = (childrenOf.get(parents[0] ?? -1) ?? []).filter((other) => other !== index)
     tracks.set(index, isKnown ? heir(known, siblings, nowMs) : stranger(nowMs))
   }
-  const open = new Set(shards.filter(({ state }) => state === 'OPEN').map(({ index }) => index))
-  for (const index of tracks.keys()) if (!open.has(index)) tracks.delete(index)
+  for (const index of tracks.keys()) if (shards.get(index)?.state !== 'OPEN') tracks.delete(index)
   watch.shards = shards
-  watch.nextIndex = Math.max(watch.nextIndex, (shards.at(-1)?.index ?? -1) + 1)
+  watch.nextIndex = Math.max(watch.nextIndex, (shards.lastKey() ?? -1) + 1)
 }
 
 /** A shard of which nothing is known: not even what its host has counted before. */

@@ -134,7 +134,8 @@ export class Scaling {
   #inputOf(stream: Stream): ScalingInput {
     const { catalog, time } = this.#options
     const nowMs = time.elapsed()
-    const shards = openShardsOf(catalog.state, stream.id).map((shard) => ({
+    const open = openShardsOf(catalog.state, stream.id).values()
+    const shards = Array.from(open, (shard) => ({
       index: shard.index,
       startingHashKey: shard.startingHashKey,
       endingHashKey: shard.endingHashKey,

@@ -147,7 +147,7 @@ export class Carrier {
   /** What each host has to do. */
   #partsOf(streamId: number, { moves }: Journal): ReadonlyMap<number, Part> {
     const { catalog, fleet } = this.#options
-    const owners = new Map(shardsOf(catalog.state, streamId).map(({ index, ownerId }) => [index, ownerId]))
+    const shards = shardsOf(catalog.state, streamId)
     const parts = new Map<number, Part>()
     const partOf = (ownerId: number): Part => {
       const { hostId } = fleet.hostOf(ownerId)
@@ -158,7 +158,7 @@ export class Carrier {
     for (const { parents, children } of moves) {
       const indexes = children.map(({ shardIndex }) => shardIndex)
       for (const shardIndex of parents) {
-        const ownerId = owners.get(shardIndex)
+        const ownerId = shards.get(shardIndex)?.ownerId
         invariant(
           ownerId !== undefined,
           `shard ${shardIndex} of stream ${streamId} stays while it is being changed`,
@@ -239,20 +239,21 @@ function plannedChildren(
   )
 }
 
-/** The same once they are in the catalog. A stream may have tens of thousands of other shards, of which nothing is asked. */
+/** The same once they are in the catalog. */
 function openedChildren(
   state: CatalogState,
   stream: Stream,
   { moves }: Journal,
 ): ReadonlyMap<number, PlacedShard> {
-  const made = new Set(moves.flatMap(({ children }) => children.map(({ shardIndex }) => shardIndex)))
+  const shards = shardsOf(state, stream.id)
+  const made = moves.flatMap(({ children }) =>
+    children.flatMap(({ shardIndex }) => shards.get(shardIndex) ?? []),
+  )
   return new Map(
-    shardsOf(state, stream.id)
-      .filter(({ index }) => made.has(index))
-      .map((shard) => [
-        shard.index,
-        placedShard(stream, { ...shard, shardIndex: shard.index, children: [] }),
-      ]),
+    made.map((shard) => [
+      shard.index,
+      placedShard(stream, { ...shard, shardIndex: shard.index, children: [] }),
+    ]),
   )
 }
 

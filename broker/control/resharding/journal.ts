@@ -3,6 +3,7 @@
 import { invariant } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { refusal, type Fail } from '../../../protocol/refusal.ts'
+import { valueOf } from '../../catalog/families.ts'
 import type { CatalogChange, PlannedShard, ReshardRow } from '../../catalog-contract.ts'
 import {
   openShardsOf,
@@ -68,7 +69,7 @@ export function planPublish(
   const stream = state.streams.get(streamId)
   const journal = state.journals.get(streamId)
   if (stream?.status !== 'ACTIVE' || journal?.step !== 'sealing') return { changes: [], result: false }
-  const shards = new Map(shardsOf(state, streamId).map((shard) => [shard.index, shard]))
+  const shards = shardsOf(state, streamId)
   const moves = journal.moves.flatMap(({ parents, children }) => [
     ...parents.map((index) => closed(shards.get(index), tailOf(tails, index), now)),
     ...children.map((child) =>
@@ -79,7 +80,7 @@ export function planPublish(
     changes: [
       putStream(stream, { epoch: stream.epoch + 1 }),
       ...moves,
-      putJournal(streamId, { ...journal, step: 'opening' }),
+      putJournal(streamId, { ...valueOf('reshard', journal), step: 'opening' }),
     ],
     result: true,
   }
@@ -102,10 +103,10 @@ export function planGoal(
   const stream = streamAtWork(state, streamId, fail)
   checkCause(stream, 'scale', fail)
   if (isUnderWay && stream.targetShardCount === null) return { changes: [], result: false }
-  checkNewShards(state, stream, shardsOnTheWay(openShardsOf(state, streamId), target), fail)
+  const open = [...openShardsOf(state, streamId).values()]
+  checkNewShards(state, stream, shardsOnTheWay(open, target), fail)
   if (stream.targetShardCount === target) return { changes: [], result: true }
-  const isThere =
-    stream.targetShardCount === null && planEvenWave(openShardsOf(state, streamId), target) === undefined
+  const isThere = stream.targetShardCount === null && planEvenWave(open, target) === undefined
   return { changes: isThere ? [] : [putStream(stream, { targetShardCount: target })], result: true }
 }
 
@@ -118,7 +119,7 @@ export function planTowardsGoal(
 ): CatalogPlan<boolean> {
   const stream = state.streams.get(streamId)
   if (stream?.status !== 'ACTIVE' || stream.targetShardCount === null) return { changes: [], result: false }
-  const intents = planEvenWave(openShardsOf(state, streamId), stream.targetShardCount)
+  const intents = planEvenWave([...openShardsOf(state, streamId).values()], stream.targetShardCount)
   if (intents === undefined) return planNoGoal(state, streamId, stream.targetShardCount)
   const change = { streamId, intents, cause: 'scale' } as const
   const { changes } = planBegin(state, change, context, (code, message, details) => {
@@ -185,7 +186,8 @@ export function failDeleted(fail: Fail<'streamNotFound'>): never {
 
 function closed(shard: Shard | undefined, tail: number, now: number): CatalogChange {
   invariant(shard?.state === 'OPEN', 'a parent is open until it is published as closed')
-  const { streamId, index: shardIndex, ...value } = shard
+  const { streamId, index: shardIndex } = shard
+  const value = valueOf('shard', shard)
   const first = value.startingSequenceNumber
   invariant(
     tail >= first,

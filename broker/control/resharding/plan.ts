@@ -64,27 +64,26 @@ export function planMoves(
 class OpenShards {
   readonly #state: CatalogState
   readonly #stream: Stream
-  readonly #left: Map<number, Shard>
+  readonly #taken = new Set<number>()
   readonly #fail: Fail<'shardNotFound'>
 
   constructor(state: CatalogState, stream: Stream, fail: Fail<'shardNotFound'>) {
     this.#fail = fail
     this.#state = state
     this.#stream = stream
-    this.#left = new Map(openShardsOf(state, stream.id).map((shard) => [shard.index, shard]))
   }
 
   take(index: number): Shard {
-    const shard = this.#left.get(index)
-    if (shard === undefined) return this.#refuse(index)
-    this.#left.delete(index)
+    const shard = openShardsOf(this.#state, this.#stream.id).get(index)
+    if (shard === undefined || this.#taken.has(index)) return this.#refuse(index)
+    this.#taken.add(index)
     return shard
   }
 
   #refuse(index: number): never {
     const { id, name, nextShardIndex } = this.#stream
     const shards = shardsOf(this.#state, id)
-    const shard = shards.find((one) => one.index === index)
+    const shard = shards.get(index)
     if (shard === undefined) {
       const why = index < nextShardIndex ? 'has expired' : 'does not exist'
       return this.#fail('shardNotFound', `${shardIdOf(index)} of stream ${name} ${why}.`)
@@ -93,7 +92,8 @@ class OpenShards {
       const message = `${shardIdOf(index)} of stream ${name} cannot be changed twice at once.`
       throw refusal('invalidArgument', message)
     }
-    const children = shards
+    // Children come after their parents.
+    const children = [...shards.values(index)]
       .filter(({ parents }) => parents.includes(index))
       .map((child) => shardIdOf(child.index))
     const became = children.length > 0 ? `became ${children.join(' and ')}` : 'was split or merged'
@@ -166,7 +166,7 @@ function checkLimits(
   // There may be too many already, of a way to a count that was given up: what makes them fewer is not refused for that.
   if (made > closed) {
     checkCount(
-      openShardsOf(state, stream.id).length + made - closed,
+      openShardsOf(state, stream.id).size + made - closed,
       openShardsMax,
       openShardsMax < limits.shardsPerStreamMax
         ? `open shards of stream ${stream.name} (its scaling.shardsMax, which can be raised)`

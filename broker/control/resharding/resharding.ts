@@ -221,7 +221,7 @@ export class Resharding {
     // Children may come to lie on any of them.
     for (const { hostId } of fleet.hosts) fleet.requireReady(hostId)
     const begunAt = time.elapsed()
-    const intents = planEvenWave(openShardsOf(catalog.state, streamId), target) ?? []
+    const intents = planEvenWave([...openShardsOf(catalog.state, streamId).values()], target) ?? []
     await requireServed(this.#options, streamId, intents)
     const hasBegun = await catalog.change((state) => planTowardsGoal(state, streamId, this.#context(), fail))
     if (hasBegun) await this.#carrier.carry(streamId, fail, begunAt)

@@ -23,7 +23,7 @@ export function balanced(
   streamId: number,
   intents: readonly ReshardIntent[],
 ): Promise<readonly ReshardIntent[]> {
-  const open = new Map(openShardsOf(parts.catalog.state, streamId).map((shard) => [shard.index, shard]))
+  const open = openShardsOf(parts.catalog.state, streamId)
   return Promise.all(
     intents.map(async (intent) => {
       if (!('split' in intent) || intent.at.length > 0) return intent
@@ -59,8 +59,9 @@ export async function requireServed(
   streamId: number,
   intents: readonly ReshardIntent[],
 ): Promise<void> {
+  const open = openShardsOf(catalog.state, streamId)
   const named = new Set(intents.flatMap((intent) => ('split' in intent ? [intent.split] : intent.merge)))
-  const shards = openShardsOf(catalog.state, streamId).filter(({ index }) => named.has(index))
+  const shards = [...named].flatMap((index) => open.get(index) ?? [])
   await Promise.all(
     [...byHost(fleet, shards)].map(async ([hostId, there]) => {
       const asked = { streamId, shardIndexes: there.map(({ index }) => index) }
@@ -79,8 +80,8 @@ export async function requireServed(
 
 /** Throws `unavailable` where a host is down: shards would be sealed, and their children not be reached. */
 export function requireHosts({ catalog, fleet }: Parts, streamId: number, { moves }: Journal): void {
-  const parents = new Set(moves.flatMap((move) => move.parents))
-  const changed = openShardsOf(catalog.state, streamId).filter(({ index }) => parents.has(index))
+  const open = openShardsOf(catalog.state, streamId)
+  const changed = moves.flatMap(({ parents }) => parents.flatMap((index) => open.get(index) ?? []))
   const children = moves.flatMap((move) => move.children)
   const ownerIds = new Set([...changed, ...children].map(({ ownerId }) => ownerId))
   for (const ownerId of ownerIds) fleet.requireReady(fleet.hostOf(ownerId).hostId)

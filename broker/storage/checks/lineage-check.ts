@@ -3,9 +3,10 @@
 import { hashKeyFromHex, hashKeyToBigInt } from '../../../protocol/hash-key.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
 import type { PlannedShard, ReshardMove, ReshardRow, ShardRow } from '../../catalog-contract.ts'
+import type { OrderedMap } from '../../catalog/ordered-map.ts'
 import type { Findings } from './findings.ts'
 
-type ShardsByIndex = ReadonlyMap<number, ShardRow['value']>
+type ShardsByIndex = Pick<OrderedMap<number, ShardRow['value']>, 'get' | typeof Symbol.iterator>
 
 /** Ends of a range, both in it. */
 interface Range {
@@ -15,13 +16,13 @@ interface Range {
 
 export interface StreamShards {
   readonly streamId: number
-  readonly shards: readonly ShardRow[]
-  readonly journal: ReshardRow | undefined
+  /** By index. */
+  readonly shards: ShardsByIndex
+  readonly journal: ReshardRow['value'] | undefined
 }
 
 /** Checks the shards of one stream against each other, and against its journal. */
-export function checkLineage({ streamId, shards, journal }: StreamShards, findings: Findings): void {
-  const byIndex: ShardsByIndex = new Map(shards.map(({ key, value }) => [key.shardIndex, value]))
+export function checkLineage({ streamId, shards: byIndex, journal }: StreamShards, findings: Findings): void {
   const problem = (index: number, what: string): void =>
     findings.problem(`stream ${streamId}, ${shardIdOf(index)}`, what)
   const childrenOf = new Map<number, number[]>()
@@ -88,7 +89,7 @@ function checkTiling(
 }
 
 function checkJournal(
-  { value: { step, moves } }: ReshardRow,
+  { step, moves }: ReshardRow['value'],
   byIndex: ShardsByIndex,
   problem: (what: string) => void,
 ): void {

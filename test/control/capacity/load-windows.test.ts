@@ -1,7 +1,13 @@
 // From counters that hosts tell now and then to means over three windows.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { LoadWindows, type ShardLineage } from '../../../broker/control/capacity/load-windows.ts'
+import {
+  LoadWindows,
+  type Lineages,
+  type ShardLineage,
+} from '../../../broker/control/capacity/load-windows.ts'
+import { OrderedMap } from '../../../broker/catalog/ordered-map.ts'
+import { byIndex } from '../../support/catalog-rows.ts'
 import { loadTable } from '../support/load-table.ts'
 
 const MINUTE_MS = 60_000
@@ -13,12 +19,12 @@ const shard = (shardIndex: number) => ({ streamId: 1, shardIndex })
 class Watched {
   readonly windows = new LoadWindows()
   nowMs = 1_000_000
-  #shards: readonly ShardLineage[] = []
+  #shards: Lineages = OrderedMap.empty()
   readonly #counters = new Map<number, number>()
 
   follow(...shards: ShardLineage[]): void {
-    this.#shards = shards
-    this.windows.follow(1, shards, this.nowMs)
+    this.#shards = byIndex(shards)
+    this.windows.follow(1, this.#shards, this.nowMs)
   }
 
   /** Looks every two seconds, while each shard is asked for so many bytes a second, in records of 100. */

@@ -1,5 +1,6 @@
 // An on-demand stream that a test plays: shards over ranges of hash keys, and producers whose load lies on some of those.
 // The autoscaler's own windows and rules are applied to it, look by look, by a stopwatch that the model moves.
+import { byIndex } from '../../support/catalog-rows.ts'
 import { decideScaling } from '../../../broker/control/capacity/autoscaler.ts'
 import { LoadWindows } from '../../../broker/control/capacity/load-windows.ts'
 import type { Scaling, ScalingDecision } from '../../../protocol/operations.ts'
@@ -87,7 +88,7 @@ export class ModelStream {
       counters.bytes += (load.bytes * LOOK_MS) / 1000
       counters.records += (load.records * LOOK_MS) / 1000
     }
-    this.windows.follow(STREAM_ID, this.shards, this.nowMs)
+    this.windows.follow(STREAM_ID, byIndex(this.shards), this.nowMs)
     this.windows.observe(
       loadTable(
         open.map(({ index, counters, load }) => ({

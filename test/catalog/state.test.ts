@@ -1,14 +1,8 @@
 // The catalog as a value: what changes make of it, and what stored rows may not say.
 import { describe, expect, it } from 'vitest'
 import type { CatalogChange, CatalogRow } from '../../broker/catalog-contract.ts'
-import {
-  applyChanges,
-  emptyCatalog,
-  plannedShards,
-  readCatalog,
-  shardsOf,
-  streamNamed,
-} from '../../broker/control/catalog-state.ts'
+import { applyChanges, emptyCatalog, readCatalog } from '../../broker/catalog/state.ts'
+import { plannedShards, shardsOf, streamNamed } from '../../broker/control/catalog-state.ts'
 import { brokerRow, from, reshardRow, shardRow, streamRow, upTo } from '../support/catalog-rows.ts'
 
 const broker = brokerRow({ nextStreamId: 10, nextSlot: 10 })
@@ -61,7 +55,7 @@ describe('applyChanges', () => {
 
   it('keeps shards in the order of their indexes, whatever the order of the rows', () => {
     const state = applyChanges(emptyCatalog, puts(shard(1, 2, 3), shard(1, 0, 1), shard(1, 1, 2)))
-    expect(shardsOf(state, 1).map(({ index }) => index)).toEqual([0, 1, 2])
+    expect([...shardsOf(state, 1).keys()]).toEqual([0, 1, 2])
   })
 
   it('counts a row that is put again once', () => {
@@ -85,7 +79,11 @@ describe('applyChanges', () => {
 describe('readCatalog refuses rows that cannot all be true', () => {
   const half = '7'.padEnd(32, 'f')
   it.each<[string, CatalogRow[], RegExp]>([
-    ['a shard without its stream', [broker, shard(1, 0, 1)], /does not know/],
+    [
+      'a shard without its stream',
+      [broker, shard(1, 0, 1)],
+      /shardId-000000000000: Its stream does not exist/,
+    ],
     [
       'a slot of two shards',
       [broker, stream(1, 'a'), shard(1, 0, 1), stream(2, 'b'), shard(2, 0, 1)],
@@ -95,7 +93,11 @@ describe('readCatalog refuses rows that cannot all be true', () => {
     ['a stream id that would be given out again', [broker, stream(10, 'a'), shard(10, 0, 1)], /stream id 10/],
     ['ranges with a hole', [broker, stream(1, 'a'), shard(1, 0, 1, '0'.repeat(32), half)], /./],
     ['a stream without shards', [broker, stream(1, 'a')], /./],
-    ['a journal without its stream', [broker, split('sealing')], /does not know/],
+    [
+      'a journal without its stream',
+      [broker, split('sealing')],
+      /journal of its change: Its stream does not exist/,
+    ],
     [
       'a planned slot that a shard has',
       [broker, stream(1, 'a'), shard(1, 0, 1), split('sealing', [1, 1], [2, 2])],

@@ -1,0 +1,86 @@
+// What must hold between the rows of the catalog, in one place: a start refuses a catalog where it does not, and
+// `millrace check` reports it. Runs in the controller and in the check; pure. What must hold at every change, that a name
+// and a slot are had by one row alone, stands with the indexes in derived.ts.
+import { hashKeyFromHex } from '../../protocol/hash-key.ts'
+import { shardIdOf } from '../../protocol/shard-id.ts'
+import { ShardMap } from '../../protocol/shard-map.ts'
+import type { Derived, Report } from './derived.ts'
+import { catalogFamilyNames, type CatalogFamily, type HeldIn } from './families.ts'
+import { rowsOf, type Tables } from './tables.ts'
+
+/** Checks one row against all others. */
+type RowCheck<F extends CatalogFamily> = (row: HeldIn<F>, state: Tables & Derived, report: Report) => void
+
+const rowChecks: { readonly [F in CatalogFamily]?: RowCheck<F> } = {
+  stream({ id, name }, { broker }, report) {
+    if (id >= (broker?.nextStreamId ?? 0)) report(`stream ${name}`, `Its stream id ${id} was not given yet.`)
+  },
+
+  shard({ streamId, index, slot }, state, report) {
+    const where = `stream ${streamId}, ${shardIdOf(index)}`
+    if (!state.streams.has(streamId)) report(where, 'Its stream does not exist.')
+    checkGiven(state, { streamId, shardIndex: index, slot }, (what) => report(where, what))
+  },
+
+  reshard({ streamId, step, moves }, state, report) {
+    if (!state.streams.has(streamId)) {
+      report(`stream ${streamId}, journal of its change`, 'Its stream does not exist.')
+    }
+    if (step !== 'sealing') return // its children are among the shards
+    for (const { shardIndex, slot } of moves.flatMap(({ children }) => children)) {
+      const where = `stream ${streamId}, planned ${shardIdOf(shardIndex)}`
+      checkGiven(state, { streamId, shardIndex, slot }, (what) => report(where, what))
+    }
+  },
+
+  retired({ slot, streamId, shardIndex }, { broker }, report) {
+    if (slot < (broker?.nextSlot ?? 0)) return
+    report(`stream ${streamId}, retired ${shardIdOf(shardIndex)}`, `Its slot ${slot} was not given yet.`)
+  },
+}
+
+/** A number that was not given yet would be given out again, to another shard. */
+function checkGiven(
+  { broker, streams }: Tables & Derived,
+  { streamId, shardIndex, slot }: { streamId: number; shardIndex: number; slot: number },
+  report: (what: string) => void,
+): void {
+  if (slot >= (broker?.nextSlot ?? 0)) report(`Its slot ${slot} was not given yet.`)
+  const stream = streams.get(streamId)
+  if (stream !== undefined && shardIndex >= stream.nextShardIndex) {
+    report(`Its index ${shardIndex} was not given yet.`)
+  }
+}
+
+/** Reports every row that cannot be true beside the others. */
+export function rowProblems(state: Tables & Derived, report: Report): void {
+  for (const family of catalogFamilyNames) {
+    const check = rowChecks[family] as RowCheck<CatalogFamily> | undefined
+    if (check === undefined) continue
+    for (const row of rowsOf(state, family)) check(row, state, report)
+  }
+}
+
+/** Reports every stream whose open shards do not cover the hash keys exactly once. */
+export function wholeProblems({ streams, openShards }: Tables & Derived, report: Report): void {
+  for (const { id, name } of streams.values()) {
+    try {
+      checkCover(openShards.get(id)?.values() ?? [])
+    } catch (error) {
+      report(
+        `stream ${name} (${id})`,
+        `Its open shards do not divide the hash keys: ${(error as Error).message}`,
+      )
+    }
+  }
+}
+
+/** Throws unless the shards cover the hash key space exactly once. */
+function checkCover(open: Iterable<HeldIn<'shard'>>): void {
+  void new ShardMap(
+    Array.from(open, ({ index, startingHashKey, endingHashKey }) => ({
+      index,
+      range: { start: hashKeyFromHex(startingHashKey), end: hashKeyFromHex(endingHashKey) },
+    })),
+  )
+}

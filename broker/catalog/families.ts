@@ -1,0 +1,241 @@
+// Every kind of row that the catalog keeps, in one table: its tag, key and value, who writes it and how long it lives.
+// Runs in the controller and in the check; pure data. The store, the state in memory, the types of rows, the check and
+// docs/rows.md derive from it. The values are what is stored, for as long as the format is the same one: they are written
+// out here and share no type with what travels, so that a change of the protocol changes no row.
+import { z } from 'zod'
+
+const count = z.int().nonnegative()
+const hashKey = z.string().regex(/^[0-9a-f]{32}$/)
+
+/** Widths that a field of a key may have. */
+export type KeyKind = 'u32' | 'u64'
+
+/** What the table says of a family. */
+export interface RowFamily {
+  /** First byte of every key of the family; never reused. */
+  readonly tag: number
+  /** At most two fields, in the order of the key's bytes; a family without fields has one row. */
+  readonly key: Readonly<Record<string, KeyKind>>
+  /** What each row's JSON has to look like. */
+  readonly value: z.ZodType
+  /** Under which name the state in memory has the rows of the family. */
+  readonly held: string
+  /** What the state calls a field of the key, where that is not its name here. */
+  readonly as?: Readonly<Record<string, string>>
+  readonly written: string
+  readonly lives: string
+  readonly doc: string
+}
+
+const shardLimits = z.strictObject({
+  writeBytesPerSecond: count,
+  writeRecordsPerSecond: count,
+  readBytesPerSecond: count,
+  readsPerSecond: count,
+  subscriptionBytesPerSecond: count,
+})
+
+const scaling = z.strictObject({
+  shardsMin: count,
+  shardsMax: count,
+  targetBytesPerSecond: count,
+  targetRecordsPerSecond: count,
+})
+
+/** A shard to be, with everything that is decided about it before it exists. */
+const plannedShard = z.strictObject({
+  shardIndex: count,
+  ownerId: count,
+  slot: count,
+  startingHashKey: hashKey,
+  endingHashKey: hashKey,
+})
+
+/** Some shards become others over the same range of hash keys: one becomes two or three, or two become one. */
+const reshardMove = z.strictObject({
+  parents: z.array(count).min(1).max(2),
+  children: z.array(plannedShard).min(1).max(3),
+})
+
+export const catalogFamilies = {
+  broker: {
+    tag: 0x11,
+    key: {},
+    value: z.strictObject({
+      brokerId: z.string().min(1),
+      createdAt: count,
+      nextStreamId: count,
+      nextSlot: count,
+    }),
+    held: 'brokers',
+    written: 'when the data directory is created, and with every stream and every change of shards',
+    lives: 'for ever',
+    doc: 'Identity of the data directory, and the counters of ids and slots: they only rise, so none is given twice.',
+  },
+  stream: {
+    tag: 0x12,
+    key: { streamId: 'u64' },
+    value: z.strictObject({
+      name: z.string().min(1),
+      status: z.enum(['CREATING', 'ACTIVE', 'DELETING']),
+      retentionMs: count,
+      createdAt: count,
+      epoch: count,
+      nextShardIndex: count,
+      /** Bytes of stored batches that are kept; 0 for no bound. */
+      retentionBytes: count,
+      mode: z.enum(['provisioned', 'on-demand']),
+      shardLimits,
+      scaling,
+      /** Where updateShardCount is going, until it is there: a start goes on with it. */
+      targetShardCount: count.nullable(),
+    }),
+    held: 'streams',
+    as: { streamId: 'id' },
+    written: 'when a stream is created or changed',
+    lives: 'until the stream is deleted',
+    doc: 'A stream and its settings.',
+  },
+  shard: {
+    tag: 0x13,
+    key: { streamId: 'u64', shardIndex: 'u32' },
+    value: z.strictObject({
+      ownerId: count,
+      /** Names the shard inside its owner's segments. */
+      slot: count,
+      parents: z.array(count).max(2),
+      startingHashKey: hashKey,
+      endingHashKey: hashKey,
+      state: z.enum(['OPEN', 'CLOSED']),
+      startingSequenceNumber: count,
+      endingSequenceNumber: count.nullable(),
+      createdAt: count,
+      closedAt: count.nullable(),
+    }),
+    held: 'shards',
+    as: { shardIndex: 'index' },
+    written: 'when a shard is created or closed',
+    lives: 'until it has expired, or its stream is deleted',
+    doc: 'A shard: where its records lie, its range, its lineage.',
+  },
+  reshard: {
+    tag: 0x14,
+    key: { streamId: 'u64' },
+    value: z.strictObject({
+      /**
+       * 'sealing': the parents are open in the catalog, and may be sealed at their owners; 'opening': the parents are closed
+       * and the children open in the catalog, and the children's hosts may not know of them yet. Never the other way.
+       */
+      step: z.enum(['sealing', 'opening']),
+      moves: z.array(reshardMove),
+      startedAt: count,
+      /** Who asked for it, for the log. */
+      cause: z.enum(['split', 'merge', 'scale', 'autoscale']),
+    }),
+    held: 'journals',
+    written: 'when a change of the shards of a stream begins, and at each of its steps',
+    lives: 'until that change is done',
+    doc: 'The journal of a split, of a merge, or of several at once; one per stream.',
+  },
+  retired: {
+    tag: 0x15,
+    key: { slot: 'u32' },
+    value: z.strictObject({
+      ownerId: count,
+      /** Of a stream that may be deleted by now. */
+      streamId: count,
+      shardIndex: count,
+    }),
+    held: 'retired',
+    written: 'in the commit that removes the row of an expired shard',
+    lives: 'until its owner has forgotten it',
+    doc: 'A shard that is gone for everybody but its owner.',
+  },
+} as const satisfies Record<string, RowFamily>
+
+type Families = typeof catalogFamilies
+export type CatalogFamily = keyof Families
+/** Their names, in the order of their tags. */
+export const catalogFamilyNames = Object.keys(catalogFamilies) as readonly CatalogFamily[]
+
+type Frozen<T> = T extends readonly (infer I)[]
+  ? readonly Frozen<I>[]
+  : T extends object
+    ? { readonly [N in keyof T]: Frozen<T[N]> }
+    : T
+
+/** True for a single name, false for a union of them. */
+export type IsOne<N, All = N> = N extends unknown ? ([All] extends [N] ? true : false) : never
+
+/** How code writes a key: a number, an object where it has two fields, the family's name where it has none. */
+export type KeyIn<F extends CatalogFamily> = [keyof Families[F]['key']] extends [never]
+  ? F
+  : IsOne<keyof Families[F]['key']> extends true
+    ? number
+    : { readonly [N in keyof Families[F]['key']]: number }
+
+/** What is stored under a key of the family. */
+export type ValueIn<F extends CatalogFamily> = Frozen<z.output<Families[F]['value']>>
+
+type KeyName<F extends CatalogFamily, N> = Families[F] extends { as: infer A }
+  ? N extends keyof A
+    ? A[N]
+    : N
+  : N
+
+/** A row as the state in memory has it: the fields of its key, and those of its value. */
+export type HeldIn<F extends CatalogFamily> = {
+  readonly [N in keyof Families[F]['key'] as KeyName<F, N> & string]: number
+} & ValueIn<F>
+
+/** A row's name, of whichever family. */
+export interface AnyName {
+  readonly family: CatalogFamily
+  readonly key: number | string | object
+}
+
+/** A row as it is stored. */
+export type RowIn<F extends CatalogFamily> = {
+  [N in F]: { readonly family: N; readonly key: KeyIn<N>; readonly value: ValueIn<N> }
+}[F]
+
+/** A row's name: what is needed to remove it. */
+export type RowNameIn<F extends CatalogFamily> = {
+  [N in F]: { readonly family: N; readonly key: KeyIn<N> }
+}[F]
+
+/** The fields of a row's key, in the order of its bytes. */
+export function keyFieldsOf({ family, key }: AnyName): readonly number[] {
+  if (typeof key === 'number') return [key]
+  if (typeof key === 'string') return []
+  return Object.keys(catalogFamilies[family].key).map((name) => (key as Record<string, number>)[name]!)
+}
+
+/** The key that has these fields. */
+export function keyOfFields<F extends CatalogFamily>(
+  family: F,
+  fields: Readonly<Record<string, number>>,
+): KeyIn<F> {
+  const names = Object.keys(catalogFamilies[family].key)
+  if (names.length === 0) return family as KeyIn<F>
+  if (names.length === 1) return fields[names[0]!] as KeyIn<F>
+  return fields as unknown as KeyIn<F>
+}
+
+/** A row as the state in memory has it. */
+export function heldOf<F extends CatalogFamily>(row: RowIn<F>): HeldIn<F> {
+  const family: RowFamily = catalogFamilies[row.family]
+  const held: Record<string, unknown> = {}
+  const fields = keyFieldsOf(row)
+  let place = 0
+  for (const name of Object.keys(family.key)) held[family.as?.[name] ?? name] = fields[place++]
+  return Object.assign(held, row.value) as HeldIn<F>
+}
+
+/** The value of a row that the state has: what is stored of it under its key. */
+export function valueOf<F extends CatalogFamily>(family: F, held: HeldIn<F>): ValueIn<F> {
+  const { key, as }: RowFamily = catalogFamilies[family]
+  const value: Record<string, unknown> = { ...held }
+  for (const name of Object.keys(key)) delete value[as?.[name] ?? name]
+  return value as ValueIn<F>
+}
