@@ -23,7 +23,7 @@ import { assignmentOf } from './routing.ts'
 import { ShardRetirement } from './shard-retirement.ts'
 import { StreamRegistry } from './stream-registry.ts'
 import { StreamUpdates } from './stream-updates.ts'
-import { Supervision } from './supervision.ts'
+import { HostSupervision } from './host-supervision.ts'
 
 /** A scrape waits no longer than this for a host. */
 const METRICS_DEADLINE_MS = 2_000
@@ -70,7 +70,7 @@ export class Controller {
   readonly handlers: Handlers<OperationOn<'control'>>
   readonly #options: ControllerOptions
   readonly #catalog: Catalog
-  readonly #fleet: Supervision
+  readonly #fleet: HostSupervision
   readonly #registry: StreamRegistry
   readonly #updates: StreamUpdates
   readonly #resharding: Resharding
@@ -84,7 +84,7 @@ export class Controller {
     this.#options = options
     this.#catalog = catalog
     this.brokerId = catalog.broker.brokerId
-    const fleet = (this.#fleet = new Supervision({
+    const fleet = (this.#fleet = new HostSupervision({
       hosts: config.hosts,
       launcher,
       settingsOf: (hostId) => hostSettings(options, catalog, hostId),
@@ -245,7 +245,7 @@ function hostSettings(options: ControllerOptions, catalog: Catalog, hostId: numb
 }
 
 /** What the hosts measured; a host that is down or slow is left out of this scrape. */
-async function hostCollections(fleet: Supervision, time: Time): Promise<readonly HostCollection[]> {
+async function hostCollections(fleet: HostSupervision, time: Time): Promise<readonly HostCollection[]> {
   const answers = await Promise.allSettled(
     fleet.hosts.map(async ({ hostId }) => {
       const { metrics } = await withDeadline(fleet.call(hostId, 'metrics', null), time, METRICS_DEADLINE_MS)

@@ -1,13 +1,11 @@
 // What the rest of the controller sees of the shard hosts, whatever supervises them. Runs in the controller.
 import type { HostCalls } from '../host-contract.ts'
+import type { ChildPhase } from '../supervision/supervised-child.ts'
 import { ownersOf, type CatalogState } from './catalog-state.ts'
-
-/** starting: launched, not serving yet; draining: told to finish; down: does not serve, `reason` says why. */
-export type HostState = 'starting' | 'ready' | 'draining' | 'down'
 
 export interface HostStatus {
   readonly hostId: number
-  readonly state: HostState
+  readonly state: ChildPhase
   readonly pid: number | undefined
   /** Where it listens, or did before it went down; undefined while that was never known. 0 in process. */
   readonly port: number | undefined

@@ -1,19 +1,18 @@
 // Starts a shard host as a process of its own, with IPC to this one. Runs in the controller.
 // A host whose controller is gone sees its channel end, drains and exits; nothing here has to outlive the controller.
-import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { hostEnvironment } from '../config/environment.ts'
 import type { HostLauncher } from '../host-contract.ts'
+import { launchProgram } from '../supervision/program.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { processChannel } from '../threads/channels.ts'
-import { logStrayOutput } from './stray-output.ts'
 
 /**
  * Batches are memory outside V8's heap, which counts them as garbage of it: beside a heap as small as a host's, 8 MB, it
  * collected all of it every 10 MB of appends. Below so many megabytes of heap it leaves that to younger collections.
  */
 const HEAP_FLAG = '--initial-old-space-size=64'
-/** The host's log goes where this process' log goes, through a descriptor of its own: behind input, output, errors and IPC. */
+/** Where a launched program finds the descriptor that is given to it. */
 const LOG_DESCRIPTOR = 4
 
 export interface ProcessLauncherOptions {
@@ -28,29 +27,18 @@ export interface ProcessLauncherOptions {
 export function processLauncher({ entry, threadPoolSize, log }: ProcessLauncherOptions): HostLauncher {
   return {
     launch: (hostId) => {
-      // The first argument is for whoever looks at a list of processes.
-      const child = fork(fileURLToPath(entry), [`host-${hostId}`, String(LOG_DESCRIPTOR)], {
-        serialization: 'advanced',
-        execArgv: [...process.execArgv, HEAP_FLAG],
+      const { execPath, execArgv } = process
+      const program = {
+        command: execPath,
+        // The first argument of the script is for whoever looks at a list of processes.
+        args: [...execArgv, HEAP_FLAG, fileURLToPath(entry), `host-${hostId}`, String(LOG_DESCRIPTOR)],
         env: hostEnvironment(threadPoolSize),
-        stdio: ['ignore', 'pipe', 'pipe', 'ipc', 1],
-      })
-      logStrayOutput([child.stdout, child.stderr], log.child({ component: `host ${hostId}` }))
-      const ended = new Promise<string>((resolve) => {
-        child.once('exit', (code, signal) =>
-          resolve(`process ${child.pid} ended by ${signal ?? `code ${code}`}`),
-        )
-        child.once('error', (error) => {
-          // Later errors are about messages to a process that ends anyhow.
-          if (child.pid === undefined) resolve(`the process could not be started: ${error.message}`)
-        })
-      })
-      return {
-        pid: child.pid,
-        channel: processChannel(child),
-        ended,
-        kill: () => void child.kill('SIGKILL'),
-      }
+        serialization: 'advanced',
+        // The host's log goes where the log of this process goes.
+        logDescriptor: 1,
+      } as const
+      const { process: child, ...life } = launchProgram(program, log.child({ component: `host ${hostId}` }))
+      return { ...life, channel: processChannel(child) }
     },
   }
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { resolveConfig } from '../../broker/config/resolve.ts'
 import { createController, type Controller } from '../../broker/control/controller.ts'
-import { STUCK_ANSWERS_MAX } from '../../broker/control/heartbeat.ts'
+import { hostPolicy } from '../../broker/control/host-supervision.ts'
 import { processLauncher } from '../../broker/control/process-launcher.ts'
 import type { HostLauncher } from '../../broker/host-contract.ts'
 import { checkOwnerDirectory } from '../../broker/storage/integrity.ts'
@@ -182,7 +182,9 @@ it('a host whose owner thread hangs is killed in the end, and has everything tha
   await until('the thread hangs', () => existsSync(join(dataDir, 'stall-0-done')))
   const lost = append(producer, 'lost').catch((error: Error) => error)
   while (downs.length === 0) await beat()
-  expect(downs).toEqual([`host 1: its storage did nothing over ${STUCK_ANSWERS_MAX} heartbeats`])
+  expect(downs).toEqual([
+    `host 1: its storage did nothing over ${hostPolicy.heartbeat.stuckAnswersMax} heartbeats`,
+  ])
   await controller.whenReady()
   expect(controller.hosts).toMatchObject([
     { state: 'ready', restarts: 1 },

@@ -20,8 +20,9 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
       'broker/catalog-contract.ts',
     ],
   },
+  { floor: 'broker/supervision/', mayImport: ['protocol/', 'broker/telemetry/', 'broker/time.ts'] },
   { floor: 'broker/server/', mayImport: ['protocol/', 'broker/telemetry/'] },
-  { floor: 'broker/control/', mayImport: hostAndControlMayImport() },
+  { floor: 'broker/control/', mayImport: [...hostAndControlMayImport(), 'broker/supervision/'] },
   { floor: 'broker/host/', mayImport: hostAndControlMayImport() },
   { floor: 'broker/catalog/', mayImport: ['protocol/', 'broker/catalog-contract.ts'] },
   { floor: 'broker/catalog-contract.ts', mayImport: ['broker/catalog/'] },
@@ -70,6 +71,10 @@ const doors: readonly {
   {
     names: ['node:worker_threads', 'piscina'],
     through: (file) => inside(file, 'broker/threads/', 'bench/') || isEntry(file),
+  },
+  {
+    names: ['node:child_process'],
+    through: (file, typeOnly) => typeOnly || inside(file, 'broker/supervision/', 'bench/', 'scripts/'),
   },
   {
     names: ['commander', 'cli-progress', 'cli-table3', 'csv-parse'],

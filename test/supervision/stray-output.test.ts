@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { logStrayOutput } from '../../broker/control/stray-output.ts'
+import { logStrayOutput } from '../../broker/supervision/stray-output.ts'
 import { createLog } from '../../broker/telemetry/log.ts'
 
 async function logged(print: (stream: PassThrough) => void): Promise<Record<string, unknown>[]> {

@@ -1,7 +1,6 @@
 // How hosts are started, restarted and drained, by a clock that the test moves.
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { failuresInARow, HEALTHY_AFTER_MS, restartDelayMs } from '../../broker/control/restart-backoff.ts'
+import { hostPolicy } from '../../broker/control/host-supervision.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { FakeHosts } from './support/fake-hosts.ts'
 import { settled } from './support/fake-time.ts'
@@ -85,7 +84,7 @@ describe('supervision', () => {
       delays.push(await downMs(test))
     }
     expect(delays).toEqual([50, 100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000])
-    await test.time.advance(HEALTHY_AFTER_MS)
+    await test.time.advance(hostPolicy.backoff.stableAfterMs)
     expect(await downMs(test)).toBe(50)
   })
 
@@ -183,28 +182,5 @@ describe('supervision', () => {
     await test.controller.drain(1_000)
     await test.time.advance(60_000)
     expect(test.hosts.lives).toHaveLength(1)
-  })
-})
-
-describe('restart delays', () => {
-  it('lie between half of the step and the step, whatever chance says', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 100 }),
-        fc.double({ min: 0, max: 1, noNaN: true }),
-        (failures, chance) => {
-          const step = Math.min(10_000, 50 * 2 ** (failures - 1))
-          const delayMs = restartDelayMs(failures, () => chance)
-          expect(delayMs).toBeGreaterThanOrEqual(step / 2)
-          expect(delayMs).toBeLessThanOrEqual(step)
-        },
-      ),
-    )
-  })
-
-  it('a host that never got ready has not served, however long it took', () => {
-    expect(failuresInARow(4, null)).toBe(5)
-    expect(failuresInARow(4, HEALTHY_AFTER_MS - 1)).toBe(5)
-    expect(failuresInARow(4, HEALTHY_AFTER_MS)).toBe(1)
   })
 })

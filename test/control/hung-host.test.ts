@@ -1,24 +1,16 @@
 // Hosts that hang: they run, hold their ports and answer nothing.
 import { describe, expect, it } from 'vitest'
-import {
-  HEARTBEAT_INTERVAL_MS,
-  SILENT_INTERVALS_MAX,
-  startHeartbeat,
-  STUCK_ANSWERS_MAX,
-} from '../../broker/control/heartbeat.ts'
+import { hostPolicy } from '../../broker/control/host-supervision.ts'
 import type { HostCalls } from '../../broker/host-contract.ts'
 import { createLog } from '../../broker/telemetry/log.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
 import { held, opened, openShards, split } from './support/changing.ts'
 import { FakeHosts, type FakeHost } from './support/fake-hosts.ts'
-import { settled } from './support/fake-time.ts'
 import { MemoryCatalog } from './support/memory-catalog.ts'
 import { TestController } from './support/test-controller.ts'
 
-type Pong = HostCalls['ping']['reply']
-
+const { intervalMs, silentIntervalsMax, stuckAnswersMax } = hostPolicy.heartbeat
 /** From the last sign of life until a host is given up, at most. */
-const GIVEN_UP_MS = HEARTBEAT_INTERVAL_MS * (SILENT_INTERVALS_MAX + 1)
+const GIVEN_UP_MS = intervalMs * (silentIntervalsMax + 1)
 
 /** Lets the life of host 1 that runs now answer nothing any more, from the next such call on. */
 function hang(hosts: FakeHosts, from: keyof HostCalls = 'ping'): FakeHost {
@@ -30,74 +22,6 @@ function hang(hosts: FakeHosts, from: keyof HostCalls = 'ping'): FakeHost {
   }
   return hung
 }
-
-/** A heartbeat whose intervals pass when the test says so. */
-function beating(ping: () => Promise<Pong>) {
-  const told: string[] = []
-  let tick = (): void => {}
-  const stop = startHeartbeat({
-    ping,
-    time: {
-      every: (_, task) => {
-        tick = task
-        return () => (tick = () => {})
-      },
-    },
-    onAnswer: ({ trouble }) => told.push(trouble ?? 'well'),
-    onSilence: (intervals) => told.push(`silent ${intervals}`),
-  })
-  const pass = async (intervals: number): Promise<string[]> => {
-    for (let i = 0; i < intervals; i++) {
-      await settled()
-      tick()
-    }
-    await settled()
-    return told.splice(0)
-  }
-  return { pass, stop }
-}
-
-describe('a heartbeat', () => {
-  it('asks at once and at every interval, and tells each answer', async () => {
-    let asked = 0
-    const { pass } = beating(() =>
-      Promise.resolve({ trouble: ++asked === 2 ? 'a slow owner' : null, isStuck: false }),
-    )
-    expect(await pass(2)).toEqual(['well', 'a slow owner', 'well'])
-  })
-
-  it('asks one question at a time, and counts what passes until it is answered', async () => {
-    const answers: ((pong: Pong) => void)[] = []
-    const { pass } = beating(() => new Promise((resolve) => answers.push(resolve)))
-    expect(await pass(2)).toEqual(['silent 1', 'silent 2'])
-    expect(answers).toHaveLength(1)
-    answers[0]!({ trouble: null, isStuck: false })
-    expect(await pass(1)).toEqual(['well'])
-    expect(await pass(1)).toEqual(['silent 1'])
-  })
-
-  it('counts intervals and not time: one that lasted an hour, because this process was suspended, is one', async () => {
-    let answer = (_: Pong): void => {}
-    const { pass } = beating(() => new Promise((resolve) => (answer = resolve)))
-    expect(await pass(1)).toEqual(['silent 1'])
-    // What the host had answered meanwhile is read right after the one timer that was due.
-    answer({ trouble: null, isStuck: false })
-    expect(await pass(0)).toEqual(['well'])
-  })
-
-  it('takes a question that failed for no sign of life', async () => {
-    const { pass } = beating(() => Promise.reject(new MillraceError('unavailable', 'the channel is gone')))
-    expect(await pass(2)).toEqual(['silent 1', 'silent 2'])
-  })
-
-  it('tells nothing once it is stopped', async () => {
-    let answer = (_: Pong): void => {}
-    const { pass, stop } = beating(() => new Promise((resolve) => (answer = resolve)))
-    stop()
-    answer({ trouble: null, isStuck: false })
-    expect(await pass(3)).toEqual([])
-  })
-})
 
 describe('a host that hangs', () => {
   it('stays ready at first, with the reason; then it is killed, said so, and started again', async () => {
@@ -151,12 +75,12 @@ describe('a host that hangs', () => {
     const hosts = new FakeHosts()
     let asked = 0
     // Once it goes on, for a moment.
-    const ping = () => ({ trouble: 'owner 0 hangs', isStuck: ++asked !== STUCK_ANSWERS_MAX })
+    const ping = () => ({ trouble: 'owner 0 hangs', isStuck: ++asked !== stuckAnswersMax })
     hosts.behaviour = () => ({ ping })
     const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
-    await test.time.advance((2 * STUCK_ANSWERS_MAX - 2) * HEARTBEAT_INTERVAL_MS)
+    await test.time.advance((2 * stuckAnswersMax - 2) * intervalMs)
     expect(test.controller.hosts).toMatchObject([{ state: 'ready', restarts: 0 }])
-    await test.time.advance(HEARTBEAT_INTERVAL_MS + 1_000)
+    await test.time.advance(intervalMs + 1_000)
     expect(hosts.lives).toHaveLength(2)
     expect(test.controller.hosts).toMatchObject([{ state: 'ready', restarts: 1 }])
   })
@@ -167,7 +91,7 @@ describe('a host that hangs', () => {
     hosts.launch = (hostId) => ({ ...launch.call(hosts, hostId), pid: undefined })
     hosts.behaviour = () => ({ ping: () => ({ trouble: 'owner 0 hangs', isStuck: true }) })
     const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
-    await test.time.advance(10 * STUCK_ANSWERS_MAX * HEARTBEAT_INTERVAL_MS)
+    await test.time.advance(10 * stuckAnswersMax * intervalMs)
     expect(test.controller.hosts).toMatchObject([{ state: 'ready', restarts: 0, reason: 'owner 0 hangs' }])
   })
 

@@ -1,0 +1,246 @@
+// The life of a supervised child as a state machine: an event in, the next state and what is to be done out. Runs in the
+// controller; pure. It holds that a child is launched only after its predecessor has ended, that none is launched once the
+// stop was asked for, and that each one that has to end is killed in the end.
+import { failuresInARow, restartDelayMs, type SupervisionPolicy } from './policy.ts'
+
+/**
+ * What there is of a child. none: nothing; starting: launched, not ready; up: ready, or was when its drain began; ending: killed,
+ * and not gone yet, which may take as long as a disk takes to answer.
+ */
+export type Life = 'none' | 'starting' | 'up' | 'ending'
+
+export interface ChildState {
+  readonly life: Life
+  /** Why it does not serve; of one that does, what is wrong with it nevertheless. */
+  readonly reason: string | undefined
+  /** Why it was killed, where that was decided here: it tells more than the signal that it ended by. */
+  readonly failure: string | undefined
+  /** When this life got ready, in elapsed time. */
+  readonly readyAt: number | null
+  readonly restarts: number
+  /** In a row. */
+  readonly failures: number
+  /** Answers in a row that said it was stuck. */
+  readonly stuckAnswers: number
+  /** A restart is due later. */
+  readonly isWaiting: boolean
+  /** Nothing is launched any more. */
+  readonly isStopping: boolean
+  /** How long its drain may take, from when it was told to stop in good order. */
+  readonly drainMs: number | null
+}
+
+export type ChildEvent =
+  | { readonly event: 'start' }
+  | { readonly event: 'ready'; readonly now: number }
+  /** It could not be started; `why` is undefined where its end, which follows, tells more. */
+  | { readonly event: 'failed'; readonly why: string | undefined }
+  | { readonly event: 'answered'; readonly trouble: string | null; readonly isStuck: boolean }
+  /** So many intervals in a row have passed without an answer. */
+  | { readonly event: 'silent'; readonly intervals: number }
+  /** Nothing is left of it. `chance` is from 0 to below 1. */
+  | { readonly event: 'ended'; readonly how: string; readonly now: number; readonly chance: number }
+  | { readonly event: 'restartDue' }
+  | { readonly event: 'stop'; readonly drainMs: number }
+  | { readonly event: 'drainOverdue' }
+  | { readonly event: 'kill' }
+
+export type ChildAction =
+  | { readonly action: 'launch' }
+  | { readonly action: 'kill' }
+  /** Tell it to finish what it does and to end. */
+  | { readonly action: 'drain'; readonly deadlineMs: number }
+  /** Ask for signs of life from now on, or no more. */
+  | { readonly action: 'watch' | 'unwatch' }
+  /** Ask nothing more of it, and let nobody wait for its answers. */
+  | { readonly action: 'cutOff' }
+  | { readonly action: 'restartAfter' | 'overdueAfter'; readonly delayMs: number }
+  | { readonly action: 'cancelTimers' }
+  | { readonly action: 'tell'; readonly news: ChildNews }
+
+/** What those outside are told, for the log and for whatever waits for the child. */
+export type ChildNews =
+  | { readonly news: 'ready' | 'restarting' | 'stopped' | 'drainOverdue' }
+  | { readonly news: 'hangs'; readonly why: string }
+  | { readonly news: 'down'; readonly how: string; readonly failures: number; readonly delayMs: number }
+
+export interface Step {
+  readonly state: ChildState
+  readonly actions: readonly ChildAction[]
+}
+
+/** What is said of a child of this kind. */
+export interface ReasonTexts {
+  /** While it starts: `opening its storage`. */
+  readonly starting: string
+  /** From its stop on: `the broker is stopping`. */
+  readonly stopping: string
+  /** Of one that answers and is stuck: `its storage did nothing`. */
+  readonly stuck: string
+}
+
+export const unstarted: ChildState = {
+  life: 'none',
+  reason: 'not started yet',
+  failure: undefined,
+  readyAt: null,
+  restarts: 0,
+  failures: 0,
+  stuckAnswers: 0,
+  isWaiting: false,
+  isStopping: false,
+  drainMs: null,
+}
+
+/** What follows from an event. One that has no meaning in a state (a late answer, a second stop) changes nothing. */
+export function step(
+  state: ChildState,
+  event: ChildEvent,
+  policy: SupervisionPolicy,
+  texts: ReasonTexts,
+): Step {
+  const { life, isStopping, isWaiting } = state
+  switch (event.event) {
+    case 'start':
+      return life === 'none' && !isWaiting && !isStopping ? launched(state, texts) : unchanged(state)
+    case 'restartDue': {
+      if (!isWaiting || isStopping) return unchanged(state)
+      const next = launched({ ...state, restarts: state.restarts + 1, isWaiting: false }, texts)
+      return { ...next, actions: [tell({ news: 'restarting' }), ...next.actions] }
+    }
+    case 'ready':
+      return life === 'starting' ? up({ ...state, readyAt: event.now }) : unchanged(state)
+    case 'failed':
+      return life === 'starting' ? failed(state, event.why) : unchanged(state)
+    case 'answered':
+      return answered(state, event, policy, texts)
+    case 'silent':
+      return silent(state, event.intervals, policy)
+    case 'ended':
+      return life === 'none' ? unchanged(state) : ended(state, event, policy, texts)
+    case 'stop':
+      return isStopping ? unchanged(state) : stopped(state, event.drainMs, policy, texts)
+    case 'drainOverdue':
+      if (life === 'none') return unchanged(state)
+      return {
+        state: { ...state, life: 'ending' },
+        actions: [tell({ news: 'drainOverdue' }), { action: 'kill' }],
+      }
+    case 'kill':
+      return killed(state)
+  }
+}
+
+function launched(state: ChildState, texts: ReasonTexts): Step {
+  const fresh = { readyAt: null, failure: undefined, stuckAnswers: 0 }
+  const next = { ...state, ...fresh, life: 'starting', reason: texts.starting } as const
+  return { state: next, actions: [{ action: 'launch' }] }
+}
+
+function up(state: ChildState): Step {
+  const next = { ...state, life: 'up' } as const
+  // One that is still opening its storage has to finish that before it can close it.
+  if (state.drainMs !== null) return { state: next, actions: [drain(state.drainMs)] }
+  if (state.isStopping) return { state: next, actions: [] }
+  return { state: { ...next, reason: undefined }, actions: [{ action: 'watch' }, tell({ news: 'ready' })] }
+}
+
+function failed(state: ChildState, why: string | undefined): Step {
+  // It is told to end as any other: what it has opened is closed.
+  if (state.drainMs !== null) return up(state)
+  const next = { ...state, life: 'ending', reason: why ?? state.reason, failure: why } as const
+  return { state: next, actions: [{ action: 'kill' }] }
+}
+
+function answered(
+  state: ChildState,
+  { trouble, isStuck }: { readonly trouble: string | null; readonly isStuck: boolean },
+  { heartbeat }: SupervisionPolicy,
+  texts: ReasonTexts,
+): Step {
+  if (state.life !== 'up' || state.isStopping) return unchanged(state)
+  const stuckAnswers = isStuck ? state.stuckAnswers + 1 : 0
+  const next = { ...state, reason: trouble ?? undefined, stuckAnswers }
+  if (heartbeat === undefined || stuckAnswers < heartbeat.stuckAnswersMax) return unchanged(next)
+  return givenUp(next, `${texts.stuck} over ${stuckAnswers} heartbeats`)
+}
+
+function silent(state: ChildState, intervals: number, { heartbeat }: SupervisionPolicy): Step {
+  if (state.life !== 'up' || state.isStopping || heartbeat === undefined) return unchanged(state)
+  const { silentIntervalsMax } = heartbeat
+  if (intervals < silentIntervalsMax) {
+    const reason = `does not answer: ${intervals} of ${silentIntervalsMax} heartbeats missed`
+    return unchanged({ ...state, reason })
+  }
+  return givenUp(state, `did not answer ${intervals} heartbeats in a row`)
+}
+
+function givenUp(state: ChildState, why: string): Step {
+  return {
+    state: { ...state, life: 'ending', reason: why, failure: why },
+    // A process that waits for a disk ends only when that answers: whatever asked it something need not wait so long.
+    actions: [{ action: 'unwatch' }, tell({ news: 'hangs', why }), { action: 'kill' }, { action: 'cutOff' }],
+  }
+}
+
+function ended(
+  state: ChildState,
+  { how, now, chance }: { readonly how: string; readonly now: number; readonly chance: number },
+  { backoff }: SupervisionPolicy,
+  texts: ReasonTexts,
+): Step {
+  const servedMs = state.readyAt === null ? null : now - state.readyAt
+  const gone = { ...state, life: 'none', readyAt: null, failure: undefined } as const
+  const always = [{ action: 'unwatch' }, { action: 'cutOff' }, { action: 'cancelTimers' }] as const
+  if (state.isStopping) {
+    return { state: { ...gone, reason: texts.stopping }, actions: [...always, tell({ news: 'stopped' })] }
+  }
+  const reason = state.failure ?? how
+  const failures = failuresInARow(state.failures, servedMs, backoff)
+  const delayMs = restartDelayMs(failures, chance, backoff)
+  return {
+    state: { ...gone, reason, failures, isWaiting: true },
+    actions: [
+      ...always,
+      tell({ news: 'down', how: reason, failures, delayMs }),
+      { action: 'restartAfter', delayMs },
+    ],
+  }
+}
+
+function stopped(
+  state: ChildState,
+  drainMs: number,
+  { closeGraceMs }: SupervisionPolicy,
+  texts: ReasonTexts,
+): Step {
+  const next = { ...state, isStopping: true, isWaiting: false }
+  const quiet = [{ action: 'cancelTimers' }, { action: 'unwatch' }] as const
+  if (state.life === 'none') return { state: next, actions: [...quiet, tell({ news: 'stopped' })] }
+  const overdue = { action: 'overdueAfter', delayMs: drainMs + closeGraceMs } as const
+  return {
+    state: { ...next, drainMs, reason: texts.stopping },
+    actions: [...quiet, overdue, ...(state.life === 'up' ? [drain(drainMs)] : [])],
+  }
+}
+
+function killed(state: ChildState): Step {
+  const next = { ...state, isStopping: true, isWaiting: false }
+  const quiet = [{ action: 'cancelTimers' }, { action: 'unwatch' }] as const
+  if (state.life === 'none') {
+    return { state: next, actions: state.isStopping ? [] : [...quiet, tell({ news: 'stopped' })] }
+  }
+  return { state: { ...next, life: 'ending' }, actions: [...quiet, { action: 'kill' }] }
+}
+
+function drain(deadlineMs: number): ChildAction {
+  return { action: 'drain', deadlineMs }
+}
+
+function tell(news: ChildNews): ChildAction {
+  return { action: 'tell', news }
+}
+
+function unchanged(state: ChildState): Step {
+  return { state, actions: [] }
+}
