@@ -3,7 +3,9 @@
 // the codec does not take fails where it is used, with its shard and number, and does not end the reading.
 import { hashKeyFromDecimal, hashKeyToDecimal } from '../protocol/hash-key.ts'
 import type { HashKeyWords } from '../protocol/hash-key.ts'
+import { MillraceError } from '../protocol/millrace-error.ts'
 import type { StoredRecord } from '../protocol/record.ts'
+import { quoteText, surrogateFault } from '../protocol/text.ts'
 import { codecFailed, type BytesInput, type Codec } from './codecs.ts'
 
 /** A record to be appended. */
@@ -122,14 +124,17 @@ export class ReadRecord<T> implements StreamRecord<T> {
 
 const encoder = new TextEncoder()
 
+/** Throws `invalidArgument` for a text that UTF-8 cannot carry. */
 export function headersToBytes(
   headers: Readonly<Record<string, BytesInput>>,
 ): Readonly<Record<string, Uint8Array>> {
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      name,
-      typeof value === 'string' ? encoder.encode(value) : value,
-    ]),
+    Object.entries(headers).map(([name, value]) => {
+      if (typeof value !== 'string') return [name, value]
+      const fault = surrogateFault(value)
+      if (fault === undefined) return [name, encoder.encode(value)]
+      throw new MillraceError('invalidArgument', `The text of header ${quoteText(name)} ${fault}.`)
+    }),
   )
 }
 

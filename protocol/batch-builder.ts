@@ -24,6 +24,7 @@ import {
   TIMESTAMP_MAX,
   type RecordInput,
 } from './record-layout.ts'
+import { checkText } from './text.ts'
 
 const INITIAL_BYTES = 16 * 1024
 const NO_BYTES = Buffer.alloc(0)
@@ -107,7 +108,8 @@ export class BatchBuilder {
       this.#count > 0 &&
       keyAt + partitionKey.length + hashKeyBytes + headerBytes + data.length > this.#bytesMax
     ) {
-      // Full, as most batches become: not worth more memory, which would be taken for one record.
+      // Full, as most batches become: not worth more memory, which would be taken for one record. It must be sound all the same.
+      checkText('The partition key', partitionKey)
       const payloadBytes = Buffer.byteLength(partitionKey) + data.length
       checkSize(payloadBytes, RECORD_FIXED_BYTES + payloadBytes + hashKeyBytes + headerBytes)
       return false
@@ -274,7 +276,10 @@ function writeKey(buffer: Buffer, at: number, key: string): number {
   const length = key.length
   for (let i = 0; i < length; i++) {
     const code = key.charCodeAt(i)
-    if (code >= 0x80) return buffer.write(key, at, 'utf8')
+    if (code >= 0x80) {
+      checkText('The partition key', key)
+      return buffer.write(key, at, 'utf8')
+    }
     buffer[at + i] = code
   }
   return length

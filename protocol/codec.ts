@@ -5,6 +5,7 @@ import { isBytes } from './bytes.ts'
 import { MillraceError } from './millrace-error.ts'
 import { unsupportedName } from './msgpack-reader.ts'
 import type { Field, Shape, ValueOf } from './shapes.ts'
+import { quoteText, surrogateFault } from './text.ts'
 
 interface Coder {
   readonly encode: (value: unknown) => unknown
@@ -164,6 +165,8 @@ function checkString(value: unknown, max: number): string {
     const length = Buffer.byteLength(value)
     if (length > max) throw new Refusal(`is ${length} bytes long: ${show(value)}; the limit is ${max} bytes`)
   }
+  const fault = surrogateFault(value)
+  if (fault !== undefined) throw new Refusal(`is ${show(value)}, which ${fault}`)
   return value
 }
 
@@ -190,7 +193,7 @@ function wrong(value: unknown, wanted: string): Refusal {
 
 /** A value as an error message shows it: short, whatever it is. */
 function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
+  if (typeof value === 'string') return quoteText(value)
   if (isBytes(value)) return `${value.length} bytes`
   if (Array.isArray(value)) return `an array of ${value.length}`
   if (typeof value === 'object' && value !== null) return unsupportedName(value) ?? 'an object'

@@ -4,6 +4,7 @@ import { hash } from 'node:crypto'
 import { readU32, readU32BigEndian, writeU32BigEndian } from './bytes.ts'
 import { md5Block } from './md5-block.ts'
 import { MillraceError } from './millrace-error.ts'
+import { checkText } from './text.ts'
 
 /** Four words, most significant first. */
 export type HashKeyWords = Uint32Array
@@ -20,10 +21,17 @@ const encoder = new TextEncoder()
 
 /**
  * Writes the hash key of a partition key to `out[at…at+3]`. Keys whose UTF-8 is at most 55 bytes are hashed right here,
- * several times faster than a call into OpenSSL, and ASCII ones without an allocation.
+ * several times faster than a call into OpenSSL, and ASCII ones without an allocation. Throws `invalidArgument` for a key
+ * with half of a surrogate pair, which would hash like the character that replaces it in UTF-8.
  */
 export function hashPartitionKey(partitionKey: string, out: Uint32Array, at: number): void {
-  if (partitionKey.length <= ONE_BLOCK_BYTES_MAX && (packAscii(partitionKey) || packUtf8(partitionKey))) {
+  const isShort = partitionKey.length <= ONE_BLOCK_BYTES_MAX
+  if (isShort && packAscii(partitionKey)) {
+    md5Block(block, out, at)
+    return
+  }
+  checkText('The partition key', partitionKey)
+  if (isShort && packUtf8(partitionKey)) {
     md5Block(block, out, at)
     return
   }

@@ -191,10 +191,11 @@ function isWhole(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
+/** Short enough, and free of half characters: those of a name that it quotes, and the one that the cut may leave. */
 function cutText(text: string): string {
-  if (Buffer.byteLength(text) <= limits.textBytesMax) return text
   // UTF-8 takes at most three bytes a UTF-16 unit.
-  return text.slice(0, Math.floor(limits.textBytesMax / 3))
+  const isShort = Buffer.byteLength(text) <= limits.textBytesMax
+  return (isShort ? text : text.slice(0, Math.floor(limits.textBytesMax / 3))).toWellFormed()
 }
 
 function textOf(error: unknown): string {

@@ -135,6 +135,7 @@ function writeUint(value: number): void {
 function writeString(value: string): void {
   if (value.length < TEXT.fixedLimit && writeShortAscii(value)) return
   const length = Buffer.byteLength(value)
+  invariant(value.isWellFormed(), 'Only text that UTF-8 can carry is ever packed.')
   writeHeader(TEXT, length)
   room(length)
   end += scratch.write(value, end, length, 'utf8')

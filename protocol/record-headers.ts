@@ -3,6 +3,7 @@
 import { isBytes, readU32, writeU32 } from './bytes.ts'
 import { limits } from './limits.ts'
 import { MillraceError } from './millrace-error.ts'
+import { checkText } from './text.ts'
 import { utf8Length } from './utf8.ts'
 
 export type RecordHeaders = Readonly<Record<string, Uint8Array>>
@@ -17,6 +18,7 @@ export function measureHeaders(headers: RecordHeaders): number {
   }
   let bytes = 1
   for (const [name, value] of entries) {
+    checkText("A header's name", name)
     const nameBytes = Buffer.byteLength(name)
     const shown = JSON.stringify(name.slice(0, 40))
     if (nameBytes === 0 || nameBytes > limits.recordHeaderNameBytesMax) {

@@ -3,14 +3,14 @@ import fc from 'fast-check'
 import { BatchBuilder, type BatchIdentity, type RecordInput } from '../../protocol/record.ts'
 import { stampBatch } from '../../protocol/batch.ts'
 import { hashKeyFromBigInt, hashPartitionKey } from '../../protocol/hash-key.ts'
-import { anyText, bytes, uint } from './arbitraries.ts'
+import { anyText, bytes, uint, wellFormed } from './arbitraries.ts'
 
 export const IDENTITY: BatchIdentity = { producerId: 0, producerEpoch: 0, firstProducerSequence: 0 }
 
 /** Any record within the limits, small. */
 export const anyRecord: fc.Arbitrary<RecordInput> = fc.record(
   {
-    partitionKey: anyText({ minLength: 1, maxLength: 256 }),
+    partitionKey: anyText({ minLength: 1, maxLength: 256 }).map(wellFormed),
     data: fc.oneof(bytes(0, 60), bytes(60, 500)),
     explicitHashKey: fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }).map(hashKeyFromBigInt),
     timestamp: uint(2 ** 48 - 1),

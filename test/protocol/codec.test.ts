@@ -78,6 +78,11 @@ describe('codec', () => {
   test.each([
     ['name', 'abcdef', 'name is 6 bytes long: "abcdef"; the limit is 5 bytes'],
     ['name', 'ééé', 'name is 6 bytes long: "ééé"; the limit is 5 bytes'],
+    [
+      'name',
+      'a\ud83d',
+      'name is "a\\ud83d", which holds half of a surrogate pair, U+D83D at index 1, which UTF-8 cannot carry: send whole characters',
+    ],
     ['name', 7, 'name must be a string, got 7'],
     ['name', undefined, 'name is missing: it must be a string'],
     ['count', 101, 'count is 101; the limit is 100'],

@@ -6,7 +6,7 @@ import { batchOffsets, checkBatch, readBatchHeader, stampBatch } from '../../pro
 import { codecs, isCodecAvailable } from '../../protocol/compression.ts'
 import { limits } from '../../protocol/limits.ts'
 import { BatchBuilder, readRecords, walkRecords, type RecordInput } from '../../protocol/record.ts'
-import { plain, wellFormed } from './arbitraries.ts'
+import { plain } from './arbitraries.ts'
 import { anyRecord, batchOf, hashKeyOf, IDENTITY, record, storedBatchOf } from './batches.ts'
 import { refusalOf } from './refusal.ts'
 
@@ -36,7 +36,7 @@ describe('records', () => {
             sequenceNumber: base + i,
             arrivalTime: 1234,
             timestamp: sent.timestamp ?? 0,
-            partitionKey: wellFormed(sent.partitionKey),
+            partitionKey: sent.partitionKey,
             explicitHashKey: sent.explicitHashKey,
           })
           expect(plain(headers)).toEqual(plain({ ...sent.headers }))
@@ -197,6 +197,21 @@ describe('BatchBuilder', () => {
     ['no key', record(''), /key has 1 to 256 characters; this one has 0/],
     ['a long key', record('k'.repeat(257)), /1 to 256 characters; this one has 257: shorten it/],
     ['a key that is no string', { ...record('a'), partitionKey: 7 as never }, /which is a string/],
+    [
+      'half a character for a key',
+      record('\ud83d'),
+      /key "\\ud83d" holds half of a surrogate pair, U\+D83D at index 0/,
+    ],
+    [
+      'half a character in a long key',
+      record('é'.repeat(199) + '\udc00'),
+      /surrogate pair, U\+DC00 at index 199/,
+    ],
+    [
+      'half a character in a header name',
+      { ...record('a'), headers: { 'h\ud83d': big } },
+      /name "h\\ud83d" holds half/,
+    ],
     ['data that is no bytes', { ...record('a'), data: 'text' as never }, /which is bytes/],
     [
       'more data than the limit',

@@ -29,10 +29,13 @@ describe('HashKeyCache', () => {
         for (const key of sequence) expect(found(cache, key)).toEqual(hashed(key))
       }),
     )
-    // Halves of surrogate pairs are no text in UTF-8; they hash as what replaces them there, every time.
-    for (const key of ['\ud83d-and-more-text', '\ud83d-and-more-text', '\ufffd-and-more-text']) {
-      expect(found(cache, key)).toEqual(hashed(key))
+    // Half of a surrogate pair would hash as what replaces it in UTF-8: it is refused every time, and that character is not.
+    for (const key of ['\ud83d', '\ud83d-and-more-text', '\ud83d'.repeat(200)]) {
+      for (let round = 0; round < 2; round++) {
+        expect(() => cache.find(key)).toThrow(/The partition key .* half of a surrogate pair/)
+      }
     }
+    expect(found(cache, '\ufffd-and-more-text')).toEqual(hashed('\ufffd-and-more-text'))
   })
 
   it('goes on answering when it overflows, and when it rests because no key comes back', () => {
