@@ -12,7 +12,7 @@ import {
 } from './admin.ts'
 import type { StreamSettings } from './capacity.ts'
 import type { BytesInput, EncoderOption } from './codecs.ts'
-import { codecFailed, resolveEncoder } from './codecs.ts'
+import { encodePayload, resolveEncoder } from './codecs.ts'
 import { ControlPlane } from './control-plane.ts'
 import type { Broker, ScalingReport, Shard, Stream } from './descriptions.ts'
 import { defaultUrl } from './environment.ts'
@@ -357,10 +357,6 @@ function encodeData<In>(
 ): RecordInput<BytesInput> {
   // Without a codec, the signatures take bytes or text only.
   if (option === undefined) return record as RecordInput<unknown> as RecordInput<BytesInput>
-  const codec = resolveEncoder(option)
-  try {
-    return { ...record, data: codec.encode(record.data) }
-  } catch (cause) {
-    throw codecFailed(codec, `The record with partition key ${JSON.stringify(record.partitionKey)}`, cause)
-  }
+  // A copy: until the producer takes it, another put may have the codec use its memory again.
+  return { ...record, data: encodePayload(resolveEncoder(option), record).slice() }
 }

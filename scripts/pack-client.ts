@@ -1,5 +1,5 @@
 // Packs the client alone: `npm run pack-client -- [folder]` writes millrace-client-<version>.tgz, which holds the compiled
-// client and protocol and needs msgpackr only. Runs after the build, in its own process.
+// client and protocol and needs no other package. Runs after the build, in its own process.
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,14 +10,13 @@ interface PackageJson {
   readonly version: string
   readonly license: string
   readonly engines: Readonly<Record<string, string>>
-  readonly dependencies: Readonly<Record<string, string>>
 }
 
 // From dist/scripts/pack-client.js.
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const destination = resolve(process.argv[2] ?? root)
 
-const { version, license, engines, dependencies } = JSON.parse(
+const { version, license, engines } = JSON.parse(
   readFileSync(join(root, 'package.json'), 'utf8'),
 ) as PackageJson
 
@@ -31,7 +30,6 @@ const clientPackage = {
   engines,
   exports: { '.': door('client'), './protocol': door('protocol') },
   files: ['client', 'protocol', 'LICENSE', 'README.md'],
-  dependencies: { msgpackr: dependencies['msgpackr'] },
 }
 
 const readme = `# millrace-client

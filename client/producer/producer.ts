@@ -4,7 +4,7 @@
 import { isCodecAvailable } from '../../protocol/compression.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { RecordInput as EncodedRecord } from '../../protocol/record.ts'
-import { codecFailed, resolveEncoder, type BytesInput, type Codec } from '../codecs.ts'
+import { encodePayload, resolveEncoder, type BytesInput, type Codec } from '../codecs.ts'
 import { closedError, errorFrom } from '../errors.ts'
 import { explicitHashKeyWords, headersToBytes, type RecordInput } from '../record.ts'
 import { deferred, onAbort, unlessAborted, type Deferred } from '../waiting.ts'
@@ -190,12 +190,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
       )
     }
     encoded.partitionKey = record.partitionKey
-    try {
-      encoded.data = this.#codec.encode(record.data)
-    } catch (cause) {
-      const key = JSON.stringify(record.partitionKey)
-      throw codecFailed(this.#codec, `The record with partition key ${key}`, cause)
-    }
+    encoded.data = encodePayload(this.#codec, record)
     encoded.timestamp = timestamp === undefined ? this.#clock() : Number(timestamp)
     encoded.explicitHashKey =
       explicitHashKey === undefined ? undefined : explicitHashKeyWords(explicitHashKey)

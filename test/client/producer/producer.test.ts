@@ -230,9 +230,7 @@ describe('records', () => {
       [{ partitionKey: 'ada', data: 1, explicitHashKey: '-1' }, 'invalidArgument'],
       [{ partitionKey: 'ada', data: 1, timestamp: -1 }, 'invalidArgument'],
       [{ partitionKey: '\ud83d', data: 1 }, 'invalidArgument'],
-      [{ partitionKey: '\ud83d', data: 1, explicitHashKey: 7n }, 'invalidArgument'],
       [{ partitionKey: 'ada', data: 1, headers: { note: 'a\udc00' } }, 'invalidArgument'],
-      [{ partitionKey: 'ada', data: 1, headers: { 'a\udc00': 'note' } }, 'invalidArgument'],
     ] as const
     for (const [record, code] of bad) await expect(producer.send(record)).rejects.toMatchObject({ code })
     const after = producer.send({ partitionKey: 'ada', data: 2 })
