@@ -1,6 +1,7 @@
 // The one table of messages that nobody answers. Runs anywhere. Ids are never reused; fields are positional and append-only.
 import { limits } from './limits.ts'
 import { field, type Shape, type ValueOf } from './shapes.ts'
+import { damage } from './structs.ts'
 
 export interface EventEntry {
   readonly id: number
@@ -51,6 +52,7 @@ export const events = {
       code: field.uint('0 when a closed shard was read to its end; else the id of an error code.'),
       nextSequenceNumber: field.uint('A place to resume.'),
       message: field.string(limits.textBytesMax, 'Why, in a sentence.'),
+      damage,
     },
   },
   draining: {

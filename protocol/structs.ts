@@ -154,6 +154,21 @@ export const producerSecret = field.optional(
 )
 
 /** One shard's own answer to a fetch. */
+/** Stored records that cannot be read, and where reading can go on. */
+export const damageShape = {
+  firstSequenceNumber: field.uint('The first of them.'),
+  nextSequenceNumber: field.uint('The number behind the last of them.'),
+  reason: field.string(limits.textBytesMax, 'What is wrong, in a sentence.'),
+} as const
+
+/** Where an answer tells of such records. */
+export const damage = field.optional(
+  field.struct(
+    damageShape,
+    'With corruptData: the records that cannot be read, and where to go on behind them.',
+  ),
+)
+
 export const fetchedShardShape = {
   code: field.uint('0, or the id of an error code (trimmed, shardNotFound, corruptData, …).'),
   batches: field.list(batchBytes, limits.spanBatchesMax, 'Whole, from the one that holds the number asked.'),
@@ -163,6 +178,7 @@ export const fetchedShardShape = {
   millisBehindLatest: field.uint('Age of the last record returned, while more follow it; 0 at the tail.'),
   ended: field.boolean('The shard is closed and was read to its end: go on with its children.'),
   retryAfterMs: field.optional(field.uint('When to fetch again, after provisionedThroughputExceeded.')),
+  damage,
 } as const
 
 /** What the autoscaler would do next, and why. */
@@ -182,6 +198,7 @@ export type ShardRange = ValueOf<typeof shardRangeShape>
 export type RoutedShard = ValueOf<typeof routedShardShape>
 export type HostAddress = ValueOf<typeof hostAddressShape>
 export type AppendResult = ValueOf<typeof appendResultShape>
+export type Damage = ValueOf<typeof damageShape>
 export type FetchedShard = ValueOf<typeof fetchedShardShape>
 export type ShardLimits = ValueOf<typeof shardLimitsShape>
 export type Scaling = ValueOf<typeof scalingShape>

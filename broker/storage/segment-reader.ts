@@ -2,9 +2,11 @@
 // copies out of the map, verifies every batch it answers, and says where damage begins; it never answers a batch that
 // is torn, partial or at another number than it claims.
 import { arrivalTimeAt, checkStoredBatch, recordCountAt } from '../../protocol/batch.ts'
+import type { Damage } from '../../protocol/structs.ts'
 import { storageFailure } from '../threads/failure.ts'
 import type { SegmentList } from '../threads/owner-contract.ts'
 import type { ReadReply, ReadTask, SeekReply, SeekTask, SegmentReader } from '../threads/reader-contract.ts'
+import { keyAfter } from './all-rows.ts'
 import { isDamage, openLmdb, type Environment, type OpenEnvironment } from './environment.ts'
 import { decodeKey, decodeRow, encodeKey } from './key-space.ts'
 import { BatchCopy } from './segments/batch-copy.ts'
@@ -35,23 +37,37 @@ class InlineReader implements SegmentReader {
     const copy = new BatchCopy(bytesMax)
     const refs = refsOf(list)
     let step: CopyStep = { next: from }
+    let at = await this.#holderOf(refs, slot, from)
+    while (at < refs.length && step.next < until && !step.isFull && step.damage === undefined) {
+      step = await this.#copyFrom(refs, at, { slot, from: step.next, until, copy })
+      if (step.gap === undefined) at++
+      else step = await this.#passOver(step.gap, refs, slot, copy)
+    }
+    const { next, damage } = step
+    return { ...copy.finish(), next, ...(damage !== undefined && { damage }) }
+  }
+
+  /** Copies from one segment. Of one that is damaged as a whole, everything up to the next that can be read is. */
+  async #copyFrom(refs: readonly SegmentRef[], at: number, range: CopyRange): Promise<CopyStep> {
     try {
-      // Numbers rise from segment to segment: the first whose next number is above `from` holds it.
-      let at = await this.#search(refs, slot, (extent) => extent.next > from)
-      while (at < refs.length && step.next < until && !step.isFull && step.corrupt === undefined) {
-        const { next } = step
-        step = await this.#cache.use(refs[at]!, (environment) =>
-          copyBatches(environment, { slot, from: next, until, copy }),
-        )
-        if (step.gap === undefined) at++
-        else step = await this.#passOver(step.gap, refs, slot, copy)
-      }
+      return await this.#cache.use(refs[at]!, (environment) => copyBatches(environment, range))
     } catch (error) {
       if (!isDamage(error)) throw error
-      step = { next: step.next, corrupt: (error as Error).message }
+      const { slot, from, until } = range
+      const next = (await this.#readableFrom(refs.slice(at + 1), slot, from)) ?? until
+      return { next: from, damage: damageOf(from, Math.min(next, until), textOf(error)) }
     }
-    const { next, corrupt } = step
-    return { ...copy.finish(), next, ...(corrupt !== undefined && { corrupt }) }
+  }
+
+  /** The first number above `from` of which one of the segments says that it holds it; undefined where none does. */
+  async #readableFrom(refs: readonly SegmentRef[], slot: number, from: number): Promise<number | undefined> {
+    for (const ref of refs) {
+      const extent = await this.#extentUnlessDamaged(ref, slot)
+      if (extent !== 'damaged' && extent !== undefined && extent.next > from + 1) {
+        return Math.max(extent.first, from + 1)
+      }
+    }
+    return undefined
   }
 
   /**
@@ -64,9 +80,12 @@ class InlineReader implements SegmentReader {
     slot: number,
     copy: BatchCopy,
   ): Promise<CopyStep> {
-    const active = await this.#extentOf(refs.at(-1)!, slot)
-    const isTrimmed = to <= Math.max(trimHorizon, active?.trimHorizon ?? 0)
-    if (!isTrimmed) return { next: from, corrupt: `The batches from ${from} to ${to} are missing.` }
+    const active = await this.#extentUnlessDamaged(refs.at(-1)!, slot)
+    const trimmed = active === 'damaged' ? 0 : (active?.trimHorizon ?? 0)
+    if (to > Math.max(trimHorizon, trimmed)) {
+      const reason = `The batches from ${from} to ${to} are missing.`
+      return { next: from, damage: damageOf(from, to, reason) }
+    }
     // What is answered has no gap in it.
     return copy.isEmpty ? { next: to } : { next: from, isFull: true }
   }
@@ -87,12 +106,63 @@ class InlineReader implements SegmentReader {
       return nothing
     } catch (error) {
       if (!isDamage(error)) throw error
-      throw storageFailure('corruptData', (error as Error).message, { cause: error })
+      const found = await this.#seekPastDamage(refs, slot, timestamp)
+      if (found === undefined) throw storageFailure('corruptData', textOf(error), { cause: error })
+      return found.sequenceNumber < until ? found : nothing
     }
+  }
+
+  /**
+   * Looks at each segment in turn. Where it may lie in a damaged one, the place is behind what was read before that: reading
+   * from there tells of the damage. Undefined where no segment tells anything.
+   */
+  async #seekPastDamage(
+    refs: readonly SegmentRef[],
+    slot: number,
+    timestamp: number,
+  ): Promise<SeekReply | undefined> {
+    let next: number | undefined
+    let damagedAt: number | undefined
+    for (const ref of refs) {
+      const extent = await this.#extentUnlessDamaged(ref, slot)
+      if (extent === 'damaged') {
+        damagedAt ??= next ?? 0
+        continue
+      }
+      if (extent === undefined) continue
+      next = extent.next
+      // What arrived before it arrived too early, too.
+      if (extent.batches > 0 && extent.firstArrival < timestamp) damagedAt = undefined
+      if (extent.lastArrival < timestamp || damagedAt !== undefined) continue
+      const found = await this.#cache.use(ref, (environment) => findByTime(environment, slot, timestamp))
+      if (found !== undefined) return found
+    }
+    if (next === undefined) return undefined
+    return { sequenceNumber: damagedAt ?? next, arrivalTime: timestamp }
   }
 
   async close(): Promise<void> {
     await this.#cache.close()
+  }
+
+  /**
+   * Index of the segment that holds `from`, or else the next number; `refs.length` where none does. A segment that is damaged
+   * as a whole is passed over, unless no other can hold it.
+   */
+  async #holderOf(refs: readonly SegmentRef[], slot: number, from: number): Promise<number> {
+    try {
+      return await this.#search(refs, slot, (extent) => extent.next > from)
+    } catch (error) {
+      if (!isDamage(error)) throw error
+    }
+    let damagedAt: number | undefined
+    for (const [at, ref] of refs.entries()) {
+      const extent = await this.#extentUnlessDamaged(ref, slot)
+      if (extent === 'damaged') damagedAt ??= at
+      else if (extent !== undefined && extent.next > from) return extent.first > from ? (damagedAt ?? at) : at
+      else if (extent !== undefined) damagedAt = undefined
+    }
+    return damagedAt ?? refs.length
   }
 
   /** Index of the first segment for which `isAt` holds; it must hold for all behind it. `refs.length` where none does. */
@@ -112,6 +182,18 @@ class InlineReader implements SegmentReader {
     return low
   }
 
+  async #extentUnlessDamaged(
+    ref: SegmentRef,
+    slot: number,
+  ): Promise<ExtentInSegment | 'damaged' | undefined> {
+    try {
+      return await this.#extentOf(ref, slot)
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      return 'damaged'
+    }
+  }
+
   async #extentOf(ref: SegmentRef, slot: number): Promise<ExtentInSegment | undefined> {
     const name = `${ref.directory}/${ref.name}/${slot}`
     if (!ref.isActive && this.#extents.has(name)) return this.#extents.get(name)
@@ -128,10 +210,18 @@ function refsOf({ directory, segments }: SegmentList): SegmentRef[] {
   return segments.map((name, i) => ({ directory, name, isActive: i === segments.length - 1 }))
 }
 
+/** Which batches to copy, and where. */
+interface CopyRange {
+  readonly slot: number
+  readonly from: number
+  readonly until: number
+  readonly copy: BatchCopy
+}
+
 interface CopyStep {
   readonly next: number
   readonly isFull?: boolean
-  readonly corrupt?: string
+  readonly damage?: Damage
   readonly gap?: Gap
 }
 
@@ -144,10 +234,7 @@ interface Gap {
 }
 
 /** Copies the shard's batches of one segment, from the one that holds `from`. */
-function copyBatches(
-  environment: Environment,
-  { slot, from, until, copy }: { slot: number; from: number; until: number; copy: BatchCopy },
-): CopyStep {
+function copyBatches(environment: Environment, { slot, from, until, copy }: CopyRange): CopyStep {
   const extent = extentInSegment(environment, slot)
   if (extent === undefined) return { next: from }
   const { first, trimHorizon } = extent
@@ -156,29 +243,58 @@ function copyBatches(
   let next = from
   if (next >= end) return { next }
   copy.reserve(Math.ceil((extent.bytes * (end - next)) / (extent.next - extent.first)))
+  const damagedAt = (number: number, reason: string): CopyStep => {
+    return { next, damage: damageOf(number, keyBehind(environment, slot, number, end), reason) }
+  }
   const found = environment.keyAtOrBefore(
     encodeKey('batch', slot, next),
     encodeKey('batch', slot, extent.first),
   )
   let base = found === undefined ? next : decodeKey('batch', found).base
   while (base < end) {
-    const stored = environment.peek(encodeKey('batch', slot, base))
-    if (stored === undefined) return { next, corrupt: `The batch at ${base} is missing.` }
+    const stored = peekBatch(environment, slot, base)
+    if (stored === undefined) return damagedAt(base, `The batch at ${base} is missing.`)
+    if (typeof stored === 'string') return damagedAt(base, stored)
     if (!copy.fits(stored.length)) return { next, isFull: true }
     const batch = copy.add(stored)
     const fault = checkStoredBatch(batch, base)
     if (fault !== undefined) {
       copy.removeLast()
-      return { next, corrupt: `The batch at ${base}: ${fault}` }
+      return damagedAt(base, `The batch at ${base}: ${fault}`)
     }
     base += recordCountAt(batch, 0)
     if (base <= next) {
       copy.removeLast()
-      return { next, corrupt: `The batch at ${next} is missing.` }
+      return damagedAt(next, `The batch at ${next} is missing.`)
     }
     next = base
   }
   return { next }
+}
+
+/** A stored batch in place, undefined where there is none, or what LMDB says of damage on the way to it. */
+function peekBatch(environment: Environment, slot: number, base: number): Uint8Array | string | undefined {
+  try {
+    return environment.peek(encodeKey('batch', slot, base))
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    return textOf(error)
+  }
+}
+
+/** Where the first batch behind a number lies in this segment; `end` where there is none before it. */
+function keyBehind(environment: Environment, slot: number, number: number, end: number): number {
+  const range = { start: keyAfter(encodeKey('batch', slot, number)), end: encodeKey('batch', slot, end) }
+  const key = environment.keys(range, 1)[0]
+  return key === undefined ? end : decodeKey('batch', key).base
+}
+
+function damageOf(firstSequenceNumber: number, nextSequenceNumber: number, reason: string): Damage {
+  return { firstSequenceNumber, nextSequenceNumber, reason }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** The first batch in this segment that arrived at `timestamp` or later. */

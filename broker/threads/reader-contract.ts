@@ -1,4 +1,5 @@
 // What a host asks of the reader pool (Piscina): copies of stored batches, off the main thread. Types only.
+import type { Damage } from '../../protocol/structs.ts'
 import type { SegmentList } from './owner-contract.ts'
 
 export interface ReadTask {
@@ -19,8 +20,8 @@ export interface ReadReply {
   readonly lengths: Uint32Array
   /** The number after the last record answered; `from` where nothing was there. */
   readonly next: number
-  /** Set where stored bytes do not match their checksum: what came before them is answered. */
-  readonly corrupt?: string
+  /** Set where stored records cannot be read: what came before them is answered. */
+  readonly damage?: Damage
 }
 
 /** Finds the first batch that arrived at `timestamp` or later. */

@@ -12,6 +12,7 @@ import type { ConnectionPool } from '../pool.ts'
 import { readingLimits } from '../reading/options.ts'
 import type { Intake, IntakeEvents } from '../reading/intake.ts'
 import type { ShardCursor } from '../reading/shard-cursor.ts'
+import { damageError } from '../reading/unreadable.ts'
 import { deferred, sleep, unlessAborted, type Deferred } from '../waiting.ts'
 
 export interface FetcherOptions {
@@ -175,6 +176,9 @@ export class Fetcher implements Intake {
     if (code === 'provisionedThroughputExceeded') {
       cursor.restsUntil = this.#options.monotonic() + (answer.retryAfterMs ?? readingLimits.restMs)
       return this.#events.arrived(cursor, [], cursor.next)
+    }
+    if (answer.damage !== undefined) {
+      return this.#events.unreadable(cursor, damageError(cursor.shardId, answer.damage))
     }
     const message = `${cursor.shardId} cannot be read at ${cursor.next}: ${code}.`
     this.#events.lost([cursor], new MillraceError(code, message))

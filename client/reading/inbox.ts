@@ -1,5 +1,7 @@
 // Batches that have arrived and that nobody has taken yet: between what brings them in and the loop that uses them.
 // Runs in the client. Bounded by whoever puts: a reader stops fetching, a subscription gives no more credit.
+import { BATCH_HEADER_BYTES, baseSequenceNumberAt } from '../../protocol/batch.ts'
+import type { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Deferred } from '../waiting.ts'
 import { deferred } from '../waiting.ts'
 import type { ShardCursor } from './shard-cursor.ts'
@@ -7,9 +9,14 @@ import type { ShardCursor } from './shard-cursor.ts'
 /** A batch, and which of its records are wanted: numbers from `from` up to, not including, `until`. */
 export interface ArrivedBatch {
   readonly cursor: ShardCursor
+  /** Empty where the broker could not read what is here. */
   readonly batch: Uint8Array
   readonly from: number
   readonly until: number
+  /** The number behind its last record, as the broker said, whatever the batch itself says. */
+  readonly next: number
+  /** Why there is no batch: reported, or thrown, when the loop comes here. */
+  readonly error?: MillraceError
 }
 
 export class Inbox {
@@ -90,4 +97,16 @@ export class Inbox {
     this.#arrival?.resolve()
     this.#arrival = undefined
   }
+}
+
+/**
+ * Where a batch ends: where the one behind it begins, or where the broker says that the last one ends. The batch itself is
+ * not asked, since it may be damaged.
+ */
+export function endOf(
+  following: Uint8Array | undefined,
+  { from, next }: { from: number; next: number },
+): number {
+  if (following === undefined || following.length < BATCH_HEADER_BYTES) return next
+  return Math.max(from, Math.min(baseSequenceNumberAt(following, 0), next))
 }

@@ -19,6 +19,8 @@ export interface IntakeEvents {
   readonly inbox: Inbox
   /** Batches of the shard came; `next` is the number behind them. False when the shard has nothing more to give. */
   arrived(cursor: ShardCursor, batches: readonly Uint8Array[], next: number): boolean
+  /** The broker cannot read some records of the shard, as the error tells. False when the shard has nothing more to give. */
+  unreadable(cursor: ShardCursor, error: MillraceError): boolean
   /** The closed shard was read to its end. */
   ended(cursor: ShardCursor): void
   /** The shards' records come no more; what to do follows from the error. */

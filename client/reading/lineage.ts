@@ -130,3 +130,14 @@ function childrenIn({ shards }: LineageRouting): ReadonlyMap<number, readonly nu
   }
   return children
 }
+
+/**
+ * Whether a shard that has expired had been read to its end. A child begins where its parent ended; one of two parents, at
+ * the higher end, which tells less: then what the broker said last must do.
+ */
+export function wasRead(cursor: ShardCursor, routing: Routing): boolean {
+  const child = routing.childrenOf(cursor.shardIndex)[0]
+  const { startingSequenceNumber = Infinity, parents = [] } = child === undefined ? {} : routing.shard(child)!
+  if (startingSequenceNumber <= cursor.next) return true
+  return parents.length !== 1 && cursor.isAtTail
+}

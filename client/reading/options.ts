@@ -3,6 +3,7 @@ import { limits } from '../../protocol/limits.ts'
 import type { DecoderOption } from '../codecs.ts'
 import type { Position } from '../position.ts'
 import { bounded } from '../settings.ts'
+import type { OnUnreadable } from './unreadable.ts'
 
 export interface ReadingOptions<T = Uint8Array> {
   /** Where to begin. A reader begins at 'TRIM_HORIZON' by default, a subscription at 'LATEST'. */
@@ -16,6 +17,13 @@ export interface ReadingOptions<T = Uint8Array> {
   readonly codec?: DecoderOption<T>
   /** What to do about a position whose records have expired: fail with `trimmed`, or go on at the trim horizon. */
   readonly onTrimmed?: 'fail' | 'horizon'
+  /**
+   * What to do about stored records that cannot be read, because their bytes are damaged, their producer wrote them so that
+   * no reader can take them apart, or they need a codec that this Node does not have: fail with `corruptData`,
+   * `malformedBatch` or `codecUnavailable`, which say where reading can go on; or call this function with what is passed over,
+   * when the loop gets there, and go on behind it. What the function throws ends the loop. 'fail' by default.
+   */
+  readonly onUnreadable?: OnUnreadable
   /** Ends the loop with `aborted`. */
   readonly signal?: AbortSignal
 }

@@ -15,13 +15,16 @@ import type { Routing, RoutingCache } from '../routing.ts'
 import type { Settings } from '../settings.ts'
 import { onAbort, sleep } from '../waiting.ts'
 import { endTimeOf, type EndTime } from './end-time.ts'
-import { Inbox } from './inbox.ts'
+import { endOf, Inbox } from './inbox.ts'
 import type { Intake, IntakeEvents } from './intake.ts'
-import { Lineage } from './lineage.ts'
+import { Lineage, wasRead } from './lineage.ts'
 import type { ReadingOptions } from './options.ts'
 import { RecordIterator, recordBatches } from './record-iterator.ts'
 import type { ShardCursor } from './shard-cursor.ts'
 import { endAtTime, resolveStart, type StartDependencies } from './start.ts'
+import { checkOnUnreadable, type OnUnreadable } from './unreadable.ts'
+
+const NO_BYTES = new Uint8Array(0)
 
 export interface ReadingDependencies {
   readonly stream: string
@@ -52,6 +55,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   readonly #options: ReadingOptions<T>
   readonly #plan: ReadingPlan
   readonly #codec: Codec<never, T>
+  readonly #onUnreadable: OnUnreadable
   readonly #closing = new AbortController()
   readonly #inbox = new Inbox((arrived) => {
     arrived.cursor.bufferedBytes -= arrived.batch.length
@@ -78,6 +82,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#options = options
     this.#plan = plan
     this.#codec = resolveDecoder(options.codec)
+    this.#onUnreadable = checkOnUnreadable(options.onUnreadable)
     this.started = this.#start()
     // Who loops learns of a failure there; who waits for the start, here.
     this.started.catch((error: unknown) => this.#end(asMillraceError(error), 'now'))
@@ -125,7 +130,12 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   }
 
   #source() {
-    return { inbox: this.#inbox, codec: this.#codec, close: () => this.close() }
+    return {
+      inbox: this.#inbox,
+      codec: this.#codec,
+      onUnreadable: this.#onUnreadable,
+      close: () => this.close(),
+    }
   }
 
   /** 'later' lets the loop use what has arrived. */
@@ -184,6 +194,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
       closing: this.#closing.signal,
       inbox: this.#inbox,
       arrived: (cursor, batches, next) => this.#arrived(cursor, batches, next),
+      unreadable: (cursor, error) => this.#unreadable(cursor, error),
       ended: (cursor) => this.#ended(cursor),
       lost: (cursors, error) => this.#lost(cursors, error),
     }
@@ -193,17 +204,31 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     if (cursor.isDone) return false
     cursor.failures = 0
     this.#heardAt = this.#dependencies.settings.monotonic()
-    for (const batch of batches) {
+    let from = cursor.next
+    for (const [i, batch] of batches.entries()) {
       if (this.#endTime?.isBefore(batch) === true) {
         cursor.until = Math.min(cursor.until, baseSequenceNumberAt(batch, 0))
         break
       }
       cursor.bufferedBytes += batch.length
-      this.#inbox.put({ cursor, batch, from: cursor.next, until: cursor.until })
+      const end = endOf(batches[i + 1], { from, next })
+      this.#inbox.put({ cursor, batch, from, until: cursor.until, next: end })
+      from = end
     }
     cursor.next = Math.max(cursor.next, next)
     if (cursor.isDone) this.#drain(cursor)
     return !cursor.isDone
+  }
+
+  /** Goes on behind records that the broker cannot read, where that was asked for. They are reported when the loop gets there. */
+  #unreadable(cursor: ShardCursor, error: MillraceError): boolean {
+    const { nextSequenceNumber: next = 0 } = error
+    if (this.#onUnreadable === 'fail' || next <= cursor.next) {
+      this.#lost([cursor], error)
+      return false
+    }
+    this.#inbox.put({ cursor, batch: NO_BYTES, from: cursor.next, until: cursor.until, next, error })
+    return this.#arrived(cursor, [], next)
   }
 
   /** The shard is read as far as it is to be read. */
@@ -365,15 +390,4 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     const { monotonic, retry } = this.#dependencies.settings
     return monotonic() - this.#heardAt >= retry.giveUpAfterMs
   }
-}
-
-/**
- * Whether a shard that has expired had been read to its end. A child begins where its parent ended; one of two parents, at
- * the higher end, which tells less: then what the broker said last must do.
- */
-function wasRead(cursor: ShardCursor, routing: Routing): boolean {
-  const child = routing.childrenOf(cursor.shardIndex)[0]
-  const { startingSequenceNumber = Infinity, parents = [] } = child === undefined ? {} : routing.shard(child)!
-  if (startingSequenceNumber <= cursor.next) return true
-  return parents.length !== 1 && cursor.isAtTail
 }

@@ -1,39 +1,48 @@
 // Hands arrived records to a `for await` loop: one by one from a buffer, with promises that are already fulfilled, so
 // that a record costs no trip through the event loop; or a batch at a time. Runs in the client.
-import { MillraceError } from '../../protocol/millrace-error.ts'
-import { readRecords } from '../../protocol/record.ts'
+import { baseSequenceNumberAt, recordCountAt } from '../../protocol/batch.ts'
+import { readRecords, type StoredRecord } from '../../protocol/record.ts'
 import type { Codec } from '../codecs.ts'
 import { ReadRecord, type StreamRecord } from '../record.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'
+import { isUnreadable, skippedOf, unreadableError, type OnUnreadable } from './unreadable.ts'
 
 /** What an iterator needs of a reading. */
 export interface RecordSource<T> {
   readonly inbox: Inbox
   readonly codec: Codec<never, T>
+  readonly onUnreadable: OnUnreadable
   /** The loop was left. */
   close(): Promise<void>
 }
 
 const END = { done: true, value: undefined } as const
 
-/** The wanted records of a batch. Throws an error that names the shard where they cannot be taken apart. */
+/** The wanted records of a batch. Throws an error that tells the place of those that cannot be read. */
 export function recordsOf<T>(arrived: ArrivedBatch, codec: Codec<never, T>): ReadRecord<T>[] {
-  const { cursor, batch, from, until } = arrived
+  const { cursor, until, error } = arrived
+  if (error !== undefined) throw error
+  const records: ReadRecord<T>[] = []
+  for (const record of storedRecordsOf(arrived)) {
+    if (record.sequenceNumber >= until) break
+    records.push(new ReadRecord(cursor.shardId, record, codec))
+  }
+  return records
+}
+
+function storedRecordsOf({ cursor, batch, from, next }: ArrivedBatch): StoredRecord[] {
   try {
-    const stored = readRecords(batch, { from })
-    const records: ReadRecord<T>[] = []
-    for (const record of stored) {
-      if (record.sequenceNumber >= until) break
-      records.push(new ReadRecord(cursor.shardId, record, codec))
+    return readRecords(batch, { from })
+  } catch (cause) {
+    if (!isUnreadable(cause)) throw cause
+    // Of a damaged batch not even the number of its first record is known.
+    const isDamaged = cause.code === 'corruptData'
+    const place = {
+      shardId: cursor.shardId,
+      firstSequenceNumber: isDamaged ? from : baseSequenceNumberAt(batch, 0),
+      nextSequenceNumber: isDamaged ? next : baseSequenceNumberAt(batch, 0) + recordCountAt(batch, 0),
     }
-    return records
-  } catch (error) {
-    if (!MillraceError.is(error)) throw error
-    throw new MillraceError(
-      error.code,
-      `A batch of ${cursor.shardId}, at ${from} or later: ${error.message}`,
-      { cause: error },
-    )
+    throw unreadableError(cause.code, place, { reason: cause.message, cause })
   }
 }
 
@@ -54,7 +63,7 @@ class BatchSource<T> {
 
   /** The wanted records of the next batch; undefined when nothing will come any more. */
   async next(): Promise<ReadRecord<T>[] | undefined> {
-    const { inbox, codec } = this.#source
+    const { inbox } = this.#source
     for (;;) {
       if (this.#bytesThisTurn >= TURN_BYTES) {
         await new Promise((resolve) => setImmediate(resolve))
@@ -63,13 +72,35 @@ class BatchSource<T> {
       const arrived = inbox.take()
       if (arrived !== undefined) {
         this.#bytesThisTurn += arrived.batch.length
-        const records = recordsOf(arrived, codec)
+        const records = await this.#recordsOf(arrived)
         if (records.length > 0) return records
       } else {
         if (!(await inbox.wait())) return undefined
         this.#bytesThisTurn = 0
       }
     }
+  }
+  /** The records of a batch; none of one that cannot be read, where that is only to be reported. */
+  #recordsOf(arrived: ArrivedBatch): ReadRecord<T>[] | Promise<never> {
+    const { codec, onUnreadable } = this.#source
+    try {
+      return recordsOf(arrived, codec)
+    } catch (error) {
+      const skipped = skippedOf(error)
+      if (onUnreadable === 'fail' || skipped === undefined) return this.#end(error)
+      try {
+        onUnreadable(skipped)
+        return []
+      } catch (thrown) {
+        return this.#end(thrown)
+      }
+    }
+  }
+
+  /** Ends the reading: a loop that goes on after the error must not go on behind what it did not get. */
+  async #end(error: unknown): Promise<never> {
+    await this.#source.close()
+    throw error
   }
 }
 

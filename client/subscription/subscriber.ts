@@ -6,6 +6,7 @@ import { limits } from '../../protocol/limits.ts'
 import type { EventMessage } from '../../protocol/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { ResponseOf } from '../../protocol/operations.ts'
+import type { Damage } from '../../protocol/structs.ts'
 import type { Endpoint } from '../address.ts'
 import type { Connection } from '../connection.ts'
 import { asMillraceError } from '../errors.ts'
@@ -14,6 +15,7 @@ import { toWirePosition } from '../position.ts'
 import type { ArrivedBatch } from '../reading/inbox.ts'
 import type { Intake, IntakeEvents } from '../reading/intake.ts'
 import type { ShardCursor } from '../reading/shard-cursor.ts'
+import { damageError } from '../reading/unreadable.ts'
 import { clientLimits } from '../settings.ts'
 
 export interface SubscriberOptions {
@@ -175,13 +177,21 @@ export class Subscriber implements Intake {
         return
       case 'subscriptionEnded': {
         this.#forget(subscription)
-        const { code, message: reason } = message.body
+        const { code, message: reason, damage } = message.body
         if (code === 0) this.#events.ended(cursor)
+        else if (damage !== undefined) this.#goOnBehind(subscription, damage)
         else this.#refused(cursor, new MillraceError(errorCodeOf(code), reason), subscription)
         break
       }
       default:
     }
+  }
+
+  /** The broker cannot read some records: where the reading passes them over, another subscription begins behind them. */
+  #goOnBehind({ cursor, connection, streamId }: ShardSubscription, damage: Damage): void {
+    if (this.#events.closing.aborted) return
+    const goesOn = this.#events.unreadable(cursor, damageError(cursor.shardId, damage))
+    if (goesOn) this.#subscribe(cursor, connection, streamId)
   }
 
   #refused(

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createBroker } from '../../broker/broker.ts'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
-import { connect, MillraceError } from '../../client/index.ts'
+import { connect, MillraceError, type UnreadableRecords } from '../../client/index.ts'
 import { BATCH_HEADER_BYTES } from '../../protocol/batch.ts'
 import { payloadOf, valueOf } from '../support/history.ts'
 import { randomOf } from '../support/random.ts'
@@ -48,6 +48,13 @@ test.each(Array.from({ length: 12 }, (_, index) => SEED + index))(
     }
     expect(broken).toHaveLength(1)
     expect(sound.has(victim)).toBe(false)
+    const skipped: UnreadableRecords[] = []
+    const onUnreadable = (records: UnreadableRecords): void => void skipped.push(records)
+    const through = new Set<string>()
+    for await (const record of client.read(STREAM, { onUnreadable })) through.add(valueOf(record.bytes).value)
+    expect([...through].toSorted()).toEqual(allBut(victim))
+    expect(skipped).toMatchObject([{ shardId: broken[0], reason: 'corruptData' }])
+    expect(skipped[0]!.nextSequenceNumber).toBe(skipped[0]!.firstSequenceNumber + 1)
     const { shardId } = await client.put(STREAM, { partitionKey: victim, data: 'still taken' })
     expect(shardId).toBe(broken[0])
     await client.close()
@@ -55,6 +62,12 @@ test.each(Array.from({ length: 12 }, (_, index) => SEED + index))(
     expect((await checkDataDirectory(directory.path)).ok).toBe(false)
   },
 )
+
+function allBut(victim: string): string[] {
+  return Array.from({ length: RECORDS }, (_, index) => `v.${index}`)
+    .filter((value) => value !== victim)
+    .toSorted()
+}
 
 /** Each record in a batch of its own, under a key of its own. */
 async function store(dataDir: string): Promise<void> {

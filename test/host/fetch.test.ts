@@ -287,14 +287,29 @@ describe('trouble in storage', () => {
     host.reader.corruptFrom = 2
     const first = await host.fetchOne(session, 0)
     expect(contents(first.batches)).toEqual(['0:record 0', '1:record 1'])
-    expect(codeOf(await host.fetchOne(session, first.nextSequenceNumber))).toBe('corruptData')
+    const refused = await host.fetchOne(session, first.nextSequenceNumber)
+    expect(codeOf(refused)).toBe('corruptData')
+    expect(refused.damage).toMatchObject({ firstSequenceNumber: 2, nextSequenceNumber: 3 })
+  })
+
+  it('says where to go on behind records that are damaged, and goes on there', async () => {
+    const host = await startTestHost(cold)
+    await host.fill(4)
+    host.reader.corruptFrom = 1
+    host.reader.corruptUntil = 2
+    const { damage } = await host.fetchOne(session, 1)
+    expect(damage).toMatchObject({ firstSequenceNumber: 1, nextSequenceNumber: 2 })
+    const rest = await host.fetchOne(session, damage!.nextSequenceNumber)
+    expect(contents(rest.batches)).toEqual(['2:record 2', '3:record 3'])
   })
 
   it('answers corruptData, and does not spin, where records are missing', async () => {
     const host = await startTestHost(cold)
     await host.fill(4)
     host.owner.shards.get(1)!.batches = []
-    expect(codeOf(await host.fetchOne(session, 0, { waitMs: 30_000 }))).toBe('corruptData')
+    const refused = await host.fetchOne(session, 0, { waitMs: 30_000 })
+    expect(codeOf(refused)).toBe('corruptData')
+    expect(refused.damage).toMatchObject({ firstSequenceNumber: 0, nextSequenceNumber: 4 })
     expect(host.reader.reads).toBe(1)
   })
 

@@ -217,7 +217,7 @@ describe('reading from storage', () => {
     await until(() => endings(session).length > 0)
     expect(contents(session.pushed).length).toBe(3)
     expect(session.sent('subscriptionEnded')).toMatchObject([
-      { subscriptionId: 1, code: errorCodes.corruptData.id, nextSequenceNumber: 3 },
+      { code: errorCodes.corruptData.id, nextSequenceNumber: 3, damage: { nextSequenceNumber: 4 } },
     ])
     expect(host.broken).toEqual([])
   })

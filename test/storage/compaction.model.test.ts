@@ -199,7 +199,7 @@ class Run {
       if (isForgotten) continue
       const read = { list, slot: number, from: trimHorizon, until: tail, bytesMax: 1 << 24 }
       const reply = await reader.read(read).catch(() => undefined)
-      expect(reply?.corrupt).toBeUndefined()
+      expect(reply?.damage).toBeUndefined()
       if (reply !== undefined)
         expect(valuesIn(reply, trimHorizon)).toEqual(this.#shards.get(number)!.from(trimHorizon))
     }
@@ -222,7 +222,7 @@ class Run {
     for (let next = from; next < until;) {
       const { list } = this.#owner
       const reply = await this.#reader.read({ list, slot: number, from: next, until, bytesMax: 50_000 })
-      expect(reply.corrupt).toBeUndefined()
+      expect(reply.damage).toBeUndefined()
       expect(reply.next).toBeGreaterThan(next)
       const first = baseSequenceNumberAt(new Uint8Array(reply.buffer), 0)
       expect(first).toBeLessThanOrEqual(next)

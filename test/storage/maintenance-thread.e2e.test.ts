@@ -52,7 +52,7 @@ test('surveys, compacts and gives the space back', async ({ storage, maintenance
   const read = async () => {
     const from = BATCHES / 2
     const reply = await reader.read({ list: owner.list, slot: SLOT, from, until: BATCHES, bytesMax: 1 << 24 })
-    expect(reply.corrupt).toBeUndefined()
+    expect(reply.damage).toBeUndefined()
     return valuesIn(reply)
   }
   const before = await read()
@@ -95,7 +95,7 @@ test('readers notice nothing while segments are compacted and removed under them
         if (owner.list === list) throw error
       })
       if (reply === undefined || read.from < horizon) continue
-      expect(reply.corrupt).toBeUndefined()
+      expect(reply.damage).toBeUndefined()
       const numbers = valuesIn(reply, read.from).map((value) => Number.parseInt(value))
       expect(numbers).toEqual(Array.from({ length: read.until - read.from }, (_, i) => read.from + i))
     }

@@ -37,7 +37,7 @@ test('reads on without a gap where a segment that it knew as the active one was 
   }
   const read = async (from: number, until: number) => {
     const reply = await reader.read({ list: list!, slot: SLOT, from, until, bytesMax: 1 << 24 })
-    expect(reply.corrupt).toBeUndefined()
+    expect(reply.damage).toBeUndefined()
     const batches = new Uint8Array(reply.buffer)
     const bases: number[] = []
     let at = 0

@@ -4,6 +4,7 @@ import { describe, expect } from 'vitest'
 import { limits } from '../../protocol/limits.ts'
 import { fetchedShardShape } from '../../protocol/structs.ts'
 import { decodeKey, familyOf } from '../../broker/storage/key-space.ts'
+import { openLmdb, type OpenEnvironment } from '../../broker/storage/environment.ts'
 import { inlineSegmentReader } from '../../broker/storage/segment-reader.ts'
 import { batchOf, test, valuesIn, type StorageFixture, type TestOwner } from '../support/storage.ts'
 
@@ -115,7 +116,7 @@ describe('numbers that are gone', () => {
     const reply = await owner.read(1, 0, 8)
     expect(valuesIn(reply)).toEqual(['0=a', '1=a'])
     expect(reply).toMatchObject({ next: 2 })
-    expect(reply.corrupt).toBeUndefined()
+    expect(reply.damage).toBeUndefined()
     expect(valuesIn(await owner.read(1, 2, 8))).toEqual(['4=c', '5=c', '6=d', '7=d'])
   })
 
@@ -132,7 +133,11 @@ describe('numbers that are gone', () => {
         const reply = await reader.read({ list, slot: 1, from, until: 8, bytesMax: 1 << 20 })
         expect(reply).toMatchObject({
           next: 2 * missing,
-          corrupt: expect.stringContaining('are missing') as unknown,
+          damage: {
+            firstSequenceNumber: 2 * missing,
+            nextSequenceNumber: 2 * missing + 2,
+            reason: expect.stringContaining('are missing') as unknown,
+          },
         })
       }
     }
@@ -236,7 +241,9 @@ describe('damage', () => {
         expect(found).toEqual(values.slice(0, found.length).map((value, i) => `${i}=${value}`))
         if (found.length === 3) return // the byte lay beyond a shorter batch
         expect(found).toHaveLength(base)
-        expect(reply).toMatchObject({ next: base, corrupt: expect.stringContaining(`The batch at ${base}`) })
+        const reason = expect.stringContaining(`The batch at ${base}`) as string
+        const damage = { firstSequenceNumber: base, nextSequenceNumber: base + 1, reason }
+        expect(reply).toMatchObject({ next: base, damage })
       }),
     )
     storage.disk.onRead = undefined
@@ -250,12 +257,125 @@ describe('damage', () => {
     const other = new Uint8Array(second.buffer, 0, second.lengths[0])
     storage.disk.onRead = (key, value) =>
       familyOf(key) === 'batch' && decodeKey('batch', key).base === 0 ? other : value
-    expect((await owner.read(1, 0, 3)).corrupt).toBe(
+    expect((await owner.read(1, 0, 3)).damage?.reason).toBe(
       'The batch at 0: The batch is stored under sequence number 0 and says 1.',
     )
     storage.disk.onRead = (key, value) => (familyOf(key) === 'batch' ? value.subarray(0, 50) : value)
-    expect((await owner.read(1, 0, 3)).corrupt).toContain('The batch at 0: ')
+    expect((await owner.read(1, 0, 3)).damage?.reason).toContain('The batch at 0: ')
     storage.disk.onRead = undefined
+  })
+
+  /** What LMDB says of a file that is not what it wrote. */
+  const damaged = (what: string) => Object.assign(new Error(`${what} is damaged`), { code: -30_796 })
+
+  /** Reads a shard to its end, passing over what cannot be read; returns the values and the damage, in order. */
+  async function readThrough(owner: TestOwner, slot: number, until: number): Promise<string[]> {
+    const story: string[] = []
+    for (let next = 0; next < until;) {
+      const reply = await owner.read(slot, next, until, 1)
+      story.push(...valuesIn(reply, next))
+      const from = next
+      next = reply.lengths.length > 0 ? reply.next : (reply.damage?.nextSequenceNumber ?? next)
+      if (reply.lengths.length === 0) story.push(`damaged to ${next}`)
+      expect(next).toBeGreaterThan(from)
+    }
+    return story
+  }
+
+  test('is passed over by whom it tells where to go on, wherever it lies', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    // Three segments: numbers 0 to 3, 4 to 7, 8 to 11, in batches of two.
+    for (let i = 0; i < 6; i++) {
+      await owner.put(1, [`v${2 * i}`, `v${2 * i + 1}`])
+      if (i % 2 === 1 && i < 5) await owner.roll()
+    }
+    const all = Array.from({ length: 12 }, (_, i) => `${i}=v${i}`)
+    const some = fc.uniqueArray(fc.nat(5), { maxLength: 6 })
+    await fc.assert(
+      fc.asyncProperty(some, async (batches) => {
+        const damaged = new Set(batches.map((i) => 2 * i))
+        storage.disk.onRead = (key, value) => {
+          if (familyOf(key) === 'batch' && damaged.has(decodeKey('batch', key).base)) value[100]! ^= 1
+          return value
+        }
+        const expected = [0, 2, 4, 6, 8, 10].flatMap((base) =>
+          damaged.has(base) ? [`damaged to ${base + 2}`] : all.slice(base, base + 2),
+        )
+        expect(await readThrough(owner, 1, 12)).toEqual(expected)
+      }),
+      { numRuns: 30 },
+    )
+    storage.disk.onRead = undefined
+  })
+
+  test('of a whole segment hides what is in it, and nothing else', async ({ storage }) => {
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    for (let i = 0; i < 6; i++) {
+      await owner.put(1, [`v${i}`])
+      if (i < 5) await owner.roll()
+    }
+    const { directory, segments } = owner.list
+    const readable = (missing: readonly number[]): OpenEnvironment => {
+      return async (options) => {
+        const at = segments.findIndex((name) => options.path.endsWith(name))
+        if (missing.includes(at)) throw damaged(`segment ${at}`)
+        return openLmdb(options)
+      }
+    }
+    const some = fc.uniqueArray(fc.nat(5), { minLength: 1, maxLength: 5 })
+    await fc.assert(
+      fc.asyncProperty(some, async (missing) => {
+        const reader = inlineSegmentReader({ openEnvironment: readable(missing) })
+        const list = { directory, segments }
+        const found: string[] = []
+        const lost: number[] = []
+        for (let next = 0; next < 6;) {
+          const reply = await reader.read({ list, slot: 1, from: next, until: 6, bytesMax: 1 })
+          found.push(...valuesIn(reply, next))
+          const { firstSequenceNumber: first = 0, nextSequenceNumber: end = 0 } = reply.damage ?? {}
+          const isDamage = reply.lengths.length === 0
+          if (isDamage) for (let number = first; number < end; number++) lost.push(number)
+          const after = isDamage ? end : reply.next
+          expect(after).toBeGreaterThan(next)
+          next = after
+        }
+        expect(lost).toEqual(missing.toSorted((a, b) => a - b))
+        expect(found).toEqual([0, 1, 2, 3, 4, 5].filter((i) => !missing.includes(i)).map((i) => `${i}=v${i}`))
+        await reader.close()
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('of a whole segment keeps a search by time from what may be in it, and from nothing else', async ({
+    storage,
+  }) => {
+    const clock = { now: 0 }
+    const owner = await storage.openOwner({ clock: () => clock.now })
+    await owner.open(1)
+    for (let i = 0; i < 5; i++) {
+      clock.now = 1000 * (i + 1)
+      await owner.put(1, [`v${i}`])
+      if (i < 4) await owner.roll()
+    }
+    const { directory, segments } = owner.list
+    const list = { directory, segments }
+    for (const missing of [0, 1, 2, 3, 4]) {
+      const reader = inlineSegmentReader({
+        openEnvironment: async (options) => {
+          if (options.path.endsWith(segments[missing]!)) throw damaged('it')
+          return openLmdb(options)
+        },
+      })
+      for (let i = 0; i < 5; i++) {
+        const { sequenceNumber } = await reader.seek({ list, slot: 1, timestamp: 1000 * (i + 1), until: 5 })
+        // The last record of a damaged segment may have arrived in the same millisecond as the first one behind it.
+        expect(sequenceNumber).toBe(i === missing + 1 ? missing : i)
+      }
+      await reader.close()
+    }
   })
 
   test('by time it leads to the damage, where a read reports it', async ({ storage }) => {
@@ -268,7 +388,7 @@ describe('damage', () => {
       return value
     }
     const found = await owner.seek(1, 1150, 3)
-    expect((await owner.read(1, found, 3)).corrupt).toContain('The batch at 1')
+    expect((await owner.read(1, found, 3)).damage?.reason).toContain('The batch at 1')
     storage.disk.onRead = undefined
   })
 })

@@ -165,7 +165,7 @@ export class TestOwner {
     const values: string[] = []
     for (let next = from; next < until;) {
       const reply = await this.read(slot, next, until, 4096)
-      expect(reply.corrupt).toBeUndefined()
+      expect(reply.damage).toBeUndefined()
       expect(reply.next).toBeGreaterThan(next)
       values.push(...valuesIn(reply, next))
       next = reply.next

@@ -132,7 +132,7 @@ describe('a reader pool', () => {
     await truncate(join(copy, 'segment-0000000001', 'data.mdb'), 5000)
     const damaged = { directory: copy, segments: ['segment-0000000001'] }
     const read = await readers.read({ list: damaged, slot: SLOT, from: 0, until: 1, bytesMax: 1 })
-    expect(read).toMatchObject({ next: 0, corrupt: expect.stringContaining('is damaged') })
+    expect(read).toMatchObject({ next: 0, damage: { reason: expect.stringContaining('is damaged') } })
     const seek = readers.seek({ list: damaged, slot: SLOT, timestamp: 1, until: 1 })
     await expect(seek).rejects.toMatchObject({ code: 'corruptData' })
     await rm(copy, { recursive: true })

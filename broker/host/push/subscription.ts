@@ -4,6 +4,7 @@
 // batch at most, which later credit pays off. After its end nothing of it is sent.
 import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
 import { limits } from '../../../protocol/limits.ts'
+import type { Damage } from '../../../protocol/structs.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import { SubscriptionPace } from '../limits/subscription-pace.ts'
@@ -113,8 +114,8 @@ export class Subscription implements Waiter {
   }
 
   /** Ends it and tells the client why. */
-  end(code: ErrorCode, message: string): void {
-    this.#endWith(errorCodes[code].id, code, message)
+  end(code: ErrorCode, message: string, damage?: Damage): void {
+    this.#endWith(errorCodes[code].id, code, message, damage)
   }
 
   /** Ends it without a word: the client asked for it, or is gone. */
@@ -127,7 +128,7 @@ export class Subscription implements Waiter {
     this.#options.onEnd(this)
   }
 
-  #endWith(code: number, why: EndReason, message: string): void {
+  #endWith(code: number, why: EndReason, message: string, damage?: Damage): void {
     if (this.#ended) return
     this.stop(why)
     this.#options.outflow.session.sendEvent('subscriptionEnded', {
@@ -135,6 +136,7 @@ export class Subscription implements Waiter {
       code,
       nextSequenceNumber: this.#next,
       message,
+      damage,
     })
   }
 
@@ -166,9 +168,10 @@ export class Subscription implements Waiter {
     try {
       const span = await reads.stored(this.shard, this.#next, room, outflow)
       if (this.#ended) return
-      if ('code' in span) return this.end(span.code, span.message)
+      if ('code' in span) return this.end(span.code, span.message, span.damage)
       this.#deliver(span)
-      if (span.corrupt !== undefined) this.end('corruptData', `${this.shard.label}: ${span.corrupt}`)
+      const { damage } = span
+      if (damage !== undefined) this.end('corruptData', `${this.shard.label}: ${damage.reason}`, damage)
     } finally {
       this.#reading = false
     }

@@ -2,6 +2,7 @@
 // An answer with news leaves at once: batches, an error, or the end of a closed shard. One without may wait.
 import { errorCodes } from '../../../protocol/error-codes.ts'
 import type { FetchedShard, RequestOf } from '../../../protocol/operations.ts'
+import type { Damage } from '../../../protocol/structs.ts'
 import type { Throttle } from '../limits/throttle.ts'
 import type { HostedShard } from '../hosted-shard.ts'
 import type { ReadRefusal } from './read-refusal.ts'
@@ -14,6 +15,7 @@ export type ShardToFetch = RequestOf<'fetch'>['shards'][number]
 export interface FetchRefusal {
   readonly code: ReadRefusal['code'] | 'invalidPosition' | 'provisionedThroughputExceeded'
   readonly retryAfterMs?: number
+  readonly damage?: Damage
 }
 
 export class FetchAnswer {
@@ -47,6 +49,7 @@ export class FetchAnswer {
       millisBehindLatest: 0,
       ended: false,
       retryAfterMs: refusal.retryAfterMs,
+      damage: refusal.damage,
     }
   }
 
@@ -72,6 +75,7 @@ export class FetchAnswer {
       millisBehindLatest: millisBehind(shard, span, now),
       ended,
       retryAfterMs: undefined,
+      damage: undefined,
     }
   }
 

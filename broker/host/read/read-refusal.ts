@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../../protocol/error-codes.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { UniversalError } from '../../../protocol/refusal.ts'
+import type { Damage } from '../../../protocol/structs.ts'
 
 /** What a client that reads may be told, beside what any may be. */
 const readErrors = ['shardNotFound', 'trimmed', 'corruptData'] as const satisfies readonly ErrorCode[]
@@ -13,6 +14,8 @@ const passedOn = ['unavailable', 'overloaded', 'outcomeUnknown'] as const satisf
 export interface ReadRefusal {
   readonly code: (typeof readErrors)[number] | UniversalError
   readonly message: string
+  /** With corruptData: which records cannot be read, where that is known. */
+  readonly damage?: Damage
 }
 
 /** The refusal in what a read of storage threw; undefined for what nobody foresaw. A broken invariant is thrown on. */

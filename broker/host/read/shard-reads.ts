@@ -2,6 +2,7 @@
 // What is answered is whole batches without a gap, below the tail that held when the read began, and none that has expired.
 // Damage, and a shard that ends or is trimmed meanwhile, are named errors, never silence and never an endless loop.
 import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../../protocol/batch.ts'
+import type { Damage } from '../../../protocol/structs.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { ReadReply, SegmentReader } from '../../threads/reader-contract.ts'
 import type { Clock } from '../../time.ts'
@@ -17,8 +18,8 @@ import { withSegments } from './with-segments.ts'
 
 /** What storage had. */
 export interface StoredSpan extends Span {
-  /** Set where the bytes after these batches do not match their checksum; says what is wrong. */
-  readonly corrupt?: string
+  /** Set where the records after these batches cannot be read. */
+  readonly damage?: Damage
 }
 
 export interface ShardReadsOptions {
@@ -70,14 +71,11 @@ export class ShardReads {
     if (from < shard.trimHorizon) {
       return { code: 'trimmed', message: `${shard.label} begins at ${shard.trimHorizon} now.` }
     }
-    const corrupt =
-      reply.corrupt ??
-      (reply.next <= from
-        ? `Nothing holds number ${from}, although the shard reaches to ${until}.`
-        : undefined)
-    if (corrupt !== undefined) log.error({ shard: shard.label, from, corrupt }, 'stored records are damaged')
-    if (reply.next <= from) return { code: 'corruptData', message: `${shard.label}: ${corrupt}` }
-    return cut(reply, from, room)
+    const span = cut(reply, from, room)
+    const damage = reply.damage ?? (span.next <= from ? nothingHolds(from, until) : undefined)
+    if (damage !== undefined) log.error({ shard: shard.label, from, ...damage }, 'stored records are damaged')
+    if (span.next > from) return span
+    return { code: 'corruptData', message: `${shard.label}: ${damage!.reason}`, damage: damage! }
   }
 
   /** The first batch that arrived at `timestamp` or later, from storage; the tail where there is none. */
@@ -104,7 +102,7 @@ export class ShardReads {
     const { segments, reader, cold } = this.#options
     const { slot, ownerId } = shard
     const read = () => reader.read({ list: segments.segmentsOf(ownerId), slot, ...range })
-    const good = (reply: ReadReply) => reply.next > range.from || reply.corrupt !== undefined
+    const good = (reply: ReadReply) => reply.next > range.from || reply.damage !== undefined
     return this.#named(shard, () => withSegments(segments, ownerId, () => cold.run(outflow, read), good))
   }
 
@@ -139,8 +137,13 @@ export function millisBehind(shard: HostedShard, span: Span, now: number): numbe
   return Math.max(0, now - (span.arrivalTime || shard.lastArrivalTime))
 }
 
+function nothingHolds(from: number, until: number): Damage {
+  const reason = `Nothing holds number ${from}, although the shard reaches to ${until}.`
+  return { firstSequenceNumber: from, nextSequenceNumber: until, reason }
+}
+
 /** Cuts a reply into its batches, as far as there is room: the reader fills at least one batch, whatever its size. */
-function cut({ buffer, lengths, corrupt }: ReadReply, from: number, room: Room): StoredSpan {
+function cut({ buffer, lengths, damage }: ReadReply, from: number, room: Room): StoredSpan {
   const all = new Uint8Array(buffer)
   const batches: Uint8Array[] = []
   let offset = 0
@@ -154,5 +157,5 @@ function cut({ buffer, lengths, corrupt }: ReadReply, from: number, room: Room):
     offset += length
   }
   const span = { batches, bytes: offset, next, arrivalTime }
-  return corrupt !== undefined && batches.length === lengths.length ? { ...span, corrupt } : span
+  return damage !== undefined && batches.length === lengths.length ? { ...span, damage } : span
 }

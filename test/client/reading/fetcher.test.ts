@@ -25,6 +25,7 @@ function fetching() {
       millisBehindLatest: 0,
       ended: false,
       retryAfterMs: undefined,
+      damage: undefined,
     })
     requests.push({
       shards: shards.map(({ shardIndex }) => shardIndex),
@@ -52,6 +53,7 @@ function fetching() {
         cursor.next = next
         return true
       },
+      unreadable: () => false,
       ended: () => {},
       lost: () => {},
     },

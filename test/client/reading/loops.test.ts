@@ -130,7 +130,9 @@ describe('loops', () => {
     }
     await expect(driven(loop())).rejects.toMatchObject({
       code: 'corruptData',
-      message: expect.stringContaining('shardId-000000000000, at 0 or later') as string,
+      message: expect.stringContaining(
+        'The records from 3 to 5 of shardId-000000000000 cannot be read',
+      ) as string,
     })
     expect(seen).toEqual([0, 1, 2])
     await end()

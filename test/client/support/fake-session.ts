@@ -1,7 +1,8 @@
 // One connection of the fake broker, from its side: what is written to it, and its subscriptions, which send within their
 // credit and may pass it by one batch.
 import type { Duplex } from 'node:stream'
-import { encodeEvent } from '../../../protocol/index.ts'
+import { encodeEvent, errorCodes } from '../../../protocol/index.ts'
+import type { Damage } from '../../../protocol/structs.ts'
 import { endOf, type FakeShard } from './fake-shard.ts'
 
 export interface FakeSubscription {
@@ -77,16 +78,24 @@ export class FakeSession {
       const place = { nextSequenceNumber: subscription.next, tail: shard.tail, millisBehindLatest: 0 }
       this.write(encodeEvent('records', { subscriptionId: id, batches: [batch], ...place }))
     }
-    if (shard.state === 'CLOSED' && subscription.next === shard.tail) {
+    const damage = shard.damageAt(subscription.next)
+    if (damage !== undefined) this.#end(subscription, errorCodes.corruptData.id, damage.reason, damage)
+    else if (shard.state === 'CLOSED' && subscription.next === shard.tail) {
       this.#end(subscription, 0, 'read to its end')
     }
   }
 
-  #end(subscription: FakeSubscription, code: number, message: string): void {
+  #end(subscription: FakeSubscription, code: number, message: string, damage?: Damage): void {
     const { id, next } = subscription
     this.subscriptions.delete(id)
     this.write(
-      encodeEvent('subscriptionEnded', { subscriptionId: id, code, nextSequenceNumber: next, message }),
+      encodeEvent('subscriptionEnded', {
+        subscriptionId: id,
+        code,
+        nextSequenceNumber: next,
+        message,
+        damage,
+      }),
     )
   }
 }

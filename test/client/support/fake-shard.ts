@@ -17,6 +17,7 @@ import {
   type HashKeyRange,
   type Position,
 } from '../../../protocol/index.ts'
+import type { Damage } from '../../../protocol/structs.ts'
 
 /** The clock of a fake broker starts here. */
 export const BASE_TIME = 1_700_000_000_000
@@ -69,6 +70,8 @@ export class FakeShard {
   /** What it takes and gives, where it is limited. */
   readonly limits: { bytesIn?: FakeLimit; reads?: FakeLimit } = {}
   readonly batches: Uint8Array[] = []
+  /** Records that its disk does not give back: they are told of by name. */
+  readonly damaged: Damage[] = []
   trimHorizon: number
   tail: number
   readonly #producers = new Map<number, ProducerRow>()
@@ -135,8 +138,15 @@ export class FakeShard {
     return base
   }
 
+  /** What can be read from a number on, up to where something cannot. */
   batchesFrom(number: number): Uint8Array[] {
-    return this.batches.filter((batch) => endOf(batch) > number)
+    const from = this.batches.filter((batch) => endOf(batch) > number)
+    const damaged = from.findIndex((batch) => this.damageAt(baseSequenceNumberAt(batch, 0)) !== undefined)
+    return damaged < 0 ? from : from.slice(0, damaged)
+  }
+
+  damageAt(number: number): Damage | undefined {
+    return this.damaged.find((each) => each.firstSequenceNumber <= number && number < each.nextSequenceNumber)
   }
 
   /** Forgets the records below a number. */
@@ -173,6 +183,7 @@ export function fetchFrom(shard: FakeShard | undefined, number: number, bytesMax
     millisBehindLatest: 0,
     ended: false,
     retryAfterMs: undefined,
+    damage: undefined,
   }
   if (shard === undefined) return { ...none, code: errorCodes.shardNotFound.id, trimHorizon: 0, tail: 0 }
   const { trimHorizon, tail } = shard
@@ -181,6 +192,8 @@ export function fetchFrom(shard: FakeShard | undefined, number: number, bytesMax
   if (retryAfterMs !== undefined) {
     return { ...none, code: errorCodes.provisionedThroughputExceeded.id, trimHorizon, tail, retryAfterMs }
   }
+  const damage = shard.damageAt(number)
+  if (damage !== undefined) return { ...none, code: errorCodes.corruptData.id, trimHorizon, tail, damage }
   const batches: Uint8Array[] = []
   let left = bytesMax
   let next = number

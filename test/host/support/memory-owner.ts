@@ -10,6 +10,7 @@ import {
   stampBatch,
 } from '../../../protocol/batch.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { Damage } from '../../../protocol/structs.ts'
 import type { OwnerChannel } from '../../../broker/host/owner-link.ts'
 import { ENTRY_FIELDS } from '../../../broker/threads/append-fields.ts'
 import { serveCalls, type CallHandlers } from '../../../broker/threads/calls.ts'
@@ -238,8 +239,9 @@ export class MemoryReader implements SegmentReader {
   runningMost = 0
   closed = false
   beforeRead: () => Promise<void> = () => Promise.resolve()
-  /** Numbers from here on read as damaged. */
+  /** Numbers from here on, up to the other, read as damaged. */
   corruptFrom = Infinity
+  corruptUntil = Infinity
 
   constructor(owners: readonly MemoryOwner[]) {
     this.owners = owners
@@ -256,13 +258,14 @@ export class MemoryReader implements SegmentReader {
     const taken: Uint8Array[] = []
     let bytes = 0
     let next = from
-    let corrupt: string | undefined
+    let damage: Damage | undefined
     for (const batch of this.#batches(slot)) {
       const base = baseSequenceNumberAt(batch, 0)
       const end = base + recordCountAt(batch, 0)
       if (end <= from || base >= until) continue
-      if (base >= this.corruptFrom) {
-        corrupt = `the batch at ${base} does not match its checksum`
+      if (base >= this.corruptFrom && base < this.corruptUntil) {
+        const reason = `the batch at ${base} does not match its checksum`
+        damage = { firstSequenceNumber: base, nextSequenceNumber: end, reason }
         break
       }
       if (taken.length > 0 && bytes + batch.length > bytesMax) break
@@ -277,7 +280,7 @@ export class MemoryReader implements SegmentReader {
       at += batch.length
     }
     const reply = { buffer: buffer.buffer, lengths: Uint32Array.from(taken, ({ length }) => length), next }
-    return corrupt === undefined ? reply : { ...reply, corrupt }
+    return damage === undefined ? reply : { ...reply, damage }
   }
 
   seek({ slot, timestamp, until }: Parameters<SegmentReader['seek']>[0]) {
