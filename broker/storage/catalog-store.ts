@@ -14,6 +14,7 @@ import {
 } from '../catalog/families.ts'
 import { allRows } from './all-rows.ts'
 import { ensureDirectory, syncDirectory } from './disk/durable-files.ts'
+import { refuseUnlessDirectory } from './disk/private-files.ts'
 import { NoRoomForCommit, openLmdb, type Environment, type OpenEnvironment, type Row } from './environment.ts'
 import { Ballast } from './segments/ballast.ts'
 import { checksumOf, decodeKey, decodeRow, encodeKey, encodeRow } from './key-space.ts'
@@ -29,12 +30,15 @@ export async function openCatalogStore(
   options: { openEnvironment?: OpenEnvironment } = {},
 ): Promise<CatalogStore> {
   const { openEnvironment = openLmdb } = options
+  await refuseUnlessDirectory(directory)
   await ensureDirectory(directory)
-  const environment = await openEnvironment({ path: directory, mapBytes: CATALOG_MAP_BYTES, readOnly: false })
+  const ballast = new Ballast(directory)
+  const environment = await ballast.withRoom(() =>
+    openEnvironment({ path: directory, mapBytes: CATALOG_MAP_BYTES, readOnly: false }),
+  )
   try {
     await ensureFormat(environment, directory)
     let rows = loadCatalog(environment)
-    const ballast = new Ballast(directory)
     await ballast.keep()
     return {
       load: () => {

@@ -11,6 +11,7 @@ import { checkCatalog, rangesOf } from './checks/catalog-check.ts'
 import { Findings, type IntegrityProgress, type IntegrityReport } from './checks/findings.ts'
 import { checkOwner } from './checks/owner-check.ts'
 import { holderOf } from './directory-lock.ts'
+import { hasEnvironment } from './disk/lmdb-files.ts'
 import { openLmdb, type OpenEnvironment } from './environment.ts'
 import type { HeadRow } from './key-space.ts'
 
@@ -81,7 +82,7 @@ async function readCatalog(
   openEnvironment: OpenEnvironment,
 ): Promise<CatalogRow[]> {
   const path = catalogPath(dataDir)
-  if (!existsSync(join(path, 'data.mdb'))) return []
+  if (!hasEnvironment(path)) return []
   try {
     const environment = await openEnvironment({ path, mapBytes: CATALOG_MAP_BYTES, readOnly: true })
     try {

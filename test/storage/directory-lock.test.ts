@@ -2,11 +2,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
-import { hostname, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { holderOf, lockDirectory } from '../../broker/storage/directory-lock.ts'
-import { bootId, pidNamespace, processStartOf } from '../../broker/storage/disk/process-identity.ts'
+import { type Claim, claimOfThisProcess, formatClaimName } from '../../broker/storage/disk/claim-name.ts'
+import { processStartOf } from '../../broker/storage/disk/process-identity.ts'
 
 let directory: string
 beforeEach(async () => {
@@ -19,19 +20,12 @@ afterEach(async () => {
 const claims = () => readdir(join(directory, 'lock'))
 
 /** A claim as a process like this one would have put it there, with some things different. */
-async function plant(different: object, { held = true, ageMs = 0 } = {}): Promise<void> {
-  const claim = {
-    pid: process.pid,
-    host: hostname(),
-    bootId: await bootId(),
-    pidNamespace: await pidNamespace(),
-    processStart: await processStartOf(process.pid),
-    ...different,
-  }
+async function plant(different: Partial<Claim>, { held = true, ageMs = 0 } = {}): Promise<void> {
+  const name = formatClaimName({ ...(await claimOfThisProcess()), ...different })
   await mkdir(join(directory, 'lock'), { recursive: true })
-  const path = join(directory, 'lock', 'planted.claim')
-  await writeFile(path, JSON.stringify(claim))
-  if (held) await writeFile(join(directory, 'lock', 'planted.held'), '')
+  const path = join(directory, 'lock', `${name}.claim`)
+  await writeFile(path, '')
+  if (held) await writeFile(join(directory, 'lock', `${name}.held`), '')
   const then = new Date(Date.now() - ageMs)
   await utimes(path, then, then)
 }
@@ -55,7 +49,7 @@ describe('lockDirectory', () => {
     await expect(lockDirectory(directory)).rejects.toMatchObject({
       code: 'unavailable',
       message: expect.stringMatching(
-        new RegExp(`in use by this process \\(pid ${process.pid}\\).*remove .*lock`),
+        new RegExp(`in use by this process \\(pid ${process.pid}\\)\\. Stop it, or give this one another`),
       ),
     })
     await lock.release()
@@ -66,13 +60,13 @@ describe('lockDirectory', () => {
 
   test('names a living holder in another process, and passes to the next at once when it is killed', async () => {
     const holder = await startIdler()
-    await plant({ pid: holder.pid, processStart: await processStartOf(holder.pid) })
+    await plant({ pid: holder.pid, processStart: (await processStartOf(holder.pid)) ?? '' })
     await expect(lockDirectory(directory)).rejects.toThrow(`in use by process ${holder.pid}.`)
     expect(await holderOf(directory)).toBe(`process ${holder.pid}`)
     await holder.kill()
     expect(await holderOf(directory)).toBeUndefined()
     const lock = await lockDirectory(directory)
-    expect((await claims()).filter((name) => name.startsWith('planted'))).toEqual([])
+    expect((await claims()).filter((name) => name.startsWith(`${holder.pid}_`))).toEqual([])
     await lock.release()
   })
 
@@ -82,15 +76,21 @@ describe('lockDirectory', () => {
   })
 
   test('a reboot ends every claim of that machine', async () => {
-    await plant({ bootId: 'the one before' })
+    await plant({ bootId: 'the-one-before' })
     await (await lockDirectory(directory)).release()
   })
 
   test('judges a holder on another host, or in another container, by its heartbeat', async () => {
     await plant({ host: 'elsewhere' })
-    await expect(lockDirectory(directory)).rejects.toThrow(`process ${process.pid} on elsewhere`)
-    await plant({ pidNamespace: 'pid:[1]', pid: 1 })
-    await expect(lockDirectory(directory)).rejects.toThrow('process 1')
+    await expect(lockDirectory(directory)).rejects.toThrow(
+      new RegExp(
+        `process ${process.pid} on elsewhere\\. .*20 seconds after its last sign of life .* free by itself`,
+      ),
+    )
+    await rm(join(directory, 'lock'), { recursive: true })
+    await plant({ pidNamespace: 'pid-1', pid: 1 })
+    await expect(lockDirectory(directory)).rejects.toThrow('process 1. It cannot be looked up')
+    await rm(join(directory, 'lock'), { recursive: true })
     await plant({ host: 'elsewhere' }, { ageMs: 60_000 })
     await (await lockDirectory(directory)).release()
   })
@@ -121,16 +121,18 @@ describe('lockDirectory', () => {
 
   test('what killed contenders have left is gone with the next holder', async () => {
     await (await lockDirectory(directory)).release()
-    for (const name of ['1-ab.draft', '1-ab.claim-probe-cd'])
-      await writeFile(join(directory, 'lock', name), '')
+    await writeFile(join(directory, 'lock', '1_ab.claim-probe-cd'), '')
     const lock = await lockDirectory(directory)
-    expect((await claims()).map((name) => name.split('.')[1])).toEqual(['claim', 'held'])
+    expect((await claims()).map((name) => name.split('.').at(-1))).toEqual(['claim', 'held'])
     await lock.release()
   })
 
   test('a claim that cannot be read is not taken for a dead one', async () => {
-    await plant({})
-    await writeFile(join(directory, 'lock', 'planted.claim'), '{"pid":')
-    await expect(lockDirectory(directory)).rejects.toThrow('cannot be read as a claim')
+    await mkdir(join(directory, 'lock'))
+    await writeFile(join(directory, 'lock', '17-ab.claim'), '{"pid":17}')
+    await expect(lockDirectory(directory)).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('17-ab.claim is no claim of this version') as string,
+    })
   })
 })

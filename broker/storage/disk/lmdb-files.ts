@@ -1,8 +1,22 @@
 // Looks at an environment's files before LMDB opens them. Runs wherever storage opens one. A native open that fails ends the
 // process, and so does a page that is mapped and not there: a damaged header, a file cut short, no more descriptors, no
 // room for the lock file. Here each of them is an error that says so.
-import { closeSync, existsSync, fstatSync, ftruncateSync, openSync, readSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { FILE_MODE, NO_FOLLOW, refuseUnlessDirectoryNow, refuseUnlessFileNow } from './private-files.ts'
 
 export const PAGE_BYTES = 4096
 /** Holds the reader table. It is mapped and written: a hole in it on a full disk would be fatal, so it has none. */
@@ -30,25 +44,62 @@ export function dataFileOf(path: string): string {
   return join(path, 'data.mdb')
 }
 
+/** Whether an environment was created in the directory `path`. */
+export function hasEnvironment(path: string): boolean {
+  return (lstatSync(dataFileOf(path), { throwIfNoEntry: false })?.size ?? 0) > 0
+}
+
 /** Throws unless LMDB can open the environment in the directory `path`, which exists. */
 export function checkBeforeOpening(path: string, { readOnly }: { readOnly: boolean }): void {
   const dataFile = dataFileOf(path)
-  if (existsSync(dataFile)) checkDataFile(dataFile, readOnly)
-  else if (readOnly) throw new Error(`${path} holds no environment.`)
   const lockFile = join(path, 'lock.mdb')
-  if (!existsSync(lockFile)) writeFileSync(lockFile, new Uint8Array(LOCK_BYTES))
+  refuseUnlessDirectoryNow(path)
+  for (const file of [dataFile, lockFile]) refuseUnlessFileNow(file)
+  if (hasEnvironment(path)) checkDataFile(dataFile, readOnly)
+  else if (readOnly) throw new Error(`${path} holds no environment.`)
+  // Made here, because LMDB would let others in. An empty one it takes for a creation that went no further.
+  else closeSync(openSync(dataFile, constants.O_CREAT | constants.O_WRONLY | NO_FOLLOW, FILE_MODE))
+  ensureLockFile(lockFile)
   checkDescriptors(lockFile)
 }
 
+/** All of it is there when LMDB maps it. One that is there already may be in use, so it is never replaced. */
+function ensureLockFile(path: string): void {
+  const bytes = lstatSync(path, { throwIfNoEntry: false })?.size
+  if (bytes === undefined) createLockFile(path)
+  else if (bytes < LOCK_BYTES) lengthen(path, bytes)
+}
+
+function createLockFile(path: string): void {
+  const draft = `${path}.${randomBytes(4).toString('hex')}`
+  try {
+    writeFileSync(draft, new Uint8Array(LOCK_BYTES), { flag: 'wx', mode: FILE_MODE })
+    linkSync(draft, path)
+  } catch (error) {
+    // Another thread was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    rmSync(draft, { force: true })
+  }
+}
+
+/** For one that was copied or written in part: what is there stays as it is. */
+function lengthen(path: string, bytes: number): void {
+  const file = openSync(path, constants.O_RDWR | NO_FOLLOW)
+  try {
+    for (let at = bytes; at < LOCK_BYTES;) at += writeSync(file, new Uint8Array(LOCK_BYTES - at), 0, null, at)
+  } finally {
+    closeSync(file)
+  }
+}
+
 function checkDataFile(dataFile: string, readOnly: boolean): void {
-  const file = openSync(dataFile, readOnly ? 'r' : 'r+')
+  const file = openSync(dataFile, (readOnly ? constants.O_RDONLY : constants.O_RDWR) | NO_FOLLOW)
   try {
     const metas = new Uint8Array(META_PAGES * PAGE_BYTES)
     const read = readSync(file, metas, 0, metas.length, 0)
     // Asked for after the header: an owner may be writing, and its pages are in the file before its header names them.
     const { size } = fstatSync(file)
-    // A creation that went no further: LMDB begins it again.
-    if (size === 0 && !readOnly) return
     if (read < metas.length) {
       throw new DamagedEnvironment(dataFile, `it has ${size} bytes, less than its header`)
     }

@@ -3,10 +3,11 @@
 // full to the last block even that does not fit: then this file makes way. An owner makes it again when something was removed,
 // the catalog when it is opened.
 import { randomBytes } from 'node:crypto'
-import { open, rm, stat } from 'node:fs/promises'
+import { lstat, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freeBytesAt } from '../disk/disk-space.ts'
 import { syncDirectory } from '../disk/durable-files.ts'
+import { FILE_MODE } from '../disk/private-files.ts'
 
 export const BALLAST_FILE = 'ballast'
 /** For a manifest, for LMDB's pages of a commit, and for blocks of the directories. */
@@ -31,6 +32,16 @@ export class Ballast {
     }
   }
 
+  /** Runs what writes a little; where that fails for want of room, once more with the room of the ballast. */
+  async withRoom<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run()
+    } catch (error) {
+      if (!(await this.giveUpFor(error))) throw error
+      return await run()
+    }
+  }
+
   /** Gives its room to what failed for want of it: then that is worth trying again. False where it failed otherwise. */
   async giveUpFor(error: unknown): Promise<boolean> {
     if ((await this.#size()) === 0) return false
@@ -42,12 +53,13 @@ export class Ballast {
   }
 
   async #size(): Promise<number> {
-    const found = await stat(this.#path).catch(() => undefined)
-    return found?.size ?? 0
+    const found = await lstat(this.#path).catch(() => undefined)
+    return found?.isFile() === true ? found.size : 0
   }
 
   async #write(): Promise<void> {
-    const handle = await open(this.#path, 'w', 0o644)
+    await rm(this.#path, { force: true })
+    const handle = await open(this.#path, 'wx', FILE_MODE)
     try {
       // Of zeros a file system may keep nothing but their number.
       await handle.writeFile(randomBytes(BALLAST_BYTES))

@@ -2,8 +2,9 @@
 // replayed: the manifest says which segments count, the active one is opened, and what an interrupted step left behind
 // is removed. It never removes batches that could have been acknowledged.
 import { existsSync } from 'node:fs'
-import { readdir, rename } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { removeDirectory, removeLeftovers } from '../disk/durable-files.ts'
+import { hasEnvironment } from '../disk/lmdb-files.ts'
 import { isDamage, type Environment } from '../environment.ts'
 import { rangeOf } from '../key-space.ts'
 import { readManifest, writeManifest, type Manifest } from './manifest.ts'
@@ -102,7 +103,7 @@ function unusedName(path: string): string {
 }
 
 async function contentOf(place: SegmentPlace, path: string): Promise<'nothing' | 'batches' | 'unreadable'> {
-  if (!(await readdir(path)).includes('data.mdb')) return 'nothing'
+  if (!hasEnvironment(path)) return 'nothing'
   let environment: Environment
   try {
     environment = await place.openEnvironment({

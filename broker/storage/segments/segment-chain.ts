@@ -68,7 +68,8 @@ export class SegmentChain {
   /** Opens the chain in a directory that exists and is locked. Only the active segment is opened. */
   static async open(place: SegmentPlace, clock: () => number): Promise<SegmentChain> {
     await clearReopeningMark(place.directory)
-    const { manifest, active } = await recover(place, clock)
+    // Unless it can be opened on a disk that is full, nothing could be read there, and nothing removed.
+    const { manifest, active } = await new Ballast(place.directory).withRoom(() => recover(place, clock))
     const chain = new SegmentChain(place, clock, manifest, active)
     await chain.#ballast.keep()
     return chain
@@ -193,13 +194,7 @@ export class SegmentChain {
 
   /** On a full disk the room of the ballast is there for a manifest by which space comes back. */
   async #writeSmaller(manifest: Manifest): Promise<void> {
-    const write = () => writeManifest(this.#place.directory, manifest, this.#faults)
-    try {
-      await write()
-    } catch (error) {
-      if (!(await this.#ballast.giveUpFor(error))) throw error
-      await write()
-    }
+    await this.#ballast.withRoom(() => writeManifest(this.#place.directory, manifest, this.#faults))
   }
 
   /**
@@ -208,19 +203,9 @@ export class SegmentChain {
    */
   async reopen({ readersLetGo }: { readersLetGo: boolean }): Promise<void> {
     await this.#closeAll()
-    const reopen = () => this.#reopenWithRoom()
+    const reopen = () => this.#ballast.withRoom(() => this.#reopenClosed())
     if (readersLetGo) await withoutReaders(this.#place.directory, reopen)
     else await reopen()
-  }
-
-  /** Unless it can be opened on a disk that is full, nothing could be removed from it. */
-  async #reopenWithRoom(): Promise<void> {
-    try {
-      await this.#reopenClosed()
-    } catch (error) {
-      if (!(await this.#ballast.giveUpFor(error))) throw error
-      await this.#reopenClosed()
-    }
   }
 
   async #reopenClosed(): Promise<void> {

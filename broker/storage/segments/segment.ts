@@ -1,11 +1,11 @@
 // One segment: an LMDB environment in its own directory, holding a span of every shard of one owner. Runs on owner threads;
 // compaction and integrity use what says whose it is. A segment says in its first row which one it is, and is durable in its
 // parent directory before anything in it is acknowledged.
-import { existsSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { invariant } from '../../../protocol/invariant.ts'
 import { syncDirectory } from '../disk/durable-files.ts'
-import { dataFileOf } from '../disk/lmdb-files.ts'
+import { hasEnvironment } from '../disk/lmdb-files.ts'
+import { DIRECTORY_MODE } from '../disk/private-files.ts'
 import { noFaults, type Faults } from '../disk/faults.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
 import { decodeRow, encodeKey, encodeRow, type SegmentMetaRow } from '../key-space.ts'
@@ -48,7 +48,7 @@ export async function createSegment(
   const { directory, ownerId, faults = noFaults } = place
   const name = { number, generation: 0 }
   const path = segmentPath(directory, formatSegmentName(name))
-  await mkdir(path)
+  await mkdir(path, DIRECTORY_MODE)
   await faults.at('segmentDirectoryCreated')
   const environment = await openAt(place, path)
   try {
@@ -69,7 +69,7 @@ export async function openSegment(place: SegmentPlace, number: number): Promise<
   const name = { number, generation: 0 }
   const path = segmentPath(place.directory, formatSegmentName(name))
   // LMDB would make an empty one in its place.
-  if (!existsSync(dataFileOf(path))) {
+  if (!hasEnvironment(path)) {
     throw new Error(
       `${path} is not there, and the manifest names it. Restore the whole data directory from one backup.`,
     )
