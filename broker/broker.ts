@@ -19,8 +19,8 @@ import { embeddedHosts, type EmbeddedHosts } from './embedded-host.ts'
 import { inProcessPair } from './server/in-process.ts'
 import { createServer, type Server } from './server/server.ts'
 import { openCatalogStore } from './storage/catalog-store.ts'
+import { prepareDataDirectory } from './storage/data-directory.ts'
 import { lockDirectory } from './storage/directory-lock.ts'
-import { ensureDirectory } from './storage/disk/durable-files.ts'
 import type { OwnerParts } from './storage/owner.ts'
 import { countServer } from './telemetry/counting.ts'
 import { createTelemetry } from './telemetry/instruments.ts'
@@ -99,14 +99,16 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
 async function openBroker(options: BrokerOptions, dataDir: string, closers: Closers): Promise<Broker> {
   const { log = silentLog(), listen = true } = options
   const { clock = systemTime.now, elapsed = systemTime.elapsed } = options
-  const config = embeddedConfig(options, dataDir)
+  const settings = embeddedConfig(options, dataDir)
+  const { path, notice } = await prepareDataDirectory(settings.dataDir)
+  const config = { ...settings, dataDir: path }
+  if (notice !== undefined) log.warn(notice)
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= closeAll(closers))
   const fail = (error: Error): void => {
     log.fatal({ err: error }, 'the broker cannot go on and closes')
     close().catch((cause: unknown) => log.error({ err: cause }, 'the broker did not close in good order'))
   }
-  await ensureDirectory(config.dataDir)
   const lock = await lockDirectory(config.dataDir)
   closers.push(() => lock.release())
   const hosts = embeddedHosts({

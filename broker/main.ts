@@ -18,8 +18,8 @@ import { endOnSignals, failStop, type Ending } from './ending.ts'
 import { createAdminServer, type AdminServer } from './server/admin-http.ts'
 import { createServer, type Server } from './server/server.ts'
 import { openCatalogStore } from './storage/catalog-store.ts'
+import { prepareDataDirectory } from './storage/data-directory.ts'
 import { lockDirectory, type DirectoryLock } from './storage/directory-lock.ts'
-import { ensureDirectory } from './storage/disk/durable-files.ts'
 import { countServer } from './telemetry/counting.ts'
 import { endSoon } from './telemetry/end-soon.ts'
 import { createTelemetry, type Telemetry } from './telemetry/instruments.ts'
@@ -49,7 +49,8 @@ export interface Daemon {
  * and a line in the log (whatever its level) says when all of them serve. Rejects with `unavailable` and one sentence
  * where it cannot start; then nothing is left running.
  */
-export async function startDaemon(config: Config): Promise<Daemon> {
+export async function startDaemon(options: Config): Promise<Daemon> {
+  let config = options
   const log = createLog({ level: config.logLevel, format: config.logFormat, process: 'controller' })
   const telemetry = createTelemetry('controller', { withProcess: true })
   const failure = failStop(log)
@@ -68,8 +69,10 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     restoreConsole()
   }
   try {
-    await ensureDirectory(config.dataDir)
+    const { path: dataDir, notice } = await prepareDataDirectory(config.dataDir)
+    config = { ...config, dataDir }
     opened.lock = await lockDirectory(config.dataDir, { waitMs: 0 })
+    if (notice !== undefined) log.warn(notice)
     const controller = await openController(config, log, telemetry, failure.fail)
     opened.controller = controller
     opened.admin = await listening(config, 'adminPort', (listen) =>

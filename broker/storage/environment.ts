@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { openAsClass, type Database, type RootDatabaseOptionsWithPath } from 'lmdb'
 import { invariant, InvariantError } from '../../protocol/invariant.ts'
 import { freeBytesNow } from './disk/disk-space.ts'
+import { DIRECTORY_MODE } from './disk/private-files.ts'
 import { checkBeforeOpening, DamagedEnvironment, dataFileOf, PAGE_BYTES } from './disk/lmdb-files.ts'
 import { DamagedRow, type KeyRange } from './key-space.ts'
 
@@ -117,7 +118,7 @@ type StoreClass = {
 
 /** Opens an LMDB environment. Refuses one that is open in this process in another mode. */
 export const openLmdb: OpenEnvironment = async ({ path, mapBytes, readOnly }) => {
-  if (!readOnly) mkdirSync(path, { recursive: true })
+  if (!readOnly) mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE })
   checkBeforeOpening(path, { readOnly })
   const options: RootDatabaseOptionsWithPath & { noSubdir: boolean } = {
     path,

@@ -12,6 +12,7 @@ import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
 import { freeBytesNow, watchDiskSpace, type DiskSpace, type FreeBytesOf } from './disk/disk-space.ts'
 import { diskBytesOf, type CommitSize } from './environment.ts'
 import { ensureDirectory } from './disk/durable-files.ts'
+import { refuseUnlessDirectory } from './disk/private-files.ts'
 import { GroupCommit } from './append/group-commit.ts'
 import { OwnerStorage, type StorageParts } from './owner-storage.ts'
 
@@ -45,6 +46,7 @@ export interface Owner {
  * holds it, after `lockWaitMs`.
  */
 export async function openOwner(options: OwnerOptions & OwnerParts): Promise<Owner> {
+  await refuseUnlessDirectory(options.directory)
   await ensureDirectory(options.directory)
   const lock = await lockDirectory(options.directory, { waitMs: options.lockWaitMs ?? 0 })
   let storage: OwnerStorage | undefined

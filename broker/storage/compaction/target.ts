@@ -5,6 +5,7 @@ import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { removeDirectory, syncDirectory, temporaryName } from '../disk/durable-files.ts'
 import type { Faults } from '../disk/faults.ts'
 import { dataFileOf } from '../disk/lmdb-files.ts'
+import { DIRECTORY_MODE } from '../disk/private-files.ts'
 import type { Environment, OpenEnvironment, Row, Writer } from '../environment.ts'
 import { formatSegmentName, segmentPath, type SegmentName } from '../segments/segment-name.ts'
 import { mapBytesOf, openForReading, putSegmentMeta } from '../segments/segment.ts'
@@ -54,7 +55,7 @@ export class CompactionTarget {
 
   async #create({ bytesMax, createdAt }: { bytesMax: number; createdAt: number }): Promise<void> {
     const { ownerId, name, openEnvironment, faults } = this.#place
-    await mkdir(this.#temporary)
+    await mkdir(this.#temporary, DIRECTORY_MODE)
     await faults.at('compactionStarted')
     const mapBytes = mapBytesOf(bytesMax)
     this.#environment = await openEnvironment({ path: this.#temporary, mapBytes, readOnly: false })

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { noFaults, type Faults } from './faults.ts'
+import { DIRECTORY_MODE, FILE_MODE } from './private-files.ts'
 
 /** Directories that are on their way out have this prefix: a start removes what is left of them. */
 const REMOVED_PREFIX = 'removed-'
@@ -27,13 +28,13 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Creates a directory, and those above it that are missing, each flushed into its parent. */
+/** Creates a directory for its owner alone, and those above it that are missing, each flushed into its parent. */
 export async function ensureDirectory(path: string): Promise<void> {
   if (await isDirectory(path)) return
   // One by one: Node's own recursion never ends in a directory that takes no others, as in procfs.
   if (dirname(path) !== path) await ensureDirectory(dirname(path))
   try {
-    await mkdir(path)
+    await mkdir(path, DIRECTORY_MODE)
   } catch (error) {
     // Somebody else made it just now, and may not have flushed it yet.
     if (!(await isDirectory(path))) throw error
@@ -52,7 +53,9 @@ async function isDirectory(path: string): Promise<boolean> {
 /** Puts `content` in place of the file as a whole: after a crash the old content is there, or the new. */
 export async function replaceFile(path: string, content: string, faults: Faults = noFaults): Promise<void> {
   const temporary = temporaryName(path)
-  const handle = await open(temporary, 'w', 0o644)
+  // What an interrupted replacement has left there goes first: were it a link, it would be written through.
+  await rm(temporary, { force: true })
+  const handle = await open(temporary, 'wx', FILE_MODE)
   try {
     await handle.writeFile(content)
     await faults.at('manifestWritten')

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { FILE_MODE } from '../disk/private-files.ts'
 
 const MARK = 'reopening'
 /** A reader lets go of the active segment when it was idle for so long. */
@@ -16,7 +17,8 @@ const POLL_MS = 20
 /** Runs `reopen` while no reader opens the directory's active segment, as far as they can be asked. */
 export async function withoutReaders<T>(directory: string, reopen: () => Promise<T>): Promise<T> {
   const mark = join(directory, MARK)
-  await writeFile(mark, '').catch(() => undefined) // on a disk that is full it must do without
+  // On a disk that is full it must do without, and one that is there already will do.
+  await writeFile(mark, '', { flag: 'wx', mode: FILE_MODE }).catch(() => undefined)
   try {
     await setTimeout(READERS_LET_GO_MS)
     return await reopen()
