@@ -185,6 +185,12 @@ export const errorCodes = {
     sideEffects: 'none',
     doc: "The secret that came with the batch is not the one that its producer id belongs to: use an id and a secret of one's own.",
   },
+  tooManyProducers: {
+    id: 41,
+    retry: 'backoff',
+    sideEffects: 'none',
+    doc: "The shard's owner remembers as many producers as it can, or as many of this session or address as their share.",
+  },
   // Reading.
   trimmed: {
     id: 48,

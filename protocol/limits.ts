@@ -70,6 +70,8 @@ export const limits = {
   producerWindowBatches: 8,
   /** A producer that was silent for less is remembered; no client tries longer to have a batch stored. */
   producerIdleMsMin: 15 * MINUTE_MS,
+  /** Producers, counted once per shard, that an owner remembers; a session and an address may have a share of them. */
+  producersPerOwnerMax: 65_536,
   /** The secret that a producer id is made of: long enough that it cannot be guessed, … */
   producerSecretBytesMin: 16,
   /** … and short enough to travel with every batch. */

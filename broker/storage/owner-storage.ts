@@ -23,12 +23,14 @@ export interface StorageParts {
   readonly clock?: () => number
   readonly faults?: Faults
   readonly producersMax?: number
+  /** A monotonic clock: how long producers were silent is measured by it. */
+  readonly elapsed?: () => number
 }
 
 export class OwnerStorage {
   readonly #clock: () => number
   readonly #faults: Faults
-  readonly #producersMax: number | undefined
+  readonly #parts: StorageParts
   readonly #chain: SegmentChain
   readonly #plan = new CommitPlan()
   /** The shards that the host asked for, to be opened again after a failure. */
@@ -37,16 +39,12 @@ export class OwnerStorage {
   #table: ShardTable
   #isOpen = true
 
-  private constructor(
-    chain: SegmentChain,
-    table: ShardTable,
-    { clock = Date.now, faults = noFaults, producersMax }: StorageParts,
-  ) {
+  private constructor(chain: SegmentChain, table: ShardTable, parts: StorageParts) {
     this.#chain = chain
     this.#table = table
-    this.#clock = clock
-    this.#faults = faults
-    this.#producersMax = producersMax
+    this.#clock = parts.clock ?? Date.now
+    this.#faults = parts.faults ?? noFaults
+    this.#parts = parts
   }
 
   /** Opens a directory that exists and is locked. */
@@ -55,7 +53,7 @@ export class OwnerStorage {
     const place = { ownerId, directory, segmentBytes, openEnvironment, faults }
     const chain = await SegmentChain.open(place, options.clock ?? Date.now)
     try {
-      return new OwnerStorage(chain, await loadTable(chain, options.producersMax), options)
+      return new OwnerStorage(chain, await loadTable(chain, options), options)
     } catch (error) {
       await chain.close()
       throw error
@@ -77,7 +75,8 @@ export class OwnerStorage {
   }
 
   stats(): OwnerStats {
-    return { ...this.#stats, segments: this.#chain.list().segments.length }
+    const segments = this.#chain.list().segments.length
+    return { ...this.#stats, segments, producers: this.#table.producerCount }
   }
 
   /** Where the shards stand that the host has open. */
@@ -174,7 +173,7 @@ export class OwnerStorage {
     this.#isOpen = false
     this.#plan.clear()
     await this.#chain.reopen(how)
-    this.#table = await loadTable(this.#chain, this.#producersMax)
+    this.#table = await loadTable(this.#chain, this.#parts)
     for (const shard of this.#shards.values()) {
       // It may have been forgotten by the very commit that was taken for failed.
       if (!this.#table.open(shard)) this.#shards.delete(shard.slot)
@@ -187,7 +186,13 @@ export class OwnerStorage {
   }
 }
 
-function loadTable(chain: SegmentChain, producersMax: number | undefined): Promise<ShardTable> {
+function loadTable(chain: SegmentChain, parts: StorageParts): Promise<ShardTable> {
   const openBefore = () => chain.openBefore()
-  return ShardTable.load(chain.active, { openBefore, ...(producersMax !== undefined && { producersMax }) })
+  const { clock = Date.now, producersMax, elapsed } = parts
+  return ShardTable.load(chain.active, {
+    openBefore,
+    now: clock(),
+    ...(producersMax !== undefined && { producersMax }),
+    ...(elapsed && { elapsed }),
+  })
 }

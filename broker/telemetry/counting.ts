@@ -96,6 +96,7 @@ export interface HostReadings {
       readonly batches: number
       readonly bytes: number
       readonly segments: number
+      readonly producers: number
     }
   }[]
 }
@@ -118,6 +119,7 @@ export function readHost(instruments: Instruments, host: HostReadings): void {
     const owner = String(ownerId)
     instruments.millrace_owner_waiting_seconds.set(waitingMs / 1000, owner)
     if (stats === undefined) continue
+    instruments.millrace_owner_producers.set(stats.producers, owner)
     const { commits, commitMs, batches, bytes, segments } = stats
     instruments.millrace_owner_commits_total.advanceTo(commits, owner)
     instruments.millrace_owner_commit_seconds_total.advanceTo(commitMs / 1000, owner)

@@ -1,6 +1,8 @@
 // The one table of what a broker measures. Runs in controller and host; pure data. Instruments, their types, what
 // /metrics answers and docs/metrics.md derive from it. Names carry their unit; no label has an unbounded number of values.
 
+import { limits } from '../../protocol/limits.ts'
+
 export interface Metric {
   /** counter: only rises. gauge: goes both ways. histogram: how long or how large, in buckets. */
   readonly kind: 'counter' | 'gauge' | 'histogram'
@@ -340,6 +342,12 @@ export const metrics = {
   millrace_owner_segments: {
     kind: 'gauge',
     help: 'Segments of an owner.',
+    labels: ['owner'],
+    from: 'host',
+  },
+  millrace_owner_producers: {
+    kind: 'gauge',
+    help: `Producers that an owner remembers, each once a shard; at ${limits.producersPerOwnerMax}, or where a client has its share of them, new ones are answered tooManyProducers.`,
     labels: ['owner'],
     from: 'host',
   },

@@ -52,7 +52,8 @@ export interface Wanted {
 /**
  * Appends gathered in one turn. `arena` holds whole batches back to back and is transferred, both ways: it comes back
  * with the base sequence number and the arrival time stamped into every stored batch, to feed the tail cache.
- * `entries` holds, for each batch: slot, offset in the arena, length, and the tag that its producer has proven; 0 without one.
+ * `entries` holds, for each batch: slot, offset in the arena, length, and of its producer the tag that it has proven, and the
+ * session and the address that it writes from; 0 without one.
  */
 export interface AppendGroup {
   readonly arena: ArrayBuffer
@@ -70,6 +71,8 @@ export interface OwnerStats {
   readonly batches: number
   readonly bytes: number
   readonly segments: number
+  /** Producers that it remembers, each once a shard. */
+  readonly producers: number
   /** Sum and count of commit times, milliseconds, for a rate and a mean. */
   readonly commitMs: number
 }

@@ -193,6 +193,7 @@ again.
 - **A closed shard still answers for what it stored.** Ask it about every batch in doubt before the rest of its records go to its
   children, under other ids.
 - An id that was silent for ${amount(limits.producerIdleMsMin, 'ms')} may be forgotten: try no longer than that to have a batch stored.
+  Until then it takes room: use few ids, each for long. Above a session's share, new ones are \`tooManyProducers\` (${errorCodes.tooManyProducers.id}).
 
 ### Records
 

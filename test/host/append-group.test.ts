@@ -16,7 +16,7 @@ it('packs every batch once, in order, with nothing between, into groups that are
         const pending = wanted.map(({ slot, bytes }, index) => ({
           shard: { slot } as HostedShard,
           bytes,
-          producerTag: 7,
+          producer: { tag: 7, session: 8, address: 9 },
           answer,
           index,
         }))

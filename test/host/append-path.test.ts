@@ -117,6 +117,7 @@ describe('append', () => {
       'corruptBatch',
       'storageFull',
       'overloaded',
+      'tooManyProducers',
     ] as const
     let next = 0
     host.owner.refuse = () => codes[next++]
@@ -130,8 +131,9 @@ describe('append', () => {
       false,
       true,
       true,
+      true,
     ])
-    expect(results.at(-1)!.message).toMatch(/remembers as many as it can.*less than 15 minutes/)
+    expect(results.at(-1)!.message).toMatch(/of one session or address a share.*less than 15 minutes/)
     for (const { message } of results) expect(message).toMatch(/\w+.*\.$/)
     expect(await host.fetchOne(new FakeSession(), 0)).toMatchObject({ tail: 0, batches: [] })
   })

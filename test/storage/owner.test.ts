@@ -3,7 +3,6 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { BATCH_HEADER_BYTES, batchOffsets, bodyCrcOf, stampBatch } from '../../protocol/batch.ts'
-import { limits } from '../../protocol/limits.ts'
 import type { Environment } from '../../broker/storage/environment.ts'
 import { decodeRow, encodeKey, encodeRow } from '../../broker/storage/key-space.ts'
 import { batchOf, segmentName, test } from '../support/storage.ts'
@@ -198,117 +197,6 @@ test('a directory of an older format is refused by name, and nothing of it chang
   const again = await storage.openOwner()
   await again.open(1)
   expect(await again.put(1, ['a'], { producerId: 7 })).toMatchObject({ base: 0, duplicate: true })
-})
-
-describe('idempotent producers', () => {
-  const send = (firstSequence: number, values: string[], epoch = 0) => ({
-    slot: 1,
-    batch: batchOf({ values, producerId: 77, epoch, firstSequence }),
-  })
-
-  test('a repeated batch is stored once and answered with where it is', async ({ storage }) => {
-    let now = 100
-    const owner = await storage.openOwner({ clock: () => now++ })
-    await owner.open(1)
-    expect(await owner.append(send(0, ['a', 'b']))).toEqual([stored(0)])
-    const [original] = await owner.append(send(2, ['c']))
-    const [duplicate] = await owner.append(send(2, ['c']))
-    expect(duplicate).toEqual({ ...original, duplicate: true })
-    expect(await owner.append(send(3, ['d']), send(3, ['d']))).toEqual([
-      stored(3),
-      expect.objectContaining({ code: 'stored', base: 3, duplicate: true }),
-    ])
-    expect(await owner.values(1, 4)).toEqual(['0=a', '1=b', '2=c', '3=d'])
-  })
-
-  test('other content under the numbers of a stored batch is refused, before and after a roll and a restart', async ({
-    storage,
-  }) => {
-    const first = await storage.openOwner({ segmentBytes: 1 })
-    await first.open(1)
-    expect(await first.append(send(0, ['a', 'b']))).toEqual([stored(0)])
-    const others = [send(0, ['a', 'x']), send(0, ['a']), send(1, ['b']), send(1, ['b', 'c'])]
-    expect(await first.append(...others)).toEqual(others.map(() => refused('sequenceReused')))
-    await first.put(1, ['rolls'])
-    expect(first.list.segments.length).toBeGreaterThan(1)
-    expect(await first.append(...others)).toEqual(others.map(() => refused('sequenceReused')))
-    await storage.closeOwners()
-    const again = await storage.openOwner()
-    const [extent] = await again.open(1)
-    expect(await again.append(...others)).toEqual(others.map(() => refused('sequenceReused')))
-    expect(await again.append(send(0, ['a', 'b']))).toMatchObject([{ base: 0, duplicate: true }])
-    expect(await again.open(1)).toEqual([extent])
-    expect(await again.append(send(2, ['c']))).toEqual([stored(3)])
-    expect(await again.values(1, 4)).toEqual(['0=a', '1=b', '2=rolls', '3=c'])
-  })
-
-  test('a gap is refused and nothing of it stored', async ({ storage }) => {
-    const owner = await storage.openOwner()
-    await owner.open(1)
-    expect(await owner.append(send(0, ['a']), send(5, ['x']), send(1, ['b']))).toEqual([
-      stored(0),
-      refused('outOfOrderSequence'),
-      stored(1),
-    ])
-    expect(await owner.append(send(0, ['z'], 2), send(2, ['c']))).toEqual([
-      stored(2),
-      refused('producerFenced'),
-    ])
-  })
-
-  test('a retry after a restart, and after a roll, is stored once', async ({ storage }) => {
-    const first = await storage.openOwner()
-    await first.open(1)
-    await first.append(send(0, ['a']), send(1, ['b']))
-    await storage.closeOwners()
-    const second = await storage.openOwner({ segmentBytes: 1 })
-    await second.open(1)
-    expect((await second.append(send(1, ['b'])))[0]).toMatchObject({ base: 1, duplicate: true })
-    await second.put(1, ['fills the segment'])
-    await second.put(1, ['rolls it'])
-    expect(second.list.segments.length).toBeGreaterThan(1)
-    expect((await second.append(send(0, ['a'])))[0]).toMatchObject({ base: 0, duplicate: true })
-    expect(await second.append(send(2, ['c']))).toEqual([stored(4)])
-  })
-
-  test('the producer that was silent longest is forgotten first, and its rows with it', async ({
-    storage,
-  }) => {
-    let now = 0
-    const owner = await storage.openOwner({ producersMax: 2, clock: () => now })
-    await owner.open(1)
-    for (const producerId of [1, 2, 3]) {
-      await owner.put(1, ['a'], { producerId })
-      now += limits.producerIdleMsMin
-    }
-    expect(await owner.put(1, ['b'], { producerId: 1, firstSequence: 1 })).toEqual(
-      refused('outOfOrderSequence'),
-    )
-    expect(await owner.put(1, ['b'], { producerId: 3, firstSequence: 1 })).toEqual(stored(3))
-  })
-})
-
-describe('more producers than an owner remembers', () => {
-  test('a new one is refused while none was idle for long, and no retry is stored twice', async ({
-    storage,
-  }) => {
-    let now = 0
-    const options = { producersMax: 2, clock: () => now }
-    const owner = await storage.openOwner(options)
-    await owner.open(1)
-    for (const producerId of [1, 2]) await owner.put(1, ['a'], { producerId })
-    now = limits.producerIdleMsMin - 1
-    expect(await owner.put(1, ['a'], { producerId: 3 })).toEqual(refused('overloaded'))
-    expect(await owner.put(1, ['a'], { producerId: 1 })).toMatchObject({ base: 0, duplicate: true })
-    expect(await owner.put(1, ['b'], { producerId: 2, firstSequence: 1 })).toEqual(stored(2))
-    expect(await owner.put(1, ['no producer'])).toEqual(stored(3))
-    await storage.closeOwners()
-    const again = await storage.openOwner(options)
-    await again.open(1)
-    expect(await again.put(1, ['a'], { producerId: 3 })).toEqual(refused('overloaded'))
-    now++
-    expect(await again.put(1, ['a'], { producerId: 3 })).toEqual(stored(4))
-  })
 })
 
 describe('forget', () => {

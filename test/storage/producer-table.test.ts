@@ -4,25 +4,28 @@ import { describe, expect, test } from 'vitest'
 import { limits } from '../../protocol/limits.ts'
 import { decideOnBatch, ProducerTable, type Producer } from '../../broker/storage/append/producer-table.ts'
 
+/** A producer of which nobody is charged. */
+const SOMEBODY = { tag: 1, session: 0, address: 0 }
+
 /** Of the producer with the tag 1. Content is told apart by its checksum; by default it is the same for the same number. */
 const batch = (firstSequence: number, recordCount = 1, epoch = 0, bodyCrc = firstSequence) => ({
-  tag: 1,
+  ...SOMEBODY,
   firstSequence,
   recordCount,
   epoch,
   bodyCrc,
 })
 
-function tableOf(max?: number) {
+function tableOf(max?: number, elapsed: () => number = () => 0) {
   const forgotten: number[] = []
   const onForget = ({ producerId }: Producer) => void forgotten.push(producerId)
-  return { table: new ProducerTable({ onForget, ...(max !== undefined && { max }) }), forgotten }
+  return { table: new ProducerTable({ elapsed, onForget, ...(max !== undefined && { max }) }), forgotten }
 }
 
 /** A producer that has stored `count` batches of two records, at 100, 102, … */
 function producerAfter(count: number, epoch = 0): Producer {
   const { table } = tableOf()
-  const producer = table.add(1, 7, { tag: 1 })
+  const producer = table.add(1, 7, SOMEBODY)
   for (let i = 0; i < count; i++)
     table.store(producer, batch(i * 2, 2, epoch), { base: 100 + i * 2, arrival: i })
   return producer
@@ -109,7 +112,7 @@ describe('decideOnBatch', () => {
           // What is acknowledged as a repetition is what is stored there, to the letter.
           if (typeof decision === 'object') expect(stored.get(decision.base)).toEqual(sent)
           if (decision !== 'store') continue
-          producer ??= table.add(1, 7, { tag: 1 })
+          producer ??= table.add(1, 7, SOMEBODY)
           table.store(producer, sent, { base: next, arrival: 0 })
           stored.set(next, sent)
           next += recordCount
@@ -119,40 +122,142 @@ describe('decideOnBatch', () => {
   })
 })
 
+const idle = limits.producerIdleMsMin
+
 describe('ProducerTable', () => {
-  test('has room while it is not full, and for one that was silent long enough', () => {
-    const { table } = tableOf(2)
-    const idle = limits.producerIdleMsMin
-    for (const [producerId, arrival] of [
+  test('takes a new producer in while it has room, and for one that was silent long enough', () => {
+    let now = 0
+    const { table, forgotten } = tableOf(2, () => now)
+    for (const [producerId, at] of [
       [1, 1000],
       [2, 2000],
     ] as const) {
-      expect(table.hasRoom(0)).toBe(true)
-      table.store(table.add(1, producerId, { tag: 1 }), batch(0), { base: 0, arrival })
+      now = at
+      expect(table.admits(SOMEBODY)).toBe(true)
+      table.add(1, producerId, SOMEBODY)
     }
-    expect(table.hasRoom(1000 + idle - 1)).toBe(false)
-    expect(table.hasRoom(1000 + idle)).toBe(true)
-    table.store([...table][0]!, batch(1), { base: 1, arrival: 3000 })
-    expect(table.hasRoom(1000 + idle)).toBe(false)
+    now = 1000 + idle - 1
+    expect(table.admits(SOMEBODY)).toBe(false)
+    table.store([...table][0]!, batch(0), { base: 1, arrival: 3000 })
+    now = 1000 + idle
+    expect(table.admits(SOMEBODY)).toBe(false)
+    now = 2000 + idle
+    expect(table.admits(SOMEBODY)).toBe(true)
+    expect(forgotten).toEqual([2])
   })
 
-  test('forgets the producer that was silent longest', () => {
-    const { table, forgotten } = tableOf(3)
-    const [one] = [1, 2, 3].map((id) => table.add(1, id, { tag: 1 }))
-    table.store(one!, batch(0), { base: 0, arrival: 0 })
-    table.add(1, 4, { tag: 1 })
-    table.add(1, 5, { tag: 1 })
-    expect(forgotten).toEqual([2, 3])
-    expect([...table].map(({ producerId }) => producerId)).toEqual([1, 4, 5])
-    expect(table.size).toBe(3)
+  test('measures silence by the monotonic clock, however the clock of the batches jumps', () => {
+    let now = 0
+    const { table } = tableOf(1, () => now)
+    table.store(table.add(1, 1, SOMEBODY), batch(0), { base: 0, arrival: 4e12 })
+    now = idle - 1
+    expect(table.admits(SOMEBODY)).toBe(false)
+    now = idle
+    expect(table.admits(SOMEBODY)).toBe(true)
+  })
+
+  test('at a start, forgets what does not fit, oldest first, and counts the silence before it', () => {
+    let now = 5
+    const { table, forgotten } = tableOf(3, () => now)
+    const row = { tag: 1, epoch: 0, nextSequence: 1, usedAt: 0, entries: [] }
+    for (const [id, idleMs] of [
+      [1, 90],
+      [2, idle - 10],
+      [3, 20],
+      [4, -1000], // the clock has gone back since
+    ] as const) {
+      table.load(1, id, { row, idleMs })
+    }
+    expect(forgotten).toEqual([1])
+    now += 9
+    expect(table.admits(SOMEBODY)).toBe(false)
+    now += 1
+    expect(table.admits(SOMEBODY)).toBe(true)
+    expect(forgotten).toEqual([1, 2])
+    expect([...table].map(({ producerId }) => producerId)).toEqual([3, 4])
   })
 
   test('a new epoch forgets the window of the old one', () => {
-    const producer = producerAfter(3)
     const { table } = tableOf()
-    table.add(1, 1, { tag: 1 })
-    const known = table.add(1, 7, { tag: 0, epoch: 0, nextSequence: 6, usedAt: 2, entries: producer.window })
+    const entries = producerAfter(3).window
+    const row = { tag: 1, epoch: 0, nextSequence: 6, usedAt: 2, entries }
+    const known = table.load(1, 7, { row, idleMs: 0 })
     table.store(known, batch(0, 1, 1), { base: 9, arrival: 9 })
     expect(known).toMatchObject({ epoch: 1, nextSequence: 1, window: [{ base: 9 }] })
+  })
+})
+
+describe('shares of the table', () => {
+  const MAX = 4096
+  const fillBy = (table: ProducerTable, session: number, address: number): number => {
+    let taken = 0
+    for (; taken < 2 * MAX && table.admits({ session, address }); taken++) {
+      table.add(1, session * 1e6 + taken, { tag: 1, session, address })
+    }
+    return taken
+  }
+
+  test('one session leaves room for the next ones, on its own address and on others', () => {
+    const { table } = tableOf(MAX)
+    const first = fillBy(table, 1, 10)
+    expect(first).toBeGreaterThan(MAX / 4)
+    expect(first).toBeLessThan(MAX / 2)
+    // Each that comes may still have some, though those before it took all that they could get.
+    for (let session = 2; session < 8; session++) expect(fillBy(table, session, 10)).toBeGreaterThan(10)
+    for (let session = 8; session < 12; session++)
+      expect(fillBy(table, session, 100 + session)).toBeGreaterThan(10)
+    // And none of those before gets more by asking again.
+    expect(fillBy(table, 1, 10)).toBe(0)
+  })
+
+  test('an address that opens session after session leaves room for other addresses', () => {
+    const { table } = tableOf(MAX)
+    let held = 0
+    for (let session = 1; session <= 500; session++) held += fillBy(table, session, 10)
+    expect(held).toBeLessThanOrEqual((MAX * 7) / 8)
+    expect(fillBy(table, 501, 10)).toBe(0)
+    expect(fillBy(table, 502, 11)).toBeGreaterThan(MAX / 32)
+  })
+
+  test('a producer that comes back on another connection counts for that one, and is never refused', () => {
+    const { table } = tableOf(16)
+    const held = fillBy(table, 1, 10)
+    const producers = [...table]
+    for (const producer of producers) {
+      table.store(producer, { ...batch(0), session: 2, address: 10 }, { base: 0, arrival: 0 })
+    }
+    expect(table.admits({ session: 2, address: 10 })).toBe(false)
+    expect(fillBy(table, 1, 10)).toBeGreaterThan(0)
+    expect(table.size).toBeGreaterThan(held)
+  })
+
+  test('whatever comes and goes, nobody is charged for what the table does not hold', () => {
+    const events = fc.array(
+      fc.record({
+        event: fc.constantFrom('new' as const, 'use' as const, 'wait' as const, 'remove' as const),
+        at: fc.nat(30),
+        session: fc.integer({ min: 1, max: 4 }),
+      }),
+      { maxLength: 200 },
+    )
+    fc.assert(
+      fc.property(events, (todo) => {
+        let now = 0
+        const { table } = tableOf(12, () => now)
+        for (const [i, { event, at, session }] of todo.entries()) {
+          const origin = { session, address: session % 2 }
+          const known = [...table][at % Math.max(1, table.size)]
+          if (event === 'wait') now += idle / 3
+          else if (event === 'new' && table.admits(origin)) table.add(1, i, { tag: 1, ...origin })
+          else if (event === 'use' && known)
+            table.store(known, { ...batch(0), ...origin }, { base: 0, arrival: 0 })
+          else if (event === 'remove' && known) table.remove(known)
+          expect(table.size).toBeLessThanOrEqual(12)
+        }
+        // When all is gone, the table is as good as new.
+        for (const producer of table) table.remove(producer)
+        expect(fillBy(table, 1, 1)).toBe(fillBy(tableOf(12).table, 1, 1))
+      }),
+    )
   })
 })

@@ -64,6 +64,15 @@ export interface Appended {
   readonly duplicate: boolean
 }
 
+/** A batch for a shard, and what its session has proven of its producer: by default nobody is charged for it. */
+export interface AppendedBatch {
+  readonly slot: number
+  readonly batch: Uint8Array
+  readonly tag?: number
+  readonly session?: number
+  readonly address?: number
+}
+
 /** An owner and a reader over it, spoken to in plain values. */
 export class TestOwner {
   readonly notices: OwnerNotice[] = []
@@ -123,13 +132,13 @@ export class TestOwner {
   }
 
   /** Appends batches in one group, as one turn of a host does. */
-  async append(...batches: { slot: number; batch: Uint8Array; tag?: number }[]): Promise<Appended[]> {
+  async append(...batches: AppendedBatch[]): Promise<Appended[]> {
     const arena = new Uint8Array(batches.reduce((sum, { batch }) => sum + batch.length, 0))
     const entries = new Float64Array(batches.length * ENTRY_FIELDS)
     let at = 0
-    for (const [i, { slot, batch, tag = 1 }] of batches.entries()) {
+    for (const [i, { slot, batch, tag = 1, session = 0, address = 0 }] of batches.entries()) {
       arena.set(batch, at)
-      entries.set([slot, at, batch.length, tag], i * ENTRY_FIELDS)
+      entries.set([slot, at, batch.length, tag, session, address], i * ENTRY_FIELDS)
       at += batch.length
     }
     const { results } = await this.#owner.handlers.append({ arena: arena.buffer, entries })

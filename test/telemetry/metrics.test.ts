@@ -24,7 +24,7 @@ const readings: HostReadings = {
     {
       ownerId: 0,
       waitingMs: 1_500,
-      stats: { commits: 5, commitMs: 2_500, batches: 9, bytes: 900, segments: 2 },
+      stats: { commits: 5, commitMs: 2_500, batches: 9, bytes: 900, segments: 2, producers: 3 },
     },
     { ownerId: 1, waitingMs: 12_000 },
   ],

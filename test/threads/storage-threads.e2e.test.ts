@@ -62,9 +62,11 @@ afterEach(async () => {
 async function append(values: readonly string[]) {
   const batch = batchOf({ values })
   const arena = new Uint8Array(batch).buffer
-  const outcome = await owner.call('append', { arena, entries: Float64Array.of(SLOT, 0, batch.length, 0) }, [
-    arena,
-  ])
+  const outcome = await owner.call(
+    'append',
+    { arena, entries: Float64Array.of(SLOT, 0, batch.length, 0, 0, 0) },
+    [arena],
+  )
   expect(arena.byteLength).toBe(0)
   return outcome
 }

@@ -5,20 +5,20 @@ import { ENTRY_FIELDS } from '../../threads/append-fields.ts'
 import type { AppendGroup } from '../../threads/owner-contract.ts'
 import type { HostedShard } from '../hosted-shard.ts'
 import type { AppendAnswer } from './append-answer.ts'
+import type { ProvenProducer } from './producer-proofs.ts'
 
 /** A batch that was accepted, and whose answer it is. */
 export interface PendingBatch {
   readonly shard: HostedShard
   readonly bytes: Uint8Array
-  /** Tells its producer from another of the same id; 0 where it has none. */
-  readonly producerTag: number
+  readonly producer: ProvenProducer
   readonly answer: AppendAnswer
   /** Its place in the answer. */
   readonly index: number
 }
 
 /** A batch that is with the owner: its bytes are in the arena only, so that the frame it came in can be let go. */
-export type SentBatch = Omit<PendingBatch, 'bytes' | 'producerTag'>
+export type SentBatch = Omit<PendingBatch, 'bytes' | 'producer'>
 
 /** One append call, and whom its outcome concerns. `group.entries` says where each batch lies in the arena. */
 export interface PackedGroup {
@@ -52,9 +52,10 @@ function pack(pending: readonly PendingBatch[], first: number, end: number, byte
   const batches: SentBatch[] = []
   let offset = 0
   for (let i = first; i < end; i++) {
-    const { shard, bytes: batch, producerTag, answer, index } = pending[i]!
+    const { shard, bytes: batch, producer, answer, index } = pending[i]!
     arena.set(batch, offset)
-    entries.set([shard.slot, offset, batch.length, producerTag], (i - first) * ENTRY_FIELDS)
+    const { tag, session, address } = producer
+    entries.set([shard.slot, offset, batch.length, tag, session, address], (i - first) * ENTRY_FIELDS)
     batches.push({ shard, answer, index })
     offset += batch.length
   }

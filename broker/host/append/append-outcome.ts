@@ -122,7 +122,8 @@ function giveBack({ writeThrottle }: HostedShard, bytes: Uint8Array, at: number)
 /** What an owner has no room for now it has none for in the next millisecond either. */
 function retryAfterMsOf(code: ErrorCode): number | undefined {
   if (code === 'storageFull') return hostLimits.storageFullRetryMs
-  return code === 'overloaded' ? hostLimits.overloadedRetryMsMax : undefined
+  const isFull = code === 'overloaded' || code === 'tooManyProducers'
+  return isFull ? hostLimits.overloadedRetryMsMax : undefined
 }
 
 /** What an owner has found in the records of a batch is found once more, to be said in a sentence. */
@@ -148,11 +149,14 @@ function refusalText(code: ErrorCode, shard: string, producerId: number, firstSe
       return "The batch's bytes do not match its checksum. Send it again."
     case 'storageFull':
       return 'Free disk space is below the floor. Appends are taken again when there is room.'
-    case 'overloaded':
+    case 'tooManyProducers':
       return (
-        `${shard}: its owner has no room, for bytes that wait or for producer ${producerId}: it remembers as many as it can, ` +
-        `and forgets none that was silent for less than ${limits.producerIdleMsMin / 60_000} minutes. Use fewer producers, each for longer.`
+        `${shard}: its owner has no room for producer ${producerId}. It remembers ${limits.producersPerOwnerMax} producers, of one ` +
+        `session or address a share, and forgets none that was silent for less than ${limits.producerIdleMsMin / 60_000} minutes. ` +
+        'Use fewer producers, each for longer.'
       )
+    case 'overloaded':
+      return `${shard}: its owner has no room for more bytes that wait.`
     case 'shardNotFound':
       return `${shard} is no longer served here.`
     default:

@@ -84,15 +84,15 @@ export class AppendPath {
       const what = `The batch holds hash keys outside the range of ${shard.label}.`
       return this.#refuse('hashKeyOutOfRange', `${what} Ask for the routing again and divide it by shard.`)
     }
-    const producerTag = this.#proofs.tagOf(session, batch, wanted.producerSecret)
-    if (producerTag === undefined) {
+    const producer = this.#proofs.producerOf(session, batch, wanted.producerSecret)
+    if (producer === undefined) {
       const what = `The request does not show the secret of producer ${producerIdAt(batch, 0)}.`
       return this.#refuse(
         'producerUnproven',
         `${what} Write under an id that is made of a secret of your own.`,
       )
     }
-    const pending = { shard, bytes: batch, producerTag, answer, index }
+    const pending = { shard, bytes: batch, producer, answer, index }
     // Its owner knows what a closed shard has stored: nothing else of it is limited, or part of its load.
     return shard.closed ? this.#offer(pending) : this.#admit(pending, now)
   }

@@ -33,8 +33,7 @@ export class PendingAppend {
   readonly bytes: number
   readonly outcome: Promise<AppendOutcome>
   readonly #arena: ArrayBuffer
-  readonly #slots: Uint32Array
-  readonly #tags: Float64Array
+  readonly #entries: Float64Array
   readonly #batches: Uint8Array[] = []
   readonly #results: Float64Array
   #answer!: (outcome: AppendOutcome) => void
@@ -47,15 +46,12 @@ export class PendingAppend {
     const count = entries.length / ENTRY_FIELDS
     this.bytes = arena.byteLength
     this.#arena = arena
-    this.#slots = new Uint32Array(count)
-    this.#tags = new Float64Array(count)
+    this.#entries = entries
     this.#results = new Float64Array(count * RESULT_FIELDS)
     for (let i = 0; i < count; i++) {
       const offset = entries[i * ENTRY_FIELDS + 1]!
       const length = entries[i * ENTRY_FIELDS + 2]!
       invariant(offset + length <= arena.byteLength, 'a batch of an append group lies outside its arena')
-      this.#slots[i] = entries[i * ENTRY_FIELDS]!
-      this.#tags[i] = entries[i * ENTRY_FIELDS + 3]!
       this.#batches.push(new Uint8Array(arena, offset, length))
     }
     this.outcome = new Promise((resolve) => {
@@ -83,7 +79,8 @@ export class PendingAppend {
   }
 
   #stageBatch(i: number, { table, plan, now, isFull }: Staging): void {
-    const slot = this.#slots[i]!
+    const entry = i * ENTRY_FIELDS
+    const slot = this.#entries[entry]!
     const batch = this.#batches[i]!
     const log = table.opened(slot)
     if (log === undefined) return this.#refuse(i, 'shardNotFound')
@@ -96,7 +93,9 @@ export class PendingAppend {
       table.stage(log, plan, base, batch, recordCount, now)
     } else {
       const from = {
-        tag: this.#tags[i]!,
+        tag: this.#entries[entry + 3]!,
+        session: this.#entries[entry + 4]!,
+        address: this.#entries[entry + 5]!,
         epoch: producerEpochAt(batch, 0),
         firstSequence: firstProducerSequenceAt(batch, 0),
         recordCount,
@@ -111,7 +110,7 @@ export class PendingAppend {
       }
       if (log.isClosed) return this.#refuse(i, 'shardClosed')
       if (isFull) return this.#refuse(i, 'storageFull')
-      if (known === undefined && !table.hasRoomForProducer(now)) return this.#refuse(i, 'overloaded')
+      if (known === undefined && !table.admitsProducer(from)) return this.#refuse(i, 'tooManyProducers')
       table.stage(log, plan, base, batch, recordCount, now)
       table.storeProducer(log, plan, producerId, from, base)
     }

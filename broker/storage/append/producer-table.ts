@@ -1,12 +1,12 @@
 // What the owner remembers of idempotent producers, and the decision about each of their batches. Runs on the owner
 // thread, pure. A retry of a batch is stored once: the rows behind this table are committed in the same transaction as
-// the batches. The table is bounded: the producer that was silent longest is forgotten first, and none that may still send
-// a batch again, because its first one would be taken for a new producer's.
+// the batches. The table is bounded, and so is what one client may fill of it: the producer that was silent longest is
+// forgotten first, and none that may still send a batch again, because its first one would be taken for a new producer's.
 import { limits } from '../../../protocol/limits.ts'
 import type { ProducerRow } from '../key-space.ts'
+import { ProducerShares, type ProducerOrigin } from './producer-shares.ts'
 
-/** Producers, counted once per shard, that an owner remembers. Their rows are carried into every new segment. */
-export const PRODUCERS_MAX = 65_536
+const NOBODY: ProducerOrigin = { session: 0, address: 0 }
 
 export type WindowEntry = ProducerRow['entries'][number]
 
@@ -19,11 +19,15 @@ export interface Producer {
    * `isOwner` is the one place that compares them.
    */
   readonly tag: number
+  /** Whose share it counts for. */
+  origin: ProducerOrigin
   epoch: number
   /** The number that its next record must have. */
   nextSequence: number
   /** Arrival time of its newest batch. */
   usedAt: number
+  /** When it was used last, by the monotonic clock: arrival times follow a clock that may be set. */
+  seenAt: number
   /** Its newest batches, oldest first. */
   window: WindowEntry[]
   /** True while the commit that is being put together has batches of it. */
@@ -34,7 +38,7 @@ export interface Producer {
 }
 
 /** A batch as its header tells of it. */
-export interface ProducerBatch {
+export interface ProducerBatch extends ProducerOrigin {
   /** Of the secret that its sender has shown for the producer id. */
   readonly tag: number
   readonly epoch: number
@@ -92,11 +96,14 @@ export class ProducerTable {
   #size = 0
   #oldest: Producer | undefined
   #newest: Producer | undefined
+  readonly #shares = new ProducerShares()
+  readonly #elapsed: () => number
   readonly #onForget: (producer: Producer) => void
 
-  /** `onForget` is told of each producer that no longer fits. */
-  constructor(options: { max?: number; onForget: (producer: Producer) => void }) {
-    this.#max = options.max ?? PRODUCERS_MAX
+  /** `onForget` is told of each producer that no longer fits. `elapsed` is a monotonic clock. */
+  constructor(options: { max?: number; elapsed: () => number; onForget: (producer: Producer) => void }) {
+    this.#max = options.max ?? limits.producersPerOwnerMax
+    this.#elapsed = options.elapsed
     this.#onForget = options.onForget
   }
 
@@ -104,37 +111,66 @@ export class ProducerTable {
     return this.#size
   }
 
-  /** Whether a new producer may be taken in: there is room, or the oldest has been silent for long enough. */
-  hasRoom(now: number): boolean {
-    return this.#size < this.#max || now - this.#oldest!.usedAt >= limits.producerIdleMsMin
+  /**
+   * True if a new producer may be taken in: there is room in the table and in its origin's shares of it. Makes room by
+   * forgetting those that have been silent for long enough, and no other.
+   */
+  admits(origin: ProducerOrigin): boolean {
+    while (!this.#shares.admits(origin, this.#max - this.#size)) {
+      const oldest = this.#oldest
+      if (oldest === undefined || this.#elapsed() - oldest.seenAt < limits.producerIdleMsMin) return false
+      this.#forget(oldest)
+    }
+    return true
   }
 
-  /** Takes a producer in as the newest, in the place of the oldest where there is no room. */
-  add(slot: number, producerId: number, row: Pick<ProducerRow, 'tag'> & Partial<ProducerRow>): Producer {
+  /** Takes a new producer in, after `admits`. */
+  add(slot: number, producerId: number, from: ProducerOrigin & Pick<ProducerRow, 'tag'>): Producer {
+    const { tag, session, address } = from
+    const row = { tag, epoch: 0, nextSequence: 0, usedAt: 0, entries: [] }
+    return this.#add(slot, producerId, row, { session, address }, this.#elapsed())
+  }
+
+  /**
+   * Takes a producer in as it was stored, in the order of use: where there are too many, the first ones are forgotten. Whose
+   * share it is will show when it is used again.
+   */
+  load(slot: number, producerId: number, stored: { row: ProducerRow; idleMs: number }): Producer {
+    const seenAt = this.#elapsed() - Math.max(0, stored.idleMs)
+    const producer = this.#add(slot, producerId, stored.row, NOBODY, seenAt)
+    if (this.#size > this.#max) this.#forget(this.#oldest!)
+    return producer
+  }
+
+  #add(slot: number, producerId: number, row: ProducerRow, origin: ProducerOrigin, seenAt: number): Producer {
     const producer: Producer = {
       slot,
       producerId,
       tag: row.tag,
-      epoch: row.epoch ?? 0,
-      nextSequence: row.nextSequence ?? 0,
-      usedAt: row.usedAt ?? 0,
-      window: row.entries ?? [],
+      origin,
+      epoch: row.epoch,
+      nextSequence: row.nextSequence,
+      usedAt: row.usedAt,
+      seenAt,
+      window: row.entries,
       isStaged: false,
       older: undefined,
       newer: undefined,
     }
     this.#append(producer)
+    this.#shares.take(origin)
     this.#size++
-    if (this.#size > this.#max) {
-      const forgotten = this.#oldest!
-      this.remove(forgotten)
-      this.#onForget(forgotten)
-    }
     return producer
+  }
+
+  #forget(producer: Producer): void {
+    this.remove(producer)
+    this.#onForget(producer)
   }
 
   remove(producer: Producer): void {
     this.#detach(producer)
+    this.#shares.give(producer.origin)
     this.#size--
   }
 
@@ -145,11 +181,22 @@ export class ProducerTable {
     producer.epoch = epoch
     producer.nextSequence = firstSequence + recordCount
     producer.usedAt = stored.arrival
+    producer.seenAt = this.#elapsed()
+    this.#charge(producer, batch)
     producer.window.push({ firstSequence, recordCount, bodyCrc, ...stored })
     if (producer.window.length > limits.producerWindowBatches) producer.window.shift()
     if (producer === this.#newest) return
     this.#detach(producer)
     this.#append(producer)
+  }
+
+  /** A producer that comes back on another connection counts for that one. */
+  #charge(producer: Producer, { session, address }: ProducerOrigin): void {
+    const { origin } = producer
+    if (origin.session === session && origin.address === address) return
+    this.#shares.give(origin)
+    producer.origin = { session, address }
+    this.#shares.take(producer.origin)
   }
 
   /** Oldest first. */

@@ -7,11 +7,18 @@ import type { CommitPlan } from './commit-plan.ts'
 import type { Environment, Row, Writer } from '../environment.ts'
 import { decodeKey, decodeRow, encodeKey, encodeRow, type HeadRow, type ProducerRow } from '../key-space.ts'
 import { producerRow, ProducerTable, type Producer, type ProducerBatch } from './producer-table.ts'
+import type { ProducerOrigin } from './producer-shares.ts'
 import { readShardHeads, type OpenBefore } from './shard-heads.ts'
 import { ShardLog } from './shard-log.ts'
 
 /** What stands for the head of a shard that is refused: damaged, so that every later start refuses it, too. */
 const NO_HEAD = Uint8Array.of(0)
+
+export interface ShardTableOptions {
+  readonly producersMax?: number
+  /** A monotonic clock. */
+  readonly elapsed?: () => number
+}
 
 export class ShardTable {
   readonly #logs = new Map<number, ShardLog>()
@@ -21,8 +28,9 @@ export class ShardTable {
   readonly #damage: string[] = []
   #activeIsEmpty = true
 
-  constructor(options: { producersMax?: number } = {}) {
+  constructor(options: ShardTableOptions = {}) {
     this.#producers = new ProducerTable({
+      elapsed: options.elapsed ?? (() => performance.now()),
       ...(options.producersMax !== undefined && { max: options.producersMax }),
       onForget: ({ slot, producerId }) => this.#logs.get(slot)?.producers?.delete(producerId),
     })
@@ -31,7 +39,7 @@ export class ShardTable {
   /** Reads the state of all shards from the active segment. Heads that had to be rebuilt are stored in it. */
   static async load(
     active: Environment,
-    options: { openBefore: OpenBefore; producersMax?: number },
+    options: ShardTableOptions & { openBefore: OpenBefore; now: number },
   ): Promise<ShardTable> {
     const table = new ShardTable(options)
     const { heads, rebuilt, refused } = await readShardHeads(active, options.openBefore)
@@ -49,7 +57,7 @@ export class ShardTable {
         active,
         [...rebuilt].map(([slot, head]) => headRow(slot, head)),
       )
-    table.#loadProducers(active)
+    table.#loadProducers(active, options.now)
     return table
   }
 
@@ -60,7 +68,8 @@ export class ShardTable {
     )
   }
 
-  #loadProducers(environment: Environment): void {
+  /** How long each was silent, the wall clock at the start tells. */
+  #loadProducers(environment: Environment, now: number): void {
     const found: { slot: number; producerId: number; row: ProducerRow }[] = []
     let dropped = 0
     for (const { key, value } of allRows(environment, 'producer')) {
@@ -75,7 +84,8 @@ export class ShardTable {
     for (const { slot, producerId, row } of found.toSorted((a, b) => a.row.usedAt - b.row.usedAt)) {
       const log = this.#logs.get(slot)
       if (log === undefined || log.isForgotten) continue
-      producersOf(log).set(producerId, this.#producers.add(slot, producerId, row))
+      const producer = this.#producers.load(slot, producerId, { row, idleMs: now - row.usedAt })
+      producersOf(log).set(producerId, producer)
     }
   }
 
@@ -137,9 +147,13 @@ export class ShardTable {
     this.#activeIsEmpty = false
   }
 
-  /** Whether the owner can remember one more producer. */
-  hasRoomForProducer(now: number): boolean {
-    return this.#producers.hasRoom(now)
+  /** True if the owner can remember one more producer of that origin. */
+  admitsProducer(origin: ProducerOrigin): boolean {
+    return this.#producers.admits(origin)
+  }
+
+  get producerCount(): number {
+    return this.#producers.size
   }
 
   /** Notes the batch just staged as its producer's newest. */
@@ -153,7 +167,7 @@ export class ShardTable {
     const producers = producersOf(log)
     let producer = producers.get(producerId)
     if (producer === undefined) {
-      producer = this.#producers.add(log.slot, producerId, { tag: batch.tag })
+      producer = this.#producers.add(log.slot, producerId, batch)
       producers.set(producerId, producer)
     }
     this.#producers.store(producer, batch, { base, arrival: log.lastArrival })

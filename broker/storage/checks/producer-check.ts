@@ -11,14 +11,15 @@ import {
 } from '../../../protocol/batch.ts'
 import type { Environment } from '../environment.ts'
 import { decodeKey, decodeRow, encodeKey, type HeadRow, type ProducerRow } from '../key-space.ts'
-import { PRODUCERS_MAX, type WindowEntry } from '../append/producer-table.ts'
+import { limits } from '../../../protocol/limits.ts'
+import type { WindowEntry } from '../append/producer-table.ts'
 import { allRows } from '../all-rows.ts'
 import type { Findings } from './findings.ts'
 
 /** What the batches of an owner's segments, oldest first, say of its producers. */
 export class ProducerHistory {
   readonly #isWhole: boolean
-  readonly #seen = new Map<string, { epoch: number; next: number; gaps: number }>()
+  readonly #seen = new Map<string, { epoch: number; next: number; gaps: number; arrival: number }>()
   /** By slot: the number after the last batch, and how often batches were missing before the next one. */
   readonly #slots = new Map<number, { next: number; gaps: number }>()
 
@@ -37,9 +38,10 @@ export class ProducerHistory {
     const first = firstProducerSequenceAt(batch, 0)
     const name = `${slot}/${producerId}`
     const seen = this.#seen.get(name)
-    this.#seen.set(name, { epoch, next: first + recordCount, gaps })
+    const arrival = arrivalTimeAt(batch, 0)
+    this.#seen.set(name, { epoch, next: first + recordCount, gaps, arrival })
     // An owner that had to forget producers takes one that begins anew.
-    if (seen !== undefined && first === 0 && this.#seen.size > PRODUCERS_MAX) return undefined
+    if (seen !== undefined && first === 0 && this.#mayBeForgotten(arrival - seen.arrival)) return undefined
     if (seen !== undefined && epoch < seen.epoch)
       return `Its producer's epoch ${epoch} is older than ${seen.epoch}.`
     const expected = seen !== undefined && epoch === seen.epoch ? seen.next : 0
@@ -47,6 +49,11 @@ export class ProducerHistory {
     const mayBeMissing = !this.#isWhole && (seen === undefined || seen.gaps < gaps)
     if (first === expected || (mayBeMissing && first > expected)) return undefined
     return `Producer ${producerId} gave it the numbers from ${first} on; ${expected} was next.`
+  }
+
+  /** Those that are silent for long may be, to make room; with too many at a start, others as well. */
+  #mayBeForgotten(silentMs: number): boolean {
+    return silentMs >= limits.producerIdleMsMin || this.#seen.size > limits.producersPerOwnerMax
   }
 
   /** How often batches of the shard are missing before this one. */

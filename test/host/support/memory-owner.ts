@@ -48,7 +48,7 @@ export class MemoryOwner {
   failNext: { stored: boolean } | undefined
   /** Answers what was counted. */
   onStats: CallHandlers<OwnerCalls>['stats'] = () => {
-    return { commits: 0, batches: 0, bytes: 0, segments: this.#segments.length, commitMs: 0 }
+    return { commits: 0, batches: 0, bytes: 0, segments: this.#segments.length, producers: 0, commitMs: 0 }
   }
   /** Makes the owner fail to forget shards. */
   failForget = false
