@@ -1,8 +1,10 @@
 // The log of a process: pino, as JSON lines or as lines for people. Runs in controller, host and command line.
+// What a terminal would obey is shown in both, since clients and files can cause what stands in a line.
 // A line is with the kernel before the call returns, unless its reader stalls: the event loop never waits for that.
-import { isatty } from 'node:tty'
+import { isatty, WriteStream } from 'node:tty'
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
+import { visible, visibleLines, visibleWhenParsed } from '../../protocol/visible-text.ts'
 import { openLogDescriptor } from './log-descriptor.ts'
 import { LogOutput, systemWrites } from './log-output.ts'
 
@@ -25,8 +27,8 @@ export interface LogOptions {
 /** Opens the log of this process. Its parts take a child each: `log.child({ component: 'supervision' })`. */
 export function createLog(options: LogOptions): Logger {
   const { format, descriptor = STDOUT, destination } = options
-  const withColours = destination === undefined && isatty(descriptor)
-  const formatted = format === 'json' ? asIs : prettifier(withColours)
+  const withColours = destination === undefined && isatty(descriptor) && allowsColours()
+  const formatted = format === 'json' ? visibleLines : prettifier(withColours)
   if (destination !== undefined) return loggerOf(options, (line) => destination.write(formatted(line)))
   const output = new LogOutput({
     writes: systemWrites(openLogDescriptor(descriptor)),
@@ -35,6 +37,11 @@ export function createLog(options: LogOptions): Logger {
   // However the process ends, short of a kill: what waits is written, for a bounded time.
   process.on('exit', output.end)
   return loggerOf(options, (line) => output.write(formatted(line)))
+}
+
+/** Node looks at NO_COLOR, TERM and the like. */
+function allowsColours(): boolean {
+  return WriteStream.prototype.hasColors()
 }
 
 /** A log that writes nothing. */
@@ -61,19 +68,16 @@ function droppedNote(options: LogOptions, lines: number): string {
   return note
 }
 
-function asIs(line: string): string {
-  return line
-}
-
 /** Formats in this thread: pino's transport is a worker thread, which outlives tests and costs a start. */
 function prettifier(colorize: boolean): (line: string) => string {
-  return prettyFactory({
+  const prettify = prettyFactory({
     colorize,
     ignore: 'pid,process,component',
     messageFormat: (line) => {
       const { process: speaker = '', component, msg = '' } = line as Readonly<Record<string, string>>
-      return `${component === undefined ? speaker : `${speaker} ${component}`}: ${msg}`
+      return `${component === undefined ? speaker : `${speaker} ${component}`}: ${visible(msg)}`
     },
     translateTime: 'SYS:HH:MM:ss.l',
   })
+  return (line) => prettify(visibleWhenParsed(line))
 }

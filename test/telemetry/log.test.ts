@@ -35,6 +35,22 @@ describe('createLog', () => {
     expect(lines[1]).toMatch(/ERROR: host-2: failed\n[^]*gone/)
   })
 
+  it('shows what a terminal would obey, in both formats, and says the same as JSON', () => {
+    const hostile = '\u001b[2J\u009b\u202e\u200b\ufeff\u2028\b\r\u007f'
+    const shown = String.raw`\u001b[2J\u009b\u202e\u200b\ufeff\u2028\u0008\u000d\u007f`
+    for (const format of ['json', 'pretty'] as const) {
+      const { log, lines } = written({ format })
+      const details = { name: hostile, err: new Error(hostile), nested: { [hostile]: [hostile] } }
+      log.child({ component: hostile }).warn(details, `${hostile}\nINFO: forged`)
+      expect(lines[0]!.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}]/u)
+      if (format === 'json') {
+        expect(JSON.parse(lines[0]!)).toMatchObject({ name: hostile, nested: { [hostile]: [hostile] } })
+      } else {
+        expect(lines[0]!.split('\n')[0]).toContain(`${shown}\\u000aINFO: forged`)
+      }
+    }
+  })
+
   it('leaves out what is below its level', () => {
     const { log, lines } = written({ level: 'error' })
     log.warn('not this')
