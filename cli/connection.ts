@@ -1,5 +1,6 @@
 // How a verb talks to a broker: one client for its run, closed at its end whatever happens.
 import type { Client, ConnectOptions } from '../client/index.ts'
+import { visible } from '../protocol/visible-text.ts'
 import { seldom } from './output/seldom.ts'
 import { tell, type Terminal } from './terminal.ts'
 
@@ -29,6 +30,6 @@ export async function collect<T>(listing: AsyncIterable<T>): Promise<T[]> {
 function troubles(terminal: Terminal): NonNullable<ConnectOptions['log']> {
   const say = seldom((line) => tell(terminal, line))
   return ({ level, error }) => {
-    if (level === 'warn' && error !== undefined) say(`millrace: ${error.message} Trying again.`)
+    if (level === 'warn' && error !== undefined) say(`millrace: ${visible(error.message)} Trying again.`)
   }
 }

@@ -1,12 +1,18 @@
 // What the command's exit code tells a script, in one table. Printed by `millrace --help`; tested against it.
 
+import { HELP_WIDTH } from './help.ts'
+import { hanging } from './output/table.ts'
+
 export interface ExitCode {
   readonly code: number
   readonly doc: string
 }
 
 export const exitCodes = {
-  ok: { code: 0, doc: 'Done; also when the reader of a pipe went away, or Ctrl-C ended a consume.' },
+  ok: {
+    code: 0,
+    doc: 'Done; also when the reader of a pipe went away, or Ctrl-C ended a consume that follows.',
+  },
   failed: {
     code: 1,
     doc: 'The broker or the machine refused, or did not store all in time; what was done is reported.',
@@ -23,6 +29,6 @@ export type ExitName = keyof typeof exitCodes
 /** The table as lines of help. */
 export function exitCodesHelp(): string {
   return Object.values(exitCodes)
-    .map(({ code, doc }) => `  ${String(code).padEnd(5)}${doc}`)
+    .map(({ code, doc }) => `  ${String(code).padEnd(5)}${hanging(doc, 7, HELP_WIDTH)}`)
     .join('\n')
 }

@@ -4,6 +4,7 @@ import { ConfigError } from '../broker/config/config-error.ts'
 import { endSentence } from '../client/errors.ts'
 import type { ErrorCode } from '../protocol/error-codes.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
+import { visible } from '../protocol/visible-text.ts'
 import type { ExitName } from './exit-codes.ts'
 
 /** Ends a verb with a sentence for people and a code for scripts. An empty sentence: the verb has said all itself. */
@@ -51,7 +52,8 @@ export function reportFailure(error: unknown, url?: string): FailureReport {
     const network = networkCauseOf(error)
     if (network !== undefined && url !== undefined) return unreachable(network, url)
     const advice = adviceOfCode[error.code]
-    const sentence = endSentence(error.message)
+    // Words of a broker: no line feed in them makes a second line look like ours.
+    const sentence = endSentence(visible(error.message))
     return {
       message: advice === undefined ? sentence : `${sentence} ${advice}`,
       exit: exitOfCode[error.code] ?? 'failed',
@@ -59,7 +61,7 @@ export function reportFailure(error: unknown, url?: string): FailureReport {
   }
   if (isSystemError(error)) {
     if (networkCodes.has(error.code) && url !== undefined) return unreachable(error, url)
-    return { message: endSentence(systemMessage(error)), exit: 'failed' }
+    return { message: endSentence(visible(systemMessage(error))), exit: 'failed' }
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { message: `This is a defect of millrace, please report it:\n${text}`, exit: 'failed' }

@@ -2,6 +2,9 @@
 import { Option, type Command } from 'commander'
 import { defaultUrl } from '../client/environment.ts'
 
+/** Of what stands below the options, which are set to the width of the screen. */
+export const HELP_WIDTH = 80
+
 export interface Example {
   readonly line: string
   readonly says: string
@@ -10,7 +13,9 @@ export interface Example {
 /** Appends examples to a verb's help. Every verb has some. */
 export function withExamples(command: Command, examples: readonly Example[]): Command {
   const width = Math.max(...examples.map(({ line }) => line.length))
-  const lines = examples.map(({ line, says }) => `  $ ${line.padEnd(width)}  # ${says}`)
+  const beside = examples.map(({ line, says }) => `  $ ${line.padEnd(width)}  # ${says}`)
+  const isWide = beside.some((line) => line.length > HELP_WIDTH)
+  const lines = isWide ? examples.map(({ line, says }) => `  $ ${line}\n      # ${says}`) : beside
   return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
 }
 

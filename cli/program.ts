@@ -1,5 +1,6 @@
 // The command as a whole: its verbs, its help, and how a run ends. Any failure becomes one sentence and one exit code.
 import { Command, CommanderError } from 'commander'
+import { visibleLines } from '../protocol/visible-text.ts'
 import { exitCodes, exitCodesHelp, type ExitName } from './exit-codes.ts'
 import { reportFailure } from './failure.ts'
 import { tell, type Terminal } from './terminal.ts'
@@ -74,11 +75,20 @@ function settle(command: Command, terminal: Terminal): void {
   command
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => terminal.stdout.write(text),
-      writeErr: (text) => terminal.stderr.write(text),
+      writeOut: (text) => terminal.stdout.write(visibleLines(text)),
+      writeErr: (text) => terminal.stderr.write(visibleLines(text)),
       outputError: (text, write) => write(text.replace(/^error: /, 'millrace: ')),
       getOutHelpWidth: () => terminal.stdout.columns ?? 100,
       getErrHelpWidth: () => terminal.stderr.columns ?? 100,
+    })
+    .configureHelp({
+      // Beside long names of verbs and options there is little room: the text is wrapped all the same.
+      minWidthToWrap: 20,
+      subcommandDescription: (verb) =>
+        verb
+          .description()
+          .split(/[.:;] /)[0]!
+          .replace(/\.?$/, '.'),
     })
     .showHelpAfterError('Add --help for what there is.')
   if (command.commands.length > 0) command.addCommand(helpVerb(command))

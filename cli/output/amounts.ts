@@ -28,6 +28,11 @@ export function formatRate(perSecond: number, noun: string): string {
   return `${countOf(Math.round(perSecond), noun)}/s`
 }
 
+/** `shardId-000000000003` → `3`, which every verb takes as well. */
+export function shortShardId(shardId: string): string {
+  return /^shardId-\d{12}$/.test(shardId) ? String(Number(shardId.slice('shardId-'.length))) : shardId
+}
+
 /** Milliseconds → `0.42 ms`, `12 ms`, `1.5 s`, `3 min`, `24 h`, `7 d` */
 export function formatDuration(ms: number): string {
   if (ms < 10) return `${Number(ms.toFixed(2))} ms`

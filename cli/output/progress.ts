@@ -4,6 +4,8 @@ import { tell, type Terminal } from '../terminal.ts'
 import { countOf, formatCount } from './amounts.ts'
 
 const FRAMES_PER_SECOND = 8
+const BAR_WIDTH_MIN = 5
+const BAR_WIDTH_MAX = 40
 
 export interface Progress {
   /** `done` in the unit of the total; `note` stands at the end of the line. */
@@ -36,6 +38,8 @@ export function startProgress(
       format: isKnown
         ? `${verb} {bar} {percentage}%${of}  {note}  {eta_formatted} left`
         : `${verb}  {done}  {note}`,
+      // Beside it stand the share, the total, the note and the time that is left.
+      barsize: Math.max(BAR_WIDTH_MIN, Math.min(BAR_WIDTH_MAX, (terminal.stderr.columns ?? 80) - 70)),
       fps: FRAMES_PER_SECOND,
       clearOnComplete: true,
       hideCursor: true,
@@ -46,7 +50,16 @@ export function startProgress(
   const written = (done: number) => format?.(done) ?? ''
   let isStopped = false
   let last: [number, { note: string; done: string }] = [0, { note: '', done: written(0) }]
-  const start = () => bar.start(isKnown ? total : 1, ...last)
+  let forget = () => {}
+  const start = () => {
+    // The bar hides the cursor and turns wrapping off: no signal may leave a terminal like that.
+    forget = terminal.beforeKilled(() => bar.stop())
+    bar.start(isKnown ? total : 1, ...last)
+  }
+  const stop = () => {
+    bar.stop()
+    forget()
+  }
   start()
   return {
     update(done, note) {
@@ -54,13 +67,13 @@ export function startProgress(
       bar.update(...last)
     },
     say(line) {
-      bar.stop()
+      stop()
       say(line)
       if (!isStopped) start()
     },
     stop() {
       isStopped = true
-      bar.stop()
+      stop()
     },
   }
 }

@@ -1,26 +1,49 @@
 // How a record is written to standard output: as its bytes, as a line of JSON, or as a row for people. Pure.
 import type { StreamRecord } from '../../client/index.ts'
+import { visible, visibleLines } from '../../protocol/visible-text.ts'
+import { countOf, shortShardId } from './amounts.ts'
+import { cutToWidth, padToWidth } from './display-width.ts'
 
 export const recordFormats = ['raw', 'json', 'table'] as const
 export type RecordFormat = (typeof recordFormats)[number]
 
 export type RecordWriter = (record: StreamRecord) => Uint8Array
 
-/** What stands above the first record, if anything. */
-export function headingOf(format: RecordFormat): string {
-  return format === 'table' ? `${row(['SHARD', 'SEQUENCE NUMBER', 'ARRIVED', 'KEY', 'DATA'])}\n` : ''
+/** Where records are written to. */
+export interface Screen {
+  /** Width of the terminal, to which a table is cut; undefined where the output is a file or a pipe. */
+  readonly columns: number | undefined
+  /** Raw records go to a terminal, which would obey the control characters in them: they are shown instead. */
+  readonly showsControls: boolean
 }
 
-/** `columns` is the width of the terminal; a table is cut to it. */
-export function recordWriter(format: RecordFormat, options: { columns: number | undefined }): RecordWriter {
+/** What stands above the first record, if anything. */
+export function headingOf(format: RecordFormat, { columns }: Screen): string {
+  if (format !== 'table') return ''
+  return `${row(['SHARD', 'SEQUENCE NUMBER', 'ARRIVED', 'KEY', 'DATA'], layoutFor(columns))}\n`
+}
+
+/** How records are written in a format. */
+export function recordWriter(format: RecordFormat, screen: Screen): RecordWriter {
   switch (format) {
     case 'raw':
-      return rawLine
+      return screen.showsControls ? shownLine : rawLine
     case 'json':
-      return (record) => Buffer.from(`${JSON.stringify(jsonOf(record))}\n`)
-    case 'table':
-      return (record) => Buffer.from(`${tableRow(record, options.columns)}\n`)
+      return (record) => Buffer.from(`${visible(JSON.stringify(jsonOf(record)))}\n`)
+    case 'table': {
+      const layout = layoutFor(screen.columns)
+      return (record) => Buffer.from(`${tableRow(record, layout)}\n`)
+    }
   }
+}
+
+/** The record's text, but for what a terminal would obey; of bytes that are no text, those beyond ASCII by their value. */
+function shownLine({ bytes }: StreamRecord): Uint8Array {
+  const text = textOf(bytes)
+  if (text !== undefined) return Buffer.from(`${visibleLines(text)}\n`)
+  const latin1 = Buffer.from(bytes).toString('latin1')
+  const shown = latin1.replaceAll(/[\x80-\xff]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16)}`)
+  return Buffer.from(`${visibleLines(shown)}\n`)
 }
 
 const LINE_FEED = 10
@@ -63,33 +86,47 @@ function headerOf([name, value]: readonly [string, Uint8Array]): readonly [strin
   return [name, textOf(value) ?? `base64:${Buffer.from(value).toString('base64')}`]
 }
 
-const SHARD_WIDTH = 20
-const NUMBER_WIDTH = 16
-const TIME_WIDTH = 24
-const KEY_WIDTH = 24
-
-function row(cells: readonly string[]): string {
-  const widths = [SHARD_WIDTH, NUMBER_WIDTH, TIME_WIDTH, KEY_WIDTH, 0]
-  return cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  ')
+interface Layout {
+  /** Of all columns but the last. */
+  readonly widths: readonly number[]
+  readonly columns: number | undefined
+  readonly shard: (shardId: string) => string
+  readonly time: (time: Date) => string
 }
 
-function tableRow(record: StreamRecord, columns: number | undefined): string {
-  const data = textOf(record.bytes) ?? `<${record.bytes.length} bytes>`
-  const line = row([
-    record.shardId,
+const wide = {
+  widths: [20, 16, 24, 24],
+  shard: (shardId: string) => shardId,
+  time: (time: Date) => time.toISOString(),
+}
+
+/** For screens on which nothing of the data would be left: the shard as every verb takes it too, the time to the second. */
+const narrow = {
+  widths: [5, 15, 20, 12],
+  shard: shortShardId,
+  time: (time: Date) => time.toISOString().replace(/\.\d+/, ''),
+}
+
+const WIDE_COLUMNS_MIN = 110
+
+function layoutFor(columns: number | undefined): Layout {
+  return { ...(columns === undefined || columns >= WIDE_COLUMNS_MIN ? wide : narrow), columns }
+}
+
+function row(cells: readonly string[], { widths, columns }: Layout): string {
+  const padded = cells.map((cell, index) => padToWidth(cell, widths[index] ?? 0))
+  const line = padded.join('  ')
+  return columns === undefined ? line : cutToWidth(line, columns)
+}
+
+function tableRow(record: StreamRecord, layout: Layout): string {
+  const data = textOf(record.bytes) ?? `<${countOf(record.bytes.length, 'byte')}>`
+  const cells = [
+    layout.shard(record.shardId),
     String(record.sequenceNumber),
-    record.arrivalTime.toISOString(),
-    cut(printable(record.partitionKey), KEY_WIDTH),
-    printable(data),
-  ])
-  return columns === undefined ? line : cut(line, columns)
-}
-
-/** Control characters would move the cursor of whoever looks. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '·')
-}
-
-function cut(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`
+    layout.time(record.arrivalTime),
+    cutToWidth(visible(record.partitionKey), layout.widths[3]!),
+    visible(data),
+  ]
+  return row(cells, layout)
 }

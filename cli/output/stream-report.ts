@@ -1,21 +1,22 @@
 // Streams, shards and scaling decisions as people read them. Pure.
 import type { ScalingReport, Shard, ShardLimits, Stream } from '../../client/index.ts'
-import { formatBytes, formatCount, formatDuration } from './amounts.ts'
-import { formatFields, formatTable } from './table.ts'
+import { countOf, formatBytes, formatCount, formatDuration, formatRate, shortShardId } from './amounts.ts'
+import { formatFields, formatTable, type Room } from './table.ts'
 
 /** One stream, a setting a line. */
-export function streamReport(stream: Stream): string {
+export function streamReport(stream: Stream, room: Room): string {
   const { targetShardCount: target } = stream
-  return formatFields([
+  const fields: [string, string][] = [
     ['name', stream.name],
-    ['status', target === undefined ? stream.status : `${stream.status}, to ${formatCount(target)} shards`],
+    ['status', target === undefined ? stream.status : `${stream.status}, to ${countOf(target, 'shard')}`],
     ['open shards', String(stream.openShardCount)],
     ['mode', stream.mode],
     ...scalingFields(stream),
     ['limits of a shard', limitsText(stream.shardLimits)],
     ['retention', retentionOf(stream)],
     ['created', stream.createdAt.toISOString()],
-  ])
+  ]
+  return formatFields(fields, room)
 }
 
 /** Those of a provisioned stream as well: they can be set beforehand, and `stream scale --explain` goes by them. */
@@ -23,7 +24,8 @@ function scalingFields(stream: Stream): [string, string][] {
   const { shardsMin, shardsMax } = stream.scaling
   const [min, max] = [formatCount(shardsMin), formatCount(shardsMax)]
   if (stream.mode === 'provisioned') {
-    return [['once on-demand', `${min} to ${max} shards, with a target for each of ${targetOf(stream)}`]]
+    const between = shardsMin === shardsMax ? countOf(shardsMin, 'shard') : `${min} to ${max} shards`
+    return [['once on-demand', `${between}, with a target for each of ${targetOf(stream)}`]]
   }
   return [
     ['scaled between', `${min} and ${max} shards`],
@@ -31,16 +33,17 @@ function scalingFields(stream: Stream): [string, string][] {
   ]
 }
 
-export function streamTable(streams: readonly Stream[]): string {
+export function streamTable(streams: readonly Stream[], room: Room): string {
   const rows = streams.map((stream) => [
     stream.name,
     stream.status,
     stream.mode,
     String(stream.openShardCount),
     retentionOf(stream),
-    stream.createdAt.toISOString(),
+    // To the second, and with a blank where it may be wrapped.
+    stream.createdAt.toISOString().replace('T', ' ').replace(/\.\d+/, ''),
   ])
-  return formatTable(['name', 'status', 'mode', 'shards', 'retention', 'created'], rows)
+  return formatTable(['name', 'status', 'mode', 'open shards', 'retention', 'created'], rows, room)
 }
 
 function retentionOf({ retentionMs, retentionBytes }: Stream): string {
@@ -49,14 +52,14 @@ function retentionOf({ retentionMs, retentionBytes }: Stream): string {
 }
 
 function targetOf({ scaling }: Pick<Stream, 'scaling'>): string {
-  return `${formatBytes(scaling.targetBytesPerSecond)}/s, ${formatCount(scaling.targetRecordsPerSecond)} records/s`
+  return `${formatBytes(scaling.targetBytesPerSecond)}/s, ${formatRate(scaling.targetRecordsPerSecond, 'record')}`
 }
 
 const limitTexts: Readonly<Record<keyof ShardLimits, (value: number) => string>> = {
   writeBytesPerSecond: (value) => `writes ${formatBytes(value)}/s`,
-  writeRecordsPerSecond: (value) => `${formatCount(value)} records/s`,
+  writeRecordsPerSecond: (value) => formatRate(value, 'record'),
   readBytesPerSecond: (value) => `reads ${formatBytes(value)}/s`,
-  readsPerSecond: (value) => `${formatCount(value)} reads/s`,
+  readsPerSecond: (value) => formatRate(value, 'read'),
   subscriptionBytesPerSecond: (value) => `${formatBytes(value)}/s to a subscription`,
 }
 
@@ -69,12 +72,12 @@ function limitsText(limits: ShardLimits): string {
 const UNKNOWN = 'host is down'
 
 /** The shards of a stream; the hash keys, which are long, come last. */
-export function shardTable(shards: readonly Shard[]): string {
+export function shardTable(shards: readonly Shard[], room: Room): string {
   const headings = ['shard', 'state', 'parents', 'oldest', 'next', 'bytes', 'load', 'hot key', 'hash keys']
   const rows = shards.map((shard) => [
     shard.shardId,
     shard.state,
-    shard.parentShardIds.map(shortId).join(' ') || '-',
+    shard.parentShardIds.map(shortShardId).join(' ') || '-',
     shard.trimHorizon === undefined ? UNKNOWN : String(shard.trimHorizon),
     shard.tail === undefined ? UNKNOWN : String(shard.tail),
     shard.bytes === undefined ? UNKNOWN : formatBytes(shard.bytes),
@@ -82,19 +85,14 @@ export function shardTable(shards: readonly Shard[]): string {
     hotKeyOf(shard),
     `${shard.hashKeyRange.startingHashKey}…${shard.hashKeyRange.endingHashKey}`,
   ])
-  return formatTable(headings, rows)
-}
-
-/** `shardId-000000000003` → `3`, which every verb takes as well. */
-function shortId(shardId: string): string {
-  return String(Number(shardId.slice('shardId-'.length)))
+  return formatTable(headings, rows, room)
 }
 
 /** The last ten seconds: what somebody who looks wants to know. */
 function loadOf({ state, load }: Shard): string {
   if (state === 'CLOSED' || load === undefined) return '-'
   const { bytesPerSecond, recordsPerSecond } = load
-  return `${formatBytes(bytesPerSecond.last10s)}/s, ${formatCount(recordsPerSecond.last10s)} records/s`
+  return `${formatBytes(bytesPerSecond.last10s)}/s, ${formatRate(recordsPerSecond.last10s, 'record')}`
 }
 
 function hotKeyOf({ state, load }: Shard): string {
@@ -103,17 +101,18 @@ function hotKeyOf({ state, load }: Shard): string {
 }
 
 /** What the autoscaler would do, and why. */
-export function scalingTable({ mode, scaling, decisions }: ScalingReport): string {
-  const fields = formatFields([
+export function scalingTable({ mode, scaling, decisions }: ScalingReport, room: Room): string {
+  const settings: [string, string][] = [
     ['mode', mode === 'on-demand' ? mode : `${mode}: nothing of this is done by itself`],
     ['shards', `${formatCount(scaling.shardsMin)} to ${formatCount(scaling.shardsMax)}`],
     ['target of a shard', targetOf({ scaling })],
-  ])
+  ]
+  const fields = formatFields(settings, room)
   const rows = decisions.map(({ action, shardIds, reason }) => [
     action,
-    shardIds.map(shortId).join(' ') || 'all',
+    shardIds.map(shortShardId).join(' ') || 'all',
     reason,
   ])
   if (rows.length === 0) return `${fields}\n\nThere is nothing to decide.`
-  return `${fields}\n\n${formatTable(['action', 'shards', 'reason'], rows)}`
+  return `${fields}\n\n${formatTable(['action', 'shards', 'reason'], rows, room)}`
 }

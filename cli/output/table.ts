@@ -1,5 +1,8 @@
-// Lists for people: columns without frames, so that they can be cut and pasted. Pure.
+// Lists for people: columns without frames, so that they can be cut and pasted. Pure. Cells are made visible here; on a
+// screen no line is longer than that, since a terminal breaks lines where it tears columns apart.
 import Table from 'cli-table3'
+import { visible } from '../../protocol/visible-text.ts'
+import { displayWidth, padToWidth, wrapToWidth } from './display-width.ts'
 
 const blank = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '' }
 const noFrame = {
@@ -16,22 +19,105 @@ const noFrame = {
   'right-mid': '',
   middle: '  ',
 }
+const GAP = 2
 
-/** Rows under headings. Numbers should come as formatted text. */
-export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A cell up to this long is not wrapped: half of it in each of two lines reads badly. */
+const WHOLE_WIDTH_MAX = 12
+/** A word longer than this may be broken before a table is given up for blocks. */
+const WORD_WIDTH_MAX = 24
+
+export interface Room {
+  /** Width of the screen; undefined where the output goes to a file or a pipe, which have no end on the right. */
+  readonly columns: number | undefined
+}
+
+/**
+ * Rows under headings. Numbers should come as formatted text. Where the rows are too wide, cells are wrapped; where that
+ * does not help, each row becomes a block with a line for each heading.
+ */
+export function formatTable(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  { columns }: Room,
+): string {
+  const head = headings.map((heading) => heading.toUpperCase())
+  const cells = rows.map((row) => row.map(visible))
+  const widths = widthsFor([head, ...cells], columns)
+  if (widths === undefined) return blocks(head, cells, columns)
   const table = new Table({
-    head: headings.map((heading) => heading.toUpperCase()),
+    head,
     chars: noFrame,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   })
-  table.push(...rows.map((row) => [...row]))
+  table.push(...cells.map((row) => row.map((cell, at) => wrapToWidth(cell, widths[at]!).join('\n'))))
   return trimLines(table.toString())
 }
 
 /** Names beside their values, one a line. */
-export function formatFields(fields: readonly (readonly [name: string, value: string])[]): string {
-  const width = Math.max(...fields.map(([name]) => name.length))
-  return fields.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
+export function formatFields(
+  fields: readonly (readonly [name: string, value: string])[],
+  { columns }: Room,
+): string {
+  const width = Math.max(...fields.map(([name]) => displayWidth(name)))
+  return fields
+    .map(([name, value]) => `${padToWidth(name, width)}  ${hanging(visible(value), width + GAP, columns)}`)
+    .map((line) => trimLines(line))
+    .join('\n')
+}
+
+/** Text that begins at a column and goes on there in further lines where the screen is too narrow. */
+export function hanging(text: string, indent: number, columns: number | undefined): string {
+  if (columns === undefined || columns <= indent) return text
+  return wrapToWidth(text, columns - indent).join(`\n${' '.repeat(indent)}`)
+}
+
+/** Width of each column, or undefined where the rows cannot be made to fit. */
+function widthsFor(rows: readonly (readonly string[])[], columns: number | undefined): number[] | undefined {
+  const count = rows[0]!.length
+  const full = Array.from({ length: count }, (_, at) => widest(rows, at, displayWidth))
+  const room = columns === undefined ? Infinity : columns - GAP * (count - 1)
+  if (sum(full) <= room) return full
+  const widths = full.map((width, at) =>
+    width <= WHOLE_WIDTH_MAX ? width : Math.max(WHOLE_WIDTH_MAX, widest(rows, at, longestWord)),
+  )
+  let left = room - sum(widths)
+  if (left < 0) return undefined
+  // What is left goes to the columns that want it, a little to each in turn.
+  while (left > 0 && widths.some((width, at) => width < full[at]!)) {
+    for (const [at, width] of widths.entries()) {
+      if (left === 0 || width >= full[at]!) continue
+      widths[at] = width + 1
+      left--
+    }
+  }
+  return widths
+}
+
+function widest(rows: readonly (readonly string[])[], at: number, widthOf: (cell: string) => number): number {
+  return Math.max(...rows.map((row) => widthOf(row[at] ?? '')))
+}
+
+function longestWord(cell: string): number {
+  return Math.min(WORD_WIDTH_MAX, Math.max(...cell.split(' ').map(displayWidth)))
+}
+
+function sum(widths: readonly number[]): number {
+  return widths.reduce((total, width) => total + width, 0)
+}
+
+function blocks(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns: number | undefined,
+): string {
+  return rows
+    .map((row) =>
+      formatFields(
+        row.map((cell, at) => [head[at]!, cell]),
+        { columns },
+      ),
+    )
+    .join('\n\n')
 }
 
 function trimLines(text: string): string {

@@ -6,7 +6,7 @@ import { Failure } from '../failure.ts'
 import { jsonOption, withExamples } from '../help.ts'
 import { countOf, formatBytes } from '../output/amounts.ts'
 import { startProgress } from '../output/progress.ts'
-import { print, type Terminal } from '../terminal.ts'
+import { print, printJson, type Terminal } from '../terminal.ts'
 
 export function checkVerb(terminal: Terminal): Command {
   const command = new Command('check')
@@ -27,7 +27,7 @@ export function checkVerb(terminal: Terminal): Command {
         onProgress: ({ bytes, records }) => progress.update(bytes, countOf(records, 'record')),
       }).finally(() => progress.stop())
       if (options.json === true) {
-        print(terminal, JSON.stringify(report, undefined, 2))
+        printJson(terminal, report, { indent: 2 })
       } else {
         for (const { where, what } of report.problems) print(terminal, `DAMAGED  ${where}: ${what}`)
         print(

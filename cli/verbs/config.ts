@@ -7,7 +7,7 @@ import { configSchema } from '../../broker/config/schema.ts'
 import { addConfigFlags, configFlagValues } from '../config-flags.ts'
 import { jsonOption, withExamples } from '../help.ts'
 import { formatTable } from '../output/table.ts'
-import { print, type Terminal } from '../terminal.ts'
+import { print, printJson, screenColumns, type Terminal } from '../terminal.ts'
 
 export function configVerb(terminal: Terminal): Command {
   const command = new Command('config')
@@ -16,7 +16,7 @@ export function configVerb(terminal: Terminal): Command {
     .option('--schema', 'print the JSON Schema of a configuration file instead')
     .action((options: { json?: true; schema?: true }) => {
       if (options.schema === true) {
-        print(terminal, JSON.stringify(configSchema(), undefined, 2))
+        printJson(terminal, configSchema(), { indent: 2 })
         return
       }
       const { values, origins } = loadConfig(configFlagValues(command))
@@ -28,11 +28,11 @@ export function configVerb(terminal: Terminal): Command {
       }))
       if (options.json === true) {
         const byName = entries.map(({ name, value, origin }) => [name, { value: value ?? null, origin }])
-        print(terminal, JSON.stringify(Object.fromEntries(byName), undefined, 2))
+        printJson(terminal, Object.fromEntries(byName), { indent: 2 })
         return
       }
       const rows = entries.map(({ name, shown, origin }) => [name, shown, origin.name])
-      print(terminal, formatTable(['option', 'value', 'from'], rows))
+      print(terminal, formatTable(['option', 'value', 'from'], rows, { columns: screenColumns(terminal) }))
     })
   return withExamples(addConfigFlags(command), [
     { line: 'millrace config', says: 'what `millrace serve` would run with here' },

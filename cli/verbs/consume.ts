@@ -5,10 +5,11 @@ import { wholeNumber } from '../arguments.ts'
 import { withClient } from '../connection.ts'
 import { Failure } from '../failure.ts'
 import { urlOption, withExamples } from '../help.ts'
+import { countOf } from '../output/amounts.ts'
 import { outputStream } from '../output/output-stream.ts'
 import { headingOf, recordFormats, recordWriter, type RecordFormat } from '../output/record-format.ts'
 import { parseSpan, positionHelp } from '../positions.ts'
-import type { Terminal } from '../terminal.ts'
+import { screenColumns, tell, type Terminal } from '../terminal.ts'
 
 interface ConsumeOptions {
   readonly from: string
@@ -18,6 +19,7 @@ interface ConsumeOptions {
   readonly push?: true
   readonly count?: number
   readonly format: RecordFormat
+  readonly escape: boolean
   readonly url: string
 }
 
@@ -25,7 +27,7 @@ export function consumeVerb(terminal: Terminal): Command {
   const command = new Command('consume')
     .description(
       'Write records to standard output: in the order of each shard, to the end that each shard has now, ' +
-        'or for ever with --follow. Ctrl-C ends it.',
+        'or for ever with --follow. Ctrl-C ends it; the exit code is 130 where it had an end of its own.',
     )
     .argument('<stream>')
     .option('--from <position>', positionHelp, 'TRIM_HORIZON')
@@ -42,6 +44,10 @@ export function consumeVerb(terminal: Terminal): Command {
         .choices(recordFormats)
         .default('raw'),
     )
+    .option(
+      '--no-escape',
+      'write raw records to a terminal as they are; otherwise control characters in them are shown, not obeyed',
+    )
     .addOption(urlOption())
     .action((stream: string, options: ConsumeOptions) => consume(stream, options, terminal))
   return withExamples(command, [
@@ -53,54 +59,67 @@ export function consumeVerb(terminal: Terminal): Command {
 }
 
 async function consume(stream: string, options: ConsumeOptions, terminal: Terminal): Promise<void> {
-  const open = readingOf(stream, options)
-  const stop = AbortSignal.any([terminal.interrupted(), terminal.outputClosed])
+  const { open, endsByItself } = readingOf(stream, options)
+  const interrupted = terminal.interrupted()
+  const stop = AbortSignal.any([interrupted, terminal.outputClosed])
+  const written = { records: 0 }
   const use = async (client: Client): Promise<void> => {
     const batches = open(client, stop)
     try {
-      await writeRecords(batches, options, terminal)
+      await writeRecords(batches, options, { terminal, written })
     } catch (error) {
       // Whoever stopped us has seen enough: that is how following ends.
       if (!stop.aborted) throw error
     }
   }
   await withClient(options.url, use, { terminal })
+  if (!interrupted.aborted || !endsByItself) return
+  tell(terminal, `Interrupted: ${countOf(written.records, 'record')} written, and not all that there are.`)
+  throw new Failure('', 'interrupted')
+}
+
+interface Asked {
+  readonly open: (client: Client, signal: AbortSignal) => AsyncIterable<readonly StreamRecord[]>
+  /** It has an end other than Ctrl-C. */
+  readonly endsByItself: boolean
 }
 
 /** What the options ask for, to be opened once there is a client. Throws Failure (usage) before that. */
-function readingOf(
-  stream: string,
-  options: ConsumeOptions,
-): (client: Client, signal: AbortSignal) => AsyncIterable<readonly StreamRecord[]> {
-  const { shard, push } = options
+function readingOf(stream: string, options: ConsumeOptions): Asked {
+  const { shard, push, count } = options
   const { from, until } = parseSpan(options, Date.now())
   const follow = options.follow === true || push === true || (from === 'LATEST' && until === undefined)
   if (follow && until !== undefined) {
     throw new Failure('--until cannot be combined with --follow or --push: they never end.', 'usage')
   }
-  return (client, signal) => {
+  const open: Asked['open'] = (client, signal) => {
     const shared: ReadingOptions = { from, signal, ...(shard === undefined ? {} : { shard }) }
     if (push === true) return client.subscribe(stream, shared).batches()
     return client.read(stream, { ...shared, follow, ...(until === undefined ? {} : { until }) }).batches()
   }
+  return { open, endsByItself: !follow || count !== undefined }
 }
 
 async function writeRecords(
   batches: AsyncIterable<readonly StreamRecord[]>,
-  { count = Infinity, format }: ConsumeOptions,
-  terminal: Terminal,
+  { count = Infinity, format, escape }: ConsumeOptions,
+  { terminal, written }: { readonly terminal: Terminal; readonly written: { records: number } },
 ): Promise<void> {
-  const { stdout } = terminal
-  const bytesOf = recordWriter(format, { columns: stdout.isTTY === true ? stdout.columns : undefined })
+  const columns = screenColumns(terminal)
+  const screen = { columns, showsControls: escape && terminal.stdout.isTTY === true }
+  const bytesOf = recordWriter(format, screen)
   const output = outputStream(terminal)
-  await output.write(Buffer.from(headingOf(format)))
-  let left = count
   for await (const records of batches) {
     for (const record of records) {
+      // Not before there is a record: a heading above an error, or above nothing, says that there is something.
+      if (written.records === 0) await output.write(Buffer.from(headingOf(format, screen)))
       const wait = output.write(bytesOf(record))
       if (wait !== undefined) await wait
-      if (--left === 0) return output.flush()
+      if (++written.records === count) return output.flush()
     }
   }
   await output.flush()
+  // A pipe that gets nothing says it by itself.
+  if (written.records === 0 && terminal.stdout.isTTY === true)
+    tell(terminal, 'There is no record between those positions.')
 }

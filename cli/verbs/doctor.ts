@@ -7,8 +7,8 @@ import { measureDisk, type DiskMeasurement } from '../doctor/measure.ts'
 import { Failure } from '../failure.ts'
 import { jsonOption, withExamples } from '../help.ts'
 import { formatBytes, formatDuration } from '../output/amounts.ts'
-import { formatFields } from '../output/table.ts'
-import { print, tell, type Terminal } from '../terminal.ts'
+import { formatFields, hanging, type Room } from '../output/table.ts'
+import { print, printJson, screenColumns, tell, type Terminal } from '../terminal.ts'
 
 const MEASURE_MS = 3000
 
@@ -25,8 +25,8 @@ export function doctorVerb(terminal: Terminal): Command {
       }
       const disk = await measureDisk(config.dataDir, { durationMs: MEASURE_MS })
       const findings = diagnose(disk, { freeSpaceFloorBytes: config.freeSpaceFloor })
-      if (options.json === true) print(terminal, JSON.stringify({ disk, findings }, undefined, 2))
-      else print(terminal, report(disk, findings))
+      if (options.json === true) printJson(terminal, { disk, findings }, { indent: 2 })
+      else print(terminal, report(disk, findings, { columns: screenColumns(terminal) }))
       if (findings.some(({ level }) => level === 'problem')) throw new Failure('', 'unhealthy')
     })
   return withExamples(addConfigFlags(command, ['config', 'dataDir', 'freeSpaceFloor']), [
@@ -38,8 +38,8 @@ export function doctorVerb(terminal: Terminal): Command {
 
 const marks: Record<Finding['level'], string> = { fine: 'ok     ', warning: 'warning', problem: 'PROBLEM' }
 
-function report(disk: DiskMeasurement, findings: readonly Finding[]): string {
-  const fields = formatFields([
+function report(disk: DiskMeasurement, findings: readonly Finding[], room: Room): string {
+  const facts: [string, string][] = [
     [
       'data directory',
       disk.exists ? disk.directory : `${disk.directory} (the data directory is not there yet)`,
@@ -51,6 +51,9 @@ function report(disk: DiskMeasurement, findings: readonly Finding[]): string {
       `p50 ${formatDuration(disk.flush.p50)}, p99 ${formatDuration(disk.flush.p99)}, ` +
         `max ${formatDuration(disk.flush.max)} (${disk.flush.samples} times 4 KiB)`,
     ],
-  ])
-  return `${fields}\n\n${findings.map(({ level, text }) => `${marks[level]}  ${text}`).join('\n')}`
+  ]
+  const lines = findings.map(
+    ({ level, text }) => `${marks[level]}  ${hanging(text, marks[level].length + 2, room.columns)}`,
+  )
+  return `${formatFields(facts, room)}\n\n${lines.join('\n')}`
 }

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import type { Client } from '../../client/index.ts'
 import { kinds } from '../../broker/config/kinds.ts'
 import { endSentence } from '../../client/errors.ts'
+import { visible } from '../../protocol/visible-text.ts'
 import { duration, durationUpTo, size } from '../arguments.ts'
 import { withClient } from '../connection.ts'
 import { Failure } from '../failure.ts'
@@ -15,7 +16,7 @@ import { seldom } from '../output/seldom.ts'
 import { produceRecords, type ProduceOutcome, type ProduceTask } from '../produce-records.ts'
 import { countOf, formatBytes, formatDuration } from '../output/amounts.ts'
 import { produceReport, produceReportJson } from '../output/produce-report.ts'
-import { print, tell, type Terminal } from '../terminal.ts'
+import { printJson, tell, type Terminal } from '../terminal.ts'
 
 interface ProduceOptions extends RecordOptions {
   readonly skipInvalid?: true
@@ -28,6 +29,7 @@ interface ProduceOptions extends RecordOptions {
   readonly url: string
 }
 
+const BATCH_BYTES_DEFAULT = 256 * 1024
 /** Less than a container has between being told to stop and being killed. */
 const DRAIN_MS_DEFAULT = 5000
 /** Nothing of a producer waits for longer. */
@@ -54,8 +56,16 @@ export function produceVerb(terminal: Terminal): Command {
       '--skip-invalid',
       'go on after lines that are no records, and report how many and why; that no line is one fails nevertheless',
     )
-    .option('--batch <size>', 'bytes in a batch at most', size, 256 * 1024)
-    .option('--linger <duration>', 'how long an unfilled batch waits for more', duration, 0)
+    .addOption(
+      new Option('--batch <size>', 'bytes in a batch at most')
+        .argParser(size)
+        .default(BATCH_BYTES_DEFAULT, kinds.bytes.format(BATCH_BYTES_DEFAULT)),
+    )
+    .addOption(
+      new Option('--linger <duration>', 'how long an unfilled batch waits for more')
+        .argParser(duration)
+        .default(0, '0ms'),
+    )
     .addOption(
       new Option('--drain <duration>', 'once interrupted, how long what was read may take to be stored')
         .argParser(durationUpTo(DRAIN_MS_MAX))
@@ -91,7 +101,12 @@ async function produce(
   const use = async (client: Client): Promise<ProduceOutcome> => {
     // Before anything is read: a stream that is not there is the first thing to say.
     await client.describeStream(stream)
-    const quiet = options.quiet === true || options.json === true
+    // What is typed and the progress would be written over each other.
+    const isTyped = terminal.stdin.isTTY === true && (files.length === 0 || files.includes('-'))
+    if (isTyped && options.quiet !== true) {
+      tell(terminal, 'Reading records from the terminal, one a line. Ctrl-D on an empty line ends.')
+    }
+    const quiet = options.quiet === true || options.json === true || isTyped
     const progress = startProgress(terminal, {
       verb: 'produce',
       total: inputs.totalBytes,
@@ -138,7 +153,7 @@ function delayNotice(say: (line: string) => void): ProduceTask['onDelayed'] {
   return (error, { shardId, delayMs }) => {
     const until = new Date(Date.now() + delayMs).toISOString()
     say(
-      `millrace: Records for ${shardId} wait until ${until} (${formatDuration(delayMs)}): ${endSentence(error.message)}`,
+      `millrace: Records for ${shardId} wait until ${until} (${formatDuration(delayMs)}): ${endSentence(visible(error.message))}`,
     )
   }
 }
@@ -151,7 +166,7 @@ function drainNotice(records: number, drainMs: number): string {
 }
 
 function report(outcome: ProduceOutcome, options: ProduceOptions, terminal: Terminal): void {
-  if (options.json === true) return print(terminal, JSON.stringify(produceReportJson(outcome)))
+  if (options.json === true) return printJson(terminal, produceReportJson(outcome))
   if (options.quiet === true || (outcome.records === 0 && outcome.failure !== undefined)) return
   tell(terminal, produceReport(outcome))
 }

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import { withClient } from '../connection.ts'
 import { Failure } from '../failure.ts'
 import { jsonOption, urlOption, withExamples } from '../help.ts'
-import { print, type Terminal } from '../terminal.ts'
+import { print, printJson, tell, type Terminal } from '../terminal.ts'
 
 interface PutOptions {
   readonly key?: string
@@ -26,7 +26,11 @@ export function putVerb(terminal: Terminal): Command {
     .addOption(jsonOption())
     .addOption(urlOption())
     .action(async (stream: string, text: string | undefined, options: PutOptions) => {
-      const data = text === undefined || text === '-' ? await buffer(terminal.stdin) : text
+      const isTyped = text === undefined || text === '-'
+      if (isTyped && terminal.stdin.isTTY === true) {
+        tell(terminal, 'Reading the data from the terminal. Ctrl-D on an empty line ends it.')
+      }
+      const data = isTyped ? await buffer(terminal.stdin) : text
       const acknowledgement = await withClient(options.url, (client) =>
         client.put(stream, {
           partitionKey: options.key ?? randomUUID(),
@@ -36,10 +40,8 @@ export function putVerb(terminal: Terminal): Command {
         }),
       )
       const { shardId, sequenceNumber } = acknowledgement
-      print(
-        terminal,
-        options.json === true ? JSON.stringify(acknowledgement) : `${shardId} ${sequenceNumber}`,
-      )
+      if (options.json === true) printJson(terminal, acknowledgement)
+      else print(terminal, `${shardId} ${sequenceNumber}`)
     })
   return withExamples(command, [
     { line: 'millrace put clicks \'{"page":"/"}\' --key ada', says: 'prints: shardId-000000000002 0' },

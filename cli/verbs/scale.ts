@@ -9,7 +9,7 @@ import { jsonOption, urlOption, withExamples } from '../help.ts'
 import { countOf } from '../output/amounts.ts'
 import { startProgress } from '../output/progress.ts'
 import { scalingTable } from '../output/stream-report.ts'
-import { print, type Terminal } from '../terminal.ts'
+import { print, printJson, screenColumns, type Terminal } from '../terminal.ts'
 
 interface ScaleFlags {
   readonly url: string
@@ -46,7 +46,8 @@ export function scaleVerb(terminal: Terminal): Command {
 
 async function explain(terminal: Terminal, name: string, options: ScaleFlags): Promise<void> {
   const report = await withClient(options.url, (client) => client.explainScaling(name))
-  print(terminal, options.json === true ? JSON.stringify(report, undefined, 2) : scalingTable(report))
+  if (options.json === true) printJson(terminal, report, { indent: 2 })
+  else print(terminal, scalingTable(report, { columns: screenColumns(terminal) }))
 }
 
 async function scale(
@@ -64,7 +65,7 @@ async function scale(
       throw new Failure(`The change to ${countOf(goal.count, 'shard')} goes on by itself.`, 'interrupted')
     }
   })
-  if (options.json === true) print(terminal, JSON.stringify(stream, undefined, 2))
+  if (options.json === true) printJson(terminal, stream, { indent: 2 })
   else print(terminal, `${stream.name} has ${countOf(stream.openShardCount, 'open shard')}.`)
 }
 

@@ -4,7 +4,7 @@ import type { IsolatedKey, SplitOptions } from '../../client/index.ts'
 import { collect, withClient } from '../connection.ts'
 import { jsonOption, urlOption, withExamples } from '../help.ts'
 import { shardTable } from '../output/stream-report.ts'
-import { print, type Terminal } from '../terminal.ts'
+import { print, printJson, screenColumns, type Terminal } from '../terminal.ts'
 
 interface Shared {
   readonly url: string
@@ -43,7 +43,8 @@ function listVerb(terminal: Terminal): Command {
     .addOption(urlOption())
     .action(async (stream: string, options: Shared) => {
       const shards = await withClient(options.url, (client) => collect(client.listShards(stream)))
-      print(terminal, options.json === true ? JSON.stringify(shards, undefined, 2) : shardTable(shards))
+      if (options.json === true) printJson(terminal, shards, { indent: 2 })
+      else print(terminal, shardTable(shards, { columns: screenColumns(terminal) }))
     })
   return withExamples(command, [
     { line: 'millrace shard list clicks', says: 'a table' },
@@ -76,7 +77,8 @@ function splitVerb(terminal: Terminal): Command {
     .action(async (stream: string, shard: string, options: SplitFlags) => {
       const where = placeOf(options)
       const result = await withClient(options.url, (client) => client.splitShard(stream, shard, where))
-      print(terminal, options.json === true ? JSON.stringify(result) : result.children.join('\n'))
+      if (options.json === true) printJson(terminal, result)
+      else print(terminal, result.children.join('\n'))
     })
   return withExamples(command, [
     { line: 'millrace shard split clicks 2', says: 'prints the ids of the children' },
@@ -109,7 +111,8 @@ function mergeVerb(terminal: Terminal): Command {
     .addOption(urlOption())
     .action(async (stream: string, shard: string, adjacent: string, options: Shared) => {
       const result = await withClient(options.url, (client) => client.mergeShards(stream, shard, adjacent))
-      print(terminal, options.json === true ? JSON.stringify(result) : result.child)
+      if (options.json === true) printJson(terminal, result)
+      else print(terminal, result.child)
     })
   return withExamples(command, [
     { line: 'millrace shard merge clicks 0 1', says: 'prints the id of the child' },

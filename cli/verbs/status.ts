@@ -5,8 +5,8 @@ import { withClient } from '../connection.ts'
 import { Failure } from '../failure.ts'
 import { jsonOption, urlOption, withExamples } from '../help.ts'
 import { formatBytes, formatCount, formatDuration } from '../output/amounts.ts'
-import { formatFields, formatTable } from '../output/table.ts'
-import { print, type Terminal } from '../terminal.ts'
+import { formatFields, formatTable, type Room } from '../output/table.ts'
+import { print, printJson, screenColumns, type Terminal } from '../terminal.ts'
 
 export function statusVerb(terminal: Terminal): Command {
   const command = new Command('status')
@@ -15,10 +15,9 @@ export function statusVerb(terminal: Terminal): Command {
     .addOption(urlOption())
     .action(async (options: { url: string; json?: true }) => {
       const broker = await withClient(options.url, (client) => client.describeBroker())
-      print(
-        terminal,
-        options.json === true ? JSON.stringify(broker, undefined, 2) : report(broker, Date.now()),
-      )
+      const room = { columns: screenColumns(terminal) }
+      if (options.json === true) printJson(terminal, broker, { indent: 2 })
+      else print(terminal, report(broker, { now: Date.now(), room }))
       if (!broker.hosts.every(({ state }) => state === 'ready')) throw new Failure('', 'unhealthy')
     })
   return withExamples(command, [
@@ -27,14 +26,14 @@ export function statusVerb(terminal: Terminal): Command {
   ])
 }
 
-function report(broker: Broker, now: number): string {
-  const fields = formatFields([
+function report(broker: Broker, { now, room }: { now: number; room: Room }): string {
+  const facts: [string, string][] = [
     ['broker', `${broker.brokerId}  ${broker.software}`],
     ['up for', formatDuration(now - broker.startedAt.getTime())],
     ['streams', formatCount(broker.streamCount)],
-    ['shards', formatCount(broker.shardCount)],
+    ['shards', shardsText(broker)],
     ['free space', formatBytes(broker.freeBytes)],
-  ])
+  ]
   const hosts = broker.hosts.map((host) => [
     String(host.hostId),
     host.state,
@@ -44,5 +43,15 @@ function report(broker: Broker, now: number): string {
     String(host.restarts),
     host.reason ?? '',
   ])
-  return `${fields}\n\n${formatTable(['host', 'state', 'port', 'pid', 'shards', 'restarts', 'reason'], hosts)}`
+  const headings = ['host', 'state', 'port', 'pid', 'open shards', 'restarts', 'reason']
+  return `${formatFields(facts, room)}\n\n${formatTable(headings, hosts, room)}`
+}
+
+/** Open ones as they are counted by host, so that the two agree; closed ones are kept until their records expire. */
+function shardsText({ shardCount, hosts }: Broker): string {
+  const open = hosts.reduce((sum, { openShards }) => sum + openShards, 0)
+  const closed = Math.max(0, shardCount - open)
+  return closed === 0
+    ? `${formatCount(open)} open`
+    : `${formatCount(open)} open, ${formatCount(closed)} closed`
 }

@@ -1,6 +1,6 @@
 // `millrace stream create|list|describe|update|scale|delete`: the streams of a broker.
 import { Command } from 'commander'
-import { createInterface } from 'node:readline/promises'
+import { confirm } from '../confirm.ts'
 import type { Stream } from '../../client/index.ts'
 import { wholeNumber } from '../arguments.ts'
 import { collect, withClient } from '../connection.ts'
@@ -8,7 +8,7 @@ import { Failure } from '../failure.ts'
 import { jsonOption, urlOption, withExamples } from '../help.ts'
 import { streamReport, streamTable } from '../output/stream-report.ts'
 import { addSettingsFlags, settingsOf, type SettingsFlags } from '../stream-settings.ts'
-import { print, tell, type Terminal } from '../terminal.ts'
+import { print, printJson, screenColumns, tell, type Terminal } from '../terminal.ts'
 import { scaleVerb } from './scale.ts'
 
 interface Shared {
@@ -72,8 +72,11 @@ function listVerb(terminal: Terminal): Command {
     .addOption(urlOption())
     .action(async (options: Shared) => {
       const streams = await withClient(options.url, (client) => collect(client.listStreams()))
-      if (options.json === true) return print(terminal, JSON.stringify(streams, undefined, 2))
-      print(terminal, streamTable(streams))
+      if (options.json === true) return printJson(terminal, streams, { indent: 2 })
+      if (streams.length === 0) {
+        return tell(terminal, 'There is no stream yet. Create one with `millrace stream create <name>`.')
+      }
+      print(terminal, streamTable(streams, { columns: screenColumns(terminal) }))
     })
   return withExamples(command, [
     { line: 'millrace stream list', says: 'a table' },
@@ -124,7 +127,9 @@ function deleteVerb(terminal: Terminal): Command {
     .action(async (name: string, options: Shared & { yes?: true }) => {
       await withClient(options.url, async (client) => {
         await client.describeStream(name)
-        if (options.yes !== true) await confirm(terminal, `Delete ${name} and all its records?`)
+        if (options.yes !== true && !(await confirm(terminal, `Delete ${name} and all its records?`))) {
+          throw new Failure('Nothing was deleted.', 'interrupted')
+        }
         await client.deleteStream(name)
       })
       print(terminal, `Deleted ${name}.`)
@@ -135,19 +140,9 @@ function deleteVerb(terminal: Terminal): Command {
   ])
 }
 
-async function confirm(terminal: Terminal, question: string): Promise<void> {
-  if (terminal.stdin.isTTY !== true) return
-  const lines = createInterface({ input: terminal.stdin, output: terminal.stderr })
-  try {
-    const answer = await lines.question(`${question} [y/N] `)
-    if (!/^y(es)?$/i.test(answer.trim())) throw new Failure('Nothing was deleted.', 'interrupted')
-  } finally {
-    lines.close()
-  }
-}
-
 function show(terminal: Terminal, stream: Stream, options: Shared): void {
-  print(terminal, options.json === true ? JSON.stringify(stream, undefined, 2) : streamReport(stream))
+  if (options.json === true) printJson(terminal, stream, { indent: 2 })
+  else print(terminal, streamReport(stream, { columns: screenColumns(terminal) }))
 }
 
 /** Bounds and targets of a provisioned stream are kept, and do nothing yet: whoever set them should know. */

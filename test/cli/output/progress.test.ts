@@ -1,9 +1,9 @@
 // The progress of a long verb: drawn for people who look, never into a file or a pipe.
 import { PassThrough } from 'node:stream'
 import { expect, it } from 'vitest'
-import { formatBytes } from '../../cli/output/amounts.ts'
-import { startProgress } from '../../cli/output/progress.ts'
-import type { Terminal } from '../../cli/terminal.ts'
+import { formatBytes } from '../../../cli/output/amounts.ts'
+import { startProgress } from '../../../cli/output/progress.ts'
+import type { Terminal } from '../../../cli/terminal.ts'
 
 interface Drawing {
   readonly isTTY: boolean
@@ -20,6 +20,7 @@ function drawn({ isTTY, quiet, total, said }: Drawing): string {
     stderr,
     outputClosed: new AbortController().signal,
     interrupted: () => new AbortController().signal,
+    beforeKilled: () => () => {},
   }
   const progress = startProgress(terminal, { verb: 'produce', total, format: formatBytes, quiet })
   progress.update(512, '7 records')

@@ -1,10 +1,10 @@
 // What goes to standard output: bytes as they were, JSON that a script can trust, rows that do not move the cursor.
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { countOf, formatBytes, formatDuration } from '../../cli/output/amounts.ts'
-import { outputStream } from '../../cli/output/output-stream.ts'
-import { recordWriter } from '../../cli/output/record-format.ts'
-import { formatFields, formatTable } from '../../cli/output/table.ts'
+import { countOf, formatBytes, formatDuration } from '../../../cli/output/amounts.ts'
+import { outputStream } from '../../../cli/output/output-stream.ts'
+import { recordWriter } from '../../../cli/output/record-format.ts'
+import { formatFields, formatTable } from '../../../cli/output/table.ts'
 
 const record = {
   shardId: 'shardId-000000000001',
@@ -19,7 +19,9 @@ const record = {
 }
 
 const write = (format: 'raw' | 'json' | 'table', change: Partial<typeof record> = {}, columns?: number) =>
-  Buffer.from(recordWriter(format, { columns })({ ...record, ...change })).toString('latin1')
+  Buffer.from(recordWriter(format, { columns, showsControls: false })({ ...record, ...change })).toString(
+    'latin1',
+  )
 
 describe('recordWriter', () => {
   it('raw: the bytes and a line feed', () => {
@@ -85,13 +87,17 @@ describe('tables', () => {
           ['a', '1'],
           ['long', ''],
         ],
+        { columns: undefined },
       ),
     ).toBe('NAME  N\na     1\nlong')
     expect(
-      formatFields([
-        ['a', '1'],
-        ['long', '2'],
-      ]),
+      formatFields(
+        [
+          ['a', '1'],
+          ['long', '2'],
+        ],
+        { columns: undefined },
+      ),
     ).toBe('a     1\nlong  2')
   })
 })

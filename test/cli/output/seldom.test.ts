@@ -1,6 +1,6 @@
 // What may happen all the time is said once in a while.
 import { expect, it } from 'vitest'
-import { seldom } from '../../cli/output/seldom.ts'
+import { seldom } from '../../../cli/output/seldom.ts'
 
 it('says the first line at once, and the next one no sooner than ten seconds later', () => {
   let now = 5

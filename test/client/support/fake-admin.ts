@@ -46,6 +46,10 @@ export function administer(
       return { stream: describe(broker) }
     case 'describeStream':
       return { stream: describe(broker) }
+    case 'listStreams':
+      return { streams: [describe(broker)], hasMore: false }
+    case 'describeBroker':
+      return describeBroker(broker)
     case 'listShards':
       return { shards: broker.shards.map((shard) => describeShard(shard)), hasMore: false }
     case 'splitShard':
@@ -142,5 +146,21 @@ function describeShard(shard: FakeShard): ResponseOf<'listShards'>['shards'][num
       hotHashKey: hashKeyToBytes(shard.range.start),
       hotPercent: 70,
     },
+  }
+}
+
+function describeBroker(broker: Administered): ResponseOf<'describeBroker'> {
+  const hosts = [...broker.hosts].map(([hostId, { port }]) => {
+    const openShards = broker.openShards.filter((shard) => shard.hostId === hostId).length
+    return { hostId, state: 'ready' as const, pid: 1, port, openShards, restarts: 0, reason: undefined }
+  })
+  return {
+    brokerId: 'fake',
+    software: 'fake',
+    startedAt: BASE_TIME,
+    streamCount: 1,
+    shardCount: broker.shards.length,
+    freeBytes: 0,
+    hosts,
   }
 }

@@ -54,6 +54,10 @@ export class FakeBroker {
   readonly hosts = new Map<number, { port: number; isUp: boolean }>()
   /** Called for each request before anything is done. */
   disturb: (message: RequestMessage, session: { port: number }) => Disturbance = () => 'none'
+  /** Changes an answer, as a broker of other making may give it. */
+  rewrite: (operation: OperationName, response: object) => object = (_, response) => response
+  /** What a refusal that a test asks for says. */
+  refusalText = (code: ErrorCode) => `refused by the test: ${code}`
   /** Every request that was received, by name. */
   readonly received: OperationName[] = []
   readonly appendSizes: number[] = []
@@ -252,7 +256,7 @@ export class FakeBroker {
       if ('refuse' in disturbance) {
         const { refuse: code, retryAfterMs } = disturbance
         session.write(
-          encodeError(message.correlationId, { code, message: `refused by the test: ${code}`, retryAfterMs }),
+          encodeError(message.correlationId, { code, message: this.refusalText(code), retryAfterMs }),
         )
       } else {
         this.#answer(session, message, disturbance)
@@ -267,7 +271,8 @@ export class FakeBroker {
   ): void {
     const response = this.#perform(session, message, disturbance)
     if (response !== undefined) {
-      session.write(encodeResponse(message.operation, message.correlationId, response as never))
+      const answer = this.rewrite(message.operation, response)
+      session.write(encodeResponse(message.operation, message.correlationId, answer as never))
     }
     session.push()
   }
