@@ -1,29 +1,23 @@
 // A whole broker inside the process that asks for one: for tests, and for programs that bring their own. Composition root.
 // It is the engine of the daemon, storage and protocol included; what differs is that hosts are not processes, and that
 // time, disk and transport can be put in by whoever embeds it.
-import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { refusal } from '../protocol/refusal.ts'
 import type { CatalogStore } from './catalog-contract.ts'
+import { closeAll, type Closers } from './closing.ts'
+import { composeController, type ControllerChoices } from './compose-controller.ts'
 import { advertisedAddress, type Config } from './config/derive.ts'
-import { listenRefusal } from './config/listening.ts'
 import type { BrokerOptionName } from './config/options.ts'
 import { resolveConfig } from './config/resolve.ts'
-import { SOFTWARE } from './config/software.ts'
 import { authorityOf } from './config/url.ts'
-import { createController, type Controller, type ControllerOptions } from './control/controller.ts'
+import type { Controller } from './control/controller.ts'
 import { embeddedHosts, type EmbeddedHosts } from './embedded-host.ts'
 import { inProcessPair } from './server/in-process.ts'
-import { createServer, type Server } from './server/server.ts'
-import { openCatalogStore } from './storage/catalog-store.ts'
-import { prepareDataDirectory } from './storage/data-directory.ts'
-import { lockDirectory } from './storage/directory-lock.ts'
+import type { Server } from './server/server.ts'
 import type { OwnerParts } from './storage/owner.ts'
-import { countServer } from './telemetry/counting.ts'
-import { createTelemetry } from './telemetry/instruments.ts'
 import { silentLog, type Logger } from './telemetry/log.ts'
 import { systemTime } from './time.ts'
 
@@ -99,18 +93,13 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
 async function openBroker(options: BrokerOptions, dataDir: string, closers: Closers): Promise<Broker> {
   const { log = silentLog(), listen = true } = options
   const { clock = systemTime.now, elapsed = systemTime.elapsed } = options
-  const settings = embeddedConfig(options, dataDir)
-  const { path, notice } = await prepareDataDirectory(settings.dataDir)
-  const config = { ...settings, dataDir: path }
-  if (notice !== undefined) log.warn(notice)
+  const config = embeddedConfig(options, dataDir)
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= closeAll(closers))
   const fail = (error: Error): void => {
     log.fatal({ err: error }, 'the broker cannot go on and closes')
     close().catch((cause: unknown) => log.error({ err: cause }, 'the broker did not close in good order'))
   }
-  const lock = await lockDirectory(config.dataDir)
-  closers.push(() => lock.release())
   const hosts = embeddedHosts({
     threads: options.threads === true,
     clock,
@@ -118,39 +107,27 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
     storage: options.storage ?? {},
     log,
   })
-  const telemetry = createTelemetry('controller', { withProcess: true })
   const start = startFailure()
-  const controller = await createController({
+  const { host, port: wantedPort } = config
+  const at = { host, port: wantedPort, hostFrom: 'listen', portFrom: 'listen' }
+  const choices: ControllerChoices = {
     config,
-    openStore: () => (options.openCatalog ?? openCatalogStore)(join(config.dataDir, 'catalog')),
     launcher: hosts.launcher,
     ...addressing(listen === false, config),
-    software: SOFTWARE,
-    telemetry,
-    log,
+    listen: listen === false ? null : at,
+    admin: null,
+    isStopping: () => closing !== undefined,
     time: { ...systemTime, now: clock, elapsed },
-    random: Math.random,
-    newBrokerId: randomUUID,
+    log,
     onBroken: fail,
     onHostDown: start.fail,
-  })
-  closers.push(() => controller.drain(config.drainTimeout))
-  const server = createServer({
-    identity: { brokerId: controller.brokerId, role: 'controller', hostId: 0, software: SOFTWARE },
-    handlers: controller.handlers,
-    maxConnections: config.maxConnections,
-    log,
-    metrics: countServer(telemetry.instruments),
-    clock,
-    onBroken: fail,
-  })
-  closers.push(() => server.drain(config.drainTimeout))
-  const { port } = listen === false ? { port: 0 } : await listening(server, config)
-  controller.start()
+    ...(options.openCatalog && { openCatalog: options.openCatalog }),
+  }
+  const { controller, server, port, dataDir: path } = await composeController(choices, closers)
   await Promise.race([controller.whenReady(), start.failed])
   return {
     url: `millrace://${authorityOf(listen === false ? IN_PROCESS_HOST : config.host, port)}`,
-    dataDir: config.dataDir,
+    dataDir: path,
     dial: dialer({ port, server, controller, hosts, inProcess: listen === false }),
     metrics: () => controller.scrape(),
     close,
@@ -165,17 +142,8 @@ function embeddedConfig({ listen = true, config = {} }: BrokerOptions, dataDir: 
   return resolveConfig({ settings }).values
 }
 
-async function listening(server: Server, { host, port }: Config): Promise<{ port: number }> {
-  try {
-    return await server.listen({ host, port })
-  } catch (cause) {
-    const froms = { hostFrom: 'listen', portFrom: 'listen' }
-    throw listenRefusal(cause as NodeJS.ErrnoException, { host, port, ...froms })
-  }
-}
-
 /** Where hosts listen, and where clients find them. */
-function addressing(inProcess: boolean, config: Config): Pick<ControllerOptions, 'listenOf' | 'addressOf'> {
+function addressing(inProcess: boolean, config: Config): Pick<ControllerChoices, 'listenOf' | 'addressOf'> {
   if (inProcess) {
     return { listenOf: () => null, addressOf: (hostId) => ({ hostId, host: IN_PROCESS_HOST, port: hostId }) }
   }
@@ -224,15 +192,4 @@ function dialer({ port: controllerPort, server, controller, hosts, inProcess }: 
     hosts.accept(found.hostId, far)
     return near
   }
-}
-
-type Closers = (() => Promise<unknown>)[]
-
-/** Closes in the opposite order of opening, all of it whatever fails; rejects with what failed. */
-async function closeAll(closers: Closers): Promise<void> {
-  const failures: unknown[] = []
-  for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
-    await close().catch((error: unknown) => failures.push(error))
-  }
-  if (failures.length > 0) throw new AggregateError(failures, 'the broker did not close in good order')
 }

@@ -1,33 +1,22 @@
-// PROCESS ENTRY: the daemon, which is the controller and launches the shard hosts. Composition root.
-// The order of the start is that of its dependencies: the lock before anything is read, the catalog before a port is
-// open, the ports before a host is launched, so that a start which cannot succeed fails before it has touched anything.
-import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
+// PROCESS ENTRY: the daemon, which is the controller and launches the shard hosts as processes. What a controller consists of
+// stands in compose-controller.ts; here is what makes it a daemon: processes, ports, signals, and the log of the process.
 import { fileURLToPath } from 'node:url'
+import { invariant } from '../protocol/invariant.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
+import { closeAll, type Closers } from './closing.ts'
+import { composeController, type ControllerChoices } from './compose-controller.ts'
 import { ConfigError } from './config/config-error.ts'
 import { advertisedAddress, type Config } from './config/derive.ts'
-import { listenRefusal } from './config/listening.ts'
+import type { ListenAttempt } from './config/listening.ts'
 import { loadConfig } from './config/load.ts'
 import { flagOf } from './config/options.ts'
-import { SOFTWARE } from './config/software.ts'
 import { authorityOf } from './config/url.ts'
-import { createController, type Controller } from './control/controller.ts'
 import { processLauncher } from './control/process-launcher.ts'
 import { endOnSignals, failStop, type Ending } from './ending.ts'
-import { createAdminServer, type AdminServer } from './server/admin-http.ts'
-import { createServer, type Server } from './server/server.ts'
-import { openCatalogStore } from './storage/catalog-store.ts'
-import { prepareDataDirectory } from './storage/data-directory.ts'
-import { lockDirectory, type DirectoryLock } from './storage/directory-lock.ts'
-import { countServer } from './telemetry/counting.ts'
 import { endSoon } from './telemetry/end-soon.ts'
-import { createTelemetry, type Telemetry } from './telemetry/instruments.ts'
 import { logConsole } from './telemetry/log-console.ts'
 import { createLog, type Logger } from './telemetry/log.ts'
 import { systemTime } from './time.ts'
-
-const stopping = { ready: false, reasons: ['the broker is stopping'] } as const
 
 /** A running daemon. */
 export interface Daemon {
@@ -49,56 +38,22 @@ export interface Daemon {
  * and a line in the log (whatever its level) says when all of them serve. Rejects with `unavailable` and one sentence
  * where it cannot start; then nothing is left running.
  */
-export async function startDaemon(options: Config): Promise<Daemon> {
-  let config = options
+export async function startDaemon(config: Config): Promise<Daemon> {
   const log = createLog({ level: config.logLevel, format: config.logFormat, process: 'controller' })
-  const telemetry = createTelemetry('controller', { withProcess: true })
   const failure = failStop(log)
   const restoreConsole = logConsole(log)
-  const opened: { lock?: DirectoryLock; controller?: Controller; admin?: AdminServer; server?: Server } = {}
+  const closers: Closers = [restoreConsole, () => failure.release()]
+  const close = (): Promise<void> => closeAll(closers)
   let ending: Ending | undefined
-  const close = async (): Promise<void> => {
-    const until = systemTime.elapsed() + config.drainTimeout
-    const left = (): number => Math.ceil(Math.max(0, until - systemTime.elapsed()))
-    await opened.server?.drain(left())
-    await opened.controller?.drain(left())
-    // Probes and scrapers may watch until the end.
-    await opened.admin?.close()
-    await opened.lock?.release()
-    failure.release()
-    restoreConsole()
-  }
   try {
-    const { path: dataDir, notice } = await prepareDataDirectory(config.dataDir)
-    config = { ...config, dataDir }
-    opened.lock = await lockDirectory(config.dataDir, { waitMs: 0 })
-    if (notice !== undefined) log.warn(notice)
-    const controller = await openController(config, log, telemetry, failure.fail)
-    opened.controller = controller
-    opened.admin = await listening(config, 'adminPort', (listen) =>
-      createAdminServer({
-        listen,
-        ready: () => (ending?.isStopping ? stopping : controller.readiness()),
-        metrics: () => controller.scrape(),
-        log: log.child({ component: 'admin' }),
-      }),
-    )
-    const adminUrl = `http://${authorityOf(config.host, opened.admin.port)}`
-    const server = createServer({
-      identity: { brokerId: controller.brokerId, role: 'controller', hostId: 0, software: SOFTWARE },
-      handlers: controller.handlers,
-      maxConnections: config.maxConnections,
-      log: log.child({ component: 'server' }),
-      metrics: countServer(telemetry.instruments),
-      onBroken: failure.fail,
-      adminUrl,
-    })
-    opened.server = server
-    const { port } = await listening(config, 'port', (at) => server.listen(at))
+    const isStopping = (): boolean => ending?.isStopping ?? false
+    const choices = { ...daemonChoices(config, log), isStopping, onBroken: failure.fail }
+    const { controller, dataDir, port, admin } = await composeController(choices, closers)
     const url = `millrace://${authorityOf(config.host, port)}`
-    controller.start()
+    invariant(admin !== undefined, 'a daemon has a port for probes')
+    const { url: adminUrl, port: adminPort } = admin
     const ready = controller.whenReady()
-    announce(log, ready, { url, adminUrl, port, adminPort: opened.admin.port, dataDir: config.dataDir })
+    announce(log, ready, { url, adminUrl, port, adminPort, dataDir })
     const { stopped, stop } = (ending = endOnSignals({ log, close, kill: () => controller.kill() }))
     return { url, adminUrl, ready, stopped, stop: () => stop('asked to') }
   } catch (error) {
@@ -107,34 +62,29 @@ export async function startDaemon(options: Config): Promise<Daemon> {
   }
 }
 
-function openController(
-  config: Config,
-  log: Logger,
-  telemetry: Telemetry,
-  onBroken: (error: Error) => void,
-): Promise<Controller> {
+/** What makes a controller a daemon's: hosts are processes, on ports that the configuration says. */
+function daemonChoices(config: Config, log: Logger): Omit<ControllerChoices, 'isStopping' | 'onBroken'> {
   // 0 where every host takes a free port.
   const portOf = (hostId: number): number =>
     config.hostPortBase === 0 ? 0 : config.hostPortBase + hostId - 1
-  return createController({
+  const at = (option: 'port' | 'adminPort'): ListenAttempt => ({
+    host: config.host,
+    port: config[option],
+    hostFrom: flagOf('host'),
+    portFrom: flagOf(option),
+  })
+  const entry = new URL('./host/main.js', import.meta.url)
+  return {
     config,
-    openStore: () => openCatalogStore(join(config.dataDir, 'catalog')),
-    launcher: processLauncher({
-      entry: new URL('./host/main.js', import.meta.url),
-      threadPoolSize: config.threadPoolSize,
-      log,
-    }),
+    launcher: processLauncher({ entry, threadPoolSize: config.threadPoolSize, log }),
     listenOf: (hostId) => ({ host: config.host, port: portOf(hostId) }),
     addressOf: (hostId, port = portOf(hostId)) =>
       port === 0 ? undefined : advertisedAddress(config, hostId, port),
-    software: SOFTWARE,
-    telemetry,
-    log,
+    listen: at('port'),
+    admin: at('adminPort'),
     time: systemTime,
-    random: Math.random,
-    newBrokerId: randomUUID,
-    onBroken,
-  })
+    log,
+  }
 }
 
 interface Facts {
@@ -151,21 +101,6 @@ function announce(log: Logger, ready: Promise<void>, facts: Facts): void {
   const line = `millrace is ready at ${url} (admin ${adminUrl}, data in ${dataDir})`
   // It is no failure to be stopped before.
   ready.then(() => log.child({}, { level: 'info' }).info(facts, line)).catch(() => {})
-}
-
-/** Opens a port, or says which option to change. */
-async function listening<T>(
-  config: Config,
-  option: 'port' | 'adminPort',
-  listen: (at: { host: string; port: number }) => Promise<T>,
-): Promise<T> {
-  const at = { host: config.host, port: config[option] }
-  try {
-    return await listen(at)
-  } catch (cause) {
-    const froms = { hostFrom: flagOf('host'), portFrom: flagOf(option) }
-    throw listenRefusal(cause as NodeJS.ErrnoException, { ...at, ...froms })
-  }
 }
 
 /** The daemon as a process by itself, configured by environment and file alone. */

@@ -11,8 +11,20 @@ export interface ListenAttempt {
   readonly portFrom: string
 }
 
-/** `unavailable`, from what the system said. */
-export function listenRefusal(cause: NodeJS.ErrnoException, attempt: ListenAttempt): MillraceError {
+/** Opens a port; rejects with `unavailable`, from what the system said, where it cannot be opened. */
+export async function listenOrSay<T>(
+  attempt: ListenAttempt,
+  listen: (at: { readonly host: string; readonly port: number }) => Promise<T>,
+): Promise<T> {
+  const { host, port } = attempt
+  try {
+    return await listen({ host, port })
+  } catch (cause) {
+    throw listenRefusal(cause as NodeJS.ErrnoException, attempt)
+  }
+}
+
+function listenRefusal(cause: NodeJS.ErrnoException, attempt: ListenAttempt): MillraceError {
   const { host, port, hostFrom, portFrom } = attempt
   const where = `${host}:${port}`
   const reasons: Readonly<Record<string, string>> = {

@@ -5,7 +5,7 @@
 import type { Duplex } from 'node:stream'
 import { invariant } from '../../protocol/invariant.ts'
 import { refusal } from '../../protocol/refusal.ts'
-import { listenRefusal } from '../config/listening.ts'
+import { listenOrSay } from '../config/listening.ts'
 import { flagOf } from '../config/options.ts'
 import type { HostCalls, HostSettings } from '../host-contract.ts'
 import type { ServerMetrics } from '../server/server-metrics.ts'
@@ -185,14 +185,11 @@ class ShardHost implements Host {
   }
 }
 
+/** The one place where a host opens its port to clients: what a connection has to show first belongs here. */
 async function listening(server: Server, at: HostSettings['listen']): Promise<{ port: number }> {
   if (at === null) return { port: 0 }
-  try {
-    return await server.listen(at)
-  } catch (cause) {
-    const froms = { hostFrom: flagOf('host'), portFrom: flagOf('hostPortBase') }
-    throw listenRefusal(cause as NodeJS.ErrnoException, { ...at, ...froms })
-  }
+  const froms = { hostFrom: flagOf('host'), portFrom: flagOf('hostPortBase') }
+  return listenOrSay({ ...at, ...froms }, (place) => server.listen(place))
 }
 
 async function done(work: Promise<void>): Promise<null> {
