@@ -1,6 +1,6 @@
 // What the controller and a shard host say to each other, over IPC or in process. Types only, no runtime.
 // `control/` and `host/` never import each other: they meet here.
-import type { ShardLimits } from '../protocol/operations.ts'
+import type { ServedSettings } from '../protocol/stream-settings.ts'
 import type { Channel } from './threads/channel.ts'
 import type { ShardExtent } from './threads/owner-contract.ts'
 
@@ -17,14 +17,6 @@ export interface PlacedShard {
   /** By index; of an open shard none. */
   readonly children: readonly number[]
   readonly settings: ServedSettings
-}
-
-/** What a host must know of a stream's settings. */
-export interface ServedSettings {
-  readonly retentionMs: number
-  /** For the whole stream; 0 for no bound. */
-  readonly retentionBytes: number
-  readonly shardLimits: ShardLimits
 }
 
 export interface ShardRef {

@@ -1,95 +1,110 @@
-// The settings of a stream as flags of `stream create` and `stream update`: from text to what the client takes. Pure.
+// The settings of a stream as flags of `stream create` and `stream update`, by the table of settings: from text to what the
+// client takes. Pure.
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { shardLimitPresets } from '../client/capacity.ts'
-import type { CapacityMode, ShardLimits, ShardLimitsOption, StreamSettings } from '../client/index.ts'
+import type { StreamSettings } from '../client/index.ts'
+import {
+  streamSettings,
+  type SettingFlag,
+  type StreamSetting,
+  type Unit,
+} from '../protocol/stream-settings.ts'
 import { duration, size, wholeNumber } from './arguments.ts'
 
-/** Limits of a shard as they are written in `--limits`, and how the value of each is read. */
-export const limitNames = {
-  'write-bytes': { field: 'writeBytesPerSecond', parse: size },
-  'write-records': { field: 'writeRecordsPerSecond', parse: wholeNumber(0) },
-  'read-bytes': { field: 'readBytesPerSecond', parse: size },
-  reads: { field: 'readsPerSecond', parse: wholeNumber(0) },
-  'subscription-bytes': { field: 'subscriptionBytesPerSecond', parse: size },
-} as const satisfies Record<string, { field: keyof ShardLimits; parse: (text: string) => number }>
+/** What commander makes of the flags: by their names in camel case. */
+export type SettingsFlags = Readonly<Record<string, unknown>>
 
-const limitsExpected = `${Object.keys(shardLimitPresets).join(', ')}, or a list such as write-bytes=1MiB,reads=5 of ${Object.keys(limitNames).join(', ')}`
+type Parse = (text: string) => number
 
-/** `none`, `kinesis`, or `write-bytes=1MiB,reads=5`: what the list leaves out is not limited. */
-export function shardLimits(text: string): ShardLimitsOption {
-  if (isPreset(text)) return text
-  const figures: Partial<Record<keyof ShardLimits, number>> = {}
-  for (const part of text.split(',')) {
-    const [name = '', value, ...rest] = part.split('=')
-    const limit = Object.hasOwn(limitNames, name) ? limitNames[name as keyof typeof limitNames] : undefined
-    if (limit === undefined || value === undefined || rest.length > 0) {
-      throw new InvalidArgumentError(`Expected ${limitsExpected}.`)
-    }
-    figures[limit.field] = limit.parse(value)
-  }
-  return figures
+/** How a figure is read, and what help calls it. */
+const units: Readonly<
+  Record<Unit, { readonly placeholder: string; readonly parse: (min: number) => Parse }>
+> = {
+  duration: { placeholder: 'duration', parse: () => duration },
+  bytes: { placeholder: 'size', parse: () => size },
+  count: { placeholder: 'count', parse: wholeNumber },
 }
 
-function isPreset(text: string): text is keyof typeof shardLimitPresets {
-  return Object.hasOwn(shardLimitPresets, text)
-}
+const settings = Object.entries<StreamSetting>(streamSettings)
 
-/** What commander makes of the flags. */
-export interface SettingsFlags {
-  readonly mode?: CapacityMode
-  readonly retention?: number
-  readonly retentionBytes?: number
-  readonly limits?: ShardLimitsOption
-  readonly minShards?: number
-  readonly maxShards?: number
-  readonly targetBytes?: number
-  readonly targetRecords?: number
-}
-
-const settingsFlags: readonly Option[] = [
-  new Option('--mode <mode>', 'provisioned: shards as you say; on-demand: as the load asks').choices([
-    'provisioned',
-    'on-demand',
-  ] satisfies CapacityMode[]),
-  new Option('--retention <duration>', 'how long a record stays readable, 1h to 365d').argParser(duration),
-  new Option('--retention-bytes <size>', 'how much is kept over all shards, 0 for no bound').argParser(size),
-  new Option('--limits <limits>', `what each shard takes and gives a second: ${limitsExpected}`).argParser(
-    shardLimits,
-  ),
-  new Option('--min-shards <count>', 'fewest shards while the stream is on-demand').argParser(wholeNumber(1)),
-  new Option('--max-shards <count>', 'most shards while the stream is on-demand').argParser(wholeNumber(1)),
-  new Option('--target-bytes <size>', 'bytes a second that a shard is meant to take then').argParser(size),
-  new Option('--target-records <count>', 'records a second that a shard is meant to take then').argParser(
-    wholeNumber(1),
-  ),
-]
-
-/** Adds `--mode`, `--retention` and all the others. */
+/** Adds `--retention`, `--mode` and all the others. */
 export function addSettingsFlags(command: Command): Command {
-  for (const option of settingsFlags) command.addOption(option)
+  for (const [, setting] of settings) {
+    for (const flag of flagsOf(setting)) command.addOption(optionOf(flag, setting))
+  }
   return command
 }
 
 /** The flags that were given, as the client takes them. */
 export function settingsOf(flags: SettingsFlags): StreamSettings {
-  const { mode, retention, retentionBytes, limits } = flags
-  const scaling = given({
-    shardsMin: flags.minShards,
-    shardsMax: flags.maxShards,
-    targetBytesPerSecond: flags.targetBytes,
-    targetRecordsPerSecond: flags.targetRecords,
-  })
-  return given({
-    mode,
-    retentionMs: retention,
-    retentionBytes,
-    shardLimits: limits,
-    scaling: Object.keys(scaling).length === 0 ? undefined : scaling,
-  })
+  return Object.fromEntries(
+    settings.flatMap(([name, { flag, flags: parts }]) => {
+      const value = flag === undefined ? figuresOf(parts ?? {}, flags) : flags[camelCase(flag.name)]
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
 }
 
-/** Without the fields that are undefined: what is not said is not sent. */
-function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> }
+function flagsOf({ flag, flags = {} }: StreamSetting): readonly SettingFlag[] {
+  return flag === undefined ? Object.values(flags) : [flag]
+}
+
+function optionOf(
+  { name, doc, unit, min = 0 }: SettingFlag,
+  { field, flag, presets }: StreamSetting,
+): Option {
+  if (flag?.parts !== undefined) {
+    const list = { parts: flag.parts, presets: Object.keys(presets ?? {}) }
+    const expected = expectedOf(list)
+    return new Option(`--${name} <${name}>`, `${doc}: ${expected}`).argParser((text) => listed(text, list))
+  }
+  if (unit !== undefined) {
+    const { placeholder, parse } = units[unit]
+    return new Option(`--${name} <${placeholder}>`, doc).argParser(parse(min))
+  }
+  const option = new Option(`--${name} <${name}>`, doc)
+  return field.kind === 'choice' ? option.choices(field.values) : option
+}
+
+/** A structure that is written as a list, and the names that stand for a whole one. */
+interface ListedSetting {
+  readonly parts: Readonly<Record<string, SettingFlag>>
+  readonly presets: readonly string[]
+}
+
+/** `none`, `kinesis`, or `write-bytes=1MiB,reads=5`: what the list leaves out has its default. */
+function listed(text: string, setting: ListedSetting): string | Record<string, number> {
+  if (setting.presets.includes(text)) return text
+  const figures: Record<string, number> = {}
+  for (const part of text.split(',')) {
+    const [name = '', value, ...rest] = part.split('=')
+    const found = Object.entries(setting.parts).find(([, flag]) => flag.name === name)
+    if (found === undefined || value === undefined || rest.length > 0) {
+      throw new InvalidArgumentError(`Expected ${expectedOf(setting)}.`)
+    }
+    const [field, { unit = 'count', min = 0 }] = found
+    figures[field] = units[unit].parse(min)(value)
+  }
+  return figures
+}
+
+function expectedOf({ parts, presets }: ListedSetting): string {
+  const names = Object.values(parts).map(({ name }) => name)
+  return `${presets.join(', ')}, or a list such as write-bytes=1MiB,reads=5 of ${names.join(', ')}`
+}
+
+/** The fields of a structure whose flags were given; undefined where none was. */
+function figuresOf(
+  parts: Readonly<Record<string, SettingFlag>>,
+  flags: SettingsFlags,
+): Record<string, unknown> | undefined {
+  const given = Object.entries(parts).flatMap(([field, { name }]) => {
+    const value = flags[camelCase(name)]
+    return value === undefined ? [] : [[field, value] as const]
+  })
+  return given.length === 0 ? undefined : Object.fromEntries(given)
+}
+
+/** `min-shards` → `minShards`, as commander names the values of its options. */
+function camelCase(name: string): string {
+  return name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }

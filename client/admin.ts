@@ -3,7 +3,7 @@ import { hashKeyFromBigInt } from '../protocol/hash-key.ts'
 import { limits } from '../protocol/limits.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../protocol/shard-id.ts'
-import { settingsRequest, type StreamSettings } from './capacity.ts'
+import { settingsRequest, type StreamChanges, type StreamSettings } from './capacity.ts'
 import type { ControlPlane } from './control-plane.ts'
 import {
   brokerOf,
@@ -68,7 +68,7 @@ export class Admin {
     return streamOf((await this.#control.call('describeStream', { name }, options.signal)).stream)
   }
 
-  async updateStream(name: string, changes: StreamSettings, options: CallOptions = {}): Promise<Stream> {
+  async updateStream(name: string, changes: StreamChanges, options: CallOptions = {}): Promise<Stream> {
     const request = { name, ...settingsRequest(changes) }
     return streamOf((await this.#control.call('updateStream', request, options.signal)).stream)
   }

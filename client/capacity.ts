@@ -1,70 +1,73 @@
-// What a stream is meant to take: its mode, the limits of its shards, and between what it is scaled. As people say it,
-// and as the protocol does. Runs in the client, pure.
+// What can be set of a stream, as people say it and as the protocol does: by the table of settings. Runs in the client, pure.
 import { MillraceError } from '../protocol/millrace-error.ts'
-import type { Scaling, ScalingRequest, ShardLimits, StreamDescription } from '../protocol/operations.ts'
-import { noShardLimits } from '../protocol/structs.ts'
+import type { SettingsRequest, StreamDescription } from '../protocol/operations.ts'
+import type { FieldValue } from '../protocol/shapes.ts'
+import { streamSettings, type StreamSetting } from '../protocol/stream-settings.ts'
 
 export type { Scaling, ShardLimits } from '../protocol/operations.ts'
 
 /** 'provisioned': shards are split and merged on request; 'on-demand': by the broker, with the load. */
 export type CapacityMode = StreamDescription['mode']
 
-const MiB = 1024 * 1024
+type Table = typeof streamSettings
+
+/** A structure may be given by the name of a preset, and in part. */
+type SettingOption<S extends StreamSetting> =
+  FieldValue<S['field']> extends infer V
+    ? V extends object
+      ? Partial<V> | (S extends { readonly presets: infer P } ? keyof P : never)
+      : V
+    : never
+
+/** What a stream is told when it is made. */
+export type StreamSettings = { readonly [N in keyof Table]?: SettingOption<Table[N]> }
+
+/** What of it can be changed later. */
+export type StreamChanges = {
+  readonly [N in keyof Table as Table[N]['changes'] extends true ? N : never]?: SettingOption<Table[N]>
+}
 
 /** Limits that have a name. 0 stands for no limit. */
-export const shardLimitPresets = {
-  none: noShardLimits,
-  /** Those of a Kinesis shard. */
-  kinesis: {
-    writeBytesPerSecond: 1 * MiB,
-    writeRecordsPerSecond: 1000,
-    readBytesPerSecond: 2 * MiB,
-    readsPerSecond: 5,
-    subscriptionBytesPerSecond: 2 * MiB,
-  },
-} as const satisfies Record<string, ShardLimits>
+export const shardLimitPresets = streamSettings.shardLimits.presets
 
 /** A preset, or figures: what they leave out is not limited. */
-export type ShardLimitsOption = keyof typeof shardLimitPresets | Partial<ShardLimits>
+export type ShardLimitsOption = NonNullable<StreamSettings['shardLimits']>
 
-/** What a stream is told when it is made, and what can be changed later. */
-export interface StreamSettings {
-  /** How long a record stays readable; 24 hours by default. */
-  readonly retentionMs?: number
-  /** How many bytes of batches are kept, over all shards; 0, the default, for no bound. */
-  readonly retentionBytes?: number
-  /** 'provisioned' by default. */
-  readonly mode?: CapacityMode
-  /** What each shard takes and gives a second; 'none' by default. Replaces all limits at once. */
-  readonly shardLimits?: ShardLimitsOption
-  /** How an on-demand stream is scaled; what is left out stays, or is the broker's default. */
-  readonly scaling?: Partial<Scaling>
+/** The settings as fields of a request. Throws `invalidArgument` for what is not in the table. */
+export function settingsRequest(settings: StreamSettings): SettingsRequest {
+  const asked = Object.entries<StreamSetting>(streamSettings).map(([name, setting]) => {
+    const value: unknown = settings[name as keyof Table]
+    return [name, value === undefined ? undefined : requestOf(name, setting, value)]
+  })
+  return Object.fromEntries(asked) as SettingsRequest
 }
 
-/** Throws `invalidArgument` for limits that have no such name. */
-export function shardLimitsOf(option: ShardLimitsOption): ShardLimits {
-  if (typeof option !== 'string') return { ...shardLimitPresets.none, ...option }
-  if (Object.hasOwn(shardLimitPresets, option)) return shardLimitPresets[option]
-  const names = Object.keys(shardLimitPresets).join(', ')
-  throw new MillraceError(
-    'invalidArgument',
-    `There are no shard limits called ${JSON.stringify(option)}: there are ${names}, or give figures.`,
-  )
-}
-
-/** The settings as fields of a request. */
-export function settingsRequest(settings: StreamSettings) {
-  const { retentionMs, retentionBytes, mode, shardLimits, scaling } = settings
-  return {
-    retentionMs,
-    retentionBytes,
-    mode,
-    shardLimits: shardLimits === undefined ? undefined : shardLimitsOf(shardLimits),
-    scaling: scaling === undefined ? undefined : scalingRequest(scaling),
+/** A value as the protocol has it. What is no value of its kind goes as it is: the encoder refuses it, by name. */
+function requestOf(
+  name: string,
+  { field, presets, merge, default: unsaid }: StreamSetting,
+  value: unknown,
+): unknown {
+  if (field.kind !== 'struct') return value
+  if (typeof value === 'string') return presetOf(name, presets, value)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  const known = Object.keys(field.shape)
+  const unknown = Object.keys(value).find((key) => !known.includes(key))
+  if (unknown !== undefined) {
+    const message = `There is no ${name}.${unknown}: ${name} has ${known.join(', ')}.`
+    throw new MillraceError('invalidArgument', message)
   }
+  return merge === 'whole' ? { ...(unsaid as object), ...value } : value
 }
 
-function scalingRequest(scaling: Partial<Scaling>): ScalingRequest {
-  const { shardsMin, shardsMax, targetBytesPerSecond, targetRecordsPerSecond } = scaling
-  return { shardsMin, shardsMax, targetBytesPerSecond, targetRecordsPerSecond }
+function presetOf(name: string, presets: StreamSetting['presets'], preset: string): unknown {
+  if (presets !== undefined && Object.hasOwn(presets, preset)) return presets[preset]
+  const named = presets === undefined ? '' : `there are ${Object.keys(presets).join(', ')}, or `
+  const message = `There are no ${wordsOf(name)} called ${JSON.stringify(preset)}: ${named}give figures.`
+  throw new MillraceError('invalidArgument', message)
+}
+
+/** `shardLimits` → `shard limits`. */
+function wordsOf(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }

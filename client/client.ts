@@ -10,7 +10,7 @@ import {
   type SplitResult,
   type UpdateShardCountOptions,
 } from './admin.ts'
-import type { StreamSettings } from './capacity.ts'
+import type { StreamChanges } from './capacity.ts'
 import type { BytesInput, EncoderOption } from './codecs.ts'
 import { encodePayload, resolveEncoder } from './codecs.ts'
 import { ControlPlane } from './control-plane.ts'
@@ -119,7 +119,7 @@ export class Client implements AsyncDisposable {
   }
 
   /** Changes settings of a stream; what `changes` leaves out stays. */
-  updateStream(name: string, changes: StreamSettings, options?: CallOptions): Promise<Stream> {
+  updateStream(name: string, changes: StreamChanges, options?: CallOptions): Promise<Stream> {
     return this.#admin.updateStream(name, changes, options)
   }
 

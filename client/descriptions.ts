@@ -9,9 +9,10 @@ import type {
   StreamDescription,
 } from '../protocol/operations.ts'
 import { shardIdOf } from '../protocol/shard-id.ts'
-import type { CapacityMode, Scaling, ShardLimits } from './capacity.ts'
+import type { StreamSettings as DescribedSettings } from '../protocol/stream-settings.ts'
+import type { CapacityMode, Scaling } from './capacity.ts'
 
-export interface Stream {
+export interface Stream extends DescribedSettings {
   readonly name: string
   /** Never reused: a stream that was deleted and made again is another one. */
   readonly id: number
@@ -20,14 +21,6 @@ export interface Stream {
   readonly openShardCount: number
   /** Open shards that a change under way will end with. */
   readonly targetShardCount: number | undefined
-  readonly retentionMs: number
-  /** How many bytes of batches are kept; 0 for no bound. */
-  readonly retentionBytes: number
-  readonly mode: CapacityMode
-  /** What each shard takes and gives a second; 0 for no limit. */
-  readonly shardLimits: ShardLimits
-  /** How the stream is scaled while it is on-demand. */
-  readonly scaling: Scaling
   /** Rises with every change of the shards. */
   readonly epoch: number
   readonly createdAt: Date

@@ -18,6 +18,7 @@ export {
   type Scaling,
   type ShardLimits,
   type ShardLimitsOption,
+  type StreamChanges,
   type StreamSettings,
 } from './capacity.ts'
 export type {

@@ -13,6 +13,7 @@ import { subscriptionOperations } from './operations/subscriptions.ts'
 import type { ValueOf } from './shapes.ts'
 
 export type { Operation, Plane } from './operations/operation.ts'
+export type { SettingsRequest, StreamDescription, StreamSettings } from './stream-settings.ts'
 export type * from './structs.ts'
 
 /** All operations, in the order in which the documentation shows them. */

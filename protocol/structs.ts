@@ -43,36 +43,10 @@ export const scalingShape = {
   targetRecordsPerSecond: field.uint('Records a second that one shard is meant to take.'),
 } as const
 
-/** The same, where a request leaves out what stays, or what the broker decides. */
-export const scalingRequestShape = {
-  shardsMin: field.optional(scalingShape.shardsMin),
-  shardsMax: field.optional(scalingShape.shardsMax),
-  targetBytesPerSecond: field.optional(scalingShape.targetBytesPerSecond),
-  targetRecordsPerSecond: field.optional(scalingShape.targetRecordsPerSecond),
-} as const
-
 export const capacityMode = field.choice(
   ['provisioned', 'on-demand'],
-  'provisioned: shards are split and merged on request; on-demand: by the broker, with the load.',
+  'provisioned, the default: shards are split and merged on request; on-demand: by the broker, with the load.',
 )
-
-export const streamShape = {
-  name: streamName,
-  id: streamId,
-  status: field.choice(
-    ['CREATING', 'ACTIVE', 'DELETING', 'UPDATING'],
-    'Records are taken while ACTIVE, and while UPDATING: then shards are being split or merged.',
-  ),
-  openShardCount: field.uint('Shards that take appends.'),
-  retentionMs: field.uint('How long a record stays readable, in milliseconds.'),
-  createdAt: timeMs('When the stream was created'),
-  retentionBytes: field.uint('How much is kept, in bytes of stored batches; 0 for no bound.'),
-  mode: capacityMode,
-  shardLimits: field.struct(shardLimitsShape, 'What each shard takes and gives.'),
-  scaling: field.struct(scalingShape, 'How an on-demand stream is scaled; unused while it is provisioned.'),
-  targetShardCount: field.optional(field.uint('Open shards that a change under way will end with.')),
-  epoch: field.uint('Rises with every change of the shards.'),
-} as const
 
 /** What producers asked of a shard, part of what was refused for throughput included, as means over the last 10 s, 2 min and 10 min. */
 export const shardLoadShape = {
@@ -192,7 +166,6 @@ export const scalingDecisionShape = {
 } as const
 
 export type Position = ValueOf<typeof positionShape>
-export type StreamDescription = ValueOf<typeof streamShape>
 export type ShardDescription = ValueOf<typeof shardShape>
 export type ShardRange = ValueOf<typeof shardRangeShape>
 export type RoutedShard = ValueOf<typeof routedShardShape>
@@ -202,7 +175,6 @@ export type Damage = ValueOf<typeof damageShape>
 export type FetchedShard = ValueOf<typeof fetchedShardShape>
 export type ShardLimits = ValueOf<typeof shardLimitsShape>
 export type Scaling = ValueOf<typeof scalingShape>
-export type ScalingRequest = ValueOf<typeof scalingRequestShape>
 export type ShardLoad = ValueOf<typeof shardLoadShape>
 export type ScalingDecision = ValueOf<typeof scalingDecisionShape>
 

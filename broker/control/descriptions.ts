@@ -6,24 +6,22 @@ import { withDeadline, type Time } from '../time.ts'
 import { openShardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
 import { byHost, type HostFleet } from './fleet.ts'
 import { describeRange } from './routing.ts'
+import { settingsOf } from './stream-settings.ts'
 
 /** A description waits no longer than this for what a host knows; it leaves that out instead. */
 const EXTENTS_DEADLINE_MS = 2_000
 
 export function describeStream(state: CatalogState, stream: Stream): StreamDescription {
-  const { id, name, retentionMs, createdAt, retentionBytes, mode, shardLimits, scaling, epoch } = stream
+  const { id, name, createdAt, epoch } = stream
   const isChanging = state.journals.has(id) || stream.targetShardCount !== null
   return {
     name,
     id,
     status: stream.status === 'ACTIVE' && isChanging ? 'UPDATING' : stream.status,
     openShardCount: openShardsOf(state, id).size,
-    retentionMs,
     createdAt,
-    retentionBytes,
-    mode,
-    shardLimits,
-    scaling,
+    // What is stored and what is told share no type, only names: this does not compile where the row lacks a setting.
+    ...settingsOf(stream),
     targetShardCount: stream.targetShardCount ?? undefined,
     epoch,
   }

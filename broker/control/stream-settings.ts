@@ -1,12 +1,19 @@
 // The settings of a stream: what a request says, what it leaves out, and whether they can hold together.
 // Runs in the controller; pure. Whatever a row says of settings has passed through here.
 import { limits } from '../../protocol/limits.ts'
-import type { RequestOf, Scaling, ScalingRequest } from '../../protocol/operations.ts'
+import type { RequestOf, Scaling } from '../../protocol/operations.ts'
 import { refusal, type Fail } from '../../protocol/refusal.ts'
-import { noShardLimits } from '../../protocol/structs.ts'
-import type { StreamRow } from '../catalog-contract.ts'
+import {
+  settingDefaults,
+  settingNames,
+  streamSettings,
+  type ServedSettings,
+  type SettingName,
+  type SettingsRequest,
+  type StreamSetting,
+  type StreamSettings,
+} from '../../protocol/stream-settings.ts'
 import { formatValue } from '../config/kinds.ts'
-import type { ServedSettings } from '../host-contract.ts'
 
 /** What a stream is started with where its creator says nothing; the config table decides it. */
 export interface StreamDefaults {
@@ -16,11 +23,55 @@ export interface StreamDefaults {
   readonly targetRecordsPerSecond: number
 }
 
-/** What `updateStream` may change. */
-export type StreamSettings = Pick<
-  StreamRow['value'],
-  'retentionMs' | 'retentionBytes' | 'mode' | 'shardLimits' | 'scaling'
->
+/** The settings of a stream among all that its row says. The two name them alike; where the row lacks one, this is no call of it. */
+export function settingsOf(values: StreamSettings): StreamSettings {
+  return picked(values, settingNames) as StreamSettings
+}
+
+/** What the hosts of a stream must know of its settings. */
+export function servedSettings(values: StreamSettings): ServedSettings {
+  return picked(values, servedNames) as ServedSettings
+}
+
+/** Says whether two are the same in every value. */
+export function isSameSettings(a: StreamSettings, b: StreamSettings): boolean {
+  return settingNames.every((name) => isSame(a[name], b[name]))
+}
+
+/** Says whether a host that knows one of the two knows the other. */
+export function isServedAlike(a: ServedSettings, b: ServedSettings): boolean {
+  return servedNames.every((name) => isSame(a[name], b[name]))
+}
+
+const servedNames = settingNames.filter((name) => streamSettings[name].served) as (keyof ServedSettings)[]
+
+function picked(values: StreamSettings, names: readonly SettingName[]): Partial<StreamSettings> {
+  return Object.fromEntries(names.map((name) => [name, values[name]]))
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) return a === b
+  const [one, other] = [a as Fields, b as Fields]
+  return Object.keys(one).every((key) => isSame(one[key], other[key]))
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** The settings after a request; what it leaves out stays. */
+function merged(current: StreamSettings, request: Partial<SettingsRequest>): StreamSettings {
+  const entries = settingNames.map((name) => {
+    const { merge }: StreamSetting = streamSettings[name]
+    const [before, asked] = [current[name], request[name]] as [unknown, unknown]
+    if (asked === undefined) return [name, before]
+    return [name, merge === 'whole' ? asked : { ...(before as Fields), ...said(asked as Fields) }]
+  })
+  return Object.fromEntries(entries) as StreamSettings
+}
+
+/** Without the fields that are undefined. */
+function said(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
 
 /** Most shards that an on-demand stream is split to, unless its creator says otherwise. */
 const SHARDS_MAX_DEFAULT = 256
@@ -31,65 +82,41 @@ export function newSettings(
   defaults: StreamDefaults,
   fail: Fail<'limitExceeded'>,
 ): { readonly settings: StreamSettings; readonly shardCount: number } {
-  const { mode = 'provisioned', retentionMs = limits.retentionMsDefault, retentionBytes = 0 } = request
-  const { shardLimits = noShardLimits, scaling: wanted = {} as Partial<ScalingRequest> } = request
-  const shardCount = request.shardCount ?? (mode === 'on-demand' ? startWithin(wanted, defaults) : 1)
+  const { scaling: wanted = {} } = request
+  const isOnDemand = request.mode === 'on-demand'
+  const shardCount = request.shardCount ?? (isOnDemand ? startWithin(wanted, defaults) : 1)
   checkShardCount(shardCount, fail)
-  const shardsMin =
-    wanted.shardsMin ?? Math.min(defaults.onDemandShards, shardCount, wanted.shardsMax ?? Infinity)
-  const scaling: Scaling = {
-    shardsMin,
-    shardsMax: wanted.shardsMax ?? Math.max(SHARDS_MAX_DEFAULT, shardCount, shardsMin),
-    targetBytesPerSecond: wanted.targetBytesPerSecond ?? defaults.targetBytesPerSecond,
-    targetRecordsPerSecond: wanted.targetRecordsPerSecond ?? defaults.targetRecordsPerSecond,
-  }
-  checkRetention(retentionMs)
-  checkScaling(scaling)
-  if (mode === 'on-demand') checkStart(shardCount, scaling)
-  return { settings: { retentionMs, retentionBytes, mode, shardLimits, scaling }, shardCount }
+  const scaling = scalingDefaults(wanted, shardCount, defaults)
+  const settings = merged({ ...settingDefaults, scaling }, request)
+  checkSettings(settings)
+  if (isOnDemand) checkStart(shardCount, settings.scaling)
+  return { settings, shardCount }
 }
 
 /** The settings after an update; what it leaves out stays. Throws `invalidArgument`. */
 export function updatedSettings(current: StreamSettings, request: RequestOf<'updateStream'>): StreamSettings {
-  const wanted = request.scaling
-  const scaling: Scaling = {
-    shardsMin: wanted?.shardsMin ?? current.scaling.shardsMin,
-    shardsMax: wanted?.shardsMax ?? current.scaling.shardsMax,
-    targetBytesPerSecond: wanted?.targetBytesPerSecond ?? current.scaling.targetBytesPerSecond,
-    targetRecordsPerSecond: wanted?.targetRecordsPerSecond ?? current.scaling.targetRecordsPerSecond,
+  const settings = merged(settingsOf(current), request)
+  checkSettings(settings)
+  return settings
+}
+
+/** What of an on-demand stream its creator left to the broker; the bounds fit to what he did say. */
+function scalingDefaults(
+  { shardsMin, shardsMax }: Partial<Scaling>,
+  shardCount: number,
+  { onDemandShards, targetBytesPerSecond, targetRecordsPerSecond }: StreamDefaults,
+): Scaling {
+  const least = shardsMin ?? Math.min(onDemandShards, shardCount, shardsMax ?? Infinity)
+  return {
+    shardsMin: least,
+    shardsMax: Math.max(SHARDS_MAX_DEFAULT, shardCount, least),
+    targetBytesPerSecond,
+    targetRecordsPerSecond,
   }
-  const { retentionMs = current.retentionMs, retentionBytes = current.retentionBytes } = request
-  const { mode = current.mode, shardLimits = current.shardLimits } = request
-  checkRetention(retentionMs)
-  checkScaling(scaling)
-  return { retentionMs, retentionBytes, mode, shardLimits, scaling }
-}
-
-/** Says whether two are the same in every value. */
-export function isSameSettings(a: StreamSettings, b: StreamSettings): boolean {
-  return a.mode === b.mode && isSameRecord(a.scaling, b.scaling) && isServedAlike(a, b)
-}
-
-/** What the hosts of a stream must know of its settings. */
-export function servedSettings({ retentionMs, retentionBytes, shardLimits }: StreamSettings): ServedSettings {
-  return { retentionMs, retentionBytes, shardLimits }
-}
-
-/** Says whether a host that knows one of the two knows the other. */
-export function isServedAlike(a: ServedSettings, b: ServedSettings): boolean {
-  return (
-    a.retentionMs === b.retentionMs &&
-    a.retentionBytes === b.retentionBytes &&
-    isSameRecord(a.shardLimits, b.shardLimits)
-  )
-}
-
-function isSameRecord<T extends Readonly<Record<string, number>>>(a: T, b: T): boolean {
-  return Object.keys(a).every((key) => a[key] === b[key])
 }
 
 /** Where an on-demand stream starts whose creator gave bounds at most: as near to the default as they let it. */
-function startWithin(wanted: Partial<ScalingRequest>, { onDemandShards }: StreamDefaults): number {
+function startWithin(wanted: Partial<Scaling>, { onDemandShards }: StreamDefaults): number {
   const atLeast = Math.max(onDemandShards, wanted.shardsMin ?? 0)
   // Bounds that contradict each other are refused after this, by name.
   return Math.max(1, Math.min(atLeast, wanted.shardsMax ?? Infinity))
@@ -103,6 +130,20 @@ export function checkShardCount(shardCount: number, fail: Fail<'limitExceeded'>)
     'limitExceeded',
     `${shardCount} shards are above the limit of ${limits.shardsPerStreamMax} for one stream.`,
   )
+}
+
+/** Throws where a setting is out of its bounds, or some contradict each other. */
+function checkSettings(settings: StreamSettings): void {
+  for (const name of settingNames) {
+    const { bounds }: StreamSetting = streamSettings[name]
+    const value: unknown = settings[name]
+    if (bounds === undefined || typeof value !== 'number') continue
+    const { noun, unit, min, max } = bounds
+    if (value >= min && value <= max) continue
+    const shown = (figure: number): string => formatValue(unit, figure)
+    refuse(`A ${noun} of ${shown(value)} is out of bounds: it lies between ${shown(min)} and ${shown(max)}.`)
+  }
+  checkScaling(settings.scaling)
 }
 
 function checkScaling(scaling: Scaling): void {
@@ -130,15 +171,6 @@ function checkStart(shardCount: number, { shardsMin, shardsMax }: Scaling): void
   refuse(
     `An on-demand stream cannot start with shardCount ${shardCount}: its bounds are ${shardsMin} to ${shardsMax}` +
       ' (scaling.shardsMin and scaling.shardsMax).',
-  )
-}
-
-function checkRetention(retentionMs: number): void {
-  const { retentionMsMin, retentionMsMax } = limits
-  if (retentionMs >= retentionMsMin && retentionMs <= retentionMsMax) return
-  const shown = (ms: number): string => formatValue('duration', ms)
-  refuse(
-    `A retention of ${shown(retentionMs)} is out of bounds: it lies between ${shown(retentionMsMin)} and ${shown(retentionMsMax)}.`,
   )
 }
 

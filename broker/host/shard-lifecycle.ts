@@ -3,7 +3,8 @@
 // table first, so that nothing new begins on it, and then its owner forgets it.
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import { refusal } from '../../protocol/refusal.ts'
-import type { HostCalls, HostedExtent, PlacedShard, ServedSettings } from '../host-contract.ts'
+import type { ServedSettings } from '../../protocol/stream-settings.ts'
+import type { HostCalls, HostedExtent, PlacedShard } from '../host-contract.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { ShardExtent } from '../threads/owner-contract.ts'
 import type { Clock } from '../time.ts'

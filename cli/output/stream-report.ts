@@ -1,5 +1,11 @@
 // Streams, shards and scaling decisions as people read them. Pure.
 import type { ScalingReport, Shard, ShardLimits, Stream } from '../../client/index.ts'
+import {
+  settingNames,
+  streamSettings,
+  type SettingName,
+  type StreamSetting,
+} from '../../protocol/stream-settings.ts'
 import { countOf, formatBytes, formatCount, formatDuration, formatRate, shortShardId } from './amounts.ts'
 import { formatFields, formatTable, type Room } from './table.ts'
 
@@ -14,9 +20,27 @@ export function streamReport(stream: Stream, room: Room): string {
     ...scalingFields(stream),
     ['limits of a shard', limitsText(stream.shardLimits)],
     ['retention', retentionOf(stream)],
+    ...furtherSettings(stream),
     ['created', stream.createdAt.toISOString()],
   ]
   return formatFields(fields, room)
+}
+
+/** Settings that have a line of this page already. */
+const told: readonly SettingName[] = ['mode', 'scaling', 'shardLimits', 'retentionMs', 'retentionBytes']
+const formats = { duration: formatDuration, bytes: formatBytes, count: formatCount } as const
+
+/** The others, by the table: under the name of their flag. */
+function furtherSettings(stream: Stream): [string, string][] {
+  return settingNames
+    .filter((name) => !told.includes(name))
+    .map((name) => {
+      const { flag }: StreamSetting = streamSettings[name]
+      const value: unknown = stream[name]
+      const isFigure = typeof value === 'number' && flag?.unit !== undefined
+      const text = isFigure ? formats[flag.unit](value) : JSON.stringify(value)
+      return [(flag?.name ?? name).replaceAll('-', ' '), text]
+    })
 }
 
 /** Those of a provisioned stream as well: they can be set beforehand, and `stream scale --explain` goes by them. */

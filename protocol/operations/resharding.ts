@@ -1,14 +1,8 @@
 // Changes of the shards of a stream, and what the autoscaler would change. Control plane.
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
-import {
-  capacityMode,
-  scalingDecisionShape,
-  scalingShape,
-  shardIndex,
-  streamName,
-  streamShape,
-} from '../structs.ts'
+import { capacityMode, scalingDecisionShape, scalingShape, shardIndex, streamName } from '../structs.ts'
+import { streamShape } from '../stream-settings.ts'
 import type { OperationFamily } from './operation.ts'
 
 export const reshardingOperations = {

@@ -2,17 +2,14 @@
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
 import {
-  capacityMode,
   hostAddressShape,
   routedShardShape,
-  scalingRequestShape,
   shardIndex,
-  shardLimitsShape,
   shardShape,
   streamId,
   streamName,
-  streamShape,
 } from '../structs.ts'
+import { changeFields, creationFields, streamShape } from '../stream-settings.ts'
 import type { OperationFamily } from './operation.ts'
 
 export const streamOperations = {
@@ -30,11 +27,7 @@ export const streamOperations = {
           limits.shardsPerStreamMax,
         ),
       ),
-      retentionMs: field.optional(field.uint('How long a record stays readable; 24 hours by default.')),
-      retentionBytes: field.optional(field.uint('How much is kept; 0, the default, for no bound.')),
-      mode: field.optional(capacityMode),
-      shardLimits: field.optional(field.struct(shardLimitsShape, 'Limits of each shard; none by default.')),
-      scaling: field.optional(field.struct(scalingRequestShape, 'For on-demand streams.')),
+      ...creationFields,
     },
     response: { stream: field.struct(streamShape, 'The stream.') },
     errors: ['streamExists', 'streamBusy', 'limitExceeded', 'storageFull'],
@@ -85,14 +78,7 @@ export const streamOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Changes the settings of a stream; what the request leaves out stays.',
-    request: {
-      name: streamName,
-      retentionMs: field.optional(field.uint('New retention in milliseconds.')),
-      retentionBytes: field.optional(field.uint('New bound on what is kept; 0 for none.')),
-      mode: field.optional(capacityMode),
-      shardLimits: field.optional(field.struct(shardLimitsShape, 'New limits of each shard.')),
-      scaling: field.optional(field.struct(scalingRequestShape, 'What changes of the scaling.')),
-    },
+    request: { name: streamName, ...changeFields },
     response: { stream: field.struct(streamShape, 'The stream.') },
     errors: ['streamNotFound', 'streamBusy'],
   },

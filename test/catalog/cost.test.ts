@@ -16,6 +16,7 @@ import { hashKeyToHex } from '../../protocol/hash-key.ts'
 import { evenRanges } from '../../protocol/shard-map.ts'
 import { FakeTime } from '../control/support/fake-time.ts'
 import { fail } from '../support/fail.ts'
+import { unsaid } from '../support/requests.ts'
 import { brokerRow, shardRow, streamRow } from '../support/catalog-rows.ts'
 
 const STREAMS = 10_000
@@ -107,7 +108,6 @@ function cost<T>(before: CatalogState, decide: (state: CatalogState) => CatalogP
 }
 
 const context = { now: 7, owners: 3 }
-const unsaid = { retentionBytes: undefined, mode: undefined, shardLimits: undefined, scaling: undefined }
 
 describe('a change costs what it changes', () => {
   test('a split of a shard, beside ten thousand streams and tens of thousands of closed shards', () => {
@@ -128,10 +128,10 @@ describe('a change costs what it changes', () => {
 
   test('a new stream, its start, and a change of its settings', () => {
     const defaults = { onDemandShards: 4, targetBytesPerSecond: 1, targetRecordsPerSecond: 1 }
-    const request = { name: 'new', shardCount: 3, retentionMs: undefined, ...unsaid }
+    const request = { name: 'new', shardCount: 3, ...unsaid }
     const created = cost(state, (now) => planCreate(now, request, { ...context, defaults }, fail))
     const active = cost(created.after, (now) => planActivate(now, STREAMS))
-    const settings = { name: 'new', retentionMs: 7_200_000, ...unsaid }
+    const settings = { name: 'new', ...unsaid, retentionMs: 7_200_000 }
     const updated = cost(active.after, (now) => planUpdate(now, settings, fail))
     for (const { visits, copied } of [created, active, updated]) {
       expect(visits).toBeLessThan(WORK_MAX)

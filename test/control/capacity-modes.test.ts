@@ -1,5 +1,6 @@
 // Provisioned and on-demand: how streams are made so, switched over, and described meanwhile.
 import { describe, expect, it } from 'vitest'
+import { servedDefaults } from '../support/requests.ts'
 import { held } from './support/changing.ts'
 import { FakeHosts } from './support/fake-hosts.ts'
 import { settled } from './support/fake-time.ts'
@@ -144,8 +145,8 @@ describe('new limits and bounds of a stream', () => {
     await test.ask('updateStream', { ...clicks, retentionBytes: 1000 })
     const { retentionMs } = stream
     expect(told).toEqual([
-      { retentionMs, retentionBytes: 0, shardLimits },
-      { retentionMs, retentionBytes: 1000, shardLimits },
+      { ...servedDefaults, retentionMs, retentionBytes: 0, shardLimits },
+      { ...servedDefaults, retentionMs, retentionBytes: 1000, shardLimits },
     ])
   })
 })

@@ -5,19 +5,13 @@ import { limits } from '../../protocol/limits.ts'
 import { applyChanges, readCatalog, type CatalogState } from '../../broker/catalog/state.ts'
 import { planBegin } from '../../broker/control/resharding/journal.ts'
 import { planCreate } from '../../broker/control/stream-changes.ts'
+import { unsaid } from '../support/requests.ts'
 import { brokerRow, reshardRow, shardRow, streamRow } from '../support/catalog-rows.ts'
 import { fail } from '../support/fail.ts'
 
 const now = 7
 const owners = 1
 const defaults = { onDemandShards: 4, targetBytesPerSecond: 1, targetRecordsPerSecond: 1 }
-const unsaid = {
-  retentionMs: undefined,
-  retentionBytes: undefined,
-  mode: undefined,
-  shardLimits: undefined,
-  scaling: undefined,
-}
 
 /** What makes two shards more. */
 const requests: [string, (state: CatalogState) => unknown][] = [

@@ -4,6 +4,7 @@ import { newSettings, updatedSettings } from '../../broker/control/stream-settin
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { RequestOf } from '../../protocol/operations.ts'
+import { settingDefaults } from '../../protocol/stream-settings.ts'
 import { noShardLimits } from '../../protocol/structs.ts'
 import { fail } from '../support/fail.ts'
 
@@ -36,6 +37,7 @@ describe('a new stream', () => {
     expect(create({})).toEqual({
       shardCount: 1,
       settings: {
+        ...settingDefaults,
         mode: 'provisioned',
         retentionMs: limits.retentionMsDefault,
         retentionBytes: 0,
@@ -55,7 +57,7 @@ describe('a new stream', () => {
       scaling: { shardsMin: 2, shardsMax: 8, targetBytesPerSecond: 1, targetRecordsPerSecond: 2 },
     } as const
     const { shardCount, ...settings } = asked
-    expect(create(asked)).toEqual({ shardCount, settings })
+    expect(create(asked)).toEqual({ shardCount, settings: { ...settingDefaults, ...settings } })
   })
 
   it.each<[string, Create, number[]]>([

@@ -5,7 +5,7 @@ import { inProcessPair } from '../../broker/server/in-process.ts'
 import { createServer, type Server, type ServerOptions } from '../../broker/server/server.ts'
 import type { CloseReason, ServerMetrics } from '../../broker/server/server-metrics.ts'
 import type { ErrorCode, OperationName, OperationOn } from '../../protocol/index.ts'
-import { noShardLimits } from '../../protocol/structs.ts'
+import { settingDefaults } from '../../protocol/stream-settings.ts'
 import { RawConnection } from '../support/raw-connection.ts'
 
 export const identity = {
@@ -111,11 +111,8 @@ export const clicks = {
   id: 1,
   status: 'ACTIVE',
   openShardCount: 4,
-  retentionMs: 86_400_000,
   createdAt: 0,
-  retentionBytes: 0,
-  mode: 'provisioned',
-  shardLimits: noShardLimits,
+  ...settingDefaults,
   scaling: { shardsMin: 4, shardsMax: 4, targetBytesPerSecond: 1, targetRecordsPerSecond: 1 },
   targetShardCount: undefined,
   epoch: 1,

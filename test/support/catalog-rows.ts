@@ -17,7 +17,7 @@ import type {
   ShardRow,
   StreamRow,
 } from '../../broker/catalog-contract.ts'
-import { noShardLimits } from '../../protocol/structs.ts'
+import { settingDefaults } from '../../protocol/stream-settings.ts'
 
 export const brokerRow = (over: Partial<BrokerRow['value']> = {}): BrokerRow => ({
   family: 'broker',
@@ -31,13 +31,11 @@ export const streamRow = (key: number, over: Partial<StreamRow['value']> = {}): 
   value: {
     name: `s${key}`,
     status: 'ACTIVE',
+    ...settingDefaults,
     retentionMs: 1,
     createdAt: 1,
     epoch: 1,
     nextShardIndex: 50,
-    retentionBytes: 0,
-    mode: 'provisioned',
-    shardLimits: noShardLimits,
     scaling: { shardsMin: 1, shardsMax: 100, targetBytesPerSecond: 1, targetRecordsPerSecond: 1 },
     targetShardCount: null,
     ...over,

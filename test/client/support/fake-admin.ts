@@ -3,7 +3,6 @@
 import {
   hashKeyFromBytes,
   hashKeyToBytes,
-  limits,
   middleOf,
   splitRange,
   type HashKeyRange,
@@ -12,7 +11,7 @@ import {
   type RequestOf,
   type ResponseOf,
 } from '../../../protocol/index.ts'
-import { noShardLimits } from '../../../protocol/structs.ts'
+import { settingDefaults } from '../../../protocol/stream-settings.ts'
 import { BASE_TIME, type FakeShard } from './fake-shard.ts'
 
 /** What the control plane needs of the fake broker. */
@@ -110,11 +109,9 @@ function describe(broker: Administered): ResponseOf<'describeStream'>['stream'] 
     id: broker.streamId,
     status: broker.targetShardCount === undefined ? 'ACTIVE' : 'UPDATING',
     openShardCount: broker.openShards.length,
-    retentionMs: limits.retentionMsDefault,
     createdAt: BASE_TIME,
-    retentionBytes: 0,
+    ...settingDefaults,
     mode: broker.settings.at(-1)?.mode ?? 'provisioned',
-    shardLimits: noShardLimits,
     scaling: { shardsMin: 1, shardsMax: 64, targetBytesPerSecond: 1000, targetRecordsPerSecond: 100 },
     targetShardCount: broker.targetShardCount,
     epoch: broker.epoch,

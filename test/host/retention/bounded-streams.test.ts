@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { planSizeTrims } from '../../../broker/control/retention/size-trims.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
-import { noShardLimits } from '../../../protocol/structs.ts'
 import { span, startMaintained } from '../support/maintained-owner.ts'
+import { servedDefaults } from '../../support/requests.ts'
 import { STREAM } from '../support/test-host.ts'
 
 const SOON = 200
@@ -11,7 +11,7 @@ const LOOK = 10_000
 const DAY = 86_400_000
 
 describe('a bound in bytes', () => {
-  const bounded = { settings: { retentionMs: DAY, retentionBytes: 250, shardLimits: noShardLimits } }
+  const bounded = { settings: { ...servedDefaults, retentionMs: DAY, retentionBytes: 250 } }
 
   /** Decides as a controller does whose only host this is. */
   async function bound({ maintenance }: ReturnType<typeof startMaintained>, retentionBytes = 250) {

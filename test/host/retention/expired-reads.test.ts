@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Position } from '../../../protocol/operations.ts'
 import { FakeSession } from '../support/fake-session.ts'
-import { noShardLimits } from '../../../protocol/structs.ts'
 import {
   at,
   codeOf,
@@ -15,12 +14,13 @@ import {
   STREAM,
   type TestHost,
 } from '../support/test-host.ts'
+import { servedDefaults } from '../../support/requests.ts'
 import { rest } from '../support/timing.ts'
 
 const RETENTION_MS = 10_000
 const HOUR = 3_600_000
 
-const settingsOf = (retentionMs: number) => ({ retentionMs, retentionBytes: 0, shardLimits: noShardLimits })
+const settingsOf = (retentionMs: number) => ({ ...servedDefaults, retentionMs })
 
 async function startEmpty(tailCacheBytes: number, retentionMs = RETENTION_MS): Promise<TestHost> {
   const shards = [placedShard(0, { settings: settingsOf(retentionMs) })]

@@ -1,8 +1,8 @@
 // Promises of maintenance: what nobody wants goes, nothing else does, and whatever fails is tried again and hurts nobody.
 import { describe, expect, it } from 'vitest'
+import { servedDefaults } from '../../support/requests.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
-import { noShardLimits } from '../../../protocol/structs.ts'
 import { SEGMENT_AGE_MS, span, startMaintained } from '../support/maintained-owner.ts'
 import { rest } from '../support/timing.ts'
 
@@ -162,7 +162,7 @@ describe('the active segment', () => {
   it('is sealed when most of it has expired', async () => {
     const host = startMaintained()
     const bytes = 40 * 1024 * 1024
-    const settings = { retentionMs: 60_000, retentionBytes: 0, shardLimits: noShardLimits }
+    const settings = { ...servedDefaults, retentionMs: 60_000 }
     const shard = host.serve(1, 0, { settings })
     host.owner.activeBytes = bytes
     shard.advance({ base: 0, recordCount: 1, length: bytes, arrivalTime: host.timing.now() })

@@ -3,7 +3,6 @@ import {
   BatchBuilder,
   errorCodeOf,
   hashPartitionKey,
-  noShardLimits,
   producerIdAt,
   readRecords,
   type ErrorCode,
@@ -20,6 +19,7 @@ import { FakeSession } from './fake-session.ts'
 import { MemoryMaintenance } from './memory-maintenance.ts'
 import { MemoryOwner, MemoryReader } from './memory-owner.ts'
 import { secretOf } from '../../support/producers.ts'
+import { servedDefaults } from '../../support/requests.ts'
 import { randomOf } from '../../support/random.ts'
 import { ManualTiming, rest } from './timing.ts'
 
@@ -75,7 +75,7 @@ export function placedShard(shardIndex: number, changes: Partial<PlacedShard> = 
     endingHashKey: HIGHEST,
     startingSequenceNumber: 0,
     children: [],
-    settings: { retentionMs: 86_400_000, retentionBytes: 0, shardLimits: noShardLimits },
+    settings: servedDefaults,
     ...changes,
   }
 }
