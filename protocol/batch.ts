@@ -21,8 +21,9 @@
 //  … │ records, one after the other, compressed as a whole          │
 //    └──────────────────────────────────────────────────────────────┘
 //
-// Attributes: bits 0–2 are the codec, bits 3–5 the number of sampled keys, the rest is zero. recordBytes is the length of the
-// records uncompressed; how they lie is drawn in record-layout.ts, how keys are sampled is told in key-sample.ts.
+// ver is the version of this layout, 1. Attributes: bits 0–2 are the codec, bits 3–5 the number of sampled keys, the rest is zero.
+// recordBytes is the length of the records uncompressed; how they lie is drawn in record-layout.ts, how keys are sampled is told
+// in key-sample.ts. Each field stands in words in batch-fields.ts.
 // A producer id is below 2^53 and made of a secret that only its producer has: see producer-identity.ts. 0 says that the batch
 // is not idempotent.
 import { crc32 } from 'node:zlib'

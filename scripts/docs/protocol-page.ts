@@ -1,6 +1,7 @@
 // docs/protocol.md from the tables of operations, events and limits, and the diagrams beside the code that they describe.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { batchFieldRows } from '../../protocol/batch-fields.ts'
 import { errorCodes, universalErrors } from '../../protocol/error-codes.ts'
 import { events, type EventEntry } from '../../protocol/events.ts'
 import { limits } from '../../protocol/limits.ts'
@@ -160,6 +161,13 @@ header or records it refuses as \`invalidBatch\` (${errorCodes.invalidBatch.id})
 little-endian but for hash keys; checksums are CRC-32 as in zlib.
 
 ${batch}
+
+The same byte by byte:
+
+${table(
+  ['byte', 'bytes', 'field', 'meaning'],
+  batchFieldRows().map(({ name, at, bytes, doc }) => [String(at), String(bytes), code(name), doc]),
+)}
 
 - All of a batch's hash keys lie within its bounds, and the bounds within the shard's range: otherwise
   \`hashKeyOutOfRange\` (${errorCodes.hashKeyOutOfRange.id}).

@@ -7,6 +7,7 @@ import {
   arrivalTimeAt,
   baseSequenceNumberAt,
   BATCH_HEADER_BYTES,
+  BATCH_VERSION,
   batchLengthAt,
   batchOffsets,
   batchWithin,
@@ -21,6 +22,7 @@ import {
   sampledKeysOf,
   stampBatch,
 } from '../../protocol/batch.ts'
+import { batchFieldRows } from '../../protocol/batch-fields.ts'
 import { renewBatch } from '../../protocol/batch-builder.ts'
 import { compareHashKeys, hashKeyFromBigInt, hashKeyToBigInt } from '../../protocol/hash-key.ts'
 import { limits } from '../../protocol/limits.ts'
@@ -256,4 +258,14 @@ describe('renewBatch', () => {
       }),
     )
   })
+})
+
+test('the fields that the documentation lists are the header, byte for byte', () => {
+  const rows = batchFieldRows()
+  expect(rows.map(({ name }) => name)).toEqual(Object.keys(batchOffsets))
+  expect(rows.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(BATCH_HEADER_BYTES)
+  const version = rows.find(({ name }) => name === 'version')!
+  const batch = batchOf([record('a')])
+  expect(batch[version.at]).toBe(BATCH_VERSION)
+  expect(version.doc).toContain(String(BATCH_VERSION))
 })
