@@ -21,6 +21,14 @@ export const exitCodes = {
   unreachable: { code: 3, doc: 'No broker answers at the address.' },
   notFound: { code: 4, doc: 'The stream or the shard does not exist.' },
   unhealthy: { code: 5, doc: 'status, doctor or check found something wrong, and said what.' },
+  malformed: {
+    code: 6,
+    doc: 'check found the disk sound, and batches that were written so that no reader can take them apart.',
+  },
+  unchecked: {
+    code: 7,
+    doc: 'check found nothing wrong, and batches that need a codec which this Node does not have.',
+  },
   interrupted: { code: 130, doc: 'Ctrl-C ended the work before it was done.' },
 } as const satisfies Record<string, ExitCode>
 

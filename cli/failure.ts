@@ -35,7 +35,11 @@ const adviceOfCode: Partial<Record<ErrorCode, string>> = {
   trimmed: 'Read from TRIM_HORIZON to start at the oldest record that is left.',
   storageFull: 'Free some disk space, or lower --free-space-floor; reading still works.',
   producerFenced: 'Another producer took over; start this one anew.',
-  corruptData: 'Stop the broker and run `millrace check` on its data directory.',
+  corruptData:
+    'Stop the broker and run `millrace check` on its data directory; `consume --skip-unreadable` reads what is not damaged.',
+  malformedBatch: '`consume --skip-unreadable` reports such records and reads on behind them.',
+  codecUnavailable:
+    'Or pass `--skip-unreadable` to consume, which reports such records and reads on behind them.',
   unsupportedVersion: 'Use the command line that came with the broker.',
 }
 

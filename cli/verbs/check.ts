@@ -1,12 +1,32 @@
 // `millrace check`: reads a whole data directory and verifies every batch, while no broker runs on it.
 import { Command } from 'commander'
 import { loadConfig } from '../../broker/config/load.ts'
+import type { IntegrityReport } from '../../broker/storage/integrity.ts'
 import { addConfigFlags, configFlagValues } from '../config-flags.ts'
+import type { ExitName } from '../exit-codes.ts'
 import { Failure } from '../failure.ts'
 import { jsonOption, withExamples } from '../help.ts'
 import { countOf, formatBytes } from '../output/amounts.ts'
 import { startProgress } from '../output/progress.ts'
 import { print, printJson, type Terminal } from '../terminal.ts'
+
+/** How each verdict reads: before a single problem, before the figures at the end, and to a script. */
+const verdicts: Readonly<
+  Record<IntegrityReport['verdict'], { label: string; summary: string; exit: ExitName }>
+> = {
+  sound: { label: '', summary: 'Sound', exit: 'ok' },
+  damaged: { label: 'DAMAGED', summary: 'Damaged', exit: 'unhealthy' },
+  malformed: {
+    label: 'MALFORMED',
+    summary: 'Sound on disk, but some batches were written so that no reader can take them apart',
+    exit: 'malformed',
+  },
+  codecMissing: {
+    label: 'UNCHECKED',
+    summary: 'Sound as far as this Node can look: it does not have the codec of some batches',
+    exit: 'unchecked',
+  },
+}
 
 export function checkVerb(terminal: Terminal): Command {
   const command = new Command('check')
@@ -29,15 +49,18 @@ export function checkVerb(terminal: Terminal): Command {
       if (options.json === true) {
         printJson(terminal, report, { indent: 2 })
       } else {
-        for (const { where, what } of report.problems) print(terminal, `DAMAGED  ${where}: ${what}`)
+        for (const { kind, where, what } of report.problems) {
+          print(terminal, `${verdicts[kind].label}  ${where}: ${what}`)
+        }
         print(
           terminal,
-          `${report.ok ? 'Sound' : 'Damaged'}: ${countOf(report.records, 'record')} in ` +
+          `${verdicts[report.verdict].summary}: ${countOf(report.records, 'record')} in ` +
             `${countOf(report.batches, 'batch', 'batches')}, ${formatBytes(report.bytes)}, ` +
             `${countOf(report.shards, 'shard')}, ${countOf(report.segments, 'segment')}.`,
         )
       }
-      if (!report.ok) throw new Failure('', 'unhealthy')
+      const { exit } = verdicts[report.verdict]
+      if (exit !== 'ok') throw new Failure('', exit)
     })
   return withExamples(addConfigFlags(command, ['config', 'dataDir']), [
     { line: 'millrace check --data-dir ./data', says: 'after a crash of the machine, or before a backup' },

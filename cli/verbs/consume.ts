@@ -7,6 +7,7 @@ import { Failure } from '../failure.ts'
 import { urlOption, withExamples } from '../help.ts'
 import { countOf } from '../output/amounts.ts'
 import { outputStream } from '../output/output-stream.ts'
+import { Skips } from '../output/skips.ts'
 import { headingOf, recordFormats, recordWriter, type RecordFormat } from '../output/record-format.ts'
 import { parseSpan, positionHelp } from '../positions.ts'
 import { screenColumns, tell, type Terminal } from '../terminal.ts'
@@ -17,6 +18,7 @@ interface ConsumeOptions {
   readonly shard?: string
   readonly follow?: true
   readonly push?: true
+  readonly skipUnreadable?: true
   readonly count?: number
   readonly format: RecordFormat
   readonly escape: boolean
@@ -36,6 +38,10 @@ export function consumeVerb(terminal: Terminal): Command {
     .option('--follow', 'go on with new records as they come; --from LATEST does so by itself')
     .option('--push', 'let the broker push records instead of asking for them; follows')
     .option('--count <n>', 'stop after n records', wholeNumber(1))
+    .option(
+      '--skip-unreadable',
+      'report records that cannot be read on standard error, and go on behind them',
+    )
     .addOption(
       new Option(
         '--format <format>',
@@ -59,21 +65,28 @@ export function consumeVerb(terminal: Terminal): Command {
 }
 
 async function consume(stream: string, options: ConsumeOptions, terminal: Terminal): Promise<void> {
-  const { open, endsByItself } = readingOf(stream, options)
+  const skips = new Skips(terminal)
+  const { open, endsByItself } = readingOf(stream, options, skips)
   const interrupted = terminal.interrupted()
   const stop = AbortSignal.any([interrupted, terminal.outputClosed])
   const written = { records: 0 }
   const use = async (client: Client): Promise<void> => {
     const batches = open(client, stop)
     try {
-      await writeRecords(batches, options, { terminal, written })
+      await writeRecords(batches, options, { terminal, written, skips })
     } catch (error) {
       // Whoever stopped us has seen enough: that is how following ends.
       if (!stop.aborted) throw error
     }
   }
   await withClient(options.url, use, { terminal })
-  if (!interrupted.aborted || !endsByItself) return
+  skips.sum()
+  if (!interrupted.aborted || !endsByItself) {
+    // A script must not take it for an empty stream.
+    const foundNothingElse = skips.places > 0 && written.records === 0 && !stop.aborted
+    if (foundNothingElse) throw new Failure('No record could be read.')
+    return
+  }
   tell(terminal, `Interrupted: ${countOf(written.records, 'record')} written, and not all that there are.`)
   throw new Failure('', 'interrupted')
 }
@@ -85,7 +98,7 @@ interface Asked {
 }
 
 /** What the options ask for, to be opened once there is a client. Throws Failure (usage) before that. */
-function readingOf(stream: string, options: ConsumeOptions): Asked {
+function readingOf(stream: string, options: ConsumeOptions, skips: Skips): Asked {
   const { shard, push, count } = options
   const { from, until } = parseSpan(options, Date.now())
   const follow = options.follow === true || push === true || (from === 'LATEST' && until === undefined)
@@ -93,7 +106,12 @@ function readingOf(stream: string, options: ConsumeOptions): Asked {
     throw new Failure('--until cannot be combined with --follow or --push: they never end.', 'usage')
   }
   const open: Asked['open'] = (client, signal) => {
-    const shared: ReadingOptions = { from, signal, ...(shard === undefined ? {} : { shard }) }
+    const shared: ReadingOptions = {
+      from,
+      signal,
+      ...(shard === undefined ? {} : { shard }),
+      ...(options.skipUnreadable === true ? { onUnreadable: skips.report } : {}),
+    }
     if (push === true) return client.subscribe(stream, shared).batches()
     return client.read(stream, { ...shared, follow, ...(until === undefined ? {} : { until }) }).batches()
   }
@@ -103,7 +121,7 @@ function readingOf(stream: string, options: ConsumeOptions): Asked {
 async function writeRecords(
   batches: AsyncIterable<readonly StreamRecord[]>,
   { count = Infinity, format, escape }: ConsumeOptions,
-  { terminal, written }: { readonly terminal: Terminal; readonly written: { records: number } },
+  { terminal, written, skips }: { terminal: Terminal; written: { records: number }; skips: Skips },
 ): Promise<void> {
   const columns = screenColumns(terminal)
   const screen = { columns, showsControls: escape && terminal.stdout.isTTY === true }
@@ -120,6 +138,6 @@ async function writeRecords(
   }
   await output.flush()
   // A pipe that gets nothing says it by itself.
-  if (written.records === 0 && terminal.stdout.isTTY === true)
+  if (written.records === 0 && skips.places === 0 && terminal.stdout.isTTY === true)
     tell(terminal, 'There is no record between those positions.')
 }

@@ -243,6 +243,7 @@ describe('the integrity check', () => {
     const { problems } = await checkDataDirectory(dataDir)
     expect(problems).toEqual([
       {
+        kind: 'damaged',
         where: expect.stringContaining('slot 2, batch 1'),
         what: "It holds hash keys outside its shard's range.",
       },

@@ -3,6 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import type { Environment } from '../../broker/storage/environment.ts'
+import { Findings } from '../../broker/storage/checks/findings.ts'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import {
   decodeRow,
@@ -71,7 +72,12 @@ function firstBatch(environment: Environment): Uint8Array {
 
 const planted: Record<
   string,
-  { change: (environment: Environment) => { key: Uint8Array; value?: Uint8Array }; found: RegExp }
+  {
+    change: (environment: Environment) => { key: Uint8Array; value?: Uint8Array }
+    found: RegExp
+    /** 'damaged', unless said otherwise. */
+    kind?: string
+  }
 > = {
   'a bit of a batch': {
     change: (environment) => {
@@ -91,7 +97,8 @@ const planted: Record<
       stampBatch(value, baseSequenceNumberAt(value, 0), arrivalTimeAt(value, 0))
       return { key, value }
     },
-    found: /^Its records cannot be read\. Record 0 of 1: its parts do not fit into its length/,
+    found: /Its producer wrote it so that no reader can take it apart\. Record 0 of 1: its parts do not fit/,
+    kind: 'malformed',
   },
   'a batch that is gone': {
     change: (environment) => ({ key: firstBatch(environment) }),
@@ -228,14 +235,33 @@ describe('checkDataDirectory', () => {
     expect(progress.at(-1)).toBe(9)
   })
 
-  test.for(Object.entries(planted))('finds %s', async ([, { change, found }], { storage }) => {
-    const segments = await fill(storage)
-    await storage.tamper(segments[1]!, change)
-    storage.expectedProblems = (report) => {
-      expect(report.ok).toBe(false)
-      expect(report.problems.map(({ what }) => what).join('\n')).toMatch(found)
-      for (const { where } of report.problems) expect(where).toContain(storage.dataDir)
-    }
+  test.for(Object.entries(planted))(
+    'finds %s',
+    async ([, { change, found, kind = 'damaged' }], { storage }) => {
+      const segments = await fill(storage)
+      await storage.tamper(segments[1]!, change)
+      storage.expectedProblems = (report) => {
+        expect(report.ok).toBe(false)
+        expect(report.problems.map(({ what }) => what).join('\n')).toMatch(found)
+        expect(report.problems.find(({ what }) => found.test(what))?.kind ?? 'damaged').toBe(kind)
+        for (const { where } of report.problems) expect(where).toContain(storage.dataDir)
+      }
+    },
+  )
+
+  test('lists problems of each kind, however many there are of another, and the gravest decide', () => {
+    const findings = new Findings()
+    for (let i = 0; i < 5000; i++) findings.problem(`batch ${i}`, 'zstd', 'codecMissing')
+    for (let i = 0; i < 1001; i++) findings.problem(`batch ${i}`, 'written so', 'malformed')
+    expect(findings.report()).toMatchObject({ ok: false, verdict: 'malformed' })
+    findings.problem('a segment', 'damage')
+    const { verdict, problems } = findings.report()
+    expect(verdict).toBe('damaged')
+    expect(problems[0]).toEqual({ kind: 'damaged', where: 'a segment', what: 'damage' })
+    expect(problems.filter(({ where }) => where === 'the rest')).toEqual([
+      { kind: 'malformed', where: 'the rest', what: '1 more problems of this kind are not listed.' },
+      { kind: 'codecMissing', where: 'the rest', what: '4000 more problems of this kind are not listed.' },
+    ])
   })
 
   test('finds a segment that is gone', async ({ storage }) => {
@@ -243,6 +269,7 @@ describe('checkDataDirectory', () => {
     await rm(segmentPath(storage.ownerDirectory(), first!), { recursive: true })
     storage.expectedProblems = ({ problems }) =>
       expect(problems).toContainEqual({
+        kind: 'damaged',
         where: expect.any(String),
         what: 'The manifest names it, and it is not there.',
       })
@@ -286,6 +313,7 @@ describe('checkDataDirectory', () => {
     })
     storage.expectedProblems = ({ problems }) =>
       expect(problems).toContainEqual({
+        kind: 'damaged',
         where: expect.stringContaining(`slot ${SLOT}`),
         what: expect.stringMatching(/The numbers from 0 up to \d+ are in no segment/),
       })
@@ -327,6 +355,7 @@ describe('checkDataDirectory', () => {
     storage.expectedProblems = ({ problems }) =>
       expect(problems).toEqual([
         {
+          kind: 'damaged',
           where: segmentPath(storage.ownerDirectory(), beyond),
           what: 'It holds batches, and the manifest does not name it.',
         },

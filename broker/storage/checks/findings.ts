@@ -1,10 +1,19 @@
 // What an integrity check has counted and found so far. Runs in the checking process. Findings are kept up to a bound, so
 // that a directory that is damaged everywhere is reported and not held in memory.
 
-/** Problems that are listed; the others are only counted. */
+/** Problems of one kind that are listed; the others are only counted. */
 const PROBLEMS_LISTED_MAX = 1000
 
+/**
+ * What a problem is, the gravest first, because each calls for something else. damaged: bytes or rows are not what was stored.
+ * malformed: the bytes are what a producer sent, and no reader can take its records apart. codecMissing: the bytes are what a
+ * producer sent, and this Node has not the codec to look into them.
+ */
+export const problemKinds = ['damaged', 'malformed', 'codecMissing'] as const
+export type ProblemKind = (typeof problemKinds)[number]
+
 export interface Problem {
+  readonly kind: ProblemKind
   /** The file, segment, shard or row. */
   readonly where: string
   readonly what: string
@@ -18,7 +27,10 @@ export interface IntegrityProgress {
 }
 
 export interface IntegrityReport extends IntegrityProgress {
+  /** Nothing of any kind was found. */
   readonly ok: boolean
+  /** The gravest kind of what was found. */
+  readonly verdict: 'sound' | ProblemKind
   /** Of the catalog, open and closed, with records or without. */
   readonly shards: number
   readonly problems: readonly Problem[]
@@ -30,17 +42,18 @@ export class Findings {
   batches = 0
   records = 0
   bytes = 0
-  #found = 0
-  readonly #problems: Problem[] = []
+  /** By kind, so that many of one kind do not keep those of another from being listed. */
+  readonly #found: Record<ProblemKind, number> = { damaged: 0, malformed: 0, codecMissing: 0 }
+  readonly #problems: Record<ProblemKind, Problem[]> = { damaged: [], malformed: [], codecMissing: [] }
   readonly #onProgress: ((progress: IntegrityProgress) => void) | undefined
 
   constructor(onProgress?: (progress: IntegrityProgress) => void) {
     this.#onProgress = onProgress
   }
 
-  problem(where: string, what: string): void {
-    this.#found++
-    if (this.#problems.length < PROBLEMS_LISTED_MAX) this.#problems.push({ where, what })
+  problem(where: string, what: string, kind: ProblemKind = 'damaged'): void {
+    this.#found[kind]++
+    if (this.#problems[kind].length < PROBLEMS_LISTED_MAX) this.#problems[kind].push({ kind, where, what })
   }
 
   /** Notes a problem unless two figures that must agree do. */
@@ -55,10 +68,18 @@ export class Findings {
 
   report(): IntegrityReport {
     const { shards, segments, batches, records, bytes } = this
-    const unlisted = this.#found - this.#problems.length
-    const rest =
-      unlisted > 0 ? [{ where: 'the rest', what: `${unlisted} more problems are not listed.` }] : []
-    const problems = [...this.#problems, ...rest]
-    return { ok: problems.length === 0, shards, segments, batches, records, bytes, problems }
+    const problems = problemKinds.flatMap((kind) => this.#listed(kind))
+    const verdict = problems[0]?.kind ?? 'sound'
+    return { ok: verdict === 'sound', verdict, shards, segments, batches, records, bytes, problems }
+  }
+
+  #listed(kind: ProblemKind): Problem[] {
+    const listed = this.#problems[kind]
+    const unlisted = this.#found[kind] - listed.length
+    if (unlisted === 0) return listed
+    return [
+      ...listed,
+      { kind, where: 'the rest', what: `${unlisted} more problems of this kind are not listed.` },
+    ]
   }
 }

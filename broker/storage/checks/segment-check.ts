@@ -92,10 +92,7 @@ async function readSpans(segment: SegmentUnderCheck): Promise<Map<number, Span>>
       const misplaced = producers.follow(slot, base, batch)
       const where = `${slotOf(segment, slot)}, batch ${base}`
       if (misplaced !== undefined) findings.problem(where, misplaced)
-      // The broker stores what a producer has compressed, and never looks inside.
-      const unreadable = walkRecords(batch)
-      if (unreadable !== undefined)
-        findings.problem(where, `Its records cannot be read. ${unreadable.message}`)
+      checkRecords(batch, { findings, where })
       const range = ranges.get(slot)
       if (range !== undefined && !batchWithin(batch, range.start, range.end)) {
         findings.problem(where, "It holds hash keys outside its shard's range.")
@@ -110,6 +107,22 @@ async function readSpans(segment: SegmentUnderCheck): Promise<Map<number, Span>>
     from = keyAfter(last)
     await setImmediate() // leaves room for a progress bar and for signals
   }
+}
+
+/** Its checksums are right, so its bytes are what a producer sent: what is wrong with the records is no fault of the disk. */
+function checkRecords(
+  batch: Uint8Array,
+  { findings, where }: Pick<SegmentUnderCheck, 'findings' | 'where'>,
+): void {
+  const unreadable = walkRecords(batch)
+  if (unreadable === undefined) return
+  const { code, message } = unreadable
+  if (code === 'codecUnavailable') return findings.problem(where, message, 'codecMissing')
+  findings.problem(
+    where,
+    `Its producer wrote it so that no reader can take it apart. ${message}`,
+    'malformed',
+  )
 }
 
 /** A shard that wrote nothing here only says where it stands. */
