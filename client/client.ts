@@ -257,7 +257,12 @@ export class Client implements AsyncDisposable {
       until: undefined,
       makeIntake: (events, shardCount) =>
         new Subscriber(
-          { pool: this.#pool, onTrimmed, creditBytes: creditBytesOf(options, shardCount) },
+          {
+            pool: this.#pool,
+            onTrimmed,
+            creditBytes: creditBytesOf(options, shardCount),
+            monotonic: this.#settings.monotonic,
+          },
           events,
         ),
     })

@@ -1,7 +1,7 @@
 // The one table of messages that nobody answers. Runs anywhere. Ids are never reused; fields are positional and append-only.
 import { limits } from './limits.ts'
 import { field, type Shape, type ValueOf } from './shapes.ts'
-import { damage } from './structs.ts'
+import { damage, timeMs } from './structs.ts'
 
 export interface EventEntry {
   readonly id: number
@@ -11,6 +11,7 @@ export interface EventEntry {
   readonly body: Shape
 }
 
+const time = field.optional(timeMs("The host's clock when it was sent"))
 const subscriptionId = field.uint('The subscription, as subscribe named it.')
 
 export const events = {
@@ -29,6 +30,7 @@ export const events = {
       nextSequenceNumber: field.uint('The number after the last record sent: a place to resume.'),
       tail: field.uint('Next number to assign.'),
       millisBehindLatest: field.uint('Age of the last record sent, while more follow it; 0 at the tail.'),
+      time,
     },
   },
   heartbeat: {
@@ -40,6 +42,7 @@ export const events = {
       subscriptionId,
       nextSequenceNumber: field.uint('A place to resume.'),
       tail: field.uint('Next number to assign.'),
+      time,
     },
   },
   subscriptionEnded: {

@@ -149,7 +149,9 @@ export const fetchedShardShape = {
   nextSequenceNumber: field.uint('Where to fetch next.'),
   trimHorizon: field.uint('Oldest readable number.'),
   tail: field.uint('Next number to assign.'),
-  millisBehindLatest: field.uint('Age of the last record returned, while more follow it; 0 at the tail.'),
+  millisBehindLatest: field.uint(
+    'While more follow: age of the last record returned, or of the newest where none is. 0 at the tail.',
+  ),
   ended: field.boolean('The shard is closed and was read to its end: go on with its children.'),
   retryAfterMs: field.optional(field.uint('When to fetch again, after provisionedThroughputExceeded.')),
   damage,

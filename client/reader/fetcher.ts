@@ -5,7 +5,7 @@
 import { errorCodeOf } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { FetchedShard } from '../../protocol/operations.ts'
+import type { FetchedShard, ResponseOf } from '../../protocol/operations.ts'
 import { endpointKey, type Endpoint } from '../address.ts'
 import { asMillraceError } from '../errors.ts'
 import type { ConnectionPool } from '../pool.ts'
@@ -89,9 +89,9 @@ export class Fetcher implements Intake {
         if (isOver()) return
         const { due, resting, untilNextMs } = this.#dueOf(round.cursors)
         if (due.length > 0) {
-          const answers = await this.#fetch(due, round, Math.min(this.#options.maxWaitMs, untilNextMs))
+          const response = await this.#fetch(due, round, Math.min(this.#options.maxWaitMs, untilNextMs))
           if (isOver()) return
-          round.cursors = [...resting, ...this.#sort(due, answers)]
+          round.cursors = [...resting, ...this.#sort(due, response)]
           // Not before: shards that cannot be read yet, and come again and again, must not disturb the others.
           if (!isAnswered && round.cursors.length > 0) this.#takeOver(round)
           isAnswered = true
@@ -122,7 +122,7 @@ export class Fetcher implements Intake {
     cursors: readonly ShardCursor[],
     { endpoint, streamId }: Round,
     waitMs: number,
-  ): Promise<readonly FetchedShard[]> {
+  ): Promise<ResponseOf<'fetch'>> {
     const { pool, bufferBytesMax } = this.#options
     const { closing } = this.#events
     const connection = await pool.connect(endpoint, closing)
@@ -139,12 +139,12 @@ export class Fetcher implements Intake {
       bytesMax,
       waitMs,
     }
-    const response = await unlessAborted(connection.request('fetch', request, waitMs), closing)
-    return response.shards
+    return unlessAborted(connection.request('fetch', request, waitMs), closing)
   }
 
   /** Passes on what came; answers the shards to go on with, those that got the least first. */
-  #sort(cursors: readonly ShardCursor[], answers: readonly FetchedShard[]): ShardCursor[] {
+  #sort(cursors: readonly ShardCursor[], { shards: answers, time }: ResponseOf<'fetch'>): ShardCursor[] {
+    const at = this.#options.monotonic()
     const served: ShardCursor[] = []
     const starved: ShardCursor[] = []
     for (const [i, cursor] of cursors.entries()) {
@@ -155,10 +155,9 @@ export class Fetcher implements Intake {
           new MillraceError('internal', 'The host answered fewer shards than asked.'),
         )
       } else if (answer.code !== 0) {
-        if (this.#goesOnAfter(cursor, answer)) starved.push(cursor)
+        if (this.#goesOnAfter(cursor, answer, { time, at })) starved.push(cursor)
       } else {
-        cursor.millisBehindLatest = answer.millisBehindLatest
-        cursor.tail = answer.tail
+        cursor.heard({ ...answer, time, at })
         const goesOn = this.#events.arrived(cursor, answer.batches, answer.nextSequenceNumber)
         if (goesOn && answer.ended) this.#events.ended(cursor)
         else if (goesOn) (answer.batches.length > 0 ? served : starved).push(cursor)
@@ -168,8 +167,13 @@ export class Fetcher implements Intake {
     return [...starved, ...served]
   }
 
-  #goesOnAfter(cursor: ShardCursor, answer: FetchedShard): boolean {
+  #goesOnAfter(
+    cursor: ShardCursor,
+    answer: FetchedShard,
+    moment: { time: number | undefined; at: number },
+  ): boolean {
     const code = errorCodeOf(answer.code)
+    if (code === 'trimmed' || code === 'provisionedThroughputExceeded') cursor.heard({ ...answer, ...moment })
     if (code === 'trimmed' && this.#options.onTrimmed === 'horizon' && answer.trimHorizon > cursor.next) {
       return this.#events.arrived(cursor, [], answer.trimHorizon)
     }

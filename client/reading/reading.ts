@@ -1,47 +1,30 @@
 // Reading a stream, or one shard of it: finds the shards and where to begin in each, has an intake bring their batches,
 // and sets shards going again wherever they are after whatever happened. Runs in the client. Every record from the
 // begin on arrives once, in order within its shard; a shard's parents are drained before it is begun (see lineage.ts).
-import { baseSequenceNumberAt } from '../../protocol/batch.ts'
+import { arrivalTimeAt, baseSequenceNumberAt } from '../../protocol/batch.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shard-id.ts'
 import type { Endpoint } from '../address.ts'
 import { resolveDecoder, type Codec } from '../codecs.ts'
 import { asMillraceError, closedError } from '../errors.ts'
-import type { ConnectionPool } from '../pool.ts'
-import { checkSpan, type Position } from '../position.ts'
+import { checkSpan } from '../position.ts'
 import type { StreamRecord } from '../record.ts'
 import { backoffMs, boundsFor, mayRepeat } from '../retry.ts'
-import type { Routing, RoutingCache } from '../routing.ts'
-import type { Settings } from '../settings.ts'
+import type { Routing } from '../routing.ts'
 import { onAbort, sleep } from '../waiting.ts'
 import { endTimeOf, type EndTime } from './end-time.ts'
 import { endOf, Inbox } from './inbox.ts'
 import type { Intake, IntakeEvents } from './intake.ts'
+import { ReadingLag } from './lag.ts'
 import { Lineage, wasRead } from './lineage.ts'
 import type { ReadingOptions } from './options.ts'
+import type { ReadingDependencies, ReadingPlan } from './plan.ts'
 import { RecordIterator, recordBatches } from './record-iterator.ts'
 import type { ShardCursor } from './shard-cursor.ts'
 import { endAtTime, resolveStart, type StartDependencies } from './start.ts'
 import { checkOnUnreadable, type OnUnreadable } from './unreadable.ts'
 
 const NO_BYTES = new Uint8Array(0)
-
-export interface ReadingDependencies {
-  readonly stream: string
-  readonly routings: RoutingCache
-  readonly pool: ConnectionPool
-  readonly settings: Settings
-  /** The broker's clock, milliseconds since the epoch. */
-  readonly brokerTime: (signal: AbortSignal) => Promise<number>
-  readonly onClosed: () => void
-}
-
-export interface ReadingPlan {
-  readonly from: Position
-  /** Undefined to follow. */
-  readonly until: Position | undefined
-  readonly makeIntake: (events: IntakeEvents, shardCount: number) => Intake
-}
 
 /**
  * Records of a stream as they are read: an async iterable, of one loop. Leaving the loop closes the reading. Made by
@@ -59,6 +42,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   readonly #closing = new AbortController()
   readonly #inbox = new Inbox((arrived) => {
     arrived.cursor.bufferedBytes -= arrived.batch.length
+    this.#lag.taken(arrived.cursor)
     this.#intake?.taken(arrived)
   })
   readonly #stopListening: (() => void) | undefined
@@ -75,6 +59,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   #turn: NodeJS.Immediate | undefined
   #isSeekingChildren = false
   #heardAt = 0
+  readonly #lag = new ReadingLag()
 
   constructor(options: ReadingOptions<T>, plan: ReadingPlan, dependencies: ReadingDependencies) {
     this.stream = dependencies.stream
@@ -90,10 +75,17 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
       this.#stopListening = onAbort(options.signal, () => this.abort(options.signal?.reason))
   }
 
-  /** Age of the oldest record that has not arrived, over all shards, as the broker said last; undefined at first. */
+  /**
+   * How far the loop is behind, in milliseconds, at the moment of asking: by the broker's clock, the age of the record that
+   * the loop was handed last, while its shard holds a newer one that is to be read; 0 while none does. Of several shards, the
+   * one that is furthest behind. What has arrived and waits for the loop counts as not read, so that it grows while the loop
+   * is busy. Before a shard's first record it is the age of the oldest one that waits; of a shard that cannot be reached,
+   * the time since it was heard last, since a newer record may be there. Undefined until the broker has told of a shard.
+   */
   get millisBehindLatest(): number | undefined {
     if (this.#lineage === undefined) return undefined
-    return Math.max(0, ...[...this.#lineage.active].map((cursor) => cursor.millisBehindLatest ?? 0))
+    if (this.#lineage.isOver) return this.#lag.millis([], this.#dependencies.settings.monotonic()) ?? 0
+    return this.#lag.millis(this.#lineage.active, this.#dependencies.settings.monotonic())
   }
 
   /**
@@ -203,6 +195,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   #arrived(cursor: ShardCursor, batches: readonly Uint8Array[], next: number): boolean {
     if (cursor.isDone) return false
     cursor.failures = 0
+    cursor.lag.find()
     this.#heardAt = this.#dependencies.settings.monotonic()
     let from = cursor.next
     for (const [i, batch] of batches.entries()) {
@@ -211,6 +204,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
         break
       }
       cursor.bufferedBytes += batch.length
+      cursor.lag.waits(arrivalTimeAt(batch, 0))
       const end = endOf(batches[i + 1], { from, next })
       this.#inbox.put({ cursor, batch, from, until: cursor.until, next: end })
       from = end
@@ -233,6 +227,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
 
   /** The shard is read as far as it is to be read. */
   #drain(cursor: ShardCursor): void {
+    this.#lag.left(cursor)
     this.#lineage!.drain(cursor)
     this.#goOn(this.#lineage!)
   }
@@ -240,6 +235,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   /** The shard is closed and read to its end; its children may be younger than the routing that is known. */
   #ended(cursor: ShardCursor): void {
     cursor.tail = cursor.next
+    this.#lag.left(cursor)
     if (this.#follows || cursor === this.#only) this.#lineage!.end(cursor)
     else this.#lineage!.drain(cursor)
     this.#goOn(this.#lineage!)
@@ -298,7 +294,10 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
       return
     }
     settings.log({ level: 'info', message: 'some shards cannot be read for now', stream, error })
-    for (const cursor of cursors) cursor.failures++
+    for (const cursor of cursors) {
+      cursor.failures++
+      cursor.lag.lose(settings.monotonic())
+    }
     this.#inBackground(this.#comeBack(cursors, error))
   }
 
@@ -316,6 +315,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   #seekChildren(lineage: Lineage): void {
     if (this.#isSeekingChildren) return
     this.#isSeekingChildren = true
+    this.#lag.seeksSince(this.#dependencies.settings.monotonic())
     this.#inBackground(this.#findChildren(lineage))
   }
 
@@ -334,6 +334,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     }
     // Set in the same turn as the last look: an end in between would wait for nobody.
     this.#isSeekingChildren = false
+    this.#lag.seeksSince(undefined)
   }
 
   /** Goes by a newer routing, once there is one. */

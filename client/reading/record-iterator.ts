@@ -1,10 +1,11 @@
 // Hands arrived records to a `for await` loop: one by one from a buffer, with promises that are already fulfilled, so
 // that a record costs no trip through the event loop; or a batch at a time. Runs in the client.
-import { baseSequenceNumberAt, recordCountAt } from '../../protocol/batch.ts'
+import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../protocol/batch.ts'
 import { readRecords, type StoredRecord } from '../../protocol/record.ts'
 import type { Codec } from '../codecs.ts'
 import { ReadRecord, type StreamRecord } from '../record.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'
+import type { ShardLag } from './lag.ts'
 import { isUnreadable, skippedOf, unreadableError, type OnUnreadable } from './unreadable.ts'
 
 /** What an iterator needs of a reading. */
@@ -56,9 +57,15 @@ const TURN_BYTES = 256 * 1024
 class BatchSource<T> {
   readonly #source: RecordSource<T>
   #bytesThisTurn = 0
+  #taken: { readonly lag: ShardLag; readonly arrivalTime: number } | undefined
 
   constructor(source: RecordSource<T>) {
     this.#source = source
+  }
+
+  /** A record of the batch that was taken last is handed out, and so many of its records are still held. */
+  handOut(held: number): void {
+    this.#taken!.lag.handOut(this.#taken!.arrivalTime, held)
   }
 
   /** The wanted records of the next batch; undefined when nothing will come any more. */
@@ -73,7 +80,10 @@ class BatchSource<T> {
       if (arrived !== undefined) {
         this.#bytesThisTurn += arrived.batch.length
         const records = await this.#recordsOf(arrived)
-        if (records.length > 0) return records
+        if (records.length > 0) {
+          this.#taken = { lag: arrived.cursor.lag, arrivalTime: arrivalTimeAt(arrived.batch, 0) }
+          return records
+        }
       } else {
         if (!(await inbox.wait())) return undefined
         this.#bytesThisTurn = 0
@@ -125,7 +135,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<StreamRecord<T>>
 
   next(): Promise<IteratorResult<StreamRecord<T>>> {
     if (this.#at < this.#records.length && this.#queued === 0 && !this.#source.inbox.isDiscarded) {
-      return Promise.resolve({ done: false, value: this.#records[this.#at++]! })
+      return Promise.resolve({ done: false, value: this.#handOut() })
     }
     this.#queued++
     const result = this.#last.then(() => this.#advance())
@@ -147,10 +157,16 @@ export class RecordIterator<T> implements AsyncIterableIterator<StreamRecord<T>>
         this.#records = records
         this.#at = 0
       }
-      return { done: false, value: this.#records[this.#at++]! }
+      return { done: false, value: this.#handOut() }
     } finally {
       this.#queued--
     }
+  }
+
+  #handOut(): StreamRecord<T> {
+    const record = this.#records[this.#at++]!
+    this.#batches.handOut(this.#records.length - this.#at)
+    return record
   }
 }
 
@@ -165,6 +181,7 @@ export async function* recordBatches<T>(
     for (;;) {
       const records = await batches.next()
       if (records === undefined) return
+      batches.handOut(0)
       yield records
     }
   } finally {

@@ -1,5 +1,6 @@
 // Where a reading stands in one shard. Runs in the client, pure.
 import { shardIdOf } from '../../protocol/shard-id.ts'
+import { ShardLag, type Heard } from './lag.ts'
 
 export class ShardCursor {
   readonly shardIndex: number
@@ -14,8 +15,7 @@ export class ShardCursor {
   bufferedBytes = 0
   /** Losses in a row, with nothing heard in between. */
   failures = 0
-  /** Age of the newest record that has not arrived, as the broker said last. */
-  millisBehindLatest: number | undefined
+  readonly lag = new ShardLag()
   /** Not asked for before, on the monotonic clock: the shard has given what its limits allow. */
   restsUntil = 0
 
@@ -25,6 +25,17 @@ export class ShardCursor {
     this.next = range.next
     this.until = range.until
     this.tail = range.tail
+  }
+
+  heard(heard: Heard): void {
+    this.tail = heard.tail
+    this.lag.heard(heard)
+  }
+
+  /** How far the loop is behind the shard, at this moment of the monotonic clock; undefined where nothing is known of it. */
+  millisBehindLatest(at: number): number | undefined {
+    const rest = this.isDone || this.isAtTail ? 'none' : this.tail === undefined ? 'unknown' : 'some'
+    return this.lag.millis(at, rest, this.bufferedBytes)
   }
 
   get isDone(): boolean {

@@ -23,6 +23,7 @@ export interface SubscriberOptions {
   /** Credit of each shard. */
   readonly creditBytes: number
   readonly onTrimmed: 'fail' | 'horizon'
+  readonly monotonic: () => number
 }
 
 const subscriberLimits = {
@@ -165,14 +166,13 @@ export class Subscriber implements Intake {
     subscription.silentFor = 0
     switch (message.event) {
       case 'records': {
-        const { batches, nextSequenceNumber, millisBehindLatest } = message.body
-        cursor.millisBehindLatest = millisBehindLatest
-        cursor.tail = message.body.tail
+        const { batches, nextSequenceNumber } = message.body
+        cursor.heard({ ...message.body, at: this.#options.monotonic() })
         if (!this.#events.arrived(cursor, batches, nextSequenceNumber)) this.#unsubscribe(subscription)
         return
       }
       case 'heartbeat':
-        cursor.tail = message.body.tail
+        cursor.heard({ ...message.body, at: this.#options.monotonic() })
         this.#events.arrived(cursor, [], message.body.nextSequenceNumber)
         return
       case 'subscriptionEnded': {

@@ -1,7 +1,7 @@
 // Reading on request. Data plane: the host that owns the shard.
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
-import { fetchedShardShape, positionShape, shardIndex, streamId } from '../structs.ts'
+import { fetchedShardShape, positionShape, shardIndex, streamId, timeMs } from '../structs.ts'
 import type { OperationFamily } from './operation.ts'
 
 export const readOperations = {
@@ -37,6 +37,7 @@ export const readOperations = {
         limits.fetchShardsMax,
         'In the order of the request.',
       ),
+      time: field.optional(timeMs("The host's clock when it answered")),
     },
     errors: [],
   },

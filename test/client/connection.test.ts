@@ -217,7 +217,12 @@ describe('Connection', () => {
     })
     await turns()
     const { correlationId } = requests().at(-1)!
-    const beat = encodeEvent('heartbeat', { subscriptionId: 9, nextSequenceNumber: 0, tail: 0 })
+    const beat = encodeEvent('heartbeat', {
+      subscriptionId: 9,
+      nextSequenceNumber: 0,
+      tail: 0,
+      time: undefined,
+    })
     const answer = encodeResponse('subscribe', correlationId, { subscriptionId: 9, sequenceNumber: 0 })
     write([Buffer.concat([...answer, ...beat])])
     await turns()

@@ -84,7 +84,10 @@ describe('fetch', () => {
 
   it('answers without shards at once', async () => {
     const host = await startTestHost()
-    expect(await host.fetch(session, { shards: [], bytesMax: 1, waitMs: 30_000 })).toEqual({ shards: [] })
+    expect(await host.fetch(session, { shards: [], bytesMax: 1, waitMs: 30_000 })).toEqual({
+      shards: [],
+      time: host.timing.now(),
+    })
   })
 })
 

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { payloadBytesAt } from '../../broker/host/append/payload.ts'
 import { hostLimits } from '../../broker/host/host-limits.ts'
-import type { ShardLimits } from '../../protocol/index.ts'
+import { errorCodes, type ShardLimits } from '../../protocol/index.ts'
 import { producerNumber } from '../support/producers.ts'
 import { FakeSession } from './support/fake-session.ts'
 import { noShardLimits } from '../../protocol/structs.ts'
@@ -158,7 +158,11 @@ describe('limits of fetches', () => {
     expect(first).toMatchObject({ retryAfterMs, nextSequenceNumber: 0, batches: [], ended: false })
     expect(codeOf(second!)).toBe('stored')
     host.timing.advance(retryAfterMs - 1)
-    expect(codeOf(await host.fetchOne(session, 0))).toBe('provisionedThroughputExceeded')
+    // It is behind, though it gets nothing.
+    expect(await host.fetchOne(session, 0)).toMatchObject({
+      code: errorCodes.provisionedThroughputExceeded.id,
+      millisBehindLatest: retryAfterMs - 1,
+    })
     host.timing.advance(1)
     expect(codeOf(await host.fetchOne(session, 0))).toBe('stored')
   })

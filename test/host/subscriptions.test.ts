@@ -41,6 +41,7 @@ describe('subscribe', () => {
       nextSequenceNumber: 3,
       tail: 3,
       millisBehindLatest: 0,
+      time: host.timing.now(),
     })
   })
 
@@ -297,6 +298,8 @@ describe('heartbeats', () => {
       expect(count).toBeLessThanOrEqual(7)
     }
     expect(beats[0]).toMatchObject({ nextSequenceNumber: 0, tail: 0 })
+    expect(beats[0]!.time).toBeLessThan(beats.at(-1)!.time!)
+    expect(beats.at(-1)!.time).toBeLessThanOrEqual(host.timing.now())
     expect(busy.sent('heartbeat')).toEqual([])
   })
 

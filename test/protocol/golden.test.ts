@@ -80,6 +80,18 @@ describe('golden bytes', () => {
     )
   })
 
+  test('answers and events from before they told the time are read as ones that do not', () => {
+    const { wire } = decodeMessage(payloadOf('fetch response without a time')) as { wire: unknown }
+    const response = { ...(sampleOf(operations.fetch.response) as object), time: undefined }
+    expect(plain(decodeResponse('fetch', wire))).toEqual(plain(response))
+    for (const event of ['records', 'heartbeat'] as const) {
+      const body = { ...(sampleOf(events[event].body) as object), time: undefined }
+      expect(plain(decodeMessage(payloadOf(`${event} event without a time`)))).toEqual(
+        plain({ kind: 'event', event, body }),
+      )
+    }
+  })
+
   test.each(Object.keys(events) as EventName[])('%s', (event) => {
     const body = sampleOf(events[event].body)
     expect(hex(encodeEvent(event, body))).toBe(golden[`${event} event`])
@@ -145,6 +157,9 @@ describe('golden bytes', () => {
       'batch stored',
       'batch compressed',
       'append request without secrets',
+      'fetch response without a time',
+      'records event without a time',
+      'heartbeat event without a time',
     ]
     expect(Object.keys(golden).toSorted()).toEqual(names.toSorted())
   })

@@ -186,6 +186,7 @@ describe('a client that does not read', () => {
               nextSequenceNumber: 1,
               tail: 1,
               millisBehindLatest: 0,
+              time: undefined,
             })
           }
           return { stream: clicks }

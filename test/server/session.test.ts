@@ -221,7 +221,12 @@ describe('events', () => {
         events: {
           credit: ({ bytes }, from) => {
             credits.push([bytes, from.client])
-            from.sendEvent('heartbeat', { subscriptionId: 1, nextSequenceNumber: 2, tail: 3 })
+            from.sendEvent('heartbeat', {
+              subscriptionId: 1,
+              nextSequenceNumber: 2,
+              tail: 3,
+              time: undefined,
+            })
           },
         },
       },
@@ -305,7 +310,7 @@ describe('the end of a session', () => {
     await connection.request('describeStream', { name: 'clicks' })
     session!.close('slowConsumer', 'no credit was given for a minute')
     session!.close('internal', 'only the first reason counts')
-    session!.sendEvent('heartbeat', { subscriptionId: 1, nextSequenceNumber: 0, tail: 0 })
+    session!.sendEvent('heartbeat', { subscriptionId: 1, nextSequenceNumber: 0, tail: 0, time: undefined })
     await connection.closed
     expect(connection.connectionErrors.map(({ code }) => code)).toEqual(['slowConsumer'])
     expect(connection.events).toEqual([])

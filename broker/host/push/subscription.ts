@@ -110,6 +110,7 @@ export class Subscription implements Waiter {
       subscriptionId: this.id,
       nextSequenceNumber: this.#next,
       tail: this.shard.tail,
+      time: timing.now(),
     })
   }
 
@@ -151,12 +152,14 @@ export class Subscription implements Waiter {
     this.#pace.sent(span.bytes)
     this.#next = span.next
     this.#lastSentAt = timing.elapsed()
+    const now = timing.now()
     outflow.session.sendEvent('records', {
       subscriptionId: this.id,
       batches: span.batches,
       nextSequenceNumber: span.next,
       tail: this.shard.tail,
-      millisBehindLatest: millisBehind(this.shard, span, timing.now()),
+      millisBehindLatest: millisBehind(this.shard, span, now),
+      time: now,
     })
     metrics.pushed(span.batches.length, span.bytes)
   }

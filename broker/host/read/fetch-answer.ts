@@ -38,15 +38,22 @@ export class FetchAnswer {
     return Math.max(0, this.#bytesMax - this.bytes)
   }
 
-  refuse(index: number, wanted: ShardToFetch, refusal: FetchRefusal, shard: HostedShard | undefined): void {
+  refuse(
+    index: number,
+    wanted: ShardToFetch,
+    refusal: FetchRefusal,
+    shard: HostedShard | undefined,
+    now: number,
+  ): void {
     this.hasNews = true
+    const nothing = nothingFrom(wanted)
     this.shards[index] = {
       code: errorCodes[refusal.code].id,
       batches: [],
       nextSequenceNumber: wanted.sequenceNumber,
       trimHorizon: shard?.trimHorizon ?? 0,
       tail: shard?.tail ?? 0,
-      millisBehindLatest: 0,
+      millisBehindLatest: shard === undefined ? 0 : millisBehind(shard, nothing, now),
       ended: false,
       retryAfterMs: refusal.retryAfterMs,
       damage: refusal.damage,
@@ -55,8 +62,7 @@ export class FetchAnswer {
 
   /** Nothing of this shard, which is at its tail or behind a full answer. */
   skip(index: number, wanted: ShardToFetch, shard: HostedShard, now: number): void {
-    const nothing = { batches: [], bytes: 0, next: wanted.sequenceNumber, arrivalTime: 0 }
-    this.take(index, shard, nothing, now)
+    this.take(index, shard, nothingFrom(wanted), now)
   }
 
   take(index: number, shard: HostedShard, span: Span, now: number): void {
@@ -85,4 +91,8 @@ export class FetchAnswer {
       if (bytes > 0 || !this.hasNews) throttle.take(bytes, 1, now)
     }
   }
+}
+
+function nothingFrom({ sequenceNumber }: ShardToFetch): Span {
+  return { batches: [], bytes: 0, next: sequenceNumber, arrivalTime: 0 }
 }

@@ -60,7 +60,7 @@ export class Fetches {
       if (mustAnswer || this.#draining || signal.aborted) {
         if (!answer.hasNews) answer.charge(timing.elapsed())
         metrics.fetched(answer.batchCount, answer.bytes, timing.elapsed() - started)
-        return { shards: answer.shards }
+        return { shards: answer.shards, time: timing.now() }
       }
       await this.#news(request.shards, waitMs, signal)
     }
@@ -122,13 +122,13 @@ export class Fetches {
       const shard = this.#options.shards.find(wanted.streamId, wanted.shardIndex)
       const refusal = this.#refusal(shard, wanted)
       const now = this.#options.timing.now()
-      if (!shard || refusal) answer.refuse(index, wanted, refusal!, shard)
+      if (!shard || refusal) answer.refuse(index, wanted, refusal!, shard, now)
       else if (wanted.sequenceNumber === shard.tail || answer.full) answer.skip(index, wanted, shard, now)
       else {
         const read = this.#readShard(shard, wanted, answer, outflow)
         // Only storage is waited for: what is in memory is answered within the turn.
         const span = read instanceof Promise ? await read : read
-        if ('code' in span) answer.refuse(index, wanted, span, shard)
+        if ('code' in span) answer.refuse(index, wanted, span, shard, now)
         else answer.take(index, shard, span, now)
       }
     }

@@ -131,7 +131,10 @@ export class ShardReads {
   }
 }
 
-/** How far behind the tip a reader is that got `span`: the age of what it read last, or 0 once it has everything. */
+/**
+ * How far behind the tip a reader is that got `span`: the age of what it read last, or of the newest record where it got
+ * nothing, which may be less than it is behind; 0 once it has everything.
+ */
 export function millisBehind(shard: HostedShard, span: Span, now: number): number {
   if (span.next >= shard.tail) return 0
   return Math.max(0, now - (span.arrivalTime || shard.lastArrivalTime))

@@ -30,7 +30,7 @@ function fetching() {
     requests.push({
       shards: shards.map(({ shardIndex }) => shardIndex),
       answer: async (next) => {
-        resolve({ shards: shards.map(() => answerOf(next)) })
+        resolve({ shards: shards.map(() => answerOf(next)), time: undefined })
         await turns(2)
       },
     })

@@ -30,6 +30,7 @@ import { turns } from './drive.ts'
 import { administer, routingOf } from './fake-admin.ts'
 import { FakeSession, type FakeSubscription } from './fake-session.ts'
 import { BASE_TIME, fetchFrom, FakeShard, refusal } from './fake-shard.ts'
+import { longPoll } from './long-poll.ts'
 
 /** What becomes of one request. 'lingers': the connection breaks, and the request is done later all the same. */
 export type Disturbance =
@@ -72,6 +73,8 @@ export class FakeBroker {
   decisions: ResponseOf<'explainScaling'>['decisions'] = []
   /** Time of arrival by the clock of the test, rather than by a count. */
   usesClock = false
+  /** By how much its clock is ahead of the test's, and so of the client's. */
+  clockSkewMs = 0
   #count = BASE_TIME
   readonly #sessions = new Set<FakeSession>()
   readonly #lingering: (() => void)[] = []
@@ -209,9 +212,15 @@ export class FakeBroker {
     this.shards.push(new FakeShard({ index: this.shards.length, range, parents, hostId, start }))
   }
 
+  /** Its clock. */
+  get time(): number {
+    return this.usesClock ? Date.now() + this.clockSkewMs : this.#count
+  }
+
   #serve(stream: Duplex, port: number): void {
     this.connections++
-    const session: FakeSession = new FakeSession(stream, port, () => this.#sessions.delete(session))
+    const dropped = () => this.#sessions.delete(session)
+    const session: FakeSession = new FakeSession(stream, port, { dropped, time: () => this.time })
     this.#sessions.add(session)
     const frames = new FrameReader({ frameBytesMax: limits.frameBytesMax })
     stream.on('data', (chunk: Uint8Array) => {
@@ -299,7 +308,7 @@ export class FakeBroker {
           sessionIdleMs: limits.sessionIdleMs,
         }
       case 'ping':
-        return { now: this.usesClock ? Date.now() : this.#count }
+        return { now: this.time }
       case 'describeRouting':
         if (!this.exists || message.request.name !== this.streamName) return fail('streamNotFound')
         if (!this.shards.some(({ isSealed }) => isSealed)) return routingOf(this)
@@ -360,7 +369,7 @@ export class FakeBroker {
   }
 
   #now(): number {
-    return this.usesClock ? Date.now() : ++this.#count
+    return this.usesClock ? this.time : ++this.#count
   }
 
   #fetch(
@@ -375,21 +384,17 @@ export class FakeBroker {
       return answer
     })
     const isEmpty = shards.every((shard) => shard.code === 0 && shard.batches.length === 0 && !shard.ended)
-    if (!isEmpty || request.waitMs === 0) return { shards }
-    // Looked at again when something was stored.
-    this.#longPolls.push(() => {
-      if (!session.isOpen) return
-      const response = this.#fetch(session, { ...message, request: { ...request, waitMs: 0 } })
-      session.write(encodeResponse('fetch', message.correlationId, response!))
-    })
+    if (!isEmpty || request.waitMs === 0) return { shards, time: this.time }
+    const atOnce = { ...message, request: { ...request, waitMs: 0 } }
+    const respond = () =>
+      session.write(encodeResponse('fetch', message.correlationId, this.#fetch(session, atOnce)!))
+    this.#longPolls.push(longPoll(session, request.waitMs, respond))
     return undefined
   }
 
   /** Lets everything that waits for records look again. */
   #pushAll(): void {
     for (const poll of this.#longPolls.splice(0)) poll()
-    for (const session of this.#sessions) {
-      session.push()
-    }
+    for (const session of this.#sessions) session.push()
   }
 }

@@ -16,14 +16,18 @@ export class FakeSession {
   readonly stream: Duplex
   readonly port: number
   readonly subscriptions = new Map<number, FakeSubscription>()
+  /** Of requests that wait. */
+  readonly timers = new Set<NodeJS.Timeout>()
   isOpen = true
   readonly #onDropped: () => void
+  readonly #time: () => number
   #lastSubscriptionId = 0
 
-  constructor(stream: Duplex, port: number, onDropped: () => void) {
+  constructor(stream: Duplex, port: number, broker: { dropped: () => void; time: () => number }) {
     this.stream = stream
     this.port = port
-    this.#onDropped = onDropped
+    this.#onDropped = broker.dropped
+    this.#time = broker.time
     for (const event of ['error', 'end', 'close']) stream.on(event, () => this.drop())
   }
 
@@ -36,6 +40,7 @@ export class FakeSession {
   drop(): void {
     if (!this.isOpen) return
     this.isOpen = false
+    for (const timer of this.timers) clearTimeout(timer)
     this.stream.end()
     this.stream.destroy()
     this.#onDropped()
@@ -61,7 +66,14 @@ export class FakeSession {
 
   beat(): void {
     for (const { id, shard, next } of this.subscriptions.values()) {
-      this.write(encodeEvent('heartbeat', { subscriptionId: id, nextSequenceNumber: next, tail: shard.tail }))
+      this.write(
+        encodeEvent('heartbeat', {
+          subscriptionId: id,
+          nextSequenceNumber: next,
+          tail: shard.tail,
+          time: this.#time(),
+        }),
+      )
     }
   }
 
@@ -75,7 +87,12 @@ export class FakeSession {
       if (subscription.credit <= 0) return
       subscription.credit -= batch.length
       subscription.next = endOf(batch)
-      const place = { nextSequenceNumber: subscription.next, tail: shard.tail, millisBehindLatest: 0 }
+      const place = {
+        nextSequenceNumber: subscription.next,
+        tail: shard.tail,
+        millisBehindLatest: 0,
+        time: this.#time(),
+      }
       this.write(encodeEvent('records', { subscriptionId: id, batches: [batch], ...place }))
     }
     const damage = shard.damageAt(subscription.next)
