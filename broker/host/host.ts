@@ -17,7 +17,7 @@ import type { SegmentMaintenance } from '../threads/maintenance-contract.ts'
 import type { SegmentReader } from '../threads/reader-contract.ts'
 import { Engine } from './engine.ts'
 import type { HostMetrics } from './host-metrics.ts'
-import type { StartOwner } from './owners.ts'
+import type { StartOwner } from './owners/owners.ts'
 import { realTiming, type Timing } from './timing.ts'
 
 export interface HostOptions {

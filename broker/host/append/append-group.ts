@@ -3,7 +3,7 @@
 // the owner, come back stamped, and are sent to readers.
 import { ENTRY_FIELDS } from '../../threads/append-fields.ts'
 import type { AppendGroup } from '../../threads/owner-contract.ts'
-import type { HostedShard } from '../hosted-shard.ts'
+import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { AppendAnswer } from './append-answer.ts'
 import type { ProvenProducer } from './producer-proofs.ts'
 

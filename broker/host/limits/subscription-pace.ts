@@ -2,7 +2,7 @@
 // A subscription is never refused: its deliveries wait until the balance allows the next, holding nothing meanwhile. The
 // limit is looked up in the shard's settings each time, so that a change applies to the next delivery.
 import type { Clock } from '../../time.ts'
-import type { HostedShard } from '../hosted-shard.ts'
+import type { HostedShard } from '../shards/hosted-shard.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 export class SubscriptionPace {

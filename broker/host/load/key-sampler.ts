@@ -4,7 +4,7 @@
 // bytes: whoever sends in turns, or first in every request, is seen no more often than he brings.
 import { codecAt, readBatchHeader, sampledKeysOf } from '../../../protocol/batch.ts'
 import { compareHashKeys } from '../../../protocol/hash-key.ts'
-import type { HostedShard } from '../hosted-shard.ts'
+import type { HostedShard } from '../shards/hosted-shard.ts'
 import { TokenBucket } from '../limits/token-bucket.ts'
 import { KeySample } from './key-sample.ts'
 import { sampleKeys } from './record-keys.ts'

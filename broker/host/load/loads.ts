@@ -1,7 +1,7 @@
 // What the controller asks of loads: all counters, and where one shard divides. Host main thread.
 import { hashKeyToHex } from '../../../protocol/hash-key.ts'
 import type { HostedLoads, HotKey } from '../../host-contract.ts'
-import type { HostedShard } from '../hosted-shard.ts'
+import type { HostedShard } from '../shards/hosted-shard.ts'
 
 /** Of the open ones among these shards. */
 export function loadsOf(shards: Iterable<HostedShard>, now: number): HostedLoads {

@@ -10,8 +10,8 @@ import type { HostMetrics } from '../host-metrics.ts'
 import { SubscriptionPace } from '../limits/subscription-pace.ts'
 import type { Outflow } from '../read/outflow.ts'
 import { millisBehind, type ShardReads } from '../read/shard-reads.ts'
-import type { Room, Span } from '../read/span.ts'
-import type { HostedShard, Waiter } from '../hosted-shard.ts'
+import type { Room, Span } from '../tail/batch-run.ts'
+import type { HostedShard, Waiter } from '../shards/hosted-shard.ts'
 import type { Timing } from '../timing.ts'
 
 type EndReason = Parameters<HostMetrics['subscriptionEnded']>[0]

@@ -4,10 +4,10 @@ import { errorCodes } from '../../../protocol/error-codes.ts'
 import type { FetchedShard, RequestOf } from '../../../protocol/operations.ts'
 import type { Damage } from '../../../protocol/structs.ts'
 import type { Throttle } from '../limits/throttle.ts'
-import type { HostedShard } from '../hosted-shard.ts'
+import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { ReadRefusal } from './read-refusal.ts'
 import { millisBehind } from './shard-reads.ts'
-import type { Span } from './span.ts'
+import type { Span } from '../tail/batch-run.ts'
 
 export type ShardToFetch = RequestOf<'fetch'>['shards'][number]
 

@@ -2,7 +2,7 @@
 // By number it is pure arithmetic on the shard's extent. By time it is exact to the millisecond, because arrival time never
 // goes backwards within a shard: from the tail cache where it can prove the answer, else from storage.
 import type { Position } from '../../../protocol/operations.ts'
-import type { HostedShard } from '../hosted-shard.ts'
+import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { Outflow } from './outflow.ts'
 import type { ReadRefusal } from './read-refusal.ts'
 import type { ShardReads } from './shard-reads.ts'

@@ -7,14 +7,14 @@ import type { Logger } from '../../telemetry/log.ts'
 import type { ReadReply, SegmentReader } from '../../threads/reader-contract.ts'
 import type { Clock } from '../../time.ts'
 import type { HostMetrics } from '../host-metrics.ts'
-import type { HostedShard } from '../hosted-shard.ts'
+import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { Horizons } from '../retention/horizons.ts'
-import type { SegmentDirectory } from '../hosted-shards.ts'
+import type { SegmentDirectory } from '../shards/hosted-shards.ts'
 import type { ColdReads } from './cold-reads.ts'
 import type { Outflow } from './outflow.ts'
 import { readRefusalOf, type ReadRefusal } from './read-refusal.ts'
-import { fits, type Room, type Span } from './span.ts'
-import { withSegments } from './with-segments.ts'
+import { fits, type Room, type Span } from '../tail/batch-run.ts'
+import { withSegments } from '../shards/with-segments.ts'
 
 /** What storage had. */
 export interface StoredSpan extends Span {

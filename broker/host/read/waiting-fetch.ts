@@ -1,5 +1,5 @@
 // One fetch that waits for news: in the waiters of all its shards until it is woken, once. Host main thread.
-import type { HostedShard, Waiter } from '../hosted-shard.ts'
+import type { HostedShard, Waiter } from '../shards/hosted-shard.ts'
 
 export class WaitingFetch implements Waiter {
   readonly #shards: readonly HostedShard[]

@@ -1,13 +1,13 @@
 // Maintenance over an owner whose segments are lists of spans, with everything else of a host real.
 // A test says what is sealed, moves time, lets calls fail, and looks at what was done.
 import { MillraceError } from '../../../protocol/millrace-error.ts'
-import { HostedShard } from '../../../broker/host/hosted-shard.ts'
+import { HostedShard } from '../../../broker/host/shards/hosted-shard.ts'
 import type { HostMetrics } from '../../../broker/host/host-metrics.ts'
 import { Horizons } from '../../../broker/host/retention/horizons.ts'
 import { Maintenance } from '../../../broker/host/retention/maintenance.ts'
 import type { MaintainedOwner } from '../../../broker/host/retention/owner-upkeep.ts'
 import { retentionClock } from '../../../broker/host/retention/retention-clock.ts'
-import { HostedShards } from '../../../broker/host/hosted-shards.ts'
+import { HostedShards } from '../../../broker/host/shards/hosted-shards.ts'
 import type { PlacedShard } from '../../../broker/host-contract.ts'
 import { createLog, silentLog } from '../../../broker/telemetry/log.ts'
 import type { SegmentSpan } from '../../../broker/threads/maintenance-contract.ts'

@@ -11,7 +11,7 @@ import {
 } from '../../../protocol/batch.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Damage } from '../../../protocol/structs.ts'
-import type { OwnerChannel } from '../../../broker/host/owner-link.ts'
+import type { OwnerChannel } from '../../../broker/host/owners/owner-link.ts'
 import { ENTRY_FIELDS } from '../../../broker/threads/append-fields.ts'
 import { serveCalls, type CallHandlers } from '../../../broker/threads/calls.ts'
 import { channelPair } from '../../../broker/threads/channels.ts'

@@ -1,19 +1,19 @@
 // The owners that this host has adopted, and what follows from their answers and notices. Host main thread.
 // All of them run, or the host does not: one that is gone breaks it.
-import { invariant } from '../../protocol/invariant.ts'
-import { refusal } from '../../protocol/refusal.ts'
-import type { HostSettings } from '../host-contract.ts'
-import type { HostReadings } from '../telemetry/counting.ts'
-import type { Logger } from '../telemetry/log.ts'
-import type { SegmentList, ShardExtent } from '../threads/owner-contract.ts'
-import { AppendSettlement } from './append/append-outcome.ts'
-import { hostLimits } from './host-limits.ts'
-import type { HostMetrics } from './host-metrics.ts'
+import { invariant } from '../../../protocol/invariant.ts'
+import { refusal } from '../../../protocol/refusal.ts'
+import type { HostSettings } from '../../host-contract.ts'
+import type { HostReadings } from '../../telemetry/counting.ts'
+import type { Logger } from '../../telemetry/log.ts'
+import type { SegmentList, ShardExtent } from '../../threads/owner-contract.ts'
+import { AppendSettlement } from '../append/append-outcome.ts'
+import { hostLimits } from '../host-limits.ts'
+import type { HostMetrics } from '../host-metrics.ts'
 import { OwnerLink, type OwnerChannel } from './owner-link.ts'
-import type { TailCache } from './read/tail-cache.ts'
-import type { SegmentDirectory, HostedShards } from './hosted-shards.ts'
-import type { Timing } from './timing.ts'
-import type { Wakes } from './wakes.ts'
+import type { TailCache } from '../tail/tail-cache.ts'
+import type { SegmentDirectory, HostedShards } from '../shards/hosted-shards.ts'
+import type { Timing } from '../timing.ts'
+import type { Wakes } from '../shards/wakes.ts'
 
 /** Adopts an owner's directory, and runs it on a thread or in this one. Rejects where it cannot be opened. */
 export type StartOwner = (

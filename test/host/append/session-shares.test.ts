@@ -1,8 +1,8 @@
 // Promises of the sessions' shares: who is held back, and that nobody is held for ever.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { SessionShares } from '../../broker/host/append/session-shares.ts'
-import { FakeSession } from './support/fake-session.ts'
+import { SessionShares } from '../../../broker/host/append/session-shares.ts'
+import { FakeSession } from '../support/fake-session.ts'
 
 it('a session alone may use half of the queue; among others, less', () => {
   const shares = new SessionShares(1200)

@@ -1,7 +1,7 @@
 // Promises of reads among segments that come and go: a read is made again exactly where a new list may be why it failed.
 import { expect, it } from 'vitest'
-import { withSegments } from '../../broker/host/read/with-segments.ts'
-import type { SegmentList } from '../../broker/threads/owner-contract.ts'
+import { withSegments } from '../../../broker/host/shards/with-segments.ts'
+import type { SegmentList } from '../../../broker/threads/owner-contract.ts'
 
 const listOf = (...segments: string[]): SegmentList => ({ directory: 'owner-0', segments })
 

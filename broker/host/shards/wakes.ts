@@ -1,9 +1,9 @@
 // Who is told that a shard has more. Host main thread.
 // Shards that changed are gathered during a turn; at its end everybody who waits on one of them is woken once, after the
 // acknowledgements of the same turn have left, and with no timer between.
-import { hostLimits } from './host-limits.ts'
+import { hostLimits } from '../host-limits.ts'
 import type { HostedShard, Waiter } from './hosted-shard.ts'
-import type { Timing } from './timing.ts'
+import type { Timing } from '../timing.ts'
 
 export class Wakes {
   readonly #timing: Timing

@@ -1,7 +1,7 @@
 // Reading while segments come and go. Host main thread.
 // They are rolled, compacted and removed at any time: a read that fails for it says nothing, and is made once more.
 import { setImmediate } from 'node:timers/promises'
-import type { SegmentDirectory } from '../hosted-shards.ts'
+import type { SegmentDirectory } from './hosted-shards.ts'
 
 /**
  * Reads an owner's segments. Where the read fails, or its answer is not `good`, and the list of segments has changed

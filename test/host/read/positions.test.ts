@@ -1,9 +1,9 @@
 // Promises of positions: where each of the five kinds begins to read.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Position } from '../../protocol/operations.ts'
-import { FakeSession } from './support/fake-session.ts'
-import { at, makeBatch, placedShard, startTestHost, type TestHost } from './support/test-host.ts'
+import type { Position } from '../../../protocol/operations.ts'
+import { FakeSession } from '../support/fake-session.ts'
+import { at, makeBatch, placedShard, startTestHost, type TestHost } from '../support/test-host.ts'
 
 /** Numbers 100 to 104, in batches of 2, 1 and 2 records, that arrived a second apart. */
 async function startFilled(tailCacheBytes: number): Promise<{ host: TestHost; times: readonly number[] }> {

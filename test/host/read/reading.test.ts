@@ -3,8 +3,8 @@
 // for each shard.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { limits } from '../../protocol/limits.ts'
-import { FakeSession } from './support/fake-session.ts'
+import { limits } from '../../../protocol/limits.ts'
+import { FakeSession } from '../support/fake-session.ts'
 import {
   at,
   codeOf,
@@ -14,8 +14,8 @@ import {
   startTestHost,
   STREAM,
   type TestHost,
-} from './support/test-host.ts'
-import { rest, until } from './support/timing.ts'
+} from '../support/test-host.ts'
+import { rest, until } from '../support/timing.ts'
 
 const SHARDS = 2
 

@@ -1,10 +1,10 @@
 // Owners that let wait: what the log, a scrape and the controller are told of them, and that nothing else happens.
 import { describe, expect, it } from 'vitest'
-import { OwnerWatch } from '../../broker/host/owner-watch.ts'
-import { createLog } from '../../broker/telemetry/log.ts'
-import { FakeSession } from './support/fake-session.ts'
-import { makeBatch, startTestHost, type TestHost } from './support/test-host.ts'
-import { ManualTiming, rest } from './support/timing.ts'
+import { OwnerWatch } from '../../../broker/host/owners/owner-watch.ts'
+import { createLog } from '../../../broker/telemetry/log.ts'
+import { FakeSession } from '../support/fake-session.ts'
+import { makeBatch, startTestHost, type TestHost } from '../support/test-host.ts'
+import { ManualTiming, rest } from '../support/timing.ts'
 
 /** Holds every flush of the owner back until it is let go. */
 function stalled({ owner }: TestHost): { readonly release: () => void } {

@@ -1,11 +1,11 @@
 // Who may write under a producer id: only who shows its secret.
 import { describe, expect, it } from 'vitest'
-import { addressNumberOf } from '../../broker/host/append/address-number.ts'
-import { ProducerProofs } from '../../broker/host/append/producer-proofs.ts'
-import { producerIdentityOf } from '../../protocol/producer-identity.ts'
-import { producerNumber } from '../support/producers.ts'
-import { FakeSession } from './support/fake-session.ts'
-import { codeOf, contents, makeBatch, startTestHost } from './support/test-host.ts'
+import { addressNumberOf } from '../../../broker/host/append/address-number.ts'
+import { ProducerProofs } from '../../../broker/host/append/producer-proofs.ts'
+import { producerIdentityOf } from '../../../protocol/producer-identity.ts'
+import { producerNumber } from '../../support/producers.ts'
+import { FakeSession } from '../support/fake-session.ts'
+import { codeOf, contents, makeBatch, startTestHost } from '../support/test-host.ts'
 
 const own = producerNumber(1)
 const other = producerNumber(2)

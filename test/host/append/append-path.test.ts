@@ -1,11 +1,11 @@
 // Promises of the append path: what is stored, what is refused, in which order, and what waits.
 import { describe, expect, it } from 'vitest'
-import { baseSequenceNumberAt } from '../../protocol/batch.ts'
-import { hashKeyFromHex, hashKeyToHex } from '../../protocol/hash-key.ts'
-import { producerNumber } from '../support/producers.ts'
-import { FakeSession } from './support/fake-session.ts'
-import { codeOf, contents, makeBatch, placedShard, startTestHost } from './support/test-host.ts'
-import { rest, until } from './support/timing.ts'
+import { baseSequenceNumberAt } from '../../../protocol/batch.ts'
+import { hashKeyFromHex, hashKeyToHex } from '../../../protocol/hash-key.ts'
+import { producerNumber } from '../../support/producers.ts'
+import { FakeSession } from '../support/fake-session.ts'
+import { codeOf, contents, makeBatch, placedShard, startTestHost } from '../support/test-host.ts'
+import { rest, until } from '../support/timing.ts'
 
 /** A promise that a test fulfils when it wants to. */
 function gate() {

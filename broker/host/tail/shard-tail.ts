@@ -5,7 +5,7 @@ import { invariant } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { hostLimits } from '../host-limits.ts'
 import { Fifo } from './fifo.ts'
-import { fits, type Room, type Span } from './span.ts'
+import { fits, type Room, type Span } from './batch-run.ts'
 
 const { arenaOverheadBytes, batchOverheadBytes, pinFactorMax } = hostLimits
 

@@ -1,8 +1,8 @@
 // The shards that this host serves, by their public name and by their slot. Host main thread.
-import { invariant } from '../../protocol/invariant.ts'
-import { shardIdOf } from '../../protocol/shard-id.ts'
-import type { ShardRef } from '../host-contract.ts'
-import type { SegmentList } from '../threads/owner-contract.ts'
+import { invariant } from '../../../protocol/invariant.ts'
+import { shardIdOf } from '../../../protocol/shard-id.ts'
+import type { ShardRef } from '../../host-contract.ts'
+import type { SegmentList } from '../../threads/owner-contract.ts'
 import type { HostedShard } from './hosted-shard.ts'
 
 /** Where the records of an owner lie, for reads that do not go through it. */

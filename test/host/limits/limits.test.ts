@@ -1,11 +1,11 @@
 // Promises of limits per shard: who is refused, for how long, and what does not count.
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { payloadBytesAt } from '../../broker/host/append/payload.ts'
-import { hostLimits } from '../../broker/host/host-limits.ts'
-import { errorCodes, type ShardLimits } from '../../protocol/index.ts'
-import { producerNumber } from '../support/producers.ts'
-import { FakeSession } from './support/fake-session.ts'
-import { noShardLimits } from '../../protocol/structs.ts'
+import { payloadBytesAt } from '../../../broker/host/append/payload.ts'
+import { hostLimits } from '../../../broker/host/host-limits.ts'
+import { errorCodes, type ShardLimits } from '../../../protocol/index.ts'
+import { producerNumber } from '../../support/producers.ts'
+import { FakeSession } from '../support/fake-session.ts'
+import { noShardLimits } from '../../../protocol/structs.ts'
 import {
   codeOf,
   makeBatch,
@@ -14,8 +14,8 @@ import {
   startTestHost,
   STREAM,
   type TestHost,
-} from './support/test-host.ts'
-import { rest, until } from './support/timing.ts'
+} from '../support/test-host.ts'
+import { rest, until } from '../support/timing.ts'
 
 let session: FakeSession
 const producer = new FakeSession()

@@ -1,10 +1,10 @@
 // Promises of subscriptions: credit, order, heartbeats, and how each of them ends.
 import { beforeEach, describe, expect, it } from 'vitest'
-import { errorCodes, errorCodeOf } from '../../protocol/error-codes.ts'
-import { limits } from '../../protocol/limits.ts'
-import { hostLimits } from '../../broker/host/host-limits.ts'
-import { sessionLimits } from '../../broker/server/admission.ts'
-import { FakeSession } from './support/fake-session.ts'
+import { errorCodes, errorCodeOf } from '../../../protocol/error-codes.ts'
+import { limits } from '../../../protocol/limits.ts'
+import { hostLimits } from '../../../broker/host/host-limits.ts'
+import { sessionLimits } from '../../../broker/server/admission.ts'
+import { FakeSession } from '../support/fake-session.ts'
 import {
   at,
   contents,
@@ -13,8 +13,8 @@ import {
   startTestHost,
   STREAM,
   type TestHost,
-} from './support/test-host.ts'
-import { rest, until } from './support/timing.ts'
+} from '../support/test-host.ts'
+import { rest, until } from '../support/timing.ts'
 
 let session: FakeSession
 let producer: FakeSession

@@ -1,11 +1,11 @@
 // Promises of waking: everybody who waits, once a turn, never too many in one.
 import { expect, it } from 'vitest'
-import { hostLimits } from '../../broker/host/host-limits.ts'
-import type { Waiter } from '../../broker/host/hosted-shard.ts'
-import { HostedShard } from '../../broker/host/hosted-shard.ts'
-import { Wakes } from '../../broker/host/wakes.ts'
-import { placedShard } from './support/test-host.ts'
-import { ManualTiming, rest } from './support/timing.ts'
+import { hostLimits } from '../../../broker/host/host-limits.ts'
+import type { Waiter } from '../../../broker/host/shards/hosted-shard.ts'
+import { HostedShard } from '../../../broker/host/shards/hosted-shard.ts'
+import { Wakes } from '../../../broker/host/shards/wakes.ts'
+import { placedShard } from '../support/test-host.ts'
+import { ManualTiming, rest } from '../support/timing.ts'
 
 const extent = {
   slot: 1,

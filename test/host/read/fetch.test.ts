@@ -1,7 +1,7 @@
 // Promises of fetch: what is answered at once, what is waited for, and within which bounds.
 import { beforeEach, describe, expect, it } from 'vitest'
-import { sessionLimits } from '../../broker/server/admission.ts'
-import { FakeSession } from './support/fake-session.ts'
+import { sessionLimits } from '../../../broker/server/admission.ts'
+import { FakeSession } from '../support/fake-session.ts'
 import {
   codeOf,
   contents,
@@ -10,8 +10,8 @@ import {
   startTestHost,
   STREAM,
   type TestHost,
-} from './support/test-host.ts'
-import { rest, until } from './support/timing.ts'
+} from '../support/test-host.ts'
+import { rest, until } from '../support/timing.ts'
 
 let session: FakeSession
 beforeEach(() => {

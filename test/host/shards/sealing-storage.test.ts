@@ -1,21 +1,21 @@
 // Promises of sealing over real storage: what a closed shard says of batches, before and after a restart.
 import { expect, it } from 'vitest'
-import { Engine } from '../../broker/host/engine.ts'
-import type { OwnerChannel } from '../../broker/host/owner-link.ts'
-import { realTiming } from '../../broker/host/timing.ts'
-import { checkOwnerDirectory } from '../../broker/storage/integrity.ts'
-import { openOwner } from '../../broker/storage/owner.ts'
-import { inlineSegmentReader } from '../../broker/storage/segment-reader.ts'
-import { silentLog } from '../../broker/telemetry/log.ts'
-import { serveCalls } from '../../broker/threads/calls.ts'
-import { channelPair } from '../../broker/threads/channels.ts'
-import type { OwnerCalls, OwnerOptions } from '../../broker/threads/owner-contract.ts'
-import type { PlacedShard } from '../../broker/host-contract.ts'
-import { producerIdAt } from '../../protocol/batch.ts'
-import { producerNumber, secretOf } from '../support/producers.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
-import { FakeSession } from './support/fake-session.ts'
-import { MemoryMaintenance } from './support/memory-maintenance.ts'
+import { Engine } from '../../../broker/host/engine.ts'
+import type { OwnerChannel } from '../../../broker/host/owners/owner-link.ts'
+import { realTiming } from '../../../broker/host/timing.ts'
+import { checkOwnerDirectory } from '../../../broker/storage/integrity.ts'
+import { openOwner } from '../../../broker/storage/owner.ts'
+import { inlineSegmentReader } from '../../../broker/storage/segment-reader.ts'
+import { silentLog } from '../../../broker/telemetry/log.ts'
+import { serveCalls } from '../../../broker/threads/calls.ts'
+import { channelPair } from '../../../broker/threads/channels.ts'
+import type { OwnerCalls, OwnerOptions } from '../../../broker/threads/owner-contract.ts'
+import type { PlacedShard } from '../../../broker/host-contract.ts'
+import { producerIdAt } from '../../../protocol/batch.ts'
+import { producerNumber, secretOf } from '../../support/producers.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
+import { FakeSession } from '../support/fake-session.ts'
+import { MemoryMaintenance } from '../support/memory-maintenance.ts'
 import {
   codeOf,
   contents,
@@ -24,7 +24,7 @@ import {
   placedShard,
   settings,
   STREAM,
-} from './support/test-host.ts'
+} from '../support/test-host.ts'
 
 const session = new FakeSession()
 

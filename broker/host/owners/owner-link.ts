@@ -1,8 +1,8 @@
 // One owner as the host sees it: the queue of appends to it, its calls, its notices. Host main thread.
 // The owner takes what it is sent in that order; a call whose effect depends on appends sends those of this turn first.
-import type { Logger } from '../telemetry/log.ts'
-import { createCaller, type Caller } from '../threads/calls.ts'
-import type { Channel } from '../threads/channel.ts'
+import type { Logger } from '../../telemetry/log.ts'
+import { createCaller, type Caller } from '../../threads/calls.ts'
+import type { Channel } from '../../threads/channel.ts'
 import type {
   OwnedShard,
   OwnerCalls,
@@ -12,12 +12,12 @@ import type {
   ShardExtent,
   ShardHorizon,
   Wanted,
-} from '../threads/owner-contract.ts'
-import type { PendingBatch } from './append/append-group.ts'
-import { AppendQueue, type AppendListener } from './append/append-queue.ts'
-import { hostLimits } from './host-limits.ts'
-import type { HostMetrics } from './host-metrics.ts'
-import type { Timing } from './timing.ts'
+} from '../../threads/owner-contract.ts'
+import type { PendingBatch } from '../append/append-group.ts'
+import { AppendQueue, type AppendListener } from '../append/append-queue.ts'
+import { hostLimits } from '../host-limits.ts'
+import type { HostMetrics } from '../host-metrics.ts'
+import type { Timing } from '../timing.ts'
 
 /** A running owner: the channel to its thread, or to the same code in this thread. Its end is the owner's end. */
 export interface OwnerChannel extends Channel {

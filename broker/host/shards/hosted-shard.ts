@@ -1,16 +1,16 @@
 // One shard served here: where it stands, what bounds it, who waits on it. Host main thread.
 // Its extent is what everything durable says, as the owner reported it: `tail` only rises, and a record is shown to readers
 // exactly when its number is below it. Once it is closed its tail is final.
-import { hashKeyFromHex, type HashKeyWords } from '../../protocol/hash-key.ts'
-import { invariant } from '../../protocol/invariant.ts'
-import { shardIdOf } from '../../protocol/shard-id.ts'
-import type { ServedSettings } from '../../protocol/stream-settings.ts'
-import type { HostedExtent, PlacedShard } from '../host-contract.ts'
-import type { ShardExtent } from '../threads/owner-contract.ts'
-import { readLimits, throttled, writeLimits, type Throttle } from './limits/throttle.ts'
-import { ShardLoad } from './load/shard-load.ts'
-import { ShardTail } from './read/shard-tail.ts'
-import { liveBytesOf } from './retention/retention-plan.ts'
+import { hashKeyFromHex, type HashKeyWords } from '../../../protocol/hash-key.ts'
+import { invariant } from '../../../protocol/invariant.ts'
+import { shardIdOf } from '../../../protocol/shard-id.ts'
+import type { ServedSettings } from '../../../protocol/stream-settings.ts'
+import type { HostedExtent, PlacedShard } from '../../host-contract.ts'
+import type { ShardExtent } from '../../threads/owner-contract.ts'
+import { readLimits, throttled, writeLimits, type Throttle } from '../limits/throttle.ts'
+import { ShardLoad } from '../load/shard-load.ts'
+import { ShardTail } from '../tail/shard-tail.ts'
+import { liveBytesOf } from '../retention/retention-plan.ts'
 
 /** Told when a shard that it waits on has more, or is no longer served. Called at most once a turn. */
 export interface Waiter {

@@ -1,9 +1,9 @@
 // Promises of a shard that is sealed: what was offered before it is answered, nothing comes after it, and whoever reads it
 // gets to its end and is told.
 import { beforeEach, describe, expect, it } from 'vitest'
-import { errorCodes } from '../../protocol/index.ts'
-import { producerNumber } from '../support/producers.ts'
-import { FakeSession } from './support/fake-session.ts'
+import { errorCodes } from '../../../protocol/index.ts'
+import { producerNumber } from '../../support/producers.ts'
+import { FakeSession } from '../support/fake-session.ts'
 import {
   at,
   codeOf,
@@ -13,8 +13,8 @@ import {
   startTestHost,
   STREAM,
   type TestHost,
-} from './support/test-host.ts'
-import { rest, until } from './support/timing.ts'
+} from '../support/test-host.ts'
+import { rest, until } from '../support/timing.ts'
 
 let session: FakeSession
 const producer = new FakeSession()

@@ -1,10 +1,10 @@
 // Promises of packing: every byte once, in order, in groups of bounded size.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { AppendAnswer } from '../../broker/host/append/append-answer.ts'
-import { packGroups } from '../../broker/host/append/append-group.ts'
-import { ENTRY_FIELDS } from '../../broker/threads/append-fields.ts'
-import type { HostedShard } from '../../broker/host/hosted-shard.ts'
+import { AppendAnswer } from '../../../broker/host/append/append-answer.ts'
+import { packGroups } from '../../../broker/host/append/append-group.ts'
+import { ENTRY_FIELDS } from '../../../broker/threads/append-fields.ts'
+import type { HostedShard } from '../../../broker/host/shards/hosted-shard.ts'
 
 it('packs every batch once, in order, with nothing between, into groups that are bounded', () => {
   fc.assert(

@@ -3,12 +3,12 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { limits } from '../../protocol/limits.ts'
-import { hostLimits } from '../../broker/host/host-limits.ts'
-import { ShardTail } from '../../broker/host/read/shard-tail.ts'
-import type { Room } from '../../broker/host/read/span.ts'
-import { TailCache } from '../../broker/host/read/tail-cache.ts'
-import { rest } from './support/timing.ts'
+import { limits } from '../../../protocol/limits.ts'
+import { hostLimits } from '../../../broker/host/host-limits.ts'
+import { ShardTail } from '../../../broker/host/tail/shard-tail.ts'
+import type { Room } from '../../../broker/host/tail/batch-run.ts'
+import { TailCache } from '../../../broker/host/tail/tail-cache.ts'
+import { rest } from '../support/timing.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void

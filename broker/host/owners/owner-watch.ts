@@ -2,10 +2,10 @@
 // From here the two look alike. A disk that is only slow is given time, because a new host would wait for the same disk, and
 // what the owner was given would be of unknown outcome. A thread that hangs is never heard of again: so the controller, to which
 // every sign of life tells whether an owner goes on, ends the host when none has for long (heartbeat.ts).
-import type { Logger } from '../telemetry/log.ts'
-import { hostLimits } from './host-limits.ts'
+import type { Logger } from '../../telemetry/log.ts'
+import { hostLimits } from '../host-limits.ts'
 import type { OwnerLink } from './owner-link.ts'
-import type { Timing } from './timing.ts'
+import type { Timing } from '../timing.ts'
 
 export interface OwnerWatchOptions {
   readonly owners: { readonly all: readonly Pick<OwnerLink, 'ownerId' | 'waitingMs' | 'answers'>[] }
