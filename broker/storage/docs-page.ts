@@ -1,6 +1,7 @@
 // docs/rows.md from the tables of row families. Runs in the documentation generator; pure.
 import { z } from 'zod'
 import { catalogFamilies } from '../catalog/families.ts'
+import { smallFamilies, type SmallFamily } from '../catalog/small-families.ts'
 import { keyFamilies, type KeyFamily } from './key-space.ts'
 
 const stores = [
@@ -9,6 +10,11 @@ const stores = [
     'segment',
     'Segments',
     '`<data directory>/owners/<owner>/segment-…`, written by the owner alone, never changed once sealed.',
+  ],
+  [
+    'small',
+    'Small rows',
+    '`<data directory>/small`, there once the first of them was asked for; many changes in one commit. A key is the tag and a text in UTF-8; a value is the CRC-32 of key and rest, a version (u64), and JSON.',
   ],
 ] as const
 
@@ -24,22 +30,33 @@ ${stores.map(([store, title, where]) => `## ${title}\n\n${where}\n\n${sectionOf(
 }
 
 function sectionOf(store: KeyFamily['store']): string {
-  return Object.entries<KeyFamily>(keyFamilies)
+  const families = Object.entries<KeyFamily>(keyFamilies)
     .filter(([, family]) => family.store === store)
     .map(([name, family]) => familyText(name, family))
-    .join('\n\n')
+  const small = Object.entries<SmallFamily>(smallFamilies).map(([name, family]) => smallText(name, family))
+  return [...families, ...(store === 'small' ? small : [])].join('\n\n')
+}
+
+function smallText(name: string, family: SmallFamily): string {
+  const { key, keyBytesMax, value, valueBytesMax } = family
+  return textOf(name, family, [
+    `key: \`${key}\`, a text of up to ${keyBytesMax} bytes`,
+    `value: JSON of up to ${valueBytesMax / 1024} KiB, ${typeText(z.toJSONSchema(value) as JsonSchema)}`,
+  ])
 }
 
 function familyText(name: string, family: KeyFamily): string {
-  const tag = `0x${family.tag.toString(16).padStart(2, '0')}`
-  const lines = [
-    `### ${name}`,
-    `${family.doc} Written ${family.written}; lives ${family.lives}.`,
-    `- tag: \`${tag}\``,
-    `- key: ${fieldsText(family.key)}`,
-    `- value: ${valueText(name, family)}`,
-  ]
-  return lines.join('\n\n').replaceAll('\n\n- ', '\n- ').replace('\n- ', '\n\n- ')
+  return textOf(name, family, [`key: ${fieldsText(family.key)}`, `value: ${valueText(name, family)}`])
+}
+
+function textOf(
+  name: string,
+  { tag, doc, written, lives }: Pick<KeyFamily, 'tag' | 'doc' | 'written' | 'lives'>,
+  points: readonly string[],
+): string {
+  const told = [`tag: \`0x${tag.toString(16).padStart(2, '0')}\``, ...points]
+  const list = told.map((point) => `- ${point}`).join('\n')
+  return `### ${name}\n\n${doc} Written ${written}; lives ${lives}.\n\n${list}`
 }
 
 function valueText(name: string, { value, list }: KeyFamily): string {

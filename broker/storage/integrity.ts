@@ -9,11 +9,13 @@ import type { CatalogRow } from '../catalog-contract.ts'
 import { CATALOG_MAP_BYTES, catalogPath, loadCatalog } from './catalog-store.ts'
 import { checkCatalog, rangesOf } from './checks/catalog-check.ts'
 import { Findings, type IntegrityProgress, type IntegrityReport } from './checks/findings.ts'
+import { checkSmallRows } from './checks/small-rows-check.ts'
 import { checkOwner } from './checks/owner-check.ts'
 import { holderOf } from './directory-lock.ts'
 import { hasEnvironment } from './disk/lmdb-files.ts'
 import { openLmdb, type OpenEnvironment } from './environment.ts'
 import type { HeadRow } from './key-space.ts'
+import { smallRowsPath } from './small-rows/store.ts'
 
 export type { IntegrityProgress, IntegrityReport } from './checks/findings.ts'
 
@@ -44,6 +46,7 @@ export async function checkDataDirectory(
     owners.set(ownerId, await checkOwner(directory, { findings, openEnvironment, ranges }))
   }
   checkCatalog(catalog, owners, findings)
+  await checkSmallRows(smallRowsPath(dataDir), findings, openEnvironment)
   findings.progress()
   return findings.report()
 }

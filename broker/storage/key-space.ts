@@ -35,8 +35,8 @@ type Fields = Readonly<Record<string, FieldKind>>
 export interface KeyFamily {
   /** First byte of every key of the family; never reused. */
   readonly tag: number
-  /** A segment's environment, or the catalog's. */
-  readonly store: 'segment' | 'catalog'
+  /** A segment's environment, the catalog's, or that of the small rows. */
+  readonly store: 'segment' | 'catalog' | 'small'
   readonly key: Fields
   /** Fixed fields, with a checksum behind them; a whole batch as it travels; or JSON behind a checksum. */
   readonly value: Fields | 'batch' | 'json'
@@ -127,6 +127,15 @@ export const keyFamilies = {
     doc: "Version of the catalog's rows.",
   },
   ...jsonFamilies(catalogFamilies),
+  smallMeta: {
+    tag: 0x1f,
+    store: 'small',
+    key: {},
+    value: { format: 'u16', nextVersion: 'u64' },
+    written: 'when the small rows are created, and with every flush of them',
+    lives: 'for ever',
+    doc: 'Version of the small rows, and the one that the next change of them gets. The others: catalog/small-families.ts.',
+  },
 } as const satisfies Record<string, KeyFamily>
 
 export type FamilyName = keyof typeof keyFamilies

@@ -18,6 +18,7 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
       'broker/config/',
       'broker/catalog/',
       'broker/catalog-contract.ts',
+      'broker/small-rows-contract.ts',
     ],
   },
   { floor: 'broker/supervision/', mayImport: ['protocol/', 'broker/telemetry/', 'broker/time.ts'] },
@@ -26,6 +27,7 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
   { floor: 'broker/host/', mayImport: hostAndControlMayImport() },
   { floor: 'broker/catalog/', mayImport: ['protocol/', 'broker/catalog-contract.ts'] },
   { floor: 'broker/catalog-contract.ts', mayImport: ['broker/catalog/'] },
+  { floor: 'broker/small-rows-contract.ts', mayImport: ['broker/catalog/'] },
   { floor: 'broker/host-contract.ts', mayImport: ['protocol/', 'broker/threads/'] },
   { floor: 'broker/time.ts', mayImport: [] },
   // Composition roots of the broker: they may know all of it, and nothing above it.
@@ -46,6 +48,7 @@ function hostAndControlMayImport(): readonly string[] {
     'broker/host-contract.ts',
     'broker/catalog/',
     'broker/catalog-contract.ts',
+    'broker/small-rows-contract.ts',
     'broker/time.ts',
   ]
 }

@@ -1,0 +1,65 @@
+// Verifies the small rows of a data directory: their format, every checksum and shape, and that no version is one that will
+// be given out. Runs in the checking process.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { smallFamilies, smallFamilyNames } from '../../catalog/small-families.ts'
+import { keyAfter } from '../all-rows.ts'
+import type { Environment, OpenEnvironment, Row } from '../environment.ts'
+import { encodeKey } from '../key-space.ts'
+import { decodeSmallRow, encodeSmallKey } from '../small-rows/row-bytes.ts'
+import { readSmallMeta, SMALL_ROWS_MAP_BYTES } from '../small-rows/store.ts'
+import type { Findings } from './findings.ts'
+
+const CHUNK_ROWS = 1000
+
+/** Checks the small rows in `directory`; there are none before the first was asked for. */
+export async function checkSmallRows(
+  directory: string,
+  findings: Findings,
+  openEnvironment: OpenEnvironment,
+): Promise<void> {
+  if (!existsSync(join(directory, 'data.mdb'))) return
+  try {
+    const environment = await openEnvironment({
+      path: directory,
+      mapBytes: SMALL_ROWS_MAP_BYTES,
+      readOnly: true,
+    })
+    try {
+      const meta = readSmallMeta(environment)
+      if (meta === undefined) return
+      for (const row of allOf(environment))
+        checkRow(row, meta.nextVersion, (what) => findings.problem(directory, what))
+    } finally {
+      await environment.close()
+    }
+  } catch (error) {
+    findings.problem(directory, (error as Error).message)
+  }
+}
+
+function checkRow(row: Row, nextVersion: number, problem: (what: string) => void): void {
+  const family = smallFamilyNames.find((name) => smallFamilies[name].tag === row.key[0])
+  if (family === undefined)
+    return problem(`row ${Buffer.from(row.key).toString('hex')} is of no known family`)
+  try {
+    const { key, version } = decodeSmallRow(family, row)
+    if (!encodeSmallKey(family, key).equals(row.key)) problem(`${family} ${key} has a key that is no text`)
+    if (version >= nextVersion) problem(`${family} ${key} has version ${version}, which was not given yet`)
+  } catch (error) {
+    problem((error as Error).message)
+  }
+}
+
+/** Every row but the first, which tells the format. */
+function* allOf(environment: Environment): Generator<Row> {
+  let start: Uint8Array = keyAfter(encodeKey('smallMeta'))
+  const end = Uint8Array.of(0xff)
+  for (;;) {
+    const rows = environment.rows({ start, end }, CHUNK_ROWS)
+    yield* rows
+    const last = rows.at(-1)
+    if (last === undefined) return
+    start = keyAfter(last.key)
+  }
+}

@@ -1,0 +1,100 @@
+// How small rows lie on the disk. Runs in the controller and in the check; pure.
+//
+//   key    tag (1) | text in UTF-8
+//   value  checksum (4) | version (8) | JSON        CRC-32 of the key and of what follows it; numbers big-endian
+import { checkText } from '../../../protocol/text.ts'
+import { smallFamilies, type SmallFamilyName } from '../../catalog/small-families.ts'
+import { refusal } from '../../../protocol/refusal.ts'
+import type { SmallName, SmallRow, SmallWrite } from '../../small-rows-contract.ts'
+import type { Row } from '../environment.ts'
+import { checksumOf, DamagedRow, type KeyRange } from '../key-space.ts'
+
+const CHECKSUM_BYTES = 4
+const VERSION_BYTES = 8
+const HEAD_BYTES = CHECKSUM_BYTES + VERSION_BYTES
+
+/** A write whose row is encoded; without a version yet, because that is given in the order of storing. */
+export interface EncodedWrite {
+  readonly name: SmallName
+  readonly key: Buffer
+  /** Undefined for a row that is removed. */
+  readonly json: Buffer | undefined
+  readonly expected: number | undefined
+}
+
+/** The write in bytes. Throws `invalidArgument` where the row is not what its family says. */
+export function encodeWrite({ family, key, value, expected }: SmallWrite): EncodedWrite {
+  const { keyBytesMax, valueBytesMax, value: shape } = smallFamilies[family]
+  const keyBytes = encodeSmallKey(family, key)
+  const keyLength = keyBytes.length - 1
+  if (keyLength < 1 || keyLength > keyBytesMax) {
+    throw refusal(
+      'invalidArgument',
+      `A key of ${family} has 1 to ${keyBytesMax} bytes; this one has ${keyLength}.`,
+    )
+  }
+  const name = { family, key }
+  if (value === undefined) return { name, key: keyBytes, json: undefined, expected }
+  const parsed = shape.safeParse(value)
+  if (!parsed.success) {
+    throw refusal('invalidArgument', `The value of ${family} ${key} is not what it should be.`, {
+      cause: parsed.error,
+    })
+  }
+  const json = Buffer.from(JSON.stringify(parsed.data))
+  if (json.length > valueBytesMax) {
+    throw refusal(
+      'invalidArgument',
+      `The value of ${family} ${key} has ${json.length} bytes; the limit is ${valueBytesMax} bytes.`,
+    )
+  }
+  return { name, key: keyBytes, json, expected }
+}
+
+/** The key of a row, or the beginning of those that begin so. Throws `invalidArgument` for a text that UTF-8 cannot hold. */
+export function encodeSmallKey(family: SmallFamilyName, text: string): Buffer {
+  checkText(`The key of ${family}`, text)
+  const bytes = Buffer.allocUnsafeSlow(1 + Buffer.byteLength(text))
+  bytes[0] = smallFamilies[family].tag
+  bytes.write(text, 1)
+  return bytes
+}
+
+/** Keys of a family that begin with a text. 0xff is no byte of UTF-8, so that it is above whatever may follow. */
+export function smallRangeOf(family: SmallFamilyName, prefix = ''): KeyRange {
+  const start = encodeSmallKey(family, prefix)
+  return { start, end: Buffer.concat([start, Buffer.of(0xff)]) }
+}
+
+/** The value of a row under its key. */
+export function encodeSmallValue(key: Buffer, version: number, json: Buffer): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(HEAD_BYTES + json.length)
+  bytes.writeBigUInt64BE(BigInt(version), CHECKSUM_BYTES)
+  json.copy(bytes, HEAD_BYTES)
+  bytes.writeUInt32BE(checksumOf(key, bytes.subarray(CHECKSUM_BYTES)), 0)
+  return bytes
+}
+
+/** The version in a stored value. Throws DamagedRow where the value is not as it was written. */
+export function versionOf(key: Uint8Array, value: Uint8Array): number {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length)
+  if (
+    bytes.length < HEAD_BYTES ||
+    bytes.readUInt32BE(0) !== checksumOf(key, bytes.subarray(CHECKSUM_BYTES))
+  ) {
+    throw new DamagedRow(`small row ${Buffer.from(key).toString('hex')} does not match its checksum`)
+  }
+  return Number(bytes.readBigUInt64BE(CHECKSUM_BYTES))
+}
+
+/** A row from its bytes. Throws DamagedRow where they are not as they were written, or not what the family says. */
+export function decodeSmallRow<F extends SmallFamilyName>(family: F, { key, value }: Row): SmallRow<F> {
+  const version = versionOf(key, value)
+  const text = Buffer.from(key).toString('utf8', 1)
+  const parsed = smallFamilies[family].value.safeParse(
+    JSON.parse(Buffer.from(value).toString('utf8', HEAD_BYTES)),
+  )
+  if (!parsed.success)
+    throw new DamagedRow(`${family} ${text} is not what it should be: ${parsed.error.message}`)
+  return { family, key: text, version, value: parsed.data } as SmallRow<F>
+}

@@ -1,0 +1,96 @@
+// Processes killed at random moments of many changes of small rows, and a disk that is full. Afterwards what was told as stored
+// is there, or something newer; what was refused is not; no change is there by half; and the integrity check is clean.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { openCatalogStore } from '../../../broker/storage/catalog-store.ts'
+import { checkDataDirectory } from '../../../broker/storage/integrity.ts'
+import { openSmallRows, smallRowsPath } from '../../../broker/storage/small-rows/store.ts'
+import { randomOf } from '../../support/random.ts'
+import { SmallDisk } from '../../support/small-disk.ts'
+
+const ROUNDS = Number(process.env['MILLRACE_CRASH_ROUNDS'] ?? 10)
+const LINES_MAX = 600
+const onBroken = (error: Error): never => {
+  throw error
+}
+
+/** Runs a victim and kills it after so many of its lines; gives all that it said. */
+async function kill(directory: string, round: number, afterLines: number): Promise<string[]> {
+  const victim = fileURLToPath(new URL('victim.mjs', import.meta.url))
+  const child = spawn(process.execPath, [victim, directory, String(round)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  let lines = 0
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+    lines += text.split('\n').length - 1
+    if (lines >= afterLines) child.kill('SIGKILL')
+  })
+  const [, signal] = (await once(child, 'close')) as [number | null, string | null]
+  expect(signal).toBe('SIGKILL')
+  return output.split('\n').slice(0, -1)
+}
+
+test('killed at any moment: what was told as stored is there, what was refused is not, nothing by half', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'millrace-small-crash-'))
+  try {
+    await (await openCatalogStore(join(dataDir, 'catalog'))).close()
+    const random = randomOf(20_261)
+    /** By key: the version that was told last, and its content. */
+    const told = new Map<string, { version: number; content: string }>()
+    const refused = new Set<string>()
+    for (let round = 0; round < ROUNDS; round++) {
+      const lines = await kill(smallRowsPath(dataDir), round, 1 + random.below(LINES_MAX))
+      for (const line of lines) {
+        const [is, key, content, version] = line.split(' ') as [string, string, string, string]
+        if (is === 'conflict') refused.add(content)
+        else if (Number(version) > (told.get(key)?.version ?? 0))
+          told.set(key, { version: Number(version), content })
+      }
+      expect((await checkDataDirectory(dataDir)).problems).toEqual([])
+      const store = await openSmallRows(smallRowsPath(dataDir), { onBroken })
+      for (const [key, last] of told) {
+        const [a, b] = [store.get('document', `a${key}`)!, store.get('document', `b${key}`)!]
+        expect([a.value.content, a.version]).toEqual([b.value.content, b.version])
+        expect(a.version).toBeGreaterThanOrEqual(last.version)
+        if (a.version === last.version) expect(a.value.content).toBe(last.content)
+        expect(refused).not.toContain(a.value.content)
+      }
+      await store.close()
+    }
+    expect(told.size).toBeGreaterThan(0)
+    expect(refused.size).toBeGreaterThan(0)
+  } finally {
+    await rm(dataDir, { recursive: true })
+  }
+})
+
+test('on a full disk a change is stored in the room put by, the next is refused, and it goes on when there is room', async (context) => {
+  const disk = await SmallDisk.mount(12 * 1024 * 1024)
+  if (disk === undefined) return context.skip('This system lets nobody mount a disk of its own (unshare).')
+  await using _ = disk
+  const directory = join(disk.path, 'small')
+  await mkdir(directory)
+  const store = await openSmallRows(directory, { onBroken })
+  const put = (content: string) => [
+    { family: 'document', key: 'a', value: { content, updatedAt: 1 }, expected: undefined } as const,
+  ]
+  expect(await store.change(put('before'))).toMatchObject({ is: 'stored' })
+  disk.fill()
+  expect(await store.change(put('in the room put by'))).toMatchObject({ is: 'stored' })
+  disk.fill()
+  expect(await store.change(put('refused'))).toEqual({ is: 'noRoom' })
+  expect(store.get('document', 'a')?.value.content).toBe('in the room put by')
+  disk.clear()
+  expect(await store.change(put('after'))).toMatchObject({ is: 'stored' })
+  await store.close()
+  const again = await openSmallRows(directory, { onBroken })
+  expect(again.get('document', 'a')?.value.content).toBe('after')
+  await again.close()
+})
