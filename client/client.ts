@@ -23,6 +23,7 @@ import { HashKeyCache } from './producer/hash-key-cache.ts'
 import type { ProducerOptions } from './producer/options.ts'
 import type { Acknowledgement } from './producer/pending-batch.ts'
 import { Producer } from './producer/producer.ts'
+import { Putters } from './producer/putters.ts'
 import { Fetcher } from './reader/fetcher.ts'
 import { creditBytesOf, fetchSettings, type ReadOptions, type SubscribeOptions } from './reading/options.ts'
 import { Reading } from './reading/reading.ts'
@@ -83,8 +84,8 @@ export class Client implements AsyncDisposable {
   readonly #hashKeys = new HashKeyCache()
   /** Readings, subscriptions and producers that are open. */
   readonly #given = new Set<Given>()
-  /** The producers behind `put`, by stream, in the order of use. */
-  readonly #putters = new Map<string, Promise<Producer>>()
+  /** The producers behind `put`. */
+  readonly #putters = new Putters((stream) => this.producer(stream), clientLimits.streamsKept)
   readonly #signal: AbortSignal | undefined
   readonly #stopListening: (() => void) | undefined
   #closing: Promise<void> | undefined
@@ -180,10 +181,7 @@ export class Client implements AsyncDisposable {
     record: RecordInput<In>,
     options: Partial<PutOptions<In>> = {},
   ): Promise<Acknowledgement> {
-    const encoded = encodeData(record, options.codec)
-    const producer = await this.#putter(stream, options.signal)
-    await roomIn(producer, options.signal)
-    return unlessAborted(producer.send(encoded), options.signal)
+    return this.#putters.put(stream, encodeData(record, options.codec), options.signal)
   }
 
   /** Appends records, each by itself: the results stand in the order of the records. */
@@ -198,13 +196,14 @@ export class Client implements AsyncDisposable {
     records: Iterable<RecordInput<In>>,
     options: Partial<PutOptions<In>> = {},
   ): Promise<PutResult[]> {
-    const producer = await this.#putter(stream, options.signal)
+    const { codec, signal } = options
     const results: Promise<PutResult>[] = []
+    await this.#putters.ready(stream, signal)
     for (const record of records) {
-      await roomIn(producer, options.signal)
-      results.push(resultOf(async () => producer.send(encodeData(record, options.codec))))
+      results.push(resultOf(async () => this.#putters.put(stream, encodeData(record, codec))))
+      await this.#putters.ready(stream, signal)
     }
-    return unlessAborted(Promise.all(results), options.signal)
+    return unlessAborted(Promise.all(results), signal)
   }
 
   /** A producer for many records: see Producer. Rejects with `streamNotFound`. */
@@ -323,28 +322,6 @@ export class Client implements AsyncDisposable {
     onAbort(closed.signal, () => this.#given.delete(reading))
     return reading
   }
-
-  async #putter(stream: string, signal: AbortSignal | undefined): Promise<Producer> {
-    let putter = this.#putters.get(stream)
-    this.#putters.delete(stream)
-    if (putter === undefined) {
-      putter = this.producer(stream)
-      putter.catch(() => this.#putters.delete(stream))
-    }
-    this.#putters.set(stream, putter)
-    for (const [oldest, unused] of this.#putters) {
-      if (this.#putters.size <= clientLimits.streamsKept) break
-      this.#putters.delete(oldest)
-      unused.then((producer) => producer.close()).catch(() => {})
-    }
-    return unlessAborted(putter, signal)
-  }
-}
-
-async function roomIn(producer: Producer, signal: AbortSignal | undefined): Promise<void> {
-  for (let room = producer.ready(); room !== undefined; room = producer.ready()) {
-    await unlessAborted(room, signal)
-  }
 }
 
 async function resultOf(send: () => Promise<Acknowledgement>): Promise<PutResult> {
@@ -362,6 +339,7 @@ function encodeData<In>(
 ): RecordInput<BytesInput> {
   // Without a codec, the signatures take bytes or text only.
   if (option === undefined) return record as RecordInput<unknown> as RecordInput<BytesInput>
-  // A copy: until the producer takes it, another put may have the codec use its memory again.
-  return { ...record, data: encodePayload(resolveEncoder(option), record).slice() }
+  // A copy: until the producer takes it, another put may have the codec use its memory again. Not slice(): of a Buffer,
+  // that is a view.
+  return { ...record, data: new Uint8Array(encodePayload(resolveEncoder(option), record)) }
 }

@@ -107,6 +107,8 @@ export class Connection {
   readonly #subscriptions = new Map<number, SubscriptionListener>()
   readonly #sweep: NodeJS.Timeout
   readonly #endListeners = new Set<(error: MillraceError) => void>()
+  /** Told, one at a time, when appends may be sent again. */
+  readonly #roomListeners = new Set<() => void>()
   #end: MillraceError | undefined
   #lastCorrelationId = 0
   #corked = false
@@ -187,6 +189,26 @@ export class Connection {
     this.#write(chunks)
   }
 
+  /** Whether another append may be sent: appends leave some of the requests of a connection to others. */
+  get hasRoomForAppend(): boolean {
+    return this.#open.size < clientLimits.appendsInFlight
+  }
+
+  /** Calls the listener once, when another append may be sent or the connection has ended; each in the order of the calls. */
+  onRoomForAppend(listener: () => void): void {
+    this.#roomListeners.add(listener)
+  }
+
+  /** Who was told of room and does not need it all leaves it to the next one. */
+  offerRoom(): void {
+    if (this.isOpen && !this.hasRoomForAppend) return
+    for (const listener of this.#roomListeners) {
+      this.#roomListeners.delete(listener)
+      listener()
+      return
+    }
+  }
+
   /** Ignored once the connection has ended. */
   sendEvent<N extends EventFrom<'client'>>(event: N, body: EventBody<N>): void {
     if (this.#end === undefined) this.#write(encodeEvent(event, body))
@@ -222,6 +244,8 @@ export class Connection {
     this.#subscriptions.clear()
     for (const request of open) request.settle(this.#end, undefined)
     for (const listener of this.#endListeners) listener(this.#end)
+    for (const listener of this.#roomListeners) listener()
+    this.#roomListeners.clear()
   }
 
   #nextCorrelationId(): number {
@@ -282,6 +306,7 @@ export class Connection {
   #take(correlationId: number): OpenRequest | undefined {
     const request = this.#open.get(correlationId)
     this.#open.delete(correlationId)
+    if (this.#roomListeners.size > 0) this.offerRoom()
     return request
   }
 

@@ -8,7 +8,7 @@ import { ShardMap, type HashKeyRange } from '../protocol/shard-map.ts'
 import type { Address, Endpoint } from './address.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { clientLimits } from './settings.ts'
-import { throwIfAborted, unlessAborted } from './waiting.ts'
+import { Gate, throwIfAborted, unlessAborted } from './waiting.ts'
 
 /** One answer of describeRouting, ready to be asked. Immutable: a refresh makes another. */
 export class Routing {
@@ -71,6 +71,7 @@ export class RoutingCache {
   /** In the order of use, oldest first. */
   readonly #known = new Map<string, Routing>()
   readonly #asking = new Map<string, Promise<Routing>>()
+  readonly #gate = new Gate(clientLimits.routingsInFlight)
 
   constructor(control: ControlPlane) {
     this.#control = control
@@ -108,9 +109,11 @@ export class RoutingCache {
   }
 
   #request(stream: string): Promise<Routing> {
-    const asking: Promise<Routing> = this.#describe(stream).finally(() => {
-      if (this.#asking.get(stream) === asking) this.#asking.delete(stream)
-    })
+    const asking: Promise<Routing> = this.#gate
+      .run(() => this.#describe(stream))
+      .finally(() => {
+        if (this.#asking.get(stream) === asking) this.#asking.delete(stream)
+      })
     this.#asking.set(stream, asking)
     return asking
   }

@@ -95,12 +95,16 @@ export function bounded(name: string, value: number, min: number, max: number): 
 
 /** Bounds that the client keeps beside those of the protocol. */
 export const clientLimits = {
-  /** Streams whose routing, and whose producer behind `put`, the client keeps at a time. */
+  /** Streams whose routing, and whose producer behind `put`, the client keeps at a time; producers that are in use stay. */
   streamsKept: 1024,
   /** Addresses that the client remembers before it forgets those without a connection. */
   linksKept: 256,
   /** Requests that ask for the place of shards, at a time. */
   resolvesInFlight: 64,
+  /** Requests that ask for the shards of streams, at a time: more than a connection takes may be wanted at once. */
+  routingsInFlight: 128,
+  /** Requests of one connection that appends may use up: the rest is for those who read. */
+  appendsInFlight: 512,
   /** Bounds of the wait before the place of a shard is asked for again. */
   rerouteMsMin: 10,
   rerouteMsMax: 100,

@@ -53,6 +53,7 @@ export class HostSender {
   #isConnecting = false
   #turn: NodeJS.Immediate | undefined
   #linger: NodeJS.Timeout | undefined
+  readonly #onRoom = () => this.wake()
 
   constructor(options: HostSenderOptions) {
     this.#options = options
@@ -90,20 +91,27 @@ export class HostSender {
     clearImmediate(this.#turn)
     clearTimeout(this.#linger)
     this.release()
+    this.#connection?.offerRoom()
   }
 
   #send(): void {
-    if (this.#options.closing.aborted || this.#sealed.size + this.#partial.size === 0) return
     const connection = this.#connection
+    if (this.#options.closing.aborted || this.#sealed.size + this.#partial.size === 0) {
+      connection?.offerRoom()
+      return
+    }
     if (!connection?.isOpen) {
       this.#connect()
       return
     }
-    while (this.#requestsInFlight < producerLimits.requestsInFlightMax) {
+    while (this.#requestsInFlight < producerLimits.requestsInFlightMax && connection.hasRoomForAppend) {
       const sendings = this.#gather()
-      if (sendings.length === 0) return
+      if (sendings.length === 0) break
       this.#append(connection, sendings)
     }
+    if (connection.hasRoomForAppend) connection.offerRoom()
+    // Producers of many streams share the connection: who finds it full waits for its turn.
+    else if (this.#sealed.size + this.#partial.size > 0) connection.onRoomForAppend(this.#onRoom)
   }
 
   #connect(): void {

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connect, type Reading, type StreamRecord } from '../../../client/index.ts'
 import { compareHashKeys } from '../../../protocol/index.ts'
 import { driven, fakeTime, turns } from '../support/drive.ts'
-import { FakeBroker, type Disturbance } from '../support/fake-broker.ts'
+import type { Disturbance } from '../support/disturbance.ts'
+import { FakeBroker } from '../support/fake-broker.ts'
 import { fill } from '../support/fill.ts'
 
 let restoreTime: () => void

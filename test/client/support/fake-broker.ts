@@ -26,24 +26,12 @@ import {
   type StoredRecord,
 } from '../../../protocol/index.ts'
 import type { Dial } from '../../../client/index.ts'
+import type { Disturbance } from './disturbance.ts'
 import { turns } from './drive.ts'
 import { administer, routingOf } from './fake-admin.ts'
 import { FakeSession, type FakeSubscription } from './fake-session.ts'
 import { BASE_TIME, fetchFrom, FakeShard, refusal } from './fake-shard.ts'
 import { longPoll } from './long-poll.ts'
-
-/** What becomes of one request. 'lingers': the connection breaks, and the request is done later all the same. */
-export type Disturbance =
-  | 'none'
-  | 'lostBefore'
-  | 'lostAfter'
-  | 'lingers'
-  | 'hangs'
-  /** It is done and answered when everything else that can happen now has happened. */
-  | 'late'
-  | { readonly refuse: ErrorCode; readonly retryAfterMs?: number }
-  /** Of an append: each batch by itself; undefined lets it pass. */
-  | { readonly refuseBatch: (place: number) => ErrorCode | undefined; readonly stores?: boolean }
 
 export const CONTROLLER_PORT = 7400
 
@@ -66,6 +54,8 @@ export class FakeBroker {
   /** Where describeRouting says that the hosts are. */
   advertisedHost = '127.0.0.1'
   exists = true
+  /** Whatever name is asked for is one of its stream. */
+  hasAnyName = false
   targetShardCount: number | undefined
   otherGoal: number | undefined
   /** What streams were made and changed with. */
@@ -310,7 +300,7 @@ export class FakeBroker {
       case 'ping':
         return { now: this.time }
       case 'describeRouting':
-        if (!this.exists || message.request.name !== this.streamName) return fail('streamNotFound')
+        if (!this.exists || !this.#isNamed(message.request.name)) return fail('streamNotFound')
         if (!this.shards.some(({ isSealed }) => isSealed)) return routingOf(this)
         this.#routingsHeld.push(() =>
           session.write(encodeResponse('describeRouting', message.correlationId, routingOf(this))),
@@ -354,6 +344,10 @@ export class FakeBroker {
         if (!this.exists) return fail('streamNotFound')
         return administer(this, message) ?? fail('unknownOperation')
     }
+  }
+
+  #isNamed(name: string): boolean {
+    return this.hasAnyName || name === this.streamName
   }
 
   #shardAt(session: FakeSession, place: { streamId: number; shardIndex: number }): FakeShard | undefined {
