@@ -2,8 +2,11 @@
 // Several addresses name one broker: the client tries them in turn.
 import { MillraceError } from '../protocol/millrace-error.ts'
 
+/** Where a process listens. */
 export interface Address {
+  /** Name or IP address, an IPv6 one without brackets. */
   readonly host: string
+  /** From 1 to 65535. */
   readonly port: number
 }
 

@@ -21,6 +21,7 @@ import { bounded, clientLimits, type CallOptions } from './settings.ts'
 import { cutAt, hashKeyOf, isolatingCuts, type IsolatedKey } from './split-point.ts'
 import { sleep } from './waiting.ts'
 
+/** What a stream is made with. What is left out is the default. */
 export interface CreateStreamOptions extends StreamSettings, CallOptions {
   /** 1 by default; for an on-demand stream, what the broker is set to. */
   readonly shards?: number
@@ -34,6 +35,7 @@ export interface SplitOptions extends CallOptions {
   readonly isolate?: IsolatedKey
 }
 
+/** How the wait for another number of shards goes on. */
 export interface UpdateShardCountOptions extends CallOptions {
   /** Called now and then with the stream as it is. Must not throw. */
   readonly onProgress?: (stream: Stream) => void
@@ -41,12 +43,17 @@ export interface UpdateShardCountOptions extends CallOptions {
 
 /** The shards that a split made, in the order of their ranges. */
 export interface SplitResult {
+  /** Ids of the new shards. */
   readonly children: readonly string[]
+  /** The stream's epoch from now on. */
   readonly epoch: number
 }
 
+/** The shard that a merge made. */
 export interface MergeResult {
+  /** Id of the new shard. */
   readonly child: string
+  /** The stream's epoch from now on. */
   readonly epoch: number
 }
 

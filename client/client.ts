@@ -39,6 +39,7 @@ import {
 import { Subscriber } from './subscription/subscriber.ts'
 import { abortedBy, onAbort, throwIfAborted, unlessAborted } from './waiting.ts'
 
+/** How data of another kind is put. */
 export interface PutOptions<In> extends CallOptions {
   /** How data becomes bytes. Without one, data is bytes, or text that is sent as UTF-8. */
   readonly codec: EncoderOption<In>
@@ -110,6 +111,7 @@ export class Client implements AsyncDisposable {
     return this.#admin.createStream(name, options)
   }
 
+  /** Describes one stream: its settings, its shards as numbers, its state. Rejects with `streamNotFound`. */
   describeStream(name: string, options?: CallOptions): Promise<Stream> {
     return this.#admin.describeStream(name, options)
   }
@@ -166,6 +168,7 @@ export class Client implements AsyncDisposable {
     return this.#admin.listShards(stream, options)
   }
 
+  /** Describes the broker: its version, its hosts and their states, and counts. */
   describeBroker(options?: CallOptions): Promise<Broker> {
     return this.#admin.describeBroker(options)
   }
@@ -175,6 +178,7 @@ export class Client implements AsyncDisposable {
    * records, a producer is cheaper.
    */
   put(stream: string, record: RecordInput, options?: CallOptions): Promise<Acknowledgement>
+  /** The same for data that a codec makes bytes of. */
   put<In>(stream: string, record: RecordInput<In>, options: PutOptions<In>): Promise<Acknowledgement>
   async put<In>(
     stream: string,
@@ -186,6 +190,7 @@ export class Client implements AsyncDisposable {
 
   /** Appends records, each by itself: the results stand in the order of the records. */
   putMany(stream: string, records: Iterable<RecordInput>, options?: CallOptions): Promise<PutResult[]>
+  /** The same for data that a codec makes bytes of. */
   putMany<In>(
     stream: string,
     records: Iterable<RecordInput<In>>,
@@ -276,6 +281,7 @@ export class Client implements AsyncDisposable {
     return this.#closing
   }
 
+  /** Closes it at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

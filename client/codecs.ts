@@ -14,6 +14,7 @@ import type { StandardSchema } from './standard-schema.ts'
 
 /** Turns values into payloads and back. Both may throw anything: the client reports it as `codecFailed`. */
 export interface Codec<In, Out = In> {
+  /** For messages: what the bytes are in. */
   readonly name: string
   /** The payload of a value. The bytes are copied before `encode` is called again. */
   encode(value: In): Uint8Array

@@ -12,27 +12,35 @@ import { shardIdOf } from '../protocol/shard-id.ts'
 import type { StreamSettings as DescribedSettings } from '../protocol/stream-settings.ts'
 import type { CapacityMode, Scaling } from './capacity.ts'
 
+/** A stream as it is now. */
 export interface Stream extends DescribedSettings {
+  /** 1 to 128 of a–z, A–Z, 0–9, `_`, `.` and `-`. */
   readonly name: string
   /** Never reused: a stream that was deleted and made again is another one. */
   readonly id: number
   /** Records are taken while ACTIVE, and while UPDATING: then shards are being split or merged. */
   readonly status: StreamDescription['status']
+  /** Shards that take records. */
   readonly openShardCount: number
   /** Open shards that a change under way will end with. */
   readonly targetShardCount: number | undefined
   /** Rises with every change of the shards. */
   readonly epoch: number
+  /** When it was created. */
   readonly createdAt: Date
 }
 
+/** A shard as it is now. */
 export interface Shard {
+  /** `shardId-000000000002`; calls take `2` as well. */
   readonly shardId: string
   /** The shards that it was split or merged from. */
   readonly parentShardIds: readonly string[]
+  /** An open shard takes records; a closed one is read until its records expire. */
   readonly state: 'OPEN' | 'CLOSED'
   /** Decimal, both ends included. */
   readonly hashKeyRange: { readonly startingHashKey: string; readonly endingHashKey: string }
+  /** Number of its first record, above all of its parents. */
   readonly startingSequenceNumber: number
   /** Of a closed shard. */
   readonly endingSequenceNumber: number | undefined
@@ -42,6 +50,7 @@ export interface Shard {
   readonly tail: number | undefined
   /** Bytes of its batches that are stored; undefined while the shard's host is down. */
   readonly bytes: number | undefined
+  /** When it was created. */
   readonly createdAt: Date
   /** When it was split or merged. */
   readonly closedAt: Date | undefined
@@ -51,7 +60,9 @@ export interface Shard {
 
 /** What producers ask of a shard, part of what was refused for throughput included. */
 export interface ShardLoad {
+  /** Bytes of batches a second. */
   readonly bytesPerSecond: LoadWindows
+  /** Records a second. */
   readonly recordsPerSecond: LoadWindows
   /** The hash key with the largest part of the load, where one stands out: decimal, and its part in percent. */
   readonly hot: { readonly hashKey: string; readonly percent: number } | undefined
@@ -59,8 +70,11 @@ export interface ShardLoad {
 
 /** Means over three windows that end now. */
 export interface LoadWindows {
+  /** Over the last 10 seconds. */
   readonly last10s: number
+  /** Over the last 2 minutes. */
   readonly last2m: number
+  /** Over the last 10 minutes. */
   readonly last10m: number
 }
 
@@ -74,15 +88,50 @@ export interface ScalingDecision {
   readonly reason: string
 }
 
+/** What the autoscaler makes of a stream. */
 export interface ScalingReport {
+  /** Decisions are carried out for on-demand streams only. */
   readonly mode: CapacityMode
   /** The bounds and targets that were applied. */
   readonly scaling: Scaling
+  /** What it would do now, shard by shard. */
   readonly decisions: readonly ScalingDecision[]
 }
 
-export interface Broker extends Omit<ResponseOf<'describeBroker'>, 'startedAt'> {
+/** The daemon as it is now. */
+export interface Broker {
+  /** Identity of its data directory. */
+  readonly brokerId: string
+  /** Name and version. */
+  readonly software: string
+  /** When the daemon started. */
   readonly startedAt: Date
+  /** All streams. */
+  readonly streamCount: number
+  /** Shards of all streams, open and closed: closed ones are kept until their records expire. */
+  readonly shardCount: number
+  /** Free space where the data directory lies. */
+  readonly freeBytes: number
+  /** Every shard host. */
+  readonly hosts: readonly BrokerHost[]
+}
+
+/** A process that serves shards. */
+export interface BrokerHost {
+  /** From 1. */
+  readonly hostId: number
+  /** `ready` where it serves its shards. */
+  readonly state: ResponseOf<'describeBroker'>['hosts'][number]['state']
+  /** Of the process; undefined while there is none. */
+  readonly pid: number | undefined
+  /** Where it listens; 0 while it does not. */
+  readonly port: number
+  /** Open shards that are placed on it. */
+  readonly openShards: number
+  /** How often the controller has started it anew. */
+  readonly restarts: number
+  /** Why it is not ready. */
+  readonly reason: string | undefined
 }
 
 export function streamOf(stream: StreamDescription): Stream {

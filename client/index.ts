@@ -23,6 +23,7 @@ export {
 } from './capacity.ts'
 export type {
   Broker,
+  BrokerHost,
   LoadWindows,
   ScalingDecision,
   ScalingReport,

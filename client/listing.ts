@@ -2,12 +2,15 @@
 import { limits } from '../protocol/limits.ts'
 import { bounded, type CallOptions } from './settings.ts'
 
+/** One page of a list. */
 export interface Page<T> {
+  /** In the order of the list. */
   readonly items: readonly T[]
   /** Give it to the next call; undefined on the last page. */
   readonly next: string | undefined
 }
 
+/** Which page of a list. */
 export interface PageOptions extends CallOptions {
   /** Items in the page, 1 to 1000; 1000 by default. */
   readonly limit?: number
@@ -17,6 +20,7 @@ export interface PageOptions extends CallOptions {
 
 /** A list that is read by `for await`, or a page at a time. */
 export interface Listing<T> extends AsyncIterable<T> {
+  /** One page: the first, or the one after another. */
   page(options?: PageOptions): Promise<Page<T>>
 }
 

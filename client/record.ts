@@ -24,9 +24,11 @@ export interface RecordInput<T = BytesInput> {
 
 /** A record that was read. */
 export interface StreamRecord<T = Uint8Array> {
+  /** The shard that it was read from. */
   readonly shardId: string
   /** Rises strictly within the shard. */
   readonly sequenceNumber: number
+  /** Decides the shard; records of one key are read in the order in which they were stored. */
   readonly partitionKey: string
   /** The payload through the codec. Throws `codecFailed` where the codec does not take it. */
   readonly data: T
@@ -36,7 +38,9 @@ export interface StreamRecord<T = Uint8Array> {
   readonly arrivalTime: Date
   /** When it happened, as its producer says. */
   readonly timestamp: Date
+  /** Named bytes beside the data. */
   readonly headers: Readonly<Record<string, Uint8Array>>
+  /** The hash key that was given in the place of that of the partition key: a decimal. */
   readonly explicitHashKey: string | undefined
 }
 

@@ -22,15 +22,23 @@ export interface CallOptions {
 
 /** One line of what the client does by itself: reconnecting, retrying, re-routing. */
 export interface LogEntry {
+  /** How much it matters. */
   readonly level: 'debug' | 'info' | 'warn'
+  /** One sentence. */
   readonly message: string
+  /** The stream concerned. */
   readonly stream?: string
+  /** The shard concerned. */
   readonly shardId?: string
+  /** The process concerned, host:port. */
   readonly address?: string
+  /** How long it waits before it tries again. */
   readonly delayMs?: number
+  /** What went wrong. */
   readonly error?: Error
 }
 
+/** What `connect` may be told. */
 export interface ConnectOptions {
   /** Opens byte streams; TCP by default. An in-process broker brings its own. */
   readonly dial?: Dial
@@ -38,6 +46,7 @@ export interface ConnectOptions {
   readonly clientName?: string
   /** How long one request may take, with its retries; 30 s by default. A peer that misses it is disconnected. */
   readonly requestTimeoutMs?: number
+  /** How long it waits before it tries again, and when it gives up. */
   readonly retry?: Partial<RetryPolicy>
   /** Closes the client when it fires; everything that waits then rejects. */
   readonly signal?: AbortSignal
@@ -47,6 +56,7 @@ export interface ConnectOptions {
   readonly rim?: Partial<Rim>
 }
 
+/** Time and chance as the client sees them. */
 export interface Rim {
   /** Milliseconds that never go back; measures waits. */
   readonly monotonic: () => number

@@ -25,6 +25,7 @@ export interface RecordsPlace {
 /** A refusal or failure with a code from the table. */
 export class MillraceError extends Error {
   override readonly name = 'MillraceError'
+  /** Which failure it is: what programs go by. */
   readonly code: ErrorCode
   /** What a caller may do next. */
   readonly retry: Retry

@@ -6,6 +6,7 @@ import type { BytesInput, EncoderOption } from '../codecs.ts'
 import { bounded } from '../settings.ts'
 import type { BatchAcknowledgement } from './pending-batch.ts'
 
+/** How a producer gathers, sends and retries. What is left out is the default. */
 export interface ProducerOptions<In = BytesInput> {
   /** How data becomes bytes; bytes and text as they are, by default. */
   readonly codec?: EncoderOption<In>

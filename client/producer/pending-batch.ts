@@ -8,7 +8,9 @@ import type { BatchBuilder, BatchIdentity } from '../../protocol/record.ts'
 
 /** What the broker promises about one record. */
 export interface Acknowledgement {
+  /** The shard that stores it. */
   readonly shardId: string
+  /** Its place in the shard. */
   readonly sequenceNumber: number
   /** When the broker took it. */
   readonly arrivalTime: Date
@@ -18,10 +20,15 @@ export interface Acknowledgement {
 
 /** What the broker promises about the records of one batch: numbers rise by one. */
 export interface BatchAcknowledgement {
+  /** The shard that stores them. */
   readonly shardId: string
+  /** Place of the first record in the shard; the others follow it. */
   readonly firstSequenceNumber: number
+  /** Records in the batch. */
   readonly recordCount: number
+  /** When the broker took them. */
   readonly arrivalTime: Date
+  /** 'disk' says that they were flushed to the device. */
   readonly durability: AppendResult['durability']
 }
 

@@ -24,6 +24,7 @@ export interface ProducerDependencies extends Pick<
 
 /** Appends records to one stream. Made by `client.producer`. */
 export class Producer<In = BytesInput> implements AsyncDisposable {
+  /** Name of the stream that it writes to. */
   readonly stream: string
   readonly #codec: Codec<In, unknown>
   readonly #clock: () => number
@@ -142,6 +143,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
     )
   }
 
+  /** Closes it at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

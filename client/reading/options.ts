@@ -5,6 +5,7 @@ import type { Position } from '../position.ts'
 import { bounded } from '../settings.ts'
 import type { OnUnreadable } from './unreadable.ts'
 
+/** What any reading of a stream may be told. */
 export interface ReadingOptions<T = Uint8Array> {
   /** Where to begin. A reader begins at 'TRIM_HORIZON' by default, a subscription at 'LATEST'. */
   readonly from?: Position
@@ -28,6 +29,7 @@ export interface ReadingOptions<T = Uint8Array> {
   readonly signal?: AbortSignal
 }
 
+/** How far a reading goes, and what it asks for at a time. */
 export interface ReadOptions<T = Uint8Array> extends ReadingOptions<T> {
   /**
    * Go on when all is read, and wait for more. False by default: the reading ends at the tail that each shard had when it
@@ -48,6 +50,7 @@ export interface ReadOptions<T = Uint8Array> extends ReadingOptions<T> {
   readonly bufferBytesMax?: number
 }
 
+/** How much the broker may send ahead. */
 export interface SubscribeOptions<T = Uint8Array> extends ReadingOptions<T> {
   /**
    * Bytes that the broker may send ahead of the loop, for each shard. By default 1 MiB, and less for a stream of more than

@@ -31,6 +31,7 @@ const NO_BYTES = new Uint8Array(0)
  * `client.read` and `client.subscribe`.
  */
 export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposable {
+  /** Name of the stream that it reads. */
   readonly stream: string
   /** Fulfils when the begin is fixed in every shard: a record appended from then on lies behind 'LATEST'. */
   readonly started: Promise<void>
@@ -97,6 +98,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     return this.#children
   }
 
+  /** One record after another. */
   [Symbol.asyncIterator](): AsyncIterableIterator<StreamRecord<T>> {
     return new RecordIterator(this.#source())
   }
@@ -117,6 +119,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#end(new MillraceError('aborted', 'The reading was ended.', { cause: reason }), 'now')
   }
 
+  /** Ends it at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

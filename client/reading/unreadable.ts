@@ -12,6 +12,7 @@ export type UnreadableReason = (typeof reasons)[number]
 
 /** Records that a reading has passed over, because they cannot be read. */
 export interface UnreadableRecords extends RecordsPlace {
+  /** Why they cannot be read. */
   readonly reason: UnreadableReason
   /** The error that the reading would have ended with. */
   readonly cause: MillraceError
