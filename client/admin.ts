@@ -20,6 +20,7 @@ import type { RoutingCache } from './routing.ts'
 import { bounded, clientLimits, type CallOptions } from './settings.ts'
 import { cutAt, hashKeyOf, isolatingCuts, type IsolatedKey } from './split-point.ts'
 import { sleep } from './waiting.ts'
+import { countOf } from '../protocol/count-text.ts'
 
 /** What a stream is made with. What is left out is the default. */
 export interface CreateStreamOptions extends StreamSettings, CallOptions {
@@ -197,13 +198,13 @@ export class Admin {
 function replacedGoal(stream: Stream, shardCount: number): MillraceError {
   if (stream.mode === 'on-demand') {
     const message =
-      `While ${JSON.stringify(stream.name)} was brought to ${shardCount} shards, it was made on-demand, and has ` +
+      `While ${JSON.stringify(stream.name)} was brought to ${countOf(shardCount, 'shard')}, it was made on-demand, and has ` +
       `${stream.openShardCount}. Update its mode to provisioned to decide how many there are.`
     return new MillraceError('invalidArgument', message)
   }
   const goal = stream.targetShardCount ?? stream.openShardCount
   const message =
-    `While ${JSON.stringify(stream.name)} was brought to ${shardCount} shards, another request brought it to ${goal}. ` +
+    `While ${JSON.stringify(stream.name)} was brought to ${countOf(shardCount, 'shard')}, another request brought it to ${goal}. ` +
     'Ask again to go on.'
   return new MillraceError('streamBusy', message)
 }

@@ -32,6 +32,7 @@ import { codecs, type Codec } from './compression.ts'
 import { hashKeyFromBytes, type HashKeyWords } from './hash-key.ts'
 import { limits } from './limits.ts'
 import { RECORD_BYTES_MIN } from './record-layout.ts'
+import { countOf, nounFor } from './count-text.ts'
 
 export const BATCH_HEADER_BYTES = 96
 
@@ -166,7 +167,8 @@ function findHeaderFault(bytes: Uint8Array): string | undefined {
   if (version !== BATCH_VERSION)
     return `The batch has version ${version}; this broker knows ${BATCH_VERSION}.`
   const length = batchLengthAt(bytes, 0)
-  if (length !== bytes.length) return `The batch says it has ${length} bytes; it has ${bytes.length}.`
+  if (length !== bytes.length)
+    return `The batch says it has ${countOf(length, 'byte')}; it has ${bytes.length}.`
   if (length > limits.batchBytesMax)
     return `The batch has ${length} bytes; the limit is ${limits.batchBytesMax}.`
   const reserved = bytes[5]! | bytes[6]! | bytes[7]! | (readU16(bytes, batchOffsets.attributes) >>> 6)
@@ -184,9 +186,10 @@ function findCountFault(bytes: Uint8Array, codec: Codec): string | undefined {
   const length = recordBytesAt(bytes, 0)
   const max = limits.batchBytesMax - BATCH_HEADER_BYTES
   if (length > max) return `The batch's records have ${length} bytes uncompressed; the limit is ${max}.`
-  if (length < count * RECORD_BYTES_MIN) return `${count} records do not fit into ${length} bytes.`
+  if (length < count * RECORD_BYTES_MIN)
+    return `${countOf(count, 'record')} ${nounFor(count, 'does', 'do')} not fit into ${countOf(length, 'byte')}.`
   if (codec === 'none' && length !== bytes.length - BATCH_HEADER_BYTES) {
-    return `The batch says its records have ${length} bytes; they have ${bytes.length - BATCH_HEADER_BYTES}.`
+    return `The batch says its records have ${countOf(length, 'byte')}; they have ${bytes.length - BATCH_HEADER_BYTES}.`
   }
   return undefined
 }

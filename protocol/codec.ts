@@ -6,6 +6,7 @@ import { MillraceError } from './millrace-error.ts'
 import { unsupportedName } from './msgpack-reader.ts'
 import type { Field, Shape, ValueOf } from './shapes.ts'
 import { quoteText, surrogateFault } from './text.ts'
+import { countOf } from './count-text.ts'
 
 interface Coder {
   readonly encode: (value: unknown) => unknown
@@ -194,7 +195,7 @@ function wrong(value: unknown, wanted: string): Refusal {
 /** A value as an error message shows it: short, whatever it is. */
 function show(value: unknown): string {
   if (typeof value === 'string') return quoteText(value)
-  if (isBytes(value)) return `${value.length} bytes`
+  if (isBytes(value)) return countOf(value.length, 'byte')
   if (Array.isArray(value)) return `an array of ${value.length}`
   if (typeof value === 'object' && value !== null) return unsupportedName(value) ?? 'an object'
   return typeof value === 'bigint' ? `${value}n` : String(value)

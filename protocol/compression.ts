@@ -2,6 +2,7 @@
 // Output is bounded by what the batch's header promised, before a byte of it is made.
 import * as zlib from 'node:zlib'
 import { MillraceError } from './millrace-error.ts'
+import { countOf } from './count-text.ts'
 
 /** In the order of their numbers on the wire. */
 export const codecs = ['none', 'gzip', 'zstd'] as const
@@ -41,7 +42,7 @@ export function decompress(codec: Codec, bytes: Uint8Array, length: number): Uin
   if (inflated.length !== length) {
     throw new MillraceError(
       'malformedBatch',
-      `The records inflate to ${inflated.length} bytes; its header says ${length}.`,
+      `The records inflate to ${countOf(inflated.length, 'byte')}; its header says ${length}.`,
     )
   }
   return inflated
@@ -55,7 +56,7 @@ function inflate(codec: 'gzip' | 'zstd', bytes: Uint8Array, length: number): Uin
   try {
     return codec === 'gzip' ? zlib.gunzipSync(bytes, options) : zstd.zstdDecompressSync!(bytes, options)
   } catch (cause) {
-    const message = `The records do not inflate to the ${length} bytes that the header says.`
+    const message = `The records do not inflate to the ${countOf(length, 'byte')} that the header says.`
     throw new MillraceError('malformedBatch', message, { cause })
   }
 }

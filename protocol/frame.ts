@@ -12,6 +12,7 @@ import { writeU32 } from './bytes.ts'
 import { limits } from './limits.ts'
 import { MillraceError } from './millrace-error.ts'
 import { pack, type Packable } from './msgpack-writer.ts'
+import { countOf } from './count-text.ts'
 
 export const FRAME_PREFIX_BYTES = 4
 
@@ -26,7 +27,7 @@ export function encodeFrame(message: Packable): Uint8Array[] {
   if (length > limits.frameBytesMax) {
     throw new MillraceError(
       'invalidArgument',
-      `The message has ${length} bytes; a frame holds at most ${limits.frameBytesMax}: send less at once.`,
+      `The message has ${countOf(length, 'byte')}; a frame holds at most ${limits.frameBytesMax}: send less at once.`,
     )
   }
   writeU32(chunks[0]!, 0, length)

@@ -5,6 +5,7 @@
 // knows how to read; `msgpack.test.ts` holds this one equal to msgpackr on what the protocol uses.
 import { readU32BigEndian } from './bytes.ts'
 import { MillraceError } from './millrace-error.ts'
+import { countOf, nounFor } from './count-text.ts'
 
 /** Arrays in arrays. The deepest message of the protocol needs six. */
 const DEPTH_MAX = 16
@@ -50,7 +51,10 @@ export function unpack(payload: Uint8Array): unknown {
   owed = 1
   try {
     const value = read(0)
-    if (at !== bytes.length) throw malformed(`${bytes.length - at} bytes follow the message`)
+    if (at !== bytes.length)
+      throw malformed(
+        `${countOf(bytes.length - at, 'byte')} ${nounFor(bytes.length - at, 'follows', 'follow')} the message`,
+      )
     return value
   } finally {
     bytes = EMPTY

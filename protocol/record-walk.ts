@@ -16,6 +16,7 @@ import {
   RECORD_FIXED_BYTES,
   recordFaults,
 } from './record-layout.ts'
+import { countOf, nounFor } from './count-text.ts'
 
 /** Called for each record: its place in the batch, and where in the bytes it begins, its data begins, and it ends. */
 export type RecordVisitor = (index: number, at: number, dataAt: number, end: number) => void
@@ -55,7 +56,9 @@ export function findRecordFault(
     if (visit !== undefined) visit(index, at, dataAt, end)
     at = end
   }
-  return at === bytes.length ? undefined : `${bytes.length - at} bytes follow the last of ${count} records.`
+  return at === bytes.length
+    ? undefined
+    : `${countOf(bytes.length - at, 'byte')} ${nounFor(bytes.length - at, 'follows', 'follow')} the last of ${countOf(count, 'record')}.`
 }
 
 /** True if the explicit hash key of the record at `at` lies within the bounds of the batch's header. */

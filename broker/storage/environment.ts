@@ -9,6 +9,7 @@ import { freeBytesNow } from './disk/disk-space.ts'
 import { DIRECTORY_MODE } from './disk/private-files.ts'
 import { checkBeforeOpening, DamagedEnvironment, dataFileOf, PAGE_BYTES } from './disk/lmdb-files.ts'
 import { DamagedRow, type KeyRange } from './key-space.ts'
+import { countOf, nounFor } from '../../protocol/count-text.ts'
 
 /** Reader slots: one a live read transaction, so one a thread and environment here. */
 const READERS_MAX = 512
@@ -97,7 +98,10 @@ export class NoRoomForCommit extends CommitFailed {
   override readonly name = 'NoRoomForCommit'
 
   constructor(freeBytes: number) {
-    super(`There is no room for a commit: ${freeBytes} bytes are free.`, ENOSPC)
+    super(
+      `There is no room for a commit: ${countOf(freeBytes, 'byte')} ${nounFor(freeBytes, 'is', 'are')} free.`,
+      ENOSPC,
+    )
   }
 }
 

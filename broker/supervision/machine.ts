@@ -2,6 +2,7 @@
 // controller; pure. It holds that a child is launched only after its predecessor has ended, that none is launched once the
 // stop was asked for, and that each one that has to end is killed in the end.
 import { failuresInARow, restartDelayMs, type SupervisionPolicy } from './policy.ts'
+import { countOf } from '../../protocol/count-text.ts'
 
 /**
  * What there is of a child. none: nothing; starting: launched, not ready; up: ready, or was when its drain began; ending: killed,
@@ -162,7 +163,7 @@ function answered(
   const stuckAnswers = isStuck ? state.stuckAnswers + 1 : 0
   const next = { ...state, reason: trouble ?? undefined, stuckAnswers }
   if (heartbeat === undefined || stuckAnswers < heartbeat.stuckAnswersMax) return unchanged(next)
-  return givenUp(next, `${texts.stuck} over ${stuckAnswers} heartbeats`)
+  return givenUp(next, `${texts.stuck} over ${countOf(stuckAnswers, 'heartbeat')}`)
 }
 
 function silent(state: ChildState, intervals: number, { heartbeat }: SupervisionPolicy): Step {
@@ -172,7 +173,7 @@ function silent(state: ChildState, intervals: number, { heartbeat }: Supervision
     const reason = `does not answer: ${intervals} of ${silentIntervalsMax} heartbeats missed`
     return unchanged({ ...state, reason })
   }
-  return givenUp(state, `did not answer ${intervals} heartbeats in a row`)
+  return givenUp(state, `did not answer ${countOf(intervals, 'heartbeat')} in a row`)
 }
 
 function givenUp(state: ChildState, why: string): Step {

@@ -7,6 +7,7 @@ import { prettyFactory } from 'pino-pretty'
 import { visible, visibleLines, visibleWhenParsed } from '../../protocol/visible-text.ts'
 import { openLogDescriptor } from './log-descriptor.ts'
 import { LogOutput, systemWrites } from './log-output.ts'
+import { countOf, nounFor } from '../../protocol/count-text.ts'
 
 export type { Logger }
 
@@ -63,7 +64,7 @@ function loggerOf({ level, process: name }: LogOptions, write: (line: string) =>
 function droppedNote(options: LogOptions, lines: number): string {
   let note = ''
   const log = loggerOf({ ...options, level: 'warn' }, (line) => (note = line))
-  const what = lines === 1 ? '1 line was' : `${lines} lines were`
+  const what = `${countOf(lines, 'line')} ${nounFor(lines, 'was', 'were')}`
   log.warn({ droppedLines: lines }, `${what} dropped here: the reader of the log did not take them`)
   return note
 }

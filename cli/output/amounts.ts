@@ -1,4 +1,5 @@
 // Numbers as people read them. Pure.
+import { nounFor } from '../../protocol/count-text.ts'
 
 const byteUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 
@@ -19,8 +20,8 @@ export function formatCount(count: number): string {
 }
 
 /** `1 record`, `2 records`, `3 batches` */
-export function countOf(count: number, noun: string, plural = `${noun}s`): string {
-  return `${formatCount(count)} ${count === 1 ? noun : plural}`
+export function countOf(count: number, noun: string, plural?: string): string {
+  return `${formatCount(count)} ${nounFor(count, noun, plural)}`
 }
 
 /** 1234.5 → `1,235 records/s`, 1 → `1 record/s` */

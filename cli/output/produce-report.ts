@@ -36,6 +36,5 @@ function skippedText({ skipped, firstSkipped }: ProduceOutcome): string {
   const first = firstSkipped.map(({ input, line, reason }) => `line ${line} of ${input} (${reason})`)
   const more = skipped - first.length
   const rest = more === 0 ? '' : `; and ${countOf(more, 'more', 'more')}`
-  const what = skipped === 1 ? 'line that is no record' : 'lines that are no records'
-  return `Skipped ${countOf(skipped, what, what)}: ${first.join('; ')}${rest}.`
+  return `Skipped ${countOf(skipped, 'line that is no record', 'lines that are no records')}: ${first.join('; ')}${rest}.`
 }

@@ -5,6 +5,7 @@
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { readU32BigEndian } from '../../protocol/bytes.ts'
 import { ValuePath } from './value-path.ts'
+import { countOf, nounFor } from '../../protocol/count-text.ts'
 
 /** Up to here a loop reads ASCII faster than a call does; longer ones would become ropes. */
 const SHORT_TEXT_BYTES_MAX = 12
@@ -38,7 +39,10 @@ export function decodeMsgpack(payload: Uint8Array): unknown {
   owed = 1
   try {
     const value = read()
-    if (at !== bytes.length) throw malformed(`${bytes.length - at} bytes follow the value`)
+    if (at !== bytes.length)
+      throw malformed(
+        `${countOf(bytes.length - at, 'byte')} ${nounFor(bytes.length - at, 'follows', 'follow')} the value`,
+      )
     return value
   } finally {
     path.reset()
@@ -251,7 +255,7 @@ function readExtension(length: number): Date {
     return dateOf((high & 3) * TWO_32 + viewed().getUint32(from + 4), high >>> 2)
   }
   if (length === 12) return dateOf(Number(viewed().getBigInt64(from + 4)), viewed().getUint32(from))
-  throw path.refusal(`is a timestamp of ${length} bytes, which msgpack does not have`)
+  throw path.refusal(`is a timestamp of ${countOf(length, 'byte')}, which msgpack does not have`)
 }
 
 function dateOf(seconds: number, nanoseconds: number): Date {

@@ -12,6 +12,7 @@ import { Delivery, type DeliveryOptions } from './delivery.ts'
 import type { HashKeyCache } from './hash-key-cache.ts'
 import { producerLimits, resolveProducerSettings, type ProducerOptions } from './options.ts'
 import type { Acknowledgement, PendingBatch } from './pending-batch.ts'
+import { countOf } from '../../protocol/count-text.ts'
 
 export interface ProducerDependencies extends Pick<
   DeliveryOptions,
@@ -220,7 +221,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
 
   #overloaded(): MillraceError {
     const message =
-      `${this.bufferedBytes} bytes of records for ${JSON.stringify(this.stream)} wait to be stored; ` +
+      `The records for ${JSON.stringify(this.stream)} that wait to be stored have ${countOf(this.bufferedBytes, 'byte')}; ` +
       `the limit is bufferBytesMax, ${this.#bufferBytesMax}: await ready() before sending more.`
     return new MillraceError('overloaded', message)
   }

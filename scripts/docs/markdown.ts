@@ -1,4 +1,5 @@
 // The little Markdown that generated pages need. Pure.
+import { nounFor } from '../../protocol/count-text.ts'
 
 /** A table; cells are trimmed of what would break a row. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -17,7 +18,7 @@ export function amount(value: number, unit: 'bytes' | 'ms' | 'count'): string {
     bytes: [
       [1024 ** 2, 'MiB'],
       [1024, 'KiB'],
-      [1, value === 1 ? 'byte' : 'bytes'],
+      [1, nounFor(value, 'byte')],
     ],
     ms: [
       [86_400_000, 'd'],

@@ -117,7 +117,7 @@ describe('msgpack', () => {
     ['an extension bomb', [0xc9, 0x7f, 0xff, 0xff, 0xff, 1], /ends within a value/],
     ['a deep nest', [...Array<number>(100_000).fill(0x91), 0xc0], /nest deeper than 16/],
     ['a deep nest of maps', [...Array<number>(100_000).fill(0x81), 0xc0], /nest deeper than 16|claims more/],
-    ['bytes after the value', [0xc0, 0xc0], /1 bytes follow/],
+    ['bytes after the value', [0xc0, 0xc0], /1 byte follows/],
     ['the tag that msgpack never uses', [0xc1], /0xc1/],
     ['text that is not UTF-8', [0xa2, 0xc3, 0x28], /not UTF-8/],
     ['half a number', [0xcd, 0x01], /ends within a value/],

@@ -29,7 +29,7 @@ function undocumented({ path, text }: SourceFile): Undocumented[] {
   for (const [index, line] of lines.entries()) {
     const name = DECLARATION.exec(line)?.[1]
     if (name !== undefined)
-      isInside = names.has(name) && /\{$/.test(line) && !/^export (async )?(function|const)/.test(line)
+      isInside = names.has(name) && line.endsWith('{') && !/^export (async )?(function|const)/.test(line)
     else if (line.startsWith('}')) isInside = false
     const isShown = name !== undefined ? names.has(name) : isInside && MEMBER.test(line)
     const above = lines[index - 1] ?? ''

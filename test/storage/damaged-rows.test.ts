@@ -169,7 +169,7 @@ test('a damaged producer is forgotten, and it alone', async ({ storage }) => {
   await storage.tamper(segmentName(1), (environment) => flipped(environment, encodeKey('producer', SLOT, 7)))
   const again = await storage.openOwner()
   await again.open(SLOT)
-  expect(noticed(again)).toEqual([expect.stringContaining('1 producers are forgotten')])
+  expect(noticed(again)).toEqual([expect.stringContaining('1 producer is forgotten')])
   const next = { firstSequence: 1 }
   expect(await again.put(SLOT, ['b'], { producerId: 7, ...next })).toMatchObject({
     code: 'outOfOrderSequence',

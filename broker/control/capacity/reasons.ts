@@ -15,6 +15,7 @@ import {
   type KnownShard,
   type ScalingShard,
 } from './scaling-rules.ts'
+import { countOf } from '../../../protocol/count-text.ts'
 
 const counts = new Intl.NumberFormat('en')
 
@@ -123,7 +124,7 @@ function names(pair: KnownPair): string {
 }
 
 function shards(count: number): string {
-  return count === 1 ? '1 shard' : `${count} shards`
+  return countOf(count, 'shard')
 }
 
 function seconds(ms: number): string {

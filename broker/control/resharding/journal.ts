@@ -18,6 +18,7 @@ import type { CatalogPlan } from '../catalog.ts'
 import { planMoves, type ReshardIntent } from './plan.ts'
 import { checkNewShards } from '../shard-room.ts'
 import { planEvenWave, shardsOnTheWay } from './waves.ts'
+import { countOf } from '../../../protocol/count-text.ts'
 
 export type Cause = Journal['cause']
 
@@ -165,7 +166,7 @@ export function checkCause(
     throw refusal('invalidArgument', message)
   }
   if (cause === 'scale' || targetShardCount === null) return
-  fail('streamBusy', `Stream ${name} is on its way to ${targetShardCount} shards.`, {
+  fail('streamBusy', `Stream ${name} is on its way to ${countOf(targetShardCount, 'shard')}.`, {
     retryAfterMs: BUSY_RETRY_MS,
   })
 }

@@ -16,6 +16,7 @@ import type { PendingBatch } from './append-group.ts'
 import { payloadBytesAt } from './payload.ts'
 import { ProducerProofs } from './producer-proofs.ts'
 import type { SessionShares } from './session-shares.ts'
+import { countOf } from '../../../protocol/count-text.ts'
 
 type BatchToAppend = RequestOf<'append'>['batches'][number]
 
@@ -119,7 +120,7 @@ export class AppendPath {
   #offer(pending: PendingBatch): AppendResult | undefined {
     const owner = this.#options.owners.of(pending.shard.ownerId)
     if (owner.offer(pending)) return undefined
-    const what = `${owner.queuedBytes} bytes wait to be flushed; there is no room for ${pending.bytes.length} more.`
+    const what = `What waits to be flushed has ${countOf(owner.queuedBytes, 'byte')}; there is no room for ${pending.bytes.length} more.`
     return this.#refuse('overloaded', what, owner.retryAfterMs)
   }
 

@@ -10,6 +10,7 @@ import { producerRow, ProducerTable, type Producer, type ProducerBatch } from '.
 import type { ProducerOrigin } from './producer-shares.ts'
 import { readShardHeads, type OpenBefore } from './shard-heads.ts'
 import { ShardLog } from './shard-log.ts'
+import { countOf, nounFor } from '../../../protocol/count-text.ts'
 
 /** What stands for the head of a shard that is refused: damaged, so that every later start refuses it, too. */
 const NO_HEAD = Uint8Array.of(0)
@@ -79,7 +80,10 @@ export class ShardTable {
       if (row === undefined) dropped++
       else found.push({ ...decodeKey('producer', key), row })
     }
-    if (dropped > 0) this.#damage.push(`Rows of producers are damaged: ${dropped} producers are forgotten.`)
+    if (dropped > 0)
+      this.#damage.push(
+        `Rows of producers are damaged: ${countOf(dropped, 'producer')} ${nounFor(dropped, 'is', 'are')} forgotten.`,
+      )
     // The order of use decides who is forgotten first.
     for (const { slot, producerId, row } of found.toSorted((a, b) => a.row.usedAt - b.row.usedAt)) {
       const log = this.#logs.get(slot)

@@ -6,6 +6,7 @@ import { allRows, keyAfter } from '../all-rows.ts'
 import type { Environment } from '../environment.ts'
 import { decodeKey, decodeRow, encodeKey, rangeOf, type HeadRow } from '../key-space.ts'
 import { KeptShard } from './kept-shard.ts'
+import { countOf } from '../../../protocol/count-text.ts'
 
 const CHUNK_KEYS = 64
 
@@ -38,7 +39,7 @@ function headsFault(environment: Environment, heads: ReadonlyMap<number, HeadRow
       return `the head of slot ${slot} is not as written`
     found++
   }
-  return found === heads.size ? undefined : `it has ${found} heads of ${heads.size}`
+  return found === heads.size ? undefined : `it has ${found} of ${countOf(heads.size, 'head')}`
 }
 
 function isSame(head: HeadRow, expected: HeadRow | undefined): boolean {
@@ -75,7 +76,7 @@ async function batchesFault(
     if (last === undefined) break
     from = keyAfter(last)
   }
-  if (found !== batches) return `it has ${found} batches of ${batches}`
+  if (found !== batches) return `it has ${found} of ${countOf(batches, 'batch', 'batches')}`
   for (const [slot, head] of heads) {
     const extent = shards.get(slot)?.extent()
     if (extent === undefined ? head.batches !== 0 : !isSame({ ...head, ...extent }, head)) {
@@ -96,5 +97,5 @@ function timeFault(environment: Environment, timeRows: number): string | undefin
     }
     found++
   }
-  return found === timeRows ? undefined : `it has ${found} rows of the time index, not ${timeRows}`
+  return found === timeRows ? undefined : `it has ${countOf(found, 'row')} of the time index, not ${timeRows}`
 }

@@ -17,6 +17,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { FILE_MODE, NO_FOLLOW, refuseUnlessDirectoryNow, refuseUnlessFileNow } from './private-files.ts'
+import { countOf } from '../../../protocol/count-text.ts'
 
 export const PAGE_BYTES = 4096
 /** Holds the reader table. It is mapped and written: a hole in it on a full disk would be fatal, so it has none. */
@@ -101,14 +102,14 @@ function checkDataFile(dataFile: string, readOnly: boolean): void {
     // Asked for after the header: an owner may be writing, and its pages are in the file before its header names them.
     const { size } = fstatSync(file)
     if (read < metas.length) {
-      throw new DamagedEnvironment(dataFile, `it has ${size} bytes, less than its header`)
+      throw new DamagedEnvironment(dataFile, `it has ${countOf(size, 'byte')}, less than its header`)
     }
     const first = readMeta(metas.subarray(0, PAGE_BYTES), dataFile)
     const second = readMeta(metas.subarray(PAGE_BYTES), dataFile)
     const newer = first.txn > second.txn ? first : second
     const needed = (newer.lastPage + 1) * PAGE_BYTES
     if (size >= needed) return
-    if (readOnly) throw new DamagedEnvironment(dataFile, `it has ${size} of its ${needed} bytes`)
+    if (readOnly) throw new DamagedEnvironment(dataFile, `it has ${size} of its ${countOf(needed, 'byte')}`)
     // Free pages at the end may never have been written. If it was data, checksums tell; without the pages nobody could.
     ftruncateSync(file, needed)
   } finally {
@@ -132,7 +133,7 @@ function readMeta(page: Uint8Array, dataFile: string): { txn: bigint; lastPage: 
   }
   const pageSize = u32[at.pageSize / 4]!
   if (pageSize !== PAGE_BYTES) {
-    throw new DamagedEnvironment(dataFile, `its pages have ${pageSize} bytes, not ${PAGE_BYTES}`)
+    throw new DamagedEnvironment(dataFile, `its pages have ${countOf(pageSize, 'byte')}, not ${PAGE_BYTES}`)
   }
   return { txn: u64[at.txn / 8]!, lastPage: Number(u64[at.lastPage / 8]!) }
 }

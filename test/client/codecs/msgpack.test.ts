@@ -205,7 +205,7 @@ describe('msgpack.decode', () => {
     for (let length = 0; length < whole.length; length++) {
       expect(decodingFails(whole.subarray(0, length))).toMatch(/not msgpack/)
     }
-    expect(decodingFails(Buffer.concat([whole, Buffer.of(0xc0)]))).toMatch(/1 bytes follow/)
+    expect(decodingFails(Buffer.concat([whole, Buffer.of(0xc0)]))).toMatch(/1 byte follows/)
     expect(decodingFails(Buffer.of(0xc1))).toMatch(/no msgpack tag/)
     expect(decodingFails(bytesOf('92 a2 c328 01'))).toMatch(/data\[0\] is a text that is not UTF-8/)
     fc.assert(
