@@ -20,7 +20,6 @@ export function describeStream(state: CatalogState, stream: Stream): StreamDescr
     status: stream.status === 'ACTIVE' && isChanging ? 'UPDATING' : stream.status,
     openShardCount: openShardsOf(state, id).size,
     createdAt,
-    // What is stored and what is told share no type, only names: this does not compile where the row lacks a setting.
     ...settingsOf(stream),
     targetShardCount: stream.targetShardCount ?? undefined,
     epoch,

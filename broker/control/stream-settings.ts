@@ -23,7 +23,10 @@ export interface StreamDefaults {
   readonly targetRecordsPerSecond: number
 }
 
-/** The settings of a stream among all that its row says. The two name them alike; where the row lacks one, this is no call of it. */
+/**
+ * The settings of a stream among all that its row says: where what is stored meets what is told. They share names, not
+ * types; a row that lacks a setting of the table does not compile here.
+ */
 export function settingsOf(values: StreamSettings): StreamSettings {
   return picked(values, settingNames) as StreamSettings
 }
