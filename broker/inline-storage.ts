@@ -1,6 +1,6 @@
 // The storage of a host in the host's own thread, for a broker inside a program: the same functions, behind channels that stay
 // in the thread. Any process that embeds a broker.
-import type { HostStorage } from './host/compose-host.ts'
+import type { HostStorage } from './host/host-storage.ts'
 import type { OwnerChannel } from './host/owners/owner-link.ts'
 import { openOwner, type OwnerParts } from './storage/owner.ts'
 import { inlineSegmentMaintenance } from './storage/segment-maintenance.ts'

@@ -9,11 +9,9 @@ import type { Logger } from '../telemetry/log.ts'
 import { serveCalls, type ServeOptions } from '../threads/calls.ts'
 import type { Channel } from '../threads/channel.ts'
 import { systemTime, type Time } from '../time.ts'
-import { createHost, type Host, type HostOptions } from './host.ts'
+import { createHost, type Host } from './host.ts'
+import type { HostStorage } from './host-storage.ts'
 import { realTiming } from './timing.ts'
-
-/** Where the owners, the readers and the maintenance of a host run. */
-export type HostStorage = Pick<HostOptions, 'startOwner' | 'openReader' | 'openMaintenance'>
 
 /** What an entry decides. */
 export interface HostChoices {

@@ -14,16 +14,16 @@ import type {
 import type { ClientEventHandlers, Context, Handlers } from '../server/dispatch.ts'
 import type { HostReadings } from '../telemetry/counting.ts'
 import type { Logger } from '../telemetry/log.ts'
-import type { SegmentMaintenance } from '../threads/maintenance-contract.ts'
 import type { SegmentReader } from '../threads/reader-contract.ts'
 import { AppendPath } from './append/append-path.ts'
 import { SessionShares } from './append/session-shares.ts'
 import { hostLimits } from './host-limits.ts'
 import type { HostMetrics } from './host-metrics.ts'
+import type { HostStorage } from './host-storage.ts'
 import { KeySampler } from './load/key-sampler.ts'
 import { balancedKeyOf, loadsOf } from './load/loads.ts'
 import { OwnerWatch } from './owners/owner-watch.ts'
-import { Owners, type StartOwner } from './owners/owners.ts'
+import { Owners } from './owners/owners.ts'
 import { Subscriptions } from './push/subscriptions.ts'
 import { ColdReads } from './read/cold-reads.ts'
 import { Fetches } from './read/fetch.ts'
@@ -34,19 +34,16 @@ import { TailCache } from './tail/tail-cache.ts'
 import { Horizons } from './retention/horizons.ts'
 import { Maintenance } from './retention/maintenance.ts'
 import { retentionClock } from './retention/retention-clock.ts'
-import type { HostedShard } from './shards/hosted-shard.ts'
-import { describeShard, HostedShards } from './shards/hosted-shards.ts'
+import { describeShard, type HostedShard } from './shards/hosted-shard.ts'
+import { HostedShards } from './shards/hosted-shards.ts'
 import { ShardLifecycle } from './shards/shard-lifecycle.ts'
 import type { Timing } from './timing.ts'
 import { Wakes } from './shards/wakes.ts'
 
 type DescribeRequest = HostCalls['describeShards']['request']
 
-export interface EngineOptions {
+export interface EngineOptions extends HostStorage {
   readonly settings: HostSettings
-  readonly startOwner: StartOwner
-  readonly openReader: (settings: HostSettings) => SegmentReader
-  readonly openMaintenance: (settings: HostSettings) => SegmentMaintenance
   readonly log: Logger
   readonly metrics: HostMetrics
   readonly timing: Timing

@@ -13,19 +13,12 @@ import { createServer, type Server } from '../server/server.ts'
 import type { HostReadings } from '../telemetry/counting.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash, type CallHandlers } from '../threads/calls.ts'
-import type { SegmentMaintenance } from '../threads/maintenance-contract.ts'
-import type { SegmentReader } from '../threads/reader-contract.ts'
 import { Engine } from './engine.ts'
 import type { HostMetrics } from './host-metrics.ts'
-import type { StartOwner } from './owners/owners.ts'
+import type { HostStorage } from './host-storage.ts'
 import { realTiming, type Timing } from './timing.ts'
 
-export interface HostOptions {
-  readonly startOwner: StartOwner
-  /** Opens the reader of segments: a pool of threads, or in this one. */
-  readonly openReader: (settings: HostSettings) => SegmentReader
-  /** Opens what surveys and compacts segments: a thread, or in this one. */
-  readonly openMaintenance: (settings: HostSettings) => SegmentMaintenance
+export interface HostOptions extends HostStorage {
   /** Name and version of the broker, for hello. */
   readonly software: string
   /** Opens the log, as the controller's settings say. */

@@ -3,7 +3,7 @@
 import { createMaintenanceThread } from '../threads/maintenance-thread.ts'
 import { startOwnerThread } from '../threads/owner-thread.ts'
 import { createReaderPool } from '../threads/reader-pool.ts'
-import type { HostStorage } from './compose-host.ts'
+import type { HostStorage } from './host-storage.ts'
 
 const ownerWorker = new URL('../storage/worker.js', import.meta.url)
 const maintenanceWorker = new URL('../storage/maintenance-worker.js', import.meta.url)

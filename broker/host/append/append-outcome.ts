@@ -20,14 +20,14 @@ import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { CachedArena, StoredBatch } from '../tail/shard-tail.ts'
 import type { TailCache } from '../tail/tail-cache.ts'
 import type { Timing } from '../timing.ts'
-import type { Wakes } from '../shards/wakes.ts'
+import type { ShardWakes } from '../shards/shards-contract.ts'
 import { refused, stored } from './append-answer.ts'
 import type { PackedGroup, SentBatch } from './append-group.ts'
 import { payloadBytesAt } from './payload.ts'
 
 export interface AppendSettlementOptions {
   readonly cache: TailCache
-  readonly wakes: Wakes
+  readonly wakes: ShardWakes
   readonly metrics: HostMetrics
   readonly timing: Pick<Timing, 'elapsed'>
 }

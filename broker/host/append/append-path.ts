@@ -9,10 +9,11 @@ import type { Session } from '../../server/session.ts'
 import type { Clock } from '../../time.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { KeySampler } from '../load/key-sampler.ts'
-import type { Owners } from '../owners/owners.ts'
-import { describeShard, type HostedShards } from '../shards/hosted-shards.ts'
+import { describeShard } from '../shards/hosted-shard.ts'
+import type { ShardsByName } from '../shards/shards-contract.ts'
 import { AppendAnswer, refused } from './append-answer.ts'
 import type { PendingBatch } from './append-group.ts'
+import type { AppendQueue } from './append-queue.ts'
 import { payloadBytesAt } from './payload.ts'
 import { ProducerProofs } from './producer-proofs.ts'
 import type { SessionShares } from './session-shares.ts'
@@ -29,8 +30,8 @@ interface Asked {
 }
 
 export interface AppendPathOptions {
-  readonly shards: HostedShards
-  readonly owners: Owners
+  readonly shards: ShardsByName
+  readonly owners: { of(ownerId: number): Pick<AppendQueue, 'offer' | 'queuedBytes' | 'retryAfterMs'> }
   readonly shares: SessionShares
   readonly sampler: KeySampler
   readonly metrics: HostMetrics

@@ -2,15 +2,20 @@
 // A subscription is never refused: its deliveries wait until the balance allows the next, holding nothing meanwhile. The
 // limit is looked up in the shard's settings each time, so that a change applies to the next delivery.
 import type { Clock } from '../../time.ts'
-import type { HostedShard } from '../shards/hosted-shard.ts'
+import type { ServedSettings } from '../../../protocol/stream-settings.ts'
 import { TokenBucket } from './token-bucket.ts'
 
+/** Whose settings say how much: they may be others at the next delivery. */
+export interface PacedShard {
+  readonly settings: Pick<ServedSettings, 'shardLimits'>
+}
+
 export class SubscriptionPace {
-  readonly #shard: HostedShard
+  readonly #shard: PacedShard
   readonly #elapsed: Clock
   #bucket: TokenBucket | undefined
 
-  constructor(shard: HostedShard, elapsed: Clock) {
+  constructor(shard: PacedShard, elapsed: Clock) {
     this.#shard = shard
     this.#elapsed = elapsed
   }

@@ -3,14 +3,21 @@
 // host, a few batches a second of each shard, whatever arrives. A batch is chosen by lot, with a chance that goes by its
 // bytes: whoever sends in turns, or first in every request, is seen no more often than he brings.
 import { codecAt, readBatchHeader, sampledKeysOf } from '../../../protocol/batch.ts'
-import { compareHashKeys } from '../../../protocol/hash-key.ts'
-import type { HostedShard } from '../shards/hosted-shard.ts'
+import { compareHashKeys, type HashKeyWords } from '../../../protocol/hash-key.ts'
 import { TokenBucket } from '../limits/token-bucket.ts'
 import { KeySample } from './key-sample.ts'
 import { sampleKeys } from './record-keys.ts'
+import type { ShardLoad } from './shard-load.ts'
 
 const RECORDS_PER_SECOND = 400
 const RECORDS_PER_BATCH = 8
+
+/** Whose keys are looked at. */
+export interface SampledShard {
+  readonly rangeStart: HashKeyWords
+  readonly rangeEnd: HashKeyWords
+  readonly load: ShardLoad
+}
 
 export class KeySampler {
   readonly #random: () => number
@@ -22,7 +29,7 @@ export class KeySampler {
   }
 
   /** A batch with `bytes` of records was counted. */
-  offer(shard: HostedShard, batch: Uint8Array, bytes: number, now: number): void {
+  offer(shard: SampledShard, batch: Uint8Array, bytes: number, now: number): void {
     const { load } = shard
     const { bytesPerLook } = load
     if (this.#random() * bytesPerLook >= bytes || this.#budget.waitMs(now) > 0) return

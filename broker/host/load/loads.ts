@@ -1,10 +1,16 @@
 // What the controller asks of loads: all counters, and where one shard divides. Host main thread.
 import { hashKeyToHex } from '../../../protocol/hash-key.ts'
-import type { HostedLoads, HotKey } from '../../host-contract.ts'
-import type { HostedShard } from '../shards/hosted-shard.ts'
+import type { HostedLoads, HotKey, ShardRef } from '../../host-contract.ts'
+import type { ShardLoad } from './shard-load.ts'
+
+/** A shard that is served here, and what is asked of it. */
+export interface LoadedShard extends ShardRef {
+  readonly closed: boolean
+  readonly load: ShardLoad
+}
 
 /** Of the open ones among these shards. */
-export function loadsOf(shards: Iterable<HostedShard>, now: number): HostedLoads {
+export function loadsOf(shards: Iterable<LoadedShard>, now: number): HostedLoads {
   const counters: number[] = []
   const hot = new Map<number, HotKey>()
   let place = 0
@@ -23,7 +29,7 @@ export function loadsOf(shards: Iterable<HostedShard>, now: number): HostedLoads
 }
 
 /** The hash key that divides the shard's load in two, as 32 hex digits; null where too little was seen. */
-export function balancedKeyOf({ load: { sample } }: HostedShard, now: number): string | null {
+export function balancedKeyOf({ load: { sample } }: Pick<LoadedShard, 'load'>, now: number): string | null {
   sample?.fade(now)
   const key = sample?.balancedKey
   return key ? hashKeyToHex(key) : null

@@ -11,9 +11,9 @@ import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import { OwnerLink, type OwnerChannel } from './owner-link.ts'
 import type { TailCache } from '../tail/tail-cache.ts'
-import type { SegmentDirectory, HostedShards } from '../shards/hosted-shards.ts'
+import type { ShardsBySlot, ShardWakes } from '../shards/shards-contract.ts'
+import type { SegmentDirectory } from '../shards/with-segments.ts'
 import type { Timing } from '../timing.ts'
-import type { Wakes } from '../shards/wakes.ts'
 
 /** Adopts an owner's directory, and runs it on a thread or in this one. Rejects where it cannot be opened. */
 export type StartOwner = (
@@ -24,9 +24,9 @@ export type StartOwner = (
 export interface OwnersOptions {
   readonly settings: HostSettings
   readonly startOwner: StartOwner
-  readonly shards: HostedShards
+  readonly shards: ShardsBySlot
   readonly cache: TailCache
-  readonly wakes: Wakes
+  readonly wakes: ShardWakes
   /** An owner runs. */
   readonly onAdopted: (owner: OwnerLink) => void
   /** The segments of an owner are others now. */

@@ -11,8 +11,8 @@ import type { HostMetrics } from '../host-metrics.ts'
 import type { Outflows } from '../read/outflow.ts'
 import { resolvePosition } from '../read/positions.ts'
 import type { ShardReads } from '../read/shard-reads.ts'
-import type { HostedShard } from '../shards/hosted-shard.ts'
-import { describeShard, type HostedShards } from '../shards/hosted-shards.ts'
+import { describeShard, type HostedShard } from '../shards/hosted-shard.ts'
+import type { ShardsByName } from '../shards/shards-contract.ts'
 import type { Timing } from '../timing.ts'
 import { Subscription } from './subscription.ts'
 
@@ -21,7 +21,7 @@ const BEAT_GROUPS = 8
 const BEAT_MS = limits.heartbeatMs / 2 / BEAT_GROUPS
 
 export interface SubscriptionsOptions {
-  readonly shards: HostedShards
+  readonly shards: ShardsByName
   readonly reads: ShardReads
   readonly outflows: Outflows
   readonly metrics: HostMetrics

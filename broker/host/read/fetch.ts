@@ -7,7 +7,7 @@ import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import type { Context } from '../../server/dispatch.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
-import type { HostedShards } from '../shards/hosted-shards.ts'
+import type { ShardsByName } from '../shards/shards-contract.ts'
 import type { Timing } from '../timing.ts'
 import { FetchAnswer, type FetchRefusal, type ShardToFetch } from './fetch-answer.ts'
 import type { Outflow, Outflows } from './outflow.ts'
@@ -24,7 +24,7 @@ import { WaitingFetch } from './waiting-fetch.ts'
 const GOLDEN_RATIO = 0.618_033_988_749_894_9
 
 export interface FetchesOptions {
-  readonly shards: HostedShards
+  readonly shards: ShardsByName
   readonly reads: ShardReads
   readonly outflows: Outflows
   readonly metrics: HostMetrics

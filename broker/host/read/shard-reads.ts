@@ -8,13 +8,11 @@ import type { ReadReply, SegmentReader } from '../../threads/reader-contract.ts'
 import type { Clock } from '../../time.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
-import type { Horizons } from '../retention/horizons.ts'
-import type { SegmentDirectory } from '../shards/hosted-shards.ts'
 import type { ColdReads } from './cold-reads.ts'
 import type { Outflow } from './outflow.ts'
 import { readRefusalOf, type ReadRefusal } from './read-refusal.ts'
 import { fits, type Room, type Span } from '../tail/batch-run.ts'
-import { withSegments } from '../shards/with-segments.ts'
+import { withSegments, type SegmentDirectory } from '../shards/with-segments.ts'
 
 /** What storage had. */
 export interface StoredSpan extends Span {
@@ -22,11 +20,18 @@ export interface StoredSpan extends Span {
   readonly damage?: Damage
 }
 
+/** Tells what has expired. */
+export interface ReadHorizons {
+  isExpired(arrivalTime: number, shard: HostedShard): boolean
+  /** Fulfils when the shard's trim horizon is exact, as far as storage can tell. */
+  refresh(shard: HostedShard): Promise<void>
+}
+
 export interface ShardReadsOptions {
   readonly segments: SegmentDirectory
   readonly reader: SegmentReader
   readonly cold: ColdReads
-  readonly horizons: Horizons
+  readonly horizons: ReadHorizons
   readonly log: Logger
   readonly metrics: HostMetrics
   readonly elapsed: Clock

@@ -8,15 +8,15 @@ import type { SegmentSpan } from '../../threads/maintenance-contract.ts'
 import type { SegmentList } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
-import type { HostedShards } from '../shards/hosted-shards.ts'
+import type { EveryShard, ShardsByName, ShardsOfStream } from '../shards/shards-contract.ts'
 import type { Timing } from '../timing.ts'
 import type { Horizons } from './horizons.ts'
-import { liveBytesOf } from './retention-plan.ts'
+import { liveBytesOf } from '../shards/live-bytes.ts'
 import type { Surveys } from './surveys.ts'
 import { TurnBudget } from './turn-budget.ts'
 
 export interface BoundedStreamsOptions {
-  readonly shards: HostedShards
+  readonly shards: ShardsByName & ShardsOfStream & EveryShard
   readonly horizons: Horizons
   readonly surveys: Surveys
   /** Of all owners, as they are now. */

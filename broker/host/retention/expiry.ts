@@ -4,10 +4,10 @@ import type { SegmentSpan } from '../../threads/maintenance-contract.ts'
 import type { SegmentList } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
-import type { HostedShards } from '../shards/hosted-shards.ts'
+import type { EveryShard, ShardsBySlot } from '../shards/shards-contract.ts'
 import type { Timing } from '../timing.ts'
 import type { Horizons } from './horizons.ts'
-import { liveBytesOf } from './retention-plan.ts'
+import { liveBytesOf } from '../shards/live-bytes.ts'
 import type { Surveys } from './surveys.ts'
 import { TurnBudget } from './turn-budget.ts'
 
@@ -17,7 +17,7 @@ const EXPIRED_PART = 1 / 8
 const SPAN_BYTES_MIN = 64 * 1024
 
 export interface ExpiryOptions {
-  readonly shards: HostedShards
+  readonly shards: ShardsBySlot & EveryShard
   readonly horizons: Horizons
   readonly surveys: Surveys
   readonly timing: Timing

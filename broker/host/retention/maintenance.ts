@@ -10,7 +10,7 @@ import type { SegmentList, Wanted } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
-import type { HostedShards } from '../shards/hosted-shards.ts'
+import type { EveryShard, ShardsByName, ShardsBySlot, ShardsOfStream } from '../shards/shards-contract.ts'
 import type { Timing } from '../timing.ts'
 import { Backoff } from './backoff.ts'
 import { BoundedStreams } from './bounded-streams.ts'
@@ -31,7 +31,7 @@ export interface MaintenanceOptions {
     HostSettings,
     'segmentBytes' | 'segmentAgeMs' | 'compactionBytesPerSecond' | 'freeSpaceFloorBytes'
   >
-  readonly shards: HostedShards
+  readonly shards: ShardsByName & ShardsBySlot & ShardsOfStream & EveryShard
   readonly horizons: Horizons
   readonly maintenance: SegmentMaintenance
   readonly timing: Timing

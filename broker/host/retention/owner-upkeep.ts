@@ -3,11 +3,10 @@
 // Removal goes by what the owner says is wanted, and by horizons that are durable before anything below them goes.
 import type { Logger } from '../../telemetry/log.ts'
 import type { Survey } from '../../threads/maintenance-contract.ts'
-import type { SegmentList, ShardHorizon, Wanted } from '../../threads/owner-contract.ts'
+import type { OwnerCalls, SegmentList, ShardHorizon, Wanted } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
-import type { OwnerLink } from '../owners/owner-link.ts'
-import type { HostedShards } from '../shards/hosted-shards.ts'
+import type { EveryShard, ShardsBySlot } from '../shards/shards-contract.ts'
 import type { Timing } from '../timing.ts'
 import { expiredBytesOf, isDueToRoll } from './active-segment.ts'
 import type { Horizons } from './horizons.ts'
@@ -22,14 +21,25 @@ import type { Surveys } from './surveys.ts'
 import { TurnBudget } from './turn-budget.ts'
 
 /** What maintenance asks of an owner. */
-export type MaintainedOwner = Pick<
-  OwnerLink,
-  'ownerId' | 'segments' | 'storageFull' | 'trim' | 'wanted' | 'roll' | 'replaceSegments'
->
+export interface MaintainedOwner {
+  readonly ownerId: number
+  /** Where its records lie; undefined until it has said so. */
+  readonly segments: SegmentList | undefined
+  /** Free space is below the floor. */
+  readonly storageFull: boolean
+  /** Raises trim horizons, durably. */
+  trim(horizons: readonly ShardHorizon[]): Promise<void>
+  /** What of its sealed segments is still wanted. */
+  wanted(): Promise<Wanted>
+  /** Seals the active segment; false where there was nothing in it. */
+  roll(): Promise<boolean>
+  /** Puts a compacted segment in the place of others, or drops them. */
+  replaceSegments(request: OwnerCalls['replaceSegments']['request']): Promise<void>
+}
 
 export interface UpkeepOptions {
   readonly owner: MaintainedOwner
-  readonly shards: HostedShards
+  readonly shards: ShardsBySlot & EveryShard
   readonly horizons: Horizons
   readonly surveys: Surveys
   readonly settings: { readonly segmentBytes: number; readonly segmentAgeMs: number }

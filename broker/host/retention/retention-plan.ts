@@ -2,7 +2,8 @@
 // Only what nobody wants goes: a segment is dropped when no batch in it is at or above its shard's horizon, and neighbours are
 // compacted when that gives back at least half of their bytes, or makes one file of several small ones. Whatever is compacted
 // is then wanted whole or at least doubled in size, so that plan after plan comes to rest.
-import type { SegmentSpan, Survey } from '../../threads/maintenance-contract.ts'
+import type { Survey } from '../../threads/maintenance-contract.ts'
+import { liveBytesOf } from '../shards/live-bytes.ts'
 
 /** Fewer small segments are left as they are. */
 const MERGED_MIN = 4
@@ -31,16 +32,6 @@ export interface SegmentMeasure {
   readonly liveBytes: number
   /** It stays as it is: something in it belongs to a refused shard. */
   readonly isPinned: boolean
-}
-
-/** How much of a span is at or above a horizon, by interpolation; 0 only where nothing is. */
-export function liveBytesOf(
-  { first, next, bytes }: Pick<SegmentSpan, 'first' | 'next' | 'bytes'>,
-  horizon: number,
-): number {
-  if (horizon <= first) return bytes
-  if (horizon >= next) return 0
-  return Math.max(1, Math.round((bytes * (next - horizon)) / (next - first)))
 }
 
 export function measureSegment(

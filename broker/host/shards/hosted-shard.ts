@@ -5,12 +5,12 @@ import { hashKeyFromHex, type HashKeyWords } from '../../../protocol/hash-key.ts
 import { invariant } from '../../../protocol/invariant.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
 import type { ServedSettings } from '../../../protocol/stream-settings.ts'
-import type { HostedExtent, PlacedShard } from '../../host-contract.ts'
+import type { HostedExtent, PlacedShard, ShardRef } from '../../host-contract.ts'
 import type { ShardExtent } from '../../threads/owner-contract.ts'
 import { readLimits, throttled, writeLimits, type Throttle } from '../limits/throttle.ts'
 import { ShardLoad } from '../load/shard-load.ts'
 import { ShardTail } from '../tail/shard-tail.ts'
-import { liveBytesOf } from '../retention/retention-plan.ts'
+import { liveBytesOf } from './live-bytes.ts'
 
 /** Told when a shard that it waits on has more, or is no longer served. Called at most once a turn. */
 export interface Waiter {
@@ -232,4 +232,9 @@ export class HostedShard {
     )
     this.#closed = extent.closed
   }
+}
+
+/** How messages name a shard that is not served here. */
+export function describeShard({ streamId, shardIndex }: ShardRef): string {
+  return `${shardIdOf(shardIndex)} of stream number ${streamId}`
 }

@@ -1,17 +1,10 @@
 // The shards that this host serves, by their public name and by their slot. Host main thread.
 import { invariant } from '../../../protocol/invariant.ts'
-import { shardIdOf } from '../../../protocol/shard-id.ts'
-import type { ShardRef } from '../../host-contract.ts'
-import type { SegmentList } from '../../threads/owner-contract.ts'
 import type { HostedShard } from './hosted-shard.ts'
-
-/** Where the records of an owner lie, for reads that do not go through it. */
-export interface SegmentDirectory {
-  segmentsOf(ownerId: number): SegmentList
-}
+import type { EveryShard, ShardsByName, ShardsBySlot, ShardsOfStream } from './shards-contract.ts'
 
 /** All shards of this host. */
-export class HostedShards {
+export class HostedShards implements ShardsByName, ShardsBySlot, ShardsOfStream, EveryShard {
   readonly #byStream = new Map<number, Map<number, HostedShard>>()
   readonly #bySlot = new Map<number, HostedShard>()
 
@@ -55,9 +48,4 @@ export class HostedShards {
     shard.served = false
     shard.cached.clear()
   }
-}
-
-/** How messages name a shard that is not served here. */
-export function describeShard({ streamId, shardIndex }: ShardRef): string {
-  return `${shardIdOf(shardIndex)} of stream number ${streamId}`
 }

@@ -6,27 +6,39 @@ import { refusal } from '../../../protocol/refusal.ts'
 import type { ServedSettings } from '../../../protocol/stream-settings.ts'
 import type { HostCalls, HostedExtent, PlacedShard } from '../../host-contract.ts'
 import type { Logger } from '../../telemetry/log.ts'
-import type { ShardExtent } from '../../threads/owner-contract.ts'
+import type { OwnedShard, ShardExtent, ShardHorizon } from '../../threads/owner-contract.ts'
 import type { Clock } from '../../time.ts'
-import type { OwnerLink } from '../owners/owner-link.ts'
-import type { Owners } from '../owners/owners.ts'
-import type { Subscriptions } from '../push/subscriptions.ts'
-import type { Horizons } from '../retention/horizons.ts'
-import { HostedShard } from './hosted-shard.ts'
-import { describeShard, type HostedShards } from './hosted-shards.ts'
-import type { Wakes } from './wakes.ts'
+import { describeShard, HostedShard } from './hosted-shard.ts'
+import type { HostedShards } from './hosted-shards.ts'
+import type { ShardWakes } from './shards-contract.ts'
 
 type SealRequest = HostCalls['sealShards']['request']
 type HoldRequest = HostCalls['holdRetention']['request']
 type DropStreamRequest = HostCalls['dropStream']['request']
 type DropRequest = HostCalls['dropShards']['request']
 
+/** What an owner is asked about its shards; each answer is durable. */
+export interface ShardOwner {
+  open(shards: readonly OwnedShard[]): Promise<readonly ShardExtent[]>
+  /** Behind everything that was offered before. */
+  seal(slots: readonly number[]): Promise<readonly ShardExtent[]>
+  trim(horizons: readonly ShardHorizon[]): Promise<void>
+  forget(slots: readonly number[]): Promise<void>
+}
+
+/** What reads a shard for as long as it is served, and is told when that ends. */
+export interface ShardReaders {
+  endShard(gone: HostedShard): void
+  endStream(streamId: number): void
+}
+
 export interface ShardLifecycleOptions {
   readonly shards: HostedShards
-  readonly owners: Owners
-  readonly wakes: Wakes
-  readonly subscriptions: Subscriptions
-  readonly horizons: Pick<Horizons, 'settled'>
+  readonly owners: { of(ownerId: number): ShardOwner }
+  readonly wakes: ShardWakes
+  readonly subscriptions: ShardReaders
+  /** Fulfils when no search for a horizon goes on that began before. */
+  readonly horizons: { settled(shard: HostedShard): Promise<void> }
   /** Told of a shard that is served no more. */
   readonly onRemoved: (shard: HostedShard) => void
   readonly log: Logger
@@ -132,7 +144,7 @@ export class ShardLifecycle {
     this.#options.onRemoved(shard)
   }
 
-  async #openOn(owner: OwnerLink, placed: readonly PlacedShard[]): Promise<void> {
+  async #openOn(owner: ShardOwner, placed: readonly PlacedShard[]): Promise<void> {
     const { shards, log } = this.#options
     const bySlot = extentsBySlot(await owner.open(placed))
     const unsealed = placed.filter(({ slot, children }) => {

@@ -3,9 +3,10 @@
 // acknowledgements of the same turn have left, and with no timer between.
 import { hostLimits } from '../host-limits.ts'
 import type { HostedShard, Waiter } from './hosted-shard.ts'
+import type { ShardWakes } from './shards-contract.ts'
 import type { Timing } from '../timing.ts'
 
-export class Wakes {
+export class Wakes implements ShardWakes {
   readonly #timing: Timing
   #changed = new Set<HostedShard>()
   /** Waiters left over from earlier turns, each once. */

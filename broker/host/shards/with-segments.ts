@@ -1,7 +1,12 @@
 // Reading while segments come and go. Host main thread.
 // They are rolled, compacted and removed at any time: a read that fails for it says nothing, and is made once more.
 import { setImmediate } from 'node:timers/promises'
-import type { SegmentDirectory } from './hosted-shards.ts'
+import type { SegmentList } from '../../threads/owner-contract.ts'
+
+/** Where the records of an owner lie, for reads that do not go through it. */
+export interface SegmentDirectory {
+  segmentsOf(ownerId: number): SegmentList
+}
 
 /**
  * Reads an owner's segments. Where the read fails, or its answer is not `good`, and the list of segments has changed

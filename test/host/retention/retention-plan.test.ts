@@ -1,7 +1,6 @@
 // Promises of plans for sealed segments, over very many small cases: nothing that is wanted goes, and plans come to rest.
 import { describe, expect, it } from 'vitest'
 import {
-  liveBytesOf,
   measureSegment,
   planSegments,
   type SegmentMeasure,
@@ -165,12 +164,4 @@ describe('what pays', () => {
     // Tiny ones are written again with every merge, until they weigh something: some 300 bytes here.
     expect(written / (5000 * 10)).toBeLessThan(30)
   })
-})
-
-it('a span counts in part between its ends, and never as nothing while something of it is wanted', () => {
-  const span = { slot: 1, first: 100, next: 200, firstArrival: 0, lastArrival: 1, bytes: 1000 }
-  expect([0, 100, 150, 199, 200, 900].map((horizon) => liveBytesOf(span, horizon))).toEqual([
-    1000, 1000, 500, 10, 0, 0,
-  ])
-  expect(liveBytesOf({ ...span, bytes: 3 }, 199)).toBe(1)
 })
