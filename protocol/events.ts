@@ -24,7 +24,7 @@ export const events = {
       subscriptionId,
       batches: field.list(
         field.bytes(limits.batchBytesMax, 'One batch.'),
-        limits.spanBatchesMax,
+        limits.runBatchesMax,
         'Whole batches, in order; the first may begin before the start asked for.',
       ),
       nextSequenceNumber: field.uint('The number after the last record sent: a place to resume.'),

@@ -37,7 +37,7 @@ export const limits = {
   /** How long a fetch may wait for data. */
   fetchWaitMsMax: 30 * SECOND_MS,
   /** Batches of one shard in one answer or delivery, however small they are. */
-  spanBatchesMax: 4096,
+  runBatchesMax: 4096,
   /** Outstanding credit of one subscription. */
   subscriptionCreditBytesMax: 64 * MiB,
   /** Subscriptions of one session. */

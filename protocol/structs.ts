@@ -145,7 +145,7 @@ export const damage = field.optional(
 
 export const fetchedShardShape = {
   code: field.uint('0, or the id of an error code (trimmed, shardNotFound, corruptData, …).'),
-  batches: field.list(batchBytes, limits.spanBatchesMax, 'Whole, from the one that holds the number asked.'),
+  batches: field.list(batchBytes, limits.runBatchesMax, 'Whole, from the one that holds the number asked.'),
   nextSequenceNumber: field.uint('Where to fetch next.'),
   trimHorizon: field.uint('Oldest readable number.'),
   tail: field.uint('Next number to assign.'),

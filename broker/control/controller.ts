@@ -11,7 +11,7 @@ import { exposition, type HostCollection } from '../telemetry/exposition.ts'
 import type { Telemetry } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { withDeadline, type Time } from '../time.ts'
-import { Scaling } from './capacity/scaling.ts'
+import { CapacityWatch } from './capacity/capacity-watch.ts'
 import { Catalog } from './catalog.ts'
 import type { HostStatus } from './fleet.ts'
 import { controlHandlers } from './handlers.ts'
@@ -74,7 +74,7 @@ export class Controller {
   readonly #registry: StreamRegistry
   readonly #updates: StreamUpdates
   readonly #resharding: Resharding
-  readonly #scaling: Scaling
+  readonly #scaling: CapacityWatch
   readonly #retirement: ShardRetirement
   readonly #sizeBounds: SizeBounds
 
@@ -120,7 +120,7 @@ export class Controller {
     const { instruments } = options.telemetry
     const watched = { catalog, fleet, time, instruments }
     const scaling = { ...watched, resharder: resharding, log: log.child({ component: 'scaling' }) }
-    this.#scaling = new Scaling(scaling)
+    this.#scaling = new CapacityWatch(scaling)
     this.#retirement = new ShardRetirement({ ...watched, log: log.child({ component: 'retirement' }) })
     this.#sizeBounds = new SizeBounds({ ...watched, log: log.child({ component: 'retention' }) })
     this.handlers = controlHandlers({

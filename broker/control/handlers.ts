@@ -4,7 +4,7 @@ import type { OperationOn } from '../../protocol/operations.ts'
 import { refusal } from '../../protocol/refusal.ts'
 import type { Handlers } from '../server/dispatch.ts'
 import type { Time } from '../time.ts'
-import type { Scaling } from './capacity/scaling.ts'
+import type { CapacityWatch } from './capacity/capacity-watch.ts'
 import { shardsOf } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
 import { describeHosts, describeShard, describeStream, liveExtents } from './descriptions.ts'
@@ -21,7 +21,7 @@ export interface HandlerOptions {
   readonly updates: StreamUpdates
   readonly resharding: Resharding
   readonly fleet: HostFleet
-  readonly scaling: Scaling
+  readonly scaling: CapacityWatch
   readonly software: string
   readonly startedAt: number
   /** Where clients reach a host; undefined while nobody knows. */

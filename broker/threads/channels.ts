@@ -150,13 +150,13 @@ export function parentChannel(): Channel {
 export function channelPair(): [Channel, Channel] {
   const left = openChannel({ post: (message) => toRight.send(message), shut: () => toRight.end() })
   const right = openChannel({ post: (message) => toLeft.send(message), shut: () => toLeft.end() })
-  const toLeft = lane(left)
-  const toRight = lane(right)
+  const toLeft = oneWay(left)
+  const toRight = oneWay(right)
   return [left.channel, right.channel]
 }
 
 /** One direction of a pair: what is under way, delivered one message a microtask. */
-function lane(end: OpenChannel): { send(message: unknown): void; end(): void } {
+function oneWay(end: OpenChannel): { send(message: unknown): void; end(): void } {
   return {
     send: (message) => queueMicrotask(() => end.deliver(message)),
     end: () => queueMicrotask(() => end.ended(new Error('the channel was closed by the other side'))),

@@ -10,7 +10,7 @@ import type { HostMetrics } from '../host-metrics.ts'
 import { SubscriptionPace } from '../limits/subscription-pace.ts'
 import type { Outflow } from '../read/outflow.ts'
 import { millisBehind, type ShardReads } from '../read/shard-reads.ts'
-import type { Room, Span } from '../tail/batch-run.ts'
+import type { Room, BatchRun } from '../tail/batch-run.ts'
 import type { HostedShard, Waiter } from '../shards/hosted-shard.ts'
 import type { Timing } from '../timing.ts'
 
@@ -70,9 +70,9 @@ export class Subscription implements Waiter {
       const pauseMs = this.#pace.waitMs
       if (pauseMs > 0) return this.#pause(pauseMs)
       const room = this.#room()
-      const span = reads.cached(shard, this.#next, room)
-      if (!span) return void this.#readStored(room).catch(this.#options.onBroken)
-      this.#deliver(span)
+      const run = reads.cached(shard, this.#next, room)
+      if (!run) return void this.#readStored(room).catch(this.#options.onBroken)
+      this.#deliver(run)
     }
     if (shard.closed) this.#endWith(0, 'ended', shard.closedText)
     else shard.waiters.add(this)
@@ -146,22 +146,22 @@ export class Subscription implements Waiter {
     return { bytes, firstBytes: Infinity }
   }
 
-  #deliver(span: Span): void {
+  #deliver(run: BatchRun): void {
     const { outflow, timing, metrics } = this.#options
-    this.#credit -= span.bytes
-    this.#pace.sent(span.bytes)
-    this.#next = span.next
+    this.#credit -= run.bytes
+    this.#pace.sent(run.bytes)
+    this.#next = run.next
     this.#lastSentAt = timing.elapsed()
     const now = timing.now()
     outflow.session.sendEvent('records', {
       subscriptionId: this.id,
-      batches: span.batches,
-      nextSequenceNumber: span.next,
+      batches: run.batches,
+      nextSequenceNumber: run.next,
       tail: this.shard.tail,
-      millisBehindLatest: millisBehind(this.shard, span, now),
+      millisBehindLatest: millisBehind(this.shard, run, now),
       time: now,
     })
-    metrics.pushed(span.batches.length, span.bytes)
+    metrics.pushed(run.batches.length, run.bytes)
   }
 
   async #readStored(room: Room): Promise<void> {
@@ -169,11 +169,11 @@ export class Subscription implements Waiter {
     this.#leaveTail()
     this.#reading = true
     try {
-      const span = await reads.stored(this.shard, this.#next, room, outflow)
+      const run = await reads.stored(this.shard, this.#next, room, outflow)
       if (this.#ended) return
-      if ('code' in span) return this.end(span.code, span.message, span.damage)
-      this.#deliver(span)
-      const { damage } = span
+      if ('code' in run) return this.end(run.code, run.message, run.damage)
+      this.#deliver(run)
+      const { damage } = run
       if (damage !== undefined) this.end('corruptData', `${this.shard.label}: ${damage.reason}`, damage)
     } finally {
       this.#reading = false

@@ -11,7 +11,7 @@ interface Task {
 }
 
 /** The reads of one session. */
-interface Lane {
+interface SessionQueue {
   readonly outflow: Outflow
   readonly waiting: Task[]
   running: number
@@ -22,9 +22,9 @@ interface Lane {
 /** Admits reads of storage, in fairness over sessions. */
 export class ColdReads {
   readonly #runningMax: number
-  readonly #lanes = new Map<Outflow, Lane>()
-  /** Lanes that may start a read, whose turn is next first. */
-  readonly #round: Lane[] = []
+  readonly #queues = new Map<Outflow, SessionQueue>()
+  /** Queues that may start a read, whose turn is next first. */
+  readonly #round: SessionQueue[] = []
   #running = 0
   #waiting = 0
 
@@ -46,69 +46,69 @@ export class ColdReads {
       const start = (): Promise<void> => work().then(resolve, reject)
       const cancel = (): void => reject(refusal('unavailable', 'the session was closed'))
       if (outflow.gone) cancel()
-      else this.#enter(this.#laneOf(outflow), { start, cancel })
+      else this.#enter(this.#queueOf(outflow), { start, cancel })
     })
   }
 
-  #enter(lane: Lane, task: Task): void {
-    lane.waiting.push(task)
+  #enter(queue: SessionQueue, task: Task): void {
+    queue.waiting.push(task)
     this.#waiting++
-    this.#place(lane)
+    this.#place(queue)
     this.#startNext()
   }
 
-  #laneOf(outflow: Outflow): Lane {
-    let lane = this.#lanes.get(outflow)
-    if (lane) return lane
-    lane = { outflow, waiting: [], running: 0, placed: false }
-    this.#lanes.set(outflow, lane)
+  #queueOf(outflow: Outflow): SessionQueue {
+    let queue = this.#queues.get(outflow)
+    if (queue) return queue
+    queue = { outflow, waiting: [], running: 0, placed: false }
+    this.#queues.set(outflow, queue)
     outflow.session.onClose(() => this.#remove(outflow))
-    return lane
+    return queue
   }
 
   #remove(outflow: Outflow): void {
-    const lane = this.#lanes.get(outflow)
-    this.#lanes.delete(outflow)
-    for (const task of lane?.waiting.splice(0) ?? []) {
+    const queue = this.#queues.get(outflow)
+    this.#queues.delete(outflow)
+    for (const task of queue?.waiting.splice(0) ?? []) {
       this.#waiting--
       task.cancel()
     }
   }
 
-  /** Gives a lane that may start something its place in the round. */
-  #place(lane: Lane): void {
-    const mayStart = lane.waiting.length > 0 && lane.running < hostLimits.coldReadsPerSession
-    if (lane.placed || !mayStart) return
-    lane.placed = true
-    if (lane.outflow.open) {
-      this.#round.push(lane)
+  /** Gives a queue that may start something its place in the round. */
+  #place(queue: SessionQueue): void {
+    const mayStart = queue.waiting.length > 0 && queue.running < hostLimits.coldReadsPerSession
+    if (queue.placed || !mayStart) return
+    queue.placed = true
+    if (queue.outflow.open) {
+      this.#round.push(queue)
       return
     }
-    lane.outflow.whenOpen(() => {
-      this.#round.push(lane)
+    queue.outflow.whenOpen(() => {
+      this.#round.push(queue)
       this.#startNext()
     })
   }
 
   #startNext(): void {
     while (this.#running < this.#runningMax && this.#round.length > 0) {
-      const lane = this.#round.shift()!
-      lane.placed = false
-      const task = lane.outflow.open ? lane.waiting.shift() : undefined
+      const queue = this.#round.shift()!
+      queue.placed = false
+      const task = queue.outflow.open ? queue.waiting.shift() : undefined
       if (!task) {
-        this.#place(lane) // its connection filled up meanwhile; or its session ended, and this does nothing
+        this.#place(queue) // its connection filled up meanwhile; or its session ended, and this does nothing
         continue
       }
       this.#waiting--
       this.#running++
-      lane.running++
+      queue.running++
       void task.start().finally(() => {
         this.#running--
-        lane.running--
-        this.#place(lane)
+        queue.running--
+        this.#place(queue)
         this.#startNext()
       })
-      this.#place(lane)
+      this.#place(queue)
     }
   }
 }

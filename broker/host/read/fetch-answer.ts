@@ -7,7 +7,7 @@ import type { Throttle } from '../limits/throttle.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { ReadRefusal } from './read-refusal.ts'
 import { millisBehind } from './shard-reads.ts'
-import type { Span } from '../tail/batch-run.ts'
+import type { BatchRun } from '../tail/batch-run.ts'
 
 export type ShardToFetch = RequestOf<'fetch'>['shards'][number]
 
@@ -65,20 +65,20 @@ export class FetchAnswer {
     this.take(index, shard, nothingFrom(wanted), now)
   }
 
-  take(index: number, shard: HostedShard, span: Span, now: number): void {
-    const ended = shard.closed && span.next === shard.tail
-    if (span.batches.length > 0 || ended) this.hasNews = true
-    else if (span.next < shard.tail) this.full = true
-    this.batchCount += span.batches.length
-    this.bytes += span.bytes
-    if (shard.readThrottle) this.#limited.push({ throttle: shard.readThrottle, bytes: span.bytes })
+  take(index: number, shard: HostedShard, run: BatchRun, now: number): void {
+    const ended = shard.closed && run.next === shard.tail
+    if (run.batches.length > 0 || ended) this.hasNews = true
+    else if (run.next < shard.tail) this.full = true
+    this.batchCount += run.batches.length
+    this.bytes += run.bytes
+    if (shard.readThrottle) this.#limited.push({ throttle: shard.readThrottle, bytes: run.bytes })
     this.shards[index] = {
       code: 0,
-      batches: span.batches,
-      nextSequenceNumber: span.next,
+      batches: run.batches,
+      nextSequenceNumber: run.next,
       trimHorizon: shard.trimHorizon,
       tail: shard.tail,
-      millisBehindLatest: millisBehind(shard, span, now),
+      millisBehindLatest: millisBehind(shard, run, now),
       ended,
       retryAfterMs: undefined,
       damage: undefined,
@@ -93,6 +93,6 @@ export class FetchAnswer {
   }
 }
 
-function nothingFrom({ sequenceNumber }: ShardToFetch): Span {
+function nothingFrom({ sequenceNumber }: ShardToFetch): BatchRun {
   return { batches: [], bytes: 0, next: sequenceNumber, arrivalTime: 0 }
 }

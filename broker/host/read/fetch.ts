@@ -13,8 +13,8 @@ import { FetchAnswer, type FetchRefusal, type ShardToFetch } from './fetch-answe
 import type { Outflow, Outflows } from './outflow.ts'
 import { checkReadFrom } from './positions.ts'
 import type { ReadRefusal } from './read-refusal.ts'
-import type { ShardReads, StoredSpan } from './shard-reads.ts'
-import type { Span } from '../tail/batch-run.ts'
+import type { ShardReads, StoredRun } from './shard-reads.ts'
+import type { BatchRun } from '../tail/batch-run.ts'
 import { WaitingFetch } from './waiting-fetch.ts'
 
 /**
@@ -127,9 +127,9 @@ export class Fetches {
       else {
         const read = this.#readShard(shard, wanted, answer, outflow)
         // Only storage is waited for: what is in memory is answered within the turn.
-        const span = read instanceof Promise ? await read : read
-        if ('code' in span) answer.refuse(index, wanted, span, shard, now)
-        else answer.take(index, shard, span, now)
+        const run = read instanceof Promise ? await read : read
+        if ('code' in run) answer.refuse(index, wanted, run, shard, now)
+        else answer.take(index, shard, run, now)
       }
     }
     return answer
@@ -153,7 +153,7 @@ export class Fetches {
     wanted: ShardToFetch,
     answer: FetchAnswer,
     outflow: Outflow,
-  ): Span | Promise<StoredSpan | ReadRefusal> {
+  ): BatchRun | Promise<StoredRun | ReadRefusal> {
     const { reads } = this.#options
     const room = {
       bytes: Math.min(wanted.bytesMax, answer.bytesLeft),

@@ -11,11 +11,11 @@ import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { ColdReads } from './cold-reads.ts'
 import type { Outflow } from './outflow.ts'
 import { readRefusalOf, type ReadRefusal } from './read-refusal.ts'
-import { fits, type Room, type Span } from '../tail/batch-run.ts'
+import { fits, type Room, type BatchRun } from '../tail/batch-run.ts'
 import { withSegments, type SegmentDirectory } from '../shards/with-segments.ts'
 
 /** What storage had. */
-export interface StoredSpan extends Span {
+export interface StoredRun extends BatchRun {
   /** Set where the records after these batches cannot be read. */
   readonly damage?: Damage
 }
@@ -48,14 +48,14 @@ export class ShardReads {
    * Reads from memory; undefined where `stored` must be asked, which also says what has expired. The caller has checked
    * that `from` is below the tail.
    */
-  cached(shard: HostedShard, from: number, room: Room): Span | undefined {
+  cached(shard: HostedShard, from: number, room: Room): BatchRun | undefined {
     const { metrics, horizons } = this.#options
-    const span = shard.cached.read(from, room)
-    const first = span?.batches[0]
+    const run = shard.cached.read(from, room)
+    const first = run?.batches[0]
     const isExpired = first !== undefined && horizons.isExpired(arrivalTimeAt(first, 0), shard)
-    if (span && !isExpired) metrics.cacheHit()
+    if (run && !isExpired) metrics.cacheHit()
     else metrics.cacheMiss()
-    return isExpired ? undefined : span
+    return isExpired ? undefined : run
   }
 
   /** Reads from storage, for the session of `outflow`; or says why it gives nothing. */
@@ -64,7 +64,7 @@ export class ShardReads {
     from: number,
     room: Room,
     outflow: Outflow,
-  ): Promise<StoredSpan | ReadRefusal> {
+  ): Promise<StoredRun | ReadRefusal> {
     const { log, metrics, elapsed } = this.#options
     const started = elapsed()
     const until = shard.tail
@@ -76,10 +76,10 @@ export class ShardReads {
     if (from < shard.trimHorizon) {
       return { code: 'trimmed', message: `${shard.label} begins at ${shard.trimHorizon} now.` }
     }
-    const span = cut(reply, from, room)
-    const damage = reply.damage ?? (span.next <= from ? nothingHolds(from, until) : undefined)
+    const run = cut(reply, from, room)
+    const damage = reply.damage ?? (run.next <= from ? nothingHolds(from, until) : undefined)
     if (damage !== undefined) log.error({ shard: shard.label, from, ...damage }, 'stored records are damaged')
-    if (span.next > from) return span
+    if (run.next > from) return run
     return { code: 'corruptData', message: `${shard.label}: ${damage!.reason}`, damage: damage! }
   }
 
@@ -137,12 +137,12 @@ export class ShardReads {
 }
 
 /**
- * How far behind the tip a reader is that got `span`: the age of what it read last, or of the newest record where it got
+ * How far behind the tip a reader is that got `run`: the age of what it read last, or of the newest record where it got
  * nothing, which may be less than it is behind; 0 once it has everything.
  */
-export function millisBehind(shard: HostedShard, span: Span, now: number): number {
-  if (span.next >= shard.tail) return 0
-  return Math.max(0, now - (span.arrivalTime || shard.lastArrivalTime))
+export function millisBehind(shard: HostedShard, run: BatchRun, now: number): number {
+  if (run.next >= shard.tail) return 0
+  return Math.max(0, now - (run.arrivalTime || shard.lastArrivalTime))
 }
 
 function nothingHolds(from: number, until: number): Damage {
@@ -151,7 +151,7 @@ function nothingHolds(from: number, until: number): Damage {
 }
 
 /** Cuts a reply into its batches, as far as there is room: the reader fills at least one batch, whatever its size. */
-function cut({ buffer, lengths, damage }: ReadReply, from: number, room: Room): StoredSpan {
+function cut({ buffer, lengths, damage }: ReadReply, from: number, room: Room): StoredRun {
   const all = new Uint8Array(buffer)
   const batches: Uint8Array[] = []
   let offset = 0
@@ -164,6 +164,6 @@ function cut({ buffer, lengths, damage }: ReadReply, from: number, room: Room): 
     arrivalTime = arrivalTimeAt(all, offset)
     offset += length
   }
-  const span = { batches, bytes: offset, next, arrivalTime }
-  return damage !== undefined && batches.length === lengths.length ? { ...span, damage } : span
+  const run = { batches, bytes: offset, next, arrivalTime }
+  return damage !== undefined && batches.length === lengths.length ? { ...run, damage } : run
 }

@@ -13,7 +13,7 @@ export function fits({ bytes, firstBytes }: Room, taken: number, length: number)
 }
 
 /** Whole batches of one shard, one after the other. */
-export interface Span {
+export interface BatchRun {
   readonly batches: readonly Uint8Array[]
   readonly bytes: number
   /** The number after the last record; where it started, when there was no room. */

@@ -5,7 +5,7 @@ import { invariant } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { hostLimits } from '../host-limits.ts'
 import { Fifo } from './fifo.ts'
-import { fits, type Room, type Span } from './batch-run.ts'
+import { fits, type Room, type BatchRun } from './batch-run.ts'
 
 const { arenaOverheadBytes, batchOverheadBytes, pinFactorMax } = hostLimits
 
@@ -119,7 +119,7 @@ export class ShardTail {
   }
 
   /** Batches from the one that holds number `from`; undefined where it is not here and only storage can tell. */
-  read(from: number, room: Room): Span | undefined {
+  read(from: number, room: Room): BatchRun | undefined {
     const first = this.#batches.findFirst(({ base }) => base <= from) - 1
     const holder = this.#batches.at(first)
     if (!holder || holder.end <= from) return undefined
@@ -127,7 +127,7 @@ export class ShardTail {
     let bytes = 0
     let next = from
     let arrivalTime = 0
-    while (batches.length < limits.spanBatchesMax) {
+    while (batches.length < limits.runBatchesMax) {
       const batch = this.#batches.at(first + batches.length)
       if (!batch || (batches.length > 0 && batch.base !== next)) break // the end, or a gap
       if (!fits(room, bytes, batch.length)) break

@@ -9,7 +9,7 @@ import { allRows, keyAfter } from '../all-rows.ts'
 import type { SlotRanges } from './catalog-check.ts'
 import type { Findings } from './findings.ts'
 import { checkProducerRows, type ProducerHistory } from './producer-check.ts'
-import { Span } from './span.ts'
+import { ShardInSegment } from './shard-in-segment.ts'
 
 const CHUNK_KEYS = 256
 
@@ -26,17 +26,17 @@ export interface SegmentUnderCheck {
 export async function checkSegment(segment: SegmentUnderCheck): Promise<Map<number, HeadRow>> {
   checkTags(segment)
   const heads = readHeads(segment)
-  const spans = await readSpans(segment)
-  for (const [slot, span] of spans) {
-    span.checkHead(heads.get(slot))
-    span.checkIndexRest()
+  const shards = await readShards(segment)
+  for (const [slot, shard] of shards) {
+    shard.checkHead(heads.get(slot))
+    shard.checkIndexRest()
   }
   for (const [slot, head] of heads) {
-    if (!spans.has(slot)) checkEmptyHead(segment, slot, head)
+    if (!shards.has(slot)) checkEmptyHead(segment, slot, head)
   }
   for (const { key } of allRows(segment.environment, 'time')) {
     const { slot, arrival } = decodeKey('time', key)
-    if (spans.has(slot)) continue
+    if (shards.has(slot)) continue
     segment.findings.problem(slotOf(segment, slot), `It has a time index at ${arrival} and no batches.`)
   }
   checkProducerRows(segment.environment, heads, segment)
@@ -69,26 +69,26 @@ function readHeads(segment: SegmentUnderCheck): Map<number, HeadRow> {
   return heads
 }
 
-async function readSpans(segment: SegmentUnderCheck): Promise<Map<number, Span>> {
+async function readShards(segment: SegmentUnderCheck): Promise<Map<number, ShardInSegment>> {
   const { environment, findings, producers, ranges } = segment
-  const spans = new Map<number, Span>()
+  const shards = new Map<number, ShardInSegment>()
   const { start, end } = rangeOf('batch')
   for (let from: Uint8Array = start; ;) {
     const keys = environment.keys({ start: from, end }, CHUNK_KEYS)
     for (const key of keys) {
       const { slot, base } = decodeKey('batch', key)
-      let span = spans.get(slot)
-      if (span === undefined) {
-        span = new Span(environment, slot, { findings, where: slotOf(segment, slot) })
-        spans.set(slot, span)
+      let shard = shards.get(slot)
+      if (shard === undefined) {
+        shard = new ShardInSegment(environment, slot, { findings, where: slotOf(segment, slot) })
+        shards.set(slot, shard)
       }
       const batch = environment.get(key)!
       const fault = checkStoredBatch(batch, base)
       if (fault !== undefined) {
-        span.addDamaged(base, fault)
+        shard.addDamaged(base, fault)
         continue
       }
-      span.add(base, batch)
+      shard.add(base, batch)
       const misplaced = producers.follow(slot, base, batch)
       const where = `${slotOf(segment, slot)}, batch ${base}`
       if (misplaced !== undefined) findings.problem(where, misplaced)
@@ -103,7 +103,7 @@ async function readSpans(segment: SegmentUnderCheck): Promise<Map<number, Span>>
     }
     findings.progress()
     const last = keys.at(-1)
-    if (last === undefined) return spans
+    if (last === undefined) return shards
     from = keyAfter(last)
     await setImmediate() // leaves room for a progress bar and for signals
   }

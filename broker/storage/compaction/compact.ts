@@ -46,7 +46,7 @@ export async function compactSegments(
     const bytesMax = sources.reduce((sum, source) => sum + source.bytes, 0)
     const place = { directory, ownerId, name, openEnvironment, faults }
     target = await CompactionTarget.create(place, { bytesMax, createdAt: parts.clock() })
-    return await new Compaction(task, parts, sources, target).run(name)
+    return await new SegmentRewrite(task, parts, sources, target).run(name)
   } catch (error) {
     // What cannot be removed now is removed by the next attempt, or by the next start.
     await target?.discard().catch(() => undefined)
@@ -63,7 +63,7 @@ async function listedSources({ directory, sources }: Omit<CompactTask, 'task'>):
   throw refusal('invalidArgument', `${directory} has no segments.`)
 }
 
-class Compaction {
+class SegmentRewrite {
   readonly #task: Omit<CompactTask, 'task'>
   readonly #sources: readonly CompactionSource[]
   readonly #target: CompactionTarget

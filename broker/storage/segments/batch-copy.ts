@@ -22,7 +22,7 @@ export class BatchCopy {
   /** Whether a batch of that length may be added: the first always. */
   fits(length: number): boolean {
     if (this.#used === 0) return true
-    return this.#used + length <= this.#bytesMax && this.#lengths.length < limits.spanBatchesMax
+    return this.#used + length <= this.#bytesMax && this.#lengths.length < limits.runBatchesMax
   }
 
   /** Makes room for about so many bytes more, within the bound. */

@@ -72,13 +72,13 @@ describe('read', () => {
   it('is bounded in batches', () => {
     const cache = new TailCache(1 << 30)
     const tail = new ShardTail()
-    const batches = Array.from({ length: limits.spanBatchesMax + 10 }, (_, base) => ({
+    const batches = Array.from({ length: limits.runBatchesMax + 10 }, (_, base) => ({
       tail,
       base,
       length: 1,
     }))
     add(cache, ...batches)
-    expect(tail.read(0, everything)!.batches.length).toBe(limits.spanBatchesMax)
+    expect(tail.read(0, everything)!.batches.length).toBe(limits.runBatchesMax)
   })
 
   it('hands out views on the arena where most of it is taken', () => {

@@ -6,7 +6,7 @@ import type { Environment } from '../environment.ts'
 import { isTimeIndexDue } from '../append/shard-log.ts'
 import type { Findings } from './findings.ts'
 
-export class Span {
+export class ShardInSegment {
   readonly #findings: Findings
   readonly #where: string
   /** The time index as stored: arrival → base. Rows that were met on the way are taken out. */

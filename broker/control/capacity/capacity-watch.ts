@@ -32,7 +32,7 @@ export interface Resharder {
   isBusy(streamId: number): boolean
 }
 
-export interface ScalingOptions {
+export interface CapacityWatchOptions {
   readonly catalog: Catalog
   readonly fleet: HostFleet
   readonly resharder: Resharder
@@ -41,8 +41,8 @@ export interface ScalingOptions {
   readonly log: Logger
 }
 
-export class Scaling {
-  readonly #options: ScalingOptions
+export class CapacityWatch {
+  readonly #options: CapacityWatchOptions
   readonly #windows = new LoadWindows()
   readonly #hotShards: HotShards
   /** Streams whose last change failed, and until when each is left alone. */
@@ -50,7 +50,7 @@ export class Scaling {
   #cancelLook: (() => void) | undefined
   #isStopped = false
 
-  constructor(options: ScalingOptions) {
+  constructor(options: CapacityWatchOptions) {
     this.#options = options
     this.#hotShards = new HotShards(options)
   }
