@@ -9,7 +9,7 @@ import { storageThreads } from './host/storage-threads.ts'
 import { inlineStorage } from './inline-storage.ts'
 import type { OwnerParts } from './storage/owner.ts'
 import type { Logger } from './telemetry/log.ts'
-import { channelPair } from './threads/channels.ts'
+import { channelPair } from './channels/open-channel.ts'
 import { systemTime } from './time.ts'
 
 export interface EmbeddedHostsOptions {

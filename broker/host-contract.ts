@@ -1,7 +1,7 @@
 // What the controller and a shard host say to each other, over IPC or in process. Types only, no runtime.
 // `control/` and `host/` never import each other: they meet here.
 import type { ServedSettings } from '../protocol/stream-settings.ts'
-import type { Channel } from './threads/channel.ts'
+import type { Channel } from './channels/channel.ts'
 import type { ShardExtent } from './threads/owner-contract.ts'
 
 /** A shard and all that its host needs to serve it. Plain data: hash keys as 32 hex digits. */

@@ -5,8 +5,8 @@ import type { OwnerChannel } from './host/owners/owner-link.ts'
 import { openOwner, type OwnerParts } from './storage/owner.ts'
 import { inlineSegmentMaintenance } from './storage/segment-maintenance.ts'
 import { inlineSegmentReader } from './storage/segment-reader.ts'
-import { serveCalls } from './threads/calls.ts'
-import { channelPair } from './threads/channels.ts'
+import { serveCalls } from './channels/calls.ts'
+import { channelPair } from './channels/open-channel.ts'
 import type { OwnerCalls, OwnerOptions } from './threads/owner-contract.ts'
 
 /** `parts`: the clock, and what a test puts in place of the disk. */

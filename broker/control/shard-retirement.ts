@@ -7,7 +7,7 @@ import { limits } from '../../protocol/limits.ts'
 import type { CatalogChange } from '../catalog-contract.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
-import { crash } from '../threads/calls.ts'
+import { crash } from '../channels/calls.ts'
 import { withDeadline, type Time } from '../time.ts'
 import {
   putStream,

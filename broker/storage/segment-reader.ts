@@ -3,7 +3,7 @@
 // is torn, partial or at another number than it claims.
 import { arrivalTimeAt, checkStoredBatch, recordCountAt } from '../../protocol/batch.ts'
 import type { Damage } from '../../protocol/structs.ts'
-import { storageFailure } from '../threads/failure.ts'
+import { storageFailure } from '../channels/failure.ts'
 import type { SegmentList } from '../threads/owner-contract.ts'
 import type { ReadReply, ReadTask, SeekReply, SeekTask, SegmentReader } from '../threads/reader-contract.ts'
 import { keyAfter } from './all-rows.ts'

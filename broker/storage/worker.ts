@@ -3,8 +3,8 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import { serveCalls } from '../threads/calls.ts'
-import { portChannel } from '../threads/channels.ts'
+import { serveCalls } from '../channels/calls.ts'
+import { portChannel } from '../channels/open-channel.ts'
 import type { AppendOutcome, OwnerCalls, OwnerOptions, OwnerStarted } from '../threads/owner-contract.ts'
 import { openOwner, type Owner } from './owner.ts'
 

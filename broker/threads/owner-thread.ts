@@ -3,9 +3,9 @@
 import { Worker } from 'node:worker_threads'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { refusal } from '../../protocol/refusal.ts'
-import { revived } from './failure.ts'
-import type { Channel } from './channel.ts'
-import { portChannel } from './channels.ts'
+import { revived } from '../channels/failure.ts'
+import type { Channel } from '../channels/channel.ts'
+import { portChannel } from '../channels/open-channel.ts'
 import type { OwnerOptions, OwnerStarted } from './owner-contract.ts'
 
 export interface OwnerThread extends Channel {

@@ -2,7 +2,7 @@
 // message, so a refusal crosses as data and is thrown where the task came from.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import { revived } from './failure.ts'
+import { revived } from '../channels/failure.ts'
 
 export interface TaskRefusal {
   readonly code: ErrorCode

@@ -14,7 +14,7 @@ import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
 import { countServer } from '../../broker/telemetry/counting.ts'
 import { createTelemetry } from '../../broker/telemetry/instruments.ts'
 import { silentLog } from '../../broker/telemetry/log.ts'
-import type { Channel } from '../../broker/threads/channel.ts'
+import type { Channel } from '../../broker/channels/channel.ts'
 import { systemTime } from '../../broker/time.ts'
 
 const DRAIN_MS = 5_000

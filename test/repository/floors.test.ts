@@ -8,11 +8,13 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
   { floor: 'client/', mayImport: ['protocol/'] },
   { floor: 'broker/config/', mayImport: ['protocol/'] },
   { floor: 'broker/telemetry/', mayImport: ['protocol/'] },
-  { floor: 'broker/threads/', mayImport: ['protocol/', 'broker/telemetry/'] },
+  { floor: 'broker/channels/', mayImport: ['protocol/'] },
+  { floor: 'broker/threads/', mayImport: ['protocol/', 'broker/channels/', 'broker/telemetry/'] },
   {
     floor: 'broker/storage/',
     mayImport: [
       'protocol/',
+      'broker/channels/',
       'broker/threads/',
       'broker/telemetry/',
       'broker/config/',
@@ -24,11 +26,11 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
   { floor: 'broker/supervision/', mayImport: ['protocol/', 'broker/telemetry/', 'broker/time.ts'] },
   { floor: 'broker/server/', mayImport: ['protocol/', 'broker/telemetry/'] },
   { floor: 'broker/control/', mayImport: [...hostAndControlMayImport(), 'broker/supervision/'] },
-  { floor: 'broker/host/', mayImport: hostAndControlMayImport() },
+  { floor: 'broker/host/', mayImport: [...hostAndControlMayImport(), 'broker/threads/'] },
   { floor: 'broker/catalog/', mayImport: ['protocol/', 'broker/catalog-contract.ts'] },
   { floor: 'broker/catalog-contract.ts', mayImport: ['broker/catalog/'] },
   { floor: 'broker/small-rows-contract.ts', mayImport: ['broker/catalog/'] },
-  { floor: 'broker/host-contract.ts', mayImport: ['protocol/', 'broker/threads/'] },
+  { floor: 'broker/host-contract.ts', mayImport: ['protocol/', 'broker/channels/'] },
   { floor: 'broker/time.ts', mayImport: [] },
   // Composition roots of the broker: they may know all of it, and nothing above it.
   { floor: 'broker/', mayImport: ['protocol/'] },
@@ -42,7 +44,7 @@ function hostAndControlMayImport(): readonly string[] {
   return [
     'protocol/',
     'broker/server/',
-    'broker/threads/',
+    'broker/channels/',
     'broker/telemetry/',
     'broker/config/',
     'broker/host-contract.ts',

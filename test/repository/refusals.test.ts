@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { operations } from '../../protocol/operations.ts'
 import { importsOf, linesMatching, sources, type SourceFile } from './tree.ts'
 
-/** Where the broker makes errors: for a session's handlers, for work that no client asked for, and at the seams of threads. */
-const doors = ['broker/server/live-session.ts', 'broker/control/unasked.ts', 'broker/threads/failure.ts']
+/** Where the broker makes errors: for a session's handlers, for work that no client asked for, and at the ends of channels. */
+const doors = ['broker/server/live-session.ts', 'broker/control/unasked.ts', 'broker/channels/failure.ts']
 
 const broker = sources.filter(({ path }) => path.startsWith('broker/'))
 const importers = (target: string): string[] =>
@@ -21,8 +21,9 @@ describe('refusals', () => {
   })
 
   it('failures of storage are made in storage, and behind the seams that lead to it', () => {
-    const elsewhere = importers('broker/threads/failure.ts').filter(
-      (path) => !path.startsWith('broker/storage/') && !path.startsWith('broker/threads/'),
+    const elsewhere = importers('broker/channels/failure.ts').filter(
+      (path) =>
+        !['broker/storage/', 'broker/threads/', 'broker/channels/'].some((folder) => path.startsWith(folder)),
     )
     expect(elsewhere).toEqual([])
   })

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { createCaller } from '#dist/broker/threads/calls.js'
+import { createCaller } from '#dist/broker/channels/calls.js'
 import { startOwnerThread } from '#dist/broker/threads/owner-thread.js'
 import type { OwnerCalls, OwnerNotice } from '../../broker/threads/owner-contract.ts'
 

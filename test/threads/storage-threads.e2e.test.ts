@@ -4,7 +4,7 @@ import { cp, mkdtemp, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createCaller, type Caller } from '#dist/broker/threads/calls.js'
+import { createCaller, type Caller } from '#dist/broker/channels/calls.js'
 import { startOwnerThread, type OwnerThread } from '#dist/broker/threads/owner-thread.js'
 import { createReaderPool } from '#dist/broker/threads/reader-pool.js'
 import type {

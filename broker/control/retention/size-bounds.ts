@@ -4,7 +4,7 @@
 import { InvariantError } from '../../../protocol/invariant.ts'
 import type { HostCalls } from '../../host-contract.ts'
 import type { Logger } from '../../telemetry/log.ts'
-import { crash } from '../../threads/calls.ts'
+import { crash } from '../../channels/calls.ts'
 import { withDeadline, type Time } from '../../time.ts'
 import type { Stream } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'

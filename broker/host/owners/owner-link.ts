@@ -1,8 +1,8 @@
 // One owner as the host sees it: the queue of appends to it, its calls, its notices. Host main thread.
 // The owner takes what it is sent in that order; a call whose effect depends on appends sends those of this turn first.
 import type { Logger } from '../../telemetry/log.ts'
-import { createCaller, type Caller } from '../../threads/calls.ts'
-import type { Channel } from '../../threads/channel.ts'
+import { createCaller, type Caller } from '../../channels/calls.ts'
+import type { Channel } from '../../channels/channel.ts'
 import type {
   OwnedShard,
   OwnerCalls,

@@ -3,7 +3,7 @@
 // above all, ends it with a code and without a trace.
 import { arrivalTimeAt } from '../../../protocol/batch.ts'
 import { refusal } from '../../../protocol/refusal.ts'
-import { storageFailure } from '../../threads/failure.ts'
+import { storageFailure } from '../../channels/failure.ts'
 import type { Compacted, CompactTask } from '../../threads/maintenance-contract.ts'
 import type { Faults } from '../disk/faults.ts'
 import type { OpenEnvironment } from '../environment.ts'

@@ -2,7 +2,7 @@
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { refusal } from '../../../protocol/refusal.ts'
-import { storageFailure } from '../../threads/failure.ts'
+import { storageFailure } from '../../channels/failure.ts'
 import { CommitFailed, isDamage } from '../environment.ts'
 import type { FreeBytesOf } from '../disk/disk-space.ts'
 

@@ -1,7 +1,7 @@
 // How fast compaction goes. Runs on the maintenance thread; the arithmetic is pure, time and sleep are passed in. Work is
 // counted after it was done and then waited for, so that a batch of any size fits and the average still holds. Whoever
 // asked may stop it at any moment, within one slice of a wait.
-import { storageFailure } from '../../threads/failure.ts'
+import { storageFailure } from '../../channels/failure.ts'
 import { isStopped, showProgress } from '../../threads/compaction-progress.ts'
 
 /** What an idle pacer may do at once before it waits. */

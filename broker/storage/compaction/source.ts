@@ -2,7 +2,7 @@
 // checksums verified and their numbers without a gap: anything else is damage, and ends the compaction.
 import { checkStoredBatch, recordCountAt } from '../../../protocol/batch.ts'
 import type { MillraceError } from '../../../protocol/millrace-error.ts'
-import { storageFailure } from '../../threads/failure.ts'
+import { storageFailure } from '../../channels/failure.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
 import { decodeKey, decodeRow, encodeKey, rangeOf, type HeadRow } from '../key-space.ts'
 import { segmentPath, formatSegmentName, type SegmentName } from '../segments/segment-name.ts'

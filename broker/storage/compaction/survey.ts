@@ -1,6 +1,6 @@
 // What lies in a sealed segment, shard by shard. Runs on the maintenance thread. The heads tell it; where one is damaged
 // or gone, the shard's batches do. What is answered leaves no batch out: whatever is removed, is removed by it.
-import { storageFailure } from '../../threads/failure.ts'
+import { storageFailure } from '../../channels/failure.ts'
 import type { SegmentSpan, Survey, SurveyTask } from '../../threads/maintenance-contract.ts'
 import { allRows } from '../all-rows.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'

@@ -4,7 +4,7 @@
 // manifest switched, and only then do the sources go.
 import { existsSync } from 'node:fs'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
-import { storageFailure } from '../../threads/failure.ts'
+import { storageFailure } from '../../channels/failure.ts'
 import type { SegmentList } from '../../threads/owner-contract.ts'
 import { removeDirectory } from '../disk/durable-files.ts'
 import { noFaults, type Faults } from '../disk/faults.ts'

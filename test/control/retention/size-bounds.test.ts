@@ -1,7 +1,7 @@
 // The controller keeps streams within their bounds by what the hosts say of themselves, and does nothing for want of an answer.
 import { describe, expect, it } from 'vitest'
 import type { BoundedTrims, HostCalls } from '../../../broker/host-contract.ts'
-import type { CallHandlers } from '../../../broker/threads/calls.ts'
+import type { CallHandlers } from '../../../broker/channels/calls.ts'
 import { FakeHosts } from '../support/fake-hosts.ts'
 import { MemoryCatalog } from '../support/memory-catalog.ts'
 import { TestController } from '../support/test-controller.ts'

@@ -1,6 +1,6 @@
 // A stream whose shards a test changes, on a controller with hosts and a catalog that the test plays.
 import type { HostCalls } from '../../../broker/host-contract.ts'
-import type { CallHandlers } from '../../../broker/threads/calls.ts'
+import type { CallHandlers } from '../../../broker/channels/calls.ts'
 import { hashKeyFromHex, hashKeyToBytes } from '../../../protocol/hash-key.ts'
 import type { RequestOf } from '../../../protocol/operations.ts'
 import { from } from '../../support/catalog-rows.ts'

@@ -13,8 +13,8 @@ import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Damage } from '../../../protocol/structs.ts'
 import type { OwnerChannel } from '../../../broker/host/owners/owner-link.ts'
 import { ENTRY_FIELDS } from '../../../broker/threads/append-fields.ts'
-import { serveCalls, type CallHandlers } from '../../../broker/threads/calls.ts'
-import { channelPair } from '../../../broker/threads/channels.ts'
+import { serveCalls, type CallHandlers } from '../../../broker/channels/calls.ts'
+import { channelPair } from '../../../broker/channels/open-channel.ts'
 import type {
   AppendGroup,
   AppendOutcome,

@@ -1,8 +1,8 @@
 // Calls over a pair of channels in one thread: every call is settled once, by its reply, its failure, or the channel's end.
 import { describe, expect, it, vi } from 'vitest'
-import type { Channel } from '../../broker/threads/channel.ts'
-import { createCaller, serveCalls, type CallHandlers } from '../../broker/threads/calls.ts'
-import { channelPair } from '../../broker/threads/channels.ts'
+import type { Channel } from '../../broker/channels/channel.ts'
+import { createCaller, serveCalls, type CallHandlers } from '../../broker/channels/calls.ts'
+import { channelPair } from '../../broker/channels/open-channel.ts'
 import { invariant, InvariantError } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { rejectionOf } from '../support/rejection.ts'

@@ -1,8 +1,8 @@
 // A thread that serves a few calls by the built code, for channels.e2e.test.ts: it works, fails, breaks and leaves.
 import { parentPort } from 'node:worker_threads'
 import { InvariantError } from '#dist/protocol/invariant.js'
-import { serveCalls } from '#dist/broker/threads/calls.js'
-import { portChannel } from '#dist/broker/threads/channels.js'
+import { serveCalls } from '#dist/broker/channels/calls.js'
+import { portChannel } from '#dist/broker/channels/open-channel.js'
 
 const channel = portChannel(parentPort)
 serveCalls(

@@ -1,8 +1,8 @@
 // What every channel promises, shown by a pair in one thread and by message ports: order, nothing lost, one close.
 import { MessageChannel } from 'node:worker_threads'
 import { describe, expect, it, vi } from 'vitest'
-import type { Channel } from '../../broker/threads/channel.ts'
-import { channelPair, portChannel } from '../../broker/threads/channels.ts'
+import type { Channel } from '../../broker/channels/channel.ts'
+import { channelPair, portChannel } from '../../broker/channels/open-channel.ts'
 
 function portPair(): [Channel, Channel] {
   const { port1, port2 } = new MessageChannel()

@@ -2,8 +2,8 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { createCaller } from '#dist/broker/threads/calls.js'
-import { portChannel, processChannel } from '#dist/broker/threads/channels.js'
+import { createCaller } from '#dist/broker/channels/calls.js'
+import { portChannel, processChannel } from '#dist/broker/channels/open-channel.js'
 import { afterEach, describe, expect, it } from 'vitest'
 
 type Calls = {
