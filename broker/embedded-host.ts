@@ -9,7 +9,7 @@ import { storageThreads } from './host/storage-threads.ts'
 import { inlineStorage } from './inline-storage.ts'
 import type { OwnerParts } from './storage/owner.ts'
 import type { Logger } from './telemetry/log.ts'
-import { channelPair } from './channels/open-channel.ts'
+import { channelPair } from './channels/channel-pair.ts'
 import { systemTime } from './time.ts'
 
 export interface EmbeddedHostsOptions {

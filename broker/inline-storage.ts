@@ -6,7 +6,7 @@ import { openOwner, type OwnerParts } from './storage/owner.ts'
 import { inlineSegmentMaintenance } from './storage/segment-maintenance.ts'
 import { inlineSegmentReader } from './storage/segment-reader.ts'
 import { serveCalls } from './channels/calls.ts'
-import { channelPair } from './channels/open-channel.ts'
+import { channelPair } from './channels/channel-pair.ts'
 import type { OwnerCalls, OwnerOptions } from './threads/owner-contract.ts'
 
 /** `parts`: the clock, and what a test puts in place of the disk. */

@@ -1,4 +1,4 @@
-// Typed calls over a message channel: the same idea for an owner thread (MessagePort), a host process (IPC), and both
+// What calls travel over, as a type: the same idea for an owner thread (MessagePort), a host process (IPC), and both
 // ends in one thread (tests, in-process broker). Runs anywhere in the broker. A reply's type is a function of the call;
 // a failure crosses as code and message; when the channel closes, every open call is refused with one cause.
 

@@ -5,7 +5,7 @@ import { hostEnvironment } from '../config/environment.ts'
 import type { HostLauncher } from '../host-contract.ts'
 import { launchProgram } from '../supervision/program.ts'
 import type { Logger } from '../telemetry/log.ts'
-import { processChannel } from '../channels/open-channel.ts'
+import { processChannel } from '../channels/process-channel.ts'
 
 /**
  * Batches are memory outside V8's heap, which counts them as garbage of it: beside a heap as small as a host's, 8 MB, it

@@ -5,7 +5,7 @@
 import type { HostSettings } from '../host-contract.ts'
 import { endSoon } from '../telemetry/end-soon.ts'
 import { createLog, type Logger } from '../telemetry/log.ts'
-import { parentChannel } from '../channels/open-channel.ts'
+import { parentChannel } from '../channels/process-channel.ts'
 import { composeHost, serveController } from './compose-host.ts'
 import { storageThreads } from './storage-threads.ts'
 

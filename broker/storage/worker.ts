@@ -4,7 +4,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { serveCalls } from '../channels/calls.ts'
-import { portChannel } from '../channels/open-channel.ts'
+import { portChannel } from '../threads/port-channel.ts'
 import type { AppendOutcome, OwnerCalls, OwnerOptions, OwnerStarted } from '../threads/owner-contract.ts'
 import { openOwner, type Owner } from './owner.ts'
 

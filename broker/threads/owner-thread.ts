@@ -5,7 +5,7 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 import { refusal } from '../../protocol/refusal.ts'
 import { revived } from '../channels/failure.ts'
 import type { Channel } from '../channels/channel.ts'
-import { portChannel } from '../channels/open-channel.ts'
+import { portChannel } from './port-channel.ts'
 import type { OwnerOptions, OwnerStarted } from './owner-contract.ts'
 
 export interface OwnerThread extends Channel {

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { Channel } from '../../broker/channels/channel.ts'
 import { createCaller, serveCalls, type CallHandlers } from '../../broker/channels/calls.ts'
-import { channelPair } from '../../broker/channels/open-channel.ts'
+import { channelPair } from '../../broker/channels/channel-pair.ts'
 import { invariant, InvariantError } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { rejectionOf } from '../support/rejection.ts'

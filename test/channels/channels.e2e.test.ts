@@ -3,7 +3,8 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { createCaller } from '#dist/broker/channels/calls.js'
-import { portChannel, processChannel } from '#dist/broker/channels/open-channel.js'
+import { portChannel } from '#dist/broker/threads/port-channel.js'
+import { processChannel } from '#dist/broker/channels/process-channel.js'
 import { afterEach, describe, expect, it } from 'vitest'
 
 type Calls = {

@@ -2,7 +2,8 @@
 import { MessageChannel } from 'node:worker_threads'
 import { describe, expect, it, vi } from 'vitest'
 import type { Channel } from '../../broker/channels/channel.ts'
-import { channelPair, portChannel } from '../../broker/channels/open-channel.ts'
+import { channelPair } from '../../broker/channels/channel-pair.ts'
+import { portChannel } from '../../broker/threads/port-channel.ts'
 
 function portPair(): [Channel, Channel] {
   const { port1, port2 } = new MessageChannel()

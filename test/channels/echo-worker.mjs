@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads'
 import { InvariantError } from '#dist/protocol/invariant.js'
 import { serveCalls } from '#dist/broker/channels/calls.js'
-import { portChannel } from '#dist/broker/channels/open-channel.js'
+import { portChannel } from '#dist/broker/threads/port-channel.js'
 
 const channel = portChannel(parentPort)
 serveCalls(

@@ -11,7 +11,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { HostCalls, PlacedShard } from '../../broker/host-contract.ts'
 import { checkOwnerDirectory } from '../../broker/storage/integrity.ts'
 import { createCaller, type Caller } from '../../broker/channels/calls.ts'
-import { processChannel } from '../../broker/channels/open-channel.ts'
+import { processChannel } from '../../broker/channels/process-channel.ts'
 import { RawConnection } from '../support/raw-connection.ts'
 import { at, contents, makeBatch, placedShard, settings, STREAM } from './support/test-host.ts'
 

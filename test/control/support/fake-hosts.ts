@@ -1,7 +1,7 @@
 // Hosts that a test plays: they are launched, asked and killed like real ones, and answer as the test says.
 import type { HostCalls, HostLauncher, PlacedShard } from '../../../broker/host-contract.ts'
 import { serveCalls, type CallHandlers } from '../../../broker/channels/calls.ts'
-import { channelPair } from '../../../broker/channels/open-channel.ts'
+import { channelPair } from '../../../broker/channels/channel-pair.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { loadTable } from './load-table.ts'
 

@@ -14,7 +14,7 @@ import type { Damage } from '../../../protocol/structs.ts'
 import type { OwnerChannel } from '../../../broker/host/owners/owner-link.ts'
 import { ENTRY_FIELDS } from '../../../broker/threads/append-fields.ts'
 import { serveCalls, type CallHandlers } from '../../../broker/channels/calls.ts'
-import { channelPair } from '../../../broker/channels/open-channel.ts'
+import { channelPair } from '../../../broker/channels/channel-pair.ts'
 import type {
   AppendGroup,
   AppendOutcome,
