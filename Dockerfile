@@ -19,6 +19,7 @@ WORKDIR /app
 ENV NODE_ENV=production \
     MILLRACE_DATA_DIR=/data \
     MILLRACE_HOST=0.0.0.0 \
+    MILLRACE_ADMIN_HOST=0.0.0.0 \
     MILLRACE_LOG_FORMAT=json
 COPY --from=packages /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { CatalogStore } from './catalog-contract.ts'
 import { remaining, type Closers } from './closing.ts'
 import type { Config } from './config/derive.ts'
-import { listenOrSay, type ListenAttempt } from './config/listening.ts'
+import { adminNames, listenOrSay, openAddresses, type ListenAttempt } from './config/listening.ts'
 import { SOFTWARE } from './config/software.ts'
 import { authorityOf } from './config/url.ts'
 import { createController, type Controller, type ControllerOptions } from './control/controller.ts'
@@ -96,6 +96,10 @@ export async function composeController(
   })
   closers.push(() => server.drain(drainMs()))
   const { port } = await listen(server, choices.listen)
+  const open = openAddresses(config)
+  if (open.length > 0) {
+    log.warn({ open }, 'insecure: everyone who reaches this broker may read, write and delete everything')
+  }
   controller.start()
   return { controller, server, dataDir, port, admin: admin && { port: admin.port, url: admin.url } }
 }
@@ -107,7 +111,7 @@ async function listen(server: Server, at: ListenAttempt | null): Promise<{ reado
 
 /** The port for probes and scrapers, if one is wanted. */
 async function openAdmin(
-  { admin: at, isStopping, log }: ControllerChoices,
+  { admin: at, config, isStopping, log }: ControllerChoices,
   controller: Controller,
 ): Promise<{ readonly port: number; readonly url: string; close(): Promise<void> } | undefined> {
   if (at === null) return undefined
@@ -116,6 +120,7 @@ async function openAdmin(
       listen: place,
       ready: () => (isStopping() ? stopping : controller.readiness()),
       metrics: () => controller.scrape(),
+      names: adminNames(config),
       log: log.child({ component: 'admin' }),
     }),
   )

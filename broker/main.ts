@@ -67,11 +67,11 @@ function daemonChoices(config: Config, log: Logger): Omit<ControllerChoices, 'is
   // 0 where every host takes a free port.
   const portOf = (hostId: number): number =>
     config.hostPortBase === 0 ? 0 : config.hostPortBase + hostId - 1
-  const at = (option: 'port' | 'adminPort'): ListenAttempt => ({
-    host: config.host,
-    port: config[option],
-    hostFrom: flagOf('host'),
-    portFrom: flagOf(option),
+  const at = (host: 'host' | 'adminHost', port: 'port' | 'adminPort'): ListenAttempt => ({
+    host: config[host],
+    port: config[port],
+    hostFrom: flagOf(host),
+    portFrom: flagOf(port),
   })
   const entry = new URL('./host/main.js', import.meta.url)
   return {
@@ -80,8 +80,8 @@ function daemonChoices(config: Config, log: Logger): Omit<ControllerChoices, 'is
     listenOf: (hostId) => ({ host: config.host, port: portOf(hostId) }),
     addressOf: (hostId, port = portOf(hostId)) =>
       port === 0 ? undefined : advertisedAddress(config, hostId, port),
-    listen: at('port'),
-    admin: at('adminPort'),
+    listen: at('host', 'port'),
+    admin: at('adminHost', 'adminPort'),
     time: systemTime,
     log,
   }

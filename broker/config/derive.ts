@@ -4,7 +4,7 @@ import { ConfigError, type Origin } from './config-error.ts'
 import type { Machine } from './environment.ts'
 import { formatValue } from './kinds.ts'
 import { optionsOf, type BrokerOptionName, type OptionValues } from './options.ts'
-import { isWildcard } from './url.ts'
+import { isLoopback, isWildcard } from './url.ts'
 
 /** The configuration of a daemon: every option decided, and what follows from them. Bytes and milliseconds. */
 export type Config = {
@@ -70,6 +70,15 @@ function checkRelations(config: Config, origins: Origins): void {
     })
     const verb = names.length > 1 ? 'cannot be used together' : 'cannot be used'
     throw new ConfigError(`${settings.join(' and ')} ${verb}: ${reason}.`)
+  }
+  for (const name of ['host', 'adminHost'] as const) {
+    if (!isLoopback(config[name]) && !config.insecure) {
+      refuse(
+        [name],
+        'other machines may reach it, and everyone who does may read, write and delete everything; ' +
+          '--insecure (MILLRACE_INSECURE=true) says that this is wanted',
+      )
+    }
   }
   if (config.owners < config.hosts) {
     refuse(

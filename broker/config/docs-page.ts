@@ -14,7 +14,7 @@ default. An unknown option and a value out of bounds stop the start with one sen
 Sizes are written \`64MiB\` or \`1GB\`, durations \`250ms\`, \`30s\` or \`24h\`. Relative paths in a file start at the file.
 
 \`\`\`json
-{ "dataDir": "/var/lib/millrace", "host": "0.0.0.0", "segmentSize": "1GiB", "logFormat": "json" }
+{ "dataDir": "/var/lib/millrace", "host": "10.0.0.7", "insecure": true, "segmentSize": "1GiB" }
 \`\`\`
 
 What belongs to one stream, such as its retention, is a setting of the stream and not an option here.

@@ -22,7 +22,7 @@ export function configFlags(): readonly ConfigFlag[] {
     ]
     return {
       name,
-      flag: `${flagOf(name)} ${kinds[option.kind].placeholder}`,
+      flag: `${flagOf(name)} ${kinds[option.kind].placeholder}`.trim(),
       help: `${option.doc}${choices} (${notes.join('; ')})`,
     }
   })

@@ -66,8 +66,15 @@ export const kinds = {
   },
   path: { placeholder: '<path>', expected: 'a path', parse: parseText, format: String },
   string: { placeholder: '<text>', expected: 'some text', parse: parseText, format: String },
+  switch: {
+    placeholder: '',
+    expected: 'true or false',
+    pattern: '^(true|false)$',
+    parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+    format: String,
+  },
   choice: { placeholder: '<choice>', expected: 'one of some words', parse: parseText, format: String },
-} as const satisfies Record<string, Kind<never> | Kind<number> | Kind<string>>
+} as const satisfies Record<string, Kind<never> | Kind<number> | Kind<string> | Kind<boolean>>
 
 export type KindName = keyof typeof kinds
 
@@ -75,8 +82,8 @@ export type KindName = keyof typeof kinds
 export type KindValue<K extends KindName> = NonNullable<ReturnType<(typeof kinds)[K]['parse']>>
 
 /** Shows a value as an operator would write it: 67108864 as `64MiB`. */
-export function formatValue(kind: KindName, value: string | number): string {
-  return typeof value === 'number' ? (kinds[kind] as Kind<number>).format(value) : value
+export function formatValue(kind: KindName, value: string | number | boolean): string {
+  return typeof value === 'number' ? (kinds[kind] as Kind<number>).format(value) : String(value)
 }
 
 function parseText(text: string): string | undefined {

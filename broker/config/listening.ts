@@ -1,6 +1,9 @@
-// Why a port could not be opened, as a sentence that names what to change. Runs in the controller and in hosts; pure.
+// Where the broker listens: who may reach it there, and why a port could not be opened, as a sentence that names what to
+// change. Runs in the controller and in hosts.
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import { refusal } from '../../protocol/refusal.ts'
+import type { Config } from './derive.ts'
+import { isLoopback } from './url.ts'
 
 export interface ListenAttempt {
   readonly host: string
@@ -35,4 +38,14 @@ function listenRefusal(cause: NodeJS.ErrnoException, attempt: ListenAttempt): Mi
   }
   const message = reasons[cause.code ?? ''] ?? `Cannot listen on ${where}: ${cause.message}.`
   return refusal('unavailable', message, { cause })
+}
+
+/** Addresses of the broker that other machines may reach. */
+export function openAddresses({ host, adminHost }: Config): readonly string[] {
+  return [...new Set([host, adminHost])].filter((address) => !isLoopback(address))
+}
+
+/** The names under which the admin port answers more than probes. */
+export function adminNames({ adminNames: given, adminHost, advertiseHost }: Config): readonly string[] {
+  return [adminHost, advertiseHost, ...(given?.split(',') ?? [])].map((name) => name.trim())
 }

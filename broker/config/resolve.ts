@@ -130,9 +130,10 @@ function hint(key: string): string {
   return ` Did you mean ${key.startsWith('MILLRACE_') ? environmentNameOf(near) : near}?`
 }
 
-function readValue(option: Option, { origin, value, base }: Given): string | number | undefined {
+function readValue(option: Option, { origin, value, base }: Given): string | number | boolean | undefined {
   if (value === null && origin.source === 'default') return undefined
-  const text = typeof value === 'string' || typeof value === 'number' ? String(value) : undefined
+  const isPlain = ['string', 'number', 'boolean'].includes(typeof value)
+  const text = isPlain ? String(value) : undefined
   if (text === 'auto' && option.auto !== undefined) return 'auto'
   const kind = kinds[option.kind]
   const parsed = text === undefined ? undefined : kind.parse(text)
@@ -146,7 +147,7 @@ function readValue(option: Option, { origin, value, base }: Given): string | num
   return option.kind === 'path' ? resolvePath(base, String(parsed)) : parsed
 }
 
-function checkBounds(option: Option, origin: Origin, text: string, value: string | number): void {
+function checkBounds(option: Option, origin: Origin, text: string, value: string | number | boolean): void {
   for (const side of ['min', 'max'] as const) {
     const boundText = option[side]
     if (boundText === undefined) continue

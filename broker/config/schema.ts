@@ -28,6 +28,7 @@ function propertySchema(option: Option): object {
   const text = { type: 'string', pattern: auto.length === 0 ? kind.pattern : `${kind.pattern}|^auto$` }
   // A duration without a unit is refused, so it is never a number; bounds of sizes are checked at start.
   if (option.kind === 'duration') return { ...common, ...text }
+  if (option.kind === 'switch') return { ...common, anyOf: [{ type: 'boolean' }, text] }
   const bound = (side: string | undefined): number | undefined =>
     side === undefined ? undefined : Number(kind.parse(side))
   return {

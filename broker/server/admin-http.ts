@@ -1,15 +1,21 @@
 // The admin port: health, readiness and metrics for probes and scrapers. Runs in the controller, on the main thread.
-// It answers GET and HEAD on three paths, never reads a body, and gives no connection more than a few seconds.
+// It answers GET and HEAD on three paths, never reads a body, and gives no connection more than a few seconds. Operators
+// restart a broker whose probe fails, so a probe is served however many slow connections there are: a new connection takes
+// the place of the one that has been silent for longest.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { isIP, type AddressInfo, type Socket } from 'node:net'
 import type { Logger } from 'pino'
+import { Places } from './places.ts'
+import { sharedRun } from './shared-run.ts'
 
 export interface AdminServerOptions {
   readonly listen: { readonly host: string; readonly port: number }
   /** Can it serve? Answers /readyz: 200 or 503, with every reason why not. */
   readonly ready: () => { readonly ready: boolean; readonly reasons: readonly string[] }
-  /** Prometheus text. Answers /metrics. */
+  /** Prometheus text. Answers /metrics; asked once for all who wait at the same time. */
   readonly metrics: () => Promise<string>
+  /** Names beside addresses and `localhost` by which people may read more than health: see `isForeignName`. */
+  readonly names: readonly string[]
   readonly log: Logger
 }
 
@@ -19,7 +25,7 @@ export interface AdminServer {
 }
 
 interface Answer {
-  readonly status: 200 | 404 | 405 | 500 | 503
+  readonly status: 200 | 403 | 404 | 405 | 500 | 503
   readonly type: string
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>
@@ -27,8 +33,10 @@ interface Answer {
 
 const CONNECTIONS_MAX = 64
 const HEADER_BYTES_MAX = 8 * 1024
-const REQUEST_DEADLINE_MS = 5_000
+const REQUEST_DEADLINE_MS = 2_000
 const IDLE_MS = 5_000
+/** How long an answer may take, from the request to its last byte. */
+const ANSWER_DEADLINE_MS = 10_000
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 const TEXT_TYPE = 'text/plain; charset=utf-8'
@@ -42,12 +50,21 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
       headersTimeout: REQUEST_DEADLINE_MS,
       requestTimeout: REQUEST_DEADLINE_MS,
       keepAliveTimeout: IDLE_MS,
-      connectionsCheckingInterval: 1_000,
+      connectionsCheckingInterval: 500,
     },
-    (request, response) => void respond(request, response, options),
+    (request, response) => {
+      const answered = places.use(request.socket)
+      response.once('close', answered)
+      void respond(request, response, { ...options, metrics: scrape })
+    },
   )
-  server.maxConnections = CONNECTIONS_MAX
-  server.timeout = 2 * REQUEST_DEADLINE_MS
+  const places = new Places<Socket>(CONNECTIONS_MAX)
+  const scrape = sharedRun(options.metrics)
+  server.timeout = ANSWER_DEADLINE_MS
+  server.on('connection', (socket) => {
+    places.take(socket)?.destroy()
+    socket.once('close', () => places.leave(socket))
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.listen, () => {
@@ -89,6 +106,10 @@ async function answer(request: IncomingMessage, options: AdminServerOptions): Pr
     const body = `There is nothing at this path. Try ${Object.keys(routes).join(', ')}.\n`
     return { status: 404, type: TEXT_TYPE, body }
   }
+  if (!probes.includes(serve) && isForeignName(request.headers.host, options.names)) {
+    const body = `This address is not known here by the name of the request; name it with --admin-names.\n`
+    return { status: 403, type: TEXT_TYPE, body }
+  }
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     const body = `${request.method} is not served here. Use GET or HEAD.\n`
     return { status: 405, type: TEXT_TYPE, body, headers: { Allow: 'GET, HEAD' } }
@@ -101,18 +122,40 @@ async function answer(request: IncomingMessage, options: AdminServerOptions): Pr
   }
 }
 
-const routes: { readonly [path: string]: (options: AdminServerOptions) => Answer | Promise<Answer> } = {
+// That it is answered is the answer: a process that is not in order ends.
+const health: Route = () => verdict(true, { status: 'healthy', reasons: [] })
+
+const readiness: Route = ({ ready }) => {
+  const state = ready()
+  return verdict(state.ready, { status: state.ready ? 'ready' : 'notReady', reasons: state.reasons })
+}
+
+/** What orchestrators ask, by any name: it tells nothing of what is stored. */
+const probes: readonly Route[] = [health, readiness]
+
+type Route = (options: AdminServerOptions) => Answer | Promise<Answer>
+
+const routes: { readonly [path: string]: Route } = {
   // No prototype: a path is a peer's word.
   __proto__: null as never,
-  // That it is answered is the answer: a process that is not in order ends.
-  '/healthz': () => verdict(true, { status: 'healthy', reasons: [] }),
-  '/readyz': ({ ready }) => {
-    const state = ready()
-    return verdict(state.ready, { status: state.ready ? 'ready' : 'notReady', reasons: state.reasons })
-  },
+  '/healthz': health,
+  '/readyz': readiness,
   '/metrics': async ({ metrics }) => ({ status: 200, type: METRICS_TYPE, body: await metrics() }),
 }
 
 function verdict(good: boolean, body: object): Answer {
   return { status: good ? 200 : 503, type: JSON_TYPE, body: `${JSON.stringify(body)}\n` }
+}
+
+/**
+ * True for a Host header that is neither an address, nor `localhost`, nor one of `names`. A page of another origin can have
+ * its own name resolve to this machine, and would then read what only this machine may read (DNS rebinding); what it cannot
+ * do is to send another name than its own.
+ */
+export function isForeignName(hostHeader: string | undefined, names: readonly string[]): boolean {
+  if (hostHeader === undefined) return false // no browser leaves it out
+  if (isIP(hostHeader) !== 0) return false
+  const host = hostHeader.replace(/:\d*$/, '').replace(/\.$/, '').toLowerCase()
+  const bare = host.replace(/^\[(.*)\]$/, '$1')
+  return isIP(bare) === 0 && host !== 'localhost' && !names.some((name) => name.toLowerCase() === host)
 }

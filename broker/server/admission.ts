@@ -17,9 +17,10 @@ export interface SessionLimits {
   readonly requestBytesInFlightMax: number
   /** Bytes received and not yet answered, half frames included, of all sessions; beyond it requests are `overloaded`. */
   readonly receivedBytesMax: number
-  /** Queued output above which a session starts no new request, and below which it goes on. */
+  /** Queued output above which a session starts no new request, as long as there are few; a quarter of it lets it go on. */
   readonly highWaterBytes: number
-  readonly lowWaterBytes: number
+  /** Queued output of all sessions. Above it those are cut that take nothing, the largest first. */
+  readonly queuedBytesOfAllMax: number
   /** Queued output that a session may not stay above. */
   readonly queuedBytesMax: number
   readonly helloDeadlineMs: number
@@ -43,7 +44,7 @@ export const sessionLimits: SessionLimits = {
   requestBytesInFlightMax: 2 * limits.frameBytesMax,
   receivedBytesMax: 512 * MiB,
   highWaterBytes: 4 * MiB,
-  lowWaterBytes: MiB,
+  queuedBytesOfAllMax: 256 * MiB,
   queuedBytesMax: 32 * MiB,
   helloDeadlineMs: limits.helloDeadlineMs,
   frameDeadlineMs: limits.frameDeadlineMs,

@@ -16,15 +16,17 @@ import {
   type RequestMessage,
 } from '../../protocol/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { OperationName } from '../../protocol/operations.ts'
+import { operations, type OperationName } from '../../protocol/operations.ts'
 import type { Fail } from '../../protocol/refusal.ts'
 import { SessionWatch, type ByteBudget, type SessionLimits, type SessionPhase } from './admission.ts'
-import { Connection, type ConnectionOwner } from './connection.ts'
+import { Connection, type ConnectionOwner } from './transport/connection.ts'
 import type { Answering, Context, Dispatch, Refusal } from './dispatch.ts'
 import { refusalAt, tooEarly } from './gate.ts'
+import type { Occupant } from './making-room.ts'
+import { OutputShare, type OutputBudget, type Sender } from './output-budget.ts'
 import type { CloseReason, ServerMetrics } from './server-metrics.ts'
 import type { Session } from './session.ts'
-import { httpRefusal, strayProtocol } from './stray-protocols.ts'
+import { httpRefusal, strayProtocol } from './transport/stray-protocols.ts'
 import { UnansweredRequests } from './unanswered-requests.ts'
 
 /** What the sessions of a server share. */
@@ -34,6 +36,12 @@ export interface SessionHome {
   readonly metrics: ServerMetrics
   /** Room for bytes that were received and are not answered. */
   readonly received: ByteBudget
+  /** Bytes that wait to be sent. */
+  readonly output: OutputBudget
+  /** Queued bytes above which a session starts no new request, by how many sessions there are. */
+  readonly highWaterBytes: number
+  /** Milliseconds of sweeps so far. */
+  readonly sweptMs: number
   readonly dispatch: Dispatch
   /** Where people find health and metrics, if there is such a place. */
   readonly adminUrl: string | undefined
@@ -42,13 +50,17 @@ export interface SessionHome {
   onAdmitted(): void
   /** A request that was admitted is no longer unanswered. */
   onSettled(): void
+  /** More waits to be sent than there is room for. */
+  onOutputExceeded(): void
   /** The connection is gone. */
   onGone(session: LiveSession): void
 }
 
-export class LiveSession implements Session, ConnectionOwner, Answering {
+export class LiveSession implements Session, ConnectionOwner, Answering, Sender {
   readonly id: number
   readonly remote: string
+  /** The peer's address without its port. */
+  readonly address: string
   readonly #home: SessionHome
   #client = ''
   readonly #connection: Connection
@@ -62,20 +74,31 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
   #unreadableInARow = 0
   /** Bytes that wait in the connection, as taken from the shared room. */
   #waitingBytes = 0
+  readonly #output: OutputShare
+  #takenAtSweep = 0
+  #hasAsked = false
+  #hasLeft = false
+  /** When it was accepted, last asked for something, or was sent an event, in the time of sweeps. */
+  #activeAt: number
   readonly #drainListeners: (() => void)[] = []
   readonly #closeListeners: (() => void)[] = []
 
-  constructor(stream: Duplex, home: SessionHome, at: { id: number; remote: string; sweptMs: number }) {
-    this.id = at.id
-    this.remote = at.remote
+  constructor(stream: Duplex, home: SessionHome, from: { id: number; remote: string; address: string }) {
+    this.id = from.id
+    this.remote = from.remote
+    this.address = from.address
     this.#home = home
-    this.#watch = new SessionWatch(home.limits, at.sweptMs)
+    this.#activeAt = home.sweptMs
+    this.#output = new OutputShare(home.output)
+    this.#watch = new SessionWatch(home.limits, home.sweptMs)
     this.#requests = new UnansweredRequests(home.limits, home.received)
     setMaxListeners(0, this.#abort.signal) // every long-polling request may listen to it
     this.#context = { session: this, signal: this.#abort.signal, fail }
-    const { highWaterBytes, lowWaterBytes } = home.limits
     const frameBytesMax = limits.frameBytesBeforeHello
-    this.#connection = new Connection(stream, this, { frameBytesMax, highWaterBytes, lowWaterBytes })
+    this.#connection = new Connection(stream, this, {
+      frameBytesMax,
+      highWaterBytes: () => home.highWaterBytes,
+    })
   }
 
   // Session: what handlers use.
@@ -89,11 +112,13 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
   }
 
   get highWaterBytes(): number {
-    return this.#home.limits.highWaterBytes
+    return this.#home.highWaterBytes
   }
 
   sendEvent<N extends EventFrom<'broker'>>(event: N, body: EventBody<N>): void {
-    if (this.#phase === 'open') this.#send(encodeEvent(event, body))
+    if (this.#phase !== 'open') return
+    this.#activeAt = this.#home.sweptMs
+    this.#send(encodeEvent(event, body))
   }
 
   onDrain(listener: () => void): void {
@@ -130,11 +155,55 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
     return this.#reason
   }
 
-  /** Looks at the deadlines; `sweptMs` counts from sweep to sweep. */
-  sweep(sweptMs: number): void {
+  /** It is told why it ends, and nothing more is served. */
+  get isClosing(): boolean {
+    return this.#phase === 'closing'
+  }
+
+  /** Bytes that wait to be sent, as far as they count in the output of all. */
+  get countedBytes(): number {
+    return this.#output.bytes
+  }
+
+  /** True if the client took something since the last sweep, or was not there yet. */
+  get isTaking(): boolean {
+    return this.#connection.bytesTaken !== this.#takenAtSweep
+  }
+
+  /** What it does here, for the case that another connection needs its place. */
+  get occupancy(): Omit<Occupant, 'address'> {
+    return {
+      isGreeting: this.#phase === 'greeting',
+      hasAsked: this.#hasAsked,
+      isBusy: this.#requests.size > 0 || this.queuedBytes > 0,
+      quietMs: this.#home.sweptMs - this.#activeAt,
+    }
+  }
+
+  /** Tells the client why, if the network takes that at once, and frees everything. */
+  cut(code: ErrorCode, message: string): void {
+    this.#output.giveUp()
+    this.close(code, message)
+    // A write that the kernel had room for is with the kernel by then.
+    setImmediate(() => this.#connection.destroy())
+  }
+
+  /** Ends because another connection needs the place. */
+  leaveFor(message: string): void {
+    this.#hasLeft = true
+    this.cut('overloaded', message)
+  }
+
+  get hasLeft(): boolean {
+    return this.#hasLeft
+  }
+
+  /** Looks at the deadlines. */
+  sweep(): void {
     const { framesReceived, midFrame, held, queuedBytes, bytesTaken } = this.#connection
+    this.#takenAtSweep = bytesTaken
     const facts = { phase: this.#phase, framesReceived, midFrame, held, queuedBytes, bytesTaken }
-    const overdue = this.#watch.look(facts, sweptMs)
+    const overdue = this.#watch.look(facts, this.#home.sweptMs)
     if (overdue === undefined) return
     const closing = this.#phase === 'closing'
     this.close(overdue.code, overdue.message)
@@ -203,6 +272,10 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
     else this.close('overloaded', 'Half frames of all clients fill the room that this process has for them.')
   }
 
+  onQueued(bytes: number): void {
+    if (this.#output.set(bytes)) this.#home.onOutputExceeded()
+  }
+
   onMalformed(error: MillraceError, chunk: Uint8Array): void {
     const stray = this.#connection.framesReceived === 0 ? strayProtocol(chunk) : undefined
     if (stray !== 'http') {
@@ -259,6 +332,10 @@ export class LiveSession implements Session, ConnectionOwner, Answering {
     const moment = { isGreeting: this.#phase === 'greeting', isStopping: this.#home.refusing }
     const refusal = refusalAt(operation, moment) ?? this.#requests.admit(correlationId, bytes)
     if (refusal !== undefined) return this.#refuseUnread(correlationId, refusal)
+    if (operations[operation].plane !== 'session') {
+      this.#hasAsked = true
+      this.#activeAt = this.#home.sweptMs
+    }
     this.#home.onAdmitted()
     if (this.#requests.full && !this.#heldAsFull) {
       this.#heldAsFull = true

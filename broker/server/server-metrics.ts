@@ -16,6 +16,8 @@ export interface ServerMetrics {
   errorSent(code: ErrorCode): void
   bytesReceived(count: number): void
   bytesSent(count: number): void
+  /** Bytes that wait to be sent, of all sessions: now and then. */
+  outputQueued(bytes: number): void
 }
 
 /** Counts nothing. */
@@ -27,4 +29,5 @@ export const noServerMetrics: ServerMetrics = {
   errorSent() {},
   bytesReceived() {},
   bytesSent() {},
+  outputQueued() {},
 }

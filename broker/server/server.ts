@@ -8,8 +8,10 @@ import { invariant, type InvariantError } from '../../protocol/invariant.ts'
 import type { OperationOn } from '../../protocol/operations.ts'
 import { ByteBudget, sessionLimits, type SessionLimits } from './admission.ts'
 import { createDispatch, type ClientEventHandlers, type Handlers } from './dispatch.ts'
-import { openListener, type Listener } from './listener.ts'
+import { openListener, type Listener } from './transport/listener.ts'
 import { LiveSession, type SessionHome } from './live-session.ts'
+import { leastUseful, mayUseReserve, reserveOf, type Occupant } from './making-room.ts'
+import { OutputBudget } from './output-budget.ts'
 import { noServerMetrics, type ServerMetrics } from './server-metrics.ts'
 import { sessionOperations, type ServerIdentity } from './session-operations.ts'
 
@@ -49,6 +51,9 @@ export interface ServerOptions<N extends OperationOn<'control' | 'data'>> {
 /** Connections above the limit that are being told so; beyond these, a connection is cut without a word. */
 const TURNED_AWAY_MAX = 64
 
+/** That connections have to make room is said at most so often. */
+const FULL_WARNING_MS = 60_000
+
 /** A server that listens to nothing yet. */
 export function createServer<N extends OperationOn<'control' | 'data'>>(options: ServerOptions<N>): Server {
   return new SessionServer(options)
@@ -57,7 +62,13 @@ export function createServer<N extends OperationOn<'control' | 'data'>>(options:
 class SessionServer implements Server {
   readonly #maxConnections: number
   readonly #home: SessionHome
+  readonly #output: OutputBudget
   readonly #sessions = new Set<LiveSession>()
+  /** Of `#sessions`, those that made room for others and are not gone yet. */
+  #leaving = 0
+  #highWaterBytes: number
+  #warnedAt: number | undefined
+  #displaced = 0
   #listener: Listener | undefined
   #lastSessionId = 0
   #draining: Promise<void> | undefined
@@ -73,12 +84,25 @@ class SessionServer implements Server {
     const { identity, log, metrics = noServerMetrics, clock = Date.now, onBroken } = options
     const bounds = { ...sessionLimits, ...options.limits }
     this.#maxConnections = options.maxConnections
+    this.#output = new OutputBudget({
+      bytesMax: bounds.queuedBytesOfAllMax,
+      highWaterBytesMax: bounds.highWaterBytes,
+    })
     const isRefusing = () => this.#refusing
+    const highWaterBytes = () => this.#highWaterBytes
+    const sweptMs = () => this.#sweptMs
     this.#home = {
       limits: bounds,
       log,
       metrics,
       received: new ByteBudget(bounds.receivedBytesMax),
+      output: this.#output,
+      get highWaterBytes() {
+        return highWaterBytes()
+      },
+      get sweptMs() {
+        return sweptMs()
+      },
       dispatch: createDispatch({
         handlers: { ...options.handlers, ...sessionOperations(identity, clock) },
         events: options.events ?? {},
@@ -97,8 +121,10 @@ class SessionServer implements Server {
         this.#unanswered--
         this.#progress()
       },
+      onOutputExceeded: () => this.#cutNonReaders(),
       onGone: (session) => this.#forget(session),
     }
+    this.#highWaterBytes = bounds.highWaterBytes
   }
 
   get sessionCount(): number {
@@ -117,24 +143,74 @@ class SessionServer implements Server {
 
   accept(stream: Duplex, remote = 'in process'): void {
     const { metrics, limits } = this.#home
-    const full = this.#sessions.size >= this.#maxConnections
+    const address = addressOf(remote)
+    const full = !this.#refusing && !this.#hasRoomFor(address)
     if (full || this.#refusing) metrics.connectionRefused()
-    if (this.#sessions.size >= this.#maxConnections + TURNED_AWAY_MAX) {
-      stream.on('error', () => {}) // nobody is left to be told
+    if (this.#occupied >= this.#maxConnections + TURNED_AWAY_MAX) {
+      stream.on('error', () => {}) // its own end is not told of
       stream.destroy()
       return
     }
     metrics.connectionOpened()
-    const session = new LiveSession(stream, this.#home, {
-      id: ++this.#lastSessionId,
-      remote,
-      sweptMs: this.#sweptMs,
-    })
+    const session = new LiveSession(stream, this.#home, { id: ++this.#lastSessionId, remote, address })
     this.#sessions.add(session)
+    this.#sessionsChanged()
     this.#sweeper ??= setInterval(this.#sweep, limits.sweepMs).unref()
     if (this.#refusing) session.close('unavailable', 'This process is about to stop.')
-    else if (full)
-      session.close('overloaded', `This process has ${this.#maxConnections} connections, its limit.`)
+    else if (full) {
+      const limit = `This process has ${this.#maxConnections} connections, its limit, and all are at work.`
+      session.close('overloaded', limit)
+    }
+  }
+
+  get #occupied(): number {
+    return this.#sessions.size - this.#leaving
+  }
+
+  /** Finds a place for a connection from that address, at the cost of one that does nothing where there is no other. */
+  #hasRoomFor(address: string): boolean {
+    const free = this.#maxConnections - this.#occupied
+    const reserve = reserveOf(this.#maxConnections)
+    if (free > reserve) return true
+    const occupants: (Occupant & { readonly session: LiveSession })[] = []
+    let held = 0
+    for (const session of this.#sessions) {
+      if (session.isClosing) continue
+      if (session.address === address) held++
+      occupants.push({ session, address: session.address, ...session.occupancy })
+    }
+    if (free > 0 && mayUseReserve(held)) return true
+    const least = leastUseful(occupants)
+    this.#warnOfFullness(address, held)
+    if (least === undefined) return false
+    this.#leaving++
+    least.session.leaveFor(
+      `This process has ${this.#maxConnections} connections, its limit, and needs this place.`,
+    )
+    return true
+  }
+
+  #warnOfFullness(address: string, held: number): void {
+    this.#displaced++
+    if (this.#warnedAt !== undefined && this.#sweptMs - this.#warnedAt < FULL_WARNING_MS) return
+    const facts = { connections: this.#maxConnections, comers: this.#displaced, lastFrom: address, held }
+    this.#home.log.warn(facts, 'all connections are in use: idle ones make room for new ones')
+    this.#warnedAt = this.#sweptMs
+    this.#displaced = 0
+  }
+
+  /** Ends sessions until what waits to be sent is within its bound. */
+  #cutNonReaders(): void {
+    for (const session of this.#output.toCut(this.#sessions)) {
+      const message =
+        `${this.#output.bytesMax} bytes may wait to be sent to all clients of this process; ` +
+        `${session.countedBytes} of them wait for this one, which does not take them.`
+      session.cut('slowConsumer', message)
+    }
+  }
+
+  #sessionsChanged(): void {
+    this.#highWaterBytes = this.#output.highWaterBytes(this.#sessions.size)
   }
 
   drain(deadlineMs: number): Promise<void> {
@@ -168,6 +244,8 @@ class SessionServer implements Server {
   #forget(session: LiveSession): void {
     this.#home.metrics.connectionClosed(session.reason)
     this.#sessions.delete(session)
+    if (session.hasLeft) this.#leaving--
+    this.#sessionsChanged()
     if (this.#sessions.size === 0) {
       clearInterval(this.#sweeper)
       this.#sweeper = undefined
@@ -198,6 +276,12 @@ class SessionServer implements Server {
 
   readonly #sweep = (): void => {
     this.#sweptMs += this.#home.limits.sweepMs
-    for (const session of this.#sessions) session.sweep(this.#sweptMs)
+    this.#home.metrics.outputQueued(this.#output.bytes)
+    for (const session of this.#sessions) session.sweep()
   }
+}
+
+/** `10.1.2.3:4567` and `[::1]:4567` without their ports. */
+function addressOf(remote: string): string {
+  return remote.replace(/:\d+$/, '')
 }

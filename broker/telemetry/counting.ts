@@ -23,6 +23,7 @@ export function countServer(instruments: Instruments) {
     errorSent: (code: ErrorCode) => instruments.millrace_errors_total.add(1, code),
     bytesReceived: (count: number) => received.add(count),
     bytesSent: (count: number) => sent.add(count),
+    outputQueued: (bytes: number) => instruments.millrace_queued_output_bytes.set(bytes),
   }
 }
 

@@ -2,14 +2,20 @@
 // What a terminal would obey is shown in both, since clients and files can cause what stands in a line.
 // A line is with the kernel before the call returns, unless its reader stalls: the event loop never waits for that.
 import { isatty, WriteStream } from 'node:tty'
-import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino'
+import { pino, stdTimeFunctions, type DestinationStream, type Logger, type LoggerOptions } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import { visible, visibleLines, visibleWhenParsed } from '../../protocol/visible-text.ts'
+import { LineBudget } from './line-budget.ts'
 import { openLogDescriptor } from './log-descriptor.ts'
 import { LogOutput, systemWrites } from './log-output.ts'
 import { countOf, nounFor } from '../../protocol/count-text.ts'
 
 export type { Logger }
+
+/** Far above what a broker says of itself; what clients cause ends here. */
+const REPEATED_LINES = { linesMax: 100, windowMs: 10_000, messagesMax: 1000 }
+
+type LogMethod = NonNullable<NonNullable<LoggerOptions['hooks']>['logMethod']>
 
 /** Standard output. */
 const STDOUT = 1
@@ -56,8 +62,28 @@ function loggerOf({ level, process: name }: LogOptions, write: (line: string) =>
     base: { process: name, pid: process.pid },
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    hooks: { logMethod: sparingly() },
   }
   return pino(settings, { write })
+}
+
+/** Leaves out lines that repeat one message too often; the next one that is written says how many. */
+function sparingly(): LogMethod {
+  const budget = new LineBudget({ ...REPEATED_LINES, now: () => performance.now() })
+  return function (parts, write, level) {
+    if (level < pino.levels.values['info']! || level >= pino.levels.values['fatal']!) {
+      return write.apply(this, parts)
+    }
+    const [first, ...rest] = parts as [unknown, ...unknown[]]
+    const leftOut = budget.admit(String(typeof first === 'string' ? first : rest[0]))
+    if (leftOut === undefined) return
+    if (leftOut === 0) return write.apply(this, parts)
+    const marked =
+      typeof first === 'string'
+        ? [{ leftOut }, ...(parts as unknown[])]
+        : [{ ...(first as object), leftOut }, ...rest]
+    write.apply(this, marked as typeof parts)
+  }
 }
 
 /** The line that says, whatever the level, that others are missing in its place. */

@@ -59,6 +59,12 @@ export const metrics = {
     labels: [],
     from: 'both',
   },
+  millrace_queued_output_bytes: {
+    kind: 'gauge',
+    help: 'Bytes that wait to be sent to all clients together.',
+    labels: [],
+    from: 'both',
+  },
 
   // Catalog and supervision: the controller.
   millrace_streams: {

@@ -106,7 +106,7 @@ describe('the daemon', () => {
   })
 
   it('on all addresses of the machine, it serves a client at the one that the client knows', async () => {
-    await using daemon = await TestDaemon.start({ host: '0.0.0.0' })
+    await using daemon = await TestDaemon.start({ host: '0.0.0.0', insecure: 'true' })
     const url = `millrace://127.0.0.1:${daemon.port}`
     await using client = await connect(url)
     await client.createStream('clicks')
@@ -157,11 +157,25 @@ describe('a daemon that cannot start says why in one sentence', () => {
   it('the address is not known, or not of this machine', async () => {
     await using folder = await temporaryDirectory()
     for (const host of ['no-such-host.invalid', '203.0.113.9']) {
-      const { code, stderr } = await serve(['--data-dir', folder.path, '--host', host, ...anyPorts])
+      const { code, stderr } = await serve([
+        '--data-dir',
+        folder.path,
+        '--host',
+        host,
+        '--insecure',
+        ...anyPorts,
+      ])
       expect(stderr).toMatch(new RegExp(`^millrace: .*${host.replaceAll('.', '\\.')}`))
       expect(stderr).not.toContain('No broker answers')
       expect(code).toBe(1)
     }
+  })
+
+  it('the address can be reached by other machines, and --insecure was not given', async () => {
+    await using folder = await temporaryDirectory()
+    const { code, stderr } = await serve(['--data-dir', folder.path, '--host', '0.0.0.0', ...anyPorts])
+    expect(stderr).toMatch(/^millrace: --host \(0\.0\.0\.0\) cannot be used: .*--insecure/)
+    expect(code).toBe(2)
   })
 
   it('the data directory is a file', async () => {

@@ -196,12 +196,12 @@ describe('derived settings', () => {
   })
 
   it('advertises no address of its own where it listens on all: clients stay with the one they came by', () => {
-    expect(resolve({ flags: { host: '0.0.0.0' } }).values.advertiseHost).toBe('')
-    expect(resolve({ flags: { host: '::' } }).values.advertiseHost).toBe('')
-    expect(resolve({ flags: { host: '10.1.2.3' } }).values.advertiseHost).toBe('10.1.2.3')
-    expect(resolve({ flags: { host: '::', advertiseHost: 'b.example' } }).values.advertiseHost).toBe(
-      'b.example',
-    )
+    expect(resolve({ flags: { host: '0.0.0.0', insecure: true } }).values.advertiseHost).toBe('')
+    expect(resolve({ flags: { host: '::', insecure: true } }).values.advertiseHost).toBe('')
+    expect(resolve({ flags: { host: '10.1.2.3', insecure: true } }).values.advertiseHost).toBe('10.1.2.3')
+    expect(
+      resolve({ flags: { host: '::', insecure: true, advertiseHost: 'b.example' } }).values.advertiseHost,
+    ).toBe('b.example')
   })
 
   it('appendQueueSize: the least that is documented is the least that is taken, and holds the largest request', () => {
@@ -214,6 +214,21 @@ describe('derived settings', () => {
       advertisedAddress(resolve({ flags }).values, 3, 7403).port
     expect(portOf({})).toBe(7403)
     expect(portOf({ advertisePortBase: '17401' })).toBe(17_403)
+  })
+
+  it.each(['0.0.0.0', '::', '10.1.2.3', 'broker.lan', '127.0.0.1.example.org', '::ffff:10.1.2.3'])(
+    'host: %s, which other machines may reach, needs insecure',
+    (host) => {
+      for (const name of ['host', 'adminHost'] as const) {
+        expect(refusal({ flags: { [name]: host } })).toContain(`${flagOf(name)} (${host}) cannot be used`)
+        expect(refusal({ flags: { [name]: host }, env: { MILLRACE_INSECURE: 'true' } })).toBe('accepted')
+        expect(refusal({ flags: { [name]: host, insecure: 'false' } })).toContain('--insecure')
+      }
+    },
+  )
+
+  it.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('host: %s needs nothing', (host) => {
+    expect(refusal({ flags: { host, adminHost: host } })).toBe('accepted')
   })
 
   it('logs for people on a terminal', () => {

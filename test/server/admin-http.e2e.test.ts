@@ -21,6 +21,7 @@ async function serve(options: Partial<AdminServerOptions> = {}) {
     listen: { host: '127.0.0.1', port: 0 },
     ready: () => ({ ready: true, reasons: [] }),
     metrics: () => Promise.resolve('millrace_up 1\n'),
+    names: ['broker.example.org'],
     log: pino({ level: 'silent' }),
     ...options,
   })

@@ -98,7 +98,9 @@ describe('the limits', () => {
     expect(bounds.requestBytesInFlightMax).toBeGreaterThanOrEqual(limits.frameBytesMax)
     expect(bounds.receivedBytesMax).toBeGreaterThanOrEqual(2 * limits.frameBytesMax)
     expect(bounds.queuedBytesMax).toBeGreaterThanOrEqual(bounds.highWaterBytes + limits.frameBytesMax)
-    expect(bounds.lowWaterBytes).toBeLessThan(bounds.highWaterBytes)
+    expect(bounds.queuedBytesOfAllMax).toBeGreaterThanOrEqual(
+      2 * limits.frameBytesMax + bounds.highWaterBytes,
+    )
   })
 
   it('leave a client that pings at a third of the idle time two chances to be late', () => {

@@ -141,7 +141,8 @@ describe('the limit on connections', () => {
       { describeStream: () => ({ stream: clicks }) },
       { maxConnections: 2 },
     )
-    const [first] = [await connect(), await connect()]
+    const [first, second] = [await connect(), await connect()]
+    for (const used of [first, second]) await used.request('describeStream', { name: 'clicks' })
     const third = new RawConnection(stream())
     await third.closed
     expect(third.connectionErrors.map(({ code }) => code)).toEqual(['overloaded'])
@@ -155,10 +156,12 @@ describe('the limit on connections', () => {
   })
 
   it('cuts without a word those who come while many are being turned away', async () => {
-    const { server, stream } = serving<'describeStream'>(
+    const { server, stream, connect } = serving<'describeStream'>(
       { describeStream: () => ({ stream: clicks }) },
       { maxConnections: 1 },
     )
+    const used = await connect()
+    await used.request('describeStream', { name: 'clicks' })
     const sockets = Array.from({ length: 100 }, () => stream())
     await settled()
     expect(server.sessionCount).toBeLessThan(70)

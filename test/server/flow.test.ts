@@ -192,7 +192,7 @@ describe('a client that does not read', () => {
           return { stream: clicks }
         },
       },
-      { limits: { highWaterBytes: 2 * 1024 * KiB, lowWaterBytes: 256 * KiB, ...bounds } },
+      { limits: { highWaterBytes: 2 * 1024 * KiB, ...bounds } },
     )
     return { ...home, sessions, started: () => started }
   }
@@ -299,7 +299,7 @@ describe('deadlines', () => {
   })
 
   it('cost one timer for a thousand sessions, and none when they are gone', async () => {
-    const { connect, server } = serveAppends({ maxConnections: 1000 })
+    const { connect, server } = serveAppends({ maxConnections: 1100 })
     const connections = await Promise.all(Array.from({ length: 1000 }, () => connect()))
     expect(vi.getTimerCount()).toBe(1)
     for (const connection of connections) connection.close()

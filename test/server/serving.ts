@@ -1,7 +1,7 @@
 // A server with handlers of the test's own, and connections to it without a network. It counts like the real one.
 import type { Duplex } from 'node:stream'
 import { pino, type Logger } from 'pino'
-import { inProcessPair } from '../../broker/server/in-process.ts'
+import { inProcessPair } from '../../broker/server/transport/in-process.ts'
 import { createServer, type Server, type ServerOptions } from '../../broker/server/server.ts'
 import type { CloseReason, ServerMetrics } from '../../broker/server/server-metrics.ts'
 import type { ErrorCode, OperationName, OperationOn } from '../../protocol/index.ts'
@@ -54,6 +54,8 @@ export class Counted implements ServerMetrics {
   bytesSent(count: number): void {
     this.sent += count
   }
+
+  outputQueued(): void {}
 }
 
 export interface Serving {
@@ -66,7 +68,7 @@ export interface Serving {
   /** A connection that has said hello, unless told otherwise. */
   connect(options?: { hello?: boolean }): Promise<RawConnection>
   /** The client's end of a connection whose server end is `accept`ed. */
-  stream(): Duplex
+  stream(remote?: string): Duplex
 }
 
 export type ServingOptions<N extends Served> = Partial<Omit<ServerOptions<N>, 'handlers'>>
@@ -87,9 +89,9 @@ export function serving<N extends Served>(
     onBroken: (error) => broken.push(error),
     ...options,
   })
-  const stream = () => {
+  const stream = (remote?: string) => {
     const [near, far] = inProcessPair()
-    server.accept(far)
+    server.accept(far, remote)
     return near
   }
   const connect = async ({ hello = true } = {}) => {

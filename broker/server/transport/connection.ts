@@ -2,9 +2,9 @@
 // that listens. Knows no message: its owner gets payloads in order, one at a time, and none while reading is held.
 // All that is sent in one turn leaves in one vectored write.
 import type { Duplex } from 'node:stream'
-import { FrameReader } from '../../protocol/frame.ts'
-import { invariant } from '../../protocol/invariant.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
+import { FrameReader } from '../../../protocol/frame.ts'
+import { invariant } from '../../../protocol/invariant.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { Outgoing } from './outgoing.ts'
 
 /** Who a connection serves. */
@@ -16,6 +16,8 @@ export interface ConnectionOwner {
   onWaiting(bytes: number): void
   /** The bytes are no frames: nothing more can be read. `chunk` is where it broke. */
   onMalformed(error: MillraceError, chunk: Uint8Array): void
+  /** How many bytes wait to be sent, where that has changed. */
+  onQueued(bytes: number): void
   /** The queue fell below the low-water mark after it was above the high one. */
   onWritable(): void
   /** The peer will send nothing more. */
@@ -26,8 +28,8 @@ export interface ConnectionOwner {
 
 export interface ConnectionOptions {
   readonly frameBytesMax: number
-  readonly highWaterBytes: number
-  readonly lowWaterBytes: number
+  /** Queued bytes above which nothing is read from the peer, at the moment. It is read again below a quarter of them. */
+  readonly highWaterBytes: () => number
 }
 
 const NONE: Uint8Array[] = []
@@ -68,6 +70,7 @@ export class Connection {
     stream.on('close', () => {
       this.#ended = true
       this.#outgoing.drop()
+      owner.onQueued(0)
       this.discard()
       owner.onClosed(this.#cause)
     })
@@ -104,7 +107,9 @@ export class Connection {
   send(chunks: readonly Uint8Array[]): number {
     if (this.#ended) return 0
     const bytes = this.#outgoing.push(chunks)
-    if (this.queuedBytes > this.#options.highWaterBytes) {
+    const queued = this.queuedBytes
+    this.#owner.onQueued(queued)
+    if (queued > this.#options.highWaterBytes()) {
       this.#congested = true
       this.#pauseIfHeld()
     }
@@ -202,7 +207,9 @@ export class Connection {
   }
 
   readonly #onTaken = (): void => {
-    if (!this.#congested || this.#ended || this.queuedBytes > this.#options.lowWaterBytes) return
+    const queued = this.queuedBytes
+    this.#owner.onQueued(queued)
+    if (!this.#congested || this.#ended || queued > this.#options.highWaterBytes() / 4) return
     this.#congested = false
     this.#goOn()
     this.#owner.onWritable()

@@ -1,9 +1,9 @@
 // The byte level: one vectored write a turn, counted queues, and reading that stops where it is told to.
 import { Duplex } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { Connection, type ConnectionOwner } from '../../broker/server/connection.ts'
-import { encodeFrame, InvariantError, limits } from '../../protocol/index.ts'
-import { settled } from './serving.ts'
+import { Connection, type ConnectionOwner } from '../../../broker/server/transport/connection.ts'
+import { encodeFrame, InvariantError, limits } from '../../../protocol/index.ts'
+import { settled } from '../serving.ts'
 
 /** A stream that records its writes and completes them when the test says so. */
 class Recorded extends Duplex {
@@ -32,6 +32,7 @@ class Owner implements ConnectionOwner {
   readonly payloads: number[] = []
   readonly told: string[] = []
   waiting = 0
+  queued = 0
   onEach: (first: number) => void = () => {}
 
   onBytes(): void {}
@@ -43,6 +44,10 @@ class Owner implements ConnectionOwner {
 
   onWaiting(bytes: number): void {
     this.waiting = bytes
+  }
+
+  onQueued(bytes: number): void {
+    this.queued = bytes
   }
 
   onMalformed(error: Error): void {
@@ -67,8 +72,7 @@ function open() {
   const owner = new Owner()
   const connection = new Connection(stream, owner, {
     frameBytesMax: limits.frameBytesBeforeHello,
-    highWaterBytes: 1000,
-    lowWaterBytes: 100,
+    highWaterBytes: () => 1000,
   })
   return { stream, owner, connection }
 }

@@ -2,9 +2,9 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { encodeRequest, limits } from '../../protocol/index.ts'
-import { RawConnection } from '../support/raw-connection.ts'
-import { clicks, serving, type Serving } from './serving.ts'
+import { encodeRequest, limits } from '../../../protocol/index.ts'
+import { RawConnection } from '../../support/raw-connection.ts'
+import { clicks, serving, type Serving } from '../serving.ts'
 
 const at = { host: '127.0.0.1', port: 0 }
 

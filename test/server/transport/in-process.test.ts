@@ -2,8 +2,8 @@
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
-import { inProcessPair } from '../../broker/server/in-process.ts'
-import { settled } from './serving.ts'
+import { inProcessPair } from '../../../broker/server/transport/in-process.ts'
+import { settled } from '../serving.ts'
 
 it('copies what is written: the writer may use its memory again', async () => {
   const [near, far] = inProcessPair()
