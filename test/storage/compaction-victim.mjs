@@ -4,12 +4,20 @@
 import { BatchBuilder } from '#dist/protocol/batch-builder.js'
 import { hashPartitionKey } from '#dist/protocol/hash-key.js'
 import { openOwner } from '#dist/broker/storage/owner.js'
+import { ENTRY_FIELDS } from '#dist/broker/threads/append-fields.js'
 import { inlineSegmentMaintenance } from '#dist/broker/storage/segment-maintenance.js'
 import { createProgress } from '#dist/broker/threads/compaction-progress.js'
 
 const [directory, step] = process.argv.slice(2)
 const SLOTS = [0, 1, 2]
 const RECORDS = 24
+
+/** Of one batch, by no session. */
+const entriesOf = (slot, length) => {
+  const entries = new Uint32Array(ENTRY_FIELDS)
+  entries.set([slot, 0, length])
+  return entries
+}
 
 let isArmed = false
 /** SIGKILL is not delivered at once: nothing may run on beyond the step. */
@@ -56,5 +64,5 @@ async function append(slot, number) {
   builder.tryAdd({ partitionKey: 'k', data }, hashKey, 0)
   const batch = builder.finish({ producerId: 4242, producerEpoch: 0, firstProducerSequence: number })
   const arena = new Uint8Array(batch).buffer
-  await handlers.append({ arena, entries: Uint32Array.of(slot, 0, batch.length) })
+  await handlers.append({ arena, entries: entriesOf(slot, batch.length) })
 }

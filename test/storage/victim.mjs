@@ -5,6 +5,7 @@ import { writeSync } from 'node:fs'
 import { BatchBuilder } from '#dist/protocol/batch-builder.js'
 import { hashPartitionKey } from '#dist/protocol/hash-key.js'
 import { openOwner } from '#dist/broker/storage/owner.js'
+import { ENTRY_FIELDS } from '#dist/broker/threads/append-fields.js'
 
 const [directory, step, occurrence = '1'] = process.argv.slice(2)
 const SLOTS = 3
@@ -32,6 +33,13 @@ const builder = new BatchBuilder({ bytesMax: 1 << 20 })
 const hashKey = new Uint32Array(4)
 hashPartitionKey('k', hashKey, 0)
 
+/** Of one batch, by no session. */
+const entriesOf = (slot, length) => {
+  const entries = new Uint32Array(ENTRY_FIELDS)
+  entries.set([slot, 0, length])
+  return entries
+}
+
 /** The shard's numbers and the producer's are the same here: each record is named by both. */
 async function append(slot, sequence) {
   const values = Array.from({ length: 1 + (sequence % 3) }, (_, i) => `${slot}:${sequence + i}`)
@@ -39,7 +47,7 @@ async function append(slot, sequence) {
     builder.tryAdd({ partitionKey: 'k', data: Buffer.from(value.padEnd(9000, '.')) }, hashKey, 0)
   const batch = builder.finish({ producerId: PRODUCER_ID, producerEpoch: 0, firstProducerSequence: sequence })
   const arena = new Uint8Array(batch).buffer
-  const { results } = await owner.handlers.append({ arena, entries: Uint32Array.of(slot, 0, batch.length) })
+  const { results } = await owner.handlers.append({ arena, entries: entriesOf(slot, batch.length) })
   writeSync(1, `${slot} ${sequence} ${values.length} ${results[0]} ${results[1]}\n`)
   return sequence + values.length
 }
