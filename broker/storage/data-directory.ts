@@ -14,7 +14,7 @@ export interface DataDirectory {
 }
 
 /** What a data directory consists of. */
-const PARTS = ['lock', 'catalog', 'owners']
+const PARTS = ['lock', 'catalog', 'owners', 'small']
 /** What a file system has put there itself. */
 const HARMLESS = 'lost+found'
 

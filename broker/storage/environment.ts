@@ -1,15 +1,21 @@
 // The one door to LMDB. Runs on owner threads, in the reader pool, and in the controller for the catalog. It opens an
 // environment in one mode only: overlappingSync off, plain puts, no writemap. In that mode a fulfilled commit is on disk,
 // what a reader sees is on disk, and a rejected commit was never visible. Everything else of lmdb-js stays behind here.
-import { mkdirSync, statSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { openAsClass, type Database, type RootDatabaseOptionsWithPath } from 'lmdb'
 import { invariant, InvariantError } from '../../protocol/invariant.ts'
-import { freeBytesNow } from './disk/disk-space.ts'
 import { DIRECTORY_MODE } from './disk/private-files.ts'
-import { checkBeforeOpening, DamagedEnvironment, dataFileOf, PAGE_BYTES } from './disk/lmdb-files.ts'
+import {
+  checkBeforeOpening,
+  DamagedEnvironment,
+  dataFileOf,
+  PAGE_BYTES,
+  usedBytesOf,
+} from './disk/lmdb-files.ts'
+import { ReservedRoom } from './disk/reserved-room.ts'
 import { DamagedRow, type KeyRange } from './key-space.ts'
-import { countOf, nounFor } from '../../protocol/count-text.ts'
+import { countOf } from '../../protocol/count-text.ts'
 
 /** Reader slots: one a live read transaction, so one a thread and environment here. */
 const READERS_MAX = 512
@@ -34,9 +40,13 @@ export interface CommitSize {
 const COMMIT_BYTES_LEAST = 256 * 1024
 const ENOSPC = 28
 
-/** The most that a commit may take on the disk: its values, and a page for each row that is written anew. */
+/**
+ * The most that a commit may take on the disk: for each row the page that is written anew for it, and its value, which fills half
+ * a page at least or pages of its own but for the last.
+ */
 export function diskBytesOf({ rows, bytes }: CommitSize): number {
-  return COMMIT_BYTES_LEAST + 2 * bytes + rows * PAGE_BYTES
+  const pages = rows * PAGE_BYTES
+  return COMMIT_BYTES_LEAST + pages + bytes + Math.min(bytes, pages)
 }
 
 export interface Row {
@@ -52,6 +62,8 @@ export interface Environment {
    * there is no room on the disk for a commit of this size, a few rows unless told, LMDB is not asked at all.
    */
   commit(write: (writer: Writer) => void, size?: CommitSize): Promise<void>
+  /** Makes sure that the next commit finds its room, if it is of this size. False where the disk has none. */
+  reserve(size: CommitSize): boolean
   /** A private copy. */
   get(key: Uint8Array): Uint8Array | undefined
   /** A view that the next call on any environment of this thread overwrites: copy out of it at once. */
@@ -64,7 +76,7 @@ export interface Environment {
   keyAtOrBefore(key: Uint8Array, lowest: Uint8Array): Uint8Array | undefined
   /** Lets go of the view that reads had: the next one sees what other threads have committed by then. */
   refresh(): void
-  /** Size of the data file: pages ever used times the size of a page. */
+  /** Pages ever used times the size of a page. The data file may be longer, by what is reserved. */
   bytesUsed(): number
   /** Waits for what was committed; further calls throw. */
   close(): Promise<void>
@@ -97,11 +109,8 @@ export class CommitFailed extends Error {
 export class NoRoomForCommit extends CommitFailed {
   override readonly name = 'NoRoomForCommit'
 
-  constructor(freeBytes: number) {
-    super(
-      `There is no room for a commit: ${countOf(freeBytes, 'byte')} ${nounFor(freeBytes, 'is', 'are')} free.`,
-      ENOSPC,
-    )
+  constructor(bytes: number) {
+    super(`There is no room on the disk for a commit of up to ${countOf(bytes, 'byte')}.`, ENOSPC)
   }
 }
 
@@ -151,7 +160,12 @@ export const openLmdb: OpenEnvironment = async ({ path, mapBytes, readOnly }) =>
         `expected ${PAGE_BYTES} and ${READERS_MAX}: another version of lmdb or of millrace made it.`,
     )
   }
-  return new LmdbEnvironment(store, path)
+  try {
+    return new LmdbEnvironment(store, path, readOnly)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
 }
 
 /**
@@ -174,11 +188,14 @@ class LmdbEnvironment implements Environment {
   readonly #store: Store
   readonly #dataFile: string
   readonly #writer: Writer
+  /** Undefined where nothing is written. */
+  readonly #room: ReservedRoom | undefined
   #closed = false
 
-  constructor(store: Store, path: string) {
+  constructor(store: Store, path: string, readOnly: boolean) {
     this.#store = store
     this.#dataFile = dataFileOf(path)
+    this.#room = readOnly ? undefined : new ReservedRoom(this.#dataFile)
     // Their promises need no handler: inside a batch they are ready-made, the batch's own promise tells.
     this.#writer = {
       put: (key, value) => void store.put(key, value),
@@ -189,8 +206,18 @@ class LmdbEnvironment implements Environment {
   async commit(write: (writer: Writer) => void, size: CommitSize = { rows: 1, bytes: 0 }): Promise<void> {
     this.#mustBeOpen()
     // lmdb-js must not be refused a write: it describes that in a buffer that is too small, and damages what lies behind it.
-    const freeBytes = freeBytesNow(this.#dataFile)
-    if (freeBytes < diskBytesOf(size)) throw new NoRoomForCommit(freeBytes)
+    const bytes = diskBytesOf(size)
+    const done = this.#writable.promise(bytes)
+    if (done === undefined) throw new NoRoomForCommit(bytes)
+    await this.#commit(write).finally(done)
+  }
+
+  reserve(size: CommitSize): boolean {
+    this.#mustBeOpen()
+    return this.#writable.reserve(diskBytesOf(size))
+  }
+
+  async #commit(write: (writer: Writer) => void): Promise<void> {
     let thrown: Error | undefined
     const settled = this.#store.batch(() => {
       try {
@@ -248,7 +275,14 @@ class LmdbEnvironment implements Environment {
   }
 
   bytesUsed(): number {
-    return statSync(this.#dataFile).size
+    // Its descriptor may be another file's once it is closed.
+    if (this.#room !== undefined && !this.#closed) return this.#room.usedBytes()
+    const file = openSync(this.#dataFile, 'r')
+    try {
+      return usedBytesOf(file, this.#dataFile)
+    } finally {
+      closeSync(file)
+    }
   }
 
   async close(): Promise<void> {
@@ -256,6 +290,12 @@ class LmdbEnvironment implements Environment {
     // Before lmdb's own: a call after close crashes the process from outside any promise.
     this.#closed = true
     await this.#store.close()
+    this.#room?.close()
+  }
+
+  get #writable(): ReservedRoom {
+    invariant(this.#room !== undefined, `${this.#dataFile} is open for reading`)
+    return this.#room
   }
 
   #mustBeOpen(): void {

@@ -12,7 +12,7 @@ import type {
 import type { PendingAppend } from './append/pending-append.ts'
 import { CommitPlan } from './append/commit-plan.ts'
 import { noFaults, type Faults } from './disk/faults.ts'
-import { openLmdb, type OpenEnvironment } from './environment.ts'
+import { openLmdb, type CommitSize, type OpenEnvironment } from './environment.ts'
 import type { ReplacementRequest } from './segments/replacement.ts'
 import { SegmentChain } from './segments/segment-chain.ts'
 import { ShardTable } from './append/shard-table.ts'
@@ -130,9 +130,19 @@ export class OwnerStorage {
     this.#chain.remove(names)
   }
 
+  /** Makes sure that a commit of this size finds its room in the active segment. False where the disk has none. */
+  reserve(size: CommitSize): boolean {
+    return this.#chain.active.reserve(size)
+  }
+
+  /** Whether so many bytes would overfill the active segment. */
+  isFullFor(bytes: number): boolean {
+    return this.#chain.isFullFor(bytes)
+  }
+
   /** Seals the active segment if so many bytes would overfill it. Answers whether it did. */
   async makeRoomFor(bytes: number): Promise<boolean> {
-    return this.#chain.isFullFor(bytes) && (await this.roll())
+    return this.isFullFor(bytes) && (await this.roll())
   }
 
   /** Seals the active segment, unless it holds no batch. Answers whether it did. */

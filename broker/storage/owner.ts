@@ -20,6 +20,8 @@ import { OwnerStorage, type StorageParts } from './owner-storage.ts'
 const COMMIT_BYTES_MAX = 16 * 1024 * 1024
 /** Appends that wait here. The host has its own, lower bound; this one keeps a defect there from filling memory. */
 const QUEUE_BYTES_MAX = 512 * 1024 * 1024
+/** Left reserved by appends for the small commits by which space comes back: they must not need any of a disk that is full. */
+const CHANGES_BYTES = 128 * 1024
 /** Itself, its shard's head, its producer and its time. */
 const ROWS_OF_BATCH_MAX = 4
 const REOPEN_BACKOFF_MS = 50
@@ -189,8 +191,11 @@ class SegmentOwner implements Owner {
       const bytes = appends.reduce((sum, append) => sum + append.bytes, 0)
       const rows = ROWS_OF_BATCH_MAX * appends.reduce((sum, append) => sum + append.batchCount, 0)
       // Full or not, a repeated batch must be told that it is stored: only storage knows which those are.
-      const isFull = this.#space.isFull || !this.#hasRoomFor({ rows, bytes })
+      let isFull =
+        this.#space.isFull || (this.#storage.isFullFor(bytes) && !this.#hasRoomFor({ rows, bytes }))
       const hasRolled = !isFull && (await this.#storage.makeRoomFor(bytes))
+      // The floor is looked at now and then; a disk that somebody else fills is full before that.
+      isFull ||= !this.#storage.reserve({ rows, bytes: bytes + CHANGES_BYTES })
       // Before any answer that only a reader with the new list could make use of.
       if (hasRolled) this.#notifySegments()
       failedAs = 'outcomeUnknown'
@@ -202,7 +207,7 @@ class SegmentOwner implements Owner {
     for (const append of appends) append.settle()
   }
 
-  /** The floor is looked at now and then; a disk that somebody else fills is full before that. */
+  /** As it looks: a roll is not begun on a disk that cannot take what follows it. */
   #hasRoomFor(size: CommitSize): boolean {
     return freeBytesNow(this.#directory) >= diskBytesOf(size)
   }

@@ -32,7 +32,8 @@ async function dial(broker: Broker, port: number, host = 'in-process'): Promise<
 /** Every call of an environment, to change some of them. */
 function boundTo(environment: Environment): Environment {
   return {
-    commit: (write) => environment.commit(write),
+    commit: (write, size) => environment.commit(write, size),
+    reserve: (size) => environment.reserve(size),
     get: (key) => environment.get(key),
     peek: (key) => environment.peek(key),
     rows: (range, limit) => environment.rows(range, limit),

@@ -1,8 +1,11 @@
 // The door to LMDB: what a commit means, how failures look, and the states in which lmdb-js would end the process.
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { copyFile, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { dataFileOf } from '../../broker/storage/disk/lmdb-files.ts'
+import { releaseReserved } from '../../broker/storage/disk/reserved-room.ts'
 import { isDamage, openLmdb, type Environment } from '../../broker/storage/environment.ts'
 import { InvariantError } from '../../protocol/invariant.ts'
 
@@ -37,6 +40,53 @@ describe('an environment', () => {
     await put(writer, [key(1), key(7)], [key(2), key(8)])
     reader.refresh()
     expect([reader.get(key(1)), reader.get(key(2))]).toEqual([Buffer.from([7]), Buffer.from([8])])
+  })
+
+  test('reserves room behind its pages, counts it to nothing, and keeps it for the next opening', async () => {
+    const size = () => statSync(dataFileOf(path)).size
+    const environment = await open()
+    await put(environment, [key(1), new Uint8Array(100)])
+    const used = environment.bytesUsed()
+    expect(size()).toBeGreaterThan(used)
+    expect(environment.reserve({ rows: 1, bytes: 3_000_000 })).toBe(true)
+    expect(environment.bytesUsed()).toBe(used)
+    const reserved = statSync(dataFileOf(path))
+    expect(reserved.size).toBeGreaterThan(used + 3_000_000)
+    expect(reserved.blocks * 512).toBeGreaterThanOrEqual(reserved.size)
+    await environment.commit((writer) => writer.put(key(2), new Uint8Array(3_000_000)), {
+      rows: 1,
+      bytes: 3_000_000,
+    })
+    expect(size()).toBe(reserved.size)
+    const reader = await open(true)
+    expect(reader.bytesUsed()).toBe(environment.bytesUsed())
+    expect(environment.reserve({ rows: 1, bytes: 500_000 })).toBe(true)
+    const kept = size()
+    await environment.close()
+    expect(size()).toBe(kept)
+    const again = await open()
+    expect(again.bytesUsed()).toBe(reader.bytesUsed())
+    await put(again, [key(3), key(3)])
+    expect(size()).toBe(kept)
+    await again.close()
+    releaseReserved(dataFileOf(path))
+    expect(size()).toBe(again.bytesUsed())
+    reader.refresh()
+    expect(reader.get(key(2))).toHaveLength(3_000_000)
+    expect(reader.get(key(3))).toHaveLength(1)
+  })
+
+  test('goes on from its last page after it was killed with room reserved', async () => {
+    const environment = await open()
+    await put(environment, [key(1), key(1)])
+    const killed = await mkdtemp(join(tmpdir(), 'millrace.environment-'))
+    await copyFile(dataFileOf(path), dataFileOf(killed))
+    const again = await openLmdb({ path: killed, mapBytes: 64 * 1024 * 1024, readOnly: false })
+    expect(again.bytesUsed()).toBe(environment.bytesUsed())
+    await put(again, [key(2), key(2)])
+    expect([again.get(key(1)), again.get(key(2))]).toEqual([Buffer.from([1]), Buffer.from([2])])
+    await again.close()
+    await rm(killed, { recursive: true })
   })
 
   test('copies a key as it is put: the same memory serves for the next', async () => {

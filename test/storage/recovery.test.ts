@@ -1,7 +1,7 @@
 // What a start does with what it finds: half-made things go, data stays, and what cannot be trusted is refused with nothing
 // changed.
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { segmentPath } from '../../broker/storage/segments/segment-name.ts'
@@ -53,6 +53,17 @@ describe('a start', () => {
       'notes.txt',
       ...segments,
     ])
+  })
+
+  test('gives back what the newest sealed segment had reserved when its process was killed', async ({
+    storage,
+  }) => {
+    const segments = await fill(storage)
+    const sealed = join(segmentPath(storage.ownerDirectory(), segments.at(-2)!), 'data.mdb')
+    const { size } = await stat(sealed)
+    await truncate(sealed, size + 300_000)
+    expect(await everything(storage)).toEqual(ALL)
+    expect((await stat(sealed)).size).toBe(size)
   })
 
   test('removes a segment that the manifest has given up', async ({ storage }) => {

@@ -254,6 +254,7 @@ export class FaultyDisk {
         if (fault !== 'nothing stored') await inner.commit(write, size)
         if (fault !== undefined) throw new CommitFailed('a commit was made to fail', this.errno)
       },
+      reserve: (size) => inner.reserve(size),
       get: (key) => read(key, inner.get(key)),
       peek: (key) => read(key, inner.peek(key)),
       rows: (range, limit) => inner.rows(range, limit),

@@ -5,6 +5,7 @@ import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { removeDirectory, syncDirectory, temporaryName } from '../disk/durable-files.ts'
 import type { Faults } from '../disk/faults.ts'
 import { dataFileOf } from '../disk/lmdb-files.ts'
+import { releaseReserved } from '../disk/reserved-room.ts'
 import { DIRECTORY_MODE } from '../disk/private-files.ts'
 import type { Environment, OpenEnvironment, Row, Writer } from '../environment.ts'
 import { formatSegmentName, segmentPath, type SegmentName } from '../segments/segment-name.ts'
@@ -95,6 +96,7 @@ export class CompactionTarget {
     const { directory, openEnvironment, faults } = this.#place
     await this.#close()
     await faults.at('compactionCopied')
+    releaseReserved(dataFileOf(this.#temporary))
     await syncFile(dataFileOf(this.#temporary))
     await syncDirectory(this.#temporary)
     const environment = await openForReading(openEnvironment, this.#temporary)

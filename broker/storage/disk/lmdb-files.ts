@@ -50,6 +50,21 @@ export function hasEnvironment(path: string): boolean {
   return (lstatSync(dataFileOf(path), { throwIfNoEntry: false })?.size ?? 0) > 0
 }
 
+/** Bytes of the data file up to LMDB's last page, by the file's own header. It may be longer. */
+export function usedBytesOf(file: number, path: string): number {
+  const metas = new Uint8Array(META_PAGES * PAGE_BYTES)
+  const read = readSync(file, metas, 0, metas.length, 0)
+  if (read < metas.length) throw new DamagedEnvironment(path, `it has ${read} bytes, less than its header`)
+  return usedBytesIn(metas, path)
+}
+
+function usedBytesIn(metas: Uint8Array, path: string): number {
+  const first = readMeta(metas.subarray(0, PAGE_BYTES), path)
+  const second = readMeta(metas.subarray(PAGE_BYTES), path)
+  const newer = first.txn > second.txn ? first : second
+  return (newer.lastPage + 1) * PAGE_BYTES
+}
+
 /** Throws unless LMDB can open the environment in the directory `path`, which exists. */
 export function checkBeforeOpening(path: string, { readOnly }: { readOnly: boolean }): void {
   const dataFile = dataFileOf(path)
@@ -104,10 +119,7 @@ function checkDataFile(dataFile: string, readOnly: boolean): void {
     if (read < metas.length) {
       throw new DamagedEnvironment(dataFile, `it has ${countOf(size, 'byte')}, less than its header`)
     }
-    const first = readMeta(metas.subarray(0, PAGE_BYTES), dataFile)
-    const second = readMeta(metas.subarray(PAGE_BYTES), dataFile)
-    const newer = first.txn > second.txn ? first : second
-    const needed = (newer.lastPage + 1) * PAGE_BYTES
+    const needed = usedBytesIn(metas, dataFile)
     if (size >= needed) return
     if (readOnly) throw new DamagedEnvironment(dataFile, `it has ${size} of its ${countOf(needed, 'byte')}`)
     // Free pages at the end may never have been written. If it was data, checksums tell; without the pages nobody could.

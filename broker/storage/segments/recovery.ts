@@ -4,7 +4,8 @@
 import { existsSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { removeDirectory, removeLeftovers } from '../disk/durable-files.ts'
-import { hasEnvironment } from '../disk/lmdb-files.ts'
+import { dataFileOf, hasEnvironment } from '../disk/lmdb-files.ts'
+import { releaseReserved } from '../disk/reserved-room.ts'
 import { isDamage, type Environment } from '../environment.ts'
 import { rangeOf } from '../key-space.ts'
 import { readManifest, writeManifest, type Manifest } from './manifest.ts'
@@ -36,11 +37,23 @@ export async function recover(place: SegmentPlace, clock: () => number): Promise
   try {
     await removeLeftovers(directory)
     await removeUnlisted(place, manifest)
+    releaseSealed(place, manifest)
   } catch (error) {
     await active.environment.close()
     throw error
   }
   return { manifest, active }
+}
+
+/** Gives back what the newest sealed segment had reserved, where a process was killed before it did so itself. */
+function releaseSealed({ directory }: SegmentPlace, { sealed }: Manifest): void {
+  const newest = sealed.at(-1)
+  if (newest === undefined) return
+  try {
+    releaseReserved(dataFileOf(segmentPath(directory, formatSegmentName(newest))))
+  } catch {
+    // What is wrong with it is told where it is read.
+  }
 }
 
 async function createFirst(place: SegmentPlace, clock: () => number): Promise<Recovered> {

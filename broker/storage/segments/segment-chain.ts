@@ -9,6 +9,7 @@ import type { SegmentList } from '../../threads/owner-contract.ts'
 import { removeDirectory } from '../disk/durable-files.ts'
 import { noFaults, type Faults } from '../disk/faults.ts'
 import { dataFileOf } from '../disk/lmdb-files.ts'
+import { releaseReserved } from '../disk/reserved-room.ts'
 import { isDamage, type Environment } from '../environment.ts'
 import { Ballast } from './ballast.ts'
 import { recover } from './recovery.ts'
@@ -130,6 +131,7 @@ export class SegmentChain {
     this.#next = undefined
     await this.#faults.at('rollFinished')
     await full.environment.close()
+    releaseReserved(dataFileOf(segmentPath(this.#place.directory, formatSegmentName(full))))
   }
 
   /**

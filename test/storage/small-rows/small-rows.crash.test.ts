@@ -78,9 +78,18 @@ test('on a full disk a change is stored in the room put by, the next is refused,
   const directory = join(disk.path, 'small')
   await mkdir(directory)
   const store = await openSmallRows(directory, { onBroken })
-  const put = (content: string) => [
-    { family: 'document', key: 'a', value: { content, updatedAt: 1 }, expected: undefined } as const,
-  ]
+  // More than is left reserved of the change before it.
+  const ballastTaking = 'x'.repeat(200_000)
+  const put = (content: string) =>
+    [content, ballastTaking, ballastTaking].map(
+      (text, row) =>
+        ({
+          family: 'document',
+          key: 'abc'.charAt(row),
+          value: { content: text, updatedAt: 1 },
+          expected: undefined,
+        }) as const,
+    )
   expect(await store.change(put('before'))).toMatchObject({ is: 'stored' })
   disk.fill()
   expect(await store.change(put('in the room put by'))).toMatchObject({ is: 'stored' })

@@ -250,6 +250,7 @@ describe('a flush that fails', () => {
           if (full-- > 0) throw new NoRoomForCommit(0)
           await inner.commit(write, size)
         },
+        reserve: (size) => inner.reserve(size),
         get: (key) => inner.get(key),
         peek: (key) => inner.peek(key),
         rows: (range, limit) => inner.rows(range, limit),
