@@ -16,6 +16,7 @@ import { createServer, type Server } from './server/server.ts'
 import { openCatalogStore } from './storage/catalog-store.ts'
 import { prepareDataDirectory } from './storage/data-directory.ts'
 import { lockDirectory } from './storage/directory-lock.ts'
+import { noteAt } from './storage/note.ts'
 import { countServer } from './telemetry/counting.ts'
 import { createTelemetry } from './telemetry/instruments.ts'
 import type { Logger } from './telemetry/log.ts'
@@ -73,6 +74,7 @@ export async function composeController(
     ...choices,
     config,
     openStore: () => openCatalog(join(dataDir, 'catalog')),
+    clockNote: noteAt(join(dataDir, 'clock.json')),
     software: SOFTWARE,
     telemetry,
     random: Math.random,
@@ -90,7 +92,7 @@ export async function composeController(
     maxConnections: config.maxConnections,
     log: log.child({ component: 'server' }),
     metrics: countServer(telemetry.instruments),
-    clock: time.now,
+    clock: controller.now,
     onBroken,
     ...(admin && { adminUrl: admin.url }),
   })

@@ -75,6 +75,21 @@ export interface BoundedTrim {
   readonly isEstimate: boolean
 }
 
+/** What time it is, as the controller believes it. */
+export interface ClockReading {
+  /** Milliseconds since the epoch, for stamps. */
+  readonly now: number
+  /** The time by which records expire, for a host that starts: never ahead of `now`. */
+  readonly expiryNow: number
+  readonly holds: readonly HeldTime[]
+}
+
+/** Stamps from `from` on are too early by an amount that is not known: what has them counts as if it had arrived at `until`. */
+export interface HeldTime {
+  readonly from: number
+  readonly until: number
+}
+
 /** Settings that a host gets from the controller; the config table decides them once. */
 export interface HostSettings {
   readonly brokerId: string
@@ -93,6 +108,8 @@ export interface HostSettings {
   readonly freeSpaceFloorBytes: number
   readonly readerThreads: number
   readonly maxConnections: number
+  /** When it is started; null for whatever the wall clock says. */
+  readonly clock: ClockReading | null
   readonly logLevel: string
   readonly logFormat: 'json' | 'pretty'
 }
@@ -108,6 +125,8 @@ export type HostCalls = {
    * nevertheless; null where nothing is. `isStuck`: an owner is in trouble, and has answered nothing since it was asked last.
    */
   ping: { request: null; reply: { readonly trouble: string | null; readonly isStuck: boolean } }
+  /** What time it is; told every few seconds, and when the clock is believed again that was doubted. */
+  followClock: { request: ClockReading; reply: null }
   openShards: { request: { readonly shards: readonly PlacedShard[] }; reply: null }
   /**
    * Refuse appends from now on, end subscriptions with streamNotFound, forget the slots, whether they are served or not. May

@@ -16,6 +16,16 @@ export interface Time {
   every(everyMs: number, task: () => void): () => void
 }
 
+/** The same timers by another clock. */
+export function timeBy(time: Time, now: Clock): Time {
+  return {
+    now,
+    elapsed: () => time.elapsed(),
+    after: (delayMs, task) => time.after(delayMs, task),
+    every: (everyMs, task) => time.every(everyMs, task),
+  }
+}
+
 export const systemTime: Time = {
   now: Date.now,
   elapsed: () => performance.now(),

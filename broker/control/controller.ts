@@ -10,9 +10,10 @@ import type { Handlers } from '../server/dispatch.ts'
 import { exposition, type HostCollection } from '../telemetry/exposition.ts'
 import type { Telemetry } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
-import { withDeadline, type Time } from '../time.ts'
+import { timeBy, withDeadline, type Clock, type Time } from '../time.ts'
 import { CapacityWatch } from './capacity/capacity-watch.ts'
 import { Catalog } from './catalog.ts'
+import { ClockKeeper, type ClockNote } from './clock/clock-keeper.ts'
 import type { HostStatus } from './fleet.ts'
 import { controlHandlers } from './handlers.ts'
 import { hostOfOwner, ownersToRun } from './placement.ts'
@@ -32,6 +33,8 @@ export interface ControllerOptions {
   readonly config: Config
   /** Opens the catalog; the controller closes it. */
   readonly openStore: () => Promise<CatalogStore>
+  /** Where it is kept what is known of the clock. */
+  readonly clockNote: ClockNote
   readonly launcher: HostLauncher
   /** Where a host listens; null when clients reach it in process. */
   readonly listenOf: (hostId: number) => HostSettings['listen']
@@ -51,13 +54,17 @@ export interface ControllerOptions {
 }
 
 /** Opens the catalog, and makes everything ready to start. */
-export async function createController(options: ControllerOptions): Promise<Controller> {
-  const { openStore, telemetry, time, newBrokerId, onBroken } = options
+export async function createController(given: ControllerOptions): Promise<Controller> {
+  const { openStore, telemetry, clockNote: note, newBrokerId, onBroken, log } = given
+  const clock = await ClockKeeper.open({ time: given.time, note, log: log.child({ component: 'clock' }) })
+  const options = { ...given, time: timeBy(given.time, clock.now) }
   const commits = telemetry.instruments.millrace_catalog_commit_seconds
   const store = await openStore()
   try {
     const onCommit = (tookMs: number): void => commits.observe(tookMs / 1000)
-    return new Controller(options, await Catalog.open({ store, time, newBrokerId, onBroken, onCommit }))
+    const { time } = options
+    const catalog = await Catalog.open({ store, time, newBrokerId, onBroken, onCommit })
+    return new Controller(options, catalog, clock)
   } catch (error) {
     await store.close()
     throw error
@@ -70,6 +77,7 @@ export class Controller {
   readonly handlers: Handlers<OperationOn<'control'>>
   readonly #options: ControllerOptions
   readonly #catalog: Catalog
+  readonly #clock: ClockKeeper
   readonly #fleet: HostSupervision
   readonly #registry: StreamRegistry
   readonly #updates: StreamUpdates
@@ -78,16 +86,17 @@ export class Controller {
   readonly #retirement: ShardRetirement
   readonly #sizeBounds: SizeBounds
 
-  constructor(options: ControllerOptions, catalog: Catalog) {
+  constructor(options: ControllerOptions, catalog: Catalog, clock: ClockKeeper) {
     const { config, launcher, log, time, random, onHostDown } = options
     const restarts = options.telemetry.instruments.millrace_host_restarts_total
     this.#options = options
     this.#catalog = catalog
+    this.#clock = clock
     this.brokerId = catalog.broker.brokerId
     const fleet = (this.#fleet = new HostSupervision({
       hosts: config.hosts,
       launcher,
-      settingsOf: (hostId) => hostSettings(options, catalog, hostId),
+      settingsOf: (hostId) => ({ ...hostSettings(options, catalog, hostId), clock: clock.reading }),
       assignmentOf: (hostId) => assignmentOf(this.#updates.upcoming, hostId, config.hosts),
       time,
       random,
@@ -138,9 +147,15 @@ export class Controller {
     })
   }
 
+  /** Milliseconds since the epoch, as far as the wall clock is believed. */
+  get now(): Clock {
+    return this.#clock.now
+  }
+
   /** Launches the hosts, and takes up streams that were left half created, half changed or half deleted. */
   start(): void {
     this.#fleet.start()
+    this.#clock.start(this.#fleet)
     this.#registry.resume()
     this.#resharding.resume()
     this.#scaling.start()
@@ -183,6 +198,7 @@ export class Controller {
   async drain(deadlineMs: number): Promise<void> {
     this.#stop()
     await this.#fleet.drain(deadlineMs)
+    await this.#clock.stop()
     await this.#catalog.close()
   }
 
@@ -217,7 +233,11 @@ function countReshards({ instruments }: Telemetry): NonNullable<CarrierOptions['
   }
 }
 
-function hostSettings(options: ControllerOptions, catalog: Catalog, hostId: number): HostSettings {
+function hostSettings(
+  options: ControllerOptions,
+  catalog: Catalog,
+  hostId: number,
+): Omit<HostSettings, 'clock'> {
   const { config } = options
   const owners = ownersToRun(catalog.state, config.owners)
     .filter((ownerId) => hostOfOwner(ownerId, config.hosts) === hostId)

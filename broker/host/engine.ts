@@ -4,6 +4,7 @@ import type { EventBody } from '../../protocol/events.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
 import type {
   BoundedTrims,
+  ClockReading,
   HostCalls,
   HostedExtent,
   HostedLoads,
@@ -15,6 +16,8 @@ import type { ClientEventHandlers, Context, Handlers } from '../server/dispatch.
 import type { HostReadings } from '../telemetry/counting.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { SegmentReader } from '../threads/reader-contract.ts'
+import { FollowedClock } from '../clock/followed-clock.ts'
+import { timeBy, type Clock } from '../time.ts'
 import { AppendPath } from './append/append-path.ts'
 import { SessionShares } from './append/session-shares.ts'
 import { hostLimits } from './host-limits.ts'
@@ -33,7 +36,6 @@ import { ShardReads } from './read/shard-reads.ts'
 import { TailCache } from './tail/tail-cache.ts'
 import { Horizons } from './retention/horizons.ts'
 import { Maintenance } from './retention/maintenance.ts'
-import { retentionClock } from './retention/retention-clock.ts'
 import { describeShard, type HostedShard } from './shards/hosted-shard.ts'
 import { HostedShards } from './shards/hosted-shards.ts'
 import { ShardLifecycle } from './shards/shard-lifecycle.ts'
@@ -72,11 +74,17 @@ export class Engine {
   readonly #fetches: Fetches
   readonly #subscriptions: Subscriptions
   readonly #options: EngineOptions
+  readonly #clock: FollowedClock
 
   /** An engine with no owner and no shard yet. */
-  constructor(options: EngineOptions) {
-    const { settings, metrics, timing, log, onBroken } = options
-    this.#options = options
+  constructor(given: EngineOptions) {
+    const { settings, metrics, log, onBroken } = given
+    const clock = (this.#clock = new FollowedClock(given.timing, settings.clock))
+    const timing: Timing = {
+      ...timeBy(given.timing, clock.now),
+      atTurnEnd: (task) => given.timing.atTurnEnd(task),
+    }
+    const options = (this.#options = { ...given, timing })
     this.#reader = options.openReader(settings)
     this.#cache = new TailCache(settings.tailCacheBytes)
     this.#outflows = new Outflows(timing)
@@ -95,7 +103,6 @@ export class Engine {
     }))
     this.#ownerWatch = new OwnerWatch({ owners, timing, log })
     const reader = this.#reader
-    const clock = retentionClock(timing, log)
     const horizons = (this.#horizons = new Horizons({ clock, segments: owners, reader, elapsed, log }))
     const maintenance = (this.#maintenance = new Maintenance({
       ...options,
@@ -146,6 +153,16 @@ export class Engine {
     const shards = shardIndexes.flatMap((index) => this.#shards.find(streamId, index) ?? [])
     await Promise.all(shards.map((shard) => this.#horizons.refresh(shard)))
     return shards.filter(({ served }) => served).map(({ extent }) => extent)
+  }
+
+  /** Milliseconds since the epoch, as the controller believes it. */
+  get now(): Clock {
+    return this.#clock.now
+  }
+
+  /** The controller says what time it is. */
+  followClock(reading: ClockReading): void {
+    this.#clock.follow(reading)
   }
 
   /** What was asked of the open shards since this host started. */

@@ -73,6 +73,10 @@ class ShardHost implements Host {
         const engine = this.#serving?.engine
         return { trouble: engine?.trouble ?? null, isStuck: engine?.isStuck() ?? false }
       },
+      followClock: (reading) => {
+        this.#engine.followClock(reading)
+        return null
+      },
       openShards: ({ shards }) => done(this.#engine.lifecycle.open(shards)),
       dropStream: (request) => done(this.#engine.lifecycle.dropStream(request)),
       updateStream: ({ streamId, settings }) => {
@@ -150,7 +154,7 @@ class ShardHost implements Host {
       maxConnections: settings.maxConnections,
       log,
       ...(serverMetrics && { metrics: serverMetrics }),
-      clock: this.#timing.now,
+      clock: engine.now,
       onBroken,
     })
   }

@@ -28,7 +28,6 @@ export interface StorageParts {
 }
 
 export class OwnerStorage {
-  readonly #clock: () => number
   readonly #faults: Faults
   readonly #parts: StorageParts
   readonly #chain: SegmentChain
@@ -42,7 +41,6 @@ export class OwnerStorage {
   private constructor(chain: SegmentChain, table: ShardTable, parts: StorageParts) {
     this.#chain = chain
     this.#table = table
-    this.#clock = parts.clock ?? Date.now
     this.#faults = parts.faults ?? noFaults
     this.#parts = parts
   }
@@ -157,7 +155,7 @@ export class OwnerStorage {
    * and answers it by `settle`.
    */
   async commit(appends: readonly PendingAppend[], { isFull }: { isFull: boolean }): Promise<void> {
-    const staging = { table: this.#table, plan: this.#plan, now: this.#clock(), isFull }
+    const staging = { table: this.#table, plan: this.#plan, isFull }
     for (const append of appends) append.stage(staging)
     await this.#commitPlan()
     if (!isFull) this.#chain.prepareAhead()

@@ -53,9 +53,11 @@ export interface Wanted {
  * Appends gathered in one turn. `arena` holds whole batches back to back and is transferred, both ways: it comes back
  * with the base sequence number and the arrival time stamped into every stored batch, to feed the tail cache.
  * `entries` holds, for each batch: slot, offset in the arena, length, and of its producer the tag that it has proven, and the
- * session and the address that it writes from; 0 without one.
+ * session and the address that it writes from; 0 without one. `now` is when they arrived, by the clock of the host: an owner's
+ * thread has none of its own, because a wall clock by itself cannot be believed.
  */
 export interface AppendGroup {
+  readonly now: number
   readonly arena: ArrayBuffer
   readonly entries: Float64Array
 }

@@ -40,6 +40,7 @@ beforeEach(async () => {
   controller = await createController({
     config: resolveConfig({ settings: { dataDir, hosts: 2, owners: 2, logLevel: 'silent' } }).values,
     openStore: () => Promise.resolve(catalog.open()),
+    clockNote: catalog.clockNote,
     launcher: watched(
       processLauncher({
         entry: new URL('../../dist/broker/host/main.js', import.meta.url),

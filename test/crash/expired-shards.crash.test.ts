@@ -3,6 +3,7 @@
 // segment tells of a shard is gone then. Readers get everything that has not expired, and the check finds nothing wrong.
 import { expect, test } from 'vitest'
 import { createBroker } from '../../broker/broker.ts'
+import { noteAt } from '../../broker/storage/note.ts'
 import { resolveConfig } from '../../broker/config/resolve.ts'
 import { type Controller, createController } from '../../broker/control/controller.ts'
 import { embeddedHosts } from '../../broker/embedded-host.ts'
@@ -81,6 +82,7 @@ async function startController(dataDir: string, time: FakeTime, steps: StepImage
   const controller = await createController({
     config: resolveConfig({ settings: { ...SETTINGS, freeSpaceFloor: '64MiB', dataDir } }).values,
     openStore: () => openCatalog!(`${dataDir}/catalog`),
+    clockNote: noteAt(`${dataDir}/clock.json`),
     launcher: hosts.launcher,
     listenOf: () => null,
     addressOf: () => undefined,

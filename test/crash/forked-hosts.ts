@@ -11,6 +11,7 @@ import type { CatalogStore } from '../../broker/catalog-contract.ts'
 import type { HostCalls, HostLauncher, LaunchedHost } from '../../broker/host-contract.ts'
 import { createServer, type Server } from '../../broker/server/server.ts'
 import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
+import { noteAt } from '../../broker/storage/note.ts'
 import { countServer } from '../../broker/telemetry/counting.ts'
 import { createTelemetry } from '../../broker/telemetry/instruments.ts'
 import { silentLog } from '../../broker/telemetry/log.ts'
@@ -109,6 +110,7 @@ export class ForkedHosts implements AsyncDisposable {
     this.#controller = await createController({
       config,
       openStore: async () => this.#watchedStore(await openCatalogStore(join(config.dataDir, 'catalog'))),
+      clockNote: noteAt(join(config.dataDir, 'clock.json')),
       launcher: this.#launcher(config.threadPoolSize),
       listenOf: () => ({ host: '127.0.0.1', port: 0 }),
       addressOf: (hostId, port) => (port === undefined ? undefined : { hostId, host: '127.0.0.1', port }),

@@ -174,6 +174,28 @@ describe('a clock that jumps', () => {
     expect(await stream.judge()).toEqual([])
   })
 
+  test('stamps nothing while it is wrong: what comes then and after is found by time, and expires', async () => {
+    const stream = await timeStream({ shards: 2, retentionMs: HOUR })
+    const { time } = stream
+    await stream.append(20)
+    for (const wrong of [87_600 * HOUR, -87_600 * HOUR, 3 * MINUTE]) {
+      time.jump(wrong)
+      await stream.append(20)
+      time.jump(-wrong)
+      await stream.append(20)
+      expect(stream.arrived.at(-1)!.arrivalTime).toBe(time.clock())
+      time.advance(10 * SECOND)
+    }
+    const since = {
+      from: { atTimestamp: time.clock() - MINUTE },
+      until: { atTimestamp: time.clock() - 5 * SECOND },
+    }
+    expect(await stream.values(since)).toEqual(stream.valuesBetween(time.clock() - MINUTE))
+    time.advance(HOUR)
+    expect(await stream.values()).toEqual([])
+    expect(await stream.judge()).toEqual([])
+  })
+
   test('ahead, for good: is believed in the end', async () => {
     const stream = await timeStream({ retentionMs: 24 * HOUR })
     const { time } = stream

@@ -8,6 +8,7 @@ import { createController, type Controller } from '../../broker/control/controll
 import { embeddedHosts } from '../../broker/embedded-host.ts'
 import { createServer, type Server } from '../../broker/server/server.ts'
 import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
+import { noteAt } from '../../broker/storage/note.ts'
 import { countServer } from '../../broker/telemetry/counting.ts'
 import { createTelemetry } from '../../broker/telemetry/instruments.ts'
 import { silentLog } from '../../broker/telemetry/log.ts'
@@ -41,6 +42,7 @@ export class ScaledBroker implements AsyncDisposable {
     const controller = await createController({
       config,
       openStore: () => openCatalogStore(join(dataDir, 'catalog')),
+      clockNote: noteAt(join(dataDir, 'clock.json')),
       launcher,
       listenOf: () => ({ host: '127.0.0.1', port: 0 }),
       addressOf: (hostId, port) => (port === undefined ? undefined : { hostId, host: '127.0.0.1', port }),

@@ -29,7 +29,7 @@ afterEach(() => {
 })
 
 function launch(options: Partial<HostOptions> = {}) {
-  const owner = new MemoryOwner(0, Date.now)
+  const owner = new MemoryOwner(0)
   const reader = new MemoryReader([owner])
   const broken: Error[] = []
   const scrapes: HostReadings[] = []
@@ -224,7 +224,7 @@ describe('drain', () => {
 
   it('lets a start finish, and closes what it opened', async () => {
     let startOwner: (() => void) | undefined
-    const owner = new MemoryOwner(0, Date.now)
+    const owner = new MemoryOwner(0)
     const { host, reader, start } = launch({
       startOwner: () =>
         new Promise((resolve) => {
@@ -246,7 +246,7 @@ describe('drain', () => {
 
 describe('failure', () => {
   it('to start an owner closes those that were started, and is told', async () => {
-    const owner = new MemoryOwner(0, Date.now)
+    const owner = new MemoryOwner(0)
     const { call, reader } = launch({
       startOwner: ({ ownerId }) =>
         ownerId === 0

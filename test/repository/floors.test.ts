@@ -32,6 +32,7 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
   { floor: 'broker/small-rows-contract.ts', mayImport: ['broker/catalog/'] },
   { floor: 'broker/host-contract.ts', mayImport: ['protocol/', 'broker/channels/', 'broker/threads/'] },
   { floor: 'broker/time.ts', mayImport: [] },
+  { floor: 'broker/clock/', mayImport: ['protocol/', 'broker/host-contract.ts', 'broker/time.ts'] },
   // Composition roots of the broker: they may know all of it, and nothing above it.
   { floor: 'broker/', mayImport: ['protocol/'] },
   { floor: 'cli/', mayImport: ['protocol/', 'client/', 'broker/'] },
@@ -52,6 +53,7 @@ function hostAndControlMayImport(): readonly string[] {
     'broker/catalog-contract.ts',
     'broker/small-rows-contract.ts',
     'broker/time.ts',
+    'broker/clock/',
   ]
 }
 

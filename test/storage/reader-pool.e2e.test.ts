@@ -31,7 +31,7 @@ test('reads on without a gap where a segment that it knew as the active one was 
     const arena = new ArrayBuffer(batch.length)
     new Uint8Array(arena).set(batch)
     const entries = Float64Array.of(SLOT, 0, batch.length, 0, 0, 0)
-    const { results } = await owner.call('append', { arena, entries }, [arena])
+    const { results } = await owner.call('append', { arena, entries, now: Date.now() }, [arena])
     expect(results[0]).toBe(0)
     return results[1]!
   }

@@ -77,12 +77,14 @@ export interface AppendedBatch {
 export class TestOwner {
   readonly notices: OwnerNotice[] = []
   readonly #owner: Owner
+  readonly #clock: () => number
   readonly #reader
   #list!: SegmentList
   #isClosed = false
 
-  constructor(owner: Owner, openEnvironment: OpenEnvironment) {
+  constructor(owner: Owner, openEnvironment: OpenEnvironment, clock: () => number = Date.now) {
     this.#owner = owner
+    this.#clock = clock
     this.#reader = inlineSegmentReader({ openEnvironment, environmentsMax: 4 })
     owner.onNotice((notice) => {
       this.notices.push(notice)
@@ -141,7 +143,11 @@ export class TestOwner {
       entries.set([slot, at, batch.length, tag, session, address], i * ENTRY_FIELDS)
       at += batch.length
     }
-    const { results } = await this.#owner.handlers.append({ arena: arena.buffer, entries })
+    const { results } = await this.#owner.handlers.append({
+      arena: arena.buffer,
+      entries,
+      now: this.#clock(),
+    })
     return batches.map((_, i) => {
       const [code, baseNumber, arrival, duplicate] = results.subarray(
         i * RESULT_FIELDS,
@@ -309,7 +315,7 @@ export class StorageFixture {
       openEnvironment: this.disk.open,
       ...options,
     })
-    const opened = new TestOwner(owner, this.disk.open)
+    const opened = new TestOwner(owner, this.disk.open, options.clock)
     this.#owners.push(opened)
     return opened
   }

@@ -64,7 +64,7 @@ async function append(values: readonly string[]) {
   const arena = new Uint8Array(batch).buffer
   const outcome = await owner.call(
     'append',
-    { arena, entries: Float64Array.of(SLOT, 0, batch.length, 0, 0, 0) },
+    { arena, entries: Float64Array.of(SLOT, 0, batch.length, 0, 0, 0), now: Date.now() },
     [arena],
   )
   expect(arena.byteLength).toBe(0)

@@ -27,25 +27,31 @@ export interface PackedGroup {
   readonly bytes: number
 }
 
-/** Packs batches, in their order, into groups of at most `groupBytes`; a larger batch has a group of its own. */
-export function packGroups(batches: readonly PendingBatch[], groupBytes: number): PackedGroup[] {
+/** Packs batches, in their order, into groups of at most `groupBytes`; a larger batch has a group of its own. They arrived at `now`. */
+export function packGroups(
+  batches: readonly PendingBatch[],
+  { groupBytes, now }: { readonly groupBytes: number; readonly now: number },
+): PackedGroup[] {
   const groups: PackedGroup[] = []
   let first = 0
   let bytes = 0
   for (let i = 0; i < batches.length; i++) {
     const { length } = batches[i]!.bytes
     if (i > first && bytes + length > groupBytes) {
-      groups.push(pack(batches, first, i, bytes))
+      groups.push(pack(batches, { first, end: i, bytes, now }))
       first = i
       bytes = 0
     }
     bytes += length
   }
-  if (batches.length > first) groups.push(pack(batches, first, batches.length, bytes))
+  if (batches.length > first) groups.push(pack(batches, { first, end: batches.length, bytes, now }))
   return groups
 }
 
-function pack(pending: readonly PendingBatch[], first: number, end: number, bytes: number): PackedGroup {
+function pack(
+  pending: readonly PendingBatch[],
+  { first, end, bytes, now }: Record<'first' | 'end' | 'bytes' | 'now', number>,
+): PackedGroup {
   // Not from the pool, which must not be transferred, and not zeroed: every byte is written here.
   const arena = Buffer.allocUnsafeSlow(bytes)
   const entries = new Float64Array((end - first) * ENTRY_FIELDS)
@@ -59,5 +65,5 @@ function pack(pending: readonly PendingBatch[], first: number, end: number, byte
     batches.push({ shard, answer, index })
     offset += batch.length
   }
-  return { group: { arena: arena.buffer, entries }, batches, bytes }
+  return { group: { arena: arena.buffer, entries, now }, batches, bytes }
 }

@@ -67,7 +67,8 @@ export class AppendQueue {
   flush(): void {
     const pending = this.#pending
     this.#pending = []
-    for (const group of packGroups(pending, hostLimits.appendGroupBytes)) this.#send(group)
+    const bounds = { groupBytes: hostLimits.appendGroupBytes, now: this.#options.timing.now() }
+    for (const group of packGroups(pending, bounds)) this.#send(group)
   }
 
   #send(packed: PackedGroup): void {

@@ -6,14 +6,14 @@ import { InvariantError } from '../../../protocol/invariant.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { SegmentReader } from '../../threads/reader-contract.ts'
 import type { Clock } from '../../time.ts'
+import type { FollowedClock } from '../../clock/followed-clock.ts'
 import { hostLimits } from '../host-limits.ts'
 import { withSegments, type SegmentDirectory } from '../shards/with-segments.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import { Backoff } from './backoff.ts'
-import type { RetentionClock } from './retention-clock.ts'
 
 export interface HorizonsOptions {
-  readonly clock: RetentionClock
+  readonly clock: Pick<FollowedClock, 'expiryNow' | 'cutoffOf'>
   readonly segments: SegmentDirectory
   readonly reader: SegmentReader
   readonly elapsed: Clock
@@ -37,12 +37,12 @@ export class Horizons {
 
   /** What arrived earlier has expired; what arrived just then has not. */
   cutoffOf(shard: HostedShard, now = this.now()): number {
-    return now - shard.retentionMs
+    return this.#options.clock.cutoffOf(shard.retentionMs, now)
   }
 
   /** The time by which records expire. */
   now(): number {
-    return this.#options.clock.now()
+    return this.#options.clock.expiryNow()
   }
 
   isExpired(arrivalTime: number, shard: HostedShard): boolean {

@@ -69,6 +69,8 @@ export interface CompactionCandidate {
 export class OwnerUpkeep {
   readonly #options: UpkeepOptions
   #active: string | undefined
+  /** When the active segment was first looked at: it may be told to have begun later, by a clock that was ahead then. */
+  #activeSeenAt: number | undefined
   /** Bytes in the active segment that belonged to shards which are served no more. */
   #forgottenBytes = 0
 
@@ -87,6 +89,7 @@ export class OwnerUpkeep {
     if (active === this.#active) return
     const isRoll = this.#active !== undefined
     this.#active = active
+    this.#activeSeenAt = undefined
     if (!isRoll) return
     this.#forgottenBytes = 0
     for (const shard of this.#options.shards.all()) {
@@ -143,9 +146,10 @@ export class OwnerUpkeep {
   }
 
   /** Seals the active segment where that lets something go. */
-  async rollIfDue({ activeBytes: bytes, activeSince }: Wanted): Promise<void> {
+  async rollIfDue({ activeBytes: bytes, activeSince: toldSince }: Wanted): Promise<void> {
     const { owner, shards, horizons, settings, timing, log } = this.#options
     const now = horizons.now()
+    const activeSince = Math.min(toldSince, (this.#activeSeenAt ??= timing.now()))
     let deadBytes = this.#forgottenBytes
     for (const shard of shards.all()) {
       if (shard.ownerId !== owner.ownerId || shard.activeBytes === 0) continue

@@ -24,7 +24,6 @@ const STORED = 0
 export interface Staging {
   readonly table: ShardTable
   readonly plan: CommitPlan
-  readonly now: number
   /** There is no room on the disk: only what is stored already is answered as stored. */
   readonly isFull: boolean
 }
@@ -32,19 +31,21 @@ export interface Staging {
 export class PendingAppend {
   readonly bytes: number
   readonly outcome: Promise<AppendOutcome>
+  readonly #now: number
   readonly #arena: ArrayBuffer
   readonly #entries: Float64Array
   readonly #batches: Uint8Array[] = []
   readonly #results: Float64Array
   #answer!: (outcome: AppendOutcome) => void
 
-  constructor({ arena, entries }: AppendGroup) {
+  constructor({ arena, entries, now }: AppendGroup) {
     invariant(
       entries.length % ENTRY_FIELDS === 0,
       'an append group has a whole number of fields for each batch',
     )
     const count = entries.length / ENTRY_FIELDS
     this.bytes = arena.byteLength
+    this.#now = now
     this.#arena = arena
     this.#entries = entries
     this.#results = new Float64Array(count * RESULT_FIELDS)
@@ -78,7 +79,8 @@ export class PendingAppend {
     }
   }
 
-  #stageBatch(i: number, { table, plan, now, isFull }: Staging): void {
+  #stageBatch(i: number, { table, plan, isFull }: Staging): void {
+    const now = this.#now
     const entry = i * ENTRY_FIELDS
     const slot = this.#entries[entry]!
     const batch = this.#batches[i]!

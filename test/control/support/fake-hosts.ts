@@ -118,6 +118,7 @@ export class FakeHosts implements HostLauncher {
         return null
       },
       shardLoads: () => loadTable([]),
+      followClock: () => null,
       boundedBytes: () => ({ totals: new Float64Array() }),
       storedSpans: () => ({ bytes: 0, spans: new Float64Array(), completeTo: Infinity }),
       trimToBound: () => null,

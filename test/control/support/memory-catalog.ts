@@ -8,6 +8,16 @@ export class MemoryCatalog {
   /** Asked before each commit; a rejection fails it. `true` means that it fails after it was stored. */
   beforeCommit: (changes: readonly CatalogChange[]) => Promise<boolean | void> = () => Promise.resolve()
 
+  /** What is known of the clock, as it was written down. */
+  note: string | undefined
+  readonly clockNote = {
+    load: () => Promise.resolve(this.note),
+    save: (content: string) => {
+      this.note = content
+      return Promise.resolve()
+    },
+  }
+
   open(): CatalogStore {
     return {
       load: () => [...this.#rows.values()],

@@ -68,6 +68,7 @@ export class TestController {
     const controllerOptions: ControllerOptions = {
       config,
       openStore: () => Promise.resolve(catalog.open()),
+      clockNote: catalog.clockNote,
       launcher: hosts,
       listenOf: () => null,
       addressOf: (hostId, port) => (port === undefined ? undefined : { hostId, host: 'test', port }),

@@ -20,7 +20,7 @@ it('packs every batch once, in order, with nothing between, into groups that are
           answer,
           index,
         }))
-        const unpacked = packGroups(pending, groupBytes).flatMap(({ group, batches, bytes }) => {
+        const unpacked = packGroups(pending, { groupBytes, now: 5 }).flatMap(({ group, batches, bytes }) => {
           expect(group.arena.byteLength).toBe(bytes)
           expect(bytes <= groupBytes || batches.length === 1).toBe(true)
           let end = 0

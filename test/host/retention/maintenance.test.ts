@@ -142,6 +142,16 @@ describe('the active segment', () => {
     expect(host.owner.calls).toEqual(['roll'])
   })
 
+  it('is sealed at its age since it was first seen, where it was begun by a clock that was years ahead', async () => {
+    const host = startMaintained()
+    host.owner.activeSince += 3650 * DAY
+    await host.pass(LOOK)
+    await host.pass(SEGMENT_AGE_MS - LOOK)
+    expect(host.owner.calls).toEqual([])
+    for (let i = 0; i < 2; i++) await host.pass(LOOK)
+    expect(host.owner.calls).toEqual(['roll'])
+  })
+
   it('is sealed when most of it belongs to deleted streams, and what that was is forgotten then', async () => {
     const host = startMaintained()
     const { owner, shards, timing, maintenance } = host

@@ -1,15 +1,15 @@
 // Maintenance over an owner whose segments are lists of spans, with everything else of a host real.
 // A test says what is sealed, moves time, lets calls fail, and looks at what was done.
 import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { FollowedClock } from '../../../broker/clock/followed-clock.ts'
 import { HostedShard } from '../../../broker/host/shards/hosted-shard.ts'
 import type { HostMetrics } from '../../../broker/host/host-metrics.ts'
 import { Horizons } from '../../../broker/host/retention/horizons.ts'
 import { Maintenance } from '../../../broker/host/retention/maintenance.ts'
 import type { MaintainedOwner } from '../../../broker/host/retention/owner-upkeep.ts'
-import { retentionClock } from '../../../broker/host/retention/retention-clock.ts'
 import { HostedShards } from '../../../broker/host/shards/hosted-shards.ts'
 import type { PlacedShard } from '../../../broker/host-contract.ts'
-import { createLog, silentLog } from '../../../broker/telemetry/log.ts'
+import { createLog } from '../../../broker/telemetry/log.ts'
 import type { SegmentSpan } from '../../../broker/threads/maintenance-contract.ts'
 import type { OwnerCalls, SegmentList, Wanted } from '../../../broker/threads/owner-contract.ts'
 import { MemoryMaintenance } from './memory-maintenance.ts'
@@ -109,7 +109,7 @@ export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedH
   const destination = { write: (line: string) => void logged.push(JSON.parse(line)) }
   const log = createLog({ level: 'debug', format: 'json', process: 'test', destination })
   const horizons = new Horizons({
-    clock: retentionClock(timing, silentLog()),
+    clock: new FollowedClock(timing, null),
     segments: { segmentsOf: (ownerId) => fakes[ownerId]!.segments },
     reader,
     elapsed: timing.elapsed,

@@ -53,7 +53,6 @@ export class MemoryOwner {
   /** Makes the owner fail to forget shards. */
   failForget = false
   joined = false
-  readonly #clock: () => number
   readonly #producers = new Map<string, number>()
   readonly #forgotten = new Set<number>()
   #line: Promise<unknown> = Promise.resolve()
@@ -61,9 +60,8 @@ export class MemoryOwner {
   #segments = ['segment-0000000001']
   #kill: () => void = () => {}
 
-  constructor(ownerId: number, clock: () => number) {
+  constructor(ownerId: number) {
     this.ownerId = ownerId
-    this.#clock = clock
   }
 
   start(): OwnerChannel {
@@ -177,7 +175,7 @@ export class MemoryOwner {
     }
   }
 
-  async #append({ arena, entries }: AppendGroup): Promise<AppendOutcome> {
+  async #append({ arena, entries, now }: AppendGroup): Promise<AppendOutcome> {
     await this.beforeFlush()
     const failing = this.failNext
     this.failNext = undefined
@@ -186,7 +184,7 @@ export class MemoryOwner {
     const results: number[] = []
     for (let i = 0; i < entries.length; i += ENTRY_FIELDS) {
       const [slot, offset = 0, length = 0] = entries.subarray(i, i + ENTRY_FIELDS)
-      results.push(...this.#store(slot!, all.subarray(offset, offset + length)))
+      results.push(...this.#store(slot!, all.subarray(offset, offset + length), now))
     }
     if (failing) throw new MillraceError('outcomeUnknown', 'a flush failed')
     return { arena, results: Float64Array.from(results) }
@@ -199,7 +197,11 @@ export class MemoryOwner {
     return [extentOf(shard)]
   }
 
-  #store(slot: number, bytes: Uint8Array): [code: number, base: number, arrival: number, duplicate: number] {
+  #store(
+    slot: number,
+    bytes: Uint8Array,
+    now: number,
+  ): [code: number, base: number, arrival: number, duplicate: number] {
     const shard = this.shards.get(slot)
     const code = shard ? this.refuse(bytes) : 'shardNotFound'
     if (!shard || code) return [errorCodes[code ?? 'internal'].id, 0, 0, 0]
@@ -208,7 +210,7 @@ export class MemoryOwner {
     if (producerIdAt(bytes, 0) !== 0 && before !== undefined) return [0, before, shard.lastArrivalTime, 1]
     if (shard.closed) return [errorCodes.shardClosed.id, 0, 0, 0]
     const base = shard.tail
-    shard.lastArrivalTime = Math.max(shard.lastArrivalTime, this.#clock())
+    shard.lastArrivalTime = Math.max(shard.lastArrivalTime, now)
     stampBatch(bytes, base, shard.lastArrivalTime)
     shard.batches.push(bytes.slice())
     shard.tail += recordCountAt(bytes, 0)

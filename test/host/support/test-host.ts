@@ -42,6 +42,7 @@ export const settings: HostSettings = {
   freeSpaceFloorBytes: 0,
   readerThreads: 1,
   maxConnections: 100,
+  clock: null,
   logLevel: 'silent',
   logFormat: 'json',
 }
@@ -88,7 +89,7 @@ export interface TestHostOptions {
 export async function startTestHost(options: TestHostOptions = {}) {
   const timing = new ManualTiming()
   const all = { ...settings, ...options.settings }
-  const owners = all.owners.map(({ ownerId }) => new MemoryOwner(ownerId, timing.now))
+  const owners = all.owners.map(({ ownerId }) => new MemoryOwner(ownerId))
   const reader = new MemoryReader(owners)
   const maintenance = new MemoryMaintenance()
   const broken: Error[] = []

@@ -1,7 +1,7 @@
 // Promises of the clock of retention: a wall clock that jumps ahead expires nothing for an hour, one that goes back never does.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { RetentionClock } from '../../../broker/host/retention/retention-clock.ts'
+import { DoubtingClock } from '../../broker/clock/doubting-clock.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -11,7 +11,9 @@ const START = 1_700_000_000_000
 function clocks() {
   const at = { wall: START, elapsed: 500 }
   const told: string[] = []
-  const clock = new RetentionClock({
+  const clock = new DoubtingClock({
+    aheadDoubtMs: HOUR,
+    backDoubtMs: 0,
     clock: () => at.wall,
     elapsed: () => at.elapsed,
     onDoubt: (jump) => told.push(`doubts ${jump.clock - jump.expected}`),

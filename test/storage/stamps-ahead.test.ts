@@ -1,0 +1,18 @@
+// What an owner does with stamps of a time when the clock was ahead.
+import { expect } from 'vitest'
+import { limits } from '../../protocol/limits.ts'
+import { test } from '../support/storage.ts'
+
+test('producers whose stamps lie years ahead keep no new one out for longer', async ({ storage }) => {
+  let now = 0
+  const options = { producersMax: 2, clock: () => now, elapsed: () => now }
+  const ahead = await storage.openOwner({ ...options, clock: () => 1e13 })
+  await ahead.open(1)
+  for (const producerId of [1, 2]) await ahead.put(1, ['a'], { producerId })
+  await storage.closeOwners()
+  const owner = await storage.openOwner(options)
+  await owner.open(1)
+  expect((await owner.put(1, ['a'], { producerId: 3 })).code).toBe('tooManyProducers')
+  now = limits.producerIdleMsMin
+  expect((await owner.put(1, ['a'], { producerId: 3 })).code).toBe('stored')
+})
