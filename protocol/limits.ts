@@ -54,6 +54,9 @@ export const limits = {
   readableShardsPerStreamMax: 65_536,
   /** Shards of all streams: the controller and the owners hold every one of them in memory. */
   shardsMax: 100_000,
+  /** Of these, kept for changes that make few shards: one client that makes many cannot keep others from making any. */
+  shardsReserved: 6_250,
+  shardsMadeFew: 4,
   /** Hosts that one answer names; one broker may be set to run far fewer. */
   hostsMax: 4096,
   /** Index of a shard within its stream, as in Kinesis: indexes are never reused. */

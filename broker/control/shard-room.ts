@@ -28,6 +28,11 @@ export function checkNewShards(
 export function checkAllShards(state: CatalogState, made: number, fail: Fail<'limitExceeded'>): void {
   const count = state.shardCount + state.plannedCount + made
   checkCount(count, limits.shardsMax, `shards of all streams; ${KEPT}`, fail)
+  const { shardsReserved, shardsMadeFew } = limits
+  if (made > shardsMadeFew) {
+    const kept = `${shardsReserved} are kept for changes that make up to ${shardsMadeFew}`
+    checkCount(count, limits.shardsMax - shardsReserved, `shards of all streams; ${kept}`, fail)
+  }
   invariant(state.broker !== undefined, 'the catalog has an identity')
   checkCount(state.broker.nextSlot + made - 1, SLOT_MAX, 'shards that this broker ever had', fail)
 }

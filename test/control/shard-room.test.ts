@@ -50,3 +50,12 @@ test.each(requests)('%s may have the last slots, and never one beyond them', (_,
   expect(() => ask(withNextSlot(2 ** 32 - 2))).not.toThrow()
   expect(() => ask(withNextSlot(2 ** 32 - 1))).toThrow(/would be 4294967296, above the limit of 4294967295/)
 })
+
+test('createStream: one that makes many shards leaves the reserve to those that make few', () => {
+  const create = (state: CatalogState, shardCount: number) =>
+    planCreate(state, { name: 'another', shardCount, ...unsaid }, { now, owners, defaults }, fail)
+  const atReserve = { ...idle, shardCount: limits.shardsMax - limits.shardsReserved - 5 }
+  expect(() => create(atReserve, 5)).not.toThrow()
+  expect(() => create(atReserve, 6)).toThrow(/6250 are kept for changes that make up to 4/)
+  expect(() => create({ ...idle, shardCount: limits.shardsMax - 4 }, 4)).not.toThrow()
+})
