@@ -1,5 +1,5 @@
-// Reads a family of rows from its first to its last. Runs anywhere in storage. It reads in chunks, so that no read
-// transaction is held while a row is dealt with: pages that a commit frees meanwhile can be used again.
+// Reads a family of rows from first to last. Runs anywhere in storage. Reads in chunks, so that no read transaction
+// stays open while the caller works on a row; LMDB can then reuse pages that commits free meanwhile.
 import type { Environment, Row } from './environment.ts'
 import { rangeOf, type FamilyName } from './key-space.ts'
 

@@ -1,6 +1,6 @@
-// The catalog's rows in their own LMDB environment. Runs in the controller. All changes of one commit or none, durable
-// when it fulfils. Every row carries a checksum and is checked against its shape when it is loaded: a damaged catalog
-// is refused at start, by name, and never served.
+// The catalog's rows in their own LMDB environment. Runs in the controller. A commit stores all of its changes or
+// none, and they are durable when it fulfils. Every row carries a checksum and is checked against its shape when it
+// is loaded: a damaged catalog is refused at start, with an error that names the row, and is never served.
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { CatalogChange, CatalogRow, CatalogStore } from '../catalog-contract.ts'
@@ -20,7 +20,7 @@ import { Ballast } from './segments/ballast.ts'
 import { checksumOf, decodeKey, decodeRow, encodeKey, encodeRow } from './key-space.ts'
 
 const CATALOG_FORMAT = 2
-/** Far above what the limits on streams and shards allow; address space, not memory. */
+/** Far above what the limits on streams and shards allow. The map takes address space, not memory. */
 export const CATALOG_MAP_BYTES = 4 * 1024 * 1024 * 1024
 const CHECKSUM_BYTES = 4
 
@@ -43,11 +43,13 @@ export async function openCatalogStore(
     return {
       load: () => {
         const loaded = rows
-        // The caller makes its own of them: two copies of a hundred thousand rows are one too many.
+        // Drops this copy of the rows: the caller builds its own, and two copies of a hundred thousand rows take too
+        // much memory.
         rows = []
         return loaded
       },
-      // A full disk is when streams are deleted and their retention shortened: for that there is room put by.
+      // Streams must be deleted and retention shortened to free a full disk, so these commits may use the ballast's
+      // room.
       commit: (changes) =>
         commitChanges(environment, changes).catch(async (error: unknown) => {
           if (!(error instanceof NoRoomForCommit) || !(await ballast.giveUpFor(error))) throw error
@@ -61,7 +63,7 @@ export async function openCatalogStore(
   }
 }
 
-/** Every row of an open catalog. Throws where one is damaged. */
+/** Reads every row of an open catalog. Throws if a row is damaged. */
 export function loadCatalog(environment: Environment): CatalogRow[] {
   if (isEmpty(environment)) return []
   const key = encodeKey('catalogMeta')
@@ -77,7 +79,7 @@ export function loadCatalog(environment: Environment): CatalogRow[] {
   )
 }
 
-/** A first start was interrupted before the format was written. */
+/** True if the catalog has no row, not even its format: it is new, or its first start was interrupted. */
 function isEmpty(environment: Environment): boolean {
   return environment.keys({ start: Uint8Array.of(0), end: Uint8Array.of(0xff) }, 1).length === 0
 }
@@ -86,7 +88,7 @@ export function catalogPath(dataDirectory: string): string {
   return join(dataDirectory, 'catalog')
 }
 
-/** A new catalog says its format first; its files are made to survive a power cut before anything is kept in them. */
+/** Writes the format row of a new catalog, and syncs its directory: a power cut must not lose the files of later rows. */
 async function ensureFormat(environment: Environment, directory: string): Promise<void> {
   if (!isEmpty(environment)) return
   const key = encodeKey('catalogMeta')
@@ -96,7 +98,7 @@ async function ensureFormat(environment: Environment, directory: string): Promis
 }
 
 async function commitChanges(environment: Environment, changes: readonly CatalogChange[]): Promise<void> {
-  // Encoded before the commit begins, where a row that cannot be encoded does no harm.
+  // Rows are encoded before the commit begins: a row that cannot be encoded must not fail a commit under way.
   const writes = changes.map((change) => {
     if (!('put' in change)) return { key: catalogKey(change.remove), value: undefined }
     const key = catalogKey(change.put)

@@ -1,5 +1,5 @@
-// The data directory as a whole, before anything in it is opened. Runs in the controller. It is made if it is new, closed to
-// others if it was open to them, and checked for links that would lead out of it.
+// Prepares the data directory before anything in it is opened. Runs in the controller. Creates the directory if it is
+// new, closes it to other users, and refuses links that would lead out of it.
 import type { Stats } from 'node:fs'
 import { chmod, lstat, readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,18 +7,18 @@ import { ensureDirectory } from './disk/durable-files.ts'
 import { DIRECTORY_MODE, FILE_MODE, OTHERS_MODE, refuseUnlessDirectory } from './disk/private-files.ts'
 
 export interface DataDirectory {
-  /** Where it really lies: what its name leads to later makes no difference. */
+  /** The directory's path with links resolved, so that a link that changes later makes no difference. */
   readonly path: string
-  /** In a sentence, what was open to others, if it was; undefined where nothing is to be said. */
+  /** A sentence that says what was open to other users; undefined if nothing was. */
   readonly notice: string | undefined
 }
 
-/** What a data directory consists of. */
+/** What a data directory contains. */
 const PARTS = ['lock', 'catalog', 'owners', 'small']
-/** What a file system has put there itself. */
+/** A directory that file systems create by themselves. */
 const HARMLESS = 'lost+found'
 
-/** Makes a data directory ready. Rejects with `unavailable` where a part of it is a link. */
+/** Creates and checks a data directory. Rejects with `unavailable` if a part of it is a link. */
 export async function prepareDataDirectory(name: string): Promise<DataDirectory> {
   await ensureDirectory(name)
   const path = await realPathOf(name)
@@ -28,18 +28,21 @@ export async function prepareDataDirectory(name: string): Promise<DataDirectory>
   return { path, notice: process.platform === 'win32' ? undefined : await closeToOthers(path) }
 }
 
-/** A path without links. Where it cannot be had, as through the root of another process in procfs, the name itself. */
+/** The path without links; the name itself if links cannot be resolved, as through another process' root in procfs. */
 async function realPathOf(name: string): Promise<string> {
   try {
     const path = await realpath(name)
     const [real, named] = [await stat(path), await stat(name)]
     return real.dev === named.dev && real.ino === named.ino ? path : name
   } catch {
-    return name // what is wrong with it shows when it is used
+    return name // a path that is wrong fails where it is used
   }
 }
 
-/** Closes its parts, and the directory itself unless that holds other things, which are not for a broker to close. */
+/**
+ * Closes the directory's parts, and the directory itself unless it holds foreign files, which a broker must not
+ * close.
+ */
 async function closeToOthers(path: string): Promise<string | undefined> {
   try {
     let closed = 0
@@ -62,16 +65,20 @@ async function closeToOthers(path: string): Promise<string | undefined> {
   }
 }
 
-/** Whoever cannot enter a directory reaches nothing in it, so what is below is looked at only where it is open. */
+/** Closes a directory and what is below it. A closed directory is skipped: other users reach nothing below it. */
 async function closeWhole(path: string): Promise<number> {
   const found = await lstat(path).catch(() => undefined)
   return found !== undefined && isOpenToOthers(found) ? closeBelow(path) : 0
 }
 
-/** From the inside out: should it end midway, the next start begins again. Answers how many were changed. */
+/**
+ * Closes the innermost entries first, so that a start that was interrupted is repeated by the next one. Returns the
+ * number of changed entries.
+ */
 async function closeBelow(path: string): Promise<number> {
   const found = await lstat(path).catch(() => undefined)
-  // What a host that outlives its controller removes meanwhile needs no mode; what a link leads to is not stored here.
+  // A host that outlives its controller may remove entries meanwhile. A link's target is not part of the data
+  // directory.
   if (found === undefined || !(found.isDirectory() || found.isFile())) return 0
   let closed = 0
   if (found.isDirectory())

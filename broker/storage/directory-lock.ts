@@ -1,9 +1,9 @@
 // Keeps a directory to one process. Runs in the controller for the data directory, on owner threads for an owner's.
-// Every contender puts a claim under a name of its own and then looks at the others: of any two, the later one sees the
-// earlier, so at most one goes on. Names are never used twice, so removing the claim of a dead process cannot hit a living
-// one. A killed holder costs no wait: its claim names a process that is gone.
-// A claim is an empty file that says everything by its name: it is complete from the moment it is there, and it takes no block,
-// so that a directory can be taken on a disk that is full.
+// Every contender writes a claim under a unique name and then looks for other claims: of any two contenders, the
+// later one sees the earlier, so at most one holds the lock. Names are never used twice, so removing a dead process'
+// claim cannot remove a living one's. A killed holder costs no wait: its claim names a process that is gone.
+// A claim is an empty file; its name says everything. It is complete as soon as it exists, and takes no block, so a
+// directory can be locked on a full disk.
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -18,9 +18,9 @@ const LOCK_DIRECTORY = 'lock'
 const CLAIM_SUFFIX = '.claim'
 const HELD_SUFFIX = '.held'
 const PROBE_INFIX = '-probe-'
-/** A holder touches its claim this often, for those who cannot look up its process: other hosts and containers. */
+/** How often a holder touches its claim, for contenders that cannot look up its process: other hosts and containers. */
 const HEARTBEAT_MS = 2000
-/** Such a holder is taken for dead after this long without a touch. */
+/** Such contenders take a holder for dead after this long without a touch. */
 const HEARTBEAT_DEAD_MS = 20_000
 const POLL_MS = 24
 /** Contenders that meet before either holds the lock step back and try again for this long. */
@@ -30,17 +30,17 @@ export interface DirectoryLock {
   release(): Promise<void>
 }
 
-/** A living process' claim. */
+/** The claim of another living process. */
 interface Rival {
   readonly claim: Claim
   readonly holds: boolean
-  /** Its process can be looked up here. */
+  /** True if the rival's process can be looked up from this process. */
   readonly isNeighbour: boolean
 }
 
 /**
- * Takes a directory, which exists, for this process. Waits up to `waitMs` for a living holder to let go; then rejects with
- * `unavailable`, naming the holder. A dead holder's claim is removed at once.
+ * Locks an existing directory for this process. Waits up to `waitMs` for a living holder to release it, then rejects
+ * with `unavailable` and names the holder. A dead holder's claim is removed at once.
  */
 export async function lockDirectory(
   directory: string,
@@ -57,22 +57,22 @@ export async function lockDirectory(
     const rival = await findRival(lock, own, name)
     if (rival === undefined) return hold(lock, name)
     await rm(join(lock, name + CLAIM_SUFFIX), { force: true })
-    // A rival that does not hold the lock steps back as well.
+    // A rival that does not hold the lock also steps back.
     if (performance.now() >= (rival.holds ? deadline : Math.max(deadline, contention)))
       throw heldBy(directory, rival, own)
-    // At random, so that two contenders do not step back in step for ever.
+    // The delay is random, so that two contenders do not step back in step for ever.
     await setTimeout(randomInt(POLL_MS / 2, 2 * POLL_MS))
   }
 }
 
-/** The living process that holds a directory, in words; undefined where nobody does. */
+/** Describes the living process that holds a directory; undefined if no process does. */
 export async function holderOf(directory: string): Promise<string | undefined> {
   const own = await claimOfThisProcess()
   const rival = await findRival(join(directory, LOCK_DIRECTORY), own, undefined)
   return rival && describe(rival.claim, own)
 }
 
-/** Puts a claim under a new name, and answers the name. */
+/** Writes a claim under a new name, and returns the name. */
 async function putClaim(lock: string, own: Claim): Promise<string> {
   const name = formatClaimName(own)
   const put = () => writeFile(join(lock, name + CLAIM_SUFFIX), '', { flag: 'wx', mode: FILE_MODE })
@@ -80,14 +80,14 @@ async function putClaim(lock: string, own: Claim): Promise<string> {
     await put()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
-    // Not even an empty file has room: the claims of dead processes make some.
+    // The disk has no room even for an empty file: removing the claims of dead processes makes some.
     await findRival(lock, own, name)
     await put()
   }
   return name
 }
 
-/** A living process' claim beside the one named `ownName`. With that given, removes those of dead processes. */
+/** Finds a living process' claim other than `ownName`. If `ownName` is given, removes the claims of dead processes. */
 async function findRival(lock: string, own: Claim, ownName: string | undefined): Promise<Rival | undefined> {
   const files = await namesIn(lock)
   for (const file of files) {
@@ -114,7 +114,7 @@ async function namesIn(lock: string): Promise<string[]> {
   try {
     return await readdir(lock)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [] // nobody ever locked it
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [] // the directory was never locked
     throw error
   }
 }
@@ -124,16 +124,16 @@ function isRunning({ bootId, pid, processStart }: Claim, own: Claim): Promise<bo
   return isProcessAlive(pid, processStart === '' ? undefined : processStart)
 }
 
-/** Compares two times of the same file system, so that a host's clock does not matter. */
+/** Returns true if a claim was touched lately. Compares two times of one file system, so hosts' clocks do not matter. */
 async function isBeating(path: string): Promise<boolean> {
   const name = path + PROBE_INFIX + randomBytes(4).toString('hex')
   const probe = await open(name, 'wx', FILE_MODE)
   try {
-    // Not by its name, which a new holder may clean away.
+    // Reads the probe through its handle: a new holder may remove its name.
     const [now, last] = await Promise.all([probe.stat(), stat(path)])
     return now.mtimeMs - last.mtimeMs < HEARTBEAT_DEAD_MS
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false // withdrawn since
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false // the claim was withdrawn meanwhile
     throw error
   } finally {
     await probe.close()
@@ -147,8 +147,9 @@ async function hold(lock: string, name: string): Promise<DirectoryLock> {
   const claim = await open(join(lock, name + CLAIM_SUFFIX), 'r+')
   let beats = 0
   const heartbeat = setInterval(() => {
-    // Another length, so that the file system's own clock sets the time: hosts' clocks may differ. It takes no block.
-    claim.truncate(++beats % 2).catch(() => undefined) // where processes can be looked up nothing hangs on it
+    // Changing the length makes the file system's clock set the time, since hosts' clocks may differ. It takes no
+    // block.
+    claim.truncate(++beats % 2).catch(() => undefined) // matters only where processes cannot be looked up
   }, HEARTBEAT_MS)
   heartbeat.unref()
   return {
@@ -160,20 +161,20 @@ async function hold(lock: string, name: string): Promise<DirectoryLock> {
   }
 }
 
-/** What killed contenders have left. */
+/** Removes the probes that killed contenders left. */
 async function removeProbes(lock: string): Promise<void> {
   for (const file of await namesIn(lock)) {
     if (file.includes(PROBE_INFIX)) await rm(join(lock, file), { force: true })
   }
 }
 
-/** The claim last: without it the mark means nothing. */
+/** Removes the claim last: without a claim, the held mark means nothing. */
 async function removeClaim(lock: string, name: string): Promise<void> {
   await rm(join(lock, name + HELD_SUFFIX), { force: true })
   await rm(join(lock, name + CLAIM_SUFFIX), { force: true })
 }
 
-/** Nothing is to be removed by hand: what is said here, and in docs/operations.md, is all that a lock ever needs. */
+/** Says how to free the directory. This advice and docs/operations.md must suffice: no file is ever removed by hand. */
 function heldBy(directory: string, { claim, isNeighbour }: Rival, own: Claim): MillraceError {
   const advice = isNeighbour
     ? 'Stop it, or give this one another data directory.'

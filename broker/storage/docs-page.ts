@@ -1,4 +1,4 @@
-// docs/rows.md from the tables of row families. Runs in the documentation generator; pure.
+// Generates docs/rows.md from the tables of row families. Runs in the documentation generator; pure.
 import { z } from 'zod'
 import { catalogFamilies } from '../catalog/families.ts'
 import { smallFamilies, type SmallFamily } from '../catalog/small-families.ts'
@@ -18,7 +18,7 @@ const stores = [
   ],
 ] as const
 
-/** The page as Markdown. */
+/** The page in Markdown. */
 export function rowsPage(): string {
   return `# Rows
 
@@ -73,7 +73,7 @@ function fieldsText(fields: Readonly<Record<string, string>>): string {
   return texts.length === 0 ? 'nothing more' : texts.join(', ')
 }
 
-/** What of JSON Schema the shapes of rows come to. */
+/** The parts of JSON Schema that the shapes of rows use. */
 interface JsonSchema {
   readonly type?: string
   readonly enum?: readonly string[]

@@ -1,6 +1,6 @@
-// The one door to LMDB. Runs on owner threads, in the reader pool, and in the controller for the catalog. It opens an
-// environment in one mode only: overlappingSync off, plain puts, no writemap. In that mode a fulfilled commit is on disk,
-// what a reader sees is on disk, and a rejected commit was never visible. Everything else of lmdb-js stays behind here.
+// The only file that uses LMDB. Runs on owner threads, in the reader pool, and in the controller for the catalog. It
+// opens environments in one mode: overlappingSync off, plain puts, no writemap. In that mode a fulfilled commit is on
+// disk, what a reader sees is on disk, and a rejected commit was never visible. No other file sees lmdb-js.
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { openAsClass, type Database, type RootDatabaseOptionsWithPath } from 'lmdb'
@@ -17,32 +17,32 @@ import { ReservedRoom } from './disk/reserved-room.ts'
 import { DamagedRow, type KeyRange } from './key-space.ts'
 import { countOf } from '../../protocol/count-text.ts'
 
-/** Reader slots: one a live read transaction, so one a thread and environment here. */
+/** Reader slots: one per live read transaction, and so one per thread and environment here. */
 const READERS_MAX = 512
-/** How long to wait for lmdb-js to say why a commit failed; it says so in the same turn. */
+/** How long to wait for lmdb-js to say why a commit failed; it normally says so in the same turn. */
 const COMMIT_ERROR_WAIT_MS = 1000
 
-/** Collects the writes of one commit. Must not be kept beyond the callback. */
+/** Collects the writes of one commit. Must not be used after the callback. */
 export interface Writer {
-  /** The key is copied at once. The value is read until the commit is settled: leave its memory alone until then. */
+  /** Copies the key at once. LMDB reads the value until the commit settles: do not change its memory until then. */
   put(key: Uint8Array, value: Uint8Array): void
-  /** For the catalog alone: nothing is ever deleted inside a segment. */
+  /** Only for the catalog and small rows: no row is ever deleted inside a segment. */
   remove(key: Uint8Array): void
 }
 
-/** What a commit puts: how many rows, and the bytes of their values. */
+/** What a commit puts: its number of rows, and the bytes of their values. */
 export interface CommitSize {
   readonly rows: number
   readonly bytes: number
 }
 
-/** Of the pages above the rows, and the list of pages that are free. */
+/** Room for the tree pages above the rows, and for the list of free pages. */
 const COMMIT_BYTES_LEAST = 256 * 1024
 const ENOSPC = 28
 
 /**
- * The most that a commit may take on the disk: for each row the page that is written anew for it, and its value, which fills half
- * a page at least or pages of its own but for the last.
+ * The most disk room that a commit can take. Each row rewrites a page. A value fills at least half a page, or whole
+ * pages of its own except the last.
  */
 export function diskBytesOf({ rows, bytes }: CommitSize): number {
   const pages = rows * PAGE_BYTES
@@ -57,46 +57,47 @@ export interface Row {
 /** An open environment with one table of binary rows. */
 export interface Environment {
   /**
-   * All of the writes or none, in one transaction. Fulfils when they are flushed to the device. Rejects with a
-   * CommitFailed; the environment must then be closed. `write` must not throw: the writes before it would be stored. Where
-   * there is no room on the disk for a commit of this size, a few rows unless told, LMDB is not asked at all.
+   * Writes all or nothing, in one transaction. Fulfils when the writes are flushed to the device. Rejects with
+   * CommitFailed; then close the environment, unless it is a NoRoomForCommit: the disk has no room for a commit of
+   * `size` (by default a few rows), LMDB was not called, and nothing changed. `write` must not throw: its earlier
+   * writes would be stored.
    */
   commit(write: (writer: Writer) => void, size?: CommitSize): Promise<void>
-  /** Makes sure that the next commit finds its room, if it is of this size. False where the disk has none. */
+  /** Reserves disk room for the next commit, up to this size. Returns false if the disk has none. */
   reserve(size: CommitSize): boolean
-  /** A private copy. */
+  /** Returns a private copy of the value. */
   get(key: Uint8Array): Uint8Array | undefined
-  /** A view that the next call on any environment of this thread overwrites: copy out of it at once. */
+  /** Returns a view that the next call on any environment of this thread overwrites: copy out of it at once. */
   peek(key: Uint8Array): Uint8Array | undefined
-  /** Up to `limit` rows in order, as private copies. Nothing stays open. */
+  /** Up to `limit` rows in key order, as private copies. No transaction stays open. */
   rows(range: KeyRange, limit: number): Row[]
-  /** Up to `limit` keys in order. */
+  /** Up to `limit` keys in order, as private copies. */
   keys(range: KeyRange, limit: number): Uint8Array[]
   /** The greatest key at or below `key` and not below `lowest`. */
   keyAtOrBefore(key: Uint8Array, lowest: Uint8Array): Uint8Array | undefined
-  /** Lets go of the view that reads had: the next one sees what other threads have committed by then. */
+  /** Ends the read transaction: the next read sees what other threads have committed by then. */
   refresh(): void
-  /** Pages ever used times the size of a page. The data file may be longer, by what is reserved. */
+  /** Highest page ever used, in bytes. The data file may be longer, because it holds reserved room. */
   bytesUsed(): number
-  /** Waits for what was committed; further calls throw. */
+  /** Waits for pending commits; later calls throw. */
   close(): Promise<void>
 }
 
 export interface EnvironmentOptions {
-  /** A directory; created if it is not there, unless read-only. */
+  /** A directory. Created if it is missing, unless read-only. */
   readonly path: string
-  /** Planned maximum of the file. Not a limit: LMDB maps anew beyond it, and keeps the old map until it is closed. */
+  /** Planned maximum of the file. Not a limit: LMDB maps a larger file anew, and keeps the old map until it is closed. */
   readonly mapBytes: number
   readonly readOnly: boolean
 }
 
-/** How storage opens environments: tests pass one that fails, waits or is full. */
+/** How storage opens environments. Tests pass a function whose environments fail, wait or are full. */
 export type OpenEnvironment = (options: EnvironmentOptions) => Promise<Environment>
 
 /** A commit that is not on disk, or not known to be. */
 export class CommitFailed extends Error {
   override readonly name: string = 'CommitFailed'
-  /** The system's error number, where LMDB gave one. A full disk often shows as 5, EIO. */
+  /** The system's error number, if LMDB gave one. A full disk often shows as 5, EIO. */
   readonly errno: number | undefined
 
   constructor(message: string, errno?: number, options?: ErrorOptions) {
@@ -105,7 +106,7 @@ export class CommitFailed extends Error {
   }
 }
 
-/** A commit that was not begun, because the disk is full: the environment is as it was. */
+/** A commit that was not begun because the disk is full; the environment is unchanged. */
 export class NoRoomForCommit extends CommitFailed {
   override readonly name = 'NoRoomForCommit'
 
@@ -114,10 +115,10 @@ export class NoRoomForCommit extends CommitFailed {
   }
 }
 
-/** MDB_PAGE_NOTFOUND, MDB_CORRUPTED and MDB_INVALID: what LMDB says of pages that cannot be what they should be. */
+/** MDB_PAGE_NOTFOUND, MDB_CORRUPTED and MDB_INVALID: LMDB's codes for pages with wrong content. */
 const DAMAGE_CODES: readonly unknown[] = [-30797, -30796, -30793]
 
-/** Whether an environment failed because of what is in its file, so that trying again will not help. */
+/** Returns true if the environment failed because its file is damaged, so that trying again does not help. */
 export function isDamage(error: unknown): boolean {
   if (error instanceof DamagedEnvironment || error instanceof DamagedRow) return true
   return DAMAGE_CODES.includes((error as { code?: unknown }).code)
@@ -129,13 +130,13 @@ type StoreClass = {
   readonly prototype: Store & { isRoot: boolean }
 }
 
-/** Opens an LMDB environment. Refuses one that is open in this process in another mode. */
+/** Opens an LMDB environment. Refuses a file that this process already has open in another mode. */
 export const openLmdb: OpenEnvironment = async ({ path, mapBytes, readOnly }) => {
   if (!readOnly) mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE })
   checkBeforeOpening(path, { readOnly })
   const options: RootDatabaseOptionsWithPath & { noSubdir: boolean } = {
     path,
-    noSubdir: false, // else a dot in a directory's name makes lmdb-js take it for a file
+    noSubdir: false, // otherwise lmdb-js takes a directory with a dot in its name for a file
     readOnly,
     overlappingSync: false,
     encoding: 'binary',
@@ -146,8 +147,8 @@ export const openLmdb: OpenEnvironment = async ({ path, mapBytes, readOnly }) =>
     maxDbs: 1,
     cache: false,
     compression: false,
-    // A commit is one batch here. Were it also part of a turn, its failure would reject a promise that nobody can hold,
-    // and an unhandled rejection ends the process.
+    // A commit is one batch here. As part of a turn as well, its failure would reject a promise that no code can
+    // handle, and an unhandled rejection ends the process.
     eventTurnBatching: false,
   }
   const store = await construct(options)
@@ -169,8 +170,8 @@ export const openLmdb: OpenEnvironment = async ({ path, mapBytes, readOnly }) =>
 }
 
 /**
- * lmdb's `open` leaks its native handle where it fails after the file was opened, and a leaked handle keeps a broken or
- * read-only environment alive for the whole process. Opened in two steps, the handle can be given back.
+ * lmdb's `open` leaks its native handle if it fails after the file was opened, and a leaked handle keeps a broken or
+ * read-only environment alive for the whole process. Opening in two steps lets this function close the handle.
  */
 async function construct(options: RootDatabaseOptionsWithPath): Promise<Store> {
   const Store = openAsClass(options) as unknown as StoreClass
@@ -188,7 +189,7 @@ class LmdbEnvironment implements Environment {
   readonly #store: Store
   readonly #dataFile: string
   readonly #writer: Writer
-  /** Undefined where nothing is written. */
+  /** Undefined if read-only. */
   readonly #room: ReservedRoom | undefined
   #closed = false
 
@@ -196,7 +197,8 @@ class LmdbEnvironment implements Environment {
     this.#store = store
     this.#dataFile = dataFileOf(path)
     this.#room = readOnly ? undefined : new ReservedRoom(this.#dataFile)
-    // Their promises need no handler: inside a batch they are ready-made, the batch's own promise tells.
+    // The promises of single writes need no handler: inside a batch they are resolved already; the batch's promise
+    // reports failure.
     this.#writer = {
       put: (key, value) => void store.put(key, value),
       remove: (key) => void store.remove(key),
@@ -205,7 +207,8 @@ class LmdbEnvironment implements Environment {
 
   async commit(write: (writer: Writer) => void, size: CommitSize = { rows: 1, bytes: 0 }): Promise<void> {
     this.#mustBeOpen()
-    // lmdb-js must not be refused a write: it describes that in a buffer that is too small, and damages what lies behind it.
+    // The system must never refuse lmdb-js a write: lmdb-js formats that error in a buffer that is too small, and
+    // corrupts memory behind it.
     const bytes = diskBytesOf(size)
     const done = this.#writable.promise(bytes)
     if (done === undefined) throw new NoRoomForCommit(bytes)
@@ -223,7 +226,7 @@ class LmdbEnvironment implements Environment {
       try {
         write(this.#writer)
       } catch (error) {
-        thrown = error as Error // lmdb would store the part before it; the caller must not take that for an answer
+        thrown = error as Error // lmdb stores the writes before the throw, so the commit must not pass as a success
       }
     })
     let stored: boolean
@@ -246,7 +249,7 @@ class LmdbEnvironment implements Environment {
   peek(key: Uint8Array): Uint8Array | undefined {
     this.#mustBeOpen()
     const shared = this.#store.getBinaryFast(key)
-    // Its `length` is the value's, overridden on a buffer that is longer: only a fresh view is safe to slice.
+    // lmdb-js overrides `length` with the value's length on a longer buffer: only a fresh view is safe to slice.
     return shared && new Uint8Array(shared.buffer, shared.byteOffset, shared.length)
   }
 
@@ -275,7 +278,7 @@ class LmdbEnvironment implements Environment {
   }
 
   bytesUsed(): number {
-    // Its descriptor may be another file's once it is closed.
+    // After closing, the room's descriptor may belong to another file.
     if (this.#room !== undefined && !this.#closed) return this.#room.usedBytes()
     const file = openSync(this.#dataFile, 'r')
     try {
@@ -287,7 +290,7 @@ class LmdbEnvironment implements Environment {
 
   async close(): Promise<void> {
     if (this.#closed) return
-    // Before lmdb's own: a call after close crashes the process from outside any promise.
+    // Set before lmdb-js closes: a call after its close crashes the process, outside any promise.
     this.#closed = true
     await this.#store.close()
     this.#room?.close()
@@ -303,7 +306,7 @@ class LmdbEnvironment implements Environment {
   }
 }
 
-/** Reads why a commit failed. lmdb-js hands the reason over in a second promise, which nobody else may leave unhandled. */
+/** Reads why a commit failed. lmdb-js gives the reason in a second promise, which this function must handle. */
 async function commitFailed(error: unknown): Promise<CommitFailed> {
   const { commitError } = error as { commitError?: Promise<unknown> }
   const said = Promise.resolve(commitError).catch((cause: unknown) => cause)

@@ -1,6 +1,6 @@
-// Verifies a whole data directory, offline and read-only: manifests against segments, every batch's checksums, the rows
-// beside them, and the catalog's references. Runs in `millrace check` and at the end of every test that opens storage.
-// It reports what is wrong and repairs nothing.
+// Verifies a whole data directory, offline and read-only: manifests against segments, every batch's checksums, the
+// rows beside the batches, and the catalog's references. Runs in `millrace check` and at the end of every test that
+// opens storage. Reports problems and repairs nothing.
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -25,7 +25,7 @@ export interface IntegrityOptions {
   readonly openEnvironment?: OpenEnvironment
 }
 
-/** Checks a data directory. Rejects with `unavailable` while a process has it open, and where there is none. */
+/** Checks a data directory. Rejects with `unavailable` if a process has it open, or if there is no data directory. */
 export async function checkDataDirectory(
   dataDir: string,
   options: IntegrityOptions = {},
@@ -51,7 +51,7 @@ export async function checkDataDirectory(
   return findings.report()
 }
 
-/** Checks one owner's directory by itself. */
+/** Checks one owner's directory alone. */
 export async function checkOwnerDirectory(
   directory: string,
   options: IntegrityOptions = {},
@@ -71,7 +71,7 @@ async function refuseWhileHeld(directory: string): Promise<void> {
 
 const ownersPath = (dataDir: string) => join(dataDir, 'owners')
 
-/** By the number in their names. */
+/** Owner directories by the owner number in their names. */
 async function ownerDirectories(dataDir: string): Promise<Map<number, string>> {
   const owners = ownersPath(dataDir)
   const names = existsSync(owners) ? await readdir(owners) : []

@@ -1,12 +1,13 @@
-// Every kind of row that storage keeps, in one table: its tag, the fields of its key and value, who writes it and how
-// long it lives; those of the catalog come from its own table, catalog/families.ts. Runs anywhere in storage, pure. Keys are the tag byte and then fixed-width big-endian fields, so that
-// LMDB's byte order is the order of the fields; values use the same integers and end in a checksum over key and value:
-// LMDB has none, and a number that is wrong by a bit would be believed.
+// Every kind of row that storage keeps, in one table: its tag, the fields of its key and value, which writes create
+// it and how long it lives. The catalog's families come from catalog/families.ts. Runs anywhere in storage, pure. A
+// key is the tag byte and then fixed-width big-endian fields, so that LMDB's byte order is the order of the fields. A
+// value uses the same integers and ends in a checksum over key and value: LMDB has none, and would return a number
+// with a wrong bit.
 import { crc32 } from 'node:zlib'
 import { invariant } from '../../protocol/invariant.ts'
 import { catalogFamilies, type RowFamily as CatalogRowFamily } from '../catalog/families.ts'
 
-/** The families of the catalog as storage knows them: JSON behind a checksum. */
+/** The catalog's families in storage's form: JSON behind a checksum. */
 type JsonFamilies<T extends Readonly<Record<string, CatalogRowFamily>>> = {
   readonly [F in keyof T]: {
     readonly tag: number
@@ -35,12 +36,12 @@ type Fields = Readonly<Record<string, FieldKind>>
 export interface KeyFamily {
   /** First byte of every key of the family; never reused. */
   readonly tag: number
-  /** A segment's environment, the catalog's, or that of the small rows. */
+  /** The environment that holds the family: a segment's, the catalog's, or the small rows'. */
   readonly store: 'segment' | 'catalog' | 'small'
   readonly key: Fields
-  /** Fixed fields, with a checksum behind them; a whole batch as it travels; or JSON behind a checksum. */
+  /** Fixed fields followed by a checksum; a whole batch as it is sent; or JSON behind a checksum. */
   readonly value: Fields | 'batch' | 'json'
-  /** Entries that follow the fixed fields, to the end of the value. */
+  /** Fields of the list entries that follow the fixed fields, up to the checksum. */
   readonly list?: Fields
   readonly written: string
   readonly lives: string
@@ -140,12 +141,12 @@ export const keyFamilies = {
 
 export type FamilyName = keyof typeof keyFamilies
 type Families = typeof keyFamilies
-/** The families whose values are fields. */
+/** The families whose values are fixed fields. */
 type RowFamily = { [F in FamilyName]: Families[F]['value'] extends string ? never : F }[FamilyName]
 
 type Numbers<F> = { -readonly [K in keyof F]: number }
 export type KeyOf<F extends FamilyName> = Numbers<Families[F]['key']>
-/** A value of fields, with its entries where the family has a list. */
+/** The fixed fields of a value, with its entries if the family has a list. */
 export type RowOf<F extends RowFamily> = Numbers<Families[F]['value']> &
   (Families[F] extends { list: infer L } ? { entries: Numbers<L>[] } : unknown)
 
@@ -157,7 +158,7 @@ function widthOf(fields: Fields): number {
   return Object.values(fields).reduce((sum, kind) => sum + widths[kind], 0)
 }
 
-/** A family, with what the codecs need worked out once. */
+/** A family's sizes and fields, computed once for the codecs. */
 interface Layout {
   readonly tag: number
   readonly key: readonly (readonly [name: string, kind: FieldKind])[]
@@ -189,7 +190,7 @@ const CHECKSUM_BYTES = 4
 
 function writeField(bytes: Uint8Array, at: number, kind: FieldKind, value: number): number {
   const width = widths[kind]
-  // Below 2^32 bit operations do; a u64's upper half needs a division.
+  // Bit operations work below 2^32; a u64's upper half needs a division.
   if (width === 8) writeField(bytes, at, 'u32', Math.floor(value / TWO_32))
   for (let i = width - 1, low = value >>> 0; i >= Math.max(0, width - 4); i--, low >>>= 8) bytes[at + i] = low
   return at + width
@@ -201,12 +202,12 @@ function readField(bytes: Uint8Array, at: number, kind: FieldKind): number {
   return value
 }
 
-/** A new key. Pass the fields in the order of the table. */
+/** Encodes a new key. Pass the fields in the order of the table. */
 export function encodeKey(family: FamilyName, first = 0, second = 0): Uint8Array {
   return writeKey(family, new Uint8Array(layouts[family].keyBytes), first, second)
 }
 
-/** Writes a key over `target`, which has the family's length: for keys that the next call may overwrite. */
+/** Writes a key over `target`, which has the family's key length. For keys that the next call may overwrite. */
 export function writeKey(family: FamilyName, target: Uint8Array, first = 0, second = 0): Uint8Array {
   const { tag, key } = layouts[family]
   target[0] = tag
@@ -226,7 +227,7 @@ export function decodeKey<F extends FamilyName>(family: F, key: Uint8Array): Key
   return readFields(layout.key, key, 1) as KeyOf<F>
 }
 
-/** The family that a stored key belongs to; undefined for a tag that the table does not know. */
+/** The family of a stored key; undefined if the table has no such tag. */
 export function familyOf(key: Uint8Array): FamilyName | undefined {
   return familyByTag.get(key[0] ?? 0)
 }
@@ -235,7 +236,7 @@ const familyByTag = new Map<number, FamilyName>(
   Object.entries(keyFamilies).map(([name, { tag }]) => [tag, name as FamilyName]),
 )
 
-/** Keys from `start` up to, not including, `end`: a whole family, or one slot's or stream's part of it. */
+/** Keys from `start` up to, not including, `end`: a whole family, or the part of one slot or stream. */
 export interface KeyRange {
   readonly start: Uint8Array
   readonly end: Uint8Array
@@ -250,7 +251,7 @@ export function rangeOf(family: FamilyName, first?: number): KeyRange {
   return { start, end: successorOf(start) }
 }
 
-/** The least key above every key that begins with `prefix`. */
+/** The least key above all keys that begin with `prefix`. */
 function successorOf(prefix: Uint8Array): Uint8Array {
   const next = prefix.slice()
   for (let i = next.length - 1; i >= 0; i--) {
@@ -269,12 +270,12 @@ function readFields(fields: Layout['key'], bytes: Uint8Array, at: number): Recor
   return row
 }
 
-/** Bytes of a row's value with that many entries. */
+/** Bytes of a row's value with `entries` list entries. */
 export function rowBytesOf(family: RowFamily, entries = 0): number {
   return layouts[family].valueBytes + entries * layouts[family].listBytes + CHECKSUM_BYTES
 }
 
-/** Writes the value of the row under `key` over `target`, which has exactly its length. */
+/** Writes the value of the row under `key` over `target`, which must have exactly the value's length. */
 export function writeRow<F extends RowFamily>(
   family: F,
   key: Uint8Array,
@@ -299,7 +300,7 @@ export function encodeRow<F extends RowFamily>(family: F, key: Uint8Array, row: 
   return writeRow(family, key, new Uint8Array(rowBytesOf(family, entries)), row)
 }
 
-/** Reads the value stored under `key`; undefined where it is damaged: not as long as its family's, or not as it was written. */
+/** Decodes the value stored under `key`; undefined if its length or checksum is wrong. */
 export function decodeRow<F extends RowFamily>(
   family: F,
   key: Uint8Array,
@@ -319,12 +320,12 @@ export function decodeRow<F extends RowFamily>(
   return row as RowOf<F>
 }
 
-/** CRC-32 of a key and of what is stored under it: a row that was moved does not pass for another one. */
+/** CRC-32 of a key and its content, so that a row that was moved to another key is found damaged. */
 export function checksumOf(key: Uint8Array, content: Uint8Array): number {
   return crc32(content, crc32(key))
 }
 
-/** A row that is damaged, where nothing else tells what it said. */
+/** A row is damaged, and no other row holds its content. */
 export class DamagedRow extends Error {
   override readonly name = 'DamagedRow'
 }

@@ -1,5 +1,6 @@
-// What an owner keeps: its segments on disk and, in memory, where every shard and producer stands. Runs on the owner thread,
-// one call at a time. Memory runs ahead of the disk by the one commit under way; after a failure it is read again.
+// An owner's state: its segments on disk and, in memory, the position of every shard and producer. Runs on the owner
+// thread, one call at a time. Memory is ahead of the disk by the one commit under way; after a failure it is read
+// again.
 import type {
   OwnedShard,
   OwnerOptions,
@@ -17,13 +18,13 @@ import type { ReplacementRequest } from './segments/replacement.ts'
 import { SegmentChain } from './segments/segment-chain.ts'
 import { ShardTable } from './append/shard-table.ts'
 
-/** What tests put in place of the disk and the clock. */
+/** Replacements for the disk and the clock, for tests. */
 export interface StorageParts {
   readonly openEnvironment?: OpenEnvironment
   readonly clock?: () => number
   readonly faults?: Faults
   readonly producersMax?: number
-  /** A monotonic clock: how long producers were silent is measured by it. */
+  /** A monotonic clock that measures how long producers are idle. */
   readonly elapsed?: () => number
 }
 
@@ -32,7 +33,7 @@ export class OwnerStorage {
   readonly #parts: StorageParts
   readonly #chain: SegmentChain
   readonly #plan = new CommitPlan()
-  /** The shards that the host asked for, to be opened again after a failure. */
+  /** The shards that the host has opened; they are opened again after a failure. */
   readonly #shards = new Map<number, OwnedShard>()
   readonly #stats = { commits: 0, batches: 0, bytes: 0, commitMs: 0 }
   #table: ShardTable
@@ -45,7 +46,7 @@ export class OwnerStorage {
     this.#parts = parts
   }
 
-  /** Opens a directory that exists and is locked. */
+  /** Opens an existing, locked directory. */
   static async open(options: OwnerOptions & StorageParts): Promise<OwnerStorage> {
     const { ownerId, directory, segmentBytes, openEnvironment = openLmdb, faults = noFaults } = options
     const place = { ownerId, directory, segmentBytes, openEnvironment, faults }
@@ -58,7 +59,7 @@ export class OwnerStorage {
     }
   }
 
-  /** False from a failed reopening on, until one succeeds. */
+  /** False from a failed commit until a reopening succeeds. */
   get isOpen(): boolean {
     return this.#isOpen
   }
@@ -67,7 +68,7 @@ export class OwnerStorage {
     return this.#chain.list()
   }
 
-  /** What was found damaged when it was opened last, in sentences. */
+  /** Sentences about the damage found when storage was last opened. */
   get damage(): readonly string[] {
     return this.#table.damage
   }
@@ -77,26 +78,26 @@ export class OwnerStorage {
     return { ...this.#stats, segments, producers: this.#table.producerCount }
   }
 
-  /** Where the shards stand that the host has open. */
+  /** The extents of all shards that the host has opened. */
   extents(): ShardExtent[] {
     return [...this.#shards.keys()].map((slot) => this.#table.extent(slot))
   }
 
-  /** Takes appends for these shards from now on, and answers where they stand; those that were forgotten are left out. */
+  /** Opens shards for appends and returns their extents. Forgotten shards are left out. */
   openShards(shards: readonly OwnedShard[]): ShardExtent[] {
     const opened = shards.filter((shard) => this.#table.open(shard))
     for (const shard of opened) this.#shards.set(shard.slot, shard)
     return opened.map(({ slot }) => this.#table.extent(slot))
   }
 
-  /** Marks shards, durably, whose records nobody wants any more. */
+  /** Marks shards as forgotten, durably: their records are no longer wanted. */
   async forgetShards(slots: readonly number[]): Promise<void> {
     this.#table.forget(slots, this.#plan)
     await this.#commitPlan()
     for (const slot of slots) this.#shards.delete(slot)
   }
 
-  /** Closes shards for ever, durably, and answers where they stand; those that are not known are left out. */
+  /** Closes shards for ever, durably, and returns their extents. Unknown shards are left out. */
   async sealShards(slots: readonly number[]): Promise<ShardExtent[]> {
     const sealed = this.#table.seal(slots, this.#plan)
     await this.#commitPlan()
@@ -109,41 +110,41 @@ export class OwnerStorage {
     await this.#commitPlan()
   }
 
-  /** What of the sealed segments may still be asked for. */
+  /** What may still be read of the sealed segments. */
   wanted(): Wanted {
     const { active, activeSince } = this.#chain
     return { ...this.#table.wanted(), list: this.list(), activeBytes: active.bytesUsed(), activeSince }
   }
 
   /**
-   * Lists one segment in the place of others, or drops them, durably. Throws a MillraceError where that is not possible,
-   * with nothing changed. The others still lie there.
+   * Replaces segments in the manifest by one segment, or drops them, durably. The replaced directories stay until
+   * `removeSegments`. Throws a MillraceError, and changes nothing, if the request does not fit the manifest.
    */
   async replaceSegments(request: ReplacementRequest): Promise<void> {
     await this.#chain.replace(request)
   }
 
-  /** Removes segments that are not listed any more, in the background. */
+  /** Removes segments that the manifest no longer lists, in the background. */
   removeSegments(names: readonly string[]): void {
     this.#chain.remove(names)
   }
 
-  /** Makes sure that a commit of this size finds its room in the active segment. False where the disk has none. */
+  /** Reserves disk room for a commit of this size in the active segment. Returns false if the disk has none. */
   reserve(size: CommitSize): boolean {
     return this.#chain.active.reserve(size)
   }
 
-  /** Whether so many bytes would overfill the active segment. */
+  /** Returns true if `bytes` more would overfill the active segment. */
   isFullFor(bytes: number): boolean {
     return this.#chain.isFullFor(bytes)
   }
 
-  /** Seals the active segment if so many bytes would overfill it. Answers whether it did. */
+  /** Rolls if `bytes` more would overfill the active segment. Returns true if it rolled. */
   async makeRoomFor(bytes: number): Promise<boolean> {
     return this.isFullFor(bytes) && (await this.roll())
   }
 
-  /** Seals the active segment, unless it holds no batch. Answers whether it did. */
+  /** Seals the active segment and opens the next, unless the active one holds no batch. Returns true if it rolled. */
   async roll(): Promise<boolean> {
     if (this.#table.activeIsEmpty) return false
     await this.#chain.roll((next) => this.#table.carryInto(next))
@@ -151,8 +152,8 @@ export class OwnerStorage {
   }
 
   /**
-   * Stores what can be stored of these appends, nothing where the disk is full; each then knows the fate of its batches,
-   * and answers it by `settle`.
+   * Commits the batches of these appends that can be stored; none if the disk is full. Each append then knows the
+   * outcome of its batches and answers with `settle`.
    */
   async commit(appends: readonly PendingAppend[], { isFull }: { isFull: boolean }): Promise<void> {
     const staging = { table: this.#table, plan: this.#plan, isFull }
@@ -176,14 +177,14 @@ export class OwnerStorage {
     plan.clear()
   }
 
-  /** Opens everything from disk again after anything above has thrown. Rejects where that cannot be done yet. */
+  /** Reopens everything from disk after a method above has thrown. Rejects if that is not possible yet. */
   async reopen(how: { readersLetGo: boolean }): Promise<void> {
     this.#isOpen = false
     this.#plan.clear()
     await this.#chain.reopen(how)
     this.#table = await loadTable(this.#chain, this.#parts)
     for (const shard of this.#shards.values()) {
-      // It may have been forgotten by the very commit that was taken for failed.
+      // The commit that seemed to fail may have forgotten the shard durably.
       if (!this.#table.open(shard)) this.#shards.delete(shard.slot)
     }
     this.#isOpen = true

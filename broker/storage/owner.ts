@@ -1,6 +1,6 @@
 // An owner: the one writer of its segments, and the calls that a host makes to it. Runs on an owner thread, or in the
-// caller's thread in process. It acknowledges a batch only after the commit that holds it was flushed. After a failed
-// commit it answers that the outcome is unknown, reads everything from disk again, and only then goes on.
+// caller's thread in process. It acknowledges a batch only after the commit that holds the batch is flushed. After a
+// failed commit it answers `outcomeUnknown`, reads everything from disk again, and only then continues.
 import { setTimeout } from 'node:timers/promises'
 import { InvariantError } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
@@ -16,36 +16,36 @@ import { refuseUnlessDirectory } from './disk/private-files.ts'
 import { GroupCommit } from './append/group-commit.ts'
 import { OwnerStorage, type StorageParts } from './owner-storage.ts'
 
-/** Batches in one commit, as a bound on how long it takes; a group above it goes alone. */
+/** Bytes of batches in one commit, to bound its duration. A larger group is committed alone. */
 const COMMIT_BYTES_MAX = 16 * 1024 * 1024
-/** Appends that wait here. The host has its own, lower bound; this one keeps a defect there from filling memory. */
+/** Bytes of queued appends. The host's bound is lower; this one keeps a defect in the host from filling memory. */
 const QUEUE_BYTES_MAX = 512 * 1024 * 1024
-/** Left reserved by appends for the small commits by which space comes back: they must not need any of a disk that is full. */
+/** Room that appends leave reserved for trims, seals and forgets: these free space, so they must work on a full disk. */
 const CHANGES_BYTES = 128 * 1024
-/** Itself, its shard's head, its producer and its time. */
+/** Rows that a batch may write: the batch, its shard's head, its producer and a time index row. */
 const ROWS_OF_BATCH_MAX = 4
 const REOPEN_BACKOFF_MS = 50
 const REOPEN_BACKOFF_MAX_MS = 5000
 
-/** What tests, and a process that lives with its owner, put in. */
+/** Replacements that tests, and a broker with owners in process, pass in. */
 export interface OwnerParts extends StorageParts {
   readonly freeBytesOf?: FreeBytesOf
   /**
-   * Told when an invariant is broken; the owner does nothing more, and is to be closed where it does not end with its
-   * thread or process. By default those end.
+   * Called when an invariant is broken. The owner then serves nothing more; close it if it does not end with its
+   * thread or process. By default that thread or process ends.
    */
   readonly onBroken?: (error: InvariantError) => void
 }
 
 export interface Owner {
   readonly handlers: CallHandlers<OwnerCalls>
-  /** The listener is told at once how things stand, and of every change from then on. */
+  /** Calls the listener at once with the present state, and then with every change. */
   readonly onNotice: (listener: (notice: OwnerNotice) => void) => void
 }
 
 /**
- * Takes an owner's directory, creates it if it is new, and opens it. Rejects with `unavailable` while another process
- * holds it, after `lockWaitMs`.
+ * Locks an owner's directory, creates it if it is new, and opens it. Rejects with `unavailable` if another process
+ * still holds it after `lockWaitMs`.
  */
 export async function openOwner(options: OwnerOptions & OwnerParts): Promise<Owner> {
   await refuseUnlessDirectory(options.directory)
@@ -62,7 +62,7 @@ export async function openOwner(options: OwnerOptions & OwnerParts): Promise<Own
   }
 }
 
-/** What waits its turn: appends, and changes that must not run beside a commit. */
+/** Queued work: appends, and changes that must not run beside a commit. */
 type Work = AppendWork | ChangeWork
 
 interface AppendWork {
@@ -90,7 +90,7 @@ class SegmentOwner implements Owner {
   readonly #listeners: ((notice: OwnerNotice) => void)[] = []
   #space!: DiskSpace
   #state: State = 'open'
-  /** An invariant is broken: nothing is done any more, but that it may be closed. */
+  /** True after an invariant is broken: the owner then only accepts `close`. */
   #isBroken = false
   #closed: Promise<null> | undefined
 
@@ -128,7 +128,7 @@ class SegmentOwner implements Owner {
     return owner
   }
 
-  // Bound, like the handlers: whoever passes it on need not know that there is an object behind it.
+  // A bound function, like the handlers, so that callers can pass it on without the owner.
   readonly onNotice = (listener: (notice: OwnerNotice) => void): void => {
     this.#listeners.push(listener)
     listener({ notice: 'segments', list: this.#storage.list() })
@@ -152,7 +152,7 @@ class SegmentOwner implements Owner {
     return { rolled }
   }
 
-  /** Readers hear of the new list before anything that is not in it is gone. */
+  /** Readers receive the new list before the segments that it leaves out are removed. */
   async #replaceSegments(request: OwnerCalls['replaceSegments']['request']): Promise<null> {
     await this.#storage.replaceSegments(request)
     this.#notifySegments()
@@ -160,7 +160,7 @@ class SegmentOwner implements Owner {
     return null
   }
 
-  /** Runs between commits, so that what it sees is durable. */
+  /** Queues `run` between commits, so that it sees durable state only. */
   #change<T>(run: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#state === 'closing') reject(unavailable('The owner is closing.'))
@@ -168,7 +168,7 @@ class SegmentOwner implements Owner {
     })
   }
 
-  /** What the queue calls: each run of appends goes into one commit. Never rejects. */
+  /** Called by the queue: commits each run of appends at once. Never rejects. */
   async #run(work: Work[]): Promise<void> {
     let appends: PendingAppend[] = []
     for (const item of work) {
@@ -190,13 +190,14 @@ class SegmentOwner implements Owner {
     try {
       const bytes = appends.reduce((sum, append) => sum + append.bytes, 0)
       const rows = ROWS_OF_BATCH_MAX * appends.reduce((sum, append) => sum + append.batchCount, 0)
-      // Full or not, a repeated batch must be told that it is stored: only storage knows which those are.
+      // Appends reach storage even if the disk is full: only storage can tell that a repeated batch is already
+      // stored.
       let isFull =
         this.#space.isFull || (this.#storage.isFullFor(bytes) && !this.#hasRoomFor({ rows, bytes }))
       const hasRolled = !isFull && (await this.#storage.makeRoomFor(bytes))
-      // The floor is looked at now and then; a disk that somebody else fills is full before that.
+      // The free space floor is checked only at intervals; another program may fill the disk in between.
       isFull ||= !this.#storage.reserve({ rows, bytes: bytes + CHANGES_BYTES })
-      // Before any answer that only a reader with the new list could make use of.
+      // Sent before any answer whose records only a reader with the new list can find.
       if (hasRolled) this.#notifySegments()
       failedAs = 'outcomeUnknown'
       await this.#storage.commit(appends, { isFull })
@@ -207,7 +208,7 @@ class SegmentOwner implements Owner {
     for (const append of appends) append.settle()
   }
 
-  /** As it looks: a roll is not begun on a disk that cannot take what follows it. */
+  /** Looks at the disk, which may change: a roll is not begun if the disk cannot take the commit that follows. */
   #hasRoomFor(size: CommitSize): boolean {
     return freeBytesNow(this.#directory) >= diskBytesOf(size)
   }
@@ -223,14 +224,14 @@ class SegmentOwner implements Owner {
     }
   }
 
-  /** While closing, too: what was queued is finished. */
+  /** True while closing, too: queued work is finished. */
   #isUsable(): boolean {
     return this.#storage.isOpen && !this.#isBroken
   }
 
   /**
-   * Storage failed: it is read from disk again. What waits goes on after that; if the disk still refuses, it is answered
-   * that nothing was done, and so is everything that comes until it works.
+   * Reopens storage from disk after a failure. Waiting work continues after that. While the disk still refuses,
+   * waiting and new work is refused with `unavailable`: nothing of it was done.
    */
   async #recover(cause: unknown): Promise<void> {
     if (cause instanceof InvariantError) return this.#break(cause)
@@ -268,7 +269,7 @@ class SegmentOwner implements Owner {
     return this.#state === 'closing' || this.#isBroken
   }
 
-  /** What is in memory or on disk is not what it must be: nothing more may be written from it. */
+  /** An invariant is broken: memory or disk may be wrong, so nothing more is written. */
   #break(error: InvariantError): void {
     this.#isBroken = true
     this.#refuseWaiting()
@@ -282,7 +283,7 @@ class SegmentOwner implements Owner {
     }
   }
 
-  /** Whoever asks again waits for the same end. */
+  /** Every caller waits for the same close. */
   #close(): Promise<null> {
     return (this.#closed ??= this.#closeAll())
   }

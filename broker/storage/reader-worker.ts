@@ -1,5 +1,5 @@
-// THREAD ENTRY of a reader pool thread: Piscina calls `run` once a task. The batches' buffer is moved to the caller, not
-// cloned.
+// THREAD ENTRY of a reader pool thread: Piscina calls `run` once per task. The batches' buffer is transferred to the
+// caller, not cloned.
 import { move, transferableSymbol, valueSymbol } from 'piscina'
 import type { ReadTask, SeekTask } from '../threads/reader-contract.ts'
 import { answerOf } from '../threads/task-answer.ts'

@@ -1,5 +1,5 @@
-// Surveys and compaction of sealed segments, in the caller's thread: the maintenance thread's, or one that is all there is.
-// Nothing here is needed for an append or a read, and nothing that fails here leaves anything behind.
+// Surveys and compaction of sealed segments, in the caller's thread: the maintenance thread, or the only thread of a
+// broker in process. No append or read depends on this, and a failure here leaves nothing behind.
 import { setTimeout } from 'node:timers/promises'
 import { refusal } from '../../protocol/refusal.ts'
 import { stopCompaction } from '../threads/compaction-progress.ts'
@@ -11,10 +11,10 @@ import { freeBytesAt, type FreeBytesOf } from './disk/disk-space.ts'
 import { noFaults } from './disk/faults.ts'
 import { openLmdb } from './environment.ts'
 
-/** What tests put in place of the disk and the clock. */
+/** Replacements for the disk and the clock, for tests. */
 export type MaintenanceParts = Partial<CompactionParts> & { readonly freeBytesOf?: FreeBytesOf }
 
-/** The functions of the maintenance thread, in this thread. */
+/** Runs the maintenance thread's functions in the calling thread. */
 export function inlineSegmentMaintenance(options: MaintenanceParts = {}): SegmentMaintenance {
   const { freeBytesOf = freeBytesAt, ...given } = options
   const parts: CompactionParts = {

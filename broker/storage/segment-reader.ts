@@ -1,6 +1,6 @@
 // Reads stored batches by sequence number and by time. Runs in the reader pool, or inline in the caller's thread. It
-// copies out of the map, verifies every batch it answers, and says where damage begins; it never answers a batch that
-// is torn, partial or at another number than it claims.
+// copies out of the map, verifies every batch it returns, and says where damage begins; it never returns a batch that
+// is torn, partial or stored at a number other than its own.
 import { arrivalTimeAt, checkStoredBatch, recordCountAt } from '../../protocol/batch.ts'
 import type { Damage } from '../../protocol/structs.ts'
 import { storageFailure } from '../channels/failure.ts'
@@ -14,10 +14,10 @@ import { SegmentCache, type SegmentRef } from './segments/segment-cache.ts'
 import { extentInSegment, type ExtentInSegment } from './segments/extent-in-segment.ts'
 
 const ENVIRONMENTS_MAX = 24
-/** Extents of sealed segments that are remembered, so that a search need not open them again. */
+/** How many extents of sealed segments are cached, so that a search need not open the segments again. */
 const EXTENTS_MAX = 100_000
 
-/** The functions of the reader pool, in this thread. */
+/** Runs the reader pool's functions in the calling thread. */
 export function inlineSegmentReader(
   options: { openEnvironment?: OpenEnvironment; environmentsMax?: number } = {},
 ): SegmentReader {
@@ -47,7 +47,10 @@ class InlineReader implements SegmentReader {
     return { ...copy.finish(), next, ...(damage !== undefined && { damage }) }
   }
 
-  /** Copies from one segment. Of one that is damaged as a whole, everything up to the next that can be read is. */
+  /**
+   * Copies batches from one segment. If the whole segment is damaged, the damage reaches up to the next readable
+   * number.
+   */
   async #copyFrom(refs: readonly SegmentRef[], at: number, range: CopyRange): Promise<CopyStep> {
     try {
       return await this.#cache.use(refs[at]!, (environment) => copyBatches(environment, range))
@@ -59,7 +62,7 @@ class InlineReader implements SegmentReader {
     }
   }
 
-  /** The first number above `from` of which one of the segments says that it holds it; undefined where none does. */
+  /** The first number above `from` that a later segment's head says it holds; undefined if none does. */
   async #readableFrom(refs: readonly SegmentRef[], slot: number, from: number): Promise<number | undefined> {
     for (const ref of refs) {
       const extent = await this.#extentUnlessDamaged(ref, slot)
@@ -71,8 +74,8 @@ class InlineReader implements SegmentReader {
   }
 
   /**
-   * Where the numbers of a gap were trimmed, reading goes on behind it; where they should be there, that is damage. A
-   * sealed segment does not know what was trimmed since: the active one does, before anything is removed.
+   * Handles a gap: if its numbers were trimmed, reading continues behind it; otherwise it is damage. A sealed segment
+   * does not know of later trims, but the active segment does, before trimmed records are removed.
    */
   async #passOver(
     { from, to, trimHorizon }: Gap,
@@ -86,7 +89,7 @@ class InlineReader implements SegmentReader {
       const reason = `The batches from ${from} to ${to} are missing.`
       return { next: from, damage: damageOf(from, to, reason) }
     }
-    // What is answered has no gap in it.
+    // One reply has no gap in it.
     return copy.isEmpty ? { next: to } : { next: from, isFull: true }
   }
 
@@ -94,7 +97,7 @@ class InlineReader implements SegmentReader {
     const refs = refsOf(list)
     const nothing = { sequenceNumber: until, arrivalTime: 0 }
     try {
-      // Arrival times never go back, and a segment without batches of the shard repeats the last one before it.
+      // Arrival times never fall, and a segment without batches of the shard repeats the last arrival before it.
       let at = await this.#search(refs, slot, (extent) => extent.lastArrival >= timestamp)
       for (; at < refs.length; at++) {
         const found = await this.#cache.use(refs[at]!, (environment) =>
@@ -113,8 +116,8 @@ class InlineReader implements SegmentReader {
   }
 
   /**
-   * Looks at each segment in turn. Where it may lie in a damaged one, the place is behind what was read before that: reading
-   * from there tells of the damage. Undefined where no segment tells anything.
+   * Searches segment by segment. If the batch may lie in a damaged segment, returns the number after the last
+   * readable one before it: a read from there reports the damage. Undefined if no segment has a readable extent.
    */
   async #seekPastDamage(
     refs: readonly SegmentRef[],
@@ -131,7 +134,7 @@ class InlineReader implements SegmentReader {
       }
       if (extent === undefined) continue
       next = extent.next
-      // What arrived before it arrived too early, too.
+      // The damaged segment lies before this batch, so its batches also arrived before `timestamp`.
       if (extent.batches > 0 && extent.firstArrival < timestamp) damagedAt = undefined
       if (extent.lastArrival < timestamp || damagedAt !== undefined) continue
       const found = await this.#cache.use(ref, (environment) => findByTime(environment, slot, timestamp))
@@ -146,8 +149,8 @@ class InlineReader implements SegmentReader {
   }
 
   /**
-   * Index of the segment that holds `from`, or else the next number; `refs.length` where none does. A segment that is damaged
-   * as a whole is passed over, unless no other can hold it.
+   * Index of the segment that holds `from`, or else the next higher number; `refs.length` if none does. A segment
+   * that is damaged as a whole is passed over, unless no other segment can hold it.
    */
   async #holderOf(refs: readonly SegmentRef[], slot: number, from: number): Promise<number> {
     try {
@@ -165,7 +168,10 @@ class InlineReader implements SegmentReader {
     return damagedAt ?? refs.length
   }
 
-  /** Index of the first segment for which `isAt` holds; it must hold for all behind it. `refs.length` where none does. */
+  /**
+   * Binary search: index of the first segment for which `isAt` holds, and then for all later ones; else
+   * `refs.length`.
+   */
   async #search(
     refs: readonly SegmentRef[],
     slot: number,
@@ -225,15 +231,15 @@ interface CopyStep {
   readonly gap?: Gap
 }
 
-/** Numbers that this segment should have, or one before it, and that neither has. */
+/** Numbers that neither this segment nor an earlier one holds. */
 interface Gap {
   readonly from: number
   readonly to: number
-  /** As this segment knows it. */
+  /** The trim horizon in this segment's head. */
   readonly trimHorizon: number
 }
 
-/** Copies the shard's batches of one segment, from the one that holds `from`. */
+/** Copies the shard's batches of one segment, from the batch that holds `from`. */
 function copyBatches(environment: Environment, { slot, from, until, copy }: CopyRange): CopyStep {
   const extent = extentInSegment(environment, slot)
   if (extent === undefined) return { next: from }
@@ -272,7 +278,7 @@ function copyBatches(environment: Environment, { slot, from, until, copy }: Copy
   return { next }
 }
 
-/** A stored batch in place, undefined where there is none, or what LMDB says of damage on the way to it. */
+/** A view of a stored batch; undefined if there is none; LMDB's message if a page on the way to it is damaged. */
 function peekBatch(environment: Environment, slot: number, base: number): Uint8Array | string | undefined {
   try {
     return environment.peek(encodeKey('batch', slot, base))
@@ -282,7 +288,7 @@ function peekBatch(environment: Environment, slot: number, base: number): Uint8A
   }
 }
 
-/** Where the first batch behind a number lies in this segment; `end` where there is none before it. */
+/** The base of the first batch above `number` in this segment; `end` if there is none below `end`. */
 function keyBehind(environment: Environment, slot: number, number: number, end: number): number {
   const range = { start: keyAfter(encodeKey('batch', slot, number)), end: encodeKey('batch', slot, end) }
   const key = environment.keys(range, 1)[0]
@@ -307,7 +313,7 @@ function findByTime(environment: Environment, slot: number, timestamp: number): 
   let base = indexedBefore(environment, slot, timestamp) ?? first
   while (base < next) {
     const batch = environment.peek(encodeKey('batch', slot, base))
-    // Reading from there tells of the damage; that it is not older is what everything around it says.
+    // A read from here reports the damage. The batches around it show that it did not arrive before `timestamp`.
     if (batch === undefined || checkStoredBatch(batch, base) !== undefined) {
       return { sequenceNumber: base, arrivalTime: timestamp }
     }
@@ -318,10 +324,10 @@ function findByTime(environment: Environment, slot: number, timestamp: number): 
   return undefined
 }
 
-/** The last batch of the time index that arrived before `timestamp`: the one looked for lies behind it, and not far. */
+/** The last batch in the time index that arrived before `timestamp`; the wanted batch follows soon after it. */
 function indexedBefore(environment: Environment, slot: number, timestamp: number): number | undefined {
   const key = environment.keyAtOrBefore(encodeKey('time', slot, timestamp - 1), encodeKey('time', slot, 0))
   const value = key && environment.get(key)
-  // Without it, or where it is damaged, the search begins at the segment's first batch.
+  // If the index row is missing or damaged, the search begins at the segment's first batch.
   return value && decodeRow('time', key, value)?.base
 }

@@ -1,5 +1,5 @@
-// THREAD ENTRY of an owner thread. It opens its owner, says so, and serves calls until it was told to close; then it ends
-// by itself, because a thread that is terminated while LMDB writes can take the whole process along.
+// THREAD ENTRY of an owner thread. It opens its owner, reports that, and serves calls until `close`. Then it ends by
+// itself: terminating a thread while LMDB writes can crash the whole process.
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
@@ -15,7 +15,7 @@ function serve(owner: Owner): void {
   const channel = portChannel(port)
   const close = async (request: null): Promise<null> => {
     await owner.handlers.close(request)
-    // After the reply left: nothing keeps the thread alive then.
+    // Closed after the reply is sent; then nothing keeps the thread alive.
     setImmediate(() => channel.close())
     return null
   }
@@ -31,7 +31,7 @@ function buffersOf({ arena, results }: AppendOutcome): ArrayBuffer[] {
   return [arena, results.buffer as ArrayBuffer]
 }
 
-/** Undefined where it cannot be opened: whoever started this thread was told why. */
+/** Opens the owner; undefined if that fails, after the parent thread was sent the reason. */
 async function open(): Promise<Owner | undefined> {
   try {
     const owner = await openOwner(workerData as OwnerOptions)
