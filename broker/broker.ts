@@ -1,6 +1,6 @@
-// A whole broker inside the process that asks for one: for tests, and for programs that bring their own. Composition root.
-// It is the engine of the daemon, storage and protocol included; what differs is that hosts are not processes, and that
-// time, disk and transport can be put in by whoever embeds it.
+// A whole broker inside the calling process: for tests, and for programs that embed a broker. Composition root.
+// It runs the daemon's engine, storage and protocol included. The differences: hosts are not processes, and the caller
+// can replace time, disk and transport.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,11 +21,11 @@ import type { OwnerParts } from './storage/owner.ts'
 import { silentLog, type Logger } from './telemetry/log.ts'
 import { systemTime } from './time.ts'
 
-/** Where a broker without ports is found; the port is 0 for the controller, else the number of a host. */
+/** Host name in addresses of a broker without ports; the port in them is 0 for the controller, else the host's number. */
 const IN_PROCESS_HOST = 'in-process'
 
 export interface BrokerOptions {
-  /** Where records are stored, and found again by a later broker. Default: a temporary directory, removed by `close`. */
+  /** Where records are stored, for this broker and later ones. Default: a temporary directory, removed by `close`. */
   readonly dataDir?: string
   /**
    * Which ports to open: any free ones on this machine's loopback address (`true`, the default), none (`false`: clients
@@ -38,23 +38,23 @@ export interface BrokerOptions {
   readonly config?: { readonly [K in BrokerOptionName]?: string | number }
   /** Milliseconds since the epoch; arrival times come from it. Default: the system's clock. */
   readonly clock?: () => number
-  /** Milliseconds that never go back: a clock that runs ahead of it has jumped. Default: the system's. */
+  /** Monotonic milliseconds, used to detect that `clock` has jumped. Default: the system's. */
   readonly elapsed?: () => number
-  /** Failures for tests: what stands in place of the disk. Not with `threads`. */
+  /** Replaces parts of storage, so that tests can make it fail. Not with `threads`. */
   readonly storage?: Omit<OwnerParts, 'clock'>
-  /** Opens the catalog, for tests that let it fail. */
+  /** Opens the catalog. For tests that make it fail. */
   readonly openCatalog?: (directory: string) => Promise<CatalogStore>
   /** Default: nothing is logged. */
   readonly log?: Logger
 }
 
 export interface Broker extends AsyncDisposable {
-  /** For `connect`. */
+  /** The URL to give to `connect`. */
   readonly url: string
   readonly dataDir: string
   /**
-   * Opens a connection within this process, to an address that this broker named. `connect(broker.url, broker)` uses it,
-   * and then needs no port.
+   * Opens a connection within this process to one of this broker's addresses. `connect(broker.url, broker)` uses it instead
+   * of TCP, and so needs no port.
    */
   readonly dial: (address: { readonly host: string; readonly port: number }) => Promise<Duplex>
   /** Metrics in Prometheus' text format. */
@@ -135,14 +135,14 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
   }
 }
 
-/** What a broker in a program needs no more of than a daemon on a small machine; ports are whatever is free. */
+/** Configuration of an embedded broker: one host, little reserved disk space, and any free ports. */
 function embeddedConfig({ listen = true, config = {} }: BrokerOptions, dataDir: string): Config {
   const at = typeof listen === 'object' ? listen : { host: '127.0.0.1', port: 0 }
   const settings = { hosts: 1, freeSpaceFloor: '64MiB', ...at, hostPortBase: 0, ...config, dataDir }
   return resolveConfig({ settings }).values
 }
 
-/** Where hosts listen, and where clients find them. */
+/** Functions that say where each host listens, and where clients reach it. */
 function addressing(inProcess: boolean, config: Config): Pick<ControllerChoices, 'listenOf' | 'addressOf'> {
   if (inProcess) {
     return { listenOf: () => null, addressOf: (hostId) => ({ hostId, host: IN_PROCESS_HOST, port: hostId }) }
@@ -153,7 +153,7 @@ function addressing(inProcess: boolean, config: Config): Pick<ControllerChoices,
   }
 }
 
-/** A daemon goes on trying to start its hosts; whoever asked for a broker in process wants to know at once. */
+/** Makes `createBroker` fail with the first failed start of a host. A daemon keeps trying instead. */
 function startFailure(): {
   readonly failed: Promise<never>
   readonly fail: (hostId: number, how: string) => void
@@ -162,7 +162,7 @@ function startFailure(): {
   const failed = new Promise<never>((_, reject) => {
     fail = reject
   })
-  // After the start nobody waits for it.
+  // After the start nothing awaits this promise; a late rejection must not count as unhandled.
   failed.catch(() => {})
   return {
     failed,

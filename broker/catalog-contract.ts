@@ -16,9 +16,9 @@ export type PlannedShard = ReshardMove['children'][number]
 export type CatalogChange = { readonly put: CatalogRow } | { readonly remove: RowNameIn<CatalogFamily> }
 
 export interface CatalogStore {
-  /** Every row as it was when the store was opened, in no particular order. To be asked once: the rows are then let go. */
+  /** Every row as it was when the store was opened, in no particular order. Call it once: it frees the rows afterwards. */
   load(): readonly CatalogRow[]
-  /** All changes or none; durable when it fulfils. After a rejection the store must be closed and opened again. */
+  /** Writes all changes or none; they are durable when it fulfils. After a rejection close the store and open it again. */
   commit(changes: readonly CatalogChange[]): Promise<void>
   close(): Promise<void>
 }

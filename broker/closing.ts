@@ -1,10 +1,10 @@
-// What a composition has opened, and how it is closed again. Runs in every process that composes a broker.
+// Closes what a composition root has opened. Runs in every process that composes a broker.
 import type { Time } from './time.ts'
 
-/** One for each thing that was opened, in the order of opening. */
+/** One closing function for each thing that was opened, in the order of opening. */
 export type Closers = (() => unknown)[]
 
-/** Closes in the opposite order of opening, all of it whatever fails; rejects with what failed. */
+/** Closes everything in the reverse order of opening, even where a closer fails; then rejects with all failures. */
 export async function closeAll(closers: Closers): Promise<void> {
   const failures: unknown[] = []
   for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
@@ -17,7 +17,7 @@ export async function closeAll(closers: Closers): Promise<void> {
   if (failures.length > 0) throw new AggregateError(failures, 'the broker did not close in good order')
 }
 
-/** What is left of a span of milliseconds that begins when it is first asked for: one deadline for several drains. */
+/** Returns a function that says how much of `spanMs` is left since its first call: one deadline for several drains. */
 export function remaining(spanMs: number, { elapsed }: Pick<Time, 'elapsed'>): () => number {
   let until: number | undefined
   return () => {

@@ -1,7 +1,7 @@
-// Composes a controller: the lock, the catalog, the hosts that it launches, its server, and the page for probes. What differs
-// between a daemon and a broker inside a program is chosen by them: launcher, time, where to listen, where rows are stored.
-// The order of the start is that of its dependencies: the lock before anything is read, the catalog before a port is
-// open, the ports before a host is launched, so that a start which cannot succeed fails before it has touched anything.
+// Composes a controller: lock, catalog, hosts, server, and admin port. The entry (a daemon or an embedded broker) chooses
+// what differs: launcher, time, where to listen, where rows are stored. The start opens things in the order of their
+// dependencies: the lock before anything is read, the catalog before a port is open, the ports before a host is launched,
+// so that a start which cannot succeed fails before it has touched anything.
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { CatalogStore } from './catalog-contract.ts'
@@ -24,7 +24,7 @@ import type { Time } from './time.ts'
 
 const stopping = { ready: false, reasons: ['the broker is stopping'] } as const
 
-/** What an entry decides. */
+/** What the entry decides. */
 export interface ControllerChoices extends Pick<
   ControllerOptions,
   'launcher' | 'listenOf' | 'addressOf' | 'onBroken' | 'onHostDown'
@@ -32,13 +32,13 @@ export interface ControllerChoices extends Pick<
   readonly config: Config
   readonly time: Time
   readonly log: Logger
-  /** Where clients reach the controller; null where they are handed to its server within this process. */
+  /** Where the controller listens to clients; null where they connect within this process only. */
   readonly listen: ListenAttempt | null
-  /** Where probes and scrapers do; null for nowhere. */
+  /** Where the controller listens to probes and scrapers; null for nowhere. */
   readonly admin: ListenAttempt | null
-  /** Probes are told so from the first moment of a stop on. */
+  /** True from the first moment of a stop: readiness probes then fail. */
   readonly isStopping: () => boolean
-  /** The catalog on disk, unless given. */
+  /** Opens the catalog. Default: the catalog on disk. */
   readonly openCatalog?: (directory: string) => Promise<CatalogStore>
 }
 
@@ -46,16 +46,16 @@ export interface ControllerChoices extends Pick<
 export interface ComposedController {
   readonly controller: Controller
   readonly server: Server
-  /** Where its data really lies: what the name of the directory leads to later makes no difference. */
+  /** The resolved path of the data directory: it stays right if the configured name later leads elsewhere. */
   readonly dataDir: string
-  /** 0 where it does not listen. */
+  /** The port for clients; 0 where the controller does not listen. */
   readonly port: number
   readonly admin: { readonly port: number; readonly url: string } | undefined
 }
 
 /**
- * Opens everything, and starts the hosts. What was opened is in `closers`, also where this rejects: as `unavailable` where the
- * directory is in use or a port is taken.
+ * Opens everything, and starts the hosts. Adds a closer to `closers` for everything that was opened, also where it rejects.
+ * Rejects with `unavailable` where the directory is in use or a port is taken.
  */
 export async function composeController(
   choices: ControllerChoices,
@@ -81,7 +81,7 @@ export async function composeController(
     newBrokerId: randomUUID,
   })
   const closeAdmin: Closers = []
-  // Probes and scrapers may watch until the end.
+  // The admin port closes last, so that probes and scrapers can watch the drain.
   closers.push(() => closeAdmin.pop()?.())
   closers.push(() => controller.drain(drainMs()))
   const admin = await openAdmin(choices, controller)
@@ -106,12 +106,12 @@ export async function composeController(
   return { controller, server, dataDir, port, admin: admin && { port: admin.port, url: admin.url } }
 }
 
-/** The one place where this process opens a port to clients: what a connection has to show first belongs here. */
+/** The only place where this process opens a port to clients: authentication of connections would belong here. */
 async function listen(server: Server, at: ListenAttempt | null): Promise<{ readonly port: number }> {
   return at === null ? { port: 0 } : listenOrSay(at, (place) => server.listen(place))
 }
 
-/** The port for probes and scrapers, if one is wanted. */
+/** Opens the port for probes and scrapers, if the entry wants one. */
 async function openAdmin(
   { admin: at, config, isStopping, log }: ControllerChoices,
   controller: Controller,

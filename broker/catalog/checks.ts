@@ -1,6 +1,6 @@
-// What must hold between the rows of the catalog, in one place: a start refuses a catalog where it does not, and
-// `millrace check` reports it. Runs in the controller and in the check; pure. What must hold at every change, that a name
-// and a slot are had by one row alone, stands with the indexes in derived.ts.
+// The rules that rows of the catalog must keep together. A start refuses a catalog that breaks a rule, and
+// `millrace check` reports it. Runs in the controller and in the check; pure. The rules that every change must keep (no
+// two streams share a name, no two shards share a slot) are in derived.ts, with the indexes.
 import { hashKeyFromHex } from '../../protocol/hash-key.ts'
 import { shardIdOf } from '../../protocol/shard-id.ts'
 import { ShardMap } from '../../protocol/shard-map.ts'
@@ -39,7 +39,7 @@ const rowChecks: { readonly [F in CatalogFamily]?: RowCheck<F> } = {
   },
 }
 
-/** A number that was not given yet would be given out again, to another shard. */
+/** Reports a slot or shard index that the counters have not assigned yet: they would assign it to a second shard later. */
 function checkGiven(
   { broker, streams }: Tables & Derived,
   { streamId, shardIndex, slot }: { streamId: number; shardIndex: number; slot: number },
@@ -52,7 +52,7 @@ function checkGiven(
   }
 }
 
-/** Reports every row that cannot be true beside the others. */
+/** Reports every row that contradicts other rows. */
 export function rowProblems(state: Tables & Derived, report: Report): void {
   for (const family of catalogFamilyNames) {
     const check = rowChecks[family] as RowCheck<CatalogFamily> | undefined

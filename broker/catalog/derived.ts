@@ -1,21 +1,21 @@
-// What the controller needs to know of the catalog's rows that no row says by itself, kept along with them: indexes,
-// counts, and who has which slot. Runs in the controller and in the check; pure. One entry a family, so that each is told
-// in one place what its rows mean: it is called with −1 for what a row was before a change and with +1 for what it is after.
+// Indexes and counts over the catalog's rows, updated with every change: streams by name, open shards, loads of owners,
+// holders of slots. Runs in the controller and in the check; pure. `derivations` has one function per family, called with
+// by = −1 for a row as it was before a change, and with by = +1 for the row as it is after the change.
 import { shardIdOf } from '../../protocol/shard-id.ts'
 import type { CatalogFamily, HeldIn } from './families.ts'
 import { OrderedMap } from './ordered-map.ts'
 import type { Tables } from './tables.ts'
 
-/** How much lies with an owner. */
+/** How many shards an owner stores and will store. */
 export interface OwnerLoad {
-  /** Shards in the catalog, closed ones and those that have left included. */
+  /** Shards of the owner, including closed, planned and retired ones. */
   readonly stored: number
   readonly open: number
-  /** How many more will be open when the changes under way are done; negative where it will be fewer. */
+  /** By how much `open` will change when the changes under way are done; may be negative. */
   readonly coming: number
 }
 
-/** Who has a slot. */
+/** The shard that has a slot. */
 interface SlotHolder {
   readonly streamId: number
   readonly shardIndex: number
@@ -27,12 +27,12 @@ export interface Derived {
   readonly streamIdByName: OrderedMap<string, number>
   /** Shards of all streams. */
   readonly shardCount: number
-  /** By stream, and then by index. */
+  /** By stream id, then by shard index. */
   readonly openShards: OrderedMap<number, OrderedMap<number, HeldIn<'shard'>>>
-  /** By stream: how many of its shards each owner stores. */
+  /** By stream id, then by owner id: how many of the stream's shards the owner stores. */
   readonly ownersOfStream: OrderedMap<number, OrderedMap<number, number>>
   readonly ownerLoads: OrderedMap<number, OwnerLoad>
-  /** Shards that changes under way will make, and that are not in the catalog yet. */
+  /** Shards that changes under way will create, and that have no shard row yet. */
   readonly plannedCount: number
   readonly slots: OrderedMap<number, SlotHolder>
 }
@@ -48,14 +48,14 @@ export const nothingDerived: Derived = {
   slots: OrderedMap.empty(),
 }
 
-/** Told of what cannot be true: of whom, and what. */
+/** Takes one contradiction: the row concerned, and what is wrong with it. */
 export type Report = (where: string, what: string) => void
 
-/** What a derivation may use: what it changes, the rows as they are on that side of the change, and whom to tell. */
+/** What a derivation gets: the draft that it changes, the rows before or after the change, and where to report. */
 export interface Derivation {
   readonly draft: { -readonly [N in keyof Derived]: Derived[N] }
   readonly tables: Tables
-  /** +1 for a row that is there from now on, −1 for one that was there until now. */
+  /** +1: the row is added; −1: the row is removed. A changed row is removed and then added. */
   readonly by: 1 | -1
   readonly report: Report
 }
@@ -93,7 +93,7 @@ export const derivations: {
   },
 
   reshard({ streamId, step, moves }, derivation) {
-    // From the next step on the children are in the catalog, and the parents are closed there.
+    // From step 'opening' on, the children have shard rows, and the rows of the parents say CLOSED.
     if (step !== 'sealing') return
     const { draft, tables, by } = derivation
     for (const { parents, children } of moves) {
@@ -130,11 +130,11 @@ function addLoad({ draft }: Derivation, ownerId: number, more: OwnerLoad): void 
   draft.ownerLoads = isNothing ? draft.ownerLoads.delete(ownerId) : draft.ownerLoads.set(ownerId, sum)
 }
 
-/** A slot names a shard in its owner's segments for ever: two with the same one would mix their records. */
+/** Assigns or frees a slot. A slot names a shard in its owner's segments for ever: two shards in one would mix records. */
 function takeSlot({ draft, by, report }: Derivation, slot: number, holder: SlotHolder): void {
   const other = draft.slots.get(slot)
   if (by < 0) {
-    // The one that is left may be another shard, where two had the slot.
+    // Where two rows claimed the slot, the recorded holder may be the other row.
     if (other !== undefined && isSameHolder(other, holder)) draft.slots = draft.slots.delete(slot)
   } else if (other === undefined) draft.slots = draft.slots.set(slot, holder)
   else report(nameOf(holder), `It shares slot ${slot} with ${nameOf(other)}.`)

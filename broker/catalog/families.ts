@@ -1,7 +1,7 @@
 // Every kind of row that the catalog keeps, in one table: its tag, key and value, who writes it and how long it lives.
 // Runs in the controller and in the check; pure data. The store, the state in memory, the types of rows, the check and
-// docs/rows.md derive from it. The values are what is stored, for as long as the format is the same one: they are written
-// out here and share no type with what travels, so that a change of the protocol changes no row.
+// docs/rows.md derive from it. A value's schema is the stored format. It shares no type with the protocol, so that a
+// change of the protocol changes no stored row.
 import { z } from 'zod'
 
 const count = z.int().nonnegative()
@@ -10,17 +10,17 @@ const hashKey = z.string().regex(/^[0-9a-f]{32}$/)
 /** Widths that a field of a key may have. */
 export type KeyKind = 'u32' | 'u64'
 
-/** What the table says of a family. */
+/** One entry of the table. */
 export interface RowFamily {
   /** First byte of every key of the family; never reused. */
   readonly tag: number
-  /** At most two fields, in the order of the key's bytes; a family without fields has one row. */
+  /** At most two fields, in the order of the key's bytes; a family whose key has no fields has one row. */
   readonly key: Readonly<Record<string, KeyKind>>
-  /** What each row's JSON has to look like. */
+  /** Schema of each row's JSON. */
   readonly value: z.ZodType
-  /** Under which name the state in memory has the rows of the family. */
+  /** The field of the state in memory that holds the rows of the family. */
   readonly held: string
-  /** What the state calls a field of the key, where that is not its name here. */
+  /** Names that the state in memory uses for fields of the key, where they differ from the names in `key`. */
   readonly as?: Readonly<Record<string, string>>
   readonly written: string
   readonly lives: string
@@ -42,7 +42,7 @@ const scaling = z.strictObject({
   targetRecordsPerSecond: count,
 })
 
-/** A shard to be, with everything that is decided about it before it exists. */
+/** A shard that does not exist yet, with everything that the plan decides about it. */
 const plannedShard = z.strictObject({
   shardIndex: count,
   ownerId: count,
@@ -51,7 +51,7 @@ const plannedShard = z.strictObject({
   endingHashKey: hashKey,
 })
 
-/** Some shards become others over the same range of hash keys: one becomes two or three, or two become one. */
+/** A split or a merge: one parent becomes two or three children, or two parents one child, over the same hash keys. */
 const reshardMove = z.strictObject({
   parents: z.array(count).min(1).max(2),
   children: z.array(plannedShard).min(1).max(3),
@@ -87,7 +87,7 @@ export const catalogFamilies = {
       mode: z.enum(['provisioned', 'on-demand']),
       shardLimits,
       scaling,
-      /** Where updateShardCount is going, until it is there: a start goes on with it. */
+      /** The goal of updateShardCount until it is reached: a start continues towards it. Null: no goal. */
       targetShardCount: count.nullable(),
     }),
     held: 'streams',
@@ -123,13 +123,13 @@ export const catalogFamilies = {
     key: { streamId: 'u64' },
     value: z.strictObject({
       /**
-       * 'sealing': the parents are open in the catalog, and may be sealed at their owners; 'opening': the parents are closed
-       * and the children open in the catalog, and the children's hosts may not know of them yet. Never the other way.
+       * First 'sealing': the parents are open in the catalog, and may be sealed at their owners already. Then 'opening': the
+       * parents are closed and the children open in the catalog, and the children's hosts may not know them yet.
        */
       step: z.enum(['sealing', 'opening']),
       moves: z.array(reshardMove),
       startedAt: count,
-      /** Who asked for it, for the log. */
+      /** What started the change, for the log and the metrics. */
       cause: z.enum(['split', 'merge', 'scale', 'autoscale']),
     }),
     held: 'journals',
@@ -142,7 +142,7 @@ export const catalogFamilies = {
     key: { slot: 'u32' },
     value: z.strictObject({
       ownerId: count,
-      /** Of a stream that may be deleted by now. */
+      /** The stream may be deleted by now. */
       streamId: count,
       shardIndex: count,
     }),
@@ -155,7 +155,7 @@ export const catalogFamilies = {
 
 type Families = typeof catalogFamilies
 export type CatalogFamily = keyof Families
-/** Their names, in the order of their tags. */
+/** Names of the families, in the order of their tags. */
 export const catalogFamilyNames = Object.keys(catalogFamilies) as readonly CatalogFamily[]
 
 type Frozen<T> = T extends readonly (infer I)[]
@@ -167,7 +167,7 @@ type Frozen<T> = T extends readonly (infer I)[]
 /** True for a single name, false for a union of them. */
 export type IsOne<N, All = N> = N extends unknown ? ([All] extends [N] ? true : false) : never
 
-/** How code writes a key: a number, an object where it has two fields, the family's name where it has none. */
+/** A key in code: a number for one field, an object for two fields, the family's name for none. */
 export type KeyIn<F extends CatalogFamily> = [keyof Families[F]['key']] extends [never]
   ? F
   : IsOne<keyof Families[F]['key']> extends true
@@ -183,12 +183,12 @@ type KeyName<F extends CatalogFamily, N> = Families[F] extends { as: infer A }
     : N
   : N
 
-/** A row as the state in memory has it: the fields of its key, and those of its value. */
+/** A row as the state in memory holds it: the fields of its key and of its value in one object. */
 export type HeldIn<F extends CatalogFamily> = {
   readonly [N in keyof Families[F]['key'] as KeyName<F, N> & string]: number
 } & ValueIn<F>
 
-/** A row's name, of whichever family. */
+/** The name of a row of any family. */
 export interface AnyName {
   readonly family: CatalogFamily
   readonly key: number | string | object
@@ -199,12 +199,12 @@ export type RowIn<F extends CatalogFamily> = {
   [N in F]: { readonly family: N; readonly key: KeyIn<N>; readonly value: ValueIn<N> }
 }[F]
 
-/** A row's name: what is needed to remove it. */
+/** A row's name: its family and its key. */
 export type RowNameIn<F extends CatalogFamily> = {
   [N in F]: { readonly family: N; readonly key: KeyIn<N> }
 }[F]
 
-/** The fields of a row's key, in the order of its bytes. */
+/** The fields of a row's key, in the order of the key's bytes. */
 export function keyFieldsOf({ family, key }: AnyName): readonly number[] {
   if (typeof key === 'number') return [key]
   if (typeof key === 'string') return []
@@ -222,7 +222,7 @@ export function keyOfFields<F extends CatalogFamily>(
   return fields as unknown as KeyIn<F>
 }
 
-/** A row as the state in memory has it. */
+/** Converts a stored row to the form that the state in memory holds. */
 export function heldOf<F extends CatalogFamily>(row: RowIn<F>): HeldIn<F> {
   const family: RowFamily = catalogFamilies[row.family]
   const held: Record<string, unknown> = {}
@@ -232,7 +232,7 @@ export function heldOf<F extends CatalogFamily>(row: RowIn<F>): HeldIn<F> {
   return Object.assign(held, row.value) as HeldIn<F>
 }
 
-/** The value of a row that the state has: what is stored of it under its key. */
+/** The stored value of a row in the state: the row without the fields of its key. */
 export function valueOf<F extends CatalogFamily>(family: F, held: HeldIn<F>): ValueIn<F> {
   const { key, as }: RowFamily = catalogFamilies[family]
   const value: Record<string, unknown> = { ...held }

@@ -1,6 +1,6 @@
-// A map that is never changed in place: a change gives a new map, which shares with the one before all but the path to
-// what is changed. Runs in the controller and in the check; pure. A weight-balanced tree (Adams 1993, with the weights of
-// Hirai and Yamamoto 2011), so a change costs about 2·log₂(size) nodes, and a walk from any key on costs what it yields.
+// A map that is never changed in place: a change returns a new map, which shares with the old one every node that is not
+// on the path to the change. Runs in the controller and in the check; pure. A weight-balanced tree (Adams 1993, with the
+// weights of Hirai and Yamamoto 2011): a change copies about 2·log₂(size) nodes, and a walk costs what it yields.
 
 /** Keys are compared by `<`: numbers by value, text by its UTF-16 units. */
 export type OrderedKey = number | string
@@ -14,7 +14,7 @@ interface Node<K, V> {
 }
 type Tree<K, V> = Node<K, V> | undefined
 
-/** A subtree may weigh three times its sibling; a single rotation is enough where the inner part weighs less than twice. */
+/** A subtree may weigh three times its sibling. A single rotation is enough where inner weighs less than twice outer. */
 const WEIGHT_RATIO = 3
 const SINGLE_ROTATION_RATIO = 2
 
@@ -48,19 +48,19 @@ export class OrderedMap<K extends OrderedKey, V> {
     return node !== undefined
   }
 
-  /** The map with that value under the key; this one itself where nothing changes. */
+  /** Returns a map with the value under the key; this same map where nothing changes. */
   set(key: K, value: V): OrderedMap<K, V> {
     const root = inserted(this.#root, key, value)
     return root === this.#root ? this : new OrderedMap(root)
   }
 
-  /** The map without the key; this one itself where it has none. */
+  /** Returns a map without the key; this same map where the key is absent. */
   delete(key: K): OrderedMap<K, V> {
     if (!this.has(key)) return this
     return new OrderedMap(removed(this.#root, key))
   }
 
-  /** Entries in the order of their keys, those above `after` where it is given. */
+  /** Entries in the order of their keys; only those with keys above `after`, where `after` is given. */
   *entries(after?: K): Generator<readonly [K, V]> {
     for (const { key, value } of walk(this.#root, after)) yield [key, value]
   }
@@ -84,13 +84,13 @@ export class OrderedMap<K extends OrderedKey, V> {
     return node?.key
   }
 
-  /** What it is built of: a node that is also in another map was not copied. For tests of what a change costs. */
+  /** The nodes of the tree. For tests of what a change costs: a node that two maps share was not copied. */
   *nodes(): Generator<object> {
     yield* walk(this.#root, undefined)
   }
 }
 
-/** Nodes in order. It goes down to the first one wanted and keeps the path: what lies before is never looked at. */
+/** Nodes in order of their keys. It descends to the first node above `after` and visits no earlier node on the way out. */
 function* walk<K extends OrderedKey, V>(root: Tree<K, V>, after: K | undefined): Generator<Node<K, V>> {
   const path: Node<K, V>[] = []
   let node = root
@@ -128,7 +128,7 @@ function inserted<K extends OrderedKey, V>(tree: Tree<K, V>, key: K, value: V): 
   return right === tree.right ? tree : balanced(tree.key, tree.value, tree.left, right)
 }
 
-/** `tree` without `key`, which it has. */
+/** Returns `tree` without `key`, which must be in it. */
 function removed<K extends OrderedKey, V>(tree: Tree<K, V>, key: K): Tree<K, V> {
   if (tree === undefined) return undefined
   const { left, right } = tree
@@ -146,7 +146,7 @@ function first<K, V>(tree: Node<K, V>): Node<K, V> {
   return node
 }
 
-/** A node over two balanced trees, one of which has become larger or smaller by one. */
+/** Builds a node over two balanced trees of which one has gained or lost one node, and rotates where that is needed. */
 function balanced<K, V>(key: K, value: V, left: Tree<K, V>, right: Tree<K, V>): Node<K, V> {
   if (isTooHeavy(right, left)) {
     const { left: inner, right: outer } = right!

@@ -1,18 +1,18 @@
-// Every kind of small row, in one table: what the controller writes often and in small pieces, beside the catalog's rare
-// changes. Runs in the controller and in the check; pure data. The store, the types of rows, the check and docs/rows.md derive
-// from it. A row is found by a text, has a version that no other row ever had, and is JSON behind both.
+// Every kind of small row, in one table. Small rows change often, and one at a time; rows of the catalog change rarely.
+// Runs in the controller and in the check; pure data. The store, the types of rows, the check and docs/rows.md derive from
+// it. A row has a text as its key, a version that no other row ever had, and a JSON value.
 import { z } from 'zod'
 
 const count = z.int().nonnegative()
 
-/** What the table says of a family. */
+/** One entry of the table. */
 export interface SmallFamily {
-  /** First byte of every key of the family; never reused, and no tag of another table. */
+  /** First byte of every key of the family; never reused, also not by a family of the catalog. */
   readonly tag: number
-  /** What the text of a key is, and how many bytes of UTF-8 it has at most. */
+  /** What the text of the key is, and its greatest length in bytes of UTF-8. */
   readonly key: string
   readonly keyBytesMax: number
-  /** What each row's JSON has to look like, and how many bytes it has at most. */
+  /** Schema of each row's JSON, and its greatest length in bytes. */
   readonly value: z.ZodType
   readonly valueBytesMax: number
   readonly written: string
@@ -35,7 +35,7 @@ export const smallFamilies = {
 
 type Families = typeof smallFamilies
 export type SmallFamilyName = keyof Families
-/** Their names, in the order of their tags. */
+/** Names of the families, in the order of their tags. */
 export const smallFamilyNames = Object.keys(smallFamilies) as readonly SmallFamilyName[]
 
 /** What is stored under a key of the family. */

@@ -1,6 +1,6 @@
-// The catalog as a value: its rows, what is derived from them, and how a change makes the next value. Runs in the
-// controller and in the check; pure. A state is never changed in place, so code may keep one across an `await` and read it
-// as it was. The next one shares with it all that a change does not touch: a change costs what it changes, not what exists.
+// The catalog as an immutable value: its rows, and what is derived from them. A change makes the next state. Runs in the
+// controller and in the check; pure. Code may keep a state across an `await` and read it as it was. The next state shares
+// everything that a change does not touch, so a change costs what it changes, not what exists.
 import { InvariantError } from '../../protocol/invariant.ts'
 import type { CatalogChange, CatalogRow } from '../catalog-contract.ts'
 import { rowProblems, wholeProblems } from './checks.ts'
@@ -12,24 +12,24 @@ export type CatalogState = Tables & Derived
 
 export const emptyCatalog: CatalogState = { ...noTables, ...nothingDerived }
 
-/** What a change has done to one row. */
+/** One row before and after a change; undefined where there was or is none. */
 interface Touched {
   readonly family: CatalogFamily
   readonly before: HeldIn<CatalogFamily> | undefined
   after: HeldIn<CatalogFamily> | undefined
 }
 
-/** The state after all of `changes`. Throws where two streams would have one name, or two shards one slot. */
+/** Returns the state after all of `changes`. Throws where two streams would have one name, or two shards one slot. */
 export function applyChanges(state: CatalogState, changes: readonly CatalogChange[]): CatalogState {
   return changed(state, changes, refuse)
 }
 
-/** The state that stored rows describe; throws where they cannot all be true. */
+/** Returns the state that stored rows describe; throws where rows contradict each other. */
 export function readCatalog(rows: readonly CatalogRow[]): CatalogState {
   return checkedCatalog(rows, refuse)
 }
 
-/** The same, with each thing that cannot be true reported; what is left of the state can be read all the same. */
+/** Like `readCatalog`, but reports each contradiction instead of throwing; the state it returns can still be read. */
 export function checkedCatalog(rows: readonly CatalogRow[], report: Report): CatalogState {
   const puts = rows.map((put) => ({ put }))
   const state = changed(emptyCatalog, puts, report)
@@ -56,7 +56,7 @@ function changed(state: CatalogState, changes: readonly CatalogChange[], report:
       removeRow(draft, name)
     }
   }
-  // All that was goes first: a name or a slot may pass from one row to another.
+  // Old rows are removed before new ones are added: a name or a slot may pass from one row to another in one change.
   for (const { family, before } of touched.values()) {
     if (before !== undefined) derive(family, before, { draft, tables: state, by: -1, report })
   }

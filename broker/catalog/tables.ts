@@ -1,5 +1,5 @@
-// The rows of the catalog in memory, a map a family, as the table of families says. Runs in the controller and in the
-// check; pure. A family whose key has two fields is held by the first of them, and under that by the second.
+// The rows of the catalog in memory: one map per family of the table in families.ts. Runs in the controller and in the
+// check; pure. A family whose key has two fields is a map by the first field of maps by the second.
 import {
   catalogFamilies,
   catalogFamilyNames,
@@ -22,14 +22,14 @@ type TableOf<F extends CatalogFamily> = [keyof Families[F]['key']] extends [neve
     ? OrderedMap<number, HeldIn<F>>
     : OrderedMap<number, OrderedMap<number, HeldIn<F>>>
 
-/** The rows of each family under the name that the table gives it. */
+/** The rows of each family, under the family's `held` name. */
 export type Tables = { readonly [F in CatalogFamily as Families[F]['held']]: TableOf<F> }
 
 type AnyRow = HeldIn<CatalogFamily>
 type AnyTable = OrderedMap<number, AnyRow | OrderedMap<number, AnyRow>>
 type Draft = Record<string, AnyTable>
 
-/** Key of the row of a family that has one. */
+/** Key of the single row of a family whose key has no fields. */
 const ONLY = 0
 
 export const noTables = Object.fromEntries(
@@ -45,7 +45,7 @@ export function* rowsOf<F extends CatalogFamily>(tables: Tables, family: F): Gen
   }
 }
 
-/** The row of that name; undefined where there is none. */
+/** Returns the row with that name, or undefined. */
 export function rowNamed<F extends CatalogFamily>(tables: Tables, name: RowNameIn<F>): HeldIn<F> | undefined {
   const table = (tables as unknown as Draft)[catalogFamilies[name.family].held]!
   const [first = ONLY, second] = keyFieldsOf(name)
@@ -54,14 +54,14 @@ export function rowNamed<F extends CatalogFamily>(tables: Tables, name: RowNameI
   return (found as OrderedMap<number, HeldIn<F>> | undefined)?.get(second)
 }
 
-/** Puts a row into a draft of tables, and gives it as it is held there. */
+/** Puts a row into a draft of tables; returns the row as the draft holds it. */
 export function putRow<F extends CatalogFamily>(draft: Tables, row: RowIn<F>): HeldIn<F> {
   const held = heldOf(row)
   replace(draft, row, held)
   return held
 }
 
-/** Takes the row of that name out of a draft of tables. */
+/** Removes the row with that name from a draft of tables. */
 export function removeRow(draft: Tables, name: RowNameIn<CatalogFamily>): void {
   replace(draft, name, undefined)
 }

@@ -1,7 +1,7 @@
 // Calls, replies and notices over a channel, for both of its ends. Runs anywhere in the broker.
 // Every call is settled exactly once: by its reply, by its failure, or by the end of the channel. A failure crosses as
-// code, message and retry hint. A broken invariant does not cross: it crashes the thread or process that holds it, and
-// the caller learns from the closed channel that the outcome is unknown.
+// code, message and retry hint. A broken invariant does not cross: it crashes the thread or process where it occurs, the
+// channel closes, and the caller gets `outcomeUnknown`.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import { invariant, InvariantError } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
@@ -13,11 +13,11 @@ interface Failure {
   readonly code: ErrorCode
   readonly message: string
   readonly retryAfterMs?: number
-  /** Of a failure that nobody foresaw: where it happened, for the log of whoever made the call. */
+  /** Stack of an unexpected failure, for the log of the calling side. */
   readonly stack?: string
 }
 
-/** What travels. One channel may carry calls in both directions: each end reads only the packets meant for it. */
+/** A message on the channel. One channel may carry calls in both directions: each end reads only packets meant for it. */
 type Packet =
   | readonly [kind: 'call', id: number, call: string, request: unknown]
   | readonly [kind: 'reply', id: number, reply: unknown]
@@ -30,20 +30,20 @@ interface OpenCall {
   readonly reject: (error: unknown) => void
 }
 
-/** The asking end of a channel. */
+/** The calling end of a channel. */
 export interface Caller<T extends CallTable> {
   /**
-   * Asks the peer. Buffers in `transfer` belong to the peer from here on. Rejects with the peer's MillraceError;
-   * with `outcomeUnknown` when the channel closes before the reply, and with `unavailable` when it was closed before the call.
+   * Calls the peer. Buffers in `transfer` belong to the peer from then on. Rejects with the peer's MillraceError, with
+   * `outcomeUnknown` when the channel closes before the reply, and with `unavailable` when it was closed before the call.
    */
   call<C extends keyof T & string>(
     call: C,
     request: T[C]['request'],
     transfer?: readonly ArrayBuffer[],
   ): Promise<T[C]['reply']>
-  /** Notices come in order; the first listener also gets those that came before it. */
+  /** Notices arrive in order; the first listener also gets the notices that arrived before it was added. */
   onNotice(listener: (notice: unknown) => void): void
-  /** Closes the channel; open calls are refused as after any other end of it. */
+  /** Closes the channel; open calls reject with `outcomeUnknown`. */
   close(): void
 }
 
@@ -51,7 +51,7 @@ export interface Caller<T extends CallTable> {
 export function createCaller<T extends CallTable>(channel: Channel): Caller<T> {
   const open = new Map<number, OpenCall>()
   const noticeListeners: ((notice: unknown) => void)[] = []
-  /** Notices that came before anybody listened: a peer may tell how things stand as soon as it is there. */
+  /** Notices that arrived before the first listener: a peer may send its state as soon as it has started. */
   let unheard: unknown[] = []
   let lastId = 0
   let closedBy: Error | undefined
@@ -96,7 +96,7 @@ export function createCaller<T extends CallTable>(channel: Channel): Caller<T> {
           return
         }
         const id = ++lastId
-        // Posting throws where the request cannot be cloned: then nothing was sent and nothing is open.
+        // `post` throws where the request cannot be cloned: then nothing was sent, so no call may stay open.
         channel.post(['call', id, call, request] satisfies Packet, transfer)
         open.set(id, { call, resolve, reject })
       }),
@@ -110,15 +110,15 @@ export function createCaller<T extends CallTable>(channel: Channel): Caller<T> {
   }
 }
 
-/** One handler a call. A handler may answer at once, without a promise: its reply then leaves in the same turn. */
+/** One handler per call. A handler may answer without a promise: its reply then leaves in the same turn. */
 export type CallHandlers<T extends CallTable> = {
   readonly [C in keyof T]: (request: T[C]['request']) => T[C]['reply'] | Promise<T[C]['reply']>
 }
 
 export interface ServeOptions<T extends CallTable> {
-  /** Buffers of a reply that change hands with it, instead of being cloned. */
+  /** Buffers of a reply that are transferred with it instead of cloned. */
   readonly transferOf?: (call: keyof T & string, reply: unknown) => readonly ArrayBuffer[]
-  /** Told of a broken invariant in a handler. Throws it outside every promise by default, so that the process or thread ends. */
+  /** Called with a broken invariant of a handler. Default: throws outside every promise, which ends process or thread. */
   readonly onBroken?: (error: InvariantError) => void
 }
 
@@ -150,7 +150,7 @@ export function serveCalls<T extends CallTable>(
 
   channel.onMessage((message) => {
     const packet = message as Packet
-    if (packet[0] !== 'call') return // it is for createCaller on this end
+    if (packet[0] !== 'call') return // meant for createCaller on this end
     const [, id, call, request] = packet
     try {
       invariant(Object.hasOwn(handlers, call), `nobody serves the call ${call}`)
@@ -172,7 +172,7 @@ export function serveCalls<T extends CallTable>(
   }
 }
 
-/** Throws where no promise can swallow it: an uncaught exception, which ends the process or the thread. */
+/** Throws `error` outside every promise: as an uncaught exception it ends the process or the thread. */
 export function crash(error: Error): void {
   process.nextTick(() => {
     throw error
@@ -184,7 +184,7 @@ function describe(error: unknown, call: string): Failure {
     const { code, message, retryAfterMs } = error
     return retryAfterMs === undefined ? { code, message } : { code, message, retryAfterMs }
   }
-  // Not foreseen by the handler, so nothing is known of its effects: `internal` says just that.
+  // The handler did not expect this error, so its effects are unknown, which is what `internal` says.
   const { message, stack } = error instanceof Error ? error : new Error(String(error))
   return { code: 'internal', message: `${call}: ${message}`, ...(stack !== undefined && { stack }) }
 }

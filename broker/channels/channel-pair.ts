@@ -3,8 +3,8 @@ import type { Channel } from './channel.ts'
 import { openChannel, type OpenChannel } from './open-channel.ts'
 
 /**
- * Two ends in one thread. Messages are handed over as they are, not cloned, in a later microtask and in order: a buffer
- * that was transferred, and anything that was posted, belongs to the receiver.
+ * Returns the two ends. Messages are passed by reference, not cloned, in order and in a later microtask: everything that
+ * is posted belongs to the receiver from then on.
  */
 export function channelPair(): [Channel, Channel] {
   const left = openChannel({ post: (message) => toRight.send(message), shut: () => toRight.end() })
@@ -14,7 +14,7 @@ export function channelPair(): [Channel, Channel] {
   return [left.channel, right.channel]
 }
 
-/** One direction of a pair: what is under way, delivered one message a microtask. */
+/** One direction of a pair: delivers each message in its own microtask. */
 function oneWay(end: OpenChannel): { send(message: unknown): void; end(): void } {
   return {
     send: (message) => queueMicrotask(() => end.deliver(message)),

@@ -1,11 +1,11 @@
-// Errors as they are made behind a thread seam, and made again in front of it. Runs at both ends.
-// What a thread fails with crosses as code and message; which of these a client may be told is for the operation to say, at
-// the place that reads the answer.
+// Errors that cross a channel: made on one side, and made again on the other. Runs at both ends.
+// An error crosses as code and message. The code that reads the answer decides which of them a client may be told: those
+// that the operation declares.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { RefusalDetails, UniversalError } from '../../protocol/refusal.ts'
 
-/** What storage may fail with, beside what any operation may. */
+/** Codes that storage may fail with. */
 export type StorageError = UniversalError | 'corruptData' | 'storageFull' | 'aborted'
 
 /** A failure of storage. */
@@ -17,7 +17,7 @@ export function storageFailure(
   return new MillraceError(code, message, details)
 }
 
-/** An error that crossed a channel, as it was on the other side. */
+/** Rebuilds an error that crossed a channel. */
 export function revived(
   { code, message }: { readonly code: ErrorCode; readonly message: string },
   details: RefusalDetails = {},

@@ -1,23 +1,23 @@
-// What every channel promises, whatever its pipe is: messages arrive in order, none is lost for want of a listener, the close is
-// told once with its cause, and nothing arrives after it. Runs anywhere in the broker. The kinds of pipe: a pair within one
-// thread and a process (beside this file), and a thread's port (in threads/).
+// What every channel promises, whatever its pipe is: messages arrive in order, messages before the first listener are kept
+// for it, the close is told once with its cause, and nothing arrives after it. Runs anywhere in the broker. The kinds of
+// pipe: a pair within one thread and a process (beside this file), and a thread's port (in threads/).
 import type { Channel } from './channel.ts'
 
-/** What one kind of channel does its own way. */
+/** What differs between kinds of channel. */
 export interface Pipe {
   post(message: unknown, transfer: readonly ArrayBuffer[]): void
   /** Called once, when this side closes the channel. */
   shut(): void
 }
 
-/** A channel, and the end into which its pipe delivers. */
+/** A channel, and the functions that its pipe calls: `deliver` for each message, `ended` when the pipe is gone. */
 export interface OpenChannel {
   readonly channel: Channel
   deliver(message: unknown): void
   ended(cause: Error): void
 }
 
-/** A channel whose pipe tells `deliver` of messages, and `ended` of the end. */
+/** Makes a channel over a pipe. */
 export function openChannel(pipe: Pipe): OpenChannel {
   const messageListeners: ((message: unknown) => void)[] = []
   const closeListeners: ((cause: Error) => void)[] = []

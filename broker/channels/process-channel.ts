@@ -1,5 +1,5 @@
-// The channel between a process and the one that forked it: Node's IPC, as each of the two sees it. Runs in the controller, which
-// forks, and in the main thread of a host.
+// The channel between a parent process and a forked child: Node's IPC, seen from each side. Runs in the controller, which
+// forks, and on the main thread of a host.
 import type { ChildProcess } from 'node:child_process'
 import { invariant } from '../../protocol/invariant.ts'
 import type { Channel } from './channel.ts'
@@ -24,7 +24,7 @@ export function processChannel(child: ChildProcess): Channel {
   })
   let exit: string | undefined
   child.on('message', deliver)
-  // The pipe may hold messages that the child sent before its exit: only its end closes the channel.
+  // The pipe may still hold messages that the child sent before its exit: only 'disconnect' closes the channel.
   child.on('exit', (code, signal) => {
     exit = `${name} ended by ${signal ?? `code ${code}`}`
     if (!child.connected) ended(new Error(exit))

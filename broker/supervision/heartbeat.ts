@@ -1,14 +1,14 @@
-// Whether a child still answers. Runs in the controller.
-// A child that has ended says so by its channel; one that hangs says nothing, and whatever has asked it something waits with
-// it. So it is asked for a sign of life all the time. Silence is counted in intervals that this process has seen, not in
-// time: a controller that was suspended itself finds one interval gone, however long it was away.
+// Finds out whether a child still answers. Runs in the controller.
+// The channel closes when a child ends, but not when it hangs, and then its callers would wait for ever. So the child is
+// asked for a sign of life at every interval. Silence is counted in intervals of this process, not in time: a controller
+// that was suspended itself counts one interval, however long the suspension was.
 import type { Time } from '../time.ts'
 
 /** A child's answer to a heartbeat. */
 export interface SignOfLife {
-  /** What is wrong with it although it answers, in words; null where nothing is. */
+  /** A sentence that says what is wrong with the child although it answers; null where nothing is wrong. */
   readonly trouble: string | null
-  /** It is in trouble, and has done nothing since it was asked last. */
+  /** True if the child is in trouble and has made no progress since the last heartbeat. */
   readonly isStuck: boolean
 }
 
@@ -17,11 +17,11 @@ export interface HeartbeatOptions {
   readonly time: Pick<Time, 'every'>
   readonly intervalMs: number
   readonly onAnswer: (sign: SignOfLife) => void
-  /** One more interval has passed without an answer: so many in a row. */
+  /** Called after each interval without an answer, with the number of such intervals in a row. */
   readonly onSilence: (intervals: number) => void
 }
 
-/** Asks from now on, until the function that it gives is called; then it tells nothing more. */
+/** Asks at every interval, from now on. Returns a function that stops it; no callback is called after that. */
 export function startHeartbeat(options: HeartbeatOptions): () => void {
   const { ping, time, intervalMs, onAnswer, onSilence } = options
   let isWaiting = false
@@ -36,11 +36,11 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
         silentIntervals = 0
         if (!isStopped) onAnswer(sign)
       },
-      // No answer is no sign of life, whatever became of the question: a process may outlive its channel.
+      // A failed call counts as silence, not as the child's end: a process may outlive its channel.
       () => {},
     )
   }
-  // One question at a time: it waits in the channel for as long as the child does not read.
+  // One question at a time: unanswered ones would pile up in the channel of a child that does not read.
   const cancel = time.every(intervalMs, () => {
     if (isWaiting) onSilence(++silentIntervals)
     else ask()

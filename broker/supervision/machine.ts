@@ -1,45 +1,45 @@
-// The life of a supervised child as a state machine: an event in, the next state and what is to be done out. Runs in the
-// controller; pure. It holds that a child is launched only after its predecessor has ended, that none is launched once the
-// stop was asked for, and that each one that has to end is killed in the end.
+// The life of a supervised child as a state machine: takes an event, returns the next state and the actions to carry out.
+// Runs in the controller; pure. Invariants: a child is launched only after its predecessor has ended; no child is launched
+// after a stop; a child that has to end and does not is killed.
 import { failuresInARow, restartDelayMs, type SupervisionPolicy } from './policy.ts'
 import { countOf } from '../../protocol/count-text.ts'
 
 /**
- * What there is of a child. none: nothing; starting: launched, not ready; up: ready, or was when its drain began; ending: killed,
- * and not gone yet, which may take as long as a disk takes to answer.
+ * none: no child runs. starting: launched, not ready. up: ready, or was ready when its drain began. ending: killed, but
+ * still there, for as long as a disk takes to answer.
  */
 export type Life = 'none' | 'starting' | 'up' | 'ending'
 
 export interface ChildState {
   readonly life: Life
-  /** Why it does not serve; of one that does, what is wrong with it nevertheless. */
+  /** Why the child does not serve; for a child that serves, what is wrong with it. */
   readonly reason: string | undefined
-  /** Why it was killed, where that was decided here: it tells more than the signal that it ended by. */
+  /** Why supervision killed the child, if it did: this says more than the signal in the child's exit. */
   readonly failure: string | undefined
-  /** When this life got ready, in elapsed time. */
+  /** When this life became ready, in elapsed milliseconds; null before. */
   readonly readyAt: number | null
   readonly restarts: number
-  /** In a row. */
+  /** Failures in a row. */
   readonly failures: number
-  /** Answers in a row that said it was stuck. */
+  /** Answers in a row that said that the child is stuck. */
   readonly stuckAnswers: number
-  /** A restart is due later. */
+  /** A restart waits for its delay to pass. */
   readonly isWaiting: boolean
-  /** Nothing is launched any more. */
+  /** A stop or a kill was asked for: no child is launched any more. */
   readonly isStopping: boolean
-  /** How long its drain may take, from when it was told to stop in good order. */
+  /** How long the drain may take, from the stop; null before a stop. */
   readonly drainMs: number | null
 }
 
 export type ChildEvent =
   | { readonly event: 'start' }
   | { readonly event: 'ready'; readonly now: number }
-  /** It could not be started; `why` is undefined where its end, which follows, tells more. */
+  /** The start failed; `why` is undefined where the event 'ended', which follows, says more. */
   | { readonly event: 'failed'; readonly why: string | undefined }
   | { readonly event: 'answered'; readonly trouble: string | null; readonly isStuck: boolean }
-  /** So many intervals in a row have passed without an answer. */
+  /** `intervals`: intervals in a row without an answer. */
   | { readonly event: 'silent'; readonly intervals: number }
-  /** Nothing is left of it. `chance` is from 0 to below 1. */
+  /** The child is gone. `chance` is from 0 to below 1. */
   | { readonly event: 'ended'; readonly how: string; readonly now: number; readonly chance: number }
   | { readonly event: 'restartDue' }
   | { readonly event: 'stop'; readonly drainMs: number }
@@ -49,17 +49,17 @@ export type ChildEvent =
 export type ChildAction =
   | { readonly action: 'launch' }
   | { readonly action: 'kill' }
-  /** Tell it to finish what it does and to end. */
+  /** Tell the child to finish its work and to end. */
   | { readonly action: 'drain'; readonly deadlineMs: number }
-  /** Ask for signs of life from now on, or no more. */
+  /** Start or stop the heartbeat. */
   | { readonly action: 'watch' | 'unwatch' }
-  /** Ask nothing more of it, and let nobody wait for its answers. */
+  /** Ask the child nothing more, and fail the calls that wait for its answers. */
   | { readonly action: 'cutOff' }
   | { readonly action: 'restartAfter' | 'overdueAfter'; readonly delayMs: number }
   | { readonly action: 'cancelTimers' }
   | { readonly action: 'tell'; readonly news: ChildNews }
 
-/** What those outside are told, for the log and for whatever waits for the child. */
+/** News for the charge: for the log, and for callers that wait for the child. */
 export type ChildNews =
   | { readonly news: 'ready' | 'restarting' | 'stopped' | 'drainOverdue' }
   | { readonly news: 'hangs'; readonly why: string }
@@ -70,13 +70,13 @@ export interface Step {
   readonly actions: readonly ChildAction[]
 }
 
-/** What is said of a child of this kind. */
+/** Texts for the `reason` of a child of this kind. */
 export interface ReasonTexts {
-  /** While it starts: `opening its storage`. */
+  /** While the child starts: `opening its storage`. */
   readonly starting: string
-  /** From its stop on: `the broker is stopping`. */
+  /** From the stop on: `the broker is stopping`. */
   readonly stopping: string
-  /** Of one that answers and is stuck: `its storage did nothing`. */
+  /** For a child that answers but is stuck: `its storage did nothing`. */
   readonly stuck: string
 }
 
@@ -93,7 +93,7 @@ export const unstarted: ChildState = {
   drainMs: null,
 }
 
-/** What follows from an event. One that has no meaning in a state (a late answer, a second stop) changes nothing. */
+/** Returns what follows from an event. An event without meaning in a state (a late answer, a second stop) is ignored. */
 export function step(
   state: ChildState,
   event: ChildEvent,
@@ -140,14 +140,14 @@ function launched(state: ChildState, texts: ReasonTexts): Step {
 
 function up(state: ChildState): Step {
   const next = { ...state, life: 'up' } as const
-  // One that is still opening its storage has to finish that before it can close it.
+  // A child that was stopped while it started is drained now: it could not close its storage before it had opened it.
   if (state.drainMs !== null) return { state: next, actions: [drain(state.drainMs)] }
   if (state.isStopping) return { state: next, actions: [] }
   return { state: { ...next, reason: undefined }, actions: [{ action: 'watch' }, tell({ news: 'ready' })] }
 }
 
 function failed(state: ChildState, why: string | undefined): Step {
-  // It is told to end as any other: what it has opened is closed.
+  // A child that is being stopped is drained although its start failed, so that it closes what it has opened.
   if (state.drainMs !== null) return up(state)
   const next = { ...state, life: 'ending', reason: why ?? state.reason, failure: why } as const
   return { state: next, actions: [{ action: 'kill' }] }
@@ -179,7 +179,7 @@ function silent(state: ChildState, intervals: number, { heartbeat }: Supervision
 function givenUp(state: ChildState, why: string): Step {
   return {
     state: { ...state, life: 'ending', reason: why, failure: why },
-    // A process that waits for a disk ends only when that answers: whatever asked it something need not wait so long.
+    // A killed process that waits for a disk ends only when the disk answers: `cutOff` spares callers that wait.
     actions: [{ action: 'unwatch' }, tell({ news: 'hangs', why }), { action: 'kill' }, { action: 'cutOff' }],
   }
 }

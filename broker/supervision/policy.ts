@@ -1,42 +1,42 @@
-// How a child process is kept running: when it is given up, and when it is started again. Runs in the controller; pure.
-// The first restart comes at once, because a crash is usually the only one; a child that keeps failing backs off, so that it
-// neither fills the log nor takes the processor from those that work.
+// When a supervised child is given up, and when it is started again. Runs in the controller; pure. The first restart
+// comes almost at once, because most crashes do not repeat; the delay doubles for a child that keeps failing, so that it
+// neither fills the log nor takes the processor from healthy children.
 
-/** Between an end and the next start. */
+/** The delay between the end of a child and its next start. */
 export interface Backoff {
   readonly firstDelayMs: number
   readonly delayMsMax: number
-  /** A child that served for so long starts over: what ended it has little to do with what ended it before. */
+  /** A child that served for this long starts over with the first delay: its earlier failures are taken as unrelated. */
   readonly stableAfterMs: number
 }
 
-/** How a child is asked for signs of life. */
+/** How often a child is asked for a sign of life, and when it is given up. */
 export interface HeartbeatPolicy {
   readonly intervalMs: number
-  /** A child that answered nothing for so many intervals in a row is given up. */
+  /** A child is given up after this many intervals in a row without an answer. */
   readonly silentIntervalsMax: number
-  /** A child that answers so many times in a row that it is stuck is given up as well. */
+  /** A child is given up after this many answers in a row that say that it is stuck. */
   readonly stuckAnswersMax: number
 }
 
 export interface SupervisionPolicy {
-  /** A child that is not ready by then is killed. */
+  /** A child that is not ready this long after its launch is killed. */
   readonly startDeadlineMs: number
-  /** What a child may take to end after the deadline of its drain; then it is killed. */
+  /** A child that has not ended this long after the deadline of its drain is killed. */
   readonly closeGraceMs: number
   readonly backoff: Backoff
   /** Absent for a child that is only watched for its end. */
   readonly heartbeat?: HeartbeatPolicy
 }
 
-/** Failures in a row, this one included. `servedMs` is null for a child that ended before it was ready. */
+/** Returns failures in a row, this one included. `servedMs` is null for a child that ended before it was ready. */
 export function failuresInARow(before: number, servedMs: number | null, { stableAfterMs }: Backoff): number {
   return servedMs !== null && servedMs >= stableAfterMs ? 1 : before + 1
 }
 
 /**
- * Doubles with each failure up to a limit; the upper half is chance, from 0 to below 1, so that children which ended together do
- * not start in step.
+ * Returns the delay of the next restart. It doubles with each failure up to a limit. `chance`, from 0 to below 1, decides
+ * its upper half, so that children which ended together do not start in step.
  */
 export function restartDelayMs(failures: number, chance: number, backoff: Backoff): number {
   const delayMs = Math.min(backoff.delayMsMax, backoff.firstDelayMs * 2 ** (failures - 1))

@@ -1,6 +1,6 @@
-// A program as a supervised child: a process with a command, arguments and an environment of its own. Runs in the controller.
-// What it prints becomes lines of the log. A program that is given a channel can see its parent go by the channel's end, so
-// nothing here has to outlive the controller.
+// A program as a supervised child: a process with its own command, arguments and environment. Runs in the controller.
+// What the program prints becomes lines of the log. Its IPC channel closes when the controller ends, and it is meant to
+// end then too, so nothing here has to outlive the controller.
 import { spawn, type ChildProcess } from 'node:child_process'
 import type { Logger } from '../telemetry/log.ts'
 import type { ReasonTexts } from './machine.ts'
@@ -12,11 +12,11 @@ export interface Program {
   /** What runs; `process.execPath` for a script. */
   readonly command: string
   readonly args: readonly string[]
-  /** All of its environment: nothing is inherited that does not stand here. */
+  /** The whole environment of the program: it inherits nothing from this process. */
   readonly env: Readonly<Record<string, string | undefined>>
-  /** How messages are written on its channel to this process; `json` where it is not given. */
+  /** How messages are serialized on its channel to this process. Default: `json`. */
   readonly serialization?: 'json' | 'advanced'
-  /** Given to it as descriptor 4, behind input, output, errors and channel, where its own log is to go there. */
+  /** A descriptor of this process for the program's own log. The program finds it as descriptor 4. */
   readonly logDescriptor?: number
 }
 
@@ -25,7 +25,7 @@ export interface RunningProgram extends Child {
   readonly process: ChildProcess
 }
 
-/** Starts a program. Where it cannot be started, its end says so. */
+/** Starts a program. Does not throw where the program cannot be started: `ended` then says why. */
 export function launchProgram(program: Program, log: Logger): RunningProgram {
   const { command, args, env, serialization = 'json', logDescriptor } = program
   const stdio = ['ignore', 'pipe', 'pipe', 'ipc', ...(logDescriptor === undefined ? [] : [logDescriptor])]
@@ -34,7 +34,7 @@ export function launchProgram(program: Program, log: Logger): RunningProgram {
   const ended = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => resolve(`process ${child.pid} ended by ${signal ?? `code ${code}`}`))
     child.on('error', (error) => {
-      // Later errors are about messages to a process that ends anyhow.
+      // Errors after the start concern messages to a process that is ending anyway.
       if (child.pid === undefined) resolve(`the process could not be started: ${error.message}`)
     })
   })
@@ -43,17 +43,17 @@ export function launchProgram(program: Program, log: Logger): RunningProgram {
 
 export interface ProgramChargeOptions {
   readonly program: Program
-  /** Ready as soon as it runs, or once it has sent its first message over the channel. */
+  /** When the program counts as ready: as soon as it runs, or with its first message over the channel. */
   readonly ready: 'launched' | 'message'
-  /** Without a heartbeat: a program that speaks no calls is watched for its end alone. */
+  /** No heartbeat: a program that serves no calls is watched only for its end. */
   readonly policy: Omit<SupervisionPolicy, 'heartbeat'>
   readonly texts?: Partial<ReasonTexts>
-  /** Gets what it prints. */
+  /** Gets what the program prints. */
   readonly log: Logger
   readonly onNews?: Charge<RunningProgram>['onNews']
 }
 
-/** A program that is spoken to by signals: SIGTERM drains it, and SIGKILL ends it where that takes too long. */
+/** A charge for a program that is controlled by signals: SIGTERM drains it, and SIGKILL ends it if that takes too long. */
 export function programCharge(options: ProgramChargeOptions): Charge<RunningProgram> {
   const { program, ready, policy, log, onNews } = options
   return {

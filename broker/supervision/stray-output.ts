@@ -1,17 +1,17 @@
-// What a host prints beside its log: native code of a dependency, or Node itself before the process dies. Runs in the
-// controller. It comes as lines of the log, with a code, so that every line of the log stays what its format says.
+// Logs what a child prints beside its own log: output of native code, or of Node before the process dies. Runs in the
+// controller. Each line becomes a log line with the code `strayOutput`, so that the log keeps its format.
 import type { Readable } from 'node:stream'
 import type { Logger } from '../telemetry/log.ts'
 
-/** Of one line; what is beyond becomes a line of its own. */
+/** A longer line is logged in pieces of this length. */
 const LINE_CHARACTERS_MAX = 4096
-/** Lines of one process in a minute: a fault that prints at every page must not fill the log. */
+/** Lines of one process per minute: a fault that prints continually must not fill the log. */
 const LINES_MAX = 100
 const PER_MS = 60_000
-/** Of those beyond, the last ones: they tell what a process died of. */
+/** Of the lines beyond LINES_MAX, the last ones are kept and logged too: they tell why a process died. */
 const LAST_LINES_MAX = 20
 
-/** Has every line that comes from these streams logged as `strayOutput`, a bounded number a minute. */
+/** Logs every line of these streams as `strayOutput`, up to a bounded number a minute. */
 export function logStrayOutput(streams: readonly (Readable | null)[], log: Logger): void {
   const lines = new BoundedLines(log)
   for (const stream of streams) {
@@ -60,7 +60,7 @@ class BoundedLines {
     this.#leftOut++
   }
 
-  /** Tells the last of the lines beyond the bound, and how many others there were. */
+  /** Logs the last of the lines beyond the bound, and how many lines before them were left out. */
   tellLast(): void {
     if (this.#leftOut > 0) {
       this.#log.warn({ code: 'strayOutput', leftOut: this.#leftOut }, 'lines were left out here')

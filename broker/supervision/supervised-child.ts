@@ -1,5 +1,5 @@
-// One child over all its lives: carries out what the machine says, and tells the machine what happens. Runs in the controller.
-// It knows neither hosts nor processes: what a child is, how it gets ready and how it is drained are its charge's.
+// One child over all its lives: carries out the actions of the state machine, and feeds it events. Runs in the controller.
+// It knows neither hosts nor processes: the charge says what a child is, and how it is started and drained.
 import { withDeadline, type Time } from '../time.ts'
 import { startHeartbeat, type SignOfLife } from './heartbeat.ts'
 import {
@@ -13,43 +13,43 @@ import {
 } from './machine.ts'
 import type { SupervisionPolicy } from './policy.ts'
 
-/** One life of a child, from its launch until nothing is left of it. */
+/** One life of a child, from its launch until its process is gone. */
 export interface Child {
-  /** Absent for one that runs in this process: it cannot be ended for being stuck. */
+  /** Undefined for a child inside this process, which cannot be killed for being stuck. */
   readonly pid: number | undefined
-  /** Fulfils once nothing of it is left, with how it ended. */
+  /** Fulfils when the child is gone, with how it ended. */
   readonly ended: Promise<string>
-  /** Ends it at once, without a drain. */
+  /** Ends the child at once, without a drain. */
   kill(): void
 }
 
-/** What is supervised, and how it is spoken to. */
+/** What is supervised, and how to control it. */
 export interface Charge<C extends Child> {
   readonly policy: SupervisionPolicy
   readonly texts: ReasonTexts
-  /** Starts another life; a throw counts as an end. */
+  /** Starts another life; a throw counts as the end of that life. */
   readonly launch: () => C
-  /** Fulfils when it serves; rejects with why it cannot, or with ChildGone. */
+  /** Fulfils when the child serves; rejects with the reason why it cannot, or with ChildGone. */
   readonly start: (child: C) => Promise<void>
-  /** Tells it to answer what is in flight and to end. Its end is all that counts. */
+  /** Tells the child to answer what is in flight and to end. Only `ended` shows that it did. */
   readonly drain: (child: C, deadlineMs: number) => void
   /** Needed where the policy has a heartbeat. */
   readonly ping?: (child: C) => Promise<SignOfLife>
-  /** Called when nothing more is asked of a life; perhaps twice. */
+  /** Called when a life is asked nothing more; perhaps twice for one life. */
   readonly cutOff?: (child: C) => void
-  /** Told what becomes of it, for logs, metrics, and whatever waits. `child` is the life concerned, where there is one. */
+  /** Called with news of the child, for logs, metrics and waiting callers. `child` is the life concerned, if any. */
   readonly onNews?: (news: ChildNews, child: C | undefined) => void
 }
 
-/** A start was cut off by the end of the child: that end, which follows, tells more. */
+/** Thrown by a start that the child's end cut off: `ended`, which follows, says more. */
 export class ChildGone extends Error {
   override readonly name = 'ChildGone'
 }
 
-/** starting: launched, not serving yet; draining: told to finish; down: does not serve, the reason says why. */
+/** starting: launched, not serving yet; draining: told to finish; down: does not serve, `reason` says why. */
 export type ChildPhase = 'starting' | 'ready' | 'draining' | 'down'
 
-/** A child that is down until it is started. */
+/** A child that is started again whenever it ends. It is down until `start`. */
 export class SupervisedChild<C extends Child> {
   readonly #charge: Charge<C>
   readonly #time: Time
@@ -74,27 +74,27 @@ export class SupervisedChild<C extends Child> {
     return life === 'up' ? 'ready' : 'starting'
   }
 
-  /** Why it is not ready; of one that is, what is wrong with it nevertheless. */
+  /** Why the child is not ready; for a ready child, what is wrong with it. */
   get reason(): string | undefined {
     return this.#state.reason
   }
 
-  /** How often it was started again. */
+  /** How often the child was started again. */
   get restarts(): number {
     return this.#state.restarts
   }
 
-  /** The life that runs, ready or not. */
+  /** The current life, ready or not. */
   get life(): C | undefined {
     return this.#child
   }
 
-  /** Starts it, and from then on starts it again when it ends, until it is stopped or killed. */
+  /** Starts the child, and starts it again whenever it ends, until `stop` or `kill`. */
   start(): void {
     this.#take({ event: 'start' })
   }
 
-  /** Tells it to finish and to end, and kills it where that takes too long. Fulfils when nothing of it is left. */
+  /** Drains the child, and kills it where that takes too long. Fulfils when the child is gone. */
   stop(drainMs: number): Promise<void> {
     this.#take({ event: 'stop', drainMs })
     if (this.#state.life === 'none') return Promise.resolve()
@@ -103,7 +103,7 @@ export class SupervisedChild<C extends Child> {
     })
   }
 
-  /** Ends it at once, and starts none any more. */
+  /** Ends the child at once, and does not start it again. */
   kill(): void {
     this.#take({ event: 'kill' })
   }
@@ -115,7 +115,7 @@ export class SupervisedChild<C extends Child> {
     for (const action of actions) this.#do(action)
   }
 
-  /** What happened to a life that may be over by now. */
+  /** Takes an event of one life; ignored where that life is over. */
   #takeOf(child: C, event: ChildEvent): void {
     if (this.#child === child) this.#take(event)
   }
@@ -172,7 +172,7 @@ export class SupervisedChild<C extends Child> {
   }
 
   #ended(how: string): void {
-    // What follows from it is still about this life; the next one is launched by a timer.
+    // The actions still concern this life, so #child is cleared after them; a timer launches the next life.
     this.#take({ event: 'ended', how, now: this.#time.elapsed(), chance: this.#random() })
     this.#child = undefined
     if (this.#state.isStopping) for (const resolve of this.#whenStopped.splice(0)) resolve()
@@ -185,7 +185,7 @@ export class SupervisedChild<C extends Child> {
       ping: () => ping(child),
       time: this.#time,
       intervalMs: policy.heartbeat.intervalMs,
-      // One in this process could not be ended, and what else it serves goes on.
+      // A child inside this process cannot be killed, and may serve other requests while one part is stuck.
       onAnswer: ({ trouble, isStuck }) =>
         this.#takeOf(child, { event: 'answered', trouble, isStuck: isStuck && child.pid !== undefined }),
       onSilence: (intervals) => this.#takeOf(child, { event: 'silent', intervals }),
