@@ -1,8 +1,8 @@
 // The decision about an idempotent producer's batch, and the bound on what is remembered.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { limits } from '../../protocol/limits.ts'
-import { decideOnBatch, ProducerTable, type Producer } from '../../broker/storage/append/producer-table.ts'
+import { limits } from '../../../protocol/limits.ts'
+import { decideOnBatch, ProducerTable, type Producer } from '../../../broker/storage/append/producer-table.ts'
 
 /** A producer of which nobody is charged. */
 const SOMEBODY = { tag: 1, session: 0, address: 0 }

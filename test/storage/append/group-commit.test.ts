@@ -1,7 +1,7 @@
 // The queue before the disk: it clocks itself, keeps the order, and bounds one commit.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { GroupCommit } from '../../broker/storage/append/group-commit.ts'
+import { GroupCommit } from '../../../broker/storage/append/group-commit.ts'
 
 interface Item {
   readonly bytes: number

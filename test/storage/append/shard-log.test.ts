@@ -1,7 +1,7 @@
 // One shard in the owner's memory: numbers, times, and when its time index is due.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ShardLog } from '../../broker/storage/append/shard-log.ts'
+import { ShardLog } from '../../../broker/storage/append/shard-log.ts'
 
 const MiB = 1024 * 1024
 
