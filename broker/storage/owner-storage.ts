@@ -17,6 +17,7 @@ import { openLmdb, type CommitSize, type OpenEnvironment } from './environment.t
 import type { ReplacementRequest } from './segments/replacement.ts'
 import { SegmentChain } from './segments/segment-chain.ts'
 import { ShardTable } from './append/shard-table.ts'
+import { stageBatches } from './append/staging.ts'
 
 /** Replacements for the disk and the clock, for tests. */
 export interface StorageParts {
@@ -157,7 +158,7 @@ export class OwnerStorage {
    */
   async commit(appends: readonly PendingAppend[], { isFull }: { isFull: boolean }): Promise<void> {
     const staging = { table: this.#table, plan: this.#plan, isFull }
-    for (const append of appends) append.stage(staging)
+    for (const append of appends) stageBatches(append, staging)
     await this.#commitPlan()
     if (!isFull) this.#chain.prepareAhead()
   }

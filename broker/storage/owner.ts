@@ -8,6 +8,7 @@ import { refusal } from '../../protocol/refusal.ts'
 import { crash, type CallHandlers } from '../channels/calls.ts'
 import type { AppendOutcome, OwnerCalls, OwnerNotice, OwnerOptions } from '../threads/owner-contract.ts'
 import { PendingAppend } from './append/pending-append.ts'
+import { checkBatches } from './append/staging.ts'
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
 import { freeBytesNow, watchDiskSpace, type DiskSpace, type FreeBytesOf } from './disk/disk-space.ts'
 import { diskBytesOf, type CommitSize } from './environment.ts'
@@ -140,7 +141,7 @@ class SegmentOwner implements Owner {
     if (this.#state !== 'open' || this.#isBroken) append.settleAs('unavailable')
     else if (this.#queue.waitingBytes + append.bytes > QUEUE_BYTES_MAX) append.settleAs('overloaded')
     else {
-      append.check()
+      checkBatches(append)
       this.#queue.push({ append, bytes: append.bytes })
     }
     return append.outcome
@@ -189,7 +190,7 @@ class SegmentOwner implements Owner {
     let failedAs: 'unavailable' | 'outcomeUnknown' = 'unavailable'
     try {
       const bytes = appends.reduce((sum, append) => sum + append.bytes, 0)
-      const rows = ROWS_OF_BATCH_MAX * appends.reduce((sum, append) => sum + append.batchCount, 0)
+      const rows = ROWS_OF_BATCH_MAX * appends.reduce((sum, append) => sum + append.batches.length, 0)
       // Appends reach storage even if the disk is full: only storage can tell that a repeated batch is already
       // stored.
       let isFull =

@@ -1,34 +1,26 @@
-// What the owner remembers of idempotent producers, and the decision about each of their batches. Runs on the owner
-// thread, pure. A retry of a batch is stored once: the rows behind this table are committed in the same transaction as
-// the batches. The table is bounded, and so is what one client may fill of it: the producer that was silent longest is
-// forgotten first, and none that may still send a batch again, because its first one would be taken for a new producer's.
+// What the owner remembers of idempotent producers. Runs on the owner thread, pure. A retry of a batch is stored once: the rows
+// behind this table are committed in the same transaction as the batches. The table is bounded, and so is what one client may
+// fill of it: the producer that was silent longest is forgotten first, and none that may still send a batch again, because its
+// first one would be taken for a new producer's.
 import { limits } from '../../../protocol/limits.ts'
 import type { ProducerRow } from '../key-space.ts'
+import type { ProducerBatch, ProducerState, WindowEntry } from './producer-decision.ts'
 import { ProducerShares, type ProducerOrigin } from './producer-shares.ts'
 
 const NOBODY: ProducerOrigin = { session: 0, address: 0 }
 
-export type WindowEntry = ProducerRow['entries'][number]
-
 /** What is known of one producer at one shard. */
-export interface Producer {
+export interface Producer extends ProducerState {
   readonly slot: number
   readonly producerId: number
-  /**
-   * Whose the id is. Today the tag of its secret; where clients have an identity, that of the client goes beside it, and
-   * `isOwner` is the one place that compares them.
-   */
-  readonly tag: number
   /** Whose share it counts for. */
   origin: ProducerOrigin
   epoch: number
-  /** The number that its next record must have. */
   nextSequence: number
   /** Arrival time of its newest batch. */
   usedAt: number
   /** When it was used last, by the monotonic clock: arrival times follow a clock that may be set. */
   seenAt: number
-  /** Its newest batches, oldest first. */
   window: WindowEntry[]
   /** True while the commit that is being put together has batches of it. */
   isStaged: boolean
@@ -36,59 +28,6 @@ export interface Producer {
   older: Producer | undefined
   newer: Producer | undefined
 }
-
-/** A batch as its header tells of it. */
-export interface ProducerBatch extends ProducerOrigin {
-  /** Of the secret that its sender has shown for the producer id. */
-  readonly tag: number
-  readonly epoch: number
-  readonly firstSequence: number
-  readonly recordCount: number
-  /** The checksum over everything that the producer decided: tells a retry from other content under the same numbers. */
-  readonly bodyCrc: number
-}
-
-export type ProducerRefusal =
-  'producerUnproven' | 'producerFenced' | 'outOfOrderSequence' | 'duplicateTooOld' | 'sequenceReused'
-
-/** Store it, answer it with the batch that it repeats, or refuse it. */
-export type ProducerDecision = 'store' | WindowEntry | ProducerRefusal
-
-/**
- * Decides on a batch by what is known of its producer, as Kafka does: numbers must follow without a gap within an epoch,
- * a new epoch and an unknown producer begin at 0, and a batch of the window may be repeated. A repeated batch is answered
- * as stored only where the window proves that these very bytes are.
- */
-export function decideOnBatch(known: ProducerState | undefined, batch: ProducerBatch): ProducerDecision {
-  if (known !== undefined && !isOwner(known, batch)) return 'producerUnproven'
-  if (known === undefined || batch.epoch > known.epoch) {
-    return batch.firstSequence === 0 ? 'store' : 'outOfOrderSequence'
-  }
-  if (batch.epoch < known.epoch) return 'producerFenced'
-  if (batch.firstSequence === known.nextSequence) return 'store'
-  if (batch.firstSequence > known.nextSequence) return 'outOfOrderSequence'
-  const stored = known.window.find((entry) => isRetryOf(entry, batch))
-  if (stored !== undefined) return stored
-  // A batch that ends below the window may be an old one. Any other shares numbers with batches that are known to differ.
-  const oldest = known.window[0]
-  const isOld = oldest === undefined || batch.firstSequence + batch.recordCount <= oldest.firstSequence
-  return isOld ? 'duplicateTooOld' : 'sequenceReused'
-}
-
-/** An id belongs to the producer that used it first at the shard, for as long as it is remembered. */
-function isOwner(known: ProducerState, batch: ProducerBatch): boolean {
-  return known.tag === batch.tag
-}
-
-function isRetryOf(entry: WindowEntry, batch: ProducerBatch): boolean {
-  return (
-    entry.firstSequence === batch.firstSequence &&
-    entry.recordCount === batch.recordCount &&
-    entry.bodyCrc === batch.bodyCrc
-  )
-}
-
-export type ProducerState = Pick<Producer, 'tag' | 'epoch' | 'nextSequence' | 'window'>
 
 /** All producers of an owner, in the order of use. */
 export class ProducerTable {
@@ -175,7 +114,11 @@ export class ProducerTable {
   }
 
   /** Notes a stored batch and makes its producer the newest. */
-  store(producer: Producer, batch: ProducerBatch, stored: { base: number; arrival: number }): void {
+  store(
+    producer: Producer,
+    batch: ProducerBatch & ProducerOrigin,
+    stored: Pick<WindowEntry, 'base' | 'arrival'>,
+  ): void {
     const { firstSequence, recordCount, bodyCrc, epoch } = batch
     if (epoch !== producer.epoch) producer.window = []
     producer.epoch = epoch

@@ -6,14 +6,20 @@ import { allRows } from '../all-rows.ts'
 import type { CommitPlan } from './commit-plan.ts'
 import type { Environment, Row, Writer } from '../environment.ts'
 import { decodeKey, decodeRow, encodeKey, encodeRow, type HeadRow, type ProducerRow } from '../key-space.ts'
-import { producerRow, ProducerTable, type Producer, type ProducerBatch } from './producer-table.ts'
+import type { ProducerBatch, WindowEntry } from './producer-decision.ts'
 import type { ProducerOrigin } from './producer-shares.ts'
+import { producerRow, ProducerTable, type Producer } from './producer-table.ts'
 import { readShardHeads, type OpenBefore } from './shard-heads.ts'
 import { ShardLog } from './shard-log.ts'
 import { countOf, nounFor } from '../../../protocol/count-text.ts'
 
 /** What stands for the head of a shard that is refused: damaged, so that every later start refuses it, too. */
 const NO_HEAD = Uint8Array.of(0)
+
+/** A batch of a producer, and where that writes from. */
+export interface SentBatch extends ProducerBatch, ProducerOrigin {
+  readonly producerId: number
+}
 
 export interface ShardTableOptions {
   readonly producersMax?: number
@@ -27,7 +33,6 @@ export class ShardTable {
   /** Slots of which nobody can say where they stand: they take no appends. */
   readonly #refused = new Set<number>()
   readonly #damage: string[] = []
-  #activeIsEmpty = true
 
   constructor(options: ShardTableOptions = {}) {
     this.#producers = new ProducerTable({
@@ -44,10 +49,7 @@ export class ShardTable {
   ): Promise<ShardTable> {
     const table = new ShardTable(options)
     const { heads, rebuilt, refused } = await readShardHeads(active, options.openBefore)
-    for (const [slot, head] of heads) {
-      table.#logs.set(slot, ShardLog.fromHead(slot, head))
-      if (head.batches > 0) table.#activeIsEmpty = false
-    }
+    for (const [slot, head] of heads) table.#logs.set(slot, ShardLog.fromHead(slot, head))
     for (const slot of refused) table.#refuse(slot)
     for (const slot of rebuilt.keys()) {
       table.#damage.push(`The head of slot ${slot} was damaged and was put together again from its batches.`)
@@ -100,7 +102,8 @@ export class ShardTable {
 
   /** True while the active segment holds no batch: rolling it would gain nothing. */
   get activeIsEmpty(): boolean {
-    return this.#activeIsEmpty
+    for (const log of this.#logs.values()) if (log.batches > 0) return false
+    return true
   }
 
   /** Starts to take appends for a shard; false for one that was forgotten, because slots never come back, or is refused. */
@@ -134,23 +137,6 @@ export class ShardTable {
     return { slot, trimHorizon, tail, lastArrivalTime, bytes, activeFirst, closed }
   }
 
-  /** Puts a batch at a shard's tail, in memory and in the plan. */
-  stage(
-    log: ShardLog,
-    plan: CommitPlan,
-    base: number,
-    batch: Uint8Array,
-    recordCount: number,
-    now: number,
-  ): void {
-    const indexed = log.stage(recordCount, batch.length, now)
-    invariant(log.tail <= Number.MAX_SAFE_INTEGER, `slot ${log.slot} has run out of sequence numbers`)
-    plan.addBatch(log.slot, base, batch)
-    if (indexed) plan.addTime(log.slot, log.lastArrival, base)
-    plan.addLog(log)
-    this.#activeIsEmpty = false
-  }
-
   /** True if the owner can remember one more producer of that origin. */
   admitsProducer(origin: ProducerOrigin): boolean {
     return this.#producers.admits(origin)
@@ -160,22 +146,16 @@ export class ShardTable {
     return this.#producers.size
   }
 
-  /** Notes the batch just staged as its producer's newest. */
-  storeProducer(
-    log: ShardLog,
-    plan: CommitPlan,
-    producerId: number,
-    batch: ProducerBatch,
-    base: number,
-  ): void {
+  /** Notes the newest stored batch of a producer, which is new here where none is known by that id. */
+  storeProducer(log: ShardLog, batch: SentBatch, stored: Pick<WindowEntry, 'base' | 'arrival'>): Producer {
     const producers = producersOf(log)
-    let producer = producers.get(producerId)
+    let producer = producers.get(batch.producerId)
     if (producer === undefined) {
-      producer = this.#producers.add(log.slot, producerId, batch)
-      producers.set(producerId, producer)
+      producer = this.#producers.add(log.slot, batch.producerId, batch)
+      producers.set(batch.producerId, producer)
     }
-    this.#producers.store(producer, batch, { base, arrival: log.lastArrival })
-    plan.addProducer(producer)
+    this.#producers.store(producer, batch, stored)
+    return producer
   }
 
   /** Marks shards whose records nobody wants any more. */
@@ -253,7 +233,6 @@ export class ShardTable {
     }
     for (const slot of this.#refused) rows.push({ key: encodeKey('head', slot), value: NO_HEAD })
     for (const producer of this.#producers) rows.push(carriedProducer(producer))
-    this.#activeIsEmpty = true
     await putRows(environment, rows)
   }
 }

@@ -12,7 +12,7 @@ import {
 import type { Environment } from '../environment.ts'
 import { decodeKey, decodeRow, encodeKey, type HeadRow, type ProducerRow } from '../key-space.ts'
 import { limits } from '../../../protocol/limits.ts'
-import type { WindowEntry } from '../append/producer-table.ts'
+import type { WindowEntry } from '../append/producer-decision.ts'
 import { allRows } from '../all-rows.ts'
 import type { Findings } from './findings.ts'
 

@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { limits } from '../../../protocol/limits.ts'
-import { decideOnBatch, ProducerTable, type Producer } from '../../../broker/storage/append/producer-table.ts'
+import { decideOnBatch } from '../../../broker/storage/append/producer-decision.ts'
+import { ProducerTable, type Producer } from '../../../broker/storage/append/producer-table.ts'
 
 /** A producer of which nobody is charged. */
 const SOMEBODY = { tag: 1, session: 0, address: 0 }

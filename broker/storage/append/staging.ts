@@ -1,0 +1,106 @@
+// What becomes of each batch that an owner is given: stored under which number and with which rows, answered as stored before, or
+// refused. Runs on the owner thread. It is one argument in two parts, because the first costs two passes over the bytes and is made
+// while an earlier commit runs; the second follows when the batch's own commit is put together. Memory (shards, producers) is ahead
+// of the disk by that one commit: where it fails, memory is thrown away and read again, and nobody was told anything.
+import {
+  bodyCrcAt,
+  firstProducerSequenceAt,
+  producerEpochAt,
+  producerIdAt,
+  recordCountAt,
+  stampBatch,
+} from '../../../protocol/batch.ts'
+import type { ErrorCode } from '../../../protocol/error-codes.ts'
+import { invariant } from '../../../protocol/invariant.ts'
+import { checkSentBatch } from '../../../protocol/record-walk.ts'
+import type { CommitPlan } from './commit-plan.ts'
+import type { PendingAppend } from './pending-append.ts'
+import { decideOnBatch, type ProducerDecision } from './producer-decision.ts'
+import type { ShardLog } from './shard-log.ts'
+import type { SentBatch, ShardTable } from './shard-table.ts'
+
+/** What a commit is put together from, and into. */
+export interface Staging {
+  readonly table: ShardTable
+  readonly plan: CommitPlan
+  /** There is no room on the disk: only what is stored already is answered as stored. */
+  readonly isFull: boolean
+}
+
+/** Is each batch whole, and are its records sound? Refuses those that are not, as they arrive. */
+export function checkBatches(append: PendingAppend): void {
+  for (let i = 0; i < append.batches.length; i++) {
+    const fault = checkSentBatch(append.batches[i]!)
+    if (fault !== undefined) append.refuse(i, fault.code)
+  }
+}
+
+/** Decides on every batch that is whole and sound, in the order in which they came, and puts into the plan what is written. */
+export function stageBatches(append: PendingAppend, staging: Staging): void {
+  for (let i = 0; i < append.batches.length; i++) if (!append.isRefused(i)) stageBatch(append, i, staging)
+}
+
+function stageBatch(append: PendingAppend, i: number, { table, plan, isFull }: Staging): void {
+  const batch = append.batches[i]!
+
+  // Does its shard take appends here? That its keys lie in the shard's range the host has proven.
+  const log = table.opened(append.slotOf(i))
+  if (log === undefined) return append.refuse(i, 'shardNotFound')
+
+  // Was it stored before? A producer that did not hear the answer sends it again, also to a shard that was closed meanwhile.
+  const sent = sentBatch(append, i)
+  const known = sent && log.producers?.get(sent.producerId)
+  const decision = sent ? decideOnBatch(known, sent) : 'store'
+  if (typeof decision === 'object') return append.repeat(i, decision)
+
+  // May it be stored?
+  const refusal = refusalOf(decision, log, isFull)
+  if (refusal !== undefined) return append.refuse(i, refusal)
+  if (sent && !known && !table.admitsProducer(sent)) return append.refuse(i, 'tooManyProducers')
+
+  // Which number does it get, and when did it arrive? Numbers follow without a gap, and time never goes back.
+  const base = log.tail
+  const isIndexed = log.stage(recordCountAt(batch, 0), batch.length, append.now)
+  invariant(log.tail <= Number.MAX_SAFE_INTEGER, `slot ${log.slot} has run out of sequence numbers`)
+  const at = { base, arrival: log.lastArrival }
+  stampBatch(batch, at.base, at.arrival)
+
+  // Which rows are written? All of them in one transaction, or none.
+  plan.addBatch(log.slot, base, batch)
+  if (isIndexed) plan.addTime(log.slot, at.arrival, base)
+  plan.addLog(log)
+  if (sent) plan.addProducer(table.storeProducer(log, sent, at))
+
+  append.store(i, at)
+}
+
+/** What a batch says of its producer; undefined where it has none. */
+function sentBatch(append: PendingAppend, i: number): SentBatch | undefined {
+  const batch = append.batches[i]!
+  const producerId = producerIdAt(batch, 0)
+  if (producerId === 0) return undefined
+  const { tag, session, address } = append.provenOf(i)
+  return {
+    producerId,
+    tag,
+    session,
+    address,
+    epoch: producerEpochAt(batch, 0),
+    firstSequence: firstProducerSequenceAt(batch, 0),
+    recordCount: recordCountAt(batch, 0),
+    bodyCrc: bodyCrcAt(batch, 0),
+  }
+}
+
+/** Why a batch that is not stored yet will not be. */
+function refusalOf(
+  decision: Exclude<ProducerDecision, object>,
+  { isClosed }: ShardLog,
+  isFull: boolean,
+): ErrorCode | undefined {
+  // A batch of which something may lie in a closed shard must not be stored in its children, too; any other begins there anew.
+  if (decision === 'outOfOrderSequence' && isClosed) return 'shardClosed'
+  if (decision !== 'store') return decision
+  if (isClosed) return 'shardClosed'
+  return isFull ? 'storageFull' : undefined
+}
