@@ -7,8 +7,8 @@ import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { AppendAnswer } from './append-answer.ts'
 import type { ProvenProducer } from './producer-proofs.ts'
 
-/** A batch that was accepted, and whose answer it is. */
-export interface PendingBatch {
+/** A batch that waits for the end of its turn, and whose answer it is. */
+export interface QueuedBatch {
   readonly shard: HostedShard
   readonly bytes: Uint8Array
   readonly producer: ProvenProducer
@@ -18,7 +18,7 @@ export interface PendingBatch {
 }
 
 /** A batch that is with the owner: its bytes are in the arena only, so that the frame it came in can be let go. */
-export type SentBatch = Omit<PendingBatch, 'bytes' | 'producer'>
+export type SentBatch = Omit<QueuedBatch, 'bytes' | 'producer'>
 
 /** One append call, and whom its outcome concerns. `group.entries` says where each batch lies in the arena. */
 export interface PackedGroup {
@@ -29,7 +29,7 @@ export interface PackedGroup {
 
 /** Packs batches, in their order, into groups of at most `groupBytes`; a larger batch has a group of its own. They arrived at `now`. */
 export function packGroups(
-  batches: readonly PendingBatch[],
+  batches: readonly QueuedBatch[],
   { groupBytes, now }: { readonly groupBytes: number; readonly now: number },
 ): PackedGroup[] {
   const groups: PackedGroup[] = []
@@ -49,7 +49,7 @@ export function packGroups(
 }
 
 function pack(
-  pending: readonly PendingBatch[],
+  queued: readonly QueuedBatch[],
   { first, end, bytes, now }: Record<'first' | 'end' | 'bytes' | 'now', number>,
 ): PackedGroup {
   // Not from the pool, which must not be transferred, and not zeroed: every byte is written here.
@@ -58,7 +58,7 @@ function pack(
   const batches: SentBatch[] = []
   let offset = 0
   for (let i = first; i < end; i++) {
-    const { shard, bytes: batch, producer, answer, index } = pending[i]!
+    const { shard, bytes: batch, producer, answer, index } = queued[i]!
     arena.set(batch, offset)
     const { tag, session, address } = producer
     entries.set([shard.slot, offset, batch.length, tag, session, address], (i - first) * ENTRY_FIELDS)

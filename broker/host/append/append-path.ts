@@ -12,7 +12,7 @@ import type { KeySampler } from '../load/key-sampler.ts'
 import { describeShard } from '../shards/hosted-shard.ts'
 import type { ShardsByName } from '../shards/shards-contract.ts'
 import { AppendAnswer, refused } from './append-answer.ts'
-import type { PendingBatch } from './append-group.ts'
+import type { QueuedBatch } from './append-group.ts'
 import type { AppendQueue } from './append-queue.ts'
 import { payloadBytesAt } from './payload.ts'
 import { ProducerProofs } from './producer-proofs.ts'
@@ -94,34 +94,34 @@ export class AppendPath {
         `${what} Write under an id that is made of a secret of your own.`,
       )
     }
-    const pending = { shard, bytes: batch, producer, answer, index }
+    const queued = { shard, bytes: batch, producer, answer, index }
     // Its owner knows what a closed shard has stored: nothing else of it is limited, or part of its load.
-    return shard.closed ? this.#offer(pending) : this.#admit(pending, now)
+    return shard.closed ? this.#offer(queued) : this.#admit(queued, now)
   }
 
   /** Refuses what is above the shard's limits, and takes the rest from them. */
-  #admit(pending: PendingBatch, now: number): AppendResult | undefined {
-    const { shard, bytes: batch } = pending
+  #admit(queued: QueuedBatch, now: number): AppendResult | undefined {
+    const { shard, bytes: batch } = queued
     const { load, writeThrottle } = shard
     const bytes = payloadBytesAt(batch, 0)
     const records = recordCountAt(batch, 0)
     this.#options.sampler.offer(shard, batch, bytes, now)
-    if (!writeThrottle) return this.#offer(pending)
+    if (!writeThrottle) return this.#offer(queued)
     const usedUp = writeThrottle.usedUp(now)
     if (usedUp) {
       load.throttled(bytes, records, now)
       const what = `${shard.label} has used up its ${usedUp.limit} of ${usedUp.perSecond}.`
       return this.#refuse('provisionedThroughputExceeded', what, usedUp.waitMs)
     }
-    const refused = this.#offer(pending)
+    const refused = this.#offer(queued)
     if (!refused) writeThrottle.take(bytes, records, now)
     return refused
   }
 
-  #offer(pending: PendingBatch): AppendResult | undefined {
-    const owner = this.#options.owners.of(pending.shard.ownerId)
-    if (owner.offer(pending)) return undefined
-    const what = `What waits to be flushed has ${countOf(owner.queuedBytes, 'byte')}; there is no room for ${pending.bytes.length} more.`
+  #offer(queued: QueuedBatch): AppendResult | undefined {
+    const owner = this.#options.owners.of(queued.shard.ownerId)
+    if (owner.offer(queued)) return undefined
+    const what = `What waits to be flushed has ${countOf(owner.queuedBytes, 'byte')}; there is no room for ${queued.bytes.length} more.`
     return this.#refuse('overloaded', what, owner.retryAfterMs)
   }
 

@@ -6,7 +6,7 @@ import type { AppendOutcome } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { Timing } from '../timing.ts'
-import { packGroups, type PackedGroup, type PendingBatch } from './append-group.ts'
+import { packGroups, type PackedGroup, type QueuedBatch } from './append-group.ts'
 
 /** Where the owner's answers to appends go. */
 export interface AppendListener {
@@ -28,7 +28,7 @@ export interface AppendQueueOptions {
 
 export class AppendQueue {
   readonly #options: AppendQueueOptions
-  #pending: PendingBatch[] = []
+  #queued: QueuedBatch[] = []
   #queuedBytes = 0
   #full = false
   /** How long the owner lately took to answer a group. */
@@ -50,7 +50,7 @@ export class AppendQueue {
   }
 
   /** Takes a batch into the queue; false where there is no room, and then nothing was taken. */
-  offer(batch: PendingBatch): boolean {
+  offer(batch: QueuedBatch): boolean {
     const { queueBytes, timing } = this.#options
     // An empty queue takes any batch, or one that is larger than the queue could never be appended.
     const fits = this.#queuedBytes === 0 || this.#queuedBytes + batch.bytes.length <= queueBytes
@@ -59,16 +59,16 @@ export class AppendQueue {
       return false
     }
     this.#queuedBytes += batch.bytes.length
-    if (this.#pending.push(batch) === 1) timing.atTurnEnd(() => this.flush())
+    if (this.#queued.push(batch) === 1) timing.atTurnEnd(() => this.flush())
     return true
   }
 
   /** Sends what this turn brought so far, so that the next call to the owner stands behind it. */
   flush(): void {
-    const pending = this.#pending
-    this.#pending = []
+    const queued = this.#queued
+    this.#queued = []
     const bounds = { groupBytes: hostLimits.appendGroupBytes, now: this.#options.timing.now() }
-    for (const group of packGroups(pending, bounds)) this.#send(group)
+    for (const group of packGroups(queued, bounds)) this.#send(group)
   }
 
   #send(packed: PackedGroup): void {

@@ -13,7 +13,7 @@ import type {
   ShardHorizon,
   Wanted,
 } from '../../threads/owner-contract.ts'
-import type { PendingBatch } from '../append/append-group.ts'
+import type { QueuedBatch } from '../append/append-group.ts'
 import { AppendQueue, type AppendListener } from '../append/append-queue.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
@@ -110,7 +110,7 @@ export class OwnerLink {
   }
 
   /** Takes a batch into the queue; false where there is no room, and then nothing was taken. */
-  offer(batch: PendingBatch): boolean {
+  offer(batch: QueuedBatch): boolean {
     return this.#appends.offer(batch)
   }
 
