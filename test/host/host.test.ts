@@ -21,7 +21,7 @@ import {
   settings,
   STREAM,
 } from './support/test-host.ts'
-import { until } from './support/timing.ts'
+import { until } from './support/manual-time.ts'
 
 const connections: RawConnection[] = []
 afterEach(() => {

@@ -15,7 +15,7 @@ import {
   STREAM,
   type TestHost,
 } from '../support/test-host.ts'
-import { rest, until } from '../support/timing.ts'
+import { rest, until } from '../support/manual-time.ts'
 
 let session: FakeSession
 const producer = new FakeSession()

@@ -4,7 +4,7 @@ import { OwnerWatch } from '../../../broker/host/owners/owner-watch.ts'
 import { createLog } from '../../../broker/telemetry/log.ts'
 import { FakeSession } from '../support/fake-session.ts'
 import { makeBatch, startTestHost, type TestHost } from '../support/test-host.ts'
-import { ManualTiming, rest } from '../support/timing.ts'
+import { ManualTiming, rest } from '../support/manual-time.ts'
 
 /** Holds every flush of the owner back until it is let go. */
 function stalled({ owner }: TestHost): { readonly release: () => void } {

@@ -5,7 +5,7 @@ import type { Waiter } from '../../../broker/host/shards/hosted-shard.ts'
 import { HostedShard } from '../../../broker/host/shards/hosted-shard.ts'
 import { Wakes } from '../../../broker/host/shards/wakes.ts'
 import { placedShard } from '../support/test-host.ts'
-import { ManualTiming, rest } from '../support/timing.ts'
+import { ManualTiming, rest } from '../support/manual-time.ts'
 
 const extent = {
   slot: 1,

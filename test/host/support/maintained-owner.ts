@@ -15,7 +15,7 @@ import type { OwnerCalls, SegmentList, Wanted } from '../../../broker/threads/ow
 import { MemoryMaintenance } from './memory-maintenance.ts'
 import { MemoryReader } from './memory-owner.ts'
 import { noHostMetrics, placedShard } from './test-host.ts'
-import { ManualTiming, rest } from './timing.ts'
+import { ManualTiming, rest } from './manual-time.ts'
 
 /** When segments are sealed here, however small. */
 export const SEGMENT_AGE_MS = 2 * 86_400_000

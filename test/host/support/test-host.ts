@@ -21,7 +21,7 @@ import { MemoryOwner, MemoryReader } from './memory-owner.ts'
 import { secretOf } from '../../support/producers.ts'
 import { servedDefaults } from '../../support/requests.ts'
 import { randomOf } from '../../support/random.ts'
-import { ManualTiming, rest } from './timing.ts'
+import { ManualTiming, rest } from './manual-time.ts'
 
 export const STREAM = 7
 
