@@ -1,4 +1,5 @@
-// Time as the broker uses it: a clock, a stopwatch, and timers. Injected, so that a test or a simulation drives it.
+// Time as the broker uses it: a clock, a stopwatch, timers, and turns of the event loop. Runs anywhere in the broker. It is
+// injected, so that a test or a simulation drives it. What needs a part of it takes that under the same name: `now`, `elapsed`.
 
 export type Clock = () => number
 
@@ -14,6 +15,12 @@ export interface Time {
    * suspended is not made up for.
    */
   every(everyMs: number, task: () => void): () => void
+  /**
+   * Runs `task` once, after everything that this turn of the event loop brings, in the order of the calls. Work at the end of a turn
+   * sees all that the turn brought: one append call holds every batch that arrived, one wake serves every batch that was
+   * flushed, with no timer between.
+   */
+  atTurnEnd(task: () => void): void
 }
 
 /** The same timers by another clock. */
@@ -23,9 +30,11 @@ export function timeBy(time: Time, now: Clock): Time {
     elapsed: () => time.elapsed(),
     after: (delayMs, task) => time.after(delayMs, task),
     every: (everyMs, task) => time.every(everyMs, task),
+    atTurnEnd: (task) => time.atTurnEnd(task),
   }
 }
 
+/** Real time, and the real turns of the event loop. */
 export const systemTime: Time = {
   now: Date.now,
   elapsed: () => performance.now(),
@@ -38,6 +47,20 @@ export const systemTime: Time = {
     timer.unref()
     return () => clearInterval(timer)
   },
+  atTurnEnd: endsOfTurns(),
+}
+
+/** setImmediate runs right after the poll phase that delivered messages of sockets and threads. */
+function endsOfTurns(): Time['atTurnEnd'] {
+  let tasks: (() => void)[] = []
+  const runAll = (): void => {
+    const due = tasks
+    tasks = [] // what a task schedules runs in the next turn
+    for (const task of due) task()
+  }
+  return (task) => {
+    if (tasks.push(task) === 1) setImmediate(runAll)
+  }
 }
 
 /** Settles as `promise` does, or rejects with `late()` when that takes longer than `deadlineMs`: mostly a call of a host. */

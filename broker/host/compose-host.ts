@@ -11,7 +11,6 @@ import type { Channel } from '../channels/channel.ts'
 import { systemTime, type Time } from '../time.ts'
 import { createHost, type Host } from './host.ts'
 import type { HostStorage } from './host-storage.ts'
-import { realTiming } from './timing.ts'
 
 /** What an entry decides. */
 export interface HostChoices {
@@ -40,7 +39,7 @@ export function composeHost(choices: HostChoices): Host {
       readHost(instruments, readings)
       return collect()
     },
-    timing: realTiming(time),
+    time,
     onBroken,
   })
 }

@@ -17,7 +17,7 @@ import type { HostReadings } from '../telemetry/counting.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { SegmentReader } from '../threads/reader-contract.ts'
 import { FollowedClock } from '../clock/followed-clock.ts'
-import { timeBy, type Clock } from '../time.ts'
+import { timeBy, type Clock, type Time } from '../time.ts'
 import { AppendPath } from './append/append-path.ts'
 import { SessionShares } from './append/session-shares.ts'
 import { hostLimits } from './host-limits.ts'
@@ -39,7 +39,6 @@ import { Maintenance } from './retention/maintenance.ts'
 import { describeShard, type HostedShard } from './shards/hosted-shard.ts'
 import { HostedShards } from './shards/hosted-shards.ts'
 import { ShardLifecycle } from './shards/shard-lifecycle.ts'
-import type { Timing } from './timing.ts'
 import { Wakes } from './shards/wakes.ts'
 
 type DescribeRequest = HostCalls['describeShards']['request']
@@ -48,7 +47,7 @@ export interface EngineOptions extends HostStorage {
   readonly settings: HostSettings
   readonly log: Logger
   readonly metrics: HostMetrics
-  readonly timing: Timing
+  readonly time: Time
   /** From 0 to below 1, to choose what is sampled. */
   readonly random?: () => number
   /** This host must not go on. */
@@ -79,20 +78,17 @@ export class Engine {
   /** An engine with no owner and no shard yet. */
   constructor(given: EngineOptions) {
     const { settings, metrics, log, onBroken } = given
-    const clock = (this.#clock = new FollowedClock(given.timing, settings.clock))
-    const timing: Timing = {
-      ...timeBy(given.timing, clock.now),
-      atTurnEnd: (task) => given.timing.atTurnEnd(task),
-    }
-    const options = (this.#options = { ...given, timing })
+    const clock = (this.#clock = new FollowedClock(given.time, settings.clock))
+    const time = timeBy(given.time, clock.now)
+    const options = (this.#options = { ...given, time })
     this.#reader = options.openReader(settings)
     this.#cache = new TailCache(settings.tailCacheBytes)
-    this.#outflows = new Outflows(timing)
+    this.#outflows = new Outflows(time)
     this.#cold = new ColdReads(Math.max(1, settings.readerThreads) * hostLimits.coldReadsPerReader)
     const shards = this.#shards
     const outflows = this.#outflows
-    const wakes = new Wakes(timing)
-    const { elapsed } = timing
+    const wakes = new Wakes(time)
+    const { elapsed } = time
     const owners = (this.#owners = new Owners({
       ...options,
       shards,
@@ -101,7 +97,7 @@ export class Engine {
       onAdopted: (owner) => this.#maintenance.adopt(owner),
       onSegments: (ownerId, list) => this.#maintenance.segmentsChanged(ownerId, list),
     }))
-    this.#ownerWatch = new OwnerWatch({ owners, timing, log })
+    this.#ownerWatch = new OwnerWatch({ owners, time, log })
     const reader = this.#reader
     const horizons = (this.#horizons = new Horizons({ clock, segments: owners, reader, elapsed, log }))
     const maintenance = (this.#maintenance = new Maintenance({
@@ -112,8 +108,8 @@ export class Engine {
     }))
     const reading = { segments: owners, reader, cold: this.#cold, horizons, log, metrics, elapsed }
     const reads = (this.#reads = new ShardReads(reading))
-    this.#fetches = new Fetches({ shards, reads, outflows, metrics, timing })
-    const subscriptions = new Subscriptions({ shards, reads, outflows, metrics, timing, onBroken })
+    this.#fetches = new Fetches({ shards, reads, outflows, metrics, time })
+    const subscriptions = new Subscriptions({ shards, reads, outflows, metrics, time, onBroken })
     this.#subscriptions = subscriptions
     const onRemoved = (shard: HostedShard): void => maintenance.forgot(shard)
     const served = { shards, owners, wakes, subscriptions, horizons }
@@ -167,7 +163,7 @@ export class Engine {
 
   /** What was asked of the open shards since this host started. */
   loads(): HostedLoads {
-    return loadsOf(this.#shards.all(), this.#options.timing.elapsed())
+    return loadsOf(this.#shards.all(), this.#options.time.elapsed())
   }
 
   /** What is held of streams with a bound in bytes: stream ids, each with its bytes. */
@@ -188,7 +184,7 @@ export class Engine {
   /** Where the shard's observed load divides in two, as 32 hex digits; null where too little was seen. */
   balanceOf({ streamId, shardIndex }: ShardRef): string | null {
     const shard = this.#shards.find(streamId, shardIndex)
-    return shard ? balancedKeyOf(shard, this.#options.timing.elapsed()) : null
+    return shard ? balancedKeyOf(shard, this.#options.time.elapsed()) : null
   }
 
   /** What is wrong with this host although it serves, in words; null where nothing is. */

@@ -16,7 +16,7 @@ import { crash, type CallHandlers } from '../channels/calls.ts'
 import { Engine } from './engine.ts'
 import type { HostMetrics } from './host-metrics.ts'
 import type { HostStorage } from './host-storage.ts'
-import { realTiming, type Timing } from './timing.ts'
+import { systemTime, type Time } from '../time.ts'
 
 export interface HostOptions extends HostStorage {
   /** Name and version of the broker, for hello. */
@@ -27,7 +27,7 @@ export interface HostOptions extends HostStorage {
   readonly serverMetrics?: ServerMetrics
   /** Turns what is counted, and what is held now, into Prometheus metrics as JSON. */
   readonly exportMetrics: (readings: HostReadings) => Promise<readonly object[]>
-  readonly timing?: Timing
+  readonly time?: Time
   /** Called once when this host must not go on. Ends the process by an uncaught exception unless given. */
   readonly onBroken?: (error: Error) => void
 }
@@ -55,7 +55,7 @@ interface Serving {
 class ShardHost implements Host {
   readonly handlers: CallHandlers<HostCalls>
   readonly #options: HostOptions
-  readonly #timing: Timing
+  readonly #time: Time
   #starting: Promise<{ port: number }> | undefined
   #serving: Serving | undefined
   #drained: Promise<void> | undefined
@@ -63,7 +63,7 @@ class ShardHost implements Host {
 
   constructor(options: HostOptions) {
     this.#options = options
-    this.#timing = options.timing ?? realTiming()
+    this.#time = options.time ?? systemTime
     this.handlers = {
       start: (request) => {
         invariant(!this.#starting, 'a host is started once')
@@ -125,7 +125,7 @@ class ShardHost implements Host {
   async #start({ settings, shards }: HostCalls['start']['request']): Promise<{ port: number }> {
     const log = this.#options.openLog(settings)
     const onBroken = (error: Error): void => this.#breakDown(error, log)
-    const engine = new Engine({ ...this.#options, settings, timing: this.#timing, log, onBroken })
+    const engine = new Engine({ ...this.#options, settings, time: this.#time, log, onBroken })
     await engine.startOwners()
     try {
       await engine.lifecycle.open(shards)

@@ -19,7 +19,7 @@ import type { HostMetrics } from '../host-metrics.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { CachedArena, StoredBatch } from '../tail/shard-tail.ts'
 import type { TailCache } from '../tail/tail-cache.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 import type { ShardWakes } from '../shards/shards-contract.ts'
 import { refused, stored } from './append-answer.ts'
 import type { PackedGroup, SentBatch } from './append-group.ts'
@@ -29,7 +29,7 @@ export interface AppendSettlementOptions {
   readonly cache: TailCache
   readonly wakes: ShardWakes
   readonly metrics: HostMetrics
-  readonly timing: Pick<Timing, 'elapsed'>
+  readonly time: Pick<Time, 'elapsed'>
 }
 
 export class AppendSettlement {
@@ -41,8 +41,8 @@ export class AppendSettlement {
 
   /** The owner has answered. */
   settle({ group, batches, bytes }: PackedGroup, { arena: buffer, results }: AppendOutcome): void {
-    const { cache, metrics, timing } = this.#options
-    const now = timing.elapsed()
+    const { cache, metrics, time } = this.#options
+    const now = time.elapsed()
     invariant(buffer.byteLength === bytes, 'an owner gave back another arena than it was given')
     invariant(results.length === batches.length * RESULT_FIELDS, 'an owner answered for another group')
     const arena = cache.arena(buffer)

@@ -5,7 +5,7 @@
 import type { AppendOutcome } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 import { packGroups, type PackedGroup, type QueuedBatch } from './append-group.ts'
 
 /** Where the owner's answers to appends go. */
@@ -22,7 +22,7 @@ export interface AppendQueueOptions {
   /** Calls the owner; the group's arena is transferred. */
   readonly append: (group: PackedGroup['group']) => Promise<AppendOutcome>
   readonly listener: AppendListener
-  readonly timing: Timing
+  readonly time: Time
   readonly metrics: HostMetrics
 }
 
@@ -51,7 +51,7 @@ export class AppendQueue {
 
   /** Takes a batch into the queue; false where there is no room, and then nothing was taken. */
   offer(batch: QueuedBatch): boolean {
-    const { queueBytes, timing } = this.#options
+    const { queueBytes, time } = this.#options
     // An empty queue takes any batch, or one that is larger than the queue could never be appended.
     const fits = this.#queuedBytes === 0 || this.#queuedBytes + batch.bytes.length <= queueBytes
     if (this.#full || !fits) {
@@ -59,7 +59,7 @@ export class AppendQueue {
       return false
     }
     this.#queuedBytes += batch.bytes.length
-    if (this.#queued.push(batch) === 1) timing.atTurnEnd(() => this.flush())
+    if (this.#queued.push(batch) === 1) time.atTurnEnd(() => this.flush())
     return true
   }
 
@@ -67,17 +67,17 @@ export class AppendQueue {
   flush(): void {
     const queued = this.#queued
     this.#queued = []
-    const bounds = { groupBytes: hostLimits.appendGroupBytes, now: this.#options.timing.now() }
+    const bounds = { groupBytes: hostLimits.appendGroupBytes, now: this.#options.time.now() }
     for (const group of packGroups(queued, bounds)) this.#send(group)
   }
 
   #send(packed: PackedGroup): void {
-    const { append, timing, metrics, listener } = this.#options
-    const sentAt = timing.elapsed()
+    const { append, time, metrics, listener } = this.#options
+    const sentAt = time.elapsed()
     const answered = (): void => {
       this.#queuedBytes -= packed.bytes
       this.#full = false
-      const ms = timing.elapsed() - sentAt
+      const ms = time.elapsed() - sentAt
       this.#answerMs += (ms - this.#answerMs) / 8
       metrics.groupAnswered(ms)
     }

@@ -17,7 +17,7 @@ import type { QueuedBatch } from '../append/append-group.ts'
 import { AppendQueue, type AppendListener } from '../append/append-queue.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 
 /** A running owner: the channel to its thread, or to the same code in this thread. Its end is the owner's end. */
 export interface OwnerChannel extends Channel {
@@ -37,7 +37,7 @@ export interface OwnerLinkOptions {
   readonly channel: OwnerChannel
   readonly queueBytes: number
   readonly listener: OwnerListener
-  readonly timing: Timing
+  readonly time: Time
   readonly metrics: HostMetrics
   readonly log: Logger
 }
@@ -86,7 +86,7 @@ export class OwnerLink {
   /** How long the oldest call has been waiting for its answer; 0 where none is. */
   get waitingMs(): number {
     const [oldest] = this.#unanswered
-    return oldest === undefined ? 0 : this.#options.timing.elapsed() - oldest.at
+    return oldest === undefined ? 0 : this.#options.time.elapsed() - oldest.at
   }
 
   /** How many calls have been answered; without `stats`, which needs neither the disk nor its turn. */
@@ -176,7 +176,7 @@ export class OwnerLink {
     transfer?: readonly ArrayBuffer[],
   ): Promise<OwnerCalls[C]['reply']> {
     const answer = this.#caller.call(call, request, transfer)
-    const asked = { at: this.#options.timing.elapsed() }
+    const asked = { at: this.#options.time.elapsed() }
     this.#unanswered.add(asked)
     // Beside the answer, not in front of it: what follows from it must come before the owner's next notice.
     const answered = (): void => {

@@ -5,11 +5,11 @@
 import type { Logger } from '../../telemetry/log.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { OwnerLink } from './owner-link.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 
 export interface OwnerWatchOptions {
   readonly owners: { readonly all: readonly Pick<OwnerLink, 'ownerId' | 'waitingMs' | 'answers'>[] }
-  readonly timing: Timing
+  readonly time: Time
   readonly log: Logger
 }
 
@@ -26,7 +26,7 @@ export class OwnerWatch {
   }
 
   start(): void {
-    this.#cancel = this.#options.timing.every(hostLimits.ownerWatchMs, () => this.#look())
+    this.#cancel = this.#options.time.every(hostLimits.ownerWatchMs, () => this.#look())
   }
 
   stop(): void {

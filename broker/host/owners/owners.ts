@@ -13,7 +13,7 @@ import { OwnerLink, type OwnerChannel } from './owner-link.ts'
 import type { TailCache } from '../tail/tail-cache.ts'
 import type { ShardsBySlot, ShardWakes } from '../shards/shards-contract.ts'
 import type { SegmentDirectory } from '../shards/with-segments.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 
 /** Adopts an owner's directory, and runs it on a thread or in this one. Rejects where it cannot be opened. */
 export type StartOwner = (
@@ -32,7 +32,7 @@ export interface OwnersOptions {
   /** The segments of an owner are others now. */
   readonly onSegments: (ownerId: number, list: SegmentList) => void
   readonly onBroken: (error: Error) => void
-  readonly timing: Timing
+  readonly time: Time
   readonly metrics: HostMetrics
   readonly log: Logger
 }
@@ -78,12 +78,12 @@ export class Owners implements SegmentDirectory {
 
   /** What each has counted, and how long it lets wait. One that does not answer soon is shown without what it counted. */
   readings(): Promise<HostReadings['owners']> {
-    const { timing } = this.#options
+    const { time } = this.#options
     return Promise.all(
       this.all.map((owner) => {
         const { ownerId, waitingMs } = owner
         return new Promise<HostReadings['owners'][number]>((resolve, reject) => {
-          const cancel = timing.after(hostLimits.ownerStatsMs, () => resolve({ ownerId, waitingMs }))
+          const cancel = time.after(hostLimits.ownerStatsMs, () => resolve({ ownerId, waitingMs }))
           const counted = owner.stats().then((stats) => ({ ownerId, waitingMs, stats }))
           counted.finally(cancel).then(resolve, reject)
         })
@@ -98,7 +98,7 @@ export class Owners implements SegmentDirectory {
   }
 
   #link(ownerId: number, channel: OwnerChannel): OwnerLink {
-    const { settings, onSegments, onBroken, timing, metrics, log } = this.#options
+    const { settings, onSegments, onBroken, time, metrics, log } = this.#options
     const settlement = this.#settlement
     return new OwnerLink({
       ownerId,
@@ -111,7 +111,7 @@ export class Owners implements SegmentDirectory {
         onSegments: (list) => onSegments(ownerId, list),
         onBroken,
       },
-      timing,
+      time,
       metrics,
       log,
     })

@@ -12,7 +12,7 @@ import type { Outflow } from '../read/outflow.ts'
 import { millisBehind, type ShardReads } from '../read/shard-reads.ts'
 import type { Room, BatchRun } from '../tail/batch-run.ts'
 import type { HostedShard, Waiter } from '../shards/hosted-shard.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 
 type EndReason = Parameters<HostMetrics['subscriptionEnded']>[0]
 
@@ -23,7 +23,7 @@ export interface SubscriptionOptions {
   readonly creditBytes: number
   readonly outflow: Outflow
   readonly reads: ShardReads
-  readonly timing: Timing
+  readonly time: Time
   readonly metrics: HostMetrics
   /** Called once, however it ends. */
   readonly onEnd: (subscription: Subscription) => void
@@ -50,23 +50,23 @@ export class Subscription implements Waiter {
     this.id = options.id
     this.shard = options.shard
     this.#options = options
-    this.#pace = new SubscriptionPace(options.shard, options.timing.elapsed)
+    this.#pace = new SubscriptionPace(options.shard, options.time.elapsed)
     this.#next = options.sequenceNumber
     this.#credit = options.creditBytes
-    this.#lastSentAt = options.timing.elapsed()
+    this.#lastSentAt = options.time.elapsed()
   }
 
   /** Sends what there is, as far as credit and connection go, and sees to it that it goes on. */
   pump(): void {
     const { shard } = this
-    const { outflow, reads, timing } = this.#options
+    const { outflow, reads, time } = this.#options
     if (this.#ended || this.#reading || this.#queued) return
     for (let sent = 0; this.#next < shard.tail; sent++) {
       if (this.#next < shard.trimHorizon) return this.#endTrimmed()
       if (this.#credit <= 0) return this.#leaveTail() // until `give`
       if (!outflow.open) return this.#later((task) => outflow.whenOpen(task))
       // Others have their turn between two rounds of deliveries.
-      if (sent === hostLimits.deliveriesPerPump) return this.#later((task) => timing.atTurnEnd(task))
+      if (sent === hostLimits.deliveriesPerPump) return this.#later((task) => time.atTurnEnd(task))
       const pauseMs = this.#pace.waitMs
       if (pauseMs > 0) return this.#pause(pauseMs)
       const room = this.#room()
@@ -91,7 +91,7 @@ export class Subscription implements Waiter {
 
   /** Called every now and then: says that the connection lives, or cuts a client that does not take what it asked for. */
   beat(): void {
-    const { outflow, timing } = this.#options
+    const { outflow, time } = this.#options
     if (this.#ended) return
     if (!outflow.open) {
       const wantsMore = this.#next < this.shard.tail && this.#credit > 0
@@ -103,14 +103,14 @@ export class Subscription implements Waiter {
       }
       return
     }
-    const now = timing.elapsed()
+    const now = time.elapsed()
     if (now - this.#lastSentAt < limits.heartbeatMs / 2) return
     this.#lastSentAt = now
     outflow.session.sendEvent('heartbeat', {
       subscriptionId: this.id,
       nextSequenceNumber: this.#next,
       tail: this.shard.tail,
-      time: timing.now(),
+      time: time.now(),
     })
   }
 
@@ -147,12 +147,12 @@ export class Subscription implements Waiter {
   }
 
   #deliver(run: BatchRun): void {
-    const { outflow, timing, metrics } = this.#options
+    const { outflow, time, metrics } = this.#options
     this.#credit -= run.bytes
     this.#pace.sent(run.bytes)
     this.#next = run.next
-    this.#lastSentAt = timing.elapsed()
-    const now = timing.now()
+    this.#lastSentAt = time.elapsed()
+    const now = time.now()
     outflow.session.sendEvent('records', {
       subscriptionId: this.id,
       batches: run.batches,
@@ -193,7 +193,7 @@ export class Subscription implements Waiter {
   /** Looks again before a long pause is over: the limit may have been raised. */
   #pause(ms: number): void {
     this.#later((task) => {
-      this.#cancelPause = this.#options.timing.after(Math.min(ms, hostLimits.paceCheckMs), task)
+      this.#cancelPause = this.#options.time.after(Math.min(ms, hostLimits.paceCheckMs), task)
     })
   }
 

@@ -13,7 +13,7 @@ import { resolvePosition } from '../read/positions.ts'
 import type { ShardReads } from '../read/shard-reads.ts'
 import { describeShard, type HostedShard } from '../shards/hosted-shard.ts'
 import type { ShardsByName } from '../shards/shards-contract.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 import { Subscription } from './subscription.ts'
 
 /** Each subscription is looked at twice in the time within which it must be heard of. */
@@ -25,7 +25,7 @@ export interface SubscriptionsOptions {
   readonly reads: ShardReads
   readonly outflows: Outflows
   readonly metrics: HostMetrics
-  readonly timing: Timing
+  readonly time: Time
   readonly onBroken: (error: Error) => void
 }
 
@@ -50,7 +50,7 @@ export class Subscriptions {
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options
-    this.#cancelBeats = options.timing.every(BEAT_MS, () => this.#beat())
+    this.#cancelBeats = options.time.every(BEAT_MS, () => this.#beat())
   }
 
   get size(): number {
@@ -115,7 +115,7 @@ export class Subscriptions {
     context: Context<'subscribe'>,
     mine: SessionSubscriptions,
   ): Promise<ResponseOf<'subscribe'>> {
-    const { shards, reads, outflows, timing, metrics, onBroken } = this.#options
+    const { shards, reads, outflows, time, metrics, onBroken } = this.#options
     const shard = shards.find(request.streamId, request.shardIndex)
     if (!shard) context.fail('shardNotFound', `${describeShard(request)} is not served here.`)
     const outflow = outflows.of(context.session)
@@ -131,7 +131,7 @@ export class Subscriptions {
       creditBytes: request.creditBytes,
       outflow,
       reads,
-      timing,
+      time,
       metrics,
       onBroken,
       onEnd: (ended) => {
@@ -142,7 +142,7 @@ export class Subscriptions {
     mine.byId.set(subscription.id, subscription)
     group.add(subscription)
     // The answer names the subscription: it must leave before the first records do.
-    timing.atTurnEnd(() => subscription.pump())
+    time.atTurnEnd(() => subscription.pump())
     return { subscriptionId: subscription.id, sequenceNumber: resolved.sequenceNumber }
   }
 
@@ -179,6 +179,6 @@ export class Subscriptions {
       if (next.done) return void this.#beating.delete(group)
       next.value.beat()
     }
-    this.#options.timing.atTurnEnd(() => this.#beatOn(group, left))
+    this.#options.time.atTurnEnd(() => this.#beatOn(group, left))
   }
 }

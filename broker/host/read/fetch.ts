@@ -8,7 +8,7 @@ import type { Context } from '../../server/dispatch.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { ShardsByName } from '../shards/shards-contract.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 import { FetchAnswer, type FetchRefusal, type ShardToFetch } from './fetch-answer.ts'
 import type { Outflow, Outflows } from './outflow.ts'
 import { checkReadFrom } from './positions.ts'
@@ -28,7 +28,7 @@ export interface FetchesOptions {
   readonly reads: ShardReads
   readonly outflows: Outflows
   readonly metrics: HostMetrics
-  readonly timing: Timing
+  readonly time: Time
 }
 
 /** All fetches that are not answered yet. */
@@ -48,19 +48,19 @@ export class Fetches {
   }
 
   async fetch(request: RequestOf<'fetch'>, context: Context<'fetch'>): Promise<ResponseOf<'fetch'>> {
-    const { outflows, timing, metrics } = this.#options
+    const { outflows, time, metrics } = this.#options
     const outflow = outflows.of(context.session)
     const { signal } = context
-    const started = timing.elapsed()
+    const started = time.elapsed()
     const rotation = (this.#started++ * GOLDEN_RATIO) % 1
     for (;;) {
       const answer = await outflow.inLine(() => this.#readWhenOpen(request, outflow, rotation, signal))
-      const waitMs = started + request.waitMs - timing.elapsed()
+      const waitMs = started + request.waitMs - time.elapsed()
       const mustAnswer = answer.hasNews || request.shards.length === 0 || waitMs <= 0
       if (mustAnswer || this.#draining || signal.aborted) {
-        if (!answer.hasNews) answer.charge(timing.elapsed())
-        metrics.fetched(answer.batchCount, answer.bytes, timing.elapsed() - started)
-        return { shards: answer.shards, time: timing.now() }
+        if (!answer.hasNews) answer.charge(time.elapsed())
+        metrics.fetched(answer.batchCount, answer.bytes, time.elapsed() - started)
+        return { shards: answer.shards, time: time.now() }
       }
       await this.#news(request.shards, waitMs, signal)
     }
@@ -89,7 +89,7 @@ export class Fetches {
         resolve()
       })
       const wake = (): void => fetch.wake()
-      const cancelTimer = this.#options.timing.after(waitMs, wake)
+      const cancelTimer = this.#options.time.after(waitMs, wake)
       signal.addEventListener('abort', wake)
       this.#waiting.add(fetch)
     })
@@ -105,7 +105,7 @@ export class Fetches {
     const answer = await this.#read(request, outflow, rotation)
     outflow.answered(answer.bytes)
     // Here, before the next fetch in line reads: it must find the limits used up.
-    if (answer.hasNews) answer.charge(this.#options.timing.elapsed())
+    if (answer.hasNews) answer.charge(this.#options.time.elapsed())
     return answer
   }
 
@@ -121,7 +121,7 @@ export class Fetches {
       const wanted = shards[index]!
       const shard = this.#options.shards.find(wanted.streamId, wanted.shardIndex)
       const refusal = this.#refusal(shard, wanted)
-      const now = this.#options.timing.now()
+      const now = this.#options.time.now()
       if (!shard || refusal) answer.refuse(index, wanted, refusal!, shard, now)
       else if (wanted.sequenceNumber === shard.tail || answer.full) answer.skip(index, wanted, shard, now)
       else {
@@ -142,7 +142,7 @@ export class Fetches {
     if (!shard.readThrottle) return undefined
     // The end of a closed shard costs nothing.
     if (shard.closed && wanted.sequenceNumber === shard.tail) return undefined
-    const usedUp = shard.readThrottle.usedUp(this.#options.timing.elapsed())
+    const usedUp = shard.readThrottle.usedUp(this.#options.time.elapsed())
     if (!usedUp) return undefined
     this.#options.metrics.throttledRead()
     return { code: 'provisionedThroughputExceeded', retryAfterMs: usedUp.waitMs }

@@ -2,12 +2,12 @@
 // The invariant: for a client that does not read its socket, the host does not read storage. Whoever has something
 // for a session asks `open` first, and otherwise waits its turn here: memory per session stays bounded.
 import type { Session } from '../../server/session.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 
 /** One per session that reads. */
 export class Outflow {
   readonly session: Session
-  readonly #timing: Timing
+  readonly #time: Time
   readonly #waiting = new Set<() => void>()
   /** Answers given this turn, which the server has yet to hand to the connection. */
   #answeredBytes = 0
@@ -17,9 +17,9 @@ export class Outflow {
   #line: Promise<void> = Promise.resolve()
   #gone = false
 
-  constructor(session: Session, timing: Timing) {
+  constructor(session: Session, time: Time) {
     this.session = session
-    this.#timing = timing
+    this.#time = time
     session.onDrain(() => this.#reopen())
     session.onClose(() => {
       this.#gone = true
@@ -37,7 +37,7 @@ export class Outflow {
       return true
     }
     if (!this.#stuck || queuedBytes < this.#stuck.queuedBytes) {
-      this.#stuck = { since: this.#timing.elapsed(), queuedBytes }
+      this.#stuck = { since: this.#time.elapsed(), queuedBytes }
     }
     return false
   }
@@ -49,7 +49,7 @@ export class Outflow {
 
   /** How long the connection has taken nothing of too much, as far as anybody asked; 0 while open. */
   get stuckMs(): number {
-    return this.open || !this.#stuck ? 0 : this.#timing.elapsed() - this.#stuck.since
+    return this.open || !this.#stuck ? 0 : this.#time.elapsed() - this.#stuck.since
   }
 
   /** Runs `task` when the connection has taken enough, in the order of the calls; never, once the session is over. */
@@ -77,7 +77,7 @@ export class Outflow {
   answered(bytes: number): void {
     if (bytes === 0) return
     if (this.#answeredBytes === 0) {
-      this.#timing.atTurnEnd(() => {
+      this.#time.atTurnEnd(() => {
         this.#answeredBytes = 0
         this.#reopen()
       })
@@ -98,16 +98,16 @@ export class Outflow {
 /** The outflows of all sessions that read. */
 export class Outflows {
   readonly #bySession = new Map<Session, Outflow>()
-  readonly #timing: Timing
+  readonly #time: Time
 
-  constructor(timing: Timing) {
-    this.#timing = timing
+  constructor(time: Time) {
+    this.#time = time
   }
 
   of(session: Session): Outflow {
     let outflow = this.#bySession.get(session)
     if (outflow) return outflow
-    outflow = new Outflow(session, this.#timing)
+    outflow = new Outflow(session, this.#time)
     this.#bySession.set(session, outflow)
     session.onClose(() => this.#bySession.delete(session))
     return outflow

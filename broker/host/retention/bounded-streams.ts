@@ -9,7 +9,7 @@ import type { SegmentList } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { EveryShard, ShardsByName, ShardsOfStream } from '../shards/shards-contract.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 import type { Horizons } from './horizons.ts'
 import { liveBytesOf } from '../shards/live-bytes.ts'
 import type { Surveys } from './surveys.ts'
@@ -21,7 +21,7 @@ export interface BoundedStreamsOptions {
   readonly surveys: Surveys
   /** Of all owners, as they are now. */
   readonly segmentLists: () => readonly SegmentList[]
-  readonly timing: Timing
+  readonly time: Time
   readonly log: Logger
 }
 
@@ -137,8 +137,8 @@ export class BoundedStreams {
   }
 
   async #spansOf(shards: ReadonlyMap<number, HostedShard>): Promise<readonly FoundSpan[]> {
-    const { surveys, segmentLists, timing } = this.#options
-    const budget = new TurnBudget(timing, hostLimits.spansPerTurn)
+    const { surveys, segmentLists, time } = this.#options
+    const budget = new TurnBudget(time, hostLimits.spansPerTurn)
     const found: FoundSpan[] = []
     for (const list of segmentLists()) {
       for (const survey of surveys.of(list)) {

@@ -9,7 +9,7 @@ import { createProgress, progressOf, stopCompaction } from '../../threads/compac
 import type { Compacted, SegmentMaintenance } from '../../threads/maintenance-contract.ts'
 import type { OwnerCalls, ShardHorizon } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 import type { CompactionPlan } from './retention-plan.ts'
 
 /** Where it takes place. */
@@ -26,7 +26,7 @@ export interface CompactionOptions {
   readonly wanted: readonly ShardHorizon[]
   readonly bytesPerSecond: number
   readonly maintenance: Pick<SegmentMaintenance, 'compact'>
-  readonly timing: Timing
+  readonly time: Time
   readonly log: Logger
 }
 
@@ -69,13 +69,13 @@ export class Compaction {
 
   /** Rejects with a broken invariant only. */
   async run(): Promise<CompactionResult> {
-    const { plan, place, timing } = this.#options
+    const { plan, place, time } = this.#options
     const log = this.#options.log.child({ ownerId: place.ownerId })
     const { sources, fileBytes, targetBytes } = plan
-    const started = timing.elapsed()
-    const seconds = (): number => Math.round((timing.elapsed() - started) / 100) / 10
+    const started = time.elapsed()
+    const seconds = (): number => Math.round((time.elapsed() - started) / 100) / 10
     log.info({ sources, bytes: fileBytes, liveBytes: targetBytes }, 'a compaction starts')
-    const stopTelling = timing.every(hostLimits.compactionLogMs, () => {
+    const stopTelling = time.every(hostLimits.compactionLogMs, () => {
       const { bytesRead, bytesWritten } = this
       const percent = Math.round(this.part * 100)
       log.info({ bytesRead, bytesWritten, percent, seconds: seconds() }, 'a compaction goes on')

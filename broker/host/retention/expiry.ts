@@ -5,7 +5,7 @@ import type { SegmentList } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { EveryShard, ShardsBySlot } from '../shards/shards-contract.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 import type { Horizons } from './horizons.ts'
 import { liveBytesOf } from '../shards/live-bytes.ts'
 import type { Surveys } from './surveys.ts'
@@ -20,7 +20,7 @@ export interface ExpiryOptions {
   readonly shards: ShardsBySlot & EveryShard
   readonly horizons: Horizons
   readonly surveys: Surveys
-  readonly timing: Timing
+  readonly time: Time
 }
 
 export class Expiry {
@@ -32,8 +32,8 @@ export class Expiry {
 
   /** Raises the horizons of one owner's shards by time, and counts what is left of them. */
   async expire(ownerId: number, list: SegmentList): Promise<void> {
-    const { shards, horizons, surveys, timing } = this.#options
-    const budget = new TurnBudget(timing, hostLimits.spansPerTurn)
+    const { shards, horizons, surveys, time } = this.#options
+    const budget = new TurnBudget(time, hostLimits.spansPerTurn)
     const sealedBytes = new Map<number, number>()
     const stale: HostedShard[] = []
     for (const survey of surveys.of(list)) {

@@ -11,7 +11,7 @@ import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { EveryShard, ShardsByName, ShardsBySlot, ShardsOfStream } from '../shards/shards-contract.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 import { Backoff } from './backoff.ts'
 import { BoundedStreams } from './bounded-streams.ts'
 import { Compaction } from './compaction.ts'
@@ -34,7 +34,7 @@ export interface MaintenanceOptions {
   readonly shards: ShardsByName & ShardsBySlot & ShardsOfStream & EveryShard
   readonly horizons: Horizons
   readonly maintenance: SegmentMaintenance
-  readonly timing: Timing
+  readonly time: Time
   readonly metrics: HostMetrics
   readonly log: Logger
   readonly onBroken: (error: Error) => void
@@ -74,15 +74,15 @@ export class Maintenance {
   #isStopped = false
 
   constructor(options: MaintenanceOptions) {
-    const { maintenance, shards, horizons, timing, log } = options
-    const { elapsed } = timing
+    const { maintenance, shards, horizons, time, log } = options
+    const { elapsed } = time
     this.#options = options
     const { maintenanceRetryMs: firstMs, upkeepRetryMsMax, rereadRetryMsMax, surveyedSpansMax } = hostLimits
     const retryMs = { firstMs, mostMs: rereadRetryMsMax }
     this.#steps = new Backoff({ elapsed, firstMs, mostMs: upkeepRetryMsMax })
     this.#compactions = new Backoff({ elapsed, ...retryMs })
     this.#surveys = new Surveys({ maintenance, spansMax: surveyedSpansMax, retryMs, elapsed, log })
-    const surveyed = { shards, horizons, surveys: this.#surveys, timing }
+    const surveyed = { shards, horizons, surveys: this.#surveys, time }
     this.#expiry = new Expiry(surveyed)
     const segmentLists = () => [...this.#upkeeps.values()].flatMap(({ owner }) => owner.segments ?? [])
     this.#bounded = new BoundedStreams({ ...surveyed, segmentLists, log })
@@ -99,7 +99,7 @@ export class Maintenance {
   /** Begins to look, once the shards are served. */
   start(): void {
     if (this.#isStopped) return
-    this.#cancelTimers.push(this.#options.timing.every(hostLimits.maintenanceMs, () => this.#look()))
+    this.#cancelTimers.push(this.#options.time.every(hostLimits.maintenanceMs, () => this.#look()))
     this.#lookSoon()
   }
 
@@ -162,7 +162,7 @@ export class Maintenance {
 
   #lookSoon(): void {
     if (this.#cancelSoon || this.#isStopped) return
-    this.#cancelSoon = this.#options.timing.after(hostLimits.maintenanceSoonMs, () => {
+    this.#cancelSoon = this.#options.time.after(hostLimits.maintenanceSoonMs, () => {
       this.#cancelSoon = undefined
       this.#look()
     })
@@ -217,7 +217,7 @@ export class Maintenance {
     const name = `${step} at owner ${ownerId}`
     if (this.#isStopped || this.#steps.isWaiting(name)) return undefined
     // A step looks at every shard of its owner, and there may be tens of thousands: each in a turn of its own.
-    await new Promise<void>((resolve) => this.#options.timing.atTurnEnd(resolve))
+    await new Promise<void>((resolve) => this.#options.time.atTurnEnd(resolve))
     try {
       const done = await work()
       this.#steps.succeeded(name)
@@ -246,7 +246,7 @@ export class Maintenance {
   }
 
   async #compact({ owner, directory, plan, wanted }: CompactionCandidate): Promise<void> {
-    const { maintenance, settings, timing, metrics, log } = this.#options
+    const { maintenance, settings, time, metrics, log } = this.#options
     const { ownerId } = owner
     const compaction = (this.#compaction = new Compaction({
       place: { ownerId, directory, replaceSegments: (request) => owner.replaceSegments(request) },
@@ -254,7 +254,7 @@ export class Maintenance {
       wanted,
       bytesPerSecond: settings.compactionBytesPerSecond,
       maintenance,
-      timing,
+      time,
       log,
     }))
     try {

@@ -7,7 +7,7 @@ import type { OwnerCalls, SegmentList, ShardHorizon, Wanted } from '../../thread
 import { hostLimits } from '../host-limits.ts'
 import type { HostMetrics } from '../host-metrics.ts'
 import type { EveryShard, ShardsBySlot } from '../shards/shards-contract.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 import { expiredBytesOf, isDueToRoll } from './active-segment.ts'
 import type { Horizons } from './horizons.ts'
 import {
@@ -45,7 +45,7 @@ export interface UpkeepOptions {
   readonly settings: { readonly segmentBytes: number; readonly segmentAgeMs: number }
   /** What a compacted segment may take while the disk is nearly full. */
   readonly scarceRoomBytes: number
-  readonly timing: Timing
+  readonly time: Time
   readonly metrics: HostMetrics
   readonly log: Logger
 }
@@ -147,9 +147,9 @@ export class OwnerUpkeep {
 
   /** Seals the active segment where that lets something go. */
   async rollIfDue({ activeBytes: bytes, activeSince: toldSince }: Wanted): Promise<void> {
-    const { owner, shards, horizons, settings, timing, log } = this.#options
+    const { owner, shards, horizons, settings, time, log } = this.#options
     const now = horizons.now()
-    const activeSince = Math.min(toldSince, (this.#activeSeenAt ??= timing.now()))
+    const activeSince = Math.min(toldSince, (this.#activeSeenAt ??= time.now()))
     let deadBytes = this.#forgottenBytes
     for (const shard of shards.all()) {
       if (shard.ownerId !== owner.ownerId || shard.activeBytes === 0) continue
@@ -157,7 +157,7 @@ export class OwnerUpkeep {
       const span = { bytes: activeBytes, lastArrivalTime, cutoff: horizons.cutoffOf(shard, now) }
       deadBytes += expiredBytesOf(span, activeSince)
     }
-    const ageMs = timing.now() - activeSince
+    const ageMs = time.now() - activeSince
     if (!isDueToRoll({ bytes, deadBytes, ageMs }, settings.segmentAgeMs)) return
     if (!(await owner.roll())) return
     log.info(
@@ -171,8 +171,8 @@ export class OwnerUpkeep {
     wanted: WantedShards,
     isBusy: (segment: string) => boolean,
   ): Promise<readonly (SegmentMeasure | undefined)[]> {
-    const { owner, surveys, timing } = this.#options
-    const budget = new TurnBudget(timing, hostLimits.spansPerTurn)
+    const { owner, surveys, time } = this.#options
+    const budget = new TurnBudget(time, hostLimits.spansPerTurn)
     const measures: (SegmentMeasure | undefined)[] = []
     // A compaction may have ended since the list was asked for, and have taken some of it away.
     const listed = new Set(owner.segments?.segments)

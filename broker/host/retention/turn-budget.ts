@@ -1,14 +1,14 @@
 // Long work in small parts, so that no turn of the event loop is long. Host main thread.
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 
 export class TurnBudget {
-  readonly #timing: Timing
+  readonly #time: Time
   readonly #most: number
   #spent = 0
 
   /** `most` is how much is done in one turn. */
-  constructor(timing: Timing, most: number) {
-    this.#timing = timing
+  constructor(time: Time, most: number) {
+    this.#time = time
     this.#most = most
   }
 
@@ -17,6 +17,6 @@ export class TurnBudget {
     this.#spent += amount
     if (this.#spent < this.#most) return
     this.#spent = 0
-    await new Promise<void>((resolve) => this.#timing.atTurnEnd(resolve))
+    await new Promise<void>((resolve) => this.#time.atTurnEnd(resolve))
   }
 }

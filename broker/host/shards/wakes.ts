@@ -4,17 +4,17 @@
 import { hostLimits } from '../host-limits.ts'
 import type { HostedShard, Waiter } from './hosted-shard.ts'
 import type { ShardWakes } from './shards-contract.ts'
-import type { Timing } from '../timing.ts'
+import type { Time } from '../../time.ts'
 
 export class Wakes implements ShardWakes {
-  readonly #timing: Timing
+  readonly #time: Time
   #changed = new Set<HostedShard>()
   /** Waiters left over from earlier turns, each once. */
   readonly #due = new Set<Waiter>()
   #scheduled = false
 
-  constructor(timing: Timing) {
-    this.#timing = timing
+  constructor(time: Time) {
+    this.#time = time
   }
 
   /** Wakes the shard's waiters at the end of this turn. */
@@ -27,7 +27,7 @@ export class Wakes implements ShardWakes {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    this.#timing.atTurnEnd(() => this.#run())
+    this.#time.atTurnEnd(() => this.#run())
   }
 
   #run(): void {

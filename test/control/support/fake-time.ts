@@ -1,5 +1,5 @@
 // Time that stands still until a test moves it. Timers fire in the order of their due times.
-import type { Time } from '../../../broker/time.ts'
+import { systemTime, type Time } from '../../../broker/time.ts'
 
 export class FakeTime implements Time {
   #now = 1_700_000_000_000
@@ -25,6 +25,8 @@ export class FakeTime implements Time {
     schedule()
     return () => cancel()
   }
+
+  readonly atTurnEnd = systemTime.atTurnEnd
 
   /** Delays of what waits, shortest first. */
   get waiting(): readonly number[] {

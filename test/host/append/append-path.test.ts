@@ -22,7 +22,7 @@ describe('append', () => {
     const session = new FakeSession()
     const { results } = await host.append(session, makeBatch(['a', 'b']), makeBatch(['c']))
     expect(results).toMatchObject([
-      { code: 0, baseSequenceNumber: 0, durability: 'disk', arrivalTime: host.timing.now() },
+      { code: 0, baseSequenceNumber: 0, durability: 'disk', arrivalTime: host.time.now() },
       { code: 0, baseSequenceNumber: 2, durability: 'disk' },
     ])
   })

@@ -49,9 +49,9 @@ describe('limits of appends', () => {
     expect(refused).toMatchObject({ durability: 'none', retryAfterMs: 501 })
     expect(refused.message).toMatch(/shardId-000000000000 .*writeBytesPerSecond of 1000/)
     expect(codeOf(await appendOne(host, 10, 1))).toBe('stored')
-    host.timing.advance(500)
+    host.time.advance(500)
     expect(codeOf(await appendOne(host, 10))).toBe('provisionedThroughputExceeded')
-    host.timing.advance(1)
+    host.time.advance(1)
     expect(codeOf(await appendOne(host, 10))).toBe('stored')
   })
 
@@ -75,7 +75,7 @@ describe('limits of appends', () => {
     let stored = 0
     for (let ms = 0; ms < 60_000; ms += 50) {
       if (codeOf(await appendOne(host, 700)) === 'stored') stored += 700
-      host.timing.advance(50)
+      host.time.advance(50)
     }
     expect(stored).toBeGreaterThan(59 * 10_000)
     expect(stored).toBeLessThan(62 * 10_000)
@@ -134,7 +134,7 @@ describe('limits', () => {
     expect(await appendOne(host, 10)).toMatchObject({ retryAfterMs })
     expect(await host.fetchOne(session, 0)).toMatchObject({ retryAfterMs })
     host.engine.lifecycle.update(STREAM, settingsOf({ writeBytesPerSecond: 1_000_000 }))
-    host.timing.advance(retryAfterMs)
+    host.time.advance(retryAfterMs)
     expect(codeOf(await appendOne(host, 10))).toBe('stored')
   })
 })
@@ -157,13 +157,13 @@ describe('limits of fetches', () => {
     const retryAfterMs = batches[0]!.length - 1000 + 1
     expect(first).toMatchObject({ retryAfterMs, nextSequenceNumber: 0, batches: [], ended: false })
     expect(codeOf(second!)).toBe('stored')
-    host.timing.advance(retryAfterMs - 1)
+    host.time.advance(retryAfterMs - 1)
     // It is behind, though it gets nothing.
     expect(await host.fetchOne(session, 0)).toMatchObject({
       code: errorCodes.provisionedThroughputExceeded.id,
       millisBehindLatest: retryAfterMs - 1,
     })
-    host.timing.advance(1)
+    host.time.advance(1)
     expect(codeOf(await host.fetchOne(session, 0))).toBe('stored')
   })
 
@@ -233,7 +233,7 @@ describe('limits of subscriptions', () => {
         expect(pushedBytes).toBeLessThan(seconds * 1000 + 2100)
       }
       for (let i = 0; i < 100; i++) {
-        host.timing.advance(10)
+        host.time.advance(10)
         await rest(2)
       }
     }
@@ -244,18 +244,18 @@ describe('limits of subscriptions', () => {
   it('wait with one timer and no work, and leave none behind', async () => {
     const host = await limited({ subscriptionBytesPerSecond: 100 })
     await host.fill(5, 1000)
-    const before = host.timing.timerCount
+    const before = host.time.timerCount
     await host.subscribe(session)
     await until(() => session.pushed.length === 1)
     await rest()
-    expect(host.timing.timerCount).toBe(before + 1)
+    expect(host.time.timerCount).toBe(before + 1)
     await host.append(producer, makeBatch(['more']))
     host.engine.events.credit({ subscriptionId: 1, bytes: 1 << 20 }, session)
     await rest()
     expect(session.pushed).toHaveLength(1)
-    expect(host.timing.timerCount).toBe(before + 1)
+    expect(host.time.timerCount).toBe(before + 1)
     await host.engine.handlers.unsubscribe({ subscriptionId: 1 }, session.context)
-    expect(host.timing.timerCount).toBe(before)
+    expect(host.time.timerCount).toBe(before)
   })
 
   it('are lifted within a second when the stream is no longer limited', async () => {
@@ -264,7 +264,7 @@ describe('limits of subscriptions', () => {
     await host.subscribe(session)
     await until(() => session.pushed.length === 1)
     host.engine.lifecycle.update(STREAM, settingsOf({}))
-    host.timing.advance(1000)
+    host.time.advance(1000)
     await until(() => session.pushed.length === 5)
   })
 
@@ -279,7 +279,7 @@ describe('limits of subscriptions', () => {
     for (let i = 0; i < 60 && session.sent('subscriptionEnded').length === 0; i++) {
       await rest()
       expect(session.pushed.length).toBeLessThanOrEqual(2 + i / 10)
-      host.timing.advance(100)
+      host.time.advance(100)
     }
     expect(session.pushed).toHaveLength(4)
     expect(session.sent('subscriptionEnded')).toMatchObject([{ code: 0, nextSequenceNumber: 4 }])

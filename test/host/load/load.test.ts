@@ -80,12 +80,12 @@ describe('counters', () => {
     for (let i = 0; i < 600; i++) {
       const { results } = await append(host, batchOf(['a']))
       if (results[0]!.code === 0) stored += 101
-      host.timing.advance(10)
+      host.time.advance(10)
     }
     expect(loadOf(host).bytes).toBeGreaterThan(1.9 * stored)
     expect(loadOf(host).bytes).toBeLessThanOrEqual(2 * stored + 101)
     // What was stored long ago lets nothing more count.
-    host.timing.advance(60_000)
+    host.time.advance(60_000)
     await append(host, batchOf(['a'], { dataBytes: 9000 }))
     const before = loadOf(host).bytes
     for (let i = 0; i < 600; i++) await append(host, batchOf(['a']))
@@ -116,7 +116,7 @@ describe('the hot key', () => {
     const host = await startTestHost()
     for (let i = 0; i < 200; i++) {
       await append(host, batchOf(['hot'], { dataBytes: 600 }), batchOf([`key ${i}`], { dataBytes: 400 }))
-      host.timing.advance(150)
+      host.time.advance(150)
     }
     const { hot } = loadOf(host)
     expect(hot!.hashKey).toBe(hashKeyOf('hot'))
@@ -130,7 +130,7 @@ describe('the hot key', () => {
       const others = Array.from({ length: 50 }, (_, j) => `key ${i * 50 + j}`)
       const hot = Array.from({ length: 50 }, () => 'hot')
       await append(host, batchOf([...others, ...hot], { codec: 'gzip' }))
-      host.timing.advance(150)
+      host.time.advance(150)
     }
     const { hot } = loadOf(host)
     expect(hot!.hashKey).toBe(hashKeyOf('hot'))
@@ -151,7 +151,7 @@ describe('the hot key', () => {
     expect(loadOf(host).hot).toBeNull()
     for (let i = 0; i < 60; i++) await append(host, batchOf(['hot']))
     expect(loadOf(host).hot).toEqual({ hashKey: hashKeyOf('hot'), part: 1 })
-    host.timing.advance(10 * 60_000)
+    host.time.advance(10 * 60_000)
     expect(loadOf(host).hot).toBeNull()
     expect(balanceOf(host)).toBeNull()
   })
@@ -168,7 +168,7 @@ describe('the hot key', () => {
         ),
       )
       await append(host, batchOf(many, { codec: 'gzip' }))
-      host.timing.advance(130)
+      host.time.advance(130)
     }
     const { hot } = loadOf(host)
     expect(hot!.hashKey).toBe(hashKeyOf('hot'))
@@ -187,7 +187,7 @@ describe('the balanced point', () => {
     for (let i = 0; i < 150; i++) {
       const picked = Array.from({ length: 100 }, () => pick(random.next() < 0.9 ? low : keys))
       await append(host, batchOf(picked, { codec }))
-      host.timing.advance(250)
+      host.time.advance(250)
     }
     const key = balanceOf(host)!
     const below = low.filter((one) => hashKeyOf(one) < key).length / low.length

@@ -4,7 +4,7 @@ import { OwnerWatch } from '../../../broker/host/owners/owner-watch.ts'
 import { createLog } from '../../../broker/telemetry/log.ts'
 import { FakeSession } from '../support/fake-session.ts'
 import { makeBatch, startTestHost, type TestHost } from '../support/test-host.ts'
-import { ManualTiming, rest } from '../support/manual-time.ts'
+import { ManualTime, rest } from '../support/manual-time.ts'
 
 /** Holds every flush of the owner back until it is let go. */
 function stalled({ owner }: TestHost): { readonly release: () => void } {
@@ -20,9 +20,9 @@ describe('an owner whose disk does not answer', () => {
     const { release } = stalled(host)
     const appended = host.append(new FakeSession(), makeBatch(['a']))
     await rest()
-    host.timing.advance(10_000)
+    host.time.advance(10_000)
     expect(host.engine.trouble).toBeNull()
-    host.timing.advance(2_000)
+    host.time.advance(2_000)
     expect(host.engine.trouble).toBe('owner 0 has not answered for 12 seconds')
     release()
     expect(await appended).toMatchObject({ results: [{ code: 0 }] })
@@ -37,7 +37,7 @@ describe('an owner whose disk does not answer', () => {
     const appended = host.append(new FakeSession(), makeBatch(['a']))
     await rest()
     expect([isStuck(), isStuck()]).toEqual([false, false])
-    host.timing.advance(10_001)
+    host.time.advance(10_001)
     expect(isStuck()).toBe(true)
     await host.engine.readings()
     expect(isStuck()).toBe(true)
@@ -54,10 +54,10 @@ describe('an owner whose disk does not answer', () => {
     const session = new FakeSession()
     const first = host.append(session, makeBatch(['a']))
     await rest()
-    host.timing.advance(3_000)
+    host.time.advance(3_000)
     const second = host.append(session, makeBatch(['b']))
     await rest()
-    host.timing.advance(4_000)
+    host.time.advance(4_000)
     expect(await waitingMs()).toBe(7_000)
     release()
     await Promise.all([first, second])
@@ -74,7 +74,7 @@ it('an owner whose thread hangs does not keep a scrape waiting, nor is it asked 
   }
   for (const waitingMs of [0, 1_000, 2_000]) {
     const scraped = host.engine.readings()
-    host.timing.advance(1_000)
+    host.time.advance(1_000)
     expect((await scraped).owners).toEqual([{ ownerId: 0, waitingMs }])
   }
   expect(asked).toBe(1)
@@ -84,16 +84,16 @@ it('the log tells once of each spell in which an owner does not answer, and of i
   const lines: string[] = []
   const destination = { write: (line: string) => void lines.push(line) }
   const log = createLog({ level: 'info', format: 'json', process: 'test', destination })
-  const timing = new ManualTiming()
+  const time = new ManualTime()
   const owners = [
     { ownerId: 0, waitingMs: 0, answers: 0 },
     { ownerId: 1, waitingMs: 9_000, answers: 0 },
   ]
-  const watch = new OwnerWatch({ owners: { all: owners }, timing, log })
+  const watch = new OwnerWatch({ owners: { all: owners }, time, log })
   watch.start()
   for (const waitingMs of [0, 10_001, 20_000, 5_000, 0, 11_000]) {
     owners[0]!.waitingMs = waitingMs
-    timing.advance(1_000)
+    time.advance(1_000)
   }
   const told = lines.map((line) => JSON.parse(line) as { level: string; ownerId: number; msg: string })
   expect(told.map(({ level, ownerId, msg }) => `${level} ${ownerId}: ${msg}`)).toEqual([
@@ -102,5 +102,5 @@ it('the log tells once of each spell in which an owner does not answer, and of i
     'warn 0: owner 0 has not answered for 11 seconds: its disk or its thread hangs',
   ])
   watch.stop()
-  expect(timing.timerCount).toBe(0)
+  expect(time.timerCount).toBe(0)
 })

@@ -41,7 +41,7 @@ describe('subscribe', () => {
       nextSequenceNumber: 3,
       tail: 3,
       millisBehindLatest: 0,
-      time: host.timing.now(),
+      time: host.time.now(),
     })
   })
 
@@ -256,12 +256,12 @@ describe('a connection that does not take what is sent', () => {
     session.stalled = true
     await host.subscribe(session, { creditBytes: limits.subscriptionCreditBytesMax })
     await rest(20)
-    host.timing.advance(hostLimits.slowConsumerMs - 1)
+    host.time.advance(hostLimits.slowConsumerMs - 1)
     expect(endings(session)).toEqual([])
     session.queuedBytes -= 1 // it took something: the time begins again
-    host.timing.advance(hostLimits.slowConsumerMs - 1)
+    host.time.advance(hostLimits.slowConsumerMs - 1)
     expect(endings(session)).toEqual([])
-    host.timing.advance(limits.heartbeatMs)
+    host.time.advance(limits.heartbeatMs)
     expect(endings(session)).toEqual(['slowConsumer'])
     session.drain()
     await rest()
@@ -274,7 +274,7 @@ describe('a connection that does not take what is sent', () => {
     await host.subscribe(session, { creditBytes: 0 })
     await host.subscribe(session, { position: at('LATEST') })
     session.queuedBytes = sessionLimits.highWaterBytes + 1
-    host.timing.advance(10 * hostLimits.slowConsumerMs)
+    host.time.advance(10 * hostLimits.slowConsumerMs)
     expect(endings(session)).toEqual([])
     expect(session.sent('heartbeat')).toEqual([])
   })
@@ -287,7 +287,7 @@ describe('heartbeats', () => {
     await host.subscribe(busy, { shardIndex: 1 })
     for (let i = 0; i < 20; i++) await host.subscribe(session)
     for (let waited = 0; waited < 3 * limits.heartbeatMs; waited += 500) {
-      host.timing.advance(500)
+      host.time.advance(500)
       await host.appendTo(producer, { shardIndex: 1, batch: makeBatch(['a']) })
       await rest(2)
     }
@@ -299,7 +299,7 @@ describe('heartbeats', () => {
     }
     expect(beats[0]).toMatchObject({ nextSequenceNumber: 0, tail: 0 })
     expect(beats[0]!.time).toBeLessThan(beats.at(-1)!.time!)
-    expect(beats.at(-1)!.time).toBeLessThanOrEqual(host.timing.now())
+    expect(beats.at(-1)!.time).toBeLessThanOrEqual(host.time.now())
     expect(busy.sent('heartbeat')).toEqual([])
   })
 
@@ -309,12 +309,12 @@ describe('heartbeats', () => {
     const each = 3000
     for (const one of sessions) await Promise.all(Array.from({ length: each }, () => host.subscribe(one)))
     const beats = (): number => sessions.reduce((sum, one) => sum + one.sent('heartbeat').length, 0)
-    host.timing.advance(limits.heartbeatMs / 2)
+    host.time.advance(limits.heartbeatMs / 2)
     await rest()
     let most = 0
     for (let waited = 0; waited < limits.heartbeatMs / 2; waited += limits.heartbeatMs / 16) {
       const before = beats()
-      host.timing.advance(limits.heartbeatMs / 16)
+      host.time.advance(limits.heartbeatMs / 16)
       most = Math.max(most, beats() - before)
       await rest()
     }
@@ -328,7 +328,7 @@ describe('heartbeats', () => {
     const host = await startTestHost()
     await host.fill(3)
     await host.subscribe(session, { creditBytes: 0 })
-    host.timing.advance(limits.heartbeatMs)
+    host.time.advance(limits.heartbeatMs)
     expect(session.sent('heartbeat')[0]).toMatchObject({ nextSequenceNumber: 0, tail: 3 })
   })
 })
@@ -340,7 +340,7 @@ describe('the end', () => {
     await rest()
     expect(host.engine.handlers.unsubscribe({ subscriptionId: 1 }, session.context)).toEqual({})
     await host.append(producer, makeBatch(['a']))
-    host.timing.advance(3 * limits.heartbeatMs)
+    host.time.advance(3 * limits.heartbeatMs)
     await rest()
     expect(session.events).toEqual([])
     expect(() => host.engine.handlers.unsubscribe({ subscriptionId: 1 }, session.context)).toThrow(
@@ -394,6 +394,6 @@ describe('the end', () => {
       { code: errorCodes.unavailable.id, nextSequenceNumber: 2 },
     ])
     await expect(host.subscribe(session)).rejects.toMatchObject({ code: 'unavailable' })
-    expect(host.timing.timerCount).toBe(0)
+    expect(host.time.timerCount).toBe(0)
   })
 })

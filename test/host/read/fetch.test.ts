@@ -76,7 +76,7 @@ describe('fetch', () => {
   it('tells how old what it read last is, while more follows', async () => {
     const host = await startTestHost()
     await host.fill(1)
-    host.timing.advance(5000)
+    host.time.advance(5000)
     await host.fill(1)
     expect(await host.fetchOne(session, 0, { bytesMax: 1 })).toMatchObject({ millisBehindLatest: 5000 })
     expect(await host.fetchOne(session, 1, { bytesMax: 1 })).toMatchObject({ millisBehindLatest: 0 })
@@ -86,7 +86,7 @@ describe('fetch', () => {
     const host = await startTestHost()
     expect(await host.fetch(session, { shards: [], bytesMax: 1, waitMs: 30_000 })).toEqual({
       shards: [],
-      time: host.timing.now(),
+      time: host.time.now(),
     })
   })
 })
@@ -168,16 +168,16 @@ describe('waiting', () => {
     await host.appendTo(new FakeSession(), { shardIndex: 1, batch: makeBatch(['a']) })
     const { shards } = await fetch
     expect(shards.map(({ batches }) => contents(batches))).toEqual([[], ['0:a']])
-    expect(host.timing.timerCount).toBe(1) // the heartbeats'
+    expect(host.time.timerCount).toBe(1) // the heartbeats'
   })
 
   it('ends with nothing when its time is over', async () => {
     const host = await startTestHost()
     const fetch = host.fetchOne(session, 0, { waitMs: 1000 })
     await rest()
-    host.timing.advance(999)
+    host.time.advance(999)
     expect(await isPending(fetch)).toBe(true)
-    host.timing.advance(1)
+    host.time.advance(1)
     expect(await fetch).toMatchObject({ code: 0, batches: [], nextSequenceNumber: 0, tail: 0 })
   })
 
@@ -207,11 +207,11 @@ describe('waiting', () => {
   it('ends when its session does, and leaves nothing behind', async () => {
     const host = await startTestHost()
     const fetch = host.fetchOne(session, 0, { waitMs: 30_000 })
-    await until(() => host.timing.timerCount === 2)
+    await until(() => host.time.timerCount === 2)
     expect((await host.engine.readings()).waitingFetches).toBe(1)
     session.leave()
     await fetch
-    expect(host.timing.timerCount).toBe(1)
+    expect(host.time.timerCount).toBe(1)
     expect((await host.engine.readings()).waitingFetches).toBe(0)
   })
 
@@ -240,7 +240,7 @@ describe('waiting', () => {
       waitMs: 1000,
     })
     await rest()
-    expect(host.timing.timerCount).toBe(2)
+    expect(host.time.timerCount).toBe(2)
     await host.appendTo(new FakeSession(), { shardIndex: 321, batch: makeBatch(['a']) })
     expect((await fetch).shards[321]).toMatchObject({ nextSequenceNumber: 1 })
   })

@@ -13,8 +13,8 @@ async function startFilled(tailCacheBytes: number): Promise<{ host: TestHost; ti
   })
   const times: number[] = []
   for (const texts of [['a', 'b'], ['c'], ['d', 'e']]) {
-    host.timing.advance(1000)
-    times.push(host.timing.now())
+    host.time.advance(1000)
+    times.push(host.time.now())
     await host.append(new FakeSession(), makeBatch(texts))
   }
   return { host, times }
@@ -85,7 +85,7 @@ describe.each([
   it('AT_TIMESTAMP before everything is the horizon, and in the future the tail', async () => {
     const { host } = await startFilled(cacheBytes)
     expect(await number(host, at('AT_TIMESTAMP', 0))).toBe(100)
-    expect(await number(host, at('AT_TIMESTAMP', host.timing.now() + 1e9))).toBe(105)
+    expect(await number(host, at('AT_TIMESTAMP', host.time.now() + 1e9))).toBe(105)
   })
 
   it('names a shard that is not here', async () => {
@@ -107,16 +107,16 @@ it('AT_TIMESTAMP says the same from memory, from storage, and from whatever memo
       fc.nat(8000),
       async (appends, tailCacheBytes) => {
         const host = await startTestHost({ settings: { tailCacheBytes } })
-        const start = host.timing.now()
+        const start = host.time.now()
         const model: { base: number; time: number }[] = []
         let tail = 0
         for (const { pause, count } of appends) {
-          host.timing.advance(pause)
-          model.push({ base: tail, time: host.timing.now() })
+          host.time.advance(pause)
+          model.push({ base: tail, time: host.time.now() })
           tail += count
           await host.append(new FakeSession(), makeBatch(Array.from({ length: count }, (_, i) => `${i}`)))
         }
-        for (let time = start - 1; time <= host.timing.now() + 1; time++) {
+        for (let time = start - 1; time <= host.time.now() + 1; time++) {
           const expected = model.find((batch) => batch.time >= time)?.base ?? tail
           expect(await number(host, at('AT_TIMESTAMP', time))).toBe(expected)
         }

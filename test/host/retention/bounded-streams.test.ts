@@ -23,12 +23,12 @@ describe('a bound in bytes', () => {
 
   it('lets the oldest segments of a stream go that is larger', async () => {
     const host = startMaintained()
-    const { timing, owner } = host
+    const { time, owner } = host
     host.serve(1, 200, bounded)
     host.serve(2, 200, bounded)
-    host.seal('s1', [span(1, 0, 100, timing.now())])
-    host.seal('s2', [span(2, 0, 100, timing.now() + 1)])
-    host.seal('s3', [span(1, 100, 200, timing.now() + 2), span(2, 100, 200, timing.now() + 3)])
+    host.seal('s1', [span(1, 0, 100, time.now())])
+    host.seal('s2', [span(2, 0, 100, time.now() + 1)])
+    host.seal('s3', [span(1, 100, 200, time.now() + 2), span(2, 100, 200, time.now() + 3)])
     await host.pass(SOON)
     expect(owner.calls).toEqual([])
     await bound(host)
@@ -40,7 +40,7 @@ describe('a bound in bytes', () => {
   it('removes nothing by itself, however much there is: the host does not know what others hold', async () => {
     const host = startMaintained()
     host.serve(1, 9000, bounded)
-    host.seal('s1', [span(1, 0, 9000, host.timing.now())])
+    host.seal('s1', [span(1, 0, 9000, host.time.now())])
     for (let i = 0; i < 5; i++) await host.pass(LOOK)
     expect(host.owner.calls).toEqual([])
     expect([...host.maintenance.boundedBytes()]).toEqual([STREAM, 9000])
@@ -48,11 +48,11 @@ describe('a bound in bytes', () => {
 
   it('is shown to readers only once it is durable: after a crash nobody could tell it again', async () => {
     const host = startMaintained()
-    const { timing, owner } = host
+    const { time, owner } = host
     const shard = host.serve(1, 200, bounded)
     host.serve(2, 200, bounded)
-    host.seal('s1', [span(1, 0, 100, timing.now())])
-    host.seal('s2', [span(2, 0, 200, timing.now() + 1), span(1, 100, 200, timing.now() + 2)])
+    host.seal('s1', [span(1, 0, 100, time.now())])
+    host.seal('s2', [span(2, 0, 200, time.now() + 1), span(1, 100, 200, time.now() + 2)])
     await host.pass(SOON)
     owner.failures.set('trim', new MillraceError('outcomeUnknown', 'the disk is full'))
     await bound(host)
@@ -69,12 +69,12 @@ describe('a bound in bytes', () => {
 
   it('counts and takes nothing for what has expired', async () => {
     const host = startMaintained()
-    const { timing, owner, reader } = host
+    const { time, owner, reader } = host
     const settings = { ...bounded.settings, retentionBytes: 25_000 }
     host.serve(1, 1000, { settings })
-    const old = { ...span(1, 0, 1000, timing.now(), 100_000), firstArrival: timing.now() - 9 * DAY }
+    const old = { ...span(1, 0, 1000, time.now(), 100_000), firstArrival: time.now() - 9 * DAY }
     host.seal('s1', [old])
-    reader.seek = () => Promise.resolve({ sequenceNumber: 900, arrivalTime: timing.now() })
+    reader.seek = () => Promise.resolve({ sequenceNumber: 900, arrivalTime: time.now() })
     await host.pass(SOON)
     expect(await bound(host, 25_000)).toMatchObject({ bytes: 10_000 })
     await host.pass(SOON)
@@ -84,10 +84,10 @@ describe('a bound in bytes', () => {
 
   it('counts of the active segment what can be read, and leaves it alone', async () => {
     const host = startMaintained()
-    const { timing } = host
+    const { time } = host
     const shard = host.serve(1, 0, bounded)
     for (let base = 0; base < 10; base++) {
-      shard.advance({ base, recordCount: 1, length: 100, arrivalTime: timing.now() })
+      shard.advance({ base, recordCount: 1, length: 100, arrivalTime: time.now() })
     }
     shard.raiseHorizon(4)
     expect(await bound(host)).toEqual({ bytes: 600, spans: new Float64Array(), completeTo: Infinity })
@@ -102,8 +102,8 @@ describe('a bound in bytes', () => {
     for (const retentionBytes of [0, 251]) {
       const host = startMaintained()
       const shard = host.serve(1, 400, bounded)
-      host.seal('s1', [span(1, 0, 100, host.timing.now())])
-      host.seal('s2', [span(1, 100, 400, host.timing.now() + 1)])
+      host.seal('s1', [span(1, 0, 100, host.time.now())])
+      host.seal('s2', [span(1, 100, 400, host.time.now() + 1)])
       await host.pass(SOON)
       await bound(host)
       shard.applySettings({ ...bounded.settings, retentionBytes }, 0)
@@ -116,7 +116,7 @@ describe('a bound in bytes', () => {
     const host = startMaintained()
     host.serve(1, 200, bounded)
     host.serve(2, 9000, { streamId: 8 })
-    host.seal('s1', [span(1, 0, 200, host.timing.now()), span(2, 0, 9000, host.timing.now())])
+    host.seal('s1', [span(1, 0, 200, host.time.now()), span(2, 0, 9000, host.time.now())])
     await host.pass(SOON)
     await bound(host)
     await host.pass(SOON)
@@ -126,7 +126,7 @@ describe('a bound in bytes', () => {
 
   it('gives the oldest spans first, and only as many as are asked for', async () => {
     const host = startMaintained({ owners: 2 })
-    const now = host.timing.now()
+    const now = host.time.now()
     host.serve(1, 300, bounded)
     host.serve(2, 300, { ...bounded, ownerId: 1 })
     host.seal('s1', [span(1, 0, 100, now + 1)])

@@ -31,7 +31,7 @@ async function startEmpty(tailCacheBytes: number, retentionMs = RETENTION_MS): P
 async function startFilled(tailCacheBytes: number): Promise<TestHost> {
   const host = await startEmpty(tailCacheBytes)
   for (const texts of [['a', 'b'], ['c'], ['d', 'e']]) {
-    host.timing.advance(1000)
+    host.time.advance(1000)
     await host.append(new FakeSession(), makeBatch(texts))
   }
   return host
@@ -51,9 +51,9 @@ describe.each([
 ])('a record past its retention, %s', (_where, cacheBytes) => {
   it('is readable at exactly its retention, and never a millisecond later', async () => {
     const host = await startFilled(cacheBytes)
-    host.timing.advance(RETENTION_MS - 2000)
+    host.time.advance(RETENTION_MS - 2000)
     expect(await fetched(host, 0)).toEqual(['0:a', '1:b', '2:c', '3:d', '4:e'])
-    host.timing.advance(1)
+    host.time.advance(1)
     const answer = await host.fetchOne(new FakeSession(), 0)
     expect(codeOf(answer)).toBe('trimmed')
     expect(answer.trimHorizon).toBe(2)
@@ -63,15 +63,15 @@ describe.each([
 
   it('is below every position and every description', async () => {
     const host = await startFilled(cacheBytes)
-    const early = host.timing.now() - 5000
-    host.timing.advance(RETENTION_MS - 1000)
+    const early = host.time.now() - 5000
+    host.time.advance(RETENTION_MS - 1000)
     expect((await host.resolve(new FakeSession(), at('LATEST'))).trimHorizon).toBe(2)
-    host.timing.advance(1)
+    host.time.advance(1)
     expect((await host.extents(0, 1)).map(({ trimHorizon }) => trimHorizon)).toEqual([3])
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(3)
     expect(await resolve(host, at('AT_TIMESTAMP', early))).toBe(3)
     await expect(resolve(host, at('AT_SEQUENCE_NUMBER', 2))).rejects.toMatchObject({ code: 'trimmed' })
-    host.timing.advance(1000)
+    host.time.advance(1000)
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(5)
     expect((await host.extents(0, 1))[0]).toMatchObject({ trimHorizon: 5, tail: 5 })
   })
@@ -82,7 +82,7 @@ describe.each([
     const { subscriptionId } = await host.subscribe(session, { creditBytes: 1 })
     await rest()
     expect(contents(session.pushed)).toEqual(['0:a', '1:b'])
-    host.timing.advance(RETENTION_MS)
+    host.time.advance(RETENTION_MS)
     host.engine.events.credit({ subscriptionId, bytes: 1 << 20 }, session)
     await rest()
     expect(session.sent('subscriptionEnded').map(codeOf)).toEqual(['trimmed'])
@@ -95,12 +95,12 @@ describe.each([
 
   it('does not come back with a longer retention, and goes at once with a shorter one', async () => {
     const host = await startFilled(cacheBytes)
-    host.timing.advance(RETENTION_MS - 1999)
+    host.time.advance(RETENTION_MS - 1999)
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(2)
     host.engine.lifecycle.update(STREAM, settingsOf(10 * RETENTION_MS))
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(2)
     expect(await fetched(host, 0)).toBe('trimmed')
-    host.timing.advance(5 * RETENTION_MS)
+    host.time.advance(5 * RETENTION_MS)
     expect(await fetched(host, 2)).toEqual(['2:c', '3:d', '4:e'])
     host.engine.lifecycle.update(STREAM, settingsOf(1000))
     expect(await fetched(host, 2)).toBe('trimmed')
@@ -109,7 +109,7 @@ describe.each([
 
   it('is durably gone once the host is held to a longer retention, whatever settings come until that is theirs', async () => {
     const host = await startFilled(cacheBytes)
-    host.timing.advance(RETENTION_MS - 1999)
+    host.time.advance(RETENTION_MS - 1999)
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(2)
     const hold = (retentionMs: number) =>
       host.engine.lifecycle.holdRetention({ streamId: STREAM, retentionMs })
@@ -117,7 +117,7 @@ describe.each([
     expect(durable()).toBe(0)
     await hold(3 * RETENTION_MS)
     expect(durable()).toBe(2)
-    host.timing.advance(RETENTION_MS)
+    host.time.advance(RETENTION_MS)
     host.engine.lifecycle.update(STREAM, settingsOf(RETENTION_MS))
     expect(await fetched(host, 2)).toEqual(['2:c', '3:d', '4:e'])
     await hold(0)
@@ -129,31 +129,31 @@ describe.each([
     await host.engine.lifecycle.holdRetention({ streamId: STREAM, retentionMs: 2 * RETENTION_MS })
     host.engine.lifecycle.update(STREAM, settingsOf(2 * RETENTION_MS))
     host.engine.lifecycle.update(STREAM, settingsOf(RETENTION_MS))
-    host.timing.advance(RETENTION_MS - 1999)
+    host.time.advance(RETENTION_MS - 1999)
     expect(await fetched(host, 0)).toBe('trimmed')
   })
 
   it('does not expire by a clock that jumped ahead, nor come back by one that jumped back', async () => {
     const host = await startFilled(cacheBytes)
-    host.timing.ahead = 100 * HOUR
+    host.time.ahead = 100 * HOUR
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(0)
     expect(await fetched(host, 0)).toHaveLength(5)
-    host.timing.ahead = 0
-    host.timing.advance(RETENTION_MS - 1999)
+    host.time.ahead = 0
+    host.time.advance(RETENTION_MS - 1999)
     expect(await fetched(host, 0)).toBe('trimmed')
-    host.timing.ahead = -HOUR
+    host.time.ahead = -HOUR
     expect(await fetched(host, 0)).toBe('trimmed')
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(2)
     // What arrives by such a clock has the arrival time of what came before it, and lives as long.
     await host.append(new FakeSession(), makeBatch(['f']))
-    host.timing.ahead = 0
+    host.time.ahead = 0
     expect(await fetched(host, 2)).toEqual(['2:c', '3:d', '4:e', '5:f'])
   })
 
   it('of a closed shard leaves its end to be reached', async () => {
     const host = await startFilled(cacheBytes)
     await host.engine.lifecycle.seal({ streamId: STREAM, shards: [{ shardIndex: 0, children: [1, 2] }] })
-    host.timing.advance(RETENTION_MS + 1)
+    host.time.advance(RETENTION_MS + 1)
     expect(await fetched(host, 4)).toBe('trimmed')
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(5)
     const answer = await host.fetchOne(new FakeSession(), 5)
@@ -172,14 +172,14 @@ it('whatever arrives and whenever, a read answers exactly what has not expired',
         const host = await startEmpty(tailCacheBytes, 20)
         const records: { arrival: number; text: string }[] = []
         for (const { pause, count } of appends) {
-          host.timing.advance(pause)
+          host.time.advance(pause)
           const texts = Array.from({ length: count }, (_, i) => `${records.length + i}`)
-          for (const text of texts) records.push({ arrival: host.timing.now(), text: `${text}:${text}` })
+          for (const text of texts) records.push({ arrival: host.time.now(), text: `${text}:${text}` })
           await host.append(new FakeSession(), makeBatch(texts))
         }
         for (const pause of pauses) {
-          host.timing.advance(pause)
-          const alive = records.findIndex(({ arrival }) => arrival >= host.timing.now() - 20)
+          host.time.advance(pause)
+          const alive = records.findIndex(({ arrival }) => arrival >= host.time.now() - 20)
           const horizon = alive < 0 ? records.length : alive
           for (let from = 0; from < records.length; from++) {
             const expected = from < horizon ? 'trimmed' : records.slice(from).map(({ text }) => text)
@@ -196,15 +196,15 @@ it('whatever arrives and whenever, a read answers exactly what has not expired',
 describe('looking a horizon up', () => {
   it('happens once for all who ask at the same time, and not again while nothing has expired', async () => {
     const host = await startFilled(0)
-    host.timing.advance(RETENTION_MS - 1500)
+    host.time.advance(RETENTION_MS - 1500)
     const seeks = (): number => host.reader.seeks
     const found = await Promise.all(Array.from({ length: 50 }, () => resolve(host, at('TRIM_HORIZON'))))
     expect(new Set(found)).toEqual(new Set([2]))
     expect(seeks()).toBe(1)
-    host.timing.advance(400)
+    host.time.advance(400)
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(2)
     expect(seeks()).toBe(1)
-    host.timing.advance(200)
+    host.time.advance(200)
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(3)
     expect(seeks()).toBe(2)
   })
@@ -212,7 +212,7 @@ describe('looking a horizon up', () => {
   it('where it fails, answers nothing that has expired all the same, and goes on batch by batch', async () => {
     const host = await startFilled(0)
     host.reader.seek = () => Promise.reject(new MillraceError('corruptData', 'a test'))
-    host.timing.advance(RETENTION_MS - 500)
+    host.time.advance(RETENTION_MS - 500)
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(0)
     const horizons: number[] = []
     for (let from = 0; ;) {
@@ -231,7 +231,7 @@ describe('looking a horizon up', () => {
     const host = await startFilled(0)
     host.reader.corruptFrom = 0
     expect(await fetched(host, 0)).toBe('corruptData')
-    host.timing.advance(RETENTION_MS - 500)
+    host.time.advance(RETENTION_MS - 500)
     expect(await fetched(host, 0)).toBe('trimmed')
     expect(await fetched(host, 3)).toBe('corruptData')
   })
@@ -239,7 +239,7 @@ describe('looking a horizon up', () => {
 
 it('a search that goes on while a host is held to a longer retention ends before that is answered, and counts', async () => {
   const host = await startFilled(0)
-  host.timing.advance(RETENTION_MS - 1999)
+  host.time.advance(RETENTION_MS - 1999)
   let goOn = (): void => {}
   const { seek } = host.reader
   const searching = new Promise<void>((resolve) => {

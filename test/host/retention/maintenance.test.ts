@@ -16,11 +16,11 @@ const messages = (logged: readonly Record<string, unknown>[], level = 'info'): u
 describe('removal', () => {
   it('drops expired segments, after their horizons are durable, and counts what it gives back', async () => {
     const host = startMaintained()
-    const { timing, owner, counted, logged } = host
-    const shard = host.serve(1, 300, { lastArrivalTime: timing.now() + 5000 })
-    host.seal('s1', [span(1, 0, 100, timing.now())])
-    host.seal('s2', [span(1, 100, 200, timing.now())])
-    host.seal('s3', [span(1, 200, 300, timing.now() + 5000)])
+    const { time, owner, counted, logged } = host
+    const shard = host.serve(1, 300, { lastArrivalTime: time.now() + 5000 })
+    host.seal('s1', [span(1, 0, 100, time.now())])
+    host.seal('s2', [span(1, 100, 200, time.now())])
+    host.seal('s3', [span(1, 200, 300, time.now() + 5000)])
     await host.pass(SOON)
     expect(owner.calls).toEqual([])
     await host.pass(DAY)
@@ -34,10 +34,10 @@ describe('removal', () => {
 
   it('takes what belongs to forgotten slots, and leaves what is refused or not served yet', async () => {
     const host = startMaintained()
-    const { timing, owner } = host
-    host.seal('forgotten', [span(7, 0, 100, timing.now())])
-    host.seal('refused', [span(8, 0, 100, timing.now())])
-    host.seal('unserved', [span(9, 0, 100, timing.now() - 10 * DAY)])
+    const { time, owner } = host
+    host.seal('forgotten', [span(7, 0, 100, time.now())])
+    host.seal('refused', [span(8, 0, 100, time.now())])
+    host.seal('unserved', [span(9, 0, 100, time.now() - 10 * DAY)])
     owner.refused = [8]
     owner.horizons.set(9, 0)
     await host.pass(SOON)
@@ -48,11 +48,11 @@ describe('removal', () => {
 
   it('goes by the durable horizons where new ones cannot be made durable, and makes up for it later', async () => {
     const host = startMaintained()
-    const { timing, owner, logged, broken } = host
+    const { time, owner, logged, broken } = host
     host.serve(1, 100)
     host.serve(2, 200)
-    host.seal('s1', [span(2, 0, 100, timing.now())])
-    host.seal('s2', [span(1, 0, 100, timing.now() - 2 * DAY)])
+    host.seal('s1', [span(2, 0, 100, time.now())])
+    host.seal('s2', [span(1, 0, 100, time.now() - 2 * DAY)])
     owner.horizons.set(2, 100)
     owner.failures.set('trim', new MillraceError('outcomeUnknown', 'the disk is full'))
     await host.pass(SOON)
@@ -68,7 +68,7 @@ describe('removal', () => {
   it('goes on within a minute of an owner that could not be asked for long', async () => {
     const host = startMaintained()
     const { owner } = host
-    host.seal('s1', [span(7, 0, 100, host.timing.now())])
+    host.seal('s1', [span(7, 0, 100, host.time.now())])
     owner.failures.set('wanted', new MillraceError('unavailable', 'storage failed'))
     for (let i = 0; i < 200; i++) await host.pass(LOOK)
     expect(owner.calls).toEqual([])
@@ -79,15 +79,15 @@ describe('removal', () => {
 
   it('keeps a segment that cannot be surveyed, and looks at it again later', async () => {
     const host = startMaintained()
-    const { timing, owner, storage } = host
-    host.seal('damaged', [span(7, 0, 100, timing.now())])
-    host.seal('sound', [span(7, 100, 200, timing.now())])
+    const { time, owner, storage } = host
+    host.seal('damaged', [span(7, 0, 100, time.now())])
+    host.seal('sound', [span(7, 100, 200, time.now())])
     storage.segments.delete('damaged')
     await host.pass(SOON)
     expect(owner.calls).toEqual(['drop sound'])
     await host.pass(SOON)
     expect(storage.surveyed).toEqual(['damaged', 'sound'])
-    storage.put('damaged', [span(7, 0, 100, timing.now())])
+    storage.put('damaged', [span(7, 0, 100, time.now())])
     await host.pass(LOOK)
     await host.pass(LOOK)
     expect(owner.calls).toEqual(['drop sound', 'drop damaged'])
@@ -95,9 +95,9 @@ describe('removal', () => {
 
   it('leaves alone what is gone since the owner was asked', async () => {
     const host = startMaintained()
-    const { timing, owner, storage, logged } = host
-    host.seal('s1', [span(7, 0, 100, timing.now())])
-    host.seal('s2', [span(7, 100, 200, timing.now())])
+    const { time, owner, storage, logged } = host
+    host.seal('s1', [span(7, 0, 100, time.now())])
+    host.seal('s2', [span(7, 100, 200, time.now())])
     const survey = storage.survey.bind(storage)
     storage.survey = (task) => {
       // As a compaction does that is done just now.
@@ -112,7 +112,7 @@ describe('removal', () => {
   it('surveys a segment once, for as long as it is listed', async () => {
     const host = startMaintained()
     host.serve(1, 100)
-    host.seal('s1', [span(1, 0, 100, host.timing.now())])
+    host.seal('s1', [span(1, 0, 100, host.time.now())])
     for (let i = 0; i < 5; i++) await host.pass(LOOK)
     expect(host.storage.surveyed).toEqual(['s1'])
   })
@@ -120,9 +120,9 @@ describe('removal', () => {
   it('tells of each shard what is left of it, and of all what is stored', async () => {
     const host = startMaintained()
     const shard = host.serve(1, 300)
-    host.seal('s1', [span(1, 0, 100, host.timing.now()), span(7, 0, 50, host.timing.now())])
-    host.seal('s2', [span(1, 100, 300, host.timing.now())])
-    shard.advance({ base: 300, recordCount: 1, length: 40, arrivalTime: host.timing.now() })
+    host.seal('s1', [span(1, 0, 100, host.time.now()), span(7, 0, 50, host.time.now())])
+    host.seal('s2', [span(1, 100, 300, host.time.now())])
+    shard.advance({ base: 300, recordCount: 1, length: 40, arrivalTime: host.time.now() })
     expect(shard.extent.bytes).toBe(40)
     await host.pass(SOON)
     expect(shard.extent.bytes).toBe(340)
@@ -154,10 +154,10 @@ describe('the active segment', () => {
 
   it('is sealed when most of it belongs to deleted streams, and what that was is forgotten then', async () => {
     const host = startMaintained()
-    const { owner, shards, timing, maintenance } = host
+    const { owner, shards, time, maintenance } = host
     const bytes = 40 * 1024 * 1024
     const shard = host.serve(1, 0)
-    shard.advance({ base: 0, recordCount: 1, length: bytes, arrivalTime: timing.now() })
+    shard.advance({ base: 0, recordCount: 1, length: bytes, arrivalTime: time.now() })
     owner.activeBytes = 1.5 * bytes
     await host.pass(LOOK)
     expect(owner.calls).toEqual([])
@@ -175,7 +175,7 @@ describe('the active segment', () => {
     const settings = { ...servedDefaults, retentionMs: 60_000 }
     const shard = host.serve(1, 0, { settings })
     host.owner.activeBytes = bytes
-    shard.advance({ base: 0, recordCount: 1, length: bytes, arrivalTime: host.timing.now() })
+    shard.advance({ base: 0, recordCount: 1, length: bytes, arrivalTime: host.time.now() })
     await host.pass(60_000)
     expect(host.owner.calls).toEqual([])
     await host.pass(LOOK)
@@ -187,7 +187,7 @@ describe('the active segment', () => {
     const host = startMaintained()
     host.owner.failures.set('roll', new MillraceError('storageFull', 'a test'))
     await host.pass(SEGMENT_AGE_MS)
-    host.seal('s1', [span(7, 0, 100, host.timing.now())])
+    host.seal('s1', [span(7, 0, 100, host.time.now())])
     await host.pass(SOON)
     expect(host.owner.calls).toEqual(['drop s1'])
   })
@@ -199,7 +199,7 @@ describe('compaction', () => {
     const host = startMaintained({ owners })
     for (let ownerId = 0; ownerId < owners; ownerId++) {
       host.serve(ownerId + 1, 500, { ownerId, shardIndex: ownerId })
-      const spans = [span(ownerId + 1, 0, 50, host.timing.now()), span(9, 0, 450, host.timing.now())]
+      const spans = [span(ownerId + 1, 0, 50, host.time.now()), span(9, 0, 450, host.time.now())]
       host.seal(`sparse-${ownerId}`, spans, ownerId)
     }
     return host
@@ -272,10 +272,10 @@ describe('compaction', () => {
 
   it('waits as a whole when the disk is full; removal goes on', async () => {
     const host = sparse(2)
-    const { storage, owner, timing } = host
+    const { storage, owner, time } = host
     storage.beforeEnd = () => Promise.reject(new MillraceError('storageFull', 'a test'))
     await host.pass(SOON)
-    host.seal('dead', [span(9, 450, 600, timing.now())])
+    host.seal('dead', [span(9, 450, 600, time.now())])
     await host.pass(SOON)
     expect(storage.compactions).toHaveLength(1)
     expect(owner.calls).toEqual(['drop dead'])
@@ -283,12 +283,12 @@ describe('compaction', () => {
 
   it('below the floor of free space takes only what fits a part of it', async () => {
     const host = startMaintained()
-    const { owner, timing, storage } = host
+    const { owner, time, storage } = host
     owner.storageFull = true
     host.serve(1, 500)
     host.serve(2, 500)
-    host.seal('large', [span(1, 0, 300, timing.now()), span(9, 0, 700, timing.now())])
-    host.seal('small', [span(2, 0, 80, timing.now()), span(9, 700, 1400, timing.now())])
+    host.seal('large', [span(1, 0, 300, time.now()), span(9, 0, 700, time.now())])
+    host.seal('small', [span(2, 0, 80, time.now()), span(9, 700, 1400, time.now())])
     await host.pass(SOON)
     expect(storage.compactions.map(({ sources }) => sources)).toEqual([['small']])
   })
@@ -312,9 +312,9 @@ describe('compaction', () => {
 describe('the end of maintenance', () => {
   it('stops a compaction, waits for it, and leaves nothing to be done', async () => {
     const host = startMaintained()
-    const { owner, storage, maintenance, counted, timing } = host
+    const { owner, storage, maintenance, counted, time } = host
     host.serve(1, 500)
-    host.seal('sparse', [span(1, 0, 50, timing.now()), span(9, 0, 450, timing.now())])
+    host.seal('sparse', [span(1, 0, 50, time.now()), span(9, 0, 450, time.now())])
     let end: () => void = () => {}
     storage.beforeEnd = () => new Promise((resolve) => (end = resolve))
     await host.pass(SOON)
@@ -326,7 +326,7 @@ describe('the end of maintenance', () => {
     await closing
     expect(counted.compactions).toEqual(['stopped'])
     expect(storage.closed).toBe(true)
-    expect(timing.timerCount).toBe(0)
+    expect(time.timerCount).toBe(0)
     maintenance.segmentsChanged(0, owner.segments)
     await host.pass(2 * LOOK)
     expect(owner.calls).toEqual([])
@@ -334,9 +334,9 @@ describe('the end of maintenance', () => {
   })
 
   it('comes at once while nothing was begun', async () => {
-    const { maintenance, timing } = startMaintained()
+    const { maintenance, time } = startMaintained()
     await maintenance.close()
-    expect(timing.timerCount).toBe(0)
+    expect(time.timerCount).toBe(0)
   })
 })
 

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { Engine } from '../../../broker/host/engine.ts'
 import type { OwnerChannel } from '../../../broker/host/owners/owner-link.ts'
-import { realTiming } from '../../../broker/host/timing.ts'
+import { systemTime } from '../../../broker/time.ts'
 import { checkOwnerDirectory } from '../../../broker/storage/integrity.ts'
 import { openOwner } from '../../../broker/storage/owner.ts'
 import { inlineSegmentReader } from '../../../broker/storage/segment-reader.ts'
@@ -45,7 +45,7 @@ async function startEngine(directory: string, placed: readonly PlacedShard[]): P
     openMaintenance: () => new MemoryMaintenance(),
     log: silentLog(),
     metrics: noHostMetrics,
-    timing: realTiming(),
+    time: systemTime,
     onBroken: (error) => {
       throw error
     },

@@ -15,7 +15,7 @@ import type { OwnerCalls, SegmentList, Wanted } from '../../../broker/threads/ow
 import { MemoryMaintenance } from './memory-maintenance.ts'
 import { MemoryReader } from './memory-owner.ts'
 import { noHostMetrics, placedShard } from './test-host.ts'
-import { ManualTiming, rest } from './manual-time.ts'
+import { ManualTime, rest } from './manual-time.ts'
 
 /** When segments are sealed here, however small. */
 export const SEGMENT_AGE_MS = 2 * 86_400_000
@@ -100,19 +100,19 @@ export interface MaintainedHostOptions {
 
 /** Maintenance, started, that has looked at nothing yet. */
 export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedHostOptions = {}) {
-  const timing = new ManualTiming()
+  const time = new ManualTime()
   const shards = new HostedShards()
   const storage = new MemoryMaintenance()
   const reader = new MemoryReader([])
-  const fakes = Array.from({ length: owners }, (_, ownerId) => new FakeOwner(ownerId, timing.now))
+  const fakes = Array.from({ length: owners }, (_, ownerId) => new FakeOwner(ownerId, time.now))
   const logged: Record<string, unknown>[] = []
   const destination = { write: (line: string) => void logged.push(JSON.parse(line)) }
   const log = createLog({ level: 'debug', format: 'json', process: 'test', destination })
   const horizons = new Horizons({
-    clock: new FollowedClock(timing, null),
+    clock: new FollowedClock(time, null),
     segments: { segmentsOf: (ownerId) => fakes[ownerId]!.segments },
     reader,
-    elapsed: timing.elapsed,
+    elapsed: time.elapsed,
     log,
   })
   const counted = { removed: 0, removedBytes: 0, compactions: [] as string[], freedBytes: 0 }
@@ -138,7 +138,7 @@ export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedH
     shards,
     horizons,
     maintenance: storage,
-    timing,
+    time,
     metrics,
     log,
     onBroken: (error) => broken.push(error),
@@ -149,7 +149,7 @@ export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedH
   }
   maintenance.start()
   return {
-    timing,
+    time,
     shards,
     storage,
     reader,
@@ -163,7 +163,7 @@ export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedH
     serve: (
       slot: number,
       tail: number,
-      { lastArrivalTime = timing.now(), ...placed }: Partial<PlacedShard> & { lastArrivalTime?: number } = {},
+      { lastArrivalTime = time.now(), ...placed }: Partial<PlacedShard> & { lastArrivalTime?: number } = {},
     ): HostedShard => {
       const { ownerId = 0 } = placed
       const extent = {
@@ -189,7 +189,7 @@ export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedH
     },
     /** Lets time pass, and everything come to rest that falls due. */
     pass: async (ms: number): Promise<void> => {
-      timing.advance(ms)
+      time.advance(ms)
       await rest(60)
     },
   }

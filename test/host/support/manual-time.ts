@@ -1,6 +1,6 @@
 // Time for tests of the host: clocks that stand still until they are moved, and real turns of the event loop.
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { realTiming, type Timing } from '../../../broker/host/timing.ts'
+import { systemTime, type Time } from '../../../broker/time.ts'
 
 interface Timer {
   dueAt: number
@@ -8,13 +8,13 @@ interface Timer {
   readonly task: () => void
 }
 
-export class ManualTiming implements Timing {
+export class ManualTime implements Time {
   #elapsed = 1_700_000_000_000
   /** How far the wall clock is ahead of the time that has passed. */
   ahead = 0
   readonly now = (): number => this.#elapsed + this.ahead
   readonly elapsed = (): number => this.#elapsed
-  readonly atTurnEnd = realTiming().atTurnEnd
+  readonly atTurnEnd = systemTime.atTurnEnd
   readonly #timers = new Set<Timer>()
 
   get timerCount(): number {

@@ -21,7 +21,7 @@ import { MemoryOwner, MemoryReader } from './memory-owner.ts'
 import { secretOf } from '../../support/producers.ts'
 import { servedDefaults } from '../../support/requests.ts'
 import { randomOf } from '../../support/random.ts'
-import { ManualTiming, rest } from './manual-time.ts'
+import { ManualTime, rest } from './manual-time.ts'
 
 export const STREAM = 7
 
@@ -87,7 +87,7 @@ export interface TestHostOptions {
 }
 
 export async function startTestHost(options: TestHostOptions = {}) {
-  const timing = new ManualTiming()
+  const time = new ManualTime()
   const all = { ...settings, ...options.settings }
   const owners = all.owners.map(({ ownerId }) => new MemoryOwner(ownerId))
   const reader = new MemoryReader(owners)
@@ -100,18 +100,18 @@ export async function startTestHost(options: TestHostOptions = {}) {
     openMaintenance: () => maintenance,
     log: silentLog(),
     metrics: noHostMetrics,
-    timing,
+    time,
     random: randomOf(7).next,
     onBroken: (error) => broken.push(error),
   })
   await engine.startOwners()
   await engine.lifecycle.open(options.shards ?? [placedShard(0)])
-  return new TestHost(engine, timing, owners, reader, broken)
+  return new TestHost(engine, time, owners, reader, broken)
 }
 
 export class TestHost {
   readonly engine: Engine
-  readonly timing: ManualTiming
+  readonly time: ManualTime
   readonly owners: readonly MemoryOwner[]
   readonly reader: MemoryReader
   /** What made the host break down. */
@@ -119,13 +119,13 @@ export class TestHost {
 
   constructor(
     engine: Engine,
-    timing: ManualTiming,
+    time: ManualTime,
     owners: readonly MemoryOwner[],
     reader: MemoryReader,
     broken: readonly Error[],
   ) {
     this.engine = engine
-    this.timing = timing
+    this.time = time
     this.owners = owners
     this.reader = reader
     this.broken = broken
