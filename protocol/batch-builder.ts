@@ -1,5 +1,5 @@
-// Encodes records into a batch, once, on the producer's side. Runs in the client.
-// The hot loop of a producer: one growing buffer, no allocation a record, ASCII keys written without a call.
+// Encodes records into a batch, on the producer's side. Runs in the client.
+// This is a producer's hot loop: one growing buffer, no allocation per record, ASCII keys written without a call into Node.
 import {
   BATCH_HEADER_BYTES,
   BATCH_MAGIC,
@@ -29,43 +29,43 @@ import { checkText } from './text.ts'
 const INITIAL_BYTES = 16 * 1024
 const NO_BYTES = Buffer.alloc(0)
 
-/** Up to here a loop copies faster than a call does. */
+/** Up to this size a loop copies faster than a call to `Buffer.set`. */
 const COPIED_BY_LOOP_BYTES_MAX = 48
 
 export interface BatchIdentity {
   readonly producerId: number
   readonly producerEpoch: number
   readonly firstProducerSequence: number
-  /** Compresses the records where that makes them smaller. */
+  /** Codec for the records; it is used only if it makes them smaller. */
   readonly codec?: Codec | undefined
 }
 
-/** What is in a batch beside its identity. */
+/** The header fields of a batch that its records determine. */
 interface BatchContent {
   readonly codec: Codec
   readonly sample: readonly HashKeyWords[]
-  /** Before compression. */
+  /** Length of the records in bytes, before compression. */
   readonly recordBytes: number
 }
 
-/** Where the memory of batches comes from. */
+/** A pool that batches take their memory from. */
 export interface BatchMemorySource {
-  /** Of at least so many bytes, whatever they are. */
+  /** Returns memory of at least `bytes` bytes, with arbitrary content. */
   take(bytes: number): Buffer
-  /** Memory that was taken, or a part of it, and that nobody uses any more. */
+  /** Takes back memory from `take`, or a part of it. The caller must not use it afterwards. */
   give(memory: Uint8Array): void
 }
 
 const freshMemory: BatchMemorySource = { take: (bytes) => Buffer.allocUnsafeSlow(bytes), give: () => {} }
 
-/** Gathers records for one shard; used again for the next batch after `finish`. */
+/** Gathers records for one shard into a batch. A builder is used again for the next batch after `finish`. */
 export class BatchBuilder {
   readonly #bytesMax: number
   readonly #random: () => number
   readonly #memory: BatchMemorySource
-  /** Empty between two batches. */
+  /** The batch being built; empty between two batches. */
   #buffer: Buffer = NO_BYTES
-  /** The next batch is taken to become as large as the last one. */
+  /** Expected size of the next batch: the size of the last one. */
   #expectedBytes = INITIAL_BYTES
   #end = BATCH_HEADER_BYTES
   #count = 0
@@ -73,8 +73,9 @@ export class BatchBuilder {
   readonly #bounds = new Uint32Array(8)
 
   /**
-   * A batch is full at `bytesMax`, header included; only a single larger record may pass it. `random`, from 0 to below 1,
-   * draws the sample of keys that a compressed batch has. What `memory` gave is given back, but for that of the batches.
+   * A batch is full at `bytesMax` bytes, header included; only a single larger record may exceed that. `random` returns
+   * numbers in [0, 1) and draws the key sample of compressed batches. The builder returns all memory that it takes from
+   * `memory`, except the memory of finished batches, which their receiver owns.
    */
   constructor(options: { bytesMax: number; random?: () => number; memory?: BatchMemorySource }) {
     this.#random = options.random ?? Math.random
@@ -86,15 +87,15 @@ export class BatchBuilder {
     return this.#count
   }
 
-  /** Bytes of the batch so far: header included, before compression. */
+  /** Bytes of the batch so far, header included, before compression. */
   get byteLength(): number {
     return this.#end
   }
 
   /**
-   * Adds a record whose hash key stands at `hashKey[hashKeyAt…+3]`; its bytes are copied. False when the batch is full:
-   * finish it and add the record to the next. An empty batch takes any record within the limits. Throws
-   * `invalidArgument` for a record above them.
+   * Adds a record whose hash key is at `hashKey[hashKeyAt…+3]`; the record's bytes are copied. Returns false if the batch
+   * is full: finish it and add the record to the next batch. An empty batch takes any record within the limits. Throws
+   * `invalidArgument` for a record above a limit.
    */
   tryAdd(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number): boolean {
     if (this.#count >= limits.batchRecordsMax) return false
@@ -108,7 +109,7 @@ export class BatchBuilder {
       this.#count > 0 &&
       keyAt + partitionKey.length + hashKeyBytes + headerBytes + data.length > this.#bytesMax
     ) {
-      // Full, as most batches become: not worth more memory, which would be taken for one record. It must be sound all the same.
+      // The batch is full: growing the buffer for one record is not worth it. The record must be valid all the same.
       checkText('The partition key', partitionKey)
       const payloadBytes = Buffer.byteLength(partitionKey) + data.length
       checkSize(payloadBytes, RECORD_FIXED_BYTES + payloadBytes + hashKeyBytes + headerBytes)
@@ -137,13 +138,13 @@ export class BatchBuilder {
     return true
   }
 
-  /** The batch, in memory of its own, which may be larger. The builder is empty afterwards. */
+  /** Returns the batch, which the caller owns; its memory may be larger. The builder is empty afterwards. */
   finish(identity: BatchIdentity): Uint8Array {
     invariant(this.#count > 0, 'A batch is finished only when it holds a record.')
     invariant(identity.producerEpoch <= 0xffff, 'A producer takes a new id before its epoch passes 16 bits.')
     const records = this.#buffer.subarray(BATCH_HEADER_BYTES, this.#end)
     const batch = this.#compressed(records, identity) ?? this.#uncompressed(records, identity)
-    // A single record above the bound says nothing of the next batch.
+    // A single record above `bytesMax` does not predict the size of the next batch.
     this.#expectedBytes = Math.min(Math.max(this.#end, INITIAL_BYTES), this.#bytesMax)
     this.#memory.give(this.#buffer)
     this.#buffer = NO_BYTES
@@ -152,12 +153,12 @@ export class BatchBuilder {
     return batch
   }
 
-  /** Undefined where the codec makes nothing smaller. */
+  /** Returns the compressed batch, or undefined if the codec does not make it smaller. */
   #compressed(records: Buffer, identity: BatchIdentity): Buffer | undefined {
     const { codec = 'none' } = identity
     if (codec === 'none') return undefined
     const body = compress(codec, records)
-    // The bounds tell the one key of all records.
+    // If all records have the same key, the bounds in the header already tell it, and no sample is needed.
     const hasManyKeys = compareHashKeys(this.#bounds, 0, this.#bounds, 4) !== 0
     const count = hasManyKeys ? sampledKeyCount(body.length) : 0
     if (body.length + count * HASH_KEY_BYTES >= records.length) return undefined
@@ -165,7 +166,7 @@ export class BatchBuilder {
     return this.#batch(body, identity, { codec, sample, recordBytes: records.length })
   }
 
-  /** Gives the buffer away as it is where the batch fills most of it; else the batch is copied out of it. */
+  /** Hands over the buffer itself if the batch fills most of it; otherwise copies the batch out of the buffer. */
   #uncompressed(records: Buffer, identity: BatchIdentity): Buffer {
     const content = { codec: 'none', sample: [], recordBytes: records.length } as const
     if (this.#end * 2 <= this.#buffer.length) return this.#batch(records, identity, content)
@@ -225,7 +226,7 @@ export class BatchBuilder {
   }
 }
 
-/** A copy of a batch that was finished, under another identity: its records, its codec and what it says of its keys stay as they are. */
+/** Copies a finished batch and gives the copy another identity. Records, codec and key sample stay the same. */
 export function renewBatch(batch: Uint8Array, identity: Omit<BatchIdentity, 'codec'>): Uint8Array {
   const renewed = Buffer.allocUnsafeSlow(batch.length)
   renewed.set(batch)
@@ -271,7 +272,7 @@ function checkSize(payloadBytes: number, recordBytes: number): void {
   )
 }
 
-/** Writes UTF-8; answers its length. The buffer has room for three bytes a character. */
+/** Writes the key as UTF-8 and returns its length in bytes. The buffer must have room for three bytes per character. */
 function writeKey(buffer: Buffer, at: number, key: string): number {
   const length = key.length
   for (let i = 0; i < length; i++) {

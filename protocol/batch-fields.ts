@@ -1,5 +1,5 @@
-// The fields of a batch's header in words, for those who write a client of their own: docs/protocol.md prints them. Pure.
-// Where each lies is told by `batchOffsets`, which the code reads and writes by; a test holds that together they are the header.
+// Describes the fields of a batch's header for authors of other clients: docs/protocol.md prints this table. Pure.
+// `batchOffsets` has the place of each field; a test checks that the two tables together cover the header.
 import { BATCH_HEADER_BYTES, BATCH_VERSION, batchOffsets, HASH_KEY_BYTES } from './batch.ts'
 import { limits } from './limits.ts'
 
@@ -8,7 +8,7 @@ export interface BatchField {
   readonly doc: string
 }
 
-/** In the order in which they lie. */
+/** The fields, in the order in which they lie in the header. */
 export const batchFields = {
   magic: { bytes: 4, doc: '"MLR1" in ASCII: 4d 4c 52 31.' },
   version: {
@@ -28,19 +28,19 @@ export const batchFields = {
     bytes: 2,
     doc: 'Bits 0 to 2: the codec; bits 3 to 5: how many hash keys are sampled; the rest is zero.',
   },
-  producerEpoch: { bytes: 2, doc: 'Epoch of the producer; 0 without one.' },
+  producerEpoch: { bytes: 2, doc: 'Epoch of the producer; 0 where the batch is not idempotent.' },
   recordCount: {
     bytes: 4,
     doc: `How many records follow: 1 to ${limits.batchRecordsMax.toLocaleString('en')}.`,
   },
   recordBytes: { bytes: 4, doc: 'Length of the records uncompressed.' },
   producerId: { bytes: 8, doc: 'Below 2^53; 0 where the batch is not idempotent.' },
-  firstProducerSequence: { bytes: 8, doc: 'What the producer counts the first record as; below 2^53.' },
+  firstProducerSequence: { bytes: 8, doc: "The producer's own number for the first record; below 2^53." },
   lowestHashKey: { bytes: HASH_KEY_BYTES, doc: 'Big-endian: the lowest hash key of the records.' },
   highestHashKey: { bytes: HASH_KEY_BYTES, doc: 'Big-endian: the highest hash key of the records.' },
 } as const satisfies Record<keyof typeof batchOffsets, BatchField>
 
-/** The fields with their places; throws where they leave a byte of the header out, or have one twice. */
+/** Returns the fields with their places. Throws an Error if the fields leave a gap in the header or overlap. */
 export function batchFieldRows(): readonly { name: string; at: number; bytes: number; doc: string }[] {
   let end = 0
   const rows = Object.entries<BatchField>(batchFields).map(([name, { bytes, doc }]) => {

@@ -1,6 +1,6 @@
-// The batch: records that travel, are stored and are read together. This file is its header; its records are in record-layout.ts.
+// The header of a batch. The records of a batch travel, are stored and are read together; record-layout.ts has their layout.
 // Runs anywhere, pure. Little-endian. Fields marked * are zero when sent and stamped by the broker on append; they lie
-// outside the body's checksum, so that stamping never touches what the producer signed.
+// outside the body's checksum, so that stamping changes nothing that the producer's checksum covers.
 //
 //    0              4    5    6         8             12            16
 //    ┌──────────────┬────┬────┬─────────┬─────────────┬─────────────┐
@@ -21,11 +21,10 @@
 //  … │ records, one after the other, compressed as a whole          │
 //    └──────────────────────────────────────────────────────────────┘
 //
-// ver is the version of this layout, 1. Attributes: bits 0–2 are the codec, bits 3–5 the number of sampled keys, the rest is zero.
-// recordBytes is the length of the records uncompressed; how they lie is drawn in record-layout.ts, how keys are sampled is told
-// in key-sample.ts. Each field stands in words in batch-fields.ts.
-// A producer id is below 2^53 and made of a secret that only its producer has: see producer-identity.ts. 0 says that the batch
-// is not idempotent.
+// ver is the version of this layout, 1. Attributes: bits 0–2 are the codec, bits 3–5 the number of sampled keys; the rest
+// is zero. recordBytes is the length of the records uncompressed. key-sample.ts says how keys are sampled, and
+// batch-fields.ts describes each field. A producer id is below 2^53 and derived from a secret that only its producer has:
+// see producer-identity.ts. A producer id of 0 says that the batch is not idempotent.
 import { crc32 } from 'node:zlib'
 import { readU16, readU32, readU32BigEndian, readU64, writeU32, writeU64 } from './bytes.ts'
 import { codecs, type Codec } from './compression.ts'
@@ -41,10 +40,10 @@ export const BATCH_MAGIC = 0x31524c4d
 export const BATCH_VERSION = 1
 
 export const HASH_KEY_BYTES = 16
-/** Where their number begins among the attributes. */
+/** First bit of the number of sampled keys in the attributes. */
 export const SAMPLED_KEYS_SHIFT = 3
 
-/** Where each field of the header lies. */
+/** First byte of each field of the header. */
 export const batchOffsets = {
   magic: 0,
   version: 4,
@@ -73,19 +72,19 @@ export interface BatchHeader {
   readonly producerEpoch: number
   readonly firstProducerSequence: number
   readonly recordCount: number
-  /** Length of the records, uncompressed. */
+  /** Length of the records in bytes, uncompressed. */
   readonly recordBytes: number
   readonly lowestHashKey: HashKeyWords
   readonly highestHashKey: HashKeyWords
 }
 
-/** Why a batch is refused: its bytes are damaged, or its header or its records contradict themselves or a limit. */
+/** Why a batch is refused: its bytes are damaged, or its header or records contradict each other or exceed a limit. */
 export interface BatchFault {
   readonly code: 'corruptBatch' | 'invalidBatch'
   readonly message: string
 }
 
-// One field each, read in place; the batch begins at `at`. The header must be there and checked.
+// Each function below reads one field in place. The batch begins at `at`; its header must be complete and checked.
 export const batchLengthAt = (bytes: Uint8Array, at: number): number =>
   readU32(bytes, at + batchOffsets.batchLength)
 export const bodyCrcAt = (bytes: Uint8Array, at: number): number => readU32(bytes, at + batchOffsets.bodyCrc)
@@ -109,24 +108,24 @@ export function codecAt(bytes: Uint8Array, at: number): Codec {
   return codecs[bytes[at + batchOffsets.attributes]! & 7] ?? 'none'
 }
 
-/** How many hash keys of its records a checked batch tells beside them. */
+/** The number of keys in the key sample of a checked batch. */
 function sampledKeyCountAt(bytes: Uint8Array, at: number): number {
   return (bytes[at + batchOffsets.attributes]! >>> SAMPLED_KEYS_SHIFT) & 7
 }
 
-/** Where the records of a checked batch begin, compressed or not. */
+/** The first byte of the records of a checked batch, compressed or not. */
 export function recordsStartAt(bytes: Uint8Array, at: number): number {
   return at + BATCH_HEADER_BYTES + sampledKeyCountAt(bytes, at) * HASH_KEY_BYTES
 }
 
-/** The hash keys that a checked batch tells beside its records; each stands for as many bytes as the others. */
+/** The key sample of a checked batch; each key stands for the same number of bytes. */
 export function sampledKeysOf(bytes: Uint8Array): HashKeyWords[] {
   return Array.from({ length: sampledKeyCountAt(bytes, 0) }, (_, i) =>
     hashKeyFromBytes(bytes, BATCH_HEADER_BYTES + i * HASH_KEY_BYTES),
   )
 }
 
-/** All of a checked header. */
+/** Reads all fields of a checked header. */
 export function readBatchHeader(bytes: Uint8Array, at = 0): BatchHeader {
   return {
     batchLength: batchLengthAt(bytes, at),
@@ -143,7 +142,7 @@ export function readBatchHeader(bytes: Uint8Array, at = 0): BatchHeader {
   }
 }
 
-/** A sound header, and the body that was signed. What is in the body, record-walk.ts looks at. */
+/** Checks the header and the body's checksum. record-walk.ts checks the records inside. Undefined if the batch is sound. */
 export function checkBatch(bytes: Uint8Array): BatchFault | undefined {
   const fault = checkBatchHeader(bytes)
   if (fault !== undefined) return fault
@@ -151,7 +150,7 @@ export function checkBatch(bytes: Uint8Array): BatchFault | undefined {
   return { code: 'corruptBatch', message: "The batch's bytes do not match its checksum: send it again." }
 }
 
-/** Structure and limits alone, in O(1): `bytes` must be exactly one batch. */
+/** Checks the header's structure and limits only, in O(1). `bytes` must be exactly one batch. */
 export function checkBatchHeader(bytes: Uint8Array): BatchFault | undefined {
   const message = findHeaderFault(bytes)
   return message === undefined ? undefined : { code: 'invalidBatch', message }
@@ -209,7 +208,7 @@ function findNumberFault(bytes: Uint8Array): string | undefined {
   return undefined
 }
 
-/** What the sample tells is believed: so it must be what the records can have, as their bounds say. */
+/** The broker trusts the sample without seeing the records, so its keys must at least lie within the header's bounds. */
 function findSampleFault(bytes: Uint8Array, codec: Codec): string | undefined {
   const count = sampledKeyCountAt(bytes, 0)
   if (count === 0) return undefined
@@ -225,7 +224,7 @@ function findSampleFault(bytes: Uint8Array, codec: Codec): string | undefined {
     : "A key of the batch's sample lies outside the batch's lowest and highest hash key."
 }
 
-/** Whether every record of a checked batch belongs to the range, both ends included. O(1): by the header's bounds. */
+/** Returns true if all records of a checked batch lie in the range, both ends included. O(1): uses the header's bounds. */
 export function batchWithin(bytes: Uint8Array, start: HashKeyWords, end: HashKeyWords): boolean {
   return (
     compareAt(bytes, batchOffsets.lowestHashKey, start) >= 0 &&
@@ -241,14 +240,14 @@ function compareAt(bytes: Uint8Array, at: number, words: HashKeyWords): number {
   return 0
 }
 
-/** Writes the broker's fields in place: the number of the first record, the arrival time, and their checksum. */
+/** Writes the broker's fields in place: sequence number of the first record, arrival time (ms), and their checksum. */
 export function stampBatch(bytes: Uint8Array, baseSequenceNumber: number, arrivalTime: number): void {
   writeU64(bytes, batchOffsets.baseSequenceNumber, baseSequenceNumber)
   writeU64(bytes, batchOffsets.arrivalTime, arrivalTime)
   writeU32(bytes, batchOffsets.stampCrc, stampCrcOf(bytes))
 }
 
-/** What is wrong with a batch that comes from storage, as a sentence; undefined when nothing is. */
+/** Returns a sentence that says what is wrong with a batch from storage, or undefined if the batch is sound. */
 export function checkStoredBatch(bytes: Uint8Array, expectedBase?: number): string | undefined {
   const fault = checkBatch(bytes)
   if (fault !== undefined) return fault.message
@@ -264,7 +263,7 @@ export function checkStoredBatch(bytes: Uint8Array, expectedBase?: number): stri
   return undefined
 }
 
-/** The checksum over what the producer made. */
+/** The checksum of the bytes that the producer writes. */
 export function bodyCrcOf(bytes: Uint8Array): number {
   return crc32(bytes.subarray(batchOffsets.attributes))
 }

@@ -1,8 +1,8 @@
-// Bytes: what counts as them, and fixed-width unsigned integers in them. Runs anywhere, pure. Little-endian unless the name says otherwise.
-// No DataView and no allocation: the header of a batch is read in place, wherever it lies. Callers check bounds first.
-// 64-bit fields hold whole numbers below 2^53: a larger one reads as a number that is not a safe integer.
+// Recognises byte arrays, and reads and writes their unsigned integers: little-endian unless the name says otherwise. Pure.
+// No DataView and no allocation: batch headers are read in place. Callers check bounds first.
+// 64-bit fields hold whole numbers below 2^53: a larger field reads as a number that is not a safe integer.
 
-/** True for a Uint8Array or Buffer of any realm: a test runner's may not be an `instanceof` ours. */
+/** True for a Uint8Array or Buffer of any realm: `instanceof` fails for arrays of another realm, as in a test runner. */
 export function isBytes(value: unknown): value is Uint8Array {
   return ArrayBuffer.isView(value) && (value as Uint8Array)[Symbol.toStringTag] === 'Uint8Array'
 }

@@ -1,6 +1,6 @@
-// Turns shapes into code: values ↔ positional arrays, compiled once a shape. Runs anywhere, pure.
-// Every bound of a shape is checked in both directions, so that no side sends what the other must refuse.
-// A decoder ignores fields beyond those it knows and reads a missing optional one as undefined.
+// Converts values to positional arrays and back, by code that is compiled once per shape. Runs anywhere, pure.
+// Bounds are checked in both directions, so that neither side sends a value that the other must refuse.
+// A decoder ignores fields beyond those it knows and reads a missing optional field as undefined.
 import { isBytes } from './bytes.ts'
 import { MillraceError } from './millrace-error.ts'
 import { unsupportedName } from './msgpack-reader.ts'
@@ -13,7 +13,7 @@ interface Coder {
   readonly decode: (wire: unknown) => unknown
 }
 
-/** Says why a value was refused; gathers the path to its field on the way up. */
+/** Says why a value is refused, and gathers the path to its field on the way up. */
 class Refusal extends Error {
   path = ''
 }
@@ -27,12 +27,12 @@ function within(error: unknown, step: string): unknown {
 
 const compiled = new WeakMap<Shape, Coder>()
 
-/** The positional array of a value. Throws `invalidArgument` with the field, the value and the limit. */
+/** Encodes a value as a positional array. Throws `invalidArgument` that names the field, the value and the limit. */
 export function toWire<S extends Shape>(shape: S, value: ValueOf<S>): unknown[] {
   return named(() => coderOf(shape).encode(value) as unknown[])
 }
 
-/** The value of a positional array. Bytes stay views. Throws `invalidArgument` with the field, the value and the limit. */
+/** Decodes a positional array. Byte fields are views on it. Throws `invalidArgument` that names field, value and limit. */
 export function fromWire<S extends Shape>(shape: S, wire: unknown): ValueOf<S> {
   return named(() => coderOf(shape).decode(wire) as ValueOf<S>)
 }
@@ -146,7 +146,7 @@ function listCoder(of: Coder, max: number): Coder {
     if (items.length > max) throw new Refusal(`has ${items.length} entries; the limit is ${max}`)
     let done = 0
     try {
-      // `map`, because it sizes its result exactly.
+      // `map` is used because it allocates an array of the exact size.
       return items.map((item: unknown) => {
         const coded = code(item)
         done++
@@ -161,7 +161,7 @@ function listCoder(of: Coder, max: number): Coder {
 
 function checkString(value: unknown, max: number): string {
   if (typeof value !== 'string') throw wrong(value, 'a string')
-  // UTF-8 takes at most three bytes a UTF-16 unit: short texts need no exact count.
+  // UTF-8 takes at most three bytes per UTF-16 unit, so short texts need no exact count.
   if (value.length * 3 > max) {
     const length = Buffer.byteLength(value)
     if (length > max) throw new Refusal(`is ${length} bytes long: ${show(value)}; the limit is ${max} bytes`)
@@ -176,7 +176,7 @@ function checkUint(value: unknown, max: number): number {
     throw wrong(value, `a whole number from 0 to ${max}`)
   }
   if (value > max) throw new Refusal(`is ${value}; the limit is ${max}`)
-  // A float64 may say −0, which is another value than 0 to Object.is and to some readers of numbers: 0 it is.
+  // Adding 0 turns −0, which a float64 can carry and which differs from 0 to Object.is, into 0.
   return value + 0
 }
 
@@ -192,7 +192,7 @@ function wrong(value: unknown, wanted: string): Refusal {
   )
 }
 
-/** A value as an error message shows it: short, whatever it is. */
+/** Shortens a value of any kind for an error message. */
 function show(value: unknown): string {
   if (typeof value === 'string') return quoteText(value)
   if (isBytes(value)) return countOf(value.length, 'byte')

@@ -1,10 +1,10 @@
-// What may compress the records of a batch. Runs in the client and in offline checks; the broker never inflates.
-// Output is bounded by what the batch's header promised, before a byte of it is made.
+// The codecs that compress the records of a batch. Runs in the client and in offline checks; the broker never inflates.
+// Inflated output is limited in advance to the length in the batch's header.
 import * as zlib from 'node:zlib'
 import { MillraceError } from './millrace-error.ts'
 import { countOf } from './count-text.ts'
 
-/** In the order of their numbers on the wire. */
+/** The codecs; the index is the codec's number on the wire. */
 export const codecs = ['none', 'gzip', 'zstd'] as const
 export type Codec = (typeof codecs)[number]
 
@@ -13,17 +13,17 @@ interface ZstdFunctions {
   zstdDecompressSync?(bytes: Uint8Array, options: { maxOutputLength: number }): Uint8Array
 }
 
-// Undefined where this version of Node does not have them.
+// The zstd functions are undefined if this version of Node does not have them.
 const zstd = zlib as ZstdFunctions
 
 const NO_ZSTD = `This Node (${process.version}) has no zstd: Node 22 has it from 22.15 on, Node 23 from 23.8 on, and every later one.`
 
-/** Whether this runtime has the codec. */
+/** Returns true if this version of Node has the codec. */
 export function isCodecAvailable(codec: Codec): boolean {
   return codec !== 'zstd' || zstd.zstdCompressSync !== undefined
 }
 
-/** The bytes compressed. Throws `invalidArgument` for a codec that this runtime does not have. */
+/** Compresses bytes. Throws `invalidArgument` for a codec that this version of Node does not have. */
 export function compress(codec: Codec, bytes: Uint8Array): Uint8Array {
   if (codec === 'none') return bytes
   if (codec === 'gzip') return zlib.gzipSync(bytes)
@@ -34,8 +34,8 @@ export function compress(codec: Codec, bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * The bytes inflated, exactly `length` of them. Throws `malformedBatch` for anything else, without making more than
- * `length` bytes, and `codecUnavailable` for a codec that this runtime does not have.
+ * Inflates bytes to exactly `length` bytes. Throws `malformedBatch` if the result has another length (never producing more
+ * than `length` bytes), and `codecUnavailable` for a codec that this version of Node does not have.
  */
 export function decompress(codec: Codec, bytes: Uint8Array, length: number): Uint8Array {
   const inflated = codec === 'none' ? bytes : inflate(codec, bytes, length)

@@ -1,10 +1,10 @@
-// The one table of what can go wrong. Runs anywhere. Every code answers two questions that a caller acts on:
-// may I retry, and can the refused request have had an effect? Ids are never reused.
+// The table of error codes. Runs anywhere. Every code says whether the caller may retry, and whether the refused request
+// can have had an effect. Ids are never reused.
 
-/** What a caller may do: never again as it is; again later; again after fresh routing; again on a new connection. */
+/** When the same request may be sent again: never; after a pause; after fresh routing; on a new connection. */
 export type Retry = 'never' | 'backoff' | 'reroute' | 'reconnect'
 
-/** 'none' is a promise that nothing was written. */
+/** 'none' guarantees that nothing was written. */
 export type SideEffects = 'none' | 'possible'
 
 export interface ErrorCodeEntry {
@@ -15,7 +15,7 @@ export interface ErrorCodeEntry {
 }
 
 export const errorCodes = {
-  // The connection and the request as such.
+  // Codes about the connection and the request in general.
   malformedFrame: {
     id: 1,
     retry: 'never',
@@ -44,7 +44,7 @@ export const errorCodes = {
     id: 5,
     retry: 'never',
     sideEffects: 'none',
-    doc: 'This process does not serve that operation.',
+    doc: 'This process does not serve the operation.',
   },
   invalidArgument: {
     id: 6,
@@ -56,7 +56,7 @@ export const errorCodes = {
     id: 7,
     retry: 'backoff',
     sideEffects: 'none',
-    doc: 'Starting, draining, or waiting for a restarted host; nothing was done.',
+    doc: 'The broker is starting, draining, or waiting for a restarted host; nothing was done.',
   },
   overloaded: {
     id: 8,
@@ -82,7 +82,7 @@ export const errorCodes = {
     sideEffects: 'possible',
     doc: 'The peer did not do its part before a deadline.',
   },
-  // Made by the client itself, never sent.
+  // Codes that the client makes itself; they are never sent.
   connectionLost: {
     id: 12,
     retry: 'reconnect',
@@ -95,11 +95,11 @@ export const errorCodes = {
     id: 15,
     retry: 'never',
     sideEffects: 'none',
-    doc: 'A payload could not be encoded, decoded or validated by the codec given.',
+    doc: "The client's payload codec could not encode, decode or validate a payload.",
   },
-  // Streams and shards.
-  streamNotFound: { id: 16, retry: 'never', sideEffects: 'none', doc: 'No stream of that name.' },
-  streamExists: { id: 17, retry: 'never', sideEffects: 'none', doc: 'A stream of that name exists.' },
+  // Codes about streams and shards.
+  streamNotFound: { id: 16, retry: 'never', sideEffects: 'none', doc: 'No stream has this name.' },
+  streamExists: { id: 17, retry: 'never', sideEffects: 'none', doc: 'A stream of this name exists already.' },
   streamBusy: {
     id: 18,
     retry: 'backoff',
@@ -110,13 +110,13 @@ export const errorCodes = {
     id: 19,
     retry: 'never',
     sideEffects: 'none',
-    doc: 'A limit on streams, shards or subscriptions would be passed.',
+    doc: 'The request would exceed a limit on streams, shards or subscriptions.',
   },
   shardNotFound: {
     id: 20,
     retry: 'reroute',
     sideEffects: 'none',
-    doc: 'The host does not serve that shard, or the stream does not have it (any more).',
+    doc: 'The host does not serve the shard, or the stream does not have it (any more).',
   },
   shardClosed: {
     id: 21,
@@ -130,7 +130,7 @@ export const errorCodes = {
     sideEffects: 'none',
     doc: "The batch holds a hash key outside the shard's range.",
   },
-  // Appending.
+  // Codes about appending.
   corruptBatch: {
     id: 32,
     retry: 'never',
@@ -141,13 +141,13 @@ export const errorCodes = {
     id: 33,
     retry: 'never',
     sideEffects: 'none',
-    doc: "The batch's header or its records contradict themselves or a limit.",
+    doc: "The batch's header or records contradict each other or exceed a limit.",
   },
   outOfOrderSequence: {
     id: 34,
     retry: 'backoff',
     sideEffects: 'none',
-    doc: 'A batch before this one, of the same producer, is not stored.',
+    doc: 'An earlier batch of the same producer is not stored.',
   },
   producerFenced: {
     id: 35,
@@ -159,39 +159,39 @@ export const errorCodes = {
     id: 36,
     retry: 'never',
     sideEffects: 'possible',
-    doc: 'A duplicate of a batch that was stored too long ago to name its sequence number.',
+    doc: 'A duplicate of a batch that was stored too long ago for the broker to still know its sequence number.',
   },
   provisionedThroughputExceeded: {
     id: 37,
     retry: 'backoff',
     sideEffects: 'none',
-    doc: "The shard's own limit is used up for now.",
+    doc: "The shard's limit is used up for now; try again after the given time.",
   },
   storageFull: {
     id: 38,
     retry: 'backoff',
     sideEffects: 'none',
-    doc: 'Free disk space is below the floor; reads go on.',
+    doc: 'Free disk space is below the floor; the broker still serves reads.',
   },
   sequenceReused: {
     id: 39,
     retry: 'never',
     sideEffects: 'none',
-    doc: 'The producer gave these sequence numbers to other content before: that is stored, and this is not.',
+    doc: 'The producer used these producer sequences for other content before; the earlier content is stored, this batch is not.',
   },
   producerUnproven: {
     id: 40,
     retry: 'never',
     sideEffects: 'none',
-    doc: "The secret that came with the batch is not the one that its producer id belongs to: use an id and a secret of one's own.",
+    doc: "The batch's producer id is not derived from the secret sent with the batch: use the id that belongs to the secret.",
   },
   tooManyProducers: {
     id: 41,
     retry: 'backoff',
     sideEffects: 'none',
-    doc: "The shard's owner remembers as many producers as it can, or as many of this session or address as their share.",
+    doc: "The shard's owner has no room for another producer, or this session or address has used up its share of the room.",
   },
-  // Reading.
+  // Codes about reading.
   trimmed: {
     id: 48,
     retry: 'never',
@@ -214,32 +214,32 @@ export const errorCodes = {
     id: 51,
     retry: 'reconnect',
     sideEffects: 'none',
-    doc: 'The subscriber did not take what it had given credit for in time.',
+    doc: 'The subscriber did not receive in time the bytes that it had given credit for.',
   },
   subscriptionNotFound: {
     id: 52,
     retry: 'never',
     sideEffects: 'none',
-    doc: 'No such subscription on this connection.',
+    doc: 'This connection has no such subscription.',
   },
-  // Made by the reading client, which takes batches apart.
+  // Codes that the reading client makes, which decodes batches.
   malformedBatch: {
     id: 53,
     retry: 'never',
     sideEffects: 'none',
-    doc: 'A batch whose checksum is right has records that no reader can take apart: its producer wrote it so, no disk is at fault.',
+    doc: 'The batch has a valid checksum, but its records cannot be decoded: its producer wrote it so, and the disk is not at fault.',
   },
   codecUnavailable: {
     id: 54,
     retry: 'never',
     sideEffects: 'none',
-    doc: 'The records are compressed with a codec that this version of Node does not have; another one reads them.',
+    doc: 'The records are compressed with a codec that this version of Node does not have; other versions of Node can read them.',
   },
 } as const satisfies Record<string, ErrorCodeEntry>
 
 export type ErrorCode = keyof typeof errorCodes
 
-/** Any operation may fail with these. */
+/** Codes that any operation may fail with. */
 export const universalErrors = [
   'invalidArgument',
   'unavailable',
@@ -254,7 +254,7 @@ const codeById = new Map<number, ErrorCode>(
   Object.entries(errorCodes).map(([code, entry]) => [entry.id, code as ErrorCode]),
 )
 
-/** The code of a wire id. An id from a newer peer reads as `internal`, whose meaning is the most careful one. */
+/** The code of a wire id. An unknown id, from a newer peer, reads as `internal`, the most cautious code. */
 export function errorCodeOf(id: number): ErrorCode {
   return codeById.get(id) ?? 'internal'
 }

@@ -1,4 +1,4 @@
-// The one table of messages that nobody answers. Runs anywhere. Ids are never reused; fields are positional and append-only.
+// The table of events: messages that have no answer. Runs anywhere. Ids are never reused; fields are positional, append-only.
 import { limits } from './limits.ts'
 import { field, type Shape, type ValueOf } from './shapes.ts'
 import { damage, timeMs } from './structs.ts'
@@ -19,7 +19,7 @@ export const events = {
     id: 1,
     since: 1,
     from: 'broker',
-    doc: 'Batches of a subscription. Their bytes are taken from its credit.',
+    doc: "Batches of a subscription. Their bytes are subtracted from the subscription's credit.",
     body: {
       subscriptionId,
       batches: field.list(
@@ -27,9 +27,11 @@ export const events = {
         limits.runBatchesMax,
         'Whole batches, in order; the first may begin before the start asked for.',
       ),
-      nextSequenceNumber: field.uint('The number after the last record sent: a place to resume.'),
+      nextSequenceNumber: field.uint(
+        'The number after the last record sent: the subscription can be resumed here.',
+      ),
       tail: field.uint('Next number to assign.'),
-      millisBehindLatest: field.uint('Age of the last record sent, while more follow it; 0 at the tail.'),
+      millisBehindLatest: field.uint('Age of the last record sent, if more records follow; 0 at the tail.'),
       time,
     },
   },
@@ -54,7 +56,7 @@ export const events = {
       subscriptionId,
       code: field.uint('0 when a closed shard was read to its end; else the id of an error code.'),
       nextSequenceNumber: field.uint('A place to resume.'),
-      message: field.string(limits.textBytesMax, 'Why, in a sentence.'),
+      message: field.string(limits.textBytesMax, 'The reason, as a sentence.'),
       damage,
     },
   },
@@ -62,8 +64,8 @@ export const events = {
     id: 4,
     since: 1,
     from: 'broker',
-    doc: 'The process is about to stop: what is in flight is answered, new requests are refused as unavailable.',
-    body: { deadlineMs: field.uint('How long it still answers.') },
+    doc: 'The process is about to stop: it answers requests in flight, and refuses new ones as unavailable.',
+    body: { deadlineMs: field.uint('How long the process still answers, in milliseconds.') },
   },
   credit: {
     id: 16,

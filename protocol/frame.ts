@@ -6,8 +6,8 @@
 //   │ u32 LE │          id, body]                       │
 //   └────────┴──────────────────────────────────────────┘
 //
-// A length is checked before a byte is buffered for it, and memory grows with what arrived, never with what a length
-// claims.
+// A length is checked before anything is buffered for it. Memory grows with the bytes that arrive, not with the length that
+// a peer claims.
 import { writeU32 } from './bytes.ts'
 import { limits } from './limits.ts'
 import { MillraceError } from './millrace-error.ts'
@@ -16,11 +16,11 @@ import { countOf } from './count-text.ts'
 
 export const FRAME_PREFIX_BYTES = 4
 
-/** Chunks below this are gathered: a peer that sends byte by byte must not cost an object for each. */
+/** Chunks below this size are copied together: a peer that sends single bytes must not cost an object for each. */
 const GATHERED_BYTES_MAX = 4096
 const SLAB_BYTES_MIN = 64
 
-/** One frame as chunks for one vectored write. Byte fields of 1 KiB or more are not copied. */
+/** Encodes one frame as chunks for one vectored write. Byte fields of 1 KiB or more are not copied. */
 export function encodeFrame(message: Packable): Uint8Array[] {
   const { chunks, byteLength } = pack(message, FRAME_PREFIX_BYTES)
   const length = byteLength - FRAME_PREFIX_BYTES
@@ -34,18 +34,18 @@ export function encodeFrame(message: Packable): Uint8Array[] {
   return chunks
 }
 
-/** Cuts a byte stream into payloads. After it has thrown, the stream cannot be read any further. */
+/** Cuts a byte stream into payloads. After an error the stream cannot be read any further. */
 export class FrameReader {
-  /** Largest payload; raised by the owner once the peer has said hello. */
+  /** Largest payload in bytes; the connection raises it once the peer has sent hello. */
   frameBytesMax: number
-  /** Bytes of the prefix seen so far, as a number, and how many they are. */
+  /** The bytes of the length prefix read so far, as a number, and how many there are. */
   #prefix = 0
   #prefixBytes = 0
-  /** Length of the payload being gathered; 0 while the prefix is incomplete. */
+  /** Length of the payload being gathered, in bytes; 0 while the prefix is incomplete. */
   #length = 0
   #parts: Uint8Array[] = []
   #gathered = 0
-  /** Where small chunks are copied to; becomes a part when it is full, or a large chunk follows. */
+  /** Buffer for small chunks; it becomes a part when it is full or a large chunk follows. */
   #slab: Uint8Array | undefined
   #slabUsed = 0
 
@@ -53,15 +53,15 @@ export class FrameReader {
     this.frameBytesMax = options.frameBytesMax
   }
 
-  /** Bytes of a frame that is not complete: above 0 while a peer owes the rest. */
+  /** Bytes received of an incomplete frame; above 0 while the rest has not arrived. */
   get pendingBytes(): number {
     return this.#prefixBytes + this.#gathered
   }
 
   /**
-   * The payloads that this chunk completes. One that lies within the chunk is a view on it; one that straddles chunks
-   * owns its memory. Throws `frameTooLarge` or `malformedFrame`; payloads before the bad prefix in the same chunk are
-   * dropped with it. The chunk belongs to the reader from here on.
+   * Returns the payloads that this chunk completes. A payload within the chunk is a view on it; a payload that straddles
+   * chunks has its own memory. Throws `frameTooLarge` or `malformedFrame`, and then drops payloads before the bad prefix in
+   * the same chunk. The reader owns the chunk from then on.
    */
   push(chunk: Uint8Array): Uint8Array[] {
     const payloads: Uint8Array[] = []
@@ -83,7 +83,7 @@ export class FrameReader {
     return payloads
   }
 
-  /** Takes prefix bytes from `at` on; answers where the chunk goes on. */
+  /** Reads prefix bytes from `at` on and returns the index after them. */
   #readPrefix(chunk: Uint8Array, at: number): number {
     while (this.#prefixBytes < FRAME_PREFIX_BYTES && at < chunk.length) {
       if (this.#prefixBytes === 0) this.#prefix = 0
@@ -102,7 +102,7 @@ export class FrameReader {
     return at
   }
 
-  /** Keeps a piece of the payload; true when it is complete. */
+  /** Adds a piece to the payload. Returns true if the payload is complete. */
   #gather(bytes: Uint8Array): boolean {
     if (bytes.length < GATHERED_BYTES_MAX) this.#gatherSmall(bytes)
     else {
@@ -126,7 +126,7 @@ export class FrameReader {
     }
   }
 
-  /** As much as was gathered so far, within bounds: a claim alone gets next to nothing. */
+  /** Size of the next slab: as much as was gathered so far, within bounds, so that a claimed length alone takes little. */
   #slabBytes(): number {
     const wanted = Math.min(Math.max(this.#gathered, SLAB_BYTES_MIN), GATHERED_BYTES_MAX)
     return Math.min(wanted, this.#length - this.#gathered)
@@ -139,7 +139,7 @@ export class FrameReader {
     this.#slabUsed = 0
   }
 
-  /** The complete payload, in memory of exactly its size. */
+  /** Returns the complete payload, in memory of exactly its size. */
   #assemble(): Uint8Array {
     this.#closeSlab()
     const parts = this.#parts

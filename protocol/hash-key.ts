@@ -11,18 +11,18 @@ export type HashKeyWords = Uint32Array
 
 const HASH_KEY_MAX = (1n << 128n) - 1n
 
-// What one MD5 block holds beside its padding: a 0x80 byte and the length in bits.
+// One MD5 block holds this many bytes beside its padding, which is a 0x80 byte and the length in bits.
 const ONE_BLOCK_BYTES_MAX = 55
 
-// The padded block of the key being hashed. Hashing never yields, so one is enough for a thread.
+// The padded block of the key being hashed. Hashing never yields, so one block is enough per thread.
 const block = new Int32Array(16)
 const encoded = new Uint8Array(ONE_BLOCK_BYTES_MAX)
 const encoder = new TextEncoder()
 
 /**
- * Writes the hash key of a partition key to `out[at…at+3]`. Keys whose UTF-8 is at most 55 bytes are hashed right here,
- * several times faster than a call into OpenSSL, and ASCII ones without an allocation. Throws `invalidArgument` for a key
- * with half of a surrogate pair, which would hash like the character that replaces it in UTF-8.
+ * Writes the hash key of a partition key to `out[at…at+3]`. Keys of at most 55 bytes of UTF-8 are hashed in JavaScript,
+ * several times faster than by a call into OpenSSL, and ASCII keys without an allocation. Throws `invalidArgument` for a
+ * key with half of a surrogate pair, which would hash like the character that replaces it in UTF-8.
  */
 export function hashPartitionKey(partitionKey: string, out: Uint32Array, at: number): void {
   const isShort = partitionKey.length <= ONE_BLOCK_BYTES_MAX
@@ -39,7 +39,7 @@ export function hashPartitionKey(partitionKey: string, out: Uint32Array, at: num
   for (let i = 0; i < 4; i++) out[at + i] = readU32BigEndian(digest, i * 4)
 }
 
-/** Fills the block from ASCII text; false, with the block in disorder, where a character is not ASCII. */
+/** Fills the block from ASCII text. Returns false, with the block partly filled, if a character is not ASCII. */
 function packAscii(text: string): boolean {
   const length = text.length
   const whole = length & ~3
@@ -62,7 +62,7 @@ function packAscii(text: string): boolean {
   return union < 0x80
 }
 
-/** Fills the block from any text; false where its UTF-8 is too long for one block. */
+/** Fills the block from any text. Returns false if its UTF-8 is too long for one block. */
 function packUtf8(text: string): boolean {
   const { read, written } = encoder.encodeInto(text, encoded)
   if (read !== text.length) return false
@@ -74,7 +74,7 @@ function packUtf8(text: string): boolean {
   return true
 }
 
-/** The word that holds the end mark, zeros, and the length in bits. */
+/** Writes the word with the end mark, zeros, and the length in bits. */
 function endBlock(length: number, last: number): void {
   const lastAt = length >> 2
   block[lastAt] = last
@@ -82,7 +82,7 @@ function endBlock(length: number, last: number): void {
   block[14] = length * 8
 }
 
-/** −1, 0 or 1, as unsigned 128-bit integers. */
+/** Compares hash keys as unsigned 128-bit integers: −1, 0 or 1. */
 export function compareHashKeys(a: Uint32Array, aAt: number, b: Uint32Array, bAt: number): number {
   for (let i = 0; i < 4; i++) {
     const left = a[aAt + i]!
@@ -99,14 +99,14 @@ export function hashKeyFromBytes(bytes: Uint8Array, at = 0): HashKeyWords {
   return words
 }
 
-/** 16 big-endian bytes, freshly made. */
+/** Returns a new array of 16 big-endian bytes. */
 export function hashKeyToBytes(words: HashKeyWords): Uint8Array {
   const bytes = new Uint8Array(16)
   for (let i = 0; i < 4; i++) writeU32BigEndian(bytes, i * 4, words[i]!)
   return bytes
 }
 
-/** Wraps at 2^128. */
+/** The hash key of a number, taken modulo 2^128. */
 export function hashKeyFromBigInt(value: bigint): HashKeyWords {
   const words = new Uint32Array(4)
   for (let i = 0; i < 4; i++) words[i] = Number((value >> BigInt(96 - i * 32)) & 0xffff_ffffn)
@@ -117,7 +117,7 @@ export function hashKeyToBigInt(words: HashKeyWords): bigint {
   return words.reduce((value, word) => (value << 32n) | BigInt(word), 0n)
 }
 
-/** Reads Kinesis' text form, a decimal below 2^128 without leading zeros. Throws `invalidArgument`. */
+/** Reads Kinesis' text form, a decimal number below 2^128 without leading zeros. Throws `invalidArgument`. */
 export function hashKeyFromDecimal(text: string): HashKeyWords {
   const value = /^(?:0|[1-9]\d{0,38})$/.test(text) ? BigInt(text) : undefined
   if (value === undefined || value > HASH_KEY_MAX) {
@@ -133,7 +133,7 @@ export function hashKeyToDecimal(words: HashKeyWords): string {
   return hashKeyToBigInt(words).toString()
 }
 
-/** Reads exactly 32 hex digits. Throws `invalidArgument`. */
+/** Reads a hash key of exactly 32 hex digits. Throws `invalidArgument`. */
 export function hashKeyFromHex(text: string): HashKeyWords {
   if (!/^[0-9a-fA-F]{32}$/.test(text)) {
     throw new MillraceError('invalidArgument', `${JSON.stringify(text)} is not a hash key of 32 hex digits.`)
@@ -141,7 +141,7 @@ export function hashKeyFromHex(text: string): HashKeyWords {
   return Uint32Array.from([0, 8, 16, 24], (at) => parseInt(text.slice(at, at + 8), 16))
 }
 
-/** 32 lower-case hex digits. */
+/** Writes a hash key as 32 lower-case hex digits. */
 export function hashKeyToHex(words: HashKeyWords): string {
   return hashKeyToBigInt(words).toString(16).padStart(32, '0')
 }

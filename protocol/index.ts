@@ -1,4 +1,4 @@
-// The door of the protocol: everything that a client, a broker, or a program in between needs to speak it. Pure.
+// The public exports of the protocol: what a client, a broker or a proxy needs to speak it. Pure.
 export * from './batch.ts'
 export * from './batch-builder.ts'
 export * from './codec.ts'

@@ -1,28 +1,28 @@
-// The few hash keys that a compressed batch tells beside its records, so that a broker which never inflates still learns how
-// load lies over keys: where a shard divides in halves, and which key is hot. Runs in the client, pure.
-// Keys are drawn by bytes: one out of each of as many stretches of the same length. So each stands for as much load as the
-// others, a key with most of the bytes is drawn most often, and no pattern among the records is followed.
+// Draws the key sample of a compressed batch: a few hash keys of its records. From samples the broker, which never inflates,
+// learns how load is spread over keys: where to split a shard, and which key is hot. Runs in the client, pure.
+// The records are cut into stretches of equal length, and one key is drawn at random from each. So every sampled key stands
+// for the same number of bytes, a key with many bytes is drawn often, and a pattern among the records does not distort it.
 import { readU32 } from './bytes.ts'
 import type { HashKeyWords } from './hash-key.ts'
 import { limits } from './limits.ts'
 import { hashKeyOfRecordAt } from './record-layout.ts'
 
-/** A key more for so many bytes that the records take compressed: the sample stays a small part of its batch. */
+/** Compressed bytes of records per sampled key: the sample stays a small part of its batch. */
 const BYTES_PER_KEY = 1024
 
-/** How many keys are worth telling of records with so many bytes compressed. */
+/** The number of keys to sample for records of so many compressed bytes. */
 export function sampledKeyCount(compressedBytes: number): number {
   return Math.min(limits.batchSampledKeysMax, 1 + Math.floor(compressedBytes / BYTES_PER_KEY))
 }
 
-/** So many hash keys of records that lie one after the other as they were encoded. `random` is from 0 to below 1. */
+/** Draws `count` hash keys from encoded, uncompressed records. `random` returns numbers in [0, 1). */
 export function drawHashKeys(records: Uint8Array, count: number, random: () => number): HashKeyWords[] {
   const keys: HashKeyWords[] = []
   let at = 0
   for (let drawn = 0; drawn < count; drawn++) {
     const target = ((drawn + random()) / count) * records.length
     let end = endOf(records, at)
-    // The last record ends all, however the target was rounded.
+    // The loop also ends at the last record, in case rounding puts the target behind it.
     while (end <= target && end < records.length) {
       at = end
       end = endOf(records, at)

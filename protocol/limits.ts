@@ -1,5 +1,5 @@
-// Every bound of the protocol and of what a client may ask for, in one table. Runs anywhere.
-// A limit is checked where bytes or counts enter, before anything is allocated for them.
+// The table of limits of the protocol and of requests. Runs anywhere.
+// A limit is checked where bytes or counts are received, before anything is allocated for them.
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -8,11 +8,11 @@ const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
 
 export const limits = {
-  /** A frame before the handshake is done: nobody who has not said hello makes the broker hold more. */
+  /** A frame before the handshake: bounds what the broker holds for a peer that has not sent hello. */
   frameBytesBeforeHello: 64 * KiB,
   /** A frame after the handshake, in either direction, without its length prefix. */
   frameBytesMax: 16 * MiB,
-  /** One batch, header included. Above the record limit, so that the largest record fits with its framing. */
+  /** One batch, header included. Larger than the record limit, so that the largest record fits with its framing. */
   batchBytesMax: 12 * MiB,
   /** Records in one batch. */
   batchRecordsMax: 65_536,
@@ -26,13 +26,13 @@ export const limits = {
   recordHeaderNameBytesMax: 255,
   /** Value of a header. */
   recordHeaderValueBytesMax: 64 * KiB,
-  /** Hash keys that a compressed batch tells beside its records. */
+  /** Hash keys in the key sample of a compressed batch. */
   batchSampledKeysMax: 4,
   /** Batches in one append request. */
   appendBatchesMax: 4096,
   /** Shards in one fetch request. */
   fetchShardsMax: 4096,
-  /** What one fetch answers at most; also the largest credit that a delivery uses at once. */
+  /** Bytes of batches in one answer to a fetch; also the most credit that one delivery uses. */
   fetchBytesMax: 8 * MiB,
   /** How long a fetch may wait for data. */
   fetchWaitMsMax: 30 * SECOND_MS,
@@ -54,36 +54,37 @@ export const limits = {
   readableShardsPerStreamMax: 65_536,
   /** Shards of all streams: the controller and the owners hold every one of them in memory. */
   shardsMax: 100_000,
-  /** Of these, kept for changes that make few shards: one client that makes many cannot keep others from making any. */
+  /** Shards of `shardsMax` that are kept for changes that make few shards: one client cannot take all shards. */
   shardsReserved: 6_250,
+  /** Shards that a change may make and still use the reserved shards. */
   shardsMadeFew: 4,
-  /** Hosts that one answer names; one broker may be set to run far fewer. */
+  /** Hosts in one answer; a broker's configuration allows far fewer. */
   hostsMax: 4096,
   /** Index of a shard within its stream, as in Kinesis: indexes are never reused. */
   shardIndexMax: 2_147_483_647,
   /** Entries in one page of a list. */
   listPageMax: 1000,
-  /** How long a record stays readable: at least, … */
+  /** Shortest retention. */
   retentionMsMin: HOUR_MS,
-  /** … at most, as in Kinesis, … */
+  /** Longest retention, as in Kinesis. */
   retentionMsMax: 8760 * HOUR_MS,
-  /** … and unless the stream says otherwise. */
+  /** Retention of a stream that is created without one. */
   retentionMsDefault: 24 * HOUR_MS,
-  /** Batches per producer and shard whose outcome the broker remembers: also the producer's in-flight bound per shard. */
+  /** Batches per producer and shard whose outcome the broker remembers; also the most a producer has in flight per shard. */
   producerWindowBatches: 8,
-  /** A producer that was silent for less is remembered; no client tries longer to have a batch stored. */
+  /** The broker remembers a producer that is silent for less than this; no client retries a batch for longer. */
   producerIdleMsMin: 15 * MINUTE_MS,
-  /** Producers, counted once per shard, that an owner remembers; a session and an address may have a share of them. */
+  /** Producers, counted once per shard, that an owner remembers; each session and address is limited to a share of them. */
   producersPerOwnerMax: 65_536,
-  /** The secret that a producer id is made of: long enough that it cannot be guessed, … */
+  /** Shortest secret that a producer id is derived from: too long to be guessed. */
   producerSecretBytesMin: 16,
-  /** … and short enough to travel with every batch. */
+  /** Longest secret that a producer id is derived from: short enough to be sent with every batch. */
   producerSecretBytesMax: 64,
-  /** Text in an error or a name that crosses the wire. */
+  /** Text in an error, or a name, on the wire. */
   textBytesMax: 4 * KiB,
-  /** A connection that has not said hello by then is closed. */
+  /** A connection without hello is closed after this time. */
   helloDeadlineMs: 10 * SECOND_MS,
-  /** A frame whose first byte arrived must be complete by then. */
+  /** A frame must be complete within this time after its first byte. */
   frameDeadlineMs: 30 * SECOND_MS,
   /** A session that sends nothing, not even a ping, is closed after this time; clients ping at a third of it. */
   sessionIdleMs: 90 * SECOND_MS,

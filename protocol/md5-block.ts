@@ -1,5 +1,5 @@
 // MD5 (RFC 1321) of one padded 64-byte block, for keys that fit into one. Runs anywhere, pure, allocation-free.
-// Not for security: it is the hash that Kinesis routes by. `hash-key.test.ts` holds it equal to node:crypto.
+// Not for security: it is the hash that Kinesis routes by. `hash-key.test.ts` compares it with node:crypto.
 
 /** The additive constants: floor(2^32 × |sin(i + 1)|). */
 const sines = Int32Array.from({ length: 64 }, (_, i) => Math.floor(Math.abs(Math.sin(i + 1)) * 0x1_0000_0000))
@@ -40,7 +40,7 @@ export function md5Block(m: Int32Array, out: Uint32Array, at: number): void {
   out[at + 3] = swapBytes((d + 0x10325476) | 0)
 }
 
-/** The sum of four words. Each step is cut to 32 bits, which keeps the compiler to whole numbers. */
+/** The sum of four words. Each step is truncated to 32 bits, so that the compiler uses integer arithmetic. */
 function sum(a: number, b: number, c: number, d: number): number {
   return (((a + b) | 0) + ((c + d) | 0)) | 0
 }

@@ -1,6 +1,6 @@
-// Everything that travels, typed: an envelope [kind, id, correlationId, body] around a body that a table describes.
-// Runs anywhere. What cannot be read as an envelope closes the connection; a request that can, but is wrong inside,
-// is refused by name (RequestRefused), so that its sender learns which field was wrong.
+// Encodes and decodes messages: an envelope [kind, id, correlationId, body] whose body a table describes. Runs anywhere.
+// Bytes that are not an envelope close the connection. A request with a valid envelope and an invalid body is refused
+// (RequestRefused) with the name of the field that is wrong.
 import { fromWire, toWire } from './codec.ts'
 import { errorCodeOf, errorCodes, type ErrorCode } from './error-codes.ts'
 import { events, type EventBody, type EventName } from './events.ts'
@@ -15,7 +15,7 @@ import { field } from './shapes.ts'
 /** First field of an envelope. */
 export const messageKinds = { request: 1, response: 2, error: 3, event: 4 } as const
 
-/** Body of an error: the envelope's id is the error code's; correlation id 0 speaks of the connection as a whole. */
+/** Body of an error. The envelope's id is the error code's id; correlation id 0 means the connection as a whole. */
 export const errorShape = {
   message: field.string(limits.textBytesMax, 'What was refused, the value, the limit, and what to do.'),
   retryAfterMs: field.optional(field.uint('When to try again, where the broker knows.')),
@@ -34,14 +34,14 @@ export type EventMessage = {
   [N in EventName]: { readonly kind: 'event'; readonly event: N; readonly body: EventBody<N> }
 }[EventName]
 
-/** A message as it was received. A response is decoded by `decodeResponse`: the receiver knows what it had asked. */
+/** A received message. The receiver decodes a response by `decodeResponse`, since it knows which operation it requested. */
 export type Message =
   | RequestMessage
   | { readonly kind: 'response'; readonly id: number; readonly correlationId: number; readonly wire: unknown }
   | { readonly kind: 'error'; readonly correlationId: number; readonly error: MillraceError }
   | EventMessage
 
-/** Thrown for a request whose envelope is sound and whose content is not: answer `error` to `correlationId`. */
+/** Thrown for a request with a valid envelope and invalid content: send `error` as the answer to `correlationId`. */
 export class RequestRefused extends Error {
   override readonly name = 'RequestRefused'
   readonly correlationId: number
@@ -61,7 +61,7 @@ const eventById = new Map<number, EventName>(
   (Object.keys(events) as EventName[]).map((name) => [events[name].id, name]),
 )
 
-/** A request as chunks for one vectored write; byte fields of 1 KiB or more are not copied. */
+/** Encodes a request as chunks for one vectored write. Byte fields of 1 KiB or more are not copied. */
 export function encodeRequest<N extends OperationName>(
   operation: N,
   correlationId: number,
@@ -71,7 +71,7 @@ export function encodeRequest<N extends OperationName>(
   return encodeFrame([messageKinds.request, id, correlationId, toWire(shape, request as never)])
 }
 
-/** The answer to a request, as chunks. */
+/** Encodes the answer to a request as chunks. */
 export function encodeResponse<N extends OperationName>(
   operation: N,
   correlationId: number,
@@ -81,7 +81,7 @@ export function encodeResponse<N extends OperationName>(
   return encodeFrame([messageKinds.response, id, correlationId, toWire(shape, response as never)])
 }
 
-/** An answer that many get: it is encoded once, and each of them is sent the same bytes, without a copy. */
+/** An answer for many clients: it is encoded once, and the same bytes are sent to all of them without a copy. */
 export class SharedResponse<N extends OperationName> {
   readonly operation: N
   readonly #body: Packed
@@ -91,13 +91,13 @@ export class SharedResponse<N extends OperationName> {
     this.#body = new Packed(toWire(operations[operation].response, response as never))
   }
 
-  /** The answer to one request, as chunks. */
+  /** Returns the answer to one request as chunks. */
   encode(correlationId: number): Uint8Array[] {
     return encodeFrame([messageKinds.response, operations[this.operation].id, correlationId, this.#body])
   }
 }
 
-/** A refusal, as chunks. A text that is too long is cut: an error answer must never fail itself. */
+/** Encodes a refusal as chunks. A message that is too long is cut, so that an error answer never fails itself. */
 export function encodeError(
   correlationId: number,
   error: { code: ErrorCode; message: string; retryAfterMs?: number | undefined },
@@ -106,15 +106,15 @@ export function encodeError(
   return encodeFrame([messageKinds.error, errorCodes[error.code].id, correlationId, toWire(errorShape, body)])
 }
 
-/** An event, as chunks; byte fields of 1 KiB or more are not copied. */
+/** Encodes an event as chunks. Byte fields of 1 KiB or more are not copied. */
 export function encodeEvent<N extends EventName>(event: N, body: EventBody<N>): Uint8Array[] {
   const { id, body: shape } = events[event]
   return encodeFrame([messageKinds.event, id, 0, toWire(shape, body as never)])
 }
 
 /**
- * The message in a frame's payload; byte fields are views on it. Throws `malformedFrame` for what is no message at all,
- * RequestRefused for a request that its sender can be told about.
+ * Decodes the message in a frame's payload; byte fields are views on the payload. Throws `malformedFrame` if the payload is
+ * not a message, and RequestRefused if it is a request that can be answered with an error.
  */
 export function decodeMessage(payload: Uint8Array): Message {
   const envelope = unpack(payload)
@@ -137,7 +137,7 @@ export function decodeMessage(payload: Uint8Array): Message {
   }
 }
 
-/** The response to an operation. A body that is not one is a defect of the broker: `internal`. */
+/** Decodes the response to an operation. Throws `internal` for an invalid body, which is a defect of the broker. */
 export function decodeResponse<N extends OperationName>(operation: N, wire: unknown): ResponseOf<N> {
   try {
     return fromWire(operations[operation].response, wire)
@@ -191,9 +191,9 @@ function isWhole(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
-/** Short enough, and free of half characters: those of a name that it quotes, and the one that the cut may leave. */
+/** Cuts a text to the limit and replaces half surrogate pairs, from a quoted name or from the cut itself. */
 function cutText(text: string): string {
-  // UTF-8 takes at most three bytes a UTF-16 unit.
+  // UTF-8 takes at most three bytes per UTF-16 unit.
   const isShort = Buffer.byteLength(text) <= limits.textBytesMax
   return (isShort ? text : text.slice(0, Math.floor(limits.textBytesMax / 3))).toWellFormed()
 }

@@ -1,43 +1,43 @@
-// The one error that crosses a boundary: wire, threads, and the client's door. Runs anywhere.
-// What a caller may do about it follows from its code alone; the message is for people and never parsed.
+// The error that crosses boundaries: the wire, threads, and the client's API. Runs anywhere.
+// Programs decide by the code alone; the message is for people and never parsed.
 import { errorCodes, type ErrorCode, type Retry, type SideEffects } from './error-codes.ts'
 
-// Registered, so that an error is recognised across threads' realms and duplicate installs of this package.
+// A registered symbol, so that errors from other realms and from other copies of this package are recognised.
 const brand = Symbol.for('millrace.error')
 
-/** What an error says beside its code and its message, where it is known. */
+/** What an error may carry beside its code and its message. */
 export interface ErrorDetails {
   readonly cause?: unknown
   readonly retryAfterMs?: number
-  /** Where the stored records lie that the error is about. */
+  /** The stored records that the error is about. */
   readonly records?: RecordsPlace
 }
 
-/** Stored records of one shard, by number. */
+/** A range of stored records of one shard. */
 export interface RecordsPlace {
   readonly shardId: string
-  /** The first of them. */
+  /** Sequence number of the first record. */
   readonly firstSequenceNumber: number
-  /** The number behind the last of them. */
+  /** The sequence number after the last record. */
   readonly nextSequenceNumber: number
 }
 
 /** A refusal or failure with a code from the table. */
 export class MillraceError extends Error {
   override readonly name = 'MillraceError'
-  /** Which failure it is: what programs go by. */
+  /** The kind of failure; programs decide by this. */
   readonly code: ErrorCode
-  /** What a caller may do next. */
+  /** Whether and when the caller may try again. */
   readonly retry: Retry
-  /** 'none' is a promise that the refused request changed nothing. */
+  /** 'none' guarantees that the refused request changed nothing. */
   readonly sideEffects: SideEffects
-  /** When to try again, where the refusing side knows. */
+  /** Milliseconds until a retry can succeed, if the refusing side knows. */
   readonly retryAfterMs: number | undefined
-  /** The shard of the stored records that the error is about, where it is about some. */
+  /** The shard of the stored records that the error is about, if any. */
   readonly shardId: string | undefined
-  /** The first of these records. */
+  /** Sequence number of the first of these records. */
   readonly firstSequenceNumber: number | undefined
-  /** The number behind the last of these records. */
+  /** The sequence number after the last of these records. */
   readonly nextSequenceNumber: number | undefined
   readonly [brand] = true
 
@@ -52,7 +52,7 @@ export class MillraceError extends Error {
     this.nextSequenceNumber = options.records?.nextSequenceNumber
   }
 
-  /** True for an error of this class, from whichever copy of the package, and of that code where one is given. */
+  /** True for a MillraceError from any copy of the package, with code `code` if one is given. */
   static is(error: unknown, code?: ErrorCode): error is MillraceError {
     if (typeof error !== 'object' || error === null || !(brand in error)) return false
     return code === undefined || (error as MillraceError).code === code

@@ -1,22 +1,22 @@
-// Reads msgpack from a peer that is not trusted. Runs anywhere, pure. Knows what the protocol uses: nil, booleans,
-// numbers, text, bytes and arrays; a map or an extension reads as an opaque mark that every field refuses by name.
-// Invariant: nothing is allocated for a length before the payload is known to hold as many bytes, in all arrays
-// together, so a payload of n bytes yields at most n values. A general decoder cannot promise that, nor refuse what it
-// knows how to read; `msgpack.test.ts` holds this one equal to msgpackr on what the protocol uses.
+// Reads msgpack from an untrusted peer. Runs anywhere, pure. Knows what the protocol uses: nil, booleans, numbers, text,
+// bytes and arrays; a map or an extension reads as an opaque mark that every field refuses by name.
+// Invariant: nothing is allocated for a length before the payload is known to hold as many bytes, counted over all arrays
+// together, so a payload of n bytes yields at most n values. A general decoder does not guarantee that, and accepts maps and
+// extensions. `msgpack.test.ts` compares this reader with msgpackr on what the protocol uses.
 import { readU32BigEndian } from './bytes.ts'
 import { MillraceError } from './millrace-error.ts'
 import { countOf, nounFor } from './count-text.ts'
 
-/** Arrays in arrays. The deepest message of the protocol needs six. */
+/** Deepest nesting of arrays. The deepest message of the protocol needs six. */
 const DEPTH_MAX = 16
 
-/** Up to here a loop reads faster than a call does; longer ones would become ropes. */
+/** Up to this length a loop reads faster than a call into Node; longer texts would become V8 ropes. */
 const SHORT_TEXT_BYTES_MAX = 12
 
 const EMPTY = new Uint8Array(0)
 const TWO_32 = 0x1_0000_0000
 
-/** Stands for a value of a kind that no field has. */
+/** Stands for a map or an extension, which no field accepts. */
 class Unsupported {
   readonly kind: string
 
@@ -28,21 +28,21 @@ class Unsupported {
 const MAP = new Unsupported('a map')
 const EXTENSION = new Unsupported('a msgpack extension')
 
-/** How an error message calls a mark that this reader left for a map or an extension. */
+/** The name of an Unsupported value in an error message; undefined for any other object. */
 export function unsupportedName(value: object): string | undefined {
   return value instanceof Unsupported ? value.kind : undefined
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-// Reading never yields, so one cursor is enough for a thread.
+// Reading never yields, so one cursor is enough per thread.
 let bytes: Uint8Array = EMPTY
 let at = 0
-/** Values that open arrays still wait for; each takes at least one byte. */
+/** Number of values that open arrays still need; each takes at least one byte. */
 let owed = 0
 
 /**
- * The one value that a payload holds. Byte fields are views on it. Throws `malformedFrame` where the payload is not
+ * Reads the single value of a payload. Byte values are views on the payload. Throws `malformedFrame` if the payload is not
  * exactly one msgpack value, or nests too deep.
  */
 export function unpack(payload: Uint8Array): unknown {
@@ -141,7 +141,7 @@ function readFloat(width: 4 | 8): number {
 
 function readArray(length: number, depth: number): unknown[] {
   owe(length, depth)
-  // Sized exactly: an array that grows by itself takes seventeen slots for its first value.
+  // The exact size is allocated: V8 gives an array that grows from empty seventeen slots for its first value.
   // oxlint-disable-next-line unicorn/no-new-array
   const items = new Array<unknown>(length)
   for (let i = 0; i < length; i++) items[i] = read(depth + 1)
@@ -179,7 +179,7 @@ function readString(length: number): string {
   }
 }
 
-/** The common case without a call out of JavaScript; undefined where a byte is not ASCII. */
+/** Reads the common case without a call out of JavaScript. Returns undefined if a byte is not ASCII. */
 function readAscii(from: number, length: number): string | undefined {
   let text = ''
   for (let i = from; i < from + length; i++) {

@@ -1,19 +1,19 @@
 // Writes the part of msgpack that the protocol uses: nil, booleans, whole numbers, text, bytes and arrays.
 // Runs anywhere. Bytes of 1 KiB or more are not copied: the result is a list of chunks for one vectored write, and the
-// caller must not change those bytes until they are sent. `msgpack.test.ts` holds it equal to msgpackr.
+// caller must not change those bytes until they are sent. `msgpack.test.ts` compares this writer with msgpackr.
 import { isBytes, writeU32BigEndian } from './bytes.ts'
 import { invariant } from './invariant.ts'
 
 export type Packable = undefined | null | boolean | number | string | Uint8Array | readonly unknown[]
 
-/** From here on a copy costs more than one more chunk in a vectored write. */
+/** From this size on, a copy costs more than one more chunk in a vectored write. */
 const CHUNK_OF_ITS_OWN_BYTES_MIN = 1024
 
 const SCRATCH_BYTES_MIN = 16 * 1024
-/** A scratch that one large message blew up is let go again. */
+/** A scratch buffer that grew above this size for a large message is released afterwards. */
 const SCRATCH_BYTES_KEPT_MAX = 256 * 1024
 
-/** A value that was packed before, and is written as it was: its bytes must not change. */
+/** A value that is packed already, and is written as it is. Its bytes must not change. */
 export class Packed {
   readonly bytes: Uint8Array
 
@@ -22,13 +22,13 @@ export class Packed {
   }
 }
 
-/** The forms of a header: in the tag itself below a limit, or in the 8, 16 or 32 bits after it. */
+/** The forms of a msgpack header: the length in the tag itself below a limit, or in the 8, 16 or 32 bits after it. */
 interface Family {
   readonly fixed: number
   readonly fixedLimit: number
-  /** 0 where there is no such form. */
+  /** Tag of the 8-bit form; 0 if there is none. */
   readonly bits8: number
-  /** The tag of the 32-bit form is the next one. */
+  /** Tag of the 16-bit form; the tag of the 32-bit form is the next number. */
   readonly bits16: number
 }
 
@@ -37,15 +37,15 @@ const ARRAY: Family = { fixed: 0x90, fixedLimit: 16, bits8: 0, bits16: 0xdc }
 const TEXT: Family = { fixed: 0xa0, fixedLimit: 32, bits8: 0xd9, bits16: 0xda }
 const BYTES: Family = { fixed: 0, fixedLimit: 0, bits8: 0xc4, bits16: 0xc5 }
 
-// Packing never yields, so one scratch is enough for a thread.
+// Packing never yields, so one scratch buffer is enough per thread.
 let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN)
 let end = 0
 let cuts: { at: number; bytes: Uint8Array }[] = []
 
 /**
- * The msgpack of a value as chunks, and their length. The first chunk begins with `reserve` bytes for the caller to
- * fill. Large byte fields stay where they are; the rest is memory of the chunks' own, shared with nobody that writes,
- * but pooled: not to be transferred to another thread.
+ * Encodes a value as chunks, and returns them with their total length. The first chunk begins with `reserve` bytes that the
+ * caller fills. Chunks of large byte fields are the caller's own memory; other chunks are pooled memory that nothing else
+ * writes to, and must not be transferred to another thread.
  */
 export function pack(value: Packable, reserve: number): { chunks: Uint8Array[]; byteLength: number } {
   end = 0
@@ -98,7 +98,7 @@ function writeByte(byte: number): void {
   scratch[end++] = byte
 }
 
-/** Writes a length, or a number, in the shortest form that its family has. */
+/** Writes a length or a number in the shortest form of its family. */
 function writeHeader({ fixed, fixedLimit, bits8, bits16 }: Family, length: number): void {
   room(5)
   if (length < fixedLimit) scratch[end++] = fixed | length
@@ -141,7 +141,7 @@ function writeString(value: string): void {
   end += scratch.write(value, end, length, 'utf8')
 }
 
-/** The common case without a call out of JavaScript; false, with nothing written, where the text is not ASCII. */
+/** Writes the common case without a call out of JavaScript. Returns false, and writes nothing, if the text is not ASCII. */
 function writeShortAscii(value: string): boolean {
   room(1 + value.length)
   for (let i = 0; i < value.length; i++) {

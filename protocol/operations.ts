@@ -1,5 +1,5 @@
-// The one table of requests and their answers, joined from its families. Runs anywhere. Types, codecs, dispatch, the
-// client's calls and docs/protocol.md derive from it. Ids lie in blocks and are never reused; fields are positional and
+// The table of operations (requests and their answers), joined from its families. Runs anywhere. Types, encoding, dispatch,
+// the client's calls and docs/protocol.md derive from it. Ids lie in blocks and are never reused; fields are positional and
 // append-only. A new operation is an entry in a file of `operations/`; a new family is a file there and a line here.
 import type { universalErrors } from './error-codes.ts'
 import { appendOperations } from './operations/append.ts'
@@ -16,7 +16,7 @@ export type { Operation, Plane } from './operations/operation.ts'
 export type { SettingsRequest, StreamDescription, StreamSettings } from './stream-settings.ts'
 export type * from './structs.ts'
 
-/** All operations, in the order in which the documentation shows them. */
+/** All operations, in the order of the documentation. */
 export const operations = {
   ...sessionOperations,
   ...streamOperations,
@@ -27,7 +27,7 @@ export const operations = {
   ...subscriptionOperations,
 } as const satisfies Record<string, Operation>
 
-/** The same by family: names that two families share would vanish in the join. */
+/** The same operations by family. A test needs them: a name that two families share would vanish in the join above. */
 export const operationFamilies: readonly OperationFamily[] = [
   sessionOperations,
   streamOperations,
@@ -42,12 +42,12 @@ export type OperationName = keyof typeof operations
 export type OperationOn<P extends Plane> = {
   [N in OperationName]: (typeof operations)[N]['plane'] extends P ? N : never
 }[OperationName]
-/** Operations of which one answer may be encoded for many clients. */
+/** Operations whose answer may be encoded once for many clients. */
 export type SharedOperation = {
   [N in OperationName]: (typeof operations)[N] extends { readonly sharesAnswers: true } ? N : never
 }[OperationName]
 export type RequestOf<N extends OperationName> = ValueOf<(typeof operations)[N]['request']>
 export type ResponseOf<N extends OperationName> = ValueOf<(typeof operations)[N]['response']>
-/** Only the codes that the operation declares, and those that any may fail with. */
+/** The error codes that an operation declares, and those that any operation may fail with. */
 export type ErrorOf<N extends OperationName> =
   (typeof operations)[N]['errors'][number] | (typeof universalErrors)[number]

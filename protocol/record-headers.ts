@@ -1,5 +1,5 @@
-// The headers of a record: names and bytes beside its data, for those who route or trace. Runs anywhere, pure.
-// How they lie is drawn in record-layout.ts; a producer's are checked here before a byte of them is written.
+// Reads and writes the headers of a record: names and bytes beside its data, for routing and tracing. Runs anywhere, pure.
+// record-layout.ts has their layout. A producer's headers are checked before anything is written.
 import { isBytes, readU32, writeU32 } from './bytes.ts'
 import { limits } from './limits.ts'
 import { MillraceError } from './millrace-error.ts'
@@ -10,7 +10,7 @@ export type RecordHeaders = Readonly<Record<string, Uint8Array>>
 
 export const NO_HEADERS: RecordHeaders = Object.freeze({})
 
-/** The bytes that headers take in a record. Throws `invalidArgument` where they pass a limit. */
+/** Returns the bytes that headers take in a record. Throws `invalidArgument` if they exceed a limit. */
 export function measureHeaders(headers: RecordHeaders): number {
   const entries = Object.entries(headers)
   if (entries.length > limits.recordHeadersMax) {
@@ -37,7 +37,7 @@ export function measureHeaders(headers: RecordHeaders): number {
   return bytes
 }
 
-/** Writes measured headers; answers where they end. */
+/** Writes headers that `measureHeaders` has checked, and returns the index after them. */
 export function writeHeaders(buffer: Buffer, from: number, headers: RecordHeaders): number {
   const entries = Object.entries(headers)
   let at = from
@@ -54,9 +54,9 @@ export function writeHeaders(buffer: Buffer, from: number, headers: RecordHeader
 }
 
 /**
- * Where the headers at `from` end. Below 0 where they are not as they must be: −1 they do not fit before `end`, −2 they
- * are too many, −3 a name is empty or not UTF-8, −4 two have one name, −5 a value is too long. `recordFaults` in
- * record-layout.ts lists them in this order.
+ * Returns the index after the headers at `from`, or a negative number if they are invalid: −1 they do not fit before `end`,
+ * −2 there are too many, −3 a name is empty or not UTF-8, −4 two have the same name, −5 a value is too long.
+ * `recordFaults` in record-layout.ts lists these faults in the same order.
  */
 export function headersEndOf(bytes: Uint8Array, from: number, end: number): number {
   if (from >= end) return -1
@@ -69,7 +69,7 @@ export function headersEndOf(bytes: Uint8Array, from: number, end: number): numb
     at += 1 + bytes[at]!
     if (at + 4 > end) return -1
     if (at === nameAt || utf8Length(bytes, nameAt, at) < 0) return -3
-    // A reader finds headers by name: of two with one name it would lose one.
+    // Readers look headers up by name, so a second header of the same name would be lost.
     if (!addName(bytes, nameAt, at, i)) return -4
     const valueBytes = readU32(bytes, at)
     if (valueBytes > limits.recordHeaderValueBytesMax) return -5
@@ -79,14 +79,14 @@ export function headersEndOf(bytes: Uint8Array, from: number, end: number): numb
   return at
 }
 
-// The names of the headers being walked: hashes, and where the names lie. Walking never yields, so one of each will do.
-// There are two hashes, because names that have both in common, and would be compared byte by byte, are hard to find.
+// The names of the headers being checked: two hashes and the place of each name. Checking never yields, so one set of arrays
+// is enough per thread. Two hashes make it hard to craft names with equal hashes, which would be compared byte by byte.
 const nameHashes = new Int32Array(limits.recordHeadersMax)
 const otherHashes = new Int32Array(limits.recordHeadersMax)
 const nameStarts = new Int32Array(limits.recordHeadersMax)
 const nameEnds = new Int32Array(limits.recordHeadersMax)
 
-/** Takes the name number `index` in; returns false if one before it is the same. */
+/** Adds the name number `index`. Returns false if an earlier name is the same. */
 function addName(bytes: Uint8Array, from: number, end: number, index: number): boolean {
   let hash = end - from
   let other = ~hash
@@ -111,9 +111,9 @@ function isSame(bytes: Uint8Array, a: number, aEnd: number, b: number, bEnd: num
   return true
 }
 
-/** The headers at `from`, which must be there whole. Values are views. */
+/** Reads the headers at `from`, which must be complete. Values are views on `bytes`. */
 export function readHeaders(bytes: Buffer, from: number): RecordHeaders {
-  // No prototype: a header may have any name, even __proto__.
+  // The object has no prototype, since a header may have any name, even __proto__.
   const headers = Object.create(null) as Record<string, Uint8Array>
   let at = from
   let left = bytes[at++]!

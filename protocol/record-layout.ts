@@ -1,13 +1,13 @@
-// Records as they lie in a batch, one after the other. Runs anywhere, pure. Little-endian, hand-laid: several times
-// faster to write and to read than a general format, and a reader can step over a record without decoding it.
+// The layout of records in a batch, one after the other. Runs anywhere, pure. Little-endian. The layout is fixed by hand: it
+// is several times faster to write and read than a general format, and a reader can step over a record without decoding it.
 //
 //   ┌────────┬───────┬──────────┬───────────────┬─────┬──────────┬─────────┬──────┐
 //   │ length │ flags │ key      │ timestamp     │ key │ explicit │ headers │ data │
 //   │ u32    │ u8    │ bytes u16│ u48 ms        │     │ hash key │         │      │
 //   └────────┴───────┴──────────┴───────────────┴─────┴──────────┴─────────┴──────┘
-//   length     of all that follows it
-//   flags      1: an explicit hash key is there, 16 bytes big-endian; 2: headers are there; the rest is zero
-//   timestamp  by the producer's clock; 0 where it gave none
+//   length     of everything after this field
+//   flags      1: has an explicit hash key, 16 bytes big-endian; 2: has headers; the rest is zero
+//   timestamp  by the producer's clock; 0 if the producer gave none
 //   headers    u8 count, then for each: u8 name length, name in UTF-8, u32 value length, value
 import { readU16 } from './bytes.ts'
 import { hashKeyFromBytes, hashPartitionKey, type HashKeyWords } from './hash-key.ts'
@@ -15,7 +15,7 @@ import { limits } from './limits.ts'
 import { headersEndOf, type RecordHeaders } from './record-headers.ts'
 import { utf8Length } from './utf8.ts'
 
-/** Before the key: length, flags, key bytes, timestamp. */
+/** Bytes before the key: length, flags, key bytes, timestamp. */
 export const RECORD_FIXED_BYTES = 13
 /** The smallest record: a key of one byte and no data. */
 export const RECORD_BYTES_MIN = RECORD_FIXED_BYTES + 1
@@ -23,10 +23,10 @@ export const EXPLICIT_HASH_KEY_FLAG = 1
 export const HEADERS_FLAG = 2
 export const TIMESTAMP_MAX = 2 ** 48 - 1
 
-/** UTF-8 takes at most three bytes a UTF-16 unit. */
+/** Longest partition key in bytes: UTF-8 takes at most three bytes per UTF-16 unit. */
 const KEY_BYTES_MAX = limits.partitionKeyLengthMax * 3
 
-/** A record on its way into a batch. */
+/** A record to be encoded into a batch. */
 export interface RecordInput {
   readonly partitionKey: string
   readonly data: Uint8Array
@@ -37,7 +37,7 @@ export interface RecordInput {
   readonly headers?: RecordHeaders | undefined
 }
 
-/** What can be wrong with one record. `dataStartOf` tells which it is. */
+/** Everything that can be wrong with one record. `dataStartOf` returns which fault it is. */
 export const recordFaults = [
   'its parts do not fit into its length',
   'it uses a flag that this version does not know',
@@ -51,7 +51,7 @@ export const recordFaults = [
   `one of its headers has more than ${limits.recordHeaderValueBytesMax} bytes`,
 ] as const
 
-/** Turns a fault into what `dataStartOf` returns for it: a number below 0. */
+/** The negative number that `dataStartOf` returns for a fault. */
 const asResult = (fault: (typeof recordFaults)[number]): number => -1 - recordFaults.indexOf(fault)
 
 const MISFIT = asResult(recordFaults[0])
@@ -59,13 +59,13 @@ const UNKNOWN_FLAG = asResult(recordFaults[1])
 const KEY_LENGTH = asResult(recordFaults[2])
 const KEY_ENCODING = asResult(recordFaults[3])
 const RECORD_SIZE = asResult(recordFaults[4])
-/** The faults of headers stand behind the others, in the order of `headerFaults`. */
+/** Result for the first fault of headers; the others follow in the order of the results of `headersEndOf`. */
 const HEADERS = asResult(recordFaults[5])
 
 /**
- * Where the data of the record at `at` begins, its length prefix said to end at `end`. Below 0 where the record is not as
- * it must be: −1 is the first of `recordFaults`, −2 the second. This is the one place that says what a record may look like:
- * the broker refuses at append, a reader refuses, and `millrace check` reports exactly what is refused here.
+ * Returns the index at which the data of the record at `at` begins; the record ends at `end` by its length prefix. Negative
+ * if the record is invalid: −1 is the first of `recordFaults`, −2 the second. This function alone decides which records are
+ * valid: the broker refuses at append, a reader refuses, and `millrace check` reports exactly what is refused here.
  */
 export function dataStartOf(bytes: Uint8Array, at: number, end: number): number {
   const flags = bytes[at + 4]!
@@ -82,7 +82,7 @@ export function dataStartOf(bytes: Uint8Array, at: number, end: number): number 
   return end - dataAt + keyBytes > limits.recordBytesMax ? RECORD_SIZE : dataAt
 }
 
-/** Where the parts between key and data end, which the flags tell of; below 0 as above. */
+/** Returns the index after the optional parts between key and data, or a negative number as `dataStartOf` does. */
 function partsEndOf(bytes: Uint8Array, flags: number, from: number, end: number): number {
   if (flags > (EXPLICIT_HASH_KEY_FLAG | HEADERS_FLAG)) return UNKNOWN_FLAG
   let at = from
@@ -94,7 +94,7 @@ function partsEndOf(bytes: Uint8Array, flags: number, from: number, end: number)
   return at > end ? MISFIT : at
 }
 
-/** The hash key that routes the record at `at`, whose parts must fit: see dataStartOf. */
+/** The hash key of the record at `at`, which `dataStartOf` must have found valid. */
 export function hashKeyOfRecordAt(bytes: Uint8Array, at: number): HashKeyWords {
   const keyAt = at + RECORD_FIXED_BYTES
   const keyBytes = readU16(bytes, at + 5)

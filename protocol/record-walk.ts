@@ -1,5 +1,5 @@
 // Steps through the records of a batch and says what is wrong with them. Runs in the client, on owner threads, and in
-// offline checks, pure. There is one walk, so that what the broker takes at append and what a reader takes cannot differ.
+// offline checks, pure. All of them use this walk, so that the broker and readers accept the same batches.
 import {
   BATCH_HEADER_BYTES,
   batchOffsets,
@@ -18,12 +18,12 @@ import {
 } from './record-layout.ts'
 import { countOf, nounFor } from './count-text.ts'
 
-/** Called for each record: its place in the batch, and where in the bytes it begins, its data begins, and it ends. */
+/** Called for each record with its index in the batch, and the indexes where the record, its data and its end lie. */
 export type RecordVisitor = (index: number, at: number, dataAt: number, end: number) => void
 
 /**
- * What an owner asks of a batch before it stores it: a sound header, the body that was signed, and records that every reader
- * can take apart. Compressed records are not looked at, since the broker never inflates.
+ * Checks what an owner requires of a batch before storing it: a valid header, a body that matches its checksum, and records
+ * that every reader can decode. Compressed records are not checked, since the broker never inflates.
  */
 export function checkSentBatch(batch: Uint8Array): BatchFault | undefined {
   const fault = checkBatch(batch)
@@ -33,8 +33,8 @@ export function checkSentBatch(batch: Uint8Array): BatchFault | undefined {
 }
 
 /**
- * Steps through the records that begin at `from` in `bytes`, which are the batch itself or what it inflated to, and says in a
- * sentence what is wrong with them; undefined where nothing is. A record is visited after it was found to be sound.
+ * Steps through the records that begin at `from` in `bytes`, which are the batch itself or its inflated records. Returns a
+ * sentence that says what is wrong, or undefined if nothing is. `visit` is called for a record after it is found valid.
  */
 export function findRecordFault(
   batch: Uint8Array,
@@ -61,7 +61,7 @@ export function findRecordFault(
     : `${countOf(bytes.length - at, 'byte')} ${nounFor(bytes.length - at, 'follows', 'follow')} the last of ${countOf(count, 'record')}.`
 }
 
-/** True if the explicit hash key of the record at `at` lies within the bounds of the batch's header. */
+/** Returns true if the explicit hash key of the record at `at` lies within the bounds in the batch's header. */
 function isWithinBounds(batch: Uint8Array, bytes: Uint8Array, at: number): boolean {
   const keyAt = at + RECORD_FIXED_BYTES + readU16(bytes, at + 5)
   return (

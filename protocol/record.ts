@@ -1,5 +1,5 @@
-// Reads records out of a batch. Runs in the client and in offline checks; how records are stepped through stands in record-walk.ts.
-// Both checksums and every length are verified before the first record is handed out: damage is an error, never data.
+// Reads records out of a batch. Runs in the client and in offline checks; record-walk.ts steps through the records.
+// Both checksums and every length are verified before the first record is returned, so that damage never reads as data.
 import {
   arrivalTimeAt,
   baseSequenceNumberAt,
@@ -21,21 +21,21 @@ export { BatchBuilder, type BatchIdentity, type BatchMemorySource } from './batc
 export type { RecordHeaders } from './record-headers.ts'
 export type { RecordInput } from './record-layout.ts'
 
-/** A record as it was stored. Text and views are made when they are asked for. */
+/** A stored record. Its text and views are made when they are read. */
 export interface StoredRecord {
   readonly sequenceNumber: number
-  /** Milliseconds since the epoch, by the broker's clock; never goes backwards within a shard. */
+  /** Milliseconds since the epoch, by the broker's clock; never falls within a shard. */
   readonly arrivalTime: number
-  /** By the producer's clock; 0 where it gave none. */
+  /** Milliseconds since the epoch, by the producer's clock; 0 if the producer gave none. */
   readonly timestamp: number
   readonly partitionKey: string
   readonly explicitHashKey: HashKeyWords | undefined
   readonly headers: RecordHeaders
-  /** A view on the batch (or on what it inflated to): copy what must outlive it. */
+  /** A view on the batch or on its inflated records: copy data that must outlive them. */
   readonly data: Uint8Array
 }
 
-/** A record in place: where it lies, and getters. */
+/** A record as a view on its batch; getters decode its parts. */
 class RecordView implements StoredRecord {
   readonly sequenceNumber: number
   readonly arrivalTime: number
@@ -88,9 +88,9 @@ class RecordView implements StoredRecord {
 }
 
 /**
- * The records of a stored batch from number `from` on, or all. Throws `corruptData` where a checksum is wrong,
- * `malformedBatch` where they are right and the records are not as they must be, and `codecUnavailable` where this runtime
- * cannot inflate them. It inflates at most what the header announces, within the limits.
+ * Returns the records of a stored batch from sequence number `from` on, or all. Throws `corruptData` if a checksum is wrong,
+ * `malformedBatch` if the checksums are right and the records invalid, and `codecUnavailable` if this version of Node cannot
+ * inflate them. Inflates at most the length in the header, within the limits.
  */
 export function readRecords(batch: Uint8Array, options: { from?: number } = {}): StoredRecord[] {
   const damage = checkStoredBatch(batch)
@@ -109,8 +109,8 @@ export function readRecords(batch: Uint8Array, options: { from?: number } = {}):
 }
 
 /**
- * Takes the records of a batch apart whose checksums are right, as a reader would. Returns the `malformedBatch` or
- * `codecUnavailable` that a reader gets, or undefined.
+ * Decodes the records of a batch with valid checksums as a reader would. Returns the `malformedBatch` or `codecUnavailable`
+ * error that a reader gets, or undefined if there is none.
  */
 export function walkRecords(batch: Uint8Array): MillraceError | undefined {
   const fault = checkBatchHeader(batch)
@@ -124,7 +124,7 @@ export function walkRecords(batch: Uint8Array): MillraceError | undefined {
   }
 }
 
-/** The records' bytes, inflated where they are compressed. */
+/** The bytes of the records, inflated if they are compressed. */
 function recordsOf(batch: Uint8Array): Buffer {
   const body = batch.subarray(recordsStartAt(batch, 0))
   const bytes = decompress(codecAt(batch, 0), body, recordBytesAt(batch, 0))

@@ -1,26 +1,26 @@
-// How the broker refuses, so that a failure which an operation does not declare does not compile. Runs anywhere, pure.
-// A code that any operation may fail with is made where it is needed, by `refusal`. Any other code needs the operation's word:
-// its handler gets a `Fail` of the codes that the table declares, and hands it down to what may fail so.
+// Makes refusals, with types that do not compile if an operation fails with a code that it does not declare. Pure.
+// `refusal` makes errors with the codes that any operation may fail with. For all other codes, an operation's handler gets a
+// `Fail` of the codes that the table declares, and passes it to the functions that may fail with them.
 import type { ErrorCode, universalErrors } from './error-codes.ts'
 import { MillraceError } from './millrace-error.ts'
 
 /** A code that any operation may fail with. */
 export type UniversalError = (typeof universalErrors)[number]
 
-/** What an error says beside its code and its message. */
+/** What an error may carry beside its code and its message. */
 export interface RefusalDetails {
   readonly cause?: unknown
-  /** When to try again, where that is known. */
+  /** Milliseconds until a retry can succeed, if known. */
   readonly retryAfterMs?: number
 }
 
 /**
- * Throws the error that a client gets, with one of the codes in `C`. A function that takes a `Fail<'streamNotFound'>` can be
- * called only by what serves an operation that declares `streamNotFound`.
+ * Throws the error that a client gets, with one of the codes in `C`. A function that takes a `Fail<'streamNotFound'>` can
+ * only be called on behalf of an operation that declares `streamNotFound`.
  */
 export type Fail<C extends ErrorCode> = (code: C, message: string, details?: RefusalDetails) => never
 
-/** An error with which any operation may be answered. */
+/** Makes an error that any operation may fail with. */
 export function refusal(code: UniversalError, message: string, details: RefusalDetails = {}): MillraceError {
   return new MillraceError(code, message, details)
 }

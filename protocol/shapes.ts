@@ -1,6 +1,6 @@
 // The vocabulary in which operations and events describe their fields. Runs anywhere, pure data and types.
 // A shape is an ordered list of named fields; on the wire it is a msgpack array, positional and append-only:
-// a decoder ignores what comes after the fields it knows, and reads a missing optional field as undefined.
+// a decoder ignores values after the fields it knows, and reads a missing optional field as undefined.
 
 /** One field: its kind with a bound, and a sentence for the generated documentation. */
 export type Field =
@@ -41,16 +41,16 @@ export type ValueOf<S extends Shape> = { readonly [K in keyof S]: FieldValue<S[K
 
 const SAFE = Number.MAX_SAFE_INTEGER
 
-/** Builders, so that a table reads like a sentence. `uint` is bounded by 2^53 − 1 where no bound is given. */
+/** Builders of fields. Without a bound, `uint` is bounded by 2^53 − 1. */
 export const field = {
   string: <const M extends number>(max: M, doc: string) => ({ kind: 'string', max, doc }) as const,
   uint: (doc: string, max: number = SAFE) => ({ kind: 'uint', max, doc }) as const,
   boolean: (doc: string) => ({ kind: 'boolean', doc }) as const,
-  /** A view on the frame it came in when decoded: copy what must outlive the frame. */
+  /** When decoded, a view on the received frame: copy bytes that must outlive the frame. */
   bytes: (max: number, doc: string) => ({ kind: 'bytes', max, doc }) as const,
   /** A 128-bit hash key, 16 bytes, big-endian. */
   hashKey: (doc: string) => ({ kind: 'hashKey', doc }) as const,
-  /** One of some words; travels as its position in the list, so the list is append-only too. */
+  /** One of a list of words; encoded as its index in the list, so the list is append-only too. */
   choice: <const V extends readonly string[]>(values: V, doc: string) =>
     ({ kind: 'choice', values, doc }) as const,
   list: <const F extends Field>(of: F, max: number, doc: string) => ({ kind: 'list', of, max, doc }) as const,

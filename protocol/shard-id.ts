@@ -1,4 +1,4 @@
-// A shard's index as people see it, in Kinesis' form: shardId- and twelve digits. Runs anywhere, pure.
+// Shard ids: the text form of shard indexes, as in Kinesis: shardId- and twelve digits. Runs anywhere, pure.
 // Indexes rise with every shard that a stream gets and are never reused within the stream.
 import { limits } from './limits.ts'
 import { MillraceError } from './millrace-error.ts'

@@ -1,6 +1,5 @@
-// Arithmetic on hash key ranges: how a new stream is cut, how ranges are split and merged, and which shard a hash key
-// belongs to. Runs anywhere, pure.
-// A ShardMap covers 0 … 2^128−1 exactly once, or it cannot be made.
+// Arithmetic on hash key ranges: even ranges of a new stream, splits and merges of ranges, and routing of hash keys to
+// shards. Runs anywhere, pure. A ShardMap always covers 0 … 2^128−1 exactly once.
 import {
   compareHashKeys,
   hashKeyFromBigInt,
@@ -10,7 +9,7 @@ import {
 } from './hash-key.ts'
 import { invariant, InvariantError } from './invariant.ts'
 
-/** Both ends belong to the range. */
+/** A range of hash keys; both ends belong to it. */
 export interface HashKeyRange {
   readonly start: HashKeyWords
   readonly end: HashKeyWords
@@ -18,11 +17,11 @@ export interface HashKeyRange {
 
 const SPACE = 1n << 128n
 
-/** The space is cut into this many equal parts by a hash key's highest bits, to begin a lookup near its end. */
+/** A lookup begins at the part of the hash key space that a hash key's highest bits select; this is the number of bits. */
 const PARTS_BITS = 12
 const PARTS = 1 << PARTS_BITS
 
-/** Kinesis' cut of a new stream: equal steps of floor(2^128 / count), the last range taking the remainder. */
+/** The ranges of a new stream, as in Kinesis: steps of floor(2^128 / count); the last range also takes the remainder. */
 export function evenRanges(count: number): HashKeyRange[] {
   invariant(
     Number.isSafeInteger(count) && count >= 1,
@@ -35,12 +34,12 @@ export function evenRanges(count: number): HashKeyRange[] {
   }))
 }
 
-/** Whether a range may be split there, so that the upper part begins with `key`: it is in the range, and not its lowest. */
+/** Returns true if a range can be split so that its upper part begins with `key`: `key` is in it, and not its lowest. */
 export function canSplitAt({ start, end }: HashKeyRange, key: HashKeyWords): boolean {
   return compareHashKeys(start, 0, key, 0) < 0 && compareHashKeys(key, 0, end, 0) <= 0
 }
 
-/** The parts of a range, in rising order; every part but the first begins with one of `keys`, which rise. */
+/** Splits a range into parts, in rising order. Each part but the first begins with one of `keys`, which must rise. */
 export function splitRange(range: HashKeyRange, keys: readonly HashKeyWords[]): HashKeyRange[] {
   let rest = range
   const lower = keys.map((key) => {
@@ -52,14 +51,14 @@ export function splitRange(range: HashKeyRange, keys: readonly HashKeyWords[]): 
   return [...lower, rest]
 }
 
-/** Where the upper half of a range begins; undefined for a range of one hash key. */
+/** The first hash key of the upper half of a range; undefined for a range of one hash key. */
 export function middleOf({ start, end }: HashKeyRange): HashKeyWords | undefined {
   const from = hashKeyToBigInt(start)
   const half = (hashKeyToBigInt(end) - from + 1n) / 2n
   return half === 0n ? undefined : hashKeyFromBigInt(from + half)
 }
 
-/** The range of two that touch, in either order; undefined where they do not. */
+/** Merges two adjacent ranges, given in either order. Returns undefined if they are not adjacent. */
 export function mergeRanges(a: HashKeyRange, b: HashKeyRange): HashKeyRange | undefined {
   if (isFollowedBy(a, b)) return { start: a.start, end: b.end }
   return isFollowedBy(b, a) ? { start: b.start, end: a.end } : undefined
@@ -69,7 +68,7 @@ function isFollowedBy(lower: HashKeyRange, upper: HashKeyRange): boolean {
   return isNextKey(lower.end, upper.start)
 }
 
-/** Whether `b` is `a` + 1; of the highest there is none. */
+/** Returns true if `b` is `a` + 1, without wrapping at the highest hash key. */
 function isNextKey(a: HashKeyWords, b: HashKeyWords): boolean {
   let carry = 1
   for (let i = 3; i >= 0; i--) {
@@ -82,10 +81,10 @@ function isNextKey(a: HashKeyWords, b: HashKeyWords): boolean {
 
 /** Routes hash keys to the open shards of one epoch. Immutable. */
 export class ShardMap {
-  /** Start of every range in rising order, four words each, in one array: a lookup touches no objects. */
+  /** Start of each range in rising order, four words each, in one array, so that a lookup touches no objects. */
   readonly #starts: Uint32Array
   readonly #indexes: readonly number[]
-  /** For each part of the space, the place of the range that holds the part's first hash key. */
+  /** For each part of the space, the position of the range that holds the part's first hash key. */
   readonly #places = new Uint32Array(PARTS)
 
   /** Throws an InvariantError unless the ranges cover the hash key space exactly once. */
@@ -93,7 +92,7 @@ export class ShardMap {
     const sorted = shards.toSorted((a, b) => compareHashKeys(a.range.start, 0, b.range.start, 0))
     this.#starts = new Uint32Array(sorted.length * 4)
     this.#indexes = sorted.map((shard) => shard.index)
-    // In words: a client makes a map for every change, and a big number for each end would be most of the cost.
+    // Words are compared, not bigints: a client makes a map for each change of shards, and bigints would be most of the cost.
     let below: HashKeyWords | undefined
     for (const [i, { index, range }] of sorted.entries()) {
       const isNext =

@@ -1,7 +1,7 @@
-// What may name a stream: exactly Kinesis' rule. Runs anywhere, pure.
+// Checks stream names by Kinesis' rule. Runs anywhere, pure.
 import { limits } from './limits.ts'
 
-/** What is wrong with a stream name, as a sentence; undefined when nothing is. */
+/** Returns a sentence that says what is wrong with a stream name, or undefined if the name is valid. */
 export function checkStreamName(name: string): string | undefined {
   if (name.length === 0) return 'A stream name must not be empty.'
   if (name.length > limits.streamNameLengthMax) {

@@ -1,7 +1,7 @@
-// Everything that can be set of a stream, in one table. Runs anywhere, pure. Fields of requests and descriptions, the types
-// and checks of the client, what the controller makes of a request, what hosts are told, the flags of the command line and
-// the pages derive from it. To add a setting, add an entry here and its field to the stream's row in
-// broker/catalog/families.ts. New fields come last in what travels: entries are in the order in which they were added.
+// The table of the settings of a stream. Runs anywhere, pure. These derive from it: fields of requests and descriptions, the
+// types and checks of the client, how the controller applies a request, the settings that hosts get, the flags of the command
+// line, and the generated pages. To add a setting, add an entry here and its field to the stream's row in
+// broker/catalog/families.ts. Add entries at the end: their order is the order of fields on the wire.
 import { limits } from './limits.ts'
 import { field, type Field, type FieldValue, type Shape, type ValueOf } from './shapes.ts'
 import {
@@ -16,37 +16,37 @@ import {
 
 const MiB = 1024 * 1024
 
-/** How people write and read a figure. */
+/** How a figure is written on the command line and in reports. */
 export type Unit = 'duration' | 'bytes' | 'count'
 
 /** A flag of `stream create` and `stream update`, without its dashes. */
 export interface SettingFlag {
   readonly name: string
   readonly doc: string
-  /** Left out for a choice between words. */
+  /** Absent for a choice between words. */
   readonly unit?: Unit
-  /** The least that a count may be. */
+  /** Smallest value of a count. */
   readonly min?: number
 }
 
 export interface StreamSetting {
-  /** As a description tells it. Its sentence is that of the pages; the comment above the entry, for editors, repeats it. */
+  /** Field of a description. Its sentence goes to the generated pages; the entry's comment repeats it for editors. */
   readonly field: Field
-  /** What a new stream has where its creator says nothing; null where the broker decides by what else was asked. */
+  /** Value of a new stream whose creator gives none; null if the broker decides by the rest of the request. */
   readonly default: unknown
-  /** What an update does with a structure: it takes the place of the whole, or only what it says changes. */
+  /** How an update changes a structure: 'whole' replaces it, 'fields' changes only the given fields. */
   readonly merge: 'whole' | 'fields'
-  /** Whether `updateStream` may change it. */
+  /** True if `updateStream` may change the setting. */
   readonly changes: boolean
-  /** Whether the hosts of a stream keep to it, and are told. */
+  /** True if the stream's hosts apply the setting, and so are sent it. */
   readonly served: boolean
-  /** Bounds of a figure, and what a refusal calls it. */
+  /** Bounds of a figure, and its name in a refusal. */
   readonly bounds?: { readonly noun: string; readonly unit: Unit; readonly min: number; readonly max: number }
-  /** Structures that have a name, for the client and the command line. */
+  /** Named values of a structure, for the client and the command line. */
   readonly presets?: Readonly<Record<string, Readonly<Record<string, number>>>>
-  /** One flag for the setting. Of a structure, a list of `name=figure` with these names, or a preset. */
+  /** The flag for the setting. For a structure its value is a list of `name=figure` with these names, or a preset. */
   readonly flag?: SettingFlag & { readonly parts?: Readonly<Record<string, SettingFlag>> }
-  /** Or one for each field of the structure. */
+  /** Alternatively, a flag for each field of the structure. */
   readonly flags?: Readonly<Record<string, SettingFlag>>
 }
 
@@ -81,11 +81,11 @@ export const streamSettings = {
     served: false,
     flag: { name: 'mode', doc: 'provisioned: shards as you say; on-demand: as the load asks' },
   },
-  /** What each shard takes and gives a second, 0 for no limit; none by default. Replaces all limits at once. */
+  /** How much each shard takes and gives per second, 0 for no limit; no limits by default. Replaces all limits at once. */
   shardLimits: {
     field: field.struct(
       shardLimitsShape,
-      'What each shard takes and gives a second, 0 for no limit; none by default. Replaces all limits at once.',
+      'How much each shard takes and gives per second, 0 for no limit; no limits by default. Replaces all limits at once.',
     ),
     default: noShardLimits,
     merge: 'whole',
@@ -93,7 +93,7 @@ export const streamSettings = {
     served: true,
     presets: {
       none: noShardLimits,
-      // Those of a Kinesis shard.
+      // The limits of a Kinesis shard.
       kinesis: {
         writeBytesPerSecond: 1 * MiB,
         writeRecordsPerSecond: 1000,
@@ -104,7 +104,7 @@ export const streamSettings = {
     },
     flag: {
       name: 'limits',
-      doc: 'what each shard takes and gives a second',
+      doc: 'how much each shard takes and gives per second',
       parts: {
         writeBytesPerSecond: { name: 'write-bytes', unit: 'bytes', doc: 'writes' },
         writeRecordsPerSecond: { name: 'write-records', unit: 'count', doc: 'records' },
@@ -114,11 +114,11 @@ export const streamSettings = {
       },
     },
   },
-  /** How the stream is scaled while it is on-demand; what is left out stays, or is the broker's default. */
+  /** How the stream is scaled while it is on-demand; fields left out stay, or are the broker's default. */
   scaling: {
     field: field.struct(
       scalingShape,
-      "How the stream is scaled while it is on-demand; what is left out stays, or is the broker's default.",
+      "How the stream is scaled while it is on-demand; fields left out stay, or are the broker's default.",
     ),
     default: null,
     merge: 'fields',
@@ -140,13 +140,13 @@ export const streamSettings = {
       targetBytesPerSecond: {
         name: 'target-bytes',
         unit: 'bytes',
-        doc: 'bytes a second that a shard is meant to take then',
+        doc: 'bytes per second that a shard should take while on-demand',
       },
       targetRecordsPerSecond: {
         name: 'target-records',
         unit: 'count',
         min: 1,
-        doc: 'records a second that a shard is meant to take then',
+        doc: 'records per second that a shard should take while on-demand',
       },
     },
   },
@@ -154,21 +154,21 @@ export const streamSettings = {
 
 type Table = typeof streamSettings
 export type SettingName = keyof Table
-/** Their names, in the order of the table. */
+/** The names of the settings, in the order of the table. */
 export const settingNames = Object.keys(streamSettings) as readonly SettingName[]
 
 /** The value of every setting, as a stream has it. */
 export type StreamSettings = { readonly [N in keyof Table]: FieldValue<Table[N]['field']> }
 
-/** Those that the hosts of a stream must know of. */
+/** The settings that the hosts of a stream are sent. */
 export type ServedSettings = {
   readonly [N in keyof Table as Table[N]['served'] extends true ? N : never]: FieldValue<Table[N]['field']>
 }
 
-/** Those that a request may leave out or change. */
+/** The settings as a request gives them; a request may leave any of them out. */
 export type SettingsRequest = { readonly [N in keyof Table]: FieldValue<RequestField<N>> }
 
-/** What a new stream has where its creator says nothing, as far as that is not for the broker to decide. */
+/** The settings of a new stream whose creator gives none, without those that the broker decides. */
 export const settingDefaults = Object.fromEntries(
   settingNames.flatMap((name) => {
     const value: unknown = streamSettings[name].default
@@ -195,20 +195,20 @@ type DescribedFields = { readonly [N in keyof Table]: Table[N]['field'] }
 
 /** Fields of a request that creates a stream. */
 export const creationFields = fieldsOf(() => true, requestField) as CreationFields
-/** Fields of a request that changes one. */
+/** Fields of a request that changes a stream. */
 export const changeFields = fieldsOf(({ changes }) => changes, requestField) as ChangeFields
 const described = fieldsOf(
   () => true,
   (setting) => setting.field,
 ) as DescribedFields
 
-/** Fields of a description that were there from the start, in the order in which they travel. */
+/** The first fields of a description, in the order of the wire. */
 const firstFields = {
   name: streamName,
   id: streamId,
   status: field.choice(
     ['CREATING', 'ACTIVE', 'DELETING', 'UPDATING'],
-    'Records are taken while ACTIVE, and while UPDATING: then shards are being split or merged.',
+    'A stream takes records while ACTIVE, and while UPDATING, when its shards are being split or merged.',
   ),
   openShardCount: field.uint('Shards that take appends.'),
   retentionMs: described.retentionMs,
@@ -217,11 +217,11 @@ const firstFields = {
   mode: described.mode,
   shardLimits: described.shardLimits,
   scaling: described.scaling,
-  targetShardCount: field.optional(field.uint('Open shards that a change under way will end with.')),
+  targetShardCount: field.optional(field.uint('Open shards after the change that is under way.')),
   epoch: field.uint('Rises with every change of the shards.'),
 } as const
 
-/** A stream as it is described. A field that has a place keeps it, so settings that were added later come last. */
+/** The description of a stream. Fields keep their places on the wire, so later settings come last. */
 export const streamShape = Object.assign({}, firstFields, described)
 
 export type StreamDescription = ValueOf<typeof streamShape>
@@ -234,7 +234,7 @@ function fieldsOf(
   return Object.fromEntries(wanted.map(([name, setting]) => [name, make(setting)]))
 }
 
-/** A setting as a request says it, or leaves it out. */
+/** The field of a setting in a request, where it is optional. */
 function requestField({ field: whole, merge }: StreamSetting): Field {
   if (whole.kind !== 'struct' || merge === 'whole') return field.optional(whole)
   const parts = Object.entries(whole.shape).map(([name, part]) => [name, field.optional(part)])

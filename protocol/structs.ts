@@ -26,7 +26,7 @@ export const positionShape = {
   timestamp: field.optional(timeMs('For AT_TIMESTAMP: the first record that arrived then or later')),
 } as const
 
-/** Limits of each shard of a stream, as token buckets on the host. 0 stands for no limit. */
+/** Limits of each shard of a stream, which the host applies by token buckets. 0 stands for no limit. */
 export const shardLimitsShape = {
   writeBytesPerSecond: field.uint('Bytes of records taken a second.'),
   writeRecordsPerSecond: field.uint('Records taken a second.'),
@@ -35,7 +35,7 @@ export const shardLimitsShape = {
   subscriptionBytesPerSecond: field.uint('Bytes of batches a second to each subscription.'),
 } as const
 
-/** Between what an on-demand stream is scaled, and by which load of a shard. */
+/** Bounds and targets by which an on-demand stream is scaled. */
 export const scalingShape = {
   shardsMin: field.uint('Fewest open shards.', limits.shardsPerStreamMax),
   shardsMax: field.uint('Most open shards.', limits.shardsPerStreamMax),
@@ -48,73 +48,81 @@ export const capacityMode = field.choice(
   'provisioned, the default: shards are split and merged on request; on-demand: by the broker, with the load.',
 )
 
-/** What producers asked of a shard, part of what was refused for throughput included, as means over the last 10 s, 2 min and 10 min. */
+/** Load that producers put on a shard, with part of what was refused for throughput: means over 10 s, 2 min and 10 min. */
 export const shardLoadShape = {
   bytesPerSecond10s: field.uint('Bytes of records a second over 10 s.'),
-  bytesPerSecond2m: field.uint('Bytes of records a second over 2 min, or what is known of them.'),
+  bytesPerSecond2m: field.uint(
+    'Bytes of records a second over 2 min, or over the part of them that is known.',
+  ),
   bytesPerSecond10m: field.uint('Bytes of records a second over 10 min.'),
   recordsPerSecond10s: field.uint('Records a second over 10 s.'),
-  recordsPerSecond2m: field.uint('Records a second over 2 min, or what is known of them.'),
+  recordsPerSecond2m: field.uint('Records a second over 2 min, or over the part of them that is known.'),
   recordsPerSecond10m: field.uint('Records a second over 10 min.'),
   hotHashKey: field.optional(
-    field.hashKey('The hash key with the largest part of the load, where one stands out.'),
+    field.hashKey('The hash key with the largest part of the load, if one stands out.'),
   ),
-  hotPercent: field.optional(field.uint('Its part of the load.', 100)),
+  hotPercent: field.optional(field.uint("The hot key's part of the load.", 100)),
 } as const
 
-/** What both routing and listing tell of a shard: its lineage, its range, and whether it takes appends. */
+/** Fields of a shard in both routing and listing: its lineage, its range, and whether it takes appends. */
 const shardRangeShape = {
   index: shardIndex,
-  parents: field.list(shardIndex, 2, 'The shards it was split or merged from.'),
+  parents: field.list(shardIndex, 2, 'The shards that this shard was split or merged from.'),
   startingHashKey: field.hashKey('Lowest hash key of the range.'),
   endingHashKey: field.hashKey('Highest hash key of the range.'),
-  state: field.choice(['OPEN', 'CLOSED'], 'A closed shard is read, not written.'),
+  state: field.choice(['OPEN', 'CLOSED'], 'A closed shard can be read, but takes no appends.'),
 } as const
 
 export const shardShape = {
   ...shardRangeShape,
-  startingSequenceNumber: field.uint('First number that the shard may assign.'),
-  endingSequenceNumber: field.optional(field.uint('Last number of a closed shard.')),
-  trimHorizon: field.optional(field.uint('Oldest readable number; absent while the host is down.')),
-  tail: field.optional(field.uint('Next number to assign; absent while the host is down.')),
-  bytes: field.optional(field.uint('Bytes of its batches that are stored; absent while the host is down.')),
+  startingSequenceNumber: field.uint('First sequence number that the shard may assign.'),
+  endingSequenceNumber: field.optional(field.uint('Last sequence number of a closed shard.')),
+  trimHorizon: field.optional(field.uint('Oldest readable sequence number; absent while the host is down.')),
+  tail: field.optional(field.uint('Next sequence number to be assigned; absent while the host is down.')),
+  bytes: field.optional(field.uint('Bytes of stored batches of the shard; absent while the host is down.')),
   createdAt: timeMs('When the shard was created'),
-  closedAt: field.optional(timeMs('When it was split or merged')),
-  load: field.optional(field.struct(shardLoadShape, 'Its load; absent until its host has told.')),
+  closedAt: field.optional(timeMs('When the shard was split or merged')),
+  load: field.optional(
+    field.struct(shardLoadShape, "The shard's load; absent until its host has reported it."),
+  ),
 } as const
 
 export const routedShardShape = {
   ...shardRangeShape,
   hostId: field.uint('The host that serves the shard.'),
-  startingSequenceNumber: field.uint('First number that the shard may assign: where to begin a child.'),
+  startingSequenceNumber: field.uint(
+    'First sequence number that the shard may assign: where to begin to read a child.',
+  ),
 } as const
 
 export const hostAddressShape = {
   hostId: field.uint('Number of the host.'),
   host: field.string(
     255,
-    'Name or IP address to connect to; empty: the one by which you reached the controller.',
+    'Name or IP address to connect to; empty: the address by which you reached the controller.',
   ),
   port: field.uint('TCP port.', 65_535),
 } as const
 
 export const hostStatusShape = {
   hostId: field.uint('Number of the host.'),
-  state: field.choice(['starting', 'ready', 'draining', 'down'], 'What the supervisor knows of it.'),
-  pid: field.optional(field.uint('Process id; absent in process or while down.')),
-  port: field.uint('TCP port; 0 in process.', 65_535),
-  restarts: field.uint('Restarts since the daemon started.'),
-  openShards: field.uint('Open shards placed on it.'),
-  reason: field.optional(field.string(limits.textBytesMax, 'Why it is not ready.')),
+  state: field.choice(['starting', 'ready', 'draining', 'down'], 'State of the host.'),
+  pid: field.optional(
+    field.uint('Process id; absent while the host is down, and if it runs inside the controller.'),
+  ),
+  port: field.uint('TCP port; 0 if the host runs inside the controller.', 65_535),
+  restarts: field.uint('Restarts of the host since the broker started.'),
+  openShards: field.uint('Open shards placed on the host.'),
+  reason: field.optional(field.string(limits.textBytesMax, 'Why the host is not ready.')),
 } as const
 
-/** One batch's own answer. Code 0 means stored and flushed. */
+/** The answer for one batch. Code 0 means stored and flushed. */
 export const appendResultShape = {
   code: field.uint('0 for stored, else the id of an error code.'),
   baseSequenceNumber: field.uint("Sequence number of the batch's first record; 0 unless stored."),
   arrivalTime: timeMs('When the batch arrived; 0 unless stored'),
   durability: field.choice(['none', 'disk'], 'The level that was reached: disk means flushed to the device.'),
-  retryAfterMs: field.optional(field.uint('When to try again, where the broker knows.')),
+  retryAfterMs: field.optional(field.uint('When to try again, in milliseconds, if the broker knows.')),
   message: field.optional(field.string(limits.textBytesMax, 'What was refused, the limit, and what to do.')),
 } as const
 
@@ -123,37 +131,43 @@ export const batchBytes = field.bytes(limits.batchBytesMax, 'One batch; see docs
 export const producerSecret = field.optional(
   field.bytes(
     limits.producerSecretBytesMax,
-    "What the batch's producer id is made of, at least 16 bytes; absent where the id is 0.",
+    "The secret that the batch's producer id is derived from, at least 16 bytes; absent if the id is 0.",
   ),
 )
 
-/** One shard's own answer to a fetch. */
-/** Stored records that cannot be read, and where reading can go on. */
+/** Stored records that cannot be read, and where reading can continue. */
 export const damageShape = {
-  firstSequenceNumber: field.uint('The first of them.'),
-  nextSequenceNumber: field.uint('The number behind the last of them.'),
-  reason: field.string(limits.textBytesMax, 'What is wrong, in a sentence.'),
+  firstSequenceNumber: field.uint('Sequence number of the first record that cannot be read.'),
+  nextSequenceNumber: field.uint('The sequence number after the last record that cannot be read.'),
+  reason: field.string(limits.textBytesMax, 'What is wrong, as a sentence.'),
 } as const
 
-/** Where an answer tells of such records. */
+/** Field of an answer that reports records that cannot be read. */
 export const damage = field.optional(
   field.struct(
     damageShape,
-    'With corruptData: the records that cannot be read, and where to go on behind them.',
+    'With corruptData: the records that cannot be read, and where to continue after them.',
   ),
 )
 
+/** The answer for one shard of a fetch. */
 export const fetchedShardShape = {
   code: field.uint('0, or the id of an error code (trimmed, shardNotFound, corruptData, …).'),
-  batches: field.list(batchBytes, limits.runBatchesMax, 'Whole, from the one that holds the number asked.'),
-  nextSequenceNumber: field.uint('Where to fetch next.'),
-  trimHorizon: field.uint('Oldest readable number.'),
-  tail: field.uint('Next number to assign.'),
-  millisBehindLatest: field.uint(
-    'While more follow: age of the last record returned, or of the newest where none is. 0 at the tail.',
+  batches: field.list(
+    batchBytes,
+    limits.runBatchesMax,
+    'Whole batches, from the one that holds the requested sequence number.',
   ),
-  ended: field.boolean('The shard is closed and was read to its end: go on with its children.'),
-  retryAfterMs: field.optional(field.uint('When to fetch again, after provisionedThroughputExceeded.')),
+  nextSequenceNumber: field.uint('Sequence number to fetch next.'),
+  trimHorizon: field.uint('Oldest readable sequence number.'),
+  tail: field.uint('Next sequence number to be assigned.'),
+  millisBehindLatest: field.uint(
+    'If more records follow: age of the last record returned, or of the newest if none is. 0 at the tail.',
+  ),
+  ended: field.boolean('The shard is closed and was read to its end: continue with its children.'),
+  retryAfterMs: field.optional(
+    field.uint('When to fetch again, in milliseconds, after provisionedThroughputExceeded.'),
+  ),
   damage,
 } as const
 
@@ -161,10 +175,10 @@ export const fetchedShardShape = {
 export const scalingDecisionShape = {
   action: field.choice(
     ['none', 'split', 'merge', 'hotKey'],
-    'none: nothing, and why; hotKey: one key alone is too much for a shard, so that a split would not help.',
+    'none: nothing to do; hotKey: one key alone is too much load for a shard, so that a split would not help.',
   ),
-  shards: field.list(shardIndex, 2, 'The shards concerned; none for the stream as a whole.'),
-  reason: field.string(limits.textBytesMax, 'The rule, with the figures that it was applied to.'),
+  shards: field.list(shardIndex, 2, 'The shards concerned; empty for the stream as a whole.'),
+  reason: field.string(limits.textBytesMax, 'The rule that led to the decision, with its figures.'),
 } as const
 
 export type Position = ValueOf<typeof positionShape>
@@ -180,7 +194,7 @@ export type Scaling = ValueOf<typeof scalingShape>
 export type ShardLoad = ValueOf<typeof shardLoadShape>
 export type ScalingDecision = ValueOf<typeof scalingDecisionShape>
 
-/** The limits of a stream that has none. */
+/** The limits of a stream without limits. */
 export const noShardLimits: ShardLimits = {
   writeBytesPerSecond: 0,
   writeRecordsPerSecond: 0,

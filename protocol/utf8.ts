@@ -1,9 +1,9 @@
-// UTF-8 looked at in place: whether bytes are well formed, and how long the text is. Runs anywhere, pure. Written out
-// because it stands on the append path: a call into Node for each partition key would cost more than the rest of the check.
+// Checks UTF-8 in place and measures its text. Runs anywhere, pure. Written in JavaScript because it is on the append path,
+// where a call into Node for each partition key would cost more than the rest of the check.
 
 /**
- * The length of the text in UTF-16 code units, or −1 where the bytes from `from` to `end` are not well-formed UTF-8: cut or
- * overlong sequences, surrogates, and code points above U+10FFFF are not.
+ * Returns the length of the text in UTF-16 code units, or −1 if the bytes from `from` to `end` are not well-formed UTF-8,
+ * that is, have cut or overlong sequences, surrogates, or code points above U+10FFFF.
  */
 export function utf8Length(bytes: Uint8Array, from: number, end: number): number {
   let union = 0
@@ -23,7 +23,7 @@ function lengthFrom(bytes: Uint8Array, from: number, end: number): number {
     const more = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3
     if (lead < 0xc2 || lead > 0xf4 || at + more > end) return -1
     const second = bytes[at]!
-    // The second byte tells what is overlong, a surrogate, or too high.
+    // The range of the second byte excludes overlong sequences, surrogates, and code points that are too high.
     const lowest = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
     const highest = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf
     if (second < lowest || second > highest) return -1

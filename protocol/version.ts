@@ -1,11 +1,11 @@
 // Versions of the protocol and how two peers agree on one. Runs anywhere, pure.
-// The broker picks the newest that both speak; a version is raised only where appending fields is not enough.
+// The broker picks the newest version that both speak. The version is raised only if appending fields is not enough.
 import type { Fail } from './refusal.ts'
 
 export const PROTOCOL_VERSION_MIN = 1
 export const PROTOCOL_VERSION_MAX = 1
 
-/** The newest version that both sides speak; fails where there is none. */
+/** Returns the newest version that both sides speak; fails with `unsupportedVersion` if there is none. */
 export function negotiateVersion(
   client: { readonly versionMin: number; readonly versionMax: number },
   fail: Fail<'unsupportedVersion'>,

@@ -1,4 +1,4 @@
-// Writing records. Data plane: the host that owns the shard.
+// The operations that write records. Data plane: served by the shard's host.
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
 import { appendResultShape, batchBytes, producerSecret, shardIndex, streamId } from '../structs.ts'
@@ -10,12 +10,12 @@ export const appendOperations = {
     since: 1,
     plane: 'data',
     idempotent: false,
-    doc: 'Appends batches, each to one shard of this host; each is answered by itself, after its flush.',
+    doc: 'Appends batches, each to one shard of this host. Each batch has a result of its own, given after its flush.',
     request: {
       batches: field.list(
         field.struct({ streamId, shardIndex, batch: batchBytes, producerSecret }, 'A batch and its shard.'),
         limits.appendBatchesMax,
-        'Batches of one producer to one shard stand in their order.',
+        "Batches of one producer to one shard are in the producer's order.",
       ),
     },
     response: {

@@ -1,27 +1,27 @@
-// What the table says of an operation, and which ids a new one may take. Runs anywhere, pure data and types.
-// A family is one file beside this one; `protocol/operations.ts` joins them.
+// Defines what the table says about an operation, and which ids new operations may take. Runs anywhere, pure data and types.
+// Each family is a file in this folder; `protocol/operations.ts` joins them.
 import type { ErrorCode } from '../error-codes.ts'
 import type { Shape } from '../shapes.ts'
 
-/** session: both processes; control: the controller; data: the host that owns the shard. */
+/** Who serves an operation. session: controller and hosts; control: the controller; data: the shard's host. */
 export type Plane = 'session' | 'control' | 'data'
 
 export interface Operation {
   readonly id: number
   readonly since: number
   readonly plane: Plane
-  /** True where sending the same request twice has the effect of sending it once. */
+  /** True if sending the same request twice has the same effect as sending it once. */
   readonly idempotent: boolean
   readonly doc: string
   readonly request: Shape
   readonly response: Shape
-  /** What this operation may fail with, beyond what any may: see `universalErrors`. */
+  /** Error codes of this operation, beside those of all operations: see `universalErrors`. */
   readonly errors: readonly ErrorCode[]
-  /** Set where a connection begins with this operation; every other one is refused until it was answered. */
+  /** Set if a connection begins with this operation; all others are refused until it is answered. */
   readonly opensSession?: true
-  /** Set where a process that is about to stop still serves this operation. */
+  /** Set if a process that is about to stop still serves this operation. */
   readonly servedWhileStopping?: true
-  /** Set where thousands of clients ask for the same at once: its handler may encode one answer for all of them. */
+  /** Set if thousands of clients ask for the same at once: the handler may encode one answer for all of them. */
   readonly sharesAnswers?: true
 }
 
@@ -29,8 +29,8 @@ export interface Operation {
 export type OperationFamily = Readonly<Record<string, Operation>>
 
 /**
- * Where the ids of operations lie, first and last of each block. A new operation takes the next free id of its block, a new
- * family begins a block of its own. An id is never given twice: an operation that is withdrawn stays in the table.
+ * The blocks of operation ids, with the first and the last id of each. A new operation takes the next free id of its block; a
+ * new family begins a new block. Ids are never reused: a withdrawn operation stays in the table.
  */
 export const idBlocks: Readonly<Record<string, readonly [first: number, last: number]>> = {
   session: [1, 15],

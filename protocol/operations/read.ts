@@ -1,4 +1,4 @@
-// Reading on request. Data plane: the host that owns the shard.
+// The operations that read on request. Data plane: served by the shard's host.
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
 import { fetchedShardShape, positionShape, shardIndex, streamId, timeMs } from '../structs.ts'
@@ -10,26 +10,29 @@ export const readOperations = {
     since: 1,
     plane: 'data',
     idempotent: true,
-    doc: 'Reads whole batches of several shards; waits for data where there is none.',
+    doc: 'Reads whole batches of several shards; waits for data if there is none.',
     request: {
       shards: field.list(
         field.struct(
           {
             streamId,
             shardIndex,
-            sequenceNumber: field.uint('First number wanted.'),
+            sequenceNumber: field.uint('First sequence number wanted.'),
             bytesMax: field.uint(
-              'At most this much of this shard; one batch at least.',
+              'At most so many bytes of this shard, but at least one batch.',
               limits.fetchBytesMax,
             ),
           },
-          'A shard and where to read on.',
+          'A shard, and where to read from.',
         ),
         limits.fetchShardsMax,
         'The shards to read.',
       ),
-      bytesMax: field.uint('At most this much in all; one batch at least.', limits.fetchBytesMax),
-      waitMs: field.uint('How long to wait while no shard has anything.', limits.fetchWaitMsMax),
+      bytesMax: field.uint('At most so many bytes in all, but at least one batch.', limits.fetchBytesMax),
+      waitMs: field.uint(
+        'How long to wait for data, in milliseconds, if no shard has any.',
+        limits.fetchWaitMsMax,
+      ),
     },
     response: {
       shards: field.list(
@@ -49,9 +52,9 @@ export const readOperations = {
     doc: 'Turns a position into the sequence number to read from.',
     request: { streamId, shardIndex, position: field.struct(positionShape, 'The position.') },
     response: {
-      sequenceNumber: field.uint('First number to read.'),
-      trimHorizon: field.uint('Oldest readable number.'),
-      tail: field.uint('Next number to assign.'),
+      sequenceNumber: field.uint('Sequence number of the first record to read.'),
+      trimHorizon: field.uint('Oldest readable sequence number.'),
+      tail: field.uint('Next sequence number to be assigned.'),
     },
     errors: ['shardNotFound', 'trimmed', 'invalidPosition', 'corruptData'],
   },

@@ -1,4 +1,4 @@
-// Changes of the shards of a stream, and what the autoscaler would change. Control plane.
+// The operations that change the shards of a stream or explain the autoscaler. Control plane: served by the controller.
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
 import { capacityMode, scalingDecisionShape, scalingShape, shardIndex, streamName } from '../structs.ts'
@@ -11,14 +11,14 @@ export const reshardingOperations = {
     since: 1,
     plane: 'control',
     idempotent: false,
-    doc: 'Splits an open shard in place; answers when its children take records.',
+    doc: 'Splits an open shard; answers when its children take records.',
     request: {
       name: streamName,
       shardIndex,
       newStartingHashKeys: field.list(
-        field.hashKey('Where a child begins.'),
+        field.hashKey('First hash key of a child.'),
         2,
-        'One to split in two, two (rising) to cut out what lies between; none to balance by the observed load.',
+        'One key splits the shard in two, two rising keys cut out the range between them; none: the broker splits by the observed load.',
       ),
     },
     response: {
@@ -36,7 +36,10 @@ export const reshardingOperations = {
     request: {
       name: streamName,
       shardIndex,
-      adjacentShardIndex: field.uint('The other one, on either side.', limits.shardIndexMax),
+      adjacentShardIndex: field.uint(
+        'The shard to merge with, next to it on either side.',
+        limits.shardIndexMax,
+      ),
     },
     response: { child: shardIndex, epoch: streamShape.epoch },
     errors: ['streamNotFound', 'shardNotFound', 'streamBusy', 'limitExceeded', 'storageFull'],
@@ -46,7 +49,7 @@ export const reshardingOperations = {
     since: 1,
     plane: 'control',
     idempotent: true,
-    doc: 'Splits and merges to so many even shards. Answers when done, or in seconds with targetShardCount: ask again to wait.',
+    doc: 'Splits and merges shards until there are so many, of even ranges. Answers when done, or after some seconds with targetShardCount: ask again to wait.',
     request: {
       name: streamName,
       shardCount: field.uint('Open shards to end with, at least 1.', limits.shardsPerStreamMax),
@@ -59,7 +62,7 @@ export const reshardingOperations = {
     since: 1,
     plane: 'control',
     idempotent: true,
-    doc: 'Tells what the autoscaler would do now, and why; or would, were the stream on-demand.',
+    doc: 'Tells what the autoscaler would do now, and why; for a provisioned stream, what it would do if the stream were on-demand.',
     request: { name: streamName },
     response: {
       mode: capacityMode,
@@ -67,7 +70,7 @@ export const reshardingOperations = {
       decisions: field.list(
         field.struct(scalingDecisionShape, 'A decision.'),
         limits.shardsPerStreamMax,
-        'What would be done, and what is left alone.',
+        'What the autoscaler would do, and what it leaves alone.',
       ),
     },
     errors: ['streamNotFound'],

@@ -1,4 +1,4 @@
-// What a connection begins with, and what keeps it alive. Served by every process. Ids 1 to 15.
+// The operations that begin a connection and keep it alive. Served by every process. Ids 1 to 15.
 import { field } from '../shapes.ts'
 import { timeMs } from '../structs.ts'
 import type { OperationFamily } from './operation.ts'
@@ -9,14 +9,14 @@ export const sessionOperations = {
     since: 1,
     plane: 'session',
     idempotent: true,
-    doc: 'First request on a connection: agrees on the protocol version, and tells who answers. A client that is answered by another broker or host than it meant sends nothing more.',
+    doc: 'First request on a connection: agrees on the protocol version, and tells which process answers. A client that reached another broker or host than it meant sends nothing more.',
     request: {
       versionMin: field.uint('Oldest protocol version that the client speaks.', 65_535),
       versionMax: field.uint('Newest protocol version that the client speaks.', 65_535),
       client: field.string(255, 'Name and version of the client, for logs.'),
     },
     response: {
-      version: field.uint('The version that both will speak.', 65_535),
+      version: field.uint('The version that both sides speak from now on.', 65_535),
       brokerId: field.string(64, 'Identity of the data directory.'),
       role: field.choice(['controller', 'host'], 'What this process serves.'),
       hostId: field.uint('Number of the host; 0 on a controller.'),

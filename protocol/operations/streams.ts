@@ -1,4 +1,4 @@
-// Streams as a whole: their life, their settings, their shards, and where these are served. Control plane.
+// The operations on whole streams: creation, deletion, settings, shards and routing. Control plane: served by the controller.
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
 import {
@@ -23,7 +23,7 @@ export const streamOperations = {
       name: streamName,
       shardCount: field.optional(
         field.uint(
-          'Shards to start with: by default 1, or what the broker is set to for on-demand streams.',
+          "Shards to start with; by default 1, or for on-demand streams the number in the broker's configuration.",
           limits.shardsPerStreamMax,
         ),
       ),
@@ -68,7 +68,7 @@ export const streamOperations = {
         limits.listPageMax,
         'In the order of their names.',
       ),
-      hasMore: field.boolean('More follow: ask again from the last name.'),
+      hasMore: field.boolean('More streams follow: ask again from the last name.'),
     },
     errors: [],
   },
@@ -77,7 +77,7 @@ export const streamOperations = {
     since: 1,
     plane: 'control',
     idempotent: true,
-    doc: 'Changes the settings of a stream; what the request leaves out stays.',
+    doc: 'Changes the settings of a stream; settings that the request leaves out stay.',
     request: { name: streamName, ...changeFields },
     response: { stream: field.struct(streamShape, 'The stream.') },
     errors: ['streamNotFound', 'streamBusy'],
@@ -99,7 +99,7 @@ export const streamOperations = {
         limits.listPageMax,
         'In the order of their indexes.',
       ),
-      hasMore: field.boolean('More follow: ask again from the last index.'),
+      hasMore: field.boolean('More shards follow: ask again from the last index.'),
     },
     errors: ['streamNotFound'],
   },

@@ -1,4 +1,4 @@
-// Reading by subscription: the host pushes. Data plane: the host that owns the shard.
+// The operations of subscriptions, by which a host pushes records. Data plane: served by the shard's host.
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
 import { positionShape, shardIndex, streamId } from '../structs.ts'
@@ -16,13 +16,13 @@ export const subscriptionOperations = {
       shardIndex,
       position: field.struct(positionShape, 'Where to start.'),
       creditBytes: field.uint(
-        'Bytes of batches that may be sent before more credit is given.',
+        'Bytes of batches that the host may send until it gets more credit.',
         limits.subscriptionCreditBytesMax,
       ),
     },
     response: {
       subscriptionId: field.uint('Names the subscription on this connection.'),
-      sequenceNumber: field.uint('First number that will be sent.'),
+      sequenceNumber: field.uint('Sequence number of the first record that will be sent.'),
     },
     errors: ['shardNotFound', 'trimmed', 'invalidPosition', 'corruptData', 'limitExceeded'],
   },
@@ -31,7 +31,7 @@ export const subscriptionOperations = {
     since: 1,
     plane: 'data',
     idempotent: true,
-    doc: 'Ends a subscription; nothing of it is sent after the answer.',
+    doc: 'Ends a subscription; the host sends no records of it after the answer.',
     request: { subscriptionId: field.uint('The subscription.') },
     response: {},
     errors: ['subscriptionNotFound'],
