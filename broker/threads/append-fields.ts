@@ -1,7 +1,7 @@
-// How many numbers a batch has in each of the two lists that an append carries; owner-contract.ts says which they are.
-// Runs on a host's main thread and on owner threads.
+// The number of fields that a batch has in the two lists of an append; owner-contract.ts explains the lists. Runs on a
+// host's main thread and on owner threads.
 
-/** In `entries`: slot, offset in the arena, length; tag, session and address of the producer. */
+/** In `entries`: slot, offset in the arena, length; the producer's tag, session and address. */
 export const ENTRY_FIELDS = 6
 
 /** In `results`: code, base sequence number, arrival time, 1 if a duplicate of a stored batch. */

@@ -1,15 +1,15 @@
-// What a host asks of its maintenance thread: surveys of sealed segments and compaction, beside the readers, so that
-// neither waits for the other. Types only.
+// What a host asks of its maintenance thread: surveys and compaction of sealed segments. The thread is separate from
+// the reader pool, so that neither waits for the other. Types only.
 
-/** Where a shard lies in one sealed segment. */
+/** A shard's extent in one sealed segment. */
 export interface SegmentSpan {
   readonly slot: number
-  /** Numbers first … next; equal where the shard has nothing here. */
+  /** Numbers from `first` up to, not including, `next`; equal if the shard has no records here. */
   readonly first: number
   readonly next: number
   readonly firstArrival: number
   readonly lastArrival: number
-  /** Bytes of its batches. */
+  /** Bytes of the shard's batches here. */
   readonly bytes: number
 }
 
@@ -19,10 +19,10 @@ export interface SurveyTask {
   readonly segment: string
 }
 
-/** Immutable, as the segment is: it may be remembered for as long as the segment is listed. */
+/** What a sealed segment holds. It never changes, so it may be cached while the segment is listed. */
 export interface Survey {
   readonly segment: string
-  /** Bytes that the segment takes on the disk. */
+  /** Size of the segment's file. */
   readonly fileBytes: number
   readonly spans: readonly SegmentSpan[]
 }
@@ -31,30 +31,33 @@ export interface CompactTask {
   readonly task: 'compact'
   readonly directory: string
   readonly ownerId: number
-  /** Sealed segments that follow on each other, oldest first. */
+  /** Names of neighbouring sealed segments, oldest first. */
   readonly sources: readonly string[]
-  /** What is kept: of each of these shards, the batches that hold its horizon or lie above it. Others are left out. */
+  /** The shards to keep: of each, the batches that hold its trim horizon or lie above it. Other shards are left out. */
   readonly shards: readonly { readonly slot: number; readonly trimHorizon: number }[]
   readonly bytesPerSecond: number
   /**
-   * Shared with whoever asked: word 0 is set to 1 by them to stop; words 1 and 2 are raised by the thread: KiB read so far,
-   * KiB written so far.
+   * Shared with the host. Word 0: the host sets it to 1 to stop. Words 1 and 2, raised by the thread: KiB read and KiB
+   * written so far.
    */
   readonly progress: SharedArrayBuffer
 }
 
-/** A segment that is complete, flushed, verified and named by no manifest. */
+/** A complete, flushed and verified segment that no manifest names. */
 export interface Compacted {
   readonly target: string
   readonly fileBytes: number
   readonly batches: number
 }
 
-/** The thread, or the same functions in the caller's. What is refused rejects with a MillraceError and leaves nothing behind. */
+/**
+ * The maintenance thread, or the same functions in the caller's thread. A refused task rejects with a MillraceError and
+ * leaves nothing behind.
+ */
 export interface SegmentMaintenance {
   survey(task: Omit<SurveyTask, 'task'>): Promise<Survey>
-  /** Rejects with `aborted` when it was told to stop, `storageFull` when the disk is, `corruptData` when a source is damaged. */
+  /** Rejects with `aborted` when stopped, `storageFull` if the disk is full, `corruptData` if a source is damaged. */
   compact(task: Omit<CompactTask, 'task'>): Promise<Compacted>
-  /** Stops what runs. */
+  /** Stops running tasks and waits for them. */
   close(): Promise<void>
 }

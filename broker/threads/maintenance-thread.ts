@@ -1,5 +1,5 @@
-// Spawns the maintenance thread and sends it tasks. Runs on a host's main thread. There is one thread, beside the readers, and
-// only while there is something to do: it starts with a task and ends when it was idle for a while.
+// Starts the maintenance thread and sends it tasks. Runs on a host's main thread. There is one thread, which starts
+// with a task and ends after it was idle for a while.
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 import { refusal } from '../../protocol/refusal.ts'
@@ -13,9 +13,9 @@ import type {
 } from './maintenance-contract.ts'
 import { resultOf, type TaskRefusal } from './task-answer.ts'
 
-/** A compaction waits most of its time, for its rate and for the disk: surveys go between its steps. */
+/** A compaction mostly waits for its rate and for the disk, so surveys run between its steps. */
 const TASKS_AT_ONCE = 4
-/** Tasks that may wait for the thread: a survey of each segment at a start, in turn. */
+/** Tasks that may wait for the thread: at a start, a survey of each segment. */
 const TASKS_WAITING_MAX = 4096
 const IDLE_MS = 60_000
 
@@ -30,16 +30,16 @@ function openPool(workerUrl: URL): Pool {
     idleTimeout: IDLE_MS,
     concurrentTasksPerWorker: TASKS_AT_ONCE,
     maxQueue: TASKS_WAITING_MAX,
-    // The thread must run its timers while it waits for another task: a compaction sleeps on them.
+    // The thread must run its timers while it waits for tasks: a compaction sleeps on them.
     atomics: 'disabled',
   })
 }
 
-/** `workerUrl` is storage's maintenance worker. No thread runs before the first task. */
+/** Creates the maintenance. `workerUrl` is storage's maintenance worker; no thread runs before the first task. */
 export function createMaintenanceThread(options: { workerUrl: URL }): SegmentMaintenance {
   let opened: Pool | undefined
   let isClosed = false
-  /** What the compactions under way share with the thread. */
+  /** The shared memory of the compactions under way. */
   const compactions = new Set<SharedArrayBuffer>()
 
   async function run(task: SurveyTask | CompactTask): Promise<Survey | Compacted> {
@@ -66,7 +66,7 @@ export function createMaintenanceThread(options: { workerUrl: URL }): SegmentMai
     close: async () => {
       isClosed = true
       for (const progress of compactions) stopCompaction(progress)
-      // It lets them end: a thread that LMDB writes on is never terminated.
+      // Waits for running tasks: a thread is never terminated while LMDB writes on it.
       await opened?.close()
     },
   }

@@ -1,47 +1,47 @@
-// What a host's main thread and an owner thread say to each other. Types only, no runtime.
-// Appends are the hot path: one message and one transferred buffer a turn in each direction, never a clone of bytes.
+// The calls and notices between a host's main thread and an owner thread. Types only, no runtime. Appends are the hot
+// path: one message and one transferred buffer per turn in each direction, and bytes are never cloned.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 
-/** A shard as the owner knows it: a slot in its segments, never reused. */
+/** A shard as its owner knows it. Slots are never reused. */
 export interface OwnedShard {
   readonly slot: number
-  /** The lowest number that the shard may assign, from the catalog; what is stored may be higher. */
+  /** The lowest number that the shard may assign, from the catalog; stored records may be higher. */
   readonly startingSequenceNumber: number
 }
 
-/** Where a shard stands, as far as everything durable says. */
+/** A shard's durable position. */
 export interface ShardExtent {
   readonly slot: number
-  /** Oldest stored number; equals `tail` while the shard is empty. */
+  /** Oldest stored sequence number; equals `tail` if the shard is empty. */
   readonly trimHorizon: number
-  /** Next number to assign. */
+  /** The next sequence number that the shard will assign. */
   readonly tail: number
-  /** Arrival time of the newest batch, 0 when there is none. */
+  /** Arrival time of the newest batch; 0 if there is none. */
   readonly lastArrivalTime: number
-  /** Bytes of its batches in the active segment, and the number where these begin. */
+  /** Bytes of the shard's batches in the active segment, and the sequence number of the first of them. */
   readonly bytes: number
   readonly activeFirst: number
-  /** Sealed: it takes nothing more, and its tail is final. */
+  /** True if the shard is sealed: it takes no more appends, and its tail is final. */
   readonly closed: boolean
 }
 
-/** Directory names of the segments that may hold records, oldest first; the last one is active. */
+/** Names of the segment directories that may hold records, oldest first; the last one is active. */
 export interface SegmentList {
   readonly directory: string
   readonly segments: readonly string[]
 }
 
-/** A shard's oldest readable number. */
+/** A shard and its trim horizon: the oldest number that can still be read. */
 export interface ShardHorizon {
   readonly slot: number
   readonly trimHorizon: number
 }
 
-/** What an owner says is wanted of its sealed segments: whatever is not, may go. */
+/** What may still be read of the sealed segments; everything else may be removed. */
 export interface Wanted {
   /** Every shard that is not forgotten. */
   readonly shards: readonly ShardHorizon[]
-  /** Shards too damaged to be served: everything of them stays. */
+  /** Slots of shards too damaged to be served; all of their data is kept. */
   readonly refused: readonly number[]
   readonly list: SegmentList
   /** Of the active segment: bytes in use, and when it was created. */
@@ -50,11 +50,11 @@ export interface Wanted {
 }
 
 /**
- * Appends gathered in one turn. `arena` holds whole batches back to back and is transferred, both ways: it comes back
- * with the base sequence number and the arrival time stamped into every stored batch, to feed the tail cache.
- * `entries` holds, for each batch: slot, offset in the arena, length, and of its producer the tag that it has proven, and the
- * session and the address that it writes from; 0 without one. `now` is when they arrived, by the clock of the host: an owner's
- * thread has none of its own, because a wall clock by itself cannot be believed.
+ * Appends gathered in one turn. `arena` holds whole batches back to back and is transferred both ways: it returns with
+ * base sequence number and arrival time stamped into every stored batch, for the tail cache. `entries` holds for each
+ * batch: slot, offset in the arena, length; and the producer's proven tag, its session and its address, or 0 without a
+ * producer. `now` is when the appends arrived, by the host's clock: an owner thread reads no wall clock, because a wall
+ * clock that jumps must be noticed in one place.
  */
 export interface AppendGroup {
   readonly now: number
@@ -62,7 +62,7 @@ export interface AppendGroup {
   readonly entries: Float64Array
 }
 
-/** For each batch of the group, in order: code, base sequence number, arrival time, 1 if a duplicate of a stored batch. */
+/** For each batch, in order: code, base sequence number, arrival time, 1 if a duplicate of a stored batch. */
 export interface AppendOutcome {
   readonly arena: ArrayBuffer
   readonly results: Float64Array
@@ -73,62 +73,62 @@ export interface OwnerStats {
   readonly batches: number
   readonly bytes: number
   readonly segments: number
-  /** Producers that it remembers, each once a shard. */
+  /** Producers that the owner remembers; a producer counts once per shard. */
   readonly producers: number
-  /** Sum and count of commit times, milliseconds, for a rate and a mean. */
+  /** Total time of all commits, in milliseconds. */
   readonly commitMs: number
 }
 
-/** How an owner is opened: plain data, so that it can be sent to its thread. */
+/** How an owner is opened. Plain data, which can be sent to its thread. */
 export interface OwnerOptions {
   readonly ownerId: number
   readonly directory: string
-  /** Size at which a segment is sealed and the next one takes over. */
+  /** Size at which a segment is sealed and the next one opened. */
   readonly segmentBytes: number
   /** Appends are refused while the free space is below this. */
   readonly freeSpaceFloorBytes: number
-  /** How long to wait for another process that still holds the directory; not at all by default. */
+  /** How long to wait for another process to release the directory; 0 by default. */
   readonly lockWaitMs?: number
 }
 
-/** First message of an owner thread; calls and notices follow where it started. */
+/** An owner thread's first message. If the owner started, calls and notices follow. */
 export type OwnerStarted =
   { readonly started: true } | { readonly started: false; readonly code: ErrorCode; readonly message: string }
 
 export type OwnerCalls = {
   /**
-   * Takes appends for these shards. The reply leaves out those that were forgotten, because their slots never come back,
-   * and those too damaged to be served.
+   * Opens shards for appends. The reply leaves out forgotten shards, whose slots are never used again, and shards too
+   * damaged to be served.
    */
   open: {
     request: { readonly shards: readonly OwnedShard[] }
     reply: { readonly extents: readonly ShardExtent[] }
   }
-  /** The shards' records are no longer wanted, and nobody opens their slots again. May be asked again. */
+  /** Forgets shards: their records are no longer wanted, and their slots are never opened again. May be repeated. */
   forget: { request: { readonly slots: readonly number[] }; reply: null }
   /**
-   * Takes no more appends for these shards, durably, once everything queued before is done. A batch that is stored already
-   * is still answered as stored, any other as `shardClosed`. May be asked again. The reply leaves out shards that are not
-   * open, were forgotten, or are too damaged to be served.
+   * Seals shards, durably, after everything queued before is done. Afterwards a batch that is already stored is still
+   * answered as stored, any other as `shardClosed`. May be repeated. The reply leaves out shards that are not open,
+   * forgotten, or too damaged to be served.
    */
   seal: {
     request: { readonly slots: readonly number[] }
     reply: { readonly extents: readonly ShardExtent[] }
   }
-  /** Raises trim horizons, durably. One that is lower than what holds changes nothing; one above the tail is a defect. */
+  /** Raises trim horizons, durably. A horizon below the present one changes nothing; one above the tail is a defect. */
   trim: {
     request: { readonly horizons: readonly ShardHorizon[] }
     reply: null
   }
-  /** What compaction and removal may go by. */
+  /** What compaction and removal must keep. */
   wanted: { request: null; reply: Wanted }
-  /** Seals the active segment, unless it holds no batch. */
+  /** Seals the active segment and opens the next, unless the active one holds no batch. */
   roll: { request: null; reply: { readonly rolled: boolean } }
   /**
-   * Puts `target`, a complete and flushed segment in the owner's directory that no manifest names, in the place of `sources`,
-   * neighbours among the sealed ones; or drops them where it is null. Durable when answered; the sources are then removed.
-   * Rejects with `invalidArgument`, and changes nothing, where the sources are not (any more) what was meant; a target that
-   * is refused is removed.
+   * Replaces `sources`, neighbouring sealed segments, by `target`, a complete and flushed segment in the owner's
+   * directory that no manifest names; or drops them if `target` is null. Durable when answered; the sources are removed
+   * after that. Rejects with `invalidArgument`, and changes nothing, if the sources are not (any more) neighbours in
+   * the list; a refused target is removed.
    */
   replaceSegments: {
     request: { readonly sources: readonly string[]; readonly target: string | null }
@@ -136,16 +136,16 @@ export type OwnerCalls = {
   }
   append: { request: AppendGroup; reply: AppendOutcome }
   stats: { request: null; reply: OwnerStats }
-  /** Finishes what was queued, closes every environment, gives the lock back. No call is answered after it. */
+  /** Finishes the queue, closes every environment and releases the lock. No call is answered after this. */
   close: { request: null; reply: null }
 }
 
-/** One-way, owner to host. */
+/** One-way messages from owner to host. */
 export type OwnerNotice =
   | { readonly notice: 'segments'; readonly list: SegmentList }
-  /** A flush failed and storage was reopened from disk: these are the tails that hold now. */
+  /** A commit failed and storage was reopened from disk: these extents are valid now. */
   | { readonly notice: 'reopened'; readonly extents: readonly ShardExtent[]; readonly reason: string }
-  /** Rows were found damaged when storage was opened: what they were, and what became of them, in sentences. */
+  /** Rows were found damaged when storage was opened: sentences on which, and what was done about them. */
   | { readonly notice: 'damaged'; readonly found: readonly string[] }
-  /** Free space crossed the floor. */
+  /** The free space crossed the floor. */
   | { readonly notice: 'space'; readonly full: boolean; readonly freeBytes: number }

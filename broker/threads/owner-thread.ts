@@ -1,5 +1,5 @@
-// Spawns an owner thread. Runs on a host's main thread. The thread ends by itself after its `close` call and is never
-// terminated: LMDB may be writing.
+// Starts an owner thread. Runs on a host's main thread. The thread ends by itself after its `close` call and is never
+// terminated, because LMDB may be writing.
 import { Worker } from 'node:worker_threads'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { refusal } from '../../protocol/refusal.ts'
@@ -14,12 +14,12 @@ export interface OwnerThread extends Channel {
 }
 
 /**
- * Starts a thread that opens an owner. `workerUrl` is storage's owner worker. Fulfils when it is open; rejects with what
- * kept it from opening, after its thread has ended.
+ * Starts a thread that opens an owner. `workerUrl` is storage's owner worker. Fulfils when the owner is open; rejects
+ * with the reason if it cannot be opened, after the thread has ended.
  */
 export async function startOwnerThread(options: OwnerOptions, workerUrl: URL): Promise<OwnerThread> {
   const worker = new Worker(workerUrl, { workerData: options, name: `owner ${options.ownerId}` })
-  // Not events.once: it rejects on 'error', and nobody may be waiting.
+  // Not `events.once`: it rejects on 'error', which would be unhandled if no caller waits.
   const ended = new Promise<void>((resolve) => {
     worker.once('exit', () => resolve())
   })
@@ -34,7 +34,7 @@ export async function startOwnerThread(options: OwnerOptions, workerUrl: URL): P
     })
     worker.once('message', (first: OwnerStarted) => {
       if (first.started) {
-        // In this turn, before the next message is delivered.
+        // Opened in this turn, before the port delivers its next message.
         const channel = portChannel(worker)
         resolve({ ...channel, join: () => ended })
       } else {

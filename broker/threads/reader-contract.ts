@@ -1,4 +1,4 @@
-// What a host asks of the reader pool (Piscina): copies of stored batches, off the main thread. Types only.
+// What a host asks of the reader pool (Piscina): copies of stored batches, read off the main thread. Types only.
 import type { Damage } from '../../protocol/structs.ts'
 import type { SegmentList } from './owner-contract.ts'
 
@@ -6,21 +6,21 @@ export interface ReadTask {
   readonly task: 'read'
   readonly list: SegmentList
   readonly slot: number
-  /** First number wanted. The first batch answered may begin before it, and holds it if anything does. */
+  /** First wanted number. The first batch of the reply may begin below it, if that batch holds it. */
   readonly from: number
-  /** Numbers from here on are not to be answered: the reader's durable tail. */
+  /** Numbers from here on are not returned: the reader's durable tail. */
   readonly until: number
-  /** At most this many bytes, but one batch at least; and a few thousand batches, however small. */
+  /** At most this many bytes, but at least one batch; and at most a few thousand batches. */
   readonly bytesMax: number
 }
 
-/** Whole, verified batches back to back in one transferred buffer; `lengths` cuts it. */
+/** Whole, verified batches back to back in one transferred buffer; `lengths` has the bytes of each. */
 export interface ReadReply {
   readonly buffer: ArrayBuffer
   readonly lengths: Uint32Array
-  /** The number after the last record answered; `from` where nothing was there. */
+  /** The number after the last returned record; `from` if there are none. */
   readonly next: number
-  /** Set where stored records cannot be read: what came before them is answered. */
+  /** Set if stored records cannot be read; the reply holds the batches before them. */
   readonly damage?: Damage
 }
 
@@ -34,13 +34,13 @@ export interface SeekTask {
 }
 
 export interface SeekReply {
-  /** Base sequence number of that batch; `until` where none arrived so late. */
+  /** Base sequence number of that batch; `until` if there is none. */
   readonly sequenceNumber: number
-  /** When that batch arrived; 0 where there is none. */
+  /** Arrival time of that batch; 0 if there is none. */
   readonly arrivalTime: number
 }
 
-/** The pool, or the same functions in the caller's thread. */
+/** The reader pool, or the same functions in the caller's thread. */
 export interface SegmentReader {
   read(task: Omit<ReadTask, 'task'>): Promise<ReadReply>
   seek(task: Omit<SeekTask, 'task'>): Promise<SeekReply>

@@ -1,12 +1,12 @@
-// Spawns the reader pool and sends it tasks. Runs on a host's main thread, which must never wait for the disk itself.
-// What it reads never changes anything, so a task that fails for reasons of its own may simply be asked for again.
+// Starts the reader pool and sends it tasks. Runs on a host's main thread, which must never wait for the disk. Reads
+// change nothing, so a task that failed may be sent again.
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
 import { refusal } from '../../protocol/refusal.ts'
 import type { ReadReply, ReadTask, SeekReply, SeekTask, SegmentReader } from './reader-contract.ts'
 import { resultOf, type TaskRefusal } from './task-answer.ts'
 
-/** Tasks that may wait for a thread: each host has a bounded number of readers, so this is not reached by good ones. */
+/** Tasks that may wait for a thread. Each host bounds its readers, so correct hosts never reach this. */
 const TASKS_WAITING_MAX = 4096
 
 type Pool = Piscina<ReadTask | SeekTask, ReadReply | SeekReply | TaskRefusal>
@@ -18,17 +18,17 @@ function openPool(options: { threads: number; workerUrl: URL }): Pool {
     minThreads: 1,
     maxThreads: options.threads,
     idleTimeout: 30_000,
-    // A task blocks on the disk: it needs a thread of its own.
+    // A task blocks its thread on the disk, so each task needs its own thread.
     concurrentTasksPerWorker: 1,
     maxQueue: TASKS_WAITING_MAX,
-    // An idle thread must run its timers: they let go of the active segment, which its owner may have to reopen.
+    // Idle threads must run their timers, which close the active segment so that its owner can reopen it.
     atomics: 'disabled',
   })
 }
 
 /**
- * Starts the threads as they are needed. `workerUrl` is storage's reader worker. None runs before the first task: to end
- * one that is still being loaded can take the whole process down, and a host that fails to start closes at once.
+ * Creates a pool whose threads start when needed. `workerUrl` is storage's reader worker. No thread runs before the
+ * first task: ending a thread while it loads can crash the process, and a host that fails to start closes at once.
  */
 export function createReaderPool(options: { threads: number; workerUrl: URL }): SegmentReader {
   let opened: Pool | undefined

@@ -1,5 +1,5 @@
-// How a thread of a pool answers a task that it refuses. Both ends: an error that crosses threads keeps nothing but its
-// message, so a refusal crosses as data and is thrown where the task came from.
+// How a pool's thread answers a refused task. Runs on both ends. An error that crosses threads keeps only its message,
+// so a refusal crosses as data and is thrown again on the caller's side.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { revived } from '../channels/failure.ts'
@@ -9,7 +9,7 @@ export interface TaskRefusal {
   readonly message: string
 }
 
-/** In the thread: what `work` gives, or its refusal. Other errors are thrown. */
+/** On the pool's thread: returns the result of `work`, or its refusal as data. Rethrows other errors. */
 export async function answerOf<T>(work: () => Promise<T>): Promise<T | TaskRefusal> {
   try {
     return await work()
@@ -19,7 +19,7 @@ export async function answerOf<T>(work: () => Promise<T>): Promise<T | TaskRefus
   }
 }
 
-/** Where the task came from: the answer, unless it is a refusal. */
+/** On the caller's side: returns the result, or throws the refusal. */
 export function resultOf<T extends object>(answer: T | TaskRefusal): T {
   if (isRefusal(answer)) throw revived(answer)
   return answer

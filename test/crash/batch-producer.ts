@@ -1,5 +1,5 @@
-// A producer of whole batches, without idempotence and without retries: what it is told about a batch is final, so the
-// checker can hold the broker to every single answer. Runs in the process of the test.
+// A producer of whole batches, without idempotence and retries: every answer about a batch is final, so the checker can
+// compare each with the log. Runs in the test's process.
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   errorCodeOf,
@@ -22,7 +22,7 @@ const BATCH_RECORDS_MAX = 20
 const RECORD_BYTES_MAX = 2000
 const RETRY_MS = 10
 
-/** Appends until it is stopped, through every restart of the broker. Never rejects for what the broker does. */
+/** Appends until it is stopped, through every restart of the broker. The broker's errors never make it reject. */
 export async function runBatchProducer(options: BatchLoad): Promise<void> {
   let sent = 0
   while (!options.stopped.aborted) {
@@ -37,7 +37,7 @@ export async function runBatchProducer(options: BatchLoad): Promise<void> {
 }
 
 interface Route {
-  /** The shard's index, and the host that serves it. */
+  /** The shard's index, and the connection to its host. */
   to(partitionKey: string): { readonly shardIndex: number; readonly host: RawConnection }
   readonly streamId: number
   isClosed(): boolean
@@ -73,7 +73,7 @@ async function openRoute({ port, stream }: BatchLoad): Promise<Route> {
   }
 }
 
-/** One batch of one key, answered before the next is sent. Says how many values were used so far. */
+/** Appends one batch of one key and waits for the answer. Returns the number of values used so far. */
 async function appendOnce(options: BatchLoad, route: Route, sent: number): Promise<number> {
   const { history, random, name, stream } = options
   const partitionKey = `${name}-${random.below(KEYS)}`
@@ -96,7 +96,7 @@ async function appendOnce(options: BatchLoad, route: Route, sent: number): Promi
     call.ok(shardNameOf(stream, shardIndex), numbers)
   } catch (error) {
     call.failed(error)
-    // Whatever was refused may be refused again at once: the test has better uses for the processor.
+    // A refused append may be refused again at once: the pause leaves processor time to the test.
     await delay(RETRY_MS)
   }
   return sent + values.length

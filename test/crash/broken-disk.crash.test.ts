@@ -1,5 +1,6 @@
-// A whole broker over a disk that fails, crawls or fills up, put in at the storage interface: whatever the disk does,
-// nothing acknowledged is missing, nothing refused is there, nothing is seen before it is durable, and service resumes.
+// A whole broker on a disk that fails, slows down or fills up, injected at the storage interface. Whatever the disk
+// does: no acknowledged record is missing, no refused record is stored, no record is visible before it is durable, and
+// service resumes.
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { createBroker, type Broker } from '../../broker/broker.ts'
@@ -27,14 +28,14 @@ interface Scene {
   readonly disk: FaultyDisk
   readonly history: History
   readonly random: Random
-  /** What statfs is made to answer. */
+  /** The answer of the injected statfs. */
   freeBytes: number
 }
 
 interface Trouble {
   readonly name: string
   readonly inject: (scene: Scene) => Promise<void>
-  /** Whether it came to pass: a fault that nobody met proves nothing. */
+  /** Whether the fault took effect: a fault that hit no operation proves nothing. */
   readonly happened: (scene: Scene) => boolean
 }
 
@@ -104,7 +105,7 @@ const troubles: readonly Trouble[] = [
   },
 ]
 
-describe('a broker over a disk in trouble', () => {
+describe('a broker on a failing disk', () => {
   test.each(troubles)('keeps every promise while $name', async ({ inject, happened }) => {
     const random = randomOf(Date.now() % 1_000_000)
     await using directory = await temporaryDirectory()
@@ -129,7 +130,7 @@ describe('a broker over a disk in trouble', () => {
   })
 })
 
-/** Load, progress, the trouble, progress again, silence. */
+/** Runs load, progress, the fault, progress again, then silence. */
 async function runScene(broker: Broker, scene: Scene, inject: Trouble['inject']): Promise<void> {
   const { history, random } = scene
   await using client = await connect(broker.url, { retry: { backoffMinMs: 5, backoffMaxMs: 50 } })

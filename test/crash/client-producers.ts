@@ -1,5 +1,5 @@
-// Producers as applications write them, through the client: idempotent, retried, re-routed, never given up on. Run in the
-// process of the test. Each record's promise is a call of its own in the history.
+// Producers as applications write them, through the client: idempotent, with retries and re-routing, never stopped
+// early. Run in the test's process. Each record's promise is one call in the history.
 import { parseShardId } from '../../protocol/shard-id.ts'
 import { shardNameOf } from '../support/full-read.ts'
 import { payloadOf } from '../support/history.ts'
@@ -17,7 +17,7 @@ interface Sent {
 
 type Send = (record: Sent) => Promise<{ readonly shardId: string; readonly sequenceNumber: number }>
 
-/** Many records under way through one producer, in bursts, until it is stopped; then until all are settled. */
+/** Keeps many records under way through one producer, in bursts, until it is stopped; then waits until all are settled. */
 export async function runPipelinedProducer(load: ClientLoad): Promise<void> {
   const producer = await load.client.producer(load.stream)
   const open = new Set<Promise<void>>()
@@ -35,14 +35,14 @@ export async function runPipelinedProducer(load: ClientLoad): Promise<void> {
   await producer.close()
 }
 
-/** One `put` after the other. */
+/** Sends one `put` after the other. */
 export async function runPutter(load: ClientLoad): Promise<void> {
   for (let sent = 0; !load.stopped.aborted; sent++) {
     await note(load, sent, (record) => load.client.put(load.stream, record))
   }
 }
 
-/** Sends one record and writes down what became of it. Never rejects. */
+/** Sends one record and notes its outcome. Never rejects. */
 async function note(load: ClientLoad, index: number, send: Send): Promise<void> {
   const { history, random, name, stream } = load
   const value = `${name}.${index}`

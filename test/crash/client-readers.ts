@@ -1,6 +1,6 @@
-// Readers of a whole stream as applications write them, through the client: what they deliver over every reconnection, split
-// and merge is one read, so a record passed over, delivered twice or before its turn is a violation. What expires before they
-// come to it they leave out. Run in the process of the test.
+// Readers of a whole stream as applications write them, through the client. All deliveries of a reader over
+// reconnections, splits and merges are one read, so a record that is skipped, repeated or out of order is a violation.
+// They skip records that expire before they are read. Run in the test's process.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Reading } from '../../client/index.ts'
 import { parseShardId } from '../../protocol/shard-id.ts'
@@ -8,21 +8,21 @@ import { shardNameOf } from '../support/full-read.ts'
 import { type StreamRead, valueOf } from '../support/history.ts'
 import type { ClientLoad } from './load.ts'
 
-/** Follows the stream by push, from its first record. A complete one is only stopped after everything came. */
+/** Follows the stream by push from its first record. A complete reader is stopped only after every record was delivered. */
 export async function runClientSubscriber(load: ClientLoad, isComplete = false): Promise<void> {
   const subscription = load.client.subscribe(load.stream, { from: 'TRIM_HORIZON', onTrimmed: 'horizon' })
   load.stopped.addEventListener('abort', () => void subscription.close())
   await noteAll(load, subscription, load.history.openStreamRead(load.name, { isComplete }))
 }
 
-/** Follows the stream by fetches, from its first record. */
+/** Follows the stream by fetches from its first record. */
 export async function runClientFollower(load: ClientLoad, isComplete = false): Promise<void> {
   const reading = load.client.read(load.stream, { follow: true, maxWaitMs: 200, onTrimmed: 'horizon' })
   load.stopped.addEventListener('abort', () => void reading.close())
   await noteAll(load, reading, load.history.openStreamRead(load.name, { isComplete }))
 }
 
-/** Reads the stream from its first record to its tail, by fetches, over and over, with a pause in between. */
+/** Reads the stream by fetches from its first record to its tail, repeatedly, with a pause in between. */
 export async function runClientReader(load: ClientLoad, pauseMs = 0): Promise<void> {
   for (let pass = 0; !load.stopped.aborted; pass++) {
     const reading = load.client.read(load.stream, { onTrimmed: 'horizon' })

@@ -1,6 +1,6 @@
-// A kill at each step of what gives disk space back, enumerated: of rolling, of compaction, of the swap in the manifest and
-// of the removal of directories. Each is a picture of the data directory, on which another broker is started: it must hold
-// everything that is kept, once, in order, and leave no file behind. And a disk that is full while compaction writes.
+// Kills a broker at each step that frees disk space: rolls, compactions, replacements in the manifest, and removals of
+// directories. Each kill is a picture of the data directory, on which another broker starts: it must hold every kept
+// record, once, in order, and leave no file behind. Also fills the disk while compaction writes.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -27,14 +27,14 @@ const OTHERS = 'others'
 const MIB = 2 ** 20
 const HOUR = 3_600_000
 const RECORD_BYTES = 2000
-/** Enough to seal a segment: maintenance then looks at once. */
+/** Enough to seal a segment: maintenance then runs at once. */
 const SEGMENT_RECORDS = 600
 const ENOSPC = 28
 const CONFIG = { segmentSize: '1MiB' } as const
-/** Of each step: a later one differs from an earlier one in what was done before. */
+/** Pictures per step: a later occurrence of a step follows other earlier steps. */
 const IMAGES_OF_A_STEP = 2
 
-/** What a broker goes through when it gives space back; commits are the subject of other tests. */
+/** The steps of freeing space. Commits are tested elsewhere. */
 const steps = (Object.keys(faultSteps) as FaultStep[]).filter((step) => !step.startsWith('commit'))
 
 interface Scene {
@@ -44,8 +44,8 @@ interface Scene {
   readonly time: ManualTime
 }
 
-describe('a broker that gives disk space back', () => {
-  test('loses nothing and leaves nothing behind, killed at any step', async () => {
+describe('a broker that frees disk space', () => {
+  test('loses nothing and leaves no file behind, killed at any step', async () => {
     await using directory = await temporaryDirectory()
     const history = new History()
     const time = new ManualTime()
@@ -67,21 +67,21 @@ describe('a broker that gives disk space back', () => {
       isArmed = false
     })
     expect(steps.filter((step) => !taken.has(step))).toEqual([])
-    // The clock stands where it stood: what has expired is expired for the next broker too.
+    // The next broker's clock starts at the same time, so the same records are expired.
     const { clock, elapsed } = time
     for (const image of images.images) {
       await expectSound(image, { stream: KEPT, options: { clock, elapsed, config: CONFIG } })
     }
   })
 
-  test('keeps everything when the disk is full in the middle of a compaction, and goes on when it is not', async () => {
+  test('keeps everything if the disk is full during a compaction, and compacts when there is room', async () => {
     await using directory = await temporaryDirectory()
     const history = new History()
     const time = new ManualTime()
     const disk = new FaultyDisk()
     disk.errno = ENOSPC
     let refused = 0
-    // What compaction writes has a temporary name until it is complete.
+    // A compaction writes under a temporary name until the segment is complete.
     disk.onCommit = (path) => {
       if (!path.includes('segment-') || isSegment(path)) return undefined
       refused++
@@ -100,7 +100,7 @@ describe('a broker that gives disk space back', () => {
       expect(strangersIn(directory.path)).toEqual([])
       await put(scene, KEPT, 20)
       disk.onCommit = undefined
-      // What has failed is left alone for a while.
+      // A failed compaction is not tried again for a while.
       time.advance(2 * HOUR)
       await put(scene, OTHERS, SEGMENT_RECORDS)
       await untilCompacted(scene)
@@ -123,7 +123,7 @@ async function withBroker(
   await use({ broker, client, history, time })
 }
 
-/** Segments that hold what stays, what expires and what is deleted, side by side. */
+/** Fills segments with kept, expiring and deleted records side by side. */
 async function fill(scene: Scene): Promise<void> {
   const { client } = scene
   for (const name of [KEPT, DOOMED, OTHERS]) await client.createStream(name)
@@ -141,7 +141,7 @@ async function letGo(scene: Scene): Promise<void> {
   await put(scene, OTHERS, SEGMENT_RECORDS)
 }
 
-/** What is kept is a quarter of what there was. */
+/** Waits until only the kept quarter of the bytes is left. */
 async function untilCompacted({ broker }: Scene): Promise<void> {
   await until('only what is kept takes space', async () => {
     const { bytes, deletedButOpen } = diskUseOf(broker.dataDir)

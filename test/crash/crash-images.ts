@@ -1,6 +1,6 @@
-// Pictures of a data directory, taken while nothing else in this process runs: what a kill at that moment would have left.
-// Each can be opened by another broker and judged, so that every step of a change is a crash test of its own, and the run
-// that they were taken of goes on. Runs in the process of the test, with the broker in it.
+// Pictures of a data directory, taken while no other code of this process runs: what a kill at that moment would leave.
+// Another broker can open and check each of them, so that every step of a change is a crash test, while the original
+// run continues. Runs in the process of the test and of its broker.
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -18,14 +18,14 @@ import { type History, payloadOf } from '../support/history.ts'
 import { until } from '../support/progress.ts'
 
 export interface CrashImage {
-  /** The step at which it was taken. */
+  /** The step at which the picture was taken. */
   readonly step: string
   readonly directory: string
-  /** What clients knew at that moment. */
+  /** The clients' history at that moment. */
   readonly history: History
 }
 
-/** Locks are left out: they name this process, which lives on. */
+/** Lock files are not copied: they name this process, which is still alive. */
 const LOCK_NAMES: ReadonlySet<string> = new Set(['lock', 'lock.mdb'])
 
 export class CrashImages implements Disposable {
@@ -39,8 +39,9 @@ export class CrashImages implements Disposable {
   }
 
   /**
-   * No code of this process runs while it is copied. What the system was asked before may be done meanwhile, as it may be
-   * after a kill: LMDB may write one commit, and a file may get another name or go, and then it is copied anew.
+   * Copies the directory synchronously, so no code of this process runs meanwhile. The system may still complete
+   * earlier requests, as after a kill: LMDB may write one commit, and a file may be renamed or removed; then the copy
+   * is repeated.
    */
   take(step: string): void {
     const directory = mkdtempSync(join(tmpdir(), 'millrace-image-'))
@@ -56,7 +57,7 @@ export class CrashImages implements Disposable {
   }
 }
 
-/** Whether everything was still there when its turn came. */
+/** Returns false if a file disappeared during the copy. */
 function copied(copy: () => void): boolean {
   try {
     copy()
@@ -69,17 +70,17 @@ function copied(copy: () => void): boolean {
 
 const KEYS_AFTER = 20
 
-/** What an image must come to when a broker is started on it. */
+/** What a broker started on an image must show. */
 export interface Expected {
   readonly stream: string
   readonly options?: Omit<BrokerOptions, 'dataDir'>
-  /** Looks at the broker once it serves. */
+  /** Inspects the broker when it serves. */
   readonly look?: (broker: Broker) => Promise<void>
 }
 
 /**
- * Starts a broker on the image, lets it finish what was begun, appends to every part of the stream, reads everything back
- * and judges it: nothing lost, nothing twice, and no file left that nothing names.
+ * Starts a broker on the image, waits until it finishes pending changes, appends to every part of the stream, reads all
+ * records and checks them: none lost, none twice, and no file without a name in a manifest.
  */
 export async function expectSound(image: CrashImage, expected: Expected): Promise<void> {
   const { history, step, directory } = image
@@ -115,7 +116,7 @@ export async function expectSound(image: CrashImage, expected: Expected): Promis
   await expectNoOrphans(directory, step)
 }
 
-/** Every segment directory is named by its owner's manifest, and nothing else lies there. */
+/** Expects that each owner's manifest names every segment directory, and that no other file remains. */
 export async function expectNoOrphans(dataDir: string, step: string): Promise<void> {
   for (const owner of readdirSync(join(dataDir, 'owners'))) {
     const directory = join(dataDir, 'owners', owner)

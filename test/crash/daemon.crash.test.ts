@@ -1,6 +1,6 @@
-// Rounds of kill and restart: producers append and subscribers follow while a host, the controller or the whole daemon is
-// killed at a random moment. Afterwards everything is read back and judged: nothing acknowledged is missing, nothing
-// refused is there, no number ever meant two records. `MILLRACE_CRASH_ROUNDS=100` is the nightly form.
+// Rounds of kill and restart: producers append and subscribers follow while a host, the controller or the whole daemon
+// is killed at a random moment. Afterwards all records are read and checked: no acknowledged record is missing, no
+// refused record is stored, and no number meant two records. `MILLRACE_CRASH_ROUNDS=100` is the nightly form.
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, onTestFailed, test } from 'vitest'
 import { checkDataDirectory } from '#dist/broker/storage/integrity.js'
@@ -25,13 +25,13 @@ const GROUP_DEADLINE_MS = 600_000
 
 const STREAM = 'clicks'
 const SHARDS = 4
-/** Acknowledged calls on each side of the fault, so that no round proves nothing. */
+/** Acknowledged calls before and after the fault, so that every round proves something. */
 const PROGRESS_CALLS = 40
 const MOMENT_MS_MAX = 150
 const START_MS_MAX = 400
 const STANDSTILL_MS_MAX = 1500
 
-/** The smallest segments there are: rolls happen all the time, and kills hit them. */
+/** The smallest segments: rolls happen all the time, and kills hit them. */
 const CONFIG = { segmentSize: '1MiB', hosts: '2' }
 
 const faults: readonly { readonly name: string; readonly inject: (scene: Scene) => Promise<void> }[] = [
@@ -111,7 +111,7 @@ describe('a daemon killed at random moments', () => {
         const fault = faults[round % faults.length]!
         await runRound(scene, round, fault)
         scene.history.finals.splice(0)
-        // Who was killed a moment ago may not be back.
+        // A process that was just killed may not have restarted yet.
         for (const final of await retried(() => readFully(daemon.port, STREAM))) scene.history.addFinal(final)
         expect(describeViolations(check(scene.history)), `round ${round}: ${fault.name}`).toBe('')
       }
@@ -130,7 +130,7 @@ async function createStream(daemon: TestDaemon): Promise<void> {
   await client.createStream(STREAM, { shards: SHARDS })
 }
 
-/** Load, progress, a fault at a random moment, progress again, silence. */
+/** Runs load, progress, a fault at a random moment, progress again, then silence. */
 async function runRound(scene: Scene, round: number, fault: (typeof faults)[number]): Promise<void> {
   const { daemon, history, random } = scene
   const stop = new AbortController()

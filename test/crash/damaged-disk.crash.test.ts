@@ -1,5 +1,5 @@
-// Bytes that change on the disk: a reader gets what was stored or the error `corruptData`, never anything else, and what
-// is not damaged is served on.
+// Bytes that change on the disk: a reader gets the stored bytes or `corruptData`, never anything else, and undamaged
+// records are still served.
 import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -69,7 +69,7 @@ function allBut(victim: string): string[] {
     .toSorted()
 }
 
-/** Each record in a batch of its own, under a key of its own. */
+/** Stores each record in its own batch, under its own key. */
 async function store(dataDir: string): Promise<void> {
   await using broker = await createBroker({ dataDir })
   await using client = await connect(broker.url)
@@ -80,7 +80,7 @@ async function store(dataDir: string): Promise<void> {
   }
 }
 
-/** Flips one bit of the batch that holds a value, `at` bytes from about where the batch begins. */
+/** Flips one bit in the batch that holds a value, `at` bytes after the approximate start of the batch. */
 async function flipBit(
   dataDir: string,
   { value, at, random }: { value: string; at: number; random: ReturnType<typeof randomOf> },
@@ -92,7 +92,7 @@ async function flipBit(
   const content = await readFile(path)
   const payloadAt = content.indexOf(payload)
   expect(payloadAt).toBeGreaterThan(0)
-  // What lies in the file before the payload: batch header, record header, key. See protocol/batch.ts and record.ts.
+  // The batch header, record header and key precede the payload in the file: see protocol/batch.ts and record.ts.
   const batchAt = content.lastIndexOf('MLR1', payloadAt, 'latin1')
   const target = Math.min(batchAt + at, payloadAt + RECORD_BYTES - 1)
   const file = await open(path, 'r+')

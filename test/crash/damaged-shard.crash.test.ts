@@ -1,5 +1,5 @@
-// A shard so damaged that nobody can say where it stands is not served, and all of it is kept. What ends that is the deletion of
-// its stream: it goes with everything that it had, also out of the middle of a split, and other streams never notice.
+// A shard that is too damaged to tell its tail is not served, and all of its data is kept until its stream is deleted.
+// The deletion removes all of it, also during a split, and does not affect other streams.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -32,7 +32,7 @@ test('a stream with a damaged shard can be deleted: its name is free, and its sp
   await expectDeletable(directory.path)
 })
 
-test('a split whose shard was damaged before it was sealed waits for ever, and goes with its stream', async () => {
+test('a split whose shard was damaged before it was sealed waits for ever, and is removed with its stream', async () => {
   await using directory = await temporaryDirectory()
   const images = new CrashImages(directory.path, new History())
   onTestFinished(() => images[Symbol.dispose]())
@@ -50,7 +50,7 @@ test('a split whose shard was damaged before it was sealed waits for ever, and g
   await expectDeletable(image.directory)
 })
 
-/** Two streams whose records lie beside each other, most of them of the one that is to go. */
+/** Stores two streams whose records lie side by side; most of the records belong to the stream to be deleted. */
 async function store(dataDir: string): Promise<void> {
   await using broker = await createBroker({ dataDir, config: CONFIG })
   await using client = await connect(broker.url)
@@ -68,7 +68,7 @@ async function fill(client: Client, stream: string, count: number): Promise<void
   for (const result of await client.putMany(stream, records)) if (!result.ok) throw result.error
 }
 
-/** Of the first shard of the doomed stream: the row that says where it stands, and a batch that could tell instead. */
+/** Damages the head of the doomed stream's first shard, and a batch from which the head could be rebuilt. */
 async function damageShard(dataDir: string): Promise<void> {
   const slot = await slotOf(dataDir)
   const path = join(dataDir, 'owners', '0000', FIRST_SEGMENT)
@@ -105,7 +105,7 @@ async function expectDeletable(dataDir: string): Promise<void> {
     await client.deleteStream(DOOMED)
     await client.createStream(DOOMED)
     await until('what the stream had is gone from the disk', async () => {
-      // Maintenance looks as soon as a segment is sealed.
+      // Maintenance runs as soon as a segment is sealed.
       await fill(client, KEPT, RECORDS)
       return !readdirSync(join(dataDir, 'owners', '0000')).includes(FIRST_SEGMENT)
     })

@@ -1,6 +1,6 @@
-// A stream that is deleted while its shards are changed, at every step of the change, with a kill at every step from there on;
-// and a change that is killed at any step, whose stream is deleted as soon as the broker is back. The stream ends deleted,
-// its name is free, nothing of it is left in the catalog or with the owners, and another stream never notices.
+// Deletes a stream during a change of its shards, at every step of the change, with a kill at every later step; and
+// kills a change at any step and then deletes its stream. The stream is deleted, its name is free, no row or slot of it
+// remains, and another stream is unaffected.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -24,9 +24,9 @@ const KEPT = 'kept'
 const CONFIG = { segmentSize: '1MiB', owners: 2 } as const
 const PROGRESS_CALLS = 20
 const DOOMED_RECORDS = 30
-/** The deletion is asked for first, the change after it. */
+/** The deletion is requested before the change. */
 const DELETED_FIRST = -1
-/** Only after a kill. */
+/** The deletion is requested only after the kill. */
 const NEVER = Infinity
 
 interface Change {
@@ -43,9 +43,9 @@ const changes: readonly Change[] = [
 
 describe('a stream that is deleted while', () => {
   test.concurrent.each(changes)(
-    '$name: goes with all that it had, killed at any step, and its name is free',
+    '$name: is removed with all of its data, killed at any step, and its name is free',
     async (change) => {
-      // First a change in peace, whose pictures are of streams that are deleted only after the kill.
+      // First an undisturbed change: on its pictures the stream is deleted after the kill.
       const commits = await playAndKill(change, NEVER)
       expect(commits).toBeGreaterThanOrEqual(3)
       for (let place = DELETED_FIRST; place < commits; place++) await playAndKill(change, place)
@@ -53,7 +53,7 @@ describe('a stream that is deleted while', () => {
   )
 })
 
-/** The change with a deletion in it, then a broker on each picture. Answers how many commits there were. */
+/** Runs the change with a deletion in it, then a broker on each picture. Returns the number of commits. */
 async function playAndKill(change: Change, place: number): Promise<number> {
   await using directory = await temporaryDirectory()
   const history = new History()
@@ -72,7 +72,7 @@ interface Scene {
   readonly change: Change
 }
 
-/** Deletes the stream right behind so many commits of its change. What comes from then on is pictured. */
+/** Deletes the stream right after `place` commits of its change. Pictures are taken from then on. */
 async function deleteAt(place: number, { directory, history, steps, change }: Scene): Promise<void> {
   await using broker = await createBroker({ dataDir: directory, config: CONFIG, ...steps.options })
   await using client = await connect(broker.url)
@@ -83,7 +83,7 @@ async function deleteAt(place: number, { directory, history, steps, change }: Sc
   const remove = async (): Promise<void> => {
     steps.isTaking = true
     deleted = client.deleteStream(DOOMED)
-    // Requests of one connection are begun in order: the deletion is decided on next.
+    // Requests of one connection begin in order, so the deletion is decided next.
     await client.describeStream(KEPT)
   }
   steps.isTaking = place === NEVER
@@ -119,7 +119,7 @@ async function fill(client: Client): Promise<void> {
   for (const result of await client.putMany(DOOMED, records)) if (!result.ok) throw result.error
 }
 
-/** Another stream can have the name, and finds nothing of the one before. */
+/** Expects that a new stream can take the name, and has no records of the deleted one. */
 async function expectNameFree(broker: Broker, client: Client): Promise<void> {
   await client.createStream(DOOMED, { shards: 2 })
   let count = 0
@@ -128,7 +128,7 @@ async function expectNameFree(broker: Broker, client: Client): Promise<void> {
   await client.deleteStream(DOOMED)
 }
 
-/** Starts a broker on the picture, which deletes what was being deleted by itself; else the stream is deleted at once. */
+/** Starts a broker on the picture, which completes a begun deletion; otherwise deletes the stream at once. */
 async function expectDeleted(image: CrashImage, steps: StepImages): Promise<void> {
   const isAsked = steps
     .durableIn(image)
@@ -145,7 +145,7 @@ async function expectDeleted(image: CrashImage, steps: StepImages): Promise<void
   await expectNothingLeft(image)
 }
 
-/** A picture may be taken while a commit is being flushed: it may hold it. */
+/** A picture taken while a commit is flushed may hold that commit. */
 function deletedAlready(error: unknown): void {
   if (!MillraceError.is(error, 'streamNotFound') && !MillraceError.is(error, 'streamBusy')) throw error
 }
@@ -155,7 +155,7 @@ async function isGone(client: Client): Promise<boolean> {
   return true
 }
 
-/** No row of another stream than the kept one, and no slot but its own that an owner has not forgotten. */
+/** Expects that the catalog has only rows of the kept stream, and that owners have forgotten all other slots. */
 async function expectNothingLeft({ directory, step }: CrashImage): Promise<void> {
   const environment = await openLmdb({
     path: catalogPath(directory),

@@ -1,6 +1,7 @@
-// A kill at each step in which a closed shard that has expired leaves: the catalog, its owner, the catalog again. Each is a
-// picture of the data directory. Two brokers run on it one after the other, and the first seals segments: what only the newest
-// segment tells of a shard is gone then. Readers get everything that has not expired, and the check finds nothing wrong.
+// Kills at each step of removing an expired closed shard: the catalog, its owner, the catalog again. Each kill is a
+// picture of the data directory. Two brokers run on it in turn, and the first seals segments, which removes what only
+// the newest segment said about a shard. Readers get every record that has not expired, and the check finds nothing
+// wrong.
 import { expect, test } from 'vitest'
 import { createBroker } from '../../broker/broker.ts'
 import { noteAt } from '../../broker/storage/note.ts'
@@ -27,7 +28,7 @@ const RECORD_BYTES = 20_000
 const FILLING = 200
 const SETTINGS = { segmentSize: '1MiB', hosts: 2, owners: 2 } as const
 
-test('an expired shard leaves without a trace that is wrong, killed at any step', async () => {
+test('an expired shard is removed without a wrong remainder, killed at any step', async () => {
   await using directory = await temporaryDirectory()
   const history = new History()
   using images = new CrashImages(directory.path, history)
@@ -38,7 +39,7 @@ test('an expired shard leaves without a trace that is wrong, killed at any step'
     await using broker = await createBroker({ dataDir: directory.path, config: SETTINGS, ...clocks })
     await using client = await connect(broker.url)
     await client.createStream(STREAM, { shards: 2, retentionMs: HOUR_MS })
-    // Nobody will look for these.
+    // No client looks for these.
     await append(client, new History(), { part: 'old', count: RECORDS })
     await client.updateShardCount(STREAM, 1)
     await client.updateShardCount(STREAM, 2)
@@ -58,7 +59,7 @@ test('an expired shard leaves without a trace that is wrong, killed at any step'
   }
 })
 
-/** Sweeps until the closed shards are gone, with pictures of what it does. */
+/** Sweeps until the closed shards are gone, and takes pictures of the steps. */
 async function expireShards(dataDir: string, time: FakeTime, steps: StepImages): Promise<void> {
   const controller = await startController(dataDir, time, steps)
   try {

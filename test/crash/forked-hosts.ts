@@ -1,6 +1,7 @@
-// A broker whose controller runs in the process of the test and whose shard hosts are processes, as in a daemon: so a test
-// sees each call that the controller makes to a host, and can end that host (SIGKILL) right before it comes, or right after
-// it was answered and before the controller knows; or a host at a commit of the catalog. It signals only what it started.
+// A broker whose controller runs in the test's process and whose shard hosts are processes, as in a daemon. A test sees
+// each call from the controller to a host, and can kill that host with SIGKILL right before the call, or after the
+// answer and before the controller knows it; or kill a host at a commit of the catalog. It signals only processes that
+// it started.
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { resolveConfig } from '../../broker/config/resolve.ts'
@@ -19,7 +20,7 @@ import type { Channel } from '../../broker/channels/channel.ts'
 import { systemTime } from '../../broker/time.ts'
 
 const DRAIN_MS = 5_000
-/** A host that was killed starts again at once when it has served for so long. */
+/** A killed host that has served for this long is restarted at once. */
 const SERVED_MS = 60_000
 
 /** Calls that are part of a change of shards. */
@@ -31,22 +32,22 @@ const CHANGING: ReadonlySet<string> = new Set([
 ] satisfies (keyof HostCalls)[])
 
 /**
- * When a host is killed, counted from when it was armed: the one that is called, before it gets the call or after it
- * answered; or one at a commit of the catalog, which waits until that host is back, with what it was assigned before.
+ * When to kill a host, counted from arming: the called host, before it gets the call or after it answers; or a host at
+ * a commit of the catalog, which then waits until the host is back with its assignments.
  */
 export type Kill =
   | { readonly side: 'before' | 'after'; readonly call: number }
   | { readonly side: 'commit'; readonly commit: number; readonly hostId: number }
 
-/** What travels over a host's channel, as far as it is looked at here. */
+/** The parts of a channel's messages that this file reads. */
 type Packet = readonly [kind: string, id: number, call: string]
 
 export class ForkedHosts implements AsyncDisposable {
-  /** Calls of changes since it was armed, in order: `sealShards at host 1`. */
+  /** Calls of changes since arming, in order: `sealShards at host 1`. */
   calls: string[] = []
-  /** Commits of the catalog since it was armed. */
+  /** Commits of the catalog since arming. */
   commits = 0
-  /** What was killed where, in words; undefined while nothing was. */
+  /** Says which host was killed where; undefined if none was. */
   killed: string | undefined
   readonly dataDir: string
   #kill: Kill | undefined
@@ -76,7 +77,7 @@ export class ForkedHosts implements AsyncDisposable {
     return this.#port
   }
 
-  /** Counts calls anew, and kills where it is told to; at no call, where there is none. */
+  /** Resets the counts, and kills as `kill` says; kills nothing without it. */
   arm(kill?: Kill): void {
     this.calls = []
     this.commits = 0
@@ -171,7 +172,7 @@ export class ForkedHosts implements AsyncDisposable {
     }
   }
 
-  /** The channel to a host, on which it is killed. */
+  /** Wraps the channel to a host, to kill the host at its messages. */
   #watched(hostId: number, host: LaunchedHost): Channel {
     const { channel } = host
     const answersThatKill = new Set<number>()

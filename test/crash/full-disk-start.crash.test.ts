@@ -1,5 +1,6 @@
-// Whatever ends while the disk is full to its last block comes back there: it serves reads, refuses writes by name, and resumes by
-// itself when there is room. The compiled daemon on a disk in memory of a few megabytes.
+// Processes that end while the disk is full to its last block start again on it: they serve reads, refuse writes with
+// the right error, and resume by themselves when there is room. Uses the compiled daemon on an in-memory disk of a few
+// megabytes.
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, type TestContext } from 'vitest'
@@ -26,7 +27,7 @@ class FullDisk {
     this.#running = running
   }
 
-  /** With some records in it. Skips the test where there can be no such disk. */
+  /** Starts with some records. Skips the test if the system allows no such disk. */
   static async start(context: TestContext): Promise<FullDisk> {
     const disk = await SmallDisk.mount(DISK_BYTES)
     if (disk === undefined) return context.skip('This system lets nobody mount a disk of its own (unshare).')
@@ -79,7 +80,7 @@ class FullDisk {
     return hosts.flatMap(({ pid }) => (pid === undefined ? [] : [pid]))
   }
 
-  /** Reads everything, and is refused a write, on a disk of which nothing is left. */
+  /** On a disk without free blocks, expects that all records are readable and that a write is refused. */
   async expectReadsOnly(): Promise<void> {
     await using client = await this.client()
     await until('the host serves', async () =>
@@ -90,7 +91,7 @@ class FullDisk {
     await expect(producer.send(recordOf(RECORDS))).rejects.toMatchObject({ code: 'storageFull' })
   }
 
-  /** There is room again: what was refused is taken, and everything is sound. */
+  /** After room is freed, expects that refused writes are accepted, and that the check finds nothing. */
   async expectResumed(): Promise<void> {
     this.disk.clear()
     {
@@ -111,7 +112,7 @@ async function readAll(client: Client): Promise<string[]> {
   return found
 }
 
-test('a host that is killed on a full disk comes back', async (context) => {
+test('a host that is killed on a full disk restarts', async (context) => {
   const full = await FullDisk.start(context)
   full.disk.fill()
   await full.killHosts()
@@ -120,7 +121,7 @@ test('a host that is killed on a full disk comes back', async (context) => {
   await full.expectResumed()
 })
 
-test('a daemon that is killed as a whole on a full disk starts again, and again', async (context) => {
+test('a daemon that is killed as a whole on a full disk starts again, repeatedly', async (context) => {
   const full = await FullDisk.start(context)
   for (let round = 0; round < 3; round++) {
     full.disk.fill()
@@ -132,7 +133,7 @@ test('a daemon that is killed as a whole on a full disk starts again, and again'
   await full.expectResumed()
 })
 
-test('a daemon that was stopped starts on a disk that was filled meanwhile', async (context) => {
+test('a stopped daemon starts on a disk that was filled meanwhile', async (context) => {
   const full = await FullDisk.start(context)
   await full.stop()
   full.disk.fill()
@@ -141,7 +142,7 @@ test('a daemon that was stopped starts on a disk that was filled meanwhile', asy
   await full.expectResumed()
 })
 
-test('a copy without its lock files starts on a full disk with the room that it has put by', async (context) => {
+test('a copy without lock files starts on a full disk by using the ballast', async (context) => {
   const full = await FullDisk.start(context)
   await full.stop()
   const owner = join(full.disk.path, 'owners', '0000')

@@ -1,5 +1,5 @@
-// A disk that is really full, to its last block: appends are refused by name, reads go on, what has expired makes room, and
-// service resumes without anybody's help. A whole broker on a disk in memory of a few megabytes.
+// A disk that is full to its last block: appends are refused with the right error, reads continue, expired records make
+// room, and service resumes by itself. A whole broker on an in-memory disk of a few megabytes.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, type TestContext } from 'vitest'
@@ -25,7 +25,7 @@ const DISK_BYTES = 24 * KIB * KIB
 const FLOOR_BYTES = 256 * KIB
 const NEARLY_FULL_BYTES = 1024 * KIB
 const RECORD_BYTES = 2000
-/** An append that is refused so long is refused. */
+/** An append that is refused for this long counts as refused. */
 const REFUSED_AFTER_MS = 2000
 /** Enough to seal a segment. */
 const SEGMENT_RECORDS = 600
@@ -41,7 +41,7 @@ interface Running {
   readonly client: Client
 }
 
-test('a disk that is full refuses appends and loses nothing, until what has expired makes room', async (context) => {
+test('a full disk refuses appends and loses nothing, until expired records make room', async (context) => {
   const scene = await onSmallDisk(context)
   const { disk, history, time } = scene
   const put = putter(history)
@@ -52,16 +52,16 @@ test('a disk that is full refuses appends and loses nothing, until what has expi
     await put(client, KEPT, SEGMENT_RECORDS)
     disk.fill(NEARLY_FULL_BYTES)
     await until('an append is refused', async () => (await put(client, KEPT, 1)) === 'storageFull')
-    // Nothing is being written now.
+    // No write is under way now.
     disk.fill()
     expect(await put(client, KEPT, 1)).toBe('storageFull')
-    // The catalog has room put by.
+    // The catalog may use the ballast.
     await client.updateStream(EXPIRING, { retentionMs: 2 * HOUR_MS })
     await client.updateStream(EXPIRING, { retentionMs: HOUR_MS })
     expect(await count(client, KEPT)).toBe(history.acknowledgedCalls)
     expect(await count(client, EXPIRING)).toBe(3 * SEGMENT_RECORDS)
   })
-  // It is started again, as whoever is woken by it may do first of all. What it had reserved is given back meanwhile, and taken.
+  // Filled again, as another program may do first of all. Reserved room is given back meanwhile, and taken.
   disk.fill()
   await withBroker(scene, async ({ client, broker }) => {
     expect(await count(client, KEPT)).toBe(history.acknowledgedCalls)
@@ -76,7 +76,7 @@ test('a disk that is full refuses appends and loses nothing, until what has expi
   await expectSound(scene)
 })
 
-test('a compaction that finds the disk full leaves nothing behind, and is done when there is room', async (context) => {
+test('a compaction on a full disk leaves nothing behind, and is repeated when there is room', async (context) => {
   const scene = await onSmallDisk(context)
   const { disk, history, time } = scene
   const put = putter(history)
@@ -87,7 +87,7 @@ test('a compaction that finds the disk full leaves nothing behind, and is done w
       await put(client, KEPT, 40)
       await put(client, DOOMED, 100)
     }
-    // More than appends need and the catalog reserves, and less than a compaction.
+    // More than appends need and the catalog reserves, but less than a compaction needs.
     disk.fill(3 * FLOOR_BYTES)
     await client.deleteStream(DOOMED)
     await until('a compaction fails for want of room', () => hasCompacted(broker, 'storageFull'))
@@ -95,7 +95,7 @@ test('a compaction that finds the disk full leaves nothing behind, and is done w
     expect(await put(client, KEPT, 1)).toBe('stored')
 
     disk.clear()
-    // What has failed is left alone for a while.
+    // A failed compaction is not tried again for a while.
     time.advance(2 * HOUR_MS)
     await put(client, KEPT, SEGMENT_RECORDS)
     await until('a compaction is done', () => hasCompacted(broker, 'done'))
@@ -104,7 +104,7 @@ test('a compaction that finds the disk full leaves nothing behind, and is done w
   await expectSound(scene)
 })
 
-/** Skips the test where there can be no such disk. */
+/** Skips the test if the system allows no such disk. */
 async function onSmallDisk(context: TestContext): Promise<Scene> {
   const disk = await SmallDisk.mount(DISK_BYTES)
   if (disk === undefined) return context.skip('This system lets nobody mount a disk of its own (unshare).')
@@ -131,7 +131,7 @@ async function expectSound({ disk }: Scene): Promise<void> {
   await expectNoOrphans(disk.path, 'the end')
 }
 
-/** Appends so many records, and answers what became of them: all stored, or the code of the last that was not. */
+/** Appends a number of records, and returns 'stored' if all were stored, or else the code of the last refusal. */
 function putter(history: History) {
   let sent = 0
   return (client: Client, stream: string, amount: number): Promise<string> =>

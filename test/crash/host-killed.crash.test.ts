@@ -1,7 +1,7 @@
-// A host that dies alone at each step of a change of shards, enumerated: right before each call that the controller makes to
-// a host, right after its answer, and at each commit of the catalog. The change goes on to its end, and those who append and
-// follow meanwhile lose nothing, get nothing twice, and nothing out of order. Each step is tried in the change or in the one
-// that undoes it; with MILLRACE_CRASH_ROUNDS (as by `npm run test:crash`) in both.
+// Kills a host alone at each step of a change of shards: before each call from the controller to a host, after its
+// answer, and at each commit of the catalog. The change completes, and clients that append and follow meanwhile lose
+// nothing and get nothing twice or out of order. Each step is tested in the change or in the one that undoes it; with
+// MILLRACE_CRASH_ROUNDS (as by `npm run test:crash`) in both.
 import { describe, expect, onTestFailed, test } from 'vitest'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import { type Client, connect } from '../../client/index.ts'
@@ -20,7 +20,7 @@ const PROGRESS_CALLS = 20
 const isLong = process.env['MILLRACE_CRASH_ROUNDS'] !== undefined
 const DEADLINE_MS = 600_000
 
-/** A change that can be made again and again, because another one undoes it; both are cut off at each of their steps. */
+/** A change and another that undoes it, so that both can be repeated, with a kill at each of their steps. */
 interface ChangeAndBack {
   readonly name: string
   readonly shards: number
@@ -49,7 +49,7 @@ const changes: readonly ChangeAndBack[] = [
   },
 ]
 
-/** In the order of their ranges, which is that of their indexes here. */
+/** In the order of their ranges, which is also the order of their indexes here. */
 async function openShards(client: Client): Promise<string[]> {
   const open: string[] = []
   for await (const { shardId, state } of client.listShards(STREAM)) if (state === 'OPEN') open.push(shardId)
@@ -57,7 +57,7 @@ async function openShards(client: Client): Promise<string[]> {
 }
 
 describe('a host that is killed alone at any step of a change of shards', () => {
-  // The wave has the same steps with more shards in each: its long run is for the long form.
+  // The wave has the same steps with more shards in each, so it runs in the long form only.
   test.each(isLong ? changes : changes.slice(0, 1))(
     'holds nothing up for good, and nothing is lost: $name',
     async (change) => {
@@ -89,11 +89,11 @@ interface Scene {
   readonly client: Client
   readonly hosts: ForkedHosts
   readonly history: History
-  /** What was killed when, for whoever has to find out why it failed. */
+  /** Which host was killed when, to explain a failure. */
   readonly kills: string[]
 }
 
-/** The change and its way back, smoothly, to see which steps they have; then both with a kill at each of them. */
+/** Runs the change and its way back without kills to count the steps; then both with a kill at each step. */
 async function killAtEachStep(
   scene: Scene,
   { change, back, shards, openBetween }: ChangeAndBack,
@@ -113,7 +113,7 @@ interface Steps {
   readonly commits: number
 }
 
-/** A kill at each step and side; in the short form at one of its sides, which `parity` chooses. */
+/** A kill at each step, before and after; in the short form only one of the two, chosen by `parity`. */
 function killsIn({ calls, commits }: Steps, parity: 0 | 1): Kill[] {
   const isChosen = (at: number, side: 0 | 1): boolean => isLong || (at + side) % 2 === parity
   const kills: Kill[] = []
@@ -128,7 +128,7 @@ function killsIn({ calls, commits }: Steps, parity: 0 | 1): Kill[] {
   return kills
 }
 
-/** One change, perhaps with a kill in it: it comes to its end, with as many open shards as it should. */
+/** Runs one change, with or without a kill, and expects it to complete with the right number of open shards. */
 async function carryOut(
   { client, hosts, history, kills }: Scene,
   { change, open }: { readonly change: (client: Client) => Promise<unknown>; readonly open: number },

@@ -1,11 +1,11 @@
-// What the loads of a crash test share: where they run, what they write down, and when they stop.
+// What the loads of a crash test share: their broker, their history, and when they stop.
 import type { Client } from '../../client/index.ts'
 import type { History } from '../support/history.ts'
 import type { Random } from '../support/random.ts'
 
 export interface Load {
   readonly stream: string
-  /** Names the load; its values are `name.1`, `name.2`, … */
+  /** The load's name; its values are `name.1`, `name.2`, … */
   readonly name: string
   readonly history: History
   readonly random: Random
@@ -14,6 +14,6 @@ export interface Load {
 
 export interface ClientLoad extends Load {
   readonly client: Client
-  /** Chooses a record's key; a few keys of the load's own, by default. */
+  /** Chooses a record's key; by default one of a few keys of this load. */
   readonly partitionKey?: () => string
 }

@@ -1,5 +1,5 @@
-// A kill at each step of an update that makes a stream's retention longer, enumerated on pictures of the data directory: what
-// a reader was told is gone stays gone, whatever was durable of the update.
+// Kills at each step of an update that raises a stream's retention, on pictures of the data directory: records that a
+// reader was told are gone stay gone, whatever part of the update was durable.
 import { expect, test } from 'vitest'
 import { createBroker } from '../../broker/broker.ts'
 import { type Client, connect } from '../../client/index.ts'
@@ -16,7 +16,7 @@ const HOUR_MS = 3_600_000
 const RECORDS = 40
 const CONFIG = { segmentSize: '1MiB', hosts: 2, owners: 2 } as const
 
-test('a record that was told to be gone does not come back, when a broker is killed while or after its retention was raised', async () => {
+test('raised retention: no expired record returns when the broker is killed during or after the update', async () => {
   await using directory = await temporaryDirectory()
   const history = new History()
   using images = new CrashImages(directory.path, history)
@@ -33,7 +33,7 @@ test('a record that was told to be gone does not come back, when a broker is kil
     await using client = await connect(broker.url)
     const port = Number(new URL(broker.url).port)
     await client.createStream(STREAM, { shards: 4, retentionMs: HOUR_MS })
-    // The first part expires, the second lives on: horizons lie within what is stored.
+    // The first part expires and the second stays, so trim horizons lie within the stored records.
     for (const part of ['old', 'new']) {
       await append(client, history, part)
       time.advance(HOUR_MS / 2 + 1)

@@ -1,6 +1,6 @@
-// The proof of order: producers append 10,000 keys while shards are split, merged and rescaled without a pause, and hosts,
-// the controller or the whole daemon are killed in between, and the oldest records go. Afterwards everything is read back and judged, and so is what
-// readers of the whole stream got meanwhile, in the order in which they got it. `npm run test:order` is the long form.
+// The proof of order: producers append 10,000 keys while shards are split, merged and rescaled without a pause, hosts,
+// the controller or the whole daemon are killed, and the oldest records expire. Afterwards all records are read and
+// checked, and so are the deliveries to stream readers, in their order. `npm run test:order` is the long form.
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, onTestFailed, test } from 'vitest'
 import { checkDataDirectory } from '#dist/broker/storage/integrity.js'
@@ -18,25 +18,25 @@ import { epochOf, retried, startChange } from './resharder.ts'
 const LONG_ROUNDS = process.env['MILLRACE_ORDER_ROUNDS']
 const ROUNDS = Number(LONG_ROUNDS ?? 1)
 const FIRST_SEED = Number(process.env['MILLRACE_ORDER_SEED'] ?? Date.now() % 1_000_000)
-/** Changes of the shards that were carried out, in one round. */
+/** Completed changes of shards in one round. */
 const RESHARDS = LONG_ROUNDS === undefined ? 16 : 60
 const ROUND_DEADLINE_MS = 600_000
 
 const STREAM = 'clicks'
 const PRODUCERS = 8
 const KEYS = 10_000
-/** Every other record is of one of these: keys that are met once in a while are hardly ever under way twice at a change. */
+/** Half of the records have one of these keys: rarely used keys are hardly ever under way twice during a change. */
 const BUSY_KEYS = 50
-/** Less than is appended: retention and compaction run as well, and are killed as well. */
+/** Less than is appended, so that retention and compaction run and are killed, too. */
 const KEPT_BYTES = 4 * 2 ** 20
 const PROGRESS_CALLS = 100
-/** One change in so many is hit by a kill. */
+/** One in this many changes is hit by a kill. */
 const KILL_ONE_IN = 3
 const MOMENT_MS_MAX = 80
-/** Who reads everything again and again leaves the test no time for anything else. */
+/** A reader that rereads without a pause would take the test's processor time. */
 const READER_PAUSE_MS = 2000
 
-/** The smallest segments there are: rolls happen all the time, between seals as well. */
+/** The smallest segments: rolls happen all the time, also between seals. */
 const CONFIG = { segmentSize: '1MiB', hosts: '2' }
 
 const kills: readonly ((scene: Scene) => Promise<void>)[] = [
@@ -61,7 +61,7 @@ interface Scene {
   readonly random: Random
   readonly port: number
   readonly stream: string
-  /** What was done, for whoever has to find out why a round failed. */
+  /** The actions of the round, to explain a failure. */
   readonly done: string[]
 }
 
@@ -94,7 +94,7 @@ async function createStream(port: number): Promise<void> {
   await client.createStream(STREAM, { shards: 4, retentionBytes: KEPT_BYTES })
 }
 
-/** Load, changes and kills, a last look at whether all are served again, silence, and everything read back. */
+/** Runs load, changes and kills, checks that all clients are served again, waits for silence, and reads all records. */
 async function runRound(scene: Scene): Promise<void> {
   const { daemon, history } = scene
   await using client = await connect(daemon.url, { retry: { backoffMinMs: 5, backoffMaxMs: 50 } })
@@ -105,7 +105,7 @@ async function runRound(scene: Scene): Promise<void> {
   const failed = Promise.all([...producers, ...readers]).then(() => new Promise<never>(() => {}))
   try {
     await Promise.race([changeShards(scene), failed])
-    // The last kill may have been a moment ago: who is down tells when it is back.
+    // The last kill may be recent: a host that is down answers after its restart.
     await retried(() => seeHorizons(scene.port, STREAM, history))
     history.endFaults()
     await Promise.race([untilAllServed(history), failed])
@@ -113,11 +113,11 @@ async function runRound(scene: Scene): Promise<void> {
     await Promise.race([Promise.all(producers), failed])
     await seeEpoch(scene.port, STREAM, history)
     const haveCaughtUp = async () => isRead(history, await readFully(scene.port, STREAM))
-    // What is left is the checker's to tell: it says which reader did not get to the end of which shard.
+    // A timeout is left to the checker, which names the reader and the shard that it did not finish.
     await Promise.race([until('all readers caught up', haveCaughtUp), failed]).catch(() => {})
     reading.abort()
     await Promise.all(readers)
-    // Old records still go: what is there when all readers have stopped is what none of them may have passed over.
+    // Old records still expire: what is stored after all readers have stopped is what none of them may have skipped.
     for (const final of await readFully(scene.port, STREAM)) history.addFinal(final)
   } finally {
     producing.abort()
@@ -150,13 +150,13 @@ function startReaders({ history, random }: Scene, client: Client, stopped: Abort
   ]
 }
 
-/** One change after the other, until enough have been carried out; some are hit by a kill, at whatever point they are. */
+/** Changes shards one change at a time until enough are complete; some are hit by a kill at a random moment. */
 async function changeShards(scene: Scene): Promise<void> {
   const { history, random } = scene
   const enough = (await epochOf(scene)) + RESHARDS
   for (let epoch = enough - RESHARDS; epoch < enough; epoch = await epochOf(scene)) {
     await untilProgress(history, PROGRESS_CALLS)
-    // Where a host is down nobody can tell.
+    // No answer is possible while a host is down.
     await seeHorizons(scene.port, STREAM, history).catch(() => {})
     const change = await startChange(scene)
     note(scene, `epoch ${epoch}, ${history.acknowledgedCalls} acknowledged: ${change.what}`)
@@ -174,7 +174,7 @@ function note({ done }: Scene, what: string): void {
   done.push(`${(performance.now() / 1000).toFixed(1)} s, ${what}`)
 }
 
-/** Every producer was acknowledged something that it sent after the faults. */
+/** Fulfils when each producer has an acknowledgement of a record sent after the faults. */
 function untilAllServed(history: History): Promise<void> {
   const from = history.appends.length
   return until('all producers are served again', () => {
@@ -183,7 +183,7 @@ function untilAllServed(history: History): Promise<void> {
   })
 }
 
-/** Whoever has to get everything got the last record of each shard. */
+/** True if each complete reader got the last record of each shard. */
 function isRead({ streamReads }: History, shards: readonly FinalRead[]): boolean {
   const ends = shards.flatMap(({ shard, records }) => {
     const last = records.at(-1)

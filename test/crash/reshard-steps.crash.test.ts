@@ -1,6 +1,6 @@
-// A kill at each step of a change of shards, enumerated: before and after every commit of the catalog, and at every commit
-// of the owner in between (that is where shards are sealed and opened). Each is a picture of the data directory, on which
-// another broker is started: it must finish what was begun, and hold everything acknowledged, once, in order.
+// Kills at each step of a change of shards: before and after every commit of the catalog, and at every commit of the
+// owner in between, where shards are sealed and opened. Each kill is a picture of the data directory, on which another
+// broker starts: it must complete what was begun, and hold every acknowledged record, once, in order.
 import { describe, expect, test } from 'vitest'
 import { createBroker } from '../../broker/broker.ts'
 import { type Client, connect } from '../../client/index.ts'
@@ -61,7 +61,7 @@ const changes: readonly Change[] = [
 ]
 
 describe('a broker killed at any step of a change of shards', () => {
-  test.concurrent.each(changes)('goes on with it and loses nothing, when $name', async (change) => {
+  test.concurrent.each(changes)('continues the change and loses nothing, when $name', async (change) => {
     await using directory = await temporaryDirectory()
     const history = new History()
     using images = new CrashImages(directory.path, history)
@@ -69,7 +69,7 @@ describe('a broker killed at any step of a change of shards', () => {
     await runChange({ directory: directory.path, history, steps, change })
     expect(steps.commits.length).toBeGreaterThanOrEqual(3)
     for (const image of images.images) {
-      // What was durably begun must be carried out.
+      // A change that was durably begun must be completed.
       const isBegun = steps.durableIn(image).length > 0
       const open = isBegun ? [change.openAfter] : [change.shards, change.openAfter]
       const look = async ({ url }: { readonly url: string }) => {
@@ -92,7 +92,7 @@ interface Scene {
   readonly change: Change
 }
 
-/** Load, progress, the change with pictures of it, progress again. */
+/** Runs load, progress, the change with pictures of it, then progress again. */
 async function runChange({ directory, history, steps, change }: Scene): Promise<void> {
   await using broker = await createBroker({
     dataDir: directory,

@@ -1,5 +1,5 @@
-// Splits, merges and rescales a stream at random, through every restart of the broker. It asks over plain connections and
-// notes every epoch that it is told of. Runs in the process of the test.
+// Splits, merges and rescales a stream at random, through every restart of the broker. It uses plain connections and
+// notes every epoch that it is told. Runs in the test's process.
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   hashKeyFromBytes,
@@ -29,15 +29,18 @@ type Change =
   | { readonly verb: 'mergeShards'; readonly request: RequestOf<'mergeShards'> }
   | { readonly verb: 'updateShardCount'; readonly request: RequestOf<'updateShardCount'> }
 
-/** A change of shards that is under way. */
+/** A change of shards under way. */
 export interface RunningChange {
-  /** What was asked for, for the log of a failure. */
+  /** The request, for the log of a failure. */
   readonly what: string
-  /** Fulfils when it was answered, or whoever would have answered is gone. Rejects for an answer that nobody may give. */
+  /**
+   * Fulfils when the change is answered, or the process that would answer is gone. Rejects for an answer that is never
+   * allowed.
+   */
   readonly settled: Promise<void>
 }
 
-/** Asks for a random change of the shards there are. */
+/** Requests a random change of the present shards. */
 export async function startChange(options: ReshardedStream): Promise<RunningChange> {
   const open = await openShards(options)
   const change = chooseChange(options, open)
@@ -51,7 +54,7 @@ export async function startChange(options: ReshardedStream): Promise<RunningChan
   }
 }
 
-/** The epoch that the controller tells of now; waits for a controller that can be asked. */
+/** The controller's present epoch; waits until a controller answers. */
 export async function epochOf({ port, stream, history }: ReshardedStream): Promise<number> {
   return await retried(async () => {
     await seeEpoch(port, stream, history)
@@ -66,8 +69,8 @@ async function ask(connection: RawConnection, { verb, request }: Change): Promis
 }
 
 /**
- * A controller that was killed answers nothing, one whose host was killed says so, and a change that was chosen by an old
- * epoch is refused. Anything else is a defect.
+ * Expected failures: a killed controller does not answer, a killed host makes the controller refuse, and a change
+ * chosen by an old epoch is refused. Any other error is a defect.
  */
 function refusedByRight(error: unknown): void {
   const expected = [
@@ -97,7 +100,7 @@ function chooseChange({ stream: name, random }: ReshardedStream, open: readonly 
   return { verb: 'splitShard', request: { name, shardIndex: shard.index, newStartingHashKeys } }
 }
 
-/** None: balanced by the load; one: in two; two: what lies between is cut out. */
+/** Starts of a split: none balances by load; one splits in two; two cut out the range between them. */
 function chooseStarts(shard: RoutedShard, random: Random): Uint8Array[] {
   const start = bigOf(shard.startingHashKey)
   const span = bigOf(shard.endingHashKey) - start
@@ -124,7 +127,7 @@ function connected(port: number): Promise<RawConnection> {
   return retried(() => RawConnection.open(port))
 }
 
-/** Until it succeeds, or for so long that nobody would call it served. */
+/** Repeats the attempt until it succeeds, or until it has failed for too long. */
 export async function retried<T>(attempt: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + DEADLINE_MS
   for (;;) {

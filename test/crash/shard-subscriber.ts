@@ -1,5 +1,5 @@
-// A subscriber of every shard of a stream over plain connections: it notes each record the moment it is pushed, so that
-// the checker can hold the broker to what it showed before a crash. Runs in the process of the test.
+// A subscriber of every shard of a stream over plain connections. It notes each record when it is pushed, so that the
+// checker can compare the log with what was shown before a crash. Runs in the test's process.
 import { setTimeout as delay } from 'node:timers/promises'
 import { MillraceError } from '../../protocol/index.ts'
 import { describeRouting, recordsOf, shardNameOf } from '../support/full-read.ts'
@@ -17,28 +17,28 @@ const POLL_MS = 2
 
 /** How far each shard was followed, over all connections. */
 interface Progress {
-  /** The number to resume from. */
+  /** The number at which to resume each shard. */
   readonly next: Map<number, number>
   /** Closed shards that were followed to their end. */
   readonly ended: Set<number>
 }
 
 /**
- * Follows the stream from its trim horizon until it is stopped; resumes where it was after every lost connection. Children
- * are not made to wait for their parents: that is the client's business.
+ * Follows the stream from its trim horizon until it is stopped; resumes after every lost connection. Children do not
+ * wait for their parents: that is the client's task.
  */
 export async function runSubscriber(options: SubscriberLoad): Promise<void> {
   const progress: Progress = { next: new Map(), ended: new Set() }
   while (!options.stopped.aborted) {
     await followOnce(options, progress).catch(async (error: unknown) => {
-      // A lost connection is expected here; bytes that do not match their checksum never are.
+      // A lost connection is expected here; a wrong checksum never is.
       if (MillraceError.is(error, 'corruptData')) throw error
       await delay(RETRY_MS)
     })
   }
 }
 
-/** Ends when any connection or shard ends: the routing is then another one. */
+/** Ends when any connection or shard ends, because the routing has then changed. */
 async function followOnce(options: SubscriberLoad, progress: Progress): Promise<void> {
   const { port, stream } = options
   const routing = await describeRouting(port, stream)

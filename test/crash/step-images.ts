@@ -1,22 +1,22 @@
-// Pictures of a data directory at the steps of a change that the catalog keeps a journal of: before and after every commit
-// of the catalog, and at the first commits of owners in between, which is where shards are sealed, opened and forgotten.
-// Runs in the process of the test, with the broker in it.
+// Pictures of a data directory at the steps of a change that has a journal: before and after every commit of the
+// catalog, and at the first commits of owners in between, where shards are sealed, opened and forgotten. Runs in the
+// process of the test and of its broker.
 import type { BrokerOptions } from '../../broker/broker.ts'
 import type { CatalogChange, CatalogStore } from '../../broker/catalog-contract.ts'
 import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
 import type { CrashImage, CrashImages } from './crash-images.ts'
 
-/** Pictures of the owners' commits between two of the catalog's: the first ones are those that matter. */
+/** Pictures of owners' commits between two commits of the catalog: the first ones matter. */
 const OWNER_IMAGES_MAX = 2
 
 export class StepImages {
-  /** Commits are noted only while this is set: what came before is no part of the change. */
+  /** Commits are noted only while this is set: earlier ones are not part of the change. */
   isArmed = false
-  /** Pictures are taken as well. */
+  /** True if pictures are taken as well. */
   isTaking = true
-  /** What the catalog was asked to commit while armed, whether it is durable or not. */
+  /** Commits of the catalog since arming, durable or not. */
   readonly commits: (readonly CatalogChange[])[] = []
-  /** Asked before each commit, with its number from 1 on; the commit waits for it. */
+  /** Called before each commit with its number, from 1; the commit waits for it. */
   beforeCommit: (number: number) => Promise<void> | void = () => undefined
   readonly #images: CrashImages
   readonly #durable = new Map<CrashImage, number>()
@@ -27,7 +27,7 @@ export class StepImages {
     this.#images = images
   }
 
-  /** For the broker of which pictures are to be taken. */
+  /** Options for the broker of which pictures are taken. */
   get options(): Pick<BrokerOptions, 'openCatalog' | 'storage'> {
     return {
       openCatalog: async (directory) => this.#watched(await openCatalogStore(directory)),
@@ -35,7 +35,7 @@ export class StepImages {
     }
   }
 
-  /** The commits of the change that are durable in a picture. */
+  /** The change's commits that are durable in a picture. */
   durableIn(image: CrashImage): readonly (readonly CatalogChange[])[] {
     return this.commits.slice(0, this.#durable.get(image) ?? 0)
   }

@@ -1,4 +1,5 @@
-// The catalog: all of a commit or none, durable, and refused by name when it is damaged.
+// The catalog: commits store all or nothing, durably, and a damaged catalog is refused with an error that names the
+// damage.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,7 +42,7 @@ const shard = (streamId: number, shardIndex: number, over: Partial<ShardRow['val
   return shardRow(streamId, shardIndex, { slot: streamId * 2 + shardIndex, ...range, ...over })
 }
 const sound = [broker(), stream(1), shard(1, 0), shard(1, 1)]
-/** A merge of both shards of stream 1 that is being done. */
+/** A merge under way of both shards of stream 1. */
 const journal = reshardRow(1, {
   cause: 'merge',
   moves: [
@@ -61,7 +62,7 @@ async function stored(rows: readonly CatalogRow[]): Promise<void> {
   await store.close()
 }
 
-/** Changes one row behind the store's back; without a value it is gone. */
+/** Changes one row outside the store; removes the row if no value is given. */
 async function tamper(
   change: (environment: Environment) => { key: Uint8Array; value?: Uint8Array },
 ): Promise<void> {
@@ -79,13 +80,13 @@ async function loaded(): Promise<readonly CatalogRow[]> {
 }
 
 describe('openCatalogStore', () => {
-  test('a new catalog is empty, and stays so', async () => {
+  test('leaves a new catalog empty', async () => {
     expect(await loaded()).toEqual([])
     expect(await loaded()).toEqual([])
     expect((await checkDataDirectory(dataDir)).problems).toEqual([])
   })
 
-  test('what was committed is there after it was opened again; what was removed is not', async () => {
+  test('keeps committed rows after a reopening, and drops removed ones', async () => {
     const store = await openCatalogStore(directory)
     await store.commit(puts(sound))
     await store.commit([
@@ -98,7 +99,7 @@ describe('openCatalogStore', () => {
     expect(await loaded()).toEqual([broker(), stream(1, { epoch: 2 }), shard(1, 0)])
   })
 
-  test('the journal of a change is kept, and what owners are to forget, and both go', async () => {
+  test("keeps and removes a change's journal, and the slots that owners are to forget", async () => {
     const store = await openCatalogStore(directory)
     const retired = retiredRow(7)
     await store.commit(puts([...sound, journal, retired]))
@@ -110,7 +111,7 @@ describe('openCatalogStore', () => {
     expect(await loaded()).toEqual(sound)
   })
 
-  test('any history of commits leaves what a map would hold', async () => {
+  test('stores what a map holds after any history of commits', async () => {
     const store = await openCatalogStore(directory)
     const change = fc.record({ id: fc.nat(5), epoch: fc.nat(99), remove: fc.boolean() })
     const model = new Map<number, StreamRow>()
@@ -134,7 +135,7 @@ describe('openCatalogStore', () => {
     expect(await loaded()).toEqual([...model.values()].toSorted((a, b) => a.key - b.key))
   })
 
-  test('a failed commit rejects, and leaves nothing of it', async () => {
+  test('rejects a failed commit, and stores nothing of it', async () => {
     const disk = new FaultyDisk()
     const store = await openCatalogStore(directory, { openEnvironment: disk.open })
     await store.commit([{ put: broker() }])
@@ -144,7 +145,7 @@ describe('openCatalogStore', () => {
     expect(await loaded()).toEqual([broker()])
   })
 
-  test('a row that is not one is refused before anything is stored', async () => {
+  test('refuses an invalid row before anything is stored', async () => {
     const store = await openCatalogStore(directory)
     const broken = stream(1, { retentionMs: -1 })
     await expect(store.commit([{ put: broker() }, { put: broken }])).rejects.toThrow('retentionMs')
@@ -152,7 +153,7 @@ describe('openCatalogStore', () => {
     expect(await loaded()).toEqual([])
   })
 
-  test('a damaged row is refused at start, by name', async () => {
+  test('refuses a catalog with a damaged row at start, and names the row', async () => {
     await stored(sound)
     await tamper((environment) => flipped(environment, environment.keys(rangeOf('stream'), 1)[0]!))
     await expect(loaded()).rejects.toThrow(
@@ -163,14 +164,14 @@ describe('openCatalogStore', () => {
     ])
   })
 
-  test('a row under the key of another one is refused', async () => {
+  test("refuses a row under another row's key", async () => {
     await stored(sound)
     const other = encodeKey('shard', 1, 1)
     await tamper((environment) => ({ key: other, value: environment.get(encodeKey('shard', 1, 0))! }))
     await expect(loaded()).rejects.toThrow('does not match its checksum')
   })
 
-  test('a damaged first row is refused, and so is a missing one', async () => {
+  test('refuses a damaged first row, and a missing one', async () => {
     await stored(sound)
     const key = encodeKey('catalogMeta')
     await tamper((environment) => flipped(environment, key))
@@ -184,14 +185,14 @@ describe('openCatalogStore', () => {
     ])
   })
 
-  test('a file that is no catalog is refused', async () => {
+  test('refuses a file that is no catalog', async () => {
     await stored(sound)
     await writeFile(join(directory, 'data.mdb'), 'something else'.repeat(1000))
     await expect(loaded()).rejects.toThrow('its header is not one of LMDB')
   })
 })
 
-describe('the integrity check', () => {
+describe('integrity check of the catalog', () => {
   const planted: Record<string, { rows: CatalogRow[]; found: RegExp }> = {
     'no broker row': { rows: [stream(1)], found: /no broker row/ },
     'a stream id that was not given': {
@@ -220,7 +221,7 @@ describe('the integrity check', () => {
     },
   }
 
-  test('finds nothing wrong in a sound catalog, and counts its shards, those without a record too', async () => {
+  test('finds nothing wrong in a sound catalog, and counts shards without records, too', async () => {
     await stored(sound)
     expect(await checkDataDirectory(dataDir)).toMatchObject({ problems: [], shards: 2 })
   })
@@ -250,7 +251,7 @@ describe('the integrity check', () => {
     ])
   })
 
-  test('a first start that was interrupted is no damage', async () => {
+  test('takes an interrupted first start for no damage', async () => {
     const environment = await openLmdb({ path: directory, mapBytes: 1 << 28, readOnly: false })
     expect(environment.get(encodeKey('catalogMeta'))).toBeUndefined()
     await environment.close()

@@ -1,6 +1,6 @@
-// A process that compacts until it is killed, by itself, at a step of storage. It fills a new directory first: three shards
-// over three sealed segments, the first of them trimmed halfway. Of one that is filled it compacts what is sealed.
-// Usage: node compaction-victim.mjs <owner directory> <step>
+// A process that compacts until it kills itself at a step of storage. It first fills a new directory: three shards in
+// three sealed segments, the first shard trimmed halfway. In a filled directory it compacts the sealed segments. Usage:
+// node compaction-victim.mjs <owner directory> <step>
 import { BatchBuilder } from '#dist/protocol/batch-builder.js'
 import { hashPartitionKey } from '#dist/protocol/hash-key.js'
 import { openOwner } from '#dist/broker/storage/owner.js'
@@ -12,7 +12,7 @@ const [directory, step] = process.argv.slice(2)
 const SLOTS = [0, 1, 2]
 const RECORDS = 24
 
-/** Of one batch, by no session. */
+/** Entries for one batch without a session. */
 const entriesOf = (slot, length) => {
   const entries = new Uint32Array(ENTRY_FIELDS)
   entries.set([slot, 0, length])
@@ -20,7 +20,7 @@ const entriesOf = (slot, length) => {
 }
 
 let isArmed = false
-/** SIGKILL is not delivered at once: nothing may run on beyond the step. */
+/** SIGKILL is not delivered at once: no code may run after the step. */
 async function killAt(reached) {
   if (!isArmed || reached !== step) return
   process.kill(process.pid, 'SIGKILL')

@@ -1,5 +1,5 @@
-// Processes killed at every step of a compaction and of the swap behind it. Afterwards the directory opens at once, every record
-// from the horizon on is there once, and nothing lies there that no manifest names.
+// Processes killed at every step of a compaction and of the replacement after it. Then the directory opens at once,
+// every record from the trim horizon on is there once, and no unlisted segment remains.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { expect } from 'vitest'
 import type { FaultStep } from '../../broker/storage/disk/faults.ts'
 import { test, type StorageFixture } from '../support/storage.ts'
 
-/** As the victim fills them, in order of slots. */
+/** In order of slots, as the victim fills them. */
 const HORIZONS = [12, 0, 0]
 const TAIL = 24
 
@@ -50,10 +50,13 @@ async function judge(storage: StorageFixture): Promise<void> {
   expect(files.toSorted()).toEqual(segments.toSorted())
 }
 
-test.for(steps)('killed at the step %s', async (step, { storage }) => {
-  await killAt(storage, step)
-  await judge(storage)
-  // And a second death at the same place, over what the first one left.
-  await killAt(storage, step)
-  await judge(storage)
-})
+test.for(steps)(
+  'compaction: keeps every record once when its process is killed at the step %s',
+  async (step, { storage }) => {
+    await killAt(storage, step)
+    await judge(storage)
+    // A second kill at the same step, on what the first one left.
+    await killAt(storage, step)
+    await judge(storage)
+  },
+)

@@ -1,6 +1,6 @@
-// Any sequence of appends, rolls, trims, drops, compactions, deletions and restarts, against a model that is an array of
-// values a shard. From the trim horizon on, every read and every search by time answers exactly what the model holds; and
-// whatever was compacted, the integrity check finds nothing wrong.
+// Any sequence of appends, rolls, trims, drops, compactions, deletions and restarts, against a model that is an array
+// of values per shard. From the trim horizon on, every read and every search by time returns what the model holds, and
+// the integrity check finds nothing wrong.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,7 +21,7 @@ interface ModelBatch {
   readonly arrival: number
 }
 
-/** What must be true of one shard. */
+/** The expected content of one shard. */
 class ModelShard {
   readonly values: string[] = []
   readonly batches: ModelBatch[] = []
@@ -32,12 +32,12 @@ class ModelShard {
     return this.values.length
   }
 
-  /** What is to be read from a number on. */
+  /** The expected values from a number on. */
   from(number: number): string[] {
     return this.values.slice(number).map((value, i) => `${number + i}=${value}`)
   }
 
-  /** The first batch that arrived then or later, as far as it is not trimmed. */
+  /** The first expected batch that arrived at `timestamp` or later and is not trimmed. */
   seek(timestamp: number): ModelBatch {
     const found = this.batches.find(({ arrival }) => arrival >= timestamp)
     return found ?? { base: this.tail, arrival: 0 }
@@ -87,7 +87,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ do: 'restart' as const }) },
 )
 
-/** Storage, and the model beside it. */
+/** Storage and its model. */
 class Run {
   readonly #storage: StorageFixture
   readonly #shards = new Map(SLOTS.map((number) => [number, new ModelShard()]))
@@ -102,7 +102,7 @@ class Run {
 
   async open(): Promise<void> {
     this.#owner = await this.#storage.openOwner({ segmentBytes: 1 << 20, clock: () => this.#now })
-    // The slots of deleted streams never come back.
+    // Slots of deleted streams are never used again.
     const slots = SLOTS.filter((number) => !this.#shards.get(number)!.isForgotten)
     for (const { slot: number, trimHorizon, tail } of await this.#owner.open(...slots)) {
       const shard = this.#shards.get(number)!
@@ -157,7 +157,7 @@ class Run {
     await this.#owner.trim(number, shard.trimHorizon)
   }
 
-  /** Drops the sealed segments, oldest first, that hold nothing that is wanted. */
+  /** Drops the oldest sealed segments while they hold nothing wanted. */
   async #drop(): Promise<void> {
     const { shards, list } = await this.#owner.wanted()
     const horizons = new Map(shards.map(({ slot: number, trimHorizon }) => [number, trimHorizon]))
@@ -192,7 +192,7 @@ class Run {
     await this.#checkStale(list)
   }
 
-  /** Whoever still goes by the list before reads the same, or fails; it is not told of damage. */
+  /** A reader with the earlier list reads the same values, or fails; it is never told of damage. */
   async #checkStale(list: SegmentList): Promise<void> {
     const reader = inlineSegmentReader()
     for (const [number, { isForgotten, trimHorizon, tail }] of this.#shards) {
@@ -246,7 +246,7 @@ class Run {
   }
 }
 
-test('reads and searches answer what was appended, whatever was trimmed, dropped and compacted', async () => {
+test('storage: reads and searches return what was appended, whatever is trimmed, dropped and compacted', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60, size: 'max' }), async (steps) => {
       const directory = await mkdtemp(join(tmpdir(), 'millrace-compaction-'))

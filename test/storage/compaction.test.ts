@@ -1,4 +1,5 @@
-// Surveys and compactions one by one: what they answer, and that one which fails leaves its sources alone and nothing behind.
+// Single surveys and compactions: their results, and that a failed compaction changes no source and leaves nothing
+// behind.
 import { mkdir, readdir, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
@@ -30,7 +31,7 @@ async function filledOwner(storage: StorageFixture): Promise<TestOwner> {
   return owner
 }
 
-/** A compaction of everything that is sealed. */
+/** A compaction of all sealed segments. */
 async function taskFor(owner: TestOwner, change: Partial<CompactTask> = {}) {
   const { shards, list } = await owner.wanted()
   const { directory, segments } = list
@@ -46,7 +47,7 @@ async function taskFor(owner: TestOwner, change: Partial<CompactTask> = {}) {
   }
 }
 
-/** Fails the commits from that one on, in environments that are opened for writing. */
+/** Fails the commits from number `commit` on, in environments open for writing. */
 function failingFrom(commit: number, errno: number): OpenEnvironment {
   let commits = 0
   return async (options) => {
@@ -60,7 +61,7 @@ function failingFrom(commit: number, errno: number): OpenEnvironment {
   }
 }
 
-/** Runs a compaction that must fail; the owner's directory is afterwards what it was before. */
+/** Runs a compaction that must fail, and expects the owner's directory to be unchanged. */
 async function failure(
   owner: TestOwner,
   parts: MaintenanceParts,
@@ -77,7 +78,7 @@ async function failure(
 }
 
 describe('survey', () => {
-  test('says of each shard what a segment holds of it', async ({ storage }) => {
+  test("returns each shard's extent in a segment", async ({ storage }) => {
     const owner = await filledOwner(storage)
     const { directory, segments } = owner.list
     const survey = await inlineSegmentMaintenance().survey({ directory, segment: segments[1]! })
@@ -90,7 +91,7 @@ describe('survey', () => {
     }
   })
 
-  test('goes by the batches where a head is damaged, and refuses where those are, too', async ({
+  test('reads the batches if a head is damaged, and refuses if they are damaged, too', async ({
     storage,
   }) => {
     const owner = await filledOwner(storage)
@@ -115,7 +116,7 @@ describe('survey', () => {
     storage.expectedProblems = ({ problems }) => expect(problems).not.toEqual([])
   })
 
-  test('a segment that is not there is unavailable', async ({ storage }) => {
+  test('rejects with `unavailable` for a missing segment', async ({ storage }) => {
     const owner = await filledOwner(storage)
     const survey = inlineSegmentMaintenance().survey({
       directory: owner.list.directory,
@@ -126,12 +127,12 @@ describe('survey', () => {
 })
 
 describe('compact', () => {
-  test('keeps whole the batch that holds the horizon, and everything above it', async ({ storage }) => {
+  test('keeps the whole batch that holds the trim horizon, and everything above it', async ({ storage }) => {
     const owner = await filledOwner(storage)
     const maintenance = inlineSegmentMaintenance()
     const task = await taskFor(owner)
     const { target, batches } = await maintenance.compact(task)
-    // Batches of two: number 5 is the second one's last.
+    // Batches have two records: number 5 is the second of its batch.
     expect({ target, batches }).toEqual({ target: 'segment-0000000002-1', batches: 10 + 12 })
     await owner.replace(task.sources, target)
     const { spans } = await maintenance.survey({ directory: task.directory, segment: target })
@@ -144,7 +145,7 @@ describe('compact', () => {
     expect(progressOf(task.progress).bytesWritten).toBeGreaterThan(22 * 60_000)
   })
 
-  test('leaves out shards that nobody wants, and an empty head of those of which nothing is left', async ({
+  test('leaves out unwanted shards, and keeps an empty head of shards without kept batches', async ({
     storage,
   }) => {
     const owner = await filledOwner(storage)
@@ -162,9 +163,7 @@ describe('compact', () => {
     expect(await owner.values(1, 25, 24)).toEqual(['24=next'])
   })
 
-  test('a compacted segment is compacted again, with its neighbours, under another name', async ({
-    storage,
-  }) => {
+  test('compacts a compacted segment again, with its neighbours, under another name', async ({ storage }) => {
     const owner = await filledOwner(storage)
     const maintenance = inlineSegmentMaintenance()
     const first = await taskFor(owner)
@@ -178,7 +177,7 @@ describe('compact', () => {
     expect(await owner.values(1, 25, 5)).toHaveLength(20)
   })
 
-  test('what an earlier attempt has left under the same name is no hindrance', async ({ storage }) => {
+  test('replaces what an earlier attempt left under the same name', async ({ storage }) => {
     const owner = await filledOwner(storage)
     const task = await taskFor(owner)
     for (const name of ['segment-0000000002-1', 'segment-0000000002-1.temporary']) {
@@ -190,7 +189,7 @@ describe('compact', () => {
     expect(await owner.values(2, 24)).toHaveLength(24)
   })
 
-  test('refuses what are no neighbours in the manifest, and touches nothing', async ({ storage }) => {
+  test('refuses sources that are no neighbours in the manifest, and changes nothing', async ({ storage }) => {
     const owner = await filledOwner(storage)
     const [first, second, active] = owner.list.segments
     for (const sources of [
@@ -202,7 +201,7 @@ describe('compact', () => {
     ]) {
       expect(await failure(owner, {}, { sources })).toMatchObject({ code: 'invalidArgument' })
     }
-    // Asked for once more, it must not begin the target anew that is in use.
+    // Requested again, it must not overwrite the target, which is in use.
     const task = await taskFor(owner)
     const { target } = await inlineSegmentMaintenance().compact(task)
     await owner.replace(task.sources, target)
@@ -211,7 +210,7 @@ describe('compact', () => {
   })
 })
 
-describe('a compaction that fails leaves nothing', () => {
+describe('a failed compaction leaves nothing behind', () => {
   const steps = Object.keys(faultSteps).filter((step) => step.startsWith('compaction')) as FaultStep[]
 
   test.for(steps)('at the step %s', async (step, { storage }) => {
@@ -222,9 +221,7 @@ describe('a compaction that fails leaves nothing', () => {
     expect(await failure(owner, { faults: { at } })).toMatchObject({ code: 'unavailable' })
   })
 
-  test('on a disk that is full, whichever commit finds it out, and however it is told', async ({
-    storage,
-  }) => {
+  test('when the disk is full, at any commit and with any error code', async ({ storage }) => {
     const owner = await filledOwner(storage)
     for (const commit of [1, 2, 3]) {
       const openEnvironment = failingFrom(commit, 28)
@@ -237,7 +234,7 @@ describe('a compaction that fails leaves nothing', () => {
     expect(await failure(owner, broken)).toMatchObject({ code: 'unavailable' })
   })
 
-  test('told to stop, by whoever asked or because everything ends', async ({ storage }) => {
+  test('when it is stopped, by its host or by closing', async ({ storage }) => {
     const owner = await filledOwner(storage)
     const progress = createProgress()
     let now = 0
@@ -256,7 +253,7 @@ describe('a compaction that fails leaves nothing', () => {
     await expect(maintenance.compact(task)).rejects.toMatchObject({ code: 'unavailable' })
   })
 
-  test('over a source of which any batch or head is damaged or gone', async ({ storage }) => {
+  test('when any wanted batch or head of a source is damaged or gone', async ({ storage }) => {
     const owner = await filledOwner(storage)
     const parts = { openEnvironment: storage.disk.open }
     const damage = (isMeant: (key: Uint8Array) => boolean) => {
@@ -273,7 +270,7 @@ describe('a compaction that fails leaves nothing', () => {
       damage((key) => familyOf(key) === family)
       expect(await failure(owner, parts)).toMatchObject({ code: 'corruptData' })
     }
-    // What nobody wants is not read.
+    // Unwanted batches are not read.
     damage(
       (key) =>
         familyOf(key) === 'batch' && decodeKey('batch', key).slot === 1 && decodeKey('batch', key).base < 4,
@@ -282,9 +279,7 @@ describe('a compaction that fails leaves nothing', () => {
     storage.disk.onRead = undefined
   })
 
-  test('over a source that misses a batch, ends before its head says, or is cut short', async ({
-    storage,
-  }) => {
+  test('when a source misses a batch, ends before its head says, or is truncated', async ({ storage }) => {
     const owner = await filledOwner(storage)
     const [first] = owner.list.segments
     const task = await taskFor(owner)
@@ -304,7 +299,7 @@ describe('a compaction that fails leaves nothing', () => {
     storage.expectedProblems = ({ problems }) => expect(problems).not.toEqual([])
   })
 
-  test('where the disk gives back something else than what was written', async ({ storage }) => {
+  test('when the disk returns other bytes than were written', async ({ storage }) => {
     const owner = await filledOwner(storage)
     for (const family of ['batch', 'head', 'time'] as const) {
       const openEnvironment: OpenEnvironment = async (options) => {

@@ -1,6 +1,6 @@
-// A process that takes a directory's lock again and again. While it holds it, it makes a file that only a holder makes:
-// to find the file of another living process there is the failure that this is about.
-// Usage: node contender.mjs <directory> <turns>
+// A process that takes a directory's lock again and again. While it holds the lock, it creates a file that only a
+// holder creates. The test fails if it finds the file of another living process. Usage: node contender.mjs <directory>
+// <turns>
 import { readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'

@@ -1,5 +1,5 @@
-// What a damaged row costs: never a wrong number. Heads come back from the batches beside them, a producer is forgotten, a
-// search in time takes longer, and where nothing tells any more one shard is refused and the others go on.
+// The cost of a damaged row: never a wrong number. Heads are rebuilt from the batches beside them, a producer is
+// forgotten, a search by time takes longer. If no other row tells a shard's tail, that shard alone is refused.
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import { encodeKey, rangeOf, rowBytesOf } from '../../broker/storage/key-space.ts'
@@ -16,7 +16,10 @@ const SLOT = 1
 const IDLE = 2
 const stored = (base: number) => expect.objectContaining({ code: 'stored', base, duplicate: false })
 
-/** Two shards with records; `segments` sealed and active, the second shard idle since the first of them. */
+/**
+ * Two shards with records, in `segments` segments, of which the last is active; the second shard is idle after the
+ * first segment.
+ */
 async function fill(storage: StorageFixture, { segments = 1 } = {}): Promise<string> {
   const owner = await storage.openOwner({ clock: () => 5000, ...(segments > 1 && { segmentBytes: 1 }) })
   await owner.open(SLOT, IDLE)
@@ -35,7 +38,7 @@ const noticed = (owner: TestOwner) =>
   owner.notices.flatMap((notice) => (notice.notice === 'damaged' ? notice.found : []))
 
 describe('a damaged head', () => {
-  test('of the active segment comes back from its batches, whichever bit it is', async ({ storage }) => {
+  test('in the active segment is rebuilt from its batches, whichever bit is damaged', async ({ storage }) => {
     const active = await fill(storage)
     const bits = fc.nat(8 * rowBytesOf('head') - 1)
     await fc.assert(
@@ -50,7 +53,7 @@ describe('a damaged head', () => {
     )
   })
 
-  test('gives no number twice', async ({ storage }) => {
+  test('never makes the owner assign a number twice', async ({ storage }) => {
     const active = await fill(storage)
     await storage.tamper(active, (environment) => flipped(environment, encodeKey('head', IDLE)))
     const owner = await storage.openOwner()
@@ -64,7 +67,7 @@ describe('a damaged head', () => {
     expect(await again.values(IDLE, 3)).toEqual(['0=x', '1=y', '2=z'])
   })
 
-  test('of a shard that is idle in this segment comes back from the one before', async ({ storage }) => {
+  test('of a shard that is idle in this segment is rebuilt from the segment before', async ({ storage }) => {
     const active = await fill(storage, { segments: 3 })
     await storage.tamper(active, (environment) => flipped(environment, encodeKey('head', IDLE)))
     const owner = await storage.openOwner()
@@ -73,7 +76,7 @@ describe('a damaged head', () => {
     expect(await owner.values(IDLE, 3)).toEqual(['0=x', '1=y', '2=z'])
   })
 
-  test('is found under the key of another shard, and missed where it belongs', async ({ storage }) => {
+  test("under another shard's key is found, and the missing head is rebuilt", async ({ storage }) => {
     const active = await fill(storage, { segments: 2 })
     await storage.tamper(active, (environment) => ({
       key: encodeKey('head', 99),
@@ -87,7 +90,7 @@ describe('a damaged head', () => {
       expect(problems).toMatchObject([{ where: expect.stringContaining('slot 99') }])
   })
 
-  test('is refused where its batches are damaged as well, now and after a roll, and others go on', async ({
+  test('is refused if its batches are damaged as well, also after a roll, and other shards are served', async ({
     storage,
   }) => {
     const active = await fill(storage)
@@ -109,7 +112,7 @@ describe('a damaged head', () => {
     storage.expectedProblems = ({ ok }) => expect(ok).toBe(false)
   })
 
-  /** Drops everything before the active segment, as nothing of it is wanted. */
+  /** Drops every segment before the active one, as if none of it were wanted. */
   async function dropSealed(storage: StorageFixture): Promise<void> {
     const owner = await storage.openOwner({ segmentBytes: 1 })
     await owner.open(SLOT, IDLE)
@@ -118,7 +121,7 @@ describe('a damaged head', () => {
     await storage.closeOwners()
   }
 
-  test('comes back from its batches where the segment before was dropped', async ({ storage }) => {
+  test('is rebuilt from its batches if the segment before was dropped', async ({ storage }) => {
     const active = await fill(storage, { segments: 3 })
     await dropSealed(storage)
     await storage.tamper(active, (environment) => flipped(environment, encodeKey('head', SLOT)))
@@ -127,7 +130,7 @@ describe('a damaged head', () => {
     expect(await owner.values(SLOT, 3, 2)).toEqual(['2=2'])
   })
 
-  test('is refused where the only segment that could tell of the shard was dropped', async ({ storage }) => {
+  test('is refused if the only other segment with the shard was dropped', async ({ storage }) => {
     const active = await fill(storage, { segments: 3 })
     await dropSealed(storage)
     await storage.tamper(active, (environment) => flipped(environment, encodeKey('head', IDLE)))
@@ -139,7 +142,7 @@ describe('a damaged head', () => {
       expect(problems).toMatchObject([{ what: 'Its head is damaged.' }])
   })
 
-  test('of a sealed segment keeps nobody from reading it', async ({ storage }) => {
+  test('in a sealed segment does not stop reads of the shard', async ({ storage }) => {
     await fill(storage, { segments: 4 })
     await storage.tamper(segmentName(2), (environment) => flipped(environment, encodeKey('head', SLOT)))
     const owner = await storage.openOwner()
@@ -148,9 +151,7 @@ describe('a damaged head', () => {
     storage.expectedProblems = ({ ok }) => expect(ok).toBe(false)
   })
 
-  test('of a sealed segment without batches keeps nobody from reading what others hold', async ({
-    storage,
-  }) => {
+  test('in a sealed segment without batches does not stop reads of other segments', async ({ storage }) => {
     await fill(storage, { segments: 3 })
     await storage.tamper(segmentName(2), (environment) => flipped(environment, encodeKey('head', IDLE)))
     const owner = await storage.openOwner()
@@ -161,7 +162,7 @@ describe('a damaged head', () => {
   })
 })
 
-test('a damaged producer is forgotten, and it alone', async ({ storage }) => {
+test('a damaged producer row makes the owner forget that producer alone', async ({ storage }) => {
   const owner = await storage.openOwner()
   await owner.open(SLOT)
   for (const producerId of [7, 8]) await owner.put(SLOT, ['a'], { producerId })
@@ -180,7 +181,7 @@ test('a damaged producer is forgotten, and it alone', async ({ storage }) => {
     expect(problems).toMatchObject([{ what: 'Its row is damaged.' }])
 })
 
-test('a damaged row of the time index costs a longer search', async ({ storage }) => {
+test('a damaged row of the time index makes a search longer, not wrong', async ({ storage }) => {
   let now = 0
   const owner = await storage.openOwner({ clock: () => (now += 2000) })
   await owner.open(SLOT)
@@ -197,7 +198,9 @@ test('a damaged row of the time index costs a longer search', async ({ storage }
   storage.expectedProblems = ({ ok }) => expect(ok).toBe(false)
 })
 
-test('a damaged first row refuses the start by name, and changes nothing', async ({ storage }) => {
+test('a damaged first row refuses the start with an error that names it, and changes nothing', async ({
+  storage,
+}) => {
   const active = await fill(storage)
   await storage.tamper(active, (environment) => flipped(environment, encodeKey('segmentMeta')))
   await expect(storage.openOwner()).rejects.toThrow('which segment it is does not match its checksum')

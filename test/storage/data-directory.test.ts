@@ -1,4 +1,4 @@
-// The data directory and everything in it: closed to others, and without links that lead out of it.
+// The data directory and everything in it: closed to other users, and without links that lead out of it.
 import { lstatSync, readdirSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,7 @@ afterEach(async () => {
   await rm(root, { recursive: true })
 })
 
-/** Path → its mode, of everything at and below a directory. */
+/** Path */
 function modesIn(path: string, from = path): [string, string][] {
   const stats = lstatSync(path)
   const own: [string, string] = [relative(from, path), (stats.mode & 0o777).toString(8)]
@@ -34,20 +34,20 @@ function modesIn(path: string, from = path): [string, string][] {
 const isPrivate = ([, mode]: [string, string]) => mode === '700' || mode === '600'
 const openOnes = (path: string) => modesIn(path).filter((each) => !isPrivate(each))
 
-/** A broker that has written, rolled and compacted, looked at while it runs. */
+/** Runs a broker that writes, rolls and compacts; calls `look` while it runs. */
 async function useBroker(look: () => void | Promise<void>): Promise<void> {
   const config = { segmentSize: '1MiB', freeSpaceFloor: '1MiB' } as const
   await using broker = await createBroker({ dataDir, listen: false, config })
   await using client = await connect(broker.url, broker)
-  await client.createStream('clicks').catch(() => {}) // by an earlier call
+  await client.createStream('clicks').catch(() => {}) // may exist from an earlier call
   const data = new Uint8Array(64 * 1024)
   for (let i = 0; i < 40; i++) await client.put('clicks', { partitionKey: `k${i}`, data })
   await look()
 }
 
-describe.skipIf(process.platform === 'win32')('who may look into a data directory', () => {
+describe.skipIf(process.platform === 'win32')('a data directory', () => {
   for (const umask of [0o000, 0o022, 0o077]) {
-    test(`nobody but its owner, with the umask ${umask.toString(8)}, while it is used and afterwards`, async () => {
+    test(`is open to its owner alone with the umask ${umask.toString(8)}, while it is used and afterwards`, async () => {
       const before = process.umask(umask)
       try {
         await useBroker(() => expect(openOnes(dataDir)).toEqual([]))
@@ -59,7 +59,7 @@ describe.skipIf(process.platform === 'win32')('who may look into a data director
     })
   }
 
-  test('what was open is closed by the next start, which says so', async () => {
+  test('is closed by the next start if it was open to others, and the start says so', async () => {
     await useBroker(() => {})
     for (const [path] of modesIn(dataDir)) await chmod(join(dataDir, path), 0o755)
     const { notice } = await prepareDataDirectory(dataDir)
@@ -68,7 +68,7 @@ describe.skipIf(process.platform === 'win32')('who may look into a data director
     expect((await prepareDataDirectory(dataDir)).notice).toBeUndefined()
   })
 
-  test('a directory that holds other things stays as open as it was, and what is stored there is closed', async () => {
+  test('stays open if it holds foreign files, and only its stored parts are closed', async () => {
     await mkdir(dataDir)
     await chmod(dataDir, 0o755)
     await writeFile(join(dataDir, 'notes.txt'), 'mine')
@@ -83,7 +83,7 @@ describe.skipIf(process.platform === 'win32')('who may look into a data director
 })
 
 describe.skipIf(process.platform === 'win32')('a link', () => {
-  /** Moves a part out of the way and leads there by a link. What lies there must not change. */
+  /** Moves a part away and puts a link in its place. The moved part must not change. */
   async function leadOut(part: string): Promise<() => Promise<void>> {
     const path = join(dataDir, part)
     const elsewhere = join(root, 'elsewhere')
@@ -97,7 +97,7 @@ describe.skipIf(process.platform === 'win32')('a link', () => {
     return async () => expect(await content()).toEqual(before)
   }
 
-  test('to the data directory is followed once: where it leads later makes no difference', async () => {
+  test('to the data directory is resolved once at start: a later change of the link makes no difference', async () => {
     await mkdir(join(root, 'real'))
     await symlink(join(root, 'real'), dataDir)
     await useBroker(async () => {
@@ -152,7 +152,7 @@ describe.skipIf(process.platform === 'win32')('a link', () => {
     })
   }
 
-  test('in the place of a lock is refused by every part that locks or opens, on its own', async () => {
+  test('in place of a lock is refused by every part that locks or opens', async () => {
     const directory = join(root, 'owner')
     await mkdir(join(root, 'target'))
     await mkdir(directory)

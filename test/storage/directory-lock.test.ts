@@ -1,4 +1,4 @@
-// One holder of a directory, whoever else tries, and no wait for the dead.
+// At most one holder of a directory, and no wait for dead holders.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
@@ -19,7 +19,7 @@ afterEach(async () => {
 
 const claims = () => readdir(join(directory, 'lock'))
 
-/** A claim as a process like this one would have put it there, with some things different. */
+/** Writes a claim like that of this process, with some fields changed. */
 async function plant(different: Partial<Claim>, { held = true, ageMs = 0 } = {}): Promise<void> {
   const name = formatClaimName({ ...(await claimOfThisProcess()), ...different })
   await mkdir(join(directory, 'lock'), { recursive: true })
@@ -30,7 +30,7 @@ async function plant(different: Partial<Claim>, { held = true, ageMs = 0 } = {})
   await utimes(path, then, then)
 }
 
-/** A process that lives until it is killed. */
+/** Starts a process that lives until it is killed. */
 async function startIdler() {
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6); console.log("up")'], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -44,7 +44,7 @@ async function startIdler() {
 }
 
 describe('lockDirectory', () => {
-  test('is taken once, and again after its release', async () => {
+  test('locks a free directory, and locks it again after its release', async () => {
     const lock = await lockDirectory(directory)
     await expect(lockDirectory(directory)).rejects.toMatchObject({
       code: 'unavailable',
@@ -58,7 +58,7 @@ describe('lockDirectory', () => {
     expect(await claims()).toEqual([])
   })
 
-  test('names a living holder in another process, and passes to the next at once when it is killed', async () => {
+  test('names a living holder in another process, and locks at once after that process is killed', async () => {
     const holder = await startIdler()
     await plant({ pid: holder.pid, processStart: (await processStartOf(holder.pid)) ?? '' })
     await expect(lockDirectory(directory)).rejects.toThrow(`in use by process ${holder.pid}.`)
@@ -70,12 +70,12 @@ describe('lockDirectory', () => {
     await lock.release()
   })
 
-  test('is not fooled by a pid that was given to another process', async () => {
+  test('does not take another process with a reused pid for the holder', async () => {
     await plant({ processStart: '1' })
     await (await lockDirectory(directory)).release()
   })
 
-  test('a reboot ends every claim of that machine', async () => {
+  test('ignores claims from before a reboot of the same machine', async () => {
     await plant({ bootId: 'the-one-before' })
     await (await lockDirectory(directory)).release()
   })
@@ -95,7 +95,7 @@ describe('lockDirectory', () => {
     await (await lockDirectory(directory)).release()
   })
 
-  test('waits for a living holder that lets go in time, and no longer than asked', async () => {
+  test('waits for a living holder that releases in time, and no longer than asked', async () => {
     const first = await lockDirectory(directory)
     const waiting = lockDirectory(directory, { waitMs: 60_000 })
     await expect(lockDirectory(directory, { waitMs: 50 })).rejects.toMatchObject({ code: 'unavailable' })
@@ -104,7 +104,7 @@ describe('lockDirectory', () => {
     await second.release()
   })
 
-  test('many that try at once: one holds it at a time, all get it in the end', async () => {
+  test('gives many simultaneous contenders the lock, one at a time', async () => {
     let holders = 0
     const turns = Array.from({ length: 12 }, async () => {
       const lock = await lockDirectory(directory, { waitMs: 60_000 })
@@ -119,7 +119,7 @@ describe('lockDirectory', () => {
     expect(await claims()).toEqual([])
   })
 
-  test('what killed contenders have left is gone with the next holder', async () => {
+  test('removes what killed contenders left, with the next holder', async () => {
     await (await lockDirectory(directory)).release()
     await writeFile(join(directory, 'lock', '1_ab.claim-probe-cd'), '')
     const lock = await lockDirectory(directory)
@@ -127,7 +127,7 @@ describe('lockDirectory', () => {
     await lock.release()
   })
 
-  test('a claim that cannot be read is not taken for a dead one', async () => {
+  test('does not take an unreadable claim for a dead one', async () => {
     await mkdir(join(directory, 'lock'))
     await writeFile(join(directory, 'lock', '17-ab.claim'), '{"pid":17}')
     await expect(lockDirectory(directory)).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-// Directories whose names last: made with those above them, by however many at once, or refused with a reason.
+// Directories with durable names: created with their missing parents, also concurrently, or refused with a reason.
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }))
 
 describe('ensureDirectory', () => {
-  test('makes those above that are missing, though others make them at the same time', async () => {
+  test('creates missing parents, also when others create them at the same time', async () => {
     const path = join(folder, 'a', 'b', 'c')
     await Promise.all(Array.from({ length: 5 }, () => ensureDirectory(path)))
     expect((await stat(path)).isDirectory()).toBe(true)

@@ -1,4 +1,4 @@
-// The door to LMDB: what a commit means, how failures look, and the states in which lmdb-js would end the process.
+// The interface to LMDB: what a commit means, how failures look, and the states in which lmdb-js would end the process.
 import { statSync } from 'node:fs'
 import { copyFile, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -32,7 +32,7 @@ const put = (environment: Environment, ...rows: [Uint8Array, Uint8Array][]) =>
   })
 
 describe('an environment', () => {
-  test('shows a commit when it is fulfilled, to its own and to other readers', async () => {
+  test('shows a fulfilled commit to its own and to other readers', async () => {
     const writer = await open()
     await put(writer, [key(1), key(0)])
     const reader = await open(true)
@@ -42,7 +42,7 @@ describe('an environment', () => {
     expect([reader.get(key(1)), reader.get(key(2))]).toEqual([Buffer.from([7]), Buffer.from([8])])
   })
 
-  test('reserves room behind its pages, counts it to nothing, and keeps it for the next opening', async () => {
+  test('reserves room behind its pages, does not count it as used, and keeps it for the next opening', async () => {
     const size = () => statSync(dataFileOf(path)).size
     const environment = await open()
     await put(environment, [key(1), new Uint8Array(100)])
@@ -76,7 +76,7 @@ describe('an environment', () => {
     expect(reader.get(key(3))).toHaveLength(1)
   })
 
-  test('goes on from its last page after it was killed with room reserved', async () => {
+  test('continues from its last page after a kill with reserved room', async () => {
     const environment = await open()
     await put(environment, [key(1), key(1)])
     const killed = await mkdtemp(join(tmpdir(), 'millrace.environment-'))
@@ -89,7 +89,7 @@ describe('an environment', () => {
     await rm(killed, { recursive: true })
   })
 
-  test('copies a key as it is put: the same memory serves for the next', async () => {
+  test('copies a key at `put`, so that its memory can be used for the next', async () => {
     const environment = await open()
     const scratch = key(1, 0)
     await environment.commit((writer) => {
@@ -102,7 +102,7 @@ describe('an environment', () => {
     expect(environment.keys({ start: key(0), end: key(9) }, 1000)).toHaveLength(500)
   })
 
-  test('answers ranges in order and up to a limit, and the key at or before another', async () => {
+  test('returns ranges in order and up to a limit, and the key at or before another', async () => {
     const environment = await open()
     await put(environment, ...[2, 4, 6].map((n): [Uint8Array, Uint8Array] => [key(5, n), key(n)]))
     const range = { start: key(5, 3), end: key(6) }
@@ -117,7 +117,7 @@ describe('an environment', () => {
     expect(environment.keyAtOrBefore(key(9), key(5, 0))?.[1]).toBe(6)
   })
 
-  test('get answers a private copy, peek one that the next call may overwrite', async () => {
+  test('returns a private copy from get, and from peek a view that the next call may overwrite', async () => {
     const environment = await open()
     await put(environment, [key(1), key(1, 1)], [key(2), key(2, 2, 2)])
     const copy = environment.get(key(1))!
@@ -135,7 +135,7 @@ describe('an environment', () => {
     expect(environment.bytesUsed()).toBeGreaterThan(large.length)
   })
 
-  test('a writer that throws is a defect, told as one', async () => {
+  test('reports a throwing writer as a defect', async () => {
     const environment = await open()
     const commit = environment.commit((writer) => {
       writer.put(key(1), key(1))
@@ -144,7 +144,7 @@ describe('an environment', () => {
     await expect(commit).rejects.toBeInstanceOf(InvariantError)
   })
 
-  test('after its close every call throws where it is made', async () => {
+  test('throws at every call after its close', async () => {
     const environment = await open()
     await environment.close()
     await environment.close()
@@ -153,8 +153,8 @@ describe('an environment', () => {
   })
 })
 
-describe('opening', () => {
-  test('for writing what is open read-only fails, leaks nothing, and works when it is let go', async () => {
+describe('openLmdb', () => {
+  test('fails for writing what is open read-only, leaks nothing, and works after that is closed', async () => {
     const first = await open()
     await put(first, [key(1), key(1)])
     await first.close()
@@ -166,7 +166,7 @@ describe('opening', () => {
     expect(writer.get(key(2))).toBeDefined()
   })
 
-  test('read-only where nothing is makes nothing', async () => {
+  test('creates nothing if it opens read-only where nothing is', async () => {
     await expect(open(true)).rejects.toThrow('holds no environment')
     await open()
   })
@@ -185,7 +185,7 @@ describe('opening', () => {
     }
   })
 
-  test('a file that is cut is refused for reading; for writing what is lost reads as damage', async () => {
+  test('refuses a truncated file for reading; for writing, what is lost reads as damage', async () => {
     const first = await open()
     await put(
       first,

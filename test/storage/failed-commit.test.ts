@@ -1,5 +1,5 @@
-// Commits that fail, wait, or lie about it. Whatever the disk does, an answer never claims more than is there, numbers
-// are never given twice, and service resumes from what is on disk.
+// Commits that fail, wait, or report wrongly. Whatever the disk does, an answer never claims more than is stored,
+// numbers are never assigned twice, and service resumes from what is on disk.
 import { readdir } from 'node:fs/promises'
 import { describe, expect } from 'vitest'
 import { InvariantError } from '../../protocol/invariant.ts'
@@ -15,7 +15,7 @@ const turn = () =>
   })
 
 describe('a failing flush', () => {
-  test('leaves the outcome unknown, shows nothing, and goes on from the last durable tail', async ({
+  test('leaves the outcome unknown, shows nothing, and continues from the last durable tail', async ({
     storage,
   }) => {
     const owner = await storage.openOwner()
@@ -38,7 +38,9 @@ describe('a failing flush', () => {
     expect(await owner.values(1, 2)).toEqual(['0=a', '1=b'])
   })
 
-  test('that was stored after all is found again: its numbers are not given twice', async ({ storage }) => {
+  test('that stored its commit after all is found at the reopening: its numbers are not assigned again', async ({
+    storage,
+  }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     storage.disk.faults.push('stored unnoticed')
@@ -48,7 +50,7 @@ describe('a failing flush', () => {
     expect(await owner.values(1, 3)).toEqual(['0=ghost', '1=too', '2=b'])
   })
 
-  test('an idempotent retry stores the batch once, whether or not the failed commit was stored', async ({
+  test('lets an idempotent retry store its batch once, whether or not the failed commit was stored', async ({
     storage,
   }) => {
     const owner = await storage.openOwner()
@@ -65,7 +67,7 @@ describe('a failing flush', () => {
     expect(await owner.values(1, 2)).toEqual(['0=v0', '1=v1'])
   })
 
-  test('a refused batch of the same commit keeps its refusal; a repeated one does not claim to be stored', async ({
+  test('keeps the refusal of a refused batch, and does not claim that a repeated one is stored', async ({
     storage,
   }) => {
     const owner = await storage.openOwner()
@@ -79,7 +81,7 @@ describe('a failing flush', () => {
     ])
   })
 
-  test('what was queued behind it is stored after the reopening, at the numbers that hold then', async ({
+  test('stores what was queued behind it after the reopening, at the numbers valid then', async ({
     storage,
   }) => {
     const owner = await storage.openOwner()
@@ -94,14 +96,14 @@ describe('a failing flush', () => {
     expect(await Promise.all(behind)).toEqual([stored(0), stored(1)])
   })
 
-  test('while the disk refuses to be opened appends are unavailable, reads go on, and it is tried again', async ({
+  test('makes appends unavailable while the disk refuses to reopen; reads continue, and reopening is repeated', async ({
     storage,
   }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     await owner.put(1, ['a'])
     await owner.values(1, 1)
-    storage.disk.faults.push('nothing stored', 'nothing stored') // the second one hits the commit that reopening makes
+    storage.disk.faults.push('nothing stored', 'nothing stored') // the second fault hits the commit of the reopening
     expect(await owner.put(1, ['b'])).toEqual(refused('outcomeUnknown'))
     expect(await owner.put(1, ['c'])).toEqual(refused('unavailable')) // it waited for the reopening that failed
     expect(await owner.values(1, 1)).toEqual(['0=a'])
@@ -109,7 +111,7 @@ describe('a failing flush', () => {
     expect(await owner.values(1, 2)).toEqual(['0=a', '1=d'])
   })
 
-  test('readers that never pause cannot keep the segment from its owner', async ({ storage }) => {
+  test('lets the owner reopen even if readers never pause', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     await owner.put(1, ['a'])
@@ -129,7 +131,7 @@ describe('a failing flush', () => {
     expect(await readdir(storage.ownerDirectory())).not.toContain('reopening')
   })
 
-  test('what is queued while closing is answered, though the disk refuses', async ({ storage }) => {
+  test('answers what is queued while closing, though the disk refuses', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     storage.disk.refusesToOpen = true
@@ -149,7 +151,7 @@ describe('a failing flush', () => {
     storage.disk.refusesToOpen = false
   })
 
-  test('an owner that cannot be reopened can still be closed', async ({ storage }) => {
+  test('that cannot be reopened still lets the owner be closed', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     storage.disk.refusesToOpen = true
@@ -162,7 +164,9 @@ describe('a failing flush', () => {
     expect(await again.put(1, ['b'])).toEqual(stored(0))
   })
 
-  test('a failed forget says that its outcome is unknown, and is repeated', async ({ storage }) => {
+  test('of a forget answers that the outcome is unknown, and the forget can be repeated', async ({
+    storage,
+  }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     await owner.put(1, ['a'])
@@ -173,7 +177,9 @@ describe('a failing flush', () => {
     expect(await owner.put(1, ['c'])).toEqual(refused('shardNotFound'))
   })
 
-  test('a forget that was stored after all holds, and the other shards go on', async ({ storage }) => {
+  test('of a forget that was stored after all keeps the shard forgotten, and other shards are served', async ({
+    storage,
+  }) => {
     const owner = await storage.openOwner()
     await owner.open(1, 2)
     await owner.put(1, ['a'])
@@ -186,7 +192,7 @@ describe('a failing flush', () => {
 })
 
 describe('a broken invariant', () => {
-  test('is told once; what was under way is unknown, and nothing is written any more', async ({
+  test('is reported once; appends under way are unknown, and nothing is written afterwards', async ({
     storage,
   }) => {
     const broken: Error[] = []
@@ -206,11 +212,13 @@ describe('a broken invariant', () => {
 })
 
 describe('a failing roll', () => {
-  test('stores nothing of what waited for it, says so, and rolls the next time', async ({ storage }) => {
+  test('stores no append that waited for it, answers so, and is repeated by the next append', async ({
+    storage,
+  }) => {
     const owner = await storage.openOwner({ segmentBytes: 1 })
     await owner.open(1)
     await owner.put(1, ['a'])
-    // The new segment's own row is written ahead; the fault hits the rows carried into it.
+    // The new segment's own row is written in advance; the fault hits the rows carried into it.
     await expect.poll(() => storage.disk.opened.length).toBe(2)
     storage.disk.faults.push('nothing stored')
     expect(await owner.put(1, ['b'])).toEqual(refused('unavailable'))
@@ -246,7 +254,7 @@ describe('a failing roll', () => {
 })
 
 describe('a slow flush', () => {
-  test('delays answers and nothing else: reads and statistics go on', async ({ storage }) => {
+  test('delays answers only: reads and statistics continue', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     await owner.put(1, ['a'])

@@ -1,4 +1,4 @@
-// The check is checked: damage of every kind is planted in a sound directory, and must be found and named.
+// Tests the integrity check: damage of every kind is planted in a sound directory, and must be found under its name.
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
@@ -28,7 +28,7 @@ import { flipped, segmentName, test, type StorageFixture } from '../support/stor
 const SLOT = 1
 const PRODUCER = 7
 
-/** Three segments or more: two sealed, with a producer's batches, a second apart. */
+/** At least three segments: two sealed, with a producer's batches one second apart. */
 async function fill(storage: StorageFixture): Promise<readonly string[]> {
   let now = 0
   const owner = await storage.openOwner({ segmentBytes: 100_000, clock: () => (now += 1000) })
@@ -75,7 +75,7 @@ const planted: Record<
   {
     change: (environment: Environment) => { key: Uint8Array; value?: Uint8Array }
     found: RegExp
-    /** 'damaged', unless said otherwise. */
+    /** 'damaged' by default. */
     kind?: string
   }
 > = {
@@ -218,7 +218,7 @@ const planted: Record<
 }
 
 describe('checkDataDirectory', () => {
-  test('finds nothing wrong in a sound directory, and counts what is there', async ({ storage }) => {
+  test('finds nothing wrong in a sound directory, and counts its content', async ({ storage }) => {
     const segments = await fill(storage)
     const progress: number[] = []
     const report = await checkDataDirectory(storage.dataDir, {
@@ -249,7 +249,7 @@ describe('checkDataDirectory', () => {
     },
   )
 
-  test('lists problems of each kind, however many there are of another, and the gravest decide', () => {
+  test('lists problems of each kind, however many another kind has, and the gravest kind is the verdict', () => {
     const findings = new Findings()
     for (let i = 0; i < 5000; i++) findings.problem(`batch ${i}`, 'zstd', 'codecMissing')
     for (let i = 0; i < 1001; i++) findings.problem(`batch ${i}`, 'written so', 'malformed')
@@ -264,7 +264,7 @@ describe('checkDataDirectory', () => {
     ])
   })
 
-  test('finds a segment that is gone', async ({ storage }) => {
+  test('finds a missing segment', async ({ storage }) => {
     const [first] = await fill(storage)
     await rm(segmentPath(storage.ownerDirectory(), first!), { recursive: true })
     storage.expectedProblems = ({ problems }) =>
@@ -319,9 +319,7 @@ describe('checkDataDirectory', () => {
       })
   })
 
-  test('takes for lost only what is wanted: below the trim horizon segments may be missing', async ({
-    storage,
-  }) => {
+  test('accepts missing segments below the trim horizon, where no record is wanted', async ({ storage }) => {
     const segments = await fill(storage)
     const owner = await storage.openOwner()
     const [extent] = await owner.open(SLOT)
@@ -331,7 +329,7 @@ describe('checkDataDirectory', () => {
     expect((await storage.check()).problems).toEqual([])
   })
 
-  test('finds a compacted segment that repeats what another holds', async ({ storage }) => {
+  test("finds a compacted segment that repeats another one's records", async ({ storage }) => {
     const segments = await fill(storage)
     const second = parseSegmentName(segments[1]!)!
     const directory = storage.ownerDirectory()
@@ -349,7 +347,9 @@ describe('checkDataDirectory', () => {
     }
   })
 
-  test('finds a segment with batches beyond the active one: no start would touch it', async ({ storage }) => {
+  test('finds a segment with batches above the active one, which no start would remove', async ({
+    storage,
+  }) => {
     const segments = await fill(storage)
     const beyond = await copyAsTarget(storage, segments[0]!, { number: 99, generation: 0 })
     storage.expectedProblems = ({ problems }) =>
@@ -362,7 +362,7 @@ describe('checkDataDirectory', () => {
       ])
   })
 
-  test('passes over what a start removes', async ({ storage }) => {
+  test('ignores what a start removes', async ({ storage }) => {
     const segments = await fill(storage)
     await copyAsTarget(storage, segments[0]!)
     await mkdir(join(storage.ownerDirectory(), 'segment-0000000002-1.temporary'))
@@ -370,7 +370,7 @@ describe('checkDataDirectory', () => {
     expect((await storage.check()).problems).toEqual([])
   })
 
-  test('refuses a directory that is no data directory: nothing in it is sound', async ({ storage }) => {
+  test('refuses a directory that is no data directory, instead of calling it sound', async ({ storage }) => {
     await fill(storage)
     await expect(checkDataDirectory(storage.ownerDirectory())).rejects.toMatchObject({
       code: 'unavailable',
@@ -378,7 +378,7 @@ describe('checkDataDirectory', () => {
     })
   })
 
-  test('refuses a directory that is in use, and one that is not there', async ({ storage }) => {
+  test('refuses a directory that is in use, and a missing one', async ({ storage }) => {
     await storage.openOwner()
     await expect(storage.check()).rejects.toMatchObject({
       code: 'unavailable',

@@ -1,5 +1,5 @@
-// The table of key families, held to what the rest of storage builds on: rows come back as written, keys sort as their
-// fields do, and families never mix.
+// The table of key families keeps what the rest of storage relies on: rows are decoded as written, keys sort like their
+// fields, and families never mix.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -34,7 +34,7 @@ function compare(a: readonly number[], b: readonly number[]): number {
 }
 
 describe.each(families)('%s', (name, family) => {
-  test('keys come back as written', () => {
+  test('decodes keys as they were written', () => {
     fc.assert(
       fc.property(fieldsOf(family.key), (fields) => {
         const key = encodeKey(name, ...(Object.values(fields) as [number?, number?]))
@@ -47,7 +47,7 @@ describe.each(families)('%s', (name, family) => {
     )
   })
 
-  test("keys sort as their fields do, within the family's range", () => {
+  test("sorts keys like their fields, within the family's range", () => {
     fc.assert(
       fc.property(fieldsOf(family.key), fieldsOf(family.key), (a, b) => {
         const [left, right] = [a, b].map((fields) =>
@@ -62,7 +62,7 @@ describe.each(families)('%s', (name, family) => {
   })
 
   if (Object.keys(family.key).length > 1) {
-    test('the range of a first field holds its keys and no others', () => {
+    test('has a range per first field that holds its keys and no others', () => {
       fc.assert(
         fc.property(fieldsOf(family.key), fieldsOf(family.key), (a, b) => {
           const [first, second] = Object.values(a) as [number, number]
@@ -79,7 +79,7 @@ describe.each(families)('%s', (name, family) => {
 
   const { value, list } = family
   if (typeof value !== 'string') {
-    test('rows come back as written, and a cut one is not a row', () => {
+    test('decodes rows as they were written, and refuses a truncated row', () => {
       const rows = list
         ? fc
             .tuple(fieldsOf(value), fc.array(fieldsOf(list), { maxLength: 8 }))
@@ -95,7 +95,7 @@ describe.each(families)('%s', (name, family) => {
       )
     })
 
-    test('a row with any one bit turned over, in its value or its key, is not a row', () => {
+    test('refuses a row with any one bit of its value or key flipped', () => {
       const row = Object.fromEntries(Object.keys(value).map((field, i) => [field, i]))
       const key = encodeKey(name, 1, 2)
       const bytes = encodeRow(name as 'head', key, { ...row, entries: [] } as never)
@@ -111,7 +111,7 @@ describe.each(families)('%s', (name, family) => {
   }
 })
 
-test('no two families share a tag', () => {
+test('keyFamilies: no two families have the same tag', () => {
   const tags = families.map(([, { tag }]) => tag)
   expect(new Set(tags).size).toBe(tags.length)
 })

@@ -1,5 +1,5 @@
-// Commits to an environment until the operating system refuses to let the file grow, and tells what holds then. Started by a
-// shell that has limited the size of files; a directory is its argument.
+// Commits to an environment until the operating system refuses to let the file grow, and prints what is stored then. A
+// shell that limits the file size starts it. Argument: a directory.
 import { openLmdb } from '#dist/broker/storage/environment.js'
 
 const [, , path] = process.argv

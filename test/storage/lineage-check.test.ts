@@ -1,4 +1,4 @@
-// The check of what splits and merges have left in the catalog finds every way in which it could be wrong.
+// The check of splits and merges in the catalog finds every possible fault.
 import { describe, expect, test } from 'vitest'
 import type { CatalogRow, PlannedShard, ReshardRow, ShardRow } from '../../broker/catalog-contract.ts'
 import { checkCatalog, type OwnerHeads } from '../../broker/storage/checks/catalog-check.ts'
@@ -21,7 +21,7 @@ const lower = { startingHashKey: from('0'), endingHashKey: upTo('7') }
 const upper = { startingHashKey: from('8'), endingHashKey: upTo('f') }
 const closed: Shard = { state: 'CLOSED', endingSequenceNumber: 9, closedAt: 2 }
 
-/** 0 was split into 1 and 2, and those were merged into 3. */
+/** Shard 0 was split into 1 and 2, and those were merged into 3. */
 const history = (over: { readonly [index: number]: Shard } = {}): ShardRow[] => [
   shardRow(1, 0, { ...whole, ...closed, ...over[0] }),
   shardRow(1, 1, {
@@ -65,7 +65,7 @@ function problemsOf(rows: readonly CatalogRow[], owners: OwnerHeads = new Map())
   return findings.report().problems.map(({ where, what }) => `${where}: ${what}`)
 }
 
-describe('a sound catalog passes', () => {
+describe('the lineage check accepts a sound catalog', () => {
   test.each<[string, CatalogRow[]]>([
     ['with a split and a merge behind it', sound],
     ['with the oldest shards expired', sound.slice(1)],
@@ -82,7 +82,7 @@ describe('a sound catalog passes', () => {
   })
 })
 
-describe('the check finds', () => {
+describe('the lineage check finds', () => {
   test.each<[string, CatalogRow[], RegExp]>([
     [
       'children that leave a gap',
@@ -160,7 +160,7 @@ describe('the check finds', () => {
   })
 })
 
-describe('the catalog and what is stored', () => {
+describe('the catalog check', () => {
   const head = (over: Partial<HeadRow>): OwnerHeads => {
     const row = {
       first: 20,
@@ -175,14 +175,14 @@ describe('the catalog and what is stored', () => {
     return new Map([[0, new Map([[over.closed === 1 ? 2 : 4, { ...row, trimHorizon: 20, ...over }]])]])
   }
 
-  test('a closed shard is sealed, and ends where it says', () => {
+  test('requires a closed shard to be sealed, and to end where the catalog says', () => {
     expect(problemsOf(sound, head({ closed: 1, next: 20 }))).toEqual([])
     expect(problemsOf(sound, head({ closed: 1, next: 25 })).join()).toMatch(
       /last number is 24; 19 was expected/,
     )
   })
 
-  test('an open shard is not sealed, unless it is being changed', () => {
+  test('requires an open shard to be unsealed, unless it is being changed', () => {
     const sealed = new Map([[0, new Map([[4, head({}).get(0)!.get(4)!]])]])
     expect(problemsOf(sound, sealed)).toEqual([])
     sealed.get(0)!.get(4)!.closed = 1
@@ -190,7 +190,7 @@ describe('the catalog and what is stored', () => {
     expect(problemsOf([...sound, splitting()], sealed)).toEqual([])
   })
 
-  test('a shard is forgotten only when it has left the catalog, or its stream is being deleted', () => {
+  test('requires a forgotten shard to have left the catalog, unless its stream is being deleted', () => {
     expect(problemsOf(sound, head({ forgotten: 1 })).join()).toMatch(/slot 4 was forgotten/)
     expect(problemsOf(sound, head({ closed: 1, forgotten: 1 })).join()).toMatch(/slot 2 was forgotten/)
     const left = retiredRow(2, { shardIndex: 1 })

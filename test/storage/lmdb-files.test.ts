@@ -1,4 +1,4 @@
-// What is looked at before LMDB opens an environment: an owner may be writing to the very files that a reader looks at.
+// The checks before LMDB opens an environment, while an owner may be writing to the same files.
 import type * as FileSystem from 'node:fs'
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -33,7 +33,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-test('checkBeforeOpening: a commit between two looks at the file is not taken for damage', async () => {
+test('checkBeforeOpening: takes a commit between two reads of the file for no damage', async () => {
   const path = join(directory, 'segment')
   const before = join(directory, 'before')
   const environment = await openLmdb({ path, mapBytes: 64 * 1024 * 1024, readOnly: false })
@@ -41,7 +41,7 @@ test('checkBeforeOpening: a commit between two looks at the file is not taken fo
   copyFileSync(dataFileOf(path), dataFileOf(before))
   await environment.commit((writer) => writer.put(Uint8Array.of(1), new Uint8Array(256 * 1024)))
   await environment.close()
-  // Stands for an owner that commits just after the first look.
+  // Stands for an owner that commits right after the first read.
   hook.afterEachLook = () => copyFileSync(dataFileOf(path), dataFileOf(before))
   expect(() => checkBeforeOpening(before, { readOnly: true })).not.toThrow()
 })

@@ -1,5 +1,5 @@
-// The maintenance thread beside an owner and a reader: it surveys and compacts what another thread reads, stops when it is
-// told to, and the space of what was removed comes back though readers had it open.
+// The maintenance thread beside an owner and a reader: it surveys and compacts segments that another thread reads,
+// stops when asked, and frees the space of removed segments though readers had them open.
 import { existsSync, readdirSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { expect } from 'vitest'
@@ -45,7 +45,7 @@ async function compaction(owner: TestOwner, bytesPerSecond: number) {
   }
 }
 
-test('surveys, compacts and gives the space back', async ({ storage, maintenance }) => {
+test('maintenance thread: surveys, compacts and frees the space', async ({ storage, maintenance }) => {
   const owner = await storage.openOwner()
   await fill(owner)
   const reader = createReaderPool({ threads: 1, workerUrl: worker('reader-worker.js') })
@@ -75,7 +75,7 @@ test('surveys, compacts and gives the space back', async ({ storage, maintenance
   await reader.close()
 })
 
-test('readers notice nothing while segments are compacted and removed under them', async ({
+test('maintenance thread: readers notice nothing while segments are compacted and removed', async ({
   storage,
   maintenance,
 }) => {
@@ -86,7 +86,7 @@ test('readers notice nothing while segments are compacted and removed under them
   let horizon = 0
   let isDone = false
 
-  /** As a host does: what fails over a list that has changed is asked once more. */
+  /** Like a host: repeats a read that failed with a list that has changed since. */
   async function readOn(): Promise<void> {
     while (!isDone) {
       const { list } = owner
@@ -122,7 +122,7 @@ test('readers notice nothing while segments are compacted and removed under them
   await reader.close()
 })
 
-test('answers surveys while a compaction goes slowly, and stops it when it is told to', async ({
+test('maintenance thread: answers surveys during a slow compaction, and stops the compaction when asked', async ({
   storage,
   maintenance,
 }) => {
@@ -139,7 +139,10 @@ test('answers surveys while a compaction goes slowly, and stops it when it is to
   expect(readdirSync(directory)).toEqual(before)
 })
 
-test('closing stops what runs, and refuses what comes after', async ({ storage, maintenance }) => {
+test('maintenance thread: closing stops running tasks, and refuses later ones', async ({
+  storage,
+  maintenance,
+}) => {
   const owner = await storage.openOwner()
   await fill(owner)
   const task = await compaction(owner, 1024)
@@ -150,7 +153,9 @@ test('closing stops what runs, and refuses what comes after', async ({ storage, 
   await expect(maintenance.compact(task)).rejects.toMatchObject({ code: 'unavailable' })
 })
 
-test('a refusal crosses with its code, and no thread starts before a task', async ({ maintenance }) => {
+test('maintenance thread: a refusal keeps its code, and no thread starts before a task', async ({
+  maintenance,
+}) => {
   const unused = createMaintenanceThread({ workerUrl: new URL('file:///no/such/worker.js') })
   await unused.close()
   const task = { directory: '/nonexistent', segment: 'segment-0000000001' }

@@ -1,4 +1,4 @@
-// The manifest is trusted as a whole or not at all.
+// The manifest is accepted as a whole or not at all.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { formatManifest, parseManifest, type Manifest } from '../../broker/storage/segments/manifest.ts'
@@ -20,7 +20,7 @@ const manifests: fc.Arbitrary<Manifest> = fc
     return { ownerId, sealed, active: rising.at(-1)! }
   })
 
-test('a manifest comes back as written', () => {
+test('manifest: is parsed as it was written', () => {
   fc.assert(
     fc.property(manifests, (manifest) => {
       expect(parseManifest(formatManifest(manifest))).toMatchObject(manifest)
@@ -28,7 +28,7 @@ test('a manifest comes back as written', () => {
   )
 })
 
-test('a manifest with any character changed, or cut anywhere, is refused or means the same', () => {
+test('manifest: any changed character or truncation is refused, or does not change the meaning', () => {
   fc.assert(
     fc.property(
       manifests,
@@ -47,7 +47,7 @@ test('a manifest with any character changed, or cut anywhere, is refused or mean
   )
 })
 
-test('says what is wrong', () => {
+test('manifest: an error says what is wrong', () => {
   const manifest = { ownerId: 0, sealed: [], active: 1 }
   expect(parseManifest('{')).toBe('it is not JSON')
   expect(parseManifest('null')).toBe('it is not a JSON object')

@@ -1,4 +1,4 @@
-// The model of an owner, an array of values a shard, and the owner that is held against it.
+// The model of an owner, an array of values per shard, and the owner that is compared with it.
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ interface ModelProducer {
   window: { first: number; values: readonly string[]; base: number }[]
 }
 
-/** What must be true. */
+/** The expected state. */
 export interface Model {
   readonly shards: Map<number, string[]>
   readonly producers: Map<string, ModelProducer>
@@ -26,7 +26,7 @@ export interface Model {
   readonly forgotten: Set<number>
 }
 
-/** What is there. */
+/** The real owner and its storage. */
 export class Real {
   storage: StorageFixture
   owner!: TestOwner
@@ -48,8 +48,8 @@ export class Real {
   }
 
   /**
-   * Waits until a reopening under way is over. Meanwhile appends may be unavailable, for as long as a reader holds the
-   * segment; and a copy of the files would be no state of any moment.
+   * Waits until a reopening under way is over. During one, appends may be unavailable while a reader holds the segment,
+   * and a copy of the files would match no moment.
    */
   async settled(): Promise<void> {
     for (;;) {
@@ -62,7 +62,7 @@ export class Real {
     }
   }
 
-  /** Goes on in another directory, filled from this one as it is on disk: what a killed process leaves. */
+  /** Continues in another directory, filled from this one as it is on disk: what a killed process leaves. */
   async moveTo(fill: (from: string, to: string) => Promise<void>): Promise<void> {
     const directory = await mkdtemp(join(tmpdir(), 'millrace-model-'))
     this.#directories.push(directory)
@@ -83,7 +83,7 @@ export class Real {
   }
 }
 
-/** Copies a directory that is in use. What is being removed may vanish under the hand: then once more. */
+/** Copies a directory that is in use. If a file disappears during the copy, copies again. */
 export async function copyOf(from: string, to: string): Promise<void> {
   for (;;) {
     try {

@@ -1,4 +1,4 @@
-// An owner's promises to idempotent producers, over real LMDB in a temporary directory.
+// An owner's promises to idempotent producers, on real LMDB in a temporary directory.
 import { describe, expect } from 'vitest'
 import { limits } from '../../protocol/limits.ts'
 import { batchOf, test } from '../support/storage.ts'
@@ -12,7 +12,7 @@ describe('idempotent producers', () => {
     batch: batchOf({ values, producerId: 77, epoch, firstSequence }),
   })
 
-  test('a repeated batch is stored once and answered with where it is', async ({ storage }) => {
+  test('store a repeated batch once, and get its first position again', async ({ storage }) => {
     let now = 100
     const owner = await storage.openOwner({ clock: () => now++ })
     await owner.open(1)
@@ -27,7 +27,7 @@ describe('idempotent producers', () => {
     expect(await owner.values(1, 4)).toEqual(['0=a', '1=b', '2=c', '3=d'])
   })
 
-  test('other content under the numbers of a stored batch is refused, before and after a roll and a restart', async ({
+  test('are refused other content under the numbers of a stored batch, before and after a roll and a restart', async ({
     storage,
   }) => {
     const first = await storage.openOwner({ segmentBytes: 1 })
@@ -48,7 +48,7 @@ describe('idempotent producers', () => {
     expect(await again.values(1, 4)).toEqual(['0=a', '1=b', '2=rolls', '3=c'])
   })
 
-  test('a gap is refused and nothing of it stored', async ({ storage }) => {
+  test('are refused a gap, and nothing of it is stored', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     expect(await owner.append(send(0, ['a']), send(5, ['x']), send(1, ['b']))).toEqual([
@@ -62,7 +62,7 @@ describe('idempotent producers', () => {
     ])
   })
 
-  test('a retry after a restart, and after a roll, is stored once', async ({ storage }) => {
+  test('store a retry once after a restart and after a roll', async ({ storage }) => {
     const first = await storage.openOwner()
     await first.open(1)
     await first.append(send(0, ['a']), send(1, ['b']))
@@ -77,9 +77,7 @@ describe('idempotent producers', () => {
     expect(await second.append(send(2, ['c']))).toEqual([stored(4)])
   })
 
-  test('the producer that was silent longest is forgotten first, and its rows with it', async ({
-    storage,
-  }) => {
+  test('are forgotten in the order of idleness, and their rows with them', async ({ storage }) => {
     let now = 0
     const owner = await storage.openOwner({ producersMax: 2, clock: () => now, elapsed: () => now })
     await owner.open(1)
@@ -91,14 +89,14 @@ describe('idempotent producers', () => {
       refused('outOfOrderSequence'),
     )
     expect(await owner.put(1, ['b'], { producerId: 3, firstSequence: 1 })).toEqual(stored(3))
-    // It begins anew, and the check at the end of the test takes that for no damage.
+    // The producer begins again from 0; the check at the end of the test must accept that.
     now += limits.producerIdleMsMin
     expect(await owner.put(1, ['c'], { producerId: 1 })).toEqual(stored(4))
   })
 })
 
 describe('more producers than an owner remembers', () => {
-  test('a new one is refused while none was idle for long, and no retry is stored twice', async ({
+  test('a new producer is refused while none was idle for long, and no retry is stored twice', async ({
     storage,
   }) => {
     let now = 0
@@ -121,7 +119,7 @@ describe('more producers than an owner remembers', () => {
 })
 
 describe('a session that invents producers', () => {
-  test('is refused by name at its share, and another session still has its producers taken in', async ({
+  test("is refused with the right error at its share, and another session's producers are still accepted", async ({
     storage,
   }) => {
     const owner = await storage.openOwner({ producersMax: 512 })
@@ -136,7 +134,7 @@ describe('a session that invents producers', () => {
     const first = { ...honest, batch: batchOf({ producerId: 1000 }) }
     expect(await owner.append(first)).toEqual([stored(taken)])
     expect(await owner.append(first)).toMatchObject([{ base: taken, duplicate: true }])
-    // Those that it has are still known, and go on.
+    // Producers that the session already has are still known, and continue.
     expect(await owner.append({ ...hostile, batch: batches[0]! })).toMatchObject([
       { base: 0, duplicate: true },
     ])

@@ -1,4 +1,4 @@
-// An owner on a thread of its own: what it says without being asked reaches whoever started it.
+// Notices of an owner thread reach the thread that started it.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { createCaller } from '#dist/broker/channels/calls.js'
 import { startOwnerThread } from '#dist/broker/threads/owner-thread.js'
 import type { OwnerCalls, OwnerNotice } from '../../broker/threads/owner-contract.ts'
 
-test('says at its start where its records lie, so that a host which has just been started can read them', async () => {
+test('owner thread: sends its segment list at start, so that a new host can read its records', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-owner-'))
   const options = { ownerId: 0, directory, segmentBytes: 1 << 20, freeSpaceFloorBytes: 0 }
   const workerUrl = new URL('../../dist/broker/storage/worker.js', import.meta.url)

@@ -1,5 +1,5 @@
-// Any sequence of appends, retries, gaps, seals, trims, rolls, removals, restarts, crashes and failing disks, against a model
-// that is an array of values a shard. What the model says is what must be stored, answered and read.
+// Any sequence of appends, retries, gaps, seals, trims, rolls, removals, restarts, crashes and disk failures, against a
+// model that is an array of values per shard. What is stored, answered and read must equal the model.
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -42,7 +42,7 @@ class Append implements Command {
     } else if (code === 'outcomeUnknown') {
       if (this.fault === 'stored unnoticed') takeIn(model, this.slot, this.values)
     } else {
-      // The fault hit the roll before it: nothing was written.
+      // The fault hit the roll before the append: nothing was written.
       expect(code).toBe('unavailable')
     }
   }
@@ -100,7 +100,7 @@ class Retry implements Command {
   check = (model: Model) =>
     !model.forgotten.has(this.slot) && producerOf(model, this.slot, this.id) !== undefined
 
-  /** Everything in the window at once, in one group. */
+  /** Sends everything in the window at once, in one group. */
   async run(model: Model, { owner }: Real): Promise<void> {
     const { epoch, window } = producerOf(model, this.slot, this.id)!
     const answers = await owner.append(
@@ -153,7 +153,7 @@ class Seal implements Command {
 
   async run(model: Model, real: Real): Promise<void> {
     const { owner, storage } = real
-    // One that is closed already writes nothing that could fail.
+    // A shard that is already closed writes nothing that could fail.
     if (this.fault && !model.closed.has(this.slot)) {
       storage.disk.faults.push(this.fault)
       await expect(owner.seal(this.slot)).rejects.toMatchObject({ code: 'outcomeUnknown' })
@@ -208,7 +208,7 @@ class Roll implements Command {
   toString = () => 'roll'
 }
 
-/** Drops a sealed segment of which nothing is wanted, or puts a copy in the place of one. */
+/** Drops a sealed segment without wanted records, or replaces one by a copy. */
 class Replace implements Command {
   readonly at: number
 
@@ -268,7 +268,7 @@ class Restart implements Command {
     this.isCrash = isCrash
   }
 
-  // After a roll nothing is left of a forgotten slot, and the owner may not know it any more.
+  // After a roll nothing of a forgotten slot is left, and the owner may not know the slot any more.
   check = (model: Model) => model.forgotten.size === 0
 
   async run(model: Model, real: Real): Promise<void> {
@@ -286,13 +286,13 @@ class Restart implements Command {
 
 const slots = fc.constantFrom(...SLOTS)
 const producers = fc.constantFrom(11, 12)
-// Large enough that a handful fills a segment.
+// Large enough for a few to fill a segment.
 const valuesOf = fc.array(
   fc.tuple(fc.nat(0xffff), fc.nat(9_000)).map(([seed, length]) => `${seed}`.padEnd(length, '-')),
   { minLength: 1, maxLength: 3 },
 )
 
-test('whatever happens, storage holds what the model holds', async () => {
+test('owner: stores what the model holds, whatever happens', async () => {
   const commands = [
     fc.tuple(slots, valuesOf).map(([slot, values]) => new Append(slot, values, undefined)),
     fc

@@ -1,4 +1,4 @@
-// An owner's promises to its host, over real LMDB in a temporary directory.
+// An owner's promises to its host, on real LMDB in a temporary directory.
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
@@ -11,7 +11,7 @@ const stored = (base: number) => expect.objectContaining({ code: 'stored', base,
 const refused = (code: string) => ({ code, base: 0, arrival: 0, duplicate: false })
 
 describe('append', () => {
-  test('numbers batches without a gap and stores them as they came, stamped', async ({ storage }) => {
+  test('numbers batches without a gap and stores them as they were sent, stamped', async ({ storage }) => {
     const owner = await storage.openOwner({ clock: () => 1234 })
     await owner.open(1, 2)
     expect(
@@ -74,7 +74,7 @@ describe('append', () => {
     expect(await owner.values(1, 1)).toEqual(['0=a'])
   })
 
-  test('refuses a batch that is signed and that no reader can take apart, and stores nothing of it', async ({
+  test('refuses a batch with valid checksums that no reader can decode, and stores nothing of it', async ({
     storage,
   }) => {
     const owner = await storage.openOwner()
@@ -95,7 +95,7 @@ describe('append', () => {
     expect(await owner.values(1, 1)).toEqual(['0=a'])
   })
 
-  test('arrival time never goes back within a shard, whatever the clock does', async ({ storage }) => {
+  test("never lowers a shard's arrival times, whatever the clock does", async ({ storage }) => {
     let now = 1000
     const owner = await storage.openOwner({ clock: () => now })
     await owner.open(1)
@@ -104,7 +104,9 @@ describe('append', () => {
     expect(arrivals).toEqual([1000, 5000, 5000, 5001, 5001])
   })
 
-  test('one commit takes what was queued while another ran, in the order of arrival', async ({ storage }) => {
+  test('commits what was queued during a commit in the next one, in the order of arrival', async ({
+    storage,
+  }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     storage.disk.hold()
@@ -117,7 +119,7 @@ describe('append', () => {
     expect((await owner.values(1, 50))[49]).toBe('49=v49')
   })
 
-  test('nothing is answered before its flush', async ({ storage }) => {
+  test('answers nothing before its flush', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     storage.disk.hold()
@@ -135,8 +137,8 @@ describe('append', () => {
   })
 })
 
-describe('opening again', () => {
-  test('goes on at the tail, not before the last arrival', async ({ storage }) => {
+describe('reopening an owner', () => {
+  test('continues at the tail, with arrival times not before the last one', async ({ storage }) => {
     const first = await storage.openOwner({ clock: () => 9000 })
     await first.open(1, 2)
     await first.put(1, ['a', 'b'])
@@ -158,7 +160,7 @@ describe('opening again', () => {
     expect(await second.values(1, 3)).toEqual(['0=a', '1=b', '2=c'])
   })
 
-  test('refuses a directory that is open, and says by whom', async ({ storage }) => {
+  test('refuses a directory that is open, and names the process', async ({ storage }) => {
     await storage.openOwner()
     await expect(storage.openOwner()).rejects.toMatchObject({
       code: 'unavailable',
@@ -175,7 +177,9 @@ describe('opening again', () => {
   })
 })
 
-test('a directory of an older format is refused by name, and nothing of it changes', async ({ storage }) => {
+test('openOwner: refuses a directory of an older format by its format, and changes nothing in it', async ({
+  storage,
+}) => {
   const owner = await storage.openOwner()
   await owner.open(1)
   await owner.put(1, ['a'], { producerId: 7 })
@@ -200,7 +204,7 @@ test('a directory of an older format is refused by name, and nothing of it chang
 })
 
 describe('forget', () => {
-  test('a forgotten shard takes no appends, is not opened again, and is not carried on', async ({
+  test('makes a shard refuse appends and openings, and leaves it out of new segments', async ({
     storage,
   }) => {
     const owner = await storage.openOwner()
@@ -220,7 +224,7 @@ describe('forget', () => {
 })
 
 describe('free space', () => {
-  test('below the floor appends are refused, reads go on, and service resumes by itself', async ({
+  test('below the floor refuses appends, while reads continue, and service resumes by itself', async ({
     storage,
   }) => {
     let freeBytes = 1000
@@ -236,7 +240,7 @@ describe('free space', () => {
     expect(await owner.put(1, ['b'])).toEqual(stored(1))
   })
 
-  test('below the floor a batch that was stored before is still answered as stored', async ({ storage }) => {
+  test('below the floor still answers a batch that was stored before as stored', async ({ storage }) => {
     let freeBytes = 1000
     const owner = await storage.openOwner({ freeSpaceFloorBytes: 500, freeBytesOf: async () => freeBytes })
     await owner.open(1)
@@ -251,14 +255,14 @@ describe('free space', () => {
     expect(await owner.values(1, 1)).toEqual(['0=a'])
   })
 
-  test('a full disk at start is told to whoever listens later', async ({ storage }) => {
+  test('below the floor at start is reported to listeners that are added later', async ({ storage }) => {
     const owner = await storage.openOwner({ freeSpaceFloorBytes: 500, freeBytesOf: async () => 1 })
     expect(owner.notices).toContainEqual({ notice: 'space', full: true, freeBytes: 1 })
   })
 })
 
 describe('close', () => {
-  test('finishes what was queued and refuses what comes later', async ({ storage }) => {
+  test('finishes what was queued and refuses later calls', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     const answers = [owner.put(1, ['a']), owner.put(1, ['b'])]

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { ByteRate, Pacer } from '../../broker/storage/compaction/pacing.ts'
 import { createProgress, progressOf, stopCompaction } from '../../broker/threads/compaction-progress.ts'
 
-/** What may be done at once after a rest: 50 ms' worth. */
+/** Work that may be done at once after a rest: 50 ms' worth. */
 const BURST_MS = 50
 
 const work = fc.array(fc.record({ bytes: fc.nat(2_000_000), idleMs: fc.nat(300) }), {
@@ -12,8 +12,8 @@ const work = fc.array(fc.record({ bytes: fc.nat(2_000_000), idleMs: fc.nat(300) 
   maxLength: 60,
 })
 
-describe('byte rate', () => {
-  test('over any stretch of time, what is done keeps to the rate, but for one burst and one piece', () => {
+describe('ByteRate', () => {
+  test('keeps to the rate over any stretch of time, except for one burst and one piece', () => {
     fc.assert(
       fc.property(work, fc.integer({ min: 1000, max: 100_000_000 }), (pieces, bytesPerSecond) => {
         const rate = new ByteRate(bytesPerSecond)
@@ -27,7 +27,7 @@ describe('byte rate', () => {
         for (const [first, { at }] of done.entries()) {
           let sum = 0
           for (const piece of done.slice(first)) {
-            // What came before this piece had to be paid for before it began.
+            // Earlier pieces had to be waited for before this one began.
             const allowed = ((piece.at - at + BURST_MS) * bytesPerSecond) / 1000
             expect(sum).toBeLessThanOrEqual(allowed * (1 + 1e-9) + 1)
             sum += piece.bytes
@@ -37,7 +37,7 @@ describe('byte rate', () => {
     )
   })
 
-  test('small pieces at the rate never wait', () => {
+  test('never delays small pieces at the rate', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(BURST_MS * 1000)), (pieces) => {
         const rate = new ByteRate(1_000_000)
@@ -51,8 +51,8 @@ describe('byte rate', () => {
   })
 })
 
-describe('pacer', () => {
-  /** A pacer at 1,000 bytes a millisecond, on time that passes while it sleeps. */
+describe('Pacer', () => {
+  /** A pacer at 1,000 bytes per millisecond, with a clock that advances while it sleeps. */
   function pacerAt(onSleep: (now: number) => void = () => undefined) {
     const progress = createProgress()
     let now = 0
@@ -68,7 +68,7 @@ describe('pacer', () => {
     return { pacer, progress, now: () => now }
   }
 
-  test('counts what is read and written against one rate, and shows both', async () => {
+  test('counts reads and writes against one rate, and publishes both', async () => {
     const { pacer, progress, now } = pacerAt()
     pacer.read(300 * 1024)
     pacer.wrote(200 * 1024)
@@ -77,7 +77,7 @@ describe('pacer', () => {
     expect(progressOf(progress)).toEqual({ bytesRead: 300 * 1024, bytesWritten: 200 * 1024 })
   })
 
-  test('told to stop, it does not wait to the end', async () => {
+  test('stops a wait early when asked', async () => {
     const { pacer, progress, now } = pacerAt((time) => {
       if (time >= 100) stopCompaction(progress)
     })

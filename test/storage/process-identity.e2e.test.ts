@@ -1,4 +1,4 @@
-// Dead or alive: a lock that takes the dead for the living never opens again.
+// Dead or alive: a lock that takes dead processes for living ones never opens again.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
@@ -9,7 +9,7 @@ import { isProcessAlive, processStartOf } from '../../broker/storage/disk/proces
 
 const onLinux = test.skipIf(process.platform !== 'linux')
 
-test('isProcessAlive: this process is, and one that ended is not', async () => {
+test('isProcessAlive: true for this process, false for one that ended', async () => {
   const child = spawn(process.execPath, ['-e', ''])
   await once(child, 'exit')
   expect(await isProcessAlive(process.pid)).toBe(true)
@@ -17,7 +17,7 @@ test('isProcessAlive: this process is, and one that ended is not', async () => {
 })
 
 onLinux('isProcessAlive: one that was killed and that nobody reaped is not', async () => {
-  // The shell becomes a program that never asks for its children, as the first process of a bare container may.
+  // The shell becomes a program that never reaps its children, as the first process of a bare container may be.
   const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'])
   const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string]
   const pid = Number(line)

@@ -1,6 +1,6 @@
-// Commits to an environment on a small disk of which somebody else takes all that is left, to the last block, after each commit was
-// begun and before LMDB writes anything: the worst moment. When it was settled, some of that comes back. Commits of all sizes,
-// until there is no room. A directory is its argument.
+// Commits to an environment on a small disk. After each commit has begun, and before LMDB writes, another writer takes
+// all free blocks: the worst moment. When the commit settles, it frees some of them. Commits of all sizes, until there
+// is no room. Argument: a directory.
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { NoRoomForCommit, openLmdb } from '#dist/broker/storage/environment.js'
@@ -27,7 +27,7 @@ let environment = await open()
 let stored = 0
 const lengths = new Map()
 const refused = new Set()
-// What does not fit may be followed by what does.
+// A commit that does not fit may be followed by one that fits.
 for (let n = 0; n < 200; n++) {
   const length = SIZES[n % SIZES.length]
   const rows = (n % 3) + 1

@@ -1,4 +1,5 @@
-// The reader pool beside an owner that writes: threads read what another thread commits, and segments end under them.
+// The reader pool beside an owner that writes: threads read what another thread commits, and segments are removed
+// during reads.
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,7 +15,7 @@ import { batchOf } from '../support/raw-connection.ts'
 const SLOT = 1
 const storage = (file: string) => new URL(`../../dist/broker/storage/${file}`, import.meta.url)
 
-test('reads on without a gap where a segment that it knew as the active one was sealed since', async () => {
+test('reader pool: continues without a gap if the segment that it knew as active was sealed meanwhile', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-reader-'))
   const options = { ownerId: 0, directory, segmentBytes: 1 << 20, freeSpaceFloorBytes: 0 }
   const thread = await startOwnerThread(options, storage('worker.js'))
@@ -64,7 +65,7 @@ test('reads on without a gap where a segment that it knew as the active one was 
 
 const tasks = '/proc/self/task'
 
-test.skipIf(!existsSync(tasks))('starts no thread before there is something to read', async () => {
+test.skipIf(!existsSync(tasks))('reader pool: starts no thread before the first read', async () => {
   const before = readdirSync(tasks).length
   const reader = createReaderPool({ threads: 2, workerUrl: storage('reader-worker.js') })
   expect(readdirSync(tasks)).toHaveLength(before)

@@ -1,5 +1,5 @@
-// What a start does with what it finds: half-made things go, data stays, and what cannot be trusted is refused with nothing
-// changed.
+// What a start does with the files it finds: half-made ones are removed, data stays, and a damaged directory is refused
+// unchanged.
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { describe, expect } from 'vitest'
 import { segmentPath } from '../../broker/storage/segments/segment-name.ts'
 import { segmentName, test, type StorageFixture } from '../support/storage.ts'
 
-/** An owner's directory with some sealed segments, closed. */
+/** A closed owner's directory with some sealed segments. */
 async function fill(storage: StorageFixture): Promise<readonly string[]> {
   const owner = await storage.openOwner({ segmentBytes: 1 })
   await owner.open(1)
@@ -27,8 +27,8 @@ async function everything(storage: StorageFixture): Promise<string[]> {
 
 const ALL = ['0=a', '1=b', '2=c']
 
-describe('a start', () => {
-  test('makes an owner in a directory that does not exist', async ({ storage }) => {
+describe('recovery at a start', () => {
+  test('creates an owner in a directory that does not exist', async ({ storage }) => {
     const owner = await storage.openOwner()
     expect(owner.list.segments).toEqual([segmentName(1)])
   })
@@ -55,7 +55,7 @@ describe('a start', () => {
     ])
   })
 
-  test('gives back what the newest sealed segment had reserved when its process was killed', async ({
+  test('truncates the reserved room of the newest sealed segment if its process was killed', async ({
     storage,
   }) => {
     const segments = await fill(storage)
@@ -66,7 +66,7 @@ describe('a start', () => {
     expect((await stat(sealed)).size).toBe(size)
   })
 
-  test('removes a segment that the manifest has given up', async ({ storage }) => {
+  test('removes a segment that the manifest no longer lists', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     await owner.put(1, ['a'])
@@ -78,7 +78,7 @@ describe('a start', () => {
     expect(existsSync(given!)).toBe(false)
   })
 
-  test('removes nothing while a listed segment is missing: what is not named may be what it was replaced by', async ({
+  test('removes nothing while a listed segment is missing: an unlisted one may be what it was replaced by', async ({
     storage,
   }) => {
     const [first] = await fill(storage)
@@ -91,7 +91,7 @@ describe('a start', () => {
     expect(await everything(storage)).toEqual(ALL)
   })
 
-  test('keeps a half-made segment that cannot be read out of the way', async ({ storage }) => {
+  test('renames a half-made segment that cannot be read', async ({ storage }) => {
     const segments = await fill(storage)
     const unreadable = segmentPath(storage.ownerDirectory(), segmentName(segments.length + 1))
     await mkdir(unreadable)
@@ -101,7 +101,7 @@ describe('a start', () => {
     expect(existsSync(`${unreadable}-unreadable`)).toBe(true)
   })
 
-  test('keeps the second one of the same number, too', async ({ storage }) => {
+  test('renames a second one of the same number, too', async ({ storage }) => {
     const segments = await fill(storage)
     const unreadable = segmentPath(storage.ownerDirectory(), segmentName(segments.length + 1))
     for (const fill of [1, 2]) {
@@ -113,7 +113,7 @@ describe('a start', () => {
     expect(existsSync(`${unreadable}-unreadable-2`)).toBe(true)
   })
 
-  test('refuses when the manifest is lost, and removes nothing', async ({ storage }) => {
+  test('refuses if the manifest is lost, and removes nothing', async ({ storage }) => {
     await fill(storage)
     const manifest = join(storage.ownerDirectory(), 'manifest.json')
     await rename(manifest, `${manifest}.aside`)
@@ -124,7 +124,7 @@ describe('a start', () => {
     expect(await everything(storage)).toEqual(ALL)
   })
 
-  test('refuses when the manifest is older than the data, and removes nothing', async ({ storage }) => {
+  test('refuses if the manifest is older than the data, and removes nothing', async ({ storage }) => {
     const owner = await storage.openOwner({ segmentBytes: 1 })
     await owner.open(1)
     await owner.put(1, ['a'])
@@ -139,7 +139,7 @@ describe('a start', () => {
     expect(await everything(storage)).toEqual(ALL)
   })
 
-  test('refuses a damaged manifest, by name', async ({ storage }) => {
+  test('refuses a damaged manifest, and names it', async ({ storage }) => {
     await fill(storage)
     const manifest = join(storage.ownerDirectory(), 'manifest.json')
     await cp(manifest, `${manifest}.aside`)
@@ -148,7 +148,7 @@ describe('a start', () => {
     await rename(`${manifest}.aside`, manifest)
   })
 
-  test('refuses when the active segment is gone, and when it is another one, and changes nothing', async ({
+  test('refuses if the active segment is missing or another one, and changes nothing', async ({
     storage,
   }) => {
     const segments = await fill(storage)

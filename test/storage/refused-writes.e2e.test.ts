@@ -1,5 +1,6 @@
-// A write that the operating system really refuses: what failed is told, never visible, and everything before it is there. On a
-// full disk that is noticed before LMDB, which does not outlive it (ADR 0010).
+// A write that the operating system really refuses: the failed commit is reported and never visible, and all earlier
+// commits are there. A full disk is noticed before LMDB writes, because lmdb-js does not survive a refused write (ADR
+// 0010).
 import { execFile } from 'node:child_process'
 import { constants } from 'node:os'
 import { join } from 'node:path'
@@ -11,12 +12,12 @@ import { temporaryDirectory } from '../support/temporary.ts'
 
 const writer = fileURLToPath(new URL('limited-writer.mjs', import.meta.url))
 const raced = fileURLToPath(new URL('raced-writer.mjs', import.meta.url))
-/** Of 512 bytes or 1 KiB each, as the shell has it: far less than the writer wants. */
+/** In blocks of 512 bytes or 1 KiB, depending on the shell: far less than the writer wants. */
 const FILE_BLOCKS = 2000
 /** Less than the writer wants. */
 const DISK_BYTES = 2 * 1024 * 1024
 
-test('a disk that is full fails the commit before LMDB is refused a write, and only that', async (context) => {
+test('commit: a full disk fails it before LMDB is refused a write, and fails nothing else', async (context) => {
   await using disk = await SmallDisk.mount(DISK_BYTES)
   if (disk === undefined) return context.skip('This system lets nobody mount a disk of its own (unshare).')
   const { stdout } = await promisify(execFile)(process.execPath, [writer, join(disk.path, 'segment')])
@@ -26,7 +27,7 @@ test('a disk that is full fails the commit before LMDB is refused a write, and o
   expect(told['kept']).toBe(told['stored'])
 })
 
-test('a commit that was begun finds its room, although somebody else takes the last block meanwhile', async (context) => {
+test('commit: once begun it has its room, although another program takes the last block meanwhile', async (context) => {
   await using disk = await SmallDisk.mount(4 * DISK_BYTES)
   if (disk === undefined) return context.skip('This system lets nobody mount a disk of its own (unshare).')
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [raced, disk.path])
@@ -36,8 +37,8 @@ test('a commit that was begun finds its room, although somebody else takes the l
   expect(stderr).toBe('')
 })
 
-describe.skipIf(process.platform === 'win32')('a file that may not grow any more', () => {
-  test('fails the commit that needs it, and only that', async () => {
+describe.skipIf(process.platform === 'win32')('a file at its size limit', () => {
+  test('fails the commit that needs it to grow, and only that commit', async () => {
     await using directory = await temporaryDirectory()
     const limited = `ulimit -f ${FILE_BLOCKS} && exec "$@"`
     const { stdout } = await promisify(execFile)('sh', [

@@ -1,5 +1,5 @@
-// Sealed segments that are dropped, or give way to another one: what is wanted stays readable, the rest leaves the disk, and
-// whatever step it is interrupted at, the next start finds a whole directory with no orphan in it.
+// Sealed segments that are dropped or replaced: wanted records stay readable, the rest leaves the disk, and after an
+// interruption at any step the next start finds a whole directory without unlisted segments.
 import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,7 @@ const SLOT = 1
 const values = ['a', 'b', 'c', 'd']
 const ALL = values.map((value, i) => `${i}=${value}`)
 
-/** One batch a segment: three sealed, one active. */
+/** One batch per segment: three sealed, one active. */
 async function fill(storage: StorageFixture, parts: OwnerParts = {}): Promise<TestOwner> {
   const owner = await storage.openOwner({ segmentBytes: 1, ...parts })
   await owner.open(SLOT)
@@ -28,7 +28,7 @@ async function fill(storage: StorageFixture, parts: OwnerParts = {}): Promise<Te
 const segmentsIn = async (directory: string) =>
   (await readdir(directory)).filter((name) => name.includes('segment-')).toSorted()
 
-/** Waits for what is removed in the background. */
+/** Waits for removals in the background. */
 async function untilGone(storage: StorageFixture, ...names: string[]): Promise<void> {
   await expect
     .poll(async () => {
@@ -39,7 +39,7 @@ async function untilGone(storage: StorageFixture, ...names: string[]): Promise<v
 }
 
 describe('replaceSegments', () => {
-  test('drops segments of which nothing is wanted, and their directories', async ({ storage }) => {
+  test('drops segments without wanted records, and removes their directories', async ({ storage }) => {
     const owner = await fill(storage)
     await owner.trim(SLOT, 2)
     await owner.replace([segmentName(1), segmentName(2)], null)
@@ -52,7 +52,7 @@ describe('replaceSegments', () => {
     expect(await again.values(SLOT, 4, 2)).toEqual(ALL.slice(2))
   })
 
-  test('lists a target in the place of its source, again and again', async ({ storage }) => {
+  test('lists a target in place of its source, repeatedly', async ({ storage }) => {
     const owner = await fill(storage)
     let source = segmentName(2)
     for (const generation of [1, 2, 3]) {
@@ -66,7 +66,9 @@ describe('replaceSegments', () => {
     }
   })
 
-  test('gives no number again when every record was trimmed and dropped', async ({ storage }) => {
+  test('never leads to a number twice, even after every record was trimmed and dropped', async ({
+    storage,
+  }) => {
     const owner = await fill(storage)
     await owner.trim(SLOT, 4)
     expect(await owner.roll()).toBe(true)
@@ -107,7 +109,7 @@ describe('replaceSegments', () => {
     expect(owner.notices.map(({ notice }) => notice)).not.toContain('reopened')
   })
 
-  test('refuses a target that says it is another segment, and one that is damaged', async ({ storage }) => {
+  test('refuses a target whose first row names another segment, and a damaged one', async ({ storage }) => {
     const owner = await fill(storage)
     const directory = storage.ownerDirectory()
     const target = segmentName(2, 1)
@@ -122,7 +124,7 @@ describe('replaceSegments', () => {
     expect(await owner.values(SLOT, 4)).toEqual(ALL)
   })
 
-  test('removes a target that it refuses, and nothing that is listed', async ({ storage }) => {
+  test('removes a target that it refuses, and no listed segment', async ({ storage }) => {
     const owner = await fill(storage)
     const first = await copyAsTarget(storage, segmentName(1))
     await owner.replace([segmentName(1)], first)
@@ -137,7 +139,7 @@ describe('replaceSegments', () => {
     expect(await owner.values(SLOT, 4)).toEqual(ALL)
   })
 
-  test('appends that wait behind it are stored, in order', async ({ storage }) => {
+  test('stores appends that wait behind it, in order', async ({ storage }) => {
     const owner = await fill(storage, {})
     const target = await copyAsTarget(storage, segmentName(1))
     const appends = [owner.put(SLOT, ['e']), owner.replace([segmentName(1)], target), owner.put(SLOT, ['f'])]
@@ -146,7 +148,7 @@ describe('replaceSegments', () => {
   })
 })
 
-/** What is replaced: the second segment by a copy, or the first two, trimmed, by nothing. */
+/** The replacements: the second segment by a copy, or the first two, trimmed, by nothing. */
 const replacements = {
   'by a target': async (storage: StorageFixture, owner: TestOwner) =>
     owner.replace([segmentName(2)], await copyAsTarget(storage, segmentName(2))),
@@ -169,7 +171,7 @@ const cases = steps.flatMap((step) =>
   Object.entries(replacements).map(([how, replace]) => ({ step, how, replace })),
 )
 
-/** Everything that is to be readable is, and nothing lies around that the list does not name. */
+/** Expects that all wanted records are readable, and that no unlisted segment remains. */
 async function expectWhole(storage: StorageFixture, owner: TestOwner): Promise<void> {
   const [extent] = await owner.open(SLOT)
   expect(extent!.tail).toBe(4)
@@ -177,8 +179,8 @@ async function expectWhole(storage: StorageFixture, owner: TestOwner): Promise<v
   expect(await segmentsIn(storage.ownerDirectory())).toEqual(owner.list.segments.toSorted())
 }
 
-describe('a replacement that is interrupted', () => {
-  test.for(cases)('by a death at $step, $how', async ({ step, replace }, { storage }) => {
+describe('an interrupted replacement leaves a whole directory', () => {
+  test.for(cases)('after a kill at $step, $how', async ({ step, replace }, { storage }) => {
     const copyDir = await mkdtemp(join(tmpdir(), 'millrace-replace-'))
     let isArmed = false
     const at = async (reached: FaultStep) => {
@@ -203,7 +205,7 @@ describe('a replacement that is interrupted', () => {
     }
   })
 
-  test.for(cases)('by a failure at $step, $how', async ({ step, replace }, { storage }) => {
+  test.for(cases)('after a failure at $step, $how', async ({ step, replace }, { storage }) => {
     let isArmed = false
     const at = (reached: FaultStep) => {
       if (!isArmed || reached !== step) return
@@ -223,8 +225,8 @@ describe('a replacement that is interrupted', () => {
   })
 })
 
-describe('on a disk that is full to the last block', () => {
-  /** Fails every manifest while there is no room for it: the ballast is the last. */
+describe('storage on a disk that is full to the last block', () => {
+  /** Fails every manifest while there is no room for it: only the ballast can make room. */
   const fullDisk = (storage: StorageFixture, isFull: () => boolean) => ({
     at: (step: FaultStep) => {
       if (step !== 'manifestWritten' || !isFull()) return
@@ -234,7 +236,7 @@ describe('on a disk that is full to the last block', () => {
     },
   })
 
-  test('segments can be dropped, and the room for that is kept again', async ({ storage }) => {
+  test('drops segments, and writes the ballast again', async ({ storage }) => {
     let isFull = false
     const owner = await fill(storage, { faults: fullDisk(storage, () => isFull) })
     await owner.trim(SLOT, 2)
@@ -246,7 +248,7 @@ describe('on a disk that is full to the last block', () => {
     expect(await owner.values(SLOT, 4, 2)).toEqual(ALL.slice(2))
   })
 
-  test('storage that failed is opened again, so that something can be removed', async ({ storage }) => {
+  test('reopens after a failure, so that segments can be removed', async ({ storage }) => {
     let isFull = false
     const owner = await fill(storage, { faults: fullDisk(storage, () => isFull) })
     isFull = true
@@ -257,7 +259,7 @@ describe('on a disk that is full to the last block', () => {
     expect(owner.notices.map(({ notice }) => notice)).toContain('reopened')
   })
 
-  test('a start without room for the ballast is a start', async ({ storage }) => {
+  test('starts without room for the ballast', async ({ storage }) => {
     const owner = await fill(storage)
     await storage.closeOwners()
     const ballast = join(storage.ownerDirectory(), 'ballast')
@@ -270,7 +272,7 @@ describe('on a disk that is full to the last block', () => {
   })
 })
 
-test('compacted segments have names that are read back', () => {
+test('segment names: compacted ones are parsed as they were formatted', () => {
   expect(parseSegmentName(segmentName(5, 12))).toEqual({ number: 5, generation: 12 })
   for (const name of [
     'segment-5',

@@ -1,5 +1,5 @@
-// Processes killed at every step of storage, and at random moments of many rolls. Afterwards the directory opens at once,
-// everything acknowledged is there, nothing is there twice, numbers go on where they stood, and the integrity check is clean.
+// Processes killed at every step of storage, and at random moments of many rolls. Then the directory opens at once,
+// every acknowledged record is there, none twice, numbers continue where they were, and the integrity check is clean.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -9,9 +9,12 @@ import { test, type StorageFixture } from '../support/storage.ts'
 
 const SLOTS = [0, 1, 2]
 const ROUNDS = Number(process.env['MILLRACE_CRASH_ROUNDS'] ?? 10)
-/** Which time the step is reached: the first creates the directory, later ones roll it. More of them in the nightly run. */
+/**
+ * Which occurrence of the step kills: the first creates the directory, later ones roll. More of them in the nightly
+ * run.
+ */
 const OCCURRENCES = ROUNDS > 10 ? [1, 2, 3, 4] : [1, 3]
-/** Steps that a victim does not pass that only appends: the test of compaction kills there. */
+/** Steps that a victim which only appends never reaches: the compaction test kills there. */
 const OFF_THE_PATH: readonly string[] = [
   'compactionStarted',
   'compactionCopied',
@@ -52,7 +55,7 @@ async function runVictim(
   })
 }
 
-/** Opens what the victims left, and holds it against what they were told. */
+/** Opens what the victims left, and compares it with their acknowledgements. */
 async function judge(storage: StorageFixture, acknowledged: readonly Acknowledged[]): Promise<void> {
   expect((await storage.check()).problems).toEqual([])
   const owner = await storage.openOwner({ segmentBytes: 200_000 })
@@ -60,27 +63,29 @@ async function judge(storage: StorageFixture, acknowledged: readonly Acknowledge
     const known = acknowledged.filter((batch) => batch.slot === slot)
     const end = Math.max(0, ...known.map(({ base, count }) => base + count))
     expect(tail).toBeGreaterThanOrEqual(end)
-    // Each record names its shard and number: one that is lost, doubled or moved shows.
+    // Each value names its shard and number, so a lost, repeated or moved record is found.
     const values = (await owner.values(slot, tail)).map((value) => value.replace(/\.+$/, ''))
     expect(values).toEqual(Array.from({ length: tail }, (_, i) => `${i}=${slot}:${i}`))
   }
   await storage.closeOwners()
 }
 
-describe('killed at a step', () => {
+describe('owner killed at a step keeps every acknowledged record once', () => {
   const steps = Object.keys(faultSteps).filter((step) => !OFF_THE_PATH.includes(step))
   const cases = steps.flatMap((step) => OCCURRENCES.map((occurrence) => ({ step, occurrence })))
 
   test.for(cases)('$step, time $occurrence', async ({ step, occurrence }, { storage }) => {
     const acknowledged = await runVictim(storage, [step, String(occurrence)])
     await judge(storage, acknowledged)
-    // And a second death at the same place, over what the first one left.
+    // A second kill at the same step, on what the first one left.
     acknowledged.push(...(await runVictim(storage, [step, String(occurrence)])))
     await judge(storage, acknowledged)
   })
 })
 
-test('killed again and again at random moments of many rolls', async ({ storage }) => {
+test('owner: killed repeatedly at random moments of many rolls, it keeps every acknowledged record once', async ({
+  storage,
+}) => {
   const acknowledged: Acknowledged[] = []
   for (let round = 0; round < ROUNDS; round++) {
     let outputs = 1 + Math.floor(Math.random() * 40)

@@ -1,4 +1,4 @@
-// Segments that fill up and are sealed: nothing is lost between them, and a start opens only the last.
+// Segments that fill up and are sealed: nothing is lost between them, and a start opens only the last one.
 import { describe, expect } from 'vitest'
 import { openFilesUnder } from '../support/disk-use.ts'
 import { segmentName, test } from '../support/storage.ts'
@@ -6,7 +6,7 @@ import { segmentName, test } from '../support/storage.ts'
 const numbered = (count: number) => Array.from({ length: count }, (_, i) => `${i}=v${i}`)
 
 describe('rolling', () => {
-  test('reads cross segments as if there were none', async ({ storage }) => {
+  test('is invisible to reads, which cross segments', async ({ storage }) => {
     const owner = await storage.openOwner({ segmentBytes: 1 })
     await owner.open(1, 2)
     for (let i = 0; i < 12; i++) {
@@ -21,7 +21,7 @@ describe('rolling', () => {
     }
   })
 
-  test('a segment grows to its size and not far beyond', async ({ storage }) => {
+  test('happens when a segment reaches its size, and not far beyond', async ({ storage }) => {
     const segmentBytes = 1024 * 1024
     const owner = await storage.openOwner({ segmentBytes })
     await owner.open(1)
@@ -30,14 +30,14 @@ describe('rolling', () => {
     expect(owner.list.segments.length).toBeLessThanOrEqual(6)
   })
 
-  test('a batch larger than a segment is stored in one of its own', async ({ storage }) => {
+  test('gives a batch larger than a segment its own segment', async ({ storage }) => {
     const owner = await storage.openOwner({ segmentBytes: 100_000 })
     await owner.open(1)
     for (let i = 0; i < 3; i++) expect((await owner.put(1, ['x'.repeat(300_000)])).code).toBe('stored')
     expect(await owner.values(1, 3)).toHaveLength(3)
   })
 
-  test('tells of the new list before it answers what was stored there', async ({ storage }) => {
+  test('sends the new list before it answers what was stored in the new segment', async ({ storage }) => {
     const owner = await storage.openOwner({ segmentBytes: 1 })
     await owner.open(1)
     await owner.put(1, ['a'])
@@ -67,7 +67,7 @@ describe('a start', () => {
     expect(await again.values(1, 202)).toEqual(numbered(202))
   })
 
-  test('leaves no open file behind when it is closed', async ({ storage }) => {
+  test('leaves no open file behind after closing', async ({ storage }) => {
     const owner = await storage.openOwner({ segmentBytes: 1 })
     await owner.open(1)
     for (let i = 0; i < 10; i++) await owner.put(1, [`v${i}`])
@@ -79,7 +79,7 @@ describe('a start', () => {
 })
 
 describe('idle shards', () => {
-  test('a thousand open ones cost little memory', async ({ storage }) => {
+  test('cost little memory, a thousand of them', async ({ storage }) => {
     const owner = await storage.openOwner()
     const before = process.memoryUsage().heapUsed
     await owner.open(...Array.from({ length: 1000 }, (_, slot) => slot))

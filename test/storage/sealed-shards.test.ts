@@ -1,5 +1,5 @@
-// Shards that are sealed and trimmed: a tail that is final, horizons that only rise, and exactly one answer to every batch that
-// comes late, so that what a parent holds is not stored in its children, too.
+// Sealed and trimmed shards: a final tail, horizons that only rise, and exactly one right answer to every late batch,
+// so that what a parent holds is not stored again in its children.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,7 +20,7 @@ const SLOT = 1
 const WINDOW = 8
 
 describe('seal', () => {
-  test('answers the final tail, and refuses what comes after as closed', async ({ storage }) => {
+  test('returns the final tail, and refuses later appends as closed', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(SLOT, 2)
     await owner.put(SLOT, ['a', 'b'])
@@ -32,9 +32,7 @@ describe('seal', () => {
     expect(await owner.values(SLOT, 2)).toEqual(['0=a', '1=b'])
   })
 
-  test('comes after the appends that were queued before it, and before those behind it', async ({
-    storage,
-  }) => {
+  test('runs after the appends queued before it, and before those behind it', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(SLOT)
     storage.disk.hold()
@@ -56,7 +54,7 @@ describe('seal', () => {
     for (let i = 0; i < 3; i++) {
       await storage.closeOwners()
       owner = await storage.openOwner({ segmentBytes: 1 })
-      // The host may know higher starting numbers by now: a shard that is closed has its tail for good.
+      // The host may know higher starting numbers by now: a closed shard keeps its tail.
       await owner.openAt(2, 500)
       expect(await owner.open(SLOT, 2, 3)).toMatchObject([
         { tail: 1, closed: true },
@@ -68,7 +66,7 @@ describe('seal', () => {
     }
   })
 
-  test('that was not committed is not in force after the reopening, and can be asked again', async ({
+  test('has no effect after a reopening if it was not committed, and can be repeated', async ({
     storage,
   }) => {
     const owner = await storage.openOwner()
@@ -90,7 +88,7 @@ describe('seal', () => {
     expect(await owner.seal(SLOT)).toMatchObject([{ closed: true, tail: 2 }])
   })
 
-  test('leaves out shards that are not open and those that were forgotten', async ({ storage }) => {
+  test('leaves out shards that are not open, and forgotten ones', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(SLOT, 2)
     await owner.put(2, ['a'])
@@ -98,7 +96,7 @@ describe('seal', () => {
     expect(await owner.seal(SLOT, 2, 99)).toMatchObject([{ slot: SLOT, closed: true }])
   })
 
-  test('outlives damage to the head, where the segment before tells of it', async ({ storage }) => {
+  test('survives damage to the head if the segment before has the shard', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(SLOT, 2)
     await owner.put(SLOT, ['a'])
@@ -130,7 +128,7 @@ describe('trim', () => {
     expect(await owner.open(SLOT)).toMatchObject([{ trimHorizon: 4, tail: 5 }])
   })
 
-  test('takes one above the tail for a defect, and writes nothing', async ({ storage }) => {
+  test('takes a horizon above the tail for a defect, and writes nothing', async ({ storage }) => {
     const broken: Error[] = []
     const owner = await storage.openOwner({ onBroken: (error) => broken.push(error) })
     await owner.open(SLOT)
@@ -141,7 +139,7 @@ describe('trim', () => {
     expect(await (await storage.openOwner()).open(SLOT)).toMatchObject([{ trimHorizon: 0, tail: 1 }])
   })
 
-  test('passes over shards that are forgotten or not known', async ({ storage }) => {
+  test('ignores forgotten and unknown shards', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(SLOT)
     await owner.put(SLOT, ['a'])
@@ -153,7 +151,7 @@ describe('trim', () => {
 })
 
 describe('wanted', () => {
-  test('names what may still be read, and what is too damaged to say', async ({ storage }) => {
+  test('lists what may still be read, and shards too damaged to tell', async ({ storage }) => {
     let now = 1000
     const first = await storage.openOwner({ clock: () => now })
     await first.open(SLOT, 2, 3, 4)
@@ -187,13 +185,13 @@ describe('wanted', () => {
   })
 })
 
-/** A batch of a producer, as it is sent before and after the shard is sealed. */
+/** A batch of a producer, sent before and after the shard is sealed. */
 interface Sent {
   readonly id: number
   readonly epoch: number
   readonly first: number
   readonly count: number
-  /** What its records hold. */
+  /** The value of its records. */
   readonly value: string
 }
 
@@ -206,7 +204,7 @@ const send = (owner: TestOwner, { id, epoch, first, count, value }: Sent): Promi
     { producerId: id, epoch, firstSequence: first },
   )
 
-/** What a closed shard must answer, by what it has stored, in order. */
+/** What a closed shard must answer, given what it has stored, in order. */
 function answerOf(stored: readonly Stored[], late: Sent): string {
   const own = stored.filter(({ id }) => id === late.id)
   const epoch = Math.max(-1, ...own.map((batch) => batch.epoch))
@@ -236,7 +234,7 @@ const storedBatches = fc.record({
   count: fc.integer({ min: 1, max: 3 }),
 })
 
-/** Stores a batch that follows on the producer's last one. */
+/** Stores a batch that follows the producer's last one. */
 async function storeNext(
   owner: TestOwner,
   stored: Stored[],
@@ -250,7 +248,7 @@ async function storeNext(
   stored.push({ ...sent, base })
 }
 
-/** Opens storage anew on a disk that is full or not, and holds what a closed shard answers against the model. */
+/** Reopens storage on a full or a free disk, and compares a closed shard's answers with the model. */
 async function expectAnswers(
   storage: StorageFixture,
   { stored, late, isFull }: { stored: readonly Stored[]; late: readonly Sent[]; isFull: boolean },
@@ -260,7 +258,7 @@ async function expectAnswers(
     freeBytesOf: async () => (isFull ? 0 : 1e12),
   })
   const before = await owner.open(SLOT)
-  // Those that were stored are sent again as well.
+  // Stored batches are sent again as well.
   for (const batch of [...late, ...stored]) {
     const { code, base, duplicate } = await send(owner, batch)
     expect(duplicate ? `duplicate of ${base}` : code).toBe(answerOf(stored, batch))
@@ -269,7 +267,7 @@ async function expectAnswers(
   expect(await owner.open(SLOT)).toEqual(before)
 }
 
-test('a closed shard knows what it holds, full disk or not, and stores nothing more', async () => {
+test('a closed shard knows what it stored, on a full disk or not, and stores nothing more', async () => {
   const property = fc.asyncProperty(
     fc.array(storedBatches, { maxLength: 30 }),
     fc.array(sentBatches, { maxLength: 30 }),

@@ -1,5 +1,5 @@
-// Which segments a reader keeps open, and for how long. A removed segment takes its space on the disk for as long as
-// anybody has it open.
+// Which segments a reader keeps open, and for how long. A removed segment occupies disk space while any reader has it
+// open.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,7 +38,7 @@ async function segment(name: string, { isActive = false } = {}): Promise<Segment
 
 const read = (ref: SegmentRef) => cache.use(ref, () => undefined)
 
-test('a segment whose directory is gone is let go within two seconds, even while others are read', async () => {
+test('SegmentCache: closes a removed segment within two seconds, even while others are read', async () => {
   const removed = await segment('segment-0000000001')
   const kept = await segment('segment-0000000002')
   await read(removed)
@@ -51,7 +51,7 @@ test('a segment whose directory is gone is let go within two seconds, even while
   expect([...open]).toEqual([join(directory, kept.name)])
 })
 
-test('a sealed segment stays open while it is read now and then, and not for ever after', async () => {
+test('SegmentCache: keeps a sealed segment open between occasional reads, and not for ever', async () => {
   const ref = await segment('segment-0000000001')
   for (let i = 0; i < 5; i++) {
     await read(ref)
@@ -64,7 +64,7 @@ test('a sealed segment stays open while it is read now and then, and not for eve
   expect(open.size).toBe(1)
 })
 
-test('the active segment is let go soon, whatever else is open', async () => {
+test('SegmentCache: closes the active segment soon, whatever else is open', async () => {
   const sealed = await segment('segment-0000000001')
   const active = await segment('segment-0000000002', { isActive: true })
   await read(sealed)
@@ -73,7 +73,7 @@ test('the active segment is let go soon, whatever else is open', async () => {
   expect([...open]).toEqual([join(directory, sealed.name)])
 })
 
-test('nothing runs when nothing is open', async () => {
+test('SegmentCache: runs no timer when nothing is open', async () => {
   await read(await segment('segment-0000000001'))
   await vi.advanceTimersByTimeAsync(20_000)
   expect(vi.getTimerCount()).toBe(0)

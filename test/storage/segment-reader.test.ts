@@ -1,4 +1,4 @@
-// Cold reads: whole verified batches by number and by time, or a report of damage, and never anything else.
+// Reads from disk: whole verified batches by number and by time, or a report of damage, and never anything else.
 import fc from 'fast-check'
 import { describe, expect } from 'vitest'
 import { limits } from '../../protocol/limits.ts'
@@ -9,7 +9,7 @@ import { inlineSegmentReader } from '../../broker/storage/segment-reader.ts'
 import { batchOf, test, valuesIn, type StorageFixture, type TestOwner } from '../support/storage.ts'
 
 describe('read', () => {
-  test('answers whole batches; the first may begin before the number asked for', async ({ storage }) => {
+  test('returns whole batches; the first may begin before the wanted number', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     await owner.put(1, ['a', 'b', 'c'])
@@ -19,7 +19,7 @@ describe('read', () => {
     expect(reply.next).toBe(4)
   })
 
-  test('stops before the number it must not pass', async ({ storage }) => {
+  test('stops before the number that it must not reach', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     for (const value of ['a', 'b', 'c']) await owner.put(1, [value])
@@ -29,7 +29,7 @@ describe('read', () => {
     expect((await owner.read(1, 2, 2)).lengths).toHaveLength(0)
   })
 
-  test('answers at most the bytes asked for, but one batch at least', async ({ storage }) => {
+  test('returns at most the wanted bytes, but at least one batch', async ({ storage }) => {
     const owner = await storage.openOwner({ segmentBytes: 200_000 })
     await owner.open(1)
     for (let i = 0; i < 10; i++) await owner.put(1, ['x'.repeat(50_000)])
@@ -41,7 +41,7 @@ describe('read', () => {
     expect((await owner.read(1, 0, 10, 8_000_000)).next).toBe(10)
   })
 
-  test('answers so many batches at most as an answer to a client may list, however small they are', async ({
+  test('returns at most as many batches as an answer to a client may list, however small they are', async ({
     storage,
   }) => {
     const owner = await storage.openOwner()
@@ -55,7 +55,7 @@ describe('read', () => {
     expect((await owner.read(1, reply.next, count, 1000)).next).toBeGreaterThan(reply.next)
   })
 
-  test('a number below the first one reads from the first; an unknown shard is empty', async ({
+  test('begins at the first number if asked for a lower one, and is empty for an unknown shard', async ({
     storage,
   }) => {
     const owner = await storage.openOwner()
@@ -65,7 +65,7 @@ describe('read', () => {
     expect(await owner.read(5, 0, 10)).toMatchObject({ next: 0, lengths: new Uint32Array(0) })
   })
 
-  test('sees what was just committed, on an environment that was read before', async ({ storage }) => {
+  test('sees what was just committed, in an environment that was read before', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     for (let i = 0; i < 50; i++) {
@@ -74,7 +74,7 @@ describe('read', () => {
     }
   })
 
-  test('many reads at once over few open environments', async ({ storage }) => {
+  test('runs many reads at once with few open environments', async ({ storage }) => {
     const owner = await storage.openOwner({ segmentBytes: 1 })
     await owner.open(1)
     for (let i = 0; i < 30; i++) await owner.put(1, [`v${i}`])
@@ -85,8 +85,8 @@ describe('read', () => {
   })
 })
 
-describe('numbers that are gone', () => {
-  /** One shard in three sealed segments of two records each, and what is in the active one. */
+describe('a read of missing numbers', () => {
+  /** One shard in three sealed segments of two records each, and more in the active one. */
   async function rolled(storage: StorageFixture): Promise<TestOwner> {
     const owner = await storage.openOwner()
     await owner.open(1)
@@ -97,7 +97,7 @@ describe('numbers that are gone', () => {
     return owner
   }
 
-  test('below the horizon a read begins behind them, though its segments know nothing of it', async ({
+  test('begins behind them if they are below the horizon, though their segments do not know it', async ({
     storage,
   }) => {
     const owner = await rolled(storage)
@@ -108,7 +108,7 @@ describe('numbers that are gone', () => {
     expect(valuesIn(await owner.read(1, 4, 8))).toEqual(['4=c', '5=c', '6=d', '7=d'])
   })
 
-  test('an answer has no gap in it, even from below the horizon', async ({ storage }) => {
+  test('returns no gap inside an answer, even from below the horizon', async ({ storage }) => {
     const owner = await rolled(storage)
     const [, second] = owner.list.segments
     await owner.trim(1, 4)
@@ -120,7 +120,7 @@ describe('numbers that are gone', () => {
     expect(valuesIn(await owner.read(1, 2, 8))).toEqual(['4=c', '5=c', '6=d', '7=d'])
   })
 
-  test('at the horizon or above it they are damage, in whichever segment they should be', async ({
+  test('reports damage if they are at the horizon or above it, in whichever segment they should be', async ({
     storage,
   }) => {
     const owner = await rolled(storage)
@@ -146,7 +146,7 @@ describe('numbers that are gone', () => {
 })
 
 describe('seek', () => {
-  /** Appends at the given times, rolling where told, and answers the time of each number. */
+  /** Appends at the given times, rolls where asked, and returns the time of each number. */
   async function appendAt(
     owner: TestOwner,
     clock: { now: number },
@@ -206,7 +206,7 @@ describe('seek', () => {
     expect(owner.list.segments.length).toBeGreaterThan(5)
   })
 
-  test('never answers beyond the number it must not pass', async ({ storage }) => {
+  test('never returns a number at or above the one that it must not reach', async ({ storage }) => {
     const clock = { now: 0 }
     const owner = await storage.openOwner({ clock: () => clock.now })
     await owner.open(1)
@@ -221,7 +221,7 @@ describe('seek', () => {
 })
 
 describe('damage', () => {
-  test('with any bit flipped a read answers the right bytes or says what is corrupt', async ({ storage }) => {
+  test('of any bit makes a read return the right bytes or report what is corrupt', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     const values = ['first', 'second', 'third']
@@ -249,7 +249,7 @@ describe('damage', () => {
     storage.disk.onRead = undefined
   })
 
-  test('a batch under another number, and one cut short, are reported', async ({ storage }) => {
+  test('is reported for a batch under another number, and for a truncated one', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     for (const value of ['a', 'b', 'c']) await owner.put(1, [value])
@@ -265,10 +265,10 @@ describe('damage', () => {
     storage.disk.onRead = undefined
   })
 
-  /** What LMDB says of a file that is not what it wrote. */
+  /** LMDB's error for a file with wrong content. */
   const damaged = (what: string) => Object.assign(new Error(`${what} is damaged`), { code: -30_796 })
 
-  /** Reads a shard to its end, passing over what cannot be read; returns the values and the damage, in order. */
+  /** Reads a shard to its end, skipping damage; returns the values and the damage, in order. */
   async function readThrough(owner: TestOwner, slot: number, until: number): Promise<string[]> {
     const story: string[] = []
     for (let next = 0; next < until;) {
@@ -282,7 +282,7 @@ describe('damage', () => {
     return story
   }
 
-  test('is passed over by whom it tells where to go on, wherever it lies', async ({ storage }) => {
+  test('reports where reading can continue, wherever the damage lies', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     // Three segments: numbers 0 to 3, 4 to 7, 8 to 11, in batches of two.
@@ -309,7 +309,7 @@ describe('damage', () => {
     storage.disk.onRead = undefined
   })
 
-  test('of a whole segment hides what is in it, and nothing else', async ({ storage }) => {
+  test('of a whole segment hides its records, and no others', async ({ storage }) => {
     const owner = await storage.openOwner()
     await owner.open(1)
     for (let i = 0; i < 6; i++) {
@@ -349,7 +349,7 @@ describe('damage', () => {
     )
   })
 
-  test('of a whole segment keeps a search by time from what may be in it, and from nothing else', async ({
+  test('of a whole segment stops a search by time for what may be in it, and no other search', async ({
     storage,
   }) => {
     const clock = { now: 0 }
@@ -378,7 +378,7 @@ describe('damage', () => {
     }
   })
 
-  test('by time it leads to the damage, where a read reports it', async ({ storage }) => {
+  test('leads a search by time to the damaged batch, where a read reports it', async ({ storage }) => {
     let now = 1000
     const owner = await storage.openOwner({ clock: () => now })
     await owner.open(1)

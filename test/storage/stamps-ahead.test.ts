@@ -1,9 +1,11 @@
-// What an owner does with stamps of a time when the clock was ahead.
+// Stamps from a time when the clock was ahead, in an owner.
 import { expect } from 'vitest'
 import { limits } from '../../protocol/limits.ts'
 import { test } from '../support/storage.ts'
 
-test('producers whose stamps lie years ahead keep no new one out for longer', async ({ storage }) => {
+test('owner: producers whose stamps are years ahead do not keep new ones out for longer', async ({
+  storage,
+}) => {
   let now = 0
   const options = { producersMax: 2, clock: () => now, elapsed: () => now }
   const ahead = await storage.openOwner({ ...options, clock: () => 1e13 })

@@ -1,6 +1,5 @@
-// A process that appends until it is killed: by itself at a step of storage, or by whoever started it. It prints one line
-// for each batch that was acknowledged, and nothing else counts.
-// Usage: node victim.mjs <owner directory> [<step> <occurrence>]
+// A process that appends until it is killed: by itself at a step of storage, or by its parent. It prints one line for
+// each acknowledged batch; no other batch counts. Usage: node victim.mjs <owner directory> [<step> <occurrence>]
 import { writeSync } from 'node:fs'
 import { BatchBuilder } from '#dist/protocol/batch-builder.js'
 import { hashPartitionKey } from '#dist/protocol/hash-key.js'
@@ -12,7 +11,7 @@ const SLOTS = 3
 const PRODUCER_ID = 4242
 
 let remaining = Number(occurrence)
-/** SIGKILL is not delivered at once: nothing may run on beyond the step. */
+/** SIGKILL is not delivered at once: no code may run after the step. */
 async function killAt(reached) {
   if (reached !== step || --remaining > 0) return
   process.kill(process.pid, 'SIGKILL')
@@ -33,14 +32,14 @@ const builder = new BatchBuilder({ bytesMax: 1 << 20 })
 const hashKey = new Uint32Array(4)
 hashPartitionKey('k', hashKey, 0)
 
-/** Of one batch, by no session. */
+/** Entries for one batch without a session. */
 const entriesOf = (slot, length) => {
   const entries = new Uint32Array(ENTRY_FIELDS)
   entries.set([slot, 0, length])
   return entries
 }
 
-/** The shard's numbers and the producer's are the same here: each record is named by both. */
+/** The shard's and the producer's numbers are equal here: a record's value names both. */
 async function append(slot, sequence) {
   const values = Array.from({ length: 1 + (sequence % 3) }, (_, i) => `${slot}:${sequence + i}`)
   for (const value of values)

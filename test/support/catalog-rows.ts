@@ -1,4 +1,4 @@
-// Rows of the catalog for tests, sound by themselves: a test says only what it is about.
+// Valid catalog rows for tests: a test names only the fields that it is about.
 import {
   catalogFamilies,
   catalogFamilyNames,
@@ -42,7 +42,7 @@ export const streamRow = (key: number, over: Partial<StreamRow['value']> = {}): 
   },
 })
 
-/** An open shard over the whole space, in slot `shardIndex + 1`. */
+/** An open shard over the whole hash key range, in slot `shardIndex + 1`. */
 export const shardRow = (
   streamId: number,
   shardIndex: number,
@@ -77,7 +77,7 @@ export const retiredRow = (slot: number, over: Partial<RetiredRow['value']> = {}
   value: { ownerId: 0, streamId: 1, shardIndex: 0, ...over },
 })
 
-/** The rows that a state stands for, as they would be stored. */
+/** The rows of a catalog state, as they would be stored. */
 export function allRows(state: CatalogState): CatalogRow[] {
   return catalogFamilyNames.flatMap((family) => {
     const { key, as }: RowFamily = catalogFamilies[family]
@@ -89,12 +89,12 @@ export function allRows(state: CatalogState): CatalogRow[] {
   })
 }
 
-/** The hash key whose first digits are these. */
+/** The lowest hash key that begins with these digits. */
 export const from = (digits: string): string => digits.padEnd(32, '0')
-/** The last hash key whose first digits are these. */
+/** The highest hash key that begins with these digits. */
 export const upTo = (digits: string): string => digits.padEnd(32, 'f')
 
-/** Shards as a state holds those of one stream. */
+/** One stream's shards in the form that a state holds them. */
 export function byIndex<S extends { readonly index: number }>(shards: readonly S[]): OrderedMap<number, S> {
   return shards.reduce((map, shard) => map.set(shard.index, shard), OrderedMap.empty<number, S>())
 }

@@ -1,5 +1,5 @@
-// The judge is judged over splits and merges, retention and faults that end: each way of breaking a rule is planted, alone,
-// in the history of a shard that was split in two, and must be found under its name and no other.
+// Tests the checker over splits and merges, retention, and faults that end: each violation is planted alone in the
+// history of a split shard, and must be found under its name and no other.
 import { describe, expect, test } from 'vitest'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { evenRanges } from '../../protocol/shard-map.ts'
@@ -9,7 +9,7 @@ import { type FinalRead, History, type ReadRecord, type StreamRead } from './his
 const PARENT = 'clicks/0'
 const CHILDREN = ['clicks/1', 'clicks/2'] as const
 const [whole] = evenRanges(1)
-/** 'b' hashes into the upper half, 'k' into the lower one. */
+/** 'b' hashes into the upper half, 'k' into the lower half. */
 const [lower, upper] = evenRanges(2)
 const LOW_KEY = 'c'
 const HIGH_KEY = 'b'
@@ -23,14 +23,14 @@ const b = record(1, 'b', HIGH_KEY)
 const c = record(2, 'c', LOW_KEY)
 const d = record(2, 'd', HIGH_KEY)
 
-/** A parent with two records, split after the second; one record in each child; two readers that saw everything. */
+/** A parent with two records, split after the second; one record in each child; two readers that read everything. */
 interface Scene {
   readonly history: History
   parent: FinalRead
   lower: FinalRead
   upper: FinalRead
   readonly reader: StreamRead
-  /** What the reader delivers, in order. */
+  /** The reader's deliveries, in order. */
   deliveries: [string, ReadRecord][]
 }
 
@@ -73,7 +73,7 @@ function acknowledge(history: History, shard: string, ...records: ReadRecord[]):
   }
 }
 
-/** Sends what has not been sent by the test itself, lets the reader deliver, and judges. */
+/** Sends the records that the test itself did not send, lets the reader deliver, and checks the history. */
 function judge(scene: Scene): InvariantName[] {
   const { history } = scene
   const sent = new Set(history.appends.flatMap((call) => call.records.map(({ value }) => value)))
@@ -237,7 +237,7 @@ const planted: readonly {
     what: 'a horizon that is lower in the end',
     plant: (scene) => {
       scene.history.seeHorizon({ shard: PARENT, trimHorizon: 1, below: undefined })
-      // Begun before the horizon was seen, the reader may have the record.
+      // This reader began before the horizon was known, so it may get the record.
       scene.reader.deliver(PARENT, a)
       scene.deliveries.shift()
     },
@@ -296,7 +296,7 @@ const planted: readonly {
 ]
 
 describe('check, over a split', () => {
-  test('finds nothing where everything is as promised', () => {
+  test('finds nothing where every promise is kept', () => {
     const scene = honestScene()
     const { history } = scene
     history.askEpoch()({ epoch: 1, open: [{ shard: PARENT, range: whole! }] })
@@ -312,7 +312,7 @@ describe('check, over a split', () => {
     expect(judge(scene)).toEqual([])
   })
 
-  test('allows expired records to be missing, and a parent that has expired altogether', () => {
+  test('allows expired records to be missing, and a fully expired parent', () => {
     const scene = honestScene()
     scene.parent = { ...scene.parent, trimHorizon: 2, records: [] }
     expect(judge(scene)).toEqual([])
@@ -324,7 +324,7 @@ describe('check, over a split', () => {
     expect(check(gone.history)).toEqual([])
   })
 
-  test('allows two answers that overlapped to tell of epochs in either order', () => {
+  test('allows two overlapping answers to name epochs in either order', () => {
     const scene = honestScene()
     const [early, late] = [scene.history.askEpoch(), scene.history.askEpoch()]
     const open = [{ shard: PARENT, range: whole! }]

@@ -1,4 +1,4 @@
-// The judge is judged: a violation of every rule is planted in an honest history, and must be found by name.
+// Tests the checker: a violation of each rule is planted in a correct history, and must be found by its rule's name.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compareHashKeys, hashPartitionKey } from '../../protocol/hash-key.ts'
@@ -11,7 +11,7 @@ const SHARD = 'clicks/0'
 const CHILD = 'clicks/1'
 const ARRIVAL = 1_000
 
-/** The smallest log that obeys: what is appended is stored at the next numbers, and read from there. */
+/** The smallest correct log: an append is stored at the next numbers, and read from there. */
 class HonestLog {
   readonly history = new History()
   readonly records: ReadRecord[] = []
@@ -157,7 +157,7 @@ describe('check', () => {
     expect(plant(new HonestLog())).toContain(name)
   })
 
-  test('finds nothing in the history of a log that keeps its promises, whatever happened to the calls', () => {
+  test('finds nothing in the history of a correct log, whatever happened to the calls', () => {
     const fate = fc.constantFrom('acknowledged', 'refused', 'stored, answer lost', 'lost')
     fc.assert(
       fc.property(fc.array(fc.record({ fate, size: fc.integer({ min: 1, max: 4 }) })), (appends) => {
@@ -178,7 +178,7 @@ describe('check', () => {
     )
   })
 
-  test('finds any record that is taken out of the log, moved, renamed or repeated', () => {
+  test('finds any record that is removed, moved, renamed or repeated', () => {
     const size = 6
     fc.assert(
       fc.property(
@@ -220,7 +220,7 @@ describe('check', () => {
     ])
   })
 
-  test('noSkipNoStepBack: finds a subscription that delivered a record twice', () => {
+  test('noSkipNoStepBack: finds a subscription that delivers a record twice', () => {
     const log = new HonestLog()
     log.append(['a', 'b'])
     log.read([record(0, 'a'), record(1, 'b'), record(0, 'a')], 0)
@@ -234,7 +234,7 @@ describe('check', () => {
     expect(log.finish()).toEqual([])
   })
 
-  test('ackedNeverLost: allows what is below the trim horizon to be gone', () => {
+  test('ackedNeverLost: allows records below the trim horizon to be missing', () => {
     const log = new HonestLog()
     log.append(['a'])
     log.append(['b'])
@@ -257,26 +257,26 @@ describe('check', () => {
     expect(text).toContain(`lost of p1 was acknowledged at ${SHARD}:0, where the final read has nothing`)
   })
 
-  test('every rule says what it promises', () => {
+  test('has a promise for every rule', () => {
     for (const { doc } of Object.values(invariants)) expect(doc).toMatch(/^[A-Z].*\.$/)
   })
 })
 
 describe('history', () => {
-  test('an error that promises no side effects is a refusal; every other one is unknown', () => {
+  test('takes an error that promises no side effects for a refusal, and every other error for unknown', () => {
     expect(outcomeOf(new MillraceError('storageFull', ''))).toEqual({ type: 'refused', code: 'storageFull' })
     expect(outcomeOf(new MillraceError('connectionLost', '')).type).toBe('unknown')
     expect(outcomeOf(new MillraceError('outcomeUnknown', '')).type).toBe('unknown')
     expect(outcomeOf(new TypeError('x')).type).toBe('unknown')
   })
 
-  test('a call ends once', () => {
+  test('ends each call once', () => {
     const call = new History().invoke({ producer: 'p', idempotent: true, records: [] })
     call.ok(SHARD, [])
     expect(() => call.failed(new Error('late'))).toThrow('twice')
   })
 
-  test('a payload names its value, and one changed byte is noticed', () => {
+  test('payloadOf: names its value, and valueOf notices one changed byte', () => {
     fc.assert(
       fc.property(
         fc.stringMatching(/^[\w.-]{1,24}$/),

@@ -1,6 +1,5 @@
-// Judges a history: may a log that keeps its promises have produced it? Pure; runs in the process of the test.
-// The rules are one table, so that none can exist without a name, a number and a sentence; those of one number belong
-// together.
+// Checks a history: could a correct log have produced it? Pure; runs in the test's process. The rules are one table, so
+// that each has a name, a number and a sentence; rules with one number belong together.
 import {
   checkAckedNeverLost,
   checkBatchesAreWhole,
@@ -25,7 +24,7 @@ import type { History } from './history.ts'
 export interface Violation {
   readonly invariant: InvariantName
   readonly number: number
-  /** What is wrong, with the evidence: value, shard, sequence number, who said so. */
+  /** The violation with its evidence: value, shard, sequence number, and the client that reported it. */
   readonly what: string
 }
 
@@ -120,7 +119,7 @@ export const invariants = {
 
 export type InvariantName = keyof typeof invariants
 
-/** Every violation of every rule. An empty list is the only good answer. */
+/** Returns every violation of every rule; an empty list means that all promises were kept. */
 export function check(history: History): Violation[] {
   const facts = gatherFacts(history)
   const violations: Violation[] = []
@@ -131,7 +130,7 @@ export function check(history: History): Violation[] {
   return violations
 }
 
-/** A readable account: a few of each rule's violations, and how many there are in all. */
+/** A readable account: a few violations of each rule, and the total. */
 export function describeViolations(violations: readonly Violation[], eachMax = 5): string {
   const parts: string[] = []
   for (const name of new Set(violations.map((violation) => violation.invariant))) {

@@ -1,6 +1,6 @@
-// A daemon under test: the compiled broker on ports and in a directory of its own, which a test may kill in part or
-// whole and start again. Runs in the process of the test. It signals only processes that this daemon started, and at the
-// end it fails the test if any of them is still there.
+// A daemon under test: the compiled broker on its own ports and directory, which a test can kill in part or whole and
+// start again. Runs in the test's process. It signals only processes that this daemon started, and fails the test if
+// one of them remains at the end.
 import { once } from 'node:events'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -17,10 +17,10 @@ const GONE_DEADLINE_MS = 60_000
 export class TestDaemon implements AsyncDisposable {
   readonly dataDir: string
   readonly #config: DaemonConfig
-  /** Every process that this daemon ever was, to look for leaks at the end. */
+  /** Every process of this daemon so far, to find leaks at the end. */
   readonly #processes: KnownProcess[] = []
   #running: RunningDaemon
-  /** What was logged before the last start. */
+  /** Logs of the earlier starts. */
   readonly #earlierLogs: string[] = []
   readonly port: number
 
@@ -34,7 +34,7 @@ export class TestDaemon implements AsyncDisposable {
 
   static async start(config: DaemonConfig = {}): Promise<TestDaemon> {
     const dataDir = await mkdtemp(join(tmpdir(), 'millrace-test-'))
-    // Ports that are still free when it is started again.
+    // Ports that are still free when the daemon starts again.
     const ports = { port: String(await freePort()), adminPort: String(await freePort()) }
     const placed = { ...ports, ...config }
     return new TestDaemon(dataDir, placed, await startDaemon(dataDir, { config: placed }))
@@ -52,7 +52,7 @@ export class TestDaemon implements AsyncDisposable {
     return this.#running.pid
   }
 
-  /** Pids of the hosts that run now, as the controller knows them. */
+  /** Pids of the running hosts, as the controller reports them. */
   async hostPids(): Promise<number[]> {
     const connection = await RawConnection.open(this.port)
     const { hosts } = await connection.request('describeBroker', {})
@@ -62,14 +62,14 @@ export class TestDaemon implements AsyncDisposable {
     return pids
   }
 
-  /** SIGKILL, and the controller's own end awaited. Hosts must notice by themselves that their controller is gone. */
+  /** Sends SIGKILL to the controller and waits for its end. Hosts must notice by themselves that it is gone. */
   async killController(): Promise<void> {
     const gone = onceExited(this.#running.process)
     this.#running.process.kill('SIGKILL')
     await gone
   }
 
-  /** SIGKILL to every process at once, as far as anything is at once. Pids from `hostPids`, taken before. */
+  /** Sends SIGKILL to every process, as simultaneously as possible. `hostPids` must be read before. */
   async killAll(hostPids: readonly number[]): Promise<void> {
     const hosts = hostPids.map(knownProcess)
     const gone = onceExited(this.#running.process)
@@ -79,13 +79,13 @@ export class TestDaemon implements AsyncDisposable {
     await untilGone(hosts)
   }
 
-  /** Starts again on the same directory and ports. Says how long that took. */
+  /** Starts again on the same directory and ports. Returns how long that took, in milliseconds. */
   async restart(): Promise<number> {
     this.#started(await startDaemon(this.dataDir, { config: this.#config }))
     return this.#running.startMs
   }
 
-  /** Starts again, and kills the controller after `killAfterMs`, wherever its start is by then. */
+  /** Starts again, and kills the controller after `killAfterMs`, however far its start is. */
   async restartAndKill(killAfterMs: number): Promise<void> {
     const kill = new AbortController()
     const starting = startDaemon(this.dataDir, { config: this.#config, signal: kill.signal })
@@ -107,20 +107,20 @@ export class TestDaemon implements AsyncDisposable {
     this.#processes.push(knownProcess(running.pid))
   }
 
-  /** What the daemon logged last, of each start, without the comings and goings of clients. */
+  /** The end of each start's log, without lines about client connections. */
   log(): string {
     const lines = [...this.#earlierLogs, this.#running.log()].join('\n').split('\n')
     return lines.filter((line) => !line.includes('"session ended"')).join('\n')
   }
 
-  /** Drains and waits until every process of it is gone. */
+  /** Stops the daemon gracefully and waits until all of its processes are gone. */
   async stop(): Promise<void> {
     await this.#running.stop()
     await untilGone(this.#processes)
     await untilUnused(this.dataDir)
   }
 
-  /** Ends what is left, removes the directory, and throws if a process had leaked. */
+  /** Ends the remaining processes, removes the directory, and throws if a process leaked. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       await this.stop()
@@ -132,10 +132,10 @@ export class TestDaemon implements AsyncDisposable {
   }
 }
 
-/** A process, told apart from a later one that got the same pid. */
+/** A process, distinguished from a later one with the same pid. */
 export interface KnownProcess {
   readonly pid: number
-  /** Clock ticks from the start of the machine to the start of the process; undefined for one that was gone already. */
+  /** Clock ticks from the machine's boot to the process' start; undefined if it was already gone. */
   readonly bornAt: string | undefined
 }
 
@@ -143,7 +143,7 @@ export function knownProcess(pid: number): KnownProcess {
   return { pid, bornAt: statOf(pid)?.bornAt }
 }
 
-/** Sends a signal to a process that may be gone already. */
+/** Sends a signal to a process that may already be gone. */
 export function signal(known: KnownProcess, name: NodeJS.Signals): void {
   if (!isAlive(known)) return
   try {
@@ -153,13 +153,16 @@ export function signal(known: KnownProcess, name: NodeJS.Signals): void {
   }
 }
 
-/** One that nobody reaped counts as gone, once its last thread is: it runs no code and holds no file. */
+/**
+ * A process that its parent has not reaped counts as gone after its last thread ended: it runs no code and has no open
+ * file.
+ */
 export function isAlive({ pid, bornAt }: KnownProcess): boolean {
   const stat = statOf(pid)
   return stat !== undefined && stat.bornAt === bornAt && !(stat.state === 'Z' && stat.threads <= 1)
 }
 
-/** Waits until none of the processes runs, and names those that still do at the deadline. */
+/** Waits until none of the processes runs; at the deadline, throws and names those that still run. */
 export async function untilGone(processes: readonly KnownProcess[]): Promise<void> {
   const deadline = performance.now() + GONE_DEADLINE_MS
   for (;;) {
@@ -173,8 +176,8 @@ export async function untilGone(processes: readonly KnownProcess[]): Promise<voi
 }
 
 /**
- * Waits until no process has a file of the directory open: also those that a killed controller left behind. Looks into
- * /proc, and finds nothing where there is none.
+ * Waits until no process has a file of the directory open, processes left by a killed controller included. Reads /proc;
+ * without /proc it finds no process.
  */
 export async function untilUnused(directory: string): Promise<void> {
   const deadline = performance.now() + GONE_DEADLINE_MS
@@ -194,7 +197,7 @@ function hasOpen(pid: string, directory: string): boolean {
   )
 }
 
-/** Processes and their files come and go while they are looked at. */
+/** Processes and their files may disappear while they are read. */
 function orNothing<T>(look: () => T): T | undefined {
   try {
     return look()
@@ -209,7 +212,7 @@ interface ProcessStat {
   readonly bornAt: string
 }
 
-/** From proc(5). The name in parentheses may hold anything, so it is cut off first. */
+/** Fields from proc(5). The name in parentheses may contain anything, so it is cut off first. */
 function statOf(pid: number): ProcessStat | undefined {
   const text = orNothing(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
   if (text === undefined) return undefined

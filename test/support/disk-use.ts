@@ -1,14 +1,14 @@
-// What a data directory takes of the disk, files that are deleted and still held open included: their space is not back.
-// Runs in the process of the test, with the broker in it. Linux only.
+// The disk use of a data directory, including deleted files that are still open: their space is not freed. Runs in the
+// test's process, which also runs the broker. Linux only.
 import { readdirSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface DiskUse {
   /** Bytes of the owners' segments. */
   readonly bytes: number
-  /** Names of the segments' directories, over all owners. */
+  /** Names of the segment directories of all owners. */
   readonly segments: readonly string[]
-  /** Files of the directory that this process holds open though they are deleted. */
+  /** Deleted files of the directory that this process still has open. */
   readonly deletedButOpen: readonly string[]
 }
 
@@ -25,7 +25,7 @@ export function diskUseOf(dataDir: string): DiskUse {
   return { bytes, segments, deletedButOpen: deletedButOpen(dataDir) }
 }
 
-/** A file that goes while it is looked for takes nothing. */
+/** Size of a file; 0 if it was removed meanwhile. */
 function sizeOf(path: string): number {
   return (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * 512
 }
@@ -42,7 +42,7 @@ export function openFilesUnder(directory: string): string[] {
   })
 }
 
-/** Of those, the ones that nobody else can see any more. */
+/** The open files under `directory` that are deleted. */
 export function deletedButOpen(directory: string): string[] {
   return openFilesUnder(directory).filter((path) => path.endsWith(' (deleted)'))
 }

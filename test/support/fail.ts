@@ -1,4 +1,4 @@
-// What a handler is given to refuse with, for what is tested without a session.
+// A `fail` function for handlers that are tested without a session.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Fail } from '../../protocol/refusal.ts'

@@ -1,5 +1,5 @@
-// Reads everything that a stream holds, shard by shard, by plain fetches on connections of its own: what the checker
-// holds every promise against. Runs in the process of the test; it shares no code with the client's readers.
+// Reads all records of a stream, shard by shard, by plain fetches on its own connections. The checker compares every
+// promise with this. Runs in the test's process; shares no code with the client's readers.
 import {
   errorCodeOf,
   type FetchedShard,
@@ -14,7 +14,7 @@ import { type FinalRead, type History, type Lineage, type ReadRecord, valueOf } 
 import { RawConnection } from './raw-connection.ts'
 import { outcomeOf } from './rejection.ts'
 
-/** `clicks/3`: how histories name a shard. */
+/** A shard's name in histories, such as `clicks/3`. */
 export function shardNameOf(stream: string, shardIndex: number): string {
   return `${stream}/${shardIndex}`
 }
@@ -28,7 +28,7 @@ export async function describeRouting(port: number, stream: string): Promise<Res
   }
 }
 
-/** Asks which shards are open, and writes down what was answered. Says how many they are. */
+/** Asks for the open shards and notes the answer in the history. Returns their number. */
 export async function seeEpoch(port: number, stream: string, history: History): Promise<number> {
   const told = history.askEpoch()
   const { epoch, shards } = await describeRouting(port, stream)
@@ -40,7 +40,7 @@ export async function seeEpoch(port: number, stream: string, history: History): 
   return open.length
 }
 
-/** Asks for the horizon of every shard, and for the number below it, which must be refused; writes the answers down. */
+/** Asks for every shard's trim horizon, and for the number below it, which must be refused; notes the answers. */
 export async function seeHorizons(port: number, stream: string, history: History): Promise<void> {
   const { streamId, shards, hosts } = await describeRouting(port, stream)
   for (const { hostId, port: hostPort } of hosts) {
@@ -53,7 +53,7 @@ export async function seeHorizons(port: number, stream: string, history: History
       const { trimHorizon } = await ask(index, { type: 'TRIM_HORIZON' })
       const below = { type: 'AT_SEQUENCE_NUMBER', sequenceNumber: trimHorizon - 1 } as const
       const answer = trimHorizon === 0 ? undefined : await outcomeOf(ask(index, below))
-      // Not told, and no answer: of a host that went in between nothing is known.
+      // No answer is noted: the host may have been killed in between.
       if (answer === 'connectionLost') throw new MillraceError(answer, `host ${hostId} went away`)
       history.seeHorizon({ shard: shardNameOf(stream, index), trimHorizon, below: answer })
     }
@@ -65,7 +65,7 @@ export async function seeHorizons(port: number, stream: string, history: History
   }
 }
 
-/** Every shard of the stream, closed ones too, from its trim horizon to the tail it had when its read ended. */
+/** Reads every shard of the stream, closed ones too, from its trim horizon to its tail at the end of the read. */
 export async function readFully(port: number, stream: string): Promise<FinalRead[]> {
   const controller = await RawConnection.open(port)
   const hosts = new Map<number, RawConnection>()
@@ -79,7 +79,7 @@ export async function readFully(port: number, stream: string): Promise<FinalRead
       const shardName = shardNameOf(stream, shard.index)
       const target = { streamId: routing.streamId, shardIndex: shard.index, shardName }
       const lineage = lineages.get(shard.index)
-      // Expired in the meantime: there is nothing of it to hold against anything.
+      // The shard has expired meanwhile: there is nothing to compare.
       if (lineage === undefined) continue
       finals.push({ ...(await readShard(hosts.get(shard.hostId)!, target)), range: rangeOf(shard), lineage })
     }
@@ -119,7 +119,10 @@ interface ShardToRead {
   readonly shardName: string
 }
 
-/** Begins anew where old records go while they are read; what is called trimmed has to lie below a horizon that rose. */
+/**
+ * Reads one shard; begins again if old records expire during the read. A number refused as trimmed must lie below a
+ * horizon that rose.
+ */
 async function readShard(connection: RawConnection, shard: ShardToRead): Promise<FinalRead> {
   const position = { type: 'TRIM_HORIZON', sequenceNumber: undefined, timestamp: undefined } as const
   const { streamId, shardIndex } = shard
@@ -162,7 +165,7 @@ async function fetchFrom(
   throw new MillraceError(code, `${shardName} cannot be read from ${sequenceNumber}: ${code}`)
 }
 
-/** The records of a batch, from a number on, as histories keep them. */
+/** The records of a batch from number `from`, in the form of histories. */
 export function recordsOf(batch: Uint8Array, from: number): ReadRecord[] {
   return Array.from(readRecords(batch, { from }), ({ sequenceNumber, arrivalTime, partitionKey, data }) => ({
     sequenceNumber,

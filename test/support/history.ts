@@ -1,11 +1,11 @@
-// What happened in one scenario, as its clients saw it: every append with its outcome, and everything that anyone read.
-// Pure bookkeeping for the checker; runs in the process of the test. Outcomes are three: ok, refused, unknown. A lost
-// connection or a timeout is always unknown, never refused: the broker may have stored the records.
+// What clients saw in one scenario: every append with its outcome, and every record read. Pure bookkeeping for the
+// checker; runs in the test's process. An outcome is ok, refused or unknown. A lost connection or a timeout is unknown
+// and never refused: the broker may have stored the records.
 import { createHash } from 'node:crypto'
 import type { HashKeyRange } from '../../protocol/shard-map.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 
-/** One record as its producer sent it. Values are unique in a history, so that a read maps to one send. */
+/** A record as its producer sent it. Values are unique in a history, so that a read record identifies its append. */
 export interface SentRecord {
   readonly value: string
   readonly partitionKey: string
@@ -17,7 +17,7 @@ export type Outcome =
   | { readonly type: 'refused'; readonly code: string }
   | { readonly type: 'unknown'; readonly code: string }
 
-/** One append: the records of one call stand in one batch, so they are stored together or not at all. */
+/** One append. The records of a call are in one batch, so they are stored together or not at all. */
 export interface AppendCall {
   readonly producer: string
   readonly idempotent: boolean
@@ -28,7 +28,7 @@ export interface AppendCall {
   outcome: Outcome
 }
 
-/** One record as a reader got it. `intact` says that its bytes are those that its value stands for. */
+/** A record as a reader got it. `intact` is true if its bytes are those that belong to its value. */
 export interface ReadRecord {
   readonly sequenceNumber: number
   readonly arrivalTime: number
@@ -37,35 +37,35 @@ export interface ReadRecord {
   readonly intact: boolean
 }
 
-/** What one reader or subscription delivered of one shard, in order of delivery, without a reconnection in between. */
+/** One reader's or subscription's deliveries from one shard, in order, without a reconnection in between. */
 export interface ReadRun {
   readonly reader: string
   readonly shard: string
-  /** The first number wanted, where the reader knows it. */
+  /** The first number wanted, if the reader knows it. */
   readonly from: number | undefined
-  /** Logical time at which it began. */
+  /** Logical time at which the run began. */
   readonly openedAt: number
   readonly records: ReadRecord[]
 }
 
-/** What a reader of a whole stream delivered, over every shard and reconnection, in the order of delivery. */
+/** A stream reader's deliveries over all shards and reconnections, in order. */
 export interface StreamRead {
   readonly reader: string
-  /** It began at the oldest record and was followed to the end: everything that is stored must have come. */
+  /** True if the reader began at the oldest record and was followed to the end: it must have got every stored record. */
   readonly isComplete: boolean
   readonly deliveries: readonly { readonly shard: string; readonly record: ReadRecord }[]
   deliver(shard: string, record: ReadRecord): void
 }
 
-/** Everything that one shard holds when all faults are over, read from the trim horizon to the tail. */
+/** All records of one shard after the last fault, from the trim horizon to the tail. */
 export interface FinalRead {
   readonly shard: string
   readonly trimHorizon: number
   readonly tail: number
   readonly records: readonly ReadRecord[]
-  /** The hash keys that belong to the shard, both ends included, where the scenario knows them. */
+  /** The shard's hash key range, both ends included, if the scenario knows it. */
   readonly range?: HashKeyRange
-  /** What the catalog says of the shard, where the scenario asked for it. */
+  /** The catalog's lineage of the shard, if the scenario asked for it. */
   readonly lineage?: Lineage
 }
 
@@ -73,20 +73,20 @@ export interface Lineage {
   readonly parents: readonly string[]
   readonly startingSequenceNumber: number
   readonly isClosed: boolean
-  /** Of a closed shard that was given any number. */
+  /** Set for a closed shard that assigned any number. */
   readonly endingSequenceNumber: number | undefined
 }
 
-/** The open shards of a stream, as someone was told them. */
+/** A stream's open shards, as a client was told. */
 export interface EpochSeen {
   readonly epoch: number
   readonly open: readonly { readonly shard: string; readonly range: HashKeyRange }[]
-  /** Logical times of question and answer. */
+  /** Logical times of the question and of the answer. */
   readonly askedAt: number
   readonly answeredAt: number
 }
 
-/** A trim horizon, as someone was told it, and how a read of the number below it was answered, if that was tried. */
+/** A trim horizon as a client was told, and the answer to a read of the number below it, if that was tried. */
 export interface HorizonSeen {
   readonly shard: string
   readonly trimHorizon: number
@@ -97,7 +97,7 @@ export interface HorizonSeen {
 /** Settles one append. Each call ends once. */
 export interface OpenAppend {
   ok(shard: string, sequenceNumbers: readonly number[]): void
-  /** Refused or unknown: the error's own promise about side effects decides. */
+  /** Notes a refusal or an unknown outcome, by the error's promise about side effects. */
   failed(error: unknown): void
 }
 
@@ -108,9 +108,9 @@ export class History {
   readonly streamReads: StreamRead[] = []
   readonly epochs: EpochSeen[] = []
   readonly horizons: HorizonSeen[] = []
-  /** Logical time from which nothing was broken any more; undefined while the scenario does not say. */
+  /** Logical time of the end of all faults; undefined until the scenario sets it. */
   faultsEndedAt: number | undefined
-  /** Appends that were acknowledged so far: cheap to ask for, however long the history is. */
+  /** Acknowledged appends so far. Costs the same for any length of history. */
   acknowledgedCalls = 0
   #now = 0
 
@@ -142,7 +142,7 @@ export class History {
     return opened
   }
 
-  /** A reader of all shards, from the oldest records on; of each shard its deliveries are a run as well. */
+  /** Opens a read of all shards from the oldest record. Deliveries from each shard also form a run. */
   openStreamRead(reader: string, options: { readonly isComplete: boolean }): StreamRead {
     const runs = new Map<string, ReadRun>()
     const openedAt = ++this.#now
@@ -154,7 +154,7 @@ export class History {
       deliver: (shard, record) => {
         let run = runs.get(shard)
         if (!run) {
-          // What it delivers of a shard may have been on its way since it began.
+          // A delivery from this shard may have been under way since the reader began.
           run = { reader, shard, from: 0, openedAt, records: [] }
           runs.set(shard, run)
           this.runs.push(run)
@@ -167,7 +167,7 @@ export class History {
     return opened
   }
 
-  /** Call it before asking for the open shards; call what it answers with the answer. */
+  /** Call this before asking for the open shards; call the returned function with the answer. */
   askEpoch(): (seen: Pick<EpochSeen, 'epoch' | 'open'>) => void {
     const askedAt = ++this.#now
     return (seen) => this.epochs.push({ ...seen, askedAt, answeredAt: ++this.#now })
@@ -177,7 +177,7 @@ export class History {
     this.horizons.push({ ...seen, seenAt: ++this.#now })
   }
 
-  /** From now on whoever asks must be served. */
+  /** From now on every client must be served. */
   endFaults(): void {
     this.faultsEndedAt = ++this.#now
   }
@@ -187,8 +187,8 @@ export class History {
   }
 
   /**
-   * The history as it is now, for what goes on from here twice: an append that is under way has an unknown outcome there.
-   * Final reads are not taken over.
+   * A copy of the history now, to continue it in two ways. Appends under way have an unknown outcome in the copy. Final
+   * reads are not copied.
    */
   snapshot(): History {
     const copy = new History()
@@ -208,7 +208,7 @@ export class History {
     return copy
   }
 
-  /** How many appends ended in each way: a scenario that acknowledged nothing proves nothing. */
+  /** Appends by outcome. A scenario without acknowledged appends proves nothing. */
   count(): Record<Outcome['type'], number> {
     const counts = { pending: 0, ok: 0, refused: 0, unknown: 0 }
     for (const call of this.appends) counts[call.outcome.type] += call.records.length
@@ -216,7 +216,7 @@ export class History {
   }
 }
 
-/** Only an error that promises "nothing was written" is a refusal. Whatever else went wrong, the outcome is unknown. */
+/** Only an error that promises that nothing was written is a refusal; after any other error the outcome is unknown. */
 export function outcomeOf(error: unknown): Outcome {
   if (!MillraceError.is(error)) return { type: 'unknown', code: String(error) }
   return { type: error.sideEffects === 'none' ? 'refused' : 'unknown', code: error.code }
@@ -224,7 +224,7 @@ export function outcomeOf(error: unknown): Outcome {
 
 const VALUE_BYTES = 24
 
-/** The payload that stands for a value: the value itself, then bytes that only this value has. At least 24 bytes. */
+/** The payload for a value: the value, followed by bytes that only this value has. At least 24 bytes. */
 export function payloadOf(value: string, bytes = 100): Buffer {
   if (Buffer.byteLength(value) > VALUE_BYTES)
     throw new Error(`value ${value} is longer than ${VALUE_BYTES} bytes`)
@@ -235,7 +235,7 @@ export function payloadOf(value: string, bytes = 100): Buffer {
   return payload
 }
 
-/** The value that a payload carries, and whether every byte of the payload belongs to it. */
+/** The value in a payload, and whether every byte of the payload belongs to it. */
 export function valueOf(payload: Uint8Array): { readonly value: string; readonly intact: boolean } {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
   const value = bytes.toString('utf8', 0, VALUE_BYTES).trimEnd()

@@ -1,4 +1,4 @@
-// Time that stands still until a test moves it: hours pass at once, and clocks jump. Pure.
+// A clock that changes only when a test moves it: hours pass at once, and the wall clock can jump. Pure.
 
 const START = Date.UTC(2026, 0, 1)
 
@@ -6,18 +6,18 @@ export class ManualTime {
   #now = START
   #elapsed = 0
 
-  /** Milliseconds since the epoch, as the wall clock says. */
+  /** The wall clock, in milliseconds since 1970. */
   readonly clock = (): number => this.#now
-  /** Milliseconds that never go back. */
+  /** The monotonic clock, in milliseconds. */
   readonly elapsed = (): number => this.#elapsed
 
-  /** Time passes. */
+  /** Moves both clocks. */
   advance(ms: number): void {
     this.#now += ms
     this.#elapsed += ms
   }
 
-  /** Somebody sets the wall clock. */
+  /** Moves the wall clock alone, as if a person set it. */
   jump(ms: number): void {
     this.#now += ms
   }

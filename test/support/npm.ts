@@ -1,4 +1,4 @@
-// npm as a test calls it: in a folder of its own, without install scripts, from its cache where it can.
+// Calls npm for a test: in a separate folder, without install scripts, from npm's cache where possible.
 import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ const run = promisify(execFile)
 /** The folder of this repository. */
 export const repository = fileURLToPath(new URL('../../', import.meta.url))
 
-/** Installs `packages` into `folder`, as a new project; returns why it could not, or undefined. */
+/** Installs `packages` into `folder` as a new project. Returns the reason of a failure, or undefined. */
 export async function installInto(folder: string, packages: readonly string[]): Promise<string | undefined> {
   await writeFile(join(folder, 'package.json'), '{ "type": "module", "private": true }\n')
   const options = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts']
@@ -20,7 +20,7 @@ export async function installInto(folder: string, packages: readonly string[]): 
   )
 }
 
-/** Compiles `program.ts` of `folder` against the types of what is installed there. Throws the compiler's words. */
+/** Compiles `program.ts` in `folder` against the installed types. Throws the compiler's output. */
 export async function compileProgram(folder: string): Promise<void> {
   const tsconfig = {
     compilerOptions: {

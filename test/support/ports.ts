@@ -1,13 +1,13 @@
-// Ports for brokers that come back on the port they had. They lie below those that systems give to whoever asks for any:
-// while such a broker is down, no other test, and no client that tries to reach it, is given its port.
+// Ports for brokers that restart on the same port. They are below the range that systems assign by themselves: while
+// such a broker is down, no other test and no connecting client is assigned its port.
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** Linux gives out ports from 32768 on, others from 49152 on. */
+/** Linux assigns ports from 32768 on, other systems from 49152 on. */
 const FIRST = 15_000
 const COUNT = 15_000
 
-/** A port that nobody listens on. */
+/** A port without a listener. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST + Math.floor(Math.random() * COUNT)

@@ -1,4 +1,4 @@
-// Producers for tests: ids with the secrets that they are made of, the same in every run. Runs anywhere.
+// Producers for tests: ids with the secrets they are made from, the same in every run. Runs anywhere.
 import { limits } from '../../protocol/limits.ts'
 import { producerIdentityOf } from '../../protocol/producer-identity.ts'
 
@@ -9,7 +9,7 @@ export interface TestProducer {
 
 const known = new Map<number, Uint8Array>()
 
-/** The nth producer. */
+/** The nth test producer. */
 export function producerNumber(n: number): TestProducer {
   const secret = Buffer.alloc(limits.producerSecretBytesMin)
   secret.writeUInt32LE(n, 0)
@@ -18,7 +18,7 @@ export function producerNumber(n: number): TestProducer {
   return { producerId, secret }
 }
 
-/** The secret of a producer that was made here. */
+/** The secret of a producer made by `producerNumber`. */
 export function secretOf(producerId: number): Uint8Array | undefined {
   return known.get(producerId)
 }

@@ -1,16 +1,16 @@
-// Waits until a load gets on, so that a fault falls between acknowledged calls and no round proves nothing.
+// Waits until a load progresses, so that a fault falls between acknowledged calls and every round proves something.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { History } from './history.ts'
 
 const POLL_MS = 2
 
-/** Fulfils when `calls` more were acknowledged, from wherever the history is now. */
+/** Fulfils after `calls` more appends are acknowledged. */
 export async function untilProgress(history: History, calls: number): Promise<void> {
   const enough = history.acknowledgedCalls + calls
   while (history.acknowledgedCalls < enough) await delay(POLL_MS)
 }
 
-/** Fulfils when the condition holds; rejects with what was awaited when it does not within the deadline. */
+/** Fulfils when the condition holds; rejects at the deadline, and names what it waited for. */
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,

@@ -1,4 +1,4 @@
-// Seeded chance: a test that rolls dice prints its seed, and the same seed rolls the same numbers. Pure.
+// Seeded random numbers: a randomised test prints its seed, and the same seed gives the same numbers. Pure.
 
 export interface Random {
   readonly seed: number
@@ -10,7 +10,7 @@ export interface Random {
   bytes(length: number): Buffer
 }
 
-/** The mulberry32 generator: 32 bits of state, good enough to choose moments and bytes, not for secrets. */
+/** The mulberry32 generator: 32 bits of state. Good enough to choose moments and bytes, not for secrets. */
 export function randomOf(seed: number): Random {
   let state = seed >>> 0
   const next = () => {

@@ -1,5 +1,5 @@
-// A connection that does exactly what a test tells it, right or wrong: no retries, no routing, no good manners. Runs in
-// the process of the test. What the client hides (batches, frames, half frames, credit) is in the open here.
+// A connection that sends exactly what a test says, right or wrong: no retries, no routing. Runs in the test's process.
+// Exposes what the client hides: batches, frames, half frames, credit.
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -31,15 +31,15 @@ interface OpenRequest {
 }
 
 export class RawConnection {
-  /** A socket, or one end of a pair within this process. */
+  /** A socket, or one end of an in-process pair. */
   readonly socket: Duplex
   /** Every event received, in order. */
   readonly events: EventMessage[] = []
-  /** Errors that speak of the connection as a whole: correlation id 0. */
+  /** Errors with correlation id 0, which concern the connection as a whole. */
   readonly connectionErrors: MillraceError[] = []
-  /** What came that is no frame: a broker answers an HTTP client in HTTP. */
+  /** Received bytes that are no frame: a broker answers an HTTP client in HTTP. */
   unframed = ''
-  /** Fulfils when the connection has ended, for whatever reason. */
+  /** Fulfils when the connection ends, for any reason. */
   readonly closed: Promise<void>
   readonly #frames = new FrameReader({ frameBytesMax: limits.frameBytesMax })
   readonly #open = new Map<number, OpenRequest>()
@@ -57,7 +57,7 @@ export class RawConnection {
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
   }
 
-  /** Connects; `hello: false` leaves the handshake out. */
+  /** Connects. `hello: false` skips the handshake. */
   static async open(port: number, options: { hello?: boolean; host?: string } = {}): Promise<RawConnection> {
     const socket = connect({ port, host: options.host ?? '127.0.0.1', noDelay: true })
     await once(socket, 'connect')
@@ -74,7 +74,7 @@ export class RawConnection {
     })
   }
 
-  /** Rejects with the MillraceError answered, or with `connectionLost`. */
+  /** Rejects with the broker's MillraceError, or with `connectionLost`. */
   request<N extends OperationName>(operation: N, request: RequestOf<N>): Promise<ResponseOf<N>> {
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
@@ -88,7 +88,7 @@ export class RawConnection {
     this.write(...encodeEvent(event, body))
   }
 
-  /** Any bytes, in one write. */
+  /** Writes any bytes at once. */
   write(...chunks: readonly Uint8Array[]): void {
     this.socket.write(Buffer.concat(chunks))
   }
@@ -132,7 +132,7 @@ export interface RawRecord {
   readonly data: Uint8Array
 }
 
-/** One batch as a client encodes it; without an identity it is not idempotent. */
+/** Encodes one batch as a client does. Without an identity it is not idempotent. */
 export function batchOf(records: readonly RawRecord[], identity: Partial<BatchIdentity> = {}): Uint8Array {
   const builder = new BatchBuilder({ bytesMax: limits.batchBytesMax })
   const words = new Uint32Array(4)

@@ -1,7 +1,7 @@
-// What became of a promise that a broker settles: an answer, or an error with a code. Runs in the process of the test.
+// The outcome of a promise that a broker settles: an answer, or an error with a code. Runs in the test's process.
 import { type ErrorCode, MillraceError } from '../../protocol/index.ts'
 
-/** The MillraceError that the promise rejects with; anything else fails the test. */
+/** The MillraceError that the promise rejects with. Any other outcome fails the test. */
 export async function rejectionOf(promise: Promise<unknown>): Promise<MillraceError> {
   const error: unknown = await promise.then(
     () => 'an answer',
@@ -11,7 +11,7 @@ export async function rejectionOf(promise: Promise<unknown>): Promise<MillraceEr
   return error
 }
 
-/** How the request went, in a word that can be compared. */
+/** The outcome of a request in one word, for comparisons. */
 export async function outcomeOf(promise: Promise<unknown>): Promise<'answered' | ErrorCode> {
   try {
     await promise

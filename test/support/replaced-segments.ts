@@ -1,4 +1,4 @@
-// A segment that stands for a compacted one, made by hand: all of its source, under the name that may replace it.
+// Makes a compacted segment by hand: a copy of its source, under the name that may replace it.
 import { cp } from 'node:fs/promises'
 import { decodeRow, encodeKey, encodeRow } from '../../broker/storage/key-space.ts'
 import { compactedName } from '../../broker/storage/segments/replacement.ts'
@@ -10,7 +10,7 @@ import {
 } from '../../broker/storage/segments/segment-name.ts'
 import type { StorageFixture } from './storage.ts'
 
-/** Copies a sealed segment of owner 0 to the name of what may replace it, or to another, which is answered. */
+/** Copies a sealed segment of owner 0 to the name that may replace it, or to another name. Returns the name. */
 export async function copyAsTarget(
   storage: StorageFixture,
   source: string,

@@ -1,17 +1,17 @@
-// A disk of a few megabytes that a test may fill to its last block: a tmpfs in the mount namespace of a child process, reached
-// through /proc. Nothing of it stays when that process has ended, whatever became of the test. Linux only, and only where
-// whoever runs the test may have a namespace of its own.
+// A disk of a few megabytes that a test can fill to its last block: a tmpfs in the mount namespace of a child process,
+// reached through /proc. It disappears with that process, however the test ends. Linux only, and only if the test's
+// user may create a namespace.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Ends with its standard input: with the process of the test. */
+/** Ends with its standard input, and so with the test's process. */
 const HOLD = 'mount -t tmpfs -o "size=$1" tmpfs /mnt && mkdir /mnt/data && echo mounted && exec cat'
 const FILLING_CHUNKS = [65_536, 4096]
 
 export class SmallDisk implements AsyncDisposable {
-  /** An empty directory on it. */
+  /** An empty directory on the disk. */
   readonly path: string
   readonly #holder: ChildProcess
   readonly #filling: string
@@ -23,7 +23,7 @@ export class SmallDisk implements AsyncDisposable {
     this.#filling = join(root, 'filling')
   }
 
-  /** Undefined where the system does not let this process have one. */
+  /** Undefined if the system does not allow this process a disk. */
   static async mount(bytes: number): Promise<SmallDisk | undefined> {
     const args = ['--user', '--map-root-user', '--mount', 'sh', '-c', HOLD, 'sh', String(bytes)]
     const holder = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'ignore'] })
@@ -39,7 +39,7 @@ export class SmallDisk implements AsyncDisposable {
     return bavail * bsize
   }
 
-  /** Takes all room but so many bytes. */
+  /** Fills the disk except for `exceptBytes`. */
   fill(exceptBytes = 0): void {
     const file = openSync(this.#filling, 'a')
     try {
@@ -50,7 +50,7 @@ export class SmallDisk implements AsyncDisposable {
     }
   }
 
-  /** Gives back what `fill` has taken. */
+  /** Frees what `fill` took. */
   clear(): void {
     rmSync(this.#filling, { force: true })
   }
@@ -62,7 +62,7 @@ export class SmallDisk implements AsyncDisposable {
   }
 }
 
-/** False where there is no room for it. */
+/** Returns false if there is no room for the bytes. */
 function write(file: number, bytes: number): boolean {
   try {
     return writeSync(file, new Uint8Array(bytes)) === bytes

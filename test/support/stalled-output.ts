@@ -1,5 +1,6 @@
-// Outputs for a process under test that nobody reads and that take no byte more, as behind a paused pager or a log driver that
-// hangs. They can be read later, which lets go of what waits. Runs in the process of the test; the pipe needs `mkfifo`.
+// Outputs of a process under test that no process reads and that accept no more bytes, as behind a paused pager or a
+// hanging log driver. The test can read them later, which lets waiting writes through. Runs in the test's process; the
+// pipe needs `mkfifo`.
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
@@ -9,10 +10,10 @@ import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { temporaryDirectory } from './temporary.ts'
 
-/** For `stdio` of a process; full from the start. */
+/** For `stdio` of a process. Full from the start. */
 export interface StalledOutput extends AsyncDisposable {
   readonly stdio: number | Socket
-  /** Takes all that is there now. */
+  /** Reads everything that is available now. */
   read(): string
 }
 
@@ -25,7 +26,7 @@ export async function stalledPipe(): Promise<StalledOutput> {
   await promisify(execFile)('mkfifo', [path])
   const reading = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
   fill(reading)
-  // Blocking, as what a shell passes on.
+  // Blocking, like the pipes that shells pass on.
   const stdio = openSync(path, constants.O_RDWR)
   return {
     stdio,
@@ -38,7 +39,7 @@ export async function stalledPipe(): Promise<StalledOutput> {
   }
 }
 
-/** A socket, as service managers and Node's own parents pass it on. */
+/** A socket, as service managers and Node parents pass it on. */
 export async function stalledSocket(): Promise<StalledOutput> {
   const directory = await temporaryDirectory()
   const server = createServer({ pauseOnConnect: true }).listen(join(directory.path, 'socket'))
@@ -48,7 +49,7 @@ export async function stalledSocket(): Promise<StalledOutput> {
   const [reader] = await accepted
   stdio.on('error', () => {})
   reader.on('error', () => {})
-  // What stays with this end is more than the kernel takes.
+  // Repeats until this end buffers bytes: then the kernel accepts no more.
   do {
     stdio.write(FILLING)
     await setImmediate()

@@ -1,5 +1,5 @@
-// Storage for tests: an owner in a temporary directory, over a disk that fails on demand. Every test that uses it ends by
-// closing what it opened and by an integrity check of the whole directory.
+// Storage for tests: an owner in a temporary directory, on a disk that fails on demand. Every test that uses it ends by
+// closing what it opened and checking the whole directory's integrity.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,7 +35,7 @@ export interface BatchOptions {
   readonly firstSequence?: number
 }
 
-/** A batch as a producer sends it. */
+/** Encodes a batch as a producer does. */
 export function batchOf({
   values = ['a'],
   producerId = 0,
@@ -57,14 +57,14 @@ export function batchOf({
 }
 
 export interface Appended {
-  /** 'stored', or why not. */
+  /** 'stored', or the error code. */
   readonly code: 'stored' | ErrorCode
   readonly base: number
   readonly arrival: number
   readonly duplicate: boolean
 }
 
-/** A batch for a shard, and what its session has proven of its producer: by default nobody is charged for it. */
+/** A batch for a shard, with the producer tag that its session has proven. By default it has no session or address. */
 export interface AppendedBatch {
   readonly slot: number
   readonly batch: Uint8Array
@@ -73,7 +73,7 @@ export interface AppendedBatch {
   readonly address?: number
 }
 
-/** An owner and a reader over it, spoken to in plain values. */
+/** An owner and a reader of its segments, with plain values. */
 export class TestOwner {
   readonly notices: OwnerNotice[] = []
   readonly #owner: Owner
@@ -133,7 +133,7 @@ export class TestOwner {
     return this.#owner.handlers.stats(null)
   }
 
-  /** Appends batches in one group, as one turn of a host does. */
+  /** Appends batches in one group, as a host does in one turn. */
   async append(...batches: AppendedBatch[]): Promise<Appended[]> {
     const arena = new Uint8Array(batches.reduce((sum, { batch }) => sum + batch.length, 0))
     const entries = new Float64Array(batches.length * ENTRY_FIELDS)
@@ -162,7 +162,7 @@ export class TestOwner {
     })
   }
 
-  /** Appends one batch of these values, and answers its fate. */
+  /** Appends one batch of these values, and returns its outcome. */
   async put(
     slot: number,
     values: readonly string[],
@@ -212,27 +212,27 @@ export function valuesIn({ buffer, lengths }: ReadReply, from = 0): string[] {
   return values
 }
 
-/** What a commit does instead of succeeding: fails with nothing stored, or fails after all was stored. */
+/** A fault of a commit: it fails with nothing stored, or it fails after everything was stored. */
 export type CommitFault = 'nothing stored' | 'stored unnoticed'
 
-/** Opens real environments, and makes them fail, wait or lie on demand. */
+/** Opens real environments, and makes them fail, wait or return wrong bytes on demand. */
 export class FaultyDisk {
-  /** Environments opened so far, by path. */
+  /** Paths of the environments opened so far. */
   readonly opened: string[] = []
-  /** Faults of the commits to come, in order. */
+  /** Faults of the next commits, in order. */
   readonly faults: CommitFault[] = []
-  /** Decides for each commit by the directory of its environment; where it does not, the list above does. */
+  /** Chooses a commit's fault by its environment's directory. If it returns undefined, the list above decides. */
   onCommit: ((path: string) => CommitFault | undefined) | undefined
   /** Error number of injected faults: 5 is EIO, 28 ENOSPC. */
   errno = 5
-  /** While set, opening fails. */
+  /** While true, opening fails. */
   refusesToOpen = false
-  /** Changes what is read. */
+  /** Replaces the values that reads return. */
   onRead: ((key: Uint8Array, value: Uint8Array) => Uint8Array) | undefined
   #gate: Promise<void> | undefined
   #lift: (() => void) | undefined
 
-  /** Makes commits wait until `release`: a slow flush. */
+  /** Makes commits wait until `release`, like a slow flush. */
   hold(): void {
     this.#gate = new Promise((resolve) => {
       this.#lift = resolve
@@ -273,12 +273,12 @@ export class FaultyDisk {
   }
 }
 
-/** The name of a segment, as its owner gives it. */
+/** A segment's directory name. */
 export function segmentName(number: number, generation = 0): string {
   return formatSegmentName({ number, generation })
 }
 
-/** The row with one of its bits turned over. */
+/** A copy of the row with one bit flipped. */
 export function flipped(
   environment: Environment,
   key: Uint8Array,
@@ -289,11 +289,11 @@ export function flipped(
   return { key, value }
 }
 
-/** A temporary data directory and what is open in it. */
+/** A temporary data directory, and what is open in it. */
 export class StorageFixture {
   readonly dataDir: string
   readonly disk = new FaultyDisk()
-  /** What the check at the end of the test is to find; undefined for nothing wrong. */
+  /** Inspects what the check at the end of the test finds; undefined if it must find nothing. */
   expectedProblems: ((report: IntegrityReport) => void) | undefined
   readonly #owners: TestOwner[] = []
 
@@ -325,7 +325,7 @@ export class StorageFixture {
     for (const owner of this.#owners.splice(0)) await owner.close()
   }
 
-  /** Changes one row of a closed segment behind storage's back; without a value it is gone. */
+  /** Changes one row of a closed segment outside storage; removes the row if no value is given. */
   async tamper(
     segment: string,
     change: (environment: Environment) => { key: Uint8Array; value?: Uint8Array },
@@ -342,7 +342,7 @@ export class StorageFixture {
   }
 }
 
-/** Vitest's `test` with storage in a temporary directory, checked for integrity when the test is over. */
+/** Vitest's `test` with storage in a temporary directory, checked for integrity after the test. */
 export const test = base.extend<{ storage: StorageFixture }>({
   // eslint-disable-next-line no-empty-pattern -- vitest reads a fixture's dependencies from this pattern
   storage: async ({}, use) => {

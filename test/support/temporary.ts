@@ -1,4 +1,4 @@
-// A directory that is gone when the block that uses it is left.
+// A directory that is removed at the end of the block that uses it.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

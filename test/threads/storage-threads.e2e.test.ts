@@ -1,5 +1,5 @@
-// An owner and a reader pool on threads of their own, as a host has them: buffers move instead of being copied, failures
-// arrive by their codes, and threads end when they are told to.
+// An owner and a reader pool on threads, as in a host: buffers are moved and not copied, failures arrive with their
+// codes, and threads end after `close`.
 import { cp, mkdtemp, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -71,8 +71,8 @@ async function append(values: readonly string[]) {
   return outcome
 }
 
-describe('an owner thread', () => {
-  test('gives the arena back with its batches stamped', async () => {
+describe('owner thread', () => {
+  test('returns the arena with its batches stamped', async () => {
     const { arena, results } = await append(['a', 'b'])
     expect([...results.subarray(0, 2)]).toEqual([0, 0])
     expect(valuesIn({ buffer: arena, lengths: Uint32Array.of(arena.byteLength), next: 2 })).toEqual([
@@ -81,7 +81,7 @@ describe('an owner thread', () => {
     ])
   })
 
-  test('refuses by code where it cannot open, after the thread has ended', async () => {
+  test('reports the code if it cannot open, after the thread has ended', async () => {
     await expect(startOwnerThread(options(), workerOf('worker.js'))).rejects.toMatchObject({
       code: 'unavailable',
       message: expect.stringContaining(`in use by this process (pid ${process.pid})`),
@@ -92,7 +92,7 @@ describe('an owner thread', () => {
     })
   })
 
-  test('ends by itself after its close call, and what comes later is refused', async () => {
+  test('ends by itself after its close call, and refuses later calls', async () => {
     await append(['a'])
     await owner.call('close', null)
     await thread.join()
@@ -101,12 +101,12 @@ describe('an owner thread', () => {
     expect((await append(['b'])).results[1]).toBe(1)
   })
 
-  test('its entry refuses to be loaded as anything but a thread', async () => {
+  test('refuses to load its entry outside a thread', async () => {
     await expect(import('#dist/broker/storage/worker.js')).rejects.toThrow('a thread of its own')
   })
 })
 
-describe('a reader pool', () => {
+describe('reader pool', () => {
   test('reads and seeks while the owner writes and rolls', async () => {
     const values = Array.from({ length: 30 }, (_, i) => `${i}`.padEnd(20_000, '.'))
     const arrivals: number[] = []
@@ -124,7 +124,7 @@ describe('a reader pool', () => {
     }
   })
 
-  test('a segment that is gone is unavailable; one that is damaged is told by its code', async () => {
+  test("answers `unavailable` for a missing segment, and the damage's code for a damaged one", async () => {
     await append(['a'])
     const elsewhere = { directory: join(directory, 'elsewhere'), segments: ['segment-0000000001'] }
     const missing = readers.read({ list: elsewhere, slot: SLOT, from: 0, until: 1, bytesMax: 1 })
@@ -141,12 +141,12 @@ describe('a reader pool', () => {
   })
 })
 
-test('of a thread that crashes the callers learn that the outcome is unknown', async () => {
-  // A call that nobody serves is a broken invariant of the thread.
+test('owner thread: when it crashes, its callers get `outcomeUnknown`', async () => {
+  // A call without a handler breaks an invariant of the thread.
   const unknown = owner.call('nothing' as 'stats', null)
   await expect(unknown).rejects.toMatchObject({ code: 'outcomeUnknown' })
   await expect(owner.call('stats', null)).rejects.toMatchObject({ code: 'unavailable' })
   await thread.join()
-  // A thread cannot be told from its process: its claim lasts until the process ends, as a host then does.
+  // A claim names the process and not the thread: it lasts until the process ends, as it does for a host.
   await rm(join(directory, 'lock'), { recursive: true })
 })

@@ -1,4 +1,4 @@
-// Verifies the catalog, and that it and the segments tell the same story. Runs in the checking process.
+// Verifies the catalog's rows, and that catalog and segments agree. Runs in the checking process.
 import { hashKeyFromHex } from '../../../protocol/hash-key.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
 import type { HashKeyRange } from '../../../protocol/shard-map.ts'
@@ -13,7 +13,7 @@ import { checkLineage } from './lineage-check.ts'
 
 const noShards = OrderedMap.empty<number, HeldIn<'shard'>>()
 
-/** The hash keys that each slot's records may have; none for a slot of which the catalog does not know. */
+/** Returns the hash key range of each slot's records; undefined for a slot that the catalog does not know. */
 export type SlotRanges = ReadonlyMap<number, HashKeyRange>
 
 export function rangesOf(rows: readonly CatalogRow[]): SlotRanges {
@@ -25,10 +25,10 @@ function rangeOf({ value: { startingHashKey, endingHashKey } }: ShardRow): HashK
   return { start: hashKeyFromHex(startingHashKey), end: hashKeyFromHex(endingHashKey) }
 }
 
-/** Heads of each owner's newest segment. */
+/** The heads of each owner's newest segment. */
 export type OwnerHeads = ReadonlyMap<number, ReadonlyMap<number, HeadRow>>
 
-/** Checks the rows against each other, and against what the owners have stored. */
+/** Checks the rows against each other, and against what the owners stored. */
 export function checkCatalog(rows: readonly CatalogRow[], owners: OwnerHeads, findings: Findings): void {
   findings.shards = rows.filter((row) => row.family === 'shard').length
   if (!rows.some((row) => row.family === 'broker')) {
@@ -65,8 +65,8 @@ function checkShard(
     }
   }
   const head = owners.get(ownerId)?.get(slot)
-  if (head === undefined) return // nothing was appended yet
-  // Storage forgets the shards of a stream before the catalog does.
+  if (head === undefined) return // no batch was appended yet
+  // Storage forgets a stream's shards before the catalog removes them.
   const isGoing = stream?.status === 'DELETING'
   if (head.forgotten !== 0 && !isGoing) {
     findings.problem(where, `Its slot ${slot} was forgotten by owner ${ownerId}.`)

@@ -1,20 +1,20 @@
-// What an integrity check has counted and found so far. Runs in the checking process. Findings are kept up to a bound, so
-// that a directory that is damaged everywhere is reported and not held in memory.
+// Counts and findings of an integrity check. Runs in the checking process. Findings are kept up to a bound, so that a
+// directory that is damaged everywhere does not fill memory.
 
-/** Problems of one kind that are listed; the others are only counted. */
+/** Listed problems of one kind; more are only counted. */
 const PROBLEMS_LISTED_MAX = 1000
 
 /**
- * What a problem is, the gravest first, because each calls for something else. damaged: bytes or rows are not what was stored.
- * malformed: the bytes are what a producer sent, and no reader can take its records apart. codecMissing: the bytes are what a
- * producer sent, and this Node has not the codec to look into them.
+ * Kinds of problems, the gravest first; each calls for another response. damaged: bytes or rows differ from what was
+ * stored. malformed: the bytes are as the producer sent them, but no reader can decode the records. codecMissing: the
+ * bytes are as the producer sent them, but this Node lacks the codec to look into them.
  */
 export const problemKinds = ['damaged', 'malformed', 'codecMissing'] as const
 export type ProblemKind = (typeof problemKinds)[number]
 
 export interface Problem {
   readonly kind: ProblemKind
-  /** The file, segment, shard or row. */
+  /** The file, segment, shard or row that has the problem. */
   readonly where: string
   readonly what: string
 }
@@ -27,11 +27,11 @@ export interface IntegrityProgress {
 }
 
 export interface IntegrityReport extends IntegrityProgress {
-  /** Nothing of any kind was found. */
+  /** True if no problem was found. */
   readonly ok: boolean
-  /** The gravest kind of what was found. */
+  /** The gravest kind of problem found. */
   readonly verdict: 'sound' | ProblemKind
-  /** Of the catalog, open and closed, with records or without. */
+  /** Number of shards in the catalog, open and closed, with records or without. */
   readonly shards: number
   readonly problems: readonly Problem[]
 }
@@ -42,7 +42,7 @@ export class Findings {
   batches = 0
   records = 0
   bytes = 0
-  /** By kind, so that many of one kind do not keep those of another from being listed. */
+  /** By kind, so that many problems of one kind do not crowd out those of another. */
   readonly #found: Record<ProblemKind, number> = { damaged: 0, malformed: 0, codecMissing: 0 }
   readonly #problems: Record<ProblemKind, Problem[]> = { damaged: [], malformed: [], codecMissing: [] }
   readonly #onProgress: ((progress: IntegrityProgress) => void) | undefined
@@ -56,7 +56,7 @@ export class Findings {
     if (this.#problems[kind].length < PROBLEMS_LISTED_MAX) this.#problems[kind].push({ kind, where, what })
   }
 
-  /** Notes a problem unless two figures that must agree do. */
+  /** Adds a problem if two figures that must agree differ. */
   expect(where: string, name: string, { found, expected }: { found: number; expected: number }): void {
     if (found !== expected) this.problem(where, `${name} is ${found}; ${expected} was expected.`)
   }

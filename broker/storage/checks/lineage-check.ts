@@ -1,5 +1,5 @@
-// Verifies what splits and merges have left in the catalog: children that divide their parents' hash keys and number
-// above them, and a journal that says of a change under way what the rows of its shards say. Runs in the checking process.
+// Verifies what splits and merges left in the catalog: children divide their parents' hash key ranges and have higher
+// sequence numbers; the journal of a change under way agrees with its shards' rows. Runs in the checking process.
 import { hashKeyFromHex, hashKeyToBigInt } from '../../../protocol/hash-key.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
 import type { PlannedShard, ReshardMove, ReshardRow, ShardRow } from '../../catalog-contract.ts'
@@ -8,7 +8,7 @@ import type { Findings } from './findings.ts'
 
 type ShardsByIndex = Pick<OrderedMap<number, ShardRow['value']>, 'get' | typeof Symbol.iterator>
 
-/** Ends of a range, both in it. */
+/** A hash key range, both ends included. */
 interface Range {
   readonly startingHashKey: string
   readonly endingHashKey: string
@@ -16,12 +16,12 @@ interface Range {
 
 export interface StreamShards {
   readonly streamId: number
-  /** By index. */
+  /** Shards by index. */
   readonly shards: ShardsByIndex
   readonly journal: ReshardRow['value'] | undefined
 }
 
-/** Checks the shards of one stream against each other, and against its journal. */
+/** Checks the shards of one stream against each other, and against the journal. */
 export function checkLineage({ streamId, shards: byIndex, journal }: StreamShards, findings: Findings): void {
   const problem = (index: number, what: string): void =>
     findings.problem(`stream ${streamId}, ${shardIdOf(index)}`, what)
@@ -35,7 +35,7 @@ export function checkLineage({ streamId, shards: byIndex, journal }: StreamShard
     if (state === 'OPEN') {
       if (children.length > 0) problem(index, `It is open, and has children: ${named(children)}.`)
     } else if (children.length === 0) {
-      // A shard goes only after its parents, so the children of what is left are there.
+      // Shards expire parents first, so a closed shard's children still exist.
       problem(index, 'It is closed, and has no children.')
     } else checkTiling(index, { children, byIndex, problem })
   }
@@ -48,13 +48,13 @@ function problemOf(findings: Findings, streamId: number, what: string): void {
   findings.problem(`stream ${streamId}, journal of its change`, what)
 }
 
-/** A child comes after its parents, by index and by sequence numbers. */
+/** A child's index and sequence numbers are above those of its parents. */
 function checkNumbers(index: number, byIndex: ShardsByIndex, problem: Problem): void {
   const { parents, startingSequenceNumber } = byIndex.get(index)!
   for (const parentIndex of parents) {
     if (parentIndex >= index) problem(index, `Its parent ${shardIdOf(parentIndex)} came after it.`)
     const parent = byIndex.get(parentIndex)
-    if (parent === undefined) continue // it has expired
+    if (parent === undefined) continue // the parent has expired
     const lowest =
       parent.endingSequenceNumber === null ? parent.startingSequenceNumber : parent.endingSequenceNumber + 1
     if (startingSequenceNumber >= lowest) continue
@@ -63,7 +63,7 @@ function checkNumbers(index: number, byIndex: ShardsByIndex, problem: Problem): 
   }
 }
 
-/** The children of a split divide its range; the child of a merge has that of both parents. */
+/** The children of a split divide its range; the child of a merge has the range of both parents. */
 function checkTiling(
   index: number,
   { children, byIndex, problem }: { children: readonly number[]; byIndex: ShardsByIndex; problem: Problem },
@@ -77,7 +77,7 @@ function checkTiling(
   }
   const parents = both.flatMap((one) => byIndex.get(one) ?? [])
   if (parents.length < both.length) {
-    // The other parent of a merge has expired: this one is at an end of what they became.
+    // The other parent of the merge has expired: the remaining one is at either end of the child's range.
     const [parent, child] = [parents[0]!, rows[0]!]
     const isAtEnd =
       parent.startingHashKey === child.startingHashKey || parent.endingHashKey === child.endingHashKey
@@ -131,13 +131,13 @@ function isAsPlanned(found: ShardRow['value'], planned: PlannedShard): boolean {
   )
 }
 
-/** Both cover the same hash keys, each of them once. */
+/** Returns true if both lists cover the same hash keys, each key once. */
 function isSameSpan(some: readonly Range[], others: readonly Range[]): boolean {
   const [a, b] = [spanOf(some), spanOf(others)]
   return a !== undefined && a === b
 }
 
-/** From where to where ranges lead without a gap; undefined where there is one, or an overlap. */
+/** The start and end of ranges that join without a gap; undefined if there is a gap or an overlap. */
 function spanOf(ranges: readonly Range[]): string | undefined {
   const sorted = ranges.toSorted((a, b) => (a.startingHashKey < b.startingHashKey ? -1 : 1))
   const isWhole = sorted.every(({ endingHashKey }, place) => {

@@ -1,6 +1,6 @@
-// Verifies one owner's directory: its manifest, its segments, and how they follow on each other. Runs in the checking
-// process, read-only, on a directory that nobody else has open. What a crash leaves behind and the next start removes
-// is no damage.
+// Verifies one owner's directory: the manifest, the segments, and how segments follow each other. Runs in the checking
+// process, read-only, on a directory that no process has open. What a crash leaves and the next start removes is no
+// damage.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Environment, OpenEnvironment } from '../environment.ts'
@@ -20,7 +20,7 @@ export interface OwnerCheck {
   readonly ranges: SlotRanges
 }
 
-/** Checks an owner's directory, and answers the heads of its newest segment. */
+/** Checks an owner's directory, and returns the heads of its newest segment. */
 export async function checkOwner(directory: string, check: OwnerCheck): Promise<Map<number, HeadRow>> {
   const manifest = await readManifestOf(directory, check.findings)
   if (manifest === undefined) return new Map()
@@ -41,12 +41,12 @@ export async function checkOwner(directory: string, check: OwnerCheck): Promise<
   return heads
 }
 
-/** Whether nothing was ever taken out of these segments: the first is there, and every one as it was written. */
+/** True if nothing was ever removed from these segments: the first is there, and none is compacted. */
 function isWhole(segments: readonly SegmentName[]): boolean {
   return segments.every(({ number, generation }, i) => number === i + 1 && generation === 0)
 }
 
-/** Checks a segment by itself; undefined where it cannot be read. */
+/** Checks one segment; undefined if it cannot be read. */
 async function readSegment(
   where: string,
   check: OwnerCheck & { segment: SegmentName; ownerId: number; producers: ProducerHistory },
@@ -71,7 +71,7 @@ async function readSegment(
   }
 }
 
-/** Takes what a segment says of its shards into their histories. */
+/** Adds a segment's heads to the shards' histories. */
 function addHeads(
   histories: Map<number, SlotHistory>,
   found: { segment: SegmentName; where: string; heads: ReadonlyMap<number, HeadRow>; findings: Findings },
@@ -92,7 +92,7 @@ async function readManifestOf(directory: string, findings: Findings): Promise<Ma
   try {
     const manifest = await readManifest(directory)
     if (manifest !== undefined) return manifest
-    // A first start that was interrupted leaves one segment, without a batch; the next start removes it.
+    // An interrupted first start leaves one segment without a batch; the next start removes it.
     const names = await listSegmentDirectories(directory)
     if (names.some(({ number }) => number > 1))
       findings.problem(directory, 'It has segments and no manifest.')
@@ -102,12 +102,15 @@ async function readManifestOf(directory: string, findings: Findings): Promise<Ma
   return undefined
 }
 
-/** Segments beyond the active one that hold batches: a start would refuse. All others that are not listed it removes. */
+/**
+ * Reports unlisted segments above the active one that hold batches: a start would refuse. It removes all other unlisted
+ * ones.
+ */
 async function checkUnlisted(directory: string, active: number, check: OwnerCheck): Promise<void> {
   for (const name of await listSegmentDirectories(directory)) {
     const where = segmentPath(directory, formatSegmentName(name))
     if (name.number <= active || !existsSync(join(where, 'data.mdb'))) continue
-    // One that cannot be opened was half made: a start puts it aside.
+    // A segment that cannot be opened was half made: a start renames it.
     const environment = await openForReading(check.openEnvironment, where).catch(() => undefined)
     const holdsBatches = (environment?.keys(rangeOf('batch'), 1).length ?? 0) > 0
     await environment?.close()

@@ -1,5 +1,5 @@
-// Verifies what is kept of idempotent producers. Runs in the checking process. Their batches must follow on each other
-// through all segments, so that nothing was stored twice, and their rows must name batches that are there.
+// Verifies the rows of idempotent producers. Runs in the checking process. Each producer's batches must follow each
+// other through all segments, so that no batch was stored twice, and producer rows must name stored batches.
 import {
   arrivalTimeAt,
   bodyCrcAt,
@@ -16,19 +16,19 @@ import type { WindowEntry } from '../append/producer-decision.ts'
 import { allRows } from '../all-rows.ts'
 import type { Findings } from './findings.ts'
 
-/** What the batches of an owner's segments, oldest first, say of its producers. */
+/** A producer's sequence of batches through an owner's segments, oldest segment first. */
 export class ProducerHistory {
   readonly #isWhole: boolean
   readonly #seen = new Map<string, { epoch: number; next: number; gaps: number; arrival: number }>()
-  /** By slot: the number after the last batch, and how often batches were missing before the next one. */
+  /** By slot: the number after the last batch, and the count of gaps so far. */
   readonly #slots = new Map<number, { next: number; gaps: number }>()
 
-  /** `isWhole`: nothing was ever removed, so that the first batch of every producer is there. */
+  /** `isWhole`: nothing was ever removed, so every producer's first batch is there. */
   constructor({ isWhole }: { isWhole: boolean }) {
     this.#isWhole = isWhole
   }
 
-  /** Takes a stored batch in. Answers what is wrong with its place among its producer's. */
+  /** Adds a stored batch. Returns what is wrong with its place in its producer's sequence. */
   follow(slot: number, base: number, batch: Uint8Array): string | undefined {
     const recordCount = recordCountAt(batch, 0)
     const gaps = this.#countGaps(slot, base, recordCount)
@@ -40,23 +40,23 @@ export class ProducerHistory {
     const seen = this.#seen.get(name)
     const arrival = arrivalTimeAt(batch, 0)
     this.#seen.set(name, { epoch, next: first + recordCount, gaps, arrival })
-    // An owner that had to forget producers takes one that begins anew.
+    // An owner that forgot an idle producer accepts its batches from 0 again.
     if (seen !== undefined && first === 0 && this.#mayBeForgotten(arrival - seen.arrival)) return undefined
     if (seen !== undefined && epoch < seen.epoch)
       return `Its producer's epoch ${epoch} is older than ${seen.epoch}.`
     const expected = seen !== undefined && epoch === seen.epoch ? seen.next : 0
-    // What was removed since its last batch may have been its producer's.
+    // If batches were removed since the producer's last batch, some may have been the producer's.
     const mayBeMissing = !this.#isWhole && (seen === undefined || seen.gaps < gaps)
     if (first === expected || (mayBeMissing && first > expected)) return undefined
     return `Producer ${producerId} gave it the numbers from ${first} on; ${expected} was next.`
   }
 
-  /** Those that are silent for long may be, to make room; with too many at a start, others as well. */
+  /** An owner may forget producers that are idle for long; at a start with too many producers, others as well. */
   #mayBeForgotten(silentMs: number): boolean {
     return silentMs >= limits.producerIdleMsMin || this.#seen.size > limits.producersPerOwnerMax
   }
 
-  /** How often batches of the shard are missing before this one. */
+  /** Counts the gaps before this batch in its shard. */
   #countGaps(slot: number, base: number, recordCount: number): number {
     const before = this.#slots.get(slot)
     const gaps = (before?.gaps ?? 0) + (before !== undefined && before.next !== base ? 1 : 0)
@@ -65,7 +65,7 @@ export class ProducerHistory {
   }
 }
 
-/** Checks a segment's producer rows against the batches of the same segment. */
+/** Checks a segment's producer rows against the batches in the same segment. */
 export function checkProducerRows(
   environment: Environment,
   heads: ReadonlyMap<number, HeadRow>,
@@ -81,7 +81,7 @@ export function checkProducerRows(
     else {
       checkWindow(row, { findings, where })
       for (const entry of row.entries) {
-        // Those in earlier segments were checked there.
+        // Batches of earlier segments were checked there.
         if (entry.base < head.first || isStoredAs(environment, { slot, producerId, row, entry })) continue
         findings.problem(where, `Its window names batch ${entry.base}, which is not the one stored there.`)
       }

@@ -1,5 +1,5 @@
-// Verifies one segment row by row. Runs in the checking process. Every batch is read, its checksums are computed and its
-// records are taken apart; every head, index row and producer row must say what the batches say.
+// Verifies one segment row by row. Runs in the checking process. Reads every batch, verifies its checksums and decodes
+// its records; every head, index row and producer row must agree with the batches.
 import { setImmediate } from 'node:timers/promises'
 import { batchWithin, checkStoredBatch, recordCountAt } from '../../../protocol/batch.ts'
 import { walkRecords } from '../../../protocol/record.ts'
@@ -16,13 +16,13 @@ const CHUNK_KEYS = 256
 export interface SegmentUnderCheck {
   readonly environment: Environment
   readonly findings: Findings
-  /** How to name the segment in a finding. */
+  /** The segment's name in findings. */
   readonly where: string
   readonly producers: ProducerHistory
   readonly ranges: SlotRanges
 }
 
-/** Checks everything in a segment, and answers the heads found. */
+/** Checks all rows of a segment, and returns its heads. */
 export async function checkSegment(segment: SegmentUnderCheck): Promise<Map<number, HeadRow>> {
   checkTags(segment)
   const heads = readHeads(segment)
@@ -43,7 +43,7 @@ export async function checkSegment(segment: SegmentUnderCheck): Promise<Map<numb
   return heads
 }
 
-/** Every key must be of a family that segments have. */
+/** Every key must belong to a family that segments have. */
 function checkTags({ environment, findings, where }: SegmentUnderCheck): void {
   const end = Uint8Array.of(0xff, 0xff)
   let from: Uint8Array = Uint8Array.of(0)
@@ -105,11 +105,11 @@ async function readShards(segment: SegmentUnderCheck): Promise<Map<number, Shard
     const last = keys.at(-1)
     if (last === undefined) return shards
     from = keyAfter(last)
-    await setImmediate() // leaves room for a progress bar and for signals
+    await setImmediate() // lets progress bars and signals run
   }
 }
 
-/** Its checksums are right, so its bytes are what a producer sent: what is wrong with the records is no fault of the disk. */
+/** The checksums match, so the bytes are as the producer sent them: malformed records are not the disk's fault. */
 function checkRecords(
   batch: Uint8Array,
   { findings, where }: Pick<SegmentUnderCheck, 'findings' | 'where'>,
@@ -125,7 +125,7 @@ function checkRecords(
   )
 }
 
-/** A shard that wrote nothing here only says where it stands. */
+/** The head of a shard without batches here only gives its position. */
 function checkEmptyHead(segment: SegmentUnderCheck, slot: number, head: HeadRow): void {
   const where = `${slotOf(segment, slot)}, head`
   segment.findings.expect(where, 'batches', { found: head.batches, expected: 0 })

@@ -1,5 +1,5 @@
-// What one segment's batches say of one shard, put together batch by batch and held against the rows beside them. Runs in
-// the checking process. A damaged batch is reported once; the totals that cannot be right because of it are not.
+// Collects one shard's extent from a segment's batches, batch by batch, and compares it with the rows beside them. Runs
+// in the checking process. A damaged batch is reported once; totals that are wrong because of it are not.
 import { arrivalTimeAt, recordCountAt } from '../../../protocol/batch.ts'
 import { decodeKey, decodeRow, rangeOf, type HeadRow } from '../key-space.ts'
 import type { Environment } from '../environment.ts'
@@ -9,7 +9,7 @@ import type { Findings } from './findings.ts'
 export class ShardInSegment {
   readonly #findings: Findings
   readonly #where: string
-  /** The time index as stored: arrival → base. Rows that were met on the way are taken out. */
+  /** The stored time index: arrival */
   readonly #index: Map<number, number>
   #first: number | undefined
   #next = 0
@@ -27,13 +27,13 @@ export class ShardInSegment {
     this.#index = readIndex(environment, slot, options)
   }
 
-  /** A batch whose bytes are damaged: what it held is not known. */
+  /** Skips a batch whose bytes are damaged: its content is unknown. */
   addDamaged(base: number, fault: string): void {
     this.#findings.problem(`${this.#where}, batch ${base}`, fault)
     this.#isDamaged = true
   }
 
-  /** The next batch in the order of their numbers, its bytes verified. */
+  /** Adds the next batch, in the order of numbers; its bytes are verified. */
   add(base: number, batch: Uint8Array): void {
     const where = `${this.#where}, batch ${base}`
     const arrival = arrivalTimeAt(batch, 0)
@@ -67,12 +67,12 @@ export class ShardInSegment {
       return
     }
     const sinceMs = this.#indexedAt === undefined ? undefined : arrival - this.#indexedAt
-    // After a reopening a later batch of the same millisecond may have taken the row over.
+    // After a reopening, a later batch of the same millisecond may have overwritten the index row.
     const isMissing = isTimeIndexDue(sinceMs, this.#bytesSinceIndexed) && !this.#index.has(arrival)
     if (isMissing && !this.#isDamaged) this.#findings.problem(where, 'It is missing from the time index.')
   }
 
-  /** Holds the shard's head against the batches, when all were added. */
+  /** Compares the shard's head with the batches, after all batches were added. */
   checkHead(head: HeadRow | undefined): void {
     if (this.#isDamaged) return
     if (head === undefined) return this.#findings.problem(this.#where, 'It has batches and no head.')
@@ -90,7 +90,7 @@ export class ShardInSegment {
     }
   }
 
-  /** What is left of the time index names batches that are not there. */
+  /** Index rows that remain name batches that do not exist. */
   checkIndexRest(): void {
     if (this.#isDamaged) return
     for (const [arrival, base] of this.#index) {

@@ -1,11 +1,11 @@
-// Holds what the segments of an owner say of one shard against each other, oldest segment first. Runs in the checking
-// process. Retention and compaction take away what lies below the trim horizon, and nothing else: from there to the tail
-// every number must be in exactly one segment, and what holds of the shard as a whole never goes back.
+// Compares an owner's segments about one shard, oldest segment first. Runs in the checking process. Retention and
+// compaction remove only what lies below the trim horizon: every number from there to the tail must be in exactly one
+// segment, and values of the shard as a whole never fall.
 import type { HeadRow } from '../key-space.ts'
 import type { SegmentName } from '../segments/segment-name.ts'
 import type { Findings } from './findings.ts'
 
-/** What one segment says of the shard. */
+/** The head of the shard in one segment. */
 interface Piece {
   readonly where: string
   readonly segment: SegmentName
@@ -22,7 +22,7 @@ export class SlotHistory {
     this.#findings = findings
   }
 
-  /** Takes in what the next segment says. */
+  /** Adds the head from the next segment. */
   add(where: string, segment: SegmentName, head: HeadRow): void {
     const piece = { where: `${where}, slot ${this.#slot}, head`, segment, head }
     if (head.trimHorizon > head.next) {
@@ -34,13 +34,13 @@ export class SlotHistory {
     this.#pieces.push(piece)
   }
 
-  /** Whether a segment carried this shard on from the one before, and had to. */
+  /** Returns true if the segment directly follows the last one with this shard, so that it must have the shard, too. */
   isMissingFrom(segment: SegmentName): boolean {
     const last = this.#pieces.at(-1)!
     return last.head.forgotten === 0 && isCarriedOn(last.segment, segment)
   }
 
-  /** A shard goes on where it stood at the end of the segment before, or above it where what lay between was dropped. */
+  /** A shard continues at its end in the earlier segment, or above it if segments between were dropped. */
   #checkSuccession(before: Piece, { where, segment, head }: Piece): void {
     const { head: earlier } = before
     const problem = (what: string) => this.#findings.problem(where, what)
@@ -49,7 +49,7 @@ export class SlotHistory {
     } else if (head.first < earlier.next) {
       problem(`It begins at ${head.first}, and the segment before ends at ${earlier.next}: they overlap.`)
     }
-    // A compacted segment was made with a newer horizon than the one after it may know.
+    // A compacted segment may have a newer horizon than the segment after it.
     if (head.trimHorizon < earlier.trimHorizon && before.segment.generation === 0)
       problem(`trimHorizon is ${head.trimHorizon}; it was ${earlier.trimHorizon} before.`)
     if (head.firstArrival < earlier.lastArrival) problem('Its arrival times go back.')
@@ -59,7 +59,10 @@ export class SlotHistory {
     if (head.next !== earlier.next) problem(`It was closed at ${earlier.next}, and goes on to ${head.next}.`)
   }
 
-  /** When all segments were added: nothing from the newest trim horizon on may be missing, unless it was forgotten. */
+  /**
+   * After all segments were added: no number from the newest trim horizon on may be missing, unless the shard was
+   * forgotten.
+   */
   checkWhole(directory: string): void {
     const { trimHorizon, forgotten } = this.#pieces.at(-1)!.head
     if (forgotten !== 0) return
@@ -79,7 +82,7 @@ export class SlotHistory {
   }
 }
 
-/** Whether a segment took over from another with nothing dropped between them, and nothing left out since. */
+/** Returns true if `after` directly took over from `before`, and is not compacted. */
 function isCarriedOn(before: SegmentName, after: SegmentName): boolean {
   return after.generation === 0 && after.number === before.number + 1
 }

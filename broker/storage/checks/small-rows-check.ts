@@ -1,5 +1,5 @@
-// Verifies the small rows of a data directory: their format, every checksum and shape, and that no version is one that will
-// be given out. Runs in the checking process.
+// Verifies the small rows of a data directory: their format, every checksum and shape, and that every version is below
+// the next one to be assigned. Runs in the checking process.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { smallFamilies, smallFamilyNames } from '../../catalog/small-families.ts'
@@ -12,7 +12,7 @@ import type { Findings } from './findings.ts'
 
 const CHUNK_ROWS = 1000
 
-/** Checks the small rows in `directory`; there are none before the first was asked for. */
+/** Checks the small rows in `directory`. The directory may not exist: the first request creates it. */
 export async function checkSmallRows(
   directory: string,
   findings: Findings,
@@ -51,7 +51,7 @@ function checkRow(row: Row, nextVersion: number, problem: (what: string) => void
   }
 }
 
-/** Every row but the first, which tells the format. */
+/** All rows except the first, which has the format. */
 function* allOf(environment: Environment): Generator<Row> {
   let start: Uint8Array = keyAfter(encodeKey('smallMeta'))
   const end = Uint8Array.of(0xff)

@@ -1,6 +1,6 @@
-// Copies what must survive of some sealed segments into one new segment. Runs on the maintenance thread. The sources are only
-// read: they go when the owner's manifest names the new segment in their place, and not before. Whatever goes wrong, damage
-// above all, ends it with a code and without a trace.
+// Copies the kept batches of some sealed segments into one new segment. Runs on the maintenance thread. The sources are
+// only read; the owner removes them after its manifest names the new segment in their place. Any failure, damage above
+// all, ends the compaction with an error code and leaves no file behind.
 import { arrivalTimeAt } from '../../../protocol/batch.ts'
 import { refusal } from '../../../protocol/refusal.ts'
 import { storageFailure } from '../../channels/failure.ts'
@@ -23,12 +23,12 @@ export interface CompactionParts {
   readonly faults: Faults
   /** Milliseconds since 1970. */
   readonly clock: () => number
-  /** Milliseconds that never go back. */
+  /** Milliseconds of a monotonic clock. */
   readonly elapsed: () => number
   readonly sleep: (ms: number) => Promise<void>
 }
 
-/** As `SegmentMaintenance.compact`, but that it rejects with whatever went wrong. */
+/** Like `SegmentMaintenance.compact`, but rejects with the original error. */
 export async function compactSegments(
   task: Omit<CompactTask, 'task'>,
   parts: CompactionParts,
@@ -48,7 +48,7 @@ export async function compactSegments(
     target = await CompactionTarget.create(place, { bytesMax, createdAt: parts.clock() })
     return await new SegmentRewrite(task, parts, sources, target).run(name)
   } catch (error) {
-    // What cannot be removed now is removed by the next attempt, or by the next start.
+    // A later attempt, or the next start, removes what cannot be removed now.
     await target?.discard().catch(() => undefined)
     throw error
   } finally {
@@ -56,7 +56,7 @@ export async function compactSegments(
   }
 }
 
-/** The sources, which must be what the manifest lists: a target that it names already must not be begun anew. */
+/** Returns the sources' names. Rejects unless the manifest lists them: a target in use must not be made again. */
 async function listedSources({ directory, sources }: Omit<CompactTask, 'task'>): Promise<SegmentName[]> {
   const manifest = await readManifest(directory)
   if (manifest !== undefined) return [...planReplacement(manifest, { sources, target: null }).sources]
@@ -86,7 +86,7 @@ class SegmentRewrite {
   }
 
   async run(name: SegmentName): Promise<Compacted> {
-    // Shard by shard: what is read together lies together then, and keys that rise fill their pages.
+    // In order of slots: records that are read together then lie together, and rising keys fill their pages.
     for (const shard of this.#task.shards.toSorted((a, b) => a.slot - b.slot)) await this.#copyShard(shard)
     await this.#flush()
     const content = { heads: this.#heads, batches: this.#batches, timeRows: this.#timeRows }

@@ -1,4 +1,4 @@
-// What maintenance answers when it fails: a code for everything that was foreseen. Runs on the maintenance thread.
+// Maps failures of maintenance to error codes. Runs on the maintenance thread.
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { refusal } from '../../../protocol/refusal.ts'
@@ -9,10 +9,10 @@ import type { FreeBytesOf } from '../disk/disk-space.ts'
 const EIO = 5
 const ENOSPC = 28
 const EDQUOT = 122
-/** With less than this left, an I/O error means a full disk: LMDB often reports it as one. */
+/** With less free space than this, an I/O error means a full disk: LMDB often reports it so. */
 const NEARLY_FULL_BYTES = 16 * 1024 * 1024
 
-/** A failure as a MillraceError; a broken invariant stays what it is. */
+/** Returns a MillraceError for a failure; returns a broken invariant unchanged. */
 export async function maintenanceFailure(
   error: unknown,
   { directory, freeBytesOf }: { directory: string; freeBytesOf: FreeBytesOf },
@@ -30,7 +30,7 @@ export async function maintenanceFailure(
     : refusal('unavailable', message, { cause: error })
 }
 
-/** Node gives an error's number below zero, LMDB above. */
+/** Compares error numbers by magnitude: Node gives them negative, LMDB positive. */
 function isOneOf(errno: number | undefined, ...numbers: number[]): boolean {
   return errno !== undefined && numbers.includes(Math.abs(errno))
 }

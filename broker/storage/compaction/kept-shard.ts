@@ -1,14 +1,14 @@
-// One shard in the making of a compacted segment: its extent there, and its time index. Runs on the maintenance thread, pure.
-// Batches come in the order of their numbers and must follow on each other: a gap above the horizon is damage.
+// One shard of a segment that compaction is making: its extent there, and its time index. Runs on the maintenance
+// thread, pure. Batches come in the order of their numbers, without gaps: a gap above the trim horizon is damage.
 import { arrivalTimeAt, recordCountAt } from '../../../protocol/batch.ts'
 import { isTimeIndexDue } from '../append/shard-log.ts'
 import type { HeadRow } from '../key-space.ts'
 import type { BatchExtent } from '../segments/batch-extent.ts'
 
-/** Where a shard stands in the newest of the sources that know it. */
+/** The shard's head in the newest source that knows the shard. */
 export interface NewestHead {
   readonly head: HeadRow
-  /** Whether that is the newest source of all. */
+  /** True if that source is the newest of all sources. */
   readonly isLast: boolean
 }
 
@@ -27,12 +27,12 @@ export class KeptShard {
     this.#trimHorizon = trimHorizon
   }
 
-  /** The number that must be next; undefined while any may be. */
+  /** The number that must come next; undefined before the first batch, when any may. */
   get next(): number | undefined {
     return this.#batches === 0 ? undefined : this.#next
   }
 
-  /** Takes a verified batch in. Answers whether its time index row is due. */
+  /** Adds a verified batch. Returns true if the batch needs a time index row. */
   add(base: number, batch: Uint8Array): boolean {
     const arrival = arrivalTimeAt(batch, 0)
     if (this.#batches === 0) {
@@ -54,17 +54,18 @@ export class KeptShard {
   }
 
   /**
-   * Its row in the compacted segment. A shard of which nothing is left keeps an empty one, where the newest source has
-   * one: searches go by the heads, and a segment without is taken for older than the shard. Undefined where it needs none.
+   * The shard's head in the compacted segment; undefined if it needs none. A shard with no kept batch keeps an empty
+   * head if the newest source has a head: searches read the heads, and take a segment without one for older than the
+   * shard.
    */
   headFrom({ head, isLast }: NewestHead): HeadRow | undefined {
     if (this.#batches === 0 && !isLast) return undefined
-    // What this segment says of the horizon is at most where it ends, as in any segment.
+    // As in every segment, the horizon in a head is not above the head's end.
     const trimHorizon = Math.max(head.trimHorizon, Math.min(this.#trimHorizon, head.next))
     return { ...head, ...(this.#batches === 0 ? emptyAfter(head) : this.extent()), trimHorizon }
   }
 
-  /** What was taken in. */
+  /** The extent of the added batches. */
   extent(): BatchExtent {
     return {
       first: this.#first,
@@ -77,7 +78,7 @@ export class KeptShard {
   }
 }
 
-/** As a segment says it in which the shard wrote nothing. */
+/** The extent of a segment in which the shard wrote nothing. */
 function emptyAfter({ next, lastArrival }: HeadRow): BatchExtent {
   return { first: next, next, firstArrival: lastArrival, lastArrival, bytes: 0, batches: 0 }
 }

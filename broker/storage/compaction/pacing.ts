@@ -1,15 +1,15 @@
-// How fast compaction goes. Runs on the maintenance thread; the arithmetic is pure, time and sleep are passed in. Work is
-// counted after it was done and then waited for, so that a batch of any size fits and the average still holds. Whoever
-// asked may stop it at any moment, within one slice of a wait.
+// Limits the speed of compaction. Runs on the maintenance thread; the arithmetic is pure, and time and sleep are passed
+// in. Work is counted after it is done and then waited for, so a batch of any size fits and the average still holds.
+// The host can stop a compaction at any time; it stops within one slice of a wait.
 import { storageFailure } from '../../channels/failure.ts'
 import { isStopped, showProgress } from '../../threads/compaction-progress.ts'
 
-/** What an idle pacer may do at once before it waits. */
+/** Work that an idle pacer may do at once before it waits, as milliseconds of its rate. */
 const BURST_MS = 50
-/** Longest wait between two looks at whether it is to stop. */
+/** Longest wait between two checks for a stop. */
 const SLICE_MS = 50
 
-/** A rate in bytes a second, as a virtual queue: each piece of work moves the time at which it is empty. */
+/** A rate in bytes per second, as a virtual queue: each piece of work moves the time at which the queue is empty. */
 export class ByteRate {
   readonly #bytesPerMs: number
   #emptyAt = -Infinity
@@ -18,7 +18,7 @@ export class ByteRate {
     this.#bytesPerMs = bytesPerSecond / 1000
   }
 
-  /** Counts work done at `now`, in milliseconds. Answers how long to wait before more is done. */
+  /** Counts work done at `now`, in milliseconds. Returns how long to wait before more work, in milliseconds. */
   count(bytes: number, now: number): number {
     this.#emptyAt = Math.max(this.#emptyAt, now - BURST_MS) + bytes / this.#bytesPerMs
     return Math.max(0, this.#emptyAt - now)
@@ -28,12 +28,12 @@ export class ByteRate {
 export interface PacerOptions {
   readonly bytesPerSecond: number
   readonly progress: SharedArrayBuffer
-  /** Milliseconds that never go back. */
+  /** Milliseconds of a monotonic clock. */
   readonly elapsed: () => number
   readonly sleep: (ms: number) => Promise<void>
 }
 
-/** Counts what a compaction reads and writes, shows it, and holds it to its rate. */
+/** Counts what a compaction reads and writes, publishes the counts, and keeps the compaction to its rate. */
 export class Pacer {
   readonly #rate: ByteRate
   readonly #progress: SharedArrayBuffer
@@ -41,7 +41,7 @@ export class Pacer {
   readonly #sleep: (ms: number) => Promise<void>
   #bytesRead = 0
   #bytesWritten = 0
-  /** Counted, and not yet waited for. */
+  /** Bytes counted but not yet waited for. */
   #bytesDue = 0
 
   constructor({ bytesPerSecond, progress, elapsed, sleep }: PacerOptions) {
@@ -61,7 +61,7 @@ export class Pacer {
     this.#bytesWritten += bytes
   }
 
-  /** Waits until what was counted is within the rate. Rejects with `aborted` when it is told to stop. */
+  /** Waits until the counted bytes are within the rate. Rejects with `aborted` if the host stops the compaction. */
   async keep(): Promise<void> {
     const until = this.#elapsed() + this.#rate.count(this.#bytesDue, this.#elapsed())
     this.#bytesDue = 0

@@ -1,5 +1,5 @@
-// One of the sealed segments that a compaction reads. Runs on the maintenance thread. It answers batches only with their
-// checksums verified and their numbers without a gap: anything else is damage, and ends the compaction.
+// One of the sealed segments that a compaction reads. Runs on the maintenance thread. It returns batches only if their
+// checksums match and their numbers have no gap: anything else is damage and ends the compaction.
 import { checkStoredBatch, recordCountAt } from '../../../protocol/batch.ts'
 import type { MillraceError } from '../../../protocol/millrace-error.ts'
 import { storageFailure } from '../../channels/failure.ts'
@@ -36,12 +36,15 @@ export class CompactionSource {
     throw source.#damaged(fault)
   }
 
-  /** Size of its file. */
+  /** Size of the segment's file. */
   get bytes(): number {
     return this.#environment.bytesUsed()
   }
 
-  /** Where the shard lies here; undefined where the segment knows nothing of it. */
+  /**
+   * The shard's head in this segment; undefined if the segment has none. Throws `corruptData` if the head is damaged or
+   * lost.
+   */
   headOf(slot: number): HeadRow | undefined {
     const key = encodeKey('head', slot)
     const value = this.#environment.get(key)
@@ -53,7 +56,7 @@ export class CompactionSource {
     return undefined
   }
 
-  /** The shard's batches from the one that holds `from` on, to its end here. */
+  /** The shard's batches from the batch that holds `from` to the shard's end in this segment. */
   *batchesFrom(from: number, slot: number, head: HeadRow): Generator<LiveBatch> {
     if (head.next <= Math.max(from, head.first)) return
     let base = this.#baseOf(Math.max(from, head.first), slot, head)
@@ -70,7 +73,7 @@ export class CompactionSource {
     if (base !== head.next) throw this.#damaged(`slot ${slot}: it ends at ${base}, not at ${head.next}`)
   }
 
-  /** Where the batch begins that holds a number. */
+  /** The base of the batch that holds `number`. */
   #baseOf(number: number, slot: number, head: HeadRow): number {
     const lowest = encodeKey('batch', slot, head.first)
     const found = this.#environment.keyAtOrBefore(encodeKey('batch', slot, number), lowest)

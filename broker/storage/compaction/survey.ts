@@ -1,5 +1,5 @@
-// What lies in a sealed segment, shard by shard. Runs on the maintenance thread. The heads tell it; where one is damaged
-// or gone, the shard's batches do. What is answered leaves no batch out: whatever is removed, is removed by it.
+// Lists what a sealed segment holds, shard by shard. Runs on the maintenance thread. Reads the heads; if a head is
+// damaged or missing, the shard's batches. A survey leaves out no batch, because removal relies on it.
 import { storageFailure } from '../../channels/failure.ts'
 import type { SegmentSpan, Survey, SurveyTask } from '../../threads/maintenance-contract.ts'
 import { allRows } from '../all-rows.ts'
@@ -9,7 +9,7 @@ import { extentOfBatches, slotsWithBatches } from '../segments/batch-extent.ts'
 import { segmentPath } from '../segments/segment-name.ts'
 import { openForReading } from '../segments/segment.ts'
 
-/** Rejects with `corruptData` where nothing tells of a shard any more. */
+/** Rejects with `corruptData` if neither head nor batches of a shard are readable. */
 export async function surveySegment(
   { directory, segment }: Omit<SurveyTask, 'task'>,
   openEnvironment: OpenEnvironment,
@@ -41,7 +41,7 @@ function spansIn(environment: Environment, path: string): SegmentSpan[] {
     }
     spans.set(slot, spanOf(slot, extent))
   }
-  // A shard whose head is damaged and that has no batches here takes no room: it is left out.
+  // A shard with a damaged head and no batches takes no room here, so it is left out.
   return [...spans.values()]
 }
 

@@ -1,5 +1,5 @@
-// The segment that a compaction makes. Runs on the maintenance thread. It has a temporary name until everything in it is
-// flushed and verified, so that nobody ever takes half of it for a segment, and a start removes what a crash has left.
+// The segment that a compaction writes. Runs on the maintenance thread. It has a temporary name until all of it is
+// flushed and verified, so that no half segment is taken for a whole one, and a start removes what a crash left.
 import { existsSync } from 'node:fs'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { removeDirectory, syncDirectory, temporaryName } from '../disk/durable-files.ts'
@@ -11,7 +11,7 @@ import type { Environment, OpenEnvironment, Row, Writer } from '../environment.t
 import { formatSegmentName, segmentPath, type SegmentName } from '../segments/segment-name.ts'
 import { mapBytesOf, openForReading, putSegmentMeta } from '../segments/segment.ts'
 
-/** Bytes, and rows, of one commit: it should end soon, so that appends need not wait for its flush. */
+/** Bytes and rows of one commit. Small, so that appends need not wait long for its flush. */
 const CHUNK_BYTES = 512 * 1024
 const CHUNK_ROWS = 2000
 
@@ -27,7 +27,7 @@ export class CompactionTarget {
   readonly #place: TargetPlace
   readonly #path: string
   readonly #temporary: string
-  /** Open while it is written. */
+  /** Set while the segment is written. */
   #environment: Environment | undefined
   #rows: Row[] = []
   #bytes = 0
@@ -38,7 +38,7 @@ export class CompactionTarget {
     this.#temporary = temporaryName(this.#path)
   }
 
-  /** Begins a segment. What an earlier attempt has left under its name is removed. */
+  /** Creates a segment. Removes what an earlier attempt left under its name. */
   static async create(
     place: TargetPlace,
     options: { bytesMax: number; createdAt: number },
@@ -63,18 +63,18 @@ export class CompactionTarget {
     await putSegmentMeta(this.#environment, { ...name, ownerId, createdAt })
   }
 
-  /** Takes a row. Its memory belongs to the target until it was flushed. */
+  /** Adds a row. The target keeps the row's memory until `flush` fulfils. */
   put(key: Uint8Array, value: Uint8Array): void {
     this.#rows.push({ key, value })
     this.#bytes += value.length
   }
 
-  /** Whether it is time to flush. */
+  /** True if enough rows wait for a flush. */
   get isDue(): boolean {
     return this.#bytes >= CHUNK_BYTES || this.#rows.length >= CHUNK_ROWS
   }
 
-  /** Writes the rows taken so far, and answers their bytes. */
+  /** Commits the rows added so far, and returns the bytes of their values. */
   async flush(): Promise<number> {
     const rows = this.#rows
     const bytes = this.#bytes
@@ -89,8 +89,8 @@ export class CompactionTarget {
   }
 
   /**
-   * Everything is in it: makes it durable, has it verified as it is on disk, and gives it its name. Answers the size of
-   * its file.
+   * Makes the finished segment durable, verifies it from disk, and gives it its final name. Returns the size of its
+   * file.
    */
   async finish(verify: (environment: Environment) => Promise<void>): Promise<number> {
     const { directory, openEnvironment, faults } = this.#place
@@ -113,7 +113,7 @@ export class CompactionTarget {
     return fileBytes
   }
 
-  /** Removes it, however far it got. */
+  /** Removes the segment in any stage. */
   async discard(): Promise<void> {
     await this.#close()
     await rm(this.#temporary, { recursive: true, force: true })

@@ -1,5 +1,5 @@
-// Verifies a compacted segment as it is on disk, before anything relies on it. Runs on the maintenance thread. Its sources are
-// removed on the strength of this, so nothing that was just written is believed: every row is read again.
+// Verifies a compacted segment on disk before anything relies on it. Runs on the maintenance thread. The sources are
+// removed after this check, so it reads every row again.
 import { setImmediate } from 'node:timers/promises'
 import { arrivalTimeAt, checkStoredBatch } from '../../../protocol/batch.ts'
 import { allRows, keyAfter } from '../all-rows.ts'
@@ -17,7 +17,10 @@ export interface CompactedContent {
   readonly timeRows: number
 }
 
-/** What keeps an environment from being what was meant; undefined where it is. `onBatch` may end it by throwing. */
+/**
+ * Says how an environment differs from the expected content; undefined if it does not. `onBatch` may throw to end the
+ * check.
+ */
 export async function compactionFault(
   environment: Environment,
   expected: CompactedContent,
@@ -71,7 +74,7 @@ async function batchesFault(
       found++
     }
     await onBatch(bytes)
-    await setImmediate() // leaves room for surveys
+    await setImmediate() // lets surveys run
     const last = keys.at(-1)
     if (last === undefined) break
     from = keyAfter(last)

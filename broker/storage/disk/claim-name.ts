@@ -1,23 +1,23 @@
-// The claim of a process to a directory, as the name of a file. Runs anywhere in storage; pure but for `claimOfThisProcess`.
+// A process' claim to a directory, as a file name. Runs anywhere in storage; pure except for `claimOfThisProcess`.
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { bootId, pidNamespace, processStartOf } from './process-identity.ts'
 
-/** Which process claims; what the platform does not tell is empty. */
+/** The process that claims. A field is empty if the platform does not tell it. */
 export interface Claim {
   readonly pid: number
   readonly host: string
   readonly bootId: string
   readonly pidNamespace: string
-  /** When the process started, in the kernel's own ticks: a reused pid has another. */
+  /** When the process started, in kernel ticks: a process that reuses the pid has another start. */
   readonly processStart: string
 }
 
 const SEPARATOR = '_'
-/** With it a name stays far below the 255 bytes that file systems take. */
+/** Keeps a name far below the 255 bytes that file systems allow. */
 const PART_CHARACTERS_MAX = 64
 
-/** The claim that this process makes. */
+/** The claim of this process. */
 export async function claimOfThisProcess(): Promise<Claim> {
   return {
     pid: process.pid,
@@ -28,7 +28,7 @@ export async function claimOfThisProcess(): Promise<Claim> {
   }
 }
 
-/** A name for a claim that was never given before. */
+/** A unique name for a claim: no two calls return the same name. */
 export function formatClaimName({
   pid,
   host,
@@ -39,7 +39,7 @@ export function formatClaimName({
   return [pid, randomBytes(8).toString('hex'), processStart, boot, space, host].join(SEPARATOR)
 }
 
-/** Undefined for a name that is no claim's. */
+/** Undefined if `name` is not a claim's name. */
 export function parseClaimName(name: string): Claim | undefined {
   const parts = name.split(SEPARATOR)
   const [pid, , processStart, boot, space, host] = parts
@@ -47,7 +47,7 @@ export function parseClaimName(name: string): Claim | undefined {
   return { pid: Number(pid), host: host!, bootId: boot!, pidNamespace: space!, processStart: processStart! }
 }
 
-/** What may stand in a file's name on every system, and is not the separator. */
+/** Keeps only characters that every system allows in a file name and that are not the separator. */
 function partOf(text: string | undefined): string {
   return (text ?? '').replaceAll(/[^\dA-Za-z.-]+/g, '-').slice(0, PART_CHARACTERS_MAX)
 }

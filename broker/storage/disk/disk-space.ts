@@ -1,21 +1,21 @@
-// Watches the free space of a data directory. Runs on owner threads. A full disk shows in LMDB as a mere I/O error after
-// the fact, so appends are refused before it: below a floor, until there is room again. Reads go on.
+// Watches the free space of a data directory. Runs on owner threads. LMDB reports a full disk only afterwards and as an
+// I/O error, so appends are refused earlier: below a floor, until there is room again. Reads continue.
 import { statfsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 
 const INTERVAL_MS = 1000
-/** Room above the floor before appends are taken again, as a part of the floor: no flapping at the edge. */
+/** Room above the floor before appends are accepted again, as a fraction of the floor: avoids flapping at the floor. */
 const RECOVERY_MARGIN = 0.05
 
-/** Free bytes where a path lies; tests pass their own. */
+/** Free bytes on the file system of a path. Tests pass another function. */
 export type FreeBytesOf = (path: string) => Promise<number>
 
 export interface DiskSpace {
-  /** Below the floor. */
+  /** True while the free space is below the floor. */
   readonly isFull: boolean
-  /** As last measured. */
+  /** The last measured value. */
   readonly freeBytes: number
-  /** Measures now. */
+  /** Measures the free space now. */
   check(): Promise<void>
   stop(): void
 }
@@ -25,11 +25,11 @@ export interface DiskSpaceOptions {
   readonly floorBytes: number
   readonly freeBytesOf?: FreeBytesOf
   readonly intervalMs?: number
-  /** Called when the floor is crossed, in either direction. */
+  /** Called when the free space crosses the floor in either direction. */
   readonly onChange: (space: { full: boolean; freeBytes: number }) => void
 }
 
-/** Measures once before it fulfils, and then on an interval. */
+/** Starts to watch. Measures once before it fulfils, and then on an interval. */
 export async function watchDiskSpace(options: DiskSpaceOptions): Promise<DiskSpace> {
   const { path, floorBytes, freeBytesOf = freeBytesAt, intervalMs = INTERVAL_MS, onChange } = options
   let isFull = false
@@ -45,7 +45,7 @@ export async function watchDiskSpace(options: DiskSpaceOptions): Promise<DiskSpa
 
   await check()
   const timer = setInterval(() => {
-    check().catch(() => undefined) // what cannot be measured stays as it was; a real fault shows in the next commit
+    check().catch(() => undefined) // an unmeasurable disk keeps its last state; a real fault shows in the next commit
   }, intervalMs)
   timer.unref()
   return {
@@ -61,14 +61,15 @@ export async function watchDiskSpace(options: DiskSpaceOptions): Promise<DiskSpa
 }
 
 /**
- * Free bytes where a path lies, asked for at once: it takes some microseconds, and is for threads that may wait for a disk.
+ * Free bytes on the file system of a path, synchronously. Takes some microseconds; only for threads that may wait for a
+ * disk.
  */
 export function freeBytesNow(path: string): number {
   const { bavail, bsize } = statfsSync(path)
   return bavail * bsize
 }
 
-/** Free bytes where a path lies, as the system says. */
+/** Free bytes on the file system of a path. */
 export async function freeBytesAt(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(path)
   return bavail * bsize

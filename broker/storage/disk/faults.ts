@@ -1,6 +1,6 @@
-// The points at which storage may be interrupted, in one table. Runs wherever storage writes. A test passes `at`, which
-// kills the process, fails or waits at a step; in production nothing is passed and nothing happens. Between any two
-// steps a crash must leave a directory that opens again with everything acknowledged in it.
+// The steps at which tests can interrupt storage, in one table. Runs wherever storage writes. A test passes `at`, which
+// kills the process, fails or waits at a step; production passes none. After a crash between any two steps a directory
+// must open again with everything acknowledged in it.
 
 export const faultSteps = {
   segmentDirectoryCreated: 'The directory of a new segment exists; no environment in it.',
@@ -25,7 +25,7 @@ export const faultSteps = {
 
 export type FaultStep = keyof typeof faultSteps
 
-/** What a test may do at a step; in production nobody passes one. */
+/** What a test does at a step. Production uses `noFaults`. */
 export interface Faults {
   at(step: FaultStep): void | Promise<void>
 }

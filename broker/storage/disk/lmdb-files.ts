@@ -1,6 +1,6 @@
-// Looks at an environment's files before LMDB opens them. Runs wherever storage opens one. A native open that fails ends the
-// process, and so does a page that is mapped and not there: a damaged header, a file cut short, no more descriptors, no
-// room for the lock file. Here each of them is an error that says so.
+// Checks an environment's files before LMDB opens them. Runs wherever storage opens an environment. A native open that
+// fails ends the process, and so does access to a mapped page that is missing: a damaged header, a truncated file, no
+// free descriptor, no room for the lock file. Here each of these is an error with a message.
 import { randomBytes } from 'node:crypto'
 import {
   closeSync,
@@ -20,19 +20,22 @@ import { FILE_MODE, NO_FOLLOW, refuseUnlessDirectoryNow, refuseUnlessFileNow } f
 import { countOf } from '../../../protocol/count-text.ts'
 
 export const PAGE_BYTES = 4096
-/** Holds the reader table. It is mapped and written: a hole in it on a full disk would be fatal, so it has none. */
+/**
+ * Size of the lock file, which holds the reader table. LMDB maps and writes it: a hole in it on a full disk would end
+ * the process, so it is written in full.
+ */
 const LOCK_BYTES = 64 * 1024
-/** LMDB opens the lock file once and the data file twice. */
+/** Descriptors that an open needs: LMDB opens the lock file once and the data file twice. */
 const DESCRIPTORS = 3
 
-// The two meta pages, of which the newer one counts. All in the machine's own byte order.
+// The two meta pages, of which the newer one counts. Offsets in bytes; values in the machine's byte order.
 const META_PAGES = 2
 const META_FLAG = 0x08
 const MAGIC = 0xbeefc0de
 const DATA_VERSION = 2
 const at = { flags: 18, magic: 24, version: 28, pageSize: 48, lastPage: 144, txn: 152 } as const
 
-/** The files are not an environment, or no longer: opening them again will not help. */
+/** The files are no environment, or a damaged one: opening them again does not help. */
 export class DamagedEnvironment extends Error {
   override readonly name = 'DamagedEnvironment'
 
@@ -45,12 +48,12 @@ export function dataFileOf(path: string): string {
   return join(path, 'data.mdb')
 }
 
-/** Whether an environment was created in the directory `path`. */
+/** Returns true if an environment was created in the directory `path`. */
 export function hasEnvironment(path: string): boolean {
   return (lstatSync(dataFileOf(path), { throwIfNoEntry: false })?.size ?? 0) > 0
 }
 
-/** Bytes of the data file up to LMDB's last page, by the file's own header. It may be longer. */
+/** Bytes of the data file up to LMDB's last page, read from the file's header. The file may be longer. */
 export function usedBytesOf(file: number, path: string): number {
   const metas = new Uint8Array(META_PAGES * PAGE_BYTES)
   const read = readSync(file, metas, 0, metas.length, 0)
@@ -65,7 +68,7 @@ function usedBytesIn(metas: Uint8Array, path: string): number {
   return (newer.lastPage + 1) * PAGE_BYTES
 }
 
-/** Throws unless LMDB can open the environment in the directory `path`, which exists. */
+/** Throws unless LMDB can open the environment in the existing directory `path`. */
 export function checkBeforeOpening(path: string, { readOnly }: { readOnly: boolean }): void {
   const dataFile = dataFileOf(path)
   const lockFile = join(path, 'lock.mdb')
@@ -73,13 +76,14 @@ export function checkBeforeOpening(path: string, { readOnly }: { readOnly: boole
   for (const file of [dataFile, lockFile]) refuseUnlessFileNow(file)
   if (hasEnvironment(path)) checkDataFile(dataFile, readOnly)
   else if (readOnly) throw new Error(`${path} holds no environment.`)
-  // Made here, because LMDB would let others in. An empty one it takes for a creation that went no further.
+  // Created here with mode 0600, because LMDB would let other users read it. LMDB takes an empty file for a new
+  // environment.
   else closeSync(openSync(dataFile, constants.O_CREAT | constants.O_WRONLY | NO_FOLLOW, FILE_MODE))
   ensureLockFile(lockFile)
   checkDescriptors(lockFile)
 }
 
-/** All of it is there when LMDB maps it. One that is there already may be in use, so it is never replaced. */
+/** Makes the lock file whole before LMDB maps it. An existing one may be in use, so it is never replaced. */
 function ensureLockFile(path: string): void {
   const bytes = lstatSync(path, { throwIfNoEntry: false })?.size
   if (bytes === undefined) createLockFile(path)
@@ -92,14 +96,14 @@ function createLockFile(path: string): void {
     writeFileSync(draft, new Uint8Array(LOCK_BYTES), { flag: 'wx', mode: FILE_MODE })
     linkSync(draft, path)
   } catch (error) {
-    // Another thread was faster.
+    // Another thread created it first.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   } finally {
     rmSync(draft, { force: true })
   }
 }
 
-/** For one that was copied or written in part: what is there stays as it is. */
+/** Lengthens a lock file that was copied or written in part; keeps the bytes it has. */
 function lengthen(path: string, bytes: number): void {
   const file = openSync(path, constants.O_RDWR | NO_FOLLOW)
   try {
@@ -114,7 +118,7 @@ function checkDataFile(dataFile: string, readOnly: boolean): void {
   try {
     const metas = new Uint8Array(META_PAGES * PAGE_BYTES)
     const read = readSync(file, metas, 0, metas.length, 0)
-    // Asked for after the header: an owner may be writing, and its pages are in the file before its header names them.
+    // Read after the header: while an owner writes, pages are in the file before the header names them.
     const { size } = fstatSync(file)
     if (read < metas.length) {
       throw new DamagedEnvironment(dataFile, `it has ${countOf(size, 'byte')}, less than its header`)
@@ -122,7 +126,8 @@ function checkDataFile(dataFile: string, readOnly: boolean): void {
     const needed = usedBytesIn(metas, dataFile)
     if (size >= needed) return
     if (readOnly) throw new DamagedEnvironment(dataFile, `it has ${size} of its ${countOf(needed, 'byte')}`)
-    // Free pages at the end may never have been written. If it was data, checksums tell; without the pages nobody could.
+    // Free pages at the end may never have been written. If data was there, its checksums show the loss; a mapped page
+    // that is missing would end the process.
     ftruncateSync(file, needed)
   } finally {
     closeSync(file)
@@ -150,7 +155,7 @@ function readMeta(page: Uint8Array, dataFile: string): { txn: bigint; lastPage: 
   return { txn: u64[at.txn / 8]!, lastPage: Number(u64[at.lastPage / 8]!) }
 }
 
-/** Throws where the process has too few descriptors left. */
+/** Throws if the process has too few free descriptors. */
 function checkDescriptors(file: string): void {
   const opened: number[] = []
   try {

@@ -1,28 +1,28 @@
-// Who may look into stored data: its owner alone, whatever the umask. Runs wherever storage creates files. Everything below a
-// data directory is a plain file or directory of its own: a link there would lead writing and removing elsewhere, and is
-// refused by name. The data directory itself may be reached through links.
+// Permissions of stored data: for its owner alone, whatever the umask. Runs wherever storage creates files. Everything
+// below a data directory is a plain file or directory: a link there would lead writes and removals elsewhere, so it is
+// refused with an error that names it. The data directory itself may be reached through links.
 import { constants, lstatSync, type Stats } from 'node:fs'
 import { lstat } from 'node:fs/promises'
 import { refusal } from '../../../protocol/refusal.ts'
 
 export const DIRECTORY_MODE = 0o700
 export const FILE_MODE = 0o600
-/** Bits of a mode that let others in. */
+/** Mode bits that give other users access. */
 export const OTHERS_MODE = 0o077
-/** For flags of `open`: a link in the place of the file is refused. Zero on Windows, which has no such flag. */
+/** Flag of `open` that refuses a link in place of the file. Zero on Windows, which has no such flag. */
 export const NO_FOLLOW = constants.O_NOFOLLOW ?? 0
 
-/** Throws where `path` is anything but a directory, a link to one included. What is not there is left to whoever opens it. */
+/** Throws if `path` exists and is not a directory; a link to a directory is refused, too. */
 export async function refuseUnlessDirectory(path: string): Promise<void> {
   refuseUnless('directory', path, await lstat(path).catch(orMissing))
 }
 
-/** The same, at once. */
+/** Synchronous version of `refuseUnlessDirectory`. */
 export function refuseUnlessDirectoryNow(path: string): void {
   refuseUnless('directory', path, statsNow(path))
 }
 
-/** Throws where `path` is there and anything but a file, a link to one included. */
+/** Throws if `path` exists and is not a plain file; a link to a file is refused, too. Synchronous. */
 export function refuseUnlessFileNow(path: string): void {
   refuseUnless('file', path, statsNow(path))
 }

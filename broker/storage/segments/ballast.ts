@@ -1,7 +1,7 @@
-// Room on the disk that an owner keeps for itself, and the catalog. Runs on the owner thread, and in the controller. Space comes
-// back only after a manifest was written that no longer names what is to go, or a stream was deleted, and on a disk that is
-// full to the last block even that does not fit: then this file makes way. An owner makes it again when something was removed,
-// the catalog when it is opened.
+// Disk room that an owner and the catalog hold in reserve. Runs on the owner thread, and in the controller. Space is
+// freed only after a manifest without the removed segments is written, or a stream's deletion is committed. Neither
+// fits on a disk that is full to the last block: then the ballast file is removed to make room. An owner writes it
+// again after a removal, the catalog when it is opened.
 import { randomBytes } from 'node:crypto'
 import { lstat, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { syncDirectory } from '../disk/durable-files.ts'
 import { FILE_MODE } from '../disk/private-files.ts'
 
 export const BALLAST_FILE = 'ballast'
-/** For a manifest, for LMDB's pages of a commit, and for blocks of the directories. */
+/** Enough for a manifest, for LMDB's pages of a commit, and for directory blocks. */
 const BALLAST_BYTES = 1024 * 1024
 
 export class Ballast {
@@ -22,7 +22,10 @@ export class Ballast {
     this.#path = join(directory, BALLAST_FILE)
   }
 
-  /** Puts it there, durably, unless it is or there is no room. Never rejects: without it everything works but a full disk. */
+  /**
+   * Writes the ballast, durably, unless it exists or the disk has no room. Never rejects: only a full disk needs the
+   * ballast.
+   */
   async keep(): Promise<void> {
     try {
       if ((await this.#size()) === BALLAST_BYTES) return
@@ -32,7 +35,7 @@ export class Ballast {
     }
   }
 
-  /** Runs what writes a little; where that fails for want of room, once more with the room of the ballast. */
+  /** Runs a small write; if it fails for lack of room, gives up the ballast and runs it again. */
   async withRoom<T>(run: () => Promise<T>): Promise<T> {
     try {
       return await run()
@@ -42,10 +45,10 @@ export class Ballast {
     }
   }
 
-  /** Gives its room to what failed for want of it: then that is worth trying again. False where it failed otherwise. */
+  /** Removes the ballast if `error` comes from a full disk. Returns true if a retry is worthwhile. */
   async giveUpFor(error: unknown): Promise<boolean> {
     if ((await this.#size()) === 0) return false
-    // LMDB calls a full disk many things.
+    // LMDB reports a full disk under many codes.
     if (!saysNoSpace(error) && (await freeBytesAt(this.#directory)) >= BALLAST_BYTES) return false
     await rm(this.#path, { force: true })
     await syncDirectory(this.#directory)
@@ -61,7 +64,7 @@ export class Ballast {
     await rm(this.#path, { force: true })
     const handle = await open(this.#path, 'wx', FILE_MODE)
     try {
-      // Of zeros a file system may keep nothing but their number.
+      // Random bytes: a file system may store zeros without using blocks.
       await handle.writeFile(randomBytes(BALLAST_BYTES))
       await handle.sync()
     } finally {

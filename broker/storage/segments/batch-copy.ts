@@ -1,5 +1,5 @@
-// Collects whole batches back to back in one buffer that can be moved to another thread. Runs in the reader pool. It
-// starts at the size expected and grows; what is handed out owns all of its memory.
+// Collects whole batches back to back in one buffer that can be transferred to another thread. Runs in the reader pool.
+// The buffer starts at the expected size and grows; the returned buffer belongs to the caller alone.
 import { limits } from '../../../protocol/limits.ts'
 
 const BYTES_MIN = 64 * 1024
@@ -10,7 +10,7 @@ export class BatchCopy {
   #bytes = new Uint8Array(0)
   #used = 0
 
-  /** `bytesMax` may be passed by one batch alone. */
+  /** A single batch may exceed `bytesMax`. */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax
   }
@@ -19,19 +19,19 @@ export class BatchCopy {
     return this.#used === 0
   }
 
-  /** Whether a batch of that length may be added: the first always. */
+  /** Returns true if a batch of that length may be added. The first batch always fits. */
   fits(length: number): boolean {
     if (this.#used === 0) return true
     return this.#used + length <= this.#bytesMax && this.#lengths.length < limits.runBatchesMax
   }
 
-  /** Makes room for about so many bytes more, within the bound. */
+  /** Makes room for about `bytes` more, up to `bytesMax`. */
   reserve(bytes: number): void {
     const wanted = Math.min(this.#used + bytes, this.#bytesMax)
     if (wanted > this.#bytes.length) this.#grow(wanted)
   }
 
-  /** Copies a batch in, and answers the copy. */
+  /** Copies a batch in, and returns a view of the copy. */
   add(batch: Uint8Array): Uint8Array {
     const end = this.#used + batch.length
     if (end > this.#bytes.length)
@@ -42,14 +42,14 @@ export class BatchCopy {
     return this.#bytes.subarray(end - batch.length, end)
   }
 
-  /** Takes the last batch out again. */
+  /** Removes the last batch. */
   removeLast(): void {
     this.#used -= this.#lengths.pop() ?? 0
   }
 
   finish(): { buffer: ArrayBuffer; lengths: Uint32Array } {
     const { buffer } = this.#bytes
-    // A reader may keep the buffer for long: what it does not hold should not be held by it.
+    // A reader may keep the buffer for long, so it should not hold much unused memory.
     const isSnug = this.#used > (buffer.byteLength / 4) * 3
     return { buffer: isSnug ? buffer : buffer.slice(0, this.#used), lengths: Uint32Array.from(this.#lengths) }
   }

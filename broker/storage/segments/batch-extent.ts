@@ -1,5 +1,5 @@
-// What a segment's batches say of one shard: the part of its head that can be told without the head. Runs on owner
-// threads and in the reader pool, where a head is damaged, and only there: it reads all of the shard's batches in the segment.
+// A shard's extent in a segment, computed from its batches. Runs on owner threads and in the reader pool, only for a
+// head that is damaged, because it reads all of the shard's batches in the segment.
 import { arrivalTimeAt, checkStoredBatch, recordCountAt } from '../../../protocol/batch.ts'
 import { keyAfter } from '../all-rows.ts'
 import type { Environment } from '../environment.ts'
@@ -12,7 +12,7 @@ export type BatchExtent = Pick<
   'first' | 'next' | 'firstArrival' | 'lastArrival' | 'bytes' | 'batches'
 >
 
-/** Undefined where the shard has no batches here; 'damaged' where one of them is, or a number is missing between them. */
+/** Undefined if the shard has no batches here; 'damaged' if one is damaged or numbers between batches are missing. */
 export function extentOfBatches(environment: Environment, slot: number): BatchExtent | 'damaged' | undefined {
   let extent: BatchExtent | undefined
   for (const key of batchKeys(environment, slot)) {
@@ -44,7 +44,7 @@ function* batchKeys(environment: Environment, slot: number): Generator<Uint8Arra
   }
 }
 
-/** The shards that have batches in a segment, a look-up each. */
+/** The slots that have batches in a segment. Reads one key per slot. */
 export function* slotsWithBatches(environment: Environment): Generator<number> {
   const { start, end } = rangeOf('batch')
   for (let from = start; ;) {

@@ -1,13 +1,13 @@
-// Where a shard lies in a segment, as a reader goes by it. Runs in the reader pool. The head tells it; where that is damaged,
-// the shard's batches do, unless there are none.
+// A shard's extent in a segment, for readers. Runs in the reader pool. Reads the head; if the head is damaged, the
+// shard's batches, if there are any.
 import type { Environment } from '../environment.ts'
 import { DamagedRow, decodeRow, encodeKey, type HeadRow } from '../key-space.ts'
 import { extentOfBatches, type BatchExtent } from './batch-extent.ts'
 
-/** `trimHorizon` is as it was when the head was written: it may be higher by now, and what lay below it gone. */
+/** `trimHorizon` is the value when the head was written: it may be higher by now, and records below it removed. */
 export type ExtentInSegment = BatchExtent & Pick<HeadRow, 'trimHorizon'>
 
-/** Undefined where the segment is older than the shard. Throws a DamagedRow where nothing tells any more. */
+/** Undefined if the segment is older than the shard. Throws a DamagedRow if neither head nor batches are readable. */
 export function extentInSegment(environment: Environment, slot: number): ExtentInSegment | undefined {
   const key = encodeKey('head', slot)
   const value = environment.get(key)
@@ -20,6 +20,6 @@ function extentWithoutHead(environment: Environment, slot: number): ExtentInSegm
   if (extent === undefined || extent === 'damaged') {
     throw new DamagedRow(`The head of slot ${slot} is damaged: run millrace check.`)
   }
-  // Where the shard's oldest number was they do not tell.
+  // The batches do not tell the trim horizon.
   return { ...extent, trimHorizon: 0 }
 }

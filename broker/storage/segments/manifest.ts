@@ -1,6 +1,6 @@
 // The list of an owner's segments, as a small JSON file with a checksum. Runs on owner threads; integrity reads it too.
-// What it does not name does not exist: a segment counts from the moment a manifest that names it is durable, and the
-// manifest is replaced as a whole, never changed in place.
+// A segment that the manifest does not name does not exist: it counts from the moment a manifest that names it is
+// durable. The manifest is replaced as a whole, never changed in place.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -11,7 +11,10 @@ import type { SegmentName } from './segment-name.ts'
 const MANIFEST_FORMAT = 2
 const MANIFEST_FILE = 'manifest.json'
 
-/** A segment that takes no more appends, and how large its file was when it ended. The active one has no entry of its own beyond its number. */
+/**
+ * A sealed segment, and the size of its file when it was sealed. Of the active segment, the manifest has only the
+ * number.
+ */
 export interface SealedSegment extends SegmentName {
   readonly bytes: number
   readonly sealedAt: number
@@ -21,11 +24,11 @@ export interface Manifest {
   readonly ownerId: number
   /** Oldest first, numbers rising. */
   readonly sealed: readonly SealedSegment[]
-  /** Number of the segment that takes appends, above all sealed ones. */
+  /** Number of the active segment, above all sealed ones. */
   readonly active: number
 }
 
-/** The manifest of an owner's directory; undefined where there is none. Throws where it cannot be trusted. */
+/** Reads the manifest of an owner's directory; undefined if there is none. Throws if it is damaged. */
 export async function readManifest(directory: string): Promise<Manifest | undefined> {
   const path = join(directory, MANIFEST_FILE)
   let text: string
@@ -42,7 +45,7 @@ export async function readManifest(directory: string): Promise<Manifest | undefi
   )
 }
 
-/** Puts a manifest in place, durably. */
+/** Replaces the manifest, durably. */
 export async function writeManifest(directory: string, manifest: Manifest, faults?: Faults): Promise<void> {
   await replaceFile(join(directory, MANIFEST_FILE), formatManifest(manifest), faults)
 }
@@ -53,7 +56,7 @@ export function formatManifest(manifest: Manifest): string {
   return `${JSON.stringify({ ...body, checksum: checksumOf(body) }, null, 2)}\n`
 }
 
-/** The manifest in a text, or what is wrong with it. */
+/** Parses a manifest, or says what is wrong with the text. */
 export function parseManifest(text: string): Manifest | string {
   let json: unknown
   try {

@@ -1,6 +1,6 @@
-// Makes an owner's directory whole again at start, and after a failed commit. Runs on the owner thread. Nothing is
-// replayed: the manifest says which segments count, the active one is opened, and what an interrupted step left behind
-// is removed. It never removes batches that could have been acknowledged.
+// Restores an owner's directory at start, and after a failed commit. Runs on the owner thread. Nothing is replayed: the
+// manifest says which segments count, the active one is opened, and the remains of an interrupted step are removed.
+// Batches that could have been acknowledged are never removed.
 import { existsSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { removeDirectory, removeLeftovers } from '../disk/durable-files.ts'
@@ -24,7 +24,7 @@ export interface Recovered {
   readonly active: Segment
 }
 
-/** Opens the directory, which exists and is locked. An empty one gets its first segment. */
+/** Opens an existing, locked directory. An empty directory gets its first segment. */
 export async function recover(place: SegmentPlace, clock: () => number): Promise<Recovered> {
   const { directory, ownerId } = place
   const manifest = await readManifest(directory)
@@ -32,7 +32,7 @@ export async function recover(place: SegmentPlace, clock: () => number): Promise
   if (manifest.ownerId !== ownerId) {
     throw new Error(`${directory} belongs to owner ${manifest.ownerId}, not ${ownerId}: was it moved?`)
   }
-  // Before anything is removed: a start that is refused changes nothing.
+  // Opened before anything is removed: a refused start changes nothing.
   const active = await openSegment(place, manifest.active)
   try {
     await removeLeftovers(directory)
@@ -45,14 +45,14 @@ export async function recover(place: SegmentPlace, clock: () => number): Promise
   return { manifest, active }
 }
 
-/** Gives back what the newest sealed segment had reserved, where a process was killed before it did so itself. */
+/** Truncates the reserved room of the newest sealed segment, in case a process was killed before it did so. */
 function releaseSealed({ directory }: SegmentPlace, { sealed }: Manifest): void {
   const newest = sealed.at(-1)
   if (newest === undefined) return
   try {
     releaseReserved(dataFileOf(segmentPath(directory, formatSegmentName(newest))))
   } catch {
-    // What is wrong with it is told where it is read.
+    // A damaged file is reported when it is read.
   }
 }
 
@@ -71,12 +71,13 @@ async function createFirst(place: SegmentPlace, clock: () => number): Promise<Re
   return { manifest, active }
 }
 
-/** Segments that no manifest names were about to be listed, as active or as compacted, or were already given up. */
+/** Removes segments that the manifest does not name: an interrupted roll or compaction made them, or they were replaced. */
 async function removeUnlisted(place: SegmentPlace, { sealed, active }: Manifest): Promise<void> {
   const listed = new Set([...sealed, { number: active, generation: 0 }].map(formatSegmentName))
   const found = await listSegmentDirectories(place.directory)
   const foundNames = new Set(found.map(formatSegmentName))
-  // Otherwise the manifest may be older than the data, and what it does not name may hold what is missing.
+  // If a listed segment is missing, the manifest may be older than the data, and unlisted segments may hold lost
+  // records.
   const isWhole = [...listed].every((name) => foundNames.has(name))
   for (const name of found) {
     if (listed.has(formatSegmentName(name))) continue
@@ -87,8 +88,8 @@ async function removeUnlisted(place: SegmentPlace, { sealed, active }: Manifest)
 }
 
 /**
- * Removes a segment that never became active, and so has no batches. One that has some means that the manifest is
- * missing or older than the data: then nothing is removed, and nothing is opened.
+ * Removes a segment that never became active, and so has no batches. If it has batches, the manifest is missing or
+ * older than the data: then throws, and nothing is removed or opened.
  */
 async function removeEmptySegment(place: SegmentPlace, name: SegmentName): Promise<void> {
   const path = segmentPath(place.directory, formatSegmentName(name))
@@ -99,7 +100,7 @@ async function removeEmptySegment(place: SegmentPlace, name: SegmentName): Promi
           'an older one. Restore the whole data directory from one backup; nothing was changed.',
       )
     case 'unreadable':
-      // Half made when the power went. Should it be more than that, it is still there.
+      // Probably half made when the power failed. It is renamed and not removed, in case it is more than that.
       await rename(path, unusedName(`${path}-unreadable`))
       return
     case 'nothing':
@@ -107,7 +108,7 @@ async function removeEmptySegment(place: SegmentPlace, name: SegmentName): Promi
   }
 }
 
-/** The name itself, or with a number behind it: the same segment may be half made more than once. */
+/** `path`, or `path` with a number added: the same segment may be half made more than once. */
 function unusedName(path: string): string {
   for (let i = 1; ; i++) {
     const name = i === 1 ? path : `${path}-${i}`

@@ -1,5 +1,5 @@
-// Removes segments that no manifest names any more, beside everything else. Runs on the owner thread. Nothing waits for it,
-// and nothing fails with it: what could not be removed is tried again with the next ones, and by every start.
+// Removes segments that no manifest names any more, in the background. Runs on the owner thread. Nothing waits for it
+// or fails with it: a failed removal is tried again with the next ones, and by every start.
 import { removeDirectory } from '../disk/durable-files.ts'
 import type { Faults } from '../disk/faults.ts'
 import { segmentPath } from './segment-name.ts'
@@ -8,24 +8,24 @@ export class SegmentRemoval {
   readonly #directory: string
   readonly #faults: Faults
   readonly #onRemoved: () => Promise<void>
-  /** Names of those that still lie there. */
+  /** Names of the segments still to be removed. */
   readonly #waiting = new Set<string>()
   #running: Promise<void> = Promise.resolve()
 
-  /** `onRemoved` is called when there is more room than before; it must not reject. */
+  /** `onRemoved` is called when space was freed; it must not reject. */
   constructor(options: { directory: string; faults: Faults; onRemoved: () => Promise<void> }) {
     this.#directory = options.directory
     this.#faults = options.faults
     this.#onRemoved = options.onRemoved
   }
 
-  /** Begins to remove these, and those that could not be removed before. */
+  /** Starts to remove these segments, and those whose removal failed before. */
   start(names: readonly string[]): void {
     for (const name of names) this.#waiting.add(name)
     this.#running = this.#running.then(() => this.#removeWaiting())
   }
 
-  /** Fulfils when nothing is being removed. */
+  /** Fulfils when no removal is running. */
   async idle(): Promise<void> {
     await this.#running
   }
@@ -36,7 +36,7 @@ export class SegmentRemoval {
         await removeDirectory(segmentPath(this.#directory, name), this.#faults)
         this.#waiting.delete(name)
       } catch {
-        // It stays in the list.
+        // The name stays in the list for the next attempt.
       }
     }
     await this.#onRemoved()

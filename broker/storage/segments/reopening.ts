@@ -1,6 +1,7 @@
-// How an owner gets its active segment to itself when it must be reopened. Runs on owner threads and in the reader pool. Within
-// a process LMDB shares one environment between threads, in the mode of whoever opened it first: an owner that has closed
-// its own cannot open it for writing again before every reader has let go. A mark in the directory asks them to.
+// Gives an owner sole use of its active segment when the segment must be reopened. Runs on owner threads and in the
+// reader pool. Within a process LMDB shares one environment between threads, in the mode of its first opener: an owner
+// that closed its environment cannot open it for writing before every reader has closed it. A mark in the directory
+// asks readers to close it.
 import { existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,16 +9,16 @@ import { setTimeout } from 'node:timers/promises'
 import { FILE_MODE } from '../disk/private-files.ts'
 
 const MARK = 'reopening'
-/** A reader lets go of the active segment when it was idle for so long. */
+/** A reader closes the active segment after it was idle for this long. */
 export const ACTIVE_LINGER_MS = 100
-/** How long an owner waits for that: time for a read under way besides. */
+/** How long an owner waits for readers; includes time for a read under way. */
 const READERS_LET_GO_MS = 3 * ACTIVE_LINGER_MS
 const POLL_MS = 20
 
-/** Runs `reopen` while no reader opens the directory's active segment, as far as they can be asked. */
+/** Runs `reopen` while readers keep the directory's active segment closed, as far as the mark reaches them. */
 export async function withoutReaders<T>(directory: string, reopen: () => Promise<T>): Promise<T> {
   const mark = join(directory, MARK)
-  // On a disk that is full it must do without, and one that is there already will do.
+  // On a full disk the mark cannot be written; an existing mark serves as well.
   await writeFile(mark, '', { flag: 'wx', mode: FILE_MODE }).catch(() => undefined)
   try {
     await setTimeout(READERS_LET_GO_MS)
@@ -27,12 +28,12 @@ export async function withoutReaders<T>(directory: string, reopen: () => Promise
   }
 }
 
-/** Whether an owner asks for its active segment. */
+/** True while an owner is reopening its active segment. */
 export function isReopening(directory: string): boolean {
   return existsSync(join(directory, MARK))
 }
 
-/** Waits while an owner asks. False where it still does after `waitMs`. */
+/** Waits until the owner has reopened. Returns false if it has not after `waitMs`. */
 export async function untilReopened(directory: string, waitMs: number): Promise<boolean> {
   const deadline = performance.now() + waitMs
   while (isReopening(directory)) {
@@ -42,7 +43,7 @@ export async function untilReopened(directory: string, waitMs: number): Promise<
   return true
 }
 
-/** Removes a mark that a crash has left. */
+/** Removes a mark that a crash left. */
 export async function clearReopeningMark(directory: string): Promise<void> {
   await rm(join(directory, MARK), { force: true })
 }

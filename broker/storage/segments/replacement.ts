@@ -1,5 +1,5 @@
-// What the list of segments becomes when some are replaced by a compacted one, or dropped. Runs on the owner thread, pure. Only
-// neighbours go together: else the compacted one would stand before or behind segments that its records lie around.
+// Computes the manifest after segments are replaced by a compacted one, or dropped. Runs on the owner thread, pure.
+// Only neighbours are replaced together: otherwise the compacted segment would lie between the segments it overlaps.
 import type { MillraceError } from '../../../protocol/millrace-error.ts'
 import { refusal } from '../../../protocol/refusal.ts'
 import type { Manifest, SealedSegment } from './manifest.ts'
@@ -13,11 +13,11 @@ export interface ReplacementRequest {
 export interface Replacement {
   /** Neighbours in the manifest, oldest first. */
   readonly sources: readonly SealedSegment[]
-  /** The segment that takes their place; undefined where they are dropped. */
+  /** The segment that takes the sources' place; undefined if the sources are dropped. */
   readonly target: SegmentName | undefined
 }
 
-/** Checks a request against the manifest. Throws `invalidArgument` where the two do not fit. */
+/** Checks a request against the manifest. Throws `invalidArgument` if they do not fit. */
 export function planReplacement({ sealed }: Manifest, { sources, target }: ReplacementRequest): Replacement {
   if (sources.length === 0) throw refused('No segments are named that are to be replaced.')
   const at = sealed.findIndex((segment) => formatSegmentName(segment) === sources[0])
@@ -36,13 +36,13 @@ export function planReplacement({ sealed }: Manifest, { sources, target }: Repla
   return { sources: found, target: expected }
 }
 
-/** How a segment is named that holds what is wanted of these: in the place of the newest, one generation on. */
+/** The name of the segment that compacts these: the number of the newest, and one generation above the highest. */
 export function compactedName(sources: readonly SegmentName[]): SegmentName {
   const generation = 1 + Math.max(...sources.map((source) => source.generation))
   return { number: sources.at(-1)!.number, generation }
 }
 
-/** The manifest with `bytes` of target in the place of the sources. */
+/** The manifest with the target, of `bytes`, in place of the sources. */
 export function replacedIn(
   manifest: Manifest,
   { sources, target }: Replacement,

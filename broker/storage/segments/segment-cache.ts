@@ -1,8 +1,8 @@
-// Open environments for reading, a bounded number of them. Runs in the reader pool, and inline in process. Sealed segments
-// stay open while they are in use, and for a while after it; one whose directory is gone is let go at once, because its
-// space on the disk comes back only then. The active one is let go soon after its last use, and at once after an error:
-// within a process LMDB shares one environment between threads, and the owner can reopen a broken one only when nobody
-// else holds it.
+// A bounded number of environments open for reading. Runs in the reader pool, and inline in process. Sealed segments
+// stay open for a while after their last use; one whose directory was removed is closed at once, because only then does
+// its disk space come back. The active segment is closed soon after its last use, and at once after an error: within a
+// process LMDB shares one environment between threads, and the owner can reopen a broken one only when no reader has it
+// open.
 import { existsSync } from 'node:fs'
 import { refusal } from '../../../protocol/refusal.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
@@ -10,11 +10,11 @@ import { ACTIVE_LINGER_MS, isReopening, untilReopened } from './reopening.ts'
 import { openForReading } from './segment.ts'
 import { segmentPath } from './segment-name.ts'
 
-/** How long a read of the active segment waits for an owner that is reopening it. */
+/** How long a read of the active segment waits while its owner reopens it. */
 const REOPENING_WAIT_MS = 2000
-/** A sealed segment that nobody reads is closed after this. */
+/** A sealed segment is closed after this long without a read. */
 const SEALED_LINGER_MS = 10_000
-/** How often it is looked whether sealed segments are still there, and used. */
+/** How often the cache looks for sealed segments that are idle or removed. */
 const SEALED_SWEEP_MS = 1000
 
 export interface SegmentRef {
@@ -24,7 +24,7 @@ export interface SegmentRef {
   readonly isActive: boolean
 }
 
-/** An open segment, and how many reads are on it. */
+/** An open segment, and the number of reads under way on it. */
 class Entry {
   readonly path: string
   readonly #environment: Promise<Environment>
@@ -50,7 +50,7 @@ class Entry {
       try {
         return read(environment)
       } finally {
-        // A view that is kept misses what is committed later, and keeps the owner from using pages again.
+        // A kept read transaction would miss later commits, and keep the owner from reusing pages.
         environment.refresh()
       }
     } finally {
@@ -60,7 +60,7 @@ class Entry {
     }
   }
 
-  /** Closes it as soon as nobody reads it; fulfils when it is closed. */
+  /** Closes the environment after the last read under way; fulfils when it is closed. */
   retire(): Promise<void> {
     this.#isRetired = true
     this.#closeIfDone()
@@ -69,7 +69,7 @@ class Entry {
 
   #closeIfDone(): void {
     if (!this.#isRetired || this.uses > 0) return
-    // One that could not be opened has nothing to close.
+    // An environment that failed to open has nothing to close.
     this.#close(this.#environment.then((environment) => environment.close()).catch(() => undefined))
   }
 }
@@ -88,7 +88,7 @@ export class SegmentCache {
     this.#max = options.environmentsMax
   }
 
-  /** Runs `read` on the segment's environment, which must not be kept. Rejects with `unavailable` after `close`. */
+  /** Runs `read` on the segment's environment, which `read` must not keep. Rejects with `unavailable` after `close`. */
   async use<T>(ref: SegmentRef, read: (environment: Environment) => T): Promise<T> {
     if (this.#isClosed) throw refusal('unavailable', 'The reader of stored batches was closed.')
     if (ref.isActive) await this.#giveWay(ref)
@@ -103,14 +103,14 @@ export class SegmentCache {
     }
   }
 
-  /** Lets reads under way finish. */
+  /** Closes all environments after the reads under way. */
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#sweep)
     await Promise.all([...this.#entries.values()].map((entry) => this.#retire(entry)))
   }
 
-  /** Lets an owner that must reopen its segment have it first. */
+  /** Closes the active segment and waits while its owner reopens it. */
   async #giveWay({ directory, name }: SegmentRef): Promise<void> {
     if (!isReopening(directory)) return
     const entry = this.#entries.get(segmentPath(directory, name))
@@ -139,7 +139,7 @@ export class SegmentCache {
     }
   }
 
-  /** Holds nobody up: a process may end while it waits. */
+  /** The timer does not keep the process alive. */
   #sweepWithin(ms: number): void {
     const at = performance.now() + ms
     if (at >= this.#sweepAt) return

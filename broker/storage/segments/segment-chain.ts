@@ -1,7 +1,7 @@
-// An owner's segments: the sealed ones by name, the active one open, and the next one made ahead of need. Runs on the
-// owner thread. The order of a roll is what makes a crash between any two steps harmless: next segment durable, state
-// carried into it, manifest switched, and only then is anything appended to it. So is that of a replacement: target durable,
-// manifest switched, and only then do the sources go.
+// An owner's segments: the sealed ones by name, the active one open, and the next one made in advance. Runs on the
+// owner thread. The order of steps makes a crash between any two harmless. A roll: next segment durable, state carried
+// into it, manifest switched, then the first append to it. A replacement: target durable, manifest switched, then the
+// sources removed.
 import { existsSync } from 'node:fs'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { storageFailure } from '../../channels/failure.ts'
@@ -36,11 +36,14 @@ import { formatSegmentName, parseSegmentName, segmentPath, type SegmentName } fr
 /** Growth of the file beyond the bytes of a commit's batches: tree pages and rounding. */
 const COMMIT_OVERHEAD_BYTES = 64 * 1024
 
-/** The newest of the segments that are sealed and still listed. */
+/** The newest sealed segment that is still listed. */
 export interface SegmentBefore {
-  /** Undefined where none is left. */
+  /** Undefined if no sealed segment is left. */
   readonly environment: Environment | undefined
-  /** The active segment was carried on from it: none was dropped between them, and where it is undefined there never was one. */
+  /**
+   * True if the active segment directly follows this one. With `environment` undefined: if the active segment is the
+   * first.
+   */
   readonly isNeighbour: boolean
 }
 
@@ -52,7 +55,7 @@ export class SegmentChain {
   readonly #removal: SegmentRemoval
   #manifest: Manifest
   #active: Segment
-  /** The next segment, once it was asked for. */
+  /** The next segment, if it was begun. */
   #next: Promise<Segment> | undefined
 
   private constructor(place: SegmentPlace, clock: () => number, manifest: Manifest, active: Segment) {
@@ -66,10 +69,10 @@ export class SegmentChain {
     this.#active = active
   }
 
-  /** Opens the chain in a directory that exists and is locked. Only the active segment is opened. */
+  /** Opens the chain in an existing, locked directory. Only the active segment is opened. */
   static async open(place: SegmentPlace, clock: () => number): Promise<SegmentChain> {
     await clearReopeningMark(place.directory)
-    // Unless it can be opened on a disk that is full, nothing could be read there, and nothing removed.
+    // May use the ballast: a full disk must not keep a start from reading and from removing records.
     const { manifest, active } = await new Ballast(place.directory).withRoom(() => recover(place, clock))
     const chain = new SegmentChain(place, clock, manifest, active)
     await chain.#ballast.keep()
@@ -80,12 +83,12 @@ export class SegmentChain {
     return this.#active.environment
   }
 
-  /** When the active segment was created. */
+  /** When the active segment was created, in milliseconds since 1970. */
   get activeSince(): number {
     return this.#active.createdAt
   }
 
-  /** The newest of the sealed segments, for reading. Whoever asks closes it. */
+  /** Opens the newest sealed segment for reading. The caller closes it. */
   async openBefore(): Promise<SegmentBefore> {
     const before = this.#manifest.sealed.at(-1)
     return {
@@ -99,22 +102,25 @@ export class SegmentChain {
     return { directory: this.#place.directory, segments: names }
   }
 
-  /** Whether a commit of so many bytes would take the active segment beyond its size. */
+  /** Returns true if a commit of `bytes` would take the active segment beyond its size. */
   isFullFor(bytes: number): boolean {
     return this.active.bytesUsed() + bytes + COMMIT_OVERHEAD_BYTES > this.#place.segmentBytes
   }
 
-  /** Begins to make the next segment when the active one is half full, so that a roll does not wait for it. */
+  /** Begins to create the next segment when the active one is half full, so that a roll need not wait for it. */
   prepareAhead(): void {
     if (this.#next !== undefined || this.active.bytesUsed() < this.#place.segmentBytes / 2) return
     this.#next = this.#create()
-    // A failure shows when the roll needs the segment, and it is tried again there.
+    // The roll that needs the segment tries again, and reports the failure.
     this.#next.catch(() => {
       this.#next = undefined
     })
   }
 
-  /** Goes on in the next segment. `carry` writes the state of all shards into it. After a rejection, call `reopen`. */
+  /**
+   * Seals the active segment and switches to the next. `carry` writes the state of all shards into it. After a
+   * rejection, call `reopen`.
+   */
   async roll(carry: (environment: Environment) => Promise<void>): Promise<void> {
     this.#next ??= this.#create()
     const next = await this.#next
@@ -135,9 +141,9 @@ export class SegmentChain {
   }
 
   /**
-   * Lists a compacted segment in the place of its sources, or drops them, durably. Throws a MillraceError where that is not
-   * what can be done: then nothing has changed, and the target is removed. After any other rejection, call `reopen`. The
-   * sources still lie there: `remove` them when readers were told.
+   * Replaces the sources by a compacted segment in the manifest, or drops them, durably. Throws a MillraceError if the
+   * request cannot be done: then nothing has changed, and the target is removed. After any other rejection, call
+   * `reopen`. The sources stay on disk: `remove` them after readers have the new list.
    */
   async replace(request: ReplacementRequest): Promise<void> {
     const { replacement, bytes } = await this.#check(request)
@@ -148,7 +154,7 @@ export class SegmentChain {
     await this.#faults.at('replacementListed')
   }
 
-  /** Removes segments that are not listed any more, in the background. */
+  /** Removes segments that are no longer listed, in the background. */
   remove(names: readonly string[]): void {
     this.#removal.start(names)
   }
@@ -164,8 +170,8 @@ export class SegmentChain {
   }
 
   /**
-   * Whoever made the target will make another one: this one would lie there until the next start. It is waited for, or a
-   * new one of the same name might be what is removed.
+   * Removes a refused target, which would otherwise stay until the next start. The caller waits for this: a retry may
+   * make a new target of the same name.
    */
   async #removeRefused(target: string | null): Promise<void> {
     const name = target === null ? undefined : parseSegmentName(target)
@@ -174,7 +180,10 @@ export class SegmentChain {
     await removeDirectory(segmentPath(this.#place.directory, target!)).catch(() => undefined)
   }
 
-  /** Size of a compacted segment that nobody lists yet. Throws unless it is there and is what its name says. */
+  /**
+   * Size of a compacted segment that is not listed yet. Throws unless the segment exists and its first row fits its
+   * name.
+   */
   async #checkTarget(target: SegmentName): Promise<number> {
     const path = segmentPath(this.#place.directory, formatSegmentName(target))
     if (!existsSync(dataFileOf(path))) throw refused(`${path} is not there.`)
@@ -194,14 +203,14 @@ export class SegmentChain {
     }
   }
 
-  /** On a full disk the room of the ballast is there for a manifest by which space comes back. */
+  /** Writes a manifest that lets space be freed; on a full disk it may use the ballast's room. */
   async #writeSmaller(manifest: Manifest): Promise<void> {
     await this.#ballast.withRoom(() => writeManifest(this.#place.directory, manifest, this.#faults))
   }
 
   /**
-   * Closes everything and opens it from disk, after a write failed. Rejects where that cannot be done yet; try again, and
-   * then have readers let go of the segment first.
+   * Closes everything and opens it from disk, after a failed write. Rejects if that is not possible yet; then try again
+   * with `readersLetGo`, which asks readers to close the active segment first.
    */
   async reopen({ readersLetGo }: { readersLetGo: boolean }): Promise<void> {
     await this.#closeAll()
@@ -214,7 +223,7 @@ export class SegmentChain {
     const { manifest, active } = await recover(this.#place, this.#clock)
     try {
       await markReopened(active)
-      // A rename that failed halfway may be in place without being durable.
+      // A rename that failed halfway may have happened without being durable.
       await writeManifest(this.#place.directory, manifest, this.#faults)
     } catch (error) {
       await active.environment.close()
@@ -230,7 +239,7 @@ export class SegmentChain {
       await removeDirectory(segmentPath(this.#place.directory, formatSegmentName(unused)))
   }
 
-  /** Answers the next segment, if there was one. */
+  /** Closes all segments. Returns the next segment, if there was one. */
   async #closeAll(): Promise<Segment | undefined> {
     const next = await this.#next?.catch(() => undefined)
     this.#next = undefined
@@ -243,7 +252,7 @@ export class SegmentChain {
   async #create(): Promise<Segment> {
     const number = this.#active.number + 1
     const path = segmentPath(this.#place.directory, formatSegmentName({ number, generation: 0 }))
-    if (existsSync(path)) await removeDirectory(path) // an attempt that failed
+    if (existsSync(path)) await removeDirectory(path) // left by a failed attempt
     return createSegment(this.#place, number, this.#clock())
   }
 }

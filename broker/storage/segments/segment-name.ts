@@ -1,14 +1,14 @@
-// How the directory of a segment is named: by its number in the chain and, where it was compacted, by its generation. Runs
-// wherever storage names one, pure. Within a directory the name is the identity: it is never given twice to different
-// content, so whoever remembers something of a sealed segment may do so by name.
+// Names of segment directories: the number in the chain and, for compacted segments, the generation. Runs wherever
+// storage names a segment, pure. Within an owner's directory a name is never reused for different content, so anything
+// known about a sealed segment may be cached by name.
 import { join } from 'node:path'
 
 const NAME = /^segment-(\d{10})(?:-([1-9]\d{0,8}))?$/
 
 export interface SegmentName {
-  /** Its place in the chain: a compacted segment has the one of its newest source. */
+  /** The place in the chain. A compacted segment has the number of its newest source. */
   readonly number: number
-  /** 0 for one that took appends, and 1 above the highest of its sources for a compacted one. */
+  /** 0 for a segment that took appends; for a compacted one, 1 above the highest of its sources. */
   readonly generation: number
 }
 
@@ -17,7 +17,7 @@ export function formatSegmentName({ number, generation }: SegmentName): string {
   return generation === 0 ? name : `${name}-${generation}`
 }
 
-/** Undefined for a name that is no segment's. */
+/** Undefined if `name` is not a segment's name. */
 export function parseSegmentName(name: string): SegmentName | undefined {
   const match = NAME.exec(name)
   return match ? { number: Number(match[1]), generation: Number(match[2] ?? 0) } : undefined

@@ -1,5 +1,5 @@
-// One segment: an LMDB environment in its own directory, holding a span of every shard of one owner. Runs on owner threads;
-// compaction and integrity use what says whose it is. A segment says in its first row which one it is, and is durable in its
+// One segment: an LMDB environment in its own directory, holding a span of every shard of one owner. Runs on owner
+// threads; compaction and integrity use its first row. That row says which segment it is. A segment is durable in its
 // parent directory before anything in it is acknowledged.
 import { mkdir, readdir } from 'node:fs/promises'
 import { invariant } from '../../../protocol/invariant.ts'
@@ -28,18 +28,18 @@ export interface SegmentPlace {
   readonly faults?: Faults
 }
 
-/** The segment directories that lie in an owner's directory, whether listed or not, numbers rising. */
+/** The segment directories in an owner's directory, listed in the manifest or not, numbers rising. */
 export async function listSegmentDirectories(directory: string): Promise<SegmentName[]> {
   const names = (await readdir(directory)).map(parseSegmentName).filter((name) => name !== undefined)
   return names.toSorted((a, b) => a.number - b.number || a.generation - b.generation)
 }
 
-/** What to reserve for a segment of a planned size, wherever it is opened. */
+/** Map size for a segment of a planned size, wherever it is opened. */
 export function mapBytesOf(segmentBytes: number): number {
   return segmentBytes + MAP_SLACK_BYTES
 }
 
-/** Makes a new, empty segment, durable down to its name. Its directory must not exist. */
+/** Creates a new, empty segment, durable in its parent directory. The segment's directory must not exist. */
 export async function createSegment(
   place: SegmentPlace,
   number: number,
@@ -64,11 +64,11 @@ export async function createSegment(
   return { ...name, createdAt, environment }
 }
 
-/** Opens a segment for writing. Refuses one that is not there, and one that belongs elsewhere. */
+/** Opens a segment for writing. Refuses a missing segment, and one of another owner or number. */
 export async function openSegment(place: SegmentPlace, number: number): Promise<Segment> {
   const name = { number, generation: 0 }
   const path = segmentPath(place.directory, formatSegmentName(name))
-  // LMDB would make an empty one in its place.
+  // LMDB would create an empty environment here.
   if (!hasEnvironment(path)) {
     throw new Error(
       `${path} is not there, and the manifest names it. Restore the whole data directory from one backup.`,
@@ -81,7 +81,7 @@ export async function openSegment(place: SegmentPlace, number: number): Promise<
   throw new Error(`${path}: ${fault}`)
 }
 
-/** Opens a segment that takes no more appends, for reading. */
+/** Opens a sealed segment for reading. */
 export function openSealed(
   { directory, openEnvironment }: SegmentPlace,
   name: SegmentName,
@@ -89,21 +89,21 @@ export function openSealed(
   return openForReading(openEnvironment, segmentPath(directory, formatSegmentName(name)))
 }
 
-/** Opens the environment of a segment, whatever stands in it: of its map, only the size on disk counts. */
+/** Opens a segment's environment for reading, without looking at its rows. The map size does not limit existing files. */
 export function openForReading(openEnvironment: OpenEnvironment, path: string): Promise<Environment> {
   return openEnvironment({ path, mapBytes: mapBytesOf(0), readOnly: true })
 }
 
 /**
- * Commits to a segment that was reopened after a failed commit. It proves that the device takes flushes again, and it
- * writes over whatever the failed commit may have left half written.
+ * Commits to a segment that was reopened after a failed commit. This proves that the device flushes again, and
+ * overwrites what the failed commit left half written.
  */
 export async function markReopened({ environment }: Segment): Promise<void> {
   const meta = metaOf(environment)
   await putMeta(environment, { ...meta, reopened: meta.reopened + 1 })
 }
 
-/** Why an environment is not the segment it is taken for. */
+/** Says why an environment is not the segment that it should be. */
 export function segmentFault(
   environment: Environment,
   ownerId: number,
@@ -120,7 +120,7 @@ export function segmentFault(
   return `it is ${found} of owner ${meta.ownerId}, not ${expected} of ${ownerId}: was it moved?`
 }
 
-/** Has a segment say whose it is: its first commit. */
+/** Commits the first row of a segment, which says which segment it is. */
 export async function putSegmentMeta(
   environment: Environment,
   meta: SegmentName & Pick<SegmentMetaRow, 'ownerId' | 'createdAt'>,
@@ -132,14 +132,14 @@ function openAt(place: SegmentPlace, path: string): Promise<Environment> {
   return place.openEnvironment({ path, mapBytes: mapBytesOf(place.segmentBytes), readOnly: false })
 }
 
-/** The first row of a segment that was opened, and so checked. */
+/** The first row of a segment that was already checked. */
 function metaOf(environment: Environment): SegmentMetaRow {
   const meta = readMeta(environment)
   invariant(typeof meta === 'object', 'a segment was opened that does not say which one it is')
   return meta
 }
 
-/** The first row; undefined where there is none, 'damaged' where it cannot be believed. */
+/** The first row; undefined if missing, 'damaged' if its checksum does not match. */
 function readMeta(environment: Environment): SegmentMetaRow | 'damaged' | undefined {
   const key = encodeKey('segmentMeta')
   const value = environment.get(key)

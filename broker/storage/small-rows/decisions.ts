@@ -1,22 +1,22 @@
-// What the changes of one flush come to, each decided on what those before it have left. Runs in the controller; pure but
-// for the reads that it is given. Nothing is written here: what is stored is one commit of all that was decided on.
+// Decides the changes of one flush, in order, each on what the earlier ones left. Runs in the controller; pure except
+// for the reads passed in. Nothing is written here: the flush commits all decided writes at once.
 import { refusal } from '../../../protocol/refusal.ts'
 import { isDamage } from '../environment.ts'
 import type { SmallOutcome } from '../../small-rows-contract.ts'
 import { encodeSmallValue, type EncodedWrite } from './row-bytes.ts'
 
-/** What a flush writes: by key in hex, so that of a row that several changes put only the last one is written. */
+/** The writes of a flush, by key in hex, so that of several writes to one row only the last is committed. */
 export type Writes = ReadonlyMap<string, { readonly key: Buffer; readonly value: Buffer | undefined }>
 
 export interface Decisions {
   readonly writes: Writes
-  /** In the order of the changes, an error for one that cannot be decided; true only once the writes are durable. */
+  /** One per change, in order; an error if the change could not be decided. They hold only once the writes are durable. */
   readonly outcomes: readonly (SmallOutcome | Error)[]
-  /** The version after the last that was given. */
+  /** The version after the last one assigned. */
   readonly nextVersion: number
 }
 
-/** Decides on changes in their order. `storedVersion` says which version a row has on the disk; 0 where it is not there. */
+/** Decides changes in order. `storedVersion` returns a row's version on disk, or 0 if the row does not exist. */
 export function decide(
   changes: readonly (readonly EncodedWrite[])[],
   from: { readonly nextVersion: number; readonly storedVersion: (key: Buffer) => number },
@@ -39,7 +39,7 @@ export function decide(
       if (conflict !== undefined) return conflict
     } catch (error) {
       if (!isDamage(error)) throw error
-      // The others have nothing to do with it. A write that expects nothing of it puts it right.
+      // Only this change fails. A write without an expected version replaces the damaged row.
       return damaged(error as Error)
     }
     const version = nextVersion++
@@ -53,7 +53,7 @@ export function decide(
   return { writes, outcomes, nextVersion }
 }
 
-/** What is answered where a row is not as it was written. */
+/** The error for a row whose checksum or content is wrong. */
 export function damaged(cause: Error): Error {
   return refusal(
     'internal',

@@ -13,16 +13,16 @@ const CHECKSUM_BYTES = 4
 const VERSION_BYTES = 8
 const HEAD_BYTES = CHECKSUM_BYTES + VERSION_BYTES
 
-/** A write whose row is encoded; without a version yet, because that is given in the order of storing. */
+/** An encoded write. It has no version yet: versions are assigned in the order of storing. */
 export interface EncodedWrite {
   readonly name: SmallName
   readonly key: Buffer
-  /** Undefined for a row that is removed. */
+  /** Undefined if the row is removed. */
   readonly json: Buffer | undefined
   readonly expected: number | undefined
 }
 
-/** The write in bytes. Throws `invalidArgument` where the row is not what its family says. */
+/** Encodes a write. Throws `invalidArgument` if the row does not match its family's shape. */
 export function encodeWrite({ family, key, value, expected }: SmallWrite): EncodedWrite {
   const { keyBytesMax, valueBytesMax, value: shape } = smallFamilies[family]
   const keyBytes = encodeSmallKey(family, key)
@@ -51,7 +51,7 @@ export function encodeWrite({ family, key, value, expected }: SmallWrite): Encod
   return { name, key: keyBytes, json, expected }
 }
 
-/** The key of a row, or the beginning of those that begin so. Throws `invalidArgument` for a text that UTF-8 cannot hold. */
+/** Encodes a row's key, or a prefix of keys. Throws `invalidArgument` for text that UTF-8 cannot hold. */
 export function encodeSmallKey(family: SmallFamilyName, text: string): Buffer {
   checkText(`The key of ${family}`, text)
   const bytes = Buffer.allocUnsafeSlow(1 + Buffer.byteLength(text))
@@ -60,13 +60,13 @@ export function encodeSmallKey(family: SmallFamilyName, text: string): Buffer {
   return bytes
 }
 
-/** Keys of a family that begin with a text. 0xff is no byte of UTF-8, so that it is above whatever may follow. */
+/** The keys of a family that begin with `prefix`. Byte 0xff never occurs in UTF-8, so it lies above all of them. */
 export function smallRangeOf(family: SmallFamilyName, prefix = ''): KeyRange {
   const start = encodeSmallKey(family, prefix)
   return { start, end: Buffer.concat([start, Buffer.of(0xff)]) }
 }
 
-/** The value of a row under its key. */
+/** Encodes the value of the row under `key`. */
 export function encodeSmallValue(key: Buffer, version: number, json: Buffer): Buffer {
   const bytes = Buffer.allocUnsafeSlow(HEAD_BYTES + json.length)
   bytes.writeBigUInt64BE(BigInt(version), CHECKSUM_BYTES)
@@ -75,7 +75,7 @@ export function encodeSmallValue(key: Buffer, version: number, json: Buffer): Bu
   return bytes
 }
 
-/** The version in a stored value. Throws DamagedRow where the value is not as it was written. */
+/** The version in a stored value. Throws DamagedRow if the checksum does not match. */
 export function versionOf(key: Uint8Array, value: Uint8Array): number {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.length)
   if (
@@ -87,7 +87,7 @@ export function versionOf(key: Uint8Array, value: Uint8Array): number {
   return Number(bytes.readBigUInt64BE(CHECKSUM_BYTES))
 }
 
-/** A row from its bytes. Throws DamagedRow where they are not as they were written, or not what the family says. */
+/** Decodes a row. Throws DamagedRow if the checksum does not match, or the value does not match its family's shape. */
 export function decodeSmallRow<F extends SmallFamilyName>(family: F, { key, value }: Row): SmallRow<F> {
   const version = versionOf(key, value)
   const text = Buffer.from(key).toString('utf8', 1)

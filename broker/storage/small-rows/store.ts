@@ -1,7 +1,7 @@
-// The small rows in their own LMDB environment, with a group commit of their own: while one flush runs changes queue, and
-// when it ends those that wait are decided on, in order, and go into the next. Runs in the controller. A change fulfils when
-// it is durable; what is read is durable as well. A flush that fails leaves open what is stored: the store stops, like the
-// catalog, and reads what holds when it is opened again.
+// The small rows in their own LMDB environment, with their own group commit: while one flush runs, changes queue; when
+// it ends, the queued changes are decided in order and go into the next flush. Runs in the controller. A change fulfils
+// when it is durable, and reads return durable rows only. After a failed flush it is unknown what is stored: the store
+// stops, like the catalog, and reads the rows when it is opened again.
 import { join } from 'node:path'
 import { refusal } from '../../../protocol/refusal.ts'
 import type { SmallFamilyName } from '../../catalog/small-families.ts'
@@ -38,27 +38,27 @@ import {
 } from './row-bytes.ts'
 
 const SMALL_ROWS_FORMAT = 1
-/** Far above what may be kept; address space, not memory. */
+/** Far above what may be stored. The map takes address space, not memory. */
 export const SMALL_ROWS_MAP_BYTES = 4 * 1024 * 1024 * 1024
-/** What one flush may take on the disk: with what every commit takes, no more than the ballast gives on a full one. */
+/** Disk bytes of one flush: together with a commit's overhead, no more than the ballast frees on a full disk. */
 const FLUSH_BYTES_MAX = 704 * 1024
-/** What may wait for a flush. More is refused: whoever asks is faster than the disk. */
+/** Changes and bytes that may wait for a flush. More is refused: the disk is slower than the requests. */
 const QUEUED_CHANGES_MAX = 10_000
 const QUEUED_BYTES_MAX = 64 * 1024 * 1024
-/** Rows of one change, and what they may take on the disk. */
+/** Rows of one change, and the disk bytes that they may take. */
 const CHANGE_ROWS_MAX = 256
 const CHANGE_BYTES_MAX = 8 * 1024 * 1024
-/** When to ask again after so much waits. */
+/** Retry time of a change that is refused because too much waits. */
 const OVERLOADED_RETRY_MS = 100
 
 export interface SmallRowsOptions {
   readonly openEnvironment?: OpenEnvironment
-  /** Told once when a flush failed: the process must stop. */
+  /** Called once when a flush failed: the process must stop. */
   readonly onBroken: (error: Error) => void
 }
 
 interface Waiting {
-  /** What it may take on the disk. */
+  /** Disk bytes that the change may take. */
   readonly bytes: number
   readonly change: readonly EncodedWrite[]
   readonly resolve: (outcome: SmallOutcome) => void
@@ -67,12 +67,12 @@ interface Waiting {
 
 type Meta = RowOf<'smallMeta'>
 
-/** Where the small rows of a data directory lie. */
+/** The small rows' directory in a data directory. */
 export function smallRowsPath(dataDirectory: string): string {
   return join(dataDirectory, 'small')
 }
 
-/** Opens the small rows in `directory`, creating them if they are new. The caller holds the data directory's lock. */
+/** Opens the small rows in `directory`, and creates them if they are new. The caller holds the data directory's lock. */
 export async function openSmallRows(directory: string, options: SmallRowsOptions): Promise<SmallRowsStore> {
   const { openEnvironment = openLmdb } = options
   await refuseUnlessDirectory(directory)
@@ -91,7 +91,10 @@ export async function openSmallRows(directory: string, options: SmallRowsOptions
   }
 }
 
-/** What the first row says; undefined where nothing was written yet. Throws where it is damaged, missing or of another format. */
+/**
+ * Reads the first row; undefined if the environment is empty. Throws if the row is damaged, missing or of another
+ * format.
+ */
 export function readSmallMeta(environment: Environment): Meta | undefined {
   const key = encodeKey('smallMeta')
   const value = environment.get(key)
@@ -187,7 +190,7 @@ class SmallRows implements SmallRowsStore {
     if (this.#ended !== undefined) throw this.#ended
   }
 
-  /** Decides on all of it, makes that durable, and answers. Never rejects. */
+  /** Decides the waiting changes, commits their writes, and answers them. Never rejects. */
   async #flush(waiting: readonly Waiting[]): Promise<void> {
     this.#waitingChanges -= waiting.length
     try {
@@ -213,7 +216,7 @@ class SmallRows implements SmallRowsStore {
       await this.#commit(decisions.writes, meta)
     } catch (error) {
       if (!(error instanceof NoRoomForCommit)) throw error
-      // Of nothing that was decided on anything is written: what conflicted with it did so with what will not be.
+      // Nothing is written, so all changes fail alike: a conflict may be with a write that is not stored either.
       return changes.map(() => ({ is: 'noRoom' }))
     }
     this.#meta = meta
@@ -241,7 +244,7 @@ class SmallRows implements SmallRowsStore {
         },
         { rows: rows.length + 1, bytes },
       )
-    // What frees a full disk may have to be written here: for that there is room put by.
+    // Freeing a full disk may need writes here, so they may use the ballast's room.
     await commit().catch(async (error: unknown) => {
       if (!(error instanceof NoRoomForCommit) || !(await this.#ballast.giveUpFor(error))) throw error
       await commit()
@@ -260,7 +263,7 @@ class SmallRows implements SmallRowsStore {
   }
 }
 
-/** Throws `internal` where the row is damaged. */
+/** Decodes a row. Throws `internal` if the row is damaged. */
 function decoded<F extends SmallFamilyName>(family: F, row: Row): SmallRow<F> {
   try {
     return decodeSmallRow(family, row)
@@ -269,7 +272,7 @@ function decoded<F extends SmallFamilyName>(family: F, row: Row): SmallRow<F> {
   }
 }
 
-/** Throws `invalidArgument` for what is no change, and for a row that is named twice. */
+/** Encodes a change. Throws `invalidArgument` if it has too few or too many rows, or names a row twice. */
 function encodeChange(writes: readonly SmallWrite[]): readonly EncodedWrite[] {
   if (writes.length < 1 || writes.length > CHANGE_ROWS_MAX) {
     throw refusal(

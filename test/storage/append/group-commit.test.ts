@@ -1,4 +1,4 @@
-// The queue before the disk: it clocks itself, keeps the order, and bounds one commit.
+// The queue before the disk: one commit at a time, in order of arrival, each up to a bound.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { GroupCommit } from '../../../broker/storage/append/group-commit.ts'
@@ -8,7 +8,7 @@ interface Item {
   readonly id: number
 }
 
-/** A queue whose commits end when told to. */
+/** A queue whose commits end when the test says so. */
 function slowQueue(bytesMax: number) {
   const commits: Item[][] = []
   const ends: (() => void)[] = []
@@ -29,7 +29,7 @@ function slowQueue(bytesMax: number) {
 }
 
 describe('GroupCommit', () => {
-  test('takes all of a turn into one commit, and what comes meanwhile into the next', async () => {
+  test('takes all items of a turn into one commit, and later ones into the next', async () => {
     const { queue, commits, endCommit, turn } = slowQueue(1000)
     queue.push({ bytes: 1, id: 1 })
     queue.push({ bytes: 1, id: 2 })
@@ -46,7 +46,7 @@ describe('GroupCommit', () => {
     expect(queue.waitingBytes).toBe(0)
   })
 
-  test('gives back what waits to a caller that takes it', async () => {
+  test('returns the waiting items to a caller that takes them', async () => {
     const { queue, commits, endCommit, turn } = slowQueue(1000)
     queue.push({ bytes: 1, id: 1 })
     await turn()
@@ -57,7 +57,7 @@ describe('GroupCommit', () => {
     expect(commits).toHaveLength(1)
   })
 
-  test('keeps the order, loses nothing, and passes the bound only for a single item', async () => {
+  test('keeps the order, loses nothing, and exceeds the bound only for a single item', async () => {
     const items = fc.array(fc.record({ bytes: fc.integer({ min: 1, max: 50 }), wait: fc.boolean() }))
     await fc.assert(
       fc.asyncProperty(items, async (pushes) => {

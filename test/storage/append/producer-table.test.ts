@@ -1,14 +1,14 @@
-// The decision about an idempotent producer's batch, and the bound on what is remembered.
+// Decisions about idempotent producers' batches, and the bound on remembered producers.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { limits } from '../../../protocol/limits.ts'
 import { decideOnBatch } from '../../../broker/storage/append/producer-decision.ts'
 import { ProducerTable, type Producer } from '../../../broker/storage/append/producer-table.ts'
 
-/** A producer of which nobody is charged. */
+/** The origin of a producer that no session or address is charged for. */
 const SOMEBODY = { tag: 1, session: 0, address: 0 }
 
-/** Of the producer with the tag 1. Content is told apart by its checksum; by default it is the same for the same number. */
+/** A batch of the producer with tag 1. The checksum stands for the content; by default it depends on the number alone. */
 const batch = (firstSequence: number, recordCount = 1, epoch = 0, bodyCrc = firstSequence) => ({
   ...SOMEBODY,
   firstSequence,
@@ -33,18 +33,18 @@ function producerAfter(count: number, epoch = 0): Producer {
 }
 
 describe('decideOnBatch', () => {
-  test('an unknown producer begins at 0', () => {
+  test('requires an unknown producer to begin at 0', () => {
     expect(decideOnBatch(undefined, batch(0))).toBe('store')
     expect(decideOnBatch(undefined, batch(5))).toBe('outOfOrderSequence')
   })
 
-  test('stores what follows, refuses a gap', () => {
+  test('stores the next batch, refuses a gap', () => {
     const producer = producerAfter(3)
     expect(decideOnBatch(producer, batch(6))).toBe('store')
     expect(decideOnBatch(producer, batch(7))).toBe('outOfOrderSequence')
   })
 
-  test('answers a repeated batch of the window with where it is stored', () => {
+  test('answers a repeated batch of the window with its stored position', () => {
     const producer = producerAfter(20)
     for (let i = 12; i < 20; i++) {
       expect(decideOnBatch(producer, batch(i * 2, 2))).toMatchObject({ base: 100 + i * 2, arrival: i })
@@ -63,10 +63,10 @@ describe('decideOnBatch', () => {
     const [oldest] = producer.window
     expect(oldest!.firstSequence).toBe(8)
     for (const [first, count] of [
-      [10, 1], // the first half of one
-      [11, 1], // the second half of one
-      [11, 2], // between two
-      [10, 4], // two at once
+      [10, 1], // the first half of a batch
+      [11, 1], // the second half of a batch
+      [11, 2], // parts of two batches
+      [10, 4], // two batches at once
       [22, 3], // beyond the newest
       [7, 2], // from below the window into it
       [0, 40], // everything
@@ -77,7 +77,7 @@ describe('decideOnBatch', () => {
     expect(decideOnBatch(producer, batch(3, 5))).toBe('duplicateTooOld')
   })
 
-  test('refuses everything under an id that another producer uses', () => {
+  test('refuses every batch under an id that another producer uses', () => {
     const producer = producerAfter(3, 4)
     const foreign = [batch(6, 1, 4), batch(0, 1, 5), batch(4, 2, 4), batch(9, 1, 4), batch(0, 1, 3)]
     for (const sent of foreign) {
@@ -85,14 +85,14 @@ describe('decideOnBatch', () => {
     }
   })
 
-  test('a newer epoch begins at 0 and fences the older one', () => {
+  test('begins a newer epoch at 0 and fences the older one', () => {
     const producer = producerAfter(3, 4)
     expect(decideOnBatch(producer, batch(0, 1, 5))).toBe('store')
     expect(decideOnBatch(producer, batch(1, 1, 5))).toBe('outOfOrderSequence')
     expect(decideOnBatch(producer, batch(6, 1, 3))).toBe('producerFenced')
   })
 
-  test('whatever is sent in whatever order, each number is stored once and in its place', () => {
+  test('stores each number once and in its place, whatever is sent in whatever order', () => {
     const sends = fc.array(
       fc.record({
         firstSequence: fc.nat(12),
@@ -110,7 +110,7 @@ describe('decideOnBatch', () => {
           const sent = batch(firstSequence, recordCount, 0, content)
           const decision = decideOnBatch(producer, sent)
           expect(decision === 'store').toBe(firstSequence === next)
-          // What is acknowledged as a repetition is what is stored there, to the letter.
+          // The content of an acknowledged repetition is exactly what is stored there.
           if (typeof decision === 'object') expect(stored.get(decision.base)).toEqual(sent)
           if (decision !== 'store') continue
           producer ??= table.add(1, 7, SOMEBODY)
@@ -126,7 +126,7 @@ describe('decideOnBatch', () => {
 const idle = limits.producerIdleMsMin
 
 describe('ProducerTable', () => {
-  test('takes a new producer in while it has room, and for one that was silent long enough', () => {
+  test('adds a new producer while it has room, or in place of one that was idle long enough', () => {
     let now = 0
     const { table, forgotten } = tableOf(2, () => now)
     for (const [producerId, at] of [
@@ -147,7 +147,7 @@ describe('ProducerTable', () => {
     expect(forgotten).toEqual([2])
   })
 
-  test('measures silence by the monotonic clock, however the clock of the batches jumps', () => {
+  test("measures idleness by the monotonic clock, however the batches' clock jumps", () => {
     let now = 0
     const { table } = tableOf(1, () => now)
     table.store(table.add(1, 1, SOMEBODY), batch(0), { base: 0, arrival: 4e12 })
@@ -157,7 +157,7 @@ describe('ProducerTable', () => {
     expect(table.admits(SOMEBODY)).toBe(true)
   })
 
-  test('at a start, forgets what does not fit, oldest first, and counts the silence before it', () => {
+  test('forgets the oldest producers that do not fit at a start, and counts idleness before it', () => {
     let now = 5
     const { table, forgotten } = tableOf(3, () => now)
     const row = { tag: 1, epoch: 0, nextSequence: 1, usedAt: 0, entries: [] }
@@ -165,7 +165,7 @@ describe('ProducerTable', () => {
       [1, 90],
       [2, idle - 10],
       [3, 20],
-      [4, -1000], // the clock has gone back since
+      [4, -1000], // the clock was set back since
     ] as const) {
       table.load(1, id, { row, idleMs })
     }
@@ -178,7 +178,7 @@ describe('ProducerTable', () => {
     expect([...table].map(({ producerId }) => producerId)).toEqual([3, 4])
   })
 
-  test('a new epoch forgets the window of the old one', () => {
+  test('forgets the window of the old epoch at a new one', () => {
     const { table } = tableOf()
     const entries = producerAfter(3).window
     const row = { tag: 1, epoch: 0, nextSequence: 6, usedAt: 2, entries }
@@ -188,7 +188,7 @@ describe('ProducerTable', () => {
   })
 })
 
-describe('shares of the table', () => {
+describe('shares of the producer table', () => {
   const MAX = 4096
   const fillBy = (table: ProducerTable, session: number, address: number): number => {
     let taken = 0
@@ -198,20 +198,20 @@ describe('shares of the table', () => {
     return taken
   }
 
-  test('one session leaves room for the next ones, on its own address and on others', () => {
+  test('leave room for later sessions, on the same address and on others', () => {
     const { table } = tableOf(MAX)
     const first = fillBy(table, 1, 10)
     expect(first).toBeGreaterThan(MAX / 4)
     expect(first).toBeLessThan(MAX / 2)
-    // Each that comes may still have some, though those before it took all that they could get.
+    // Each later session still gets some, though the earlier ones took all that they could.
     for (let session = 2; session < 8; session++) expect(fillBy(table, session, 10)).toBeGreaterThan(10)
     for (let session = 8; session < 12; session++)
       expect(fillBy(table, session, 100 + session)).toBeGreaterThan(10)
-    // And none of those before gets more by asking again.
+    // No earlier session gets more by asking again.
     expect(fillBy(table, 1, 10)).toBe(0)
   })
 
-  test('an address that opens session after session leaves room for other addresses', () => {
+  test('leave room for other addresses when one address opens session after session', () => {
     const { table } = tableOf(MAX)
     let held = 0
     for (let session = 1; session <= 500; session++) held += fillBy(table, session, 10)
@@ -220,7 +220,7 @@ describe('shares of the table', () => {
     expect(fillBy(table, 502, 11)).toBeGreaterThan(MAX / 32)
   })
 
-  test('a producer that comes back on another connection counts for that one, and is never refused', () => {
+  test('count a producer that comes back on another connection for that one, and never refuse it', () => {
     const { table } = tableOf(16)
     const held = fillBy(table, 1, 10)
     const producers = [...table]
@@ -232,7 +232,7 @@ describe('shares of the table', () => {
     expect(table.size).toBeGreaterThan(held)
   })
 
-  test('whatever comes and goes, nobody is charged for what the table does not hold', () => {
+  test('are never charged for producers that the table does not hold', () => {
     const events = fc.array(
       fc.record({
         event: fc.constantFrom('new' as const, 'use' as const, 'wait' as const, 'remove' as const),
@@ -255,7 +255,7 @@ describe('shares of the table', () => {
           else if (event === 'remove' && known) table.remove(known)
           expect(table.size).toBeLessThanOrEqual(12)
         }
-        // When all is gone, the table is as good as new.
+        // When all producers are gone, the table is as good as new.
         for (const producer of table) table.remove(producer)
         expect(fillBy(table, 1, 1)).toBe(fillBy(tableOf(12).table, 1, 1))
       }),

@@ -6,7 +6,7 @@ import { ShardLog } from '../../../broker/storage/append/shard-log.ts'
 const MiB = 1024 * 1024
 
 describe('ShardLog', () => {
-  test('numbers rise by the records of each batch, arrival times never go back', () => {
+  test("raises numbers by each batch's records, and never lowers arrival times", () => {
     const batches = fc.array(fc.tuple(fc.integer({ min: 1, max: 9 }), fc.nat(100)))
     fc.assert(
       fc.property(fc.nat(1000), batches, (start, staged) => {
@@ -29,7 +29,7 @@ describe('ShardLog', () => {
     )
   })
 
-  test('goes on after a roll where it stood, and comes back from its head as it was', () => {
+  test('continues after a roll where it was, and is restored from its head unchanged', () => {
     const log = new ShardLog(1, 10)
     log.stage(5, 100, 1000)
     log.roll()
@@ -48,7 +48,7 @@ describe('ShardLog', () => {
     expect(ShardLog.fromHead(1, log.head()).head()).toEqual(expected)
   })
 
-  test('takes the starting number of the catalog while it is empty, and not after', () => {
+  test("takes the catalog's starting number while it is empty, and not later", () => {
     const log = new ShardLog(1, 0)
     log.startAt(100)
     expect(log.tail).toBe(100)
@@ -57,7 +57,7 @@ describe('ShardLog', () => {
     expect(log.tail).toBe(101)
   })
 
-  test('indexes the first batch of a segment, then one a second or a MiB, at most one a millisecond', () => {
+  test('indexes the first batch of a segment, then one per second or MiB, at most one per millisecond', () => {
     const log = new ShardLog(1, 0)
     const due = (now: number, bytes = 10) => log.stage(1, bytes, now)
     expect(due(1000)).toBe(true)

@@ -1,5 +1,6 @@
-// Processes killed at random moments of many changes of small rows, and a disk that is full. Afterwards what was told as stored
-// is there, or something newer; what was refused is not; no change is there by half; and the integrity check is clean.
+// Processes killed at random moments of many changes of small rows, and a full disk. Then every change that was
+// reported stored is there, or a newer one; refused changes are not; no change is there by half; and the integrity
+// check is clean.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
@@ -19,7 +20,7 @@ const onBroken = (error: Error): never => {
   throw error
 }
 
-/** Runs a victim and kills it after so many of its lines; gives all that it said. */
+/** Runs a victim and kills it after `afterLines` lines; returns its output. */
 async function kill(directory: string, round: number, afterLines: number): Promise<string[]> {
   const victim = fileURLToPath(new URL('victim.mjs', import.meta.url))
   const child = spawn(process.execPath, [victim, directory, String(round)], {
@@ -37,12 +38,12 @@ async function kill(directory: string, round: number, afterLines: number): Promi
   return output.split('\n').slice(0, -1)
 }
 
-test('killed at any moment: what was told as stored is there, what was refused is not, nothing by half', async () => {
+test('small rows: killed at any moment, they keep reported changes, no refused change, and none by half', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'millrace-small-crash-'))
   try {
     await (await openCatalogStore(join(dataDir, 'catalog'))).close()
     const random = randomOf(20_261)
-    /** By key: the version that was told last, and its content. */
+    /** By key: the version that was reported last, and its content. */
     const told = new Map<string, { version: number; content: string }>()
     const refused = new Set<string>()
     for (let round = 0; round < ROUNDS; round++) {
@@ -71,14 +72,14 @@ test('killed at any moment: what was told as stored is there, what was refused i
   }
 })
 
-test('on a full disk a change is stored in the room put by, the next is refused, and it goes on when there is room', async (context) => {
+test('small rows on a full disk: one change uses the ballast, the next is refused, and changes resume with room', async (context) => {
   const disk = await SmallDisk.mount(12 * 1024 * 1024)
   if (disk === undefined) return context.skip('This system lets nobody mount a disk of its own (unshare).')
   await using _ = disk
   const directory = join(disk.path, 'small')
   await mkdir(directory)
   const store = await openSmallRows(directory, { onBroken })
-  // More than is left reserved of the change before it.
+  // More than the room left reserved by the change before it.
   const ballastTaking = 'x'.repeat(200_000)
   const put = (content: string) =>
     [content, ballastTaking, ballastTaking].map(

@@ -1,4 +1,4 @@
-// Promises of the small rows: what fulfilled is there, what was refused is not, and many changes share a flush.
+// Promises of the small rows: fulfilled changes are stored, refused ones are not, and many changes share a flush.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -52,8 +52,8 @@ const contentOf = (store: SmallRowsStore, key: string): string | undefined =>
 const problems = async (): Promise<string[]> =>
   (await checkDataDirectory(dataDir)).problems.map(({ what }) => what)
 
-describe('a change', () => {
-  test('is there once it fulfilled, and after the store was opened again', async () => {
+describe('a change of small rows', () => {
+  test('is stored when it fulfils, and after the store is opened again', async () => {
     const store = await open()
     expect(await store.change([put('a', 'one'), put('b', 'two')])).toEqual({ is: 'stored', version: 1 })
     expect(await store.change([removal('b', 1), put('c', 'three', 0)])).toEqual({ is: 'stored', version: 2 })
@@ -67,7 +67,7 @@ describe('a change', () => {
     expect(opened.at(-1)!.get('document', 'b')).toBeUndefined()
   })
 
-  test('stores nothing where one of its rows has another version, and says which', async () => {
+  test('stores nothing if one of its rows has another version, and names the row', async () => {
     const store = await open()
     await store.change([put('a', 'one')])
     const at = { family: 'document', key: 'a' }
@@ -77,7 +77,7 @@ describe('a change', () => {
     expect([contentOf(store, 'a'), contentOf(store, 'b')]).toEqual(['one', undefined])
   })
 
-  test('never gets a version that another row had: one that was made again is another one', async () => {
+  test('never gets a version that another row had: a row that was removed and put again has a new version', async () => {
     const store = await open()
     await store.change([put('a', 'first')])
     await store.change([removal('a')])
@@ -106,8 +106,8 @@ describe('a change', () => {
   })
 })
 
-describe('the queue', () => {
-  test('takes what comes while a flush runs into the next one, and decides it in the order of asking', async () => {
+describe('the queue of small rows', () => {
+  test('takes changes during a flush into the next one, and decides them in the order of arrival', async () => {
     const disk = new FaultyDisk()
     let flushes = 0
     disk.onCommit = () => {
@@ -122,7 +122,7 @@ describe('the queue', () => {
     const asked = Array.from({ length: 50 }, (_, place) =>
       store.change([put('counter', String(place), place === 0 ? 0 : 1 + place)]),
     )
-    // Nothing is told before it is durable, a conflict with what is not yet durable neither.
+    // No outcome is reported before it is durable, nor is a conflict with a write that is not yet durable.
     const conflicting = store.change([put('a', 'late', 0)])
     let told = 0
     for (const change of [first, ...asked, conflicting]) void change.then(() => told++)
@@ -137,7 +137,7 @@ describe('the queue', () => {
     expect(flushes).toBe(2)
   })
 
-  test('refuses what is more than it holds, and goes on when there is room again', async () => {
+  test('refuses more than it holds, and accepts changes when there is room again', async () => {
     const disk = new FaultyDisk()
     const store = await open(disk.open)
     disk.hold()
@@ -150,7 +150,7 @@ describe('the queue', () => {
     expect(await store.change([put('c', 'x', 0)])).toMatchObject({ is: 'stored' })
   })
 
-  test('any changes at once come to what they come to one after the other', async () => {
+  test('decides any simultaneous changes as it would one after the other', async () => {
     const write = fc.record({
       key: fc.constantFrom('a', 'b', 'c'),
       expected: fc.option(fc.nat(8), { nil: undefined }),
@@ -160,7 +160,7 @@ describe('the queue', () => {
     let round = 0
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(change, fc.boolean()), { maxLength: 20 }), async (asked) => {
-        // A store of its own for each case; versions in expectations are counted from its first.
+        // A new store for each case; versions in expectations are counted from its first.
         const path = join(dataDir, `case-${round++}`)
         const store = await openSmallRows(path, { onBroken: (error) => broken.push(error) })
         const model = new Map<string, number>()
@@ -198,8 +198,8 @@ describe('the queue', () => {
   })
 })
 
-describe('a list', () => {
-  test('gives a page of the keys that begin so, in the order of their bytes', async () => {
+describe('a list of small rows', () => {
+  test('returns a page of the keys with a prefix, in the order of their bytes', async () => {
     const store = await open()
     const keys = ['a', 'a/1', 'a/2', 'a/é', 'a/𐍈', 'b', 'a0']
     await store.change(keys.map((key) => put(key, key)))
@@ -213,9 +213,9 @@ describe('a list', () => {
   })
 })
 
-describe('a flush that fails', () => {
+describe('a failed flush of small rows', () => {
   test.for(['nothing stored', 'stored unnoticed'] as const)(
-    'leaves open what it would have stored (%s); nothing more is taken, and the next start tells',
+    'leaves it unknown what is stored (%s); no more is accepted, and the next start shows it',
     async (fault) => {
       const disk = new FaultyDisk()
       const store = await open(disk.open)
@@ -241,7 +241,7 @@ describe('a flush that fails', () => {
     },
   )
 
-  test('for want of room refuses its changes, all of them, and nothing else', async () => {
+  test('for want of room refuses all of its changes, and nothing else', async () => {
     let full = 0
     const environments: OpenEnvironment = async (options) => {
       const inner = await openLmdb(options)
@@ -272,7 +272,7 @@ describe('a flush that fails', () => {
   })
 })
 
-test('a first start that was interrupted before the format was written is taken up', async () => {
+test('openSmallRows: continues a first start that was interrupted before the format was written', async () => {
   const environment = await openLmdb({ path: smallRowsPath(dataDir), mapBytes: 1 << 28, readOnly: false })
   await environment.close()
   expect(await problems()).toEqual([])
@@ -280,8 +280,8 @@ test('a first start that was interrupted before the format was written is taken 
   expect(await store.change([put('a', 'x', 0)])).toEqual({ is: 'stored', version: 1 })
 })
 
-describe('the end', () => {
-  test('waits for what was asked, and takes nothing more', async () => {
+describe('closing the small rows', () => {
+  test('waits for requested changes, and accepts no more', async () => {
     const store = await open()
     const asked = [store.change([put('a', 'x')]), store.change([put('b', 'x')])]
     await store.close()
@@ -291,7 +291,7 @@ describe('the end', () => {
   })
 })
 
-describe('the integrity check', () => {
+describe('integrity check of the small rows', () => {
   async function tampered(change: (path: string) => Promise<void>): Promise<void> {
     const store = await open()
     await store.change([put('a', 'one'), put('b', 'two')])
@@ -308,13 +308,13 @@ describe('the integrity check', () => {
       await environment.close()
     }
 
-  test('finds nothing in what was stored, or where there is nothing', async () => {
+  test('finds nothing wrong in stored rows, or without any', async () => {
     expect(await problems()).toEqual([])
     await tampered(() => Promise.resolve())
     expect(await problems()).toEqual([])
   })
 
-  test('finds a row that is damaged; that row is refused, the others are served', async () => {
+  test('finds a damaged row; that row is refused, the others are served', async () => {
     await tampered(changing((environment) => flipped(environment, encodeSmallKey('document', 'a'), 99)))
     expect(await problems()).toEqual([expect.stringContaining('does not match its checksum')])
     const store = await open()
@@ -327,7 +327,7 @@ describe('the integrity check', () => {
     expect(await problems()).toEqual([])
   })
 
-  test('finds a row under the key of another one, of no family, and a version that was not given', async () => {
+  test("finds a row under another row's key, one of no family, and a version that was never assigned", async () => {
     const moved = Buffer.from('c')
     await tampered(async (path) => {
       await changing((environment) => ({
@@ -347,7 +347,7 @@ describe('the integrity check', () => {
     ])
   })
 
-  test('another format, a missing and a damaged first row are refused at start, by name', async () => {
+  test('another format, a missing and a damaged first row are refused at start, with errors that name them', async () => {
     const key = encodeKey('smallMeta')
     const other = encodeRow('smallMeta', key, { format: 9, nextVersion: 1 })
     for (const [row, words] of [
@@ -363,7 +363,7 @@ describe('the integrity check', () => {
   })
 })
 
-test('rows lie on the disk as these bytes', async () => {
+test('encodeSmallValue: writes rows as these bytes', async () => {
   const store = await open()
   await store.change([put('a', 'one')])
   await store.close()
@@ -377,7 +377,7 @@ test('rows lie on the disk as these bytes', async () => {
   expect(Buffer.from(row!.value).toString('utf8', 12)).toBe('{"content":"one","updatedAt":7}')
 })
 
-test('no family of small rows has a tag of another table', () => {
+test('small families: no tag is also used in another table', () => {
   const tags = [...Object.values(keyFamilies), ...Object.values(smallFamilies)].map(({ tag }) => tag)
   expect(new Set(tags).size).toBe(tags.length)
 })

@@ -1,5 +1,5 @@
-// A process that changes small rows until it is killed: many at once, and it says of each what it was told, once it was told.
-// Rows of one change carry the same content, so that a half of one can be seen. Usage: node victim.mjs <directory> <round>
+// A process that changes small rows, many at once, until it is killed. It prints each outcome when it gets it. The rows
+// of one change have the same content, so that half a change is visible. Usage: node victim.mjs <directory> <round>
 import { writeSync } from 'node:fs'
 import { openSmallRows } from '#dist/broker/storage/small-rows/store.js'
 
@@ -19,7 +19,7 @@ const put = (key, content, expected) => ({
   expected,
 })
 
-/** Puts pairs of rows, by turns whatever is there and only over what was read. */
+/** Puts pairs of rows, alternately without an expected version and with the version that was read. */
 async function run(worker) {
   for (let turn = 0; ; turn++) {
     const content = `${round}-${worker}-${turn}`
@@ -27,7 +27,7 @@ async function run(worker) {
     const expected = turn % 2 === 0 ? undefined : (store.get('document', `a${key}`)?.version ?? 0)
     const writes = [put(`a${key}`, content, expected), put(`b${key}`, content, undefined)]
     const { is, version } = await store.change(writes)
-    // Written through: a line that the parent has is one that was told before the kill.
+    // Written synchronously: every line that the parent reads is an outcome from before the kill.
     writeSync(1, `${is} ${key} ${content} ${version}\n`)
   }
 }

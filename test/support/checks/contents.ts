@@ -1,4 +1,4 @@
-// What the log holds against what was sent, acknowledged and shown: invariants 1, 2, 3, 5, 10, 12 and 13. Pure.
+// Compares the log with what was sent, acknowledged and shown: invariants 1, 2, 3, 5, 10, 12 and 13. Pure.
 import { acknowledged, everyRead, type Facts } from './facts.ts'
 
 export function* checkAckedNeverLost({ history, finals, stored }: Facts) {
@@ -37,7 +37,7 @@ export function* checkOneValuePerNumber({ history }: Facts) {
   }
 }
 
-/** Over all shards: a parent and its child count as one log. */
+/** Over all shards: a parent and its children count as one log. */
 export function* checkNoDuplicates({ places, senders }: Facts) {
   for (const [value, found] of places) {
     if (found.length < 2 || !senders.get(value)?.idempotent) continue

@@ -3,15 +3,15 @@ import type { AppendCall, FinalRead, History, ReadRecord } from '../history.ts'
 
 export interface Facts {
   readonly history: History
-  /** The call that sent each value. */
+  /** The append of each value. */
   readonly senders: ReadonlyMap<string, AppendCall>
   readonly keys: ReadonlyMap<string, string>
   readonly finals: ReadonlyMap<string, FinalRead>
-  /** Shard → every shard that it descends from; none where the scenario does not know. */
+  /** Shard */
   readonly ancestors: ReadonlyMap<string, ReadonlySet<string>>
-  /** Shard → sequence number → what the final read has there. */
+  /** Shard */
   readonly stored: ReadonlyMap<string, ReadonlyMap<number, ReadRecord>>
-  /** Value → every place where the final reads have it. */
+  /** Value */
   readonly places: ReadonlyMap<string, readonly Place[]>
 }
 
@@ -20,7 +20,7 @@ export interface Place {
   readonly sequenceNumber: number
 }
 
-/** Throws where two records have one value: such a history proves nothing. */
+/** Throws if two records have the same value: such a history proves nothing. */
 export function gatherFacts(history: History): Facts {
   const senders = new Map<string, AppendCall>()
   const keys = new Map<string, string>()
@@ -46,7 +46,7 @@ export function gatherFacts(history: History): Facts {
   return { history, senders, keys, finals, ancestors: ancestorsOf(finals), stored, places }
 }
 
-/** Follows parents as far as they are known: one that has expired altogether has no final read. */
+/** Collects known ancestors: a parent that has fully expired has no final read. */
 function ancestorsOf(finals: ReadonlyMap<string, FinalRead>): Map<string, Set<string>> {
   const all = new Map<string, Set<string>>()
   const visit = (shard: string): Set<string> => {
@@ -64,7 +64,7 @@ function ancestorsOf(finals: ReadonlyMap<string, FinalRead>): Map<string, Set<st
   return all
 }
 
-/** Each acknowledged record with the number that it was given. */
+/** Each acknowledged record with its assigned number. */
 export function* acknowledged(history: History) {
   for (const call of history.appends) {
     if (call.outcome.type !== 'ok') continue
@@ -75,7 +75,7 @@ export function* acknowledged(history: History) {
   }
 }
 
-/** Each record that anyone read, at any time. */
+/** Each record that any reader got, at any time. */
 export function* everyRead(history: History) {
   for (const run of history.runs) {
     for (const record of run.records) yield { reader: run.reader, shard: run.shard, record }

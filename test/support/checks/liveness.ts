@@ -1,4 +1,4 @@
-// Whether anybody was left waiting: invariant 14. Pure. How long is too long is for the scenario's own deadline to say.
+// Whether a client was left waiting: invariant 14. Pure. The scenario's deadline says how long is too long.
 import type { Facts } from './facts.ts'
 
 export function* checkEveryCallEnds({ history }: Facts) {
@@ -7,7 +7,7 @@ export function* checkEveryCallEnds({ history }: Facts) {
   }
 }
 
-/** Once the faults are over, whoever appends is acknowledged, and whoever follows a stream gets to its end. */
+/** After the faults, every producer is acknowledged, and every stream follower reaches the end. */
 export function* checkServiceResumes({ history }: Facts) {
   const { faultsEndedAt } = history
   if (faultsEndedAt === undefined) return

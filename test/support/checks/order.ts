@@ -1,4 +1,4 @@
-// In which order records stand, and in which they were delivered: invariants 4, 6 and 9, over the whole lineage. Pure.
+// The order of stored and of delivered records: invariants 4, 6 and 9, over the whole lineage. Pure.
 import type { AppendCall, ReadRecord } from '../history.ts'
 import { type Facts, lowerBound } from './facts.ts'
 
@@ -21,7 +21,7 @@ export function* checkNumbersRise(facts: Facts) {
   yield* checkRealTime(facts)
 }
 
-/** A child begins above all of its parents, and a closed shard ends where the catalog says. */
+/** A child's numbers begin above those of its parents, and a closed shard ends where the catalog says. */
 function* checkGenerations({ history, finals }: Facts) {
   for (const { shard, tail, records, lineage } of history.finals) {
     if (!lineage) continue
@@ -41,8 +41,8 @@ function* checkGenerations({ history, finals }: Facts) {
 }
 
 /**
- * An append that was invoked after another was acknowledged gets a higher number, across every crash in between. What a
- * child acknowledged counts for its ancestors too: a shard that takes a record after its children have is found by it.
+ * An append that was invoked after another was acknowledged gets a higher number, also across crashes in between. A
+ * child's acknowledgement counts for its ancestors: this finds a shard that takes a record after its children did.
  */
 function* checkRealTime({ history, ancestors }: Facts) {
   const events: { at: number; call: AppendCall; type: 'invoke' | 'end' }[] = []
@@ -77,7 +77,7 @@ export function* checkOrderPerKey(facts: Facts) {
   yield* checkDeliveredOrder(facts)
 }
 
-/** Numbers of one key rise from parent to child, so they are compared without a look at the shards. */
+/** Numbers of one key rise from parent to child, so they are compared across shards. */
 function* checkAcknowledgedOrder({ history }: Facts) {
   const calls = history.appends.filter((call) => call.endedAt !== undefined)
   calls.sort((a, b) => (a.endedAt ?? 0) - (b.endedAt ?? 0))
@@ -96,7 +96,7 @@ function* checkAcknowledgedOrder({ history }: Facts) {
   }
 }
 
-/** What is stored of an idempotent producer stands in the order in which it was sent, whatever was answered. */
+/** An idempotent producer's stored records are in the order of sending, whatever was answered. */
 function* checkStoredOrder({ history, places }: Facts) {
   const last = new Map<string, { value: string; sequenceNumber: number }>()
   for (const { idempotent, producer, records } of history.appends) {
@@ -127,7 +127,7 @@ function* checkDeliveredOrder({ history }: Facts) {
   }
 }
 
-/** For each reader of a stream and shard: where in its deliveries the shard begins and ends, and how far it was read. */
+/** For each stream reader and shard: the first and last place in the deliveries, and how far the shard was read. */
 export function* checkParentsFirst({ history, ancestors, finals }: Facts) {
   for (const { reader, deliveries } of history.streamReads) {
     const spans = new Map<string, { first: number; last: number; reached: number }>()

@@ -1,4 +1,4 @@
-// Who owns which hash keys: invariant 7. Pure.
+// Which shard has which hash keys: invariant 7. Pure.
 import { compareHashKeys, hashKeyToHex, hashPartitionKey } from '../../../protocol/hash-key.ts'
 import type { HashKeyRange } from '../../../protocol/shard-map.ts'
 import type { EpochSeen } from '../history.ts'
@@ -17,7 +17,7 @@ export function* checkRecordsInTheirRange({ history }: Facts) {
   }
 }
 
-/** Every epoch that anyone was told covers the space once, is one set of shards for all, and never goes back. */
+/** Every epoch that a client was told covers all hash keys once, has the same shards for all clients, and never falls. */
 export function* checkRangesPartition({ history }: Facts) {
   const known = new Map<number, string>()
   for (const { epoch, open } of history.epochs) {

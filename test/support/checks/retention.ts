@@ -1,7 +1,10 @@
-// What may be missing from a log, and from when on: invariant 11. Pure.
+// Which records may be missing, and from when on: invariant 11. Pure.
 import type { Facts } from './facts.ts'
 
-/** What can be read is one piece that ends at the tail; its beginning only rises; below it is an error, never silence. */
+/**
+ * The readable records are one piece that ends at the tail. Its beginning only rises, and a read below it is an error,
+ * never silence.
+ */
 export function* checkRetentionOnlyCutsTheHead(facts: Facts) {
   yield* checkSuffix(facts)
   yield* checkHorizons(facts)
@@ -35,7 +38,7 @@ function* checkHorizons({ history, finals }: Facts) {
   }
 }
 
-/** A reader that began after a horizon was known gets nothing from below it. */
+/** A reader that began after a horizon was known gets no record below it. */
 function* checkNothingReturns({ history }: Facts) {
   for (const { reader, shard, openedAt, records } of history.runs) {
     const known = history.horizons.filter((seen) => seen.shard === shard && seen.seenAt < openedAt)
