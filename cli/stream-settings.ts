@@ -1,6 +1,7 @@
 // The settings of a stream as flags of `stream create` and `stream update`, by the table of settings: from text to what the
 // client takes. Pure.
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import { formatValue } from '../broker/config/kinds.ts'
 import type { StreamSettings } from '../client/index.ts'
 import {
   streamSettings,
@@ -9,6 +10,7 @@ import {
   type Unit,
 } from '../protocol/stream-settings.ts'
 import { duration, size, wholeNumber } from './arguments.ts'
+import { Failure } from './failure.ts'
 
 /** What commander makes of the flags: by their names in camel case. */
 export type SettingsFlags = Readonly<Record<string, unknown>>
@@ -34,14 +36,27 @@ export function addSettingsFlags(command: Command): Command {
   return command
 }
 
-/** The flags that were given, as the client takes them. */
+/** The flags that were given, as the client takes them. Throws Failure (usage) for a figure that is out of its bounds. */
 export function settingsOf(flags: SettingsFlags): StreamSettings {
   return Object.fromEntries(
-    settings.flatMap(([name, { flag, flags: parts }]) => {
+    settings.flatMap(([name, setting]) => {
+      const { flag, flags: parts } = setting
       const value = flag === undefined ? figuresOf(parts ?? {}, flags) : flags[camelCase(flag.name)]
-      return value === undefined ? [] : [[name, value]]
+      if (value === undefined) return []
+      checkBounds(setting, value)
+      return [[name, value]]
     }),
   )
+}
+
+/** As the broker says it, with the units in which people write; the client would name its own option. */
+function checkBounds({ bounds }: StreamSetting, value: unknown): void {
+  if (bounds === undefined || typeof value !== 'number') return
+  const { noun, unit, min, max } = bounds
+  if (value >= min && value <= max) return
+  const [given, least, most] = [value, min, max].map((figure) => formatValue(unit, figure))
+  const message = `A ${noun} of ${given} is out of bounds: it lies between ${least} and ${most}.`
+  throw new Failure(message, 'usage')
 }
 
 function flagsOf({ flag, flags = {} }: StreamSetting): readonly SettingFlag[] {

@@ -1,6 +1,5 @@
 // Streams and shards as people administer them: thin calls to the controller. Runs in the client.
 import { hashKeyFromBigInt } from '../protocol/hash-key.ts'
-import { limits } from '../protocol/limits.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../protocol/shard-id.ts'
 import { settingsRequest, type StreamChanges, type StreamSettings } from './capacity.ts'
@@ -15,9 +14,11 @@ import {
   type Shard,
   type Stream,
 } from './descriptions.ts'
-import { listing, pageLimit, type Listing } from './listing.ts'
+import { listing, type Listing } from './listing.ts'
+import { checkArgument, checkChanges, checkOptions } from './options/check.ts'
+import type { CallName } from './options/table.ts'
 import type { RoutingCache } from './routing.ts'
-import { bounded, clientLimits, type CallOptions } from './settings.ts'
+import { clientLimits, type CallOptions } from './settings.ts'
 import { cutAt, hashKeyOf, isolatingCuts, type IsolatedKey } from './split-point.ts'
 import { sleep } from './waiting.ts'
 import { countOf } from '../protocol/count-text.ts'
@@ -68,25 +69,32 @@ export class Admin {
   }
 
   async createStream(name: string, options: CreateStreamOptions = {}): Promise<Stream> {
+    check('createStream', { stream: name, options })
     const request = { name, shardCount: options.shards, ...settingsRequest(options) }
     return streamOf((await this.#control.call('createStream', request, options.signal)).stream)
   }
 
   async describeStream(name: string, options: CallOptions = {}): Promise<Stream> {
+    check('describeStream', { stream: name, options })
     return streamOf((await this.#control.call('describeStream', { name }, options.signal)).stream)
   }
 
   async updateStream(name: string, changes: StreamChanges, options: CallOptions = {}): Promise<Stream> {
+    check('updateStream', { stream: name, options })
+    checkChanges(changes)
     const request = { name, ...settingsRequest(changes) }
     return streamOf((await this.#control.call('updateStream', request, options.signal)).stream)
   }
 
   async deleteStream(name: string, options: CallOptions = {}): Promise<void> {
+    check('deleteStream', { stream: name, options })
     await this.#control.call('deleteStream', { name }, options.signal)
     this.#routings.forget(name)
   }
 
   async splitShard(name: string, shardId: string, options: SplitOptions = {}): Promise<SplitResult> {
+    check('splitShard', { stream: name, options })
+    checkArgument('shardId', shardId)
     const shardIndex = parseShardId(shardId)
     const newStartingHashKeys = await this.#cutsOf(name, shardIndex, options)
     const request = { name, shardIndex, newStartingHashKeys }
@@ -101,6 +109,9 @@ export class Admin {
     adjacentShardId: string,
     options: CallOptions = {},
   ): Promise<MergeResult> {
+    check('mergeShards', { stream: name, options })
+    checkArgument('shardId', shardId)
+    checkArgument('adjacentShardId', adjacentShardId)
     const shardIndex = parseShardId(shardId)
     const request = { name, shardIndex, adjacentShardIndex: parseShardId(adjacentShardId) }
     const { child, epoch } = await this.#control.call('mergeShards', request, options.signal)
@@ -113,7 +124,8 @@ export class Admin {
     shardCount: number,
     options: UpdateShardCountOptions = {},
   ): Promise<Stream> {
-    bounded('shardCount', shardCount, 1, limits.shardsPerStreamMax)
+    check('updateShardCount', { stream: name, options })
+    checkArgument('shardCount', shardCount)
     const { signal, onProgress } = options
     const done = new AbortController()
     if (onProgress !== undefined) void this.#watch(name, onProgress, done.signal)
@@ -124,7 +136,7 @@ export class Admin {
         onProgress?.(stream)
         const isOver = stream.targetShardCount === undefined
         // Asking again would set our goal anew: not against whoever has set another one meanwhile.
-        const now = isOver ? stream : await this.describeStream(name, options)
+        const now = isOver ? stream : await this.describeStream(name, signal === undefined ? {} : { signal })
         if (now.targetShardCount === undefined && now.openShardCount === shardCount) return now
         if (now.targetShardCount !== shardCount) throw replacedGoal(now, shardCount)
       }
@@ -135,16 +147,19 @@ export class Admin {
   }
 
   async explainScaling(name: string, options: CallOptions = {}): Promise<ScalingReport> {
+    check('explainScaling', { stream: name, options })
     return scalingReportOf(await this.#control.call('explainScaling', { name }, options.signal))
   }
 
   async describeBroker(options: CallOptions = {}): Promise<Broker> {
+    checkOptions('describeBroker', options)
     return brokerOf(await this.#control.call('describeBroker', {}, options.signal))
   }
 
   listStreams(options: CallOptions = {}): Listing<Stream> {
+    checkOptions('listStreams', options)
     return listing(options, async ({ limit, after, signal }) => {
-      const request = { limit: pageLimit(limit), exclusiveStartName: after }
+      const request = { limit, exclusiveStartName: after }
       const answer = await this.#control.call('listStreams', request, signal)
       const last = answer.streams.at(-1)
       return { items: answer.streams.map(streamOf), next: answer.hasMore ? last?.name : undefined }
@@ -152,9 +167,10 @@ export class Admin {
   }
 
   listShards(stream: string, options: CallOptions = {}): Listing<Shard> {
+    check('listShards', { stream, options })
     return listing(options, async ({ limit, after, signal }) => {
       const exclusiveStartIndex = after === undefined ? undefined : parseShardId(after)
-      const request = { name: stream, limit: pageLimit(limit), exclusiveStartIndex }
+      const request = { name: stream, limit, exclusiveStartIndex }
       const answer = await this.#control.call('listShards', request, signal)
       const last = answer.shards.at(-1)
       const next = answer.hasMore && last !== undefined ? shardIdOf(last.index) : undefined
@@ -192,6 +208,11 @@ export class Admin {
       // It is done; or the request that does the work learns of the failure too, and reports it.
     }
   }
+}
+
+function check(call: CallName, { stream, options }: { stream: unknown; options: unknown }): void {
+  checkArgument('stream', stream)
+  checkOptions(call, options)
 }
 
 /** Why the stream did not come to the count: another request took the goal's place, or it is on-demand by now. */

@@ -33,7 +33,7 @@ export const shardLimitPresets = streamSettings.shardLimits.presets
 /** A preset, or figures: what they leave out is not limited. */
 export type ShardLimitsOption = NonNullable<StreamSettings['shardLimits']>
 
-/** The settings as fields of a request. Throws `invalidArgument` for what is not in the table. */
+/** The settings, checked, as fields of a request. Throws `invalidArgument` for a preset that there is not. */
 export function settingsRequest(settings: StreamSettings): SettingsRequest {
   const asked = Object.entries<StreamSetting>(streamSettings).map(([name, setting]) => {
     const value: unknown = settings[name as keyof Table]
@@ -42,7 +42,7 @@ export function settingsRequest(settings: StreamSettings): SettingsRequest {
   return Object.fromEntries(asked) as SettingsRequest
 }
 
-/** A value as the protocol has it. What is no value of its kind goes as it is: the encoder refuses it, by name. */
+/** A value as the protocol has it. */
 function requestOf(
   name: string,
   { field, presets, merge, default: unsaid }: StreamSetting,
@@ -50,14 +50,8 @@ function requestOf(
 ): unknown {
   if (field.kind !== 'struct') return value
   if (typeof value === 'string') return presetOf(name, presets, value)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  const known = Object.keys(field.shape)
-  const unknown = Object.keys(value).find((key) => !known.includes(key))
-  if (unknown !== undefined) {
-    const message = `There is no ${name}.${unknown}: ${name} has ${known.join(', ')}.`
-    throw new MillraceError('invalidArgument', message)
-  }
-  return merge === 'whole' ? { ...(unsaid as object), ...value } : value
+  const said = Object.fromEntries(Object.entries(value as object).filter(([, part]) => part !== undefined))
+  return merge === 'whole' ? { ...(unsaid as object), ...said } : said
 }
 
 function presetOf(name: string, presets: StreamSetting['presets'], preset: string): unknown {

@@ -18,6 +18,7 @@ import type { Broker, ScalingReport, Shard, Stream } from './descriptions.ts'
 import { defaultUrl } from './environment.ts'
 import { asMillraceError, closedError } from './errors.ts'
 import type { Listing } from './listing.ts'
+import { checkArgument, checkOptions } from './options/check.ts'
 import { ConnectionPool } from './pool.ts'
 import { HashKeyCache } from './producer/hash-key-cache.ts'
 import type { ProducerOptions } from './producer/options.ts'
@@ -27,7 +28,7 @@ import { Putters } from './producer/putters.ts'
 import { Fetcher } from './reader/fetcher.ts'
 import { creditBytesOf, fetchSettings, type ReadOptions, type SubscribeOptions } from './reading/options.ts'
 import { Reading } from './reading/reading.ts'
-import type { RecordInput } from './record.ts'
+import { checkRecord, type RecordInput } from './record.ts'
 import { RoutingCache } from './routing.ts'
 import {
   clientLimits,
@@ -62,6 +63,8 @@ interface Given {
  * the addresses answers, and with `invalidArgument` for options that make no sense.
  */
 export async function connect(url: string = defaultUrl(), options: ConnectOptions = {}): Promise<Client> {
+  checkArgument('url', url)
+  checkOptions('connect', options)
   const addresses = parseUrl(url)
   const settings = resolveSettings(options)
   throwIfAborted(options.signal)
@@ -185,6 +188,9 @@ export class Client implements AsyncDisposable {
     record: RecordInput<In>,
     options: Partial<PutOptions<In>> = {},
   ): Promise<Acknowledgement> {
+    checkArgument('stream', stream)
+    checkOptions('put', options)
+    checkRecord(record)
     return this.#putters.put(stream, encodeData(record, options.codec), options.signal)
   }
 
@@ -201,11 +207,19 @@ export class Client implements AsyncDisposable {
     records: Iterable<RecordInput<In>>,
     options: Partial<PutOptions<In>> = {},
   ): Promise<PutResult[]> {
+    checkArgument('stream', stream)
+    checkArgument('records', records)
+    checkOptions('putMany', options)
     const { codec, signal } = options
     const results: Promise<PutResult>[] = []
     await this.#putters.ready(stream, signal)
     for (const record of records) {
-      results.push(resultOf(async () => this.#putters.put(stream, encodeData(record, codec))))
+      results.push(
+        resultOf(async () => {
+          checkRecord(record)
+          return this.#putters.put(stream, encodeData(record, codec))
+        }),
+      )
       await this.#putters.ready(stream, signal)
     }
     return unlessAborted(Promise.all(results), signal)
@@ -213,6 +227,8 @@ export class Client implements AsyncDisposable {
 
   /** A producer for many records: see Producer. Rejects with `streamNotFound`. */
   async producer<In = BytesInput>(stream: string, options: ProducerOptions<In> = {}): Promise<Producer<In>> {
+    checkArgument('stream', stream)
+    checkOptions('producer', options)
     this.#throwIfClosed()
     const routing = await this.#routings.get(stream, options.signal)
     this.#throwIfClosed()
@@ -235,8 +251,10 @@ export class Client implements AsyncDisposable {
    * has now. `for await` over it, or over its `batches()`. It begins at once.
    */
   read<T = Uint8Array>(stream: string, options: ReadOptions<T> = {}): Reading<T> {
+    checkArgument('stream', stream)
+    checkOptions('read', options)
     const { from = 'TRIM_HORIZON', follow = false, onTrimmed = 'fail' } = options
-    const until = options.until ?? (follow ? undefined : 'LATEST')
+    const until = options.until === undefined && !follow ? 'LATEST' : options.until
     const settings = fetchSettings(options)
     return this.#reading(stream, options, {
       from,
@@ -254,8 +272,9 @@ export class Client implements AsyncDisposable {
    * `for await` over it, or over its `batches()`. It begins at once; `started` tells when.
    */
   subscribe<T = Uint8Array>(stream: string, options: SubscribeOptions<T> = {}): Reading<T> {
+    checkArgument('stream', stream)
+    checkOptions('subscribe', options)
     const { from = 'LATEST', onTrimmed = 'fail' } = options
-    creditBytesOf(options, 1)
     return this.#reading(stream, options, {
       from,
       until: undefined,
@@ -276,7 +295,8 @@ export class Client implements AsyncDisposable {
    * Ends readings, flushes producers, and disconnects. Rejects with the first refusal that a producer had not reported
    * yet. With a signal, producers are not waited for once it fires.
    */
-  close(options: { signal?: AbortSignal } = {}): Promise<void> {
+  async close(options: CallOptions = {}): Promise<void> {
+    checkOptions('close', options)
     this.#closing ??= this.#finish(options)
     return this.#closing
   }
@@ -286,7 +306,7 @@ export class Client implements AsyncDisposable {
     return this.close()
   }
 
-  async #finish({ signal }: { signal?: AbortSignal }): Promise<void> {
+  async #finish({ signal }: CallOptions): Promise<void> {
     const closings = [...this.#given].map((given) => given.close())
     const stop = signal === undefined ? undefined : onAbort(signal, () => this.#abort(signal))
     const closed = await Promise.allSettled(closings)

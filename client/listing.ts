@@ -1,6 +1,7 @@
 // Lists that come in pages: read by `for await`, or a page at a time. Runs in the client.
-import { limits } from '../protocol/limits.ts'
-import { bounded, type CallOptions } from './settings.ts'
+import { checkOptions } from './options/check.ts'
+import { optionTable } from './options/table.ts'
+import type { CallOptions } from './settings.ts'
 
 /** One page of a list. */
 export interface Page<T> {
@@ -26,9 +27,13 @@ export interface Listing<T> extends AsyncIterable<T> {
 
 export function listing<T>(
   shared: CallOptions,
-  fetchPage: (options: PageOptions) => Promise<Page<T>>,
+  fetchPage: (options: PageOptions & { limit: number }) => Promise<Page<T>>,
 ): Listing<T> {
-  const page = (options: PageOptions = {}) => fetchPage({ ...shared, ...options })
+  const page = async (options: PageOptions = {}) => {
+    checkOptions('page', options)
+    const { limit = optionTable.page.limit.default } = options
+    return fetchPage({ ...shared, ...options, limit })
+  }
   return {
     page,
     async *[Symbol.asyncIterator]() {
@@ -40,8 +45,4 @@ export function listing<T>(
       } while (after !== undefined)
     },
   }
-}
-
-export function pageLimit(limit: number = limits.listPageMax): number {
-  return bounded('limit', limit, 1, limits.listPageMax)
 }

@@ -1,6 +1,7 @@
 // Where reading starts and stops, as people say it and as the protocol does. Runs in the client, pure.
 import { MillraceError } from '../protocol/millrace-error.ts'
 import type { Position as WirePosition } from '../protocol/operations.ts'
+import { checkPlace } from './options/check.ts'
 
 /**
  * A place in a stream, as in Kinesis. Sequence numbers belong to one shard: they need the `shard` option, unless the
@@ -13,29 +14,25 @@ export type Position =
   | { readonly afterSequenceNumber: number }
   | { readonly atTimestamp: Date | number }
 
-/** Throws `invalidArgument` for what is no position. */
+/** The position as the protocol has it. It was checked by the table of options. */
 export function toWirePosition(position: Position): WirePosition {
   const none = { sequenceNumber: undefined, timestamp: undefined }
-  if (position === 'TRIM_HORIZON' || position === 'LATEST') return { ...none, type: position }
-  if (typeof position === 'object' && position !== null) {
-    if ('atSequenceNumber' in position) {
-      const sequenceNumber = wholeNumber('atSequenceNumber', position.atSequenceNumber)
-      return { ...none, type: 'AT_SEQUENCE_NUMBER', sequenceNumber }
-    }
-    if ('afterSequenceNumber' in position) {
-      const sequenceNumber = wholeNumber('afterSequenceNumber', position.afterSequenceNumber)
-      return { ...none, type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber }
-    }
-    if ('atTimestamp' in position) {
-      const timestamp = wholeNumber('atTimestamp', Math.ceil(Number(position.atTimestamp)))
-      return { ...none, type: 'AT_TIMESTAMP', timestamp }
-    }
+  if (typeof position === 'string') return { ...none, type: position }
+  const { atSequenceNumber, afterSequenceNumber, atTimestamp } = position as PositionFields
+  if (atSequenceNumber !== undefined) {
+    return { ...none, type: 'AT_SEQUENCE_NUMBER', sequenceNumber: atSequenceNumber }
   }
-  throw new MillraceError(
-    'invalidArgument',
-    `${JSON.stringify(position)} is not a position: give 'TRIM_HORIZON', 'LATEST', { atSequenceNumber }, ` +
-      '{ afterSequenceNumber } or { atTimestamp }.',
-  )
+  if (afterSequenceNumber !== undefined) {
+    return { ...none, type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: afterSequenceNumber }
+  }
+  return { ...none, type: 'AT_TIMESTAMP', timestamp: Number(atTimestamp) }
+}
+
+/** A position whose fields may be undefined, which counts as left out. */
+interface PositionFields {
+  readonly atSequenceNumber?: number
+  readonly afterSequenceNumber?: number
+  readonly atTimestamp?: Date | number
 }
 
 /** Whether a reading between the two ends before it begins: told only of two times, or two sequence numbers. */
@@ -50,8 +47,18 @@ function numberOf({ type, sequenceNumber }: WirePosition): number {
   return sequenceNumber! + (type === 'AFTER_SEQUENCE_NUMBER' ? 1 : 0)
 }
 
-/** Throws `invalidArgument` for a reading that would end before it begins, as far as the two positions alone tell. */
-export function checkSpan(from: Position, until: Position | undefined): void {
+/** Where a reading begins and ends, as the caller says it. */
+export interface Places {
+  readonly from: Position
+  readonly until: Position | undefined
+  readonly shard: string | undefined
+}
+
+/** Throws `invalidArgument` for what is no position or no shard, and for a reading that would end before it begins, as far as the two positions alone tell. */
+export function checkPlaces({ from, until, shard }: Places): void {
+  checkPlace('from', from)
+  checkPlace('until', until)
+  checkPlace('shard', shard)
   if (until === undefined || !endsBeforeItBegins(from, until)) return
   const message =
     `A reading cannot end before it begins: until is ${JSON.stringify(until)}, from is ${JSON.stringify(from)}. ` +
@@ -62,12 +69,4 @@ export function checkSpan(from: Position, until: Position | undefined): void {
 /** Whether the position means a place in one particular shard. */
 export function isShardPosition(position: WirePosition): boolean {
   return position.sequenceNumber !== undefined
-}
-
-function wholeNumber(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value >= 0) return value
-  throw new MillraceError(
-    'invalidArgument',
-    `${name} is ${String(value)}; it must be a whole number, 0 or more.`,
-  )
 }

@@ -6,6 +6,10 @@ import type { HashKeyWords } from '../protocol/hash-key.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import type { StoredRecord } from '../protocol/record.ts'
 import { quoteText, surrogateFault } from '../protocol/text.ts'
+import { checkOption } from './options/check.ts'
+import { nearest } from './options/nearest.ts'
+import { bytesOrText, shown } from './options/option.ts'
+import { recordFields } from './options/table.ts'
 import { codecFailed, type BytesInput, type Codec } from './codecs.ts'
 
 /** A record to be appended. */
@@ -15,11 +19,11 @@ export interface RecordInput<T = BytesInput> {
   /** The payload, as the codec takes it. */
   readonly data: T
   /** Overrides the hash of the partition key: a whole number below 2^128, as Kinesis writes it. */
-  readonly explicitHashKey?: string | bigint
+  readonly explicitHashKey?: string | bigint | undefined
   /** When it happened; now, by default. The broker adds the time of arrival by itself. */
-  readonly timestamp?: Date | number
+  readonly timestamp?: Date | number | undefined
   /** Named bytes beside the data; text is sent as UTF-8. */
-  readonly headers?: Readonly<Record<string, BytesInput>>
+  readonly headers?: Readonly<Record<string, BytesInput>> | undefined
 }
 
 /** A record that was read. */
@@ -126,6 +130,48 @@ export class ReadRecord<T> implements StreamRecord<T> {
   }
 }
 
+/** Names that a record may have: those of one to be appended, and of one that was read, so that it can be appended elsewhere. */
+const knownFields: ReadonlySet<string> = new Set([
+  ...Object.keys(recordFields),
+  'shardId',
+  'sequenceNumber',
+  'bytes',
+  'arrivalTime',
+])
+
+/**
+ * Throws `invalidArgument` for what is no record, and for a field that records do not have, or whose value is of another
+ * kind. What is in the payload is for the codec to say.
+ */
+export function checkRecord(record: unknown): asserts record is RecordInput<unknown> {
+  checkRecordFields(record)
+  for (const name in record) if (!knownFields.has(name)) throw unknownField(name)
+}
+
+/** The same, but for the names of the fields: to look at them takes longer than all the rest. */
+export function checkRecordFields(record: unknown): asserts record is RecordInput<unknown> {
+  if (typeof record !== 'object' || record === null) {
+    throw new MillraceError(
+      'invalidArgument',
+      `The record is ${shown(record)}; it must be an object with partitionKey and data.`,
+    )
+  }
+  const { partitionKey, explicitHashKey, timestamp, headers } = record as Partial<RecordInput<unknown>>
+  if (typeof partitionKey !== 'string') checkOption('partitionKey', recordFields.partitionKey, partitionKey)
+  if (explicitHashKey !== undefined) {
+    checkOption('explicitHashKey', recordFields.explicitHashKey, explicitHashKey)
+  }
+  if (timestamp !== undefined) checkOption('timestamp', recordFields.timestamp, timestamp)
+  if (headers !== undefined) checkOption('headers', recordFields.headers, headers)
+}
+
+function unknownField(name: string): MillraceError {
+  const names = Object.keys(recordFields)
+  const meant = nearest(name, names)
+  const hint = meant === undefined ? '' : ` Did you mean ${meant}?`
+  return new MillraceError('invalidArgument', `A record has no ${name}.${hint} It has ${names.join(', ')}.`)
+}
+
 const encoder = new TextEncoder()
 
 /** Throws `invalidArgument` for a text that UTF-8 cannot carry. */
@@ -134,7 +180,10 @@ export function headersToBytes(
 ): Readonly<Record<string, Uint8Array>> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => {
-      if (typeof value !== 'string') return [name, value]
+      if (typeof value !== 'string') {
+        checkOption(`headers[${quoteText(name)}]`, bytesOrText, value)
+        return [name, value]
+      }
       const fault = surrogateFault(value)
       if (fault === undefined) return [name, encoder.encode(value)]
       throw new MillraceError('invalidArgument', `The text of header ${quoteText(name)} ${fault}.`)
@@ -142,6 +191,7 @@ export function headersToBytes(
   )
 }
 
+/** Throws `invalidArgument` for what is no hash key. */
 export function explicitHashKeyWords(key: string | bigint): HashKeyWords {
-  return typeof key === 'bigint' ? hashKeyFromDecimal(key.toString()) : hashKeyFromDecimal(key)
+  return hashKeyFromDecimal(String(key), 'explicitHashKey')
 }

@@ -2,6 +2,7 @@
 // time, chance and its log: nothing below calls a clock or a random source by itself. Runs in the client.
 import { randomBytes } from 'node:crypto'
 import { MillraceError } from '../protocol/millrace-error.ts'
+import { optionTable } from './options/table.ts'
 import { dialTcp, type Dial } from './transport.ts'
 
 /** How long the client waits before it tries again: min × 2^attempt up to max, the upper half of it at random. */
@@ -76,18 +77,27 @@ export interface Settings extends Rim {
   readonly log: (entry: LogEntry) => void
 }
 
-/** Options with defaults. Throws `invalidArgument` for a value out of its bounds. */
+/** Options with defaults. They were checked by the table; throws `invalidArgument` where two of them contradict each other. */
 export function resolveSettings(options: ConnectOptions): Settings {
   const { retry = {}, rim = {} } = options
-  const backoffMinMs = bounded('retry.backoffMinMs', retry.backoffMinMs ?? 50, 0, 60_000)
+  const { requestTimeoutMs, retry: retryOption } = optionTable.connect
+  const { backoffMinMs: min, backoffMaxMs: max, giveUpAfterMs: giveUp } = retryOption.fields
+  const backoffMinMs = retry.backoffMinMs ?? min.default
+  const backoffMaxMs = retry.backoffMaxMs ?? Math.max(backoffMinMs, max.default)
+  if (backoffMaxMs < backoffMinMs) {
+    throw new MillraceError(
+      'invalidArgument',
+      `retry.backoffMaxMs is ${backoffMaxMs}; it must not be below retry.backoffMinMs, ${backoffMinMs}.`,
+    )
+  }
   return Object.freeze({
     dial: options.dial ?? dialTcp,
     clientName: options.clientName ?? 'millrace-client',
-    requestTimeoutMs: bounded('requestTimeoutMs', options.requestTimeoutMs ?? 30_000, 1, 3_600_000),
+    requestTimeoutMs: options.requestTimeoutMs ?? requestTimeoutMs.default,
     retry: Object.freeze({
       backoffMinMs,
-      backoffMaxMs: bounded('retry.backoffMaxMs', retry.backoffMaxMs ?? 2000, backoffMinMs, 600_000),
-      giveUpAfterMs: bounded('retry.giveUpAfterMs', retry.giveUpAfterMs ?? Infinity, 0, Infinity),
+      backoffMaxMs,
+      giveUpAfterMs: retry.giveUpAfterMs ?? giveUp.default,
     }),
     log: options.log ?? (() => {}),
     monotonic: rim.monotonic ?? (() => performance.now()),
@@ -95,12 +105,6 @@ export function resolveSettings(options: ConnectOptions): Settings {
     random: rim.random ?? Math.random,
     randomBytes: rim.randomBytes ?? randomBytes,
   })
-}
-
-/** The value, if it is a number within its bounds. Throws `invalidArgument` otherwise. */
-export function bounded(name: string, value: number, min: number, max: number): number {
-  if (typeof value === 'number' && value >= min && value <= max) return value
-  throw new MillraceError('invalidArgument', `${name} is ${String(value)}; it must be from ${min} to ${max}.`)
 }
 
 /** Bounds that the client keeps beside those of the protocol. */

@@ -18,9 +18,10 @@ export type IsolatedKey =
 
 /** The hash key of a key to be isolated. Throws `invalidArgument` for what is none. */
 export function hashKeyOf(key: IsolatedKey): bigint {
-  if ('hashKey' in key) return hashKeyToBigInt(hashKeyFromDecimal(String(key.hashKey)))
+  const { hashKey, partitionKey = '' } = key as { hashKey?: string | bigint; partitionKey?: string }
+  if (hashKey !== undefined) return hashKeyToBigInt(hashKeyFromDecimal(String(hashKey), 'isolate.hashKey'))
   const words = new Uint32Array(4)
-  hashPartitionKey(key.partitionKey, words, 0)
+  hashPartitionKey(partitionKey, words, 0)
   return hashKeyToBigInt(words)
 }
 
@@ -50,5 +51,5 @@ export function isolatingCuts(range: HashKeyRange, hashKey: bigint, shardId: str
 
 /** A hash key as the wire takes it. Throws `invalidArgument`. */
 export function cutAt(hashKey: string | bigint): Uint8Array {
-  return hashKeyToBytes(hashKeyFromDecimal(String(hashKey)))
+  return hashKeyToBytes(hashKeyFromDecimal(String(hashKey), 'at'))
 }

@@ -21,7 +21,8 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
     listener()
     return () => {}
   }
-  setMaxListeners(0, signal)
+  // A signal of another realm or of a polyfill is none that Node knows, and gets no warning.
+  if (signal instanceof EventTarget) setMaxListeners(0, signal)
   signal.addEventListener('abort', listener, { once: true })
   return () => signal.removeEventListener('abort', listener)
 }

@@ -117,13 +117,16 @@ export function hashKeyToBigInt(words: HashKeyWords): bigint {
   return words.reduce((value, word) => (value << 32n) | BigInt(word), 0n)
 }
 
-/** Reads Kinesis' text form, a decimal number below 2^128 without leading zeros. Throws `invalidArgument`. */
-export function hashKeyFromDecimal(text: string): HashKeyWords {
+/**
+ * Reads Kinesis' text form, a decimal number below 2^128 without leading zeros. Throws `invalidArgument`, which begins with
+ * `name`, what the text was given as, where there is one.
+ */
+export function hashKeyFromDecimal(text: string, name?: string): HashKeyWords {
   const value = /^(?:0|[1-9]\d{0,38})$/.test(text) ? BigInt(text) : undefined
   if (value === undefined || value > HASH_KEY_MAX) {
     throw new MillraceError(
       'invalidArgument',
-      `${JSON.stringify(text)} is not a hash key: write a whole decimal number from 0 to ${HASH_KEY_MAX}.`,
+      `${name === undefined ? '' : `${name}: `}${JSON.stringify(text)} is not a hash key: write a whole decimal number from 0 to ${HASH_KEY_MAX}.`,
     )
   }
   return hashKeyFromBigInt(value)

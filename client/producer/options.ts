@@ -1,9 +1,8 @@
 // What a producer may be told, with defaults and bounds, resolved once. Runs in the client.
 import type { Codec as Compression } from '../../protocol/compression.ts'
-import { limits } from '../../protocol/limits.ts'
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import type { BytesInput, EncoderOption } from '../codecs.ts'
-import { bounded } from '../settings.ts'
+import { optionTable } from '../options/table.ts'
 import type { BatchAcknowledgement } from './pending-batch.ts'
 
 /** How a producer gathers, sends and retries. What is left out is the default. */
@@ -67,6 +66,9 @@ export const producerLimits = {
   turnBytes: 256 * KiB,
   /** Bytes of batches moved to other shards in one turn after a split or a merge; a batch may pass it. */
   relocatedBytes: 512 * KiB,
+  /** Records whose fields are held to the names that there are: so many from the first, and one in so many after that. */
+  namesChecked: 1024,
+  namesCheckedEvery: 64,
   /** Builders kept for the next batch. */
   buildersKept: 64,
   /** Memory of stored batches that is kept for new ones: about what is under way at full speed. */
@@ -75,19 +77,15 @@ export const producerLimits = {
   epochMax: 0xffff,
 } as const
 
+/** Options with defaults; they were checked by the table. */
 export function resolveProducerSettings(options: Omit<ProducerOptions, 'codec'>): ProducerSettings {
-  const { batchBytes = 256 * KiB, batchRecords = limits.batchRecordsMax } = options
+  const table = optionTable.producer
   return Object.freeze({
-    batchBytes: bounded('batchBytes', batchBytes, 1, limits.batchBytesMax),
-    batchRecords: bounded('batchRecords', batchRecords, 1, limits.batchRecordsMax),
-    lingerMs: bounded('lingerMs', options.lingerMs ?? 0, 0, 60_000),
+    batchBytes: options.batchBytes ?? table.batchBytes.default,
+    batchRecords: options.batchRecords ?? table.batchRecords.default,
+    lingerMs: options.lingerMs ?? table.lingerMs.default,
     compression: options.compression ?? 'none',
-    bufferBytesMax: bounded('bufferBytesMax', options.bufferBytesMax ?? 32 * MiB, 1, 4096 * MiB),
-    deliveryTimeoutMs: bounded(
-      'deliveryTimeoutMs',
-      options.deliveryTimeoutMs ?? 120_000,
-      1,
-      limits.producerIdleMsMin,
-    ),
+    bufferBytesMax: options.bufferBytesMax ?? table.bufferBytesMax.default,
+    deliveryTimeoutMs: options.deliveryTimeoutMs ?? table.deliveryTimeoutMs.default,
   })
 }

@@ -1,8 +1,7 @@
 // What a reader and a subscription may be told, with defaults and bounds. Runs in the client.
-import { limits } from '../../protocol/limits.ts'
 import type { DecoderOption } from '../codecs.ts'
 import type { Position } from '../position.ts'
-import { bounded } from '../settings.ts'
+import { optionTable } from '../options/table.ts'
 import type { OnUnreadable } from './unreadable.ts'
 
 /** What any reading of a stream may be told. */
@@ -75,25 +74,26 @@ export const readingLimits = {
   arrivalGraceMs: 1000,
   /** A timer holds no more than 24 days: who waits longer looks at the clock in between. */
   sleepMsMax: 3_600_000,
-  creditBytesDefault: 1 * MiB,
   creditBytesMin: 64 * KiB,
   /** Credit of all shards of a subscription, unless the caller decides. */
   creditBytesTotal: 32 * MiB,
 } as const
 
+/** Options of a reader with defaults; they were checked by the table. */
 export function fetchSettings(options: Omit<ReadOptions, 'codec'>): {
   maxWaitMs: number
   bufferBytesMax: number
 } {
+  const { maxWaitMs, bufferBytesMax } = optionTable.read
   return {
-    maxWaitMs: bounded('maxWaitMs', options.maxWaitMs ?? 5000, 0, limits.fetchWaitMsMax),
-    bufferBytesMax: bounded('bufferBytesMax', options.bufferBytesMax ?? 16 * MiB, 1, 4096 * MiB),
+    maxWaitMs: options.maxWaitMs ?? maxWaitMs.default,
+    bufferBytesMax: options.bufferBytesMax ?? bufferBytesMax.default,
   }
 }
 
 /** Credit of each shard of a subscription. */
 export function creditBytesOf(options: Omit<SubscribeOptions, 'codec'>, shardCount: number): number {
   const share = Math.floor(readingLimits.creditBytesTotal / Math.max(1, shardCount))
-  const ofShare = Math.max(readingLimits.creditBytesMin, Math.min(readingLimits.creditBytesDefault, share))
-  return bounded('creditBytes', options.creditBytes ?? ofShare, 1, limits.subscriptionCreditBytesMax)
+  const most = optionTable.subscribe.creditBytes.default
+  return options.creditBytes ?? Math.max(readingLimits.creditBytesMin, Math.min(most, share))
 }

@@ -7,7 +7,7 @@ import { parseShardId, shardIdOf } from '../../protocol/shard-id.ts'
 import type { Endpoint } from '../address.ts'
 import { resolveDecoder, type Codec } from '../codecs.ts'
 import { asMillraceError, closedError } from '../errors.ts'
-import { checkSpan } from '../position.ts'
+import { checkPlaces } from '../position.ts'
 import type { StreamRecord } from '../record.ts'
 import { backoffMs, boundsFor, mayRepeat } from '../retry.ts'
 import type { Routing } from '../routing.ts'
@@ -22,7 +22,7 @@ import type { ReadingDependencies, ReadingPlan } from './plan.ts'
 import { RecordIterator, recordBatches } from './record-iterator.ts'
 import type { ShardCursor } from './shard-cursor.ts'
 import { endAtTime, resolveStart, type StartDependencies } from './start.ts'
-import { checkOnUnreadable, type OnUnreadable } from './unreadable.ts'
+import type { OnUnreadable } from './unreadable.ts'
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -68,7 +68,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#options = options
     this.#plan = plan
     this.#codec = resolveDecoder(options.codec)
-    this.#onUnreadable = checkOnUnreadable(options.onUnreadable)
+    this.#onUnreadable = options.onUnreadable ?? 'fail'
     this.started = this.#start()
     // Who loops learns of a failure there; who waits for the start, here.
     this.started.catch((error: unknown) => this.#end(asMillraceError(error), 'now'))
@@ -151,7 +151,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     const { from, until, makeIntake } = this.#plan
     const { signal } = this.#closing
     const start = async () => {
-      checkSpan(from, until)
+      checkPlaces({ from, until, shard: this.#options.shard })
       this.#endTime = await endTimeOf(until, () => brokerTime(signal))
       // Until the time is over, every shard is followed.
       const end = this.#endTime === undefined ? until : undefined

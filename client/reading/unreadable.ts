@@ -21,15 +21,6 @@ export interface UnreadableRecords extends RecordsPlace {
 /** What a reading does about records that cannot be read: fail, or report them and go on behind them. */
 export type OnUnreadable = 'fail' | ((skipped: UnreadableRecords) => void)
 
-/** Throws `invalidArgument` for what is neither. */
-export function checkOnUnreadable(option: OnUnreadable | undefined): OnUnreadable {
-  if (option === undefined || option === 'fail' || typeof option === 'function') return option ?? 'fail'
-  throw new MillraceError(
-    'invalidArgument',
-    `onUnreadable is ${String(option)}; it must be 'fail', or a function that is told of each skip.`,
-  )
-}
-
 /** The error about records that cannot be read, with their place; what is wrong with them is said by `cause`. */
 export function unreadableError(
   code: UnreadableReason,

@@ -1,0 +1,83 @@
+// Holds what a caller gives to the table of options: every call of the client does that once, before anything else.
+// Runs in the client, pure. A refusal names the option as the caller wrote it, the value, and what it must be.
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import { nearest } from './nearest.ts'
+import { shown, type Option, type Options } from './option.ts'
+import { argumentTable, changeOptions, optionTable, placeOptions, type CallName } from './table.ts'
+
+/**
+ * Throws `invalidArgument` unless the call takes these options. An option that is undefined counts as left out; so do
+ * options that are undefined altogether.
+ */
+export function checkOptions(call: CallName, given: unknown): void {
+  if (given === undefined) return
+  checkFields(optionTable[call], given, { whole: `The options of ${call}`, prefix: '', taker: call })
+}
+
+/** Throws `invalidArgument` unless these are changes of a stream. */
+export function checkChanges(given: unknown): void {
+  checkFields(changeOptions, given, {
+    whole: 'The changes of updateStream',
+    prefix: '',
+    taker: 'updateStream',
+  })
+}
+
+/** Throws `invalidArgument` unless the argument is what it must be. */
+export function checkArgument(name: keyof typeof argumentTable, given: unknown): void {
+  checkOption(name, argumentTable[name], given)
+}
+
+/** Throws `invalidArgument` for what is no place in a stream. */
+export function checkPlace(name: keyof typeof placeOptions, given: unknown): void {
+  if (given !== undefined) checkOption(name, placeOptions[name], given)
+}
+
+interface Place {
+  /** The object as a whole, as the begin of a sentence about several things. */
+  readonly whole: string
+  /** What stands before the names in it. */
+  readonly prefix: string
+  /** What takes them. */
+  readonly taker: string
+}
+
+function checkFields(fields: Options, given: unknown, place: Place): void {
+  if (typeof given !== 'object' || given === null || Symbol.iterator in given) {
+    throw invalid(`${place.whole} are ${shown(given)}; they must be an object.`)
+  }
+  // With what it inherits: an object may have its settings from a prototype.
+  for (const name in given) {
+    const value = (given as Readonly<Record<string, unknown>>)[name]
+    if (!Object.hasOwn(fields, name)) {
+      if (value !== undefined) throw unknownOption(name, Object.keys(fields), place)
+    } else if (value !== undefined) checkOption(`${place.prefix}${name}`, fields[name]!, value)
+  }
+}
+
+/** Throws `invalidArgument` unless the value is of the option's kind. `path` is its name, as the caller wrote it. */
+export function checkOption(path: string, option: Option, given: unknown): void {
+  // Names first: who misspelt one of two learns of that, and not that the other is missing.
+  if (
+    option.fields !== undefined &&
+    typeof given === 'object' &&
+    given !== null &&
+    !(Symbol.iterator in given)
+  ) {
+    checkFields(option.fields, given, { whole: path, prefix: `${path}.`, taker: path })
+  }
+  if (option.accepts(given)) return
+  throw invalid(`${path} is ${shown(given)}; it must be ${option.expects(given)}.`)
+}
+
+function unknownOption(name: string, names: readonly string[], { prefix, taker }: Place): MillraceError {
+  const meant = nearest(name, names)
+  const hint = meant === undefined ? '' : ` Did you mean ${prefix}${meant}?`
+  return invalid(
+    `There is no option ${prefix}${name}.${hint} ${taker} takes ${names.length === 0 ? 'none' : names.join(', ')}.`,
+  )
+}
+
+function invalid(message: string): MillraceError {
+  return new MillraceError('invalidArgument', message)
+}

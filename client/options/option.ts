@@ -1,0 +1,184 @@
+// What an option may be: the kinds of values that the table of options is made of. Runs in the client, pure.
+// A kind says what it takes, and how a message calls that. `null` is a value like any other, and no kind takes it.
+import { isBytes } from '../../protocol/bytes.ts'
+import { parseShardId } from '../../protocol/shard-id.ts'
+import { quoteText } from '../../protocol/text.ts'
+import { nameOf } from '../codecs/value-kind.ts'
+
+export interface Option {
+  /** What it must be, to follow "it must be"; of a value that is nearly right, what is wrong with it. */
+  readonly expects: (given: unknown) => string
+  readonly accepts: (given: unknown) => boolean
+  /** The options in it, where it is a group of them. */
+  readonly fields?: Options
+}
+
+export type Options = { readonly [name: string]: Option }
+
+/** The options of an interface, each of which the table must name. */
+export type OptionsOf<T> = { readonly [N in keyof Required<T>]: Option }
+
+/** A whole number within bounds, and what it is where the caller says nothing. */
+export interface WholeNumber extends Option {
+  readonly min: number
+  readonly max: number
+  readonly default: number
+}
+
+export function whole(bounds: { min: number; max: number; default: number }): WholeNumber {
+  const { min, max } = bounds
+  const isWhole = (given: unknown) => Number.isSafeInteger(given) || (given === Infinity && max === Infinity)
+  return {
+    ...bounds,
+    expects: (given) => `${isWhole(given) ? '' : 'a whole number '}from ${min} to ${max}`,
+    accepts: (given) => isWhole(given) && (given as number) >= min && (given as number) <= max,
+  }
+}
+
+const takes = (expected: string, accepts: Option['accepts']): Option => ({ expects: () => expected, accepts })
+
+export const boolean = takes('true or false', (given) => typeof given === 'boolean')
+export const string = takes('a string', (given) => typeof given === 'string')
+export const callback = takes('a function', (given) => typeof given === 'function')
+
+export function choice(values: readonly unknown[]): Option {
+  return takes(values.map((value) => `'${String(value)}'`).join(' or '), (given) => values.includes(given))
+}
+
+/** One of some words, or a function. */
+export function choiceOrCallback(values: readonly string[], purpose: string): Option {
+  const words = choice(values)
+  return takes(
+    `${words.expects(undefined)}, or a function that ${purpose}`,
+    (given) => typeof given === 'function' || words.accepts(given),
+  )
+}
+
+/** Signals of other realms and of polyfills count, too. */
+export const signal = takes(
+  'an AbortSignal',
+  (given) =>
+    isObject(given) &&
+    typeof given.aborted === 'boolean' &&
+    typeof given.addEventListener === 'function' &&
+    typeof given.removeEventListener === 'function',
+)
+
+/** A codec that has the method, or a schema. */
+export function codec(method: 'encode' | 'decode'): Option {
+  return {
+    expects: (given) =>
+      typeof given === 'function'
+        ? 'a codec, not what makes one: call it, as in json()'
+        : 'a codec, such as json() or text, or { schema } with a Standard Schema',
+    accepts: (given) => isObject(given) && (typeof given[method] === 'function' || hasSchema(given)),
+  }
+}
+
+function hasSchema(given: Readonly<Record<string, unknown>>): boolean {
+  const { schema } = given
+  // Some validators are functions.
+  if (!isObject(schema) && typeof schema !== 'function') return false
+  const standard = (schema as { readonly '~standard'?: unknown })['~standard']
+  return isObject(standard) && typeof standard.validate === 'function'
+}
+
+/** A hash key as Kinesis writes it. */
+export const hashKey = takes(
+  'a hash key: a decimal number as a string or a bigint',
+  (given) => typeof given === 'string' || typeof given === 'bigint',
+)
+
+/** A shard id, in full or short. */
+export const shardId = takes('a shard id, such as shardId-000000000003, shard-3 or 3', (given) => {
+  if (typeof given !== 'string') return false
+  try {
+    parseShardId(given)
+    return true
+  } catch {
+    return false
+  }
+})
+
+/** A moment, as a Date or in milliseconds since the epoch. */
+export const moment = takes('a valid Date, or whole milliseconds since the epoch', (given) => {
+  const time = given instanceof Date ? given.getTime() : given
+  return Number.isSafeInteger(time) && (time as number) >= 0
+})
+
+export const bytesOrText = takes(
+  'bytes (a Uint8Array or Buffer) or a string',
+  (given) => isBytes(given) || typeof given === 'string',
+)
+
+/** Values by name. What a Map holds are no properties, so that it would count as empty. */
+export const dictionary = takes('an object of values by name', (given) => {
+  if (!isOptionsObject(given)) return false
+  const prototype = Object.getPrototypeOf(given) as object | null
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+})
+
+/** Records, each of which is checked by itself. */
+export const records = takes(
+  'an array, or anything else that can be iterated',
+  (given) =>
+    typeof given === 'object' &&
+    given !== null &&
+    typeof (given as Iterable<unknown>)[Symbol.iterator] === 'function',
+)
+
+/** An object of options. */
+export function group(fields: Options): Option {
+  return { ...takes('an object', isOptionsObject), fields }
+}
+
+/** Exactly one of some options. */
+export function oneOf(fields: Options): Option {
+  const names = Object.keys(fields)
+  const written = names.map((name) => `{ ${name} }`).join(' or ')
+  return {
+    ...takes(
+      written,
+      (given) => isOptionsObject(given) && names.filter((name) => given[name] !== undefined).length === 1,
+    ),
+    fields,
+  }
+}
+
+/** One of some words, or else as the other option says. */
+export function wordOr(words: readonly string[], other: Option): Option {
+  const expected = [...words.map((word) => `'${word}'`), other.expects(undefined)].join(', ')
+  const accepts = (given: unknown) =>
+    typeof given === 'string' ? words.includes(given) : other.accepts(given)
+  return { ...other, ...takes(expected, accepts) }
+}
+
+/** The name of a preset, which is looked up where it is used, or else as the other option says. */
+export function presetOr(other: Option): Option {
+  return {
+    ...other,
+    ...takes(
+      'the name of a preset, or an object',
+      (given) => typeof given === 'string' || other.accepts(given),
+    ),
+  }
+}
+
+/** What is checked where it is used. */
+export const later = takes('', () => true)
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
+
+/** An object that can be taken for options: no array, no bytes, no map. */
+function isOptionsObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return isObject(value) && !(Symbol.iterator in value) && !(value instanceof Date)
+}
+
+/** A value as a message shows it. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return quoteText(value)
+  if (value instanceof Date && Number.isNaN(value.getTime())) return 'an invalid Date'
+  return typeof value === 'bigint' ? `${value}n` : nameOf(value)
+}

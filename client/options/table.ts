@@ -1,0 +1,220 @@
+// The one table of what a caller may give: the options of each call, their kinds, bounds and defaults. Runs in the client,
+// pure. The types beside it say the same to the compiler, which also finds what is missing here; this says it at run time, to
+// callers in plain JavaScript and to values that came from elsewhere. Defaults are read from here by what resolves them.
+import { codecs as compressions } from '../../protocol/compression.ts'
+import { limits } from '../../protocol/limits.ts'
+import type { Field } from '../../protocol/shapes.ts'
+import { streamSettings, type StreamSetting } from '../../protocol/stream-settings.ts'
+import type { CreateStreamOptions, SplitOptions, UpdateShardCountOptions } from '../admin.ts'
+import type { StreamChanges, StreamSettings } from '../capacity.ts'
+import type { PutOptions } from '../client.ts'
+import type { PageOptions } from '../listing.ts'
+import type { ProducerOptions } from '../producer/options.ts'
+import type { ReadOptions, SubscribeOptions } from '../reading/options.ts'
+import type { RecordInput } from '../record.ts'
+import type { CallOptions, ConnectOptions, RetryPolicy, Rim } from '../settings.ts'
+import {
+  callback,
+  choice,
+  choiceOrCallback,
+  codec,
+  dictionary,
+  boolean,
+  group,
+  hashKey,
+  later,
+  moment,
+  oneOf,
+  presetOr,
+  records,
+  shardId,
+  signal,
+  string,
+  whole,
+  wordOr,
+  type Option,
+  type Options,
+  type OptionsOf,
+} from './option.ts'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+const call = { signal } satisfies OptionsOf<CallOptions>
+
+const retry = {
+  backoffMinMs: whole({ min: 0, max: 60_000, default: 50 }),
+  backoffMaxMs: whole({ min: 0, max: 600_000, default: 2000 }),
+  giveUpAfterMs: whole({ min: 0, max: Infinity, default: Infinity }),
+} satisfies OptionsOf<RetryPolicy>
+
+const rim = {
+  monotonic: callback,
+  clock: callback,
+  random: callback,
+  randomBytes: callback,
+} satisfies OptionsOf<Rim>
+
+const connect = {
+  dial: callback,
+  clientName: string,
+  requestTimeoutMs: whole({ min: 1, max: 3_600_000, default: 30_000 }),
+  retry: { ...group(retry), fields: retry },
+  signal,
+  log: callback,
+  rim: group(rim),
+} satisfies OptionsOf<ConnectOptions>
+
+const producer = {
+  codec: codec('encode'),
+  batchBytes: whole({ min: 1, max: limits.batchBytesMax, default: 256 * KiB }),
+  batchRecords: whole({ min: 1, max: limits.batchRecordsMax, default: limits.batchRecordsMax }),
+  lingerMs: whole({ min: 0, max: 60_000, default: 0 }),
+  compression: choice(compressions),
+  bufferBytesMax: whole({ min: 1, max: 4096 * MiB, default: 32 * MiB }),
+  // No client tries longer than the broker remembers its producer.
+  deliveryTimeoutMs: whole({ min: 1, max: limits.producerIdleMsMin, default: 120_000 }),
+  onAcknowledged: callback,
+  onRefused: callback,
+  onDelayed: callback,
+  signal,
+} satisfies OptionsOf<ProducerOptions>
+
+const reading = {
+  // Where a reading begins and ends is checked when it begins: what is wrong with it ends the loop.
+  from: later,
+  shard: later,
+  codec: codec('decode'),
+  onTrimmed: choice(['fail', 'horizon']),
+  onUnreadable: choiceOrCallback(['fail'], 'is told of each skip'),
+  signal,
+}
+
+const read = {
+  ...reading,
+  follow: boolean,
+  until: later,
+  maxWaitMs: whole({ min: 0, max: limits.fetchWaitMsMax, default: 5000 }),
+  bufferBytesMax: whole({ min: 1, max: 4096 * MiB, default: 16 * MiB }),
+} satisfies OptionsOf<ReadOptions>
+
+const subscribe = {
+  ...reading,
+  // By default, what the number of shards allows.
+  creditBytes: whole({ min: 1, max: limits.subscriptionCreditBytesMax, default: 1 * MiB }),
+} satisfies OptionsOf<SubscribeOptions>
+
+const page = {
+  limit: whole({ min: 1, max: limits.listPageMax, default: limits.listPageMax }),
+  after: string,
+  signal,
+} satisfies OptionsOf<PageOptions>
+
+const sequenceNumber = whole({ min: 0, max: Number.MAX_SAFE_INTEGER, default: 0 })
+
+const position = wordOr(
+  ['TRIM_HORIZON', 'LATEST'],
+  oneOf({ atSequenceNumber: sequenceNumber, afterSequenceNumber: sequenceNumber, atTimestamp: moment }),
+)
+
+/** Where a reading begins and ends, and in which shard. */
+export const placeOptions = { from: position, until: position, shard: shardId }
+
+/** The settings of a stream, by their own table. */
+function settingsWhere(isTaken: (setting: StreamSetting) => boolean): Options {
+  const taken = Object.entries<StreamSetting>(streamSettings).filter(([, setting]) => isTaken(setting))
+  return Object.fromEntries(taken.map(([name, setting]) => [name, settingOption(setting)]))
+}
+
+function settingOption({ field, bounds, presets }: StreamSetting): Option {
+  const option = fieldOption(field, bounds)
+  return presets === undefined ? option : presetOr(option)
+}
+
+function fieldOption(
+  field: Field,
+  bounds: { readonly min: number; readonly max: number } | undefined,
+): Option {
+  switch (field.kind) {
+    case 'uint':
+      return whole({ min: bounds?.min ?? 0, max: bounds?.max ?? field.max, default: 0 })
+    case 'boolean':
+      return boolean
+    case 'choice':
+      return choice(field.values)
+    case 'struct':
+      return group(
+        Object.fromEntries(
+          Object.entries(field.shape).map(([name, part]) => [name, fieldOption(part, undefined)]),
+        ),
+      )
+    default:
+      return string
+  }
+}
+
+const createStream = {
+  ...(settingsWhere(() => true) as OptionsOf<StreamSettings>),
+  shards: whole({ min: 1, max: limits.shardsPerStreamMax, default: 1 }),
+  signal,
+} satisfies OptionsOf<CreateStreamOptions>
+
+/** What updateStream changes. */
+export const changeOptions = settingsWhere(
+  ({ changes: isChangeable }) => isChangeable,
+) as OptionsOf<StreamChanges>
+
+const splitShard = {
+  at: hashKey,
+  isolate: oneOf({ partitionKey: string, hashKey }),
+  signal,
+} satisfies OptionsOf<SplitOptions>
+
+const updateShardCount = { onProgress: callback, signal } satisfies OptionsOf<UpdateShardCountOptions>
+
+const put = { codec: codec('encode'), signal } satisfies OptionsOf<PutOptions<unknown>>
+
+/** The options of each call. */
+export const optionTable = {
+  connect,
+  createStream,
+  describeStream: call,
+  listStreams: call,
+  updateStream: call,
+  deleteStream: call,
+  splitShard,
+  mergeShards: call,
+  updateShardCount,
+  explainScaling: call,
+  listShards: call,
+  describeBroker: call,
+  page,
+  put,
+  putMany: put,
+  producer,
+  flush: call,
+  read,
+  subscribe,
+  close: call,
+} as const satisfies Record<string, Options>
+
+export type CallName = keyof typeof optionTable
+
+/** Arguments that are no options. */
+export const argumentTable = {
+  url: string,
+  stream: string,
+  shardId: string,
+  adjacentShardId: string,
+  shardCount: whole({ min: 1, max: limits.shardsPerStreamMax, default: 1 }),
+  records,
+} as const satisfies Options
+
+/** The fields of a record to be appended. */
+export const recordFields = {
+  partitionKey: string,
+  data: later,
+  explicitHashKey: hashKey,
+  timestamp: moment,
+  headers: dictionary,
+} satisfies OptionsOf<RecordInput>

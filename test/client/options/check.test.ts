@@ -1,0 +1,357 @@
+// What a caller gives is held to one table of options, and refused by the name that the caller wrote.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { connect, json, MillraceError, type Client } from '../../../client/index.ts'
+import { checkOptions } from '../../../client/options/check.ts'
+import { nearest } from '../../../client/options/nearest.ts'
+import { optionTable, type CallName } from '../../../client/options/table.ts'
+import { driven, fakeTime } from '../support/drive.ts'
+import { FakeBroker } from '../support/fake-broker.ts'
+import { fill } from '../support/fill.ts'
+
+let restoreTime: () => void
+beforeEach(() => {
+  restoreTime = fakeTime()
+})
+afterEach(() => restoreTime())
+
+/** What a call, or a loop over what it gives, fails with. */
+async function failureOf(use: () => unknown): Promise<unknown> {
+  try {
+    const given = use()
+    const done = async () => {
+      if (typeof given === 'object' && given !== null && Symbol.asyncIterator in given) {
+        for await (const item of given as AsyncIterable<unknown>) void item
+      } else {
+        await given
+      }
+    }
+    await driven(done(), { limitMs: 10_000 })
+    return undefined
+  } catch (error) {
+    return error
+  }
+}
+
+async function withClient(use: (client: Client, broker: FakeBroker) => Promise<void>): Promise<void> {
+  const broker = new FakeBroker()
+  fill(broker, 0, [3])
+  const client = await driven(connect('millrace://fake', { dial: broker.dial }))
+  await use(client, broker)
+  await driven(client.close())
+}
+
+const record = { partitionKey: 'ada', data: 'x' }
+
+/** Every call that takes options, with options of its own. */
+const calls: Readonly<Record<string, (client: Client, options: never) => unknown>> = {
+  createStream: (client, options) => client.createStream('clicks', options),
+  describeStream: (client, options) => client.describeStream('clicks', options),
+  listStreams: (client, options) => client.listStreams(options),
+  changes: (client, options) => client.updateStream('clicks', options),
+  updateStream: (client, options) => client.updateStream('clicks', {}, options),
+  deleteStream: (client, options) => client.deleteStream('clicks', options),
+  splitShard: (client, options) => client.splitShard('clicks', '0', options),
+  mergeShards: (client, options) => client.mergeShards('clicks', '0', '1', options),
+  updateShardCount: (client, options) => client.updateShardCount('clicks', 1, options),
+  explainScaling: (client, options) => client.explainScaling('clicks', options),
+  listShards: (client, options) => client.listShards('clicks', options),
+  describeBroker: (client, options) => client.describeBroker(options),
+  page: (client, options) => client.listStreams().page(options),
+  put: (client, options) => client.put('clicks', record, options),
+  putMany: (client, options) => client.putMany('clicks', [record], options),
+  producer: (client, options) => client.producer('clicks', options),
+  flush: (client, options) => client.producer('clicks').then((producer) => producer.flush(options)),
+  read: (client, options) => client.read('clicks', options),
+  subscribe: (client, options) => client.subscribe('clicks', options),
+  close: (client, options) => client.close(options),
+  connect: (_, options) => connect('millrace://fake', options),
+}
+
+describe('options', () => {
+  it('every call of the table is here', () => {
+    expect(
+      Object.keys(calls)
+        .filter((name) => name !== 'changes')
+        .toSorted(),
+    ).toEqual(Object.keys(optionTable).toSorted())
+  })
+
+  it.each(Object.keys(calls))('of %s: null, an array and a misspelt one are refused', async (name) => {
+    await withClient(async (client, broker) => {
+      broker.received.length = 0
+      for (const wrong of [null, [], 'fast', 7]) {
+        expect(await failureOf(() => calls[name]!(client, wrong as never))).toMatchObject({
+          code: 'invalidArgument',
+          message: expect.stringMatching(/must be an object\.$/) as string,
+        })
+      }
+      expect(await failureOf(() => calls[name]!(client, { singal: 1, wayOff: 2 } as never))).toMatchObject({
+        code: 'invalidArgument',
+        message: expect.stringMatching(/^There is no option singal\./) as string,
+      })
+      if (name !== 'flush') expect(broker.received).toEqual([])
+    })
+  })
+
+  const wrong: readonly (readonly [string, object, string])[] = [
+    [
+      'connect',
+      { requestTimeoutMs: null },
+      'requestTimeoutMs is null; it must be a whole number from 1 to 3600000.',
+    ],
+    ['connect', { requestTimeoutMs: '5' }, 'requestTimeoutMs is "5"'],
+    ['connect', { requestTimeoutMs: 1.5 }, 'requestTimeoutMs is 1.5; it must be a whole number'],
+    ['connect', { requestTimeoutMs: NaN }, 'requestTimeoutMs is NaN'],
+    ['connect', { requestTimeOutMs: 5 }, 'Did you mean requestTimeoutMs?'],
+    ['connect', { retry: null }, 'retry is null; it must be an object.'],
+    [
+      'connect',
+      { retry: { backOffMinMs: 5 } },
+      'There is no option retry.backOffMinMs. Did you mean retry.backoffMinMs?',
+    ],
+    ['connect', { retry: { backoffMaxMs: -1 } }, 'retry.backoffMaxMs is -1; it must be from 0 to 600000.'],
+    [
+      'connect',
+      { retry: { backoffMinMs: 50, backoffMaxMs: 5 } },
+      'retry.backoffMaxMs is 5; it must not be below',
+    ],
+    ['connect', { dial: 'tcp' }, 'dial is "tcp"; it must be a function.'],
+    ['connect', { clientName: 7 }, 'clientName is 7; it must be a string.'],
+    ['connect', { rim: { clock: 7 } }, 'rim.clock is 7'],
+    ['connect', { signal: {} }, 'signal is an Object; it must be an AbortSignal.'],
+    ['createStream', { writeBytesPerSeconds: 5 }, 'There is no option writeBytesPerSeconds.'],
+    [
+      'createStream',
+      { shardLimits: { writeBytesPerSeconds: 5 } },
+      'There is no option shardLimits.writeBytesPerSeconds. Did you mean shardLimits.writeBytesPerSecond?',
+    ],
+    ['createStream', { shardLimits: { writeBytesPerSecond: 0.5 } }, 'shardLimits.writeBytesPerSecond is 0.5'],
+    ['createStream', { shardLimits: null }, 'shardLimits is null'],
+    ['createStream', { shards: 0 }, 'shards is 0; it must be from 1 to'],
+    ['createStream', { shards: '4' }, 'shards is "4"; it must be a whole number from 1 to'],
+    ['createStream', { retentionMs: 5 }, 'retentionMs is 5; it must be from 3600000 to'],
+    ['createStream', { retentionMs: null }, 'retentionMs is null'],
+    ['createStream', { mode: 'ondemand' }, `mode is "ondemand"; it must be 'provisioned' or 'on-demand'.`],
+    ['createStream', { scaling: { shardsMax: -1 } }, 'scaling.shardsMax is -1'],
+    ['changes', { scaling: 'wide' }, 'scaling is "wide"; it must be an object.'],
+    ['changes', { retentionBytes: -5 }, 'retentionBytes is -5'],
+    ['changes', { retention: 5 }, 'Did you mean retentionMs?'],
+    ['splitShard', { at: 5 }, 'at is 5; it must be a hash key'],
+    ['splitShard', { at: '-5' }, 'at: "-5" is not a hash key'],
+    ['splitShard', { isolate: 'ada' }, 'isolate is "ada"; it must be { partitionKey } or { hashKey }.'],
+    ['splitShard', { isolate: { key: 'ada' } }, 'There is no option isolate.key.'],
+    ['splitShard', { isolate: { partitionKey: null } }, 'isolate.partitionKey is null'],
+    ['updateShardCount', { onProgress: true }, 'onProgress is true; it must be a function.'],
+    ['page', { limit: 0 }, 'limit is 0; it must be from 1 to 1000.'],
+    ['page', { after: 7 }, 'after is 7; it must be a string.'],
+    ['put', { codec: 'json' }, 'codec is "json"; it must be a codec'],
+    ['put', { codec: json }, 'call it, as in json()'],
+    ['put', { codec: { schema: {} } }, 'codec is an Object'],
+    ['put', { codec: { decode: () => 1 } }, 'codec is an Object'],
+    ['putMany', { signal: null }, 'signal is null; it must be an AbortSignal.'],
+    ['producer', { batchBytes: 1.5 }, 'batchBytes is 1.5'],
+    ['producer', { lingerMs: -1 }, 'lingerMs is -1; it must be from 0 to 60000.'],
+    [
+      'producer',
+      { compression: 'brotli' },
+      `compression is "brotli"; it must be 'none' or 'gzip' or 'zstd'.`,
+    ],
+    ['producer', { onRefused: 'log' }, 'onRefused is "log"'],
+    ['producer', { deliveryTimeoutMs: Infinity }, 'deliveryTimeoutMs is Infinity'],
+    ['flush', { signal: 1 }, 'signal is 1'],
+    ['read', { follow: 'yes' }, 'follow is "yes"; it must be true or false.'],
+    ['read', { from: { atTimestamp: null } }, 'from.atTimestamp is null; it must be a valid Date'],
+    ['read', { from: { atTimestamp: 1.5 } }, 'from.atTimestamp is 1.5'],
+    ['read', { from: { atTimestamp: new Date(NaN) } }, 'from.atTimestamp is an invalid Date'],
+    ['read', { from: { atTimestmp: 5 } }, 'Did you mean from.atTimestamp?'],
+    ['read', { from: { atSequenceNumber: -1 } }, 'from.atSequenceNumber is -1'],
+    [
+      'read',
+      { from: { atSequenceNumber: 1, atTimestamp: 5 } },
+      `from is an Object; it must be 'TRIM_HORIZON'`,
+    ],
+    ['read', { from: 'EARLIEST' }, 'from is "EARLIEST"'],
+    ['read', { until: null }, 'until is null'],
+    ['read', { until: { atTimestamp: null } }, 'until.atTimestamp is null'],
+    ['read', { shard: 0 }, 'shard is 0; it must be a shard id'],
+    ['read', { shard: 'first' }, 'shard is "first"; it must be a shard id'],
+    ['read', { maxWaitMs: 30_001 }, 'maxWaitMs is 30001; it must be from 0 to 30000.'],
+    ['read', { onTrimmed: 'skip' }, `onTrimmed is "skip"; it must be 'fail' or 'horizon'.`],
+    ['read', { onUnreadable: 'skip' }, `onUnreadable is "skip"; it must be 'fail', or a function`],
+    ['read', { codec: { encode: () => 1 } }, 'codec is an Object'],
+    ['subscribe', { creditBytes: 0 }, 'creditBytes is 0'],
+    ['subscribe', { follow: true }, 'There is no option follow.'],
+    ['subscribe', { from: {} }, 'from is an Object'],
+    ['close', { signal: 'now' }, 'signal is "now"'],
+  ]
+
+  it.each(wrong)('of %s: %j is refused by its name', async (name, options, message) => {
+    await withClient(async (client) => {
+      const { dial } = new FakeBroker()
+      const given = name === 'connect' ? { dial, ...options } : options
+      expect(await failureOf(() => calls[name]!(client, given as never))).toMatchObject({
+        code: 'invalidArgument',
+        message: expect.stringContaining(message) as string,
+      })
+    })
+  })
+
+  const others = ['connect', 'close', 'deleteStream', 'mergeShards', 'subscribe']
+  it.each(Object.keys(calls).filter((name) => !others.includes(name)))(
+    'of %s that are undefined count as left out',
+    async (name) => {
+      await withClient(async (client) => {
+        const fields = name === 'changes' ? { retentionMs: undefined } : optionTable[name as CallName]
+        const none = Object.fromEntries(Object.keys(fields).map((option) => [option, undefined]))
+        const options = { ...none, notAnOption: undefined }
+        expect(await failureOf(() => calls[name]!(client, options as never))).toBeUndefined()
+      })
+    },
+  )
+
+  it('of a group that are undefined count as left out', async () => {
+    await withClient(async (client, broker) => {
+      const shardLimits = { readsPerSecond: 7, readBytesPerSecond: undefined } as never
+      await driven(client.createStream('clicks', { shardLimits }))
+      expect(broker.settings.at(-1)!.shardLimits).toMatchObject({ readsPerSecond: 7, readBytesPerSecond: 0 })
+    })
+  })
+
+  it('of every kind refuse what no option is, with its name', () => {
+    const nothing = [null, Symbol('x'), 5n, new Map(), [1], NaN, -1, 1.5]
+    for (const [call, fields] of Object.entries(optionTable)) {
+      for (const name of Object.keys(fields)) {
+        if (['from', 'until', 'shard'].includes(name)) continue
+        for (const value of nothing) {
+          if (name === 'at' && typeof value === 'bigint') continue
+          expect(() => checkOptions(call as CallName, { [name]: value })).toThrow(
+            expect.objectContaining({
+              code: 'invalidArgument',
+              message: expect.stringContaining(name) as string,
+            }),
+          )
+        }
+      }
+    }
+  })
+})
+
+describe('arguments', () => {
+  it('that are no text, no count or no list are refused by name', async () => {
+    await withClient(async (client) => {
+      const uses: readonly (readonly [string, () => unknown])[] = [
+        ['url', () => connect(null as never)],
+        ['url', () => connect(7 as never)],
+        ['stream', () => client.createStream(null as never)],
+        ['stream', () => client.describeStream(undefined as never)],
+        ['stream', () => client.updateStream(5 as never, {})],
+        ['changes', () => client.updateStream('clicks', undefined as never)],
+        ['stream', () => client.put(null as never, record)],
+        ['stream', () => client.putMany({} as never, [record])],
+        ['stream', () => client.producer(Symbol('x') as never)],
+        ['stream', () => client.read(null as never)],
+        ['stream', () => client.subscribe(null as never)],
+        ['stream', () => client.listShards(null as never)],
+        ['stream', () => client.explainScaling(null as never)],
+        ['shardId', () => client.splitShard('clicks', 0 as never)],
+        ['adjacentShardId', () => client.mergeShards('clicks', '0', null as never)],
+        ['shardCount', () => client.updateShardCount('clicks', 1.5)],
+        ['shardCount', () => client.updateShardCount('clicks', null as never)],
+        ['records', () => client.putMany('clicks', null as never)],
+        ['records', () => client.putMany('clicks', 'records' as never)],
+        ['records', () => client.putMany('clicks', record as never)],
+      ]
+      for (const [name, use] of uses) {
+        expect(await failureOf(use)).toMatchObject({
+          code: 'invalidArgument',
+          message: expect.stringContaining(name) as string,
+        })
+      }
+    })
+  })
+})
+
+describe('records', () => {
+  const wrong: readonly (readonly [unknown, string])[] = [
+    [null, 'The record is null; it must be an object with partitionKey and data.'],
+    ['text', 'The record is "text"'],
+    [{ data: 'x' }, 'partitionKey is undefined; it must be a string.'],
+    [{ partitionKey: null, data: 'x' }, 'partitionKey is null'],
+    [{ partitionKey: 7, data: 'x' }, 'partitionKey is 7'],
+    [{ partitionKey: '', data: 'x' }, 'partition key'],
+    [{ partitionKey: 'a', data: undefined }, 'data is undefined'],
+    [{ partitionKey: 'a', data: null }, 'data is null'],
+    [{ partitionKey: 'a', data: { b: 1 } }, 'data is an Object'],
+    [{ partitionKey: 'a', data: 'x', timestamp: null }, 'timestamp is null; it must be a valid Date'],
+    [{ partitionKey: 'a', data: 'x', timestamp: '2026' }, 'timestamp is "2026"'],
+    [{ partitionKey: 'a', data: 'x', timestamp: 1.5 }, 'timestamp is 1.5'],
+    [{ partitionKey: 'a', data: 'x', timestamp: new Date(NaN) }, 'timestamp is an invalid Date'],
+    [{ partitionKey: 'a', data: 'x', explicitHashKey: 7 }, 'explicitHashKey is 7'],
+    [{ partitionKey: 'a', data: 'x', explicitHashKey: null }, 'explicitHashKey is null'],
+    [{ partitionKey: 'a', data: 'x', explicitHashKey: '-1' }, 'explicitHashKey: "-1"'],
+    [{ partitionKey: 'a', data: 'x', headers: null }, 'headers is null'],
+    [{ partitionKey: 'a', data: 'x', headers: [['n', 'v']] }, 'headers is an Array'],
+    [{ partitionKey: 'a', data: 'x', headers: new Map([['n', 'v']]) }, 'headers is a Map'],
+    [{ partitionKey: 'a', data: 'x', headers: { n: 7 } }, 'headers["n"] is 7; it must be bytes'],
+    [{ partitionKey: 'a', data: 'x', headers: { n: null } }, 'headers["n"] is null'],
+    [{ partitionKey: 'a', data: 'x', header: { n: 'v' } }, 'A record has no header. Did you mean headers?'],
+    [{ partitionkey: 'a', data: 'x' }, 'partitionKey'],
+    [{ partitionKey: 'a', data: 'x', timeStamp: 5 }, 'Did you mean timestamp?'],
+  ]
+
+  it.each(wrong)(
+    '%j is refused by put, putMany and a producer, and what is wrong is named',
+    async (given, message) => {
+      await withClient(async (client, broker) => {
+        const stored = broker.recordsOf(0).length
+        const expected = {
+          code: expect.stringMatching(/^(invalidArgument|codecFailed)$/) as string,
+          message: expect.stringContaining(message) as string,
+        }
+        const producer = await driven(client.producer('clicks'))
+        expect(await failureOf(() => client.put('clicks', given as never))).toMatchObject(expected)
+        expect(await failureOf(() => producer.send(given as never))).toMatchObject(expected)
+        expect(() => producer.push(given as never)).toThrow(expect.objectContaining(expected))
+        const results = await driven(client.putMany('clicks', [record, given as never, record]))
+        expect(results).toMatchObject([{ ok: true }, { ok: false, error: expected }, { ok: true }])
+        await driven(producer.close())
+        expect(broker.recordsOf(0)).toHaveLength(stored + 2)
+      })
+    },
+  )
+
+  it('that were read can be appended again', async () => {
+    await withClient(async (client, broker) => {
+      const copy = async () => {
+        const producer = await client.producer('clicks')
+        for await (const read of client.read('clicks')) await producer.send(read)
+      }
+      await driven(copy())
+      expect(broker.recordsOf(0).map(({ partitionKey }) => partitionKey)).toHaveLength(6)
+    })
+  })
+
+  it('of a producer are held to the names also when many were sound before', async () => {
+    await withClient(async (client) => {
+      const producer = await driven(client.producer('clicks'))
+      for (let i = 0; i < 5000; i++) void producer.push(record)
+      const misspelt = { ...record, timeStamp: 5 }
+      const push = () => {
+        for (let i = 0; i < 64; i++) void producer.push(misspelt)
+      }
+      expect(push).toThrow(MillraceError)
+    })
+  })
+})
+
+describe('nearest', () => {
+  it.each([
+    ['retention', ['retentionMs', 'mode'], 'retentionMs'],
+    ['RETENTIONMS', ['retentionMs', 'mode'], 'retentionMs'],
+    ['shard', ['shards', 'signal'], 'shards'],
+    ['timeout', ['signal', 'codec'], undefined],
+    ['', ['at'], undefined],
+  ] as const)('%s is meant to be one of %j: %s', (given, names, expected) => {
+    expect(nearest(given, names)).toBe(expected)
+  })
+})
