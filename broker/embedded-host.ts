@@ -1,5 +1,5 @@
 // Shard hosts inside this process, for `createBroker`: the engine of host/ behind a channel pair instead of a process.
-// Owners run here too, or on threads of their own as in a daemon. Any process that embeds a broker.
+// Owners run in this thread, or each on its own thread as in a daemon. Runs in any process that embeds a broker.
 import type { Duplex } from 'node:stream'
 import { refusal } from '../protocol/refusal.ts'
 import type { HostLauncher } from './host-contract.ts'
@@ -13,18 +13,18 @@ import { channelPair } from './channels/channel-pair.ts'
 import { systemTime } from './time.ts'
 
 export interface EmbeddedHostsOptions {
-  /** Owners and readers on threads, from compiled code; else everything runs in this thread. */
+  /** True: owners and readers run on threads, from compiled code. False: everything runs in this thread. */
   readonly threads: boolean
   readonly clock: () => number
   readonly elapsed: () => number
-  /** What a test puts in place of the disk; only without threads. */
+  /** Parts of storage that a test replaces; only without threads. */
   readonly storage: OwnerParts
   readonly log: Logger
 }
 
 export interface EmbeddedHosts {
   readonly launcher: HostLauncher
-  /** Hands a connection to a host; throws `unavailable` while it does not run. */
+  /** Passes a connection to a host; throws `unavailable` while the host does not run. */
   accept(hostId: number, stream: Duplex): void
 }
 
@@ -44,7 +44,7 @@ export function embeddedHosts(options: EmbeddedHostsOptions): EmbeddedHosts {
       finish(how)
     }
     const onBroken = (error: Error): void => {
-      // What can still be closed is closed: in this process nothing else gives locks and files back.
+      // Closes what can still be closed: no exit of a process frees the host's locks and files here.
       host.drain(0).then(
         () => end(`it broke: ${error.message}`),
         () => end(`it broke, and left its storage open: ${error.message}`),

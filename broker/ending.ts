@@ -1,16 +1,16 @@
-// How the daemon's process ends: drained on a signal, at once on the second one, or by failure. Controller process.
-// No end waits longer than a bound for the reader of the log (telemetry/log-output.ts).
-// A failure ends the process without ceremony: its hosts see their channel end, answer what is in flight and exit, and
-// the next start recovers from what is on disk. Nothing is repaired in a process that has broken.
+// Ends the daemon's process: drains it on a signal, ends it at once on a second one, or on a failure. Controller process.
+// Every end waits for the reader of the log for a bounded time only (telemetry/log-output.ts).
+// A failure ends the process without a drain: its hosts see their channel close, answer what is in flight and exit, and
+// the next start recovers from what is on disk. A process with a broken invariant repairs nothing.
 import type { Logger } from './telemetry/log.ts'
 
-// Not SIGHUP: a handler would undo what `nohup` asked for. Without nohup it ends this process, and the hosts drain.
+// Not SIGHUP: a handler would override `nohup`. Without nohup, SIGHUP ends this process by default, and the hosts drain.
 const stopSignals = ['SIGINT', 'SIGTERM'] as const
 
 export interface Ending {
   /** True from the first signal on. */
   readonly isStopping: boolean
-  /** Fulfils with the exit code once everything is closed. */
+  /** Fulfils with the exit code when everything is closed. */
   readonly stopped: Promise<number>
   /** Stops in good order, as the first signal does. */
   stop(reason: string): void
@@ -20,11 +20,11 @@ export interface EndingOptions {
   readonly log: Logger
   /** Closes everything, in good order. */
   readonly close: () => Promise<void>
-  /** Ends everything else that this process started, at once. */
+  /** Ends all processes that this process has started, at once. */
   readonly kill: () => void
 }
 
-/** Takes over what the process does on signals, until it has stopped. */
+/** Handles SIGINT and SIGTERM until the process has stopped. */
 export function endOnSignals({ log, close, kill }: EndingOptions): Ending {
   let isStopping = false
   let finish: (exitCode: number) => void
@@ -51,7 +51,7 @@ export function endOnSignals({ log, close, kill }: EndingOptions): Ending {
     if (!isStopping) return stop(signal)
     log.warn({ signal }, 'second signal: ending at once')
     kill()
-    // Should the end wait for a disk that hangs, a third one ends the process without asking it.
+    // Without a handler, a third signal ends the process even if the exit waits for a hanging disk.
     for (const each of stopSignals) process.off(each, onSignal)
     process.exit(1)
   }
@@ -71,7 +71,7 @@ export interface FailStop {
   release(): void
 }
 
-/** Ends the process on an error that nobody caught, until released. */
+/** Ends the process on an uncaught exception, until `release` is called. */
 export function failStop(log: Logger): FailStop {
   const fail = (error: Error): void => {
     log.fatal({ err: error }, 'the controller cannot go on; its hosts drain, and the next start recovers')

@@ -1,10 +1,10 @@
-// What the controller and a shard host say to each other, over IPC or in process. Types only, no runtime.
-// `control/` and `host/` never import each other: they meet here.
+// The calls between the controller and a shard host, over IPC or in process. Types only, no runtime.
+// `control/` and `host/` never import each other; both import this file.
 import type { ServedSettings } from '../protocol/stream-settings.ts'
 import type { Channel } from './channels/channel.ts'
 import type { ShardExtent } from './threads/owner-contract.ts'
 
-/** A shard and all that its host needs to serve it. Plain data: hash keys as 32 hex digits. */
+/** A shard, with everything that its host needs to serve it. Plain data; hash keys are 32 hex digits. */
 export interface PlacedShard {
   readonly streamId: number
   readonly streamName: string
@@ -14,7 +14,7 @@ export interface PlacedShard {
   readonly startingHashKey: string
   readonly endingHashKey: string
   readonly startingSequenceNumber: number
-  /** By index; of an open shard none. */
+  /** Indexes of the shard's children; empty for an open shard. */
   readonly children: readonly number[]
   readonly settings: ServedSettings
 }
@@ -24,46 +24,46 @@ export interface ShardRef {
   readonly shardIndex: number
 }
 
-/** A shard's extent under its public name; `bytes` are those of its batches in all segments, as far as they were surveyed. */
+/** A shard's extent, named by stream and index; `bytes` counts its batches in all segments that were surveyed. */
 export interface HostedExtent extends ShardRef, Omit<ShardExtent, 'slot' | 'activeFirst'> {}
 
 /**
- * What producers have asked of the open shards of a host, in columns: it is asked for every other second, and an object for
- * each of tens of thousands of shards would hold both main threads up.
+ * The load of the open shards of a host, in columns: it is asked for every two seconds, and an object for each of tens of
+ * thousands of shards would hold up both main threads.
  */
 export interface HostedLoads {
   /**
-   * For each shard: stream id, shard index, bytes, records. Bytes and records rise from the start of the host, by what was
+   * For each shard: stream id, shard index, bytes, records. Bytes and records count from the start of the host: what was
    * stored and, within bounds, what was refused for throughput.
    */
   readonly counters: Float64Array
-  /** By the shard's place among them; left out where no key stands out. */
+  /** By the shard's place in `counters`; absent where no key stands out. */
   readonly hot: ReadonlyMap<number, HotKey>
 }
 
-/** The hash key with the largest part of what was seen lately of a shard, and its part, 0 to 1. */
+/** The hash key with the largest part of a shard's recent load, and that part, 0 to 1. */
 export interface HotKey {
   readonly hashKey: string
   readonly part: number
 }
 
-/** What a host holds of one stream, as far as it is surveyed: never more than there is. */
+/** What a host holds of one stream, as far as its segments were surveyed: never more than there is. */
 export interface StoredSpans {
-  /** Of all readable batches, those in active segments among them. */
+  /** Bytes of all readable batches, including those in active segments. */
   readonly bytes: number
   /**
-   * The oldest spans in sealed segments, those of each shard in their order, in columns: shard index, first readable number,
-   * next number, arrival time of the last batch, readable bytes.
+   * The oldest spans in sealed segments, in order within each shard, in columns: shard index, first readable sequence
+   * number, next sequence number, arrival time of the last batch, readable bytes.
    */
   readonly spans: Float64Array
-  /** No span is left out whose last batch arrived before this; Infinity where none is. */
+  /** `spans` has every span whose last batch arrived before this time; Infinity if it has all spans. */
   readonly completeTo: number
 }
 
-/** New horizons of a stream that is larger than its bound. */
+/** New trim horizons for a stream that is larger than its bound. */
 export interface BoundedTrims {
   readonly streamId: number
-  /** The bound that they were decided by. */
+  /** The bound that the trims were planned for. */
   readonly retentionBytes: number
   readonly trims: readonly BoundedTrim[]
 }
@@ -71,11 +71,11 @@ export interface BoundedTrims {
 export interface BoundedTrim {
   readonly shardIndex: number
   readonly trimHorizon: number
-  /** The number is an estimate within a span, and may lie within a batch. */
+  /** True if `trimHorizon` is interpolated within a span, and so may lie within a batch. */
   readonly isEstimate: boolean
 }
 
-/** What time it is, as the controller believes it. */
+/** The time that the controller believes. */
 export interface ClockReading {
   /** Milliseconds since the epoch, for stamps. */
   readonly now: number
@@ -84,13 +84,13 @@ export interface ClockReading {
   readonly holds: readonly HeldTime[]
 }
 
-/** Stamps from `from` on are too early by an amount that is not known: what has them counts as if it had arrived at `until`. */
+/** Arrival times from `from` on are too early by an unknown amount: records with them count as if they arrived at `until`. */
 export interface HeldTime {
   readonly from: number
   readonly until: number
 }
 
-/** Settings that a host gets from the controller; the config table decides them once. */
+/** Settings that a host gets from the controller, from the broker's configuration. */
 export interface HostSettings {
   readonly brokerId: string
   readonly hostId: number
@@ -99,16 +99,16 @@ export interface HostSettings {
   /** Directories of the owners that this host adopts. */
   readonly owners: readonly { readonly ownerId: number; readonly directory: string }[]
   readonly segmentBytes: number
-  /** A segment is sealed when it is so old, however small. */
+  /** A segment of this age is sealed, however small it is. */
   readonly segmentAgeMs: number
-  /** What compaction may read and write a second. */
+  /** Most bytes that compaction may read and write per second. */
   readonly compactionBytesPerSecond: number
   readonly tailCacheBytes: number
   readonly appendQueueBytes: number
   readonly freeSpaceFloorBytes: number
   readonly readerThreads: number
   readonly maxConnections: number
-  /** When it is started; null for whatever the wall clock says. */
+  /** The time at the start of the host; null: the host uses its wall clock. */
   readonly clock: ClockReading | null
   readonly logLevel: string
   readonly logFormat: 'json' | 'pretty'
@@ -121,16 +121,16 @@ export type HostCalls = {
     reply: { readonly port: number }
   }
   /**
-   * Answered at once, by the main thread alone: a host that answers runs. `trouble` says, in words, what is wrong with it
-   * nevertheless; null where nothing is. `isStuck`: an owner is in trouble, and has answered nothing since it was asked last.
+   * Answered at once, by the main thread alone, so an answer shows that the host runs. `trouble`: a sentence that says what
+   * is wrong although it answers, or null. `isStuck`: an owner is in trouble, and has answered nothing since the last ping.
    */
   ping: { request: null; reply: { readonly trouble: string | null; readonly isStuck: boolean } }
-  /** What time it is; told every few seconds, and when the clock is believed again that was doubted. */
+  /** Tells the host the time: every few seconds, and when a doubted clock is believed again. */
   followClock: { request: ClockReading; reply: null }
   openShards: { request: { readonly shards: readonly PlacedShard[] }; reply: null }
   /**
-   * Refuse appends from now on, end subscriptions with streamNotFound, forget the slots, whether they are served or not. May
-   * be asked again.
+   * Refuses appends from now on, ends subscriptions with streamNotFound, and forgets the slots, whether they are served or
+   * not. May be repeated.
    */
   dropStream: {
     request: {
@@ -144,17 +144,17 @@ export type HostCalls = {
     reply: null
   }
   /**
-   * Nothing of the stream expires before this retention, however short its settings say, until they say as much themselves;
-   * 0 lets it go. Answered once every horizon is durable that readers may have been told until then: the settings alone
-   * would not lead back to them.
+   * Lets no record of the stream expire before this retention, even if the settings say a shorter one, until the settings
+   * say as much; 0 ends the hold. Answered when every trim horizon that readers may have seen so far is durable: after a
+   * crash, the longer retention would not lead back to it.
    */
   holdRetention: {
     request: { readonly streamId: number; readonly retentionMs: number }
     reply: null
   }
   /**
-   * The shards take nothing more, durably and for ever: what is in flight is finished, and their tails are final. Readers
-   * get to the end of them. May be asked again. Rejects with `unavailable` where one is not served.
+   * Seals the shards: they take no more records, durably and for ever. Appends in flight are finished, and the tails in the
+   * reply are final. May be repeated. Rejects with `unavailable` where a shard is not served.
    */
   sealShards: {
     request: {
@@ -163,48 +163,48 @@ export type HostCalls = {
     }
     reply: { readonly extents: readonly HostedExtent[] }
   }
-  /** Those of the shards that the host does not serve, because they are too damaged: they cannot be sealed. */
+  /** Returns which of the shards the host does not serve because they are too damaged: they cannot be sealed. */
   unservedShards: {
     request: { readonly streamId: number; readonly shardIndexes: readonly number[] }
     reply: { readonly shardIndexes: readonly number[] }
   }
-  /** Closed shards that have expired: served no more, their slots forgotten. May be asked again, whether they are served or not. */
+  /** Stops serving closed, expired shards, and forgets their slots, whether they are served or not. May be repeated. */
   dropShards: {
     request: { readonly shards: readonly (ShardRef & { readonly ownerId: number; readonly slot: number })[] }
     reply: null
   }
-  /** What producers have asked of each open shard since the host started. */
+  /** Returns the load of each open shard since the host started. */
   shardLoads: { request: null; reply: HostedLoads }
-  /** Stream id and bytes of each stream with a bound in bytes that the host serves shards of: never more than it holds. */
+  /** Returns id and bytes of each stream with a bound in bytes of which the host serves shards; never too many bytes. */
   boundedBytes: { request: null; reply: { readonly totals: Float64Array } }
-  /** What the host holds of a stream, counted anew, and its oldest spans until they hold `excessBytes`. */
+  /** Returns what the host holds of a stream, counted anew, and its oldest spans, up to `excessBytes` of them. */
   storedSpans: {
     request: { readonly streamId: number; readonly excessBytes: number }
     reply: StoredSpans
   }
-  /** Raises horizons, durably and soon. One that is lower than what holds changes nothing; nor does one of a bound that was raised since. */
+  /** Raises trim horizons, and makes them durable soon. Never lowers one; does nothing if the bound was raised since. */
   trimToBound: { request: BoundedTrims; reply: null }
-  /** The hash key that divides the observed load of a shard in two; null where too little was seen. */
+  /** Returns the hash key that divides the observed load of a shard in two; null where too little was seen. */
   balanceOf: { request: ShardRef; reply: { readonly startingHashKey: string | null } }
-  /** Where shards stand that it serves, without what has expired; of others it says nothing. */
+  /** Returns the extents of those of the shards that the host serves, without expired records. */
   describeShards: {
     request: { readonly streamId: number; readonly shardIndexes: readonly number[] }
     reply: { readonly extents: readonly HostedExtent[] }
   }
-  /** Prometheus metrics as JSON, as prom-client gives them. */
+  /** Returns Prometheus metrics as JSON, as prom-client gives them. */
   metrics: { request: null; reply: { readonly metrics: readonly object[] } }
-  /** Answer what is in flight, refuse the rest, close storage; the process then exits. */
+  /** Answers what is in flight, refuses everything else, and closes storage; the process then exits. */
   drain: { request: { readonly deadlineMs: number }; reply: null }
 }
 
-/** A host that was started, until it has ended. */
+/** A launched host, until its end. */
 export interface LaunchedHost {
-  /** Absent in process. */
+  /** Undefined for a host inside this process. */
   readonly pid: number | undefined
   readonly channel: Channel
-  /** Fulfils once nothing of the host is left (it holds no port, no lock and no thread), with how it ended. */
+  /** Fulfils when the host is gone (it holds no port, no lock and no thread), with how it ended. */
   readonly ended: Promise<string>
-  /** Ends it at once, without a drain. */
+  /** Ends the host at once, without a drain. */
   kill(): void
 }
 

@@ -1,5 +1,5 @@
-// The storage of a host in the host's own thread, for a broker inside a program: the same functions, behind channels that stay
-// in the thread. Any process that embeds a broker.
+// Runs the storage of a host in the host's own thread, for an embedded broker: the same functions as on threads, behind
+// channels within the thread. Runs in any process that embeds a broker.
 import type { HostStorage } from './host/host-storage.ts'
 import type { OwnerChannel } from './host/owners/owner-link.ts'
 import { openOwner, type OwnerParts } from './storage/owner.ts'
@@ -9,7 +9,7 @@ import { serveCalls } from './channels/calls.ts'
 import { channelPair } from './channels/channel-pair.ts'
 import type { OwnerCalls, OwnerOptions } from './threads/owner-contract.ts'
 
-/** `parts`: the clock, and what a test puts in place of the disk. */
+/** Makes inline storage. `parts`: the clock, and the parts that a test replaces. */
 export function inlineStorage(parts: OwnerParts): HostStorage {
   const { openEnvironment } = parts
   return {
@@ -22,8 +22,8 @@ export function inlineStorage(parts: OwnerParts): HostStorage {
 
 async function inlineOwner(options: OwnerOptions & OwnerParts): Promise<OwnerChannel> {
   const [hostEnd, ownerEnd] = channelPair()
-  // On a broken invariant the host sees its owner go, and goes with it. A thread or process would give lock and files
-  // back by its end: here the owner is closed first, so that the next one finds them free.
+  // On a broken invariant the owner's channel closes, and its host ends too. The end of a thread or process would free lock
+  // and files; here the owner is closed first, so that the next owner finds them free.
   let broken: Promise<void> | undefined
   const onBroken = (): void => {
     broken ??= Promise.resolve(owner.handlers.close(null)).then(
@@ -34,6 +34,6 @@ async function inlineOwner(options: OwnerOptions & OwnerParts): Promise<OwnerCha
   const owner = await openOwner({ ...options, onBroken })
   const { notify } = serveCalls<OwnerCalls>(ownerEnd, owner.handlers, { onBroken })
   owner.onNotice(notify)
-  // Nothing of it is left when its close call was answered, or it has gone by itself.
+  // Nothing to join: the owner is gone when its close call is answered, or when its channel has closed.
   return { ...hostEnd, join: () => Promise.resolve() }
 }

@@ -1,5 +1,5 @@
-// PROCESS ENTRY: the daemon, which is the controller and launches the shard hosts as processes. What a controller consists of
-// stands in compose-controller.ts; here is what makes it a daemon: processes, ports, signals, and the log of the process.
+// PROCESS ENTRY: the daemon: it runs the controller, and launches the shard hosts as processes. compose-controller.ts
+// composes the controller; this file adds what makes it a daemon: processes, ports, signals, and the log of the process.
 import { fileURLToPath } from 'node:url'
 import { invariant } from '../protocol/invariant.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
@@ -26,17 +26,17 @@ export interface Daemon {
   readonly adminUrl: string
   /** Fulfils when every host serves; rejects when the daemon stops before that. */
   readonly ready: Promise<void>
-  /** Fulfils, with the exit code that is due, when nothing runs any more. */
+  /** Fulfils when nothing runs any more, with the exit code of the process. */
   readonly stopped: Promise<number>
   /** Drains and stops, as SIGTERM does. */
   stop(): void
 }
 
 /**
- * Starts a broker on its data directory, and stops it on SIGINT or SIGTERM: appends in flight are answered, new
- * requests are refused; a second signal ends it at once. Fulfils when the controller's ports are open; the hosts follow,
- * and a line in the log (whatever its level) says when all of them serve. Rejects with `unavailable` and one sentence
- * where it cannot start; then nothing is left running.
+ * Starts a broker on its data directory, and stops it on SIGINT or SIGTERM: it then answers what is in flight and refuses
+ * new requests; a second signal ends it at once. Fulfils when the controller's ports are open; a log line, whatever the
+ * level, says when all hosts serve. Rejects with `unavailable` and one sentence where it cannot start; then nothing is left
+ * running.
  */
 export async function startDaemon(config: Config): Promise<Daemon> {
   const log = createLog({ level: config.logLevel, format: config.logFormat, process: 'controller' })
@@ -62,7 +62,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   }
 }
 
-/** What makes a controller a daemon's: hosts are processes, on ports that the configuration says. */
+/** The choices of a daemon: hosts are processes, on the configured ports. */
 function daemonChoices(config: Config, log: Logger): Omit<ControllerChoices, 'isStopping' | 'onBroken'> {
   // 0 where every host takes a free port.
   const portOf = (hostId: number): number =>
@@ -95,22 +95,22 @@ interface Facts {
   readonly dataDir: string
 }
 
-/** Says in the log when the daemon serves, whatever the level: it is the one line that people and scripts wait for. */
+/** Logs that the daemon serves, whatever the level: people and scripts wait for this line. */
 function announce(log: Logger, ready: Promise<void>, facts: Facts): void {
   const { url, adminUrl, dataDir } = facts
   const line = `millrace is ready at ${url} (admin ${adminUrl}, data in ${dataDir})`
-  // It is no failure to be stopped before.
+  // `ready` rejects when the daemon is stopped before it is ready, which is no failure.
   ready.then(() => log.child({}, { level: 'info' }).info(facts, line)).catch(() => {})
 }
 
-/** The daemon as a process by itself, configured by environment and file alone. */
+/** Runs the daemon without the command line, configured by environment and file alone. Fulfils with the exit code. */
 async function main(): Promise<number> {
   process.stderr.on('error', () => {})
   try {
     const daemon = await startDaemon(loadConfig({}).values)
     return await daemon.stopped
   } catch (error) {
-    // What the system refuses (a directory, a disk) is no defect either.
+    // An error of the system (a directory, a disk) is no defect, so its stack is not printed either.
     const isForeseen =
       error instanceof ConfigError || MillraceError.is(error) || 'syscall' in (error as Error)
     const { message, stack } = error as Error

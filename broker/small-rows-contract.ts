@@ -1,5 +1,5 @@
-// The store of what the controller writes often and in small pieces: documents, and what is like them. Types only: the rows
-// are those of the table in catalog/small-families.ts. `storage/` implements it, `control/` uses it.
+// The store of small rows, which the controller writes often and one at a time: documents. Types only: the rows are those
+// of the table in catalog/small-families.ts. `storage/` implements the store, `control/` uses it.
 import type { SmallFamilyName, SmallValueIn } from './catalog/small-families.ts'
 
 /** A row's name. */
@@ -10,30 +10,30 @@ export interface SmallName<F extends SmallFamilyName = SmallFamilyName> {
 
 /** A row as it is stored. */
 export interface SmallRow<F extends SmallFamilyName = SmallFamilyName> extends SmallName<F> {
-  /** Rises over the whole store with every change: a row that was removed and made again is another one. */
+  /** Rises with every change of the store: a row that was removed and put again has a new version. */
   readonly version: number
   readonly value: SmallValueIn<F>
 }
 
-/** A row that is put, or removed where it has no value. */
+/** A write of one row: it puts the row, or removes it if `value` is undefined. */
 export interface SmallWrite<F extends SmallFamilyName = SmallFamilyName> extends SmallName<F> {
   readonly value: SmallValueIn<F> | undefined
-  /** The version that the row has to have now; 0 where there has to be none; undefined for any. */
+  /** The version that the row must have now; 0: the row must not exist; undefined: no condition. */
   readonly expected: number | undefined
 }
 
 /**
- * What a change has come to. 'stored' under that version, all of it; 'conflict': nothing of it, because a row has another
- * version than was expected, 0 where it is not there; 'noRoom': nothing of it, because the disk is full.
+ * The outcome of a change. 'stored': all writes, under this version. 'conflict': no write, because the row `at` has this
+ * version (0: it does not exist) and not the expected one. 'noRoom': no write, because the disk is full.
  */
 export type SmallOutcome =
   | { readonly is: 'stored'; readonly version: number }
   | { readonly is: 'conflict'; readonly at: SmallName; readonly version: number }
   | { readonly is: 'noRoom' }
 
-/** Where to go on in a family, and how far. */
+/** Which rows of a family to list. */
 export interface SmallPage {
-  /** Only keys that begin so. */
+  /** Only keys that begin with this text. */
   readonly prefix?: string
   /** Only keys above this one, by the order of their bytes. */
   readonly after?: string
@@ -41,16 +41,16 @@ export interface SmallPage {
 }
 
 export interface SmallRowsStore {
-  /** The row as of the last change that is durable; undefined where there is none. */
+  /** Returns the row as of the last durable change; undefined where there is none. */
   get<F extends SmallFamilyName>(family: F, key: string): SmallRow<F> | undefined
-  /** Rows of a family in the order of their keys' bytes, as of the last change that is durable. */
+  /** Returns rows of a family in the order of their keys' bytes, as of the last durable change. */
   list<F extends SmallFamilyName>(family: F, page: SmallPage): readonly SmallRow<F>[]
   /**
-   * All of the writes or none; durable when it fulfils as stored. Changes are decided in the order of asking, each on what the
-   * ones before it have left, and many go into one flush. Rejects with `invalidArgument` for what is no row, `overloaded` where too
-   * much waits, `outcomeUnknown` where the flush failed (the store must then be opened anew), `unavailable` once it is closed.
+   * Makes all of the writes or none; they are durable when it fulfils with 'stored'. Changes are decided in the order of
+   * asking, each on the result of those before it; many share one flush. Rejects with `invalidArgument` for an invalid row,
+   * `overloaded` where too much waits, `outcomeUnknown` if the flush failed (reopen the store then), `unavailable` once closed.
    */
   change(writes: readonly SmallWrite[]): Promise<SmallOutcome>
-  /** Waits for what was asked, then closes. */
+  /** Waits for the changes that were asked for, then closes the store. */
   close(): Promise<void>
 }

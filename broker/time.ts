@@ -1,5 +1,5 @@
-// Time as the broker uses it: a clock, a stopwatch, timers, and turns of the event loop. Runs anywhere in the broker. It is
-// injected, so that a test or a simulation drives it. What needs a part of it takes that under the same name: `now`, `elapsed`.
+// Time as the broker uses it: a clock, a monotonic stopwatch, timers, and turns of the event loop. Runs anywhere in the
+// broker. Injected, so that tests can control it. Code that needs only a part takes it under the same name: `now`, `elapsed`.
 
 export type Clock = () => number
 
@@ -8,22 +8,22 @@ export interface Time {
   readonly now: Clock
   /** Milliseconds since some moment, never backwards: for durations and deadlines. */
   readonly elapsed: Clock
-  /** Runs `task` once after `delayMs`; the answer cancels it. */
+  /** Runs `task` once after `delayMs`; returns a function that cancels it. */
   after(delayMs: number, task: () => void): () => void
   /**
-   * Runs `task` every `everyMs` until cancelled, without keeping the process alive. What was missed while the process was
-   * suspended is not made up for.
+   * Runs `task` every `everyMs` until the returned function is called, without keeping the process alive. Runs that were
+   * missed while the process was suspended are not made up for.
    */
   every(everyMs: number, task: () => void): () => void
   /**
-   * Runs `task` once, after everything that this turn of the event loop brings, in the order of the calls. Work at the end of a turn
-   * sees all that the turn brought: one append call holds every batch that arrived, one wake serves every batch that was
-   * flushed, with no timer between.
+   * Runs `task` once at the end of this turn of the event loop; tasks run in the order of the calls. A task sees everything
+   * that the turn brought: one append call holds every batch that arrived, one wake serves every batch that was flushed,
+   * without a timer in between.
    */
   atTurnEnd(task: () => void): void
 }
 
-/** The same timers by another clock. */
+/** Returns a Time with the same timers and another clock. */
 export function timeBy(time: Time, now: Clock): Time {
   return {
     now,
@@ -63,7 +63,7 @@ function endsOfTurns(): Time['atTurnEnd'] {
   }
 }
 
-/** Settles as `promise` does, or rejects with `late()` when that takes longer than `deadlineMs`: mostly a call of a host. */
+/** Settles as `promise` does, or rejects with `late()` when that takes longer than `deadlineMs`. Mostly for host calls. */
 export function withDeadline<T>(
   promise: Promise<T>,
   time: Time,

@@ -1,4 +1,4 @@
-// What a configuration can be refused with, and where its values come from. Runs anywhere, pure.
+// The error that refuses a configuration, and the origin of a value. Runs anywhere; pure.
 
 /** A configuration that cannot be used. The message is one sentence for the operator. */
 export class ConfigError extends Error {
@@ -8,6 +8,6 @@ export class ConfigError extends Error {
 /** Where a value came from. */
 export interface Origin {
   readonly source: 'flag' | 'environment' | 'file' | 'setting' | 'default'
-  /** What to look for there: `--port`, `MILLRACE_PORT`, `port in /etc/millrace.json`, `default`. */
+  /** The name of the value in its source: `--port`, `MILLRACE_PORT`, `port in /etc/millrace.json`, `default`. */
   readonly name: string
 }

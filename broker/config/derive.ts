@@ -1,12 +1,12 @@
-// What follows from the options: `auto` decided, sizes of thread pools, and the relations that must hold between them.
-// Runs in the controller and the command line; pure. Computed once and frozen; each refusal gives its reason.
+// Derives the configuration from the options: decides `auto`, computes sizes of thread pools, and checks relations between
+// options. Runs in the controller and the command line; pure. Computed once and frozen; each refusal gives its reason.
 import { ConfigError, type Origin } from './config-error.ts'
 import type { Machine } from './environment.ts'
 import { formatValue } from './kinds.ts'
 import { optionsOf, type BrokerOptionName, type OptionValues } from './options.ts'
 import { isLoopback, isWildcard } from './url.ts'
 
-/** The configuration of a daemon: every option decided, and what follows from them. Bytes and milliseconds. */
+/** The configuration of a daemon: every option decided, and derived settings. Sizes in bytes, durations in milliseconds. */
 export type Config = {
   /**
    * `advertiseHost` is empty where clients use the address by which they reached the controller; `advertisePortBase` is 0
@@ -14,7 +14,7 @@ export type Config = {
    */
   readonly [K in BrokerOptionName]: Exclude<OptionValues[K], 'auto'>
 } & {
-  /** libuv's threads in a host process: commits of all its owners run there, beside file and name lookups. */
+  /** Threads of libuv's pool in a host process: they run the commits of all its owners, and file and name lookups. */
   readonly threadPoolSize: number
 }
 
@@ -33,15 +33,15 @@ export function deriveConfig(values: OptionValues, origins: Origins, machine: Ma
     readerThreads:
       values.readerThreads === 'auto' ? clamp(Math.floor(coresPerHost / 2), 1, 4) : values.readerThreads,
     logFormat: values.logFormat === 'auto' ? (machine.isTerminal ? 'pretty' : 'json') : values.logFormat,
-    // A commit holds a pool thread for as long as the disk takes. With too few, one slow flush delays every other
-    // owner and every file operation of the process: two for each owner, and eight for the rest.
+    // A commit holds a pool thread for as long as the disk takes. With too few threads, one slow flush delays every other
+    // owner and every file operation of the process. So: two threads for each owner, and eight for the rest.
     threadPoolSize: clamp(2 * Math.ceil(owners / hosts) + 8, 16, 1024),
   }
   checkRelations(config, origins)
   return Object.freeze(config)
 }
 
-/** Where clients find the host that listens on `port`. */
+/** Returns the address under which clients reach the host that listens on `port`. */
 export function advertisedAddress(
   config: Config,
   hostId: number,
@@ -56,7 +56,7 @@ function defaultHosts(values: OptionValues, machine: Machine): number {
   return clamp(byCores, 1, Math.min(64, values.owners === 'auto' ? 64 : values.owners))
 }
 
-/** Nobody here can know by which of its addresses a client reaches this machine: the client knows. */
+/** '' for a wildcard: only the client knows by which of its addresses it reaches this machine. */
 function advertisedHost(host: string): string {
   return isWildcard(host) ? '' : host
 }

@@ -1,7 +1,7 @@
-// docs/configuration.md from the option table. Runs in the documentation generator; pure.
+// Makes docs/configuration.md from the option table. Runs in the documentation generator; pure.
 import { environmentNameOf, flagOf, optionsOf, type Option, type OptionName } from './options.ts'
 
-/** The page as Markdown. */
+/** Returns the page as Markdown. */
 export function configurationPage(): string {
   const broker = optionsOf('broker')
   return `# Configuration

@@ -1,9 +1,9 @@
-// The only door to `process.env`, and to what this machine is. Runs in the controller, the command line and tests.
+// The only place that reads `process.env` and facts of this machine. Runs in the controller, the command line and tests.
 import { availableParallelism } from 'node:os'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** What derived settings depend on beside the options. */
+/** Facts of the machine that derived settings depend on. */
 export interface Machine {
   readonly cores: number
   readonly isTerminal: boolean
@@ -23,14 +23,14 @@ export function thisMachine(): Machine {
   }
 }
 
-/** The environment of a host process: this one's, with what libuv reads before any JavaScript runs. */
+/** The environment of a host process: this process's, and the pool size that libuv reads before any JavaScript runs. */
 export function hostEnvironment(threadPoolSize: number): Environment {
   return { ...process.env, UV_THREADPOOL_SIZE: String(threadPoolSize) }
 }
 
 /**
- * Variables that Kubernetes and Docker links put into every container beside a service that is called `millrace`.
- * They are not options, and `MILLRACE_PORT=tcp://10.0.0.7:7400` in particular must not be read as one.
+ * True for variables that Kubernetes and Docker links set in every container beside a service called `millrace`. They are
+ * not options: `MILLRACE_PORT=tcp://10.0.0.7:7400` in particular must not be read as one.
  */
 export function isServiceLink(name: string, value: string): boolean {
   return (

@@ -1,17 +1,17 @@
-// The option table as the command line shows it. Runs in the command line; pure.
+// The option table as flags of the command line. Runs in the command line; pure.
 import { kinds } from './kinds.ts'
 import { environmentNameOf, flagOf, optionsOf, type BrokerOptionName } from './options.ts'
 
 export interface ConfigFlag {
-  /** Key of the value in what `loadConfig` takes. */
+  /** Key of the value in the flags that `loadConfig` takes. */
   readonly name: BrokerOptionName
   /** `--data-dir <path>` */
   readonly flag: string
-  /** Everything in one line of `--help`. */
+  /** The option's line of `--help`. */
   readonly help: string
 }
 
-/** The daemon's options in the order of the table. Values stay text: `loadConfig` reads and checks them. */
+/** Returns a flag for each option of the daemon, in the order of the table. `loadConfig` parses and checks the values. */
 export function configFlags(): readonly ConfigFlag[] {
   return optionsOf('broker').map(([name, option]) => {
     const choices = option.values === undefined ? '' : ` One of ${option.values.join(', ')}.`

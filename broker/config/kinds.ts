@@ -1,8 +1,8 @@
-// What the value of an option may be: how it is read from text, shown again, and described. Runs anywhere, pure.
-// Every source of configuration (flag, environment, file) goes through the same `parse`, so that one value is never
-// accepted in one place and refused in another.
+// The kinds of option values: how each is parsed, formatted and described. Runs anywhere; pure. Every source of
+// configuration (flag, environment, file) uses the same `parse`, so that no value is accepted in one place and refused in
+// another.
 
-/** How one kind of value is written. `parse` gives undefined where the text is not of the kind; bounds come after. */
+/** How one kind of value is written. `parse` returns undefined for text that is not of the kind; it checks no bounds. */
 interface Kind<T> {
   readonly placeholder: string
   /** Completes "expected …". */
@@ -33,7 +33,7 @@ const durationUnits: Readonly<Record<string, number>> = {
   d: 86_400_000,
 }
 
-/** The kinds of value. Bytes read as a number of bytes, durations as milliseconds. */
+/** The kinds of value. `bytes` parses to a number of bytes, `duration` to milliseconds. */
 export const kinds = {
   port: {
     placeholder: '<port>',
@@ -60,7 +60,7 @@ export const kinds = {
     placeholder: '<duration>',
     expected: 'a duration such as 250ms, 30s or 24h',
     pattern: '^\\d+(\\.\\d+)? ?(ms|s|m|h|d)$',
-    // A bare number is refused: nobody can see whether it means seconds or milliseconds.
+    // A bare number is refused, because it could mean seconds or milliseconds.
     parse: (text) => parseMeasure(text, durationUnits),
     format: (value: number) => formatMeasure(value, durationUnits, ['d', 'h', 'm', 's', 'ms']),
   },

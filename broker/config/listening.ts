@@ -1,5 +1,5 @@
-// Where the broker listens: who may reach it there, and why a port could not be opened, as a sentence that names what to
-// change. Runs in the controller and in hosts.
+// Opens listening ports: says why a port cannot be opened and which option to change, and which addresses other machines
+// may reach. Runs in the controller and in hosts.
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import { refusal } from '../../protocol/refusal.ts'
 import type { Config } from './derive.ts'
@@ -8,13 +8,13 @@ import { isLoopback } from './url.ts'
 export interface ListenAttempt {
   readonly host: string
   readonly port: number
-  /** What gave the address, as its reader would write it: `--host`. */
+  /** The setting that the address came from, as the user writes it: `--host`. */
   readonly hostFrom: string
-  /** What gave the port: `--port`. */
+  /** The setting that the port came from: `--port`. */
   readonly portFrom: string
 }
 
-/** Opens a port; rejects with `unavailable`, from what the system said, where it cannot be opened. */
+/** Opens a port; rejects with `unavailable`, and what to change, where the system refuses it. */
 export async function listenOrSay<T>(
   attempt: ListenAttempt,
   listen: (at: { readonly host: string; readonly port: number }) => Promise<T>,
@@ -40,12 +40,12 @@ function listenRefusal(cause: NodeJS.ErrnoException, attempt: ListenAttempt): Mi
   return refusal('unavailable', message, { cause })
 }
 
-/** Addresses of the broker that other machines may reach. */
+/** Returns the configured addresses that other machines may reach. */
 export function openAddresses({ host, adminHost }: Config): readonly string[] {
   return [...new Set([host, adminHost])].filter((address) => !isLoopback(address))
 }
 
-/** The names under which the admin port answers more than probes. */
+/** Returns the host names under which the admin port answers more than probes. */
 export function adminNames({ adminNames: given, adminHost, advertiseHost }: Config): readonly string[] {
   return [adminHost, advertiseHost, ...(given?.split(',') ?? [])].map((name) => name.trim())
 }

@@ -1,4 +1,4 @@
-// The rim of the configuration: reads the environment and the file that it names. Runs in the controller and the command line.
+// Loads the configuration: reads the environment and the configuration file. Runs in the controller and the command line.
 import { readFileSync } from 'node:fs'
 import { ConfigError } from './config-error.ts'
 import { processEnvironment, thisMachine, type Environment, type Machine } from './environment.ts'

@@ -1,23 +1,23 @@
-// The one table of process options. Runs anywhere, pure data. Flags, environment names, file keys, `--help`, the JSON
+// The one table of process options. Runs anywhere; pure data. Flags, environment names, file keys, `--help`, the JSON
 // Schema, docs/configuration.md and the type `Config` derive from it; defaults and bounds are written as users write them.
-// What belongs to a stream is a field of the stream, never an option here.
+// A setting of one stream is a field of the stream, never an option here.
 import type { KindName, KindValue } from './kinds.ts'
 
 export interface Option {
   readonly kind: KindName
-  /** null: nothing unless given. 'auto': decided at start, see `auto`. */
+  /** null: no default. 'auto': decided at start, see `auto`. */
   readonly default: string | null
-  /** What `auto` comes to. Present where `auto` is a value. */
+  /** What `auto` means. Present where `auto` is a value. */
   readonly auto?: string
   readonly min?: string
   readonly max?: string
-  /** For `choice`. */
+  /** The allowed values, for the kind `choice`. */
   readonly values?: readonly string[]
   readonly example: string
   readonly doc: string
-  /** Who has a reason to change it: whoever runs a broker, or whoever works on its code. */
+  /** Who has a reason to change the option: people who run a broker, or people who work on its code. */
   readonly audience: 'operator' | 'developer'
-  /** What reads it: the daemon, or programs that connect to it. */
+  /** What reads the option: the daemon, or programs that connect to it. */
   readonly scope: 'broker' | 'client'
 }
 
@@ -305,13 +305,13 @@ type NamesOf<S extends Option['scope']> = {
   [K in OptionName]: Options[K]['scope'] extends S ? K : never
 }[OptionName]
 
-/** Options of the daemon; the others belong to clients. */
+/** Names of the daemon's options; all others are options of clients. */
 export type BrokerOptionName = NamesOf<'broker'>
 
-/** What was asked for: given or default, with `auto` still open. */
+/** The value of every option, given or default, with `auto` not decided yet. */
 export type OptionValues = { readonly [K in BrokerOptionName]: EntryValue<Options[K]> }
 
-/** Every entry of a scope, in the order of the table. */
+/** Returns every option of a scope, in the order of the table. */
 export function optionsOf<S extends Option['scope']>(scope: S): readonly (readonly [NamesOf<S>, Option])[] {
   return Object.entries<Option>(options)
     .filter(([, option]) => option.scope === scope)

@@ -1,6 +1,6 @@
-// From flags, environment and file to one frozen, checked configuration. Runs in the controller and the command line; pure.
-// Flag over environment over file over default. An unknown key or a value out of bounds is fatal and names its origin:
-// a broker that starts with a setting silently ignored is worse than one that does not start.
+// Resolves flags, environment and file to one frozen, checked configuration. Runs in the controller and the command line;
+// pure. Flag over environment over file over default. An unknown key or a value out of bounds is fatal, and the error names
+// its origin: a broker that silently ignores a setting is worse than one that does not start.
 import { dirname, resolve as resolvePath } from 'node:path'
 import { ConfigError, type Origin } from './config-error.ts'
 import { deriveConfig, type Config } from './derive.ts'
@@ -18,12 +18,12 @@ import {
 } from './options.ts'
 
 export interface ConfigSources {
-  /** By option name (`dataDir`), as an option parser gives them; undefined where not given. */
+  /** Values by option name (`dataDir`), as an option parser returns them; undefined where not given. */
   readonly flags?: Readonly<Record<string, unknown>>
   readonly env?: Environment
   /** A parsed configuration file. */
   readonly file?: { readonly path: string; readonly content: unknown } | undefined
-  /** Given by a program, as `createBroker` does; before all others. */
+  /** Values from a program, as `createBroker` gives them; they override all other sources. */
   readonly settings?: Readonly<Record<string, unknown>>
 }
 
@@ -35,13 +35,13 @@ export interface ResolvedConfig {
 interface Given {
   readonly origin: Origin
   readonly value: unknown
-  /** Relative paths start here. */
+  /** The directory that a relative path starts from. */
   readonly base: string
 }
 
-/** Resolves every option, or throws ConfigError with the first thing that is wrong. */
+/** Resolves every option, or throws ConfigError with the first error found. */
 export function resolveConfig(sources: ConfigSources, machine: Machine = thisMachine()): ResolvedConfig {
-  // From the weakest source to the strongest: a later one replaces what an earlier one gave.
+  // From the weakest source to the strongest: a later source overrides an earlier one.
   const given = new Map<OptionName, Given>()
   for (const [name, option] of optionsOf('broker')) {
     const origin: Origin = { source: 'default', name: 'default' }
@@ -71,7 +71,7 @@ function takeFile(given: Map<OptionName, Given>, file: ConfigSources['file']): v
     throw new ConfigError(`${path} must hold one JSON object with option names as keys.`)
   }
   for (const [key, value] of Object.entries(content)) {
-    // An editor's pointer to the JSON Schema is not an option.
+    // `$schema` tells an editor where the JSON Schema is; it is not an option.
     if (key === '$schema') continue
     const origin: Origin = { source: 'file', name: `${key} in ${path}` }
     const name = brokerOptionName(key)
@@ -118,7 +118,7 @@ function brokerOptionName(key: string): BrokerOptionName | undefined {
   return optionsOf('broker').find(([name]) => name === key)?.[0]
 }
 
-/** The option that was probably meant: the same letters, however they are joined. */
+/** Suggests the option that was probably meant: the one with the same letters, however they are joined. */
 function hint(key: string): string {
   const letters = (text: string): string =>
     text

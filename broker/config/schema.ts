@@ -3,7 +3,7 @@
 import { kinds } from './kinds.ts'
 import { optionsOf, type Option } from './options.ts'
 
-/** JSON Schema (2020-12) of a configuration file. */
+/** Returns the JSON Schema (2020-12) of a configuration file. */
 export function configSchema(): object {
   const entries = optionsOf('broker').filter(([name]) => name !== 'config')
   return {
@@ -26,7 +26,7 @@ function propertySchema(option: Option): object {
   const kind = kinds[option.kind]
   if (!('pattern' in kind)) return { ...common, type: 'string', minLength: 1 }
   const text = { type: 'string', pattern: auto.length === 0 ? kind.pattern : `${kind.pattern}|^auto$` }
-  // A duration without a unit is refused, so it is never a number; bounds of sizes are checked at start.
+  // A duration is never a JSON number, because a duration without a unit is refused.
   if (option.kind === 'duration') return { ...common, ...text }
   if (option.kind === 'switch') return { ...common, anyOf: [{ type: 'boolean' }, text] }
   const bound = (side: string | undefined): number | undefined =>

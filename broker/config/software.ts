@@ -1,3 +1,3 @@
-// What this broker calls itself to clients and in logs. Runs anywhere. A test holds it equal to package.json.
+// Name and version of this broker for clients and logs. Runs anywhere. A test keeps it equal to package.json.
 
 export const SOFTWARE = 'millrace/0.1.0'

@@ -1,5 +1,5 @@
-// The catalog as the controller reads it: streams by name, shards of a stream, what is planned. Runs in the controller;
-// pure. How the state is held, and changed, is in broker/catalog/.
+// Reads the catalog's state: streams by name, shards of a stream, planned shards. Runs in the controller; pure. The state
+// itself, and how it is changed, is in broker/catalog/.
 import type { CatalogChange, PlannedShard, ReshardRow, StreamRow } from '../catalog-contract.ts'
 import { valueOf, type HeldIn } from '../catalog/families.ts'
 import { OrderedMap } from '../catalog/ordered-map.ts'
@@ -9,9 +9,9 @@ export type { CatalogState } from '../catalog/state.ts'
 
 export type Stream = HeldIn<'stream'>
 export type Shard = HeldIn<'shard'>
-/** How far the change of a stream's shards is that is under way. */
+/** The journal of a change of a stream's shards: its moves, and how far it has come. */
 export type Journal = ReshardRow['value']
-/** A closed shard that has expired and left the catalog, until its owner has forgotten it. */
+/** An expired shard that is no longer in the catalog, but still in its owner's segments. */
 export type RetiredShard = HeldIn<'retired'>
 /** Shards of one stream, by index. */
 export type Shards = OrderedMap<number, Shard>
@@ -23,7 +23,7 @@ export function streamNamed(state: CatalogState, name: string): Stream | undefin
   return id === undefined ? undefined : state.streams.get(id)
 }
 
-/** All shards of a stream, closed ones included. The same map as before where none of them has changed. */
+/** Returns all shards of a stream, closed ones included; the same map object as long as none of them changes. */
 export function shardsOf(state: CatalogState, streamId: number): Shards {
   return state.shards.get(streamId) ?? noShards
 }
@@ -32,13 +32,13 @@ export function openShardsOf(state: CatalogState, streamId: number): Shards {
   return state.openShards.get(streamId) ?? noShards
 }
 
-/** Shards that are decided on and not in the catalog yet: their indexes, slots and places are taken all the same. */
+/** Returns children of a change under way that have no shard row yet; their indexes, slots and owners are assigned. */
 export function plannedShards(state: CatalogState, streamId: number): readonly PlannedShard[] {
   const journal = state.journals.get(streamId)
   return journal?.step === 'sealing' ? journal.moves.flatMap(({ children }) => children) : []
 }
 
-/** Where shards of a stream may lie: those in the catalog, and those that a change may have opened before they are in it. */
+/** Returns owner and slot of every shard of a stream, planned ones included: their hosts may have opened them already. */
 export function allShardsOf(
   state: CatalogState,
   streamId: number,
@@ -48,13 +48,13 @@ export function allShardsOf(
   )
 }
 
-/** Owners that `allShardsOf` would name, each once, without a look at every shard. */
+/** Returns the owners of `allShardsOf`, each once, without visiting every shard. */
 export function ownersOf(state: CatalogState, streamId: number): ReadonlySet<number> {
   const planned = plannedShards(state, streamId).map(({ ownerId }) => ownerId)
   return new Set([...(state.ownersOfStream.get(streamId)?.keys() ?? []), ...planned])
 }
 
-/** The row of a stream with some of it changed. */
+/** Makes the change that puts the stream's row with some values changed. */
 export function putStream(stream: Stream, changed: Partial<StreamRow['value']>): CatalogChange {
   return { put: { family: 'stream', key: stream.id, value: { ...valueOf('stream', stream), ...changed } } }
 }

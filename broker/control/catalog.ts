@@ -1,13 +1,13 @@
-// The catalog at work: one state in memory, changed one decision at a time. Runs in the controller.
-// A change is visible only after its commit is durable. A commit that fails leaves open what is stored, so nothing
-// more is decided in this process: it stops, and the next start reads what holds.
+// The live catalog: one state in memory, changed one decision at a time. Runs in the controller.
+// A change is visible only after its commit is durable. After a failed commit it is unknown what is stored, so this
+// process decides nothing more: it stops, and the next start reads what is stored.
 import { invariant } from '../../protocol/invariant.ts'
 import { refusal } from '../../protocol/refusal.ts'
 import type { BrokerRow, CatalogChange, CatalogStore } from '../catalog-contract.ts'
 import type { Time } from '../time.ts'
 import { applyChanges, readCatalog, type CatalogState } from '../catalog/state.ts'
 
-/** What a decision comes to: rows to change, and what its caller gets once they are durable. */
+/** A decision: the rows to change, and the result for its caller once they are durable. */
 export interface CatalogPlan<T> {
   readonly changes: readonly CatalogChange[]
   readonly result: T
@@ -16,11 +16,11 @@ export interface CatalogPlan<T> {
 export interface CatalogOptions {
   readonly store: CatalogStore
   readonly time: Time
-  /** Identity for a data directory that has none yet. */
+  /** Makes the identity of a new data directory. */
   readonly newBrokerId: () => string
-  /** Told once when a commit failed: the process must stop. */
+  /** Called once, when a commit has failed: the process must stop. */
   readonly onBroken: (error: Error) => void
-  /** Told how long each commit took, in milliseconds. */
+  /** Called after each commit with its duration in milliseconds. */
   readonly onCommit?: (tookMs: number) => void
 }
 
@@ -30,7 +30,7 @@ export class Catalog {
   #lastChange: Promise<unknown> = Promise.resolve()
   #isClosed = false
 
-  /** Reads every row; a new data directory gets its identity first. */
+  /** Opens the catalog from the store's rows; gives a new data directory its identity. */
   static async open(options: CatalogOptions): Promise<Catalog> {
     const catalog = new Catalog(options, readCatalog(options.store.load()))
     if (catalog.state.broker === undefined) {
@@ -52,12 +52,12 @@ export class Catalog {
     this.#state = state
   }
 
-  /** Everything durable, as of the last commit. */
+  /** The state as of the last durable commit. */
   get state(): CatalogState {
     return this.#state
   }
 
-  /** False once it was closed or a commit failed: nothing is decided here any more. */
+  /** False after `close` or a failed commit: every further change is refused. */
   get isOpen(): boolean {
     return !this.#isClosed
   }
@@ -68,8 +68,8 @@ export class Catalog {
   }
 
   /**
-   * Decides on the newest state and makes the decision durable; decisions run one after the other. What `decide`
-   * throws refuses the change without a trace. Rejects with `outcomeUnknown` when the commit failed.
+   * Calls `decide` with the newest state and makes its plan durable; changes run one after the other. Rejects with what
+   * `decide` throws (nothing is changed), with `outcomeUnknown` if the commit fails, with `unavailable` after that.
    */
   change<T>(decide: (state: CatalogState) => CatalogPlan<T>): Promise<T> {
     const change = this.#lastChange.then(() => this.#run(decide))
@@ -77,7 +77,7 @@ export class Catalog {
     return change
   }
 
-  /** Waits for what was decided, then closes the store. */
+  /** Waits for the changes that were asked for, then closes the store. */
   async close(): Promise<void> {
     await this.#lastChange
     this.#isClosed = true
@@ -88,7 +88,7 @@ export class Catalog {
     if (this.#isClosed) throw refusal('unavailable', 'The catalog is closed: the broker is stopping.')
     const { changes, result } = decide(this.#state)
     if (changes.length === 0) return result
-    // Applied first, to a value that nobody sees: rows that contradict each other must not reach the disk.
+    // Applied before the commit, because it throws on rows that contradict each other: these must not reach the disk.
     const next = applyChanges(this.#state, changes)
     const startedAt = this.#options.time.elapsed()
     try {

@@ -1,5 +1,5 @@
-// The controller as a whole: catalog, streams and hosts, and what they show to operators. Runs in the controller, or in
-// the process of whoever embeds a broker. It opens no port and knows no process: those are given by its composition root.
+// The controller as a whole: catalog, streams and hosts, and what operators see of them. Runs in the controller process, or
+// in a process that embeds a broker. It opens no port and starts no process: its composition root provides both.
 import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { HostAddress, OperationOn } from '../../protocol/operations.ts'
@@ -26,19 +26,19 @@ import { StreamRegistry } from './stream-registry.ts'
 import { StreamUpdates } from './stream-updates.ts'
 import { HostSupervision } from './host-supervision.ts'
 
-/** A scrape waits no longer than this for a host. */
+/** Longest time that a scrape waits for a host. */
 const METRICS_DEADLINE_MS = 2_000
 
 export interface ControllerOptions {
   readonly config: Config
   /** Opens the catalog; the controller closes it. */
   readonly openStore: () => Promise<CatalogStore>
-  /** Where it is kept what is known of the clock. */
+  /** Stores what is known of the clock. */
   readonly clockNote: ClockNote
   readonly launcher: HostLauncher
-  /** Where a host listens; null when clients reach it in process. */
+  /** Says where a host listens; null when clients reach it in process. */
   readonly listenOf: (hostId: number) => HostSettings['listen']
-  /** Where clients reach a host; `port` is where it listens, undefined while that was never known. */
+  /** Says where clients reach a host; `port` is where it listens, undefined until it was ready once. */
   readonly addressOf: (hostId: number, port: number | undefined) => HostAddress | undefined
   /** Name and version of the broker. */
   readonly software: string
@@ -47,13 +47,13 @@ export interface ControllerOptions {
   readonly time: Time
   readonly random: () => number
   readonly newBrokerId: () => string
-  /** Told that a host ended without having been asked, and how. It is restarted in any case. */
+  /** Called when a host has ended unasked, with how it ended. The host is restarted in any case. */
   readonly onHostDown?: (hostId: number, how: string) => void
-  /** Told once when the catalog can no longer be written: the process must stop. */
+  /** Called once, when the catalog can no longer be written: the process must stop. */
   readonly onBroken: (error: Error) => void
 }
 
-/** Opens the catalog, and makes everything ready to start. */
+/** Opens the catalog and makes a controller; `start` launches the hosts. */
 export async function createController(given: ControllerOptions): Promise<Controller> {
   const { openStore, telemetry, clockNote: note, newBrokerId, onBroken, log } = given
   const clock = await ClockKeeper.open({ time: given.time, note, log: log.child({ component: 'clock' }) })
@@ -73,7 +73,7 @@ export async function createController(given: ControllerOptions): Promise<Contro
 
 export class Controller {
   readonly brokerId: string
-  /** Serves the control plane. */
+  /** Handlers of the control plane. */
   readonly handlers: Handlers<OperationOn<'control'>>
   readonly #options: ControllerOptions
   readonly #catalog: Catalog
@@ -152,7 +152,7 @@ export class Controller {
     return this.#clock.now
   }
 
-  /** Launches the hosts, and takes up streams that were left half created, half changed or half deleted. */
+  /** Launches the hosts, and continues unfinished creations, changes and deletions of streams. */
   start(): void {
     this.#fleet.start()
     this.#clock.start(this.#fleet)
@@ -163,7 +163,7 @@ export class Controller {
     this.#sizeBounds.start()
   }
 
-  /** Fulfils when every host was ready; rejects when the controller stops before that. */
+  /** Fulfils when every host has been ready once; rejects when the controller stops before that. */
   async whenReady(): Promise<void> {
     await Promise.all(this.#fleet.hosts.map(({ hostId }) => this.#fleet.whenReady(hostId)))
   }
@@ -172,7 +172,7 @@ export class Controller {
     return this.#fleet.hosts
   }
 
-  /** Ready when every host is; the reasons why not, else. */
+  /** Ready when every host is ready; else with a reason for each host that is not. */
   readiness(): { readonly ready: boolean; readonly reasons: readonly string[] } {
     const reasons = this.#fleet.hosts
       .filter(({ state }) => state !== 'ready')
@@ -180,7 +180,7 @@ export class Controller {
     return { ready: reasons.length === 0, reasons }
   }
 
-  /** Metrics of controller and hosts in Prometheus' text format. */
+  /** Returns the metrics of controller and hosts in Prometheus' text format. */
   async scrape(): Promise<string> {
     const { telemetry, time } = this.#options
     const { instruments } = telemetry
@@ -264,7 +264,7 @@ function hostSettings(
   }
 }
 
-/** What the hosts measured; a host that is down or slow is left out of this scrape. */
+/** Collects the metrics of the hosts; leaves out a host that is down or slow. */
 async function hostCollections(fleet: HostSupervision, time: Time): Promise<readonly HostCollection[]> {
   const answers = await Promise.allSettled(
     fleet.hosts.map(async ({ hostId }) => {

@@ -1,5 +1,5 @@
-// What the control plane tells of streams, shards and the broker, in the words of the protocol. Runs in the controller.
-// The catalog alone decides what there is; what only hosts know (extents, loads) is left out where a host is down.
+// Describes streams, shards and the broker in terms of the protocol, for answers of the control plane. Runs in the
+// controller. The catalog alone decides what exists; what only hosts know (extents, loads) is left out where a host is down.
 import type { ResponseOf, ShardDescription, ShardLoad, StreamDescription } from '../../protocol/operations.ts'
 import type { HostedExtent } from '../host-contract.ts'
 import { withDeadline, type Time } from '../time.ts'
@@ -8,7 +8,7 @@ import { byHost, type HostFleet } from './fleet.ts'
 import { describeRange } from './routing.ts'
 import { settingsOf } from './stream-settings.ts'
 
-/** A description waits no longer than this for what a host knows; it leaves that out instead. */
+/** Longest time that a description waits for a host; then it leaves out what the host knows. */
 const EXTENTS_DEADLINE_MS = 2_000
 
 export function describeStream(state: CatalogState, stream: Stream): StreamDescription {
@@ -26,7 +26,7 @@ export function describeStream(state: CatalogState, stream: Stream): StreamDescr
   }
 }
 
-/** A shard with what its host knows of it, as far as that is known. */
+/** Describes a shard, with extent and load where its host has reported them. */
 export function describeShard(
   shard: Shard,
   extent: HostedExtent | undefined,
@@ -45,13 +45,13 @@ export function describeShard(
   }
 }
 
-/** What hosts answered of shards of one stream: the extents by index, and the hosts that gave theirs. */
+/** Answers of hosts on shards of one stream: extents by shard index, and the ids of the hosts that answered. */
 export interface LiveExtents {
   readonly extents: ReadonlyMap<number, HostedExtent>
   readonly answered: ReadonlySet<number>
 }
 
-/** What the hosts know of shards of one stream; nothing from a host that is down or slow. */
+/** Asks the hosts for the extents of shards of one stream; leaves out a host that is down or slow. */
 export async function liveExtents(
   fleet: HostFleet,
   shards: readonly Shard[],
@@ -61,7 +61,7 @@ export async function liveExtents(
   const extents = new Map<number, HostedExtent>()
   const answered = new Set<number>()
   const ask = async ([hostId, there]: readonly [number, readonly Shard[]]): Promise<void> => {
-    // By name: a stream may have far more shards than anybody wants to know of now.
+    // Names the shards, because a stream may have far more shards than this request asks about.
     const shardIndexes = there.map(({ index }) => index)
     const asked = fleet.call(hostId, 'describeShards', { streamId, shardIndexes })
     const answer = await withDeadline(asked, time, EXTENTS_DEADLINE_MS)
@@ -72,7 +72,7 @@ export async function liveExtents(
   return { extents, answered }
 }
 
-/** Counts, and every host with the open shards placed on it. */
+/** Counts streams and shards, and describes every host with the number of its open shards. */
 export function describeHosts(
   state: CatalogState,
   fleet: HostFleet,

@@ -1,4 +1,4 @@
-// What the rest of the controller sees of the shard hosts, whatever supervises them. Runs in the controller.
+// The shard hosts as the rest of the controller sees them. Runs in the controller.
 import type { HostCalls } from '../host-contract.ts'
 import type { ChildPhase } from '../supervision/supervised-child.ts'
 import { ownersOf, type CatalogState } from './catalog-state.ts'
@@ -7,10 +7,10 @@ export interface HostStatus {
   readonly hostId: number
   readonly state: ChildPhase
   readonly pid: number | undefined
-  /** Where it listens, or did before it went down; undefined while that was never known. 0 in process. */
+  /** Port of the host, or its last port before it went down; undefined until it was ready once. 0 in process. */
   readonly port: number | undefined
   readonly restarts: number
-  /** Why it is not ready; of one that is ready, what is wrong with it nevertheless. */
+  /** Why the host is not ready; for a ready host, what is wrong with it. */
   readonly reason: string | undefined
 }
 
@@ -19,9 +19,9 @@ export interface HostFleet {
   host(hostId: number): HostStatus
   /** The host that runs an owner. */
   hostOf(ownerId: number): HostStatus
-  /** Throws `unavailable`, with the reason, where the host is not ready. */
+  /** Throws `unavailable`, with the reason, if the host is not ready. */
   requireReady(hostId: number): void
-  /** Asks a host that is ready; rejects with `unavailable`, and the reason, where it is not. */
+  /** Calls a ready host; rejects with `unavailable`, and the reason, if it is not ready. */
   call<C extends keyof HostCalls>(
     hostId: number,
     call: C,
@@ -31,7 +31,7 @@ export interface HostFleet {
   whenReady(hostId: number): Promise<void>
 }
 
-/** Shards by the hosts that run their owners. */
+/** Groups shards by the host that runs their owner. */
 export function byHost<T extends { readonly ownerId: number }>(
   fleet: HostFleet,
   shards: readonly T[],
@@ -46,7 +46,7 @@ export function byHost<T extends { readonly ownerId: number }>(
   return grouped
 }
 
-/** Hosts of all shards of a stream. */
+/** Returns the ids of all hosts that have shards of the stream, planned ones included. */
 export function hostsOf(fleet: HostFleet, state: CatalogState, streamId: number): readonly number[] {
   const hosts = Array.from(ownersOf(state, streamId), (ownerId) => fleet.hostOf(ownerId).hostId)
   return [...new Set(hosts)]

@@ -1,4 +1,4 @@
-// The operations of the control plane, each a few lines over registry, catalog and fleet. Runs in the controller.
+// The handlers of the control plane, each a few lines over registry, catalog and fleet. Runs in the controller.
 import { limits } from '../../protocol/limits.ts'
 import type { OperationOn } from '../../protocol/operations.ts'
 import { refusal } from '../../protocol/refusal.ts'
@@ -24,14 +24,14 @@ export interface HandlerOptions {
   readonly scaling: CapacityWatch
   readonly software: string
   readonly startedAt: number
-  /** Where clients reach a host; undefined while nobody knows. */
+  /** Says where clients reach a host; undefined while the host's port is not known. */
   readonly addressOf: AddressOf
-  /** Free bytes where the data directory lies. */
+  /** Reads the free bytes of the data directory's file system. */
   readonly freeBytes: () => Promise<number>
   readonly time: Time
 }
 
-/** Serves the whole control plane. */
+/** Makes the handlers of the whole control plane. */
 export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'control'>> {
   const { catalog, registry, updates, resharding, fleet, scaling, time } = options
   const routings = new RoutingAnswers(options)
@@ -70,7 +70,7 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
       return { shards: described, hasMore }
     },
     describeRouting: async ({ name }, { fail }) => {
-      // Whoever was refused by a shard that is being split or merged gets its children at once, not the old map again.
+      // A client that a shard refused because of a split or merge under way gets the children, not the old routing again.
       await resharding.whenPublished(activeStream(catalog.state, name, fail).id)
       return routings.of(catalog.state, activeStream(catalog.state, name, fail))
     },
@@ -94,7 +94,7 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
   }
 }
 
-/** The first of what there is, and whether there is more; no more of it is looked at. */
+/** Takes the first `limit` items, and says whether there are more; reads at most one item further. */
 function pageOf<T>(
   items: Iterable<T>,
   limit: number,

@@ -1,6 +1,6 @@
-// Keeps the shard hosts running: each is a supervised child that is started with all it serves. Runs in the controller.
-// Each start hands over the whole assignment, so that a host needs nothing but its storage and this one message to serve.
-// One that hangs is killed, and has then ended like any other: what waited for its answers goes on.
+// Keeps the shard hosts running: each is a supervised child. Runs in the controller. The start call hands over the host's
+// whole assignment, so that a host needs nothing but its storage and this one message to serve. A host that hangs is
+// killed, and calls that wait for its answer are rejected.
 import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { refusal } from '../../protocol/refusal.ts'
@@ -15,16 +15,16 @@ import type { HostFleet, HostStatus } from './fleet.ts'
 import { hostIds, hostOfOwner } from './placement.ts'
 
 export const hostPolicy = {
-  /** A start opens storage and may wait for the lock of a predecessor that still drains. */
+  /** A start opens storage, and may have to wait for the lock of a predecessor that still drains. */
   startDeadlineMs: 120_000,
-  /** What a drained host may take, after its deadline, to close its storage. */
+  /** Time for a drained host to close its storage, after the deadline of its drain. */
   closeGraceMs: 5_000,
   backoff: { firstDelayMs: 50, delayMsMax: 10_000, stableAfterMs: 30_000 },
   heartbeat: {
     intervalMs: 5_000,
     /** 30 seconds. A slow disk does not silence a host. */
     silentIntervalsMax: 6,
-    /** 2 minutes. Disks that come back have done so by then; a thread that hangs never does, and what is in doubt stays so. */
+    /** 2 minutes: by then a slow disk has recovered; a hanging thread never does, and its calls would stay unanswered. */
     stuckAnswersMax: 24,
   },
 } as const satisfies SupervisionPolicy
@@ -38,28 +38,28 @@ const texts: ReasonTexts = {
 export interface HostSupervisionOptions {
   readonly hosts: number
   readonly launcher: HostLauncher
-  /** Asked at every start, so that the answer is the newest. */
+  /** Called at every start of a host, so that it gets the newest settings. */
   readonly settingsOf: (hostId: number) => HostSettings
   readonly assignmentOf: (hostId: number) => readonly PlacedShard[]
   readonly time: Time
   readonly random: () => number
   readonly log: Logger
   readonly onRestart?: (hostId: number) => void
-  /** Told that a host ended without having been asked, and how. */
+  /** Called when a host has ended unasked, with how it ended. */
   readonly onDown?: (hostId: number, how: string) => void
 }
 
-/** From the launch of a host to its end. */
+/** One life of a host, from its launch to its end. */
 interface HostLife extends LaunchedHost {
   readonly caller: Caller<HostCalls>
-  /** Shards that it was started with. */
+  /** Number of shards that the host was started with. */
   shards: number
 }
 
 interface Host {
   readonly hostId: number
   readonly child: SupervisedChild<HostLife>
-  /** Where it listens, or did before it went down. */
+  /** Port of the host, or its last port before it went down. */
   port: number | undefined
 }
 
@@ -84,7 +84,7 @@ export class HostSupervision implements HostFleet {
     }))
   }
 
-  /** Starts every host, and from then on restarts any that ends. Fulfilment of `whenReady` tells how it goes. */
+  /** Starts every host, and restarts each host that ends. `whenReady` fulfils when a host serves. */
   start(): void {
     for (const { child } of this.#hosts) child.start()
   }
@@ -122,8 +122,8 @@ export class HostSupervision implements HostFleet {
   }
 
   /**
-   * Tells every host to answer what is in flight and to close, and waits until nothing of them is left. A host that
-   * takes longer than the deadline and a grace for closing is killed.
+   * Tells every host to answer what is in flight and to close, and fulfils when all are gone. A host that takes longer
+   * than the deadline and a grace for closing is killed.
    */
   async drain(deadlineMs: number): Promise<void> {
     this.#stop()
@@ -152,7 +152,7 @@ export class HostSupervision implements HostFleet {
         return { ...host, caller: createCaller<HostCalls>(host.channel), shards: 0 }
       },
       start: (life) => this.#startUp(hostId, life),
-      // It may die before it answers; the end of it is all that counts.
+      // The host may exit before it answers; only its end matters.
       drain: ({ caller }, deadlineMs) => void caller.call('drain', { deadlineMs }).catch(() => {}),
       ping: ({ caller }) => caller.call('ping', null),
       cutOff: ({ caller }) => caller.close(),
@@ -160,7 +160,7 @@ export class HostSupervision implements HostFleet {
     }
   }
 
-  /** Hands a host all that it serves, and waits until it does. */
+  /** Sends a host its settings and shards, and waits until it serves them. */
   async #startUp(hostId: number, life: HostLife): Promise<void> {
     const { settingsOf, assignmentOf } = this.#options
     const shards = assignmentOf(hostId)

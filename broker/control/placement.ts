@@ -1,5 +1,5 @@
-// Where shards go: which owner stores a shard, and which host runs an owner. Runs in the controller; pure.
-// A shard stays with its owner for life, because its records lie there; owners move between hosts freely.
+// Which owner stores a shard, and which host runs an owner. Runs in the controller; pure.
+// A shard stays with one owner for ever, because its records lie in the owner's segments; owners move between hosts freely.
 import { invariant } from '../../protocol/invariant.ts'
 import type { CatalogState } from './catalog-state.ts'
 
@@ -8,18 +8,18 @@ export function hostIds(hosts: number): readonly number[] {
   return Array.from({ length: hosts }, (_, index) => index + 1)
 }
 
-/** The host that runs an owner: in turn, so that no host runs more than one owner more than another. */
+/** Returns the host that runs an owner: in turn, so that the numbers of owners of two hosts differ by one at most. */
 export function hostOfOwner(ownerId: number, hosts: number): number {
   return 1 + (ownerId % hosts)
 }
 
-/** Owners to run: the configured ones, and any that shards lie in since a time when more were configured. */
+/** Returns the owners to run: the configured ones, and owners with shards from a time when more were configured. */
 export function ownersToRun({ ownerLoads: loads }: CatalogState, configured: number): readonly number[] {
   const count = Math.max(configured, (loads.lastKey() ?? -1) + 1)
   return Array.from({ length: count }, (_, ownerId) => ownerId)
 }
 
-/** Open shards of each owner that takes new ones, as they will be when the changes under way are done. */
+/** Returns the number of open shards of each configured owner, as it will be when the changes under way are done. */
 export function ownerLoads(
   { ownerLoads: loads }: CatalogState,
   configured: number,
@@ -33,21 +33,21 @@ export function ownerLoads(
   )
 }
 
-/** An owner for each of `count` new shards: every time the one with the fewest, the lowest number among equals. */
+/** Chooses an owner for each of `count` new shards: the one with the fewest shards, the lowest number among equals. */
 export function placeShards(loads: ReadonlyMap<number, number>, count: number): readonly number[] {
   const left = inOrder(loads)
   return Array.from({ length: count }, () => takeLeast(left))
 }
 
-/** Children to be placed, and where their parents lie. */
+/** The number of children to place, and the owners of their parents. */
 export interface Family {
   readonly parentOwnerIds: readonly number[]
   readonly children: number
 }
 
 /**
- * Owners for the children of each family, by load like any new shard. Of a split at least one child leaves the parent's
- * owner, where there is another one: a shard is mostly split because its load is too much for where it lies.
+ * Chooses owners for the children of each family, by load like any new shard. At least one child of a split leaves the
+ * parent's owner, if there is another owner: most shards are split because their load is too much for one owner.
  */
 export function placeChildren(
   loads: ReadonlyMap<number, number>,
@@ -70,7 +70,7 @@ function inOrder(loads: ReadonlyMap<number, number>): Map<number, number> {
   return new Map([...loads].sort(([a], [b]) => a - b))
 }
 
-/** The owner with the fewest shards, which then has one more. */
+/** Returns the owner with the fewest shards, and counts one more for it. */
 function takeLeast(left: Map<number, number>, except?: number): number {
   let least = -1
   for (const [ownerId, load] of left) {

@@ -1,5 +1,5 @@
-// Starts a shard host as a process of its own, with IPC to this one. Runs in the controller.
-// A host whose controller is gone sees its channel end, drains and exits; nothing here has to outlive the controller.
+// Starts a shard host as a separate process, with IPC to this one. Runs in the controller.
+// When the controller ends, the channel closes, and the host drains and exits; nothing here has to outlive the controller.
 import { fileURLToPath } from 'node:url'
 import { hostEnvironment } from '../config/environment.ts'
 import type { HostLauncher } from '../host-contract.ts'
@@ -8,19 +8,19 @@ import type { Logger } from '../telemetry/log.ts'
 import { processChannel } from '../channels/process-channel.ts'
 
 /**
- * Batches are memory outside V8's heap, which counts them as garbage of it: beside a heap as small as a host's, 8 MB, it
- * collected all of it every 10 MB of appends. Below so many megabytes of heap it leaves that to younger collections.
+ * Batches lie outside V8's heap, but count as pressure on it: with a host's heap of 8 MB, V8 ran a full collection every
+ * 10 MB of appends. Below this initial heap size, in MB, V8 leaves batches to the cheap young-generation collections.
  */
 const HEAP_FLAG = '--initial-old-space-size=64'
-/** Where a launched program finds the descriptor that is given to it. */
+/** The host's number for the log descriptor that it is given. */
 const LOG_DESCRIPTOR = 4
 
 export interface ProcessLauncherOptions {
   /** The compiled entry file of a host. */
   readonly entry: URL
-  /** libuv reads its size once, before the first line of JavaScript: only a parent can set it. */
+  /** Size of the host's libuv pool: libuv reads it once, before any JavaScript, so only the parent can set it. */
   readonly threadPoolSize: number
-  /** Told what a host prints beside its log. */
+  /** Gets what a host prints beside its own log. */
   readonly log: Logger
 }
 
@@ -30,11 +30,11 @@ export function processLauncher({ entry, threadPoolSize, log }: ProcessLauncherO
       const { execPath, execArgv } = process
       const program = {
         command: execPath,
-        // The first argument of the script is for whoever looks at a list of processes.
+        // `host-1` serves only to recognise the process in a process list.
         args: [...execArgv, HEAP_FLAG, fileURLToPath(entry), `host-${hostId}`, String(LOG_DESCRIPTOR)],
         env: hostEnvironment(threadPoolSize),
         serialization: 'advanced',
-        // The host's log goes where the log of this process goes.
+        // The host logs to this process's standard output.
         logDescriptor: 1,
       } as const
       const { process: child, ...life } = launchProgram(program, log.child({ component: `host ${hostId}` }))

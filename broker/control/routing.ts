@@ -1,5 +1,4 @@
-// Which host serves which shard, for hosts (what they are given to serve) and for clients (where to go).
-// Runs in the controller; pure.
+// Which host serves which shard: as assignments for hosts, and as routing for clients. Runs in the controller; pure.
 import { hashKeyFromHex, hashKeyToBytes } from '../../protocol/hash-key.ts'
 import { SharedResponse } from '../../protocol/messages.ts'
 import type { HostAddress, ResponseOf, ShardRange } from '../../protocol/operations.ts'
@@ -11,7 +10,7 @@ import type { HostFleet } from './fleet.ts'
 import { hostOfOwner } from './placement.ts'
 import { servedSettings } from './stream-settings.ts'
 
-/** The shards of a stream as their hosts need them, closed ones included: they are read until they expire. */
+/** Returns the shards of a stream as their hosts need them, closed ones included: they are read until they expire. */
 export function placedShards(state: CatalogState, streamId: number): readonly PlacedShard[] {
   const stream = state.streams.get(streamId)
   if (stream === undefined) return []
@@ -25,7 +24,7 @@ export function placedShards(state: CatalogState, streamId: number): readonly Pl
   )
 }
 
-/** One shard as its host needs it: one of the catalog, or one to be. */
+/** Returns one shard, existing or planned, as its host needs it. */
 export function placedShard(
   stream: Stream,
   shard: PlannedShard & Pick<PlacedShard, 'startingSequenceNumber' | 'children'>,
@@ -45,8 +44,8 @@ export function placedShard(
 }
 
 /**
- * Everything that a host serves. A stream that is being created is opened early; of one that is being deleted the owners may
- * have forgotten the shards already, and slots never come back.
+ * Returns every shard that a host serves. A stream in state CREATING is included, which opens it early. A stream in state
+ * DELETING is not: owners may have forgotten its shards already, and a forgotten slot must never be opened again.
  */
 export function assignmentOf(state: CatalogState, hostId: number, hosts: number): readonly PlacedShard[] {
   return [...state.streams.values()]
@@ -55,10 +54,10 @@ export function assignmentOf(state: CatalogState, hostId: number, hosts: number)
     .filter(({ ownerId }) => hostOfOwner(ownerId, hosts) === hostId)
 }
 
-/** Where clients reach a host; undefined while it was never up. */
+/** Says where clients reach a host; undefined until the host was ready once. */
 export type AddressOf = (hostId: number) => HostAddress | undefined
 
-/** An answer to describeRouting, and what it was made of beside the shards. */
+/** An answer to describeRouting, and what it was made from, beside the shards. */
 interface KnownAnswer {
   readonly epoch: number
   readonly hosts: readonly HostAddress[]
@@ -66,8 +65,8 @@ interface KnownAnswer {
 }
 
 /**
- * Answers to describeRouting. After a change of a stream with thousands of shards thousands of clients ask within
- * milliseconds: the answer is made and encoded once for all of them, and goes with the shards that it tells of.
+ * Answers to describeRouting. After a change of a stream with thousands of shards, thousands of clients ask within
+ * milliseconds: the answer is made and encoded once for all of them, and is freed with the shard map that it describes.
  */
 export class RoutingAnswers {
   readonly #fleet: HostFleet
@@ -79,7 +78,7 @@ export class RoutingAnswers {
     this.#addressOf = options.addressOf
   }
 
-  /** Every shard of the stream that can be read. Throws `unavailable` while a host has no address. */
+  /** Returns the routing of every readable shard of the stream. Throws `unavailable` while a host has no address. */
   of(state: CatalogState, stream: Stream): SharedResponse<'describeRouting'> {
     const { epoch } = stream
     const shards = shardsOf(state, stream.id)

@@ -1,7 +1,7 @@
-// Removes closed shards that nobody can read from and nobody asks about any more. Runs in the controller.
-// Rows first, hosts second, rows again: a shard leaves the catalog, its owner forgets it, and then the catalog what there was
-// to forget. A host that starts in between is never given a slot that is forgotten; what was cut off is done by a later sweep.
-// A shard goes only after all of its parents: readers find their way through what is left, oldest first.
+// Removes closed shards whose records have expired and whose producers have moved on. Runs in the controller.
+// In three steps: a `retired` row replaces the shard's row, the owner forgets the shard, the `retired` row is removed. So a
+// host that starts in between is never given a forgotten slot. A later sweep finishes what was interrupted.
+// A shard is removed only after all of its parents, because readers walk the lineage from the oldest shard on.
 import { InvariantError } from '../../protocol/invariant.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { CatalogChange } from '../catalog-contract.ts'
@@ -21,9 +21,9 @@ import type { Catalog, CatalogPlan } from './catalog.ts'
 import { liveExtents } from './descriptions.ts'
 import { byHost, type HostFleet } from './fleet.ts'
 
-/** Between two sweeps. */
+/** Delay from the end of a sweep to the next one. */
 const SWEEP_EVERY_MS = 10_000
-/** A sweep waits no longer than this for a host to forget shards. */
+/** Longest time that a sweep waits for a host to forget shards. */
 const DROP_DEADLINE_MS = 10_000
 
 export interface ShardRetirementOptions {
@@ -36,7 +36,7 @@ export interface ShardRetirementOptions {
 
 export class ShardRetirement {
   readonly #options: ShardRetirementOptions
-  /** When each closed shard was first seen, by a watch that does not jump: a clock that does removes nothing. */
+  /** When each closed shard was first seen, in elapsed time: so a jump of the clock alone removes nothing. */
   readonly #seenAt = new Map<string, number>()
   #cancelSweep: (() => void) | undefined
   #isStopped = false
@@ -69,7 +69,7 @@ export class ShardRetirement {
     await this.#tried(() => this.#forget())
   }
 
-  /** What fails is tried again at the next sweep. */
+  /** Runs a step; a failure is logged, and the next sweep tries again. */
   async #tried(step: () => Promise<void>): Promise<void> {
     const { catalog, log } = this.#options
     if (this.#isStopped || !catalog.isOpen) return
@@ -82,7 +82,7 @@ export class ShardRetirement {
     }
   }
 
-  /** By stream: shards that nobody asks about any more, whether they are expired or not. */
+  /** By stream: shards closed for longer than a producer may stay idle, and without parents; expired or not. */
   #settledShards(): ReadonlyMap<number, readonly Shard[]> {
     const { catalog, time } = this.#options
     const { state } = catalog
@@ -113,7 +113,7 @@ export class ShardRetirement {
     const expired = shards.filter((shard) => {
       const extent = extents.get(shard.index)
       if (extent !== undefined) return extent.trimHorizon === extent.tail
-      // Too damaged to be served: all of it is kept for as long as anything was promised.
+      // A shard too damaged to be served has no extent: it is kept until all of its records must have expired.
       const isAnswered = answered.has(fleet.hostOf(shard.ownerId).hostId)
       return isAnswered && closedForMs(shard, time) >= stream.retentionMs
     })
@@ -125,7 +125,7 @@ export class ShardRetirement {
     log.info({ stream: stream.name, shards: retired }, 'closed shards have expired and are removed')
   }
 
-  /** Lets owners forget what has left, at this sweep or before, and then the catalog. */
+  /** Tells owners to forget all retired shards, and removes the `retired` rows of those that were forgotten. */
   async #forget(): Promise<void> {
     const { catalog, fleet } = this.#options
     const drops = [...byHost(fleet, [...catalog.state.retired.values()])].map(([hostId, own]) =>
@@ -135,7 +135,7 @@ export class ShardRetirement {
     if (slots.length > 0 && !this.#isStopped) await catalog.change((state) => planForget(state, slots))
   }
 
-  /** Those of the shards that their host has forgotten: all, or none where it does not answer. */
+  /** Tells a host to forget shards; returns those that it has forgotten: all, or none if it does not answer. */
   async #drop(hostId: number, shards: readonly RetiredShard[]): Promise<readonly RetiredShard[]> {
     const { fleet, time, log } = this.#options
     try {
@@ -149,7 +149,7 @@ export class ShardRetirement {
   }
 }
 
-/** By the clock: it may have jumped. */
+/** Measured by the wall clock, which may jump. */
 function closedForMs({ closedAt }: Shard, time: Time): number {
   return closedAt === null ? 0 : time.now() - closedAt
 }
@@ -158,7 +158,7 @@ function idOf({ streamId, index }: Shard): string {
   return `${streamId}/${index}`
 }
 
-/** The rows of expired shards go, and what their owners have to forget stands for them; answers which there still were. */
+/** Replaces the rows of expired shards by `retired` rows; returns the indexes of those that were still in the catalog. */
 export function planRetire(
   state: CatalogState,
   streamId: number,
@@ -181,7 +181,7 @@ export function planRetire(
   }
 }
 
-/** Owners have forgotten the shards in these slots. */
+/** Removes the `retired` rows of slots that their owners have forgotten. */
 function planForget(state: CatalogState, slots: readonly number[]): CatalogPlan<void> {
   const known = slots.filter((slot) => state.retired.has(slot))
   return { changes: known.map((key) => ({ remove: { family: 'retired', key } })), result: undefined }

@@ -1,5 +1,5 @@
-// What a request on a stream comes to, as rows: created, made active, changed, marked for deletion, removed.
-// Runs in the controller; pure: a state and a request in, a plan out, or the error that the client gets.
+// Plans the changes of rows for requests on a stream: create, activate, update, mark for deletion, remove.
+// Runs in the controller; pure: takes a state and a request, returns a plan, or throws the error that the client gets.
 // A stream's rows are committed before any host hears of it, so a crash in between leaves work that can be resumed.
 import { hashKeyToHex } from '../../protocol/hash-key.ts'
 import { invariant } from '../../protocol/invariant.ts'
@@ -22,7 +22,7 @@ export interface CreateContext {
   readonly defaults: StreamDefaults
 }
 
-/** A new stream in state CREATING, its shards placed on the owners with the fewest. */
+/** Creates a stream in state CREATING, with its shards placed on the owners with the fewest. */
 export function planCreate(
   state: CatalogState,
   request: RequestOf<'createStream'>,
@@ -74,14 +74,14 @@ export function planCreate(
   }
 }
 
-/** The hosts serve a stream that was being created: it takes records from now on. */
+/** Makes a CREATING stream ACTIVE, once its hosts serve it: it takes records from now on. */
 export function planActivate(state: CatalogState, streamId: number): CatalogPlan<void> {
   const stream = state.streams.get(streamId)
   if (stream?.status !== 'CREATING') return { changes: [], result: undefined }
   return { changes: [putStream(stream, { status: 'ACTIVE' })], result: undefined }
 }
 
-/** Marks a stream: from now on its name finds nothing to write to or to read from. */
+/** Marks a stream as DELETING: from now on it can be neither written nor read under its name. */
 export function planDelete(
   state: CatalogState,
   name: string,
@@ -91,7 +91,7 @@ export function planDelete(
   return { changes: [putStream(stream, { status: 'DELETING' })], result: { streamId: stream.id } }
 }
 
-/** No host serves a stream that was being deleted: its rows go, all at once, with the journal of a change. */
+/** Removes all rows of a DELETING stream, once no host serves it, with the journal of a change under way. */
 export function planRemove(state: CatalogState, streamId: number): CatalogPlan<void> {
   const stream = state.streams.get(streamId)
   if (stream?.status !== 'DELETING') return { changes: [], result: undefined }
@@ -106,8 +106,8 @@ export function planRemove(state: CatalogState, streamId: number): CatalogPlan<v
 }
 
 /**
- * New settings; what the request leaves out stays. A switch of mode moves no shard: on-demand streams are scaled from
- * the count they have, and a goal that `updateShardCount` was on its way to is given up.
+ * Changes settings; what the request leaves out stays. A switch of mode moves no shard: an on-demand stream is scaled from
+ * the shards it has, and a goal of `updateShardCount` that is not reached yet is given up.
  */
 export function planUpdate(
   state: CatalogState,
@@ -121,13 +121,13 @@ export function planUpdate(
   return { changes: [putStream(stream, { ...settings, targetShardCount })], result: undefined }
 }
 
-/** The stream of that name, in whatever state. */
+/** Returns the stream of that name, in any state. */
 export function knownStream(state: CatalogState, name: string, fail: Fail<'streamNotFound'>): Stream {
   const stream = streamNamed(state, name)
   return stream ?? fail('streamNotFound', `There is no stream called ${name}.`)
 }
 
-/** The stream of that name, if it takes records. */
+/** Returns the stream of that name, if it is ACTIVE. */
 export function activeStream(
   state: CatalogState,
   name: string,

@@ -1,7 +1,7 @@
-// Streams from creation to removal. Runs in the controller.
-// Rows first, hosts second, rows again: a stream is committed as CREATING, opened on its hosts, committed as ACTIVE; or
-// committed as DELETING, dropped by its hosts, removed. Whatever is found half done, at start or after a host came back,
-// is finished by the same loop: every step may be repeated.
+// Creates and deletes streams. Runs in the controller.
+// In three steps: a stream is committed as CREATING, opened on its hosts, committed as ACTIVE; or committed as DELETING,
+// dropped by its hosts, removed. The same loop finishes what was left unfinished, at a start or after a host came back:
+// every step may be repeated.
 import { InvariantError } from '../../protocol/invariant.ts'
 import type { ErrorOf, RequestOf } from '../../protocol/operations.ts'
 import { refusal, type Fail } from '../../protocol/refusal.ts'
@@ -15,9 +15,9 @@ import { placedShards } from './routing.ts'
 import { planActivate, planCreate, planDelete, planRemove } from './stream-changes.ts'
 import type { StreamDefaults } from './stream-settings.ts'
 
-/** How long a request waits for hosts before it is answered that the work goes on. */
+/** Longest time that a request waits for hosts; then the client is told that the work continues. */
 const ANSWER_DEADLINE_MS = 20_000
-/** Between two attempts at hosts that failed or refused. */
+/** Delay before another attempt, after a host failed or refused. */
 const RETRY_MS = 200
 
 export interface StreamRegistryOptions {
@@ -25,9 +25,9 @@ export interface StreamRegistryOptions {
   readonly fleet: HostFleet
   /** Owners that take new shards. */
   readonly owners: number
-  /** What a new stream is given where its creator says nothing. */
+  /** Settings of a new stream that the request leaves out. */
   readonly defaults: StreamDefaults
-  /** Fulfils when no change of a stream's shards is at work: soon, once the stream is marked for deletion. */
+  /** Fulfils when no change of a stream's shards is under way: soon, once the stream is marked for deletion. */
   readonly whenIdle: (streamId: number) => Promise<void>
   readonly time: Time
   readonly log: Logger
@@ -35,7 +35,7 @@ export interface StreamRegistryOptions {
 
 export class StreamRegistry {
   readonly #options: StreamRegistryOptions
-  /** Streams that are being brought to rest, each once. */
+  /** Streams that are being created or deleted, each with the one loop that works on it. */
   readonly #settling = new Map<number, Promise<void>>()
   #isStopped = false
 
@@ -43,14 +43,14 @@ export class StreamRegistry {
     this.#options = options
   }
 
-  /** Takes up what an earlier process left half done. */
+  /** Continues the creations and deletions that an earlier process left unfinished. */
   resume(): void {
     for (const stream of this.#options.catalog.state.streams.values()) {
       if (stream.status !== 'ACTIVE') void this.#settle(stream.id)
     }
   }
 
-  /** Gives up waiting for hosts; what is half done stays so, for the next start. */
+  /** Stops waiting for hosts; the next start continues what is unfinished. */
   stop(): void {
     this.#isStopped = true
   }
@@ -60,7 +60,7 @@ export class StreamRegistry {
     const { catalog, fleet, owners, defaults, time } = this.#options
     const { streamId } = await catalog.change((state) => {
       const plan = planCreate(state, request, { now: time.now(), owners, defaults }, fail)
-      // Refused while nothing is written: half a minute later would be too late to say that nothing was done.
+      // Refuses while nothing is written: after the commit it could not say any more that nothing was done.
       for (const ownerId of plan.result.ownerIds) fleet.requireReady(fleet.hostOf(ownerId).hostId)
       return plan
     })
@@ -85,12 +85,12 @@ export class StreamRegistry {
     return withDeadline(this.#settle(streamId), this.#options.time, ANSWER_DEADLINE_MS, late)
   }
 
-  /** Brings a stream to rest: ACTIVE or gone. Rejects only when the broker stops before that. */
+  /** Works on a stream until it is ACTIVE or gone. Rejects only when the broker stops before that. */
   #settle(streamId: number): Promise<void> {
     const running = this.#settling.get(streamId)
     if (running !== undefined) return running
     const settling = this.#run(streamId).finally(() => this.#settling.delete(streamId))
-    // Whoever asked gets the rejection; nobody else has to. A broken invariant ends the process in any case.
+    // A waiting request gets the rejection; without one it must not count as unhandled. A broken invariant ends the process.
     settling.catch((error: unknown) => {
       if (error instanceof InvariantError) crash(error)
     })
@@ -129,7 +129,7 @@ export class StreamRegistry {
       )
       await catalog.change((state) => planActivate(state, streamId))
     } else {
-      // A change under way would open shards behind the drop.
+      // A change of shards under way would open shards after the drop.
       await this.#options.whenIdle(streamId)
       const shards = byHost(fleet, allShardsOf(catalog.state, streamId))
       const dropping = [...shards].map(([hostId, own]) =>

@@ -1,5 +1,5 @@
-// The settings of a stream: what a request says, what it leaves out, and whether they can hold together.
-// Runs in the controller; pure. Whatever a row says of settings has passed through here.
+// The settings of a stream: merges a request with defaults or current settings, and checks the result.
+// Runs in the controller; pure. All settings in a stream's row have passed these checks.
 import { limits } from '../../protocol/limits.ts'
 import type { RequestOf, Scaling } from '../../protocol/operations.ts'
 import { refusal, type Fail } from '../../protocol/refusal.ts'
@@ -15,33 +15,33 @@ import {
 } from '../../protocol/stream-settings.ts'
 import { formatValue } from '../config/kinds.ts'
 
-/** What a stream is started with where its creator says nothing; the config table decides it. */
+/** Settings of a new stream that its creator leaves out; they come from the broker's configuration. */
 export interface StreamDefaults {
-  /** Shards of a new on-demand stream, and the fewest that one is merged to. */
+  /** Shards of a new on-demand stream, and default of its `shardsMin`. */
   readonly onDemandShards: number
   readonly targetBytesPerSecond: number
   readonly targetRecordsPerSecond: number
 }
 
 /**
- * The settings of a stream among all that its row says: where what is stored meets what is told. They share names, not
- * types; a row that lacks a setting of the table does not compile here.
+ * Picks the settings from a stream's row. Here the stored format meets the protocol: they share names, not types, and a row
+ * that lacks a setting of the protocol does not compile.
  */
 export function settingsOf(values: StreamSettings): StreamSettings {
   return picked(values, settingNames) as StreamSettings
 }
 
-/** What the hosts of a stream must know of its settings. */
+/** Picks the settings that the hosts of a stream must know. */
 export function servedSettings(values: StreamSettings): ServedSettings {
   return picked(values, servedNames) as ServedSettings
 }
 
-/** Says whether two are the same in every value. */
+/** True if all settings are equal. */
 export function isSameSettings(a: StreamSettings, b: StreamSettings): boolean {
   return settingNames.every((name) => isSame(a[name], b[name]))
 }
 
-/** Says whether a host that knows one of the two knows the other. */
+/** True if all settings that hosts must know are equal. */
 export function isServedAlike(a: ServedSettings, b: ServedSettings): boolean {
   return servedNames.every((name) => isSame(a[name], b[name]))
 }
@@ -60,7 +60,7 @@ function isSame(a: unknown, b: unknown): boolean {
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** The settings after a request; what it leaves out stays. */
+/** Returns the settings after a request; what it leaves out stays. */
 function merged(current: StreamSettings, request: Partial<SettingsRequest>): StreamSettings {
   const entries = settingNames.map((name) => {
     const { merge }: StreamSetting = streamSettings[name]
@@ -71,15 +71,15 @@ function merged(current: StreamSettings, request: Partial<SettingsRequest>): Str
   return Object.fromEntries(entries) as StreamSettings
 }
 
-/** Without the fields that are undefined. */
+/** Returns the fields that are not undefined. */
 function said(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
 
-/** Most shards that an on-demand stream is split to, unless its creator says otherwise. */
+/** Default of `scaling.shardsMax`: most shards that an on-demand stream is split to. */
 const SHARDS_MAX_DEFAULT = 256
 
-/** The settings of a new stream and the shards that it starts with. Throws `invalidArgument` or `limitExceeded`. */
+/** Returns the settings of a new stream and its number of shards. Throws `invalidArgument` or `limitExceeded`. */
 export function newSettings(
   request: RequestOf<'createStream'>,
   defaults: StreamDefaults,
@@ -96,14 +96,14 @@ export function newSettings(
   return { settings, shardCount }
 }
 
-/** The settings after an update; what it leaves out stays. Throws `invalidArgument`. */
+/** Returns the settings after an update; what the request leaves out stays. Throws `invalidArgument`. */
 export function updatedSettings(current: StreamSettings, request: RequestOf<'updateStream'>): StreamSettings {
   const settings = merged(settingsOf(current), request)
   checkSettings(settings)
   return settings
 }
 
-/** What of an on-demand stream its creator left to the broker; the bounds fit to what he did say. */
+/** Returns defaults of `scaling` for a new stream, with bounds that fit the values that the request gives. */
 function scalingDefaults(
   { shardsMin, shardsMax }: Partial<Scaling>,
   shardCount: number,
@@ -118,10 +118,10 @@ function scalingDefaults(
   }
 }
 
-/** Where an on-demand stream starts whose creator gave bounds at most: as near to the default as they let it. */
+/** Number of shards of a new on-demand stream whose request gives none: the default, moved into the given bounds. */
 function startWithin(wanted: Partial<Scaling>, { onDemandShards }: StreamDefaults): number {
   const atLeast = Math.max(onDemandShards, wanted.shardsMin ?? 0)
-  // Bounds that contradict each other are refused after this, by name.
+  // Bounds that contradict each other are refused later, by name.
   return Math.max(1, Math.min(atLeast, wanted.shardsMax ?? Infinity))
 }
 
@@ -135,7 +135,7 @@ export function checkShardCount(shardCount: number, fail: Fail<'limitExceeded'>)
   )
 }
 
-/** Throws where a setting is out of its bounds, or some contradict each other. */
+/** Throws `invalidArgument` where a setting is out of bounds, or settings contradict each other. */
 function checkSettings(settings: StreamSettings): void {
   for (const name of settingNames) {
     const { bounds }: StreamSetting = streamSettings[name]

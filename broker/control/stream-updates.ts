@@ -1,8 +1,8 @@
-// Changes of a stream's settings, and how its hosts come to know of them. Runs in the controller.
-// A change is committed, and then told to the hosts. Only a longer retention has to be with the hosts before: they make the
-// horizons that readers were told durable every few seconds, because the retention that raised them would raise them again
-// after a crash. A longer one would not, and what was gone would come back. So it is committed only while every host of the
-// stream keeps to it already, with all that it told before durable; one that restarts meanwhile has to be asked again.
+// Changes the settings of a stream, and tells its hosts. Runs in the controller.
+// A change is committed, and then told to the hosts; only a longer retention is told to them first. Hosts make trim
+// horizons durable every few seconds only, because after a crash the same retention would raise them again. A longer
+// retention would not, and expired records would come back. So a longer retention is committed only while every host of
+// the stream already keeps to it and has made its horizons durable; a host that restarts meanwhile is asked again.
 import { InvariantError } from '../../protocol/invariant.ts'
 import type { ErrorOf, RequestOf } from '../../protocol/operations.ts'
 import { refusal, type Fail } from '../../protocol/refusal.ts'
@@ -19,13 +19,13 @@ import { Turns } from './resharding/turns.ts'
 import { activeStream, knownStream, planUpdate } from './stream-changes.ts'
 import { isServedAlike, servedSettings, updatedSettings } from './stream-settings.ts'
 
-/** How long a longer retention waits for hosts that are down or hang. */
+/** Longest time that a longer retention waits for hosts that are down or hang. */
 const HOLD_DEADLINE_MS = 10_000
-/** How long a change of settings waits for hosts to know of it. */
+/** Longest time that the answer to an update waits for hosts to know the new settings. */
 const TELL_DEADLINE_MS = 2_000
-/** Between two attempts at hosts that failed or refused. */
+/** Delay before another attempt, after a host failed or refused. */
 const RETRY_MS = 200
-/** Changes of one stream that wait for the one before them. */
+/** Most updates of one stream that wait for their turn. */
 const WAITING_MAX = 16
 
 type UpdateRequest = RequestOf<'updateStream'>
@@ -41,7 +41,7 @@ export interface StreamUpdatesOptions {
 export class StreamUpdates {
   readonly #options: StreamUpdatesOptions
   readonly #turns = new Turns({ waitingMax: WAITING_MAX })
-  /** By stream: changes whose commits are under way. */
+  /** By stream id: changes that are being committed. */
   readonly #committing = new Map<number, readonly CatalogChange[]>()
   #isStopped = false
 
@@ -49,23 +49,23 @@ export class StreamUpdates {
     this.#options = options
   }
 
-  /** Gives up waiting for hosts. */
+  /** Stops waiting for hosts. */
   stop(): void {
     this.#isStopped = true
     this.#turns.stop()
   }
 
   /**
-   * What a host that starts now has to go by: with settings of which a commit under way decides. To start with shorter ones
-   * would undo what its predecessor had promised for the longer ones.
+   * The state with updates included that are being committed; a host that starts now gets it. With the old, shorter
+   * retention it would let records expire that its predecessor had promised to hold.
    */
   get upcoming(): CatalogState {
     return applyChanges(this.#options.catalog.state, [...this.#committing.values()].flat())
   }
 
   /**
-   * Changes the settings of a stream, and tells its hosts. Rejects with `unavailable`, and nothing is changed, where the
-   * retention is to be longer and a host cannot be had for it.
+   * Changes the settings of a stream, and tells its hosts. Rejects with `unavailable`, and changes nothing, where a longer
+   * retention is asked for and a host does not take it on in time.
    */
   update(request: UpdateRequest, fail: UpdateFail): Promise<Stream> {
     const { id } = activeStream(this.#options.catalog.state, request.name, fail)
@@ -83,12 +83,12 @@ export class StreamUpdates {
     const stream = knownStream(catalog.state, request.name, fail)
     if (isServedAlike(stream, before)) return stream
     const telling = hostsOf(fleet, catalog.state, stream.id).map((hostId) => this.#tell(hostId, stream))
-    // It is decided already: a host that takes longer learns of it in its own time.
+    // The update is committed, so a slow host does not fail it: `#tell` keeps trying until that host knows.
     await withDeadline(Promise.all(telling), time, TELL_DEADLINE_MS).catch(() => {})
     return stream
   }
 
-  /** Commits the change unless `isSafe` forbids it at that moment; says whether it did. */
+  /** Commits the update if `isSafe()` holds at that moment; returns whether it was committed. */
   async #commit(
     streamId: number,
     request: UpdateRequest,
@@ -106,7 +106,7 @@ export class StreamUpdates {
     }
   }
 
-  /** Commits a longer retention while all hosts keep to it. */
+  /** Commits a longer retention at a moment when all hosts keep to it. */
   async #lengthen(
     { id, name }: Stream,
     request: UpdateRequest,
@@ -132,7 +132,7 @@ export class StreamUpdates {
     }
   }
 
-  /** Fulfils when all hosts of the stream keep to the retention; what it gives says whether they still do. */
+  /** Fulfils when all hosts of the stream keep to the retention, with a function that says whether they still do. */
   async #held(streamId: number, retentionMs: number, deadlineMs: number): Promise<() => boolean> {
     const { catalog, fleet, time } = this.#options
     const lives = hostsOf(fleet, catalog.state, streamId).map((hostId) => fleet.host(hostId))
@@ -145,7 +145,7 @@ export class StreamUpdates {
       })
   }
 
-  /** The retention stays as it was. A host that ends instead starts with it. */
+  /** Tells hosts that the retention stays as it was. A host that has ended needs no call: its next start says so. */
   #letGo(streamId: number): void {
     const { catalog, fleet } = this.#options
     for (const hostId of hostsOf(fleet, catalog.state, streamId)) {
@@ -153,7 +153,7 @@ export class StreamUpdates {
     }
   }
 
-  /** Tells a host the settings of a stream, until it knows them or they have changed again. Never rejects. */
+  /** Tells a host the settings of a stream, until it knows them or they change again. Never rejects. */
   async #tell(hostId: number, stream: Stream): Promise<void> {
     const { catalog, fleet, log, time } = this.#options
     const { id: streamId, name } = stream
@@ -163,7 +163,7 @@ export class StreamUpdates {
       return current !== undefined && isServedAlike(current, settings)
     }
     while (!this.#isStopped && holds()) {
-      // Its next start brings them along.
+      // The next start of the host passes the new settings.
       if (fleet.host(hostId).state === 'down') return
       try {
         await fleet.whenReady(hostId)

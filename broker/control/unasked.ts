@@ -1,10 +1,10 @@
-// What fails in the controller although no client asked for it: the work that goes on after a restart, and the autoscaler's.
-// Runs in the controller. Who started such work reads the code, and writes the message to the log.
+// Failures of work that no client asked for: changes that continue after a restart, and the autoscaler's. Runs in the
+// controller. The code that started the work reads the error's code, and logs its message.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Fail } from '../../protocol/refusal.ts'
 
-/** Fails with any code, because no client gets the error. Never for work that serves a request. */
+/** Throws an error with any code, because no client gets it. Not for work that serves a request. */
 export const failUnasked: Fail<ErrorCode> = (code, message, details = {}) => {
   throw new MillraceError(code, message, details)
 }

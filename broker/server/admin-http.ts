@@ -1,7 +1,7 @@
 // The admin port: health, readiness and metrics for probes and scrapers. Runs in the controller, on the main thread.
-// It answers GET and HEAD on three paths, never reads a body, and gives no connection more than a few seconds. Operators
-// restart a broker whose probe fails, so a probe is served however many slow connections there are: a new connection takes
-// the place of the one that has been silent for longest.
+// It answers GET and HEAD on three paths, never reads a body, and gives no connection more than a few seconds. A failed
+// probe makes orchestrators restart the broker, so slow connections must not lock probes out: a new connection takes the
+// place of the connection that has been silent for longest.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { isIP, type AddressInfo, type Socket } from 'node:net'
 import type { Logger } from 'pino'
@@ -10,11 +10,11 @@ import { sharedRun } from './shared-run.ts'
 
 export interface AdminServerOptions {
   readonly listen: { readonly host: string; readonly port: number }
-  /** Can it serve? Answers /readyz: 200 or 503, with every reason why not. */
+  /** Says whether the broker can serve, and if not, why. Answers /readyz: 200 or 503. */
   readonly ready: () => { readonly ready: boolean; readonly reasons: readonly string[] }
-  /** Prometheus text. Answers /metrics; asked once for all who wait at the same time. */
+  /** Makes Prometheus text. Answers /metrics; requests at the same time share one call. */
   readonly metrics: () => Promise<string>
-  /** Names beside addresses and `localhost` by which people may read more than health: see `isForeignName`. */
+  /** Host names, beside addresses and `localhost`, under which /metrics answers: see `isForeignName`. */
   readonly names: readonly string[]
   readonly log: Logger
 }
@@ -35,14 +35,14 @@ const CONNECTIONS_MAX = 64
 const HEADER_BYTES_MAX = 8 * 1024
 const REQUEST_DEADLINE_MS = 2_000
 const IDLE_MS = 5_000
-/** How long an answer may take, from the request to its last byte. */
+/** Longest time from a request to the last byte of its answer. */
 const ANSWER_DEADLINE_MS = 10_000
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 const TEXT_TYPE = 'text/plain; charset=utf-8'
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-/** Listens; rejects with the system's error where it cannot. Port 0 picks a free one. */
+/** Opens the admin port; rejects with the system's error where it cannot listen. Port 0 picks a free port. */
 export async function createAdminServer(options: AdminServerOptions): Promise<AdminServer> {
   const server = createServer(
     {
@@ -88,7 +88,7 @@ async function respond(
   response: ServerResponse,
   options: AdminServerOptions,
 ): Promise<void> {
-  request.resume() // a body is not for us, but it must not block the connection
+  request.resume() // the body is ignored, but an unread body would block the connection
   const { status, type, body, headers } = await answer(request, options)
   response.writeHead(status, {
     ...headers,
@@ -122,7 +122,7 @@ async function answer(request: IncomingMessage, options: AdminServerOptions): Pr
   }
 }
 
-// That it is answered is the answer: a process that is not in order ends.
+// Always healthy: a process with a broken invariant ends, so one that can answer is in order.
 const health: Route = () => verdict(true, { status: 'healthy', reasons: [] })
 
 const readiness: Route = ({ ready }) => {
@@ -130,13 +130,13 @@ const readiness: Route = ({ ready }) => {
   return verdict(state.ready, { status: state.ready ? 'ready' : 'notReady', reasons: state.reasons })
 }
 
-/** What orchestrators ask, by any name: it tells nothing of what is stored. */
+/** Routes that answer under any host name: they reveal nothing about stored data. */
 const probes: readonly Route[] = [health, readiness]
 
 type Route = (options: AdminServerOptions) => Answer | Promise<Answer>
 
 const routes: { readonly [path: string]: Route } = {
-  // No prototype: a path is a peer's word.
+  // No prototype: the path comes from the peer, and might be `constructor`.
   __proto__: null as never,
   '/healthz': health,
   '/readyz': readiness,
@@ -148,12 +148,12 @@ function verdict(good: boolean, body: object): Answer {
 }
 
 /**
- * True for a Host header that is neither an address, nor `localhost`, nor one of `names`. A page of another origin can have
- * its own name resolve to this machine, and would then read what only this machine may read (DNS rebinding); what it cannot
- * do is to send another name than its own.
+ * True for a Host header that is neither an address, nor `localhost`, nor one of `names`. Defends against DNS rebinding: a
+ * web page can make its own name resolve to this machine and so read what only this machine may read, but its requests
+ * always carry its own name as Host header.
  */
 export function isForeignName(hostHeader: string | undefined, names: readonly string[]): boolean {
-  if (hostHeader === undefined) return false // no browser leaves it out
+  if (hostHeader === undefined) return false // browsers always send the header
   if (isIP(hostHeader) !== 0) return false
   const host = hostHeader.replace(/:\d*$/, '').replace(/\.$/, '').toLowerCase()
   const bare = host.replace(/^\[(.*)\]$/, '$1')

@@ -1,40 +1,40 @@
 // What one client may take of this process: requests, bytes in both directions, and time. Runs in every process that
-// listens. Pure: a session reports what it sees, the watch decides. Time is counted in sweeps, so it costs nothing per
-// frame, and neither a clock that jumps nor a process that was suspended cuts every client at once.
+// listens. Pure: a session reports facts, the watch decides. Time is counted in sweeps: it costs nothing per frame, and
+// neither a jump of the clock nor a suspension of the process ends all sessions at once.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
 
-/** Bounds of a session. Those of the protocol are what clients are told; the rest is this broker's own. */
+/** Bounds of a session. Values from `limits` are part of the protocol; the others are this broker's choice. */
 export interface SessionLimits {
-  /** Requests that one session may have unanswered; one more is refused as `overloaded`. */
+  /** Unanswered requests of one session; further requests are refused as `overloaded`. */
   readonly requestsInFlightMax: number
-  /** Requests in a row that are wrong inside: their sender does not speak this protocol, and answers are dear. */
+  /** Undecodable requests in a row before the session ends: their sender does not speak this protocol. */
   readonly unreadableInARowMax: number
-  /** Bytes of unanswered requests of one session above which nothing more is read from it. */
+  /** Above this many bytes of unanswered requests, nothing more is read from the session. */
   readonly requestBytesInFlightMax: number
-  /** Bytes received and not yet answered, half frames included, of all sessions; beyond it requests are `overloaded`. */
+  /** Unanswered bytes of all sessions, half frames included; beyond this, requests are refused as `overloaded`. */
   readonly receivedBytesMax: number
-  /** Queued output above which a session starts no new request, as long as there are few; a quarter of it lets it go on. */
+  /** A session with more queued output starts no new request until it falls to a quarter. Less while sessions are many. */
   readonly highWaterBytes: number
-  /** Queued output of all sessions. Above it those are cut that take nothing, the largest first. */
+  /** Queued output of all sessions. Above this, sessions are cut: first those that take nothing, the largest first. */
   readonly queuedBytesOfAllMax: number
-  /** Queued output that a session may not stay above. */
+  /** A session may not have more queued output than this for longer than `slowConsumerMs`. */
   readonly queuedBytesMax: number
   readonly helloDeadlineMs: number
   readonly frameDeadlineMs: number
   readonly idleMs: number
   /** How long queued output may stay above `queuedBytesMax`. */
   readonly slowConsumerMs: number
-  /** How long a client with queued output may take none of it. */
+  /** A client with queued output that takes none of it for this long is cut. */
   readonly stallMs: number
-  /** How long a connection may take to end once it was told to. */
+  /** Longest time from the end of a session to the end of its connection. */
   readonly closeDeadlineMs: number
-  /** How often deadlines are looked at: all of them are late by up to this. */
+  /** Interval of the sweeps that check deadlines: each deadline may be late by this much. */
   readonly sweepMs: number
-  /** How long a drain waits for requests that were under way when clients were told of it. */
+  /** A drain waits this long for requests that clients sent before they learned of it. */
   readonly drainGraceMs: number
 }
 
@@ -59,14 +59,14 @@ export const sessionLimits: SessionLimits = {
 /** greeting: no hello yet; open: serving; closing: ending, nothing more is served. */
 export type SessionPhase = 'greeting' | 'open' | 'closing'
 
-/** What a sweep sees of a session. The counters only rise. */
+/** What a session reports at a sweep. Counters only rise. */
 export interface SessionFacts {
   readonly phase: SessionPhase
   /** Frames received so far. */
   readonly framesReceived: number
-  /** A frame is half here. */
+  /** A frame has arrived in part. */
   readonly midFrame: boolean
-  /** This side holds the reading: silence is not the client's fault. */
+  /** This side has paused reading, so silence is not the client's fault. */
   readonly held: boolean
   readonly queuedBytes: number
   /** Bytes that the kernel has taken so far. */
@@ -79,7 +79,7 @@ export interface Overdue {
   readonly message: string
 }
 
-/** Follows one session from sweep to sweep, and says when a deadline has passed. Times are milliseconds of the sweeper. */
+/** Watches one session, and says at a sweep whether a deadline has passed. `now` is the sweeper's count of milliseconds. */
 export class SessionWatch {
   readonly #limits: SessionLimits
   #phase: SessionPhase = 'greeting'
@@ -96,7 +96,7 @@ export class SessionWatch {
     this.#phaseSince = this.#heardAt = this.#takenAt = now
   }
 
-  /** The first deadline that has passed, if any. */
+  /** Returns the first deadline that has passed, if any. */
   look(facts: SessionFacts, now: number): Overdue | undefined {
     this.#observe(facts, now)
     const bounds = this.#limits
@@ -132,7 +132,7 @@ export class SessionWatch {
     else this.#aboveMaxSince ??= now
   }
 
-  /** A half frame that does not grow up, or output that is not taken. */
+  /** Returns why the session is stuck, if it is: an incomplete frame, or output that the client does not take. */
   #stuck(now: number): Overdue | undefined {
     const { frameDeadlineMs, slowConsumerMs, stallMs, queuedBytesMax } = this.#limits
     const tooMuch = `The client takes its answers too slowly: more than ${queuedBytesMax} bytes wait for it.`
@@ -163,7 +163,7 @@ export class ByteBudget {
     this.#free = bytes
   }
 
-  /** Takes all of `bytes`, or nothing and answers false. */
+  /** Takes `bytes` and returns true; returns false, and takes nothing, where not all are free. */
   take(bytes: number): boolean {
     if (bytes > this.#free) return false
     this.#free -= bytes

@@ -1,5 +1,5 @@
-// From a request to its answer: finds the handler, and turns whatever it does into a response or into an error that the
-// operation declares. Runs on the main thread of every process that listens. Handlers start in the order of arrival;
+// From a request to its answer: calls the handler, and turns its result into a response, or its failure into an error that
+// the operation declares. Runs on the main thread of every process that listens. Handlers start in the order of arrival;
 // each request is answered once, as soon as its handler is done.
 import type { Logger } from 'pino'
 import { universalErrors, type ErrorCode } from '../../protocol/error-codes.ts'
@@ -23,12 +23,12 @@ import {
 import type { Fail } from '../../protocol/refusal.ts'
 import type { Session } from './session.ts'
 
-/** What a handler gets beside its request. One per session, not one per request: keep nothing of a request in it. */
+/** What a handler gets beside its request. All requests of a session share one: keep no data of a request in it. */
 export interface Context<N extends OperationName> {
   readonly session: Session
   /** Fires when the session has ended, or when the process drains and its deadline has passed. */
   readonly signal: AbortSignal
-  /** Throws the error that the client will get, with a code that the operation declares. Handed down to what may fail so. */
+  /** Throws an error that the client gets, with a code that the operation declares. Pass it on to functions that need it. */
   readonly fail: Fail<ErrorOf<N>>
 }
 
@@ -41,7 +41,7 @@ export type Handler<N extends OperationName> = (
   context: Context<N>,
 ) => Answer<N> | Promise<Answer<N>>
 
-/** What a handler answers with; where the table says that answers are shared, it may be encoded once for many clients. */
+/** A handler's answer. For operations marked as shared it may be a SharedResponse, encoded once for many clients. */
 export type Answer<N extends OperationName> =
   ResponseOf<N> | (N extends SharedOperation ? SharedResponse<N> : never)
 
@@ -59,7 +59,7 @@ export interface Refusal {
   readonly retryAfterMs?: number | undefined
 }
 
-/** Where answers go. A second answer, or one after the end of the session, is dropped there. */
+/** Where answers go. It drops a second answer to a request, and any answer after the end of the session. */
 export interface Answering {
   answer(correlationId: number, chunks: readonly Uint8Array[]): void
   refuse(correlationId: number, refusal: Refusal): void
@@ -73,14 +73,14 @@ export interface Dispatch {
 export interface DispatchOptions {
   readonly handlers: Handlers<never>
   readonly events: Partial<ClientEventHandlers>
-  /** How error messages call this process. */
+  /** The name of this process in error messages. */
   readonly processName: string
   readonly log: Logger
-  /** Told of a broken invariant, after it was logged. The request stays unanswered: the process is about to end. */
+  /** Called with a broken invariant, after it was logged. The request stays unanswered: the process is about to end. */
   readonly onBroken: (error: InvariantError) => void
 }
 
-// The message says which operation's or event's types hold; the tables of handlers were checked against them.
+// Erased types: the message's operation or event name selects the handler, whose type was checked against the table.
 type AnyHandler = (request: unknown, context: unknown) => unknown
 type AnyEventHandler = (body: unknown, session: Session) => void
 
@@ -90,7 +90,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   const handlers = options.handlers as Partial<Record<string, AnyHandler>>
   const eventHandlers = options.events as Partial<Record<string, AnyEventHandler>>
 
-  /** What a client is told of an error, where `isDeclared` knows the codes that it may be told. */
+  /** Returns the error for the client: `error` where `isDeclared` allows its code, else `internal`. */
   function refusalOf(
     what: string,
     error: unknown,
@@ -122,7 +122,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
           ? response.encode(correlationId)
           : encodeResponse(operation, correlationId, response as never)
     } catch (error) {
-      // The codec blames an argument, but this argument is ours.
+      // The codec throws `invalidArgument`, but the wrong argument is this process's, not the client's.
       return failed(
         operation,
         correlationId,
@@ -167,7 +167,7 @@ export function createDispatch(options: DispatchOptions): Dispatch {
   }
 }
 
-/** Is the operation allowed to fail so? What it does not declare, a client is not prepared for. */
+/** True if the operation may fail with this code. Clients are not prepared for codes that it does not declare. */
 function declares(operation: OperationName, code: ErrorCode): boolean {
   const declared: readonly ErrorCode[] = operations[operation].errors
   return declared.includes(code) || (universalErrors as readonly ErrorCode[]).includes(code)

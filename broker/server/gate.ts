@@ -1,10 +1,10 @@
-// Which requests a session lets in, by what the table says of their operations. Runs in every process that listens; pure.
+// Which requests a session admits, by the table of operations. Runs in every process that listens; pure.
 import { operations, type Operation, type OperationName } from '../../protocol/operations.ts'
 import type { Refusal } from './dispatch.ts'
 
-/** When a request comes in. */
+/** The state of session and process at the arrival of a request. */
 export interface Moment {
-  /** The session has not begun: its opening request is not answered yet. */
+  /** The opening request of the session is not answered yet. */
   readonly isGreeting: boolean
   /** The process is about to stop. */
   readonly isStopping: boolean
@@ -15,7 +15,7 @@ const opening = Object.entries<Operation>(operations)
   .map(([name]) => name)
   .join(' or ')
 
-/** Why no request for this operation is served at the moment; undefined where one is. */
+/** Returns why this operation is refused at this moment; undefined where it is served. */
 export function refusalAt(operation: OperationName, { isGreeting, isStopping }: Moment): Refusal | undefined {
   const { opensSession, servedWhileStopping }: Operation = operations[operation]
   if (isGreeting && !opensSession) {
@@ -30,7 +30,7 @@ export function refusalAt(operation: OperationName, { isGreeting, isStopping }: 
   return undefined
 }
 
-/** What to say of an event that comes before the session has begun. */
+/** Message for an event that arrives before the session has begun. */
 export function tooEarly(event: string): string {
   return `Say ${opening} before ${event}.`
 }

@@ -1,6 +1,6 @@
-// One client's connection from accept to close: what it may ask, what is unanswered, and how it ends. Runs on the main
-// thread of every process that listens. Every request that was read is answered once, unless its session has ended; a
-// session ends for one reason, which its client is told where that is possible, and which log and metrics name.
+// One client's connection from accept to close: admits its requests, tracks unanswered ones, and ends it. Runs on the main
+// thread of every process that listens. Every request that was read is answered once, unless its session has ended. A
+// session ends for one reason, which the client is told where possible, and which log and metrics name.
 import { setMaxListeners } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
@@ -29,28 +29,28 @@ import type { Session } from './session.ts'
 import { httpRefusal, strayProtocol } from './transport/stray-protocols.ts'
 import { UnansweredRequests } from './unanswered-requests.ts'
 
-/** What the sessions of a server share. */
+/** What all sessions of a server share. */
 export interface SessionHome {
   readonly limits: SessionLimits
   readonly log: Logger
   readonly metrics: ServerMetrics
-  /** Room for bytes that were received and are not answered. */
+  /** Budget of received bytes that are not answered yet. */
   readonly received: ByteBudget
-  /** Bytes that wait to be sent. */
+  /** Budget of bytes that wait to be sent. */
   readonly output: OutputBudget
-  /** Queued bytes above which a session starts no new request, by how many sessions there are. */
+  /** A session with more queued bytes starts no new request; falls as the number of sessions rises. */
   readonly highWaterBytes: number
-  /** Milliseconds of sweeps so far. */
+  /** Milliseconds counted in sweeps so far. */
   readonly sweptMs: number
   readonly dispatch: Dispatch
-  /** Where people find health and metrics, if there is such a place. */
+  /** URL of the admin port, if there is one. */
   readonly adminUrl: string | undefined
   /** The process is about to stop: new requests are refused. */
   readonly refusing: boolean
   onAdmitted(): void
-  /** A request that was admitted is no longer unanswered. */
+  /** An admitted request was answered. */
   onSettled(): void
-  /** More waits to be sent than there is room for. */
+  /** The queued output of all sessions is above its bound. */
   onOutputExceeded(): void
   /** The connection is gone. */
   onGone(session: LiveSession): void
@@ -72,13 +72,13 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   #reason: CloseReason = 'clientLeft'
   #heldAsFull = false
   #unreadableInARow = 0
-  /** Bytes that wait in the connection, as taken from the shared room. */
+  /** Bytes that this session has taken from `home.received` for unread payloads and half frames. */
   #waitingBytes = 0
   readonly #output: OutputShare
   #takenAtSweep = 0
   #hasAsked = false
   #hasLeft = false
-  /** When it was accepted, last asked for something, or was sent an event, in the time of sweeps. */
+  /** When the client was accepted, last asked for something, or was last sent an event; in `sweptMs`. */
   #activeAt: number
   readonly #drainListeners: (() => void)[] = []
   readonly #closeListeners: (() => void)[] = []
@@ -92,7 +92,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     this.#output = new OutputShare(home.output)
     this.#watch = new SessionWatch(home.limits, home.sweptMs)
     this.#requests = new UnansweredRequests(home.limits, home.received)
-    setMaxListeners(0, this.#abort.signal) // every long-polling request may listen to it
+    setMaxListeners(0, this.#abort.signal) // every long-polling request may add a listener
     this.#context = { session: this, signal: this.#abort.signal, fail }
     const frameBytesMax = limits.frameBytesBeforeHello
     this.#connection = new Connection(stream, this, {
@@ -150,27 +150,27 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   // What the server uses.
 
-  /** Why it ended, once it has. */
+  /** Why the session ended, once it has. */
   get reason(): CloseReason {
     return this.#reason
   }
 
-  /** It is told why it ends, and nothing more is served. */
+  /** The session has ended; its connection may still be sending what is queued. */
   get isClosing(): boolean {
     return this.#phase === 'closing'
   }
 
-  /** Bytes that wait to be sent, as far as they count in the output of all. */
+  /** Queued bytes of this session that count in the output budget. */
   get countedBytes(): number {
     return this.#output.bytes
   }
 
-  /** True if the client took something since the last sweep, or was not there yet. */
+  /** True if the client took bytes since the last sweep, or was accepted after it. */
   get isTaking(): boolean {
     return this.#connection.bytesTaken !== this.#takenAtSweep
   }
 
-  /** What it does here, for the case that another connection needs its place. */
+  /** How useful the session is, for deciding which connection makes room for a new one. */
   get occupancy(): Omit<Occupant, 'address'> {
     return {
       isGreeting: this.#phase === 'greeting',
@@ -180,15 +180,15 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     }
   }
 
-  /** Tells the client why, if the network takes that at once, and frees everything. */
+  /** Tells the client why, if the network takes the message at once, and frees everything. */
   cut(code: ErrorCode, message: string): void {
     this.#output.giveUp()
     this.close(code, message)
-    // A write that the kernel had room for is with the kernel by then.
+    // One turn later, because by then the kernel has taken the message if it had room for it.
     setImmediate(() => this.#connection.destroy())
   }
 
-  /** Ends because another connection needs the place. */
+  /** Ends the session because another connection needs its place. */
   leaveFor(message: string): void {
     this.#hasLeft = true
     this.cut('overloaded', message)
@@ -198,7 +198,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     return this.#hasLeft
   }
 
-  /** Looks at the deadlines. */
+  /** Checks the deadlines, and ends the session where one has passed. */
   sweep(): void {
     const { framesReceived, midFrame, held, queuedBytes, bytesTaken } = this.#connection
     this.#takenAtSweep = bytesTaken
@@ -207,22 +207,22 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     if (overdue === undefined) return
     const closing = this.#phase === 'closing'
     this.close(overdue.code, overdue.message)
-    // Whoever does not read what is queued will not read an error behind it: the memory is freed now.
+    // A client that does not read what is queued will not read the error behind it, so the memory is freed now.
     if (closing || queuedBytes > 0) this.#connection.destroy()
   }
 
-  /** Tells the client that requests are refused from now on, and refuses also those that wait because reading is held. */
+  /** Tells the client that new requests are refused, and reads on, so that requests behind held reading are refused too. */
   announceDraining(deadlineMs: number): void {
     this.sendEvent('draining', { deadlineMs })
     this.#connection.ignoreHolds()
   }
 
-  /** Tells handlers that nobody will wait for them much longer. */
+  /** Aborts the signal that handlers listen to: their answers are soon of no use. */
   abort(): void {
     this.#abort.abort()
   }
 
-  /** Answers what is still running, and ends the connection after everything that was sent. */
+  /** Answers running requests with `outcomeUnknown`, and ends the connection after everything that was sent. */
   finish(): void {
     const message = 'This process stops before the request is done: whether it takes effect is unknown.'
     for (const correlationId of this.#requests.ids()) {
@@ -235,7 +235,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   answer(correlationId: number, chunks: readonly Uint8Array[]): void {
     if (!this.#settle(correlationId)) return
-    if (this.#phase === 'greeting') this.#open() // only what opens a session is served before
+    if (this.#phase === 'greeting') this.#open() // only an opening request is answered in this phase
     this.#send(chunks)
   }
 
@@ -243,7 +243,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     if (this.#settle(correlationId)) this.#refuseUnread(correlationId, refusal)
   }
 
-  // ConnectionOwner: what the connection tells.
+  // ConnectionOwner: what the connection calls.
 
   onBytes(count: number): void {
     this.#home.metrics.bytesReceived(count)
@@ -344,7 +344,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     this.#home.dispatch.request(message, this.#context, this)
   }
 
-  /** A connection whose greeting is refused has nothing left to say. */
+  /** Refuses a request that was not admitted. A refused greeting ends the session. */
   #refuseUnread(correlationId: number, refusal: Refusal): void {
     this.#sendError(correlationId, refusal)
     if (this.#phase === 'greeting') this.#end(refusal.code, refusal.message)

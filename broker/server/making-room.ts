@@ -1,25 +1,25 @@
-// Which connection makes room for a new one where all are in use. Runs on the main thread of every process that listens, pure.
-// A flood of connections that ask for nothing must not lock anyone out: the new one takes the place of the one that has been
-// useless for longest, of the address that holds most. A connection at work is never taken.
+// Which connection makes room for a new one when all are in use. Runs on the main thread of every process that listens;
+// pure. A flood of idle connections must not lock other clients out: the new connection takes the place of the one that has
+// been idle for longest, of the address that holds most. A connection at work never loses its place.
 
-/** A connection, as far as it matters here. */
+/** What this decision needs to know of a connection. */
 export interface Occupant {
   /** The peer's address, without its port. */
   readonly address: string
-  /** It has said no hello yet. */
+  /** The client has sent no hello yet. */
   readonly isGreeting: boolean
-  /** It asked for something, beyond hello and pings. */
+  /** The client has sent a request other than hello and ping. */
   readonly hasAsked: boolean
   /** A request is unanswered, or an answer waits to be sent. */
   readonly isBusy: boolean
-  /** Milliseconds since it last asked for something or was sent an event; since it was accepted, if never. */
+  /** Milliseconds since the client last asked for something or was sent an event; since its accept, if never. */
   readonly quietMs: number
 }
 
-/** A connection that asked for something is left alone for so long after. */
+/** A connection that has asked for something counts as at work for this long after its last activity. */
 const AT_WORK_MS = 30_000
 
-/** The occupant to end, or undefined where all are at work. */
+/** Returns the occupant to end, or undefined where all are at work. */
 export function leastUseful<O extends Occupant>(occupants: readonly O[]): O | undefined {
   const held = new Map<string, number>()
   for (const { address } of occupants) held.set(address, (held.get(address) ?? 0) + 1)
@@ -39,12 +39,12 @@ function isLessUseful(a: Occupant, b: Occupant, held: ReadonlyMap<string, number
   return a.quietMs > b.quietMs
 }
 
-/** Connections kept for addresses that hold few, of so many in all: one address cannot take them. */
+/** Returns how many of `connectionsMax` are reserved for addresses that hold few: one address cannot take them all. */
 export function reserveOf(connectionsMax: number): number {
   return Math.floor(connectionsMax / 16)
 }
 
-/** True if an address that holds so many connections may take one of the reserve. */
+/** True if an address that holds `held` connections may take one of the reserve. */
 export function mayUseReserve(held: number): boolean {
   return held < RESERVED_PER_ADDRESS
 }

@@ -1,16 +1,16 @@
-// The bytes that wait to be sent by all sessions of a process together. Runs on the main thread of every process that listens,
-// pure. One client that reads nothing is bounded by its session's limits; many of them are bounded here: each session stops
-// earlier the more there are, and where that does not suffice, those that read nothing are cut, the largest first.
+// Bounds the queued output of all sessions of a process together. Runs on the main thread of every process that listens;
+// pure. Limits of a session bound one client that reads nothing; this bounds many such clients: the more sessions there
+// are, the earlier each stops, and where that is not enough, sessions that read nothing are cut, the largest first.
 
-/** A session, as far as its output goes. */
+/** What the budget needs to know of a session. */
 export interface Sender {
   /** Bytes that wait to be sent. */
   readonly countedBytes: number
-  /** True if the client took something since the last sweep, or was not there yet. */
+  /** True if the client took bytes since the last sweep, or was accepted after it. */
   readonly isTaking: boolean
 }
 
-/** A session starts no new request above so many queued bytes, however many sessions there are. */
+/** Least value of `highWaterBytes`, however many sessions there are. */
 const SHARE_BYTES_MIN = 128 * 1024
 
 export class OutputBudget {
@@ -18,7 +18,7 @@ export class OutputBudget {
   readonly #highWaterBytesMax: number
   #bytes = 0
 
-  /** `bytesMax`: of all sessions. `highWaterBytesMax`: where one session stops, as long as there are few. */
+  /** `bytesMax`: queued bytes of all sessions. `highWaterBytesMax`: high-water mark of a session while sessions are few. */
   constructor({ bytesMax, highWaterBytesMax }: { bytesMax: number; highWaterBytesMax: number }) {
     this.#bytesMax = bytesMax
     this.#highWaterBytesMax = highWaterBytesMax
@@ -36,18 +36,18 @@ export class OutputBudget {
     return this.#bytes > this.#bytesMax
   }
 
-  /** Counts what one session queued, or what its client took, as a negative number. */
+  /** Adds bytes that a session queued; negative for bytes that its client took. */
   change(bytes: number): void {
     this.#bytes += bytes
   }
 
-  /** Where each of so many sessions stops: half of the budget is divided among them, the rest is for answers under way. */
+  /** Returns the high-water mark of each session: half of the budget is divided, the rest is for answers under way. */
   highWaterBytes(sessions: number): number {
     const share = Math.floor(this.#bytesMax / 2 / Math.max(1, sessions))
     return Math.min(this.#highWaterBytesMax, Math.max(SHARE_BYTES_MIN, share))
   }
 
-  /** The sessions to cut so that the rest is within the budget: those that take nothing first, and of these the largest. */
+  /** Returns the sessions to cut to get within the budget: those that take nothing first, and of these the largest. */
   toCut<S extends Sender>(senders: Iterable<S>): S[] {
     const order = [...senders]
       .filter(({ countedBytes }) => countedBytes > 0)
@@ -63,7 +63,7 @@ export class OutputBudget {
   }
 }
 
-/** What one session has in the budget. */
+/** The share of one session in the budget. */
 export class OutputShare {
   readonly #budget: OutputBudget
   #bytes = 0
@@ -77,7 +77,7 @@ export class OutputShare {
     return this.#bytes
   }
 
-  /** Counts so many bytes from now on; returns true where the budget is exceeded. */
+  /** Sets the queued bytes of the session; returns true where the budget is exceeded. */
   set(bytes: number): boolean {
     if (this.#isGivenUp) return false
     this.#budget.change(bytes - this.#bytes)
@@ -85,7 +85,7 @@ export class OutputShare {
     return this.#budget.isExceeded
   }
 
-  /** Counts nothing any more: what still waits goes with the connection. */
+  /** Frees the share for good: what still waits is about to be dropped with the connection. */
   giveUp(): void {
     this.set(0)
     this.#isGivenUp = true

@@ -1,10 +1,10 @@
-// Who holds a place of a bounded number, and who makes room. Runs on the main thread of every process that listens, pure.
-// A comer always gets a place: that of the one that has been idle for longest. One that is being served is never taken, unless
-// all are.
+// A bounded number of places, and which holder makes room. Runs in the controller, on the main thread; pure. A newcomer
+// always gets a place: where none is free, the holder that has been idle for longest loses its place; a holder that is
+// being served loses it only where all are.
 
 export class Places<T> {
   readonly #max: number
-  /** In the order in which they became idle. */
+  /** Idle holders, in the order in which they became idle. */
   readonly #idle = new Set<T>()
   readonly #served = new Set<T>()
 
@@ -12,7 +12,7 @@ export class Places<T> {
     this.#max = max
   }
 
-  /** Gives `comer` a place; returns the one that lost its own for it. */
+  /** Gives `comer` a place; returns the holder that lost its place for it, if any. */
   take(comer: T): T | undefined {
     const isFull = this.#idle.size + this.#served.size >= this.#max
     const loser: T | undefined = isFull ? (first(this.#idle) ?? first(this.#served)) : undefined
@@ -21,7 +21,7 @@ export class Places<T> {
     return loser
   }
 
-  /** `holder` is being served until the returned function is called. */
+  /** Marks `holder` as being served until the returned function is called. */
   use(holder: T): () => void {
     if (!this.#idle.delete(holder)) return () => {}
     this.#served.add(holder)

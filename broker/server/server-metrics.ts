@@ -7,16 +7,16 @@ export type CloseReason = 'clientLeft' | 'networkFailed' | 'shutdown' | ErrorCod
 
 export interface ServerMetrics {
   connectionOpened(): void
-  /** Turned away at the door: the limit on connections was reached. */
+  /** A connection was turned away at accept: the limit was reached, or the process is stopping. */
   connectionRefused(): void
-  /** Once for every connection opened. */
+  /** Called once for every connection opened. */
   connectionClosed(reason: CloseReason): void
   requestReceived(operation: OperationName): void
   /** An error was sent, as an answer or before a connection is closed. */
   errorSent(code: ErrorCode): void
   bytesReceived(count: number): void
   bytesSent(count: number): void
-  /** Bytes that wait to be sent, of all sessions: now and then. */
+  /** Called at every sweep with the queued output of all sessions. */
   outputQueued(bytes: number): void
 }
 

@@ -1,6 +1,6 @@
 // The server of a process: its listener, its sessions, one sweep over their deadlines, and the drain that ends them all.
-// Runs on the main thread of controller and host. Every connection is counted from accept until it is gone; when the
-// last is gone no timer is left.
+// Runs on the main thread of controller and host. Every connection is counted from accept until it is gone; after the
+// last one no timer is left.
 import type { Duplex } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from 'pino'
@@ -16,22 +16,22 @@ import { noServerMetrics, type ServerMetrics } from './server-metrics.ts'
 import { sessionOperations, type ServerIdentity } from './session-operations.ts'
 
 export interface Server {
-  /** Starts to accept TCP connections; rejects with the system's error. Port 0 picks a free one. */
+  /** Starts to accept TCP connections; rejects with the system's error. Port 0 picks a free port. */
   listen(at: { host: string; port: number }): Promise<{ port: number }>
-  /** Takes a stream as a connection: the in-process transport. The server ends it. */
+  /** Takes a stream as a connection, as the in-process transport does. The server ends the stream. */
   accept(stream: Duplex, remote?: string): void
   /**
-   * Stops accepting, tells every client, refuses new requests as `unavailable`, lets running ones finish until the
-   * deadline, then ends every connection after its last answer. Fulfils when all are gone.
+   * Stops accepting, tells every client, refuses new requests as `unavailable`, lets running requests finish until the
+   * deadline, then ends every connection after its last answer. Fulfils when all connections are gone.
    */
   drain(deadlineMs: number): Promise<void>
-  /** Ends every connection without waiting for running requests: they are answered `outcomeUnknown`. */
+  /** Ends every connection without waiting for running requests: these are answered `outcomeUnknown`. */
   close(): Promise<void>
   /** Connections, from accept until they are gone. */
   readonly sessionCount: number
 }
 
-/** hello and ping are served by the server itself; `handlers` cover the planes that the process serves. */
+/** The server itself serves hello and ping; `handlers` cover the planes that the process serves. */
 export interface ServerOptions<N extends OperationOn<'control' | 'data'>> {
   readonly identity: ServerIdentity
   readonly handlers: Handlers<N>
@@ -41,20 +41,20 @@ export interface ServerOptions<N extends OperationOn<'control' | 'data'>> {
   readonly metrics?: ServerMetrics
   /** Wall clock, milliseconds since the epoch. */
   readonly clock?: () => number
-  /** Told of a broken invariant in a handler, after it was logged: the process must end. */
+  /** Called with a broken invariant of a handler, after it was logged: the process must end. */
   readonly onBroken: (error: InvariantError) => void
-  /** Where people find health and metrics: told to those who try HTTP here. */
+  /** URL of the admin port, named in the answer to clients that speak HTTP to this port. */
   readonly adminUrl?: string
   readonly limits?: Partial<SessionLimits>
 }
 
-/** Connections above the limit that are being told so; beyond these, a connection is cut without a word. */
+/** Connections above the limit that are told so before they are closed; further ones are cut without a message. */
 const TURNED_AWAY_MAX = 64
 
-/** That connections have to make room is said at most so often. */
+/** The warning that connections have to make room is logged at most this often. */
 const FULL_WARNING_MS = 60_000
 
-/** A server that listens to nothing yet. */
+/** Makes a server; it accepts nothing before `listen` or `accept`. */
 export function createServer<N extends OperationOn<'control' | 'data'>>(options: ServerOptions<N>): Server {
   return new SessionServer(options)
 }
@@ -64,7 +64,7 @@ class SessionServer implements Server {
   readonly #home: SessionHome
   readonly #output: OutputBudget
   readonly #sessions = new Set<LiveSession>()
-  /** Of `#sessions`, those that made room for others and are not gone yet. */
+  /** Sessions that made room for others and whose connections are not gone yet; still in `#sessions`. */
   #leaving = 0
   #highWaterBytes: number
   #warnedAt: number | undefined
@@ -74,9 +74,9 @@ class SessionServer implements Server {
   #draining: Promise<void> | undefined
   #refusing = false
   #unanswered = 0
-  /** Called after every request settled and every connection gone. */
+  /** Functions to call after every answered request and every connection that is gone. */
   readonly #waiting = new Set<() => void>()
-  /** Milliseconds of sweeps so far: the time in which sessions count their deadlines. */
+  /** Milliseconds counted in sweeps so far; sessions measure their deadlines in it. */
   #sweptMs = 0
   #sweeper: NodeJS.Timeout | undefined
 
@@ -147,7 +147,7 @@ class SessionServer implements Server {
     const full = !this.#refusing && !this.#hasRoomFor(address)
     if (full || this.#refusing) metrics.connectionRefused()
     if (this.#occupied >= this.#maxConnections + TURNED_AWAY_MAX) {
-      stream.on('error', () => {}) // its own end is not told of
+      stream.on('error', () => {}) // an unhandled error event would end the process
       stream.destroy()
       return
     }
@@ -167,7 +167,7 @@ class SessionServer implements Server {
     return this.#sessions.size - this.#leaving
   }
 
-  /** Finds a place for a connection from that address, at the cost of one that does nothing where there is no other. */
+  /** Finds a place for a connection from `address`; ends an idle one where none is free. False: all are at work. */
   #hasRoomFor(address: string): boolean {
     const free = this.#maxConnections - this.#occupied
     const reserve = reserveOf(this.#maxConnections)
@@ -199,7 +199,7 @@ class SessionServer implements Server {
     this.#displaced = 0
   }
 
-  /** Ends sessions until what waits to be sent is within its bound. */
+  /** Cuts sessions until the queued output is within its bound. */
   #cutNonReaders(): void {
     for (const session of this.#output.toCut(this.#sessions)) {
       const message =
@@ -221,7 +221,7 @@ class SessionServer implements Server {
   async close(): Promise<void> {
     this.#stopAccepting()
     for (const session of this.#sessions) session.abort()
-    await nextTurn() // handlers that heed the signal answer for themselves
+    await nextTurn() // handlers that listen to the signal answer in this turn
     for (const session of this.#sessions) session.finish()
     await this.#until(() => this.#sessions.size === 0)
   }
@@ -229,7 +229,7 @@ class SessionServer implements Server {
   async #drainUntil(deadlineMs: number): Promise<void> {
     this.#stopAccepting()
     for (const session of this.#sessions) session.announceDraining(deadlineMs)
-    // A request that crosses the announcement on its way here is still answered.
+    // Connections stay open for a while, so that requests which crossed the announcement are answered too.
     const graceMs = this.#sessions.size === 0 ? 0 : Math.min(deadlineMs, this.#home.limits.drainGraceMs)
     await this.#until(() => this.#sessions.size === 0, graceMs)
     await this.#until(() => this.#unanswered === 0, deadlineMs - graceMs)
@@ -281,7 +281,7 @@ class SessionServer implements Server {
   }
 }
 
-/** `10.1.2.3:4567` and `[::1]:4567` without their ports. */
+/** Removes the port from `10.1.2.3:4567` or `[::1]:4567`. */
 function addressOf(remote: string): string {
   return remote.replace(/:\d+$/, '')
 }

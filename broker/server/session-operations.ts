@@ -1,5 +1,5 @@
-// The operations that every process serves by itself: hello and ping. Runs on the main thread of every process that
-// listens. Whoever gets an answer to hello has agreed on a version.
+// The operations that every process serves: hello and ping. Runs on the main thread of every process that listens. An
+// answered hello means that client and server agree on a protocol version.
 import { limits } from '../../protocol/limits.ts'
 import type { OperationOn } from '../../protocol/operations.ts'
 import { negotiateVersion } from '../../protocol/version.ts'
@@ -19,7 +19,7 @@ export function sessionOperations(
 ): Handlers<OperationOn<'session'>> {
   return {
     hello: (request, { session, fail }) => {
-      // A version that is refused is logged with the name of the client that asked for it.
+      // Before the version is checked, so that the log of a refused version names the client.
       session.introduce(request.client)
       return {
         version: negotiateVersion(request, fail),

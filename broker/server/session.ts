@@ -1,5 +1,5 @@
 // What a handler sees of one connected client. Runs in every process that listens, on its main thread. Types only.
-// A session exists from a good hello to the end of its connection; nothing sent after that end is delivered or kept.
+// A session lasts from an accepted hello to the end of its connection; what is sent after that is dropped.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import type { EventBody, EventFrom } from '../../protocol/events.ts'
 
@@ -10,19 +10,19 @@ export interface Session {
   readonly remote: string
   /** Name and version that the client gave when it introduced itself; empty before that. */
   readonly client: string
-  /** Takes the name and version that the client gives. For the operation that opens a session. */
+  /** Stores the name and version that the client gives. Called by the operation that opens a session. */
   introduce(client: string): void
-  /** Sends without waiting; leaves with everything else of this turn. Ignored once the session is closing. */
+  /** Queues an event, which leaves in one write with everything else of this turn. Ignored once the session is closing. */
   sendEvent<N extends EventFrom<'broker'>>(event: N, body: EventBody<N>): void
   /** Bytes handed to the connection and not yet taken by the kernel. */
   readonly queuedBytes: number
-  /** Above so many queued bytes, send no more until `onDrain`. */
+  /** While `queuedBytes` is above this, send no more until `onDrain`. */
   readonly highWaterBytes: number
-  /** Called every time that `queuedBytes` falls below the low-water mark after it was above `highWaterBytes`. */
+  /** The listener is called whenever `queuedBytes` falls to a quarter of `highWaterBytes` after it was above it. */
   onDrain(listener: () => void): void
-  /** Called once, when the connection is gone, or at once if it is already. */
+  /** The listener is called once, when the session ends; at once if it has ended. */
   onClose(listener: () => void): void
-  /** Counted: while more holds than releases were asked for, nothing is read from the peer. Back-pressure on producers. */
+  /** Pauses reading from the peer until as many `releaseReading` calls as holds: back-pressure on producers. */
   holdReading(): void
   releaseReading(): void
   /** Tells the client why, and ends the connection. */

@@ -1,4 +1,4 @@
-// One run of something dear for all who ask for it while it runs. Runs anywhere, pure.
+// Shares one run of an expensive function between callers that ask while it runs. Runs anywhere; pure.
 
 /** Returns a function that starts `run`, or joins the run that is under way. */
 export function sharedRun<T>(run: () => Promise<T>): () => Promise<T> {

@@ -1,15 +1,15 @@
-// The requests of one session that are being handled, and what they hold. Runs on the main thread of every process that
+// The unanswered requests of one session, and the bytes that they hold. Runs on the main thread of every process that
 // listens. Bounded three ways: in number, in bytes of the session, and in bytes of all sessions together.
 import type { ByteBudget, SessionLimits } from './admission.ts'
 import type { Refusal } from './dispatch.ts'
 
-/** Tells a client that was refused for want of room when to come back. */
+/** Retry hint for a client that was refused for lack of room. */
 const OVERLOADED_RETRY_MS = 100
 
 export class UnansweredRequests {
   readonly #limits: SessionLimits
   readonly #received: ByteBudget
-  /** Correlation id → bytes of its frame. */
+  /** Correlation id → bytes of the request's frame. */
   readonly #open = new Map<number, number>()
   #bytes = 0
 
@@ -22,7 +22,7 @@ export class UnansweredRequests {
     return this.#open.size
   }
 
-  /** So many bytes are being handled that no more should be read. */
+  /** True while the requests hold so many bytes that nothing more should be read from the session. */
   get full(): boolean {
     return this.#bytes > this.#limits.requestBytesInFlightMax
   }
@@ -35,7 +35,7 @@ export class UnansweredRequests {
     return [...this.#open.keys()]
   }
 
-  /** Admits a request of `bytes`, or says why not. */
+  /** Admits a request of `bytes` and returns undefined, or returns why it is refused. */
   admit(correlationId: number, bytes: number): Refusal | undefined {
     const { requestsInFlightMax } = this.#limits
     if (this.#open.size >= requestsInFlightMax) {
@@ -49,7 +49,7 @@ export class UnansweredRequests {
     return undefined
   }
 
-  /** The request is answered, or nobody waits for it any more; false if it was settled before. */
+  /** Frees what the request holds; returns false if it was settled before. */
   settle(correlationId: number): boolean {
     const bytes = this.#open.get(correlationId)
     if (bytes === undefined) return false

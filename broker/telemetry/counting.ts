@@ -1,10 +1,10 @@
-// What server and host call, in their words, over the instruments. Runs in controller and host.
-// Their interfaces are `ServerMetrics` and `HostMetrics`; the composition roots check that these fit.
+// Implements `ServerMetrics` and `HostMetrics`, which server and host call, over the instruments. Runs in controller and
+// host. It does not import those interfaces: the composition roots check that the types fit.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import type { OperationName } from '../../protocol/operations.ts'
 import type { Instruments } from './instruments.ts'
 
-/** Counts what the server of a process does. */
+/** Makes the counters that the server of a process calls. */
 export function countServer(instruments: Instruments) {
   const received = instruments.millrace_received_bytes_total
   const sent = instruments.millrace_sent_bytes_total
@@ -27,7 +27,7 @@ export function countServer(instruments: Instruments) {
   }
 }
 
-/** Counts what a shard host does. Times come in milliseconds. */
+/** Makes the counters that a shard host calls. Times are in milliseconds. */
 export function countHost(instruments: Instruments) {
   return {
     appended: (batches: number, records: number, bytes: number) => {
@@ -69,28 +69,28 @@ export function countHost(instruments: Instruments) {
   }
 }
 
-/** What a host holds at the moment of a scrape. */
+/** The gauges of a host, read at a scrape. */
 export interface HostReadings {
   readonly shards: number
   readonly subscriptions: number
   /** Fetches that wait for data. */
   readonly waitingFetches: number
-  /** Bytes of batches handed in and not yet answered, over all owners. */
+  /** Bytes of batches that owners have taken and not yet answered, over all owners. */
   readonly appendQueueBytes: number
   readonly tailCacheBytes: number
   readonly coldReadsRunning: number
   readonly coldReadsWaiting: number
   /** True while free space is below the floor and appends are refused. */
   readonly storageFull: boolean
-  /** Of batches, wanted or not, as far as sealed segments were surveyed. */
+  /** Bytes of stored batches, expired ones included, as far as sealed segments were surveyed. */
   readonly storedBytes: number
-  /** Since the start; `part` is how much of the one under way is done, 0 to 1. */
+  /** Bytes read and written since the start; `part` is how much of the compaction under way is done, 0 to 1. */
   readonly compaction: { readonly bytesRead: number; readonly bytesWritten: number; readonly part: number }
   readonly owners: readonly {
     readonly ownerId: number
-    /** How long the oldest call to it has been waiting for its answer. */
+    /** How long the oldest call to the owner has been waiting for its answer. */
     readonly waitingMs: number
-    /** Left out where it did not answer in time. */
+    /** Absent where the owner did not answer in time. */
     readonly stats?: {
       readonly commits: number
       readonly commitMs: number
@@ -102,7 +102,7 @@ export interface HostReadings {
   }[]
 }
 
-/** Takes down what a host holds, just before its metrics are collected. */
+/** Sets the gauges of a host, just before its metrics are collected. */
 export function readHost(instruments: Instruments, host: HostReadings): void {
   instruments.millrace_shards.set(host.shards)
   instruments.millrace_subscriptions.set(host.subscriptions)

@@ -1,4 +1,4 @@
-// docs/metrics.md from the table of metrics. Runs in the documentation generator; pure.
+// Makes docs/metrics.md from the table of metrics. Runs in the documentation generator; pure.
 import { metrics, type Metric } from './metrics.ts'
 
 const places = [
@@ -7,7 +7,7 @@ const places = [
   ['host', 'Shard hosts'],
 ] as const
 
-/** The page as Markdown. */
+/** Returns the page as Markdown. */
 export function metricsPage(): string {
   return `# Metrics
 

@@ -1,8 +1,8 @@
-// One text for a scrape, from the metrics of controller and hosts. Runs in the controller.
-// Every value of a host carries the label `host`, so that nothing is summed that somebody may want apart.
+// Merges the metrics of controller and hosts into one text for a scrape. Runs in the controller.
+// Every value of a host carries the label `host`, so that hosts can be told apart.
 import { Registry, type Metric } from 'prom-client'
 
-/** The metrics of a process as prom-client gives them, after a trip between processes. */
+/** A metric as prom-client gives it, after it was sent between processes. */
 interface CollectedMetric {
   readonly name: string
   readonly help: string
@@ -15,7 +15,7 @@ export interface HostCollection {
   readonly metrics: readonly object[]
 }
 
-/** Prometheus' text format of all of them. */
+/** Returns all metrics in Prometheus' text format. */
 export function exposition(controller: readonly object[], hosts: readonly HostCollection[]): Promise<string> {
   const merged = new Map<string, CollectedMetric>()
   const take = (metric: CollectedMetric, labels: Readonly<Record<string, string>>): void => {
@@ -32,7 +32,7 @@ export function exposition(controller: readonly object[], hosts: readonly HostCo
   }
   const registry = new Registry()
   for (const metric of merged.values()) {
-    // A registry asks a metric for its name and its values, and nothing else: prom-client merges its own clusters so.
+    // A registry uses only `name` and `get` of a metric; prom-client's own AggregatorRegistry relies on that too.
     const collected = { name: metric.name, get: () => Promise.resolve(metric) }
     registry.registerMetric(collected as unknown as Metric<string>)
   }

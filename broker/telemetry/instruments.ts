@@ -1,16 +1,16 @@
-// The instruments behind the table of metrics: typed by it, kept in a registry of their own. Runs in controller and host.
-// Counting is an addition to a number in this process; prom-client sees the sums when somebody scrapes. The append path
-// counts several times a turn, and would else pay for hashing labels every time.
+// The instruments of the table of metrics, typed by it. Runs in controller and host. Counting adds to a number;
+// prom-client gets the sums only at a scrape, because the append path counts several times a turn, and prom-client would
+// hash the labels each time.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { metrics, type Metric, type MetricName } from './metrics.ts'
 
 type LabelValues<L extends readonly string[]> = { readonly [I in keyof L]: string }
 
-/** What can be done with a metric of one kind. Labels are given by position, as the table lists them. */
+/** The functions of an instrument, by kind. Label values are given by position, in the order of the table. */
 interface Instrument<L extends readonly string[]> {
   counter: {
     add(amount: number, ...labels: LabelValues<L>): void
-    /** For totals that are counted elsewhere. */
+    /** Sets a total that is counted elsewhere. */
     advanceTo(total: number, ...labels: LabelValues<L>): void
   }
   gauge: {
@@ -24,14 +24,14 @@ export type Instruments = {
   readonly [N in MetricName]: Instrument<(typeof metrics)[N]['labels']>[(typeof metrics)[N]['kind']]
 }
 
-/** The metrics of one process, or of one part of it where several live in one. */
+/** The metrics of one process, or of one part of a process that holds controller and hosts. */
 export interface Telemetry {
   readonly instruments: Instruments
-  /** Everything as plain data, to be merged elsewhere. */
+  /** Returns all metrics as plain data, for `exposition`. */
   collect(): Promise<readonly object[]>
 }
 
-/** Opens instruments for what this process gives. `withProcess` adds processor, memory and event-loop metrics. */
+/** Makes the instruments of controller or host. `withProcess` adds processor, memory and event-loop metrics. */
 export function createTelemetry(from: 'controller' | 'host', options: { withProcess: boolean }): Telemetry {
   const registry = new Registry()
   if (options.withProcess) collectDefaultMetrics({ register: registry })
@@ -60,7 +60,7 @@ function instrumentOf(name: string, metric: Metric, registers: Registry[]): Part
     const histogram = new Histogram({ ...common, buckets: [...(metric.buckets ?? [])] })
     return { observe: (value, ...labels) => histogram.observe(labelled(metric, labels), value) }
   }
-  // By the label values, in one string: no label value holds the separator.
+  // The key is all label values, joined by a line feed, which no label value contains.
   const sums = new Map<string, { value: number; readonly labels: readonly string[] }>()
   const sumOf = (labels: readonly string[]): { value: number } => {
     const key = labels.length === 1 ? (labels[0] ?? '') : labels.join('\n')
@@ -68,7 +68,7 @@ function instrumentOf(name: string, metric: Metric, registers: Registry[]): Part
     if (sum === undefined) sums.set(key, (sum = { value: 0, labels }))
     return sum
   }
-  // A metric without labels is 0 from the start, so that a rate over it has a beginning.
+  // A metric without labels is 0 from the start, so that the first increment shows in a rate.
   if (metric.labels.length === 0) sumOf([])
   const set = (value: number, ...labels: readonly string[]): void => {
     sumOf(labels).value = value

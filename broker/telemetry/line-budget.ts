@@ -1,11 +1,11 @@
-// How often one message may stand in the log. Runs in every process that logs, pure but for the clock it is given. Some lines
-// are caused by clients, and a client must not fill a disk or hide other lines by repeating one.
+// Limits how often one message is logged. Runs in every process that logs; pure but for the clock that it is given. Clients
+// cause some lines, and a client must not fill the disk or hide other lines by repeating one.
 
 export interface LineBudgetOptions {
-  /** Lines with one message that are written in a window; further ones are counted only. */
+  /** Most lines with one message in a window; further lines are only counted. */
   readonly linesMax: number
   readonly windowMs: number
-  /** Messages that are counted apart; those beyond share one count. */
+  /** Most messages that are counted separately; further messages share one count. */
   readonly messagesMax: number
   /** Milliseconds that never go backwards. */
   readonly now: () => number
@@ -28,8 +28,8 @@ export class LineBudget {
   }
 
   /**
-   * Returns undefined where a line with this message is to be left out, and otherwise how many were left out since the last
-   * one that was written.
+   * Returns undefined if a line with this message must be left out; otherwise the number of lines that were left out since
+   * the last one that was written.
    */
   admit(message: string): number | undefined {
     const { linesMax, windowMs, now } = this.#options
@@ -59,7 +59,7 @@ export class LineBudget {
     return window
   }
 
-  /** Drops windows that are over and have nothing left to tell. */
+  /** Drops windows that have ended without a left-out line that is still to be reported. */
   #forget(at: number): void {
     for (const [message, { endsAt, leftOut }] of this.#windows) {
       if (at >= endsAt && leftOut === 0) this.#windows.delete(message)

@@ -1,10 +1,10 @@
-// Puts what dependencies print by `console` into the log, as lines of it. Runs in the controller's process.
+// Turns what dependencies print with `console` into log lines. Runs in the controller's process.
 import { format } from 'node:util'
 import type { Logger } from './log.ts'
 
 const printing = ['debug', 'error', 'info', 'log', 'trace', 'warn'] as const
 
-/** Has everything that is printed by `console` logged as `strayOutput`, until the returned function is called. */
+/** Logs everything that is printed with `console` as `strayOutput`, until the returned function is called. */
 export function logConsole(log: Logger): () => void {
   const originals = printing.map((name) => [name, console[name]] as const)
   for (const name of printing) {

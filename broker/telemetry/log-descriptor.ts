@@ -1,16 +1,16 @@
-// Opens the descriptor that a log is written to, so that a write never waits for its reader. Runs in controller and hosts.
-// A pipe, a terminal and a socket take no bytes while their reader stalls, and an ordinary write would wait as long: in a
-// thread of libuv's pool, which the end of the process waits for, or in the main thread.
+// Opens the descriptor of a log so that a write never waits for the log's reader. Runs in controller and hosts. A pipe, a
+// terminal or a socket takes no bytes while its reader stalls. An ordinary write would block meanwhile: the main thread, or
+// a thread of libuv's pool, which the exit of the process waits for.
 import { constants, fstatSync, openSync, type Stats } from 'node:fs'
 import { Socket } from 'node:net'
 
 export interface LogDescriptor {
   readonly fd: number
-  /** False for a file, and where the system offers nothing better: a write may wait, and is left to libuv's pool. */
+  /** False for a file, or where the system offers no other way: a write may block, so it runs in libuv's pool. */
   readonly neverWaits: boolean
 }
 
-/** The descriptor `fd` of this process, or another one of the same pipe or terminal. */
+/** Returns `fd`, made non-blocking if possible, or a new non-blocking descriptor of the same pipe or terminal. */
 export function openLogDescriptor(fd: number): LogDescriptor {
   const kind = kindOf(fd)
   if (kind === undefined || kind.isFile() || process.platform === 'win32') return { fd, neverWaits: false }
@@ -21,13 +21,13 @@ function kindOf(fd: number): Stats | undefined {
   try {
     return fstatSync(fd)
   } catch {
-    return undefined // closed by whoever started this process: every write will say so
+    return undefined // the parent closed it: every write will fail and say so
   }
 }
 
 /**
- * A descriptor of its own, on Linux: what is set on it does not change how other processes on the same pipe or terminal
- * write. A socket cannot be opened by its name.
+ * Opens a new descriptor of the same pipe or terminal, on Linux: making it non-blocking does not affect other processes
+ * that share the pipe or terminal. A socket cannot be opened this way.
  */
 function reopened(fd: number, kind: Stats): LogDescriptor | undefined {
   if (process.platform !== 'linux' || !(kind.isFIFO() || kind.isCharacterDevice())) return undefined
@@ -39,7 +39,7 @@ function reopened(fd: number, kind: Stats): LogDescriptor | undefined {
   }
 }
 
-/** Has libuv set the descriptor itself to non-blocking, as Node does with every pipe that it uses as standard output. */
+/** Lets libuv make the descriptor itself non-blocking, as Node does with every pipe that it uses as standard output. */
 function madeNonBlocking(fd: number): LogDescriptor | undefined {
   try {
     const socket = new Socket({ fd, readable: false, writable: true })

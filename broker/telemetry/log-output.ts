@@ -1,21 +1,21 @@
-// Carries the finished lines of a log to their reader. Runs in controller and hosts. The reader may stall for as long as it
-// likes: the process goes on, and its end waits for the log for a bounded time only. Lines wait in memory, up to a bound; those
-// beyond it are dropped, and a line in their place says how many.
+// Writes the finished lines of a log to its descriptor. Runs in controller and hosts. A reader that stalls does not stop
+// the process, and delays its end by a bounded time only. Lines wait in memory up to a bound; further lines are dropped,
+// and a line in their place says how many.
 import { write as writeLater, writeSync } from 'node:fs'
 import type { LogDescriptor } from './log-descriptor.ts'
 
-/** Lines that wait for their reader; more are dropped, until half of these are gone. */
+/** Most bytes of lines that wait for the reader; beyond it lines are dropped until half of the bytes are written. */
 const WAITING_BYTES_MAX = 8 * 1024 * 1024
-/** POSIX promises that a pipe takes so many bytes as a whole: lines of several processes stay apart. */
+/** A write to a pipe of up to this size is atomic (POSIX PIPE_BUF): lines of several processes do not mix. */
 const WHOLE_BYTES = 4096
-/** How often a reader that stalls is tried again. */
+/** Interval of attempts to write while the reader stalls. */
 const RETRY_MS = 50
-/** How long the end of the process waits for a reader that takes nothing, and for one that is slow. */
+/** Longest time that the end of the process waits for a reader that takes nothing, and for a slow one. */
 const STALLED_END_MS = 500
 const SLOW_END_MS = 2000
 const END_POLL_MS = 5
 
-/** How writes reach the system; tests put in their own. */
+/** The system's write functions; tests replace them. */
 export interface LogWrites {
   readonly descriptor: LogDescriptor
   readonly writeSync: (fd: number, bytes: Uint8Array) => number
@@ -28,12 +28,12 @@ export interface LogWrites {
 
 export interface LogOutputOptions {
   readonly writes: LogWrites
-  /** The line that stands in the place of so many dropped ones, with its line feed. */
+  /** Returns the line, with its line feed, that stands in place of `lines` dropped lines. */
   readonly noteOf: (lines: number) => string
   readonly waitingBytesMax?: number
 }
 
-/** Some whole lines, written at once. A note stands for the lines that it counts. */
+/** Whole lines to be written in one write. A note about dropped lines counts as these lines in `lines`. */
 interface Piece {
   text: string
   bytes: number
@@ -50,14 +50,14 @@ export class LogOutput {
   readonly #waitingBytesMax: number
   readonly #waiting: Piece[] = []
   #waitingBytes = 0
-  /** What of the first piece is still to be written; undefined before it was begun. */
+  /** The unwritten rest of the first piece; undefined before its first write. */
   #rest: Uint8Array | undefined
   #begunBytes = 0
   #dropped = 0
   #isDropping = false
-  /** The last write ended in the middle of a line, and the rest of it is lost. */
+  /** The last write ended in the middle of a line, and the rest of that line is lost. */
   #isTorn = false
-  /** libuv's pool has a write. */
+  /** A write is running in libuv's pool. */
   #isWriting = false
   #retry: NodeJS.Timeout | undefined
 
@@ -78,7 +78,7 @@ export class LogOutput {
     const { descriptor, writeSync: writeNow } = this.#writes
     clearTimeout(this.#retry)
     this.#noteDropped()
-    // The pool finishes what it has, and only the rest is left to be written here.
+    // The pool finishes its write of the first piece; only the other pieces are written here.
     if (this.#isWriting) this.#finish()
     const startedAt = performance.now()
     let movedAt = startedAt
@@ -160,7 +160,7 @@ export class LogOutput {
     this.#send()
   }
 
-  /** Keeps no process alive: its end writes what is left. */
+  /** Tries again later. The timer does not keep the process alive: `end` writes what is left. */
   #retryLater(): void {
     this.#retry = setTimeout(() => {
       this.#retry = undefined
@@ -169,7 +169,7 @@ export class LogOutput {
     this.#retry.unref()
   }
 
-  /** The bytes to be written next. */
+  /** Returns the bytes to be written next. */
   #next(): Uint8Array | undefined {
     const [first] = this.#waiting
     if (first === undefined) return undefined
@@ -187,7 +187,7 @@ export class LogOutput {
       return
     }
     this.#finish()
-    // The reader is back. Lines may not come for long, and what is missing is to be told now.
+    // The reader takes bytes again. The next line may come late, so the note about dropped lines is written now.
     if (!this.#isOverHalf()) this.#noteDropped()
   }
 
@@ -197,7 +197,7 @@ export class LogOutput {
     this.#isTorn = false
   }
 
-  /** Nobody reads any more, or the disk is full: what waits is counted as dropped, and the next line is tried again. */
+  /** A write failed (no reader, full disk): counts waiting lines as dropped; the next line is tried again. */
   #lose(): void {
     this.#isTorn ||= this.#rest !== undefined && this.#rest.length < this.#begunBytes
     for (const { lines } of this.#waiting) this.#dropped += lines
@@ -207,7 +207,7 @@ export class LogOutput {
   }
 }
 
-/** The reader takes nothing at the moment. */
+/** True if the reader takes nothing at the moment. */
 function isBusy(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
   return code === 'EAGAIN' || code === 'EBUSY' || code === 'EINTR'

@@ -1,6 +1,6 @@
 // The log of a process: pino, as JSON lines or as lines for people. Runs in controller, host and command line.
-// What a terminal would obey is shown in both, since clients and files can cause what stands in a line.
-// A line is with the kernel before the call returns, unless its reader stalls: the event loop never waits for that.
+// Both formats escape control characters, because clients and files can put text into a line.
+// A line is with the kernel before the call returns, unless the reader stalls: the event loop never waits for it.
 import { isatty, WriteStream } from 'node:tty'
 import { pino, stdTimeFunctions, type DestinationStream, type Logger, type LoggerOptions } from 'pino'
 import { prettyFactory } from 'pino-pretty'
@@ -12,7 +12,7 @@ import { countOf, nounFor } from '../../protocol/count-text.ts'
 
 export type { Logger }
 
-/** Far above what a broker says of itself; what clients cause ends here. */
+/** Far above the lines of a broker itself; it bounds the lines that clients can cause. */
 const REPEATED_LINES = { linesMax: 100, windowMs: 10_000, messagesMax: 1000 }
 
 type LogMethod = NonNullable<NonNullable<LoggerOptions['hooks']>['logMethod']>
@@ -23,15 +23,15 @@ const STDOUT = 1
 export interface LogOptions {
   readonly level: string
   readonly format: 'json' | 'pretty'
-  /** What this process is: `controller`, `host-1`. Stands in every line. */
+  /** The name of this process in every line: `controller`, `host-1`. */
   readonly process: string
-  /** Where lines go. Standard output unless given. */
+  /** The descriptor that lines are written to. Default: standard output. */
   readonly descriptor?: number
-  /** Takes the finished lines, in place of a descriptor. */
+  /** Takes the finished lines instead of a descriptor. */
   readonly destination?: DestinationStream
 }
 
-/** Opens the log of this process. Its parts take a child each: `log.child({ component: 'supervision' })`. */
+/** Opens the log of this process. Each part of the process uses a child: `log.child({ component: 'supervision' })`. */
 export function createLog(options: LogOptions): Logger {
   const { format, descriptor = STDOUT, destination } = options
   const withColours = destination === undefined && isatty(descriptor) && allowsColours()
@@ -41,12 +41,12 @@ export function createLog(options: LogOptions): Logger {
     writes: systemWrites(openLogDescriptor(descriptor)),
     noteOf: (lines) => formatted(droppedNote(options, lines)),
   })
-  // However the process ends, short of a kill: what waits is written, for a bounded time.
+  // However the process ends, unless it is killed, it writes waiting lines, for a bounded time.
   process.on('exit', output.end)
   return loggerOf(options, (line) => output.write(formatted(line)))
 }
 
-/** Node looks at NO_COLOR, TERM and the like. */
+/** True if NO_COLOR, TERM and similar variables, which Node checks, allow colours. */
 function allowsColours(): boolean {
   return WriteStream.prototype.hasColors()
 }
@@ -67,7 +67,7 @@ function loggerOf({ level, process: name }: LogOptions, write: (line: string) =>
   return pino(settings, { write })
 }
 
-/** Leaves out lines that repeat one message too often; the next one that is written says how many. */
+/** Leaves out lines that repeat one message too often; the next written line with that message says how many. */
 function sparingly(): LogMethod {
   const budget = new LineBudget({ ...REPEATED_LINES, now: () => performance.now() })
   return function (parts, write, level) {
@@ -86,7 +86,7 @@ function sparingly(): LogMethod {
   }
 }
 
-/** The line that says, whatever the level, that others are missing in its place. */
+/** Returns a log line, whatever the configured level, that says how many lines were dropped in its place. */
 function droppedNote(options: LogOptions, lines: number): string {
   let note = ''
   const log = loggerOf({ ...options, level: 'warn' }, (line) => (note = line))
@@ -95,7 +95,7 @@ function droppedNote(options: LogOptions, lines: number): string {
   return note
 }
 
-/** Formats in this thread: pino's transport is a worker thread, which outlives tests and costs a start. */
+/** Makes a formatter of lines for people. It runs in this thread: pino's transport is a worker, which is slow to start. */
 function prettifier(colorize: boolean): (line: string) => string {
   const prettify = prettyFactory({
     colorize,

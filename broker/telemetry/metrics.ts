@@ -1,20 +1,20 @@
-// The one table of what a broker measures. Runs in controller and host; pure data. Instruments, their types, what
-// /metrics answers and docs/metrics.md derive from it. Names carry their unit; no label has an unbounded number of values.
+// The one table of metrics. Runs in controller and host; pure data. Instruments, their types, the answer of /metrics and
+// docs/metrics.md derive from it. Names end in their unit; no label has an unbounded number of values.
 
 import { limits } from '../../protocol/limits.ts'
 
 export interface Metric {
-  /** counter: only rises. gauge: goes both ways. histogram: how long or how large, in buckets. */
+  /** counter: only rises. gauge: rises and falls. histogram: durations or sizes, in buckets. */
   readonly kind: 'counter' | 'gauge' | 'histogram'
   readonly help: string
   readonly labels: readonly string[]
-  /** Upper bounds, for a histogram. */
+  /** Upper bounds of the buckets of a histogram. */
   readonly buckets?: readonly number[]
-  /** Which process gives it; in /metrics, the hosts' carry their number as the label `host`. */
+  /** Which process measures it; in /metrics, a host's metrics carry its number as the label `host`. */
   readonly from: 'both' | 'controller' | 'host'
 }
 
-/** From a flush on a fast drive to a wait that somebody will notice. */
+/** Buckets in seconds, from a flush on a fast drive to a wait that a user notices. */
 const seconds = [
   0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16,
 ] as const

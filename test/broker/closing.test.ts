@@ -1,4 +1,4 @@
-// What was opened is closed in the opposite order, all of it, and its drains share one deadline.
+// Closing a composition: the reverse order of opening, everything in spite of failures, one deadline for all drains.
 import { describe, expect, test } from 'vitest'
 import { closeAll, remaining, type Closers } from '../../broker/closing.ts'
 
@@ -16,7 +16,7 @@ describe('closeAll', () => {
     expect(closed).toEqual(['server begins', 'server ends', 'lock begins', 'lock ends'])
   })
 
-  test('closes the rest where something fails, however it fails, and says what did', async () => {
+  test('closes everything else where a closer throws or rejects, and rejects with all failures', async () => {
     const [thrown, rejected] = [new Error('thrown'), new Error('rejected')]
     let isLockReleased = false
     const closers: Closers = [
@@ -32,7 +32,7 @@ describe('closeAll', () => {
 })
 
 describe('remaining', () => {
-  test('counts from the first time that it is asked for, and never below zero', () => {
+  test('counts from its first call, and never below zero', () => {
     let now = 1_000
     const left = remaining(500, { elapsed: () => now })
     now = 9_000

@@ -29,7 +29,7 @@ async function dial(broker: Broker, port: number, host = 'in-process'): Promise<
   return connection
 }
 
-/** Every call of an environment, to change some of them. */
+/** Wraps every call of an environment, so that a test can replace some of them. */
 function boundTo(environment: Environment): Environment {
   return {
     commit: (write, size) => environment.commit(write, size),
@@ -90,7 +90,7 @@ describe('createBroker', () => {
     expect(read).toEqual(['one'])
   })
 
-  it('keeps what was stored in a directory that it is given, and removes one that it made', async () => {
+  it('keeps the data of a directory that it is given, and removes a temporary one on close', async () => {
     const dataDir = await directoryOfOurOwn()
     {
       await using broker = await inProcess({ dataDir })
@@ -106,7 +106,7 @@ describe('createBroker', () => {
     expect(existsSync(made.dataDir)).toBe(false)
   })
 
-  it('listens on a free loopback port unless told otherwise, and can be dialled without it as well', async () => {
+  it('listens on a free loopback port by default, and can be dialled without TCP as well', async () => {
     await using broker = await createBroker()
     const port = Number(new URL(broker.url).port)
     const overTcp = await RawConnection.open(port)
@@ -175,7 +175,7 @@ describe('createBroker', () => {
       .toMatchObject({ code: 0, baseSequenceNumber: 1 })
   })
 
-  it('stops without being asked twice, and while nobody has connected', async () => {
+  it('closes on the first call, also while no client is connected', async () => {
     const broker = await inProcess()
     await Promise.all([broker.close(), broker.close()])
     await expect(broker.dial({ host: 'in-process', port: 1 })).rejects.toMatchObject({ code: 'unavailable' })

@@ -17,7 +17,7 @@ import { createRequest } from '../support/requests.ts'
 
 const commandLine = fileURLToPath(import.meta.resolve('#dist/cli/main.js'))
 
-/** Runs `millrace serve` until it ends, or until it says that it is ready and `whenReady` ends it. */
+/** Runs `millrace serve` until it exits by itself, or until it is ready and `whenReady` ends it. */
 async function serve(flags: readonly string[], whenReady?: (child: ChildProcess) => void) {
   const child = spawn(process.execPath, [commandLine, 'serve', '--log-format', 'json', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -39,7 +39,7 @@ async function createStream(port: number, name: string): Promise<void> {
   connection.close()
 }
 
-/** Appends one record to shard 0, asking for routing first; tries again until a host serves it. */
+/** Asks for the routing and appends one record to shard 0; tries again until a host serves the shard. */
 async function append(port: number, name: string, data: string): Promise<number> {
   const control = await RawConnection.open(port)
   try {
@@ -54,7 +54,7 @@ async function append(port: number, name: string, data: string): Promise<number>
         host.close()
         if (results[0]?.code === 0) return results[0].baseSequenceNumber
       } catch {
-        // The host is on its way back: the next round asks where it is.
+        // The host is restarting: the next round asks for its new address.
       }
       await delay(10)
     }
@@ -72,7 +72,7 @@ describe('the daemon', () => {
     expect(await append(daemon.port, 'clicks', 'one')).toBe(0)
     expect(await readiness(daemon.adminUrl)).toBe(200)
     expect((await fetch(`${daemon.adminUrl}/healthz`)).status).toBe(200)
-    // A host that is slow to answer is left out of a scrape.
+    // A scrape leaves out a host that answers slowly, so the test scrapes until the host is in.
     const metrics = async () => (await fetch(`${daemon.adminUrl}/metrics`)).text()
     await expect.poll(metrics).toContain('millrace_appended_records_total{host="1"} 1')
     const { code } = await serve(['--data-dir', `${daemon.dataDir}/other`, ...anyPorts], (child) =>
@@ -94,7 +94,7 @@ describe('the daemon', () => {
     expect(metrics).toContain('millrace_host_restarts_total{host="1"} 1')
   })
 
-  it('when the controller is killed its hosts exit, and a new daemon serves directory and ports at once', async () => {
+  it('lets its hosts exit when the controller is killed, and a new daemon serves directory and ports at once', async () => {
     await using daemon = await TestDaemon.start({ hostPortBase: String(await freePort()) })
     await createStream(daemon.port, 'clicks')
     const first = await append(daemon.port, 'clicks', 'before')
@@ -105,7 +105,7 @@ describe('the daemon', () => {
     await untilGone(hosts)
   })
 
-  it('on all addresses of the machine, it serves a client at the one that the client knows', async () => {
+  it('serves a client at whichever address the client uses, when it listens on all addresses', async () => {
     await using daemon = await TestDaemon.start({ host: '0.0.0.0', insecure: 'true' })
     const url = `millrace://127.0.0.1:${daemon.port}`
     await using client = await connect(url)
@@ -137,7 +137,7 @@ describe('the daemon', () => {
   })
 })
 
-describe('a daemon that cannot start says why in one sentence', () => {
+describe('a daemon that cannot start says in one sentence that', () => {
   it('the port is in use', async () => {
     await using daemon = await TestDaemon.start()
     const ports = ['--port', String(daemon.port), '--admin-port', '0']
@@ -146,7 +146,7 @@ describe('a daemon that cannot start says why in one sentence', () => {
     expect(code).toBe(1)
   })
 
-  it('the data directory is in use, and by whom', async () => {
+  it('the data directory is in use, and by which process', async () => {
     await using daemon = await TestDaemon.start()
     const { code, stderr } = await serve(['--data-dir', daemon.dataDir, ...anyPorts])
     expect(stderr).toMatch(new RegExp(`^millrace: .* is in use by process ${daemon.controllerPid}\\b`))
@@ -154,7 +154,7 @@ describe('a daemon that cannot start says why in one sentence', () => {
     expect(code).toBe(1)
   })
 
-  it('the address is not known, or not of this machine', async () => {
+  it('the address is unknown, or belongs to another machine', async () => {
     await using folder = await temporaryDirectory()
     for (const host of ['no-such-host.invalid', '203.0.113.9']) {
       const { code, stderr } = await serve([

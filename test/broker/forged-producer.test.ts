@@ -1,5 +1,5 @@
-// Somebody who reads a stream and writes to it raw, beside a producer of the client: what the producer is told is stored is
-// stored, and nobody else writes, fences or answers in its name.
+// A client that reads a stream and sends raw appends beside a producer: every record that the producer is told is stored is
+// stored, and no other client writes, fences or is acknowledged in the producer's name.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createBroker, type Broker } from '../../broker/broker.ts'
 import { connect, type Client, type Producer } from '../../client/index.ts'
@@ -49,7 +49,7 @@ async function valuesRead(): Promise<string[]> {
   return values
 }
 
-/** Appends raw; answers the name of what came. */
+/** Sends a raw append; returns `stored` or the name of the error code. */
 async function append(batch: Uint8Array, producerSecret?: Uint8Array): Promise<string> {
   const { results } = await reader.request('append', {
     batches: [{ streamId, shardIndex: 0, batch, producerSecret }],
@@ -59,12 +59,12 @@ async function append(batch: Uint8Array, producerSecret?: Uint8Array): Promise<s
 
 const forgedRecord = [{ partitionKey: 'k', data: Buffer.from('forged') }]
 
-describe('a reader of a stream', () => {
+describe('append by a reader of the stream', () => {
   it.each([
     ['the next number', 0, 1],
     ['a number from before', 0, 0],
     ['a newer epoch', 1, 0],
-  ])('stores nothing in the name of its producer under %s', async (_, epochs, ahead) => {
+  ])('stores nothing in the name of another producer, under %s', async (_, epochs, ahead) => {
     await producer.send({ partitionKey: 'k', data: 'payment-1' })
     const stored = await lastStored()
     const forged = batchOf(forgedRecord, {
@@ -83,7 +83,7 @@ describe('a reader of a stream', () => {
   })
 })
 
-describe('a producer that uses its numbers twice', () => {
+describe('append by a producer that uses its numbers twice', () => {
   it('is acknowledged for what is stored, and refused by name for what is not', async () => {
     const { producerId, secret } = producerNumber(7)
     const batch = (data: string, firstProducerSequence: number) =>

@@ -1,4 +1,4 @@
-// A client that invents a producer for every batch, and those that come after it.
+// A client that invents a producer for every batch does not lock out the producers of other clients.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createBroker, type Broker } from '../../broker/broker.ts'
 import { connect } from '../../client/index.ts'
@@ -20,7 +20,7 @@ afterEach(() => broker.close())
 
 const records = [{ partitionKey: 'k', data: Buffer.from('invented') }]
 
-/** Appends one batch under each of so many new ids, in a session of its own; answers how many were stored, and what came last. */
+/** Appends one batch under each of `count` new ids, in a new session; returns how many were stored, and the last result. */
 async function invent(first: number, count: number): Promise<{ stored: number; last: string }> {
   const session = new RawConnection(await broker.dial({ host: 'in-process', port: 1 }))
   await session.hello()
@@ -46,13 +46,13 @@ async function invent(first: number, count: number): Promise<{ stored: number; l
 const gauge = async (): Promise<number> =>
   Number(/^millrace_owner_producers\{[^}]*\} (\d+)$/m.exec(await broker.metrics())?.[1])
 
-describe('a session that invents tens of thousands of producers', () => {
-  it('is refused by name, and a new producer of another session still appends', async () => {
+describe('append by a session that invents tens of thousands of producers', () => {
+  it('is refused by name, and a new producer of another session can still append', async () => {
     const hostile = await invent(0, limits.producersPerOwnerMax)
     expect(hostile.last).toBe('tooManyProducers')
     expect(hostile.stored).toBeLessThan(limits.producersPerOwnerMax / 2)
     expect(await gauge()).toBe(hostile.stored)
-    // Connecting again does not help it to all of the rest.
+    // A second session of the same client does not get all the remaining room.
     const again = await invent(1e6, limits.producersPerOwnerMax)
     expect(again.last).toBe('tooManyProducers')
     const client = await connect(broker.url, { dial: broker.dial })

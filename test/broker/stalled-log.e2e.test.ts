@@ -1,4 +1,4 @@
-// A reader of the log that stalls: the daemon serves as if nothing were, and every way to its end leads there. Real
+// A reader of the log that stalls does not stop the daemon from serving, nor from ending in any of the ways to end. Real
 // processes; the compiled command line.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,7 +21,7 @@ interface Daemon extends AsyncDisposable {
   readonly child: ChildProcess
   readonly port: number
   readonly adminPort: number
-  /** Controller and hosts. */
+  /** Process ids of controller and hosts. */
   processes(): KnownProcess[]
   untilReady(): Promise<void>
 }
@@ -32,7 +32,7 @@ async function serve(output: StalledOutput, flags: readonly string[] = []): Prom
   const ports = ['--port', String(port), '--admin-port', String(adminPort), '--host-port-base', '0']
   const options = ['--data-dir', directory.path, '--free-space-floor', '64MiB', '--log-level', 'trace']
   const child = spawn(process.execPath, [commandLine, 'serve', ...options, ...ports, ...flags], {
-    // The same for errors, as where a service manager takes both.
+    // Standard error goes to the same reader, as under a service manager.
     stdio: ['ignore', output.stdio, output.stdio],
   })
   const controller = knownProcess(child.pid!)
@@ -78,7 +78,7 @@ async function putSome(port: number): Promise<void> {
 
 const kinds = { pipe: stalledPipe, socket: stalledSocket }
 
-describe.skipIf(process.platform !== 'linux')('a daemon whose log nobody reads', () => {
+describe.skipIf(process.platform !== 'linux')('a daemon whose log has a stalled reader', () => {
   for (const [kind, stalled] of Object.entries(kinds)) {
     for (const format of ['json', 'pretty']) {
       it(`serves, and stops on a signal: ${format} into a ${kind}`, async () => {
@@ -138,7 +138,7 @@ describe.skipIf(process.platform !== 'linux')('a daemon whose log nobody reads',
     })
   }
 
-  it('goes on with its log when the reader is back, each line whole', async () => {
+  it('continues its log when the reader is back, with every line whole', async () => {
     await using output = await stalledPipe()
     await using daemon = await serve(output, ['--log-format', 'json'])
     await daemon.untilReady()
@@ -157,7 +157,7 @@ describe.skipIf(process.platform !== 'linux')('a daemon whose log nobody reads',
     expect(lines.some(({ process: name }) => name === 'host-1')).toBe(true)
   })
 
-  it('serves on, and stops on a signal, when the reader is gone', async () => {
+  it('keeps serving, and stops on a signal, when the reader is gone', async () => {
     const output = await stalledPipe()
     await using daemon = await serve(output)
     await daemon.untilReady()

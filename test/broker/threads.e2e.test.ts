@@ -1,4 +1,4 @@
-// The broker inside a process with its storage on threads, as the daemon has it; and with several hosts.
+// The embedded broker with its storage on threads, as in a daemon, and with several hosts.
 import { describe, expect, it } from 'vitest'
 import { createBroker } from '#dist/broker/broker.js'
 import { RawConnection, batchOf } from '../support/raw-connection.ts'
@@ -17,7 +17,7 @@ describe('createBroker on threads', () => {
     const { stream } = await control.request('createStream', create)
     const routing = await control.request('describeRouting', { name: 'clicks' })
     expect(routing.hosts.map(({ hostId }) => hostId)).toEqual([1, 2])
-    // MD5 of a begins with 0, of b with 9: the lower and the upper half.
+    // The MD5 of `a` begins with 0 and that of `b` with 9: one key for each of the two shards.
     for (const [shardIndex, partitionKey] of ['a', 'b'].entries()) {
       const host = await open(routing.shards[shardIndex]!.hostId)
       const batch = batchOf([{ partitionKey, data: Buffer.from(partitionKey) }])
@@ -30,7 +30,7 @@ describe('createBroker on threads', () => {
     await expect.poll(broker.metrics).toMatch(/millrace_owner_commits_total\{host="2",owner="1"\} [1-9]/)
   })
 
-  it('refuses to replace the disk of threads', async () => {
+  it('refuses to replace parts of storage that run on threads', async () => {
     await expect(createBroker({ threads: true, storage: {} })).rejects.toMatchObject({
       code: 'invalidArgument',
     })

@@ -1,5 +1,5 @@
-// What a change of the catalog costs: what it changes, not what exists. Work is counted, in entries that are visited and in
-// nodes that are copied, beside ten thousand streams and in a stream with tens of thousands of shards.
+// A change of the catalog costs what it changes, not what exists. Cost is counted in visited entries and in copied nodes,
+// beside ten thousand streams and in a stream with tens of thousands of shards.
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { OrderedMap } from '../../broker/catalog/ordered-map.ts'
 import { applyChanges, readCatalog, type CatalogState } from '../../broker/catalog/state.ts'
@@ -21,7 +21,7 @@ import { brokerRow, shardRow, streamRow } from '../support/catalog-rows.ts'
 
 const STREAMS = 10_000
 const CLOSED = 30_000
-/** Far below any of the counts above, and above some paths of a tree of a hundred thousand. */
+/** Far below the counts above, and above the length of some paths in a tree of a hundred thousand nodes. */
 const WORK_MAX = 600
 
 /** Stream 1 has `CLOSED` closed shards and two open ones; each of the others has three open ones. */
@@ -60,7 +60,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** Counts the entries that every walk through any of the maps yields. */
+/** Counts the entries that all walks through all maps yield. */
 function countVisits(): { visits: number } {
   const counted = { visits: 0 }
   for (const walk of ['keys', 'values', 'entries', Symbol.iterator] as const) {
@@ -78,7 +78,7 @@ function countVisits(): { visits: number } {
   return counted
 }
 
-/** Every node that a state is built of, those of maps within maps included. */
+/** Returns every node of a state's maps, including the maps within maps. */
 function nodesOf(value: unknown, found: Set<object> = new Set()): Set<object> {
   if (!(value instanceof OrderedMap)) return found
   for (const node of value.nodes()) {
@@ -94,7 +94,7 @@ function nodesOfState(of: CatalogState): Set<object> {
   return nodes
 }
 
-/** Decides, applies, and gives the state after, with what both have cost. */
+/** Plans and applies a change; returns the state after it, and the cost of both. */
 function cost<T>(before: CatalogState, decide: (state: CatalogState) => CatalogPlan<T>) {
   const counted = countVisits()
   const { changes } = decide(before)
@@ -109,7 +109,7 @@ function cost<T>(before: CatalogState, decide: (state: CatalogState) => CatalogP
 
 const context = { now: 7, owners: 3 }
 
-describe('a change costs what it changes', () => {
+describe('CatalogState costs what a change changes:', () => {
   test('a split of a shard, beside ten thousand streams and tens of thousands of closed shards', () => {
     const intents = [{ split: CLOSED, at: [] }]
     const begun = cost(state, (now) =>
@@ -139,14 +139,14 @@ describe('a change costs what it changes', () => {
     }
   })
 
-  test('expired shards leave a stream that has many', () => {
+  test('the removal of expired shards from a stream with many shards', () => {
     const { visits, copied, after } = cost(state, (now) => planRetire(now, 1, [0, 1, 2]))
     expect(visits).toBeLessThan(WORK_MAX)
     expect(copied).toBeLessThan(WORK_MAX)
     expect([after.shardCount, after.retired.size]).toEqual([state.shardCount - 3, 3])
   })
 
-  test('a description of a stream or of the broker, and the hosts of a stream, count no shards', () => {
+  test('the description of a stream or of the broker, and the hosts of a stream, visit no shard', () => {
     const counted = countVisits()
     const { openShardCount } = describeStream(state, state.streams.get(1)!)
     const { shardCount, streamCount } = describeHosts(state, fleet)
@@ -156,7 +156,7 @@ describe('a change costs what it changes', () => {
     expect(hosts).toEqual([1, 2])
   })
 
-  test('a page of a list looks at the page alone, wherever it begins', async () => {
+  test('a page of a list visits the page alone, wherever it begins', async () => {
     const parts = { catalog: { state }, fleet, time: new FakeTime(), scaling: { loadOf: () => undefined } }
     const handlers = controlHandlers(parts as unknown as HandlerOptions)
     const counted = countVisits()
@@ -168,7 +168,7 @@ describe('a change costs what it changes', () => {
     expect(shards).toMatchObject({ hasMore: true, shards: { length: 10, 0: { index: 9_001 } } })
   })
 
-  test('what a change does not touch is the same object in both states', () => {
+  test('an untouched map is the same object in both states', () => {
     const { after } = cost(state, (now) => planRetire(now, 1, [0]))
     expect(after.shards.get(2)).toBe(state.shards.get(2))
     expect(after.openShards).toBe(state.openShards)

@@ -1,5 +1,5 @@
-// What is stored of each family of the catalog's rows, byte by byte. A row that is on a disk has to be read by every later
-// version of the same format: where one of these changes, the format has to rise with it.
+// The stored bytes of a row of each family of the catalog. Every later version of the same format must be able to read them:
+// a change of these bytes needs a new format.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { openLmdb, type Environment } from '../../broker/storage/environment.ts'
 import { checksumOf, encodeKey } from '../../broker/storage/key-space.ts'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 
-/** Key in hex, JSON, and the row that both stand for. */
+/** Key in hex, value as JSON, and the row that they stand for. */
 interface Golden {
   readonly key: string
   readonly json: string
@@ -126,7 +126,7 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true })
 })
 
-/** JSON behind the checksum of key and JSON, little-endian. */
+/** The stored value: the checksum of key and JSON, little-endian, and the JSON. */
 function valueOf({ key, json }: Golden): Buffer {
   const content = Buffer.from(json)
   const checksum = Buffer.alloc(4)
@@ -143,7 +143,7 @@ async function withEnvironment<T>(work: (environment: Environment) => Promise<T>
   }
 }
 
-test('each family of rows is stored as these bytes', async () => {
+test('catalog store: stores a row of each family as these bytes', async () => {
   const store = await openCatalogStore(directory)
   await store.commit(catalogFamilyNames.map((family) => ({ put: golden[family].row })))
   await store.close()
@@ -158,7 +158,7 @@ test('each family of rows is stored as these bytes', async () => {
   })
 })
 
-test('these bytes are read as the rows that they stand for, and nothing is wrong with them', async () => {
+test('catalog store: reads these bytes as the rows that they stand for, and the check finds no fault', async () => {
   const key = Buffer.from(META.key, 'hex')
   const checksum = Buffer.alloc(4)
   checksum.writeUInt32BE(checksumOf(key, META.value))

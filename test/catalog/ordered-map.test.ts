@@ -1,5 +1,5 @@
-// The map that the catalog's state is made of: any history of changes leaves what a sorted map would hold, the maps before
-// it stay as they were, and a change copies a path, not the map.
+// The maps of the catalog's state: after any history of changes a map holds what a sorted map would hold, earlier maps are
+// unchanged, and a change copies a path, not the map.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { OrderedMap } from '../../broker/catalog/ordered-map.ts'
@@ -7,7 +7,7 @@ import { OrderedMap } from '../../broker/catalog/ordered-map.ts'
 const step = fc.record({ key: fc.nat(40), value: fc.nat(3), remove: fc.boolean() })
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
-/** What a change of `map` and of its model comes to. */
+/** Applies a change to `map` and to its model. */
 function changed(map: OrderedMap<number, number>, { key, value, remove }: Step): OrderedMap<number, number> {
   return remove ? map.delete(key) : map.set(key, value)
 }
@@ -15,14 +15,14 @@ function changed(map: OrderedMap<number, number>, { key, value, remove }: Step):
 const sortedEntries = (model: ReadonlyMap<number, number>): (readonly [number, number])[] =>
   [...model].sort(([a], [b]) => a - b)
 
-/** Nodes of `after` that are not in `before`. */
+/** Counts nodes of `after` that are not in `before`. */
 function copied(before: OrderedMap<number, number>, after: OrderedMap<number, number>): number {
   const known = new Set(before.nodes())
   return [...after.nodes()].filter((node) => !known.has(node)).length
 }
 
 describe('OrderedMap', () => {
-  it('any history of changes leaves what a sorted map would hold, from any key on, and every map before as it was', () => {
+  it('holds after any history of changes what a sorted map would hold, from any key on, and earlier maps are unchanged', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         let map = OrderedMap.empty<number, number>()
@@ -47,7 +47,7 @@ describe('OrderedMap', () => {
     )
   })
 
-  it('a change that changes nothing gives the same map', () => {
+  it('returns the same map for a change that changes nothing', () => {
     const map = OrderedMap.empty<number, string>().set(1, 'a')
     expect(map.set(1, 'a')).toBe(map)
     expect(map.delete(2)).toBe(map)
@@ -57,7 +57,7 @@ describe('OrderedMap', () => {
     ['rising keys', (place) => place],
     ['falling keys', (place) => 20_000 - place],
     ['keys in no order', (place) => (place * 7919) % 20_011],
-  ])('a change of %s copies no more than a path of twice the logarithm', (_, keyOf) => {
+  ])('copies no more nodes than twice the logarithm of its size, for a change of %s', (_, keyOf) => {
     let map = OrderedMap.empty<number, number>()
     for (let place = 0; place < 20_000; place++) map = map.set(keyOf(place), 0)
     const pathMax = 2 * Math.log2(map.size) + 2
@@ -68,7 +68,7 @@ describe('OrderedMap', () => {
     expect(copied(map, map.set(30_000, 1))).toBeLessThanOrEqual(pathMax)
   })
 
-  it('keys of text are in the order in which text is sorted', () => {
+  it('orders keys of text as text is sorted', () => {
     const names = ['b', 'B', 'a-1', 'a.1', 'a_1', 'a10', 'a2', '']
     const map = names.reduce((known, name) => known.set(name, 1), OrderedMap.empty<string, number>())
     expect([...map.keys()]).toEqual(names.toSorted())

@@ -1,4 +1,4 @@
-// The catalog as a value: what changes make of it, and what stored rows may not say.
+// The catalog as a value: the effect of changes, and contradictions between rows that are refused.
 import { describe, expect, it } from 'vitest'
 import type { CatalogChange, CatalogRow } from '../../broker/catalog-contract.ts'
 import { applyChanges, emptyCatalog, readCatalog } from '../../broker/catalog/state.ts'
@@ -13,7 +13,7 @@ const shard = (streamId: number, shardIndex: number, slot: number, ...range: str
     ...(range[0] && { startingHashKey: range[0] }),
     ...(range[1] && { endingHashKey: range[1] }),
   })
-/** A split of shard 0 that is being done, into halves with these indexes and slots. */
+/** A journal of a split of shard 0 into halves with these indexes and slots. */
 const split = (
   step: 'sealing' | 'opening',
   ...children: (readonly [index: number, slot: number])[]
@@ -36,7 +36,7 @@ const split = (
 const puts = (...rows: CatalogRow[]): CatalogChange[] => rows.map((put) => ({ put }))
 
 describe('applyChanges', () => {
-  it('leaves the state before as it was, and shares what it did not touch', () => {
+  it('leaves the old state unchanged, and shares everything that the change does not touch', () => {
     const before = applyChanges(
       emptyCatalog,
       puts(broker, stream(1, 'a'), shard(1, 0, 1), stream(2, 'b'), shard(2, 0, 2)),
@@ -58,12 +58,12 @@ describe('applyChanges', () => {
     expect([...shardsOf(state, 1).keys()]).toEqual([0, 1, 2])
   })
 
-  it('counts a row that is put again once', () => {
+  it('counts a row once that is put twice', () => {
     const state = applyChanges(emptyCatalog, puts(shard(1, 0, 1)))
     expect(applyChanges(state, puts(shard(1, 0, 1))).shardCount).toBe(1)
   })
 
-  it('knows of planned shards until they are in the catalog', () => {
+  it('counts planned shards until their rows are in the catalog', () => {
     const before = applyChanges(emptyCatalog, puts(split('sealing', [1, 2], [2, 3])))
     expect(plannedShards(before, 1).map(({ slot }) => slot)).toEqual([2, 3])
     const after = applyChanges(before, puts(split('opening', [1, 2], [2, 3])))
@@ -76,7 +76,7 @@ describe('applyChanges', () => {
   })
 })
 
-describe('readCatalog refuses rows that cannot all be true', () => {
+describe('readCatalog: rows that contradict each other', () => {
   const half = '7'.padEnd(32, 'f')
   it.each<[string, CatalogRow[], RegExp]>([
     [
@@ -113,11 +113,11 @@ describe('readCatalog refuses rows that cannot all be true', () => {
       [broker, stream(1, 'a'), shard(1, 0, 1), split('sealing', [4, 2], [5, 3])],
       /index 5/,
     ],
-  ])('%s', (_, rows, message) => {
+  ])('are refused: %s', (_, rows, message) => {
     expect(() => readCatalog(rows)).toThrow(message)
   })
 
-  it('and takes those that can', () => {
+  it('are told apart from rows that do not, which are accepted', () => {
     expect(readCatalog([shard(1, 0, 1), stream(1, 'a'), broker]).shardCount).toBe(1)
     const changing = [stream(1, 'a'), shard(1, 0, 1), split('sealing', [1, 2], [2, 3]), broker]
     expect(readCatalog(changing).shardCount).toBe(1)

@@ -1,4 +1,4 @@
-// Help, schema and documentation say what the option table says.
+// Help, JSON Schema and documentation agree with the option table.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,12 +15,12 @@ import { defaultUrl } from '../../client/environment.ts'
 const directory = mkdtempSync(join(tmpdir(), 'millrace-config-'))
 afterAll(() => rmSync(directory, { recursive: true }))
 
-describe('what derives from the option table', () => {
-  it('names are spelt alike: dataDir, --data-dir, MILLRACE_DATA_DIR', () => {
+describe('texts from the option table', () => {
+  it('flagOf, environmentNameOf: spell names alike: dataDir, --data-dir, MILLRACE_DATA_DIR', () => {
     expect([flagOf('dataDir'), environmentNameOf('dataDir')]).toEqual(['--data-dir', 'MILLRACE_DATA_DIR'])
   })
 
-  it('the page has every option, with flag, variable, key and default', () => {
+  it('configurationPage: has every option, with flag, variable, key and default', () => {
     const page = configurationPage()
     const missing = (Object.keys(options) as OptionName[])
       .flatMap((name) => [environmentNameOf(name), options[name].doc, options[name].default ?? ''])
@@ -28,7 +28,7 @@ describe('what derives from the option table', () => {
     expect(missing).toEqual([])
   })
 
-  it('a flag says its default, what auto comes to, and its variable', () => {
+  it('configFlags: the help of a flag says its default, what auto means, and its variable', () => {
     const help = new Map(configFlags().map((flag) => [flag.name, flag]))
     expect(help.get('segmentSize')).toMatchObject({
       flag: '--segment-size <size>',
@@ -41,7 +41,7 @@ describe('what derives from the option table', () => {
     expect([...help.keys()]).not.toContain('url')
   })
 
-  it('the schema knows every key, its choices and its bounds', () => {
+  it('configSchema: has every key, with its choices and its bounds', () => {
     expect(configSchema()).toMatchObject({
       additionalProperties: false,
       properties: {
@@ -77,8 +77,8 @@ describe('loadConfig', () => {
   })
 })
 
-describe('the environment', () => {
-  it('names the broker for client programs, as the option table says', () => {
+describe('the process environment', () => {
+  it('gives client programs the url of the broker, as the option table says', () => {
     expect(defaultUrl({})).toBe(options.url.default)
     expect(defaultUrl({ [environmentNameOf('url')]: '' })).toBe(options.url.default)
     expect(defaultUrl({ [environmentNameOf('url')]: 'millrace://elsewhere:1' })).toBe(
@@ -86,7 +86,7 @@ describe('the environment', () => {
     )
   })
 
-  it('gives hosts the size of their thread pool, which libuv reads before any code runs', () => {
+  it('hostEnvironment: gives hosts the size of their thread pool, which libuv reads before any code runs', () => {
     expect(hostEnvironment(24)['UV_THREADPOOL_SIZE']).toBe('24')
   })
 })

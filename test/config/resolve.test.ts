@@ -1,4 +1,4 @@
-// What a configuration comes to, which source wins, and how what cannot be used is refused.
+// How a configuration is resolved: which source wins, what is derived, and what is refused.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../broker/config/config-error.ts'
@@ -22,7 +22,7 @@ const refusal = (sources: ConfigSources): string => {
 }
 
 describe('resolveConfig', () => {
-  it('needs nothing: every default is within its own bounds', () => {
+  it('accepts no sources: every default is within its own bounds', () => {
     const { values, origins } = resolve({})
     expect(values).toMatchObject({
       dataDir: '/home/miller/data',
@@ -43,7 +43,7 @@ describe('resolveConfig', () => {
     expect(new Set(Object.values(origins).map(({ source }) => source))).toEqual(new Set(['default']))
   })
 
-  it('takes the example of every option', () => {
+  it('accepts the example of every option', () => {
     const verdicts = optionsOf('broker')
       .filter(([name]) => name !== 'config')
       .map(([name, option]) => {
@@ -66,7 +66,7 @@ describe('resolveConfig', () => {
     ])
   })
 
-  it('gives the same value wherever it is written, for every option', () => {
+  it('reads the same value from every source, for every option', () => {
     for (const [name, option] of optionsOf('broker')) {
       if (name === 'config') continue
       const settings = { owners: '8', dataDir: '/srv', [name]: option.example }
@@ -88,14 +88,14 @@ describe('resolveConfig', () => {
     expect(Object.isFrozen(origins)).toBe(true)
   })
 
-  it('resolves a relative path where it was written: the working directory, or the file', () => {
+  it('resolves a relative path against its source: the working directory, or the directory of the file', () => {
     const file = { path: '/etc/millrace/broker.json', content: { dataDir: 'data' } }
     expect(resolve({ file }).values.dataDir).toBe('/etc/millrace/data')
     expect(resolve({ flags: { dataDir: 'data' } }).values.dataDir).toBe('/home/miller/data')
     expect(resolve({ env: { MILLRACE_DATA_DIR: '/srv/data' } }).values.dataDir).toBe('/srv/data')
   })
 
-  it('does not take for options what Kubernetes adds beside a service called millrace', () => {
+  it('ignores the variables that Kubernetes adds for a service called millrace', () => {
     const env = {
       MILLRACE_PORT: 'tcp://10.0.0.7:7400',
       MILLRACE_SERVICE_HOST: '10.0.0.7',
@@ -107,12 +107,12 @@ describe('resolveConfig', () => {
     expect(resolve({ env }).values.port).toBe(7400)
   })
 
-  it('leaves the variables of client programs to them', () => {
+  it('ignores the variables of client programs', () => {
     expect(refusal({ env: { MILLRACE_URL: 'millrace://elsewhere:1' } })).toBe('accepted')
   })
 })
 
-describe('resolveConfig: refusals name the origin, the value and the bound', () => {
+describe('resolveConfig refuses with origin, value and bound', () => {
   const file = (content: unknown) => ({ file: { path: '/etc/m.json', content } })
   it.each<[ConfigSources, string]>([
     [{ flags: { port: '70000' } }, '--port is 70000: the most allowed is 65535.'],
@@ -168,7 +168,7 @@ describe('resolveConfig: refusals name the origin, the value and the bound', () 
     expect(refusal(sources)).toBe(message)
   })
 
-  it('any text as any option is either accepted or refused in one line that names it', () => {
+  it('any text for any option that it does not accept, in one line that names the option', () => {
     const names = optionsOf('broker').map(([name]) => name)
     fc.assert(
       fc.property(fc.constantFrom(...names), fc.string(), (name, text) => {
@@ -180,7 +180,7 @@ describe('resolveConfig: refusals name the origin, the value and the bound', () 
   })
 })
 
-describe('derived settings', () => {
+describe('deriveConfig', () => {
   it.each([
     [{ cores: 1 }, {}, { hosts: 1, owners: 1, readerThreads: 1 }],
     [{ cores: 4 }, {}, { hosts: 1, owners: 1, readerThreads: 2 }],
@@ -191,11 +191,11 @@ describe('derived settings', () => {
     expect(resolve({ flags }, changed).values).toMatchObject(expected)
   })
 
-  it('gives each owner of a host two threads of the pool, and the rest eight', () => {
+  it('sizes the thread pool of a host: two threads for each owner, and eight for the rest', () => {
     expect(resolve({ flags: { hosts: '2', owners: '32' } }).values.threadPoolSize).toBe(2 * 16 + 8)
   })
 
-  it('advertises no address of its own where it listens on all: clients stay with the one they came by', () => {
+  it('advertises no address where it listens on all: clients keep the address that they connected to', () => {
     expect(resolve({ flags: { host: '0.0.0.0', insecure: true } }).values.advertiseHost).toBe('')
     expect(resolve({ flags: { host: '::', insecure: true } }).values.advertiseHost).toBe('')
     expect(resolve({ flags: { host: '10.1.2.3', insecure: true } }).values.advertiseHost).toBe('10.1.2.3')
@@ -204,12 +204,12 @@ describe('derived settings', () => {
     ).toBe('b.example')
   })
 
-  it('appendQueueSize: the least that is documented is the least that is taken, and holds the largest request', () => {
+  it('appendQueueSize: its documented minimum is its real minimum, and holds the largest request', () => {
     const least = options.appendQueueSize.min
     expect(resolve({ flags: { appendQueueSize: least } }).values.appendQueueSize).toBe(limits.frameBytesMax)
   })
 
-  it('advertisePortBase: clients find hosts under their own ports, or in a row from the one that is given', () => {
+  it('advertisePortBase: clients find hosts under the ports of the hosts, or under consecutive ports from the given one', () => {
     const portOf = (flags: Record<string, string>) =>
       advertisedAddress(resolve({ flags }).values, 3, 7403).port
     expect(portOf({})).toBe(7403)
@@ -217,7 +217,7 @@ describe('derived settings', () => {
   })
 
   it.each(['0.0.0.0', '::', '10.1.2.3', 'broker.lan', '127.0.0.1.example.org', '::ffff:10.1.2.3'])(
-    'host: %s, which other machines may reach, needs insecure',
+    'host: refuses %s, which other machines may reach, without insecure',
     (host) => {
       for (const name of ['host', 'adminHost'] as const) {
         expect(refusal({ flags: { [name]: host } })).toContain(`${flagOf(name)} (${host}) cannot be used`)
@@ -227,11 +227,11 @@ describe('derived settings', () => {
     },
   )
 
-  it.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('host: %s needs nothing', (host) => {
+  it.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('host: accepts %s without insecure', (host) => {
     expect(refusal({ flags: { host, adminHost: host } })).toBe('accepted')
   })
 
-  it('logs for people on a terminal', () => {
+  it('logFormat: is pretty on a terminal', () => {
     expect(resolve({}, { isTerminal: true }).values.logFormat).toBe('pretty')
     expect(resolve({ flags: { logFormat: 'json' } }, { isTerminal: true }).values.logFormat).toBe('json')
   })
@@ -258,7 +258,7 @@ describe('kinds', () => {
     expect(kinds[kind].parse(text)).toBe(value)
   })
 
-  it.each(['bytes', 'duration'] as const)('%s reads back what it shows', (kind) => {
+  it.each(['bytes', 'duration'] as const)('%s: parses what it formats', (kind) => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 45 }), (value) => {
         expect(kinds[kind].parse(kinds[kind].format(value))).toBe(value)
@@ -266,7 +266,7 @@ describe('kinds', () => {
     )
   })
 
-  it('shows round values in their largest unit', () => {
+  it('formatValue: uses the largest unit of a round value', () => {
     expect(kinds.bytes.format(256 * 1024 * 1024)).toBe('256MiB')
     expect(kinds.duration.format(90_000)).toBe('90s')
     expect(kinds.bytes.format(0)).toBe('0B')
@@ -274,7 +274,7 @@ describe('kinds', () => {
 })
 
 describe('the option table', () => {
-  it('has prose and an example for every option, and says what auto comes to where it is the default', () => {
+  it('has prose and an example for every option, and says what auto means where it is the default', () => {
     const incomplete = Object.entries<Option>(options).filter(
       ([, { doc, example, default: value, auto }]) =>
         !doc.endsWith('.') || example === '' || (value === 'auto') !== (auto !== undefined),

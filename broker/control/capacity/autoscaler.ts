@@ -1,7 +1,7 @@
-// Decides what to split and what to merge of one stream, and says why. Runs in the controller; pure: the same loads give
-// the same decisions, whether they are carried out or only explained. `target` is the stream's, or half of the shard's
-// write limit where that is lower; a rule is met when bytes or records meet it (of merges: both). A shard whose host has
-// been silent for 10 s is left alone.
+// Decides which shards of one stream to split and to merge, and says why. Runs in the controller; pure: the same loads give
+// the same decisions, whether they are carried out or only explained. The target is the stream's target rate, or half of
+// the shard's write limit where that is lower. A split rule is met when bytes or records meet it, a merge rule when both
+// do. A shard whose host has been silent for 10 s is left alone.
 //
 // | while                    | and                                                          | then                        |
 // | ------------------------ | ------------------------------------------------------------ | --------------------------- |
@@ -19,12 +19,12 @@
 // | the target over 10 s,    |                                                              |                             |
 // | 2 min and 10 min         |                                                              |                             |
 //
-// A load that is known for less than 2 min is judged by what is known of it, and by half a minute at least: a new stream
-// that takes three times its target is split after 10 s. That is over after 2 min, so bursts may cost a new stream some
-// splits, once, and are later borne as the table says.
+// The 2 min mean of a load that is known for less time is taken over the known time, but over half a minute at least: a new
+// stream that takes three times its target is split after 10 s. So a burst may split a new stream needlessly, but only in
+// its first 2 min.
 //
-// It cannot oscillate under a load that stays: a split is caused by more than the whole target, a merge by less than 40 %
-// of it, so neither's outcome meets the rule of the other; and 10 min lie between a split and a merge of what it made.
+// A steady load cannot make it oscillate: a split needs more than the whole target, a merge less than 40 % of it, so the
+// outcome of one never meets the rule of the other; and 10 min lie between a split and a merge of its children.
 import type { Scaling, ScalingDecision, ShardLimits } from '../../../protocol/operations.ts'
 import type { Rate } from './load-window.ts'
 import type { ObservedLoad } from './load-windows.ts'
@@ -47,15 +47,15 @@ import {
 } from './scaling-rules.ts'
 
 export interface ScalingInput {
-  /** The open ones. */
+  /** The open shards of the stream. */
   readonly shards: readonly ScalingShard[]
   readonly scaling: Scaling
   readonly shardLimits: ShardLimits
 }
 
 /**
- * Everything that is to be done now, each shard in one decision at most, so that all of it may be done at once; beside it,
- * shards that are left alone although they take too much.
+ * Returns all splits and merges to make now, each shard in one decision at most, so that all can be made at once; and a
+ * decision for each shard that takes too much but is left alone.
  */
 export function decideScaling({ shards, scaling, shardLimits }: ScalingInput): readonly ScalingDecision[] {
   const target = targetOf(scaling, shardLimits)
@@ -77,7 +77,7 @@ export function decideScaling({ shards, scaling, shardLimits }: ScalingInput): r
   return [...overloaded, ...merges]
 }
 
-/** The same decisions, and where nothing is to be done one more, on the stream as a whole, that says why. */
+/** Returns the decisions of `decideScaling`; where no split or merge is due, one more for the stream that says why. */
 export function explainScaling(input: ScalingInput): readonly ScalingDecision[] {
   const decisions = decideScaling(input)
   if (
@@ -96,7 +96,7 @@ function sorted(shards: readonly ScalingShard[]): readonly ScalingShard[] {
   return shards.toSorted((a, b) => (a.startingHashKey < b.startingHashKey ? -1 : 1))
 }
 
-/** A decision on every shard that takes more than the target, the fullest first. */
+/** Returns a decision for every shard that takes more than the target, the fullest first. */
 function overloadDecisions(
   known: readonly KnownShard[],
   target: Rate,
@@ -120,13 +120,13 @@ function overloadDecisions(
     })
 }
 
-/** Why no split would help a shard, if none would. */
+/** Returns why no split would help the shard; undefined where one would. */
 function hotReason(shard: KnownShard, target: Rate): string | undefined {
   const { load } = shard
   if (!isDivisible(shard)) return reasons.oneHashKey(shard, target)
   const hashKey = hotKeyOf(load, target)
   const part = load.hot?.part ?? 0
-  // Where the rest is too much as well, a split takes some of that away.
+  // Where the load without the hot key is above the target too, a split still helps.
   if (hashKey !== undefined && !isAbove(load.rates, target, 1 - part)) {
     return reasons.hotKey(shard, target, hashKey, part)
   }
@@ -134,7 +134,7 @@ function hotReason(shard: KnownShard, target: Rate): string | undefined {
   return isFutile ? reasons.undivided(shard, target, splitCoolDownMs(load) - load.ageMs) : undefined
 }
 
-/** Splits that divide nothing are tried ever less often: what causes them may have gone, or may not. */
+/** Returns the cool-down before the next split. It quadruples with each further skewed split in a row. */
 function splitCoolDownMs({ skewedSplits }: ObservedLoad): number {
   return scalingRules.splitCoolDownMs * 4 ** Math.max(0, skewedSplits - 1)
 }
@@ -147,7 +147,7 @@ function isMergeable(pair: Pair, target: Rate): pair is KnownPair {
   return isSettled(a) && isSettled(b) && fillOfPair([a, b], target) < scalingRules.mergeBelowPart
 }
 
-/** Up to `room` pairs that share no shard, the quietest first. */
+/** Chooses up to `room` pairs that share no shard, the quietest first. */
 function disjoint(pairs: readonly Pair[], target: Rate, room: number): readonly KnownPair[] {
   const taken = new Set<number>()
   const chosen: KnownPair[] = []
@@ -160,7 +160,7 @@ function disjoint(pairs: readonly Pair[], target: Rate, room: number): readonly 
   return chosen
 }
 
-/** Splits of the busiest shards, then of the widest, until there are as many as the stream is to have at least. */
+/** Splits the busiest shards, then the widest, until the stream has `shardsMin` shards. */
 function splitsToReach({ shardsMin }: Scaling, inOrder: readonly ScalingShard[]): readonly ScalingDecision[] {
   const bytesOf = ({ load }: ScalingShard): number => load?.rates.twoMinutes.bytes ?? 0
   const widthOf = ({ startingHashKey, endingHashKey }: ScalingShard): number =>
@@ -176,7 +176,7 @@ function splitsToReach({ shardsMin }: Scaling, inOrder: readonly ScalingShard[])
     }))
 }
 
-/** Merges of the quietest neighbours, until there are no more than the stream is to have at most. */
+/** Merges the quietest neighbours until the stream has `shardsMax` shards. */
 function mergesToReach(
   { shardsMax }: Scaling,
   inOrder: readonly ScalingShard[],

@@ -1,6 +1,6 @@
-// The autoscaler at work: asks the hosts for the loads of their shards, decides for every on-demand stream, and has the
-// decisions carried out. Runs in the controller. Of one stream only one change is under way at a time, whoever asked for
-// it; what cannot be carried out now is decided anew at a later look, so nothing is remembered but the loads.
+// Runs the autoscaler: asks the hosts for the loads of their shards, decides for every on-demand stream, and has the
+// decisions carried out. Runs in the controller. A stream with any change under way is left alone; what cannot be carried
+// out now is decided anew at a later look, so only loads are remembered.
 import type { ResponseOf, ScalingDecision, ShardLoad } from '../../../protocol/operations.ts'
 import { hashKeyFromHex, hashKeyToBytes } from '../../../protocol/hash-key.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
@@ -17,18 +17,18 @@ import { decideScaling, explainScaling, type ScalingInput } from './autoscaler.t
 import { HotShards } from './hot-shards.ts'
 import { LoadWindows, type ObservedLoad } from './load-windows.ts'
 
-/** Between two looks. */
+/** Delay from the end of a look to the next one. */
 const LOOK_EVERY_MS = 2_000
-/** A look waits no longer than this for a host. */
+/** Longest time that a look waits for a host. */
 const LOADS_DEADLINE_MS = 1_500
-/** After a change that failed, the stream is left alone for so long. */
+/** After a failed change, the stream is left alone for this long. */
 const FAILURE_PAUSE_MS = 10_000
 
-/** What carries changes of shards out. */
+/** Carries out changes of shards. */
 export interface Resharder {
-  /** Fulfils when all intents are carried out; a split without a place is balanced by the load that its host saw. */
+  /** Fulfils when all intents are carried out; a split without points divides the load that the shard's host has seen. */
   apply(streamId: number, intents: readonly ReshardIntent[]): Promise<unknown>
-  /** A change of the stream is under way, or waits. */
+  /** True while a change of the stream's shards is under way or waits. */
   isBusy(streamId: number): boolean
 }
 
@@ -45,7 +45,7 @@ export class CapacityWatch {
   readonly #options: CapacityWatchOptions
   readonly #windows = new LoadWindows()
   readonly #hotShards: HotShards
-  /** Streams whose last change failed, and until when each is left alone. */
+  /** By stream id, for streams whose last change failed: until when the stream is left alone, in elapsed time. */
   readonly #pausedUntil = new Map<number, number>()
   #cancelLook: (() => void) | undefined
   #isStopped = false
@@ -59,19 +59,19 @@ export class CapacityWatch {
     this.#schedule()
   }
 
-  /** Decides nothing more. A change under way is not its own to stop. */
+  /** Makes no more decisions; changes under way are the resharder's to stop. */
   stop(): void {
     this.#isStopped = true
     this.#cancelLook?.()
   }
 
-  /** What producers ask of a shard; undefined until its host has told. */
+  /** Returns the load of a shard; undefined until its host has reported it. */
   loadOf({ streamId, index }: Pick<Shard, 'streamId' | 'index'>): ShardLoad | undefined {
     const load = this.#windows.of({ streamId, shardIndex: index }, this.#options.time.elapsed())
     return load && describeLoad(load)
   }
 
-  /** What would be done now, and why, were the stream on-demand and nothing else under way. */
+  /** Returns what would be decided now, and why, if the stream were on-demand and not being changed. */
   explain(stream: Stream): ResponseOf<'explainScaling'> {
     const { mode, scaling } = stream
     return { mode, scaling, decisions: explainScaling(this.#inputOf(stream)) }
@@ -82,7 +82,7 @@ export class CapacityWatch {
     this.#cancelLook = this.#options.time.after(LOOK_EVERY_MS, () => {
       this.#look().then(
         () => this.#schedule(),
-        // Nothing in a look is expected to fail but hosts, and their failures end inside.
+        // Failures of hosts are handled inside a look, so any other failure is a defect.
         (error: Error) => crash(error),
       )
     })
@@ -94,7 +94,7 @@ export class CapacityWatch {
     this.#follow()
     await this.#observe()
     if (this.#isStopped || !catalog.isOpen) return
-    // While hosts were asked, shards may have been split or merged.
+    // Again, because shards may have been split or merged while hosts were asked.
     this.#follow()
     this.#hotShards.look(this.#windows)
     for (const stream of catalog.state.streams.values()) this.#scale(stream)
@@ -113,7 +113,7 @@ export class CapacityWatch {
     }
   }
 
-  /** Takes the loads from every host that is ready; one that is slow is asked again next time. */
+  /** Takes the loads from every ready host; a slow host is asked again at the next look. */
   async #observe(): Promise<void> {
     const { fleet, log, time } = this.#options
     const ready = fleet.hosts.filter(({ state }) => state === 'ready')
@@ -164,7 +164,7 @@ export class CapacityWatch {
       this.#pausedUntil.delete(stream.id)
     } catch (error) {
       if (error instanceof InvariantError) return crash(error)
-      // Somebody else came first, the stream was deleted, or the broker stops: nothing to look into.
+      // Another change came first, the stream was deleted, or the broker stops: no failure worth a warning.
       const isOverruled = MillraceError.is(error, 'streamBusy') || MillraceError.is(error, 'streamNotFound')
       if (this.#isStopped || isOverruled) return
       this.#pausedUntil.set(stream.id, time.elapsed() + FAILURE_PAUSE_MS)

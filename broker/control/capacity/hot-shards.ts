@@ -1,5 +1,5 @@
-// Which shards one hash key alone overloads, whatever the mode of their stream: counted for operators, and logged when a
-// key begins to, not at every look. Runs in the controller.
+// Finds shards that one hash key alone overloads, whatever the mode of their stream: counts them for operators, and logs
+// each when it begins, not at every look. Runs in the controller.
 import { hashKeyFromHex, hashKeyToDecimal } from '../../../protocol/hash-key.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
@@ -10,7 +10,7 @@ import type { Catalog } from '../catalog.ts'
 import type { LoadWindows } from './load-windows.ts'
 import { hotKeyOf, targetOf } from './scaling-rules.ts'
 
-/** A key that goes up and down around the target is logged again only after it was below for so long. */
+/** A hot key is logged again only after its load was below the target for this long. */
 const FORGOTTEN_AFTER_MS = 600_000
 
 export interface HotShardsOptions {
@@ -22,14 +22,14 @@ export interface HotShardsOptions {
 
 export class HotShards {
   readonly #options: HotShardsOptions
-  /** What was logged: by `stream/shard`, the key, and when it was last too much. */
+  /** By `streamId/shardIndex`: the hot key that was logged, and when it last took too much. */
   readonly #logged = new Map<string, { readonly hashKey: string; readonly seenAt: number }>()
 
   constructor(options: HotShardsOptions) {
     this.#options = options
   }
 
-  /** Looks at the loads as they are now. */
+  /** Checks the current loads of all open shards. */
   look(windows: LoadWindows): void {
     const { catalog, time, instruments } = this.#options
     const nowMs = time.elapsed()
@@ -38,7 +38,7 @@ export class HotShards {
       const target = targetOf(stream.scaling, stream.shardLimits)
       for (const { index } of openShardsOf(catalog.state, stream.id).values()) {
         const shard = { streamId: stream.id, shardIndex: index }
-        // Of most shards there is nothing to say, and this is asked of all of them at every look.
+        // Most shards have no hot key, and every look checks all shards, so the rest runs only for the few that have one.
         if (windows.hotOf(shard) === null) continue
         const load = windows.of(shard, nowMs)
         const hashKey = load && hotKeyOf(load, target)

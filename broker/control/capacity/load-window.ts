@@ -1,15 +1,15 @@
-// What one shard was asked for over a time, as a mean of its last seconds or minutes. Runs in the controller; pure.
-// A window keeps a ring of readings of two totals that only rise, spaced so that a fixed number of them spans it; the
-// mean is what was added within the window. Seconds that nobody has seen count as silence, unless whoever asks is content
-// with a mean over less.
+// The mean load of one shard over its last seconds or minutes. Runs in the controller; pure.
+// A window keeps a ring of readings of two totals that only rise, spaced so that a fixed number of them spans the window;
+// the mean is the growth of the totals within the window. Time before the first reading counts as no load, unless the
+// caller accepts a mean over less time.
 
-/** What was asked for in all, up to some moment. */
+/** Total load from a fixed beginning up to some moment. */
 export interface LoadTotals {
   readonly bytes: number
   readonly records: number
 }
 
-/** Bytes and records a second. */
+/** Bytes and records per second. */
 export interface Rate {
   readonly bytes: number
   readonly records: number
@@ -19,13 +19,13 @@ export interface Rate {
 const SPANS = 5
 const RING = SPANS + 2
 
-/** Layout of a reading: when, and both totals. */
+/** Numbers in a reading: its time, bytes, records. */
 const WIDTH = 3
 
 export class LoadWindow {
   readonly #windowMs: number
   readonly #readings = new Float64Array(RING * WIDTH)
-  /** Place of the newest reading. */
+  /** Place of the newest reading in the ring. */
   #newest = -1
   #count = 0
   /** When the first reading was taken. */
@@ -39,13 +39,13 @@ export class LoadWindow {
   add(atMs: number, { bytes, records }: LoadTotals): void {
     const readings = this.#readings
     if (this.#count === 0) this.#knownSince = atMs
-    // The newest one moves along until it is far enough from the one before it.
+    // The newest reading is replaced until it is far enough from the one before it.
     const isNear =
       this.#count >= 2 && readings[this.#at(1)]! + this.#windowMs / SPANS > readings[this.#at(0)]!
     this.#put(atMs, bytes, records, isNear)
   }
 
-  /** The mean over the window that ends at `nowMs`; where less of it is known, over that, but over `leastMs` at least. */
+  /** Returns the mean over the window that ends at `nowMs`; over the known part of it, if that is at least `leastMs`. */
   rate(nowMs: number, leastMs = this.#windowMs): Rate {
     const ms = Math.min(this.#windowMs, Math.max(leastMs, nowMs - this.#knownSince))
     const end = this.totalsAt(nowMs)
@@ -54,7 +54,7 @@ export class LoadWindow {
     return { bytes: (end.bytes - start.bytes) / seconds, records: (end.records - start.records) / seconds }
   }
 
-  /** The totals at a moment: between two readings by proportion, outside all of them as at the nearest. */
+  /** Returns the totals at a moment: interpolated between two readings; outside all readings, those of the nearest. */
   totalsAt(atMs: number): LoadTotals {
     const readings = this.#readings
     if (this.#count === 0) return { bytes: 0, records: 0 }
@@ -69,7 +69,7 @@ export class LoadWindow {
     return { bytes: between(1), records: between(2) }
   }
 
-  /** A window that starts as the sum of others, each by its part: that of a shard made from theirs. */
+  /** Makes the window of a child shard: the sum of its parents' windows, each multiplied by `part`. */
   static sumOf(
     parents: readonly { readonly window: LoadWindow; readonly part: number }[],
     nowMs: number,
@@ -101,7 +101,7 @@ export class LoadWindow {
     this.#readings[at + 2] = records
   }
 
-  /** Where the reading lies that is so many back from the newest. */
+  /** Returns the index in `#readings` of the reading that is `back` places older than the newest. */
   #at(back: number): number {
     return ((this.#newest - back + RING) % RING) * WIDTH
   }

@@ -1,7 +1,6 @@
-// The load of every open shard over 10 s, 2 min and 10 min, from counters that hosts are asked for now and then.
-// Runs in the controller; pure: times are given, and are durations of a stopwatch, so that no jump of a clock counts.
-// A shard made of others begins with their windows, so that nothing is blind after a change. Memory is bounded by the
-// number of open shards, below a kilobyte each.
+// The load of every open shard over 10 s, 2 min and 10 min, from counters that hosts report. Runs in the controller; pure:
+// callers give the time as elapsed milliseconds, so that jumps of the clock have no effect. A child begins with its parents'
+// windows, so that its load is known right after a change. Memory: below a kilobyte for each open shard.
 import { OrderedMap } from '../../catalog/ordered-map.ts'
 import type { HostedLoads, HotKey, ShardRef } from '../../host-contract.ts'
 import { LoadWindow, type LoadTotals, type Rate } from './load-window.ts'
@@ -10,19 +9,19 @@ const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
 
 /**
- * A mean over less than two minutes has to be over so much at least: one of a stream that is new, or of a controller that has
- * just started. What comes later than this is no burst that a new stream begins with, or a backlog after a restart.
+ * The 2 min mean of a stream that is known for less time (it is new, or the controller has just started) is taken over this
+ * time at least, so that the first burst of a new stream, or a backlog after a restart, does not count as its load.
  */
 const STEADY_MS_MIN = 30 * SECOND_MS
 
-/** What happens within a longer silence of a host is not known: it was down, or it hung. */
+/** After a longer silence of a host (it was down, or hung) the watch of its shards begins anew. */
 const GAP_MS = 15 * SECOND_MS
-/** When the shortest window is filled by what a new shard itself was asked for. */
+/** Age at which the shortest window of a new shard holds only its own load, not its parents'. */
 const JUDGED_AFTER_MS = 12 * SECOND_MS
-/** A split that leaves this part of the load in one child has divided nothing. */
+/** A split is skewed if it leaves at least this part of the load in one child. */
 const SKEWED_PART = 0.9
 
-/** Means over the three windows that decisions are made by; that of two minutes over what is known of them. */
+/** Means over the three windows; the 2 min mean is over the known time, where that is less. */
 export interface ShardRates {
   readonly tenSeconds: Rate
   readonly twoMinutes: Rate
@@ -32,17 +31,17 @@ export interface ShardRates {
 export interface ObservedLoad {
   readonly rates: ShardRates
   readonly hot: HotKey | null
-  /** Since its host last told of it. */
+  /** Milliseconds since its host last reported it. */
   readonly silentMs: number
-  /** For how long it, or what it was made of, has been watched without a gap. */
+  /** Milliseconds that the shard and its ancestors have been watched without a gap. */
   readonly watchedMs: number
-  /** Since it was made by a split or a merge; Infinity where that was before the watch began. */
+  /** Milliseconds since a split or a merge made the shard; Infinity where that was before the watch began. */
   readonly ageMs: number
-  /** Splits in a row, the last one being that which made it, that left nearly all of the load in one child: this one. */
+  /** Skewed splits in a row that led to this shard, each time as the child with nearly all of the load. */
   readonly skewedSplits: number
 }
 
-/** What of the catalog says where a shard comes from. */
+/** The part of a shard's row that says where the shard comes from. */
 export interface ShardLineage {
   readonly index: number
   readonly parents: readonly number[]
@@ -55,31 +54,31 @@ export type Lineages = OrderedMap<number, ShardLineage>
 interface Track {
   readonly windows: readonly [LoadWindow, LoadWindow, LoadWindow]
   totals: LoadTotals
-  /** The host's counters as they last were; undefined until the first, which only sets where counting begins. */
+  /** The host's last counters; undefined before the first, which only set where counting begins. */
   counters: LoadTotals | undefined
   hot: HotKey | null
   heardAt: number
   watchedSince: number
   readonly madeAt: number
-  /** Made by the same split. */
+  /** Indexes of the other children of the split that made the shard. */
   readonly siblings: readonly number[]
   isJudged: boolean
   skewedSplits: number
 }
 
 interface Watch {
-  /** The shards as they last were: while they are the same ones, none is new. */
+  /** The shard map at the last `follow`: while the map object is the same, no shard is new. */
   shards: Lineages
-  /** Above every index that was ever seen here. */
+  /** One above the greatest shard index seen so far. */
   nextIndex: number
-  /** Of the open ones, by index. */
+  /** Tracks of the open shards, by shard index. */
   readonly tracks: Map<number, Track>
 }
 
 export class LoadWindows {
   readonly #streams = new Map<number, Watch>()
 
-  /** Takes what one host answered, for the shards that `follow` has announced. */
+  /** Takes the loads that one host has reported; ignores shards that `follow` has not announced. */
   observe({ counters, hot }: HostedLoads, nowMs: number): void {
     for (let at = 0, place = 0; at < counters.length; at += 4, place++) {
       const track = this.#streams.get(counters[at]!)?.tracks.get(counters[at + 1]!)
@@ -89,7 +88,7 @@ export class LoadWindows {
     }
   }
 
-  /** Watches the open shards of a stream, and no others. */
+  /** Watches exactly the open shards of a stream from now on. */
   follow(streamId: number, shards: Lineages, nowMs: number): void {
     const watch = this.#streams.get(streamId) ?? {
       shards: OrderedMap.empty<number, ShardLineage>(),
@@ -101,17 +100,17 @@ export class LoadWindows {
     for (const track of watch.tracks.values()) judge(track, watch.tracks, nowMs)
   }
 
-  /** Forgets the streams that are no more. */
+  /** Forgets the streams for which `isKept` returns false. */
   keepStreams(isKept: (streamId: number) => boolean): void {
     for (const streamId of this.#streams.keys()) if (!isKept(streamId)) this.#streams.delete(streamId)
   }
 
-  /** The hash key with the largest part of a shard's load, as its host last told. */
+  /** Returns the hash key with the largest part of a shard's load, as its host last reported it. */
   hotOf({ streamId, shardIndex }: ShardRef): HotKey | null {
     return this.#streams.get(streamId)?.tracks.get(shardIndex)?.hot ?? null
   }
 
-  /** Undefined until its host has told of it, or of what it was made of. */
+  /** Returns the load of a shard; undefined until a host has reported it or its parents. */
   of({ streamId, shardIndex }: ShardRef, nowMs: number): ObservedLoad | undefined {
     const track = this.#streams.get(streamId)?.tracks.get(shardIndex)
     if (track?.counters === undefined) return undefined
@@ -131,7 +130,7 @@ export class LoadWindows {
   }
 }
 
-/** Begins to watch the shards that are new, and stops to watch those that are closed. */
+/** Begins to watch new shards, and ends the watch of closed ones. */
 function take(watch: Watch, shards: Lineages, nowMs: number): void {
   const { tracks } = watch
   const added = [...shards.values(watch.nextIndex - 1)]
@@ -139,11 +138,11 @@ function take(watch: Watch, shards: Lineages, nowMs: number): void {
   for (const { index, parents } of added) {
     for (const parent of parents) childrenOf.set(parent, [...(childrenOf.get(parent) ?? []), index])
   }
-  // Several changes may lie between two looks: those in between get a track as well, to hand on what came before.
+  // Several changes may lie between two looks: a shard that was made and closed in between passes its parents' track on.
   for (const { index, parents, state } of added) {
     const known = parents.flatMap((parent) => tracks.get(parent) ?? [])
     const isKnown = parents.length > 0 && known.length === parents.length
-    // Closed before the watch began: a stream may have tens of thousands of those, and they have nothing to hand on.
+    // Closed before the watch began: a stream may have tens of thousands of these, and they have no load to pass on.
     if (state === 'CLOSED' && !isKnown) continue
     const siblings = (childrenOf.get(parents[0] ?? -1) ?? []).filter((other) => other !== index)
     tracks.set(index, isKnown ? heir(known, siblings, nowMs) : stranger(nowMs))
@@ -153,7 +152,7 @@ function take(watch: Watch, shards: Lineages, nowMs: number): void {
   watch.nextIndex = Math.max(watch.nextIndex, (shards.lastKey() ?? -1) + 1)
 }
 
-/** A shard of which nothing is known: not even what its host has counted before. */
+/** Makes the track of a shard without known parents. Its host may have counted before. */
 function stranger(nowMs: number): Track {
   return {
     windows: [new LoadWindow(10 * SECOND_MS), new LoadWindow(2 * MINUTE_MS), new LoadWindow(10 * MINUTE_MS)],
@@ -170,8 +169,8 @@ function stranger(nowMs: number): Track {
 }
 
 /**
- * A shard made of others. Of a parent that was split it gets an equal part: splits are made where they divide the load
- * evenly, as far as anybody knows. Its host counts it from zero.
+ * Makes the track of a child. The children of a split get equal parts of their parent's load, because a split is made where
+ * it divides the observed load evenly. The child's host counts from zero.
  */
 function heir(parents: readonly Track[], siblings: readonly number[], nowMs: number): Track {
   const part = 1 / (siblings.length + 1)
@@ -200,7 +199,7 @@ function heir(parents: readonly Track[], siblings: readonly number[], nowMs: num
 function count(track: Track, { bytes, records }: LoadTotals, nowMs: number): void {
   const { counters, totals, heardAt } = track
   const isRestarted = counters !== undefined && (bytes < counters.bytes || records < counters.records)
-  // What a host did before it was restarted and after it was last asked is lost.
+  // Load between the last report and the restart of a host is lost.
   const from = isRestarted ? { bytes: 0, records: 0 } : (counters ?? { bytes, records })
   if (isRestarted || nowMs - heardAt > GAP_MS) track.watchedSince = nowMs
   track.totals = {
@@ -212,7 +211,7 @@ function count(track: Track, { bytes, records }: LoadTotals, nowMs: number): voi
   for (const window of track.windows) window.add(nowMs, track.totals)
 }
 
-/** Says, once enough is seen of a new shard, whether the split that made it divided anything. */
+/** Decides, once enough is seen of a new child, whether the split that made it was skewed. */
 function judge(track: Track, tracks: ReadonlyMap<number, Track>, nowMs: number): void {
   if (track.isJudged || nowMs - track.madeAt < JUDGED_AFTER_MS) return
   track.isJudged = true

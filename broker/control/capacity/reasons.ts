@@ -1,4 +1,4 @@
-// Why the autoscaler decides as it does, in sentences that carry the figures. Runs in the controller; pure.
+// The reasons of the autoscaler's decisions, as sentences with figures. Runs in the controller; pure.
 import { hashKeyFromHex, hashKeyToDecimal } from '../../../protocol/hash-key.ts'
 import type { Scaling } from '../../../protocol/operations.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
@@ -19,13 +19,13 @@ import { countOf } from '../../../protocol/count-text.ts'
 
 const counts = new Intl.NumberFormat('en')
 
-/** What is known where nothing is to be done. */
+/** A stream for which no split or merge is due. */
 export interface IdleStream {
-  /** Of their ranges. */
+  /** Its open shards, in the order of their hash key ranges. */
   readonly inOrder: readonly ScalingShard[]
   readonly scaling: Scaling
   readonly target: Rate
-  /** Shards above the target that are left alone for a reason of their own. */
+  /** Number of shards above the target that are left alone, for reasons given elsewhere. */
   readonly overloaded: number
 }
 

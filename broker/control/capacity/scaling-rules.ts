@@ -1,5 +1,5 @@
-// What the rules of the autoscaler are about: shards with their loads, the target, and how full that makes them.
-// Runs in the controller; pure.
+// The terms of the autoscaler's rules: shards with their loads, the target, and how full a shard is. Runs in the
+// controller; pure.
 import type { Scaling, ShardLimits } from '../../../protocol/operations.ts'
 import type { Rate } from './load-window.ts'
 import type { ObservedLoad } from './load-windows.ts'
@@ -10,7 +10,7 @@ const SECOND_MS = 1000
 export const scalingRules = {
   silentMsMax: 10 * SECOND_MS,
   splitCoolDownMs: 15 * SECOND_MS,
-  /** Splits in a row that divided nothing, from which on their cause is taken to be a hot key. */
+  /** After this many skewed splits in a row, a hot key is assumed to be the cause. */
   skewedSplitsMax: 3,
   mergeCoolDownMs: 600 * SECOND_MS,
   mergeBelowPart: 0.4,
@@ -21,7 +21,7 @@ export interface ScalingShard {
   /** 32 hex digits. */
   readonly startingHashKey: string
   readonly endingHashKey: string
-  /** Undefined while its host has not told of it. */
+  /** Undefined until its host has reported it. */
   readonly load: ObservedLoad | undefined
 }
 
@@ -33,7 +33,7 @@ export interface KnownShard extends ScalingShard {
 export type Pair = readonly [ScalingShard, ScalingShard]
 export type KnownPair = readonly [KnownShard, KnownShard]
 
-/** What a shard is meant to take at most. */
+/** Returns the rate that a shard is meant to take at most. */
 export function targetOf(scaling: Scaling, limits: ShardLimits): Rate {
   const halfOf = (limit: number): number => (limit === 0 ? Infinity : Math.max(1, limit / 2))
   return {
@@ -42,24 +42,24 @@ export function targetOf(scaling: Scaling, limits: ShardLimits): Rate {
   }
 }
 
-/** The hash key that alone takes more than the target, if one is known to. */
+/** Returns the hash key that alone takes more than the target, if one is known. */
 export function hotKeyOf({ rates, hot }: ObservedLoad, target: Rate): string | undefined {
   return hot !== null && isAbove(rates, target, hot.part) ? hot.hashKey : undefined
 }
 
-/** Whether bytes or records, taken by their part, are above the target over both of the shorter windows. */
+/** True if bytes or records, multiplied by `part`, are above the target over both 10 s and 2 min. */
 export function isAbove({ tenSeconds, twoMinutes }: ObservedLoad['rates'], target: Rate, part = 1): boolean {
   const over = (field: keyof Rate): boolean =>
     tenSeconds[field] * part > target[field] && twoMinutes[field] * part > target[field]
   return over('bytes') || over('records')
 }
 
-/** How full a shard is, for the order: by its steady load, as a part of the target. */
+/** Returns how full a shard is, for ordering: its steady load as a part of the target. */
 export function fillOf(shard: KnownShard, target: Rate): number {
   return fillBy(mainField(shard, target), shard, target)
 }
 
-/** Bytes or records: whichever fills the shard more. */
+/** Returns which of bytes and records fills the shard more. */
 export function mainField(shard: KnownShard, target: Rate): keyof Rate {
   return fillBy('records', shard, target) > fillBy('bytes', shard, target) ? 'records' : 'bytes'
 }
@@ -68,18 +68,18 @@ function fillBy(field: keyof Rate, { load }: KnownShard, target: Rate): number {
   return Math.min(load.rates.tenSeconds[field], load.rates.twoMinutes[field]) / target[field]
 }
 
-/** Neighbours, in the order of their ranges. */
+/** Returns all pairs of neighbours, in the order of their ranges. */
 export function pairsOf(inOrder: readonly ScalingShard[]): readonly Pair[] {
   return inOrder.slice(1).map((shard, place) => [inOrder[place]!, shard])
 }
 
-/** The pairs of which both loads are known, the quietest first. */
+/** Returns the pairs in which both loads are known, the quietest first. */
 export function quietestFirst(pairs: readonly Pair[], target: Rate): readonly KnownPair[] {
   const known = pairs.filter((pair): pair is KnownPair => pair.every(isKnown))
   return known.toSorted((a, b) => fillOfPair(a, target) - fillOfPair(b, target))
 }
 
-/** How full one shard would be that took the load of both: by the fullest window, as a part of the target. */
+/** Returns how full one shard with the load of both would be: its greatest mean of all windows, as a part of the target. */
 export function fillOfPair([a, b]: KnownPair, target: Rate): number {
   let fill = 0
   for (const window of ['tenSeconds', 'twoMinutes', 'tenMinutes'] as const) {
@@ -90,7 +90,7 @@ export function fillOfPair([a, b]: KnownPair, target: Rate): number {
   return fill
 }
 
-/** Left alone is a shard whose host is silent. */
+/** True if the load is known and recent. A shard whose host is silent is left alone. */
 export function isKnown(shard: ScalingShard): shard is KnownShard {
   return shard.load !== undefined && shard.load.silentMs < scalingRules.silentMsMax
 }

@@ -1,5 +1,5 @@
-// The clock of the broker at work: looks at it every second, keeps what is known of it in the data directory, and tells the hosts.
-// Runs in the controller.
+// Keeps the broker's time: checks the wall clock every second, stores what is known of it in the data directory, and tells
+// the hosts the time. Runs in the controller.
 import type { ClockReading } from '../../host-contract.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Time } from '../../time.ts'
@@ -10,16 +10,16 @@ import { formatClockRecord, parseClockRecord } from './clock-record.ts'
 
 const MINUTE_MS = 60_000
 
-/** Between two looks at the clock. */
+/** Interval of looks at the clock. */
 const LOOK_EVERY_MS = 1_000
-/** Between two times that hosts are told what time it is, where nothing has changed. */
+/** Hosts are told the time at every so many looks, and whenever something has changed. */
 const TELL_EVERY_LOOKS = 5
-/** It is written down when so much time has passed, where nothing else has changed. */
+/** The record is stored at least this often, and whenever something has changed. */
 const SAVE_EVERY_MS = MINUTE_MS
 
-/** A few lines that are kept as a whole. */
+/** A small text that is stored and replaced as a whole. */
 export interface ClockNote {
-  /** Undefined where there is none. */
+  /** Returns the stored text; undefined where there is none. */
   load(): Promise<string | undefined>
   save(content: string): Promise<void>
 }
@@ -41,7 +41,7 @@ export class ClockKeeper {
   #saving: Promise<void> = Promise.resolve()
   #hasFailed = false
 
-  /** Goes on from what an earlier process has written down. */
+  /** Continues from the record that an earlier process has stored. */
   static async open(options: ClockKeeperOptions): Promise<ClockKeeper> {
     const content = await options.note.load()
     const record = content === undefined ? undefined : parseClockRecord(content)
@@ -68,7 +68,7 @@ export class ClockKeeper {
     })
   }
 
-  /** Milliseconds since the epoch, as far as the wall clock is believed. Bound, so that it can be handed on. */
+  /** Milliseconds since the epoch, as far as the wall clock is believed. An arrow function, so that it can be passed on. */
   readonly now = (): number => this.#trusted.now()
 
   get reading(): ClockReading {
@@ -80,14 +80,14 @@ export class ClockKeeper {
     return this.#trusted.isSettled
   }
 
-  /** Looks at the clock from now on, and tells the hosts. */
+  /** Starts to look at the clock and to tell the hosts the time. */
   start(fleet: Pick<HostFleet, 'hosts' | 'call'>): void {
     this.#fleet = fleet
     this.#cancelLooks = this.#options.time.every(LOOK_EVERY_MS, () => this.#look())
     this.#save()
   }
 
-  /** Fulfils when all that is known is written down. */
+  /** Stops looking; fulfils when everything known is stored. */
   async stop(): Promise<void> {
     this.#cancelLooks()
     this.#save()
@@ -105,12 +105,12 @@ export class ClockKeeper {
 
   #tell(reading: ClockReading): void {
     for (const { hostId, state } of this.#fleet?.hosts ?? []) {
-      // One that does not hear of it goes by its own monotonic clock, and its next start brings the time along.
+      // A host that misses a call counts on by its monotonic clock, and gets the time again at its next start.
       if (state === 'ready') this.#fleet?.call(hostId, 'followClock', reading).catch(() => {})
     }
   }
 
-  /** One at a time, each with the newest. */
+  /** Stores the newest record; saves run one after the other. */
   #save(): void {
     this.#savedNow = this.#trusted.now()
     this.#saving = this.#saving.then(async () => {
@@ -118,7 +118,7 @@ export class ClockKeeper {
         await this.#options.note.save(formatClockRecord(this.#trusted.record))
         this.#hasFailed = false
       } catch (error) {
-        // A full disk, mostly, and then every time alike.
+        // Mostly a full disk, where every save fails the same way, so only the first failure is logged.
         if (!this.#hasFailed) this.#options.log.warn({ err: error }, 'the time could not be written down')
         this.#hasFailed = true
       }

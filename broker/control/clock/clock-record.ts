@@ -1,4 +1,4 @@
-// What is known of the clock, as it is written down. Runs in the controller; pure.
+// The stored form of what is known of the clock. Runs in the controller; pure.
 import type { Hold } from '../../clock/held-time.ts'
 import type { ClockRecord } from '../../clock/trusted-time.ts'
 
@@ -6,7 +6,7 @@ export function formatClockRecord(record: ClockRecord): string {
   return `${JSON.stringify(record, undefined, 2)}\n`
 }
 
-/** Undefined where the content is no such record: then nothing is known, as of a new data directory. */
+/** Returns undefined where the content is no valid record: then nothing is known, as in a new data directory. */
 export function parseClockRecord(content: string): ClockRecord | undefined {
   let found: unknown
   try {

@@ -1,6 +1,6 @@
 // Carries a change of shards through the steps of its journal. Runs in the controller.
-// It only goes forward: every step may be repeated, and is, until it has worked. A host that is down is waited for, a
-// controller that ends in between is followed by one that reads the journal. Only the deletion of the stream stops it.
+// A change only goes forward: each step is repeated until it succeeds. The carrier waits for hosts that are down; after a
+// crash the next controller reads the journal and continues. Only the deletion of the stream stops a change.
 import { invariant, InvariantError } from '../../../protocol/invariant.ts'
 import type { MillraceError } from '../../../protocol/millrace-error.ts'
 import { refusal, type Fail } from '../../../protocol/refusal.ts'
@@ -14,9 +14,9 @@ import { placedShard } from '../routing.ts'
 import { isServedAlike, servedSettings } from '../stream-settings.ts'
 import { failDeleted, planFinish, planPublish, startAbove, type Cause } from './journal.ts'
 
-/** Between two attempts at hosts that failed or refused. */
+/** Delay before another attempt, after a host failed or refused. */
 const RETRY_MS = 200
-/** How long a client that asks for the routing waits for a change that is about to be published. */
+/** Longest time that a request for the routing waits for a change to be published. */
 const PUBLISH_WAIT_MS = 2_000
 
 export interface CarrierOptions {
@@ -24,11 +24,11 @@ export interface CarrierOptions {
   readonly fleet: HostFleet
   readonly time: Time
   readonly log: Logger
-  /** Told of each change once its children take records. */
+  /** Called for each change once its children take records. */
   readonly onPublished?: (change: { readonly cause: Cause; readonly tookMs: number }) => void
 }
 
-/** What a host is asked for one change. */
+/** What one host has to seal and to open for a change. */
 interface Part {
   readonly sealed: { readonly shardIndex: number; readonly children: readonly number[] }[]
   readonly opened: { readonly shardIndex: number }[]
@@ -36,9 +36,9 @@ interface Part {
 
 export class Carrier {
   readonly #options: CarrierOptions
-  /** Who waits for the change of a stream to be published. */
+  /** By stream id: functions to call when the stream's change is published or ends. */
   readonly #waiting = new Map<number, Set<() => void>>()
-  /** Why the change of a stream has not gone on at its last attempt. */
+  /** By stream id: why the last attempt at the stream's change failed. */
   readonly #obstacles = new Map<number, string>()
   #isStopped = false
 
@@ -46,15 +46,15 @@ export class Carrier {
     this.#options = options
   }
 
-  /** Gives up waiting for hosts; a change under way stays where it is, for the next start. */
+  /** Stops waiting for hosts; the next start continues a change under way. */
   stop(): void {
     this.#isStopped = true
     for (const streamId of this.#waiting.keys()) this.#tellWaiting(streamId)
   }
 
   /**
-   * Carries the change that is under way to its end; without one it fulfils at once. `begunAt` is when it was decided
-   * on, in elapsed time. Rejects with `streamNotFound` when the stream is being deleted, `outcomeUnknown` when the broker stops.
+   * Carries the change under way to its end; fulfils at once where there is none. `begunAt` is the elapsed time of the
+   * decision. Rejects with `streamNotFound` when the stream is being deleted, with `outcomeUnknown` when the broker stops.
    */
   async carry(streamId: number, fail: Fail<'streamNotFound'>, begunAt?: number): Promise<void> {
     const { catalog, time, log } = this.#options
@@ -68,7 +68,7 @@ export class Carrier {
         } catch (cause) {
           if (cause instanceof InvariantError) throw cause
           if (this.#isStopped || !catalog.isOpen) throw interrupted(cause)
-          // A host that stays down fails every time alike, which is worth saying once.
+          // A host that stays down fails the same way at every attempt, so only a new failure is logged.
           const failure = cause instanceof Error ? cause.message : String(cause)
           const { step } = journal
           if (failure !== this.#obstacles.get(streamId))
@@ -83,12 +83,12 @@ export class Carrier {
     }
   }
 
-  /** What the change under way of a stream waits for, as a sentence; undefined where nothing is known to be in its way. */
+  /** Returns a sentence that says what the stream's change waits for; undefined where no obstacle is known. */
   obstacleOf(streamId: number): string | undefined {
     return this.#obstacles.get(streamId)
   }
 
-  /** The stream, if it goes on; throws where it is being deleted or the broker is stopping. */
+  /** Returns the stream; throws where it is being deleted or the broker is stopping. */
   #goingOn(streamId: number, fail: Fail<'streamNotFound'>): Stream {
     const { catalog } = this.#options
     const stream = catalog.state.streams.get(streamId)
@@ -97,7 +97,7 @@ export class Carrier {
     return failDeleted(fail)
   }
 
-  /** Waits, if shards of the stream are being sealed, until their children are known; not for long, and never rejects. */
+  /** If shards of the stream are being sealed, waits up to two seconds until their children are published. Never rejects. */
   async whenPublished(streamId: number): Promise<void> {
     const { catalog, time } = this.#options
     if (this.#isStopped || plannedShards(catalog.state, streamId).length === 0) return
@@ -121,7 +121,7 @@ export class Carrier {
   async #advance(stream: Stream, journal: Journal, begunAt: number | undefined): Promise<void> {
     const { catalog, fleet, time } = this.#options
     const parts = this.#partsOf(stream.id, journal)
-    // All or none: shards that are sealed here would wait for a host that is down there.
+    // All hosts must be ready: shards sealed on one host would be unwritable while another one is down.
     for (const hostId of parts.keys()) fleet.requireReady(hostId)
     if (journal.step === 'sealing') {
       const tails = await this.#seal(stream.id, parts)
@@ -132,19 +132,19 @@ export class Carrier {
       if (isPublished) this.#published(stream.id, journal, begunAt)
     } else {
       const children = openedChildren(catalog.state, stream, journal)
-      // A host that restarted before the change was published knows neither that its parents have children nor the children.
+      // A host that started before the change was published knows neither the children nor that its parents have children.
       await Promise.all([this.#open(parts, children), this.#seal(stream.id, parts)])
       const settings = servedSettings(stream)
       await catalog.change((state) => {
         const now = state.streams.get(stream.id)
-        // Settings that changed while children were being opened may have missed them: then this step is done once more.
+        // Children that were being opened may have missed an update of the settings: then this step is repeated.
         const isTold = now === undefined || isServedAlike(now, settings)
         return isTold ? planFinish(state, stream.id) : { changes: [], result: undefined }
       })
     }
   }
 
-  /** What each host has to do. */
+  /** Groups the work of a change by host id. */
   #partsOf(streamId: number, { moves }: Journal): ReadonlyMap<number, Part> {
     const { catalog, fleet } = this.#options
     const shards = shardsOf(catalog.state, streamId)
@@ -170,7 +170,7 @@ export class Carrier {
     return parts
   }
 
-  /** Seals the parents; fulfils with their final tails. */
+  /** Seals the parents; fulfils with their final tails, by shard index. */
   async #seal(streamId: number, parts: ReadonlyMap<number, Part>): Promise<ReadonlyMap<number, number>> {
     const { fleet } = this.#options
     const tails = new Map<number, number>()
@@ -205,7 +205,7 @@ export class Carrier {
     const { catalog, time, log, onPublished } = this.#options
     this.#tellWaiting(streamId)
     const stream = catalog.state.streams.get(streamId)
-    // Begun by an earlier process, whose stopwatch is gone.
+    // A change that an earlier process began has no elapsed time here, so it is measured by the clock.
     const tookMs = Math.max(0, begunAt === undefined ? time.now() - startedAt : time.elapsed() - begunAt)
     onPublished?.({ cause, tookMs })
     log.info(
@@ -222,7 +222,7 @@ export class Carrier {
   }
 }
 
-/** The children as their hosts need them, above everything that their parents stored. */
+/** Returns planned children as their hosts need them; they start above all sequence numbers of their parents. */
 function plannedChildren(
   stream: Stream,
   { moves }: Journal,
@@ -239,7 +239,7 @@ function plannedChildren(
   )
 }
 
-/** The same once they are in the catalog. */
+/** Returns the children as their hosts need them, from their rows in the catalog. */
 function openedChildren(
   state: CatalogState,
   stream: Stream,
@@ -263,7 +263,7 @@ function interrupted(cause: unknown): MillraceError {
   return refusal('outcomeUnknown', message, { cause })
 }
 
-/** Indexes for a line of the log; of a wave of many, the first ones and their count. */
+/** Lists shard indexes for a log line: the first eight and, where there are more, their number. */
 function listed(indexes: readonly number[]): string {
   const shown = indexes.slice(0, 8).join(' ')
   return indexes.length > 8 ? `${shown} … (${indexes.length} in all)` : shown

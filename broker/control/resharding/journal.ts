@@ -1,5 +1,5 @@
-// The steps of a change of shards, as rows: begun, published, finished; and the goal of updateShardCount. Runs in the
-// controller; pure. Each step is one commit. It may be decided again after a crash, and does nothing where it was done.
+// Plans the commits of a change of shards (begin, publish, finish), and of the goal of updateShardCount. Runs in the
+// controller; pure. Each step is one commit; it may be planned again after a crash, and changes nothing where it was done.
 import { invariant } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { refusal, type Fail } from '../../../protocol/refusal.ts'
@@ -22,7 +22,7 @@ import { countOf } from '../../../protocol/count-text.ts'
 
 export type Cause = Journal['cause']
 
-/** How a change of a stream that is at work may be refused. */
+/** Errors by which a change of shards may be refused. */
 export type ChangeError = 'streamNotFound' | 'streamBusy' | 'limitExceeded'
 
 export interface ChangeContext {
@@ -31,7 +31,7 @@ export interface ChangeContext {
   readonly owners: number
 }
 
-/** Writes the journal of a change, and gives out the indexes and slots of its children. */
+/** Begins a change: writes its journal, and assigns indexes, slots and owners to the children. */
 export function planBegin(
   state: CatalogState,
   { streamId, intents, cause }: { streamId: number; intents: readonly ReshardIntent[]; cause: Cause },
@@ -58,9 +58,9 @@ export function planBegin(
 }
 
 /**
- * The parents are sealed, with these final tails: closes them and opens the children above them, in one commit. What
- * was stored for a hash key before the change has lower numbers than what comes after it. Tells whether it did: not where
- * the stream is being deleted by now.
+ * Publishes a change once its parents are sealed with these final tails: closes the parents, and opens the children above
+ * them, in one commit. So a hash key's records after the change have higher numbers than those before it. The result is
+ * false where nothing was published, because the stream is being deleted.
  */
 export function planPublish(
   state: CatalogState,
@@ -87,7 +87,7 @@ export function planPublish(
   }
 }
 
-/** Every host knows the children: the journal goes. */
+/** Finishes a change once every host knows the children: removes its journal. */
 export function planFinish(state: CatalogState, streamId: number): CatalogPlan<void> {
   const changes: CatalogChange[] = state.journals.has(streamId)
     ? [{ remove: { family: 'reshard', key: streamId } }]
@@ -95,7 +95,7 @@ export function planFinish(state: CatalogState, streamId: number): CatalogPlan<v
   return { changes, result: undefined }
 }
 
-/** Sets out to so many even shards; only instead of another goal, where `isUnderWay`. Tells whether the goal is set. */
+/** Sets the goal of `target` even shards; where `isUnderWay`, only in place of another goal. The result: is the goal set? */
 export function planGoal(
   state: CatalogState,
   { streamId, target, isUnderWay }: { streamId: number; target: number; isUnderWay: boolean },
@@ -111,7 +111,7 @@ export function planGoal(
   return { changes: isThere ? [] : [putStream(stream, { targetShardCount: target })], result: true }
 }
 
-/** Begins the next wave towards the goal of a stream; where it is reached, clears it. Tells whether a wave has begun. */
+/** Begins the next wave towards the goal of a stream, or clears a reached goal. The result: has a wave begun? */
 export function planTowardsGoal(
   state: CatalogState,
   streamId: number,
@@ -130,27 +130,27 @@ export function planTowardsGoal(
   return { changes, result: true }
 }
 
-/** Clears the goal of a stream, reached or not; only this one, which another may have replaced. */
+/** Clears the goal of a stream, reached or not, unless another goal has replaced `target`. */
 export function planNoGoal(state: CatalogState, streamId: number, target: number): CatalogPlan<false> {
   const stream = state.streams.get(streamId)
   const isSet = stream?.targetShardCount === target
   return { changes: isSet ? [putStream(stream, { targetShardCount: null })] : [], result: false }
 }
 
-/** The number above everything that any of the parents stored. */
+/** Returns the first sequence number above those of all parents. */
 export function startAbove(parents: readonly number[], tails: ReadonlyMap<number, number>): number {
   return Math.max(...parents.map((index) => tailOf(tails, index)))
 }
 
 function openShardsMaxOf({ mode, scaling }: Stream, cause: Cause): number {
-  // On its way to a goal a stream may have as many shards as it began with and ends with together.
+  // On the way to a goal a stream may have as many open shards as its first and its final number together.
   if (cause === 'scale') return 2 * limits.shardsPerStreamMax
   return cause === 'split' && mode === 'on-demand' ? scaling.shardsMax : limits.shardsPerStreamMax
 }
 
 /**
- * Throws unless the shards of the stream may be changed for that cause. An on-demand stream may be split, ahead of a load that is to
- * come, or around a hot key; what turns out to be needless the broker merges again.
+ * Throws unless the shards of the stream may be changed for this cause. Users may split shards of an on-demand stream,
+ * ahead of an expected load or around a hot key; the broker merges needless shards again.
  */
 export function checkCause(
   { name, mode, targetShardCount }: Stream,
@@ -171,7 +171,7 @@ export function checkCause(
   })
 }
 
-/** When to ask again whether a stream is still busy: most changes take a fraction of it. */
+/** Retry hint for a busy stream: most changes take less time than this. */
 export const BUSY_RETRY_MS = 500
 
 function streamAtWork(state: CatalogState, streamId: number, fail: Fail<'streamNotFound'>): Stream {
@@ -180,7 +180,7 @@ function streamAtWork(state: CatalogState, streamId: number, fail: Fail<'streamN
   return failDeleted(fail)
 }
 
-/** Never `streamBusy`: who asked again would ask it of the next stream of that name. */
+/** Refuses a change of a deleted stream. Not as `streamBusy`: a retry would then change a new stream of the same name. */
 export function failDeleted(fail: Fail<'streamNotFound'>): never {
   return fail('streamNotFound', 'The stream was deleted before its shards were changed.')
 }

@@ -1,6 +1,6 @@
-// What a request to split or merge comes to: which shards become which, decided down to the child's slot and owner.
-// Runs in the controller; pure: a state and intents in, moves out, or the error that the client gets. All intents of one
-// change touch different shards, so its moves can be carried out at once, and in any order.
+// Plans splits and merges: which parents become which children, with the children's slots and owners. Runs in the
+// controller; pure: takes a state and intents, returns moves, or throws the error that the client gets. The intents of one
+// change touch different shards, so its moves can be carried out at the same time, and in any order.
 import {
   hashKeyFromHex,
   hashKeyToDecimal,
@@ -23,14 +23,14 @@ import { openShardsOf, shardsOf, type CatalogState, type Shard, type Stream } fr
 import { ownerLoads, placeChildren } from '../placement.ts'
 import { checkCount, checkNewShards } from '../shard-room.ts'
 
-/** One wish: a shard split where its children begin (32 hex digits each; none for the middle), or two merged. */
+/** A shard to split, at the hash keys (32 hex digits) where children begin, or in the middle; or two shards to merge. */
 export type ReshardIntent =
   { readonly split: number; readonly at: readonly string[] } | { readonly merge: readonly [number, number] }
 
 export interface MovesContext {
   /** Owners that take new shards. */
   readonly owners: number
-  /** Open shards that the stream may have afterwards. */
+  /** Most open shards that the stream may have after the change. */
   readonly openShardsMax: number
 }
 
@@ -41,9 +41,9 @@ interface Cut {
 }
 
 /**
- * The moves that carry out `intents`. Throws `invalidArgument` for a shard that is not open, a point outside its range,
- * shards that do not touch and a shard named twice; fails with `shardNotFound`, and with `limitExceeded` where there would be
- * too many.
+ * Returns the moves that carry out `intents`. Throws `invalidArgument` for a shard that is not open or is named twice, a
+ * point outside its range, and shards that are not adjacent; `shardNotFound` for an unknown shard; `limitExceeded` where
+ * there would be too many shards.
  */
 export function planMoves(
   state: CatalogState,
@@ -60,7 +60,7 @@ export function planMoves(
   return place(state, stream, cuts, context.owners)
 }
 
-/** The shards that a change may name, each once. */
+/** The open shards of the stream; each can be taken once. */
 class OpenShards {
   readonly #state: CatalogState
   readonly #stream: Stream
@@ -92,7 +92,7 @@ class OpenShards {
       const message = `${shardIdOf(index)} of stream ${name} cannot be changed twice at once.`
       throw refusal('invalidArgument', message)
     }
-    // Children come after their parents.
+    // Children have higher indexes than their parents.
     const children = [...shards.values(index)]
       .filter(({ parents }) => parents.includes(index))
       .map((child) => shardIdOf(child.index))
@@ -132,7 +132,7 @@ function badPoint(shard: Shard, point: HashKeyWords, isLater: boolean): string {
   return `${nameWithRange(shard)} cannot be split at ${hashKeyToDecimal(point)}: ${rule}.`
 }
 
-/** As clients write hash keys: decimal. */
+/** Names the shard with its range, in decimal hash keys, as clients write them. */
 function nameWithRange(shard: Shard): string {
   const { start, end } = rangeOf(shard)
   return `${shardIdOf(shard.index)} (${hashKeyToDecimal(start)} to ${hashKeyToDecimal(end)})`
@@ -163,7 +163,7 @@ function checkLimits(
 ): void {
   const made = cuts.reduce((sum, { ranges }) => sum + ranges.length, 0)
   const closed = cuts.reduce((sum, { parents }) => sum + parents.length, 0)
-  // There may be too many already, of a way to a count that was given up: what makes them fewer is not refused for that.
+  // A goal that was given up may have left too many shards: a change that adds none is not refused for that.
   if (made > closed) {
     checkCount(
       openShardsOf(state, stream.id).size + made - closed,
@@ -177,7 +177,7 @@ function checkLimits(
   checkNewShards(state, stream, made, fail)
 }
 
-/** Gives the children their indexes, slots and owners, in the order of the moves and of their ranges. */
+/** Assigns indexes, slots and owners to the children, in the order of the moves and of their ranges. */
 function place(
   state: CatalogState,
   stream: Stream,

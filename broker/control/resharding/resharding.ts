@@ -1,5 +1,5 @@
-// Changes of the shards of streams: splits, merges, and the way to a count of even shards. Runs in the controller.
-// One change of a stream at a time, in the order of asking; each is decided when its turn comes, on the newest state.
+// Changes the shards of streams: splits, merges, and the way to a number of even shards. Runs in the controller.
+// A stream has one change at a time, in the order of asking; each is decided when its turn comes, on the newest state.
 import { hashKeyFromBytes, hashKeyToHex } from '../../../protocol/hash-key.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
@@ -28,13 +28,13 @@ import { balanced, requireHosts, requireServed } from './soundings.ts'
 import { Turns, type Turn } from './turns.ts'
 import { planEvenWave } from './waves.ts'
 
-/** How long a split or a merge is waited for before it is answered that it goes on. */
+/** Longest time that a request waits for a split or a merge; then the client is told that it continues. */
 const ANSWER_DEADLINE_MS = 20_000
-/** How long a client waits for a count of shards before it is told how far that is. */
+/** Longest time that a request waits for a number of shards; then it is answered with the goal still set. */
 const SCALE_ANSWER_MS = 5_000
-/** How often hosts that are not ready are looked at. */
+/** Interval at which hosts that are not ready are checked. */
 const HOSTS_POLL_MS = 200
-/** Changes of one stream that wait for their turn. */
+/** Most changes of one stream that wait for their turn. */
 const WAITING_MAX = 64
 
 export interface ReshardingOptions extends CarrierOptions {
@@ -42,17 +42,17 @@ export interface ReshardingOptions extends CarrierOptions {
   readonly owners: number
 }
 
-/** A shard to split, and where its children are to begin. */
+/** A shard to split, and the hash keys where its children begin. */
 export interface Split {
   readonly shardIndex: number
   readonly newStartingHashKeys: readonly Uint8Array[]
 }
 
-/** How a split or a merge may be refused, and a way to a count of shards. */
+/** Ways to refuse a split or a merge, and a number of shards. */
 type ChangeFail = Fail<ChangeError | 'shardNotFound'>
 type GoalFail = Fail<ChangeError>
 
-/** Shards that a change has made, in the order of their ranges, and the epoch from which on they are there. */
+/** The children of a change, in the order of their ranges, and the stream's epoch that they appeared with. */
 export interface Reshaped {
   readonly children: readonly number[]
   readonly epoch: number
@@ -68,7 +68,7 @@ export class Resharding {
     this.#carrier = new Carrier(options)
   }
 
-  /** Takes up the changes that an earlier process left half done. */
+  /** Continues the changes that an earlier process left unfinished. */
   resume(): void {
     const { catalog, log } = this.#options
     for (const { id, name, status, targetShardCount } of catalog.state.streams.values()) {
@@ -79,13 +79,13 @@ export class Resharding {
     }
   }
 
-  /** Refuses what waits, and gives up waiting for hosts; what is half done stays so, for the next start. */
+  /** Refuses waiting changes, and stops waiting for hosts; the next start continues what is unfinished. */
   stop(): void {
     this.#turns.stop()
     this.#carrier.stop()
   }
 
-  /** Splits a shard where its children are to begin; without any such hash key, where its load is in balance. */
+  /** Splits a shard at the given hash keys; where none is given, at the one that divides its load evenly. */
   split(
     name: string,
     { shardIndex, newStartingHashKeys }: Split,
@@ -105,15 +105,15 @@ export class Resharding {
   }
 
   /**
-   * Splits and merges until the stream has so many even shards. Fulfils with the stream when it has, or after some
-   * seconds with its `targetShardCount` still set: it goes on by itself, even after a restart.
+   * Splits and merges until the stream has `shardCount` even shards. Fulfils with the stream when that is reached, or after
+   * some seconds with `targetShardCount` still set: the work then continues by itself, even after a restart.
    */
   async scaleTo(name: string, shardCount: number, fail: Fail<ErrorOf<'updateShardCount'>>): Promise<Stream> {
     const { catalog } = this.#options
     checkShardCount(shardCount, fail)
     const { id } = activeStream(catalog.state, name, fail)
     const goal = { streamId: id, target: shardCount }
-    // A goal that is being worked on is replaced there and then: its next wave goes elsewhere.
+    // A goal that is being worked on is replaced at once: the next wave goes towards the new goal.
     let isSet = await catalog.change((state) => planGoal(state, { ...goal, isUnderWay: true }, fail))
     const turn = this.#take(id, fail, async () => {
       if (!isSet) {
@@ -123,7 +123,7 @@ export class Resharding {
       await this.#scale(id, fail)
     })
     const isDone = await this.#isDone(turn, SCALE_ANSWER_MS).catch((error: unknown) => {
-      // The broker stops before its turn came: the goal is there all the same, for the next start.
+      // The broker stops before this turn came, but the goal is stored, and the next start continues.
       if (isSet && MillraceError.is(error, 'unavailable')) return false
       throw error
     })
@@ -138,18 +138,18 @@ export class Resharding {
     await this.#take(streamId, failUnasked, work).done
   }
 
-  /** The shards of the stream are being changed, or will be without being asked again. */
+  /** True while a change of the stream's shards is under way or waits, or a goal is set. */
   isBusy(streamId: number): boolean {
     const isChanging = this.#options.catalog.state.journals.has(streamId)
     return isChanging || this.#goalOf(streamId) !== null || this.#turns.isBusy(streamId)
   }
 
-  /** Waits, if shards of the stream are being sealed, until their children are known; not for long, and never rejects. */
+  /** If shards of the stream are being sealed, waits up to two seconds until their children are published. Never rejects. */
   whenPublished(streamId: number): Promise<void> {
     return this.#carrier.whenPublished(streamId)
   }
 
-  /** Fulfils when no change of the stream is at work: soon, once the stream is marked for deletion. */
+  /** Fulfils when no change of the stream's shards is under way: soon, once the stream is marked for deletion. */
   whenIdle(streamId: number): Promise<void> {
     return this.#turns.whenIdle(streamId)
   }
@@ -170,7 +170,7 @@ export class Resharding {
     throw refusal('outcomeUnknown', `The ${cause} waits, and goes on by itself: ${obstacle}`)
   }
 
-  /** Decides on a change when its turn has come, and carries it out. */
+  /** Plans a change when its turn has come, and carries it out. */
   async #change(
     streamId: number,
     { intents, cause }: { readonly intents: readonly ReshardIntent[]; readonly cause: Cause },
@@ -191,7 +191,7 @@ export class Resharding {
     return { children, epoch: catalog.state.streams.get(streamId)?.epoch ?? 0 }
   }
 
-  /** Finishes what is under way, and goes wave by wave to the goal of the stream, if it has one. */
+  /** Finishes the change under way, and then goes wave by wave to the goal of the stream, if it has one. */
   async #scale(streamId: number, fail: GoalFail): Promise<void> {
     const { catalog, time, log } = this.#options
     for (;;) {
@@ -202,12 +202,12 @@ export class Resharding {
         await this.#wave(streamId, target, fail)
       } catch (error) {
         if (!MillraceError.is(error) || error.code === 'streamNotFound') throw error
-        // Hosts that are down, or went down while they were asked. That the broker stops is found at the next step.
+        // A host is down, or went down during a call. If the broker stops, the next `carry` throws.
         if (error.retry !== 'never') {
           await pause(time, HOSTS_POLL_MS)
           continue
         }
-        // A shard that is damaged, or room that other streams took: what is done stays, and whoever asked is told.
+        // A shard is damaged, or other streams took the room: finished waves stay, and the client gets the error.
         log.warn({ err: error, streamId, target }, 'gives up the way to a count of shards')
         await catalog.change((state) => planNoGoal(state, streamId, target))
         if (this.#goalOf(streamId) === null) throw error
@@ -215,10 +215,10 @@ export class Resharding {
     }
   }
 
-  /** Carries out the next wave towards `target`; throws where it cannot begin now, and none has. */
+  /** Carries out the next wave towards `target`; throws where it cannot begin now, before anything is changed. */
   async #wave(streamId: number, target: number, fail: GoalFail): Promise<void> {
     const { catalog, fleet, time } = this.#options
-    // Children may come to lie on any of them.
+    // Children may be placed on any host.
     for (const { hostId } of fleet.hosts) fleet.requireReady(hostId)
     const begunAt = time.elapsed()
     const intents = planEvenWave([...openShardsOf(catalog.state, streamId).values()], target) ?? []
@@ -244,7 +244,7 @@ export class Resharding {
     return turn
   }
 
-  /** Whether the work is done before the deadline; rejects as it does. */
+  /** Fulfils with whether the work is done before the deadline; rejects if the work does. */
   #isDone(turn: Turn<unknown>, deadlineMs: number): Promise<boolean> {
     const late = new Error('not yet')
     const done = turn.done.then(() => true)

@@ -1,6 +1,6 @@
-// What hosts are asked before a change of shards begins, while nothing is written yet: where a load is in balance, and
-// whether the change could be carried out. Runs in the controller. Once a change has begun there is no way back, so a
-// host that is down, or a shard too damaged to be sealed, has to be noticed here.
+// Questions to hosts before a change of shards begins, while nothing is written yet: which hash key divides a load evenly,
+// and whether the change can be carried out. Runs in the controller. A change that has begun cannot be undone, so a host
+// that is down, or a shard too damaged to be sealed, must be found here.
 import { hashKeyFromHex } from '../../../protocol/hash-key.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { refusal } from '../../../protocol/refusal.ts'
@@ -12,12 +12,12 @@ import { byHost } from '../fleet.ts'
 import type { CarrierOptions } from './carrier.ts'
 import type { ReshardIntent } from './plan.ts'
 
-/** How long the host of a shard may think about where its load is in balance. */
+/** Longest wait for a host's answer to where the load of a shard divides evenly. */
 const BALANCE_DEADLINE_MS = 1_000
 
 type Parts = Pick<CarrierOptions, 'catalog' | 'fleet' | 'time' | 'log'>
 
-/** The same intents; a split without a point has the one where the load of its shard is in balance, if that is known. */
+/** Returns the intents, with a point for each split without one: the hash key that divides the load evenly, if known. */
 export function balanced(
   parts: Parts,
   streamId: number,
@@ -34,7 +34,7 @@ export function balanced(
   )
 }
 
-/** Undefined where it is not known, or of no use: then the middle has to do. */
+/** Returns the hash key that divides the load of a shard evenly; undefined, for a split in the middle, if unknown. */
 async function balanceOf({ fleet, time, log }: Parts, shard: Shard): Promise<string | undefined> {
   const { streamId, index: shardIndex } = shard
   try {
@@ -51,7 +51,7 @@ async function balanceOf({ fleet, time, log }: Parts, shard: Shard): Promise<str
 }
 
 /**
- * Throws `invalidArgument` where a shard is too damaged to be served: it could not be sealed, ever. And `unavailable` where
+ * Throws `invalidArgument` where a shard is too damaged to be served, because it could never be sealed; `unavailable` where
  * a host does not answer.
  */
 export async function requireServed(
@@ -67,7 +67,7 @@ export async function requireServed(
       const asked = { streamId, shardIndexes: there.map(({ index }) => index) }
       const { shardIndexes } = await fleet.call(hostId, 'unservedShards', asked).catch((cause: unknown) => {
         if (!MillraceError.is(cause, 'outcomeUnknown')) throw cause
-        // It was only asked: whoever wanted the change may be told that nothing was done.
+        // The call changes nothing, so its unknown outcome is no unknown outcome of the change.
         throw refusal('unavailable', `Host ${hostId} went down; nothing was changed.`, { cause })
       })
       const [unserved] = shardIndexes
@@ -78,7 +78,7 @@ export async function requireServed(
   )
 }
 
-/** Throws `unavailable` where a host is down: shards would be sealed, and their children not be reached. */
+/** Throws `unavailable` where a host is down: parents would be sealed while their children could not be opened. */
 export function requireHosts({ catalog, fleet }: Parts, streamId: number, { moves }: Journal): void {
   const open = openShardsOf(catalog.state, streamId)
   const changed = moves.flatMap(({ parents }) => parents.flatMap((index) => open.get(index) ?? []))

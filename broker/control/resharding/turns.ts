@@ -1,12 +1,12 @@
-// Work that has to be done one after the other for each stream, in the order of asking. Runs in the controller.
-// What waits is bounded, can be withdrawn until its turn comes, and is refused when nothing more is to begin.
+// Runs the work of each stream one piece after the other, in the order of asking. Runs in the controller.
+// Waiting work is bounded in number, can be withdrawn until its turn comes, and is refused by a stop.
 import { refusal } from '../../../protocol/refusal.ts'
 
-/** A place in the line. */
+/** A piece of work in the line of its stream. */
 export interface Turn<T> {
-  /** Settles as the work does. Nobody has to listen. */
+  /** Settles as the work does. An unhandled rejection does no harm. */
   readonly done: Promise<T>
-  /** Gives the place up; false where its turn has come already. */
+  /** Takes the work out of the line; returns false where its turn has come already. */
   withdraw(): boolean
 }
 
@@ -22,7 +22,7 @@ interface Line {
 
 export class Turns {
   readonly #waitingMax: number
-  /** Lines with something at work. */
+  /** By stream id: lines whose first piece of work is running. */
   readonly #lines = new Map<number, Line>()
   #stoppedBy: Error | undefined
 
@@ -30,12 +30,12 @@ export class Turns {
     this.#waitingMax = options.waitingMax
   }
 
-  /** Something is at work, or waits. */
+  /** True while work of the stream runs or waits. */
   isBusy(streamId: number): boolean {
     return this.#lines.has(streamId)
   }
 
-  /** Puts work at the end of a stream's line; calls `full`, which throws, where too much waits. */
+  /** Puts work at the end of a stream's line; calls `full`, which must throw, where too much waits. */
   take<T>(streamId: number, work: () => Promise<T>, full: () => never): Turn<T> {
     if (this.#stoppedBy !== undefined) throw this.#stoppedBy
     const line = this.#lines.get(streamId)
@@ -57,7 +57,7 @@ export class Turns {
     }
   }
 
-  /** Fulfils when nothing of the stream is at work or waits. */
+  /** Fulfils when no work of the stream runs or waits. */
   whenIdle(streamId: number): Promise<void> {
     return new Promise((resolve) => {
       const line = this.#lines.get(streamId)
@@ -66,7 +66,7 @@ export class Turns {
     })
   }
 
-  /** Nothing begins any more; what waits is refused. What is at work has to come to its end by itself. */
+  /** Refuses waiting and new work. Running work has to end by itself. */
   stop(): void {
     this.#stoppedBy = refusal('unavailable', 'The broker is stopping.')
     for (const { waiting } of this.#lines.values()) {

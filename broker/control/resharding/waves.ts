@@ -1,24 +1,24 @@
-// The way from the shards that a stream has to as many even ones, in waves of splits and merges. Runs in the controller;
-// pure. A wave is computed from the open shards and the goal alone, so a restart in the middle needs to know no more.
-// Boundaries that are missing are cut first, all shards at once; then those that are too many are taken away. So a stream
-// never has more shards in between than it began with and ends with together.
+// Plans the way from a stream's open shards to a number of even shards, in waves of splits and merges. Runs in the
+// controller; pure. A wave follows from the open shards and the goal alone, so a restart on the way needs no other state.
+// First splits make the missing boundaries, in all shards at once; then merges remove the surplus ones. So on the way a
+// stream never has more open shards than its first and its final number together.
 import { invariant } from '../../../protocol/invariant.ts'
 import { hashKeyToHex } from '../../../protocol/hash-key.ts'
 import { evenRanges } from '../../../protocol/shard-map.ts'
 import type { Shard } from '../catalog-state.ts'
 import type { ReshardIntent } from './plan.ts'
 
-/** What one wave does to the places where ranges begin. Each shard is touched by one cut or one join at most. */
+/** The cuts and joins of one wave, as hash keys where ranges begin. Each shard takes part in one cut or one join at most. */
 export interface Wave {
-  /** New beginnings, rising: the range that holds it is split there. */
+  /** New beginnings, rising: the range that holds one is split there. */
   readonly cuts: readonly string[]
-  /** Beginnings that go, rising: the range is merged with the one before it. */
+  /** Beginnings to remove, rising: the range that begins there is merged with the range before it. */
   readonly joins: readonly string[]
 }
 
 /**
- * The next wave on the way from ranges that begin at `starts` to ranges that begin at `goal`; undefined at the goal.
- * Both rise, begin with the same one, and are written so that their order as text is their order as numbers.
+ * Returns the next wave from ranges that begin at `starts` to ranges that begin at `goal`; undefined at the goal. Both
+ * rise, have the same first element, and sort as text like the numbers that they stand for.
  */
 export function nextWave(starts: readonly string[], goal: readonly string[]): Wave | undefined {
   invariant(starts[0] !== undefined && starts[0] === goal[0], 'all ranges begin where the hash keys begin')
@@ -28,7 +28,7 @@ export function nextWave(starts: readonly string[], goal: readonly string[]): Wa
   return joins.length > 0 ? { cuts: [], joins } : undefined
 }
 
-/** The next wave of a stream on its way to `target` even shards; undefined when it is there. */
+/** Returns the next wave of a stream on its way to `target` even shards; undefined when that is reached. */
 export function planEvenWave(open: readonly Shard[], target: number): ReshardIntent[] | undefined {
   const shards = inOrder(open)
   const starts = shards.map(({ startingHashKey }) => startingHashKey)
@@ -46,7 +46,7 @@ export function planEvenWave(open: readonly Shard[], target: number): ReshardInt
   return [...splits, ...merges]
 }
 
-/** How many shards all waves to `target` will make, on the way and in the end. */
+/** Returns how many shards all waves to `target` will make together. */
 export function shardsOnTheWay(open: readonly Shard[], target: number): number {
   const goal = evenStarts(target)
   let starts: readonly string[] = inOrder(open).map(({ startingHashKey }) => startingHashKey)
@@ -59,7 +59,7 @@ export function shardsOnTheWay(open: readonly Shard[], target: number): number {
   }
 }
 
-/** Where ranges begin after a wave. */
+/** Returns where ranges begin after a wave. */
 export function afterWave(starts: readonly string[], { cuts, joins }: Wave): string[] {
   const gone = new Set(joins)
   return [...starts.filter((start) => !gone.has(start)), ...cuts].sort()
@@ -73,7 +73,7 @@ function inOrder(shards: readonly Shard[]): Shard[] {
   return shards.toSorted((a, b) => (a.startingHashKey < b.startingHashKey ? -1 : 1))
 }
 
-/** Of each range the middle one of the beginnings that it lacks: a doubling takes one wave, however many. */
+/** Returns, for each range that lacks beginnings, the middle one of them: so doubling the shards takes one wave. */
 function middlesOfMissing(starts: readonly string[], goal: readonly string[]): string[] {
   const cuts: string[] = []
   let at = 0
@@ -87,13 +87,13 @@ function middlesOfMissing(starts: readonly string[], goal: readonly string[]): s
   return cuts
 }
 
-/** Beginnings that are not of the goal, no two of them of neighbouring ranges: as many as can go at once. */
+/** Returns beginnings that the goal lacks, no two of neighbouring ranges, so that all can be removed in one wave. */
 function disjointSurplus(starts: readonly string[], goal: ReadonlySet<string>): string[] {
   const joins: string[] = []
   for (let place = 1; place < starts.length; place++) {
     if (goal.has(starts[place]!)) continue
     joins.push(starts[place]!)
-    // The merged range is taken: its upper neighbour has to wait for the next wave.
+    // This range now takes part in a merge, so its upper neighbour waits for the next wave.
     place++
   }
   return joins

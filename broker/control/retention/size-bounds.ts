@@ -1,6 +1,6 @@
-// Keeps streams within their bounds in bytes: asks the hosts what they hold, and tells them what is to go. Runs in the
-// controller, because no host knows what the others hold. Nothing is remembered from one look to the next: a host that does
-// not answer, or has just started and does not know yet what it holds, only lets less go.
+// Keeps streams within their bounds in bytes: asks the hosts what they hold, and tells them what to trim. Runs in the
+// controller, because no host knows what the other hosts hold. Nothing is kept from one look to the next: a host that does
+// not answer, or has just started and not surveyed its segments yet, only makes the trims smaller.
 import { InvariantError } from '../../../protocol/invariant.ts'
 import type { HostCalls } from '../../host-contract.ts'
 import type { Logger } from '../../telemetry/log.ts'
@@ -11,9 +11,9 @@ import type { Catalog } from '../catalog.ts'
 import { hostsOf, type HostFleet } from '../fleet.ts'
 import { planSizeTrims, type HostedPart } from './size-trims.ts'
 
-/** Between two looks. */
+/** Delay from the end of a look to the next one. */
 const LOOK_EVERY_MS = 2_000
-/** A look waits no longer than this for a host. */
+/** Longest time that a look waits for a host. */
 const ANSWER_DEADLINE_MS = 1_500
 
 export interface SizeBoundsOptions {
@@ -37,13 +37,13 @@ export class SizeBounds {
     this.#cancelLook = this.#options.time.after(LOOK_EVERY_MS, () => {
       this.#look().then(
         () => this.start(),
-        // Nothing in a look is expected to fail but hosts, and their failures end inside.
+        // Failures of hosts are handled inside a look, so any other failure is a defect.
         (error: Error) => crash(error),
       )
     })
   }
 
-  /** Decides nothing more. */
+  /** Makes no more trims. */
   stop(): void {
     this.#isStopped = true
     this.#cancelLook?.()
@@ -57,7 +57,7 @@ export class SizeBounds {
     const totals = await this.#totals(silent)
     for (const { id } of bounded) {
       if (this.#isStopped || !catalog.isOpen) return
-      // Streams are deleted and bounds are changed while hosts answer.
+      // Read again, because streams may be deleted and bounds changed while hosts answer.
       const stream = catalog.state.streams.get(id)
       const excessBytes = (totals.get(id) ?? 0) - (stream?.retentionBytes ?? 0)
       if (stream && stream.retentionBytes > 0 && excessBytes > 0)
@@ -65,7 +65,7 @@ export class SizeBounds {
     }
   }
 
-  /** Bytes of each stream with a bound, over the hosts that answer. */
+  /** Sums the bytes of each stream with a bound, over the hosts that answer; adds the others to `silent`. */
   async #totals(silent: Set<number>): Promise<ReadonlyMap<number, number>> {
     const totals = new Map<number, number>()
     const { fleet } = this.#options
@@ -102,7 +102,7 @@ export class SizeBounds {
     )
   }
 
-  /** What a host answers; undefined where it does not, and then it is left alone until the next look. */
+  /** Calls a host; undefined where it does not answer, and then it is not called again in this look. */
   async #asked<C extends keyof HostCalls>(
     hostId: number,
     call: C,

@@ -1,12 +1,12 @@
-// Which records go when a stream is larger than it may be: the oldest, wherever they lie. Runs in the controller; pure.
-// It goes by what hosts said of themselves a moment ago, and never by a guess: a host that did not answer counts as if it held
-// nothing, so that what is known to be too much is too much indeed. In the last span that is touched the number is interpolated.
+// Which records to trim when a stream is larger than its bound: the oldest, on whichever host. Runs in the controller; pure.
+// It relies only on what hosts have just reported: a host that did not answer counts as holding nothing, so that it never
+// trims too much. Within the last span that it trims, the sequence number is interpolated.
 import type { BoundedTrim, StoredSpans } from '../../host-contract.ts'
 
 /** Fields of a span in `StoredSpans.spans`. */
 const SPAN_FIELDS = 5
 
-/** What one host holds of a stream. */
+/** What one host reports to hold of a stream. */
 export interface HostedPart extends StoredSpans {
   readonly hostId: number
 }
@@ -25,13 +25,13 @@ interface Candidate {
 }
 
 /**
- * The horizons that bring a stream down to its bound, or as near as sealed segments allow; none while what is known of it is
- * within the bound. `parts` are of different hosts.
+ * Returns the trim horizons that bring a stream down to its bound, or as near as sealed segments allow; none where the
+ * reported bytes are within the bound. `parts` are of different hosts.
  */
 export function planSizeTrims(retentionBytes: number, parts: readonly HostedPart[]): readonly SizeTrim[] {
   let excess = parts.reduce((sum, { bytes }) => sum + bytes, 0) - retentionBytes
   if (excess <= 0) return []
-  // Behind what one host left out, another's span may not be the oldest any more.
+  // One host may have left out spans newer than its `completeTo`, so beyond it another's span may not be the oldest.
   const completeTo = Math.min(...parts.map((part) => part.completeTo))
   const trims = new Map<string, SizeTrim>()
   const candidates = parts.flatMap(candidatesOf).filter(({ lastArrival }) => lastArrival <= completeTo)

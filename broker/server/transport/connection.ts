@@ -1,34 +1,34 @@
 // Bytes ↔ frames over one duplex stream, with back-pressure in both directions. Runs on the main thread of every process
-// that listens. Knows no message: its owner gets payloads in order, one at a time, and none while reading is held.
-// All that is sent in one turn leaves in one vectored write.
+// that listens. It decodes no messages: its owner gets payloads in order, one at a time, and none while reading is held.
+// Everything that is sent in one turn leaves in one vectored write.
 import type { Duplex } from 'node:stream'
 import { FrameReader } from '../../../protocol/frame.ts'
 import { invariant } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { Outgoing } from './outgoing.ts'
 
-/** Who a connection serves. */
+/** What a connection calls. */
 export interface ConnectionOwner {
-  /** Every chunk, before it is read. */
+  /** Called with the size of every chunk, before it is decoded. */
   onBytes(count: number): void
   onPayload(payload: Uint8Array): void
-  /** How many bytes wait here, in half frames and behind held reading, where that has changed. */
+  /** Called when the received bytes that wait here (half frames, payloads behind held reading) have changed. */
   onWaiting(bytes: number): void
-  /** The bytes are no frames: nothing more can be read. `chunk` is where it broke. */
+  /** The bytes of `chunk` are no frame: nothing more can be read. */
   onMalformed(error: MillraceError, chunk: Uint8Array): void
-  /** How many bytes wait to be sent, where that has changed. */
+  /** Called when the number of bytes that wait to be sent may have changed. */
   onQueued(bytes: number): void
-  /** The queue fell below the low-water mark after it was above the high one. */
+  /** The queue fell to the low-water mark after it was above the high-water mark. */
   onWritable(): void
   /** The peer will send nothing more. */
   onPeerEnd(): void
-  /** Last of all, once. The cause is the network's, where there was one. */
+  /** Called last, once. `cause` is the network's error, if there was one. */
   onClosed(cause: Error | undefined): void
 }
 
 export interface ConnectionOptions {
   readonly frameBytesMax: number
-  /** Queued bytes above which nothing is read from the peer, at the moment. It is read again below a quarter of them. */
+  /** The current high-water mark: above it nothing is read from the peer, until the queue falls to a quarter of it. */
   readonly highWaterBytes: () => number
 }
 
@@ -40,7 +40,7 @@ export class Connection {
   readonly #options: ConnectionOptions
   readonly #outgoing: Outgoing
   #reader: FrameReader
-  /** Payloads received and not yet handed over; `#next` is the first of them. */
+  /** Received payloads; those from index `#next` on are not handed over yet. */
   #inbox = NONE
   #next = 0
   #holds = 0
@@ -89,7 +89,7 @@ export class Connection {
     return this.#reader.pendingBytes > 0
   }
 
-  /** Nothing is read: the owner holds it, or the peer does not take what was sent. */
+  /** True while nothing is read: the owner holds reading, or the peer does not take what was sent. */
   get held(): boolean {
     return this.#congested || (this.#holds > 0 && !this.#holdsIgnored)
   }
@@ -103,7 +103,7 @@ export class Connection {
     return this.#outgoing.bytesTaken
   }
 
-  /** Queues chunks, which must not change from here on; answers how many bytes they are. Nothing once the end was called. */
+  /** Queues chunks, which must not change any more; returns how many bytes they have. Does nothing after `end`. */
   send(chunks: readonly Uint8Array[]): number {
     if (this.#ended) return 0
     const bytes = this.#outgoing.push(chunks)
@@ -116,20 +116,20 @@ export class Connection {
     return bytes
   }
 
-  /** Counted: nothing is read until as many releases came. */
+  /** Pauses reading until as many releases as holds. */
   hold(): void {
     this.#holds++
     this.#pauseIfHeld()
   }
 
-  /** Reading goes on in a later turn of the queue, never inside the caller. */
+  /** Undoes one hold. Reading resumes on a later tick, never inside the caller. */
   release(): void {
     invariant(this.#holds > 0, 'reading was released more often than it was held')
     this.#holds--
     this.#goOn()
   }
 
-  /** Reads on, held or not: for an owner that refuses everything from here on. */
+  /** Reads on in spite of holds, for an owner that refuses every request from now on. */
   ignoreHolds(): void {
     this.#holdsIgnored = true
     this.#goOn()
@@ -139,21 +139,21 @@ export class Connection {
   discard(): void {
     if (this.#discarding) return
     this.#discarding = true
-    this.#reader = new FrameReader({ frameBytesMax: 0 }) // lets go of a half frame
+    this.#reader = new FrameReader({ frameBytesMax: 0 }) // frees a half frame
     this.#inbox = NONE
     this.#next = 0
     this.#tellWaiting()
     this.#stream.resume()
   }
 
-  /** Ends this side after all that was sent. */
+  /** Ends this side after everything that was sent. */
   end(): void {
     if (this.#ended) return
     this.#ended = true
     this.#outgoing.end()
   }
 
-  /** Drops what was not taken, and the connection with it. */
+  /** Closes the connection at once, and drops what the peer has not taken. */
   destroy(): void {
     this.#stream.destroy()
   }

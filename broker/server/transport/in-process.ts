@@ -1,8 +1,8 @@
-// A transport without a network: two duplex streams joined in memory, for `accept`. Runs anywhere. As with a socket, what
-// is written is copied, so neither side can change bytes that the other holds; and when one side goes, so does the other.
+// A transport without a network: two duplex streams joined in memory, for `accept`. Runs anywhere. As with a socket,
+// written bytes are copied, so neither side can change bytes that the other holds, and the end of one side ends the other.
 import { Duplex } from 'node:stream'
 
-/** The two ends of a connection within this process. */
+/** Makes the two ends of a connection within this process. */
 export function inProcessPair(): [Duplex, Duplex] {
   const left = new InProcessStream()
   const right = new InProcessStream()
@@ -17,11 +17,11 @@ type WriteCallback = (error?: Error | null) => void
 
 class InProcessStream extends Duplex {
   #peer!: InProcessStream
-  /** The peer's write that waits until this side reads again. */
+  /** Callback of the peer's write, which waits until this side reads again. */
   #unread: WriteCallback | undefined
 
   constructor() {
-    // Given, because the default differs between versions of Node: what one side holds for the other is bounded by it.
+    // Explicit, because Node's default differs between versions; it bounds what one side buffers for the other.
     super({ allowHalfOpen: false, highWaterMark: HIGH_WATER_BYTES })
   }
 
@@ -50,7 +50,7 @@ class InProcessStream extends Duplex {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this._read()
-    // A peer that was told the end reads what is left first.
+    // After a finished end the peer may still read what is left, so only an unfinished one destroys it.
     if (!this.writableFinished) process.nextTick(() => this.#peer.destroy())
     done(error)
   }

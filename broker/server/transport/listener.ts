@@ -1,25 +1,25 @@
-// The listening TCP socket. Runs on the main thread of controller and host. It hands over sockets and keeps none.
+// The listening TCP socket. Runs on the main thread of controller and host. It passes accepted sockets on and keeps none.
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** A dead peer is noticed by the kernel after a few of these. */
+/** Delay of TCP keep-alive, by which the kernel notices a dead peer. */
 const KEEP_ALIVE_MS = 30_000
 
 export interface Listener {
   readonly port: number
-  /** Accepts no more; sockets handed over live on. */
+  /** Stops accepting; accepted sockets stay open. */
   close(): void
 }
 
 export interface ListenerOptions {
   readonly host: string
-  /** 0 picks a free one. */
+  /** 0 picks a free port. */
   readonly port: number
   readonly onSocket: (socket: Socket, remote: string) => void
-  /** An accept failed, for want of file descriptors for example; listening goes on. */
+  /** An accept failed, for example for lack of file descriptors; the listener continues. */
   readonly onError: (error: Error) => void
 }
 
-/** Rejects with the system's error where it cannot listen. */
+/** Opens the listening socket; rejects with the system's error where it cannot. */
 export function openListener({ host, port, onSocket, onError }: ListenerOptions): Promise<Listener> {
   const server = createServer(
     { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },

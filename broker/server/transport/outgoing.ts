@@ -1,6 +1,6 @@
-// What waits to be sent on one stream. Runs on the main thread of every process that listens. Everything queued in one
-// turn leaves in one vectored write, up to a bound: a stream tells only when all of a write is taken, so the bound is
-// also how much a slow peer must take to be seen alive.
+// The output queue of one stream. Runs on the main thread of every process that listens. Everything queued in one turn
+// leaves in one vectored write, up to a bound. A stream reports only that a whole write was taken, so the bound is also
+// how much a slow peer must take to count as taking.
 import type { Duplex } from 'node:stream'
 
 const WRITTEN_AT_ONCE_BYTES_MAX = 1024 * 1024
@@ -9,7 +9,7 @@ export class Outgoing {
   readonly #stream: Duplex
   readonly #onTaken: () => void
   #queue: Uint8Array[] = []
-  /** Bytes in `#queue`: not yet written to the stream. */
+  /** Bytes in `#queue`, not yet written to the stream. */
   #unwritten = 0
   #total = 0
   #scheduled = false
@@ -25,12 +25,12 @@ export class Outgoing {
     return this.#unwritten + this.#stream.writableLength
   }
 
-  /** Bytes that the kernel has taken, ever. */
+  /** Bytes that the kernel has taken since the connection began. */
   get bytesTaken(): number {
     return this.#total - this.bytes
   }
 
-  /** Queues chunks, which must not change from here on; answers how many bytes they are. */
+  /** Queues chunks, which must not change any more; returns how many bytes they have. */
   push(chunks: readonly Uint8Array[]): number {
     let bytes = 0
     for (const chunk of chunks) {
@@ -52,7 +52,7 @@ export class Outgoing {
     this.#write()
   }
 
-  /** The stream is gone, and what waits with it. */
+  /** Drops what waits; the stream is gone. */
   drop(): void {
     this.#queue = []
     this.#unwritten = 0
@@ -72,7 +72,7 @@ export class Outgoing {
     if (this.#ending && this.#queue.length === 0) this.#stream.end()
   }
 
-  /** The front of the queue, as much as there is room for. */
+  /** Removes up to `room` bytes from the front of the queue and returns them. */
   #take(room: number): Uint8Array[] {
     let count = 0
     while (count < this.#queue.length && room >= this.#queue[count]!.length) {
@@ -89,7 +89,7 @@ export class Outgoing {
   }
 
   readonly #taken = (error?: Error | null): void => {
-    if (error) return // the stream closes, and says why
+    if (error) return // the stream emits the error and closes
     if (this.#queue.length > 0) this.#write()
     this.#onTaken()
   }

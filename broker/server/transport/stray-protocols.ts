@@ -1,5 +1,5 @@
-// Recognises clients of other protocols by their first bytes, which read as an absurd length of a frame. Runs anywhere,
-// pure. They get a sentence that they can show to a person, in their own protocol where that is possible.
+// Recognises clients of other protocols by their first bytes, which would be an absurd frame length. Runs anywhere; pure.
+// Such a client gets a sentence that it can show to a person, in its own protocol where that is possible.
 
 const HTTP_OPENINGS = ['GET ', 'HEAD', 'POST', 'PUT ', 'DELE', 'PATC', 'OPTI', 'CONN', 'TRAC', 'PRI ']
 const TLS_HANDSHAKE = 0x16
@@ -7,13 +7,13 @@ const TLS_MAJOR_VERSION = 0x03
 
 export type StrayProtocol = 'http' | 'tls'
 
-/** The protocol that a connection seems to speak which opened with `bytes`. */
+/** Returns the protocol of a connection whose first bytes are `bytes`, if they look like another protocol. */
 export function strayProtocol(bytes: Uint8Array): StrayProtocol | undefined {
   if (bytes[0] === TLS_HANDSHAKE && bytes[1] === TLS_MAJOR_VERSION) return 'tls'
   return HTTP_OPENINGS.includes(String.fromCharCode(...bytes.subarray(0, 4))) ? 'http' : undefined
 }
 
-/** A whole HTTP response that says where one has ended up. */
+/** Returns a whole HTTP response that says that this is a protocol port, and where the admin port is. */
 export function httpRefusal(adminUrl: string | undefined): Uint8Array {
   const body =
     'This is a Millrace protocol port; it does not speak HTTP.\n' +
