@@ -84,7 +84,7 @@ export interface ClockReading {
   readonly holds: readonly HeldTime[]
 }
 
-/** Arrival times from `from` on are too early by an unknown amount: records with them count as if they arrived at `until`. */
+/** Arrival times from `from` on are too early by an unknown amount: records with them count as arrived at `until`. */
 export interface HeldTime {
   readonly from: number
   readonly until: number

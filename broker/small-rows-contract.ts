@@ -48,7 +48,7 @@ export interface SmallRowsStore {
   /**
    * Makes all of the writes or none; they are durable when it fulfils with 'stored'. Changes are decided in the order of
    * asking, each on the result of those before it; many share one flush. Rejects with `invalidArgument` for an invalid row,
-   * `overloaded` where too much waits, `outcomeUnknown` if the flush failed (reopen the store then), `unavailable` once closed.
+   * `overloaded` where too much waits, `outcomeUnknown` if the flush failed (reopen the store), `unavailable` once closed.
    */
   change(writes: readonly SmallWrite[]): Promise<SmallOutcome>
   /** Waits for the changes that were asked for, then closes the store. */

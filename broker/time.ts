@@ -1,5 +1,5 @@
 // Time as the broker uses it: a clock, a monotonic stopwatch, timers, and turns of the event loop. Runs anywhere in the
-// broker. Injected, so that tests can control it. Code that needs only a part takes it under the same name: `now`, `elapsed`.
+// broker. Injected, so that tests can control it. Code that needs only a part takes it by the same name: `now`, `elapsed`.
 
 export type Clock = () => number
 

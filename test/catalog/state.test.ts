@@ -76,7 +76,7 @@ describe('applyChanges', () => {
   })
 })
 
-describe('readCatalog: rows that contradict each other', () => {
+describe('readCatalog', () => {
   const half = '7'.padEnd(32, 'f')
   it.each<[string, CatalogRow[], RegExp]>([
     [
@@ -113,11 +113,11 @@ describe('readCatalog: rows that contradict each other', () => {
       [broker, stream(1, 'a'), shard(1, 0, 1), split('sealing', [4, 2], [5, 3])],
       /index 5/,
     ],
-  ])('are refused: %s', (_, rows, message) => {
+  ])('refuses %s', (_, rows, message) => {
     expect(() => readCatalog(rows)).toThrow(message)
   })
 
-  it('are told apart from rows that do not, which are accepted', () => {
+  it('accepts rows that do not contradict each other', () => {
     expect(readCatalog([shard(1, 0, 1), stream(1, 'a'), broker]).shardCount).toBe(1)
     const changing = [stream(1, 'a'), shard(1, 0, 1), split('sealing', [1, 2], [2, 3]), broker]
     expect(readCatalog(changing).shardCount).toBe(1)

@@ -1,4 +1,4 @@
-// Provisioned and on-demand: how streams are made so, switched over, and described meanwhile.
+// Provisioned and on-demand streams: creation, switches of mode, and descriptions.
 import { describe, expect, it } from 'vitest'
 import { servedDefaults } from '../support/requests.ts'
 import { held } from './support/changing.ts'
@@ -10,8 +10,8 @@ import { TestController } from './support/test-controller.ts'
 const clicks = { name: 'clicks' }
 const describeClicks = async (test: TestController) => (await test.ask('describeStream', clicks)).stream
 
-describe('a stream', () => {
-  it('is described with all its settings, and the same after a restart', async () => {
+describe('describeStream and listShards', () => {
+  it('describe a stream with all its settings, and the same after a restart', async () => {
     const catalog = new MemoryCatalog()
     const test = await TestController.open(catalog)
     const { stream } = await test.ask('createStream', { ...clicks, mode: 'on-demand', retentionBytes: 9 })
@@ -32,7 +32,7 @@ describe('a stream', () => {
     expect(await describeClicks(await TestController.open(catalog))).toEqual(stream)
   })
 
-  it('is UPDATING while its shards are changed, with the count that it is going to', async () => {
+  it('show a stream as UPDATING while its shards are changed, with its target number of shards', async () => {
     const hosts = new FakeHosts()
     const { release } = held(hosts, 'sealShards')
     const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
@@ -52,7 +52,7 @@ describe('a stream', () => {
     })
   })
 
-  it('lists its shards with the times of their beginning and end, and the bytes that hosts know of', async () => {
+  it('list shards with the times of their creation and closing, and the bytes that hosts report', async () => {
     const hosts = new FakeHosts()
     hosts.behaviour = () => ({
       describeShards: ({ streamId }) => ({
@@ -75,8 +75,8 @@ describe('a stream', () => {
   })
 })
 
-describe('a switch of mode', () => {
-  it('keeps the shards, both ways, and changes nothing where it is asked again', async () => {
+describe('updateStream with a new mode', () => {
+  it('keeps the shards, both ways, and changes nothing when it is repeated', async () => {
     const catalog = new MemoryCatalog()
     const test = await TestController.open(catalog)
     const scaling = { shardsMin: 1, shardsMax: 2 }
@@ -90,7 +90,7 @@ describe('a switch of mode', () => {
     expect(back.stream).toMatchObject({ mode: 'provisioned', openShardCount: 5 })
   })
 
-  it('tells no host, because none has to know', async () => {
+  it('tells no host, because hosts need not know the mode', async () => {
     const test = await TestController.open(new MemoryCatalog())
     await test.ask('createStream', clicks)
     const calls = test.hosts.host(1).calls.length
@@ -98,7 +98,7 @@ describe('a switch of mode', () => {
     expect(test.hosts.host(1).calls).toHaveLength(calls)
   })
 
-  it('to on-demand gives up the count that updateShardCount was on its way to', async () => {
+  it('gives up the goal of updateShardCount when it switches to on-demand', async () => {
     const hosts = new FakeHosts()
     const { release } = held(hosts, 'sealShards')
     const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
@@ -117,7 +117,7 @@ describe('a switch of mode', () => {
     )
   })
 
-  it('that would not hold together is refused, and nothing is stored', async () => {
+  it('refuses settings that contradict each other, and stores nothing', async () => {
     const catalog = new MemoryCatalog()
     const test = await TestController.open(catalog)
     await test.ask('createStream', clicks)
@@ -128,8 +128,8 @@ describe('a switch of mode', () => {
   })
 })
 
-describe('new limits and bounds of a stream', () => {
-  it('are told to its hosts where they have to know', async () => {
+describe('updateStream with new limits', () => {
+  it('tells the hosts of the stream what they must know', async () => {
     const hosts = new FakeHosts()
     const told: unknown[] = []
     hosts.behaviour = () => ({

@@ -1,4 +1,4 @@
-// How hosts are started, restarted and drained, by a clock that the test moves.
+// Hosts are started, restarted and drained, in fake time.
 import { describe, expect, it } from 'vitest'
 import { hostPolicy } from '../../broker/control/host-supervision.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
@@ -9,7 +9,7 @@ import { TestController } from './support/test-controller.ts'
 
 const states = (test: TestController) => test.controller.hosts.map(({ state }) => state)
 
-/** Lets a host that crashes come back, and gives how long that took. */
+/** Crashes host 1, and returns how long its restart took. */
 async function downMs(test: TestController): Promise<number> {
   test.hosts.host(1).crash()
   await settled()
@@ -18,7 +18,7 @@ async function downMs(test: TestController): Promise<number> {
   return test.time.now() - before
 }
 
-describe('supervision', () => {
+describe('HostSupervision', () => {
   it('starts every host, and is ready when all of them are', async () => {
     const test = await TestController.open(new MemoryCatalog(), { hosts: 3, start: false })
     expect(test.controller.readiness()).toEqual({
@@ -35,7 +35,7 @@ describe('supervision', () => {
     ])
   })
 
-  it('gives a host what the configuration says of its storage', async () => {
+  it('passes a host its storage settings from the configuration', async () => {
     const hosts = new FakeHosts()
     const given: unknown[] = []
     hosts.behaviour = () => ({
@@ -55,7 +55,7 @@ describe('supervision', () => {
     ])
   })
 
-  it('restarts a host that ended, after it has ended, and hands over everything again', async () => {
+  it('restarts a host only after its end, and passes it its whole assignment again', async () => {
     const test = await TestController.open(new MemoryCatalog())
     await test.ask('createStream', { name: 'clicks', shardCount: 3 })
     test.hosts.host(1).crash('process 7 ended by SIGSEGV')
@@ -77,7 +77,7 @@ describe('supervision', () => {
     expect(test.hosts.lives.map(({ hostId }) => hostId)).toEqual([1, 2, 2])
   })
 
-  it('waits twice as long after each failure, up to ten seconds, and starts over after a healthy time', async () => {
+  it('doubles the delay with each failure, up to ten seconds, and starts over after a healthy time', async () => {
     const test = await TestController.open(new MemoryCatalog())
     const delays: number[] = []
     for (let failure = 0; failure < 10; failure++) {
@@ -88,7 +88,7 @@ describe('supervision', () => {
     expect(await downMs(test)).toBe(50)
   })
 
-  it('says why a host could not start, ends what is left of it, and tries again', async () => {
+  it('says why a host could not start, kills it, and tries again', async () => {
     const hosts = new FakeHosts()
     let isLocked = true
     hosts.behaviour = () =>
@@ -121,7 +121,7 @@ describe('supervision', () => {
     expect(states(test)).toEqual(['ready'])
   })
 
-  it('takes a launcher that throws for a host that ended', async () => {
+  it('counts a throw of the launcher as the end of the host', async () => {
     const hosts = new FakeHosts()
     const launch = hosts.launch.bind(hosts)
     hosts.launch = () => {
@@ -157,7 +157,7 @@ describe('supervision', () => {
     expect(hosts.host(1).isRunning).toBe(false)
   })
 
-  it('lets a host that is still starting finish its start before it drains', async () => {
+  it('lets a starting host finish its start before it drains it', async () => {
     const hosts = new FakeHosts()
     let finishStart = (_: { port: number }): void => {}
     hosts.behaviour = () => ({
@@ -175,7 +175,7 @@ describe('supervision', () => {
     expect(hosts.host(1).calls).toEqual(['start 0 shards', 'drain 1000'])
   })
 
-  it('does not start a host again that was waiting for its restart when the broker stopped', async () => {
+  it('does not start a host that waits for its restart when the broker stops', async () => {
     const test = await TestController.open(new MemoryCatalog())
     test.hosts.host(1).crash()
     await settled()

@@ -1,5 +1,5 @@
-// A host process that is stopped, and neither ends nor answers, under a controller whose heartbeats come when the test says
-// so: however slow the machine is, only the host that is stopped misses any. And one of which only a thread is stopped.
+// A host process stopped by a signal, or one with a stopped thread, under a controller whose heartbeat intervals the test
+// triggers: however slow the machine is, only the stopped host misses heartbeats.
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -24,11 +24,11 @@ import { askOf } from './support/test-controller.ts'
 let dataDir: string
 let controller: Controller
 let catalog: MemoryCatalog
-/** Hosts that ended without having been asked, and how. */
+/** Hosts that ended unasked, and how. */
 let downs: string[]
-/** What waits for the next interval between heartbeats. */
+/** Tasks that wait for the next heartbeat interval. */
 let beats: Set<() => void>
-/** Running host → the questions of heartbeats that it has not answered. */
+/** Running host → its unanswered pings. */
 let questions: Map<number, Set<number>>
 
 beforeEach(async () => {
@@ -53,7 +53,7 @@ beforeEach(async () => {
     software: 'test',
     telemetry: createTelemetry('controller', { withProcess: false }),
     log: silentLog(),
-    // The controller does nothing else at intervals.
+    // Heartbeats, and nothing else of the controller, use `every`.
     time: {
       ...systemTime,
       every: (_ms, task) => {
@@ -87,7 +87,7 @@ function ask<N extends OperationOn<'control'>>(
   return askOf(controller, operation, request)
 }
 
-/** Notes which heartbeats a host has been asked for and has answered. */
+/** Records the pings that a host got and answered. */
 function watched({ launch }: HostLauncher): HostLauncher {
   return {
     launch: (hostId) => {
@@ -117,18 +117,18 @@ function watched({ launch }: HostLauncher): HostLauncher {
   }
 }
 
-/** Every host that is not stopped has answered what it was asked. */
+/** Fulfils when every host that is not stopped has answered its pings. */
 function answered(): Promise<void> {
   return until('hosts answer', () => [...questions.values()].every((open) => open.size === 0))
 }
 
-/** One interval between heartbeats passes, in which every host that is not stopped answers. */
+/** Passes one heartbeat interval, in which every host that is not stopped answers. */
 async function beat(): Promise<void> {
   await answered()
   for (const task of beats) task()
 }
 
-/** Stops a host where it is; nothing but a SIGKILL or a SIGCONT reaches it then. Nobody waits for its heartbeats any more. */
+/** Stops a host process with SIGSTOP; only SIGKILL or SIGCONT reaches it then. The test waits for its pings no more. */
 function stop(hostId: number): void {
   process.kill(controller.hosts[hostId - 1]!.pid!, 'SIGSTOP')
   questions.delete(hostId)
@@ -136,14 +136,14 @@ function stop(hostId: number): void {
 
 const connected = (hostId: number) => RawConnection.open(controller.hosts[hostId - 1]!.port!)
 
-it('a reshard that waits for a host that hangs goes on once that was killed and started again', async () => {
+it('HostSupervision: kills a hung host, and a change of shards that waits for it continues after the restart', async () => {
   const { stream } = await ask('createStream', { name: 'clicks', shardCount: 2 })
   const producer = await connected(1)
   const { results } = await producer.request('append', {
     batches: [{ streamId: stream.id, shardIndex: 0, batch: makeBatch(['a']), producerSecret: undefined }],
   })
   expect(results).toMatchObject([{ code: 0 }])
-  // From the moment at which there is no way back.
+  // The journal is written: the change cannot be undone any more.
   catalog.beforeCommit = (changes) => {
     const begins = changes.some((change) => 'put' in change && change.put.family === 'reshard')
     if (begins && downs.length === 0) stop(1)
@@ -171,7 +171,7 @@ it('a reshard that waits for a host that hangs goes on once that was killed and 
   reader.close()
 })
 
-it('a host whose owner thread hangs is killed in the end, and has everything that was acknowledged', async () => {
+it('HostSupervision: kills a host whose owner thread hangs, and no acknowledged record is lost', async () => {
   const { stream } = await ask('createStream', { name: 'clicks', shardCount: 2 })
   const append = (connection: RawConnection, text: string) =>
     connection.request('append', {
@@ -200,12 +200,12 @@ it('a host whose owner thread hangs is killed in the end, and has everything tha
   again.close()
 })
 
-it('a host that was stopped for a moment is neither killed nor shown as silent any longer', async () => {
+it('HostSupervision: neither kills a host that was stopped for a moment, nor shows it as silent afterwards', async () => {
   const { pid } = controller.hosts[0]!
-  // An answer that is on its way would arrive while it is stopped.
+  // An answer in transit would arrive while the host is stopped.
   await answered()
   stop(1)
-  // The first asks, the second finds no answer.
+  // The first interval sends a ping, the second finds no answer.
   for (let interval = 0; interval < 2; interval++) await beat()
   expect(controller.hosts[0]!.reason).toMatch(/does not answer/)
   process.kill(pid!, 'SIGCONT')

@@ -1,4 +1,4 @@
-// Hosts that hang: they run, hold their ports and answer nothing.
+// HostSupervision and hosts that hang: they run, hold their ports and answer nothing.
 import { describe, expect, it } from 'vitest'
 import { hostPolicy } from '../../broker/control/host-supervision.ts'
 import type { HostCalls } from '../../broker/host-contract.ts'
@@ -9,10 +9,10 @@ import { MemoryCatalog } from './support/memory-catalog.ts'
 import { TestController } from './support/test-controller.ts'
 
 const { intervalMs, silentIntervalsMax, stuckAnswersMax } = hostPolicy.heartbeat
-/** From the last sign of life until a host is given up, at most. */
+/** Longest time from the last sign of life until a host is given up. */
 const GIVEN_UP_MS = intervalMs * (silentIntervalsMax + 1)
 
-/** Lets the life of host 1 that runs now answer nothing any more, from the next such call on. */
+/** Makes the current life of host 1 answer nothing any more, from the next such call on. */
 function hang(hosts: FakeHosts, from: keyof HostCalls = 'ping'): FakeHost {
   const hung = hosts.host(1)
   let hangs = false
@@ -23,8 +23,8 @@ function hang(hosts: FakeHosts, from: keyof HostCalls = 'ping'): FakeHost {
   return hung
 }
 
-describe('a host that hangs', () => {
-  it('stays ready at first, with the reason; then it is killed, said so, and started again', async () => {
+describe('HostSupervision', () => {
+  it('shows a silent host as ready with the reason at first; then logs, kills and restarts it', async () => {
     const lines: string[] = []
     const destination = { write: (line: string) => void lines.push(line) }
     const log = createLog({ level: 'error', format: 'json', process: 'test', destination })
@@ -51,7 +51,7 @@ describe('a host that hangs', () => {
     ])
   })
 
-  it('and answers again in time goes on as if nothing had been', async () => {
+  it('leaves a silent host alone that answers again in time', async () => {
     const test = await TestController.open(new MemoryCatalog())
     const { release } = held(test.hosts, 'ping')
     await test.time.advance(GIVEN_UP_MS - 1)
@@ -61,7 +61,7 @@ describe('a host that hangs', () => {
     expect(test.controller.hosts).toMatchObject([{ state: 'ready', restarts: 0, reason: undefined }])
   })
 
-  it('says so of itself while it serves: that is shown, and no reason to end it', async () => {
+  it('shows the trouble that a serving host reports, and does not kill it for that', async () => {
     const hosts = new FakeHosts()
     const trouble = 'owner 0 has not answered for 40 seconds'
     hosts.behaviour = () => ({ ping: () => ({ trouble, isStuck: false }) })
@@ -71,10 +71,10 @@ describe('a host that hangs', () => {
     expect(test.controller.readiness().ready).toBe(true)
   })
 
-  it('only in its storage is ended as well, when it has said so for long without a break', async () => {
+  it('kills a host that has reported for long, without a break, that its storage is stuck', async () => {
     const hosts = new FakeHosts()
     let asked = 0
-    // Once it goes on, for a moment.
+    // One answer in between says that its storage works.
     const ping = () => ({ trouble: 'owner 0 hangs', isStuck: ++asked !== stuckAnswersMax })
     hosts.behaviour = () => ({ ping })
     const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
@@ -85,7 +85,7 @@ describe('a host that hangs', () => {
     expect(test.controller.hosts).toMatchObject([{ state: 'ready', restarts: 1 }])
   })
 
-  it('in its storage, in the process of the controller, is let be: nothing could end it', async () => {
+  it('leaves a stuck host inside the process of the controller alone: it cannot be killed', async () => {
     const hosts = new FakeHosts()
     const { launch } = hosts
     hosts.launch = (hostId) => ({ ...launch.call(hosts, hostId), pid: undefined })
@@ -95,7 +95,7 @@ describe('a host that hangs', () => {
     expect(test.controller.hosts).toMatchObject([{ state: 'ready', restarts: 0, reason: 'owner 0 hangs' }])
   })
 
-  it('and cannot end yet, because its disk does not answer, is asked nothing, and followed only after its end', async () => {
+  it('asks a killed host nothing while a hanging disk keeps it from ending, and restarts it only after its end', async () => {
     const { test, hosts } = await opened()
     const hung = hang(hosts, 'unservedShards')
     const { crash } = hung
@@ -110,7 +110,7 @@ describe('a host that hangs', () => {
   })
 
   it.each(['sealShards', 'openShards'] as const)(
-    'from the %s of a split on does not keep it waiting: it goes on after the restart',
+    'kills a host that hangs at %s of a split, and the split continues after the restart',
     async (step) => {
       const { test, hosts, catalog } = await opened()
       hang(hosts, step)
@@ -122,7 +122,7 @@ describe('a host that hangs', () => {
     },
   )
 
-  it('is left to its drain, once it is asked to drain', async () => {
+  it('sends no heartbeats to a host that drains', async () => {
     const hosts = new FakeHosts()
     hosts.behaviour = () => ({ drain: () => new Promise(() => {}) })
     const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })

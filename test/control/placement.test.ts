@@ -1,4 +1,4 @@
-// Where shards go, for any load and any number of owners and hosts.
+// Placement of shards, for any load and any number of owners and hosts.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { emptyCatalog, readCatalog, type CatalogState } from '../../broker/catalog/state.ts'
@@ -20,7 +20,7 @@ import {
   upTo,
 } from '../support/catalog-rows.ts'
 
-/** A shard of owner 1 that is being split into one of owner 2 and one of owner 4, beside a shard of owner 0. */
+/** A shard of owner 1 is being split into a shard of owner 2 and one of owner 4, beside a shard of owner 0. */
 function splitting(step: 'sealing' | 'opening'): CatalogState {
   const lower = { startingHashKey: from('0'), endingHashKey: upTo('7') }
   const upper = { startingHashKey: from('8'), endingHashKey: upTo('f') }
@@ -42,15 +42,18 @@ function splitting(step: 'sealing' | 'opening'): CatalogState {
 }
 
 describe('ownerLoads', () => {
-  it.each(['sealing', 'opening'] as const)('are as they will be when a change at %s is done', (step) => {
-    const loads = ownerLoads(splitting(step), 3)
-    // Owner 4 is of a time when more were configured: it takes no new shards.
-    expect([...loads]).toEqual([
-      [0, 1],
-      [1, 0],
-      [2, 1],
-    ])
-  })
+  it.each(['sealing', 'opening'] as const)(
+    'counts shards as they will be when a change at %s is done',
+    (step) => {
+      const loads = ownerLoads(splitting(step), 3)
+      // Owner 4 is not configured any more: it takes no new shards.
+      expect([...loads]).toEqual([
+        [0, 1],
+        [1, 0],
+        [2, 1],
+      ])
+    },
+  )
 })
 
 describe('placeChildren', () => {
@@ -59,7 +62,7 @@ describe('placeChildren', () => {
     children: fc.integer({ min: 1, max: 3 }),
   })
 
-  it('gives every child an owner, and lets a split leave the owner of its parent', () => {
+  it('gives every child an owner, and one child of a split another owner than its parent', () => {
     const counts = fc.array(fc.nat(9), { minLength: 2, maxLength: 6 })
     fc.assert(
       fc.property(counts, fc.array(family, { maxLength: 9 }), (before, families) => {
@@ -75,7 +78,7 @@ describe('placeChildren', () => {
     )
   })
 
-  it('goes by load else: an owner that is far behind gets all but one', () => {
+  it('chooses by load: an owner with far fewer shards gets all children but one', () => {
     const loads = new Map([
       [0, 0],
       [1, 9],
@@ -93,7 +96,7 @@ describe('placeShards', () => {
     .array(fc.nat(50), { minLength: 1, maxLength: 16 })
     .map((counts) => new Map(counts.map((count, ownerId) => [ownerId, count])))
 
-  it('gives every shard an owner, and never one that had more than another at that moment', () => {
+  it('gives every shard an owner that has no more shards than any other at that moment', () => {
     fc.assert(
       fc.property(loads, fc.nat(200), (before, count) => {
         const placed = placeShards(before, count)
@@ -107,12 +110,12 @@ describe('placeShards', () => {
     )
   })
 
-  it('spreads the shards of one stream over empty owners evenly', () => {
+  it('spreads the shards of one stream evenly over empty owners', () => {
     const placed = placeShards(new Map([0, 1, 2].map((ownerId) => [ownerId, 0])), 7)
     expect(placed).toEqual([0, 1, 2, 0, 1, 2, 0])
   })
 
-  it('gives the same answer whatever the order of the owners', () => {
+  it('returns the same owners whatever the order of the loads', () => {
     fc.assert(
       fc.property(loads, fc.nat(50), (before, count) => {
         expect(placeShards(new Map([...before].toReversed()), count)).toEqual(placeShards(before, count))
@@ -122,7 +125,7 @@ describe('placeShards', () => {
 })
 
 describe('hostOfOwner', () => {
-  it('gives every owner one of the hosts, and no host more than one owner more than another', () => {
+  it('gives every owner a host, and no host more than one owner more than another', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 64 }), fc.nat(192), (hosts, extra) => {
         const counts = new Map(hostIds(hosts).map((hostId) => [hostId, 0]))

@@ -1,4 +1,4 @@
-// The answer to describeRouting: made and encoded once for all who ask between two changes, and never out of date.
+// The answer to describeRouting is made and encoded once for all requests between two changes, and is never out of date.
 import { describe, expect, it } from 'vitest'
 import { MemoryCatalog } from './support/memory-catalog.ts'
 import { settled } from './support/fake-time.ts'
@@ -10,14 +10,14 @@ const context = {} as Context<'describeRouting'>
 async function routed() {
   const test = await TestController.open(new MemoryCatalog())
   await test.ask('createStream', { name: 's', shardCount: 4 })
-  /** As it is handed to the server: the same object is the same bytes. */
+  /** Returns the answer that the server gets: the same object means the same bytes. */
   const answer = () => test.controller.handlers.describeRouting({ name: 's' }, context)
   const read = () => test.ask('describeRouting', { name: 's' })
   return { test, answer, read }
 }
 
-describe('the answer to describeRouting', () => {
-  it('is the same one for everybody who asks between two changes of the shards', async () => {
+describe('RoutingAnswers', () => {
+  it('gives one answer to all requests between two changes of the shards', async () => {
     const { test, answer, read } = await routed()
     const first = await answer()
     expect(await answer()).toBe(first)
@@ -30,7 +30,7 @@ describe('the answer to describeRouting', () => {
     expect(shards.filter(({ state }) => state === 'OPEN').map(({ index }) => index)).toEqual([2, 3, 4])
   })
 
-  it('tells where a host listens now, after it came back elsewhere', async () => {
+  it('gives the new address of a host that came back on another port', async () => {
     const { test, read } = await routed()
     const [before] = (await read()).hosts
     test.hosts.portBase += 1

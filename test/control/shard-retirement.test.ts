@@ -1,4 +1,4 @@
-// Closed shards are removed when nothing of them can be read any more, and not before, whatever fails in between.
+// Closed shards are removed when none of their records can be read any more, and not before, whatever fails in between.
 import { describe, expect, it } from 'vitest'
 import { FakeHosts } from './support/fake-hosts.ts'
 import { settled } from './support/fake-time.ts'
@@ -9,11 +9,11 @@ const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const clicks = { name: 'clicks' }
 
-/** Shards whose records a test lets expire: of those that are named, all have. */
+/** Shards whose records have all expired, as the test says. */
 class Storage {
   readonly hosts = new FakeHosts()
   readonly expired = new Set<number>()
-  /** Not known to their hosts: dropped, or too damaged to be served. */
+  /** Shards that their hosts do not serve: dropped, or too damaged. */
   readonly missing = new Set<number>()
 
   constructor() {
@@ -49,8 +49,8 @@ const shardsOf = async (test: TestController): Promise<number[]> => {
 const drops = (test: TestController): string[] =>
   test.hosts.lives.flatMap(({ calls }) => calls.filter((call) => call.startsWith('dropShards')))
 
-describe('a closed shard', () => {
-  it('is dropped by its host and removed, once it is empty and a quarter of an hour old', async () => {
+describe('ShardRetirement', () => {
+  it('removes a closed shard, and has its host drop it, once it is empty and closed for a quarter of an hour', async () => {
     const storage = new Storage()
     const catalog = new MemoryCatalog()
     const test = await splitStream(storage, catalog)
@@ -62,12 +62,12 @@ describe('a closed shard', () => {
     expect([await shardsOf(test), drops(test)]).toEqual([[1, 2], ['dropShards 0']])
     expect((await test.ask('describeStream', clicks)).stream.epoch).toBe(epoch + 1)
     expect(await test.controller.scrape()).toContain('millrace_expired_shards_total 1\n')
-    // What is open covers all hash keys still, and its parents may be gone.
+    // The open shards still cover all hash keys, and their parents may be gone.
     const next = await storage.open(catalog)
     expect(await shardsOf(next)).toEqual([1, 2])
   })
 
-  it('stays while a record of it can be read, and an open one stays however empty', async () => {
+  it('keeps a closed shard while a record of it can be read, and every open shard', async () => {
     const storage = new Storage()
     const test = await splitStream(storage)
     storage.expired.add(1).add(2)
@@ -75,7 +75,7 @@ describe('a closed shard', () => {
     expect([await shardsOf(test), drops(test)]).toEqual([[0, 1, 2], []])
   })
 
-  it('goes after its parents, so that readers find their way from the oldest on', async () => {
+  it('removes a shard only after its parents, so that readers can follow the lineage from the oldest shard', async () => {
     const storage = new Storage()
     const test = await splitStream(storage)
     await test.ask('splitShard', { ...clicks, shardIndex: 1, newStartingHashKeys: [] })
@@ -90,7 +90,7 @@ describe('a closed shard', () => {
     ])
   })
 
-  it('is not removed by a clock that jumps', async () => {
+  it('removes nothing because of a jump of the clock', async () => {
     const storage = new Storage()
     const test = await splitStream(storage)
     storage.expired.add(0)
@@ -100,7 +100,7 @@ describe('a closed shard', () => {
     expect(await shardsOf(test)).toEqual([0, 1, 2])
   })
 
-  it('waits for a host that is down, and goes when that is back', async () => {
+  it('waits for a host that is down, and removes the shard when the host is back', async () => {
     const storage = new Storage()
     const test = await splitStream(storage)
     storage.expired.add(0)
@@ -114,7 +114,7 @@ describe('a closed shard', () => {
     expect(await shardsOf(test)).toEqual([1, 2])
   })
 
-  it('that its host would not drop has left all the same, and is dropped later', async () => {
+  it('removes a shard that its host fails to drop, and has it dropped later', async () => {
     const storage = new Storage()
     const test = await splitStream(storage)
     storage.expired.add(0)
@@ -128,7 +128,7 @@ describe('a closed shard', () => {
     expect([refusals, await shardsOf(test)]).toEqual([2, [1, 2]])
   })
 
-  it('that a host does not know stays for as long as its records were promised', async () => {
+  it('keeps a shard that its host does not serve for the whole retention', async () => {
     const storage = new Storage()
     const test = await splitStream(storage)
     storage.missing.add(0)
@@ -139,8 +139,8 @@ describe('a closed shard', () => {
   })
 })
 
-describe('a controller that dies', () => {
-  it('before an expired shard has left leaves all of it', async () => {
+describe('ShardRetirement, in a controller that dies,', () => {
+  it('leaves an expired shard whole, before its row is replaced', async () => {
     const storage = new Storage()
     const catalog = new MemoryCatalog()
     const dying = await splitStream(storage, catalog)
@@ -152,7 +152,7 @@ describe('a controller that dies', () => {
     expect(await shardsOf(await storage.open(catalog))).toEqual([0, 1, 2])
   })
 
-  it('before its owner was known to have forgotten it leaves that to the next one, whose hosts never get the slot', async () => {
+  it('leaves the drop of a retired shard to the next controller, whose hosts never get the slot', async () => {
     const storage = new Storage()
     const catalog = new MemoryCatalog()
     const dying = await splitStream(storage, catalog)
@@ -170,8 +170,8 @@ describe('a controller that dies', () => {
   })
 })
 
-describe('sweeps', () => {
-  it('leave streams alone that are changed or deleted, and end with the broker', async () => {
+describe('the sweeps of ShardRetirement', () => {
+  it('skip streams that are being changed or deleted, and end with the broker', async () => {
     const storage = new Storage()
     const test = await splitStream(storage)
     storage.expired.add(0)

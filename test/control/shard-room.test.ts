@@ -1,5 +1,5 @@
-// Promises of the bound on the shards of all streams: it holds for new streams and for changes of shards alike, and what a
-// change is about to make counts as made.
+// The limits on the shards of all streams hold for new streams and for changes of shards, and planned shards
+// count.
 import { expect, test } from 'vitest'
 import { limits } from '../../protocol/limits.ts'
 import { applyChanges, readCatalog, type CatalogState } from '../../broker/catalog/state.ts'
@@ -13,7 +13,7 @@ const now = 7
 const owners = 1
 const defaults = { onDemandShards: 4, targetBytesPerSecond: 1, targetRecordsPerSecond: 1 }
 
-/** What makes two shards more. */
+/** Requests that add two shards. */
 const requests: [string, (state: CatalogState) => unknown][] = [
   [
     'a split',
@@ -39,19 +39,19 @@ const child = { shardIndex: 7, ownerId: 0, slot: 7, startingHashKey, endingHashK
 const merging = reshardRow(2, { moves: [{ parents: [5, 6], children: [child] }], cause: 'merge' })
 const oneLeft = applyChanges(twoLeft, [{ put: merging }])
 
-test.each(requests)('%s may have the last of them, unless a change has begun that needs one', (_, ask) => {
+test.each(requests)('%s: may make the last shards, unless a change under way needs one of them', (_, ask) => {
   expect(() => ask(twoLeft)).not.toThrow()
   expect(() => ask(oneLeft)).toThrow(/would be 100001, above the limit of 100000 for shards of all streams/)
 })
 
 const withNextSlot = (nextSlot: number) => ({ ...idle, broker: { ...idle.broker!, nextSlot } })
 
-test.each(requests)('%s may have the last slots, and never one beyond them', (_, ask) => {
+test.each(requests)('%s: may use the last slots, and never one beyond them', (_, ask) => {
   expect(() => ask(withNextSlot(2 ** 32 - 2))).not.toThrow()
   expect(() => ask(withNextSlot(2 ** 32 - 1))).toThrow(/would be 4294967296, above the limit of 4294967295/)
 })
 
-test('createStream: one that makes many shards leaves the reserve to those that make few', () => {
+test('createStream: leaves the reserve to changes that make few shards, when it makes many', () => {
   const create = (state: CatalogState, shardCount: number) =>
     planCreate(state, { name: 'another', shardCount, ...unsaid }, { now, owners, defaults }, fail)
   const atReserve = { ...idle, shardCount: limits.shardsMax - limits.shardsReserved - 5 }

@@ -1,5 +1,5 @@
-// Loaded into every thread of a host before its own code: the thread of an owner stops for good, in the middle of its event loop,
-// as soon as somebody has asked for that by a file in the data directory. The file's new name says that it has.
+// Loaded into every thread of a host before the thread's own code. An owner's thread stops for good, in the middle of its
+// event loop, as soon as a test puts a file into the data directory. It then renames the file, to say that it has stopped.
 import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMainThread, workerData } from 'node:worker_threads'

@@ -1,4 +1,4 @@
-// What a stream is created with and changed to, and what is refused with which words.
+// Settings of new and of updated streams, and the messages of refusals.
 import { describe, expect, it } from 'vitest'
 import { newSettings, updatedSettings } from '../../broker/control/stream-settings.ts'
 import { limits } from '../../protocol/limits.ts'
@@ -22,7 +22,7 @@ const started = (request: Create) => {
 }
 const scaling = (some: object) => some as NonNullable<Create['scaling']>
 
-/** The code and the words of a refusal. */
+/** Returns the code and the message of a refusal. */
 function refusal(act: () => unknown): string {
   try {
     act()
@@ -32,8 +32,8 @@ function refusal(act: () => unknown): string {
   return 'accepted'
 }
 
-describe('a new stream', () => {
-  it('has one shard, no limits, and is kept for a day, unless its creator says otherwise', () => {
+describe('newSettings', () => {
+  it('gives a stream one shard, no limits, and a retention of a day by default', () => {
     expect(create({})).toEqual({
       shardCount: 1,
       settings: {
@@ -47,7 +47,7 @@ describe('a new stream', () => {
     })
   })
 
-  it('has what its creator says', () => {
+  it('takes what the request says', () => {
     const asked = {
       mode: 'on-demand',
       shardCount: 6,
@@ -82,7 +82,7 @@ describe('a new stream', () => {
       { shardCount: 9, scaling: scaling({ shardsMax: 3 }) },
       [9, 3, 3],
     ],
-  ])('starts with shards and bounds that fit together: %s', (_, request, expected) => {
+  ])('chooses shards and bounds that fit together: %s', (_, request, expected) => {
     expect(started(request)).toEqual(expected)
   })
 
@@ -121,17 +121,17 @@ describe('a new stream', () => {
       { scaling: scaling({ targetRecordsPerSecond: 0 }) },
       'invalidArgument: scaling.targetRecordsPerSecond is 0: give the records a second that one shard is meant to take.',
     ],
-  ])('is refused: %j', (request, words) => {
+  ])('refuses %j', (request, words) => {
     expect(refusal(() => create(request))).toBe(words)
   })
 })
 
-describe('an update', () => {
+describe('updatedSettings', () => {
   const { settings } = create({ mode: 'on-demand', retentionBytes: 7 })
   const update = (request: Update) =>
     updatedSettings(settings, { name: 'a', ...request } as RequestOf<'updateStream'>)
 
-  it('leaves what it does not name', () => {
+  it('keeps what the request leaves out', () => {
     expect(update({})).toEqual(settings)
     expect(update({ scaling: scaling({ shardsMax: 5 }) })).toEqual({
       ...settings,
@@ -149,7 +149,7 @@ describe('an update', () => {
     { scaling: scaling({ shardsMin: 257 }) },
     { scaling: scaling({ shardsMax: 3 }) },
     { scaling: scaling({ targetBytesPerSecond: 0 }) },
-  ])('is refused where the outcome would not hold together: %j', (request) => {
+  ])('refuses an update that makes settings contradict each other: %j', (request) => {
     expect(refusal(() => update(request))).toMatch(/^invalidArgument: /)
   })
 })

@@ -1,5 +1,5 @@
-// Promises of updates of a stream's settings: committed first and told to the hosts then; but a longer retention only while all
-// hosts keep to it, whichever of them restarts, hangs or stays away.
+// Updates of a stream's settings are committed first, and then told to the hosts; but a longer retention is committed only
+// while all hosts keep to it, whichever of them restarts, hangs or stays down.
 import { describe, expect, it } from 'vitest'
 import { rejectionOf } from '../support/rejection.ts'
 import { FakeHosts } from './support/fake-hosts.ts'
@@ -15,7 +15,7 @@ const LET_GO = 'holdRetention 1 0'
 const TELL = `updateStream 1 ${48 * HOUR_MS}`
 
 describe('updateStream', () => {
-  it('commits the retention, tells the hosts, and answers the stream as it is now', async () => {
+  it('commits the retention, tells the hosts, and answers with the new settings', async () => {
     const test = await TestController.open(new MemoryCatalog())
     await test.ask('createStream', clicks)
     const { stream } = await test.ask('updateStream', { name: 'clicks', retentionMs: 48 * HOUR_MS })
@@ -23,7 +23,7 @@ describe('updateStream', () => {
     expect(test.hosts.host(1).calls.at(-1)).toBe(`updateStream 1 ${48 * HOUR_MS}`)
   })
 
-  it('leaves alone what is as asked already, and refuses what is out of bounds', async () => {
+  it('changes nothing where the settings are as asked, and refuses values out of bounds', async () => {
     const catalog = new MemoryCatalog()
     const test = await TestController.open(catalog)
     await test.ask('createStream', clicks)
@@ -34,7 +34,7 @@ describe('updateStream', () => {
     expect(catalog.commits).toHaveLength(commits)
   })
 
-  it('answers without a host that is still starting, and tells it when it is ready', async () => {
+  it('answers without waiting for a host that is still starting, and tells it when it is ready', async () => {
     const hosts = new FakeHosts()
     const catalog = new MemoryCatalog()
     const first = await TestController.open(catalog)
@@ -55,7 +55,7 @@ describe('updateStream', () => {
     expect(hosts.host(1).calls).toEqual(['start 2 shards', `updateStream 1 ${2 * HOUR_MS}`])
   })
 
-  it('needs no host: one that is down learns of it when it starts', async () => {
+  it('needs no host: a host that is down gets the settings at its start', async () => {
     const test = await TestController.open(new MemoryCatalog())
     await test.ask('createStream', clicks)
     test.hosts.host(1).crash()
@@ -64,7 +64,7 @@ describe('updateStream', () => {
   })
 })
 
-/** Two hosts with a shard each. */
+/** A stream over two hosts, with one shard each. */
 async function openTwo(catalog = new MemoryCatalog()): Promise<TestController> {
   const test = await TestController.open(catalog, { hosts: 2, owners: 2 })
   await test.ask('createStream', clicks)
@@ -72,8 +72,8 @@ async function openTwo(catalog = new MemoryCatalog()): Promise<TestController> {
   return test
 }
 
-describe('a longer retention', () => {
-  it('is kept to by every host before it is committed', async () => {
+describe('updateStream to a longer retention', () => {
+  it('lets every host keep to it before it is committed', async () => {
     const catalog = new MemoryCatalog()
     const test = await openTwo(catalog)
     let before: string[][] = []
@@ -89,7 +89,7 @@ describe('a longer retention', () => {
     ])
   })
 
-  it('is asked of all hosts again when one has restarted before it was committed', async () => {
+  it('asks all hosts again when one of them restarts before the commit', async () => {
     const catalog = new MemoryCatalog()
     const test = await openTwo(catalog)
     let finish = (): void => {}
@@ -115,7 +115,7 @@ describe('a longer retention', () => {
     expect(test.hosts.host(2).calls).toEqual([HOLD, HOLD, TELL])
   })
 
-  it('is what a host starts with while it is being committed', async () => {
+  it('starts a host with the longer retention during the commit', async () => {
     const catalog = new MemoryCatalog()
     const test = await openTwo(catalog)
     const started: number[] = []
@@ -140,7 +140,7 @@ describe('a longer retention', () => {
     expect(started).toEqual([longer.retentionMs])
   })
 
-  it('waits for a host that is down, but not for ever: it is refused then, and no host keeps to it', async () => {
+  it('waits for a host that is down for a bounded time, then refuses, and no host keeps to it', async () => {
     const catalog = new MemoryCatalog()
     const test = await openTwo(catalog)
     const commits = catalog.commits.length
@@ -159,7 +159,7 @@ describe('a longer retention', () => {
     expect(streams[0]?.retentionMs).toBe(24 * HOUR_MS)
   })
 
-  it('waits for a host that hangs, but not for ever, and is let go there as soon as it goes on', async () => {
+  it('waits for a host that hangs for a bounded time, and ends the hold there when the host continues', async () => {
     const test = await openTwo()
     let goOn = (): void => {}
     const hanging = new Promise<void>((resolve) => {
@@ -177,7 +177,7 @@ describe('a longer retention', () => {
     expect(test.hosts.host(2).calls).toEqual([HOLD, LET_GO])
   })
 
-  it('comes one after the other with other changes of the stream', async () => {
+  it('takes turns with other updates of the stream', async () => {
     const test = await openTwo()
     let release = (): void => {}
     test.hosts.around = (call, host, work) => {

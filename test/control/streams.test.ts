@@ -1,4 +1,4 @@
-// Streams from creation to removal, with a crash or a failure at every step in between.
+// Creation and deletion of streams, with a crash or a failure at every step.
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
@@ -15,7 +15,7 @@ const statusOf = async (test: TestController, name = 'clicks'): Promise<string> 
 }
 
 describe('createStream', () => {
-  it('is committed before a host hears of it, opened before it is active, active before it is answered', async () => {
+  it('commits a stream before a host hears of it, opens it before it is active, answers when it is active', async () => {
     const catalog = new MemoryCatalog()
     const hosts = new FakeHosts()
     const steps: string[] = []
@@ -38,7 +38,7 @@ describe('createStream', () => {
     expect(stream).toMatchObject({ name: 'clicks', id: 1, status: 'ACTIVE', openShardCount: 2 })
   })
 
-  it('never gives a stream id or a slot out again, not even of a stream that was deleted', async () => {
+  it('never assigns a stream id or a slot twice, not even after a deletion', async () => {
     const catalog = new MemoryCatalog()
     const test = await TestController.open(catalog)
     await test.ask('createStream', clicks)
@@ -52,7 +52,7 @@ describe('createStream', () => {
     expect([...again.hosts.host(1).slots]).toEqual([3, 4])
   })
 
-  it('spreads shards over owners, and asks each host for its own', async () => {
+  it('spreads shards over owners, and sends each host only its own', async () => {
     const test = await TestController.open(new MemoryCatalog(), { hosts: 2, owners: 4 })
     await test.ask('createStream', { name: 'wide', shardCount: 6 })
     expect(test.hosts.host(1).calls).toEqual(['start 0 shards', 'openShards 3'])
@@ -76,7 +76,7 @@ describe('createStream', () => {
     expect(catalog.commits).toHaveLength(1)
   })
 
-  it('refuses a name that is taken, and lets one of two at once have it', async () => {
+  it('refuses a name that is taken, and creates one of two at the same time', async () => {
     const test = await TestController.open(new MemoryCatalog())
     const outcomes = await Promise.all([
       test.outcome('createStream', clicks),
@@ -85,7 +85,7 @@ describe('createStream', () => {
     expect(outcomes).toEqual(['done', 'streamExists'])
   })
 
-  it('refuses while a host that it needs is down, and nothing was done', async () => {
+  it('refuses while a host that it needs is down, and changes nothing', async () => {
     const catalog = new MemoryCatalog()
     const test = await TestController.open(catalog, { hosts: 2 })
     test.hosts.host(2).crash()
@@ -96,7 +96,7 @@ describe('createStream', () => {
     expect(catalog.commits).toHaveLength(1)
   })
 
-  it('is finished after the host that died over it came back', async () => {
+  it('finishes after a host that died during it came back', async () => {
     const hosts = new FakeHosts()
     hosts.behaviour = (hostId) => ({
       openShards: () => {
@@ -149,7 +149,7 @@ describe('deleteStream', () => {
     expect(await test.outcome('createStream', clicks)).toBe('done')
   })
 
-  it('names a stream that is not there, or is being deleted already', async () => {
+  it('refuses a stream that does not exist, or is being deleted already', async () => {
     const hosts = new FakeHosts()
     hosts.behaviour = () => ({ dropStream: () => new Promise(() => {}) })
     const test = await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
@@ -160,7 +160,7 @@ describe('deleteStream', () => {
     expect(await test.outcome('createStream', clicks)).toBe('streamBusy')
   })
 
-  it('lets a host that comes back forget its slots, which it is not given any more, before the rows that name them are gone', async () => {
+  it('lets a restarted host forget slots that it does not serve any more, before their rows are removed', async () => {
     const test = await TestController.open(new MemoryCatalog())
     await test.ask('createStream', clicks)
     test.hosts.host(1).crash()
@@ -180,7 +180,7 @@ describe('deleteStream', () => {
   })
 })
 
-describe('a controller that dies at any step is continued by the next one', () => {
+describe('StreamRegistry continues after a crash:', () => {
   // The commits of create and delete: 1 identity, 2 CREATING, 3 ACTIVE, 4 DELETING, 5 removal.
   it.each([
     { failing: 2, late: false, after: 'gone' },
@@ -216,7 +216,7 @@ describe('a controller that dies at any step is continued by the next one', () =
   })
 })
 
-describe('descriptions', () => {
+describe('the control plane', () => {
   it('lists streams by name, a page at a time', async () => {
     const test = await TestController.open(new MemoryCatalog())
     for (const name of ['c', 'a', 'b']) await test.ask('createStream', { name, shardCount: 1 })
@@ -245,7 +245,7 @@ describe('descriptions', () => {
       return work()
     }
     const page = await test.ask('listShards', { name: 'clicks', limit: 1 })
-    // A stream may have 65,536 shards: a page costs what it shows.
+    // A stream may have 65,536 shards, so a page asks hosts only for its own shards.
     expect(asked).toEqual([{ streamId: 1, shardIndexes: [0] }])
     expect(page).toMatchObject({
       shards: [{ index: 0, trimHorizon: 0, tail: 5, state: 'OPEN' }],
@@ -259,7 +259,7 @@ describe('descriptions', () => {
     expect(shards.map(({ tail }) => tail)).toEqual([undefined, undefined])
   })
 
-  it('covers the hash keys from 0 to 2^128-1 by the shards of a new stream', async () => {
+  it('covers the hash keys from 0 to 2^128-1 with the shards of a new stream', async () => {
     const test = await TestController.open(new MemoryCatalog())
     await test.ask('createStream', { name: 'thirds', shardCount: 3 })
     const { shards } = await test.ask('describeRouting', { name: 'thirds' })
@@ -270,7 +270,7 @@ describe('descriptions', () => {
     ])
   })
 
-  it('routes to hosts by address, and asks for patience while one was never up', async () => {
+  it('routes to hosts by address, and answers unavailable until each was ready once', async () => {
     const catalog = new MemoryCatalog()
     const first = await TestController.open(catalog)
     await first.ask('createStream', clicks)

@@ -1,4 +1,4 @@
-// The admin port over real HTTP: what probes and scrapers see, and what everybody else gets.
+// The admin port over real HTTP: answers to probes, scrapers, and all other requests.
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { pino } from 'pino'
@@ -35,15 +35,15 @@ async function serve(options: Partial<AdminServerOptions> = {}) {
   }
 }
 
-describe('/healthz and /readyz', () => {
-  it('answer 200 while all is well', async () => {
+describe('admin port: /healthz and /readyz', () => {
+  it('answer 200 while the broker is ready', async () => {
     const { ask } = await serve()
     const [health, ready] = [await ask('/healthz'), await ask('/readyz')]
     expect([health.status, JSON.parse(health.body)]).toEqual([200, { status: 'healthy', reasons: [] }])
     expect([ready.status, JSON.parse(ready.body)]).toEqual([200, { status: 'ready', reasons: [] }])
   })
 
-  it('answer 503 with every reason while it is not ready, and that it lives', async () => {
+  it('answer 200 and 503 while the broker is not ready, with every reason', async () => {
     const reasons = ['host 1 is starting', 'host 2 is down: it was killed']
     const { ask } = await serve({ ready: () => ({ ready: false, reasons }) })
     const [health, ready] = [await ask('/healthz'), await ask('/readyz?verbose')]
@@ -52,14 +52,14 @@ describe('/healthz and /readyz', () => {
   })
 })
 
-describe('/metrics', () => {
+describe('admin port: /metrics', () => {
   it('answers the text that Prometheus reads', async () => {
     const { status, headers, body } = await (await serve()).ask('/metrics')
     expect([status, body]).toEqual([200, 'millrace_up 1\n'])
     expect(headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
   })
 
-  it('answers 500 without the details when they cannot be gathered', async () => {
+  it('answers 500 without details when the metrics cannot be collected', async () => {
     const { ask } = await serve({ metrics: () => Promise.reject(new Error('secret')) })
     const { status, body } = await ask('/metrics')
     expect(status).toBe(500)
@@ -67,19 +67,19 @@ describe('/metrics', () => {
   })
 })
 
-describe('anything else', () => {
-  it('HEAD: the same headers without the body', async () => {
+describe('admin port: other requests', () => {
+  it('HEAD: gets the same headers without the body', async () => {
     const { status, headers, body } = await (await serve()).ask('/metrics', 'HEAD')
     expect([status, headers.get('content-length'), body]).toEqual([200, '14', ''])
   })
 
-  it.each(['POST', 'PUT', 'DELETE'])('%s: 405, and which methods there are', async (method) => {
+  it.each(['POST', 'PUT', 'DELETE'])('%s: gets 405, with the allowed methods', async (method) => {
     const { status, headers } = await (await serve()).ask('/metrics', method)
     expect([status, headers.get('allow')]).toEqual([405, 'GET, HEAD'])
   })
 
   it.each(['/', '/metrics/', '/constructor', '/__proto__'])(
-    '%s: 404, and which paths there are',
+    '%s: gets 404, with the existing paths',
     async (path) => {
       const { status, body } = await (await serve()).ask(path)
       expect(status).toBe(404)
@@ -87,7 +87,7 @@ describe('anything else', () => {
     },
   )
 
-  it('headers without an end do not hold the port: their connection is closed', async () => {
+  it('endless headers: do not block the port, and their connection is closed', async () => {
     const { port, ask } = await serve()
     const socket = connect(port, '127.0.0.1')
     socket.on('error', () => {})

@@ -1,4 +1,4 @@
-// The watch over one session, as a function of what sweeps see: which deadline passes, when, and what resets it.
+// SessionWatch as a function of what a session reports at sweeps: which deadline passes, when, and what resets it.
 import { describe, expect, it } from 'vitest'
 import {
   ByteBudget,
@@ -16,7 +16,7 @@ const idle: SessionFacts = {
   bytesTaken: 0,
 }
 
-/** Sweeps until the watch says so, or until `untilMs`; answers when and what. */
+/** Sweeps until a deadline passes, or until `untilMs`; returns when, and which. */
 function sweep(watch: SessionWatch, factsAt: (now: number) => Partial<SessionFacts>, untilMs: number) {
   for (let now = bounds.sweepMs; now <= untilMs; now += bounds.sweepMs) {
     const overdue = watch.look({ ...idle, ...factsAt(now) }, now)
@@ -27,47 +27,47 @@ function sweep(watch: SessionWatch, factsAt: (now: number) => Partial<SessionFac
 
 const HOUR_MS = 3_600_000
 
-describe('a session', () => {
-  it('must say hello before its deadline, whatever else it sends', () => {
+describe('SessionWatch', () => {
+  it('cuts a session without a hello by the deadline, whatever else it sends', () => {
     const facts = (now: number): Partial<SessionFacts> => ({ phase: 'greeting', framesReceived: now })
     const overdue = sweep(new SessionWatch(bounds, 0), facts, HOUR_MS)
     expect(overdue).toEqual({ at: bounds.helloDeadlineMs, code: 'timedOut' })
   })
 
-  it('may be open for ever if it sends a frame now and then', () => {
+  it('keeps a session open for ever that sends a frame often enough', () => {
     const facts = (now: number) => ({ framesReceived: Math.floor(now / (bounds.idleMs - 1000)) })
     expect(sweep(new SessionWatch(bounds, 0), facts, HOUR_MS)).toBeUndefined()
   })
 
-  it('that is silent is cut after the idle time', () => {
+  it('cuts a silent session after the idle time', () => {
     const overdue = sweep(new SessionWatch(bounds, 0), () => ({}), HOUR_MS)
     expect(overdue).toEqual({ at: bounds.idleMs + bounds.sweepMs, code: 'timedOut' })
   })
 
-  it('whose reading is held by the broker is not silent by its own fault', () => {
+  it('does not cut a silent session while the broker holds its reading', () => {
     const facts = (now: number) => ({ held: now < HOUR_MS / 2, midFrame: now < HOUR_MS / 2 })
     const overdue = sweep(new SessionWatch(bounds, 0), facts, HOUR_MS)
     expect(overdue!.at).toBeGreaterThan(HOUR_MS / 2)
   })
 
-  it('must complete a frame that it began, however many bytes drip in', () => {
+  it('cuts a session that does not complete a frame in time, however many bytes drip in', () => {
     const facts = () => ({ midFrame: true })
     const overdue = sweep(new SessionWatch(bounds, 0), facts, HOUR_MS)
     expect(overdue).toEqual({ at: bounds.frameDeadlineMs + bounds.sweepMs, code: 'timedOut' })
   })
 
-  it('may always be in the middle of some frame, as long as frames are completed', () => {
+  it('keeps a session that is always in the middle of a frame, as long as frames are completed', () => {
     const facts = (now: number) => ({ midFrame: true, framesReceived: now })
     expect(sweep(new SessionWatch(bounds, 0), facts, HOUR_MS)).toBeUndefined()
   })
 
-  it('that takes nothing of what waits for it is cut', () => {
+  it('cuts a session that takes none of its queued output', () => {
     const facts = (now: number) => ({ framesReceived: now, queuedBytes: 1, bytesTaken: 100 })
     const overdue = sweep(new SessionWatch(bounds, 0), facts, HOUR_MS)
     expect(overdue).toEqual({ at: bounds.stallMs + bounds.sweepMs, code: 'timedOut' })
   })
 
-  it('that takes too little of too much is cut as a slow consumer', () => {
+  it('cuts a session as slowConsumer that stays above the bound on queued bytes', () => {
     const facts = (now: number) => ({
       framesReceived: now,
       queuedBytes: bounds.queuedBytesMax + 1,
@@ -77,7 +77,7 @@ describe('a session', () => {
     expect(overdue).toEqual({ at: bounds.slowConsumerMs + bounds.sweepMs, code: 'slowConsumer' })
   })
 
-  it('may be above the bound on queued bytes for a moment, again and again', () => {
+  it('keeps a session that is above the bound on queued bytes for a moment, again and again', () => {
     const facts = (now: number) => ({
       framesReceived: now,
       queuedBytes: now % 5000 === 0 ? 0 : bounds.queuedBytesMax * 2,
@@ -86,13 +86,13 @@ describe('a session', () => {
     expect(sweep(new SessionWatch(bounds, 0), facts, HOUR_MS)).toBeUndefined()
   })
 
-  it('that is closing must be gone soon', () => {
+  it('cuts a closing session that does not end in time', () => {
     const overdue = sweep(new SessionWatch(bounds, 0), () => ({ phase: 'closing' }), HOUR_MS)
     expect(overdue).toEqual({ at: bounds.closeDeadlineMs + bounds.sweepMs, code: 'timedOut' })
   })
 })
 
-describe('the limits', () => {
+describe('sessionLimits', () => {
   it('let every admissible frame be received and handled', async () => {
     const { limits } = await import('../../protocol/limits.ts')
     expect(bounds.requestBytesInFlightMax).toBeGreaterThanOrEqual(limits.frameBytesMax)
@@ -108,8 +108,8 @@ describe('the limits', () => {
   })
 })
 
-describe('a byte budget', () => {
-  it('gives all or nothing, and takes back', () => {
+describe('ByteBudget', () => {
+  it('take: takes all or nothing; give: returns bytes to the budget', () => {
     const budget = new ByteBudget(10)
     expect([budget.take(6), budget.take(5), budget.take(4), budget.take(1)]).toEqual([
       true,

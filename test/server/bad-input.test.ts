@@ -1,5 +1,5 @@
-// What wrong input gets, over an in-memory stream: a named error where the sender can be told, the end of its connection
-// where it cannot, and nobody else notices.
+// Answers to wrong input, over an in-memory stream: a named error where the client can be told, the end of its connection
+// where it cannot, and no effect on other clients.
 import { afterEach, describe, expect, it } from 'vitest'
 import { sessionLimits } from '../../broker/server/admission.ts'
 import type { Handlers } from '../../broker/server/dispatch.ts'
@@ -52,7 +52,7 @@ describe('a bad request', () => {
     expect((await connection.request('describeStream', { name: 'clicks' })).stream).toEqual(clicks)
   })
 
-  it('is forgiven now and then; a client that sends nothing else is cut', async () => {
+  it('is answered now and then; a client that sends nothing else is cut', async () => {
     const { connect } = (home = serving(describing))
     const connection = await connect()
     const sendBad = () => connection.write(...encodeFrame([messageKinds.request, 9999, 0xbad, []]))
@@ -66,7 +66,7 @@ describe('a bad request', () => {
     expect(connection.connectionErrors.at(-1)).toMatchObject({ code: 'unknownOperation' })
   })
 
-  it('that takes a correlation id twice ends the session: its answers could not be told apart', async () => {
+  it('with a correlation id that is in use ends the session: answers could not be told apart', async () => {
     const { connect } = (home = serving<'describeStream'>({ describeStream: () => new Promise(() => {}) }))
     const connection = await connect()
     connection.write(...encodeRequest('describeStream', 77, { name: 'clicks' }))
@@ -76,7 +76,7 @@ describe('a bad request', () => {
   })
 })
 
-describe('bytes that are no message', () => {
+describe('bytes that are no message:', () => {
   const random = Buffer.from('7f0a991c2244c1c1c1deadbeef00112233445566778899aabbccddeeff', 'hex')
 
   it.each([
@@ -93,7 +93,7 @@ describe('bytes that are no message', () => {
     ['a response', encodeFrame([messageKinds.response, 1, 1, []]), 'malformedFrame'],
     ['an error', encodeError(1, { code: 'internal', message: '' }), 'malformedFrame'],
     ['random bytes', [frame(random)], 'malformedFrame'],
-  ])('%s: a named error about the connection, and its end', async (_what, bytes, code) => {
+  ])('%s get a named error about the connection, and end it', async (_what, bytes, code) => {
     const { connect, counted } = (home = serving(describing))
     const connection = await connect()
     const other = await connect()
@@ -104,7 +104,7 @@ describe('bytes that are no message', () => {
     expect((await other.request('describeStream', { name: 'clicks' })).stream).toEqual(clicks)
   })
 
-  it('a plain HTTP request gets an HTTP answer that says where it has ended up', async () => {
+  it('a plain HTTP request gets an HTTP answer that names this port and the admin port', async () => {
     const { stream } = (home = serving(describing, { adminUrl: 'http://127.0.0.1:7480' }))
     const socket = stream()
     const chunks: Buffer[] = []
@@ -134,7 +134,7 @@ function frame(payload: Uint8Array): Buffer {
   return Buffer.concat([prefix, payload])
 }
 
-/** Everything that arrives from now on, as it is. */
+/** Collects the raw bytes that arrive from now on. */
 function messagesTo(connection: RawConnection): Message[] {
   const messages: Message[] = []
   const reader = new FrameReader({ frameBytesMax: limits.frameBytesMax })

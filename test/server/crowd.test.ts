@@ -1,4 +1,4 @@
-// Many clients at once that want nothing, or read nothing: the others are served all the same, and memory stays bounded.
+// Many idle clients, or many that read nothing: other clients are still served, and memory stays bounded.
 import { describe, expect, it } from 'vitest'
 import type { Session } from '../../broker/server/session.ts'
 import { RawConnection } from '../support/raw-connection.ts'
@@ -7,8 +7,8 @@ import { clicks, pending, serving, settled } from './serving.ts'
 
 const KiB = 1024
 
-describe('a flood of connections', () => {
-  it('that say hello and nothing more: makes room for one who asks, and leaves those at work alone', async () => {
+describe('server, in a flood of connections', () => {
+  it('that only say hello: makes room for a client that asks, and leaves connections at work alone', async () => {
     const answer = pending<{ stream: typeof clicks }>()
     const home = serving<'describeStream' | 'deleteStream'>(
       { describeStream: () => answer.promise, deleteStream: () => ({}) },
@@ -31,7 +31,7 @@ describe('a flood of connections', () => {
     await home.server.close()
   })
 
-  it('that say nothing at all: makes room for one who says hello', async () => {
+  it('that say nothing: makes room for a client that says hello', async () => {
     const home = serving<'deleteStream'>({ deleteStream: () => ({}) }, { maxConnections: 32 })
     const silent = Array.from({ length: 100 }, () => home.stream())
     await settled()
@@ -41,7 +41,7 @@ describe('a flood of connections', () => {
     await home.server.close()
   })
 
-  it('from one address, all at work: leaves the reserve to others', async () => {
+  it('from one address, all at work: keeps the reserve for other addresses', async () => {
     const home = serving<'deleteStream'>({ deleteStream: () => ({}) }, { maxConnections: 32 })
     const connectFrom = async (remote: string) => {
       const connection = new RawConnection(home.stream(remote))
@@ -58,8 +58,8 @@ describe('a flood of connections', () => {
   })
 })
 
-describe('many clients that read nothing', () => {
-  it('have one budget: the largest that takes nothing is cut, and one that reads is not', async () => {
+describe('server, with many clients that read nothing,', () => {
+  it('cuts the largest that takes nothing when their common budget is used up, and no client that reads', async () => {
     const sessions: Session[] = []
     const home = serving<'deleteStream'>(
       {

@@ -1,4 +1,4 @@
-// How a server ends: what runs is answered, what comes is refused, everybody is told, and nothing is left.
+// Drain and close of a server: running requests are answered, new ones refused, clients told, and nothing is left.
 import { describe, expect, it } from 'vitest'
 import type { Session } from '../../broker/server/session.ts'
 import { encodeRequest, MillraceError, type ResponseOf } from '../../protocol/index.ts'
@@ -23,7 +23,7 @@ function serveWaiting() {
 }
 
 describe('drain', () => {
-  it('tells clients, answers what runs, refuses what comes, and then ends every connection', async () => {
+  it('tells clients, answers running requests, refuses new ones, and then ends every connection', async () => {
     const { server, connect, running, counted } = serveWaiting()
     const [busy, idle] = [await connect(), await connect()]
     const request = outcomeOf(busy.request('describeStream', { name: 'clicks' }))
@@ -60,7 +60,7 @@ describe('drain', () => {
     expect(running).toHaveLength(1)
   })
 
-  it('gives up at its deadline: handlers are told, and their requests answered outcomeUnknown', async () => {
+  it('gives up at its deadline: aborts handlers, and answers their requests outcomeUnknown', async () => {
     const { server, connect, running } = serveWaiting()
     const request = outcomeOf((await connect()).request('describeStream', { name: 'clicks' }))
     await settled()
@@ -72,7 +72,7 @@ describe('drain', () => {
     await settled()
   })
 
-  it('lets a handler that heeds the signal answer for itself', async () => {
+  it('lets a handler that listens to the signal answer by itself', async () => {
     const { server, connect } = serving<'describeStream'>({
       describeStream: (_request, { signal }) =>
         new Promise((_resolve, reject) => {
@@ -85,7 +85,7 @@ describe('drain', () => {
     expect(await request).toBe('unavailable')
   })
 
-  it('refuses connections that come later', async () => {
+  it('refuses connections that arrive later', async () => {
     const { server, connect, running, stream, counted } = serveWaiting()
     const first = outcomeOf((await connect()).request('describeStream', { name: 'clicks' }))
     await settled()
@@ -98,14 +98,14 @@ describe('drain', () => {
     await Promise.all([first, drained])
   })
 
-  it('is the same drain for everybody who asks, and immediate without connections', async () => {
+  it('returns the same drain to every caller, and ends at once without connections', async () => {
     const { server } = serveWaiting()
     const drained = server.drain(LONG_MS)
     expect(server.drain(1)).toBe(drained)
     await drained
   })
 
-  it('waits for a request whose client has left: its effect is under way', async () => {
+  it('waits for a running request whose client has left', async () => {
     const { server, connect, running } = serveWaiting()
     const connection = await connect()
     void outcomeOf(connection.request('describeStream', { name: 'clicks' }))
@@ -124,7 +124,7 @@ describe('drain', () => {
 })
 
 describe('close', () => {
-  it('ends every connection at once; requests that run are of unknown outcome', async () => {
+  it('ends every connection at once, and answers running requests outcomeUnknown', async () => {
     const { server, connect } = serveWaiting()
     const connection = await connect()
     const request = outcomeOf(connection.request('describeStream', { name: 'clicks' }))
@@ -135,8 +135,8 @@ describe('close', () => {
   })
 })
 
-describe('the limit on connections', () => {
-  it('turns away one more with a named error, and takes one again when there is room', async () => {
+describe('maxConnections', () => {
+  it('turns away one connection more with a named error, and accepts one again when there is room', async () => {
     const { server, connect, stream, counted } = serving<'describeStream'>(
       { describeStream: () => ({ stream: clicks }) },
       { maxConnections: 2 },
@@ -155,7 +155,7 @@ describe('the limit on connections', () => {
     await server.close()
   })
 
-  it('cuts without a word those who come while many are being turned away', async () => {
+  it('cuts connections without a message while many are being turned away', async () => {
     const { server, stream, connect } = serving<'describeStream'>(
       { describeStream: () => ({ stream: clicks }) },
       { maxConnections: 1 },

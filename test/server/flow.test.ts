@@ -1,5 +1,5 @@
-// Back-pressure and bounds of a session: what a client sends too much of waits or is refused, what it does not read does
-// not pile up, and a deadline ends what does not move. Time is the sweep's, in the hands of the test.
+// Back-pressure and bounds of a session: excess requests wait or are refused, unread output is bounded, and deadlines end
+// stuck sessions. Time is counted in sweeps, which the test triggers.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { sessionLimits } from '../../broker/server/admission.ts'
 import type { Session } from '../../broker/server/session.ts'
@@ -29,7 +29,7 @@ function pass(ms: number): void {
   vi.advanceTimersByTime(ms)
 }
 
-/** A host whose appends wait for the test, and whose describes are answered at once. */
+/** Handlers whose appends wait for the test, and whose describes are answered at once. */
 function serveAppends(options: ServingOptions<'append' | 'describeStream'> = {}) {
   const arrived: { finish: (response: ResponseOf<'append'>) => void; session: Session }[] = []
   home = serving<'append' | 'describeStream'>(
@@ -99,7 +99,7 @@ describe('requests in flight', () => {
     expect(await admitted).toBe('answered')
   })
 
-  it('half frames count too: who fills the room with them is cut, others go on', async () => {
+  it('include half frames: a client that fills the room with them is cut, and other clients are served', async () => {
     const { connect } = serveAppends({ limits: { receivedBytesMax: 100 * KiB } })
     const [greedy, modest] = [await connect(), await connect()]
     const request = Buffer.concat(encodeRequest('append', 9, append(200 * KiB)))
@@ -109,7 +109,7 @@ describe('requests in flight', () => {
     expect(await outcomeOf(modest.request('describeStream', { name: 'clicks' }))).toBe('answered')
   })
 
-  it('give back their room when their session ends, answered or not', async () => {
+  it('free their room when their session ends, answered or not', async () => {
     const { connect, arrived } = serveAppends({ limits: { receivedBytesMax: 100 * KiB } })
     for (let round = 0; round < 5; round++) {
       const connection = await connect()
@@ -126,7 +126,7 @@ describe('requests in flight', () => {
 })
 
 describe('held reading', () => {
-  it('starts no request until it was released as often as held', async () => {
+  it('starts no request before as many releases as holds', async () => {
     const { connect, arrived } = serveAppends()
     const connection = await connect()
     void outcomeOf(connection.request('append', append(10)))
@@ -170,7 +170,7 @@ describe('held reading', () => {
 describe('a client that does not read', () => {
   const chunk = new Uint8Array(64 * KiB)
 
-  /** Describes that push a megabyte before they are answered. */
+  /** Handlers whose describes send a megabyte of events before they answer. */
   function servePushes(bounds: ServingOptions<'describeStream'>['limits']) {
     const sessions = new Set<Session>()
     let started = 0
@@ -197,7 +197,7 @@ describe('a client that does not read', () => {
     return { ...home, sessions, started: () => started }
   }
 
-  it('gets no further requests started above the high-water mark, and all of them once it reads', async () => {
+  it('has no more requests started above the high-water mark, and all of them once it reads', async () => {
     const { connect, sessions, started } = servePushes({})
     const connection = await connect()
     connection.socket.pause()
@@ -218,7 +218,7 @@ describe('a client that does not read', () => {
     expect(session!.queuedBytes).toBe(0)
   })
 
-  it('is cut as a slow consumer when too much waits for too long; its queue is freed', async () => {
+  it('is cut as slowConsumer when too much waits for too long, and its queue is freed', async () => {
     const { connect, sessions, counted } = servePushes({
       queuedBytesMax: 1024 * KiB,
       slowConsumerMs: 3000,
@@ -290,7 +290,7 @@ describe('deadlines', () => {
   it('end a connection whose peer never closes its side', async () => {
     const { stream, server } = serveAppends()
     const socket = stream()
-    socket.write(Buffer.from([0, 0, 0, 0])) // malformed, and then neither read nor ended
+    socket.write(Buffer.from([0, 0, 0, 0])) // malformed; after that the client neither reads nor ends
     await settled()
     expect(server.sessionCount).toBe(1)
     pass(sessionLimits.closeDeadlineMs + 2 * sessionLimits.sweepMs)
@@ -298,7 +298,7 @@ describe('deadlines', () => {
     expect(server.sessionCount).toBe(0)
   })
 
-  it('cost one timer for a thousand sessions, and none when they are gone', async () => {
+  it('take one timer for a thousand sessions, and none when they are gone', async () => {
     const { connect, server } = serveAppends({ maxConnections: 1100 })
     const connections = await Promise.all(Array.from({ length: 1000 }, () => connect()))
     expect(vi.getTimerCount()).toBe(1)

@@ -1,4 +1,4 @@
-// Which requests are let in, from the columns of the table.
+// Which requests a session admits, by the columns of the table of operations.
 import { describe, expect, test } from 'vitest'
 import { operations, type Operation, type OperationName } from '../../protocol/operations.ts'
 import { refusalAt } from '../../broker/server/gate.ts'
@@ -9,12 +9,12 @@ const servedAt = (moment: Parameters<typeof refusalAt>[1]) =>
 const withColumn = (column: keyof Operation) =>
   names.filter((name) => (operations[name] as Operation)[column] === true)
 
-describe('gate', () => {
-  test('a session that has begun, in a process that goes on, is served everything', () => {
+describe('refusalAt', () => {
+  test('serves everything in an open session of a running process', () => {
     expect(servedAt({ isGreeting: false, isStopping: false })).toEqual(names)
   })
 
-  test('before a session has begun, only what opens it is served, and the refusal says what that is', () => {
+  test('serves only opening requests before a session has begun, and the refusal names them', () => {
     expect(servedAt({ isGreeting: true, isStopping: false })).toEqual(withColumn('opensSession'))
     const refusal = refusalAt('append', { isGreeting: true, isStopping: false })
     expect(refusal).toMatchObject({
@@ -23,12 +23,12 @@ describe('gate', () => {
     })
   })
 
-  test('a process that is about to stop serves what keeps a session alive, and promises that nothing else was done', () => {
+  test('serves only what keeps a session alive while the process stops, and refuses all else as unavailable', () => {
     expect(servedAt({ isGreeting: false, isStopping: true })).toEqual(withColumn('servedWhileStopping'))
     expect(refusalAt('append', { isGreeting: false, isStopping: true })?.code).toBe('unavailable')
   })
 
-  test('a process that is about to stop begins no session', () => {
+  test('begins no session while the process stops', () => {
     expect(servedAt({ isGreeting: true, isStopping: true })).toEqual([])
   })
 })

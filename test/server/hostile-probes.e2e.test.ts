@@ -1,4 +1,4 @@
-// A probe of the admin port while slow and silent connections try to keep it busy.
+// Probes of the admin port while slow and silent connections try to block it.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { pino } from 'pino'
@@ -35,7 +35,7 @@ const ask = (path: string, headers: Record<string, string> = {}) =>
   fetch(`http://127.0.0.1:${admin.port}${path}`, { headers: { connection: 'close', ...headers } })
 
 describe('the admin port', () => {
-  it('serves probes 60 of 60 times beside hundreds of slow connections', async () => {
+  it('answers 60 of 60 probes beside hundreds of slow connections', async () => {
     for (let i = 0; i < 200; i++) await slowConnection(i % 2 === 0 ? '' : 'GET /healthz HTTP/1.1\r\nX: ')
     const statuses: number[] = []
     for (let i = 0; i < 60; i++) {
@@ -71,12 +71,12 @@ describe('isForeignName', () => {
     'LOCALHOST.:7480',
     'a.b',
     undefined,
-  ])('no: %s', (host) => {
+  ])('false for %s', (host) => {
     expect(isForeignName(host, ['a.b'])).toBe(false)
   })
 
   it.each(['a.b.evil.example', 'evil.example', '127.0.0.1.evil.example', 'localhost.evil.example', ''])(
-    'yes: %j',
+    'true for %j',
     (host) => {
       expect(isForeignName(host, ['a.b'])).toBe(true)
     },

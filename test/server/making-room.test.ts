@@ -21,13 +21,13 @@ const arbitrary: fc.Arbitrary<Occupant> = fc.record({
 })
 
 describe('leastUseful', () => {
-  it('takes one of the address that holds most', () => {
+  it('chooses a connection of the address that holds most', () => {
     const many = [1, 2, 3].map((quietMs) => occupant({ quietMs }))
     const alone = occupant({ address: '10.0.0.2', quietMs: 99, isGreeting: true })
     expect(leastUseful([alone, ...many])).toBe(many[2])
   })
 
-  it('takes one that never said hello before one that never asked for anything, and that before one that did', () => {
+  it('chooses first connections without a hello, then those that never asked, then those that did', () => {
     const used = occupant({ hasAsked: true, quietMs: 90_000 })
     const open = occupant({ quietMs: 80_000 })
     const greeting = occupant({ isGreeting: true, quietMs: 0 })
@@ -36,12 +36,12 @@ describe('leastUseful', () => {
     expect(leastUseful([used])).toBe(used)
   })
 
-  it('takes the one that has been quiet for longest, and of equals the oldest', () => {
+  it('chooses the connection that has been quiet for longest, and of equals the oldest', () => {
     const [older, newer] = [occupant({ quietMs: 5 }), occupant({ quietMs: 5 })]
     expect(leastUseful([occupant({ quietMs: 4 }), older, newer])).toBe(older)
   })
 
-  it('never takes one that is busy, or asked for something a moment ago', () => {
+  it('never chooses a connection that is busy, or asked for something a moment ago', () => {
     fc.assert(
       fc.property(fc.array(arbitrary), (occupants) => {
         const least = leastUseful(occupants)
@@ -53,8 +53,8 @@ describe('leastUseful', () => {
   })
 })
 
-describe('the reserve', () => {
-  it('is for addresses that hold few connections', () => {
+describe('reserveOf and mayUseReserve', () => {
+  it('keep some connections for addresses that hold few', () => {
     expect(reserveOf(4096)).toBe(256)
     expect([mayUseReserve(0), mayUseReserve(100)]).toEqual([true, false])
   })

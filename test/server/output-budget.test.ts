@@ -1,4 +1,4 @@
-// What waits to be sent by all sessions together, and who is cut when it is too much.
+// The bound on the queued output of all sessions, and which sessions are cut above it.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { OutputBudget, OutputShare } from '../../broker/server/output-budget.ts'
@@ -8,7 +8,7 @@ const MiB = 1024 * 1024
 const budgetOf = (bytesMax: number) => new OutputBudget({ bytesMax, highWaterBytesMax: 4 * MiB })
 
 describe('OutputBudget', () => {
-  it('toCut: takes those that take nothing first, the largest of them first, and no more than needed', () => {
+  it('toCut: cuts sessions that take nothing first, the largest of them first, and no more than needed', () => {
     const budget = budgetOf(100)
     const senders = [
       { name: 'large reader', countedBytes: 90, isTaking: true },
@@ -21,7 +21,7 @@ describe('OutputBudget', () => {
     expect(budget.toCut(senders).map(({ name }) => name)).toEqual(['large', 'small', 'large reader'])
   })
 
-  it('toCut: leaves no more than the budget, and cuts nobody while it suffices', () => {
+  it('toCut: leaves no more than the budget, and cuts no session within the budget', () => {
     const sender = fc.record({ countedBytes: fc.nat(1000), isTaking: fc.boolean() })
     fc.assert(
       fc.property(fc.array(sender), fc.nat(5000), (senders, bytesMax) => {
@@ -38,7 +38,7 @@ describe('OutputBudget', () => {
     )
   })
 
-  it('highWaterBytes: each session stops earlier the more there are, within bounds', () => {
+  it('highWaterBytes: falls as the number of sessions rises, within bounds', () => {
     const budget = budgetOf(256 * MiB)
     expect([1, 32, 64, 100_000].map((sessions) => budget.highWaterBytes(sessions))).toEqual([
       4 * MiB,
@@ -50,7 +50,7 @@ describe('OutputBudget', () => {
 })
 
 describe('OutputShare', () => {
-  it('counts what a session has queued, and nothing once it is given up', () => {
+  it('counts the queued bytes of a session, and none after giveUp', () => {
     const budget = budgetOf(100)
     const [one, other] = [new OutputShare(budget), new OutputShare(budget)]
     expect([one.set(60), other.set(60), budget.bytes]).toEqual([false, true, 120])

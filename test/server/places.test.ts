@@ -1,13 +1,13 @@
-// Who holds a place, and who makes room.
+// Which holder of a place makes room.
 import { expect, it } from 'vitest'
 import { Places } from '../../broker/server/places.ts'
 
-it('take: a comer gets the place of the one that has been idle for longest', () => {
+it('Places.take: gives a newcomer the place of the holder that has been idle for longest', () => {
   const places = new Places<string>(2)
   expect([places.take('a'), places.take('b'), places.take('c')]).toEqual([undefined, undefined, 'a'])
 })
 
-it('use: one that is being served keeps its place, and is the newest of the idle ones after', () => {
+it('Places.use: keeps the place of a holder that is being served, which is the newest idle one after', () => {
   const places = new Places<string>(2)
   places.take('a')
   places.take('b')
@@ -17,7 +17,7 @@ it('use: one that is being served keeps its place, and is the newest of the idle
   expect([places.take('d'), places.take('e')]).toEqual(['c', 'a'])
 })
 
-it('take: where all are being served, the first of them makes room', () => {
+it('Places.take: takes the place of the first holder where all are being served', () => {
   const places = new Places<string>(1)
   places.take('a')
   const answered = places.use('a')
@@ -26,7 +26,7 @@ it('take: where all are being served, the first of them makes room', () => {
   expect(places.take('c')).toBe('b')
 })
 
-it('leave: gives the place back, whatever its holder was doing', () => {
+it('Places.leave: frees the place of an idle or a served holder', () => {
   const places = new Places<string>(1)
   places.take('a')
   places.use('a')

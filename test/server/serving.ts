@@ -1,4 +1,4 @@
-// A server with handlers of the test's own, and connections to it without a network. It counts like the real one.
+// A server with handlers from the test, and connections to it without a network. It counts like the real server.
 import type { Duplex } from 'node:stream'
 import { pino, type Logger } from 'pino'
 import { inProcessPair } from '../../broker/server/transport/in-process.ts'
@@ -17,7 +17,7 @@ export const identity = {
 
 export type Served = OperationOn<'control' | 'data'>
 
-/** What the server has told its instruments. */
+/** What the server has counted. */
 export class Counted implements ServerMetrics {
   opened = 0
   refused = 0
@@ -65,9 +65,9 @@ export interface Serving {
   readonly broken: Error[]
   /** Messages logged as errors or worse. */
   readonly logged: string[]
-  /** A connection that has said hello, unless told otherwise. */
+  /** Opens a connection, and says hello by default. */
   connect(options?: { hello?: boolean }): Promise<RawConnection>
-  /** The client's end of a connection whose server end is `accept`ed. */
+  /** Returns the client's end of a connection whose other end the server has accepted. */
   stream(remote?: string): Duplex
 }
 
@@ -107,7 +107,7 @@ function errorsInto(lines: string[]): Logger {
   return pino({ level: 'error' }, { write })
 }
 
-/** A stream that all describe operations of these tests speak of. */
+/** The stream in all describe answers of these tests. */
 export const clicks = {
   name: 'clicks',
   id: 1,
@@ -120,7 +120,7 @@ export const clicks = {
   epoch: 1,
 } as const
 
-/** A promise and the hand that settles it. */
+/** A promise with the functions that settle it. */
 export function pending<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: Error): void } {
   let resolve!: (value: T) => void
   let reject!: (error: Error) => void
@@ -131,7 +131,7 @@ export function pending<T>(): { promise: Promise<T>; resolve(value: T): void; re
   return { promise, resolve, reject }
 }
 
-/** What is queued in promises, ticks and streams has run. */
+/** Lets everything run that is queued in promises, ticks and streams. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 4; turn++) {
     await new Promise((resolve) => {

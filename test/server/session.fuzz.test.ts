@@ -1,5 +1,5 @@
-// Whatever arrives on a connection, its sender gets a named error or is cut within a deadline, the process neither throws
-// nor grows, and an honest session beside it is served on. Time is the sweep's, in the hands of the test.
+// Whatever arrives on a connection, the client gets a named error or is cut within a deadline, the process neither throws
+// nor grows, and an honest session beside it is still served. Time is counted in sweeps, which the test triggers.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
@@ -65,7 +65,7 @@ async function expectHonestServed(): Promise<void> {
   expect(stream.name).toBe('honest')
 }
 
-/** Everything that a session may say: what mutations start from. */
+/** A valid conversation with every message; mutations start from it. */
 const phrases: readonly Buffer[] = [
   encodeRequest('hello', 1, { versionMin: 1, versionMax: 1, client: 'fuzz' }),
   encodeRequest('hello', 2, { versionMin: 60_000, versionMax: 65_535, client: 'fuzz' }),
@@ -87,12 +87,12 @@ const phrases: readonly Buffer[] = [
 const hello = phrases[0]!
 
 interface Outcome {
-  /** Kinds of messages that the client was told: what the broker says must make sense. */
+  /** Kinds of the messages that the broker sent: they must be valid. */
   readonly said: readonly string[]
   readonly closedAtOnce: boolean
-  /** Closed by a deadline at the latest. */
+  /** True if the connection was closed, by a deadline at the latest. */
   readonly ended: boolean
-  /** The honest one alone. */
+  /** Number of sessions at the end: only the honest one. */
   readonly sessionsLeft: number
 }
 
@@ -116,7 +116,7 @@ async function speak(chunks: readonly Uint8Array[]): Promise<Outcome> {
   }
   await settled()
   const closedAtOnce = closed
-  // Silence and half frames are ended by their deadlines, whatever was said.
+  // Deadlines end silent sessions and half frames.
   for (let ms = 0; !closed && ms <= sessionLimits.idleMs + 10_000; ms += 5000) {
     vi.advanceTimersByTime(5000)
     await settled()
@@ -132,7 +132,7 @@ function framed(payload: Uint8Array): Buffer {
   return Buffer.concat([prefix, payload])
 }
 
-/** Cuts bytes into chunks at the places given. */
+/** Cuts bytes into chunks at the given places. */
 function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
   const bounds = [...new Set(places.map((place) => place % (bytes.length + 1)))].toSorted((a, b) => a - b)
   return [0, ...bounds].map((from, i) => bytes.subarray(from, bounds[i] ?? bytes.length))
@@ -233,11 +233,11 @@ describe('a session', () => {
   })
 })
 
-describe('memory', () => {
+describe('memory of the server', () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
 
-  /** Bytes that the process has allocated and not collected. */
+  /** Returns the bytes that the process has allocated and not collected. */
   function used(): number {
     const { heapUsed, arrayBuffers } = process.memoryUsage()
     return heapUsed + arrayBuffers
@@ -284,7 +284,7 @@ describe('memory', () => {
     return Buffer.concat(Array.from({ length: 4000 }, (_, i) => message(i + 2)).flat())
   }
 
-  /** Says hello and `bytes`, and measures before the connection ends; never reads if told so. */
+  /** Sends hello and `bytes`, and measures memory before the connection ends. */
   async function growthBy(
     bytes: Uint8Array,
     options: { reads: boolean; collected: boolean },
@@ -304,14 +304,14 @@ describe('memory', () => {
     return growth
   }
 
-  it.each(bombs)('%s: allocates a bounded number of bytes for each byte received', async (_what, bomb) => {
-    await speak([hello, bomb]) // code and shapes are warm from here on
+  it.each(bombs)('grows by a bounded number of bytes for each received byte of %s', async (_what, bomb) => {
+    await speak([hello, bomb]) // warms up code, so that the next run measures only data
     const growth = await growthBy(bomb, { reads: true, collected: false })
     expect(growth).toBeLessThan(FIXED_BYTES_MAX + BYTES_PER_INPUT_BYTE_MAX * bomb.length)
   })
 
   it.each(floods)(
-    '%s, whose answers are never read: hold a bounded number of bytes',
+    'holds a bounded number of bytes for %s whose answers are never read',
     async (_what, flood) => {
       await speak([hello, flood])
       const growth = await growthBy(flood, { reads: false, collected: true })

@@ -32,7 +32,7 @@ function serveDescribe(describeStream: Describe): Serving {
 }
 
 describe('hello', () => {
-  it('answers who serves, the version that both speak, and the limits to keep', async () => {
+  it('answers the identity of the process, the common version, and the limits', async () => {
     const { connect } = (home = serving(describing))
     const connection = await connect({ hello: false })
     expect(await connection.hello()).toEqual({
@@ -61,7 +61,7 @@ describe('hello', () => {
     expect(counted.closed).toEqual(['helloRequired'])
   })
 
-  it('must come before any event', async () => {
+  it('must come before every event', async () => {
     const { connect } = (home = serving(describing))
     const connection = await connect({ hello: false })
     connection.send('credit', { subscriptionId: 1, bytes: 1 })
@@ -69,7 +69,7 @@ describe('hello', () => {
     expect(connection.connectionErrors.map(({ code }) => code)).toEqual(['helloRequired'])
   })
 
-  it('raises the limit on frames, which is small before it', async () => {
+  it('raises the limit on the size of frames, which is small before it', async () => {
     const { connect } = (home = serving<'append'>({ append: () => ({ results: [] }) }))
     const request = append(limits.frameBytesBeforeHello + 1)
     const early = await connect({ hello: false })
@@ -95,7 +95,7 @@ describe('a request', () => {
     expect(stream).toEqual({ ...clicks, name: 'visits' })
   })
 
-  it('is answered alike where its answer was encoded once for many', async () => {
+  it('gets the same answer where that was encoded once for many clients', async () => {
     const routing = { streamId: 1, epoch: 2, hosts: [{ hostId: 1, host: 'there', port: 7401 }], shards: [] }
     const answer = new SharedResponse('describeRouting', routing)
     home = serving({ describeRouting: () => answer })
@@ -105,7 +105,7 @@ describe('a request', () => {
     }
   })
 
-  it('ping: is answered by the clock', async () => {
+  it('ping: gets the time of the clock', async () => {
     const { connect } = (home = serving(describing, { clock: () => 1234 }))
     expect(await (await connect()).request('ping', {})).toEqual({ now: 1234 })
   })
@@ -134,7 +134,7 @@ describe('a request', () => {
     expect({ started, answered }).toEqual({ started: names, answered: names.toReversed() })
   })
 
-  it('keeps its bytes to itself, whatever arrives later', async () => {
+  it('has bytes of its own, which later chunks do not change', async () => {
     const seen: Uint8Array[] = []
     const { connect } = (home = serving<'append'>({
       append: ({ batches }) => {
@@ -147,7 +147,7 @@ describe('a request', () => {
     expect(seen.map((batch) => new Set(batch))).toEqual(seen.map((_, fill) => new Set([fill])))
   })
 
-  it('that fails gets the code, message and retry hint of its handler', async () => {
+  it('gets code, message and retry hint of the error that its handler throws', async () => {
     const { connect } = serveDescribe((_request, { fail }) =>
       fail('overloaded', 'try again soon', { retryAfterMs: 40 }),
     )
@@ -155,7 +155,7 @@ describe('a request', () => {
     expect(error).toMatchObject({ code: 'overloaded', message: 'try again soon', retryAfterMs: 40 })
   })
 
-  it('that fails as its operation does not declare gets internal, and the log the story', async () => {
+  it('gets internal for an error that its operation does not declare, and the log has the details', async () => {
     const { connect, logged } = serveDescribe(() => {
       throw new MillraceError('corruptBatch', 'a describe has no batches')
     })
@@ -165,7 +165,7 @@ describe('a request', () => {
     expect(logged).toHaveLength(1)
   })
 
-  it('whose handler throws or rejects gets internal, and others are served on', async () => {
+  it('gets internal where its handler throws or rejects, and other requests are served', async () => {
     const { connect, logged } = serveDescribe(({ name }) => {
       if (name === 'thrown') throw new TypeError('secret')
       return name === 'rejected' ? Promise.reject(new Error('secret')) : { stream: clicks }
@@ -180,13 +180,13 @@ describe('a request', () => {
     expect(logged).toHaveLength(2)
   })
 
-  it('whose answer breaks its own shape gets internal, not the blame', async () => {
+  it('gets internal, not invalidArgument, where the answer of its handler cannot be encoded', async () => {
     const { connect } = serveDescribe(() => ({ stream: { ...clicks, retentionMs: -1 } }))
     const error = await rejectionOf((await connect()).request('describeStream', { name: 'clicks' }))
     expect(error.code).toBe('internal')
   })
 
-  it('that breaks an invariant is left to whoever restarts the process', async () => {
+  it('stays unanswered where its handler breaks an invariant, and onBroken is called', async () => {
     const { connect, broken, server } = serveDescribe(({ name }) => {
       const error = new InvariantError(`broken by ${name}`)
       if (name === 'thrown') throw error
@@ -207,7 +207,7 @@ describe('a request', () => {
 })
 
 describe('events', () => {
-  it('go to their handler with the session, and from the session to the client', async () => {
+  it('of a client go to their handler with the session; those of the session go to the client', async () => {
     const credits: [number, string][] = []
     let session: Session | undefined
     const { connect } = (home = serving<'describeStream'>(
@@ -245,7 +245,7 @@ describe('events', () => {
   it.each([
     ['a refusal', new MillraceError('subscriptionNotFound', 'no subscription 1'), 'subscriptionNotFound', 0],
     ['a defect', new TypeError('oops'), 'internal', 1],
-  ])('a handler that throws %s ends the session with its name', async (_what, thrown, code, lines) => {
+  ])('end the session by name where their handler throws %s', async (_what, thrown, code, lines) => {
     const { connect, logged } = (home = serving(describing, {
       events: {
         credit: () => {
@@ -262,7 +262,7 @@ describe('events', () => {
 })
 
 describe('the end of a session', () => {
-  it('aborts what runs for it, tells who listens, and drops what is answered later', async () => {
+  it('aborts its handlers, calls its listeners, and drops later answers', async () => {
     const { promise, resolve } = pending<ResponseOf<'describeStream'>>()
     const told: string[] = []
     const { connect, server, counted } = serveDescribe((_request, { session, signal }) => {
@@ -283,7 +283,7 @@ describe('the end of a session', () => {
     await settled()
   })
 
-  it('by the broker is at once: requests behind it in the same chunk are not started', async () => {
+  it('by the broker takes effect at once: later requests in the same chunk are not started', async () => {
     const started: string[] = []
     const { connect } = serveDescribe(({ name }, { session }) => {
       started.push(name)

@@ -1,8 +1,8 @@
-// One run of something dear for all who ask for it while it runs.
+// One run of an expensive function for all callers that ask while it runs.
 import { expect, it } from 'vitest'
 import { sharedRun } from '../../broker/server/shared-run.ts'
 
-it('sharedRun: runs once for all who ask meanwhile, and anew for those who come after', async () => {
+it('sharedRun: runs once for all callers meanwhile, and anew for later ones', async () => {
   let runs = 0
   const ask = sharedRun(async () => {
     await Promise.resolve()
@@ -12,7 +12,7 @@ it('sharedRun: runs once for all who ask meanwhile, and anew for those who come 
   expect(await ask()).toBe(2)
 })
 
-it('sharedRun: a run that fails, fails for all who joined it, and the next one is a new one', async () => {
+it('sharedRun: rejects for all callers that joined a failed run, and runs anew for the next', async () => {
   let runs = 0
   const ask = sharedRun(() => Promise.reject(new Error(`run ${++runs}`)))
   const outcomes = await Promise.allSettled([ask(), ask()])

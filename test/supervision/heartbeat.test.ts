@@ -1,10 +1,10 @@
-// A child is asked for signs of life, one at a time, and silence is counted in intervals.
+// Heartbeats are sent one at a time, and silence is counted in intervals.
 import { describe, expect, it } from 'vitest'
 import { startHeartbeat, type SignOfLife } from '../../broker/supervision/heartbeat.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { settled } from '../control/support/fake-time.ts'
 
-/** A heartbeat whose intervals pass when the test says so. */
+/** Starts a heartbeat whose intervals the test triggers. */
 function beating(ping: () => Promise<SignOfLife>) {
   const told: string[] = []
   let tick = (): void => {}
@@ -31,8 +31,8 @@ function beating(ping: () => Promise<SignOfLife>) {
   return { pass, stop }
 }
 
-describe('a heartbeat', () => {
-  it('asks at once and at every interval, and tells each answer', async () => {
+describe('startHeartbeat', () => {
+  it('asks at once and at every interval, and reports each answer', async () => {
     let asked = 0
     const { pass } = beating(() =>
       Promise.resolve({ trouble: ++asked === 2 ? 'a slow owner' : null, isStuck: false }),
@@ -40,7 +40,7 @@ describe('a heartbeat', () => {
     expect(await pass(2)).toEqual(['well', 'a slow owner', 'well'])
   })
 
-  it('asks one question at a time, and counts what passes until it is answered', async () => {
+  it('asks one question at a time, and counts the intervals until its answer', async () => {
     const answers: ((pong: SignOfLife) => void)[] = []
     const { pass } = beating(() => new Promise((resolve) => answers.push(resolve)))
     expect(await pass(2)).toEqual(['silent 1', 'silent 2'])
@@ -50,21 +50,21 @@ describe('a heartbeat', () => {
     expect(await pass(1)).toEqual(['silent 1'])
   })
 
-  it('counts intervals and not time: one that lasted an hour, because this process was suspended, is one', async () => {
+  it('counts intervals and not time: an interval of an hour, while this process was suspended, counts once', async () => {
     let answer = (_: SignOfLife): void => {}
     const { pass } = beating(() => new Promise((resolve) => (answer = resolve)))
     expect(await pass(1)).toEqual(['silent 1'])
-    // What the host had answered meanwhile is read right after the one timer that was due.
+    // An answer from the time of the suspension is read right after the one due timer.
     answer({ trouble: null, isStuck: false })
     expect(await pass(0)).toEqual(['well'])
   })
 
-  it('takes a question that failed for no sign of life', async () => {
+  it('counts a failed question as silence', async () => {
     const { pass } = beating(() => Promise.reject(new MillraceError('unavailable', 'the channel is gone')))
     expect(await pass(2)).toEqual(['silent 1', 'silent 2'])
   })
 
-  it('tells nothing once it is stopped', async () => {
+  it('reports nothing after its stop', async () => {
     let answer = (_: SignOfLife): void => {}
     const { pass, stop } = beating(() => new Promise((resolve) => (answer = resolve)))
     stop()

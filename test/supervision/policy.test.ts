@@ -1,12 +1,12 @@
-// How long a child that ended waits for its restart.
+// The delay before the restart of a child.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { failuresInARow, restartDelayMs } from '../../broker/supervision/policy.ts'
 
 const backoff = { firstDelayMs: 50, delayMsMax: 10_000, stableAfterMs: 30_000 }
 
-describe('restart delays', () => {
-  it('lie between half of the step and the step, whatever chance says', () => {
+describe('restartDelayMs and failuresInARow', () => {
+  it('give a delay between half of the step and the step, for any chance', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 100 }),
@@ -21,7 +21,7 @@ describe('restart delays', () => {
     )
   })
 
-  it('a child that never got ready has not served, however long it took', () => {
+  it('count a child that was never ready as a failure in a row, however long its start took', () => {
     expect(failuresInARow(4, null, backoff)).toBe(5)
     expect(failuresInARow(4, 29_999, backoff)).toBe(5)
     expect(failuresInARow(4, 30_000, backoff)).toBe(1)

@@ -1,4 +1,4 @@
-// Programs under supervision: real processes, which get ready, are drained by a signal, and are killed where they ignore it.
+// Supervised programs: real processes, which become ready, are drained by a signal, and are killed where they ignore it.
 import { describe, expect, it } from 'vitest'
 import { programCharge, type ProgramChargeOptions } from '../../broker/supervision/program.ts'
 import { SupervisedChild } from '../../broker/supervision/supervised-child.ts'
@@ -12,7 +12,7 @@ const policy = {
   backoff: { firstDelayMs: 1, delayMsMax: 1, stableAfterMs: 60_000 },
 }
 
-/** A program of one line of JavaScript. */
+/** Makes a program from a line of JavaScript. */
 function supervised(script: string, ready: ProgramChargeOptions['ready'], command = process.execPath) {
   const downs: string[] = []
   const program = { command, args: ['-e', script], env: { WHO: 'child' } }
@@ -25,8 +25,8 @@ function supervised(script: string, ready: ProgramChargeOptions['ready'], comman
 
 const speaks = `process.send(process.env.WHO); setInterval(() => {}, 1000);`
 
-describe('a supervised program', () => {
-  it('is ready when it has spoken, gets the environment that it is given, and ends by SIGTERM', async () => {
+describe('programCharge', () => {
+  it('is ready at the first message, passes only the given environment, and drains by SIGTERM', async () => {
     const { child, downs } = supervised(
       `if (process.env.WHO === 'child' && !process.env.PATH) { ${speaks} }`,
       'message',
@@ -39,7 +39,7 @@ describe('a supervised program', () => {
     expect(downs).toEqual([])
   })
 
-  it('that ignores SIGTERM is killed when its time is over', async () => {
+  it('kills a program that ignores SIGTERM when its time is over', async () => {
     const { child } = supervised(`process.on('SIGTERM', () => {}); ${speaks}`, 'message')
     child.start()
     await until('the program is ready', () => child.phase === 'ready')
@@ -48,7 +48,7 @@ describe('a supervised program', () => {
     expect(await ended).toMatch(/ended by SIGKILL$/)
   })
 
-  it('that exits is started again, and says how it ended', async () => {
+  it('starts a program again that exits, and says how it ended', async () => {
     const { child, downs } = supervised('process.exit(3)', 'launched')
     child.start()
     await until('the program was started again', () => child.restarts >= 2)
@@ -56,7 +56,7 @@ describe('a supervised program', () => {
     expect(downs[0]).toMatch(/^process \d+ ended by code 3$/)
   })
 
-  it('that is not there says so', async () => {
+  it('says so where the program does not exist', async () => {
     const { child, downs } = supervised('', 'message', '/nowhere/at-all')
     child.start()
     await until('the program was tried', () => downs.length > 0)

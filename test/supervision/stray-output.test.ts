@@ -1,4 +1,4 @@
-// What a process prints beside its log becomes lines of it.
+// What a process prints beside its log becomes log lines.
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
@@ -20,8 +20,8 @@ async function logged(print: (stream: PassThrough) => void): Promise<Record<stri
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
 }
 
-describe('the stray output of a host', () => {
-  it('comes line by line with a code, however it is cut, and so does the last one without a line feed', async () => {
+describe('logStrayOutput', () => {
+  it('logs each line with a code, however the output is cut, and also a last line without a line feed', async () => {
     const lines = await logged((stream) => {
       stream.write('internal error, index ')
       stream.write('points to a 00 page!?\n\nNo current read')
@@ -33,7 +33,7 @@ describe('the stray output of a host', () => {
     ])
   })
 
-  it('is bounded; of what is too much the end is kept, and the rest counted', async () => {
+  it('logs a bounded number of lines; of the excess it logs the last lines and counts the others', async () => {
     const lines = await logged((stream) => {
       for (let n = 0; n < 10_000; n++) stream.write(`line ${n}\n`)
     })

@@ -1,12 +1,12 @@
-// A child is launched, watched, started again, drained and killed, by a clock that the test moves; and whatever happens in
-// whatever order, there are never two of it, and a stop comes to an end.
+// SupervisedChild launches, watches, restarts, drains and kills a child, in fake time; and whatever happens in any order,
+// there are never two lives at once, and a stop ends.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ChildGone } from '../../broker/supervision/supervised-child.ts'
 import { settled } from '../control/support/fake-time.ts'
 import { Nursery, policy, well } from './support/fake-child.ts'
 
-/** A child that runs and is ready. */
+/** Starts a child and makes it ready. */
 async function ready(nursery = new Nursery()): Promise<Nursery> {
   nursery.child.start()
   nursery.life.ready()
@@ -14,8 +14,8 @@ async function ready(nursery = new Nursery()): Promise<Nursery> {
   return nursery
 }
 
-describe('a supervised child', () => {
-  it('is down until it is started, and starting until it says that it is ready', async () => {
+describe('SupervisedChild', () => {
+  it('is down before start, and starting until the child is ready', async () => {
     const nursery = new Nursery()
     const { child } = nursery
     expect([child.phase, child.reason]).toEqual(['down', 'not started yet'])
@@ -28,7 +28,7 @@ describe('a supervised child', () => {
     expect(nursery.news).toEqual([{ news: 'ready' }])
   })
 
-  it('is started once, however often it is asked to', async () => {
+  it('start: launches one child, however often it is called', async () => {
     const nursery = await ready()
     nursery.child.start()
     nursery.life.end()
@@ -37,7 +37,7 @@ describe('a supervised child', () => {
     expect(nursery.lives).toHaveLength(1)
   })
 
-  it('is started again after it ended, and told so', async () => {
+  it('starts a child again after its end, and tells so', async () => {
     const nursery = await ready()
     nursery.life.end('it fell over')
     await settled()
@@ -50,7 +50,7 @@ describe('a supervised child', () => {
     ])
   })
 
-  it('waits twice as long after each failure up to a limit, and starts over after a stable time', async () => {
+  it('doubles the delay with each failure up to a limit, and starts over after a stable time', async () => {
     const nursery = new Nursery()
     nursery.onLaunch = (life) => life.ready()
     nursery.child.start()
@@ -67,7 +67,7 @@ describe('a supervised child', () => {
     expect(delays).toEqual([100, 200, 400, 800, 1_600, 1_600, 100])
   })
 
-  it('is killed where it cannot start, for the reason that it gave', async () => {
+  it('kills a child whose start fails, and shows the reason that it gave', async () => {
     const nursery = new Nursery()
     nursery.child.start()
     nursery.life.fail(new Error('its directory is in use'))
@@ -76,7 +76,7 @@ describe('a supervised child', () => {
     expect(nursery.child.reason).toBe('its directory is in use')
   })
 
-  it('is down for the reason of its end, where that cut its start off', async () => {
+  it('shows how the child ended where that cut its start off', async () => {
     const nursery = new Nursery()
     nursery.child.start()
     nursery.life.onKill = () => {}
@@ -87,7 +87,7 @@ describe('a supervised child', () => {
     expect(nursery.child.reason).toBe('ended by SIGSEGV')
   })
 
-  it('is killed where it is not ready in time', async () => {
+  it('kills a child that is not ready in time', async () => {
     const nursery = new Nursery()
     nursery.child.start()
     await nursery.time.advance(policy.startDeadlineMs - 1)
@@ -97,7 +97,7 @@ describe('a supervised child', () => {
     expect(nursery.child.reason).toBe('did not start within 60 seconds')
   })
 
-  it('that cannot be launched has ended, and is tried again', async () => {
+  it('counts a failed launch as an end, and tries again', async () => {
     let tries = 0
     const nursery = new Nursery({
       launch: () => {
@@ -111,7 +111,7 @@ describe('a supervised child', () => {
     expect(tries).toBe(2)
   })
 
-  it('that does not answer is killed, cut off, and followed only after its end', async () => {
+  it('kills and cuts off a child that does not answer, and restarts it only after its end', async () => {
     const nursery = await ready()
     nursery.life.answer = () => new Promise(() => {})
     nursery.life.onKill = () => {}
@@ -137,7 +137,7 @@ describe('a supervised child', () => {
     })
   })
 
-  it('that is stuck is shown so, and given up when it has been for long', async () => {
+  it('shows that a child is stuck, and gives it up when it is stuck for long', async () => {
     const nursery = await ready()
     nursery.life.answer = () => Promise.resolve({ trouble: 'a slow disk', isStuck: true })
     await nursery.time.advance(3_000)
@@ -146,7 +146,7 @@ describe('a supervised child', () => {
     expect(nursery.child.reason).toBe('it was stuck over 4 heartbeats')
   })
 
-  it('in this process is let be while it is stuck', async () => {
+  it('leaves a stuck child inside this process alone', async () => {
     const nursery = new Nursery({}, null)
     nursery.onLaunch = (life) => (life.answer = () => Promise.resolve({ trouble: 'hm', isStuck: true }))
     await ready(nursery)
@@ -154,7 +154,7 @@ describe('a supervised child', () => {
     expect([nursery.child.phase, nursery.child.restarts]).toEqual(['ready', 0])
   })
 
-  it('without a heartbeat is asked nothing', async () => {
+  it('sends no pings without a heartbeat policy', async () => {
     let asked = 0
     const { heartbeat, ...quiet } = policy
     const nursery = new Nursery({ policy: quiet, ping: () => (asked++, Promise.resolve(well)) })
@@ -164,7 +164,7 @@ describe('a supervised child', () => {
     expect(nursery.time.waiting).toEqual([])
   })
 
-  it('is drained with its deadline, is not started again, and leaves no timer', async () => {
+  it('stop: drains the child with the deadline, does not start it again, and leaves no timer', async () => {
     const nursery = await ready()
     let isStopped = false
     const stopped = nursery.child.stop(5_000).then(() => (isStopped = true))
@@ -178,7 +178,7 @@ describe('a supervised child', () => {
     expect(nursery.lives).toHaveLength(1)
   })
 
-  it('is killed where it does not end within its deadline and the grace', async () => {
+  it('stop: kills a child that does not end within the deadline and the grace', async () => {
     const nursery = await ready()
     const stopped = nursery.child.stop(5_000)
     await nursery.time.advance(6_999)
@@ -189,7 +189,7 @@ describe('a supervised child', () => {
     expect(nursery.news.map(({ news }) => news)).toEqual(['ready', 'drainOverdue', 'stopped'])
   })
 
-  it('that is still starting is drained when its start is over, well or not', async () => {
+  it('stop: drains a starting child when its start has succeeded or failed', async () => {
     for (const outcome of ['ready', 'fail'] as const) {
       const nursery = new Nursery()
       nursery.child.start()
@@ -203,7 +203,7 @@ describe('a supervised child', () => {
     }
   })
 
-  it('that waits for its restart is not started any more once it is stopped', async () => {
+  it('stop: does not start a child that waits for its restart', async () => {
     const nursery = await ready()
     nursery.life.end()
     await settled()
@@ -212,7 +212,7 @@ describe('a supervised child', () => {
     expect(nursery.lives).toHaveLength(1)
   })
 
-  it('may be killed in the middle of its drain', async () => {
+  it('kill: ends a child in the middle of its drain', async () => {
     const nursery = await ready()
     const stopped = nursery.child.stop(60_000)
     nursery.child.kill()
@@ -222,7 +222,7 @@ describe('a supervised child', () => {
   })
 })
 
-/** What may happen to a child and to those who supervise it. */
+/** Something that may happen to a child or its supervision. */
 const happenings = fc.constantFrom(
   'start',
   'ready',
@@ -236,7 +236,7 @@ const happenings = fc.constantFrom(
   'kill',
 )
 
-/** Lets it happen, to the life that runs if it is about one. */
+/** Lets it happen, to the current life where it concerns one. */
 async function happen(nursery: Nursery, happening: string, ms: number): Promise<void> {
   const life = nursery.lives.at(-1)
   if (happening === 'start') nursery.child.start()
@@ -253,10 +253,10 @@ async function happen(nursery: Nursery, happening: string, ms: number): Promise<
   else await settled()
 }
 
-describe('whatever happens, in whatever order', () => {
+describe('SupervisedChild, whatever happens in any order,', () => {
   const orders = fc.array(fc.tuple(happenings, fc.integer({ min: 0, max: 20_000 })), { maxLength: 25 })
 
-  it('there are never two of a child, and what is shown is what there is', async () => {
+  it('never has two lives at once, and shows the true phase', async () => {
     await fc.assert(
       fc.asyncProperty(orders, async (order) => {
         const nursery = new Nursery()
@@ -272,12 +272,12 @@ describe('whatever happens, in whatever order', () => {
     )
   })
 
-  it('a stop comes to an end within its deadline and the grace, nothing is launched after it, and no timer is left', async () => {
+  it('ends a stop within its deadline and the grace, launches nothing after it, and leaves no timer', async () => {
     await fc.assert(
       fc.asyncProperty(orders, async (order) => {
         const nursery = new Nursery()
         for (const [happening, ms] of order) await happen(nursery, happening, ms)
-        // A kill takes effect: that is the system's promise.
+        // The system guarantees that a kill takes effect.
         for (const life of nursery.lives) life.onKill = () => life.end('killed')
         const launched = nursery.lives.length
         let isStopped = false
@@ -294,7 +294,7 @@ describe('whatever happens, in whatever order', () => {
     )
   })
 
-  it('a child that is not stopped is started again, soon after it ended', async () => {
+  it('starts a child again soon after its end, unless it is stopped', async () => {
     const going = orders.map((order) =>
       order.filter(([happening]) => happening !== 'stop' && happening !== 'kill'),
     )

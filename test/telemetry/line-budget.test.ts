@@ -1,4 +1,4 @@
-// How often one message may stand in the log.
+// The limit on how often one message is logged.
 import { describe, expect, it } from 'vitest'
 import { LineBudget } from '../../broker/telemetry/line-budget.ts'
 import { createLog } from '../../broker/telemetry/log.ts'
@@ -10,7 +10,7 @@ describe('LineBudget', () => {
     return { clock, lines: new LineBudget(options) }
   }
 
-  it('admit: lets a message through a number of times in a window, and says how many it left out', () => {
+  it('admit: admits a message a number of times in a window, and says how many lines it left out', () => {
     const { clock, lines } = budget()
     expect([1, 2, 3, 4].map(() => lines.admit('again'))).toEqual([0, 0, undefined, undefined])
     expect(lines.admit('another')).toBe(0)
@@ -18,7 +18,7 @@ describe('LineBudget', () => {
     expect([lines.admit('again'), lines.admit('again'), lines.admit('again')]).toEqual([2, 0, undefined])
   })
 
-  it('admit: counts together what is beyond the number of messages, and forgets those that are over', () => {
+  it('admit: counts messages beyond its number together, and forgets windows that are over', () => {
     const { clock, lines } = budget()
     const admitted = Array.from({ length: 100 }, (_, i) => lines.admit(`message ${i}`))
     expect(admitted.filter((leftOut) => leftOut !== undefined)).toHaveLength(5)
@@ -38,7 +38,7 @@ describe('createLog', () => {
     return { log, lines }
   }
 
-  it('leaves out lines that repeat one message too often, of all its children together', () => {
+  it('leaves out lines that repeat one message too often, over the log and its children', () => {
     const { log, lines } = logOf('info')
     const [one, other] = [log.child({ component: 'one' }), log.child({ component: 'other' })]
     for (let i = 0; i < 500; i++) {
@@ -50,7 +50,7 @@ describe('createLog', () => {
     expect(lines.at(-1)).toMatchObject({ msg: 'something else' })
   })
 
-  it('leaves out nothing that is fatal, and nothing that is only for debugging', () => {
+  it('never leaves out fatal lines or debug lines', () => {
     const { log, lines } = logOf('debug')
     for (let i = 0; i < 500; i++) {
       log.debug('a detail')

@@ -1,11 +1,11 @@
-// The way of log lines to a reader that may stall, go, or be a disk that is full.
+// LogOutput to a reader that may stall or go away, and to a full disk.
 import { describe, expect, it } from 'vitest'
 import { LogOutput, type LogWrites } from '../../broker/telemetry/log-output.ts'
 import { until } from '../support/progress.ts'
 
 const WAITING_BYTES_MAX = 1000
 
-/** A reader that takes so many bytes, and then answers as it is told. */
+/** A reader that takes a number of bytes, and then fails as the test says. */
 class Reader {
   room = Number.POSITIVE_INFINITY
   refusal = 'EAGAIN'
@@ -25,7 +25,7 @@ class Reader {
     return written
   }
 
-  /** Of a descriptor whose writes may wait, and are left to the pool. */
+  /** True for a descriptor whose writes may block, and so run in the pool. */
   readonly takeLater: LogWrites['write'] = (_fd, bytes, done) => {
     setImmediate(() => {
       try {
@@ -48,7 +48,7 @@ function outputTo(reader: Reader, { neverWaits = true } = {}): LogOutput {
 
 const lineOf = (n: number) => `line ${String(n).padStart(4, '0')}`
 
-/** Every line is there as it was written, or counted by a note in its place. */
+/** Checks that every line arrived as it was written, or is counted by a note in its place. */
 function expectComplete(lines: readonly string[], written: number): void {
   let next = 0
   for (const line of lines) {
@@ -59,8 +59,8 @@ function expectComplete(lines: readonly string[], written: number): void {
   expect(next).toBe(written)
 }
 
-describe('the output of a log', () => {
-  it('is with its reader when the call returns', () => {
+describe('LogOutput', () => {
+  it('write: has passed the line to the reader when it returns', () => {
     const reader = new Reader()
     outputTo(reader).write('one\n')
     expect(reader.taken).toBe('one\n')
@@ -70,8 +70,8 @@ describe('the output of a log', () => {
     ['pipe', true],
     ['file', false],
   ] as const) {
-    describe(`to a ${kind}`, () => {
-      it('holds a bounded part of the lines while the reader stalls, and counts the others in their place', async () => {
+    describe(`with a ${kind}`, () => {
+      it('keeps a bounded part of the lines while the reader stalls, and counts the dropped ones in their place', async () => {
         const reader = new Reader()
         const output = outputTo(reader, { neverWaits })
         reader.room = 5
@@ -85,7 +85,7 @@ describe('the output of a log', () => {
       })
 
       for (const refusal of ['EPIPE', 'ENOSPC']) {
-        it(`goes on after ${refusal}, each line on its own, and counts what was lost`, async () => {
+        it(`continues after ${refusal}, with whole lines, and counts lost ones`, async () => {
           const reader = new Reader()
           const output = outputTo(reader, { neverWaits })
           output.write(`${lineOf(0)}\n`)
@@ -110,7 +110,7 @@ describe('the output of a log', () => {
     })
   }
 
-  it('at its end writes what a slow reader takes', () => {
+  it('end: writes what a slow reader takes', () => {
     const reader = new Reader()
     const output = outputTo(reader)
     reader.room = 0
@@ -120,7 +120,7 @@ describe('the output of a log', () => {
     expectComplete(reader.lines, 50)
   })
 
-  it('at its end does not wait for ever for a reader that takes nothing', () => {
+  it('end: does not wait for ever for a reader that takes nothing', () => {
     const reader = new Reader()
     const output = outputTo(reader)
     reader.room = 0
@@ -129,7 +129,7 @@ describe('the output of a log', () => {
     expect(reader.taken).toBe('')
   })
 
-  it('at its end gives up a reader that is gone', () => {
+  it('end: gives up a reader that is gone', () => {
     const reader = new Reader()
     const output = outputTo(reader)
     reader.room = 0

@@ -27,7 +27,7 @@ describe('createLog', () => {
     expect(JSON.parse(lines[0]!)).toHaveProperty('time', expect.stringMatching(/^\d{4}-\d\d-\d\dT/))
   })
 
-  it('writes for people who speaks, what, and the details below', () => {
+  it('writes lines for people: process, message, and details below', () => {
     const { log, lines } = written({ format: 'pretty' })
     log.child({ component: 'server' }).info({ port: 7401 }, 'listening')
     log.error({ err: new Error('gone') }, 'failed')
@@ -35,7 +35,7 @@ describe('createLog', () => {
     expect(lines[1]).toMatch(/ERROR: host-2: failed\n[^]*gone/)
   })
 
-  it('shows what a terminal would obey, in both formats, and says the same as JSON', () => {
+  it('escapes control characters in both formats, and JSON parses to the same text', () => {
     const hostile = '\u001b[2J\u009b\u202e\u200b\ufeff\u2028\b\r\u007f'
     const shown = String.raw`\u001b[2J\u009b\u202e\u200b\ufeff\u2028\u0008\u000d\u007f`
     for (const format of ['json', 'pretty'] as const) {

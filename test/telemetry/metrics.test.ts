@@ -1,4 +1,4 @@
-// The table of metrics, its instruments, and what a scrape answers for several processes at once.
+// The table of metrics, its instruments, and a scrape of several processes at once.
 import { describe, expect, it } from 'vitest'
 import { countHost, countServer, readHost, type HostReadings } from '../../broker/telemetry/counting.ts'
 import { metricsPage } from '../../broker/telemetry/docs-page.ts'
@@ -33,7 +33,7 @@ const readings: HostReadings = {
 describe('the table of metrics', () => {
   const entries = Object.entries<Metric>(metrics)
 
-  it('names begin with millrace_, counters end with _total, histograms with their unit', () => {
+  it('has names that begin with millrace_; counters end with _total, histograms with their unit', () => {
     const misnamed = entries.filter(
       ([name, { kind }]) =>
         !name.startsWith('millrace_') ||
@@ -43,14 +43,14 @@ describe('the table of metrics', () => {
     expect(misnamed).toEqual([])
   })
 
-  it('no label is a stream, a shard or a client: the number of series is bounded', () => {
+  it('has no label for a stream, a shard or a client, so that the number of series is bounded', () => {
     const labels = new Set(entries.flatMap(([, metric]) => metric.labels))
     expect(labels).toEqual(
       new Set(['reason', 'operation', 'code', 'host', 'result', 'state', 'owner', 'direction', 'cause']),
     )
   })
 
-  it('is on the page, every metric with its sentence', () => {
+  it('is on the docs page, every metric with its sentence', () => {
     const page = metricsPage()
     expect(
       entries.filter(([name, { help }]) => !page.includes(`\`${name}\``) || !page.includes(help)),
@@ -59,7 +59,7 @@ describe('the table of metrics', () => {
 })
 
 describe('a scrape', () => {
-  it('counts what server and host do, in their words', async () => {
+  it('shows what countServer and countHost have counted', async () => {
     const telemetry = createTelemetry('host', quiet)
     const server: ServerMetrics = countServer(telemetry.instruments)
     const host: HostMetrics = countHost(telemetry.instruments)
@@ -108,20 +108,20 @@ describe('a scrape', () => {
     )
   })
 
-  it('gives the same sums every time: scraping does not count', async () => {
+  it('gives the same sums every time: a scrape changes nothing', async () => {
     const telemetry = createTelemetry('host', quiet)
     countHost(telemetry.instruments).appended(1, 1, 1)
     const first = await exposition(await telemetry.collect(), [])
     expect(await exposition(await telemetry.collect(), [])).toBe(first)
   })
 
-  it('is 0 from the start where a metric has no labels, and holds only what its process gives', async () => {
+  it('shows 0 from the start for a metric without labels, and only metrics of its process', async () => {
     const text = await exposition(await createTelemetry('controller', quiet).collect(), [])
     expect(text).toContain('millrace_sent_bytes_total 0')
     expect(text).not.toContain('millrace_appended_records_total')
   })
 
-  it('keeps the hosts apart by a label, through a trip between processes', async () => {
+  it('tells hosts apart by a label, after their metrics were sent between processes', async () => {
     const controller = createTelemetry('controller', quiet)
     const hosts = [createTelemetry('host', quiet), createTelemetry('host', quiet)]
     countServer(controller.instruments).bytesSent(1)
@@ -143,7 +143,7 @@ describe('a scrape', () => {
     expect(text).toContain('millrace_append_seconds_bucket{host="2",le="+Inf"} 0')
   })
 
-  it('adds what a process uses, where asked to', async () => {
+  it('includes metrics of the process where asked to', async () => {
     const text = await exposition(await createTelemetry('controller', { withProcess: true }).collect(), [])
     expect(text).toMatch(/^process_resident_memory_bytes \d+$/m)
     expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m)

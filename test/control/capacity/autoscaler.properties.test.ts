@@ -1,4 +1,4 @@
-// What the autoscaler never does, whatever producers do: hours of random load, look by look, on a model of a stream.
+// Properties of the autoscaler under hours of random load, look by look, on a model of a stream.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decideScaling } from '../../../broker/control/capacity/autoscaler.ts'
@@ -14,7 +14,7 @@ const HOUR_MS = 60 * MINUTE_MS
 const TARGET = { targetBytesPerSecond: 1_000_000, targetRecordsPerSecond: 10_000 }
 
 const hashKey = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n })
-/** From nothing to some forty shards' worth, small ones as likely as large ones. */
+/** Bytes per second, from none to the load of forty shards, small rates as likely as large ones. */
 const rate = fc.oneof(
   fc.constant(0),
   fc.double({ min: 3, max: 7.6, noNaN: true }).map((power) => Math.round(10 ** power)),
@@ -29,9 +29,9 @@ const load = fc.tuple(even, fc.array(onKey, { maxLength: 8 })).map(([base, lumps
 const bounds = fc
   .tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 0, max: 40 }))
   .map(([shardsMin, more]) => ({ ...TARGET, shardsMin, shardsMax: shardsMin + more }))
-/** A failing day is hours long: the seed says more than hundreds of smaller ones would. */
+/** No shrinking: a failing run takes hours of model time, and its seed is enough to repeat it. */
 const once = { endOnFailure: true }
-/** Loads one after the other, each for some time. */
+/** Several loads in sequence, each for some minutes. */
 const day = fc.array(
   fc.record({ load, minutes: fc.integer({ min: 1, max: 25 }), isRestless: fc.boolean() }),
   {
@@ -46,7 +46,7 @@ interface Phase {
   readonly isRestless: boolean
 }
 
-/** Holds what was done against the promises. */
+/** Checks all splits and merges against the rules. */
 function checkActions({ actions }: ModelStream): void {
   for (const { atMs, decision, before } of actions) {
     for (const { madeAt, state } of before) {
@@ -68,11 +68,11 @@ function checkCover({ open }: ModelStream): void {
   expect(next).toBe(1n << 128n)
 }
 
-/** Lets the loads come one after the other, and holds the number of shards against the bounds at every look. */
+/** Plays the loads in sequence, and checks the number of shards against the bounds at every look. */
 function liveThrough(stream: ModelStream, scaling: Scaling, phases: readonly Phase[]): void {
   for (const { load: lumps, minutes, isRestless } of phases) {
     for (let ms = 0; ms < minutes * MINUTE_MS; ms += LOOK_MS) {
-      // A restless load comes and goes every half minute.
+      // A restless load alternates with none every half minute.
       if (ms % 60_000 === 0) stream.setLoad(lumps)
       else if (isRestless && ms % 30_000 === 0) stream.setLoad([])
       stream.look()
@@ -82,11 +82,11 @@ function liveThrough(stream: ModelStream, scaling: Scaling, phases: readonly Pha
   }
 }
 
-describe('a decision', () => {
+describe('decideScaling', () => {
   const MiB = 1024 * 1024
   const scaling = { shardsMin: 1, shardsMax: 40, targetBytesPerSecond: MiB, targetRecordsPerSecond: 1e9 }
   const long = { hot: null, silentMs: 0, watchedMs: Infinity, ageMs: Infinity, skewedSplits: 0 }
-  /** A load that stays, as a part of the target, on a shard that is as it is for long. */
+  /** A steady load, as a part of the target, on a shard that has not changed for long. */
   const loadOf = (fill: number): ObservedLoad => {
     const rate = { bytes: fill * MiB, records: 0 }
     return { ...long, rates: { tenSeconds: rate, twoMinutes: rate, tenMinutes: rate } }
@@ -102,7 +102,7 @@ describe('a decision', () => {
     return decideScaling({ shards, scaling, shardLimits: noShardLimits })
   }
 
-  it('is never taken back under the load that it was made for, however a split divides that', () => {
+  it('never reverses a decision under the load that caused it, however a split divides that load', () => {
     const fills = fc.array(fc.double({ min: 0, max: 2.5, noNaN: true }), { minLength: 1, maxLength: 12 })
     fc.assert(
       fc.property(fills, fc.double({ min: 0, max: 1, noNaN: true }), (loads, part) => {
@@ -116,7 +116,7 @@ describe('a decision', () => {
         const split = new Set(
           decisions.flatMap(({ action, shards }) => (action === 'split' ? [shards[0]!] : [])),
         )
-        // The shards afterwards, each with the ones that it was made of.
+        // The shards after the decisions, each with the index of its first parent.
         const after = loads.flatMap((fill, index) => {
           if (gone.has(index)) return []
           if (merged.has(index)) return [{ of: index, fill: fill + loads[index + 1]! }]
@@ -138,14 +138,14 @@ describe('a decision', () => {
   })
 })
 
-describe('over hours of random load the autoscaler', () => {
+describe('the autoscaler, over hours of random load,', () => {
   let decided = 0
   const part = fc.double({ min: 0, max: 1, noNaN: true })
   const hours = fc.property(bounds, day, part, (scaling, phases, startPart) => {
     const startCount = Math.round(scaling.shardsMin + startPart * (scaling.shardsMax - scaling.shardsMin))
     const stream = new ModelStream({ scaling, startCount, seesKeys: true })
     liveThrough(stream, scaling, phases)
-    // From forty shards to one it takes six merges of everything, each ten minutes after the last.
+    // From forty shards to one takes six rounds of merges, ten minutes apart.
     stream.setLoad(phases.at(-1)!.load)
     stream.lookFor(1.5 * HOUR_MS)
     expect(stream.lookFor(15 * MINUTE_MS)).toBe(0)
@@ -158,7 +158,7 @@ describe('over hours of random load the autoscaler', () => {
     fc.assert(hours, { numRuns: 8, ...once })
   })
 
-  it('splits nothing that it merged under the load that it merged it for', () => {
+  it('splits no shard that it merged, under the load that it merged it for', () => {
     fc.assert(
       fc.property(bounds, load, load, (scaling, before, after) => {
         const stream = new ModelStream({ scaling, startCount: scaling.shardsMax, seesKeys: true })
@@ -179,7 +179,7 @@ describe('over hours of random load the autoscaler', () => {
     )
   })
 
-  it('does not go on splitting for keys that cannot be divided, seen or not', () => {
+  it('stops splitting for hot keys, whether hosts report them or not', () => {
     const hotKeys = fc.array(
       onKey.map((lump) => ({ ...lump, bytes: 2_000_000 + lump.bytes })),
       { minLength: 1, maxLength: 2 },
@@ -191,7 +191,7 @@ describe('over hours of random load the autoscaler', () => {
         stream.setLoad(lumps)
         stream.lookFor(3 * HOUR_MS)
         const splits = stream.actions.filter(({ decision }) => decision.action === 'split').length
-        // Each key alone, and before that, two of them in one shard until a split comes between them.
+        // Splits for each key alone, and for pairs of keys in one shard until a split separates them.
         expect(splits).toBeLessThanOrEqual(8 * (2 * lumps.length - 1))
         const { action } = stream.look().find(({ shards }) => shards.length === 1) ?? {}
         expect(action).toBe('hotKey')
@@ -201,7 +201,7 @@ describe('over hours of random load the autoscaler', () => {
     )
   })
 
-  it('splits a new stream as soon as what is above its target would be that over half a minute, and then rests', () => {
+  it('splits a new stream as soon as its load is above the target as a mean over half a minute, and then rests', () => {
     const many = { ...TARGET, shardsMin: 1, shardsMax: 200 }
     fc.assert(
       fc.property(
@@ -213,7 +213,7 @@ describe('over hours of random load the autoscaler', () => {
           stream.setLoad([{ bytes, records: 0 }])
           stream.lookFor(3 * HOUR_MS)
           const [first] = stream.actions
-          // The first look only sets where counting begins, and what is above the target is seen at a look.
+          // One look sets where counting begins, and an excess shows only at the next look.
           expect(first!.atMs).toBeLessThanOrEqual(Math.max(10_000, 30_000 / excess) + 2 * LOOK_MS)
           expect(stream.actions.map(({ decision }) => decision.action)).not.toContain('merge')
           expect(stream.actions.at(-1)!.atMs).toBeLessThan(5 * MINUTE_MS)
@@ -235,7 +235,7 @@ describe('over hours of random load the autoscaler', () => {
           startCount: 1,
           seesKeys: true,
         })
-        // Half a minute each, with all that it may take in the first looks of it: two in a row may take more than the one.
+        // Each half minute has its whole load in its first looks, so a half minute across two of them may have more.
         for (const { onLooks, part: full } of pulses) {
           stream.setLoad([{ bytes: (0.5 * full * TARGET.targetBytesPerSecond * 15) / onLooks, records: 0 }])
           stream.lookFor(onLooks * LOOK_MS)
@@ -248,7 +248,7 @@ describe('over hours of random load the autoscaler', () => {
     )
   })
 
-  it('keeps all that through a million decisions and more', () => {
+  it('makes more than a million decisions in these tests', () => {
     while (decided < 1_000_000) fc.assert(hours, { numRuns: 1, ...once })
   })
 })

@@ -1,4 +1,4 @@
-// The rules of the autoscaler, one by one, with the reasons that it gives.
+// Each rule of the autoscaler, with the reason that it gives.
 import { describe, expect, it } from 'vitest'
 import {
   decideScaling,
@@ -14,7 +14,7 @@ import { noShardLimits } from '../../../protocol/structs.ts'
 const MiB = 1024 * 1024
 const scaling = { shardsMin: 1, shardsMax: 8, targetBytesPerSecond: 4 * MiB, targetRecordsPerSecond: 40_000 }
 
-/** A load that has been the same for long, as MiB a second in records of 1 KiB, or as windows of its own. */
+/** A steady load: MiB per second in records of 1 KiB, for all windows or for each of the three. */
 function steady(
   mebibytes: number | readonly [number, number, number],
   more: Partial<ObservedLoad> = {},
@@ -35,7 +35,7 @@ function steady(
   }
 }
 
-/** Even shards with these loads, in the order of their ranges. */
+/** A stream of even shards with these loads, in the order of their ranges. */
 function streamOf(
   loads: readonly (ObservedLoad | undefined)[],
   more: Partial<ScalingInput> = {},
@@ -53,7 +53,7 @@ const outline = (input: ScalingInput): string[] =>
   decideScaling(input).map(({ action, shards }) => `${action} ${shards.join()}`)
 const reasonsOf = (input: ScalingInput): string[] => explainScaling(input).map(({ reason }) => reason)
 
-describe('a shard is split', () => {
+describe('decideScaling splits a shard', () => {
   it.each([
     ['when it takes more than the target over 10 s and 2 min', steady([9.1, 6, 3]), ['split 0']],
     ['not for a peak of ten seconds', steady([40, 3.9, 1]), []],
@@ -82,7 +82,7 @@ describe('a shard is split', () => {
     expect(outline(streamOf([steady(0.51)], { shardLimits }))).toEqual(['split 0'])
   })
 
-  it('with the others that are too full, the fullest first, up to the most shards', () => {
+  it('and all others that are too full, the fullest first, up to shardsMax', () => {
     const loads = [steady(5), steady(9), steady(1), steady(7)]
     expect(outline(streamOf(loads))).toEqual(['split 1', 'split 3', 'split 0'])
     expect(outline(streamOf(loads, { scaling: { ...scaling, shardsMax: 6 } }))).toEqual([
@@ -93,7 +93,7 @@ describe('a shard is split', () => {
   })
 })
 
-describe('two neighbours are merged', () => {
+describe('decideScaling merges two neighbours', () => {
   const pair = (a: ObservedLoad, b: ObservedLoad = a): ScalingInput => streamOf([a, b])
 
   it.each([
@@ -112,7 +112,7 @@ describe('two neighbours are merged', () => {
     expect(outline(input)).toEqual(decisions)
   })
 
-  it('the quietest first, no shard twice, down to the fewest shards', () => {
+  it('the quietest first, no shard twice, down to shardsMin', () => {
     const loads = [0.7, 0.3, 0.1, 0.2, 0.7, 0.7].map((rate) => steady(rate))
     expect(outline(streamOf(loads))).toEqual(['merge 2,3', 'merge 0,1', 'merge 4,5'])
     const atLeast = { ...scaling, shardsMin: 4 }
@@ -120,15 +120,15 @@ describe('two neighbours are merged', () => {
     expect(outline(streamOf(loads, { scaling: { ...scaling, shardsMin: 6 } }))).toEqual([])
   })
 
-  it('beside splits elsewhere', () => {
+  it('in the same decision as splits of other shards', () => {
     expect(outline(streamOf([steady(9), steady(0), steady(0)]))).toEqual(['split 0', 'merge 1,2'])
   })
 })
 
-describe('a hot key', () => {
+describe('decideScaling, with a hot key,', () => {
   const hashKey = '0'.repeat(30) + 'ff'
 
-  it('is reported, not split, when it alone takes more than the target', () => {
+  it('reports the key and does not split, when the key alone takes more than the target', () => {
     const input = streamOf([steady(9, { hot: { hashKey, part: 0.6 } })])
     expect(outline(input)).toEqual(['hotKey 0'])
     expect(reasonsOf(input)[0]).toBe(
@@ -138,20 +138,20 @@ describe('a hot key', () => {
     )
   })
 
-  it('does not keep a shard from being split whose other keys are too much as well', () => {
+  it('splits the shard when its other keys are above the target too', () => {
     expect(outline(streamOf([steady(20, { hot: { hashKey, part: 0.5 } })]))).toEqual(['split 0'])
   })
 
-  it('that a shard can hold is split off with the rest', () => {
+  it('splits the shard when the key alone is below the target', () => {
     expect(outline(streamOf([steady(9, { hot: { hashKey, part: 0.4 } })]))).toEqual(['split 0'])
   })
 
-  it('is all that a range of one hash key has', () => {
+  it('reports a shard whose range is that one hash key', () => {
     const one = { index: 5, startingHashKey: hashKey, endingHashKey: hashKey, load: steady(9) }
     expect(outline({ ...streamOf([steady(9)]), shards: [one] })).toEqual(['hotKey 5'])
   })
 
-  it('is what three splits in a row point to that divided nothing; the next one waits ever longer', () => {
+  it('assumes one after three skewed splits in a row, and waits ever longer before the next', () => {
     const after = (skewedSplits: number, ageMs: number): string[] =>
       outline(streamOf([steady(9, { skewedSplits, ageMs })]))
     expect(after(2, 59_000)).toEqual(['none 0'])
@@ -162,8 +162,8 @@ describe('a hot key', () => {
   })
 })
 
-describe('the bounds', () => {
-  it('are reached from below by splits of the busiest, whatever it takes', () => {
+describe('decideScaling, out of bounds,', () => {
+  it('splits the busiest shards up to shardsMin, whatever their load', () => {
     const atLeast = { ...scaling, shardsMin: 4 }
     expect(outline(streamOf([undefined], { scaling: atLeast }))).toEqual(['split 0'])
     expect(outline(streamOf([steady(0), steady(1), steady(2)], { scaling: atLeast }))).toEqual(['split 2'])
@@ -172,7 +172,7 @@ describe('the bounds', () => {
     ])
   })
 
-  it('are reached from above by merges of the quietest, once all loads are known', () => {
+  it('merges the quietest shards down to shardsMax, once all loads are known', () => {
     const loads = [steady(5), steady(1), steady(2), steady(5)]
     const atMost = { ...scaling, shardsMax: 3 }
     expect(outline(streamOf(loads, { scaling: atMost }))).toEqual(['merge 1,2'])
@@ -188,7 +188,7 @@ describe('the bounds', () => {
   })
 })
 
-describe('where nothing is to be done, the reason', () => {
+describe('explainScaling, where nothing is to be done,', () => {
   it.each([
     [
       'gives the busiest shard and the quietest neighbours',
@@ -214,7 +214,7 @@ describe('where nothing is to be done, the reason', () => {
     expect(explainScaling(input)).toEqual([{ action: 'none', shards: [], reason }])
   })
 
-  it('names every shard that is too full, and what it waits for', () => {
+  it('names every shard that is too full, and what its split waits for', () => {
     const input = streamOf([steady(9), steady(9, { ageMs: 3_000 })], {
       scaling: { ...scaling, shardsMax: 2 },
     })

@@ -1,4 +1,4 @@
-// The autoscaler at work: it looks at hosts that the test plays, and streams are split and merged as they report.
+// CapacityWatch over fake hosts: splits and merges streams according to the loads that hosts report.
 import { describe, expect, it } from 'vitest'
 import type { HotKey } from '../../../broker/host-contract.ts'
 import { createLog } from '../../../broker/telemetry/log.ts'
@@ -19,14 +19,14 @@ interface Line {
   readonly msg: string
 }
 
-/** A controller whose hosts report, of whatever shards there are, the rates that the test sets. */
+/** A controller whose hosts report, for every shard that exists, the rates that the test sets. */
 class Scaled {
   readonly hosts = new FakeHosts()
   readonly lines: Line[] = []
-  /** Bytes a second of each open shard of stream 1. */
+  /** Bytes per second of each open shard of stream 1. */
   rateOf: (shardIndex: number) => number = () => 0
   hot: HotKey | null = null
-  /** Looks that hosts answered. */
+  /** Number of looks that hosts have answered. */
   looks = 0
   test!: TestController
   readonly #counted = new Map<number, number>()
@@ -58,7 +58,7 @@ class Scaled {
     return text.split('\n').find((line) => line.startsWith(`${name} `))
   }
 
-  /** Of one stream alone: there the slot is one more than the index. A host counts a shard from when it opens it. */
+  /** Only for a single stream, where slot = index + 1. A host counts a shard from the moment it opens it. */
   #loads(): ToldLoad[] {
     this.looks += 1
     const { time } = this.test
@@ -73,8 +73,8 @@ class Scaled {
   }
 }
 
-describe('an on-demand stream', () => {
-  it('is split where it is too full, and merged again when it is quiet, as the log says with the figures', async () => {
+describe('CapacityWatch', () => {
+  it('splits a stream that is too full, merges it again when it is quiet, and logs both with the figures', async () => {
     const scaled = await Scaled.open()
     await scaled.test.ask('createStream', onDemand)
     scaled.rateOf = (shardIndex) => (shardIndex === 0 ? 1800 : 100)
@@ -93,7 +93,7 @@ describe('an on-demand stream', () => {
     expect(scaled.said('info')).toHaveLength(2)
   })
 
-  it('is not touched while it is provisioned, and is scaled from the shards that it has after a switch', async () => {
+  it('leaves a provisioned stream alone, and scales it from its shards after a switch to on-demand', async () => {
     const scaled = await Scaled.open()
     await scaled.test.ask('createStream', { ...onDemand, mode: 'provisioned' })
     scaled.rateOf = () => 5000
@@ -104,7 +104,7 @@ describe('an on-demand stream', () => {
     expect(await scaled.open()).toEqual([2, 3, 4, 5])
   })
 
-  it('is split in the middle where its host cannot tell the balance', async () => {
+  it('splits a shard in the middle where its host cannot say where the load divides evenly', async () => {
     const scaled = await Scaled.open()
     await scaled.test.ask('createStream', onDemand)
     let asked = 0
@@ -119,7 +119,7 @@ describe('an on-demand stream', () => {
     expect(await scaled.open()).toHaveLength(4)
   })
 
-  it('is decided on anew, some time after a change that failed', async () => {
+  it('decides on a stream anew, some time after a failed change', async () => {
     const scaled = await Scaled.open()
     await scaled.test.ask('createStream', onDemand)
     scaled.rateOf = () => 1800
@@ -138,7 +138,7 @@ describe('an on-demand stream', () => {
     expect(await scaled.open()).toEqual([2, 3, 4, 5])
   })
 
-  it('is looked at no more once the broker stops, and not at all while there is none', async () => {
+  it('asks hosts no more once the broker stops, and not at all while there is no stream', async () => {
     const scaled = await Scaled.open()
     await scaled.test.time.advance(MINUTE_MS)
     expect(scaled.looks).toBe(0)
@@ -152,7 +152,7 @@ describe('an on-demand stream', () => {
     expect(scaled.test.broken).toEqual([])
   })
 
-  it('keeps its shards while their host is down, whose silence is not quiet', async () => {
+  it('merges no shards while their host is down: silence is not a low load', async () => {
     const scaled = await Scaled.open()
     await scaled.test.ask('createStream', { ...onDemand, shardCount: 4 })
     await scaled.test.time.advance(9 * MINUTE_MS)
@@ -163,8 +163,8 @@ describe('an on-demand stream', () => {
   })
 })
 
-describe('loads', () => {
-  it('are listed with the shards, of provisioned streams as well, and of closed ones no more', async () => {
+describe('listShards', () => {
+  it('shows the loads of open shards, of provisioned streams too, and none of closed shards', async () => {
     const scaled = await Scaled.open()
     await scaled.test.ask('createStream', { name: 'clicks', shardCount: 1 })
     const list = async () => (await scaled.test.ask('listShards', { name: 'clicks', limit: 10 })).shards
@@ -187,7 +187,7 @@ describe('loads', () => {
 })
 
 describe('explainScaling', () => {
-  it('tells what would be done, also of a provisioned stream, and does nothing', async () => {
+  it('says what would be done, also for a provisioned stream, and does nothing', async () => {
     const scaled = await Scaled.open()
     await scaled.test.ask('createStream', { ...onDemand, mode: 'provisioned' })
     scaled.rateOf = () => 1500
@@ -217,8 +217,8 @@ describe('explainScaling', () => {
   })
 })
 
-describe('a hot key', () => {
-  it('is counted while it is there, and warned of once', async () => {
+describe('HotShards', () => {
+  it('counts a shard while it has a hot key, and warns once', async () => {
     const scaled = await Scaled.open()
     await scaled.test.ask('createStream', { name: 'clicks', shardCount: 1, scaling })
     scaled.rateOf = () => 5000

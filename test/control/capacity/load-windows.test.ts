@@ -1,4 +1,4 @@
-// From counters that hosts tell now and then to means over three windows.
+// LoadWindows: from counters that hosts report at intervals to means over three windows.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
@@ -15,7 +15,7 @@ const open = (index: number, ...parents: number[]): ShardLineage => ({ index, pa
 const closed = (index: number, ...parents: number[]): ShardLineage => ({ index, parents, state: 'CLOSED' })
 const shard = (shardIndex: number) => ({ streamId: 1, shardIndex })
 
-/** Windows under a stopwatch, and shards with counters that a test turns. */
+/** Load windows with a stopwatch and shard counters that the test sets. */
 class Watched {
   readonly windows = new LoadWindows()
   nowMs = 1_000_000
@@ -27,7 +27,7 @@ class Watched {
     this.windows.follow(1, this.#shards, this.nowMs)
   }
 
-  /** Looks every two seconds, while each shard is asked for so many bytes a second, in records of 100. */
+  /** Looks every two seconds while each shard takes so many bytes per second, in records of 100 bytes. */
   load(rates: Readonly<Record<number, number>>, forMs: number, everyMs = 2_000): void {
     for (const until = this.nowMs + forMs; this.nowMs < until;) {
       this.nowMs += everyMs
@@ -53,7 +53,7 @@ class Watched {
     for (const index of this.#counters.keys()) this.#counters.set(index, 0)
   }
 
-  /** Bytes a second over 10 s, 2 min and 10 min, rounded. */
+  /** Bytes per second over 10 s, 2 min and 10 min, rounded. */
   rates(index: number): number[] {
     const { tenSeconds, twoMinutes, tenMinutes } = this.windows.of(shard(index), this.nowMs)!.rates
     return [tenSeconds, twoMinutes, tenMinutes].map(({ bytes }) => Math.round(bytes))
@@ -71,8 +71,8 @@ function watched(...shards: ShardLineage[]): Watched {
   return test
 }
 
-describe('rates', () => {
-  it('are those of the load, once it has filled the window, and fall with it', () => {
+describe('LoadWindows: the rates', () => {
+  it('equal the load once it has filled the window, and fall with it', () => {
     const test = watched(open(0))
     test.load({ 0: 600 }, 10_000)
     expect(test.rates(0)).toEqual([600, 200, 10])
@@ -82,7 +82,7 @@ describe('rates', () => {
     expect(test.rates(0)).toEqual([0, 300, 540])
   })
 
-  it('are within a bucket of the true means, however irregularly hosts tell', () => {
+  it('are within one reading of the true means, however irregularly hosts report', () => {
     const steps = fc.array(fc.record({ rate: fc.nat(10_000), ms: fc.integer({ min: 500, max: 14_000 }) }), {
       minLength: 150,
       maxLength: 200,
@@ -108,7 +108,7 @@ describe('rates', () => {
     )
   })
 
-  it('over two minutes are over what is known of them, and over half a minute at least', () => {
+  it('over two minutes are means over the known time, and over half a minute at least', () => {
     const test = watched(open(0))
     test.load({ 0: 900 }, 8_000)
     expect(test.rates(0)[1]).toBe((900 * 8) / 30)
@@ -118,27 +118,27 @@ describe('rates', () => {
     expect(test.rates(0)[1]).toBe(450)
   })
 
-  it('of children are over what was known of their parents', () => {
+  it('of children are means over the known time of their parents', () => {
     const test = watched(open(0))
     test.load({ 0: 900 }, 10_000)
     test.follow(closed(0), open(1, 0), open(2, 0))
     test.restartHost()
     expect([1, 2].map((child) => test.rates(child)[1])).toEqual([150, 150])
     test.load({ 1: 600, 2: 300 }, 30_000)
-    // 5 s at 900 for each, and then its own.
+    // Each child has half of the 900 that the parent took for 10 s, and then its own load.
     expect([1, 2].map((child) => test.rates(child)[1])).toEqual(
       [(4500 + 18_000) / 40, (4500 + 9000) / 40].map(Math.round),
     )
   })
 
-  it('of shards that were made before the watch began are of them alone, whatever became of their parents', () => {
+  it('of shards that were made before the watch began ignore their parents', () => {
     const test = watched(closed(0), closed(1), open(2, 0), open(3, 0), open(4, 1))
     test.load({ 2: 900, 3: 0, 4: 0 }, 30_000)
     expect(test.of(2)).toMatchObject({ ageMs: Infinity, skewedSplits: 0 })
     expect(test.of(0)).toBeUndefined()
   })
 
-  it('are of nothing before a host has told, and begin where its counters are', () => {
+  it('are undefined before a host has reported, and count from its first counters', () => {
     const test = new Watched()
     test.follow(open(0))
     expect(test.of(0)).toBeUndefined()
@@ -146,7 +146,7 @@ describe('rates', () => {
     expect(test.rates(0)).toEqual([0, 0, 0])
   })
 
-  it('go on over the restart of a host, whose counters begin anew', () => {
+  it('continue over the restart of a host, whose counters begin anew', () => {
     const test = watched(open(0))
     test.load({ 0: 600 }, 10 * MINUTE_MS)
     test.restartHost()
@@ -155,7 +155,7 @@ describe('rates', () => {
     expect(test.of(0)!.watchedMs).toBeLessThanOrEqual(10_000)
   })
 
-  it('spread what was counted during a silence over it, and the watch begins anew', () => {
+  it('spread the load of a silent time evenly over it, and the watch begins anew', () => {
     const test = watched(open(0))
     test.load({ 0: 600 }, 10 * MINUTE_MS)
     test.load({ 0: 600 }, 30_000, 30_000)
@@ -163,7 +163,7 @@ describe('rates', () => {
     expect(test.of(0)).toMatchObject({ watchedMs: 0, silentMs: 0 })
   })
 
-  it('do not mind what hosts tell of shards that are not watched', () => {
+  it('ignore reports of shards that are not watched', () => {
     const test = watched(open(0))
     const loads = [{ ...shard(7), bytes: 1, records: 1, hot: null }]
     test.windows.observe(loadTable(loads), test.nowMs)
@@ -171,8 +171,8 @@ describe('rates', () => {
   })
 })
 
-describe('a shard made of others', () => {
-  it('begins with an equal part of its parent, and goes on with what it is asked for itself', () => {
+describe('LoadWindows: a child', () => {
+  it('begins with an equal part of its parent, and continues with its own load', () => {
     const test = watched(open(0))
     test.load({ 0: 600 }, 10 * MINUTE_MS)
     test.follow(closed(0), open(1, 0), open(2, 0))
@@ -187,7 +187,7 @@ describe('a shard made of others', () => {
     expect(test.of(0)).toBeUndefined()
   })
 
-  it('begins with the sum of two that were merged', () => {
+  it('begins with the sum of its parents after a merge', () => {
     const test = watched(open(0), open(1))
     test.load({ 0: 100, 1: 50 }, 10 * MINUTE_MS)
     test.follow(closed(0), closed(1), open(2, 0, 1))
@@ -196,7 +196,7 @@ describe('a shard made of others', () => {
     expect(test.rates(2)).toEqual([150, 150, 150])
   })
 
-  it('is told apart through several changes between two looks', () => {
+  it('inherits through several changes between two looks', () => {
     const test = watched(open(0))
     test.load({ 0: 800 }, 10 * MINUTE_MS)
     test.follow(
@@ -212,7 +212,7 @@ describe('a shard made of others', () => {
     expect([3, 4, 6, 7].map((index) => test.rates(index)[0])).toEqual([200, 200, 200, 200])
   })
 
-  it('is a stranger where its parents were not watched', () => {
+  it('begins with nothing where its parents were not watched', () => {
     const test = new Watched()
     test.follow(open(8, 3, 4))
     test.load({ 8: 600 }, 10_000)
@@ -220,12 +220,12 @@ describe('a shard made of others', () => {
   })
 })
 
-describe('splits that divide nothing', () => {
+describe('LoadWindows: skewed splits', () => {
   const split = (test: Watched, parent: number): void => {
     test.follow(closed(parent), open(parent + 1, parent), open(parent + 2, parent))
   }
 
-  it('are counted along the child that is left with all of the load, and forgotten after one that divides', () => {
+  it('are counted along the child that keeps all of the load, and forgotten after an even split', () => {
     const test = watched(open(0))
     test.load({ 0: 600 }, MINUTE_MS)
     for (const [parent, skewed] of [
@@ -242,7 +242,7 @@ describe('splits that divide nothing', () => {
     expect(test.of(8)!.skewedSplits).toBe(0)
   })
 
-  it('are not those that the load outgrew', () => {
+  it('do not include even splits whose children are too full again', () => {
     const test = watched(open(0))
     test.load({ 0: 600 }, MINUTE_MS)
     split(test, 0)
@@ -251,8 +251,8 @@ describe('splits that divide nothing', () => {
   })
 })
 
-describe('memory', () => {
-  it('is given back with streams that are gone, and with shards that are closed', () => {
+describe('LoadWindows: memory', () => {
+  it('is freed for removed streams and for closed shards', () => {
     const test = watched(open(0), open(1))
     test.follow(open(0), closed(1))
     expect(test.of(1)).toBeUndefined()

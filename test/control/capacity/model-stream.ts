@@ -1,5 +1,5 @@
-// An on-demand stream that a test plays: shards over ranges of hash keys, and producers whose load lies on some of those.
-// The autoscaler's own windows and rules are applied to it, look by look, by a stopwatch that the model moves.
+// A model of an on-demand stream: shards over ranges of hash keys, and producers with loads on some hash keys.
+// It applies the autoscaler's windows and rules look by look, in model time.
 import { byIndex } from '../../support/catalog-rows.ts'
 import { decideScaling } from '../../../broker/control/capacity/autoscaler.ts'
 import { LoadWindows } from '../../../broker/control/capacity/load-windows.ts'
@@ -11,7 +11,7 @@ const SPACE = 1n << 128n
 const STREAM_ID = 1
 export const LOOK_MS = 2_000
 
-/** What lies on one hash key, or, without one, evenly on all. */
+/** A load per second on one hash key or, without `hashKey`, evenly on all. */
 export interface Lump {
   readonly hashKey?: bigint
   readonly bytes: number
@@ -27,7 +27,7 @@ export interface ModelShard {
   readonly startingHashKey: string
   readonly endingHashKey: string
   readonly madeAt: number
-  /** What the shard is asked for a second, by the load that is on. */
+  /** Load of the shard per second, from the current load of the stream. */
   load: { bytes: number; records: number; hot: { hashKey: string; part: number } | null }
   counters: { bytes: number; records: number }
 }
@@ -35,11 +35,11 @@ export interface ModelShard {
 export interface ModelOptions {
   readonly scaling: Scaling
   readonly startCount: number
-  /** Whether hosts see which key is hot, and where the load is in balance. */
+  /** True if hosts report hot keys, and where a load divides evenly. */
   readonly seesKeys: boolean
 }
 
-/** Something that was done, and by which look. */
+/** A decision that was carried out, and when. */
 export interface Action {
   readonly atMs: number
   readonly decision: ScalingDecision
@@ -51,7 +51,7 @@ export class ModelStream {
   readonly actions: Action[] = []
   shards: ModelShard[] = []
   nowMs = 0
-  /** Decisions on shards so far: each look decides on all that are open. */
+  /** Number of decisions on shards so far: each look decides on every open shard. */
   decided = 0
   readonly #options: ModelOptions
   #lumps: readonly Lump[] = []
@@ -67,7 +67,7 @@ export class ModelStream {
     }
   }
 
-  /** In the order of their ranges. */
+  /** Open shards, in the order of their ranges. */
   get open(): readonly ModelShard[] {
     this.#open ??= this.shards
       .filter(({ state }) => state === 'OPEN')
@@ -80,7 +80,7 @@ export class ModelStream {
     for (const shard of this.open) shard.load = this.#loadOf(shard.start, shard.end)
   }
 
-  /** One look: some time passes, hosts tell what they counted, and what is decided is done at once. */
+  /** One look: time passes, hosts report their counters, and decisions are carried out at once. */
   look(): readonly ScalingDecision[] {
     this.nowMs += LOOK_MS
     const open = this.open
@@ -111,7 +111,7 @@ export class ModelStream {
     return decisions
   }
 
-  /** Looks for so long, and gives how many shards were split or merged meanwhile. */
+  /** Looks for `ms` of model time; returns how many decisions were carried out meanwhile. */
   lookFor(durationMs: number): number {
     const before = this.actions.length
     for (const until = this.nowMs + durationMs; this.nowMs < until;) this.look()
@@ -132,7 +132,7 @@ export class ModelStream {
     const before = decision.shards.map((index) => this.shards.find((shard) => shard.index === index)!)
     this.actions.push({ atMs: this.nowMs, decision, before })
     const isClosed = new Set(decision.shards)
-    // A fresh list, as the catalog's state gives one; what was closed long ago has expired.
+    // A new map for each change, as in the catalog's state; shards closed long ago have expired.
     this.shards = this.shards
       .filter(({ index, state }) => state === 'OPEN' || index > this.#nextIndex - 600)
       .map((shard) => (isClosed.has(shard.index) ? { ...shard, state: 'CLOSED' } : shard))
@@ -180,7 +180,7 @@ export class ModelStream {
     return load
   }
 
-  /** Where a child begins that takes half of the load, as near as whole keys let it; the middle, where nothing is seen. */
+  /** Returns where the upper child begins so that the load divides evenly, as far as whole keys allow; else the middle. */
   #balance(start: bigint, end: bigint): bigint {
     const middle = start + (end - start + 1n) / 2n
     if (!this.#options.seesKeys) return middle
@@ -191,7 +191,7 @@ export class ModelStream {
       if (this.#loadOf(start, at - 1n).bytes >= half) high = at
       else low = at + 1n
     }
-    // The key on which half is reached belongs to the side that it leaves more even.
+    // The key at which half is reached goes to the side that makes the halves more even.
     const excess = (at: bigint): number => Math.abs(this.#loadOf(start, at - 1n).bytes - half)
     return low - 1n > start && excess(low - 1n) < excess(low) ? low - 1n : low
   }

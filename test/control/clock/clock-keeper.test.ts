@@ -1,4 +1,4 @@
-// The controller keeps its time over restarts, and tells it to the hosts.
+// ClockKeeper keeps the time over restarts, and tells it to the hosts.
 import { describe, expect, it } from 'vitest'
 import { parseClockRecord } from '../../../broker/control/clock/clock-record.ts'
 import type { ClockReading } from '../../../broker/host-contract.ts'
@@ -11,7 +11,7 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const YEAR = 365 * 24 * HOUR
 
-/** Time whose wall clock may be wrong. */
+/** Fake time whose wall clock the test can set wrong. */
 class WrongTime extends FakeTime {
   error = 0
   override now = (): number => this.elapsed() + this.error
@@ -35,8 +35,8 @@ function opened(time = new WrongTime(), catalog = new MemoryCatalog()) {
   return { time, catalog, told, started, open, hosts }
 }
 
-describe('the clock of the controller', () => {
-  it('is told to hosts at their start and from then on, whatever the wall clock says', async () => {
+describe('ClockKeeper', () => {
+  it('tells hosts the time at their start and from then on, whatever the wall clock says', async () => {
     const { time, told, started, open, hosts } = opened()
     const { controller } = await open()
     time.error = 10 * YEAR
@@ -55,7 +55,7 @@ describe('the clock of the controller', () => {
     expect(controller.now()).toBe(time.now())
   })
 
-  it('stamps the catalog: a stream that is made while the wall clock is wrong was made when it was', async () => {
+  it('gives the catalog the right creation time of a stream while the wall clock is wrong', async () => {
     const { time, open } = opened()
     const test = await open()
     time.error = -10 * YEAR
@@ -63,7 +63,7 @@ describe('the clock of the controller', () => {
     expect((await test.ask('describeStream', { name: 's' })).stream.createdAt).toBe(time.elapsed())
   })
 
-  it('is kept over a restart, with what is held', async () => {
+  it('keeps the time and its holds over a restart', async () => {
     const { time, catalog, open } = opened()
     await open()
     await time.advance(HOUR)
@@ -77,7 +77,7 @@ describe('the clock of the controller', () => {
     expect(Math.abs(controller.now() - time.elapsed() - HOUR)).toBeLessThanOrEqual(MINUTE)
   })
 
-  it('begins anew where what was written down cannot be read', async () => {
+  it('begins anew where its record cannot be read', async () => {
     for (const note of [
       '',
       '{',

@@ -1,4 +1,4 @@
-// What else happens to a stream while its shards are changed: it is routed to, it is updated, it is deleted.
+// Routing, updates and deletion of a stream while its shards are changed.
 import { describe, expect, test } from 'vitest'
 import type { HostCalls } from '../../../broker/host-contract.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
@@ -7,8 +7,8 @@ import { held, opened, openShards, split } from '../support/changing.ts'
 import { settled } from '../support/fake-time.ts'
 import { TestController } from '../support/test-controller.ts'
 
-describe('routing', () => {
-  test('is not answered between the sealing of a shard and its children', async () => {
+describe('describeRouting', () => {
+  test('waits while shards are sealed and their children not published', async () => {
     const { test: controller, hosts } = await opened()
     const { release } = held(hosts, 'sealShards')
     const answer = controller.ask('splitShard', split(0))
@@ -20,7 +20,7 @@ describe('routing', () => {
     await answer
   })
 
-  test('is answered as it is where that takes too long', async () => {
+  test('answers with the old routing where that takes too long', async () => {
     const { test: controller, hosts } = await opened()
     held(hosts, 'sealShards')
     void controller.ask('splitShard', split(0)).catch(() => {})
@@ -30,7 +30,7 @@ describe('routing', () => {
     expect(await routed).toEqual(['0:0'])
   })
 
-  test('names the children before their hosts were told twice', async () => {
+  test('names the children as soon as they are published, before the change is finished', async () => {
     const { test: controller, hosts } = await opened()
     let opens = 0
     hosts.around = (call, _host, work) => {
@@ -44,7 +44,7 @@ describe('routing', () => {
   })
 })
 
-test('settings that change while children are opened reach them', async () => {
+test('updateStream: new settings reach children that are being opened', async () => {
   const { test: controller, hosts } = await opened()
   const told: number[] = []
   let updated: Promise<unknown> | undefined
@@ -52,7 +52,7 @@ test('settings that change while children are opened reach them', async () => {
     if (call !== 'openShards') return work()
     const { shards } = request as HostCalls['openShards']['request']
     told.push(...shards.map((shard) => shard.settings.retentionMs))
-    // While the children are opened the second time, as the change is being finished.
+    // The second openShards comes from the step that finishes the change.
     if (told.length === 4) {
       updated = controller.ask('updateStream', { name: 's', retentionMs: 7_200_000 })
       await settled()
@@ -64,7 +64,7 @@ test('settings that change while children are opened reach them', async () => {
   expect(told.slice(4)).toEqual([7_200_000, 7_200_000])
 })
 
-test('a change that cannot go on says what it waits for, to whoever asked for it and to whoever comes after', async () => {
+test('splitShard: a blocked change says what it waits for, to its own client and to later ones', async () => {
   const { test: controller } = await opened(
     {},
     {
@@ -84,15 +84,15 @@ test('a change that cannot go on says what it waits for, to whoever asked for it
   }
 })
 
-describe('a stream that is deleted while its shards are changed', () => {
-  test('goes, with its journal and with what the change had opened', async () => {
+describe('deleteStream while shards are changed', () => {
+  test('removes the stream, its journal, and the shards that the change has opened', async () => {
     const { test: controller, hosts, catalog } = await opened()
     const { release } = held(hosts, 'openShards')
     const answer = controller.ask('splitShard', split(0))
     await settled()
     const deleted = controller.ask('deleteStream', { name: 's' })
     await settled()
-    // The step under way is waited for: shards that it opens must be dropped.
+    // The deletion waits for the step under way, because shards that it opens must be dropped.
     expect(hosts.host(1).calls).not.toContain('dropStream 1')
     release()
     await deleted
@@ -105,12 +105,12 @@ describe('a stream that is deleted while its shards are changed', () => {
         .load()
         .map(({ family }) => family),
     ).toEqual(['broker'])
-    // Its slots and its id are not given again.
+    // Slots and stream id are not given again.
     const { stream } = await controller.ask('createStream', { name: 's', shardCount: 1 })
     expect([stream.id, [...hosts.host(1).slots]]).toEqual([2, [4]])
   })
 
-  test('is not found, so that nobody asks the same of another one of its name', async () => {
+  test('answers the change as streamNotFound, so that no client retries it on a new stream of that name', async () => {
     const { test: controller, hosts } = await opened()
     const { release } = held(hosts, 'sealShards')
     const scaled = controller.ask('updateShardCount', { name: 's', shardCount: 4 })
@@ -126,7 +126,7 @@ describe('a stream that is deleted while its shards are changed', () => {
     }
   })
 
-  test('goes though the change waits for a host that refuses', async () => {
+  test('removes the stream even if the change waits for a host that refuses', async () => {
     const { test: controller } = await opened(
       {},
       {
@@ -143,7 +143,7 @@ describe('a stream that is deleted while its shards are changed', () => {
     expect(await split0).toBe('open')
   })
 
-  test('goes after a restart in the middle', async () => {
+  test('removes the stream after a restart in the middle', async () => {
     const { test: controller, hosts, catalog } = await opened()
     held(hosts, 'sealShards')
     void controller.ask('splitShard', split(0)).catch(() => {})

@@ -1,5 +1,5 @@
-// What requests to split and merge come to: whatever is asked, in whatever order, the open shards cover every hash key once,
-// children divide what their parents had, and what cannot be is refused with a reason.
+// Plans of splits and merges: after any requests in any order, the open shards cover every hash key once, children divide
+// the ranges of their parents, and impossible requests are refused with a reason.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { CatalogRow } from '../../../broker/catalog-contract.ts'
@@ -39,7 +39,7 @@ const begun = (state: CatalogState, ...intents: ReshardIntent[]): CatalogState =
 const all = (state: CatalogState): Shard[] => [...shardsOf(state, 1).values()]
 const open = (state: CatalogState): Shard[] => [...openShardsOf(state, 1).values()]
 
-/** A change carried out; every parent had stored `stored` records. */
+/** Carries out a change; every parent has stored `stored` records. */
 function changed(state: CatalogState, intents: readonly ReshardIntent[], stored = 10): CatalogState {
   const sealing = begun(state, ...intents)
   const tails = new Map(
@@ -52,7 +52,7 @@ function changed(state: CatalogState, intents: readonly ReshardIntent[], stored 
 
 function problemsOf(state: CatalogState): string[] {
   const rows = allRows(state)
-  // What the next start would refuse or take for something else, and what an operator's check would find.
+  // The next start must read the same state, and the check must find no fault.
   expect(readCatalog(rows)).toEqual(state)
   const findings = new Findings()
   checkCatalog(rows, new Map(), findings)
@@ -62,8 +62,8 @@ function problemsOf(state: CatalogState): string[] {
 const rangesOf = (state: CatalogState): string[] =>
   open(state).map((shard) => `${shard.index}: ${shard.startingHashKey} ${shard.endingHashKey}`)
 
-describe('a change', () => {
-  test('splits a shard in two, in its middle unless told where', () => {
+describe('planMoves', () => {
+  test('splits a shard in two, in its middle unless a point is given', () => {
     expect(rangesOf(changed(oneShard, [{ split: 0, at: [] }]))).toEqual([
       `50: ${from('0')} ${upTo('7')}`,
       `51: ${from('8')} ${upTo('f')}`,
@@ -120,11 +120,11 @@ describe('a change', () => {
     expect(state.streams.get(1)?.epoch).toBe(2)
   })
 
-  test('puts the halves of a shard on different owners, and all children where there are few shards', () => {
+  test('puts the halves of a shard on different owners, and all children on the owners with the fewest shards', () => {
     const owners = (state: CatalogState): number[] =>
       state.journals.get(1)!.moves.flatMap(({ children }) => children.map(({ ownerId }) => ownerId))
     expect(owners(begun(oneShard, { split: 0, at: [] }))).toEqual([0, 1])
-    // Owner 0 has two quarters, of which one goes away.
+    // Owner 0 has two quarters, one of which is being closed.
     expect(owners(begun(quarters, { split: 0, at: [] }))).toEqual([0, 1])
     const crowded = stateOf(streamRow(1), shardRow(1, 0, { ownerId: 2 }))
     expect(owners(begun(crowded, { split: 0, at: [from('1'), from('2')] }))).toEqual([0, 1, 2])
@@ -141,7 +141,7 @@ const refusalOf = (state: CatalogState, intents: readonly ReshardIntent[], openS
   }
 }
 
-describe('a change is refused', () => {
+describe('planMoves refuses', () => {
   const afterSplit = changed(quarters, [{ split: 1, at: [] }])
   const single = stateOf(
     streamRow(1),
@@ -225,18 +225,18 @@ describe('a change is refused', () => {
     expect(refusalOf(state, intents, 5)).toMatch(message)
   })
 
-  test('one merge makes room for one split', () => {
+  test('a split at the limit, unless a merge in the same change makes room for it', () => {
     expect(refusalOf(quarters, [{ split: 0, at: [] }, { merge: [1, 2] }], 4)).toBe('planned')
   })
 
-  test('a merge never, however many shards are open: a way to a count that was given up leaves too many', () => {
+  test('no merge, however many shards are open: a goal that was given up may leave too many', () => {
     expect(refusalOf(quarters, [{ merge: [1, 2] }], 2)).toBe('planned')
     expect(refusalOf(quarters, [{ split: 0, at: [] }, { merge: [1, 2] }], 2)).toBe('planned')
     expect(refusalOf(quarters, [{ split: 0, at: [] }], 2)).toMatch(/limitExceeded: There would be 5/)
   })
 })
 
-/** An intent as anyone might send it: mostly sensible, and off by one in every way. */
+/** A random intent: mostly valid, sometimes off by one in some way. */
 const anyIntent = fc.oneof(
   fc.record({
     shard: fc.nat(12),
@@ -246,7 +246,7 @@ const anyIntent = fc.oneof(
 )
 type AnyIntent = typeof anyIntent extends fc.Arbitrary<infer T> ? T : never
 
-/** The intent for a state: shards by their place in the order of ranges, points in eighths of the shard's range. */
+/** Makes the intent for a state: shards by their place in the order of ranges, points in eighths of the shard's range. */
 function intentFor(state: CatalogState, any: AnyIntent): ReshardIntent {
   const shards = open(state).toSorted((a, b) => (a.startingHashKey < b.startingHashKey ? -1 : 1))
   const shard = shards[any.shard % shards.length]!
@@ -263,7 +263,7 @@ function intentFor(state: CatalogState, any: AnyIntent): ReshardIntent {
   return { split: shard.index, at }
 }
 
-/** Whether the intents can be carried out, said in another way than the code does. */
+/** Says whether the intents can be carried out, computed in another way than the code does. */
 function isSound(state: CatalogState, intents: readonly ReshardIntent[]): boolean {
   const named = intents.flatMap((intent) => ('split' in intent ? [intent.split] : intent.merge))
   if (new Set(named).size < named.length) return false
@@ -284,7 +284,7 @@ function isSound(state: CatalogState, intents: readonly ReshardIntent[]): boolea
   })
 }
 
-test('after any history of changes, every hash key has one shard, and every shard its lineage', () => {
+test('planMoves: after any history of changes, every hash key has one shard, and every shard its lineage', () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.array(anyIntent, { minLength: 1, maxLength: 4 }), fc.nat(3)), { maxLength: 12 }),

@@ -1,4 +1,4 @@
-// Splits and merges as clients ask for them: in turn, in the right order of steps, and refused by name.
+// Splits and merges that clients ask for: one at a time, in the right order of steps, and refused by name.
 import { describe, expect, test } from 'vitest'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { RequestOf } from '../../../protocol/operations.ts'
@@ -16,8 +16,8 @@ const threeAtMost = {
   targetRecordsPerSecond: undefined,
 }
 
-describe('a split', () => {
-  test('is journaled, sealed, opened, published, and opened once more before the journal goes', async () => {
+describe('splitShard', () => {
+  test('writes the journal, seals, opens, publishes, and opens once more before it removes the journal', async () => {
     const { test: controller, hosts, catalog } = await opened()
     const steps: string[] = []
     catalog.beforeCommit = (changes) => {
@@ -42,7 +42,7 @@ describe('a split', () => {
     expect(await openShards(controller)).toEqual(['1:0', '2:4'])
   })
 
-  test('starts children above what their parent stored, and tells lineage and last number', async () => {
+  test('starts children above the records of their parent, and lists lineage and last sequence number', async () => {
     const { test: controller, hosts } = await opened()
     hosts.disk.get(1)!.tail = 41
     await controller.ask('splitShard', split(0, '4', '5'))
@@ -73,7 +73,7 @@ describe('a split', () => {
     ['in the middle where its load is not known', null, '2:8'],
     ['in the middle where the point is of no use', from('0'), '2:8'],
     ['in the middle where the host cannot say', new MillraceError('unavailable', 'not now'), '2:8'],
-  ])('without a hash key is made %s', async (_, point, upper) => {
+  ])('without a hash key splits %s', async (_, point, upper) => {
     const balanceOf = (): { startingHashKey: string | null } => {
       if (point instanceof Error) throw point
       return { startingHashKey: point }
@@ -83,21 +83,21 @@ describe('a split', () => {
     expect(await openShards(controller)).toEqual(['1:0', upper])
   })
 
-  test('without a hash key does not wait long for the host', async () => {
+  test('without a hash key does not wait long for an answer of the host', async () => {
     const { test: controller } = await opened({}, { balanceOf: () => new Promise(() => {}) })
     const answer = controller.ask('splitShard', split(0))
     await controller.time.advance(1_000)
     expect(await answer).toMatchObject({ children: [1, 2] })
   })
 
-  test('leaves its host with its children as open shards', async () => {
+  test('makes the children the open shards of their hosts', async () => {
     const { test: controller } = await opened()
     await controller.ask('splitShard', split(0))
     const { hosts, shardCount } = await controller.ask('describeBroker', {})
     expect([hosts[0]?.openShards, shardCount]).toEqual([2, 3])
   })
 
-  test('of an on-demand stream is made within its bounds, as around a hot key', async () => {
+  test('splits a shard of an on-demand stream within its bounds, for example around a hot key', async () => {
     const { test: controller } = await opened({ mode: 'on-demand', shardCount: 1, scaling: threeAtMost })
     await controller.ask('splitShard', split(0, '4', '5'))
     expect(await openShards(controller)).toEqual(['1:0', '2:4', '3:5'])
@@ -117,13 +117,13 @@ describe('a split', () => {
   })
 })
 
-describe('a seal', () => {
-  test('waits until every host of the change is there, so that no shard is closed for another to wait', async () => {
+describe('the seal of a change', () => {
+  test('waits until every host of the change is ready, so that no sealed shard waits for a host', async () => {
     const hosts = new FakeHosts()
     const catalog = new MemoryCatalog()
     const controller = await TestController.open(catalog, { fakeHosts: hosts, hosts: 2 })
     await controller.ask('createStream', { name: 's', shardCount: 2 })
-    // Between the journal and its first step.
+    // Goes down after the journal is written, before the first step.
     catalog.beforeCommit = async (changes) => {
       if (changes.some((one) => 'put' in one && one.put.family === 'reshard')) hosts.host(2).crash()
     }
@@ -135,7 +135,7 @@ describe('a seal', () => {
     expect(await merged).toMatchObject({ child: 2 })
   })
 
-  test('that has not taken is asked for again, and its tail is not believed', async () => {
+  test('is repeated where the host reports the shard as not closed, whose tail is not used', async () => {
     const { test: controller, hosts } = await opened()
     let asked = 0
     hosts.around = (call, _host, work) => {
@@ -152,7 +152,7 @@ describe('a seal', () => {
   })
 })
 
-describe('a merge', () => {
+describe('mergeShards', () => {
   test('makes one shard of two neighbours, above the higher of their tails', async () => {
     const { test: controller, hosts } = await opened({ shardCount: 3 })
     hosts.disk.get(2)!.tail = 7
@@ -165,7 +165,7 @@ describe('a merge', () => {
   })
 })
 
-describe('a change is refused, and nothing was done,', () => {
+describe('a change of shards is refused, and nothing is changed,', () => {
   test.each<[string, Partial<RequestOf<'createStream'>>, (test: TestController) => Promise<string>, string]>([
     [
       'of a stream that is not there',
@@ -229,7 +229,7 @@ describe('a change is refused, and nothing was done,', () => {
     expect(catalog.commits).toHaveLength(commits)
   })
 
-  test('of a shard that its host does not serve, alone or on the way to a count', async () => {
+  test('for a shard that its host does not serve, in a split or on the way to a number of shards', async () => {
     const unservedShards = () => ({ shardIndexes: [1] })
     const { test: controller, catalog } = await opened({ shardCount: 2 }, { unservedShards })
     const commits = catalog.commits.length
@@ -242,7 +242,7 @@ describe('a change is refused, and nothing was done,', () => {
     expect(stream).toMatchObject({ status: 'ACTIVE', targetShardCount: undefined, openShardCount: 2 })
   })
 
-  test('with the children of a shard that was split named', async () => {
+  test('with the names of the children, for a shard that was split', async () => {
     const { test: controller } = await opened()
     await controller.ask('splitShard', split(0))
     await expect(controller.ask('splitShard', split(0))).rejects.toThrow(
@@ -266,8 +266,8 @@ describe('a change is refused, and nothing was done,', () => {
   })
 })
 
-describe('changes of one stream', () => {
-  test('take turns, and those that wait too long are told that nothing was done', async () => {
+describe('changes of the shards of one stream', () => {
+  test('take turns, and changes that wait too long are refused with nothing done', async () => {
     const { test: controller, hosts } = await opened()
     const { release } = held(hosts, 'sealShards')
     const first = controller.ask('splitShard', split(0))
@@ -281,11 +281,11 @@ describe('changes of one stream', () => {
     expect([answer, late]).toEqual(['outcomeUnknown', 'streamBusy'])
     release()
     await settled()
-    // The first was done after all; those that were told that nothing was done were not.
+    // The first change was done after all; the refused ones were not.
     expect(await openShards(controller)).toEqual(['1:0', '2:8'])
   })
 
-  test('wait in a bounded number', async () => {
+  test('wait in a bounded queue', async () => {
     const { test: controller, hosts } = await opened()
     const { release } = held(hosts, 'sealShards')
     const outcomes = Array.from({ length: 66 }, () =>
@@ -300,7 +300,7 @@ describe('changes of one stream', () => {
     expect(await outcomes[0]).toBe('done')
   })
 
-  test('do not wait for those of another one', async () => {
+  test('do not wait for changes of another stream', async () => {
     const { test: controller, hosts } = await opened()
     await controller.ask('createStream', { name: 'other', shardCount: 1 })
     const { release } = held(hosts, 'balanceOf')
@@ -311,8 +311,8 @@ describe('changes of one stream', () => {
   })
 })
 
-describe('a broker that stops', () => {
-  test('tells those that wait that nothing was done, and the one at work that it may be', async () => {
+describe('the stop of the broker', () => {
+  test('answers waiting changes as unavailable, and the running change as outcomeUnknown', async () => {
     const { test: controller, hosts } = await opened()
     held(hosts, 'sealShards')
     const outcomes = [0, 1, 2].map((shardIndex) =>

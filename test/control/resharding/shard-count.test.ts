@@ -1,4 +1,4 @@
-// The way to a count of shards as clients ask for it: to its end, whatever comes in between, or with its goal as an answer.
+// updateShardCount: reaches the number in spite of failures, or answers early with the goal still set.
 import { describe, expect, test } from 'vitest'
 import type { MillraceError } from '../../../protocol/millrace-error.ts'
 import { held, opened, openShards, split } from '../support/changing.ts'
@@ -7,10 +7,10 @@ import { settled } from '../support/fake-time.ts'
 import { MemoryCatalog } from '../support/memory-catalog.ts'
 import { TestController } from '../support/test-controller.ts'
 
-describe('a count of shards', () => {
+describe('updateShardCount', () => {
   const count = (shardCount: number) => ({ name: 's', shardCount })
 
-  test('is reached, evenly, from whatever there was', async () => {
+  test('reaches any number of even shards from any shards', async () => {
     const { test: controller } = await opened()
     await controller.ask('splitShard', split(0, '1'))
     const { stream } = await controller.ask('updateShardCount', count(4))
@@ -22,14 +22,14 @@ describe('a count of shards', () => {
     expect(down.stream).toMatchObject({ openShardCount: 1, targetShardCount: undefined })
   })
 
-  test('that there is already is no change', async () => {
+  test('changes nothing where the stream has that number of even shards', async () => {
     const { test: controller, catalog } = await opened({ shardCount: 3 })
     const commits = catalog.commits.length
     await controller.ask('updateShardCount', count(3))
     expect(catalog.commits).toHaveLength(commits)
   })
 
-  test('that takes longer is answered with its goal, goes on, and keeps other changes away', async () => {
+  test('answers a longer way with the goal still set, continues, and refuses other changes meanwhile', async () => {
     const { test: controller, hosts } = await opened()
     const { release } = held(hosts, 'sealShards')
     const answer = controller.ask('updateShardCount', count(4))
@@ -43,7 +43,7 @@ describe('a count of shards', () => {
     expect(await controller.outcome('splitShard', split(3))).toBe('done')
   })
 
-  test('replaces another one on the way', async () => {
+  test('replaces a goal that is not reached yet', async () => {
     const { test: controller, hosts } = await opened()
     const { release } = held(hosts, 'sealShards')
     const first = controller.ask('updateShardCount', count(64))
@@ -55,7 +55,7 @@ describe('a count of shards', () => {
     expect((await first).stream.openShardCount).toBe(3)
   })
 
-  test('replaces another one even as the broker stops', async () => {
+  test('replaces a goal even while the broker stops', async () => {
     const { test: controller, hosts } = await opened()
     held(hosts, 'sealShards')
     void controller.ask('updateShardCount', count(64)).catch(() => {})
@@ -66,7 +66,7 @@ describe('a count of shards', () => {
     expect((await second).stream).toMatchObject({ openShardCount: 1, targetShardCount: 3 })
   })
 
-  test('waits for its turn behind a split, and if that takes too long nothing was done', async () => {
+  test('waits for its turn behind a split, and is refused with nothing done if that takes too long', async () => {
     const { test: controller, hosts } = await opened()
     const { release } = held(hosts, 'sealShards')
     void controller.ask('splitShard', split(0)).catch(() => {})
@@ -80,7 +80,7 @@ describe('a count of shards', () => {
     expect(await openShards(controller)).toEqual(['1:0', '2:8'])
   })
 
-  test('is gone on with after a restart', async () => {
+  test('continues after a restart', async () => {
     const { test: controller, hosts, catalog } = await opened()
     let seals = 0
     hosts.around = (call, _host, work) => {
@@ -110,7 +110,7 @@ describe('a count of shards', () => {
     expect((await answer).stream.openShardCount).toBe(4)
   })
 
-  test('goes on after a host that went down while it was asked', async () => {
+  test('continues after a host went down during a call', async () => {
     const { test: controller, hosts } = await opened()
     let crashes = 0
     hosts.around = (call, host, work) => {
@@ -123,7 +123,7 @@ describe('a count of shards', () => {
     expect((await answer).stream).toMatchObject({ openShardCount: 4, targetShardCount: undefined })
   })
 
-  test('that cannot be reached is given up, and not the one that has replaced it', async () => {
+  test('gives up a goal that cannot be reached, but not a goal that has replaced it', async () => {
     const { test: controller, hosts } = await opened()
     let answer = (_unserved: object): void => {}
     hosts.around = (call, _host, work) => {
@@ -142,7 +142,7 @@ describe('a count of shards', () => {
     expect((await first).stream.openShardCount).toBe(2)
   })
 
-  test('is given up when the stream becomes on-demand', async () => {
+  test('gives up the goal when the stream becomes on-demand', async () => {
     const { test: controller, hosts } = await opened()
     const { release } = held(hosts, 'sealShards')
     const answer = controller.ask('updateShardCount', count(64))

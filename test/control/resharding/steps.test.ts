@@ -1,5 +1,5 @@
-// A change of shards is cut off at each of its steps, in each way: a commit that fails before or after it was stored, a
-// host that refuses, or dies before or after it did its part, hosts that restart meanwhile, a controller that dies. It always ends alike.
+// A change of shards is interrupted at each of its steps, in each way: a commit fails before or after it is stored, a host
+// refuses, dies before or after its part, or restarts, the controller dies. The result is always the same.
 import { describe, expect, test } from 'vitest'
 import type { CatalogRow } from '../../../broker/catalog-contract.ts'
 import { hostOfOwner } from '../../../broker/control/placement.ts'
@@ -48,7 +48,7 @@ const scenarios: Record<string, Scenario> = {
 }
 
 type Place = 'commit' | 'call'
-/** What goes wrong, and at which commit or call of a host, counted from the request on. */
+/** A fault, and the commit or host call at which it happens, counted from the request on. */
 interface Fault {
   readonly place: Place
   readonly number: number
@@ -62,7 +62,7 @@ interface Ending {
   readonly hosts: FakeHosts
 }
 
-/** Asks, lets the fault happen, and waits until all is at rest; a controller that dies is followed by another one. */
+/** Sends the request, causes the fault, and waits until all is at rest; starts a new controller after the death of one. */
 async function play({ shards, ask }: Scenario, fault?: Fault): Promise<Ending> {
   const catalog = new MemoryCatalog()
   const hosts = new FakeHosts()
@@ -105,7 +105,7 @@ async function play({ shards, ask }: Scenario, fault?: Fault): Promise<Ending> {
   return { outcome, rows: catalog.open().load(), counts, hosts }
 }
 
-/** Every host dies, and starts again with what is assigned to it before the commit. */
+/** Crashes every host; each starts again with its assignment from before the commit. */
 async function restartAll(hosts: FakeHosts): Promise<void> {
   const lives = hosts.lives.length
   for (let hostId = 1; hostId <= HOSTS; hostId++) hosts.host(hostId).crash()
@@ -113,7 +113,7 @@ async function restartAll(hosts: FakeHosts): Promise<void> {
   await settled()
 }
 
-/** Producers do not stop for a change: every shard that is open, and not sealed, goes on growing. */
+/** Appends to every open shard that is not sealed, because producers do not stop for a change. */
 function appendToOpenShards(catalog: MemoryCatalog, hosts: FakeHosts): void {
   for (const row of catalog.open().load()) {
     const stored = row.family === 'shard' && row.value.state === 'OPEN' && hosts.disk.get(row.value.slot)
@@ -121,7 +121,7 @@ function appendToOpenShards(catalog: MemoryCatalog, hosts: FakeHosts): void {
   }
 }
 
-/** What is left, without what depends on when it happened. */
+/** Returns the rows without the values that depend on time. */
 function shapeOf(rows: readonly CatalogRow[]): unknown {
   return rows
     .filter((row) => row.family !== 'broker')
@@ -139,7 +139,7 @@ function shapeOf(rows: readonly CatalogRow[]): unknown {
     .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
 }
 
-/** What the catalog says against itself, against what the owners stored, and against what the hosts serve. */
+/** Returns contradictions within the catalog, and between the catalog, the owners' shards, and what the hosts serve. */
 function problemsOf({ rows, hosts }: Ending): string[] {
   const owners = new Map<number, Map<number, HeadRow>>()
   const unserved: string[] = []
@@ -167,7 +167,7 @@ function problemsOf({ rows, hosts }: Ending): string[] {
   return [...unserved, ...findings.report().problems.map(({ where, what }) => `${where}: ${what}`)]
 }
 
-describe.each(Object.entries(scenarios))('%s ends alike', (_, scenario) => {
+describe.each(Object.entries(scenarios))('Resharding: %s ends the same', (_, scenario) => {
   test('whatever goes wrong, at whichever step', async () => {
     const smooth = await play(scenario)
     expect(smooth.outcome).toBe('done')
@@ -186,9 +186,9 @@ describe.each(Object.entries(scenarios))('%s ends alike', (_, scenario) => {
     ]
     for (const fault of faults) {
       const ending = await play(scenario, fault)
-      // Only a first commit that was lost leaves things as they were.
+      // Only a lost first commit leaves the stream unchanged.
       const isLost = fault.place === 'commit' && fault.number === 1 && fault.how === 'before'
-      // Whoever was told that it is done, or that it may be, was told the truth; nobody is told that nothing was done.
+      // The answer is `done` or `outcomeUnknown`, and never says that nothing was done.
       const outcome = endsController(fault) ? 'outcomeUnknown' : 'done'
       const { place, number, how } = fault
       const found = { outcome: ending.outcome, shape: shapeOf(ending.rows), problems: problemsOf(ending) }

@@ -1,4 +1,4 @@
-// Work of one stream is done in the order of asking, one piece at a time; what waits is bounded and can be withdrawn.
+// Work of one stream runs in the order of asking, one piece at a time; waiting work is bounded and can be withdrawn.
 import { describe, expect, test } from 'vitest'
 import { Turns } from '../../../broker/control/resharding/turns.ts'
 import { settled } from '../support/fake-time.ts'
@@ -7,7 +7,7 @@ const full = (): never => {
   throw new Error('full')
 }
 
-/** Work that says when it begins, and ends when it is told to. */
+/** Work that records its begin, and ends when the test says so. */
 function recorded() {
   const begun: string[] = []
   const ends = new Map<string, { resolve: (value: string) => void; reject: (error: Error) => void }>()
@@ -21,7 +21,7 @@ function recorded() {
 }
 
 describe('Turns', () => {
-  test('one at a time and in order for a stream, side by side for several', async () => {
+  test('runs work of one stream one at a time and in order, and work of several streams side by side', async () => {
     const turns = new Turns({ waitingMax: 9 })
     const { begun, ends, work } = recorded()
     const first = turns.take(1, work('a'), full)
@@ -37,7 +37,7 @@ describe('Turns', () => {
     expect(await second.done).toBe('done')
   })
 
-  test('tells when a stream is busy, and when it is not any more', async () => {
+  test('isBusy, whenIdle: say whether a stream has work, and when it has none', async () => {
     const turns = new Turns({ waitingMax: 9 })
     const { ends, work } = recorded()
     await turns.whenIdle(1)
@@ -53,7 +53,7 @@ describe('Turns', () => {
     expect([turns.isBusy(1), isIdle]).toEqual([false, true])
   })
 
-  test('refuses what is too much, and what it refused leaves no trace', async () => {
+  test('take: refuses work beyond its limit, and never runs refused work', async () => {
     const turns = new Turns({ waitingMax: 1 })
     const { begun, ends, work } = recorded()
     turns.take(1, work('a'), full)
@@ -66,7 +66,7 @@ describe('Turns', () => {
     expect([begun, turns.isBusy(1)]).toEqual([['a', 'b'], false])
   })
 
-  test('a place can be given up until its turn has come', async () => {
+  test('withdraw: takes work out of the line until its turn has come', async () => {
     const turns = new Turns({ waitingMax: 9 })
     const { begun, ends, work } = recorded()
     const first = turns.take(1, work('a'), full)
@@ -77,7 +77,7 @@ describe('Turns', () => {
     expect(begun).toEqual(['a'])
   })
 
-  test('when it is stopped, what waits is refused, and nothing begins any more', async () => {
+  test('stop: refuses waiting and new work', async () => {
     const turns = new Turns({ waitingMax: 9 })
     const { begun, ends, work } = recorded()
     const first = turns.take(1, work('a'), full)

@@ -1,4 +1,4 @@
-// The way to a count of even shards: from anywhere it ends there exactly, over as few waves as doubling and halving take.
+// Waves reach a number of even shards exactly, from any shards, in as few waves as doubling and halving take.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Shard } from '../../../broker/control/catalog-state.ts'
@@ -13,7 +13,7 @@ import { hashKeyToHex } from '../../../protocol/hash-key.ts'
 import { evenRanges } from '../../../protocol/shard-map.ts'
 import { shardRow } from '../../support/catalog-rows.ts'
 
-/** What is wrong with a wave, if anything; by place, for all ranges within a small space. */
+/** Returns what is wrong with a wave, if anything. Ranges of a small space begin at places. */
 function faultOf(
   starts: readonly string[],
   goal: readonly string[],
@@ -35,10 +35,10 @@ function faultOf(
 }
 
 describe('nextWave', () => {
-  test('from any ranges to any others, of a million: right, and nearer to the goal with every wave', () => {
-    // A wave leads from one subset of these boundaries to another, so that all waves of all ways are among the cases. Each
-    // adds boundaries of the goal only, and takes others only away: so every way ends, and in between there are never more
-    // ranges than at its two ends together.
+  test('returns a valid wave that is nearer to the goal, for a million pairs of ranges', () => {
+    // A wave leads from one subset of these boundaries to another, so the cases include every wave of every way. Each wave
+    // adds only boundaries of the goal, or removes only others: so every way ends, and on the way there are never more
+    // ranges than at both ends together.
     const boundaries = '123456789a'.split('')
     const covers = Array.from({ length: 1 << boundaries.length }, (_, bits) => [
       '0',
@@ -54,12 +54,12 @@ describe('nextWave', () => {
     expect([...faults]).toEqual([])
   })
 
-  test('takes away as many boundaries at once as there are disjoint pairs', () => {
+  test('removes as many boundaries at once as there are disjoint pairs', () => {
     expect(nextWave('01234567'.split(''), ['0'])).toEqual({ cuts: [], joins: ['1', '3', '5', '7'] })
     expect(nextWave('012345'.split(''), '03'.split(''))).toEqual({ cuts: [], joins: ['1', '4'] })
   })
 
-  test('a cover without the beginning of the hash keys is a defect', () => {
+  test('throws on ranges that do not begin at hash key 0', () => {
     expect(() => nextWave(['1'], ['0'])).toThrow('all ranges begin')
   })
 })
@@ -70,7 +70,7 @@ const evenShards = (count: number): Shard[] =>
     return { streamId: 1, index, ...shardRow(1, index, range).value }
   })
 
-/** Counts of shards after each wave. */
+/** Returns the number of shards after each wave. */
 function countsOnTheWay(from: number, to: number): number[] {
   const goal = evenShards(to).map(({ startingHashKey }) => startingHashKey)
   let starts = evenShards(from).map(({ startingHashKey }) => startingHashKey)
@@ -83,7 +83,7 @@ function countsOnTheWay(from: number, to: number): number[] {
   return counts
 }
 
-describe('the way from even shards to even shards', () => {
+describe('planEvenWave: the way from even shards to even shards', () => {
   test.each<[number, number, number[]]>([
     [1, 64, [2, 4, 8, 16, 32, 64]],
     [64, 1, [32, 16, 8, 4, 2, 1]],
@@ -107,7 +107,7 @@ describe('the way from even shards to even shards', () => {
     )
   })
 
-  test('is known beforehand by the shards that it makes', () => {
+  test('makes as many shards as shardsOnTheWay says', () => {
     expect(shardsOnTheWay(evenShards(1), 64)).toBe(2 + 4 + 8 + 16 + 32 + 64)
     expect(shardsOnTheWay(evenShards(4), 3)).toBe(2 * 2 + 3)
     expect(shardsOnTheWay(evenShards(9), 9)).toBe(0)
@@ -115,7 +115,7 @@ describe('the way from even shards to even shards', () => {
 })
 
 describe('planEvenWave', () => {
-  test('names the shards to cut and to join, whatever the order of their indexes', () => {
+  test('names the shards to split and to merge, whatever the order of their indexes', () => {
     const shuffled = evenShards(4).map((shard, place) => ({ ...shard, index: [7, 3, 9, 5][place]! }))
     const [, , third] = evenShards(4)
     expect(planEvenWave(shuffled.toReversed(), 2)).toEqual([{ merge: [7, 3] }, { merge: [9, 5] }])

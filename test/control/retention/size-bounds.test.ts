@@ -1,4 +1,4 @@
-// The controller keeps streams within their bounds by what the hosts say of themselves, and does nothing for want of an answer.
+// SizeBounds keeps streams within their bounds by what hosts report, and trims nothing for a host that does not answer.
 import { describe, expect, it } from 'vitest'
 import type { BoundedTrims, HostCalls } from '../../../broker/host-contract.ts'
 import type { CallHandlers } from '../../../broker/channels/calls.ts'
@@ -9,11 +9,11 @@ import { TestController } from '../support/test-controller.ts'
 const KIB = 1024
 const LOOK_MS = 2_000
 
-/** A broker of two hosts with a stream of a shard each: host 2 holds shard 0, and what a test says. */
+/** A broker of two hosts, with one shard of the stream each (host 2 has shard 0), that hold what the test says. */
 class Bounded {
   readonly hosts = new FakeHosts()
   readonly decided: (BoundedTrims & { readonly hostId: number })[] = []
-  /** By host: bytes that it holds, in one span of the shard there, whose last batch arrived then. */
+  /** By host id: bytes in one span of the host's shard, and the arrival time of its last batch. */
   readonly held = new Map([
     [1, { bytes: 10 * KIB, lastArrival: 1 }],
     [2, { bytes: 60 * KIB, lastArrival: 2 }],
@@ -55,14 +55,14 @@ class Bounded {
   }
 }
 
-describe('a stream over two hosts', () => {
-  it('loses nothing while all of it is within its bound, however unevenly it lies', async () => {
+describe('SizeBounds, for a stream over two hosts,', () => {
+  it('trims nothing while the stream is within its bound, however unevenly it is spread', async () => {
     const bounded = await new Bounded().open(70 * KIB)
     await bounded.look(10)
     expect(bounded.decided).toEqual([])
   })
 
-  it('loses its oldest above it, wherever they lie, and no more than is too much', async () => {
+  it('trims the oldest records above the bound, on whichever host, and no more than the excess', async () => {
     const bounded = await new Bounded().open(50 * KIB)
     await bounded.look()
     expect(bounded.decided).toEqual([
@@ -81,7 +81,7 @@ describe('a stream over two hosts', () => {
     ])
   })
 
-  it('loses only what is too much of the hosts that answer, while others are down, hang or have just started', async () => {
+  it('trims only the excess of the hosts that answer, while others are down, hang or have just started', async () => {
     for (const trouble of ['down', 'hangs', 'hangs in between', 'knows nothing yet']) {
       const bounded = await new Bounded().open(61 * KIB)
       if (trouble === 'down') {
@@ -107,7 +107,7 @@ describe('a stream over two hosts', () => {
     }
   })
 
-  it('loses nothing by a bound that is raised or lifted, or with a stream that is deleted, while hosts answer', async () => {
+  it('trims nothing where the bound is raised or lifted, or the stream deleted, while hosts answer', async () => {
     for (const change of [70 * KIB, 0, 'deleted'] as const) {
       const bounded = await new Bounded().open(64 * KIB)
       const { test } = bounded
@@ -123,7 +123,7 @@ describe('a stream over two hosts', () => {
     }
   })
 
-  it('goes on the same after a restart of the controller: nothing is remembered', async () => {
+  it('continues the same after a restart of the controller: it keeps no state', async () => {
     const bounded = await new Bounded().open(64 * KIB)
     const again = await TestController.open(bounded.catalog, { fakeHosts: bounded.hosts, hosts: 2 })
     await again.time.advance(LOOK_MS)

@@ -1,5 +1,5 @@
-// Promises of the bound in bytes over hosts: nothing goes while all that is stored is within it, the oldest go first wherever
-// they lie, no more of them than needed, and what is not known lets nothing go.
+// The bound in bytes over several hosts: nothing is trimmed within the bound, the oldest records go first on whichever host,
+// no more than needed, and unknown bytes never cause a trim.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
@@ -16,14 +16,14 @@ interface ModelSpan {
   readonly bytes: number
 }
 
-/** What one host really holds, and what it says of it. */
+/** What one host really holds, and what it reports. */
 interface ModelHost {
   readonly spans: readonly ModelSpan[]
   readonly activeBytes: number
-  /** Its answer has come, and so many of its spans are surveyed by now, the oldest first. */
+  /** Whether the host answers, and how many of its spans are surveyed, the oldest first. */
   readonly answers: boolean
   readonly surveyed: number
-  /** An answer holds no more spans. */
+  /** Most spans in one answer. */
   readonly spansMax: number
 }
 
@@ -92,7 +92,7 @@ const sum = (spans: readonly ModelSpan[]): number => spans.reduce((total, { byte
 const storedBy = (hosts: readonly ModelHost[]): number =>
   hosts.reduce((total, { spans, activeBytes }) => total + activeBytes + sum(spans), 0)
 
-/** What is left of the spans. */
+/** Returns the spans that are left after the trims. */
 function leftOf(spans: readonly ModelSpan[], trims: readonly SizeTrim[]): readonly ModelSpan[] {
   const horizons = new Map(trims.map(({ shardIndex, trimHorizon }) => [shardIndex, trimHorizon]))
   return spans.flatMap((span) => {
@@ -112,8 +112,8 @@ function afterTrims(hosts: readonly ModelHost[], trims: readonly SizeTrim[]): Mo
   }))
 }
 
-describe('a bound in bytes over several hosts', () => {
-  it('is never undercut, whatever is known: by less than a byte of rounding', () => {
+describe('planSizeTrims', () => {
+  it('never trims below the bound, whatever is known, but for less than a byte of rounding', () => {
     fc.assert(
       fc.property(modelHosts, bound, (hosts, retentionBytes) => {
         const trims = planSizeTrims(retentionBytes, answersOf(hosts))
@@ -125,7 +125,7 @@ describe('a bound in bytes over several hosts', () => {
     )
   })
 
-  it('is reached as far as sealed segments allow, once all hosts answer in full', () => {
+  it('reaches the bound, as far as sealed segments allow, once all hosts answer in full', () => {
     fc.assert(
       fc.property(modelHosts, bound, (hosts, retentionBytes) => {
         const known = hosts.map((host) => ({
@@ -145,7 +145,7 @@ describe('a bound in bytes over several hosts', () => {
     )
   })
 
-  it('comes to rest at the same horizons, however often hosts say less than all in one answer', () => {
+  it('ends at the same horizons, however often hosts report only a part in one answer', () => {
     fc.assert(
       fc.property(modelHosts, bound, (hosts, retentionBytes) => {
         const whole = hosts.map((host) => ({
@@ -167,7 +167,7 @@ describe('a bound in bytes over several hosts', () => {
     )
   })
 
-  it('takes the oldest first, whichever host holds them', () => {
+  it('trims the oldest records first, whichever host holds them', () => {
     fc.assert(
       fc.property(modelHosts, bound, (hosts, retentionBytes) => {
         const answering = hosts.map((host) => ({ ...host, answers: true, surveyed: Infinity }))
@@ -185,7 +185,7 @@ describe('a bound in bytes over several hosts', () => {
     )
   })
 
-  it('takes a cold shard of one host before a hot key of another, which holds nearly all of the bytes', () => {
+  it('trims a cold shard of one host before a hot shard of another that holds nearly all of the bytes', () => {
     const cold = { hostId: 1, bytes: 100, spans: Float64Array.of(0, 0, 10, 1000, 100), completeTo: Infinity }
     const hot = { hostId: 2, bytes: 900, spans: Float64Array.of(1, 0, 90, 2000, 900), completeTo: Infinity }
     expect(planSizeTrims(1000, [hot, cold])).toEqual([])

@@ -1,4 +1,4 @@
-// A stream whose shards a test changes, on a controller with hosts and a catalog that the test plays.
+// A stream whose shards a test changes, on a controller with fake hosts and a catalog in memory.
 import type { HostCalls } from '../../../broker/host-contract.ts'
 import type { CallHandlers } from '../../../broker/channels/calls.ts'
 import { hashKeyFromHex, hashKeyToBytes } from '../../../protocol/hash-key.ts'
@@ -14,7 +14,7 @@ interface Opened {
   readonly catalog: MemoryCatalog
 }
 
-/** A controller with a stream called s, of one shard unless told otherwise. */
+/** Opens a controller with a stream called s, of one shard by default. */
 export async function opened(
   stream: Partial<RequestOf<'createStream'>> = {},
   behaviour: Partial<CallHandlers<HostCalls>> = {},
@@ -28,14 +28,14 @@ export async function opened(
 }
 
 const key = (digits: string): Uint8Array => hashKeyToBytes(hashKeyFromHex(from(digits)))
-/** A request to split a shard of s where hash keys begin with these digits. */
+/** Makes a request to split a shard of s at hash keys that begin with these digits. */
 export const split = (shardIndex: number, ...keys: string[]) => ({
   name: 's',
   shardIndex,
   newStartingHashKeys: keys.map(key),
 })
 
-/** Open shards by index, with the digit that their ranges begin with. */
+/** Returns the open shards by index, with the first digit of their ranges. */
 export async function openShards(controller: TestController): Promise<string[]> {
   const { shards } = await controller.ask('describeRouting', { name: 's' })
   return shards
@@ -43,7 +43,7 @@ export async function openShards(controller: TestController): Promise<string[]> 
     .map(({ index, startingHashKey }) => `${index}:${Buffer.from(startingHashKey).toString('hex')[0]}`)
 }
 
-/** Holds a call of the hosts back until it is let go. */
+/** Holds a call of the hosts back until the test releases it. */
 export function held(hosts: FakeHosts, name: keyof HostCalls): { release: () => void } {
   let release = (): void => {}
   const released = new Promise<void>((resolve) => {

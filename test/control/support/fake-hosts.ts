@@ -1,4 +1,4 @@
-// Hosts that a test plays: they are launched, asked and killed like real ones, and answer as the test says.
+// Fake hosts: they are launched, called and killed like real ones, and answer as the test says.
 import type { HostCalls, HostLauncher, PlacedShard } from '../../../broker/host-contract.ts'
 import { serveCalls, type CallHandlers } from '../../../broker/channels/calls.ts'
 import { channelPair } from '../../../broker/channels/channel-pair.ts'
@@ -8,43 +8,43 @@ import { loadTable } from './load-table.ts'
 /** One life of one host. */
 export interface FakeHost {
   readonly hostId: number
-  /** What it was asked, in order: `start 3 shards`, `openShards 2`, `dropStream 1`. */
+  /** Its calls, in order: `start 3 shards`, `openShards 2`, `dropStream 1`. */
   readonly calls: string[]
-  /** Slots that it serves. */
+  /** Slots that the host serves. */
   readonly slots: Set<number>
-  /** Ends it as a crash does. */
+  /** Ends the host as a crash does. */
   crash(how?: string): void
   isRunning: boolean
 }
 
-/** A shard as its owner has stored it: it outlives the hosts. */
+/** A shard as its owner stores it: it outlives the hosts. */
 export interface StoredShard {
   tail: number
   closed: boolean
 }
 
-/** Of a shard that never stored anything. */
+/** The state of a shard without records. */
 export const emptyExtent = { trimHorizon: 0, tail: 0, lastArrivalTime: 0, bytes: 0 }
 
 type Behaviour = Partial<CallHandlers<HostCalls>>
 
 export class FakeHosts implements HostLauncher {
-  /** Of hosts that start from now on. */
+  /** Ports of hosts that start from now on. */
   portBase = 7400
   /** Every life of every host, in the order of their launches. */
   readonly lives: FakeHost[] = []
-  /** By slot: what every shard that was ever opened has come to. */
+  /** By slot: the stored state of every shard that was ever opened. */
   readonly disk = new Map<number, StoredShard>()
-  /** What a test wants otherwise; asked for each launch. */
+  /** Handlers that replace the default ones; called for each launch. */
   behaviour: (hostId: number) => Behaviour = () => ({})
-  /** What happens around each call: a test may end a host before the work is done, or after. */
+  /** Wraps each call: a test may end a host before or after `work`. */
   around: (call: keyof HostCalls, host: FakeHost, work: () => unknown, request: unknown) => unknown = (
     _call,
     _host,
     work,
   ) => work()
 
-  /** The newest life of a host. */
+  /** Returns the newest life of a host. */
   host(hostId: number): FakeHost {
     const life = this.lives.findLast((host) => host.hostId === hostId)
     if (life === undefined) throw new Error(`host ${hostId} was never launched`)

@@ -28,12 +28,12 @@ export class FakeTime implements Time {
 
   readonly atTurnEnd = systemTime.atTurnEnd
 
-  /** Delays of what waits, shortest first. */
+  /** Delays of the waiting timers, shortest first. */
   get waiting(): readonly number[] {
     return [...this.#tasks].map(({ at }) => at - this.#now).sort((a, b) => a - b)
   }
 
-  /** Moves on, and lets everything that is due run, with what follows from it. */
+  /** Advances the time, and runs every due timer with everything that follows from it. */
   async advance(byMs: number): Promise<void> {
     const until = this.#now + byMs
     for (;;) {
@@ -49,7 +49,7 @@ export class FakeTime implements Time {
   }
 }
 
-/** Lets every promise that can settle do so: what is tested here waits for nothing but promises and timers. */
+/** Lets every promise settle that can: the tested code waits only for promises and timers. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) {
     await new Promise<void>((resolve) => {

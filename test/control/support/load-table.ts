@@ -1,4 +1,4 @@
-// Loads of shards as a host tells them, from what is easier to write and to read.
+// Makes the columns of HostedLoads from objects, which are easier to write and to read.
 import type { HostedLoads, HotKey, ShardRef } from '../../../broker/host-contract.ts'
 
 export interface ToldLoad extends ShardRef {

@@ -1,14 +1,14 @@
-// A catalog store in memory that outlives its controllers, and fails where a test wants it to.
+// A catalog store in memory that outlives its controllers, and fails where a test says so.
 import type { CatalogChange, CatalogRow, CatalogStore } from '../../../broker/catalog-contract.ts'
 
 export class MemoryCatalog {
   readonly #rows = new Map<string, CatalogRow>()
-  /** Every commit that succeeded, in words: `put stream CREATING`. */
+  /** Every successful commit, as text: `put stream CREATING`. */
   readonly commits: string[][] = []
-  /** Asked before each commit; a rejection fails it. `true` means that it fails after it was stored. */
+  /** Called before each commit; a rejection fails it. `true`: it fails after it was stored. */
   beforeCommit: (changes: readonly CatalogChange[]) => Promise<boolean | void> = () => Promise.resolve()
 
-  /** What is known of the clock, as it was written down. */
+  /** The stored record of the clock. */
   note: string | undefined
   readonly clockNote = {
     load: () => Promise.resolve(this.note),

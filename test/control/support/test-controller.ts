@@ -1,4 +1,4 @@
-// A controller over hosts, catalog and time that a test plays, asked as a client asks it.
+// A controller over fake hosts, catalog and time, called as a client calls it.
 import {
   createController,
   type Controller,
@@ -18,10 +18,10 @@ import type { MemoryCatalog } from './memory-catalog.ts'
 import { fail } from '../../support/fail.ts'
 
 type Control = OperationOn<'control'>
-/** A request with its optional fields left out. */
+/** A request in which optional fields may be left out. */
 type Asked<N extends Control> = Partial<RequestOf<N>>
 
-/** What a client reads of the answer, whether it was encoded for many or is for this one alone. */
+/** Returns the answer as a client reads it, also where it is a SharedResponse. */
 export async function askOf<N extends Control>(
   controller: Controller,
   operation: N,
@@ -47,7 +47,7 @@ export class TestController {
     this.broken = parts.broken
   }
 
-  /** Opens a controller on a catalog, and starts it unless told otherwise. */
+  /** Opens a controller on a catalog, and starts it by default. */
   static async open(
     catalog: MemoryCatalog,
     options: {
@@ -88,13 +88,13 @@ export class TestController {
     return test
   }
 
-  /** Asks as a client does. */
+  /** Sends a request as a client does. */
   async ask<N extends Control>(operation: N, request: Asked<N>): Promise<ResponseOf<N>> {
     const context = { fail } as Partial<Context<N>> as Context<N>
     return await askOf(this.controller, operation, request, context)
   }
 
-  /** Gives the answer or the error's code, without waiting for more than what can happen now. */
+  /** Returns the answer or the error's code, without letting time pass. */
   async outcome<N extends Control>(operation: N, request: Asked<N>): Promise<string> {
     let outcome = 'open'
     this.ask(operation, request).then(

@@ -1,4 +1,4 @@
-// The byte level: one vectored write a turn, counted queues, and reading that stops where it is told to.
+// Connection: one vectored write per turn, counted queues, and reading that stops while it is held.
 import { Duplex } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { Connection, type ConnectionOwner } from '../../../broker/server/transport/connection.ts'
@@ -22,7 +22,7 @@ class Recorded extends Duplex {
     this.#complete.push(done)
   }
 
-  /** The kernel takes what it was given. */
+  /** Lets the kernel take what was written. */
   completeWrites(): void {
     for (const done of this.#complete.splice(0)) done()
   }
@@ -77,7 +77,7 @@ function open() {
   return { stream, owner, connection }
 }
 
-/** A frame whose payload begins with `first`, a number below 128, and has more after it. */
+/** Makes a frame whose payload begins with `first`, a number below 128. */
 function frame(first: number, length = 1): Buffer {
   const payload = Buffer.alloc(length, first)
   const prefix = Buffer.alloc(4)
@@ -85,7 +85,7 @@ function frame(first: number, length = 1): Buffer {
   return Buffer.concat([prefix, payload])
 }
 
-describe('sending', () => {
+describe('Connection: sending', () => {
   it('gathers everything of one turn into one write, in order and without copies', async () => {
     const { stream, connection } = open()
     const sent = [1, 2, 3].map((value) => encodeFrame([value]))
@@ -108,7 +108,7 @@ describe('sending', () => {
     expect([connection.queuedBytes, connection.bytesTaken]).toEqual([0, 42])
   })
 
-  it('holds reading above the high-water mark, and tells when it fell below the low one', async () => {
+  it('pauses reading above the high-water mark, and calls onWritable at the low-water mark', async () => {
     const { stream, connection, owner } = open()
     connection.send([Buffer.alloc(1001)])
     expect(connection.held).toBe(true)
@@ -121,7 +121,7 @@ describe('sending', () => {
     expect([connection.held, owner.payloads, owner.told]).toEqual([false, [7], ['writable']])
   })
 
-  it('goes out in pieces, so that a slow peer is seen to take them', async () => {
+  it('writes in pieces, so that a slow peer counts as taking', async () => {
     const { stream, connection } = open()
     const bytes = Buffer.alloc(3_500_000, 'millrace ')
     connection.send([Buffer.from('head'), bytes, Buffer.from('tail')])
@@ -142,7 +142,7 @@ describe('sending', () => {
     expect(stream.writableFinished).toBe(true)
   })
 
-  it('is over once the end was called, and the end comes after everything sent', async () => {
+  it('does nothing after end, and ends the stream after everything sent', async () => {
     const { stream, connection } = open()
     connection.send([Buffer.from('last')])
     connection.end()
@@ -156,8 +156,8 @@ describe('sending', () => {
   })
 })
 
-describe('reading', () => {
-  it('hands over payloads in order, however the bytes were cut', async () => {
+describe('Connection: reading', () => {
+  it('passes payloads on in order, however the bytes are cut', async () => {
     const { stream, owner } = open()
     const bytes = Buffer.concat([1, 2, 3, 4].map((value) => frame(value, value * 10)))
     for (const byte of bytes) stream.push(Buffer.of(byte))
@@ -183,7 +183,7 @@ describe('reading', () => {
     expect([owner.payloads, owner.waiting]).toEqual([[1, 2, 3, 4, 5], 0])
   })
 
-  it('goes on at once when it is held and released within one payload', async () => {
+  it('continues at once when it is held and released within one payload', async () => {
     const { stream, owner, connection } = open()
     owner.onEach = () => {
       connection.hold()
@@ -195,12 +195,12 @@ describe('reading', () => {
     expect(owner.payloads).toEqual([1, 2, 3, 4])
   })
 
-  it('cannot be released more often than it was held', () => {
+  it('throws where it is released more often than held', () => {
     const { connection } = open()
     expect(() => connection.release()).toThrow(InvariantError)
   })
 
-  it('ends at bytes that are no frame; what follows is dropped', async () => {
+  it('ends at bytes that are no frame, and drops what follows', async () => {
     const { stream, owner, connection } = open()
     stream.push(Buffer.concat([frame(1), Buffer.alloc(4)]))
     stream.push(frame(2))
@@ -214,7 +214,7 @@ describe('reading', () => {
     expect(owner.told[1]).toBe('peer ended')
   })
 
-  it('lets go of half a frame when it is to discard', async () => {
+  it('frees a half frame on discard', async () => {
     const { stream, owner, connection } = open()
     stream.push(frame(1, 1000).subarray(0, 500))
     await settled()

@@ -1,11 +1,11 @@
-// The stream without a network behaves as a socket: copies, back-pressure, and ends that both sides see.
+// The in-process stream behaves like a socket: copies, back-pressure, and ends that both sides see.
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
 import { inProcessPair } from '../../../broker/server/transport/in-process.ts'
 import { settled } from '../serving.ts'
 
-it('copies what is written: the writer may use its memory again', async () => {
+it('inProcessPair: copies what is written, so that the writer may reuse its memory', async () => {
   const [near, far] = inProcessPair()
   const memory = Buffer.from('hello')
   near.end(memory)
@@ -15,7 +15,7 @@ it('copies what is written: the writer may use its memory again', async () => {
   expect(await text(far)).toBe('hello')
 })
 
-it('holds the writer back while the other side does not read', async () => {
+it('inProcessPair: holds the writer back while the other side does not read', async () => {
   const [near, far] = inProcessPair()
   const chunk = Buffer.alloc(16 * 1024)
   for (let i = 0; i < 64; i++) near.write(chunk)
@@ -28,14 +28,14 @@ it('holds the writer back while the other side does not read', async () => {
   near.destroy()
 })
 
-it('delivers everything before the end, to both sides', async () => {
+it('inProcessPair: delivers everything before the end, to both sides', async () => {
   const [near, far] = inProcessPair()
   far.write('answer')
   near.end('question')
   expect([await text(far), await text(near)]).toEqual(['question', 'answer'])
 })
 
-it('an end that is read closes both sides', async () => {
+it('inProcessPair: closes both sides once the end is read', async () => {
   const [near, far] = inProcessPair()
   near.resume()
   far.resume()
@@ -45,7 +45,7 @@ it('an end that is read closes both sides', async () => {
   expect([near.destroyed, far.destroyed]).toEqual([true, true])
 })
 
-it('a side that is destroyed takes the other with it', async () => {
+it('inProcessPair: destroys the other side when one side is destroyed', async () => {
   const [near, far] = inProcessPair()
   for (let i = 0; i < 64; i++) near.write(Buffer.alloc(16 * 1024))
   const closed = once(far, 'close')

@@ -1,4 +1,4 @@
-// The server over TCP loopback: it listens, serves many, turns strangers away, and drains.
+// The server over TCP loopback: it listens, serves many clients, answers other protocols, and drains.
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -31,7 +31,7 @@ function serve(): Serving {
   }))
 }
 
-/** Everything that a peer sends until it closes. */
+/** Returns everything that the peer sends until it closes. */
 async function conversation(port: number, ...writes: readonly (string | Uint8Array)[]): Promise<string> {
   const socket = connect(port, at.host)
   const chunks: Buffer[] = []
@@ -42,7 +42,7 @@ async function conversation(port: number, ...writes: readonly (string | Uint8Arr
   return Buffer.concat(chunks).toString('latin1')
 }
 
-describe('over TCP', () => {
+describe('server over TCP', () => {
   it('serves frames of the largest size and many small ones at once', async () => {
     const { server } = serve()
     const { port } = await server.listen(at)
@@ -69,7 +69,7 @@ describe('over TCP', () => {
     connection.close()
   })
 
-  it('rejects to listen on a port that is taken', async () => {
+  it('listen: rejects where the port is taken', async () => {
     const { port } = await serve().server.listen(at)
     const other = serving<'describeStream'>({ describeStream: () => ({ stream: clicks }) }).server
     await expect(other.listen({ ...at, port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
@@ -96,7 +96,7 @@ describe('over TCP', () => {
     connection.close()
   })
 
-  it('drains: clients are told, connections end, and the port is free again', async () => {
+  it('drain: tells clients, ends connections, and frees the port', async () => {
     const { server } = serve()
     const { port } = await server.listen(at)
     const connection = await RawConnection.open(port)

@@ -1,4 +1,4 @@
-// A supervised child that a test plays: it gets ready, answers, hangs and ends when the test says so.
+// A fake child for supervision: it becomes ready, answers, hangs and ends when the test says so.
 import type { SignOfLife } from '../../../broker/supervision/heartbeat.ts'
 import type { ChildNews, ReasonTexts } from '../../../broker/supervision/machine.ts'
 import type { SupervisionPolicy } from '../../../broker/supervision/policy.ts'
@@ -16,7 +16,7 @@ export const texts: ReasonTexts = { starting: 'starting', stopping: 'stopping', 
 
 export const well: SignOfLife = { trouble: null, isStuck: false }
 
-/** One life of it. */
+/** One life of the child. */
 export class FakeChild implements Child {
   readonly pid: number | undefined
   readonly ended: Promise<string>
@@ -24,9 +24,9 @@ export class FakeChild implements Child {
   isRunning = true
   kills = 0
   cutOffs = 0
-  /** What a kill does: a process that waits for a disk ends later. */
+  /** The effect of a kill: a process that waits for a disk ends later. */
   onKill = (): void => this.end('killed')
-  /** What it answers to a heartbeat. */
+  /** The answer to a ping. */
   answer = (): Promise<SignOfLife> => Promise.resolve(well)
   readonly started: Promise<void>
   ready = (): void => {}
@@ -53,15 +53,15 @@ export class FakeChild implements Child {
   }
 }
 
-/** A supervised child, its lives, and what was told of it. */
+/** A supervised child, its lives, and its news. */
 export class Nursery {
   readonly time = new FakeTime()
   readonly lives: FakeChild[] = []
   readonly news: ChildNews[] = []
   readonly child: SupervisedChild<FakeChild>
-  /** Most that ever ran at once. */
+  /** Most lives that ever ran at once. */
   runningMax = 0
-  /** Done to each new life. */
+  /** Called with each new life. */
   onLaunch = (_: FakeChild): void => {}
 
   constructor(charge: Partial<Charge<FakeChild>> = {}, pid: number | null = 7) {
@@ -85,7 +85,7 @@ export class Nursery {
     this.child = new SupervisedChild(whole, { time: this.time, random: () => 1 })
   }
 
-  /** The newest life. */
+  /** Returns the newest life. */
   get life(): FakeChild {
     return this.lives.at(-1)!
   }
