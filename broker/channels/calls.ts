@@ -153,7 +153,7 @@ export function serveCalls<T extends CallTable>(
     if (packet[0] !== 'call') return // meant for createCaller on this end
     const [, id, call, request] = packet
     try {
-      invariant(Object.hasOwn(handlers, call), `nobody serves the call ${call}`)
+      invariant(Object.hasOwn(handlers, call), `no handler serves the call ${call}`)
       const answer = handlers[call]!(request)
       if (!(answer instanceof Promise)) return reply(id, call, answer)
       answer.then(

@@ -110,10 +110,13 @@ export class StreamRegistry {
         if (cause instanceof InvariantError) throw cause
         if (this.#isStopped || !catalog.isOpen) {
           // Rows were written, so `unavailable` would promise too much.
-          const message = 'The broker stops before it is done, and goes on when it is back.'
+          const message = 'The broker stops before this is done, and continues it after its restart.'
           throw refusal('outcomeUnknown', message, { cause })
         }
-        log.warn({ err: cause, stream: stream.name, status: stream.status }, 'stream is not at rest yet')
+        log.warn(
+          { err: cause, stream: stream.name, status: stream.status },
+          'stream is not created or deleted yet; another attempt follows',
+        )
         await pause(time, RETRY_MS)
       }
     }

@@ -180,7 +180,7 @@ export class StreamUpdates {
 
 function notLonger(name: string, cause: Error): MillraceError {
   const message =
-    `The retention of stream ${name} is as it was: each host of the stream has to make durable what has expired` +
+    `The retention of stream ${name} is unchanged: each host of the stream has to make durable what has expired` +
     ` before it is longer, and one cannot (${cause.message}); try again.`
   return refusal('unavailable', message, { cause })
 }

@@ -107,7 +107,7 @@ async function answer(request: IncomingMessage, options: AdminServerOptions): Pr
     return { status: 404, type: TEXT_TYPE, body }
   }
   if (!probes.includes(serve) && isForeignName(request.headers.host, options.names)) {
-    const body = `This address is not known here by the name of the request; name it with --admin-names.\n`
+    const body = `The Host header of this request is not a known name of this broker; add it with --admin-names.\n`
     return { status: 403, type: TEXT_TYPE, body }
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') {

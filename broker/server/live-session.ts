@@ -306,7 +306,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     if (MillraceError.is(error)) return this.close(error.code, error.message)
     this.#home.log.error(
       { session: this.id, err: error },
-      'a frame could not be decoded, by a defect of ours',
+      'a frame could not be decoded: a defect of this broker',
     )
     this.close('internal', 'The frame could not be decoded; the log of this process has the details.')
   }

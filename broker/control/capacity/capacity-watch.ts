@@ -125,7 +125,7 @@ export class CapacityWatch {
           this.#windows.observe(loads, time.elapsed())
         } catch (error) {
           if (error instanceof InvariantError) throw error
-          log.debug({ err: error, hostId }, 'host has not told the loads of its shards')
+          log.debug({ err: error, hostId }, 'host has not reported the loads of its shards')
         }
       }),
     )
@@ -168,7 +168,7 @@ export class CapacityWatch {
       const isOverruled = MillraceError.is(error, 'streamBusy') || MillraceError.is(error, 'streamNotFound')
       if (this.#isStopped || isOverruled) return
       this.#pausedUntil.set(stream.id, time.elapsed() + FAILURE_PAUSE_MS)
-      log.warn({ err: error, stream: stream.name }, 'stream could not be scaled; it is decided on anew later')
+      log.warn({ err: error, stream: stream.name }, 'stream could not be scaled; a later look decides anew')
     }
   }
 

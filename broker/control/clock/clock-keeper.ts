@@ -46,7 +46,7 @@ export class ClockKeeper {
     const content = await options.note.load()
     const record = content === undefined ? undefined : parseClockRecord(content)
     if (content !== undefined && record === undefined)
-      options.log.warn('what was known of the clock cannot be read: the clock is believed as it is')
+      options.log.warn('the stored record of the clock cannot be read: the wall clock is believed')
     return new ClockKeeper(options, record)
   }
 
@@ -61,10 +61,10 @@ export class ClockKeeper {
       onDoubt: (jump) =>
         log.warn(
           shown(jump),
-          'the clock has jumped: it is not believed yet, and records arrive by the time that has passed, unless it is set right',
+          'the clock has jumped and is not believed yet: arrival times count on from the time before the jump',
         ),
       onBelieved: (jump) =>
-        log.warn(shown(jump), 'the clock that jumped has stayed there: records arrive by it from now on'),
+        log.warn(shown(jump), 'the clock has stayed where it jumped to: arrival times follow it from now on'),
     })
   }
 
@@ -119,7 +119,8 @@ export class ClockKeeper {
         this.#hasFailed = false
       } catch (error) {
         // Mostly a full disk, where every save fails the same way, so only the first failure is logged.
-        if (!this.#hasFailed) this.#options.log.warn({ err: error }, 'the time could not be written down')
+        if (!this.#hasFailed)
+          this.#options.log.warn({ err: error }, 'the record of the clock could not be stored')
         this.#hasFailed = true
       }
     })

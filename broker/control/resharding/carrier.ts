@@ -259,7 +259,7 @@ function openedChildren(
 
 function interrupted(cause: unknown): MillraceError {
   // Rows were written, so `unavailable` would promise too much.
-  const message = 'The broker stops before the change is done, and goes on with it when it is back.'
+  const message = 'The broker stops before the change is done, and continues it after its restart.'
   return refusal('outcomeUnknown', message, { cause })
 }
 

@@ -74,7 +74,7 @@ export class Resharding {
     for (const { id, name, status, targetShardCount } of catalog.state.streams.values()) {
       const step = catalog.state.journals.get(id)?.step
       if (status !== 'ACTIVE' || (step === undefined && targetShardCount === null)) continue
-      log.info({ stream: name, step, targetShardCount }, 'goes on with a change of shards')
+      log.info({ stream: name, step, targetShardCount }, 'continues a change of shards')
       this.#take(id, failUnasked, () => this.#scale(id, failUnasked))
     }
   }
@@ -167,7 +167,7 @@ export class Resharding {
     if (await this.#isDone(turn, ANSWER_DEADLINE_MS)) return turn.done
     const obstacle = this.#carrier.obstacleOf(stream.id) ?? 'A host takes long.'
     if (turn.withdraw()) failBusy(fail, name, obstacle)
-    throw refusal('outcomeUnknown', `The ${cause} waits, and goes on by itself: ${obstacle}`)
+    throw refusal('outcomeUnknown', `The ${cause} waits, and continues by itself: ${obstacle}`)
   }
 
   /** Plans a change when its turn has come, and carries it out. */
@@ -208,7 +208,7 @@ export class Resharding {
           continue
         }
         // A shard is damaged, or other streams took the room: finished waves stay, and the client gets the error.
-        log.warn({ err: error, streamId, target }, 'gives up the way to a count of shards')
+        log.warn({ err: error, streamId, target }, 'gives up the goal of updateShardCount')
         await catalog.change((state) => planNoGoal(state, streamId, target))
         if (this.#goalOf(streamId) === null) throw error
       }

@@ -116,7 +116,10 @@ export class SizeBounds {
     } catch (error) {
       if (error instanceof InvariantError) throw error
       silent.add(hostId)
-      log.debug({ err: error, hostId, call }, 'host has not told what it holds: nothing goes on its account')
+      log.debug(
+        { err: error, hostId, call },
+        'host has not reported what it holds: it counts as holding nothing',
+      )
       return undefined
     }
   }

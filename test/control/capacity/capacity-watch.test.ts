@@ -131,7 +131,7 @@ describe('CapacityWatch', () => {
       return new Promise(() => {})
     }
     while (crashedAt === 0) await scaled.test.time.advance(1_000)
-    expect(scaled.said('warn')).toEqual(['stream could not be scaled; it is decided on anew later'])
+    expect(scaled.said('warn')).toEqual(['stream could not be scaled; a later look decides anew'])
     await scaled.test.time.advance(8_000)
     expect(await scaled.open()).toEqual([0, 1])
     await scaled.test.time.advance(4_000)
