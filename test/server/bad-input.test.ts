@@ -29,7 +29,7 @@ afterEach(async () => {
   home = undefined
 })
 
-describe('a bad request', () => {
+describe('session: a bad request', () => {
   it('of another plane gets unknownOperation', async () => {
     const { connect } = (home = serving(describing))
     const error = await rejectionOf((await connect()).request('append', { batches: [] }))
@@ -76,7 +76,7 @@ describe('a bad request', () => {
   })
 })
 
-describe('bytes that are no message:', () => {
+describe('session: bytes that are no message:', () => {
   const random = Buffer.from('7f0a991c2244c1c1c1deadbeef00112233445566778899aabbccddeeff', 'hex')
 
   it.each([

@@ -52,7 +52,7 @@ function append(bytes: number) {
   }
 }
 
-describe('requests in flight', () => {
+describe('session: requests in flight', () => {
   it('are bounded in number: one more is overloaded, and there is room again after an answer', async () => {
     const { connect, arrived } = serveAppends({ limits: { requestsInFlightMax: 3 } })
     const connection = await connect()
@@ -125,7 +125,7 @@ describe('requests in flight', () => {
   })
 })
 
-describe('held reading', () => {
+describe('session: held reading', () => {
   it('starts no request before as many releases as holds', async () => {
     const { connect, arrived } = serveAppends()
     const connection = await connect()
@@ -167,7 +167,7 @@ describe('held reading', () => {
   })
 })
 
-describe('a client that does not read', () => {
+describe('session: a client that does not read', () => {
   const chunk = new Uint8Array(64 * KiB)
 
   /** Handlers whose describes send a megabyte of events before they answer. */
@@ -248,7 +248,7 @@ describe('a client that does not read', () => {
   })
 })
 
-describe('deadlines', () => {
+describe('session: deadlines', () => {
   it('close a connection that never says hello, with a named error', async () => {
     const { connect, counted } = serveAppends()
     const connection = await connect({ hello: false })

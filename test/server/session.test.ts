@@ -87,7 +87,7 @@ describe('hello', () => {
   })
 })
 
-describe('a request', () => {
+describe('session: a request', () => {
   it('reaches its handler and is answered', async () => {
     const { connect } = serveDescribe(({ name }) => ({ stream: { ...clicks, name } }))
     const connection = await connect()
@@ -206,7 +206,7 @@ describe('a request', () => {
   })
 })
 
-describe('events', () => {
+describe('session: events', () => {
   it('of a client go to their handler with the session; those of the session go to the client', async () => {
     const credits: [number, string][] = []
     let session: Session | undefined

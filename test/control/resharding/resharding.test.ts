@@ -104,7 +104,7 @@ describe('splitShard', () => {
     expect(await controller.outcome('splitShard', split(1))).toBe('limitExceeded')
   })
 
-  test('is counted and timed', async () => {
+  test('counts and times the change', async () => {
     const { test: controller, hosts } = await opened()
     const { release } = held(hosts, 'sealShards')
     const answer = controller.ask('splitShard', split(0))
