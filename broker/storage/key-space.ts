@@ -63,7 +63,7 @@ export const keyFamilies = {
     },
     written: 'when the segment is created, and when it is reopened after a failed commit',
     lives: 'as long as the segment',
-    doc: 'Whose segment this is: proof that a directory was not moved or renamed.',
+    doc: 'The owner and number of this segment: proof that a directory was not moved or renamed.',
   },
   head: {
     tag: 0x02,
@@ -84,8 +84,8 @@ export const keyFamilies = {
       'in every commit that appends to the shard, trims or seals it, and carried into each new segment',
     lives: 'as long as the segment',
     doc:
-      "A shard's extent in this segment, the numbers first … next, and what holds of the shard as a whole. The row of " +
-      'the active segment is all that a start needs to know of a shard.',
+      "A shard's extent in this segment, the numbers first … next, and the state of the whole shard. A start reads of " +
+      'each shard only this row of the active segment.',
   },
   producer: {
     tag: 0x03,
@@ -97,7 +97,7 @@ export const keyFamilies = {
       "in every commit that stores a batch of the producer, and carried while it is among the owner's live ones",
     lives: 'as long as the segment',
     doc:
-      'Whose id it is, and what that idempotent producer wrote last to a shard, with the checksum of each batch: a retry of ' +
+      'The owner of the id, and the newest batches of the idempotent producer in a shard, with checksums: a retry of ' +
       'the same bytes is answered from this window, oldest entry first.',
   },
   batch: {
@@ -116,7 +116,7 @@ export const keyFamilies = {
     value: { base: 'u64' },
     written: 'with a batch, where the last such row of the shard is far enough behind',
     lives: 'as long as the segment',
-    doc: 'The sparse time index: a batch that arrived then. Others of the same millisecond may lie before it.',
+    doc: 'The sparse time index: a batch that arrived at this time. Batches of the same millisecond may lie before it.',
   },
   catalogMeta: {
     tag: 0x10,
@@ -135,7 +135,7 @@ export const keyFamilies = {
     value: { format: 'u16', nextVersion: 'u64' },
     written: 'when the small rows are created, and with every flush of them',
     lives: 'for ever',
-    doc: 'Version of the small rows, and the one that the next change of them gets. The others: catalog/small-families.ts.',
+    doc: 'Format of the small rows, and the version that the next change gets. Other families: catalog/small-families.ts.',
   },
 } as const satisfies Record<string, KeyFamily>
 

@@ -1,10 +1,10 @@
-// A few lines in the data directory that are replaced as a whole: after a crash the old ones are there, or the new. Runs in
-// the controller.
+// A short text in the data directory that is replaced as a whole: after a crash the file has either the old text or the
+// new. Runs in the controller.
 import { readFile } from 'node:fs/promises'
 import { replaceFile } from './disk/durable-files.ts'
 
 export interface Note {
-  /** Undefined where there is none. */
+  /** Undefined if there is no note. */
   load(): Promise<string | undefined>
   save(content: string): Promise<void>
 }

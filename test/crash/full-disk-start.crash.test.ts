@@ -30,7 +30,7 @@ class FullDisk {
   /** Starts with some records. Skips the test if the system allows no such disk. */
   static async start(context: TestContext): Promise<FullDisk> {
     const disk = await SmallDisk.mount(DISK_BYTES)
-    if (disk === undefined) return context.skip('This system lets nobody mount a disk of its own (unshare).')
+    if (disk === undefined) return context.skip('This system does not let a test mount a disk (unshare).')
     onTestFinished(() => disk[Symbol.asyncDispose]())
     const config = {
       port: String(await freePort()),

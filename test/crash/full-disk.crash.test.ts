@@ -107,7 +107,7 @@ test('a compaction on a full disk leaves nothing behind, and is repeated when th
 /** Skips the test if the system allows no such disk. */
 async function onSmallDisk(context: TestContext): Promise<Scene> {
   const disk = await SmallDisk.mount(DISK_BYTES)
-  if (disk === undefined) return context.skip('This system lets nobody mount a disk of its own (unshare).')
+  if (disk === undefined) return context.skip('This system does not let a test mount a disk (unshare).')
   onTestFinished(() => disk[Symbol.asyncDispose]())
   return { disk, time: new ManualTime(), history: new History() }
 }

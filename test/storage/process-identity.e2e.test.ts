@@ -16,7 +16,7 @@ test('isProcessAlive: true for this process, false for one that ended', async ()
   expect(await isProcessAlive(child.pid ?? 0)).toBe(false)
 })
 
-onLinux('isProcessAlive: one that was killed and that nobody reaped is not', async () => {
+onLinux('isProcessAlive: false for a killed process that its parent has not reaped', async () => {
   // The shell becomes a program that never reaps its children, as the first process of a bare container may be.
   const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'])
   const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string]

@@ -19,7 +19,7 @@ const DISK_BYTES = 2 * 1024 * 1024
 
 test('commit: a full disk fails it before LMDB is refused a write, and fails nothing else', async (context) => {
   await using disk = await SmallDisk.mount(DISK_BYTES)
-  if (disk === undefined) return context.skip('This system lets nobody mount a disk of its own (unshare).')
+  if (disk === undefined) return context.skip('This system does not let a test mount a disk (unshare).')
   const { stdout } = await promisify(execFile)(process.execPath, [writer, join(disk.path, 'segment')])
   const told = JSON.parse(stdout) as Record<string, unknown>
   expect(told).toMatchObject({ name: 'NoRoomForCommit', errno: constants.errno.ENOSPC, isVisible: false })
@@ -29,7 +29,7 @@ test('commit: a full disk fails it before LMDB is refused a write, and fails not
 
 test('commit: once begun it has its room, although another program takes the last block meanwhile', async (context) => {
   await using disk = await SmallDisk.mount(4 * DISK_BYTES)
-  if (disk === undefined) return context.skip('This system lets nobody mount a disk of its own (unshare).')
+  if (disk === undefined) return context.skip('This system does not let a test mount a disk (unshare).')
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [raced, disk.path])
   const told = JSON.parse(stdout) as Record<string, unknown>
   expect(told).toMatchObject({ refused: ['NoRoomForCommit'], isWhole: true })

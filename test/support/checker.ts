@@ -112,7 +112,7 @@ export const invariants = {
   },
   serviceResumes: {
     number: 14,
-    doc: 'After the faults stop, producers are acknowledged, and whoever follows a stream gets to its end.',
+    doc: 'After the faults stop, producers are acknowledged, and stream followers reach the end.',
     check: checkServiceResumes,
   },
 } as const satisfies Record<string, Rule>

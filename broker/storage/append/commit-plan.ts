@@ -1,6 +1,6 @@
-// What one commit will write, put together before LMDB is asked: the batches, and behind them the rows that must be true
-// in the same transaction. Runs on the owner thread. Used for one commit after the other; the values it hands to LMDB
-// stay untouched until `clear`, because LMDB reads them while it writes.
+// The rows of one commit, collected before LMDB is called: the batches, and the other rows that must change in the same
+// transaction. Runs on the owner thread. Used for one commit after another; values handed to LMDB stay unchanged until
+// `clear`, because LMDB reads them while it writes.
 import type { CommitSize, Writer } from '../environment.ts'
 import { encodeKey, rowBytesOf, writeKey, writeRow } from '../key-space.ts'
 import { producerRow, type Producer } from './producer-table.ts'
@@ -9,7 +9,7 @@ import type { ShardLog } from './shard-log.ts'
 const ROW_CHUNK_BYTES = 64 * 1024
 
 export class CommitPlan {
-  // Parallel columns, so that a batch costs no object.
+  // Parallel columns, so that a batch needs no object.
   readonly #batches: Uint8Array[] = []
   readonly #batchSlots: number[] = []
   readonly #batchBases: number[] = []
@@ -21,7 +21,7 @@ export class CommitPlan {
   /** Values of the rows, in the order in which `write` puts them. */
   readonly #rows: Uint8Array[] = []
   readonly #memory = new RowMemory()
-  // LMDB copies a key as it is put, so one of each kind will do: the next one is written over it.
+  // One key buffer per kind: LMDB copies a key when it is put, so the next key can overwrite it.
   readonly #batchKey = encodeKey('batch')
   readonly #timeKey = encodeKey('time')
   readonly #headKey = encodeKey('head')
@@ -36,7 +36,7 @@ export class CommitPlan {
     return this.#batches.length
   }
 
-  /** For the room that it takes on the disk. */
+  /** The rows and bytes of the commit, to reserve its disk room. */
   get size(): CommitSize {
     const rows = this.#batches.length + this.#timeBases.length + this.#logs.length + this.#producers.length
     return { rows, bytes: this.#bytes }
@@ -60,7 +60,7 @@ export class CommitPlan {
     this.#timeBases.push(base)
   }
 
-  /** The shard's head is written once a commit, as it stands when the plan is sealed. */
+  /** Adds a shard whose head is written. A commit writes each head once, with the shard's state at `seal`. */
   addLog(log: ShardLog): void {
     if (log.isStaged) return
     log.isStaged = true
@@ -73,7 +73,7 @@ export class CommitPlan {
     this.#producers.push(producer)
   }
 
-  /** Encodes the rows. Nothing may be added after it. */
+  /** Encodes the rows. Nothing may be added afterwards. */
   seal(): void {
     const memory = this.#memory
     for (let i = 0; i < this.#timeBases.length; i++) {
@@ -91,7 +91,7 @@ export class CommitPlan {
     }
   }
 
-  /** Puts everything. It does not throw: LMDB would store what came before. */
+  /** Puts all rows. It must not throw: LMDB would store the rows before the throw. */
   readonly write = (writer: Writer): void => {
     for (let i = 0; i < this.#batches.length; i++) {
       const key = writeKey('batch', this.#batchKey, this.#batchSlots[i], this.#batchBases[i])
@@ -115,7 +115,7 @@ export class CommitPlan {
     return writeKey('producer', this.#producerKey, slot, producerId)
   }
 
-  /** Makes the plan empty again, after the commit is settled. */
+  /** Empties the plan after the commit is settled. */
   clear(): void {
     for (const log of this.#logs) log.isStaged = false
     for (const producer of this.#producers) producer.isStaged = false
@@ -136,7 +136,7 @@ export class CommitPlan {
   }
 }
 
-/** Memory for the values of rows, given out piece by piece and taken back as a whole. It keeps one chunk between uses. */
+/** Memory for the values of rows: given out in pieces, taken back as a whole. Keeps one chunk between uses. */
 class RowMemory {
   readonly #first = new Uint8Array(ROW_CHUNK_BYTES)
   #chunk = this.#first

@@ -1,9 +1,9 @@
-// The queue before the disk. Runs on the owner thread. It clocks itself: while one commit runs everything queues, and
-// when it ends all that is queued goes into the next one, up to a bound in bytes. No timer; order of arrival is kept.
+// The queue before the disk. Runs on the owner thread. While one commit runs, everything queues; when it ends, all that
+// is queued goes into the next commit, up to a bound in bytes. No timer; the order of arrival is kept.
 
-/** Something that waits for a commit. */
+/** An item that waits for a commit. */
 export interface Queued {
-  /** Its weight in a commit. */
+  /** The bytes that the item counts for in a commit. */
   readonly bytes: number
 }
 
@@ -14,13 +14,13 @@ export class GroupCommit<T extends Queued> {
   #waitingBytes = 0
   #running: Promise<void> | undefined
 
-  /** `run` commits what it is given and never rejects: it answers each item itself, in success and failure. */
+  /** `run` commits the items and never rejects: it answers each item itself, in success and failure. */
   constructor(options: { bytesMax: number; run: (items: T[]) => Promise<void> }) {
     this.#bytesMax = options.bytesMax
     this.#run = options.run
   }
 
-  /** Bytes that wait, without those in the commit under way. */
+  /** Bytes of the waiting items, without those in the commit under way. */
   get waitingBytes(): number {
     return this.#waitingBytes
   }
@@ -31,7 +31,7 @@ export class GroupCommit<T extends Queued> {
     this.#running ??= this.#drain()
   }
 
-  /** Takes out all that waits, for a caller that will answer it otherwise. */
+  /** Removes and returns all waiting items, for a caller that answers them itself. */
   takeWaiting(): T[] {
     const taken = this.#waiting
     this.#waiting = []
@@ -39,19 +39,19 @@ export class GroupCommit<T extends Queued> {
     return taken
   }
 
-  /** Fulfils when nothing waits and nothing runs. */
+  /** Fulfils when no item waits and no commit runs. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running
   }
 
   async #drain(): Promise<void> {
-    // What arrives in the rest of this turn goes along.
+    // Items that arrive later in this turn join the commit.
     await Promise.resolve()
     while (this.#waiting.length > 0) await this.#run(this.#takeForCommit())
     this.#running = undefined
   }
 
-  /** As many as the bound allows, at least one. */
+  /** As many items as the bound allows, at least one. */
   #takeForCommit(): T[] {
     let bytes = 0
     let count = 0

@@ -1,6 +1,6 @@
-// One turn's appends while they are with the owner: the bytes as they came, and the answer to each batch. Runs on the owner thread.
-// Every batch gets exactly one answer, and a batch is never refused by throwing: the others of its group go on.
-// staging.ts decides what the answers are.
+// One turn's appends at their owner: the batches as received, and the answer to each. Runs on the owner thread. Every
+// batch gets exactly one answer. A refused batch never throws, so the rest of its group continues. staging.ts decides
+// the answers.
 import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
 import { invariant } from '../../../protocol/invariant.ts'
 import { ENTRY_FIELDS, RESULT_FIELDS } from '../../threads/append-fields.ts'
@@ -8,7 +8,7 @@ import type { AppendGroup, AppendOutcome } from '../../threads/owner-contract.ts
 
 const STORED = 0
 
-/** Where a stored batch lies, and when it arrived. */
+/** The position of a stored batch, and its arrival time. */
 interface StoredAt {
   readonly base: number
   readonly arrival: number
@@ -16,11 +16,11 @@ interface StoredAt {
 
 export class PendingAppend {
   readonly bytes: number
-  /** When the batches arrived, by the clock of the host. */
+  /** When the batches arrived, by the host's clock. */
   readonly now: number
   /** Fulfils when all batches are answered. */
   readonly outcome: Promise<AppendOutcome>
-  /** The batches, in the order in which they came: views of one arena, which goes back to the host. */
+  /** Views of the batches in one arena, in order of arrival. The arena is returned to the host. */
   readonly batches: readonly Uint8Array[]
   readonly #arena: ArrayBuffer
   readonly #entries: Float64Array
@@ -51,12 +51,12 @@ export class PendingAppend {
     })
   }
 
-  /** The shard for which a batch is meant. */
+  /** The slot of a batch's shard. */
   slotOf(i: number): number {
     return this.#entries[i * ENTRY_FIELDS]!
   }
 
-  /** What the host has found out about the producer of a batch: the tag that it has proven, and where it writes from. */
+  /** What the host knows of a batch's producer: its proven tag, and its session and address. */
   provenOf(i: number): { tag: number; session: number; address: number } {
     const at = i * ENTRY_FIELDS
     return { tag: this.#entries[at + 3]!, session: this.#entries[at + 4]!, address: this.#entries[at + 5]! }
@@ -66,27 +66,30 @@ export class PendingAppend {
     return this.#results[i * RESULT_FIELDS] !== STORED
   }
 
-  /** The batch is not stored, and this is why. */
+  /** Answers that the batch is not stored, with the reason. */
   refuse(i: number, code: ErrorCode): void {
     this.#result(i, errorCodes[code].id, { base: 0, arrival: 0 }, 0)
   }
 
-  /** The batch is stored there, once its commit is flushed. */
+  /** Answers that the batch is stored at `at`, after its commit is flushed. */
   store(i: number, at: StoredAt): void {
     this.#result(i, STORED, at, 0)
   }
 
-  /** The batch repeats one that is stored there. */
+  /** Answers that the batch repeats one stored at `at`. */
   repeat(i: number, at: StoredAt): void {
     this.#result(i, STORED, at, 1)
   }
 
-  /** Answers all: stored, repeated or refused, as was found while they were staged. */
+  /** Sends the answers found by staging: stored, repeated or refused. */
   settle(): void {
     this.#answer({ arena: this.#arena, results: this.#results })
   }
 
-  /** Answers with this code every batch that was not refused before: none of those can have been stored. */
+  /**
+   * Answers every batch that was not refused before with this code. Call it only if none of them can be known as
+   * stored.
+   */
   settleAs(code: ErrorCode): void {
     for (let i = 0; i < this.batches.length; i++) if (!this.isRefused(i)) this.refuse(i, code)
     this.settle()

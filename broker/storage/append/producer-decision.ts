@@ -1,45 +1,49 @@
-// Whether a batch of an idempotent producer is stored, was stored before, or is refused. Any thread, pure.
-// It goes by what is remembered of the producer at the shard, and by nothing else: producer-table.ts remembers, staging.ts asks.
+// Decides whether an idempotent producer's batch is stored, was stored before, or is refused. Any thread, pure.
+// The decision depends only on what is remembered of the producer at the shard: producer-table.ts remembers, staging.ts
+// asks.
 import type { ProducerRow } from '../key-space.ts'
 
-/** A stored batch of a producer, and where it lies. */
+/** A producer's stored batch, and its position. */
 export type WindowEntry = ProducerRow['entries'][number]
 
-/** What is known of a producer at a shard. */
+/** What is remembered of a producer at a shard. */
 export interface ProducerState {
   /**
-   * Whose the id is. Today the tag of its secret; where clients have an identity, that of the client goes beside it, and
-   * `isOwner` is the one place that compares them.
+   * Who owns the id. Today the tag of the producer's secret; once clients have identities, the client's is added here,
+   * and `isOwner` alone compares them.
    */
   readonly tag: number
   readonly epoch: number
-  /** The number that its next record must have. */
+  /** The number that the producer's next record must have. */
   readonly nextSequence: number
-  /** Its newest batches, oldest first. */
+  /** The producer's newest batches, oldest first. */
   readonly window: readonly WindowEntry[]
 }
 
-/** A batch of a producer, as its header tells of it. */
+/** A producer's batch, by its header. */
 export interface ProducerBatch {
-  /** Of the secret that its sender has shown for the producer id. */
+  /** The tag of the secret that the sender has proven for the producer id. */
   readonly tag: number
   readonly epoch: number
   readonly firstSequence: number
   readonly recordCount: number
-  /** The checksum over everything that the producer decided: tells a retry from other content under the same numbers. */
+  /**
+   * Checksum over everything that the producer decided: distinguishes a retry from other content under the same
+   * numbers.
+   */
   readonly bodyCrc: number
 }
 
 export type ProducerRefusal =
   'producerUnproven' | 'producerFenced' | 'outOfOrderSequence' | 'duplicateTooOld' | 'sequenceReused'
 
-/** Store it, answer it with the batch that it repeats, or refuse it. */
+/** Store the batch, answer with the stored batch that it repeats, or refuse it. */
 export type ProducerDecision = 'store' | WindowEntry | ProducerRefusal
 
 /**
- * Decides on a batch by what is known of its producer, as Kafka does: numbers must follow without a gap within an epoch,
- * a new epoch and an unknown producer begin at 0, and a batch of the window may be repeated. A repeated batch is answered
- * as stored only where the window proves that these very bytes are.
+ * Decides on a batch as Kafka does: numbers follow without a gap within an epoch, a new epoch or an unknown producer
+ * begins at 0, and a batch in the window may be repeated. A repeated batch is answered as stored only if the window
+ * proves that exactly these bytes are stored.
  */
 export function decideOnBatch(known: ProducerState | undefined, batch: ProducerBatch): ProducerDecision {
   if (known !== undefined && !isOwner(known, batch)) return 'producerUnproven'
@@ -51,13 +55,13 @@ export function decideOnBatch(known: ProducerState | undefined, batch: ProducerB
   if (batch.firstSequence > known.nextSequence) return 'outOfOrderSequence'
   const stored = known.window.find((entry) => isRetryOf(entry, batch))
   if (stored !== undefined) return stored
-  // A batch that ends below the window may be an old one. Any other shares numbers with batches that are known to differ.
+  // A batch that ends below the window may be an old one. Any other overlaps stored batches with other content.
   const oldest = known.window[0]
   const isOld = oldest === undefined || batch.firstSequence + batch.recordCount <= oldest.firstSequence
   return isOld ? 'duplicateTooOld' : 'sequenceReused'
 }
 
-/** An id belongs to the producer that used it first at the shard, for as long as it is remembered. */
+/** An id belongs to the producer that used it first at the shard, while it is remembered. */
 function isOwner(known: ProducerState, batch: ProducerBatch): boolean {
   return known.tag === batch.tag
 }

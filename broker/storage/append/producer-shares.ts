@@ -1,15 +1,15 @@
-// How much of an owner's table of producers one client may fill. Runs on the owner thread, pure.
-// A new producer is refused while its session or its address holds its share, so that nobody can keep the producers of others out
-// by inventing ids. What is held counts for its session until another session uses it, and outlives the session: a producer
-// that lost its connection comes back and must be known.
+// Limits how much of an owner's producer table one client can fill. Runs on the owner thread, pure. A new producer is
+// refused while its session or its address has used up its share, so that a client cannot crowd out other producers by
+// inventing ids. A producer counts for its session until another session uses it, even after the session ends: a
+// producer that lost its connection comes back and must be known.
 
-/** Who used a producer last. Numbers, each of one session or address of the host; session 0 is nobody: not known since the start. */
+/** The session and address that used a producer last, as the host numbers them. Session 0: not used since the start. */
 export interface ProducerOrigin {
   readonly session: number
   readonly address: number
 }
 
-/** Of what other addresses leave, an address may hold so much: some room is left for one that comes new. */
+/** The part of what other addresses leave that one address may use: the rest is for new addresses. */
 const ADDRESS_PART = 7 / 8
 
 export class ProducerShares {
@@ -29,8 +29,9 @@ export class ProducerShares {
   }
 
   /**
-   * True if one more fits into the shares of its session and its address, where `free` are left of all. A session holds no
-   * more than its address may still take: the first one half of that, the next one half of the rest, and so on.
+   * True if one more producer fits into the shares of its session and its address, where `free` places are left in the
+   * table. A session may use as many as its address has left: the first session half of it, the next half of the rest,
+   * and so on.
    */
   admits({ session, address }: ProducerOrigin, free: number): boolean {
     if (session === 0) return free > 0

@@ -1,7 +1,7 @@
-// What the owner remembers of idempotent producers. Runs on the owner thread, pure. A retry of a batch is stored once: the rows
-// behind this table are committed in the same transaction as the batches. The table is bounded, and so is what one client may
-// fill of it: the producer that was silent longest is forgotten first, and none that may still send a batch again, because its
-// first one would be taken for a new producer's.
+// The idempotent producers that an owner remembers. Runs on the owner thread, pure. A retried batch is stored once,
+// because this table's rows are committed in the same transaction as the batches. The table is bounded, and so is each
+// client's share of it. The producer idle longest is forgotten first; a producer that may still retry is never
+// forgotten, because its first batch would pass for a new producer's.
 import { limits } from '../../../protocol/limits.ts'
 import type { ProducerRow } from '../key-space.ts'
 import type { ProducerBatch, ProducerState, WindowEntry } from './producer-decision.ts'
@@ -9,20 +9,20 @@ import { ProducerShares, type ProducerOrigin } from './producer-shares.ts'
 
 const NOBODY: ProducerOrigin = { session: 0, address: 0 }
 
-/** What is known of one producer at one shard. */
+/** One producer at one shard. */
 export interface Producer extends ProducerState {
   readonly slot: number
   readonly producerId: number
-  /** Whose share it counts for. */
+  /** The session and address whose share it counts for. */
   origin: ProducerOrigin
   epoch: number
   nextSequence: number
   /** Arrival time of its newest batch. */
   usedAt: number
-  /** When it was used last, by the monotonic clock: arrival times follow a clock that may be set. */
+  /** Time of its last use by the monotonic clock: the arrival clock may be set. */
   seenAt: number
   window: WindowEntry[]
-  /** True while the commit that is being put together has batches of it. */
+  /** True while the commit being collected holds batches of this producer. */
   isStaged: boolean
   /** Neighbours in the order of use. */
   older: Producer | undefined
@@ -39,7 +39,7 @@ export class ProducerTable {
   readonly #elapsed: () => number
   readonly #onForget: (producer: Producer) => void
 
-  /** `onForget` is told of each producer that no longer fits. `elapsed` is a monotonic clock. */
+  /** `onForget` is called for each producer that is removed for room. `elapsed` is a monotonic clock, in milliseconds. */
   constructor(options: { max?: number; elapsed: () => number; onForget: (producer: Producer) => void }) {
     this.#max = options.max ?? limits.producersPerOwnerMax
     this.#elapsed = options.elapsed
@@ -51,8 +51,8 @@ export class ProducerTable {
   }
 
   /**
-   * True if a new producer may be taken in: there is room in the table and in its origin's shares of it. Makes room by
-   * forgetting those that have been silent for long enough, and no other.
+   * True if a new producer may be added: the table and its origin's shares have room. Makes room only by forgetting
+   * producers that were idle for long enough.
    */
   admits(origin: ProducerOrigin): boolean {
     while (!this.#shares.admits(origin, this.#max - this.#size)) {
@@ -63,7 +63,7 @@ export class ProducerTable {
     return true
   }
 
-  /** Takes a new producer in, after `admits`. */
+  /** Adds a new producer, after `admits`. */
   add(slot: number, producerId: number, from: ProducerOrigin & Pick<ProducerRow, 'tag'>): Producer {
     const { tag, session, address } = from
     const row = { tag, epoch: 0, nextSequence: 0, usedAt: 0, entries: [] }
@@ -71,8 +71,8 @@ export class ProducerTable {
   }
 
   /**
-   * Takes a producer in as it was stored, in the order of use: where there are too many, the first ones are forgotten. Whose
-   * share it is will show when it is used again.
+   * Adds a stored producer. Call it in the order of use: if there are too many, the first ones are forgotten. It counts
+   * for no share until it is used again.
    */
   load(slot: number, producerId: number, stored: { row: ProducerRow; idleMs: number }): Producer {
     const seenAt = this.#elapsed() - Math.max(0, stored.idleMs)
@@ -113,7 +113,7 @@ export class ProducerTable {
     this.#size--
   }
 
-  /** Notes a stored batch and makes its producer the newest. */
+  /** Notes a stored batch and moves its producer to the end of the order of use. */
   store(
     producer: Producer,
     batch: ProducerBatch & ProducerOrigin,
@@ -133,7 +133,7 @@ export class ProducerTable {
     this.#append(producer)
   }
 
-  /** A producer that comes back on another connection counts for that one. */
+  /** A producer that returns on another connection counts for that connection. */
   #charge(producer: Producer, { session, address }: ProducerOrigin): void {
     const { origin } = producer
     if (origin.session === session && origin.address === address) return
@@ -163,7 +163,7 @@ export class ProducerTable {
   }
 }
 
-/** The row that keeps a producer on disk. */
+/** The row that stores a producer. */
 export function producerRow({ tag, epoch, nextSequence, usedAt, window }: Producer): ProducerRow {
   return { tag, epoch, nextSequence, usedAt, entries: window }
 }

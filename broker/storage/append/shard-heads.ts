@@ -1,7 +1,7 @@
-// Reads where every shard stands from the heads of the active segment. Runs on the owner thread, when it opens. A head that
-// is damaged is put together again from what is beside it: the shard's batches here, which carry their numbers and are
-// checksummed, and its head in the segment before. Where those do not tell either, the shard is refused: a tail that is
-// too low would give numbers out twice, and write new batches over acknowledged ones.
+// Reads every shard's position from the heads of the active segment. Runs on the owner thread, when it opens. A damaged
+// head is rebuilt from the shard's batches here, which carry numbers and checksums, and from its head in the segment
+// before. If these are missing or damaged, the shard is refused: a tail that is too low would assign numbers twice, and
+// overwrite acknowledged batches.
 import { allRows } from '../all-rows.ts'
 import type { Environment } from '../environment.ts'
 import { decodeKey, decodeRow, type HeadRow } from '../key-space.ts'
@@ -9,17 +9,17 @@ import { extentOfBatches, slotsWithBatches } from '../segments/batch-extent.ts'
 import type { SegmentBefore } from '../segments/segment-chain.ts'
 
 export interface ShardHeads {
-  /** By slot, those that were rebuilt among them. */
+  /** By slot, including rebuilt heads. */
   readonly heads: ReadonlyMap<number, HeadRow>
   readonly rebuilt: ReadonlyMap<number, HeadRow>
-  /** Slots of which nobody can say where they stand. */
+  /** Slots of shards whose tail is unknown. */
   readonly refused: readonly number[]
 }
 
-/** Opens the newest sealed segment for reading; whoever asks closes it. */
+/** Opens the newest sealed segment for reading; the caller closes it. */
 export type OpenBefore = () => Promise<SegmentBefore>
 
-/** What the segment before says. */
+/** The heads of the segment before. */
 interface HeadsBefore {
   readonly heads: ReadonlyMap<number, HeadRow>
   readonly damaged: ReadonlySet<number>
@@ -30,7 +30,7 @@ export async function readShardHeads(active: Environment, openBefore: OpenBefore
   const { heads, damaged } = headsIn(active)
   if (damaged.size === 0) return { heads, rebuilt: new Map(), refused: [] }
   const before = await headsBefore(openBefore)
-  // The key may be what is damaged: then the head is missing where it should be, and stands where no shard is.
+  // The damage may be in a key: then the head is missing where it belongs, and lies at a slot without a shard.
   const expected = new Set([
     ...damaged,
     ...(before?.heads.keys() ?? []),
@@ -61,7 +61,7 @@ function headsIn(environment: Environment): { heads: Map<number, HeadRow>; damag
   return { heads, damaged }
 }
 
-/** Undefined where it cannot be read. */
+/** Undefined if that segment cannot be read. */
 async function headsBefore(openBefore: OpenBefore): Promise<HeadsBefore | undefined> {
   let environment: Environment | undefined
   try {
@@ -77,9 +77,9 @@ async function headsBefore(openBefore: OpenBefore): Promise<HeadsBefore | undefi
 }
 
 /**
- * A shard's head as everything but its row tells of it; undefined for one that never stored anything. That it was forgotten
- * in this segment is told by the row alone: such a shard takes room until that is asked for again, and nobody reads it.
- * The same holds for one that was sealed in this segment: whoever knows of it asks again.
+ * Rebuilds a shard's head without its row; undefined for a shard that never stored anything. Only the row knows that
+ * the shard was forgotten or sealed in this segment. A forgotten shard keeps its room until forgetting is requested
+ * again, and no reader asks for it; a sealed shard is sealed again by the controller, which knows of it.
  */
 function rebuildHead(
   active: Environment,
@@ -91,7 +91,7 @@ function rebuildHead(
   const before = heads.get(slot)
   const isKnownBefore = before !== undefined && before.forgotten === 0
   if (extent === undefined) {
-    // A segment that was dropped may have given numbers that no other tells of.
+    // A dropped segment may have assigned numbers that no other segment names.
     if (!isNeighbour) return 'unknown'
     return isKnownBefore ? emptyHead(before) : undefined
   }
@@ -99,11 +99,11 @@ function rebuildHead(
   const { closed, trimHorizon } = before
   if (extent.first === before.next) return { ...extent, trimHorizon, closed, forgotten: 0 }
   if (isNeighbour) return 'unknown'
-  // What was dropped between them was not wanted, and so is nothing below it.
+  // The dropped segments between them held nothing wanted, so nothing below this extent is wanted either.
   return { ...extent, trimHorizon: extent.first, closed, forgotten: 0 }
 }
 
-/** Of a shard that stored nothing in the segment that follows. */
+/** The head of a shard that stored nothing in the following segment. */
 function emptyHead({ next, lastArrival, trimHorizon, closed }: HeadRow): HeadRow {
   return {
     first: next,

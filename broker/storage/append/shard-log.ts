@@ -1,10 +1,10 @@
-// Where one shard stands in the owner's memory: its tail, its extent in the active segment, and when its time index is
-// due. Runs on the owner thread, pure. It runs ahead of the disk by at most the one commit under way; when that fails
-// it is thrown away and read from disk again. An idle shard costs this object and nothing else.
+// One shard in the owner's memory: its tail, its extent in the active segment, and when its time index is due. Runs on
+// the owner thread, pure. It is ahead of the disk by at most the one commit under way; if that fails, it is discarded
+// and read from disk again. An idle shard costs only this object.
 import type { HeadRow } from '../key-space.ts'
 import type { Producer } from './producer-table.ts'
 
-/** A row of the time index is due after this much time, or this many bytes, since the last one. */
+/** Time and bytes after which the next row of the time index is due. */
 const TIME_INDEX_MS = 1000
 const TIME_INDEX_BYTES = 1024 * 1024
 
@@ -12,27 +12,27 @@ const NEVER = -1
 
 export class ShardLog {
   readonly slot: number
-  /** The host serves it: appends are taken. */
+  /** The host serves the shard: it takes appends. */
   isOpen = false
-  /** It was sealed: its tail is final. */
+  /** The shard is sealed: its tail is final. */
   isClosed = false
-  /** Nobody wants its records any more: it is not carried into new segments. */
+  /** The shard's records are no longer wanted: it is not carried into new segments. */
   isForgotten = false
-  /** It stored something once, or was sealed: it has a head, and its numbers are never given again. */
+  /** The shard stored something or was sealed: it has a head, and its numbers are never assigned again. */
   hasHead = false
-  /** Next number to assign. */
+  /** The next sequence number to assign. */
   tail: number
-  /** Oldest number that may be read; equals the tail while the shard is empty. */
+  /** The oldest number that may be read; equals the tail if the shard is empty. */
   trimHorizon: number
   lastArrival = 0
-  /** Its batches in the active segment and their bytes, the number where they begin, and when the first of them arrived. */
+  /** The shard's batches in the active segment: their count and bytes, their first number, and the first arrival time. */
   batches = 0
   bytes = 0
   first: number
   firstArrival = 0
-  /** Its producers, by id; absent until there is one. */
+  /** The shard's producers, by id; undefined until there is one. */
   producers: Map<number, Producer> | undefined
-  /** True while the commit that is being put together has batches of it. */
+  /** True while the commit being collected holds batches of this shard. */
   isStaged = false
   #indexedAt = NEVER
   #bytesSinceIndexed = 0
@@ -43,7 +43,7 @@ export class ShardLog {
     this.tail = this.trimHorizon = this.first = startingSequenceNumber
   }
 
-  /** A shard as the active segment tells of it. */
+  /** Creates a shard from its head in the active segment. */
   static fromHead(slot: number, head: HeadRow): ShardLog {
     const log = new ShardLog(slot, head.next)
     log.hasHead = true
@@ -58,15 +58,15 @@ export class ShardLog {
     return log
   }
 
-  /** Raises the tail of a shard that never stored anything to what the catalog says. */
+  /** Raises the tail to the catalog's starting number, if the shard never stored anything. */
   startAt(sequenceNumber: number): void {
     if (this.hasHead || sequenceNumber <= this.tail) return
     this.tail = this.trimHorizon = this.first = sequenceNumber
   }
 
   /**
-   * Takes a batch in: its first record gets the old tail, and `lastArrival` becomes its arrival time, which never goes
-   * back. Returns whether a row of the time index is due at this batch.
+   * Adds a batch: its first record gets the old tail, and `lastArrival` becomes its arrival time, which never falls.
+   * Returns true if the batch needs a row in the time index.
    */
   stage(recordCount: number, bytes: number, now: number): boolean {
     const arrival = Math.max(now, this.lastArrival)
@@ -85,7 +85,10 @@ export class ShardLog {
     return due
   }
 
-  /** The first batch of a segment always, so that a search never leaves it. One row a millisecond: it is the key. */
+  /**
+   * The first batch of a segment always has a row, so that a search stays within the segment. At most one row per
+   * millisecond, because the time is its key.
+   */
   #isIndexDue(arrival: number): boolean {
     return isTimeIndexDue(
       this.#indexedAt === NEVER ? undefined : arrival - this.#indexedAt,
@@ -93,7 +96,7 @@ export class ShardLog {
     )
   }
 
-  /** The shard's row in the active segment. */
+  /** The shard's head in the active segment. */
   head(): HeadRow {
     return {
       first: this.first,
@@ -108,7 +111,7 @@ export class ShardLog {
     }
   }
 
-  /** Goes on in a new segment, which holds nothing of the shard yet. */
+  /** Continues in a new segment, which has no batches of the shard yet. */
   roll(): void {
     this.first = this.tail
     this.firstArrival = this.lastArrival
@@ -119,7 +122,10 @@ export class ShardLog {
   }
 }
 
-/** Whether a batch gets a row in the time index: `sinceMs` since the last row, undefined where the segment has none. */
+/**
+ * Returns true if a batch needs a row in the time index. `sinceMs` is the time since the last row; undefined if the
+ * segment has none.
+ */
 export function isTimeIndexDue(sinceMs: number | undefined, bytesSince: number): boolean {
   if (sinceMs === undefined) return true
   return sinceMs >= TIME_INDEX_MS || (sinceMs > 0 && bytesSince >= TIME_INDEX_BYTES)

@@ -1,5 +1,5 @@
-// All shards and producers of one owner, in memory. Runs on the owner thread. It is read from the active segment alone,
-// so a start costs the same whatever lies in the sealed ones, and it is read again after a commit that failed.
+// All shards and producers of one owner, in memory. Runs on the owner thread. Read from the active segment alone, so a
+// start costs the same however many segments are sealed. Read again after a failed commit.
 import { invariant } from '../../../protocol/invariant.ts'
 import type { OwnedShard, ShardExtent, ShardHorizon } from '../../threads/owner-contract.ts'
 import { allRows } from '../all-rows.ts'
@@ -13,24 +13,24 @@ import { readShardHeads, type OpenBefore } from './shard-heads.ts'
 import { ShardLog } from './shard-log.ts'
 import { countOf, nounFor } from '../../../protocol/count-text.ts'
 
-/** What stands for the head of a shard that is refused: damaged, so that every later start refuses it, too. */
+/** Stored as the head of a refused shard: a damaged value, so that every later start refuses the shard, too. */
 const NO_HEAD = Uint8Array.of(0)
 
-/** A batch of a producer, and where that writes from. */
+/** A producer's batch, with its session and address. */
 export interface SentBatch extends ProducerBatch, ProducerOrigin {
   readonly producerId: number
 }
 
 export interface ShardTableOptions {
   readonly producersMax?: number
-  /** A monotonic clock. */
+  /** A monotonic clock, in milliseconds. */
   readonly elapsed?: () => number
 }
 
 export class ShardTable {
   readonly #logs = new Map<number, ShardLog>()
   readonly #producers: ProducerTable
-  /** Slots of which nobody can say where they stand: they take no appends. */
+  /** Slots of shards whose tail is unknown: they take no appends. */
   readonly #refused = new Set<number>()
   readonly #damage: string[] = []
 
@@ -42,7 +42,7 @@ export class ShardTable {
     })
   }
 
-  /** Reads the state of all shards from the active segment. Heads that had to be rebuilt are stored in it. */
+  /** Reads the state of all shards from the active segment, and stores rebuilt heads in it. */
   static async load(
     active: Environment,
     options: ShardTableOptions & { openBefore: OpenBefore; now: number },
@@ -54,7 +54,7 @@ export class ShardTable {
     for (const slot of rebuilt.keys()) {
       table.#damage.push(`The head of slot ${slot} was damaged and was put together again from its batches.`)
     }
-    // Readers go by the heads as well.
+    // Readers use the heads, too.
     if (rebuilt.size > 0)
       await putRows(
         active,
@@ -71,14 +71,15 @@ export class ShardTable {
     )
   }
 
-  /** How long each was silent, the wall clock at the start tells. */
+  /** `now` is the wall clock at the start, and gives how long each producer was idle. */
   #loadProducers(environment: Environment, now: number): void {
     const found: { slot: number; producerId: number; row: ProducerRow }[] = []
     let dropped = 0
     for (const { key, value } of allRows(environment, 'producer')) {
       const row = decodeRow('producer', key, value)
-      // Forgotten, as if it had been idle: what it sends next is refused as out of order, and it must begin anew. Only its
-      // very first batch, sent again, would be taken for a new producer's and stored twice.
+      // A damaged producer row is forgotten, as if idle: the producer's next batch is refused as out of order, and it
+      // must begin again from 0. Only a retry of its very first batch would pass for a new producer's and be stored
+      // twice.
       if (row === undefined) dropped++
       else found.push({ ...decodeKey('producer', key), row })
     }
@@ -86,7 +87,7 @@ export class ShardTable {
       this.#damage.push(
         `Rows of producers are damaged: ${countOf(dropped, 'producer')} ${nounFor(dropped, 'is', 'are')} forgotten.`,
       )
-    // The order of use decides who is forgotten first.
+    // In the order of use, because the first ones are forgotten if there are too many.
     for (const { slot, producerId, row } of found.toSorted((a, b) => a.row.usedAt - b.row.usedAt)) {
       const log = this.#logs.get(slot)
       if (log === undefined || log.isForgotten) continue
@@ -95,18 +96,21 @@ export class ShardTable {
     }
   }
 
-  /** What was found damaged when it was loaded, in sentences. */
+  /** Sentences about the damage found while loading. */
   get damage(): readonly string[] {
     return this.#damage
   }
 
-  /** True while the active segment holds no batch: rolling it would gain nothing. */
+  /** True if the active segment holds no batch, so that a roll would gain nothing. */
   get activeIsEmpty(): boolean {
     for (const log of this.#logs.values()) if (log.batches > 0) return false
     return true
   }
 
-  /** Starts to take appends for a shard; false for one that was forgotten, because slots never come back, or is refused. */
+  /**
+   * Opens a shard for appends. Returns false for a forgotten shard, because slots are never used again, and for a
+   * refused one.
+   */
   open({ slot, startingSequenceNumber }: OwnedShard): boolean {
     if (this.#refused.has(slot)) return false
     let log = this.#logs.get(slot)
@@ -117,7 +121,7 @@ export class ShardTable {
     return true
   }
 
-  /** The shard, if the host serves it: appends are taken, unless it is closed. */
+  /** The shard, if the host serves it. It takes appends unless it is closed. */
   opened(slot: number): ShardLog | undefined {
     const log = this.#logs.get(slot)
     return log?.isOpen ? log : undefined
@@ -146,7 +150,7 @@ export class ShardTable {
     return this.#producers.size
   }
 
-  /** Notes the newest stored batch of a producer, which is new here where none is known by that id. */
+  /** Notes a producer's newest stored batch, and adds the producer if its id is unknown. */
   storeProducer(log: ShardLog, batch: SentBatch, stored: Pick<WindowEntry, 'base' | 'arrival'>): Producer {
     const producers = producersOf(log)
     let producer = producers.get(batch.producerId)
@@ -158,7 +162,7 @@ export class ShardTable {
     return producer
   }
 
-  /** Marks shards whose records nobody wants any more. */
+  /** Marks shards as forgotten: their records are no longer wanted. */
   forget(slots: readonly number[], plan: CommitPlan): void {
     for (const slot of slots) {
       const log = this.#logs.get(slot) ?? this.#acceptAgain(slot)
@@ -171,7 +175,7 @@ export class ShardTable {
     }
   }
 
-  /** Closes shards for ever, and answers which of them are closed now: all but those that are not known, or are refused. */
+  /** Closes shards for ever. Returns the slots that are closed now: all except unknown and refused ones. */
   seal(slots: readonly number[], plan: CommitPlan): number[] {
     const logs = slots.map((slot) => this.#live(slot)).filter((log) => log !== undefined)
     for (const log of logs.filter(({ isClosed }) => !isClosed)) {
@@ -198,7 +202,7 @@ export class ShardTable {
     }
   }
 
-  /** What may still be asked for: every shard that is not forgotten, and those of which nobody knows. */
+  /** What may still be read: every shard that is not forgotten, and the refused slots. */
   wanted(): { shards: ShardHorizon[]; refused: number[] } {
     const live = [...this.#logs.values()].filter(({ isForgotten }) => !isForgotten)
     return {
@@ -212,7 +216,7 @@ export class ShardTable {
     return log?.isForgotten ? undefined : log
   }
 
-  /** A refused shard may be forgotten like any other: then it does not matter where it stands. */
+  /** A refused shard can be forgotten like any other: then its tail does not matter. */
   #acceptAgain(slot: number): ShardLog | undefined {
     if (!this.#refused.delete(slot)) return undefined
     const log = new ShardLog(slot, 0)
@@ -220,7 +224,7 @@ export class ShardTable {
     return log
   }
 
-  /** Goes on in a new segment: everything that is still wanted, as its first rows. */
+  /** Writes everything that is still wanted as the first rows of a new segment, and continues there. */
   async carryInto(environment: Environment): Promise<void> {
     const rows: Row[] = []
     for (const log of this.#logs.values()) {

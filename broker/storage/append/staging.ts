@@ -1,7 +1,8 @@
-// What becomes of each batch that an owner is given: stored under which number and with which rows, answered as stored before, or
-// refused. Runs on the owner thread. It is one argument in two parts, because the first costs two passes over the bytes and is made
-// while an earlier commit runs; the second follows when the batch's own commit is put together. Memory (shards, producers) is ahead
-// of the disk by that one commit: where it fails, memory is thrown away and read again, and nobody was told anything.
+// Decides each batch that an owner receives: stored, with its number and rows; answered as stored before; or refused.
+// Runs on the owner thread.
+// There are two parts. Checking costs two passes over the bytes and is done while an earlier commit runs; staging is
+// done when the batch's own commit is collected. Memory (shards, producers) is ahead of the disk by that one commit: if
+// it fails, memory is discarded and read again, and no answer was sent.
 import {
   bodyCrcAt,
   firstProducerSequenceAt,
@@ -19,15 +20,15 @@ import { decideOnBatch, type ProducerDecision } from './producer-decision.ts'
 import type { ShardLog } from './shard-log.ts'
 import type { SentBatch, ShardTable } from './shard-table.ts'
 
-/** What a commit is put together from, and into. */
+/** What staging reads, and the plan that it fills. */
 export interface Staging {
   readonly table: ShardTable
   readonly plan: CommitPlan
-  /** There is no room on the disk: only what is stored already is answered as stored. */
+  /** The disk has no room: only batches that are stored already are answered as stored. */
   readonly isFull: boolean
 }
 
-/** Is each batch whole, and are its records sound? Refuses those that are not, as they arrive. */
+/** Is each batch whole, and are its records sound? Refuses damaged batches on arrival. */
 export function checkBatches(append: PendingAppend): void {
   for (let i = 0; i < append.batches.length; i++) {
     const fault = checkSentBatch(append.batches[i]!)
@@ -35,7 +36,7 @@ export function checkBatches(append: PendingAppend): void {
   }
 }
 
-/** Decides on every batch that is whole and sound, in the order in which they came, and puts into the plan what is written. */
+/** Decides every sound batch in order of arrival, and adds the rows to be written to the plan. */
 export function stageBatches(append: PendingAppend, staging: Staging): void {
   for (let i = 0; i < append.batches.length; i++) if (!append.isRefused(i)) stageBatch(append, i, staging)
 }
@@ -43,11 +44,11 @@ export function stageBatches(append: PendingAppend, staging: Staging): void {
 function stageBatch(append: PendingAppend, i: number, { table, plan, isFull }: Staging): void {
   const batch = append.batches[i]!
 
-  // Does its shard take appends here? That its keys lie in the shard's range the host has proven.
+  // Does its shard take appends here? The host has already checked that the keys lie in the shard's hash key range.
   const log = table.opened(append.slotOf(i))
   if (log === undefined) return append.refuse(i, 'shardNotFound')
 
-  // Was it stored before? A producer that did not hear the answer sends it again, also to a shard that was closed meanwhile.
+  // Was it stored before? A producer that missed the answer sends it again, also to a shard that was closed meanwhile.
   const sent = sentBatch(append, i)
   const known = sent && log.producers?.get(sent.producerId)
   const decision = sent ? decideOnBatch(known, sent) : 'store'
@@ -58,7 +59,7 @@ function stageBatch(append: PendingAppend, i: number, { table, plan, isFull }: S
   if (refusal !== undefined) return append.refuse(i, refusal)
   if (sent && !known && !table.admitsProducer(sent)) return append.refuse(i, 'tooManyProducers')
 
-  // Which number does it get, and when did it arrive? Numbers follow without a gap, and time never goes back.
+  // Which number does it get, and when did it arrive? Numbers follow without a gap, and arrival times never fall.
   const base = log.tail
   const isIndexed = log.stage(recordCountAt(batch, 0), batch.length, append.now)
   invariant(log.tail <= Number.MAX_SAFE_INTEGER, `slot ${log.slot} has run out of sequence numbers`)
@@ -74,7 +75,7 @@ function stageBatch(append: PendingAppend, i: number, { table, plan, isFull }: S
   append.store(i, at)
 }
 
-/** What a batch says of its producer; undefined where it has none. */
+/** A batch's producer fields; undefined without a producer. */
 function sentBatch(append: PendingAppend, i: number): SentBatch | undefined {
   const batch = append.batches[i]!
   const producerId = producerIdAt(batch, 0)
@@ -92,13 +93,14 @@ function sentBatch(append: PendingAppend, i: number): SentBatch | undefined {
   }
 }
 
-/** Why a batch that is not stored yet will not be. */
+/** Why a batch that was not stored before is refused; undefined if it is stored. */
 function refusalOf(
   decision: Exclude<ProducerDecision, object>,
   { isClosed }: ShardLog,
   isFull: boolean,
 ): ErrorCode | undefined {
-  // A batch of which something may lie in a closed shard must not be stored in its children, too; any other begins there anew.
+  // A batch out of order may be stored in the closed shard, so it must not be stored in the children, too. Any other
+  // batch begins there anew.
   if (decision === 'outOfOrderSequence' && isClosed) return 'shardClosed'
   if (decision !== 'store') return decision
   if (isClosed) return 'shardClosed'

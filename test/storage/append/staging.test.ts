@@ -1,4 +1,4 @@
-// What becomes of a batch at its owner: which answer it gets, and which rows are written for it. No disk: staging is a decision.
+// The answer to each batch at its owner, and the rows written for it. Without a disk: staging only decides.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { arrivalTimeAt, baseSequenceNumberAt } from '../../../protocol/batch.ts'
 import { errorCodeOf } from '../../../protocol/error-codes.ts'
@@ -20,7 +20,7 @@ interface Sent {
   readonly tag?: number
 }
 
-/** A batch of a producer, whose numbers begin at `firstSequence`. */
+/** A producer's batch whose numbers begin at `firstSequence`. */
 const from = (firstSequence: number, values: string[], epoch = 0): Sent => ({
   batch: batchOf({ values, producerId: PRODUCER.producerId, epoch, firstSequence }),
   tag: PRODUCER.tag,
@@ -43,7 +43,7 @@ function pendingOf(sent: readonly Sent[], now: number): PendingAppend {
 let table: ShardTable
 const plan = new CommitPlan()
 
-/** Stages one commit, and says what each batch is answered and which rows are written. */
+/** Stages one commit, and returns each batch's answer and the written rows. */
 async function staged(
   sent: readonly Sent[],
   { isFull = false, now = NOW }: { isFull?: boolean; now?: number } = {},
@@ -71,7 +71,7 @@ beforeEach(() => {
 })
 
 describe('staging', () => {
-  it('a batch gets the next number and the time, in the answer and in its own header', async () => {
+  it('gives a batch the next number and the time, in the answer and in its header', async () => {
     const { answers, append } = await staged([plain('a', 'b'), plain('c')])
     expect(answers).toEqual([`stored 0 at ${NOW}`, `stored 2 at ${NOW}`])
     const headers = append.batches.map((batch) => [baseSequenceNumberAt(batch, 0), arrivalTimeAt(batch, 0)])
@@ -81,19 +81,19 @@ describe('staging', () => {
     ])
   })
 
-  it('time never goes back within a shard', async () => {
+  it("never lowers a shard's arrival times", async () => {
     await staged([plain('a')])
     expect((await staged([plain('b')], { now: NOW - 500 })).answers).toEqual([`stored 1 at ${NOW}`])
   })
 
-  it('rows of a commit are each batch, one head a shard, one row a producer, and the time index where it is due', async () => {
+  it('writes each batch, one head per shard, one row per producer, and the time index where it is due', async () => {
     const first = await staged([from(0, ['a']), from(1, ['b']), plain('c')])
     expect(first.rows.toSorted()).toEqual(['batch', 'batch', 'batch', 'head', 'producer', 'time'])
     const next = await staged([plain('d')])
     expect(next.rows).toEqual(['batch', 'head'])
   })
 
-  it('a batch that is stored already is answered with its place, and nothing is written', async () => {
+  it('answers a batch that is stored already with its position, and writes nothing', async () => {
     await staged([from(0, ['a', 'b'])])
     for (const closed of [false, true]) {
       if (closed) table.seal([SLOT], plan)
@@ -106,13 +106,13 @@ describe('staging', () => {
     }
   })
 
-  it('a batch that comes twice in one commit is stored once', async () => {
+  it('stores a batch that comes twice in one commit once', async () => {
     const { answers, rows } = await staged([from(0, ['a']), from(0, ['a'])])
     expect(answers).toEqual([`stored 0 at ${NOW}`, `repeats 0 at ${NOW}`])
     expect(rows.filter((family) => family === 'batch')).toHaveLength(1)
   })
 
-  it('a batch that is refused changes nothing, and those behind it go on', async () => {
+  it('changes nothing for a refused batch, and stores those behind it', async () => {
     const damaged = plain('x')
     damaged.batch[damaged.batch.length - 1]! ^= 1
     const elsewhere = { ...plain('y'), slot: 9 }
@@ -128,7 +128,7 @@ describe('staging', () => {
     ['other content under the same number', from(0, ['n']), 'sequenceReused', 'sequenceReused'],
     ["a batch under another's id", { ...from(1, ['n']), tag: 6 }, 'producerUnproven', 'producerUnproven'],
   ])(
-    '%s is refused at a closed shard and on a full disk by its reason',
+    'refuses %s at a closed shard and on a full disk, with the right code',
     async (_what, sent, closed, full) => {
       await staged([from(0, ['a'])])
       expect((await staged([sent], { isFull: true })).answers).toEqual([full])
@@ -139,7 +139,7 @@ describe('staging', () => {
     },
   )
 
-  it('a new producer is refused where the owner has no room to remember it, and a known one is not', async () => {
+  it('refuses a new producer if the owner has no room to remember it, and accepts a known one', async () => {
     table = new ShardTable({ producersMax: 1 })
     table.open({ slot: SLOT, startingSequenceNumber: 0 })
     const other = { batch: batchOf({ values: ['x'], producerId: 78, firstSequence: 0 }), tag: 8 }

@@ -74,7 +74,7 @@ test('small rows: killed at any moment, they keep reported changes, no refused c
 
 test('small rows on a full disk: one change uses the ballast, the next is refused, and changes resume with room', async (context) => {
   const disk = await SmallDisk.mount(12 * 1024 * 1024)
-  if (disk === undefined) return context.skip('This system lets nobody mount a disk of its own (unshare).')
+  if (disk === undefined) return context.skip('This system does not let a test mount a disk (unshare).')
   await using _ = disk
   const directory = join(disk.path, 'small')
   await mkdir(directory)
