@@ -17,7 +17,6 @@ import { openCatalogStore } from './storage/catalog-store.ts'
 import { prepareDataDirectory } from './storage/data-directory.ts'
 import { lockDirectory } from './storage/directory-lock.ts'
 import { noteAt } from './storage/note.ts'
-import { countServer } from './telemetry/counting.ts'
 import { createTelemetry } from './telemetry/instruments.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Time } from './time.ts'
@@ -91,7 +90,7 @@ export async function composeController(
     handlers: controller.handlers,
     maxConnections: config.maxConnections,
     log: log.child({ component: 'server' }),
-    metrics: countServer(telemetry.instruments),
+    metrics: telemetry.instruments,
     clock: controller.now,
     onBroken,
     ...(admin && { adminUrl: admin.url }),

@@ -3,7 +3,6 @@
 // Host main thread. Its port is opened in `host.ts`, by `listening`, when the controller has said where.
 import { SOFTWARE } from '../config/software.ts'
 import type { HostCalls, HostSettings } from '../host-contract.ts'
-import { countHost, countServer, readHost } from '../telemetry/counting.ts'
 import { createTelemetry } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { serveCalls, type ServeOptions } from '../channels/calls.ts'
@@ -28,17 +27,11 @@ export interface HostChoices {
 /** A host that has not started yet. */
 export function composeHost(choices: HostChoices): Host {
   const { storage, openLog, time = systemTime, ownsProcess, onBroken } = choices
-  const { instruments, collect } = createTelemetry('host', { withProcess: ownsProcess })
   return createHost({
     ...storage,
     software: SOFTWARE,
     openLog,
-    metrics: countHost(instruments),
-    serverMetrics: countServer(instruments),
-    exportMetrics: (readings) => {
-      readHost(instruments, readings)
-      return collect()
-    },
+    telemetry: createTelemetry('host', { withProcess: ownsProcess }),
     time,
     onBroken,
   })

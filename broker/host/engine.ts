@@ -13,7 +13,7 @@ import type {
   StoredSpans,
 } from '../host-contract.ts'
 import type { ClientEventHandlers, Context, Handlers } from '../server/dispatch.ts'
-import type { HostReadings } from '../telemetry/counting.ts'
+import type { Instruments } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { SegmentReader } from '../threads/reader-contract.ts'
 import { FollowedClock } from '../clock/followed-clock.ts'
@@ -21,7 +21,6 @@ import { timeBy, type Clock, type Time } from '../time.ts'
 import { AppendPath } from './append/append-path.ts'
 import { SessionShares } from './append/session-shares.ts'
 import { hostLimits } from './host-limits.ts'
-import type { HostMetrics } from './host-metrics.ts'
 import type { HostStorage } from './host-storage.ts'
 import { KeySampler } from './load/key-sampler.ts'
 import { balancedKeyOf, loadsOf } from './load/loads.ts'
@@ -46,7 +45,7 @@ type DescribeRequest = HostCalls['describeShards']['request']
 export interface EngineOptions extends HostStorage {
   readonly settings: HostSettings
   readonly log: Logger
-  readonly metrics: HostMetrics
+  readonly metrics: Instruments
   readonly time: Time
   /** From 0 to below 1, to choose what is sampled. */
   readonly random?: () => number
@@ -197,22 +196,34 @@ export class Engine {
     return this.#ownerWatch.isStuck()
   }
 
-  /** What this host holds now. */
-  async readings(): Promise<HostReadings> {
-    const owners = this.#owners.all
-    const readings = await this.#owners.readings()
-    return {
-      shards: this.#shards.size,
-      subscriptions: this.#subscriptions.size,
-      waitingFetches: this.#fetches.waiting,
-      appendQueueBytes: owners.reduce((sum, owner) => sum + owner.queuedBytes, 0),
-      tailCacheBytes: this.#cache.bytes,
-      coldReadsRunning: this.#cold.running,
-      coldReadsWaiting: this.#cold.waiting,
-      storageFull: owners.some((owner) => owner.storageFull),
-      storedBytes: this.#storedBytes,
-      compaction: this.#maintenance.compaction,
-      owners: readings,
+  /** Sets the gauges of this host, and the counters that its owners keep, just before its metrics are collected. */
+  async measure(): Promise<void> {
+    const owners = await this.#owners.readings()
+    const { metrics } = this.#options
+    metrics.millrace_shards.set(this.#shards.size)
+    metrics.millrace_subscriptions.set(this.#subscriptions.size)
+    metrics.millrace_waiting_fetches.set(this.#fetches.waiting)
+    const links = this.#owners.all
+    metrics.millrace_append_queue_bytes.set(links.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0))
+    metrics.millrace_storage_full.set(links.some(({ storageFull }) => storageFull) ? 1 : 0)
+    metrics.millrace_tail_cache_bytes.set(this.#cache.bytes)
+    metrics.millrace_cold_reads.set(this.#cold.running, 'running')
+    metrics.millrace_cold_reads.set(this.#cold.waiting, 'waiting')
+    metrics.millrace_stored_bytes.set(this.#storedBytes)
+    const { bytesRead, bytesWritten, part } = this.#maintenance.compaction
+    metrics.millrace_compacted_bytes_total.advanceTo(bytesRead, 'read')
+    metrics.millrace_compacted_bytes_total.advanceTo(bytesWritten, 'written')
+    metrics.millrace_compaction_progress.set(part)
+    for (const { ownerId, waitingMs, stats } of owners) {
+      const owner = String(ownerId)
+      metrics.millrace_owner_waiting_seconds.set(waitingMs / 1000, owner)
+      if (stats === undefined) continue
+      metrics.millrace_owner_commits_total.advanceTo(stats.commits, owner)
+      metrics.millrace_owner_commit_seconds_total.advanceTo(stats.commitMs / 1000, owner)
+      metrics.millrace_owner_batches_total.advanceTo(stats.batches, owner)
+      metrics.millrace_owner_bytes_total.advanceTo(stats.bytes, owner)
+      metrics.millrace_owner_segments.set(stats.segments, owner)
+      metrics.millrace_owner_producers.set(stats.producers, owner)
     }
   }
 

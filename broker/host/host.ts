@@ -8,13 +8,11 @@ import { refusal } from '../../protocol/refusal.ts'
 import { listenOrSay } from '../config/listening.ts'
 import { flagOf } from '../config/options.ts'
 import type { HostCalls, HostSettings } from '../host-contract.ts'
-import type { ServerMetrics } from '../server/server-metrics.ts'
 import { createServer, type Server } from '../server/server.ts'
-import type { HostReadings } from '../telemetry/counting.ts'
+import type { Telemetry } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash, type CallHandlers } from '../channels/calls.ts'
 import { Engine } from './engine.ts'
-import type { HostMetrics } from './host-metrics.ts'
 import type { HostStorage } from './host-storage.ts'
 import { systemTime, type Time } from '../time.ts'
 
@@ -23,10 +21,7 @@ export interface HostOptions extends HostStorage {
   readonly software: string
   /** Opens the log, as the controller's settings say. */
   readonly openLog: (settings: HostSettings) => Logger
-  readonly metrics: HostMetrics
-  readonly serverMetrics?: ServerMetrics
-  /** Turns what is counted, and what is held now, into Prometheus metrics as JSON. */
-  readonly exportMetrics: (readings: HostReadings) => Promise<readonly object[]>
+  readonly telemetry: Telemetry
   readonly time?: Time
   /** Called once when this host must not go on. Ends the process by an uncaught exception unless given. */
   readonly onBroken?: (error: Error) => void
@@ -125,7 +120,8 @@ class ShardHost implements Host {
   async #start({ settings, shards }: HostCalls['start']['request']): Promise<{ port: number }> {
     const log = this.#options.openLog(settings)
     const onBroken = (error: Error): void => this.#breakDown(error, log)
-    const engine = new Engine({ ...this.#options, settings, time: this.#time, log, onBroken })
+    const { instruments: metrics } = this.#options.telemetry
+    const engine = new Engine({ ...this.#options, metrics, settings, time: this.#time, log, onBroken })
     await engine.startOwners()
     try {
       await engine.lifecycle.open(shards)
@@ -146,14 +142,14 @@ class ShardHost implements Host {
     log: Logger,
     onBroken: (error: Error) => void,
   ): Server {
-    const { software, serverMetrics } = this.#options
+    const { software, telemetry } = this.#options
     return createServer({
       identity: { brokerId: settings.brokerId, role: 'host', hostId: settings.hostId, software },
       handlers: engine.handlers,
       events: engine.events,
       maxConnections: settings.maxConnections,
       log,
-      ...(serverMetrics && { metrics: serverMetrics }),
+      metrics: telemetry.instruments,
       clock: engine.now,
       onBroken,
     })
@@ -161,7 +157,8 @@ class ShardHost implements Host {
 
   async #metrics(): Promise<HostCalls['metrics']['reply']> {
     const { engine } = this.#inService()
-    return { metrics: await this.#options.exportMetrics(await engine.readings()) }
+    await engine.measure()
+    return { metrics: await this.#options.telemetry.collect() }
   }
 
   get #engine(): Engine {

@@ -18,14 +18,14 @@ import {
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { operations, type OperationName } from '../../protocol/operations.ts'
 import type { Fail } from '../../protocol/refusal.ts'
+import type { Instruments } from '../telemetry/instruments.ts'
 import { SessionWatch, type ByteBudget, type SessionLimits, type SessionPhase } from './admission.ts'
 import { Connection, type ConnectionOwner } from './transport/connection.ts'
 import type { Answering, Context, Dispatch, Refusal } from './dispatch.ts'
 import { refusalAt, tooEarly } from './gate.ts'
 import type { Occupant } from './making-room.ts'
 import { OutputShare, type OutputBudget, type Sender } from './output-budget.ts'
-import type { CloseReason, ServerMetrics } from './server-metrics.ts'
-import type { Session } from './session.ts'
+import type { CloseReason, Session } from './session.ts'
 import { httpRefusal, strayProtocol } from './transport/stray-protocols.ts'
 import { UnansweredRequests } from './unanswered-requests.ts'
 
@@ -33,7 +33,7 @@ import { UnansweredRequests } from './unanswered-requests.ts'
 export interface SessionHome {
   readonly limits: SessionLimits
   readonly log: Logger
-  readonly metrics: ServerMetrics
+  readonly metrics: Instruments
   /** Budget of received bytes that are not answered yet. */
   readonly received: ByteBudget
   /** Budget of bytes that wait to be sent. */
@@ -246,7 +246,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   // ConnectionOwner: what the connection calls.
 
   onBytes(count: number): void {
-    this.#home.metrics.bytesReceived(count)
+    this.#home.metrics.millrace_received_bytes_total.add(count)
   }
 
   onPayload(payload: Uint8Array): void {
@@ -328,7 +328,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
       return this.close('malformedFrame', reason)
     }
     this.#unreadableInARow = 0
-    this.#home.metrics.requestReceived(operation)
+    this.#home.metrics.millrace_requests_total.add(1, operation)
     const moment = { isGreeting: this.#phase === 'greeting', isStopping: this.#home.refusing }
     const refusal = refusalAt(operation, moment) ?? this.#requests.admit(correlationId, bytes)
     if (refusal !== undefined) return this.#refuseUnread(correlationId, refusal)
@@ -368,13 +368,13 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   #sendError(correlationId: number, refusal: Refusal): void {
     if (this.#phase === 'closing') return
-    this.#home.metrics.errorSent(refusal.code)
+    this.#home.metrics.millrace_errors_total.add(1, refusal.code)
     this.#send(encodeError(correlationId, refusal))
   }
 
   #send(chunks: readonly Uint8Array[]): void {
     const bytes = this.#connection.send(chunks)
-    if (bytes > 0) this.#home.metrics.bytesSent(bytes)
+    if (bytes > 0) this.#home.metrics.millrace_sent_bytes_total.add(bytes)
   }
 
   #end(reason: CloseReason, message: string): void {

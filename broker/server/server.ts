@@ -6,13 +6,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { invariant, type InvariantError } from '../../protocol/invariant.ts'
 import type { OperationOn } from '../../protocol/operations.ts'
+import type { Instruments } from '../telemetry/instruments.ts'
 import { ByteBudget, sessionLimits, type SessionLimits } from './admission.ts'
 import { createDispatch, type ClientEventHandlers, type Handlers } from './dispatch.ts'
 import { openListener, type Listener } from './transport/listener.ts'
 import { LiveSession, type SessionHome } from './live-session.ts'
 import { leastUseful, mayUseReserve, reserveOf, type Occupant } from './making-room.ts'
 import { OutputBudget } from './output-budget.ts'
-import { noServerMetrics, type ServerMetrics } from './server-metrics.ts'
 import { sessionOperations, type ServerIdentity } from './session-operations.ts'
 
 export interface Server {
@@ -38,7 +38,7 @@ export interface ServerOptions<N extends OperationOn<'control' | 'data'>> {
   readonly events?: ClientEventHandlers
   readonly maxConnections: number
   readonly log: Logger
-  readonly metrics?: ServerMetrics
+  readonly metrics: Instruments
   /** Wall clock, milliseconds since the epoch. */
   readonly clock?: () => number
   /** Called with a broken invariant of a handler, after it was logged: the process must end. */
@@ -81,7 +81,7 @@ class SessionServer implements Server {
   #sweeper: NodeJS.Timeout | undefined
 
   constructor(options: ServerOptions<never>) {
-    const { identity, log, metrics = noServerMetrics, clock = Date.now, onBroken } = options
+    const { identity, log, metrics, clock = Date.now, onBroken } = options
     const bounds = { ...sessionLimits, ...options.limits }
     this.#maxConnections = options.maxConnections
     this.#output = new OutputBudget({
@@ -145,13 +145,14 @@ class SessionServer implements Server {
     const { metrics, limits } = this.#home
     const address = addressOf(remote)
     const full = !this.#refusing && !this.#hasRoomFor(address)
-    if (full || this.#refusing) metrics.connectionRefused()
+    if (full || this.#refusing) metrics.millrace_connections_refused_total.add(1)
     if (this.#occupied >= this.#maxConnections + TURNED_AWAY_MAX) {
       stream.on('error', () => {}) // an unhandled error event would end the process
       stream.destroy()
       return
     }
-    metrics.connectionOpened()
+    metrics.millrace_connections_opened_total.add(1)
+    metrics.millrace_connections.add(1)
     const session = new LiveSession(stream, this.#home, { id: ++this.#lastSessionId, remote, address })
     this.#sessions.add(session)
     this.#sessionsChanged()
@@ -242,7 +243,9 @@ class SessionServer implements Server {
   }
 
   #forget(session: LiveSession): void {
-    this.#home.metrics.connectionClosed(session.reason)
+    const { metrics } = this.#home
+    metrics.millrace_connections_closed_total.add(1, session.reason)
+    metrics.millrace_connections.add(-1)
     this.#sessions.delete(session)
     if (session.hasLeft) this.#leaving--
     this.#sessionsChanged()
@@ -276,7 +279,7 @@ class SessionServer implements Server {
 
   readonly #sweep = (): void => {
     this.#sweptMs += this.#home.limits.sweepMs
-    this.#home.metrics.outputQueued(this.#output.bytes)
+    this.#home.metrics.millrace_queued_output_bytes.set(this.#output.bytes)
     for (const session of this.#sessions) session.sweep()
   }
 }

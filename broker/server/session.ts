@@ -3,6 +3,9 @@
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import type { EventBody, EventFrom } from '../../protocol/events.ts'
 
+/** Why a connection ended: the client left, the network failed, this process stops, or a rule named by its error code. */
+export type CloseReason = 'clientLeft' | 'networkFailed' | 'shutdown' | ErrorCode
+
 export interface Session {
   /** Unique within this process. */
   readonly id: number

@@ -6,7 +6,7 @@ import { metrics, type Metric, type MetricName } from './metrics.ts'
 
 type LabelValues<L extends readonly string[]> = { readonly [I in keyof L]: string }
 
-/** The functions of an instrument, by kind. Label values are given by position, in the order of the table. */
+/** The functions of an instrument, by kind. The value of the label comes last, where the table gives a label. */
 interface Instrument<L extends readonly string[]> {
   counter: {
     add(amount: number, ...labels: LabelValues<L>): void
@@ -20,6 +20,7 @@ interface Instrument<L extends readonly string[]> {
   histogram: { observe(value: number, ...labels: LabelValues<L>): void }
 }
 
+/** What is counted and measured, by the names of the table: `metrics.millrace_sent_bytes_total.add(bytes)`. */
 export type Instruments = {
   readonly [N in MetricName]: Instrument<(typeof metrics)[N]['labels']>[(typeof metrics)[N]['kind']]
 }
@@ -48,39 +49,41 @@ export function createTelemetry(from: 'controller' | 'host', options: { withProc
 }
 
 interface LooseInstrument {
-  add(amount: number, ...labels: readonly string[]): void
-  advanceTo(total: number, ...labels: readonly string[]): void
-  set(value: number, ...labels: readonly string[]): void
-  observe(value: number, ...labels: readonly string[]): void
+  add(amount: number, label?: string): void
+  advanceTo(total: number, label?: string): void
+  set(value: number, label?: string): void
+  observe(value: number, label?: string): void
 }
 
 function instrumentOf(name: string, metric: Metric, registers: Registry[]): Partial<LooseInstrument> {
   const common = { name, help: metric.help, labelNames: metric.labels, registers }
+  const [labelName] = metric.labels
+  const labelled = (label: string): Record<string, string> =>
+    labelName === undefined ? {} : { [labelName]: label }
   if (metric.kind === 'histogram') {
     const histogram = new Histogram({ ...common, buckets: [...(metric.buckets ?? [])] })
-    return { observe: (value, ...labels) => histogram.observe(labelled(metric, labels), value) }
+    return { observe: (value, label = '') => histogram.observe(labelled(label), value) }
   }
-  // The key is all label values, joined by a line feed, which no label value contains.
-  const sums = new Map<string, { value: number; readonly labels: readonly string[] }>()
-  const sumOf = (labels: readonly string[]): { value: number } => {
-    const key = labels.length === 1 ? (labels[0] ?? '') : labels.join('\n')
-    let sum = sums.get(key)
-    if (sum === undefined) sums.set(key, (sum = { value: 0, labels }))
+  // The key is the value of the label; a metric without a label has one sum, under the empty string.
+  const sums = new Map<string, { value: number }>()
+  const sumOf = (label: string): { value: number } => {
+    let sum = sums.get(label)
+    if (sum === undefined) sums.set(label, (sum = { value: 0 }))
     return sum
   }
-  // A metric without labels is 0 from the start, so that the first increment shows in a rate.
-  if (metric.labels.length === 0) sumOf([])
-  const set = (value: number, ...labels: readonly string[]): void => {
-    sumOf(labels).value = value
+  // A metric without a label is 0 from the start, so that the first increment shows in a rate.
+  if (labelName === undefined) sumOf('')
+  const set = (value: number, label = ''): void => {
+    sumOf(label).value = value
   }
-  const add = (amount: number, ...labels: readonly string[]): void => {
-    sumOf(labels).value += amount
+  const add = (amount: number, label = ''): void => {
+    sumOf(label).value += amount
   }
   if (metric.kind === 'gauge') {
     new Gauge({
       ...common,
       collect() {
-        for (const { value, labels } of sums.values()) this.set(labelled(metric, labels), value)
+        for (const [label, { value }] of sums) this.set(labelled(label), value)
       },
     })
     return { set, add }
@@ -89,12 +92,8 @@ function instrumentOf(name: string, metric: Metric, registers: Registry[]): Part
     ...common,
     collect() {
       this.reset()
-      for (const { value, labels } of sums.values()) this.inc(labelled(metric, labels), value)
+      for (const [label, { value }] of sums) this.inc(labelled(label), value)
     },
   })
   return { add, advanceTo: set }
-}
-
-function labelled(metric: Metric, values: readonly string[]): Record<string, string> {
-  return Object.fromEntries(metric.labels.map((label, index) => [label, values[index] ?? '']))
 }

@@ -7,7 +7,8 @@ export interface Metric {
   /** counter: only rises. gauge: rises and falls. histogram: durations or sizes, in buckets. */
   readonly kind: 'counter' | 'gauge' | 'histogram'
   readonly help: string
-  readonly labels: readonly string[]
+  /** At most one label: a call with several would make an array of them. */
+  readonly labels: readonly [] | readonly [string]
   /** Upper bounds of the buckets of a histogram. */
   readonly buckets?: readonly number[]
   /** Which process measures it; in /metrics, a host's metrics carry its number as the label `host`. */

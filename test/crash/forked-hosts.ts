@@ -13,7 +13,6 @@ import type { HostCalls, HostLauncher, LaunchedHost } from '../../broker/host-co
 import { createServer, type Server } from '../../broker/server/server.ts'
 import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
 import { noteAt } from '../../broker/storage/note.ts'
-import { countServer } from '../../broker/telemetry/counting.ts'
 import { createTelemetry } from '../../broker/telemetry/instruments.ts'
 import { silentLog } from '../../broker/telemetry/log.ts'
 import type { Channel } from '../../broker/channels/channel.ts'
@@ -128,7 +127,7 @@ export class ForkedHosts implements AsyncDisposable {
       handlers: this.#controller.handlers,
       maxConnections: config.maxConnections,
       log,
-      metrics: countServer(telemetry.instruments),
+      metrics: telemetry.instruments,
       onBroken,
     })
     this.#port = (await this.#server.listen({ host: '127.0.0.1', port: 0 })).port

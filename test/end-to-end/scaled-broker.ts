@@ -9,7 +9,6 @@ import { embeddedHosts } from '../../broker/embedded-host.ts'
 import { createServer, type Server } from '../../broker/server/server.ts'
 import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
 import { noteAt } from '../../broker/storage/note.ts'
-import { countServer } from '../../broker/telemetry/counting.ts'
 import { createTelemetry } from '../../broker/telemetry/instruments.ts'
 import { silentLog } from '../../broker/telemetry/log.ts'
 import { FakeTime } from '../control/support/fake-time.ts'
@@ -59,7 +58,7 @@ export class ScaledBroker implements AsyncDisposable {
       handlers: controller.handlers,
       maxConnections: config.maxConnections,
       log,
-      metrics: countServer(telemetry.instruments),
+      metrics: telemetry.instruments,
       clock,
       onBroken,
     })

@@ -4,23 +4,14 @@ import { errorCodes } from '../../protocol/error-codes.ts'
 import { createHost, type HostOptions } from '../../broker/host/host.ts'
 import type { HostCalls } from '../../broker/host-contract.ts'
 import { inProcessPair } from '../../broker/server/transport/in-process.ts'
-import type { HostReadings } from '../../broker/telemetry/counting.ts'
 import { silentLog } from '../../broker/telemetry/log.ts'
 import { createCaller, serveCalls } from '../../broker/channels/calls.ts'
 import { channelPair } from '../../broker/channels/channel-pair.ts'
+import { CountedMetrics } from '../support/counted-metrics.ts'
 import { RawConnection } from '../support/raw-connection.ts'
 import { MemoryMaintenance } from './support/memory-maintenance.ts'
 import { MemoryOwner, MemoryReader } from './support/memory-owner.ts'
-import {
-  at,
-  codeOf,
-  contents,
-  makeBatch,
-  noHostMetrics,
-  placedShard,
-  settings,
-  STREAM,
-} from './support/test-host.ts'
+import { at, codeOf, contents, makeBatch, placedShard, settings, STREAM } from './support/test-host.ts'
 import { until } from './support/manual-time.ts'
 
 const connections: RawConnection[] = []
@@ -32,17 +23,16 @@ function launch(options: Partial<HostOptions> = {}) {
   const owner = new MemoryOwner(0)
   const reader = new MemoryReader([owner])
   const broken: Error[] = []
-  const scrapes: HostReadings[] = []
+  const counted = new CountedMetrics()
   const host = createHost({
     startOwner: () => Promise.resolve(owner.start()),
     openReader: () => reader,
     openMaintenance: () => new MemoryMaintenance(),
     software: 'millrace/test',
     openLog: () => silentLog(),
-    metrics: noHostMetrics,
-    exportMetrics: (readings) => {
-      scrapes.push(readings)
-      return Promise.resolve([{ name: 'a metric' }])
+    telemetry: {
+      instruments: counted.instruments,
+      collect: () => Promise.resolve([{ name: 'a metric' }]),
     },
     onBroken: (error) => broken.push(error),
     ...options,
@@ -60,7 +50,7 @@ function launch(options: Partial<HostOptions> = {}) {
     return connection
   }
   const start = () => call('start', { settings, shards: [placedShard(0)] })
-  return { host, owner, reader, broken, scrapes, call, connect, start }
+  return { host, owner, reader, broken, counted, call, connect, start }
 }
 
 const appendTo = (connection: RawConnection, ...texts: readonly string[]) =>
@@ -105,7 +95,7 @@ describe('a host', () => {
   })
 
   it('answers its controller: shards, settings of a stream, metrics', async () => {
-    const { call, connect, start, scrapes } = launch()
+    const { call, connect, start, counted } = launch()
     await start()
     await call('openShards', { shards: [placedShard(0), placedShard(1)] })
     await appendTo(await connect(), 'a')
@@ -118,7 +108,10 @@ describe('a host', () => {
     const one = await call('describeShards', { streamId: STREAM, shardIndexes: [7, 1] })
     expect(one.extents.map(({ shardIndex }) => shardIndex)).toEqual([1])
     expect(await call('metrics', null)).toEqual({ metrics: [{ name: 'a metric' }] })
-    expect(scrapes).toMatchObject([{ shards: 2, subscriptions: 0, owners: [{ ownerId: 0 }] }])
+    expect(counted.sum('millrace_shards')).toBe(2)
+    expect(counted.sums('millrace_owner_segments')).toEqual({ '0': 1 })
+    expect(counted.sums('millrace_requests_total')).toMatchObject({ append: 1 })
+    expect(counted.sum('millrace_appended_records_total')).toBe(1)
     await call('dropStream', { streamId: STREAM, shards: [{ ownerId: 0, slot: 1 }] })
     expect(await call('describeShards', { streamId: STREAM, shardIndexes: [0, 1] })).toEqual({ extents: [] })
   })

@@ -11,7 +11,7 @@ const HOST = 'broker/host/'
  * know each other: what one needs of another it declares as an interface, and `engine.ts` brings the two together.
  */
 const rows: readonly (readonly string[])[] = [
-  ['host-limits.ts', 'host-metrics.ts'],
+  ['host-limits.ts'],
   ['limits/', 'tail/'],
   ['load/'],
   ['shards/'],

@@ -38,7 +38,8 @@ describe('drain', () => {
     expect(await request).toBe('answered')
     await drained
     await Promise.all([busy.closed, idle.closed])
-    expect([server.sessionCount, counted.closed]).toEqual([0, ['shutdown', 'shutdown']])
+    expect(server.sessionCount).toBe(0)
+    expect(counted.sums('millrace_connections_closed_total')).toEqual({ shutdown: 2 })
   })
 
   it('refuses requests that wait because reading is held', async () => {
@@ -93,7 +94,7 @@ describe('drain', () => {
     const late = new RawConnection(stream())
     await late.closed
     expect(late.connectionErrors.map(({ code }) => code)).toEqual(['unavailable'])
-    expect(counted.refused).toBe(1)
+    expect(counted.sum('millrace_connections_refused_total')).toBe(1)
     running[0]!.resolve({ stream: clicks })
     await Promise.all([first, drained])
   })
@@ -146,7 +147,7 @@ describe('maxConnections', () => {
     const third = new RawConnection(stream())
     await third.closed
     expect(third.connectionErrors.map(({ code }) => code)).toEqual(['overloaded'])
-    expect(counted.refused).toBe(1)
+    expect(counted.sum('millrace_connections_refused_total')).toBe(1)
     first.close()
     await first.closed
     await settled()

@@ -3,9 +3,9 @@ import type { Duplex } from 'node:stream'
 import { pino, type Logger } from 'pino'
 import { inProcessPair } from '../../broker/server/transport/in-process.ts'
 import { createServer, type Server, type ServerOptions } from '../../broker/server/server.ts'
-import type { CloseReason, ServerMetrics } from '../../broker/server/server-metrics.ts'
-import type { ErrorCode, OperationName, OperationOn } from '../../protocol/index.ts'
+import type { OperationOn } from '../../protocol/index.ts'
 import { settingDefaults } from '../../protocol/stream-settings.ts'
+import { CountedMetrics } from '../support/counted-metrics.ts'
 import { RawConnection } from '../support/raw-connection.ts'
 
 export const identity = {
@@ -17,50 +17,9 @@ export const identity = {
 
 export type Served = OperationOn<'control' | 'data'>
 
-/** What the server has counted. */
-export class Counted implements ServerMetrics {
-  opened = 0
-  refused = 0
-  readonly closed: CloseReason[] = []
-  readonly requests: OperationName[] = []
-  readonly errors: ErrorCode[] = []
-  received = 0
-  sent = 0
-
-  connectionOpened(): void {
-    this.opened++
-  }
-
-  connectionRefused(): void {
-    this.refused++
-  }
-
-  connectionClosed(reason: CloseReason): void {
-    this.closed.push(reason)
-  }
-
-  requestReceived(operation: OperationName): void {
-    this.requests.push(operation)
-  }
-
-  errorSent(code: ErrorCode): void {
-    this.errors.push(code)
-  }
-
-  bytesReceived(count: number): void {
-    this.received += count
-  }
-
-  bytesSent(count: number): void {
-    this.sent += count
-  }
-
-  outputQueued(): void {}
-}
-
 export interface Serving {
   readonly server: Server
-  readonly counted: Counted
+  readonly counted: CountedMetrics
   /** Broken invariants that would have ended the process. */
   readonly broken: Error[]
   /** Messages logged as errors or worse. */
@@ -77,7 +36,7 @@ export function serving<N extends Served>(
   handlers: ServerOptions<N>['handlers'],
   options: ServingOptions<N> = {},
 ): Serving {
-  const counted = new Counted()
+  const counted = new CountedMetrics()
   const broken: Error[] = []
   const logged: string[] = []
   const server = createServer<N>({
@@ -85,7 +44,7 @@ export function serving<N extends Served>(
     handlers,
     maxConnections: 16,
     log: errorsInto(logged),
-    metrics: counted,
+    metrics: counted.instruments,
     onBroken: (error) => broken.push(error),
     ...options,
   })

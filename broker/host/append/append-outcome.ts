@@ -12,10 +12,10 @@ import { invariant } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { checkSentBatch } from '../../../protocol/record-walk.ts'
+import type { Instruments } from '../../telemetry/instruments.ts'
 import { ENTRY_FIELDS, RESULT_FIELDS } from '../../threads/append-fields.ts'
 import type { AppendOutcome } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
-import type { HostMetrics } from '../host-metrics.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { CachedArena, StoredBatch } from '../tail/shard-tail.ts'
 import type { TailCache } from '../tail/tail-cache.ts'
@@ -28,7 +28,7 @@ import { payloadBytesAt } from './payload.ts'
 export interface AppendSettlementOptions {
   readonly cache: TailCache
   readonly wakes: ShardWakes
-  readonly metrics: HostMetrics
+  readonly metrics: Instruments
   readonly time: Pick<Time, 'elapsed'>
 }
 
@@ -75,8 +75,10 @@ export class AppendSettlement {
       batch.answer.settle(batch.index, stored(base, arrivalTime))
     }
     cache.add(arena)
-    if (storedBatches > 0) metrics.appended(storedBatches, storedRecords, storedBytes)
-    if (duplicates > 0) metrics.duplicates(duplicates)
+    metrics.millrace_appended_batches_total.add(storedBatches)
+    metrics.millrace_appended_records_total.add(storedRecords)
+    metrics.millrace_appended_bytes_total.add(storedBytes)
+    metrics.millrace_duplicate_batches_total.add(duplicates)
   }
 
   /** The call failed: unless it never left, nobody knows what is on disk. */
@@ -86,7 +88,7 @@ export class AppendSettlement {
     const message = error instanceof Error ? error.message : String(error)
     const result = refused(code, message.slice(0, 500))
     for (const { answer, index } of batches) answer.settle(index, result)
-    this.#options.metrics.refused(code, batches.length)
+    this.#options.metrics.millrace_refused_batches_total.add(batches.length, code)
   }
 
   /** The batch is flushed: readers may have it. */
@@ -107,7 +109,7 @@ export class AppendSettlement {
           refusalText(code, shard.label, producerIdAt(bytes, offset), firstProducerSequenceAt(bytes, offset)))
     const retryAfterMs = retryAfterMsOf(code)
     batch.answer.settle(batch.index, refused(code, message, retryAfterMs))
-    this.#options.metrics.refused(code, 1)
+    this.#options.metrics.millrace_refused_batches_total.add(1, code)
   }
 }
 

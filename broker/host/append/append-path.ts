@@ -6,8 +6,8 @@ import { batchWithin, checkBatchHeader, producerIdAt, recordCountAt } from '../.
 import type { AppendResult, RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import type { Context } from '../../server/dispatch.ts'
 import type { Session } from '../../server/session.ts'
+import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Clock } from '../../time.ts'
-import type { HostMetrics } from '../host-metrics.ts'
 import type { KeySampler } from '../load/key-sampler.ts'
 import { describeShard } from '../shards/hosted-shard.ts'
 import type { ShardsByName } from '../shards/shards-contract.ts'
@@ -34,7 +34,7 @@ export interface AppendPathOptions {
   readonly owners: { of(ownerId: number): Pick<AppendQueue, 'offer' | 'queuedBytes' | 'retryAfterMs'> }
   readonly shares: SessionShares
   readonly sampler: KeySampler
-  readonly metrics: HostMetrics
+  readonly metrics: Instruments
   readonly elapsed: Clock
 }
 
@@ -70,7 +70,7 @@ export class AppendPath {
     if (takenBytes > 0) shares.take(session, takenBytes)
     return answer.done.then((response) => {
       if (takenBytes > 0) shares.give(session, takenBytes)
-      metrics.appendAnswered(elapsed() - started)
+      metrics.millrace_append_seconds.observe((elapsed() - started) / 1000)
       return response
     })
   }
@@ -126,7 +126,7 @@ export class AppendPath {
   }
 
   #refuse(code: ErrorCode, message: string, retryAfterMs?: number): AppendResult {
-    this.#options.metrics.refused(code, 1)
+    this.#options.metrics.millrace_refused_batches_total.add(1, code)
     return refused(code, message, retryAfterMs)
   }
 }

@@ -2,9 +2,9 @@
 // Batches reach the owner in the order in which they were offered. What a turn of the event loop brings leaves at its end,
 // in one call where it fits. The queue is bounded in bytes; from the first batch that does not fit until the owner's next
 // answer everything is refused, so that smaller batches behind it in the same turn do not overtake it.
+import type { Instruments } from '../../telemetry/instruments.ts'
 import type { AppendOutcome } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
-import type { HostMetrics } from '../host-metrics.ts'
 import type { Time } from '../../time.ts'
 import { packGroups, type PackedGroup, type QueuedBatch } from './append-group.ts'
 
@@ -23,7 +23,7 @@ export interface AppendQueueOptions {
   readonly append: (group: PackedGroup['group']) => Promise<AppendOutcome>
   readonly listener: AppendListener
   readonly time: Time
-  readonly metrics: HostMetrics
+  readonly metrics: Instruments
 }
 
 export class AppendQueue {
@@ -79,7 +79,7 @@ export class AppendQueue {
       this.#full = false
       const ms = time.elapsed() - sentAt
       this.#answerMs += (ms - this.#answerMs) / 8
-      metrics.groupAnswered(ms)
+      metrics.millrace_append_group_seconds.observe(ms / 1000)
     }
     append(packed.group)
       .then(

@@ -1,5 +1,6 @@
 // One owner as the host sees it: the queue of appends to it, its calls, its notices. Host main thread.
 // The owner takes what it is sent in that order; a call whose effect depends on appends sends those of this turn first.
+import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import { createCaller, type Caller } from '../../channels/calls.ts'
 import type { Channel } from '../../channels/channel.ts'
@@ -16,7 +17,6 @@ import type {
 import type { QueuedBatch } from '../append/append-group.ts'
 import { AppendQueue, type AppendListener } from '../append/append-queue.ts'
 import { hostLimits } from '../host-limits.ts'
-import type { HostMetrics } from '../host-metrics.ts'
 import type { Time } from '../../time.ts'
 
 /** A running owner: the channel to its thread, or to the same code in this thread. Its end is the owner's end. */
@@ -38,7 +38,7 @@ export interface OwnerLinkOptions {
   readonly queueBytes: number
   readonly listener: OwnerListener
   readonly time: Time
-  readonly metrics: HostMetrics
+  readonly metrics: Instruments
   readonly log: Logger
 }
 

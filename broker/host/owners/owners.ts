@@ -3,12 +3,11 @@
 import { invariant } from '../../../protocol/invariant.ts'
 import { refusal } from '../../../protocol/refusal.ts'
 import type { HostSettings } from '../../host-contract.ts'
-import type { HostReadings } from '../../telemetry/counting.ts'
+import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'
-import type { SegmentList, ShardExtent } from '../../threads/owner-contract.ts'
+import type { OwnerStats, SegmentList, ShardExtent } from '../../threads/owner-contract.ts'
 import { AppendSettlement } from '../append/append-outcome.ts'
 import { hostLimits } from '../host-limits.ts'
-import type { HostMetrics } from '../host-metrics.ts'
 import { OwnerLink, type OwnerChannel } from './owner-link.ts'
 import type { TailCache } from '../tail/tail-cache.ts'
 import type { ShardsBySlot, ShardWakes } from '../shards/shards-contract.ts'
@@ -33,8 +32,17 @@ export interface OwnersOptions {
   readonly onSegments: (ownerId: number, list: SegmentList) => void
   readonly onBroken: (error: Error) => void
   readonly time: Time
-  readonly metrics: HostMetrics
+  readonly metrics: Instruments
   readonly log: Logger
+}
+
+/** An owner at the moment of a scrape. */
+export interface OwnerReading {
+  readonly ownerId: number
+  /** How long the oldest call to the owner has been waiting for its answer. */
+  readonly waitingMs: number
+  /** Absent where the owner did not answer in time. */
+  readonly stats?: OwnerStats
 }
 
 export class Owners implements SegmentDirectory {
@@ -77,12 +85,12 @@ export class Owners implements SegmentDirectory {
   }
 
   /** What each has counted, and how long it lets wait. One that does not answer soon is shown without what it counted. */
-  readings(): Promise<HostReadings['owners']> {
+  readings(): Promise<readonly OwnerReading[]> {
     const { time } = this.#options
     return Promise.all(
       this.all.map((owner) => {
         const { ownerId, waitingMs } = owner
-        return new Promise<HostReadings['owners'][number]>((resolve, reject) => {
+        return new Promise<OwnerReading>((resolve, reject) => {
           const cancel = time.after(hostLimits.ownerStatsMs, () => resolve({ ownerId, waitingMs }))
           const counted = owner.stats().then((stats) => ({ ownerId, waitingMs, stats }))
           counted.finally(cancel).then(resolve, reject)

@@ -5,8 +5,8 @@
 import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
 import { limits } from '../../../protocol/limits.ts'
 import type { Damage } from '../../../protocol/structs.ts'
+import type { Instruments } from '../../telemetry/instruments.ts'
 import { hostLimits } from '../host-limits.ts'
-import type { HostMetrics } from '../host-metrics.ts'
 import { SubscriptionPace } from '../limits/subscription-pace.ts'
 import type { Outflow } from '../read/outflow.ts'
 import { millisBehind, type ShardReads } from '../read/shard-reads.ts'
@@ -14,7 +14,8 @@ import type { Room, BatchRun } from '../tail/batch-run.ts'
 import type { HostedShard, Waiter } from '../shards/hosted-shard.ts'
 import type { Time } from '../../time.ts'
 
-type EndReason = Parameters<HostMetrics['subscriptionEnded']>[0]
+/** `ended` at the end of a closed shard, `closed` with its session. */
+type EndReason = ErrorCode | 'unsubscribed' | 'closed' | 'ended'
 
 export interface SubscriptionOptions {
   readonly id: number
@@ -24,7 +25,7 @@ export interface SubscriptionOptions {
   readonly outflow: Outflow
   readonly reads: ShardReads
   readonly time: Time
-  readonly metrics: HostMetrics
+  readonly metrics: Instruments
   /** Called once, however it ends. */
   readonly onEnd: (subscription: Subscription) => void
   /** Told of what must not happen. */
@@ -125,7 +126,7 @@ export class Subscription implements Waiter {
     this.#ended = true
     this.#cancelPause()
     this.#leaveTail()
-    this.#options.metrics.subscriptionEnded(why)
+    this.#options.metrics.millrace_subscriptions_ended_total.add(1, why)
     this.#options.onEnd(this)
   }
 
@@ -161,7 +162,8 @@ export class Subscription implements Waiter {
       millisBehindLatest: millisBehind(this.shard, run, now),
       time: now,
     })
-    metrics.pushed(run.batches.length, run.bytes)
+    metrics.millrace_pushed_batches_total.add(run.batches.length)
+    metrics.millrace_pushed_bytes_total.add(run.bytes)
   }
 
   async #readStored(room: Room): Promise<void> {

@@ -6,8 +6,8 @@ import { limits } from '../../../protocol/limits.ts'
 import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import type { Context } from '../../server/dispatch.ts'
 import type { Session } from '../../server/session.ts'
+import type { Instruments } from '../../telemetry/instruments.ts'
 import { hostLimits } from '../host-limits.ts'
-import type { HostMetrics } from '../host-metrics.ts'
 import type { Outflows } from '../read/outflow.ts'
 import { resolvePosition } from '../read/positions.ts'
 import type { ShardReads } from '../read/shard-reads.ts'
@@ -24,7 +24,7 @@ export interface SubscriptionsOptions {
   readonly shards: ShardsByName
   readonly reads: ShardReads
   readonly outflows: Outflows
-  readonly metrics: HostMetrics
+  readonly metrics: Instruments
   readonly time: Time
   readonly onBroken: (error: Error) => void
 }

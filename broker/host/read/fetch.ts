@@ -5,7 +5,7 @@
 import { limits } from '../../../protocol/limits.ts'
 import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import type { Context } from '../../server/dispatch.ts'
-import type { HostMetrics } from '../host-metrics.ts'
+import type { Instruments } from '../../telemetry/instruments.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { ShardsByName } from '../shards/shards-contract.ts'
 import type { Time } from '../../time.ts'
@@ -27,7 +27,7 @@ export interface FetchesOptions {
   readonly shards: ShardsByName
   readonly reads: ShardReads
   readonly outflows: Outflows
-  readonly metrics: HostMetrics
+  readonly metrics: Instruments
   readonly time: Time
 }
 
@@ -59,7 +59,10 @@ export class Fetches {
       const mustAnswer = answer.hasNews || request.shards.length === 0 || waitMs <= 0
       if (mustAnswer || this.#draining || signal.aborted) {
         if (!answer.hasNews) answer.charge(time.elapsed())
-        metrics.fetched(answer.batchCount, answer.bytes, time.elapsed() - started)
+        metrics.millrace_fetches_total.add(1)
+        metrics.millrace_fetched_batches_total.add(answer.batchCount)
+        metrics.millrace_fetched_bytes_total.add(answer.bytes)
+        metrics.millrace_fetch_seconds.observe((time.elapsed() - started) / 1000)
         return { shards: answer.shards, time: time.now() }
       }
       await this.#news(request.shards, waitMs, signal)
@@ -144,7 +147,7 @@ export class Fetches {
     if (shard.closed && wanted.sequenceNumber === shard.tail) return undefined
     const usedUp = shard.readThrottle.usedUp(this.#options.time.elapsed())
     if (!usedUp) return undefined
-    this.#options.metrics.throttledRead()
+    this.#options.metrics.millrace_throttled_reads_total.add(1)
     return { code: 'provisionedThroughputExceeded', retryAfterMs: usedUp.waitMs }
   }
 

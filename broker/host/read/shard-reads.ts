@@ -3,10 +3,10 @@
 // Damage, and a shard that ends or is trimmed meanwhile, are named errors, never silence and never an endless loop.
 import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../../protocol/batch.ts'
 import type { Damage } from '../../../protocol/structs.ts'
+import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { ReadReply, SegmentReader } from '../../threads/reader-contract.ts'
 import type { Clock } from '../../time.ts'
-import type { HostMetrics } from '../host-metrics.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { ColdReads } from './cold-reads.ts'
 import type { Outflow } from './outflow.ts'
@@ -33,7 +33,7 @@ export interface ShardReadsOptions {
   readonly cold: ColdReads
   readonly horizons: ReadHorizons
   readonly log: Logger
-  readonly metrics: HostMetrics
+  readonly metrics: Instruments
   readonly elapsed: Clock
 }
 
@@ -53,8 +53,8 @@ export class ShardReads {
     const run = shard.cached.read(from, room)
     const first = run?.batches[0]
     const isExpired = first !== undefined && horizons.isExpired(arrivalTimeAt(first, 0), shard)
-    if (run && !isExpired) metrics.cacheHit()
-    else metrics.cacheMiss()
+    if (run && !isExpired) metrics.millrace_tail_cache_reads_total.add(1, 'hit')
+    else metrics.millrace_tail_cache_reads_total.add(1, 'miss')
     return isExpired ? undefined : run
   }
 
@@ -70,7 +70,8 @@ export class ShardReads {
     const until = shard.tail
     const reply = await this.#read(shard, { from, until, bytesMax: room.bytes }, outflow)
     if ('code' in reply) return reply
-    metrics.coldRead(reply.buffer.byteLength, elapsed() - started)
+    metrics.millrace_cold_read_bytes_total.add(reply.buffer.byteLength)
+    metrics.millrace_cold_read_seconds.observe((elapsed() - started) / 1000)
     await this.#expire(shard, reply)
     if (!shard.served) return { code: 'shardNotFound', message: `${shard.label} is no longer served here.` }
     if (from < shard.trimHorizon) {

@@ -4,11 +4,11 @@
 // for an append or a read, so only a broken invariant brings the host down.
 import { InvariantError } from '../../../protocol/invariant.ts'
 import type { BoundedTrims, HostSettings, StoredSpans } from '../../host-contract.ts'
+import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { SegmentMaintenance } from '../../threads/maintenance-contract.ts'
 import type { SegmentList, Wanted } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
-import type { HostMetrics } from '../host-metrics.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { EveryShard, ShardsByName, ShardsBySlot, ShardsOfStream } from '../shards/shards-contract.ts'
 import type { Time } from '../../time.ts'
@@ -35,7 +35,7 @@ export interface MaintenanceOptions {
   readonly horizons: Horizons
   readonly maintenance: SegmentMaintenance
   readonly time: Time
-  readonly metrics: HostMetrics
+  readonly metrics: Instruments
   readonly log: Logger
   readonly onBroken: (error: Error) => void
 }
@@ -259,7 +259,8 @@ export class Maintenance {
     }))
     try {
       const { result, freedBytes } = await compaction.run()
-      metrics.compactionEnded(result, freedBytes)
+      metrics.millrace_compactions_total.add(1, result)
+      metrics.millrace_removed_bytes_total.add(Math.max(0, freedBytes))
       if (result === 'done') this.#compactions.succeeded(COMPACTIONS)
       else if (result === 'storageFull') this.#compactions.failed(COMPACTIONS)
       else if (result !== 'stopped') {

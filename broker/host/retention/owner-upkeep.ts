@@ -1,11 +1,11 @@
 // The upkeep of one owner's segments: makes horizons durable, drops what nobody wants, says what could be compacted, and seals
 // the active segment when it is due. Host main thread.
 // Removal goes by what the owner says is wanted, and by horizons that are durable before anything below them goes.
+import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Survey } from '../../threads/maintenance-contract.ts'
 import type { OwnerCalls, SegmentList, ShardHorizon, Wanted } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
-import type { HostMetrics } from '../host-metrics.ts'
 import type { EveryShard, ShardsBySlot } from '../shards/shards-contract.ts'
 import type { Time } from '../../time.ts'
 import { expiredBytesOf, isDueToRoll } from './active-segment.ts'
@@ -46,7 +46,7 @@ export interface UpkeepOptions {
   /** What a compacted segment may take while the disk is nearly full. */
   readonly scarceRoomBytes: number
   readonly time: Time
-  readonly metrics: HostMetrics
+  readonly metrics: Instruments
   readonly log: Logger
 }
 
@@ -190,7 +190,8 @@ export class OwnerUpkeep {
     const gone = surveys.of(list).filter((survey) => survey && sources.includes(survey.segment)) as Survey[]
     const bytes = gone.reduce((sum, { fileBytes }) => sum + fileBytes, 0)
     await owner.replaceSegments({ sources, target: null })
-    metrics.segmentsRemoved(sources.length, bytes)
+    metrics.millrace_removed_segments_total.add(sources.length)
+    metrics.millrace_removed_bytes_total.add(bytes)
     log.info(
       { ownerId: owner.ownerId, segments: sources.length, bytes },
       'removed segments that nobody wants',

@@ -274,11 +274,10 @@ describe('overload', () => {
     host.owner.beforeFlush = () => opened
     const appends = Array.from({ length: 500 }, () => host.append(new FakeSession(), batchOf1000()))
     await rest()
-    const { appendQueueBytes } = await host.engine.readings()
-    expect(appendQueueBytes).toBeLessThanOrEqual(settings.appendQueueBytes)
+    expect(await host.measured('millrace_append_queue_bytes')).toBeLessThanOrEqual(settings.appendQueueBytes)
     open()
     await Promise.all(appends)
-    expect((await host.engine.readings()).appendQueueBytes).toBe(0)
+    expect(await host.measured('millrace_append_queue_bytes')).toBe(0)
   })
 })
 

@@ -39,7 +39,7 @@ describe('an owner whose disk does not answer', () => {
     expect([isStuck(), isStuck()]).toEqual([false, false])
     host.time.advance(10_001)
     expect(isStuck()).toBe(true)
-    await host.engine.readings()
+    await host.engine.measure()
     expect(isStuck()).toBe(true)
     release()
     await appended
@@ -48,8 +48,8 @@ describe('an owner whose disk does not answer', () => {
 
   it('is measured by its oldest unanswered call, until that is answered', async () => {
     const host = await startTestHost()
-    const waitingMs = async (): Promise<number> => (await host.engine.readings()).owners[0]!.waitingMs
-    expect(await waitingMs()).toBe(0)
+    const waitingSeconds = () => host.measured('millrace_owner_waiting_seconds', '0')
+    expect(await waitingSeconds()).toBe(0)
     const { release } = stalled(host)
     const session = new FakeSession()
     const first = host.append(session, makeBatch(['a']))
@@ -58,10 +58,10 @@ describe('an owner whose disk does not answer', () => {
     const second = host.append(session, makeBatch(['b']))
     await rest()
     host.time.advance(4_000)
-    expect(await waitingMs()).toBe(7_000)
+    expect(await waitingSeconds()).toBe(7)
     release()
     await Promise.all([first, second])
-    expect(await waitingMs()).toBe(0)
+    expect(await waitingSeconds()).toBe(0)
   })
 })
 
@@ -72,10 +72,11 @@ it('an owner whose thread hangs does not keep a scrape waiting, nor is it asked 
     asked += 1
     return new Promise(() => {})
   }
-  for (const waitingMs of [0, 1_000, 2_000]) {
-    const scraped = host.engine.readings()
+  for (const seconds of [0, 1, 2]) {
+    const measured = host.measured('millrace_owner_waiting_seconds', '0')
     host.time.advance(1_000)
-    expect((await scraped).owners).toEqual([{ ownerId: 0, waitingMs }])
+    expect(await measured).toBe(seconds)
+    expect(host.counted.sums('millrace_owner_commits_total')).toEqual({})
   }
   expect(asked).toBe(1)
 })

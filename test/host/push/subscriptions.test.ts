@@ -76,7 +76,7 @@ describe('subscribe', () => {
       code: 'invalidPosition',
     })
     await expect(host.subscribe(session, { shardIndex: 3 })).rejects.toMatchObject({ code: 'shardNotFound' })
-    expect((await host.engine.readings()).subscriptions).toBe(0)
+    expect(await host.measured('millrace_subscriptions')).toBe(0)
   })
 
   it('has a limit for each session, and gives the place of an ended one to the next', async () => {
@@ -160,7 +160,7 @@ describe('credit', () => {
     for (let i = 0; i < 300; i++) await host.append(producer, batch(`${i}`))
     await rest()
     expect(session.pushedBytes).toBeLessThanOrEqual(6000)
-    expect((await host.engine.readings()).tailCacheBytes).toBeLessThanOrEqual(20_000)
+    expect(await host.measured('millrace_tail_cache_bytes')).toBeLessThanOrEqual(20_000)
     expect(host.reader.reads).toBe(0)
     give(host, 1 << 20)
     await until(() => contents(session.pushed).length === 300)
@@ -365,7 +365,7 @@ describe('the end', () => {
     await host.subscribe(session)
     await rest()
     session.leave()
-    expect((await host.engine.readings()).subscriptions).toBe(0)
+    expect(await host.measured('millrace_subscriptions')).toBe(0)
     await host.append(producer, makeBatch(['a']))
     await rest()
     expect(session.events).toEqual([])

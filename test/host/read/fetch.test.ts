@@ -208,11 +208,11 @@ describe('waiting', () => {
     const host = await startTestHost()
     const fetch = host.fetchOne(session, 0, { waitMs: 30_000 })
     await until(() => host.time.timerCount === 2)
-    expect((await host.engine.readings()).waitingFetches).toBe(1)
+    expect(await host.measured('millrace_waiting_fetches')).toBe(1)
     session.leave()
     await fetch
     expect(host.time.timerCount).toBe(1)
-    expect((await host.engine.readings()).waitingFetches).toBe(0)
+    expect(await host.measured('millrace_waiting_fetches')).toBe(0)
   })
 
   it('ends with shardNotFound when the stream is deleted', async () => {

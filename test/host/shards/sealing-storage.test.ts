@@ -12,19 +12,12 @@ import { channelPair } from '../../../broker/channels/channel-pair.ts'
 import type { OwnerCalls, OwnerOptions } from '../../../broker/threads/owner-contract.ts'
 import type { PlacedShard } from '../../../broker/host-contract.ts'
 import { producerIdAt } from '../../../protocol/batch.ts'
+import { CountedMetrics } from '../../support/counted-metrics.ts'
 import { producerNumber, secretOf } from '../../support/producers.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 import { FakeSession } from '../support/fake-session.ts'
 import { MemoryMaintenance } from '../support/memory-maintenance.ts'
-import {
-  codeOf,
-  contents,
-  makeBatch,
-  noHostMetrics,
-  placedShard,
-  settings,
-  STREAM,
-} from '../support/test-host.ts'
+import { codeOf, contents, makeBatch, placedShard, settings, STREAM } from '../support/test-host.ts'
 
 const session = new FakeSession()
 
@@ -44,7 +37,7 @@ async function startEngine(directory: string, placed: readonly PlacedShard[]): P
     openReader: () => inlineSegmentReader(),
     openMaintenance: () => new MemoryMaintenance(),
     log: silentLog(),
-    metrics: noHostMetrics,
+    metrics: new CountedMetrics().instruments,
     time: systemTime,
     onBroken: (error) => {
       throw error

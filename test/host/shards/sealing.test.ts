@@ -157,7 +157,7 @@ describe('a fetch of a closed shard', () => {
     await rest()
     await seal(host)
     expect(await fetch).toMatchObject({ ended: true, nextSequenceNumber: 1 })
-    expect((await host.engine.readings()).waitingFetches).toBe(0)
+    expect(await host.measured('millrace_waiting_fetches')).toBe(0)
   })
 
   it('reads what was appended in the turn of the seal, and then the end', async () => {
@@ -184,7 +184,7 @@ describe('a subscription to a closed shard', () => {
     expect(ends(session)).toMatchObject([{ code: 0, nextSequenceNumber: 3 }])
     expect(ends(session)[0]!.message).toContain('shardId-000000000010')
     expect(session.events.at(-1)!.event).toBe('subscriptionEnded')
-    expect((await host.engine.readings()).subscriptions).toBe(0)
+    expect(await host.measured('millrace_subscriptions')).toBe(0)
   })
 
   it('ends only after what it has no credit for yet', async () => {

@@ -3,7 +3,6 @@
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { FollowedClock } from '../../../broker/clock/followed-clock.ts'
 import { HostedShard } from '../../../broker/host/shards/hosted-shard.ts'
-import type { HostMetrics } from '../../../broker/host/host-metrics.ts'
 import { Horizons } from '../../../broker/host/retention/horizons.ts'
 import { Maintenance } from '../../../broker/host/retention/maintenance.ts'
 import type { MaintainedOwner } from '../../../broker/host/retention/owner-upkeep.ts'
@@ -12,9 +11,10 @@ import type { PlacedShard } from '../../../broker/host-contract.ts'
 import { createLog } from '../../../broker/telemetry/log.ts'
 import type { SegmentSpan } from '../../../broker/threads/maintenance-contract.ts'
 import type { OwnerCalls, SegmentList, Wanted } from '../../../broker/threads/owner-contract.ts'
+import { CountedMetrics } from '../../support/counted-metrics.ts'
 import { MemoryMaintenance } from './memory-maintenance.ts'
 import { MemoryReader } from './memory-owner.ts'
-import { noHostMetrics, placedShard } from './test-host.ts'
+import { placedShard } from './test-host.ts'
 import { ManualTime, rest } from './manual-time.ts'
 
 /** When segments are sealed here, however small. */
@@ -115,18 +115,7 @@ export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedH
     elapsed: time.elapsed,
     log,
   })
-  const counted = { removed: 0, removedBytes: 0, compactions: [] as string[], freedBytes: 0 }
-  const metrics: HostMetrics = {
-    ...noHostMetrics,
-    segmentsRemoved: (segments, bytes) => {
-      counted.removed += segments
-      counted.removedBytes += bytes
-    },
-    compactionEnded: (result, freedBytes) => {
-      counted.compactions.push(result)
-      counted.freedBytes += freedBytes
-    },
-  }
+  const counted = new CountedMetrics()
   const broken: Error[] = []
   const maintenance = new Maintenance({
     settings: {
@@ -139,7 +128,7 @@ export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedH
     horizons,
     maintenance: storage,
     time,
-    metrics,
+    metrics: counted.instruments,
     log,
     onBroken: (error) => broken.push(error),
   })

@@ -12,9 +12,10 @@ import {
   type ResponseOf,
 } from '../../../protocol/index.ts'
 import { Engine } from '../../../broker/host/engine.ts'
-import type { HostMetrics } from '../../../broker/host/host-metrics.ts'
 import type { HostedExtent, HostSettings, PlacedShard } from '../../../broker/host-contract.ts'
 import { silentLog } from '../../../broker/telemetry/log.ts'
+import type { MetricName } from '../../../broker/telemetry/metrics.ts'
+import { CountedMetrics } from '../../support/counted-metrics.ts'
 import { FakeSession } from './fake-session.ts'
 import { MemoryMaintenance } from './memory-maintenance.ts'
 import { MemoryOwner, MemoryReader } from './memory-owner.ts'
@@ -47,24 +48,6 @@ export const settings: HostSettings = {
   logFormat: 'json',
 }
 
-/** Counts nothing. */
-export const noHostMetrics: HostMetrics = {
-  appended: () => {},
-  duplicates: () => {},
-  refused: () => {},
-  appendAnswered: () => {},
-  groupAnswered: () => {},
-  fetched: () => {},
-  pushed: () => {},
-  cacheHit: () => {},
-  cacheMiss: () => {},
-  coldRead: () => {},
-  throttledRead: () => {},
-  segmentsRemoved: () => {},
-  compactionEnded: () => {},
-  subscriptionEnded: () => {},
-}
-
 export function placedShard(shardIndex: number, changes: Partial<PlacedShard> = {}): PlacedShard {
   return {
     streamId: STREAM,
@@ -92,6 +75,7 @@ export async function startTestHost(options: TestHostOptions = {}) {
   const owners = all.owners.map(({ ownerId }) => new MemoryOwner(ownerId))
   const reader = new MemoryReader(owners)
   const maintenance = new MemoryMaintenance()
+  const counted = new CountedMetrics()
   const broken: Error[] = []
   const engine = new Engine({
     settings: all,
@@ -99,14 +83,14 @@ export async function startTestHost(options: TestHostOptions = {}) {
     openReader: () => reader,
     openMaintenance: () => maintenance,
     log: silentLog(),
-    metrics: noHostMetrics,
+    metrics: counted.instruments,
     time,
     random: randomOf(7).next,
     onBroken: (error) => broken.push(error),
   })
   await engine.startOwners()
   await engine.lifecycle.open(options.shards ?? [placedShard(0)])
-  return new TestHost(engine, time, owners, reader, broken)
+  return new TestHost(engine, time, owners, reader, counted, broken)
 }
 
 export class TestHost {
@@ -114,6 +98,7 @@ export class TestHost {
   readonly time: ManualTime
   readonly owners: readonly MemoryOwner[]
   readonly reader: MemoryReader
+  readonly counted: CountedMetrics
   /** What made the host break down. */
   readonly broken: readonly Error[]
 
@@ -122,17 +107,25 @@ export class TestHost {
     time: ManualTime,
     owners: readonly MemoryOwner[],
     reader: MemoryReader,
+    counted: CountedMetrics,
     broken: readonly Error[],
   ) {
     this.engine = engine
     this.time = time
     this.owners = owners
     this.reader = reader
+    this.counted = counted
     this.broken = broken
   }
 
   get owner(): MemoryOwner {
     return this.owners[0]!
+  }
+
+  /** What a scrape finds of it now. */
+  async measured(name: MetricName, label = ''): Promise<number> {
+    await this.engine.measure()
+    return this.counted.sum(name, label)
   }
 
   append(session: FakeSession, ...batches: readonly Uint8Array[]): Promise<ResponseOf<'append'>> {
