@@ -4,7 +4,13 @@ import type { Stats } from 'node:fs'
 import { chmod, lstat, readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ensureDirectory } from './disk/durable-files.ts'
-import { DIRECTORY_MODE, FILE_MODE, OTHERS_MODE, refuseUnlessDirectory } from './disk/private-files.ts'
+import {
+  DIRECTORY_MODE,
+  FILE_MODE,
+  OTHERS_MODE,
+  refuseUnlessDirectory,
+  refuseUnlessFileNow,
+} from './disk/private-files.ts'
 
 export interface DataDirectory {
   /** The directory's path with links resolved, so that a link that changes later makes no difference. */
@@ -14,7 +20,9 @@ export interface DataDirectory {
 }
 
 /** What a data directory contains. */
-const PARTS = ['lock', 'catalog', 'owners', 'small']
+const DIRECTORIES = ['lock', 'catalog', 'owners', 'small']
+const FILES = ['clock.json']
+const PARTS = [...DIRECTORIES, ...FILES]
 /** A directory that file systems create by themselves. */
 const HARMLESS = 'lost+found'
 
@@ -23,7 +31,8 @@ export async function prepareDataDirectory(name: string): Promise<DataDirectory>
   await ensureDirectory(name)
   const path = await realPathOf(name)
   const owners = join(path, 'owners')
-  for (const part of PARTS) await refuseUnlessDirectory(join(path, part))
+  for (const part of DIRECTORIES) await refuseUnlessDirectory(join(path, part))
+  for (const part of FILES) refuseUnlessFileNow(join(path, part))
   for (const owner of await namesIn(owners)) await refuseUnlessDirectory(join(owners, owner))
   return { path, notice: process.platform === 'win32' ? undefined : await closeToOthers(path) }
 }

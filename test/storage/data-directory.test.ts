@@ -105,7 +105,12 @@ describe.skipIf(process.platform === 'win32')('a link', () => {
       await mkdir(dataDir)
     })
     expect(await readdir(dataDir)).toEqual([])
-    expect((await readdir(join(root, 'real'))).toSorted()).toEqual(['catalog', 'lock', 'owners'])
+    expect((await readdir(join(root, 'real'))).toSorted()).toEqual([
+      'catalog',
+      'clock.json',
+      'lock',
+      'owners',
+    ])
   })
 
   const segment = join('owners', '0000', 'segment-0000000003')

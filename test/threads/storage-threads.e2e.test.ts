@@ -88,7 +88,8 @@ describe('owner thread', () => {
     })
     const notADirectory = options({ directory: join(directory, 'manifest.json') })
     await expect(startOwnerThread(notADirectory, workerOf('worker.js'))).rejects.toMatchObject({
-      code: 'internal',
+      code: 'unavailable',
+      message: expect.stringContaining('manifest.json'),
     })
   })
 
