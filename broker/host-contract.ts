@@ -16,12 +16,19 @@ export interface PlacedShard {
   readonly startingSequenceNumber: number
   /** Indexes of the shard's children; empty for an open shard. */
   readonly children: readonly number[]
+  /** Everything in it has arrived by then, whatever its stamps say; null of an open one. */
+  readonly closedAt: number | null
   readonly settings: ServedSettings
 }
 
 export interface ShardRef {
   readonly streamId: number
   readonly shardIndex: number
+}
+
+/** A shard whose newest stamp lies so far ahead of the clock that the broker does not wait for it. */
+export interface AheadShard extends ShardRef {
+  readonly aheadMs: number
 }
 
 /** A shard's extent, named by stream and index; `bytes` counts its batches in all segments that were surveyed. */
@@ -127,6 +134,8 @@ export type HostCalls = {
   ping: { request: null; reply: { readonly trouble: string | null; readonly isStuck: boolean } }
   /** Tells the host the time: every few seconds, and when a doubted clock is believed again. */
   followClock: { request: ClockReading; reply: null }
+  /** Shards, open and closed, whose stamps lie ahead of the clock that the host follows; not those that are known to be older. */
+  stampedAhead: { request: null; reply: { readonly shards: readonly AheadShard[] } }
   openShards: { request: { readonly shards: readonly PlacedShard[] }; reply: null }
   /**
    * Refuses appends from now on, ends subscriptions with streamNotFound, and forgets the slots, whether they are served or

@@ -93,6 +93,9 @@ export const routedShardShape = {
   startingSequenceNumber: field.uint(
     'First sequence number that the shard may assign: where to begin to read a child.',
   ),
+  closedAt: field.optional(
+    timeMs('When a closed shard was closed: what it holds arrived by then, whatever its stamps say'),
+  ),
 } as const
 
 export const hostAddressShape = {

@@ -130,7 +130,7 @@ export const catalogFamilies = {
       moves: z.array(reshardMove),
       startedAt: count,
       /** What started the change, for the log and the metrics. */
-      cause: z.enum(['split', 'merge', 'scale', 'autoscale']),
+      cause: z.enum(['split', 'merge', 'scale', 'autoscale', 'renew']),
     }),
     held: 'journals',
     written: 'when a change of the shards of a stream begins, and at each of its steps',

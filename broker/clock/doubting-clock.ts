@@ -8,6 +8,8 @@ const MINUTE_MS = 60_000
 
 /** The wall clock may leave the monotonic one by so much: in one step, and in an hour. */
 export const STEP_MS_MAX = MINUTE_MS
+/** Stamps that lie further ahead are not waited for until the clock has reached them. */
+export const STAMP_AHEAD_MS_MAX = 5 * MINUTE_MS
 /** Steps that small are measured against where the clock stood so long ago at most. */
 const ANCHOR_MS = 60 * MINUTE_MS
 

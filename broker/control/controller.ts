@@ -14,6 +14,7 @@ import { timeBy, withDeadline, type Clock, type Time } from '../time.ts'
 import { CapacityWatch } from './capacity/capacity-watch.ts'
 import { Catalog } from './catalog.ts'
 import { ClockKeeper, type ClockNote } from './clock/clock-keeper.ts'
+import { StampRepair } from './clock/stamp-repair.ts'
 import type { HostStatus } from './fleet.ts'
 import { controlHandlers } from './handlers.ts'
 import { hostOfOwner, ownersToRun } from './placement.ts'
@@ -85,6 +86,7 @@ export class Controller {
   readonly #scaling: CapacityWatch
   readonly #retirement: ShardRetirement
   readonly #sizeBounds: SizeBounds
+  readonly #stampRepair: StampRepair
 
   constructor(options: ControllerOptions, catalog: Catalog, clock: ClockKeeper) {
     const { config, launcher, log, time, random, onHostDown } = options
@@ -132,6 +134,8 @@ export class Controller {
     this.#scaling = new CapacityWatch(scaling)
     this.#retirement = new ShardRetirement({ ...watched, log: log.child({ component: 'retirement' }) })
     this.#sizeBounds = new SizeBounds({ ...watched, log: log.child({ component: 'retention' }) })
+    const repair = { ...watched, renewer: resharding, clock }
+    this.#stampRepair = new StampRepair({ ...repair, log: log.child({ component: 'clock' }) })
     this.handlers = controlHandlers({
       catalog,
       registry: this.#registry,
@@ -161,6 +165,7 @@ export class Controller {
     this.#scaling.start()
     this.#retirement.start()
     this.#sizeBounds.start()
+    this.#stampRepair.start()
   }
 
   /** Fulfils when every host has been ready once; rejects when the controller stops before that. */
@@ -213,6 +218,7 @@ export class Controller {
       this.#scaling,
       this.#retirement,
       this.#sizeBounds,
+      this.#stampRepair,
       this.#registry,
       this.#updates,
       this.#resharding,

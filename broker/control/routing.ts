@@ -27,7 +27,9 @@ export function placedShards(state: CatalogState, streamId: number): readonly Pl
 /** Returns one shard, existing or planned, as its host needs it. */
 export function placedShard(
   stream: Stream,
-  shard: PlannedShard & Pick<PlacedShard, 'startingSequenceNumber' | 'children'>,
+  shard: PlannedShard &
+    Pick<PlacedShard, 'startingSequenceNumber' | 'children'> &
+    Partial<Pick<PlacedShard, 'closedAt'>>,
 ): PlacedShard {
   return {
     streamId: stream.id,
@@ -39,6 +41,7 @@ export function placedShard(
     endingHashKey: shard.endingHashKey,
     startingSequenceNumber: shard.startingSequenceNumber,
     children: shard.children,
+    closedAt: shard.closedAt ?? null,
     settings: servedSettings(stream),
   }
 }
@@ -111,7 +114,8 @@ function routingOf(
       throw refusal('unavailable', `Host ${hostId} has no address yet: ${reason}; try again.`)
     }
     hosts.set(hostId, address)
-    return { ...describeRange(shard), hostId, startingSequenceNumber: shard.startingSequenceNumber }
+    const { startingSequenceNumber, closedAt } = shard
+    return { ...describeRange(shard), hostId, startingSequenceNumber, closedAt: closedAt ?? undefined }
   })
   return { streamId: stream.id, epoch: stream.epoch, hosts: [...hosts.values()], shards: routed }
 }

@@ -3,6 +3,7 @@
 import type { EventBody } from '../../protocol/events.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
 import type {
+  AheadShard,
   BoundedTrims,
   ClockReading,
   HostCalls,
@@ -16,6 +17,7 @@ import type { ClientEventHandlers, Context, Handlers } from '../server/dispatch.
 import type { Instruments } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { SegmentReader } from '../threads/reader-contract.ts'
+import { STAMP_AHEAD_MS_MAX } from '../clock/doubting-clock.ts'
 import { FollowedClock } from '../clock/followed-clock.ts'
 import { timeBy, type Clock, type Time } from '../time.ts'
 import { AppendPath } from './append/append-path.ts'
@@ -158,6 +160,18 @@ export class Engine {
   /** The controller says what time it is. */
   followClock(reading: ClockReading): void {
     this.#clock.follow(reading)
+  }
+
+  /** Shards whose stamps lie ahead of the clock by more than is waited for. */
+  stampedAhead(): readonly AheadShard[] {
+    const ahead: AheadShard[] = []
+    const now = this.#clock.now()
+    for (const shard of this.#shards.all()) {
+      const aheadMs = shard.aheadOf(now)
+      const { streamId, shardIndex } = shard
+      if (aheadMs > STAMP_AHEAD_MS_MAX) ahead.push({ streamId, shardIndex, aheadMs })
+    }
+    return ahead
   }
 
   /** What was asked of the open shards since this host started. */

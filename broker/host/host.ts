@@ -72,6 +72,7 @@ class ShardHost implements Host {
         this.#engine.followClock(reading)
         return null
       },
+      stampedAhead: () => ({ shards: this.#engine.stampedAhead() }),
       openShards: ({ shards }) => done(this.#engine.lifecycle.open(shards)),
       dropStream: (request) => done(this.#engine.lifecycle.dropStream(request)),
       updateStream: ({ streamId, settings }) => {

@@ -23,6 +23,8 @@ export interface IntegrityOptions {
   /** Called every few hundred batches. */
   readonly onProgress?: (progress: IntegrityProgress) => void
   readonly openEnvironment?: OpenEnvironment
+  /** What stamps are held against. Default: the system's clock. */
+  readonly clock?: () => number
 }
 
 /** Checks a data directory. Rejects with `unavailable` if a process has it open, or if there is no data directory. */
@@ -45,7 +47,7 @@ export async function checkDataDirectory(
   for (const [ownerId, directory] of directories) {
     owners.set(ownerId, await checkOwner(directory, { findings, openEnvironment, ranges }))
   }
-  checkCatalog(catalog, owners, findings)
+  checkCatalog(catalog, owners, findings, (options.clock ?? Date.now)())
   await checkSmallRows(smallRowsPath(dataDir), findings, openEnvironment)
   findings.progress()
   return findings.report()

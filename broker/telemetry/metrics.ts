@@ -109,7 +109,7 @@ export const metrics = {
   // Capacity: the controller.
   millrace_reshards_total: {
     kind: 'counter',
-    help: 'Changes of the shards of a stream that were carried out, by cause: split, merge, scale or autoscale.',
+    help: 'Changes of the shards of a stream that were carried out, by cause: split, merge, scale, autoscale or renew.',
     labels: ['cause'],
     from: 'controller',
   },
@@ -129,6 +129,13 @@ export const metrics = {
   millrace_hot_shards: {
     kind: 'gauge',
     help: 'Shards of which one hash key alone takes more than a shard is meant to: isolate that key.',
+    labels: [],
+    from: 'controller',
+  },
+
+  millrace_stamped_ahead_shards: {
+    kind: 'gauge',
+    help: 'Shards whose newest stamps lie ahead of the clock, as a clock that was wrong has left them: they are put right soon.',
     labels: [],
     from: 'controller',
   },

@@ -1,5 +1,6 @@
 // `millrace check`: reads a whole data directory and verifies every batch, while no broker runs on it.
 import { Command } from 'commander'
+import { formatValue } from '../../broker/config/kinds.ts'
 import { loadConfig } from '../../broker/config/load.ts'
 import type { IntegrityReport } from '../../broker/storage/integrity.ts'
 import { addConfigFlags, configFlagValues } from '../config-flags.ts'
@@ -51,6 +52,14 @@ export function checkVerb(terminal: Terminal): Command {
       } else {
         for (const { kind, where, what } of report.problems) {
           print(terminal, `${verdicts[kind].label}  ${where}: ${what}`)
+        }
+        for (const { where, stampedUntil, aheadMs } of report.stampedAhead) {
+          const until = new Date(stampedUntil).toISOString()
+          const by = formatValue('duration', Math.round(aheadMs / 1000) * 1000)
+          print(
+            terminal,
+            `AHEAD  ${where}: It is stamped until ${until}, ${by} ahead of this machine's clock.`,
+          )
         }
         print(
           terminal,

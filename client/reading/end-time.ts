@@ -13,9 +13,12 @@ export class EndTime {
     this.time = time
   }
 
-  /** Times of arrival never fall within a shard. A damaged one ends nothing: whoever takes the batch finds the damage. */
-  isBefore(batch: Uint8Array): boolean {
-    return arrivalTimeAt(batch, 0) >= this.time && checkStoredBatch(batch) === undefined
+  /**
+   * Times of arrival never fall within a shard, and what is in a closed one has arrived by `closedAt`: its stamps may lie ahead. A
+   * damaged batch ends nothing: whoever takes it finds the damage.
+   */
+  isBefore(batch: Uint8Array, closedAt = Infinity): boolean {
+    return Math.min(arrivalTimeAt(batch, 0), closedAt) >= this.time && checkStoredBatch(batch) === undefined
   }
 
   /** Fulfils when nothing arrives before the time any more. */

@@ -80,6 +80,15 @@ describe('golden bytes', () => {
     )
   })
 
+  test('a routing from before it told when shards were closed is read as one that does not', () => {
+    const { wire } = decodeMessage(payloadOf('describeRouting response without closing times')) as {
+      wire: unknown
+    }
+    const sample = sampleOf(operations.describeRouting.response) as { shards: readonly object[] }
+    const shards = sample.shards.map((shard) => ({ ...shard, closedAt: undefined }))
+    expect(plain(decodeResponse('describeRouting', wire))).toEqual(plain({ ...sample, shards }))
+  })
+
   test('answers and events from before they told the time are read as ones that do not', () => {
     const { wire } = decodeMessage(payloadOf('fetch response without a time')) as { wire: unknown }
     const response = { ...(sampleOf(operations.fetch.response) as object), time: undefined }
@@ -160,6 +169,7 @@ describe('golden bytes', () => {
       'fetch response without a time',
       'records event without a time',
       'heartbeat event without a time',
+      'describeRouting response without closing times',
     ]
     expect(Object.keys(golden).toSorted()).toEqual(names.toSorted())
   })

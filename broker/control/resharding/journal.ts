@@ -157,6 +157,8 @@ export function checkCause(
   cause: Cause,
   fail: Fail<'streamBusy'>,
 ): void {
+  // Nothing else changes by it, whatever the stream is.
+  if (cause === 'renew') return
   if (cause === 'autoscale') {
     if (mode === 'on-demand') return
     fail('streamBusy', `Stream ${name} is not scaled by the broker any more.`)

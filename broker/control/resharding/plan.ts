@@ -23,9 +23,20 @@ import { openShardsOf, shardsOf, type CatalogState, type Shard, type Stream } fr
 import { ownerLoads, placeChildren } from '../placement.ts'
 import { checkCount, checkNewShards } from '../shard-room.ts'
 
-/** A shard to split, at the hash keys (32 hex digits) where children begin, or in the middle; or two shards to merge. */
+/**
+ * A shard to split, at the hash keys (32 hex digits) where children begin, or in the middle; two shards to merge; or one to
+ * replace by a child over the same range.
+ */
 export type ReshardIntent =
-  { readonly split: number; readonly at: readonly string[] } | { readonly merge: readonly [number, number] }
+  | { readonly split: number; readonly at: readonly string[] }
+  | { readonly merge: readonly [number, number] }
+  | { readonly renew: number }
+
+/** The shards that it closes. */
+export function parentsOf(intent: ReshardIntent): readonly number[] {
+  if ('split' in intent) return [intent.split]
+  return 'merge' in intent ? intent.merge : [intent.renew]
+}
 
 export interface MovesContext {
   /** Owners that take new shards. */
@@ -53,9 +64,10 @@ export function planMoves(
   fail: Fail<'shardNotFound' | 'limitExceeded'>,
 ): readonly ReshardMove[] {
   const open = new OpenShards(state, stream, fail)
-  const cuts = intents.map((intent) =>
-    'split' in intent ? splitOf(open, intent) : mergeOf(open, intent.merge),
-  )
+  const cuts = intents.map((intent) => {
+    if ('split' in intent) return splitOf(open, intent)
+    return 'merge' in intent ? mergeOf(open, intent.merge) : renewalOf(open, intent.renew)
+  })
   checkLimits(state, stream, cuts, context.openShardsMax, fail)
   return place(state, stream, cuts, context.owners)
 }
@@ -136,6 +148,11 @@ function badPoint(shard: Shard, point: HashKeyWords, isLater: boolean): string {
 function nameWithRange(shard: Shard): string {
   const { start, end } = rangeOf(shard)
   return `${shardIdOf(shard.index)} (${hashKeyToDecimal(start)} to ${hashKeyToDecimal(end)})`
+}
+
+function renewalOf(open: OpenShards, index: number): Cut {
+  const shard = open.take(index)
+  return { parents: [shard], ranges: [rangeOf(shard)] }
 }
 
 function mergeOf(open: OpenShards, [a, b]: readonly [number, number]): Cut {

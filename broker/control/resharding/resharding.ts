@@ -132,9 +132,21 @@ export class Resharding {
   }
 
   /** Carries out a decision of the autoscaler; rejects with `streamBusy` while anything else is under way. */
-  async apply(streamId: number, intents: readonly ReshardIntent[]): Promise<void> {
+  apply(streamId: number, intents: readonly ReshardIntent[]): Promise<void> {
+    return this.#unasked(streamId, { intents, cause: 'autoscale' })
+  }
+
+  /** Renews shards whose stamps lie ahead; rejects with `streamBusy` while anything else is under way. */
+  renew(streamId: number, intents: readonly ReshardIntent[]): Promise<void> {
+    return this.#unasked(streamId, { intents, cause: 'renew' })
+  }
+
+  async #unasked(
+    streamId: number,
+    change: { readonly intents: readonly ReshardIntent[]; readonly cause: Cause },
+  ): Promise<void> {
     if (this.isBusy(streamId)) failBusy(failUnasked, String(streamId))
-    const work = () => this.#change(streamId, { intents, cause: 'autoscale' }, failUnasked)
+    const work = () => this.#change(streamId, change, failUnasked)
     await this.#take(streamId, failUnasked, work).done
   }
 

@@ -10,7 +10,7 @@ import { withDeadline } from '../../time.ts'
 import { openShardsOf, type Journal, type Shard } from '../catalog-state.ts'
 import { byHost } from '../fleet.ts'
 import type { CarrierOptions } from './carrier.ts'
-import type { ReshardIntent } from './plan.ts'
+import { parentsOf, type ReshardIntent } from './plan.ts'
 
 /** Longest wait for a host's answer to where the load of a shard divides evenly. */
 const BALANCE_DEADLINE_MS = 1_000
@@ -60,7 +60,7 @@ export async function requireServed(
   intents: readonly ReshardIntent[],
 ): Promise<void> {
   const open = openShardsOf(catalog.state, streamId)
-  const named = new Set(intents.flatMap((intent) => ('split' in intent ? [intent.split] : intent.merge)))
+  const named = new Set(intents.flatMap(parentsOf))
   const shards = [...named].flatMap((index) => open.get(index) ?? [])
   await Promise.all(
     [...byHost(fleet, shards)].map(async ([hostId, there]) => {

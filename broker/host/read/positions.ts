@@ -83,7 +83,8 @@ async function atTimestamp(
   outflow: Outflow,
 ): Promise<ResolvedPosition> {
   // A time to come, or an empty shard: what arrives next.
-  if (timestamp > shard.lastArrivalTime || shard.tail === shard.trimHorizon) {
+  const arrivedBy = Math.min(shard.lastArrivalTime, shard.arrivedBy)
+  if (timestamp > arrivedBy || shard.tail === shard.trimHorizon) {
     return { sequenceNumber: shard.tail }
   }
   const found = shard.cached.seek(timestamp) ?? (await reads.seek(shard, timestamp, outflow))

@@ -69,7 +69,7 @@ export class BoundedStreams {
     const sealedBytes = spans.reduce((sum, span) => sum + span.bytes, 0)
     const activeBytes = shards.reduce((sum, shard) => sum + shard.activeLiveBytes, 0)
     // The sort is stable, and arrival times never fall: the spans of one shard stay in their order.
-    const oldest = spans.toSorted((a, b) => a.span.lastArrival - b.span.lastArrival)
+    const oldest = spans.toSorted((a, b) => lastArrivalOf(a) - lastArrivalOf(b))
     let count = 0
     let bytes = 0
     while (count < oldest.length && bytes < excessBytes && count < hostLimits.spansPerAnswer) {
@@ -79,15 +79,15 @@ export class BoundedStreams {
     return {
       bytes: sealedBytes + activeBytes,
       spans: Float64Array.from(
-        given.flatMap(({ shard: { shardIndex }, from, span: { next, lastArrival }, bytes: live }) => [
-          shardIndex,
-          from,
-          next,
-          lastArrival,
-          live,
+        given.flatMap((span) => [
+          span.shard.shardIndex,
+          span.from,
+          span.span.next,
+          lastArrivalOf(span),
+          span.bytes,
         ]),
       ),
-      completeTo: count === oldest.length ? Infinity : (given.at(-1)?.span.lastArrival ?? -Infinity),
+      completeTo: count === oldest.length ? Infinity : count === 0 ? -Infinity : lastArrivalOf(given.at(-1)!),
     }
   }
 
@@ -157,4 +157,9 @@ export class BoundedStreams {
 function liveSpan({ shard, span }: FoundSpan): LiveSpan {
   const from = Math.max(shard.trimHorizon, span.first)
   return { shard, span, from, bytes: liveBytesOf(span, from) }
+}
+
+/** When its last batch arrived, as far as its stamp is to be believed. */
+function lastArrivalOf({ shard, span }: FoundSpan): number {
+  return Math.min(span.lastArrival, shard.arrivedBy)
 }

@@ -35,9 +35,10 @@ export class Horizons {
     this.#failing = new Backoff({ elapsed: options.elapsed, firstMs, mostMs })
   }
 
-  /** What arrived earlier has expired; what arrived just then has not. */
+  /** What arrived earlier has expired; what arrived just then has not. Infinity where everything has, although stamps lie ahead. */
   cutoffOf(shard: HostedShard, now = this.now()): number {
-    return this.#options.clock.cutoffOf(shard.retentionMs, now)
+    const cutoff = this.#options.clock.cutoffOf(shard.retentionMs, now)
+    return cutoff > shard.arrivedBy ? Infinity : cutoff
   }
 
   /** The time by which records expire. */

@@ -5,6 +5,7 @@ import { hashKeyFromHex, type HashKeyWords } from '../../../protocol/hash-key.ts
 import { invariant } from '../../../protocol/invariant.ts'
 import { shardIdOf } from '../../../protocol/shard-id.ts'
 import type { ServedSettings } from '../../../protocol/stream-settings.ts'
+import { STEP_MS_MAX } from '../../clock/doubting-clock.ts'
 import type { HostedExtent, PlacedShard, ShardRef } from '../../host-contract.ts'
 import type { ShardExtent } from '../../threads/owner-contract.ts'
 import { readLimits, throttled, writeLimits, type Throttle } from '../limits/throttle.ts'
@@ -54,6 +55,7 @@ export class HostedShard {
   #activeFirst: number
   #sealedBytes = 0
   #closed: boolean
+  #arrivedBy = Infinity
 
   constructor(placed: PlacedShard, extent: ShardExtent) {
     this.streamId = placed.streamId
@@ -73,6 +75,7 @@ export class HostedShard {
     this.#activeBytes = extent.bytes
     this.#activeFirst = extent.activeFirst
     this.#closed = extent.closed
+    this.closedAt(placed.closedAt)
   }
 
   /** Of its stream, as the controller said last. */
@@ -119,6 +122,22 @@ export class HostedShard {
   /** Arrival time of the newest batch, 0 when there never was one. */
   get lastArrivalTime(): number {
     return this.#lastArrivalTime
+  }
+
+  /** Everything in it has arrived by then, although stamps lie ahead of that; Infinity where its stamps are to be believed. */
+  get arrivedBy(): number {
+    return this.#arrivedBy
+  }
+
+  /** It was closed then, as the controller says; null of an open one. */
+  closedAt(closedAt: number | null): void {
+    const isAhead = closedAt !== null && this.#lastArrivalTime > closedAt + STEP_MS_MAX
+    this.#arrivedBy = isAhead ? closedAt : Infinity
+  }
+
+  /** How far its stamps lie ahead of a time. */
+  aheadOf(now: number): number {
+    return Math.min(this.#lastArrivalTime, this.#arrivedBy) - now
   }
 
   /** No readable record arrived before this. */

@@ -52,10 +52,14 @@ export class ShardLifecycle {
     this.#options = options
   }
 
-  /** Serves shards; of those served already only the settings may be others. */
+  /** Serves shards; of those served already only the settings may be others, and when they were closed. */
   async open(placed: readonly PlacedShard[]): Promise<void> {
     const { shards, owners, elapsed } = this.#options
-    for (const { slot, settings } of placed) shards.findSlot(slot)?.applySettings(settings, elapsed())
+    for (const { slot, settings, closedAt } of placed) {
+      const shard = shards.findSlot(slot)
+      shard?.applySettings(settings, elapsed())
+      shard?.closedAt(closedAt)
+    }
     const missing = placed.filter(({ slot }) => !shards.findSlot(slot))
     await this.#atOwners(missing, (ownerId, ofOwner) => this.#openOn(owners.of(ownerId), ofOwner))
   }

@@ -28,8 +28,13 @@ function rangeOf({ value: { startingHashKey, endingHashKey } }: ShardRow): HashK
 /** The heads of each owner's newest segment. */
 export type OwnerHeads = ReadonlyMap<number, ReadonlyMap<number, HeadRow>>
 
-/** Checks the rows against each other, and against what the owners stored. */
-export function checkCatalog(rows: readonly CatalogRow[], owners: OwnerHeads, findings: Findings): void {
+/** Checks the rows against each other, against what the owners stored, and the stamps against what time it is. */
+export function checkCatalog(
+  rows: readonly CatalogRow[],
+  owners: OwnerHeads,
+  findings: Findings,
+  now = Infinity,
+): void {
   findings.shards = rows.filter((row) => row.family === 'shard').length
   if (!rows.some((row) => row.family === 'broker')) {
     if (rows.length > 0) findings.problem('catalog', 'It has no broker row.')
@@ -45,6 +50,7 @@ export function checkCatalog(rows: readonly CatalogRow[], owners: OwnerHeads, fi
     const { streamId } = shard
     const stream = state.streams.get(streamId)
     checkShard(shard, { stream, isChanging: state.journals.has(streamId), owners, findings })
+    checkStamps(shard, { head: owners.get(shard.ownerId)?.get(shard.slot), findings, now })
   }
 }
 
@@ -82,4 +88,18 @@ function checkShard(
     const expected = endingSequenceNumber ?? startingSequenceNumber - 1
     findings.expect(where, 'the last number', { found: head.next - 1, expected })
   }
+}
+
+/** Stamps that lie ahead by less are of clocks that differ a little. */
+const STAMP_AHEAD_MS = 5 * 60_000
+
+/** A closed shard has all that it holds since it was closed at the latest. */
+function checkStamps(
+  { streamId, index, closedAt }: HeldIn<'shard'>,
+  { head, findings, now }: { head: HeadRow | undefined; findings: Findings; now: number },
+): void {
+  const stampedUntil = Math.min(head?.lastArrival ?? 0, closedAt ?? Infinity)
+  const aheadMs = stampedUntil - now
+  if (aheadMs <= STAMP_AHEAD_MS) return
+  findings.stampedAhead({ where: `stream ${streamId}, ${shardIdOf(index)}`, stampedUntil, aheadMs })
 }

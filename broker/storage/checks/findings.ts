@@ -19,6 +19,14 @@ export interface Problem {
   readonly what: string
 }
 
+/** A shard whose newest stamps lie ahead of the clock: nothing is wrong with its bytes, and a broker puts it right. */
+export interface StampedAhead {
+  readonly where: string
+  /** The newest stamp, milliseconds since the epoch. */
+  readonly stampedUntil: number
+  readonly aheadMs: number
+}
+
 export interface IntegrityProgress {
   readonly segments: number
   readonly batches: number
@@ -34,6 +42,8 @@ export interface IntegrityReport extends IntegrityProgress {
   /** Number of shards in the catalog, open and closed, with records or without. */
   readonly shards: number
   readonly problems: readonly Problem[]
+  /** The first ones of these. No problem: a clock was wrong, or is now. */
+  readonly stampedAhead: readonly StampedAhead[]
 }
 
 export class Findings {
@@ -45,6 +55,7 @@ export class Findings {
   /** By kind, so that many problems of one kind do not crowd out those of another. */
   readonly #found: Record<ProblemKind, number> = { damaged: 0, malformed: 0, codecMissing: 0 }
   readonly #problems: Record<ProblemKind, Problem[]> = { damaged: [], malformed: [], codecMissing: [] }
+  readonly #stampedAhead: StampedAhead[] = []
   readonly #onProgress: ((progress: IntegrityProgress) => void) | undefined
 
   constructor(onProgress?: (progress: IntegrityProgress) => void) {
@@ -54,6 +65,10 @@ export class Findings {
   problem(where: string, what: string, kind: ProblemKind = 'damaged'): void {
     this.#found[kind]++
     if (this.#problems[kind].length < PROBLEMS_LISTED_MAX) this.#problems[kind].push({ kind, where, what })
+  }
+
+  stampedAhead(ahead: StampedAhead): void {
+    if (this.#stampedAhead.length < PROBLEMS_LISTED_MAX) this.#stampedAhead.push(ahead)
   }
 
   /** Adds a problem if two figures that must agree differ. */
@@ -70,7 +85,8 @@ export class Findings {
     const { shards, segments, batches, records, bytes } = this
     const problems = problemKinds.flatMap((kind) => this.#listed(kind))
     const verdict = problems[0]?.kind ?? 'sound'
-    return { ok: verdict === 'sound', verdict, shards, segments, batches, records, bytes, problems }
+    const counts = { shards, segments, batches, records, bytes }
+    return { ok: verdict === 'sound', verdict, ...counts, problems, stampedAhead: this.#stampedAhead }
   }
 
   #listed(kind: ProblemKind): Problem[] {

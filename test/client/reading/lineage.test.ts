@@ -19,6 +19,7 @@ function routingOf(shards: readonly Shard[]): LineageRouting {
     endingHashKey: new Uint8Array(16),
     hostId: 1,
     startingSequenceNumber: shard.index * 10,
+    closedAt: undefined,
   }))
   return { shards: told, shard: (index) => told.find((shard) => shard.index === index) }
 }

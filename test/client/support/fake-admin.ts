@@ -82,6 +82,7 @@ export function routingOf(broker: Administered): ResponseOf<'describeRouting'> {
         state,
         hostId,
         startingSequenceNumber: start,
+        closedAt: undefined,
       })),
   }
 }

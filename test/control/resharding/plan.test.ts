@@ -7,7 +7,7 @@ import { applyChanges, readCatalog, type CatalogState } from '../../../broker/ca
 import { openShardsOf, shardsOf, type Shard } from '../../../broker/control/catalog-state.ts'
 import type { CatalogPlan } from '../../../broker/control/catalog.ts'
 import { planBegin, planFinish, planPublish } from '../../../broker/control/resharding/journal.ts'
-import { planMoves, type ReshardIntent } from '../../../broker/control/resharding/plan.ts'
+import { parentsOf, planMoves, type ReshardIntent } from '../../../broker/control/resharding/plan.ts'
 import { checkCatalog } from '../../../broker/storage/checks/catalog-check.ts'
 import { Findings } from '../../../broker/storage/checks/findings.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
@@ -243,6 +243,7 @@ const anyIntent = fc.oneof(
     at: fc.array(fc.tuple(fc.nat(8), fc.integer({ min: -1, max: 2 })), { maxLength: 3 }),
   }),
   fc.record({ shard: fc.nat(12), next: fc.integer({ min: -1, max: 2 }) }),
+  fc.record({ shard: fc.nat(12), isRenewed: fc.constant(true) }),
 )
 type AnyIntent = typeof anyIntent extends fc.Arbitrary<infer T> ? T : never
 
@@ -254,6 +255,7 @@ function intentFor(state: CatalogState, any: AnyIntent): ReshardIntent {
     const other = shards[(any.shard + any.next + shards.length) % shards.length]!
     return { merge: [shard.index, other.index] }
   }
+  if ('isRenewed' in any) return { renew: shard.index }
   const start = BigInt(`0x${shard.startingHashKey}`)
   const size = BigInt(`0x${shard.endingHashKey}`) - start + 1n
   const at = any.at.map(([eighths, offset]) => {
@@ -265,7 +267,7 @@ function intentFor(state: CatalogState, any: AnyIntent): ReshardIntent {
 
 /** Says whether the intents can be carried out, computed in another way than the code does. */
 function isSound(state: CatalogState, intents: readonly ReshardIntent[]): boolean {
-  const named = intents.flatMap((intent) => ('split' in intent ? [intent.split] : intent.merge))
+  const named = intents.flatMap(parentsOf)
   if (new Set(named).size < named.length) return false
   return intents.every((intent) => {
     const range = (index: number): readonly [bigint, bigint] => {
@@ -276,6 +278,7 @@ function isSound(state: CatalogState, intents: readonly ReshardIntent[]): boolea
       const [[a, aEnd], [b, bEnd]] = [range(intent.merge[0]), range(intent.merge[1])]
       return aEnd + 1n === b || bEnd + 1n === a
     }
+    if ('renew' in intent) return true
     const [start, end] = range(intent.split)
     if (intent.at.length === 0) return start < end
     const points = intent.at.map((point) => BigInt(`0x${point}`))

@@ -119,6 +119,7 @@ export class FakeHosts implements HostLauncher {
       },
       shardLoads: () => loadTable([]),
       followClock: () => null,
+      stampedAhead: () => ({ shards: [] }),
       boundedBytes: () => ({ totals: new Float64Array() }),
       storedSpans: () => ({ bytes: 0, spans: new Float64Array(), completeTo: Infinity }),
       trimToBound: () => null,

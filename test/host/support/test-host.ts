@@ -59,6 +59,7 @@ export function placedShard(shardIndex: number, changes: Partial<PlacedShard> = 
     endingHashKey: HIGHEST,
     startingSequenceNumber: 0,
     children: [],
+    closedAt: null,
     settings: servedDefaults,
     ...changes,
   }
