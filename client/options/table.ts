@@ -55,7 +55,11 @@ const rim = {
   randomBytes: callback,
 } satisfies OptionsOf<Rim>
 
+// `connect(broker.url, broker)` passes a broker of this process whole, of which only `dial` is an option.
+const brokerInProcess = { url: string, dataDir: string, metrics: callback, close: callback }
+
 const connect = {
+  ...brokerInProcess,
   dial: callback,
   clientName: string,
   requestTimeoutMs: whole({ min: 1, max: 3_600_000, default: 30_000 }),
@@ -63,7 +67,7 @@ const connect = {
   signal,
   log: callback,
   rim: group(rim),
-} satisfies OptionsOf<ConnectOptions>
+} satisfies OptionsOf<ConnectOptions> & typeof brokerInProcess
 
 const producer = {
   codec: codec('encode'),
