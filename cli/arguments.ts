@@ -1,8 +1,8 @@
-// Options of verbs from text to values. Pure. What does not fit is refused by the option parser, which names the option.
+// Parses option values. Pure. The option parser refuses invalid values and names the option.
 import { InvalidArgumentError } from 'commander'
 import { kinds } from '../broker/config/kinds.ts'
 
-/** A whole number from `min` on. */
+/** Parses a whole number of at least `min`. */
 export function wholeNumber(min: number): (text: string) => number {
   return (text) => {
     const value = Number(text)
@@ -11,14 +11,14 @@ export function wholeNumber(min: number): (text: string) => number {
   }
 }
 
-/** `24h` → milliseconds. */
+/** Parses a duration such as `24h` to milliseconds. */
 export function duration(text: string): number {
   const value = kinds.duration.parse(text)
   if (value === undefined) throw new InvalidArgumentError(`Expected ${kinds.duration.expected}.`)
   return value
 }
 
-/** The same, up to a bound. */
+/** Parses a duration of at most `max` milliseconds. */
 export function durationUpTo(max: number): (text: string) => number {
   return (text) => {
     const value = duration(text)
@@ -27,7 +27,7 @@ export function durationUpTo(max: number): (text: string) => number {
   }
 }
 
-/** `256KiB` → bytes. */
+/** Parses a size such as `256KiB` to bytes. */
 export function size(text: string): number {
   const value = kinds.bytes.parse(text)
   if (value === undefined) throw new InvalidArgumentError(`Expected ${kinds.bytes.expected}.`)

@@ -1,9 +1,9 @@
-// The daemon's options as flags of a verb, derived from the option table. Values stay text: the configuration reads and
-// checks them, so that a flag, a variable and a file are refused for the same reasons. Pure.
+// The broker's options as flags of a verb, derived from the option table. Values stay text: the configuration reads and
+// checks them, so that flags, variables and files are checked by the same rules. Pure.
 import { Option, type Command } from 'commander'
 import { configFlags, type ConfigFlag } from '../broker/config/flags.ts'
 
-/** Adds `--data-dir <path>` and all the others, or only those named. */
+/** Adds a flag for every option, such as `--data-dir <path>`, or only for the options in `names`. */
 export function addConfigFlags(command: Command, names?: readonly ConfigFlag['name'][]): Command {
   for (const flag of configFlags()) {
     if (names === undefined || names.includes(flag.name)) {
@@ -13,7 +13,7 @@ export function addConfigFlags(command: Command, names?: readonly ConfigFlag['na
   return command
 }
 
-/** The flags that were given, by option name, as `loadConfig` takes them. */
+/** The given flags by option name, as `loadConfig` takes them. */
 export function configFlagValues(command: Command): Readonly<Record<string, unknown>> {
   const given = command.opts<Record<string, unknown>>()
   return Object.fromEntries(

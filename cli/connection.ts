@@ -1,12 +1,12 @@
-// How a verb talks to a broker: one client for its run, closed at its end whatever happens.
+// Gives a verb a client for its run, and closes the client at the end, also after a failure.
 import type { Client, ConnectOptions } from '../client/index.ts'
 import { visible } from '../protocol/visible-text.ts'
 import { seldom } from './output/seldom.ts'
 import { tell, type Terminal } from './terminal.ts'
 
 /**
- * Runs `use` with a client. Verbs that need none do not load it. A verb that may run for long gives its `terminal`: there
- * the client says what it waits for while it tries again.
+ * Runs `use` with a client, which is loaded only here. A verb that may run for long passes its `terminal`, on which the
+ * client says why it waits while it retries.
  */
 export async function withClient<T>(
   url: string,
@@ -19,14 +19,14 @@ export async function withClient<T>(
   return await use(client)
 }
 
-/** All items of a listing, every page. Listings are bounded by the limits on streams and shards. */
+/** Collects all pages of a listing. The limits on streams and shards bound its length. */
 export async function collect<T>(listing: AsyncIterable<T>): Promise<T[]> {
   const items: T[] = []
   for await (const item of listing) items.push(item)
   return items
 }
 
-/** What people should know of the client's own doings: that it has no connection, and does not give up. */
+/** Shows the client's warnings about a lost connection, which it tries to make again. */
 function troubles(terminal: Terminal): NonNullable<ConnectOptions['log']> {
   const say = seldom((line) => tell(terminal, line))
   return ({ level, error }) => {

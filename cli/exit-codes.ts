@@ -1,4 +1,4 @@
-// What the command's exit code tells a script, in one table. Printed by `millrace --help`; tested against it.
+// The table of the command's exit codes. `millrace --help` prints it, and a test compares the two.
 
 import { HELP_WIDTH } from './help.ts'
 import { hanging } from './output/table.ts'

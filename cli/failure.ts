@@ -1,5 +1,5 @@
-// How a failure reads on the terminal: one sentence that says what to do, and the exit code that belongs to it. Pure.
-// Nothing that a user can cause is shown with a stack; a defect is, because somebody has to find it.
+// Turns a failure into a sentence that says what to do, and an exit code. Pure.
+// A stack is shown only for a defect, to help to find it, and never for an error that a user can cause.
 import { ConfigError } from '../broker/config/config-error.ts'
 import { endSentence } from '../client/errors.ts'
 import type { ErrorCode } from '../protocol/error-codes.ts'
@@ -7,7 +7,7 @@ import { MillraceError } from '../protocol/millrace-error.ts'
 import { visible } from '../protocol/visible-text.ts'
 import type { ExitName } from './exit-codes.ts'
 
-/** Ends a verb with a sentence for people and a code for scripts. An empty sentence: the verb has said all itself. */
+/** Ends a verb with a sentence for people and an exit code. An empty sentence means that the verb has printed its own. */
 export class Failure extends Error {
   override readonly name = 'Failure'
   readonly exit: ExitName
@@ -44,11 +44,11 @@ const adviceOfCode: Partial<Record<ErrorCode, string>> = {
 }
 
 /**
- * Reads any thrown value as a sentence and an exit code. `url` is the broker that was being talked to; without one, the
- * network's errors are those of a daemon that cannot listen, which has said so itself.
+ * Turns any thrown value into a sentence and an exit code. `url` is the broker that the verb used. Without a url, network
+ * errors come from a broker that cannot listen, whose message already says so.
  */
 export function reportFailure(error: unknown, url?: string): FailureReport {
-  // Closing failed as well, after what went wrong first: that is what matters.
+  // A SuppressedError: closing failed after another error. The first error matters.
   if (error instanceof Error && 'suppressed' in error) return reportFailure(error.suppressed, url)
   if (error instanceof Failure) return { message: error.message, exit: error.exit }
   if (error instanceof ConfigError) return { message: error.message, exit: 'usage' }
@@ -56,7 +56,7 @@ export function reportFailure(error: unknown, url?: string): FailureReport {
     const network = networkCauseOf(error)
     if (network !== undefined && url !== undefined) return unreachable(network, url)
     const advice = adviceOfCode[error.code]
-    // Words of a broker: no line feed in them makes a second line look like ours.
+    // The text is the broker's: line feeds are escaped, so that it cannot imitate another line of this command.
     const sentence = endSentence(visible(error.message))
     return {
       message: advice === undefined ? sentence : `${sentence} ${advice}`,
@@ -92,7 +92,7 @@ function isSystemError(error: unknown): error is SystemError {
   )
 }
 
-/** The network's own error behind a chain of causes: it says more than "connection lost". */
+/** The network error at the end of a chain of causes, which says more than "connection lost". */
 function networkCauseOf(error: unknown): SystemError | undefined {
   for (let depth = 0, at = error; depth < 8 && at instanceof Error; depth++, at = at.cause) {
     if (isSystemError(at) && networkCodes.has(at.code)) return at

@@ -1,8 +1,8 @@
-// How help looks, and the options that several verbs share. Pure but for the default url, which the environment may name.
+// The format of help, and options that several verbs share. Pure, except that the environment may give the default url.
 import { Option, type Command } from 'commander'
 import { defaultUrl } from '../client/environment.ts'
 
-/** Of what stands below the options, which are set to the width of the screen. */
+/** Columns of the text below the options; the options themselves use the width of the screen. */
 export const HELP_WIDTH = 80
 
 export interface Example {
@@ -10,7 +10,7 @@ export interface Example {
   readonly says: string
 }
 
-/** Appends examples to a verb's help. Every verb has some. */
+/** Appends examples to a verb's help. Every verb has examples. */
 export function withExamples(command: Command, examples: readonly Example[]): Command {
   const width = Math.max(...examples.map(({ line }) => line.length))
   const beside = examples.map(({ line, says }) => `  $ ${line.padEnd(width)}  # ${says}`)
@@ -19,12 +19,12 @@ export function withExamples(command: Command, examples: readonly Example[]): Co
   return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
 }
 
-/** `--url`, for verbs that talk to a broker. */
+/** The option `--url`, for verbs that use a broker. */
 export function urlOption(): Option {
   return new Option('--url <url>', 'the broker (env MILLRACE_URL)').default(defaultUrl())
 }
 
-/** `--json`, for verbs whose result a script reads. */
+/** The option `--json`, for verbs whose result a script may read. */
 export function jsonOption(): Option {
   return new Option('--json', 'print JSON for scripts')
 }

@@ -1,9 +1,9 @@
-// PROCESS ENTRY: the command line. Decides the exit code and lets the process end by itself, so that output is written out.
+// PROCESS ENTRY: the command. Sets the exit code and lets the process end by itself, so that all output is written.
 import { readFileSync } from 'node:fs'
 import { run } from './program.ts'
 import { processTerminal } from './terminal.ts'
 
-// From dist/cli/main.js, two folders below the package's own description.
+// This file runs as dist/cli/main.js, two folders below package.json.
 const packageJson = new URL('../../package.json', import.meta.url)
 const { version } = JSON.parse(readFileSync(packageJson, 'utf8')) as { version: string }
 

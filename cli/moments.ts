@@ -1,7 +1,7 @@
-// Moments as they are written on a command line: one rule for all verbs. Pure. A time without a zone is UTC, on whatever
-// machine it is read; what is no time of the calendar or the clock is refused, where Date.parse would guess.
+// Parses moments on the command line, by the same rule for all verbs. Pure. A time without a zone is UTC on every machine.
+// A date or time that does not exist is refused, where Date.parse would guess.
 
-/** Completes "expected …", and stands in help. */
+/** Describes a moment in help, and after "expected" in messages. */
 export const momentHelp =
   'a time (2026-05-01T12:00:00Z, 2026-05-01 12:00+02:00 or 2026-05-01; UTC where it names no zone), ' +
   '@ and milliseconds since 1970 (@1767225600000)'
@@ -11,16 +11,16 @@ const pattern =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)? ?(Z|[+-]\d{2}:?\d{2})?)?$/i
 
 /**
- * Below, a number of milliseconds lies before March 1973, where no broker has a record, but as seconds it may be any time
- * since 1970. Above, it lies after the year 9999, but may be microseconds.
+ * A smaller number, as milliseconds, is before March 1973, when no broker had a record, but may be meant as seconds. A number
+ * above the maximum is after the year 9999, but may be meant as microseconds.
  */
 const PLAUSIBLE_MS_MIN = 100_000_000_000
 const PLAUSIBLE_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z')
 
-/** Milliseconds since 1970, or why the text is no moment: completes "--from 2026-02-30 …". */
+/** Milliseconds since 1970, or why the text is not a moment, as the end of a sentence: "--from 2026-02-30 …". */
 export type Moment = { readonly ms: number } | { readonly problem: string }
 
-/** Reads a moment; undefined where the text does not look like one at all. */
+/** Parses a moment. Returns undefined if the text does not look like one at all. */
 export function parseMoment(text: string): Moment | undefined {
   if (/^@\d+$/.test(text)) return momentOfMilliseconds(text.slice(1))
   const parts = pattern.exec(text)
@@ -49,7 +49,7 @@ function momentOfCalendar([
 ]: RegExpExecArray): Moment {
   const [monthNumber, dayNumber] = [Number(month), Number(day)]
   if (monthNumber < 1 || monthNumber > 12) return { problem: `names a month ${month!}, and there are 12` }
-  // The day before the first of the next month.
+  // Day 0 of the next month is the last day of this month.
   const days = new Date(Date.UTC(Number(year), monthNumber, 0)).getUTCDate()
   if (dayNumber < 1 || dayNumber > days) {
     return { problem: `names a day ${day!} of a month that has ${days}` }
@@ -71,7 +71,7 @@ function momentOfCalendar([
     milliseconds,
   )
   const ms = local - offsetMinutes * MINUTE_MS
-  // Date.UTC takes years below 100 for those of the last century.
+  // Date.UTC reads years below 100 as 19xx.
   if (Number(year) < 1970 || ms < 0) return { problem: 'lies before 1970' }
   return { ms }
 }

@@ -1,4 +1,4 @@
-// Positions as they are written on a command line. Pure; the clock is given.
+// Parses positions on the command line. Pure; the clock is given.
 import { kinds } from '../broker/config/kinds.ts'
 import type { Position } from '../client/index.ts'
 import { endsBeforeItBegins } from '../client/position.ts'
@@ -7,7 +7,7 @@ import { momentHelp, parseMoment } from './moments.ts'
 
 export const positionHelp = `TRIM_HORIZON, LATEST, a sequence number, ${momentHelp}, or how long ago (15m)`
 
-/** Reads where to begin and where to end. Throws Failure (usage) where nothing can lie between the two. */
+/** Parses the start and the end of a read. Throws Failure (usage) if the end is before the start. */
 export function parseSpan(
   options: { readonly from: string; readonly until?: string | undefined },
   now: number,
@@ -28,7 +28,7 @@ export function parseSpan(
   return { from, until }
 }
 
-/** Reads a position. Throws Failure (usage) that names the option. */
+/** Parses a position. Throws Failure (usage) that names the option. */
 export function parsePosition(text: string, { option, now }: { option: string; now: number }): Position {
   const word = text.toUpperCase()
   if (word === 'TRIM_HORIZON' || word === 'LATEST') return word

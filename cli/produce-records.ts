@@ -1,6 +1,6 @@
-// The work of produce: from inputs through a producer to what was stored. Stops at the first line that is no record (unless
-// those are skipped), at the first refusal, or when interrupted; what was read before is then still stored and counted, for a
-// bounded time where it was interrupted. At its end it is known of each record that was read whether it was acknowledged.
+// The work of `produce`: appends the records of the inputs. Stops at the first line that is not a record (unless such lines
+// are skipped), at the first refusal, or when interrupted. Records read before are still stored and counted, for a bounded
+// time after an interruption. The outcome says how many of the records read were acknowledged.
 import type { BatchAcknowledgement, Client, Producer, ProducerOptions } from '../client/index.ts'
 import { onAbort } from '../client/waiting.ts'
 import { Failure } from './failure.ts'
@@ -17,49 +17,49 @@ export interface ProduceTask {
   readonly batchBytes: number
   readonly lingerMs: number
   readonly compression: 'none' | 'gzip' | 'zstd'
-  /** How long what was read may take to be stored, once interrupted. */
+  /** Milliseconds that storing may take after an interruption. */
   readonly drainMs: number
   readonly onProgress: (note: string) => void
-  /** A shard takes nothing for a while. */
+  /** Called when a shard takes no records for a while. */
   readonly onDelayed: NonNullable<ProducerOptions['onDelayed']>
-  /** Interrupted: so many records that were read are to be stored yet. */
+  /** Called after an interruption, with the number of records that are read but not stored yet. */
   readonly onDraining: (records: number) => void
-  /** Records were refused for good: whatever the inputs wait for, they need not. */
+  /** Called when records are refused for good, so that inputs need not wait for more data. */
   readonly onRefused: () => void
 }
 
-/** A line that is no record, and was passed over. */
+/** A skipped line, which is not a record. */
 export interface SkippedLine {
   readonly input: string
   readonly line: number
   readonly reason: string
 }
 
-/** Enough to see what is wrong; a report is no place for a million lines. */
+/** Skipped lines that a report lists: enough to see what is wrong. */
 const FIRST_SKIPPED_MAX = 5
 
 export interface ProduceOutcome {
-  /** Acknowledged, all of them. */
+  /** Number of acknowledged records. */
   readonly records: number
-  /** Read, and not acknowledged: none, unless there is a failure or the drain took too long. */
+  /** Number of records read and not acknowledged: 0 unless there is a failure or the drain took too long. */
   readonly unacknowledged: number
-  /** Of the data of all records that were read. */
+  /** Bytes of the data of all records read. */
   readonly bytes: number
   readonly shards: number
-  /** Lines that are no records. */
+  /** Number of skipped lines. */
   readonly skipped: number
-  /** The first of them, with their reasons. */
+  /** The first skipped lines, with the reasons. */
   readonly firstSkipped: readonly SkippedLine[]
   readonly elapsedMs: number
-  /** The level that every acknowledgement reached. */
+  /** The durability of every acknowledgement. */
   readonly durability: BatchAcknowledgement['durability']
-  /** Why it stopped early; undefined where it was interrupted. */
+  /** Why the work stopped early; undefined after an interruption. */
   readonly failure: Error | undefined
-  /** The inputs were read to their end. */
+  /** True if all inputs were read to their end. */
   readonly isComplete: boolean
 }
 
-/** What is known so far. */
+/** The counts so far. */
 interface Tally {
   read: number
   acknowledged: number
@@ -70,7 +70,7 @@ interface Tally {
   durability: ProduceOutcome['durability']
   failure: Error | undefined
   isComplete: boolean
-  /** The drain took too long: what is not acknowledged by now never will be, and that is no failure. */
+  /** True if the drain took too long. Records without an acknowledgement get none, and that is not a failure. */
   isGivenUp: boolean
 }
 
@@ -114,7 +114,7 @@ export async function produceRecords(client: Client, task: ProduceTask): Promise
     }
     tally.isComplete = tally.failure === undefined && !task.interrupted.aborted
   } catch (error) {
-    // An interrupted input ends like one that ended by itself; everything else is what stopped us.
+    // An error of an interrupted input is not a failure; any other error is the reason to stop.
     if (!task.interrupted.aborted) tally.failure ??= error instanceof Error ? error : new Error(String(error))
   }
   await producer.close().catch((error: Error) => {
@@ -126,7 +126,7 @@ export async function produceRecords(client: Client, task: ProduceTask): Promise
   return { ...tally, records, unacknowledged: read - records, shards: shards.size, elapsedMs }
 }
 
-/** From the interruption on, what was read has so long to be stored, and then ends. Answers how to take the time away. */
+/** After an interruption, gives up when `drainMs` are over. Returns a function that stops watching. */
 function drainOnceInterrupted(producer: Producer, task: ProduceTask, tally: Tally): () => void {
   let timer: NodeJS.Timeout | undefined
   const giveUp = () => {
@@ -158,13 +158,13 @@ async function append(input: Input, producer: Producer, task: ProduceTask, tally
       const wait = producer.push(item)
       tally.read++
       tally.bytes += item.data.length
-      // However long there is no room: a drain that ends makes some.
+      // The wait for room has no limit of its own: the end of a drain makes room.
       if (wait !== undefined) await wait
     }
   }
 }
 
-/** Of several inputs the one that a heading belongs to is named; and with records stored, it is not true that nothing was done. */
+/** Names the input if there are several. If records are stored already, the exit code must not say that nothing was done. */
 function failureIn(input: Input, error: unknown, { read }: Tally, { inputs }: ProduceTask): unknown {
   if (!(error instanceof Failure) || error.message.includes(input.name)) return error
   const message = inputs.sources.length > 1 ? `${input.name}: ${error.message}` : error.message

@@ -1,4 +1,4 @@
-// The command as a whole: its verbs, its help, and how a run ends. Any failure becomes one sentence and one exit code.
+// The command: its verbs, its help, and the end of a run. Every failure becomes one sentence and one exit code.
 import { Command, CommanderError } from 'commander'
 import { visibleLines } from '../protocol/visible-text.ts'
 import { exitCodes, exitCodesHelp, type ExitName } from './exit-codes.ts'
@@ -15,7 +15,7 @@ import { shardVerb } from './verbs/shard.ts'
 import { statusVerb } from './verbs/status.ts'
 import { streamVerb } from './verbs/stream.ts'
 
-/** Builds the command. Nothing runs and nothing heavy is loaded before a verb is chosen. */
+/** Builds the command. Nothing runs, and no large module is loaded, before a verb is chosen. */
 export function createProgram(terminal: Terminal, version: string): Command {
   const program = new Command('millrace')
     .description('A durable, ordered, replayable stream broker.')
@@ -38,14 +38,14 @@ export function createProgram(terminal: Terminal, version: string): Command {
   return program
 }
 
-/** Runs one command line and gives its exit code. Never throws, never ends the process. */
+/** Runs one command line and returns its exit code. Never throws, and never ends the process. */
 export async function run(args: readonly string[], terminal: Terminal, version: string): Promise<number> {
   const program = createProgram(terminal, version)
   try {
     await program.parseAsync(args, { from: 'user' })
     return exitCodes.ok.code
   } catch (error) {
-    // The reader of a pipe is gone: whatever failed after that is nobody's concern any more.
+    // The reader of the pipe is gone, so any failure after that no longer matters.
     if (terminal.outputClosed.aborted) return exitCodes.ok.code
     if (error instanceof CommanderError) return exitCodes[exitOf(error)].code
     const { message, exit } = reportFailure(error, urlOf(program))
@@ -54,7 +54,7 @@ export async function run(args: readonly string[], terminal: Terminal, version: 
   }
 }
 
-/** Commander's own shows the help of what there is for a verb that there is not, without a word. */
+/** Replaces commander's `help`, which shows the general help for an unknown verb and reports no error. */
 function helpVerb(of: Command): Command {
   return new Command('help')
     .description('show the help of a verb')
@@ -70,7 +70,7 @@ function helpVerb(of: Command): Command {
     })
 }
 
-/** What every verb and sub-verb does alike: throw instead of exit, help on standard output, complaints on standard error. */
+/** Settings of every verb: throw instead of exit, print help on standard output and errors on standard error. */
 function settle(command: Command, terminal: Terminal): void {
   command
     .exitOverride()
@@ -82,7 +82,7 @@ function settle(command: Command, terminal: Terminal): void {
       getErrHelpWidth: () => terminal.stderr.columns ?? 100,
     })
     .configureHelp({
-      // Beside long names of verbs and options there is little room: the text is wrapped all the same.
+      // Text is wrapped even where long names of verbs and options leave little room.
       minWidthToWrap: 20,
       subcommandDescription: (verb) =>
         verb
@@ -95,12 +95,12 @@ function settle(command: Command, terminal: Terminal): void {
   for (const verb of command.commands) settle(verb, terminal)
 }
 
-/** Commander ends --help and --version by throwing as well; only real complaints are usage errors. */
+/** Commander throws for --help and --version too; all other errors are usage errors. */
 function exitOf(error: CommanderError): ExitName {
   return error.exitCode === 0 ? 'ok' : 'usage'
 }
 
-/** The broker that the chosen verb was given, for a message that names it. */
+/** The url that the chosen verb was given, for messages. */
 function urlOf(program: Command): string | undefined {
   let at: Command | undefined = program
   let url: string | undefined

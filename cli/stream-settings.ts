@@ -1,5 +1,5 @@
-// The settings of a stream as flags of `stream create` and `stream update`, by the table of settings: from text to what the
-// client takes. Pure.
+// The flags of `stream create` and `stream update`, derived from the table of settings. Parses their text to the values that
+// the client takes. Pure.
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { formatValue } from '../broker/config/kinds.ts'
 import type { StreamSettings } from '../client/index.ts'
@@ -12,12 +12,12 @@ import {
 import { duration, size, wholeNumber } from './arguments.ts'
 import { Failure } from './failure.ts'
 
-/** What commander makes of the flags: by their names in camel case. */
+/** The flags as commander gives them, by their names in camel case. */
 export type SettingsFlags = Readonly<Record<string, unknown>>
 
 type Parse = (text: string) => number
 
-/** How a figure is read, and what help calls it. */
+/** The parser of each unit, and its name in help. */
 const units: Readonly<
   Record<Unit, { readonly placeholder: string; readonly parse: (min: number) => Parse }>
 > = {
@@ -28,7 +28,7 @@ const units: Readonly<
 
 const settings = Object.entries<StreamSetting>(streamSettings)
 
-/** Adds `--retention`, `--mode` and all the others. */
+/** Adds a flag for every setting, such as `--retention`. */
 export function addSettingsFlags(command: Command): Command {
   for (const [, setting] of settings) {
     for (const flag of flagsOf(setting)) command.addOption(optionOf(flag, setting))
@@ -36,7 +36,7 @@ export function addSettingsFlags(command: Command): Command {
   return command
 }
 
-/** The flags that were given, as the client takes them. Throws Failure (usage) for a figure that is out of its bounds. */
+/** The given flags, as the client takes them. Throws Failure (usage) for a figure that is out of its bounds. */
 export function settingsOf(flags: SettingsFlags): StreamSettings {
   return Object.fromEntries(
     settings.flatMap(([name, setting]) => {
@@ -80,13 +80,13 @@ function optionOf(
   return field.kind === 'choice' ? option.choices(field.values) : option
 }
 
-/** A structure that is written as a list, and the names that stand for a whole one. */
+/** A structure that is written as a list, with the names of its presets. */
 interface ListedSetting {
   readonly parts: Readonly<Record<string, SettingFlag>>
   readonly presets: readonly string[]
 }
 
-/** `none`, `kinesis`, or `write-bytes=1MiB,reads=5`: what the list leaves out has its default. */
+/** Parses `none`, `kinesis`, or a list such as `write-bytes=1MiB,reads=5`; parts left out have their default. */
 function listed(text: string, setting: ListedSetting): string | Record<string, number> {
   if (setting.presets.includes(text)) return text
   const figures: Record<string, number> = {}
@@ -107,7 +107,7 @@ function expectedOf({ parts, presets }: ListedSetting): string {
   return `${presets.join(', ')}, or a list such as write-bytes=1MiB,reads=5 of ${names.join(', ')}`
 }
 
-/** The fields of a structure whose flags were given; undefined where none was. */
+/** The fields of a structure whose flags were given; undefined if none was. */
 function figuresOf(
   parts: Readonly<Record<string, SettingFlag>>,
   flags: SettingsFlags,

@@ -1,5 +1,6 @@
-// The command's rim: standard streams, signals, and the end of a pipe. Everything else in `cli/` gets this object, so that
-// a test can stand in for a terminal. All text goes out by `print` and `tell`, which show what a terminal would obey. A reader that closes its end of the pipe (`| head`) is success, not failure.
+// Access to standard streams, signals, and the end of a pipe. The rest of `cli/` is given this object, so that tests can
+// replace the terminal. All text is written by `print` and `tell`, which escape control characters. A reader that closes its
+// end of the pipe (`| head`) is success, not failure.
 import type { Readable, Writable } from 'node:stream'
 import { visibleLines } from '../protocol/visible-text.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -8,11 +9,11 @@ export interface Terminal {
   readonly stdin: Readable & { readonly isTTY?: boolean }
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number }
-  /** Fires when nobody reads our output any more. */
+  /** Fires when the reader of standard output is gone. */
   readonly outputClosed: AbortSignal
-  /** Fires on the first Ctrl-C or SIGTERM from now on; a second one, of either kind, ends the process at once. */
+  /** Fires on the next Ctrl-C or SIGTERM; a second signal, of either kind, ends the process at once. */
   interrupted(): AbortSignal
-  /** Has `restore` called before such a signal ends the process at once. Returns how to take that back. */
+  /** Calls `restore` before such a signal ends the process at once. Returns a function that cancels this. */
   beforeKilled(restore: () => void): () => void
 }
 
@@ -23,19 +24,19 @@ export function processTerminal(): Terminal {
   const closed = new AbortController()
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') return closed.abort()
-    // Whatever is running has nowhere to put its results, and must not end as if they were there.
+    // Results cannot be written, so the command must not end with success.
     stderr.write(`millrace: standard output cannot be written: ${visibleLines(error.message)}.\n`)
     process.exit(exitCodes.failed.code)
   })
-  // Progress and summaries are for people; when they stop looking, the work still matters.
+  // Errors of standard error are ignored: the work goes on without its progress and summary.
   stderr.on('error', () => {})
   const signals = watchSignals(stderr)
   return { stdin, stdout, stderr, outputClosed: closed.signal, ...signals }
 }
 
 /**
- * Listens only while there is something to do: otherwise the signals end the process as ever, even one whose event loop
- * is busy.
+ * Listens for signals only while they are handled. At other times signals end the process by default, even if its event
+ * loop is busy.
  */
 function watchSignals(stderr: Terminal['stderr']): Pick<Terminal, 'interrupted' | 'beforeKilled'> {
   let interruption: AbortController | undefined
@@ -44,9 +45,9 @@ function watchSignals(stderr: Terminal['stderr']): Pick<Terminal, 'interrupted' 
   const onSignal = (signal: NodeJS.Signals) => {
     if (interruption !== undefined && !isInterrupted) {
       isInterrupted = true
-      // First of all: a second signal that is caught before we stop to listen would be lost.
+      // Listening stops first: a second signal that is caught before that would be lost.
       settle()
-      // A terminal has written ^C where the cursor stands.
+      // The terminal has printed ^C at the cursor.
       if (signal === 'SIGINT' && stderr.isTTY === true) stderr.write('\n')
       return interruption.abort()
     }
@@ -79,22 +80,22 @@ function watchSignals(stderr: Terminal['stderr']): Pick<Terminal, 'interrupted' 
   }
 }
 
-/** Width of the screen that standard output is; undefined where it is a file or a pipe. */
+/** Width of standard output's screen in columns; undefined if it is a file or a pipe. */
 export function screenColumns({ stdout }: Pick<Terminal, 'stdout'>): number | undefined {
   return stdout.isTTY === true ? stdout.columns : undefined
 }
 
-/** A line of results, or several, on standard output. */
+/** Prints one or more lines of results on standard output. */
 export function print(terminal: Terminal, line: string): void {
   terminal.stdout.write(`${visibleLines(line)}\n`)
 }
 
-/** A result as JSON, for scripts: what a terminal would obey is written as JSON's escapes. */
+/** Prints a result as JSON for scripts; control characters are written as JSON escapes. */
 export function printJson(terminal: Terminal, value: unknown, { indent }: { indent?: number } = {}): void {
   print(terminal, JSON.stringify(value, undefined, indent))
 }
 
-/** A line for people, on standard error, where it does not get into a pipe. */
+/** Prints a line for people on standard error, so that it does not get into a pipe. */
 export function tell(terminal: Terminal, line: string): void {
   terminal.stderr.write(`${visibleLines(line)}\n`)
 }

@@ -1,19 +1,19 @@
-// What a disk's figures mean for a broker that acknowledges after the flush. Pure: figures in, sentences out.
+// Says what a disk's figures mean for a broker that acknowledges after the flush. Pure: takes figures, returns sentences.
 import { formatBytes, formatCount, formatDuration } from '../output/amounts.ts'
 import type { DiskMeasurement } from './measure.ts'
 
 export interface Finding {
-  /** `problem`: do not run a broker that must not lose data here. */
+  /** `problem`: a broker that must not lose data cannot run here. */
   readonly level: 'fine' | 'warning' | 'problem'
   readonly text: string
 }
 
 /**
- * Below this a flush cannot have reached a drive: drives with power-loss protection take 10 to 60 µs for it, others
- * some hundred at least.
+ * A faster flush cannot have reached a drive: drives with power-loss protection take 10 to 60 µs, other drives at least some
+ * hundred.
  */
 const PLAUSIBLE_FLUSH_MS = 0.01
-/** Plausible only where the drive keeps its cache through a power cut. */
+/** A faster flush is plausible only if the drive keeps its cache through a power cut. */
 const PROTECTED_FLUSH_MS = 0.1
 const SLOW_FLUSH_MS = 20
 
@@ -76,7 +76,7 @@ function flushFindings({ flush, fileSystem }: DiskMeasurement): Finding[] {
     ]
   }
   const perSecond = formatCount(1000 / flush.p50)
-  const meaning = `an acknowledgement cannot come sooner, and one shard host makes about ${perSecond} commits a second, each with everything that waits`
+  const meaning = `an acknowledgement cannot come sooner, and one shard host makes about ${perSecond} commits a second, each with everything that waits for it`
   if (flush.p50 > SLOW_FLUSH_MS) {
     return [
       {

@@ -1,5 +1,5 @@
-// What the disk under a data directory does, measured by doing it: small writes, each flushed, in a file that is removed
-// again. Runs in the command line; safe beside a running broker. The figures are facts, diagnose.ts says what they mean.
+// Measures the disk under a data directory by small writes, each flushed, in a file that is removed afterwards. Runs in the
+// command; safe beside a running broker. diagnose.ts says what the figures mean.
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs'
 import { mkdtemp, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -10,13 +10,13 @@ const SAMPLES_MIN = 50
 const SAMPLES_MAX = 1000
 
 export interface DiskMeasurement {
-  /** The directory that was measured: the data directory, or its nearest parent that exists. */
+  /** The measured directory: the data directory, or its nearest existing parent. */
   readonly directory: string
   readonly exists: boolean
   readonly fileSystem: string
   readonly freeBytes: number
   readonly totalBytes: number
-  /** Write 4 KiB and fdatasync, milliseconds. */
+  /** Milliseconds of one write of 4 KiB and its fdatasync. */
   readonly flush: {
     readonly samples: number
     readonly p50: number
@@ -25,7 +25,7 @@ export interface DiskMeasurement {
   }
 }
 
-/** Measures for about `durationMs`, with at least a few dozen flushes however slow they are. */
+/** Measures for about `durationMs`, but makes at least a few dozen flushes. */
 export async function measureDisk(
   dataDir: string,
   options: { durationMs: number },
@@ -60,7 +60,7 @@ async function nearestDirectory(path: string): Promise<string> {
   }
 }
 
-/** Sorted, milliseconds. Synchronous on purpose: nothing else runs in this process, and the event loop would blur it. */
+/** Sorted times in milliseconds. Synchronous on purpose: the event loop would add to the times. */
 async function measureFlushes(directory: string, durationMs: number): Promise<number[]> {
   const scratch = await mkdtemp(join(directory, '.millrace-doctor-'))
   try {
@@ -88,12 +88,12 @@ function timeFlushes(file: number, durationMs: number): number[] {
   return samples.sort((a, b) => a - b)
 }
 
-/** The value below which that share of the sorted samples lies. */
+/** The value below which the given share of the sorted samples lies. */
 export function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
 }
 
-/** Linux' magic numbers of statfs(2). Elsewhere the type means something else, and nothing is concluded from it. */
+/** Linux' magic numbers of statfs(2). On other systems the type means something else and is not used. */
 const fileSystems: ReadonlyMap<number, string> = new Map([
   [0xef53, 'ext4'],
   [0x58465342, 'xfs'],
@@ -113,6 +113,6 @@ const fileSystems: ReadonlyMap<number, string> = new Map([
 ])
 
 export function fileSystemName(type: number): string {
-  // The kernel's value is a signed word on some platforms.
+  // Some platforms give the kernel's value as a signed word.
   return fileSystems.get(type >>> 0) ?? `unknown (0x${(type >>> 0).toString(16)})`
 }

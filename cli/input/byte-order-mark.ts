@@ -1,10 +1,10 @@
-// The byte order mark at the start of an input: it belongs to the file, not to its first record, so it is taken away here,
-// once, before lines or rows are looked for. Pure but for the stream it reads.
+// Removes the byte order mark at the start of an input, before lines or rows are split: the mark belongs to the file and not
+// to its first record. Pure but for the stream it reads.
 import { Failure } from '../failure.ts'
 
 const UTF_8 = [0xef, 0xbb, 0xbf]
 
-/** Marks of encodings that are not read. Their bytes would be cut into records at the wrong places. */
+/** Marks of encodings that are refused, because their bytes would be cut into records at the wrong places. */
 const refused: readonly { readonly mark: readonly number[]; readonly encoding: string }[] = [
   { mark: [0xff, 0xfe], encoding: 'UTF-16' },
   { mark: [0xfe, 0xff], encoding: 'UTF-16' },
@@ -12,8 +12,8 @@ const refused: readonly { readonly mark: readonly number[]; readonly encoding: s
 ]
 
 /**
- * The same bytes without one UTF-8 mark at their start, which may come in pieces. Holds bytes back only while they may be
- * the beginning of a mark. Throws Failure for the mark of another encoding; `name` says of which input.
+ * Yields the same bytes without a UTF-8 mark at their start, which may arrive in pieces. Holds bytes back only while they
+ * may begin a mark. Throws Failure for the mark of another encoding; `name` names the input in the message.
  */
 export async function* withoutByteOrderMark(
   chunks: AsyncIterable<Uint8Array>,
@@ -45,7 +45,7 @@ function afterMark(bytes: Uint8Array, name: string): Uint8Array {
   return beginsWith(bytes, UTF_8) ? bytes.subarray(UTF_8.length) : bytes
 }
 
-/** Returns true if more bytes decide whether this is a mark. */
+/** Returns true if more bytes are needed to decide whether this is a mark. */
 function mayBecomeMark(bytes: Uint8Array): boolean {
   return [UTF_8, ...refused.map(({ mark }) => mark)].some(
     (mark) => bytes.length < mark.length && beginsWith(bytes, mark.slice(0, bytes.length)),

@@ -1,19 +1,19 @@
-// The heading of a CSV file: which column is the key, and that no two columns are meant by one name. Pure.
-// Where a name stands twice, one of the two values would be lost, or the wrong one would decide the order of records.
+// Checks the heading of a CSV file: finds the key column, and refuses names that two columns share. Pure.
+// Of two columns with the same name one value would be lost, or the wrong one would be used as the key.
 import { Failure } from '../failure.ts'
 import { InvalidRecord } from './invalid-record.ts'
 
 export interface Heading {
   readonly names: readonly string[]
-  /** The column that is the key. */
+  /** Index of the key column. */
   readonly keyIndex: number
-  /** The names as JSON strings, where rows become JSON. */
+  /** The names as JSON strings; undefined unless rows become JSON. */
   readonly jsonNames: readonly string[] | undefined
 }
 
 /**
- * Takes the names as the file writes them. Throws Failure (usage) where the key column is missing, or where a column that
- * is read by its name has a name that another has too, or one that differs in case or blanks alone.
+ * Takes the names as the file writes them. Throws Failure (usage) if the key column is missing, or if a column that is read
+ * by its name shares that name with another column, or differs from another name only in case or blanks.
  */
 export function checkedHeading(
   names: readonly string[],
@@ -47,7 +47,7 @@ function ambiguousText(alike: readonly number[], names: readonly string[]): stri
   return `${columns} ${named}, so that it is not certain which one is meant: rename them in the heading.`
 }
 
-/** Equal for names that a person takes for one. */
+/** The name without differences that a person overlooks: equal for names that look alike. */
 function foldedName(name: string): string {
   return name
     .normalize('NFKC')
@@ -56,7 +56,7 @@ function foldedName(name: string): string {
     .toLowerCase()
 }
 
-/** In quotes where one would not see otherwise where it begins and ends. */
+/** The name, in quotes if its start or end would not be visible otherwise. */
 function shown(name: string): string {
   return /^[^\s,"](.*[^\s,"])?$/u.test(name) ? name : JSON.stringify(name)
 }

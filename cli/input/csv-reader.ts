@@ -1,6 +1,6 @@
-// From the bytes of a CSV file to records: one a row, keyed by a column. Pure but for the stream it reads.
-// A record's data is the row as it stands in the file, quotes and all, unless JSON is asked for. What is read as text (the
-// heading, the key, every column of JSON) must be UTF-8; what is only carried may be any bytes.
+// Reads records from a CSV file: one per row, keyed by a column. Pure but for the stream it reads.
+// A record's data is the row's bytes in the file, quotes included, unless JSON is requested. The heading, the key and every
+// column of JSON must be UTF-8; other fields may be any bytes.
 import { Failure } from '../failure.ts'
 import { countOf } from '../output/amounts.ts'
 import { checkedHeading, type Heading } from './csv-heading.ts'
@@ -18,13 +18,13 @@ import {
 
 export interface CsvOptions {
   readonly keyColumn: string
-  /** One ASCII character. */
+  /** The separator of columns, one ASCII character. */
   readonly delimiter: string
-  /** The data is an object of the columns instead of the row. */
+  /** True if the data is a JSON object of the columns instead of the row's bytes. */
   readonly asJson: boolean
 }
 
-/** Every row after the heading is a record. Throws Failure where the heading does not say which column is meant. */
+/** Reads every row after the heading as a record. Throws Failure if the heading is unreadable or ambiguous. */
 export function readCsv(options: CsvOptions): RecordReader {
   return async function* (chunks) {
     const splitter = new CsvSplitter({ delimiter: options.delimiter.charCodeAt(0) })
@@ -69,7 +69,7 @@ function itemOf(row: CsvRow, { names, keyIndex, jsonNames }: Heading): InputReco
   }
 }
 
-/** Written member by member: an object would sort names that are numbers, and has its own idea of `__proto__`. */
+/** Writes JSON member by member: a JavaScript object would sort names that are numbers, and treats `__proto__` specially. */
 function jsonOf(row: CsvRow, names: readonly string[], jsonNames: readonly string[]): Uint8Array {
   const members = jsonNames.map((name, index) => {
     const value = utf8(row.field(index), `column ${names[index]!} is `)

@@ -1,20 +1,20 @@
-// Bytes in, CSV rows out, without decoding: a row comes back as the bytes that it has in the file (RFC 4180: a field may
-// stand in quotes, and a quote inside of them is doubled). Outside of quotes a row ends at LF, CRLF or CR, whichever comes,
-// so that a file may mix them. Pure. Where the chunks are cut changes nothing.
+// Splits bytes into CSV rows without decoding: a row is returned as its bytes in the file (RFC 4180: a field may be quoted,
+// and a quote inside quotes is doubled). Outside quotes a row ends at LF, CRLF or CR, and a file may mix them. Pure. The
+// result does not depend on where the input is cut into chunks.
 import { limits } from '../../protocol/limits.ts'
 
 const LINE_FEED = 10
 const CARRIAGE_RETURN = 13
 const QUOTE = 34
 
-/** One row. */
+/** A row of the file. */
 export interface CsvRow {
-  /** Number of the line in which it begins, from 1. */
+  /** Number of the line in which the row begins, from 1. */
   readonly line: number
-  /** As it stands in the file, without its line end. A view on the chunk where it lies in it whole. */
+  /** The row's bytes in the file, without the line end. A view on the chunk if the chunk holds the whole row. */
   readonly bytes: Uint8Array
   readonly fieldCount: number
-  /** What a field says, without its quotes. */
+  /** The value of a field, without its quotes. */
   field(index: number): Uint8Array
 }
 
@@ -22,37 +22,37 @@ export interface CsvRow {
 export interface CsvProblem {
   readonly line: number
   readonly reason: string
-  /** Where the next row begins cannot be known: nothing comes after this. */
+  /** True if the start of the next row is unknown: nothing follows this problem. */
   readonly endsReading?: true
 }
 
 const TOO_LONG = `longer than ${limits.recordBytesMax} bytes, the most that a record holds with its key`
 
-/** `skipping`: the row is named as a problem already, and its bytes go by until it ends. */
+/** `skipping`: the row is already reported as a problem, and its bytes are dropped up to its end. */
 type State = 'fieldStart' | 'unquoted' | 'quoted' | 'afterQuote' | 'skipping' | 'ended'
 
-/** Cuts chunks into rows. Holds one unfinished row at most, and of one that is too long nothing. */
+/** Splits chunks into rows. Holds at most one unfinished row, and nothing of a row that is too long. */
 export class CsvSplitter {
   readonly #delimiter: number
   #state: State = 'fieldStart'
-  /** From the start of the unfinished row on; `#at` is the next byte to look at. */
+  /** Bytes from the start of the unfinished row on; `#at` is the next byte to examine. */
   #bytes: Uint8Array = new Uint8Array(0)
   #at = 0
-  /** Where each finished field of the row begins and ends. */
+  /** Start and end of each finished field of the row. */
   #bounds: number[] = []
   #fieldStart = 0
   #line = 1
   /** Line ends inside the quotes of the unfinished row. */
   #linesInside = 0
-  /** The last row ended with a carriage return: a line feed right behind belongs to it. */
+  /** True if the last row ended with a carriage return: a line feed right after it belongs to it. */
   #endedWithReturn = false
 
-  /** `delimiter` is a byte, and neither a quote nor a line end. */
+  /** `delimiter` is a byte other than a quote or a line end. */
   constructor(options: { delimiter: number }) {
     this.#delimiter = options.delimiter
   }
 
-  /** The rows that end in this chunk, and problems as soon as they show, in their order. Empty rows are left out. */
+  /** Yields the rows that end in this chunk, and problems as soon as they are found, in order. Empty rows are left out. */
   *push(chunk: Uint8Array): Generator<CsvRow | CsvProblem, void, undefined> {
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk])
     while (this.#at < this.#bytes.length && this.#state !== 'ended') {
@@ -62,7 +62,7 @@ export class CsvSplitter {
     if (this.#state === 'skipping' || this.#state === 'ended') this.#drop(this.#bytes.length)
   }
 
-  /** The last row, where the input does not end with a line end. */
+  /** Yields the last row if the input does not end with a line end. */
   *end(): Generator<CsvRow | CsvProblem, void, undefined> {
     if (this.#state === 'quoted') yield this.#unreadable('a quote is never closed')
     const row = this.#row()
@@ -79,7 +79,7 @@ export class CsvSplitter {
     const at = this.#at++
     if (this.#state === 'skipping') return undefined
     if (byte === QUOTE && this.#state !== 'unquoted') {
-      // The second of two quotes goes back into them.
+      // The second of two quotes continues the quoted field.
       this.#state = 'quoted'
       return undefined
     }
@@ -121,7 +121,7 @@ export class CsvSplitter {
     return row
   }
 
-  /** The row that ends before the byte at hand. */
+  /** Returns the row that ends before the current byte. */
   #row(): CsvRow | undefined {
     if (this.#at === 0) return undefined
     const bytes = this.#bytes.subarray(0, this.#at)
@@ -135,7 +135,7 @@ export class CsvSplitter {
     }
   }
 
-  /** No quotes are open, so that the next line end ends the row for certain. */
+  /** Skips to the next line end, which ends the row for certain, since no quotes are open. */
   #skipped(reason: string): CsvProblem {
     this.#state = 'skipping'
     return { line: this.#line, reason }
@@ -147,7 +147,7 @@ export class CsvSplitter {
     return { line: this.#line, reason, endsReading: true }
   }
 
-  /** Forgets so many bytes and what is known of their row. */
+  /** Drops `count` bytes and the state of their row. */
   #drop(count: number): undefined {
     this.#bytes = this.#bytes.subarray(count)
     this.#at = 0
@@ -157,7 +157,7 @@ export class CsvSplitter {
   }
 }
 
-/** CRLF counts once. */
+/** Number of line ends between two indexes; CRLF counts once. */
 function lineEndsIn(bytes: Uint8Array, start: number, end: number): number {
   let count = 0
   for (let at = start; at < end; at++) {

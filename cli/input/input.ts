@@ -1,4 +1,4 @@
-// Where the bytes of a produce come from: files in the order given, or standard input. Counts what was read, for progress.
+// The inputs of `produce`: files in the given order, or standard input. Counts the bytes read, for progress.
 import { createReadStream, fstatSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { addAbortSignal } from 'node:stream'
@@ -8,27 +8,27 @@ import { withoutByteOrderMark } from './byte-order-mark.ts'
 const READ_BYTES = 256 * 1024
 
 export interface Input {
-  /** For messages: the file's name, or `standard input`. */
+  /** Name for messages: the file's name, or `standard input`. */
   readonly name: string
-  /** Without the byte order mark, if it begins with one. */
+  /** The bytes, without a byte order mark at their start. */
   readonly chunks: AsyncIterable<Uint8Array>
 }
 
 export interface Inputs {
   readonly sources: readonly Input[]
-  /** Of all sources together; undefined where one is a pipe. */
+  /** Bytes of all sources together; undefined if one is a pipe. */
   readonly totalBytes: number | undefined
-  /** Read so far. */
+  /** Bytes read so far. */
   bytesRead(): number
 }
 
-/** Reads nothing yet, but refuses files that are not there before the first record is stored. `signal` ends the reading. */
+/** Opens the inputs, and refuses missing files before any record is stored. Reads nothing yet. `signal` ends the reading. */
 export async function openInputs(
   paths: readonly string[],
   { terminal, signal }: { terminal: Pick<Terminal, 'stdin'>; signal: AbortSignal },
 ): Promise<Inputs> {
   let read = 0
-  // A file is opened when its turn comes, so that a thousand of them do not take a thousand descriptors.
+  // A file is opened when its turn comes, so that a thousand files do not take a thousand descriptors.
   async function* counted(open: () => AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     for await (const chunk of open()) {
       read += chunk.length
@@ -64,7 +64,7 @@ async function sizeOf(path: string): Promise<number | undefined> {
   return stats.isFile() ? stats.size : undefined
 }
 
-/** `< file` gives standard input a size, a pipe does not. */
+/** Size of standard input in bytes if it is a file (`< file`); undefined for a pipe. */
 function standardInputSize(): number | undefined {
   try {
     const stats = fstatSync(0)

@@ -1,6 +1,6 @@
-// Finds a member of a JSON object as it is written in the source. JSON.parse turns numbers into doubles, and so makes one
-// of two ids beyond 2^53, and keeps the last of two members of one name; what is written says both. Pure.
-// The text has been parsed before: here nothing is checked, only found.
+// Finds a member of a JSON object in the source text. JSON.parse turns numbers into doubles, which makes two ids beyond 2^53
+// equal, and keeps only the last of two members of the same name; the source text keeps both apart. Pure.
+// The text must be valid JSON: it is not checked here.
 import { InvalidRecord } from './invalid-record.ts'
 
 const QUOTE = 0x22
@@ -13,9 +13,9 @@ const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
 
 /**
- * Source text of the member that `name` leads to: a member of that very name, or else a path of names with dots between
- * them into nested objects and arrays. Undefined where there is none. Throws InvalidRecord where a name on the way stands
- * twice in its object, since neither of the two is the right one.
+ * Source text of the member that `name` selects: the member with exactly this name, or else `name` is a path of names with
+ * dots between them into nested objects and arrays. Undefined if there is none. Throws InvalidRecord if a name on the path
+ * occurs twice in its object, since it is ambiguous.
  */
 export function jsonMember(text: string, name: string): string | undefined {
   const root = skipBlanks(text, 0)
@@ -33,7 +33,7 @@ function sourceAt(text: string, start: number): string {
   return text.slice(start, valueEnd(text, start))
 }
 
-/** Where the value of the member of that name begins, in the object or array that begins at `start`. */
+/** Index of the value of the member `name`, in the object or array that begins at `start`; undefined if there is none. */
 function memberAt(text: string, start: number, name: string): number | undefined {
   const kind = text.charCodeAt(start)
   if (kind !== OPEN_OBJECT && kind !== OPEN_ARRAY) return undefined
@@ -44,7 +44,7 @@ function memberAt(text: string, start: number, name: string): number | undefined
     if (kind === OPEN_OBJECT) {
       const end = stringEnd(text, at)
       key = nameOf(text.slice(at, end))
-      // Past the colon.
+      // Skips the colon.
       at = skipBlanks(text, skipBlanks(text, end) + 1)
     }
     if (key === name) {
@@ -62,11 +62,11 @@ function nameOf(source: string): string {
 }
 
 function isClosing(code: number): boolean {
-  // NaN past the end, which a text that has been parsed does not reach.
+  // The code is NaN after the end of the text, which valid JSON does not reach.
   return code === CLOSE_OBJECT || code === CLOSE_ARRAY || Number.isNaN(code)
 }
 
-/** First index behind the value that begins at `start`. */
+/** Index after the value that begins at `start`. */
 function valueEnd(text: string, start: number): number {
   const first = text.charCodeAt(start)
   if (first === QUOTE) return stringEnd(text, start)
@@ -87,7 +87,7 @@ function nestedEnd(text: string, start: number): number {
   return text.length
 }
 
-/** First index behind the closing quote of the string that begins at `start`. */
+/** Index after the closing quote of the string that begins at `start`. */
 function stringEnd(text: string, start: number): number {
   let at = start + 1
   while (at < text.length) {

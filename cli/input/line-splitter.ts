@@ -1,14 +1,14 @@
-// Bytes in, lines out, without decoding: a record must come back as the bytes that went in. Pure.
+// Splits bytes into lines without decoding: a record must be read as the same bytes that were appended. Pure.
 // Only the line feed ends a line; a carriage return before it is data like any other byte.
 
 const LINE_FEED = 10
 
-/** Cuts chunks into lines. Holds at most one unfinished line, and of one that is too long nothing. */
+/** Splits chunks into lines. Holds at most one unfinished line, and nothing of a line that is too long. */
 export class LineSplitter {
   readonly #lineBytesMax: number
   #pieces: Uint8Array[] = []
   #pieceBytes = 0
-  /** In a line that was given as undefined: its bytes go by until it ends. */
+  /** True inside a line that was yielded as undefined: its bytes are dropped up to its end. */
   #isSkipping = false
 
   constructor(options: { lineBytesMax: number }) {
@@ -16,8 +16,8 @@ export class LineSplitter {
   }
 
   /**
-   * The lines that end in this chunk, without their line feeds; views on the chunk where they lie in it whole. One that
-   * is longer than `lineBytesMax` is given as undefined, as soon as it is.
+   * Yields the lines that end in this chunk, without line feeds, as views if the chunk holds the whole line. A line longer
+   * than `lineBytesMax` is yielded as undefined, as soon as it exceeds the limit.
    */
   *push(chunk: Uint8Array): Generator<Uint8Array | undefined> {
     let start = 0
@@ -36,7 +36,7 @@ export class LineSplitter {
     yield this.#drop()
   }
 
-  /** The last line, where the input does not end with a line feed. */
+  /** Yields the last line if the input does not end with a line feed. */
   *end(): Generator<Uint8Array> {
     if (this.#pieceBytes > 0) yield this.#complete(new Uint8Array(0))
   }

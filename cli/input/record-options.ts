@@ -1,4 +1,4 @@
-// Which way of reading records the options of produce ask for. Pure. Options that contradict each other are refused.
+// Chooses the record reader by the options of `produce`. Pure. Refuses options that contradict each other.
 import { Failure } from '../failure.ts'
 import { readCsv } from './csv-reader.ts'
 import { readLines, readNdjson, type RecordReader } from './record-reader.ts'
@@ -11,7 +11,7 @@ export interface RecordOptions {
   readonly asJson?: true
 }
 
-/** `spreadingKeys` makes the keys of lines that are given none. Throws Failure (usage). */
+/** `spreadingKeys` makes keys for lines without one. Throws Failure (usage) for options that contradict each other. */
 export function recordReaderOf(options: RecordOptions, spreadingKeys: () => string): RecordReader {
   const { key, keyField, keyColumn, delimiter, asJson } = options
   if ([key, keyField, keyColumn].filter((option) => option !== undefined).length > 1) {
@@ -28,15 +28,15 @@ export function recordReaderOf(options: RecordOptions, spreadingKeys: () => stri
 }
 
 /**
- * Keys for records that have none of their own: no two alike, over all inputs of a run and from run to run, so that the
- * records of every run are spread over all shards. `run` is random.
+ * Makes keys for records without one. Keys are unique over all inputs of a run and over runs, so that the records of every
+ * run are spread over all shards. `run` is random.
  */
 export function spreadingKeysOf(run: string): () => string {
   let count = 0
   return () => `${run}-${++count}`
 }
 
-/** One byte in every encoding, which no row can hold for another reason. */
+/** Parses the delimiter. It must be an ASCII character, whose byte is never a part of another character in UTF-8. */
 function delimiterOf(text: string): string {
   if (text === '\\t') return '\t'
   if (/^[\t -~]$/.test(text) && text !== '"') return text

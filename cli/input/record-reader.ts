@@ -1,5 +1,5 @@
-// From the bytes of an input to records: lines and NDJSON, each with its partition key. Pure but for the stream it reads.
-// A record's data is the bytes of its line, never a re-encoding: what goes in comes back out.
+// Reads records with their partition keys from an input of lines or NDJSON. Pure but for the stream it reads.
+// A record's data is the bytes of its line, never re-encoded, so that a reader gets the same bytes.
 import { limits } from '../../protocol/limits.ts'
 import { InvalidRecord } from './invalid-record.ts'
 import { jsonMember } from './json-member.ts'
@@ -10,16 +10,16 @@ export interface InputRecord {
   readonly data: Uint8Array
 }
 
-/** A line that is no record. The caller decides whether that ends the work. */
+/** A line that is not a record. The caller decides whether to stop at it. */
 export interface InvalidLine {
-  /** Counted from 1. */
+  /** Number of the line, from 1. */
   readonly line: number
   readonly reason: string
-  /** Where the next record begins cannot be known: nothing of this input after it was read. */
+  /** True if the start of the next record is unknown: the rest of this input is not read. */
   readonly endsReading?: true
 }
 
-/** What a piece of input came to, in its order. */
+/** The records and invalid lines of a piece of input, in order. */
 export type InputItems = readonly (InputRecord | InvalidLine)[]
 
 export type RecordReader = (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<InputItems>
@@ -28,18 +28,18 @@ export function isInvalid(item: InputRecord | InvalidLine): item is InvalidLine 
   return 'reason' in item
 }
 
-/** Gives the key of a line, or throws InvalidRecord. */
+/** Returns the key of a line, or throws InvalidRecord. */
 type KeyOf = (line: Uint8Array) => string
 
-/** Every line is a record, under the key that `nextKey` gives it. */
+/** Reads every line as a record, with a key from `nextKey`. */
 export function readLines(options: { nextKey: () => string }): RecordReader {
   return byLine(options.nextKey, { skipBlank: false })
 }
 
 /**
- * Every line is a JSON object, one field of which is the key: a string as what it says, a number with the digits that are
- * written, so that 1 and 1.0 are two keys, and so are two ids that one double stands for. Blank lines are skipped, as
- * NDJSON allows.
+ * Reads every line as a JSON object, one field of which is the key. A string's key is its value; a number's key is its
+ * digits in the source, so that 1 and 1.0 are different keys, and so are two ids with the same double. Blank lines are
+ * skipped, as NDJSON allows.
  */
 export function readNdjson(options: { keyField: string }): RecordReader {
   const { keyField } = options
@@ -55,10 +55,10 @@ export function readNdjson(options: { keyField: string }): RecordReader {
   )
 }
 
-/** Without looking past a mark: the one that belongs to the file is gone by now. */
+/** Keeps byte order marks, since the mark of the file is removed before. */
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Text of bytes that are read as text. Throws InvalidRecord where they are not UTF-8; `what` completes the reason. */
+/** Decodes UTF-8. Throws InvalidRecord if the bytes are not UTF-8; `what` begins the reason. */
 export function utf8(bytes: Uint8Array, what = ''): string {
   try {
     return strict.decode(bytes)
@@ -86,7 +86,7 @@ function keyOfJson(source: string, where: string): string | undefined {
   return first === '"' ? (JSON.parse(source) as string) : source
 }
 
-/** A partition key of the input. Throws InvalidRecord. */
+/** Returns a partition key of the input, or throws InvalidRecord if it is missing or invalid. */
 export function checkedKey(key: string | undefined, where: string): string {
   if (key === undefined) throw new InvalidRecord(`no ${where}`)
   if (key === '') throw new InvalidRecord(`${where} is empty`)
@@ -101,7 +101,7 @@ export function checkedKey(key: string | undefined, where: string): string {
 
 const TOO_LONG = `longer than ${limits.recordBytesMax} bytes, the most that a record holds with its key`
 
-/** Throws InvalidRecord where data and key are more than a record holds. */
+/** Throws InvalidRecord if data and key together exceed the limit of a record. */
 export function checkedRecord(record: InputRecord): InputRecord {
   const bytes = record.data.length + Buffer.byteLength(record.partitionKey)
   if (bytes > limits.recordBytesMax) throw new InvalidRecord(TOO_LONG)

@@ -1,5 +1,5 @@
-// How much room text takes on a screen: letters of Chinese, Japanese and Korean and most emoji take two columns, marks that
-// stand on a letter take none. Pure. Expects text without control characters: see `visible`.
+// Measures the columns that text takes on a screen: Chinese, Japanese and Korean letters and most emoji take two columns,
+// combining marks take none. Pure. Expects text without control characters: see `visible`.
 
 const WIDE =
   /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Bopomofo}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u
@@ -7,7 +7,7 @@ const HALF_WIDTH = /[\uff61-\uffdc]/
 const NO_WIDTH = /[\p{Mn}\p{Me}]/u
 const PLAIN = /^[ -~]*$/
 
-/** Columns that the text takes. */
+/** Number of columns that the text takes. */
 export function displayWidth(text: string): number {
   if (PLAIN.test(text)) return text.length
   let width = 0
@@ -15,7 +15,7 @@ export function displayWidth(text: string): number {
   return width
 }
 
-/** The text, or as much of its start as fits before an ellipsis. */
+/** Returns the text, or as much of its start as fits before an ellipsis. */
 export function cutToWidth(text: string, width: number): string {
   if (displayWidth(text) <= width) return text
   return width < 1 ? '' : `${startOf(text, width - 1)}…`
@@ -25,7 +25,7 @@ export function padToWidth(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)))
 }
 
-/** Lines of at most so many columns, broken at blanks where there are any, and inside of words that are too long. */
+/** Breaks text into lines of at most `width` columns, at blanks if possible, and inside words that are too long. */
 export function wrapToWidth(text: string, width: number): string[] {
   const lines: string[] = []
   let line = ''
@@ -38,7 +38,7 @@ export function wrapToWidth(text: string, width: number): string[] {
     if (line !== '') lines.push(line)
     let rest = word
     while (displayWidth(rest) > width) {
-      // At least one character, however narrow the screen.
+      // A line takes at least one character, even on a narrower screen.
       const start = startOf(rest, width) || String.fromCodePoint(rest.codePointAt(0)!)
       lines.push(start)
       rest = rest.slice(start.length)

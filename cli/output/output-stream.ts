@@ -1,14 +1,14 @@
-// Records on their way to standard output: gathered into large writes, held back while the pipe is full, flushed when the
-// source pauses. Never keeps more than a write's worth: a slow reader of the pipe slows the reading of the stream.
+// Writes records to standard output: gathers them into large writes, waits while the pipe is full, and flushes when the
+// source pauses. Holds at most one write, so that a slow reader of the pipe slows the reading of the stream.
 import { once } from 'node:events'
 import type { Terminal } from './../terminal.ts'
 
 const WRITE_BYTES = 64 * 1024
 
 export interface OutputStream {
-  /** Resolves at once while there is room; otherwise when the pipe has drained or is closed. */
+  /** Returns nothing while there is room; otherwise a promise that resolves when the pipe has drained or is closed. */
   write(chunk: Uint8Array): void | Promise<void>
-  /** Hands what is gathered to the pipe. */
+  /** Writes the gathered bytes to the pipe. */
   flush(): Promise<void>
 }
 
@@ -27,7 +27,7 @@ export function outputStream({
     gathered = []
     gatheredBytes = 0
     if (stdout.write(chunk)) return
-    // A closed pipe never drains: its signal ends the wait.
+    // A closed pipe never drains, so its signal ends the wait.
     await once(stdout, 'drain', { signal: outputClosed }).catch((error: unknown) => {
       if (!outputClosed.aborted) throw error
     })
@@ -40,7 +40,7 @@ export function outputStream({
       if (gatheredBytes >= WRITE_BYTES) return flush()
       if (scheduled) return undefined
       scheduled = true
-      // After this turn's records: a follower sees each at once, a replay writes in large pieces.
+      // The flush runs after this turn's records: a follower shows each record at once, and a replay makes large writes.
       setImmediate(() => void flush())
       return undefined
     },

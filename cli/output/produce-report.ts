@@ -1,14 +1,14 @@
-// What `produce` says at its end: what was stored, what was not, what was passed over. Pure.
+// Writes the report of `produce`: the records stored, not stored, and skipped. Pure.
 import type { ProduceOutcome } from '../produce-records.ts'
 import { countOf, formatBytes, formatDuration, formatRate } from './amounts.ts'
 
-/** For scripts: the same fields whatever happened. */
+/** The report for scripts; its fields are always the same. */
 export function produceReportJson(outcome: ProduceOutcome): object {
   const { records, unacknowledged, bytes, elapsedMs, skipped, firstSkipped, shards, durability } = outcome
   return { records, unacknowledged, bytes, elapsedMs, skipped, firstSkipped, shards, durability }
 }
 
-/** For people, in one line. */
+/** The report for people, in one line. */
 export function produceReport(outcome: ProduceOutcome): string {
   const { records, unacknowledged, skipped, failure } = outcome
   if (records === 0 && unacknowledged === 0 && skipped === 0) return 'Stored no record: there was none.'
@@ -24,7 +24,7 @@ function storedText(outcome: ProduceOutcome): string {
   const rate =
     records >= 100 && elapsedMs > 0 ? `: ${formatRate((records / elapsedMs) * 1000, 'record')}` : ''
   const level = durability === 'disk' ? ', each flushed to disk' : ''
-  // What was read, which is more than what was stored where anything is left.
+  // `bytes` counts all records read, so it is shown only if all of them are stored.
   const amount = unacknowledged === 0 ? ` (${formatBytes(bytes)})` : ''
   return (
     `Stored ${countOf(records, 'record')}${amount} in ${countOf(shards, 'shard')}` +

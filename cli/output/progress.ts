@@ -1,4 +1,4 @@
-// The progress of a long verb, on standard error and only where that is a terminal. Redraws at most a few times a second.
+// Shows the progress of a long verb on standard error, if that is a terminal. Redraws at most a few times a second.
 import { Presets, SingleBar } from 'cli-progress'
 import { tell, type Terminal } from '../terminal.ts'
 import { countOf, formatCount } from './amounts.ts'
@@ -8,18 +8,18 @@ const BAR_WIDTH_MIN = 5
 const BAR_WIDTH_MAX = 40
 
 export interface Progress {
-  /** `done` in the unit of the total; `note` stands at the end of the line. */
+  /** `done` is in the unit of the total; `note` is shown at the end of the line. */
   update(done: number, note: string): void
-  /** Writes a line for people, which the progress does not overwrite. */
+  /** Prints a line for people that the progress does not overwrite. */
   say(line: string): void
   stop(): void
 }
 
 export interface ProgressOptions {
   readonly verb: string
-  /** What is to be done; undefined where a pipe does not say. */
+  /** The amount to be done; undefined if unknown, as for a pipe. */
   readonly total: number | undefined
-  /** How an amount of it is written; by default it is not: the note says all. */
+  /** Formats an amount. By default no amount is shown, only the note. */
   readonly format?: (amount: number) => string
   readonly quiet: boolean
 }
@@ -38,7 +38,7 @@ export function startProgress(
       format: isKnown
         ? `${verb} {bar} {percentage}%${of}  {note}  {eta_formatted} left`
         : `${verb}  {done}  {note}`,
-      // Beside it stand the share, the total, the note and the time that is left.
+      // The share, the total, the note and the time left are shown beside the bar.
       barsize: Math.max(BAR_WIDTH_MIN, Math.min(BAR_WIDTH_MAX, (terminal.stderr.columns ?? 80) - 70)),
       fps: FRAMES_PER_SECOND,
       clearOnComplete: true,
@@ -52,7 +52,7 @@ export function startProgress(
   let last: [number, { note: string; done: string }] = [0, { note: '', done: written(0) }]
   let forget = () => {}
   const start = () => {
-    // The bar hides the cursor and turns wrapping off: no signal may leave a terminal like that.
+    // The bar hides the cursor and turns wrapping off, so it is stopped before a signal ends the process.
     forget = terminal.beforeKilled(() => bar.stop())
     bar.start(isKnown ? total : 1, ...last)
   }

@@ -1,4 +1,4 @@
-// How a record is written to standard output: as its bytes, as a line of JSON, or as a row for people. Pure.
+// Formats records for standard output: as bytes, as lines of JSON, or as rows for people. Pure.
 import type { StreamRecord } from '../../client/index.ts'
 import { visible, visibleLines } from '../../protocol/visible-text.ts'
 import { countOf, shortShardId } from './amounts.ts'
@@ -9,21 +9,21 @@ export type RecordFormat = (typeof recordFormats)[number]
 
 export type RecordWriter = (record: StreamRecord) => Uint8Array
 
-/** Where records are written to. */
+/** The output that records are written to. */
 export interface Screen {
-  /** Width of the terminal, to which a table is cut; undefined where the output is a file or a pipe. */
+  /** Width of the terminal, to which a table is cut; undefined for a file or a pipe. */
   readonly columns: number | undefined
-  /** Raw records go to a terminal, which would obey the control characters in them: they are shown instead. */
+  /** True if raw records show control characters as escapes, since a terminal would obey them. */
   readonly showsControls: boolean
 }
 
-/** What stands above the first record, if anything. */
+/** The heading above the first record; empty text if the format has none. */
 export function headingOf(format: RecordFormat, { columns }: Screen): string {
   if (format !== 'table') return ''
   return `${row(['SHARD', 'SEQUENCE NUMBER', 'ARRIVED', 'KEY', 'DATA'], layoutFor(columns))}\n`
 }
 
-/** How records are written in a format. */
+/** Returns the function that formats one record. */
 export function recordWriter(format: RecordFormat, screen: Screen): RecordWriter {
   switch (format) {
     case 'raw':
@@ -37,7 +37,7 @@ export function recordWriter(format: RecordFormat, screen: Screen): RecordWriter
   }
 }
 
-/** The record's text, but for what a terminal would obey; of bytes that are no text, those beyond ASCII by their value. */
+/** The record's text with control characters escaped; if it is not UTF-8, bytes beyond ASCII are escaped too. */
 function shownLine({ bytes }: StreamRecord): Uint8Array {
   const text = textOf(bytes)
   if (text !== undefined) return Buffer.from(`${visibleLines(text)}\n`)
@@ -48,7 +48,7 @@ function shownLine({ bytes }: StreamRecord): Uint8Array {
 
 const LINE_FEED = 10
 
-/** The record's bytes as they were appended, and a line feed. */
+/** The record's bytes as appended, and a line feed. */
 function rawLine({ bytes }: StreamRecord): Uint8Array {
   const line = Buffer.allocUnsafe(bytes.length + 1)
   line.set(bytes)
@@ -66,7 +66,7 @@ function textOf(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Bytes that are not UTF-8 stand under another name, so that a script never takes base64 for the text itself. */
+/** Bytes that are not UTF-8 have another member name, so that a script cannot mistake base64 for the text. */
 function jsonOf(record: StreamRecord): object {
   const data = textOf(record.bytes)
   const headers = Object.entries(record.headers)
@@ -87,7 +87,7 @@ function headerOf([name, value]: readonly [string, Uint8Array]): readonly [strin
 }
 
 interface Layout {
-  /** Of all columns but the last. */
+  /** Widths of all columns but the last. */
   readonly widths: readonly number[]
   readonly columns: number | undefined
   readonly shard: (shardId: string) => string
@@ -100,7 +100,7 @@ const wide = {
   time: (time: Date) => time.toISOString(),
 }
 
-/** For screens on which nothing of the data would be left: the shard as every verb takes it too, the time to the second. */
+/** For screens too narrow to show the data otherwise: short shard ids, and times to the second. */
 const narrow = {
   widths: [5, 15, 20, 12],
   shard: shortShardId,

@@ -1,9 +1,9 @@
-// Something that may happen a thousand times a second, said once in a while. Pure but for the clock, which a test brings.
+// Limits how often a message is printed that may occur a thousand times a second. Pure, except that the clock is given.
 
-/** People are told no more often. */
+/** Shortest time between two printed lines. */
 const INTERVAL_MS = 10_000
 
-/** Says the first line, and then none until some seconds have passed; what comes in between is left out. */
+/** Prints the first line, and then drops lines until INTERVAL_MS have passed. */
 export function seldom(
   say: (line: string) => void,
   monotonic: () => number = () => performance.now(),

@@ -1,5 +1,5 @@
-// The records that a verb passes over because they cannot be read: told of as they come, and counted at the end, on standard
-// error. Runs in the command.
+// Reports unreadable records that a verb skips, on standard error: each place when it is found, and the sum at the end.
+// Runs in the command.
 import type { UnreadableRecords } from '../../client/index.ts'
 import { tell, type Terminal } from '../terminal.ts'
 import { countOf } from './amounts.ts'
@@ -13,19 +13,19 @@ export class Skips {
     this.#terminal = terminal
   }
 
-  /** How many times something was passed over. */
+  /** Number of places where records were skipped. */
   get places(): number {
     return this.#places
   }
 
-  /** Tells of one place at once: who waits for more records must not wait to hear of it. */
+  /** Reports one place at once, since a follower may wait long for the next record. */
   readonly report = ({ firstSequenceNumber, nextSequenceNumber, cause }: UnreadableRecords): void => {
     this.#records += nextSequenceNumber - firstSequenceNumber
     this.#places++
     tell(this.#terminal, `Skipped: ${cause.message}`)
   }
 
-  /** Says how many there were, unless there were none. */
+  /** Prints how many records were skipped, if any. */
   sum(): void {
     if (this.#places === 0) return
     const where = countOf(this.#places, 'place')

@@ -1,4 +1,4 @@
-// Streams, shards and scaling decisions as people read them. Pure.
+// Formats streams, shards and scaling decisions for people. Pure.
 import type { ScalingReport, Shard, ShardLimits, Stream } from '../../client/index.ts'
 import {
   settingNames,
@@ -9,7 +9,7 @@ import {
 import { countOf, formatBytes, formatCount, formatDuration, formatRate, shortShardId } from './amounts.ts'
 import { formatFields, formatTable, type Room } from './table.ts'
 
-/** One stream, a setting a line. */
+/** One stream, with a line for each setting. */
 export function streamReport(stream: Stream, room: Room): string {
   const { targetShardCount: target } = stream
   const fields: [string, string][] = [
@@ -26,11 +26,11 @@ export function streamReport(stream: Stream, room: Room): string {
   return formatFields(fields, room)
 }
 
-/** Settings that have a line of this page already. */
+/** Settings that have their own line in the report. */
 const told: readonly SettingName[] = ['mode', 'scaling', 'shardLimits', 'retentionMs', 'retentionBytes']
 const formats = { duration: formatDuration, bytes: formatBytes, count: formatCount } as const
 
-/** The others, by the table: under the name of their flag. */
+/** The other settings of the table, under the names of their flags. */
 function furtherSettings(stream: Stream): [string, string][] {
   return settingNames
     .filter((name) => !told.includes(name))
@@ -43,7 +43,7 @@ function furtherSettings(stream: Stream): [string, string][] {
     })
 }
 
-/** Those of a provisioned stream as well: they can be set beforehand, and `stream scale --explain` goes by them. */
+/** Bounds and targets, of provisioned streams too: they can be set in advance, and `stream scale --explain` uses them. */
 function scalingFields(stream: Stream): [string, string][] {
   const { shardsMin, shardsMax } = stream.scaling
   const [min, max] = [formatCount(shardsMin), formatCount(shardsMax)]
@@ -64,7 +64,7 @@ export function streamTable(streams: readonly Stream[], room: Room): string {
     stream.mode,
     String(stream.openShardCount),
     retentionOf(stream),
-    // To the second, and with a blank where it may be wrapped.
+    // The time is shown to the second, with a blank at which it may be wrapped.
     stream.createdAt.toISOString().replace('T', ' ').replace(/\.\d+/, ''),
   ])
   return formatTable(['name', 'status', 'mode', 'open shards', 'retention', 'created'], rows, room)
@@ -95,7 +95,7 @@ function limitsText(limits: ShardLimits): string {
 
 const UNKNOWN = 'host is down'
 
-/** The shards of a stream; the hash keys, which are long, come last. */
+/** The shards of a stream, with the long hash keys in the last column. */
 export function shardTable(shards: readonly Shard[], room: Room): string {
   const headings = ['shard', 'state', 'parents', 'oldest', 'next', 'bytes', 'load', 'hot key', 'hash keys']
   const rows = shards.map((shard) => [
@@ -112,7 +112,7 @@ export function shardTable(shards: readonly Shard[], room: Room): string {
   return formatTable(headings, rows, room)
 }
 
-/** The last ten seconds: what somebody who looks wants to know. */
+/** The load of the last ten seconds, which shows what happens now. */
 function loadOf({ state, load }: Shard): string {
   if (state === 'CLOSED' || load === undefined) return '-'
   const { bytesPerSecond, recordsPerSecond } = load
@@ -124,7 +124,7 @@ function hotKeyOf({ state, load }: Shard): string {
   return `${load.hot.percent}% of it at ${load.hot.hashKey}`
 }
 
-/** What the autoscaler would do, and why. */
+/** The autoscaler's decisions and their reasons. */
 export function scalingTable({ mode, scaling, decisions }: ScalingReport, room: Room): string {
   const settings: [string, string][] = [
     ['mode', mode === 'on-demand' ? mode : `${mode}: nothing of this is done by itself`],

@@ -1,5 +1,5 @@
-// Lists for people: columns without frames, so that they can be cut and pasted. Pure. Cells are made visible here; on a
-// screen no line is longer than that, since a terminal breaks lines where it tears columns apart.
+// Formats lists for people, as columns without frames that can be cut and pasted. Pure. Control characters in cells are
+// escaped. On a screen no line is wider than the screen, since a terminal's line breaks would tear columns apart.
 import Table from 'cli-table3'
 import { visible } from '../../protocol/visible-text.ts'
 import { displayWidth, padToWidth, wrapToWidth } from './display-width.ts'
@@ -21,19 +21,19 @@ const noFrame = {
 }
 const GAP = 2
 
-/** A cell up to this long is not wrapped: half of it in each of two lines reads badly. */
+/** A cell of at most this width is not wrapped, because short halves read badly. */
 const WHOLE_WIDTH_MAX = 12
-/** A word longer than this may be broken before a table is given up for blocks. */
+/** A word wider than this may be broken, in order to keep the columns of a table. */
 const WORD_WIDTH_MAX = 24
 
 export interface Room {
-  /** Width of the screen; undefined where the output goes to a file or a pipe, which have no end on the right. */
+  /** Width of the screen; undefined for a file or a pipe, which do not limit it. */
   readonly columns: number | undefined
 }
 
 /**
- * Rows under headings. Numbers should come as formatted text. Where the rows are too wide, cells are wrapped; where that
- * does not help, each row becomes a block with a line for each heading.
+ * Formats rows under headings. Numbers should be formatted already. If the rows are too wide, cells are wrapped; if they are
+ * still too wide, each row becomes a block with a line for each heading.
  */
 export function formatTable(
   headings: readonly string[],
@@ -53,7 +53,7 @@ export function formatTable(
   return trimLines(table.toString())
 }
 
-/** Names beside their values, one a line. */
+/** Formats names with their values, one per line. */
 export function formatFields(
   fields: readonly (readonly [name: string, value: string])[],
   { columns }: Room,
@@ -65,13 +65,13 @@ export function formatFields(
     .join('\n')
 }
 
-/** Text that begins at a column and goes on there in further lines where the screen is too narrow. */
+/** Wraps text that begins at column `indent`, and indents further lines to that column. */
 export function hanging(text: string, indent: number, columns: number | undefined): string {
   if (columns === undefined || columns <= indent) return text
   return wrapToWidth(text, columns - indent).join(`\n${' '.repeat(indent)}`)
 }
 
-/** Width of each column, or undefined where the rows cannot be made to fit. */
+/** Width of each column, or undefined if the rows do not fit. */
 function widthsFor(rows: readonly (readonly string[])[], columns: number | undefined): number[] | undefined {
   const count = rows[0]!.length
   const full = Array.from({ length: count }, (_, at) => widest(rows, at, displayWidth))
@@ -82,7 +82,7 @@ function widthsFor(rows: readonly (readonly string[])[], columns: number | undef
   )
   let left = room - sum(widths)
   if (left < 0) return undefined
-  // What is left goes to the columns that want it, a little to each in turn.
+  // The remaining width goes to the columns that need it, one column of the screen to each in turn.
   while (left > 0 && widths.some((width, at) => width < full[at]!)) {
     for (const [at, width] of widths.entries()) {
       if (left === 0 || width >= full[at]!) continue

@@ -11,7 +11,7 @@ import { countOf, formatBytes } from '../output/amounts.ts'
 import { startProgress } from '../output/progress.ts'
 import { print, printJson, type Terminal } from '../terminal.ts'
 
-/** How each verdict reads: before a single problem, before the figures at the end, and to a script. */
+/** The texts of each verdict: label of a single problem, summary at the end, and exit code. */
 const verdicts: Readonly<
   Record<IntegrityReport['verdict'], { label: string; summary: string; exit: ExitName }>
 > = {
@@ -24,7 +24,7 @@ const verdicts: Readonly<
   },
   codecMissing: {
     label: 'UNCHECKED',
-    summary: 'Sound as far as this Node can look: it does not have the codec of some batches',
+    summary: 'Sound as far as this Node can read: it does not have the codec of some batches',
     exit: 'unchecked',
   },
 }

@@ -1,4 +1,4 @@
-// `millrace config`: every option's value and where it came from, as `serve` would take it now.
+// `millrace config`: the value and origin of every option, as `serve` would use them now.
 import { Command } from 'commander'
 import { loadConfig } from '../../broker/config/load.ts'
 import { formatValue } from '../../broker/config/kinds.ts'

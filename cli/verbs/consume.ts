@@ -1,4 +1,4 @@
-// `millrace consume`: writes records to standard output, from a position on, to the end of what is there or for ever.
+// `millrace consume`: writes records to standard output, from a position to the tail, or without end.
 import { Command, Option } from 'commander'
 import type { Client, ReadingOptions, StreamRecord } from '../../client/index.ts'
 import { wholeNumber } from '../arguments.ts'
@@ -75,14 +75,14 @@ async function consume(stream: string, options: ConsumeOptions, terminal: Termin
     try {
       await writeRecords(batches, options, { terminal, written, skips })
     } catch (error) {
-      // Whoever stopped us has seen enough: that is how following ends.
+      // An interruption is the normal end of following, not a failure.
       if (!stop.aborted) throw error
     }
   }
   await withClient(options.url, use, { terminal })
   skips.sum()
   if (!interrupted.aborted || !endsByItself) {
-    // A script must not take it for an empty stream.
+    // A script must not mistake a stream of unreadable records for an empty one.
     const foundNothingElse = skips.places > 0 && written.records === 0 && !stop.aborted
     if (foundNothingElse) throw new Failure('No record could be read.')
     return
@@ -93,11 +93,11 @@ async function consume(stream: string, options: ConsumeOptions, terminal: Termin
 
 interface Asked {
   readonly open: (client: Client, signal: AbortSignal) => AsyncIterable<readonly StreamRecord[]>
-  /** It has an end other than Ctrl-C. */
+  /** True if the reading has an end other than Ctrl-C. */
   readonly endsByItself: boolean
 }
 
-/** What the options ask for, to be opened once there is a client. Throws Failure (usage) before that. */
+/** Turns the options into a reading that can be opened with a client. Throws Failure (usage) for wrong options. */
 function readingOf(stream: string, options: ConsumeOptions, skips: Skips): Asked {
   const { shard, push, count } = options
   const { from, until } = parseSpan(options, Date.now())
@@ -129,7 +129,7 @@ async function writeRecords(
   const output = outputStream(terminal)
   for await (const records of batches) {
     for (const record of records) {
-      // Not before there is a record: a heading above an error, or above nothing, says that there is something.
+      // The heading waits for the first record: above an error or nothing it would suggest that there are records.
       if (written.records === 0) await output.write(Buffer.from(headingOf(format, screen)))
       const wait = output.write(bytesOf(record))
       if (wait !== undefined) await wait
@@ -137,7 +137,7 @@ async function writeRecords(
     }
   }
   await output.flush()
-  // A pipe that gets nothing says it by itself.
+  // The message is only for terminals: an empty pipe needs none.
   if (written.records === 0 && skips.places === 0 && terminal.stdout.isTTY === true)
     tell(terminal, 'There is no record between those positions.')
 }

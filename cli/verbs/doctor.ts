@@ -1,4 +1,4 @@
-// `millrace doctor`: is this a place for a broker? Measures the disk, looks at the machine, says what that means.
+// `millrace doctor`: says whether a broker can run here. Measures the disk and examines the machine.
 import { Command } from 'commander'
 import { loadConfig } from '../../broker/config/load.ts'
 import { addConfigFlags, configFlagValues } from '../config-flags.ts'

@@ -1,4 +1,4 @@
-// `millrace produce`: appends everything that comes in, in batches, and reports what was stored.
+// `millrace produce`: appends the records of its inputs in batches, and reports what was stored.
 import { Command, Option } from 'commander'
 import { randomBytes } from 'node:crypto'
 import type { Client } from '../../client/index.ts'
@@ -30,9 +30,9 @@ interface ProduceOptions extends RecordOptions {
 }
 
 const BATCH_BYTES_DEFAULT = 256 * 1024
-/** Less than a container has between being told to stop and being killed. */
+/** Shorter than the time that a container usually has between SIGTERM and SIGKILL. */
 const DRAIN_MS_DEFAULT = 5000
-/** Nothing of a producer waits for longer. */
+/** A producer waits for nothing longer than this. */
 const DRAIN_MS_MAX = 120_000
 
 export function produceVerb(terminal: Terminal): Command {
@@ -95,13 +95,13 @@ async function produce(
 ): Promise<void> {
   const read = recordReaderOf(options, spreadingKeysOf(randomBytes(6).toString('base64url')))
   const interrupted = terminal.interrupted()
-  // A pipe that pauses must not keep a refusal from ending the work.
+  // A refusal ends the work even while the pipe is silent.
   const refused = new AbortController()
   const inputs = await openInputs(files, { terminal, signal: AbortSignal.any([interrupted, refused.signal]) })
   const use = async (client: Client): Promise<ProduceOutcome> => {
-    // Before anything is read: a stream that is not there is the first thing to say.
+    // A missing stream is reported before anything is read.
     await client.describeStream(stream)
-    // What is typed and the progress would be written over each other.
+    // Typed text and the progress would overwrite each other.
     const isTyped = terminal.stdin.isTTY === true && (files.length === 0 || files.includes('-'))
     if (isTyped && options.quiet !== true) {
       tell(terminal, 'Reading records from the terminal, one a line. Ctrl-D on an empty line ends.')

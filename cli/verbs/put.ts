@@ -1,4 +1,4 @@
-// `millrace put`: appends one record and says where it went.
+// `millrace put`: appends one record and prints its shard and sequence number.
 import { Command } from 'commander'
 import { randomUUID } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'

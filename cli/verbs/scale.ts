@@ -1,4 +1,4 @@
-// `millrace stream scale`: another number of shards, with its progress; or what the autoscaler would do, and why.
+// `millrace stream scale`: changes the number of shards and shows progress, or explains what the autoscaler would do.
 import { Command } from 'commander'
 import type { Client, Stream } from '../../client/index.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'

@@ -17,7 +17,7 @@ export function serveVerb(_terminal: Terminal): Command {
         const daemon = await startDaemon(config)
         if ((await daemon.stopped) !== 0) throw new Failure('', 'failed')
       } finally {
-        // A service must not outlive its end because nobody takes what it printed.
+        // The process ends even if nothing reads its output any more.
         endSoon()
       }
     })

@@ -1,4 +1,4 @@
-// `millrace status`: is the broker there, and is all of it well? For people, and for scripts by its exit code.
+// `millrace status`: says whether the broker answers and all of its hosts are ready; the exit code tells scripts.
 import { Command } from 'commander'
 import type { Broker } from '../../client/index.ts'
 import { withClient } from '../connection.ts'
@@ -47,7 +47,7 @@ function report(broker: Broker, { now, room }: { now: number; room: Room }): str
   return `${formatFields(facts, room)}\n\n${formatTable(headings, hosts, room)}`
 }
 
-/** Open ones as they are counted by host, so that the two agree; closed ones are kept until their records expire. */
+/** Open shards are the sum over the hosts, so that both figures agree. Closed shards stay until their records expire. */
 function shardsText({ shardCount, hosts }: Broker): string {
   const open = hosts.reduce((sum, { openShards }) => sum + openShards, 0)
   const closed = Math.max(0, shardCount - open)

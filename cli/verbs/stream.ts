@@ -145,7 +145,7 @@ function show(terminal: Terminal, stream: Stream, options: Shared): void {
   else print(terminal, streamReport(stream, { columns: screenColumns(terminal) }))
 }
 
-/** Bounds and targets of a provisioned stream are kept, and do nothing yet: whoever set them should know. */
+/** Tells the user that bounds and targets of a provisioned stream are kept but have no effect yet. */
 function tellOfScaling(terminal: Terminal, { name, mode }: Stream): void {
   if (mode === 'on-demand') return
   tell(

@@ -19,7 +19,7 @@ function bench(...args: string[]): Promise<{ exitCode: number | null; stdout: st
 /** Long enough to measure something, far too short to mean anything. */
 const BRIEFLY = ['--seconds', '0.3']
 
-test('measures a broker that it starts, answers data, and leaves no process and no file', async () => {
+test('bench: measures a broker that it starts, prints its figures as data, and leaves no process and no file', async () => {
   await using directory = await temporaryDirectory()
   const { exitCode, stdout, stderr } = await bench(
     'put',
@@ -50,7 +50,7 @@ test('measures a broker that it starts, answers data, and leaves no process and 
   expect(await readdir(directory.path)).toEqual([])
 })
 
-test('times every push from its intended send time, in a table with a plot', async () => {
+test('bench latency: times every push from its intended send time, in a table with a plot', async () => {
   await using directory = await temporaryDirectory()
   const args = ['latency', ...BRIEFLY, '--rate', '200', '--data-dir', directory.path]
   const { exitCode, stdout, stderr } = await bench(...args)
@@ -81,14 +81,14 @@ async function figuresOf(...args: string[]): Promise<ReadonlyMap<string, number>
   return new Map(report!.figures.map(({ name, value }) => [name, value]))
 }
 
-test('splits under load, and scales out and back', async () => {
+test('bench reshard: splits under load, and scales out and back', async () => {
   const args = ['--splits', '2', '--shards', '2', '--rate', '200', '--producers', '2', '--most', '4']
   const figures = await figuresOf('reshard', ...BRIEFLY, ...args)
   expect(figures.get('split at full speed, p99')).toBeGreaterThan(0)
   expect(figures.get('1 → 4 → 1')).toBeGreaterThan(0)
 })
 
-test('removes and compacts under load, and comes down to the bound', async () => {
+test('bench retention: removes and compacts under load, and comes down to the bound', async () => {
   const sizes = ['--bound-megabytes', '4', '--segment-megabytes', '1', '--deleted-megabytes', '2']
   const figures = await figuresOf('retention', ...BRIEFLY, ...sizes, '--kept-per-second', '200')
   expect(figures.get('segments removed')).toBeGreaterThan(0)
@@ -97,7 +97,7 @@ test('removes and compacts under load, and comes down to the bound', async () =>
   expect(figures.get('on the disk in the end')).toBeLessThan(30)
 })
 
-test('exits with 1 where a bar is missed and that is asked for, and with a sentence for a wrong option', async () => {
+test('bench: exits with 1 if a bar is missed and --strict is given, and with a sentence for a wrong option', async () => {
   await using directory = await temporaryDirectory()
   // No machine takes ten thousand of these a second.
   const large = ['--connections', '1', '--record-bytes', '1Mi']

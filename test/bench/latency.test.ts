@@ -42,7 +42,7 @@ test('mergeLatencies: several recordings read as if one process had recorded eve
   )
 })
 
-test('the curve rises, and ends where single records would pretend to be percentiles', () => {
+test('mergeLatencies: its curve rises, and ends before single records would stand for percentiles', () => {
   const { curve } = recorded(Array.from({ length: 200 }, (_, index) => index + 1)).summary()
   expect(curve.length).toBeGreaterThan(10)
   expect(curve.at(-1)?.percentile).toBeLessThanOrEqual(99.5)

@@ -43,7 +43,7 @@ describe('verdictOf', () => {
     expect(verdictOf(plain)).toBeUndefined()
   })
 
-  test('no figure is a miss', () => {
+  test('calls a figure that is not a number a miss', () => {
     expect(verdictOf({ ...fast, value: Number.NaN })).toBe('miss')
     expect(verdictOf({ ...slow, value: Number.NaN })).toBe('miss')
   })

@@ -14,7 +14,7 @@ millrace_streams 2
 millrace_compactions_total_of_something_else 100
 `
 
-test('sums a metric over the labels that are not asked for', () => {
+test('readMetrics: sums a metric over the labels that are not asked for', () => {
   const metrics = readMetrics(TEXT)
   expect(metrics.sum('millrace_compactions_total')).toBe(8)
   expect(metrics.sum('millrace_compactions_total', { result: 'done' })).toBe(7)
@@ -22,12 +22,12 @@ test('sums a metric over the labels that are not asked for', () => {
   expect(metrics.sum('millrace_streams')).toBe(2)
 })
 
-test('answers 0 for what was never counted', () => {
+test('readMetrics: returns 0 for a metric that was never counted', () => {
   expect(readMetrics(TEXT).sum('millrace_unknown')).toBe(0)
   expect(readMetrics('').sum('millrace_streams')).toBe(0)
 })
 
-test('counts the disk of a directory, to the depth, and leaves out what goes while it looks', async () => {
+test('diskMegabytes: counts a directory with all folders in it, and leaves out files that are removed meanwhile', async () => {
   await using directory = await temporaryDirectory()
   const folders = Array.from({ length: 100 }, (_, index) => join(directory.path, String(index)))
   for (const folder of folders) {

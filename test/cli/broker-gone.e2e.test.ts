@@ -16,7 +16,7 @@ function start(url: string, ...args: string[]) {
 
 const lost = /^millrace: .*(was lost|No connection).* Trying again\.$/
 
-it('consume --follow says that it is gone, and goes on when it is back', async () => {
+it('consume --follow: says that the broker is gone, and continues when it is back', async () => {
   await using daemon = await TestDaemon.start()
   const { url } = daemon
   await command(['stream', 'create', 'followed'], { url })
@@ -33,7 +33,7 @@ it('consume --follow says that it is gone, and goes on when it is back', async (
   expect(await closed).toEqual([0, null])
 })
 
-it('produce says that it is gone, and stores every line once when it is back', async () => {
+it('produce: says that the broker is gone, and stores every line once when it is back', async () => {
   await using daemon = await TestDaemon.start()
   const { url } = daemon
   await command(['stream', 'create', 'fed'], { url })

@@ -31,9 +31,12 @@ describe('diagnose', () => {
     expect(levels(flush(40))).toContain('warning')
   })
 
-  it.each(['tmpfs', 'nfs', 'cifs', 'fuse', '9p', 'overlay'])('%s is no place for promises', (fileSystem) => {
-    expect(levels({ fileSystem })).toContain('problem')
-  })
+  it.each(['tmpfs', 'nfs', 'cifs', 'fuse', '9p', 'overlay'])(
+    'calls %s a problem, since it does not keep what is flushed',
+    (fileSystem) => {
+      expect(levels({ fileSystem })).toContain('problem')
+    },
+  )
 
   it('warns before the free-space floor is reached and calls it a problem below', () => {
     expect(levels({ freeBytes: GiB })).toContain('warning')

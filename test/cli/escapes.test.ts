@@ -138,8 +138,8 @@ describe('raw records on a terminal', () => {
   })
 })
 
-describe('the doors', () => {
-  it('print, printJson, tell and failures show what they are given', () => {
+describe('terminal output', () => {
+  it('print, printJson, tell and failures show control characters as escapes', () => {
     const written: string[] = []
     const stream = { write: (text: string) => written.push(text) }
     const terminal = { stdout: stream, stderr: stream } as never

@@ -58,7 +58,7 @@ describe('reportFailure', () => {
     expect(reportFailure(both).message).toBe('First.')
   })
 
-  it('shows a stack for what nobody foresaw', () => {
+  it('shows a stack for an error of an unknown kind', () => {
     const { message, exit } = reportFailure(new TypeError('x is not a function'))
     expect(exit).toBe('failed')
     expect(message).toContain('defect')

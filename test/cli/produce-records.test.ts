@@ -58,7 +58,7 @@ function limited(bytesPerSecond: number): FakeBroker {
   return broker
 }
 
-it('tells which shard makes it wait, and stores everything in the end', async () => {
+it('produceRecords: tells which shard makes it wait, and stores everything in the end', async () => {
   const { outcome, told } = producing(limited(16 * KiB), 100)
   await expect(driven(outcome)).resolves.toMatchObject({
     records: 100,
@@ -70,7 +70,7 @@ it('tells which shard makes it wait, and stores everything in the end', async ()
   expect(new Set(told.delays)).toEqual(new Set(['shardId-000000000000 provisionedThroughputExceeded']))
 })
 
-it('interrupted, stores what was read within the time it has, and is not complete', async () => {
+it('produceRecords: if interrupted, stores what was read within its time, and is not complete', async () => {
   const { outcome, told, interrupt } = producing(limited(16 * KiB), 60, { endless: true })
   await pass(1000)
   interrupt()
@@ -84,14 +84,14 @@ it('interrupted, stores what was read within the time it has, and is not complet
   expect(told.draining[0]).toBeGreaterThan(0)
 })
 
-it('interrupted after everything was read, is complete when it is stored', async () => {
+it('produceRecords: if interrupted after everything was read, is complete when everything is stored', async () => {
   const { outcome, interrupt } = producing(limited(16 * KiB), 60)
   await pass(1000)
   interrupt()
   await expect(driven(outcome)).resolves.toMatchObject({ unacknowledged: 0, isComplete: true })
 })
 
-it('gives up when the time is over, and counts what was acknowledged and what was not', async () => {
+it('produceRecords: gives up when the time is over, and counts what was acknowledged and what was not', async () => {
   const broker = limited(16 * KiB)
   const { outcome, interrupt } = producing(broker, 1000)
   await pass(1000)
@@ -102,7 +102,7 @@ it('gives up when the time is over, and counts what was acknowledged and what wa
   expect(result.unacknowledged).toBe(1000 - result.records)
 })
 
-it('gives up when the time is over, however long the input had waited for room', async () => {
+it('produceRecords: gives up when the time is over, however long the input had waited for room', async () => {
   const broker = new FakeBroker()
   broker.disturb = ({ operation }) => (operation === 'append' ? { refuse: 'storageFull' } : 'none')
   const { outcome, interrupt } = producing(broker, 40 * KiB)
@@ -115,7 +115,7 @@ it('gives up when the time is over, however long the input had waited for room',
   expect(result.unacknowledged).toBeLessThan(17 * KiB)
 })
 
-it('counts what was not acknowledged where records are refused for good', async () => {
+it('produceRecords: counts what was not acknowledged if records are refused for good', async () => {
   const broker = new FakeBroker()
   broker.disturb = ({ operation }) =>
     operation === 'append' ? { refuseBatch: () => 'invalidBatch' } : 'none'

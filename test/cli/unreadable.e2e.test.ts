@@ -39,7 +39,7 @@ async function stored(dataDir: string, batches: readonly Uint8Array[]): Promise<
   return results.map(({ code, message }) => (code === 0 ? 'stored' : `${errorCodeOf(code)}: ${message}`))
 }
 
-test('what the broker can look into is refused with the reason, and its neighbours are read', async () => {
+test('append: refuses an uncompressed batch that no reader can decode, with the reason, and stores its neighbours', async () => {
   await using directory = await temporaryDirectory()
   const dataDir = join(directory.path, 'data')
   const longer = signed(records('x'), (batch) => batch.writeUInt32LE(5000, 96))

@@ -139,7 +139,7 @@ describe.each(['controller', 'host'] as const)('the %s', (role) => {
     await expectOthersServed()
   })
 
-  test('answers a browser in HTTP, so that whoever mixed up the ports sees it', async () => {
+  test('answers a browser in HTTP, so that a user who mixed up the ports sees the mistake', async () => {
     const browser = await RawConnection.open(ports[role], { hello: false })
     browser.write(Buffer.from('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'))
     await browser.closed
@@ -194,7 +194,7 @@ async function attackOnce(role: 'controller' | 'host'): Promise<void> {
   await greedy.closed
 }
 
-test('closes connections that never say hello, and those that leave a frame half sent', async () => {
+test('the broker: closes connections that never say hello, and those that leave a frame half sent', async () => {
   const open = async (port: number) => [
     await RawConnection.open(port, { hello: false }),
     await RawConnection.open(port, { hello: false }),

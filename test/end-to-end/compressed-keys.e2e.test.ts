@@ -35,7 +35,7 @@ async function shardsOf(client: Client, stream: string): Promise<Shard[]> {
   return shards
 }
 
-test('a balanced split divides the load of compressed batches where it lies', async () => {
+test('splitShard: a split without a key divides the load of compressed batches evenly', async () => {
   await using broker = await createBroker()
   await using client = await connect(broker.url)
   await client.createStream('skewed')
@@ -49,7 +49,7 @@ test('a balanced split divides the load of compressed batches where it lies', as
   expect(below).toBeLessThan(0.85)
 })
 
-test('a key that has most of the load in compressed batches is named', async () => {
+test('listShards: names a hash key that has most of the load in compressed batches', async () => {
   await using broker = await createBroker()
   await using client = await connect(broker.url)
   await client.createStream('hot')

@@ -14,7 +14,7 @@ const RECORD_BYTES = 20_000
 const CONNECTIONS = 4
 const IN_FLIGHT = 30
 
-test('answers every append that was under way when SIGTERM came, and keeps exactly what it acknowledged', async () => {
+test('the broker on SIGTERM: answers every append under way, and keeps exactly what it acknowledged', async () => {
   // A slow disk may take its time.
   await using daemon = await TestDaemon.start({ drainTimeout: '1m' })
   const controller = await RawConnection.open(daemon.port)

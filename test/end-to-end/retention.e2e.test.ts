@@ -26,7 +26,7 @@ async function sealOne(stream: TimeStream): Promise<void> {
 }
 
 describe('retention', () => {
-  test('expires each record to the millisecond for whoever reads, over segments and reshards', async () => {
+  test('expires each record to the millisecond for every reader, over segments and changes of shards', async () => {
     const stream = await timeStream({ shards: 2, retentionMs: HOUR })
     const { client, time, name } = stream
     const random = randomOf(Date.now() % 1_000_000)
@@ -82,7 +82,7 @@ describe('retention', () => {
     expect(await stream.judge()).toEqual([])
   })
 
-  test('reclaims what a deleted stream took, from segments that it shared', async () => {
+  test('reclaims the space of a deleted stream from segments that it shared with other streams', async () => {
     const stream = await timeStream({ shards: 2 })
     const { client } = stream
     await client.createStream('doomed')
@@ -119,7 +119,7 @@ describe('retention', () => {
     expect(await stream.judge()).toEqual([])
   })
 
-  test('can be changed both ways while it runs: what was kept longer stays, what is too old goes', async () => {
+  test('can be raised and lowered while the broker runs: records within the new retention stay, older ones expire', async () => {
     const stream = await timeStream({ retentionMs: 2 * HOUR })
     const { client, time, name } = stream
     await stream.append(20)
@@ -139,7 +139,7 @@ describe('retention', () => {
 })
 
 describe('a range of time', () => {
-  test('that is not over yet: is read to its end as it passes, and not a millisecond further', async () => {
+  test('that ends in the future: is read as its records arrive, and not a millisecond further', async () => {
     const stream = await timeStream({ shards: 2 })
     const { time, client, name } = stream
     await stream.append(20)
@@ -158,7 +158,7 @@ describe('a range of time', () => {
 })
 
 describe('a clock that jumps', () => {
-  test('ahead: expires nothing for an hour, in which it can be set right', async () => {
+  test('ahead: expires nothing for an hour, in which the clock can be set right', async () => {
     const stream = await timeStream({ retentionMs: HOUR })
     const { time } = stream
     await stream.append(20)
@@ -174,7 +174,7 @@ describe('a clock that jumps', () => {
     expect(await stream.judge()).toEqual([])
   })
 
-  test('stamps nothing while it is wrong: what comes then and after is found by time, and expires', async () => {
+  test('ahead: does not stamp records while it is wrong: records from then and later are found by time, and expire', async () => {
     const stream = await timeStream({ shards: 2, retentionMs: HOUR })
     const { time } = stream
     await stream.append(20)
@@ -208,7 +208,7 @@ describe('a clock that jumps', () => {
     expect(await stream.judge()).toEqual([])
   })
 
-  test('back: brings nothing back, and arrival times do not fall', async () => {
+  test('back: brings no expired record back, and arrival times do not fall', async () => {
     const stream = await timeStream({ retentionMs: HOUR })
     const { time } = stream
     await stream.append(20)
@@ -226,7 +226,7 @@ describe('a clock that jumps', () => {
 })
 
 describe('a disk that runs full', () => {
-  test('refuses appends below the floor, reads on, and takes them again when old records have expired', async () => {
+  test('refuses appends below the floor, serves reads, and takes appends again when old records have expired', async () => {
     const freeBytesOf = async (owner: string) => 12 * MIB - diskUseOf(join(owner, '../..')).bytes
     const stream = await timeStream(
       { retentionMs: HOUR },

@@ -57,7 +57,7 @@ async function untilTrimmed(client: Client, name: string): Promise<void> {
   await until(`the oldest of ${name} is gone`, async () => (await trimHorizons()) > before)
 }
 
-test('a stream within its bound keeps all, however unevenly it lies and however many hosts serve it', async () => {
+test('retentionBytes: a stream within its bound keeps all records, however unevenly they lie on its hosts', async () => {
   const dataDir = await dataDirectory()
   const sent = 4 * RECORDS_PER_MIB
   await withBroker(dataDir, 1, async (client) => {
@@ -80,7 +80,7 @@ test('a stream within its bound keeps all, however unevenly it lies and however 
   expect((await checkDataDirectory(dataDir)).problems).toEqual([])
 })
 
-test('a stream above its bound loses its oldest records, not those of the host that holds most', async () => {
+test('retentionBytes: a stream above its bound loses its oldest records, not those of the host that holds most', async () => {
   const dataDir = await dataDirectory()
   await withBroker(dataDir, 3, async (client) => {
     await client.createStream('aged', { shards: 2 })

@@ -44,8 +44,8 @@ function withField(batch: Uint8Array, at: number, value: number, width: 8 | 16 |
 /** Compressed, they take enough for a whole sample of their keys. */
 const manyRecords = Array.from({ length: 200 }, (_, i) => record(`user-${i}`, randomBytes(50)))
 
-describe('batch header', () => {
-  test('says what the producer and the broker put in, whole or field by field, anywhere in memory', () => {
+describe('BatchBuilder and readBatchHeader', () => {
+  test('read back what the producer and the broker wrote, whole or field by field, anywhere in memory', () => {
     fc.assert(
       fc.property(
         fc.array(anyRecord, { minLength: 1, maxLength: 20 }),
@@ -88,7 +88,7 @@ describe('batch header', () => {
     )
   })
 
-  test('a compressed batch tells some of its keys, unless its bounds tell the only one or a codec gains nothing', () => {
+  test('a compressed batch has a key sample, unless all its keys are the same or the codec makes nothing smaller', () => {
     const keys = manyRecords.map((one) => String(hashKeyOf(one)))
     const told = sampledKeysOf(batchOf(manyRecords, { codec: 'gzip' }))
     expect(told).toHaveLength(limits.batchSampledKeysMax)
@@ -105,7 +105,7 @@ describe('batch header', () => {
     }
   })
 
-  test('stamping changes nothing that the producer signed', () => {
+  test('stamping changes no byte under the body checksum', () => {
     const batch = batchOf([record('a', 'data')])
     const before = Buffer.from(batch)
     stampBatch(batch, 5, 6)
@@ -176,7 +176,7 @@ describe('checks', () => {
     )
   })
 
-  test('flipping any byte that the producer signed is found on append; damage to the body is corruptBatch', () => {
+  test('flipping any byte under the body checksum is found on append; damage to the body is corruptBatch', () => {
     const sent = batchOf([record('user-1', 'first')])
     const faultAt = (at: number) => checkBatch(Uint8Array.from(sent).with(at, sent[at]! ^ 1))
     const places = [...sent.keys()]
@@ -260,7 +260,7 @@ describe('renewBatch', () => {
   })
 })
 
-test('the fields that the documentation lists are the header, byte for byte', () => {
+test('batchFields: the fields that the documentation lists cover the header, byte for byte', () => {
   const rows = batchFieldRows()
   expect(rows.map(({ name }) => name)).toEqual(Object.keys(batchOffsets))
   expect(rows.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(BATCH_HEADER_BYTES)

@@ -16,7 +16,7 @@ describe('compression', () => {
     )
   })
 
-  test('a bomb is stopped at the length announced', () => {
+  test('a compression bomb is stopped at the length in the header', () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000))
     expect(() => decompress('gzip', bomb, 1000)).toThrow(expect.objectContaining({ code: 'malformedBatch' }))
   })

@@ -189,7 +189,7 @@ describe('memory', () => {
     expect(amplification(payload, decodeMessage)).toBeLessThan(ALLOCATION_BUDGET)
   })
 
-  test('a claim allocates nothing: only what arrives is held', () => {
+  test('a claimed length allocates nothing: only bytes that arrive are held', () => {
     const claim = Buffer.alloc(4)
     claim.writeUInt32LE(limits.frameBytesMax)
     const readers = Array.from(

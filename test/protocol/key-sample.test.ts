@@ -6,7 +6,7 @@ import { drawHashKeys, sampledKeyCount } from '../../protocol/key-sample.ts'
 import { randomOf } from '../support/random.ts'
 import { anyRecord, batchOf, hashKeyOf, record } from './batches.ts'
 
-it('are keys of the records, in their order, whatever the dice say', () => {
+it('drawHashKeys: draws keys of the records, in their order, for any random numbers', () => {
   const dice = fc.array(
     fc.oneof(fc.constant(0), fc.constant(1 - 2 ** -53), fc.double({ min: 0, max: 0.99 })),
     {
@@ -38,7 +38,7 @@ it('are keys of the records, in their order, whatever the dice say', () => {
   )
 })
 
-it('are drawn by bytes: a key that has most of them is drawn most often', () => {
+it('drawHashKeys: draws by bytes, so that a key with most of the bytes is drawn most often', () => {
   const random = randomOf(3)
   const records = Array.from({ length: 60 }, (_, i) =>
     record(`key ${i}`, Buffer.alloc(i === 20 ? 5900 : 100)),
@@ -51,6 +51,6 @@ it('are drawn by bytes: a key that has most of them is drawn most often', () => 
   expect(part).toBeLessThan(0.5)
 })
 
-it('are few, and fewer for a small batch', () => {
+it('sampledKeyCount: is small, and smaller for a small batch', () => {
   expect([0, 1023, 1024, 5000, 5_000_000].map(sampledKeyCount)).toEqual([1, 1, 2, 4, 4])
 })

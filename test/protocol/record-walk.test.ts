@@ -71,7 +71,7 @@ function changed(bytes: Buffer, all: readonly Change[]): Buffer {
   }, bytes)
 }
 
-describe('the walk through records', () => {
+describe('findRecordFault', () => {
   const anySmall = fc.array(anyRecord, { minLength: 1, maxLength: 3 })
 
   test('the broker takes at append exactly what a reader takes', () => {
@@ -97,7 +97,7 @@ describe('the walk through records', () => {
     expect(Math.min(taken, refused)).toBeGreaterThan(100)
   })
 
-  test('what it takes is what a builder writes: nothing is lost or changed between the bytes and a reader', () => {
+  test('a batch that it accepts equals what a builder writes of the records that a reader gets', () => {
     fc.assert(
       fc.property(anySmall, changes, (records, some) => {
         const sent = batchOf(records)

@@ -18,7 +18,7 @@ describe('refusal', () => {
     expect(error).toMatchObject({ code: 'overloaded', message: 'Too much.', cause, retryAfterMs: 7 })
   })
 
-  test('any other code needs to be handed down', () => {
+  test('does not compile with any other code, which needs a Fail from the handler', () => {
     // @ts-expect-error: not every operation declares it
     expect(refusal('streamNotFound', 'It is not there.').code).toBe('streamNotFound')
   })
@@ -37,7 +37,7 @@ describe('Fail', () => {
     expect(find(true, creating)).toBe('found')
   })
 
-  test('what fails with more codes cannot stand where fewer are declared', () => {
+  test('a function that fails with more codes cannot be used where fewer are declared', () => {
     const needs = (failing: Fail<ErrorCode>): void => failing('trimmed', 'It is gone.')
     const reading = fail as Fail<ErrorOf<'resolvePosition'>>
     // @ts-expect-error: it may fail with any code at all

@@ -104,12 +104,12 @@ describe('the table of stream settings', () => {
     },
   )
 
-  it('what is left out is what the table says, and goes as nothing', () => {
+  it('a setting left out has the default of the table, and is not sent', () => {
     expect(ofNew).toMatchObject(settingDefaults)
     expect(settingsRequest({})).toEqual(unsaid)
   })
 
-  it('settings stand in what travels where they always stood; later ones come last', () => {
+  it('settings keep their places on the wire; later ones come last', () => {
     expect(Object.keys(operations.createStream.request).slice(0, 7)).toEqual([
       'name',
       'shardCount',
@@ -151,7 +151,7 @@ describe('the table of stream settings', () => {
     expect(() => settingsRequest(preset)).toThrow('There are no scaling called "kinesis": give figures.')
   })
 
-  it('flags give what the client takes, and nothing that was not said', () => {
+  it('flags give what the client takes, and nothing that was not given', () => {
     const command = addSettingsFlags(new Command('create'))
     const flags = '--retention 2h --mode on-demand --limits write-bytes=1MiB,reads=5 --min-shards 2'
     command.parse(flags.split(' '), { from: 'user' })

@@ -185,7 +185,7 @@ describe('floors', () => {
     expect(offences).toEqual([])
   })
 
-  it('time and chance are given to the code that acts on them, not taken', () => {
+  it('code that depends on time or random numbers is given them as parameters', () => {
     // A bare reference (`clock = Date.now`) is how the rim passes them on; a call in the middle is what tests cannot drive.
     const offences = shipped
       .filter((file) => inside(file, 'protocol/', 'client/', 'broker/') && !isEntry(file))

@@ -62,7 +62,7 @@ describe('rooms of a host', () => {
     expect(offences).toEqual([])
   })
 
-  it('what belongs to the host as a whole is handed to rooms as interfaces', () => {
+  it('rooms get the shared parts of the host as interfaces', () => {
     const offences = wholes.flatMap(({ file, knownTo }) =>
       imports
         .filter(({ target }) => withinHost(target) === file)

@@ -28,7 +28,7 @@ describe('refusals', () => {
     expect(elsewhere).toEqual([])
   })
 
-  it('no declaration of a failure is talked away', () => {
+  it('no cast widens the failures that an operation declares', () => {
     const casts = /\bas (unknown as )?(Fail|Context|ErrorOf|ErrorCode)\b/
     expect(broker.flatMap((file) => linesMatching(file, casts))).toEqual([])
   })

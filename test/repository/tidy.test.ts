@@ -12,7 +12,7 @@ const documents = files.filter((file) => file.path.endsWith('.md'))
 const bannedFileWords = /(^|[-/])(manager|helper|util|common|base|impl|service)s?([-./]|$)/
 
 describe('sources', () => {
-  it('each opens with a comment that says what it owns', () => {
+  it('each file opens with a comment that says what it owns', () => {
     const offences = sources.filter((file) => !/^(#![^\n]*\n)?(\/\/|\/\*)/.test(file.text))
     expect(offences.map((file) => file.path)).toEqual([])
   })
@@ -24,7 +24,7 @@ describe('sources', () => {
     expect(offences).toEqual([])
   })
 
-  it('no file and no class is named after a drawer', () => {
+  it('no file and no class has a catch-all name such as Manager or Util', () => {
     const declaration = /\b(class|interface|type)\s+\w*(Manager|Helper|Util|Common|Base|Impl|Service)s?\b/
     expect(sources.filter((file) => bannedFileWords.test(file.path)).map((file) => file.path)).toEqual([])
     expect(sources.flatMap((file) => linesMatching(file, declaration))).toEqual([])
@@ -48,7 +48,7 @@ describe('sources', () => {
     expect(tests.flatMap((file) => linesMatching(file, switches))).toEqual([])
   })
 
-  it('no unfinished business and no switched-off checks', () => {
+  it('no file has a TODO or a switched-off check', () => {
     const marks = ['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX', '@ts-' + 'ignore', '@ts-' + 'nocheck']
     const offences = sources.flatMap((file) =>
       file.text

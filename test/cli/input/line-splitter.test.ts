@@ -30,7 +30,7 @@ describe('LineSplitter', () => {
     expect(lines).toEqual(['a\r', '', 'b'])
   })
 
-  it('tells of a line above the limit before it holds much more than that, and goes on after it', () => {
+  it('reports a line above the limit before it holds much more than the limit, and continues after it', () => {
     const splitter = new LineSplitter({ lineBytesMax: 10 })
     const push = (text: string) =>
       [...splitter.push(Buffer.from(text))].map((line) => (line === undefined ? line : String(line)))
@@ -41,7 +41,7 @@ describe('LineSplitter', () => {
     expect([...splitter.end()].map(String)).toEqual(['c'])
   })
 
-  it('tells of each line above the limit once, wherever it is cut', () => {
+  it('reports each line above the limit once, wherever it is cut', () => {
     const input = Buffer.from(`one\n${'x'.repeat(25)}\n${'y'.repeat(11)}\ntwo\n${'z'.repeat(10)}\n`)
     const expected = ['one', undefined, undefined, 'two', 'z'.repeat(10)]
     fc.assert(

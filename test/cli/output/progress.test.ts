@@ -29,17 +29,17 @@ function drawn({ isTTY, quiet, total, said }: Drawing): string {
   return String(stderr.read() ?? '')
 }
 
-it('is a bar where the amount of input is known, and a count where it is not', () => {
+it('progress: is a bar if the amount of input is known, and a count otherwise', () => {
   expect(drawn({ isTTY: true, quiet: false, total: 1024 })).toMatch(/produce .*50% of 1\.0 KiB {2}7 records/)
   expect(drawn({ isTTY: true, quiet: false })).toMatch(/produce {2}512 B {2}7 records/)
 })
 
-it('is not drawn where nobody looks, or where it is not wanted', () => {
+it('progress: is not drawn if standard error is no terminal, or with --quiet', () => {
   expect(drawn({ isTTY: false, quiet: false, total: 1024 })).toBe('')
   expect(drawn({ isTTY: true, quiet: true, total: 1024 })).toBe('')
 })
 
-it('says a line beside the bar, which is drawn again as it was, and without one where none is drawn', () => {
+it('progress: says a line beside the bar and draws the bar again, and says it without a bar if none is drawn', () => {
   expect(drawn({ isTTY: true, quiet: false, total: 1024, said: 'a word' })).toMatch(
     /50% [^\n]*a word\n[^\n]*50% of 1\.0 KiB {2}7 records/,
   )

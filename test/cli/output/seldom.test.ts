@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { seldom } from '../../../cli/output/seldom.ts'
 
-it('says the first line at once, and the next one no sooner than ten seconds later', () => {
+it('seldom: says the first line at once, and the next one no sooner than ten seconds later', () => {
   let now = 5
   const said: string[] = []
   const say = seldom(

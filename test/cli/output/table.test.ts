@@ -45,7 +45,7 @@ describe('cutToWidth and wrapToWidth', () => {
 describe('formatTable', () => {
   const headings = ['name', 'state', 'reason']
 
-  it('is as wide as it likes where nothing is on the right', () => {
+  it('is not limited in width for a file or a pipe', () => {
     const long = 'x'.repeat(300)
     expect(formatTable(headings, [[long, 'OPEN', long]], { columns: undefined }).split('\n')[1]).toBe(
       `${long}  OPEN   ${long}`,
