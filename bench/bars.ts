@@ -1,5 +1,5 @@
-// The bars: what each figure has to reach on two cores shared by client and broker, every acknowledgement flushed.
-// One table, pure; those that hang on the machine's own limits are functions of what was measured in the same run.
+// The table of bars: the value that each figure must reach on two cores shared by client and broker, with every
+// acknowledgement flushed. Pure. Bars that depend on limits of the machine are functions of limits measured in the same run.
 import type { Bar } from './report/figure.ts'
 
 const atLeast = (value: number, because?: string): Bar => ({
@@ -19,7 +19,7 @@ const KIB_APPEND_OF_RAW = 0.6
 export const bars = {
   /** Records a second of 100 bytes, from one producer process. */
   smallAppends: atLeast(500_000),
-  /** 1 KiB records: a figure of its own, or a part of what raw lmdb-js writes for the same batches. */
+  /** Records of 1 KiB: an absolute figure, or a part of what raw lmdb-js writes for the same batches. */
   kibAppends: (rawMegabytes: number): Bar => {
     const ofRaw = KIB_APPEND_OF_RAW * rawMegabytes
     return ofRaw < KIB_APPEND_MEGABYTES
@@ -28,10 +28,10 @@ export const bars = {
   },
   /** Records a second that one reader takes. */
   reads: atLeast(800_000),
-  /** End-to-end push at 5,000 records a second, as a multiple of the machine's own fdatasync. */
+  /** End-to-end push at 5,000 records a second, as a multiple of the machine's fdatasync. */
   pushP50: (flushP50: number): Bar => atMost(4 * flushP50, '4× fdatasync p50'),
   pushP99: (flushP99: number): Bar => atMost(10 * flushP99, '10× fdatasync p99'),
-  /** Throughput over 256 shards, in percent of that over 4, on one host. */
+  /** Throughput over 256 shards, in percent of the throughput over 4, on one host. */
   manyShards: atLeast(70),
   /** Memory of controller and hosts that 1,000 idle shards add. */
   idleShards: atMost(100),
@@ -43,10 +43,10 @@ export const bars = {
   split: atMost(250),
   /** From the intended send time to the acknowledgement, while shards are split. */
   ackWhileSplitting: atMost(500),
-  /** Throughput while ten splits are made, in percent of that without. */
+  /** Throughput while ten splits are made, in percent of the throughput without splits. */
   splittingThroughput: atLeast(80),
   /** From 1 shard to 64 and back to 1, under load. */
   rescale: atMost(30),
-  /** What removal and compaction take of the throughput of appends. */
+  /** Loss of append throughput by removal and compaction, in percent. */
   retentionCost: atMost(20),
 } as const

@@ -1,4 +1,4 @@
-// What the figures were measured on: a figure without its machine means nothing. Runs in the bench's own process.
+// Describes the machine on which the figures were measured. Runs in the bench's main process.
 import { cpus, release, totalmem, type as osType } from 'node:os'
 import { mkdir, statfs } from 'node:fs/promises'
 import { resolve } from 'node:path'
@@ -9,7 +9,7 @@ export interface Machine {
   readonly memoryBytes: number
   readonly os: string
   readonly node: string
-  /** Where the data directory lies: free space, and the file system's number as statfs gives it. */
+  /** The data directory's path, free space, and file system. */
   readonly dataDir: { readonly path: string; readonly freeBytes: number; readonly fileSystem: string }
 }
 
@@ -39,7 +39,7 @@ export function renderMachine(machine: Machine): string {
   ].join('\n')
 }
 
-/** Magic numbers of statfs(2) for the file systems that a broker meets; tmpfs matters most, because it flushes nothing. */
+/** Magic numbers of statfs(2) for common file systems; tmpfs matters most, because it flushes nothing. */
 const fileSystems: Readonly<Record<number, string>> = {
   0xef53: 'ext4',
   0x58465342: 'xfs',

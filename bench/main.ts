@@ -1,5 +1,5 @@
 // PROCESS ENTRY of the bench: `npm run bench -- <scenario> [options]`. Figures go to standard output, progress to standard
-// error; the exit code is 1 where a bar was missed and `--strict` was given, 2 where a run failed.
+// error; the exit code is 1 if a bar was missed and `--strict` was given, and 2 if a run failed.
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { describeMachine, renderMachine } from './machine.ts'
 import type { Report } from './report/figure.ts'
@@ -26,7 +26,7 @@ const program = new Command('bench')
   .option('--seconds <n>', 'length of each measurement, warm-up excluded', parseSeconds, 5)
   .option('--data-dir <path>', 'where the broker stores and the disk is measured', './data')
   .option('--json', 'figures as data on standard output', false)
-  .option('--strict', 'exit with 1 where a bar is missed', false)
+  .option('--strict', 'exit with 1 if a bar is missed', false)
   .addHelpText(
     'after',
     `
@@ -87,7 +87,7 @@ async function runScenarios(chosen: readonly ChosenScenario[]): Promise<void> {
   if (options.strict && missed) process.exitCode ??= EXIT_MISSED
 }
 
-/** One scenario in a directory of its own: the next one starts on a disk as empty as this one found it. */
+/** Runs one scenario in its own directory, which is removed, so that each scenario starts with an equally empty disk. */
 async function runScenario(
   entry: Scenario,
   given: Readonly<Record<string, unknown>>,

@@ -1,5 +1,5 @@
-// One run of the bench: its directory on the disk under test, and everything that it started. Runs in the bench's own
-// process. However the run ends, its daemon and loads are stopped and its directory is removed.
+// One run of the bench: its directory on the disk under test, and everything that it started. Runs in the bench's main
+// process. At the end of the run, also after a failure, its brokers and loads are stopped and its directory is removed.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type RunningDaemon, startDaemon } from './harness/daemon.ts'
@@ -54,7 +54,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
   }
 }
 
-/** Notes a daemon and every one that is started after it on its directory, so that the end of the run ends them all. */
+/** Keeps a broker, and each one started again on its directory, in `daemons`, so that the end of the run stops them all. */
 function followed(daemon: RunningDaemon, daemons: RunningDaemon[]): RunningDaemon {
   daemons.push(daemon)
   return { ...daemon, startAgain: async () => followed(await daemon.startAgain(), daemons) }

@@ -1,11 +1,11 @@
-// The contract of a scenario: a name, a sentence, settings as a table (from which flags and types derive), and a run.
-// Types and one identity function; runs in the bench's own process.
+// The contract of a scenario: a name, a sentence, a table of settings (from which flags and types derive), and a run.
+// Types and one identity function; runs in the bench's main process.
 import type { DaemonOptions, RunningDaemon } from './harness/daemon.ts'
 import type { RunningLoad } from './harness/load-process.ts'
 import type { JobName, JobResult, JobSettings } from './load/job.ts'
 import type { Report } from './report/figure.ts'
 
-/** A number, or a list of numbers to go through. */
+/** A number, or a list of numbers that are measured in turn. */
 export interface Setting {
   readonly default: number | readonly number[]
   readonly doc: string
@@ -16,17 +16,17 @@ export type ValuesOf<S extends Settings> = {
   readonly [K in keyof S]: S[K]['default'] extends number ? number : readonly number[]
 }
 
-/** What a scenario measures with. Everything it starts is stopped and removed when the run ends, however it ends. */
+/** The tools of a scenario. Everything that they start is stopped and removed when the run ends. */
 export interface Bench {
   /** Length of one measurement, warm-up excluded. */
   readonly seconds: number
   readonly warmUpSeconds: number
-  /** A directory of this run's own, on the disk under test. */
+  /** The run's own directory, on the disk under test. */
   readonly directory: string
-  /** Progress, for people, on standard error. */
+  /** Prints progress on standard error. */
   say(text: string): void
   startDaemon(options?: DaemonOptions): Promise<RunningDaemon>
-  /** Runs a job in a process of its own. */
+  /** Runs a job in its own process. */
   load<J extends JobName>(job: J, settings: JobSettings<J>): RunningLoad<JobResult<J>>
 }
 
@@ -38,7 +38,7 @@ export interface Scenario<S extends Settings = Settings> {
   run(bench: Bench, values: ValuesOf<S>): Promise<readonly Report[]>
 }
 
-/** Ties the values that `run` gets to the settings declared beside it. */
+/** Returns the entry; gives `run` the types of the settings declared beside it. */
 export function scenario<const S extends Settings>(entry: Scenario<S>): Scenario<S> {
   return entry
 }

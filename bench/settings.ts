@@ -1,14 +1,14 @@
-// Flags of a scenario, from its table of settings: `recordBytes: { default: [100, 1024] }` is `--record-bytes 100,1024`.
+// Makes a scenario's flags from its settings: `recordBytes: { default: [100, 1024] }` is `--record-bytes 100,1024`.
 // Pure.
 import { InvalidArgumentError } from 'commander'
 import type { Settings, ValuesOf } from './scenario.ts'
 
-/** `recordBytes` as a flag's name: `record-bytes`. */
+/** The flag name of a setting: `record-bytes` for `recordBytes`. */
 export function flagNameOf(setting: string): string {
   return setting.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 
-/** A whole number, with `k`, `M` or `Ki`, `Mi` for large ones: `64Ki` is 65,536. */
+/** Parses a whole number, with an optional `k`, `M`, `Ki` or `Mi`: `64Ki` is 65,536. */
 export function parseCount(text: string): number {
   const match = /^(\d+)(k|M|Ki|Mi)?$/.exec(text.trim())
   if (!match)
@@ -21,7 +21,7 @@ export function parseCounts(text: string): readonly number[] {
   return text.split(',').map(parseCount)
 }
 
-/** The values of a run: what was given on the command line over the defaults of the table. */
+/** The values of a run: those given on the command line, and the table's defaults for the others. */
 export function valuesOf<S extends Settings>(
   settings: S,
   given: Readonly<Record<string, unknown>>,

@@ -1,5 +1,5 @@
-// Prints the documents that are made from tables: `npm run docs` writes them, `npm run docs:check` (--check) fails where
-// one has fallen behind its table. Runs after the build, in its own process. A page is a function to Markdown.
+// Generates the documents that derive from tables: `npm run docs` writes them, `npm run docs:check` (--check) fails if one is
+// out of date. Runs after the build, in its own process. Each page is a function that returns Markdown.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +10,7 @@ import { metricsPage } from '../broker/telemetry/docs-page.ts'
 import { errorsPage } from './docs/errors-page.ts'
 import { protocolPage } from './docs/protocol-page.ts'
 
-/** Every generated document: add a line, and it is written, checked and formatted. */
+/** The table of generated documents; a new document needs only a line here. */
 const pages: readonly { readonly path: string; readonly render: (root: string) => string }[] = [
   { path: 'docs/protocol.md', render: protocolPage },
   { path: 'docs/errors.md', render: errorsPage },
@@ -22,7 +22,7 @@ const pages: readonly { readonly path: string; readonly render: (root: string) =
 const NOTICE =
   '<!-- Printed from tables in the source by `npm run docs`: change the table, not this page. -->'
 
-// From dist/scripts/generate-docs.js.
+// This file runs as dist/scripts/generate-docs.js.
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const checking = process.argv.includes('--check')
 
@@ -45,7 +45,7 @@ for (const { path, render } of pages) {
   }
 }
 
-/** The notice goes below the title, which is the first line of every document. */
+/** Adds the notice below the title, which is the first line of every document. */
 function withNotice(page: string): string {
   return page.replace('\n', `\n\n${NOTICE}\n`)
 }

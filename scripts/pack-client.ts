@@ -12,7 +12,7 @@ interface PackageJson {
   readonly engines: Readonly<Record<string, string>>
 }
 
-// From dist/scripts/pack-client.js.
+// This file runs as dist/scripts/pack-client.js.
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const destination = resolve(process.argv[2] ?? root)
 
@@ -47,7 +47,7 @@ await client.put('clicks', { partitionKey: 'ada', data: 'hello' })
 const staging = mkdtempSync(join(tmpdir(), 'millrace-client-'))
 try {
   for (const folder of ['client', 'protocol']) {
-    // Source maps point to sources that are not packed.
+    // Source maps are left out, since they point to sources that are not packed.
     cpSync(join(root, 'dist', folder), join(staging, folder), {
       recursive: true,
       filter: (path) => !path.endsWith('.map'),

@@ -1,6 +1,6 @@
-// What npm runs after an install in this folder, and before it packs the package: compiles the sources. Plain JavaScript,
-// since it comes before the compiler's first run. `npm ci --omit=dev` leaves the compiler out: what was compiled before is
-// kept then, and a checkout that was never compiled is refused, because nothing in it could run.
+// Compiles the sources. npm runs this after an install in this folder, and before it packs the package. Plain JavaScript,
+// since it runs before the first compilation. `npm ci --omit=dev` leaves the compiler out: then earlier compiled files are
+// kept, and a checkout that was never compiled is refused, because nothing in it could run.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -1,5 +1,5 @@
-// The clock of the bench: monotonic, in milliseconds with fractions, and the same in every process and thread of one
-// machine, so that a time taken by a producer's process can be compared in a subscriber's.
+// The clock of the bench: monotonic, in fractional milliseconds, and the same in all processes and threads of a machine, so
+// that a subscriber's process can compare times of a producer's process.
 
 export function monotonicMs(): number {
   const [seconds, nanoseconds] = process.hrtime()

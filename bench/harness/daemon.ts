@@ -1,5 +1,5 @@
-// A daemon of the bench's own: the compiled broker in a child process, on free ports, in a given directory. Runs in the
-// bench's own process (and under the tests' daemon support). It signals only processes that it started.
+// Starts the compiled broker in a child process, on free ports, in a given directory. Runs in the bench's main process, and
+// in tests. Signals only processes that it started.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
@@ -7,12 +7,12 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { type BrokerOptionName, environmentNameOf } from '../../broker/config/options.ts'
 
-/** Options of the daemon as its environment takes them: `{ segmentSize: '1MiB' }`. */
+/** Options of the broker, passed by its environment: `{ segmentSize: '1MiB' }`. */
 export type DaemonConfig = { readonly [K in BrokerOptionName]?: string }
 
 export interface DaemonOptions {
   readonly config?: DaemonConfig
-  /** Kills the process, however far its start is, when it fires. */
+  /** Kills the process when it fires, also during the start. */
   readonly signal?: AbortSignal
 }
 
@@ -23,20 +23,20 @@ export interface RunningDaemon {
   /** The controller's process. */
   readonly pid: number
   readonly process: ChildProcess
-  /** Milliseconds from the start of the process until it said that it is ready. */
+  /** Milliseconds from the start of the process to its log line that says ready. */
   readonly startMs: number
-  /** The end of what it logged. */
+  /** The end of its log. */
   log(): string
-  /** Asks it to drain and waits until it is gone. */
+  /** Asks the broker to drain, and waits until the process has ended. */
   stop(): Promise<void>
-  /** Starts another one on the same directory, once this one is gone. */
+  /** Waits until this process has ended, and starts another on the same directory. */
   startAgain(): Promise<RunningDaemon>
 }
 
 const STOP_DEADLINE_MS = 60_000
 const LOG_LINES_KEPT = 200
 
-/** Any free port each, so that runs never meet; JSON, because nobody reads it unless something goes wrong. */
+/** Free ports, so that runs do not collide; the log is JSON, so that the line that says ready can be parsed. */
 const DEFAULTS: DaemonConfig = {
   port: '0',
   hostPortBase: '0',
@@ -45,7 +45,7 @@ const DEFAULTS: DaemonConfig = {
   logFormat: 'json',
 }
 
-/** Fulfils when the daemon takes requests; rejects with the end of its log when it ends before. */
+/** Fulfils when the broker takes requests; rejects with the end of its log if it ends before that. */
 export async function startDaemon(dataDir: string, options: DaemonOptions = {}): Promise<RunningDaemon> {
   const startedAt = performance.now()
   const child = spawn(process.execPath, [fileURLToPath(new URL('../../broker/main.js', import.meta.url))], {
@@ -72,7 +72,7 @@ export async function startDaemon(dataDir: string, options: DaemonOptions = {}):
   }
 }
 
-/** What this process was told itself must not reach a broker whose settings are part of the measurement. */
+/** The environment without this process's own broker settings, which would change what is measured. */
 function environmentOf(config: DaemonConfig): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_'))
   const own = Object.entries(config).map(([name, value]) => [
@@ -82,13 +82,13 @@ function environmentOf(config: DaemonConfig): NodeJS.ProcessEnv {
   return Object.fromEntries([...inherited, ...own]) as NodeJS.ProcessEnv
 }
 
-/** The log line that says ready carries where. */
+/** Reads the urls from the log line that says ready. */
 function urlsIn(line: string): { readonly url: string; readonly adminUrl: string } | undefined {
   if (!line.startsWith('{') || !line.includes('"adminUrl"')) return undefined
   return JSON.parse(line) as { readonly url: string; readonly adminUrl: string }
 }
 
-/** Reads the line that says ready, and goes on reading: a pipe that fills would stop the daemon. */
+/** Waits for the line that says ready, and reads on after it, since a full pipe would stop the broker. */
 function untilReady(child: ChildProcess, lines: string[]): Promise<{ url: string; adminUrl: string }> {
   return new Promise((resolve, reject) => {
     const take = (line: string) => {
@@ -100,7 +100,7 @@ function untilReady(child: ChildProcess, lines: string[]): Promise<{ url: string
     createInterface({ input: child.stdout! }).on('line', take)
     createInterface({ input: child.stderr! }).on('line', take)
     child.on('error', (error) => {
-      // One that its signal kills has yet to end: who starts the next one finds the directory free.
+      // A process killed by its signal rejects only when it has ended, so that the directory is free for the next one.
       if (child.pid === undefined) reject(error)
       else child.once('exit', () => reject(error))
     })
@@ -110,7 +110,7 @@ function untilReady(child: ChildProcess, lines: string[]): Promise<{ url: string
   })
 }
 
-/** SIGTERM, then SIGKILL where draining takes longer than anyone would wait. */
+/** Sends SIGTERM, and SIGKILL if draining takes too long. */
 async function stopDaemon(child: ChildProcess): Promise<void> {
   const gone = untilExited(child)
   child.kill('SIGTERM')

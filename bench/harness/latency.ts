@@ -1,5 +1,5 @@
-// Latencies in an HDR histogram: microsecond steps, three significant digits, up to one minute. Runs in load processes
-// (recording) and in the bench's own (merging, reporting); a histogram crosses between them as text.
+// Records latencies in an HDR histogram: microsecond steps, three significant digits, up to one minute. Load processes
+// record; the bench's main process merges and reports. Histograms are sent between them as text.
 import {
   build,
   decodeFromCompressedBase64,
@@ -10,10 +10,10 @@ import {
 const US_PER_MS = 1000
 const LATENCY_US_MAX = 60_000 * US_PER_MS
 
-/** A histogram as it crosses between processes. */
+/** A histogram as text, as it is sent between processes. */
 export type HistogramText = string & { readonly histogramText: true }
 
-/** The percentiles that reports show; the curve has more. */
+/** The percentiles of reports, and a curve with more of them. */
 export interface LatencySummary {
   readonly count: number
   readonly meanMs: number
@@ -37,7 +37,7 @@ export class LatencyRecorder {
     return this.#histogram.totalCount
   }
 
-  /** Values above a minute count as a minute; nothing is dropped. */
+  /** Records a latency. Values above a minute count as a minute; none is dropped. */
   record(ms: number): void {
     this.#histogram.recordValue(Math.min(LATENCY_US_MAX, Math.max(1, Math.round(ms * US_PER_MS))))
   }
@@ -55,7 +55,7 @@ export class LatencyRecorder {
   }
 }
 
-/** One summary over several processes' recordings. */
+/** Merges the recordings of several processes into one summary. */
 export function mergeLatencies(texts: readonly HistogramText[]): LatencySummary {
   const all = newHistogram()
   for (const text of texts) all.add(decodeFromCompressedBase64(text))
@@ -80,7 +80,7 @@ function summarize(histogram: Histogram): LatencySummary {
   const curve: { percentile: number; ms: number }[] = []
   for (let step = 0; step <= CURVE_STEPS_PER_NINE * CURVE_NINES; step++) {
     const percentile = 100 * (1 - 10 ** (-step / CURVE_STEPS_PER_NINE))
-    // Past the last single value a percentile only repeats the maximum: it would draw certainty that is not there.
+    // Higher percentiles rest on less than one value and only repeat the maximum, so the curve ends here.
     if (histogram.totalCount * (1 - percentile / 100) < 1) break
     curve.push({ percentile, ms: at(percentile) })
   }

@@ -1,19 +1,19 @@
-// Starts load processes and waits for what they measured. Runs in the bench's own process; ends only its own children.
+// Starts load processes and waits for their results. Runs in the bench's main process; ends only its own children.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { FromLoad, JobName, JobResult, JobSettings, ToLoad } from '../load/job.ts'
 
 export interface RunningLoad<R> {
-  /** Fulfils when the job says that it is set up; rejects when it fails before. */
+  /** Fulfils when the job is set up; rejects if it fails before that. */
   readonly ready: Promise<number | undefined>
   readonly result: Promise<R>
-  /** Asks a job without an end of its own for its result. */
+  /** Asks a job that runs until it is stopped for its result. */
   stop(): void
-  /** Ends the process now; its result, if it has none yet, is a failure. */
+  /** Ends the process at once; without a result so far, the job fails. */
   kill(): void
 }
 
-/** libuv's pool carries every LMDB commit: more threads than any job has environments. */
+/** Threads of libuv's pool, which runs every LMDB commit: more than any job has environments. */
 const LOAD_THREAD_POOL = '16'
 
 export function startLoad<J extends JobName>(
@@ -41,7 +41,7 @@ export function startLoad<J extends JobName>(
   child.on('error', (error) => fail(error.message))
   child.on('exit', (code, signal) => fail(`ended with ${signal ?? code} before its result`))
   send(child, { type: 'start', job, settings })
-  // Whoever awaits only one of the two must not be ended by the other's rejection.
+  // A caller may await only one of the two promises; the other's rejection must not end the process.
   ready.promise.catch(() => {})
   result.promise.catch(() => {})
   return {
@@ -70,7 +70,7 @@ function send(child: ChildProcess, message: ToLoad): void {
   if (child.connected) child.send(message)
 }
 
-/** The result, once its process is gone: whatever is measured next has the cores for itself. */
+/** Waits for the result and the end of the process, so that the next measurement has the cores for itself. */
 async function thenLeave<R>(result: Promise<R>, child: ChildProcess): Promise<R> {
   try {
     return await result

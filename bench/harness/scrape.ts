@@ -1,10 +1,10 @@
-// What a daemon says of itself, and what it takes of the disk. Runs in the bench's own process.
+// Reads a broker's metrics and measures its use of the disk. Runs in the bench's main process.
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Values of one moment, from /metrics. */
+/** The values of /metrics at one moment. */
 export interface Scrape {
-  /** The sum of a metric over everything that its labels tell apart, as far as they have these values. */
+  /** The sum of a metric over all samples whose labels have the given values. */
   sum(name: string, labels?: Readonly<Record<string, string>>): number
 }
 
@@ -14,7 +14,7 @@ export async function scrape(adminUrl: string): Promise<Scrape> {
   return readMetrics(await response.text())
 }
 
-/** Prometheus' text format, as far as the broker uses it. */
+/** Parses Prometheus' text format, as far as the broker uses it. */
 export function readMetrics(text: string): Scrape {
   const samples = text.split('\n').map(parseSample)
   return {
@@ -37,7 +37,7 @@ interface Sample {
   readonly value: number
 }
 
-/** A line of Prometheus' text format; undefined for comments. The broker's label values hold neither commas nor quotes. */
+/** Parses one line; undefined for a comment. The broker's label values hold neither commas nor quotes. */
 function parseSample(line: string): Sample | undefined {
   const match = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line)
   if (!match) return undefined
@@ -45,8 +45,8 @@ function parseSample(line: string): Sample | undefined {
 }
 
 /**
- * Megabytes that the files under a directory take on the disk; those that go while it looks do not count. It walks by
- * itself, since the recursive `readdir` fails with ENOENT where a directory goes before its turn, as removed segments do.
+ * Megabytes that the files under a directory take on the disk, without files that are removed meanwhile. It walks folders
+ * itself, since the recursive `readdir` fails with ENOENT if a directory, such as a segment, is removed before its turn.
  */
 export async function diskMegabytes(directory: string): Promise<number> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(orIfGone([]))
@@ -59,7 +59,7 @@ export async function diskMegabytes(directory: string): Promise<number> {
   return megabytes
 }
 
-/** What `stat` counts in, whatever the file system: 512 bytes. */
+/** Megabytes of one block of `stat`, which has 512 bytes on every file system. */
 const MEGABYTES_A_BLOCK = 512 / 1e6
 
 function orIfGone<T>(instead: T): (error: unknown) => T {

@@ -1,4 +1,4 @@
-// How fast this disk flushes: a file that grows by one write and one fdatasync at a time. Runs in a load process.
+// Measures how fast the disk flushes: a file grows by one write and one fdatasync at a time. Runs in a load process.
 // No acknowledgement that means "on disk" can be faster than this.
 import { closeSync, fdatasyncSync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'

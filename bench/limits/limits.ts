@@ -1,5 +1,5 @@
-// The machine's own limits, measured in the run whose figures they stand beside: disks and virtual machines change by
-// the minute, so a ratio to yesterday's limit says nothing. Runs in the bench's own process, load in child processes.
+// Measures the machine's limits in the same run as the figures that are compared with them: disks and virtual machines change
+// by the minute, so older limits say nothing. Runs in the bench's main process, with the load in child processes.
 import { type HistogramText, type LatencySummary, mergeLatencies } from '../harness/latency.ts'
 import type { Bench } from '../scenario.ts'
 
@@ -15,7 +15,7 @@ export interface DiskLimits {
   readonly flushedMegabytesPerSecond: number
 }
 
-/** Latencies of single flushes; take it before and after what it is compared with, and merge. */
+/** Measures latencies of single flushes. Measure before and after the compared figure, and merge. */
 export async function measureFlush(bench: Bench): Promise<HistogramText> {
   bench.say('measuring fdatasync of 4 KiB appends')
   const settings = { directory: bench.directory, writeBytes: 4 * KiB, seconds: FDATASYNC_SECONDS }
@@ -30,7 +30,7 @@ export async function measureDisk(bench: Bench): Promise<DiskLimits> {
   return { flush, flushedMegabytesPerSecond: large.megabytesPerSecond }
 }
 
-/** lmdb-js alone, for batches of that size with that many in flight. */
+/** Measures lmdb-js alone, for batches of a given size with a given number in flight. */
 export async function measureRawLmdb(
   bench: Bench,
   batch: { readonly bytes: number; readonly inFlight: number },

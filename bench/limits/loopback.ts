@@ -1,5 +1,5 @@
-// How fast two processes of this machine pass bytes over TCP: one only writes, the other only counts. Run in two load
-// processes, as client and broker are two.
+// Measures how fast two processes of this machine pass bytes over TCP: one only writes, the other only counts. Runs in two
+// load processes, like client and broker.
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { LoadControl } from '../load/job.ts'
@@ -14,7 +14,7 @@ export interface LoopbackResult {
   readonly megabytesPerSecond: number
 }
 
-/** Says its port when ready, takes one connection, and measures from its first byte to its last. */
+/** Reports its port when ready, takes one connection, and measures from the first byte to the last. */
 export async function receiveLoopback(_settings: object, control: LoadControl): Promise<LoopbackResult> {
   const server = createServer({ noDelay: true })
   server.listen(0, '127.0.0.1')

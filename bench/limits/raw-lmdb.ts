@@ -1,5 +1,5 @@
-// How fast lmdb-js itself writes the same batches, flushed, with the same number in flight, and nothing around it:
-// no socket, no other thread, no check, no head row. Runs in a load process. The broker cannot beat it.
+// Measures how fast lmdb-js alone writes the same batches, flushed, with the same number in flight: without socket, other
+// threads, checks or head row. Runs in a load process. The broker cannot be faster.
 import { randomFillSync } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,13 +15,13 @@ export interface RawLmdbSettings {
 }
 
 export interface RawLmdbResult {
-  /** From `batch()` to its fulfilment. */
+  /** Latencies from `batch()` to its fulfilment. */
   readonly latencies: HistogramText
   readonly megabytesPerSecond: number
   readonly batchesPerSecond: number
 }
 
-/** Far above what a run can write, so that the map never moves. */
+/** Size of the map, far above what a run can write, so that the map is never moved. */
 const MAP_BYTES = 64 * 2 ** 30
 
 export async function measureRawLmdb(settings: RawLmdbSettings): Promise<RawLmdbResult> {

@@ -1,4 +1,4 @@
-// One producer that appends as fast as acknowledgements allow. Runs in a load process.
+// Load: one producer that appends as fast as acknowledgements allow. Runs in a load process.
 import { connect } from '../../client/index.ts'
 import { monotonicMs } from '../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
@@ -10,7 +10,7 @@ export interface AppendSettings {
   readonly stream: string
   readonly recordBytes: number
   readonly batchBytes: number
-  /** At most: the bench may stop it before. */
+  /** Longest time of the load; the bench may stop it earlier. */
   readonly seconds: number
   readonly warmUpSeconds: number
 }
@@ -18,13 +18,13 @@ export interface AppendSettings {
 export interface AppendResult {
   readonly recordsPerSecond: number
   readonly megabytesPerSecond: number
-  /** Mean records in a batch: what the producer made of the load. */
+  /** Mean number of records in the batches that the producer made. */
   readonly batchRecords: number
-  /** From `send` to acknowledgement, of a sample, the wait in the producer's own buffer included. */
+  /** Latencies of a sample, from `send` to acknowledgement, with the wait in the producer's buffer. */
   readonly latencies: HistogramText
 }
 
-/** One record in so many is timed: timing each would cost more than appending it. */
+/** One in so many records is timed, since timing each would cost more than appending it. */
 const SAMPLED_ONE_IN = 4096
 /** The clock is read once for so many records. */
 const CLOCK_EVERY = 64

@@ -1,4 +1,4 @@
-// Fills a stream with so many records and leaves. Runs in a load process.
+// Load: appends a given number of records to a stream. Runs in a load process.
 import { connect } from '../../client/index.ts'
 import type { LoadControl } from './job.ts'
 import { makeRecords } from './records.ts'

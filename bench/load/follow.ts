@@ -1,5 +1,5 @@
-// Many subscribers of one stream, each with its own connection, that count and time what is pushed to them until they are
-// told to stop. Runs in a load process.
+// Load: many subscribers of one stream, each with its own connection, that count and time pushed records until stopped.
+// Runs in a load process.
 import { connect } from '../../client/index.ts'
 import { monotonicMs } from '../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'

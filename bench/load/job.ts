@@ -1,13 +1,13 @@
-// What a load process is told and what it tells: types only, shared by both ends of the IPC channel.
+// The messages to and from a load process: types only, shared by both ends of the IPC channel.
 import type { jobs } from './jobs.ts'
 
 /** How a job speaks to the bench while it runs. */
 export interface LoadControl {
-  /** Set up and waiting, or running: `detail` is whatever the other side needs, such as a port. */
+  /** Reports that the job is set up. `detail` is a number that the bench needs, such as a port. */
   ready(detail?: number): void
-  /** A line of progress. */
+  /** Prints a line of progress. */
   say(text: string): void
-  /** Fires when the bench wants the result now; jobs that run for a given time need not look. */
+  /** Fires when the bench wants the result; jobs that run for a given time may ignore it. */
   readonly stopped: AbortSignal
 }
 

@@ -1,4 +1,4 @@
-// The one table of what a load process can do. Imported by load processes; the bench itself imports only its types.
+// The table of jobs of load processes. Load processes import it; the bench's main process imports only its types.
 import { measureFdatasync } from '../limits/fdatasync.ts'
 import { receiveLoopback, sendLoopback } from '../limits/loopback.ts'
 import { measureRawLmdb } from '../limits/raw-lmdb.ts'

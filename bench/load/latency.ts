@@ -1,5 +1,5 @@
-// End-to-end latency: records sent at an even rate, pushed back by a subscription, each timed from the moment at which it
-// should have been sent. Runs in a load process, with a connection each for the producer and the subscriber.
+// Load: records are sent at an even rate and pushed back by a subscription, each timed from its intended send time. Runs in
+// a load process, with separate connections for producer and subscriber.
 import { connect } from '../../client/index.ts'
 import { monotonicMs } from '../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
@@ -19,11 +19,11 @@ export interface LatencySettings {
 }
 
 export interface LatencyResult {
-  /** Intended send time to arrival at the subscriber. */
+  /** Latencies from the intended send time to the arrival at the subscriber. */
   readonly pushed: HistogramText
-  /** Intended send time to acknowledgement. */
+  /** Latencies from the intended send time to the acknowledgement. */
   readonly acknowledged: HistogramText
-  /** Intended send time to the moment at which the load process really sent: what it adds by itself. */
+  /** Latencies from the intended to the actual send time, which the load process itself adds. */
   readonly lateness: HistogramText
 }
 

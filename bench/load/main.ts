@@ -1,5 +1,5 @@
-// PROCESS ENTRY of a load process: takes one job over IPC, does it, answers, and leaves. Load never shares a thread
-// with the broker or with the bench itself, so that neither slows the other beyond what the machine's cores force.
+// PROCESS ENTRY of a load process: takes one job over IPC, runs it, sends the result and ends. Load shares no thread with
+// the broker or with the bench, so that they slow each other only by sharing the machine's cores.
 import type { FromLoad, Job, ToLoad } from './job.ts'
 import { jobs } from './jobs.ts'
 
@@ -9,7 +9,7 @@ process.on('message', (message: ToLoad) => {
   if (message.type === 'stop') stop.abort()
   else void runJob(jobs[message.job] as Job<unknown, unknown>, message.settings)
 })
-// A bench that is gone wants no result, and its load must not outlive it.
+// Without its bench the load ends, since no process waits for the result.
 process.on('disconnect', () => process.exit(0))
 
 async function runJob(job: Job<unknown, unknown>, settings: unknown): Promise<void> {

@@ -1,21 +1,21 @@
-// Open-loop load: arrivals at an even rate that the system under test cannot slow down. Each has an intended time, and
-// latency counts from there: a stall delays everything behind it and is seen in full (no coordinated omission).
+// Open-loop load: arrivals at an even rate that the system under test cannot slow down. Latency counts from the intended
+// time of each arrival, so a stall counts for all arrivals that it delays (no coordinated omission).
 // Runs in a load process.
 import { Worker } from 'node:worker_threads'
 import { monotonicMs } from '../harness/clock.ts'
 
-/** What the pacer's thread is given. */
+/** The data that the pacer's thread is started with. */
 export interface PacerData {
   readonly startsAt: number
   readonly periodMs: number
-  /** It wakes no more often: arrivals due between two wake-ups are sent together, each with its own intended time. */
+  /** Time between wake-ups: arrivals due in between are sent together, each with its own intended time. */
   readonly wakeMs: number
 }
 
 const START_DELAY_MS = 50
 const WAKE_MS = 0.25
 
-/** Calls `send` with the intended time of each arrival, `perSecond` of them for `seconds`. */
+/** Calls `send` with the intended time of each arrival, `perSecond` times a second, for `seconds`. */
 export async function runOpenLoop(options: {
   readonly perSecond: number
   readonly seconds: number

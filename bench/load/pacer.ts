@@ -1,5 +1,5 @@
 // THREAD ENTRY of the pacer: tells a load process which arrivals are due, evenly and finer than setTimeout's millisecond.
-// It sleeps in Atomics.wait, so it costs no core, and it counts from the start, so no arrival is ever left out.
+// The pacer sleeps in Atomics.wait, so it uses no core, and counts from the start, so it never skips an arrival.
 import { parentPort, workerData } from 'node:worker_threads'
 import { monotonicMs } from '../harness/clock.ts'
 import type { PacerData } from './open-loop.ts'

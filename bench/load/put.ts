@@ -1,4 +1,4 @@
-// Many connections that each put one record at a time and wait for its acknowledgement: no batching by the caller.
+// Load: many connections that each put one record at a time and wait for its acknowledgement, without batching.
 // Runs in a load process.
 import { connect } from '../../client/index.ts'
 import { monotonicMs } from '../harness/clock.ts'

@@ -1,15 +1,15 @@
-// Reads everything that a stream holds, again and again, as fast as it comes. Runs in a load process.
+// Load: reads all records of a stream repeatedly, as fast as possible. Runs in a load process.
 import { connect } from '../../client/index.ts'
 import { monotonicMs } from '../harness/clock.ts'
 
 export interface ReadSettings {
   readonly url: string
   readonly stream: string
-  /** Records that the stream holds: fewer read is a failure, not a figure. */
+  /** Number of records in the stream; reading fewer is a failure. */
   readonly records: number
-  /** A loop over records, or over batches of them. */
+  /** Whether the loop is over records or over batches. */
   readonly by: 'record' | 'batch'
-  /** Passes go on until so much time is over; at least one is made. */
+  /** Passes are repeated for so long; at least one is made. */
   readonly seconds: number
 }
 

@@ -1,4 +1,4 @@
-// The records that loads append: made once, because a benchmark of a broker should not measure its own payloads.
+// The records that loads append. They are made once, so that the bench does not measure the making of payloads.
 import { randomFillSync } from 'node:crypto'
 
 export interface LoadRecord {
@@ -6,12 +6,12 @@ export interface LoadRecord {
   readonly data: Buffer
 }
 
-/** Enough keys that every shard of a wide stream gets its part. */
+/** Number of keys, enough that every shard of a wide stream gets records. */
 const KEYS = 4096
-/** Several payloads, so that nothing along the way can profit from always seeing the same bytes. */
+/** Number of payloads; several, so that no cache or codec profits from equal bytes. */
 const PAYLOADS = 64
 
-/** Records of `bytes` bytes of data each, to be appended in turn, over and over. */
+/** Makes records of `bytes` bytes of data each, which a load appends in turn. */
 export function makeRecords(bytes: number): readonly LoadRecord[] {
   const payloads = Array.from({ length: PAYLOADS }, () => randomFillSync(Buffer.alloc(bytes)))
   return Array.from({ length: KEYS }, (_, index) => ({

@@ -1,4 +1,4 @@
-// A producer that sends timed records at an even rate, for subscribers elsewhere to time. Runs in a load process.
+// Load: a producer that sends timed records at an even rate, which other processes time. Runs in a load process.
 import { connect } from '../../client/index.ts'
 import { runOpenLoop } from './open-loop.ts'
 import { timedPayload } from './timed-record.ts'

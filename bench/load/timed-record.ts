@@ -1,4 +1,4 @@
-// Records that carry the time at which they should have been sent, so that whoever gets one knows how late it is.
+// Records that carry their intended send time, from which a subscriber computes their latency.
 
 const TIME_BYTES = 8
 

@@ -1,19 +1,19 @@
-// What a benchmark answers: figures with their units, bars and the machine's own limits beside them, as plain data.
-// Pure; the table, the plot and --json are three views on it.
+// The result of a benchmark as plain data: figures with their units, bars, and ratios to the machine's limits. Pure. The
+// table, the plot and --json are views of it.
 import type { LatencySummary } from '../harness/latency.ts'
 
 export type Unit =
   'records' | 'records/s' | 'puts/s' | 'MB/s' | 'ms' | 's' | 'MB' | 'segments' | 'runs' | 'x' | '%'
 
-/** What a figure has to reach, in its own unit. */
+/** The value that a figure must reach, in the figure's unit. */
 export interface Bar {
   readonly sense: 'atLeast' | 'atMost'
   readonly value: number
-  /** Where the value comes from, if it is not simply a number: "60 % of raw lmdb-js". */
+  /** Origin of a computed value: "60 % of raw lmdb-js". */
   readonly because?: string
 }
 
-/** A limit of the machine, measured in the same run, and what part of it the figure is. */
+/** A limit of the machine, measured in the same run, and the figure's ratio to it. */
 export interface Ratio {
   readonly of: string
   readonly limit: number
@@ -37,15 +37,15 @@ export interface Report {
   readonly scenario: string
   readonly figures: readonly Figure[]
   readonly latencies: readonly LatencyCurve[]
-  /** The settings that the figures hold for. */
+  /** The settings with which the figures were measured. */
   readonly settings: Readonly<Record<string, unknown>>
-  /** Anything that a reader of the figures must know to read them rightly. */
+  /** Facts that a reader needs to understand the figures. */
   readonly notes: readonly string[]
 }
 
 export type Verdict = 'pass' | 'miss' | undefined
 
-/** Whether the figure reaches its bar; undefined where it has none. */
+/** Whether the figure reaches its bar; undefined if it has none. */
 export function verdictOf(figure: Figure): Verdict {
   if (!figure.bar) return undefined
   const reached =
@@ -53,7 +53,7 @@ export function verdictOf(figure: Figure): Verdict {
   return reached ? 'pass' : 'miss'
 }
 
-/** How far beyond its bar (positive) or short of it (negative) the figure is, as a part of the bar. */
+/** How far the figure is beyond its bar (positive) or short of it (negative), as a part of the bar. */
 export function marginOf(figure: Figure): number | undefined {
   if (!figure.bar) return undefined
   const difference =
@@ -61,12 +61,12 @@ export function marginOf(figure: Figure): number | undefined {
   return difference / figure.bar.value
 }
 
-/** What part of a limit of the machine a value is. */
+/** The ratio of a value to a limit of the machine. */
 export function ratioTo(of: string, value: number, limit: number): Ratio {
   return { of, limit, ratio: limit > 0 ? value / limit : Number.NaN }
 }
 
-/** A number as people read it: `1,050,000 records/s`, `0.44 ms`, `62 %`. */
+/** Formats a number for people: `1,050,000 records/s`, `0.44 ms`, `62 %`. */
 export function formatValue(value: number, unit: Unit): string {
   if (!Number.isFinite(value)) return 'no figure'
   const text = formatNumber(value)

@@ -6,7 +6,7 @@ const HEIGHT = 12
 const GLYPHS = ['●', '○', '▲', '△', '■', '□']
 const TICKS = [0, 50, 90, 99, 99.9, 99.99]
 
-/** Several curves in one frame, with a legend. Empty text where there is nothing to draw. */
+/** Plots several curves in one frame, with a legend. Returns empty text if there is nothing to draw. */
 export function plotLatencies(curves: readonly LatencyCurve[]): string {
   const drawn = curves.filter(({ summary }) => summary.curve.length > 1)
   const values = drawn.flatMap(({ summary }) => summary.curve.map(({ ms }) => ms)).filter((ms) => ms > 0)
@@ -33,7 +33,7 @@ interface Scale {
   readonly high: number
 }
 
-/** 90 % is one nine, 99 % two: the axis on which tails are as wide as middles. */
+/** The position on an axis by nines: 90 % is 1, 99 % is 2. On it, tails are as wide as the middle. */
 function ninesOf(percentile: number): number {
   return -Math.log10(1 - percentile / 100)
 }

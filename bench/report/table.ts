@@ -1,15 +1,15 @@
-// A report as people read it: one row a figure with its bar, its ratio to the machine's own limits, and a verdict. Pure.
+// Formats a report: one row per figure with its bar, its ratio to the machine's limits, and a verdict. Pure.
 import Table from 'cli-table3'
 import { type Figure, formatBar, formatValue, marginOf, type Report, verdictOf } from './figure.ts'
 import { plotLatencies } from './plot.ts'
 
-/** No colours, because reports are pasted and kept; no lines between rows, because columns say enough. */
+/** No colours, because reports are pasted into documents, and no lines between rows. */
 const TABLE_STYLE = {
   style: { head: [], border: [] },
   chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
 }
 
-/** Figures, then latencies with their plot, then notes. */
+/** Formats figures, then latencies with their plot, then notes. */
 export function renderReport(report: Report): string {
   const parts = [`\n${report.scenario}  ${describeSettings(report.settings)}`, renderFigures(report.figures)]
   if (report.latencies.length > 0) parts.push(renderLatencies(report), plotLatencies(report.latencies))
@@ -17,7 +17,7 @@ export function renderReport(report: Report): string {
   return parts.join('\n')
 }
 
-/** The last word of a run: how many bars were met, and each one that was not. */
+/** The end of a run's output: the number of bars met, and each bar missed. */
 export function renderVerdicts(reports: readonly Report[]): string {
   const judged = reports.flatMap(({ scenario, figures }) => figures.map((figure) => ({ scenario, figure })))
   const withBar = judged.filter(({ figure }) => figure.bar !== undefined)

@@ -1,4 +1,4 @@
-// Appending from one producer process, as fast as acknowledgements allow: record sizes × batch sizes × shards.
+// Scenario: one producer process appends as fast as acknowledgements allow, over record sizes × batch sizes × shards.
 import { connect } from '../../client/index.ts'
 import { bars } from '../bars.ts'
 import { mergeLatencies } from '../harness/latency.ts'
@@ -8,7 +8,7 @@ import { scenario } from '../scenario.ts'
 
 const SMALL_RECORD_BYTES = 100
 const KIB_RECORD_BYTES = 1024
-/** What the client keeps under way to one host: raw lmdb-js gets the same. */
+/** Batches that the client keeps in flight to one host; raw lmdb-js is measured with the same number. */
 const IN_FLIGHT = 8
 
 export const appendScenario = scenario({
@@ -63,7 +63,7 @@ export const appendScenario = scenario({
   },
 })
 
-/** A fresh broker for each point: no point pays for what another one left on the disk. */
+/** Measures with a new broker, so that no measurement is slowed by what another left on the disk. */
 export async function appendTo(
   bench: Parameters<typeof appendScenario.run>[0],
   point: { readonly recordBytes: number; readonly batchBytes: number; readonly shards: number },

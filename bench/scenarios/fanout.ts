@@ -1,4 +1,4 @@
-// One producer, many subscribers: each gets everything, pushed from the memory of the host.
+// Scenario: one producer and many subscribers, each of which gets all records, pushed from the host's memory.
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from '../../client/index.ts'
 import { mergeLatencies } from '../harness/latency.ts'
@@ -70,7 +70,7 @@ async function fanOut(
   const { seconds } = bench
   const { sent } = await bench.load('steady', { url, stream: 'bench', recordBytes, perSecond, seconds })
     .result
-  // What was acknowledged last is on its way: a subscriber that keeps up has it well before this.
+  // The last acknowledged records are still in flight; a subscriber that keeps up has them well before this time is over.
   await delay(SETTLE_MS)
   following.stop()
   const { delivered, latencies } = await following.result

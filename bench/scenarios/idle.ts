@@ -1,4 +1,4 @@
-// What a shard costs that nobody uses: resident memory of controller and hosts, with many idle shards and with none.
+// Scenario: memory of idle shards, as resident memory of controller and hosts with many idle shards and with none.
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from '../../client/index.ts'
 import { bars } from '../bars.ts'
@@ -27,7 +27,7 @@ export const idleScenario = scenario({
   },
 })
 
-/** Resident memory of the whole daemon, a moment after it was started again: creating streams leaves garbage. */
+/** Resident memory of the whole broker, shortly after a restart, since creating streams leaves garbage. */
 async function measureMemory(bench: Bench, shards: number): Promise<number> {
   bench.say(`measuring memory with ${shards} shards`)
   const first = await bench.startDaemon()

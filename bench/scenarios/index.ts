@@ -1,4 +1,4 @@
-// Every scenario, in the order in which `all` runs them.
+// The table of scenarios, in the order in which `all` runs them.
 import type { Scenario } from '../scenario.ts'
 import { appendScenario } from './append.ts'
 import { fanoutScenario } from './fanout.ts'

@@ -1,4 +1,4 @@
-// End-to-end latency at a given rate: open loop, from the intended send time to the push, no coordinated omission.
+// Scenario: end-to-end latency at a given rate, from the intended send time to the push (open loop).
 import { connect } from '../../client/index.ts'
 import { bars } from '../bars.ts'
 import { mergeLatencies } from '../harness/latency.ts'
@@ -19,7 +19,7 @@ export const latencyScenario = scenario({
   },
   examples: ['', '--rate 20k --seconds 30', '--rate 100 --shards 1'],
   async run(bench, values) {
-    // Before and after: a disk whose flushes slow down in between must not be the broker's fault, or its excuse.
+    // Flushes are measured before and after, so that a disk that slows down meanwhile does not distort the ratio.
     const flushBefore = await measureFlush(bench)
     const raw = await measureRawLmdb(bench, { bytes: values.recordBytes, inFlight: 1 })
     const daemon = await bench.startDaemon()

@@ -1,4 +1,4 @@
-// What this machine can do without a broker: flush, write with lmdb-js, pass bytes between processes.
+// Scenario: the machine without a broker: flushes, writes with lmdb-js, and bytes between processes.
 import { measureDisk, measureLoopback, measureRawLmdb } from '../limits/limits.ts'
 import type { Figure, LatencyCurve } from '../report/figure.ts'
 import { scenario } from '../scenario.ts'

@@ -1,4 +1,4 @@
-// Single puts from many connections, each waiting for its own acknowledgement: what a web server does.
+// Scenario: single puts from many connections, each of which waits for its acknowledgement, as a web server does.
 import { connect } from '../../client/index.ts'
 import { bars } from '../bars.ts'
 import { mergeLatencies } from '../harness/latency.ts'

@@ -1,11 +1,11 @@
-// Reading what is stored: newest batches from the memory of the host, older ones from its segments.
+// Scenario: reading stored records, the newest from the host's memory, older ones from its segments.
 import { connect } from '../../client/index.ts'
 import { bars } from '../bars.ts'
 import { measureLoopback } from '../limits/limits.ts'
 import { type Figure, ratioTo } from '../report/figure.ts'
 import { scenario } from '../scenario.ts'
 
-/** Below the default size of a host's tail cache, so that all of it is there. */
+/** Smaller than the default size of a host's tail cache, so that the cache holds all of it. */
 const CACHED_MEGABYTES = 32
 
 export const readScenario = scenario({
@@ -32,7 +32,7 @@ export const readScenario = scenario({
       }
       await bench.load('fill', { url: daemon.url, stream: 'bench', recordBytes, records }).result
       if (from === 'disk') {
-        // A host that has just been started has nothing in memory. What the kernel keeps of the files is still there.
+        // A host that has just started has nothing in memory; the kernel may still cache its files.
         await daemon.stop()
         daemon = await daemon.startAgain()
       }

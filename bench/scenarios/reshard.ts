@@ -1,4 +1,4 @@
-// Splitting, merging and rescaling under load: how long a change takes, what producers notice of it, what it costs.
+// Scenario: splits, merges and rescaling under load: duration of a change, its effect on producers, and its cost.
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Client, connect } from '../../client/index.ts'
 import { bars } from '../bars.ts'
@@ -10,7 +10,7 @@ import { scenario } from '../scenario.ts'
 
 const STREAM = 'bench'
 const BATCH_BYTES = 262_144
-/** Longer than any rescaling that anyone would wait for. */
+/** Longest time that a rescaling may take. */
 const RESCALE_SECONDS_MAX = 120
 
 interface Point {
@@ -51,7 +51,7 @@ export const reshardScenario = scenario({
   },
 })
 
-/** A closed loop as fast as it goes: without splits, with them, and without again, each on a broker of its own. */
+/** Appends at full speed in a closed loop: without splits, with splits, and without again, each on a new broker. */
 async function measureThroughput(bench: Bench, point: Point) {
   const plain = { ...point, splits: 0 }
   bench.say('appending at full speed, without splits')
@@ -94,7 +94,7 @@ async function appendWhileSplitting(bench: Bench, point: Point) {
   return { ...result, splits }
 }
 
-/** At an even rate, open loop, with a subscriber that must get every record. */
+/** Appends at an even rate (open loop), with a subscriber that must get every record. */
 async function measureLatency(
   bench: Bench,
   point: Point & { readonly rate: number; readonly producers: number },
@@ -135,7 +135,7 @@ async function measureLatency(
   return { figures, latencies }
 }
 
-/** So many splits over one measurement, of the shard with the widest range each: an even growth. */
+/** Makes the splits evenly over one measurement, each of the shard with the widest range. */
 async function splitEvenly(bench: Bench, client: Client, splits: number): Promise<LatencyRecorder> {
   const recorder = new LatencyRecorder()
   const startsAt = monotonicMs() + bench.warmUpSeconds * 1000
@@ -159,7 +159,7 @@ async function widestShard(client: Client): Promise<string> {
   return widest!.shardId
 }
 
-/** From one shard to many and back, at full speed all the while. */
+/** Scales from one shard to many and back while producers append at full speed. */
 async function measureRescaling(
   bench: Bench,
   values: { readonly most: number; readonly recordBytes: number },

@@ -1,5 +1,5 @@
-// How long a daemon takes to open much data, against an empty directory. A stop in good order is compared, and a crash:
-// neither may need a replay.
+// Scenario: time that a broker takes to open much data, compared with an empty directory, after an orderly stop and after a
+// kill. Neither may need a replay.
 import { connect } from '../../client/index.ts'
 import { bars } from '../bars.ts'
 import type { RunningDaemon } from '../harness/daemon.ts'
@@ -43,7 +43,7 @@ async function openWithStream(bench: Bench, shards: number): Promise<RunningDaem
   return daemon
 }
 
-/** Stops and starts a few times; the middle time, because a start shares its cores with whatever else runs. */
+/** The median time of a few starts, since other processes on the machine disturb single starts. */
 async function medianStart(bench: Bench, running: RunningDaemon): Promise<number> {
   const times: number[] = []
   let daemon = running

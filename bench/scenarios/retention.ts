@@ -1,4 +1,4 @@
-// What it costs that old data goes away by itself: the same appends with and without removal and compaction running.
+// Scenario: the cost of removal and compaction, by the same appends with and without them.
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from '../../client/index.ts'
 import { bars } from '../bars.ts'
@@ -10,9 +10,9 @@ import { scenario } from '../scenario.ts'
 
 const BATCH_BYTES = 262_144
 const MIB = 2 ** 20
-/** How long the broker may take to come down to the bound when the load is over. */
+/** Longest time that the broker may take to get below the bound after the load. */
 const SETTLE_MS_MAX = 60_000
-/** Longer than from one look at what may go to the next. */
+/** Longer than the time between two looks for segments to remove. */
 const QUIET_MS = 12_000
 const SETTLE_POLL_MS = 250
 
@@ -27,16 +27,16 @@ interface Point {
 
 export const retentionScenario = scenario({
   name: 'retention',
-  doc: 'appends while what is too much is removed, what is kept is compacted, and a stream is deleted',
+  doc: 'appends while old records are removed, kept records are compacted, and a stream is deleted',
   settings: {
     recordBytes: { default: 1024, doc: 'data of each record' },
     shards: { default: 4, doc: 'shards of the stream' },
     segmentMegabytes: { default: 16, doc: 'size of a segment, MiB' },
-    boundMegabytes: { default: 64, doc: 'what the stream keeps, MiB' },
+    boundMegabytes: { default: 64, doc: 'bytes that the stream keeps, MiB' },
     deletedMegabytes: { default: 64, doc: 'size of the stream that is deleted meanwhile, MiB' },
     keptPerSecond: {
       default: 10_000,
-      doc: 'records a second of a second stream, all kept: what compaction has to copy',
+      doc: 'records a second of a second stream that keeps all, which compaction has to copy',
     },
   },
   examples: ['', '--seconds 30 --bound-megabytes 256', '--kept-per-second 200'],
@@ -114,7 +114,7 @@ async function measure(bench: Bench, point: Point, isBounded: boolean) {
   }
 }
 
-/** Waits while the disk is still being given back: until nothing has changed for a while. */
+/** Waits until the disk usage has not changed for a while, that is, until all space is freed. */
 async function settle(bench: Bench, daemon: RunningDaemon): Promise<number> {
   bench.say('  waiting for the disk to come back')
   const startedAt = performance.now()

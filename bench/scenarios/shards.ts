@@ -1,4 +1,4 @@
-// Many shards on one host against few: the cost of a shard must not show in the throughput.
+// Scenario: throughput over many shards on one host compared with few, which should not differ much.
 import { bars } from '../bars.ts'
 import type { AppendResult } from '../load/append.ts'
 import type { Figure } from '../report/figure.ts'
@@ -21,7 +21,7 @@ export const shardsScenario = scenario({
       bench.say(`appending to ${shards} shards`)
       return await appendTo(bench, { recordBytes, batchBytes, shards })
     }
-    // Before and after, because a machine that slows down by the minute must not decide the ratio.
+    // The few shards are measured before and after, so that a machine that slows down does not distort the ratio.
     const before = await measure(few)
     const measured: { readonly shards: number; readonly result: AppendResult }[] = []
     for (const shards of values.many) measured.push({ shards, result: await measure(shards) })

@@ -1,4 +1,4 @@
-// docs/errors.md from the table of error codes. Pure.
+// Makes docs/errors.md from the table of error codes. Pure.
 import { errorCodes, type ErrorCodeEntry, type Retry } from '../../protocol/error-codes.ts'
 import { code, table } from './markdown.ts'
 
@@ -7,13 +7,13 @@ const retries: Readonly<Record<Retry, string>> = {
   backoff:
     'Send the same request again later, after `retryAfterMs` where it is given, else with growing pauses.',
   reroute:
-    'Ask the controller for fresh routing (`describeRouting`), then send it to where the shard now is. What the controller refuses so stays refused.',
+    "Ask the controller for fresh routing (`describeRouting`), then send the request to the shard's host. If the controller itself refuses with such a code, do not retry.",
   reconnect: 'Open a new connection and send it there.',
 }
 
 interface Group {
   readonly title: string
-  /** Its first id; it ends where the next one begins. */
+  /** First id of the section, which ends before the first id of the next section. */
   readonly from: number
   readonly doc: string
 }
@@ -22,28 +22,28 @@ const groups: readonly Group[] = [
   {
     title: 'The connection and the request',
     from: 1,
-    doc: 'Any operation may end in these. The first two close the connection.',
+    doc: 'Any operation may fail with these codes. The first two close the connection.',
   },
   { title: 'Made by the client itself', from: 12, doc: 'Never sent.' },
   {
     title: 'Streams and shards',
     from: 16,
-    doc: 'Which operation answers which of them stands in [protocol](protocol.md).',
+    doc: '[Protocol](protocol.md) says which operation answers which of these codes.',
   },
   {
     title: 'Appending',
     from: 32,
-    doc: 'In the answer to one batch; the others of its request have their own.',
+    doc: 'These codes are in the answer for one batch; each batch of a request has its own answer.',
   },
   {
     title: 'Reading',
     from: 48,
-    doc: 'In the answer to one shard of a fetch, to a position, or at the end of a subscription.',
+    doc: 'These codes are in the answer for one shard of a fetch or for a position, or end a subscription.',
   },
   {
     title: 'Made by a reading client',
     from: 53,
-    doc: 'Never sent: the broker does not take compressed batches apart.',
+    doc: 'Never sent, because the broker does not decode compressed batches.',
   },
 ]
 
@@ -61,9 +61,9 @@ ${table(
 )}
 
 *Side effects* are \`none\` where the code promises that nothing was written, and \`possible\` where the request may have
-taken effect all the same. An idempotent producer may retry after either; anyone else asks first what became of it.
+taken effect all the same. An idempotent producer may retry after either; any other client must first find out whether it had.
 
-An id that a client does not know reads as \`internal\`, whose meaning is the most careful one.
+An id that a client does not know reads as \`internal\`, the most cautious code.
 
 ${groups.map(groupSection).join('\n\n')}
 `

@@ -1,8 +1,8 @@
-// Shapes as Markdown tables: every field with its place, kind, bound and sentence. Pure.
+// Formats shapes as Markdown tables: every field with its place, kind, bound and sentence. Pure.
 import type { Field, Shape } from '../../protocol/shapes.ts'
 import { amount, code, table } from './markdown.ts'
 
-/** The fields of a shape, nested ones below their parent; a sentence where there are none. */
+/** The table of the fields of a shape, nested fields below their parent; a sentence if there are none. */
 export function fieldTable(shape: Shape): string {
   const rows = rowsOf(shape, '')
   return rows.length === 0 ? 'No fields: an empty array.' : table(['field', 'place', 'kind', 'meaning'], rows)

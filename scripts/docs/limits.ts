@@ -1,8 +1,8 @@
-// The table of limits as Markdown. The sentence of each is the comment above it: that is where its readers look first.
+// Formats the table of limits as Markdown. The sentence of a limit is the comment above it in protocol/limits.ts.
 import { limits } from '../../protocol/limits.ts'
 import { amount, code, table } from './markdown.ts'
 
-/** Takes the text of protocol/limits.ts for its comments, and the table itself for the values. */
+/** `source` is the text of protocol/limits.ts, for its comments; the values are imported. */
 export function limitTable(source: string): string {
   const sentences = new Map(
     [...source.matchAll(/\/\*\* (.*) \*\/\n\s*(\w+):/g)].map(([, sentence, name]) => [name, sentence]),

@@ -1,7 +1,7 @@
-// The little Markdown that generated pages need. Pure.
+// Writes the Markdown of generated pages. Pure.
 import { nounFor } from '../../protocol/count-text.ts'
 
-/** A table; cells are trimmed of what would break a row. */
+/** A table; bars in cells are escaped. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
@@ -12,7 +12,7 @@ export function code(text: string): string {
   return `\`${text}\``
 }
 
-/** `65536` of bytes as 64 KiB, `10000` of milliseconds as 10 s: the largest unit that divides it. */
+/** An amount in the largest unit that divides it: 65536 bytes as 64 KiB, 10000 milliseconds as 10 s. */
 export function amount(value: number, unit: 'bytes' | 'ms' | 'count'): string {
   const units = {
     bytes: [
@@ -33,8 +33,8 @@ export function amount(value: number, unit: 'bytes' | 'ms' | 'count'): string {
 }
 
 /**
- * The paragraph of a source file's opening comment that holds its box diagram, as a code block: the picture beside the
- * code is the picture in the documentation.
+ * The paragraph with the box diagram in a source file's opening comment, as a code block, so that code and documentation
+ * share the diagram.
  */
 export function diagramOf(source: string): string {
   const opening = source.slice(0, source.search(/^(?!\/\/)/m))

@@ -1,4 +1,4 @@
-// docs/protocol.md from the tables of operations, events and limits, and the diagrams beside the code that they describe.
+// Makes docs/protocol.md from the tables of operations, events and limits, and from the diagrams in the code.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { batchFieldRows } from '../../protocol/batch-fields.ts'
@@ -21,7 +21,7 @@ const planes: Readonly<Record<Plane, string>> = {
 
 const versions = [...new Set([PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX])].join(' to ')
 
-/** The page as Markdown; `root` is where the sources lie. */
+/** The page as Markdown; `root` is the folder of the sources. */
 export function protocolPage(root: string): string {
   const source = (name: string): string => readFileSync(join(root, 'protocol', name), 'utf8')
   return [
@@ -186,7 +186,7 @@ again.
 
 - **The id is made of a secret.** Draw ${limits.producerSecretBytesMin} bytes or more (at most ${limits.producerSecretBytesMax}) from a source that cannot be guessed,
   and take their SHA-256. The id is its first 8 bytes as a little-endian number, modulo 2^53; if that is 0, draw again. Send the
-  secret as \`producerSecret\` beside every batch that carries the id, and to nobody else: everybody who reads the stream sees the
+  secret as \`producerSecret\` beside every batch that carries the id, and nowhere else: every reader of the stream sees the
   id, and only the secret lets write under it. Without it, or where the shard knows the id with another secret, a batch is
   \`producerUnproven\` (${errorCodes.producerUnproven.id}), and nothing of it is stored; take a new secret then. For example, the secret
   of 16 zero bytes makes the id ${producerIdentityOf(new Uint8Array(16)).producerId}.
@@ -196,7 +196,7 @@ again.
   the numbers it has; anything else that touches their records' numbers is \`sequenceReused\` (${errorCodes.sequenceReused.id}), and is
   not stored; one from before them is \`duplicateTooOld\` (${errorCodes.duplicateTooOld.id}). So keep the bytes until the answer is there, and never encode
   a batch anew under numbers that were sent, not even with another compression.
-- **A new epoch begins at 0 again**, and shuts out the older one: what lingers of that is \`producerFenced\` (${errorCodes.producerFenced.id}).
+- **A new epoch begins at 0 again**, and fences the older one: a late batch of the older epoch is \`producerFenced\` (${errorCodes.producerFenced.id}).
   Begin one only when nothing sent before may still be stored unnoticed.
 - **A closed shard still answers for what it stored.** Ask it about every batch in doubt before the rest of its records go to its
   children, under other ids.
@@ -213,7 +213,7 @@ Data and partition key together have at most ${amount(limits.recordBytesMax, 'by
 ${limits.partitionKeyLengthMax} characters (UTF-16 code units), stored as UTF-8. A record has at most ${limits.recordHeadersMax} headers with a value of at most
 ${amount(limits.recordHeaderValueBytesMax, 'bytes')} each; no two have one name. Keys and names are well-formed UTF-8. Exactly \`recordCount\` records fill the
 batch to its end, and an explicit hash key lies within the batch's bounds. A reader refuses records that break one of these rules, so a producer
-that compresses them has to keep the rules by itself: the broker would store the batch, and no reader could take it apart.`
+that compresses them must keep the rules itself: the broker would store the batch, and no reader could decode it.`
 }
 
 const hashKeys = `## Hash keys
@@ -229,4 +229,4 @@ const evolution = `## How it changes
 
 Ids are never used twice. A field, an error code or an operation may be added at any time: readers ignore fields that they
 do not know, an unknown error reads as \`internal\`, and an unknown operation is refused as \`unknownOperation\`. A new event,
-and whatever else must change, raises the version; every entry says since which it exists.`
+or any other incompatible change, raises the version; every entry says since which version it exists.`
