@@ -1,4 +1,4 @@
-// The bench as people start it: a broker of its own, figures as a table or as data, and nothing left behind.
+// Runs the bench from its command line: it starts a broker, prints figures as a table or as data, and leaves nothing behind.
 import { execFile } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -16,7 +16,7 @@ function bench(...args: string[]): Promise<{ exitCode: number | null; stdout: st
   })
 }
 
-/** Long enough to measure something, far too short to mean anything. */
+/** Long enough to measure something, but too short for meaningful figures. */
 const BRIEFLY = ['--seconds', '0.3']
 
 test('bench: measures a broker that it starts, prints its figures as data, and leaves no process and no file', async () => {
@@ -64,7 +64,7 @@ test('bench latency: times every push from its intended send time, in a table wi
   ]) {
     expect(stdout).toContain(part)
   }
-  // 200 a second for 0.3 s: each record that was sent was timed.
+  // 200 records a second for 0.3 s, each of which is timed.
   expect(stdout).toMatch(/push, end to end +│ +60 /)
 })
 
@@ -72,7 +72,7 @@ interface MeasuredReport {
   readonly figures: readonly { readonly name: string; readonly value: number; readonly unit: string }[]
 }
 
-/** The figures of one scenario, by name; whatever they are, they are numbers. */
+/** The figures of one scenario by name, which must all be numbers. */
 async function figuresOf(...args: string[]): Promise<ReadonlyMap<string, number>> {
   await using directory = await temporaryDirectory()
   const { exitCode, stdout, stderr } = await bench(...args, '--json', '--data-dir', directory.path)

@@ -31,7 +31,7 @@ export function startCommand(
 /** Runs one command line to its end. */
 export async function command(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
   const child = startCommand(args, options)
-  // A command that ends before it has read everything closes its end of the pipe: that is its business.
+  // A command may end before it has read all input, and then closes its end of the pipe.
   child.stdin!.on('error', () => {})
   child.stdin!.end(options.input ?? '')
   const [stdout, stderr, [code]] = await Promise.all([
@@ -42,7 +42,7 @@ export async function command(args: readonly string[], options: CommandOptions =
   return { code, stdout, stderr: stderr.toString() }
 }
 
-/** Nothing of the machine's own settings reaches the command under test. */
+/** The environment without the machine's own Millrace settings. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_')))
 }

@@ -1,4 +1,4 @@
-// What doctor says about a disk: the figures that should worry somebody do, and the others do not.
+// Tests that doctor reports a problem or warning for bad figures of a disk, and none for good figures.
 import { describe, expect, it } from 'vitest'
 import { diagnose } from '../../cli/doctor/diagnose.ts'
 import { fileSystemName, percentile, type DiskMeasurement } from '../../cli/doctor/measure.ts'

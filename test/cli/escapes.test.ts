@@ -1,5 +1,5 @@
-// What others say never steers a terminal: every verb is run against a broker whose every text, and whose records, hold
-// each character that a terminal would obey or that nobody would see.
+// Text from a broker never controls a terminal: every verb is run against a broker whose texts and records hold each
+// control character and each invisible character.
 import { describe, expect, it } from 'vitest'
 import { reportFailure } from '../../cli/failure.ts'
 import { recordWriter } from '../../cli/output/record-format.ts'
@@ -24,7 +24,7 @@ const hostile =
   '\u001b[2J\u001b]0;title\u0007'
 const characters = new Set(Array.from(hostile.replaceAll(/[[\]0;\w]/g, '')))
 
-/** Nothing of it is left, but for the line feeds and tabs of our own. */
+/** Expects no hidden character in the output, except the command's own line feeds and tabs. */
 function expectHarmless(output: string): void {
   const left = Array.from(output).filter(
     (character) => !'\n\t'.includes(character) && characters.has(character),
@@ -116,7 +116,7 @@ describe.each([undefined, 80])('on an output of width %s', (columns) => {
     const { code, stdout, stderr } = await command.millrace(verb)
     expect(code).not.toBe(0)
     expectHarmless(stdout + stderr)
-    // No line of it looks like one of ours.
+    // No line of the hostile text looks like a line of the command.
     expect(stderr.trimEnd().split('\n')).toHaveLength(1)
   })
 })

@@ -1,4 +1,4 @@
-// How failures read: one sentence that says what to do, the exit code that belongs to it, and a stack only for a defect.
+// Tests how failures are printed: a sentence that says what to do, an exit code, and a stack only for a defect.
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../broker/config/config-error.ts'
 import { exitCodes } from '../../cli/exit-codes.ts'

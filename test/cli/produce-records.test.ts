@@ -1,4 +1,4 @@
-// The work of produce against the fake broker: what is known of each record when it was interrupted, throttled or refused.
+// Tests produceRecords against the fake broker: the outcome of each record after an interruption, a throttle or a refusal.
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { connect } from '../../client/index.ts'
 import { produceRecords, type ProduceOutcome, type ProduceTask } from '../../cli/produce-records.ts'
@@ -15,7 +15,7 @@ afterEach(() => restoreTime())
 const KiB = 1024
 const record = { partitionKey: 'ada', data: Buffer.alloc(KiB) }
 
-/** Produces so many records in one piece of input, which ends by itself unless it is `endless`. */
+/** Produces a number of records from one piece of input, which ends unless it is `endless`. */
 function producing(broker: FakeBroker, count: number, { endless = false } = {}) {
   const interruption = new AbortController()
   const told = { delays: [] as string[], draining: [] as number[] }
@@ -109,7 +109,7 @@ it('produceRecords: gives up when the time is over, however long the input had w
   await pass(1000)
   interrupt()
   const result = await driven(outcome, { limitMs: 6000 })
-  // Half of the buffer, and not one more once it was interrupted.
+  // Half of the buffer was read, and no further record after the interruption.
   expect(result).toMatchObject({ records: 0, isComplete: false, failure: undefined })
   expect(result.unacknowledged).toBeGreaterThan(15 * KiB)
   expect(result.unacknowledged).toBeLessThan(17 * KiB)

@@ -1,4 +1,4 @@
-// `millrace produce` as a shell sees it: what it takes for a record, what it says of the rest, and how it ends.
+// Runs `millrace produce` from a shell: the records that it reads, its messages about other lines, and its exit codes.
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -121,7 +121,7 @@ describe('produce', () => {
     const closed = once(child, 'close')
     const errors = buffer(child.stderr!)
     child.stdin!.write('one\ntwo\nunfinish')
-    // Once they are readable, the command is certainly past its start.
+    // When the records are readable, the command has certainly started.
     const follow = startForTest(['consume', 'interrupted', '--follow', '--count', '2'])
     expect(String(await buffer(follow.stdout!))).toBe('one\ntwo\n')
     child.kill('SIGINT')
@@ -160,7 +160,7 @@ describe('produce', () => {
           .map((count) => Number(count.replaceAll(',', '')))
       expect(await closed).toEqual([1, null])
       const records = (await output('consume slow')).split('\n').length - 1
-      // What was under way when time was over may be stored as well.
+      // Records that were in flight when the time was over may be stored as well.
       expect(records).toBeGreaterThanOrEqual(stored!)
       expect(records).toBeLessThanOrEqual(stored! + left!)
     })

@@ -1,5 +1,5 @@
-// The verbs as somebody sees them who sits at a terminal of 80 columns: nothing torn, nothing torn apart, and a calm end by
-// Ctrl-C and Ctrl-D. The terminal is made by script(1); where there is none, there is nothing to test.
+// Runs the verbs at a terminal of 80 columns: no overwritten lines, no torn columns, and an orderly end by Ctrl-C and Ctrl-D.
+// script(1) makes the terminal; the tests are skipped where it is missing.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
@@ -16,7 +16,7 @@ const hasScript = spawnSync('script', ['--version']).stdout?.includes('util-linu
 const CTRL_C = '\u0003'
 const CTRL_D = '\u0004'
 
-/** Runs a line at a terminal; types each text once what it waits for is on the screen. */
+/** Runs a command line at a terminal; types each text when the text that it waits for is on the screen. */
 async function atTerminal(args: string, typing: readonly (readonly [seen: string, types: string])[] = []) {
   const line = `stty cols 80 rows 24; exec "${process.execPath}" "${launcher}" ${args}`
   const child = spawn('script', ['-qec', line, '/dev/null'], {

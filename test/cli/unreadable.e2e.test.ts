@@ -1,5 +1,5 @@
-// Batches that no reader can take apart, from a producer on the wire to what a shell sees: refused where the broker can look
-// into them, and where it cannot, named, passed over on demand, and told from a damaged disk.
+// Batches that no reader can decode, from a producer on the wire to the shell: the broker refuses uncompressed ones; for
+// compressed ones readers name them, skip them on demand, and distinguish them from a damaged disk.
 import { join } from 'node:path'
 import { createBroker } from 'millrace/broker'
 import { connect } from 'millrace'
@@ -21,10 +21,10 @@ function signed(batch: Uint8Array, change: (batch: Buffer) => void): Buffer {
   return changed
 }
 
-/** Says that its records are in a codec, which they are not. */
+/** Writes a codec into the header that the records are not compressed with. */
 const saidToBe = (codec: 1 | 2) => (batch: Buffer) => batch.writeUInt16LE(codec, batchOffsets.attributes)
 
-/** A stopped broker's directory with one shard: two good records around what the batches put between. */
+/** A stopped broker's directory with one shard: two good records with the given batches between them. */
 async function stored(dataDir: string, batches: readonly Uint8Array[]): Promise<string[]> {
   await using broker = await createBroker({ dataDir })
   const controller = await RawConnection.open(Number(new URL(broker.url).port))

@@ -1,5 +1,5 @@
-// Bad input against a whole daemon: whatever arrives, its sender gets a named error or a closed connection, memory stays
-// flat, and everybody else is served on.
+// Bad input against a whole broker: the sender always gets a named error or a closed connection, memory does not grow, and
+// other clients are served.
 import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -83,7 +83,7 @@ async function fetchAll(connection: RawConnection, shardIndex: number) {
   }
 }
 
-/** Somebody with good manners appends and reads back, and asks the controller: both processes serve. */
+/** A well-behaved client appends and reads back, and asks the controller, to show that both processes serve. */
 let witnessed = 0
 async function expectOthersServed(): Promise<void> {
   const data = `witness ${++witnessed}`
@@ -100,7 +100,7 @@ async function expectOthersServed(): Promise<void> {
   controller.close()
 }
 
-/** What a stranger sends first on a connection, without a hello. */
+/** First bytes that a stranger sends on a connection, without hello. */
 const random = randomOf(20_261_123)
 const u32 = (value: number) => {
   const bytes = Buffer.alloc(4)

@@ -1,5 +1,5 @@
-// What a broker learns of keys in batches that it never inflates: a gzip producer whose keys lie in a corner of the range gets
-// a balanced split there and not in the middle, and the key that makes most of its load is named.
+// The broker learns of keys in batches that it never inflates: if the keys of a gzip producer lie in a corner of the range, a
+// balanced split is made there and not in the middle, and the key with most of the load is named.
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { createBroker } from '../../broker/broker.ts'
@@ -44,7 +44,7 @@ test('splitShard: a split without a key divides the load of compressed batches e
   const [, , upper] = await shardsOf(client, 'skewed')
   const above = BigInt(upper!.hashKeyRange.startingHashKey)
   const below = corner.filter((key) => hashKeyOf(key) < above).length / corner.length
-  // The middle of the range would be 1; what was seen first is a few dozen keys.
+  // A split in the middle of the range would give 1; the first samples are a few dozen keys.
   expect(below).toBeGreaterThan(0.15)
   expect(below).toBeLessThan(0.85)
 })

@@ -1,5 +1,5 @@
-// A daemon that is asked to stop: every append that was sent before is answered, by an acknowledgement or by a refusal,
-// and what the answers say is what the next start finds.
+// A broker that is asked to stop answers every append that was sent before, by an acknowledgement or a refusal, and the next
+// start finds exactly the acknowledged records.
 import { expect, test } from 'vitest'
 import { errorCodeOf } from '../../protocol/index.ts'
 import { TestDaemon } from '../support/daemon.ts'

@@ -1,5 +1,5 @@
-// The two homes of the broker, behind one face: in this process, and as a daemon with processes of its own. A promise that
-// holds in one and not in the other is not kept. Used by the end-to-end tests.
+// The two homes of the broker behind one interface: inside this process, and as a daemon with its own processes. Promises must
+// hold in both. Used by the end-to-end tests.
 import { createBroker } from '#dist/broker/broker.js'
 import { TestDaemon } from '../support/daemon.ts'
 import { temporaryDirectory } from '../support/temporary.ts'

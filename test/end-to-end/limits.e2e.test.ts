@@ -18,14 +18,14 @@ const { kinesis } = shardLimitPresets
 const TIMES_THE_LIMIT = 5
 const KEYS = 20
 const STREAM = 'clicks'
-/** Small ones: a batch is admitted whole while anything is left. */
+/** Batches are small, because a batch is admitted whole while any of the limit is left. */
 const BATCH_RECORDS = 50
 const BATCH_BYTES = 100_000
 
 interface Load {
   readonly name: string
   readonly recordBytes: number
-  /** What a record counts. */
+  /** Bytes that a record counts against the limit. */
   readonly costOf: number
   readonly perSecond: number
   readonly costOfBatch: number
@@ -65,7 +65,7 @@ describe('a stream with the limits of Kinesis', () => {
           runClientFollower({ ...reading, name: 'follower' }, true),
           runClientSubscriber({ ...reading, name: 'subscriber' }, true),
         ]
-        // A second's worth of five seconds, at once.
+        // All records of five seconds are sent at once.
         const count = Math.round((TIMES_THE_LIMIT * load.perSecond) / load.costOf)
         const producer = await client.producer(STREAM, {
           batchRecords: BATCH_RECORDS,
@@ -88,7 +88,7 @@ describe('a stream with the limits of Kinesis', () => {
         expect(await broker.metrics()).toMatch(
           /millrace_refused_batches_total\{[^}]*provisionedThroughputExceeded[^}]*\} [1-9]/,
         )
-        // Whoever judges reads without limits.
+        // The check reads without limits.
         await client.updateStream(STREAM, { shardLimits: 'none' })
         const port = Number(new URL(broker.url).port)
         await seeEpoch(port, STREAM, history)

@@ -1,5 +1,5 @@
 // On-demand streams from end to end: a load over the target leads to splits, and silence to merges, by the rules and not
-// before; what explainScaling said is what happens; who appends and who follows notices nothing. Hours, in seconds.
+// before; the broker does what explainScaling said; producers and followers notice nothing. Hours pass in seconds.
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import { type Client, connect, type Producer, type StreamSettings } from '../../client/index.ts'
@@ -16,12 +16,12 @@ import { ScaledBroker } from './scaled-broker.ts'
 const STREAM = 'clicks'
 const SECOND = 1000
 const MINUTE = 60 * SECOND
-/** How often loads are looked at. */
+/** Time between two looks at the loads. */
 const LOOK = 2 * SECOND
 const RECORD_BYTES = 1000
 const scaling = { shardsMin: 1, shardsMax: 8, targetBytesPerSecond: 10_000, targetRecordsPerSecond: 10_000 }
 
-/** What a load is spread over. */
+/** Partition keys that a load is spread over. */
 const manyKeys = Array.from({ length: 200 }, (_, index) => `key-${index}`)
 
 class Scene {
@@ -94,7 +94,7 @@ class Scene {
     return (await this.client.describeStream(STREAM)).openShardCount
   }
 
-  /** What would be done now: `split 0`, `merge 1 2`, `hotKey 0`; nothing where only reasons are given. */
+  /** The decisions of explainScaling: `split 0`, `merge 1 2`, `hotKey 0`; empty if it decides to do nothing. */
   async explained(): Promise<string[]> {
     const { decisions } = await this.client.explainScaling(STREAM)
     return decisions.flatMap(({ action, shardIds }) =>
@@ -102,7 +102,7 @@ class Scene {
     )
   }
 
-  /** What was done by splits and merges since a shard of this index was made, in the words of `explained`. */
+  /** The splits and merges made since the shard of this index, in the words of `explained`. */
   async done(above: number): Promise<Set<string>> {
     const done = new Set<string>()
     for await (const { shardId, parentShardIds } of this.client.listShards(STREAM)) {
@@ -119,7 +119,7 @@ class Scene {
     return newest
   }
 
-  /** Everything that was appended was read by everybody, once, in the order of its key. */
+  /** Expects that every reader got all appended records once, in the order of their keys. */
   async expectUnnoticed(): Promise<void> {
     const { history, broker } = this
     const records = history.acknowledgedCalls
@@ -150,7 +150,7 @@ describe('an on-demand stream', () => {
     await scene.pass(3 * MINUTE, 30_000)
     const busy = await scene.openShards()
     expect(busy).toBeGreaterThanOrEqual(4)
-    // A load that stays changes nothing more.
+    // A steady load leads to no further change.
     await scene.pass(2 * MINUTE, 30_000)
     expect(await scene.openShards()).toBeLessThanOrEqual(busy + 1)
     const most = await scene.openShards()

@@ -1,6 +1,6 @@
-// Old data goes away by itself, and nothing else does: records expire to the millisecond of their arrival for every reader,
-// segments and disk space follow, over splits and merges, under a full disk, and whatever the clock does. A whole broker
-// with a clock that the test holds.
+// Only expired data is removed: records expire to the millisecond of their arrival for every reader, and segments and disk
+// space follow, over splits and merges, on a full disk, and when the clock jumps. Runs a whole broker with a clock that the
+// test controls.
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -45,7 +45,7 @@ describe('retention', () => {
         stream.valuesBetween(horizon),
       )
       const from = horizon - MINUTE + random.below(HOUR)
-      // Of a time that is not over a reading waits for the rest.
+      // A read of a range that ends in the future waits for the rest.
       const to = Math.min(from + random.below(HOUR), now - 2 * SECOND)
       const range = { from: { atTimestamp: from }, until: { atTimestamp: to } }
       const expected = stream.valuesBetween(Math.max(from, horizon), to)
@@ -131,7 +131,7 @@ describe('retention', () => {
     await client.updateStream(name, { retentionMs: HOUR })
     expect(await stream.values()).toEqual([])
     await stream.append(20)
-    // What has expired has expired.
+    // Expired records stay expired.
     await client.updateStream(name, { retentionMs: 24 * HOUR })
     expect(await stream.values()).toEqual(stream.valuesBetween(time.clock()))
     expect(await stream.judge()).toEqual([])
@@ -244,7 +244,7 @@ describe('a disk that runs full', () => {
     )
     expect(appending).toBeDefined()
     time.advance(HOUR + 1)
-    // Nobody does anything: what has expired goes, and with it the reason to refuse.
+    // No action is needed: expired records are removed, which frees the space for appends.
     await appending
     const kept = stream.valuesBetween(time.clock())
     expect(kept.length).toBeGreaterThan(0)

@@ -33,7 +33,7 @@ export class TimeStream implements AsyncDisposable {
   readonly history = new History()
   readonly broker: Broker
   readonly client: Client
-  /** Everything that was acknowledged, in the order of arrival. */
+  /** All acknowledged records, in the order of arrival. */
   readonly arrived: Arrived[] = []
   readonly name: string
   readonly #directory: TemporaryDirectory
@@ -54,7 +54,7 @@ export class TimeStream implements AsyncDisposable {
     this.name = parts.name
   }
 
-  /** The smallest segments there are, so that a little data is many of them. */
+  /** The smallest possible segments, so that little data fills many. */
   static async start(
     settings: StreamSettings & { readonly shards?: number },
     options: Pick<BrokerOptions, 'storage' | 'config'> = {},
@@ -81,7 +81,7 @@ export class TimeStream implements AsyncDisposable {
     return this.broker.dataDir
   }
 
-  /** Appends so many records, over all keys; to another stream they are not kept account of. */
+  /** Appends a number of records over all keys. Records to another stream are not counted. */
   async append(count: number, stream = this.name): Promise<void> {
     const records = Array.from({ length: count }, () => {
       const value = `v.${this.#sent++}`
@@ -133,7 +133,7 @@ export class TimeStream implements AsyncDisposable {
     return seeHorizons(this.port, this.name, this.history)
   }
 
-  /** Reads everything back, stops, and gives what is wrong with the history or the directory, in sentences. */
+  /** Reads everything back, stops, and returns sentences that say what is wrong with the history or the directory. */
   async judge(): Promise<string[]> {
     await this.seeHorizons()
     await seeEpoch(this.port, this.name, this.history)

@@ -1,4 +1,4 @@
-// Frames come out of a byte stream whole, wherever it is cut, and nothing is buffered on the word of a length.
+// Frames are read whole from a byte stream, wherever it is cut, and a claimed length alone allocates no buffer.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { encodeFrame, FrameReader } from '../../protocol/frame.ts'

@@ -1,4 +1,4 @@
-// Keys that stand for the records of a batch: true ones, and as often as their bytes say.
+// Sampled keys are keys of the batch's records, drawn in proportion to their bytes.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { BATCH_HEADER_BYTES } from '../../protocol/batch.ts'

@@ -1,5 +1,5 @@
-// What the broker takes at append, a reader takes, and the other way round: there is one walk through a batch's records.
-// That the walk is strict enough is shown by writing what it accepts anew: the builder must come to the same bytes.
+// The broker accepts at append exactly the batches that a reader accepts, by the same walk through their records. To show
+// that the walk is strict enough, accepted records are written anew: the builder must produce the same bytes.
 import { isUtf8 } from 'node:buffer'
 import { crc32, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
@@ -81,7 +81,7 @@ describe('findRecordFault', () => {
       fc.property(anySmall, changes, fc.option(fc.nat(4)), (records, some, count) => {
         const sent = batchOf(records)
         const batch = signed(sent, changed(recordsOf(sent), some), count ?? undefined)
-        // What a header alone contradicts is refused before anything is walked.
+        // Batches with a contradictory header are refused before the walk.
         fc.pre(checkBatch(batch) === undefined)
         const isTaken = checkSentBatch(batch) === undefined
         if (isTaken) taken++
@@ -110,7 +110,7 @@ describe('findRecordFault', () => {
             data,
             timestamp,
             explicitHashKey,
-            // Where a record has headers, be there none of them, is the flag's to say.
+            // The flag alone says that a record has headers, even if there are none.
             headers: hasHeaders(batch, i) ? headers : undefined,
           })),
         )

@@ -1,4 +1,4 @@
-// What may fail how is a matter of types: the lines that must not compile are checked by `npm run types`.
+// Types decide which operation may fail with which code: `npm run types` checks that the marked lines do not compile.
 import { describe, expect, test } from 'vitest'
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'

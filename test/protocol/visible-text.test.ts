@@ -1,4 +1,4 @@
-// Text of others on a screen: no character of it moves a cursor, turns the text around or hides in it, and JSON stays JSON.
+// Untrusted text on a screen: no character moves the cursor, reverses text or is invisible, and JSON stays JSON.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { visible, visibleLines, visibleWhenParsed } from '../../protocol/visible-text.ts'

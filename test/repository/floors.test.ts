@@ -1,8 +1,8 @@
-// The import rules of the architecture: which folder may know which. A boundary that no test holds is a wish.
+// Enforces the import rules of the architecture: which folder may import which.
 import { describe, expect, it } from 'vitest'
 import { importsOf, linesMatching, sources, type SourceFile } from './tree.ts'
 
-/** Longest matching prefix decides a file's floor. `mayImport` names prefixes of paths; a floor always knows itself. */
+/** Longest matching prefix decides a file's floor. `mayImport` names prefixes of paths; a floor may always import itself. */
 const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
   { floor: 'protocol/', mayImport: [] },
   { floor: 'client/', mayImport: ['protocol/'] },

@@ -1,5 +1,5 @@
-// The order of the rooms of a shard host. Without it every room ends up knowing every other one: what a batch goes through can then
-// be read in one direction only, from the port down to the disk.
+// Enforces the order of the rooms of a shard host, so that rooms do not all import each other, and the way of a batch can be
+// read in one direction, from the port down to the disk.
 import { posix } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { importsOf, sources } from './tree.ts'

@@ -1,4 +1,4 @@
-// Refusals are typed: an error is made at a few doors, and every other place is handed what it may refuse with.
+// Refusals are typed: only a few files make errors, and all other code gets a Fail of the codes that it may use.
 import { describe, expect, it } from 'vitest'
 import { operations } from '../../protocol/operations.ts'
 import { importsOf, linesMatching, sources, type SourceFile } from './tree.ts'

@@ -1,4 +1,4 @@
-// What every file owes its reader: an opening that says what it is, a size that can be read, names from the field, and
+// Enforces rules for every file: an opening comment that says what it is, a readable size, names from the field, and
 // documents whose links and commands exist.
 import { existsSync } from 'node:fs'
 import { posix, join } from 'node:path'

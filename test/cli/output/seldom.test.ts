@@ -1,4 +1,4 @@
-// What may happen all the time is said once in a while.
+// Tests that repeated messages are printed at most once per interval.
 import { expect, it } from 'vitest'
 import { seldom } from '../../../cli/output/seldom.ts'
 

@@ -1,11 +1,11 @@
-// Lists on a screen: never wider than it, with everything in them that there is, whatever the names.
+// Tests that lists are never wider than the screen and lose no text.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cutToWidth, displayWidth, wrapToWidth } from '../../../cli/output/display-width.ts'
 import { formatFields, formatTable, hanging } from '../../../cli/output/table.ts'
 
 const widest = (text: string) => Math.max(...text.split('\n').map(displayWidth))
-/** What is written, whatever the layout. */
+/** The text without its layout. */
 const letters = (text: string) => Array.from(text.replaceAll(/\s/g, '')).sort().join('')
 
 describe('displayWidth', () => {

@@ -11,12 +11,12 @@ type Options = Omit<CommandOptions, 'url'>
 
 export interface DaemonCommands {
   daemon(): TestDaemon
-  /** For files of the tests; removed with what is in it. */
+  /** Folder for files of the tests; removed afterwards. */
   folder(): string
   millrace(args: string, options?: Options): Promise<CommandResult>
-  /** Runs a line that must succeed, and gives its standard output as text. */
+  /** Runs a command line that must succeed, and returns its standard output as text. */
   output(args: string, options?: Options): Promise<string>
-  /** Starts a line that may never end; it ends with its test, whatever becomes of that. */
+  /** Starts a command line that may never end; it is ended with its test, also if the test fails. */
   startForTest(args: readonly string[]): ChildProcess
 }
 
