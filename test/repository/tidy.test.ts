@@ -48,7 +48,7 @@ describe('sources', () => {
     expect(tests.flatMap((file) => linesMatching(file, switches))).toEqual([])
   })
 
-  it('no file has a TODO or a switched-off check', () => {
+  it('no file has notes of unfinished work or switched-off checks', () => {
     const marks = ['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX', '@ts-' + 'ignore', '@ts-' + 'nocheck']
     const offences = sources.flatMap((file) =>
       file.text
