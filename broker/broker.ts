@@ -19,7 +19,7 @@ import { inProcessPair } from './server/transport/in-process.ts'
 import type { Server } from './server/server.ts'
 import type { OwnerParts } from './storage/owner.ts'
 import { silentLog, type Logger } from './telemetry/log.ts'
-import { systemTime } from './time.ts'
+import { systemTime, type Clock } from './time.ts'
 
 /** Host name in addresses of a broker without ports; the port in them is 0 for the controller, else the host's number. */
 const IN_PROCESS_HOST = 'in-process'
@@ -37,11 +37,11 @@ export interface BrokerOptions {
   /** Options of the daemon by name, as they are written in its configuration file: `{ segmentSize: '8MiB' }`. */
   readonly config?: { readonly [K in BrokerOptionName]?: string | number }
   /** Milliseconds since the epoch; arrival times come from it. Default: the system's clock. */
-  readonly clock?: () => number
-  /** Monotonic milliseconds, used to detect that `clock` has jumped. Default: the system's. */
-  readonly elapsed?: () => number
+  readonly now?: Clock
+  /** Monotonic milliseconds, used to detect that `now` has jumped. Default: the system's. */
+  readonly elapsed?: Clock
   /** Replaces parts of storage, so that tests can make it fail. Not with `threads`. */
-  readonly storage?: Omit<OwnerParts, 'clock'>
+  readonly storage?: Omit<OwnerParts, 'now'>
   /** Opens the catalog. For tests that make it fail. */
   readonly openCatalog?: (directory: string) => Promise<CatalogStore>
   /** Default: nothing is logged. */
@@ -92,7 +92,8 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
 
 async function openBroker(options: BrokerOptions, dataDir: string, closers: Closers): Promise<Broker> {
   const { log = silentLog(), listen = true } = options
-  const { clock = systemTime.now, elapsed = systemTime.elapsed } = options
+  const { now = systemTime.now, elapsed = systemTime.elapsed } = options
+  const time = { ...systemTime, now, elapsed }
   const config = embeddedConfig(options, dataDir)
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= closeAll(closers))
@@ -102,8 +103,7 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
   }
   const hosts = embeddedHosts({
     threads: options.threads === true,
-    clock,
-    elapsed,
+    time,
     storage: options.storage ?? {},
     log,
   })
@@ -117,7 +117,7 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
     listen: listen === false ? null : at,
     admin: null,
     isStopping: () => closing !== undefined,
-    time: { ...systemTime, now: clock, elapsed },
+    time,
     log,
     onBroken: fail,
     onHostDown: start.fail,

@@ -91,7 +91,7 @@ export async function composeController(
     maxConnections: config.maxConnections,
     log: log.child({ component: 'server' }),
     metrics: telemetry.instruments,
-    clock: controller.now,
+    now: controller.now,
     onBroken,
     ...(admin && { adminUrl: admin.url }),
   })

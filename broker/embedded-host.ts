@@ -10,13 +10,13 @@ import { inlineStorage } from './inline-storage.ts'
 import type { OwnerParts } from './storage/owner.ts'
 import type { Logger } from './telemetry/log.ts'
 import { channelPair } from './channels/channel-pair.ts'
-import { systemTime } from './time.ts'
+import { systemTime, type Time } from './time.ts'
 
 export interface EmbeddedHostsOptions {
   /** True: owners and readers run on threads, from compiled code. False: everything runs in this thread. */
   readonly threads: boolean
-  readonly clock: () => number
-  readonly elapsed: () => number
+  /** By which records arrive, and by which that clock is doubted. */
+  readonly time: Pick<Time, 'now' | 'elapsed'>
   /** Parts of storage that a test replaces; only without threads. */
   readonly storage: OwnerParts
   readonly log: Logger
@@ -29,7 +29,8 @@ export interface EmbeddedHosts {
 }
 
 export function embeddedHosts(options: EmbeddedHostsOptions): EmbeddedHosts {
-  const { threads, clock, elapsed, log } = options
+  const { threads, log } = options
+  const { now, elapsed } = options.time
   const running = new Map<number, Host>()
 
   function launch(hostId: number): ReturnType<HostLauncher['launch']> {
@@ -51,9 +52,9 @@ export function embeddedHosts(options: EmbeddedHostsOptions): EmbeddedHosts {
       )
     }
     const host = composeHost({
-      storage: threads ? storageThreads() : inlineStorage({ ...options.storage, clock }),
+      storage: threads ? storageThreads() : inlineStorage({ ...options.storage, now }),
       openLog: () => log.child({ process: `host-${hostId}` }),
-      time: { ...systemTime, now: clock, elapsed },
+      time: { ...systemTime, now, elapsed },
       ownsProcess: false,
       onBroken,
     })

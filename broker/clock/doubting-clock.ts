@@ -20,7 +20,7 @@ export interface ClockJump {
 }
 
 export interface DoubtingClockOptions {
-  readonly clock: Clock
+  readonly now: Clock
   readonly elapsed: Clock
   /** What it says to begin with, where the wall clock is not believed from the start. */
   readonly startsAt?: number
@@ -54,7 +54,7 @@ export class DoubtingClock {
 
   constructor(options: DoubtingClockOptions) {
     this.#options = options
-    const { clock, elapsed, startsAt = clock() } = options
+    const { now, elapsed, startsAt = now() } = options
     this.#offset = startsAt - elapsed()
     this.#anchor = { offset: this.#offset, since: elapsed() }
   }
@@ -66,7 +66,7 @@ export class DoubtingClock {
 
   /** Milliseconds since the epoch, whole. May go back where the wall clock does and is believed. */
   now(): number {
-    const clock = this.#options.clock()
+    const clock = this.#options.now()
     const elapsed = this.#options.elapsed()
     const offset = clock - elapsed
     const gained = offset - this.#anchor.offset

@@ -21,7 +21,7 @@ export class FollowedClock {
     const wall = time.now()
     this.#offset = wall - time.elapsed()
     this.#expiry = new DoubtingClock({
-      clock: () => time.now(),
+      now: () => time.now(),
       elapsed: () => time.elapsed(),
       ...(reading && !isNear(wall, reading.expiryNow) && { startsAt: Math.min(wall, reading.expiryNow) }),
       aheadDoubtMs: clockLimits.expiryDoubtMs,

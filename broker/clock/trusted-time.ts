@@ -79,9 +79,9 @@ export class TrustedTime {
     this.#lookedAt = time.elapsed()
     const gap = record ? wall - record.now : 0
     const isStamped = gap > -STEP_MS_MAX && gap <= clockLimits.stoppedMsMax
-    const { now: clock, elapsed } = time
+    const { now, elapsed } = time
     this.#stamps = new DoubtingClock({
-      clock,
+      now,
       elapsed,
       ...(record && !isStamped && { startsAt: record.now }),
       aheadDoubtMs: clockLimits.aheadDoubtMs,
@@ -92,7 +92,7 @@ export class TrustedTime {
       onSettled: () => this.#change({ wellMs: 0 }),
     })
     this.#expiry = new DoubtingClock({
-      clock,
+      now,
       elapsed,
       ...(record && expiryStart(record, wall)),
       aheadDoubtMs: clockLimits.expiryDoubtMs,

@@ -151,7 +151,7 @@ class ShardHost implements Host {
       maxConnections: settings.maxConnections,
       log,
       metrics: telemetry.instruments,
-      clock: engine.now,
+      now: engine.now,
       onBroken,
     })
   }

@@ -14,6 +14,7 @@ import { LiveSession, type SessionHome } from './live-session.ts'
 import { leastUseful, mayUseReserve, reserveOf, type Occupant } from './making-room.ts'
 import { OutputBudget } from './output-budget.ts'
 import { sessionOperations, type ServerIdentity } from './session-operations.ts'
+import { systemTime, type Clock } from '../time.ts'
 
 export interface Server {
   /** Starts to accept TCP connections; rejects with the system's error. Port 0 picks a free port. */
@@ -40,7 +41,7 @@ export interface ServerOptions<N extends OperationOn<'control' | 'data'>> {
   readonly log: Logger
   readonly metrics: Instruments
   /** Wall clock, milliseconds since the epoch. */
-  readonly clock?: () => number
+  readonly now?: Clock
   /** Called with a broken invariant of a handler, after it was logged: the process must end. */
   readonly onBroken: (error: InvariantError) => void
   /** URL of the admin port, named in the answer to clients that speak HTTP to this port. */
@@ -81,7 +82,7 @@ class SessionServer implements Server {
   #sweeper: NodeJS.Timeout | undefined
 
   constructor(options: ServerOptions<never>) {
-    const { identity, log, metrics, clock = Date.now, onBroken } = options
+    const { identity, log, metrics, now = systemTime.now, onBroken } = options
     const bounds = { ...sessionLimits, ...options.limits }
     this.#maxConnections = options.maxConnections
     this.#output = new OutputBudget({
@@ -104,7 +105,7 @@ class SessionServer implements Server {
         return sweptMs()
       },
       dispatch: createDispatch({
-        handlers: { ...options.handlers, ...sessionOperations(identity, clock) },
+        handlers: { ...options.handlers, ...sessionOperations(identity, now) },
         events: options.events ?? {},
         processName: identity.role === 'host' ? `host ${identity.hostId}` : 'the controller',
         log,

@@ -4,6 +4,7 @@ import { limits } from '../../protocol/limits.ts'
 import type { OperationOn } from '../../protocol/operations.ts'
 import { negotiateVersion } from '../../protocol/version.ts'
 import type { Handlers } from './dispatch.ts'
+import type { Clock } from '../time.ts'
 
 export interface ServerIdentity {
   readonly brokerId: string
@@ -13,10 +14,7 @@ export interface ServerIdentity {
   readonly software: string
 }
 
-export function sessionOperations(
-  identity: ServerIdentity,
-  clock: () => number,
-): Handlers<OperationOn<'session'>> {
+export function sessionOperations(identity: ServerIdentity, now: Clock): Handlers<OperationOn<'session'>> {
   return {
     hello: (request, { session, fail }) => {
       // Before the version is checked, so that the log of a refused version names the client.
@@ -28,6 +26,6 @@ export function sessionOperations(
         sessionIdleMs: limits.sessionIdleMs,
       }
     },
-    ping: () => ({ now: clock() }),
+    ping: () => ({ now: now() }),
   }
 }

@@ -16,6 +16,7 @@ import { hasEnvironment } from './disk/lmdb-files.ts'
 import { openLmdb, type OpenEnvironment } from './environment.ts'
 import type { HeadRow } from './key-space.ts'
 import { smallRowsPath } from './small-rows/store.ts'
+import { systemTime, type Clock } from '../time.ts'
 
 export type { IntegrityProgress, IntegrityReport } from './checks/findings.ts'
 
@@ -24,7 +25,7 @@ export interface IntegrityOptions {
   readonly onProgress?: (progress: IntegrityProgress) => void
   readonly openEnvironment?: OpenEnvironment
   /** What stamps are held against. Default: the system's clock. */
-  readonly clock?: () => number
+  readonly now?: Clock
 }
 
 /** Checks a data directory. Rejects with `unavailable` if a process has it open, or if there is no data directory. */
@@ -47,7 +48,7 @@ export async function checkDataDirectory(
   for (const [ownerId, directory] of directories) {
     owners.set(ownerId, await checkOwner(directory, { findings, openEnvironment, ranges }))
   }
-  checkCatalog(catalog, owners, findings, (options.clock ?? Date.now)())
+  checkCatalog(catalog, owners, findings, (options.now ?? systemTime.now)())
   await checkSmallRows(smallRowsPath(dataDir), findings, openEnvironment)
   findings.progress()
   return findings.report()

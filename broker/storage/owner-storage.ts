@@ -18,15 +18,16 @@ import type { ReplacementRequest } from './segments/replacement.ts'
 import { SegmentChain } from './segments/segment-chain.ts'
 import { ShardTable } from './append/shard-table.ts'
 import { stageBatches } from './append/staging.ts'
+import { systemTime, type Clock } from '../time.ts'
 
 /** Replacements for the disk and the clock, for tests. */
 export interface StorageParts {
   readonly openEnvironment?: OpenEnvironment
-  readonly clock?: () => number
+  readonly now?: Clock
   readonly faults?: Faults
   readonly producersMax?: number
   /** A monotonic clock that measures how long producers are idle. */
-  readonly elapsed?: () => number
+  readonly elapsed?: Clock
 }
 
 export class OwnerStorage {
@@ -51,7 +52,7 @@ export class OwnerStorage {
   static async open(options: OwnerOptions & StorageParts): Promise<OwnerStorage> {
     const { ownerId, directory, segmentBytes, openEnvironment = openLmdb, faults = noFaults } = options
     const place = { ownerId, directory, segmentBytes, openEnvironment, faults }
-    const chain = await SegmentChain.open(place, options.clock ?? Date.now)
+    const chain = await SegmentChain.open(place, options.now ?? systemTime.now)
     try {
       return new OwnerStorage(chain, await loadTable(chain, options), options)
     } catch (error) {
@@ -198,10 +199,10 @@ export class OwnerStorage {
 
 function loadTable(chain: SegmentChain, parts: StorageParts): Promise<ShardTable> {
   const openBefore = () => chain.openBefore()
-  const { clock = Date.now, producersMax, elapsed } = parts
+  const { now = systemTime.now, producersMax, elapsed } = parts
   return ShardTable.load(chain.active, {
     openBefore,
-    now: clock(),
+    now: now(),
     ...(producersMax !== undefined && { producersMax }),
     ...(elapsed && { elapsed }),
   })

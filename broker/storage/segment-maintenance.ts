@@ -10,6 +10,7 @@ import { surveySegment } from './compaction/survey.ts'
 import { freeBytesAt, type FreeBytesOf } from './disk/disk-space.ts'
 import { noFaults } from './disk/faults.ts'
 import { openLmdb } from './environment.ts'
+import { systemTime } from '../time.ts'
 
 /** Replacements for the disk and the clock, for tests. */
 export type MaintenanceParts = Partial<CompactionParts> & { readonly freeBytesOf?: FreeBytesOf }
@@ -20,8 +21,8 @@ export function inlineSegmentMaintenance(options: MaintenanceParts = {}): Segmen
   const parts: CompactionParts = {
     openEnvironment: openLmdb,
     faults: noFaults,
-    clock: Date.now,
-    elapsed: () => performance.now(),
+    now: systemTime.now,
+    elapsed: systemTime.elapsed,
     sleep: (ms) => setTimeout(ms),
     ...given,
   }

@@ -1,6 +1,8 @@
 // Limits how often one message is logged. Runs in every process that logs; pure but for the clock that it is given. Clients
 // cause some lines, and a client must not fill the disk or hide other lines by repeating one.
 
+import type { Clock } from '../time.ts'
+
 export interface LineBudgetOptions {
   /** Most lines with one message in a window; further lines are only counted. */
   readonly linesMax: number
@@ -8,7 +10,7 @@ export interface LineBudgetOptions {
   /** Most messages that are counted separately; further messages share one count. */
   readonly messagesMax: number
   /** Milliseconds that never go backwards. */
-  readonly now: () => number
+  readonly elapsed: Clock
 }
 
 interface Window {
@@ -32,8 +34,8 @@ export class LineBudget {
    * the last one that was written.
    */
   admit(message: string): number | undefined {
-    const { linesMax, windowMs, now } = this.#options
-    const at = now()
+    const { linesMax, windowMs, elapsed } = this.#options
+    const at = elapsed()
     const window = this.#windowOf(message, at)
     const leftOut = window.leftOut
     if (at >= window.endsAt) {

@@ -9,6 +9,7 @@ import { LineBudget } from './line-budget.ts'
 import { openLogDescriptor } from './log-descriptor.ts'
 import { LogOutput, systemWrites } from './log-output.ts'
 import { countOf, nounFor } from '../../protocol/count-text.ts'
+import { systemTime } from '../time.ts'
 
 export type { Logger }
 
@@ -69,7 +70,7 @@ function loggerOf({ level, process: name }: LogOptions, write: (line: string) =>
 
 /** Leaves out lines that repeat one message too often; the next written line with that message says how many. */
 function sparingly(): LogMethod {
-  const budget = new LineBudget({ ...REPEATED_LINES, now: () => performance.now() })
+  const budget = new LineBudget({ ...REPEATED_LINES, elapsed: systemTime.elapsed })
   return function (parts, write, level) {
     if (level < pino.levels.values['info']! || level >= pino.levels.values['fatal']!) {
       return write.apply(this, parts)

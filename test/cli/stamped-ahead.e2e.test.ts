@@ -11,7 +11,7 @@ test('check: names the shards that are stamped ahead, by how much, and finds the
   await using directory = await temporaryDirectory()
   const dataDir = directory.path
   {
-    await using broker = await createBroker({ dataDir, clock: () => Date.now() + 400 * DAY })
+    await using broker = await createBroker({ dataDir, now: () => Date.now() + 400 * DAY })
     await using client = await connect(broker.url)
     await client.createStream('s', { shards: 2 })
     await client.put('s', { partitionKey: 'k', data: 'x' })

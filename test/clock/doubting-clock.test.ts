@@ -14,7 +14,7 @@ function clocks() {
   const clock = new DoubtingClock({
     aheadDoubtMs: HOUR,
     backDoubtMs: 0,
-    clock: () => at.wall,
+    now: () => at.wall,
     elapsed: () => at.elapsed,
     onDoubt: (jump) => told.push(`doubts ${jump.clock - jump.expected}`),
     onBelieved: (jump) => told.push(`believes ${jump.clock - jump.expected}`),

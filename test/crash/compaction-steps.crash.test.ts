@@ -68,9 +68,9 @@ describe('a broker that frees disk space', () => {
     })
     expect(steps.filter((step) => !taken.has(step))).toEqual([])
     // The next broker's clock starts at the same time, so the same records are expired.
-    const { clock, elapsed } = time
+    const { now, elapsed } = time
     for (const image of images.images) {
-      await expectSound(image, { stream: KEPT, options: { clock, elapsed, config: CONFIG } })
+      await expectSound(image, { stream: KEPT, options: { now, elapsed, config: CONFIG } })
     }
   })
 
@@ -117,8 +117,8 @@ async function withBroker(
   { history, time }: Pick<Scene, 'history' | 'time'>,
   use: (scene: Scene) => Promise<void>,
 ): Promise<void> {
-  const { clock, elapsed } = time
-  await using broker = await createBroker({ ...options, clock, elapsed, config: CONFIG })
+  const { now, elapsed } = time
+  await using broker = await createBroker({ ...options, now, elapsed, config: CONFIG })
   await using client = await connect(broker.url)
   await use({ broker, client, history, time })
 }

@@ -34,7 +34,7 @@ test('an expired shard is removed without a wrong remainder, killed at any step'
   using images = new CrashImages(directory.path, history)
   const steps = new StepImages(images)
   const time = new FakeTime()
-  const clocks = { clock: time.now, elapsed: time.elapsed }
+  const clocks = { now: time.now, elapsed: time.elapsed }
   {
     await using broker = await createBroker({ dataDir: directory.path, config: SETTINGS, ...clocks })
     await using client = await connect(broker.url)
@@ -78,8 +78,7 @@ async function expireShards(dataDir: string, time: FakeTime, steps: StepImages):
 async function startController(dataDir: string, time: FakeTime, steps: StepImages): Promise<Controller> {
   const { storage = {}, openCatalog } = steps.options
   const log = silentLog()
-  const clocks = { clock: time.now, elapsed: time.elapsed }
-  const hosts = embeddedHosts({ threads: false, ...clocks, storage, log })
+  const hosts = embeddedHosts({ threads: false, time, storage, log })
   const controller = await createController({
     config: resolveConfig({ settings: { ...SETTINGS, freeSpaceFloor: '64MiB', dataDir } }).values,
     openStore: () => openCatalog!(`${dataDir}/catalog`),

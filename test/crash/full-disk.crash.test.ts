@@ -113,9 +113,9 @@ async function onSmallDisk(context: TestContext): Promise<Scene> {
 }
 
 async function withBroker({ disk, time }: Scene, use: (running: Running) => Promise<void>): Promise<void> {
-  const { clock, elapsed } = time
+  const { now, elapsed } = time
   const config = { segmentSize: '1MiB', freeSpaceFloor: FLOOR_BYTES } as const
-  await using broker = await createBroker({ dataDir: disk.path, clock, elapsed, config })
+  await using broker = await createBroker({ dataDir: disk.path, now, elapsed, config })
   await using client = await connect(broker.url)
   await use({ broker, client })
 }

@@ -39,7 +39,7 @@ describe('retention', () => {
       time.advance(random.below(6 * MINUTE) + 1)
       await stream.append(60)
       await changes[round]?.()
-      const now = time.clock()
+      const now = time.now()
       const horizon = now - HOUR
       expect(await stream.values(), `seed ${random.seed}, round ${round}`).toEqual(
         stream.valuesBetween(horizon),
@@ -52,8 +52,8 @@ describe('retention', () => {
       expect(await stream.values(range), `seed ${random.seed}, round ${round}`).toEqual(expected)
       await stream.seeHorizons()
     }
-    const first = stream.arrived.find(({ arrivalTime }) => arrivalTime >= time.clock() - HOUR)!
-    time.advance(first.arrivalTime + HOUR - time.clock())
+    const first = stream.arrived.find(({ arrivalTime }) => arrivalTime >= time.now() - HOUR)!
+    time.advance(first.arrivalTime + HOUR - time.now())
     expect(await stream.values(), 'in its last millisecond').toContain(first.value)
     time.advance(1)
     expect(await stream.values(), 'a millisecond later').not.toContain(first.value)
@@ -133,7 +133,7 @@ describe('retention', () => {
     await stream.append(20)
     // Expired records stay expired.
     await client.updateStream(name, { retentionMs: 24 * HOUR })
-    expect(await stream.values()).toEqual(stream.valuesBetween(time.clock()))
+    expect(await stream.values()).toEqual(stream.valuesBetween(time.now()))
     expect(await stream.judge()).toEqual([])
   })
 })
@@ -143,7 +143,7 @@ describe('a range of time', () => {
     const stream = await timeStream({ shards: 2 })
     const { time, client, name } = stream
     await stream.append(20)
-    const end = time.clock() + HOUR
+    const end = time.now() + HOUR
     const reading = stream.values({ until: { atTimestamp: end } })
     time.advance(HOUR - 1)
     await stream.append(20)
@@ -170,7 +170,7 @@ describe('a clock that jumps', () => {
     await stream.append(20)
     expect(await stream.values()).toEqual(stream.valuesBetween(0))
     time.advance(31 * MINUTE)
-    expect(await stream.values()).toEqual(stream.valuesBetween(time.clock() - HOUR))
+    expect(await stream.values()).toEqual(stream.valuesBetween(time.now() - HOUR))
     expect(await stream.judge()).toEqual([])
   })
 
@@ -183,14 +183,14 @@ describe('a clock that jumps', () => {
       await stream.append(20)
       time.jump(-wrong)
       await stream.append(20)
-      expect(stream.arrived.at(-1)!.arrivalTime).toBe(time.clock())
+      expect(stream.arrived.at(-1)!.arrivalTime).toBe(time.now())
       time.advance(10 * SECOND)
     }
     const since = {
-      from: { atTimestamp: time.clock() - MINUTE },
-      until: { atTimestamp: time.clock() - 5 * SECOND },
+      from: { atTimestamp: time.now() - MINUTE },
+      until: { atTimestamp: time.now() - 5 * SECOND },
     }
-    expect(await stream.values(since)).toEqual(stream.valuesBetween(time.clock() - MINUTE))
+    expect(await stream.values(since)).toEqual(stream.valuesBetween(time.now() - MINUTE))
     time.advance(HOUR)
     expect(await stream.values()).toEqual([])
     expect(await stream.judge()).toEqual([])
@@ -214,7 +214,7 @@ describe('a clock that jumps', () => {
     await stream.append(20)
     time.advance(2 * HOUR)
     await stream.append(20)
-    const kept = stream.valuesBetween(time.clock())
+    const kept = stream.valuesBetween(time.now())
     expect(await stream.values()).toEqual(kept)
     await stream.seeHorizons()
     time.jump(-2 * HOUR)
@@ -246,7 +246,7 @@ describe('a disk that runs full', () => {
     time.advance(HOUR + 1)
     // No action is needed: expired records are removed, which frees the space for appends.
     await appending
-    const kept = stream.valuesBetween(time.clock())
+    const kept = stream.valuesBetween(time.now())
     expect(kept.length).toBeGreaterThan(0)
     expect(await stream.values()).toEqual(kept)
     expect(await stream.judge()).toEqual([])

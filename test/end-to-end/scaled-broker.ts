@@ -36,8 +36,7 @@ export class ScaledBroker implements AsyncDisposable {
     const onBroken = (error: Error): void => {
       throw error
     }
-    const { now: clock, elapsed } = time
-    const { launcher } = embeddedHosts({ threads: false, clock, elapsed, storage: {}, log })
+    const { launcher } = embeddedHosts({ threads: false, time, storage: {}, log })
     const controller = await createController({
       config,
       openStore: () => openCatalogStore(join(dataDir, 'catalog')),
@@ -59,7 +58,7 @@ export class ScaledBroker implements AsyncDisposable {
       maxConnections: config.maxConnections,
       log,
       metrics: telemetry.instruments,
-      clock,
+      now: time.now,
       onBroken,
     })
     const { port } = await server.listen({ host: '127.0.0.1', port: 0 })

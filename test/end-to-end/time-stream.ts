@@ -63,7 +63,7 @@ export class TimeStream implements AsyncDisposable {
     const directory = await temporaryDirectory()
     const broker = await createBroker({
       dataDir: directory.path,
-      clock: time.clock,
+      now: time.now,
       elapsed: time.elapsed,
       ...options,
       config: { segmentSize: '1MiB', ...options.config },

@@ -36,7 +36,7 @@ async function withBroker(
 ): Promise<void> {
   await using broker = await createBroker({
     dataDir,
-    clock: time.clock,
+    now: time.now,
     elapsed: time.elapsed,
     config: { hosts: HOSTS, owners: HOSTS, segmentSize: '1MiB' },
   })
@@ -64,7 +64,7 @@ async function untilRight(running: Running): Promise<void> {
   await until('records have the right time', async () => {
     running.time.advance(SECOND)
     const arrivals = await put(running, 'during')
-    return arrivals.every((arrival) => Math.abs(arrival - running.time.clock()) < MINUTE)
+    return arrivals.every((arrival) => Math.abs(arrival - running.time.now()) < MINUTE)
   })
 }
 
@@ -72,13 +72,13 @@ async function untilRight(running: Running): Promise<void> {
 async function expectRight(running: Running): Promise<void> {
   const { time } = running
   for (const arrival of await put(running, 'after'))
-    expect(Math.abs(arrival - time.clock())).toBeLessThan(MINUTE)
+    expect(Math.abs(arrival - time.now())).toBeLessThan(MINUTE)
   time.advance(5 * SECOND)
-  const lately = { from: { atTimestamp: time.clock() - 10 * MINUTE } }
-  expect(await texts(running, { ...lately, until: { atTimestamp: time.clock() - 2 * SECOND } })).toContain(
+  const lately = { from: { atTimestamp: time.now() - 10 * MINUTE } }
+  expect(await texts(running, { ...lately, until: { atTimestamp: time.now() - 2 * SECOND } })).toContain(
     'after',
   )
-  const soon = texts(running, { ...lately, until: { atTimestamp: time.clock() + SECOND } })
+  const soon = texts(running, { ...lately, until: { atTimestamp: time.now() + SECOND } })
   time.advance(10 * SECOND)
   expect(await soon).toContain('after')
   expect(await texts(running)).toEqual(['after', 'during'])
@@ -98,13 +98,13 @@ test('a directory that was filled while the clock was years ahead comes right, w
       await put(running, 'during')
     })
     time.jump(-10 * YEAR)
-    expect((await checkDataDirectory(dataDir, { clock: time.clock })).stampedAhead).toHaveLength(3)
+    expect((await checkDataDirectory(dataDir, { now: time.now })).stampedAhead).toHaveLength(3)
     if (forgets) await rm(join(dataDir, 'clock.json'))
     await withBroker(dataDir, time, async (running) => {
       await untilRight(running)
       await expectRight(running)
     })
-    const { problems, stampedAhead } = await checkDataDirectory(dataDir, { clock: time.clock })
+    const { problems, stampedAhead } = await checkDataDirectory(dataDir, { now: time.now })
     expect([problems, stampedAhead]).toEqual([[], []])
   }
 })
@@ -116,7 +116,7 @@ test('a clock that was ahead for long enough to be believed is forgiven when it 
     const { client } = running
     await client.createStream('s', { shards: 3, retentionMs: HOUR })
     time.jump(10 * YEAR)
-    const before = time.clock()
+    const before = time.now()
     await until('the clock is believed', async () => {
       time.advance(30 * SECOND)
       return (await put(running, 'during'))[0]! > before - YEAR
@@ -128,6 +128,6 @@ test('a clock that was ahead for long enough to be believed is forgiven when it 
     await untilRight(running)
   })
   await withBroker(dataDir, time, expectRight)
-  const { problems, stampedAhead } = await checkDataDirectory(dataDir, { clock: time.clock })
+  const { problems, stampedAhead } = await checkDataDirectory(dataDir, { now: time.now })
   expect([problems, stampedAhead]).toEqual([[], []])
 })

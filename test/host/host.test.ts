@@ -12,7 +12,7 @@ import { RawConnection } from '../support/raw-connection.ts'
 import { MemoryMaintenance } from './support/memory-maintenance.ts'
 import { MemoryOwner, MemoryReader } from './support/memory-owner.ts'
 import { at, codeOf, contents, makeBatch, placedShard, settings, STREAM } from './support/test-host.ts'
-import { until } from './support/manual-time.ts'
+import { until } from './support/stepped-time.ts'
 
 const connections: RawConnection[] = []
 afterEach(() => {

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { FakeSession } from './support/fake-session.ts'
 import { at, makeBatch, placedShard, startTestHost, STREAM } from './support/test-host.ts'
-import { rest } from './support/manual-time.ts'
+import { rest } from './support/stepped-time.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE

@@ -7,13 +7,14 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
   { floor: 'protocol/', mayImport: [] },
   { floor: 'client/', mayImport: ['protocol/'] },
   { floor: 'broker/config/', mayImport: ['protocol/'] },
-  { floor: 'broker/telemetry/', mayImport: ['protocol/'] },
+  { floor: 'broker/telemetry/', mayImport: ['protocol/', 'broker/time.ts'] },
   { floor: 'broker/channels/', mayImport: ['protocol/'] },
   { floor: 'broker/threads/', mayImport: ['protocol/', 'broker/channels/', 'broker/telemetry/'] },
   {
     floor: 'broker/storage/',
     mayImport: [
       'protocol/',
+      'broker/time.ts',
       'broker/channels/',
       'broker/threads/',
       'broker/telemetry/',
@@ -24,7 +25,7 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
     ],
   },
   { floor: 'broker/supervision/', mayImport: ['protocol/', 'broker/telemetry/', 'broker/time.ts'] },
-  { floor: 'broker/server/', mayImport: ['protocol/', 'broker/telemetry/'] },
+  { floor: 'broker/server/', mayImport: ['protocol/', 'broker/telemetry/', 'broker/time.ts'] },
   { floor: 'broker/control/', mayImport: [...hostAndControlMayImport(), 'broker/supervision/'] },
   { floor: 'broker/host/', mayImport: [...hostAndControlMayImport(), 'broker/threads/'] },
   { floor: 'broker/catalog/', mayImport: ['protocol/', 'broker/catalog-contract.ts'] },
@@ -190,6 +191,18 @@ describe('floors', () => {
     const offences = shipped
       .filter((file) => inside(file, 'protocol/', 'client/', 'broker/') && !isEntry(file))
       .flatMap((file) => linesMatching(file, /\b(Date\.now\(\)|new Date\(\)|Math\.random\(\))/))
+    expect(offences).toEqual([])
+  })
+
+  it('a clock that the broker is given has the name and the type that it has in Time', () => {
+    const offences = shipped
+      .filter((file) => inside(file, 'broker/') && file.path !== 'broker/time.ts')
+      .flatMap((file) =>
+        linesMatching(
+          file,
+          /\b(clock|elapsed|now|monotonic)\??: \(\) => number|\bclock\??: Clock\b|= Date\.now\b/,
+        ),
+      )
     expect(offences).toEqual([])
   })
 })

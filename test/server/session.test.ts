@@ -106,7 +106,7 @@ describe('session: a request', () => {
   })
 
   it('ping: gets the time of the clock', async () => {
-    const { connect } = (home = serving(describing, { clock: () => 1234 }))
+    const { connect } = (home = serving(describing, { now: () => 1234 }))
     expect(await (await connect()).request('ping', {})).toEqual({ now: 1234 })
   })
 

@@ -101,7 +101,7 @@ class Run {
   }
 
   async open(): Promise<void> {
-    this.#owner = await this.#storage.openOwner({ segmentBytes: 1 << 20, clock: () => this.#now })
+    this.#owner = await this.#storage.openOwner({ segmentBytes: 1 << 20, now: () => this.#now })
     // Slots of deleted streams are never used again.
     const slots = SLOTS.filter((number) => !this.#shards.get(number)!.isForgotten)
     for (const { slot: number, trimHorizon, tail } of await this.#owner.open(...slots)) {

@@ -16,7 +16,7 @@ const SLOTS = [1, 2]
 /** Two shards in two sealed segments, with batches of 60 kB; the first shard is trimmed into its third batch. */
 async function filledOwner(storage: StorageFixture): Promise<TestOwner> {
   let now = 1000
-  const owner = await storage.openOwner({ clock: () => (now += 700) })
+  const owner = await storage.openOwner({ now: () => (now += 700) })
   await owner.open(...SLOTS)
   for (let batch = 0; batch < 12; batch++) {
     for (const slot of SLOTS) {

@@ -21,7 +21,7 @@ const stored = (base: number) => expect.objectContaining({ code: 'stored', base,
  * first segment.
  */
 async function fill(storage: StorageFixture, { segments = 1 } = {}): Promise<string> {
-  const owner = await storage.openOwner({ clock: () => 5000, ...(segments > 1 && { segmentBytes: 1 }) })
+  const owner = await storage.openOwner({ now: () => 5000, ...(segments > 1 && { segmentBytes: 1 }) })
   await owner.open(SLOT, IDLE)
   await owner.append(
     { slot: IDLE, batch: batchOf({ values: ['x', 'y'] }) },
@@ -183,7 +183,7 @@ test('a damaged producer row makes the owner forget that producer alone', async 
 
 test('a damaged row of the time index makes a search longer, not wrong', async ({ storage }) => {
   let now = 0
-  const owner = await storage.openOwner({ clock: () => (now += 2000) })
+  const owner = await storage.openOwner({ now: () => (now += 2000) })
   await owner.open(SLOT)
   for (let i = 0; i < 6; i++) await owner.put(SLOT, [`${i}`])
   await storage.closeOwners()

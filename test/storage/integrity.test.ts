@@ -31,7 +31,7 @@ const PRODUCER = 7
 /** At least three segments: two sealed, with a producer's batches one second apart. */
 async function fill(storage: StorageFixture): Promise<readonly string[]> {
   let now = 0
-  const owner = await storage.openOwner({ segmentBytes: 100_000, clock: () => (now += 1000) })
+  const owner = await storage.openOwner({ segmentBytes: 100_000, now: () => (now += 1000) })
   await owner.open(SLOT, 2)
   for (let i = 0; i < 8; i++) {
     await owner.put(SLOT, ['x'.repeat(20_000)], { producerId: PRODUCER, firstSequence: i })

@@ -14,7 +14,7 @@ describe('idempotent producers', () => {
 
   test('store a repeated batch once, and get its first position again', async ({ storage }) => {
     let now = 100
-    const owner = await storage.openOwner({ clock: () => now++ })
+    const owner = await storage.openOwner({ now: () => now++ })
     await owner.open(1)
     expect(await owner.append(send(0, ['a', 'b']))).toEqual([stored(0)])
     const [original] = await owner.append(send(2, ['c']))
@@ -79,7 +79,7 @@ describe('idempotent producers', () => {
 
   test('are forgotten in the order of idleness, and their rows with them', async ({ storage }) => {
     let now = 0
-    const owner = await storage.openOwner({ producersMax: 2, clock: () => now, elapsed: () => now })
+    const owner = await storage.openOwner({ producersMax: 2, now: () => now, elapsed: () => now })
     await owner.open(1)
     for (const producerId of [1, 2, 3]) {
       await owner.put(1, ['a'], { producerId })
@@ -100,7 +100,7 @@ describe('more producers than an owner remembers', () => {
     storage,
   }) => {
     let now = 0
-    const options = { producersMax: 2, clock: () => now, elapsed: () => now }
+    const options = { producersMax: 2, now: () => now, elapsed: () => now }
     const owner = await storage.openOwner(options)
     await owner.open(1)
     for (const producerId of [1, 2]) await owner.put(1, ['a'], { producerId })

@@ -12,7 +12,7 @@ const refused = (code: string) => ({ code, base: 0, arrival: 0, duplicate: false
 
 describe('append', () => {
   test('numbers batches without a gap and stores them as they were sent, stamped', async ({ storage }) => {
-    const owner = await storage.openOwner({ clock: () => 1234 })
+    const owner = await storage.openOwner({ now: () => 1234 })
     await owner.open(1, 2)
     expect(
       await owner.append(
@@ -97,7 +97,7 @@ describe('append', () => {
 
   test("never lowers a shard's arrival times, whatever the clock does", async ({ storage }) => {
     let now = 1000
-    const owner = await storage.openOwner({ clock: () => now })
+    const owner = await storage.openOwner({ now: () => now })
     await owner.open(1)
     const arrivals: number[] = []
     for (now of [1000, 5000, 400, 5001, 0]) arrivals.push((await owner.put(1, ['a'])).arrival)
@@ -139,11 +139,11 @@ describe('append', () => {
 
 describe('reopening an owner', () => {
   test('continues at the tail, with arrival times not before the last one', async ({ storage }) => {
-    const first = await storage.openOwner({ clock: () => 9000 })
+    const first = await storage.openOwner({ now: () => 9000 })
     await first.open(1, 2)
     await first.put(1, ['a', 'b'])
     await storage.closeOwners()
-    const second = await storage.openOwner({ clock: () => 10 })
+    const second = await storage.openOwner({ now: () => 10 })
     const [one, two] = await second.open(1, 2)
     expect(one).toEqual({
       slot: 1,

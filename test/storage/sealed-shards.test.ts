@@ -153,7 +153,7 @@ describe('trim', () => {
 describe('wanted', () => {
   test('lists what may still be read, and shards too damaged to tell', async ({ storage }) => {
     let now = 1000
-    const first = await storage.openOwner({ clock: () => now })
+    const first = await storage.openOwner({ now: () => now })
     await first.open(SLOT, 2, 3, 4)
     for (const slot of [SLOT, 2, 3]) await first.put(slot, ['a', 'b'])
     await first.trim(2, 1)

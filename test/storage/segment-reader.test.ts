@@ -173,7 +173,7 @@ describe('seek', () => {
     })
     let slots = 0
     const clock = { now: 0 }
-    const owner = await storage.openOwner({ segmentBytes: 60_000, clock: () => clock.now })
+    const owner = await storage.openOwner({ segmentBytes: 60_000, now: () => clock.now })
     const reader = inlineSegmentReader()
     await fc.assert(
       fc.asyncProperty(steps, async (gaps) => {
@@ -208,7 +208,7 @@ describe('seek', () => {
 
   test('never returns a number at or above the one that it must not reach', async ({ storage }) => {
     const clock = { now: 0 }
-    const owner = await storage.openOwner({ clock: () => clock.now })
+    const owner = await storage.openOwner({ now: () => clock.now })
     await owner.open(1)
     await appendAt(owner, clock, [
       { at: 1000, count: 2 },
@@ -353,7 +353,7 @@ describe('damage', () => {
     storage,
   }) => {
     const clock = { now: 0 }
-    const owner = await storage.openOwner({ clock: () => clock.now })
+    const owner = await storage.openOwner({ now: () => clock.now })
     await owner.open(1)
     for (let i = 0; i < 5; i++) {
       clock.now = 1000 * (i + 1)
@@ -380,7 +380,7 @@ describe('damage', () => {
 
   test('leads a search by time to the damaged batch, where a read reports it', async ({ storage }) => {
     let now = 1000
-    const owner = await storage.openOwner({ clock: () => now })
+    const owner = await storage.openOwner({ now: () => now })
     await owner.open(1)
     for (now of [1000, 1100, 1200]) await owner.put(1, ['a'])
     storage.disk.onRead = (key, value) => {

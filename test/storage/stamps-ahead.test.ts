@@ -7,8 +7,8 @@ test('owner: producers whose stamps are years ahead do not keep new ones out for
   storage,
 }) => {
   let now = 0
-  const options = { producersMax: 2, clock: () => now, elapsed: () => now }
-  const ahead = await storage.openOwner({ ...options, clock: () => 1e13 })
+  const options = { producersMax: 2, now: () => now, elapsed: () => now }
+  const ahead = await storage.openOwner({ ...options, now: () => 1e13 })
   await ahead.open(1)
   for (const producerId of [1, 2]) await ahead.put(1, ['a'], { producerId })
   await storage.closeOwners()

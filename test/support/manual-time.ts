@@ -7,7 +7,7 @@ export class ManualTime {
   #elapsed = 0
 
   /** The wall clock, in milliseconds since 1970. */
-  readonly clock = (): number => this.#now
+  readonly now = (): number => this.#now
   /** The monotonic clock, in milliseconds. */
   readonly elapsed = (): number => this.#elapsed
 

@@ -77,14 +77,14 @@ export interface AppendedBatch {
 export class TestOwner {
   readonly notices: OwnerNotice[] = []
   readonly #owner: Owner
-  readonly #clock: () => number
+  readonly #now: () => number
   readonly #reader
   #list!: SegmentList
   #isClosed = false
 
-  constructor(owner: Owner, openEnvironment: OpenEnvironment, clock: () => number = Date.now) {
+  constructor(owner: Owner, openEnvironment: OpenEnvironment, now: () => number = Date.now) {
     this.#owner = owner
-    this.#clock = clock
+    this.#now = now
     this.#reader = inlineSegmentReader({ openEnvironment, environmentsMax: 4 })
     owner.onNotice((notice) => {
       this.notices.push(notice)
@@ -146,7 +146,7 @@ export class TestOwner {
     const { results } = await this.#owner.handlers.append({
       arena: arena.buffer,
       entries,
-      now: this.#clock(),
+      now: this.#now(),
     })
     return batches.map((_, i) => {
       const [code, baseNumber, arrival, duplicate] = results.subarray(
@@ -315,7 +315,7 @@ export class StorageFixture {
       openEnvironment: this.disk.open,
       ...options,
     })
-    const opened = new TestOwner(owner, this.disk.open, options.clock)
+    const opened = new TestOwner(owner, this.disk.open, options.now)
     this.#owners.push(opened)
     return opened
   }

@@ -6,7 +6,7 @@ import { createLog } from '../../broker/telemetry/log.ts'
 describe('LineBudget', () => {
   function budget() {
     const clock = { now: 0 }
-    const options = { linesMax: 2, windowMs: 100, messagesMax: 3, now: () => clock.now }
+    const options = { linesMax: 2, windowMs: 100, messagesMax: 3, elapsed: () => clock.now }
     return { clock, lines: new LineBudget(options) }
   }
 

@@ -6,6 +6,7 @@ import { limits } from '../../../protocol/limits.ts'
 import type { ProducerRow } from '../key-space.ts'
 import type { ProducerBatch, ProducerState, WindowEntry } from './producer-decision.ts'
 import { ProducerShares, type ProducerOrigin } from './producer-shares.ts'
+import type { Clock } from '../../time.ts'
 
 const NOBODY: ProducerOrigin = { session: 0, address: 0 }
 
@@ -36,11 +37,11 @@ export class ProducerTable {
   #oldest: Producer | undefined
   #newest: Producer | undefined
   readonly #shares = new ProducerShares()
-  readonly #elapsed: () => number
+  readonly #elapsed: Clock
   readonly #onForget: (producer: Producer) => void
 
   /** `onForget` is called for each producer that is removed for room. `elapsed` is a monotonic clock, in milliseconds. */
-  constructor(options: { max?: number; elapsed: () => number; onForget: (producer: Producer) => void }) {
+  constructor(options: { max?: number; elapsed: Clock; onForget: (producer: Producer) => void }) {
     this.#max = options.max ?? limits.producersPerOwnerMax
     this.#elapsed = options.elapsed
     this.#onForget = options.onForget

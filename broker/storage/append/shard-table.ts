@@ -12,6 +12,7 @@ import { producerRow, ProducerTable, type Producer } from './producer-table.ts'
 import { readShardHeads, type OpenBefore } from './shard-heads.ts'
 import { ShardLog } from './shard-log.ts'
 import { countOf, nounFor } from '../../../protocol/count-text.ts'
+import { systemTime, type Clock } from '../../time.ts'
 
 /** Stored as the head of a refused shard: a damaged value, so that every later start refuses the shard, too. */
 const NO_HEAD = Uint8Array.of(0)
@@ -24,7 +25,7 @@ export interface SentBatch extends ProducerBatch, ProducerOrigin {
 export interface ShardTableOptions {
   readonly producersMax?: number
   /** A monotonic clock, in milliseconds. */
-  readonly elapsed?: () => number
+  readonly elapsed?: Clock
 }
 
 export class ShardTable {
@@ -36,7 +37,7 @@ export class ShardTable {
 
   constructor(options: ShardTableOptions = {}) {
     this.#producers = new ProducerTable({
-      elapsed: options.elapsed ?? (() => performance.now()),
+      elapsed: options.elapsed ?? systemTime.elapsed,
       ...(options.producersMax !== undefined && { max: options.producersMax }),
       onForget: ({ slot, producerId }) => this.#logs.get(slot)?.producers?.delete(producerId),
     })

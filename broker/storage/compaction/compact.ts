@@ -17,14 +17,15 @@ import { Pacer } from './pacing.ts'
 import { CompactionSource } from './source.ts'
 import { CompactionTarget } from './target.ts'
 import { compactionFault } from './verify.ts'
+import type { Clock } from '../../time.ts'
 
 export interface CompactionParts {
   readonly openEnvironment: OpenEnvironment
   readonly faults: Faults
   /** Milliseconds since 1970. */
-  readonly clock: () => number
+  readonly now: Clock
   /** Milliseconds of a monotonic clock. */
-  readonly elapsed: () => number
+  readonly elapsed: Clock
   readonly sleep: (ms: number) => Promise<void>
 }
 
@@ -45,7 +46,7 @@ export async function compactSegments(
     }
     const bytesMax = sources.reduce((sum, source) => sum + source.bytes, 0)
     const place = { directory, ownerId, name, openEnvironment, faults }
-    target = await CompactionTarget.create(place, { bytesMax, createdAt: parts.clock() })
+    target = await CompactionTarget.create(place, { bytesMax, createdAt: parts.now() })
     return await new SegmentRewrite(task, parts, sources, target).run(name)
   } catch (error) {
     // A later attempt, or the next start, removes what cannot be removed now.

@@ -3,6 +3,7 @@
 // The host can stop a compaction at any time; it stops within one slice of a wait.
 import { storageFailure } from '../../channels/failure.ts'
 import { isStopped, showProgress } from '../../threads/compaction-progress.ts'
+import type { Clock } from '../../time.ts'
 
 /** Work that an idle pacer may do at once before it waits, as milliseconds of its rate. */
 const BURST_MS = 50
@@ -29,7 +30,7 @@ export interface PacerOptions {
   readonly bytesPerSecond: number
   readonly progress: SharedArrayBuffer
   /** Milliseconds of a monotonic clock. */
-  readonly elapsed: () => number
+  readonly elapsed: Clock
   readonly sleep: (ms: number) => Promise<void>
 }
 
@@ -37,7 +38,7 @@ export interface PacerOptions {
 export class Pacer {
   readonly #rate: ByteRate
   readonly #progress: SharedArrayBuffer
-  readonly #elapsed: () => number
+  readonly #elapsed: Clock
   readonly #sleep: (ms: number) => Promise<void>
   #bytesRead = 0
   #bytesWritten = 0

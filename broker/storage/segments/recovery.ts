@@ -18,6 +18,7 @@ import {
   type SegmentPlace,
 } from './segment.ts'
 import { formatSegmentName, segmentPath, type SegmentName } from './segment-name.ts'
+import type { Clock } from '../../time.ts'
 
 export interface Recovered {
   readonly manifest: Manifest
@@ -25,10 +26,10 @@ export interface Recovered {
 }
 
 /** Opens an existing, locked directory. An empty directory gets its first segment. */
-export async function recover(place: SegmentPlace, clock: () => number): Promise<Recovered> {
+export async function recover(place: SegmentPlace, now: Clock): Promise<Recovered> {
   const { directory, ownerId } = place
   const manifest = await readManifest(directory)
-  if (manifest === undefined) return createFirst(place, clock)
+  if (manifest === undefined) return createFirst(place, now)
   if (manifest.ownerId !== ownerId) {
     throw new Error(`${directory} belongs to owner ${manifest.ownerId}, not ${ownerId}: was it moved?`)
   }
@@ -56,12 +57,12 @@ function releaseSealed({ directory }: SegmentPlace, { sealed }: Manifest): void 
   }
 }
 
-async function createFirst(place: SegmentPlace, clock: () => number): Promise<Recovered> {
+async function createFirst(place: SegmentPlace, now: Clock): Promise<Recovered> {
   const { directory, ownerId, faults } = place
   await removeLeftovers(directory)
   for (const name of await listSegmentDirectories(directory)) await removeEmptySegment(place, name)
   const manifest: Manifest = { ownerId, sealed: [], active: 1 }
-  const active = await createSegment(place, manifest.active, clock())
+  const active = await createSegment(place, manifest.active, now())
   try {
     await writeManifest(directory, manifest, faults)
   } catch (error) {

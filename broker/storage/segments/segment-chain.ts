@@ -32,6 +32,7 @@ import {
   type SegmentPlace,
 } from './segment.ts'
 import { formatSegmentName, parseSegmentName, segmentPath, type SegmentName } from './segment-name.ts'
+import type { Clock } from '../../time.ts'
 
 /** Growth of the file beyond the bytes of a commit's batches: tree pages and rounding. */
 const COMMIT_OVERHEAD_BYTES = 64 * 1024
@@ -50,7 +51,7 @@ export interface SegmentBefore {
 export class SegmentChain {
   readonly #place: SegmentPlace
   readonly #faults: Faults
-  readonly #clock: () => number
+  readonly #now: Clock
   readonly #ballast: Ballast
   readonly #removal: SegmentRemoval
   #manifest: Manifest
@@ -58,11 +59,11 @@ export class SegmentChain {
   /** The next segment, if it was begun. */
   #next: Promise<Segment> | undefined
 
-  private constructor(place: SegmentPlace, clock: () => number, manifest: Manifest, active: Segment) {
+  private constructor(place: SegmentPlace, now: Clock, manifest: Manifest, active: Segment) {
     const { directory, faults = noFaults } = place
     this.#place = place
     this.#faults = faults
-    this.#clock = clock
+    this.#now = now
     this.#ballast = new Ballast(directory)
     this.#removal = new SegmentRemoval({ directory, faults, onRemoved: () => this.#ballast.keep() })
     this.#manifest = manifest
@@ -70,11 +71,11 @@ export class SegmentChain {
   }
 
   /** Opens the chain in an existing, locked directory. Only the active segment is opened. */
-  static async open(place: SegmentPlace, clock: () => number): Promise<SegmentChain> {
+  static async open(place: SegmentPlace, now: Clock): Promise<SegmentChain> {
     await clearReopeningMark(place.directory)
     // May use the ballast: a full disk must not keep a start from reading and from removing records.
-    const { manifest, active } = await new Ballast(place.directory).withRoom(() => recover(place, clock))
-    const chain = new SegmentChain(place, clock, manifest, active)
+    const { manifest, active } = await new Ballast(place.directory).withRoom(() => recover(place, now))
+    const chain = new SegmentChain(place, now, manifest, active)
     await chain.#ballast.keep()
     return chain
   }
@@ -129,7 +130,7 @@ export class SegmentChain {
     await this.#faults.at('rollCarried')
     const full = this.#active
     const { number, generation } = full
-    const sealed = { number, generation, bytes: full.environment.bytesUsed(), sealedAt: this.#clock() }
+    const sealed = { number, generation, bytes: full.environment.bytesUsed(), sealedAt: this.#now() }
     const manifest = { ...this.#manifest, sealed: [...this.#manifest.sealed, sealed], active: next.number }
     await writeManifest(this.#place.directory, manifest, this.#faults)
     this.#manifest = manifest
@@ -220,7 +221,7 @@ export class SegmentChain {
   }
 
   async #reopenClosed(): Promise<void> {
-    const { manifest, active } = await recover(this.#place, this.#clock)
+    const { manifest, active } = await recover(this.#place, this.#now)
     try {
       await markReopened(active)
       // A rename that failed halfway may have happened without being durable.
@@ -253,6 +254,6 @@ export class SegmentChain {
     const number = this.#active.number + 1
     const path = segmentPath(this.#place.directory, formatSegmentName({ number, generation: 0 }))
     if (existsSync(path)) await removeDirectory(path) // left by a failed attempt
-    return createSegment(this.#place, number, this.#clock())
+    return createSegment(this.#place, number, this.#now())
   }
 }

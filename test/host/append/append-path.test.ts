@@ -5,7 +5,7 @@ import { hashKeyFromHex, hashKeyToHex } from '../../../protocol/hash-key.ts'
 import { producerNumber } from '../../support/producers.ts'
 import { FakeSession } from '../support/fake-session.ts'
 import { codeOf, contents, makeBatch, placedShard, startTestHost } from '../support/test-host.ts'
-import { rest, until } from '../support/manual-time.ts'
+import { rest, until } from '../support/stepped-time.ts'
 
 /** A promise that a test fulfils when it wants to. */
 function gate() {

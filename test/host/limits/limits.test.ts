@@ -7,7 +7,7 @@ import { producerNumber } from '../../support/producers.ts'
 import { FakeSession } from '../support/fake-session.ts'
 import { noShardLimits } from '../../../protocol/structs.ts'
 import { codeOf, makeBatch, placedShard, startTestHost, STREAM, type TestHost } from '../support/test-host.ts'
-import { rest, until } from '../support/manual-time.ts'
+import { rest, until } from '../support/stepped-time.ts'
 
 let session: FakeSession
 const producer = new FakeSession()

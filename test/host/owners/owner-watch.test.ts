@@ -4,7 +4,7 @@ import { OwnerWatch } from '../../../broker/host/owners/owner-watch.ts'
 import { createLog } from '../../../broker/telemetry/log.ts'
 import { FakeSession } from '../support/fake-session.ts'
 import { makeBatch, startTestHost, type TestHost } from '../support/test-host.ts'
-import { ManualTime, rest } from '../support/manual-time.ts'
+import { SteppedTime, rest } from '../support/stepped-time.ts'
 
 /** Holds every flush of the owner back until it is let go. */
 function stalled({ owner }: TestHost): { readonly release: () => void } {
@@ -85,7 +85,7 @@ it('the log tells once of each spell in which an owner does not answer, and of i
   const lines: string[] = []
   const destination = { write: (line: string) => void lines.push(line) }
   const log = createLog({ level: 'info', format: 'json', process: 'test', destination })
-  const time = new ManualTime()
+  const time = new SteppedTime()
   const owners = [
     { ownerId: 0, waitingMs: 0, answers: 0 },
     { ownerId: 1, waitingMs: 9_000, answers: 0 },

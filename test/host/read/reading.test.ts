@@ -15,7 +15,7 @@ import {
   STREAM,
   type TestHost,
 } from '../support/test-host.ts'
-import { rest, until } from '../support/manual-time.ts'
+import { rest, until } from '../support/stepped-time.ts'
 
 const SHARDS = 2
 

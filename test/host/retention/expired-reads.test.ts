@@ -15,7 +15,7 @@ import {
   type TestHost,
 } from '../support/test-host.ts'
 import { servedDefaults } from '../../support/requests.ts'
-import { rest } from '../support/manual-time.ts'
+import { rest } from '../support/stepped-time.ts'
 
 const RETENTION_MS = 10_000
 const HOUR = 3_600_000

@@ -4,7 +4,7 @@ import { servedDefaults } from '../../support/requests.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { SEGMENT_AGE_MS, span, startMaintained } from '../support/maintained-owner.ts'
-import { rest } from '../support/manual-time.ts'
+import { rest } from '../support/stepped-time.ts'
 
 const SOON = 200
 const LOOK = 10_000

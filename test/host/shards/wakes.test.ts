@@ -5,7 +5,7 @@ import type { Waiter } from '../../../broker/host/shards/hosted-shard.ts'
 import { HostedShard } from '../../../broker/host/shards/hosted-shard.ts'
 import { Wakes } from '../../../broker/host/shards/wakes.ts'
 import { placedShard } from '../support/test-host.ts'
-import { ManualTime, rest } from '../support/manual-time.ts'
+import { SteppedTime, rest } from '../support/stepped-time.ts'
 
 const extent = {
   slot: 1,
@@ -24,7 +24,7 @@ function waiterOn(...shards: readonly HostedShard[]): Waiter & { woken: number }
 }
 
 it('wakes a waiter once for all its shards that changed in a turn', async () => {
-  const wakes = new Wakes(new ManualTime())
+  const wakes = new Wakes(new SteppedTime())
   const shards = [0, 1].map((index) => new HostedShard(placedShard(index), extent))
   const waiter = waiterOn(...shards)
   for (const shard of [...shards, ...shards]) wakes.mark(shard)
@@ -34,7 +34,7 @@ it('wakes a waiter once for all its shards that changed in a turn', async () => 
 })
 
 it('wakes everybody, but only so many in one turn', async () => {
-  const wakes = new Wakes(new ManualTime())
+  const wakes = new Wakes(new SteppedTime())
   const shard = new HostedShard(placedShard(0), extent)
   const waiters = Array.from({ length: 2 * hostLimits.shardsWokenPerTurn + 1 }, () => waiterOn(shard))
   const woken = () => waiters.filter((waiter) => waiter.woken === 1).length
@@ -46,7 +46,7 @@ it('wakes everybody, but only so many in one turn', async () => {
 })
 
 it('wakes one that looks at more shards than that alone', async () => {
-  const wakes = new Wakes(new ManualTime())
+  const wakes = new Wakes(new SteppedTime())
   const shards = Array.from({ length: 3 * hostLimits.shardsWokenPerTurn }, (_, index) => {
     return new HostedShard(placedShard(index), extent)
   })

@@ -15,7 +15,7 @@ import { CountedMetrics } from '../../support/counted-metrics.ts'
 import { MemoryMaintenance } from './memory-maintenance.ts'
 import { MemoryReader } from './memory-owner.ts'
 import { placedShard } from './test-host.ts'
-import { ManualTime, rest } from './manual-time.ts'
+import { SteppedTime, rest } from './stepped-time.ts'
 
 /** When segments are sealed here, however small. */
 export const SEGMENT_AGE_MS = 2 * 86_400_000
@@ -100,7 +100,7 @@ export interface MaintainedHostOptions {
 
 /** Maintenance, started, that has looked at nothing yet. */
 export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedHostOptions = {}) {
-  const time = new ManualTime()
+  const time = new SteppedTime()
   const shards = new HostedShards()
   const storage = new MemoryMaintenance()
   const reader = new MemoryReader([])

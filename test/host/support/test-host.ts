@@ -22,7 +22,7 @@ import { MemoryOwner, MemoryReader } from './memory-owner.ts'
 import { secretOf } from '../../support/producers.ts'
 import { servedDefaults } from '../../support/requests.ts'
 import { randomOf } from '../../support/random.ts'
-import { ManualTime, rest } from './manual-time.ts'
+import { SteppedTime, rest } from './stepped-time.ts'
 
 export const STREAM = 7
 
@@ -71,7 +71,7 @@ export interface TestHostOptions {
 }
 
 export async function startTestHost(options: TestHostOptions = {}) {
-  const time = new ManualTime()
+  const time = new SteppedTime()
   const all = { ...settings, ...options.settings }
   const owners = all.owners.map(({ ownerId }) => new MemoryOwner(ownerId))
   const reader = new MemoryReader(owners)
@@ -96,7 +96,7 @@ export async function startTestHost(options: TestHostOptions = {}) {
 
 export class TestHost {
   readonly engine: Engine
-  readonly time: ManualTime
+  readonly time: SteppedTime
   readonly owners: readonly MemoryOwner[]
   readonly reader: MemoryReader
   readonly counted: CountedMetrics
@@ -105,7 +105,7 @@ export class TestHost {
 
   constructor(
     engine: Engine,
-    time: ManualTime,
+    time: SteppedTime,
     owners: readonly MemoryOwner[],
     reader: MemoryReader,
     counted: CountedMetrics,

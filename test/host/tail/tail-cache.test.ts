@@ -8,7 +8,7 @@ import { hostLimits } from '../../../broker/host/host-limits.ts'
 import { ShardTail } from '../../../broker/host/tail/shard-tail.ts'
 import type { Room } from '../../../broker/host/tail/batch-run.ts'
 import { TailCache } from '../../../broker/host/tail/tail-cache.ts'
-import { rest } from '../support/manual-time.ts'
+import { rest } from '../support/stepped-time.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void

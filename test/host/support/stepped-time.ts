@@ -8,7 +8,7 @@ interface Timer {
   readonly task: () => void
 }
 
-export class ManualTime implements Time {
+export class SteppedTime implements Time {
   #elapsed = 1_700_000_000_000
   /** How far the wall clock is ahead of the time that has passed. */
   ahead = 0
