@@ -37,8 +37,8 @@ export interface BrokerOptions {
   /** Options of the daemon by name, as they are written in its configuration file: `{ segmentSize: '8MiB' }`. */
   readonly config?: { readonly [K in BrokerOptionName]?: string | number }
   /** Milliseconds since the epoch; arrival times come from it. Default: the system's clock. */
-  readonly now?: Clock
-  /** Monotonic milliseconds, used to detect that `now` has jumped. Default: the system's. */
+  readonly clock?: Clock
+  /** Monotonic milliseconds, used to detect that `clock` has jumped. Default: the system's. */
   readonly elapsed?: Clock
   /** Replaces parts of storage, so that tests can make it fail. Not with `threads`. */
   readonly storage?: Omit<OwnerParts, 'now'>
@@ -92,7 +92,7 @@ export async function createBroker(options: BrokerOptions = {}): Promise<Broker>
 
 async function openBroker(options: BrokerOptions, dataDir: string, closers: Closers): Promise<Broker> {
   const { log = silentLog(), listen = true } = options
-  const { now = systemTime.now, elapsed = systemTime.elapsed } = options
+  const { clock: now = systemTime.now, elapsed = systemTime.elapsed } = options
   const time = { ...systemTime, now, elapsed }
   const config = embeddedConfig(options, dataDir)
   let closing: Promise<void> | undefined

@@ -1,6 +1,6 @@
 // Asks before an action that cannot be undone. Asks only at a terminal, so that scripts are not stopped.
 import { createInterface } from 'node:readline'
-import { visible } from '../protocol/visible-text.ts'
+import { visible } from '../protocol/text/visible-text.ts'
 import type { Terminal } from './terminal.ts'
 
 /**

@@ -1,6 +1,6 @@
 // Gives a verb a client for its run, and closes the client at the end, also after a failure.
 import type { Client, ConnectOptions } from '../client/index.ts'
-import { visible } from '../protocol/visible-text.ts'
+import { visible } from '../protocol/text/visible-text.ts'
 import { seldom } from './output/seldom.ts'
 import { tell, type Terminal } from './terminal.ts'
 

@@ -4,7 +4,7 @@ import { ConfigError } from '../broker/config/config-error.ts'
 import { endSentence } from '../client/errors.ts'
 import type { ErrorCode } from '../protocol/error-codes.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
-import { visible } from '../protocol/visible-text.ts'
+import { visible } from '../protocol/text/visible-text.ts'
 import type { ExitName } from './exit-codes.ts'
 
 /** Ends a verb with a sentence for people and an exit code. An empty sentence means that the verb has printed its own. */

@@ -1,7 +1,7 @@
 // Parses positions on the command line. Pure; the clock is given.
 import { kinds } from '../broker/config/kinds.ts'
 import type { Position } from '../client/index.ts'
-import { endsBeforeItBegins } from '../client/position.ts'
+import { endsBeforeItBegins } from '../client/reading/position.ts'
 import { Failure } from './failure.ts'
 import { momentHelp, parseMoment } from './moments.ts'
 

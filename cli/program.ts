@@ -1,6 +1,6 @@
 // The command: its verbs, its help, and the end of a run. Every failure becomes one sentence and one exit code.
 import { Command, CommanderError } from 'commander'
-import { visibleLines } from '../protocol/visible-text.ts'
+import { visibleLines } from '../protocol/text/visible-text.ts'
 import { exitCodes, exitCodesHelp, type ExitName } from './exit-codes.ts'
 import { reportFailure } from './failure.ts'
 import { tell, type Terminal } from './terminal.ts'

@@ -2,7 +2,7 @@
 // replace the terminal. All text is written by `print` and `tell`, which escape control characters. A reader that closes its
 // end of the pipe (`| head`) is success, not failure.
 import type { Readable, Writable } from 'node:stream'
-import { visibleLines } from '../protocol/visible-text.ts'
+import { visibleLines } from '../protocol/text/visible-text.ts'
 import { exitCodes } from './exit-codes.ts'
 
 export interface Terminal {

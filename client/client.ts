@@ -1,7 +1,7 @@
 // The client: one connection to the controller, one to each host that it needs, and everything that is done over them.
 // Runs in the application. Closing it ends whatever it has given out.
 import type { MillraceError } from '../protocol/millrace-error.ts'
-import { parseUrl, type Address } from './address.ts'
+import { parseUrl, type Address } from './connecting/address.ts'
 import {
   Admin,
   type CreateStreamOptions,
@@ -9,27 +9,27 @@ import {
   type SplitOptions,
   type SplitResult,
   type UpdateShardCountOptions,
-} from './admin.ts'
-import type { StreamChanges } from './capacity.ts'
+} from './streams/admin.ts'
+import type { StreamChanges } from './streams/capacity.ts'
 import type { BytesInput, EncoderOption } from './codecs.ts'
 import { encodePayload, resolveEncoder } from './codecs.ts'
-import { ControlPlane } from './control-plane.ts'
-import type { Broker, ScalingReport, Shard, Stream } from './descriptions.ts'
+import { ControlPlane } from './connecting/control-plane.ts'
+import type { Broker, ScalingReport, Shard, Stream } from './streams/descriptions.ts'
 import { defaultUrl } from './environment.ts'
 import { asMillraceError, closedError } from './errors.ts'
-import type { Listing } from './listing.ts'
+import type { Listing } from './streams/listing.ts'
 import { checkArgument, checkOptions } from './options/check.ts'
-import { ConnectionPool } from './pool.ts'
+import { ConnectionPool } from './connecting/pool.ts'
 import { HashKeyCache } from './producer/hash-key-cache.ts'
 import type { ProducerOptions } from './producer/options.ts'
 import type { Acknowledgement } from './producer/pending-batch.ts'
 import { Producer } from './producer/producer.ts'
 import { Putters } from './producer/putters.ts'
-import { Fetcher } from './reader/fetcher.ts'
+import { Fetcher } from './reading/fetcher.ts'
 import { creditBytesOf, fetchSettings, type ReadOptions, type SubscribeOptions } from './reading/options.ts'
 import { Reading } from './reading/reading.ts'
 import { checkRecord, type RecordInput } from './record.ts'
-import { RoutingCache } from './routing.ts'
+import { RoutingCache } from './connecting/routing.ts'
 import {
   clientLimits,
   resolveSettings,
@@ -37,7 +37,7 @@ import {
   type ConnectOptions,
   type Settings,
 } from './settings.ts'
-import { Subscriber } from './subscription/subscriber.ts'
+import { Subscriber } from './reading/subscriber.ts'
 import { abortedBy, onAbort, throwIfAborted, unlessAborted } from './waiting.ts'
 
 /** How data of another kind is put. */

@@ -4,13 +4,13 @@
 // Ours give back what they were given, types included, or refuse it: a value never changes without a word.
 import { isBytes } from '../protocol/bytes.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
-import { quoteText, surrogateFault } from '../protocol/text.ts'
+import { quoteText, surrogateFault } from '../protocol/text/text.ts'
 import { encodeJson } from './codecs/json-encoder.ts'
 import { decodeMsgpack } from './codecs/msgpack-decoder.ts'
 import { MsgpackEncoder } from './codecs/msgpack-encoder.ts'
 import { nameOf } from './codecs/value-kind.ts'
 import { endSentence } from './errors.ts'
-import type { StandardSchema } from './standard-schema.ts'
+import type { StandardSchema } from './codecs/standard-schema.ts'
 
 /** Turns values into payloads and back. Both may throw anything: the client reports it as `codecFailed`. */
 export interface Codec<In, Out = In> {

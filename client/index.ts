@@ -2,8 +2,8 @@
 // needs nothing else of the broker.
 export { connect, type Client, type PutOptions, type PutResult } from './client.ts'
 export type { CallOptions, ConnectOptions, LogEntry, RetryPolicy, Rim } from './settings.ts'
-export type { Address } from './address.ts'
-export type { Dial } from './transport.ts'
+export type { Address } from './connecting/address.ts'
+export type { Dial } from './connecting/transport.ts'
 export { MillraceError, type ErrorCode, type Retry, type SideEffects } from './errors.ts'
 export type {
   CreateStreamOptions,
@@ -11,7 +11,7 @@ export type {
   SplitOptions,
   SplitResult,
   UpdateShardCountOptions,
-} from './admin.ts'
+} from './streams/admin.ts'
 export {
   shardLimitPresets,
   type CapacityMode,
@@ -20,7 +20,7 @@ export {
   type ShardLimitsOption,
   type StreamChanges,
   type StreamSettings,
-} from './capacity.ts'
+} from './streams/capacity.ts'
 export type {
   Broker,
   BrokerHost,
@@ -30,9 +30,9 @@ export type {
   Shard,
   ShardLoad,
   Stream,
-} from './descriptions.ts'
-export type { Listing, Page, PageOptions } from './listing.ts'
-export type { IsolatedKey } from './split-point.ts'
+} from './streams/descriptions.ts'
+export type { Listing, Page, PageOptions } from './streams/listing.ts'
+export type { IsolatedKey } from './streams/split-point.ts'
 export {
   bytes,
   json,
@@ -43,9 +43,9 @@ export {
   type DecoderOption,
   type EncoderOption,
 } from './codecs.ts'
-export type { StandardSchema, StandardIssue, StandardResult } from './standard-schema.ts'
+export type { StandardSchema, StandardIssue, StandardResult } from './codecs/standard-schema.ts'
 export type { RecordInput, StreamRecord } from './record.ts'
-export type { Position } from './position.ts'
+export type { Position } from './reading/position.ts'
 export type { Producer } from './producer/producer.ts'
 export type { ProducerOptions } from './producer/options.ts'
 export type { Acknowledgement, BatchAcknowledgement } from './producer/pending-batch.ts'

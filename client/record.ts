@@ -1,11 +1,11 @@
 // Records as people see them, going in and coming out. Runs in the client.
 // A record that was read decodes its fields when they are touched: a consumer pays for what it uses, and data that
 // the codec does not take fails where it is used, with its shard and number, and does not end the reading.
-import { hashKeyFromDecimal, hashKeyToDecimal } from '../protocol/hash-key.ts'
-import type { HashKeyWords } from '../protocol/hash-key.ts'
+import { hashKeyFromDecimal, hashKeyToDecimal } from '../protocol/shards/hash-key.ts'
+import type { HashKeyWords } from '../protocol/shards/hash-key.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
-import type { StoredRecord } from '../protocol/record.ts'
-import { quoteText, surrogateFault } from '../protocol/text.ts'
+import type { StoredRecord } from '../protocol/batch/record.ts'
+import { quoteText, surrogateFault } from '../protocol/text/text.ts'
 import { checkOption } from './options/check.ts'
 import { nearest } from './options/nearest.ts'
 import { bytesOrText, shown } from './options/option.ts'

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import { optionTable } from './options/table.ts'
-import { dialTcp, type Dial } from './transport.ts'
+import { dialTcp, type Dial } from './connecting/transport.ts'
 
 /** How long the client waits before it tries again: min × 2^attempt up to max, the upper half of it at random. */
 export interface RetryPolicy {

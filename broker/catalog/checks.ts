@@ -1,9 +1,9 @@
 // The rules that rows of the catalog must keep together. A start refuses a catalog that breaks a rule, and
 // `millrace check` reports it. Runs in the controller and in the check; pure. The rules that every change must keep (no
 // two streams share a name, no two shards share a slot) are in derived.ts, with the indexes.
-import { hashKeyFromHex } from '../../protocol/hash-key.ts'
-import { shardIdOf } from '../../protocol/shard-id.ts'
-import { ShardMap } from '../../protocol/shard-map.ts'
+import { hashKeyFromHex } from '../../protocol/shards/hash-key.ts'
+import { shardIdOf } from '../../protocol/shards/shard-id.ts'
+import { ShardMap } from '../../protocol/shards/shard-map.ts'
 import type { Derived, Report } from './derived.ts'
 import { catalogFamilyNames, type CatalogFamily, type HeldIn } from './families.ts'
 import { rowsOf, type Tables } from './tables.ts'

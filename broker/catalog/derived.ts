@@ -1,7 +1,7 @@
 // Indexes and counts over the catalog's rows, updated with every change: streams by name, open shards, loads of owners,
 // holders of slots. Runs in the controller and in the check; pure. `derivations` has one function per family, called with
 // by = −1 for a row as it was before a change, and with by = +1 for the row as it is after the change.
-import { shardIdOf } from '../../protocol/shard-id.ts'
+import { shardIdOf } from '../../protocol/shards/shard-id.ts'
 import type { CatalogFamily, HeldIn } from './families.ts'
 import { OrderedMap } from './ordered-map.ts'
 import type { Tables } from './tables.ts'

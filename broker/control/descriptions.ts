@@ -4,9 +4,9 @@ import type { ResponseOf, ShardDescription, ShardLoad, StreamDescription } from 
 import type { HostedExtent } from '../host-contract.ts'
 import { withDeadline, type Time } from '../time.ts'
 import { openShardsOf, type CatalogState, type Shard, type Stream } from './catalog-state.ts'
-import { byHost, type HostFleet } from './fleet.ts'
+import { byHost, type HostFleet } from './hosts/fleet.ts'
 import { describeRange } from './routing.ts'
-import { settingsOf } from './stream-settings.ts'
+import { settingsOf } from './streams/stream-settings.ts'
 
 /** Longest time that a description waits for a host; then it leaves out what the host knows. */
 const EXTENTS_DEADLINE_MS = 2_000

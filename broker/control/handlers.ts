@@ -8,12 +8,12 @@ import type { CapacityWatch } from './capacity/capacity-watch.ts'
 import { shardsOf } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
 import { describeHosts, describeShard, describeStream, liveExtents } from './descriptions.ts'
-import type { HostFleet } from './fleet.ts'
+import type { HostFleet } from './hosts/fleet.ts'
 import type { Resharding } from './resharding/resharding.ts'
 import { RoutingAnswers, type AddressOf } from './routing.ts'
-import { activeStream, knownStream } from './stream-changes.ts'
-import type { StreamRegistry } from './stream-registry.ts'
-import type { StreamUpdates } from './stream-updates.ts'
+import { activeStream, knownStream } from './streams/stream-changes.ts'
+import type { StreamRegistry } from './streams/stream-registry.ts'
+import type { StreamUpdates } from './streams/stream-updates.ts'
 
 export interface HandlerOptions {
   readonly catalog: Catalog

@@ -1,14 +1,14 @@
 // Which host serves which shard: as assignments for hosts, and as routing for clients. Runs in the controller; pure.
-import { hashKeyFromHex, hashKeyToBytes } from '../../protocol/hash-key.ts'
-import { SharedResponse } from '../../protocol/messages.ts'
+import { hashKeyFromHex, hashKeyToBytes } from '../../protocol/shards/hash-key.ts'
+import { SharedResponse } from '../../protocol/frame/messages.ts'
 import type { HostAddress, ResponseOf, ShardRange } from '../../protocol/operations.ts'
 import { refusal } from '../../protocol/refusal.ts'
 import type { PlannedShard } from '../catalog-contract.ts'
 import type { PlacedShard } from '../host-contract.ts'
 import { shardsOf, type CatalogState, type Shard, type Shards, type Stream } from './catalog-state.ts'
-import type { HostFleet } from './fleet.ts'
-import { hostOfOwner } from './placement.ts'
-import { servedSettings } from './stream-settings.ts'
+import type { HostFleet } from './hosts/fleet.ts'
+import { hostOfOwner } from './hosts/placement.ts'
+import { servedSettings } from './streams/stream-settings.ts'
 
 /** Returns the shards of a stream as their hosts need them, closed ones included: they are read until they expire. */
 export function placedShards(state: CatalogState, streamId: number): readonly PlacedShard[] {

@@ -10,7 +10,7 @@ import {
   SharedResponse,
   type EventMessage,
   type RequestMessage,
-} from '../../protocol/messages.ts'
+} from '../../protocol/frame/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import {
   operations,

@@ -14,7 +14,7 @@ import {
   RequestRefused,
   type Message,
   type RequestMessage,
-} from '../../protocol/messages.ts'
+} from '../../protocol/frame/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { operations, type OperationName } from '../../protocol/operations.ts'
 import type { Fail } from '../../protocol/refusal.ts'

@@ -12,12 +12,12 @@ import {
   type CatalogFamily,
   type RowNameIn,
 } from '../catalog/families.ts'
-import { allRows } from './all-rows.ts'
+import { allRows } from './rows/all-rows.ts'
 import { ensureDirectory, syncDirectory } from './disk/durable-files.ts'
 import { refuseUnlessDirectory } from './disk/private-files.ts'
 import { NoRoomForCommit, openLmdb, type Environment, type OpenEnvironment, type Row } from './environment.ts'
 import { Ballast } from './segments/ballast.ts'
-import { checksumOf, decodeKey, decodeRow, encodeKey, encodeRow } from './key-space.ts'
+import { checksumOf, decodeKey, decodeRow, encodeKey, encodeRow } from './rows/key-space.ts'
 
 const CATALOG_FORMAT = 2
 /** Far above what the limits on streams and shards allow. The map takes address space, not memory. */

@@ -14,8 +14,8 @@ import {
   usedBytesOf,
 } from './disk/lmdb-files.ts'
 import { ReservedRoom } from './disk/reserved-room.ts'
-import { DamagedRow, type KeyRange } from './key-space.ts'
-import { countOf } from '../../protocol/count-text.ts'
+import { DamagedRow, type KeyRange } from './rows/key-space.ts'
+import { countOf } from '../../protocol/text/count-text.ts'
 
 /** Reader slots: one per live read transaction, and so one per thread and environment here. */
 const READERS_MAX = 512

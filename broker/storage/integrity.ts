@@ -14,7 +14,7 @@ import { checkOwner } from './checks/owner-check.ts'
 import { holderOf } from './directory-lock.ts'
 import { hasEnvironment } from './disk/lmdb-files.ts'
 import { openLmdb, type OpenEnvironment } from './environment.ts'
-import type { HeadRow } from './key-space.ts'
+import type { HeadRow } from './rows/key-space.ts'
 import { smallRowsPath } from './small-rows/store.ts'
 import { systemTime, type Clock } from '../time.ts'
 

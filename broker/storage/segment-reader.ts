@@ -1,14 +1,14 @@
 // Reads stored batches by sequence number and by time. Runs in the reader pool, or inline in the caller's thread. It
 // copies out of the map, verifies every batch it returns, and says where damage begins; it never returns a batch that
 // is torn, partial or stored at a number other than its own.
-import { arrivalTimeAt, checkStoredBatch, recordCountAt } from '../../protocol/batch.ts'
+import { arrivalTimeAt, checkStoredBatch, recordCountAt } from '../../protocol/batch/batch.ts'
 import type { Damage } from '../../protocol/structs.ts'
 import { storageFailure } from '../channels/failure.ts'
 import type { SegmentList } from '../threads/owner-contract.ts'
 import type { ReadReply, ReadTask, SeekReply, SeekTask, SegmentReader } from '../threads/reader-contract.ts'
-import { keyAfter } from './all-rows.ts'
+import { keyAfter } from './rows/all-rows.ts'
 import { isDamage, openLmdb, type Environment, type OpenEnvironment } from './environment.ts'
-import { decodeKey, decodeRow, encodeKey } from './key-space.ts'
+import { decodeKey, decodeRow, encodeKey } from './rows/key-space.ts'
 import { BatchCopy } from './segments/batch-copy.ts'
 import { SegmentCache, type SegmentRef } from './segments/segment-cache.ts'
 import { extentInSegment, type ExtentInSegment } from './segments/extent-in-segment.ts'

@@ -2,7 +2,7 @@
 // Runs in the controller; pure. Invariants: a child is launched only after its predecessor has ended; no child is launched
 // after a stop; a child that has to end and does not is killed.
 import { failuresInARow, restartDelayMs, type SupervisionPolicy } from './policy.ts'
-import { countOf } from '../../protocol/count-text.ts'
+import { countOf } from '../../protocol/text/count-text.ts'
 
 /**
  * none: no child runs. starting: launched, not ready. up: ready, or was ready when its drain began. ending: killed, but

@@ -4,11 +4,11 @@
 import { isatty, WriteStream } from 'node:tty'
 import { pino, stdTimeFunctions, type DestinationStream, type Logger, type LoggerOptions } from 'pino'
 import { prettyFactory } from 'pino-pretty'
-import { visible, visibleLines, visibleWhenParsed } from '../../protocol/visible-text.ts'
+import { visible, visibleLines, visibleWhenParsed } from '../../protocol/text/visible-text.ts'
 import { LineBudget } from './line-budget.ts'
 import { openLogDescriptor } from './log-descriptor.ts'
 import { LogOutput, systemWrites } from './log-output.ts'
-import { countOf, nounFor } from '../../protocol/count-text.ts'
+import { countOf, nounFor } from '../../protocol/text/count-text.ts'
 import { systemTime } from '../time.ts'
 
 export type { Logger }

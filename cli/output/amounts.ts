@@ -1,5 +1,5 @@
 // Numbers as people read them. Pure.
-import { nounFor } from '../../protocol/count-text.ts'
+import { nounFor } from '../../protocol/text/count-text.ts'
 
 const byteUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
 

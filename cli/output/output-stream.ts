@@ -1,7 +1,7 @@
 // Writes records to standard output: gathers them into large writes, waits while the pipe is full, and flushes when the
 // source pauses. Holds at most one write, so that a slow reader of the pipe slows the reading of the stream.
 import { once } from 'node:events'
-import type { Terminal } from './../terminal.ts'
+import type { Terminal } from '../terminal.ts'
 
 const WRITE_BYTES = 64 * 1024
 

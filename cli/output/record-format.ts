@@ -1,6 +1,6 @@
 // Formats records for standard output: as bytes, as lines of JSON, or as rows for people. Pure.
 import type { StreamRecord } from '../../client/index.ts'
-import { visible, visibleLines } from '../../protocol/visible-text.ts'
+import { visible, visibleLines } from '../../protocol/text/visible-text.ts'
 import { countOf, shortShardId } from './amounts.ts'
 import { cutToWidth, padToWidth } from './display-width.ts'
 

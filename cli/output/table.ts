@@ -1,7 +1,7 @@
 // Formats lists for people, as columns without frames that can be cut and pasted. Pure. Control characters in cells are
 // escaped. On a screen no line is wider than the screen, since a terminal's line breaks would tear columns apart.
 import Table from 'cli-table3'
-import { visible } from '../../protocol/visible-text.ts'
+import { visible } from '../../protocol/text/visible-text.ts'
 import { displayWidth, padToWidth, wrapToWidth } from './display-width.ts'
 
 const blank = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '' }

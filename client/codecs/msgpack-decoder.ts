@@ -5,7 +5,7 @@
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { readU32BigEndian } from '../../protocol/bytes.ts'
 import { ValuePath } from './value-path.ts'
-import { countOf, nounFor } from '../../protocol/count-text.ts'
+import { countOf, nounFor } from '../../protocol/text/count-text.ts'
 
 /** Up to here a loop reads ASCII faster than a call does; longer ones would become ropes. */
 const SHORT_TEXT_BYTES_MAX = 12

@@ -2,7 +2,7 @@
 // What comes back is what went in, with its types, or nothing is written: whatever msgpack has no form for is refused with
 // its path. Each field is read once, so that a getter cannot show one value to the check and another one to the writer.
 import { writeU32BigEndian } from '../../protocol/bytes.ts'
-import { surrogateFault } from '../../protocol/text.ts'
+import { surrogateFault } from '../../protocol/text/text.ts'
 import { noForm, refusalOf, refuseExtras } from './refusals.ts'
 import { kindOf } from './value-kind.ts'
 import { ValuePath } from './value-path.ts'

@@ -1,8 +1,8 @@
 // What an option may be: the kinds of values that the table of options is made of. Runs in the client, pure.
 // A kind says what it takes, and how a message calls that. `null` is a value like any other, and no kind takes it.
 import { isBytes } from '../../protocol/bytes.ts'
-import { parseShardId } from '../../protocol/shard-id.ts'
-import { quoteText } from '../../protocol/text.ts'
+import { parseShardId } from '../../protocol/shards/shard-id.ts'
+import { quoteText } from '../../protocol/text/text.ts'
 import { nameOf } from '../codecs/value-kind.ts'
 
 export interface Option {

@@ -1,14 +1,14 @@
 // The one table of what a caller may give: the options of each call, their kinds, bounds and defaults. Runs in the client,
 // pure. The types beside it say the same to the compiler, which also finds what is missing here; this says it at run time, to
 // callers in plain JavaScript and to values that came from elsewhere. Defaults are read from here by what resolves them.
-import { codecs as compressions } from '../../protocol/compression.ts'
+import { codecs as compressions } from '../../protocol/batch/compression.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { Field } from '../../protocol/shapes.ts'
 import { streamSettings, type StreamSetting } from '../../protocol/stream-settings.ts'
-import type { CreateStreamOptions, SplitOptions, UpdateShardCountOptions } from '../admin.ts'
-import type { StreamChanges, StreamSettings } from '../capacity.ts'
+import type { CreateStreamOptions, SplitOptions, UpdateShardCountOptions } from '../streams/admin.ts'
+import type { StreamChanges, StreamSettings } from '../streams/capacity.ts'
 import type { PutOptions } from '../client.ts'
-import type { PageOptions } from '../listing.ts'
+import type { PageOptions } from '../streams/listing.ts'
 import type { ProducerOptions } from '../producer/options.ts'
 import type { ReadOptions, SubscribeOptions } from '../reading/options.ts'
 import type { RecordInput } from '../record.ts'

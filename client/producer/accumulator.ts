@@ -1,10 +1,15 @@
 // Where accepted records gather: encoded at once into the open batch of their shard's lane. Runs in the client, pure.
 // It knows which bytes are buffered, and how batches go on elsewhere: as they are where all their records go together,
 // else encoded anew.
-import { stampBatch, batchOffsets } from '../../protocol/batch.ts'
-import { hashKeyFromBytes, hashPartitionKey } from '../../protocol/hash-key.ts'
+import { stampBatch, batchOffsets } from '../../protocol/batch/batch.ts'
+import { hashKeyFromBytes, hashPartitionKey } from '../../protocol/shards/hash-key.ts'
 import { invariant } from '../../protocol/invariant.ts'
-import { BatchBuilder, readRecords, type RecordInput, type StoredRecord } from '../../protocol/record.ts'
+import {
+  BatchBuilder,
+  readRecords,
+  type RecordInput,
+  type StoredRecord,
+} from '../../protocol/batch/record.ts'
 import { BatchMemory } from './batch-memory.ts'
 import { drawIdentity } from './identity.ts'
 import type { Lane } from './lane.ts'

@@ -4,7 +4,7 @@
 import { invariant } from '../../protocol/invariant.ts'
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import type { AppendResult } from '../../protocol/operations.ts'
-import type { BatchBuilder, BatchIdentity } from '../../protocol/record.ts'
+import type { BatchBuilder, BatchIdentity } from '../../protocol/batch/record.ts'
 
 /** What the broker promises about one record. */
 export interface Acknowledgement {

@@ -1,9 +1,9 @@
 // What an application appends with: encodes, bounds what is buffered, and tells what became of each record.
 // Runs in the client. Records of one partition key are stored in the order of the calls, each once, however often a
 // connection breaks; a record is settled exactly once.
-import { isCodecAvailable } from '../../protocol/compression.ts'
+import { isCodecAvailable } from '../../protocol/batch/compression.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { RecordInput as EncodedRecord } from '../../protocol/record.ts'
+import type { RecordInput as EncodedRecord } from '../../protocol/batch/record.ts'
 import { encodePayload, resolveEncoder, type BytesInput, type Codec } from '../codecs.ts'
 import { closedError, errorFrom } from '../errors.ts'
 import { checkOptions } from '../options/check.ts'
@@ -20,7 +20,7 @@ import { Delivery, type DeliveryOptions } from './delivery.ts'
 import type { HashKeyCache } from './hash-key-cache.ts'
 import { producerLimits, resolveProducerSettings, type ProducerOptions } from './options.ts'
 import type { Acknowledgement, PendingBatch } from './pending-batch.ts'
-import { countOf } from '../../protocol/count-text.ts'
+import { countOf } from '../../protocol/text/count-text.ts'
 
 export interface ProducerDependencies extends Pick<
   DeliveryOptions,

@@ -1,7 +1,7 @@
 // The time at which a reading ends, where it was to come when the reading began: tells which batches lie behind it, and
 // when it is over. Runs in the client. The clock is the broker's, which stamps what arrives.
-import { arrivalTimeAt, checkStoredBatch } from '../../protocol/batch.ts'
-import { toWirePosition, type Position } from '../position.ts'
+import { arrivalTimeAt, checkStoredBatch } from '../../protocol/batch/batch.ts'
+import { toWirePosition, type Position } from './position.ts'
 import { sleep } from '../waiting.ts'
 import { readingLimits } from './options.ts'
 

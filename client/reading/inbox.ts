@@ -1,6 +1,6 @@
 // Batches that have arrived and that nobody has taken yet: between what brings them in and the loop that uses them.
 // Runs in the client. Bounded by whoever puts: a reader stops fetching, a subscription gives no more credit.
-import { BATCH_HEADER_BYTES, baseSequenceNumberAt } from '../../protocol/batch.ts'
+import { BATCH_HEADER_BYTES, baseSequenceNumberAt } from '../../protocol/batch/batch.ts'
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Deferred } from '../waiting.ts'
 import { deferred } from '../waiting.ts'

@@ -1,7 +1,7 @@
 // How a reading gets its batches: by asking (reader) or by being sent them (subscription). The seam between a reading,
 // which knows what to read and when, and what talks to hosts. Runs in the client; types only.
 import type { MillraceError } from '../../protocol/millrace-error.ts'
-import type { Endpoint } from '../address.ts'
+import type { Endpoint } from '../connecting/address.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'
 import type { ShardCursor } from './shard-cursor.ts'
 

@@ -1,7 +1,7 @@
 // Which shards a reading reads, and when: a shard is begun when all of its parents are drained, or no longer there to be
 // read. So one key's records come in the order in which they were stored, across splits and merges. Runs in the
 // client, pure.
-import type { Routing } from '../routing.ts'
+import type { Routing } from '../connecting/routing.ts'
 import { ShardCursor } from './shard-cursor.ts'
 
 /** A routing, as far as lineage needs one. */

@@ -1,6 +1,6 @@
 // What a reader and a subscription may be told, with defaults and bounds. Runs in the client.
 import type { DecoderOption } from '../codecs.ts'
-import type { Position } from '../position.ts'
+import type { Position } from './position.ts'
 import { optionTable } from '../options/table.ts'
 import type { OnUnreadable } from './unreadable.ts'
 

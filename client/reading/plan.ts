@@ -1,7 +1,7 @@
 // What a reading is made with: what it talks to, and what it is to read. Runs in the client; types only.
-import type { ConnectionPool } from '../pool.ts'
-import type { Position } from '../position.ts'
-import type { RoutingCache } from '../routing.ts'
+import type { ConnectionPool } from '../connecting/pool.ts'
+import type { Position } from './position.ts'
+import type { RoutingCache } from '../connecting/routing.ts'
 import type { Settings } from '../settings.ts'
 import type { Intake, IntakeEvents } from './intake.ts'
 

@@ -1,16 +1,16 @@
 // Reading a stream, or one shard of it: finds the shards and where to begin in each, has an intake bring their batches,
 // and sets shards going again wherever they are after whatever happened. Runs in the client. Every record from the
 // begin on arrives once, in order within its shard; a shard's parents are drained before it is begun (see lineage.ts).
-import { arrivalTimeAt, baseSequenceNumberAt } from '../../protocol/batch.ts'
+import { arrivalTimeAt, baseSequenceNumberAt } from '../../protocol/batch/batch.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import { parseShardId, shardIdOf } from '../../protocol/shard-id.ts'
-import type { Endpoint } from '../address.ts'
+import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
+import type { Endpoint } from '../connecting/address.ts'
 import { resolveDecoder, type Codec } from '../codecs.ts'
 import { asMillraceError, closedError } from '../errors.ts'
-import { checkPlaces } from '../position.ts'
+import { checkPlaces } from './position.ts'
 import type { StreamRecord } from '../record.ts'
 import { backoffMs, boundsFor, mayRepeat } from '../retry.ts'
-import type { Routing } from '../routing.ts'
+import type { Routing } from '../connecting/routing.ts'
 import { onAbort, sleep } from '../waiting.ts'
 import { endTimeOf, type EndTime } from './end-time.ts'
 import { endOf, Inbox } from './inbox.ts'

@@ -1,7 +1,7 @@
 // Hands arrived records to a `for await` loop: one by one from a buffer, with promises that are already fulfilled, so
 // that a record costs no trip through the event loop; or a batch at a time. Runs in the client.
-import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../protocol/batch.ts'
-import { readRecords, type StoredRecord } from '../../protocol/record.ts'
+import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../protocol/batch/batch.ts'
+import { readRecords, type StoredRecord } from '../../protocol/batch/record.ts'
 import type { Codec } from '../codecs.ts'
 import { ReadRecord, type StreamRecord } from '../record.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'

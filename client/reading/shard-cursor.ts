@@ -1,5 +1,5 @@
 // Where a reading stands in one shard. Runs in the client, pure.
-import { shardIdOf } from '../../protocol/shard-id.ts'
+import { shardIdOf } from '../../protocol/shards/shard-id.ts'
 import { ShardLag, type Heard } from './lag.ts'
 
 export class ShardCursor {

@@ -1,5 +1,5 @@
 // Writes the Markdown of generated pages. Pure.
-import { nounFor } from '../../protocol/count-text.ts'
+import { nounFor } from '../../protocol/text/count-text.ts'
 
 /** A table; bars in cells are escaped. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

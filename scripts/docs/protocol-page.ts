@@ -1,11 +1,11 @@
 // Makes docs/protocol.md from the tables of operations, events and limits, and from the diagrams in the code.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { batchFieldRows } from '../../protocol/batch-fields.ts'
+import { batchFieldRows } from '../../protocol/batch/batch-fields.ts'
 import { errorCodes, universalErrors } from '../../protocol/error-codes.ts'
 import { events, type EventEntry } from '../../protocol/events.ts'
 import { limits } from '../../protocol/limits.ts'
-import { errorShape, messageKinds } from '../../protocol/messages.ts'
+import { errorShape, messageKinds } from '../../protocol/frame/messages.ts'
 import { operations, type Operation, type Plane } from '../../protocol/operations.ts'
 import { producerIdentityOf } from '../../protocol/producer-identity.ts'
 import { PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN } from '../../protocol/version.ts'

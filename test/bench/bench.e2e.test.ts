@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { untilUnused } from '../support/daemon.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { temporaryDirectory } from '../support/disk/temporary.ts'
 
 const entry = fileURLToPath(new URL('../../dist/bench/main.js', import.meta.url))
 

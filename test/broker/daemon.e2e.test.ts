@@ -12,7 +12,7 @@ import { describe, expect, it } from 'vitest'
 import { knownProcess, signal, TestDaemon, untilGone } from '../support/daemon.ts'
 import { freePort } from '../support/ports.ts'
 import { batchOf, RawConnection } from '../support/raw-connection.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { temporaryDirectory } from '../support/disk/temporary.ts'
 import { createRequest } from '../support/requests.ts'
 
 const commandLine = fileURLToPath(import.meta.resolve('#dist/cli/main.js'))

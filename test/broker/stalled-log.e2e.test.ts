@@ -9,10 +9,10 @@ import { connect } from 'millrace'
 import { describe, expect, it } from 'vitest'
 import { type KnownProcess, knownProcess, signal, untilGone } from '../support/daemon.ts'
 import { freePort } from '../support/ports.ts'
-import { until } from '../support/progress.ts'
+import { until } from '../support/checker/progress.ts'
 import { RawConnection } from '../support/raw-connection.ts'
 import { type StalledOutput, stalledPipe, stalledSocket } from '../support/stalled-output.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { temporaryDirectory } from '../support/disk/temporary.ts'
 
 const commandLine = fileURLToPath(import.meta.resolve('#dist/cli/main.js'))
 const dataLines = (text: string) => text.split('\n').filter((line) => line !== '')

@@ -2,7 +2,7 @@
 import { connect } from 'millrace'
 import { createBroker } from 'millrace/broker'
 import { expect, test } from 'vitest'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { temporaryDirectory } from '../support/disk/temporary.ts'
 import { command } from './command.ts'
 
 const DAY = 86_400_000
@@ -11,7 +11,7 @@ test('check: names the shards that are stamped ahead, by how much, and finds the
   await using directory = await temporaryDirectory()
   const dataDir = directory.path
   {
-    await using broker = await createBroker({ dataDir, now: () => Date.now() + 400 * DAY })
+    await using broker = await createBroker({ dataDir, clock: () => Date.now() + 400 * DAY })
     await using client = await connect(broker.url)
     await client.createStream('s', { shards: 2 })
     await client.put('s', { partitionKey: 'k', data: 'x' })

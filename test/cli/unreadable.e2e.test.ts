@@ -5,10 +5,10 @@ import { createBroker } from 'millrace/broker'
 import { connect } from 'millrace'
 import { expect, test } from 'vitest'
 import { batchOffsets, bodyCrcOf, errorCodeOf } from '../../protocol/index.ts'
-import { isCodecAvailable } from '../../protocol/compression.ts'
+import { isCodecAvailable } from '../../protocol/batch/compression.ts'
 import { batchOf, RawConnection } from '../support/raw-connection.ts'
 import { createRequest } from '../support/requests.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { temporaryDirectory } from '../support/disk/temporary.ts'
 import { command } from './command.ts'
 
 const records = (...data: string[]) =>

@@ -9,16 +9,16 @@ import { faultSteps, type FaultStep } from '../../broker/storage/disk/faults.ts'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import { parseSegmentName } from '../../broker/storage/segments/segment-name.ts'
 import { type Client, connect } from '../../client/index.ts'
-import { parseShardId } from '../../protocol/shard-id.ts'
-import { check, describeViolations } from '../support/checker.ts'
-import { diskUseOf } from '../support/disk-use.ts'
-import { readFully, shardNameOf } from '../support/full-read.ts'
-import { History, payloadOf } from '../support/history.ts'
+import { parseShardId } from '../../protocol/shards/shard-id.ts'
+import { check, describeViolations } from '../support/checker/checker.ts'
+import { diskUseOf } from '../support/disk/disk-use.ts'
+import { readFully, shardNameOf } from '../support/checker/full-read.ts'
+import { History, payloadOf } from '../support/checker/history.ts'
 import { ManualTime } from '../support/manual-time.ts'
-import { until } from '../support/progress.ts'
-import { FaultyDisk } from '../support/storage.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
-import { CrashImages, expectNoOrphans, expectSound } from './crash-images.ts'
+import { until } from '../support/checker/progress.ts'
+import { FaultyDisk } from '../support/disk/storage.ts'
+import { temporaryDirectory } from '../support/disk/temporary.ts'
+import { CrashImages, expectNoOrphans, expectSound } from './support/crash-images.ts'
 
 const KEPT = 'kept'
 const EXPIRING = 'expiring'
@@ -70,7 +70,7 @@ describe('a broker that frees disk space', () => {
     // The next broker's clock starts at the same time, so the same records are expired.
     const { now, elapsed } = time
     for (const image of images.images) {
-      await expectSound(image, { stream: KEPT, options: { now, elapsed, config: CONFIG } })
+      await expectSound(image, { stream: KEPT, options: { clock: now, elapsed, config: CONFIG } })
     }
   })
 
@@ -118,7 +118,7 @@ async function withBroker(
   use: (scene: Scene) => Promise<void>,
 ): Promise<void> {
   const { now, elapsed } = time
-  await using broker = await createBroker({ ...options, now, elapsed, config: CONFIG })
+  await using broker = await createBroker({ ...options, clock: now, elapsed, config: CONFIG })
   await using client = await connect(broker.url)
   await use({ broker, client, history, time })
 }

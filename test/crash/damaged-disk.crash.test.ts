@@ -6,10 +6,10 @@ import { expect, test } from 'vitest'
 import { createBroker } from '../../broker/broker.ts'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import { connect, MillraceError, type UnreadableRecords } from '../../client/index.ts'
-import { BATCH_HEADER_BYTES } from '../../protocol/batch.ts'
-import { payloadOf, valueOf } from '../support/history.ts'
+import { BATCH_HEADER_BYTES } from '../../protocol/batch/batch.ts'
+import { payloadOf, valueOf } from '../support/checker/history.ts'
 import { randomOf } from '../support/random.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { temporaryDirectory } from '../support/disk/temporary.ts'
 
 const STREAM = 'clicks'
 const RECORDS = 60
@@ -92,7 +92,7 @@ async function flipBit(
   const content = await readFile(path)
   const payloadAt = content.indexOf(payload)
   expect(payloadAt).toBeGreaterThan(0)
-  // The batch header, record header and key precede the payload in the file: see protocol/batch.ts and record.ts.
+  // The batch header, record header and key precede the payload in the file: see protocol/batch/batch.ts and record.ts.
   const batchAt = content.lastIndexOf('MLR1', payloadAt, 'latin1')
   const target = Math.min(batchAt + at, payloadAt + RECORD_BYTES - 1)
   const file = await open(path, 'r+')

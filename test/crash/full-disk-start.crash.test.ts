@@ -9,8 +9,8 @@ import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import { type Client, connect } from '../../client/index.ts'
 import { isAlive, knownProcess, signal, untilGone } from '../support/daemon.ts'
 import { freePort } from '../support/ports.ts'
-import { until } from '../support/progress.ts'
-import { SmallDisk } from '../support/small-disk.ts'
+import { until } from '../support/checker/progress.ts'
+import { SmallDisk } from '../support/disk/small-disk.ts'
 
 const DISK_BYTES = 32 * 1024 * 1024
 const RECORDS = 200

@@ -7,14 +7,14 @@ import { type Broker, createBroker } from '../../broker/broker.ts'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import { parseSegmentName } from '../../broker/storage/segments/segment-name.ts'
 import { type Client, connect, type MillraceError } from '../../client/index.ts'
-import { parseShardId } from '../../protocol/shard-id.ts'
-import { check, describeViolations } from '../support/checker.ts'
-import { readFully, shardNameOf } from '../support/full-read.ts'
-import { History, payloadOf } from '../support/history.ts'
+import { parseShardId } from '../../protocol/shards/shard-id.ts'
+import { check, describeViolations } from '../support/checker/checker.ts'
+import { readFully, shardNameOf } from '../support/checker/full-read.ts'
+import { History, payloadOf } from '../support/checker/history.ts'
 import { ManualTime } from '../support/manual-time.ts'
-import { until } from '../support/progress.ts'
-import { SmallDisk } from '../support/small-disk.ts'
-import { expectNoOrphans } from './crash-images.ts'
+import { until } from '../support/checker/progress.ts'
+import { SmallDisk } from '../support/disk/small-disk.ts'
+import { expectNoOrphans } from './support/crash-images.ts'
 
 const KEPT = 'kept'
 const EXPIRING = 'expiring'
@@ -115,7 +115,7 @@ async function onSmallDisk(context: TestContext): Promise<Scene> {
 async function withBroker({ disk, time }: Scene, use: (running: Running) => Promise<void>): Promise<void> {
   const { now, elapsed } = time
   const config = { segmentSize: '1MiB', freeSpaceFloor: FLOOR_BYTES } as const
-  await using broker = await createBroker({ dataDir: disk.path, now, elapsed, config })
+  await using broker = await createBroker({ dataDir: disk.path, clock: now, elapsed, config })
   await using client = await connect(broker.url)
   await use({ broker, client })
 }

@@ -3,9 +3,9 @@
 import { expect, test } from 'vitest'
 import { errorCodeOf } from '../../protocol/index.ts'
 import { TestDaemon } from '../support/daemon.ts'
-import { describeRouting, readFully } from '../support/full-read.ts'
-import { payloadOf } from '../support/history.ts'
-import { until } from '../support/progress.ts'
+import { describeRouting, readFully } from '../support/checker/full-read.ts'
+import { payloadOf } from '../support/checker/history.ts'
+import { until } from '../support/checker/progress.ts'
 import { batchOf, RawConnection } from '../support/raw-connection.ts'
 import { createRequest } from '../support/requests.ts'
 

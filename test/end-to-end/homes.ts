@@ -2,7 +2,7 @@
 // hold in both. Used by the end-to-end tests.
 import { createBroker } from '#dist/broker/broker.js'
 import { TestDaemon } from '../support/daemon.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { temporaryDirectory } from '../support/disk/temporary.ts'
 
 export interface RunningBroker extends AsyncDisposable {
   readonly url: string

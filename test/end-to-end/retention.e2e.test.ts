@@ -4,8 +4,8 @@
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { diskUseOf } from '../support/disk-use.ts'
-import { until } from '../support/progress.ts'
+import { diskUseOf } from '../support/disk/disk-use.ts'
+import { until } from '../support/checker/progress.ts'
 import { randomOf } from '../support/random.ts'
 import { HOUR, MINUTE, TimeStream } from './time-stream.ts'
 

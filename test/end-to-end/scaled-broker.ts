@@ -11,7 +11,7 @@ import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
 import { noteAt } from '../../broker/storage/note.ts'
 import { createTelemetry } from '../../broker/telemetry/instruments.ts'
 import { silentLog } from '../../broker/telemetry/log.ts'
-import { FakeTime } from '../control/support/fake-time.ts'
+import { FakeTime } from '../broker/control/support/fake-time.ts'
 
 const DRAIN_MS = 5_000
 

@@ -4,8 +4,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createBroker } from '../../broker/broker.ts'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import { connect, type Client } from '../../client/index.ts'
-import { until } from '../support/progress.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { until } from '../support/checker/progress.ts'
+import { temporaryDirectory } from '../support/disk/temporary.ts'
 
 const MIB = 2 ** 20
 const RECORD_BYTES = 16 * 1024

@@ -9,12 +9,12 @@ import {
   type ReadOptions,
   type StreamSettings,
 } from '../../client/index.ts'
-import { parseShardId } from '../../protocol/shard-id.ts'
-import { check, describeViolations } from '../support/checker.ts'
-import { readFully, seeEpoch, seeHorizons, shardNameOf } from '../support/full-read.ts'
-import { History, payloadOf, valueOf } from '../support/history.ts'
+import { parseShardId } from '../../protocol/shards/shard-id.ts'
+import { check, describeViolations } from '../support/checker/checker.ts'
+import { readFully, seeEpoch, seeHorizons, shardNameOf } from '../support/checker/full-read.ts'
+import { History, payloadOf, valueOf } from '../support/checker/history.ts'
 import { ManualTime } from '../support/manual-time.ts'
-import { temporaryDirectory, type TemporaryDirectory } from '../support/temporary.ts'
+import { temporaryDirectory, type TemporaryDirectory } from '../support/disk/temporary.ts'
 
 export const MINUTE = 60_000
 export const HOUR = 60 * MINUTE
@@ -63,7 +63,7 @@ export class TimeStream implements AsyncDisposable {
     const directory = await temporaryDirectory()
     const broker = await createBroker({
       dataDir: directory.path,
-      now: time.now,
+      clock: time.now,
       elapsed: time.elapsed,
       ...options,
       config: { segmentSize: '1MiB', ...options.config },

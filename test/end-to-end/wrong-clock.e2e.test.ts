@@ -7,8 +7,8 @@ import { createBroker } from '../../broker/broker.ts'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import { connect, type Client } from '../../client/index.ts'
 import { ManualTime } from '../support/manual-time.ts'
-import { until } from '../support/progress.ts'
-import { temporaryDirectory } from '../support/temporary.ts'
+import { until } from '../support/checker/progress.ts'
+import { temporaryDirectory } from '../support/disk/temporary.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -36,7 +36,7 @@ async function withBroker(
 ): Promise<void> {
   await using broker = await createBroker({
     dataDir,
-    now: time.now,
+    clock: time.now,
     elapsed: time.elapsed,
     config: { hosts: HOSTS, owners: HOSTS, segmentSize: '1MiB' },
   })

@@ -1,8 +1,8 @@
 // Batches for tests: any records, and a stored batch of them.
 import fc from 'fast-check'
-import { BatchBuilder, type BatchIdentity, type RecordInput } from '../../protocol/record.ts'
-import { stampBatch } from '../../protocol/batch.ts'
-import { hashKeyFromBigInt, hashPartitionKey } from '../../protocol/hash-key.ts'
+import { BatchBuilder, type BatchIdentity, type RecordInput } from '../../protocol/batch/record.ts'
+import { stampBatch } from '../../protocol/batch/batch.ts'
+import { hashKeyFromBigInt, hashPartitionKey } from '../../protocol/shards/hash-key.ts'
 import { anyText, bytes, uint, wellFormed } from './arbitraries.ts'
 
 export const IDENTITY: BatchIdentity = { producerId: 0, producerEpoch: 0, firstProducerSequence: 0 }

@@ -1,7 +1,12 @@
 // Frozen bytes. A released message never changes its bytes: a field may only be appended, and then both the old bytes
 // must still decode (keep them, under a name that says the version) and the new ones are added beside them.
 import { describe, expect, test } from 'vitest'
-import { BATCH_HEADER_BYTES, checkStoredBatch, sampledKeysOf, stampBatch } from '../../protocol/batch.ts'
+import {
+  BATCH_HEADER_BYTES,
+  checkStoredBatch,
+  sampledKeysOf,
+  stampBatch,
+} from '../../protocol/batch/batch.ts'
 import { events, type EventName } from '../../protocol/events.ts'
 import {
   decodeMessage,
@@ -10,9 +15,9 @@ import {
   encodeEvent,
   encodeRequest,
   encodeResponse,
-} from '../../protocol/messages.ts'
+} from '../../protocol/frame/messages.ts'
 import { operations, type OperationName } from '../../protocol/operations.ts'
-import { readRecords } from '../../protocol/record.ts'
+import { readRecords } from '../../protocol/batch/record.ts'
 import type { Field, Shape } from '../../protocol/shapes.ts'
 import { plain } from './arbitraries.ts'
 import { batchOf, hashKeyOf, record } from './batches.ts'

@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
-import { unpack, unsupportedName } from '../../protocol/msgpack-reader.ts'
-import { pack, type Packable } from '../../protocol/msgpack-writer.ts'
+import { unpack, unsupportedName } from '../../protocol/frame/msgpack-reader.ts'
+import { pack, type Packable } from '../../protocol/frame/msgpack-writer.ts'
 import { bytes, plain, uint } from './arbitraries.ts'
 import { refusalOf } from './refusal.ts'
 

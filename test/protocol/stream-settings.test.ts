@@ -11,12 +11,12 @@ import {
   servedSettings,
   settingsOf,
   updatedSettings,
-} from '../../broker/control/stream-settings.ts'
+} from '../../broker/control/streams/stream-settings.ts'
 import { addSettingsFlags, settingsOf as settingsOfFlags } from '../../cli/stream-settings.ts'
 import { streamReport } from '../../cli/output/stream-report.ts'
-import { settingsRequest, type StreamSettings as ClientSettings } from '../../client/capacity.ts'
-import { streamOf } from '../../client/descriptions.ts'
-import { fromWire, toWire } from '../../protocol/codec.ts'
+import { settingsRequest, type StreamSettings as ClientSettings } from '../../client/streams/capacity.ts'
+import { streamOf } from '../../client/streams/descriptions.ts'
+import { fromWire, toWire } from '../../protocol/frame/codec.ts'
 import { operations, type RequestOf } from '../../protocol/operations.ts'
 import type { Field } from '../../protocol/shapes.ts'
 import {

@@ -74,7 +74,13 @@ const doors: readonly {
   {
     names: ['node:net', 'node:tls', 'node:http', 'node:https', 'node:http2', 'node:dgram'],
     through: (file) =>
-      inside(file, 'broker/server/', 'broker/telemetry/log-descriptor.ts', 'client/transport.ts', 'bench/'),
+      inside(
+        file,
+        'broker/server/',
+        'broker/telemetry/log-descriptor.ts',
+        'client/connecting/transport.ts',
+        'bench/',
+      ),
   },
   {
     names: ['node:worker_threads', 'piscina'],
@@ -195,8 +201,10 @@ describe('floors', () => {
   })
 
   it('a clock that the broker is given has the name and the type that it has in Time', () => {
+    // `createBroker` is a door: programs give it a `clock`.
+    const doors = ['broker/time.ts', 'broker/broker.ts']
     const offences = shipped
-      .filter((file) => inside(file, 'broker/') && file.path !== 'broker/time.ts')
+      .filter((file) => inside(file, 'broker/') && !doors.includes(file.path))
       .flatMap((file) =>
         linesMatching(
           file,

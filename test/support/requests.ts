@@ -1,5 +1,5 @@
 // Requests of a client that leaves every setting to the broker. Pure.
-import { servedSettings } from '../../broker/control/stream-settings.ts'
+import { servedSettings } from '../../broker/control/streams/stream-settings.ts'
 import type { RequestOf, SettingsRequest } from '../../protocol/operations.ts'
 import { settingDefaults, settingNames } from '../../protocol/stream-settings.ts'
 

@@ -8,7 +8,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { temporaryDirectory } from './temporary.ts'
+import { temporaryDirectory } from './disk/temporary.ts'
 
 /** For `stdio` of a process. Full from the start. */
 export interface StalledOutput extends AsyncDisposable {

@@ -2,7 +2,7 @@
 // decisions carried out. Runs in the controller. A stream with any change under way is left alone; what cannot be carried
 // out now is decided anew at a later look, so only loads are remembered.
 import type { ResponseOf, ScalingDecision, ShardLoad } from '../../../protocol/operations.ts'
-import { hashKeyFromHex, hashKeyToBytes } from '../../../protocol/hash-key.ts'
+import { hashKeyFromHex, hashKeyToBytes } from '../../../protocol/shards/hash-key.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
@@ -11,7 +11,7 @@ import { crash } from '../../channels/calls.ts'
 import { withDeadline, type Time } from '../../time.ts'
 import { openShardsOf, shardsOf, type Shard, type Stream } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'
-import type { HostFleet } from '../fleet.ts'
+import type { HostFleet } from '../hosts/fleet.ts'
 import type { ReshardIntent } from '../resharding/plan.ts'
 import { decideScaling, explainScaling, type ScalingInput } from './autoscaler.ts'
 import { HotShards } from './hot-shards.ts'

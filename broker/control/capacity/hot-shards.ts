@@ -1,7 +1,7 @@
 // Finds shards that one hash key alone overloads, whatever the mode of their stream: counts them for operators, and logs
 // each when it begins, not at every look. Runs in the controller.
-import { hashKeyFromHex, hashKeyToDecimal } from '../../../protocol/hash-key.ts'
-import { shardIdOf } from '../../../protocol/shard-id.ts'
+import { hashKeyFromHex, hashKeyToDecimal } from '../../../protocol/shards/hash-key.ts'
+import { shardIdOf } from '../../../protocol/shards/shard-id.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Time } from '../../time.ts'

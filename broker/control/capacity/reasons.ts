@@ -1,7 +1,7 @@
 // The reasons of the autoscaler's decisions, as sentences with figures. Runs in the controller; pure.
-import { hashKeyFromHex, hashKeyToDecimal } from '../../../protocol/hash-key.ts'
+import { hashKeyFromHex, hashKeyToDecimal } from '../../../protocol/shards/hash-key.ts'
 import type { Scaling } from '../../../protocol/operations.ts'
-import { shardIdOf } from '../../../protocol/shard-id.ts'
+import { shardIdOf } from '../../../protocol/shards/shard-id.ts'
 import type { Rate } from './load-window.ts'
 import {
   fillOf,
@@ -15,7 +15,7 @@ import {
   type KnownShard,
   type ScalingShard,
 } from './scaling-rules.ts'
-import { countOf } from '../../../protocol/count-text.ts'
+import { countOf } from '../../../protocol/text/count-text.ts'
 
 const counts = new Intl.NumberFormat('en')
 

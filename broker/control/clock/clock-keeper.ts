@@ -5,7 +5,7 @@ import type { Logger } from '../../telemetry/log.ts'
 import type { Time } from '../../time.ts'
 import type { ClockJump } from '../../clock/doubting-clock.ts'
 import { TrustedTime, type ClockRecord } from '../../clock/trusted-time.ts'
-import type { HostFleet } from '../fleet.ts'
+import type { HostFleet } from '../hosts/fleet.ts'
 import { formatClockRecord, parseClockRecord } from './clock-record.ts'
 
 const MINUTE_MS = 60_000

@@ -9,9 +9,9 @@ import type { Logger } from '../../telemetry/log.ts'
 import { pause, withDeadline, type Time } from '../../time.ts'
 import { plannedShards, shardsOf, type CatalogState, type Journal, type Stream } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'
-import type { HostFleet } from '../fleet.ts'
+import type { HostFleet } from '../hosts/fleet.ts'
 import { placedShard } from '../routing.ts'
-import { isServedAlike, servedSettings } from '../stream-settings.ts'
+import { isServedAlike, servedSettings } from '../streams/stream-settings.ts'
 import { failDeleted, planFinish, planPublish, startAbove, type Cause } from './journal.ts'
 
 /** Delay before another attempt, after a host failed or refused. */

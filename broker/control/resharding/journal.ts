@@ -16,9 +16,9 @@ import {
 } from '../catalog-state.ts'
 import type { CatalogPlan } from '../catalog.ts'
 import { planMoves, type ReshardIntent } from './plan.ts'
-import { checkNewShards } from '../shard-room.ts'
+import { checkNewShards } from '../streams/shard-room.ts'
 import { planEvenWave, shardsOnTheWay } from './waves.ts'
-import { countOf } from '../../../protocol/count-text.ts'
+import { countOf } from '../../../protocol/text/count-text.ts'
 
 export type Cause = Journal['cause']
 

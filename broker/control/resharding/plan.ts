@@ -6,22 +6,22 @@ import {
   hashKeyToDecimal,
   hashKeyToHex,
   type HashKeyWords,
-} from '../../../protocol/hash-key.ts'
+} from '../../../protocol/shards/hash-key.ts'
 import { invariant } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { refusal, type Fail } from '../../../protocol/refusal.ts'
-import { shardIdOf } from '../../../protocol/shard-id.ts'
+import { shardIdOf } from '../../../protocol/shards/shard-id.ts'
 import {
   canSplitAt,
   mergeRanges,
   middleOf,
   splitRange,
   type HashKeyRange,
-} from '../../../protocol/shard-map.ts'
+} from '../../../protocol/shards/shard-map.ts'
 import type { ReshardMove } from '../../catalog-contract.ts'
 import { openShardsOf, shardsOf, type CatalogState, type Shard, type Stream } from '../catalog-state.ts'
-import { ownerLoads, placeChildren } from '../placement.ts'
-import { checkCount, checkNewShards } from '../shard-room.ts'
+import { ownerLoads, placeChildren } from '../hosts/placement.ts'
+import { checkCount, checkNewShards } from '../streams/shard-room.ts'
 
 /**
  * A shard to split, at the hash keys (32 hex digits) where children begin, or in the middle; two shards to merge; or one to

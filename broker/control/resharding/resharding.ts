@@ -1,6 +1,6 @@
 // Changes the shards of streams: splits, merges, and the way to a number of even shards. Runs in the controller.
 // A stream has one change at a time, in the order of asking; each is decided when its turn comes, on the newest state.
-import { hashKeyFromBytes, hashKeyToHex } from '../../../protocol/hash-key.ts'
+import { hashKeyFromBytes, hashKeyToHex } from '../../../protocol/shards/hash-key.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { ErrorOf } from '../../../protocol/operations.ts'
@@ -8,8 +8,8 @@ import { refusal, type Fail } from '../../../protocol/refusal.ts'
 import { crash } from '../../channels/calls.ts'
 import { pause, withDeadline } from '../../time.ts'
 import { openShardsOf, type Stream } from '../catalog-state.ts'
-import { activeStream, knownStream } from '../stream-changes.ts'
-import { checkShardCount } from '../stream-settings.ts'
+import { activeStream, knownStream } from '../streams/stream-changes.ts'
+import { checkShardCount } from '../streams/stream-settings.ts'
 import { failUnasked } from '../unasked.ts'
 import { Carrier, type CarrierOptions } from './carrier.ts'
 import {

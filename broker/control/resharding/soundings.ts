@@ -1,14 +1,14 @@
 // Questions to hosts before a change of shards begins, while nothing is written yet: which hash key divides a load evenly,
 // and whether the change can be carried out. Runs in the controller. A change that has begun cannot be undone, so a host
 // that is down, or a shard too damaged to be sealed, must be found here.
-import { hashKeyFromHex } from '../../../protocol/hash-key.ts'
+import { hashKeyFromHex } from '../../../protocol/shards/hash-key.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { refusal } from '../../../protocol/refusal.ts'
-import { shardIdOf } from '../../../protocol/shard-id.ts'
-import { canSplitAt } from '../../../protocol/shard-map.ts'
+import { shardIdOf } from '../../../protocol/shards/shard-id.ts'
+import { canSplitAt } from '../../../protocol/shards/shard-map.ts'
 import { withDeadline } from '../../time.ts'
 import { openShardsOf, type Journal, type Shard } from '../catalog-state.ts'
-import { byHost } from '../fleet.ts'
+import { byHost } from '../hosts/fleet.ts'
 import type { CarrierOptions } from './carrier.ts'
 import { parentsOf, type ReshardIntent } from './plan.ts'
 

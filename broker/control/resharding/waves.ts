@@ -3,8 +3,8 @@
 // First splits make the missing boundaries, in all shards at once; then merges remove the surplus ones. So on the way a
 // stream never has more open shards than its first and its final number together.
 import { invariant } from '../../../protocol/invariant.ts'
-import { hashKeyToHex } from '../../../protocol/hash-key.ts'
-import { evenRanges } from '../../../protocol/shard-map.ts'
+import { hashKeyToHex } from '../../../protocol/shards/hash-key.ts'
+import { evenRanges } from '../../../protocol/shards/shard-map.ts'
 import type { Shard } from '../catalog-state.ts'
 import type { ReshardIntent } from './plan.ts'
 

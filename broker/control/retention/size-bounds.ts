@@ -8,7 +8,7 @@ import { crash } from '../../channels/calls.ts'
 import { withDeadline, type Time } from '../../time.ts'
 import type { Stream } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'
-import { hostsOf, type HostFleet } from '../fleet.ts'
+import { hostsOf, type HostFleet } from '../hosts/fleet.ts'
 import { planSizeTrims, type HostedPart } from './size-trims.ts'
 
 /** Delay from the end of a look to the next one. */

@@ -7,11 +7,11 @@ import {
   firstProducerSequenceAt,
   producerIdAt,
   recordCountAt,
-} from '../../../protocol/batch.ts'
+} from '../../../protocol/batch/batch.ts'
 import { invariant } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
-import { checkSentBatch } from '../../../protocol/record-walk.ts'
+import { checkSentBatch } from '../../../protocol/batch/record-walk.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
 import { ENTRY_FIELDS, RESULT_FIELDS } from '../../threads/append-fields.ts'
 import type { AppendOutcome } from '../../threads/owner-contract.ts'

@@ -2,7 +2,7 @@
 // Per batch O(1): the header and its hash key bounds are checked, never a record; checksums and records are the owner's work. A
 // batch that is refused here was not written anywhere. Batches of one session to one shard keep their order.
 import type { ErrorCode } from '../../../protocol/error-codes.ts'
-import { batchWithin, checkBatchHeader, producerIdAt, recordCountAt } from '../../../protocol/batch.ts'
+import { batchWithin, checkBatchHeader, producerIdAt, recordCountAt } from '../../../protocol/batch/batch.ts'
 import type { AppendResult, RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import type { Context } from '../../server/dispatch.ts'
 import type { Session } from '../../server/session.ts'
@@ -17,7 +17,7 @@ import type { AppendQueue } from './append-queue.ts'
 import { payloadBytesAt } from './payload.ts'
 import { ProducerProofs } from './producer-proofs.ts'
 import type { SessionShares } from './session-shares.ts'
-import { countOf } from '../../../protocol/count-text.ts'
+import { countOf } from '../../../protocol/text/count-text.ts'
 
 type BatchToAppend = RequestOf<'append'>['batches'][number]
 

@@ -1,7 +1,7 @@
 // Whether a session may write under the producer id of a batch: it must show the secret that the id is made of. Host main
 // thread. What a session has proven is remembered, so that a batch costs a comparison and not a hash; one session's memory
 // says nothing to another, so that nothing can be learnt from it about anyone's secret. Secrets are neither stored nor logged.
-import { producerIdAt } from '../../../protocol/batch.ts'
+import { producerIdAt } from '../../../protocol/batch/batch.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { producerIdentityOf } from '../../../protocol/producer-identity.ts'
 import type { Session } from '../../server/session.ts'

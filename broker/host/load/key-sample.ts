@@ -6,7 +6,7 @@ import {
   hashKeyToBigInt,
   hashKeyToHex,
   type HashKeyWords,
-} from '../../../protocol/hash-key.ts'
+} from '../../../protocol/shards/hash-key.ts'
 import type { HotKey } from '../../host-contract.ts'
 import { Histogram } from './histogram.ts'
 import { certain, KeySketch } from './key-sketch.ts'

@@ -2,8 +2,8 @@
 // A host never looks inside batches but here, and here within a budget: a few hundred records a second for the whole
 // host, a few batches a second of each shard, whatever arrives. A batch is chosen by lot, with a chance that goes by its
 // bytes: whoever sends in turns, or first in every request, is seen no more often than he brings.
-import { codecAt, readBatchHeader, sampledKeysOf } from '../../../protocol/batch.ts'
-import { compareHashKeys, type HashKeyWords } from '../../../protocol/hash-key.ts'
+import { codecAt, readBatchHeader, sampledKeysOf } from '../../../protocol/batch/batch.ts'
+import { compareHashKeys, type HashKeyWords } from '../../../protocol/shards/hash-key.ts'
 import { TokenBucket } from '../limits/token-bucket.ts'
 import { KeySample } from './key-sample.ts'
 import { sampleKeys } from './record-keys.ts'

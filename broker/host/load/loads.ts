@@ -1,5 +1,5 @@
 // What the controller asks of loads: all counters, and where one shard divides. Host main thread.
-import { hashKeyToHex } from '../../../protocol/hash-key.ts'
+import { hashKeyToHex } from '../../../protocol/shards/hash-key.ts'
 import type { HostedLoads, HotKey, ShardRef } from '../../host-contract.ts'
 import type { ShardLoad } from './shard-load.ts'
 

@@ -1,14 +1,14 @@
 // The hash keys of some records of a batch, taken without decoding it. Host main thread, pure.
 // It steps from record to record by their lengths. The batch has not been checked yet: lengths that do not fit end the walk.
-import { BATCH_HEADER_BYTES, recordCountAt } from '../../../protocol/batch.ts'
+import { BATCH_HEADER_BYTES, recordCountAt } from '../../../protocol/batch/batch.ts'
 import { readU32 } from '../../../protocol/bytes.ts'
-import type { HashKeyWords } from '../../../protocol/hash-key.ts'
+import type { HashKeyWords } from '../../../protocol/shards/hash-key.ts'
 import {
   dataStartOf,
   hashKeyOfRecordAt,
   RECORD_BYTES_MIN,
   RECORD_FIXED_BYTES,
-} from '../../../protocol/record-layout.ts'
+} from '../../../protocol/batch/record-layout.ts'
 
 /** A sample is taken among the first records, so that a large batch is not walked whole. */
 const RECORDS_WALKED_MAX = 4096

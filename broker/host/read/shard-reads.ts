@@ -1,7 +1,7 @@
 // Reading one shard from a number on: from the tail cache, else from storage. Host main thread.
 // What is answered is whole batches without a gap, below the tail that held when the read began, and none that has expired.
 // Damage, and a shard that ends or is trimmed meanwhile, are named errors, never silence and never an endless loop.
-import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../../protocol/batch.ts'
+import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../../protocol/batch/batch.ts'
 import type { Damage } from '../../../protocol/structs.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'

@@ -1,7 +1,7 @@
 // Which records have expired, exact to the millisecond of their arrival. Host main thread.
 // Arrival times never fall within a shard, so whoever is about to answer batches asks about the first of them alone. Where
 // that has expired the shard's trim horizon is looked for in the time index, once for all who ask at the same time.
-import { baseSequenceNumberAt } from '../../../protocol/batch.ts'
+import { baseSequenceNumberAt } from '../../../protocol/batch/batch.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { SegmentReader } from '../../threads/reader-contract.ts'

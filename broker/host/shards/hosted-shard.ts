@@ -1,9 +1,9 @@
 // One shard served here: where it stands, what bounds it, who waits on it. Host main thread.
 // Its extent is what everything durable says, as the owner reported it: `tail` only rises, and a record is shown to readers
 // exactly when its number is below it. Once it is closed its tail is final.
-import { hashKeyFromHex, type HashKeyWords } from '../../../protocol/hash-key.ts'
+import { hashKeyFromHex, type HashKeyWords } from '../../../protocol/shards/hash-key.ts'
 import { invariant } from '../../../protocol/invariant.ts'
-import { shardIdOf } from '../../../protocol/shard-id.ts'
+import { shardIdOf } from '../../../protocol/shards/shard-id.ts'
 import type { ServedSettings } from '../../../protocol/stream-settings.ts'
 import { STEP_MS_MAX } from '../../clock/doubting-clock.ts'
 import type { HostedExtent, PlacedShard, ShardRef } from '../../host-contract.ts'

@@ -2,7 +2,7 @@
 // that listens. It decodes no messages: its owner gets payloads in order, one at a time, and none while reading is held.
 // Everything that is sent in one turn leaves in one vectored write.
 import type { Duplex } from 'node:stream'
-import { FrameReader } from '../../../protocol/frame.ts'
+import { FrameReader } from '../../../protocol/frame/frame.ts'
 import { invariant } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { Outgoing } from './outgoing.ts'

@@ -2,7 +2,7 @@
 // transaction. Runs on the owner thread. Used for one commit after another; values handed to LMDB stay unchanged until
 // `clear`, because LMDB reads them while it writes.
 import type { CommitSize, Writer } from '../environment.ts'
-import { encodeKey, rowBytesOf, writeKey, writeRow } from '../key-space.ts'
+import { encodeKey, rowBytesOf, writeKey, writeRow } from '../rows/key-space.ts'
 import { producerRow, type Producer } from './producer-table.ts'
 import type { ShardLog } from './shard-log.ts'
 

@@ -1,7 +1,7 @@
 // Decides whether an idempotent producer's batch is stored, was stored before, or is refused. Any thread, pure.
 // The decision depends only on what is remembered of the producer at the shard: producer-table.ts remembers, staging.ts
 // asks.
-import type { ProducerRow } from '../key-space.ts'
+import type { ProducerRow } from '../rows/key-space.ts'
 
 /** A producer's stored batch, and its position. */
 export type WindowEntry = ProducerRow['entries'][number]

@@ -3,7 +3,7 @@
 // client's share of it. The producer idle longest is forgotten first; a producer that may still retry is never
 // forgotten, because its first batch would pass for a new producer's.
 import { limits } from '../../../protocol/limits.ts'
-import type { ProducerRow } from '../key-space.ts'
+import type { ProducerRow } from '../rows/key-space.ts'
 import type { ProducerBatch, ProducerState, WindowEntry } from './producer-decision.ts'
 import { ProducerShares, type ProducerOrigin } from './producer-shares.ts'
 import type { Clock } from '../../time.ts'

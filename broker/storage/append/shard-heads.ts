@@ -2,9 +2,9 @@
 // head is rebuilt from the shard's batches here, which carry numbers and checksums, and from its head in the segment
 // before. If these are missing or damaged, the shard is refused: a tail that is too low would assign numbers twice, and
 // overwrite acknowledged batches.
-import { allRows } from '../all-rows.ts'
+import { allRows } from '../rows/all-rows.ts'
 import type { Environment } from '../environment.ts'
-import { decodeKey, decodeRow, type HeadRow } from '../key-space.ts'
+import { decodeKey, decodeRow, type HeadRow } from '../rows/key-space.ts'
 import { extentOfBatches, slotsWithBatches } from '../segments/batch-extent.ts'
 import type { SegmentBefore } from '../segments/segment-chain.ts'
 

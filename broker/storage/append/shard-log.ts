@@ -1,7 +1,7 @@
 // One shard in the owner's memory: its tail, its extent in the active segment, and when its time index is due. Runs on
 // the owner thread, pure. It is ahead of the disk by at most the one commit under way; if that fails, it is discarded
 // and read from disk again. An idle shard costs only this object.
-import type { HeadRow } from '../key-space.ts'
+import type { HeadRow } from '../rows/key-space.ts'
 import type { Producer } from './producer-table.ts'
 
 /** Time and bytes after which the next row of the time index is due. */

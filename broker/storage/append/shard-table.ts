@@ -2,16 +2,23 @@
 // start costs the same however many segments are sealed. Read again after a failed commit.
 import { invariant } from '../../../protocol/invariant.ts'
 import type { OwnedShard, ShardExtent, ShardHorizon } from '../../threads/owner-contract.ts'
-import { allRows } from '../all-rows.ts'
+import { allRows } from '../rows/all-rows.ts'
 import type { CommitPlan } from './commit-plan.ts'
 import type { Environment, Row, Writer } from '../environment.ts'
-import { decodeKey, decodeRow, encodeKey, encodeRow, type HeadRow, type ProducerRow } from '../key-space.ts'
+import {
+  decodeKey,
+  decodeRow,
+  encodeKey,
+  encodeRow,
+  type HeadRow,
+  type ProducerRow,
+} from '../rows/key-space.ts'
 import type { ProducerBatch, WindowEntry } from './producer-decision.ts'
 import type { ProducerOrigin } from './producer-shares.ts'
 import { producerRow, ProducerTable, type Producer } from './producer-table.ts'
 import { readShardHeads, type OpenBefore } from './shard-heads.ts'
 import { ShardLog } from './shard-log.ts'
-import { countOf, nounFor } from '../../../protocol/count-text.ts'
+import { countOf, nounFor } from '../../../protocol/text/count-text.ts'
 import { systemTime, type Clock } from '../../time.ts'
 
 /** Stored as the head of a refused shard: a damaged value, so that every later start refuses the shard, too. */

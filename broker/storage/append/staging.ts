@@ -10,10 +10,10 @@ import {
   producerIdAt,
   recordCountAt,
   stampBatch,
-} from '../../../protocol/batch.ts'
+} from '../../../protocol/batch/batch.ts'
 import type { ErrorCode } from '../../../protocol/error-codes.ts'
 import { invariant } from '../../../protocol/invariant.ts'
-import { checkSentBatch } from '../../../protocol/record-walk.ts'
+import { checkSentBatch } from '../../../protocol/batch/record-walk.ts'
 import type { CommitPlan } from './commit-plan.ts'
 import type { PendingAppend } from './pending-append.ts'
 import { decideOnBatch, type ProducerDecision } from './producer-decision.ts'

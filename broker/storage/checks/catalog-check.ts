@@ -1,13 +1,13 @@
 // Verifies the catalog's rows, and that catalog and segments agree. Runs in the checking process.
-import { hashKeyFromHex } from '../../../protocol/hash-key.ts'
-import { shardIdOf } from '../../../protocol/shard-id.ts'
-import type { HashKeyRange } from '../../../protocol/shard-map.ts'
+import { hashKeyFromHex } from '../../../protocol/shards/hash-key.ts'
+import { shardIdOf } from '../../../protocol/shards/shard-id.ts'
+import type { HashKeyRange } from '../../../protocol/shards/shard-map.ts'
 import type { CatalogRow, ShardRow } from '../../catalog-contract.ts'
 import type { HeldIn } from '../../catalog/families.ts'
 import { OrderedMap } from '../../catalog/ordered-map.ts'
 import { checkedCatalog } from '../../catalog/state.ts'
 import { rowsOf } from '../../catalog/tables.ts'
-import type { HeadRow } from '../key-space.ts'
+import type { HeadRow } from '../rows/key-space.ts'
 import type { Findings } from './findings.ts'
 import { checkLineage } from './lineage-check.ts'
 

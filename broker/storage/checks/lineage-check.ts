@@ -1,7 +1,7 @@
 // Verifies what splits and merges left in the catalog: children divide their parents' hash key ranges and have higher
 // sequence numbers; the journal of a change under way agrees with its shards' rows. Runs in the checking process.
-import { hashKeyFromHex, hashKeyToBigInt } from '../../../protocol/hash-key.ts'
-import { shardIdOf } from '../../../protocol/shard-id.ts'
+import { hashKeyFromHex, hashKeyToBigInt } from '../../../protocol/shards/hash-key.ts'
+import { shardIdOf } from '../../../protocol/shards/shard-id.ts'
 import type { PlannedShard, ReshardMove, ReshardRow, ShardRow } from '../../catalog-contract.ts'
 import type { OrderedMap } from '../../catalog/ordered-map.ts'
 import type { Findings } from './findings.ts'

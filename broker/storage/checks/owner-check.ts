@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Environment, OpenEnvironment } from '../environment.ts'
-import { rangeOf, type HeadRow } from '../key-space.ts'
+import { rangeOf, type HeadRow } from '../rows/key-space.ts'
 import { readManifest, type Manifest } from '../segments/manifest.ts'
 import { listSegmentDirectories, openForReading, segmentFault } from '../segments/segment.ts'
 import { formatSegmentName, segmentPath, type SegmentName } from '../segments/segment-name.ts'

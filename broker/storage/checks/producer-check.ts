@@ -8,12 +8,12 @@ import {
   producerEpochAt,
   producerIdAt,
   recordCountAt,
-} from '../../../protocol/batch.ts'
+} from '../../../protocol/batch/batch.ts'
 import type { Environment } from '../environment.ts'
-import { decodeKey, decodeRow, encodeKey, type HeadRow, type ProducerRow } from '../key-space.ts'
+import { decodeKey, decodeRow, encodeKey, type HeadRow, type ProducerRow } from '../rows/key-space.ts'
 import { limits } from '../../../protocol/limits.ts'
 import type { WindowEntry } from '../append/producer-decision.ts'
-import { allRows } from '../all-rows.ts'
+import { allRows } from '../rows/all-rows.ts'
 import type { Findings } from './findings.ts'
 
 /** A producer's sequence of batches through an owner's segments, oldest segment first. */

@@ -1,11 +1,11 @@
 // Verifies one segment row by row. Runs in the checking process. Reads every batch, verifies its checksums and decodes
 // its records; every head, index row and producer row must agree with the batches.
 import { setImmediate } from 'node:timers/promises'
-import { batchWithin, checkStoredBatch, recordCountAt } from '../../../protocol/batch.ts'
-import { walkRecords } from '../../../protocol/record.ts'
+import { batchWithin, checkStoredBatch, recordCountAt } from '../../../protocol/batch/batch.ts'
+import { walkRecords } from '../../../protocol/batch/record.ts'
 import type { Environment } from '../environment.ts'
-import { decodeKey, decodeRow, familyOf, keyFamilies, rangeOf, type HeadRow } from '../key-space.ts'
-import { allRows, keyAfter } from '../all-rows.ts'
+import { decodeKey, decodeRow, familyOf, keyFamilies, rangeOf, type HeadRow } from '../rows/key-space.ts'
+import { allRows, keyAfter } from '../rows/all-rows.ts'
 import type { SlotRanges } from './catalog-check.ts'
 import type { Findings } from './findings.ts'
 import { checkProducerRows, type ProducerHistory } from './producer-check.ts'

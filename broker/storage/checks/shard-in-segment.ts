@@ -1,7 +1,7 @@
 // Collects one shard's extent from a segment's batches, batch by batch, and compares it with the rows beside them. Runs
 // in the checking process. A damaged batch is reported once; totals that are wrong because of it are not.
-import { arrivalTimeAt, recordCountAt } from '../../../protocol/batch.ts'
-import { decodeKey, decodeRow, rangeOf, type HeadRow } from '../key-space.ts'
+import { arrivalTimeAt, recordCountAt } from '../../../protocol/batch/batch.ts'
+import { decodeKey, decodeRow, rangeOf, type HeadRow } from '../rows/key-space.ts'
 import type { Environment } from '../environment.ts'
 import { isTimeIndexDue } from '../append/shard-log.ts'
 import type { Findings } from './findings.ts'

@@ -1,7 +1,7 @@
 // Compares an owner's segments about one shard, oldest segment first. Runs in the checking process. Retention and
 // compaction remove only what lies below the trim horizon: every number from there to the tail must be in exactly one
 // segment, and values of the shard as a whole never fall.
-import type { HeadRow } from '../key-space.ts'
+import type { HeadRow } from '../rows/key-space.ts'
 import type { SegmentName } from '../segments/segment-name.ts'
 import type { Findings } from './findings.ts'
 

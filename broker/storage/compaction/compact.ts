@@ -1,13 +1,13 @@
 // Copies the kept batches of some sealed segments into one new segment. Runs on the maintenance thread. The sources are
 // only read; the owner removes them after its manifest names the new segment in their place. Any failure, damage above
 // all, ends the compaction with an error code and leaves no file behind.
-import { arrivalTimeAt } from '../../../protocol/batch.ts'
+import { arrivalTimeAt } from '../../../protocol/batch/batch.ts'
 import { refusal } from '../../../protocol/refusal.ts'
 import { storageFailure } from '../../channels/failure.ts'
 import type { Compacted, CompactTask } from '../../threads/maintenance-contract.ts'
 import type { Faults } from '../disk/faults.ts'
 import type { OpenEnvironment } from '../environment.ts'
-import { encodeKey, encodeRow, type HeadRow } from '../key-space.ts'
+import { encodeKey, encodeRow, type HeadRow } from '../rows/key-space.ts'
 import { readManifest } from '../segments/manifest.ts'
 import { compactedName, planReplacement } from '../segments/replacement.ts'
 import { formatSegmentName, type SegmentName } from '../segments/segment-name.ts'

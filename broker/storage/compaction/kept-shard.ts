@@ -1,8 +1,8 @@
 // One shard of a segment that compaction is making: its extent there, and its time index. Runs on the maintenance
 // thread, pure. Batches come in the order of their numbers, without gaps: a gap above the trim horizon is damage.
-import { arrivalTimeAt, recordCountAt } from '../../../protocol/batch.ts'
+import { arrivalTimeAt, recordCountAt } from '../../../protocol/batch/batch.ts'
 import { isTimeIndexDue } from '../append/shard-log.ts'
-import type { HeadRow } from '../key-space.ts'
+import type { HeadRow } from '../rows/key-space.ts'
 import type { BatchExtent } from '../segments/batch-extent.ts'
 
 /** The shard's head in the newest source that knows the shard. */

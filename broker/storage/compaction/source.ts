@@ -1,10 +1,10 @@
 // One of the sealed segments that a compaction reads. Runs on the maintenance thread. It returns batches only if their
 // checksums match and their numbers have no gap: anything else is damage and ends the compaction.
-import { checkStoredBatch, recordCountAt } from '../../../protocol/batch.ts'
+import { checkStoredBatch, recordCountAt } from '../../../protocol/batch/batch.ts'
 import type { MillraceError } from '../../../protocol/millrace-error.ts'
 import { storageFailure } from '../../channels/failure.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
-import { decodeKey, decodeRow, encodeKey, rangeOf, type HeadRow } from '../key-space.ts'
+import { decodeKey, decodeRow, encodeKey, rangeOf, type HeadRow } from '../rows/key-space.ts'
 import { segmentPath, formatSegmentName, type SegmentName } from '../segments/segment-name.ts'
 import { openForReading, segmentFault } from '../segments/segment.ts'
 

@@ -2,9 +2,9 @@
 // damaged or missing, the shard's batches. A survey leaves out no batch, because removal relies on it.
 import { storageFailure } from '../../channels/failure.ts'
 import type { SegmentSpan, Survey, SurveyTask } from '../../threads/maintenance-contract.ts'
-import { allRows } from '../all-rows.ts'
+import { allRows } from '../rows/all-rows.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
-import { decodeKey, decodeRow } from '../key-space.ts'
+import { decodeKey, decodeRow } from '../rows/key-space.ts'
 import { extentOfBatches, slotsWithBatches } from '../segments/batch-extent.ts'
 import { segmentPath } from '../segments/segment-name.ts'
 import { openForReading } from '../segments/segment.ts'

@@ -1,12 +1,12 @@
 // Verifies a compacted segment on disk before anything relies on it. Runs on the maintenance thread. The sources are
 // removed after this check, so it reads every row again.
 import { setImmediate } from 'node:timers/promises'
-import { arrivalTimeAt, checkStoredBatch } from '../../../protocol/batch.ts'
-import { allRows, keyAfter } from '../all-rows.ts'
+import { arrivalTimeAt, checkStoredBatch } from '../../../protocol/batch/batch.ts'
+import { allRows, keyAfter } from '../rows/all-rows.ts'
 import type { Environment } from '../environment.ts'
-import { decodeKey, decodeRow, encodeKey, rangeOf, type HeadRow } from '../key-space.ts'
+import { decodeKey, decodeRow, encodeKey, rangeOf, type HeadRow } from '../rows/key-space.ts'
 import { KeptShard } from './kept-shard.ts'
-import { countOf } from '../../../protocol/count-text.ts'
+import { countOf } from '../../../protocol/text/count-text.ts'
 
 const CHUNK_KEYS = 64
 

@@ -17,7 +17,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { FILE_MODE, NO_FOLLOW, refuseUnlessDirectoryNow, refuseUnlessFileNow } from './private-files.ts'
-import { countOf } from '../../../protocol/count-text.ts'
+import { countOf } from '../../../protocol/text/count-text.ts'
 
 export const PAGE_BYTES = 4096
 /**

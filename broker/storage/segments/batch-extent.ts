@@ -1,9 +1,9 @@
 // A shard's extent in a segment, computed from its batches. Runs on owner threads and in the reader pool, only for a
 // head that is damaged, because it reads all of the shard's batches in the segment.
-import { arrivalTimeAt, checkStoredBatch, recordCountAt } from '../../../protocol/batch.ts'
-import { keyAfter } from '../all-rows.ts'
+import { arrivalTimeAt, checkStoredBatch, recordCountAt } from '../../../protocol/batch/batch.ts'
+import { keyAfter } from '../rows/all-rows.ts'
 import type { Environment } from '../environment.ts'
-import { decodeKey, rangeOf, type HeadRow } from '../key-space.ts'
+import { decodeKey, rangeOf, type HeadRow } from '../rows/key-space.ts'
 
 const CHUNK_KEYS = 256
 

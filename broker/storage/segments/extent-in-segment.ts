@@ -1,7 +1,7 @@
 // A shard's extent in a segment, for readers. Runs in the reader pool. Reads the head; if the head is damaged, the
 // shard's batches, if there are any.
 import type { Environment } from '../environment.ts'
-import { DamagedRow, decodeRow, encodeKey, type HeadRow } from '../key-space.ts'
+import { DamagedRow, decodeRow, encodeKey, type HeadRow } from '../rows/key-space.ts'
 import { extentOfBatches, type BatchExtent } from './batch-extent.ts'
 
 /** `trimHorizon` is the value when the head was written: it may be higher by now, and records below it removed. */

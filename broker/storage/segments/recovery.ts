@@ -7,7 +7,7 @@ import { removeDirectory, removeLeftovers } from '../disk/durable-files.ts'
 import { dataFileOf, hasEnvironment } from '../disk/lmdb-files.ts'
 import { releaseReserved } from '../disk/reserved-room.ts'
 import { isDamage, type Environment } from '../environment.ts'
-import { rangeOf } from '../key-space.ts'
+import { rangeOf } from '../rows/key-space.ts'
 import { readManifest, writeManifest, type Manifest } from './manifest.ts'
 import {
   createSegment,

@@ -8,7 +8,7 @@ import { hasEnvironment } from '../disk/lmdb-files.ts'
 import { DIRECTORY_MODE } from '../disk/private-files.ts'
 import { noFaults, type Faults } from '../disk/faults.ts'
 import type { Environment, OpenEnvironment } from '../environment.ts'
-import { decodeRow, encodeKey, encodeRow, type SegmentMetaRow } from '../key-space.ts'
+import { decodeRow, encodeKey, encodeRow, type SegmentMetaRow } from '../rows/key-space.ts'
 import { formatSegmentName, parseSegmentName, segmentPath, type SegmentName } from './segment-name.ts'
 
 const SEGMENT_FORMAT = 4

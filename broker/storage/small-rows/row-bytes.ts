@@ -2,12 +2,12 @@
 //
 //   key    tag (1) | text in UTF-8
 //   value  checksum (4) | version (8) | JSON        CRC-32 of the key and of what follows it; numbers big-endian
-import { checkText } from '../../../protocol/text.ts'
+import { checkText } from '../../../protocol/text/text.ts'
 import { smallFamilies, type SmallFamilyName } from '../../catalog/small-families.ts'
 import { refusal } from '../../../protocol/refusal.ts'
 import type { SmallName, SmallRow, SmallWrite } from '../../small-rows-contract.ts'
 import type { Row } from '../environment.ts'
-import { checksumOf, DamagedRow, type KeyRange } from '../key-space.ts'
+import { checksumOf, DamagedRow, type KeyRange } from '../rows/key-space.ts'
 
 const CHECKSUM_BYTES = 4
 const VERSION_BYTES = 8

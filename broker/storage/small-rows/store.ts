@@ -12,7 +12,7 @@ import type {
   SmallRowsStore,
   SmallWrite,
 } from '../../small-rows-contract.ts'
-import { keyAfter } from '../all-rows.ts'
+import { keyAfter } from '../rows/all-rows.ts'
 import { GroupCommit } from '../append/group-commit.ts'
 import { ensureDirectory, syncDirectory } from '../disk/durable-files.ts'
 import { PAGE_BYTES } from '../disk/lmdb-files.ts'
@@ -25,7 +25,7 @@ import {
   type OpenEnvironment,
   type Row,
 } from '../environment.ts'
-import { decodeRow, encodeKey, encodeRow, type RowOf } from '../key-space.ts'
+import { decodeRow, encodeKey, encodeRow, type RowOf } from '../rows/key-space.ts'
 import { Ballast } from '../segments/ballast.ts'
 import { damaged, decide, type Decisions, type Writes } from './decisions.ts'
 import {

@@ -7,12 +7,12 @@ import type { Lane } from '../../../client/producer/lane.ts'
 import type { LaneRouting } from '../../../client/producer/lanes.ts'
 import { resolveProducerSettings } from '../../../client/producer/options.ts'
 import type { PendingBatch } from '../../../client/producer/pending-batch.ts'
-import { stampBatch } from '../../../protocol/batch.ts'
-import { hashKeyFromBigInt } from '../../../protocol/hash-key.ts'
+import { stampBatch } from '../../../protocol/batch/batch.ts'
+import { hashKeyFromBigInt } from '../../../protocol/shards/hash-key.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { RoutedShard } from '../../../protocol/operations.ts'
-import { readRecords } from '../../../protocol/record.ts'
-import { ShardMap, evenRanges } from '../../../protocol/shard-map.ts'
+import { readRecords } from '../../../protocol/batch/record.ts'
+import { ShardMap, evenRanges } from '../../../protocol/shards/shard-map.ts'
 
 /** The open shards, of even ranges; whatever else is asked for is closed. */
 function routingTo(...open: number[]): LaneRouting {

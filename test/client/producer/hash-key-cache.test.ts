@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HashKeyCache } from '../../../client/producer/hash-key-cache.ts'
-import { hashPartitionKey } from '../../../protocol/hash-key.ts'
+import { hashPartitionKey } from '../../../protocol/shards/hash-key.ts'
 
 function hashed(key: string): number[] {
   const words = new Uint32Array(4)

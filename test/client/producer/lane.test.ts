@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { Lane } from '../../../client/producer/lane.ts'
 import { PendingBatch } from '../../../client/producer/pending-batch.ts'
-import { BatchBuilder } from '../../../protocol/record.ts'
+import { BatchBuilder } from '../../../protocol/batch/record.ts'
 import { producerNumber } from '../../support/producers.ts'
-import { producerEpochAt, producerIdAt } from '../../../protocol/batch.ts'
+import { producerEpochAt, producerIdAt } from '../../../protocol/batch/batch.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { producerIdentityOf } from '../../../protocol/producer-identity.ts'
 

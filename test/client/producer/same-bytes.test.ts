@@ -6,10 +6,10 @@ import { Accumulator } from '../../../client/producer/accumulator.ts'
 import type { Lane } from '../../../client/producer/lane.ts'
 import { resolveProducerSettings } from '../../../client/producer/options.ts'
 import type { PendingBatch } from '../../../client/producer/pending-batch.ts'
-import { hashKeyFromBigInt } from '../../../protocol/hash-key.ts'
+import { hashKeyFromBigInt } from '../../../protocol/shards/hash-key.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { RoutedShard } from '../../../protocol/operations.ts'
-import { ShardMap, evenRanges } from '../../../protocol/shard-map.ts'
+import { ShardMap, evenRanges } from '../../../protocol/shards/shard-map.ts'
 
 const SHARDS = 3
 

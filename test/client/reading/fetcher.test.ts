@@ -1,8 +1,8 @@
 // Requests for the shards of one host that were begun at different times, and are asked for together from then on.
 import { expect, it } from 'vitest'
-import type { Connection } from '../../../client/connection.ts'
-import type { ConnectionPool } from '../../../client/pool.ts'
-import { Fetcher } from '../../../client/reader/fetcher.ts'
+import type { Connection } from '../../../client/connecting/connection.ts'
+import type { ConnectionPool } from '../../../client/connecting/pool.ts'
+import { Fetcher } from '../../../client/reading/fetcher.ts'
 import { Inbox } from '../../../client/reading/inbox.ts'
 import { ShardCursor } from '../../../client/reading/shard-cursor.ts'
 import { deferred } from '../../../client/waiting.ts'

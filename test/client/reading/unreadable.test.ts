@@ -1,8 +1,8 @@
 // Stored records that cannot be read: each way of reading names them, or reports them and goes on behind them.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Client, Reading, ReadingOptions, UnreadableRecords } from '../../../client/index.ts'
-import { batchOffsets, bodyCrcOf } from '../../../protocol/batch.ts'
-import { isCodecAvailable } from '../../../protocol/compression.ts'
+import { batchOffsets, bodyCrcOf } from '../../../protocol/batch/batch.ts'
+import { isCodecAvailable } from '../../../protocol/batch/compression.ts'
 import { driven, fakeTime } from '../support/drive.ts'
 import { FakeBroker } from '../support/fake-broker.ts'
 import { batchOf, fill } from '../support/fill.ts'

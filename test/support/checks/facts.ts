@@ -1,5 +1,5 @@
 // A history with the look-ups that the checker's rules share. Pure; runs in the process of the test.
-import type { AppendCall, FinalRead, History, ReadRecord } from '../history.ts'
+import type { AppendCall, FinalRead, History, ReadRecord } from '../checker/history.ts'
 
 export interface Facts {
   readonly history: History

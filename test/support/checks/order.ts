@@ -1,5 +1,5 @@
 // The order of stored and of delivered records: invariants 4, 6 and 9, over the whole lineage. Pure.
-import type { AppendCall, ReadRecord } from '../history.ts'
+import type { AppendCall, ReadRecord } from '../checker/history.ts'
 import { type Facts, lowerBound } from './facts.ts'
 
 export function* checkNumbersRise(facts: Facts) {

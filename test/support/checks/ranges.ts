@@ -1,7 +1,7 @@
 // Which shard has which hash keys: invariant 7. Pure.
-import { compareHashKeys, hashKeyToHex, hashPartitionKey } from '../../../protocol/hash-key.ts'
-import type { HashKeyRange } from '../../../protocol/shard-map.ts'
-import type { EpochSeen } from '../history.ts'
+import { compareHashKeys, hashKeyToHex, hashPartitionKey } from '../../../protocol/shards/hash-key.ts'
+import type { HashKeyRange } from '../../../protocol/shards/shard-map.ts'
+import type { EpochSeen } from '../checker/history.ts'
 import type { Facts } from './facts.ts'
 
 export function* checkRecordsInTheirRange({ history }: Facts) {

@@ -1,0 +1,44 @@
+// Checks the limits on numbers of shards, of one stream and of all; planned shards count.
+// Runs in the controller; pure: a check returns nothing, or throws the error that the client gets.
+import { invariant } from '../../../protocol/invariant.ts'
+import { limits } from '../../../protocol/limits.ts'
+import type { Fail } from '../../../protocol/refusal.ts'
+import { shardsOf, type CatalogState, type Stream } from '../catalog-state.ts'
+
+/** Slots are 32 bits wide in every key, and never given twice: a slot beyond this would wrap to another shard's. */
+const SLOT_MAX = 0xffff_ffff
+
+const KEPT = 'closed ones go when their last record has expired'
+
+/** Throws `limitExceeded` where a stream cannot have `made` more shards, counting closed ones. */
+export function checkNewShards(
+  state: CatalogState,
+  { id, name, nextShardIndex }: Stream,
+  made: number,
+  fail: Fail<'limitExceeded'>,
+): void {
+  const { readableShardsPerStreamMax, shardIndexMax } = limits
+  const readable = shardsOf(state, id).size
+  checkCount(readable + made, readableShardsPerStreamMax, `shards of stream ${name}; ${KEPT}`, fail)
+  checkAllShards(state, made, fail)
+  checkCount(nextShardIndex + made, shardIndexMax, `shards that stream ${name} ever had`, fail)
+}
+
+/** Throws `limitExceeded` where all streams together cannot have `made` more shards. */
+export function checkAllShards(state: CatalogState, made: number, fail: Fail<'limitExceeded'>): void {
+  const count = state.shardCount + state.plannedCount + made
+  checkCount(count, limits.shardsMax, `shards of all streams; ${KEPT}`, fail)
+  const { shardsReserved, shardsMadeFew } = limits
+  if (made > shardsMadeFew) {
+    const kept = `${shardsReserved} are kept for changes that make up to ${shardsMadeFew}`
+    checkCount(count, limits.shardsMax - shardsReserved, `shards of all streams; ${kept}`, fail)
+  }
+  invariant(state.broker !== undefined, 'the catalog has an identity')
+  checkCount(state.broker.nextSlot + made - 1, SLOT_MAX, 'shards that this broker ever had', fail)
+}
+
+/** Throws `limitExceeded` where `count` is above `max`. */
+export function checkCount(count: number, max: number, what: string, fail: Fail<'limitExceeded'>): void {
+  if (count <= max) return
+  fail('limitExceeded', `There would be ${count}, above the limit of ${max} for ${what}.`)
+}

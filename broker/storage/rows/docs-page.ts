@@ -1,0 +1,92 @@
+// Generates docs/rows.md from the tables of row families. Runs in the documentation generator; pure.
+import { z } from 'zod'
+import { catalogFamilies } from '../../catalog/families.ts'
+import { smallFamilies, type SmallFamily } from '../../catalog/small-families.ts'
+import { keyFamilies, type KeyFamily } from './key-space.ts'
+
+const stores = [
+  ['catalog', 'The catalog', '`<data directory>/catalog`, all rows of a change in one commit.'],
+  [
+    'segment',
+    'Segments',
+    '`<data directory>/owners/<owner>/segment-…`, written by the owner alone, never changed once sealed.',
+  ],
+  [
+    'small',
+    'Small rows',
+    '`<data directory>/small`, there once the first of them was asked for; many changes in one commit. A key is the tag and a text in UTF-8; a value is the CRC-32 of key and rest, a version (u64), and JSON.',
+  ],
+] as const
+
+/** The page in Markdown. */
+export function rowsPage(): string {
+  return `# Rows
+
+What is on the disk, row by row. A key is its family's tag, one byte, and its fields, big-endian. Numbers of a value are
+big-endian too, with a CRC-32 over key and value behind them; a value of JSON has that checksum before it, little-endian.
+
+${stores.map(([store, title, where]) => `## ${title}\n\n${where}\n\n${sectionOf(store)}`).join('\n\n')}
+`
+}
+
+function sectionOf(store: KeyFamily['store']): string {
+  const families = Object.entries<KeyFamily>(keyFamilies)
+    .filter(([, family]) => family.store === store)
+    .map(([name, family]) => familyText(name, family))
+  const small = Object.entries<SmallFamily>(smallFamilies).map(([name, family]) => smallText(name, family))
+  return [...families, ...(store === 'small' ? small : [])].join('\n\n')
+}
+
+function smallText(name: string, family: SmallFamily): string {
+  const { key, keyBytesMax, value, valueBytesMax } = family
+  return textOf(name, family, [
+    `key: \`${key}\`, a text of up to ${keyBytesMax} bytes`,
+    `value: JSON of up to ${valueBytesMax / 1024} KiB, ${typeText(z.toJSONSchema(value) as JsonSchema)}`,
+  ])
+}
+
+function familyText(name: string, family: KeyFamily): string {
+  return textOf(name, family, [`key: ${fieldsText(family.key)}`, `value: ${valueText(name, family)}`])
+}
+
+function textOf(
+  name: string,
+  { tag, doc, written, lives }: Pick<KeyFamily, 'tag' | 'doc' | 'written' | 'lives'>,
+  points: readonly string[],
+): string {
+  const told = [`tag: \`0x${tag.toString(16).padStart(2, '0')}\``, ...points]
+  const list = told.map((point) => `- ${point}`).join('\n')
+  return `### ${name}\n\n${doc} Written ${written}; lives ${lives}.\n\n${list}`
+}
+
+function valueText(name: string, { value, list }: KeyFamily): string {
+  if (value === 'batch') return 'a batch, see [protocol](protocol.md)'
+  if (value === 'json') {
+    const { value: shape } = catalogFamilies[name as keyof typeof catalogFamilies]
+    return `JSON, ${typeText(z.toJSONSchema(shape) as JsonSchema)}`
+  }
+  return fieldsText(value) + (list === undefined ? '' : `; then entries of ${fieldsText(list)}`)
+}
+
+function fieldsText(fields: Readonly<Record<string, string>>): string {
+  const texts = Object.entries(fields).map(([name, kind]) => `\`${name}\` ${kind}`)
+  return texts.length === 0 ? 'nothing more' : texts.join(', ')
+}
+
+/** The parts of JSON Schema that the shapes of rows use. */
+interface JsonSchema {
+  readonly type?: string
+  readonly enum?: readonly string[]
+  readonly anyOf?: readonly JsonSchema[]
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly items?: JsonSchema
+}
+
+function typeText({ type = 'anything', enum: values, anyOf, properties, items }: JsonSchema): string {
+  if (values !== undefined) return values.map((value) => `'${value}'`).join(' or ')
+  if (anyOf !== undefined) return anyOf.map(typeText).join(' or ')
+  if (items !== undefined) return `a list of ${typeText(items)}`
+  if (properties === undefined) return type
+  const fields = Object.entries(properties).map(([name, field]) => `\`${name}\` ${typeText(field)}`)
+  return `{ ${fields.join(', ')} }`
+}

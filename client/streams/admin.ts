@@ -1,0 +1,231 @@
+// Streams and shards as people administer them: thin calls to the controller. Runs in the client.
+import { hashKeyFromBigInt } from '../../protocol/shards/hash-key.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
+import { settingsRequest, type StreamChanges, type StreamSettings } from './capacity.ts'
+import type { ControlPlane } from '../connecting/control-plane.ts'
+import {
+  brokerOf,
+  scalingReportOf,
+  shardOf,
+  streamOf,
+  type Broker,
+  type ScalingReport,
+  type Shard,
+  type Stream,
+} from './descriptions.ts'
+import { listing, type Listing } from './listing.ts'
+import { checkArgument, checkChanges, checkOptions } from '../options/check.ts'
+import type { CallName } from '../options/table.ts'
+import type { RoutingCache } from '../connecting/routing.ts'
+import { clientLimits, type CallOptions } from '../settings.ts'
+import { cutAt, hashKeyOf, isolatingCuts, type IsolatedKey } from './split-point.ts'
+import { sleep } from '../waiting.ts'
+import { countOf } from '../../protocol/text/count-text.ts'
+
+/** What a stream is made with. What is left out is the default. */
+export interface CreateStreamOptions extends StreamSettings, CallOptions {
+  /** 1 by default; for an on-demand stream, what the broker is set to. */
+  readonly shards?: number
+}
+
+/** Where to split; without a place, so that the load of both children is alike, as far as the broker has seen it. */
+export interface SplitOptions extends CallOptions {
+  /** The lowest hash key of the upper child: Kinesis' NewStartingHashKey, a decimal. */
+  readonly at?: string | bigint
+  /** Gives one key a shard of its own. Its neighbours on both sides keep one each. */
+  readonly isolate?: IsolatedKey
+}
+
+/** How the wait for another number of shards goes on. */
+export interface UpdateShardCountOptions extends CallOptions {
+  /** Called now and then with the stream as it is. Must not throw. */
+  readonly onProgress?: (stream: Stream) => void
+}
+
+/** The shards that a split made, in the order of their ranges. */
+export interface SplitResult {
+  /** Ids of the new shards. */
+  readonly children: readonly string[]
+  /** The stream's epoch from now on. */
+  readonly epoch: number
+}
+
+/** The shard that a merge made. */
+export interface MergeResult {
+  /** Id of the new shard. */
+  readonly child: string
+  /** The stream's epoch from now on. */
+  readonly epoch: number
+}
+
+export class Admin {
+  readonly #control: ControlPlane
+  readonly #routings: RoutingCache
+
+  constructor(control: ControlPlane, routings: RoutingCache) {
+    this.#control = control
+    this.#routings = routings
+  }
+
+  async createStream(name: string, options: CreateStreamOptions = {}): Promise<Stream> {
+    check('createStream', { stream: name, options })
+    const request = { name, shardCount: options.shards, ...settingsRequest(options) }
+    return streamOf((await this.#control.call('createStream', request, options.signal)).stream)
+  }
+
+  async describeStream(name: string, options: CallOptions = {}): Promise<Stream> {
+    check('describeStream', { stream: name, options })
+    return streamOf((await this.#control.call('describeStream', { name }, options.signal)).stream)
+  }
+
+  async updateStream(name: string, changes: StreamChanges, options: CallOptions = {}): Promise<Stream> {
+    check('updateStream', { stream: name, options })
+    checkChanges(changes)
+    const request = { name, ...settingsRequest(changes) }
+    return streamOf((await this.#control.call('updateStream', request, options.signal)).stream)
+  }
+
+  async deleteStream(name: string, options: CallOptions = {}): Promise<void> {
+    check('deleteStream', { stream: name, options })
+    await this.#control.call('deleteStream', { name }, options.signal)
+    this.#routings.forget(name)
+  }
+
+  async splitShard(name: string, shardId: string, options: SplitOptions = {}): Promise<SplitResult> {
+    check('splitShard', { stream: name, options })
+    checkArgument('shardId', shardId)
+    const shardIndex = parseShardId(shardId)
+    const newStartingHashKeys = await this.#cutsOf(name, shardIndex, options)
+    const request = { name, shardIndex, newStartingHashKeys }
+    const { children, epoch } = await this.#control.call('splitShard', request, options.signal)
+    this.#routings.forget(name)
+    return { children: children.map(shardIdOf), epoch }
+  }
+
+  async mergeShards(
+    name: string,
+    shardId: string,
+    adjacentShardId: string,
+    options: CallOptions = {},
+  ): Promise<MergeResult> {
+    check('mergeShards', { stream: name, options })
+    checkArgument('shardId', shardId)
+    checkArgument('adjacentShardId', adjacentShardId)
+    const shardIndex = parseShardId(shardId)
+    const request = { name, shardIndex, adjacentShardIndex: parseShardId(adjacentShardId) }
+    const { child, epoch } = await this.#control.call('mergeShards', request, options.signal)
+    this.#routings.forget(name)
+    return { child: shardIdOf(child), epoch }
+  }
+
+  async updateShardCount(
+    name: string,
+    shardCount: number,
+    options: UpdateShardCountOptions = {},
+  ): Promise<Stream> {
+    check('updateShardCount', { stream: name, options })
+    checkArgument('shardCount', shardCount)
+    const { signal, onProgress } = options
+    const done = new AbortController()
+    if (onProgress !== undefined) void this.#watch(name, onProgress, done.signal)
+    try {
+      for (;;) {
+        const answer = await this.#control.call('updateShardCount', { name, shardCount }, signal)
+        const stream = streamOf(answer.stream)
+        onProgress?.(stream)
+        const isOver = stream.targetShardCount === undefined
+        // Asking again would set our goal anew: not against whoever has set another one meanwhile.
+        const now = isOver ? stream : await this.describeStream(name, signal === undefined ? {} : { signal })
+        if (now.targetShardCount === undefined && now.openShardCount === shardCount) return now
+        if (now.targetShardCount !== shardCount) throw replacedGoal(now, shardCount)
+      }
+    } finally {
+      done.abort()
+      this.#routings.forget(name)
+    }
+  }
+
+  async explainScaling(name: string, options: CallOptions = {}): Promise<ScalingReport> {
+    check('explainScaling', { stream: name, options })
+    return scalingReportOf(await this.#control.call('explainScaling', { name }, options.signal))
+  }
+
+  async describeBroker(options: CallOptions = {}): Promise<Broker> {
+    checkOptions('describeBroker', options)
+    return brokerOf(await this.#control.call('describeBroker', {}, options.signal))
+  }
+
+  listStreams(options: CallOptions = {}): Listing<Stream> {
+    checkOptions('listStreams', options)
+    return listing(options, async ({ limit, after, signal }) => {
+      const request = { limit, exclusiveStartName: after }
+      const answer = await this.#control.call('listStreams', request, signal)
+      const last = answer.streams.at(-1)
+      return { items: answer.streams.map(streamOf), next: answer.hasMore ? last?.name : undefined }
+    })
+  }
+
+  listShards(stream: string, options: CallOptions = {}): Listing<Shard> {
+    check('listShards', { stream, options })
+    return listing(options, async ({ limit, after, signal }) => {
+      const exclusiveStartIndex = after === undefined ? undefined : parseShardId(after)
+      const request = { name: stream, limit, exclusiveStartIndex }
+      const answer = await this.#control.call('listShards', request, signal)
+      const last = answer.shards.at(-1)
+      const next = answer.hasMore && last !== undefined ? shardIdOf(last.index) : undefined
+      return { items: answer.shards.map(shardOf), next }
+    })
+  }
+
+  async #cutsOf(name: string, shardIndex: number, options: SplitOptions): Promise<Uint8Array[]> {
+    const { at, isolate, signal } = options
+    if (at !== undefined && isolate !== undefined) {
+      throw new MillraceError('invalidArgument', 'A split is made at a hash key or around one: not both.')
+    }
+    if (at !== undefined) return [cutAt(at)]
+    if (isolate === undefined) return []
+    const hashKey = hashKeyOf(isolate)
+    const routing = await this.#routings.fresh(name, signal)
+    const shardId = shardIdOf(shardIndex)
+    const range = routing.rangeOf(shardIndex)
+    if (range === undefined) throw new MillraceError('shardNotFound', `The stream has no shard ${shardId}.`)
+    const holder = routing.map.route(hashKeyFromBigInt(hashKey))
+    if (holder === shardIndex) return isolatingCuts(range, hashKey, shardId)
+    const message = `The hash key ${hashKey} does not belong to ${shardId}: split ${shardIdOf(holder)}.`
+    throw new MillraceError('invalidArgument', message)
+  }
+
+  /** Tells how far a change is until it is done; what cannot be learnt now is left out. */
+  async #watch(name: string, onProgress: (stream: Stream) => void, done: AbortSignal): Promise<void> {
+    try {
+      for (;;) {
+        await sleep(clientLimits.progressMs, done)
+        const stream = await this.describeStream(name, { signal: done })
+        if (!done.aborted) onProgress(stream)
+      }
+    } catch {
+      // It is done; or the request that does the work learns of the failure too, and reports it.
+    }
+  }
+}
+
+function check(call: CallName, { stream, options }: { stream: unknown; options: unknown }): void {
+  checkArgument('stream', stream)
+  checkOptions(call, options)
+}
+
+/** Why the stream did not come to the count: another request took the goal's place, or it is on-demand by now. */
+function replacedGoal(stream: Stream, shardCount: number): MillraceError {
+  if (stream.mode === 'on-demand') {
+    const message =
+      `While ${JSON.stringify(stream.name)} was brought to ${countOf(shardCount, 'shard')}, it was made on-demand, and has ` +
+      `${stream.openShardCount}. Update its mode to provisioned to decide how many there are.`
+    return new MillraceError('invalidArgument', message)
+  }
+  const goal = stream.targetShardCount ?? stream.openShardCount
+  const message =
+    `While ${JSON.stringify(stream.name)} was brought to ${countOf(shardCount, 'shard')}, another request brought it to ${goal}. ` +
+    'Ask again to go on.'
+  return new MillraceError('streamBusy', message)
+}

@@ -1,0 +1,132 @@
+// Reads records out of a batch. Runs in the client and in offline checks; record-walk.ts steps through the records.
+// Both checksums and every length are verified before the first record is returned, so that damage never reads as data.
+import {
+  arrivalTimeAt,
+  baseSequenceNumberAt,
+  checkBatchHeader,
+  checkStoredBatch,
+  codecAt,
+  recordBytesAt,
+  recordsStartAt,
+} from './batch.ts'
+import { readU16, readU48 } from '../bytes.ts'
+import { decompress } from './compression.ts'
+import { hashKeyFromBytes, type HashKeyWords } from '../shards/hash-key.ts'
+import { MillraceError } from '../millrace-error.ts'
+import { NO_HEADERS, readHeaders, type RecordHeaders } from './record-headers.ts'
+import { EXPLICIT_HASH_KEY_FLAG, HEADERS_FLAG, RECORD_FIXED_BYTES } from './record-layout.ts'
+import { findRecordFault } from './record-walk.ts'
+
+export { BatchBuilder, type BatchIdentity, type BatchMemorySource } from './batch-builder.ts'
+export type { RecordHeaders } from './record-headers.ts'
+export type { RecordInput } from './record-layout.ts'
+
+/** A stored record. Its text and views are made when they are read. */
+export interface StoredRecord {
+  readonly sequenceNumber: number
+  /** Milliseconds since the epoch, by the broker's clock; never falls within a shard. */
+  readonly arrivalTime: number
+  /** Milliseconds since the epoch, by the producer's clock; 0 if the producer gave none. */
+  readonly timestamp: number
+  readonly partitionKey: string
+  readonly explicitHashKey: HashKeyWords | undefined
+  readonly headers: RecordHeaders
+  /** A view on the batch or on its inflated records: copy data that must outlive them. */
+  readonly data: Uint8Array
+}
+
+/** A record as a view on its batch; getters decode its parts. */
+class RecordView implements StoredRecord {
+  readonly sequenceNumber: number
+  readonly arrivalTime: number
+  readonly #bytes: Buffer
+  readonly #at: number
+  readonly #dataAt: number
+  readonly #end: number
+
+  constructor(
+    bytes: Buffer,
+    place: { at: number; dataAt: number; end: number },
+    sequenceNumber: number,
+    arrivalTime: number,
+  ) {
+    this.sequenceNumber = sequenceNumber
+    this.arrivalTime = arrivalTime
+    this.#bytes = bytes
+    this.#at = place.at
+    this.#dataAt = place.dataAt
+    this.#end = place.end
+  }
+
+  get timestamp(): number {
+    return readU48(this.#bytes, this.#at + 7)
+  }
+
+  get partitionKey(): string {
+    const from = this.#at + RECORD_FIXED_BYTES
+    return this.#bytes.toString('utf8', from, from + readU16(this.#bytes, this.#at + 5))
+  }
+
+  get explicitHashKey(): HashKeyWords | undefined {
+    if ((this.#bytes[this.#at + 4]! & EXPLICIT_HASH_KEY_FLAG) === 0) return undefined
+    return hashKeyFromBytes(this.#bytes, this.#keyEnd)
+  }
+
+  get headers(): RecordHeaders {
+    const flags = this.#bytes[this.#at + 4]!
+    if ((flags & HEADERS_FLAG) === 0) return NO_HEADERS
+    return readHeaders(this.#bytes, this.#keyEnd + ((flags & EXPLICIT_HASH_KEY_FLAG) === 0 ? 0 : 16))
+  }
+
+  get data(): Uint8Array {
+    return this.#bytes.subarray(this.#dataAt, this.#end)
+  }
+
+  get #keyEnd(): number {
+    return this.#at + RECORD_FIXED_BYTES + readU16(this.#bytes, this.#at + 5)
+  }
+}
+
+/**
+ * Returns the records of a stored batch from sequence number `from` on, or all. Throws `corruptData` if a checksum is wrong,
+ * `malformedBatch` if the checksums are right and the records invalid, and `codecUnavailable` if this version of Node cannot
+ * inflate them. Inflates at most the length in the header, within the limits.
+ */
+export function readRecords(batch: Uint8Array, options: { from?: number } = {}): StoredRecord[] {
+  const damage = checkStoredBatch(batch)
+  if (damage !== undefined) throw new MillraceError('corruptData', damage)
+  const base = baseSequenceNumberAt(batch, 0)
+  const arrivalTime = arrivalTimeAt(batch, 0)
+  const from = options.from ?? 0
+  const records: StoredRecord[] = []
+  const bytes = recordsOf(batch)
+  const fault = findRecordFault(batch, bytes, 0, (index, at, dataAt, end) => {
+    if (base + index >= from)
+      records.push(new RecordView(bytes, { at, dataAt, end }, base + index, arrivalTime))
+  })
+  if (fault !== undefined) throw new MillraceError('malformedBatch', fault)
+  return records
+}
+
+/**
+ * Decodes the records of a batch with valid checksums as a reader would. Returns the `malformedBatch` or `codecUnavailable`
+ * error that a reader gets, or undefined if there is none.
+ */
+export function walkRecords(batch: Uint8Array): MillraceError | undefined {
+  const fault = checkBatchHeader(batch)
+  if (fault !== undefined) return new MillraceError('malformedBatch', fault.message)
+  try {
+    const message = findRecordFault(batch, recordsOf(batch), 0)
+    return message === undefined ? undefined : new MillraceError('malformedBatch', message)
+  } catch (error) {
+    if (MillraceError.is(error)) return error
+    throw error
+  }
+}
+
+/** The bytes of the records, inflated if they are compressed. */
+function recordsOf(batch: Uint8Array): Buffer {
+  const body = batch.subarray(recordsStartAt(batch, 0))
+  const bytes = decompress(codecAt(batch, 0), body, recordBytesAt(batch, 0))
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

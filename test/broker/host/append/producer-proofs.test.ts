@@ -1,0 +1,112 @@
+// Who may write under a producer id: only who shows its secret.
+import { describe, expect, it } from 'vitest'
+import { addressNumberOf } from '../../../../broker/host/append/address-number.ts'
+import { ProducerProofs } from '../../../../broker/host/append/producer-proofs.ts'
+import { producerIdentityOf } from '../../../../protocol/producer-identity.ts'
+import { producerNumber } from '../../../support/producers.ts'
+import { FakeSession } from '../support/fake-session.ts'
+import { codeOf, contents, makeBatch, startTestHost } from '../support/test-host.ts'
+
+const own = producerNumber(1)
+const other = producerNumber(2)
+const { tag } = producerIdentityOf(own.secret)
+const nobody = { tag: 0, session: 0, address: 0 }
+const batch = makeBatch(['a'], { producerId: own.producerId })
+
+describe('ProducerProofs', () => {
+  it('takes the secret that the id is made of, and no other', () => {
+    const proofs = new ProducerProofs()
+    const { session } = new FakeSession().context
+    expect(proofs.producerOf(session, batch, own.secret)).toMatchObject({ tag })
+    const changed = Buffer.from(own.secret)
+    changed[15]! ^= 1
+    for (const wrong of [undefined, new Uint8Array(0), other.secret, changed, own.secret.subarray(0, 15)]) {
+      expect(proofs.producerOf(session, batch, wrong)).toBeUndefined()
+    }
+    // A wrong one does not spoil the memory of the right one, nor the other way round.
+    expect(proofs.producerOf(session, batch, own.secret)).toMatchObject({ tag })
+  })
+
+  it('asks for nothing where a batch has no producer', () => {
+    const proofs = new ProducerProofs()
+    expect(proofs.producerOf(new FakeSession().context.session, makeBatch(['a']), undefined)).toEqual(nobody)
+    expect(proofs.hashes).toBe(0)
+  })
+
+  it('hashes a secret once a session, although the frame that it came in is used again', () => {
+    const proofs = new ProducerProofs()
+    const [first, second] = [new FakeSession().context.session, new FakeSession().context.session]
+    const view = Buffer.from(own.secret)
+    for (let i = 0; i < 5; i++) proofs.producerOf(first, batch, view)
+    expect(proofs.hashes).toBe(1)
+    view.fill(0)
+    expect(proofs.producerOf(first, batch, view)).toBeUndefined()
+    expect(proofs.producerOf(first, batch, own.secret)).toBeDefined()
+    expect(proofs.hashes).toBe(2)
+    // What one session has proven is nothing to another.
+    expect(proofs.producerOf(second, batch, undefined)).toBeUndefined()
+    expect(proofs.producerOf(second, batch, own.secret)).toBeDefined()
+    expect(proofs.hashes).toBe(3)
+  })
+
+  it('tells sessions apart, and addresses', () => {
+    const proofs = new ProducerProofs()
+    const [first, second] = [new FakeSession().context.session, new FakeSession().context.session]
+    const ofFirst = proofs.producerOf(first, batch, own.secret)!
+    const ofSecond = proofs.producerOf(second, batch, own.secret)!
+    expect(ofFirst.session).not.toBe(ofSecond.session)
+    expect(ofFirst.address).toBe(ofSecond.address)
+  })
+
+  it('remembers a bounded number of proofs, and proves again what it forgot', () => {
+    const proofs = new ProducerProofs({ max: 3 })
+    const { session } = new FakeSession().context
+    for (let n = 1; n <= 50; n++) {
+      const { producerId, secret } = producerNumber(n)
+      expect(proofs.producerOf(session, makeBatch(['a'], { producerId }), secret)).toBeDefined()
+    }
+    expect(proofs.hashes).toBe(50)
+    expect(proofs.producerOf(session, batch, own.secret)).toBeDefined()
+  })
+})
+
+describe('addressNumberOf', () => {
+  it.each([
+    ['127.0.0.1:5000', '127.0.0.1:6000'],
+    ['[::ffff:10.1.2.3]:1', '10.1.2.3:2'],
+    ['[2001:db8:1:2:aaaa::1]:1', '[2001:db8:1:2::5]:2'],
+    ['[2001:db8::1]:1', '[2001:db8:0:0:1:2:3:4]:9'],
+    ['[::1]:1', '[::2]:1'],
+    ['[fe80::1%eth0]:1', '[fe80::2%eth0]:1'],
+    ['in process', 'in process'],
+  ])('is the same for %s and %s', (one, other) => {
+    expect(addressNumberOf(one)).toBe(addressNumberOf(other))
+    expect(Number.isSafeInteger(addressNumberOf(one))).toBe(true)
+  })
+
+  it.each([
+    ['127.0.0.1:5000', '127.0.0.2:5000'],
+    ['[2001:db8:1:2::1]:1', '[2001:db8:1:3::1]:1'],
+    ['[2001:db8::1:2:3:4:5]:1', '[2001:db8::2:3:4:5]:1'],
+    ['10.0.0.1:1', '[::1]:1'],
+  ])('differs for %s and %s', (one, other) => {
+    expect(addressNumberOf(one)).not.toBe(addressNumberOf(other))
+  })
+})
+
+describe('append', () => {
+  it('stores nothing of what is sent under an id without its secret, whatever its epoch and number', async () => {
+    const host = await startTestHost()
+    const session = new FakeSession()
+    await host.append(session, batch)
+    const forged = [0, 1, 2].map((firstProducerSequence) => ({
+      shardIndex: 0,
+      batch: makeBatch(['forged'], { producerId: own.producerId, firstProducerSequence }),
+      producerSecret: other.secret,
+    }))
+    const { results } = await host.appendTo(new FakeSession(), ...forged)
+    expect(results.map(codeOf)).toEqual(forged.map(() => 'producerUnproven'))
+    expect(results[0]!.message).toContain(String(own.producerId))
+    expect(contents((await host.fetchOne(session, 0)).batches)).toEqual(['0:a'])
+  })
+})

@@ -1,0 +1,52 @@
+// Promises of the sessions' shares: who is held back, and that nobody is held for ever.
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { SessionShares } from '../../../../broker/host/append/session-shares.ts'
+import { FakeSession } from '../support/fake-session.ts'
+
+it('a session alone may use half of the queue; among others, less', () => {
+  const shares = new SessionShares(1200)
+  const [one, two] = [new FakeSession(), new FakeSession()]
+  shares.take(one, 600)
+  expect(one.holds).toBe(0)
+  shares.take(one, 1)
+  expect(one.holds).toBe(1)
+  shares.take(two, 400)
+  expect(two.holds).toBe(0)
+  shares.give(one, 201)
+  expect(one.holds).toBe(0)
+})
+
+it('a session is held at most once, and never while nothing of it is under way', () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.record({ session: fc.nat(4), bytes: fc.integer({ min: 1, max: 500 }), answers: fc.nat(3) }),
+      ),
+      (steps) => {
+        const shares = new SessionShares(1000)
+        const sessions = Array.from({ length: 5 }, () => new FakeSession())
+        const underWay: { session: FakeSession; bytes: number }[] = []
+        const answerOldest = (): void => {
+          const oldest = underWay.shift()
+          if (oldest) shares.give(oldest.session, oldest.bytes)
+        }
+        for (const { session: index, bytes, answers } of steps) {
+          const session = sessions[index]!
+          // A held session hands in nothing more.
+          if (session.holds === 0) {
+            shares.take(session, bytes)
+            underWay.push({ session, bytes })
+          }
+          for (let i = 0; i < answers; i++) answerOldest()
+          for (const each of sessions) {
+            const idle = underWay.every((entry) => entry.session !== each)
+            expect(each.holds === 0 || (each.holds === 1 && !idle)).toBe(true)
+          }
+        }
+        while (underWay.length > 0) answerOldest()
+        expect(sessions.map(({ holds }) => holds)).toEqual([0, 0, 0, 0, 0])
+      },
+    ),
+  )
+})

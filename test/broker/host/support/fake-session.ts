@@ -1,0 +1,102 @@
+// A session without a connection: keeps what it was sent, and takes bytes only when a test says so.
+import type { ErrorCode } from '../../../../protocol/error-codes.ts'
+import type { EventBody, EventName } from '../../../../protocol/events.ts'
+import type { OperationName } from '../../../../protocol/operations.ts'
+import { sessionLimits } from '../../../../broker/server/admission.ts'
+import type { Context } from '../../../../broker/server/dispatch.ts'
+import type { Session } from '../../../../broker/server/session.ts'
+import { fail } from '../../../support/fail.ts'
+
+let lastId = 0
+
+export interface SentEvent<N extends EventName = EventName> {
+  readonly event: N
+  readonly body: EventBody<N>
+}
+
+export class FakeSession implements Session {
+  readonly id = ++lastId
+  readonly remote = 'test'
+  readonly client = 'test'
+  readonly events: SentEvent[] = []
+  queuedBytes = 0
+  highWaterBytes = sessionLimits.highWaterBytes
+  holds = 0
+  closed: ErrorCode | undefined
+  /** While true, what is sent stays queued. */
+  stalled = false
+  readonly #abort = new AbortController()
+  readonly #drainListeners: (() => void)[] = []
+  readonly #closeListeners: (() => void)[] = []
+  #gone = false
+
+  get context(): Context<OperationName> {
+    return {
+      session: this,
+      signal: this.#abort.signal,
+      fail,
+    }
+  }
+
+  sendEvent<N extends EventName>(event: N, body: EventBody<N>): void {
+    if (this.#gone) return
+    this.events.push({ event, body })
+    if (this.stalled && event === 'records') this.queuedBytes += bytesOf(body as EventBody<'records'>)
+  }
+
+  introduce(): void {}
+
+  /** The connection takes everything. */
+  drain(): void {
+    this.stalled = false
+    this.queuedBytes = 0
+    for (const listener of this.#drainListeners) listener()
+  }
+
+  onDrain(listener: () => void): void {
+    this.#drainListeners.push(listener)
+  }
+
+  onClose(listener: () => void): void {
+    if (this.#gone) listener()
+    else this.#closeListeners.push(listener)
+  }
+
+  holdReading(): void {
+    this.holds++
+  }
+
+  releaseReading(): void {
+    this.holds--
+  }
+
+  close(code: ErrorCode): void {
+    this.closed = code
+    this.leave()
+  }
+
+  /** The connection breaks. */
+  leave(): void {
+    this.#gone = true
+    this.#abort.abort()
+    for (const listener of this.#closeListeners.splice(0)) listener()
+  }
+
+  sent<N extends EventName>(event: N): EventBody<N>[] {
+    return this.events.filter((sent) => sent.event === event).map((sent) => sent.body as EventBody<N>)
+  }
+
+  /** Bytes of batches that were pushed. */
+  get pushedBytes(): number {
+    return this.sent('records').reduce((sum, body) => sum + bytesOf(body), 0)
+  }
+
+  /** All batches that were pushed, in order. */
+  get pushed(): Uint8Array[] {
+    return this.sent('records').flatMap(({ batches }) => batches)
+  }
+}
+
+function bytesOf({ batches }: EventBody<'records'>): number {
+  return batches.reduce((sum, batch) => sum + batch.length, 0)
+}

@@ -1,0 +1,74 @@
+// Surveys and compaction of segments that exist only as what a test says of them.
+// A test decides what a survey answers, how a compaction ends and when, and looks at what was asked.
+import { MillraceError } from '../../../../protocol/millrace-error.ts'
+import { isStopped } from '../../../../broker/threads/compaction-progress.ts'
+import type {
+  Compacted,
+  CompactTask,
+  SegmentMaintenance,
+  SegmentSpan,
+  Survey,
+} from '../../../../broker/threads/maintenance-contract.ts'
+
+export class MemoryMaintenance implements SegmentMaintenance {
+  /** What is in each segment, by name. */
+  readonly segments = new Map<string, Survey>()
+  readonly surveyed: string[] = []
+  readonly compactions: Omit<CompactTask, 'task'>[] = []
+  /** Waits before a compaction ends; a test that sets it decides when, and how where it rejects. */
+  beforeEnd: (task: Omit<CompactTask, 'task'>) => Promise<void> = () => Promise.resolve()
+  closed = false
+
+  /** A sealed segment with these spans. */
+  put(segment: string, spans: readonly SegmentSpan[]): void {
+    const fileBytes = spans.reduce((sum, { bytes }) => sum + bytes, 0)
+    this.segments.set(segment, { segment, fileBytes, spans })
+  }
+
+  survey({ segment }: { segment: string }): Promise<Survey> {
+    this.surveyed.push(segment)
+    const survey = this.segments.get(segment)
+    return survey
+      ? Promise.resolve(survey)
+      : Promise.reject(new MillraceError('corruptData', `${segment} cannot be read`))
+  }
+
+  async compact(task: Omit<CompactTask, 'task'>): Promise<Compacted> {
+    this.compactions.push(task)
+    await this.beforeEnd(task)
+    if (isStopped(task.progress)) throw new MillraceError('aborted', 'stopped')
+    const target = `${task.sources.at(-1)}-1`
+    this.put(
+      target,
+      keptOf(
+        task,
+        task.sources.map((source) => this.segments.get(source)!),
+      ),
+    )
+    return { target, fileBytes: this.segments.get(target)!.fileBytes, batches: 1 }
+  }
+
+  close(): Promise<void> {
+    this.closed = true
+    return Promise.resolve()
+  }
+}
+
+/** What a compaction leaves of its sources, where every number takes as many bytes as the next. */
+function keptOf({ shards }: Omit<CompactTask, 'task'>, sources: readonly Survey[]): SegmentSpan[] {
+  const horizons = new Map(shards.map(({ slot, trimHorizon }) => [slot, trimHorizon]))
+  const kept = new Map<number, SegmentSpan>()
+  for (const span of sources.flatMap(({ spans }) => spans)) {
+    const first = Math.max(span.first, horizons.get(span.slot) ?? span.next)
+    if (first >= span.next) continue
+    const bytes = (span.bytes * (span.next - first)) / (span.next - span.first)
+    const before = kept.get(span.slot)
+    kept.set(
+      span.slot,
+      before
+        ? { ...span, first: before.first, firstArrival: before.firstArrival, bytes: before.bytes + bytes }
+        : { ...span, first, bytes },
+    )
+  }
+  return [...kept.values()]
+}
