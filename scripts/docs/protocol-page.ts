@@ -26,7 +26,7 @@ export function protocolPage(root: string): string {
   const source = (name: string): string => readFileSync(join(root, 'protocol', name), 'utf8')
   return [
     introduction,
-    frames(diagramOf(source('frame.ts'))),
+    frames(diagramOf(source('frame/frame.ts'))),
     bodies,
     `## Operations
 
@@ -38,7 +38,7 @@ for a retry stands in [errors](errors.md).`,
 Messages that nobody answers.
 
 ${Object.entries<EventEntry>(events).map(eventSection).join('\n\n')}`,
-    batches(diagramOf(source('batch.ts')), diagramOf(source('record-layout.ts'))),
+    batches(diagramOf(source('batch/batch.ts')), diagramOf(source('batch/record-layout.ts'))),
     hashKeys,
     `## Limits\n\n${limitTable(source('limits.ts'))}`,
     evolution,
