@@ -34,7 +34,7 @@ test('an expired shard is removed without a wrong remainder, killed at any step'
   using images = new CrashImages(directory.path, history)
   const steps = new StepImages(images)
   const time = new FakeTime()
-  const clocks = { now: time.now, elapsed: time.elapsed }
+  const clocks = { clock: time.now, elapsed: time.elapsed }
   {
     await using broker = await createBroker({ dataDir: directory.path, config: SETTINGS, ...clocks })
     await using client = await connect(broker.url)

@@ -22,7 +22,7 @@ test('raised retention: no expired record returns when the broker is killed duri
   using images = new CrashImages(directory.path, history)
   const steps = new StepImages(images)
   const time = new ManualTime()
-  const clocks = { now: time.now, elapsed: time.elapsed }
+  const clocks = { clock: time.now, elapsed: time.elapsed }
   {
     await using broker = await createBroker({
       dataDir: directory.path,

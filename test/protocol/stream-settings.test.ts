@@ -1,5 +1,6 @@
 // The table of a stream's settings, and that each entry reaches every place that derives from it: what travels, what is
 // stored, what is told, and the command line.
+import { checkChanges } from '../../client/options/check.ts'
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
@@ -14,7 +15,7 @@ import {
 } from '../../broker/control/streams/stream-settings.ts'
 import { addSettingsFlags, settingsOf as settingsOfFlags } from '../../cli/stream-settings.ts'
 import { streamReport } from '../../cli/output/stream-report.ts'
-import { settingsRequest, type StreamSettings as ClientSettings } from '../../client/streams/capacity.ts'
+import { settingsRequest } from '../../client/streams/capacity.ts'
 import { streamOf } from '../../client/streams/descriptions.ts'
 import { fromWire, toWire } from '../../protocol/frame/codec.ts'
 import { operations, type RequestOf } from '../../protocol/operations.ts'
@@ -145,10 +146,9 @@ describe('the table of stream settings', () => {
   })
 
   it('a field that a structure does not have is refused by name', () => {
-    const misspelt = { shardLimits: { writeBytesPerSeconds: 1 } } as unknown as ClientSettings
-    expect(() => settingsRequest(misspelt)).toThrow('There is no shardLimits.writeBytesPerSeconds')
-    const preset = { scaling: 'kinesis' } as unknown as ClientSettings
-    expect(() => settingsRequest(preset)).toThrow('There are no scaling called "kinesis": give figures.')
+    const misspelt = { shardLimits: { writeBytesPerSeconds: 1 } }
+    expect(() => checkChanges(misspelt)).toThrow('There is no option shardLimits.writeBytesPerSeconds')
+    expect(() => checkChanges({ scaling: 'kinesis' })).toThrow('scaling is "kinesis"; it must be an object')
   })
 
   it('flags give what the client takes, and nothing that was not given', () => {

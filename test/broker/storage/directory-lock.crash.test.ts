@@ -13,7 +13,7 @@ const TURNS = 12
 const UNTIL_KILLED = 1_000_000
 
 function startContender(directory: string, turns: number): ChildProcess {
-  const contender = fileURLToPath(new URL('contender.mjs', import.meta.url))
+  const contender = fileURLToPath(new URL('processes/contender.mjs', import.meta.url))
   return spawn(process.execPath, [contender, directory, String(turns)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -10,8 +10,8 @@ import { describe, expect, test } from 'vitest'
 import { SmallDisk } from '../../../support/disk/small-disk.ts'
 import { temporaryDirectory } from '../../../support/disk/temporary.ts'
 
-const writer = fileURLToPath(new URL('limited-writer.mjs', import.meta.url))
-const raced = fileURLToPath(new URL('raced-writer.mjs', import.meta.url))
+const writer = fileURLToPath(new URL('../processes/limited-writer.mjs', import.meta.url))
+const raced = fileURLToPath(new URL('../processes/raced-writer.mjs', import.meta.url))
 /** In blocks of 512 bytes or 1 KiB, depending on the shell: far less than the writer wants. */
 const FILE_BLOCKS = 2000
 /** Less than the writer wants. */

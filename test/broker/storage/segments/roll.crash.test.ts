@@ -36,7 +36,7 @@ async function runVictim(
   args: readonly string[],
   onOutput?: (kill: () => void) => void,
 ): Promise<Acknowledged[]> {
-  const victim = fileURLToPath(new URL('victim.mjs', import.meta.url))
+  const victim = fileURLToPath(new URL('../processes/victim.mjs', import.meta.url))
   const child = spawn(process.execPath, [victim, storage.ownerDirectory(), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })

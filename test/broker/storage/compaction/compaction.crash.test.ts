@@ -26,7 +26,7 @@ const steps: readonly FaultStep[] = [
 ]
 
 async function killAt(storage: StorageFixture, step: FaultStep): Promise<void> {
-  const victim = fileURLToPath(new URL('compaction-victim.mjs', import.meta.url))
+  const victim = fileURLToPath(new URL('../processes/compaction-victim.mjs', import.meta.url))
   const child = spawn(process.execPath, [victim, storage.ownerDirectory(), step], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
