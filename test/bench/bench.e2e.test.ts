@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { untilUnused } from '../support/daemon.ts'
 import { temporaryDirectory } from '../support/disk/temporary.ts'
 
-const entry = fileURLToPath(new URL('../../dist/bench/main.js', import.meta.url))
+const entry = fileURLToPath(import.meta.resolve('#dist/bench/main.js'))
 
 function bench(...args: string[]): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve) => {

@@ -119,7 +119,7 @@ describe('beforeKilled', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)(
     'restores the screen, and %s ends the process all the same',
     async (signal) => {
-      const terminal = new URL('../../dist/cli/terminal.js', import.meta.url)
+      const terminal = new URL(import.meta.resolve('#dist/cli/terminal.js'))
       const program = `
       import { processTerminal } from ${JSON.stringify(terminal.href)}
       const terminal = processTerminal()

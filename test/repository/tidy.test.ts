@@ -42,6 +42,16 @@ describe('sources', () => {
     expect(offences).toEqual([])
   })
 
+  it('each file that a source names from where it runs exists, and tests reach built programs by #dist', () => {
+    const missing = sources.flatMap((file) =>
+      namedFiles(file).flatMap((path) =>
+        existsSync(join(root, path)) ? [] : [`${file.path} names ${path}`],
+      ),
+    )
+    const tests = sources.filter((file) => file.path.startsWith('test/'))
+    expect([...missing, ...tests.flatMap((file) => linesMatching(file, /\.\.\/dist\//))]).toEqual([])
+  })
+
   it('no test is switched off, and none keeps the others from running', () => {
     const tests = sources.filter((file) => file.path.endsWith('.test.ts'))
     const switches = /\b(it|test|describe)\.(only|skip|todo)\(/
@@ -100,6 +110,15 @@ describe('documents', () => {
     expect(documents.flatMap(unknownCommands)).toEqual([])
   })
 })
+
+/** Returns what a source names by a URL relative to itself, as paths of sources. Tests run in place, all others from dist. */
+function namedFiles({ path, text }: SourceFile): string[] {
+  const folder = posix.join(path.startsWith('test/') ? '' : 'dist', posix.dirname(path))
+  return [...text.matchAll(/new URL\(\s*(['`])([^'`]*)\1,\s*import\.meta\.url/g)].map((match) => {
+    const named = posix.join(folder, match[2]!.replace(/\$\{.*/, ''))
+    return named.startsWith('dist/') ? named.slice('dist/'.length).replace(/\.js$/, '.ts') : named
+  })
+}
 
 function outsideFences(text: string): string[] {
   let fenced = false

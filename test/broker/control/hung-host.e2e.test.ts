@@ -43,7 +43,7 @@ beforeEach(async () => {
     clockNote: catalog.clockNote,
     launcher: watched(
       processLauncher({
-        entry: new URL('../../../dist/broker/host/main.js', import.meta.url),
+        entry: new URL(import.meta.resolve('#dist/broker/host/main.js')),
         threadPoolSize: 4,
         log: silentLog(),
       }),

@@ -15,7 +15,7 @@ import { processChannel } from '../../../broker/channels/process-channel.ts'
 import { RawConnection } from '../../support/raw-connection.ts'
 import { at, contents, makeBatch, placedShard, settings, STREAM } from './support/test-host.ts'
 
-const entry = fileURLToPath(new URL('../../../dist/broker/host/main.js', import.meta.url))
+const entry = fileURLToPath(import.meta.resolve('#dist/broker/host/main.js'))
 
 interface RunningHost {
   readonly child: ChildProcess

@@ -18,7 +18,7 @@ import { checkOwnerDirectory } from '../../../broker/storage/integrity.ts'
 import { batchOf, valuesIn } from '../../support/disk/storage.ts'
 
 const SLOT = 1
-const workerOf = (file: string) => new URL(`../../dist/broker/storage/${file}`, import.meta.url)
+const workerOf = (file: string) => new URL(import.meta.resolve(`#dist/broker/storage/${file}`))
 
 let directory: string
 let thread: OwnerThread

@@ -11,7 +11,7 @@ import { batchOf, test as base, valuesIn, type TestOwner } from '../../support/d
 
 const SLOT = 1
 const BATCHES = 40
-const worker = (file: string) => new URL(`../../dist/broker/storage/${file}`, import.meta.url)
+const worker = (file: string) => new URL(import.meta.resolve(`#dist/broker/storage/${file}`))
 
 const test = base.extend<{ maintenance: ReturnType<typeof createMaintenanceThread> }>({
   // eslint-disable-next-line no-empty-pattern -- vitest reads a fixture's dependencies from this pattern

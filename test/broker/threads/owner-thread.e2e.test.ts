@@ -10,7 +10,7 @@ import type { OwnerCalls, OwnerNotice } from '../../../broker/threads/owner-cont
 test('owner thread: sends its segment list at start, so that a new host can read its records', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-owner-'))
   const options = { ownerId: 0, directory, segmentBytes: 1 << 20, freeSpaceFloorBytes: 0 }
-  const workerUrl = new URL('../../../dist/broker/storage/worker.js', import.meta.url)
+  const workerUrl = new URL(import.meta.resolve('#dist/broker/storage/worker.js'))
   const thread = await startOwnerThread(options, workerUrl)
   const caller = createCaller<OwnerCalls>(thread)
   const notices: OwnerNotice[] = []

@@ -13,7 +13,7 @@ import { baseSequenceNumberAt } from '../../../protocol/index.ts'
 import { batchOf } from '../../support/raw-connection.ts'
 
 const SLOT = 1
-const storage = (file: string) => new URL(`../../dist/broker/storage/${file}`, import.meta.url)
+const storage = (file: string) => new URL(import.meta.resolve(`#dist/broker/storage/${file}`))
 
 test('reader pool: continues without a gap if the segment that it knew as active was sealed meanwhile', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-reader-'))

@@ -136,7 +136,7 @@ export class ForkedHosts implements AsyncDisposable {
   }
 
   #launcher(threadPoolSize: number): HostLauncher {
-    const entry = new URL('../../../dist/broker/host/main.js', import.meta.url)
+    const entry = new URL(import.meta.resolve('#dist/broker/host/main.js'))
     const { launch } = processLauncher({ entry, threadPoolSize, log: silentLog() })
     return {
       launch: (hostId) => {
