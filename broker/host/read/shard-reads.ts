@@ -78,10 +78,12 @@ export class ShardReads {
       return { code: 'trimmed', message: `${shard.label} begins at ${shard.trimHorizon} now.` }
     }
     const run = cut(reply, from, room)
-    const damage = reply.damage ?? (run.next <= from ? nothingHolds(from, until) : undefined)
+    // A run is empty, too, where its first batch has no room: only a reply without batches is without records.
+    const missing = reply.lengths.length === 0 ? (reply.damage ?? nothingHolds(from, until)) : undefined
+    const damage = missing ?? run.damage
     if (damage !== undefined) log.error({ shard: shard.label, from, ...damage }, 'stored records are damaged')
-    if (run.next > from) return run
-    return { code: 'corruptData', message: `${shard.label}: ${damage!.reason}`, damage: damage! }
+    if (missing === undefined) return run
+    return { code: 'corruptData', message: `${shard.label}: ${missing.reason}`, damage: missing }
   }
 
   /** The first batch that arrived at `timestamp` or later, from storage; the tail where there is none. */

@@ -32,6 +32,9 @@ async function isPending(promise: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([promise, Promise.resolve(pending)])) === pending
 }
 
+const counts = (shards: readonly { batches: readonly unknown[] }[]) =>
+  shards.map(({ batches }) => batches.length)
+
 /** Forgets the tail cache, as a restart does. */
 const cold = { settings: { tailCacheBytes: 0 } }
 
@@ -101,9 +104,6 @@ describe('byte bounds', () => {
     }
     return host // each batch has 1000 bytes
   }
-  const counts = (shards: readonly { batches: readonly unknown[] }[]) =>
-    shards.map(({ batches }) => batches.length)
-
   it('hold for each shard, and for all together', async () => {
     const host = await twoShards()
     const fetch = async (one: number, two: number, bytesMax: number) =>
@@ -157,6 +157,20 @@ describe('byte bounds', () => {
     const taken = counts(shards)
     expect(taken.reduce((sum, count) => sum + count)).toBe(2)
     for (const [index, shard] of shards.entries()) expect(shard.nextSequenceNumber).toBe(taken[index])
+  })
+
+  it('take nothing for damage that has no room left in the answer: the next fetch gets it, from storage too', async () => {
+    const host = await startTestHost({ ...cold, shards: [placedShard(0), placedShard(1)] })
+    await host.fill(3, 883)
+    await host.fill(3, 883, 1)
+    const next = [0, 0]
+    for (let fetches = 0; fetches < 6; fetches++) {
+      const shards = [want(0, next[0]!), want(1, next[1]!)]
+      const answer = await host.fetch(session, { shards, bytesMax: 1500, waitMs: 0 })
+      expect(answer.shards.map(codeOf)).toEqual(['stored', 'stored'])
+      for (const [index, shard] of answer.shards.entries()) next[index] = shard.nextSequenceNumber
+    }
+    expect(next).toEqual([3, 3])
   })
 })
 
@@ -293,6 +307,17 @@ describe('trouble in storage', () => {
     const refused = await host.fetchOne(session, first.nextSequenceNumber)
     expect(codeOf(refused)).toBe('corruptData')
     expect(refused.damage).toMatchObject({ firstSequenceNumber: 2, nextSequenceNumber: 3 })
+  })
+
+  it('reports damage in the fetch that has room for what is sound before it, and not before', async () => {
+    const host = await startTestHost({ ...cold, shards: [placedShard(0), placedShard(1)] })
+    await host.fill(2, 883)
+    await host.fill(2, 883, 1)
+    host.reader.corruptFrom = 1
+    const shards = [want(0, 0), want(1, 0)]
+    const answer = await host.fetch(session, { shards, bytesMax: 1500, waitMs: 0 })
+    expect(answer.shards.map(codeOf)).toEqual(['stored', 'stored'])
+    expect(counts(answer.shards).toSorted((a, b) => a - b)).toEqual([0, 1])
   })
 
   it('says where to go on behind records that are damaged, and goes on there', async () => {
