@@ -3,7 +3,12 @@
 // a decoder ignores values after the fields it knows, and reads a missing optional field as undefined.
 
 /** One field: its kind with a bound, and a sentence for the generated documentation. */
-export type Field =
+export type Field = Kind & {
+  /** What a decoder reads where a sender of an earlier version leaves the field out; none: the field must be there. */
+  readonly absent?: unknown
+}
+
+type Kind =
   | { readonly kind: 'string'; readonly max: number; readonly doc: string }
   | { readonly kind: 'uint'; readonly max: number; readonly doc: string }
   | { readonly kind: 'boolean'; readonly doc: string }

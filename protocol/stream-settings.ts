@@ -221,8 +221,19 @@ const firstFields = {
   epoch: field.uint('Rises with every change of the shards.'),
 } as const
 
+/** Settings that were added later. A description by a broker that does not know one has the default of a new stream. */
+const laterFields = Object.fromEntries(
+  settingNames
+    .filter((name) => !(name in firstFields))
+    .map((name) => [name, withDefault(streamSettings[name])]),
+)
+
 /** The description of a stream. Fields keep their places on the wire, so later settings come last. */
-export const streamShape = Object.assign({}, firstFields, described)
+export const streamShape = Object.assign(
+  {},
+  firstFields,
+  laterFields as Omit<DescribedFields, keyof typeof firstFields>,
+)
 
 export type StreamDescription = ValueOf<typeof streamShape>
 
@@ -232,6 +243,10 @@ function fieldsOf(
 ): Shape {
   const wanted = Object.entries<StreamSetting>(streamSettings).filter(([, setting]) => isWanted(setting))
   return Object.fromEntries(wanted.map(([name, setting]) => [name, make(setting)]))
+}
+
+function withDefault({ field: whole, default: absent }: StreamSetting): Field {
+  return absent === null ? whole : { ...whole, absent }
 }
 
 /** The field of a setting in a request, where it is optional. */

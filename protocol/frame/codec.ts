@@ -1,6 +1,7 @@
 // Converts values to positional arrays and back, by code that is compiled once per shape. Runs anywhere, pure.
 // Bounds are checked in both directions, so that neither side sends a value that the other must refuse.
-// A decoder ignores fields beyond those it knows and reads a missing optional field as undefined.
+// A decoder ignores fields beyond those it knows, and reads a missing field as undefined if it is optional, else as the
+// value that the field has for that case.
 import { isBytes } from '../bytes.ts'
 import { MillraceError } from '../millrace-error.ts'
 import { unsupportedName } from './msgpack-reader.ts'
@@ -89,6 +90,15 @@ function structCoder(shape: Shape): Coder {
 }
 
 function coderOfField(field: Field): Coder {
+  const { encode, decode } = coderOfKind(field)
+  const { absent } = field
+  return {
+    encode,
+    decode: absent === undefined ? decode : (wire) => (wire === undefined ? absent : decode(wire)),
+  }
+}
+
+function coderOfKind(field: Field): Coder {
   switch (field.kind) {
     case 'string':
       return same((value) => checkString(value, field.max))

@@ -10,7 +10,7 @@ export function fieldTable(shape: Shape): string {
 
 function rowsOf(shape: Shape, path: string): string[][] {
   return Object.entries(shape).flatMap(([name, field], place) => [
-    [code(path + name), String(place), kindOf(field), field.doc],
+    [code(path + name), String(place), kindOf(field) + absentText(field), field.doc],
     ...nestedRows(field, path + name),
   ])
 }
@@ -26,6 +26,11 @@ function nestedRows(field: Field, path: string): string[][] {
     default:
       return []
   }
+}
+
+/** What is read where a sender of an earlier version leaves the field out. */
+function absentText({ absent }: Field): string {
+  return absent === undefined ? '' : `; if missing, ${JSON.stringify(absent)}`
 }
 
 function kindOf(field: Field): string {

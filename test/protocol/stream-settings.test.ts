@@ -33,8 +33,18 @@ import { fail } from '../support/fail.ts'
 import { unsaid } from '../support/requests.ts'
 import { streamRow } from '../support/catalog-rows.ts'
 
+/** Fields of a description in the first version of the protocol. */
+const FIRST_FIELDS = 12
+
 const brokerDefaults = { onDemandShards: 4, targetBytesPerSecond: 4_000_000, targetRecordsPerSecond: 40_000 }
 const { settings: ofNew } = newSettings({ name: 's', shardCount: 1, ...unsaid }, brokerDefaults, fail)
+
+/** A value of a setting that is another one than `before`. */
+function anotherOf(name: SettingName, before: unknown): unknown {
+  const { field, bounds }: StreamSetting = streamSettings[name]
+  if (bounds === undefined) return another(field, before)
+  return before === bounds.max ? bounds.min : bounds.max
+}
 
 /** A value of a field that is another one than `before`. */
 function another(field: Field, before: unknown): unknown {
@@ -80,7 +90,7 @@ describe('the table of stream settings', () => {
   })
 
   it.each(settingNames)('%s: a value goes from a client to the row and back', (name) => {
-    const wanted = another(streamSettings[name].field, ofNew[name])
+    const wanted = anotherOf(name, ofNew[name])
     const request = received('createStream', settingsRequest({ [name]: wanted }))
     const { settings } = newSettings(request, brokerDefaults, fail)
     expect(settings).toEqual({ ...ofNew, [name]: wanted })
@@ -93,7 +103,7 @@ describe('the table of stream settings', () => {
   it.each(settingNames)(
     '%s: a change of it alone is a change, and hosts are told where they keep to it',
     (name) => {
-      const wanted = another(streamSettings[name].field, ofNew[name])
+      const wanted = anotherOf(name, ofNew[name])
       const asked = settingsRequest({ [name]: wanted })
       const changed: StreamSettings = { ...ofNew, [name]: wanted }
       const { changes, served } = streamSettings[name]
@@ -110,6 +120,13 @@ describe('the table of stream settings', () => {
     expect(settingsRequest({})).toEqual(unsaid)
   })
 
+  it('a description by a broker that does not know later settings has their defaults', () => {
+    const wire = toWire(streamShape, { ...described, ...ofNew }).slice(0, FIRST_FIELDS)
+    const { name, ...told } = fromWire(streamShape, wire)
+    expect(name).toBe('s')
+    expect(settingsOf(told)).toEqual(ofNew)
+  })
+
   it('settings keep their places on the wire; later ones come last', () => {
     expect(Object.keys(operations.createStream.request).slice(0, 7)).toEqual([
       'name',
@@ -120,7 +137,7 @@ describe('the table of stream settings', () => {
       'shardLimits',
       'scaling',
     ])
-    expect(Object.keys(streamShape).slice(0, 12)).toEqual([
+    expect(Object.keys(streamShape).slice(0, FIRST_FIELDS)).toEqual([
       'name',
       'id',
       'status',

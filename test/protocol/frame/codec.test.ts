@@ -70,6 +70,14 @@ describe('codec', () => {
     expect(fromWire(shape, goodWire)).toEqual(good)
   })
 
+  test('a missing field with a value for that case is read as that value, and one that is there as it is', () => {
+    const later = { ...shape, limit: { ...field.uint('A limit.', 100), absent: 7 } } as const
+    const wire = toWire(shape, good)
+    expect(plain(fromWire(later, wire))).toEqual(plain({ ...good, limit: 7 }))
+    expect(plain(fromWire(later, [...wire, 0]))).toEqual(plain({ ...good, limit: 0 }))
+    expect(refusalOf(() => fromWire(later, [...wire, 101]))).toMatchObject({ code: 'invalidArgument' })
+  })
+
   test('fields that came later are ignored, and optional ones that are missing read as undefined', () => {
     expect(fromWire(shape, [...goodWire, 'new', 7])).toEqual(good)
     expect(fromWire(shape, goodWire.slice(0, -1))).toEqual(good)
