@@ -2,22 +2,12 @@
 // Runs in the application. Closing it ends whatever it has given out.
 import type { MillraceError } from '../protocol/millrace-error.ts'
 import { parseUrl, type Address } from './connecting/address.ts'
-import {
-  Admin,
-  type CreateStreamOptions,
-  type MergeResult,
-  type SplitOptions,
-  type SplitResult,
-  type UpdateShardCountOptions,
-} from './streams/admin.ts'
-import type { StreamChanges } from './streams/capacity.ts'
+import { Admin } from './streams/admin.ts'
 import type { BytesInput, EncoderOption } from './codecs.ts'
 import { encodePayload, resolveEncoder } from './codecs.ts'
 import { ControlPlane } from './connecting/control-plane.ts'
-import type { Broker, ScalingReport, Shard, Stream } from './streams/descriptions.ts'
 import { defaultUrl } from './environment.ts'
 import { asMillraceError, closedError } from './errors.ts'
-import type { Listing } from './streams/listing.ts'
 import { checkArgument, checkOptions } from './options/check.ts'
 import { ConnectionPool } from './connecting/pool.ts'
 import { HashKeyCache } from './producer/hash-key-cache.ts'
@@ -78,13 +68,12 @@ export async function connect(url: string = defaultUrl(), options: ConnectOption
   }
 }
 
-/** A connected client. Made by `connect`. */
-export class Client implements AsyncDisposable {
+/** A connected client. Made by `connect`. The calls about streams and shards are those of `Admin`. */
+export class Client extends Admin implements AsyncDisposable {
   readonly #settings: Settings
   readonly #pool: ConnectionPool
   readonly #control: ControlPlane
   readonly #routings: RoutingCache
-  readonly #admin: Admin
   readonly #hashKeys = new HashKeyCache()
   /** Readings, subscriptions and producers that are open. */
   readonly #given = new Set<Given>()
@@ -95,11 +84,14 @@ export class Client implements AsyncDisposable {
   #closing: Promise<void> | undefined
 
   constructor(addresses: readonly Address[], settings: Settings, signal: AbortSignal | undefined) {
+    const pool = new ConnectionPool(settings)
+    const control = new ControlPlane(addresses, pool, settings)
+    const routings = new RoutingCache(control)
+    super(control, routings)
     this.#settings = settings
-    this.#pool = new ConnectionPool(settings)
-    this.#control = new ControlPlane(addresses, this.#pool, settings)
-    this.#routings = new RoutingCache(this.#control)
-    this.#admin = new Admin(this.#control, this.#routings)
+    this.#pool = pool
+    this.#control = control
+    this.#routings = routings
     this.#signal = signal
     this.#stopListening = signal === undefined ? undefined : onAbort(signal, () => this.#abort(signal))
   }
@@ -107,73 +99,6 @@ export class Client implements AsyncDisposable {
   /** Makes the first connection. */
   async open(): Promise<void> {
     await this.#control.connect(this.#signal)
-  }
-
-  /** Creates a stream; fulfils when it takes records. */
-  createStream(name: string, options?: CreateStreamOptions): Promise<Stream> {
-    return this.#admin.createStream(name, options)
-  }
-
-  /** Describes one stream: its settings, its shards as numbers, its state. Rejects with `streamNotFound`. */
-  describeStream(name: string, options?: CallOptions): Promise<Stream> {
-    return this.#admin.describeStream(name, options)
-  }
-
-  /** All streams by name: `for await`, or `.page()`. */
-  listStreams(options?: CallOptions): Listing<Stream> {
-    return this.#admin.listStreams(options)
-  }
-
-  /** Changes settings of a stream; what `changes` leaves out stays. */
-  updateStream(name: string, changes: StreamChanges, options?: CallOptions): Promise<Stream> {
-    return this.#admin.updateStream(name, changes, options)
-  }
-
-  /** Deletes a stream and its records. */
-  deleteStream(name: string, options?: CallOptions): Promise<void> {
-    return this.#admin.deleteStream(name, options)
-  }
-
-  /**
-   * Splits an open shard while everything runs, by default so that the load of both children is
-   * alike; fulfils when the children take records.
-   */
-  splitShard(stream: string, shardId: string, options?: SplitOptions): Promise<SplitResult> {
-    return this.#admin.splitShard(stream, shardId, options)
-  }
-
-  /** Merges two open shards whose hash key ranges touch; fulfils when the child takes records. */
-  mergeShards(
-    stream: string,
-    shardId: string,
-    adjacentShardId: string,
-    options?: CallOptions,
-  ): Promise<MergeResult> {
-    return this.#admin.mergeShards(stream, shardId, adjacentShardId, options)
-  }
-
-  /**
-   * Splits and merges until the stream has so many open shards of even ranges; fulfils then. The change goes on without
-   * the caller, who may end the wait by a signal. Rejects with `streamBusy` where another request sets another goal, and
-   * with `invalidArgument` where the stream is on-demand, or becomes so before it is done.
-   */
-  updateShardCount(stream: string, shardCount: number, options?: UpdateShardCountOptions): Promise<Stream> {
-    return this.#admin.updateShardCount(stream, shardCount, options)
-  }
-
-  /** What the autoscaler would do with the stream now, and why; nothing is changed. */
-  explainScaling(stream: string, options?: CallOptions): Promise<ScalingReport> {
-    return this.#admin.explainScaling(stream, options)
-  }
-
-  /** The shards of a stream by index: `for await`, or `.page()`. */
-  listShards(stream: string, options?: CallOptions): Listing<Shard> {
-    return this.#admin.listShards(stream, options)
-  }
-
-  /** Describes the broker: its version, its hosts and their states, and counts. */
-  describeBroker(options?: CallOptions): Promise<Broker> {
-    return this.#admin.describeBroker(options)
   }
 
   /**

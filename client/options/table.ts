@@ -3,6 +3,7 @@
 // callers in plain JavaScript and to values that came from elsewhere. Defaults are read from here by what resolves them.
 import { codecs as compressions } from '../../protocol/batch/compression.ts'
 import { limits } from '../../protocol/limits.ts'
+import { operations, type Operation, type OperationOn } from '../../protocol/operations.ts'
 import type { Field } from '../../protocol/shapes.ts'
 import { streamSettings, type StreamSetting } from '../../protocol/stream-settings.ts'
 import type { CreateStreamOptions, SplitOptions, UpdateShardCountOptions } from '../streams/admin.ts'
@@ -178,20 +179,24 @@ const updateShardCount = { onProgress: callback, signal } satisfies OptionsOf<Up
 
 const put = { codec: codec('encode'), signal } satisfies OptionsOf<PutOptions<unknown>>
 
+/** Operations of the controller that are no calls of their own. */
+const internal = ['describeRouting'] as const
+type ControllerCall = Exclude<OperationOn<'control'>, (typeof internal)[number]>
+
+/** Every other operation of the controller is a call of the same name. It takes a signal, unless the table says more. */
+const controllerCalls = Object.fromEntries(
+  Object.entries<Operation>(operations)
+    .filter(([name, { plane }]) => plane === 'control' && !(internal as readonly string[]).includes(name))
+    .map(([name]) => [name, call]),
+) as Readonly<Record<ControllerCall, typeof call>>
+
 /** The options of each call. */
 export const optionTable = {
+  ...controllerCalls,
   connect,
   createStream,
-  describeStream: call,
-  listStreams: call,
-  updateStream: call,
-  deleteStream: call,
   splitShard,
-  mergeShards: call,
   updateShardCount,
-  explainScaling: call,
-  listShards: call,
-  describeBroker: call,
   page,
   put,
   putMany: put,

@@ -59,6 +59,7 @@ export interface MergeResult {
   readonly epoch: number
 }
 
+/** The calls about streams, shards and the broker. `Client` extends it: what is added here is a method of the client. */
 export class Admin {
   readonly #control: ControlPlane
   readonly #routings: RoutingCache
@@ -68,17 +69,20 @@ export class Admin {
     this.#routings = routings
   }
 
+  /** Creates a stream; fulfils when it takes records. */
   async createStream(name: string, options: CreateStreamOptions = {}): Promise<Stream> {
     check('createStream', { stream: name, options })
     const request = { name, shardCount: options.shards, ...settingsRequest(options) }
     return streamOf((await this.#control.call('createStream', request, options.signal)).stream)
   }
 
+  /** Describes one stream: its settings, its shards as numbers, its state. Rejects with `streamNotFound`. */
   async describeStream(name: string, options: CallOptions = {}): Promise<Stream> {
     check('describeStream', { stream: name, options })
     return streamOf((await this.#control.call('describeStream', { name }, options.signal)).stream)
   }
 
+  /** Changes settings of a stream; what `changes` leaves out stays. */
   async updateStream(name: string, changes: StreamChanges, options: CallOptions = {}): Promise<Stream> {
     check('updateStream', { stream: name, options })
     checkChanges(changes)
@@ -86,12 +90,17 @@ export class Admin {
     return streamOf((await this.#control.call('updateStream', request, options.signal)).stream)
   }
 
+  /** Deletes a stream and its records. */
   async deleteStream(name: string, options: CallOptions = {}): Promise<void> {
     check('deleteStream', { stream: name, options })
     await this.#control.call('deleteStream', { name }, options.signal)
     this.#routings.forget(name)
   }
 
+  /**
+   * Splits an open shard while everything runs, by default so that the load of both children is
+   * alike; fulfils when the children take records.
+   */
   async splitShard(name: string, shardId: string, options: SplitOptions = {}): Promise<SplitResult> {
     check('splitShard', { stream: name, options })
     checkArgument('shardId', shardId)
@@ -103,6 +112,7 @@ export class Admin {
     return { children: children.map(shardIdOf), epoch }
   }
 
+  /** Merges two open shards whose hash key ranges touch; fulfils when the child takes records. */
   async mergeShards(
     name: string,
     shardId: string,
@@ -119,6 +129,11 @@ export class Admin {
     return { child: shardIdOf(child), epoch }
   }
 
+  /**
+   * Splits and merges until the stream has so many open shards of even ranges; fulfils then. The change goes on without
+   * the caller, who may end the wait by a signal. Rejects with `streamBusy` where another request sets another goal, and
+   * with `invalidArgument` where the stream is on-demand, or becomes so before it is done.
+   */
   async updateShardCount(
     name: string,
     shardCount: number,
@@ -146,16 +161,19 @@ export class Admin {
     }
   }
 
+  /** What the autoscaler would do with the stream now, and why; nothing is changed. */
   async explainScaling(name: string, options: CallOptions = {}): Promise<ScalingReport> {
     check('explainScaling', { stream: name, options })
     return scalingReportOf(await this.#control.call('explainScaling', { name }, options.signal))
   }
 
+  /** Describes the broker: its version, its hosts and their states, and counts. */
   async describeBroker(options: CallOptions = {}): Promise<Broker> {
     checkOptions('describeBroker', options)
     return brokerOf(await this.#control.call('describeBroker', {}, options.signal))
   }
 
+  /** All streams by name: `for await`, or `.page()`. */
   listStreams(options: CallOptions = {}): Listing<Stream> {
     checkOptions('listStreams', options)
     return listing(options, async ({ limit, after, signal }) => {
@@ -166,6 +184,7 @@ export class Admin {
     })
   }
 
+  /** The shards of a stream by index: `for await`, or `.page()`. */
   listShards(stream: string, options: CallOptions = {}): Listing<Shard> {
     check('listShards', { stream, options })
     return listing(options, async ({ limit, after, signal }) => {

@@ -12,6 +12,13 @@ const names = new Set(
   ),
 )
 
+// What an exported class inherits is shown as its own.
+for (const { text } of client) {
+  for (const [, name, parent] of text.matchAll(/^export class (\w+)\S* extends (\w+)/gm)) {
+    if (names.has(name!)) names.add(parent!)
+  }
+}
+
 const DECLARATION = /^export (?:abstract |async )?(?:interface|class|type|function|const) (\w+)/
 /** A member in the body of a declaration: neither private nor a constructor, and not a continued line. */
 const MEMBER =
