@@ -2,7 +2,6 @@
 import { connect } from '../../client/index.ts'
 import { monotonicMs } from '../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
-import { CountingWindow } from './counting-window.ts'
 import type { LoadControl } from './job.ts'
 import { makeRecords } from './records.ts'
 
@@ -33,14 +32,18 @@ const CLOCK_EVERY = 64
 export async function runAppend(settings: AppendSettings, control: LoadControl): Promise<AppendResult> {
   await using client = await connect(settings.url)
   const recorder = new LatencyRecorder()
-  const window = new CountingWindow(monotonicMs(), settings)
-  control.stopped.addEventListener('abort', () => window.stop(monotonicMs()))
+  const startsAt = monotonicMs() + settings.warmUpSeconds * 1000
+  let endsAt = startsAt + settings.seconds * 1000
+  control.stopped.addEventListener('abort', () => {
+    endsAt = Math.min(endsAt, monotonicMs())
+  })
   let counted = 0
   let batches = 0
   const producer = await client.producer(settings.stream, {
     batchBytes: settings.batchBytes,
     onAcknowledged({ recordCount }) {
-      if (!window.count(monotonicMs())) return
+      const now = monotonicMs()
+      if (now < startsAt || now >= endsAt) return
       counted += recordCount
       batches++
     },
@@ -51,12 +54,12 @@ export async function runAppend(settings: AppendSettings, control: LoadControl):
   const timeOne = async (record: { partitionKey: string; data: Uint8Array }) => {
     const sentAt = monotonicMs()
     await producer.send(record)
-    if (window.hasBegun(sentAt)) recorder.record(monotonicMs() - sentAt)
+    if (sentAt >= startsAt) recorder.record(monotonicMs() - sentAt)
   }
   const records = makeRecords(settings.recordBytes)
   const sampled: Promise<void>[] = []
   control.ready()
-  for (let sent = 0; sent % CLOCK_EVERY !== 0 || !window.isOver(monotonicMs()); sent++) {
+  for (let sent = 0; sent % CLOCK_EVERY !== 0 || monotonicMs() < endsAt; sent++) {
     const record = records[sent % records.length]!
     if (sent % SAMPLED_ONE_IN === 0) sampled.push(timeOne(record))
     const wait = producer.push(record)
@@ -64,7 +67,7 @@ export async function runAppend(settings: AppendSettings, control: LoadControl):
   }
   await producer.close()
   await Promise.all(sampled)
-  const recordsPerSecond = counted / window.seconds
+  const recordsPerSecond = (1000 * counted) / (endsAt - startsAt)
   return {
     recordsPerSecond,
     megabytesPerSecond: (recordsPerSecond * settings.recordBytes) / 1e6,

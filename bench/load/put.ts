@@ -3,7 +3,6 @@
 import { connect } from '../../client/index.ts'
 import { monotonicMs } from '../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
-import { CountingWindow } from './counting-window.ts'
 import { makeRecords } from './records.ts'
 
 export interface PutSettings {
@@ -24,18 +23,19 @@ export async function runPut(settings: PutSettings): Promise<PutResult> {
   const clients = await Promise.all(Array.from({ length: settings.connections }, () => connect(settings.url)))
   const recorder = new LatencyRecorder()
   const records = makeRecords(settings.recordBytes)
-  const window = new CountingWindow(monotonicMs(), settings)
+  const startsAt = monotonicMs() + settings.warmUpSeconds * 1000
+  const endsAt = startsAt + settings.seconds * 1000
   let sent = 0
   await Promise.all(
     clients.map(async (client) => {
-      for (let before = monotonicMs(); !window.isOver(before);) {
+      for (let before = monotonicMs(); before < endsAt;) {
         await client.put(settings.stream, records[sent++ % records.length]!)
         const now = monotonicMs()
-        if (window.count(now)) recorder.record(now - before)
+        if (now >= startsAt && now < endsAt) recorder.record(now - before)
         before = now
       }
       await client.close()
     }),
   )
-  return { putsPerSecond: recorder.count / window.seconds, latencies: recorder.toText() }
+  return { putsPerSecond: recorder.count / settings.seconds, latencies: recorder.toText() }
 }

@@ -1,5 +1,5 @@
-// The stored bytes of a row of each family of the catalog. Every later version of the same format must be able to read them:
-// a change of these bytes needs a new format.
+// The stored bytes of a row of each family of the catalog. Every later version of the same format must be able to read them.
+// A field may be added to a value with a default for the rows that lack it; any other change needs a new format.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
