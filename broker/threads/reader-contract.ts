@@ -18,7 +18,10 @@ export interface ReadTask {
 export interface ReadReply {
   readonly buffer: ArrayBuffer
   readonly lengths: Uint32Array
-  /** The number after the last returned record; `from` if there are none. */
+  /**
+   * The number after the last returned record, or if there are none, the first number from `from` on that was not trimmed.
+   * A first batch that begins above `from` also says that the numbers before it were trimmed.
+   */
   readonly next: number
   /** Set if stored records cannot be read; the reply holds the batches before them. */
   readonly damage?: Damage

@@ -72,6 +72,7 @@ export class ShardReads {
     if ('code' in reply) return reply
     metrics.millrace_cold_read_bytes_total.add(reply.buffer.byteLength)
     metrics.millrace_cold_read_seconds.observe((elapsed() - started) / 1000)
+    noteTrimmed(shard, from, reply)
     await this.#expire(shard, reply)
     if (!shard.served) return { code: 'shardNotFound', message: `${shard.label} is no longer served here.` }
     if (from < shard.trimHorizon) {
@@ -146,6 +147,15 @@ export class ShardReads {
 export function millisBehind(shard: HostedShard, run: BatchRun, now: number): number {
   if (run.next >= shard.tail) return 0
   return Math.max(0, now - (run.arrivalTime || shard.lastArrivalTime))
+}
+
+/**
+ * Raises the horizon to what a reply begins with, if that is above `from`: the reader passes over nothing but trimmed records.
+ * It may see the owner's trim before the owner's answer is here; what it sees is durable.
+ */
+function noteTrimmed(shard: HostedShard, from: number, { buffer, lengths, next }: ReadReply): void {
+  const first = lengths.length > 0 ? baseSequenceNumberAt(new Uint8Array(buffer), 0) : next
+  if (first > from) shard.raiseHorizon(Math.min(first, shard.tail))
 }
 
 function nothingHolds(from: number, until: number): Damage {
