@@ -44,6 +44,8 @@ export interface BrokerOptions {
   readonly storage?: Omit<OwnerParts, 'now'>
   /** Opens the catalog. For tests that make it fail. */
   readonly openCatalog?: (directory: string) => Promise<CatalogStore>
+  /** Opens the small rows. For tests that make them fail. */
+  readonly openSmallRows?: ControllerChoices['openSmallRows']
   /** Default: nothing is logged. */
   readonly log?: Logger
 }
@@ -122,6 +124,7 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
     onBroken: fail,
     onHostDown: start.fail,
     ...(options.openCatalog && { openCatalog: options.openCatalog }),
+    ...(options.openSmallRows && { openSmallRows: options.openSmallRows }),
   }
   const { controller, server, port, dataDir: path } = await composeController(choices, closers)
   await Promise.race([controller.whenReady(), start.failed])

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { CatalogStore } from './catalog-contract.ts'
+import type { SmallRowsEvents, SmallRowsStore } from './small-rows-contract.ts'
 import { remaining, type Closers } from './closing.ts'
 import type { Config } from './config/derive.ts'
 import { adminNames, listenOrSay, openAddresses, type ListenAttempt } from './config/listening.ts'
@@ -13,10 +14,11 @@ import { authorityOf } from './config/url.ts'
 import { createController, type Controller, type ControllerOptions } from './control/controller.ts'
 import { createAdminServer } from './server/admin-http.ts'
 import { createServer, type Server } from './server/server.ts'
-import { openCatalogStore } from './storage/catalog-store.ts'
+import { catalogPath, openCatalogStore } from './storage/catalog-store.ts'
 import { prepareDataDirectory } from './storage/data-directory.ts'
 import { lockDirectory } from './storage/directory-lock.ts'
 import { noteAt } from './storage/note.ts'
+import { openSmallRows as openSmallRowsStore, smallRowsPath } from './storage/small-rows/store.ts'
 import { createTelemetry } from './telemetry/instruments.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Time } from './time.ts'
@@ -39,6 +41,8 @@ export interface ControllerChoices extends Pick<
   readonly isStopping: () => boolean
   /** Opens the catalog. Default: the catalog on disk. */
   readonly openCatalog?: (directory: string) => Promise<CatalogStore>
+  /** Opens the small rows. Default: those on disk. */
+  readonly openSmallRows?: (directory: string, events: SmallRowsEvents) => Promise<SmallRowsStore>
 }
 
 /** A controller whose ports are open, and whose hosts are being launched. */
@@ -61,7 +65,7 @@ export async function composeController(
   closers: Closers,
 ): Promise<ComposedController> {
   const { time, log, onBroken } = choices
-  const { openCatalog = openCatalogStore } = choices
+  const { openCatalog = openCatalogStore, openSmallRows = openSmallRowsStore } = choices
   const telemetry = createTelemetry('controller', { withProcess: true })
   const drainMs = remaining(choices.config.drainTimeout, time)
   const { path: dataDir, notice } = await prepareDataDirectory(choices.config.dataDir)
@@ -72,7 +76,8 @@ export async function composeController(
   const controller = await createController({
     ...choices,
     config,
-    openStore: () => openCatalog(join(dataDir, 'catalog')),
+    openStore: () => openCatalog(catalogPath(dataDir)),
+    openSmallRows: (events) => openSmallRows(smallRowsPath(dataDir), events),
     clockNote: noteAt(join(dataDir, 'clock.json')),
     software: SOFTWARE,
     telemetry,
@@ -95,7 +100,10 @@ export async function composeController(
     onBroken,
     ...(admin && { adminUrl: admin.url }),
   })
-  closers.push(() => server.drain(drainMs()))
+  closers.push(() => {
+    controller.endWaits()
+    return server.drain(drainMs())
+  })
   const { port } = await listen(server, choices.listen)
   const open = openAddresses(config)
   if (open.length > 0) {

@@ -40,15 +40,33 @@ export interface SmallPage {
   readonly limit: number
 }
 
+/** How much room a row takes: the bytes of its JSON. */
+export interface SmallExtent {
+  readonly key: string
+  readonly bytes: number
+}
+
+/** What the store tells its owner. */
+export interface SmallRowsEvents {
+  /** Called once when a flush failed: the process must stop. */
+  readonly onBroken: (error: Error) => void
+  /** Called after each flush with its duration in milliseconds. */
+  readonly onCommit?: (tookMs: number) => void
+}
+
 export interface SmallRowsStore {
-  /** Returns the row as of the last durable change; undefined where there is none. */
+  /** The version of the last durable change, of whatever row; 0 before the first. */
+  readonly version: number
+  /** Returns the row as of the last durable change; undefined where there is none. Throws `corruptData` if it is damaged. */
   get<F extends SmallFamilyName>(family: F, key: string): SmallRow<F> | undefined
-  /** Returns rows of a family in the order of their keys' bytes, as of the last durable change. */
+  /** Returns rows of a family in the order of their keys' bytes, as of the last durable change. Throws `corruptData`. */
   list<F extends SmallFamilyName>(family: F, page: SmallPage): readonly SmallRow<F>[]
+  /** Returns the extents of all rows of a family. It reads no value, and so names damaged rows too. */
+  extents(family: SmallFamilyName): Iterable<SmallExtent>
   /**
    * Makes all of the writes or none; they are durable when it fulfils with 'stored'. Changes are decided in the order of
    * asking, each on the result of those before it; many share one flush. Rejects with `invalidArgument` for an invalid row,
-   * `overloaded` where too much waits, `outcomeUnknown` if the flush failed (reopen the store), `unavailable` once closed.
+   * `corruptData` if a row of which a version is expected is damaged, `overloaded` where too much waits, `outcomeUnknown` if the flush failed (reopen the store), `unavailable` once closed.
    */
   change(writes: readonly SmallWrite[]): Promise<SmallOutcome>
   /** Waits for the changes that were asked for, then closes the store. */

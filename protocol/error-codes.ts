@@ -110,7 +110,7 @@ export const errorCodes = {
     id: 19,
     retry: 'never',
     sideEffects: 'none',
-    doc: 'The request would exceed a limit on streams, shards or subscriptions.',
+    doc: 'The request would exceed a limit on streams, shards, subscriptions or documents.',
   },
   shardNotFound: {
     id: 20,
@@ -234,6 +234,19 @@ export const errorCodes = {
     retry: 'never',
     sideEffects: 'none',
     doc: 'The records are compressed with a codec that this version of Node does not have; other versions of Node can read them.',
+  },
+  // Codes about documents.
+  documentNotFound: {
+    id: 96,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'No document of this kind has this name.',
+  },
+  versionConflict: {
+    id: 97,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'The document does not have the version that the request expects; `currentVersion` says which one it has, 0 for none.',
   },
 } as const satisfies Record<string, ErrorCodeEntry>
 

@@ -80,6 +80,22 @@ export const limits = {
   producerSecretBytesMin: 16,
   /** Longest secret that a producer id is derived from: short enough to be sent with every batch. */
   producerSecretBytesMax: 64,
+  /** Kind of a document. */
+  documentKindLengthMax: 64,
+  /** Name of a document, in UTF-16 code units. At least one. */
+  documentNameLengthMax: 200,
+  /** Content of one document. */
+  documentBytesMax: 256 * KiB,
+  /** Documents of one kind. */
+  documentsPerKindMax: 10_000,
+  /** Documents of one broker: the controller holds the names of all of them in memory. */
+  documentsMax: 50_000,
+  /** Bytes that all documents may take where they are stored: about a third more than their contents. */
+  documentsStoredBytesMax: 256 * MiB,
+  /** Bytes of contents in one answer, above which no further document is added. */
+  documentAnswerBytesMax: 1 * MiB,
+  /** How long a watch of documents may wait for a change. */
+  documentWaitMsMax: 30 * SECOND_MS,
   /** Text in an error, or a name, on the wire. */
   textBytesMax: 4 * KiB,
   /** A connection without hello is closed after this time. */

@@ -11,6 +11,8 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number
   /** The stored records that the error is about. */
   readonly records?: RecordsPlace
+  /** The version that the document has; 0 if there is none. */
+  readonly currentVersion?: number
 }
 
 /** A range of stored records of one shard. */
@@ -39,6 +41,8 @@ export class MillraceError extends Error {
   readonly firstSequenceNumber: number | undefined
   /** The sequence number after the last of these records. */
   readonly nextSequenceNumber: number | undefined
+  /** With `versionConflict`: the version that the document has; 0 if it does not exist. */
+  readonly currentVersion: number | undefined
   readonly [brand] = true
 
   constructor(code: ErrorCode, message: string, options: ErrorDetails = {}) {
@@ -50,6 +54,7 @@ export class MillraceError extends Error {
     this.shardId = options.records?.shardId
     this.firstSequenceNumber = options.records?.firstSequenceNumber
     this.nextSequenceNumber = options.records?.nextSequenceNumber
+    this.currentVersion = options.currentVersion
   }
 
   /** True for a MillraceError from any copy of the package, with code `code` if one is given. */

@@ -4,6 +4,7 @@
 import type { universalErrors } from './error-codes.ts'
 import { appendOperations } from './operations/append.ts'
 import { brokerOperations } from './operations/broker.ts'
+import { documentOperations } from './operations/documents.ts'
 import type { Operation, OperationFamily, Plane } from './operations/operation.ts'
 import { readOperations } from './operations/read.ts'
 import { reshardingOperations } from './operations/resharding.ts'
@@ -25,6 +26,7 @@ export const operations = {
   ...appendOperations,
   ...readOperations,
   ...subscriptionOperations,
+  ...documentOperations,
 } as const satisfies Record<string, Operation>
 
 /** The same operations by family. A test needs them: a name that two families share would vanish in the join above. */
@@ -36,6 +38,7 @@ export const operationFamilies: readonly OperationFamily[] = [
   appendOperations,
   readOperations,
   subscriptionOperations,
+  documentOperations,
 ]
 
 export type OperationName = keyof typeof operations

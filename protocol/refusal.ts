@@ -12,6 +12,8 @@ export interface RefusalDetails {
   readonly cause?: unknown
   /** Milliseconds until a retry can succeed, if known. */
   readonly retryAfterMs?: number
+  /** The version that the document has; 0 if there is none. */
+  readonly currentVersion?: number
 }
 
 /**

@@ -174,6 +174,31 @@ export const fetchedShardShape = {
   damage,
 } as const
 
+export const documentKind = field.string(
+  limits.documentKindLengthMax,
+  'Kind of the documents: 1 to 64 letters a–z, digits and hyphens.',
+)
+/** A name is bounded in UTF-16 code units, each of which takes up to three bytes. */
+const documentNameBytesMax = 3 * limits.documentNameLengthMax
+export const documentName = field.string(
+  documentNameBytesMax,
+  'Name of the document within its kind: 1 to 200 characters, none of them a control character.',
+)
+export const documentPrefix = field.optional(
+  field.string(documentNameBytesMax, 'Only documents whose names begin with this text.'),
+)
+export const documentContent = field.bytes(
+  limits.documentBytesMax,
+  'Content of the document, as its writer encoded it.',
+)
+
+export const documentShape = {
+  name: documentName,
+  version: field.uint('Rises with every change of any document; no two documents ever have the same one.'),
+  updatedAt: timeMs('When the document was put'),
+  content: documentContent,
+} as const
+
 /** What the autoscaler would do next, and why. */
 export const scalingDecisionShape = {
   action: field.choice(
@@ -195,6 +220,7 @@ export type FetchedShard = ValueOf<typeof fetchedShardShape>
 export type ShardLimits = ValueOf<typeof shardLimitsShape>
 export type Scaling = ValueOf<typeof scalingShape>
 export type ShardLoad = ValueOf<typeof shardLoadShape>
+export type StoredDocument = ValueOf<typeof documentShape>
 export type ScalingDecision = ValueOf<typeof scalingDecisionShape>
 
 /** The limits of a stream without limits. */

@@ -2,6 +2,7 @@
 // Runs in the controller and in the check; pure data. The store, the types of rows, the check and docs/rows.md derive from
 // it. A row has a text as its key, a version that no other row ever had, and a JSON value.
 import { z } from 'zod'
+import { limits } from '../../protocol/limits.ts'
 
 const count = z.int().nonnegative()
 
@@ -23,13 +24,14 @@ export interface SmallFamily {
 export const smallFamilies = {
   document: {
     tag: 0x20,
-    key: 'name',
-    keyBytesMax: 256,
+    key: 'kind/name',
+    keyBytesMax: limits.documentKindLengthMax + 1 + 3 * limits.documentNameLengthMax,
     value: z.strictObject({ content: z.string(), updatedAt: count }),
-    valueBytesMax: 256 * 1024,
+    // Base64 takes four bytes for three; the rest is for the time and for JSON.
+    valueBytesMax: Math.ceil(limits.documentBytesMax / 3) * 4 + 64,
     written: 'when a document is put',
     lives: 'until it is deleted',
-    doc: 'A named text that programs keep in the broker, replaced only by a writer that knows its version.',
+    doc: 'What a program keeps in the broker under a name. The content is bytes in Base64.',
   },
 } as const satisfies Record<string, SmallFamily>
 

@@ -6,6 +6,7 @@ import type { HostAddress, OperationOn } from '../../protocol/operations.ts'
 import type { CatalogStore } from '../catalog-contract.ts'
 import type { Config } from '../config/derive.ts'
 import type { HostLauncher, HostSettings } from '../host-contract.ts'
+import type { SmallRowsEvents, SmallRowsStore } from '../small-rows-contract.ts'
 import type { Handlers } from '../server/dispatch.ts'
 import { exposition, type HostCollection } from '../telemetry/exposition.ts'
 import type { Telemetry } from '../telemetry/instruments.ts'
@@ -15,6 +16,7 @@ import { CapacityWatch } from './capacity/capacity-watch.ts'
 import { Catalog } from './catalog.ts'
 import { ClockKeeper, type ClockNote } from './clock/clock-keeper.ts'
 import { StampRepair } from './clock/stamp-repair.ts'
+import { Documents } from './documents/documents.ts'
 import type { HostStatus } from './hosts/fleet.ts'
 import { controlHandlers } from './handlers.ts'
 import { hostOfOwner, ownersToRun } from './hosts/placement.ts'
@@ -34,6 +36,8 @@ export interface ControllerOptions {
   readonly config: Config
   /** Opens the catalog; the controller closes it. */
   readonly openStore: () => Promise<CatalogStore>
+  /** Opens the small rows; the controller closes them. */
+  readonly openSmallRows: (events: SmallRowsEvents) => Promise<SmallRowsStore>
   /** Stores what is known of the clock. */
   readonly clockNote: ClockNote
   readonly launcher: HostLauncher
@@ -50,26 +54,43 @@ export interface ControllerOptions {
   readonly newBrokerId: () => string
   /** Called when a host has ended unasked, with how it ended. The host is restarted in any case. */
   readonly onHostDown?: (hostId: number, how: string) => void
-  /** Called once, when the catalog can no longer be written: the process must stop. */
+  /** Called once, when the catalog or the small rows can no longer be written: the process must stop. */
   readonly onBroken: (error: Error) => void
 }
 
-/** Opens the catalog and makes a controller; `start` launches the hosts. */
+/** Opens the catalog and the small rows, and makes a controller; `start` launches the hosts. */
 export async function createController(given: ControllerOptions): Promise<Controller> {
-  const { openStore, telemetry, clockNote: note, newBrokerId, onBroken, log } = given
+  const { openStore, openSmallRows, telemetry, clockNote: note, newBrokerId, onBroken, log } = given
   const clock = await ClockKeeper.open({ time: given.time, note, log: log.child({ component: 'clock' }) })
   const options = { ...given, time: timeBy(given.time, clock.now) }
-  const commits = telemetry.instruments.millrace_catalog_commit_seconds
+  const { millrace_catalog_commit_seconds, millrace_small_commit_seconds } = telemetry.instruments
   const store = await openStore()
+  let smallRows: SmallRowsStore | undefined
   try {
-    const onCommit = (tookMs: number): void => commits.observe(tookMs / 1000)
-    const { time } = options
-    const catalog = await Catalog.open({ store, time, newBrokerId, onBroken, onCommit })
-    return new Controller(options, catalog, clock)
+    const catalog = await Catalog.open({
+      store,
+      time: options.time,
+      newBrokerId,
+      onBroken,
+      onCommit: (tookMs) => millrace_catalog_commit_seconds.observe(tookMs / 1000),
+    })
+    smallRows = await openSmallRows({
+      onBroken,
+      onCommit: (tookMs) => millrace_small_commit_seconds.observe(tookMs / 1000),
+    })
+    return new Controller(options, { catalog, smallRows, clock })
   } catch (error) {
+    await smallRows?.close()
     await store.close()
     throw error
   }
+}
+
+/** What is open before the controller is made. */
+interface OpenParts {
+  readonly catalog: Catalog
+  readonly smallRows: SmallRowsStore
+  readonly clock: ClockKeeper
 }
 
 export class Controller {
@@ -78,6 +99,7 @@ export class Controller {
   readonly handlers: Handlers<OperationOn<'control'>>
   readonly #options: ControllerOptions
   readonly #catalog: Catalog
+  readonly #smallRows: SmallRowsStore
   readonly #clock: ClockKeeper
   readonly #fleet: HostSupervision
   readonly #registry: StreamRegistry
@@ -87,12 +109,14 @@ export class Controller {
   readonly #retirement: ShardRetirement
   readonly #sizeBounds: SizeBounds
   readonly #stampRepair: StampRepair
+  readonly #documents: Documents
 
-  constructor(options: ControllerOptions, catalog: Catalog, clock: ClockKeeper) {
+  constructor(options: ControllerOptions, { catalog, smallRows, clock }: OpenParts) {
     const { config, launcher, log, time, random, onHostDown } = options
     const restarts = options.telemetry.instruments.millrace_host_restarts_total
     this.#options = options
     this.#catalog = catalog
+    this.#smallRows = smallRows
     this.#clock = clock
     this.brokerId = catalog.broker.brokerId
     const fleet = (this.#fleet = new HostSupervision({
@@ -136,6 +160,7 @@ export class Controller {
     this.#sizeBounds = new SizeBounds({ ...watched, log: log.child({ component: 'retention' }) })
     const repair = { ...watched, renewer: resharding, clock }
     this.#stampRepair = new StampRepair({ ...repair, log: log.child({ component: 'clock' }) })
+    this.#documents = new Documents({ store: smallRows, time })
     this.handlers = controlHandlers({
       catalog,
       registry: this.#registry,
@@ -143,6 +168,7 @@ export class Controller {
       resharding,
       fleet,
       scaling: this.#scaling,
+      documents: this.#documents,
       software: options.software,
       startedAt: time.now(),
       addressOf: (hostId) => options.addressOf(hostId, fleet.host(hostId).port),
@@ -192,6 +218,8 @@ export class Controller {
     const { state } = this.#catalog
     instruments.millrace_streams.set(state.streams.size)
     instruments.millrace_catalog_shards.set(state.shardCount)
+    instruments.millrace_documents.set(this.#documents.count)
+    instruments.millrace_document_bytes.set(this.#documents.bytes)
     instruments.millrace_free_bytes.set(await this.#freeBytes())
     for (const host of this.#fleet.hosts) {
       instruments.millrace_host_ready.set(host.state === 'ready' ? 1 : 0, String(host.hostId))
@@ -199,11 +227,17 @@ export class Controller {
     return exposition(await telemetry.collect(), await hostCollections(this.#fleet, time))
   }
 
-  /** Drains the hosts, then closes the catalog. */
+  /** Answers requests that wait for news, now and from now on: before the server drains, which waits for all answers. */
+  endWaits(): void {
+    this.#documents.endWaits()
+  }
+
+  /** Drains the hosts, then closes what is stored. */
   async drain(deadlineMs: number): Promise<void> {
     this.#stop()
     await this.#fleet.drain(deadlineMs)
     await this.#clock.stop()
+    await this.#smallRows.close()
     await this.#catalog.close()
   }
 

@@ -7,6 +7,7 @@ import type { Time } from '../time.ts'
 import type { CapacityWatch } from './capacity/capacity-watch.ts'
 import { shardsOf } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
+import type { Documents } from './documents/documents.ts'
 import { describeHosts, describeShard, describeStream, liveExtents } from './descriptions.ts'
 import type { HostFleet } from './hosts/fleet.ts'
 import type { Resharding } from './resharding/resharding.ts'
@@ -22,6 +23,7 @@ export interface HandlerOptions {
   readonly resharding: Resharding
   readonly fleet: HostFleet
   readonly scaling: CapacityWatch
+  readonly documents: Documents
   readonly software: string
   readonly startedAt: number
   /** Says where clients reach a host; undefined while the host's port is not known. */
@@ -33,7 +35,7 @@ export interface HandlerOptions {
 
 /** Makes the handlers of the whole control plane. */
 export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'control'>> {
-  const { catalog, registry, updates, resharding, fleet, scaling, time } = options
+  const { catalog, registry, updates, resharding, fleet, scaling, documents, time } = options
   const routings = new RoutingAnswers(options)
   return {
     createStream: async (request, { fail }) => {
@@ -91,6 +93,11 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
       return { brokerId, software, startedAt, freeBytes, ...describeHosts(catalog.state, fleet) }
     },
     explainScaling: ({ name }, { fail }) => scaling.explain(knownStream(catalog.state, name, fail)),
+    getDocument: (request, { fail }) => documents.get(request, fail),
+    putDocument: (request, { fail }) => documents.put(request, fail),
+    deleteDocument: (request, { fail }) => documents.delete(request, fail),
+    listDocuments: (request) => documents.list(request),
+    watchDocuments: (request, { signal }) => documents.watch(request, signal),
   }
 }
 

@@ -57,6 +57,7 @@ export interface Refusal {
   readonly code: ErrorCode
   readonly message: string
   readonly retryAfterMs?: number | undefined
+  readonly currentVersion?: number | undefined
 }
 
 /** Where answers go. It drops a second answer to a request, and any answer after the end of the session. */

@@ -87,6 +87,25 @@ export const metrics = {
     buckets: seconds,
     from: 'controller',
   },
+  millrace_small_commit_seconds: {
+    kind: 'histogram',
+    help: 'Time to make small rows durable, such as documents: one flush, whatever number of changes share it.',
+    labels: [],
+    buckets: seconds,
+    from: 'controller',
+  },
+  millrace_documents: {
+    kind: 'gauge',
+    help: `Documents of all kinds; at ${limits.documentsMax}, or ${limits.documentsPerKindMax} of one kind, new ones are answered limitExceeded.`,
+    labels: [],
+    from: 'controller',
+  },
+  millrace_document_bytes: {
+    kind: 'gauge',
+    help: `Bytes that documents take where they are stored; at ${limits.documentsStoredBytesMax}, larger ones are answered limitExceeded.`,
+    labels: [],
+    from: 'controller',
+  },
   millrace_host_ready: {
     kind: 'gauge',
     help: '1 while the host serves, else 0.',

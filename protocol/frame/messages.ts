@@ -19,6 +19,9 @@ export const messageKinds = { request: 1, response: 2, error: 3, event: 4 } as c
 export const errorShape = {
   message: field.string(limits.textBytesMax, 'What was refused, the value, the limit, and what to do.'),
   retryAfterMs: field.optional(field.uint('When to try again, where the broker knows.')),
+  currentVersion: field.optional(
+    field.uint('With versionConflict: the version that the document has; 0 for none.'),
+  ),
 } as const
 
 export type RequestMessage = {
@@ -100,9 +103,15 @@ export class SharedResponse<N extends OperationName> {
 /** Encodes a refusal as chunks. A message that is too long is cut, so that an error answer never fails itself. */
 export function encodeError(
   correlationId: number,
-  error: { code: ErrorCode; message: string; retryAfterMs?: number | undefined },
+  error: {
+    code: ErrorCode
+    message: string
+    retryAfterMs?: number | undefined
+    currentVersion?: number | undefined
+  },
 ): Uint8Array[] {
-  const body = { message: cutText(error.message), retryAfterMs: error.retryAfterMs }
+  const { message, retryAfterMs, currentVersion } = error
+  const body = { message: cutText(message), retryAfterMs, currentVersion }
   return encodeFrame([messageKinds.error, errorCodes[error.code].id, correlationId, toWire(errorShape, body)])
 }
 
@@ -166,8 +175,13 @@ function decodeRequest(id: number, correlationId: number, body: unknown): Reques
 }
 
 function decodeError(id: number, correlationId: number, body: unknown): Message {
-  const { message, retryAfterMs } = readOrMalformed('an error', () => fromWire(errorShape, body))
-  const options = retryAfterMs === undefined ? {} : { retryAfterMs }
+  const { message, retryAfterMs, currentVersion } = readOrMalformed('an error', () =>
+    fromWire(errorShape, body),
+  )
+  const options = {
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(currentVersion === undefined ? {} : { currentVersion }),
+  }
   return { kind: 'error', correlationId, error: new MillraceError(errorCodeOf(id), message, options) }
 }
 

@@ -5,6 +5,7 @@
 import { expect, test } from 'vitest'
 import { createBroker } from '../../broker/broker.ts'
 import { noteAt } from '../../broker/storage/note.ts'
+import { openSmallRows, smallRowsPath } from '../../broker/storage/small-rows/store.ts'
 import { resolveConfig } from '../../broker/config/resolve.ts'
 import { type Controller, createController } from '../../broker/control/controller.ts'
 import { embeddedHosts } from '../../broker/embedded-host.ts'
@@ -82,6 +83,7 @@ async function startController(dataDir: string, time: FakeTime, steps: StepImage
   const controller = await createController({
     config: resolveConfig({ settings: { ...SETTINGS, freeSpaceFloor: '64MiB', dataDir } }).values,
     openStore: () => openCatalog!(`${dataDir}/catalog`),
+    openSmallRows: (events) => openSmallRows(smallRowsPath(dataDir), events),
     clockNote: noteAt(`${dataDir}/clock.json`),
     launcher: hosts.launcher,
     listenOf: () => null,

@@ -9,6 +9,7 @@ import { embeddedHosts } from '../../broker/embedded-host.ts'
 import { createServer, type Server } from '../../broker/server/server.ts'
 import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
 import { noteAt } from '../../broker/storage/note.ts'
+import { openSmallRows, smallRowsPath } from '../../broker/storage/small-rows/store.ts'
 import { createTelemetry } from '../../broker/telemetry/instruments.ts'
 import { silentLog } from '../../broker/telemetry/log.ts'
 import { FakeTime } from '../broker/control/support/fake-time.ts'
@@ -40,6 +41,7 @@ export class ScaledBroker implements AsyncDisposable {
     const controller = await createController({
       config,
       openStore: () => openCatalogStore(join(dataDir, 'catalog')),
+      openSmallRows: (events) => openSmallRows(smallRowsPath(dataDir), events),
       clockNote: noteAt(join(dataDir, 'clock.json')),
       launcher,
       listenOf: () => ({ host: '127.0.0.1', port: 0 }),

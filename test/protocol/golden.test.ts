@@ -112,14 +112,17 @@ describe('golden bytes', () => {
     expect(plain(decodeMessage(payloadOf(`${event} event`)))).toEqual(plain({ kind: 'event', event, body }))
   })
 
-  test('an error', () => {
-    const error = { code: 'overloaded', message: 'The append queue is full.', retryAfterMs: 50 } as const
-    expect(hex(encodeError(7, error))).toBe(golden['overloaded error'])
-    expect(decodeMessage(payloadOf('overloaded error'))).toMatchObject({
-      kind: 'error',
-      correlationId: 7,
-      error,
-    })
+  test.each([
+    ['overloaded error', { code: 'overloaded', message: 'The append queue is full.', retryAfterMs: 50 }],
+    ['versionConflict error', { code: 'versionConflict', message: 'It has version 7.', currentVersion: 7 }],
+  ] as const)('an %s', (name, error) => {
+    expect(hex(encodeError(7, error))).toBe(golden[name])
+    expect(decodeMessage(payloadOf(name))).toMatchObject({ kind: 'error', correlationId: 7, error })
+  })
+
+  test('an error from before one could tell a version is read as one that does not', () => {
+    const error = { code: 'overloaded', retryAfterMs: 50, currentVersion: undefined }
+    expect(decodeMessage(payloadOf('overloaded error without a version'))).toMatchObject({ error })
   })
 
   test('a batch, as sent and as stored', () => {
@@ -167,6 +170,8 @@ describe('golden bytes', () => {
       ...Object.keys(operations).flatMap((name) => [`${name} request`, `${name} response`]),
       ...Object.keys(events).map((name) => `${name} event`),
       'overloaded error',
+      'overloaded error without a version',
+      'versionConflict error',
       'batch sent',
       'batch stored',
       'batch compressed',

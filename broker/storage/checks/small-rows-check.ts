@@ -12,7 +12,7 @@ import type { Findings } from './findings.ts'
 
 const CHUNK_ROWS = 1000
 
-/** Checks the small rows in `directory`. The directory may not exist: the first request creates it. */
+/** Checks the small rows in `directory`. The directory may not exist: the controller's first start creates it. */
 export async function checkSmallRows(
   directory: string,
   findings: Findings,

@@ -14,7 +14,7 @@ const stores = [
   [
     'small',
     'Small rows',
-    '`<data directory>/small`, there once the first of them was asked for; many changes in one commit. A key is the tag and a text in UTF-8; a value is the CRC-32 of key and rest, a version (u64), and JSON.',
+    '`<data directory>/small`, many changes in one commit. A key is the tag and a text in UTF-8; a value is the CRC-32 of key and rest, a version (u64), and JSON.',
   ],
 ] as const
 

@@ -1,6 +1,6 @@
 // Decides the changes of one flush, in order, each on what the earlier ones left. Runs in the controller; pure except
 // for the reads passed in. Nothing is written here: the flush commits all decided writes at once.
-import { refusal } from '../../../protocol/refusal.ts'
+import { storageFailure } from '../../channels/failure.ts'
 import { isDamage } from '../environment.ts'
 import type { SmallOutcome } from '../../small-rows-contract.ts'
 import { encodeSmallValue, type EncodedWrite } from './row-bytes.ts'
@@ -55,11 +55,6 @@ export function decide(
 
 /** The error for a row whose checksum or content is wrong. */
 export function damaged(cause: Error): Error {
-  return refusal(
-    'internal',
-    `${cause.message}: what it said is lost; \`millrace check\` tells of all such rows.`,
-    {
-      cause,
-    },
-  )
+  const message = `${cause.message}: what it said is lost; \`millrace check\` tells of all such rows.`
+  return storageFailure('corruptData', message, { cause })
 }

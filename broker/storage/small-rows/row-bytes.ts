@@ -5,7 +5,7 @@
 import { checkText } from '../../../protocol/text/text.ts'
 import { smallFamilies, type SmallFamilyName } from '../../catalog/small-families.ts'
 import { refusal } from '../../../protocol/refusal.ts'
-import type { SmallName, SmallRow, SmallWrite } from '../../small-rows-contract.ts'
+import type { SmallExtent, SmallName, SmallRow, SmallWrite } from '../../small-rows-contract.ts'
 import type { Row } from '../environment.ts'
 import { checksumOf, DamagedRow, type KeyRange } from '../rows/key-space.ts'
 
@@ -87,10 +87,19 @@ export function versionOf(key: Uint8Array, value: Uint8Array): number {
   return Number(bytes.readBigUInt64BE(CHECKSUM_BYTES))
 }
 
+/** The extent of a row, which may be damaged. */
+export function extentOf({ key, value }: Row): SmallExtent {
+  return { key: textOfKey(key), bytes: Math.max(0, value.length - HEAD_BYTES) }
+}
+
+function textOfKey(key: Uint8Array): string {
+  return Buffer.from(key).toString('utf8', 1)
+}
+
 /** Decodes a row. Throws DamagedRow if the checksum does not match, or the value does not match its family's shape. */
 export function decodeSmallRow<F extends SmallFamilyName>(family: F, { key, value }: Row): SmallRow<F> {
   const version = versionOf(key, value)
-  const text = Buffer.from(key).toString('utf8', 1)
+  const text = textOfKey(key)
   const parsed = smallFamilies[family].value.safeParse(
     JSON.parse(Buffer.from(value).toString('utf8', HEAD_BYTES)),
   )

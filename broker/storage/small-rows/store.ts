@@ -6,9 +6,11 @@ import { join } from 'node:path'
 import { refusal } from '../../../protocol/refusal.ts'
 import type { SmallFamilyName } from '../../catalog/small-families.ts'
 import type {
+  SmallExtent,
   SmallOutcome,
   SmallPage,
   SmallRow,
+  SmallRowsEvents,
   SmallRowsStore,
   SmallWrite,
 } from '../../small-rows-contract.ts'
@@ -26,12 +28,14 @@ import {
   type Row,
 } from '../environment.ts'
 import { decodeRow, encodeKey, encodeRow, type RowOf } from '../rows/key-space.ts'
+import { systemTime, type Clock } from '../../time.ts'
 import { Ballast } from '../segments/ballast.ts'
 import { damaged, decide, type Decisions, type Writes } from './decisions.ts'
 import {
   decodeSmallRow,
   encodeSmallKey,
   encodeWrite,
+  extentOf,
   smallRangeOf,
   versionOf,
   type EncodedWrite,
@@ -51,10 +55,13 @@ const CHANGE_BYTES_MAX = 8 * 1024 * 1024
 /** Retry time of a change that is refused because too much waits. */
 const OVERLOADED_RETRY_MS = 100
 
-export interface SmallRowsOptions {
+/** Rows that are read at a time where only their lengths are wanted. */
+const EXTENTS_AT_ONCE = 32
+
+export interface SmallRowsOptions extends SmallRowsEvents {
   readonly openEnvironment?: OpenEnvironment
-  /** Called once when a flush failed: the process must stop. */
-  readonly onBroken: (error: Error) => void
+  /** Monotonic milliseconds, for the durations that are told. Default: the system's. */
+  readonly elapsed?: Clock
 }
 
 interface Waiting {
@@ -84,7 +91,7 @@ export async function openSmallRows(directory: string, options: SmallRowsOptions
   try {
     const meta = readSmallMeta(environment) ?? (await createMeta(environment, directory))
     await ballast.keep()
-    return new SmallRows({ environment, ballast, meta, onBroken: options.onBroken })
+    return new SmallRows({ environment, ballast, meta, options })
   } catch (error) {
     await environment.close()
     throw new Error(`${directory}: ${(error as Error).message}`, { cause: error })
@@ -121,7 +128,7 @@ async function createMeta(environment: Environment, directory: string): Promise<
 class SmallRows implements SmallRowsStore {
   readonly #environment: Environment
   readonly #ballast: Ballast
-  readonly #onBroken: (error: Error) => void
+  readonly #options: SmallRowsOptions
   readonly #queue = new GroupCommit<Waiting>({
     bytesMax: FLUSH_BYTES_MAX,
     run: (waiting) => this.#flush(waiting),
@@ -130,16 +137,15 @@ class SmallRows implements SmallRowsStore {
   #waitingChanges = 0
   #ended: Error | undefined
 
-  constructor(parts: {
-    environment: Environment
-    ballast: Ballast
-    meta: Meta
-    onBroken: (error: Error) => void
-  }) {
+  constructor(parts: { environment: Environment; ballast: Ballast; meta: Meta; options: SmallRowsOptions }) {
     this.#environment = parts.environment
     this.#ballast = parts.ballast
     this.#meta = parts.meta
-    this.#onBroken = parts.onBroken
+    this.#options = parts.options
+  }
+
+  get version(): number {
+    return this.#meta.nextVersion - 1
   }
 
   get<F extends SmallFamilyName>(family: F, key: string): SmallRow<F> | undefined {
@@ -160,6 +166,19 @@ class SmallRows implements SmallRowsStore {
     const from = Buffer.compare(next, start) > 0 ? next : start
     this.#environment.refresh()
     return this.#environment.rows({ start: from, end }, limit).map((row) => decoded(family, row))
+  }
+
+  *extents(family: SmallFamilyName): Generator<SmallExtent> {
+    this.#mustBeOpen()
+    const { start, end } = smallRangeOf(family)
+    this.#environment.refresh()
+    for (let from: Uint8Array = start; ;) {
+      const rows = this.#environment.rows({ start: from, end }, EXTENTS_AT_ONCE)
+      yield* rows.map(extentOf)
+      const last = rows.at(-1)
+      if (last === undefined) return
+      from = keyAfter(last.key)
+    }
   }
 
   async change(writes: readonly SmallWrite[]): Promise<SmallOutcome> {
@@ -229,6 +248,8 @@ class SmallRows implements SmallRowsStore {
   }
 
   async #commit(writes: Writes, meta: Meta): Promise<void> {
+    const { elapsed = systemTime.elapsed, onCommit } = this.#options
+    const startedAt = elapsed()
     const metaKey = encodeKey('smallMeta')
     const metaValue = encodeRow('smallMeta', metaKey, meta)
     const rows = [...writes.values()]
@@ -249,6 +270,7 @@ class SmallRows implements SmallRowsStore {
       if (!(error instanceof NoRoomForCommit) || !(await this.#ballast.giveUpFor(error))) throw error
       await commit()
     })
+    onCommit?.(elapsed() - startedAt)
   }
 
   #broken(cause: Error): Error {
@@ -258,12 +280,12 @@ class SmallRows implements SmallRowsStore {
       { cause },
     )
     this.#ended = error
-    this.#onBroken(error)
+    this.#options.onBroken(error)
     return error
   }
 }
 
-/** Decodes a row. Throws `internal` if the row is damaged. */
+/** Decodes a row. Throws `corruptData` if the row is damaged. */
 function decoded<F extends SmallFamilyName>(family: F, row: Row): SmallRow<F> {
   try {
     return decodeSmallRow(family, row)

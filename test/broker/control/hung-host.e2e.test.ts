@@ -19,6 +19,7 @@ import { until } from '../../support/checker/progress.ts'
 import { RawConnection } from '../../support/raw-connection.ts'
 import { contents, makeBatch } from '../host/support/test-host.ts'
 import { MemoryCatalog } from './support/memory-catalog.ts'
+import { MemorySmallRows } from './support/memory-small-rows.ts'
 import { askOf } from './support/test-controller.ts'
 
 let dataDir: string
@@ -40,6 +41,7 @@ beforeEach(async () => {
   controller = await createController({
     config: resolveConfig({ settings: { dataDir, hosts: 2, owners: 2, logLevel: 'silent' } }).values,
     openStore: () => Promise.resolve(catalog.open()),
+    openSmallRows: () => Promise.resolve(new MemorySmallRows().open()),
     clockNote: catalog.clockNote,
     launcher: watched(
       processLauncher({

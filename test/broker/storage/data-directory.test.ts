@@ -110,6 +110,7 @@ describe.skipIf(process.platform === 'win32')('a link', () => {
       'clock.json',
       'lock',
       'owners',
+      'small',
     ])
   })
 

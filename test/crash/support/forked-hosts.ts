@@ -13,6 +13,7 @@ import type { HostCalls, HostLauncher, LaunchedHost } from '../../../broker/host
 import { createServer, type Server } from '../../../broker/server/server.ts'
 import { openCatalogStore } from '../../../broker/storage/catalog-store.ts'
 import { noteAt } from '../../../broker/storage/note.ts'
+import { openSmallRows, smallRowsPath } from '../../../broker/storage/small-rows/store.ts'
 import { createTelemetry } from '../../../broker/telemetry/instruments.ts'
 import { silentLog } from '../../../broker/telemetry/log.ts'
 import type { Channel } from '../../../broker/channels/channel.ts'
@@ -110,6 +111,7 @@ export class ForkedHosts implements AsyncDisposable {
     this.#controller = await createController({
       config,
       openStore: async () => this.#watchedStore(await openCatalogStore(join(config.dataDir, 'catalog'))),
+      openSmallRows: (events) => openSmallRows(smallRowsPath(config.dataDir), events),
       clockNote: noteAt(join(config.dataDir, 'clock.json')),
       launcher: this.#launcher(config.threadPoolSize),
       listenOf: () => ({ host: '127.0.0.1', port: 0 }),

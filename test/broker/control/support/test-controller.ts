@@ -15,6 +15,7 @@ import type { OperationOn, RequestOf, ResponseOf } from '../../../../protocol/op
 import { FakeHosts } from './fake-hosts.ts'
 import { FakeTime, settled } from './fake-time.ts'
 import type { MemoryCatalog } from './memory-catalog.ts'
+import { MemorySmallRows } from './memory-small-rows.ts'
 import { fail } from '../../../support/fail.ts'
 
 type Control = OperationOn<'control'>
@@ -56,11 +57,13 @@ export class TestController {
       start?: boolean
       fakeHosts?: FakeHosts
       time?: FakeTime
+      smallRows?: MemorySmallRows
       log?: Logger
     } = {},
   ): Promise<TestController> {
     const hosts = options.fakeHosts ?? new FakeHosts()
     const time = options.time ?? new FakeTime()
+    const smallRows = options.smallRows ?? new MemorySmallRows()
     const broken: Error[] = []
     const config = resolveConfig({
       settings: { dataDir: '.', hosts: options.hosts ?? 1, owners: options.owners ?? options.hosts ?? 1 },
@@ -68,6 +71,7 @@ export class TestController {
     const controllerOptions: ControllerOptions = {
       config,
       openStore: () => Promise.resolve(catalog.open()),
+      openSmallRows: () => Promise.resolve(smallRows.open()),
       clockNote: catalog.clockNote,
       launcher: hosts,
       listenOf: () => null,
@@ -90,7 +94,8 @@ export class TestController {
 
   /** Sends a request as a client does. */
   async ask<N extends Control>(operation: N, request: Asked<N>): Promise<ResponseOf<N>> {
-    const context = { fail } as Partial<Context<N>> as Context<N>
+    const { signal } = new AbortController()
+    const context = { fail, signal } as Partial<Context<N>> as Context<N>
     return await askOf(this.controller, operation, request, context)
   }
 

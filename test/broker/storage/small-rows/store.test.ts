@@ -92,7 +92,7 @@ describe('a change of small rows', () => {
     ['a value that is none', () => [{ ...put('a', ''), value: { content: 'x', updatedAt: -1 } }]],
     ['a value that is too long', () => [put('a', long)]],
     ['a key that is empty', () => [put('', 'x')]],
-    ['a key that is too long', () => [put('k'.repeat(257), 'x')]],
+    ['a key that is too long', () => [put('k'.repeat(smallFamilies.document.keyBytesMax + 1), 'x')]],
     ['a key that is no text', () => [put('a\ud800', 'x')]],
     ['a row that is named twice', () => [put('a', 'x'), put('a', 'y')]],
     ['no rows', () => []],
@@ -319,7 +319,7 @@ describe('integrity check of the small rows', () => {
     expect(await problems()).toEqual([expect.stringContaining('does not match its checksum')])
     const store = await open()
     expect(() => store.get('document', 'a')).toThrow('does not match its checksum')
-    expect(await outcomeOf(store.change([put('a', 'new', 1), put('c', 'x')]))).toBe('internal')
+    expect(await outcomeOf(store.change([put('a', 'new', 1), put('c', 'x')]))).toBe('corruptData')
     expect([contentOf(store, 'b'), contentOf(store, 'c')]).toEqual(['two', undefined])
     expect(await store.change([put('a', 'new')])).toMatchObject({ is: 'stored' })
     expect(contentOf(store, 'a')).toBe('new')
