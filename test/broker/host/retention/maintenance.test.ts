@@ -28,7 +28,7 @@ describe('removal', () => {
     expect(shard.trimHorizon).toBe(200)
     expect(counted.sum('millrace_removed_segments_total')).toBe(2)
     expect(counted.sum('millrace_removed_bytes_total')).toBe(200)
-    expect(messages(logged)).toEqual(['removed segments that nobody wants'])
+    expect(messages(logged)).toEqual(['removed segments that hold no wanted records'])
     await host.pass(LOOK)
     expect(owner.calls).toEqual(['trim 1 to 200', 'drop s1 s2', 'trim 1 to 300', 'drop s3'])
   })
