@@ -292,5 +292,8 @@ function encodeData<In>(
   if (option === undefined) return record as RecordInput<unknown> as RecordInput<BytesInput>
   // A copy: until the producer takes it, another put may have the codec use its memory again. Not slice(): of a Buffer,
   // that is a view.
-  return { ...record, data: new Uint8Array(encodePayload(resolveEncoder(option), record)) }
+  const data = new Uint8Array(encodePayload(resolveEncoder(option), record))
+  // By name: a record may have its fields from a class, and a spread would lose them.
+  const { partitionKey, explicitHashKey, timestamp, headers } = record
+  return { partitionKey, data, explicitHashKey, timestamp, headers }
 }

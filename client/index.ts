@@ -4,7 +4,7 @@ export { connect, type Client, type PutOptions, type PutResult } from './client.
 export type { CallOptions, ConnectOptions, LogEntry, RetryPolicy, Rim } from './settings.ts'
 export type { Address } from './connecting/address.ts'
 export type { Dial } from './connecting/transport.ts'
-export { MillraceError, type ErrorCode, type Retry, type SideEffects } from './errors.ts'
+export { MillraceError, type ErrorCode, type ErrorJson, type Retry, type SideEffects } from './errors.ts'
 export type {
   CreateStreamOptions,
   MergeResult,

@@ -1,9 +1,9 @@
 // Hands arrived records to a `for await` loop: one by one from a buffer, with promises that are already fulfilled, so
 // that a record costs no trip through the event loop; or a batch at a time. Runs in the client.
 import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../protocol/batch/batch.ts'
-import { readRecords, type StoredRecord } from '../../protocol/batch/record.ts'
 import type { Codec } from '../codecs.ts'
-import { ReadRecord, type StreamRecord } from '../record.ts'
+import { readBatch } from '../read-record.ts'
+import type { StreamRecord } from '../record.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'
 import type { ShardLag } from './lag.ts'
 import { isUnreadable, skippedOf, unreadableError, type OnUnreadable } from './unreadable.ts'
@@ -20,20 +20,11 @@ export interface RecordSource<T> {
 const END = { done: true, value: undefined } as const
 
 /** The wanted records of a batch. Throws an error that tells the place of those that cannot be read. */
-export function recordsOf<T>(arrived: ArrivedBatch, codec: Codec<never, T>): ReadRecord<T>[] {
-  const { cursor, until, error } = arrived
+export function recordsOf<T>(arrived: ArrivedBatch, codec: Codec<never, T>): StreamRecord<T>[] {
+  const { cursor, batch, from, until, next, error } = arrived
   if (error !== undefined) throw error
-  const records: ReadRecord<T>[] = []
-  for (const record of storedRecordsOf(arrived)) {
-    if (record.sequenceNumber >= until) break
-    records.push(new ReadRecord(cursor.shardId, record, codec))
-  }
-  return records
-}
-
-function storedRecordsOf({ cursor, batch, from, next }: ArrivedBatch): StoredRecord[] {
   try {
-    return readRecords(batch, { from })
+    return readBatch(batch, { shardId: cursor.shardId, codec, from, until })
   } catch (cause) {
     if (!isUnreadable(cause)) throw cause
     // Of a damaged batch not even the number of its first record is known.
@@ -69,7 +60,7 @@ class BatchSource<T> {
   }
 
   /** The wanted records of the next batch; undefined when nothing will come any more. */
-  async next(): Promise<ReadRecord<T>[] | undefined> {
+  async next(): Promise<StreamRecord<T>[] | undefined> {
     const { inbox } = this.#source
     for (;;) {
       if (this.#bytesThisTurn >= TURN_BYTES) {
@@ -91,7 +82,7 @@ class BatchSource<T> {
     }
   }
   /** The records of a batch; none of one that cannot be read, where that is only to be reported. */
-  #recordsOf(arrived: ArrivedBatch): ReadRecord<T>[] | Promise<never> {
+  #recordsOf(arrived: ArrivedBatch): StreamRecord<T>[] | Promise<never> {
     const { codec, onUnreadable } = this.#source
     try {
       return recordsOf(arrived, codec)
