@@ -45,7 +45,7 @@ export {
 } from './codecs.ts'
 export type { StandardSchema, StandardIssue, StandardResult } from './codecs/standard-schema.ts'
 export type { RecordInput, StreamRecord } from './record.ts'
-export type { Position } from './reading/position.ts'
+export type { Position, StreamPosition } from './reading/position.ts'
 export type { Producer } from './producer/producer.ts'
 export type { ProducerOptions } from './producer/options.ts'
 export type { Acknowledgement, BatchAcknowledgement } from './producer/pending-batch.ts'

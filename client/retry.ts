@@ -88,3 +88,22 @@ export async function retrying<T>(
     stop?.()
   }
 }
+
+/**
+ * Repeats an idempotent request until it succeeds; rejects for an error that stays, once `isHopeless` is true, or when the
+ * signal fires.
+ */
+export async function insist<T>(
+  ask: () => Promise<T>,
+  options: { readonly settings: Settings; readonly signal: AbortSignal; readonly isHopeless: () => boolean },
+): Promise<T> {
+  const { retry, random } = options.settings
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!mayRepeat(error, true) || options.isHopeless()) throw error
+    }
+    await sleep(backoffMs(retry, attempt, random), options.signal)
+  }
+}

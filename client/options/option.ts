@@ -100,6 +100,16 @@ export const shardId = takes('a shard id, such as shardId-000000000003, shard-3 
   }
 })
 
+/** Sequence numbers by shard id. */
+export const placesByShard = takes(
+  'an object of sequence numbers by shard id',
+  (given) =>
+    isOptionsObject(given) &&
+    Object.entries(given).every(
+      ([id, place]) => shardId.accepts(id) && Number.isSafeInteger(place) && (place as number) >= 0,
+    ),
+)
+
 /** A moment, as a Date or in milliseconds since the epoch. */
 export const moment = takes('a valid Date, or whole milliseconds since the epoch', (given) => {
   const time = given instanceof Date ? given.getTime() : given
@@ -151,6 +161,15 @@ export function wordOr(words: readonly string[], other: Option): Option {
   const accepts = (given: unknown) =>
     typeof given === 'string' ? words.includes(given) : other.accepts(given)
   return { ...other, ...takes(expected, accepts) }
+}
+
+/** Either of two kinds. */
+export function either(first: Option, second: Option): Option {
+  const { expects, accepts } = takes(
+    `${first.expects(undefined)}, or ${second.expects(undefined)}`,
+    (given) => first.accepts(given) || second.accepts(given),
+  )
+  return { expects, accepts, fields: { ...first.fields, ...second.fields } }
 }
 
 /** The name of a preset, which is looked up where it is used, or else as the other option says. */

@@ -12,6 +12,7 @@ import type { PutOptions } from '../client.ts'
 import type { PageOptions } from '../streams/listing.ts'
 import type { ProducerOptions } from '../producer/options.ts'
 import type { ReadOptions, SubscribeOptions } from '../reading/options.ts'
+import type { StreamPosition } from '../reading/position.ts'
 import type { RecordInput } from '../record.ts'
 import type { CallOptions, ConnectOptions, RetryPolicy, Rim } from '../settings.ts'
 import {
@@ -20,12 +21,14 @@ import {
   choiceOrCallback,
   codec,
   dictionary,
+  either,
   boolean,
   group,
   hashKey,
   later,
   moment,
   oneOf,
+  placesByShard,
   presetOr,
   records,
   shardId,
@@ -122,8 +125,24 @@ const position = wordOr(
   oneOf({ atSequenceNumber: sequenceNumber, afterSequenceNumber: sequenceNumber, atTimestamp: moment }),
 )
 
+const count = whole({ min: 0, max: Number.MAX_SAFE_INTEGER, default: 0 })
+
+/** A place in a whole stream: all of its fields, or none. */
+const streamPosition = {
+  ...group({
+    streamId: count,
+    shardsBelow: count,
+    shards: placesByShard,
+  } satisfies OptionsOf<StreamPosition>),
+  expects: () => 'the position of a reading',
+  accepts: (given: unknown) =>
+    typeof given === 'object' &&
+    given !== null &&
+    ['streamId', 'shardsBelow', 'shards'].every((name) => Object.hasOwn(given, name)),
+} satisfies Option
+
 /** Where a reading begins and ends, and in which shard. */
-export const placeOptions = { from: position, until: position, shard: shardId }
+export const placeOptions = { from: either(position, streamPosition), until: position, shard: shardId }
 
 /** The settings of a stream, by their own table. */
 function settingsWhere(isTaken: (setting: StreamSetting) => boolean): Options {

@@ -44,6 +44,7 @@ export class Inbox {
   put(arrived: ArrivedBatch): void {
     if (this.#isEnded) return
     this.#queue.push(arrived)
+    arrived.cursor.putBatch(arrived.from)
     this.#bytes += arrived.batch.length
     this.#announce()
   }

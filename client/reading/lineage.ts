@@ -18,8 +18,12 @@ export class Lineage<R extends LineageRouting = Routing> {
   readonly #active = new Set<ShardCursor>()
   readonly #drained = new Set<number>()
   /** Shards that this reading has to do with, and those that it leaves out from the start. */
-  readonly #known = new Set<number>()
+  readonly #known = new Map<number, ShardCursor>()
   readonly #leftOut = new Set<number>()
+  /** Closed shards that were read to their end. */
+  readonly #finished = new Set<number>()
+  /** Every shard below this index is known or left out. */
+  #shardsBelow: number
   /** Read to their end, while by the routing they are still open: it is too old to know their children. */
   readonly #ended = new Set<number>()
 
@@ -29,6 +33,7 @@ export class Lineage<R extends LineageRouting = Routing> {
     this.#children = childrenIn(routing)
     for (const cursor of cursors) this.#await(cursor)
     for (const { index } of routing.shards) if (!this.#known.has(index)) this.#leftOut.add(index)
+    this.#shardsBelow = boundOf(routing)
   }
 
   get routing(): R {
@@ -54,6 +59,20 @@ export class Lineage<R extends LineageRouting = Routing> {
     return this.#active.size + this.#waiting.size + this.#ended.size === 0
   }
 
+  /**
+   * Where a later reading goes on: every shard of which the loop was not handed all. A shard that was read to its end is
+   * left out once its children are known.
+   */
+  get position(): { readonly shardsBelow: number; readonly shards: Readonly<Record<string, number>> } {
+    const shards: Record<string, number> = {}
+    for (const cursor of this.#known.values()) {
+      const { shardIndex } = cursor
+      const isPast = this.#finished.has(shardIndex) && !this.#ended.has(shardIndex) && cursor.isHandedOut
+      if (!isPast) shards[cursor.shardId] = cursor.position
+    }
+    return { shardsBelow: this.#shardsBelow, shards }
+  }
+
   /** Goes by a newer routing. With `follows`, the shards that appeared in it are read too, from their first number on. */
   adopt(routing: R, { follows }: { follows: boolean }): void {
     this.#routing = routing
@@ -61,14 +80,18 @@ export class Lineage<R extends LineageRouting = Routing> {
     // What they waited for may have expired.
     for (const index of this.#waiting.keys()) this.#candidates.add(index)
     for (const index of this.#ended) if (routing.shard(index)?.state !== 'OPEN') this.#ended.delete(index)
-    for (const indexes of [this.#drained, this.#known, this.#leftOut]) {
+    for (const indexes of [this.#drained, this.#leftOut, this.#finished]) {
       for (const index of indexes) if (routing.shard(index) === undefined) indexes.delete(index)
+    }
+    for (const [index, cursor] of this.#known) {
+      if (routing.shard(index) === undefined && cursor.isHandedOut) this.#known.delete(index)
     }
     if (!follows) return
     for (const { index, startingSequenceNumber } of routing.shards) {
       if (this.#known.has(index) || this.#leftOut.has(index)) continue
       this.#await(new ShardCursor(index, { next: startingSequenceNumber, until: Infinity }))
     }
+    this.#shardsBelow = Math.max(this.#shardsBelow, boundOf(routing))
   }
 
   /** The shard is read as far as it is to be read, or is gone. One that waits makes way for its children in its turn. */
@@ -79,6 +102,7 @@ export class Lineage<R extends LineageRouting = Routing> {
   /** The shard is closed and read to its end. */
   end(cursor: ShardCursor): void {
     this.drain(cursor)
+    this.#finished.add(cursor.shardIndex)
     if (this.#routing.shard(cursor.shardIndex)?.state === 'OPEN') this.#ended.add(cursor.shardIndex)
   }
 
@@ -99,7 +123,7 @@ export class Lineage<R extends LineageRouting = Routing> {
   }
 
   #await(cursor: ShardCursor): void {
-    this.#known.add(cursor.shardIndex)
+    this.#known.set(cursor.shardIndex, cursor)
     this.#waiting.set(cursor.shardIndex, cursor)
     this.#candidates.add(cursor.shardIndex)
   }
@@ -117,6 +141,11 @@ export class Lineage<R extends LineageRouting = Routing> {
   #isPresent(index: number): boolean {
     return this.#known.has(index) && this.#routing.shard(index) !== undefined
   }
+}
+
+/** The index above all shards that this routing has. */
+function boundOf({ shards }: LineageRouting): number {
+  return shards.reduce((bound, { index }) => Math.max(bound, index + 1), 0)
 }
 
 function childrenIn({ shards }: LineageRouting): ReadonlyMap<number, readonly number[]> {

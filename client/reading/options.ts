@@ -1,13 +1,16 @@
 // What a reader and a subscription may be told, with defaults and bounds. Runs in the client.
 import type { DecoderOption } from '../codecs.ts'
-import type { Position } from './position.ts'
+import type { Position, StreamPosition } from './position.ts'
 import { optionTable } from '../options/table.ts'
 import type { OnUnreadable } from './unreadable.ts'
 
 /** What any reading of a stream may be told. */
 export interface ReadingOptions<T = Uint8Array> {
-  /** Where to begin. A reader begins at 'TRIM_HORIZON' by default, a subscription at 'LATEST'. */
-  readonly from?: Position
+  /**
+   * Where to begin: the same place in every shard, or the `position` of an earlier reading, to go on where it was. A reader
+   * begins at 'TRIM_HORIZON' by default, a subscription at 'LATEST'.
+   */
+  readonly from?: Position | StreamPosition
   /**
    * Reads this shard only, and ends where it does: `children` then tells what took its place. All shards of the stream, by
    * default, parents before children.

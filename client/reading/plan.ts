@@ -1,6 +1,6 @@
 // What a reading is made with: what it talks to, and what it is to read. Runs in the client; types only.
 import type { ConnectionPool } from '../connecting/pool.ts'
-import type { Position } from './position.ts'
+import type { Position, StreamPosition } from './position.ts'
 import type { RoutingCache } from '../connecting/routing.ts'
 import type { Settings } from '../settings.ts'
 import type { Intake, IntakeEvents } from './intake.ts'
@@ -16,7 +16,7 @@ export interface ReadingDependencies {
 }
 
 export interface ReadingPlan {
-  readonly from: Position
+  readonly from: Position | StreamPosition
   /** Undefined to follow. */
   readonly until: Position | undefined
   readonly makeIntake: (events: IntakeEvents, shardCount: number) => Intake

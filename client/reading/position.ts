@@ -14,6 +14,24 @@ export type Position =
   | { readonly afterSequenceNumber: number }
   | { readonly atTimestamp: Date | number }
 
+/**
+ * The place of a reading in a whole stream: `reading.position` gives it, `from` takes it. It is plain data that survives
+ * JSON, splits and merges; carry it as it is.
+ */
+export interface StreamPosition {
+  /** A stream that is deleted and made again has another number. */
+  readonly streamId: number
+  /** Shards from this index on were not known: they are read from their first record. */
+  readonly shardsBelow: number
+  /** By shard id, where to go on. A lower shard that is not listed is read to its end, or was left out from the start. */
+  readonly shards: Readonly<Record<string, number>>
+}
+
+/** Returns true for a place in a whole stream. */
+export function isStreamPosition(from: Position | StreamPosition): from is StreamPosition {
+  return typeof from === 'object' && 'streamId' in from
+}
+
 /** The position as the protocol has it. It was checked by the table of options. */
 export function toWirePosition(position: Position): WirePosition {
   const none = { sequenceNumber: undefined, timestamp: undefined }
@@ -36,7 +54,8 @@ interface PositionFields {
 }
 
 /** Whether a reading between the two ends before it begins: told only of two times, or two sequence numbers. */
-export function endsBeforeItBegins(from: Position, until: Position): boolean {
+export function endsBeforeItBegins(from: Position | StreamPosition, until: Position): boolean {
+  if (isStreamPosition(from)) return false
   const [first, end] = [toWirePosition(from), toWirePosition(until)]
   if (isShardPosition(first) && isShardPosition(end)) return numberOf(end) < numberOf(first)
   return first.timestamp !== undefined && end.timestamp !== undefined && end.timestamp < first.timestamp
@@ -49,7 +68,7 @@ function numberOf({ type, sequenceNumber }: WirePosition): number {
 
 /** Where a reading begins and ends, as the caller says it. */
 export interface Places {
-  readonly from: Position
+  readonly from: Position | StreamPosition
   readonly until: Position | undefined
   readonly shard: string | undefined
 }

@@ -7,9 +7,9 @@ import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
 import type { Endpoint } from '../connecting/address.ts'
 import { resolveDecoder, type Codec } from '../codecs.ts'
 import { asMillraceError, closedError } from '../errors.ts'
-import { checkPlaces } from './position.ts'
+import { checkPlaces, type StreamPosition } from './position.ts'
 import type { StreamRecord } from '../record.ts'
-import { backoffMs, boundsFor, mayRepeat } from '../retry.ts'
+import { backoffMs, boundsFor, insist } from '../retry.ts'
 import type { Routing } from '../connecting/routing.ts'
 import { onAbort, sleep } from '../waiting.ts'
 import { endTimeOf, type EndTime } from './end-time.ts'
@@ -77,11 +77,10 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   }
 
   /**
-   * How far the loop is behind, in milliseconds, at the moment of asking: by the broker's clock, the age of the record that
-   * the loop was handed last, while its shard holds a newer one that is to be read; 0 while none does. Of several shards, the
-   * one that is furthest behind. What has arrived and waits for the loop counts as not read, so that it grows while the loop
-   * is busy. Before a shard's first record it is the age of the oldest one that waits; of a shard that cannot be reached,
-   * the time since it was heard last, since a newer record may be there. Undefined until the broker has told of a shard.
+   * How far the loop is behind now, in milliseconds by the broker's clock: the age of the record that the loop was handed
+   * last, while its shard holds a newer one that is to be read; else 0. Of several shards, the one that is furthest behind.
+   * What has arrived and waits for the loop counts as not read. Before a shard's first record it is the age of the oldest one
+   * that waits; of a shard that cannot be reached, the time since its last answer. Undefined before the first answer.
    */
   get millisBehindLatest(): number | undefined {
     if (this.#lineage === undefined) return undefined
@@ -90,9 +89,18 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   }
 
   /**
-   * The shards that took the place of the one that the option `shard` names: known when the reading has ended because
-   * that shard is closed and read to its end; empty before, and otherwise. After a merge there is one, which another
-   * shard has for a parent too: whoever wants the order of each key reads both parents first.
+   * Where the loop is in the whole stream: behind the records that it was handed, the last one included. Give it as `from` to
+   * go on there, in this process or in another. Throws `unavailable` before `started`.
+   */
+  get position(): StreamPosition {
+    if (this.#lineage === undefined)
+      throw new MillraceError('unavailable', 'Wait for the first record, or for started.')
+    return { streamId: this.#lineage.routing.streamId, ...this.#lineage.position }
+  }
+
+  /**
+   * The children of the shard that the option `shard` names, once that shard is closed and read to its end; else empty. After a
+   * merge there is one child with two parents: read both parents first to keep the order of each key.
    */
   get children(): readonly string[] {
     return this.#children
@@ -371,17 +379,10 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   }
 
   /** Asks until there is an answer; fails for what is for good, or when nothing was heard for too long. */
-  async #insist<A>(ask: (signal: AbortSignal) => Promise<A>): Promise<A> {
-    const { retry, random } = this.#dependencies.settings
+  #insist<A>(ask: (signal: AbortSignal) => Promise<A>): Promise<A> {
     const { signal } = this.#closing
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await ask(signal)
-      } catch (error) {
-        if (!mayRepeat(error, true) || this.#isHopeless) throw error
-      }
-      await sleep(backoffMs(retry, attempt, random), signal)
-    }
+    const { settings } = this.#dependencies
+    return insist(() => ask(signal), { settings, signal, isHopeless: () => this.#isHopeless })
   }
 
   #inBackground(work: Promise<void>): void {

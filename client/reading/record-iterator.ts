@@ -5,7 +5,6 @@ import type { Codec } from '../codecs.ts'
 import { readBatch } from '../read-record.ts'
 import type { StreamRecord } from '../record.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'
-import type { ShardLag } from './lag.ts'
 import { isUnreadable, skippedOf, unreadableError, type OnUnreadable } from './unreadable.ts'
 
 /** What an iterator needs of a reading. */
@@ -48,15 +47,18 @@ const TURN_BYTES = 256 * 1024
 class BatchSource<T> {
   readonly #source: RecordSource<T>
   #bytesThisTurn = 0
-  #taken: { readonly lag: ShardLag; readonly arrivalTime: number } | undefined
+  #taken: ArrivedBatch | undefined
 
   constructor(source: RecordSource<T>) {
     this.#source = source
   }
 
-  /** A record of the batch that was taken last is handed out, and so many of its records are still held. */
-  handOut(held: number): void {
-    this.#taken!.lag.handOut(this.#taken!.arrivalTime, held)
+  /** Records of the batch that was taken last are handed out up to this one, and so many of its records are still held. */
+  handOut(sequenceNumber: number, held: number): void {
+    const { cursor, batch, next } = this.#taken!
+    cursor.lag.handOut(arrivalTimeAt(batch, 0), held)
+    if (held > 0) cursor.handOut(sequenceNumber + 1, false)
+    else cursor.handOut(Math.max(next, sequenceNumber + 1), true)
   }
 
   /** The wanted records of the next batch; undefined when nothing will come any more. */
@@ -71,10 +73,9 @@ class BatchSource<T> {
       if (arrived !== undefined) {
         this.#bytesThisTurn += arrived.batch.length
         const records = await this.#recordsOf(arrived)
-        if (records.length > 0) {
-          this.#taken = { lag: arrived.cursor.lag, arrivalTime: arrivalTimeAt(arrived.batch, 0) }
-          return records
-        }
+        this.#taken = arrived
+        if (records.length > 0) return records
+        arrived.cursor.handOut(arrived.next, true)
       } else {
         if (!(await inbox.wait())) return undefined
         this.#bytesThisTurn = 0
@@ -156,7 +157,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<StreamRecord<T>>
 
   #handOut(): StreamRecord<T> {
     const record = this.#records[this.#at++]!
-    this.#batches.handOut(this.#records.length - this.#at)
+    this.#batches.handOut(record.sequenceNumber, this.#records.length - this.#at)
     return record
   }
 }
@@ -172,7 +173,7 @@ export async function* recordBatches<T>(
     for (;;) {
       const records = await batches.next()
       if (records === undefined) return
-      batches.handOut(0)
+      batches.handOut(records.at(-1)!.sequenceNumber, 0)
       yield records
     }
   } finally {

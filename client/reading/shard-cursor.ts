@@ -18,6 +18,10 @@ export class ShardCursor {
   readonly lag = new ShardLag()
   /** Not asked for before, on the monotonic clock: the shard has given what its limits allow. */
   restsUntil = 0
+  /** Batches that have arrived and were not handed to the loop to their end. */
+  #unread = 0
+  /** While there are such batches: the first number that was not handed to the loop. */
+  #unreadFrom = 0
 
   constructor(shardIndex: number, range: { next: number; until: number; tail?: number }) {
     this.shardIndex = shardIndex
@@ -25,6 +29,27 @@ export class ShardCursor {
     this.next = range.next
     this.until = range.until
     this.tail = range.tail
+  }
+
+  /** The first number that was not handed to the loop: where a later reading goes on. */
+  get position(): number {
+    return this.#unread > 0 ? this.#unreadFrom : Math.min(this.next, this.until)
+  }
+
+  /** True if everything that has arrived was handed to the loop. */
+  get isHandedOut(): boolean {
+    return this.#unread === 0
+  }
+
+  /** Notes a batch that has arrived for the loop, of which the loop wants records from this number on. */
+  putBatch(from: number): void {
+    if (this.#unread++ === 0) this.#unreadFrom = from
+  }
+
+  /** Notes that the loop has its records below `next`; `isWhole` if that is all of the oldest batch that has arrived. */
+  handOut(next: number, isWhole: boolean): void {
+    this.#unreadFrom = Math.min(next, this.until)
+    if (isWhole) this.#unread--
   }
 
   heard(heard: Heard): void {

@@ -2,17 +2,24 @@
 // record is read. Runs in the client.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Position as WirePosition, ResponseOf } from '../../protocol/operations.ts'
-import { shardIdOf } from '../../protocol/shards/shard-id.ts'
+import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
-import { isShardPosition, toWirePosition, type Position } from './position.ts'
+import {
+  isShardPosition,
+  isStreamPosition,
+  toWirePosition,
+  type Position,
+  type StreamPosition,
+} from './position.ts'
 import { retrying } from '../retry.ts'
 import type { Routing, RoutingCache } from '../connecting/routing.ts'
 import { clientLimits, type Settings } from '../settings.ts'
 import { unlessAborted } from '../waiting.ts'
+import { wasRead } from './lineage.ts'
 import { ShardCursor } from './shard-cursor.ts'
 
 export interface StartOptions {
-  readonly from: Position
+  readonly from: Position | StreamPosition
   readonly until: Position | undefined
   readonly shardIndex: number | undefined
   readonly onTrimmed: 'fail' | 'horizon'
@@ -31,11 +38,16 @@ export async function resolveStart(
   options: StartOptions,
   dependencies: StartDependencies,
 ): Promise<{ routing: Routing; cursors: ShardCursor[] }> {
-  const from = toWirePosition(options.from)
   const until = options.until === undefined ? undefined : toWirePosition(options.until)
   // What is known from before may lack shards whose records were acknowledged before this reading was begun.
   const routing = await dependencies.routings.fresh(dependencies.stream, dependencies.signal)
-  const indexes = wantedShards(routing, from, options.shardIndex)
+  const { onTrimmed, shardIndex } = options
+  if (isStreamPosition(options.from)) {
+    const places = placesIn(options.from, routing, { shardIndex, onTrimmed })
+    return { routing, cursors: await resolveAll(places, { until, onTrimmed }, routing, dependencies) }
+  }
+  const from = toWirePosition(options.from)
+  const indexes = wantedShards(routing, from, shardIndex)
   if (indexes.length > 1 && (isShardPosition(from) || (until !== undefined && isShardPosition(until)))) {
     throw new MillraceError(
       'invalidArgument',
@@ -43,8 +55,8 @@ export async function resolveStart(
         `${indexes.length}: name one by the option shard.`,
     )
   }
-  const { onTrimmed } = options
-  return { routing, cursors: await resolveAll(indexes, { from, until, onTrimmed }, routing, dependencies) }
+  const places = new Map(indexes.map((index) => [index, from]))
+  return { routing, cursors: await resolveAll(places, { until, onTrimmed }, routing, dependencies) }
 }
 
 /**
@@ -66,21 +78,20 @@ export async function endAtTime(
 }
 
 interface Range {
-  readonly from: WirePosition
   readonly until: WirePosition | undefined
   readonly onTrimmed: 'fail' | 'horizon'
 }
 
 async function resolveAll(
-  indexes: readonly number[],
+  places: ReadonlyMap<number, WirePosition>,
   range: Range,
   routing: Routing,
   dependencies: StartDependencies,
 ): Promise<ShardCursor[]> {
   const lookups = new ShardLookups(routing, dependencies)
   const cursors: ShardCursor[] = []
-  await eachInTurn(indexes, async (index) => {
-    const cursor = await resolveCursor(index, range, lookups)
+  await eachInTurn([...places], async ([index, from]) => {
+    const cursor = await resolveCursor(index, { ...range, from }, lookups)
     if (cursor !== undefined) cursors.push(cursor)
   })
   return cursors
@@ -106,10 +117,50 @@ function wantedShards(routing: Routing, from: WirePosition, only: number | undef
   return shards.map((shard) => shard.index)
 }
 
+/**
+ * Where to begin in each shard that a position leaves to be read. Throws `invalidPosition` for a position in another stream,
+ * and `trimmed` for a shard that has expired and was not read to its end.
+ */
+function placesIn(
+  position: StreamPosition,
+  routing: Routing,
+  { shardIndex, onTrimmed }: Pick<StartOptions, 'shardIndex' | 'onTrimmed'>,
+): ReadonlyMap<number, WirePosition> {
+  if (position.streamId !== routing.streamId) {
+    throw new MillraceError(
+      'invalidPosition',
+      'The position was taken in another stream of this name: the stream was deleted and made again. ' +
+        "Begin at 'TRIM_HORIZON' or 'LATEST'.",
+    )
+  }
+  const listed = new Map(Object.entries(position.shards).map(([id, next]) => [parseShardId(id), next]))
+  const places = new Map<number, WirePosition>()
+  for (const { index, startingSequenceNumber } of routing.shards) {
+    if (shardIndex !== undefined && index !== shardIndex) continue
+    const next = listed.get(index) ?? (index >= position.shardsBelow ? startingSequenceNumber : undefined)
+    if (next !== undefined) places.set(index, toWirePosition({ atSequenceNumber: next }))
+  }
+  for (const [index, next] of listed) {
+    const isGone = routing.shard(index) === undefined && (shardIndex === undefined || index === shardIndex)
+    if (
+      !isGone ||
+      onTrimmed === 'horizon' ||
+      wasRead(new ShardCursor(index, { next, until: Infinity }), routing)
+    ) {
+      continue
+    }
+    throw new MillraceError(
+      'trimmed',
+      `${shardIdOf(index)} expired before it was read to its end: the position is at ${next}.`,
+    )
+  }
+  return places
+}
+
 /** Undefined for a shard that has expired meanwhile: nothing is left of it to read. */
 async function resolveCursor(
   shardIndex: number,
-  range: Range,
+  range: Range & { readonly from: WirePosition },
   lookups: ShardLookups,
 ): Promise<ShardCursor | undefined> {
   const { from, until, onTrimmed } = range
