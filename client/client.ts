@@ -6,6 +6,7 @@ import { Admin } from './streams/admin.ts'
 import type { BytesInput, EncoderOption } from './codecs.ts'
 import { encodePayload, resolveEncoder } from './codecs.ts'
 import { ControlPlane } from './connecting/control-plane.ts'
+import { Documents, type DocumentsOptions } from './documents/documents.ts'
 import { defaultUrl } from './environment.ts'
 import { asMillraceError, closedError } from './errors.ts'
 import { checkArgument, checkOptions } from './options/check.ts'
@@ -75,7 +76,7 @@ export class Client extends Admin implements AsyncDisposable {
   readonly #control: ControlPlane
   readonly #routings: RoutingCache
   readonly #hashKeys = new HashKeyCache()
-  /** Readings, subscriptions and producers that are open. */
+  /** Readings, subscriptions, producers and watches that are open. */
   readonly #given = new Set<Given>()
   /** The producers behind `put`. */
   readonly #putters = new Putters((stream) => this.producer(stream), clientLimits.streamsKept)
@@ -217,7 +218,23 @@ export class Client extends Admin implements AsyncDisposable {
   }
 
   /**
-   * Ends readings, flushes producers, and disconnects. Rejects with the first refusal that a producer had not reported
+   * Documents of a kind: small values that the broker keeps by name, each with a version, for what a program must know again
+   * after a restart (definitions, schemas, cursors). A kind is 1 to 64 of a–z, 0–9 and `-`; a name has 1 to 200 characters,
+   * none of them a control character. Values are JSON unless there is a codec; `T` is what the caller says it is.
+   */
+  documents<T = unknown>(kind: string, options: DocumentsOptions<T> = {}): Documents<T> {
+    return new Documents(kind, options, {
+      control: this.#control,
+      settings: this.#settings,
+      onWatch: (watch) => {
+        this.#given.add(watch)
+        return () => this.#given.delete(watch)
+      },
+    })
+  }
+
+  /**
+   * Ends readings and watches, flushes producers, and disconnects. Rejects with the first refusal that a producer had not reported
    * yet. With a signal, producers are not waited for once it fires.
    */
   async close(options: CallOptions = {}): Promise<void> {

@@ -32,6 +32,16 @@ export type {
   Stream,
 } from './streams/descriptions.ts'
 export type { Listing, Page, PageOptions } from './streams/listing.ts'
+export type {
+  DeleteDocumentOptions,
+  Documents,
+  DocumentsOptions,
+  DocumentsWhere,
+  NamedDocument,
+  PutDocumentOptions,
+} from './documents/documents.ts'
+export type { DocumentCodec } from './documents/document-codec.ts'
+export type { DocumentChange } from './documents/watch.ts'
 export type { IsolatedKey } from './streams/split-point.ts'
 export {
   bytes,

@@ -11,7 +11,7 @@ export interface RetryPolicy {
   readonly backoffMinMs: number
   /** 2 s by default. */
   readonly backoffMaxMs: number
-  /** A reader or subscription that has heard nothing for so long gives up. Never, by default. */
+  /** A reader, a subscription or a watch that has heard nothing for so long gives up. Never, by default. */
   readonly giveUpAfterMs: number
 }
 
@@ -124,6 +124,10 @@ export const clientLimits = {
   rerouteMsMax: 100,
   /** How often a change that takes long is asked how far it is, for whoever wants to know. */
   progressMs: 250,
+  /** How long one request of a watch waits for a change of documents. */
+  documentWaitMs: 10_000,
+  /** Bounds of the wait before a document is read again that somebody else has changed meanwhile. */
+  conflictBackoff: { backoffMinMs: 5, backoffMaxMs: 250 },
   /** How often deadlines are looked at: what a deadline may be late by. */
   sweepMs: 200,
   /** A subscription that misses so many heartbeats in a row takes its connection for dead. */

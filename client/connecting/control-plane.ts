@@ -4,9 +4,9 @@ import { operations, type OperationOn, type RequestOf, type ResponseOf } from '.
 import { CONTROLLER, type Address, type Endpoint } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectionPool } from './pool.ts'
-import { retrying } from '../retry.ts'
+import { backoffMs, mayRepeat, retrying } from '../retry.ts'
 import type { Settings } from '../settings.ts'
-import { unlessAborted } from '../waiting.ts'
+import { sleep, unlessAborted } from '../waiting.ts'
 
 export class ControlPlane {
   readonly #addresses: readonly Endpoint[]
@@ -33,13 +33,41 @@ export class ControlPlane {
     }
   }
 
+  /** One request and its answer. `idempotent` says whether it may be sent again in any case; the table by default. */
   async call<N extends OperationOn<'control'>>(
     operation: N,
     request: RequestOf<N>,
     signal?: AbortSignal,
+    { idempotent }: { readonly idempotent: boolean } = operations[operation],
   ): Promise<ResponseOf<N>> {
-    const { response } = await this.ask(operation, request, signal)
+    const { response } = await this.ask(operation, request, signal, { idempotent })
     return response
+  }
+
+  /**
+   * As `call`, for who follows what the broker tells: asks until there is an answer, however long the controller is gone, or
+   * until `giveUpAfterMs` is over. `waitMs` is what the request itself asks the broker to wait.
+   */
+  async poll<N extends OperationOn<'control'>>(
+    operation: N,
+    request: RequestOf<N>,
+    { waitMs = 0, signal }: { readonly waitMs?: number; readonly signal: AbortSignal },
+  ): Promise<ResponseOf<N>> {
+    const { retry, random, monotonic, log } = this.#settings
+    let failsSince: number | undefined
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const connection = await this.connect(signal)
+        return await unlessAborted(connection.request(operation, request, waitMs), signal)
+      } catch (error) {
+        if (signal.aborted || !mayRepeat(error, true)) throw error
+        failsSince ??= monotonic()
+        if (monotonic() - failsSince >= retry.giveUpAfterMs) throw error
+        const delayMs = backoffMs(retry, attempt, random, error.retryAfterMs)
+        log({ level: 'debug', message: `${operation} is tried again`, delayMs, error })
+        await sleep(delayMs, signal)
+      }
+    }
   }
 
   /** The broker's clock, milliseconds since the epoch. */
@@ -56,13 +84,13 @@ export class ControlPlane {
     operation: N,
     request: RequestOf<N>,
     signal?: AbortSignal,
+    { idempotent }: { readonly idempotent: boolean } = operations[operation],
   ): Promise<{ readonly response: ResponseOf<N>; readonly from: Address }> {
     const run = async (ending: AbortSignal) => {
       const connection = await this.connect(ending)
       const response = await unlessAborted(connection.request(operation, request), ending)
       return { response, from: connection.address }
     }
-    const { idempotent } = operations[operation]
     return retrying(run, { settings: this.#settings, idempotent, signal, what: operation })
   }
 }

@@ -64,14 +64,15 @@ export const signal = takes(
     typeof given.removeEventListener === 'function',
 )
 
-/** A codec that has the method, or a schema. */
-export function codec(method: 'encode' | 'decode'): Option {
+/** A codec that has the methods, or a schema. */
+export function codec(...methods: readonly ('encode' | 'decode')[]): Option {
   return {
     expects: (given) =>
       typeof given === 'function'
         ? 'a codec, not what makes one: call it, as in json()'
         : 'a codec, such as json() or text, or { schema } with a Standard Schema',
-    accepts: (given) => isObject(given) && (typeof given[method] === 'function' || hasSchema(given)),
+    accepts: (given) =>
+      isObject(given) && (methods.every((method) => typeof given[method] === 'function') || hasSchema(given)),
   }
 }
 

@@ -10,6 +10,12 @@ import type { CreateStreamOptions, SplitOptions, UpdateShardCountOptions } from 
 import type { StreamChanges, StreamSettings } from '../streams/capacity.ts'
 import type { PutOptions } from '../client.ts'
 import type { PageOptions } from '../streams/listing.ts'
+import type {
+  DeleteDocumentOptions,
+  DocumentsOptions,
+  DocumentsWhere,
+  PutDocumentOptions,
+} from '../documents/documents.ts'
 import type { ProducerOptions } from '../producer/options.ts'
 import type { ReadOptions, SubscribeOptions } from '../reading/options.ts'
 import type { StreamPosition } from '../reading/position.ts'
@@ -209,6 +215,19 @@ const controllerCalls = Object.fromEntries(
     .map(([name]) => [name, call]),
 ) as Readonly<Record<ControllerCall, typeof call>>
 
+const expectedVersion = whole({ min: 0, max: Number.MAX_SAFE_INTEGER, default: 0 })
+
+const documents = { codec: codec('encode', 'decode') } satisfies OptionsOf<DocumentsOptions<unknown>>
+
+const putDocument = { expectedVersion, signal } satisfies OptionsOf<PutDocumentOptions>
+
+const deleteDocument = {
+  expectedVersion: whole({ ...expectedVersion, min: 1 }),
+  signal,
+} satisfies OptionsOf<DeleteDocumentOptions>
+
+const documentsWhere = { prefix: string, signal } satisfies OptionsOf<DocumentsWhere>
+
 /** The options of each call. */
 export const optionTable = {
   ...controllerCalls,
@@ -216,6 +235,12 @@ export const optionTable = {
   createStream,
   splitShard,
   updateShardCount,
+  documents,
+  putDocument,
+  deleteDocument,
+  updateDocument: call,
+  listDocuments: documentsWhere,
+  watchDocuments: documentsWhere,
   page,
   put,
   putMany: put,
@@ -236,6 +261,9 @@ export const argumentTable = {
   adjacentShardId: string,
   shardCount: whole({ min: 1, max: limits.shardsPerStreamMax, default: 1 }),
   records,
+  kind: string,
+  name: string,
+  change: callback,
 } as const satisfies Options
 
 /** The fields of a record to be appended. */
