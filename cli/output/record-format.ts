@@ -38,13 +38,17 @@ export function recordWriter(format: RecordFormat, screen: Screen): RecordWriter
   }
 }
 
-/** The record's text with control characters escaped; if it is not UTF-8, bytes beyond ASCII are escaped too. */
-function shownLine({ bytes }: StreamRecord): Uint8Array {
+/** The bytes as text with control characters escaped; if they are not UTF-8, those beyond ASCII are escaped too. */
+export function shownBytes(bytes: Uint8Array): string {
   const text = textOf(bytes)
-  if (text !== undefined) return Buffer.from(`${visibleLines(text)}\n`)
+  if (text !== undefined) return visibleLines(text)
   const latin1 = Buffer.from(bytes).toString('latin1')
-  const shown = latin1.replaceAll(/[\x80-\xff]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16)}`)
-  return Buffer.from(`${visibleLines(shown)}\n`)
+  return visibleLines(latin1.replaceAll(/[\x80-\xff]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16)}`))
+}
+
+/** The record as its bytes are shown. */
+function shownLine({ bytes }: StreamRecord): Uint8Array {
+  return Buffer.from(`${shownBytes(bytes)}\n`)
 }
 
 const LINE_FEED = 10
