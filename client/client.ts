@@ -88,7 +88,7 @@ export class Client extends Admin implements AsyncDisposable {
     const pool = new ConnectionPool(settings)
     const control = new ControlPlane(addresses, pool, settings)
     const routings = new RoutingCache(control)
-    super(control, routings)
+    super(control, routings, settings)
     this.#settings = settings
     this.#pool = pool
     this.#control = control
@@ -186,10 +186,7 @@ export class Client extends Admin implements AsyncDisposable {
       from,
       until,
       makeIntake: (events) =>
-        new Fetcher(
-          { ...settings, pool: this.#pool, onTrimmed, monotonic: this.#settings.monotonic },
-          events,
-        ),
+        new Fetcher({ ...settings, pool: this.#pool, onTrimmed, settings: this.#settings }, events),
     })
   }
 

@@ -9,6 +9,11 @@ export function closedError(what: string): MillraceError {
   return new MillraceError('closed', `${what} was closed.`)
 }
 
+/** The error for an answer that no sound broker gives. The sentence says what contradicts what, or does not lead on. */
+export function invalidAnswer(sentence: string, cause?: unknown): MillraceError {
+  return new MillraceError('invalidAnswer', sentence, cause === undefined ? {} : { cause })
+}
+
 /** A text with a full stop, whether it came with one or not: a message that ends in another ends in that one's. */
 export function endSentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`

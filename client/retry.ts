@@ -10,7 +10,10 @@ export function mayRepeat(error: unknown, idempotent: boolean): error is Millrac
   return MillraceError.is(error) && error.retry !== 'never' && (idempotent || error.sideEffects === 'none')
 }
 
-/** Exponential in `attempt` (0 for the first retry), capped, the upper half at random; never below what the broker asked. */
+/**
+ * Exponential in `attempt` (0 for the first retry), capped, the upper half at random; never below what the broker asked, as
+ * far as that is to be believed.
+ */
 export function backoffMs(
   policy: Pick<RetryPolicy, 'backoffMinMs' | 'backoffMaxMs'>,
   attempt: number,
@@ -18,18 +21,25 @@ export function backoffMs(
   askedMs = 0,
 ): number {
   const ceiling = Math.min(policy.backoffMaxMs, policy.backoffMinMs * 2 ** Math.min(attempt, 30))
-  return Math.max(askedMs, ceiling * (0.5 + random() / 2))
+  return Math.max(believedMs(askedMs), ceiling * (0.5 + random() / 2))
+}
+
+/** How long to wait where a broker says how long. No longer than a timer holds: it may be wrong, and is asked again. */
+export function believedMs(askedMs: number): number {
+  return Math.min(askedMs, clientLimits.askedMsMax)
 }
 
 /**
  * The bounds of the backoff for an error. What asks for fresh routing is asked soon: a reshard is done in a fraction of a
- * second, and whoever waits long for it is what makes it last.
+ * second, and whoever waits long for it is what makes it last. After many attempts it is something else: hosts that name
+ * each other, for example.
  */
 export function boundsFor(
   error: Pick<MillraceError, 'retry'>,
   policy: RetryPolicy,
+  attempt: number,
 ): Pick<RetryPolicy, 'backoffMinMs' | 'backoffMaxMs'> {
-  if (error.retry !== 'reroute') return policy
+  if (error.retry !== 'reroute' || attempt >= clientLimits.reroutesSoon) return policy
   return {
     backoffMinMs: Math.min(policy.backoffMinMs, clientLimits.rerouteMsMin),
     backoffMaxMs: Math.min(policy.backoffMaxMs, clientLimits.rerouteMsMax),
@@ -86,6 +96,32 @@ export async function retrying<T>(
   } finally {
     clearTimeout(timer)
     stop?.()
+  }
+}
+
+/** Repeats a request that is answered, and has to be asked again: never faster than the backoff, however fast the answers come. */
+export class Pace {
+  readonly #settings: Settings
+  readonly #why: Pick<MillraceError, 'retry'>
+  #requests = 0
+  #last = 0
+
+  /** `why` tells the bounds of the backoff, as an error would. */
+  constructor(settings: Settings, why: Pick<MillraceError, 'retry'> = { retry: 'backoff' }) {
+    this.#settings = settings
+    this.#why = why
+  }
+
+  /** Fulfils when the next request may be sent: the first one at once. */
+  async next(signal: AbortSignal | undefined): Promise<void> {
+    const { retry, random, monotonic } = this.#settings
+    if (this.#requests > 0) {
+      const bounds = boundsFor(this.#why, retry, this.#requests)
+      const waitMs = this.#last + backoffMs(bounds, this.#requests - 1, random) - monotonic()
+      if (waitMs > 0) await sleep(waitMs, signal)
+    }
+    this.#requests++
+    this.#last = monotonic()
   }
 }
 

@@ -122,6 +122,10 @@ export const clientLimits = {
   /** Bounds of the wait before the place of a shard is asked for again. */
   rerouteMsMin: 10,
   rerouteMsMax: 100,
+  /** Attempts for which those bounds hold: some seconds. Then the place is asked for as seldom as anything that fails. */
+  reroutesSoon: 50,
+  /** How long a broker may ask to wait, at most: after that it is asked again. A timer holds no more than 24 days. */
+  askedMsMax: 60_000,
   /** How often a change that takes long is asked how far it is, for whoever wants to know. */
   progressMs: 250,
   /** How long one request of a watch waits for a change of documents. */

@@ -148,6 +148,11 @@ export class Connection {
       versionMax: PROTOCOL_VERSION_MAX,
       client: this.#settings.clientName,
     })
+    const { version } = welcome
+    if (version < PROTOCOL_VERSION_MIN || version > PROTOCOL_VERSION_MAX) {
+      const message = `${addressText(this.address)} wants to speak version ${version} of the protocol, and was offered ${PROTOCOL_VERSION_MIN} to ${PROTOCOL_VERSION_MAX}.`
+      throw new MillraceError('unsupportedVersion', message)
+    }
     this.#frames.frameBytesMax = limits.frameBytesMax
     this.#frameBytesMax = welcome.frameBytesMax
     this.#pingAfterMs = welcome.sessionIdleMs / 3

@@ -1,12 +1,13 @@
 // Where the shards of a stream are: asked of the controller, kept per stream, asked again when a host says that it is
 // out of date. Runs in the client. However many callers find a routing stale, one request refreshes it.
 import { hashKeyFromBytes } from '../../protocol/shards/hash-key.ts'
-import { invariant } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { ResponseOf, RoutedShard } from '../../protocol/operations.ts'
+import { shardIdOf } from '../../protocol/shards/shard-id.ts'
 import { ShardMap, type HashKeyRange } from '../../protocol/shards/shard-map.ts'
 import type { Address, Endpoint } from './address.ts'
 import type { ControlPlane } from './control-plane.ts'
+import { endSentence, errorFrom, invalidAnswer } from '../errors.ts'
 import { clientLimits } from '../settings.ts'
 import { Gate, throwIfAborted, unlessAborted } from '../waiting.ts'
 
@@ -21,7 +22,10 @@ export class Routing {
   readonly #byIndex: ReadonlyMap<number, RoutedShard>
   readonly #hosts: ReadonlyMap<number, Endpoint>
 
-  /** `controller` is where the answer came from: a host without an address of its own listens there too. */
+  /**
+   * `controller` is where the answer came from: a host without an address of its own listens there too. Throws
+   * `invalidAnswer` for an answer by which records would go astray, or readers wait for ever.
+   */
   constructor(answer: ResponseOf<'describeRouting'>, controller: Address) {
     this.streamId = answer.streamId
     this.epoch = answer.epoch
@@ -30,14 +34,26 @@ export class Routing {
     this.#hosts = new Map(
       answer.hosts.map(({ hostId, host, port }) => [hostId, { hostId, host: host || controller.host, port }]),
     )
-    for (const { hostId } of answer.shards) {
-      invariant(
-        this.#hosts.has(hostId),
-        `describeRouting tells the address of host ${hostId}, which it names`,
-      )
+    if (this.#byIndex.size < answer.shards.length) throw unusable('it names a shard twice')
+    for (const { index, parents, hostId } of answer.shards) {
+      if (!this.#hosts.has(hostId)) throw unusable(`it does not tell the address of host ${hostId}`)
+      // A child is numbered after its parents: so no lineage leads back to where it began.
+      const parent = parents.find((other) => other >= index)
+      if (parent !== undefined)
+        throw unusable(`${shardIdOf(parent)} cannot be a parent of ${shardIdOf(index)}`)
     }
-    const open = answer.shards.filter((shard) => shard.state === 'OPEN')
-    this.map = new ShardMap(open.map((shard) => ({ index: shard.index, range: rangeOf(shard) })))
+    this.map = mapOf(answer.shards)
+  }
+
+  /** Throws `invalidAnswer` where this routing of the same stream cannot have come after the other one. */
+  checkSuccessorOf(before: Routing): void {
+    if (before.streamId !== this.streamId) return
+    // What moved to its children would move back, and so on without end.
+    const reopened = this.shards.find(
+      ({ index, state }) => state === 'OPEN' && before.shard(index)?.state === 'CLOSED',
+    )
+    if (reopened !== undefined)
+      throw unusable(`${shardIdOf(reopened.index)}, which was closed, is open again`)
   }
 
   shard(index: number): RoutedShard | undefined {
@@ -60,6 +76,19 @@ export class Routing {
     const shard = this.#byIndex.get(index)
     return shard === undefined ? undefined : this.#hosts.get(shard.hostId)
   }
+}
+
+function mapOf(shards: readonly RoutedShard[]): ShardMap {
+  const open = shards.filter((shard) => shard.state === 'OPEN')
+  try {
+    return new ShardMap(open.map((shard) => ({ index: shard.index, range: rangeOf(shard) })))
+  } catch (error) {
+    throw unusable(errorFrom(error).message, error)
+  }
+}
+
+function unusable(reason: string, cause?: unknown): MillraceError {
+  return invalidAnswer(endSentence(`The answer to describeRouting cannot be used: ${reason}`), cause)
 }
 
 function rangeOf(shard: RoutedShard): HashKeyRange {
@@ -128,9 +157,10 @@ export class RoutingCache {
       throw error
     }
     const known = this.#known.get(stream)
-    this.#known.delete(stream)
     // Two requests at a time may be answered in any order: what is known never becomes older.
     if (known !== undefined && isNewer(known, routing)) routing = known
+    else if (known !== undefined) routing.checkSuccessorOf(known)
+    this.#known.delete(stream)
     this.#known.set(stream, routing)
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= clientLimits.streamsKept) break

@@ -10,7 +10,7 @@ import { clientLimits, type CallOptions, type Settings } from '../settings.ts'
 import { listing, type Listing } from '../streams/listing.ts'
 import { sleep } from '../waiting.ts'
 import { encodeDocument, resolveCodec, type DocumentCodec } from './document-codec.ts'
-import { followDocuments } from './follow.ts'
+import { documentOrder, followDocuments } from './follow.ts'
 import { documentOf, DocumentWatch, type DocumentChange } from './watch.ts'
 
 /** A document: a value under a name. */
@@ -165,11 +165,13 @@ export class Documents<T> {
     checkOptions('listDocuments', options)
     const { kind } = this
     const { prefix, signal: shared } = options
-    return listing(shared === undefined ? {} : { signal: shared }, async ({ limit, after, signal }) => {
-      const request = { kind, prefix, limit, exclusiveStartName: after }
-      const { documents, hasMore } = await this.#control.call('listDocuments', request, signal)
-      const items = documents.map((document) => documentOf(document, this.#codec))
-      return { items, next: hasMore ? items.at(-1)?.name : undefined }
+    return listing<NamedDocument<T>>(shared === undefined ? {} : { signal: shared }, {
+      ...documentOrder,
+      fetch: async ({ limit, after, signal }) => {
+        const request = { kind, prefix, limit, exclusiveStartName: after }
+        const { documents, hasMore } = await this.#control.call('listDocuments', request, signal)
+        return { items: documents.map((document) => documentOf(document, this.#codec)), hasMore }
+      },
     })
   }
 
@@ -184,7 +186,7 @@ export class Documents<T> {
     const begin = (): DocumentWatch<T> => {
       let forget = (): void => {}
       const watch = new DocumentWatch<T>({
-        follow: (signal) => followDocuments(this.#control, place, signal),
+        follow: (signal) => followDocuments(this.#control, place, this.#settings, signal),
         codec: this.#codec,
         signal: options.signal,
         onClosed: () => forget(),

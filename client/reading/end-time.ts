@@ -23,10 +23,12 @@ export class EndTime {
 
   /** Fulfils when nothing arrives before the time any more. */
   async passed(brokerTime: () => Promise<number>, signal: AbortSignal): Promise<void> {
-    for (;;) {
+    for (let looks = 0; ; looks++) {
       const left = this.time + readingLimits.arrivalGraceMs - (await brokerTime())
       if (left <= 0) return
-      await sleep(Math.min(left, readingLimits.sleepMsMax), signal)
+      // A clock that stands still just before the time is looked at less and less often.
+      const least = Math.min(2 ** looks, readingLimits.clockLookMsMax)
+      await sleep(Math.min(Math.max(left, least), readingLimits.sleepMsMax), signal)
     }
   }
 }

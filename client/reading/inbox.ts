@@ -1,15 +1,25 @@
 // Batches that have arrived and that nobody has taken yet: between what brings them in and the loop that uses them.
 // Runs in the client. Bounded by whoever puts: a reader stops fetching, a subscription gives no more credit.
-import { BATCH_HEADER_BYTES, baseSequenceNumberAt } from '../../protocol/batch/batch.ts'
+import {
+  BATCH_HEADER_BYTES,
+  baseSequenceNumberAt,
+  checkStoredBatch,
+  recordCountAt,
+} from '../../protocol/batch/batch.ts'
 import type { MillraceError } from '../../protocol/millrace-error.ts'
+import { countOf } from '../../protocol/text/count-text.ts'
+import { invalidAnswer } from '../errors.ts'
 import type { Deferred } from '../waiting.ts'
 import { deferred } from '../waiting.ts'
 import type { ShardCursor } from './shard-cursor.ts'
 
+/** In the place of a batch that the broker could not read. */
+export const NO_BYTES = new Uint8Array(0)
+
 /** A batch, and which of its records are wanted: numbers from `from` up to, not including, `until`. */
 export interface ArrivedBatch {
   readonly cursor: ShardCursor
-  /** Empty where the broker could not read what is here. */
+  /** `NO_BYTES` where the broker could not read what is here. */
   readonly batch: Uint8Array
   readonly from: number
   readonly until: number
@@ -101,13 +111,65 @@ export class Inbox {
 }
 
 /**
- * Where a batch ends: where the one behind it begins, or where the broker says that the last one ends. The batch itself is
- * not asked, since it may be damaged.
+ * The number behind each batch of an answer. They follow each other without a gap: the first holds `from`, the number that
+ * was asked for, and the last ends before `next`, where the host says that reading goes on. Undefined where they do not, so
+ * that records would be passed over, or come twice. Damaged batches are not asked: they lie between the others.
  */
-export function endOf(
-  following: Uint8Array | undefined,
+export function endsOf(
+  batches: readonly Uint8Array[],
   { from, next }: { from: number; next: number },
-): number {
-  if (following === undefined || following.length < BATCH_HEADER_BYTES) return next
-  return Math.max(from, Math.min(baseSequenceNumberAt(following, 0), next))
+): readonly number[] | undefined {
+  const ends: number[] = []
+  let at = from
+  for (const batch of batches) {
+    if (!goesOnAt(batch, at, ends.length === 0)) return endsAroundDamage(batches, { from, next })
+    at = endOf(batch)
+    ends.push(at)
+  }
+  return at === next ? ends : endsAroundDamage(batches, { from, next })
+}
+
+/** The first batch of an answer may begin before the number that was asked for. */
+function goesOnAt(batch: Uint8Array, at: number, isFirst: boolean): boolean {
+  if (batch.length < BATCH_HEADER_BYTES) return false
+  const base = baseSequenceNumberAt(batch, 0)
+  return isFirst ? base <= at && endOf(batch) > at : base === at
+}
+
+function endOf(batch: Uint8Array): number {
+  return baseSequenceNumberAt(batch, 0) + recordCountAt(batch, 0)
+}
+
+/** The same where headers may be damaged: checksums tell which. */
+function endsAroundDamage(
+  batches: readonly Uint8Array[],
+  { from, next }: { from: number; next: number },
+): readonly number[] | undefined {
+  const isDamaged = batches.map((batch) => checkStoredBatch(batch) !== undefined)
+  const ends: number[] = []
+  let at = from
+  for (let i = 0; i < batches.length;) {
+    if (isDamaged[i] === true) {
+      let sound = i
+      while (isDamaged[sound] === true) sound++
+      const border = sound < batches.length ? baseSequenceNumberAt(batches[sound]!, 0) : next
+      // Where one damaged batch ends and the next begins, nothing tells; each holds a record at least.
+      if (border - at < sound - i) return undefined
+      for (; i < sound; i++) ends.push((at = i === sound - 1 ? border : at + 1))
+    } else {
+      if (!goesOnAt(batches[i]!, at, i === 0)) return undefined
+      ends.push((at = endOf(batches[i++]!)))
+    }
+  }
+  return at === next ? ends : undefined
+}
+
+/** The error about an answer that would go back, pass records over, or bring them twice. */
+export function offCourse(
+  { shardId, next: at }: ShardCursor,
+  batchCount: number,
+  next: number,
+): MillraceError {
+  const what = `${countOf(batchCount, 'batch', 'batches')}, up to ${next}`
+  return invalidAnswer(`The answer of the host of ${shardId} does not lead on from ${at}: it holds ${what}.`)
 }

@@ -17,8 +17,13 @@ export interface Intake {
 export interface IntakeEvents {
   readonly closing: AbortSignal
   readonly inbox: Inbox
-  /** Batches of the shard came; `next` is the number behind them. False when the shard has nothing more to give. */
+  /**
+   * Batches of the shard came; `next` is the number behind them. False when the shard has nothing more to give. Ends the
+   * reading where they do not go on where the shard's cursor is.
+   */
   arrived(cursor: ShardCursor, batches: readonly Uint8Array[], next: number): boolean
+  /** The shard's records have expired up to this number: reading goes on there. Returns as `arrived` does. */
+  trimmed(cursor: ShardCursor, horizon: number): boolean
   /** The broker cannot read some records of the shard, as the error tells. False when the shard has nothing more to give. */
   unreadable(cursor: ShardCursor, error: MillraceError): boolean
   /** The closed shard was read to its end. */

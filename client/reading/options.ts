@@ -71,12 +71,20 @@ export const readingLimits = {
   fetchShardBytesMin: 64 * KiB,
   /** How long a shard rests whose limits are used up, where its host does not say. */
   restMs: 200,
+  /** How long it rests at least, doubled with every rest in a row up to `restMs`. */
+  restMsMin: 10,
   /**
    * After a time that a reading waits for has come, how long an append that began before it may still take to be stored.
    */
   arrivalGraceMs: 1000,
   /** A timer holds no more than 24 days: who waits longer looks at the clock in between. */
   sleepMsMax: 3_600_000,
+  /** How long to wait, at most, before a clock is looked at again that has not gone on as it should have. */
+  clockLookMsMax: 1000,
+  /** Answers in a row that may bring nothing, and come at once, before the host is asked less often. */
+  emptyAnswersSoon: 3,
+  /** Answers in a row that may bring nothing of records of which they tell. */
+  emptyAnswersMax: 10,
   creditBytesMin: 64 * KiB,
   /** Credit of all shards of a subscription, unless the caller decides. */
   creditBytesTotal: 32 * MiB,

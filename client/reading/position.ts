@@ -57,13 +57,16 @@ interface PositionFields {
 export function endsBeforeItBegins(from: Position | StreamPosition, until: Position): boolean {
   if (isStreamPosition(from)) return false
   const [first, end] = [toWirePosition(from), toWirePosition(until)]
-  if (isShardPosition(first) && isShardPosition(end)) return numberOf(end) < numberOf(first)
+  const [firstNumber, endNumber] = [numberOf(first), numberOf(end)]
+  if (firstNumber !== undefined && endNumber !== undefined) return endNumber < firstNumber
   return first.timestamp !== undefined && end.timestamp !== undefined && end.timestamp < first.timestamp
 }
 
-/** Number of the first record at a place in a shard, or behind it. */
-function numberOf({ type, sequenceNumber }: WirePosition): number {
-  return sequenceNumber! + (type === 'AFTER_SEQUENCE_NUMBER' ? 1 : 0)
+/** Number of the first record at a place in a shard, or behind it; undefined for a position that names no number. */
+export function numberOf({ type, sequenceNumber }: WirePosition): number | undefined {
+  return sequenceNumber === undefined
+    ? undefined
+    : sequenceNumber + (type === 'AFTER_SEQUENCE_NUMBER' ? 1 : 0)
 }
 
 /** Where a reading begins and ends, as the caller says it. */

@@ -9,11 +9,11 @@ import { resolveDecoder, type Codec } from '../codecs.ts'
 import { asMillraceError, closedError } from '../errors.ts'
 import { checkPlaces, type StreamPosition } from './position.ts'
 import type { StreamRecord } from '../record.ts'
-import { backoffMs, boundsFor, insist } from '../retry.ts'
+import { backoffMs, boundsFor, insist, Pace } from '../retry.ts'
 import type { Routing } from '../connecting/routing.ts'
 import { onAbort, sleep } from '../waiting.ts'
 import { endTimeOf, type EndTime } from './end-time.ts'
-import { endOf, Inbox } from './inbox.ts'
+import { endsOf, Inbox, NO_BYTES, offCourse } from './inbox.ts'
 import type { Intake, IntakeEvents } from './intake.ts'
 import { ReadingLag } from './lag.ts'
 import { Lineage, wasRead } from './lineage.ts'
@@ -21,10 +21,8 @@ import type { ReadingOptions } from './options.ts'
 import type { ReadingDependencies, ReadingPlan } from './plan.ts'
 import { RecordIterator, recordBatches } from './record-iterator.ts'
 import type { ShardCursor } from './shard-cursor.ts'
-import { endAtTime, resolveStart, type StartDependencies } from './start.ts'
+import { endAtTime, notTrimmed, resolveStart } from './start.ts'
 import type { OnUnreadable } from './unreadable.ts'
-
-const NO_BYTES = new Uint8Array(0)
 
 /**
  * Records of a stream as they are read: an async iterable, of one loop. Leaving the loop closes the reading. Made by
@@ -141,16 +139,17 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     }
   }
 
-  /** 'later' lets the loop use what has arrived. */
-  #end(error: MillraceError | undefined, when: 'now' | 'later'): void {
+  /** 'later' lets the loop use what has arrived. Returns false: no shard goes on. */
+  #end(error: MillraceError | undefined, when: 'now' | 'later'): false {
     if (when === 'now') this.#inbox.discard(error)
     else this.#inbox.end(error)
-    if (this.#closing.signal.aborted) return
+    if (this.#closing.signal.aborted) return false
     this.#closing.abort()
     this.#stopListening?.()
     clearImmediate(this.#turn)
     this.#intake?.close()
     this.#dependencies.onClosed()
+    return false
   }
 
   async #start(): Promise<void> {
@@ -158,12 +157,13 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     const { onTrimmed = 'fail' } = this.#options
     const { from, until, makeIntake } = this.#plan
     const { signal } = this.#closing
+    const lookups = { ...this.#dependencies, signal }
     const start = async () => {
       checkPlaces({ from, until, shard: this.#options.shard })
       this.#endTime = await endTimeOf(until, () => brokerTime(signal))
       // Until the time is over, every shard is followed.
       const end = this.#endTime === undefined ? until : undefined
-      return resolveStart({ from, until: end, onTrimmed, shardIndex: this.#onlyShard }, this.#lookups)
+      return resolveStart({ from, until: end, onTrimmed, shardIndex: this.#onlyShard }, lookups)
     }
     const { routing, cursors } = await start().catch((error: unknown) => {
       throw signal.aborted ? closedError('The reading') : error
@@ -175,10 +175,6 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#intake = makeIntake(this.#events(), cursors.length)
     if (this.#endTime !== undefined) this.#inBackground(this.#endAt(this.#endTime))
     this.#goOn(this.#lineage)
-  }
-
-  get #lookups(): StartDependencies {
-    return { ...this.#dependencies, signal: this.#closing.signal }
   }
 
   get #onlyShard(): number | undefined {
@@ -197,6 +193,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
       closing: this.#closing.signal,
       inbox: this.#inbox,
       arrived: (cursor, batches, next) => this.#arrived(cursor, batches, next),
+      trimmed: (cursor, horizon) => this.#trimmed(cursor, horizon),
       unreadable: (cursor, error) => this.#unreadable(cursor, error),
       ended: (cursor) => this.#ended(cursor),
       lost: (cursors, error) => this.#lost(cursors, error),
@@ -205,35 +202,48 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
 
   #arrived(cursor: ShardCursor, batches: readonly Uint8Array[], next: number): boolean {
     if (cursor.isDone) return false
-    cursor.failures = 0
-    cursor.lag.find()
-    this.#heardAt = this.#dependencies.settings.monotonic()
-    let from = cursor.next
+    const ends = endsOf(batches, { from: cursor.next, next })
+    if (ends === undefined) return this.#end(offCourse(cursor, batches.length, next), 'later')
     for (const [i, batch] of batches.entries()) {
+      const from = ends[i - 1] ?? cursor.next
       if (this.#endTime?.isBefore(batch) === true) {
         cursor.until = Math.min(cursor.until, baseSequenceNumberAt(batch, 0))
         break
       }
       cursor.bufferedBytes += batch.length
       cursor.lag.waits(arrivalTimeAt(batch, 0))
-      const end = endOf(batches[i + 1], { from, next })
-      this.#inbox.put({ cursor, batch, from, until: cursor.until, next: end })
-      from = end
+      this.#inbox.put({ cursor, batch, from, until: cursor.until, next: ends[i]! })
     }
-    cursor.next = Math.max(cursor.next, next)
+    return this.#advance(cursor, next)
+  }
+
+  /** The shard's records up to the horizon have expired, and are left out. */
+  #trimmed(cursor: ShardCursor, horizon: number): boolean {
+    if (cursor.isDone) return false
+    if (horizon > cursor.next) return this.#advance(cursor, horizon)
+    return this.#end(notTrimmed(cursor.shardId, cursor.next, horizon), 'later')
+  }
+
+  /** Returns false when the shard has nothing more to give. */
+  #advance(cursor: ShardCursor, next: number): boolean {
+    if (next > cursor.next) cursor.failures = 0
+    cursor.lag.find()
+    this.#heardAt = this.#dependencies.settings.monotonic()
+    cursor.next = next
     if (cursor.isDone) this.#drain(cursor)
     return !cursor.isDone
   }
 
   /** Goes on behind records that the broker cannot read, where that was asked for. They are reported when the loop gets there. */
   #unreadable(cursor: ShardCursor, error: MillraceError): boolean {
-    const { nextSequenceNumber: next = 0 } = error
+    const { firstSequenceNumber: first = 0, nextSequenceNumber: next = 0 } = error
     if (this.#onUnreadable === 'fail' || next <= cursor.next) {
       this.#lost([cursor], error)
       return false
     }
+    if (first > cursor.next) return this.#end(offCourse(cursor, 0, first), 'later')
     this.#inbox.put({ cursor, batch: NO_BYTES, from: cursor.next, until: cursor.until, next, error })
-    return this.#arrived(cursor, [], next)
+    return this.#advance(cursor, next)
   }
 
   /** The shard is read as far as it is to be read. */
@@ -255,7 +265,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   /** Begins the shards whose turn has come, and looks for children that are not known yet. Ends when nothing is left. */
   #goOn(lineage: Lineage): void {
     this.#beginSoon(lineage.begin())
-    if (lineage.seeksChildren) this.#seekChildren(lineage)
+    if (lineage.seeksChildren && !this.#isSeekingChildren) this.#inBackground(this.#seekChildren(lineage))
     if (lineage.isOver) this.#finish(lineage.routing)
   }
 
@@ -316,30 +326,20 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   async #comeBack(cursors: readonly ShardCursor[], error: MillraceError): Promise<void> {
     const { retry, random } = this.#dependencies.settings
     const failures = Math.max(...cursors.map((cursor) => cursor.failures))
-    const delayMs = backoffMs(boundsFor(error, retry), failures - 1, random, error.retryAfterMs)
+    const delayMs = backoffMs(boundsFor(error, retry, failures), failures - 1, random, error.retryAfterMs)
     await sleep(delayMs, this.#closing.signal)
     const lineage = await this.#refresh()
     this.#beginSoon(cursors.filter((cursor) => lineage.active.has(cursor)))
     this.#goOn(lineage)
   }
 
-  #seekChildren(lineage: Lineage): void {
-    if (this.#isSeekingChildren) return
+  /** However many shards end, one request finds the children of all that have ended when it is made. */
+  async #seekChildren(lineage: Lineage): Promise<void> {
     this.#isSeekingChildren = true
     this.#lag.seeksSince(this.#dependencies.settings.monotonic())
-    this.#inBackground(this.#findChildren(lineage))
-  }
-
-  /** However many shards end, one request finds the children of all that have ended when it is made. */
-  async #findChildren(lineage: Lineage): Promise<void> {
-    const { retry, random } = this.#dependencies.settings
-    for (let attempt = 0; lineage.seeksChildren; attempt++) {
-      if (attempt > 0) {
-        await sleep(
-          backoffMs(boundsFor({ retry: 'reroute' }, retry), attempt - 1, random),
-          this.#closing.signal,
-        )
-      }
+    const pace = new Pace(this.#dependencies.settings, { retry: 'reroute' })
+    while (lineage.seeksChildren) {
+      await pace.next(this.#closing.signal)
       await this.#refresh()
       this.#goOn(lineage)
     }
@@ -373,7 +373,8 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     const lineage = this.#adopt(await this.#insist((signal) => routings.fresh(stream, signal)))
     this.#isEndFixed = true
     const { unfinished } = lineage
-    await this.#insist(() => endAtTime(unfinished, end.time, lineage.routing, this.#lookups))
+    const lookups = { ...this.#dependencies, signal: this.#closing.signal }
+    await this.#insist(() => endAtTime(unfinished, end.time, lineage.routing, lookups))
     for (const cursor of unfinished) if (cursor.isDone) lineage.drain(cursor)
     this.#goOn(lineage)
   }

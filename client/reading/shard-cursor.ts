@@ -13,8 +13,10 @@ export class ShardCursor {
   tail: number | undefined
   /** Bytes that have arrived and are not taken. */
   bufferedBytes = 0
-  /** Losses in a row, with nothing heard in between. */
+  /** Losses in a row, with no progress in between, nor a sign that there was none to be made. */
   failures = 0
+  /** Rests in a row, since the shard's limits were used up. */
+  rests = 0
   readonly lag = new ShardLag()
   /** Not asked for before, on the monotonic clock: the shard has given what its limits allow. */
   restsUntil = 0

@@ -4,9 +4,11 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Position as WirePosition, ResponseOf } from '../../protocol/operations.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
+import { invalidAnswer } from '../errors.ts'
 import {
   isShardPosition,
   isStreamPosition,
+  numberOf,
   toWirePosition,
   type Position,
   type StreamPosition,
@@ -164,9 +166,12 @@ async function resolveCursor(
   lookups: ShardLookups,
 ): Promise<ShardCursor | undefined> {
   const { from, until, onTrimmed } = range
-  const begin = await lookups.resolve(shardIndex, from).catch((error: unknown) => {
+  const begin = await lookups.resolve(shardIndex, from).catch(async (error: unknown) => {
     if (onTrimmed === 'fail' || !MillraceError.is(error, 'trimmed')) throw error
-    return lookups.resolve(shardIndex, toWirePosition('TRIM_HORIZON'))
+    const horizon = await lookups.resolve(shardIndex, toWirePosition('TRIM_HORIZON'))
+    const asked = numberOf(from) ?? -1
+    if (horizon === undefined || horizon.sequenceNumber > asked) return horizon
+    throw notTrimmed(shardIdOf(shardIndex), asked, horizon.sequenceNumber)
   })
   if (begin === undefined) return undefined
   return new ShardCursor(shardIndex, {
@@ -220,8 +225,28 @@ class ShardLookups {
       if (endpoint === undefined) return undefined
       const connection = await pool.connect(endpoint, ending)
       const { streamId } = this.#routing
-      return unlessAborted(connection.request('resolvePosition', { streamId, shardIndex, position }), ending)
+      const request = connection.request('resolvePosition', { streamId, shardIndex, position })
+      return checkedPlace(await unlessAborted(request, ending), shardIndex, position)
     }
     return retrying(run, { settings, idempotent: true, isRouted: true, signal, what: 'resolvePosition' })
   }
+}
+
+/** Throws `invalidAnswer` for another place than was asked for. */
+function checkedPlace(place: Place, shardIndex: number, position: WirePosition): Place {
+  const { sequenceNumber, trimHorizon, tail } = place
+  const asked = numberOf(position)
+  const isAsked = asked === undefined || sequenceNumber === asked
+  if (isAsked && trimHorizon <= tail && sequenceNumber <= tail) return place
+  const wanted = asked === undefined ? position.type : String(asked)
+  throw invalidAnswer(
+    `The host of ${shardIdOf(shardIndex)}, asked for ${wanted}, answered ${sequenceNumber}, between ${trimHorizon} and ${tail}.`,
+  )
+}
+
+/** The error about a host that says that a number has expired, and that the shard begins there, or before. */
+export function notTrimmed(shardId: string, asked: number, horizon: number): MillraceError {
+  return invalidAnswer(
+    `${shardId} cannot be read from ${asked} on, its host says, because it has expired; and that it begins at ${horizon}.`,
+  )
 }

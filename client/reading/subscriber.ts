@@ -12,7 +12,7 @@ import type { Connection } from '../connecting/connection.ts'
 import { asMillraceError } from '../errors.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
 import { toWirePosition } from './position.ts'
-import type { ArrivedBatch } from './inbox.ts'
+import { offCourse, type ArrivedBatch } from './inbox.ts'
 import type { Intake, IntakeEvents } from './intake.ts'
 import type { ShardCursor } from './shard-cursor.ts'
 import { damageError } from './unreadable.ts'
@@ -30,6 +30,9 @@ const subscriberLimits = {
   /** Requests to subscribe, and to end that, under way at a time. */
   requestsInFlightMax: 256,
 } as const
+
+/** Where a subscription begins: where the reading is, or at the trim horizon, above it. */
+type Begin = 'next' | 'horizon'
 
 /** One shard's subscription on one connection. */
 interface ShardSubscription {
@@ -90,12 +93,7 @@ export class Subscriber implements Intake {
     for (const subscription of this.#subscriptions.values()) this.#unsubscribe(subscription)
   }
 
-  #subscribe(
-    cursor: ShardCursor,
-    connection: Connection,
-    streamId: number,
-    from: 'next' | 'horizon' = 'next',
-  ): void {
+  #subscribe(cursor: ShardCursor, connection: Connection, streamId: number, from: Begin = 'next'): void {
     this.#inTurn(() => {
       if (this.#events.closing.aborted) return false
       const { shardIndex, next, bufferedBytes } = cursor
@@ -105,11 +103,11 @@ export class Subscriber implements Intake {
       try {
         connection.send('subscribe', request, (error, response) => {
           this.#settled()
-          if (error !== undefined) this.#refused(cursor, error, { connection, streamId })
+          if (error !== undefined) this.#refused(cursor, error, { connection, streamId, from })
           else {
             // What was taken since the request left is owed already: it may be all that there was to take.
             const owedBytes = this.#options.creditBytes - cursor.bufferedBytes - creditBytes
-            this.#subscribed(cursor, { connection, streamId, owedBytes }, response!)
+            this.#subscribed(cursor, { connection, streamId, owedBytes }, { ...response!, from })
           }
         })
         return true
@@ -123,7 +121,7 @@ export class Subscriber implements Intake {
   #subscribed(
     cursor: ShardCursor,
     place: Pick<ShardSubscription, 'connection' | 'streamId' | 'owedBytes'>,
-    { subscriptionId: id, sequenceNumber }: ResponseOf<'subscribe'>,
+    { subscriptionId: id, sequenceNumber, from }: ResponseOf<'subscribe'> & { from: Begin },
   ): void {
     const { connection } = place
     const subscription: ShardSubscription = {
@@ -135,11 +133,12 @@ export class Subscriber implements Intake {
     }
     this.#subscriptions.set(cursor, subscription)
     connection.listen(id, (message) => this.#receive(subscription, message))
-    if (this.#events.closing.aborted || !this.#events.arrived(cursor, [], sequenceNumber)) {
-      this.#unsubscribe(subscription)
-    } else {
-      this.#giveCredit(subscription)
-    }
+    const goesOn = () =>
+      from === 'next'
+        ? this.#events.arrived(cursor, [], sequenceNumber)
+        : this.#events.trimmed(cursor, sequenceNumber)
+    if (!this.#events.closing.aborted && goesOn()) this.#giveCredit(subscription)
+    else this.#unsubscribe(subscription)
   }
 
   /** Sends a request when there is room: with very many shards, a connection does not take one for each at once. */
@@ -173,18 +172,28 @@ export class Subscriber implements Intake {
       }
       case 'heartbeat':
         cursor.heard({ ...message.body, at: this.#options.monotonic() })
+        cursor.failures = 0
         this.#events.arrived(cursor, [], message.body.nextSequenceNumber)
         return
       case 'subscriptionEnded': {
         this.#forget(subscription)
-        const { code, message: reason, damage } = message.body
-        if (code === 0) this.#events.ended(cursor)
+        const { code, message: reason, damage, nextSequenceNumber } = message.body
+        if (code === 0) this.#end(cursor, nextSequenceNumber)
         else if (damage !== undefined) this.#goOnBehind(subscription, damage)
-        else this.#refused(cursor, new MillraceError(errorCodeOf(code), reason), subscription)
+        else {
+          const error = new MillraceError(errorCodeOf(code), reason)
+          this.#refused(cursor, error, { ...subscription, from: 'next' })
+        }
         break
       }
       default:
     }
+  }
+
+  /** The closed shard was sent to its end, or so the host says. */
+  #end(cursor: ShardCursor, nextSequenceNumber: number): void {
+    if (nextSequenceNumber === cursor.next) this.#events.ended(cursor)
+    else this.#events.lost([cursor], offCourse(cursor, 0, nextSequenceNumber))
   }
 
   /** The broker cannot read some records: where the reading passes them over, another subscription begins behind them. */
@@ -197,10 +206,11 @@ export class Subscriber implements Intake {
   #refused(
     cursor: ShardCursor,
     error: MillraceError,
-    place: Pick<ShardSubscription, 'connection' | 'streamId'>,
+    place: Pick<ShardSubscription, 'connection' | 'streamId'> & { readonly from: Begin },
   ): void {
     if (this.#events.closing.aborted) return
-    if (error.code === 'trimmed' && this.#options.onTrimmed === 'horizon') {
+    // A host that does not give what it has from its horizon on either gives nothing.
+    if (error.code === 'trimmed' && this.#options.onTrimmed === 'horizon' && place.from === 'next') {
       this.#subscribe(cursor, place.connection, place.streamId, 'horizon')
     } else {
       this.#events.lost([cursor], error)
@@ -219,6 +229,8 @@ export class Subscriber implements Intake {
   }
 
   #unsubscribe(subscription: ShardSubscription): void {
+    // The end of a reading ends all that it knows: it was told already.
+    if (this.#subscriptions.get(subscription.cursor) !== subscription) return
     this.#forget(subscription)
     const { connection, id } = subscription
     this.#inTurn(() => {

@@ -17,8 +17,9 @@ import {
 import { listing, type Listing } from './listing.ts'
 import { checkArgument, checkChanges, checkOptions } from '../options/check.ts'
 import type { CallName } from '../options/table.ts'
+import { Pace } from '../retry.ts'
 import type { RoutingCache } from '../connecting/routing.ts'
-import { clientLimits, type CallOptions } from '../settings.ts'
+import { clientLimits, type CallOptions, type Settings } from '../settings.ts'
 import { cutAt, hashKeyOf, isolatingCuts, type IsolatedKey } from './split-point.ts'
 import { sleep } from '../waiting.ts'
 import { countOf } from '../../protocol/text/count-text.ts'
@@ -63,10 +64,12 @@ export interface MergeResult {
 export class Admin {
   readonly #control: ControlPlane
   readonly #routings: RoutingCache
+  readonly #settings: Settings
 
-  constructor(control: ControlPlane, routings: RoutingCache) {
+  constructor(control: ControlPlane, routings: RoutingCache, settings: Settings) {
     this.#control = control
     this.#routings = routings
+    this.#settings = settings
   }
 
   /** Creates a stream; fulfils when it takes records. */
@@ -145,7 +148,10 @@ export class Admin {
     const done = new AbortController()
     if (onProgress !== undefined) void this.#watch(name, onProgress, done.signal)
     try {
+      let pace = new Pace(this.#settings)
+      let least = Infinity
       for (;;) {
+        await pace.next(signal)
         const answer = await this.#control.call('updateShardCount', { name, shardCount }, signal)
         const stream = streamOf(answer.stream)
         onProgress?.(stream)
@@ -154,6 +160,10 @@ export class Admin {
         const now = isOver ? stream : await this.describeStream(name, signal === undefined ? {} : { signal })
         if (now.targetShardCount === undefined && now.openShardCount === shardCount) return now
         if (now.targetShardCount !== shardCount) throw replacedGoal(now, shardCount)
+        // What comes nearer to its goal is asked for as fast as it does.
+        const left = Math.abs(shardCount - now.openShardCount)
+        if (left < least) pace = new Pace(this.#settings)
+        least = Math.min(least, left)
       }
     } finally {
       done.abort()
@@ -176,24 +186,31 @@ export class Admin {
   /** All streams by name: `for await`, or `.page()`. */
   listStreams(options: CallOptions = {}): Listing<Stream> {
     checkOptions('listStreams', options)
-    return listing(options, async ({ limit, after, signal }) => {
-      const request = { limit, exclusiveStartName: after }
-      const answer = await this.#control.call('listStreams', request, signal)
-      const last = answer.streams.at(-1)
-      return { items: answer.streams.map(streamOf), next: answer.hasMore ? last?.name : undefined }
+    return listing<Stream>(options, {
+      operation: 'listStreams',
+      fetch: async ({ limit, after, signal }) => {
+        const request = { limit, exclusiveStartName: after }
+        const { streams, hasMore } = await this.#control.call('listStreams', request, signal)
+        return { items: streams.map(streamOf), hasMore }
+      },
+      placeOf: ({ name }) => name,
+      isBehind: (name, other) => name > other,
     })
   }
 
   /** The shards of a stream by index: `for await`, or `.page()`. */
   listShards(stream: string, options: CallOptions = {}): Listing<Shard> {
     check('listShards', { stream, options })
-    return listing(options, async ({ limit, after, signal }) => {
-      const exclusiveStartIndex = after === undefined ? undefined : parseShardId(after)
-      const request = { name: stream, limit, exclusiveStartIndex }
-      const answer = await this.#control.call('listShards', request, signal)
-      const last = answer.shards.at(-1)
-      const next = answer.hasMore && last !== undefined ? shardIdOf(last.index) : undefined
-      return { items: answer.shards.map(shardOf), next }
+    return listing<Shard>(options, {
+      operation: 'listShards',
+      fetch: async ({ limit, after, signal }) => {
+        const exclusiveStartIndex = after === undefined ? undefined : parseShardId(after)
+        const request = { name: stream, limit, exclusiveStartIndex }
+        const { shards, hasMore } = await this.#control.call('listShards', request, signal)
+        return { items: shards.map(shardOf), hasMore }
+      },
+      placeOf: ({ shardId }) => shardId,
+      isBehind: (shardId, other) => parseShardId(shardId) > parseShardId(other),
     })
   }
 

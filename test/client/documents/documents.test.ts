@@ -13,7 +13,8 @@ import {
   type Documents,
 } from '../../../client/index.ts'
 import { outcomeOf, rejectionOf } from '../../support/rejection.ts'
-import { driven, fakeTime, turns } from '../support/drive.ts'
+import type { ResponseOf } from '../../../protocol/operations.ts'
+import { driven, fakeTime, pass, turns } from '../support/drive.ts'
 import { FakeDocuments } from '../support/fake-documents.ts'
 
 let restoreTime: () => void
@@ -194,6 +195,74 @@ describe('a list', () => {
       const rest = await plans.list({ prefix: 'a' }).page({ after: first.next })
       expect([rest.items.map(({ name }) => name), rest.next]).toEqual([['a/2'], undefined])
     }))
+})
+
+describe('an answer that does not lead on', () => {
+  const lists: Record<string, (client: Client) => AsyncIterable<unknown>> = {
+    list: (client) => client.documents<number>('plans').list(),
+    watch: (client) => client.documents<number>('plans').watch(),
+  }
+  const pages: Record<string, (page: ResponseOf<'listDocuments'>, count: number) => object> = {
+    'the same page again': () => ({ hasMore: true }),
+    'an empty page, behind which there is more': () => ({ documents: [], hasMore: true }),
+    'an order of its own': ({ documents }) => ({ documents: documents.toReversed() }),
+  }
+  const cases = Object.keys(lists).flatMap((call) => Object.keys(pages).map((page) => [call, page] as const))
+
+  it.each(cases)('%s: refuses %s', (call, page) =>
+    withClient(async (client, broker) => {
+      for (const name of ['\uffff', '\u{1f600}', 'a']) await client.documents<number>('plans').put(name, 1)
+      let count = 0
+      broker.rewrite = (operation, answer) =>
+        operation === 'listDocuments'
+          ? { ...answer, ...pages[page]!(answer as ResponseOf<'listDocuments'>, count++) }
+          : answer
+      expect(await outcomeOf(collect(lists[call]!(client)))).toBe('invalidAnswer')
+      expect(count).toBeLessThanOrEqual(2)
+    }),
+  )
+
+  it.each<[string, (answer: ResponseOf<'watchDocuments'>) => object]>([
+    ['to an earlier version of all', ({ version }) => ({ version: version - 1 })],
+    [
+      'to an earlier version of one document',
+      ({ documents }) => ({ documents: documents.map((each) => ({ ...each, version: 0 })) }),
+    ],
+  ])('watch: refuses to go back %s', (_what, change) =>
+    withClient(async (client, broker) => {
+      const plans = client.documents<number>('plans')
+      await plans.put('a', 1)
+      const watching = outcomeOf(collect(plans.watch()))
+      await turns()
+      broker.rewrite = (operation, answer) =>
+        operation === 'watchDocuments'
+          ? { ...answer, ...change(answer as ResponseOf<'watchDocuments'>) }
+          : answer
+      if (_what.endsWith('document')) await plans.put('a', 2)
+      expect(await watching).toBe('invalidAnswer')
+    }),
+  )
+
+  it.each<[string, object]>([
+    ['answers at once with nothing', {}],
+    ['never knows all changes', { isComplete: false }],
+  ])('watch: asks a broker ever more seldom that %s', async (_what, change) => {
+    const broker = new FakeDocuments()
+    const retry = { backoffMinMs: 5, backoffMaxMs: 20 }
+    const client = await driven(connect('millrace://fake', { dial: broker.dial, retry }))
+    broker.disturb = ({ operation, request }) => {
+      if (operation === 'watchDocuments') Object.assign(request, { maxWaitMs: 0 })
+      return 'none'
+    }
+    broker.rewrite = (operation, answer) =>
+      operation === 'watchDocuments' ? { ...answer, ...change } : answer
+    const told = collect(client.documents<number>('plans').watch())
+    await pass(2000, 10)
+    // A backoff of 20 ms at most, of which half is random.
+    expect(broker.received.filter((operation) => operation === 'watchDocuments').length).toBeLessThan(250)
+    await driven(client.close())
+    expect(await driven(told)).toEqual([])
+  })
 })
 
 describe('a watch', () => {

@@ -22,6 +22,8 @@ export class FakeDocuments {
   readonly received: OperationName[] = []
   /** What becomes of a request: it is done, or the connection breaks before or after that. */
   disturb: (message: RequestMessage) => 'none' | 'lostBefore' | 'lostAfter' = () => 'none'
+  /** Changes an answer, as a broker of other making may give it. */
+  rewrite: (operation: OperationName, response: object) => object = (_, response) => response
   isDown = false
   /** The near ends of the connections, by the far ones. */
   readonly #sessions = new Map<Duplex, Duplex>()
@@ -71,7 +73,7 @@ export class FakeDocuments {
     if (disturbance === 'lostBefore') return this.#drop(session)
     const documents = this.#documents
     const answer = await this.#answer(documents, message).then(
-      (response) => encodeResponse(operation, correlationId, response as never),
+      (response) => encodeResponse(operation, correlationId, this.rewrite(operation, response) as never),
       (error: unknown) => {
         if (MillraceError.is(error)) return encodeError(correlationId, error)
         throw error
