@@ -22,7 +22,7 @@ export {
   type StreamSettings,
 } from './streams/capacity.ts'
 export type {
-  Broker,
+  BrokerDescription,
   BrokerHost,
   LoadWindows,
   ScalingDecision,

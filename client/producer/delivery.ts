@@ -5,7 +5,7 @@
 // reshard, and no shard waits for another.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { AppendResult } from '../../protocol/operations.ts'
-import type { RecordInput } from '../../protocol/batch/record.ts'
+import type { RecordFields } from '../../protocol/batch/record.ts'
 import { endpointKey } from '../connecting/address.ts'
 import { asMillraceError, invalidAnswer } from '../errors.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
@@ -75,7 +75,7 @@ export class Delivery implements SenderEvents {
   }
 
   /** Takes a record: see Accumulator.add. */
-  add(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number): PendingBatch {
+  add(record: RecordFields, hashKey: Uint32Array, hashKeyAt: number): PendingBatch {
     this.#sweep ??= this.#startSweep()
     return this.#records.add(record, hashKey, hashKeyAt)
   }

@@ -1,5 +1,5 @@
 // What a producer may be told, with defaults and bounds, resolved once. Runs in the client.
-import type { Codec as Compression } from '../../protocol/batch/compression.ts'
+import type { Compression } from '../../protocol/batch/compression.ts'
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import type { BytesInput, EncoderOption } from '../codecs.ts'
 import { optionTable } from '../options/table.ts'

@@ -9,7 +9,7 @@ import {
   scalingReportOf,
   shardOf,
   streamOf,
-  type Broker,
+  type BrokerDescription,
   type ScalingReport,
   type Shard,
   type Stream,
@@ -178,7 +178,7 @@ export class Admin {
   }
 
   /** Describes the broker: its version, its hosts and their states, and counts. */
-  async describeBroker(options: CallOptions = {}): Promise<Broker> {
+  async describeBroker(options: CallOptions = {}): Promise<BrokerDescription> {
     checkOptions('describeBroker', options)
     return brokerOf(await this.#control.call('describeBroker', {}, options.signal))
   }

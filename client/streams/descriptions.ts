@@ -99,7 +99,7 @@ export interface ScalingReport {
 }
 
 /** The daemon as it is now. */
-export interface Broker {
+export interface BrokerDescription {
   /** Identity of its data directory. */
   readonly brokerId: string
   /** Name and version. */
@@ -187,7 +187,7 @@ export function scalingReportOf({ mode, scaling, decisions }: ResponseOf<'explai
   return { mode, scaling, decisions: told }
 }
 
-export function brokerOf(broker: ResponseOf<'describeBroker'>): Broker {
+export function brokerOf(broker: ResponseOf<'describeBroker'>): BrokerDescription {
   return { ...broker, startedAt: new Date(broker.startedAt) }
 }
 

@@ -19,7 +19,7 @@ import { findRecordFault } from './record-walk.ts'
 
 export { BatchBuilder, type BatchIdentity, type BatchMemorySource } from './batch-builder.ts'
 export type { RecordHeaders } from './record-headers.ts'
-export type { RecordInput } from './record-layout.ts'
+export type { RecordFields } from './record-layout.ts'
 
 /** A stored record. Its text and views are made when they are read. */
 export interface StoredRecord {

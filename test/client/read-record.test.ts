@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest'
 import { bytes, json, text, type Codec } from '../../client/codecs.ts'
 import { readBatch } from '../../client/read-record.ts'
 import type { StreamRecord } from '../../client/record.ts'
-import { BatchBuilder, hashKeyFromDecimal, stampBatch, type RecordInput } from '../../protocol/index.ts'
+import { BatchBuilder, hashKeyFromDecimal, stampBatch, type RecordFields } from '../../protocol/index.ts'
 
 const shardId = 'shardId-000000000003'
 
-function batchOf(records: readonly RecordInput[]): Uint8Array {
+function batchOf(records: readonly RecordFields[]): Uint8Array {
   const builder = new BatchBuilder({ bytesMax: 10_000 })
   for (const record of records) builder.tryAdd(record, hashKeyFromDecimal('7'), 0)
   const batch = builder.finish({ producerId: 0, producerEpoch: 0, firstProducerSequence: 0 })
@@ -16,7 +16,7 @@ function batchOf(records: readonly RecordInput[]): Uint8Array {
   return batch
 }
 
-function read<T>(record: RecordInput, codec: Codec<never, T>): StreamRecord<T> {
+function read<T>(record: RecordFields, codec: Codec<never, T>): StreamRecord<T> {
   return readBatch(batchOf([record]), { shardId, codec, from: 0, until: Infinity })[0]!
 }
 

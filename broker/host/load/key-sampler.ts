@@ -7,7 +7,7 @@ import { compareHashKeys, type HashKeyWords } from '../../../protocol/shards/has
 import { TokenBucket } from '../limits/token-bucket.ts'
 import { KeySample } from './key-sample.ts'
 import { sampleKeys } from './record-keys.ts'
-import type { ShardLoad } from './shard-load.ts'
+import type { ShardLoadMeter } from './shard-load-meter.ts'
 
 const RECORDS_PER_SECOND = 400
 const RECORDS_PER_BATCH = 8
@@ -16,7 +16,7 @@ const RECORDS_PER_BATCH = 8
 export interface SampledShard {
   readonly rangeStart: HashKeyWords
   readonly rangeEnd: HashKeyWords
-  readonly load: ShardLoad
+  readonly load: ShardLoadMeter
 }
 
 export class KeySampler {

@@ -1,12 +1,12 @@
 // Answers the controller's questions about loads: all counters, and the key that divides one shard. Host main thread.
 import { hashKeyToHex } from '../../../protocol/shards/hash-key.ts'
 import type { HostedLoads, HotKey, ShardRef } from '../../host-contract.ts'
-import type { ShardLoad } from './shard-load.ts'
+import type { ShardLoadMeter } from './shard-load-meter.ts'
 
 /** A shard that is served here, with its load. */
 export interface LoadedShard extends ShardRef {
   readonly closed: boolean
-  readonly load: ShardLoad
+  readonly load: ShardLoadMeter
 }
 
 /** Returns the loads of those shards that are open. */

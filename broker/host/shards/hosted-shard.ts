@@ -9,7 +9,7 @@ import { STEP_MS_MAX } from '../../clock/doubting-clock.ts'
 import type { HostedExtent, PlacedShard, ShardRef } from '../../host-contract.ts'
 import type { ShardExtent } from '../../threads/owner-contract.ts'
 import { readLimits, throttled, writeLimits, type Throttle } from '../limits/throttle.ts'
-import { ShardLoad } from '../load/shard-load.ts'
+import { ShardLoadMeter } from '../load/shard-load-meter.ts'
 import { ShardTail } from '../tail/shard-tail.ts'
 import { liveBytesOf } from './live-bytes.ts'
 
@@ -36,7 +36,7 @@ export class HostedShard {
   /** False once its stream is deleted or the shard has expired. Code that kept the shard over an `await` must check it. */
   served = true
   /** The load that producers put on it. */
-  readonly load = new ShardLoad()
+  readonly load = new ShardLoadMeter()
   /** Its batches in the tail cache. */
   readonly cached = new ShardTail()
   /** Fetches and subscriptions that have read up to the tail. */

@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest'
 import { BATCH_HEADER_BYTES } from '../../../../protocol/batch/batch.ts'
 import { BatchBuilder } from '../../../../protocol/batch/batch-builder.ts'
 import { hashKeyFromDecimal, hashKeyToHex, hashPartitionKey } from '../../../../protocol/shards/hash-key.ts'
-import type { RecordInput } from '../../../../protocol/batch/record-layout.ts'
+import type { RecordFields } from '../../../../protocol/batch/record-layout.ts'
 import { sampleKeys } from '../../../../broker/host/load/record-keys.ts'
 
-function batchOf(records: readonly RecordInput[]): Uint8Array {
+function batchOf(records: readonly RecordFields[]): Uint8Array {
   const builder = new BatchBuilder({ bytesMax: 1 << 24 })
   for (const record of records) {
     const words = hashKeyOf(record)
@@ -16,7 +16,7 @@ function batchOf(records: readonly RecordInput[]): Uint8Array {
   return builder.finish({ producerId: 0, producerEpoch: 0, firstProducerSequence: 0 })
 }
 
-function hashKeyOf({ partitionKey, explicitHashKey }: RecordInput): Uint32Array {
+function hashKeyOf({ partitionKey, explicitHashKey }: RecordFields): Uint32Array {
   const words = new Uint32Array(4)
   hashPartitionKey(partitionKey, words, 0)
   return explicitHashKey ?? words

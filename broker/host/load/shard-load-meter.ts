@@ -10,7 +10,7 @@ const LOOK_MS = 250
 /** How often the shard's rate is measured. */
 const RATE_MS = 1000
 
-export class ShardLoad {
+export class ShardLoadMeter {
   /** Bytes of records. */
   bytes = 0
   records = 0
