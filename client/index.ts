@@ -1,5 +1,5 @@
-// The client's door: what `import … from 'millrace'` gives. Runs in the application, on Node; speaks the protocol and
-// needs nothing else of the broker.
+// The public names of the client: what `import … from 'millrace'` gives. Runs in the application, on Node. It depends on the
+// protocol, and on no other part of the broker.
 export { connect, type Client, type PutOptions, type PutResult } from './client.ts'
 export type { CallOptions, ConnectOptions, LogEntry, RetryPolicy, Rim } from './settings.ts'
 export type { Address } from './connecting/address.ts'

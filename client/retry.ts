@@ -1,11 +1,11 @@
-// When a refused request may be sent again, and how long to wait before. Runs in the client.
-// The error table decides: the retry kind says whether and how, the side effects whether a request that may not run
-// twice can be repeated. Nothing here knows a single code.
+// Decides when a refused request may be sent again, and after how long. Runs in the client.
+// The error table decides, and no code is named here: the retry kind says whether and how, and the side effects say whether a
+// request that must not run twice may be repeated.
 import { MillraceError } from '../protocol/millrace-error.ts'
 import { clientLimits, type RetryPolicy, type Settings } from './settings.ts'
 import { onAbort, sleep, throwIfAborted } from './waiting.ts'
 
-/** May the request be sent again? One that is not idempotent only where its refusal promises that nothing was done. */
+/** Returns true if the request may be sent again; if it is not idempotent, only after an error without side effects. */
 export function mayRepeat(error: unknown, idempotent: boolean): error is MillraceError {
   return MillraceError.is(error) && error.retry !== 'never' && (idempotent || error.sideEffects === 'none')
 }
@@ -24,14 +24,14 @@ export function backoffMs(
   return Math.max(believedMs(askedMs), ceiling * (0.5 + random() / 2))
 }
 
-/** How long to wait where a broker says how long. No longer than a timer holds: it may be wrong, and is asked again. */
+/** Returns how long to wait if the broker gives a delay, at most what a timer holds, because the broker may be wrong. */
 export function believedMs(askedMs: number): number {
   return Math.min(askedMs, clientLimits.askedMsMax)
 }
 
 /**
- * The bounds of the backoff for an error. What asks for fresh routing is asked soon: a reshard is done in a fraction of a
- * second, and whoever waits long for it is what makes it last. After many attempts it is something else: hosts that name
+ * Returns the bounds of the backoff for an error. An error that needs a new routing has a short wait: a reshard takes a
+ * fraction of a second, so a long wait would be most of the pause. After many attempts it is something else: hosts that name
  * each other, for example.
  */
 export function boundsFor(
@@ -51,16 +51,16 @@ const TIMED_OUT = new Error('the time for the request is over')
 export interface RetryingOptions {
   readonly settings: Settings
   readonly idempotent: boolean
-  /** Each attempt goes where fresh routing says; else it goes to the controller, which routing does not change. */
+  /** True if each attempt uses a new routing. Otherwise the request goes to the controller, and a new routing does not help. */
   readonly isRouted?: boolean
   readonly signal: AbortSignal | undefined
-  /** What is tried, for the log. */
+  /** Name of the request, for the log. */
   readonly what: string
 }
 
 /**
- * Runs the request until it succeeds, may not be repeated, or `requestTimeoutMs` is over: then throws its last error, or
- * `timedOut` where an attempt was under way. The signal given to `run` ends that attempt.
+ * Runs the request until it succeeds, may not be repeated, or `requestTimeoutMs` is over. Then it throws the last error, or
+ * `timedOut` if an attempt was running. The signal given to `run` ends that attempt.
  */
 export async function retrying<T>(
   run: (signal: AbortSignal) => Promise<T>,
@@ -89,7 +89,7 @@ export async function retrying<T>(
     }
   } catch (error) {
     if (ending.signal.reason !== TIMED_OUT) throw error
-    // What kept it from being done says more than that time is over; but not where the last attempt may have done it.
+    // The last refusal says more than `timedOut`. But if the last attempt may have had effects, the caller must know that.
     if (last !== undefined && options.idempotent) throw last
     const message = `${what} was not answered within ${settings.requestTimeoutMs} ms.`
     throw new MillraceError('timedOut', message, { cause: last ?? error })
@@ -106,7 +106,7 @@ export class Pace {
   #requests = 0
   #last = 0
 
-  /** `why` tells the bounds of the backoff, as an error would. */
+  /** `why` gives the bounds of the backoff, as an error does. */
   constructor(settings: Settings, why: Pick<MillraceError, 'retry'> = { retry: 'backoff' }) {
     this.#settings = settings
     this.#why = why

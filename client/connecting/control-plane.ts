@@ -1,5 +1,5 @@
-// Requests to the controller: tried at each of the url's addresses in turn, repeated where the error table allows.
-// Runs in the client.
+// Requests to the controller: they try the url's addresses in turn, and are repeated if the error table allows it. Runs in the
+// client.
 import { operations, type OperationOn, type RequestOf, type ResponseOf } from '../../protocol/operations.ts'
 import { CONTROLLER, type Address, type Endpoint } from './address.ts'
 import type { Connection } from './connection.ts'
@@ -12,7 +12,7 @@ export class ControlPlane {
   readonly #addresses: readonly Endpoint[]
   readonly #pool: ConnectionPool
   readonly #settings: Settings
-  /** Which address answered last. */
+  /** Index of the address that answered last. */
   #current = 0
 
   constructor(addresses: readonly Address[], pool: ConnectionPool, settings: Settings) {
@@ -21,7 +21,7 @@ export class ControlPlane {
     this.#settings = settings
   }
 
-  /** Connects to the first address that answers; rejects with the last one's error where none does. */
+  /** Connects to the first address that answers; rejects with the last address' error if none does. */
   async connect(signal?: AbortSignal): Promise<Connection> {
     for (let tries = 1; ; tries++) {
       try {
@@ -45,8 +45,8 @@ export class ControlPlane {
   }
 
   /**
-   * As `call`, for who follows what the broker tells: asks until there is an answer, however long the controller is gone, or
-   * until `giveUpAfterMs` is over. `waitMs` is what the request itself asks the broker to wait.
+   * Like `call`, for a watch that follows the broker: repeats the request until it is answered, even while the controller is
+   * gone, or until `giveUpAfterMs` is over. `waitMs` is how long the request lets the broker wait for changes.
    */
   async poll<N extends OperationOn<'control'>>(
     operation: N,
@@ -70,7 +70,7 @@ export class ControlPlane {
     }
   }
 
-  /** The broker's clock, milliseconds since the epoch. */
+  /** Returns the time of the broker, in milliseconds since the epoch. */
   time(signal?: AbortSignal): Promise<number> {
     const run = async (ending: AbortSignal) => {
       const connection = await this.connect(ending)
@@ -79,7 +79,7 @@ export class ControlPlane {
     return retrying(run, { settings: this.#settings, idempotent: true, signal, what: 'ping' })
   }
 
-  /** As `call`, and tells which address gave the answer. */
+  /** Like `call`, but also returns the address that answered. */
   ask<N extends OperationOn<'control'>>(
     operation: N,
     request: RequestOf<N>,

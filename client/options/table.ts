@@ -1,6 +1,6 @@
-// The one table of what a caller may give: the options of each call, their kinds, bounds and defaults. Runs in the client,
-// pure. The types beside it say the same to the compiler, which also finds what is missing here; this says it at run time, to
-// callers in plain JavaScript and to values that came from elsewhere. Defaults are read from here by what resolves them.
+// The table of the options of each call: their kinds, bounds and defaults. Runs in the client, pure. Types check options at
+// compile time, and the compiler finds an option that is missing here. The table checks them at run time, for callers in plain
+// JavaScript and for values from other sources. Defaults are read from here.
 import { codecs as compressions } from '../../protocol/batch/compression.ts'
 import { limits } from '../../protocol/limits.ts'
 import { operations, type Operation, type OperationOn } from '../../protocol/operations.ts'
@@ -65,7 +65,7 @@ const rim = {
   randomBytes: callback,
 } satisfies OptionsOf<Rim>
 
-// `connect(broker.url, broker)` passes a broker of this process whole, of which only `dial` is an option.
+// `connect(broker.url, broker)` passes a whole broker of this process, of which only `dial` is an option.
 const brokerInProcess = { url: string, dataDir: string, metrics: callback, close: callback }
 
 const connect = {
@@ -86,7 +86,7 @@ const producer = {
   lingerMs: whole({ min: 0, max: 60_000, default: 0 }),
   compression: choice(compressions),
   bufferBytesMax: whole({ min: 1, max: 4096 * MiB, default: 32 * MiB }),
-  // No client tries longer than the broker remembers its producer.
+  // A client must not try for longer than the broker remembers its producer.
   deliveryTimeoutMs: whole({ min: 1, max: limits.producerIdleMsMin, default: 120_000 }),
   onAcknowledged: callback,
   onRefused: callback,
@@ -95,7 +95,7 @@ const producer = {
 } satisfies OptionsOf<ProducerOptions>
 
 const reading = {
-  // Where a reading begins and ends is checked when it begins: what is wrong with it ends the loop.
+  // Positions are checked when the reading begins, and an invalid one ends the loop with an error.
   from: later,
   shard: later,
   codec: codec('decode'),
@@ -114,7 +114,7 @@ const read = {
 
 const subscribe = {
   ...reading,
-  // By default, what the number of shards allows.
+  // The default depends on the number of shards.
   creditBytes: whole({ min: 1, max: limits.subscriptionCreditBytesMax, default: 1 * MiB }),
 } satisfies OptionsOf<SubscribeOptions>
 
@@ -147,10 +147,10 @@ const streamPosition = {
     ['streamId', 'shardsBelow', 'shards'].every((name) => Object.hasOwn(given, name)),
 } satisfies Option
 
-/** Where a reading begins and ends, and in which shard. */
+/** Options that say where a reading begins and ends, and in which shard. */
 export const placeOptions = { from: either(position, streamPosition), until: position, shard: shardId }
 
-/** The settings of a stream, by their own table. */
+/** Returns options for settings of a stream, by the table of settings. */
 function settingsWhere(isTaken: (setting: StreamSetting) => boolean): Options {
   const taken = Object.entries<StreamSetting>(streamSettings).filter(([, setting]) => isTaken(setting))
   return Object.fromEntries(taken.map(([name, setting]) => [name, settingOption(setting)]))
@@ -189,7 +189,7 @@ const createStream = {
   signal,
 } satisfies OptionsOf<CreateStreamOptions>
 
-/** What updateStream changes. */
+/** The settings that updateStream changes. */
 export const changeOptions = settingsWhere(
   ({ changes: isChangeable }) => isChangeable,
 ) as OptionsOf<StreamChanges>
@@ -204,7 +204,7 @@ const updateShardCount = { onProgress: callback, signal } satisfies OptionsOf<Up
 
 const put = { codec: codec('encode'), signal } satisfies OptionsOf<PutOptions<unknown>>
 
-/** Operations of the controller that are no calls of their own. */
+/** Operations of the controller that the client calls only for itself. */
 const internal = ['describeRouting'] as const
 type ControllerCall = Exclude<OperationOn<'control'>, (typeof internal)[number]>
 
@@ -253,7 +253,7 @@ export const optionTable = {
 
 export type CallName = keyof typeof optionTable
 
-/** Arguments that are no options. */
+/** Arguments of calls beside their options. */
 export const argumentTable = {
   url: string,
   stream: string,

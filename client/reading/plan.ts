@@ -1,4 +1,4 @@
-// What a reading is made with: what it talks to, and what it is to read. Runs in the client; types only.
+// What a reading is made with: its connections and clocks, and its begin and end. Runs in the client; types only.
 import type { ConnectionPool } from '../connecting/pool.ts'
 import type { Position, StreamPosition } from './position.ts'
 import type { RoutingCache } from '../connecting/routing.ts'
@@ -10,7 +10,7 @@ export interface ReadingDependencies {
   readonly routings: RoutingCache
   readonly pool: ConnectionPool
   readonly settings: Settings
-  /** The broker's clock, milliseconds since the epoch. */
+  /** Returns the time of the broker, in milliseconds since the epoch. */
   readonly brokerTime: (signal: AbortSignal) => Promise<number>
   readonly onClosed: () => void
 }

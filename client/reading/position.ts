@@ -1,4 +1,4 @@
-// Where reading starts and stops, as people say it and as the protocol does. Runs in the client, pure.
+// Positions in a stream, in the form of the client and in that of the protocol. Runs in the client, pure.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Position as WirePosition } from '../../protocol/operations.ts'
 import { checkPlace } from '../options/check.ts'
@@ -32,7 +32,7 @@ export function isStreamPosition(from: Position | StreamPosition): from is Strea
   return typeof from === 'object' && 'streamId' in from
 }
 
-/** The position as the protocol has it. It was checked by the table of options. */
+/** Converts a position, which the table of options has checked, to the protocol's form. */
 export function toWirePosition(position: Position): WirePosition {
   const none = { sequenceNumber: undefined, timestamp: undefined }
   if (typeof position === 'string') return { ...none, type: position }
@@ -53,7 +53,7 @@ interface PositionFields {
   readonly atTimestamp?: Date | number
 }
 
-/** Whether a reading between the two ends before it begins: told only of two times, or two sequence numbers. */
+/** Returns true if a reading between the two would end before it begins; only two times or two numbers can be compared. */
 export function endsBeforeItBegins(from: Position | StreamPosition, until: Position): boolean {
   if (isStreamPosition(from)) return false
   const [first, end] = [toWirePosition(from), toWirePosition(until)]
@@ -62,21 +62,21 @@ export function endsBeforeItBegins(from: Position | StreamPosition, until: Posit
   return first.timestamp !== undefined && end.timestamp !== undefined && end.timestamp < first.timestamp
 }
 
-/** Number of the first record at a place in a shard, or behind it; undefined for a position that names no number. */
+/** Returns the number of the first record at or after a place in a shard; undefined for a position without a number. */
 export function numberOf({ type, sequenceNumber }: WirePosition): number | undefined {
   return sequenceNumber === undefined
     ? undefined
     : sequenceNumber + (type === 'AFTER_SEQUENCE_NUMBER' ? 1 : 0)
 }
 
-/** Where a reading begins and ends, as the caller says it. */
+/** Where a reading begins and ends, as the caller gave it. */
 export interface Places {
   readonly from: Position | StreamPosition
   readonly until: Position | undefined
   readonly shard: string | undefined
 }
 
-/** Throws `invalidArgument` for what is no position or no shard, and for a reading that would end before it begins, as far as the two positions alone tell. */
+/** Throws `invalidArgument` for an invalid position or shard, and for positions that would end a reading before it begins. */
 export function checkPlaces({ from, until, shard }: Places): void {
   checkPlace('from', from)
   checkPlace('until', until)
@@ -88,7 +88,7 @@ export function checkPlaces({ from, until, shard }: Places): void {
   throw new MillraceError('invalidArgument', message)
 }
 
-/** Whether the position means a place in one particular shard. */
+/** Returns true if the position is a place in one particular shard. */
 export function isShardPosition(position: WirePosition): boolean {
   return position.sequenceNumber !== undefined
 }

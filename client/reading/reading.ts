@@ -1,6 +1,6 @@
-// Reading a stream, or one shard of it: finds the shards and where to begin in each, has an intake bring their batches,
-// and sets shards going again wherever they are after whatever happened. Runs in the client. Every record from the
-// begin on arrives once, in order within its shard; a shard's parents are drained before it is begun (see lineage.ts).
+// Reads a stream, or one shard of it: finds the shards and their first positions, lets an intake bring their batches, and
+// resumes shards after failures and moves. Runs in the client. Every record from the begin on arrives once, in order within its
+// shard; a shard's parents are drained before it is begun (see lineage.ts).
 import { arrivalTimeAt, baseSequenceNumberAt } from '../../protocol/batch/batch.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
@@ -25,13 +25,13 @@ import { endAtTime, notTrimmed, resolveStart } from './start.ts'
 import type { OnUnreadable } from './unreadable.ts'
 
 /**
- * Records of a stream as they are read: an async iterable, of one loop. Leaving the loop closes the reading. Made by
- * `client.read` and `client.subscribe`.
+ * The records of a stream, as an async iterable for one loop. Leaving the loop closes the reading. `client.read` and
+ * `client.subscribe` make it.
  */
 export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposable {
-  /** Name of the stream that it reads. */
+  /** Name of the stream that is read. */
   readonly stream: string
-  /** Fulfils when the begin is fixed in every shard: a record appended from then on lies behind 'LATEST'. */
+  /** Fulfils when the begin is fixed in every shard: a record appended afterwards is after 'LATEST'. */
   readonly started: Promise<void>
   readonly #dependencies: ReadingDependencies
   readonly #options: ReadingOptions<T>
@@ -47,13 +47,13 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   readonly #stopListening: (() => void) | undefined
   #intake: Intake | undefined
   #lineage: Lineage | undefined
-  /** The shard that is read alone. */
+  /** The shard that the option `shard` names. */
   #only: ShardCursor | undefined
   #children: readonly string[] = []
   #endTime: EndTime | undefined
-  /** The time is over: every shard has its end, and those that appear now are none of ours. */
+  /** True once the time of the end has passed: every shard has its end, and new shards are not read. */
   #isEndFixed = false
-  /** Shards to be begun together, at the end of this turn. */
+  /** Shards that begin together at the end of this turn. */
   readonly #toBegin = new Set<ShardCursor>()
   #turn: NodeJS.Immediate | undefined
   #isSeekingChildren = false
@@ -68,17 +68,17 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#codec = resolveDecoder(options.codec)
     this.#onUnreadable = options.onUnreadable ?? 'fail'
     this.started = this.#start()
-    // Who loops learns of a failure there; who waits for the start, here.
+    // The loop throws a failure of the start too, so `started` may stay without a handler.
     this.started.catch((error: unknown) => this.#end(asMillraceError(error), 'now'))
     if (options.signal !== undefined)
       this.#stopListening = onAbort(options.signal, () => this.abort(options.signal?.reason))
   }
 
   /**
-   * How far the loop is behind now, in milliseconds by the broker's clock: the age of the record that the loop was handed
-   * last, while its shard holds a newer one that is to be read; else 0. Of several shards, the one that is furthest behind.
-   * What has arrived and waits for the loop counts as not read. Before a shard's first record it is the age of the oldest one
-   * that waits; of a shard that cannot be reached, the time since its last answer. Undefined before the first answer.
+   * How far the loop is behind now, in milliseconds by the broker's clock: the age of the last record that the loop got, while
+   * its shard has a newer one to be read; else 0. Of several shards, the one furthest behind counts. Records that wait for the
+   * loop count as not read. Before a shard's first record it is the age of the oldest waiting one; for a shard that cannot be
+   * reached, the time since its last answer. Undefined before the first answer.
    */
   get millisBehindLatest(): number | undefined {
     if (this.#lineage === undefined) return undefined
@@ -87,7 +87,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   }
 
   /**
-   * Where the loop is in the whole stream: behind the records that it was handed, the last one included. Give it as `from` to
+   * Where the loop is in the whole stream: after the records that it got, the last one included. Give it as `from` to
    * go on there, in this process or in another. Throws `unavailable` before `started`.
    */
   get position(): StreamPosition {
@@ -104,28 +104,28 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     return this.#children
   }
 
-  /** One record after another. */
+  /** Iterates over single records. */
   [Symbol.asyncIterator](): AsyncIterableIterator<StreamRecord<T>> {
     return new RecordIterator(this.#source())
   }
 
-  /** The records in the batches in which they were appended, each of one shard: cheaper than one by one. */
+  /** Iterates over batches as they were appended, each of one shard. This is cheaper than single records. */
   batches(): AsyncGenerator<StreamRecord<T>[], void, undefined> {
     return recordBatches(this.#source())
   }
 
-  /** Ends the reading; a loop over it ends. */
+  /** Ends the reading. A loop over it ends. */
   close(): Promise<void> {
     this.#end(undefined, 'now')
     return Promise.resolve()
   }
 
-  /** Ends the reading; a loop over it throws `aborted`. */
+  /** Ends the reading. A loop over it throws `aborted`. */
   abort(reason?: unknown): void {
     this.#end(new MillraceError('aborted', 'The reading was ended.', { cause: reason }), 'now')
   }
 
-  /** Ends it at the end of an `await using`. */
+  /** Ends the reading at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
@@ -139,7 +139,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     }
   }
 
-  /** 'later' lets the loop use what has arrived. Returns false: no shard goes on. */
+  /** Ends the reading; 'later' lets the loop first use the batches that have arrived. Returns false: no shard goes on. */
   #end(error: MillraceError | undefined, when: 'now' | 'later'): false {
     if (when === 'now') this.#inbox.discard(error)
     else this.#inbox.end(error)
@@ -161,7 +161,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     const start = async () => {
       checkPlaces({ from, until, shard: this.#options.shard })
       this.#endTime = await endTimeOf(until, () => brokerTime(signal))
-      // Until the time is over, every shard is followed.
+      // Every shard is followed until the time of the end has passed.
       const end = this.#endTime === undefined ? until : undefined
       return resolveStart({ from, until: end, onTrimmed, shardIndex: this.#onlyShard }, lookups)
     }
@@ -182,7 +182,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     return shard === undefined ? undefined : parseShardId(shard)
   }
 
-  /** Whether shards that appear while reading are read too. */
+  /** True if shards that appear during the reading are read too. */
   get #follows(): boolean {
     if (this.#options.shard !== undefined || this.#isEndFixed) return false
     return this.#plan.until === undefined || this.#endTime !== undefined
@@ -234,7 +234,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     return !cursor.isDone
   }
 
-  /** Goes on behind records that the broker cannot read, where that was asked for. They are reported when the loop gets there. */
+  /** Skips records that the broker cannot read, if the caller wants that. They are reported when the loop gets there. */
   #unreadable(cursor: ShardCursor, error: MillraceError): boolean {
     const { firstSequenceNumber: first = 0, nextSequenceNumber: next = 0 } = error
     if (this.#onUnreadable === 'fail' || next <= cursor.next) {
@@ -246,14 +246,14 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     return this.#advance(cursor, next)
   }
 
-  /** The shard is read as far as it is to be read. */
+  /** Called when the shard is read as far as wanted. */
   #drain(cursor: ShardCursor): void {
     this.#lag.left(cursor)
     this.#lineage!.drain(cursor)
     this.#goOn(this.#lineage!)
   }
 
-  /** The shard is closed and read to its end; its children may be younger than the routing that is known. */
+  /** Called when a closed shard is read to its end. Its children may be younger than the known routing. */
   #ended(cursor: ShardCursor): void {
     cursor.tail = cursor.next
     this.#lag.left(cursor)
@@ -262,7 +262,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#goOn(this.#lineage!)
   }
 
-  /** Begins the shards whose turn has come, and looks for children that are not known yet. Ends when nothing is left. */
+  /** Begins the shards whose turn has come, and looks for unknown children. Ends the reading if no shard is left. */
   #goOn(lineage: Lineage): void {
     this.#beginSoon(lineage.begin())
     if (lineage.seeksChildren && !this.#isSeekingChildren) this.#inBackground(this.#seekChildren(lineage))
@@ -277,7 +277,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#end(undefined, 'later')
   }
 
-  /** All that are to be begun in one turn are: many shards that end at once are followed by as many in one request. */
+  /** Begins shards at the end of the turn, all in one request: many shards may end at once. */
   #beginSoon(cursors: readonly ShardCursor[]): void {
     for (const cursor of cursors) this.#toBegin.add(cursor)
     if (this.#toBegin.size > 0) this.#turn ??= setImmediate(() => this.#begin(this.#lineage!.routing))
@@ -297,7 +297,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     for (const [endpoint, ofHost] of byHost) this.#intake!.begin(ofHost, { endpoint, streamId })
   }
 
-  /** The shard has expired as a whole: there is nothing left to read. Whether something is missed, is told as for records. */
+  /** Called when the whole shard has expired. If unread records are lost, `onTrimmed` decides, as for single records. */
   #expired(cursor: ShardCursor, routing: Routing): void {
     const { onTrimmed = 'fail' } = this.#options
     if (onTrimmed === 'horizon' || wasRead(cursor, routing)) {
@@ -322,7 +322,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#inBackground(this.#comeBack(cursors, error))
   }
 
-  /** Sets shards going again where they are now. */
+  /** Resumes shards at their present hosts. */
   async #comeBack(cursors: readonly ShardCursor[], error: MillraceError): Promise<void> {
     const { retry, random } = this.#dependencies.settings
     const failures = Math.max(...cursors.map((cursor) => cursor.failures))
@@ -333,7 +333,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#goOn(lineage)
   }
 
-  /** However many shards end, one request finds the children of all that have ended when it is made. */
+  /** Finds children: one request serves all shards that have ended when it is made. */
   async #seekChildren(lineage: Lineage): Promise<void> {
     this.#isSeekingChildren = true
     this.#lag.seeksSince(this.#dependencies.settings.monotonic())
@@ -343,12 +343,12 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
       await this.#refresh()
       this.#goOn(lineage)
     }
-    // Set in the same turn as the last look: an end in between would wait for nobody.
+    // This must be set in the turn of the last check, or a shard that ends in between would wait for ever.
     this.#isSeekingChildren = false
     this.#lag.seeksSince(undefined)
   }
 
-  /** Goes by a newer routing, once there is one. */
+  /** Gets a newer routing, and uses it. */
   async #refresh(): Promise<Lineage> {
     const { routings, stream } = this.#dependencies
     const lineage = this.#lineage!
@@ -366,7 +366,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     return lineage
   }
 
-  /** Once the time is over, fixes the end of every shard that may hold an earlier record. */
+  /** Waits until the time has passed, and then fixes the end of every shard that may have an earlier record. */
   async #endAt(end: EndTime): Promise<void> {
     const { routings, stream, brokerTime } = this.#dependencies
     await end.passed(() => this.#insist(brokerTime), this.#closing.signal)
@@ -379,7 +379,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#goOn(lineage)
   }
 
-  /** Asks until there is an answer; fails for what is for good, or when nothing was heard for too long. */
+  /** Repeats a request until it is answered. Rejects for a permanent error, or after too long without an answer. */
   #insist<A>(ask: (signal: AbortSignal) => Promise<A>): Promise<A> {
     const { signal } = this.#closing
     const { settings } = this.#dependencies

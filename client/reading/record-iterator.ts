@@ -1,5 +1,5 @@
-// Hands arrived records to a `for await` loop: one by one from a buffer, with promises that are already fulfilled, so
-// that a record costs no trip through the event loop; or a batch at a time. Runs in the client.
+// Hands arrived records to a `for await` loop: one by one from a buffer, with promises that are already fulfilled, so that a
+// record costs no turn of the event loop; or a batch at a time. Runs in the client.
 import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../protocol/batch/batch.ts'
 import type { Codec } from '../codecs.ts'
 import { readBatch } from '../read-record.ts'
@@ -7,18 +7,18 @@ import type { StreamRecord } from '../record.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'
 import { isUnreadable, skippedOf, unreadableError, type OnUnreadable } from './unreadable.ts'
 
-/** What an iterator needs of a reading. */
+/** The part of a reading that an iterator uses. */
 export interface RecordSource<T> {
   readonly inbox: Inbox
   readonly codec: Codec<never, T>
   readonly onUnreadable: OnUnreadable
-  /** The loop was left. */
+  /** Called when the loop was left. */
   close(): Promise<void>
 }
 
 const END = { done: true, value: undefined } as const
 
-/** The wanted records of a batch. Throws an error that tells the place of those that cannot be read. */
+/** Returns the wanted records of a batch. Throws an error with the place of records that cannot be read. */
 export function recordsOf<T>(arrived: ArrivedBatch, codec: Codec<never, T>): StreamRecord<T>[] {
   const { cursor, batch, from, until, next, error } = arrived
   if (error !== undefined) throw error
@@ -26,7 +26,7 @@ export function recordsOf<T>(arrived: ArrivedBatch, codec: Codec<never, T>): Str
     return readBatch(batch, { shardId: cursor.shardId, codec, from, until })
   } catch (cause) {
     if (!isUnreadable(cause)) throw cause
-    // Of a damaged batch not even the number of its first record is known.
+    // In a damaged batch, even the number of the first record cannot be trusted.
     const isDamaged = cause.code === 'corruptData'
     const place = {
       shardId: cursor.shardId,
@@ -38,8 +38,8 @@ export function recordsOf<T>(arrived: ArrivedBatch, codec: Codec<never, T>): Str
 }
 
 /**
- * Bytes of batches that a loop uses before the event loop gets a turn: while records are at hand the loop runs on
- * fulfilled promises alone, and would otherwise keep the next batches, and everything else, from coming in.
+ * Bytes of batches after which a loop lets the event loop turn. With records at hand the loop runs only on fulfilled promises,
+ * and would otherwise keep new batches, and all other events, from coming in.
  */
 const TURN_BYTES = 256 * 1024
 
@@ -53,7 +53,7 @@ class BatchSource<T> {
     this.#source = source
   }
 
-  /** Records of the batch that was taken last are handed out up to this one, and so many of its records are still held. */
+  /** Called when the loop got the records of the last batch up to this one; `held` of its records are still waiting. */
   handOut(sequenceNumber: number, held: number): void {
     const { cursor, batch, next } = this.#taken!
     cursor.lag.handOut(arrivalTimeAt(batch, 0), held)
@@ -61,7 +61,7 @@ class BatchSource<T> {
     else cursor.handOut(Math.max(next, sequenceNumber + 1), true)
   }
 
-  /** The wanted records of the next batch; undefined when nothing will come any more. */
+  /** Returns the wanted records of the next batch; undefined if no more batches come. */
   async next(): Promise<StreamRecord<T>[] | undefined> {
     const { inbox } = this.#source
     for (;;) {
@@ -82,7 +82,7 @@ class BatchSource<T> {
       }
     }
   }
-  /** The records of a batch; none of one that cannot be read, where that is only to be reported. */
+  /** Returns the records of a batch; reports one that cannot be read and returns none, if the caller wants that. */
   #recordsOf(arrived: ArrivedBatch): StreamRecord<T>[] | Promise<never> {
     const { codec, onUnreadable } = this.#source
     try {
@@ -99,20 +99,20 @@ class BatchSource<T> {
     }
   }
 
-  /** Ends the reading: a loop that goes on after the error must not go on behind what it did not get. */
+  /** Ends the reading with an error. A loop that goes on after it must not skip records that it did not get. */
   async #end(error: unknown): Promise<never> {
     await this.#source.close()
     throw error
   }
 }
 
-/** One record at a time. */
+/** Iterates over single records. */
 export class RecordIterator<T> implements AsyncIterableIterator<StreamRecord<T>> {
   readonly #source: RecordSource<T>
   readonly #batches: BatchSource<T>
   #records: readonly StreamRecord<T>[] = []
   #at = 0
-  /** Calls of `next` that found no record at hand; they are served one after the other, and later calls after them. */
+  /** Calls of `next` that found no record at hand. They are served in order, and later calls after them. */
   #queued = 0
   #last: Promise<unknown> = Promise.resolve()
 
@@ -164,7 +164,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<StreamRecord<T>>
 
 function ignore(): void {}
 
-/** The records of one batch, of one shard, at a time. Leaving the loop closes the reading. */
+/** Yields the records of one batch, of one shard, at a time. Leaving the loop closes the reading. */
 export async function* recordBatches<T>(
   source: RecordSource<T>,
 ): AsyncGenerator<StreamRecord<T>[], void, undefined> {

@@ -1,5 +1,4 @@
-// Where a reading begins and ends in each shard: positions turned into sequence numbers, all at once, before the first
-// record is read. Runs in the client.
+// Turns the positions of a reading into sequence numbers of each shard, before the first record is read. Runs in the client.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Position as WirePosition, ResponseOf } from '../../protocol/operations.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
@@ -35,13 +34,13 @@ export interface StartDependencies {
   readonly signal: AbortSignal
 }
 
-/** The routing by which a reading starts, and a cursor for each shard that it is to read. */
+/** Returns the routing with which a reading starts, and a cursor for each shard that it reads. */
 export async function resolveStart(
   options: StartOptions,
   dependencies: StartDependencies,
 ): Promise<{ routing: Routing; cursors: ShardCursor[] }> {
   const until = options.until === undefined ? undefined : toWirePosition(options.until)
-  // What is known from before may lack shards whose records were acknowledged before this reading was begun.
+  // A routing from before may lack shards whose records were acknowledged before this reading began.
   const routing = await dependencies.routings.fresh(dependencies.stream, dependencies.signal)
   const { onTrimmed, shardIndex } = options
   if (isStreamPosition(options.from)) {
@@ -62,8 +61,8 @@ export async function resolveStart(
 }
 
 /**
- * Has each shard end before its first record that arrived then or later. Only once the time is over by the broker's
- * clock: until then such a place moves.
+ * Sets the end of each shard before its first record that arrived at this time or later. Call it once the time has passed by
+ * the broker's clock, because until then more records arrive before it.
  */
 export async function endAtTime(
   cursors: readonly ShardCursor[],
@@ -99,7 +98,7 @@ async function resolveAll(
   return cursors
 }
 
-/** A bounded number at a time. */
+/** Handles a bounded number of items at a time. */
 async function eachInTurn<T>(items: readonly T[], use: (item: T) => Promise<void>): Promise<void> {
   const queue = items.values()
   const work = async () => {
@@ -113,7 +112,7 @@ function wantedShards(routing: Routing, from: WirePosition, only: number | undef
     if (routing.shard(only) !== undefined) return [only]
     throw new MillraceError('shardNotFound', `The stream has no shard ${shardIdOf(only)} that can be read.`)
   }
-  // At the latest there is nothing to read in a closed shard.
+  // At LATEST, a closed shard has no records to read.
   const shards =
     from.type === 'LATEST' ? routing.shards.filter((shard) => shard.state === 'OPEN') : routing.shards
   return shards.map((shard) => shard.index)
@@ -159,7 +158,7 @@ function placesIn(
   return places
 }
 
-/** Undefined for a shard that has expired meanwhile: nothing is left of it to read. */
+/** Resolves the positions in one shard; returns undefined for a shard that has expired meanwhile. */
 async function resolveCursor(
   shardIndex: number,
   range: Range & { readonly from: WirePosition },
@@ -204,7 +203,7 @@ async function endOf(
 
 type Place = ResponseOf<'resolvePosition'>
 
-/** Asks the hosts of shards for places in them; asks where a shard is again, where its host does not have it. */
+/** Resolves positions at the hosts of shards; gets a new routing if the host of a shard does not serve it. */
 class ShardLookups {
   #routing: Routing
   readonly #dependencies: StartDependencies
@@ -214,7 +213,7 @@ class ShardLookups {
     this.#dependencies = dependencies
   }
 
-  /** Undefined for a shard that is gone: it has expired. */
+  /** Resolves a position; returns undefined for a shard that is gone, because it has expired. */
   resolve(shardIndex: number, position: WirePosition): Promise<Place | undefined> {
     const { settings, signal, pool, routings, stream } = this.#dependencies
     let isStale = false

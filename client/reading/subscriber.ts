@@ -1,6 +1,6 @@
-// Push: a subscription for each shard, whose batches the broker sends within the credit given. Runs in the client.
-// Credit goes back as the loop takes batches, at half the window: what has arrived and is not taken never passes the
-// window by more than one batch. Silence is taken for a dead connection, since an idle broker sends heartbeats.
+// Push: a subscription for each shard, whose batches the broker sends within the given credit. Runs in the client.
+// Credit is renewed as the loop takes batches, at half the window, so that bytes which have arrived and are not taken exceed
+// the window by one batch at most. An idle broker sends heartbeats, so silence means a dead connection.
 import { errorCodeOf } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { EventMessage } from '../../protocol/frame/messages.ts'
@@ -27,23 +27,23 @@ export interface SubscriberOptions {
 }
 
 const subscriberLimits = {
-  /** Requests to subscribe, and to end that, under way at a time. */
+  /** Most concurrent requests to subscribe and unsubscribe. */
   requestsInFlightMax: 256,
 } as const
 
-/** Where a subscription begins: where the reading is, or at the trim horizon, above it. */
+/** Where a subscription begins: at the reading's next number, or at the trim horizon above it. */
 type Begin = 'next' | 'horizon'
 
-/** One shard's subscription on one connection. */
+/** The subscription to one shard on one connection. */
 interface ShardSubscription {
   readonly cursor: ShardCursor
   readonly connection: Connection
   readonly id: number
   readonly streamId: number
   readonly stopWatchingEnd: () => void
-  /** Bytes taken that the broker has not been told of; below 0 where more is buffered than the window allows. */
+  /** Taken bytes for which no credit was sent yet; below 0 if more is buffered than the window allows. */
   owedBytes: number
-  /** Heartbeat intervals in which nothing was heard. */
+  /** Heartbeat intervals in which nothing was received. */
   silentFor: number
 }
 
@@ -51,7 +51,7 @@ export class Subscriber implements Intake {
   readonly #options: SubscriberOptions
   readonly #events: IntakeEvents
   readonly #subscriptions = new Map<ShardCursor, ShardSubscription>()
-  /** Requests that wait until fewer are under way; each says whether it is now. */
+  /** Requests that wait until fewer are running; each returns true if it was sent. */
   readonly #waiting: (() => boolean)[] = []
   #underWay = 0
   readonly #watch: NodeJS.Timeout
@@ -75,7 +75,7 @@ export class Subscriber implements Intake {
 
   taken(arrived: ArrivedBatch): void {
     const subscription = this.#subscriptions.get(arrived.cursor)
-    // Between two subscriptions: what is taken now, the next one begins with.
+    // Between two subscriptions, bytes that are taken now count for the next one.
     if (subscription === undefined) return
     subscription.owedBytes += arrived.batch.length
     this.#giveCredit(subscription)
@@ -105,7 +105,7 @@ export class Subscriber implements Intake {
           this.#settled()
           if (error !== undefined) this.#refused(cursor, error, { connection, streamId, from })
           else {
-            // What was taken since the request left is owed already: it may be all that there was to take.
+            // Bytes taken since the request left are owed at once, because there may be no more to take.
             const owedBytes = this.#options.creditBytes - cursor.bufferedBytes - creditBytes
             this.#subscribed(cursor, { connection, streamId, owedBytes }, { ...response!, from })
           }
@@ -141,7 +141,7 @@ export class Subscriber implements Intake {
     else this.#unsubscribe(subscription)
   }
 
-  /** Sends a request when there is room: with very many shards, a connection does not take one for each at once. */
+  /** Sends a request when there is room, because a connection does not take one for each of very many shards at once. */
   #inTurn(send: () => boolean): void {
     this.#waiting.push(send)
     this.#sendNext()
@@ -196,7 +196,7 @@ export class Subscriber implements Intake {
     else this.#events.lost([cursor], offCourse(cursor, 0, nextSequenceNumber))
   }
 
-  /** The broker cannot read some records: where the reading passes them over, another subscription begins behind them. */
+  /** Called when the broker cannot read some records. If the reading skips them, a new subscription begins after them. */
   #goOnBehind({ cursor, connection, streamId }: ShardSubscription, damage: Damage): void {
     if (this.#events.closing.aborted) return
     const goesOn = this.#events.unreadable(cursor, damageError(cursor.shardId, damage))
@@ -236,17 +236,17 @@ export class Subscriber implements Intake {
     this.#inTurn(() => {
       if (!connection.isOpen) return false
       try {
-        // Nobody waits for the answer: what still comes of the subscription is not listened to.
+        // The answer is not needed, because later events of the subscription are ignored.
         connection.send('unsubscribe', { subscriptionId: id }, () => this.#settled())
         return true
       } catch {
-        // Others use up the connection. The subscription gets no more credit: its host ends it after a while.
+        // The connection has no room for the request. The subscription gets no more credit, and its host ends it after a while.
         return false
       }
     })
   }
 
-  /** Counts intervals, not time: a loop that blocks the thread must not take its own silence for the broker's. */
+  /** Counts intervals, not time, so that a loop that blocks the thread is not taken for a silent broker. */
   #lookForSilence(): void {
     for (const subscription of this.#subscriptions.values()) {
       subscription.silentFor++
