@@ -67,6 +67,21 @@ export interface StoredSpans {
   readonly completeTo: number
 }
 
+/** A position of which to say how far it is behind: a number, or a time, or, without both, the trim horizon. */
+export interface BacklogRequest extends ShardRef {
+  readonly next: number | null
+  readonly timestamp: number | null
+}
+
+/** What lies between a position and the tail of a shard. */
+export interface Backlog extends ShardRef {
+  readonly records: number
+  /** Bytes of their batches, about. */
+  readonly bytes: number
+  /** When the first of them arrived; null where there are none, or it cannot be read. */
+  readonly oldestArrival: number | null
+}
+
 /** New trim horizons for a stream that is larger than its bound. */
 export interface BoundedTrims {
   readonly streamId: number
@@ -199,6 +214,13 @@ export type HostCalls = {
   describeShards: {
     request: { readonly streamId: number; readonly shardIndexes: readonly number[] }
     reply: { readonly extents: readonly HostedExtent[] }
+  }
+  /** Returns the tails of shards, in their order; −1 for one that is not served. `shards`: stream id, shard index. */
+  shardTails: { request: { readonly shards: Float64Array }; reply: { readonly tails: Float64Array } }
+  /** Returns how far positions are behind the tails of their shards; without shards that are not served. */
+  backlogs: {
+    request: { readonly shards: readonly BacklogRequest[] }
+    reply: { readonly backlogs: readonly Backlog[] }
   }
   /** Returns Prometheus metrics as JSON, as prom-client gives them. */
   metrics: { request: null; reply: { readonly metrics: readonly object[] } }

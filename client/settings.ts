@@ -1,29 +1,29 @@
-// The options of `connect`, resolved once with their defaults, and the limits of the client. Runs in the client. The other files
-// take time and random numbers from here: none calls a clock or a random source itself.
+// What `connect` may be told, with defaults and bounds, resolved once. Also the rim through which the client sees
+// time, chance and its log: nothing below calls a clock or a random source by itself. Runs in the client.
 import { randomBytes } from 'node:crypto'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import { optionTable } from './options/table.ts'
 import { dialTcp, type Dial } from './connecting/transport.ts'
 
-/** How long the client waits before it tries again: min × 2^attempt up to max, the upper half at random. */
+/** How long the client waits before it tries again: min × 2^attempt up to max, the upper half of it at random. */
 export interface RetryPolicy {
   /** 50 ms by default. */
   readonly backoffMinMs: number
   /** 2 s by default. */
   readonly backoffMaxMs: number
-  /** A reader, a subscription or a watch gives up after this long without an answer. Never, by default. */
+  /** A reader or subscription that has heard nothing for so long gives up. Never, by default. */
   readonly giveUpAfterMs: number
 }
 
-/** Options of every call. */
+/** What any call may be told. */
 export interface CallOptions {
   /** Ends the wait: the call rejects with `aborted`. */
   readonly signal?: AbortSignal
 }
 
-/** A log entry about what the client does by itself: it reconnects, tries again, or gets a new routing. */
+/** One line of what the client does by itself: reconnecting, retrying, re-routing. */
 export interface LogEntry {
-  /** Severity. */
+  /** How much it matters. */
   readonly level: 'debug' | 'info' | 'warn'
   /** One sentence. */
   readonly message: string
@@ -39,33 +39,33 @@ export interface LogEntry {
   readonly error?: Error
 }
 
-/** Options of `connect`. */
+/** What `connect` may be told. */
 export interface ConnectOptions {
-  /** Opens byte streams; TCP by default. An in-process broker has its own. */
+  /** Opens byte streams; TCP by default. An in-process broker brings its own. */
   readonly dial?: Dial
   /** Shown in the broker's logs. */
   readonly clientName?: string
-  /** How long one request may take, retries included; 30 s by default. A peer that takes longer is disconnected. */
+  /** How long one request may take, with its retries; 30 s by default. A peer that misses it is disconnected. */
   readonly requestTimeoutMs?: number
-  /** How long the client waits before it tries again, and when it gives up. */
+  /** How long it waits before it tries again, and when it gives up. */
   readonly retry?: Partial<RetryPolicy>
-  /** Closes the client when it fires; all waiting calls then reject. */
+  /** Closes the client when it fires; everything that waits then rejects. */
   readonly signal?: AbortSignal
-  /** Called when the client does something by itself. Must not throw. */
+  /** Called for what the client does by itself. Must not throw. */
   readonly log?: (entry: LogEntry) => void
-  /** Replaces clocks and random sources, for tests. */
+  /** Replaces time and chance, for tests. */
   readonly rim?: Partial<Rim>
 }
 
-/** The clocks and random sources of the client. */
+/** Time and chance as the client sees them. */
 export interface Rim {
-  /** Returns milliseconds that never go back, to measure waits. */
+  /** Milliseconds that never go back; measures waits. */
   readonly monotonic: () => number
-  /** Returns milliseconds since the epoch, to stamp records. */
+  /** Milliseconds since the epoch; stamps records. */
   readonly clock: () => number
-  /** Returns a number from 0 to below 1. */
+  /** From 0 up to 1. */
   readonly random: () => number
-  /** Returns bytes that cannot be guessed, for the secrets of producers. */
+  /** Bytes that nobody can guess; of them the secrets of producers are made. */
   readonly randomBytes: (length: number) => Uint8Array
 }
 
@@ -77,7 +77,7 @@ export interface Settings extends Rim {
   readonly log: (entry: LogEntry) => void
 }
 
-/** Fills in defaults of options that the table has checked. Throws `invalidArgument` if two options contradict each other. */
+/** Options with defaults. They were checked by the table; throws `invalidArgument` where two of them contradict each other. */
 export function resolveSettings(options: ConnectOptions): Settings {
   const { retry = {}, rim = {} } = options
   const { requestTimeoutMs, retry: retryOption } = optionTable.connect
@@ -107,33 +107,25 @@ export function resolveSettings(options: ConnectOptions): Settings {
   })
 }
 
-/** Limits of the client, beside those of the protocol. */
+/** Bounds that the client keeps beside those of the protocol. */
 export const clientLimits = {
-  /** Most streams whose routing and producer behind `put` the client keeps; producers in use stay beyond it. */
+  /** Streams whose routing, and whose producer behind `put`, the client keeps at a time; producers that are in use stay. */
   streamsKept: 1024,
-  /** Most addresses that the client remembers before it forgets those without a connection. */
+  /** Addresses that the client remembers before it forgets those without a connection. */
   linksKept: 256,
-  /** Most concurrent requests that resolve positions. */
+  /** Requests that ask for the place of shards, at a time. */
   resolvesInFlight: 64,
-  /** Most concurrent requests for routings. A program may ask for more at once than a connection takes. */
+  /** Requests that ask for the shards of streams, at a time: more than a connection takes may be wanted at once. */
   routingsInFlight: 128,
-  /** Most concurrent appends on one connection. The other requests are left to readers. */
+  /** Requests of one connection that appends may use up: the rest is for those who read. */
   appendsInFlight: 512,
-  /** Bounds of the wait before a routing is requested again. */
+  /** Bounds of the wait before the place of a shard is asked for again. */
   rerouteMsMin: 10,
   rerouteMsMax: 100,
-  /** Attempts for which those bounds hold: some seconds. Then the place is asked for as seldom as anything that fails. */
-  reroutesSoon: 50,
-  /** How long a broker may ask to wait, at most: after that it is asked again. A timer holds no more than 24 days. */
-  askedMsMax: 60_000,
-  /** How often `onProgress` is called during a long change. */
+  /** How often a change that takes long is asked how far it is, for whoever wants to know. */
   progressMs: 250,
-  /** How long one request of a watch waits for a change of documents. */
-  documentWaitMs: 10_000,
-  /** Bounds of the wait before a document is read again after a conflicting change. */
-  conflictBackoff: { backoffMinMs: 5, backoffMaxMs: 250 },
-  /** How often deadlines are checked; a deadline may be late by as much. */
+  /** How often deadlines are looked at: what a deadline may be late by. */
   sweepMs: 200,
-  /** Number of missed heartbeats in a row after which a subscription closes its connection. */
+  /** A subscription that misses so many heartbeats in a row takes its connection for dead. */
   heartbeatsMissedMax: 4,
 } as const

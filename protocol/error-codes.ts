@@ -235,12 +235,37 @@ export const errorCodes = {
     sideEffects: 'none',
     doc: 'The records are compressed with a codec that this version of Node does not have; other versions of Node can read them.',
   },
-  // A code that any client makes.
-  invalidAnswer: {
-    id: 56,
+  // Codes about consumer groups.
+  groupNotFound: { id: 64, retry: 'never', sideEffects: 'none', doc: 'No group has this name.' },
+  groupInUse: {
+    id: 65,
     retry: 'never',
-    sideEffects: 'possible',
-    doc: 'The broker gave an answer that no sound broker gives: a page, a position, an acknowledgement or a routing that contradicts itself or what came before, or does not lead on.',
+    sideEffects: 'none',
+    doc: 'The group has members: stop them, or force the request.',
+  },
+  memberExists: {
+    id: 66,
+    retry: 'backoff',
+    sideEffects: 'none',
+    doc: 'Another process is a member of the group under this name, and its lease has not ended.',
+  },
+  memberNotFound: {
+    id: 67,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: "The member's lease has ended, or the group was deleted: join again.",
+  },
+  leaseLost: {
+    id: 68,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'The shard is not assigned to the member, or not in this epoch: another member may process it by now.',
+  },
+  invalidCheckpoint: {
+    id: 69,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'The checkpoint lies before the one that is stored, beyond the tail, or in a shard that the group does not read.',
   },
   // Codes about documents.
   documentNotFound: {

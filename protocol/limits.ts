@@ -80,6 +80,28 @@ export const limits = {
   producerSecretBytesMin: 16,
   /** Longest secret that a producer id is derived from: short enough to be sent with every batch. */
   producerSecretBytesMax: 64,
+  /** Name of a group. */
+  groupNameLengthMax: 128,
+  /** Groups of one broker. */
+  groupsMax: 10_000,
+  /** Name of a member of a group. */
+  memberIdLengthMax: 128,
+  /** The secret by which a member proves its requests. */
+  memberSecretBytes: 16,
+  /** Members of one group. */
+  membersPerGroupMax: 1024,
+  /** Streams of one group. */
+  streamsPerGroupMax: 256,
+  /** Shards of all streams of one group that are not processed to their end. */
+  shardsPerGroupMax: 16_384,
+  /** Reports, releases or checkpoints in one request of a member. */
+  groupShardsPerRequestMax: 4096,
+  /** Shortest lease of a member: a pause of the process or of the network must not end it. */
+  leaseMsMin: SECOND_MS,
+  /** Longest lease of a member: after a crash, its shards stand still for so long. */
+  leaseMsMax: 5 * MINUTE_MS,
+  /** How long a member may wait for a change of its assignment. */
+  groupWaitMsMax: 30 * SECOND_MS,
   /** Kind of a document. */
   documentKindLengthMax: 64,
   /** Name of a document, in UTF-16 code units. At least one. */

@@ -4,6 +4,7 @@
 import type { universalErrors } from './error-codes.ts'
 import { appendOperations } from './operations/append.ts'
 import { brokerOperations } from './operations/broker.ts'
+import { groupOperations } from './operations/groups.ts'
 import { documentOperations } from './operations/documents.ts'
 import type { Operation, OperationFamily, Plane } from './operations/operation.ts'
 import { readOperations } from './operations/read.ts'
@@ -13,6 +14,14 @@ import { streamOperations } from './operations/streams.ts'
 import { subscriptionOperations } from './operations/subscriptions.ts'
 import type { ValueOf } from './shapes.ts'
 
+export type {
+  WireCheckpoint,
+  WireGroupMember,
+  WireGroupShard,
+  WireLease,
+  WireProgress,
+  WireShardReport,
+} from './operations/groups.ts'
 export type { Operation, Plane } from './operations/operation.ts'
 export type { SettingsRequest, StreamDescription, StreamSettings } from './stream-settings.ts'
 export type * from './structs.ts'
@@ -26,6 +35,7 @@ export const operations = {
   ...appendOperations,
   ...readOperations,
   ...subscriptionOperations,
+  ...groupOperations,
   ...documentOperations,
 } as const satisfies Record<string, Operation>
 
@@ -38,6 +48,7 @@ export const operationFamilies: readonly OperationFamily[] = [
   appendOperations,
   readOperations,
   subscriptionOperations,
+  groupOperations,
   documentOperations,
 ]
 

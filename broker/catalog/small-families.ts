@@ -6,6 +6,17 @@ import { limits } from '../../protocol/limits.ts'
 
 const count = z.int().nonnegative()
 
+/** Where a group begins in a stream. */
+const startPosition = z.strictObject({
+  type: z.enum(['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP']),
+  timestamp: count.nullable(),
+})
+
+/** A text of the protocol is bounded in characters, each of which takes up to three bytes. */
+const memberKeyBytesMax = limits.groupNameLengthMax + 1 + 3 * limits.memberIdLengthMax
+/** Of the JSON of a stream that a group or a member names. */
+const streamBytesMax = limits.streamNameLengthMax + 256
+
 /** One entry of the table. */
 export interface SmallFamily {
   /** First byte of every key of the family; never reused, also not by a family of the catalog. */
@@ -32,6 +43,73 @@ export const smallFamilies = {
     written: 'when a document is put',
     lives: 'until it is deleted',
     doc: 'What a program keeps in the broker under a name. The content is bytes in Base64.',
+  },
+  group: {
+    tag: 0x21,
+    key: 'name',
+    keyBytesMax: limits.groupNameLengthMax,
+    value: z.strictObject({
+      /** Its other rows are being removed. */
+      isDeleted: z.boolean(),
+      createdAt: count,
+      isPaused: z.boolean(),
+      /** Numbers up to this one belong to earlier groups of the name. */
+      since: count,
+      /** The last number that was given, as an epoch, a generation or the number of a member. */
+      counter: count,
+      streams: z.array(
+        z.strictObject({
+          name: z.string().min(1),
+          streamId: count,
+          /** Rises when the group begins anew in the stream: leases of other generations count for nothing. */
+          generation: count,
+          /** Where shards without a checkpoint begin. */
+          from: startPosition,
+          /** Shards below this index that have no lease are processed, or were left out at the start. */
+          shardsBelow: count,
+        }),
+      ),
+    }),
+    valueBytesMax: 1024 + limits.streamsPerGroupMax * streamBytesMax,
+    written: 'when a member joins, shards are assigned, or new shards are listed',
+    lives: 'until the group is deleted, and its other rows are removed',
+    doc: 'A consumer group, and how far it has come in the lineage of each stream.',
+  },
+  member: {
+    tag: 0x22,
+    key: 'group/member',
+    keyBytesMax: memberKeyBytesMax,
+    value: z.strictObject({
+      /** Names this membership in the leases; never given twice in the group. */
+      number: count,
+      /** SHA-256 of its secret, in hex. */
+      secretHash: z.string(),
+      leaseMs: count,
+      streams: z.array(z.strictObject({ name: z.string().min(1), from: startPosition })),
+      joinedAt: count,
+    }),
+    valueBytesMax: 1024 + limits.streamsPerGroupMax * streamBytesMax,
+    written: 'when a member joins',
+    lives: 'until it leaves, or its lease ends',
+    doc: 'A member of a consumer group. Renewals of its lease are not stored: after a restart it has one full lease.',
+  },
+  lease: {
+    tag: 0x23,
+    key: 'group/stream id/generation/shard index',
+    keyBytesMax: limits.groupNameLengthMax + 64,
+    value: z.strictObject({
+      /** Rises with every assignment of the shard; 0 before the first. */
+      epoch: count,
+      /** The member that the shard was assigned to last. It counts only while there is a member of this number. */
+      owner: z.strictObject({ memberId: z.string().min(1), number: count }).nullable(),
+      /** The checkpoint: number of the first record that is not processed. */
+      next: count.nullable(),
+      checkpointedAt: count.nullable(),
+    }),
+    valueBytesMax: 1024 + 6 * limits.memberIdLengthMax,
+    written: 'when the shard is listed, assigned, released or checkpointed',
+    lives: 'until the shard is processed to its end or has expired, or the group is reset or deleted',
+    doc: 'A shard that a consumer group has not processed to its end: its checkpoint, and its last assignment.',
   },
 } as const satisfies Record<string, SmallFamily>
 

@@ -17,6 +17,7 @@ import { Catalog } from './catalog.ts'
 import { ClockKeeper, type ClockNote } from './clock/clock-keeper.ts'
 import { StampRepair } from './clock/stamp-repair.ts'
 import { Documents } from './documents/documents.ts'
+import { Groups } from './groups/groups.ts'
 import type { HostStatus } from './hosts/fleet.ts'
 import { controlHandlers } from './handlers.ts'
 import { hostOfOwner, ownersToRun } from './hosts/placement.ts'
@@ -110,6 +111,7 @@ export class Controller {
   readonly #sizeBounds: SizeBounds
   readonly #stampRepair: StampRepair
   readonly #documents: Documents
+  readonly #groups: Groups
 
   constructor(options: ControllerOptions, { catalog, smallRows, clock }: OpenParts) {
     const { config, launcher, log, time, random, onHostDown } = options
@@ -161,6 +163,7 @@ export class Controller {
     const repair = { ...watched, renewer: resharding, clock }
     this.#stampRepair = new StampRepair({ ...repair, log: log.child({ component: 'clock' }) })
     this.#documents = new Documents({ store: smallRows, time })
+    this.#groups = new Groups({ ...watched, store: smallRows, log: log.child({ component: 'groups' }) })
     this.handlers = controlHandlers({
       catalog,
       registry: this.#registry,
@@ -169,6 +172,7 @@ export class Controller {
       fleet,
       scaling: this.#scaling,
       documents: this.#documents,
+      groups: this.#groups,
       software: options.software,
       startedAt: time.now(),
       addressOf: (hostId) => options.addressOf(hostId, fleet.host(hostId).port),
@@ -192,6 +196,7 @@ export class Controller {
     this.#retirement.start()
     this.#sizeBounds.start()
     this.#stampRepair.start()
+    this.#groups.start()
   }
 
   /** Fulfils when every host has been ready once; rejects when the controller stops before that. */
@@ -220,6 +225,7 @@ export class Controller {
     instruments.millrace_catalog_shards.set(state.shardCount)
     instruments.millrace_documents.set(this.#documents.count)
     instruments.millrace_document_bytes.set(this.#documents.bytes)
+    this.#groups.measure()
     instruments.millrace_free_bytes.set(await this.#freeBytes())
     for (const host of this.#fleet.hosts) {
       instruments.millrace_host_ready.set(host.state === 'ready' ? 1 : 0, String(host.hostId))
@@ -230,6 +236,7 @@ export class Controller {
   /** Answers requests that wait for news, now and from now on: before the server drains, which waits for all answers. */
   endWaits(): void {
     this.#documents.endWaits()
+    this.#groups.endWaits()
   }
 
   /** Drains the hosts, then closes what is stored. */
@@ -253,6 +260,7 @@ export class Controller {
       this.#retirement,
       this.#sizeBounds,
       this.#stampRepair,
+      this.#groups,
       this.#registry,
       this.#updates,
       this.#resharding,

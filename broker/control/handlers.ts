@@ -9,6 +9,8 @@ import { shardsOf } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
 import type { Documents } from './documents/documents.ts'
 import { describeHosts, describeShard, describeStream, liveExtents } from './descriptions.ts'
+import { groupHandlers } from './groups/group-handlers.ts'
+import type { Groups } from './groups/groups.ts'
 import type { HostFleet } from './hosts/fleet.ts'
 import type { Resharding } from './resharding/resharding.ts'
 import { RoutingAnswers, type AddressOf } from './routing.ts'
@@ -24,6 +26,7 @@ export interface HandlerOptions {
   readonly fleet: HostFleet
   readonly scaling: CapacityWatch
   readonly documents: Documents
+  readonly groups: Groups
   readonly software: string
   readonly startedAt: number
   /** Says where clients reach a host; undefined while the host's port is not known. */
@@ -98,6 +101,7 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
     deleteDocument: (request, { fail }) => documents.delete(request, fail),
     listDocuments: (request) => documents.list(request),
     watchDocuments: (request, { signal }) => documents.watch(request, signal),
+    ...groupHandlers({ ...options, whenPublished: (streamId) => resharding.whenPublished(streamId) }),
   }
 }
 

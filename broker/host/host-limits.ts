@@ -1,86 +1,87 @@
 // Every bound of a shard host that is not a setting, in one table. Host main thread.
-// protocol/limits.ts bounds what a client may ask for. These limits bound what the host does at once, so that no turn of the
-// event loop is long and no peer can make memory grow.
+// What a client may ask for is bounded in protocol/limits.ts; these bound what the host does at once, so that no turn
+// of the event loop is long and no peer can make memory grow.
 
 const KiB = 1024
 const MiB = 1024 * KiB
 const SECOND_MS = 1000
 
 export const hostLimits = {
-  /** Bytes of one append call to an owner. Larger turns send several calls, so that the tail cache evicts in small steps. */
+  /** Arena of one append call to an owner. A turn with more sends several, so that the tail cache evicts in small steps. */
   appendGroupBytes: 1 * MiB,
-  /** Bounds of the retry delay in an `overloaded` answer. Between them, the delay is the owner's recent time to answer. */
+  /** What an `overloaded` answer suggests at least and at most; between them, what the owner lately took to answer. */
   overloadedRetryMsMin: 5,
   overloadedRetryMsMax: 1 * SECOND_MS,
-  /** Retry delay in a `storageFull` answer. Retention or an operator frees space, and neither takes only milliseconds. */
+  /** What a `storageFull` answer suggests: space comes back by retention or by people, never within milliseconds. */
   storageFullRetryMs: 1 * SECOND_MS,
   /**
-   * Longest retry delay that a shard suggests when its limits are used up. One huge batch can use them up for hours. With this
-   * bound a client soon notices that the limit was raised, and still does not resend its batches too often.
+   * What a shard suggests at most whose limits are used up. One huge batch may have used them up for hours; whoever comes
+   * again sooner finds a limit that was raised meanwhile, and what it brings is not resent too often.
    */
   throttledRetryMsMax: 10 * SECOND_MS,
 
-  /** A reader gets views of an arena that is at most this many times larger than what it reads, else copies: see shard-tail.ts. */
+  /** An arena may be so many times larger than what a reader takes of it; else that is copied: see shard-tail.ts. */
   pinFactorMax: 8,
-  /** Bytes that the tail cache adds for each arena and each batch, because their objects take memory too. */
+  /** What the tail cache charges for an arena and for a batch beside their bytes: objects are memory too. */
   arenaOverheadBytes: 256,
   batchOverheadBytes: 256,
 
-  /** Most bytes of one delivery to a subscription, except that a single batch may be larger. */
+  /** Bytes of one delivery to a subscription; one batch may be larger. */
   deliveryBytes: 1 * MiB,
-  /** Most deliveries to one subscription before the others have their turn. */
+  /** Deliveries to one subscription before others have their turn. */
   deliveriesPerPump: 4,
-  /** How long a subscription waits for its share of a limit before it looks again. */
+  /** A subscription that waits for its share of a limit asks again after so long. */
   paceCheckMs: 1 * SECOND_MS,
-  /** Most subscriptions that one turn checks for heartbeats. */
+  /** Subscriptions that are looked at for their heartbeats in one turn. */
   beatsPerTurn: 1024,
-  /** Most shards that the fetches and subscriptions woken in one turn look at. One that looks at more is woken alone. */
+  /** Shards that fetches and subscriptions which are woken in one turn look at; one that looks at more is woken alone. */
   shardsWokenPerTurn: 2048,
 
-  /** An owner that leaves a call unanswered for longer is reported as silent. Several slow flushes in a row take seconds. */
+  /** An owner that has let a call wait for longer is said not to answer: slow flushes take seconds, several in a row some more. */
   ownerSilentMs: 10 * SECOND_MS,
-  /** Interval of the checks for unanswered calls to owners. */
+  /** Between two looks at what owners let wait. */
   ownerWatchMs: 1 * SECOND_MS,
-  /** How long a scrape of the metrics waits for an owner's counters. */
+  /** A scrape waits no longer for what an owner counts. */
   ownerStatsMs: 1 * SECOND_MS,
 
-  /** Most concurrent reads from storage for each reader thread: one runs while the task of the next is on its way. */
+  /** Reads from storage at once, for each reader thread: one runs while the next one's task is on its way. */
   coldReadsPerReader: 2,
-  /** Most concurrent reads from storage for one session. It bounds what is in memory before the session's socket takes it. */
+  /** Reads from storage at once for one session: what it may hold in memory before its socket takes it. */
   coldReadsPerSession: 4,
 
-  /** Most concurrent searches for trim horizons in storage. Each reads a few pages. */
+  /** Searches for trim horizons in storage at once: one of them is a few pages. */
   horizonSearchesMax: 4,
-  /** First and longest wait before the trim horizon of a shard is searched again after a failure, mostly damage. */
+  /** A shard whose horizon could not be looked up, because it is damaged mostly, is looked at again after so long … */
   horizonRetryMs: 10 * SECOND_MS,
+  /** … and after so long at most. */
   horizonRetryMsMax: 600 * SECOND_MS,
 
-  /** Interval of maintenance, which looks for expired records and for segments to compact. */
+  /** Between two looks at what has expired and what could be compacted, … */
   maintenanceMs: 10 * SECOND_MS,
-  /** Wait before maintenance runs after a segment was sealed or replaced. */
+  /** … and after a segment was sealed or replaced. */
   maintenanceSoonMs: 200,
-  /** First wait before maintenance tries again what has failed. */
+  /** What maintenance failed to do is tried again after so long, … */
   maintenanceRetryMs: 10 * SECOND_MS,
-  /** Longest such wait for a step of an owner. It is short, so that an owner whose disk failed soon frees space again. */
+  /** … and after so long at most: an owner whose disk had failed should soon get rid of what fills it, … */
   upkeepRetryMsMax: 60 * SECOND_MS,
-  /** Longest such wait for a segment. It is long, because a damaged segment stays damaged and reading it again is costly. */
+  /** … but segments that are damaged stay so, and to read them again costs. */
   rereadRetryMsMax: 3600 * SECOND_MS,
-  /** How often a compaction logs its progress. */
+  /** A compaction says how far it is so often. */
   compactionLogMs: 10 * SECOND_MS,
-  /** Most spans of shards in sealed segments kept in memory, some 50 MiB. Newer segments wait until older ones are gone. */
+  /** Spans of shards in sealed segments that are remembered: some 50 MiB. Newer segments wait for older ones to go. */
   surveyedSpansMax: 400_000,
-  /** Most spans that one turn of the event loop looks at. */
+  /** Spans that are looked at in one turn of the event loop. */
   spansPerTurn: 20_000,
-  /** Most spans of one stream in an answer to the controller. The others wait until these are removed. */
+  /** Spans of one stream that the controller is told of at once; the rest waits until these are gone. */
   spansPerAnswer: 8192,
-  /** Most horizons of records in sealed segments that one run of maintenance searches for. */
+  /** Horizons that are looked up for what lies in sealed segments, at each look. */
   horizonsPerLook: 256,
-  /** Most horizons made durable in one call to an owner. */
+  /** Horizons made durable in one call to an owner. */
   horizonsPerTrim: 4096,
 
   /**
-   * A subscription that has data and credit is ended when its connection has taken no bytes for this long. The server ends
-   * the whole connection only later.
+   * A subscription that has data and credit, on a connection that took nothing for so long, is cut. Sooner than the server
+   * ends the whole connection for it.
    */
   slowConsumerMs: 15 * SECOND_MS,
 } as const

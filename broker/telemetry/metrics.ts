@@ -2,6 +2,7 @@
 // docs/metrics.md derive from it. Names end in their unit; no label has an unbounded number of values.
 
 import { limits } from '../../protocol/limits.ts'
+import { groupMetrics } from './group-metrics.ts'
 
 export interface Metric {
   /** counter: only rises. gauge: rises and falls. histogram: durations or sizes, in buckets. */
@@ -106,6 +107,7 @@ export const metrics = {
     labels: [],
     from: 'controller',
   },
+  ...groupMetrics,
   millrace_host_ready: {
     kind: 'gauge',
     help: '1 while the host serves, else 0.',

@@ -1,6 +1,6 @@
-// The table of the options of each call: their kinds, bounds and defaults. Runs in the client, pure. Types check options at
-// compile time, and the compiler finds an option that is missing here. The table checks them at run time, for callers in plain
-// JavaScript and for values from other sources. Defaults are read from here.
+// The one table of what a caller may give: the options of each call, their kinds, bounds and defaults. Runs in the client,
+// pure. The types beside it say the same to the compiler, which also finds what is missing here; this says it at run time, to
+// callers in plain JavaScript and to values that came from elsewhere. Defaults are read from here by what resolves them.
 import { codecs as compressions } from '../../protocol/batch/compression.ts'
 import { limits } from '../../protocol/limits.ts'
 import { operations, type Operation, type OperationOn } from '../../protocol/operations.ts'
@@ -10,15 +10,8 @@ import type { CreateStreamOptions, SplitOptions, UpdateShardCountOptions } from 
 import type { StreamChanges, StreamSettings } from '../streams/capacity.ts'
 import type { PutOptions } from '../client.ts'
 import type { PageOptions } from '../streams/listing.ts'
-import type {
-  DeleteDocumentOptions,
-  DocumentsOptions,
-  DocumentsWhere,
-  PutDocumentOptions,
-} from '../documents/documents.ts'
 import type { ProducerOptions } from '../producer/options.ts'
 import type { ReadOptions, SubscribeOptions } from '../reading/options.ts'
-import type { StreamPosition } from '../reading/position.ts'
 import type { RecordInput } from '../record.ts'
 import type { CallOptions, ConnectOptions, RetryPolicy, Rim } from '../settings.ts'
 import {
@@ -27,14 +20,12 @@ import {
   choiceOrCallback,
   codec,
   dictionary,
-  either,
   boolean,
   group,
   hashKey,
   later,
   moment,
   oneOf,
-  placesByShard,
   presetOr,
   records,
   shardId,
@@ -65,7 +56,7 @@ const rim = {
   randomBytes: callback,
 } satisfies OptionsOf<Rim>
 
-// `connect(broker.url, broker)` passes a whole broker of this process, of which only `dial` is an option.
+// `connect(broker.url, broker)` passes a broker of this process whole, of which only `dial` is an option.
 const brokerInProcess = { url: string, dataDir: string, metrics: callback, close: callback }
 
 const connect = {
@@ -86,7 +77,7 @@ const producer = {
   lingerMs: whole({ min: 0, max: 60_000, default: 0 }),
   compression: choice(compressions),
   bufferBytesMax: whole({ min: 1, max: 4096 * MiB, default: 32 * MiB }),
-  // A client must not try for longer than the broker remembers its producer.
+  // No client tries longer than the broker remembers its producer.
   deliveryTimeoutMs: whole({ min: 1, max: limits.producerIdleMsMin, default: 120_000 }),
   onAcknowledged: callback,
   onRefused: callback,
@@ -95,7 +86,7 @@ const producer = {
 } satisfies OptionsOf<ProducerOptions>
 
 const reading = {
-  // Positions are checked when the reading begins, and an invalid one ends the loop with an error.
+  // Where a reading begins and ends is checked when it begins: what is wrong with it ends the loop.
   from: later,
   shard: later,
   codec: codec('decode'),
@@ -114,7 +105,7 @@ const read = {
 
 const subscribe = {
   ...reading,
-  // The default depends on the number of shards.
+  // By default, what the number of shards allows.
   creditBytes: whole({ min: 1, max: limits.subscriptionCreditBytesMax, default: 1 * MiB }),
 } satisfies OptionsOf<SubscribeOptions>
 
@@ -131,26 +122,10 @@ const position = wordOr(
   oneOf({ atSequenceNumber: sequenceNumber, afterSequenceNumber: sequenceNumber, atTimestamp: moment }),
 )
 
-const count = whole({ min: 0, max: Number.MAX_SAFE_INTEGER, default: 0 })
+/** Where a reading begins and ends, and in which shard. */
+export const placeOptions = { from: position, until: position, shard: shardId }
 
-/** A place in a whole stream: all of its fields, or none. */
-const streamPosition = {
-  ...group({
-    streamId: count,
-    shardsBelow: count,
-    shards: placesByShard,
-  } satisfies OptionsOf<StreamPosition>),
-  expects: () => 'the position of a reading',
-  accepts: (given: unknown) =>
-    typeof given === 'object' &&
-    given !== null &&
-    ['streamId', 'shardsBelow', 'shards'].every((name) => Object.hasOwn(given, name)),
-} satisfies Option
-
-/** Options that say where a reading begins and ends, and in which shard. */
-export const placeOptions = { from: either(position, streamPosition), until: position, shard: shardId }
-
-/** Returns options for settings of a stream, by the table of settings. */
+/** The settings of a stream, by their own table. */
 function settingsWhere(isTaken: (setting: StreamSetting) => boolean): Options {
   const taken = Object.entries<StreamSetting>(streamSettings).filter(([, setting]) => isTaken(setting))
   return Object.fromEntries(taken.map(([name, setting]) => [name, settingOption(setting)]))
@@ -189,7 +164,7 @@ const createStream = {
   signal,
 } satisfies OptionsOf<CreateStreamOptions>
 
-/** The settings that updateStream changes. */
+/** What updateStream changes. */
 export const changeOptions = settingsWhere(
   ({ changes: isChangeable }) => isChangeable,
 ) as OptionsOf<StreamChanges>
@@ -204,7 +179,7 @@ const updateShardCount = { onProgress: callback, signal } satisfies OptionsOf<Up
 
 const put = { codec: codec('encode'), signal } satisfies OptionsOf<PutOptions<unknown>>
 
-/** Operations of the controller that the client calls only for itself. */
+/** Operations of the controller that are no calls of their own. */
 const internal = ['describeRouting'] as const
 type ControllerCall = Exclude<OperationOn<'control'>, (typeof internal)[number]>
 
@@ -215,19 +190,6 @@ const controllerCalls = Object.fromEntries(
     .map(([name]) => [name, call]),
 ) as Readonly<Record<ControllerCall, typeof call>>
 
-const expectedVersion = whole({ min: 0, max: Number.MAX_SAFE_INTEGER, default: 0 })
-
-const documents = { codec: codec('encode', 'decode') } satisfies OptionsOf<DocumentsOptions<unknown>>
-
-const putDocument = { expectedVersion, signal } satisfies OptionsOf<PutDocumentOptions>
-
-const deleteDocument = {
-  expectedVersion: whole({ ...expectedVersion, min: 1 }),
-  signal,
-} satisfies OptionsOf<DeleteDocumentOptions>
-
-const documentsWhere = { prefix: string, signal } satisfies OptionsOf<DocumentsWhere>
-
 /** The options of each call. */
 export const optionTable = {
   ...controllerCalls,
@@ -235,12 +197,6 @@ export const optionTable = {
   createStream,
   splitShard,
   updateShardCount,
-  documents,
-  putDocument,
-  deleteDocument,
-  updateDocument: call,
-  listDocuments: documentsWhere,
-  watchDocuments: documentsWhere,
   page,
   put,
   putMany: put,
@@ -253,7 +209,7 @@ export const optionTable = {
 
 export type CallName = keyof typeof optionTable
 
-/** Arguments of calls beside their options. */
+/** Arguments that are no options. */
 export const argumentTable = {
   url: string,
   stream: string,
@@ -261,9 +217,6 @@ export const argumentTable = {
   adjacentShardId: string,
   shardCount: whole({ min: 1, max: limits.shardsPerStreamMax, default: 1 }),
   records,
-  kind: string,
-  name: string,
-  change: callback,
 } as const satisfies Options
 
 /** The fields of a record to be appended. */

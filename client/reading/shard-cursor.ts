@@ -1,29 +1,23 @@
-// The place of a reading in one shard. Runs in the client, pure.
+// Where a reading stands in one shard. Runs in the client, pure.
 import { shardIdOf } from '../../protocol/shards/shard-id.ts'
 import { ShardLag, type Heard } from './lag.ts'
 
 export class ShardCursor {
   readonly shardIndex: number
   readonly shardId: string
-  /** The first sequence number that has not arrived, where reading goes on after a lost connection. */
+  /** The first number that has not arrived: where to go on, whatever happens to the connection. */
   next: number
-  /** Where to stop, not included; Infinity to follow. It falls at most once, when the time of the end has passed. */
+  /** Where to stop, not included; Infinity to follow. Falls at most once, when a time has come. */
   until: number
-  /** The tail of the shard, as the broker last sent it; undefined before that. */
+  /** The next number that the shard will assign, as the broker said last; undefined before it has. */
   tail: number | undefined
-  /** Bytes that have arrived and are not taken yet. */
+  /** Bytes that have arrived and are not taken. */
   bufferedBytes = 0
-  /** Failures in a row, without progress and without an answer that there is nothing to read. */
+  /** Losses in a row, with nothing heard in between. */
   failures = 0
-  /** Rests in a row, since the shard's limits were used up. */
-  rests = 0
   readonly lag = new ShardLag()
-  /** The shard is not fetched before this time of the monotonic clock, because its limits are used up. */
+  /** Not asked for before, on the monotonic clock: the shard has given what its limits allow. */
   restsUntil = 0
-  /** Batches that have arrived and that the loop did not get to their end. */
-  #unread = 0
-  /** While there are such batches: the first number that the loop did not get. */
-  #unreadFrom = 0
 
   constructor(shardIndex: number, range: { next: number; until: number; tail?: number }) {
     this.shardIndex = shardIndex
@@ -33,33 +27,12 @@ export class ShardCursor {
     this.tail = range.tail
   }
 
-  /** The first number that the loop did not get, where a later reading goes on. */
-  get position(): number {
-    return this.#unread > 0 ? this.#unreadFrom : Math.min(this.next, this.until)
-  }
-
-  /** True if the loop got everything that has arrived. */
-  get isHandedOut(): boolean {
-    return this.#unread === 0
-  }
-
-  /** Notes a batch that has arrived for the loop, of which the loop wants records from this number on. */
-  putBatch(from: number): void {
-    if (this.#unread++ === 0) this.#unreadFrom = from
-  }
-
-  /** Notes that the loop has its records below `next`; `isWhole` if that is all of the oldest batch that has arrived. */
-  handOut(next: number, isWhole: boolean): void {
-    this.#unreadFrom = Math.min(next, this.until)
-    if (isWhole) this.#unread--
-  }
-
   heard(heard: Heard): void {
     this.tail = heard.tail
     this.lag.heard(heard)
   }
 
-  /** Returns how far the loop is behind the shard at this time of the monotonic clock; undefined if that is not known. */
+  /** How far the loop is behind the shard, at this moment of the monotonic clock; undefined where nothing is known of it. */
   millisBehindLatest(at: number): number | undefined {
     const rest = this.isDone || this.isAtTail ? 'none' : this.tail === undefined ? 'unknown' : 'some'
     return this.lag.millis(at, rest, this.bufferedBytes)
@@ -69,7 +42,7 @@ export class ShardCursor {
     return this.next >= this.until
   }
 
-  /** True if all records below the known tail have arrived, and were wanted. */
+  /** Everything that the broker has told of has arrived, and was wanted. */
   get isAtTail(): boolean {
     return this.tail !== undefined && Math.min(this.next, this.until) >= this.tail
   }

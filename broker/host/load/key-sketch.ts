@@ -4,7 +4,7 @@
 
 const ENTRIES_MAX = 16
 
-/** A key and its weight: at least `weight − error`, at most `weight`. */
+/** A key and what it weighs: at least `weight − error`, at most `weight`. */
 export interface HeavyKey {
   readonly key: bigint
   readonly weight: number
@@ -21,17 +21,17 @@ export class KeySketch {
   readonly #entries: Entry[] = []
   #total = 0
 
-  /** Weight of everything that was added. */
+  /** Of everything that was added. */
   get total(): number {
     return this.#total
   }
 
-  /** The entries, in no particular order. */
+  /** In no particular order. */
   get entries(): readonly HeavyKey[] {
     return this.#entries
   }
 
-  /** The key with the largest certain weight; undefined if nothing was added. */
+  /** The key that weighs most for certain; undefined where nothing was added. */
   get heaviest(): HeavyKey | undefined {
     let heaviest: Entry | undefined
     for (const entry of this.#entries) {
@@ -52,19 +52,19 @@ export class KeySketch {
     }
     if (!lightest || this.#entries.length < ENTRIES_MAX) this.#entries.push({ key, weight, error: 0 })
     else {
-      // The weight of the new key before this is unknown, but it was not above that of the lightest entry.
+      // What the new key may have weighed before is not known, only that it was no more than this.
       lightest.key = key
       lightest.error = lightest.weight
       lightest.weight += weight
     }
   }
 
-  /** Adds weight of unknown keys to the total, so that no known key seems heavier than it is. */
+  /** Something of unknown keys: it belongs to the total, so that no known key seems heavier than it is. */
   addUnknown(weight: number): void {
     this.#total += weight
   }
 
-  /** Multiplies all weights by a factor. */
+  /** Lets everything fade. */
   scale(factor: number): void {
     this.#total *= factor
     for (const entry of this.#entries) {
@@ -74,7 +74,7 @@ export class KeySketch {
   }
 }
 
-/** Returns the weight that a key has at least. */
+/** What a key weighs at least. */
 export function certain({ weight, error }: HeavyKey): number {
   return weight - error
 }

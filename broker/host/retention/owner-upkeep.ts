@@ -1,6 +1,6 @@
-// Maintains the segments of one owner: makes horizons durable, drops segments without wanted records, finds segments to
-// compact, and seals the active segment when it is due. Host main thread.
-// The owner says which records are wanted. A horizon is durable before anything below it is removed.
+// The upkeep of one owner's segments: makes horizons durable, drops what nobody wants, says what could be compacted, and seals
+// the active segment when it is due. Host main thread.
+// Removal goes by what the owner says is wanted, and by horizons that are durable before anything below them goes.
 import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Survey } from '../../threads/maintenance-contract.ts'
@@ -20,20 +20,20 @@ import {
 import type { Surveys } from './surveys.ts'
 import { TurnBudget } from './turn-budget.ts'
 
-/** An owner, as maintenance uses it. */
+/** What maintenance asks of an owner. */
 export interface MaintainedOwner {
   readonly ownerId: number
-  /** The list of its segments; undefined until the owner has sent it. */
+  /** Where its records lie; undefined until it has said so. */
   readonly segments: SegmentList | undefined
-  /** True if free space is below the floor. */
+  /** Free space is below the floor. */
   readonly storageFull: boolean
   /** Raises trim horizons, durably. */
   trim(horizons: readonly ShardHorizon[]): Promise<void>
-  /** Returns which records of its sealed segments are still wanted. */
+  /** What of its sealed segments is still wanted. */
   wanted(): Promise<Wanted>
-  /** Seals the active segment; returns false if it was empty. */
+  /** Seals the active segment; false where there was nothing in it. */
   roll(): Promise<boolean>
-  /** Replaces segments by a compacted one, or drops them. */
+  /** Puts a compacted segment in the place of others, or drops them. */
   replaceSegments(request: OwnerCalls['replaceSegments']['request']): Promise<void>
 }
 
@@ -43,7 +43,7 @@ export interface UpkeepOptions {
   readonly horizons: Horizons
   readonly surveys: Surveys
   readonly settings: { readonly segmentBytes: number; readonly segmentAgeMs: number }
-  /** Most bytes that a compacted segment may take while the disk is nearly full. */
+  /** What a compacted segment may take while the disk is nearly full. */
   readonly scarceRoomBytes: number
   readonly time: Time
   readonly metrics: Instruments
@@ -52,13 +52,13 @@ export interface UpkeepOptions {
 
 /** Which segments are left alone, and why. */
 export interface Holds {
-  /** Returns true if the segment is being compacted. */
+  /** Being compacted. */
   readonly isBusy: (segment: string) => boolean
-  /** Returns true if compacting the segment has failed lately. */
+  /** To compact them has failed lately. */
   readonly isFailing: (segment: string) => boolean
 }
 
-/** A possible compaction, and which records of it are wanted. */
+/** What could be compacted, and what of it is wanted. */
 export interface CompactionCandidate {
   readonly owner: MaintainedOwner
   readonly directory: string
@@ -69,9 +69,9 @@ export interface CompactionCandidate {
 export class OwnerUpkeep {
   readonly #options: UpkeepOptions
   #active: string | undefined
-  /** When this host first saw the active segment. The owner may give a later time, from a clock that was ahead. */
+  /** When the active segment was first looked at: it may be told to have begun later, by a clock that was ahead then. */
   #activeSeenAt: number | undefined
-  /** Bytes in the active segment of shards that are no longer served. */
+  /** Bytes in the active segment that belonged to shards which are served no more. */
   #forgottenBytes = 0
 
   constructor(options: UpkeepOptions) {
@@ -83,7 +83,7 @@ export class OwnerUpkeep {
     return this.#options.owner
   }
 
-  /** Called when the list of the owner's segments changes. */
+  /** The owner's segments are others now. */
   segmentsChanged({ segments }: SegmentList): void {
     const active = segments.at(-1)
     if (active === this.#active) return
@@ -97,14 +97,14 @@ export class OwnerUpkeep {
     }
   }
 
-  /** Called when a shard is no longer served, with its bytes in the active segment. */
+  /** A shard is served no more, and had so much in the active segment. */
   forgot(activeBytes: number): void {
     this.#forgottenBytes += activeBytes
   }
 
   /**
-   * Makes horizons durable: those that readers already see, and those in `bounded`, by slot, which readers see from then on.
-   * Returns the horizons that hold now.
+   * Makes the horizons durable that readers know already, and those of `bounded`, by slot, which they know from then on.
+   * Answers those that hold now.
    */
   async trim(
     { shards: durable }: Wanted,
@@ -126,7 +126,7 @@ export class OwnerUpkeep {
     return horizons
   }
 
-  /** Drops segments without wanted records, by durable horizons, and returns the possible compaction. */
+  /** Drops what nobody wants, by horizons that are durable, and answers what could be compacted. */
   async clear(
     { list, refused }: Wanted,
     horizons: ReadonlyMap<number, number>,
@@ -145,7 +145,7 @@ export class OwnerUpkeep {
     return { owner, directory: list.directory, plan, wanted }
   }
 
-  /** Seals the active segment if that lets expired records be removed. */
+  /** Seals the active segment where that lets something go. */
   async rollIfDue({ activeBytes: bytes, activeSince: toldSince }: Wanted): Promise<void> {
     const { owner, shards, horizons, settings, time, log } = this.#options
     const now = horizons.now()
@@ -174,10 +174,10 @@ export class OwnerUpkeep {
     const { owner, surveys, time } = this.#options
     const budget = new TurnBudget(time, hostLimits.spansPerTurn)
     const measures: (SegmentMeasure | undefined)[] = []
-    // A compaction may have ended since the list was requested, and have removed some of its segments.
+    // A compaction may have ended since the list was asked for, and have taken some of it away.
     const listed = new Set(owner.segments?.segments)
     for (const survey of surveys.of(list)) {
-      // A segment that is being compacted stays for now, even if nothing in it is wanted.
+      // One that is being compacted stays for now, whatever becomes of what is in it.
       const isFree = survey !== undefined && listed.has(survey.segment) && !isBusy(survey.segment)
       measures.push(isFree ? measureSegment(survey, wanted) : undefined)
       await budget.spend(survey?.spans.length ?? 0)
@@ -194,7 +194,7 @@ export class OwnerUpkeep {
     metrics.millrace_removed_bytes_total.add(bytes)
     log.info(
       { ownerId: owner.ownerId, segments: sources.length, bytes },
-      'removed segments that hold no wanted records',
+      'removed segments that nobody wants',
     )
   }
 }

@@ -5,7 +5,6 @@ import type { ConnectionPool } from '../../../client/connecting/pool.ts'
 import { Fetcher } from '../../../client/reading/fetcher.ts'
 import { Inbox } from '../../../client/reading/inbox.ts'
 import { ShardCursor } from '../../../client/reading/shard-cursor.ts'
-import { resolveSettings } from '../../../client/settings.ts'
 import { deferred } from '../../../client/waiting.ts'
 import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import { turns } from '../support/drive.ts'
@@ -45,7 +44,7 @@ function fetching() {
       maxWaitMs: 5000,
       bufferBytesMax: 1024,
       onTrimmed: 'fail',
-      settings: { ...resolveSettings({}), monotonic: () => 0 },
+      monotonic: () => 0,
     },
     {
       closing: closing.signal,
@@ -54,7 +53,6 @@ function fetching() {
         cursor.next = next
         return true
       },
-      trimmed: () => true,
       unreadable: () => false,
       ended: () => {},
       lost: () => {},

@@ -35,6 +35,8 @@ export class FakeHosts implements HostLauncher {
   readonly lives: FakeHost[] = []
   /** By slot: the stored state of every shard that was ever opened. */
   readonly disk = new Map<number, StoredShard>()
+  /** By `streamId/shardIndex`: the slot of every shard that was ever opened. */
+  readonly slots = new Map<string, number>()
   /** Handlers that replace the default ones; called for each launch. */
   behaviour: (hostId: number) => Behaviour = () => ({})
   /** Wraps each call: a test may end a host before or after `work`. */
@@ -75,6 +77,7 @@ export class FakeHosts implements HostLauncher {
       for (const { streamId, shardIndex, slot, startingSequenceNumber: tail } of shards) {
         host.slots.add(slot)
         served.set(`${streamId}/${shardIndex}`, slot)
+        this.slots.set(`${streamId}/${shardIndex}`, slot)
         if (!this.disk.has(slot)) this.disk.set(slot, { tail, closed: false })
       }
     }
@@ -88,6 +91,14 @@ export class FakeHosts implements HostLauncher {
       return {
         extents: stored.map(({ shardIndex, shard }) => ({ streamId, shardIndex, ...emptyExtent, ...shard })),
       }
+    }
+    const tailsOf = (columns: Float64Array): Float64Array => {
+      const tails = new Float64Array(columns.length / 2)
+      for (let place = 0; place < tails.length; place++) {
+        const slot = served.get(`${columns[2 * place]}/${columns[2 * place + 1]}`)
+        tails[place] = this.disk.get(slot ?? -1)?.tail ?? -1
+      }
+      return tails
     }
     const handlers: CallHandlers<HostCalls> = {
       start: ({ shards }) => {
@@ -125,6 +136,8 @@ export class FakeHosts implements HostLauncher {
       trimToBound: () => null,
       balanceOf: () => ({ startingHashKey: null }),
       describeShards: () => ({ extents: [] }),
+      shardTails: ({ shards }) => ({ tails: tailsOf(shards) }),
+      backlogs: () => ({ backlogs: [] }),
       metrics: () => ({ metrics: [] }),
       drain: () => {
         setImmediate(() => host.crash('it was drained'))

@@ -1,4 +1,4 @@
-// An engine over owners in memory, which most tests of the host use.
+// An engine over owners in memory: what most tests of the host start from.
 import {
   BatchBuilder,
   errorCodeOf,
@@ -100,7 +100,7 @@ export class TestHost {
   readonly owners: readonly MemoryOwner[]
   readonly reader: MemoryReader
   readonly counted: CountedMetrics
-  /** The errors that broke the host. */
+  /** What made the host break down. */
   readonly broken: readonly Error[]
 
   constructor(
@@ -123,7 +123,7 @@ export class TestHost {
     return this.owners[0]!
   }
 
-  /** Returns the value of a metric in a scrape. */
+  /** What a scrape finds of it now. */
   async measured(name: MetricName, label = ''): Promise<number> {
     await this.engine.measure()
     return this.counted.sum(name, label)
@@ -182,7 +182,7 @@ export class TestHost {
     )
   }
 
-  /** Returns the extents of those shards that are served. */
+  /** Where those of the shards stand that are served. */
   extents(...shardIndexes: readonly number[]): Promise<readonly HostedExtent[]> {
     return this.engine.extentsOf({ streamId: STREAM, shardIndexes })
   }
@@ -218,7 +218,7 @@ export interface BatchIdentityOptions {
   readonly firstProducerSequence?: number
 }
 
-/** Makes a batch with one record for each text. */
+/** A batch with one record for each text. */
 export function makeBatch(texts: readonly string[], identity: BatchIdentityOptions = {}): Uint8Array {
   const builder = new BatchBuilder({ bytesMax: 1 << 23 })
   const words = new Uint32Array(4)
@@ -230,7 +230,7 @@ export function makeBatch(texts: readonly string[], identity: BatchIdentityOptio
   return builder.finish({ producerId, producerEpoch: 0, firstProducerSequence })
 }
 
-/** Returns the records of the batches as `number:text`, from number `from` on. */
+/** What the batches hold, as `number:text`, from number `from` on. */
 export function contents(batches: readonly Uint8Array[], from = 0): string[] {
   return batches.flatMap((batch) =>
     [...readRecords(batch, { from })].map(

@@ -1,0 +1,96 @@
+// Describes groups for operators: members, and each shard with its lag and the reason for it. Runs in the controller.
+import type { RequestOf, ResponseOf, WireGroupMember, WireGroupShard } from '../../../protocol/operations.ts'
+import { shardsOf, type CatalogState } from '../catalog-state.ts'
+import type { HostQuestions } from './host-questions.ts'
+import { reasonOf } from './machine/reasons.ts'
+import {
+  leasesOf,
+  shardCount,
+  type GroupState,
+  type GroupStream,
+  type Lease,
+  type Moment,
+} from './machine/state.ts'
+
+type Page = Pick<ResponseOf<'describeGroup'>, 'shards' | 'hasMore'>
+
+export function describeGroup(state: GroupState): ResponseOf<'describeGroup'>['group'] {
+  return {
+    name: state.name,
+    createdAt: state.createdAt,
+    streams: [...state.streams.keys()],
+    members: state.members.size,
+    shards: shardCount(state),
+    isPaused: state.isPaused,
+  }
+}
+
+export function describeMembers(state: GroupState, { now }: Moment): readonly WireGroupMember[] {
+  return Array.from(state.members.values(), ({ memberId, address, joinedAt, renewedAt, leaseMs }) => ({
+    memberId,
+    address,
+    joinedAt,
+    renewedMsAgo: Math.max(0, Math.round(now - renewedAt)),
+    leaseMs,
+    shards: [...leasesOf(state, memberId)].length,
+  }))
+}
+
+/** Describes a page of the shards that are not processed to their end, and asks their hosts how far each is behind. */
+export async function describeShards(
+  state: GroupState,
+  { limit, after }: Pick<RequestOf<'describeGroup'>, 'limit' | 'after'>,
+  parts: { readonly catalog: CatalogState; readonly hosts: HostQuestions; readonly moment: Moment },
+): Promise<Page> {
+  const page: { stream: GroupStream; lease: Lease }[] = []
+  let hasMore = false
+  for (const each of pageFrom(state, after)) {
+    hasMore = page.length === limit
+    if (hasMore) break
+    page.push(each)
+  }
+  const backlogs = await backlogsOf(page, parts)
+  const { now, wall } = parts.moment
+  const shards = page.map(({ stream, lease }): WireGroupShard => {
+    const { owner, epoch, next, checkpointedAt, recordsPerSecond, shardIndex } = lease
+    const backlog = backlogs.get(`${stream.streamId}/${shardIndex}`)
+    const age = backlog === undefined ? undefined : Math.max(0, wall - (backlog.oldestArrival ?? wall))
+    return {
+      streamName: stream.name,
+      shardIndex,
+      memberId: owner,
+      epoch,
+      next,
+      checkpointedAt,
+      recordsBehind: backlog?.records,
+      bytesBehind: backlog?.bytes,
+      millisBehind: age,
+      recordsPerSecond: Math.round(recordsPerSecond),
+      ...reasonOf({ state, stream, lease, recordsBehind: backlog?.records, now }),
+    }
+  })
+  return { shards, hasMore }
+}
+
+function* pageFrom(
+  { streams }: GroupState,
+  after: RequestOf<'describeGroup'>['after'],
+): Generator<{ stream: GroupStream; lease: Lease }> {
+  for (const stream of streams.values()) {
+    if (after !== undefined && stream.name < after.streamName) continue
+    const above = stream.name === after?.streamName ? after.shardIndex : undefined
+    for (const lease of stream.leases.values(above)) yield { stream, lease }
+  }
+}
+
+function backlogsOf(
+  page: readonly { readonly stream: GroupStream; readonly lease: Lease }[],
+  { catalog, hosts }: { readonly catalog: CatalogState; readonly hosts: HostQuestions },
+): ReturnType<HostQuestions['backlogsOf']> {
+  return hosts.backlogsOf(
+    page.flatMap(({ stream, lease }) => {
+      const shard = shardsOf(catalog, stream.streamId).get(lease.shardIndex)
+      return shard === undefined ? [] : [{ shard, next: lease.next, timestamp: stream.from.timestamp }]
+    }),
+  )
+}

@@ -1,0 +1,153 @@
+// All consumer groups of the broker. Runs in the controller. The groups that the store names are read one after the other
+// after a start, and at once where one is asked for; each has one change under way at most. One timer looks at all of them:
+// leases end, the catalog changes, and loads are balanced.
+import { limits } from '../../../protocol/limits.ts'
+import { refusal } from '../../../protocol/refusal.ts'
+import type { SmallRowsStore } from '../../small-rows-contract.ts'
+import type { Instruments } from '../../telemetry/instruments.ts'
+import type { Logger } from '../../telemetry/log.ts'
+import type { Time } from '../../time.ts'
+import { shardsOf, streamNamed } from '../catalog-state.ts'
+import type { Catalog } from '../catalog.ts'
+import { LeaseClock } from './lease-clock.ts'
+import { LiveGroup, type LiveGroupOptions } from './live-group.ts'
+import { refused, type GroupAnswer, type GroupMessage } from './machine/messages.ts'
+import type { FactsOf, GroupState, Moment } from './machine/state.ts'
+import { WaitingSyncs } from './waiting-syncs.ts'
+
+/** How late the end of a lease may be noticed. */
+const TICK_MS = 250
+
+export interface GroupsOptions {
+  readonly store: SmallRowsStore
+  readonly catalog: Catalog
+  readonly time: Time
+  readonly instruments: LiveGroupOptions['instruments'] &
+    Pick<Instruments, 'millrace_groups' | 'millrace_group_members'>
+  readonly log: Logger
+}
+
+export class Groups {
+  /** Members that wait for a change of their assignment. */
+  readonly waiting: WaitingSyncs
+  readonly #options: GroupsOptions
+  readonly #clock: LeaseClock
+  readonly #groups = new Map<string, LiveGroup>()
+  #seen: unknown
+  #cancelTicks: (() => void) | undefined
+  #isStopped = false
+
+  constructor(options: GroupsOptions) {
+    this.#options = options
+    this.#clock = new LeaseClock(options.time.elapsed)
+    this.waiting = new WaitingSyncs(options.time)
+    for (const { key } of options.store.extents('group')) this.#make(key)
+  }
+
+  /** Begins to read the groups, and to look after them. */
+  start(): void {
+    this.#cancelTicks = this.#options.time.every(TICK_MS, () => this.#tick())
+    void this.#loadAll()
+  }
+
+  /** Refuses everything from now on, and looks after nothing any more. */
+  stop(): void {
+    this.#isStopped = true
+    this.#cancelTicks?.()
+    this.waiting.end()
+    for (const group of this.#groups.values()) group.stop()
+  }
+
+  /** Answers the members that wait, now and from now on, so that the server can end its sessions. */
+  endWaits(): void {
+    this.waiting.end()
+  }
+
+  /** The moment by which leases end. */
+  readonly moment = (): Moment => ({ now: this.#clock.now(), wall: this.#options.time.now() })
+
+  /** Finds the active stream of a name. */
+  readonly factsOf: FactsOf = (name) => {
+    const { state } = this.#options.catalog
+    const stream = streamNamed(state, name)
+    if (stream?.status !== 'ACTIVE') return undefined
+    return { streamId: stream.id, shards: shardsOf(state, stream.id) }
+  }
+
+  /** The names of all groups, in order; some may turn out to be deleted. */
+  get names(): readonly string[] {
+    return [...this.#groups.keys()].toSorted()
+  }
+
+  /** Returns the group as it is on the disk; undefined if there is none. */
+  async stateOf(name: string): Promise<GroupState | undefined> {
+    const group = this.#groups.get(name)
+    if (group === undefined) return undefined
+    await group.loaded()
+    return group.state
+  }
+
+  /** Tells a group something; one that does not exist is made by a message that may make one. */
+  async tell(name: string, message: GroupMessage): Promise<GroupAnswer> {
+    if (this.#isStopped) throw refusal('unavailable', 'The broker is stopping.')
+    const found = this.#groups.get(name)
+    if (found === undefined && this.#groups.size >= limits.groupsMax) {
+      return refused('limitExceeded', `The limit of ${limits.groupsMax} groups is reached; delete one first.`)
+    }
+    return (found ?? this.#make(name)).tell(message)
+  }
+
+  /** True if the broker may have a group of this name. */
+  has(name: string): boolean {
+    return this.#groups.has(name)
+  }
+
+  /** Sets the gauges, just before they are collected. */
+  measure(): void {
+    const { instruments } = this.#options
+    let members = 0
+    for (const { state } of this.#groups.values()) members += state?.members.size ?? 0
+    instruments.millrace_groups.set(this.#groups.size)
+    instruments.millrace_group_members.set(members)
+  }
+
+  #make(name: string): LiveGroup {
+    const { store, time, instruments, catalog, log } = this.#options
+    const group = new LiveGroup({
+      name,
+      store,
+      factsOf: this.factsOf,
+      nameOf: (streamId) => catalog.state.streams.get(streamId)?.name,
+      moment: this.moment,
+      time,
+      instruments,
+      log,
+      onChanged: (memberIds) => this.waiting.wake(name, memberIds),
+      onGone: () => {
+        if (this.#groups.get(name) === group) this.#groups.delete(name)
+      },
+    })
+    this.#groups.set(name, group)
+    return group
+  }
+
+  async #loadAll(): Promise<void> {
+    for (const group of this.#groups.values()) {
+      if (this.#isStopped) return
+      try {
+        await group.loaded()
+      } catch (error) {
+        this.#options.log.error({ err: error, group: group.name }, 'a consumer group could not be read')
+      }
+    }
+  }
+
+  #tick(): void {
+    const { state } = this.#options.catalog
+    const isFresh = state !== this.#seen
+    this.#seen = state
+    // The clock is looked at even where there is no group: it takes a time without a look for a stall.
+    this.#clock.now()
+    for (const group of this.#groups.values()) group.tick(isFresh)
+  }
+}

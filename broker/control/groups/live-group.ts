@@ -1,0 +1,252 @@
+// One group at work: it tells the machine what comes, stores what the machine says, and only then takes its next state and
+// answers. Runs in the controller. While one change is being stored, what comes meanwhile waits for the next one; so the
+// state in memory is always the one on the disk.
+import { refusal } from '../../../protocol/refusal.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { SmallRowsStore, SmallWrite } from '../../small-rows-contract.ts'
+import type { Instruments } from '../../telemetry/instruments.ts'
+import type { Logger } from '../../telemetry/log.ts'
+import type { Time } from '../../time.ts'
+import { advance, renewed, type Advance, type Told } from './machine/advance.ts'
+import { claimed } from './machine/membership.ts'
+import type { GroupAnswer, GroupMessage } from './machine/messages.ts'
+import { recoveredGroup, restored } from './machine/rows.ts'
+import type { FactsOf, GroupState, Moment } from './machine/state.ts'
+import { Leftovers } from './leftovers.ts'
+import { CHANGE_ROWS_MAX, readGroup, writeRows } from './stored-rows.ts'
+import { unstored } from './unstored.ts'
+
+/** Rows that a change is filled with; what one more message needs still fits into one change of the store. */
+const ROWS_MAX = 160
+/** After the disk was full, what nobody asked for is tried again after this time. */
+const RETRY_MS = 1_000
+
+export interface LiveGroupOptions {
+  readonly name: string
+  readonly store: SmallRowsStore
+  readonly factsOf: FactsOf
+  /** The name of an active stream. */
+  readonly nameOf: (streamId: number) => string | undefined
+  readonly moment: () => Moment
+  readonly time: Time
+  readonly instruments: Pick<
+    Instruments,
+    | 'millrace_group_checkpoints_total'
+    | 'millrace_group_assignments_total'
+    | 'millrace_group_moves_total'
+    | 'millrace_group_members_expired_total'
+  >
+  readonly log: Logger
+  /** Called when members of the group are concerned by a change, or are gone. */
+  readonly onChanged: (memberIds: ReadonlySet<string>) => void
+  /** Called when the group does not exist, and has left nothing on the disk: forget it. */
+  readonly onGone: () => void
+}
+
+interface Waiting extends Told {
+  readonly resolve: (answer: GroupAnswer) => void
+  readonly reject: (error: Error) => void
+}
+
+export class LiveGroup {
+  readonly #options: LiveGroupOptions
+  #state: GroupState | undefined
+  #isLoaded = false
+  #loading: Promise<void> | undefined
+  #isRunning = false
+  #ended: Error | undefined
+  readonly #waiting: Waiting[] = []
+  #retryAt = -Infinity
+  readonly #leftovers: Leftovers
+
+  constructor(options: LiveGroupOptions) {
+    this.#options = options
+    this.#leftovers = new Leftovers({ name: options.name, store: options.store, pause: this.#pause })
+  }
+
+  get name(): string {
+    return this.#options.name
+  }
+
+  get isLoaded(): boolean {
+    return this.#isLoaded
+  }
+
+  /** The group as it is on the disk; undefined if there is none, or it is not loaded yet. */
+  get state(): GroupState | undefined {
+    return this.#state
+  }
+
+  /** Fulfils when the state is read. */
+  loaded(): Promise<void> {
+    return (this.#loading ??= this.#load())
+  }
+
+  /** Tells the group something; fulfils with the answer once it holds. Rejects where the rows could not be stored. */
+  tell(message: GroupMessage): Promise<GroupAnswer> {
+    const at = this.#options.moment()
+    const { promise, resolve, reject } = deferred<GroupAnswer>()
+    const entry = { message, at, resolve, reject }
+    this.#waiting.push(entry)
+    if (!this.#isRunning) void this.#run()
+    else if (message.type === 'renew' && this.#state !== undefined) {
+      // A slow disk ends no lease: the answer tells nothing that is being stored.
+      if (claimed(this.#state, message) !== undefined) resolve({ is: 'done' })
+    }
+    return promise
+  }
+
+  /** Looks whether something is due, without being asked. `isFresh`: the catalog has changed since the last look. */
+  tick(isFresh: boolean): void {
+    const state = this.#state
+    if (!this.#isLoaded || this.#isRunning || this.#ended !== undefined) return
+    const { now } = this.#options.moment()
+    if (now < this.#retryAt) return
+    const isDue = state !== undefined && (now >= state.expiresAt || now >= state.lookAt || state.isUnsettled)
+    if (!isDue && !(isFresh && state !== undefined && this.#isBehind(state)) && !this.#leftovers.isAny) return
+    this.tell({ type: 'tick' }).catch(() => {})
+  }
+
+  /** Refuses everything from now on. */
+  stop(): void {
+    this.#ended ??= refusal('unavailable', 'The broker is stopping.')
+    if (!this.#isRunning) this.#refuseAll(this.#ended)
+  }
+
+  #isBehind({ streams, members }: GroupState): boolean {
+    const { factsOf } = this.#options
+    for (const { name, shards } of streams.values()) if (factsOf(name)?.shards !== shards) return true
+    for (const member of members.values()) {
+      if (member.streams.some(({ name }) => !streams.has(name) && factsOf(name) !== undefined)) return true
+    }
+    return false
+  }
+
+  readonly #pause = (): Promise<void> => new Promise((resolve) => this.#options.time.atTurnEnd(resolve))
+
+  /** Never rejects. */
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    try {
+      if (!this.#isLoaded) await this.loaded()
+      while (this.#ended === undefined && (await this.#round()));
+    } catch (error) {
+      this.#ended ??= error as Error
+      this.#options.log.error({ err: error, group: this.name }, 'a consumer group cannot go on')
+    }
+    this.#isRunning = false
+    if (this.#ended !== undefined) this.#refuseAll(this.#ended)
+    else if (this.#state === undefined && !this.#leftovers.isAny) this.#options.onGone()
+  }
+
+  /** Makes one change; returns false if there is nothing to do. */
+  async #round(): Promise<boolean> {
+    const { now } = this.#options.moment()
+    const isUnsettled = this.#state?.isUnsettled === true && now >= this.#retryAt
+    if (this.#waiting.length === 0 && !isUnsettled) {
+      return this.#leftovers.isAny && now >= this.#retryAt && (await this.#sweep())
+    }
+    const next = this.#advance()
+    const taken = this.#waiting.splice(0, next.answers.length)
+    if (next.writes.length > 0) {
+      const is = await this.#stored(next.writes, taken)
+      if (is !== 'stored') return this.#failed(is, taken)
+    }
+    this.#take(next, taken)
+    return next.writes.length > 0 || taken.length > 0
+  }
+
+  #advance(): Advance {
+    const { name, factsOf, store, moment } = this.#options
+    const options = { name, factsOf, version: store.version, rowsMax: ROWS_MAX, at: moment() }
+    return advance(this.#waiting, { ...options, state: this.#state })
+  }
+
+  /** Stores rows. A store that is closed, or whose flush failed, ends the group: nobody knows what is stored. */
+  async #stored(
+    writes: readonly SmallWrite[],
+    taken: readonly Waiting[],
+  ): Promise<'stored' | 'noRoom' | 'partly' | 'overloaded'> {
+    try {
+      return await writeRows(this.#options.store, writes)
+    } catch (error) {
+      if (MillraceError.is(error, 'overloaded'))
+        return writes.length > CHANGE_ROWS_MAX ? 'partly' : 'overloaded'
+      for (const { reject } of taken) reject(error as Error)
+      throw error
+    }
+  }
+
+  #take({ state, answers, changed, hasGarbage, events }: Advance, taken: readonly Waiting[]): void {
+    const { instruments, onChanged } = this.#options
+    this.#state = state
+    if (hasGarbage) this.#leftovers.look()
+    instruments.millrace_group_checkpoints_total.add(events.checkpoints)
+    instruments.millrace_group_assignments_total.add(events.assigned)
+    instruments.millrace_group_moves_total.add(events.revoked)
+    instruments.millrace_group_members_expired_total.add(events.expired)
+    for (const [place, { resolve }] of taken.entries()) resolve(answers[place]!)
+    if (changed.size > 0) onChanged(changed)
+  }
+
+  /** The rows found no room, or only some did: the messages are refused, and renewals alone count. */
+  async #failed(is: 'noRoom' | 'partly' | 'overloaded', taken: readonly Waiting[]): Promise<boolean> {
+    const { moment, log } = this.#options
+    this.#retryAt = moment().now + RETRY_MS
+    if (is === 'partly') {
+      log.warn({ group: this.name }, 'a change of a consumer group was stored in part, and is read again')
+      await this.#load()
+    } else this.#state = renewed(this.#state, taken)
+    for (const { message, resolve } of taken) resolve(unstored(this.name, this.#state, message, is))
+    return this.#waiting.length > 0
+  }
+
+  async #load(): Promise<void> {
+    const { name, store, moment, nameOf, log } = this.#options
+    const rows = await readGroup(store, name, this.#pause)
+    const { isGroupDamaged, damagedLeases, damagedMembers } = rows
+    if (isGroupDamaged || damagedLeases.length > 0 || damagedMembers.length > 0) {
+      const damaged = { group: name, isGroupDamaged, damagedLeases, damagedMembers }
+      log.error(
+        damaged,
+        'rows of a consumer group are damaged: what they said of checkpoints may be processed again',
+      )
+    }
+    const at = moment()
+    const group = isGroupDamaged
+      ? recoveredGroup(name, rows, { version: store.version, at, nameOf })
+      : rows.group
+    this.#state = restored(name, { ...rows, group }, at)
+    this.#leftovers.found(rows, this.#state)
+    this.#isLoaded = true
+  }
+
+  /** Removes some of the rows that say nothing; returns whether there may be more to do. */
+  async #sweep(): Promise<boolean> {
+    const { writes, stored } = await this.#leftovers.next(this.#state)
+    if (writes.length > 0 && (await this.#stored(writes, [])) !== 'stored') {
+      this.#retryAt = this.#options.moment().now + RETRY_MS
+      return false
+    }
+    stored()
+    return true
+  }
+
+  #refuseAll(error: Error): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error)
+  }
+}
+
+function deferred<T>(): {
+  readonly promise: Promise<T>
+  readonly resolve: (value: T) => void
+  readonly reject: (error: Error) => void
+} {
+  let resolve: (value: T) => void
+  let reject: (error: Error) => void
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  return { promise, resolve: resolve!, reject: reject! }
+}

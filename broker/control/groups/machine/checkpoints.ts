@@ -1,0 +1,93 @@
+// Checkpoints of members. Runs in the controller; pure.
+// A checkpoint is taken from the present owner, in the present epoch, alone; it moves forward, within what the shard has.
+import { shardIdOf } from '../../../../protocol/shards/shard-id.ts'
+import type { Draft } from './draft.ts'
+import { memberNotFound, renew } from './membership.ts'
+import type { CheckpointMessage, CheckpointResult, Claim, GroupAnswer } from './messages.ts'
+import { endOf, streamOf, type GroupStream, type Lease, type Member } from './state.ts'
+
+const stored: CheckpointResult = { code: undefined, message: '' }
+
+export function saveCheckpoints(
+  draft: Draft,
+  message: Claim & { readonly checkpoints: readonly CheckpointMessage[] },
+): GroupAnswer {
+  const member = renew(draft, message)
+  if (member === undefined) return memberNotFound(draft.name, message.memberId)
+  return {
+    is: 'checkpoints',
+    results: message.checkpoints.map((each) => saveCheckpoint(draft, member, each)),
+  }
+}
+
+function saveCheckpoint(draft: Draft, member: Member, checkpoint: CheckpointMessage): CheckpointResult {
+  const { streamId, shardIndex, epoch, next, isEnd } = checkpoint
+  const { memberId } = member
+  const stream = streamOf(draft.state, streamId)
+  const lease = stream?.leases.get(shardIndex)
+  if (stream === undefined || lease?.owner !== memberId || lease.epoch !== epoch) {
+    const ended = stream?.ended.get(shardIndex)
+    // The answer to the same checkpoint was lost: the shard is processed to its end.
+    if (isEnd && ended?.owner === memberId && ended.epoch === epoch) return stored
+    return leaseLost(checkpoint, lease)
+  }
+  const problem = problemOf(stream, lease, checkpoint)
+  if (problem !== undefined) return problem
+  draft.events.checkpoints++
+  if (isEnd) end(draft, stream, lease)
+  else if (next !== lease.next) {
+    draft.putLease(stream.name, { ...lease, next, checkpointedAt: draft.at.wall }, true)
+  }
+  return stored
+}
+
+/** The shard is processed to its end: its children may be read. */
+function end(draft: Draft, { name }: GroupStream, { shardIndex, owner, epoch }: Lease): void {
+  draft.removeLease(name, shardIndex)
+  const stream = draft.stream(name)
+  draft.putStream({ ...stream, ended: stream.ended.set(shardIndex, { owner: owner!, epoch }) })
+  draft.changed.add(owner!)
+  draft.unsettle()
+}
+
+function problemOf(
+  stream: GroupStream,
+  lease: Lease,
+  { shardIndex, next, isEnd, tail }: CheckpointMessage,
+): CheckpointResult | undefined {
+  const label = `${shardIdOf(shardIndex)} of stream ${stream.name}`
+  const from = lease.next ?? stream.shards.get(shardIndex)?.startingSequenceNumber ?? 0
+  if (next < from)
+    return invalid(`The checkpoint ${next} of ${label} lies before ${from}: checkpoints move forward.`)
+  const shard = stream.shards.get(shardIndex)
+  // It has expired, and the catalog knows it no more: its owner may say what it has processed.
+  if (shard === undefined) return undefined
+  const end = endOf(shard)
+  if (isEnd && end === undefined) return invalid(`${label} is open: it has no end yet.`)
+  if (isEnd && next < end!)
+    return invalid(`The checkpoint ${next} of ${label} is not its end, which is ${end}.`)
+  const last = end ?? tail
+  if (last === undefined) {
+    return {
+      code: 'unavailable',
+      message: `The host of ${label} is down, so its tail is not known; try again.`,
+    }
+  }
+  if (next > last) return invalid(`The checkpoint ${next} of ${label} lies beyond its tail, ${last}.`)
+  return undefined
+}
+
+function leaseLost({ shardIndex, epoch }: CheckpointMessage, lease: Lease | undefined): CheckpointResult {
+  const now =
+    lease?.owner === undefined
+      ? 'it is assigned to nobody now'
+      : `it is assigned to ${lease.owner} in epoch ${lease.epoch} now`
+  return {
+    code: 'leaseLost',
+    message: `${shardIdOf(shardIndex)} is not the member's in epoch ${epoch}: ${now}.`,
+  }
+}
+
+function invalid(message: string): CheckpointResult {
+  return { code: 'invalidCheckpoint', message }
+}

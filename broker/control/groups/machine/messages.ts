@@ -1,0 +1,103 @@
+// What a group can be told, and what it answers. Runs in the controller; types, and the few constants of the machine.
+import type { ErrorCode } from '../../../../protocol/error-codes.ts'
+import type { WireProgress, WireShardReport } from '../../../../protocol/operations.ts'
+import type { StartPosition, WantedStream } from './state.ts'
+
+/** Tails of the open shards of a stream: where LATEST is, once it was asked for. */
+export interface Pins {
+  readonly streamId: number
+  /** Shards from this index on were not there yet. */
+  readonly shardsBelow: number
+  readonly shards: readonly { readonly shardIndex: number; readonly next: number }[]
+}
+
+/** How a member names itself. */
+export interface Claim {
+  readonly memberId: string
+  readonly secretHash: string
+}
+
+export interface CheckpointMessage {
+  readonly streamId: number
+  readonly shardIndex: number
+  readonly epoch: number
+  readonly next: number
+  readonly isEnd: boolean
+  /** The tail of an open shard, or less; undefined while its host is down. */
+  readonly tail: number | undefined
+}
+
+export interface JoinMessage extends Claim {
+  readonly type: 'join'
+  readonly streams: readonly WantedStream[]
+  readonly leaseMs: number
+  readonly address: string
+  /** By name, for streams that the group does not read yet and shall read from LATEST. */
+  readonly pins: ReadonlyMap<string, Pins>
+}
+
+export interface SyncMessage extends Claim {
+  readonly type: 'sync'
+  readonly address: string
+  readonly reports: readonly WireShardReport[]
+  readonly released: readonly {
+    readonly streamId: number
+    readonly shardIndex: number
+    readonly epoch: number
+  }[]
+}
+
+export interface ResetMessage {
+  readonly type: 'reset'
+  readonly stream: string
+  readonly to: StartPosition
+  readonly pins: Pins | undefined
+  readonly isForced: boolean
+}
+
+export interface SaveProgressMessage {
+  readonly type: 'saveProgress'
+  readonly stream: string
+  readonly isPartial: boolean
+  readonly progress: WireProgress
+  /** By shard index, of the open shards among those named; absent while a host is down. */
+  readonly tails: ReadonlyMap<number, number>
+}
+
+export type GroupMessage =
+  | JoinMessage
+  | (Claim & { readonly type: 'renew' })
+  | SyncMessage
+  | (Claim & { readonly type: 'saveCheckpoints'; readonly checkpoints: readonly CheckpointMessage[] })
+  | (Claim & { readonly type: 'leave' })
+  | ResetMessage
+  | { readonly type: 'delete'; readonly isForced: boolean }
+  | { readonly type: 'pause'; readonly isPaused: boolean }
+  | { readonly type: 'loadProgress'; readonly stream: string }
+  | SaveProgressMessage
+  /** Time has passed, or the catalog has changed. */
+  | { readonly type: 'tick' }
+
+export interface CheckpointResult {
+  /** Undefined if the checkpoint is stored. */
+  readonly code: ErrorCode | undefined
+  readonly message: string
+}
+
+/** The answer to a message, which holds once the rows of its change are durable. */
+export type GroupAnswer =
+  | { readonly is: 'done' }
+  | { readonly is: 'checkpoints'; readonly results: readonly CheckpointResult[] }
+  | { readonly is: 'progress'; readonly progress: WireProgress | undefined }
+  | {
+      readonly is: 'refused'
+      readonly code: ErrorCode
+      readonly message: string
+      readonly retryAfterMs?: number
+    }
+
+export const done: GroupAnswer = { is: 'done' }
+
+export function refused(code: ErrorCode, message: string, retryAfterMs?: number): GroupAnswer {
+  return { is: 'refused', code, message, ...(retryAfterMs !== undefined && { retryAfterMs }) }
+}

@@ -1,0 +1,35 @@
+// The metrics of consumer groups: a part of the table in metrics.ts. Runs in the controller; pure data.
+
+export const groupMetrics = {
+  millrace_groups: { kind: 'gauge', help: 'Consumer groups.', labels: [], from: 'controller' },
+  millrace_group_members: {
+    kind: 'gauge',
+    help: 'Members of all consumer groups.',
+    labels: [],
+    from: 'controller',
+  },
+  millrace_group_checkpoints_total: {
+    kind: 'counter',
+    help: 'Checkpoints of consumer groups that were stored.',
+    labels: [],
+    from: 'controller',
+  },
+  millrace_group_assignments_total: {
+    kind: 'counter',
+    help: 'Shards that were assigned to members of consumer groups.',
+    labels: [],
+    from: 'controller',
+  },
+  millrace_group_moves_total: {
+    kind: 'counter',
+    help: 'Shards that a member of a consumer group was told to release, for another one.',
+    labels: [],
+    from: 'controller',
+  },
+  millrace_group_members_expired_total: {
+    kind: 'counter',
+    help: 'Members of consumer groups whose leases ended without a renewal: they hung, or were killed.',
+    labels: [],
+    from: 'controller',
+  },
+} as const
