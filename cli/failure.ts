@@ -25,12 +25,14 @@ export interface FailureReport {
 const exitOfCode: Partial<Record<ErrorCode, ExitName>> = {
   streamNotFound: 'notFound',
   shardNotFound: 'notFound',
+  documentNotFound: 'notFound',
   invalidArgument: 'usage',
 }
 
 const adviceOfCode: Partial<Record<ErrorCode, string>> = {
   streamNotFound: 'See `millrace stream list`, or create it with `millrace stream create`.',
   shardNotFound: 'See `millrace shard list`.',
+  versionConflict: 'See `millrace document get --json`, and name the version that it has now.',
   streamBusy: 'A change of it is under way: see `millrace stream describe`, and try again.',
   trimmed: 'Read from TRIM_HORIZON to start at the oldest record that is left.',
   storageFull: 'Free some disk space, or lower --free-space-floor; reading still works.',

@@ -8,6 +8,7 @@ import { checkVerb } from './verbs/check.ts'
 import { configVerb } from './verbs/config.ts'
 import { consumeVerb } from './verbs/consume.ts'
 import { doctorVerb } from './verbs/doctor.ts'
+import { documentVerb } from './verbs/document.ts'
 import { produceVerb } from './verbs/produce.ts'
 import { putVerb } from './verbs/put.ts'
 import { serveVerb } from './verbs/serve.ts'
@@ -28,6 +29,7 @@ export function createProgram(terminal: Terminal, version: string): Command {
     putVerb,
     produceVerb,
     consumeVerb,
+    documentVerb,
     statusVerb,
     configVerb,
     doctorVerb,

@@ -1,11 +1,12 @@
-// The client: one connection to the controller, one to each host that it needs, and everything that is done over them.
-// Runs in the application. Closing it ends whatever it has given out.
+// The client: one connection to the controller, one to each host that it needs, and the calls over them. Runs in the
+// application. Closing the client ends the producers and readings that it made.
 import type { MillraceError } from '../protocol/millrace-error.ts'
 import { parseUrl, type Address } from './connecting/address.ts'
 import { Admin } from './streams/admin.ts'
 import type { BytesInput, EncoderOption } from './codecs.ts'
 import { encodePayload, resolveEncoder } from './codecs.ts'
 import { ControlPlane } from './connecting/control-plane.ts'
+import { Documents, type DocumentsOptions } from './documents/documents.ts'
 import { defaultUrl } from './environment.ts'
 import { asMillraceError, closedError } from './errors.ts'
 import { checkArgument, checkOptions } from './options/check.ts'
@@ -30,18 +31,18 @@ import {
 import { Subscriber } from './reading/subscriber.ts'
 import { abortedBy, onAbort, throwIfAborted, unlessAborted } from './waiting.ts'
 
-/** How data of another kind is put. */
+/** Options of `put` for data that a codec encodes. */
 export interface PutOptions<In> extends CallOptions {
-  /** How data becomes bytes. Without one, data is bytes, or text that is sent as UTF-8. */
+  /** Encodes data. Without a codec, data is bytes, or text that is sent as UTF-8. */
   readonly codec: EncoderOption<In>
 }
 
-/** What became of one record of `putMany`. */
+/** The result of one record of `putMany`. */
 export type PutResult =
   | { readonly ok: true; readonly acknowledgement: Acknowledgement }
   | { readonly ok: false; readonly error: MillraceError }
 
-/** Something that the client gave out and that ends with it. */
+/** A producer or reading that the client made, and that ends with the client. */
 interface Given {
   close(): Promise<void>
   abort(reason: unknown): void
@@ -49,8 +50,8 @@ interface Given {
 
 /**
  * Connects to the broker that the url names: `millrace://host:port[,host:port]`; without one, to the broker that the
- * environment variable `MILLRACE_URL` names, or else to `millrace://127.0.0.1:7400`. Rejects with `unavailable` when none of
- * the addresses answers, and with `invalidArgument` for options that make no sense.
+ * environment variable `MILLRACE_URL` names, or else to `millrace://127.0.0.1:7400`. Rejects with `unavailable` if none of the
+ * addresses answers, and with `invalidArgument` for invalid options.
  */
 export async function connect(url: string = defaultUrl(), options: ConnectOptions = {}): Promise<Client> {
   checkArgument('url', url)
@@ -75,7 +76,7 @@ export class Client extends Admin implements AsyncDisposable {
   readonly #control: ControlPlane
   readonly #routings: RoutingCache
   readonly #hashKeys = new HashKeyCache()
-  /** Readings, subscriptions and producers that are open. */
+  /** Readings, subscriptions, producers and watches that are open. */
   readonly #given = new Set<Given>()
   /** The producers behind `put`. */
   readonly #putters = new Putters((stream) => this.producer(stream), clientLimits.streamsKept)
@@ -87,7 +88,7 @@ export class Client extends Admin implements AsyncDisposable {
     const pool = new ConnectionPool(settings)
     const control = new ControlPlane(addresses, pool, settings)
     const routings = new RoutingCache(control)
-    super(control, routings)
+    super(control, routings, settings)
     this.#settings = settings
     this.#pool = pool
     this.#control = control
@@ -102,11 +103,11 @@ export class Client extends Admin implements AsyncDisposable {
   }
 
   /**
-   * Appends one record and fulfils when it is stored. Puts that are under way together travel together. For a stream of
-   * records, a producer is cheaper.
+   * Appends one record and fulfils when it is stored. Records of concurrent puts are sent in one batch. For many records, a
+   * producer is cheaper.
    */
   put(stream: string, record: RecordInput, options?: CallOptions): Promise<Acknowledgement>
-  /** The same for data that a codec makes bytes of. */
+  /** Appends one record whose data a codec encodes. */
   put<In>(stream: string, record: RecordInput<In>, options: PutOptions<In>): Promise<Acknowledgement>
   async put<In>(
     stream: string,
@@ -119,9 +120,9 @@ export class Client extends Admin implements AsyncDisposable {
     return this.#putters.put(stream, encodeData(record, options.codec), options.signal)
   }
 
-  /** Appends records, each by itself: the results stand in the order of the records. */
+  /** Appends records, each with a result of its own. The results are in the order of the records. */
   putMany(stream: string, records: Iterable<RecordInput>, options?: CallOptions): Promise<PutResult[]>
-  /** The same for data that a codec makes bytes of. */
+  /** Appends records whose data a codec encodes. */
   putMany<In>(
     stream: string,
     records: Iterable<RecordInput<In>>,
@@ -150,7 +151,7 @@ export class Client extends Admin implements AsyncDisposable {
     return unlessAborted(Promise.all(results), signal)
   }
 
-  /** A producer for many records: see Producer. Rejects with `streamNotFound`. */
+  /** Makes a producer for many records: see Producer. Rejects with `streamNotFound`. */
   async producer<In = BytesInput>(stream: string, options: ProducerOptions<In> = {}): Promise<Producer<In>> {
     checkArgument('stream', stream)
     checkOptions('producer', options)
@@ -172,8 +173,8 @@ export class Client extends Admin implements AsyncDisposable {
   }
 
   /**
-   * Reads a stream, or one shard of it, from any position: by default from the oldest record to the tail that each shard
-   * has now. `for await` over it, or over its `batches()`. It begins at once.
+   * Reads a stream, or one shard of it, from any position; by default from the oldest record to the present tail of each
+   * shard. Use `for await` over the reading, or over its `batches()`. It begins at once.
    */
   read<T = Uint8Array>(stream: string, options: ReadOptions<T> = {}): Reading<T> {
     checkArgument('stream', stream)
@@ -185,16 +186,13 @@ export class Client extends Admin implements AsyncDisposable {
       from,
       until,
       makeIntake: (events) =>
-        new Fetcher(
-          { ...settings, pool: this.#pool, onTrimmed, monotonic: this.#settings.monotonic },
-          events,
-        ),
+        new Fetcher({ ...settings, pool: this.#pool, onTrimmed, settings: this.#settings }, events),
     })
   }
 
   /**
-   * Follows a stream, or one shard of it: the broker sends records as they are stored, from now on by default.
-   * `for await` over it, or over its `batches()`. It begins at once; `started` tells when.
+   * Follows a stream, or one shard of it: the broker sends records as they are stored, by default from now on. Use `for await`
+   * over the reading, or over its `batches()`. It begins at once; `started` fulfils when it has begun.
    */
   subscribe<T = Uint8Array>(stream: string, options: SubscribeOptions<T> = {}): Reading<T> {
     checkArgument('stream', stream)
@@ -217,8 +215,24 @@ export class Client extends Admin implements AsyncDisposable {
   }
 
   /**
-   * Ends readings, flushes producers, and disconnects. Rejects with the first refusal that a producer had not reported
-   * yet. With a signal, producers are not waited for once it fires.
+   * Gives access to documents of a kind: small values that the broker keeps by name, each with a version, for state that a
+   * program needs after a restart (definitions, schemas, cursors). A kind has 1 to 64 characters of a–z, 0–9 and `-`; a name
+   * has 1 to 200 characters, without control characters. Values are JSON by default; `T` is the caller's claim.
+   */
+  documents<T = unknown>(kind: string, options: DocumentsOptions<T> = {}): Documents<T> {
+    return new Documents(kind, options, {
+      control: this.#control,
+      settings: this.#settings,
+      onWatch: (watch) => {
+        this.#given.add(watch)
+        return () => this.#given.delete(watch)
+      },
+    })
+  }
+
+  /**
+   * Ends readings and watches, flushes producers, and disconnects. Rejects with the first refusal that a producer has not
+   * reported yet. With a signal, it stops waiting for producers when the signal fires.
    */
   async close(options: CallOptions = {}): Promise<void> {
     checkOptions('close', options)
@@ -226,7 +240,7 @@ export class Client extends Admin implements AsyncDisposable {
     return this.#closing
   }
 
-  /** Closes it at the end of an `await using`. */
+  /** Closes the client at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
@@ -242,7 +256,7 @@ export class Client extends Admin implements AsyncDisposable {
     if (failed !== undefined) throw asMillraceError(failed.reason)
   }
 
-  /** Everything fails that waits. */
+  /** Ends producers and readings with an error, and closes all connections. */
   #abort(signal: AbortSignal): void {
     for (const given of this.#given) given.abort(signal.reason)
     this.#pool.close()
@@ -259,7 +273,7 @@ export class Client extends Admin implements AsyncDisposable {
     plan: ConstructorParameters<typeof Reading<T>>[1],
   ): Reading<T> {
     this.#throwIfClosed()
-    // A signal that had fired before closes the reading while it is being made.
+    // If the signal has fired already, it closes the reading while it is being made.
     const closed = new AbortController()
     const reading: Reading<T> = new Reading(options, plan, {
       stream,
@@ -283,14 +297,17 @@ async function resultOf(send: () => Promise<Acknowledgement>): Promise<PutResult
   }
 }
 
-/** The record as the producer behind `put` takes it: bytes, for every codec. Throws `codecFailed`. */
+/** Encodes the data of a record for the producer behind `put`, which takes bytes only. Throws `codecFailed`. */
 function encodeData<In>(
   record: RecordInput<In>,
   option: EncoderOption<In> | undefined,
 ): RecordInput<BytesInput> {
-  // Without a codec, the signatures take bytes or text only.
+  // The signatures without a codec take only bytes or text.
   if (option === undefined) return record as RecordInput<unknown> as RecordInput<BytesInput>
-  // A copy: until the producer takes it, another put may have the codec use its memory again. Not slice(): of a Buffer,
-  // that is a view.
-  return { ...record, data: new Uint8Array(encodePayload(resolveEncoder(option), record)) }
+  // The data is copied, because another put may let the codec reuse its memory before the producer takes it. slice() would not
+  // do: of a Buffer it is a view.
+  const data = new Uint8Array(encodePayload(resolveEncoder(option), record))
+  // By name: a record may have its fields from a class, and a spread would lose them.
+  const { partitionKey, explicitHashKey, timestamp, headers } = record
+  return { partitionKey, data, explicitHashKey, timestamp, headers }
 }

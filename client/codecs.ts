@@ -1,7 +1,7 @@
-// How data becomes bytes and back: bytes as they are, JSON, msgpack, or JSON checked by a Standard Schema validator.
-// Runs in the client, pure. A codec's types flow into the records of a producer and out of those of a reader.
-// Codecs are synchronous: a producer keeps the order of its calls, and a reader the order of the stream.
-// Ours give back what they were given, types included, or refuse it: a value never changes without a word.
+// Codecs turn data into bytes and back: plain bytes, JSON, msgpack, or JSON checked by a Standard Schema validator.
+// Runs in the client, pure. The types of a codec become the types of a producer's and a reader's records.
+// Codecs are synchronous, so that a producer keeps the order of its calls, and a reader the order of the stream.
+// The codecs here give back an equal value of the same types, or refuse it: they never change a value silently.
 import { isBytes } from '../protocol/bytes.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import { quoteText, surrogateFault } from '../protocol/text/text.ts'
@@ -14,28 +14,28 @@ import type { StandardSchema } from './codecs/standard-schema.ts'
 
 /** Turns values into payloads and back. Both may throw anything: the client reports it as `codecFailed`. */
 export interface Codec<In, Out = In> {
-  /** For messages: what the bytes are in. */
+  /** Name of the format, for messages. */
   readonly name: string
-  /** The payload of a value. The bytes are copied before `encode` is called again. */
+  /** Returns the payload of a value. The bytes are copied before `encode` is called again. */
   encode(value: In): Uint8Array
-  /** The value of a payload. `data` belongs to the record: keep it, do not change it. */
+  /** Returns the value of a payload. `data` belongs to the record: it may be kept, but not changed. */
   decode(data: Uint8Array): Out
 }
 
-/** What a producer's `codec` option takes: a codec, or a schema by which JSON is checked. */
+/** The `codec` option of a producer: a codec, or a schema that checks JSON. */
 export type EncoderOption<In> = Codec<In, unknown> | { readonly schema: StandardSchema<In, unknown> }
-/** What a reader's `codec` option takes: a codec, or a schema by which JSON is checked. */
+/** The `codec` option of a reader: a codec, or a schema that checks JSON. */
 export type DecoderOption<Out> = Codec<never, Out> | { readonly schema: StandardSchema<unknown, Out> }
 
-/** What the default codec takes as data: bytes, or text that is sent as UTF-8. */
+/** Data of the default codec: bytes, or text that is sent as UTF-8. */
 export type BytesInput = Uint8Array | string
 
 const encoder = new TextEncoder()
-// The first keeps a byte order mark, which belongs to a text; the second skips one, which JSON does not know.
+// The first keeps a byte order mark, which is part of a text; the second skips one, which is not part of JSON.
 const textDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const jsonDecoder = new TextDecoder('utf-8', { fatal: true })
 
-/** The default: bytes as they are; text is sent as UTF-8. Text that UTF-8 cannot carry fails, and everything else. */
+/** The default: plain bytes; text is sent as UTF-8. Any other value fails, and so does text that UTF-8 cannot hold. */
 export const bytes: Codec<BytesInput, Uint8Array> = {
   name: 'bytes',
   encode(value) {
@@ -47,8 +47,8 @@ export const bytes: Codec<BytesInput, Uint8Array> = {
 }
 
 /**
- * UTF-8 text in both directions: every character comes back, a byte order mark too. Bytes that are not UTF-8 fail, and
- * text with half of a surrogate pair, which UTF-8 cannot carry.
+ * UTF-8 text in both directions: every character comes back, a byte order mark too. Bytes that are not UTF-8 fail, and so does
+ * text with half of a surrogate pair, which UTF-8 cannot hold.
  */
 export const text: Codec<string> = {
   name: 'text',
@@ -60,11 +60,11 @@ export const text: Codec<string> = {
 }
 
 /**
- * JSON in UTF-8. `T` is what the caller says it is: nothing is checked. A value comes back equal, types included, or is
+ * JSON in UTF-8. `T` is the caller's claim: nothing checks it. A value comes back equal, types included, or is
  * refused with its path: undefined, NaN, Infinity, bigint, bytes, Map, Set, instances of classes, cycles, and whatever else
- * `JSON.stringify` leaves out or changes. The exception is its rule for `toJSON`: a value that has the method is sent as
- * what it answers, so that a Date comes back as text. Whatever was written elsewhere is read as `JSON.parse` reads it, after
- * a byte order mark, if there is one.
+ * `JSON.stringify` leaves out or changes. The exception is its rule for `toJSON`: the result of that method is sent in place of
+ * the value, so a Date comes back as text. JSON of other programs is read as `JSON.parse` reads it, after a byte order mark if
+ * there is one.
  */
 export function json<T>(): Codec<T> {
   return {
@@ -83,17 +83,17 @@ export function json<T>(): Codec<T> {
 
 /**
  * msgpack, as any other language reads it: nil, booleans, numbers, text, bytes, arrays, maps, and the timestamp type of its
- * specification for a Date; no other extension is written or read. `T` is what the caller says it is. A value comes back
+ * specification for a Date; no other extension is written or read. `T` is the caller's claim. A value comes back
  * equal, types included, or is refused with its path: undefined, functions, symbols, typed arrays other than Uint8Array, Map,
  * Set, RegExp, Error, instances of classes, invalid dates, bigints of more than 64 bits, cycles. A Buffer comes back as a
  * Uint8Array, and an object without a prototype as one with it.
  *
  * An integer is a number up to 32 bits and a bigint where it is written in 64: a number beyond 32 bits travels as float64.
- * What another language wrote as a 64-bit integer is a bigint, and a timestamp finer than a millisecond loses what a Date
- * has no room for; keys that are whole numbers become names.
+ * A 64-bit integer of another language is read as a bigint. A timestamp finer than a millisecond is cut to what a Date holds.
+ * Keys that are whole numbers become names.
  */
 export function msgpack<T>(): Codec<T> {
-  // A getter may encode something with the same codec meanwhile: it gets an encoder of its own.
+  // A getter may encode a value with the same codec meanwhile; that call gets an encoder of its own.
   let idle: MsgpackEncoder | undefined
   return {
     name: 'msgpack',
@@ -123,7 +123,7 @@ export function schemaJson<In, Out>(schema: StandardSchema<In, Out>): Codec<In, 
   }
   return {
     name: `json checked by ${schema['~standard'].vendor}`,
-    // What is sent is what the caller gave: a transforming schema transforms once, at the reader.
+    // The caller's value is sent, not the result of the schema, so that a transforming schema transforms once, at the reader.
     encode(value) {
       check(value)
       return wire.encode(value)
@@ -140,7 +140,7 @@ function issueText(issue: { message: string; path?: readonly unknown[] | undefin
   return path === '' ? issue.message : `${path}: ${issue.message}`
 }
 
-// Without an option the types are the defaults of every signature that takes one: those of `bytes`.
+// Without an option, the types are those of `bytes`, which are the defaults of all signatures with the option.
 export function resolveEncoder<In>(option: EncoderOption<In> | undefined): Codec<In, unknown> {
   if (option === undefined) return bytes as Codec<In, unknown>
   return 'schema' in option ? schemaJson(option.schema) : option
@@ -151,7 +151,7 @@ export function resolveDecoder<Out>(option: DecoderOption<Out> | undefined): Cod
   return 'schema' in option ? schemaJson(option.schema) : option
 }
 
-/** A record's payload. Throws `codecFailed` where the codec throws, or gives something else than bytes. */
+/** Returns a record's payload. Throws `codecFailed` if the codec throws, or returns anything but bytes. */
 export function encodePayload<In>(
   codec: Codec<In, unknown>,
   record: { readonly partitionKey: string; readonly data: In },
@@ -167,7 +167,7 @@ export function encodePayload<In>(
   throw codecFailed(codec, where(), refused(`encode gave ${nameOf(payload)}, not bytes`))
 }
 
-/** The UTF-8 of a text. Throws `codecFailed` where it has none. */
+/** Returns the UTF-8 of a text. Throws `codecFailed` if it has none. */
 function encodeText(value: string): Uint8Array {
   const fault = surrogateFault(value)
   if (fault !== undefined) throw refused(`data ${fault}`)
@@ -190,7 +190,7 @@ function reasonOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown)
 }
 
-/** The error for a payload that a codec did not take. `where` names the record. */
+/** Makes the error for a payload that a codec refused. `where` names the record. */
 export function codecFailed(codec: Codec<never, unknown>, where: string, cause: unknown): MillraceError {
   const message = endSentence(`${where} does not go through the codec ${codec.name}: ${reasonOf(cause)}`)
   return new MillraceError('codecFailed', message, { cause })

@@ -1,8 +1,8 @@
-// The client's only look at the process environment: where the broker is, for programs that do not say it themselves.
-// The name and the default are those of the option table (docs/configuration.md); a test holds the two equal.
+// The only place where the client reads the process environment: the broker's url, for programs that give none.
+// A test checks that name and default are those of the option table (docs/configuration.md).
 const URL_VARIABLE = 'MILLRACE_URL'
 
-/** The url that `MILLRACE_URL` names, or a broker on this machine at the default port. */
+/** Returns the url in `MILLRACE_URL`, or that of a broker on this machine at the default port. */
 export function defaultUrl(environment: Readonly<Record<string, string | undefined>> = process.env): string {
   const url = environment[URL_VARIABLE]
   return url === undefined || url === '' ? 'millrace://127.0.0.1:7400' : url

@@ -1,25 +1,30 @@
-// The errors of the client. There is one class, MillraceError, told apart by `code`; what a code means is in the
-// protocol's table, and nothing here adds to it. Runs in the client, pure.
+// The errors of the client. There is one class, MillraceError. Errors differ by `code`, whose meaning is in the protocol's table.
+// Runs in the client, pure.
 import { MillraceError } from '../protocol/millrace-error.ts'
 
-export { MillraceError } from '../protocol/millrace-error.ts'
+export { MillraceError, type ErrorJson } from '../protocol/millrace-error.ts'
 export type { ErrorCode, Retry, SideEffects } from '../protocol/error-codes.ts'
 
 export function closedError(what: string): MillraceError {
   return new MillraceError('closed', `${what} was closed.`)
 }
 
-/** A text with a full stop, whether it came with one or not: a message that ends in another ends in that one's. */
+/** Makes the error for an answer that no sound broker gives. The sentence says what is contradictory, or does not advance. */
+export function invalidAnswer(sentence: string, cause?: unknown): MillraceError {
+  return new MillraceError('invalidAnswer', sentence, cause === undefined ? {} : { cause })
+}
+
+/** Returns a text with one full stop at its end, for a message that ends in another message. */
 export function endSentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
-/** Any thrown value as an Error, to be somebody's cause. */
+/** Turns any thrown value into an Error, to be the cause of another. */
 export function errorFrom(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
 
-/** Any thrown value as a MillraceError. What is not one came from a defect: `internal`, the most careful of meanings. */
+/** Turns any thrown value into a MillraceError. Other errors come from defects, and become `internal`, the safest code. */
 export function asMillraceError(thrown: unknown): MillraceError {
   if (MillraceError.is(thrown)) return thrown
   return new MillraceError('internal', `The client failed: ${errorFrom(thrown).message}`, { cause: thrown })

@@ -1,10 +1,10 @@
-// The client's door: what `import … from 'millrace'` gives. Runs in the application, on Node; speaks the protocol and
-// needs nothing else of the broker.
+// The public names of the client: what `import … from 'millrace'` gives. Runs in the application, on Node. It depends on the
+// protocol, and on no other part of the broker.
 export { connect, type Client, type PutOptions, type PutResult } from './client.ts'
 export type { CallOptions, ConnectOptions, LogEntry, RetryPolicy, Rim } from './settings.ts'
 export type { Address } from './connecting/address.ts'
 export type { Dial } from './connecting/transport.ts'
-export { MillraceError, type ErrorCode, type Retry, type SideEffects } from './errors.ts'
+export { MillraceError, type ErrorCode, type ErrorJson, type Retry, type SideEffects } from './errors.ts'
 export type {
   CreateStreamOptions,
   MergeResult,
@@ -22,7 +22,7 @@ export {
   type StreamSettings,
 } from './streams/capacity.ts'
 export type {
-  Broker,
+  BrokerDescription,
   BrokerHost,
   LoadWindows,
   ScalingDecision,
@@ -32,6 +32,16 @@ export type {
   Stream,
 } from './streams/descriptions.ts'
 export type { Listing, Page, PageOptions } from './streams/listing.ts'
+export type {
+  DeleteDocumentOptions,
+  Documents,
+  DocumentsOptions,
+  DocumentsWhere,
+  NamedDocument,
+  PutDocumentOptions,
+} from './documents/documents.ts'
+export type { DocumentCodec } from './documents/document-codec.ts'
+export type { DocumentChange } from './documents/watch.ts'
 export type { IsolatedKey } from './streams/split-point.ts'
 export {
   bytes,
@@ -45,7 +55,7 @@ export {
 } from './codecs.ts'
 export type { StandardSchema, StandardIssue, StandardResult } from './codecs/standard-schema.ts'
 export type { RecordInput, StreamRecord } from './record.ts'
-export type { Position } from './reading/position.ts'
+export type { Position, StreamPosition } from './reading/position.ts'
 export type { Producer } from './producer/producer.ts'
 export type { ProducerOptions } from './producer/options.ts'
 export type { Acknowledgement, BatchAcknowledgement } from './producer/pending-batch.ts'

@@ -1,16 +1,14 @@
-// Records as people see them, going in and coming out. Runs in the client.
-// A record that was read decodes its fields when they are touched: a consumer pays for what it uses, and data that
-// the codec does not take fails where it is used, with its shard and number, and does not end the reading.
-import { hashKeyFromDecimal, hashKeyToDecimal } from '../protocol/shards/hash-key.ts'
+// Records as people see them, going in and coming out, and the checks of those that go in. Runs in the client, pure.
+// read-record.ts makes those that come out.
+import { hashKeyFromDecimal } from '../protocol/shards/hash-key.ts'
 import type { HashKeyWords } from '../protocol/shards/hash-key.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
-import type { StoredRecord } from '../protocol/batch/record.ts'
 import { quoteText, surrogateFault } from '../protocol/text/text.ts'
 import { checkOption } from './options/check.ts'
 import { nearest } from './options/nearest.ts'
 import { bytesOrText, shown } from './options/option.ts'
 import { recordFields } from './options/table.ts'
-import { codecFailed, type BytesInput, type Codec } from './codecs.ts'
+import type { BytesInput } from './codecs.ts'
 
 /** A record to be appended. */
 export interface RecordInput<T = BytesInput> {
@@ -26,7 +24,12 @@ export interface RecordInput<T = BytesInput> {
   readonly headers?: Readonly<Record<string, BytesInput>> | undefined
 }
 
-/** A record that was read. */
+/**
+ * A record that was read. It cannot be changed. Its fields are its own and enumerable: `{ ...record }` and `Object.entries`
+ * have all of them, and `JSON.stringify` prints bytes as text where they are text, and else as base64 in `dataBase64` and
+ * `headersBase64`. Where the codec does not take the data, only what uses `data` fails, with `codecFailed`; a copy does,
+ * and JSON has the error in its place. To send it to a worker, send `{ ...record }`: the record itself cannot be cloned.
+ */
 export interface StreamRecord<T = Uint8Array> {
   /** The shard that it was read from. */
   readonly shardId: string
@@ -46,88 +49,6 @@ export interface StreamRecord<T = Uint8Array> {
   readonly headers: Readonly<Record<string, Uint8Array>>
   /** The hash key that was given in the place of that of the partition key: a decimal. */
   readonly explicitHashKey: string | undefined
-}
-
-const inspect = Symbol.for('nodejs.util.inspect.custom')
-
-/** A view on a stored record. */
-export class ReadRecord<T> implements StreamRecord<T> {
-  readonly shardId: string
-  readonly #stored: StoredRecord
-  readonly #codec: Codec<never, T>
-  #decoded: { readonly value: T } | undefined
-
-  constructor(shardId: string, stored: StoredRecord, codec: Codec<never, T>) {
-    this.shardId = shardId
-    this.#stored = stored
-    this.#codec = codec
-  }
-
-  get sequenceNumber(): number {
-    return this.#stored.sequenceNumber
-  }
-
-  get partitionKey(): string {
-    return this.#stored.partitionKey
-  }
-
-  get bytes(): Uint8Array {
-    return this.#stored.data
-  }
-
-  get data(): T {
-    if (this.#decoded === undefined) {
-      try {
-        this.#decoded = { value: this.#codec.decode(this.#stored.data) }
-      } catch (cause) {
-        throw codecFailed(this.#codec, `Record ${this.sequenceNumber} of ${this.shardId}`, cause)
-      }
-    }
-    return this.#decoded.value
-  }
-
-  get arrivalTime(): Date {
-    return new Date(this.#stored.arrivalTime)
-  }
-
-  get timestamp(): Date {
-    return new Date(this.#stored.timestamp)
-  }
-
-  get headers(): Readonly<Record<string, Uint8Array>> {
-    return this.#stored.headers
-  }
-
-  get explicitHashKey(): string | undefined {
-    const words = this.#stored.explicitHashKey
-    return words === undefined ? undefined : hashKeyToDecimal(words)
-  }
-
-  /** What `console.log` shows, whether or not the data can be decoded. */
-  [inspect](): object {
-    return this.toJSON()
-  }
-
-  /** Its fields as own properties; those that are not set are left out. */
-  toJSON(): object {
-    const { shardId, sequenceNumber, partitionKey, arrivalTime, timestamp, headers, explicitHashKey } = this
-    let data: unknown
-    try {
-      data = this.data
-    } catch (error) {
-      data = error
-    }
-    return {
-      shardId,
-      sequenceNumber,
-      partitionKey,
-      data,
-      arrivalTime,
-      timestamp,
-      ...(Object.keys(headers).length > 0 ? { headers } : {}),
-      ...(explicitHashKey === undefined ? {} : { explicitHashKey }),
-    }
-  }
 }
 
 /** Names that a record may have: those of one to be appended, and of one that was read, so that it can be appended elsewhere. */

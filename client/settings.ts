@@ -1,29 +1,29 @@
-// What `connect` may be told, with defaults and bounds, resolved once. Also the rim through which the client sees
-// time, chance and its log: nothing below calls a clock or a random source by itself. Runs in the client.
+// The options of `connect`, resolved once with their defaults, and the limits of the client. Runs in the client. The other files
+// take time and random numbers from here: none calls a clock or a random source itself.
 import { randomBytes } from 'node:crypto'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import { optionTable } from './options/table.ts'
 import { dialTcp, type Dial } from './connecting/transport.ts'
 
-/** How long the client waits before it tries again: min × 2^attempt up to max, the upper half of it at random. */
+/** How long the client waits before it tries again: min × 2^attempt up to max, the upper half at random. */
 export interface RetryPolicy {
   /** 50 ms by default. */
   readonly backoffMinMs: number
   /** 2 s by default. */
   readonly backoffMaxMs: number
-  /** A reader or subscription that has heard nothing for so long gives up. Never, by default. */
+  /** A reader, a subscription or a watch gives up after this long without an answer. Never, by default. */
   readonly giveUpAfterMs: number
 }
 
-/** What any call may be told. */
+/** Options of every call. */
 export interface CallOptions {
   /** Ends the wait: the call rejects with `aborted`. */
   readonly signal?: AbortSignal
 }
 
-/** One line of what the client does by itself: reconnecting, retrying, re-routing. */
+/** A log entry about what the client does by itself: it reconnects, tries again, or gets a new routing. */
 export interface LogEntry {
-  /** How much it matters. */
+  /** Severity. */
   readonly level: 'debug' | 'info' | 'warn'
   /** One sentence. */
   readonly message: string
@@ -39,33 +39,33 @@ export interface LogEntry {
   readonly error?: Error
 }
 
-/** What `connect` may be told. */
+/** Options of `connect`. */
 export interface ConnectOptions {
-  /** Opens byte streams; TCP by default. An in-process broker brings its own. */
+  /** Opens byte streams; TCP by default. An in-process broker has its own. */
   readonly dial?: Dial
   /** Shown in the broker's logs. */
   readonly clientName?: string
-  /** How long one request may take, with its retries; 30 s by default. A peer that misses it is disconnected. */
+  /** How long one request may take, retries included; 30 s by default. A peer that takes longer is disconnected. */
   readonly requestTimeoutMs?: number
-  /** How long it waits before it tries again, and when it gives up. */
+  /** How long the client waits before it tries again, and when it gives up. */
   readonly retry?: Partial<RetryPolicy>
-  /** Closes the client when it fires; everything that waits then rejects. */
+  /** Closes the client when it fires; all waiting calls then reject. */
   readonly signal?: AbortSignal
-  /** Called for what the client does by itself. Must not throw. */
+  /** Called when the client does something by itself. Must not throw. */
   readonly log?: (entry: LogEntry) => void
-  /** Replaces time and chance, for tests. */
+  /** Replaces clocks and random sources, for tests. */
   readonly rim?: Partial<Rim>
 }
 
-/** Time and chance as the client sees them. */
+/** The clocks and random sources of the client. */
 export interface Rim {
-  /** Milliseconds that never go back; measures waits. */
+  /** Returns milliseconds that never go back, to measure waits. */
   readonly monotonic: () => number
-  /** Milliseconds since the epoch; stamps records. */
+  /** Returns milliseconds since the epoch, to stamp records. */
   readonly clock: () => number
-  /** From 0 up to 1. */
+  /** Returns a number from 0 to below 1. */
   readonly random: () => number
-  /** Bytes that nobody can guess; of them the secrets of producers are made. */
+  /** Returns bytes that cannot be guessed, for the secrets of producers. */
   readonly randomBytes: (length: number) => Uint8Array
 }
 
@@ -77,7 +77,7 @@ export interface Settings extends Rim {
   readonly log: (entry: LogEntry) => void
 }
 
-/** Options with defaults. They were checked by the table; throws `invalidArgument` where two of them contradict each other. */
+/** Fills in defaults of options that the table has checked. Throws `invalidArgument` if two options contradict each other. */
 export function resolveSettings(options: ConnectOptions): Settings {
   const { retry = {}, rim = {} } = options
   const { requestTimeoutMs, retry: retryOption } = optionTable.connect
@@ -107,25 +107,33 @@ export function resolveSettings(options: ConnectOptions): Settings {
   })
 }
 
-/** Bounds that the client keeps beside those of the protocol. */
+/** Limits of the client, beside those of the protocol. */
 export const clientLimits = {
-  /** Streams whose routing, and whose producer behind `put`, the client keeps at a time; producers that are in use stay. */
+  /** Most streams whose routing and producer behind `put` the client keeps; producers in use stay beyond it. */
   streamsKept: 1024,
-  /** Addresses that the client remembers before it forgets those without a connection. */
+  /** Most addresses that the client remembers before it forgets those without a connection. */
   linksKept: 256,
-  /** Requests that ask for the place of shards, at a time. */
+  /** Most concurrent requests that resolve positions. */
   resolvesInFlight: 64,
-  /** Requests that ask for the shards of streams, at a time: more than a connection takes may be wanted at once. */
+  /** Most concurrent requests for routings. A program may ask for more at once than a connection takes. */
   routingsInFlight: 128,
-  /** Requests of one connection that appends may use up: the rest is for those who read. */
+  /** Most concurrent appends on one connection. The other requests are left to readers. */
   appendsInFlight: 512,
-  /** Bounds of the wait before the place of a shard is asked for again. */
+  /** Bounds of the wait before a routing is requested again. */
   rerouteMsMin: 10,
   rerouteMsMax: 100,
-  /** How often a change that takes long is asked how far it is, for whoever wants to know. */
+  /** Attempts for which those bounds hold: some seconds. Then the place is asked for as seldom as anything that fails. */
+  reroutesSoon: 50,
+  /** How long a broker may ask to wait, at most: after that it is asked again. A timer holds no more than 24 days. */
+  askedMsMax: 60_000,
+  /** How often `onProgress` is called during a long change. */
   progressMs: 250,
-  /** How often deadlines are looked at: what a deadline may be late by. */
+  /** How long one request of a watch waits for a change of documents. */
+  documentWaitMs: 10_000,
+  /** Bounds of the wait before a document is read again after a conflicting change. */
+  conflictBackoff: { backoffMinMs: 5, backoffMaxMs: 250 },
+  /** How often deadlines are checked; a deadline may be late by as much. */
   sweepMs: 200,
-  /** A subscription that misses so many heartbeats in a row takes its connection for dead. */
+  /** Number of missed heartbeats in a row after which a subscription closes its connection. */
   heartbeatsMissedMax: 4,
 } as const

@@ -1,9 +1,9 @@
-// Waiting that ends early: every wait of the client ends when its AbortSignal fires, leaves no timer and no listener
-// behind, and says so with one error. Runs in the client.
+// Waits that end early: every wait of the client ends when its AbortSignal fires, leaves no timer or listener behind, and
+// rejects with one error. Runs in the client.
 import { setMaxListeners } from 'node:events'
 import { MillraceError } from '../protocol/millrace-error.ts'
 
-/** The error for a wait that the caller's own signal ended; `cause` is the signal's reason. */
+/** Makes the error of a wait that the caller's own signal ended; `cause` is the signal's reason. */
 export function abortedBy(signal: AbortSignal): MillraceError {
   return new MillraceError('aborted', 'The wait was ended by its AbortSignal.', { cause: signal.reason })
 }
@@ -13,21 +13,21 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 }
 
 /**
- * Calls the listener when the signal fires, now if it has. Answers how to stop listening. Every wait stops, so a signal
- * that many wait on is no leak, and gets no warning of one.
+ * Calls the listener when the signal fires, or now if it has fired. Returns a function that stops listening. Every wait stops
+ * listening, so many listeners on one signal are no leak, and Node's warning about them is turned off.
  */
 export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   if (signal.aborted) {
     listener()
     return () => {}
   }
-  // A signal of another realm or of a polyfill is none that Node knows, and gets no warning.
+  // Node does not recognise a signal of another realm or of a polyfill, and gives no warning for it.
   if (signal instanceof EventTarget) setMaxListeners(0, signal)
   signal.addEventListener('abort', listener, { once: true })
   return () => signal.removeEventListener('abort', listener)
 }
 
-/** What the promise settles with, unless the signal fires first. The promise itself goes on and never goes unhandled. */
+/** Settles like the promise, unless the signal fires first. The promise itself goes on, and its rejection counts as handled. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise
   return new Promise((resolve, reject) => {
@@ -45,7 +45,7 @@ export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | unde
   })
 }
 
-/** Waits; rejects with `aborted` when the signal fires first. */
+/** Waits; rejects with `aborted` if the signal fires first. */
 export function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
@@ -66,7 +66,7 @@ export function sleep(ms: number, signal: AbortSignal | undefined): Promise<void
   })
 }
 
-/** A promise with its handles outside. */
+/** A promise with the functions that settle it. */
 export interface Deferred<T> {
   readonly promise: Promise<T>
   readonly resolve: (value: T) => void
@@ -83,7 +83,7 @@ export function deferred<T>(): Deferred<T> {
   return { promise, resolve, reject }
 }
 
-/** Lets a bounded number of tasks run at a time; the others follow in the order in which they came. */
+/** Runs a bounded number of tasks at a time; the others follow in the order of the calls. */
 export class Gate {
   readonly #max: number
   #running = 0
@@ -99,7 +99,7 @@ export class Gate {
     try {
       return await task()
     } finally {
-      // Who is next takes the place over.
+      // The next task takes the place.
       const next = this.#waiting.shift()
       if (next === undefined) this.#running--
       else next()

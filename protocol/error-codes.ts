@@ -235,6 +235,13 @@ export const errorCodes = {
     sideEffects: 'none',
     doc: 'The records are compressed with a codec that this version of Node does not have; other versions of Node can read them.',
   },
+  // A code that any client makes.
+  invalidAnswer: {
+    id: 56,
+    retry: 'never',
+    sideEffects: 'possible',
+    doc: 'The broker gave an answer that no sound broker gives: a page, a position, an acknowledgement or a routing that contradicts itself or what came before, or does not lead on.',
+  },
   // Codes about consumer groups.
   groupNotFound: { id: 64, retry: 'never', sideEffects: 'none', doc: 'No group has this name.' },
   groupInUse: {

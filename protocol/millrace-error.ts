@@ -9,6 +9,8 @@ const brand = Symbol.for('millrace.error')
 export interface ErrorDetails {
   readonly cause?: unknown
   readonly retryAfterMs?: number
+  /** 'none' if nothing was done, although the code alone would leave that open. */
+  readonly sideEffects?: 'none'
   /** The stored records that the error is about. */
   readonly records?: RecordsPlace
   /** The version that the document has; 0 if there is none. */
@@ -23,6 +25,17 @@ export interface RecordsPlace {
   /** The sequence number after the last record. */
   readonly nextSequenceNumber: number
 }
+
+/** A MillraceError as plain values; what is not set is left out. */
+export type ErrorJson = Readonly<
+  Pick<MillraceError, 'name' | 'code' | 'message' | 'retry' | 'sideEffects'> & {
+    retryAfterMs?: number
+    shardId?: string
+    firstSequenceNumber?: number
+    nextSequenceNumber?: number
+    cause?: unknown
+  }
+>
 
 /** A refusal or failure with a code from the table. */
 export class MillraceError extends Error {
@@ -47,9 +60,11 @@ export class MillraceError extends Error {
 
   constructor(code: ErrorCode, message: string, options: ErrorDetails = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    // A copy of an error, and a log that prints its fields, should not lack what it says.
+    Object.defineProperty(this, 'message', { enumerable: true })
     this.code = code
     this.retry = errorCodes[code].retry
-    this.sideEffects = errorCodes[code].sideEffects
+    this.sideEffects = options.sideEffects ?? errorCodes[code].sideEffects
     this.retryAfterMs = options.retryAfterMs
     this.shardId = options.records?.shardId
     this.firstSequenceNumber = options.records?.firstSequenceNumber
@@ -57,9 +72,43 @@ export class MillraceError extends Error {
     this.currentVersion = options.currentVersion
   }
 
+  /** Its fields as plain values, for `JSON.stringify` and for workers: without the stack, and of each cause what it says. */
+  toJSON(): ErrorJson {
+    return jsonOf(this, 0)
+  }
+
   /** True for a MillraceError from any copy of the package, with code `code` if one is given. */
   static is(error: unknown, code?: ErrorCode): error is MillraceError {
     if (typeof error !== 'object' || error === null || !(brand in error)) return false
     return code === undefined || (error as MillraceError).code === code
   }
+}
+
+/** Causes of causes that JSON shows; they may even be a circle. */
+const CAUSES_MAX = 4
+
+function jsonOf(error: MillraceError, depth: number): ErrorJson {
+  const { name, code, message, retry, sideEffects } = error
+  const { retryAfterMs, shardId, firstSequenceNumber, nextSequenceNumber, cause } = error
+  return {
+    name,
+    code,
+    message,
+    retry,
+    sideEffects,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(shardId === undefined ? {} : { shardId }),
+    ...(firstSequenceNumber === undefined ? {} : { firstSequenceNumber }),
+    ...(nextSequenceNumber === undefined ? {} : { nextSequenceNumber }),
+    ...(cause === undefined || depth === CAUSES_MAX ? {} : { cause: causeOf(cause, depth + 1) }),
+  }
+}
+
+/** What a cause says: any value may be one. */
+function causeOf(cause: unknown, depth: number): unknown {
+  if (MillraceError.is(cause)) return jsonOf(cause, depth)
+  if (cause === null || typeof cause === 'string' || typeof cause === 'number') return cause
+  if (!(cause instanceof Error)) return `a value of type ${typeof cause}`
+  const { name, message, code } = cause as Error & { readonly code?: unknown }
+  return { name, message, ...(typeof code === 'string' ? { code } : {}) }
 }

@@ -1,7 +1,7 @@
 // The only place that reads `process.env` and facts of this machine. Runs in the controller, the command line and tests.
 import { availableParallelism } from 'node:os'
 
-export type Environment = Readonly<Record<string, string | undefined>>
+export type EnvironmentVariables = Readonly<Record<string, string | undefined>>
 
 /** Facts of the machine that derived settings depend on. */
 export interface Machine {
@@ -11,7 +11,7 @@ export interface Machine {
   readonly workingDirectory: string
 }
 
-export function processEnvironment(): Environment {
+export function processEnvironment(): EnvironmentVariables {
   return process.env
 }
 
@@ -24,7 +24,7 @@ export function thisMachine(): Machine {
 }
 
 /** The environment of a host process: this process's, and the pool size that libuv reads before any JavaScript runs. */
-export function hostEnvironment(threadPoolSize: number): Environment {
+export function hostEnvironment(threadPoolSize: number): EnvironmentVariables {
   return { ...process.env, UV_THREADPOOL_SIZE: String(threadPoolSize) }
 }
 

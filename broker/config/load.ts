@@ -1,7 +1,7 @@
 // Loads the configuration: reads the environment and the configuration file. Runs in the controller and the command line.
 import { readFileSync } from 'node:fs'
 import { ConfigError } from './config-error.ts'
-import { processEnvironment, thisMachine, type Environment, type Machine } from './environment.ts'
+import { processEnvironment, thisMachine, type EnvironmentVariables, type Machine } from './environment.ts'
 import { environmentNameOf, flagOf } from './options.ts'
 import { resolveConfig, type ResolvedConfig } from './resolve.ts'
 
@@ -11,7 +11,7 @@ import { resolveConfig, type ResolvedConfig } from './resolve.ts'
  */
 export function loadConfig(
   flags: Readonly<Record<string, unknown>>,
-  env: Environment = processEnvironment(),
+  env: EnvironmentVariables = processEnvironment(),
   machine: Machine = thisMachine(),
 ): ResolvedConfig {
   const variable = environmentNameOf('config')

@@ -4,7 +4,7 @@
 import { dirname, resolve as resolvePath } from 'node:path'
 import { ConfigError, type Origin } from './config-error.ts'
 import { deriveConfig, type Config } from './derive.ts'
-import { isServiceLink, thisMachine, type Environment, type Machine } from './environment.ts'
+import { isServiceLink, thisMachine, type EnvironmentVariables, type Machine } from './environment.ts'
 import { formatValue, kinds } from './kinds.ts'
 import {
   environmentNameOf,
@@ -20,7 +20,7 @@ import {
 export interface ConfigSources {
   /** Values by option name (`dataDir`), as an option parser returns them; undefined where not given. */
   readonly flags?: Readonly<Record<string, unknown>>
-  readonly env?: Environment
+  readonly env?: EnvironmentVariables
   /** A parsed configuration file. */
   readonly file?: { readonly path: string; readonly content: unknown } | undefined
   /** Values from a program, as `createBroker` gives them; they override all other sources. */
@@ -82,7 +82,11 @@ function takeFile(given: Map<OptionName, Given>, file: ConfigSources['file']): v
   }
 }
 
-function takeEnvironment(given: Map<OptionName, Given>, environment: Environment, machine: Machine): void {
+function takeEnvironment(
+  given: Map<OptionName, Given>,
+  environment: EnvironmentVariables,
+  machine: Machine,
+): void {
   const nameByVariable = new Map(
     Object.keys(options).map((name) => [environmentNameOf(name as OptionName), name]),
   )

@@ -1,6 +1,6 @@
-// Composes a shard host: its metrics, its log, its storage, and the calls of its controller. What differs between a process
-// and a host inside a program is chosen by them: where owners and readers run, time, the channel, and how a host ends.
-// Host main thread. Its port is opened in `host.ts`, by `listening`, when the controller has said where.
+// Composes a shard host: its metrics, its log, its storage, and the calls of its controller. Host main thread.
+// The entry, which is a process or a program that embeds a host, chooses where owners and readers run, the time, the
+// channel, and how a host ends. `listening` in host.ts opens the port, once the controller has sent the address.
 import { SOFTWARE } from '../config/software.ts'
 import type { HostCalls, HostSettings } from '../host-contract.ts'
 import { createTelemetry } from '../telemetry/instruments.ts'
@@ -11,20 +11,20 @@ import { systemTime, type Time } from '../time.ts'
 import { createHost, type Host } from './host.ts'
 import type { HostStorage } from './host-storage.ts'
 
-/** What an entry decides. */
+/** The choices of an entry. */
 export interface HostChoices {
   readonly storage: HostStorage
-  /** Called once, with what the controller says of levels and formats. */
+  /** Called once, with the level and format that the controller sent. */
   readonly openLog: (settings: HostSettings) => Logger
-  /** The system's unless given. */
+  /** The system's time by default. */
   readonly time?: Time
-  /** The process is the host's own: its metrics tell of the process too. */
+  /** True if the process runs this host alone: its metrics then include those of the process. */
   readonly ownsProcess: boolean
   /** Called once when this host must not go on. */
   readonly onBroken: (error: Error) => void
 }
 
-/** A host that has not started yet. */
+/** Makes a host that has not started yet. */
 export function composeHost(choices: HostChoices): Host {
   const { storage, openLog, time = systemTime, ownsProcess, onBroken } = choices
   return createHost({
@@ -37,7 +37,7 @@ export function composeHost(choices: HostChoices): Host {
   })
 }
 
-/** Serves the controller's calls on `channel`. `onDrained` is called when the host has drained and the reply has left. */
+/** Serves the controller's calls on `channel`. Calls `onDrained` once the host has drained and the reply has left. */
 export function serveController(
   host: Host,
   channel: Channel,

@@ -1,5 +1,5 @@
 // The data plane of a host, composed: owners, shards, the append path, the tail cache, reads and subscriptions.
-// Host main thread. It knows neither sockets nor the controller: host.ts puts it behind a server and behind calls.
+// Host main thread. It has no part in sockets or in talking to the controller: host.ts puts it behind a server and behind calls.
 import type { EventBody } from '../../protocol/events.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
 import type {
@@ -50,14 +50,14 @@ export interface EngineOptions extends HostStorage {
   readonly log: Logger
   readonly metrics: Instruments
   readonly time: Time
-  /** From 0 to below 1, to choose what is sampled. */
+  /** Returns a number from 0 to below 1; it chooses which batches are sampled. */
   readonly random?: () => number
-  /** This host must not go on. */
+  /** Called when this host must not go on. */
   readonly onBroken: (error: Error) => void
 }
 
 export class Engine {
-  /** Serves the data plane. */
+  /** Handlers of the data plane. */
   readonly handlers: Handlers<OperationOn<'data'>>
   readonly events: ClientEventHandlers
   /** Opens, seals and drops shards. */
@@ -79,7 +79,7 @@ export class Engine {
   readonly #options: EngineOptions
   readonly #clock: FollowedClock
 
-  /** An engine with no owner and no shard yet. */
+  /** Makes an engine that has no owner and no shard yet. */
   constructor(given: EngineOptions) {
     const { settings, metrics, log, onBroken } = given
     const clock = (this.#clock = new FollowedClock(given.time, settings.clock))
@@ -134,7 +134,7 @@ export class Engine {
     }
   }
 
-  /** Adopts the owners. Where one cannot be started, those that were are closed again. */
+  /** Adopts the owners of the settings. If one cannot be started, those already started are closed, and it rejects. */
   async startOwners(): Promise<void> {
     try {
       await this.#owners.start()
@@ -144,30 +144,30 @@ export class Engine {
     }
   }
 
-  /** Begins retention and compaction, and the watch over the owners, once the shards are served. */
+  /** Begins retention, compaction, and the watch over the owners. Call it once the shards are served. */
   maintain(): void {
     this.#maintenance.start()
     this.#ownerWatch.start()
   }
 
-  /** Where those of the shards stand that are served, without what has expired. */
+  /** Returns the extents of the given shards, without expired records; leaves out shards that are not served. */
   async extentsOf({ streamId, shardIndexes }: DescribeRequest): Promise<readonly HostedExtent[]> {
     const shards = shardIndexes.flatMap((index) => this.#shards.find(streamId, index) ?? [])
     await Promise.all(shards.map((shard) => this.#horizons.refresh(shard)))
     return shards.filter(({ served }) => served).map(({ extent }) => extent)
   }
 
-  /** Milliseconds since the epoch, as the controller believes it. */
+  /** The clock that follows the controller: milliseconds since the epoch. */
   get now(): Clock {
     return this.#clock.now
   }
 
-  /** The controller says what time it is. */
+  /** Called when the controller sends its time. */
   followClock(reading: ClockReading): void {
     this.#clock.follow(reading)
   }
 
-  /** Shards whose stamps lie ahead of the clock by more than is waited for. */
+  /** Returns shards whose stamps are ahead of the clock by more than `STAMP_AHEAD_MS_MAX`. */
   stampedAhead(): readonly AheadShard[] {
     const ahead: AheadShard[] = []
     const now = this.#clock.now()
@@ -179,38 +179,38 @@ export class Engine {
     return ahead
   }
 
-  /** What was asked of the open shards since this host started. */
+  /** Returns the load counters of the open shards since this host started. */
   loads(): HostedLoads {
     return loadsOf(this.#shards.all(), this.#options.time.elapsed())
   }
 
-  /** What is held of streams with a bound in bytes: stream ids, each with its bytes. */
+  /** Returns the stored bytes of each stream that has a bound in bytes, as pairs of stream id and bytes. */
   boundedBytes(): Float64Array {
     return this.#maintenance.boundedBytes()
   }
 
-  /** What is held of one stream, and its oldest spans. */
+  /** Counts the stored bytes of one stream, and returns its oldest spans too. */
   storedSpans({ streamId, excessBytes }: HostCalls['storedSpans']['request']): Promise<StoredSpans> {
     return this.#maintenance.storedSpans(streamId, excessBytes)
   }
 
-  /** Raises horizons of a stream that is larger than its bound, soon. */
+  /** Raises horizons of a stream that is larger than its bound; this takes effect soon after. */
   trimToBound(trims: BoundedTrims): void {
     this.#maintenance.trimToBound(trims)
   }
 
-  /** Where the shard's observed load divides in two, as 32 hex digits; null where too little was seen. */
+  /** Returns the hash key that divides the shard's observed load in two, as 32 hex digits; null if too little was seen. */
   balanceOf({ streamId, shardIndex }: ShardRef): string | null {
     const shard = this.#shards.find(streamId, shardIndex)
     return shard ? balancedKeyOf(shard, this.#options.time.elapsed()) : null
   }
 
-  /** What is wrong with this host although it serves, in words; null where nothing is. */
+  /** What is wrong with this host although it serves, as a sentence; null if nothing is. */
   get trouble(): string | null {
     return this.#ownerWatch.trouble
   }
 
-  /** Whether an owner is in trouble, and has answered nothing since this was asked last. */
+  /** Returns true if an owner is in trouble, and has answered nothing since the last call. */
   isStuck(): boolean {
     return this.#ownerWatch.isStuck()
   }
@@ -246,7 +246,7 @@ export class Engine {
     }
   }
 
-  /** Ends what would last: subscriptions end, fetches that wait are answered, a compaction is given up. */
+  /** Ends work that would go on: ends subscriptions, answers waiting fetches, and abandons a running compaction. */
   quiesce(): void {
     this.#ownerWatch.stop()
     this.#maintenance.stop()
@@ -254,7 +254,7 @@ export class Engine {
     this.#fetches.drain()
   }
 
-  /** Closes owners, after what is queued for them, and the reader. */
+  /** Closes the owners, once they have done what is queued for them, and then the reader. */
   async close(): Promise<void> {
     this.quiesce()
     await this.#maintenance.close()

@@ -1,87 +1,86 @@
 // Every bound of a shard host that is not a setting, in one table. Host main thread.
-// What a client may ask for is bounded in protocol/limits.ts; these bound what the host does at once, so that no turn
-// of the event loop is long and no peer can make memory grow.
+// protocol/limits.ts bounds what a client may ask for. These limits bound what the host does at once, so that no turn of the
+// event loop is long and no peer can make memory grow.
 
 const KiB = 1024
 const MiB = 1024 * KiB
 const SECOND_MS = 1000
 
 export const hostLimits = {
-  /** Arena of one append call to an owner. A turn with more sends several, so that the tail cache evicts in small steps. */
+  /** Bytes of one append call to an owner. Larger turns send several calls, so that the tail cache evicts in small steps. */
   appendGroupBytes: 1 * MiB,
-  /** What an `overloaded` answer suggests at least and at most; between them, what the owner lately took to answer. */
+  /** Bounds of the retry delay in an `overloaded` answer. Between them, the delay is the owner's recent time to answer. */
   overloadedRetryMsMin: 5,
   overloadedRetryMsMax: 1 * SECOND_MS,
-  /** What a `storageFull` answer suggests: space comes back by retention or by people, never within milliseconds. */
+  /** Retry delay in a `storageFull` answer. Retention or an operator frees space, and neither takes only milliseconds. */
   storageFullRetryMs: 1 * SECOND_MS,
   /**
-   * What a shard suggests at most whose limits are used up. One huge batch may have used them up for hours; whoever comes
-   * again sooner finds a limit that was raised meanwhile, and what it brings is not resent too often.
+   * Longest retry delay that a shard suggests when its limits are used up. One huge batch can use them up for hours. With this
+   * bound a client soon notices that the limit was raised, and still does not resend its batches too often.
    */
   throttledRetryMsMax: 10 * SECOND_MS,
 
-  /** An arena may be so many times larger than what a reader takes of it; else that is copied: see shard-tail.ts. */
+  /** A reader gets views of an arena that is at most this many times larger than what it reads, else copies: see shard-tail.ts. */
   pinFactorMax: 8,
-  /** What the tail cache charges for an arena and for a batch beside their bytes: objects are memory too. */
+  /** Bytes that the tail cache adds for each arena and each batch, because their objects take memory too. */
   arenaOverheadBytes: 256,
   batchOverheadBytes: 256,
 
-  /** Bytes of one delivery to a subscription; one batch may be larger. */
+  /** Most bytes of one delivery to a subscription, except that a single batch may be larger. */
   deliveryBytes: 1 * MiB,
-  /** Deliveries to one subscription before others have their turn. */
+  /** Most deliveries to one subscription before the others have their turn. */
   deliveriesPerPump: 4,
-  /** A subscription that waits for its share of a limit asks again after so long. */
+  /** How long a subscription waits for its share of a limit before it looks again. */
   paceCheckMs: 1 * SECOND_MS,
-  /** Subscriptions that are looked at for their heartbeats in one turn. */
+  /** Most subscriptions that one turn checks for heartbeats. */
   beatsPerTurn: 1024,
-  /** Shards that fetches and subscriptions which are woken in one turn look at; one that looks at more is woken alone. */
+  /** Most shards that the fetches and subscriptions woken in one turn look at. One that looks at more is woken alone. */
   shardsWokenPerTurn: 2048,
 
-  /** An owner that has let a call wait for longer is said not to answer: slow flushes take seconds, several in a row some more. */
+  /** An owner that leaves a call unanswered for longer is reported as silent. Several slow flushes in a row take seconds. */
   ownerSilentMs: 10 * SECOND_MS,
-  /** Between two looks at what owners let wait. */
+  /** Interval of the checks for unanswered calls to owners. */
   ownerWatchMs: 1 * SECOND_MS,
-  /** A scrape waits no longer for what an owner counts. */
+  /** How long a scrape of the metrics waits for an owner's counters. */
   ownerStatsMs: 1 * SECOND_MS,
 
-  /** Reads from storage at once, for each reader thread: one runs while the next one's task is on its way. */
+  /** Most concurrent reads from storage for each reader thread: one runs while the task of the next is on its way. */
   coldReadsPerReader: 2,
-  /** Reads from storage at once for one session: what it may hold in memory before its socket takes it. */
+  /** Most concurrent reads from storage for one session. It bounds what is in memory before the session's socket takes it. */
   coldReadsPerSession: 4,
 
-  /** Searches for trim horizons in storage at once: one of them is a few pages. */
+  /** Most concurrent searches for trim horizons in storage. Each reads a few pages. */
   horizonSearchesMax: 4,
-  /** A shard whose horizon could not be looked up, because it is damaged mostly, is looked at again after so long … */
+  /** First and longest wait before the trim horizon of a shard is searched again after a failure, mostly damage. */
   horizonRetryMs: 10 * SECOND_MS,
-  /** … and after so long at most. */
   horizonRetryMsMax: 600 * SECOND_MS,
 
-  /** Between two looks at what has expired and what could be compacted, … */
+  /** Interval of maintenance, which looks for expired records and for segments to compact. */
   maintenanceMs: 10 * SECOND_MS,
-  /** … and after a segment was sealed or replaced. */
+  /** Wait before maintenance runs after a segment was sealed or replaced. */
   maintenanceSoonMs: 200,
-  /** What maintenance failed to do is tried again after so long, … */
+  /** First wait before maintenance tries again what has failed. */
   maintenanceRetryMs: 10 * SECOND_MS,
-  /** … and after so long at most: an owner whose disk had failed should soon get rid of what fills it, … */
+  /** Longest such wait for a step of an owner. It is short, so that an owner whose disk failed soon frees space again. */
   upkeepRetryMsMax: 60 * SECOND_MS,
-  /** … but segments that are damaged stay so, and to read them again costs. */
+  /** Longest such wait for a segment. It is long, because a damaged segment stays damaged and reading it again is costly. */
   rereadRetryMsMax: 3600 * SECOND_MS,
-  /** A compaction says how far it is so often. */
+  /** How often a compaction logs its progress. */
   compactionLogMs: 10 * SECOND_MS,
-  /** Spans of shards in sealed segments that are remembered: some 50 MiB. Newer segments wait for older ones to go. */
+  /** Most spans of shards in sealed segments kept in memory, some 50 MiB. Newer segments wait until older ones are gone. */
   surveyedSpansMax: 400_000,
-  /** Spans that are looked at in one turn of the event loop. */
+  /** Most spans that one turn of the event loop looks at. */
   spansPerTurn: 20_000,
-  /** Spans of one stream that the controller is told of at once; the rest waits until these are gone. */
+  /** Most spans of one stream in an answer to the controller. The others wait until these are removed. */
   spansPerAnswer: 8192,
-  /** Horizons that are looked up for what lies in sealed segments, at each look. */
+  /** Most horizons of records in sealed segments that one run of maintenance searches for. */
   horizonsPerLook: 256,
-  /** Horizons made durable in one call to an owner. */
+  /** Most horizons made durable in one call to an owner. */
   horizonsPerTrim: 4096,
 
   /**
-   * A subscription that has data and credit, on a connection that took nothing for so long, is cut. Sooner than the server
-   * ends the whole connection for it.
+   * A subscription that has data and credit is ended when its connection has taken no bytes for this long. The server ends
+   * the whole connection only later.
    */
   slowConsumerMs: 15 * SECOND_MS,
 } as const

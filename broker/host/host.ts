@@ -1,7 +1,7 @@
-// The composition of a shard host, in a process of its own or inside another. Host main thread.
-// It answers the controller's calls and serves the data plane. It never touches the disk: owners write, the segment reader
-// reads, both behind calls. When an owner is gone or an invariant is broken it does not go on: `onBroken` ends it, and
-// whoever supervises it starts it again from what is on disk.
+// A shard host, in a process of its own or inside another process. Host main thread.
+// It answers the controller's calls and serves the data plane. It never touches the disk itself: owners write and the
+// segment reader reads, both behind calls. When an owner has ended or an invariant is broken, `onBroken` ends the host, and
+// its supervisor starts it again from what is on disk.
 import type { Duplex } from 'node:stream'
 import { invariant } from '../../protocol/invariant.ts'
 import { refusal } from '../../protocol/refusal.ts'
@@ -19,7 +19,7 @@ import { systemTime, type Time } from '../time.ts'
 export interface HostOptions extends HostStorage {
   /** Name and version of the broker, for hello. */
   readonly software: string
-  /** Opens the log, as the controller's settings say. */
+  /** Opens the log with the level and format of the controller's settings. */
   readonly openLog: (settings: HostSettings) => Logger
   readonly telemetry: Telemetry
   readonly time?: Time
@@ -28,15 +28,15 @@ export interface HostOptions extends HostStorage {
 }
 
 export interface Host {
-  /** For the controller, over whatever channel it has. `start` comes first. */
+  /** Handlers of the controller's calls, over any channel. The controller calls `start` first. */
   readonly handlers: CallHandlers<HostCalls>
-  /** Takes a stream as a connection: the in-process transport. Only after `start`. */
+  /** Serves a stream as a client's connection; the in-process transport uses it. Call it only after `start`. */
   accept(stream: Duplex, remote?: string): void
-  /** Drains without being asked: the controller is gone. Does nothing where it never started, or failed to. */
+  /** Drains the host when its controller is gone. Does nothing if the host has not started, or failed to start. */
   drain(deadlineMs: number): Promise<void>
 }
 
-/** A host that has not started yet. */
+/** Makes a host that has not started yet. */
 export function createHost(options: HostOptions): Host {
   return new ShardHost(options)
 }
@@ -103,13 +103,13 @@ class ShardHost implements Host {
     this.#inService().server.accept(stream, remote)
   }
 
-  /** Running requests are answered before their owners are closed; whoever asks again waits for the same drain. */
+  /** Answers running requests, and then closes the owners. A second call waits for the same drain. */
   drain(deadlineMs: number): Promise<void> {
     return (this.#drained ??= this.#drain(deadlineMs))
   }
 
   async #drain(deadlineMs: number): Promise<void> {
-    // A start under way is finished first: what it has opened must be closed. One that failed has closed everything.
+    // A running start must finish first, so that everything it opens is closed. A start that failed has closed all of it.
     await this.#starting?.catch(() => {})
     if (!this.#serving) return
     const { log, engine, server } = this.#serving
@@ -182,7 +182,7 @@ class ShardHost implements Host {
   }
 }
 
-/** The one place where a host opens its port to clients: what a connection has to show first belongs here. */
+/** Opens the host's port to clients. It is the only place that does, so checks of new connections belong here. */
 async function listening(server: Server, at: HostSettings['listen']): Promise<{ port: number }> {
   if (at === null) return { port: 0 }
   const froms = { hostFrom: flagOf('host'), portFrom: flagOf('hostPortBase') }

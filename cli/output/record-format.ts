@@ -1,5 +1,6 @@
 // Formats records for standard output: as bytes, as lines of JSON, or as rows for people. Pure.
 import type { StreamRecord } from '../../client/index.ts'
+import { printedData, printedHeaders, textOf } from '../../protocol/text/printed-bytes.ts'
 import { visible, visibleLines } from '../../protocol/text/visible-text.ts'
 import { countOf, shortShardId } from './amounts.ts'
 import { cutToWidth, padToWidth } from './display-width.ts'
@@ -37,13 +38,17 @@ export function recordWriter(format: RecordFormat, screen: Screen): RecordWriter
   }
 }
 
-/** The record's text with control characters escaped; if it is not UTF-8, bytes beyond ASCII are escaped too. */
-function shownLine({ bytes }: StreamRecord): Uint8Array {
+/** The bytes as text with control characters escaped; if they are not UTF-8, those beyond ASCII are escaped too. */
+export function shownBytes(bytes: Uint8Array): string {
   const text = textOf(bytes)
-  if (text !== undefined) return Buffer.from(`${visibleLines(text)}\n`)
+  if (text !== undefined) return visibleLines(text)
   const latin1 = Buffer.from(bytes).toString('latin1')
-  const shown = latin1.replaceAll(/[\x80-\xff]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16)}`)
-  return Buffer.from(`${visibleLines(shown)}\n`)
+  return visibleLines(latin1.replaceAll(/[\x80-\xff]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16)}`))
+}
+
+/** The record as its bytes are shown. */
+function shownLine({ bytes }: StreamRecord): Uint8Array {
+  return Buffer.from(`${shownBytes(bytes)}\n`)
 }
 
 const LINE_FEED = 10
@@ -56,20 +61,8 @@ function rawLine({ bytes }: StreamRecord): Uint8Array {
   return line
 }
 
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-function textOf(bytes: Uint8Array): string | undefined {
-  try {
-    return strict.decode(bytes)
-  } catch {
-    return undefined
-  }
-}
-
 /** Bytes that are not UTF-8 have another member name, so that a script cannot mistake base64 for the text. */
 function jsonOf(record: StreamRecord): object {
-  const data = textOf(record.bytes)
-  const headers = Object.entries(record.headers)
   return {
     shardId: record.shardId,
     sequenceNumber: record.sequenceNumber,
@@ -77,13 +70,9 @@ function jsonOf(record: StreamRecord): object {
     arrivalTime: record.arrivalTime.toISOString(),
     timestamp: record.timestamp.toISOString(),
     ...(record.explicitHashKey === undefined ? {} : { explicitHashKey: record.explicitHashKey }),
-    ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers.map(headerOf)) }),
-    ...(data === undefined ? { dataBase64: Buffer.from(record.bytes).toString('base64') } : { data }),
+    ...printedHeaders(record.headers),
+    ...printedData(record.bytes),
   }
-}
-
-function headerOf([name, value]: readonly [string, Uint8Array]): readonly [string, string] {
-  return [name, textOf(value) ?? `base64:${Buffer.from(value).toString('base64')}`]
 }
 
 interface Layout {

@@ -1,6 +1,6 @@
 // `millrace status`: says whether the broker answers and all of its hosts are ready; the exit code tells scripts.
 import { Command } from 'commander'
-import type { Broker } from '../../client/index.ts'
+import type { BrokerDescription } from '../../client/index.ts'
 import { withClient } from '../connection.ts'
 import { Failure } from '../failure.ts'
 import { jsonOption, urlOption, withExamples } from '../help.ts'
@@ -26,7 +26,7 @@ export function statusVerb(terminal: Terminal): Command {
   ])
 }
 
-function report(broker: Broker, { now, room }: { now: number; room: Room }): string {
+function report(broker: BrokerDescription, { now, room }: { now: number; room: Room }): string {
   const facts: [string, string][] = [
     ['broker', `${broker.brokerId}  ${broker.software}`],
     ['up for', formatDuration(now - broker.startedAt.getTime())],
@@ -48,7 +48,7 @@ function report(broker: Broker, { now, room }: { now: number; room: Room }): str
 }
 
 /** Open shards are the sum over the hosts, so that both figures agree. Closed shards stay until their records expire. */
-function shardsText({ shardCount, hosts }: Broker): string {
+function shardsText({ shardCount, hosts }: BrokerDescription): string {
   const open = hosts.reduce((sum, { openShards }) => sum + openShards, 0)
   const closed = Math.max(0, shardCount - open)
   return closed === 0

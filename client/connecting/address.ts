@@ -1,16 +1,16 @@
-// Where brokers listen, and the url that names them: millrace://host:port[,host:port…]. Runs in the client, pure.
-// Several addresses name one broker: the client tries them in turn.
+// Addresses of brokers, and the url that names them: millrace://host:port[,host:port…]. Runs in the client, pure.
+// Several addresses name one broker, and the client tries them in turn.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 
 /** Where a process listens. */
 export interface Address {
-  /** Name or IP address, an IPv6 one without brackets. */
+  /** Name or IP address; an IPv6 address has no brackets. */
   readonly host: string
   /** From 1 to 65535. */
   readonly port: number
 }
 
-/** One process of the broker: where it listens, and which it is. Ports that a host left may be anybody's the next moment. */
+/** One process of the broker: its address and its number. Another process may listen on the port of a host that ended. */
 export interface Endpoint extends Address {
   /** `CONTROLLER`, or the number of the host. */
   readonly hostId: number
@@ -24,7 +24,7 @@ export const DEFAULT_PORT = 7400
 const SCHEME = 'millrace://'
 const EXAMPLE = 'millrace://127.0.0.1:7400'
 
-/** The addresses of a url, in its order. Throws `invalidArgument` that quotes what is wrong. */
+/** Returns the addresses of a url, in its order. Throws `invalidArgument` that quotes the faulty part. */
 export function parseUrl(url: string): readonly Address[] {
   if (!url.startsWith(SCHEME)) throw refuse(url, `it must begin with ${SCHEME}`)
   const authority = url.slice(SCHEME.length).replace(/\/$/, '')
@@ -40,12 +40,12 @@ function parseAddress(url: string, text: string): Address {
   return { host: match.groups.v6 ?? match.groups.name!, port }
 }
 
-/** The key under which what is sent to one process is shared. */
+/** Returns the key of a process, under which callers share its connection. */
 export function endpointKey(endpoint: Endpoint): string {
   return `${endpoint.hostId}@${addressText(endpoint)}`
 }
 
-/** host:port, as logs and messages show it. */
+/** Returns host:port, as logs and messages show it. */
 export function addressText(address: Address): string {
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
 }

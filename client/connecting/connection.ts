@@ -1,6 +1,6 @@
 // One byte stream to one broker process: frames in and out, requests matched to answers, deadlines, pings.
-// Runs in the client. Every request is settled exactly once: by its answer, or by the end of the connection. A peer
-// that misses a deadline is not trusted with anything else: the connection ends, and what was open is `connectionLost`.
+// Runs in the client. Every request is settled exactly once: by its answer, or by the end of the connection. If the peer misses
+// a deadline, the connection ends, and its open requests settle with `connectionLost`.
 import type { Duplex } from 'node:stream'
 import { events, type EventBody, type EventFrom } from '../../protocol/events.ts'
 import { FrameReader } from '../../protocol/frame/frame.ts'
@@ -21,7 +21,7 @@ import { asMillraceError, endSentence, errorFrom } from '../errors.ts'
 import { clientLimits, type Settings } from '../settings.ts'
 import { onAbort, unlessAborted } from '../waiting.ts'
 
-/** Takes a request's answer, synchronously, in the order in which frames came. */
+/** Takes the answer to a request, synchronously, in the order of the received frames. */
 export type Settle<N extends OperationName> = (
   error: MillraceError | undefined,
   response: ResponseOf<N> | undefined,
@@ -38,8 +38,8 @@ export type SubscriptionListener = (message: EventMessage) => void
 const CORRELATION_ID_MAX = 0xffff_ffff
 
 /**
- * Dials and says hello, within the protocol's deadline for it. `brokerId` is the broker that is to answer, where it is
- * known. Rejects with `unavailable`, also where another process answers, or `unsupportedVersion`.
+ * Dials and sends hello, within the protocol's deadline for it. `brokerId` is the expected broker, if it is known. Rejects with
+ * `unavailable`, also if another process answers, or with `unsupportedVersion`.
  */
 export async function openConnection(
   endpoint: Endpoint,
@@ -54,7 +54,7 @@ export async function openConnection(
   let connection: Connection | undefined
   try {
     const dialing = settings.dial(endpoint, giveUp.signal)
-    // A stream that arrives when nobody waits for it any more is ended, not leaked.
+    // A stream that arrives after the wait has ended is destroyed, so that it does not leak.
     dialing.then(
       (stream) => giveUp.signal.aborted && stream.destroy(),
       () => {},
@@ -78,8 +78,8 @@ export async function openConnection(
 }
 
 /**
- * Who answers instead of the process that was meant; undefined where it is that one. Streams and shards have the same
- * numbers in every broker: records for a host that is gone must not be taken by whoever listens on its port since.
+ * Names the process that answers instead of the expected one; undefined if it is the expected one. Streams and shards have the
+ * same numbers in every broker, so another process on the port of a host that ended must not get the host's records.
  */
 function strangerAt(
   { hostId }: Endpoint,
@@ -107,7 +107,7 @@ export class Connection {
   readonly #subscriptions = new Map<number, SubscriptionListener>()
   readonly #sweep: NodeJS.Timeout
   readonly #endListeners = new Set<(error: MillraceError) => void>()
-  /** Told, one at a time, when appends may be sent again. */
+  /** Called, one at a time, when another append may be sent. */
   readonly #roomListeners = new Set<() => void>()
   #end: MillraceError | undefined
   #lastCorrelationId = 0
@@ -132,12 +132,12 @@ export class Connection {
     return this.#end === undefined
   }
 
-  /** The broker that said hello. */
+  /** The broker that answered hello. */
   get brokerId(): string | undefined {
     return this.#brokerId
   }
 
-  /** Largest frame that the broker takes. */
+  /** Largest frame that the broker accepts. */
   get frameBytesMax(): number {
     return this.#frameBytesMax
   }
@@ -148,6 +148,11 @@ export class Connection {
       versionMax: PROTOCOL_VERSION_MAX,
       client: this.#settings.clientName,
     })
+    const { version } = welcome
+    if (version < PROTOCOL_VERSION_MIN || version > PROTOCOL_VERSION_MAX) {
+      const message = `${addressText(this.address)} wants to speak version ${version} of the protocol, and was offered ${PROTOCOL_VERSION_MIN} to ${PROTOCOL_VERSION_MAX}.`
+      throw new MillraceError('unsupportedVersion', message)
+    }
     this.#frames.frameBytesMax = limits.frameBytesMax
     this.#frameBytesMax = welcome.frameBytesMax
     this.#pingAfterMs = welcome.sessionIdleMs / 3
@@ -155,7 +160,7 @@ export class Connection {
     return welcome
   }
 
-  /** One request and its answer. `waitMs` is what the request itself asks the broker to wait. */
+  /** Sends a request and returns its answer. `waitMs` is how long the request lets the broker wait for data. */
   request<N extends OperationName>(operation: N, request: RequestOf<N>, waitMs = 0): Promise<ResponseOf<N>> {
     return new Promise((resolve, reject) => {
       this.send(
@@ -168,9 +173,9 @@ export class Connection {
   }
 
   /**
-   * Sends a request whose answer goes to `settle`: no promise, and the answer is seen before any frame behind it.
-   * Throws, and settles nothing, where the request breaks its shape (`invalidArgument`), too many are open
-   * (`overloaded`) or the connection has ended (`connectionLost` would be untrue: `unavailable`).
+   * Sends a request whose answer goes to `settle`, without a promise, before any later frame is handled. Throws, and settles
+   * nothing, if the request breaks its shape (`invalidArgument`), too many are open (`overloaded`), or the connection has ended
+   * (`unavailable`, because the request was not sent).
    */
   send<N extends OperationName>(operation: N, request: RequestOf<N>, settle: Settle<N>, waitMs = 0): void {
     if (this.#end !== undefined) {
@@ -189,7 +194,7 @@ export class Connection {
     this.#write(chunks)
   }
 
-  /** Whether another append may be sent: appends leave some of the requests of a connection to others. */
+  /** True if another append may be sent. Appends leave some of the requests of a connection to other operations. */
   get hasRoomForAppend(): boolean {
     return this.#open.size < clientLimits.appendsInFlight
   }
@@ -199,7 +204,7 @@ export class Connection {
     this.#roomListeners.add(listener)
   }
 
-  /** Who was told of room and does not need it all leaves it to the next one. */
+  /** Offers room for appends to the next listener. A listener that does not use its room calls it. */
   offerRoom(): void {
     if (this.isOpen && !this.hasRoomForAppend) return
     for (const listener of this.#roomListeners) {
@@ -209,12 +214,12 @@ export class Connection {
     }
   }
 
-  /** Ignored once the connection has ended. */
+  /** Sends an event; does nothing once the connection has ended. */
   sendEvent<N extends EventFrom<'client'>>(event: N, body: EventBody<N>): void {
     if (this.#end === undefined) this.#write(encodeEvent(event, body))
   }
 
-  /** Takes a subscription's events. Call it in the `settle` of its request: the first event may be in the same chunk. */
+  /** Takes a subscription's events. Call it in the `settle` of its request, because the first event may be in the same chunk. */
   listen(subscriptionId: number, listener: SubscriptionListener): void {
     this.#subscriptions.set(subscriptionId, listener)
   }
@@ -223,20 +228,20 @@ export class Connection {
     this.#subscriptions.delete(subscriptionId)
   }
 
-  /** Calls the listener once, when the connection has ended and every open request is settled. Answers how to stop it. */
+  /** Calls the listener once the connection has ended and every open request is settled. Returns a function that stops it. */
   onEnd(listener: (error: MillraceError) => void): () => void {
     if (this.#end === undefined) this.#endListeners.add(listener)
     else listener(this.#end)
     return () => this.#endListeners.delete(listener)
   }
 
-  /** Ends the connection at once. Open requests settle with `connectionLost`: what became of them is not known. */
+  /** Ends the connection at once. Open requests settle with `connectionLost`: their outcomes are unknown. */
   close(cause: Error): void {
     if (this.#end !== undefined) return
     const message = endSentence(`The connection to ${addressText(this.address)} was lost: ${cause.message}`)
     this.#end = new MillraceError('connectionLost', message, { cause })
     clearInterval(this.#sweep)
-    // An in-process pair tells its other side of an end, not of a destruction.
+    // The other side of an in-process pair learns of `end`, not of `destroy`.
     this.#stream.end()
     this.#stream.destroy()
     const open = [...this.#open.values()]
@@ -255,7 +260,7 @@ export class Connection {
     return this.#lastCorrelationId
   }
 
-  /** Everything written in one turn leaves in one system call. */
+  /** Writes chunks; all chunks of one turn leave in one system call. */
   #write(chunks: Uint8Array[]): void {
     if (!this.#corked) {
       this.#corked = true
@@ -291,7 +296,7 @@ export class Connection {
         return
       }
       case 'error':
-        // Correlation id 0 speaks of the connection: the broker says why it is about to close it.
+        // An error with correlation id 0 is about the connection: it says why the broker is closing it.
         if (message.correlationId === 0) this.close(message.error)
         else this.#take(message.correlationId)?.settle(message.error, undefined)
         return

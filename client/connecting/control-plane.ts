@@ -1,18 +1,18 @@
-// Requests to the controller: tried at each of the url's addresses in turn, repeated where the error table allows.
-// Runs in the client.
+// Requests to the controller: they try the url's addresses in turn, and are repeated if the error table allows it. Runs in the
+// client.
 import { operations, type OperationOn, type RequestOf, type ResponseOf } from '../../protocol/operations.ts'
 import { CONTROLLER, type Address, type Endpoint } from './address.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectionPool } from './pool.ts'
-import { retrying } from '../retry.ts'
+import { backoffMs, mayRepeat, retrying } from '../retry.ts'
 import type { Settings } from '../settings.ts'
-import { unlessAborted } from '../waiting.ts'
+import { sleep, unlessAborted } from '../waiting.ts'
 
 export class ControlPlane {
   readonly #addresses: readonly Endpoint[]
   readonly #pool: ConnectionPool
   readonly #settings: Settings
-  /** Which address answered last. */
+  /** Index of the address that answered last. */
   #current = 0
 
   constructor(addresses: readonly Address[], pool: ConnectionPool, settings: Settings) {
@@ -21,7 +21,7 @@ export class ControlPlane {
     this.#settings = settings
   }
 
-  /** Connects to the first address that answers; rejects with the last one's error where none does. */
+  /** Connects to the first address that answers; rejects with the last address' error if none does. */
   async connect(signal?: AbortSignal): Promise<Connection> {
     for (let tries = 1; ; tries++) {
       try {
@@ -33,16 +33,44 @@ export class ControlPlane {
     }
   }
 
+  /** One request and its answer. `idempotent` says whether it may be sent again in any case; the table by default. */
   async call<N extends OperationOn<'control'>>(
     operation: N,
     request: RequestOf<N>,
     signal?: AbortSignal,
+    { idempotent }: { readonly idempotent: boolean } = operations[operation],
   ): Promise<ResponseOf<N>> {
-    const { response } = await this.ask(operation, request, signal)
+    const { response } = await this.ask(operation, request, signal, { idempotent })
     return response
   }
 
-  /** The broker's clock, milliseconds since the epoch. */
+  /**
+   * Like `call`, for a watch that follows the broker: repeats the request until it is answered, even while the controller is
+   * gone, or until `giveUpAfterMs` is over. `waitMs` is how long the request lets the broker wait for changes.
+   */
+  async poll<N extends OperationOn<'control'>>(
+    operation: N,
+    request: RequestOf<N>,
+    { waitMs = 0, signal }: { readonly waitMs?: number; readonly signal: AbortSignal },
+  ): Promise<ResponseOf<N>> {
+    const { retry, random, monotonic, log } = this.#settings
+    let failsSince: number | undefined
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const connection = await this.connect(signal)
+        return await unlessAborted(connection.request(operation, request, waitMs), signal)
+      } catch (error) {
+        if (signal.aborted || !mayRepeat(error, true)) throw error
+        failsSince ??= monotonic()
+        if (monotonic() - failsSince >= retry.giveUpAfterMs) throw error
+        const delayMs = backoffMs(retry, attempt, random, error.retryAfterMs)
+        log({ level: 'debug', message: `${operation} is tried again`, delayMs, error })
+        await sleep(delayMs, signal)
+      }
+    }
+  }
+
+  /** Returns the time of the broker, in milliseconds since the epoch. */
   time(signal?: AbortSignal): Promise<number> {
     const run = async (ending: AbortSignal) => {
       const connection = await this.connect(ending)
@@ -51,18 +79,18 @@ export class ControlPlane {
     return retrying(run, { settings: this.#settings, idempotent: true, signal, what: 'ping' })
   }
 
-  /** As `call`, and tells which address gave the answer. */
+  /** Like `call`, but also returns the address that answered. */
   ask<N extends OperationOn<'control'>>(
     operation: N,
     request: RequestOf<N>,
     signal?: AbortSignal,
+    { idempotent }: { readonly idempotent: boolean } = operations[operation],
   ): Promise<{ readonly response: ResponseOf<N>; readonly from: Address }> {
     const run = async (ending: AbortSignal) => {
       const connection = await this.connect(ending)
       const response = await unlessAborted(connection.request(operation, request), ending)
       return { response, from: connection.address }
     }
-    const { idempotent } = operations[operation]
     return retrying(run, { settings: this.#settings, idempotent, signal, what: operation })
   }
 }

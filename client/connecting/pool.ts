@@ -1,7 +1,7 @@
-// The client's connections: at most one to each process of the broker, shared by everything that talks to it. All of them
-// are of one broker: the first that answered.
-// Runs in the client. A link makes one attempt at a time; while the process does not answer, attempts are spaced by a
-// growing backoff, however many callers ask. Callers decide whether to ask again.
+// The client's connections: at most one to each process of one broker, which all callers share. Runs in the client. The broker
+// is the one that answered first.
+// A link makes one attempt at a time. While the process does not answer, attempts are spaced by a growing backoff, however
+// many callers wait. Callers decide whether to try again.
 import { addressText, endpointKey, type Endpoint } from './address.ts'
 import { openConnection, type Connection } from './connection.ts'
 import { closedError } from '../errors.ts'
@@ -19,7 +19,7 @@ export class ConnectionPool {
     this.#settings = settings
   }
 
-  /** The open connection to a process, or a new one. Rejects with `unavailable`, `aborted` or `closed`. */
+  /** Returns the open connection to a process, or opens one. Rejects with `unavailable`, `aborted` or `closed`. */
   async connect(endpoint: Endpoint, signal?: AbortSignal): Promise<Connection> {
     if (this.#closing.signal.aborted) throw closedError('The client')
     const key = endpointKey(endpoint)
@@ -42,7 +42,7 @@ export class ConnectionPool {
     return connection
   }
 
-  /** Hosts come back on other ports: the links that they leave behind must not pile up. */
+  /** Forgets idle links. A host that is started again has another port, so its old links would pile up. */
   #forgetIdle(): void {
     if (this.#links.size < clientLimits.linksKept) return
     for (const [key, link] of this.#links) if (link.isIdle) this.#links.delete(key)
@@ -55,7 +55,7 @@ export class ConnectionPool {
   }
 }
 
-/** One process: its connection, or the attempt to get one. */
+/** The connection to one process, or the attempt to open it. */
 class Link {
   readonly #address: string
   readonly #settings: Settings
@@ -63,7 +63,7 @@ class Link {
   readonly #open: () => Promise<Connection>
   #connection: Connection | undefined
   #attempt: Promise<Connection> | undefined
-  /** Failures in a row; a connection that broke soon after it opened counts as one. */
+  /** Failures in a row; a connection that was lost soon after it opened counts as one. */
   #failures = 0
   #failedAt = 0
 
@@ -84,7 +84,7 @@ class Link {
     this.#connection?.close(closedError('The client'))
   }
 
-  /** Nobody is connected through it and nobody tries. */
+  /** True if it has no connection and no attempt runs. */
   get isIdle(): boolean {
     return this.#attempt === undefined && !this.#connection?.isOpen
   }

@@ -1,13 +1,13 @@
-// The client's only door to the network. Everything above it sees a Duplex, so that an in-process broker, a test or a
-// tunnel can stand in for TCP.
+// The only place where the client opens sockets. Its other code uses a Duplex, so that an in-process broker, a test or a tunnel
+// can replace TCP.
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Address } from './address.ts'
 import { onAbort } from '../waiting.ts'
 
 /**
- * Opens one byte stream to a broker process. `signal` fires when nobody waits for it any more: give up, and reject.
- * The connection that is made owns the stream and destroys it.
+ * Opens one byte stream to a broker process. Rejects if `signal` fires, because the stream is no longer needed. The connection
+ * that is made of the stream owns it, and destroys it.
  */
 export type Dial = (address: Address, signal: AbortSignal) => Promise<Duplex>
 
@@ -15,7 +15,7 @@ export type Dial = (address: Address, signal: AbortSignal) => Promise<Duplex>
 export const dialTcp: Dial = ({ host, port }, signal) =>
   new Promise((resolve, reject) => {
     const socket = connect({ host, port, noDelay: true })
-    const abandon = () => socket.destroy(new Error('nobody waits for this connection any more'))
+    const abandon = () => socket.destroy(new Error('the connection is no longer needed'))
     socket.once('error', (error) => {
       stop()
       reject(error)

@@ -1,13 +1,13 @@
-// Holds what a caller gives to the table of options: every call of the client does that once, before anything else.
-// Runs in the client, pure. A refusal names the option as the caller wrote it, the value, and what it must be.
+// Checks what a caller gives against the table of options. Every call of the client does this first, once. Runs in the client,
+// pure. A refusal names the option as the caller wrote it, the value, and what it must be.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { nearest } from './nearest.ts'
 import { shown, type Option, type Options } from './option.ts'
 import { argumentTable, changeOptions, optionTable, placeOptions, type CallName } from './table.ts'
 
 /**
- * Throws `invalidArgument` unless the call takes these options. An option that is undefined counts as left out; so do
- * options that are undefined altogether.
+ * Throws `invalidArgument` unless the call takes these options. An option that is undefined counts as left out, and so does an
+ * undefined options object.
  */
 export function checkOptions(call: CallName, given: unknown): void {
   if (given === undefined) return
@@ -28,17 +28,17 @@ export function checkArgument(name: keyof typeof argumentTable, given: unknown):
   checkOption(name, argumentTable[name], given)
 }
 
-/** Throws `invalidArgument` for what is no place in a stream. */
+/** Throws `invalidArgument` unless the value is a place in a stream. */
 export function checkPlace(name: keyof typeof placeOptions, given: unknown): void {
   if (given !== undefined) checkOption(name, placeOptions[name], given)
 }
 
 interface Place {
-  /** The object as a whole, as the begin of a sentence about several things. */
+  /** The object as a whole, as the subject of a sentence in the plural. */
   readonly whole: string
-  /** What stands before the names in it. */
+  /** Text before the names of its fields. */
   readonly prefix: string
-  /** What takes them. */
+  /** Name of the call or option that takes the fields. */
   readonly taker: string
 }
 
@@ -46,7 +46,7 @@ function checkFields(fields: Options, given: unknown, place: Place): void {
   if (typeof given !== 'object' || given === null || Symbol.iterator in given) {
     throw invalid(`${place.whole} are ${shown(given)}; they must be an object.`)
   }
-  // With what it inherits: an object may have its settings from a prototype.
+  // Inherited fields count, because an object may have its settings from a prototype.
   for (const name in given) {
     const value = (given as Readonly<Record<string, unknown>>)[name]
     if (!Object.hasOwn(fields, name)) {
@@ -57,7 +57,7 @@ function checkFields(fields: Options, given: unknown, place: Place): void {
 
 /** Throws `invalidArgument` unless the value is of the option's kind. `path` is its name, as the caller wrote it. */
 export function checkOption(path: string, option: Option, given: unknown): void {
-  // Names first: who misspelt one of two learns of that, and not that the other is missing.
+  // Names are checked first: a caller that misspelt one of two options learns that, and not that the other is missing.
   if (
     option.fields !== undefined &&
     typeof given === 'object' &&

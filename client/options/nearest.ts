@@ -1,6 +1,6 @@
-// Which of some names a misspelt one is meant to be. Runs in the client, pure.
+// Finds the name that a misspelt one probably means. Runs in the client, pure.
 
-/** The name that is most like the given one, if one is so like it that it is probably meant. */
+/** Returns the name that is most like the given one, if it is close enough to be meant. */
 export function nearest(given: string, names: readonly string[]): string | undefined {
   const wanted = given.toLowerCase()
   let best: string | undefined
@@ -14,9 +14,9 @@ export function nearest(given: string, names: readonly string[]): string | undef
   return best
 }
 
-/** How many characters must be put in, taken out or replaced to make one text of the other. */
+/** Returns how many characters must be inserted, removed or replaced to turn one text into the other. */
 function editDistance(a: string, b: string): number {
-  // Names are short; what is far longer than any of them is none of them.
+  // Names are short, so a much longer text means none of them.
   if (Math.abs(a.length - b.length) > 8) return Infinity
   let above = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {

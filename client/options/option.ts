@@ -1,24 +1,24 @@
-// What an option may be: the kinds of values that the table of options is made of. Runs in the client, pure.
-// A kind says what it takes, and how a message calls that. `null` is a value like any other, and no kind takes it.
+// The kinds of options in the table of options. Runs in the client, pure.
+// A kind decides which values it accepts, and how a message names them. No kind accepts `null`.
 import { isBytes } from '../../protocol/bytes.ts'
 import { parseShardId } from '../../protocol/shards/shard-id.ts'
 import { quoteText } from '../../protocol/text/text.ts'
 import { nameOf } from '../codecs/value-kind.ts'
 
 export interface Option {
-  /** What it must be, to follow "it must be"; of a value that is nearly right, what is wrong with it. */
+  /** Returns what the value must be, to follow "it must be"; it may depend on what is wrong with the given value. */
   readonly expects: (given: unknown) => string
   readonly accepts: (given: unknown) => boolean
-  /** The options in it, where it is a group of them. */
+  /** The options of a group. */
   readonly fields?: Options
 }
 
 export type Options = { readonly [name: string]: Option }
 
-/** The options of an interface, each of which the table must name. */
+/** The options of an interface; the table must have each of them. */
 export type OptionsOf<T> = { readonly [N in keyof Required<T>]: Option }
 
-/** A whole number within bounds, and what it is where the caller says nothing. */
+/** A whole number within bounds, with a default. */
 export interface WholeNumber extends Option {
   readonly min: number
   readonly max: number
@@ -54,7 +54,7 @@ export function choiceOrCallback(values: readonly string[], purpose: string): Op
   )
 }
 
-/** Signals of other realms and of polyfills count, too. */
+/** An AbortSignal, also one of another realm or of a polyfill. */
 export const signal = takes(
   'an AbortSignal',
   (given) =>
@@ -64,14 +64,15 @@ export const signal = takes(
     typeof given.removeEventListener === 'function',
 )
 
-/** A codec that has the method, or a schema. */
-export function codec(method: 'encode' | 'decode'): Option {
+/** A codec that has the methods, or a schema. */
+export function codec(...methods: readonly ('encode' | 'decode')[]): Option {
   return {
     expects: (given) =>
       typeof given === 'function'
         ? 'a codec, not what makes one: call it, as in json()'
         : 'a codec, such as json() or text, or { schema } with a Standard Schema',
-    accepts: (given) => isObject(given) && (typeof given[method] === 'function' || hasSchema(given)),
+    accepts: (given) =>
+      isObject(given) && (methods.every((method) => typeof given[method] === 'function') || hasSchema(given)),
   }
 }
 
@@ -83,7 +84,7 @@ function hasSchema(given: Readonly<Record<string, unknown>>): boolean {
   return isObject(standard) && typeof standard.validate === 'function'
 }
 
-/** A hash key as Kinesis writes it. */
+/** A hash key in Kinesis' form. */
 export const hashKey = takes(
   'a hash key: a decimal number as a string or a bigint',
   (given) => typeof given === 'string' || typeof given === 'bigint',
@@ -100,7 +101,17 @@ export const shardId = takes('a shard id, such as shardId-000000000003, shard-3 
   }
 })
 
-/** A moment, as a Date or in milliseconds since the epoch. */
+/** Sequence numbers by shard id. */
+export const placesByShard = takes(
+  'an object of sequence numbers by shard id',
+  (given) =>
+    isOptionsObject(given) &&
+    Object.entries(given).every(
+      ([id, place]) => shardId.accepts(id) && Number.isSafeInteger(place) && (place as number) >= 0,
+    ),
+)
+
+/** A time, as a Date or in milliseconds since the epoch. */
 export const moment = takes('a valid Date, or whole milliseconds since the epoch', (given) => {
   const time = given instanceof Date ? given.getTime() : given
   return Number.isSafeInteger(time) && (time as number) >= 0
@@ -111,14 +122,14 @@ export const bytesOrText = takes(
   (given) => isBytes(given) || typeof given === 'string',
 )
 
-/** Values by name. What a Map holds are no properties, so that it would count as empty. */
+/** Values by name. A Map is refused: its entries are not properties, so it would count as empty. */
 export const dictionary = takes('an object of values by name', (given) => {
   if (!isOptionsObject(given)) return false
   const prototype = Object.getPrototypeOf(given) as object | null
   return prototype === null || Object.getPrototypeOf(prototype) === null
 })
 
-/** Records, each of which is checked by itself. */
+/** An iterable of records, which are checked one by one later. */
 export const records = takes(
   'an array, or anything else that can be iterated',
   (given) =>
@@ -145,7 +156,7 @@ export function oneOf(fields: Options): Option {
   }
 }
 
-/** One of some words, or else as the other option says. */
+/** One of some words, or a value of the other option. */
 export function wordOr(words: readonly string[], other: Option): Option {
   const expected = [...words.map((word) => `'${word}'`), other.expects(undefined)].join(', ')
   const accepts = (given: unknown) =>
@@ -153,7 +164,16 @@ export function wordOr(words: readonly string[], other: Option): Option {
   return { ...other, ...takes(expected, accepts) }
 }
 
-/** The name of a preset, which is looked up where it is used, or else as the other option says. */
+/** Either of two kinds. */
+export function either(first: Option, second: Option): Option {
+  const { expects, accepts } = takes(
+    `${first.expects(undefined)}, or ${second.expects(undefined)}`,
+    (given) => first.accepts(given) || second.accepts(given),
+  )
+  return { expects, accepts, fields: { ...first.fields, ...second.fields } }
+}
+
+/** The name of a preset, which is checked where it is used, or a value of the other option. */
 export function presetOr(other: Option): Option {
   return {
     ...other,
@@ -164,19 +184,19 @@ export function presetOr(other: Option): Option {
   }
 }
 
-/** What is checked where it is used. */
+/** A value that is checked where it is used. */
 export const later = takes('', () => true)
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }
 
-/** An object that can be taken for options: no array, no bytes, no map. */
+/** Returns true for an object that can hold options: no array, no bytes, no Map. */
 function isOptionsObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return isObject(value) && !(Symbol.iterator in value) && !(value instanceof Date)
 }
 
-/** A value as a message shows it. */
+/** Returns a value as messages show it. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return quoteText(value)
   if (value instanceof Date && Number.isNaN(value.getTime())) return 'an invalid Date'

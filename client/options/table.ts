@@ -1,6 +1,6 @@
-// The one table of what a caller may give: the options of each call, their kinds, bounds and defaults. Runs in the client,
-// pure. The types beside it say the same to the compiler, which also finds what is missing here; this says it at run time, to
-// callers in plain JavaScript and to values that came from elsewhere. Defaults are read from here by what resolves them.
+// The table of the options of each call: their kinds, bounds and defaults. Runs in the client, pure. Types check options at
+// compile time, and the compiler finds an option that is missing here. The table checks them at run time, for callers in plain
+// JavaScript and for values from other sources. Defaults are read from here.
 import { codecs as compressions } from '../../protocol/batch/compression.ts'
 import { limits } from '../../protocol/limits.ts'
 import { operations, type Operation, type OperationOn } from '../../protocol/operations.ts'
@@ -10,8 +10,15 @@ import type { CreateStreamOptions, SplitOptions, UpdateShardCountOptions } from 
 import type { StreamChanges, StreamSettings } from '../streams/capacity.ts'
 import type { PutOptions } from '../client.ts'
 import type { PageOptions } from '../streams/listing.ts'
+import type {
+  DeleteDocumentOptions,
+  DocumentsOptions,
+  DocumentsWhere,
+  PutDocumentOptions,
+} from '../documents/documents.ts'
 import type { ProducerOptions } from '../producer/options.ts'
 import type { ReadOptions, SubscribeOptions } from '../reading/options.ts'
+import type { StreamPosition } from '../reading/position.ts'
 import type { RecordInput } from '../record.ts'
 import type { CallOptions, ConnectOptions, RetryPolicy, Rim } from '../settings.ts'
 import {
@@ -20,12 +27,14 @@ import {
   choiceOrCallback,
   codec,
   dictionary,
+  either,
   boolean,
   group,
   hashKey,
   later,
   moment,
   oneOf,
+  placesByShard,
   presetOr,
   records,
   shardId,
@@ -56,7 +65,7 @@ const rim = {
   randomBytes: callback,
 } satisfies OptionsOf<Rim>
 
-// `connect(broker.url, broker)` passes a broker of this process whole, of which only `dial` is an option.
+// `connect(broker.url, broker)` passes a whole broker of this process, of which only `dial` is an option.
 const brokerInProcess = { url: string, dataDir: string, metrics: callback, close: callback }
 
 const connect = {
@@ -77,7 +86,7 @@ const producer = {
   lingerMs: whole({ min: 0, max: 60_000, default: 0 }),
   compression: choice(compressions),
   bufferBytesMax: whole({ min: 1, max: 4096 * MiB, default: 32 * MiB }),
-  // No client tries longer than the broker remembers its producer.
+  // A client must not try for longer than the broker remembers its producer.
   deliveryTimeoutMs: whole({ min: 1, max: limits.producerIdleMsMin, default: 120_000 }),
   onAcknowledged: callback,
   onRefused: callback,
@@ -86,7 +95,7 @@ const producer = {
 } satisfies OptionsOf<ProducerOptions>
 
 const reading = {
-  // Where a reading begins and ends is checked when it begins: what is wrong with it ends the loop.
+  // Positions are checked when the reading begins, and an invalid one ends the loop with an error.
   from: later,
   shard: later,
   codec: codec('decode'),
@@ -105,7 +114,7 @@ const read = {
 
 const subscribe = {
   ...reading,
-  // By default, what the number of shards allows.
+  // The default depends on the number of shards.
   creditBytes: whole({ min: 1, max: limits.subscriptionCreditBytesMax, default: 1 * MiB }),
 } satisfies OptionsOf<SubscribeOptions>
 
@@ -122,10 +131,26 @@ const position = wordOr(
   oneOf({ atSequenceNumber: sequenceNumber, afterSequenceNumber: sequenceNumber, atTimestamp: moment }),
 )
 
-/** Where a reading begins and ends, and in which shard. */
-export const placeOptions = { from: position, until: position, shard: shardId }
+const count = whole({ min: 0, max: Number.MAX_SAFE_INTEGER, default: 0 })
 
-/** The settings of a stream, by their own table. */
+/** A place in a whole stream: all of its fields, or none. */
+const streamPosition = {
+  ...group({
+    streamId: count,
+    shardsBelow: count,
+    shards: placesByShard,
+  } satisfies OptionsOf<StreamPosition>),
+  expects: () => 'the position of a reading',
+  accepts: (given: unknown) =>
+    typeof given === 'object' &&
+    given !== null &&
+    ['streamId', 'shardsBelow', 'shards'].every((name) => Object.hasOwn(given, name)),
+} satisfies Option
+
+/** Options that say where a reading begins and ends, and in which shard. */
+export const placeOptions = { from: either(position, streamPosition), until: position, shard: shardId }
+
+/** Returns options for settings of a stream, by the table of settings. */
 function settingsWhere(isTaken: (setting: StreamSetting) => boolean): Options {
   const taken = Object.entries<StreamSetting>(streamSettings).filter(([, setting]) => isTaken(setting))
   return Object.fromEntries(taken.map(([name, setting]) => [name, settingOption(setting)]))
@@ -164,7 +189,7 @@ const createStream = {
   signal,
 } satisfies OptionsOf<CreateStreamOptions>
 
-/** What updateStream changes. */
+/** The settings that updateStream changes. */
 export const changeOptions = settingsWhere(
   ({ changes: isChangeable }) => isChangeable,
 ) as OptionsOf<StreamChanges>
@@ -179,7 +204,7 @@ const updateShardCount = { onProgress: callback, signal } satisfies OptionsOf<Up
 
 const put = { codec: codec('encode'), signal } satisfies OptionsOf<PutOptions<unknown>>
 
-/** Operations of the controller that are no calls of their own. */
+/** Operations of the controller that the client calls only for itself. */
 const internal = ['describeRouting'] as const
 type ControllerCall = Exclude<OperationOn<'control'>, (typeof internal)[number]>
 
@@ -190,6 +215,19 @@ const controllerCalls = Object.fromEntries(
     .map(([name]) => [name, call]),
 ) as Readonly<Record<ControllerCall, typeof call>>
 
+const expectedVersion = whole({ min: 0, max: Number.MAX_SAFE_INTEGER, default: 0 })
+
+const documents = { codec: codec('encode', 'decode') } satisfies OptionsOf<DocumentsOptions<unknown>>
+
+const putDocument = { expectedVersion, signal } satisfies OptionsOf<PutDocumentOptions>
+
+const deleteDocument = {
+  expectedVersion: whole({ ...expectedVersion, min: 1 }),
+  signal,
+} satisfies OptionsOf<DeleteDocumentOptions>
+
+const documentsWhere = { prefix: string, signal } satisfies OptionsOf<DocumentsWhere>
+
 /** The options of each call. */
 export const optionTable = {
   ...controllerCalls,
@@ -197,6 +235,12 @@ export const optionTable = {
   createStream,
   splitShard,
   updateShardCount,
+  documents,
+  putDocument,
+  deleteDocument,
+  updateDocument: call,
+  listDocuments: documentsWhere,
+  watchDocuments: documentsWhere,
   page,
   put,
   putMany: put,
@@ -209,7 +253,7 @@ export const optionTable = {
 
 export type CallName = keyof typeof optionTable
 
-/** Arguments that are no options. */
+/** Arguments of calls beside their options. */
 export const argumentTable = {
   url: string,
   stream: string,
@@ -217,6 +261,9 @@ export const argumentTable = {
   adjacentShardId: string,
   shardCount: whole({ min: 1, max: limits.shardsPerStreamMax, default: 1 }),
   records,
+  kind: string,
+  name: string,
+  change: callback,
 } as const satisfies Options
 
 /** The fields of a record to be appended. */

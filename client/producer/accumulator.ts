@@ -7,7 +7,7 @@ import { invariant } from '../../protocol/invariant.ts'
 import {
   BatchBuilder,
   readRecords,
-  type RecordInput,
+  type RecordFields,
   type StoredRecord,
 } from '../../protocol/batch/record.ts'
 import { BatchMemory } from './batch-memory.ts'
@@ -45,13 +45,13 @@ export class Accumulator {
    * batch: the record is its last one. The bytes are copied. Throws `invalidArgument` for a record above the limits; then
    * nothing has changed.
    */
-  add(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number): PendingBatch {
+  add(record: RecordFields, hashKey: Uint32Array, hashKeyAt: number): PendingBatch {
     return this.#addTo(this.lanes.of(hashKey, hashKeyAt), record, hashKey, hashKeyAt)
   }
 
   #addTo(
     lane: Lane,
-    record: RecordInput,
+    record: RecordFields,
     hashKey: Uint32Array,
     hashKeyAt: number,
     acceptedAt?: number,
@@ -154,7 +154,7 @@ export class Accumulator {
     batch.carriedOver(targets)
   }
 
-  #builderWith(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number): BatchBuilder {
+  #builderWith(record: RecordFields, hashKey: Uint32Array, hashKeyAt: number): BatchBuilder {
     const { producerSettings, random } = this.#options
     const { batchBytes: bytesMax } = producerSettings
     const builder = this.#builders.pop() ?? new BatchBuilder({ bytesMax, random, memory: this.#memory })
@@ -177,7 +177,7 @@ function boundsOf(batch: Uint8Array): Uint32Array {
   return bounds
 }
 
-function inputOf(record: StoredRecord): RecordInput {
+function inputOf(record: StoredRecord): RecordFields {
   const { partitionKey, data, explicitHashKey, timestamp, headers } = record
   const hasHeaders = Object.keys(headers).length > 0
   return { partitionKey, data, explicitHashKey, timestamp, headers: hasHeaders ? headers : undefined }

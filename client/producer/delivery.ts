@@ -5,17 +5,18 @@
 // reshard, and no shard waits for another.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { AppendResult } from '../../protocol/operations.ts'
-import type { RecordInput } from '../../protocol/batch/record.ts'
+import type { RecordFields } from '../../protocol/batch/record.ts'
 import { endpointKey } from '../connecting/address.ts'
-import { asMillraceError } from '../errors.ts'
+import { asMillraceError, invalidAnswer } from '../errors.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
-import { backoffMs, boundsFor } from '../retry.ts'
+import { backoffMs, believedMs, boundsFor } from '../retry.ts'
 import type { Routing, RoutingCache } from '../connecting/routing.ts'
 import type { LogEntry, Settings } from '../settings.ts'
+import { sleep } from '../waiting.ts'
 import { Accumulator } from './accumulator.ts'
 import { HostSender, type SenderEvents } from './host-sender.ts'
 import type { Lane, LaneVerdict } from './lane.ts'
-import type { ProducerSettings } from './options.ts'
+import { producerLimits, type ProducerSettings } from './options.ts'
 import type { BatchAcknowledgement, Flush, PendingBatch } from './pending-batch.ts'
 import { Relocation } from './relocation.ts'
 
@@ -45,6 +46,8 @@ export class Delivery implements SenderEvents {
   readonly #closing = new AbortController()
   #routing: Routing
   #isRefreshing = false
+  /** How often the routing was asked for since something was stored. */
+  #reroutes = 0
   #sweep: NodeJS.Timeout | undefined
   #flushes = 0
 
@@ -72,7 +75,7 @@ export class Delivery implements SenderEvents {
   }
 
   /** Takes a record: see Accumulator.add. */
-  add(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number): PendingBatch {
+  add(record: RecordFields, hashKey: Uint32Array, hashKeyAt: number): PendingBatch {
     this.#sweep ??= this.#startSweep()
     return this.#records.add(record, hashKey, hashKeyAt)
   }
@@ -103,7 +106,13 @@ export class Delivery implements SenderEvents {
   }
 
   stored(lane: Lane, batch: PendingBatch, result: AppendResult): void {
-    if (!lane.stored(batch)) return
+    const fault = lane.faultOf(batch, result.baseSequenceNumber)
+    if (fault !== undefined) {
+      lane.refused(batch, invalidAnswer(fault))
+      return
+    }
+    if (!lane.stored(batch, result.baseSequenceNumber)) return
+    this.#reroutes = 0
     const acknowledgement: BatchAcknowledgement = {
       shardId: lane.shardId,
       firstSequenceNumber: result.baseSequenceNumber,
@@ -186,8 +195,7 @@ export class Delivery implements SenderEvents {
     this.#stopWaiting(lane)
     const { refusal } = lane
     if (refusal === undefined || refusal.retry === 'reconnect') {
-      lane.resume()
-      this.#schedule(lane)
+      this.#resume(lane)
       return
     }
     // It may be on its way again: whose host could not be reached was not halted by a refusal.
@@ -196,24 +204,37 @@ export class Delivery implements SenderEvents {
     const { shardId } = lane
     this.#log({ level: 'debug', message: 'appends are tried again', shardId, delayMs, error: refusal })
     if (refusal.retry === 'backoff') this.#options.onDelayed(refusal, { shardId, delayMs })
-    const resume = () => {
-      this.#backingOff.delete(lane)
+    this.#afterBackoff(lane, delayMs, () => {
       // A closed shard never opens again: what to ask for is not the shard, but where its records go now.
-      if (refusal.code === 'shardClosed' && !lane.isVanishing) return this.#awaitRouting([lane])
-      lane.resume()
-      this.#schedule(lane)
-    }
-    this.#backingOff.set(lane, setTimeout(resume, delayMs))
+      if (refusal.code === 'shardClosed' && !lane.isVanishing) this.#awaitRouting([lane])
+      else this.#resume(lane)
+    })
+  }
+
+  #resume(lane: Lane): void {
+    lane.resume()
+    this.#schedule(lane)
+  }
+
+  #afterBackoff(lane: Lane, delayMs: number, goOn: () => void): void {
+    const timer = setTimeout(() => {
+      this.#backingOff.delete(lane)
+      goOn()
+    }, delayMs)
+    this.#backingOff.set(lane, timer)
   }
 
   #delayOf(lane: Lane, refusal: MillraceError): number {
     const { retry, random } = this.#options.settings
     const { code, retryAfterMs } = refusal
-    // The host knows to the millisecond when the shard takes records again; to wait longer would waste what it may take.
+    const attempt = lane.attempts++
     if (code === 'provisionedThroughputExceeded' && retryAfterMs !== undefined) {
-      return Math.max(1, retryAfterMs * (1 + random() / 4))
+      const doubts = attempt - producerLimits.throttledSoon
+      if (doubts >= 0) return backoffMs(retry, doubts, random, retryAfterMs)
+      // The host knows to the millisecond when the shard takes records again; to wait longer would waste what it may take.
+      return Math.max(1, believedMs(retryAfterMs) * (1 + random() / 4))
     }
-    return backoffMs(boundsFor(refusal, retry), lane.attempts++, random, retryAfterMs)
+    return backoffMs(boundsFor(refusal, retry, attempt), attempt, random, retryAfterMs)
   }
 
   #stopWaiting(lane: Lane): void {
@@ -224,8 +245,16 @@ export class Delivery implements SenderEvents {
 
   #giveUp(lane: Lane, verdict: LaneVerdict & { verdict: 'giveUp' }): void {
     for (const batch of lane.drop(verdict.count)) this.#refuse(lane, batch, verdict.error)
-    if (lane.isVanishing) this.#vanish(lane)
-    else this.#records.startOver(lane)
+    if (lane.isVanishing) {
+      this.#vanish(lane)
+      return
+    }
+    this.#records.startOver(lane)
+    // A host that has forgotten the producer takes its next epoch. One that does not is not to be asked as fast as it answers.
+    if (verdict.count > 0 || lane.attempts++ === 0) return
+    lane.halt()
+    lane.obstructed(verdict.error)
+    this.#afterBackoff(lane, this.#delayOf(lane, verdict.error), () => this.#resume(lane))
   }
 
   #refuse(lane: Lane, batch: PendingBatch, error: MillraceError): void {
@@ -257,8 +286,7 @@ export class Delivery implements SenderEvents {
     for (const lane of lanes) this.#awaitingRouting.add(lane)
     if (this.#isRefreshing) return
     this.#isRefreshing = true
-    const { routings, stream } = this.#options
-    routings.refresh(stream, this.#routing, this.#closing.signal).then(
+    this.#refresh().then(
       (routing) => {
         this.#isRefreshing = false
         this.#adopt(routing)
@@ -276,6 +304,15 @@ export class Delivery implements SenderEvents {
         this.#goOn()
       },
     )
+  }
+
+  /** Fresh routing; after some that did not help, not at once. */
+  async #refresh(): Promise<Routing> {
+    const { routings, stream, settings } = this.#options
+    const { signal } = this.#closing
+    const attempt = this.#reroutes++ - producerLimits.reroutesAtOnce
+    if (attempt >= 0) await sleep(backoffMs(settings.retry, attempt, settings.random), signal)
+    return routings.refresh(stream, this.#routing, signal)
   }
 
   #adopt(routing: Routing): void {

@@ -5,9 +5,10 @@ import { errorCodeOf } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { AppendResult, ResponseOf } from '../../protocol/operations.ts'
+import { countOf } from '../../protocol/text/count-text.ts'
 import type { Endpoint } from '../connecting/address.ts'
 import type { Connection } from '../connecting/connection.ts'
-import { asMillraceError } from '../errors.ts'
+import { asMillraceError, invalidAnswer } from '../errors.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
 import type { Settings } from '../settings.ts'
 import type { Lane } from './lane.ts'
@@ -212,9 +213,11 @@ export class HostSender {
     results: readonly AppendResult[],
   ): void {
     const { events } = this.#options
+    const isCounted = results.length === sendings.length
+    const failure = error ?? (isCounted ? undefined : miscounted(sendings.length, results.length))
     for (const [i, { lane, batch }] of sendings.entries()) {
-      const result = results[i]
-      if (error !== undefined || result === undefined) events.refused(lane, batch, error ?? unanswered())
+      const result = results[i]!
+      if (failure !== undefined) events.refused(lane, batch, failure)
       else if (result.code === 0) events.stored(lane, batch, result)
       else events.refused(lane, batch, refusalOf(result))
     }
@@ -236,6 +239,8 @@ function refusalOf(result: AppendResult): MillraceError {
   )
 }
 
-function unanswered(): MillraceError {
-  return new MillraceError('internal', 'The host answered fewer batches than it was sent.')
+function miscounted(sent: number, answered: number): MillraceError {
+  return invalidAnswer(
+    `The host answered an append of ${countOf(sent, 'batch', 'batches')} with ${countOf(answered, 'result')}.`,
+  )
 }

@@ -72,6 +72,8 @@ export class Lane {
   #window: number = limits.producerWindowBatches
   /** A refusal came: nothing is sent until nothing is in flight. */
   #isHalted = false
+  /** Of the last of its batches that was acknowledged: its place, and the number behind it. Numbers rise with places. */
+  #lastStored = { place: -1, next: 0 }
   /** Why nothing could be sent since something last was. It tells nothing of any batch, so it decides nothing. */
   #obstacle: MillraceError | undefined
 
@@ -192,8 +194,23 @@ export class Lane {
     return batch
   }
 
-  /** The batch was answered as stored: it leaves the queue. False where it was settled before. */
-  stored(batch: PendingBatch): boolean {
+  /** What is wrong with the number that the batch is said to be stored at; undefined where it may be. */
+  faultOf({ place, recordCount }: PendingBatch, baseSequenceNumber: number): string | undefined {
+    const { place: lastPlace, next } = this.#lastStored
+    const isRising = place <= lastPlace || baseSequenceNumber >= next
+    if (isRising && Number.isSafeInteger(baseSequenceNumber + recordCount)) return undefined
+    return `The host of ${this.shardId} acknowledged a batch at ${baseSequenceNumber}, and the one before it up to ${next - 1}.`
+  }
+
+  /**
+   * The batch was answered as stored, with this number, where the answer tells it: it leaves the queue. False where it was
+   * settled before.
+   */
+  stored(batch: PendingBatch, baseSequenceNumber?: number): boolean {
+    const { place, recordCount } = batch
+    if (baseSequenceNumber !== undefined && place > this.#lastStored.place) {
+      this.#lastStored = { place, next: baseSequenceNumber + recordCount }
+    }
     this.#inFlight--
     this.attempts = 0
     this.#window = Math.min(this.#window + 1, limits.producerWindowBatches)

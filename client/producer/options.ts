@@ -1,5 +1,5 @@
 // What a producer may be told, with defaults and bounds, resolved once. Runs in the client.
-import type { Codec as Compression } from '../../protocol/batch/compression.ts'
+import type { Compression } from '../../protocol/batch/compression.ts'
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import type { BytesInput, EncoderOption } from '../codecs.ts'
 import { optionTable } from '../options/table.ts'
@@ -73,6 +73,10 @@ export const producerLimits = {
   buildersKept: 64,
   /** Memory of stored batches that is kept for new ones: about what is under way at full speed. */
   freeMemoryKeptBytes: 16 * MiB,
+  /** Refusals in a row after which a host's word, when a limited shard takes records again, is doubted. */
+  throttledSoon: 32,
+  /** How often the routing is asked for at once while nothing is stored: then only after a backoff. */
+  reroutesAtOnce: 16,
   /** Epochs are 16 bits wide; after the last one a shard goes on under a new producer id. */
   epochMax: 0xffff,
 } as const

@@ -3,7 +3,7 @@
 // connection breaks; a record is settled exactly once.
 import { isCodecAvailable } from '../../protocol/batch/compression.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { RecordInput as EncodedRecord } from '../../protocol/batch/record.ts'
+import type { RecordFields } from '../../protocol/batch/record.ts'
 import { encodePayload, resolveEncoder, type BytesInput, type Codec } from '../codecs.ts'
 import { closedError, errorFrom } from '../errors.ts'
 import { checkOptions } from '../options/check.ts'
@@ -42,7 +42,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   readonly #onClosed: () => void
   readonly #stopListening: (() => void) | undefined
   /** The record being encoded. Encoding never yields, so that one is enough; it spares an object a record. */
-  readonly #encoded: { -readonly [K in keyof EncodedRecord]: EncodedRecord[K] } = {
+  readonly #encoded: { -readonly [K in keyof RecordFields]: RecordFields[K] } = {
     partitionKey: '',
     data: new Uint8Array(),
     explicitHashKey: undefined,
@@ -195,7 +195,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
     return batch
   }
 
-  #encode(record: RecordInput<In>): EncodedRecord {
+  #encode(record: RecordInput<In>): RecordFields {
     const encoded = this.#encoded
     // A name is misspelt in code, which makes many records alike: the first ones show it, and a few of the others.
     const count = this.#recordCount++

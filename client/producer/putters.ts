@@ -187,11 +187,11 @@ class Putter {
 }
 
 /** The record with bytes of its own: until it is sent, the caller may use the memory again. */
-function ownCopy(record: RecordInput): RecordInput {
-  const { headers } = record
-  if (headers === undefined) return { ...record, data: copyOf(record.data) }
-  const copied = Object.entries(headers).map(([name, value]) => [name, copyOf(value)] as const)
-  return { ...record, data: copyOf(record.data), headers: Object.fromEntries(copied) }
+function ownCopy({ partitionKey, data, explicitHashKey, timestamp, headers }: RecordInput): RecordInput {
+  const copied =
+    headers && Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, copyOf(value)]))
+  // By name: a record may have its fields from a class, and a spread would lose them.
+  return { partitionKey, data: copyOf(data), explicitHashKey, timestamp, headers: copied }
 }
 
 function copyOf(input: BytesInput): BytesInput {

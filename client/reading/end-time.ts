@@ -1,5 +1,5 @@
-// The time at which a reading ends, where it was to come when the reading began: tells which batches lie behind it, and
-// when it is over. Runs in the client. The clock is the broker's, which stamps what arrives.
+// The end of a reading at a time that was in the future when the reading began: which batches are after it, and when it has
+// passed. Runs in the client. The clock is the broker's, which stamps records on arrival.
 import { arrivalTimeAt, checkStoredBatch } from '../../protocol/batch/batch.ts'
 import { toWirePosition, type Position } from './position.ts'
 import { sleep } from '../waiting.ts'
@@ -14,24 +14,26 @@ export class EndTime {
   }
 
   /**
-   * Times of arrival never fall within a shard, and what is in a closed one has arrived by `closedAt`: its stamps may lie ahead. A
-   * damaged batch ends nothing: whoever takes it finds the damage.
+   * Returns true if the batch arrived before the time. All records of a closed shard arrived by `closedAt`, even if their stamps
+   * are ahead of it. A damaged batch counts as before the time: it is reported when the loop takes it.
    */
   isBefore(batch: Uint8Array, closedAt = Infinity): boolean {
     return Math.min(arrivalTimeAt(batch, 0), closedAt) >= this.time && checkStoredBatch(batch) === undefined
   }
 
-  /** Fulfils when nothing arrives before the time any more. */
+  /** Fulfils when the time has passed, so that no more records arrive before it. */
   async passed(brokerTime: () => Promise<number>, signal: AbortSignal): Promise<void> {
-    for (;;) {
+    for (let looks = 0; ; looks++) {
       const left = this.time + readingLimits.arrivalGraceMs - (await brokerTime())
       if (left <= 0) return
-      await sleep(Math.min(left, readingLimits.sleepMsMax), signal)
+      // A clock that stands still just before the time is looked at less and less often.
+      const least = Math.min(2 ** looks, readingLimits.clockLookMsMax)
+      await sleep(Math.min(Math.max(left, least), readingLimits.sleepMsMax), signal)
     }
   }
 }
 
-/** The end of a reading until this position, if it is a time before which records may still arrive. */
+/** Returns the end of a reading until this position, if the position is a time before which records may still arrive. */
 export async function endTimeOf(
   until: Position | undefined,
   brokerTime: () => Promise<number>,

@@ -6,13 +6,16 @@ import { errorCodeOf } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { FetchedShard, ResponseOf } from '../../protocol/operations.ts'
+import { countOf } from '../../protocol/text/count-text.ts'
 import { endpointKey, type Endpoint } from '../connecting/address.ts'
-import { asMillraceError } from '../errors.ts'
+import { asMillraceError, invalidAnswer } from '../errors.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
 import { readingLimits } from './options.ts'
 import type { Intake, IntakeEvents } from './intake.ts'
 import type { ShardCursor } from './shard-cursor.ts'
 import { damageError } from './unreadable.ts'
+import { backoffMs, believedMs } from '../retry.ts'
+import type { Settings } from '../settings.ts'
 import { deferred, sleep, unlessAborted, type Deferred } from '../waiting.ts'
 
 export interface FetcherOptions {
@@ -20,7 +23,7 @@ export interface FetcherOptions {
   readonly maxWaitMs: number
   readonly bufferBytesMax: number
   readonly onTrimmed: 'fail' | 'horizon'
-  readonly monotonic: () => number
+  readonly settings: Pick<Settings, 'monotonic' | 'random' | 'retry'>
 }
 
 /** Shards of one host that are asked for together. */
@@ -30,6 +33,18 @@ interface Round {
   cursors: ShardCursor[]
   /** Its shards went over to another round: whatever it is still answered is not used, since they ask again. */
   isTakenOver: boolean
+  /** Answers in a row that brought nothing, although the host need not have answered yet. */
+  emptyAnswers: number
+}
+
+/** What one answer came to. */
+interface Sorted {
+  /** The shards to go on with. */
+  readonly cursors: ShardCursor[]
+  /** Something of it is new. */
+  readonly isNews: boolean
+  /** Of these it says that there is more, and holds nothing. */
+  readonly withheld: readonly ShardCursor[]
 }
 
 export class Fetcher implements Intake {
@@ -46,7 +61,7 @@ export class Fetcher implements Intake {
   begin(cursors: readonly ShardCursor[], place: { endpoint: Endpoint; streamId: number }): void {
     for (let i = 0; i < cursors.length; i += limits.fetchShardsMax) {
       const some = cursors.slice(i, i + limits.fetchShardsMax)
-      void this.#fetchAll({ ...place, cursors: some, isTakenOver: false })
+      void this.#fetchAll({ ...place, cursors: some, isTakenOver: false, emptyAnswers: 0 })
     }
   }
 
@@ -89,12 +104,16 @@ export class Fetcher implements Intake {
         if (isOver()) return
         const { due, resting, untilNextMs } = this.#dueOf(round.cursors)
         if (due.length > 0) {
-          const response = await this.#fetch(due, round, Math.min(this.#options.maxWaitMs, untilNextMs))
+          const waitMs = Math.min(this.#options.maxWaitMs, untilNextMs)
+          const early = this.#options.settings.monotonic() + waitMs / 2
+          const response = await this.#fetch(due, round, waitMs)
           if (isOver()) return
-          round.cursors = [...resting, ...this.#sort(due, response)]
+          const sorted = this.#sort(due, response)
+          round.cursors = [...resting, ...sorted.cursors]
           // Not before: shards that cannot be read yet, and come again and again, must not disturb the others.
           if (!isAnswered && round.cursors.length > 0) this.#takeOver(round)
           isAnswered = true
+          await this.#pause(round, sorted, this.#options.settings.monotonic() < early)
         } else {
           await sleep(untilNextMs, closing)
         }
@@ -106,13 +125,38 @@ export class Fetcher implements Intake {
     }
   }
 
+  /**
+   * A host answers when there is something, or when the wait that it was asked for is over. One that is about to stop answers at once, some time;
+   * one that always does, or keeps back what it tells of, is not to be asked as fast as it answers.
+   */
+  async #pause(round: Round, { isNews, withheld }: Sorted, isEarly: boolean): Promise<void> {
+    const { random, retry } = this.#options.settings
+    if (isNews || (withheld.length === 0 && !isEarly)) {
+      round.emptyAnswers = 0
+      for (const cursor of round.cursors) cursor.failures = 0
+      return
+    }
+    const { emptyAnswersMax, emptyAnswersSoon } = readingLimits
+    const attempt = round.emptyAnswers++ - emptyAnswersSoon
+    const [cursor] = withheld
+    if (cursor !== undefined && round.emptyAnswers >= emptyAnswersMax) {
+      const message =
+        `The host of ${cursor.shardId} tells of records from ${cursor.next} to ${cursor.tail! - 1}, and has answered ` +
+        `${round.emptyAnswers} requests for them with none.`
+      round.cursors = round.cursors.filter((other) => other !== cursor)
+      this.#events.lost([cursor], invalidAnswer(message))
+    } else if (attempt >= 0) {
+      await sleep(backoffMs(retry, attempt, random), this.#events.closing)
+    }
+  }
+
   /** The shards that may be asked for now, those that rest, and how long the first of these still does. */
   #dueOf(cursors: readonly ShardCursor[]): {
     due: ShardCursor[]
     resting: ShardCursor[]
     untilNextMs: number
   } {
-    const now = this.#options.monotonic()
+    const now = this.#options.settings.monotonic()
     const resting = cursors.filter(({ restsUntil }) => restsUntil > now)
     const untilNextMs = Math.ceil(Math.min(...resting.map(({ restsUntil }) => restsUntil - now)))
     return { due: cursors.filter(({ restsUntil }) => restsUntil <= now), resting, untilNextMs }
@@ -143,28 +187,25 @@ export class Fetcher implements Intake {
   }
 
   /** Passes on what came; answers the shards to go on with, those that got the least first. */
-  #sort(cursors: readonly ShardCursor[], { shards: answers, time }: ResponseOf<'fetch'>): ShardCursor[] {
-    const at = this.#options.monotonic()
-    const served: ShardCursor[] = []
-    const starved: ShardCursor[] = []
-    for (const [i, cursor] of cursors.entries()) {
-      const answer = answers[i]
-      if (answer === undefined) {
-        this.#events.lost(
-          [cursor],
-          new MillraceError('internal', 'The host answered fewer shards than asked.'),
-        )
-      } else if (answer.code !== 0) {
-        if (this.#goesOnAfter(cursor, answer, { time, at })) starved.push(cursor)
-      } else {
-        cursor.heard({ ...answer, time, at })
-        const goesOn = this.#events.arrived(cursor, answer.batches, answer.nextSequenceNumber)
-        if (goesOn && answer.ended) this.#events.ended(cursor)
-        else if (goesOn) (answer.batches.length > 0 ? served : starved).push(cursor)
-      }
+  #sort(cursors: readonly ShardCursor[], { shards: answers, time }: ResponseOf<'fetch'>): Sorted {
+    if (answers.length !== cursors.length) {
+      const counts = `${countOf(cursors.length, 'shard')} with ${answers.length}`
+      this.#events.lost(cursors, invalidAnswer(`The host answered a fetch of ${counts}.`))
+      return { cursors: [], isNews: true, withheld: [] }
     }
-    // The answer is bounded as a whole: who came last this time must not come last every time.
-    return [...starved, ...served]
+    const moment = { time, at: this.#options.settings.monotonic() }
+    const before = cursors.map(({ next }) => next)
+    const going = cursors.filter((cursor, i) => this.#goesOnAfter(cursor, answers[i]!, moment))
+    const served = new Set(cursors.filter((_, i) => answers[i]!.batches.length > 0))
+    return {
+      // The answer is bounded as a whole: who came last this time must not come last every time.
+      cursors: [
+        ...going.filter((cursor) => !served.has(cursor)),
+        ...going.filter((cursor) => served.has(cursor)),
+      ],
+      isNews: cursors.some(({ next }, i) => next > before[i]! || answers[i]!.code !== 0 || answers[i]!.ended),
+      withheld: going.filter((cursor) => !cursor.isAtTail && cursor.restsUntil <= moment.at),
+    }
   }
 
   #goesOnAfter(
@@ -172,13 +213,30 @@ export class Fetcher implements Intake {
     answer: FetchedShard,
     moment: { time: number | undefined; at: number },
   ): boolean {
+    if (answer.code !== 0) return this.#goesOnRefused(cursor, answer, moment)
+    cursor.heard({ ...answer, ...moment })
+    cursor.rests = 0
+    if (!this.#events.arrived(cursor, answer.batches, answer.nextSequenceNumber)) return false
+    if (!answer.ended) return true
+    if (cursor.isAtTail) this.#events.ended(cursor)
+    else this.#events.lost([cursor], invalidAnswer(endedEarly(cursor)))
+    return false
+  }
+
+  #goesOnRefused(
+    cursor: ShardCursor,
+    answer: FetchedShard,
+    moment: { time: number | undefined; at: number },
+  ): boolean {
     const code = errorCodeOf(answer.code)
     if (code === 'trimmed' || code === 'provisionedThroughputExceeded') cursor.heard({ ...answer, ...moment })
-    if (code === 'trimmed' && this.#options.onTrimmed === 'horizon' && answer.trimHorizon > cursor.next) {
-      return this.#events.arrived(cursor, [], answer.trimHorizon)
+    if (code === 'trimmed' && this.#options.onTrimmed === 'horizon') {
+      return this.#events.trimmed(cursor, answer.trimHorizon)
     }
     if (code === 'provisionedThroughputExceeded') {
-      cursor.restsUntil = this.#options.monotonic() + (answer.retryAfterMs ?? readingLimits.restMs)
+      const { restMs, restMsMin } = readingLimits
+      const leastMs = Math.min(restMs, restMsMin * 2 ** cursor.rests++)
+      cursor.restsUntil = moment.at + Math.max(leastMs, believedMs(answer.retryAfterMs ?? restMs))
       return this.#events.arrived(cursor, [], cursor.next)
     }
     if (answer.damage !== undefined) {
@@ -188,4 +246,8 @@ export class Fetcher implements Intake {
     this.#events.lost([cursor], new MillraceError(code, message))
     return false
   }
+}
+
+function endedEarly({ shardId, next, tail }: ShardCursor): string {
+  return `The host says that ${shardId} was read to its end, with ${next} to come next, and holds records up to ${tail! - 1}.`
 }

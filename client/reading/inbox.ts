@@ -1,26 +1,36 @@
-// Batches that have arrived and that nobody has taken yet: between what brings them in and the loop that uses them.
-// Runs in the client. Bounded by whoever puts: a reader stops fetching, a subscription gives no more credit.
-import { BATCH_HEADER_BYTES, baseSequenceNumberAt } from '../../protocol/batch/batch.ts'
+// Batches that have arrived and that the loop has not taken yet. Runs in the client.
+// The intake keeps it bounded: a reader stops fetching, and a subscription gives no more credit.
+import {
+  BATCH_HEADER_BYTES,
+  baseSequenceNumberAt,
+  checkStoredBatch,
+  recordCountAt,
+} from '../../protocol/batch/batch.ts'
 import type { MillraceError } from '../../protocol/millrace-error.ts'
+import { countOf } from '../../protocol/text/count-text.ts'
+import { invalidAnswer } from '../errors.ts'
 import type { Deferred } from '../waiting.ts'
 import { deferred } from '../waiting.ts'
 import type { ShardCursor } from './shard-cursor.ts'
 
-/** A batch, and which of its records are wanted: numbers from `from` up to, not including, `until`. */
+/** Stands for a batch that the broker could not read. */
+export const NO_BYTES = new Uint8Array(0)
+
+/** A batch, and which of its records are wanted: sequence numbers `from` … `until` − 1. */
 export interface ArrivedBatch {
   readonly cursor: ShardCursor
-  /** Empty where the broker could not read what is here. */
+  /** `NO_BYTES` if the broker could not read the records here. */
   readonly batch: Uint8Array
   readonly from: number
   readonly until: number
-  /** The number behind its last record, as the broker said, whatever the batch itself says. */
+  /** The number after its last record, from the broker and not from the batch itself. */
   readonly next: number
-  /** Why there is no batch: reported, or thrown, when the loop comes here. */
+  /** Why there is no batch. It is reported or thrown when the loop comes here. */
   readonly error?: MillraceError
 }
 
 export class Inbox {
-  /** Told of each batch that was taken. */
+  /** Called with each batch that was taken. */
   readonly #onTaken: (arrived: ArrivedBatch) => void
   #queue: ArrivedBatch[] = []
   #head = 0
@@ -33,10 +43,10 @@ export class Inbox {
     this.#onTaken = onTaken
   }
 
-  /** The reading was closed: what a loop still holds is not handed out. */
+  /** True once the reading was closed: records that a loop still holds are not handed out. */
   isDiscarded = false
 
-  /** Bytes of batches that are not taken. */
+  /** Bytes of batches that are not taken yet. */
   get bytes(): number {
     return this.#bytes
   }
@@ -44,11 +54,12 @@ export class Inbox {
   put(arrived: ArrivedBatch): void {
     if (this.#isEnded) return
     this.#queue.push(arrived)
+    arrived.cursor.putBatch(arrived.from)
     this.#bytes += arrived.batch.length
     this.#announce()
   }
 
-  /** Nothing more comes: after what is here, the loop ends, or throws the error. */
+  /** Called when no more batches come: after those here the loop ends, or throws the error. */
   end(error?: Error): void {
     if (this.#isEnded) return
     this.#isEnded = true
@@ -56,7 +67,7 @@ export class Inbox {
     this.#announce()
   }
 
-  /** Ends at once; what is here is not handed out any more. */
+  /** Ends at once; batches that are here are not handed out. */
   discard(error?: Error): void {
     this.isDiscarded = true
     this.#queue = []
@@ -65,7 +76,7 @@ export class Inbox {
     this.end(error)
   }
 
-  /** The oldest batch, or undefined when there is none now. */
+  /** Takes the oldest batch; returns undefined if there is none now. */
   take(): ArrivedBatch | undefined {
     const arrived = this.#queue[this.#head]
     if (arrived === undefined) return undefined
@@ -79,7 +90,7 @@ export class Inbox {
     return arrived
   }
 
-  /** After `take` gave nothing: true when there is something to take, false when nothing will come any more. */
+  /** Waits after `take` gave undefined. Returns true if there is a batch, false if no more batches come. */
   async wait(): Promise<boolean> {
     if (this.#bytes > 0 || this.#head < this.#queue.length) return true
     if (!this.#isEnded) {
@@ -87,7 +98,7 @@ export class Inbox {
       return this.wait()
     }
     if (this.#error === undefined) return false
-    // Thrown once: whoever goes on after the error finds the end.
+    // The error is thrown once; a loop that goes on after it finds the end.
     const error = this.#error
     this.#error = undefined
     throw error
@@ -100,13 +111,65 @@ export class Inbox {
 }
 
 /**
- * Where a batch ends: where the one behind it begins, or where the broker says that the last one ends. The batch itself is
- * not asked, since it may be damaged.
+ * Returns the number after each batch of an answer. The batches must follow each other without a gap: the first holds `from`,
+ * the number that was asked for, and the last ends at `next`, where the host says that reading goes on. Otherwise records would
+ * be skipped or come twice, and it returns undefined. A damaged batch is not read: its place follows from the others.
  */
-export function endOf(
-  following: Uint8Array | undefined,
+export function endsOf(
+  batches: readonly Uint8Array[],
   { from, next }: { from: number; next: number },
-): number {
-  if (following === undefined || following.length < BATCH_HEADER_BYTES) return next
-  return Math.max(from, Math.min(baseSequenceNumberAt(following, 0), next))
+): readonly number[] | undefined {
+  const ends: number[] = []
+  let at = from
+  for (const batch of batches) {
+    if (!goesOnAt(batch, at, ends.length === 0)) return endsAroundDamage(batches, { from, next })
+    at = endOf(batch)
+    ends.push(at)
+  }
+  return at === next ? ends : endsAroundDamage(batches, { from, next })
+}
+
+/** Returns true if a batch goes on at a number. The first batch of an answer may begin before the number that was asked for. */
+function goesOnAt(batch: Uint8Array, at: number, isFirst: boolean): boolean {
+  if (batch.length < BATCH_HEADER_BYTES) return false
+  const base = baseSequenceNumberAt(batch, 0)
+  return isFirst ? base <= at && endOf(batch) > at : base === at
+}
+
+function endOf(batch: Uint8Array): number {
+  return baseSequenceNumberAt(batch, 0) + recordCountAt(batch, 0)
+}
+
+/** Returns the same if headers may be damaged: checksums show which. */
+function endsAroundDamage(
+  batches: readonly Uint8Array[],
+  { from, next }: { from: number; next: number },
+): readonly number[] | undefined {
+  const isDamaged = batches.map((batch) => checkStoredBatch(batch) !== undefined)
+  const ends: number[] = []
+  let at = from
+  for (let i = 0; i < batches.length;) {
+    if (isDamaged[i] === true) {
+      let sound = i
+      while (isDamaged[sound] === true) sound++
+      const border = sound < batches.length ? baseSequenceNumberAt(batches[sound]!, 0) : next
+      // The border between two damaged batches is unknown, but each holds one record at least.
+      if (border - at < sound - i) return undefined
+      for (; i < sound; i++) ends.push((at = i === sound - 1 ? border : at + 1))
+    } else {
+      if (!goesOnAt(batches[i]!, at, i === 0)) return undefined
+      ends.push((at = endOf(batches[i++]!)))
+    }
+  }
+  return at === next ? ends : undefined
+}
+
+/** Makes the error about an answer that would go back, skip records, or bring them twice. */
+export function offCourse(
+  { shardId, next: at }: ShardCursor,
+  batchCount: number,
+  next: number,
+): MillraceError {
+  const what = `${countOf(batchCount, 'batch', 'batches')}, up to ${next}`
+  return invalidAnswer(`The answer of the host of ${shardId} does not lead on from ${at}: it holds ${what}.`)
 }

@@ -1,28 +1,33 @@
-// How a reading gets its batches: by asking (reader) or by being sent them (subscription). The seam between a reading,
-// which knows what to read and when, and what talks to hosts. Runs in the client; types only.
+// How a reading gets its batches: a reader fetches them, and a subscription is sent them. The interface between a reading, which
+// decides what is read and when, and the code that talks to hosts. Runs in the client; types only.
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Endpoint } from '../connecting/address.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'
 import type { ShardCursor } from './shard-cursor.ts'
 
 export interface Intake {
-  /** Bring what these shards of one host have from their `next` on. */
+  /** Begins to bring the batches of these shards of one host, from their `next` on. */
   begin(cursors: readonly ShardCursor[], place: { endpoint: Endpoint; streamId: number }): void
-  /** A batch has left the inbox. */
+  /** Called when a batch has left the inbox. */
   taken(arrived: ArrivedBatch): void
   close(): void
 }
 
-/** What an intake tells. */
+/** Called by an intake. */
 export interface IntakeEvents {
   readonly closing: AbortSignal
   readonly inbox: Inbox
-  /** Batches of the shard came; `next` is the number behind them. False when the shard has nothing more to give. */
+  /**
+   * Called with batches of the shard; `next` is the number after them. Returns false if no more of the shard is wanted. Ends
+   * the reading with an error if the batches do not go on at the shard's cursor.
+   */
   arrived(cursor: ShardCursor, batches: readonly Uint8Array[], next: number): boolean
-  /** The broker cannot read some records of the shard, as the error tells. False when the shard has nothing more to give. */
+  /** Called when the shard's records below this number have expired, so that reading goes on there. Returns like `arrived`. */
+  trimmed(cursor: ShardCursor, horizon: number): boolean
+  /** Called when the broker cannot read some records of the shard. Returns false if no more of the shard is wanted. */
   unreadable(cursor: ShardCursor, error: MillraceError): boolean
-  /** The closed shard was read to its end. */
+  /** Called when a closed shard was read to its end. */
   ended(cursor: ShardCursor): void
-  /** The shards' records come no more; what to do follows from the error. */
+  /** Called when no more records of the shards come; the error decides what happens next. */
   lost(cursors: readonly ShardCursor[], error: MillraceError): void
 }

@@ -1,23 +1,23 @@
-// How far what a loop has been handed is behind what its shards hold. Runs in the client, pure.
-// Ages are by the broker's clock, as its answers tell it, and go on between them by the monotonic one: the clock of the
-// client's machine has no say. What has arrived and waits for the loop counts as not handed out.
+// Measures how far the records that a loop got are behind the tails of its shards. Runs in the client, pure.
+// Ages are by the broker's clock, which its answers give, and by the monotonic clock between answers; the wall clock of the
+// client does not count. Records that have arrived and wait for the loop count as not handed out.
 import type { ShardCursor } from './shard-cursor.ts'
 
-/** What an answer of a host, or an event, says of the shard. */
+/** What an answer of a host, or an event, reports about the shard. */
 export interface Heard {
   readonly tail: number
-  /** The host's clock; undefined where it does not tell. */
+  /** The host's time; undefined if the host does not send it. */
   readonly time: number | undefined
-  /** As the host says it: age of what it sent last, or of the newest record. */
+  /** From the host: the age of the last record that it sent, or of the newest record. */
   readonly millisBehindLatest?: number
-  /** When it was heard, on the monotonic clock. */
+  /** When it was received, on the monotonic clock. */
   readonly at: number
 }
 
-/** For so long the answer that took the least time to come decides. Later the host's clock may have been set. */
+/** How long the fastest answer decides about the host's clock. Later the clock may have been set. */
 const FASTEST_KEPT_MS = 60_000
 
-/** A host's clock, as far as answers tell it: those that come late make it seem slow, so the fastest one counts. */
+/** A host's clock, estimated from its answers. A late answer makes the clock seem slow, so the fastest answer counts. */
 class HostClock {
   #ahead: number | undefined
   #at = 0
@@ -34,13 +34,13 @@ class HostClock {
   }
 }
 
-/** One shard's part. */
+/** The lag of one shard. */
 export class ShardLag {
   readonly #clock = new HostClock()
-  /** Arrival of the record handed out last; before there is one, of the oldest that is known to wait. */
+  /** Arrival time of the last record handed out; before the first, that of the oldest record known to wait. */
   #since: number | undefined
   #hasHandedOut = false
-  /** Records of the batch that the loop uses which are not handed out yet. */
+  /** Records of the loop's present batch that are not handed out yet. */
   #held = 0
   #heardAt: number | undefined
   #lostAt: number | undefined
@@ -52,19 +52,19 @@ export class ShardLag {
     if (millisBehindLatest > 0) this.waits(time - millisBehindLatest)
   }
 
-  /** A record that arrived then waits to be handed out. */
+  /** Called when a record that arrived at this time waits to be handed out. */
   waits(arrivalTime: number): void {
     if (!this.#hasHandedOut) this.#since = Math.min(this.#since ?? Infinity, arrivalTime)
   }
 
-  /** A record that arrived then is handed out, and so many of its batch are still held. */
+  /** Called when a record is handed out; `held` records of its batch are still waiting. */
   handOut(arrivalTime: number, held: number): void {
     this.#hasHandedOut = true
     this.#since = arrivalTime
     this.#held = held
   }
 
-  /** The shard cannot be reached for now. */
+  /** Called when the shard cannot be reached for now. */
   lose(at: number): void {
     this.#lostAt ??= this.#heardAt ?? at
   }
@@ -74,9 +74,9 @@ export class ShardLag {
   }
 
   /**
-   * Milliseconds at this moment of the monotonic clock; `rest` is what the shard is known to hold beyond what has arrived,
-   * 'unknown' before anything was heard. Of a shard that cannot be reached something newer may be there from the moment on in
-   * which it was heard last.
+   * Returns the lag in milliseconds at this time of the monotonic clock. `rest` says whether the shard has records that have not
+   * arrived; 'unknown' before the first answer. A shard that cannot be reached may have newer records from the time of its last
+   * answer on.
    */
   millis(at: number, rest: 'none' | 'some' | 'unknown', bufferedBytes: number): number | undefined {
     const isWaiting = this.#held > 0 || bufferedBytes > 0 || rest === 'some'
@@ -88,11 +88,11 @@ export class ShardLag {
   }
 }
 
-/** All shards of a reading together. */
+/** The lag of all shards of a reading together. */
 export class ReadingLag {
-  /** Shards that have given all of theirs, of which some waits for the loop. */
+  /** Shards whose records have all arrived, some of which wait for the loop. */
   readonly #leaving = new Set<ShardCursor>()
-  /** The shard of the batch that the loop took last. */
+  /** The shard of the last batch that the loop took. */
   #current: ShardCursor | undefined
   #seekingSince: number | undefined
 
@@ -101,17 +101,17 @@ export class ReadingLag {
     if (cursor.bufferedBytes === 0) this.#leaving.delete(cursor)
   }
 
-  /** The shard has nothing more to give. */
+  /** Called when all records of the shard have arrived. */
   left(cursor: ShardCursor): void {
     if (cursor.bufferedBytes > 0) this.#leaving.add(cursor)
   }
 
-  /** A shard has ended whose children are not known yet: they may hold something from then on. Undefined: they are. */
+  /** Called with the time since which children of an ended shard are unknown and may have records; undefined once known. */
   seeksSince(at: number | undefined): void {
     this.#seekingSince = at
   }
 
-  /** Of the shard that is furthest behind; undefined where nothing is known of any. */
+  /** Returns the lag of the shard that is furthest behind; undefined if none is known. */
   millis(active: Iterable<ShardCursor>, at: number): number | undefined {
     let most = this.#seekingSince === undefined ? undefined : Math.round(at - this.#seekingSince)
     const current = this.#current === undefined ? [] : [this.#current]

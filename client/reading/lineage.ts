@@ -1,34 +1,38 @@
-// Which shards a reading reads, and when: a shard is begun when all of its parents are drained, or no longer there to be
-// read. So one key's records come in the order in which they were stored, across splits and merges. Runs in the
-// client, pure.
+// Decides which shards a reading reads, and when: a shard is begun when all of its parents are drained, or are gone. So one
+// key's records come in the order in which they were stored, across splits and merges. Runs in the client, pure.
 import type { Routing } from '../connecting/routing.ts'
 import { ShardCursor } from './shard-cursor.ts'
 
-/** A routing, as far as lineage needs one. */
+/** The part of a routing that lineage uses. */
 export type LineageRouting = Pick<Routing, 'shards' | 'shard'>
 
 export class Lineage<R extends LineageRouting = Routing> {
   #routing: R
-  /** By the routing: the shards whose parent this one is. */
+  /** The children of each shard, by the routing. */
   #children: ReadonlyMap<number, readonly number[]>
-  /** Shards that wait, of whose parents something has changed since `begin` was asked last. */
+  /** Waiting shards whose parents have changed since the last `begin`. */
   readonly #candidates = new Set<number>()
   /** Shards that wait for their parents to be drained, shards being read, and shards that were. */
   readonly #waiting = new Map<number, ShardCursor>()
   readonly #active = new Set<ShardCursor>()
   readonly #drained = new Set<number>()
-  /** Shards that this reading has to do with, and those that it leaves out from the start. */
-  readonly #known = new Set<number>()
+  /** Shards that this reading reads, has read, or leaves out from the start. */
+  readonly #known = new Map<number, ShardCursor>()
   readonly #leftOut = new Set<number>()
-  /** Read to their end, while by the routing they are still open: it is too old to know their children. */
+  /** Closed shards that were read to their end. */
+  readonly #finished = new Set<number>()
+  /** Every shard below this index is known or left out. */
+  #shardsBelow: number
+  /** Shards that were read to their end, but are open in the routing, which is too old to have their children. */
   readonly #ended = new Set<number>()
 
-  /** Reads these shards, and leaves out the others that are there now. */
+  /** Reads these shards, and leaves out the other present ones. */
   constructor(routing: R, cursors: readonly ShardCursor[]) {
     this.#routing = routing
     this.#children = childrenIn(routing)
     for (const cursor of cursors) this.#await(cursor)
     for (const { index } of routing.shards) if (!this.#known.has(index)) this.#leftOut.add(index)
+    this.#shardsBelow = boundOf(routing)
   }
 
   get routing(): R {
@@ -39,53 +43,72 @@ export class Lineage<R extends LineageRouting = Routing> {
     return this.#active
   }
 
-  /** Every shard of which something may still come. */
+  /** Every shard from which records may still come. */
   get unfinished(): ShardCursor[] {
     return [...this.#active, ...this.#waiting.values()]
   }
 
-  /** A shard has ended whose children only a newer routing can tell. */
+  /** True if a shard has ended whose children only a newer routing has. */
   get seeksChildren(): boolean {
     return this.#ended.size > 0
   }
 
-  /** Everything is read. */
+  /** True if all shards are read. */
   get isOver(): boolean {
     return this.#active.size + this.#waiting.size + this.#ended.size === 0
   }
 
-  /** Goes by a newer routing. With `follows`, the shards that appeared in it are read too, from their first number on. */
+  /**
+   * Where a later reading goes on: every shard of which the loop did not get all records. A shard that was read to its end is
+   * left out once its children are known.
+   */
+  get position(): { readonly shardsBelow: number; readonly shards: Readonly<Record<string, number>> } {
+    const shards: Record<string, number> = {}
+    for (const cursor of this.#known.values()) {
+      const { shardIndex } = cursor
+      const isPast = this.#finished.has(shardIndex) && !this.#ended.has(shardIndex) && cursor.isHandedOut
+      if (!isPast) shards[cursor.shardId] = cursor.position
+    }
+    return { shardsBelow: this.#shardsBelow, shards }
+  }
+
+  /** Takes a newer routing. With `follows`, its new shards are read too, from their first number on. */
   adopt(routing: R, { follows }: { follows: boolean }): void {
     this.#routing = routing
     this.#children = childrenIn(routing)
-    // What they waited for may have expired.
+    // The parents that they waited for may have expired.
     for (const index of this.#waiting.keys()) this.#candidates.add(index)
     for (const index of this.#ended) if (routing.shard(index)?.state !== 'OPEN') this.#ended.delete(index)
-    for (const indexes of [this.#drained, this.#known, this.#leftOut]) {
+    for (const indexes of [this.#drained, this.#leftOut, this.#finished]) {
       for (const index of indexes) if (routing.shard(index) === undefined) indexes.delete(index)
+    }
+    for (const [index, cursor] of this.#known) {
+      if (routing.shard(index) === undefined && cursor.isHandedOut) this.#known.delete(index)
     }
     if (!follows) return
     for (const { index, startingSequenceNumber } of routing.shards) {
       if (this.#known.has(index) || this.#leftOut.has(index)) continue
       this.#await(new ShardCursor(index, { next: startingSequenceNumber, until: Infinity }))
     }
+    this.#shardsBelow = Math.max(this.#shardsBelow, boundOf(routing))
   }
 
-  /** The shard is read as far as it is to be read, or is gone. One that waits makes way for its children in its turn. */
+  /** Called when the shard is read as far as wanted, or is gone. A waiting shard makes way for its children in its turn. */
   drain(cursor: ShardCursor): void {
     if (this.#active.delete(cursor)) this.#pass(cursor.shardIndex)
   }
 
-  /** The shard is closed and read to its end. */
+  /** Called when a closed shard was read to its end. */
   end(cursor: ShardCursor): void {
     this.drain(cursor)
+    this.#finished.add(cursor.shardIndex)
     if (this.#routing.shard(cursor.shardIndex)?.state === 'OPEN') this.#ended.add(cursor.shardIndex)
   }
 
-  /** The shards whose turn has come: they are active from now on. */
+  /** Returns the shards whose turn has come, which are active from now on. */
   begin(): ShardCursor[] {
     const begun: ShardCursor[] = []
-    // A shard may be done before it is begun, and so make way for the next: that one joins the candidates.
+    // A shard may be done before it is begun. It then makes way for the next shard, which joins the candidates.
     for (const index of this.#candidates) {
       this.#candidates.delete(index)
       const cursor = this.#waiting.get(index)
@@ -99,7 +122,7 @@ export class Lineage<R extends LineageRouting = Routing> {
   }
 
   #await(cursor: ShardCursor): void {
-    this.#known.add(cursor.shardIndex)
+    this.#known.set(cursor.shardIndex, cursor)
     this.#waiting.set(cursor.shardIndex, cursor)
     this.#candidates.add(cursor.shardIndex)
   }
@@ -119,6 +142,11 @@ export class Lineage<R extends LineageRouting = Routing> {
   }
 }
 
+/** The index above all shards that this routing has. */
+function boundOf({ shards }: LineageRouting): number {
+  return shards.reduce((bound, { index }) => Math.max(bound, index + 1), 0)
+}
+
 function childrenIn({ shards }: LineageRouting): ReadonlyMap<number, readonly number[]> {
   const children = new Map<number, number[]>()
   for (const { index, parents } of shards) {
@@ -132,8 +160,8 @@ function childrenIn({ shards }: LineageRouting): ReadonlyMap<number, readonly nu
 }
 
 /**
- * Whether a shard that has expired had been read to its end. A child begins where its parent ended; one of two parents, at
- * the higher end, which tells less: then what the broker said last must do.
+ * Returns true if an expired shard had been read to its end. A child begins at the end of its parent. A child of two parents
+ * begins at the higher end, which proves less, so the last known tail decides then.
  */
 export function wasRead(cursor: ShardCursor, routing: Routing): boolean {
   const child = routing.childrenOf(cursor.shardIndex)[0]

@@ -1,59 +1,61 @@
-// What a reader and a subscription may be told, with defaults and bounds. Runs in the client.
+// The options of a reader and of a subscription, with their limits. Runs in the client.
 import type { DecoderOption } from '../codecs.ts'
-import type { Position } from './position.ts'
+import type { Position, StreamPosition } from './position.ts'
 import { optionTable } from '../options/table.ts'
 import type { OnUnreadable } from './unreadable.ts'
 
-/** What any reading of a stream may be told. */
+/** Options of every reading of a stream. */
 export interface ReadingOptions<T = Uint8Array> {
-  /** Where to begin. A reader begins at 'TRIM_HORIZON' by default, a subscription at 'LATEST'. */
-  readonly from?: Position
   /**
-   * Reads this shard only, and ends where it does: `children` then tells what took its place. All shards of the stream, by
-   * default, parents before children.
+   * Where to begin: the same place in every shard, or the `position` of an earlier reading, to go on from there. By default a
+   * reader begins at 'TRIM_HORIZON', and a subscription at 'LATEST'.
+   */
+  readonly from?: Position | StreamPosition
+  /**
+   * Reads only this shard, and ends at its end; `children` then names the shards that replaced it. By default all shards of the
+   * stream are read, parents before children.
    */
   readonly shard?: string
-  /** How payloads become `data`: bytes, by default. */
+  /** Decodes payloads to `data`; bytes by default. */
   readonly codec?: DecoderOption<T>
-  /** What to do about a position whose records have expired: fail with `trimmed`, or go on at the trim horizon. */
+  /** For a position whose records have expired: fail with `trimmed`, or go on at the trim horizon. */
   readonly onTrimmed?: 'fail' | 'horizon'
   /**
-   * What to do about stored records that cannot be read, because their bytes are damaged, their producer wrote them so that
-   * no reader can take them apart, or they need a codec that this Node does not have: fail with `corruptData`,
-   * `malformedBatch` or `codecUnavailable`, which say where reading can go on; or call this function with what is passed over,
-   * when the loop gets there, and go on behind it. What the function throws ends the loop. 'fail' by default.
+   * For stored records that cannot be read, because their bytes are damaged, their producer wrote them malformed, or they need a
+   * codec that this Node does not have. 'fail', the default, ends the loop with `corruptData`, `malformedBatch` or
+   * `codecUnavailable`, whose details say where reading can go on. A function is called with the skipped records when the loop
+   * gets there, and reading goes on after them. An error that the function throws ends the loop.
    */
   readonly onUnreadable?: OnUnreadable
   /** Ends the loop with `aborted`. */
   readonly signal?: AbortSignal
 }
 
-/** How far a reading goes, and what it asks for at a time. */
+/** Options of a reader. */
 export interface ReadOptions<T = Uint8Array> extends ReadingOptions<T> {
   /**
-   * Go on when all is read, and wait for more. False by default: the reading ends at the tail that each shard had when it
-   * began. `until` ends it all the same.
+   * If true, the reading waits for more records when all are read. By default it ends at the tail that each shard had when the
+   * reading began. `until` ends it in both cases.
    */
   readonly follow?: boolean
   /**
-   * Ends each shard before this place, instead of at the tail. A time in the past or to come: every record that arrived
-   * before it is read, in the shards that split or merge meanwhile too, parents first. Where it is to come, the reading
-   * follows until it is over by the broker's clock, and one second more: an append that takes longer than that to
-   * reach the disk across that moment may be left out. A time or a sequence number before that of `from` is refused with
-   * `invalidArgument`.
+   * Ends each shard before this place, instead of at the tail. With a time, past or future, all records that arrived before it
+   * are read, also in shards that split or merge meanwhile, parents first. With a future time, the reading follows until that
+   * time has passed by the broker's clock, and one second more: an append across that time that takes longer than a second to
+   * reach the disk may be left out. A time or a sequence number before that of `from` is refused with `invalidArgument`.
    */
   readonly until?: Position
-  /** How long one request waits at the broker for new records, when following; 5 s by default. */
+  /** How long one request waits at the broker for new records while following; 5 s by default. */
   readonly maxWaitMs?: number
-  /** Bytes read ahead of the loop, at most; 16 MiB by default. One batch of each request may pass it. */
+  /** Most bytes read ahead of the loop; 16 MiB by default. One batch of each request may exceed it. */
   readonly bufferBytesMax?: number
 }
 
-/** How much the broker may send ahead. */
+/** Options of a subscription. */
 export interface SubscribeOptions<T = Uint8Array> extends ReadingOptions<T> {
   /**
-   * Bytes that the broker may send ahead of the loop, for each shard. By default 1 MiB, and less for a stream of more than
-   * 32 shards, so that all stay within 32 MiB.
+   * Bytes that the broker may send ahead of the loop, for each shard. 1 MiB by default, and less for a stream of more than 32
+   * shards, so that all together stay within 32 MiB.
    */
   readonly creditBytes?: number
 }
@@ -62,24 +64,32 @@ const KiB = 1024
 const MiB = 1024 * KiB
 
 export const readingLimits = {
-  /** What a fetch asks for at most: large enough to keep up, small enough that records come early. */
+  /** Most bytes of a fetch: large enough to keep up, small enough that records come early. */
   fetchBytes: 2 * MiB,
-  /** What a fetch asks for of one shard, at least. */
+  /** Fewest bytes that a fetch asks for of one shard. */
   fetchShardBytesMin: 64 * KiB,
-  /** How long a shard rests whose limits are used up, where its host does not say. */
+  /** Wait before the next fetch of a shard whose limits are used up, if its host gives none. */
   restMs: 200,
+  /** How long it rests at least, doubled with every rest in a row up to `restMs`. */
+  restMsMin: 10,
   /**
-   * After a time that a reading waits for has come, how long an append that began before it may still take to be stored.
+   * How long after the time at which a reading ends an append that began before it may still be stored.
    */
   arrivalGraceMs: 1000,
-  /** A timer holds no more than 24 days: who waits longer looks at the clock in between. */
+  /** Longest single sleep. A timer holds at most 24 days, so a longer wait checks the clock in between. */
   sleepMsMax: 3_600_000,
+  /** How long to wait, at most, before a clock is looked at again that has not gone on as it should have. */
+  clockLookMsMax: 1000,
+  /** Answers in a row that may bring nothing, and come at once, before the host is asked less often. */
+  emptyAnswersSoon: 3,
+  /** Answers in a row that may bring nothing of records of which they tell. */
+  emptyAnswersMax: 10,
   creditBytesMin: 64 * KiB,
   /** Credit of all shards of a subscription, unless the caller decides. */
   creditBytesTotal: 32 * MiB,
 } as const
 
-/** Options of a reader with defaults; they were checked by the table. */
+/** Fills in defaults of a reader's options, which the table has checked. */
 export function fetchSettings(options: Omit<ReadOptions, 'codec'>): {
   maxWaitMs: number
   bufferBytesMax: number
@@ -91,7 +101,7 @@ export function fetchSettings(options: Omit<ReadOptions, 'codec'>): {
   }
 }
 
-/** Credit of each shard of a subscription. */
+/** Returns the credit of each shard of a subscription. */
 export function creditBytesOf(options: Omit<SubscribeOptions, 'codec'>, shardCount: number): number {
   const share = Math.floor(readingLimits.creditBytesTotal / Math.max(1, shardCount))
   const most = optionTable.subscribe.creditBytes.default

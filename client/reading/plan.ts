@@ -1,6 +1,6 @@
-// What a reading is made with: what it talks to, and what it is to read. Runs in the client; types only.
+// What a reading is made with: its connections and clocks, and its begin and end. Runs in the client; types only.
 import type { ConnectionPool } from '../connecting/pool.ts'
-import type { Position } from './position.ts'
+import type { Position, StreamPosition } from './position.ts'
 import type { RoutingCache } from '../connecting/routing.ts'
 import type { Settings } from '../settings.ts'
 import type { Intake, IntakeEvents } from './intake.ts'
@@ -10,13 +10,13 @@ export interface ReadingDependencies {
   readonly routings: RoutingCache
   readonly pool: ConnectionPool
   readonly settings: Settings
-  /** The broker's clock, milliseconds since the epoch. */
+  /** Returns the time of the broker, in milliseconds since the epoch. */
   readonly brokerTime: (signal: AbortSignal) => Promise<number>
   readonly onClosed: () => void
 }
 
 export interface ReadingPlan {
-  readonly from: Position
+  readonly from: Position | StreamPosition
   /** Undefined to follow. */
   readonly until: Position | undefined
   readonly makeIntake: (events: IntakeEvents, shardCount: number) => Intake

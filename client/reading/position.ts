@@ -1,4 +1,4 @@
-// Where reading starts and stops, as people say it and as the protocol does. Runs in the client, pure.
+// Positions in a stream, in the form of the client and in that of the protocol. Runs in the client, pure.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Position as WirePosition } from '../../protocol/operations.ts'
 import { checkPlace } from '../options/check.ts'
@@ -14,7 +14,25 @@ export type Position =
   | { readonly afterSequenceNumber: number }
   | { readonly atTimestamp: Date | number }
 
-/** The position as the protocol has it. It was checked by the table of options. */
+/**
+ * The place of a reading in a whole stream: `reading.position` gives it, `from` takes it. It is plain data that survives
+ * JSON, splits and merges; carry it as it is.
+ */
+export interface StreamPosition {
+  /** A stream that is deleted and made again has another number. */
+  readonly streamId: number
+  /** Shards from this index on were not known: they are read from their first record. */
+  readonly shardsBelow: number
+  /** By shard id, where to go on. A lower shard that is not listed is read to its end, or was left out from the start. */
+  readonly shards: Readonly<Record<string, number>>
+}
+
+/** Returns true for a place in a whole stream. */
+export function isStreamPosition(from: Position | StreamPosition): from is StreamPosition {
+  return typeof from === 'object' && 'streamId' in from
+}
+
+/** Converts a position, which the table of options has checked, to the protocol's form. */
 export function toWirePosition(position: Position): WirePosition {
   const none = { sequenceNumber: undefined, timestamp: undefined }
   if (typeof position === 'string') return { ...none, type: position }
@@ -35,26 +53,30 @@ interface PositionFields {
   readonly atTimestamp?: Date | number
 }
 
-/** Whether a reading between the two ends before it begins: told only of two times, or two sequence numbers. */
-export function endsBeforeItBegins(from: Position, until: Position): boolean {
+/** Returns true if a reading between the two would end before it begins; only two times or two numbers can be compared. */
+export function endsBeforeItBegins(from: Position | StreamPosition, until: Position): boolean {
+  if (isStreamPosition(from)) return false
   const [first, end] = [toWirePosition(from), toWirePosition(until)]
-  if (isShardPosition(first) && isShardPosition(end)) return numberOf(end) < numberOf(first)
+  const [firstNumber, endNumber] = [numberOf(first), numberOf(end)]
+  if (firstNumber !== undefined && endNumber !== undefined) return endNumber < firstNumber
   return first.timestamp !== undefined && end.timestamp !== undefined && end.timestamp < first.timestamp
 }
 
-/** Number of the first record at a place in a shard, or behind it. */
-function numberOf({ type, sequenceNumber }: WirePosition): number {
-  return sequenceNumber! + (type === 'AFTER_SEQUENCE_NUMBER' ? 1 : 0)
+/** Returns the number of the first record at or after a place in a shard; undefined for a position without a number. */
+export function numberOf({ type, sequenceNumber }: WirePosition): number | undefined {
+  return sequenceNumber === undefined
+    ? undefined
+    : sequenceNumber + (type === 'AFTER_SEQUENCE_NUMBER' ? 1 : 0)
 }
 
-/** Where a reading begins and ends, as the caller says it. */
+/** Where a reading begins and ends, as the caller gave it. */
 export interface Places {
-  readonly from: Position
+  readonly from: Position | StreamPosition
   readonly until: Position | undefined
   readonly shard: string | undefined
 }
 
-/** Throws `invalidArgument` for what is no position or no shard, and for a reading that would end before it begins, as far as the two positions alone tell. */
+/** Throws `invalidArgument` for an invalid position or shard, and for positions that would end a reading before it begins. */
 export function checkPlaces({ from, until, shard }: Places): void {
   checkPlace('from', from)
   checkPlace('until', until)
@@ -66,7 +88,7 @@ export function checkPlaces({ from, until, shard }: Places): void {
   throw new MillraceError('invalidArgument', message)
 }
 
-/** Whether the position means a place in one particular shard. */
+/** Returns true if the position is a place in one particular shard. */
 export function isShardPosition(position: WirePosition): boolean {
   return position.sequenceNumber !== undefined
 }

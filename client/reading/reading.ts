@@ -1,19 +1,19 @@
-// Reading a stream, or one shard of it: finds the shards and where to begin in each, has an intake bring their batches,
-// and sets shards going again wherever they are after whatever happened. Runs in the client. Every record from the
-// begin on arrives once, in order within its shard; a shard's parents are drained before it is begun (see lineage.ts).
+// Reads a stream, or one shard of it: finds the shards and their first positions, lets an intake bring their batches, and
+// resumes shards after failures and moves. Runs in the client. Every record from the begin on arrives once, in order within its
+// shard; a shard's parents are drained before it is begun (see lineage.ts).
 import { arrivalTimeAt, baseSequenceNumberAt } from '../../protocol/batch/batch.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
 import type { Endpoint } from '../connecting/address.ts'
 import { resolveDecoder, type Codec } from '../codecs.ts'
 import { asMillraceError, closedError } from '../errors.ts'
-import { checkPlaces } from './position.ts'
+import { checkPlaces, type StreamPosition } from './position.ts'
 import type { StreamRecord } from '../record.ts'
-import { backoffMs, boundsFor, mayRepeat } from '../retry.ts'
+import { backoffMs, boundsFor, insist, Pace } from '../retry.ts'
 import type { Routing } from '../connecting/routing.ts'
 import { onAbort, sleep } from '../waiting.ts'
 import { endTimeOf, type EndTime } from './end-time.ts'
-import { endOf, Inbox } from './inbox.ts'
+import { endsOf, Inbox, NO_BYTES, offCourse } from './inbox.ts'
 import type { Intake, IntakeEvents } from './intake.ts'
 import { ReadingLag } from './lag.ts'
 import { Lineage, wasRead } from './lineage.ts'
@@ -21,19 +21,17 @@ import type { ReadingOptions } from './options.ts'
 import type { ReadingDependencies, ReadingPlan } from './plan.ts'
 import { RecordIterator, recordBatches } from './record-iterator.ts'
 import type { ShardCursor } from './shard-cursor.ts'
-import { endAtTime, resolveStart, type StartDependencies } from './start.ts'
+import { endAtTime, notTrimmed, resolveStart } from './start.ts'
 import type { OnUnreadable } from './unreadable.ts'
 
-const NO_BYTES = new Uint8Array(0)
-
 /**
- * Records of a stream as they are read: an async iterable, of one loop. Leaving the loop closes the reading. Made by
- * `client.read` and `client.subscribe`.
+ * The records of a stream, as an async iterable for one loop. Leaving the loop closes the reading. `client.read` and
+ * `client.subscribe` make it.
  */
 export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposable {
-  /** Name of the stream that it reads. */
+  /** Name of the stream that is read. */
   readonly stream: string
-  /** Fulfils when the begin is fixed in every shard: a record appended from then on lies behind 'LATEST'. */
+  /** Fulfils when the begin is fixed in every shard: a record appended afterwards is after 'LATEST'. */
   readonly started: Promise<void>
   readonly #dependencies: ReadingDependencies
   readonly #options: ReadingOptions<T>
@@ -49,13 +47,13 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   readonly #stopListening: (() => void) | undefined
   #intake: Intake | undefined
   #lineage: Lineage | undefined
-  /** The shard that is read alone. */
+  /** The shard that the option `shard` names. */
   #only: ShardCursor | undefined
   #children: readonly string[] = []
   #endTime: EndTime | undefined
-  /** The time is over: every shard has its end, and those that appear now are none of ours. */
+  /** True once the time of the end has passed: every shard has its end, and new shards are not read. */
   #isEndFixed = false
-  /** Shards to be begun together, at the end of this turn. */
+  /** Shards that begin together at the end of this turn. */
   readonly #toBegin = new Set<ShardCursor>()
   #turn: NodeJS.Immediate | undefined
   #isSeekingChildren = false
@@ -70,18 +68,17 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#codec = resolveDecoder(options.codec)
     this.#onUnreadable = options.onUnreadable ?? 'fail'
     this.started = this.#start()
-    // Who loops learns of a failure there; who waits for the start, here.
+    // The loop throws a failure of the start too, so `started` may stay without a handler.
     this.started.catch((error: unknown) => this.#end(asMillraceError(error), 'now'))
     if (options.signal !== undefined)
       this.#stopListening = onAbort(options.signal, () => this.abort(options.signal?.reason))
   }
 
   /**
-   * How far the loop is behind, in milliseconds, at the moment of asking: by the broker's clock, the age of the record that
-   * the loop was handed last, while its shard holds a newer one that is to be read; 0 while none does. Of several shards, the
-   * one that is furthest behind. What has arrived and waits for the loop counts as not read, so that it grows while the loop
-   * is busy. Before a shard's first record it is the age of the oldest one that waits; of a shard that cannot be reached,
-   * the time since it was heard last, since a newer record may be there. Undefined until the broker has told of a shard.
+   * How far the loop is behind now, in milliseconds by the broker's clock: the age of the last record that the loop got, while
+   * its shard has a newer one to be read; else 0. Of several shards, the one furthest behind counts. Records that wait for the
+   * loop count as not read. Before a shard's first record it is the age of the oldest waiting one; for a shard that cannot be
+   * reached, the time since its last answer. Undefined before the first answer.
    */
   get millisBehindLatest(): number | undefined {
     if (this.#lineage === undefined) return undefined
@@ -90,36 +87,45 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   }
 
   /**
-   * The shards that took the place of the one that the option `shard` names: known when the reading has ended because
-   * that shard is closed and read to its end; empty before, and otherwise. After a merge there is one, which another
-   * shard has for a parent too: whoever wants the order of each key reads both parents first.
+   * Where the loop is in the whole stream: after the records that it got, the last one included. Give it as `from` to
+   * go on there, in this process or in another. Throws `unavailable` before `started`.
+   */
+  get position(): StreamPosition {
+    if (this.#lineage === undefined)
+      throw new MillraceError('unavailable', 'Wait for the first record, or for started.')
+    return { streamId: this.#lineage.routing.streamId, ...this.#lineage.position }
+  }
+
+  /**
+   * The children of the shard that the option `shard` names, once that shard is closed and read to its end; else empty. After a
+   * merge there is one child with two parents: read both parents first to keep the order of each key.
    */
   get children(): readonly string[] {
     return this.#children
   }
 
-  /** One record after another. */
+  /** Iterates over single records. */
   [Symbol.asyncIterator](): AsyncIterableIterator<StreamRecord<T>> {
     return new RecordIterator(this.#source())
   }
 
-  /** The records in the batches in which they were appended, each of one shard: cheaper than one by one. */
+  /** Iterates over batches as they were appended, each of one shard. This is cheaper than single records. */
   batches(): AsyncGenerator<StreamRecord<T>[], void, undefined> {
     return recordBatches(this.#source())
   }
 
-  /** Ends the reading; a loop over it ends. */
+  /** Ends the reading. A loop over it ends. */
   close(): Promise<void> {
     this.#end(undefined, 'now')
     return Promise.resolve()
   }
 
-  /** Ends the reading; a loop over it throws `aborted`. */
+  /** Ends the reading. A loop over it throws `aborted`. */
   abort(reason?: unknown): void {
     this.#end(new MillraceError('aborted', 'The reading was ended.', { cause: reason }), 'now')
   }
 
-  /** Ends it at the end of an `await using`. */
+  /** Ends the reading at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
@@ -133,16 +139,17 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     }
   }
 
-  /** 'later' lets the loop use what has arrived. */
-  #end(error: MillraceError | undefined, when: 'now' | 'later'): void {
+  /** Ends the reading; 'later' lets the loop first use the batches that have arrived. Returns false: no shard goes on. */
+  #end(error: MillraceError | undefined, when: 'now' | 'later'): false {
     if (when === 'now') this.#inbox.discard(error)
     else this.#inbox.end(error)
-    if (this.#closing.signal.aborted) return
+    if (this.#closing.signal.aborted) return false
     this.#closing.abort()
     this.#stopListening?.()
     clearImmediate(this.#turn)
     this.#intake?.close()
     this.#dependencies.onClosed()
+    return false
   }
 
   async #start(): Promise<void> {
@@ -150,12 +157,13 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     const { onTrimmed = 'fail' } = this.#options
     const { from, until, makeIntake } = this.#plan
     const { signal } = this.#closing
+    const lookups = { ...this.#dependencies, signal }
     const start = async () => {
       checkPlaces({ from, until, shard: this.#options.shard })
       this.#endTime = await endTimeOf(until, () => brokerTime(signal))
-      // Until the time is over, every shard is followed.
+      // Every shard is followed until the time of the end has passed.
       const end = this.#endTime === undefined ? until : undefined
-      return resolveStart({ from, until: end, onTrimmed, shardIndex: this.#onlyShard }, this.#lookups)
+      return resolveStart({ from, until: end, onTrimmed, shardIndex: this.#onlyShard }, lookups)
     }
     const { routing, cursors } = await start().catch((error: unknown) => {
       throw signal.aborted ? closedError('The reading') : error
@@ -169,16 +177,12 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#goOn(this.#lineage)
   }
 
-  get #lookups(): StartDependencies {
-    return { ...this.#dependencies, signal: this.#closing.signal }
-  }
-
   get #onlyShard(): number | undefined {
     const { shard } = this.#options
     return shard === undefined ? undefined : parseShardId(shard)
   }
 
-  /** Whether shards that appear while reading are read too. */
+  /** True if shards that appear during the reading are read too. */
   get #follows(): boolean {
     if (this.#options.shard !== undefined || this.#isEndFixed) return false
     return this.#plan.until === undefined || this.#endTime !== undefined
@@ -189,6 +193,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
       closing: this.#closing.signal,
       inbox: this.#inbox,
       arrived: (cursor, batches, next) => this.#arrived(cursor, batches, next),
+      trimmed: (cursor, horizon) => this.#trimmed(cursor, horizon),
       unreadable: (cursor, error) => this.#unreadable(cursor, error),
       ended: (cursor) => this.#ended(cursor),
       lost: (cursors, error) => this.#lost(cursors, error),
@@ -197,45 +202,58 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
 
   #arrived(cursor: ShardCursor, batches: readonly Uint8Array[], next: number): boolean {
     if (cursor.isDone) return false
-    cursor.failures = 0
-    cursor.lag.find()
-    this.#heardAt = this.#dependencies.settings.monotonic()
-    let from = cursor.next
+    const ends = endsOf(batches, { from: cursor.next, next })
+    if (ends === undefined) return this.#end(offCourse(cursor, batches.length, next), 'later')
     for (const [i, batch] of batches.entries()) {
+      const from = ends[i - 1] ?? cursor.next
       if (this.#endTime?.isBefore(batch) === true) {
         cursor.until = Math.min(cursor.until, baseSequenceNumberAt(batch, 0))
         break
       }
       cursor.bufferedBytes += batch.length
       cursor.lag.waits(arrivalTimeAt(batch, 0))
-      const end = endOf(batches[i + 1], { from, next })
-      this.#inbox.put({ cursor, batch, from, until: cursor.until, next: end })
-      from = end
+      this.#inbox.put({ cursor, batch, from, until: cursor.until, next: ends[i]! })
     }
-    cursor.next = Math.max(cursor.next, next)
+    return this.#advance(cursor, next)
+  }
+
+  /** The shard's records up to the horizon have expired, and are left out. */
+  #trimmed(cursor: ShardCursor, horizon: number): boolean {
+    if (cursor.isDone) return false
+    if (horizon > cursor.next) return this.#advance(cursor, horizon)
+    return this.#end(notTrimmed(cursor.shardId, cursor.next, horizon), 'later')
+  }
+
+  /** Returns false when the shard has nothing more to give. */
+  #advance(cursor: ShardCursor, next: number): boolean {
+    if (next > cursor.next) cursor.failures = 0
+    cursor.lag.find()
+    this.#heardAt = this.#dependencies.settings.monotonic()
+    cursor.next = next
     if (cursor.isDone) this.#drain(cursor)
     return !cursor.isDone
   }
 
-  /** Goes on behind records that the broker cannot read, where that was asked for. They are reported when the loop gets there. */
+  /** Skips records that the broker cannot read, if the caller wants that. They are reported when the loop gets there. */
   #unreadable(cursor: ShardCursor, error: MillraceError): boolean {
-    const { nextSequenceNumber: next = 0 } = error
+    const { firstSequenceNumber: first = 0, nextSequenceNumber: next = 0 } = error
     if (this.#onUnreadable === 'fail' || next <= cursor.next) {
       this.#lost([cursor], error)
       return false
     }
+    if (first > cursor.next) return this.#end(offCourse(cursor, 0, first), 'later')
     this.#inbox.put({ cursor, batch: NO_BYTES, from: cursor.next, until: cursor.until, next, error })
-    return this.#arrived(cursor, [], next)
+    return this.#advance(cursor, next)
   }
 
-  /** The shard is read as far as it is to be read. */
+  /** Called when the shard is read as far as wanted. */
   #drain(cursor: ShardCursor): void {
     this.#lag.left(cursor)
     this.#lineage!.drain(cursor)
     this.#goOn(this.#lineage!)
   }
 
-  /** The shard is closed and read to its end; its children may be younger than the routing that is known. */
+  /** Called when a closed shard is read to its end. Its children may be younger than the known routing. */
   #ended(cursor: ShardCursor): void {
     cursor.tail = cursor.next
     this.#lag.left(cursor)
@@ -244,10 +262,10 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#goOn(this.#lineage!)
   }
 
-  /** Begins the shards whose turn has come, and looks for children that are not known yet. Ends when nothing is left. */
+  /** Begins the shards whose turn has come, and looks for unknown children. Ends the reading if no shard is left. */
   #goOn(lineage: Lineage): void {
     this.#beginSoon(lineage.begin())
-    if (lineage.seeksChildren) this.#seekChildren(lineage)
+    if (lineage.seeksChildren && !this.#isSeekingChildren) this.#inBackground(this.#seekChildren(lineage))
     if (lineage.isOver) this.#finish(lineage.routing)
   }
 
@@ -259,7 +277,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#end(undefined, 'later')
   }
 
-  /** All that are to be begun in one turn are: many shards that end at once are followed by as many in one request. */
+  /** Begins shards at the end of the turn, all in one request: many shards may end at once. */
   #beginSoon(cursors: readonly ShardCursor[]): void {
     for (const cursor of cursors) this.#toBegin.add(cursor)
     if (this.#toBegin.size > 0) this.#turn ??= setImmediate(() => this.#begin(this.#lineage!.routing))
@@ -279,7 +297,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     for (const [endpoint, ofHost] of byHost) this.#intake!.begin(ofHost, { endpoint, streamId })
   }
 
-  /** The shard has expired as a whole: there is nothing left to read. Whether something is missed, is told as for records. */
+  /** Called when the whole shard has expired. If unread records are lost, `onTrimmed` decides, as for single records. */
   #expired(cursor: ShardCursor, routing: Routing): void {
     const { onTrimmed = 'fail' } = this.#options
     if (onTrimmed === 'horizon' || wasRead(cursor, routing)) {
@@ -304,43 +322,33 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     this.#inBackground(this.#comeBack(cursors, error))
   }
 
-  /** Sets shards going again where they are now. */
+  /** Resumes shards at their present hosts. */
   async #comeBack(cursors: readonly ShardCursor[], error: MillraceError): Promise<void> {
     const { retry, random } = this.#dependencies.settings
     const failures = Math.max(...cursors.map((cursor) => cursor.failures))
-    const delayMs = backoffMs(boundsFor(error, retry), failures - 1, random, error.retryAfterMs)
+    const delayMs = backoffMs(boundsFor(error, retry, failures), failures - 1, random, error.retryAfterMs)
     await sleep(delayMs, this.#closing.signal)
     const lineage = await this.#refresh()
     this.#beginSoon(cursors.filter((cursor) => lineage.active.has(cursor)))
     this.#goOn(lineage)
   }
 
-  #seekChildren(lineage: Lineage): void {
-    if (this.#isSeekingChildren) return
+  /** Finds children: one request serves all shards that have ended when it is made. */
+  async #seekChildren(lineage: Lineage): Promise<void> {
     this.#isSeekingChildren = true
     this.#lag.seeksSince(this.#dependencies.settings.monotonic())
-    this.#inBackground(this.#findChildren(lineage))
-  }
-
-  /** However many shards end, one request finds the children of all that have ended when it is made. */
-  async #findChildren(lineage: Lineage): Promise<void> {
-    const { retry, random } = this.#dependencies.settings
-    for (let attempt = 0; lineage.seeksChildren; attempt++) {
-      if (attempt > 0) {
-        await sleep(
-          backoffMs(boundsFor({ retry: 'reroute' }, retry), attempt - 1, random),
-          this.#closing.signal,
-        )
-      }
+    const pace = new Pace(this.#dependencies.settings, { retry: 'reroute' })
+    while (lineage.seeksChildren) {
+      await pace.next(this.#closing.signal)
       await this.#refresh()
       this.#goOn(lineage)
     }
-    // Set in the same turn as the last look: an end in between would wait for nobody.
+    // This must be set in the turn of the last check, or a shard that ends in between would wait for ever.
     this.#isSeekingChildren = false
     this.#lag.seeksSince(undefined)
   }
 
-  /** Goes by a newer routing, once there is one. */
+  /** Gets a newer routing, and uses it. */
   async #refresh(): Promise<Lineage> {
     const { routings, stream } = this.#dependencies
     const lineage = this.#lineage!
@@ -358,30 +366,24 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     return lineage
   }
 
-  /** Once the time is over, fixes the end of every shard that may hold an earlier record. */
+  /** Waits until the time has passed, and then fixes the end of every shard that may have an earlier record. */
   async #endAt(end: EndTime): Promise<void> {
     const { routings, stream, brokerTime } = this.#dependencies
     await end.passed(() => this.#insist(brokerTime), this.#closing.signal)
     const lineage = this.#adopt(await this.#insist((signal) => routings.fresh(stream, signal)))
     this.#isEndFixed = true
     const { unfinished } = lineage
-    await this.#insist(() => endAtTime(unfinished, end.time, lineage.routing, this.#lookups))
+    const lookups = { ...this.#dependencies, signal: this.#closing.signal }
+    await this.#insist(() => endAtTime(unfinished, end.time, lineage.routing, lookups))
     for (const cursor of unfinished) if (cursor.isDone) lineage.drain(cursor)
     this.#goOn(lineage)
   }
 
-  /** Asks until there is an answer; fails for what is for good, or when nothing was heard for too long. */
-  async #insist<A>(ask: (signal: AbortSignal) => Promise<A>): Promise<A> {
-    const { retry, random } = this.#dependencies.settings
+  /** Repeats a request until it is answered. Rejects for a permanent error, or after too long without an answer. */
+  #insist<A>(ask: (signal: AbortSignal) => Promise<A>): Promise<A> {
     const { signal } = this.#closing
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await ask(signal)
-      } catch (error) {
-        if (!mayRepeat(error, true) || this.#isHopeless) throw error
-      }
-      await sleep(backoffMs(retry, attempt, random), signal)
-    }
+    const { settings } = this.#dependencies
+    return insist(() => ask(signal), { settings, signal, isHopeless: () => this.#isHopeless })
   }
 
   #inBackground(work: Promise<void>): void {

@@ -1,42 +1,32 @@
-// Hands arrived records to a `for await` loop: one by one from a buffer, with promises that are already fulfilled, so
-// that a record costs no trip through the event loop; or a batch at a time. Runs in the client.
+// Hands arrived records to a `for await` loop: one by one from a buffer, with promises that are already fulfilled, so that a
+// record costs no turn of the event loop; or a batch at a time. Runs in the client.
 import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../protocol/batch/batch.ts'
-import { readRecords, type StoredRecord } from '../../protocol/batch/record.ts'
 import type { Codec } from '../codecs.ts'
-import { ReadRecord, type StreamRecord } from '../record.ts'
+import { readBatch } from '../read-record.ts'
+import type { StreamRecord } from '../record.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'
-import type { ShardLag } from './lag.ts'
 import { isUnreadable, skippedOf, unreadableError, type OnUnreadable } from './unreadable.ts'
 
-/** What an iterator needs of a reading. */
+/** The part of a reading that an iterator uses. */
 export interface RecordSource<T> {
   readonly inbox: Inbox
   readonly codec: Codec<never, T>
   readonly onUnreadable: OnUnreadable
-  /** The loop was left. */
+  /** Called when the loop was left. */
   close(): Promise<void>
 }
 
 const END = { done: true, value: undefined } as const
 
-/** The wanted records of a batch. Throws an error that tells the place of those that cannot be read. */
-export function recordsOf<T>(arrived: ArrivedBatch, codec: Codec<never, T>): ReadRecord<T>[] {
-  const { cursor, until, error } = arrived
+/** Returns the wanted records of a batch. Throws an error with the place of records that cannot be read. */
+export function recordsOf<T>(arrived: ArrivedBatch, codec: Codec<never, T>): StreamRecord<T>[] {
+  const { cursor, batch, from, until, next, error } = arrived
   if (error !== undefined) throw error
-  const records: ReadRecord<T>[] = []
-  for (const record of storedRecordsOf(arrived)) {
-    if (record.sequenceNumber >= until) break
-    records.push(new ReadRecord(cursor.shardId, record, codec))
-  }
-  return records
-}
-
-function storedRecordsOf({ cursor, batch, from, next }: ArrivedBatch): StoredRecord[] {
   try {
-    return readRecords(batch, { from })
+    return readBatch(batch, { shardId: cursor.shardId, codec, from, until })
   } catch (cause) {
     if (!isUnreadable(cause)) throw cause
-    // Of a damaged batch not even the number of its first record is known.
+    // In a damaged batch, even the number of the first record cannot be trusted.
     const isDamaged = cause.code === 'corruptData'
     const place = {
       shardId: cursor.shardId,
@@ -48,8 +38,8 @@ function storedRecordsOf({ cursor, batch, from, next }: ArrivedBatch): StoredRec
 }
 
 /**
- * Bytes of batches that a loop uses before the event loop gets a turn: while records are at hand the loop runs on
- * fulfilled promises alone, and would otherwise keep the next batches, and everything else, from coming in.
+ * Bytes of batches after which a loop lets the event loop turn. With records at hand the loop runs only on fulfilled promises,
+ * and would otherwise keep new batches, and all other events, from coming in.
  */
 const TURN_BYTES = 256 * 1024
 
@@ -57,19 +47,22 @@ const TURN_BYTES = 256 * 1024
 class BatchSource<T> {
   readonly #source: RecordSource<T>
   #bytesThisTurn = 0
-  #taken: { readonly lag: ShardLag; readonly arrivalTime: number } | undefined
+  #taken: ArrivedBatch | undefined
 
   constructor(source: RecordSource<T>) {
     this.#source = source
   }
 
-  /** A record of the batch that was taken last is handed out, and so many of its records are still held. */
-  handOut(held: number): void {
-    this.#taken!.lag.handOut(this.#taken!.arrivalTime, held)
+  /** Called when the loop got the records of the last batch up to this one; `held` of its records are still waiting. */
+  handOut(sequenceNumber: number, held: number): void {
+    const { cursor, batch, next } = this.#taken!
+    cursor.lag.handOut(arrivalTimeAt(batch, 0), held)
+    if (held > 0) cursor.handOut(sequenceNumber + 1, false)
+    else cursor.handOut(Math.max(next, sequenceNumber + 1), true)
   }
 
-  /** The wanted records of the next batch; undefined when nothing will come any more. */
-  async next(): Promise<ReadRecord<T>[] | undefined> {
+  /** Returns the wanted records of the next batch; undefined if no more batches come. */
+  async next(): Promise<StreamRecord<T>[] | undefined> {
     const { inbox } = this.#source
     for (;;) {
       if (this.#bytesThisTurn >= TURN_BYTES) {
@@ -80,18 +73,17 @@ class BatchSource<T> {
       if (arrived !== undefined) {
         this.#bytesThisTurn += arrived.batch.length
         const records = await this.#recordsOf(arrived)
-        if (records.length > 0) {
-          this.#taken = { lag: arrived.cursor.lag, arrivalTime: arrivalTimeAt(arrived.batch, 0) }
-          return records
-        }
+        this.#taken = arrived
+        if (records.length > 0) return records
+        arrived.cursor.handOut(arrived.next, true)
       } else {
         if (!(await inbox.wait())) return undefined
         this.#bytesThisTurn = 0
       }
     }
   }
-  /** The records of a batch; none of one that cannot be read, where that is only to be reported. */
-  #recordsOf(arrived: ArrivedBatch): ReadRecord<T>[] | Promise<never> {
+  /** Returns the records of a batch; reports one that cannot be read and returns none, if the caller wants that. */
+  #recordsOf(arrived: ArrivedBatch): StreamRecord<T>[] | Promise<never> {
     const { codec, onUnreadable } = this.#source
     try {
       return recordsOf(arrived, codec)
@@ -107,20 +99,20 @@ class BatchSource<T> {
     }
   }
 
-  /** Ends the reading: a loop that goes on after the error must not go on behind what it did not get. */
+  /** Ends the reading with an error. A loop that goes on after it must not skip records that it did not get. */
   async #end(error: unknown): Promise<never> {
     await this.#source.close()
     throw error
   }
 }
 
-/** One record at a time. */
+/** Iterates over single records. */
 export class RecordIterator<T> implements AsyncIterableIterator<StreamRecord<T>> {
   readonly #source: RecordSource<T>
   readonly #batches: BatchSource<T>
   #records: readonly StreamRecord<T>[] = []
   #at = 0
-  /** Calls of `next` that found no record at hand; they are served one after the other, and later calls after them. */
+  /** Calls of `next` that found no record at hand. They are served in order, and later calls after them. */
   #queued = 0
   #last: Promise<unknown> = Promise.resolve()
 
@@ -165,14 +157,14 @@ export class RecordIterator<T> implements AsyncIterableIterator<StreamRecord<T>>
 
   #handOut(): StreamRecord<T> {
     const record = this.#records[this.#at++]!
-    this.#batches.handOut(this.#records.length - this.#at)
+    this.#batches.handOut(record.sequenceNumber, this.#records.length - this.#at)
     return record
   }
 }
 
 function ignore(): void {}
 
-/** The records of one batch, of one shard, at a time. Leaving the loop closes the reading. */
+/** Yields the records of one batch, of one shard, at a time. Leaving the loop closes the reading. */
 export async function* recordBatches<T>(
   source: RecordSource<T>,
 ): AsyncGenerator<StreamRecord<T>[], void, undefined> {
@@ -181,7 +173,7 @@ export async function* recordBatches<T>(
     for (;;) {
       const records = await batches.next()
       if (records === undefined) return
-      batches.handOut(0)
+      batches.handOut(records.at(-1)!.sequenceNumber, 0)
       yield records
     }
   } finally {

@@ -1,23 +1,29 @@
-// Where a reading stands in one shard. Runs in the client, pure.
+// The place of a reading in one shard. Runs in the client, pure.
 import { shardIdOf } from '../../protocol/shards/shard-id.ts'
 import { ShardLag, type Heard } from './lag.ts'
 
 export class ShardCursor {
   readonly shardIndex: number
   readonly shardId: string
-  /** The first number that has not arrived: where to go on, whatever happens to the connection. */
+  /** The first sequence number that has not arrived, where reading goes on after a lost connection. */
   next: number
-  /** Where to stop, not included; Infinity to follow. Falls at most once, when a time has come. */
+  /** Where to stop, not included; Infinity to follow. It falls at most once, when the time of the end has passed. */
   until: number
-  /** The next number that the shard will assign, as the broker said last; undefined before it has. */
+  /** The tail of the shard, as the broker last sent it; undefined before that. */
   tail: number | undefined
-  /** Bytes that have arrived and are not taken. */
+  /** Bytes that have arrived and are not taken yet. */
   bufferedBytes = 0
-  /** Losses in a row, with nothing heard in between. */
+  /** Failures in a row, without progress and without an answer that there is nothing to read. */
   failures = 0
+  /** Rests in a row, since the shard's limits were used up. */
+  rests = 0
   readonly lag = new ShardLag()
-  /** Not asked for before, on the monotonic clock: the shard has given what its limits allow. */
+  /** The shard is not fetched before this time of the monotonic clock, because its limits are used up. */
   restsUntil = 0
+  /** Batches that have arrived and that the loop did not get to their end. */
+  #unread = 0
+  /** While there are such batches: the first number that the loop did not get. */
+  #unreadFrom = 0
 
   constructor(shardIndex: number, range: { next: number; until: number; tail?: number }) {
     this.shardIndex = shardIndex
@@ -27,12 +33,33 @@ export class ShardCursor {
     this.tail = range.tail
   }
 
+  /** The first number that the loop did not get, where a later reading goes on. */
+  get position(): number {
+    return this.#unread > 0 ? this.#unreadFrom : Math.min(this.next, this.until)
+  }
+
+  /** True if the loop got everything that has arrived. */
+  get isHandedOut(): boolean {
+    return this.#unread === 0
+  }
+
+  /** Notes a batch that has arrived for the loop, of which the loop wants records from this number on. */
+  putBatch(from: number): void {
+    if (this.#unread++ === 0) this.#unreadFrom = from
+  }
+
+  /** Notes that the loop has its records below `next`; `isWhole` if that is all of the oldest batch that has arrived. */
+  handOut(next: number, isWhole: boolean): void {
+    this.#unreadFrom = Math.min(next, this.until)
+    if (isWhole) this.#unread--
+  }
+
   heard(heard: Heard): void {
     this.tail = heard.tail
     this.lag.heard(heard)
   }
 
-  /** How far the loop is behind the shard, at this moment of the monotonic clock; undefined where nothing is known of it. */
+  /** Returns how far the loop is behind the shard at this time of the monotonic clock; undefined if that is not known. */
   millisBehindLatest(at: number): number | undefined {
     const rest = this.isDone || this.isAtTail ? 'none' : this.tail === undefined ? 'unknown' : 'some'
     return this.lag.millis(at, rest, this.bufferedBytes)
@@ -42,7 +69,7 @@ export class ShardCursor {
     return this.next >= this.until
   }
 
-  /** Everything that the broker has told of has arrived, and was wanted. */
+  /** True if all records below the known tail have arrived, and were wanted. */
   get isAtTail(): boolean {
     return this.tail !== undefined && Math.min(this.next, this.until) >= this.tail
   }

@@ -1,18 +1,26 @@
-// Where a reading begins and ends in each shard: positions turned into sequence numbers, all at once, before the first
-// record is read. Runs in the client.
+// Turns the positions of a reading into sequence numbers of each shard, before the first record is read. Runs in the client.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Position as WirePosition, ResponseOf } from '../../protocol/operations.ts'
-import { shardIdOf } from '../../protocol/shards/shard-id.ts'
+import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
-import { isShardPosition, toWirePosition, type Position } from './position.ts'
+import { invalidAnswer } from '../errors.ts'
+import {
+  isShardPosition,
+  isStreamPosition,
+  numberOf,
+  toWirePosition,
+  type Position,
+  type StreamPosition,
+} from './position.ts'
 import { retrying } from '../retry.ts'
 import type { Routing, RoutingCache } from '../connecting/routing.ts'
 import { clientLimits, type Settings } from '../settings.ts'
 import { unlessAborted } from '../waiting.ts'
+import { wasRead } from './lineage.ts'
 import { ShardCursor } from './shard-cursor.ts'
 
 export interface StartOptions {
-  readonly from: Position
+  readonly from: Position | StreamPosition
   readonly until: Position | undefined
   readonly shardIndex: number | undefined
   readonly onTrimmed: 'fail' | 'horizon'
@@ -26,16 +34,21 @@ export interface StartDependencies {
   readonly signal: AbortSignal
 }
 
-/** The routing by which a reading starts, and a cursor for each shard that it is to read. */
+/** Returns the routing with which a reading starts, and a cursor for each shard that it reads. */
 export async function resolveStart(
   options: StartOptions,
   dependencies: StartDependencies,
 ): Promise<{ routing: Routing; cursors: ShardCursor[] }> {
-  const from = toWirePosition(options.from)
   const until = options.until === undefined ? undefined : toWirePosition(options.until)
-  // What is known from before may lack shards whose records were acknowledged before this reading was begun.
+  // A routing from before may lack shards whose records were acknowledged before this reading began.
   const routing = await dependencies.routings.fresh(dependencies.stream, dependencies.signal)
-  const indexes = wantedShards(routing, from, options.shardIndex)
+  const { onTrimmed, shardIndex } = options
+  if (isStreamPosition(options.from)) {
+    const places = placesIn(options.from, routing, { shardIndex, onTrimmed })
+    return { routing, cursors: await resolveAll(places, { until, onTrimmed }, routing, dependencies) }
+  }
+  const from = toWirePosition(options.from)
+  const indexes = wantedShards(routing, from, shardIndex)
   if (indexes.length > 1 && (isShardPosition(from) || (until !== undefined && isShardPosition(until)))) {
     throw new MillraceError(
       'invalidArgument',
@@ -43,13 +56,13 @@ export async function resolveStart(
         `${indexes.length}: name one by the option shard.`,
     )
   }
-  const { onTrimmed } = options
-  return { routing, cursors: await resolveAll(indexes, { from, until, onTrimmed }, routing, dependencies) }
+  const places = new Map(indexes.map((index) => [index, from]))
+  return { routing, cursors: await resolveAll(places, { until, onTrimmed }, routing, dependencies) }
 }
 
 /**
- * Has each shard end before its first record that arrived then or later. Only once the time is over by the broker's
- * clock: until then such a place moves.
+ * Sets the end of each shard before its first record that arrived at this time or later. Call it once the time has passed by
+ * the broker's clock, because until then more records arrive before it.
  */
 export async function endAtTime(
   cursors: readonly ShardCursor[],
@@ -66,27 +79,26 @@ export async function endAtTime(
 }
 
 interface Range {
-  readonly from: WirePosition
   readonly until: WirePosition | undefined
   readonly onTrimmed: 'fail' | 'horizon'
 }
 
 async function resolveAll(
-  indexes: readonly number[],
+  places: ReadonlyMap<number, WirePosition>,
   range: Range,
   routing: Routing,
   dependencies: StartDependencies,
 ): Promise<ShardCursor[]> {
   const lookups = new ShardLookups(routing, dependencies)
   const cursors: ShardCursor[] = []
-  await eachInTurn(indexes, async (index) => {
-    const cursor = await resolveCursor(index, range, lookups)
+  await eachInTurn([...places], async ([index, from]) => {
+    const cursor = await resolveCursor(index, { ...range, from }, lookups)
     if (cursor !== undefined) cursors.push(cursor)
   })
   return cursors
 }
 
-/** A bounded number at a time. */
+/** Handles a bounded number of items at a time. */
 async function eachInTurn<T>(items: readonly T[], use: (item: T) => Promise<void>): Promise<void> {
   const queue = items.values()
   const work = async () => {
@@ -100,22 +112,65 @@ function wantedShards(routing: Routing, from: WirePosition, only: number | undef
     if (routing.shard(only) !== undefined) return [only]
     throw new MillraceError('shardNotFound', `The stream has no shard ${shardIdOf(only)} that can be read.`)
   }
-  // At the latest there is nothing to read in a closed shard.
+  // At LATEST, a closed shard has no records to read.
   const shards =
     from.type === 'LATEST' ? routing.shards.filter((shard) => shard.state === 'OPEN') : routing.shards
   return shards.map((shard) => shard.index)
 }
 
-/** Undefined for a shard that has expired meanwhile: nothing is left of it to read. */
+/**
+ * Where to begin in each shard that a position leaves to be read. Throws `invalidPosition` for a position in another stream,
+ * and `trimmed` for a shard that has expired and was not read to its end.
+ */
+function placesIn(
+  position: StreamPosition,
+  routing: Routing,
+  { shardIndex, onTrimmed }: Pick<StartOptions, 'shardIndex' | 'onTrimmed'>,
+): ReadonlyMap<number, WirePosition> {
+  if (position.streamId !== routing.streamId) {
+    throw new MillraceError(
+      'invalidPosition',
+      'The position was taken in another stream of this name: the stream was deleted and made again. ' +
+        "Begin at 'TRIM_HORIZON' or 'LATEST'.",
+    )
+  }
+  const listed = new Map(Object.entries(position.shards).map(([id, next]) => [parseShardId(id), next]))
+  const places = new Map<number, WirePosition>()
+  for (const { index, startingSequenceNumber } of routing.shards) {
+    if (shardIndex !== undefined && index !== shardIndex) continue
+    const next = listed.get(index) ?? (index >= position.shardsBelow ? startingSequenceNumber : undefined)
+    if (next !== undefined) places.set(index, toWirePosition({ atSequenceNumber: next }))
+  }
+  for (const [index, next] of listed) {
+    const isGone = routing.shard(index) === undefined && (shardIndex === undefined || index === shardIndex)
+    if (
+      !isGone ||
+      onTrimmed === 'horizon' ||
+      wasRead(new ShardCursor(index, { next, until: Infinity }), routing)
+    ) {
+      continue
+    }
+    throw new MillraceError(
+      'trimmed',
+      `${shardIdOf(index)} expired before it was read to its end: the position is at ${next}.`,
+    )
+  }
+  return places
+}
+
+/** Resolves the positions in one shard; returns undefined for a shard that has expired meanwhile. */
 async function resolveCursor(
   shardIndex: number,
-  range: Range,
+  range: Range & { readonly from: WirePosition },
   lookups: ShardLookups,
 ): Promise<ShardCursor | undefined> {
   const { from, until, onTrimmed } = range
-  const begin = await lookups.resolve(shardIndex, from).catch((error: unknown) => {
+  const begin = await lookups.resolve(shardIndex, from).catch(async (error: unknown) => {
     if (onTrimmed === 'fail' || !MillraceError.is(error, 'trimmed')) throw error
-    return lookups.resolve(shardIndex, toWirePosition('TRIM_HORIZON'))
+    const horizon = await lookups.resolve(shardIndex, toWirePosition('TRIM_HORIZON'))
+    const asked = numberOf(from) ?? -1
+    if (horizon === undefined || horizon.sequenceNumber > asked) return horizon
+    throw notTrimmed(shardIdOf(shardIndex), asked, horizon.sequenceNumber)
   })
   if (begin === undefined) return undefined
   return new ShardCursor(shardIndex, {
@@ -148,7 +203,7 @@ async function endOf(
 
 type Place = ResponseOf<'resolvePosition'>
 
-/** Asks the hosts of shards for places in them; asks where a shard is again, where its host does not have it. */
+/** Resolves positions at the hosts of shards; gets a new routing if the host of a shard does not serve it. */
 class ShardLookups {
   #routing: Routing
   readonly #dependencies: StartDependencies
@@ -158,7 +213,7 @@ class ShardLookups {
     this.#dependencies = dependencies
   }
 
-  /** Undefined for a shard that is gone: it has expired. */
+  /** Resolves a position; returns undefined for a shard that is gone, because it has expired. */
   resolve(shardIndex: number, position: WirePosition): Promise<Place | undefined> {
     const { settings, signal, pool, routings, stream } = this.#dependencies
     let isStale = false
@@ -169,8 +224,28 @@ class ShardLookups {
       if (endpoint === undefined) return undefined
       const connection = await pool.connect(endpoint, ending)
       const { streamId } = this.#routing
-      return unlessAborted(connection.request('resolvePosition', { streamId, shardIndex, position }), ending)
+      const request = connection.request('resolvePosition', { streamId, shardIndex, position })
+      return checkedPlace(await unlessAborted(request, ending), shardIndex, position)
     }
     return retrying(run, { settings, idempotent: true, isRouted: true, signal, what: 'resolvePosition' })
   }
+}
+
+/** Throws `invalidAnswer` for another place than was asked for. */
+function checkedPlace(place: Place, shardIndex: number, position: WirePosition): Place {
+  const { sequenceNumber, trimHorizon, tail } = place
+  const asked = numberOf(position)
+  const isAsked = asked === undefined || sequenceNumber === asked
+  if (isAsked && trimHorizon <= tail && sequenceNumber <= tail) return place
+  const wanted = asked === undefined ? position.type : String(asked)
+  throw invalidAnswer(
+    `The host of ${shardIdOf(shardIndex)}, asked for ${wanted}, answered ${sequenceNumber}, between ${trimHorizon} and ${tail}.`,
+  )
+}
+
+/** The error about a host that says that a number has expired, and that the shard begins there, or before. */
+export function notTrimmed(shardId: string, asked: number, horizon: number): MillraceError {
+  return invalidAnswer(
+    `${shardId} cannot be read from ${asked} on, its host says, because it has expired; and that it begins at ${horizon}.`,
+  )
 }

@@ -1,6 +1,6 @@
-// Push: a subscription for each shard, whose batches the broker sends within the credit given. Runs in the client.
-// Credit goes back as the loop takes batches, at half the window: what has arrived and is not taken never passes the
-// window by more than one batch. Silence is taken for a dead connection, since an idle broker sends heartbeats.
+// Push: a subscription for each shard, whose batches the broker sends within the given credit. Runs in the client.
+// Credit is renewed as the loop takes batches, at half the window, so that bytes which have arrived and are not taken exceed
+// the window by one batch at most. An idle broker sends heartbeats, so silence means a dead connection.
 import { errorCodeOf } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { EventMessage } from '../../protocol/frame/messages.ts'
@@ -12,7 +12,7 @@ import type { Connection } from '../connecting/connection.ts'
 import { asMillraceError } from '../errors.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
 import { toWirePosition } from './position.ts'
-import type { ArrivedBatch } from './inbox.ts'
+import { offCourse, type ArrivedBatch } from './inbox.ts'
 import type { Intake, IntakeEvents } from './intake.ts'
 import type { ShardCursor } from './shard-cursor.ts'
 import { damageError } from './unreadable.ts'
@@ -27,20 +27,23 @@ export interface SubscriberOptions {
 }
 
 const subscriberLimits = {
-  /** Requests to subscribe, and to end that, under way at a time. */
+  /** Most concurrent requests to subscribe and unsubscribe. */
   requestsInFlightMax: 256,
 } as const
 
-/** One shard's subscription on one connection. */
+/** Where a subscription begins: at the reading's next number, or at the trim horizon above it. */
+type Begin = 'next' | 'horizon'
+
+/** The subscription to one shard on one connection. */
 interface ShardSubscription {
   readonly cursor: ShardCursor
   readonly connection: Connection
   readonly id: number
   readonly streamId: number
   readonly stopWatchingEnd: () => void
-  /** Bytes taken that the broker has not been told of; below 0 where more is buffered than the window allows. */
+  /** Taken bytes for which no credit was sent yet; below 0 if more is buffered than the window allows. */
   owedBytes: number
-  /** Heartbeat intervals in which nothing was heard. */
+  /** Heartbeat intervals in which nothing was received. */
   silentFor: number
 }
 
@@ -48,7 +51,7 @@ export class Subscriber implements Intake {
   readonly #options: SubscriberOptions
   readonly #events: IntakeEvents
   readonly #subscriptions = new Map<ShardCursor, ShardSubscription>()
-  /** Requests that wait until fewer are under way; each says whether it is now. */
+  /** Requests that wait until fewer are running; each returns true if it was sent. */
   readonly #waiting: (() => boolean)[] = []
   #underWay = 0
   readonly #watch: NodeJS.Timeout
@@ -72,7 +75,7 @@ export class Subscriber implements Intake {
 
   taken(arrived: ArrivedBatch): void {
     const subscription = this.#subscriptions.get(arrived.cursor)
-    // Between two subscriptions: what is taken now, the next one begins with.
+    // Between two subscriptions, bytes that are taken now count for the next one.
     if (subscription === undefined) return
     subscription.owedBytes += arrived.batch.length
     this.#giveCredit(subscription)
@@ -90,12 +93,7 @@ export class Subscriber implements Intake {
     for (const subscription of this.#subscriptions.values()) this.#unsubscribe(subscription)
   }
 
-  #subscribe(
-    cursor: ShardCursor,
-    connection: Connection,
-    streamId: number,
-    from: 'next' | 'horizon' = 'next',
-  ): void {
+  #subscribe(cursor: ShardCursor, connection: Connection, streamId: number, from: Begin = 'next'): void {
     this.#inTurn(() => {
       if (this.#events.closing.aborted) return false
       const { shardIndex, next, bufferedBytes } = cursor
@@ -105,11 +103,11 @@ export class Subscriber implements Intake {
       try {
         connection.send('subscribe', request, (error, response) => {
           this.#settled()
-          if (error !== undefined) this.#refused(cursor, error, { connection, streamId })
+          if (error !== undefined) this.#refused(cursor, error, { connection, streamId, from })
           else {
-            // What was taken since the request left is owed already: it may be all that there was to take.
+            // Bytes taken since the request left are owed at once, because there may be no more to take.
             const owedBytes = this.#options.creditBytes - cursor.bufferedBytes - creditBytes
-            this.#subscribed(cursor, { connection, streamId, owedBytes }, response!)
+            this.#subscribed(cursor, { connection, streamId, owedBytes }, { ...response!, from })
           }
         })
         return true
@@ -123,7 +121,7 @@ export class Subscriber implements Intake {
   #subscribed(
     cursor: ShardCursor,
     place: Pick<ShardSubscription, 'connection' | 'streamId' | 'owedBytes'>,
-    { subscriptionId: id, sequenceNumber }: ResponseOf<'subscribe'>,
+    { subscriptionId: id, sequenceNumber, from }: ResponseOf<'subscribe'> & { from: Begin },
   ): void {
     const { connection } = place
     const subscription: ShardSubscription = {
@@ -135,14 +133,15 @@ export class Subscriber implements Intake {
     }
     this.#subscriptions.set(cursor, subscription)
     connection.listen(id, (message) => this.#receive(subscription, message))
-    if (this.#events.closing.aborted || !this.#events.arrived(cursor, [], sequenceNumber)) {
-      this.#unsubscribe(subscription)
-    } else {
-      this.#giveCredit(subscription)
-    }
+    const goesOn = () =>
+      from === 'next'
+        ? this.#events.arrived(cursor, [], sequenceNumber)
+        : this.#events.trimmed(cursor, sequenceNumber)
+    if (!this.#events.closing.aborted && goesOn()) this.#giveCredit(subscription)
+    else this.#unsubscribe(subscription)
   }
 
-  /** Sends a request when there is room: with very many shards, a connection does not take one for each at once. */
+  /** Sends a request when there is room, because a connection does not take one for each of very many shards at once. */
   #inTurn(send: () => boolean): void {
     this.#waiting.push(send)
     this.#sendNext()
@@ -173,21 +172,31 @@ export class Subscriber implements Intake {
       }
       case 'heartbeat':
         cursor.heard({ ...message.body, at: this.#options.monotonic() })
+        cursor.failures = 0
         this.#events.arrived(cursor, [], message.body.nextSequenceNumber)
         return
       case 'subscriptionEnded': {
         this.#forget(subscription)
-        const { code, message: reason, damage } = message.body
-        if (code === 0) this.#events.ended(cursor)
+        const { code, message: reason, damage, nextSequenceNumber } = message.body
+        if (code === 0) this.#end(cursor, nextSequenceNumber)
         else if (damage !== undefined) this.#goOnBehind(subscription, damage)
-        else this.#refused(cursor, new MillraceError(errorCodeOf(code), reason), subscription)
+        else {
+          const error = new MillraceError(errorCodeOf(code), reason)
+          this.#refused(cursor, error, { ...subscription, from: 'next' })
+        }
         break
       }
       default:
     }
   }
 
-  /** The broker cannot read some records: where the reading passes them over, another subscription begins behind them. */
+  /** The closed shard was sent to its end, or so the host says. */
+  #end(cursor: ShardCursor, nextSequenceNumber: number): void {
+    if (nextSequenceNumber === cursor.next) this.#events.ended(cursor)
+    else this.#events.lost([cursor], offCourse(cursor, 0, nextSequenceNumber))
+  }
+
+  /** Called when the broker cannot read some records. If the reading skips them, a new subscription begins after them. */
   #goOnBehind({ cursor, connection, streamId }: ShardSubscription, damage: Damage): void {
     if (this.#events.closing.aborted) return
     const goesOn = this.#events.unreadable(cursor, damageError(cursor.shardId, damage))
@@ -197,10 +206,11 @@ export class Subscriber implements Intake {
   #refused(
     cursor: ShardCursor,
     error: MillraceError,
-    place: Pick<ShardSubscription, 'connection' | 'streamId'>,
+    place: Pick<ShardSubscription, 'connection' | 'streamId'> & { readonly from: Begin },
   ): void {
     if (this.#events.closing.aborted) return
-    if (error.code === 'trimmed' && this.#options.onTrimmed === 'horizon') {
+    // A host that does not give what it has from its horizon on either gives nothing.
+    if (error.code === 'trimmed' && this.#options.onTrimmed === 'horizon' && place.from === 'next') {
       this.#subscribe(cursor, place.connection, place.streamId, 'horizon')
     } else {
       this.#events.lost([cursor], error)
@@ -219,22 +229,24 @@ export class Subscriber implements Intake {
   }
 
   #unsubscribe(subscription: ShardSubscription): void {
+    // The end of a reading ends all that it knows: it was told already.
+    if (this.#subscriptions.get(subscription.cursor) !== subscription) return
     this.#forget(subscription)
     const { connection, id } = subscription
     this.#inTurn(() => {
       if (!connection.isOpen) return false
       try {
-        // Nobody waits for the answer: what still comes of the subscription is not listened to.
+        // The answer is not needed, because later events of the subscription are ignored.
         connection.send('unsubscribe', { subscriptionId: id }, () => this.#settled())
         return true
       } catch {
-        // Others use up the connection. The subscription gets no more credit: its host ends it after a while.
+        // The connection has no room for the request. The subscription gets no more credit, and its host ends it after a while.
         return false
       }
     })
   }
 
-  /** Counts intervals, not time: a loop that blocks the thread must not take its own silence for the broker's. */
+  /** Counts intervals, not time, so that a loop that blocks the thread is not taken for a silent broker. */
   #lookForSilence(): void {
     for (const subscription of this.#subscriptions.values()) {
       subscription.silentFor++

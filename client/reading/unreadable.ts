@@ -1,6 +1,6 @@
-// Stored records that cannot be read: what is said of them, and what a reading does about it. Runs in the client, pure.
-// There are three reasons, which call for different things: bytes that are damaged, records that a producer wrote so that no
-// reader can take them apart, and a codec that this Node does not have. None of them is data, and none is passed over in silence.
+// Stored records that cannot be read: their errors, and what a reading does about them. Runs in the client, pure.
+// There are three reasons, which need different measures: damaged bytes, records that a producer wrote malformed, and a codec
+// that this Node does not have. Such records are never handed out as data, and never skipped silently.
 import { MillraceError, type RecordsPlace } from '../../protocol/millrace-error.ts'
 import type { Damage } from '../../protocol/structs.ts'
 import { endSentence } from '../errors.ts'
@@ -10,7 +10,7 @@ const reasons = ['corruptData', 'malformedBatch', 'codecUnavailable'] as const
 /** Why records cannot be read: an error code. */
 export type UnreadableReason = (typeof reasons)[number]
 
-/** Records that a reading has passed over, because they cannot be read. */
+/** Records that a reading has skipped, because they cannot be read. */
 export interface UnreadableRecords extends RecordsPlace {
   /** Why they cannot be read. */
   readonly reason: UnreadableReason
@@ -18,10 +18,10 @@ export interface UnreadableRecords extends RecordsPlace {
   readonly cause: MillraceError
 }
 
-/** What a reading does about records that cannot be read: fail, or report them and go on behind them. */
+/** What a reading does about records that cannot be read: fail, or report them and go on after them. */
 export type OnUnreadable = 'fail' | ((skipped: UnreadableRecords) => void)
 
-/** The error about records that cannot be read, with their place; what is wrong with them is said by `cause`. */
+/** Makes the error about records that cannot be read, with their place. `cause` says what is wrong with them. */
 export function unreadableError(
   code: UnreadableReason,
   place: RecordsPlace,
@@ -39,13 +39,13 @@ const advice: Readonly<Record<UnreadableReason, string>> = {
   codecUnavailable: '',
 }
 
-/** The error about damage of which the broker told. */
+/** Makes the error about damage that the broker reported. */
 export function damageError(shardId: string, damage: Damage): MillraceError {
   const { firstSequenceNumber, nextSequenceNumber, reason } = damage
   return unreadableError('corruptData', { shardId, firstSequenceNumber, nextSequenceNumber }, { reason })
 }
 
-/** What is reported of records that are passed over; undefined for an error that is not about such records. */
+/** Returns the report of skipped records; undefined for an error that is not about such records. */
 export function skippedOf(error: unknown): UnreadableRecords | undefined {
   if (!MillraceError.is(error)) return undefined
   const reason = reasons.find((code) => code === error.code)
@@ -55,7 +55,7 @@ export function skippedOf(error: unknown): UnreadableRecords | undefined {
   return { shardId, firstSequenceNumber, nextSequenceNumber, reason, cause: error }
 }
 
-/** True for a code that says why records cannot be read. */
+/** Returns true for an error whose code says why records cannot be read. */
 export function isUnreadable(error: unknown): error is MillraceError & { readonly code: UnreadableReason } {
   return MillraceError.is(error) && reasons.some((code) => code === error.code)
 }

@@ -1,4 +1,4 @@
-// Streams and shards as people administer them: thin calls to the controller. Runs in the client.
+// The calls to create, change and describe streams and shards: thin requests to the controller. Runs in the client.
 import { hashKeyFromBigInt } from '../../protocol/shards/hash-key.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
@@ -9,7 +9,7 @@ import {
   scalingReportOf,
   shardOf,
   streamOf,
-  type Broker,
+  type BrokerDescription,
   type ScalingReport,
   type Shard,
   type Stream,
@@ -17,29 +17,30 @@ import {
 import { listing, type Listing } from './listing.ts'
 import { checkArgument, checkChanges, checkOptions } from '../options/check.ts'
 import type { CallName } from '../options/table.ts'
+import { Pace } from '../retry.ts'
 import type { RoutingCache } from '../connecting/routing.ts'
-import { clientLimits, type CallOptions } from '../settings.ts'
+import { clientLimits, type CallOptions, type Settings } from '../settings.ts'
 import { cutAt, hashKeyOf, isolatingCuts, type IsolatedKey } from './split-point.ts'
 import { sleep } from '../waiting.ts'
 import { countOf } from '../../protocol/text/count-text.ts'
 
-/** What a stream is made with. What is left out is the default. */
+/** Settings of a new stream; those left out have their defaults. */
 export interface CreateStreamOptions extends StreamSettings, CallOptions {
-  /** 1 by default; for an on-demand stream, what the broker is set to. */
+  /** Number of shards; 1 by default, and for an on-demand stream the default of the broker. */
   readonly shards?: number
 }
 
-/** Where to split; without a place, so that the load of both children is alike, as far as the broker has seen it. */
+/** Where to split. By default both children get half of the load that the broker has observed. */
 export interface SplitOptions extends CallOptions {
   /** The lowest hash key of the upper child: Kinesis' NewStartingHashKey, a decimal. */
   readonly at?: string | bigint
-  /** Gives one key a shard of its own. Its neighbours on both sides keep one each. */
+  /** Gives one key a shard of its own. The hash keys on each side of it get one shard each. */
   readonly isolate?: IsolatedKey
 }
 
-/** How the wait for another number of shards goes on. */
+/** Options of `updateShardCount`. */
 export interface UpdateShardCountOptions extends CallOptions {
-  /** Called now and then with the stream as it is. Must not throw. */
+  /** Called at intervals with the present description of the stream. Must not throw. */
   readonly onProgress?: (stream: Stream) => void
 }
 
@@ -63,10 +64,12 @@ export interface MergeResult {
 export class Admin {
   readonly #control: ControlPlane
   readonly #routings: RoutingCache
+  readonly #settings: Settings
 
-  constructor(control: ControlPlane, routings: RoutingCache) {
+  constructor(control: ControlPlane, routings: RoutingCache, settings: Settings) {
     this.#control = control
     this.#routings = routings
+    this.#settings = settings
   }
 
   /** Creates a stream; fulfils when it takes records. */
@@ -98,8 +101,8 @@ export class Admin {
   }
 
   /**
-   * Splits an open shard while everything runs, by default so that the load of both children is
-   * alike; fulfils when the children take records.
+   * Splits an open shard while producers and readers go on, by default so that both children get half of the load; fulfils
+   * when the children take records.
    */
   async splitShard(name: string, shardId: string, options: SplitOptions = {}): Promise<SplitResult> {
     check('splitShard', { stream: name, options })
@@ -130,9 +133,9 @@ export class Admin {
   }
 
   /**
-   * Splits and merges until the stream has so many open shards of even ranges; fulfils then. The change goes on without
-   * the caller, who may end the wait by a signal. Rejects with `streamBusy` where another request sets another goal, and
-   * with `invalidArgument` where the stream is on-demand, or becomes so before it is done.
+   * Splits and merges until the stream has this many open shards with even ranges; fulfils then. A signal ends only the wait:
+   * the change goes on. Rejects with `streamBusy` if another request sets another count, and with `invalidArgument` if the
+   * stream is on-demand, or becomes so before the change is done.
    */
   async updateShardCount(
     name: string,
@@ -145,15 +148,22 @@ export class Admin {
     const done = new AbortController()
     if (onProgress !== undefined) void this.#watch(name, onProgress, done.signal)
     try {
+      let pace = new Pace(this.#settings)
+      let least = Infinity
       for (;;) {
+        await pace.next(signal)
         const answer = await this.#control.call('updateShardCount', { name, shardCount }, signal)
         const stream = streamOf(answer.stream)
         onProgress?.(stream)
         const isOver = stream.targetShardCount === undefined
-        // Asking again would set our goal anew: not against whoever has set another one meanwhile.
+        // Another request would set this count again, so it must not be sent if the count was replaced meanwhile.
         const now = isOver ? stream : await this.describeStream(name, signal === undefined ? {} : { signal })
         if (now.targetShardCount === undefined && now.openShardCount === shardCount) return now
         if (now.targetShardCount !== shardCount) throw replacedGoal(now, shardCount)
+        // What comes nearer to its goal is asked for as fast as it does.
+        const left = Math.abs(shardCount - now.openShardCount)
+        if (left < least) pace = new Pace(this.#settings)
+        least = Math.min(least, left)
       }
     } finally {
       done.abort()
@@ -161,39 +171,46 @@ export class Admin {
     }
   }
 
-  /** What the autoscaler would do with the stream now, and why; nothing is changed. */
+  /** Returns what the autoscaler would do with the stream now, and why. It changes nothing. */
   async explainScaling(name: string, options: CallOptions = {}): Promise<ScalingReport> {
     check('explainScaling', { stream: name, options })
     return scalingReportOf(await this.#control.call('explainScaling', { name }, options.signal))
   }
 
   /** Describes the broker: its version, its hosts and their states, and counts. */
-  async describeBroker(options: CallOptions = {}): Promise<Broker> {
+  async describeBroker(options: CallOptions = {}): Promise<BrokerDescription> {
     checkOptions('describeBroker', options)
     return brokerOf(await this.#control.call('describeBroker', {}, options.signal))
   }
 
-  /** All streams by name: `for await`, or `.page()`. */
+  /** Lists all streams by name: use `for await`, or `.page()`. */
   listStreams(options: CallOptions = {}): Listing<Stream> {
     checkOptions('listStreams', options)
-    return listing(options, async ({ limit, after, signal }) => {
-      const request = { limit, exclusiveStartName: after }
-      const answer = await this.#control.call('listStreams', request, signal)
-      const last = answer.streams.at(-1)
-      return { items: answer.streams.map(streamOf), next: answer.hasMore ? last?.name : undefined }
+    return listing<Stream>(options, {
+      operation: 'listStreams',
+      fetch: async ({ limit, after, signal }) => {
+        const request = { limit, exclusiveStartName: after }
+        const { streams, hasMore } = await this.#control.call('listStreams', request, signal)
+        return { items: streams.map(streamOf), hasMore }
+      },
+      placeOf: ({ name }) => name,
+      isBehind: (name, other) => name > other,
     })
   }
 
-  /** The shards of a stream by index: `for await`, or `.page()`. */
+  /** Lists the shards of a stream by index: use `for await`, or `.page()`. */
   listShards(stream: string, options: CallOptions = {}): Listing<Shard> {
     check('listShards', { stream, options })
-    return listing(options, async ({ limit, after, signal }) => {
-      const exclusiveStartIndex = after === undefined ? undefined : parseShardId(after)
-      const request = { name: stream, limit, exclusiveStartIndex }
-      const answer = await this.#control.call('listShards', request, signal)
-      const last = answer.shards.at(-1)
-      const next = answer.hasMore && last !== undefined ? shardIdOf(last.index) : undefined
-      return { items: answer.shards.map(shardOf), next }
+    return listing<Shard>(options, {
+      operation: 'listShards',
+      fetch: async ({ limit, after, signal }) => {
+        const exclusiveStartIndex = after === undefined ? undefined : parseShardId(after)
+        const request = { name: stream, limit, exclusiveStartIndex }
+        const { shards, hasMore } = await this.#control.call('listShards', request, signal)
+        return { items: shards.map(shardOf), hasMore }
+      },
+      placeOf: ({ shardId }) => shardId,
+      isBehind: (shardId, other) => parseShardId(shardId) > parseShardId(other),
     })
   }
 
@@ -215,7 +232,7 @@ export class Admin {
     throw new MillraceError('invalidArgument', message)
   }
 
-  /** Tells how far a change is until it is done; what cannot be learnt now is left out. */
+  /** Calls `onProgress` until the change is done; skips a call if the stream cannot be described. */
   async #watch(name: string, onProgress: (stream: Stream) => void, done: AbortSignal): Promise<void> {
     try {
       for (;;) {
@@ -224,7 +241,7 @@ export class Admin {
         if (!done.aborted) onProgress(stream)
       }
     } catch {
-      // It is done; or the request that does the work learns of the failure too, and reports it.
+      // The change is done, or the request that waits for it fails in the same way and reports it.
     }
   }
 }
@@ -234,7 +251,7 @@ function check(call: CallName, { stream, options }: { stream: unknown; options: 
   checkOptions(call, options)
 }
 
-/** Why the stream did not come to the count: another request took the goal's place, or it is on-demand by now. */
+/** Makes the error for a count that was not reached: another request replaced it, or the stream is now on-demand. */
 function replacedGoal(stream: Stream, shardCount: number): MillraceError {
   if (stream.mode === 'on-demand') {
     const message =

@@ -1,4 +1,5 @@
-// What can be set of a stream, as people say it and as the protocol does: by the table of settings. Runs in the client, pure.
+// The settings of a stream in the client's form, and their conversion to requests, by the table of settings. Runs in the client,
+// pure.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { SettingsRequest, StreamDescription } from '../../protocol/operations.ts'
 import type { FieldValue } from '../../protocol/shapes.ts'
@@ -6,12 +7,12 @@ import { streamSettings, type StreamSetting } from '../../protocol/stream-settin
 
 export type { Scaling, ShardLimits } from '../../protocol/operations.ts'
 
-/** 'provisioned': shards are split and merged on request; 'on-demand': by the broker, with the load. */
+/** 'provisioned': shards are split and merged on request; 'on-demand': the broker splits and merges them with the load. */
 export type CapacityMode = StreamDescription['mode']
 
 type Table = typeof streamSettings
 
-/** A structure may be given by the name of a preset, and in part. */
+/** The type of a setting's option. A structure may be given by the name of a preset, or in part. */
 type SettingOption<S extends StreamSetting> =
   FieldValue<S['field']> extends infer V
     ? V extends object
@@ -19,21 +20,21 @@ type SettingOption<S extends StreamSetting> =
       : V
     : never
 
-/** What a stream is told when it is made. */
+/** Settings of a new stream. */
 export type StreamSettings = { readonly [N in keyof Table]?: SettingOption<Table[N]> }
 
-/** What of it can be changed later. */
+/** Settings that can be changed later. */
 export type StreamChanges = {
   readonly [N in keyof Table as Table[N]['changes'] extends true ? N : never]?: SettingOption<Table[N]>
 }
 
-/** Limits that have a name. 0 stands for no limit. */
+/** Named limits of shards. 0 stands for no limit. */
 export const shardLimitPresets = streamSettings.shardLimits.presets
 
-/** A preset, or figures: what they leave out is not limited. */
+/** The name of a preset, or limits; those left out do not apply. */
 export type ShardLimitsOption = NonNullable<StreamSettings['shardLimits']>
 
-/** The settings, checked, as fields of a request. Throws `invalidArgument` for a preset that there is not. */
+/** Converts checked settings to fields of a request. Throws `invalidArgument` for an unknown preset. */
 export function settingsRequest(settings: StreamSettings): SettingsRequest {
   const asked = Object.entries<StreamSetting>(streamSettings).map(([name, setting]) => {
     const value: unknown = settings[name as keyof Table]
@@ -42,7 +43,7 @@ export function settingsRequest(settings: StreamSettings): SettingsRequest {
   return Object.fromEntries(asked) as SettingsRequest
 }
 
-/** A value as the protocol has it. */
+/** Converts the value of a setting to the protocol's form. */
 function requestOf(
   name: string,
   { field, presets, merge, default: unsaid }: StreamSetting,
@@ -61,7 +62,7 @@ function presetOf(name: string, presets: StreamSetting['presets'], preset: strin
   throw new MillraceError('invalidArgument', message)
 }
 
-/** `shardLimits` → `shard limits`. */
+/** Turns `shardLimits` into `shard limits`. */
 function wordsOf(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }

@@ -1,5 +1,5 @@
-// Streams, shards and the broker as people see them: shard ids, dates and decimal hash keys in place of the wire's
-// indexes, milliseconds and bytes. Runs in the client, pure.
+// Descriptions of streams, shards and the broker for applications: with shard ids, dates and decimal hash keys in place of the
+// protocol's indexes, milliseconds and bytes. Runs in the client, pure.
 import { hashKeyFromBytes, hashKeyToDecimal } from '../../protocol/shards/hash-key.ts'
 import type {
   ResponseOf,
@@ -12,17 +12,17 @@ import { shardIdOf } from '../../protocol/shards/shard-id.ts'
 import type { StreamSettings as DescribedSettings } from '../../protocol/stream-settings.ts'
 import type { CapacityMode, Scaling } from './capacity.ts'
 
-/** A stream as it is now. */
+/** The description of a stream. */
 export interface Stream extends DescribedSettings {
-  /** 1 to 128 of a–z, A–Z, 0–9, `_`, `.` and `-`. */
+  /** 1 to 128 characters of a–z, A–Z, 0–9, `_`, `.` and `-`. */
   readonly name: string
-  /** Never reused: a stream that was deleted and made again is another one. */
+  /** Never reused: a stream that was deleted and created again has another id. */
   readonly id: number
-  /** Records are taken while ACTIVE, and while UPDATING: then shards are being split or merged. */
+  /** A stream takes records while ACTIVE, and while UPDATING, when its shards are being split or merged. */
   readonly status: StreamDescription['status']
   /** Shards that take records. */
   readonly openShardCount: number
-  /** Open shards that a change under way will end with. */
+  /** Open shards after the change that is running. */
   readonly targetShardCount: number | undefined
   /** Rises with every change of the shards. */
   readonly epoch: number
@@ -30,45 +30,45 @@ export interface Stream extends DescribedSettings {
   readonly createdAt: Date
 }
 
-/** A shard as it is now. */
+/** The description of a shard. */
 export interface Shard {
-  /** `shardId-000000000002`; calls take `2` as well. */
+  /** For example `shardId-000000000002`; calls take `2` as well. */
   readonly shardId: string
   /** The shards that it was split or merged from. */
   readonly parentShardIds: readonly string[]
   /** An open shard takes records; a closed one is read until its records expire. */
   readonly state: 'OPEN' | 'CLOSED'
-  /** Decimal, both ends included. */
+  /** Its hash keys, in decimal; both ends are included. */
   readonly hashKeyRange: { readonly startingHashKey: string; readonly endingHashKey: string }
-  /** Number of its first record, above all of its parents. */
+  /** Sequence number of its first record; it is above all numbers of its parents. */
   readonly startingSequenceNumber: number
-  /** Of a closed shard. */
+  /** Sequence number of the last record of a closed shard. */
   readonly endingSequenceNumber: number | undefined
-  /** Oldest readable number; undefined while the shard's host is down. */
+  /** Oldest readable sequence number; undefined while the shard's host is down. */
   readonly trimHorizon: number | undefined
-  /** Next number to be assigned; undefined while the shard's host is down. */
+  /** Next sequence number to assign; undefined while the shard's host is down. */
   readonly tail: number | undefined
-  /** Bytes of its batches that are stored; undefined while the shard's host is down. */
+  /** Stored bytes of its batches; undefined while the shard's host is down. */
   readonly bytes: number | undefined
   /** When it was created. */
   readonly createdAt: Date
   /** When it was split or merged. */
   readonly closedAt: Date | undefined
-  /** Undefined until its host has told. */
+  /** Undefined until its host has reported it. */
   readonly load: ShardLoad | undefined
 }
 
-/** What producers ask of a shard, part of what was refused for throughput included. */
+/** The load of producers on a shard, including a part of what was refused for throughput. */
 export interface ShardLoad {
   /** Bytes of batches a second. */
   readonly bytesPerSecond: LoadWindows
   /** Records a second. */
   readonly recordsPerSecond: LoadWindows
-  /** The hash key with the largest part of the load, where one stands out: decimal, and its part in percent. */
+  /** The hash key with the largest part of the load, if one stands out: in decimal, with its part in percent. */
   readonly hot: { readonly hashKey: string; readonly percent: number } | undefined
 }
 
-/** Means over three windows that end now. */
+/** Means of three time windows that end now. */
 export interface LoadWindows {
   /** Over the last 10 seconds. */
   readonly last10s: number
@@ -78,39 +78,39 @@ export interface LoadWindows {
   readonly last10m: number
 }
 
-/** What the autoscaler would do, or why it does nothing. */
+/** What the autoscaler would do, or the reason why it does nothing. */
 export interface ScalingDecision {
   /** 'hotKey': one key alone is too much for a shard, so that a split would not help. */
   readonly action: WireDecision['action']
-  /** The shards concerned; none for the stream as a whole. */
+  /** The shards concerned; empty if it is about the whole stream. */
   readonly shardIds: readonly string[]
-  /** The rule, with the figures that it was applied to. */
+  /** The rule that was applied, with its figures. */
   readonly reason: string
 }
 
-/** What the autoscaler makes of a stream. */
+/** The decisions of the autoscaler about a stream. */
 export interface ScalingReport {
   /** Decisions are carried out for on-demand streams only. */
   readonly mode: CapacityMode
   /** The bounds and targets that were applied. */
   readonly scaling: Scaling
-  /** What it would do now, shard by shard. */
+  /** What it would do now, for each shard. */
   readonly decisions: readonly ScalingDecision[]
 }
 
-/** The daemon as it is now. */
-export interface Broker {
+/** The description of the daemon. */
+export interface BrokerDescription {
   /** Identity of its data directory. */
   readonly brokerId: string
   /** Name and version. */
   readonly software: string
   /** When the daemon started. */
   readonly startedAt: Date
-  /** All streams. */
+  /** Number of all streams. */
   readonly streamCount: number
-  /** Shards of all streams, open and closed: closed ones are kept until their records expire. */
+  /** Number of shards of all streams, closed ones included: these are kept until their records expire. */
   readonly shardCount: number
-  /** Free space where the data directory lies. */
+  /** Free bytes on the file system of the data directory. */
   readonly freeBytes: number
   /** Every shard host. */
   readonly hosts: readonly BrokerHost[]
@@ -118,17 +118,17 @@ export interface Broker {
 
 /** A process that serves shards. */
 export interface BrokerHost {
-  /** From 1. */
+  /** Number of the host, from 1. */
   readonly hostId: number
-  /** `ready` where it serves its shards. */
+  /** `ready` if it serves its shards. */
   readonly state: ResponseOf<'describeBroker'>['hosts'][number]['state']
-  /** Of the process; undefined while there is none. */
+  /** Process id; undefined while there is no process. */
   readonly pid: number | undefined
-  /** Where it listens; 0 while it does not. */
+  /** Port on which it listens; 0 while it does not. */
   readonly port: number
   /** Open shards that are placed on it. */
   readonly openShards: number
-  /** How often the controller has started it anew. */
+  /** How often the controller has started it again. */
   readonly restarts: number
   /** Why it is not ready. */
   readonly reason: string | undefined
@@ -187,7 +187,7 @@ export function scalingReportOf({ mode, scaling, decisions }: ResponseOf<'explai
   return { mode, scaling, decisions: told }
 }
 
-export function brokerOf(broker: ResponseOf<'describeBroker'>): Broker {
+export function brokerOf(broker: ResponseOf<'describeBroker'>): BrokerDescription {
   return { ...broker, startedAt: new Date(broker.startedAt) }
 }
 

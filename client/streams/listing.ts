@@ -1,4 +1,7 @@
-// Lists that come in pages: read by `for await`, or a page at a time. Runs in the client.
+// Lists that come in pages: read by `for await`, or a page at a time. Runs in the client. Items rise strictly over all
+// pages, so a listing ends, whatever answers.
+import { quoteText } from '../../protocol/text/text.ts'
+import { invalidAnswer } from '../errors.ts'
 import { checkOptions } from '../options/check.ts'
 import { optionTable } from '../options/table.ts'
 import type { CallOptions } from '../settings.ts'
@@ -25,14 +28,27 @@ export interface Listing<T> extends AsyncIterable<T> {
   page(options?: PageOptions): Promise<Page<T>>
 }
 
-export function listing<T>(
-  shared: CallOptions,
-  fetchPage: (options: PageOptions & { limit: number }) => Promise<Page<T>>,
-): Listing<T> {
+/** How the broker gives a list. */
+export interface ListSource<T> {
+  /** The operation, as messages name it. */
+  readonly operation: string
+  /** Asks for the items behind `after`, in their order. */
+  fetch(
+    options: PageOptions & { limit: number },
+  ): Promise<{ readonly items: readonly T[]; readonly hasMore: boolean }>
+  /** Where the item stands, as `after` takes it. */
+  placeOf(item: T): string
+  /** Returns true if the place comes after the other one in the order of the list. */
+  isBehind(place: string, other: string): boolean
+}
+
+/** Throws `invalidAnswer` for a page that does not lead on. */
+export function listing<T>(shared: CallOptions, source: ListSource<T>): Listing<T> {
   const page = async (options: PageOptions = {}) => {
     checkOptions('page', options)
     const { limit = optionTable.page.limit.default } = options
-    return fetchPage({ ...shared, ...options, limit })
+    const answer = await source.fetch({ ...shared, ...options, limit })
+    return { items: answer.items, next: nextPlace(answer, options.after, source) }
   }
   return {
     page,
@@ -45,4 +61,30 @@ export function listing<T>(
       } while (after !== undefined)
     },
   }
+}
+
+/** How a list is ordered. */
+export type ListOrder<T> = Pick<ListSource<T>, 'operation' | 'placeOf' | 'isBehind'>
+
+/** The place behind which the next page begins; undefined on the last one. Throws `invalidAnswer` for a page that does not lead on. */
+export function nextPlace<T>(
+  { items, hasMore }: { readonly items: readonly T[]; readonly hasMore: boolean },
+  after: string | undefined,
+  { operation, placeOf, isBehind }: ListOrder<T>,
+): string | undefined {
+  let last = after
+  for (const item of items) {
+    const place = placeOf(item)
+    if (last !== undefined && !isBehind(place, last)) {
+      throw invalidAnswer(
+        `The answer to ${operation} does not lead on: ${quoteText(place)} comes after ${quoteText(last)}.`,
+      )
+    }
+    last = place
+  }
+  if (!hasMore) return undefined
+  if (items.length > 0) return last
+  throw invalidAnswer(
+    `The answer to ${operation} does not lead on: it says that more follows, and holds nothing.`,
+  )
 }

@@ -1,5 +1,5 @@
-// Where a shard is to be split, from what people say to the hash keys at which its children begin. Runs in the client,
-// pure: whether the shard is still open, and has that range, the broker decides.
+// Turns the options of a split into the hash keys at which the children begin. Runs in the client, pure. The broker checks that
+// the shard is still open and has that range.
 import {
   hashKeyFromBigInt,
   hashKeyFromDecimal,
@@ -10,13 +10,13 @@ import {
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { canSplitAt, type HashKeyRange } from '../../protocol/shards/shard-map.ts'
 
-/** One key, whose records are to have a shard of their own. */
+/** One key whose records get a shard of their own. */
 export type IsolatedKey =
   | { readonly partitionKey: string }
-  /** Decimal, as Kinesis writes it. */
+  /** Decimal, in Kinesis' form. */
   | { readonly hashKey: string | bigint }
 
-/** The hash key of a key to be isolated. Throws `invalidArgument` for what is none. */
+/** Returns the hash key of a key to be isolated. Throws `invalidArgument` for an invalid hash key. */
 export function hashKeyOf(key: IsolatedKey): bigint {
   const { hashKey, partitionKey = '' } = key as { hashKey?: string | bigint; partitionKey?: string }
   if (hashKey !== undefined) return hashKeyToBigInt(hashKeyFromDecimal(String(hashKey), 'isolate.hashKey'))
@@ -26,9 +26,8 @@ export function hashKeyOf(key: IsolatedKey): bigint {
 }
 
 /**
- * Where children begin so that one of them holds this hash key alone: in the middle of the range there are three
- * children, at one of its ends two. Throws `invalidArgument` for a key outside the range, and for one that has the shard
- * to itself already.
+ * Returns where children begin, so that one of them holds this hash key alone: three children for a key within the range, two
+ * for a key at one of its ends. Throws `invalidArgument` for a key outside the range, and for the only key of a shard.
  */
 export function isolatingCuts(range: HashKeyRange, hashKey: bigint, shardId: string): Uint8Array[] {
   const start = hashKeyToBigInt(range.start)
@@ -49,7 +48,7 @@ export function isolatingCuts(range: HashKeyRange, hashKey: bigint, shardId: str
   return cuts.map(hashKeyToBytes)
 }
 
-/** A hash key as the wire takes it. Throws `invalidArgument`. */
+/** Returns the bytes of a hash key. Throws `invalidArgument` for an invalid one. */
 export function cutAt(hashKey: string | bigint): Uint8Array {
   return hashKeyToBytes(hashKeyFromDecimal(String(hashKey), 'at'))
 }

@@ -10,7 +10,7 @@ import {
   SAMPLED_KEYS_SHIFT,
 } from './batch.ts'
 import { isBytes, writeU16, writeU32, writeU32BigEndian, writeU48, writeU64 } from '../bytes.ts'
-import { codecs, compress, type Codec } from './compression.ts'
+import { codecs, compress, type Compression } from './compression.ts'
 import { compareHashKeys, type HashKeyWords } from '../shards/hash-key.ts'
 import { invariant } from '../invariant.ts'
 import { drawHashKeys, sampledKeyCount } from './key-sample.ts'
@@ -22,7 +22,7 @@ import {
   HEADERS_FLAG,
   RECORD_FIXED_BYTES,
   TIMESTAMP_MAX,
-  type RecordInput,
+  type RecordFields,
 } from './record-layout.ts'
 import { checkText } from '../text/text.ts'
 
@@ -37,12 +37,12 @@ export interface BatchIdentity {
   readonly producerEpoch: number
   readonly firstProducerSequence: number
   /** Codec for the records; it is used only if it makes them smaller. */
-  readonly codec?: Codec | undefined
+  readonly codec?: Compression | undefined
 }
 
 /** The header fields of a batch that its records determine. */
 interface BatchContent {
-  readonly codec: Codec
+  readonly codec: Compression
   readonly sample: readonly HashKeyWords[]
   /** Length of the records in bytes, before compression. */
   readonly recordBytes: number
@@ -97,7 +97,7 @@ export class BatchBuilder {
    * is full: finish it and add the record to the next batch. An empty batch takes any record within the limits. Throws
    * `invalidArgument` for a record above a limit.
    */
-  tryAdd(record: RecordInput, hashKey: Uint32Array, hashKeyAt: number): boolean {
+  tryAdd(record: RecordFields, hashKey: Uint32Array, hashKeyAt: number): boolean {
     if (this.#count >= limits.batchRecordsMax) return false
     const { partitionKey, data, timestamp = 0, headers, explicitHashKey } = record
     checkRecord(partitionKey, data, timestamp)

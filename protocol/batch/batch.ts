@@ -27,7 +27,7 @@
 // see producer-identity.ts. A producer id of 0 says that the batch is not idempotent.
 import { crc32 } from 'node:zlib'
 import { readU16, readU32, readU32BigEndian, readU64, writeU32, writeU64 } from '../bytes.ts'
-import { codecs, type Codec } from './compression.ts'
+import { codecs, type Compression } from './compression.ts'
 import { hashKeyFromBytes, type HashKeyWords } from '../shards/hash-key.ts'
 import { limits } from '../limits.ts'
 import { RECORD_BYTES_MIN } from './record-layout.ts'
@@ -67,7 +67,7 @@ export interface BatchHeader {
   readonly batchLength: number
   readonly baseSequenceNumber: number
   readonly arrivalTime: number
-  readonly codec: Codec
+  readonly codec: Compression
   readonly producerId: number
   readonly producerEpoch: number
   readonly firstProducerSequence: number
@@ -104,7 +104,7 @@ export const firstProducerSequenceAt = (bytes: Uint8Array, at: number): number =
   readU64(bytes, at + batchOffsets.firstProducerSequence)
 
 /** The codec of a checked batch. */
-export function codecAt(bytes: Uint8Array, at: number): Codec {
+export function codecAt(bytes: Uint8Array, at: number): Compression {
   return codecs[bytes[at + batchOffsets.attributes]! & 7] ?? 'none'
 }
 
@@ -177,7 +177,7 @@ function findHeaderFault(bytes: Uint8Array): string | undefined {
   return findCountFault(bytes, codec) ?? findNumberFault(bytes) ?? findSampleFault(bytes, codec)
 }
 
-function findCountFault(bytes: Uint8Array, codec: Codec): string | undefined {
+function findCountFault(bytes: Uint8Array, codec: Compression): string | undefined {
   const count = recordCountAt(bytes, 0)
   if (count < 1 || count > limits.batchRecordsMax) {
     return `The batch says it has ${count} records; it must have 1 to ${limits.batchRecordsMax}.`
@@ -209,7 +209,7 @@ function findNumberFault(bytes: Uint8Array): string | undefined {
 }
 
 /** The broker trusts the sample without seeing the records, so its keys must at least lie within the header's bounds. */
-function findSampleFault(bytes: Uint8Array, codec: Codec): string | undefined {
+function findSampleFault(bytes: Uint8Array, codec: Compression): string | undefined {
   const count = sampledKeyCountAt(bytes, 0)
   if (count === 0) return undefined
   if (codec === 'none') return 'A batch has a sample of its keys only where its records are compressed.'

@@ -6,7 +6,7 @@ import { countOf } from '../text/count-text.ts'
 
 /** The codecs; the index is the codec's number on the wire. */
 export const codecs = ['none', 'gzip', 'zstd'] as const
-export type Codec = (typeof codecs)[number]
+export type Compression = (typeof codecs)[number]
 
 interface ZstdFunctions {
   zstdCompressSync?(bytes: Uint8Array): Uint8Array
@@ -19,12 +19,12 @@ const zstd = zlib as ZstdFunctions
 const NO_ZSTD = `This Node (${process.version}) has no zstd: Node 22 has it from 22.15 on, Node 23 from 23.8 on, and every later one.`
 
 /** Returns true if this version of Node has the codec. */
-export function isCodecAvailable(codec: Codec): boolean {
+export function isCodecAvailable(codec: Compression): boolean {
   return codec !== 'zstd' || zstd.zstdCompressSync !== undefined
 }
 
 /** Compresses bytes. Throws `invalidArgument` for a codec that this version of Node does not have. */
-export function compress(codec: Codec, bytes: Uint8Array): Uint8Array {
+export function compress(codec: Compression, bytes: Uint8Array): Uint8Array {
   if (codec === 'none') return bytes
   if (codec === 'gzip') return zlib.gzipSync(bytes)
   if (zstd.zstdCompressSync === undefined) {
@@ -37,7 +37,7 @@ export function compress(codec: Codec, bytes: Uint8Array): Uint8Array {
  * Inflates bytes to exactly `length` bytes. Throws `malformedBatch` if the result has another length (never producing more
  * than `length` bytes), and `codecUnavailable` for a codec that this version of Node does not have.
  */
-export function decompress(codec: Codec, bytes: Uint8Array, length: number): Uint8Array {
+export function decompress(codec: Compression, bytes: Uint8Array, length: number): Uint8Array {
   const inflated = codec === 'none' ? bytes : inflate(codec, bytes, length)
   if (inflated.length !== length) {
     throw new MillraceError(

@@ -27,7 +27,7 @@ export const TIMESTAMP_MAX = 2 ** 48 - 1
 const KEY_BYTES_MAX = limits.partitionKeyLengthMax * 3
 
 /** A record to be encoded into a batch. */
-export interface RecordInput {
+export interface RecordFields {
   readonly partitionKey: string
   readonly data: Uint8Array
   /** Routes the record instead of the partition key's hash. */

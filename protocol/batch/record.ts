@@ -9,7 +9,7 @@ import {
   recordBytesAt,
   recordsStartAt,
 } from './batch.ts'
-import { readU16, readU48 } from '../bytes.ts'
+import { readU16, readU32, readU48 } from '../bytes.ts'
 import { decompress } from './compression.ts'
 import { hashKeyFromBytes, type HashKeyWords } from '../shards/hash-key.ts'
 import { MillraceError } from '../millrace-error.ts'
@@ -19,7 +19,7 @@ import { findRecordFault } from './record-walk.ts'
 
 export { BatchBuilder, type BatchIdentity, type BatchMemorySource } from './batch-builder.ts'
 export type { RecordHeaders } from './record-headers.ts'
-export type { RecordInput } from './record-layout.ts'
+export type { RecordFields } from './record-layout.ts'
 
 /** A stored record. Its text and views are made when they are read. */
 export interface StoredRecord {
@@ -59,32 +59,54 @@ class RecordView implements StoredRecord {
   }
 
   get timestamp(): number {
-    return readU48(this.#bytes, this.#at + 7)
+    return timestampAt(this.#bytes, this.#at)
   }
 
   get partitionKey(): string {
-    const from = this.#at + RECORD_FIXED_BYTES
-    return this.#bytes.toString('utf8', from, from + readU16(this.#bytes, this.#at + 5))
+    return partitionKeyAt(this.#bytes, this.#at)
   }
 
   get explicitHashKey(): HashKeyWords | undefined {
-    if ((this.#bytes[this.#at + 4]! & EXPLICIT_HASH_KEY_FLAG) === 0) return undefined
-    return hashKeyFromBytes(this.#bytes, this.#keyEnd)
+    return explicitHashKeyAt(this.#bytes, this.#at)
   }
 
   get headers(): RecordHeaders {
-    const flags = this.#bytes[this.#at + 4]!
-    if ((flags & HEADERS_FLAG) === 0) return NO_HEADERS
-    return readHeaders(this.#bytes, this.#keyEnd + ((flags & EXPLICIT_HASH_KEY_FLAG) === 0 ? 0 : 16))
+    return headersAt(this.#bytes, this.#at)
   }
 
   get data(): Uint8Array {
     return this.#bytes.subarray(this.#dataAt, this.#end)
   }
+}
 
-  get #keyEnd(): number {
-    return this.#at + RECORD_FIXED_BYTES + readU16(this.#bytes, this.#at + 5)
-  }
+/** The parts of the record at `at` in `bytes`, which was found valid. */
+export function timestampAt(bytes: Buffer, at: number): number {
+  return readU48(bytes, at + 7)
+}
+
+export function partitionKeyAt(bytes: Buffer, at: number): string {
+  return bytes.toString('utf8', at + RECORD_FIXED_BYTES, keyEndAt(bytes, at))
+}
+
+export function explicitHashKeyAt(bytes: Buffer, at: number): HashKeyWords | undefined {
+  if ((bytes[at + 4]! & EXPLICIT_HASH_KEY_FLAG) === 0) return undefined
+  return hashKeyFromBytes(bytes, keyEndAt(bytes, at))
+}
+
+/** The values are views on `bytes`. */
+export function headersAt(bytes: Buffer, at: number): RecordHeaders {
+  const flags = bytes[at + 4]!
+  if ((flags & HEADERS_FLAG) === 0) return NO_HEADERS
+  return readHeaders(bytes, keyEndAt(bytes, at) + ((flags & EXPLICIT_HASH_KEY_FLAG) === 0 ? 0 : 16))
+}
+
+/** Index after the record. */
+export function recordEndAt(bytes: Buffer, at: number): number {
+  return at + 4 + readU32(bytes, at)
+}
+
+function keyEndAt(bytes: Buffer, at: number): number {
+  return at + RECORD_FIXED_BYTES + readU16(bytes, at + 5)
 }
 
 /**
@@ -93,19 +115,37 @@ class RecordView implements StoredRecord {
  * inflate them. Inflates at most the length in the header, within the limits.
  */
 export function readRecords(batch: Uint8Array, options: { from?: number } = {}): StoredRecord[] {
+  const arrivalTime = arrivalTimeAt(batch, 0)
+  const records: StoredRecord[] = []
+  visitRecords(batch, options.from ?? 0, (sequenceNumber, at, dataAt, end, bytes) => {
+    records.push(new RecordView(bytes, { at, dataAt, end }, sequenceNumber, arrivalTime))
+  })
+  return records
+}
+
+/** Called with a record that begins at `at` in `bytes`, and whose data lies from `dataAt` to `end`. */
+export type StoredRecordVisitor = (
+  sequenceNumber: number,
+  at: number,
+  dataAt: number,
+  end: number,
+  bytes: Buffer,
+) => void
+
+/**
+ * Calls `visit` for each record from sequence number `from` on, and returns the bytes in which they lie. Throws what `readRecords` throws; if the error is
+ * `malformedBatch`, some records may have been visited, and none of them may be used.
+ */
+export function visitRecords(batch: Uint8Array, from: number, visit: StoredRecordVisitor): Buffer {
   const damage = checkStoredBatch(batch)
   if (damage !== undefined) throw new MillraceError('corruptData', damage)
   const base = baseSequenceNumberAt(batch, 0)
-  const arrivalTime = arrivalTimeAt(batch, 0)
-  const from = options.from ?? 0
-  const records: StoredRecord[] = []
   const bytes = recordsOf(batch)
   const fault = findRecordFault(batch, bytes, 0, (index, at, dataAt, end) => {
-    if (base + index >= from)
-      records.push(new RecordView(bytes, { at, dataAt, end }, base + index, arrivalTime))
+    if (base + index >= from) visit(base + index, at, dataAt, end, bytes)
   })
   if (fault !== undefined) throw new MillraceError('malformedBatch', fault)
-  return records
+  return bytes
 }
 
 /**

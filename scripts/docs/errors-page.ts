@@ -45,6 +45,13 @@ const groups: readonly Group[] = [
     from: 53,
     doc: 'Never sent, because the broker does not decode compressed batches.',
   },
+  {
+    title: 'Made by a client that is answered wrongly',
+    from: 56,
+    doc: 'Never sent. Whatever answers is defective, or no broker at all; the client uses nothing of the answer.',
+  },
+  { title: 'Consumer groups', from: 64, doc: 'The operations on groups answer these codes.' },
+  { title: 'Documents', from: 96, doc: 'The operations on documents answer these codes.' },
 ]
 
 /** The page as Markdown. */

@@ -67,6 +67,21 @@ describe('put', () => {
   })
 })
 
+describe('headers', () => {
+  it('are printed so that a text which looks like base64 is not taken for bytes, through another stream too', async () => {
+    await output('stream create tagged')
+    await output('stream create copied')
+    await output('put tagged x --key ada --header note=base64:/w==')
+    const printed = await output('consume tagged --format json')
+    expect(JSON.parse(printed)).toMatchObject({ headers: { note: 'base64:/w==' } })
+    expect(printed).not.toContain('headersBase64')
+    // What produce reads has no headers of its own: the line is the data, byte for byte.
+    await output('produce copied --key-field partitionKey', { input: printed })
+    expect(await output('consume copied')).toBe(printed)
+    expect(JSON.parse(await output('consume copied --format json'))).not.toHaveProperty('headers')
+  })
+})
+
 describe('consume', () => {
   const lines = Array.from({ length: 5000 }, (_, index) => `line ${index}`)
 

@@ -147,6 +147,24 @@ describe.each([
     await producer.close()
   })
 
+  it('keeps documents, and tells who watches', async () => {
+    const plans = client.documents<{ steps: number }>('plans')
+    const { version } = await plans.put('first', { steps: 1 }, { expectedVersion: 0 })
+    const conflict = plans.put('first', { steps: 2 }, { expectedVersion: 0 })
+    await expect(conflict).rejects.toMatchObject({ code: 'versionConflict', currentVersion: version })
+    const told: string[] = []
+    for await (const change of plans.watch({ prefix: 'f' })) {
+      told.push(change.type === 'put' ? `${change.name} ${change.value.steps}` : `${change.name} is gone`)
+      if (told.length === 1) await plans.update('first', (plan) => ({ steps: plan!.steps + 1 }))
+      if (told.length === 2) await plans.delete('first')
+      if (told.length === 3) break
+    }
+    expect(told).toEqual(['first 1', 'first 2', 'first is gone'])
+    expect(await plans.get('first')).toBeUndefined()
+    const page = await plans.list().page()
+    expect(page).toEqual({ items: [], next: undefined })
+  })
+
   it('takes records of every size up to the limit, and refuses the next', async () => {
     await client.createStream('large')
     const sizes = [0, 1, 1000, 300_000, 10 * 1024 * 1024 - 3]
@@ -195,6 +213,32 @@ describe('a broker that goes away and comes back', () => {
       await Promise.all(sent)
       await loop
       expect(seen).toEqual(Array.from({ length: 300 }, (_, i) => i))
+    } finally {
+      await broker.close()
+      await rm(dataDir, { recursive: true, force: true })
+    }
+  })
+
+  it('a watch of documents goes on, and closing the broker does not wait for it', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'millrace-client-'))
+    const listen = { host: '127.0.0.1', port: await freePort() }
+    // Far longer than a test may take: a broker that waited for the watch would not be closed in time.
+    const config = { drainTimeout: '10m' }
+    let broker = await createBroker({ dataDir, listen, config })
+    try {
+      await using client = await connect(broker.url, { retry: { backoffMaxMs: 200 } })
+      const plans = client.documents<number>('plans')
+      await plans.put('a', 1)
+      await plans.put('b', 1)
+      const changes = plans.watch()[Symbol.asyncIterator]()
+      const next = async () => (await changes.next()).value as unknown
+      expect([await next(), await next()]).toMatchObject([{ name: 'a' }, { name: 'b' }])
+      const told = next()
+      await broker.close()
+      broker = await createBroker({ dataDir, listen, config })
+      await plans.put('b', 2)
+      expect(await told).toMatchObject({ type: 'put', name: 'b', value: 2 })
+      await changes.return!()
     } finally {
       await broker.close()
       await rm(dataDir, { recursive: true, force: true })

@@ -116,6 +116,33 @@ describe('put and putMany', () => {
     await driven(client.close())
   })
 
+  it('take a record that was read, whole, with a codec too, and whatever class it is of', async () => {
+    const broker = new FakeBroker()
+    const client = await connectTo(broker)
+    const headers = { trace: Buffer.from('x') }
+    const first = { partitionKey: 'ada', data: '{"n":1}', timestamp: 7, explicitHashKey: '5', headers }
+    await driven(client.put('clicks', first))
+    const reading = client.read('clicks', { codec: json<{ n: number }>() }).batches()
+    const [record] = (await driven(reading.next())).value!
+    await driven(reading.return())
+    class Own {
+      readonly data = record!.data
+      get partitionKey() {
+        return 'bob'
+      }
+    }
+    // The producer behind put is not made yet for the first of them, so that it waits as a copy.
+    const other = await connectTo(broker)
+    const codec = json<{ n: number }>()
+    const puts = [record!, { ...record! }, new Own()].map((each) => other.put('clicks', each, { codec }))
+    await driven(Promise.all([...puts, other.put('clicks', { ...record!, data: record!.bytes })]))
+    const stored = broker.recordsOf(0).map(({ partitionKey, data, timestamp }) => [partitionKey, `${Buffer.from(data)}`, timestamp]) // prettier-ignore
+    const copy = ['ada', '{"n":1}', 7]
+    expect(stored).toEqual([copy, copy, copy, ['bob', '{"n":1}', expect.any(Number)], copy])
+    expect(broker.recordsOf(0).filter((each) => each.headers['trace'] !== undefined)).toHaveLength(4)
+    await driven(Promise.all([client.close(), other.close()]))
+  })
+
   it('putMany answers for each record by itself, in order', async () => {
     const broker = new FakeBroker({ shards: 2 })
     const client = await connectTo(broker)

@@ -1,7 +1,7 @@
 // When a request is repeated, and how long that may take.
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { backoffMs, mayRepeat, retrying } from '../../client/retry.ts'
+import { backoffMs, boundsFor, mayRepeat, retrying } from '../../client/retry.ts'
 import { resolveSettings } from '../../client/settings.ts'
 import { errorCodes, type ErrorCode } from '../../protocol/error-codes.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
@@ -53,6 +53,18 @@ describe('backoffMs', () => {
         },
       ),
     )
+  })
+})
+
+describe('what a broker asks', () => {
+  it('is not waited for longer than a minute, nor longer than a timer can hold', () => {
+    expect(backoffMs({ backoffMinMs: 1, backoffMaxMs: 1 }, 0, () => 0, Number.MAX_SAFE_INTEGER)).toBe(60_000)
+  })
+
+  it('fresh routing is asked for soon, for some seconds', () => {
+    const policy = { backoffMinMs: 50, backoffMaxMs: 2000, giveUpAfterMs: Infinity }
+    expect(boundsFor({ retry: 'reroute' }, policy, 10)).toEqual({ backoffMinMs: 10, backoffMaxMs: 100 })
+    expect(boundsFor({ retry: 'reroute' }, policy, 1000)).toBe(policy)
   })
 })
 

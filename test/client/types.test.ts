@@ -7,8 +7,10 @@ import {
   text,
   type Acknowledgement,
   type Client,
+  type DocumentChange,
   type MergeResult,
   type MillraceError,
+  type NamedDocument,
   type Producer,
   type PutResult,
   type Reading,
@@ -117,5 +119,23 @@ describe('types', () => {
     expectTypeOf<Client['explainScaling']>().returns.resolves.toEqualTypeOf<ScalingReport>()
     expectTypeOf<Shard['load']>().toEqualTypeOf<ShardLoad | undefined>()
     expectTypeOf<Reading<Uint8Array>['children']>().toEqualTypeOf<readonly string[]>()
+  })
+
+  it('documents have the type of their kind', () => {
+    const uses = async (client: Client) => {
+      const clicks = client.documents<Click>('clicks')
+      await clicks.put('last', { user: 'ada', page: 1 }, { expectedVersion: 0 })
+      // @ts-expect-error it takes clicks
+      void clicks.put('last', { user: 'ada' })
+      await clicks.update('last', (click) => ({ user: click?.user ?? 'ada', page: 2 }))
+      const notes = client.documents('notes', { codec: text })
+      // @ts-expect-error the codec takes text
+      void notes.put('last', 7)
+      return { click: await clicks.get('last'), note: await notes.get('last'), watch: clicks.watch() }
+    }
+    type Uses = Awaited<ReturnType<typeof uses>>
+    expectTypeOf<Uses['click']>().toEqualTypeOf<NamedDocument<Click> | undefined>()
+    expectTypeOf<Uses['note']>().toEqualTypeOf<NamedDocument<string> | undefined>()
+    expectTypeOf<Uses['watch']>().toEqualTypeOf<AsyncIterable<DocumentChange<Click>>>()
   })
 })

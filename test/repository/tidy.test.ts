@@ -52,6 +52,21 @@ describe('sources', () => {
     expect([...missing, ...tests.flatMap((file) => linesMatching(file, /\.\.\/dist\//))]).toEqual([])
   })
 
+  it('no two exported types of the broker, or of the client, have one name', () => {
+    const offences = [/^(broker|protocol)\//, /^client\//].flatMap((side) => {
+      const types = sources
+        .filter(({ path }) => side.test(path))
+        .flatMap(({ path, text }) =>
+          [...text.matchAll(/^export (?:abstract )?(?:class|interface|type) (\w+)/gm)].map(([, name]) => ({
+            name,
+            path,
+          })),
+        )
+      return types.filter(({ name }, at) => types.findIndex((type) => type.name === name) !== at)
+    })
+    expect(offences).toEqual([])
+  })
+
   it('no test is switched off, and none keeps the others from running', () => {
     const tests = sources.filter((file) => file.path.endsWith('.test.ts'))
     const switches = /\b(it|test|describe)\.(only|skip|todo)\(/

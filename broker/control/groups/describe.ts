@@ -9,7 +9,7 @@ import {
   type GroupState,
   type GroupStream,
   type Lease,
-  type Moment,
+  type GroupMoment,
 } from './machine/state.ts'
 
 type Page = Pick<ResponseOf<'describeGroup'>, 'shards' | 'hasMore'>
@@ -25,7 +25,7 @@ export function describeGroup(state: GroupState): ResponseOf<'describeGroup'>['g
   }
 }
 
-export function describeMembers(state: GroupState, { now }: Moment): readonly WireGroupMember[] {
+export function describeMembers(state: GroupState, { now }: GroupMoment): readonly WireGroupMember[] {
   return Array.from(state.members.values(), ({ memberId, address, joinedAt, renewedAt, leaseMs }) => ({
     memberId,
     address,
@@ -40,7 +40,7 @@ export function describeMembers(state: GroupState, { now }: Moment): readonly Wi
 export async function describeShards(
   state: GroupState,
   { limit, after }: Pick<RequestOf<'describeGroup'>, 'limit' | 'after'>,
-  parts: { readonly catalog: CatalogState; readonly hosts: HostQuestions; readonly moment: Moment },
+  parts: { readonly catalog: CatalogState; readonly hosts: HostQuestions; readonly moment: GroupMoment },
 ): Promise<Page> {
   const page: { stream: GroupStream; lease: Lease }[] = []
   let hasMore = false

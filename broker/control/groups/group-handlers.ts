@@ -18,7 +18,13 @@ import type { Groups } from './groups.ts'
 import { HostQuestions } from './host-questions.ts'
 import { MESSAGE_ROWS_MAX } from './machine/advance.ts'
 import { claimed } from './machine/membership.ts'
-import type { CheckpointMessage, CheckpointResult, Claim, GroupAnswer, Pins } from './machine/messages.ts'
+import type {
+  CheckpointMessage,
+  CheckpointResult,
+  MemberClaim,
+  GroupAnswer,
+  Pins,
+} from './machine/messages.ts'
 import { leasesOf, type GroupState, type Member, type StartPosition } from './machine/state.ts'
 
 export type GroupOperation = keyof typeof groupOperations
@@ -241,7 +247,7 @@ class GroupHandlers {
 
   async #toMember(
     group: string,
-    message: Parameters<Groups['tell']>[1] & Claim,
+    message: Parameters<Groups['tell']>[1] & MemberClaim,
     fail: Fail<'memberNotFound'>,
   ): Promise<GroupAnswer> {
     const { groups } = this.#options
@@ -251,7 +257,7 @@ class GroupHandlers {
 
   async #ownMember(
     group: string,
-    claim: Claim,
+    claim: MemberClaim,
     fail: Fail<'memberNotFound'>,
   ): Promise<{ readonly state: GroupState; readonly member: Member }> {
     const state = await this.#options.groups.stateOf(group)
@@ -306,7 +312,7 @@ function orThrow(answer: GroupAnswer): void {
   throw refusal(answer.code === 'overloaded' ? 'overloaded' : 'unavailable', answer.message)
 }
 
-function claimOf({ group, memberId, secret }: RequestOf<'renewMember'>): Claim {
+function claimOf({ group, memberId, secret }: RequestOf<'renewMember'>): MemberClaim {
   checkGroup(group)
   const wrong = checkMemberId(memberId)
   if (wrong !== undefined) throw refusal('invalidArgument', wrong)

@@ -12,7 +12,7 @@ import type { Catalog } from '../catalog.ts'
 import { LeaseClock } from './lease-clock.ts'
 import { LiveGroup, type LiveGroupOptions } from './live-group.ts'
 import { refused, type GroupAnswer, type GroupMessage } from './machine/messages.ts'
-import type { FactsOf, GroupState, Moment } from './machine/state.ts'
+import type { FactsOf, GroupState, GroupMoment } from './machine/state.ts'
 import { WaitingSyncs } from './waiting-syncs.ts'
 
 /** How late the end of a lease may be noticed. */
@@ -64,7 +64,7 @@ export class Groups {
   }
 
   /** The moment by which leases end. */
-  readonly moment = (): Moment => ({ now: this.#clock.now(), wall: this.#options.time.now() })
+  readonly moment = (): GroupMoment => ({ now: this.#clock.now(), wall: this.#options.time.now() })
 
   /** Finds the active stream of a name. */
   readonly factsOf: FactsOf = (name) => {

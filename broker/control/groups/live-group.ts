@@ -11,7 +11,7 @@ import { advance, renewed, type Advance, type Told } from './machine/advance.ts'
 import { claimed } from './machine/membership.ts'
 import type { GroupAnswer, GroupMessage } from './machine/messages.ts'
 import { recoveredGroup, restored } from './machine/rows.ts'
-import type { FactsOf, GroupState, Moment } from './machine/state.ts'
+import type { FactsOf, GroupState, GroupMoment } from './machine/state.ts'
 import { Leftovers } from './leftovers.ts'
 import { CHANGE_ROWS_MAX, readGroup, writeRows } from './stored-rows.ts'
 import { unstored } from './unstored.ts'
@@ -27,7 +27,7 @@ export interface LiveGroupOptions {
   readonly factsOf: FactsOf
   /** The name of an active stream. */
   readonly nameOf: (streamId: number) => string | undefined
-  readonly moment: () => Moment
+  readonly moment: () => GroupMoment
   readonly time: Time
   readonly instruments: Pick<
     Instruments,

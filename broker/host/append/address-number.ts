@@ -1,8 +1,8 @@
-// A number for the network address that a session comes from, to count by. Host main thread, pure.
-// Ports are left out, and so are the lower 64 bits of an IPv6 address: one client has all of those.
+// The number of a session's network address, by which producers are counted. Host main thread, pure.
+// Ports do not count, nor do the lower 64 bits of an IPv6 address, because one client may have all of those.
 import { createHash } from 'node:crypto'
 
-/** The same for all sessions of one address, and below 2^48. `remote` is what the server calls the peer. */
+/** Returns a number below 2^48 that all sessions of one address share. `remote` is the peer's address, as the server gives it. */
 export function addressNumberOf(remote: string): number {
   return createHash('sha256').update(addressOf(remote)).digest().readUIntBE(0, 6)
 }
@@ -10,12 +10,12 @@ export function addressNumberOf(remote: string): number {
 function addressOf(remote: string): string {
   const v6 = /^\[([^\]]*)\]/.exec(remote)?.[1]
   if (v6 === undefined) return remote.replace(/:\d+$/, '')
-  // An IPv4 client of a socket that listens for both.
+  // The address of an IPv4 client on a socket that listens for both.
   const v4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(v6)?.[1]
   return v4 ?? networkOf(v6)
 }
 
-/** The first four groups of an IPv6 address, as they would be written in full. */
+/** Returns the first four groups of an IPv6 address, written in full. */
 function networkOf(address: string): string {
   const [head = '', tail] = address.replace(/%.*$/, '').split('::')
   const groups = head === '' ? [] : head.split(':')

@@ -1,5 +1,5 @@
-// The answer to one append request, filled in as its batches are settled, in whatever order. Host main thread.
-// Every batch is settled exactly once; the request is answered when all are.
+// The answer to one append request, filled in as its batches are settled, in any order. Host main thread.
+// Every batch is settled exactly once; the request is answered when all batches are.
 import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
 import { invariant } from '../../../protocol/invariant.ts'
 import type { AppendResult, ResponseOf } from '../../../protocol/operations.ts'
@@ -26,7 +26,7 @@ export class AppendAnswer {
   }
 }
 
-/** The batch is flushed. */
+/** Makes the result of a batch that was flushed. */
 export function stored(baseSequenceNumber: number, arrivalTime: number): AppendResult {
   return {
     code: 0,
@@ -38,7 +38,7 @@ export function stored(baseSequenceNumber: number, arrivalTime: number): AppendR
   }
 }
 
-/** The batch is not stored; or, where the code says so, nobody knows. */
+/** Makes the result of a batch that was not stored, or, if the code says so, has an unknown outcome. */
 export function refused(code: ErrorCode, message: string, retryAfterMs?: number): AppendResult {
   return {
     code: errorCodes[code].id,

@@ -1,33 +1,33 @@
-// Batches on their way to an owner: what waits, and how it is packed into arenas. Host main thread, pure.
-// The bytes of a batch are copied exactly once, from the frame in which they came into the arena in which they travel to
-// the owner, come back stamped, and are sent to readers.
+// Packs batches for an owner into arenas. Host main thread, pure.
+// The bytes of a batch are copied exactly once: from the received frame into the arena, in which they go to the owner, come
+// back stamped, and are sent to readers.
 import { ENTRY_FIELDS } from '../../threads/append-fields.ts'
 import type { AppendGroup } from '../../threads/owner-contract.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { AppendAnswer } from './append-answer.ts'
 import type { ProvenProducer } from './producer-proofs.ts'
 
-/** A batch that waits for the end of its turn, and whose answer it is. */
+/** A batch that waits for the end of the turn, and the answer that gets its result. */
 export interface QueuedBatch {
   readonly shard: HostedShard
   readonly bytes: Uint8Array
   readonly producer: ProvenProducer
   readonly answer: AppendAnswer
-  /** Its place in the answer. */
+  /** Place of its result in the answer. */
   readonly index: number
 }
 
-/** A batch that is with the owner: its bytes are in the arena only, so that the frame it came in can be let go. */
+/** A batch that was sent to the owner. Only the arena holds its bytes, so that the received frame can be freed. */
 export type SentBatch = Omit<QueuedBatch, 'bytes' | 'producer'>
 
-/** One append call, and whom its outcome concerns. `group.entries` says where each batch lies in the arena. */
+/** One append call, and its batches, which get the outcome. `group.entries` says where each batch is in the arena. */
 export interface PackedGroup {
   readonly group: AppendGroup
   readonly batches: readonly SentBatch[]
   readonly bytes: number
 }
 
-/** Packs batches, in their order, into groups of at most `groupBytes`; a larger batch has a group of its own. They arrived at `now`. */
+/** Packs batches in their order into groups of at most `groupBytes`; a larger batch gets its own group. `now`: their arrival. */
 export function packGroups(
   batches: readonly QueuedBatch[],
   { groupBytes, now }: { readonly groupBytes: number; readonly now: number },
@@ -52,7 +52,7 @@ function pack(
   queued: readonly QueuedBatch[],
   { first, end, bytes, now }: Record<'first' | 'end' | 'bytes' | 'now', number>,
 ): PackedGroup {
-  // Not from the pool, which must not be transferred, and not zeroed: every byte is written here.
+  // The memory comes from no pool, because a pool cannot be transferred. It needs no zeros, because every byte is written here.
   const arena = Buffer.allocUnsafeSlow(bytes)
   const entries = new Float64Array((end - first) * ENTRY_FIELDS)
   const batches: SentBatch[] = []

@@ -1,6 +1,6 @@
-// From an owner's answer to everybody who waits for it: producers, the tail cache, readers. Host main thread.
-// A group is settled within one turn: extents advance in the order of the numbers, stored batches become readable in
-// memory, acknowledgements leave, and then, at the end of the turn, readers are woken. What is not stored is never readable.
+// Hands an owner's answer on to producers, the tail cache and readers. Host main thread.
+// A group is settled within one turn: extents advance in the order of sequence numbers, stored batches become readable in
+// memory, acknowledgements leave, and at the end of the turn readers are woken. A batch that is not stored is never readable.
 import { errorCodeOf, errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
 import {
   batchLengthAt,
@@ -39,7 +39,7 @@ export class AppendSettlement {
     this.#options = options
   }
 
-  /** The owner has answered. */
+  /** Called when the owner has answered. */
   settle({ group, batches, bytes }: PackedGroup, { arena: buffer, results }: AppendOutcome): void {
     const { cache, metrics, time } = this.#options
     const now = time.elapsed()
@@ -81,7 +81,7 @@ export class AppendSettlement {
     metrics.millrace_duplicate_batches_total.add(duplicates)
   }
 
-  /** The call failed: unless it never left, nobody knows what is on disk. */
+  /** Called when the call failed. Its outcome is unknown, unless it never left this thread. */
   fail({ batches }: PackedGroup, error: unknown): void {
     const neverSent = MillraceError.is(error, 'unavailable')
     const code = neverSent ? 'unavailable' : 'outcomeUnknown'
@@ -91,9 +91,9 @@ export class AppendSettlement {
     this.#options.metrics.millrace_refused_batches_total.add(batches.length, code)
   }
 
-  /** The batch is flushed: readers may have it. */
+  /** Makes a flushed batch readable. */
   #show({ shard }: SentBatch, arena: CachedArena, batch: StoredBatch): void {
-    if (!shard.served) return // it was dropped while the batch was under way
+    if (!shard.served) return // the shard was dropped meanwhile
     shard.advance(batch)
     arena.push(shard.cached, batch)
     this.#options.wakes.mark(shard)
@@ -114,27 +114,27 @@ export class AppendSettlement {
 }
 
 /**
- * What is not stored costs nothing. Else a producer's later batches, which an owner refuses while an earlier one was
- * refused for throughput, would use up what that one waits for.
+ * Gives back what a batch that was not stored took from the limits. Otherwise a producer's later batches, which the owner
+ * refuses because an earlier one was refused for throughput, would use up the balance that the earlier one waits for.
  */
 function giveBack({ writeThrottle }: HostedShard, bytes: Uint8Array, at: number): void {
   writeThrottle?.give(payloadBytesAt(bytes, at), recordCountAt(bytes, at))
 }
 
-/** What an owner has no room for now it has none for in the next millisecond either. */
+/** Returns how long to wait after a refusal. An owner without room has none a millisecond later either. */
 function retryAfterMsOf(code: ErrorCode): number | undefined {
   if (code === 'storageFull') return hostLimits.storageFullRetryMs
   const isFull = code === 'overloaded' || code === 'tooManyProducers'
   return isFull ? hostLimits.overloadedRetryMsMax : undefined
 }
 
-/** What an owner has found in the records of a batch is found once more, to be said in a sentence. */
+/** Searches the batch again for the fault that the owner found in its records, to describe it in a sentence. */
 function faultText(code: ErrorCode, bytes: Uint8Array, offset: number): string | undefined {
   if (code !== 'invalidBatch') return undefined
   return checkSentBatch(bytes.subarray(offset, offset + batchLengthAt(bytes, offset)))?.message
 }
 
-/** An owner answers in codes; this says the rest: what was refused, and what to do. */
+/** Returns the message for an owner's code: what was refused, and what to do. */
 function refusalText(code: ErrorCode, shard: string, producerId: number, firstSequence: number): string {
   switch (code) {
     case 'outOfOrderSequence':

@@ -1,6 +1,6 @@
-// An append request from its frame to its owners: which batches are taken, and which are refused why. Host main thread.
-// Per batch O(1): the header and its hash key bounds are checked, never a record; checksums and records are the owner's work. A
-// batch that is refused here was not written anywhere. Batches of one session to one shard keep their order.
+// The path of an append request to its owners: which batches are accepted, and why others are refused. Host main thread.
+// It costs O(1) for each batch: the header and its hash key bounds are checked here, checksums and records by the owner. A batch
+// that is refused here was not written anywhere. Batches of one session to one shard keep their order.
 import type { ErrorCode } from '../../../protocol/error-codes.ts'
 import { batchWithin, checkBatchHeader, producerIdAt, recordCountAt } from '../../../protocol/batch/batch.ts'
 import type { AppendResult, RequestOf, ResponseOf } from '../../../protocol/operations.ts'
@@ -21,7 +21,7 @@ import { countOf } from '../../../protocol/text/count-text.ts'
 
 type BatchToAppend = RequestOf<'append'>['batches'][number]
 
-/** Whose batch is looked at, and where it is answered. */
+/** The session of a batch, and the answer that gets its result. */
 interface Asked {
   readonly session: Session
   readonly answer: AppendAnswer
@@ -59,7 +59,7 @@ export class AppendPath {
     return this.#whenDone(answer, session, takenBytes, started)
   }
 
-  /** Nothing of the request is kept over the wait: its frame can be let go as soon as its batches are in arenas. */
+  /** Waits for the answer, and keeps nothing of the request: its frame can be freed once its batches are in arenas. */
   #whenDone(
     answer: AppendAnswer,
     session: Session,
@@ -75,7 +75,7 @@ export class AppendPath {
     })
   }
 
-  /** Queues the batch for its owner, or says why not. */
+  /** Queues the batch for its owner, or returns a refusal. */
   #check(wanted: BatchToAppend, { session, answer, index, now }: Asked): AppendResult | undefined {
     const { batch } = wanted
     const shard = this.#options.shards.find(wanted.streamId, wanted.shardIndex)
@@ -95,11 +95,11 @@ export class AppendPath {
       )
     }
     const queued = { shard, bytes: batch, producer, answer, index }
-    // Its owner knows what a closed shard has stored: nothing else of it is limited, or part of its load.
+    // A closed shard takes only duplicates, which its owner finds. They are neither limited nor part of its load.
     return shard.closed ? this.#offer(queued) : this.#admit(queued, now)
   }
 
-  /** Refuses what is above the shard's limits, and takes the rest from them. */
+  /** Refuses a batch above the shard's limits, or takes its cost from them and queues it. */
   #admit(queued: QueuedBatch, now: number): AppendResult | undefined {
     const { shard, bytes: batch } = queued
     const { load, writeThrottle } = shard

@@ -1,19 +1,19 @@
 // The queue of appends to one owner. Host main thread.
-// Batches reach the owner in the order in which they were offered. What a turn of the event loop brings leaves at its end,
-// in one call where it fits. The queue is bounded in bytes; from the first batch that does not fit until the owner's next
-// answer everything is refused, so that smaller batches behind it in the same turn do not overtake it.
+// Batches reach the owner in the order in which they were offered. The batches of one turn of the event loop leave at its end,
+// in one call if they fit. The queue is bounded in bytes. From the first batch that does not fit until the owner's next answer,
+// all batches are refused, so that smaller ones after it in the same turn do not overtake it.
 import type { Instruments } from '../../telemetry/instruments.ts'
 import type { AppendOutcome } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { Time } from '../../time.ts'
 import { packGroups, type PackedGroup, type QueuedBatch } from './append-group.ts'
 
-/** Where the owner's answers to appends go. */
+/** Takes the owner's answers to appends. */
 export interface AppendListener {
   onOutcome(group: PackedGroup, outcome: AppendOutcome): void
-  /** The call for this group failed; `error` says whether it may have had an effect. */
+  /** Called when the call for this group failed; `error` says whether it may have had an effect. */
   onFailure(group: PackedGroup, error: unknown): void
-  /** An invariant is broken: this host cannot go on. */
+  /** Called when an invariant is broken, so that this host cannot go on. */
   onBroken(error: Error): void
 }
 
@@ -31,28 +31,28 @@ export class AppendQueue {
   #queued: QueuedBatch[] = []
   #queuedBytes = 0
   #full = false
-  /** How long the owner lately took to answer a group. */
+  /** Recent time in which the owner answered a group. */
   #answerMs = 0
 
   constructor(options: AppendQueueOptions) {
     this.#options = options
   }
 
-  /** Bytes of batches that were offered and are not answered. */
+  /** Bytes of batches that were offered and are not answered yet. */
   get queuedBytes(): number {
     return this.#queuedBytes
   }
 
-  /** When a batch that found the queue full should come again: once the owner has answered what is in it. */
+  /** How long to wait before a batch that found the queue full is sent again: about until the owner has answered the queue. */
   get retryAfterMs(): number {
     const { overloadedRetryMsMin, overloadedRetryMsMax } = hostLimits
     return Math.min(overloadedRetryMsMax, Math.max(overloadedRetryMsMin, Math.ceil(this.#answerMs)))
   }
 
-  /** Takes a batch into the queue; false where there is no room, and then nothing was taken. */
+  /** Queues a batch; returns false, and queues nothing, if there is no room. */
   offer(batch: QueuedBatch): boolean {
     const { queueBytes, time } = this.#options
-    // An empty queue takes any batch, or one that is larger than the queue could never be appended.
+    // An empty queue takes any batch. Otherwise a batch larger than the queue could never be appended.
     const fits = this.#queuedBytes === 0 || this.#queuedBytes + batch.bytes.length <= queueBytes
     if (this.#full || !fits) {
       this.#full = true
@@ -63,7 +63,7 @@ export class AppendQueue {
     return true
   }
 
-  /** Sends what this turn brought so far, so that the next call to the owner stands behind it. */
+  /** Sends the batches of this turn so far, so that the next call to the owner comes after them. */
   flush(): void {
     const queued = this.#queued
     this.#queued = []

@@ -1,8 +1,8 @@
-// How much a batch asks of a shard, as limits and loads count it. Host main thread, pure.
+// The size of a batch, as limits and loads count it. Host main thread, pure.
 import { recordBytesAt, recordCountAt } from '../../../protocol/batch/batch.ts'
 import { RECORD_FIXED_BYTES } from '../../../protocol/batch/record-layout.ts'
 
-/** Bytes of keys, headers and data of a checked batch, uncompressed: what Kinesis counts, without our framing. */
+/** Returns the uncompressed bytes of keys, headers and data of a checked batch: what Kinesis counts, without the framing. */
 export function payloadBytesAt(bytes: Uint8Array, at: number): number {
   return recordBytesAt(bytes, at) - recordCountAt(bytes, at) * RECORD_FIXED_BYTES
 }

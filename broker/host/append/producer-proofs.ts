@@ -1,21 +1,21 @@
-// Whether a session may write under the producer id of a batch: it must show the secret that the id is made of. Host main
-// thread. What a session has proven is remembered, so that a batch costs a comparison and not a hash; one session's memory
-// says nothing to another, so that nothing can be learnt from it about anyone's secret. Secrets are neither stored nor logged.
+// Decides whether a session may write under the producer id of a batch: it must send the secret of which the id is a hash. Host
+// main thread. Proofs are remembered for each session, so that a batch costs a comparison and not a hash. Sessions do not share
+// proofs, so that no session can learn about the secret of another. Secrets are neither stored nor logged.
 import { producerIdAt } from '../../../protocol/batch/batch.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { producerIdentityOf } from '../../../protocol/producer-identity.ts'
 import type { Session } from '../../server/session.ts'
 import { addressNumberOf } from './address-number.ts'
 
-/** Proofs of all sessions together: beyond it they are forgotten, and hashed again as they come. */
+/** Most proofs in memory, of all sessions together. Beyond it, proofs are forgotten, and hashed again when needed. */
 const PROOFS_MAX = 65_536
 
-/** Whose a batch is. All are 0 where it has no producer. */
+/** The producer of a batch. All fields are 0 if it has none. */
 export interface ProvenProducer {
-  /** Tells the producer from another of the same id. */
+  /** Differs for another producer of the same id. */
   readonly tag: number
   readonly session: number
-  /** A number of the network address that the session comes from. */
+  /** The number of the session's network address. */
   readonly address: number
 }
 
@@ -30,7 +30,7 @@ export class ProducerProofs {
   readonly #max: number
   #sessions = new WeakMap<Session, Map<number, Proof>>()
   #count = 0
-  /** How many secrets were hashed. */
+  /** How many secrets have been hashed. */
   hashes = 0
 
   constructor({ max = PROOFS_MAX }: { max?: number } = {}) {
@@ -38,7 +38,7 @@ export class ProducerProofs {
   }
 
   /**
-   * Whose the batch is, for its owner; undefined where the secret is missing, too short, or not that of the batch's
+   * Returns the producer of the batch, for its owner; undefined if the secret is missing, too short, or not that of the batch's
    * producer id.
    */
   producerOf(
@@ -55,7 +55,7 @@ export class ProducerProofs {
     const identity = producerIdentityOf(secret)
     if (identity.producerId !== producerId) return undefined
     const producer = { tag: identity.tag, session: session.id, address: addressNumberOf(session.remote) }
-    // The secret is a view of the frame that it came in.
+    // The secret is copied, because it is a view of the received frame.
     this.#remember(session, producerId, { secret: Buffer.from(secret), producer })
     return producer
   }

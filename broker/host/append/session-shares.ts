@@ -1,6 +1,6 @@
-// How many bytes one session may have under way to the owners before the host stops reading from it. Host main thread.
-// The share shrinks as more sessions append, so that the queues seldom fill: a producer that is too fast feels its own
-// TCP connection stand still, instead of an error. A session always gets one more request through when it has nothing left.
+// Bounds the bytes that one session may have in the queues of the owners before the host stops reading from it. Host main
+// thread. The share shrinks as more sessions append, so that the queues seldom fill: the TCP connection of a producer that is
+// too fast stands still, and the producer gets no error. A session without bytes in the queues may always send one request.
 import { invariant } from '../../../protocol/invariant.ts'
 import type { Session } from '../../server/session.ts'
 
@@ -11,14 +11,14 @@ interface Share {
 
 export class SessionShares {
   readonly #queueBytes: number
-  /** Sessions with bytes under way; what is under way is answered sooner or later, so that none stays here. */
+  /** Sessions with unanswered bytes. Every batch is answered in the end, so no session stays here. */
   readonly #shares = new Map<Session, Share>()
 
   constructor(queueBytes: number) {
     this.#queueBytes = queueBytes
   }
 
-  /** The session handed in so much. */
+  /** Called when a session has sent that many bytes. */
   take(session: Session, bytes: number): void {
     let share = this.#shares.get(session)
     if (!share) this.#shares.set(session, (share = { bytes: 0, held: false }))
@@ -28,7 +28,7 @@ export class SessionShares {
     session.holdReading()
   }
 
-  /** So much of it is answered. */
+  /** Called when that many bytes of a session are answered. */
   give(session: Session, bytes: number): void {
     const share = this.#shares.get(session)
     invariant(share && share.bytes >= bytes, 'a session was given back more than it had handed in')
@@ -39,7 +39,7 @@ export class SessionShares {
     session.releaseReading()
   }
 
-  /** One share is always left over, for a session that comes new. */
+  /** Returns the share of each session. One share is always left over, for a new session. */
   #allowance(): number {
     return this.#queueBytes / (this.#shares.size + 1)
   }

@@ -1,11 +1,11 @@
-// What one subscription may be sent a second. Host main thread.
-// A subscription is never refused: its deliveries wait until the balance allows the next, holding nothing meanwhile. The
-// limit is looked up in the shard's settings each time, so that a change applies to the next delivery.
+// The limit in bytes a second of one subscription. Host main thread.
+// A subscription is never refused. Each delivery waits until the balance allows it, and holds no bytes meanwhile. The limit
+// is read from the shard's settings each time, so that a change applies to the next delivery.
 import type { Clock } from '../../time.ts'
 import type { ServedSettings } from '../../../protocol/stream-settings.ts'
 import { TokenBucket } from './token-bucket.ts'
 
-/** Whose settings say how much: they may be others at the next delivery. */
+/** The shard whose settings give the limit; the settings may change between two deliveries. */
 export interface PacedShard {
   readonly settings: Pick<ServedSettings, 'shardLimits'>
 }
@@ -20,17 +20,17 @@ export class SubscriptionPace {
     this.#elapsed = elapsed
   }
 
-  /** How long the next delivery must wait; 0 where it may leave now. */
+  /** How long the next delivery must wait; 0 if it may leave now. */
   get waitMs(): number {
     return this.#current()?.waitMs(this.#elapsed()) ?? 0
   }
 
-  /** How much one delivery should hold: a second's worth, or the subscriber would see bursts and long pauses. */
+  /** How much one delivery should hold: what one second allows. Larger ones would come as bursts with long pauses. */
   get deliveryBytes(): number {
     return this.#perSecond || Infinity
   }
 
-  /** So much was sent. */
+  /** Called when that many bytes were sent. */
   sent(bytes: number): void {
     this.#current()?.take(bytes, this.#elapsed())
   }

@@ -1,6 +1,6 @@
-// The limits of one shard in one direction: bytes a second and pieces a second, each or both. Host main thread.
-// What appends bring and what fetches take are bounded alike. A shard without limits has no throttle at all, so that it
-// costs one check against undefined.
+// The limits of one shard in one direction: bytes a second, pieces a second, or both. Host main thread.
+// Appends and fetches are bounded in the same way. A shard without limits has no throttle at all, so that it costs one check
+// against undefined.
 import type { ShardLimits } from '../../../protocol/operations.ts'
 import { hostLimits } from '../host-limits.ts'
 import { TokenBucket } from './token-bucket.ts'
@@ -35,18 +35,18 @@ export class Throttle {
   #bytes: TokenBucket | undefined
   #count: TokenBucket | undefined
 
-  /** Without limits until some are set. */
+  /** Makes a throttle without limits; `set` gives it some. */
   constructor(kind: ThrottleKind) {
     this.#kind = kind
   }
 
-  /** The limits that hold from now on; what is saved up or owed stays. */
+  /** Sets the limits that hold from now on. The balances, saved or owed, stay. */
   set(limits: ShardLimits, now: number): void {
     this.#bytes = adjusted(this.#bytes, limits[this.#kind.bytes], now)
     this.#count = adjusted(this.#count, limits[this.#kind.count], now)
   }
 
-  /** The limit that must be waited for longest, and for how long at first; undefined where work is admitted. */
+  /** Returns the limit with the longest wait, and that wait, bounded; undefined if work is admitted. */
   usedUp(now: number): UsedUp | undefined {
     const bytesMs = this.#bytes?.waitMs(now) ?? 0
     const countMs = this.#count?.waitMs(now) ?? 0
@@ -62,14 +62,14 @@ export class Throttle {
     this.#count?.take(count, now)
   }
 
-  /** What was taken for work that came to nothing. */
+  /** Gives back what was taken for work that was not done. */
   give(bytes: number, count: number): void {
     this.#bytes?.give(bytes)
     this.#count?.give(count)
   }
 }
 
-/** A throttle for these limits, `throttle` where there was one; undefined where nothing is limited. */
+/** Returns a throttle with these limits, `throttle` itself if it is given; undefined if nothing is limited. */
 export function throttled(
   throttle: Throttle | undefined,
   kind: ThrottleKind,

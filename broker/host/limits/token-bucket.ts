@@ -1,17 +1,17 @@
-// A token bucket in debt style. Host main thread, pure: the caller brings the time.
-// It admits while its balance is above zero, and then takes what the work cost, however much that is: any batch fits, and
-// over time no more than the rate gets through, plus what one second saves up. The one number that it keeps is the moment
-// at which the balance is zero, so that a wait can be named exactly, and time spent idle costs nothing.
+// A token bucket that may go into debt. Host main thread, pure: the caller gives the time.
+// It admits work while its balance is above zero, and then takes the work's whole cost. So a batch of any size is admitted,
+// and over time no more than the rate, plus one second's worth that was saved, gets through. The bucket's only number is the
+// time at which its balance is zero. So the length of a wait is exact, and idle time costs nothing.
 
-/** How much of an unused rate is saved up. */
+/** How much unused rate is saved: what this time would allow. */
 const BURST_MS = 1000
 
 export class TokenBucket {
   #perSecond: number
-  /** When the balance was zero, or will be: it is above zero after this moment. */
+  /** The time at which the balance is zero; after it, the balance is above zero. */
   #zeroAt = -Infinity
 
-  /** A full one. */
+  /** Makes a full bucket. */
   constructor(perSecond: number) {
     this.#perSecond = perSecond
   }
@@ -20,24 +20,24 @@ export class TokenBucket {
     return this.#perSecond
   }
 
-  /** Whole milliseconds until it admits, if nobody takes more meanwhile; 0 where it admits now. */
+  /** Returns the whole milliseconds until work is admitted, if no more is taken meanwhile; 0 if it is admitted now. */
   waitMs(now: number): number {
     return now > this.#zeroAt ? 0 : Math.floor(this.#zeroAt - now) + 1
   }
 
-  /** Takes what was admitted. */
+  /** Takes the cost of admitted work. */
   take(amount: number, now: number): void {
     this.#zeroAt = Math.max(this.#zeroAt, now - BURST_MS) + (amount / this.#perSecond) * 1000
   }
 
-  /** Gives back what was taken for nothing. */
+  /** Gives back the cost of work that was not done. */
   give(amount: number): void {
     this.#zeroAt -= (amount / this.#perSecond) * 1000
   }
 
   /**
-   * Changes the rate from now on. What was saved up stays the same part of a second. A debt is paid off sooner where the
-   * rate is raised, and never later than before: whoever was told to wait was told the truth.
+   * Changes the rate from now on. Saved balance stays the same part of a second. A higher rate pays a debt off sooner. A lower
+   * rate does not pay it off later, so that a wait that a client was told stays long enough.
    */
   setRate(perSecond: number, now: number): void {
     const debtMs = this.#zeroAt - now

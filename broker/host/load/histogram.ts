@@ -1,22 +1,22 @@
-// How weight lies over a range of hash keys, in bins of even width, and where it divides in two. Host main thread, pure.
-// Between two bins' edges weight counts as even, except for keys that are known to be heavy: those are points, which stay on
-// one side whole.
+// A histogram of weight over a range of hash keys, in bins of equal width. It finds the key that divides the weight in two.
+// Host main thread, pure. Weight counts as even within a bin, except for keys that are known to be heavy: each of them is a
+// point, which stays whole on one side.
 import type { HeavyKey } from './key-sketch.ts'
 import { certain } from './key-sketch.ts'
 
 const BINS = 256
 
-/** Enough for a place within the widest piece: what a number holds. */
+/** Bits of a fraction of a piece: as many as a number holds. */
 const FRACTION_BITS = 52n
 
-/** Weight that lies evenly over the hash keys `from` … `to` − 1. */
+/** Weight that is spread evenly over the hash keys `from` … `to` − 1. */
 interface Piece {
   readonly from: bigint
   readonly to: bigint
   readonly weight: number
 }
 
-/** Over the hash keys `first` … `last`, both included. */
+/** The histogram of the hash keys `first` … `last`, both included. */
 export class Histogram {
   readonly #first: bigint
   readonly #last: bigint
@@ -29,19 +29,19 @@ export class Histogram {
     this.#width = last - first + 1n
   }
 
-  /** Adds weight to a key; one outside the range is no concern of this histogram. */
+  /** Adds weight to a key; ignores a key outside the range. */
   add(key: bigint, weight: number): void {
     if (this.#holds(key)) this.#bins[this.#binOf(key)]! += weight
   }
 
-  /** Lets everything fade. */
+  /** Multiplies all weights by a factor. */
   scale(factor: number): void {
     for (let bin = 0; bin < BINS; bin++) this.#bins[bin]! *= factor
   }
 
   /**
-   * The key that begins the upper of two parts which weigh the same, as nearly as the bins and the heavy keys allow; both
-   * hold at least one key. Undefined where there is no weight, or one key is the whole range.
+   * Returns the first key of the upper of two parts of equal weight, as nearly as the bins and the heavy keys allow. Both
+   * parts hold at least one key. Returns undefined if there is no weight, or if the range is one key.
    */
   balancedKey(heavy: readonly HeavyKey[]): bigint | undefined {
     const pieces = this.#pieces(heavy)
@@ -55,10 +55,10 @@ export class Histogram {
       }
       below += piece.weight
     }
-    return this.#last // rounding left a last bit of weight over
+    return this.#last // only rounding leaves a last bit of weight over
   }
 
-  /** All of the range, in order: each bin without its heavy keys, and those as pieces of one key. */
+  /** Returns the whole range in order: each bin without its heavy keys, and those as pieces of one key. */
   #pieces(heavy: readonly HeavyKey[]): Piece[] {
     const points = heavy
       .filter((entry) => this.#holds(entry.key) && certain(entry) > 0)
@@ -84,19 +84,19 @@ export class Histogram {
     return Number(((key - this.#first) * BigInt(BINS)) / this.#width)
   }
 
-  /** The lowest key of a bin. */
+  /** Returns the lowest key of a bin. */
   #edge(bin: number): bigint {
     return this.#first + (BigInt(bin) * this.#width + BigInt(BINS - 1)) / BigInt(BINS)
   }
 
-  /** As the first key of the upper part: the lower one must not be empty either. */
+  /** Moves a first key of the upper part into the range, so that neither part is empty. */
   #within(key: bigint): bigint {
     if (key <= this.#first) return this.#first + 1n
     return key > this.#last ? this.#last : key
   }
 }
 
-/** A bin in pieces: its heavy keys as points, and what else it weighs, evenly over what lies between them. */
+/** Divides a bin into pieces: its heavy keys as points, and its other weight evenly over the keys between them. */
 function divided(bin: Piece, points: readonly HeavyKey[]): Piece[] {
   if (points.length === 0) return [bin]
   const heavy = points.reduce((sum, point) => sum + certain(point), 0)
@@ -116,7 +116,7 @@ function divided(bin: Piece, points: readonly HeavyKey[]): Piece[] {
   return pieces
 }
 
-/** How many of its keys make up this part of a piece, to the nearest: of a single key, none or all. */
+/** Returns how many keys make up this part of a piece, rounded: of a single key, none or all. */
 function partOf({ from, to }: Piece, part: number): bigint {
   const scaled = BigInt(Math.round(part * 2 ** Number(FRACTION_BITS)))
   return ((to - from) * scaled + (1n << (FRACTION_BITS - 1n))) >> FRACTION_BITS

@@ -1,6 +1,6 @@
-// What was seen lately of the hash keys that one shard takes: how they lie, and which are heavy. Host main thread.
-// What is seen fades by half in half a minute, so that it tells of the load that is, not of the one that was. It takes a few
-// KiB, and says nothing before it has seen enough.
+// A sample of the hash keys that one shard lately took: their distribution, and the heavy ones. Host main thread.
+// Weights fade by half in half a minute, so that the sample shows the present load. It takes a few KiB, and gives no answers
+// until it has seen enough records.
 import {
   hashKeyFromBigInt,
   hashKeyToBigInt,
@@ -12,22 +12,22 @@ import { Histogram } from './histogram.ts'
 import { certain, KeySketch } from './key-sketch.ts'
 
 const HALF_LIFE_MS = 30_000
-/** Fading costs a pass over the bins: not for every record. */
+/** Interval of fading. It costs a pass over the bins, which is too much for every record. */
 const FADE_MS = 1000
-/** So many records, the faded ones in part, say something. */
+/** Fewest records, faded ones counted in part, from which the sample gives answers. */
 const RECORDS_MIN = 32
-/** So many looks that saw nothing, and hardly any that did: more would see no more. */
+/** After so many batches that show no keys, and hardly any that do, more batches would not help. */
 const BLIND_LOOKS_MAX = 4 * RECORDS_MIN
-/** So little is left of a single record after a few minutes. */
+/** What is left of a single record after a few minutes. */
 const FADED_RECORDS = 0.01
-/** What a key must have of the load to stand out: below it, the keys of a shard are as good as even. */
+/** Part of the load from which on a key is hot. Below it, the keys of a shard count as evenly loaded. */
 const HOT_PART_MIN = 0.1
 
-/** Over a shard's range. */
+/** The sample of the keys of a shard's range. */
 export class KeySample {
   readonly #histogram: Histogram
   readonly #sketch = new KeySketch()
-  /** Records whose keys were seen, and looks that saw none. */
+  /** Records whose keys were seen, and batches that showed none. */
   #records = 0
   #blindLooks = 0
   #fadedAt: number
@@ -37,7 +37,7 @@ export class KeySample {
     this.#fadedAt = now
   }
 
-  /** A record, and what it stands for. */
+  /** Adds a record with the weight that it stands for. */
   add(hashKey: HashKeyWords, weight: number): void {
     const key = hashKeyToBigInt(hashKey)
     this.#histogram.add(key, weight)
@@ -45,13 +45,13 @@ export class KeySample {
     this.#records++
   }
 
-  /** Records whose keys cannot be seen. */
+  /** Adds the weight of records whose keys cannot be seen. */
   addUnknown(weight: number): void {
     this.#sketch.addUnknown(weight)
     this.#blindLooks++
   }
 
-  /** Lets go of what was long ago. */
+  /** Fades the weights by the time since the last call. */
   fade(now: number): void {
     const ms = now - this.#fadedAt
     if (ms < FADE_MS) return
@@ -63,22 +63,22 @@ export class KeySample {
     this.#sketch.scale(factor)
   }
 
-  /** It has looked often enough, whether it saw anything or not. */
+  /** True if enough batches were looked at, whether they showed keys or not. */
   get isSteady(): boolean {
     return this.tells || this.#blindLooks >= BLIND_LOOKS_MAX
   }
 
-  /** What it has seen was so long ago that it is as good as nothing. */
+  /** True if its records have faded to next to nothing. */
   get isFaded(): boolean {
     return this.#records + this.#blindLooks < FADED_RECORDS
   }
 
-  /** It has seen enough to be believed. */
+  /** True if it has seen enough records to give answers. */
   get tells(): boolean {
     return this.#records >= RECORDS_MIN
   }
 
-  /** The key with the largest part, as far as that is certain; null where too little was seen or none stands out. */
+  /** The key with the largest certain part of the load; null if too little was seen or no key stands out. */
   get hot(): HotKey | null {
     const heaviest = this.tells ? this.#sketch.heaviest : undefined
     if (!heaviest) return null
@@ -86,7 +86,7 @@ export class KeySample {
     return part < HOT_PART_MIN ? null : { hashKey: hashKeyToHex(hashKeyFromBigInt(heaviest.key)), part }
   }
 
-  /** Where what was seen divides in two; undefined where too little was seen, or it cannot be divided. */
+  /** The key that divides the load in two; undefined if too little was seen, or the range cannot be divided. */
   get balancedKey(): HashKeyWords | undefined {
     const key = this.tells ? this.#histogram.balancedKey(this.#sketch.entries) : undefined
     return key === undefined ? undefined : hashKeyFromBigInt(key)

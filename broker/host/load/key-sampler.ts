@@ -1,47 +1,47 @@
-// Looks at the keys of some of the records that are appended. Host main thread.
-// A host never looks inside batches but here, and here within a budget: a few hundred records a second for the whole
-// host, a few batches a second of each shard, whatever arrives. A batch is chosen by lot, with a chance that goes by its
-// bytes: whoever sends in turns, or first in every request, is seen no more often than he brings.
+// Samples the keys of records that are appended. Host main thread.
+// This is the only place where a host looks inside batches, within a budget: a few hundred records a second for the host, and
+// a few batches a second for each shard. Batches are chosen at random, with a chance in proportion to their bytes, so that
+// the order in which producers send does not change how often their keys are seen.
 import { codecAt, readBatchHeader, sampledKeysOf } from '../../../protocol/batch/batch.ts'
 import { compareHashKeys, type HashKeyWords } from '../../../protocol/shards/hash-key.ts'
 import { TokenBucket } from '../limits/token-bucket.ts'
 import { KeySample } from './key-sample.ts'
 import { sampleKeys } from './record-keys.ts'
-import type { ShardLoad } from './shard-load.ts'
+import type { ShardLoadMeter } from './shard-load-meter.ts'
 
 const RECORDS_PER_SECOND = 400
 const RECORDS_PER_BATCH = 8
 
-/** Whose keys are looked at. */
+/** A shard whose keys are sampled. */
 export interface SampledShard {
   readonly rangeStart: HashKeyWords
   readonly rangeEnd: HashKeyWords
-  readonly load: ShardLoad
+  readonly load: ShardLoadMeter
 }
 
 export class KeySampler {
   readonly #random: () => number
   readonly #budget = new TokenBucket(RECORDS_PER_SECOND)
 
-  /** `random` is from 0 to below 1. */
+  /** `random` returns numbers from 0 to below 1. */
   constructor(random: () => number) {
     this.#random = random
   }
 
-  /** A batch with `bytes` of records was counted. */
+  /** Called with a batch that holds `bytes` of records; samples its keys if the batch is chosen. */
   offer(shard: SampledShard, batch: Uint8Array, bytes: number, now: number): void {
     const { load } = shard
     const { bytesPerLook } = load
     if (this.#random() * bytesPerLook >= bytes || this.#budget.waitMs(now) > 0) return
     load.sample ??= new KeySample({ start: shard.rangeStart, end: shard.rangeEnd }, now)
     load.sample.fade(now)
-    // It stands for all the bytes among which it was chosen.
+    // The batch stands for all the bytes among which it was chosen.
     const weight = Math.max(bytes, bytesPerLook)
     this.#budget.take(this.#look(load.sample, batch, weight), now)
     load.looked(now)
   }
 
-  /** Returns how many records it looked at. */
+  /** Samples a batch; returns how many records it looked at. */
   #look(sample: KeySample, batch: Uint8Array, weight: number): number {
     if (codecAt(batch, 0) !== 'none') return lookCompressed(sample, batch, weight)
     const keys = sampleKeys(batch, RECORDS_PER_BATCH, this.#random)
@@ -51,7 +51,7 @@ export class KeySampler {
   }
 }
 
-/** Nothing is inflated here: the header tells the key where all records have the same, and some keys where they do not. */
+/** Samples a compressed batch without inflating it: its header holds the key if all records share one, else some keys. */
 function lookCompressed(sample: KeySample, batch: Uint8Array, weight: number): number {
   const { lowestHashKey, highestHashKey } = readBatchHeader(batch)
   const isOneKey = compareHashKeys(lowestHashKey, 0, highestHashKey, 0) === 0

@@ -4,7 +4,7 @@
 
 const ENTRIES_MAX = 16
 
-/** A key and what it weighs: at least `weight − error`, at most `weight`. */
+/** A key and its weight: at least `weight − error`, at most `weight`. */
 export interface HeavyKey {
   readonly key: bigint
   readonly weight: number
@@ -21,17 +21,17 @@ export class KeySketch {
   readonly #entries: Entry[] = []
   #total = 0
 
-  /** Of everything that was added. */
+  /** Weight of everything that was added. */
   get total(): number {
     return this.#total
   }
 
-  /** In no particular order. */
+  /** The entries, in no particular order. */
   get entries(): readonly HeavyKey[] {
     return this.#entries
   }
 
-  /** The key that weighs most for certain; undefined where nothing was added. */
+  /** The key with the largest certain weight; undefined if nothing was added. */
   get heaviest(): HeavyKey | undefined {
     let heaviest: Entry | undefined
     for (const entry of this.#entries) {
@@ -52,19 +52,19 @@ export class KeySketch {
     }
     if (!lightest || this.#entries.length < ENTRIES_MAX) this.#entries.push({ key, weight, error: 0 })
     else {
-      // What the new key may have weighed before is not known, only that it was no more than this.
+      // The weight of the new key before this is unknown, but it was not above that of the lightest entry.
       lightest.key = key
       lightest.error = lightest.weight
       lightest.weight += weight
     }
   }
 
-  /** Something of unknown keys: it belongs to the total, so that no known key seems heavier than it is. */
+  /** Adds weight of unknown keys to the total, so that no known key seems heavier than it is. */
   addUnknown(weight: number): void {
     this.#total += weight
   }
 
-  /** Lets everything fade. */
+  /** Multiplies all weights by a factor. */
   scale(factor: number): void {
     this.#total *= factor
     for (const entry of this.#entries) {
@@ -74,7 +74,7 @@ export class KeySketch {
   }
 }
 
-/** What a key weighs at least. */
+/** Returns the weight that a key has at least. */
 export function certain({ weight, error }: HeavyKey): number {
   return weight - error
 }

@@ -1,15 +1,15 @@
-// What the controller asks of loads: all counters, and where one shard divides. Host main thread.
+// Answers the controller's questions about loads: all counters, and the key that divides one shard. Host main thread.
 import { hashKeyToHex } from '../../../protocol/shards/hash-key.ts'
 import type { HostedLoads, HotKey, ShardRef } from '../../host-contract.ts'
-import type { ShardLoad } from './shard-load.ts'
+import type { ShardLoadMeter } from './shard-load-meter.ts'
 
-/** A shard that is served here, and what is asked of it. */
+/** A shard that is served here, with its load. */
 export interface LoadedShard extends ShardRef {
   readonly closed: boolean
-  readonly load: ShardLoad
+  readonly load: ShardLoadMeter
 }
 
-/** Of the open ones among these shards. */
+/** Returns the loads of those shards that are open. */
 export function loadsOf(shards: Iterable<LoadedShard>, now: number): HostedLoads {
   const counters: number[] = []
   const hot = new Map<number, HotKey>()
@@ -18,7 +18,7 @@ export function loadsOf(shards: Iterable<LoadedShard>, now: number): HostedLoads
     if (closed) continue
     const { bytes, records, sample } = load
     sample?.fade(now)
-    // Some KiB, for every shard that was ever busy.
+    // A sample takes some KiB, so shards that are no longer busy must not keep theirs.
     if (sample?.isFaded) load.sample = undefined
     const hotKey = sample?.hot
     if (hotKey) hot.set(place, hotKey)
@@ -28,7 +28,7 @@ export function loadsOf(shards: Iterable<LoadedShard>, now: number): HostedLoads
   return { counters: Float64Array.from(counters), hot }
 }
 
-/** The hash key that divides the shard's load in two, as 32 hex digits; null where too little was seen. */
+/** Returns the hash key that divides the shard's load in two, as 32 hex digits; null if too little was seen. */
 export function balancedKeyOf({ load: { sample } }: Pick<LoadedShard, 'load'>, now: number): string | null {
   sample?.fade(now)
   const key = sample?.balancedKey

@@ -1,5 +1,5 @@
 // The hash keys of some records of a batch, taken without decoding it. Host main thread, pure.
-// It steps from record to record by their lengths. The batch has not been checked yet: lengths that do not fit end the walk.
+// It steps from record to record by their lengths. The batch is not checked yet, so a length that does not fit ends the walk.
 import { BATCH_HEADER_BYTES, recordCountAt } from '../../../protocol/batch/batch.ts'
 import { readU32 } from '../../../protocol/bytes.ts'
 import type { HashKeyWords } from '../../../protocol/shards/hash-key.ts'
@@ -10,16 +10,16 @@ import {
   RECORD_FIXED_BYTES,
 } from '../../../protocol/batch/record-layout.ts'
 
-/** A sample is taken among the first records, so that a large batch is not walked whole. */
+/** The sample comes from the first records, so that a large batch is not walked whole. */
 const RECORDS_WALKED_MAX = 4096
 
 export interface SampledKey {
   readonly hashKey: HashKeyWords
-  /** Of the record's key, headers and data. */
+  /** Bytes of the record's key, headers and data. */
   readonly bytes: number
 }
 
-/** Hash keys of up to `count` records of an uncompressed batch, spread over it. `random` is from 0 to below 1. */
+/** Returns hash keys of up to `count` records, spread over an uncompressed batch. `random` returns 0 to below 1. */
 export function sampleKeys(batch: Uint8Array, count: number, random: () => number): SampledKey[] {
   const among = Math.min(recordCountAt(batch, 0), RECORDS_WALKED_MAX)
   const wanted = Math.min(count, among)
@@ -27,7 +27,7 @@ export function sampleKeys(batch: Uint8Array, count: number, random: () => numbe
   let at = BATCH_HEADER_BYTES
   let index = 0
   for (let taken = 0; taken < wanted; taken++) {
-    // One from each of so many even stretches: never the same twice, and no pattern in the batch is followed.
+    // One record is chosen in each of `wanted` even stretches, so that none comes twice and no pattern in the batch counts.
     const target = Math.floor(((taken + random()) * among) / wanted)
     for (; index < target; index++) at = endOf(batch, at)
     const end = endOf(batch, at)
@@ -37,7 +37,7 @@ export function sampleKeys(batch: Uint8Array, count: number, random: () => numbe
   return keys
 }
 
-/** Infinite where no record begins there. */
+/** Returns where the record ends that begins at `at`; Infinity if none begins there. */
 function endOf(batch: Uint8Array, at: number): number {
   return at + RECORD_BYTES_MIN <= batch.length ? at + 4 + readU32(batch, at) : Infinity
 }

@@ -1,5 +1,6 @@
-// One owner as the host sees it: the queue of appends to it, its calls, its notices. Host main thread.
-// The owner takes what it is sent in that order; a call whose effect depends on appends sends those of this turn first.
+// The host's end of one owner: the queue of appends to it, its calls, its notices. Host main thread.
+// The owner handles messages in the order in which they are sent. A call whose effect depends on appends first sends the
+// appends of this turn.
 import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import { createCaller, type Caller } from '../../channels/calls.ts'
@@ -19,16 +20,16 @@ import { AppendQueue, type AppendListener } from '../append/append-queue.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { Time } from '../../time.ts'
 
-/** A running owner: the channel to its thread, or to the same code in this thread. Its end is the owner's end. */
+/** A running owner: the channel to its thread, or to the same code on this thread. It ends when the owner ends. */
 export interface OwnerChannel extends Channel {
-  /** Fulfils when nothing of it is left, after a `close` call was answered. */
+  /** Fulfils when the owner has ended, after a `close` call was answered. */
   join(): Promise<void>
 }
 
-/** Where an owner's answers and notices go. `onBroken` also tells that the owner is gone without having been asked. */
+/** Takes an owner's answers and notices. `onBroken` is also called if the owner ends without being asked to. */
 export interface OwnerListener extends AppendListener {
   onReopened(extents: readonly ShardExtent[], reason: string): void
-  /** Its segments are others now; the link has them already. */
+  /** Called when the owner's segment list changes; the link has the new list already. */
   onSegments(list: SegmentList): void
 }
 
@@ -53,7 +54,7 @@ export class OwnerLink {
   #segments: SegmentList | undefined
   #stats: Promise<OwnerStats> | undefined
   #answers = 0
-  /** When each call was made that is not answered; oldest first. */
+  /** Times of the calls that are not answered yet, oldest first. */
   readonly #unanswered = new Set<{ readonly at: number }>()
 
   constructor(options: OwnerLinkOptions) {
@@ -78,38 +79,38 @@ export class OwnerLink {
     })
   }
 
-  /** Bytes of batches that were offered and are not answered. */
+  /** Bytes of batches that were offered and are not answered yet. */
   get queuedBytes(): number {
     return this.#appends.queuedBytes
   }
 
-  /** How long the oldest call has been waiting for its answer; 0 where none is. */
+  /** How long the oldest unanswered call has been waiting; 0 if there is none. */
   get waitingMs(): number {
     const [oldest] = this.#unanswered
     return oldest === undefined ? 0 : this.#options.time.elapsed() - oldest.at
   }
 
-  /** How many calls have been answered; without `stats`, which needs neither the disk nor its turn. */
+  /** How many calls have been answered. `stats` does not count, because an owner answers it without the disk and out of turn. */
   get answers(): number {
     return this.#answers
   }
 
-  /** Where the owner's records lie; undefined until it has said so. */
+  /** The list of the owner's segments; undefined until the owner has sent it. */
   get segments(): SegmentList | undefined {
     return this.#segments
   }
 
-  /** Free space is below the floor: the owner refuses what it has not stored before. */
+  /** True if free space is below the floor: the owner then refuses every batch that is not a duplicate. */
   get storageFull(): boolean {
     return this.#storageFull
   }
 
-  /** When a batch that found the queue full should come again. */
+  /** How long to wait before a batch that found the queue full is sent again. */
   get retryAfterMs(): number {
     return this.#appends.retryAfterMs
   }
 
-  /** Takes a batch into the queue; false where there is no room, and then nothing was taken. */
+  /** Queues a batch; returns false, and queues nothing, if there is no room. */
   offer(batch: QueuedBatch): boolean {
     return this.#appends.offer(batch)
   }
@@ -123,14 +124,14 @@ export class OwnerLink {
     await this.#ask('forget', { slots })
   }
 
-  /** Closes shards for appends, behind everything that was offered before; their extents are final. */
+  /** Closes shards for appends, after all batches offered before, and returns their final extents. */
   async seal(slots: readonly number[]): Promise<readonly ShardExtent[]> {
     this.#appends.flush()
     const { extents } = await this.#ask('seal', { slots })
     return extents
   }
 
-  /** Raises trim horizons, durably; no call is so large that appends wait for it. */
+  /** Makes trim horizons durable, in calls that are small enough not to delay appends. */
   async trim(horizons: readonly ShardHorizon[]): Promise<void> {
     const { horizonsPerTrim } = hostLimits
     for (let i = 0; i < horizons.length; i += horizonsPerTrim) {
@@ -138,30 +139,30 @@ export class OwnerLink {
     }
   }
 
-  /** What of its sealed segments is still wanted. */
+  /** Returns which records of its sealed segments are still wanted. */
   wanted(): Promise<Wanted> {
     return this.#ask('wanted', null)
   }
 
-  /** Seals the active segment; false where there was nothing in it. */
+  /** Seals the active segment; returns false if it was empty. */
   async roll(): Promise<boolean> {
     const { rolled } = await this.#ask('roll', null)
     return rolled
   }
 
-  /** Puts a compacted segment in the place of others, or drops them. */
+  /** Replaces segments by a compacted one, or drops them. */
   async replaceSegments(request: OwnerCalls['replaceSegments']['request']): Promise<void> {
     await this.#ask('replaceSegments', request)
   }
 
-  /** Whoever asks before an answer gets that answer: questions to an owner that hangs do not pile up. */
+  /** Returns the owner's counters. Calls made before the answer share it, so that calls to a hung owner do not pile up. */
   stats(): Promise<OwnerStats> {
     return (this.#stats ??= this.#ask('stats', null).finally(() => {
       this.#stats = undefined
     }))
   }
 
-  /** Sends what is queued, then closes the owner, unless it has gone; fulfils when nothing of it is left. */
+  /** Sends what is queued, then closes the owner unless it has ended already; fulfils when it has ended. */
   async close(): Promise<void> {
     if (this.#closing) return
     this.#appends.flush()
@@ -178,7 +179,7 @@ export class OwnerLink {
     const answer = this.#caller.call(call, request, transfer)
     const asked = { at: this.#options.time.elapsed() }
     this.#unanswered.add(asked)
-    // Beside the answer, not in front of it: what follows from it must come before the owner's next notice.
+    // This does not delay the returned promise, so that the caller handles the answer before the owner's next notice.
     const answered = (): void => {
       this.#unanswered.delete(asked)
       if (call !== 'stats') this.#answers++

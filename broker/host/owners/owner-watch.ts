@@ -1,7 +1,8 @@
-// Says of an owner that it does not answer: its thread hangs, or its disk does. Host main thread.
-// From here the two look alike. A disk that is only slow is given time, because a new host would wait for the same disk, and
-// what the owner was given would be of unknown outcome. A thread that hangs is never heard of again: so the controller, to which
-// every sign of life tells whether an owner goes on, ends the host when none has for long (heartbeat.ts).
+// Reports owners that do not answer, because their thread or their disk hangs. Host main thread.
+// The two cases look alike from here. A slow disk is given time, because a new host would wait for the same disk, and the
+// owner's unanswered calls would have unknown outcomes. A hung thread never answers again. So each heartbeat tells the
+// controller whether the owners make progress, and the controller ends a host whose owners have made none for long
+// (heartbeat.ts).
 import type { Logger } from '../../telemetry/log.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { OwnerLink } from './owner-link.ts'
@@ -15,9 +16,9 @@ export interface OwnerWatchOptions {
 
 export class OwnerWatch {
   readonly #options: OwnerWatchOptions
-  /** Those of which the log has it that they do not answer. */
+  /** Owners that the log says do not answer. */
   readonly #silent = new Set<number>()
-  /** What each had answered when that was asked last. */
+  /** How many calls each owner had answered at the last `isStuck`. */
   readonly #answers = new Map<number, number>()
   #cancel: (() => void) | undefined
 
@@ -33,13 +34,13 @@ export class OwnerWatch {
     this.#cancel?.()
   }
 
-  /** Which owner lets wait longest, and how long, in words; null where all of them answer. */
+  /** Names the owner with the longest unanswered call, and how long that is, as a sentence; null if all owners answer. */
   get trouble(): string | null {
     const [worst] = this.#options.owners.all.toSorted((a, b) => b.waitingMs - a.waitingMs)
     return worst && isSilent(worst) ? troubleOf(worst) : null
   }
 
-  /** Whether an owner is in trouble, and has answered nothing since this was asked last. */
+  /** Returns true if an owner is in trouble, and has answered nothing since the last call. */
   isStuck(): boolean {
     let isStuck = false
     for (const owner of this.#options.owners.all) {
@@ -49,7 +50,7 @@ export class OwnerWatch {
     return isStuck
   }
 
-  /** Tells the log once a spell, and when it is over. */
+  /** Logs once when an owner stops answering, and once when it answers again. */
   #look(): void {
     const { owners, log } = this.#options
     for (const owner of owners.all) {

@@ -1,5 +1,5 @@
-// The owners that this host has adopted, and what follows from their answers and notices. Host main thread.
-// All of them run, or the host does not: one that is gone breaks it.
+// The owners that this host has adopted, and what happens on their answers and notices. Host main thread.
+// The host runs only while all its owners run: if one ends, the host breaks.
 import { invariant } from '../../../protocol/invariant.ts'
 import { refusal } from '../../../protocol/refusal.ts'
 import type { HostSettings } from '../../host-contract.ts'
@@ -14,7 +14,7 @@ import type { ShardsBySlot, ShardWakes } from '../shards/shards-contract.ts'
 import type { SegmentDirectory } from '../shards/with-segments.ts'
 import type { Time } from '../../time.ts'
 
-/** Adopts an owner's directory, and runs it on a thread or in this one. Rejects where it cannot be opened. */
+/** Adopts an owner's directory, and runs the owner on its own thread or on this one. Rejects if it cannot be opened. */
 export type StartOwner = (
   owner: HostSettings['owners'][number],
   settings: HostSettings,
@@ -26,9 +26,9 @@ export interface OwnersOptions {
   readonly shards: ShardsBySlot
   readonly cache: TailCache
   readonly wakes: ShardWakes
-  /** An owner runs. */
+  /** Called when an owner runs. */
   readonly onAdopted: (owner: OwnerLink) => void
-  /** The segments of an owner are others now. */
+  /** Called when an owner's segment list changes. */
   readonly onSegments: (ownerId: number, list: SegmentList) => void
   readonly onBroken: (error: Error) => void
   readonly time: Time
@@ -36,12 +36,12 @@ export interface OwnersOptions {
   readonly log: Logger
 }
 
-/** An owner at the moment of a scrape. */
+/** The state of an owner when the metrics are scraped. */
 export interface OwnerReading {
   readonly ownerId: number
-  /** How long the oldest call to the owner has been waiting for its answer. */
+  /** How long the oldest unanswered call to the owner has been waiting. */
   readonly waitingMs: number
-  /** Absent where the owner did not answer in time. */
+  /** Absent if the owner did not answer in time. */
   readonly stats?: OwnerStats
 }
 
@@ -50,7 +50,7 @@ export class Owners implements SegmentDirectory {
   readonly #settlement: AppendSettlement
   readonly #links = new Map<number, OwnerLink>()
 
-  /** None yet. */
+  /** Makes the set without owners; `start` starts them. */
   constructor(options: OwnersOptions) {
     this.#options = options
     this.#settlement = new AppendSettlement(options)
@@ -60,7 +60,7 @@ export class Owners implements SegmentDirectory {
     return [...this.#links.values()]
   }
 
-  /** Starts those of the settings. Where one cannot be started it rejects, and `close` closes those that were. */
+  /** Starts the owners of the settings. Rejects if one cannot be started; `close` then closes those that were. */
   async start(): Promise<void> {
     const { settings, startOwner, onAdopted } = this.#options
     const starting = settings.owners.map(async (place) => {
@@ -84,7 +84,7 @@ export class Owners implements SegmentDirectory {
     return segments
   }
 
-  /** What each has counted, and how long it lets wait. One that does not answer soon is shown without what it counted. */
+  /** Returns each owner's counters and waiting time; without the counters for an owner that does not answer soon. */
   readings(): Promise<readonly OwnerReading[]> {
     const { time } = this.#options
     return Promise.all(
@@ -99,7 +99,7 @@ export class Owners implements SegmentDirectory {
     )
   }
 
-  /** Closes all of them, each after what is queued for it; then rejects where one could not be closed in good order. */
+  /** Closes all owners, each after the work queued for it; rejects at the end if one could not be closed cleanly. */
   async close(): Promise<void> {
     const closed = await Promise.allSettled(this.all.map((owner) => owner.close()))
     for (const outcome of closed) if (outcome.status === 'rejected') throw outcome.reason

@@ -1,7 +1,7 @@
-// One subscription: pushes one shard to one session, from a number on. Host main thread.
-// It reads only while it has credit and the connection takes bytes, has at most one read of storage under way, and keeps
-// no bytes between deliveries. Every record from its start is sent once, in order; a delivery may exceed the credit by one
-// batch at most, which later credit pays off. After its end nothing of it is sent.
+// One subscription: pushes the records of one shard to one session, from a sequence number on. Host main thread.
+// It reads only while it has credit and the connection takes bytes, has at most one running read of storage, and keeps no
+// bytes between deliveries. It sends every record from its start once, in order. A delivery may exceed the credit by one batch
+// at most, which later credit pays off. It sends nothing after its end.
 import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
 import { limits } from '../../../protocol/limits.ts'
 import type { Damage } from '../../../protocol/structs.ts'
@@ -14,7 +14,7 @@ import type { Room, BatchRun } from '../tail/batch-run.ts'
 import type { HostedShard, Waiter } from '../shards/hosted-shard.ts'
 import type { Time } from '../../time.ts'
 
-/** `ended` at the end of a closed shard, `closed` with its session. */
+/** Why a subscription ended. `ended`: it reached the end of a closed shard; `closed`: its session was closed. */
 type EndReason = ErrorCode | 'unsubscribed' | 'closed' | 'ended'
 
 export interface SubscriptionOptions {
@@ -26,9 +26,9 @@ export interface SubscriptionOptions {
   readonly reads: ShardReads
   readonly time: Time
   readonly metrics: Instruments
-  /** Called once, however it ends. */
+  /** Called once when the subscription ends, for any reason. */
   readonly onEnd: (subscription: Subscription) => void
-  /** Told of what must not happen. */
+  /** Called with a broken invariant. */
   readonly onBroken: (error: Error) => void
 }
 
@@ -42,7 +42,7 @@ export class Subscription implements Waiter {
   #credit: number
   #lastSentAt: number
   #reading = false
-  /** Waits for its next turn of the event loop, for the connection, or for its share of a limit. */
+  /** True while it waits for its next turn of the event loop, for the connection, or for its share of a limit. */
   #queued = false
   #cancelPause = (): void => {}
   #ended = false
@@ -57,16 +57,16 @@ export class Subscription implements Waiter {
     this.#lastSentAt = options.time.elapsed()
   }
 
-  /** Sends what there is, as far as credit and connection go, and sees to it that it goes on. */
+  /** Sends available records, as far as credit and connection allow, and arranges for the next call. */
   pump(): void {
     const { shard } = this
     const { outflow, reads, time } = this.#options
     if (this.#ended || this.#reading || this.#queued) return
     for (let sent = 0; this.#next < shard.tail; sent++) {
       if (this.#next < shard.trimHorizon) return this.#endTrimmed()
-      if (this.#credit <= 0) return this.#leaveTail() // until `give`
+      if (this.#credit <= 0) return this.#leaveTail() // `give` goes on
       if (!outflow.open) return this.#later((task) => outflow.whenOpen(task))
-      // Others have their turn between two rounds of deliveries.
+      // Other subscriptions have their turn between two rounds of deliveries.
       if (sent === hostLimits.deliveriesPerPump) return this.#later((task) => time.atTurnEnd(task))
       const pauseMs = this.#pace.waitMs
       if (pauseMs > 0) return this.#pause(pauseMs)
@@ -79,18 +79,18 @@ export class Subscription implements Waiter {
     else shard.waiters.add(this)
   }
 
-  /** The shard has more. */
+  /** Called when the shard has more records. */
   wake(): void {
     this.pump()
   }
 
-  /** Takes more credit. What is outstanding never exceeds the protocol's bound. */
+  /** Adds credit. The total never exceeds the protocol's bound. */
   give(bytes: number): void {
     this.#credit = Math.min(this.#credit + bytes, limits.subscriptionCreditBytesMax)
     this.pump()
   }
 
-  /** Called every now and then: says that the connection lives, or cuts a client that does not take what it asked for. */
+  /** Called at intervals: sends a heartbeat, or ends the subscription of a client that does not read what it asked for. */
   beat(): void {
     const { outflow, time } = this.#options
     if (this.#ended) return
@@ -115,12 +115,12 @@ export class Subscription implements Waiter {
     })
   }
 
-  /** Ends it and tells the client why. */
+  /** Ends the subscription, and sends the client the reason. */
   end(code: ErrorCode, message: string, damage?: Damage): void {
     this.#endWith(errorCodes[code].id, code, message, damage)
   }
 
-  /** Ends it without a word: the client asked for it, or is gone. */
+  /** Ends the subscription without sending anything, because the client asked for that or is gone. */
   stop(why: EndReason): void {
     if (this.#ended) return
     this.#ended = true
@@ -192,7 +192,7 @@ export class Subscription implements Waiter {
     })
   }
 
-  /** Looks again before a long pause is over: the limit may have been raised. */
+  /** Waits for the limit, at most for `paceCheckMs`, because the limit may be raised during a long wait. */
   #pause(ms: number): void {
     this.#later((task) => {
       this.#cancelPause = this.#options.time.after(Math.min(ms, hostLimits.paceCheckMs), task)

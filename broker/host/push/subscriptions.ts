@@ -1,5 +1,5 @@
-// All subscriptions of this host, by session: opening, credit, heartbeats and their ends. Host main thread.
-// One interval serves every heartbeat, a part of the subscriptions at a time, so that no turn is long whatever their number.
+// All subscriptions of this host, by session: their opening, credit, heartbeats and end. Host main thread.
+// One interval serves all heartbeats, for a part of the subscriptions at a time, so that no turn is long however many exist.
 import type { ErrorCode } from '../../../protocol/error-codes.ts'
 import type { EventBody } from '../../../protocol/events.ts'
 import { limits } from '../../../protocol/limits.ts'
@@ -16,7 +16,7 @@ import type { ShardsByName } from '../shards/shards-contract.ts'
 import type { Time } from '../../time.ts'
 import { Subscription } from './subscription.ts'
 
-/** Each subscription is looked at twice in the time within which it must be heard of. */
+/** Groups of subscriptions for heartbeats; each subscription is checked twice in the time allowed between heartbeats. */
 const BEAT_GROUPS = 8
 const BEAT_MS = limits.heartbeatMs / 2 / BEAT_GROUPS
 
@@ -33,7 +33,7 @@ export interface SubscriptionsOptions {
 interface SessionSubscriptions {
   readonly byId: Map<number, Subscription>
   lastId: number
-  /** Asked for and not yet opened: counted, so that the limit holds over waits. */
+  /** Subscriptions that are being opened. They count towards the limit. */
   opening: number
 }
 
@@ -44,7 +44,7 @@ export class Subscriptions {
   readonly #cancelBeats: () => void
   #opened = 0
   #beats = 0
-  /** Groups whose round is not over: the next one waits for it. */
+  /** Groups whose round of heartbeats is not over; the next round waits for it. */
   readonly #beating = new Set<ReadonlySet<Subscription>>()
   #draining = false
 
@@ -88,22 +88,22 @@ export class Subscriptions {
     return {}
   }
 
-  /** Credit for a subscription that has just ended is no fault of the client's: its end is still on the way. */
+  /** Adds credit. Ignores credit for a subscription that has just ended, because the client may not have its end yet. */
   credit({ subscriptionId, bytes }: EventBody<'credit'>, session: Session): void {
     this.#bySession.get(session)?.byId.get(subscriptionId)?.give(bytes)
   }
 
-  /** Ends the subscriptions to a stream that is gone. */
+  /** Ends the subscriptions to a stream that was deleted. */
   endStream(streamId: number): void {
     this.#endWhere(({ shard }) => shard.streamId === streamId, 'streamNotFound', 'The stream was deleted.')
   }
 
-  /** Ends the subscriptions to a shard that has expired: they go on with its children. */
+  /** Ends the subscriptions to a shard that has expired; their clients go on with its children. */
   endShard(gone: HostedShard): void {
     this.#endWhere(({ shard }) => shard === gone, 'shardNotFound', `${gone.label} has expired.`)
   }
 
-  /** Ends them all, and takes no more: the process stops. */
+  /** Ends all subscriptions and refuses new ones, because the host stops. */
   drain(): void {
     this.#draining = true
     this.#cancelBeats()
@@ -141,7 +141,7 @@ export class Subscriptions {
     })
     mine.byId.set(subscription.id, subscription)
     group.add(subscription)
-    // The answer names the subscription: it must leave before the first records do.
+    // The answer names the subscription, so it must leave before the first records.
     time.atTurnEnd(() => subscription.pump())
     return { subscriptionId: subscription.id, sequenceNumber: resolved.sequenceNumber }
   }
@@ -172,7 +172,7 @@ export class Subscriptions {
     this.#beatOn(group, group.values())
   }
 
-  /** A hundred readers of a stream with thousands of shards are hundreds of thousands of subscriptions. */
+  /** Checks one group, part by part: a hundred readers of thousands of shards have hundreds of thousands of subscriptions. */
   #beatOn(group: ReadonlySet<Subscription>, left: Iterator<Subscription>): void {
     for (let count = 0; count < hostLimits.beatsPerTurn; count++) {
       const next = left.next()

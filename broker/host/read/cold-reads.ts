@@ -1,6 +1,6 @@
-// How many reads of storage run at once, and whose turn it is. Host main thread.
-// Sessions take turns, each within a share of its own: one that replays a year does not keep the others waiting. Nothing
-// starts for a session whose connection is full, so what was read and not yet taken stays bounded, too.
+// Bounds how many reads of storage run at once, and gives sessions their turns. Host main thread.
+// Sessions take turns, each within its own share, so that a session that replays a year does not delay the others. No read
+// starts for a session whose connection is full, so bytes that were read and not yet sent are bounded too.
 import { refusal } from '../../../protocol/refusal.ts'
 import { hostLimits } from '../host-limits.ts'
 import type { Outflow } from './outflow.ts'
@@ -15,15 +15,15 @@ interface SessionQueue {
   readonly outflow: Outflow
   readonly waiting: Task[]
   running: number
-  /** Stands in the round, or waits for its connection: then it needs no second place. */
+  /** True while the queue is in the round, or waits for its connection. */
   placed: boolean
 }
 
-/** Admits reads of storage, in fairness over sessions. */
+/** Admits reads of storage, with fair turns for sessions. */
 export class ColdReads {
   readonly #runningMax: number
   readonly #queues = new Map<Outflow, SessionQueue>()
-  /** Queues that may start a read, whose turn is next first. */
+  /** Queues that may start a read, the next one first. */
   readonly #round: SessionQueue[] = []
   #running = 0
   #waiting = 0
@@ -75,7 +75,7 @@ export class ColdReads {
     }
   }
 
-  /** Gives a queue that may start something its place in the round. */
+  /** Puts a queue that may start a read into the round. */
   #place(queue: SessionQueue): void {
     const mayStart = queue.waiting.length > 0 && queue.running < hostLimits.coldReadsPerSession
     if (queue.placed || !mayStart) return
@@ -96,7 +96,7 @@ export class ColdReads {
       queue.placed = false
       const task = queue.outflow.open ? queue.waiting.shift() : undefined
       if (!task) {
-        this.#place(queue) // its connection filled up meanwhile; or its session ended, and this does nothing
+        this.#place(queue) // its connection has filled up; if its session has ended instead, this does nothing
         continue
       }
       this.#waiting--

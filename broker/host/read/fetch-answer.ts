@@ -1,5 +1,5 @@
-// The answer to one fetch in the making: what each shard gave, and how much still fits. Host main thread.
-// An answer with news leaves at once: batches, an error, or the end of a closed shard. One without may wait.
+// Builds the answer to one fetch: the batches of each shard, and how much still fits. Host main thread.
+// An answer with news (batches, an error, or the end of a closed shard) leaves at once. An answer without news may wait.
 import { errorCodes } from '../../../protocol/error-codes.ts'
 import type { FetchedShard, RequestOf } from '../../../protocol/operations.ts'
 import type { Damage } from '../../../protocol/structs.ts'
@@ -11,7 +11,7 @@ import type { BatchRun } from '../tail/batch-run.ts'
 
 export type ShardToFetch = RequestOf<'fetch'>['shards'][number]
 
-/** Why a shard gives nothing. */
+/** Why a shard has no batches in the answer. */
 export interface FetchRefusal {
   readonly code: ReadRefusal['code'] | 'invalidPosition' | 'provisionedThroughputExceeded'
   readonly retryAfterMs?: number
@@ -20,14 +20,14 @@ export interface FetchRefusal {
 
 export class FetchAnswer {
   readonly shards: FetchedShard[] = []
-  /** Something is in it that the reader should know now. */
+  /** True if the answer holds batches, an error or the end of a closed shard. */
   hasNews = false
   batchCount = 0
   bytes = 0
-  /** A batch did not fit any more: shards behind it get their turn in the next fetch. */
+  /** True once a batch did not fit: later shards get their turn in the next fetch. */
   full = false
   readonly #bytesMax: number
-  /** What the limited shards among them gave. */
+  /** Bytes that shards with limits gave. */
   readonly #limited: { readonly throttle: Throttle; readonly bytes: number }[] = []
 
   constructor(bytesMax: number) {
@@ -60,7 +60,7 @@ export class FetchAnswer {
     }
   }
 
-  /** Nothing of this shard, which is at its tail or behind a full answer. */
+  /** Adds nothing of a shard, which was read up to its tail or comes after a full answer. */
   skip(index: number, wanted: ShardToFetch, shard: HostedShard, now: number): void {
     this.take(index, shard, nothingFrom(wanted), now)
   }
@@ -85,7 +85,7 @@ export class FetchAnswer {
     }
   }
 
-  /** Takes what it cost from the shards' limits: of those that gave something, or of all where there is no news at all. */
+  /** Takes the cost from the limits of the shards that gave something; of all shards if the answer has no news. */
   charge(now: number): void {
     for (const { throttle, bytes } of this.#limited) {
       if (bytes > 0 || !this.hasNews) throttle.take(bytes, 1, now)

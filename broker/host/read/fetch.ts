@@ -1,7 +1,7 @@
-// Fetch: whole batches of several shards in one answer, and a wait where there is none. Host main thread.
-// A fetch that waits is one object in the waiters of its shards and one timer; it holds no bytes. It reads only while its
-// session's connection takes what was answered before. Answers stand in the order of the request, but each fetch begins
-// to read at another shard, so that a busy shard cannot starve those behind it of the byte budget.
+// Fetch: answers whole batches of several shards, or waits if there are none. Host main thread.
+// A waiting fetch costs one object in the waiters of its shards and one timer; it holds no bytes. A fetch reads only while its
+// session's connection takes earlier answers. Answers are in the order of the request, but each fetch begins to read at
+// another shard, so that a busy shard cannot use up the byte budget before those behind it.
 import { limits } from '../../../protocol/limits.ts'
 import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import type { Context } from '../../server/dispatch.ts'
@@ -18,8 +18,8 @@ import type { BatchRun } from '../tail/batch-run.ts'
 import { WaitingFetch } from './waiting-fetch.ts'
 
 /**
- * Multiples of it, modulo 1, fill the unit interval evenly, and so does every regular selection of them: fetches that
- * alternate in whatever pattern begin at each of their shards equally often.
+ * Multiples of it, modulo 1, fill the unit interval evenly, and so does every regular selection of them. So fetches that
+ * alternate in any pattern begin at each of their shards equally often.
  */
 const GOLDEN_RATIO = 0.618_033_988_749_894_9
 
@@ -31,7 +31,7 @@ export interface FetchesOptions {
   readonly time: Time
 }
 
-/** All fetches that are not answered yet. */
+/** Answers fetches. */
 export class Fetches {
   readonly #options: FetchesOptions
   readonly #waiting = new Set<WaitingFetch>()
@@ -42,7 +42,7 @@ export class Fetches {
     this.#options = options
   }
 
-  /** How many wait for data. */
+  /** How many fetches wait for data. */
   get waiting(): number {
     return this.#waiting.size
   }
@@ -69,18 +69,18 @@ export class Fetches {
     }
   }
 
-  /** Answers everything that waits, with nothing. */
+  /** Answers all waiting fetches without records. */
   drain(): void {
     this.#draining = true
     for (const fetch of this.#waiting) fetch.wake()
   }
 
-  /** Waits until one of the shards, read up to its tail, has more or is gone; or until nobody wants to wait any more. */
+  /** Waits until one of the shards, all read up to their tails, has more records or is gone, or the wait is over. */
   #news(wanted: readonly ShardToFetch[], waitMs: number, signal: AbortSignal): Promise<void> {
     const shards: HostedShard[] = []
     for (const { streamId, shardIndex, sequenceNumber } of wanted) {
       const shard = this.#options.shards.find(streamId, shardIndex)
-      // It changed between the read and now, so nobody would be woken for that.
+      // The shard changed between the read and now, so the wake for that change is over.
       if (shard?.tail !== sequenceNumber || shard.closed) return Promise.resolve()
       shards.push(shard)
     }
@@ -107,7 +107,7 @@ export class Fetches {
     while (!outflow.open && !signal.aborted) await opened(outflow, signal)
     const answer = await this.#read(request, outflow, rotation)
     outflow.answered(answer.bytes)
-    // Here, before the next fetch in line reads: it must find the limits used up.
+    // The cost is taken before the next fetch in line reads, so that it finds the limits used up.
     if (answer.hasNews) answer.charge(this.#options.time.elapsed())
     return answer
   }
@@ -129,7 +129,7 @@ export class Fetches {
       else if (wanted.sequenceNumber === shard.tail || answer.full) answer.skip(index, wanted, shard, now)
       else {
         const read = this.#readShard(shard, wanted, answer, outflow)
-        // Only storage is waited for: what is in memory is answered within the turn.
+        // Batches in memory are answered within the turn; only storage needs an await.
         const run = read instanceof Promise ? await read : read
         if ('code' in run) answer.refuse(index, wanted, run, shard, now)
         else answer.take(index, shard, run, now)
@@ -143,7 +143,7 @@ export class Fetches {
     const refused = checkReadFrom(shard, wanted.sequenceNumber)
     if (refused) return refused
     if (!shard.readThrottle) return undefined
-    // The end of a closed shard costs nothing.
+    // A read at the end of a closed shard costs nothing.
     if (shard.closed && wanted.sequenceNumber === shard.tail) return undefined
     const usedUp = shard.readThrottle.usedUp(this.#options.time.elapsed())
     if (!usedUp) return undefined

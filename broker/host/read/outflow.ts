@@ -1,19 +1,19 @@
-// What one session's connection can still take, shared by everything that reads on its behalf. Host main thread.
-// The invariant: for a client that does not read its socket, the host does not read storage. Whoever has something
-// for a session asks `open` first, and otherwise waits its turn here: memory per session stays bounded.
+// How much one session's connection can still take. All reads for the session share it. Host main thread.
+// The invariant: the host reads no storage for a client that does not read its socket. Code that has bytes for a session
+// checks `open` first, or else waits here for its turn, so that memory per session is bounded.
 import type { Session } from '../../server/session.ts'
 import type { Time } from '../../time.ts'
 
-/** One per session that reads. */
+/** The outflow of one session that reads. */
 export class Outflow {
   readonly session: Session
   readonly #time: Time
   readonly #waiting = new Set<() => void>()
-  /** Answers given this turn, which the server has yet to hand to the connection. */
+  /** Bytes of answers of this turn, which the server has not handed to the connection yet. */
   #answeredBytes = 0
-  /** Since when the connection has taken nothing, and how much it had not taken then; undefined while open. */
+  /** Since when the connection has taken no bytes, and how many were queued then; undefined while it is open. */
   #stuck: { readonly since: number; readonly queuedBytes: number } | undefined
-  /** Settles when the last one in the line is done. */
+  /** Settles when the last work in the line is done. */
   #line: Promise<void> = Promise.resolve()
   #gone = false
 
@@ -27,11 +27,11 @@ export class Outflow {
     })
   }
 
-  /** May more be read for this session? */
+  /** True if more may be read for this session. */
   get open(): boolean {
     if (this.#gone) return false
     const { queuedBytes, highWaterBytes } = this.session
-    // The session's own mark: only a connection that was above it tells when it has drained.
+    // The mark is the session's own, because a connection reports that it has drained only if it was above that mark.
     if (queuedBytes + this.#answeredBytes <= highWaterBytes) {
       this.#stuck = undefined
       return true
@@ -42,38 +42,38 @@ export class Outflow {
     return false
   }
 
-  /** The session is over: nothing that waits here will run. */
+  /** True if the session is over; tasks that wait here will not run. */
   get gone(): boolean {
     return this.#gone
   }
 
-  /** How long the connection has taken nothing of too much, as far as anybody asked; 0 while open. */
+  /** How long a full connection has taken no bytes, counted from the first check that found it full; 0 while it is open. */
   get stuckMs(): number {
     return this.open || !this.#stuck ? 0 : this.#time.elapsed() - this.#stuck.since
   }
 
-  /** Runs `task` when the connection has taken enough, in the order of the calls; never, once the session is over. */
+  /** Runs `task` when the connection is open, in the order of the calls; never, if the session ends first. */
   whenOpen(task: () => void): void {
     if (!this.#gone) this.#waiting.add(task)
   }
 
-  /** No longer interested. */
+  /** Removes a task that waits. */
   forget(task: () => void): void {
     this.#waiting.delete(task)
   }
 
   /**
-   * Runs `work` when everything that came before it in this line is done. Fetches of one session read one after the
-   * other: a thousand at once would all find the connection open, and then fill it a thousand times over.
+   * Runs `work` when all earlier work of this line is done. So fetches of one session read one after the other: a thousand at
+   * once would all find the connection open, and then fill it a thousand times over.
    */
   inLine<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#line.then(work)
     const nothing = (): void => {}
-    this.#line = done.then(nothing, nothing) // keeps no result
+    this.#line = done.then(nothing, nothing) // so that the line keeps no result
     return done
   }
 
-  /** Counts an answer that was returned to the server: `queuedBytes` shows it only when this turn is over. */
+  /** Counts an answer that was returned to the server. `queuedBytes` includes it only after this turn. */
   answered(bytes: number): void {
     if (bytes === 0) return
     if (this.#answeredBytes === 0) {
@@ -86,7 +86,7 @@ export class Outflow {
   }
 
   #reopen(): void {
-    // Each task may fill the connection again: those behind it then keep their place.
+    // Each task may fill the connection again; the tasks after it then keep their places.
     for (const task of this.#waiting) {
       if (!this.open) return
       this.#waiting.delete(task)

@@ -1,6 +1,6 @@
-// From a position, as a reader names it, to the sequence number to read from. Host main thread.
-// By number it is pure arithmetic on the shard's extent. By time it is exact to the millisecond, because arrival time never
-// goes backwards within a shard: from the tail cache where it can prove the answer, else from storage.
+// Turns a reader's position into the sequence number to read from. Host main thread.
+// A position by number is arithmetic on the shard's extent. A position by time is exact to the millisecond, because arrival
+// times never fall within a shard. The tail cache gives the answer if it can prove it, else storage.
 import type { Position } from '../../../protocol/operations.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { Outflow } from './outflow.ts'
@@ -14,7 +14,7 @@ export interface PositionRefusal {
 
 export type ResolvedPosition = { readonly sequenceNumber: number } | { readonly refusal: PositionRefusal }
 
-/** Resolves a position among what has not expired; or says why it cannot be. */
+/** Resolves a position among the records that have not expired, or returns why it cannot be resolved. */
 export async function resolvePosition(
   shard: HostedShard,
   position: Position,
@@ -39,7 +39,7 @@ export async function resolvePosition(
   }
 }
 
-/** Each type takes exactly its own field: a client that sends another one means something else than it asks for. */
+/** Returns what is wrong with the fields: a type takes only its own field, because another would mean something else. */
 function strayField({ type, sequenceNumber, timestamp }: Position): string | undefined {
   const needsNumber = type === 'AT_SEQUENCE_NUMBER' || type === 'AFTER_SEQUENCE_NUMBER'
   const needsTime = type === 'AT_TIMESTAMP'
@@ -52,13 +52,13 @@ function strayField({ type, sequenceNumber, timestamp }: Position): string | und
   return undefined
 }
 
-/** The tail itself is a good place to start: the next record to come. */
+/** Resolves a number up to the tail, which stands for the next record. */
 function atNumber(shard: HostedShard, sequenceNumber: number): ResolvedPosition {
   const refusal = checkReadFrom(shard, sequenceNumber)
   return refusal ? { refusal } : { sequenceNumber }
 }
 
-/** Says why nothing can be read from this number on; undefined where something can, or will. */
+/** Returns why no record can be read from this number on; undefined if records can be read there, now or later. */
 export function checkReadFrom(shard: HostedShard, sequenceNumber: number): PositionRefusal | undefined {
   const { trimHorizon, tail, label } = shard
   if (sequenceNumber < trimHorizon) {
@@ -82,7 +82,7 @@ async function atTimestamp(
   reads: ShardReads,
   outflow: Outflow,
 ): Promise<ResolvedPosition> {
-  // A time to come, or an empty shard: what arrives next.
+  // In an empty shard, or at a time after the newest record, reading begins with the next record.
   const arrivedBy = Math.min(shard.lastArrivalTime, shard.arrivedBy)
   if (timestamp > arrivedBy || shard.tail === shard.trimHorizon) {
     return { sequenceNumber: shard.tail }
@@ -90,7 +90,7 @@ async function atTimestamp(
   const found = shard.cached.seek(timestamp) ?? (await reads.seek(shard, timestamp, outflow))
   if (typeof found === 'object') return { refusal: found }
   if (!shard.served) return refuse('shardNotFound', `${shard.label} is no longer served here.`)
-  // Records between the two have expired, whatever storage still holds.
+  // Records below the horizon have expired, even if storage still holds them.
   return { sequenceNumber: Math.max(found, shard.trimHorizon) }
 }
 

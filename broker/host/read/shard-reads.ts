@@ -1,6 +1,6 @@
-// Reading one shard from a number on: from the tail cache, else from storage. Host main thread.
-// What is answered is whole batches without a gap, below the tail that held when the read began, and none that has expired.
-// Damage, and a shard that ends or is trimmed meanwhile, are named errors, never silence and never an endless loop.
+// Reads one shard from a number on: from the tail cache, else from storage. Host main thread.
+// A read returns whole batches without a gap, below the tail at the start of the read, and none that has expired. Damage, and a
+// shard that is removed or trimmed meanwhile, give typed errors, never an empty answer for ever.
 import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../../protocol/batch/batch.ts'
 import type { Damage } from '../../../protocol/structs.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
@@ -14,16 +14,16 @@ import { readRefusalOf, type ReadRefusal } from './read-refusal.ts'
 import { fits, type Room, type BatchRun } from '../tail/batch-run.ts'
 import { withSegments, type SegmentDirectory } from '../shards/with-segments.ts'
 
-/** What storage had. */
+/** Batches from storage. */
 export interface StoredRun extends BatchRun {
-  /** Set where the records after these batches cannot be read. */
+  /** Set if the records after these batches cannot be read. */
   readonly damage?: Damage
 }
 
-/** Tells what has expired. */
+/** Finds which records have expired. */
 export interface ReadHorizons {
   isExpired(arrivalTime: number, shard: HostedShard): boolean
-  /** Fulfils when the shard's trim horizon is exact, as far as storage can tell. */
+  /** Fulfils when the shard's trim horizon is exact, as far as storage can be read. */
   refresh(shard: HostedShard): Promise<void>
 }
 
@@ -45,8 +45,8 @@ export class ShardReads {
   }
 
   /**
-   * Reads from memory; undefined where `stored` must be asked, which also says what has expired. The caller has checked
-   * that `from` is below the tail.
+   * Reads from memory. Returns undefined if the caller must use `stored`, which also checks for expired records. The caller has
+   * checked that `from` is below the tail.
    */
   cached(shard: HostedShard, from: number, room: Room): BatchRun | undefined {
     const { metrics, horizons } = this.#options
@@ -58,7 +58,7 @@ export class ShardReads {
     return isExpired ? undefined : run
   }
 
-  /** Reads from storage, for the session of `outflow`; or says why it gives nothing. */
+  /** Reads from storage, for the session of `outflow`; returns a refusal if it fails. */
   async stored(
     shard: HostedShard,
     from: number,
@@ -79,7 +79,7 @@ export class ShardReads {
       return { code: 'trimmed', message: `${shard.label} begins at ${shard.trimHorizon} now.` }
     }
     const run = cut(reply, from, room)
-    // A run is empty, too, where its first batch has no room: only a reply without batches is without records.
+    // A run is also empty if its first batch has no room. Only a reply without batches means that there are no records.
     const missing = reply.lengths.length === 0 ? (reply.damage ?? nothingHolds(from, until)) : undefined
     const damage = missing ?? run.damage
     if (damage !== undefined) log.error({ shard: shard.label, from, ...damage }, 'stored records are damaged')
@@ -87,7 +87,7 @@ export class ShardReads {
     return { code: 'corruptData', message: `${shard.label}: ${missing.reason}`, damage: missing }
   }
 
-  /** The first batch that arrived at `timestamp` or later, from storage; the tail where there is none. */
+  /** Finds in storage the base of the first batch that arrived at `timestamp` or later; returns the tail if there is none. */
   async seek(shard: HostedShard, timestamp: number, outflow: Outflow): Promise<number | ReadRefusal> {
     const { segments, reader, cold } = this.#options
     const { slot, ownerId, tail: until } = shard
@@ -98,7 +98,7 @@ export class ShardReads {
     return 'code' in reply ? reply : reply.sequenceNumber
   }
 
-  /** Fulfils when the shard's trim horizon is exact, as far as storage can tell. */
+  /** Fulfils when the shard's trim horizon is exact, as far as storage can be read. */
   refreshHorizon(shard: HostedShard): Promise<void> {
     return this.#options.horizons.refresh(shard)
   }
@@ -115,19 +115,19 @@ export class ShardReads {
     return this.#named(shard, () => withSegments(segments, ownerId, () => cold.run(outflow, read), good))
   }
 
-  /** Raises the horizon where what was read has expired, or is gone and may have. */
+  /** Raises the horizon if the batches that were read have expired, or are missing and may have expired. */
   async #expire(shard: HostedShard, { buffer, lengths }: ReadReply): Promise<void> {
     const { horizons } = this.#options
     if (lengths.length > 0) {
       const batches = new Uint8Array(buffer)
       if (!horizons.isExpired(arrivalTimeAt(batches, 0), shard)) return
-      // Even where no search succeeds, no record of this batch is ever answered again.
+      // Even if the search fails, no record of this batch is answered again.
       shard.raiseHorizon(baseSequenceNumberAt(batches, 0) + recordCountAt(batches, 0))
     }
     await horizons.refresh(shard)
   }
 
-  /** What is read, or why not. A failure that nobody foresaw goes to the log. */
+  /** Returns what `read` returns, or a refusal. Logs an unexpected error. */
   async #named<T>(shard: HostedShard, read: () => Promise<T>): Promise<T | ReadRefusal> {
     try {
       return await read()
@@ -141,8 +141,8 @@ export class ShardReads {
 }
 
 /**
- * How far behind the tip a reader is that got `run`: the age of what it read last, or of the newest record where it got
- * nothing, which may be less than it is behind; 0 once it has everything.
+ * Returns how far behind the tail a reader is that got `run`: the age of its last record. If the run is empty, it is the age of
+ * the newest record, which may be less than the reader is behind. 0 once the reader has every record.
  */
 export function millisBehind(shard: HostedShard, run: BatchRun, now: number): number {
   if (run.next >= shard.tail) return 0
@@ -163,7 +163,7 @@ function nothingHolds(from: number, until: number): Damage {
   return { firstSequenceNumber: from, nextSequenceNumber: until, reason }
 }
 
-/** Cuts a reply into its batches, as far as there is room: the reader fills at least one batch, whatever its size. */
+/** Cuts a reply into its batches, as far as they fit in `room`; the reply holds at least one batch of any size. */
 function cut({ buffer, lengths, damage }: ReadReply, from: number, room: Room): StoredRun {
   const all = new Uint8Array(buffer)
   const batches: Uint8Array[] = []

@@ -1,4 +1,4 @@
-// One fetch that waits for news: in the waiters of all its shards until it is woken, once. Host main thread.
+// One fetch that waits for records: it is in the waiters of all its shards until it is woken, once. Host main thread.
 import type { HostedShard, Waiter } from '../shards/hosted-shard.ts'
 
 export class WaitingFetch implements Waiter {

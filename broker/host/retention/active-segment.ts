@@ -1,19 +1,19 @@
-// When the active segment is sealed before it is full, so that what is dead in it can go. Any thread, pure.
+// Decides when the active segment is sealed before it is full, so that expired records in it can go. Any thread, pure.
 
 const MIB = 1024 * 1024
 
-/** Less than this is not worth a segment. */
+/** Fewest expired bytes for which the segment is sealed. */
 const DEAD_BYTES_MIN = 16 * MIB
 
 /** A shard's batches in the active segment. */
 export interface ActiveSpan {
   readonly bytes: number
   readonly lastArrivalTime: number
-  /** What arrived before this has expired. */
+  /** Records that arrived before this time have expired. */
   readonly cutoff: number
 }
 
-/** Bytes that have expired, taken for granted that a shard's batches arrived evenly since `since`. */
+/** Returns the bytes that have expired, on the assumption that the batches arrived evenly since `since`. */
 export function expiredBytesOf({ bytes, lastArrivalTime, cutoff }: ActiveSpan, since: number): number {
   if (lastArrivalTime < cutoff) return bytes
   if (cutoff <= since) return 0
@@ -26,7 +26,7 @@ export interface ActiveSegment {
   readonly ageMs: number
 }
 
-/** True where the segment has reached its age, or most of it is dead. */
+/** Returns true if the segment has reached its age, or most of it has expired. */
 export function isDueToRoll({ bytes, deadBytes, ageMs }: ActiveSegment, segmentAgeMs: number): boolean {
   return ageMs >= segmentAgeMs || (deadBytes > DEAD_BYTES_MIN && deadBytes * 2 > bytes)
 }

@@ -1,4 +1,4 @@
-// When what has failed is tried again: later each time, by name. Host main thread, pure.
+// Decides when work that failed is tried again: later each time, for each name. Host main thread, pure.
 import type { Clock } from '../../time.ts'
 
 export interface BackoffOptions {
@@ -15,13 +15,13 @@ export class Backoff {
     this.#options = options
   }
 
-  /** Is it too early to try this again? */
+  /** Returns true if it is too early to try this again. */
   isWaiting(name: string): boolean {
     const failure = this.#failed.get(name)
     return failure !== undefined && this.#options.elapsed() < failure.until
   }
 
-  /** It failed, again perhaps: returns how long to leave it alone. */
+  /** Called when it failed; returns how long to wait before it is tried again. */
   failed(name: string): number {
     const { elapsed, firstMs, mostMs } = this.#options
     const before = this.#failed.get(name)
@@ -34,7 +34,7 @@ export class Backoff {
     this.#failed.delete(name)
   }
 
-  /** Forgets the names for which `isGone` holds: those of what exists no more. */
+  /** Forgets the names for which `isGone` returns true, because what they name no longer exists. */
   forget(isGone: (name: string) => boolean): void {
     for (const name of this.#failed.keys()) if (isGone(name)) this.#failed.delete(name)
   }

@@ -1,7 +1,7 @@
-// What this host holds of streams with a bound in bytes, for the controller, which alone knows a stream as a whole; and the
-// horizons that the controller decides on. Host main thread.
-// Counts never say more than there is: what has expired, and segments that are not surveyed yet, count as nothing. The
-// active segment counts and is left alone: what cannot be removed from the disk yet may as well be read.
+// Counts what this host stores of streams with a bound in bytes, and keeps the horizons that the controller decides by those
+// counts. Host main thread. Only the controller sees all hosts of a stream.
+// A count is never too high: expired records and segments that are not surveyed yet count as 0. The active segment counts, but
+// no horizon is raised into it: its bytes cannot be removed from the disk yet, so its records may stay readable.
 import type { BoundedTrims, StoredSpans } from '../../host-contract.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { SegmentSpan } from '../../threads/maintenance-contract.ts'
@@ -19,7 +19,7 @@ export interface BoundedStreamsOptions {
   readonly shards: ShardsByName & ShardsOfStream & EveryShard
   readonly horizons: Horizons
   readonly surveys: Surveys
-  /** Of all owners, as they are now. */
+  /** Returns the current segments of all owners. */
   readonly segmentLists: () => readonly SegmentList[]
   readonly time: Time
   readonly log: Logger
@@ -29,7 +29,7 @@ interface DecidedTrim {
   readonly shard: HostedShard
   readonly trimHorizon: number
   readonly isEstimate: boolean
-  /** The bound that it was decided by. */
+  /** The bound by which the controller decided. */
   readonly retentionBytes: number
 }
 
@@ -38,7 +38,7 @@ interface FoundSpan {
   readonly span: SegmentSpan
 }
 
-/** What is readable of it, and from where on. */
+/** The readable part of a span. */
 interface LiveSpan extends FoundSpan {
   readonly from: number
   readonly bytes: number
@@ -46,14 +46,14 @@ interface LiveSpan extends FoundSpan {
 
 export class BoundedStreams {
   readonly #options: BoundedStreamsOptions
-  /** By slot: decided since the last look. */
+  /** Horizons decided since maintenance last ran, by slot. */
   #decided = new Map<number, DecidedTrim>()
 
   constructor(options: BoundedStreamsOptions) {
     this.#options = options
   }
 
-  /** Stream id and bytes of each stream with a bound: what the last look counted, and what was stored since. */
+  /** Returns pairs of stream id and bytes for streams with a bound: the last count, plus what was stored since. */
   totals(): Float64Array {
     const totals = new Map<number, number>()
     for (const { settings, streamId, bytes } of this.#options.shards.all()) {
@@ -62,13 +62,13 @@ export class BoundedStreams {
     return Float64Array.from([...totals].flat())
   }
 
-  /** Counts a stream anew, and gives its oldest spans until they hold `excessBytes`. */
+  /** Counts a stream again, and returns its oldest spans until they hold `excessBytes`. */
   async storedSpans(streamId: number, excessBytes: number): Promise<StoredSpans> {
     const shards = this.#options.shards.shardsOf(streamId)
     const spans = await this.#liveSpans(shards)
     const sealedBytes = spans.reduce((sum, span) => sum + span.bytes, 0)
     const activeBytes = shards.reduce((sum, shard) => sum + shard.activeLiveBytes, 0)
-    // The sort is stable, and arrival times never fall: the spans of one shard stay in their order.
+    // The sort is stable and arrival times never fall, so the spans of one shard stay in their order.
     const oldest = spans.toSorted((a, b) => lastArrivalOf(a) - lastArrivalOf(b))
     let count = 0
     let bytes = 0
@@ -91,7 +91,7 @@ export class BoundedStreams {
     }
   }
 
-  /** Keeps horizons for the next look, in the place of those that were decided before. */
+  /** Keeps horizons until maintenance runs. They replace those that were decided before. */
   decide({ streamId, retentionBytes, trims }: BoundedTrims): void {
     for (const { shardIndex, trimHorizon, isEstimate } of trims) {
       const shard = this.#options.shards.find(streamId, shardIndex)
@@ -100,19 +100,19 @@ export class BoundedStreams {
   }
 
   /**
-   * Horizons, by slot, that were decided since this was asked last. Nobody is shown them before they are durable: after a
-   * crash nothing else would tell that they were that high.
+   * Returns the horizons, by slot, that were decided since the last call. Readers see them only once they are durable, because
+   * after a crash no other source says that they were that high.
    */
   async takeHorizons(): Promise<ReadonlyMap<number, number>> {
     const decided = this.#decided
     this.#decided = new Map()
     const raised = new Map<number, number>()
     for (const [slot, { shard, trimHorizon, isEstimate, retentionBytes }] of decided) {
-      // A bound that was raised or lifted meanwhile may let all of it stay.
+      // If the bound was raised or removed meanwhile, all records may stay.
       const bound = shard.settings.retentionBytes
       if (!shard.served || bound === 0 || bound > retentionBytes) continue
       const number = Math.min(trimHorizon, shard.tail)
-      // A horizon within a batch would keep all of it on the disk, and count as if most of it could go.
+      // A horizon within a batch keeps the whole batch on the disk, while most of it would count as removable.
       const base = isEstimate ? await this.#options.horizons.baseOf(shard, number) : number
       if (base === undefined || base <= shard.trimHorizon) continue
       raised.set(slot, base)
@@ -124,14 +124,14 @@ export class BoundedStreams {
     return raised
   }
 
-  /** In the order of their numbers for each shard, without what has expired. */
+  /** Returns the spans without expired records, for each shard in the order of their numbers. */
   async #liveSpans(shards: readonly HostedShard[]): Promise<readonly LiveSpan[]> {
     const { horizons } = this.#options
     const found = await this.#spansOf(new Map(shards.map((shard) => [shard.slot, shard])))
     const oldest = new Map(found.toReversed().map(({ shard, span }) => [shard, span.firstArrival]))
     const now = horizons.now()
     const stale = shards.filter((shard) => (oldest.get(shard) ?? 0) < horizons.cutoffOf(shard, now))
-    // What has expired is not what makes the stream too large.
+    // Expired records must not count as part of the stream's size.
     await Promise.all(stale.map((shard) => horizons.refresh(shard)))
     return found.map(liveSpan).filter(({ shard, bytes }) => shard.served && bytes > 0)
   }
@@ -159,7 +159,7 @@ function liveSpan({ shard, span }: FoundSpan): LiveSpan {
   return { shard, span, from, bytes: liveBytesOf(span, from) }
 }
 
-/** When its last batch arrived, as far as its stamp is to be believed. */
+/** Returns when the last batch arrived, as far as its stamp can be trusted. */
 function lastArrivalOf({ shard, span }: FoundSpan): number {
   return Math.min(span.lastArrival, shard.arrivedBy)
 }

@@ -1,6 +1,6 @@
-// One compaction: from the plan to the segment in its place. Host main thread; the work is done by the maintenance thread.
-// It can be stopped at any time and then leaves nothing behind. The sources stay in service until the owner has put the new
-// segment in their place, so nothing that fails here costs a record.
+// One compaction, from the plan to the new segment that replaces its sources. Host main thread; the maintenance thread does
+// the work. It can be stopped at any time and then leaves nothing behind. The sources are served until the owner has replaced
+// them by the new segment, so a failure here loses no record.
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { ErrorCode } from '../../../protocol/error-codes.ts'
@@ -12,7 +12,7 @@ import { hostLimits } from '../host-limits.ts'
 import type { Time } from '../../time.ts'
 import type { CompactionPlan } from './retention-plan.ts'
 
-/** Where it takes place. */
+/** The owner and directory of a compaction. */
 export interface CompactionPlace {
   readonly ownerId: number
   readonly directory: string
@@ -22,7 +22,7 @@ export interface CompactionPlace {
 export interface CompactionOptions {
   readonly place: CompactionPlace
   readonly plan: CompactionPlan
-  /** What of the sources is wanted. */
+  /** The horizons of the shards in the sources: records below them are left out. */
   readonly wanted: readonly ShardHorizon[]
   readonly bytesPerSecond: number
   readonly maintenance: Pick<SegmentMaintenance, 'compact'>
@@ -30,7 +30,7 @@ export interface CompactionOptions {
   readonly log: Logger
 }
 
-/** How it ended, and what it gave back. Nothing came of it unless it is `done`. */
+/** How a compaction ended, and what it freed. Unless it is `done`, it changed nothing. */
 export interface CompactionResult {
   readonly result: 'done' | 'stopped' | ErrorCode
   readonly freedBytes: number
@@ -48,7 +48,7 @@ export class Compaction {
     this.sources = new Set(options.plan.sources)
   }
 
-  /** So far. */
+  /** Bytes read so far. */
   get bytesRead(): number {
     return progressOf(this.#progress).bytesRead
   }
@@ -57,17 +57,17 @@ export class Compaction {
     return progressOf(this.#progress).bytesWritten
   }
 
-  /** How much of it is done, 0 to 1, as far as the plan's estimate is right. */
+  /** The part that is done, 0 to 1, by the plan's estimate. */
   get part(): number {
     return Math.min(1, this.bytesWritten / Math.max(1, this.#options.plan.targetBytes))
   }
 
-  /** It is given up soon, unless it is just being put in place. */
+  /** Asks it to stop soon. It still completes if the owner is replacing the sources already. */
   stop(): void {
     stopCompaction(this.#progress)
   }
 
-  /** Rejects with a broken invariant only. */
+  /** Runs the compaction. Rejects only with a broken invariant. */
   async run(): Promise<CompactionResult> {
     const { plan, place, time } = this.#options
     const log = this.#options.log.child({ ownerId: place.ownerId })

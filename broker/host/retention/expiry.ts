@@ -1,5 +1,5 @@
-// Raises the horizons of shards by time, by what surveys say of sealed segments, so that these can go. Host main thread.
-// Readers do not wait for it: each read finds out by itself what has expired.
+// Raises the horizons of shards by time, with the help of the surveys of sealed segments, so that these can be dropped. Host
+// main thread. Readers do not depend on it: each read checks by itself what has expired.
 import type { SegmentSpan } from '../../threads/maintenance-contract.ts'
 import type { SegmentList } from '../../threads/owner-contract.ts'
 import { hostLimits } from '../host-limits.ts'
@@ -11,9 +11,9 @@ import { liveBytesOf } from '../shards/live-bytes.ts'
 import type { Surveys } from './surveys.ts'
 import { TurnBudget } from './turn-budget.ts'
 
-/** A horizon within a span is looked up when so much of the span may have expired since. */
+/** Part of a span that must seem expired before its horizon is searched. */
 const EXPIRED_PART = 1 / 8
-/** Smaller spans wait until all of them has expired. */
+/** Smaller spans wait until they have expired whole. */
 const SPAN_BYTES_MIN = 64 * 1024
 
 export interface ExpiryOptions {
@@ -30,7 +30,7 @@ export class Expiry {
     this.#options = options
   }
 
-  /** Raises the horizons of one owner's shards by time, and counts what is left of them. */
+  /** Raises the horizons of one owner's shards by time, and counts the bytes that are still readable. */
   async expire(ownerId: number, list: SegmentList): Promise<void> {
     const { shards, horizons, surveys, time } = this.#options
     const budget = new TurnBudget(time, hostLimits.spansPerTurn)
@@ -61,7 +61,7 @@ export class Expiry {
   }
 }
 
-/** May so much of the span have expired below the shard's horizon that it is worth a search, if records came evenly? */
+/** Returns true if, with records that arrived evenly, enough of the span may have expired to be worth a search. */
 function isWorthLooking(
   { first, next, firstArrival, lastArrival, bytes }: SegmentSpan,
   { trimHorizon }: HostedShard,

@@ -1,6 +1,6 @@
-// Which records have expired, exact to the millisecond of their arrival. Host main thread.
-// Arrival times never fall within a shard, so whoever is about to answer batches asks about the first of them alone. Where
-// that has expired the shard's trim horizon is looked for in the time index, once for all who ask at the same time.
+// Finds which records have expired, exact to the millisecond of their arrival. Host main thread.
+// Arrival times never fall within a shard, so a read checks only the first batch of its answer. If that batch has expired, the
+// shard's trim horizon is searched in the time index, once for all reads that ask at the same time.
 import { baseSequenceNumberAt } from '../../../protocol/batch/batch.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import type { Logger } from '../../telemetry/log.ts'
@@ -23,9 +23,9 @@ export interface HorizonsOptions {
 export class Horizons {
   readonly #options: HorizonsOptions
   readonly #running = new Map<HostedShard, Promise<void>>()
-  /** Those whose turn to search has not come. */
+  /** Searches that wait for their turn. */
   readonly #waiting: (() => void)[] = []
-  /** Damaged shards, mostly: their horizons stay where they are, and reads go on to check for themselves. */
+  /** Shards whose search failed, mostly because of damage. Their horizons stay, and reads go on to check by themselves. */
   readonly #failing: Backoff
   #searching = 0
 
@@ -35,7 +35,7 @@ export class Horizons {
     this.#failing = new Backoff({ elapsed: options.elapsed, firstMs, mostMs })
   }
 
-  /** What arrived earlier has expired; what arrived just then has not. Infinity where everything has, although stamps lie ahead. */
+  /** Records that arrived before this time have expired. Infinity if all have, although their stamps are ahead of the clock. */
   cutoffOf(shard: HostedShard, now = this.now()): number {
     const cutoff = this.#options.clock.cutoffOf(shard.retentionMs, now)
     return cutoff > shard.arrivedBy ? Infinity : cutoff
@@ -51,8 +51,8 @@ export class Horizons {
   }
 
   /**
-   * Fulfils when the shard's trim horizon is the first number that has not expired; at once, where memory can tell.
-   * Where storage cannot tell it stays as it was.
+   * Fulfils when the shard's trim horizon is the first number that has not expired; at once, if memory holds the answer. The
+   * horizon stays as it was if storage cannot give the answer.
    */
   refresh(shard: HostedShard): Promise<void> {
     if (this.#settleFromMemory(shard)) return Promise.resolve()
@@ -63,12 +63,12 @@ export class Horizons {
     return running
   }
 
-  /** Fulfils when no search goes on that began before this moment. */
+  /** Fulfils when every search of the shard that began before this call has ended. */
   async settled(shard: HostedShard): Promise<void> {
     await this.#running.get(shard)
   }
 
-  /** Where the batch begins that holds a number below the tail; undefined where storage cannot tell. */
+  /** Returns the base of the batch that holds a number below the tail; undefined if storage cannot give it. */
   async baseOf(shard: HostedShard, number: number): Promise<number | undefined> {
     const { segments, reader, log } = this.#options
     const { slot, ownerId, tail: until } = shard
@@ -116,14 +116,14 @@ export class Horizons {
       this.#failing.failed(name)
       log.warn({ err: error, shard: shard.label }, 'what has expired of a shard could not be looked up')
     } finally {
-      // Whoever waits longest takes the place over.
+      // The search that has waited longest takes the place.
       const next = this.#waiting.shift()
       if (next) next()
       else this.#searching--
     }
   }
 
-  /** Waits for one of the few places: searches are short, but a stream may have thousands of shards. */
+  /** Waits for one of the few places. Searches are short, but a stream may have thousands of shards. */
   async #turn(): Promise<void> {
     if (this.#searching < hostLimits.horizonSearchesMax) this.#searching++
     else await new Promise<void>((resolve) => this.#waiting.push(resolve))

@@ -1,7 +1,7 @@
-// Retention and compaction on the disk, for all owners of a host. Host main thread; the work is done by owners and by the
-// maintenance thread. Every few seconds, and soon after a segment was sealed or replaced, it looks at what has expired and
-// does what can be done; one compaction runs at a time. What fails is logged and tried again later: nothing here is needed
-// for an append or a read, so only a broken invariant brings the host down.
+// Retention and compaction on the disk, for all owners of a host. Host main thread; owners and the maintenance thread do the
+// work. A run starts every few seconds, and soon after a segment was sealed or replaced: it finds what has expired, and
+// removes or compacts it. One compaction runs at a time. A failure is logged and tried again later. Appends and reads need
+// nothing from here, so only a broken invariant ends the host.
 import { InvariantError } from '../../../protocol/invariant.ts'
 import type { BoundedTrims, HostSettings, StoredSpans } from '../../host-contract.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
@@ -20,10 +20,10 @@ import type { Horizons } from './horizons.ts'
 import { OwnerUpkeep, type CompactionCandidate, type Holds, type MaintainedOwner } from './owner-upkeep.ts'
 import { Surveys } from './surveys.ts'
 
-/** Under disk pressure a compacted segment may take this part of the floor that is kept free. */
+/** The part of the free-space floor that a compacted segment may take while the disk is nearly full. */
 const SCARCE_PART = 1 / 4
 
-/** What is left alone as a whole while the disk is full. */
+/** Name under which all compactions back off while the disk is full. */
 const COMPACTIONS = 'compactions'
 
 export interface MaintenanceOptions {
@@ -40,15 +40,15 @@ export interface MaintenanceOptions {
   readonly onBroken: (error: Error) => void
 }
 
-/** What compaction has done since the start, and is doing. */
+/** Counters of compaction since the start, and the progress of the running one. */
 export interface CompactionReading {
   readonly bytesRead: number
   readonly bytesWritten: number
-  /** 0 to 1; 0 while none is under way. */
+  /** Progress, 0 to 1; 0 while none runs. */
   readonly part: number
 }
 
-/** An owner, and what it said at this look. */
+/** An owner, and its answers in this run. */
 interface Looked {
   readonly upkeep: OwnerUpkeep
   readonly wanted: Wanted
@@ -60,9 +60,9 @@ export class Maintenance {
   readonly #surveys: Surveys
   readonly #expiry: Expiry
   readonly #bounded: BoundedStreams
-  /** Steps of the upkeep of owners. */
+  /** Backoff of the steps for each owner. */
   readonly #steps: Backoff
-  /** Sources of compactions, and compaction as a whole. */
+  /** Backoff of segments to compact, and of compaction as a whole. */
   readonly #compactions: Backoff
   readonly #cancelTimers: (() => void)[] = []
   #cancelSoon: (() => void) | undefined
@@ -88,7 +88,7 @@ export class Maintenance {
     this.#bounded = new BoundedStreams({ ...surveyed, segmentLists, log })
   }
 
-  /** Takes care of an owner from now on. */
+  /** Maintains an owner from now on. */
   adopt(owner: MaintainedOwner): void {
     const { settings } = this.#options
     const scarceRoomBytes = settings.freeSpaceFloorBytes * SCARCE_PART
@@ -96,41 +96,41 @@ export class Maintenance {
     this.#upkeeps.set(owner.ownerId, new OwnerUpkeep({ ...this.#options, owner, surveys, scarceRoomBytes }))
   }
 
-  /** Begins to look, once the shards are served. */
+  /** Starts the runs. Call it once the shards are served. */
   start(): void {
     if (this.#isStopped) return
     this.#cancelTimers.push(this.#options.time.every(hostLimits.maintenanceMs, () => this.#look()))
     this.#lookSoon()
   }
 
-  /** An owner's segments are others now. */
+  /** Called when the list of an owner's segments changes. */
   segmentsChanged(ownerId: number, list: SegmentList): void {
     this.#upkeeps.get(ownerId)?.segmentsChanged(list)
     if (this.#cancelTimers.length > 0) this.#lookSoon()
   }
 
-  /** A shard is served no more: its records are no longer wanted. */
+  /** Called when a shard is no longer served, so that its records are no longer wanted. */
   forgot(shard: HostedShard): void {
     this.#upkeeps.get(shard.ownerId)?.forgot(shard.activeBytes)
   }
 
-  /** What is held of streams with a bound in bytes: stream ids, each with its bytes. */
+  /** Returns the stored bytes of each stream that has a bound in bytes, as pairs of stream id and bytes. */
   boundedBytes(): Float64Array {
     return this.#bounded.totals()
   }
 
-  /** What is held of one stream, and its oldest spans until they hold `excessBytes`. */
+  /** Counts the stored bytes of one stream, and returns its oldest spans until they hold `excessBytes`. */
   storedSpans(streamId: number, excessBytes: number): Promise<StoredSpans> {
     return this.#bounded.storedSpans(streamId, excessBytes)
   }
 
-  /** Raises horizons, at a look that begins soon: those of a stream that is larger than its bound. */
+  /** Raises horizons of a stream that is larger than its bound, in a run that starts soon. */
   trimToBound(trims: BoundedTrims): void {
     this.#bounded.decide(trims)
     if (this.#cancelTimers.length > 0) this.#lookSoon()
   }
 
-  /** Bytes of all batches in sealed segments, as far as these were surveyed, wanted or not. */
+  /** Bytes of all batches in surveyed sealed segments, wanted or not. */
   get sealedBytes(): number {
     return this.#surveys.bytes
   }
@@ -144,7 +144,7 @@ export class Maintenance {
     }
   }
 
-  /** Begins nothing more, and has a compaction under way given up. */
+  /** Starts nothing more, and stops a running compaction. */
   stop(): void {
     this.#isStopped = true
     for (const cancel of this.#cancelTimers.splice(0)) cancel()
@@ -152,7 +152,7 @@ export class Maintenance {
     this.#compaction?.stop()
   }
 
-  /** Fulfils when nothing of it runs any more; owners may be closed then. */
+  /** Fulfils when no work runs any more, so that owners may be closed. */
   async close(): Promise<void> {
     this.stop()
     await this.#looking
@@ -170,7 +170,7 @@ export class Maintenance {
 
   #look(): void {
     if (this.#isStopped) return
-    // Whatever came up meanwhile is seen by the next look.
+    // The next run sees changes that came during this one.
     if (this.#looking) return this.#lookSoon()
     this.#looking = this.#lookAtAll().then(
       () => void (this.#looking = undefined),
@@ -187,7 +187,7 @@ export class Maintenance {
     const bounded = await this.#bounded.takeHorizons()
     const candidates: CompactionCandidate[] = []
     for (const { upkeep, wanted } of looked) {
-      // On a full disk horizons cannot be made durable; what lies below those that are can go all the same.
+      // Horizons cannot be made durable on a full disk, but records below durable horizons can still be removed.
       const horizons =
         (await this.#tried(upkeep, 'trim', () => upkeep.trim(wanted, bounded))) ??
         new Map(wanted.shards.map(({ slot, trimHorizon }) => [slot, trimHorizon]))
@@ -211,12 +211,12 @@ export class Maintenance {
     return wanted
   }
 
-  /** Does something for an owner, unless it failed lately; undefined where it does not succeed. */
+  /** Runs a step for an owner, unless it failed lately; returns undefined if it was not done. */
   async #tried<T>(upkeep: OwnerUpkeep, step: string, work: () => Promise<T>): Promise<T | undefined> {
     const { ownerId } = upkeep.owner
     const name = `${step} at owner ${ownerId}`
     if (this.#isStopped || this.#steps.isWaiting(name)) return undefined
-    // A step looks at every shard of its owner, and there may be tens of thousands: each in a turn of its own.
+    // Each step takes a turn of its own, because it looks at every shard of its owner: there may be tens of thousands.
     await new Promise<void>((resolve) => this.#options.time.atTurnEnd(resolve))
     try {
       const done = await work()

@@ -1,6 +1,6 @@
-// The upkeep of one owner's segments: makes horizons durable, drops what nobody wants, says what could be compacted, and seals
-// the active segment when it is due. Host main thread.
-// Removal goes by what the owner says is wanted, and by horizons that are durable before anything below them goes.
+// Maintains the segments of one owner: makes horizons durable, drops segments without wanted records, finds segments to
+// compact, and seals the active segment when it is due. Host main thread.
+// The owner says which records are wanted. A horizon is durable before anything below it is removed.
 import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Survey } from '../../threads/maintenance-contract.ts'
@@ -20,20 +20,20 @@ import {
 import type { Surveys } from './surveys.ts'
 import { TurnBudget } from './turn-budget.ts'
 
-/** What maintenance asks of an owner. */
+/** An owner, as maintenance uses it. */
 export interface MaintainedOwner {
   readonly ownerId: number
-  /** Where its records lie; undefined until it has said so. */
+  /** The list of its segments; undefined until the owner has sent it. */
   readonly segments: SegmentList | undefined
-  /** Free space is below the floor. */
+  /** True if free space is below the floor. */
   readonly storageFull: boolean
   /** Raises trim horizons, durably. */
   trim(horizons: readonly ShardHorizon[]): Promise<void>
-  /** What of its sealed segments is still wanted. */
+  /** Returns which records of its sealed segments are still wanted. */
   wanted(): Promise<Wanted>
-  /** Seals the active segment; false where there was nothing in it. */
+  /** Seals the active segment; returns false if it was empty. */
   roll(): Promise<boolean>
-  /** Puts a compacted segment in the place of others, or drops them. */
+  /** Replaces segments by a compacted one, or drops them. */
   replaceSegments(request: OwnerCalls['replaceSegments']['request']): Promise<void>
 }
 
@@ -43,7 +43,7 @@ export interface UpkeepOptions {
   readonly horizons: Horizons
   readonly surveys: Surveys
   readonly settings: { readonly segmentBytes: number; readonly segmentAgeMs: number }
-  /** What a compacted segment may take while the disk is nearly full. */
+  /** Most bytes that a compacted segment may take while the disk is nearly full. */
   readonly scarceRoomBytes: number
   readonly time: Time
   readonly metrics: Instruments
@@ -52,13 +52,13 @@ export interface UpkeepOptions {
 
 /** Which segments are left alone, and why. */
 export interface Holds {
-  /** Being compacted. */
+  /** Returns true if the segment is being compacted. */
   readonly isBusy: (segment: string) => boolean
-  /** To compact them has failed lately. */
+  /** Returns true if compacting the segment has failed lately. */
   readonly isFailing: (segment: string) => boolean
 }
 
-/** What could be compacted, and what of it is wanted. */
+/** A possible compaction, and which records of it are wanted. */
 export interface CompactionCandidate {
   readonly owner: MaintainedOwner
   readonly directory: string
@@ -69,9 +69,9 @@ export interface CompactionCandidate {
 export class OwnerUpkeep {
   readonly #options: UpkeepOptions
   #active: string | undefined
-  /** When the active segment was first looked at: it may be told to have begun later, by a clock that was ahead then. */
+  /** When this host first saw the active segment. The owner may give a later time, from a clock that was ahead. */
   #activeSeenAt: number | undefined
-  /** Bytes in the active segment that belonged to shards which are served no more. */
+  /** Bytes in the active segment of shards that are no longer served. */
   #forgottenBytes = 0
 
   constructor(options: UpkeepOptions) {
@@ -83,7 +83,7 @@ export class OwnerUpkeep {
     return this.#options.owner
   }
 
-  /** The owner's segments are others now. */
+  /** Called when the list of the owner's segments changes. */
   segmentsChanged({ segments }: SegmentList): void {
     const active = segments.at(-1)
     if (active === this.#active) return
@@ -97,14 +97,14 @@ export class OwnerUpkeep {
     }
   }
 
-  /** A shard is served no more, and had so much in the active segment. */
+  /** Called when a shard is no longer served, with its bytes in the active segment. */
   forgot(activeBytes: number): void {
     this.#forgottenBytes += activeBytes
   }
 
   /**
-   * Makes the horizons durable that readers know already, and those of `bounded`, by slot, which they know from then on.
-   * Answers those that hold now.
+   * Makes horizons durable: those that readers already see, and those in `bounded`, by slot, which readers see from then on.
+   * Returns the horizons that hold now.
    */
   async trim(
     { shards: durable }: Wanted,
@@ -126,7 +126,7 @@ export class OwnerUpkeep {
     return horizons
   }
 
-  /** Drops what nobody wants, by horizons that are durable, and answers what could be compacted. */
+  /** Drops segments without wanted records, by durable horizons, and returns the possible compaction. */
   async clear(
     { list, refused }: Wanted,
     horizons: ReadonlyMap<number, number>,
@@ -145,7 +145,7 @@ export class OwnerUpkeep {
     return { owner, directory: list.directory, plan, wanted }
   }
 
-  /** Seals the active segment where that lets something go. */
+  /** Seals the active segment if that lets expired records be removed. */
   async rollIfDue({ activeBytes: bytes, activeSince: toldSince }: Wanted): Promise<void> {
     const { owner, shards, horizons, settings, time, log } = this.#options
     const now = horizons.now()
@@ -174,10 +174,10 @@ export class OwnerUpkeep {
     const { owner, surveys, time } = this.#options
     const budget = new TurnBudget(time, hostLimits.spansPerTurn)
     const measures: (SegmentMeasure | undefined)[] = []
-    // A compaction may have ended since the list was asked for, and have taken some of it away.
+    // A compaction may have ended since the list was requested, and have removed some of its segments.
     const listed = new Set(owner.segments?.segments)
     for (const survey of surveys.of(list)) {
-      // One that is being compacted stays for now, whatever becomes of what is in it.
+      // A segment that is being compacted stays for now, even if nothing in it is wanted.
       const isFree = survey !== undefined && listed.has(survey.segment) && !isBusy(survey.segment)
       measures.push(isFree ? measureSegment(survey, wanted) : undefined)
       await budget.spend(survey?.spans.length ?? 0)
@@ -194,7 +194,7 @@ export class OwnerUpkeep {
     metrics.millrace_removed_bytes_total.add(bytes)
     log.info(
       { ownerId: owner.ownerId, segments: sources.length, bytes },
-      'removed segments that nobody wants',
+      'removed segments that hold no wanted records',
     )
   }
 }

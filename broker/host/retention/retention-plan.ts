@@ -1,36 +1,36 @@
-// What becomes of an owner's sealed segments: which are dropped, which are compacted. Any thread, pure.
-// Only what nobody wants goes: a segment is dropped when no batch in it is at or above its shard's horizon, and neighbours are
-// compacted when that gives back at least half of their bytes, or makes one file of several small ones. Whatever is compacted
-// is then wanted whole or at least doubled in size, so that plan after plan comes to rest.
+// Plans which sealed segments of an owner are dropped and which are compacted. Any thread, pure.
+// A segment is dropped when no batch in it is at or above its shard's horizon. Neighbours are compacted when that frees at least
+// half of their bytes, or makes one file of several small ones. After a compaction all records of the new file are wanted, or
+// the file is at least twice as large, so repeated plans come to an end.
 import type { Survey } from '../../threads/maintenance-contract.ts'
 import { liveBytesOf } from '../shards/live-bytes.ts'
 
-/** Fewer small segments are left as they are. */
+/** Fewest small segments that are merged. */
 const MERGED_MIN = 4
-/** More are not compacted at once: the next plan goes on. */
+/** Most segments of one compaction; the next plan takes the others. */
 const RUN_MAX = 64
-/** A segment is small below this part of the size at which segments are sealed. */
+/** A segment is small if it is below this part of the size at which segments are sealed. */
 const SMALL_PART = 1 / 4
-/** What smaller ones weigh as when they are merged: to write them again costs next to nothing. */
+/** Smaller segments count as this part when they are merged, because writing them again costs next to nothing. */
 const LEAST_PART = 1 / 64
 
-/** What is wanted of an owner's shards, by slot. */
+/** Which records of an owner's shards are wanted, by slot. */
 export interface WantedShards {
   /** The oldest readable number of every shard that is not forgotten. */
   readonly horizons: ReadonlyMap<number, number>
-  /** Shards of which everything stays. */
+  /** Shards whose records all stay. */
   readonly refused: ReadonlySet<number>
 }
 
-/** One sealed segment, as far as plans go by it. */
+/** The figures of one sealed segment that plans use. */
 export interface SegmentMeasure {
   readonly segment: string
   readonly fileBytes: number
-  /** Of its batches. */
+  /** Bytes of its batches. */
   readonly bytes: number
-  /** How many of these are wanted, by interpolation within spans; 0 only where none is. */
+  /** How many of these bytes are wanted, by interpolation within spans; 0 only if none is. */
   readonly liveBytes: number
-  /** It stays as it is: something in it belongs to a refused shard. */
+  /** True if the segment must stay as it is, because it holds records of a refused shard. */
   readonly isPinned: boolean
 }
 
@@ -52,32 +52,32 @@ export function measureSegment(
 }
 
 export interface SegmentPlanOptions {
-  /** Size at which segments are sealed, and which a compacted one does not pass. */
+  /** Size at which segments are sealed, and the largest size of a compacted one. */
   readonly segmentBytes: number
-  /** What a compacted segment may take on the disk; less than `segmentBytes` under disk pressure. */
+  /** Most bytes of disk for a compacted segment; less than `segmentBytes` while the disk is nearly full. */
   readonly roomBytes: number
-  /** Segments that are not to be compacted now: that has failed lately. */
+  /** Returns true if the segment must not be compacted now, because that has failed lately. */
   readonly isHeld: (segment: string) => boolean
 }
 
 /** Neighbours to be written again as one segment. */
 export interface CompactionPlan {
   readonly sources: readonly string[]
-  /** Of the files that go. */
+  /** Bytes of the files that are replaced. */
   readonly fileBytes: number
-  /** Estimate for the file that comes. */
+  /** Estimated bytes of the new file. */
   readonly targetBytes: number
-  /** What it gives back for what it costs, to choose among owners. */
+  /** Freed bytes for each written byte, to choose among the plans of owners. */
   readonly worth: number
 }
 
 export interface SegmentPlan {
-  /** Runs of neighbours in which nothing is wanted. */
+  /** Runs of neighbours without wanted records. */
   readonly drop: readonly (readonly string[])[]
   readonly compact: CompactionPlan | undefined
 }
 
-/** Plans for sealed segments, oldest first; `undefined` stands for one of which nothing is known, which stays. */
+/** Makes the plan for sealed segments, oldest first; `undefined` stands for one that is not surveyed, which stays. */
 export function planSegments(
   sealed: readonly (SegmentMeasure | undefined)[],
   options: SegmentPlanOptions,
@@ -133,7 +133,7 @@ class Run {
     this.#smallBytes = options.segmentBytes * SMALL_PART
   }
 
-  /** False, where the segment is neither sparse nor small, or does not fit with the others. */
+  /** Adds a segment; returns false if it is neither sparse nor small, or does not fit with the others. */
   add({ segment, fileBytes, bytes, liveBytes, isPinned }: SegmentMeasure): boolean {
     const { segmentBytes, roomBytes, isHeld } = this.#options
     if (isPinned || isHeld(segment)) return false
@@ -151,7 +151,7 @@ class Run {
     return true
   }
 
-  /** Bytes that come back for each byte that is written; a file less counts as some bytes. 0 where it does not pay. */
+  /** Freed bytes for each written byte, where each file less counts as some bytes; 0 if it does not pay. */
   get worth(): number {
     if (!this.#halves && !this.#merges) return 0
     const freed = this.fileBytes - this.targetBytes + (this.#count - 1) * this.#leastBytes
@@ -162,7 +162,7 @@ class Run {
     return this.targetBytes * 2 < this.fileBytes
   }
 
-  /** Every one of them ends in a file of twice its size at least: a byte is written again a few times, however long it lives. */
+  /** True if the new file is at least twice as large as each source: so a byte is written again only a few times in all. */
   get #merges(): boolean {
     const hasRoom = this.#options.roomBytes >= this.#options.segmentBytes
     return hasRoom && this.#areSmall && this.#count >= MERGED_MIN && this.#heaviest * 2 <= this.#weight

@@ -1,6 +1,6 @@
-// What the sealed segments of a host's owners hold, as far as they were surveyed. Host main thread.
-// A sealed segment never changes, so what was found holds for as long as it is listed. What is remembered is bounded: the
-// oldest segments come first, and newer ones wait until some of these are gone.
+// The surveys of the sealed segments of a host's owners. Host main thread.
+// A sealed segment never changes, so its survey holds for as long as it is listed. The number of surveys in memory is bounded:
+// the oldest segments come first, and newer ones wait until some of these are gone.
 import { InvariantError } from '../../../protocol/invariant.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { SegmentMaintenance, Survey } from '../../threads/maintenance-contract.ts'
@@ -18,7 +18,7 @@ export interface SurveysOptions {
 
 export class Surveys {
   readonly #options: SurveysOptions
-  /** By directory, then by segment. */
+  /** Surveys by directory, then by segment. */
   readonly #known = new Map<string, Map<string, Survey>>()
   readonly #failing: Backoff
   #spans = 0
@@ -35,13 +35,13 @@ export class Surveys {
     return this.#bytes
   }
 
-  /** Of an owner's sealed segments, oldest first; undefined for those of which nothing is known. */
+  /** Returns the surveys of an owner's sealed segments, oldest first; undefined for those that are not surveyed. */
   of(list: SegmentList): readonly (Survey | undefined)[] {
     const known = this.#known.get(list.directory)
     return sealedOf(list).map((segment) => known?.get(segment))
   }
 
-  /** Surveys the sealed segments that are not known yet, and forgets those that are gone. */
+  /** Surveys the sealed segments that have no survey yet, and forgets those that are gone. */
   async learn(list: SegmentList, isStopped: () => boolean): Promise<void> {
     const known = this.#forgetGone(list)
     for (const segment of sealedOf(list)) {
@@ -61,7 +61,7 @@ export class Surveys {
     try {
       const { fileBytes, spans } = await maintenance.survey({ directory, segment })
       this.#failing.succeeded(nameOf(directory, segment))
-      // Most shards are carried through most segments, and have nothing there.
+      // Most segments list most shards, but hold no records of them.
       return { segment, fileBytes, spans: spans.filter(({ first, next }) => first < next) }
     } catch (error) {
       if (error instanceof InvariantError) throw error
@@ -85,7 +85,7 @@ export class Surveys {
     return known
   }
 
-  /** One more is remembered, or one less. */
+  /** Counts a survey that is added or forgotten. */
   #count({ spans }: Survey, step: 1 | -1): void {
     this.#spans += step * spans.length
     for (const { bytes } of spans) this.#bytes += step * bytes
@@ -97,12 +97,12 @@ export class Surveys {
     const { spansMax } = this.#options
     this.#options.log.warn(
       { directory, spansMax },
-      'there are more spans of shards in sealed segments than are remembered: newer ones wait for older ones to go',
+      'the surveys of sealed segments have reached their bound: newer segments wait until older ones are gone',
     )
   }
 }
 
-/** All but the active one. */
+/** Returns all segments but the active one. */
 export function sealedOf({ segments }: SegmentList): readonly string[] {
   return segments.slice(0, -1)
 }

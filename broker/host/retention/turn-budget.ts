@@ -1,4 +1,4 @@
-// Long work in small parts, so that no turn of the event loop is long. Host main thread.
+// Divides long work into small parts, so that no turn of the event loop is long. Host main thread.
 import type { Time } from '../../time.ts'
 
 export class TurnBudget {
@@ -6,13 +6,13 @@ export class TurnBudget {
   readonly #most: number
   #spent = 0
 
-  /** `most` is how much is done in one turn. */
+  /** `most` is the amount of work in one turn. */
   constructor(time: Time, most: number) {
     this.#time = time
     this.#most = most
   }
 
-  /** So much was done: waits for the next turn where it was enough. */
+  /** Called after work; waits for the next turn if this one has done its amount. */
   async spend(amount: number): Promise<void> {
     this.#spent += amount
     if (this.#spent < this.#most) return

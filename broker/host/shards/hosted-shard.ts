@@ -1,6 +1,6 @@
-// One shard served here: where it stands, what bounds it, who waits on it. Host main thread.
-// Its extent is what everything durable says, as the owner reported it: `tail` only rises, and a record is shown to readers
-// exactly when its number is below it. Once it is closed its tail is final.
+// One shard that this host serves: its extent, its limits, and the fetches and subscriptions that wait on it. Host main thread.
+// The extent covers all durable records, as the owner reported them. `tail` only rises, and readers see exactly the records
+// below it. The tail of a closed shard is final.
 import { hashKeyFromHex, type HashKeyWords } from '../../../protocol/shards/hash-key.ts'
 import { invariant } from '../../../protocol/invariant.ts'
 import { shardIdOf } from '../../../protocol/shards/shard-id.ts'
@@ -9,47 +9,47 @@ import { STEP_MS_MAX } from '../../clock/doubting-clock.ts'
 import type { HostedExtent, PlacedShard, ShardRef } from '../../host-contract.ts'
 import type { ShardExtent } from '../../threads/owner-contract.ts'
 import { readLimits, throttled, writeLimits, type Throttle } from '../limits/throttle.ts'
-import { ShardLoad } from '../load/shard-load.ts'
+import { ShardLoadMeter } from '../load/shard-load-meter.ts'
 import { ShardTail } from '../tail/shard-tail.ts'
 import { liveBytesOf } from './live-bytes.ts'
 
-/** Told when a shard that it waits on has more, or is no longer served. Called at most once a turn. */
+/** A fetch or subscription that waits on shards. It is woken when one has more records or is no longer served, once a turn. */
 export interface Waiter {
-  /** How many shards it looks at when it is woken: what waking it costs. */
+  /** How many shards it looks at when it is woken: the cost of waking it. */
   readonly shardCount: number
   wake(): void
 }
 
-/** One shard served here. */
+/** One shard that this host serves. */
 export class HostedShard {
   readonly streamId: number
   readonly streamName: string
   readonly shardIndex: number
   readonly ownerId: number
   readonly slot: number
-  /** How messages name it. */
+  /** Name of the shard in messages. */
   readonly label: string
   readonly rangeStart: HashKeyWords
   readonly rangeEnd: HashKeyWords
-  /** The shards that it was split or merged into, as far as this host was told: for messages only. */
+  /** The shards that it was split or merged into, if the controller has sent them: for messages only. */
   children: readonly number[]
-  /** False once its stream is deleted, or it has expired. Whoever kept the shard over an await looks here first. */
+  /** False once its stream is deleted or the shard has expired. Code that kept the shard over an `await` must check it. */
   served = true
-  /** What producers ask of it. */
-  readonly load = new ShardLoad()
+  /** The load that producers put on it. */
+  readonly load = new ShardLoadMeter()
   /** Its batches in the tail cache. */
   readonly cached = new ShardTail()
   /** Fetches and subscriptions that have read up to the tail. */
   readonly waiters = new Set<Waiter>()
   #settings: ServedSettings
-  /** Its records are kept for so long at least, until its settings say so. */
+  /** Shortest time for which its records are kept, even if its settings give less. */
   #heldRetentionMs = 0
   #writeThrottle: Throttle | undefined
   #readThrottle: Throttle | undefined
   #trimHorizon: number
   #tail: number
   #lastArrivalTime: number
-  /** Nothing readable arrived earlier; 0 where nobody has looked yet. */
+  /** No readable record arrived earlier than this; 0 if that is not known. */
   #oldestArrivalMin = 0
   #activeBytes: number
   #activeFirst: number
@@ -78,17 +78,17 @@ export class HostedShard {
     this.closedAt(placed.closedAt)
   }
 
-  /** Of its stream, as the controller said last. */
+  /** Settings of its stream, as the controller last sent them. */
   get settings(): ServedSettings {
     return this.#settings
   }
 
-  /** For how long its records are readable. */
+  /** How long its records are readable. */
   get retentionMs(): number {
     return Math.max(this.#settings.retentionMs, this.#heldRetentionMs)
   }
 
-  /** Of appends and of fetches; undefined where they are not limited. */
+  /** Limits of appends; undefined if they are not limited. */
   get writeThrottle(): Throttle | undefined {
     return this.#writeThrottle
   }
@@ -96,7 +96,7 @@ export class HostedShard {
     return this.#readThrottle
   }
 
-  /** The stream's settings are others now, at this moment of the monotonic clock. */
+  /** Called when the stream's settings change; `now` is on the monotonic clock. */
   applySettings(settings: ServedSettings, now: number): void {
     this.#settings = settings
     if (settings.retentionMs >= this.#heldRetentionMs) this.#heldRetentionMs = 0
@@ -104,43 +104,43 @@ export class HostedShard {
     this.#readThrottle = throttled(this.#readThrottle, readLimits, settings.shardLimits, now)
   }
 
-  /** Its records are kept for so long at least, until its settings say so, or until it is held to nothing: 0. */
+  /** Keeps its records for at least this long, until its settings give as much, or until a call with 0. */
   holdRetention(retentionMs: number): void {
     this.#heldRetentionMs = retentionMs
   }
 
-  /** Oldest readable number. */
+  /** Oldest readable sequence number. */
   get trimHorizon(): number {
     return this.#trimHorizon
   }
 
-  /** Next number to assign: everything below it is flushed. */
+  /** Next sequence number to assign; all records below it are flushed. */
   get tail(): number {
     return this.#tail
   }
 
-  /** Arrival time of the newest batch, 0 when there never was one. */
+  /** Arrival time of the newest batch; 0 if there never was one. */
   get lastArrivalTime(): number {
     return this.#lastArrivalTime
   }
 
-  /** Everything in it has arrived by then, although stamps lie ahead of that; Infinity where its stamps are to be believed. */
+  /** All its records had arrived by this time, even if their stamps are ahead of it; Infinity if the stamps can be trusted. */
   get arrivedBy(): number {
     return this.#arrivedBy
   }
 
-  /** It was closed then, as the controller says; null of an open one. */
+  /** Called with the time at which it was closed, as the controller gives it; null for an open shard. */
   closedAt(closedAt: number | null): void {
     const isAhead = closedAt !== null && this.#lastArrivalTime > closedAt + STEP_MS_MAX
     this.#arrivedBy = isAhead ? closedAt : Infinity
   }
 
-  /** How far its stamps lie ahead of a time. */
+  /** Returns how far its stamps are ahead of a time, in milliseconds. */
   aheadOf(now: number): number {
     return Math.min(this.#lastArrivalTime, this.#arrivedBy) - now
   }
 
-  /** No readable record arrived before this. */
+  /** No readable record arrived before this time. */
   get oldestArrivalMin(): number {
     return this.#oldestArrivalMin
   }
@@ -158,7 +158,7 @@ export class HostedShard {
     )
   }
 
-  /** Bytes of its readable batches, in sealed segments as far as they were surveyed. */
+  /** Bytes of its readable batches: those in the active segment, and those in surveyed sealed segments. */
   get bytes(): number {
     return this.activeLiveBytes + this.#sealedBytes
   }
@@ -175,12 +175,12 @@ export class HostedShard {
     return liveBytesOf(active, from) + liveBytesOf(sealed, from)
   }
 
-  /** It takes nothing more, and its tail is final. */
+  /** True if it takes no more records, so that its tail is final. */
   get closed(): boolean {
     return this.#closed
   }
 
-  /** How messages say that it is closed, and where to go on. */
+  /** Text for messages: that it is closed, and in which shards to go on. */
   get closedText(): string {
     const children = this.children.map(shardIdOf).join(', ')
     return `${this.label} was split or merged; go on with ${children || 'its children'}.`
@@ -198,7 +198,7 @@ export class HostedShard {
     }
   }
 
-  /** A batch was flushed at the tail. */
+  /** Called when a batch was flushed at the tail. */
   advance(batch: { base: number; recordCount: number; length: number; arrivalTime: number }): void {
     invariant(!this.#closed, `${this.label}: a batch was stored after it was sealed`)
     invariant(
@@ -216,8 +216,8 @@ export class HostedShard {
   }
 
   /**
-   * What lies below `number` is readable no more; one that is lower than what holds changes nothing. `oldestArrivalMin`,
-   * where it is known, is a time before which nothing from `number` on arrived.
+   * Makes records below `number` unreadable; a number below the present horizon changes nothing. No record from `number` on
+   * arrived before `oldestArrivalMin`, if it is given.
    */
   raiseHorizon(number: number, oldestArrivalMin = 0): void {
     invariant(number <= this.#tail, `${this.label}: horizon ${number} is above its tail, ${this.#tail}`)
@@ -225,32 +225,32 @@ export class HostedShard {
     this.#oldestArrivalMin = Math.max(this.#oldestArrivalMin, oldestArrivalMin)
   }
 
-  /** The active segment was sealed, and the next one is empty. */
+  /** Called when the active segment was sealed and the next one is empty. */
   rolled(): void {
     this.#sealedBytes += this.activeLiveBytes
     this.#activeBytes = 0
     this.#activeFirst = this.#tail
   }
 
-  /** What surveys of the sealed segments say of its readable batches. */
+  /** Sets the bytes of its readable batches in sealed segments, by their surveys. */
   surveyed(sealedBytes: number): void {
     this.#sealedBytes = sealedBytes
   }
 
-  /** It was sealed: `extent` is the last there will be. */
+  /** Called when the shard was sealed; `extent` is final. */
   close(extent: ShardExtent): void {
     invariant(extent.closed, `${this.label}: its owner says that it was not sealed`)
     this.reopened(extent)
-    this.load.sample = undefined // nobody will ask again
+    this.load.sample = undefined // it is not needed any more
   }
 
-  /** Storage was opened again: this is what holds now. Nothing that a reader may have seen can be gone. */
+  /** Called when storage was opened again, with the extent that holds now. No record that a reader may have seen may be gone. */
   reopened(extent: ShardExtent): void {
     invariant(
       extent.tail >= this.#tail,
       `${this.label}: storage came back with tail ${extent.tail}, but records below ${this.#tail} were acknowledged`,
     )
-    // Records of unknown outcome may lie between the tail that was known and the one that holds.
+    // Records of unknown outcome may be between the old tail and the new one.
     if (this.#trimHorizon === this.#tail) this.#oldestArrivalMin = 0
     this.#trimHorizon = Math.max(this.#trimHorizon, extent.trimHorizon)
     this.#tail = extent.tail
@@ -265,7 +265,7 @@ export class HostedShard {
   }
 }
 
-/** How messages name a shard that is not served here. */
+/** Returns the name in messages of a shard that is not served here. */
 export function describeShard({ streamId, shardIndex }: ShardRef): string {
   return `${shardIdOf(shardIndex)} of stream number ${streamId}`
 }

@@ -1,4 +1,4 @@
-// The shards that this host serves, by their public name and by their slot. Host main thread.
+// The shards that this host serves, by stream and index, and by slot. Host main thread.
 import { invariant } from '../../../protocol/invariant.ts'
 import type { HostedShard } from './hosted-shard.ts'
 import type { EveryShard, ShardsByName, ShardsBySlot, ShardsOfStream } from './shards-contract.ts'
@@ -20,7 +20,7 @@ export class HostedShards implements ShardsByName, ShardsBySlot, ShardsOfStream,
     return this.#bySlot.get(slot)
   }
 
-  /** All of them, in no particular order. */
+  /** Returns all shards, in no particular order. */
   all(): Iterable<HostedShard> {
     return this.#bySlot.values()
   }
@@ -39,7 +39,7 @@ export class HostedShards implements ShardsByName, ShardsBySlot, ShardsOfStream,
     this.#bySlot.set(shard.slot, shard)
   }
 
-  /** Serves the shard no more. */
+  /** Stops serving a shard. */
   remove(shard: HostedShard): void {
     const shards = this.#byStream.get(shard.streamId)
     shards?.delete(shard.shardIndex)

@@ -1,13 +1,13 @@
-// How much of a span of records is readable, as far as its ends tell. Any thread, pure.
+// Estimates how much of a span of records is readable, from its ends. Any thread, pure.
 
-/** Numbers first … next of one shard, and the bytes of their batches. */
+/** Sequence numbers `first` … `next` − 1 of one shard, and the bytes of their batches. */
 export interface MeasuredSpan {
   readonly first: number
   readonly next: number
   readonly bytes: number
 }
 
-/** How much of a span is at or above a horizon, by interpolation; 0 only where nothing is. */
+/** Returns how many bytes of a span are at or above a horizon, by interpolation; 0 only if none is. */
 export function liveBytesOf({ first, next, bytes }: MeasuredSpan, horizon: number): number {
   if (horizon <= first) return bytes
   if (horizon >= next) return 0

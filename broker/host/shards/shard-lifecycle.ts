@@ -1,6 +1,6 @@
-// Which shards this host serves, and until when: opened, sealed, dropped, as the controller says. Host main thread.
-// Every call may be asked again: the controller repeats it after a crash of either side. A shard that is dropped leaves the
-// table first, so that nothing new begins on it, and then its owner forgets it.
+// Opens, seals and drops the shards of this host, as the controller asks. Host main thread.
+// Every call may come again, because the controller repeats calls after a crash of either side. A dropped shard first leaves
+// the table, so that nothing new begins on it, and then its owner forgets it.
 import type { MillraceError } from '../../../protocol/millrace-error.ts'
 import { refusal } from '../../../protocol/refusal.ts'
 import type { ServedSettings } from '../../../protocol/stream-settings.ts'
@@ -17,16 +17,16 @@ type HoldRequest = HostCalls['holdRetention']['request']
 type DropStreamRequest = HostCalls['dropStream']['request']
 type DropRequest = HostCalls['dropShards']['request']
 
-/** What an owner is asked about its shards; each answer is durable. */
+/** The calls to an owner about its shards. What an answer reports is durable. */
 export interface ShardOwner {
   open(shards: readonly OwnedShard[]): Promise<readonly ShardExtent[]>
-  /** Behind everything that was offered before. */
+  /** Seals the shards after all batches that were offered before. */
   seal(slots: readonly number[]): Promise<readonly ShardExtent[]>
   trim(horizons: readonly ShardHorizon[]): Promise<void>
   forget(slots: readonly number[]): Promise<void>
 }
 
-/** What reads a shard for as long as it is served, and is told when that ends. */
+/** The parts that read a shard while it is served, and are told when that ends. */
 export interface ShardReaders {
   endShard(gone: HostedShard): void
   endStream(streamId: number): void
@@ -37,9 +37,9 @@ export interface ShardLifecycleOptions {
   readonly owners: { of(ownerId: number): ShardOwner }
   readonly wakes: ShardWakes
   readonly subscriptions: ShardReaders
-  /** Fulfils when no search for a horizon goes on that began before. */
+  /** `settled` fulfils when all searches for a horizon that began before have ended. */
   readonly horizons: { settled(shard: HostedShard): Promise<void> }
-  /** Told of a shard that is served no more. */
+  /** Called when a shard is no longer served. */
   readonly onRemoved: (shard: HostedShard) => void
   readonly log: Logger
   readonly elapsed: Clock
@@ -52,7 +52,7 @@ export class ShardLifecycle {
     this.#options = options
   }
 
-  /** Serves shards; of those served already only the settings may be others, and when they were closed. */
+  /** Serves shards. For a shard that is served already, only settings and closing time may have changed. */
   async open(placed: readonly PlacedShard[]): Promise<void> {
     const { shards, owners, elapsed } = this.#options
     for (const { slot, settings, closedAt } of placed) {
@@ -64,13 +64,13 @@ export class ShardLifecycle {
     await this.#atOwners(missing, (ownerId, ofOwner) => this.#openOn(owners.of(ownerId), ofOwner))
   }
 
-  /** Lets shards take nothing more, and returns what they ended with. Rejects with `unavailable` where one is not served. */
+  /** Seals shards, and returns their final extents. Rejects with `unavailable` if one is not served. */
   async seal({ streamId, shards: wanted }: SealRequest): Promise<readonly HostedExtent[]> {
     const { owners, wakes } = this.#options
     const sealing = wanted.map(({ shardIndex, children }) => {
       const shard = this.#options.shards.find(streamId, shardIndex)
       if (!shard) throw unserved(describeShard({ streamId, shardIndex }))
-      // Appends that the owner refuses from now on are told where to go, even before its answer is here.
+      // Refusals of appends name the children from now on, even before the owner's answer is here.
       shard.children = children
       return shard
     })
@@ -87,12 +87,12 @@ export class ShardLifecycle {
     return sealing.map(({ extent }) => extent)
   }
 
-  /** Those of a stream's shards that are not served here. */
+  /** Returns which of these shards of a stream are not served here. */
   unserved({ streamId, shardIndexes }: HostCalls['unservedShards']['request']): readonly number[] {
     return shardIndexes.filter((shardIndex) => !this.#options.shards.find(streamId, shardIndex))
   }
 
-  /** Serves closed shards no more, and forgets their records; also of shards that it does not serve. */
+  /** Stops serving closed shards, and forgets their records; also those of shards that are not served here. */
   async drop({ shards: expired }: DropRequest): Promise<void> {
     const { shards, subscriptions } = this.#options
     for (const { streamId, shardIndex } of expired) {
@@ -104,7 +104,7 @@ export class ShardLifecycle {
     await this.#forget(expired)
   }
 
-  /** Serves a stream no more, and forgets what lies in its slots; also where it serves none of them. */
+  /** Stops serving a stream, and forgets the records of its slots; also of slots that are not served here. */
   async dropStream({ streamId, shards: slots }: DropStreamRequest): Promise<void> {
     const { shards, subscriptions } = this.#options
     for (const shard of shards.shardsOf(streamId)) this.#remove(shard)
@@ -112,36 +112,36 @@ export class ShardLifecycle {
     await this.#forget(slots)
   }
 
-  /** The stream's settings hold for what is read and appended from now on. */
+  /** Applies the stream's settings to reads and appends from now on. */
   update(streamId: number, settings: ServedSettings): void {
     const { shards, elapsed } = this.#options
     for (const shard of shards.shardsOf(streamId)) shard.applySettings(settings, elapsed())
   }
 
   /**
-   * Lets nothing of the stream expire before `retentionMs`, and fulfils when every horizon is durable that was raised by a
-   * shorter one: nothing else would tell of it after a crash.
+   * Keeps the stream's records for at least `retentionMs`. Fulfils when all horizons that a shorter retention has raised are
+   * durable, because after a crash no other source says that they were raised.
    */
   async holdRetention({ streamId, retentionMs }: HoldRequest): Promise<void> {
     const { owners, horizons } = this.#options
     const shards = this.#options.shards.shardsOf(streamId)
     for (const shard of shards) shard.holdRetention(retentionMs)
     if (retentionMs === 0) return
-    // A search that is under way goes by what held when it began.
+    // A running search uses the retention that held when it began.
     await Promise.all(shards.map((shard) => horizons.settled(shard)))
     await this.#atOwners(shards, (ownerId, ofOwner) =>
       owners.of(ownerId).trim(ofOwner.map(({ slot, trimHorizon }) => ({ slot, trimHorizon }))),
     )
   }
 
-  /** Lets their owners forget what lies in these slots. */
+  /** Tells the owners to forget the records of these slots. */
   #forget(slots: DropStreamRequest['shards']): Promise<void> {
     return this.#atOwners(slots, (ownerId, ofOwner) =>
       this.#options.owners.of(ownerId).forget(ofOwner.map(({ slot }) => slot)),
     )
   }
 
-  /** Fetches that wait on it are woken, and find it gone. */
+  /** Stops serving a shard. Waiting fetches are woken, and find that it is gone. */
   #remove(shard: HostedShard): void {
     this.#options.shards.remove(shard)
     this.#options.wakes.mark(shard)
@@ -156,22 +156,28 @@ export class ShardLifecycle {
       return extent !== undefined && !extent.closed && children.length > 0
     })
     if (unsealed.length > 0) {
-      // Damage took the row that said it; a shard with children must never take a record again.
-      log.warn({ slots: unsealed.map(({ slot }) => slot) }, 'shards were sealed once, and are sealed again')
+      // The row that says so was lost to damage. A shard with children must never take a record again.
+      log.warn(
+        { slots: unsealed.map(({ slot }) => slot) },
+        'damage had opened sealed shards: they are sealed again',
+      )
       const resealed = await owner.seal(unsealed.map(({ slot }) => slot))
       for (const extent of resealed) bySlot.set(extent.slot, extent)
     }
     for (const shard of placed) {
       const extent = bySlot.get(shard.slot)
       if (!extent) {
-        // Its stream was being deleted when host or controller went away, and the catalog still has it for a moment; or it
-        // is damaged, and the owner's notice says so.
-        log.warn({ stream: shard.streamName, slot: shard.slot }, 'its owner does not serve a shard')
+        // Either host or controller ended while the stream was being deleted, and the catalog still lists it for a moment; or
+        // the shard is damaged, which the owner's notice reports.
+        log.warn(
+          { stream: shard.streamName, slot: shard.slot },
+          'a shard is not served: its owner does not have it',
+        )
       } else if (!shards.findSlot(shard.slot)) shards.add(new HostedShard(shard, extent))
     }
   }
 
-  /** Runs `work` at every owner concerned, at the same time, with what lies there. */
+  /** Runs `work` for all owners concerned at the same time, each with its own items. */
   async #atOwners<T extends { readonly ownerId: number }>(
     placed: readonly T[],
     work: (ownerId: number, ofOwner: readonly T[]) => Promise<void>,

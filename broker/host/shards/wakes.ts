@@ -1,6 +1,6 @@
-// Who is told that a shard has more. Host main thread.
-// Shards that changed are gathered during a turn; at its end everybody who waits on one of them is woken once, after the
-// acknowledgements of the same turn have left, and with no timer between.
+// Wakes the fetches and subscriptions that wait on a shard. Host main thread.
+// Changed shards are gathered during a turn. At its end each waiter on one of them is woken once, after the acknowledgements
+// of the same turn have left, and without a timer between.
 import { hostLimits } from '../host-limits.ts'
 import type { HostedShard, Waiter } from './hosted-shard.ts'
 import type { ShardWakes } from './shards-contract.ts'

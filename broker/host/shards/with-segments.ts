@@ -1,16 +1,16 @@
-// Reading while segments come and go. Host main thread.
-// They are rolled, compacted and removed at any time: a read that fails for it says nothing, and is made once more.
+// Reads segments while they change. Host main thread.
+// Segments are rolled, compacted and removed at any time. A read that fails because of that proves nothing, so it is repeated.
 import { setImmediate } from 'node:timers/promises'
 import type { SegmentList } from '../../threads/owner-contract.ts'
 
-/** Where the records of an owner lie, for reads that do not go through it. */
+/** The segment lists of owners, for reads that do not go through the owner. */
 export interface SegmentDirectory {
   segmentsOf(ownerId: number): SegmentList
 }
 
 /**
- * Reads an owner's segments. Where the read fails, or its answer is not `good`, and the list of segments has changed
- * meanwhile, it is made once more; what comes of that is the answer. `read` takes the list that holds when it begins.
+ * Reads an owner's segments with `read`, which gets the list at its start. If the read fails or its answer is not `good`, and
+ * the list has changed meanwhile, it is repeated once, and the second outcome is returned.
  */
 export async function withSegments<T>(
   segments: SegmentDirectory,
@@ -20,7 +20,7 @@ export async function withSegments<T>(
 ): Promise<T> {
   const before = segments.segmentsOf(ownerId)
   const changed = async (): Promise<boolean> => {
-    // The owner has told of it before anything was gone, but to another port: it may be taken later in this same turn.
+    // The owner's notice of the change came before the removal, but on another port, and may be handled later in this turn.
     await setImmediate()
     return segments.segmentsOf(ownerId) !== before
   }

@@ -1,7 +1,7 @@
-// A queue that can be searched: pushed at the end, shifted at the front, read by index. Runs anywhere, pure.
-// What is shifted is let go at once, even while its place in the array is not yet reclaimed.
+// A queue that can be searched: items are pushed at the end, shifted at the front, read by index. Runs anywhere, pure.
+// A shifted item is released at once, even while its place in the array is not reclaimed yet.
 
-/** Shifts so far that are worth a smaller array. */
+/** Fewest shifts for which the array is made smaller. */
 const RECLAIM_MIN = 32
 
 export class Fifo<T> {
@@ -12,7 +12,7 @@ export class Fifo<T> {
     return this.#items.length - this.#first
   }
 
-  /** The item at `index`, oldest first; undefined outside. */
+  /** Returns the item at `index`, oldest first; undefined outside. */
   at(index: number): T | undefined {
     return index < 0 ? undefined : this.#items[this.#first + index]
   }
@@ -37,7 +37,7 @@ export class Fifo<T> {
     this.#first = 0
   }
 
-  /** Index of the first item that is not `before`, where all that are stand at the front; `length` where all are. */
+  /** Returns the index of the first item that is not `before`, given that those that are come first; `length` if all are. */
   findFirst(isBefore: (item: T) => boolean): number {
     let low = 0
     let high = this.length

@@ -1,6 +1,6 @@
-// The newest flushed batches of one shard, where they lie in the arenas in which the owner gave them back. Host main thread.
-// Found by number in a binary search; the oldest go first, when the tail cache evicts their arena. Only what is flushed comes
-// in here, so everything that is found here may be shown to a reader.
+// The newest flushed batches of one shard, in the arenas in which the owner gave them back. Host main thread.
+// A batch is found by number in a binary search. The oldest batches leave first, when the tail cache evicts their arena. Only
+// flushed batches are listed here, so a reader may see all of them.
 import { invariant } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { hostLimits } from '../host-limits.ts'
@@ -9,7 +9,7 @@ import { fits, type Room, type BatchRun } from './batch-run.ts'
 
 const { arenaOverheadBytes, batchOverheadBytes, pinFactorMax } = hostLimits
 
-/** Where a stored batch lies in its arena, and what its header says. */
+/** The place of a stored batch in its arena, and fields of its header. */
 export interface StoredBatch {
   readonly offset: number
   readonly length: number
@@ -21,7 +21,7 @@ export interface StoredBatch {
 class CachedBatch {
   readonly tail: ShardTail
   readonly base: number
-  /** The number after its last record. */
+  /** The sequence number after its last record. */
   readonly end: number
   readonly arrivalTime: number
   readonly length: number
@@ -40,12 +40,12 @@ class CachedBatch {
     this.length = batch.length
   }
 
-  /** Its bytes where they lie. Whoever keeps them keeps the whole arena. */
+  /** A view of its bytes in the arena. To keep the view is to keep the whole arena. */
   get view(): Uint8Array {
     return (this.#view ??= this.arena.bytes.subarray(this.#offset, this.#offset + this.length))
   }
 
-  /** Its bytes by themselves, made once for all readers. */
+  /** A copy of its bytes, made once for all readers. */
   get copy(): Uint8Array {
     if (this.#copy) return this.#copy
     this.arena.charge(this.length)
@@ -55,21 +55,21 @@ class CachedBatch {
   }
 }
 
-/** An arena that came back from an owner, while its stored batches are being listed and then while it is cached. */
+/** An arena that came back from an owner: its stored batches are listed first, and then it is cached. */
 export class CachedArena {
   readonly bytes: Uint8Array
   readonly batches: CachedBatch[] = []
   readonly #onCharge: (bytes: number) => void
   #charged: number
 
-  /** `onCharge` hears of bytes that its batches take beside it later. */
+  /** `onCharge` is called with the bytes of copies that are made later. */
   constructor(buffer: ArrayBuffer, onCharge: (bytes: number) => void) {
     this.#onCharge = onCharge
     this.bytes = new Uint8Array(buffer)
     this.#charged = buffer.byteLength + arenaOverheadBytes
   }
 
-  /** What the cache must let go of to make room. */
+  /** Bytes that the cache counts for the arena. */
   get charged(): number {
     return this.#charged + this.batches.length * batchOverheadBytes
   }
@@ -79,7 +79,7 @@ export class CachedArena {
     this.#onCharge(bytes)
   }
 
-  /** Lists a stored batch, newest last. Duplicates and refused batches are not listed: their bytes are not the stored ones. */
+  /** Lists a stored batch, newest last. Duplicates and refused batches are not listed, because their bytes are not stored. */
   push(tail: ShardTail, batch: StoredBatch): void {
     const cached = new CachedBatch(tail, this, batch)
     this.batches.push(cached)
@@ -87,7 +87,7 @@ export class CachedArena {
   }
 }
 
-/** The cached batches of one shard, oldest first. There may be gaps where an append's outcome was unknown. */
+/** The cached batches of one shard, oldest first. There may be gaps after appends with unknown outcomes. */
 export class ShardTail {
   readonly #batches = new Fifo<CachedBatch>()
 
@@ -104,7 +104,7 @@ export class ShardTail {
     this.#batches.push(batch)
   }
 
-  /** Lets go of the oldest batch, which the caller believes to be `batch`; a cleared tail has let go already. */
+  /** Removes the oldest batch, which must be `batch`; does nothing in a tail that was cleared. */
   evict(batch: CachedBatch): void {
     const oldest = this.#batches.at(0)
     invariant(
@@ -118,7 +118,7 @@ export class ShardTail {
     this.#batches.clear()
   }
 
-  /** Batches from the one that holds number `from`; undefined where it is not here and only storage can tell. */
+  /** Returns batches from the one that holds number `from` on; undefined if that is not cached, so that storage must be read. */
   read(from: number, room: Room): BatchRun | undefined {
     const first = this.#batches.findFirst(({ base }) => base <= from) - 1
     const holder = this.#batches.at(first)
@@ -145,19 +145,19 @@ export class ShardTail {
     return holder !== undefined && holder.end > number ? holder.arrivalTime : undefined
   }
 
-  /** Base of the first batch that arrived at `timestamp` or later; undefined where that may be one that is not here. */
+  /** Returns the base of the first batch that arrived at `timestamp` or later; undefined if that batch may not be cached. */
   seek(timestamp: number): number | undefined {
     const index = this.#batches.findFirst(({ arrivalTime }) => arrivalTime < timestamp)
     const found = this.#batches.at(index)
-    // The batch before it must be known to be too early, and nothing may lie between the two.
+    // The batch before it must be cached, without a gap, to prove that no earlier batch arrived in time.
     const before = this.#batches.at(index - 1)
     return found && before?.end === found.base ? found.base : undefined
   }
 }
 
 /**
- * The bytes of batches, to hand to a socket. A socket that is slow keeps what it was given, and with a view the whole
- * arena: where all that is taken of an arena is little beside it, copies are handed out instead.
+ * Returns the bytes of batches, to hand to a socket. A slow socket keeps its bytes, and a view keeps the whole arena. So if
+ * only a small part of an arena is taken, copies are returned instead.
  */
 function bytesOf(batches: readonly CachedBatch[]): Uint8Array[] {
   const all: Uint8Array[] = []

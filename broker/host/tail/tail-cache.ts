@@ -1,10 +1,10 @@
 // The tail cache: the arenas of the newest appends, bounded in bytes for the whole host. Host main thread.
-// First in, first out over all shards. Evicting the oldest arena takes its batches from the front of their shards: O(1) a
-// batch, nothing is searched. Copies that readers made necessary are counted, and the bound is kept with the next arena.
+// It is first in, first out over all shards. Evicting the oldest arena removes its batches from the front of their shards, in
+// O(1) for each batch. Copies for readers are counted too; they may exceed the bound until the next arena is added.
 import { Fifo } from './fifo.ts'
 import { CachedArena } from './shard-tail.ts'
 
-/** All arenas, oldest first. */
+/** The cached arenas of all shards. */
 export class TailCache {
   readonly #bytesMax: number
   readonly #arenas = new Fifo<CachedArena>()
@@ -14,17 +14,17 @@ export class TailCache {
     this.#bytesMax = bytesMax
   }
 
-  /** What the cache holds, its own objects included. */
+  /** Bytes that the cache holds, its own objects included. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** Wraps an arena that came back, so that its stored batches can be listed; `add` it when all are. */
+  /** Wraps an arena that came back from an owner, so that its stored batches can be listed. Call `add` when all are. */
   arena(buffer: ArrayBuffer): CachedArena {
     return new CachedArena(buffer, (bytes) => (this.#bytes += bytes))
   }
 
-  /** Takes an arena whose batches are listed, and evicts the oldest ones beyond the bound. */
+  /** Adds an arena whose batches are listed, and evicts the oldest arenas beyond the bound. */
   add(arena: CachedArena): void {
     if (arena.batches.length === 0) return
     this.#arenas.push(arena)

@@ -25,7 +25,7 @@ import { systemTime, type Clock } from '../../time.ts'
 const NO_HEAD = Uint8Array.of(0)
 
 /** A producer's batch, with its session and address. */
-export interface SentBatch extends ProducerBatch, ProducerOrigin {
+export interface ProvenBatch extends ProducerBatch, ProducerOrigin {
   readonly producerId: number
 }
 
@@ -159,7 +159,7 @@ export class ShardTable {
   }
 
   /** Notes a producer's newest stored batch, and adds the producer if its id is unknown. */
-  storeProducer(log: ShardLog, batch: SentBatch, stored: Pick<WindowEntry, 'base' | 'arrival'>): Producer {
+  storeProducer(log: ShardLog, batch: ProvenBatch, stored: Pick<WindowEntry, 'base' | 'arrival'>): Producer {
     const producers = producersOf(log)
     let producer = producers.get(batch.producerId)
     if (producer === undefined) {

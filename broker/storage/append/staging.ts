@@ -18,7 +18,7 @@ import type { CommitPlan } from './commit-plan.ts'
 import type { PendingAppend } from './pending-append.ts'
 import { decideOnBatch, type ProducerDecision } from './producer-decision.ts'
 import type { ShardLog } from './shard-log.ts'
-import type { SentBatch, ShardTable } from './shard-table.ts'
+import type { ProvenBatch, ShardTable } from './shard-table.ts'
 
 /** What staging reads, and the plan that it fills. */
 export interface Staging {
@@ -76,7 +76,7 @@ function stageBatch(append: PendingAppend, i: number, { table, plan, isFull }: S
 }
 
 /** A batch's producer fields; undefined without a producer. */
-function sentBatch(append: PendingAppend, i: number): SentBatch | undefined {
+function sentBatch(append: PendingAppend, i: number): ProvenBatch | undefined {
   const batch = append.batches[i]!
   const producerId = producerIdAt(batch, 0)
   if (producerId === 0) return undefined

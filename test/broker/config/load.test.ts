@@ -13,7 +13,7 @@ import {
   hashKeyToHex,
   hashPartitionKey,
   recordsStartAt,
-  type Codec,
+  type Compression,
 } from '../../../protocol/index.ts'
 import { payloadBytesAt } from '../../../broker/host/append/payload.ts'
 import { randomOf } from '../../support/random.ts'
@@ -24,7 +24,10 @@ import { placedShard, startTestHost, STREAM, type TestHost } from '../host/suppo
 const producer = new FakeSession()
 
 /** A batch with a record of so many bytes for each key. */
-function batchOf(keys: readonly string[], options: { dataBytes?: number; codec?: Codec } = {}): Uint8Array {
+function batchOf(
+  keys: readonly string[],
+  options: { dataBytes?: number; codec?: Compression } = {},
+): Uint8Array {
   const { dataBytes = 100, codec = 'none' } = options
   const builder = new BatchBuilder({ bytesMax: 1 << 22 })
   const words = new Uint32Array(4)

@@ -1,4 +1,4 @@
-// A host as a process, with the test in the part of its controller: what it survives, and how it ends.
+// A host as a process, with the test as its controller: what it survives, and how it ends.
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -33,7 +33,7 @@ afterEach(async () => {
   const left = children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
   for (const child of left) child.kill('SIGKILL')
   children = []
-  // A host that was told nothing has opened none.
+  // A host that got no `start` has opened no owner.
   const isOpened = existsSync(ownerDirectory())
   expect(isOpened ? (await checkOwnerDirectory(ownerDirectory())).problems : []).toEqual([])
   await rm(dataDir, { recursive: true })
@@ -69,7 +69,7 @@ async function readAll(connection: RawConnection): Promise<string[]> {
   return contents(answer.shards[0]!.batches)
 }
 
-it('serves over TCP, pays no heed to signals, and exits with 0 when it has drained', async () => {
+it('a host process: serves over TCP, ignores signals, and exits with 0 when it has drained', async () => {
   const { child, controller, port, ended } = await startHost()
   const connection = await RawConnection.open(port)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) child.kill(signal)
@@ -82,7 +82,7 @@ it('serves over TCP, pays no heed to signals, and exits with 0 when it has drain
   await connection.closed
 })
 
-it('says which option to change where its port is in use', async () => {
+it('a host process: names the option to change if its port is in use', async () => {
   const other = createServer().listen(0, '127.0.0.1')
   await once(other, 'listening')
   const { port } = other.address() as AddressInfo
@@ -96,7 +96,7 @@ it('says which option to change where its port is in use', async () => {
   await once(refused!, 'exit')
 })
 
-it('exits by itself when its controller is gone, after what is in flight', async () => {
+it('a host process: answers running requests and exits by itself when its controller is gone', async () => {
   const { child, port, ended } = await startHost()
   const connection = await RawConnection.open(port)
   const appended = append(connection, 'a')
@@ -105,14 +105,14 @@ it('exits by itself when its controller is gone, after what is in flight', async
   expect(await ended).toEqual([0, null])
 })
 
-it('exits by itself when its controller goes before it says anything', async () => {
+it('a host process: exits by itself when its controller ends before it sends anything', async () => {
   const child = fork(entry, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   children.push(child)
   child.disconnect()
   expect(await once(child, 'exit')).toEqual([0, null])
 })
 
-it('killed and started again, has everything that was acknowledged, and goes on above it', async () => {
+it('a host process: has every acknowledged record after a kill, and assigns numbers above them', async () => {
   const first = await startHost()
   const producer = await RawConnection.open(first.port)
   const acknowledged: string[] = []
@@ -135,7 +135,7 @@ it('killed and started again, has everything that was acknowledged, and goes on 
   expect(contents(pushed)).toEqual([...acknowledged, '20:next'])
 })
 
-it('is told by name when its storage is held by another host', async () => {
+it('a host process: fails to start with a typed error if another host holds its storage', async () => {
   const first = await startHost()
   const second = await startHost().catch((error: unknown) => error)
   expect(second).toMatchObject({ code: 'unavailable' })

@@ -1,4 +1,4 @@
-// Promises of a host as its controller and its clients see it: through calls, and through connections.
+// A host as its controller and its clients see it: through calls, and through connections.
 import { afterEach, describe, expect, it } from 'vitest'
 import { errorCodes } from '../../../protocol/error-codes.ts'
 import { createHost, type HostOptions } from '../../../broker/host/host.ts'
@@ -78,7 +78,7 @@ describe('a host', () => {
     expect(contents(fetched.shards[0]!.batches, 1)).toEqual(['1:b', '2:c'])
   })
 
-  it('says who it is', async () => {
+  it('gives its identity in the answer to hello', async () => {
     const { host, start } = launch()
     await start()
     const [near, far] = inProcessPair()
@@ -116,7 +116,7 @@ describe('a host', () => {
     expect(await call('describeShards', { streamId: STREAM, shardIndexes: [0, 1] })).toEqual({ extents: [] })
   })
 
-  it('seals and drops shards for its controller, and tells it of loads', async () => {
+  it('seals and drops shards for its controller, and reports loads', async () => {
     const { call, connect, start } = launch()
     await start()
     await call('openShards', { shards: [placedShard(0), placedShard(1)] })
@@ -134,7 +134,7 @@ describe('a host', () => {
     await expect(call('sealShards', sealing)).rejects.toMatchObject({ code: 'unavailable' })
   })
 
-  it('keeps serving where the shards that it is told to open are open', async () => {
+  it('goes on serving shards when it is told to open them again', async () => {
     const { call, connect, start } = launch()
     await start()
     const connection = await connect()
@@ -143,7 +143,7 @@ describe('a host', () => {
     expect((await appendTo(connection, 'b')).results).toMatchObject([{ baseSequenceNumber: 1 }])
   })
 
-  it('starts again when a stream was dropped and the catalog did not hear of it: the others are served', async () => {
+  it('starts without the shards of a dropped stream that the catalog still lists, and serves the others', async () => {
     const other = { ...placedShard(0), streamId: STREAM + 1, slot: 9 }
     const first = launch()
     await first.start()
@@ -160,7 +160,7 @@ describe('a host', () => {
     await second.call('dropStream', { streamId: STREAM, shards: [{ ownerId: 0, slot: 1 }] })
   })
 
-  it('goes on from what is stored when it is started again', async () => {
+  it('goes on from the stored records when it is started again', async () => {
     const first = launch()
     await first.start()
     await appendTo(await first.connect(), 'a', 'b')
@@ -179,7 +179,7 @@ describe('a host', () => {
 })
 
 describe('drain', () => {
-  it('answers what is in flight, ends subscriptions, and closes everything', async () => {
+  it('answers running requests, ends subscriptions, and closes everything', async () => {
     const { call, owner, reader, connect, start, broken } = launch()
     await start()
     const connection = await connect()
@@ -208,14 +208,14 @@ describe('drain', () => {
     expect(broken).toEqual([])
   })
 
-  it('is one drain, however often it is asked for', async () => {
+  it('happens once, however often it is called', async () => {
     const { call, host, owner, start } = launch()
     await start()
     await Promise.all([call('drain', { deadlineMs: 100 }), host.drain(100), call('drain', { deadlineMs: 1 })])
     expect(owner.calls).toEqual(['close'])
   })
 
-  it('lets a start finish, and closes what it opened', async () => {
+  it('waits for a running start, and closes what it opened', async () => {
     let startOwner: (() => void) | undefined
     const owner = new MemoryOwner(0)
     const { host, reader, start } = launch({
@@ -232,13 +232,13 @@ describe('drain', () => {
     expect([owner.calls, reader.closed]).toEqual([['close'], true])
   })
 
-  it('of a host that never started is nothing', async () => {
+  it('does nothing for a host that never started', async () => {
     await launch().host.drain(100)
   })
 })
 
-describe('failure', () => {
-  it('to start an owner closes those that were started, and is told', async () => {
+describe('a failing host', () => {
+  it('closes the started owners if one cannot be started, and rejects', async () => {
     const owner = new MemoryOwner(0)
     const { call, reader } = launch({
       startOwner: ({ ownerId }) =>
@@ -253,7 +253,7 @@ describe('failure', () => {
     expect([owner.calls, reader.closed]).toEqual([['close'], true])
   })
 
-  it('of an owner breaks the host down, once', async () => {
+  it('breaks once when an owner fails', async () => {
     const { owner, broken, start } = launch()
     await start()
     owner.kill()
@@ -261,7 +261,7 @@ describe('failure', () => {
     expect(broken.map(String)).toEqual([expect.stringContaining('owner 0 ended')])
   })
 
-  it('to have started yet is answered unavailable', async () => {
+  it('answers unavailable before it has started', async () => {
     const { call } = launch()
     for (const streamId of [1, 2]) {
       await expect(call('describeShards', { streamId, shardIndexes: [] })).rejects.toMatchObject({

@@ -1,10 +1,10 @@
-// What a host counts as it serves, and what it sets when somebody scrapes: names and labels of the table, times in seconds.
+// The metrics of a host: those that it counts as it serves, and those that it sets for a scrape. Times are in seconds.
 import { expect, it } from 'vitest'
 import { producerNumber } from '../../support/producers.ts'
 import { FakeSession } from './support/fake-session.ts'
 import { makeBatch, placedShard, startTestHost } from './support/test-host.ts'
 
-it('a host counts appends and reads where they happen', async () => {
+it('metrics of a host: count appends and reads where they happen', async () => {
   const host = await startTestHost()
   const { counted } = host
   const session = new FakeSession()
@@ -24,7 +24,7 @@ it('a host counts appends and reads where they happen', async () => {
   expect(counted.sums('millrace_subscriptions_ended_total')).toEqual({ closed: 1 })
 })
 
-it('a host counts a batch that was stored before as a duplicate, not as appended', async () => {
+it('metrics of a host: count a batch that was stored before as a duplicate, not as appended', async () => {
   const host = await startTestHost()
   const session = new FakeSession()
   const { producerId } = producerNumber(5)
@@ -34,7 +34,7 @@ it('a host counts a batch that was stored before as a duplicate, not as appended
   expect(host.counted.sum('millrace_duplicate_batches_total')).toBe(2)
 })
 
-it('a host sets what it holds when somebody scrapes, each owner by its number', async () => {
+it('metrics of a host: gauges are set for each scrape, those of owners with the number of the owner', async () => {
   const shards = [placedShard(0), placedShard(1, { ownerId: 1 })]
   const owners = [0, 1].map((ownerId) => ({ ownerId, directory: `/nowhere/${ownerId}` }))
   const host = await startTestHost({ shards, settings: { owners } })

@@ -1,5 +1,5 @@
-// What a host does with shards whose stamps lie ahead of the clock: it says so, and once it knows when such a shard was closed, its
-// records are no younger than that.
+// Shards on a host whose stamps are ahead of the clock: the host reports them. Once it knows when such a shard was closed, its
+// records count as no younger than that.
 import { describe, expect, it } from 'vitest'
 import { FakeSession } from './support/fake-session.ts'
 import { at, makeBatch, placedShard, startTestHost, STREAM } from './support/test-host.ts'
@@ -10,7 +10,7 @@ const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const YEAR = 365 * DAY
 
-/** A host whose shard has a record of before the clock was wrong, and one of then; the clock is right again. */
+/** Starts a host whose shard has a record from before the clock was wrong, and one from then; the clock is right again. */
 async function poisoned() {
   const host = await startTestHost()
   const session = new FakeSession()
@@ -29,7 +29,7 @@ async function poisoned() {
 }
 
 describe('a shard that is stamped ahead', () => {
-  it('is told of until it is known when it was closed', async () => {
+  it('is reported until its closing time is known', async () => {
     const { host, close } = await poisoned()
     const [told] = host.engine.stampedAhead()
     expect(told).toMatchObject({ streamId: STREAM, shardIndex: 0 })
@@ -38,7 +38,7 @@ describe('a shard that is stamped ahead', () => {
     expect(host.engine.stampedAhead()).toEqual([])
   })
 
-  it('is found by time: what was stored before, and nothing after it was closed', async () => {
+  it('is read by time: earlier records are found, and none after it was closed', async () => {
     const { host, session, close } = await poisoned()
     const closedAt = await close()
     const found = async (time: number) =>
@@ -49,7 +49,7 @@ describe('a shard that is stamped ahead', () => {
     expect(await found(closedAt + YEAR)).toBe(2)
   })
 
-  it('expires a retention after it was closed, and no earlier', async () => {
+  it('expires one retention after it was closed, and no earlier', async () => {
     const { host, close } = await poisoned()
     await close()
     host.time.advance(DAY)

@@ -1,5 +1,5 @@
-// An owner and a reader pool on threads, as in a host: buffers are moved and not copied, failures arrive with their
-// codes, and threads end after `close`.
+// An owner and a reader pool on threads, as in a host: buffers are moved and not copied, failures arrive with their codes, and
+// threads end after `close`.
 import { cp, mkdtemp, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -14,7 +14,7 @@ const record = {
   bytes: Buffer.from('hello'),
   arrivalTime: new Date(0),
   timestamp: new Date(1000),
-  headers: {},
+  headers: {} as Record<string, Uint8Array>,
   explicitHashKey: undefined,
 }
 
@@ -39,6 +39,15 @@ describe('recordWriter', () => {
     })
     expect(JSON.parse(write('json', { bytes: Buffer.from([0xff]) }))).toMatchObject({ dataBase64: '/w==' })
     expect(write('json', { bytes: Buffer.from('a\nb') }).split('\n')).toHaveLength(2)
+  })
+
+  it('json: headers that are not text under another name, whatever those that are text say', () => {
+    const headers = { text: Buffer.from('base64:/w=='), raw: Buffer.of(0xff), empty: Buffer.alloc(0) }
+    expect(JSON.parse(write('json', { headers }))).toMatchObject({
+      headers: { text: 'base64:/w==', empty: '' },
+      headersBase64: { raw: '/w==' },
+    })
+    expect(JSON.parse(write('json', { headers: { raw: Buffer.of(0xff) } }))).not.toHaveProperty('headers')
   })
 
   it('table: control characters are shown, and a row is cut to the terminal', () => {

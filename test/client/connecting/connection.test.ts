@@ -25,7 +25,7 @@ const endpoint = { host: 'a', port: 1, hostId: 1 }
 const never = new AbortController().signal
 
 /** A peer that says hello and leaves everything else to the test. */
-function peer(options: { sayHello?: boolean } = {}) {
+function peer(options: { sayHello?: boolean; version?: number } = {}) {
   const [near, far] = duplexPair()
   const received: Message[] = []
   const frames = new FrameReader({ frameBytesMax: limits.frameBytesMax })
@@ -37,7 +37,8 @@ function peer(options: { sayHello?: boolean } = {}) {
       received.push(message)
       if (message.kind !== 'request' || message.operation !== 'hello' || options.sayHello === false) continue
       const { frameBytesMax, sessionIdleMs } = limits
-      const welcome = { version: 1, brokerId: 'b', hostId: 1, software: 's', frameBytesMax, sessionIdleMs }
+      const { version = 1 } = options
+      const welcome = { version, brokerId: 'b', hostId: 1, software: 's', frameBytesMax, sessionIdleMs }
       write(encodeResponse('hello', message.correlationId, { ...welcome, role: 'host' }))
     }
   })
@@ -63,6 +64,15 @@ describe('openConnection', () => {
     })
     expect(connection.frameBytesMax).toBe(limits.frameBytesMax)
     connection.close(new Error('done'))
+  })
+
+  it('refuses a peer that wants to speak a version that was not offered', async () => {
+    const newer = peer({ version: 2 })
+    const settings = resolveSettings({ dial: () => Promise.resolve(newer.near) })
+    await expect(driven(openConnection(endpoint, settings, never))).rejects.toMatchObject({
+      code: 'unsupportedVersion',
+      message: 'a:1 wants to speak version 2 of the protocol, and was offered 1 to 1.',
+    })
   })
 
   it('is unavailable where dialling fails, hello is not answered in time, or the peer speaks something else', async () => {

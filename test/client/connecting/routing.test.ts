@@ -8,6 +8,8 @@ import type { ResponseOf } from '../../../protocol/operations.ts'
 import { routingOf } from '../support/fake-admin.ts'
 import { FakeBroker } from '../support/fake-broker.ts'
 
+type Answer = ResponseOf<'describeRouting'>
+
 /** The hosts that a put through `url` was sent to. */
 async function hostsDialled(url: string, advertisedHost: string): Promise<string[]> {
   const broker = new FakeBroker({ hosts: 2, shards: 2 })
@@ -72,4 +74,40 @@ describe('what is known of a stream', () => {
       }
     }
   })
+})
+
+describe('a routing that cannot be', () => {
+  const cases: Record<string, { says: string; change: (answer: Answer) => Partial<Answer> }> = {
+    'names a host without its address': {
+      says: 'address of host 2',
+      change: ({ hosts }) => ({ hosts: hosts.slice(1) }),
+    },
+    'names a shard twice': { says: 'twice', change: ({ shards }) => ({ shards: [...shards, shards[0]!] }) },
+    'leaves hash keys to nobody': {
+      says: 'every hash key',
+      change: ({ shards }) => ({ shards: shards.slice(1) }),
+    },
+    'names a parent that came later': {
+      says: 'cannot be a parent',
+      change: ({ shards }) => ({ shards: shards.map((shard) => ({ ...shard, parents: [9] })) }),
+    },
+  }
+
+  it.each(Object.entries(cases))(
+    '%s: refused with a typed error, and what is known stays',
+    async (_what, { says, change }) => {
+      const broker = new FakeBroker({ hosts: 2, shards: 2 })
+      const right = routingOf(broker)
+      const hosts = right.hosts.toReversed()
+      const answers = [right, { ...right, epoch: 2, ...change({ ...right, hosts }) }]
+      const ask = () => Promise.resolve({ response: answers.shift()!, from: { host: 'fake', port: 7400 } })
+      const routings = new RoutingCache({ ask } as unknown as ControlPlane)
+      await routings.get('clicks')
+      await expect(routings.fresh('clicks')).rejects.toMatchObject({
+        code: 'invalidAnswer',
+        message: expect.stringContaining(says) as string,
+      })
+      expect((await routings.get('clicks')).epoch).toBe(1)
+    },
+  )
 })

@@ -56,6 +56,13 @@ const calls: Readonly<Record<string, (client: Client, options: never) => unknown
   explainScaling: (client, options) => client.explainScaling('clicks', options),
   listShards: (client, options) => client.listShards('clicks', options),
   describeBroker: (client, options) => client.describeBroker(options),
+  documents: (client, options) => client.documents('plans', options),
+  getDocument: (client, options) => client.documents('plans').get('a', options),
+  putDocument: (client, options) => client.documents('plans').put('a', 1, options),
+  updateDocument: (client, options) => client.documents('plans').update('a', () => 1, options),
+  deleteDocument: (client, options) => client.documents('plans').delete('a', options),
+  listDocuments: (client, options) => client.documents('plans').list(options),
+  watchDocuments: (client, options) => client.documents('plans').watch(options),
   page: (client, options) => client.listStreams().page(options),
   put: (client, options) => client.put('clicks', record, options),
   putMany: (client, options) => client.putMany('clicks', [record], options),
@@ -142,6 +149,13 @@ describe('options', () => {
     ['splitShard', { isolate: { key: 'ada' } }, 'There is no option isolate.key.'],
     ['splitShard', { isolate: { partitionKey: null } }, 'isolate.partitionKey is null'],
     ['updateShardCount', { onProgress: true }, 'onProgress is true; it must be a function.'],
+    ['documents', { codec: { encode: () => 1 } }, 'codec is an Object'],
+    ['documents', { codec: json }, 'call it, as in json()'],
+    ['putDocument', { expectedVersion: -1 }, 'expectedVersion is -1'],
+    ['putDocument', { expectedVersion: null }, 'expectedVersion is null'],
+    ['deleteDocument', { expectedVersion: 0 }, 'expectedVersion is 0; it must be from 1 to'],
+    ['listDocuments', { prefix: 7 }, 'prefix is 7; it must be a string.'],
+    ['watchDocuments', { prefx: 'a' }, 'Did you mean prefix?'],
     ['page', { limit: 0 }, 'limit is 0; it must be from 1 to 1000.'],
     ['page', { after: 7 }, 'after is 7; it must be a string.'],
     ['put', { codec: 'json' }, 'codec is "json"; it must be a codec'],
@@ -196,7 +210,7 @@ describe('options', () => {
     })
   })
 
-  const others = ['connect', 'close', 'deleteStream', 'mergeShards', 'subscribe']
+  const others = ['connect', 'close', 'deleteStream', 'mergeShards', 'subscribe', 'watchDocuments']
   it.each(Object.keys(calls).filter((name) => !others.includes(name)))(
     'of %s that are undefined count as left out',
     async (name) => {
@@ -257,6 +271,9 @@ describe('arguments', () => {
         ['adjacentShardId', () => client.mergeShards('clicks', '0', null as never)],
         ['shardCount', () => client.updateShardCount('clicks', 1.5)],
         ['shardCount', () => client.updateShardCount('clicks', null as never)],
+        ['kind', () => client.documents(null as never)],
+        ['name', () => client.documents('plans').get(null as never)],
+        ['change', () => client.documents('plans').update('a', 'b' as never)],
         ['records', () => client.putMany('clicks', null as never)],
         ['records', () => client.putMany('clicks', 'records' as never)],
         ['records', () => client.putMany('clicks', record as never)],

@@ -5,6 +5,7 @@ import type { ConnectionPool } from '../../../client/connecting/pool.ts'
 import { Fetcher } from '../../../client/reading/fetcher.ts'
 import { Inbox } from '../../../client/reading/inbox.ts'
 import { ShardCursor } from '../../../client/reading/shard-cursor.ts'
+import { resolveSettings } from '../../../client/settings.ts'
 import { deferred } from '../../../client/waiting.ts'
 import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import { turns } from '../support/drive.ts'
@@ -44,7 +45,7 @@ function fetching() {
       maxWaitMs: 5000,
       bufferBytesMax: 1024,
       onTrimmed: 'fail',
-      monotonic: () => 0,
+      settings: { ...resolveSettings({}), monotonic: () => 0 },
     },
     {
       closing: closing.signal,
@@ -53,6 +54,7 @@ function fetching() {
         cursor.next = next
         return true
       },
+      trimmed: () => true,
       unreadable: () => false,
       ended: () => {},
       lost: () => {},

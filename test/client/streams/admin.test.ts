@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connect, shardLimitPresets, type Client, type Stream } from '../../../client/index.ts'
 import { isolatingCuts } from '../../../client/streams/split-point.ts'
 import { hashKeyFromBigInt, hashKeyFromBytes, hashKeyToBigInt, splitRange } from '../../../protocol/index.ts'
-import { driven, fakeTime } from '../support/drive.ts'
+import type { ResponseOf } from '../../../protocol/operations.ts'
+import { driven, fakeTime, pass } from '../support/drive.ts'
 import { FakeBroker } from '../support/fake-broker.ts'
 
 let restoreTime: () => void
@@ -155,6 +156,25 @@ describe('splitShard and mergeShards', () => {
 })
 
 describe('updateShardCount', () => {
+  it('asks ever more seldom where the answers come at once, and bring the stream no nearer', async () => {
+    const broker = new FakeBroker()
+    const { client, end } = await administering(broker)
+    const ending = new AbortController()
+    broker.rewrite = (operation, answer) => {
+      if (operation !== 'updateShardCount' && operation !== 'describeStream') return answer
+      const { stream } = answer as ResponseOf<'describeStream'>
+      return { stream: { ...stream, openShardCount: 1, targetShardCount: 4 } }
+    }
+    const scaling = client.updateShardCount('clicks', 4, { signal: ending.signal })
+    scaling.catch(() => {})
+    await pass(10_000, 50)
+    // A backoff of 50 ms that doubles up to 2 s, of which half is random.
+    expect(broker.received.filter((operation) => operation === 'updateShardCount').length).toBeLessThan(20)
+    ending.abort()
+    await expect(driven(scaling)).rejects.toMatchObject({ code: 'aborted' })
+    await end()
+  })
+
   it('asks again until it is done, and tells how far it is', async () => {
     const broker = new FakeBroker()
     const { client, end } = await administering(broker)

@@ -61,6 +61,15 @@ export function administer(
       return { stream: stepTowards(broker, broker.otherGoal ?? request.shardCount) }
     case 'explainScaling':
       return { mode: 'provisioned', scaling: describe(broker).scaling, decisions: broker.decisions }
+    // It keeps no documents.
+    case 'putDocument':
+      return { version: 1 }
+    case 'deleteDocument':
+      return {}
+    case 'listDocuments':
+      return { documents: [], hasMore: false, version: 1 }
+    case 'getDocument':
+      return { document: { name: request.name, version: 1, updatedAt: BASE_TIME, content: Buffer.from('1') } }
     default:
       return undefined
   }

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { batchOffsets, checkBatch, readBatchHeader, stampBatch } from '../../../protocol/batch/batch.ts'
 import { codecs, isCodecAvailable } from '../../../protocol/batch/compression.ts'
 import { limits } from '../../../protocol/limits.ts'
-import { BatchBuilder, readRecords, walkRecords, type RecordInput } from '../../../protocol/batch/record.ts'
+import { BatchBuilder, readRecords, walkRecords, type RecordFields } from '../../../protocol/batch/record.ts'
 import { plain } from '../arbitraries.ts'
 import { anyRecord, batchOf, hashKeyOf, IDENTITY, record, storedBatchOf } from '../batches.ts'
 import { refusalOf } from '../refusal.ts'
@@ -193,7 +193,7 @@ describe('BatchBuilder', () => {
   })
 
   const big = new Uint8Array(limits.recordHeaderValueBytesMax)
-  test.each<[string, RecordInput, RegExp]>([
+  test.each<[string, RecordFields, RegExp]>([
     ['no key', record(''), /key has 1 to 256 characters; this one has 0/],
     ['a long key', record('k'.repeat(257)), /1 to 256 characters; this one has 257: shorten it/],
     ['a key that is no string', { ...record('a'), partitionKey: 7 as never }, /which is a string/],

@@ -9,13 +9,13 @@ import { Draft, type DraftOptions, type GroupEvents } from './draft.ts'
 import { expire, join, leave, memberNotFound, raiseVersions, renew } from './membership.ts'
 import { done, type GroupAnswer, type GroupMessage } from './messages.ts'
 import { groupNotFound, loadProgress, refusedInUse, reset, saveProgress } from './progress.ts'
-import type { GroupState, Moment } from './state.ts'
+import type { GroupState, GroupMoment } from './state.ts'
 import { follow } from './subscriptions.ts'
 import { sync } from './sync.ts'
 
 export interface Told {
   readonly message: GroupMessage
-  readonly at: Moment
+  readonly at: GroupMoment
 }
 
 export interface Advance {
@@ -34,7 +34,10 @@ export interface Advance {
 export const MESSAGE_ROWS_MAX = 64
 
 /** Takes messages, in order, as long as their rows fit; then assigns what is to be assigned. */
-export function advance(messages: readonly Told[], options: DraftOptions & { readonly at: Moment }): Advance {
+export function advance(
+  messages: readonly Told[],
+  options: DraftOptions & { readonly at: GroupMoment },
+): Advance {
   const draft = new Draft(options)
   draft.at = messages[0]?.at ?? options.at
   follow(draft)

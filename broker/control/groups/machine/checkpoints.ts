@@ -3,14 +3,14 @@
 import { shardIdOf } from '../../../../protocol/shards/shard-id.ts'
 import type { Draft } from './draft.ts'
 import { memberNotFound, renew } from './membership.ts'
-import type { CheckpointMessage, CheckpointResult, Claim, GroupAnswer } from './messages.ts'
+import type { CheckpointMessage, CheckpointResult, MemberClaim, GroupAnswer } from './messages.ts'
 import { endOf, streamOf, type GroupStream, type Lease, type Member } from './state.ts'
 
 const stored: CheckpointResult = { code: undefined, message: '' }
 
 export function saveCheckpoints(
   draft: Draft,
-  message: Claim & { readonly checkpoints: readonly CheckpointMessage[] },
+  message: MemberClaim & { readonly checkpoints: readonly CheckpointMessage[] },
 ): GroupAnswer {
   const member = renew(draft, message)
   if (member === undefined) return memberNotFound(draft.name, message.memberId)

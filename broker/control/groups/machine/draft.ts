@@ -2,7 +2,7 @@
 // are to be told. Runs in the controller; pure, as seen from `advance`, which makes the draft and throws it away.
 import type { SmallWrite } from '../../../small-rows-contract.ts'
 import { groupRow, leaseKey, leaseRow, memberKey, memberRow } from './rows.ts'
-import type { FactsOf, GroupState, GroupStream, Lease, Member, Moment } from './state.ts'
+import type { FactsOf, GroupState, GroupStream, Lease, Member, GroupMoment } from './state.ts'
 
 /** What happened, for the metrics. */
 export interface GroupEvents {
@@ -26,7 +26,7 @@ export class Draft {
   readonly name: string
   readonly factsOf: FactsOf
   /** The moment of the message that is being taken. */
-  at: Moment = { now: 0, wall: 0 }
+  at: GroupMoment = { now: 0, wall: 0 }
   readonly events: GroupEvents = { checkpoints: 0, assigned: 0, revoked: 0, expired: 0 }
   /** Members for which something has changed. */
   readonly changed = new Set<string>()

@@ -4,12 +4,12 @@
 import { limits } from '../../../../protocol/limits.ts'
 import { OrderedMap } from '../../../catalog/ordered-map.ts'
 import type { Draft } from './draft.ts'
-import { done, refused, type Claim, type GroupAnswer, type JoinMessage } from './messages.ts'
+import { done, refused, type MemberClaim, type GroupAnswer, type JoinMessage } from './messages.ts'
 import { leasesOf, shardCount, wants, type GroupState, type Member } from './state.ts'
 import { startStream } from './subscriptions.ts'
 
 /** Returns the member, if it is alive and the claim is its own. */
-export function claimed(state: GroupState | undefined, claim: Claim): Member | undefined {
+export function claimed(state: GroupState | undefined, claim: MemberClaim): Member | undefined {
   const member = state?.members.get(claim.memberId)
   return member?.secretHash === claim.secretHash ? member : undefined
 }
@@ -76,7 +76,7 @@ export function create(draft: Draft): void {
   })
 }
 
-export function renew(draft: Draft, claim: Claim, address?: string): Member | undefined {
+export function renew(draft: Draft, claim: MemberClaim, address?: string): Member | undefined {
   const member = claimed(draft.found, claim)
   if (member === undefined) return undefined
   const renewed = { ...member, renewedAt: draft.at.now, address: address ?? member.address }
@@ -85,7 +85,7 @@ export function renew(draft: Draft, claim: Claim, address?: string): Member | un
 }
 
 /** Removes a member; a member that is gone, or that is another one by now, changes nothing. */
-export function leave(draft: Draft, claim: Claim): GroupAnswer {
+export function leave(draft: Draft, claim: MemberClaim): GroupAnswer {
   if (claimed(draft.found, claim) !== undefined) remove(draft, claim.memberId)
   return done
 }

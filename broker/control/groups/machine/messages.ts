@@ -12,7 +12,7 @@ export interface Pins {
 }
 
 /** How a member names itself. */
-export interface Claim {
+export interface MemberClaim {
   readonly memberId: string
   readonly secretHash: string
 }
@@ -27,7 +27,7 @@ export interface CheckpointMessage {
   readonly tail: number | undefined
 }
 
-export interface JoinMessage extends Claim {
+export interface JoinMessage extends MemberClaim {
   readonly type: 'join'
   readonly streams: readonly WantedStream[]
   readonly leaseMs: number
@@ -36,7 +36,7 @@ export interface JoinMessage extends Claim {
   readonly pins: ReadonlyMap<string, Pins>
 }
 
-export interface SyncMessage extends Claim {
+export interface SyncMessage extends MemberClaim {
   readonly type: 'sync'
   readonly address: string
   readonly reports: readonly WireShardReport[]
@@ -66,10 +66,10 @@ export interface SaveProgressMessage {
 
 export type GroupMessage =
   | JoinMessage
-  | (Claim & { readonly type: 'renew' })
+  | (MemberClaim & { readonly type: 'renew' })
   | SyncMessage
-  | (Claim & { readonly type: 'saveCheckpoints'; readonly checkpoints: readonly CheckpointMessage[] })
-  | (Claim & { readonly type: 'leave' })
+  | (MemberClaim & { readonly type: 'saveCheckpoints'; readonly checkpoints: readonly CheckpointMessage[] })
+  | (MemberClaim & { readonly type: 'leave' })
   | ResetMessage
   | { readonly type: 'delete'; readonly isForced: boolean }
   | { readonly type: 'pause'; readonly isPaused: boolean }

@@ -2,7 +2,14 @@
 import { countOf } from '../../../../protocol/text/count-text.ts'
 import type { WireGroupShard } from '../../../../protocol/operations.ts'
 import { shardIdOf } from '../../../../protocol/shards/shard-id.ts'
-import { blockingParent, wants, type GroupState, type GroupStream, type Lease, type Report } from './state.ts'
+import {
+  blockingParent,
+  wants,
+  type GroupState,
+  type GroupStream,
+  type Lease,
+  type MemberReport,
+} from './state.ts'
 
 /** A handler that has one batch for longer than this is called slow. */
 const SLOW_MS = 2_000
@@ -80,7 +87,7 @@ function read({ state, lease, recordsBehind, now }: Standing): Reason {
 
 function troubleOf(
   owner: string,
-  { state, since, sequenceNumber, detail }: Report,
+  { state, since, sequenceNumber, detail }: MemberReport,
   now: number,
 ): Reason | undefined {
   const record = sequenceNumber === undefined ? 'a record' : `record ${sequenceNumber}`

@@ -10,7 +10,7 @@ import {
   type GroupStream,
   type Lease,
   type Member,
-  type Moment,
+  type GroupMoment,
   type StartPosition,
 } from './state.ts'
 
@@ -68,7 +68,7 @@ export function groupRow(state: GroupState, isDeleted: boolean): SmallWrite<'gro
 }
 
 /** Returns the state that the rows describe; each of its members has a full lease from this moment on. */
-export function restored(name: string, rows: GroupRows, at: Moment): GroupState | undefined {
+export function restored(name: string, rows: GroupRows, at: GroupMoment): GroupState | undefined {
   const { group } = rows
   if (group === undefined || group.isDeleted) return undefined
   const counter = Math.max(group.counter, greatestNumberIn(name, rows))
@@ -113,7 +113,11 @@ export function restored(name: string, rows: GroupRows, at: Moment): GroupState 
 export function recoveredGroup(
   name: string,
   rows: GroupRows,
-  { version, at, nameOf }: { version: number; at: Moment; nameOf: (streamId: number) => string | undefined },
+  {
+    version,
+    at,
+    nameOf,
+  }: { version: number; at: GroupMoment; nameOf: (streamId: number) => string | undefined },
 ): SmallValueIn<'group'> {
   const streams = new Map<number, SmallValueIn<'group'>['streams'][number]>()
   for (const key of [...rows.leases.map((lease) => lease.key), ...rows.damagedLeases]) {
@@ -170,7 +174,7 @@ function restoredMembers(
   name: string,
   { since, counter }: Pick<GroupState, 'since' | 'counter'>,
   rows: readonly SmallRow<'member'>[],
-  at: Moment,
+  at: GroupMoment,
 ): OrderedMap<string, Member> {
   let members = OrderedMap.empty<string, Member>()
   for (const { key, value } of rows) {

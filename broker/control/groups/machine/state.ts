@@ -54,7 +54,7 @@ export interface Member {
 }
 
 /** What a member said last of a shard that it reads. */
-export interface Report {
+export interface MemberReport {
   readonly state: WireShardReport['state']
   /** Since when it has been so, by the lease clock. */
   readonly since: number
@@ -78,7 +78,7 @@ export interface Lease {
   readonly movedAt: number
   readonly recordsPerSecond: number
   readonly bytesPerSecond: number
-  readonly report: Report | undefined
+  readonly report: MemberReport | undefined
 }
 
 /** The last lease of a shard that is processed to its end, so that a repeated checkpoint is answered as the first was. */
@@ -124,7 +124,7 @@ export interface GroupState {
 }
 
 /** The moment of a message. */
-export interface Moment {
+export interface GroupMoment {
   /** Lease clock: milliseconds, never backwards, and standing still while the process does. */
   readonly now: number
   /** Milliseconds since the epoch, for what is shown. */

@@ -1,4 +1,4 @@
-// Promises of packing: every byte once, in order, in groups of bounded size.
+// Packing of batches: every byte once, in order, in groups of bounded size.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { AppendAnswer } from '../../../../broker/host/append/append-answer.ts'
@@ -6,7 +6,7 @@ import { packGroups } from '../../../../broker/host/append/append-group.ts'
 import { ENTRY_FIELDS } from '../../../../broker/threads/append-fields.ts'
 import type { HostedShard } from '../../../../broker/host/shards/hosted-shard.ts'
 
-it('packs every batch once, in order, with nothing between, into groups that are bounded', () => {
+it('packGroups: packs every batch once, in order, without gaps, into groups of bounded size', () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ slot: fc.nat(9), bytes: fc.uint8Array({ minLength: 1, maxLength: 300 }) })),

@@ -1,4 +1,4 @@
-// Promises of the append path: what is stored, what is refused, in which order, and what waits.
+// The append path: what is stored, what is refused, in which order, and what waits.
 import { describe, expect, it } from 'vitest'
 import { baseSequenceNumberAt } from '../../../../protocol/batch/batch.ts'
 import { hashKeyFromHex, hashKeyToHex } from '../../../../protocol/shards/hash-key.ts'
@@ -7,7 +7,7 @@ import { FakeSession } from '../support/fake-session.ts'
 import { codeOf, contents, makeBatch, placedShard, startTestHost } from '../support/test-host.ts'
 import { rest, until } from '../support/stepped-time.ts'
 
-/** A promise that a test fulfils when it wants to. */
+/** Makes a promise and the function that fulfils it. */
 function gate() {
   let open = (): void => {}
   const opened = new Promise<void>((resolve) => {
@@ -27,7 +27,7 @@ describe('append', () => {
     ])
   })
 
-  it('answers nothing before the flush, and shows nothing before it', async () => {
+  it('neither answers a batch nor makes it readable before the flush', async () => {
     const host = await startTestHost()
     const { opened, open } = gate()
     host.owner.beforeFlush = () => opened
@@ -43,7 +43,7 @@ describe('append', () => {
     expect(contents((await host.fetchOne(new FakeSession(), 0)).batches)).toEqual(['0:a'])
   })
 
-  it('sends everything that one turn brought in one call to the owner', async () => {
+  it('sends all batches of one turn in one call to the owner', async () => {
     const host = await startTestHost({ shards: [placedShard(0), placedShard(1)] })
     const appends = Array.from({ length: 20 }, (_, i) =>
       host.appendTo(new FakeSession(), { shardIndex: i % 2, batch: makeBatch([`${i}`]) }),
@@ -82,7 +82,7 @@ describe('append', () => {
   })
 
   it("refuses a batch outside the shard's range and stores nothing of it", async () => {
-    // The hash key of 'key', and a range that ends just below it.
+    // The hash key of 'key'; the range ends just below it.
     const key = '3c6e0b8a9c15224a8228b9a98ca1531d'
     const below = hashKeyToHex(hashKeyFromHex(`${key.slice(0, -1)}c`))
     const host = await startTestHost({ shards: [placedShard(0, { endingHashKey: below })] })
@@ -95,7 +95,7 @@ describe('append', () => {
     expect(host.owner.groupSizes).toEqual([])
   })
 
-  it('refuses bytes that are no batch', async () => {
+  it('refuses bytes that are not a batch', async () => {
     const host = await startTestHost()
     const cut = makeBatch(['a']).subarray(0, 100)
     const { results } = await host.append(new FakeSession(), cut, new Uint8Array(0), makeBatch(['b']))
@@ -107,7 +107,7 @@ describe('append', () => {
     expect(await host.append(new FakeSession())).toEqual({ results: [] })
   })
 
-  it("passes on the owner's refusals by name, with a time to retry where space is short", async () => {
+  it("hands on the owner's refusals with their codes, and with a retry delay if space is short", async () => {
     const host = await startTestHost()
     const codes = [
       'outOfOrderSequence',
@@ -138,7 +138,7 @@ describe('append', () => {
     expect(await host.fetchOne(new FakeSession(), 0)).toMatchObject({ tail: 0, batches: [] })
   })
 
-  it('answers a duplicate with the number under which it was stored, and does not show it twice', async () => {
+  it('answers a duplicate with its first sequence number, and does not make it readable twice', async () => {
     const host = await startTestHost()
     const session = new FakeSession()
     const identity = { producerId: producerNumber(5).producerId, firstProducerSequence: 0 }
@@ -157,7 +157,7 @@ describe('append', () => {
     expect((await host.append(new FakeSession(), makeBatch(['c']))).results.map(codeOf)).toEqual(['stored'])
   })
 
-  it('shows what a failed flush left on disk once storage was reopened, and keeps the numbers rising', async () => {
+  it('makes batches that a failed flush left on disk readable after a reopen, and assigns rising numbers', async () => {
     const host = await startTestHost()
     await host.append(new FakeSession(), makeBatch(['a']))
     host.owner.failNext = { stored: true }
@@ -173,7 +173,7 @@ describe('append', () => {
     expect(contents(session.pushed)).toEqual(['0:a', '1:b', '2:c', '3:d'])
   })
 
-  it('breaks down when storage comes back without what was acknowledged', async () => {
+  it('breaks the host when storage is reopened without acknowledged records', async () => {
     const host = await startTestHost()
     await host.append(new FakeSession(), makeBatch(['a']))
     const shard = host.owner.shards.get(1)!
@@ -184,7 +184,7 @@ describe('append', () => {
     expect(host.broken.map(String)).toEqual([expect.stringContaining('came back with tail 0')])
   })
 
-  it('breaks down when its owner goes away', async () => {
+  it('breaks the host when its owner ends', async () => {
     const host = await startTestHost()
     host.owner.beforeFlush = () => new Promise(() => {})
     const append = host.append(new FakeSession(), makeBatch(['a']))
@@ -196,7 +196,7 @@ describe('append', () => {
     expect(results.map(codeOf)).toEqual(['unavailable'])
   })
 
-  it('answers shardNotFound once the stream is deleted, also for what was under way', async () => {
+  it('answers shardNotFound once the stream is deleted, also for batches that are with the owner', async () => {
     const host = await startTestHost()
     const underWay = host.append(new FakeSession(), makeBatch(['a']))
     await host.dropStream()
@@ -207,7 +207,7 @@ describe('append', () => {
     expect(host.broken).toEqual([])
   })
 
-  it('forgets the shards of a deleted stream when it is asked again after a failure, and those that it does not serve', async () => {
+  it('forgets the shards of a deleted stream in a second call after a failure, and also shards that it does not serve', async () => {
     const host = await startTestHost()
     host.owner.failForget = true
     await expect(host.dropStream()).rejects.toMatchObject({ code: 'outcomeUnknown' })
@@ -221,7 +221,7 @@ describe('overload', () => {
   const settings = { appendQueueBytes: 10_000 }
   const batchOf1000 = () => makeBatch(['x'.repeat(850)])
 
-  it('refuses what does not fit into the queue, with a time to retry, and takes it when there is room', async () => {
+  it('refuses a batch that does not fit into the queue, with a retry delay, and takes it once there is room', async () => {
     const host = await startTestHost({ settings })
     const { opened, open } = gate()
     host.owner.beforeFlush = () => opened
@@ -236,7 +236,7 @@ describe('overload', () => {
     expect((await host.append(new FakeSession(), batchOf1000())).results.map(codeOf)).toEqual(['stored'])
   })
 
-  it('never lets a later batch overtake one that was turned away', async () => {
+  it('never lets a later batch overtake a refused one', async () => {
     const host = await startTestHost({ settings })
     const batches = [
       ...Array.from({ length: 9 }, batchOf1000),
@@ -253,7 +253,7 @@ describe('overload', () => {
     expect(results.map(codeOf)).toEqual(['stored'])
   })
 
-  it('stops reading from a session that has handed in its share, and reads on when that is answered', async () => {
+  it('stops reading from a session that has used its share, and reads on when its batches are answered', async () => {
     const host = await startTestHost({ settings })
     const { opened, open } = gate()
     host.owner.beforeFlush = () => opened
@@ -268,7 +268,7 @@ describe('overload', () => {
     expect([greedy.holds, modest.holds]).toEqual([0, 0])
   })
 
-  it('keeps memory flat under a flood: never more in the queue than its bound', async () => {
+  it('never holds more in the queue than its bound, however much is appended', async () => {
     const host = await startTestHost({ settings })
     const { opened, open } = gate()
     host.owner.beforeFlush = () => opened
@@ -282,7 +282,7 @@ describe('overload', () => {
 })
 
 describe('stored bytes', () => {
-  it("are the producer's, but for the stamp", async () => {
+  it('are the bytes that the producer sent, except for the stamp', async () => {
     const host = await startTestHost()
     const sent = makeBatch(['a'])
     await host.append(new FakeSession(), sent)

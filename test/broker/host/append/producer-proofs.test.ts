@@ -1,4 +1,4 @@
-// Who may write under a producer id: only who shows its secret.
+// Writing under a producer id: only a session that sends its secret may.
 import { describe, expect, it } from 'vitest'
 import { addressNumberOf } from '../../../../broker/host/append/address-number.ts'
 import { ProducerProofs } from '../../../../broker/host/append/producer-proofs.ts'
@@ -14,7 +14,7 @@ const nobody = { tag: 0, session: 0, address: 0 }
 const batch = makeBatch(['a'], { producerId: own.producerId })
 
 describe('ProducerProofs', () => {
-  it('takes the secret that the id is made of, and no other', () => {
+  it('accepts the secret of which the id is a hash, and no other', () => {
     const proofs = new ProducerProofs()
     const { session } = new FakeSession().context
     expect(proofs.producerOf(session, batch, own.secret)).toMatchObject({ tag })
@@ -23,17 +23,17 @@ describe('ProducerProofs', () => {
     for (const wrong of [undefined, new Uint8Array(0), other.secret, changed, own.secret.subarray(0, 15)]) {
       expect(proofs.producerOf(session, batch, wrong)).toBeUndefined()
     }
-    // A wrong one does not spoil the memory of the right one, nor the other way round.
+    // A wrong secret does not replace the proof of the right one, nor the other way round.
     expect(proofs.producerOf(session, batch, own.secret)).toMatchObject({ tag })
   })
 
-  it('asks for nothing where a batch has no producer', () => {
+  it('needs no secret for a batch without a producer', () => {
     const proofs = new ProducerProofs()
     expect(proofs.producerOf(new FakeSession().context.session, makeBatch(['a']), undefined)).toEqual(nobody)
     expect(proofs.hashes).toBe(0)
   })
 
-  it('hashes a secret once a session, although the frame that it came in is used again', () => {
+  it('hashes a secret once for each session, even if the memory of the received frame is reused', () => {
     const proofs = new ProducerProofs()
     const [first, second] = [new FakeSession().context.session, new FakeSession().context.session]
     const view = Buffer.from(own.secret)
@@ -43,13 +43,13 @@ describe('ProducerProofs', () => {
     expect(proofs.producerOf(first, batch, view)).toBeUndefined()
     expect(proofs.producerOf(first, batch, own.secret)).toBeDefined()
     expect(proofs.hashes).toBe(2)
-    // What one session has proven is nothing to another.
+    // The proof of one session does not count for another.
     expect(proofs.producerOf(second, batch, undefined)).toBeUndefined()
     expect(proofs.producerOf(second, batch, own.secret)).toBeDefined()
     expect(proofs.hashes).toBe(3)
   })
 
-  it('tells sessions apart, and addresses', () => {
+  it('distinguishes sessions and addresses', () => {
     const proofs = new ProducerProofs()
     const [first, second] = [new FakeSession().context.session, new FakeSession().context.session]
     const ofFirst = proofs.producerOf(first, batch, own.secret)!
@@ -58,7 +58,7 @@ describe('ProducerProofs', () => {
     expect(ofFirst.address).toBe(ofSecond.address)
   })
 
-  it('remembers a bounded number of proofs, and proves again what it forgot', () => {
+  it('remembers a bounded number of proofs, and hashes forgotten ones again', () => {
     const proofs = new ProducerProofs({ max: 3 })
     const { session } = new FakeSession().context
     for (let n = 1; n <= 50; n++) {
@@ -95,7 +95,7 @@ describe('addressNumberOf', () => {
 })
 
 describe('append', () => {
-  it('stores nothing of what is sent under an id without its secret, whatever its epoch and number', async () => {
+  it('stores nothing that is sent under an id without its secret, at any epoch and sequence', async () => {
     const host = await startTestHost()
     const session = new FakeSession()
     await host.append(session, batch)

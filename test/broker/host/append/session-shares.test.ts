@@ -1,10 +1,10 @@
-// Promises of the sessions' shares: who is held back, and that nobody is held for ever.
+// Shares of sessions: which sessions are held back, and that none is held for ever.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { SessionShares } from '../../../../broker/host/append/session-shares.ts'
 import { FakeSession } from '../support/fake-session.ts'
 
-it('a session alone may use half of the queue; among others, less', () => {
+it('SessionShares: a single session may use half of the queue, and less among others', () => {
   const shares = new SessionShares(1200)
   const [one, two] = [new FakeSession(), new FakeSession()]
   shares.take(one, 600)
@@ -17,7 +17,7 @@ it('a session alone may use half of the queue; among others, less', () => {
   expect(one.holds).toBe(0)
 })
 
-it('a session is held at most once, and never while nothing of it is under way', () => {
+it('SessionShares: a session is held at most once, and never without unanswered bytes', () => {
   fc.assert(
     fc.property(
       fc.array(
@@ -33,7 +33,7 @@ it('a session is held at most once, and never while nothing of it is under way',
         }
         for (const { session: index, bytes, answers } of steps) {
           const session = sessions[index]!
-          // A held session hands in nothing more.
+          // A held session sends nothing more.
           if (session.holds === 0) {
             shares.take(session, bytes)
             underWay.push({ session, bytes })

@@ -1,4 +1,4 @@
-// Promises of limits per shard: who is refused, for how long, and what does not count.
+// Limits of shards: what is refused, for how long, and what does not count.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { payloadBytesAt } from '../../../../broker/host/append/payload.ts'
 import { hostLimits } from '../../../../broker/host/host-limits.ts'
@@ -22,7 +22,7 @@ function settingsOf(limits: Partial<ShardLimits>) {
   return { ...placedShard(0).settings, shardLimits: { ...noShardLimits, ...limits } }
 }
 
-/** One record that counts so many bytes. */
+/** Makes a batch of one record that counts as `bytes`. */
 const batchOf = (bytes: number, identity = {}) => makeBatch(['x'.repeat(bytes - 'key'.length)], identity)
 const appendOne = async (host: TestHost, bytes: number, shardIndex = 0) =>
   (await host.appendTo(producer, { shardIndex, batch: batchOf(bytes) })).results[0]!
@@ -33,7 +33,7 @@ describe('limits of appends', () => {
     expect(payloadBytesAt(makeBatch(['a', 'bc', '']), 0)).toBe(3 * 'key'.length + 3)
   })
 
-  it('refuse by name, limit and an honest time, and only this shard', async () => {
+  it('refuse only this shard, with a code, the limit and the exact wait', async () => {
     const host = await limited({ writeBytesPerSecond: 1000 })
     expect(codeOf(await appendOne(host, 1500))).toBe('stored')
     const refused = await appendOne(host, 10)
@@ -55,14 +55,14 @@ describe('limits of appends', () => {
     expect(refused.message).toContain('writeRecordsPerSecond of 2')
   })
 
-  it('hold for each batch of a request by itself', async () => {
+  it('apply to each batch of a request separately', async () => {
     const host = await limited({ writeBytesPerSecond: 1000 })
     const batches = [800, 800, 10].map((bytes) => batchOf(bytes))
     const { results } = await host.append(producer, ...batches)
     expect(results.map(codeOf)).toEqual(['stored', 'stored', 'provisionedThroughputExceeded'])
   })
 
-  it('let through what their rate says, over a long time', async () => {
+  it('let through exactly their rate over a long time', async () => {
     const host = await limited({ writeBytesPerSecond: 10_000 })
     let stored = 0
     for (let ms = 0; ms < 60_000; ms += 50) {
@@ -73,7 +73,7 @@ describe('limits of appends', () => {
     expect(stored).toBeLessThan(62 * 10_000)
   })
 
-  it('cost nothing for what the owner refuses, or has stored before', async () => {
+  it('count neither batches that the owner refuses nor duplicates', async () => {
     const host = await limited({ writeBytesPerSecond: 1000 })
     host.owner.refuse = () => 'outOfOrderSequence'
     for (let i = 0; i < 5; i++) expect(codeOf(await appendOne(host, 900))).toBe('outOfOrderSequence')
@@ -85,7 +85,7 @@ describe('limits of appends', () => {
     expect(codeOf(await appendOne(host, 50))).toBe('stored')
   })
 
-  it('are not looked at for a closed shard: its owner knows what is stored', async () => {
+  it('do not apply to a closed shard, whose owner finds the duplicates', async () => {
     const host = await limited({ writeBytesPerSecond: 1000 })
     const batch = () => batchOf(5000, { producerId: producerNumber(3).producerId })
     await host.append(producer, batch())
@@ -97,7 +97,7 @@ describe('limits of appends', () => {
   it('apply at once when they change, in both directions', async () => {
     const host = await limited({ writeBytesPerSecond: 1000 })
     const update = (limits: Partial<ShardLimits>) => host.engine.lifecycle.update(STREAM, settingsOf(limits))
-    await appendOne(host, 11_000) // 10 s are owed
+    await appendOne(host, 11_000) // a debt of 10 s
     update({ writeBytesPerSecond: 10_000 })
     expect(await appendOne(host, 10)).toMatchObject({ retryAfterMs: 1001 })
     update({ writeBytesPerSecond: 100 })
@@ -111,14 +111,14 @@ describe('limits of appends', () => {
 })
 
 describe('limits', () => {
-  it('apply to shards that are served already when they are opened once more with others', async () => {
+  it('apply to shards that are served already when they are opened again with other limits', async () => {
     const host = await limited({})
     await host.engine.lifecycle.open([placedShard(0, { settings: settingsOf({ writeBytesPerSecond: 1 }) })])
     expect(codeOf(await appendOne(host, 100))).toBe('stored')
     expect(codeOf(await appendOne(host, 100))).toBe('provisionedThroughputExceeded')
   })
 
-  it('send nobody away for longer than they may be wrong: they can be raised meanwhile', async () => {
+  it('give a bounded retry delay, because they may be raised meanwhile', async () => {
     const host = await limited({ writeBytesPerSecond: 1, readBytesPerSecond: 1 })
     await host.append(producer, batchOf(1_000_000))
     await host.fetchOne(session, 0)
@@ -132,7 +132,7 @@ describe('limits', () => {
 })
 
 describe('limits of fetches', () => {
-  it('refuse the shard whose bytes are used up, with the time, and answer the others', async () => {
+  it('refuse the shard whose bytes are used up, with the wait, and answer the others', async () => {
     const host = await limited({ readBytesPerSecond: 1000 })
     await host.fill(1, 2000)
     await host.fill(1, 10, 1)
@@ -150,7 +150,7 @@ describe('limits of fetches', () => {
     expect(first).toMatchObject({ retryAfterMs, nextSequenceNumber: 0, batches: [], ended: false })
     expect(codeOf(second!)).toBe('stored')
     host.time.advance(retryAfterMs - 1)
-    // It is behind, though it gets nothing.
+    // The reader is behind, although it gets nothing.
     expect(await host.fetchOne(session, 0)).toMatchObject({
       code: errorCodes.provisionedThroughputExceeded.id,
       millisBehindLatest: retryAfterMs - 1,
@@ -177,7 +177,7 @@ describe('limits of fetches', () => {
     ])
   })
 
-  it('count nothing of a shard that had nothing while another answered', async () => {
+  it('count no read of a shard without records if another shard had some', async () => {
     const host = await limited({ readsPerSecond: 1 })
     const shards = [0, 1].map((shardIndex) => ({
       streamId: STREAM,
@@ -192,14 +192,14 @@ describe('limits of fetches', () => {
     }
   })
 
-  it('hold between fetches of one session that were sent at once', async () => {
+  it('apply between fetches that one session sent at once', async () => {
     const host = await limited({ readsPerSecond: 2 })
     await host.fill(1)
     const answers = await Promise.all(Array.from({ length: 6 }, () => host.fetchOne(session, 0)))
     expect(answers.filter(({ code }) => code === 0)).toHaveLength(2)
   })
 
-  it('do not keep the end of a closed shard from its reader', async () => {
+  it('do not hold back the end of a closed shard', async () => {
     const host = await limited({ readsPerSecond: 1 })
     await host.fill(1)
     await host.engine.lifecycle.seal({ streamId: STREAM, shards: [{ shardIndex: 0, children: [2, 3] }] })
@@ -210,7 +210,7 @@ describe('limits of fetches', () => {
 })
 
 describe('limits of subscriptions', () => {
-  it('pace each by itself, over time to its rate, and lose nothing', async () => {
+  it('pace each subscription to its rate over time, and lose no record', async () => {
     const host = await limited({ subscriptionBytesPerSecond: 1000 })
     await host.fill(20, 400)
     const other = new FakeSession()
@@ -231,7 +231,7 @@ describe('limits of subscriptions', () => {
     expect(other.pushed).toHaveLength(20)
   })
 
-  it('wait with one timer and no work, and leave none behind', async () => {
+  it('wait with one timer and no other work, and leave no timer behind', async () => {
     const host = await limited({ subscriptionBytesPerSecond: 100 })
     await host.fill(5, 1000)
     const before = host.time.timerCount
@@ -248,7 +248,7 @@ describe('limits of subscriptions', () => {
     expect(host.time.timerCount).toBe(before)
   })
 
-  it('are lifted within a second when the stream is no longer limited', async () => {
+  it('end within a second when the stream is no longer limited', async () => {
     const host = await limited({ subscriptionBytesPerSecond: 1 })
     await host.fill(5, 1000)
     await host.subscribe(session)
@@ -258,7 +258,7 @@ describe('limits of subscriptions', () => {
     await until(() => session.pushed.length === 5)
   })
 
-  it('pace storage reads as well, and the end of a closed shard comes after the last batch', async () => {
+  it('pace reads of storage too, and send the end of a closed shard after the last batch', async () => {
     const host = await startTestHost({
       shards: [placedShard(0, { settings: settingsOf({ subscriptionBytesPerSecond: 1000 }) })],
       settings: { tailCacheBytes: 0 },

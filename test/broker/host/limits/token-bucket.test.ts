@@ -1,4 +1,4 @@
-// Promises of the token bucket: what gets through over time, and that a wait it names is the truth.
+// The token bucket: what gets through over time, and that the waits it gives are exact.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TokenBucket } from '../../../../broker/host/limits/token-bucket.ts'
@@ -10,17 +10,17 @@ const steps = fc.array(
 )
 
 describe('TokenBucket', () => {
-  it('admits work of any size while nothing is owed, and then names the wait to the millisecond', () => {
+  it('admits work of any size while it has no debt, and then gives the wait to the millisecond', () => {
     const bucket = new TokenBucket(1000)
     expect(bucket.waitMs(0)).toBe(0)
-    bucket.take(5000, 0) // one second was saved up, so that four are owed
+    bucket.take(5000, 0) // one second was saved, so the debt is four
     expect(bucket.waitMs(0)).toBe(4001)
     expect(bucket.waitMs(3999)).toBe(2)
     expect(bucket.waitMs(4000)).toBe(1)
     expect(bucket.waitMs(4001)).toBe(0)
   })
 
-  it('saves up one second and no more', () => {
+  it('saves one second and no more', () => {
     const bucket = new TokenBucket(1000)
     bucket.take(1, 0)
     const later = 3_600_000
@@ -30,7 +30,7 @@ describe('TokenBucket', () => {
     expect(bucket.waitMs(later)).toBe(1)
   })
 
-  it('tells the truth: after the wait that it names it admits, and not before', () => {
+  it('admits work after the wait that it gives, and not before', () => {
     fc.assert(
       fc.property(rate, steps, (perSecond, work) => {
         const bucket = new TokenBucket(perSecond)
@@ -49,7 +49,7 @@ describe('TokenBucket', () => {
     )
   })
 
-  it('lets no more through than its rate, what a second saves up, and the last piece', () => {
+  it('lets through no more than its rate, one saved second, and the last piece of work', () => {
     fc.assert(
       fc.property(rate, steps, (perSecond, work) => {
         const bucket = new TokenBucket(perSecond)
@@ -68,7 +68,7 @@ describe('TokenBucket', () => {
     )
   })
 
-  it('takes back what was given up', () => {
+  it('takes back the cost of work that was not done', () => {
     const bucket = new TokenBucket(1000)
     bucket.take(2500, 0)
     bucket.give(2500)
@@ -76,7 +76,7 @@ describe('TokenBucket', () => {
     expect(bucket.waitMs(0)).toBe(0)
   })
 
-  it('pays a debt off sooner at a higher rate, and never later than it said', () => {
+  it('pays a debt off sooner at a higher rate, and never later than the wait that it gave', () => {
     fc.assert(
       fc.property(rate, rate, fc.integer({ min: 1, max: 10_000_000 }), (before, after, amount) => {
         const bucket = new TokenBucket(before)

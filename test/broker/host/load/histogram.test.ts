@@ -1,4 +1,4 @@
-// Promises of the balanced point: two parts that weigh the same as nearly as can be, and neither of them empty.
+// The balanced key: it makes two parts of nearly equal weight, neither of which is empty.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Histogram } from '../../../../broker/host/load/histogram.ts'
@@ -7,7 +7,7 @@ import { KeySketch } from '../../../../broker/host/load/key-sketch.ts'
 const HIGHEST = (1n << 128n) - 1n
 const hashKey = fc.bigInt({ min: 0n, max: HIGHEST })
 
-/** A range of hash keys, and keys in it with their weights; narrow ranges and few distinct keys among them. */
+/** Generates a range of hash keys, and keys in it with weights; narrow ranges and few distinct keys are among them. */
 const loads = fc
   .tuple(hashKey, fc.oneof(fc.bigInt({ min: 1n, max: 600n }), hashKey))
   .chain(([start, width]) => {
@@ -44,7 +44,7 @@ const even = (first: bigint, last: bigint, count: number) =>
   }))
 
 describe('balancedKey', () => {
-  it('leaves a key on both sides, whatever the load', () => {
+  it('leaves a key on both sides for any load', () => {
     fc.assert(
       fc.property(loads, ({ first, last, added }) => {
         const key = balanced(first, last, added)
@@ -65,7 +65,7 @@ describe('balancedKey', () => {
         const sumOf = (all: typeof added) => all.reduce((sum, { weight }) => sum + weight, 0)
         const total = sumOf(added)
         const below = sumOf(added.filter((one) => one.key < key))
-        // What lies in one bin, or at one key, may fall to the wrong side whole; and so may the sketch's uncertainty.
+        // The weight of one bin, that of one key, and the sketch's error may fall to the wrong side.
         const binWidth = (last - first + 1n) / 256n + 1n
         const near = added.filter((one) => one.key >= key - binWidth && one.key <= key + binWidth)
         expect(Math.abs(below - total / 2)).toBeLessThanOrEqual(Math.max(sumOf(near), 1) + total * 1e-3)
@@ -73,7 +73,7 @@ describe('balancedKey', () => {
     )
   })
 
-  it('finds the middle of an even load, and of one that lies in a corner', () => {
+  it('finds the middle of an even load, and of one in a corner of the range', () => {
     const whole = Number(balanced(0n, HIGHEST, even(0n, HIGHEST, 4096))! >> 64n) / 2 ** 64
     expect(whole).toBeCloseTo(0.5, 2)
     const quarter = HIGHEST / 4n
@@ -81,12 +81,12 @@ describe('balancedKey', () => {
     expect(corner).toBeCloseTo(0.125, 2)
   })
 
-  it('divides between a few keys exactly where they lie, even in one bin', () => {
+  it('divides exactly between a few keys, even within one bin', () => {
     const keys = [1000n, 1001n, 1002n, 1003n].map((key) => ({ key, weight: 10 }))
     expect(balanced(0n, HIGHEST, keys)).toBe(1002n)
   })
 
-  it('puts a key that alone holds the middle on the side that balances better', () => {
+  it('puts a key that covers the middle on the side that balances better', () => {
     const hot = HIGHEST / 2n
     const around = (below: number, above: number) =>
       balanced(0n, HIGHEST, [
@@ -98,12 +98,12 @@ describe('balancedKey', () => {
     expect(around(30, 10)).toBe(hot) // 30 to 70, not 90 to 10
   })
 
-  it('cuts a key off that lies at the edge of the range', () => {
+  it('separates a heavy key at the edge of the range', () => {
     expect(balanced(5n, 1000n, [{ key: 5n, weight: 1 }])).toBe(6n)
     expect(balanced(5n, 1000n, [{ key: 1000n, weight: 1 }])).toBe(1000n)
   })
 
-  it('says nothing of a range without weight, or of a single key', () => {
+  it('returns undefined for a range without weight, and for a single key', () => {
     expect(balanced(0n, HIGHEST, [])).toBeUndefined()
     expect(balanced(7n, 7n, [{ key: 7n, weight: 1 }])).toBeUndefined()
     expect(balanced(10n, 20n, [{ key: 9n, weight: 1 }])).toBeUndefined()

@@ -1,4 +1,4 @@
-// Promises of the sketch of heavy keys, against exact sums.
+// The sketch of heavy keys, compared with exact sums.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { certain, KeySketch } from '../../../../broker/host/load/key-sketch.ts'
@@ -9,7 +9,7 @@ const additions = fc.array(
 )
 
 describe('KeySketch', () => {
-  it('finds every key with more than 1/16 of the weight, and brackets what each weighs', () => {
+  it('finds every key with more than 1/16 of the weight, and bounds the weight of each', () => {
     fc.assert(
       fc.property(additions, (all) => {
         const sketch = new KeySketch()
@@ -32,7 +32,7 @@ describe('KeySketch', () => {
     )
   })
 
-  it('names the key that weighs most for certain, whatever came after it', () => {
+  it('finds the key with the largest certain weight, whatever is added after it', () => {
     const sketch = new KeySketch()
     sketch.add(7n, 1000)
     for (let key = 100n; key < 1100n; key++) sketch.add(key, 1)
@@ -40,7 +40,7 @@ describe('KeySketch', () => {
     expect(certain(sketch.heaviest!) / sketch.total).toBe(0.5)
   })
 
-  it('lets what was long ago fade behind what is', () => {
+  it('lets old weights fade behind new ones', () => {
     const sketch = new KeySketch()
     sketch.add(1n, 1000)
     sketch.scale(1 / 1024)
@@ -49,7 +49,7 @@ describe('KeySketch', () => {
     expect(sketch.total).toBeCloseTo(10 + 1000 / 1024)
   })
 
-  it('counts what it cannot see, so that no key seems heavier than it is', () => {
+  it('counts unknown keys in the total, so that no key seems heavier than it is', () => {
     const sketch = new KeySketch()
     sketch.add(1n, 10)
     sketch.addUnknown(90)

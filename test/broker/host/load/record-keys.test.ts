@@ -1,13 +1,13 @@
-// Promises of sampling: true hash keys of true records, no more than asked, and no harm from bytes that lie.
+// Sampling of keys: it returns hash keys of real records, no more than asked, and survives wrong lengths.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BATCH_HEADER_BYTES } from '../../../../protocol/batch/batch.ts'
 import { BatchBuilder } from '../../../../protocol/batch/batch-builder.ts'
 import { hashKeyFromDecimal, hashKeyToHex, hashPartitionKey } from '../../../../protocol/shards/hash-key.ts'
-import type { RecordInput } from '../../../../protocol/batch/record-layout.ts'
+import type { RecordFields } from '../../../../protocol/batch/record-layout.ts'
 import { sampleKeys } from '../../../../broker/host/load/record-keys.ts'
 
-function batchOf(records: readonly RecordInput[]): Uint8Array {
+function batchOf(records: readonly RecordFields[]): Uint8Array {
   const builder = new BatchBuilder({ bytesMax: 1 << 24 })
   for (const record of records) {
     const words = hashKeyOf(record)
@@ -16,7 +16,7 @@ function batchOf(records: readonly RecordInput[]): Uint8Array {
   return builder.finish({ producerId: 0, producerEpoch: 0, firstProducerSequence: 0 })
 }
 
-function hashKeyOf({ partitionKey, explicitHashKey }: RecordInput): Uint32Array {
+function hashKeyOf({ partitionKey, explicitHashKey }: RecordFields): Uint32Array {
   const words = new Uint32Array(4)
   hashPartitionKey(partitionKey, words, 0)
   return explicitHashKey ?? words
@@ -36,7 +36,7 @@ const records = fc.array(
 const random = fc.double({ min: 0, max: 0.999_999, noNaN: true })
 
 describe('sampleKeys', () => {
-  it('gives distinct records of the batch, in order, each with its hash key and what it weighs', () => {
+  it('returns distinct records of the batch, in order, each with its hash key and bytes', () => {
     fc.assert(
       fc.property(records, fc.integer({ min: 1, max: 20 }), random, (all, count, at) => {
         const sampled = sampleKeys(batchOf(all), count, () => at)
@@ -60,7 +60,7 @@ describe('sampleKeys', () => {
     expect(weights).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
   })
 
-  it('ends where the lengths lie, and never reads beyond the batch', () => {
+  it('ends at a wrong length, and never reads beyond the batch', () => {
     fc.assert(
       fc.property(records, random, fc.uint8Array({ minLength: 1, maxLength: 40 }), (all, at, noise) => {
         const batch = batchOf(all).slice()

@@ -1,4 +1,4 @@
-// Owners that let wait: what the log, a scrape and the controller are told of them, and that nothing else happens.
+// Owners that do not answer: what the log, a scrape and the controller get to know, and that nothing else happens.
 import { describe, expect, it } from 'vitest'
 import { OwnerWatch } from '../../../../broker/host/owners/owner-watch.ts'
 import { createLog } from '../../../../broker/telemetry/log.ts'
@@ -6,7 +6,7 @@ import { FakeSession } from '../support/fake-session.ts'
 import { makeBatch, startTestHost, type TestHost } from '../support/test-host.ts'
 import { SteppedTime, rest } from '../support/stepped-time.ts'
 
-/** Holds every flush of the owner back until it is let go. */
+/** Holds back every flush of the owner until `release` is called. */
 function stalled({ owner }: TestHost): { readonly release: () => void } {
   let release = (): void => {}
   const released = new Promise<void>((resolve) => (release = resolve))
@@ -15,7 +15,7 @@ function stalled({ owner }: TestHost): { readonly release: () => void } {
 }
 
 describe('an owner whose disk does not answer', () => {
-  it('is named after ten seconds, for as long as it lasts; the host goes on', async () => {
+  it('is reported after ten seconds, for as long as it lasts; the host goes on', async () => {
     const host = await startTestHost()
     const { release } = stalled(host)
     const appended = host.append(new FakeSession(), makeBatch(['a']))
@@ -30,7 +30,7 @@ describe('an owner whose disk does not answer', () => {
     expect(host.broken).toEqual([])
   })
 
-  it('is stuck from then on, whatever it has counted, until it has answered something else', async () => {
+  it('counts as stuck from then on, even if it gives its counters, until it has answered another call', async () => {
     const host = await startTestHost()
     const isStuck = (): boolean => host.engine.isStuck()
     const { release } = stalled(host)
@@ -65,7 +65,7 @@ describe('an owner whose disk does not answer', () => {
   })
 })
 
-it('an owner whose thread hangs does not keep a scrape waiting, nor is it asked again until it answers', async () => {
+it('an owner whose thread hangs: does not delay a scrape, and gets no further call until it answers', async () => {
   const host = await startTestHost()
   let asked = 0
   host.owner.onStats = () => {
@@ -81,7 +81,7 @@ it('an owner whose thread hangs does not keep a scrape waiting, nor is it asked 
   expect(asked).toBe(1)
 })
 
-it('the log tells once of each spell in which an owner does not answer, and of its end', () => {
+it('OwnerWatch: logs once when an owner stops answering, and once when it answers again', () => {
   const lines: string[] = []
   const destination = { write: (line: string) => void lines.push(line) }
   const log = createLog({ level: 'info', format: 'json', process: 'test', destination })

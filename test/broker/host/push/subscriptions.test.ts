@@ -1,4 +1,4 @@
-// Promises of subscriptions: credit, order, heartbeats, and how each of them ends.
+// Subscriptions: credit, order, heartbeats, and how each of them ends.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { errorCodes, errorCodeOf } from '../../../../protocol/error-codes.ts'
 import { limits } from '../../../../protocol/limits.ts'
@@ -29,7 +29,7 @@ const give = (host: TestHost, bytes: number, subscriptionId = 1) =>
   host.engine.events.credit({ subscriptionId, bytes }, session)
 
 describe('subscribe', () => {
-  it('sends what is there, then what comes, each record once and in order', async () => {
+  it('sends stored records and then new ones, each once and in order', async () => {
     const host = await startTestHost()
     await host.append(producer, makeBatch(['a', 'b']))
     expect(await host.subscribe(session)).toEqual({ subscriptionId: 1, sequenceNumber: 0 })
@@ -45,7 +45,7 @@ describe('subscribe', () => {
     })
   })
 
-  it('sends nothing before its answer', async () => {
+  it('sends no records before its answer', async () => {
     const host = await startTestHost()
     await host.fill(3)
     let eventsBefore = -1
@@ -70,7 +70,7 @@ describe('subscribe', () => {
     expect(contents(session.pushed, sequenceNumber)).toEqual(expected)
   })
 
-  it('refuses a bad position and a shard that is not here', async () => {
+  it('refuses a bad position and a shard that is not served', async () => {
     const host = await startTestHost()
     await expect(host.subscribe(session, { position: at('AT_SEQUENCE_NUMBER', 1) })).rejects.toMatchObject({
       code: 'invalidPosition',
@@ -79,7 +79,7 @@ describe('subscribe', () => {
     expect(await host.measured('millrace_subscriptions')).toBe(0)
   })
 
-  it('has a limit for each session, and gives the place of an ended one to the next', async () => {
+  it('has a limit for each session; an ended subscription makes room for another', async () => {
     const host = await startTestHost()
     for (let i = 0; i < limits.subscriptionsPerSessionMax; i++) await host.subscribe(session)
     await expect(host.subscribe(session)).rejects.toMatchObject({ code: 'limitExceeded' })
@@ -90,7 +90,7 @@ describe('subscribe', () => {
     await host.subscribe(new FakeSession())
   })
 
-  it('pushes in the turn after the flush, behind the acknowledgement', async () => {
+  it('pushes in the turn after the flush, after the acknowledgement', async () => {
     const host = await startTestHost()
     await host.subscribe(session)
     await rest()
@@ -126,14 +126,14 @@ describe('credit', () => {
     return host
   }
 
-  it('bounds what is sent, but for one batch', async () => {
+  it('bounds the bytes that are sent, except for one batch', async () => {
     const host = await startWithTen()
     await host.subscribe(session, { creditBytes: 2500 })
     await rest()
     expect(session.pushed.length).toBe(3)
     await rest()
     expect(session.pushed.length).toBe(3)
-    give(host, 400) // pays off part of the debt only
+    give(host, 400) // pays off only part of the debt
     await rest()
     expect(session.pushed.length).toBe(3)
     give(host, 101)
@@ -144,7 +144,7 @@ describe('credit', () => {
     expect(contents(session.pushed).length).toBe(10)
   })
 
-  it('of nothing sends nothing, and reads nothing', async () => {
+  it('of zero lets nothing be sent or read', async () => {
     const host = await startWithTen(cold)
     await host.subscribe(session, { creditBytes: 0 })
     await rest()
@@ -154,7 +154,7 @@ describe('credit', () => {
     expect(host.reader.reads).toBe(0)
   })
 
-  it('keeps memory flat for a subscriber that never gives more', async () => {
+  it('keeps memory flat for a subscriber that never adds any', async () => {
     const host = await startTestHost({ settings: { tailCacheBytes: 20_000 } })
     await host.subscribe(session, { creditBytes: 5000 })
     for (let i = 0; i < 300; i++) await host.append(producer, batch(`${i}`))
@@ -166,14 +166,14 @@ describe('credit', () => {
     await until(() => contents(session.pushed).length === 300)
   })
 
-  it('is never more than the protocol allows, however much is given', async () => {
+  it('never exceeds the bound of the protocol, however much is added', async () => {
     const host = await startTestHost()
     await host.subscribe(session, { creditBytes: limits.subscriptionCreditBytesMax })
     for (let i = 0; i < 100; i++) give(host, limits.subscriptionCreditBytesMax)
     expect(endings(session)).toEqual([])
   })
 
-  it('for a subscription that is not there is ignored', async () => {
+  it('is ignored for a subscription that does not exist', async () => {
     const host = await startTestHost()
     give(host, 100, 99)
     expect(session.events).toEqual([])
@@ -181,7 +181,7 @@ describe('credit', () => {
 })
 
 describe('reading from storage', () => {
-  it('catches up and goes over to memory without a gap', async () => {
+  it('catches up and continues from memory without a gap', async () => {
     const host = await startTestHost({ settings: { tailCacheBytes: 3000 } })
     await host.fill(100)
     await host.subscribe(session)
@@ -195,7 +195,7 @@ describe('reading from storage', () => {
     expect(host.reader.reads).toBeGreaterThan(0)
   })
 
-  it('has one read at a time for each subscription', async () => {
+  it('runs one read at a time for each subscription', async () => {
     const host = await startTestHost(cold)
     await host.fill(20)
     host.reader.beforeRead = async () => {
@@ -210,7 +210,7 @@ describe('reading from storage', () => {
     await until(() => contents(session.pushed).length === 20)
   })
 
-  it('ends with corruptData where stored bytes are damaged, after what is sound', async () => {
+  it('ends with corruptData at damaged bytes, after all sound records before them', async () => {
     const host = await startTestHost(cold)
     await host.fill(5)
     host.reader.corruptFrom = 3
@@ -236,7 +236,7 @@ describe('reading from storage', () => {
 describe('a connection that does not take what is sent', () => {
   const large = () => makeBatch(['x'.repeat(500_000)])
 
-  it('stops the reading, and drained starts it again', async () => {
+  it('stops the reads, which go on when it has drained', async () => {
     const host = await startTestHost({ settings: { tailCacheBytes: 0 } })
     for (let i = 0; i < 30; i++) await host.append(producer, large())
     session.stalled = true
@@ -250,7 +250,7 @@ describe('a connection that does not take what is sent', () => {
     await until(() => contents(session.pushed).length === 30)
   })
 
-  it('is cut with slowConsumer after a time in which it took nothing', async () => {
+  it('loses its subscription with slowConsumer after a time in which it took no bytes', async () => {
     const host = await startTestHost()
     for (let i = 0; i < 30; i++) await host.append(producer, large())
     session.stalled = true
@@ -258,7 +258,7 @@ describe('a connection that does not take what is sent', () => {
     await rest(20)
     host.time.advance(hostLimits.slowConsumerMs - 1)
     expect(endings(session)).toEqual([])
-    session.queuedBytes -= 1 // it took something: the time begins again
+    session.queuedBytes -= 1 // it took a byte, so the time begins again
     host.time.advance(hostLimits.slowConsumerMs - 1)
     expect(endings(session)).toEqual([])
     host.time.advance(limits.heartbeatMs)
@@ -268,7 +268,7 @@ describe('a connection that does not take what is sent', () => {
     expect(session.events.at(-1)!.event).toBe('subscriptionEnded')
   })
 
-  it('is left alone while it has given no credit, or has everything', async () => {
+  it('keeps its subscription while it has given no credit, or has every record', async () => {
     const host = await startTestHost()
     await host.append(producer, large())
     await host.subscribe(session, { creditBytes: 0 })
@@ -281,7 +281,7 @@ describe('a connection that does not take what is sent', () => {
 })
 
 describe('heartbeats', () => {
-  it('come within their time on every idle subscription, and not on a busy one', async () => {
+  it('are sent in time on every idle subscription, and not on a busy one', async () => {
     const host = await startTestHost({ shards: [placedShard(0), placedShard(1)] })
     const busy = new FakeSession()
     await host.subscribe(busy, { shardIndex: 1 })
@@ -303,7 +303,7 @@ describe('heartbeats', () => {
     expect(busy.sent('heartbeat')).toEqual([])
   })
 
-  it('come to all, however many there are, and no more than a bounded number in one turn', async () => {
+  it('are sent to any number of subscriptions, a bounded number in each turn', async () => {
     const host = await startTestHost()
     const sessions = Array.from({ length: 3 }, () => new FakeSession())
     const each = 3000
@@ -324,7 +324,7 @@ describe('heartbeats', () => {
     }
   })
 
-  it('say where the shard stands to a subscriber without credit', async () => {
+  it('tell a subscriber without credit the tail of the shard', async () => {
     const host = await startTestHost()
     await host.fill(3)
     await host.subscribe(session, { creditBytes: 0 })
@@ -333,8 +333,8 @@ describe('heartbeats', () => {
   })
 })
 
-describe('the end', () => {
-  it('by unsubscribe: nothing of it comes after the answer', async () => {
+describe('a subscription ends', () => {
+  it('by unsubscribe: sends nothing after the answer', async () => {
     const host = await startTestHost()
     await host.subscribe(session)
     await rest()
@@ -348,7 +348,7 @@ describe('the end', () => {
     )
   })
 
-  it('by unsubscribe, while a read is under way', async () => {
+  it('by unsubscribe while a read runs: sends nothing after the answer', async () => {
     const host = await startTestHost(cold)
     await host.fill(3)
     host.reader.beforeRead = () => rest(5)
@@ -359,7 +359,7 @@ describe('the end', () => {
     expect(session.events).toEqual([])
   })
 
-  it('with the session: nothing of it is left', async () => {
+  it('with the session: leaves nothing behind', async () => {
     const host = await startTestHost()
     await host.subscribe(session)
     await host.subscribe(session)
@@ -371,7 +371,7 @@ describe('the end', () => {
     expect(session.events).toEqual([])
   })
 
-  it('with the stream: streamNotFound, for its subscriptions alone', async () => {
+  it('with the stream: gets streamNotFound, and those of other streams go on', async () => {
     const host = await startTestHost({
       shards: [placedShard(0), placedShard(0, { streamId: STREAM + 1, slot: 50 })],
     })
@@ -384,7 +384,7 @@ describe('the end', () => {
     expect(endings(other)).toEqual([])
   })
 
-  it('with the host: unavailable, and no new ones', async () => {
+  it('with the host: gets unavailable, and new ones are refused', async () => {
     const host = await startTestHost()
     await host.append(producer, makeBatch(['a', 'b']))
     await host.subscribe(session)

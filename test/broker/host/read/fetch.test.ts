@@ -1,4 +1,4 @@
-// Promises of fetch: what is answered at once, what is waited for, and within which bounds.
+// Fetch: what is answered at once, what waits, and the bounds of both.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { sessionLimits } from '../../../../broker/server/admission.ts'
 import { FakeSession } from '../support/fake-session.ts'
@@ -25,7 +25,7 @@ const want = (shardIndex: number, sequenceNumber: number, bytesMax = 1 << 20) =>
   bytesMax,
 })
 
-/** Looks at a promise without waiting for it. */
+/** Returns true if the promise has not settled. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
   const pending = Symbol()
   await rest()
@@ -35,11 +35,11 @@ async function isPending(promise: Promise<unknown>): Promise<boolean> {
 const counts = (shards: readonly { batches: readonly unknown[] }[]) =>
   shards.map(({ batches }) => batches.length)
 
-/** Forgets the tail cache, as a restart does. */
+/** Settings without a tail cache, so that every read goes to storage. */
 const cold = { settings: { tailCacheBytes: 0 } }
 
 describe('fetch', () => {
-  it('answers what is there: whole batches, where to go on, and where the shard stands', async () => {
+  it('answers whole batches, the number to go on from, and the extent of the shard', async () => {
     const host = await startTestHost()
     await host.append(session, makeBatch(['a', 'b']), makeBatch(['c']))
     const answer = await host.fetchOne(session, 1)
@@ -55,7 +55,7 @@ describe('fetch', () => {
     expect(host.reader.reads).toBe(0)
   })
 
-  it('reads from storage what memory has forgotten', async () => {
+  it('reads batches from storage that are no longer in memory', async () => {
     const host = await startTestHost(cold)
     await host.fill(5)
     expect(contents((await host.fetchOne(session, 2)).batches)).toEqual([
@@ -66,7 +66,7 @@ describe('fetch', () => {
     expect(host.reader.reads).toBe(1)
   })
 
-  it('names a position below the horizon, above the tail, and a shard that is not here', async () => {
+  it('refuses a number below the horizon, a number above the tail, and a shard that is not served', async () => {
     const host = await startTestHost({ shards: [placedShard(0, { startingSequenceNumber: 100 })] })
     const { shards } = await host.fetch(session, {
       shards: [want(0, 99), want(0, 101), want(5, 0), want(0, 100)],
@@ -76,7 +76,7 @@ describe('fetch', () => {
     expect(shards.map(codeOf)).toEqual(['trimmed', 'invalidPosition', 'shardNotFound', 'stored'])
   })
 
-  it('tells how old what it read last is, while more follows', async () => {
+  it('answers the age of the last record that it read, while more follows', async () => {
     const host = await startTestHost()
     await host.fill(1)
     host.time.advance(5000)
@@ -85,7 +85,7 @@ describe('fetch', () => {
     expect(await host.fetchOne(session, 1, { bytesMax: 1 })).toMatchObject({ millisBehindLatest: 0 })
   })
 
-  it('answers without shards at once', async () => {
+  it('answers a request without shards at once', async () => {
     const host = await startTestHost()
     expect(await host.fetch(session, { shards: [], bytesMax: 1, waitMs: 30_000 })).toEqual({
       shards: [],
@@ -104,7 +104,7 @@ describe('byte bounds', () => {
     }
     return host // each batch has 1000 bytes
   }
-  it('hold for each shard, and for all together', async () => {
+  it('apply to each shard, and to all together', async () => {
     const host = await twoShards()
     const fetch = async (one: number, two: number, bytesMax: number) =>
       counts(
@@ -116,14 +116,14 @@ describe('byte bounds', () => {
     expect((await fetch(100_000, 100_000, 6999)).reduce((sum, count) => sum + count)).toBe(6)
   })
 
-  it('let one batch through whatever its size, and only one', async () => {
+  it('let one batch of any size through, and only one', async () => {
     const host = await twoShards()
     const { shards } = await host.fetch(session, { shards: [want(0, 0), want(1, 0)], bytesMax: 1, waitMs: 0 })
     expect(counts(shards)).toEqual(expect.arrayContaining([0, 1]))
     expect(await host.fetchOne(session, 0, { bytesMax: 0 })).toMatchObject({ nextSequenceNumber: 1 })
   })
 
-  it('let one batch of a shard through where the answer has room for it', async () => {
+  it('let one batch of a shard through if the answer has room for it', async () => {
     const host = await twoShards()
     const { shards } = await host.fetch(session, {
       shards: [want(0, 0, 10), want(1, 0, 10)],
@@ -133,7 +133,7 @@ describe('byte bounds', () => {
     expect(counts(shards)).toEqual([1, 1])
   })
 
-  it('starve no shard, not even where fetches alternate in a pattern', async () => {
+  it('starve no shard, even if fetches alternate in a pattern', async () => {
     const host = await twoShards()
     const first = [0, 0]
     for (let i = 0; i < 100; i++) {
@@ -145,7 +145,7 @@ describe('byte bounds', () => {
     expect(Math.min(...first)).toBeGreaterThan(40)
   })
 
-  it('hold for reads from storage, too', async () => {
+  it('apply to reads from storage too', async () => {
     const host = await startTestHost({ ...cold, shards: [placedShard(0), placedShard(1)] })
     await host.fill(5, 883)
     await host.fill(5, 883, 1)
@@ -159,7 +159,7 @@ describe('byte bounds', () => {
     for (const [index, shard] of shards.entries()) expect(shard.nextSequenceNumber).toBe(taken[index])
   })
 
-  it('take nothing for damage that has no room left in the answer: the next fetch gets it, from storage too', async () => {
+  it('leave a batch without room to the next fetch, and do not take it for damage, from storage too', async () => {
     const host = await startTestHost({ ...cold, shards: [placedShard(0), placedShard(1)] })
     await host.fill(3, 883)
     await host.fill(3, 883, 1)
@@ -185,7 +185,7 @@ describe('waiting', () => {
     expect(host.time.timerCount).toBe(1) // the heartbeats'
   })
 
-  it('ends with nothing when its time is over', async () => {
+  it('ends without records when its time is over', async () => {
     const host = await startTestHost()
     const fetch = host.fetchOne(session, 0, { waitMs: 1000 })
     await rest()
@@ -195,7 +195,7 @@ describe('waiting', () => {
     expect(await fetch).toMatchObject({ code: 0, batches: [], nextSequenceNumber: 0, tail: 0 })
   })
 
-  it('misses nothing that is flushed at any moment between its read and its wait', async () => {
+  it('misses no record that is flushed between its read and its wait', async () => {
     for (let microtasks = 0; microtasks < 40; microtasks++) {
       const host = await startTestHost()
       let flush = (): void => {}
@@ -213,7 +213,7 @@ describe('waiting', () => {
     }
   })
 
-  it('does not wait where it must not', async () => {
+  it('does not happen for answers with news', async () => {
     const host = await startTestHost()
     expect(await host.fetchOne(session, 0, { waitMs: 0 })).toMatchObject({ batches: [] })
   })
@@ -245,7 +245,7 @@ describe('waiting', () => {
     expect(await fetch).toMatchObject({ code: 0, batches: [] })
   })
 
-  it('is one object and one timer, however many shards it waits for', async () => {
+  it('takes one object and one timer for any number of shards', async () => {
     const shards = Array.from({ length: 500 }, (_, index) => placedShard(index))
     const host = await startTestHost({ shards })
     const fetch = host.fetch(session, {
@@ -272,7 +272,7 @@ describe('a client that does not read its answers', () => {
       session.queuedBytes += batches.reduce((sum, { length }) => sum + length, 0)
     })
     await rest(30)
-    // One more than fits: the mark was not reached before it.
+    // One answer more than fits, because the mark was not reached before it.
     expect(answered).toBe(Math.floor(sessionLimits.highWaterBytes / (4 * 900_000)) + 1)
     while (answered < 20) {
       session.drain()
@@ -297,8 +297,8 @@ describe('a client that does not read its answers', () => {
   })
 })
 
-describe('trouble in storage', () => {
-  it('answers damage by name, after what is sound before it', async () => {
+describe('failing reads of storage', () => {
+  it('answer corruptData, after the sound records before the damage', async () => {
     const host = await startTestHost(cold)
     await host.fill(4)
     host.reader.corruptFrom = 2
@@ -309,7 +309,7 @@ describe('trouble in storage', () => {
     expect(refused.damage).toMatchObject({ firstSequenceNumber: 2, nextSequenceNumber: 3 })
   })
 
-  it('reports damage in the fetch that has room for what is sound before it, and not before', async () => {
+  it('report damage only in the fetch that has room for the sound records before it', async () => {
     const host = await startTestHost({ ...cold, shards: [placedShard(0), placedShard(1)] })
     await host.fill(2, 883)
     await host.fill(2, 883, 1)
@@ -320,7 +320,7 @@ describe('trouble in storage', () => {
     expect(counts(answer.shards).toSorted((a, b) => a - b)).toEqual([0, 1])
   })
 
-  it('says where to go on behind records that are damaged, and goes on there', async () => {
+  it('give the number after damaged records, from which a fetch goes on', async () => {
     const host = await startTestHost(cold)
     await host.fill(4)
     host.reader.corruptFrom = 1
@@ -331,7 +331,7 @@ describe('trouble in storage', () => {
     expect(contents(rest.batches)).toEqual(['2:record 2', '3:record 3'])
   })
 
-  it('answers corruptData, and does not spin, where records are missing', async () => {
+  it('answer corruptData once if records are missing, without an endless loop', async () => {
     const host = await startTestHost(cold)
     await host.fill(4)
     host.owner.shards.get(1)!.batches = []
@@ -341,7 +341,7 @@ describe('trouble in storage', () => {
     expect(host.reader.reads).toBe(1)
   })
 
-  it('reads again when segments were rolled meanwhile', async () => {
+  it('are repeated when segments were rolled meanwhile', async () => {
     const host = await startTestHost(cold)
     await host.fill(2)
     let failures = 0
@@ -354,7 +354,7 @@ describe('trouble in storage', () => {
     expect(contents((await host.fetchOne(session, 0)).batches)).toEqual(['0:record 0', '1:record 1'])
   })
 
-  it('answers a failed read as internal, for that shard alone', async () => {
+  it('answer internal for an unexpected error, for that shard alone', async () => {
     const host = await startTestHost({ ...cold, shards: [placedShard(0), placedShard(1)] })
     await host.fill(1)
     host.reader.beforeRead = () => Promise.reject(new Error('the disk is on fire'))
@@ -366,7 +366,7 @@ describe('trouble in storage', () => {
     expect(shards.map(codeOf)).toEqual(['internal', 'stored'])
   })
 
-  it('reads several sessions in turns, so many at a time', async () => {
+  it('reads of several sessions take turns, a bounded number at a time', async () => {
     const host = await startTestHost(cold)
     await host.fill(50)
     let release = (): void => {}

@@ -1,11 +1,11 @@
-// Promises of positions: where each of the five kinds begins to read.
+// Positions: where each of the five kinds begins to read.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Position } from '../../../../protocol/operations.ts'
 import { FakeSession } from '../support/fake-session.ts'
 import { at, makeBatch, placedShard, startTestHost, type TestHost } from '../support/test-host.ts'
 
-/** Numbers 100 to 104, in batches of 2, 1 and 2 records, that arrived a second apart. */
+/** Starts a host with numbers 100 to 104, in batches of 2, 1 and 2 records that arrived a second apart. */
 async function startFilled(tailCacheBytes: number): Promise<{ host: TestHost; times: readonly number[] }> {
   const host = await startTestHost({
     shards: [placedShard(0, { startingSequenceNumber: 100 })],
@@ -43,7 +43,7 @@ describe.each([
     }
   })
 
-  it('refuses numbers below the horizon and above the tail by name', async () => {
+  it('refuses numbers below the horizon and above the tail, each with its own code', async () => {
     const { host } = await startFilled(cacheBytes)
     const refusals: [Position, string][] = [
       [at('AT_SEQUENCE_NUMBER', 99), 'trimmed'],
@@ -82,13 +82,13 @@ describe.each([
     }
   })
 
-  it('AT_TIMESTAMP before everything is the horizon, and in the future the tail', async () => {
+  it('AT_TIMESTAMP is the horizon for a time before all records, and the tail for a time to come', async () => {
     const { host } = await startFilled(cacheBytes)
     expect(await number(host, at('AT_TIMESTAMP', 0))).toBe(100)
     expect(await number(host, at('AT_TIMESTAMP', host.time.now() + 1e9))).toBe(105)
   })
 
-  it('names a shard that is not here', async () => {
+  it('refuses a shard that is not served', async () => {
     const { host } = await startFilled(cacheBytes)
     const request = { streamId: 1, shardIndex: 0, position: at('LATEST') }
     await expect(
@@ -97,7 +97,7 @@ describe.each([
   })
 })
 
-it('AT_TIMESTAMP says the same from memory, from storage, and from whatever memory still holds', async () => {
+it('AT_TIMESTAMP: has the same result from memory, from storage, and with part of the records in memory', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.record({ pause: fc.nat(3), count: fc.integer({ min: 1, max: 3 }) }), {

@@ -1,6 +1,5 @@
-// Whatever is appended, sealed, evicted, stalled and credited in whatever order: readers see every record once, in order,
-// whole, within their bounds, and the end of a closed shard after all of it. The host is held against a model that is a list
-// for each shard.
+// Appends, seals, evictions, stalls and credit in any order: readers see every record once, in order, whole, within their
+// bounds, and then the end of a closed shard. The host is compared with a model that has a list for each shard.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { limits } from '../../../../protocol/limits.ts'
@@ -28,7 +27,7 @@ interface Follower {
 
 class Run {
   readonly host: TestHost
-  /** What each shard holds, as `number:text`. */
+  /** The records of each shard, as `number:text`. */
   readonly model: string[][] = Array.from({ length: SHARDS }, () => [])
   readonly closed: boolean[] = Array.from({ length: SHARDS }, () => false)
   readonly followers: Follower[] = []
@@ -51,7 +50,7 @@ class Run {
     expect(results.map(codeOf)).toEqual(batches.map(() => expected))
   }
 
-  /** With an append in the same turn, before it. */
+  /** Seals a shard, with an append before it in the same turn. */
   async seal(shardIndex: number): Promise<void> {
     const appended = this.append(shardIndex, [1], 10)
     this.closed[shardIndex] = true
@@ -61,7 +60,7 @@ class Run {
     await appended
   }
 
-  /** Fetches every shard from some place; each answer must be the model's next records, whole and within bounds. */
+  /** Fetches every shard from a place; each answer must be the model's next records, whole and within bounds. */
   async fetch(places: readonly number[], bytesMax: number, shardBytesMax: number): Promise<void> {
     const shards = places.map((place, shardIndex) => ({
       streamId: STREAM,
@@ -108,7 +107,7 @@ class Run {
     else session.drain()
   }
 
-  /** At any moment: what a follower has is the model from its start, in order, and its credit was kept. */
+  /** Checks, at any moment, that a follower has the model's records from its start, in order, within its credit. */
   check(): void {
     for (const { session, shardIndex, from, creditBytes } of this.followers) {
       const seen = contents(session.pushed, from)
@@ -127,7 +126,7 @@ class Run {
     }
   }
 
-  /** With all the credit that it can have, every follower gets everything, and once its shard is sealed the end, once. */
+  /** Checks that with full credit every follower gets every record, and the end of its sealed shard once. */
   async finish(): Promise<void> {
     for (const [which, { session, shardIndex, from }] of this.followers.entries()) {
       const all = this.model[shardIndex]!.length - from
@@ -190,7 +189,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('turn' as const) }) },
 )
 
-it('readers see every record once, in order, within their bounds', async () => {
+it('readers: see every record once, in order, within their bounds', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(30_000), fc.array(step, { maxLength: 40 }), async (tailCacheBytes, steps) => {
       const shards = Array.from({ length: SHARDS }, (_, index) => placedShard(index))

@@ -1,4 +1,4 @@
-// What a host does for a bound in bytes: it counts what it holds, never too much, and lets go what the controller decides.
+// A bound in bytes on a host: it counts its stored bytes, never too many, and removes what the controller decides.
 import { describe, expect, it } from 'vitest'
 import { planSizeTrims } from '../../../../broker/control/retention/size-trims.ts'
 import { MillraceError } from '../../../../protocol/millrace-error.ts'
@@ -13,7 +13,7 @@ const DAY = 86_400_000
 describe('a bound in bytes', () => {
   const bounded = { settings: { ...servedDefaults, retentionMs: DAY, retentionBytes: 250 } }
 
-  /** Decides as a controller does whose only host this is. */
+  /** Decides like the controller of a single host. */
   async function bound({ maintenance }: ReturnType<typeof startMaintained>, retentionBytes = 250) {
     const stored = await maintenance.storedSpans(STREAM, Infinity)
     const trims = planSizeTrims(retentionBytes, [{ hostId: 1, ...stored }])
@@ -21,7 +21,7 @@ describe('a bound in bytes', () => {
     return stored
   }
 
-  it('lets the oldest segments of a stream go that is larger', async () => {
+  it('removes the oldest segments of a stream above it', async () => {
     const host = startMaintained()
     const { time, owner } = host
     host.serve(1, 200, bounded)
@@ -33,11 +33,11 @@ describe('a bound in bytes', () => {
     expect(owner.calls).toEqual([])
     await bound(host)
     await host.pass(SOON)
-    // Which number lies where within s2 is the reader's to say, and it says nothing here.
+    // Only the reader could find the numbers within s2, and here it finds none.
     expect(owner.calls).toEqual(['trim 1 to 100', 'drop s1'])
   })
 
-  it('removes nothing by itself, however much there is: the host does not know what others hold', async () => {
+  it('removes nothing without the controller, because other hosts may store parts of the stream', async () => {
     const host = startMaintained()
     host.serve(1, 9000, bounded)
     host.seal('s1', [span(1, 0, 9000, host.time.now())])
@@ -46,7 +46,7 @@ describe('a bound in bytes', () => {
     expect([...host.maintenance.boundedBytes()]).toEqual([STREAM, 9000])
   })
 
-  it('is shown to readers only once it is durable: after a crash nobody could tell it again', async () => {
+  it('moves the horizon that readers see only once that is durable', async () => {
     const host = startMaintained()
     const { time, owner } = host
     const shard = host.serve(1, 200, bounded)
@@ -67,7 +67,7 @@ describe('a bound in bytes', () => {
     expect([shard.trimHorizon, owner.calls]).toEqual([100, ['trim 1 to 100', 'drop s1']])
   })
 
-  it('counts and takes nothing for what has expired', async () => {
+  it('neither counts nor removes expired records', async () => {
     const host = startMaintained()
     const { time, owner, reader } = host
     const settings = { ...bounded.settings, retentionBytes: 25_000 }
@@ -82,7 +82,7 @@ describe('a bound in bytes', () => {
     expect(owner.calls).not.toContain('drop s1')
   })
 
-  it('counts of the active segment what can be read, and leaves it alone', async () => {
+  it('counts the readable records of the active segment, and removes none of them', async () => {
     const host = startMaintained()
     const { time } = host
     const shard = host.serve(1, 0, bounded)
@@ -98,7 +98,7 @@ describe('a bound in bytes', () => {
     expect(host.owner.calls).toEqual(['trim 1 to 10'])
   })
 
-  it('that was raised or lifted after it was decided by, takes nothing', async () => {
+  it('removes nothing if it was raised or removed after the decision', async () => {
     for (const retentionBytes of [0, 251]) {
       const host = startMaintained()
       const shard = host.serve(1, 400, bounded)
@@ -112,7 +112,7 @@ describe('a bound in bytes', () => {
     }
   })
 
-  it('leaves alone what is within it, and streams without one', async () => {
+  it('does not touch streams within their bound, or without one', async () => {
     const host = startMaintained()
     host.serve(1, 200, bounded)
     host.serve(2, 9000, { streamId: 8 })
@@ -124,7 +124,7 @@ describe('a bound in bytes', () => {
     expect([...host.maintenance.boundedBytes()]).toEqual([STREAM, 200])
   })
 
-  it('gives the oldest spans first, and only as many as are asked for', async () => {
+  it('reports the oldest spans first, and only as many as are asked for', async () => {
     const host = startMaintained({ owners: 2 })
     const now = host.time.now()
     host.serve(1, 300, bounded)

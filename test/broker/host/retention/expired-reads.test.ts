@@ -1,4 +1,4 @@
-// Promises of reads at the edge of expiry: exact to the millisecond of arrival, from memory and from storage alike.
+// Reads at the edge of expiry: exact to the millisecond of arrival, from memory and from storage alike.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MillraceError } from '../../../../protocol/millrace-error.ts'
@@ -27,7 +27,7 @@ async function startEmpty(tailCacheBytes: number, retentionMs = RETENTION_MS): P
   return startTestHost({ shards, settings: { tailCacheBytes } })
 }
 
-/** Numbers 0 and 1, then 2, then 3 and 4, in three batches that arrived a second apart, the last one now. */
+/** Starts a host with numbers 0–1, 2 and 3–4 in three batches that arrived a second apart, the last one now. */
 async function startFilled(tailCacheBytes: number): Promise<TestHost> {
   const host = await startEmpty(tailCacheBytes)
   for (const texts of [['a', 'b'], ['c'], ['d', 'e']]) {
@@ -61,7 +61,7 @@ describe.each([
     expect(await fetched(host, 2)).toEqual(['2:c', '3:d', '4:e'])
   })
 
-  it('is below every position and every description', async () => {
+  it('is below every position and every described extent', async () => {
     const host = await startFilled(cacheBytes)
     const early = host.time.now() - 5000
     host.time.advance(RETENTION_MS - 1000)
@@ -76,7 +76,7 @@ describe.each([
     expect((await host.extents(0, 1))[0]).toMatchObject({ trimHorizon: 5, tail: 5 })
   })
 
-  it('is not pushed: the subscription ends and says where to go on', async () => {
+  it('is not pushed: the subscription ends, with the number to go on from', async () => {
     const host = await startFilled(cacheBytes)
     const session = new FakeSession()
     const { subscriptionId } = await host.subscribe(session, { creditBytes: 1 })
@@ -107,7 +107,7 @@ describe.each([
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(5)
   })
 
-  it('is durably gone once the host is held to a longer retention, whatever settings come until that is theirs', async () => {
+  it('stays expired after a crash once a longer retention is held, even if other settings come first', async () => {
     const host = await startFilled(cacheBytes)
     host.time.advance(RETENTION_MS - 1999)
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(2)
@@ -124,7 +124,7 @@ describe.each([
     expect(await fetched(host, 2)).toBe('trimmed')
   })
 
-  it('is kept as long as its settings say, when they have come to say what the host was held to', async () => {
+  it('is kept by the settings again, once they give the held retention', async () => {
     const host = await startFilled(cacheBytes)
     await host.engine.lifecycle.holdRetention({ streamId: STREAM, retentionMs: 2 * RETENTION_MS })
     host.engine.lifecycle.update(STREAM, settingsOf(2 * RETENTION_MS))
@@ -133,7 +133,7 @@ describe.each([
     expect(await fetched(host, 0)).toBe('trimmed')
   })
 
-  it('does not expire by a clock that jumped ahead, nor come back by one that jumped back', async () => {
+  it('does not expire when the clock jumps ahead, nor come back when it jumps back', async () => {
     const host = await startFilled(cacheBytes)
     host.time.ahead = 100 * HOUR
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(0)
@@ -144,13 +144,13 @@ describe.each([
     host.time.ahead = -HOUR
     expect(await fetched(host, 0)).toBe('trimmed')
     expect(await resolve(host, at('TRIM_HORIZON'))).toBe(2)
-    // What arrives by such a clock has the arrival time of what came before it, and lives as long.
+    // A record that arrives while the clock is behind gets the arrival time of the record before it, and expires with it.
     await host.append(new FakeSession(), makeBatch(['f']))
     host.time.ahead = 0
     expect(await fetched(host, 2)).toEqual(['2:c', '3:d', '4:e', '5:f'])
   })
 
-  it('of a closed shard leaves its end to be reached', async () => {
+  it('of a closed shard does not keep readers from its end', async () => {
     const host = await startFilled(cacheBytes)
     await host.engine.lifecycle.seal({ streamId: STREAM, shards: [{ shardIndex: 0, children: [1, 2] }] })
     host.time.advance(RETENTION_MS + 1)
@@ -161,7 +161,7 @@ describe.each([
   })
 })
 
-it('whatever arrives and whenever, a read answers exactly what has not expired', async () => {
+it('a read: answers exactly the records that have not expired, whenever they arrived', async () => {
   const append = fc.record({ pause: fc.nat(8), count: fc.integer({ min: 1, max: 3 }) })
   await fc.assert(
     fc.asyncProperty(
@@ -193,8 +193,8 @@ it('whatever arrives and whenever, a read answers exactly what has not expired',
   )
 })
 
-describe('looking a horizon up', () => {
-  it('happens once for all who ask at the same time, and not again while nothing has expired', async () => {
+describe('a search for a horizon', () => {
+  it('happens once for all reads that ask at the same time, and not again until records expire', async () => {
     const host = await startFilled(0)
     host.time.advance(RETENTION_MS - 1500)
     const seeks = (): number => host.reader.seeks
@@ -209,7 +209,7 @@ describe('looking a horizon up', () => {
     expect(seeks()).toBe(2)
   })
 
-  it('where it fails, answers nothing that has expired all the same, and goes on batch by batch', async () => {
+  it('that fails still hides expired records, and reads go on batch by batch', async () => {
     const host = await startFilled(0)
     host.reader.seek = () => Promise.reject(new MillraceError('corruptData', 'a test'))
     host.time.advance(RETENTION_MS - 500)
@@ -227,7 +227,7 @@ describe('looking a horizon up', () => {
     expect(horizons).toEqual([2, 3])
   })
 
-  it('says trimmed, not damaged, of damage among what has expired', async () => {
+  it('answers trimmed, not corruptData, for damage among expired records', async () => {
     const host = await startFilled(0)
     host.reader.corruptFrom = 0
     expect(await fetched(host, 0)).toBe('corruptData')
@@ -237,7 +237,7 @@ describe('looking a horizon up', () => {
   })
 })
 
-it('a search that goes on while a host is held to a longer retention ends before that is answered, and counts', async () => {
+it('a search for a horizon: ends before a longer retention is answered as held, and its horizon is made durable', async () => {
   const host = await startFilled(0)
   host.time.advance(RETENTION_MS - 1999)
   let goOn = (): void => {}

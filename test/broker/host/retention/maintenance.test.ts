@@ -1,4 +1,4 @@
-// Promises of maintenance: what nobody wants goes, nothing else does, and whatever fails is tried again and hurts nobody.
+// Maintenance: removes records that are not wanted and no others; a failure is tried again and disturbs nothing else.
 import { describe, expect, it } from 'vitest'
 import { servedDefaults } from '../../../support/requests.ts'
 import { InvariantError } from '../../../../protocol/invariant.ts'
@@ -14,7 +14,7 @@ const messages = (logged: readonly Record<string, unknown>[], level = 'info'): u
   logged.filter((line) => line['level'] === level).map(({ msg }) => msg)
 
 describe('removal', () => {
-  it('drops expired segments, after their horizons are durable, and counts what it gives back', async () => {
+  it('drops expired segments after their horizons are durable, and counts the freed bytes', async () => {
     const host = startMaintained()
     const { time, owner, counted, logged } = host
     const shard = host.serve(1, 300, { lastArrivalTime: time.now() + 5000 })
@@ -28,12 +28,12 @@ describe('removal', () => {
     expect(shard.trimHorizon).toBe(200)
     expect(counted.sum('millrace_removed_segments_total')).toBe(2)
     expect(counted.sum('millrace_removed_bytes_total')).toBe(200)
-    expect(messages(logged)).toEqual(['removed segments that nobody wants'])
+    expect(messages(logged)).toEqual(['removed segments that hold no wanted records'])
     await host.pass(LOOK)
     expect(owner.calls).toEqual(['trim 1 to 200', 'drop s1 s2', 'trim 1 to 300', 'drop s3'])
   })
 
-  it('takes what belongs to forgotten slots, and leaves what is refused or not served yet', async () => {
+  it('drops segments of forgotten slots, and keeps those of shards that are refused or not served yet', async () => {
     const host = startMaintained()
     const { time, owner } = host
     host.seal('forgotten', [span(7, 0, 100, time.now())])
@@ -47,7 +47,7 @@ describe('removal', () => {
     expect(owner.names).toEqual(['refused', 'unserved', 'active-1'])
   })
 
-  it('goes by the durable horizons where new ones cannot be made durable, and makes up for it later', async () => {
+  it('uses the durable horizons while new ones cannot be made durable, and removes the rest later', async () => {
     const host = startMaintained()
     const { time, owner, logged, broken } = host
     host.serve(1, 100)
@@ -66,7 +66,7 @@ describe('removal', () => {
     expect(broken).toEqual([])
   })
 
-  it('goes on within a minute of an owner that could not be asked for long', async () => {
+  it('goes on within a minute after an owner that failed for long answers again', async () => {
     const host = startMaintained()
     const { owner } = host
     host.seal('s1', [span(7, 0, 100, host.time.now())])
@@ -78,7 +78,7 @@ describe('removal', () => {
     expect(owner.calls).toEqual(['drop s1'])
   })
 
-  it('keeps a segment that cannot be surveyed, and looks at it again later', async () => {
+  it('keeps a segment that cannot be surveyed, and surveys it again later', async () => {
     const host = startMaintained()
     const { time, owner, storage } = host
     host.seal('damaged', [span(7, 0, 100, time.now())])
@@ -94,14 +94,14 @@ describe('removal', () => {
     expect(owner.calls).toEqual(['drop sound', 'drop damaged'])
   })
 
-  it('leaves alone what is gone since the owner was asked', async () => {
+  it('does not touch a segment that is gone since the owner answered', async () => {
     const host = startMaintained()
     const { time, owner, storage, logged } = host
     host.seal('s1', [span(7, 0, 100, time.now())])
     host.seal('s2', [span(7, 100, 200, time.now())])
     const survey = storage.survey.bind(storage)
     storage.survey = (task) => {
-      // As a compaction does that is done just now.
+      // A compaction that ends just now has the same effect.
       if (task.segment === 's2') owner.names = ['s2', 'active-1']
       return survey(task)
     }
@@ -118,7 +118,7 @@ describe('removal', () => {
     expect(host.storage.surveyed).toEqual(['s1'])
   })
 
-  it('tells of each shard what is left of it, and of all what is stored', async () => {
+  it('counts the readable bytes of each shard, and the stored bytes of all', async () => {
     const host = startMaintained()
     const shard = host.serve(1, 300)
     host.seal('s1', [span(1, 0, 100, host.time.now()), span(7, 0, 50, host.time.now())])
@@ -143,7 +143,7 @@ describe('the active segment', () => {
     expect(host.owner.calls).toEqual(['roll'])
   })
 
-  it('is sealed at its age since it was first seen, where it was begun by a clock that was years ahead', async () => {
+  it('is sealed at its age since it was first seen, if its start is stamped years ahead', async () => {
     const host = startMaintained()
     host.owner.activeSince += 3650 * DAY
     await host.pass(LOOK)
@@ -153,7 +153,7 @@ describe('the active segment', () => {
     expect(host.owner.calls).toEqual(['roll'])
   })
 
-  it('is sealed when most of it belongs to deleted streams, and what that was is forgotten then', async () => {
+  it('is sealed when most of it belongs to deleted streams, whose bytes are then no longer counted', async () => {
     const host = startMaintained()
     const { owner, shards, time, maintenance } = host
     const bytes = 40 * 1024 * 1024
@@ -184,7 +184,7 @@ describe('the active segment', () => {
     expect(shard.activeBytes).toBe(0)
   })
 
-  it('that cannot be sealed does not keep the rest from going on', async () => {
+  it('that cannot be sealed does not hold up other work', async () => {
     const host = startMaintained()
     host.owner.failures.set('roll', new MillraceError('storageFull', 'a test'))
     await host.pass(SEGMENT_AGE_MS)
@@ -195,7 +195,7 @@ describe('the active segment', () => {
 })
 
 describe('compaction', () => {
-  /** Two owners with a segment each of which a tenth is wanted. */
+  /** Starts owners, each with a segment of which a tenth is wanted. */
   function sparse(owners = 1) {
     const host = startMaintained({ owners })
     for (let ownerId = 0; ownerId < owners; ownerId++) {
@@ -206,7 +206,7 @@ describe('compaction', () => {
     return host
   }
 
-  it('puts what is wanted of a mostly dead segment into its place, and then rests', async () => {
+  it('replaces a mostly dead segment by its wanted records, and then does no more', async () => {
     const host = sparse()
     const { owner, counted, storage, logged } = host
     await host.pass(SOON)
@@ -223,7 +223,7 @@ describe('compaction', () => {
     expect(owner.calls).toHaveLength(1)
   })
 
-  it('runs once at a time, over all owners, and says how far it is', async () => {
+  it('runs one at a time over all owners, and logs its progress', async () => {
     const host = sparse(2)
     const { storage, maintenance, logged } = host
     const ends: (() => void)[] = []
@@ -246,7 +246,7 @@ describe('compaction', () => {
     expect(host.owners.flatMap(({ calls }) => calls)).toHaveLength(2)
   })
 
-  it('keeps its sources when the swap is refused, and tries again later each time', async () => {
+  it('keeps its sources when the owner refuses the replacement, and tries again later each time', async () => {
     const host = sparse()
     const { owner, storage, counted, broken } = host
     owner.failures.set('replaceSegments', new MillraceError('invalidArgument', 'not what was meant'))
@@ -261,7 +261,7 @@ describe('compaction', () => {
     expect(broken).toEqual([])
   })
 
-  it('leaves a damaged source alone for a while, and compacts others meanwhile', async () => {
+  it('waits before it tries a damaged source again, and compacts others meanwhile', async () => {
     const host = sparse(2)
     const { storage, owners, counted } = host
     storage.beforeEnd = ({ ownerId }) =>
@@ -283,7 +283,7 @@ describe('compaction', () => {
     expect(owner.calls).toEqual(['drop dead'])
   })
 
-  it('below the floor of free space takes only what fits a part of it', async () => {
+  it('takes only what fits into a part of the floor, while free space is below it', async () => {
     const host = startMaintained()
     const { owner, time, storage } = host
     owner.storageFull = true
@@ -295,7 +295,7 @@ describe('compaction', () => {
     expect(storage.compactions.map(({ sources }) => sources)).toEqual([['small']])
   })
 
-  it('that runs keeps its sources from being dropped, whatever becomes of them', async () => {
+  it('keeps its sources from being dropped while it runs, even if nothing in them is wanted', async () => {
     const host = sparse()
     const { owner, storage } = host
     let end: () => void = () => {}
@@ -312,7 +312,7 @@ describe('compaction', () => {
 })
 
 describe('the end of maintenance', () => {
-  it('stops a compaction, waits for it, and leaves nothing to be done', async () => {
+  it('stops a compaction, waits for it, and leaves no work behind', async () => {
     const host = startMaintained()
     const { owner, storage, maintenance, counted, time } = host
     host.serve(1, 500)
@@ -335,14 +335,14 @@ describe('the end of maintenance', () => {
     expect(storage.compactions).toHaveLength(1)
   })
 
-  it('comes at once while nothing was begun', async () => {
+  it('comes at once if nothing was started', async () => {
     const { maintenance, time } = startMaintained()
     await maintenance.close()
     expect(time.timerCount).toBe(0)
   })
 })
 
-it('a broken invariant brings the host down, and nothing else does', async () => {
+it('maintenance: breaks the host for a broken invariant, and for no other error', async () => {
   const host = startMaintained()
   host.owner.failures.set('wanted', new Error('a test'))
   await host.pass(LOOK)

@@ -1,4 +1,4 @@
-// Promises of plans for sealed segments, over very many small cases: nothing that is wanted goes, and plans come to rest.
+// Plans for sealed segments, over very many small cases: no wanted record is removed, and repeated plans come to an end.
 import { describe, expect, it } from 'vitest'
 import {
   measureSegment,
@@ -28,7 +28,7 @@ function fail(what: string, seen: unknown): never {
   )
 }
 
-/** Throws where the plan lets go of something that is wanted, or moves what it must not. */
+/** Throws if the plan removes a wanted record, or moves one that must stay. */
 function check(segments: readonly ModelSegment[], { drop, compact }: SegmentPlan, wanted: ModelWanted): void {
   const isRefused = ({ slot }: { slot: number }): boolean => wanted.refused.has(slot)
   const dropped = drop.flat()
@@ -47,7 +47,7 @@ const sizeOf = (segments: readonly ModelSegment[]): number =>
   segments.reduce((sum, segment) => sum + fileBytesOf(segment), 0)
 
 describe('a plan for segments', () => {
-  it('never lets go of a batch that is wanted, nor passes the room it has, in a million cases', () => {
+  it('never removes a wanted batch, nor exceeds its room, in a million cases', () => {
     const random = seededRandom(SEED)
     for (let i = 0; i < 50_000; i++) {
       const segments = someSegments(random)
@@ -64,7 +64,7 @@ describe('a plan for segments', () => {
     }
   })
 
-  it('carried out again and again, gets on with every step and comes to rest with no batch lost', () => {
+  it('makes progress with every repetition, and ends with no wanted batch lost', () => {
     const random = seededRandom(SEED + 1)
     for (let i = 0; i < 30_000; i++) {
       const segments = someSegments(random)
@@ -106,18 +106,18 @@ const measured = (segment: string, fileBytes: number, liveBytes: number): Segmen
 })
 const free = { segmentBytes: 1000, roomBytes: Infinity, isHeld: () => false }
 
-describe('what pays', () => {
-  it('rewrites no segment of which half is wanted', () => {
+describe('a compaction', () => {
+  it('does not rewrite a segment of which half is wanted', () => {
     expect(planSegments([measured('a', 900, 450)], free).compact).toBeUndefined()
     expect(planSegments([measured('a', 900, 449)], free).compact?.sources).toEqual(['a'])
   })
 
-  it('leaves a full neighbour out of it', () => {
+  it('leaves out a full neighbour', () => {
     const plan = planSegments([measured('a', 900, 800), measured('b', 900, 10)], free)
     expect(plan.compact?.sources).toEqual(['b'])
   })
 
-  it('puts four small neighbours together, not three, and not across one that stays', () => {
+  it('merges four small neighbours, but not three, and not across a segment that stays', () => {
     const small = ['a', 'b', 'c', 'd'].map((name) => measured(name, 100, 100))
     expect(planSegments(small.slice(1), free).compact).toBeUndefined()
     expect(planSegments(small, free).compact?.sources).toEqual(['a', 'b', 'c', 'd'])
@@ -126,13 +126,13 @@ describe('what pays', () => {
     expect(planSegments([...small.slice(2), undefined, ...small.slice(0, 2)], free).compact).toBeUndefined()
   })
 
-  it('leaves alone what is held, but drops it when nothing in it is wanted', () => {
+  it('leaves out a held segment, which is dropped once nothing in it is wanted', () => {
     const isHeld = (segment: string): boolean => segment === 'a'
     expect(planSegments([measured('a', 900, 1)], { ...free, isHeld }).compact).toBeUndefined()
     expect(planSegments([measured('a', 900, 0)], { ...free, isHeld }).drop).toEqual([['a']])
   })
 
-  it('under disk pressure frees room and merges nothing, within the room there is', () => {
+  it('frees space within its room, and merges nothing, while the disk is nearly full', () => {
     const small = ['a', 'b', 'c', 'd'].map((name) => measured(name, 100, 100))
     expect(planSegments(small, { ...free, roomBytes: 500 }).compact).toBeUndefined()
     const sparse = [measured('a', 900, 300), measured('b', 900, 40)]
@@ -140,7 +140,7 @@ describe('what pays', () => {
     expect(planSegments(sparse, { ...free, roomBytes: 20 }).compact).toBeUndefined()
   })
 
-  it('drops runs of neighbours, and takes those between which something was dropped as neighbours', () => {
+  it('drops runs of neighbours, and treats segments as neighbours once those between them are dropped', () => {
     const segments = [0, 0, 100, 0, 100, 100, 100].map((live, i) => measured(`${i}`, 100, live))
     const plan = planSegments(segments, free)
     expect(plan.drop).toEqual([['0', '1'], ['3']])
@@ -161,7 +161,7 @@ describe('what pays', () => {
       }
     }
     expect(segments.length).toBeLessThan(40)
-    // Tiny ones are written again with every merge, until they weigh something: some 300 bytes here.
+    // Tiny segments are written again with every merge, until they have some 300 bytes here.
     expect(written / (5000 * 10)).toBeLessThan(30)
   })
 })

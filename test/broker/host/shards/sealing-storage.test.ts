@@ -1,4 +1,4 @@
-// Promises of sealing over real storage: what a closed shard says of batches, before and after a restart.
+// Sealing over real storage: how a closed shard answers batches, before and after a restart.
 import { expect, it } from 'vitest'
 import { Engine } from '../../../../broker/host/engine.ts'
 import type { OwnerChannel } from '../../../../broker/host/owners/owner-link.ts'
@@ -64,7 +64,7 @@ const fetchFrom = async (engine: Engine, sequenceNumber: number) => {
 const batchOf = (sequence: number) =>
   makeBatch([`${sequence}`], { producerId: producer.producerId, firstProducerSequence: sequence })
 
-it('a closed shard answers duplicates as stored and the rest as closed, and ends, also after a restart', async () => {
+it('a closed shard: answers duplicates as stored and other batches as closed, also after a restart', async () => {
   await using directory = await temporaryDirectory()
   const first = await startEngine(directory.path, [placedShard(0)])
   const stored = [...(await append(first, batchOf(0))), ...(await append(first, batchOf(1)))]
@@ -92,7 +92,7 @@ it('a closed shard answers duplicates as stored and the rest as closed, and ends
   await second.lifecycle.drop({ shards: [{ streamId: STREAM, shardIndex: 0, ownerId: 0, slot: 1 }] })
   expect(codeOf(await fetchFrom(second, 0))).toBe('shardNotFound')
   await second.close()
-  // Whoever died before the catalog knew that asks again.
+  // A controller that died before its catalog had the answer seals again.
   const third = await startEngine(directory.path, [])
   await third.lifecycle.drop({ shards: [{ streamId: STREAM, shardIndex: 0, ownerId: 0, slot: 1 }] })
   await third.close()

@@ -1,5 +1,4 @@
-// Promises of a shard that is sealed: what was offered before it is answered, nothing comes after it, and whoever reads it
-// gets to its end and is told.
+// Sealing a shard: batches offered before are answered, no batch comes after, and readers reach the end and are told.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { errorCodes } from '../../../../protocol/index.ts'
 import { producerNumber } from '../../../support/producers.ts'
@@ -37,7 +36,7 @@ const drop = (host: TestHost, shardIndex = 0) =>
 const ends = (of: FakeSession) => of.sent('subscriptionEnded')
 
 describe('sealing', () => {
-  it('answers what was offered before it first, in the same turn too, and gives the tail after that', async () => {
+  it('answers batches offered before it first, also in the same turn, and then gives the tail', async () => {
     const host = await startTestHost()
     await host.append(producer, makeBatch(['a']))
     const order: string[] = []
@@ -56,7 +55,7 @@ describe('sealing', () => {
     expect(order).toEqual(['append', 'seal'])
   })
 
-  it('names the children to whoever appends to the shard', async () => {
+  it('names the children in the refusal of an append', async () => {
     const host = await startTestHost()
     const during = [seal(host), host.append(producer, makeBatch(['a']))] as const
     const results = [...(await during[1]).results, ...(await host.append(producer, makeBatch(['b']))).results]
@@ -77,7 +76,7 @@ describe('sealing', () => {
     expect((await host.append(producer, next)).results.map(codeOf)).toEqual(['shardClosed'])
   })
 
-  it('may be asked again, alone and with others, and says the same', async () => {
+  it('gives the same answer when it is repeated, alone and with other shards', async () => {
     const host = await startTestHost({ shards: [placedShard(0), placedShard(1)] })
     await host.fill(3)
     const first = await seal(host)
@@ -90,13 +89,13 @@ describe('sealing', () => {
     expect(host.owner.calls).toEqual(['seal 1', 'seal 2'])
   })
 
-  it('is refused, and seals nothing, where one of the shards is not served', async () => {
+  it('is refused, and seals nothing, if one of the shards is not served', async () => {
     const host = await startTestHost()
     await expect(seal(host, 0, 9)).rejects.toMatchObject({ code: 'unavailable' })
     expect((await host.append(producer, makeBatch(['a']))).results.map(codeOf)).toEqual(['stored'])
   })
 
-  it('is remembered by storage: a shard that is opened closed takes nothing, and is read to its end', async () => {
+  it('is stored: a shard that is closed when it is opened takes no records, and is read to its end', async () => {
     const host = await startTestHost()
     await host.fill(2)
     await seal(host)
@@ -109,7 +108,7 @@ describe('sealing', () => {
     expect(await again.fetchOne(session, 2)).toMatchObject({ code: 0, ended: true })
   })
 
-  it('is done again, before anything is served, where storage has lost it and the catalog has not', async () => {
+  it('is repeated before anything is served, if storage has lost it and the catalog has not', async () => {
     const host = await startTestHost({ shards: [] })
     for (const slot of [1, 2]) {
       const lost = { batches: [], trimHorizon: 4, tail: 4, lastArrivalTime: 0, closed: false }
@@ -137,7 +136,7 @@ describe('a fetch of a closed shard', () => {
     expect(await host.fetchOne(session, 2)).toMatchObject({ code: 0, ended: true, batches: [] })
   })
 
-  it('never waits, and answers beside shards that have nothing', async () => {
+  it('never waits, even beside shards without records', async () => {
     const host = await startTestHost({ shards: [placedShard(0), placedShard(1)] })
     await seal(host)
     const shards = [0, 1].map((shardIndex) => ({
@@ -150,7 +149,7 @@ describe('a fetch of a closed shard', () => {
     expect(answer.shards.map(({ ended }) => ended)).toEqual([true, false])
   })
 
-  it('that waits when it is sealed is answered then', async () => {
+  it('that waits is answered when the shard is sealed', async () => {
     const host = await startTestHost()
     await host.fill(1)
     const fetch = host.fetchOne(session, 1, { waitMs: 30_000 })
@@ -160,7 +159,7 @@ describe('a fetch of a closed shard', () => {
     expect(await host.measured('millrace_waiting_fetches')).toBe(0)
   })
 
-  it('reads what was appended in the turn of the seal, and then the end', async () => {
+  it('reads the records appended in the turn of the seal, and then the end', async () => {
     const host = await startTestHost()
     const fetch = host.fetchOne(session, 0, { waitMs: 30_000 })
     await rest()
@@ -173,7 +172,7 @@ describe('a fetch of a closed shard', () => {
 })
 
 describe('a subscription to a closed shard', () => {
-  it('gets everything, then its end with code 0, the place and the children', async () => {
+  it('gets every record, then its end with code 0, the number and the children', async () => {
     const host = await startTestHost()
     await host.fill(3)
     await host.subscribe(session)
@@ -187,7 +186,7 @@ describe('a subscription to a closed shard', () => {
     expect(await host.measured('millrace_subscriptions')).toBe(0)
   })
 
-  it('ends only after what it has no credit for yet', async () => {
+  it('ends only after the records that it has no credit for yet', async () => {
     const host = await startTestHost()
     await host.fill(2)
     await seal(host)
@@ -200,7 +199,7 @@ describe('a subscription to a closed shard', () => {
     expect(session.pushed).toHaveLength(2)
   })
 
-  it('that starts at its tail ends at once, after its answer, without credit too', async () => {
+  it('that starts at its tail ends right after its answer, even without credit', async () => {
     const host = await startTestHost()
     await host.fill(2)
     await seal(host)
@@ -235,7 +234,7 @@ describe('dropping closed shards', () => {
     expect(host.owner.calls).toEqual(['seal 1', 'forget 1'])
   })
 
-  it('answers a fetch that waits on another shard of them too', async () => {
+  it('answers a fetch that also waits on another shard', async () => {
     const host = await startTestHost()
     const fetch = host.fetchOne(session, 0, { waitMs: 30_000 })
     await rest()
@@ -243,7 +242,7 @@ describe('dropping closed shards', () => {
     expect(codeOf(await fetch)).toBe('shardNotFound')
   })
 
-  it('may be asked again, and for shards that are not served', async () => {
+  it('may be repeated, also for shards that are not served', async () => {
     const host = await startTestHost()
     host.owner.failForget = true
     await expect(drop(host)).rejects.toMatchObject({ code: 'outcomeUnknown' })

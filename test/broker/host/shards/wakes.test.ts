@@ -1,4 +1,4 @@
-// Promises of waking: everybody who waits, once a turn, never too many in one.
+// Waking waiters: each once a turn, and never too many in one turn.
 import { expect, it } from 'vitest'
 import { hostLimits } from '../../../../broker/host/host-limits.ts'
 import type { Waiter } from '../../../../broker/host/shards/hosted-shard.ts'
@@ -23,7 +23,7 @@ function waiterOn(...shards: readonly HostedShard[]): Waiter & { woken: number }
   return waiter
 }
 
-it('wakes a waiter once for all its shards that changed in a turn', async () => {
+it('Wakes: wakes a waiter once for all its shards that changed in a turn', async () => {
   const wakes = new Wakes(new SteppedTime())
   const shards = [0, 1].map((index) => new HostedShard(placedShard(index), extent))
   const waiter = waiterOn(...shards)
@@ -33,7 +33,7 @@ it('wakes a waiter once for all its shards that changed in a turn', async () => 
   expect(waiter.woken).toBe(1)
 })
 
-it('wakes everybody, but only so many in one turn', async () => {
+it('Wakes: wakes all waiters, a bounded number in each turn', async () => {
   const wakes = new Wakes(new SteppedTime())
   const shard = new HostedShard(placedShard(0), extent)
   const waiters = Array.from({ length: 2 * hostLimits.shardsWokenPerTurn + 1 }, () => waiterOn(shard))
@@ -45,7 +45,7 @@ it('wakes everybody, but only so many in one turn', async () => {
   expect(woken()).toBe(waiters.length)
 })
 
-it('wakes one that looks at more shards than that alone', async () => {
+it('Wakes: wakes a waiter alone if it looks at more shards than that', async () => {
   const wakes = new Wakes(new SteppedTime())
   const shards = Array.from({ length: 3 * hostLimits.shardsWokenPerTurn }, (_, index) => {
     return new HostedShard(placedShard(index), extent)

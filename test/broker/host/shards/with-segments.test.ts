@@ -1,11 +1,11 @@
-// Promises of reads among segments that come and go: a read is made again exactly where a new list may be why it failed.
+// Reads while segments change: a read is repeated exactly if a new list may be the reason why it failed.
 import { expect, it } from 'vitest'
 import { withSegments } from '../../../../broker/host/shards/with-segments.ts'
 import type { SegmentList } from '../../../../broker/threads/owner-contract.ts'
 
 const listOf = (...segments: string[]): SegmentList => ({ directory: 'owner-0', segments })
 
-/** Reads what begins as segment 1; `read` is told which lists hold, and may change them. */
+/** Reads with a list that begins as segment 1; `read` gets the list, and may change it. */
 async function reading(
   read: (current: SegmentList, change: (to: SegmentList) => void) => Promise<string>,
   good?: (answer: string) => boolean,
@@ -20,7 +20,7 @@ async function reading(
   return { answer, attempts }
 }
 
-it('a read that fails is made again where the list has changed, and only there', async () => {
+it('withSegments: repeats a failed read if the list has changed, and only then', async () => {
   const failing = await reading(() => Promise.reject(new Error('gone')))
   expect(failing).toEqual({ answer: 'Error: gone', attempts: 1 })
   const changing = await reading((current, change) => {
@@ -31,7 +31,7 @@ it('a read that fails is made again where the list has changed, and only there',
   expect(changing).toEqual({ answer: 'read', attempts: 2 })
 })
 
-it('a read whose answer is not good is made again where the list has changed, and only there', async () => {
+it('withSegments: repeats a read whose answer is not good if the list has changed, and only then', async () => {
   const isGood = (answer: string): boolean => answer !== 'nothing'
   const same = await reading(() => Promise.resolve('nothing'), isGood)
   expect(same).toEqual({ answer: 'nothing', attempts: 1 })
@@ -42,10 +42,10 @@ it('a read whose answer is not good is made again where the list has changed, an
   expect(changed).toEqual({ answer: 'nothing', attempts: 2 })
 })
 
-it('a list that comes in behind the failure it explains is waited for', async () => {
+it('withSegments: waits for a list that comes in after the failure that it explains', async () => {
   const late = await reading((current, change) => {
     if (current.segments[0] === '2') return Promise.resolve('read')
-    // Owner and reader answer by ways of their own: which of two messages is taken first says nothing.
+    // Owner and reader answer on different ports, so the order of their messages says nothing.
     setImmediate(() => change(listOf('2')))
     return Promise.reject(new Error('gone'))
   })

@@ -1,4 +1,4 @@
-// A session without a connection: keeps what it was sent, and takes bytes only when a test says so.
+// A session without a connection: it keeps what it was sent, and takes bytes only when a test lets it.
 import type { ErrorCode } from '../../../../protocol/error-codes.ts'
 import type { EventBody, EventName } from '../../../../protocol/events.ts'
 import type { OperationName } from '../../../../protocol/operations.ts'
@@ -23,7 +23,7 @@ export class FakeSession implements Session {
   highWaterBytes = sessionLimits.highWaterBytes
   holds = 0
   closed: ErrorCode | undefined
-  /** While true, what is sent stays queued. */
+  /** While true, sent bytes stay queued. */
   stalled = false
   readonly #abort = new AbortController()
   readonly #drainListeners: (() => void)[] = []

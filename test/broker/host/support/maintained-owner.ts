@@ -1,5 +1,5 @@
-// Maintenance over an owner whose segments are lists of spans, with everything else of a host real.
-// A test says what is sealed, moves time, lets calls fail, and looks at what was done.
+// Maintenance over an owner whose segments are lists of spans; the other parts of the host are real.
+// A test seals segments, moves time, lets calls fail, and checks the calls that were made.
 import { MillraceError } from '../../../../protocol/millrace-error.ts'
 import { FollowedClock } from '../../../../broker/clock/followed-clock.ts'
 import { HostedShard } from '../../../../broker/host/shards/hosted-shard.ts'
@@ -17,13 +17,13 @@ import { MemoryReader } from './memory-owner.ts'
 import { placedShard } from './test-host.ts'
 import { SteppedTime, rest } from './stepped-time.ts'
 
-/** When segments are sealed here, however small. */
+/** Age at which segments of any size are sealed here. */
 export const SEGMENT_AGE_MS = 2 * 86_400_000
 
 type Replacement = OwnerCalls['replaceSegments']['request']
 type Call = 'wanted' | 'trim' | 'roll' | 'replaceSegments'
 
-/** The durable side: what an owner knows, and what it was asked to do. */
+/** The owner: its durable state, and the calls that it got. */
 export class FakeOwner implements MaintainedOwner {
   readonly ownerId: number
   readonly calls: string[] = []
@@ -34,7 +34,7 @@ export class FakeOwner implements MaintainedOwner {
   activeSince: number
   readonly #now: () => number
   names: string[] = ['active-1']
-  /** Calls that fail, and how. */
+  /** Errors of calls that must fail. */
   readonly failures = new Map<Call, Error>()
   onSegments: (list: SegmentList) => void = () => {}
 
@@ -98,7 +98,7 @@ export interface MaintainedHostOptions {
   readonly segmentBytes?: number
 }
 
-/** Maintenance, started, that has looked at nothing yet. */
+/** Starts maintenance, before its first run. */
 export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedHostOptions = {}) {
   const time = new SteppedTime()
   const shards = new HostedShards()
@@ -148,7 +148,7 @@ export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedH
     counted,
     logged,
     broken,
-    /** A shard that is served, whose batches lie below `tail`. */
+    /** Serves a shard whose batches are below `tail`. */
     serve: (
       slot: number,
       tail: number,
@@ -169,14 +169,14 @@ export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedH
       fakes[ownerId]!.horizons.set(slot, 0)
       return shard
     },
-    /** Another sealed segment of an owner. */
+    /** Adds a sealed segment to an owner. */
     seal: (name: string, spans: readonly SegmentSpan[], ownerId = 0): void => {
       const owner = fakes[ownerId]!
       storage.put(name, spans)
       owner.names.splice(-1, 0, name)
       maintenance.segmentsChanged(ownerId, owner.segments)
     },
-    /** Lets time pass, and everything come to rest that falls due. */
+    /** Lets time pass, and waits until all work that is due is done. */
     pass: async (ms: number): Promise<void> => {
       time.advance(ms)
       await rest(60)
@@ -184,7 +184,7 @@ export function startMaintained({ owners = 1, segmentBytes = 1000 }: MaintainedH
   }
 }
 
-/** A span of a slot, whose batches arrived at `arrival`, of one byte a number unless it says otherwise. */
+/** Makes a span of a slot whose batches arrived at `arrival`, by default with one byte a number. */
 export function span(
   slot: number,
   first: number,

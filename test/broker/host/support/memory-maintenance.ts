@@ -1,5 +1,5 @@
-// Surveys and compaction of segments that exist only as what a test says of them.
-// A test decides what a survey answers, how a compaction ends and when, and looks at what was asked.
+// Surveys and compaction of segments that exist only as surveys.
+// A test decides what a survey answers, and how and when a compaction ends, and checks the calls that were made.
 import { MillraceError } from '../../../../protocol/millrace-error.ts'
 import { isStopped } from '../../../../broker/threads/compaction-progress.ts'
 import type {
@@ -11,15 +11,15 @@ import type {
 } from '../../../../broker/threads/maintenance-contract.ts'
 
 export class MemoryMaintenance implements SegmentMaintenance {
-  /** What is in each segment, by name. */
+  /** The survey of each segment, by name. */
   readonly segments = new Map<string, Survey>()
   readonly surveyed: string[] = []
   readonly compactions: Omit<CompactTask, 'task'>[] = []
-  /** Waits before a compaction ends; a test that sets it decides when, and how where it rejects. */
+  /** Awaited before a compaction ends. A test sets it to decide when that is; the compaction fails if it rejects. */
   beforeEnd: (task: Omit<CompactTask, 'task'>) => Promise<void> = () => Promise.resolve()
   closed = false
 
-  /** A sealed segment with these spans. */
+  /** Adds a sealed segment with these spans. */
   put(segment: string, spans: readonly SegmentSpan[]): void {
     const fileBytes = spans.reduce((sum, { bytes }) => sum + bytes, 0)
     this.segments.set(segment, { segment, fileBytes, spans })
@@ -54,7 +54,7 @@ export class MemoryMaintenance implements SegmentMaintenance {
   }
 }
 
-/** What a compaction leaves of its sources, where every number takes as many bytes as the next. */
+/** Returns what a compaction keeps of its sources, if every number has the same size. */
 function keptOf({ shards }: Omit<CompactTask, 'task'>, sources: readonly Survey[]): SegmentSpan[] {
   const horizons = new Map(shards.map(({ slot, trimHorizon }) => [slot, trimHorizon]))
   const kept = new Map<number, SegmentSpan>()

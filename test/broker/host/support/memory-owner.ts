@@ -1,5 +1,5 @@
 // An owner and a reader of segments over one array in memory, behind the real calls and a pair of channels.
-// A test can hold flushes, refuse batches, fail groups, and look at what was asked.
+// A test can hold flushes, refuse batches, fail groups, and check the calls that were made.
 import { errorCodes, type ErrorCode } from '../../../../protocol/error-codes.ts'
 import {
   arrivalTimeAt,
@@ -34,19 +34,19 @@ interface MemoryShard {
   closed: boolean
 }
 
-/** What is on the "disk" of one owner. */
+/** One owner, with an array as its disk. */
 export class MemoryOwner {
   readonly ownerId: number
   readonly shards = new Map<number, MemoryShard>()
   readonly calls: string[] = []
   readonly groupSizes: number[] = []
-  /** Waits before every flush; a test that sets it decides when flushes end. */
+  /** Awaited before every flush. A test sets it to decide when flushes end. */
   beforeFlush: () => Promise<void> = () => Promise.resolve()
-  /** Refuses a batch by code before it is stored. */
+  /** Returns the code with which a batch is refused before it is stored; undefined if it is not refused. */
   refuse: (bytes: Uint8Array) => ErrorCode | undefined = () => undefined
   /** Makes the next group fail after it was stored (`true`) or before. */
   failNext: { stored: boolean } | undefined
-  /** Answers what was counted. */
+  /** Answers the counters. */
   onStats: CallHandlers<OwnerCalls>['stats'] = () => {
     return { commits: 0, batches: 0, bytes: 0, segments: this.#segments.length, producers: 0, commitMs: 0 }
   }
@@ -79,7 +79,7 @@ export class MemoryOwner {
     }
   }
 
-  /** Goes away without a word. */
+  /** Ends without notice. */
   kill(): void {
     this.#kill()
   }
@@ -162,7 +162,7 @@ export class MemoryOwner {
       },
       append: (group) => {
         this.groupSizes.push(group.entries.length / ENTRY_FIELDS)
-        // One flush after the other, as they were asked for.
+        // Flushes run one after the other, in the order of the calls.
         const done = this.#line.then(() => this.#append(group))
         this.#line = done.catch(() => {})
         return done
@@ -241,7 +241,7 @@ export class MemoryReader implements SegmentReader {
   runningMost = 0
   closed = false
   beforeRead: () => Promise<void> = () => Promise.resolve()
-  /** Numbers from here on, up to the other, read as damaged. */
+  /** Numbers from this one up to the next field read as damaged. */
   corruptFrom = Infinity
   corruptUntil = Infinity
 

@@ -1,5 +1,5 @@
-// Sealed segments as lists of batches: what plans of retention are held against.
-// Numbers of a shard rise without a gap from segment to segment, and horizons lie where a batch begins, as in storage.
+// Sealed segments as lists of batches, with which plans of retention are compared.
+// Numbers of a shard rise without a gap from segment to segment, and a horizon is where a batch begins, as in storage.
 import type { SegmentSpan, Survey } from '../../../../broker/threads/maintenance-contract.ts'
 import {
   measureSegment,
@@ -25,7 +25,7 @@ export interface ModelWanted extends WantedShards {
   readonly refused: Set<number>
 }
 
-/** What a file takes beside its batches. */
+/** Bytes of a file beside its batches. */
 const FILE_BYTES = 3
 
 export function fileBytesOf({ batches }: ModelSegment): number {
@@ -65,7 +65,7 @@ export function planFor(
 
 let made = 0
 
-/** The segments after a plan was carried out: compaction keeps what its contract says, by horizon alone. */
+/** Returns the segments after a plan was carried out; compaction keeps batches by their horizon alone. */
 export function carryOut(
   segments: readonly ModelSegment[],
   { drop, compact }: SegmentPlan,
@@ -83,7 +83,7 @@ export function carryOut(
   return left
 }
 
-/** A small generator of numbers, the same for the same seed. */
+/** Makes a small generator of numbers, which repeats for the same seed. */
 export function seededRandom(seed: number): (below: number) => number {
   let state = seed >>> 0
   return (below) => {
@@ -94,7 +94,7 @@ export function seededRandom(seed: number): (below: number) => number {
   }
 }
 
-/** A few segments with batches of a few shards. */
+/** Makes a few segments with batches of a few shards. */
 export function someSegments(random: (below: number) => number): ModelSegment[] {
   const slots = 1 + random(3)
   const next = Array.from({ length: slots }, () => random(3))
@@ -109,7 +109,7 @@ export function someSegments(random: (below: number) => number): ModelSegment[] 
   })
 }
 
-/** What may be wanted of them: some shards are forgotten, some expired in part, some refused. */
+/** Makes the horizons for them: some shards are forgotten, some expired in part, some refused. */
 export function someWanted(
   segments: readonly ModelSegment[],
   random: (below: number) => number,

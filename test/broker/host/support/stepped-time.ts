@@ -1,4 +1,4 @@
-// Time for tests of the host: clocks that stand still until they are moved, and real turns of the event loop.
+// Time for tests of the host: clocks that stand still until a test moves them, and real turns of the event loop.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { systemTime, type Time } from '../../../../broker/time.ts'
 
@@ -10,7 +10,7 @@ interface Timer {
 
 export class SteppedTime implements Time {
   #elapsed = 1_700_000_000_000
-  /** How far the wall clock is ahead of the time that has passed. */
+  /** How far the wall clock is ahead of the elapsed time. */
   ahead = 0
   readonly now = (): number => this.#elapsed + this.ahead
   readonly elapsed = (): number => this.#elapsed
@@ -29,7 +29,7 @@ export class SteppedTime implements Time {
     return this.#start({ dueAt: this.#elapsed + ms, everyMs: ms, task })
   }
 
-  /** Moves time, and runs what falls due on the way, in order. */
+  /** Moves time, and runs the timers that are due on the way, in order. */
   advance(ms: number): void {
     const target = this.#elapsed + ms
     for (;;) {
@@ -50,12 +50,12 @@ export class SteppedTime implements Time {
   }
 }
 
-/** Fulfils after so many turns of the event loop: more than any chain of work in memory takes to come to rest. */
+/** Fulfils after this many turns of the event loop: more than any chain of work in memory needs to finish. */
 export async function rest(turns = 12): Promise<void> {
   for (let i = 0; i < turns; i++) await nextTurn()
 }
 
-/** Turns the event loop until `condition` holds; fails after so many turns that it never will. */
+/** Turns the event loop until `condition` holds; fails after more turns than any work needs. */
 export async function until(condition: () => boolean, what = 'the condition'): Promise<void> {
   for (let i = 0; i < 10_000; i++) {
     if (condition()) return

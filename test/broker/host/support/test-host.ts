@@ -1,4 +1,4 @@
-// An engine over owners in memory: what most tests of the host start from.
+// An engine over owners in memory, which most tests of the host use.
 import {
   BatchBuilder,
   errorCodeOf,
@@ -100,7 +100,7 @@ export class TestHost {
   readonly owners: readonly MemoryOwner[]
   readonly reader: MemoryReader
   readonly counted: CountedMetrics
-  /** What made the host break down. */
+  /** The errors that broke the host. */
   readonly broken: readonly Error[]
 
   constructor(
@@ -123,7 +123,7 @@ export class TestHost {
     return this.owners[0]!
   }
 
-  /** What a scrape finds of it now. */
+  /** Returns the value of a metric in a scrape. */
   async measured(name: MetricName, label = ''): Promise<number> {
     await this.engine.measure()
     return this.counted.sum(name, label)
@@ -182,7 +182,7 @@ export class TestHost {
     )
   }
 
-  /** Where those of the shards stand that are served. */
+  /** Returns the extents of those shards that are served. */
   extents(...shardIndexes: readonly number[]): Promise<readonly HostedExtent[]> {
     return this.engine.extentsOf({ streamId: STREAM, shardIndexes })
   }
@@ -218,7 +218,7 @@ export interface BatchIdentityOptions {
   readonly firstProducerSequence?: number
 }
 
-/** A batch with one record for each text. */
+/** Makes a batch with one record for each text. */
 export function makeBatch(texts: readonly string[], identity: BatchIdentityOptions = {}): Uint8Array {
   const builder = new BatchBuilder({ bytesMax: 1 << 23 })
   const words = new Uint32Array(4)
@@ -230,7 +230,7 @@ export function makeBatch(texts: readonly string[], identity: BatchIdentityOptio
   return builder.finish({ producerId, producerEpoch: 0, firstProducerSequence })
 }
 
-/** What the batches hold, as `number:text`, from number `from` on. */
+/** Returns the records of the batches as `number:text`, from number `from` on. */
 export function contents(batches: readonly Uint8Array[], from = 0): string[] {
   return batches.flatMap((batch) =>
     [...readRecords(batch, { from })].map(

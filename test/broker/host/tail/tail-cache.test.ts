@@ -1,4 +1,4 @@
-// Promises of the tail cache: what is found, what is forgotten, and what it costs.
+// The tail cache: what it finds, what it evicts, and what that costs.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
@@ -23,7 +23,7 @@ interface Batch {
   readonly arrivalTime?: number
 }
 
-/** Caches batches in one arena; each is filled with its own base, so that it can be told. */
+/** Caches batches in one arena; each is filled with its own base, by which tests recognise it. */
 function add(cache: TailCache, ...batches: readonly Batch[]): void {
   const bytes = batches.reduce((sum, { length = 100 }) => sum + length, 0)
   const arena = cache.arena(new ArrayBuffer(bytes))
@@ -46,7 +46,7 @@ describe('read', () => {
     expect(tail.read(19, everything)).toMatchObject({ bytes: 100, next: 20 })
   })
 
-  it('does not know what is below, above, or in a gap', () => {
+  it('returns undefined below, above, and in a gap', () => {
     const cache = new TailCache(1 << 20)
     const tail = new ShardTail()
     add(cache, { tail, base: 10 }, { tail, base: 20 })
@@ -55,7 +55,7 @@ describe('read', () => {
     expect(new ShardTail().read(0, everything)).toBeUndefined()
   })
 
-  it('takes whole batches within the room, and a first one that is larger only where that is allowed', () => {
+  it('takes whole batches within the room, and a larger first one only if that is allowed', () => {
     const cache = new TailCache(1 << 20)
     const tail = new ShardTail()
     add(cache, { tail, base: 0 }, { tail, base: 1 }, { tail, base: 2 })
@@ -69,7 +69,7 @@ describe('read', () => {
     })
   })
 
-  it('is bounded in batches', () => {
+  it('returns a bounded number of batches', () => {
     const cache = new TailCache(1 << 30)
     const tail = new ShardTail()
     const batches = Array.from({ length: limits.runBatchesMax + 10 }, (_, base) => ({
@@ -81,7 +81,7 @@ describe('read', () => {
     expect(tail.read(0, everything)!.batches.length).toBe(limits.runBatchesMax)
   })
 
-  it('hands out views on the arena where most of it is taken', () => {
+  it('returns views of the arena if most of it is taken', () => {
     const cache = new TailCache(1 << 20)
     const tail = new ShardTail()
     const small = Array.from({ length: 50 }, (_, base) => ({ tail, base }))
@@ -90,7 +90,7 @@ describe('read', () => {
     expect(new Set(batches.map(({ buffer }) => buffer.byteLength))).toEqual(new Set([5000]))
   })
 
-  it('copies what is little beside its arena, once for all readers, and counts that', () => {
+  it('copies a small part of an arena, once for all readers, and counts the copy', () => {
     const cache = new TailCache(1 << 20)
     const [tail, other] = [new ShardTail(), new ShardTail()]
     add(cache, { tail, base: 7 }, { tail: other, base: 0, length: 10_000 }, { tail, base: 8 })
@@ -106,7 +106,7 @@ describe('read', () => {
 })
 
 describe('seek', () => {
-  it('answers only what it can prove', () => {
+  it('returns only what it can prove', () => {
     const cache = new TailCache(1 << 20)
     const tail = new ShardTail()
     add(
@@ -125,7 +125,7 @@ describe('seek', () => {
 })
 
 describe('eviction', () => {
-  it('drops the oldest arena with all its batches, whatever shards they belong to', () => {
+  it('drops the oldest arena with all its batches, of all shards', () => {
     const charge = 200 + hostLimits.arenaOverheadBytes + 2 * hostLimits.batchOverheadBytes
     const cache = new TailCache(2 * charge)
     const [one, two] = [new ShardTail(), new ShardTail()]
@@ -139,7 +139,7 @@ describe('eviction', () => {
     expect(cache.bytes).toBeLessThanOrEqual(2 * charge)
   })
 
-  it('lets go of the memory of what it evicts, at once', async () => {
+  it('releases the memory of an evicted arena at once', async () => {
     const cache = new TailCache(100_000)
     const tail = new ShardTail()
     const arenas: WeakRef<ArrayBufferLike>[] = []
@@ -154,14 +154,14 @@ describe('eviction', () => {
     expect(alive.length).toBe(tail.size)
   })
 
-  it('keeps nothing at all within no bytes', () => {
+  it('keeps nothing within a bound of zero bytes', () => {
     const cache = new TailCache(0)
     const tail = new ShardTail()
     add(cache, { tail, base: 0 })
     expect([tail.size, cache.bytes]).toEqual([0, 0])
   })
 
-  it('outlives a shard that was cleared', () => {
+  it('works after a shard was cleared', () => {
     const cache = new TailCache(2000)
     const [gone, kept] = [new ShardTail(), new ShardTail()]
     add(cache, { tail: gone, base: 0 }, { tail: kept, base: 0 })
@@ -171,7 +171,7 @@ describe('eviction', () => {
     expect(kept.size).toBeGreaterThan(0)
   })
 
-  it('does not keep an arena of which nothing was stored', () => {
+  it('does not keep an arena without stored batches', () => {
     const cache = new TailCache(1000)
     cache.add(cache.arena(new ArrayBuffer(100_000)))
     expect(cache.bytes).toBe(0)

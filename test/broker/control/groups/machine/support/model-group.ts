@@ -18,7 +18,7 @@ import {
   streamOf,
   type GroupState,
   type GroupStream,
-  type Moment,
+  type GroupMoment,
 } from '../../../../../../broker/control/groups/machine/state.ts'
 import { ModelCatalog } from './model-catalog.ts'
 import { ModelStore, PART_ROWS } from './model-store.ts'
@@ -56,7 +56,7 @@ export class ModelGroup {
   readonly #ghosts = new Map<string, Ghost>()
   readonly #runs = new Map<string, Run>()
 
-  get moment(): Moment {
+  get moment(): GroupMoment {
     return { now: this.now, wall: this.wall }
   }
 

@@ -2,7 +2,7 @@
 // the client does. What it sends may arrive late, twice or never, and so may what it gets. Pure.
 import type {
   CheckpointMessage,
-  Claim,
+  MemberClaim,
   GroupMessage,
   JoinMessage,
 } from '../../../../../../broker/control/groups/machine/messages.ts'
@@ -30,7 +30,7 @@ export class ModelProcess {
     this.wants = wants
   }
 
-  get claim(): Claim {
+  get claim(): MemberClaim {
     return { memberId: this.memberId, secretHash: this.secretHash }
   }
 

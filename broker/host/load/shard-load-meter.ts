@@ -1,46 +1,46 @@
-// What producers ask of one shard: how much, and of which keys. Host main thread.
-// Counters rise for as long as the shard is open here, by what is stored, and by what is refused for throughput: that is
-// demand, too. But what was refused comes again until it is stored, and nobody can tell it from more demand. So of it only
-// as much counts as of what is stored beside it: a shard at its limit shows up to twice the limit, however often its
-// producers try.
+// The load that producers put on one shard: how much, and on which keys. Host main thread.
+// The counters rise while the shard is open here. They count what is stored, and also what is refused for throughput, which
+// is demand too. But producers send refused batches again until they are stored, which looks the same as more demand. So
+// refused bytes count only up to as many bytes as were stored: a shard at its limit shows at most twice the limit, however
+// often its producers try.
 import type { KeySample } from './key-sample.ts'
 
-/** Between two looks at the keys of a shard, in the mean, once enough was seen. */
+/** Mean interval at which batches of a shard are sampled, once enough was seen. */
 const LOOK_MS = 250
-/** The rate that this goes by is taken anew so often. */
+/** How often the shard's rate is measured. */
 const RATE_MS = 1000
 
-export class ShardLoad {
-  /** Bytes of records, and records. */
+export class ShardLoadMeter {
+  /** Bytes of records. */
   bytes = 0
   records = 0
-  /** Made when the first keys are looked at. */
+  /** The sample of keys; made with the first batch that is sampled. */
   sample: KeySample | undefined
-  /** Bytes that may yet be refused and count. */
+  /** How many refused bytes may still be counted. */
   #refusableBytes = 0
   #bytesPerLook = 0
   #ratedAt = -Infinity
   #ratedBytes = 0
 
-  /** Of so many bytes one batch is looked at, in the mean; 0 for every batch. */
+  /** Mean bytes from one sampled batch to the next; 0 if every batch is sampled. */
   get bytesPerLook(): number {
     return this.#bytesPerLook
   }
 
-  /** A batch was stored. */
+  /** Called when a batch was stored. */
   stored(bytes: number, records: number, now: number): void {
     this.#refusableBytes += bytes
     this.#count(bytes, records, now)
   }
 
-  /** A batch was refused for throughput. */
+  /** Called when a batch was refused for throughput. */
   throttled(bytes: number, records: number, now: number): void {
     if (this.#refusableBytes <= 0) return
     this.#refusableBytes -= bytes
     this.#count(bytes, records, now)
   }
 
-  /** Keys were looked at. At first every batch is welcome; once there were enough, only a few a second. */
+  /** Called when a batch was sampled. At first every batch may be; once enough was seen, only a few a second. */
   looked(now: number): void {
     if (this.#bytesPerLook === 0 && this.sample?.isSteady) this.#rate(now)
   }
@@ -53,7 +53,7 @@ export class ShardLoad {
 
   #rate(now: number): void {
     const lately = this.bytes - this.#ratedBytes
-    // What was stored long ago lets nothing count that is refused now.
+    // Bytes that were stored long ago do not let refused bytes count now.
     this.#refusableBytes = Math.min(this.#refusableBytes, lately)
     const bytesPerMs = lately / Math.max(1, now - this.#ratedAt)
     this.#bytesPerLook = this.sample?.isSteady ? bytesPerMs * LOOK_MS : 0
