@@ -1,14 +1,14 @@
 // Writes a value as JSON text, in one walk that checks what it writes. Runs in the client.
-// As `JSON.stringify` writes it, but that what JSON.stringify leaves out or turns into something else is refused with its
-// path. The exception is its rule for `toJSON`, which says itself what stands for a value: a Date comes back as text.
+// It writes what `JSON.stringify` writes, but refuses, with its path, a value that JSON.stringify leaves out or changes. The
+// exception is the rule for `toJSON`, whose result replaces the value: a Date comes back as text.
 import { types } from 'node:util'
 import { noForm, refusalOf, refuseExtras } from './refusals.ts'
 import { kindOf } from './value-kind.ts'
 import { ValuePath } from './value-path.ts'
 
-/** The JSON text of a value. Throws `codecFailed` with the path of what has no form. */
+/** Returns the JSON text of a value. Throws `codecFailed` with the path of a value that JSON has no form for. */
 export function encodeJson(value: unknown): string {
-  // Of its own: a getter or a `toJSON` may encode something itself.
+  // Each call has its own path, because a getter or a `toJSON` may encode another value.
   const path = new ValuePath()
   try {
     return textOf(path, value, '')
@@ -22,7 +22,7 @@ function textOf(path: ValuePath, value: unknown, key: string | number): string {
   if (typeof value === 'number') return numberText(path, value)
   if (value === null || typeof value === 'boolean') return String(value)
   const standIn = standInOf(path, value, key)
-  // What stands for a value is not asked again.
+  // The result of `toJSON` is not asked for its own `toJSON`.
   if (standIn !== undefined)
     return isObject(standIn.value) ? objectText(path, standIn.value) : textOf(path, standIn.value, key)
   if (isObject(value)) return objectText(path, value)
@@ -69,7 +69,7 @@ function elementsText(path: ValuePath, value: readonly unknown[]): string {
   return `${text}]`
 }
 
-/** Most texts need no escape, and a look costs less than the call that quotes any text. */
+/** Text that needs no escape. Most texts are such, and this check costs less than the call that quotes any text. */
 const unescaped = /^[ !#-[\]-~]*$/
 
 function quoted(text: string): string {
@@ -81,7 +81,7 @@ function numberText(path: ValuePath, value: number): string {
   return Object.is(value, -0) ? '-0' : String(value)
 }
 
-/** What `toJSON` gives for a value that has it. Bytes are refused, also a Buffer, which would come back as an object. */
+/** Returns the result of a value's `toJSON`, if it has one. Bytes are refused, also a Buffer, which would become an object. */
 function standInOf(path: ValuePath, value: unknown, key: string | number): { value: unknown } | undefined {
   if (typeof value !== 'object' && typeof value !== 'bigint') return undefined
   const { toJSON } = value as { toJSON?: unknown }

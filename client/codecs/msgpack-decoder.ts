@@ -1,16 +1,16 @@
-// Reads a value from msgpack. Runs in the client, pure. A payload comes from whoever may write to the stream: it builds plain
-// objects, arrays, text, numbers, bytes and dates, and nothing else, whatever extension it names.
-// Invariant: nothing is allocated for a length before the payload is known to hold as many bytes, in all arrays and maps
-// together; so a payload of n bytes yields at most n values.
+// Reads a value from msgpack. Runs in the client, pure. A payload may come from any writer of the stream, so it can only become
+// plain objects, arrays, text, numbers, bytes and dates, whatever extensions it has.
+// Invariant: no memory is allocated for a length before the payload is known to hold as many bytes, for all open arrays and
+// maps together. So a payload of n bytes gives at most n values.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { readU32BigEndian } from '../../protocol/bytes.ts'
 import { ValuePath } from './value-path.ts'
 import { countOf, nounFor } from '../../protocol/text/count-text.ts'
 
-/** Up to here a loop reads ASCII faster than a call does; longer ones would become ropes. */
+/** Longest text that a loop reads faster than a call does. A longer text would become a rope of V8. */
 const SHORT_TEXT_BYTES_MAX = 12
 
-/** A power of two. */
+/** Size of the table of keys: a power of two. */
 const KEYS_KEPT = 1024
 const KEY_KEPT_BYTES_MAX = 24
 
@@ -21,15 +21,15 @@ const TWO_32 = 0x1_0000_0000
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const NOTHING = Buffer.alloc(0)
 
-// Reading never yields and calls nothing of the caller's, so one cursor is enough for a thread.
+// A read never yields and calls no code of the caller, so one cursor is enough for a thread.
 const path = new ValuePath()
 let bytes: Buffer = NOTHING
 let view: DataView | undefined
 let at = 0
-/** Values that open arrays and maps still wait for; each takes at least one byte. */
+/** Values that open arrays and maps still need; each takes at least one byte. */
 let owed = 0
 
-/** The value that a payload holds. Its bytes are copies. Throws `codecFailed` where that is not exactly one value. */
+/** Returns the value of a payload. Its bytes are copies. Throws `codecFailed` if the payload is not exactly one value. */
 export function decodeMsgpack(payload: Uint8Array): unknown {
   bytes = Buffer.isBuffer(payload)
     ? payload
@@ -118,7 +118,7 @@ function readTagged(tag: number): unknown {
   }
 }
 
-/** An unsigned integer of 1, 2 or 4 bytes. */
+/** Reads an unsigned integer of 1, 2 or 4 bytes. */
 function readLength(width: number): number {
   const from = advance(width)
   if (width === 1) return bytes[from]!
@@ -128,7 +128,7 @@ function readLength(width: number): number {
 function readArray(length: number): unknown[] {
   owe(length)
   path.descend()
-  // Sized exactly: an array that grows by itself takes seventeen slots for its first value.
+  // The array has its exact size, because an array that grows takes seventeen slots for its first value.
   // oxlint-disable-next-line unicorn/no-new-array
   const items = new Array<unknown>(length)
   for (let i = 0; i < length; i++) {
@@ -155,13 +155,13 @@ function readMap(length: number): Record<string, unknown> {
   return fields
 }
 
-/** A name that every object inherits, such as __proto__: assigned, it could run a setter and change the prototype. */
+/** Defines a field whose name every object inherits, such as __proto__: an assignment could run a setter. */
 function define(fields: Record<string, unknown>, key: string, value: unknown): void {
   if (Object.hasOwn(fields, key)) throw path.refusal('is there twice')
   Object.defineProperty(fields, key, { value, writable: true, enumerable: true, configurable: true })
 }
 
-/** A text; or a whole number, as other languages have for keys, in the form that it has as a name in JavaScript. */
+/** Reads a key: a text, or a whole number, which other languages use as a key, as the text of a name in JavaScript. */
 function readKey(): string {
   const known = knownKey()
   if (known !== undefined) return known
@@ -171,11 +171,11 @@ function readKey(): string {
   throw path.refusal('has a key that is neither a text nor a whole number, which no object has')
 }
 
-/** Names that were read before. A stream's records have the same ones, and V8 finds a field faster by a name it has seen. */
+/** Names that were read before. Records of a stream share their names, and V8 finds a field faster by a known string. */
 // oxlint-disable-next-line unicorn/no-new-array
 const keys = new Array<string | undefined>(KEYS_KEPT)
 
-/** A short ASCII key, by way of the table; undefined, with nothing read, for any other. */
+/** Reads a short ASCII key by the table of keys; returns undefined, and reads nothing, for any other key. */
 function knownKey(): string | undefined {
   const length = (bytes[at] ?? 0) - 0xa0
   if (length <= 0 || length > KEY_KEPT_BYTES_MAX || length >= bytes.length - at) return undefined
@@ -187,7 +187,7 @@ function knownKey(): string | undefined {
   if (key === undefined || !isAt(key, from, length)) {
     key = readAscii(from, length)
     if (key === undefined) return undefined
-    // As the name of a field it becomes the one string that V8 has for all fields of this name.
+    // As a name of a field, the text becomes the one string that V8 keeps for all fields of this name.
     key = Object.keys({ [key]: true })[0]!
     keys[place] = key
   }
@@ -219,7 +219,7 @@ function readText(length: number): string {
     if (text !== undefined) return text
   }
   const text = bytes.toString('utf8', from, from + length)
-  // Either it holds that character, or something that is not UTF-8 was replaced by it.
+  // The text holds that character, or the character replaced bytes that are not UTF-8.
   if (!text.includes('\ufffd')) return text
   try {
     return strictUtf8.decode(bytes.subarray(from, from + length))
@@ -228,7 +228,7 @@ function readText(length: number): string {
   }
 }
 
-/** The common case without a call out of JavaScript; undefined where a byte is not ASCII. */
+/** Reads ASCII text, the common case, without a call out of JavaScript; returns undefined if a byte is not ASCII. */
 function readAscii(from: number, length: number): string | undefined {
   let text = ''
   for (let i = from; i < from + length; i++) {
@@ -239,7 +239,7 @@ function readAscii(from: number, length: number): string | undefined {
   return text
 }
 
-/** A timestamp of the specification; every other extension is somebody's own, and builds nothing here. */
+/** Reads a timestamp of the specification. Every other extension is refused, because its meaning is private. */
 function readExtension(length: number): Date {
   const type = bytes[advance(1)]!
   const from = advance(length)
@@ -266,7 +266,7 @@ function dateOf(seconds: number, nanoseconds: number): Date {
   return date
 }
 
-/** Made for the first number that needs it: most payloads have none. */
+/** Returns the view, which is made for the first number that needs it: most payloads have none. */
 function viewed(): DataView {
   return (view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength))
 }

@@ -1,6 +1,6 @@
 // Writes a value as msgpack, in one walk that checks what it writes. Runs in the client.
-// What comes back is what went in, with its types, or nothing is written: whatever msgpack has no form for is refused with
-// its path. Each field is read once, so that a getter cannot show one value to the check and another one to the writer.
+// A written value comes back equal, types included. A value that msgpack has no form for is refused with its path, and nothing
+// is written. Each field is read once, so that a getter cannot show one value to the check and another to the writer.
 import { writeU32BigEndian } from '../../protocol/bytes.ts'
 import { surrogateFault } from '../../protocol/text/text.ts'
 import { noForm, refusalOf, refuseExtras } from './refusals.ts'
@@ -8,10 +8,10 @@ import { kindOf } from './value-kind.ts'
 import { ValuePath } from './value-path.ts'
 
 const INITIAL_BYTES = 4096
-/** Memory that one large value blew up is let go again. */
+/** Most memory that an encoder keeps; memory of a larger value is freed. */
 const KEPT_BYTES_MAX = 1024 * 1024
 
-/** Up to here a loop writes ASCII faster than a call does. */
+/** Longest text that a loop writes faster than a call does. */
 const SHORT_TEXT_LENGTH_MAX = 31
 
 const INT64_MIN = -(1n << 63n)
@@ -19,18 +19,18 @@ const INT64_MAX = (1n << 63n) - 1n
 const UINT64_MAX = (1n << 64n) - 1n
 const TWO_32 = 0x1_0000_0000
 
-/** The length of the memory, whatever the object says of itself. */
+/** Reads the real length of bytes, even if the object has a property that says otherwise. */
 const byteLengthOf = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype) as object,
   'byteLength',
 )!.get! as (this: Uint8Array) => number
 
-/** The tags of a length: in the tag itself below the limit, or before 8, 16 or 32 bits. 0 where there is no such form. */
+/** The tags of a length: below the limit it is in the tag itself, else in 8, 16 or 32 bits after it. 0 for a missing form. */
 interface Lengths {
   readonly fixed: number
   readonly fixedLimit: number
   readonly bits8: number
-  /** The tag of the 32-bit form is the next one. */
+  /** Tag of the 16-bit form; that of the 32-bit form is the next number. */
   readonly bits16: number
 }
 
@@ -45,7 +45,7 @@ export class MsgpackEncoder {
   #view = new DataView(this.#buffer.buffer)
   #end = 0
 
-  /** The msgpack of a value, in memory of its own. Throws `codecFailed` with the path of what has no form. */
+  /** Returns the msgpack of a value, in memory of its own. Throws `codecFailed` with the path of a value without a form. */
   encode(value: unknown): Uint8Array {
     this.#end = 0
     try {
@@ -116,7 +116,7 @@ export class MsgpackEncoder {
     this.#end += length
   }
 
-  /** The timestamp type of msgpack's specification, in its shortest form. */
+  /** Writes a date as the timestamp of msgpack's specification, in its shortest form. */
   #date(value: Date): void {
     const time = Date.prototype.getTime.call(value)
     if (Number.isNaN(time)) throw this.#path.refusal('is an invalid Date')
@@ -140,7 +140,7 @@ export class MsgpackEncoder {
     }
   }
 
-  /** Whole numbers up to 32 bits as such, all others as float64: 64-bit integers are what bigints come back from. */
+  /** Writes whole numbers of up to 32 bits as integers, all others as float64, because 64-bit integers are read as bigints. */
   #number(value: number): void {
     if (value >>> 0 === value && !Object.is(value, -0)) this.#uint(value)
     else if ((value | 0) === value && value < 0) this.#negative(value)
@@ -197,7 +197,7 @@ export class MsgpackEncoder {
   #text(value: string): void {
     if (value.length <= SHORT_TEXT_LENGTH_MAX && this.#shortAscii(value)) return
     const length = Buffer.byteLength(value)
-    // Of as many bytes as units, it is ASCII.
+    // A text with as many bytes as units is ASCII.
     const fault = length === value.length ? undefined : surrogateFault(value)
     if (fault !== undefined) throw this.#path.refusal(fault)
     this.#lengths(TEXT, length)
@@ -205,7 +205,7 @@ export class MsgpackEncoder {
     this.#end += this.#buffer.write(value, this.#end, length, 'utf8')
   }
 
-  /** False, with nothing written, where the text is not ASCII. */
+  /** Writes a short ASCII text; returns false, and writes nothing, if the text is not ASCII. */
   #shortAscii(value: string): boolean {
     const { length } = value
     this.#room(1 + length)
@@ -240,13 +240,13 @@ export class MsgpackEncoder {
     this.#buffer[this.#end++] = byte
   }
 
-  /** Two bytes, for which there is room. */
+  /** Writes two bytes, for which there is room. */
   #tags(first: number, second: number): void {
     this.#buffer[this.#end++] = first
     this.#buffer[this.#end++] = second
   }
 
-  /** Four bytes, for which there is room. */
+  /** Writes four bytes, for which there is room. */
   #u32(value: number): void {
     writeU32BigEndian(this.#buffer, this.#end, value)
     this.#end += 4

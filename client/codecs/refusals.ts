@@ -1,4 +1,4 @@
-// Why a codec refuses what its format has no form for, in the words that JSON and msgpack share. Runs in the client, pure.
+// The errors for values that a format has no form for, with texts that JSON and msgpack share. Runs in the client, pure.
 import { types } from 'node:util'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { nameOf } from './value-kind.ts'
@@ -11,7 +11,7 @@ const bytesForm: Readonly<Record<Format, string>> = {
   msgpack: 'msgpack has a form for plain bytes only: send a Uint8Array of them, or an array of numbers',
 }
 
-/** The refusal of a value that would come back as something else, or not at all, with what to send in its place. */
+/** Makes the error for a value that would come back changed, or not at all. It says what to send in its place. */
 export function noForm(path: ValuePath, value: unknown, format: Format): MillraceError {
   if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) {
     return path.refusal(`is ${nameOf(value)}, and ${bytesForm[format]}`)
@@ -23,7 +23,7 @@ export function noForm(path: ValuePath, value: unknown, format: Format): Millrac
   return path.refusal(`is ${nameOf(value)}, which ${format} has no form for${advice}`)
 }
 
-/** Refuses the fields of an object or array that are none of its `keys`, or elements: they would be lost without a word. */
+/** Refuses fields of an object that are not among its `keys`, or of an array beside its elements: they would be lost. */
 export function refuseExtras(path: ValuePath, value: object, keyCount: number, format: Format): void {
   if (Object.getOwnPropertySymbols(value).length > 0) {
     throw path.refusal(`has a field that is named by a symbol, which ${format} has no form for`)
@@ -33,7 +33,7 @@ export function refuseExtras(path: ValuePath, value: object, keyCount: number, f
   }
 }
 
-/** Whatever a getter or a `toJSON` of the caller's threw, as the refusal of the place where it stands. */
+/** Turns an error that a getter or a `toJSON` of the caller threw into the error for its place. */
 export function refusalOf(path: ValuePath, thrown: unknown): MillraceError {
   if (MillraceError.is(thrown, 'codecFailed')) return thrown
   const reason = thrown instanceof Error ? thrown.message : String(thrown)

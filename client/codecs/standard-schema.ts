@@ -1,9 +1,9 @@
 // The part of Standard Schema v1 (standardschema.dev) that a codec needs, declared here so that the client needs no
 // package for it. Types only. Zod, Valibot, ArkType and others implement it.
 
-/** What checks a value, and may make another of it. */
+/** A schema: it checks a value, and may transform it. */
 export interface StandardSchema<In = unknown, Out = In> {
-  /** The name that the standard gives it. */
+  /** The property that the standard defines. */
   readonly '~standard': {
     readonly version: 1
     readonly vendor: string
@@ -12,14 +12,14 @@ export interface StandardSchema<In = unknown, Out = In> {
   }
 }
 
-/** A value that passed, or what is wrong with it. */
+/** The result of a check: the value, or its faults. */
 export type StandardResult<Out> =
   { readonly value: Out; readonly issues?: undefined } | { readonly issues: readonly StandardIssue[] }
 
-/** One thing that is wrong. */
+/** One fault of a value. */
 export interface StandardIssue {
-  /** In words. */
+  /** What is wrong. */
   readonly message: string
-  /** Where in the value. */
+  /** Path to the faulty place in the value. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }

@@ -1,12 +1,12 @@
-// What kind of object a value is, as far as a codec may write it: plain objects and arrays, bytes and dates, and whatever
-// else there is, which no format gives back as it was. Runs in the client, pure.
-// Objects of another realm (a test runner's, a vm's) count like our own, whose prototypes are other objects.
+// The kinds of objects, for codecs: plain objects and arrays, bytes and dates, and all others, which no format gives back
+// unchanged. Runs in the client, pure.
+// Objects of another realm (a test runner's, a vm's) have other prototypes, but count alike.
 import { types } from 'node:util'
 import { isBytes } from '../../protocol/bytes.ts'
 
 export type ObjectKind = 'object' | 'array' | 'bytes' | 'date' | 'other'
 
-/** Instances of a class are 'other', also where the class extends one of the kinds: they would come back without it. */
+/** Returns the kind. Instances of a class are 'other', even if it extends a kind, because they would lose their class. */
 export function kindOf(value: object): ObjectKind {
   const prototype = Object.getPrototypeOf(value) as object | null
   if (prototype === Object.prototype && !Array.isArray(value)) return 'object'
@@ -22,12 +22,12 @@ export function kindOf(value: object): ObjectKind {
   return isOwnerOf(prototype, 'isPrototypeOf') ? 'object' : 'other'
 }
 
-/** A prototype of a built-in class, of any realm, has its methods itself; that of a class which extends it has not. */
+/** Returns true if the prototype has the method itself: that of a built-in class has, that of a class that extends it not. */
 function isOwnerOf(prototype: object | null, method: string): boolean {
   return prototype !== null && Object.hasOwn(prototype, method)
 }
 
-/** What a message calls a value that a codec refuses. */
+/** Returns the name in messages of a value that a codec refuses. */
 export function nameOf(value: unknown): string {
   if (typeof value === 'function') return 'a function'
   if (typeof value === 'symbol') return 'a symbol'

@@ -1,20 +1,20 @@
-// Where an encoder or a decoder stands inside a value: names the place in what it refuses, and sees a value that holds
-// itself. Runs in the client, pure. One walk costs two assignments for each object or array, and nothing for a field.
+// The place of an encoder or a decoder inside a value, for the path in errors and to find a value that holds itself. Runs in the
+// client, pure. A walk costs two assignments for each object or array, and none for a field.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 
-/** Objects in objects. Deeper values are refused rather than left to the size of the stack. */
+/** Deepest nesting of objects. Deeper values are refused, so that the stack cannot overflow. */
 export const VALUE_DEPTH_MAX = 1000
 
-/** A message shows this much of the end of a longer path. */
+/** Characters that a message shows of the end of a longer path. */
 const PATH_SHOWN_MAX = 200
 
 export class ValuePath {
-  /** The field or element that is at work in each object and array around the value. */
+  /** The present field or element of each object and array around the value. */
   readonly #steps: (string | number)[] = []
   readonly #around: unknown[] = []
   #depth = 0
 
-  /** The walk goes into an object or array of the caller's. One that holds itself is refused. */
+  /** Called when the walk enters an object or array of the caller. Refuses one that holds itself. */
   enter(value: object): void {
     const around = this.#around
     for (let i = 0; i < this.#depth; i++) {
@@ -25,13 +25,13 @@ export class ValuePath {
     this.descend()
   }
 
-  /** The walk goes into an object or array that it makes. */
+  /** Called when the walk enters an object or array that it makes. */
   descend(): void {
     if (this.#depth === VALUE_DEPTH_MAX) throw this.refusal(`lies deeper than ${VALUE_DEPTH_MAX} levels`)
     this.#steps[this.#depth++] = ''
   }
 
-  /** The walk comes to this field or element of what it has entered last. */
+  /** Called when the walk comes to this field or element of the last object or array. */
   step(to: string | number): void {
     this.#steps[this.#depth - 1] = to
   }
@@ -40,12 +40,12 @@ export class ValuePath {
     this.#around[--this.#depth] = undefined
   }
 
-  /** Back to the beginning, with nothing kept. */
+  /** Goes back to the beginning. */
   reset(): void {
     while (this.#depth > 0) this.leave()
   }
 
-  /** The error for what stands here: `reason` follows its path, without a full stop. */
+  /** Makes the error for the value here: `reason` follows its path, without a full stop. */
   refusal(reason: string, cause?: unknown): MillraceError {
     return new MillraceError(
       'codecFailed',

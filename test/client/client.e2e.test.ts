@@ -1,4 +1,4 @@
-// The client against the real broker, as an application installs both: every part of the door, over TCP and in process.
+// The client against the real broker, as an application installs both: every public call, over TCP and in process.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -62,7 +62,7 @@ describe.each([
     })
   })
 
-  it('brings back what a producer appended: every record once, in order per key, by reading and by subscription', async () => {
+  it('reads and subscriptions get every record of a producer once, in order per key', async () => {
     await client.createStream('clicks', { shards: 4 })
     const codec = json<Click>()
     const subscription = client.subscribe('clicks', { codec })
@@ -93,7 +93,7 @@ describe.each([
     await client.deleteStream('clicks')
   })
 
-  it('finds its place by number and by time', async () => {
+  it('reads from a number and from a time', async () => {
     await client.createStream('places')
     const results = await client.putMany(
       'places',
@@ -147,7 +147,7 @@ describe.each([
     await producer.close()
   })
 
-  it('keeps documents, and tells who watches', async () => {
+  it('stores documents, and sends their changes to watches', async () => {
     const plans = client.documents<{ steps: number }>('plans')
     const { version } = await plans.put('first', { steps: 1 }, { expectedVersion: 0 })
     const conflict = plans.put('first', { steps: 2 }, { expectedVersion: 0 })
@@ -180,8 +180,8 @@ describe.each([
   })
 })
 
-describe('a broker that goes away and comes back', () => {
-  it('is found again: records are stored once, and readers go on where they were', async () => {
+describe('a broker that stops and starts again', () => {
+  it('is reconnected: records are stored once, and readers go on where they were', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'millrace-client-'))
     const listen = { host: '127.0.0.1', port: await freePort() }
     let broker = await createBroker({ dataDir, listen })
@@ -245,7 +245,7 @@ describe('a broker that goes away and comes back', () => {
     }
   })
 
-  it('where nobody listens, connecting fails with a sentence', async () => {
+  it('connect: fails with a sentence if no broker listens', async () => {
     const error = await connect('millrace://127.0.0.1:1').catch((refused: unknown) => refused)
     expect(MillraceError.is(error, 'unavailable')).toBe(true)
     expect((error as Error).message).toMatch(/^No connection to 127\.0\.0\.1:1: .*ECONNREFUSED/)

@@ -33,7 +33,7 @@ describe('connect', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('refuses options that make no sense, naming value and bound', async () => {
+  it('refuses invalid options, naming value and bound', async () => {
     await expect(connect('millrace://a', { requestTimeoutMs: -1 })).rejects.toThrow(
       'requestTimeoutMs is -1; it must be from 1 to 3600000.',
     )
@@ -88,7 +88,7 @@ describe('put and putMany', () => {
     await driven(client.close())
   })
 
-  it('puts that are under way together travel together, and keep their order', async () => {
+  it('concurrent puts are sent in one batch, in their order', async () => {
     const broker = new FakeBroker()
     const client = await connectTo(broker)
     await driven(client.put('clicks', { partitionKey: 'first', data: 'first' }))
@@ -116,7 +116,7 @@ describe('put and putMany', () => {
     await driven(client.close())
   })
 
-  it('take a record that was read, whole, with a codec too, and whatever class it is of', async () => {
+  it('take a whole record that was read, also with a codec, and records of any class', async () => {
     const broker = new FakeBroker()
     const client = await connectTo(broker)
     const headers = { trace: Buffer.from('x') }
@@ -143,7 +143,7 @@ describe('put and putMany', () => {
     await driven(Promise.all([client.close(), other.close()]))
   })
 
-  it('putMany answers for each record by itself, in order', async () => {
+  it('putMany returns a result for each record, in order', async () => {
     const broker = new FakeBroker({ shards: 2 })
     const client = await connectTo(broker)
     const results = await driven(
@@ -160,7 +160,7 @@ describe('put and putMany', () => {
     await driven(client.close())
   })
 
-  it('a stream that is not there rejects with streamNotFound, and is asked for again the next time', async () => {
+  it('a missing stream rejects with streamNotFound, and is looked up again the next time', async () => {
     const broker = new FakeBroker()
     const client = await connectTo(broker)
     const put = () => driven(client.put('other', { partitionKey: 'ada', data: '1' }))
@@ -170,7 +170,7 @@ describe('put and putMany', () => {
     await driven(client.close())
   })
 
-  it('a signal ends the wait, not the record', async () => {
+  it('a signal ends the wait, but does not withdraw the record', async () => {
     const broker = new FakeBroker()
     broker.disturb = ({ operation }) => (operation === 'append' ? 'hangs' : 'none')
     const client = await connectTo(broker)
@@ -187,7 +187,7 @@ describe('put and putMany', () => {
 })
 
 describe('requests to the controller', () => {
-  it('are repeated where they may be, over a new connection where that was lost', async () => {
+  it('are repeated if they may be, over a new connection if the old one was lost', async () => {
     const broker = new FakeBroker()
     const client = await connectTo(broker)
     const troubles = ['lostBefore', { refuse: 'unavailable' }, 'lostAfter'] as const
@@ -199,7 +199,7 @@ describe('requests to the controller', () => {
     await driven(client.close())
   })
 
-  it('are not repeated where they may have been done and cannot be done twice', async () => {
+  it('are not repeated if they may have had an effect and are not idempotent', async () => {
     const broker = new FakeBroker()
     const client = await connectTo(broker)
     broker.disturb = ({ operation }) => (operation === 'createStream' ? 'lostAfter' : 'none')
@@ -269,7 +269,7 @@ describe('close', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('a signal that had fired before ends what it is given to at once', async () => {
+  it('a signal that has fired already ends a call at once', async () => {
     const broker = new FakeBroker()
     const client = await connectTo(broker)
     const signal = AbortSignal.abort(new Error('too late'))
@@ -290,7 +290,7 @@ describe('close', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('is what await using does', async () => {
+  it('happens at the end of await using', async () => {
     const broker = new FakeBroker()
     const use = async () => {
       await using client = await connect('millrace://fake', { dial: broker.dial })

@@ -1,4 +1,4 @@
-// Codecs: what goes in comes out, and what does not fit says so.
+// Codecs: a value comes back equal, or is refused.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
@@ -15,7 +15,7 @@ import { carry, refusalOf, units } from './codecs/faithful.ts'
 const click = z.object({ user: z.string(), at: z.coerce.date() })
 
 describe('codecs', () => {
-  it('text gives back any text, its byte order mark too, or refuses it', () => {
+  it('text: gives back any text, its byte order mark too, or refuses it', () => {
     fc.assert(
       fc.property(
         fc.oneof(units, fc.string({ unit: 'binary' })),
@@ -34,7 +34,7 @@ describe('codecs', () => {
     )
   })
 
-  it('bytes takes bytes and whole text, and nothing else', () => {
+  it('bytes: takes bytes and whole text, and refuses other values', () => {
     expect(bytes.decode(bytes.encode('\ufeffStraße'))).toEqual(new TextEncoder().encode('\ufeffStraße'))
     expect(refusalOf(bytes, '\udc00')).toMatch(/half of a surrogate pair/)
     for (const value of [
@@ -49,7 +49,7 @@ describe('codecs', () => {
     }
   })
 
-  it('a codec that gives something else than bytes fails, and says so', () => {
+  it('a codec that returns anything but bytes fails with codecFailed', () => {
     const broken = { name: 'mine', encode: () => 'text' as never, decode: () => 1 }
     expect(() => encodePayload(broken, { partitionKey: 'ada', data: 1 as never })).toThrow(
       /The record with partition key "ada" does not go through the codec mine: encode gave text, not bytes/,
@@ -64,12 +64,12 @@ describe('codecs', () => {
     expect(() => codec.decode(new TextEncoder().encode('{"user":"ada"}'))).toThrow(/at: /)
   })
 
-  it('a schema that validates asynchronously is refused: a codec answers at once', () => {
+  it('a schema that validates asynchronously is refused, because codecs are synchronous', () => {
     const codec = schemaJson(z.string().refine(async () => true))
     expect(() => codec.encode('a')).toThrow(/async/i)
   })
 
-  it('options choose: none is bytes, a schema is JSON, a codec is itself', () => {
+  it('the option: without it bytes are used, a schema means JSON, a codec is used as it is', () => {
     expect(resolveEncoder(undefined)).toBe(bytes)
     expect(resolveDecoder(undefined)).toBe(bytes)
     expect(resolveDecoder({ schema: click }).name).toBe('json checked by zod')

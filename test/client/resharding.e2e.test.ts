@@ -1,5 +1,5 @@
-// The client against the real broker while a stream is split, merged and scaled under load: nobody who appends or reads
-// notices. Every record is read once, in the order of its key.
+// The client against the real broker while a stream is split, merged and scaled under load: producers and readers go on. Every
+// record is read once, in the order of its key.
 import { describe, expect, it } from 'vitest'
 import { connect, type Client, type Reading } from 'millrace'
 import { createBroker } from 'millrace/broker'

@@ -1,4 +1,4 @@
-// When a request is repeated, and how long that may take.
+// Which requests are repeated, when, and for how long.
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { backoffMs, boundsFor, mayRepeat, retrying } from '../../client/retry.ts'
@@ -27,7 +27,7 @@ function failing(...codes: ErrorCode[]) {
 }
 
 describe('mayRepeat', () => {
-  it('follows the error table: any retry kind but never, and side effects only for what is idempotent', () => {
+  it('follows the error table: any retry kind but never, and side effects only for idempotent requests', () => {
     for (const [code, entry] of Object.entries(errorCodes)) {
       const error = new MillraceError(code as ErrorCode, code)
       expect(mayRepeat(error, true)).toBe(entry.retry !== 'never')
@@ -77,7 +77,7 @@ describe('retrying', () => {
     expect(calls()).toBe(4)
   })
 
-  it('throws at once what may not be repeated', async () => {
+  it('throws an error at once if the request may not be repeated', async () => {
     const never = failing('streamNotFound')
     await expect(driven(retrying(never.run, options))).rejects.toMatchObject({ code: 'streamNotFound' })
     expect(never.calls()).toBe(1)
@@ -87,7 +87,7 @@ describe('retrying', () => {
     expect(possible.calls()).toBe(1)
   })
 
-  it('tries again after fresh routing only what goes by it: the controller would say the same', async () => {
+  it('tries again with a new routing only requests that use it: the controller would answer the same', async () => {
     const routed = failing('shardNotFound')
     await expect(driven(retrying(routed.run, { ...options, isRouted: true }))).resolves.toBe('done')
     const asked = failing('shardNotFound')
@@ -102,7 +102,7 @@ describe('retrying', () => {
     expect(performance.now() - before).toBeLessThanOrEqual(1010)
   })
 
-  it('gives an attempt that goes on too long the rest of the time, and no more', async () => {
+  it('gives a slow attempt the rest of the time, and no more', async () => {
     const ended = vi.fn<() => void>()
     const hanging = (signal: AbortSignal) =>
       new Promise<never>((_resolve, reject) => {

@@ -1,5 +1,5 @@
-// Whoever listens on a port that a process of the broker has left: a process of another broker has streams and shards of
-// the same numbers, and would take the records.
+// Another broker's process on the port of a process that ended: its streams and shards have the same numbers, so it would take
+// the records.
 import type { Duplex } from 'node:stream'
 import { expect, it } from 'vitest'
 import { connect, type Client } from 'millrace'

@@ -1,4 +1,4 @@
-// Types are part of the product: what the codec says flows into records, and wrong records do not compile.
+// Types are part of the product: records have the types of their codec, and wrong records do not compile.
 import { describe, expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
 import {
@@ -37,7 +37,7 @@ async function uses(client: Client) {
 }
 
 describe('types', () => {
-  it('a producer takes what its codec takes', () => {
+  it('a producer takes the input type of its codec', () => {
     type Producers = Awaited<ReturnType<typeof uses>>
     expectTypeOf<Producers['plain']>().toEqualTypeOf<Producer<Uint8Array | string>>()
     expectTypeOf<Producers['typed']>().toEqualTypeOf<Producer<Click>>()
@@ -48,7 +48,7 @@ describe('types', () => {
     expectTypeOf<ReturnType<Producers['typed']['send']>>().resolves.toEqualTypeOf<Acknowledgement>()
   })
 
-  it('a reading gives what its codec gives', () => {
+  it('a reading gives the output type of its codec', () => {
     const readings = (client: Client) => ({
       bytes: client.read('clicks'),
       json: client.read('clicks', { codec: json<Click>() }),
@@ -73,7 +73,7 @@ describe('types', () => {
     expectTypeOf(loop).returns.resolves.toBeVoid()
   })
 
-  it('put and putMany take what their codec takes, and putMany tells of each record', () => {
+  it('put and putMany take the input type of their codec, and putMany returns a result for each record', () => {
     const puts = (client: Client) => {
       void client.put('clicks', { partitionKey: 'ada', data: 'text' })
       void client.put(
@@ -94,7 +94,7 @@ describe('types', () => {
     expectTypeOf(told).returns.toEqualTypeOf<Acknowledgement | MillraceError>()
   })
 
-  it('streams are made, split and scaled with what belongs together', () => {
+  it('options to create, split and scale streams are checked in their combinations', () => {
     const uses = async (client: Client) => {
       await client.createStream('clicks', { mode: 'on-demand', scaling: { shardsMax: 64 } })
       await client.createStream('clicks', {

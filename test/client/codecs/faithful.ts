@@ -1,4 +1,4 @@
-// What a codec promises of every value: it comes back equal, types included, or is refused as `codecFailed`.
+// The promise of a codec for every value: it comes back equal, types included, or is refused as `codecFailed`.
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { expect } from 'vitest'
@@ -42,7 +42,7 @@ export const anything = (options: { withDate: boolean }) =>
     maxDepth: 4,
   })
 
-/** How the codec treats a value: 'carried' where it comes back as it was. Fails where it comes back as something else. */
+/** Returns what the codec does with a value: 'carried' if it comes back equal. Fails if it comes back changed. */
 export function carry(codec: Codec<unknown>, value: unknown): 'carried' | 'refused' {
   let payload: Uint8Array
   try {
@@ -68,7 +68,7 @@ export function refusalOf(codec: Pick<Codec<never, unknown>, 'encode'>, value: u
   return 'not refused'
 }
 
-/** Values that no codec of a language-neutral format gives back, each with a word of the reason. */
+/** Values that no language-neutral format can hold, each with a word of the reason. */
 export function foreignValues(): readonly (readonly [string, unknown, RegExp])[] {
   class Point {
     x = 1

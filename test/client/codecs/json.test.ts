@@ -1,4 +1,4 @@
-// JSON as a codec: what JSON.stringify would change without a word is refused with its place.
+// JSON as a codec: a value that JSON.stringify would change silently is refused with its place.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { json } from '../../../client/codecs.ts'
@@ -19,7 +19,7 @@ describe('json', () => {
     expect(carried).toBeGreaterThan(100)
   })
 
-  it('writes what JSON.stringify writes, wherever that changes nothing', () => {
+  it('writes what JSON.stringify writes, if that changes no value', () => {
     fc.assert(
       fc.property(fc.jsonValue({ noNegativeZero: true, stringUnit: 'binary' } as never), (value) => {
         const plain: unknown = JSON.parse(JSON.stringify(value))
@@ -38,7 +38,7 @@ describe('json', () => {
     expect((codec.decode(codec.encode(odd)) as Record<string, unknown>)['polluted']).toBeUndefined()
   })
 
-  it('refuses what it has no form for, and says why and where', () => {
+  it('refuses values that JSON has no form for, with the reason and the place', () => {
     for (const [name, value, reason] of foreignValues()) {
       expect([name, refusalOf(codec, value)]).toEqual([name, expect.stringMatching(reason)])
     }
@@ -47,7 +47,7 @@ describe('json', () => {
     }
   })
 
-  it("follows JSON.stringify's rule for toJSON: the value is sent as what it answers", () => {
+  it("follows JSON.stringify's rule for toJSON: its result is sent in place of the value", () => {
     const at = new Date('2026-01-01T00:00:00Z')
     const price = new (class Price {
       toJSON = (key: string) => ({ of: key, cents: 5 })

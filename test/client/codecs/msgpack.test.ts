@@ -1,4 +1,4 @@
-// msgpack as a codec: what comes back is what was sent, and what cannot come back so is refused with its place.
+// msgpack as a codec: a value comes back equal, or is refused with its place.
 import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { describe, expect, it } from 'vitest'
@@ -8,7 +8,7 @@ import { anything, carry, foreignValues, refusalOf, units } from './faithful.ts'
 const codec = msgpack<unknown>()
 const bytesOf = (hex: string) => Buffer.from(hex.replaceAll(' ', ''), 'hex')
 const hexOf = (value: unknown) => Buffer.from(codec.encode(value)).toString('hex')
-/** What any other program's msgpack is here. */
+/** Stands for the msgpack of other programs. */
 const other = new Packr({ useRecords: false, moreTypes: false, int64AsType: 'bigint' })
 
 function decodingFails(payload: Uint8Array): string {
@@ -68,7 +68,7 @@ describe('msgpack', () => {
     }
   })
 
-  it('refuses what it has no form for, and says why', () => {
+  it('refuses values that msgpack has no form for, with the reason', () => {
     for (const [name, value, reason] of foreignValues()) {
       expect([name, refusalOf(codec, value)]).toEqual([name, expect.stringMatching(reason)])
     }
@@ -78,7 +78,7 @@ describe('msgpack', () => {
     expect(refusalOf(codec, Object.assign(new Date(0), { zone: 'UTC' }))).toMatch(/a Date/)
   })
 
-  it('names the place of what it refuses', () => {
+  it('names the place of a refused value', () => {
     expect(refusalOf(codec, { items: [1, 2, 3, { when: new Date(NaN) }] })).toBe(
       'data.items[3].when is an invalid Date.',
     )
@@ -114,7 +114,7 @@ describe('msgpack', () => {
     expect(refusalOf(codec, broken)).toBe('data.list[0].at cannot be read: no clock.')
   })
 
-  it('is not disturbed by a getter that encodes with the same codec, nor by a refusal before', () => {
+  it('works if a getter encodes with the same codec, and after a refusal', () => {
     const value = { a: 1, get inner() { return codec.encode({ b: [2] }) }, c: 3 } // prettier-ignore
     const back = codec.decode(codec.encode(value)) as { inner: Uint8Array }
     expect(back).toEqual({ a: 1, inner: Uint8Array.from(codec.encode({ b: [2] })), c: 3 })
@@ -122,7 +122,7 @@ describe('msgpack', () => {
     expect(refusalOf(codec, { a: undefined })).toContain('data.a is')
   })
 
-  it('carries bytes of a length that the object lies about as they are', () => {
+  it('carries bytes unchanged if their object gives a wrong length', () => {
     const lying = Object.defineProperty(new Uint8Array([1, 2]), 'length', { value: 500 })
     expect(hexOf(lying)).toBe('c4020102')
   })
@@ -197,7 +197,7 @@ describe('msgpack.decode', () => {
     )
   })
 
-  it('fails for a payload that is cut, goes on too long, or is no msgpack', () => {
+  it('fails for a payload that is cut, is too long, or is not msgpack', () => {
     const whole = codec.encode({
       a: [1, 'text', new Uint8Array(3), 2 ** 40, 7n, new Date(5)],
       b: 'x'.repeat(300),

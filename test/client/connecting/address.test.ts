@@ -4,7 +4,7 @@ import { addressText, parseUrl } from '../../../client/connecting/address.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 
 describe('parseUrl', () => {
-  it('reads one address, or several in their order, with 7400 as the port where none is given', () => {
+  it('reads one address, or several in their order, with 7400 as the default port', () => {
     expect(parseUrl('millrace://127.0.0.1:7401')).toEqual([{ host: '127.0.0.1', port: 7401 }])
     expect(parseUrl('millrace://broker')).toEqual([{ host: 'broker', port: 7400 }])
     expect(parseUrl('millrace://a:1,b:2/')).toEqual([

@@ -24,7 +24,7 @@ afterEach(() => restoreTime())
 const endpoint = { host: 'a', port: 1, hostId: 1 }
 const never = new AbortController().signal
 
-/** A peer that says hello and leaves everything else to the test. */
+/** A peer that answers hello and leaves all other frames to the test. */
 function peer(options: { sayHello?: boolean; version?: number } = {}) {
   const [near, far] = duplexPair()
   const received: Message[] = []
@@ -66,7 +66,7 @@ describe('openConnection', () => {
     connection.close(new Error('done'))
   })
 
-  it('refuses a peer that wants to speak a version that was not offered', async () => {
+  it('refuses a peer that chooses a version that was not offered', async () => {
     const newer = peer({ version: 2 })
     const settings = resolveSettings({ dial: () => Promise.resolve(newer.near) })
     await expect(driven(openConnection(endpoint, settings, never))).rejects.toMatchObject({
@@ -75,7 +75,7 @@ describe('openConnection', () => {
     })
   })
 
-  it('is unavailable where dialling fails, hello is not answered in time, or the peer speaks something else', async () => {
+  it('is unavailable if dialling fails, hello is not answered in time, or the peer speaks another protocol', async () => {
     const refused = resolveSettings({ dial: () => Promise.reject(new Error('ECONNREFUSED')) })
     await expect(driven(openConnection(endpoint, refused, never))).rejects.toMatchObject({
       code: 'unavailable',
@@ -116,7 +116,7 @@ describe('openConnection', () => {
     },
   )
 
-  it('ends a stream that arrives after nobody waits for it', async () => {
+  it('ends a stream that arrives after the wait has ended', async () => {
     const late = peer()
     let arrive!: (stream: Duplex) => void
     const aborter = new AbortController()
@@ -133,7 +133,7 @@ describe('openConnection', () => {
 })
 
 describe('Connection', () => {
-  it('matches answers to requests, whatever their order', async () => {
+  it('matches answers to requests in any order', async () => {
     const { connection, requests, write } = await connected()
     const first = connection.request('ping', {})
     const second = connection.request('describeStream', { name: 's' })
@@ -146,7 +146,7 @@ describe('Connection', () => {
     connection.close(new Error('done'))
   })
 
-  it('says why the broker ended it, as one sentence, though the reason is a sentence itself', async () => {
+  it('gives the reason of the broker for ending it, with one full stop', async () => {
     const message = 'This process is about to stop.'
     const { connection, write } = await connected()
     const open = connection.request('ping', {})
@@ -191,7 +191,7 @@ describe('Connection', () => {
     expect(connection.isOpen).toBe(false)
   })
 
-  it('adds what a request asks the broker to wait to its deadline', async () => {
+  it('adds the time that a request lets the broker wait to its deadline', async () => {
     const { connection, requests, write } = await connected({ requestTimeoutMs: 1000 })
     const waiting = connection.request('ping', {}, 5000)
     await pass(4000)
@@ -200,7 +200,7 @@ describe('Connection', () => {
     connection.close(new Error('done'))
   })
 
-  it('pings when it has nothing to say for a third of the idle time, and gives up a peer that is gone', async () => {
+  it('pings when it has sent nothing for a third of the idle time, and ends if the peer is gone', async () => {
     const { connection, requests } = await connected({ requestTimeoutMs: 1000 })
     await pass(limits.sessionIdleMs / 3 + 500, 100)
     expect(requests().filter(({ operation }) => operation === 'ping')).toHaveLength(1)
@@ -208,7 +208,7 @@ describe('Connection', () => {
     expect(connection.isOpen).toBe(false)
   })
 
-  it('bounds what is unanswered', async () => {
+  it('bounds the number of unanswered requests', async () => {
     const { connection } = await connected()
     for (let i = 0; i < limits.sessionRequestsInFlightMax; i++) connection.send('ping', {}, () => {})
     expect(() => connection.send('ping', {}, () => {})).toThrow(
@@ -217,7 +217,7 @@ describe('Connection', () => {
     connection.close(new Error('done'))
   })
 
-  it('shows a subscription its events, the first of them even in the same chunk as the answer', async () => {
+  it('hands a subscription its events, even if the first is in the same chunk as the answer', async () => {
     const { connection, requests, write } = await connected()
     const seen: string[] = []
     const position = { type: 'LATEST', sequenceNumber: undefined, timestamp: undefined } as const
@@ -262,7 +262,7 @@ describe('Connection', () => {
     expect(connection.isOpen).toBe(false)
   })
 
-  it('holds what a turn writes until the turn is over, so that it leaves in one piece', async () => {
+  it('holds the writes of a turn until its end, so that they leave in one piece', async () => {
     const { connection, near, requests } = await connected()
     for (let i = 0; i < 10; i++) connection.send('ping', {}, () => {})
     expect(near.writableCorked).toBe(1)

@@ -36,14 +36,14 @@ describe('the address of a host', () => {
     ])
   })
 
-  it('is the one by which the controller was reached, where it names none', async () => {
+  it('is the one by which the controller was reached, if it names none', async () => {
     expect(await hostsDialled('millrace://front.example:7400', '')).toEqual([
       'front.example:7401',
       'front.example:7402',
     ])
   })
 
-  it('is of the address that answered, where the url has several', async () => {
+  it('is that of the address that answered, if the url has several', async () => {
     expect(await hostsDialled('millrace://down.example:7400,[::1]:7400', '')).toEqual([
       '::1:7401',
       '::1:7402',
@@ -51,8 +51,8 @@ describe('the address of a host', () => {
   })
 })
 
-describe('what is known of a stream', () => {
-  it('never becomes older, in whatever order two requests are answered', async () => {
+describe('the known routing of a stream', () => {
+  it('never becomes older, in any order of two answers', async () => {
     const broker = new FakeBroker()
     const asked: ((answer: ResponseOf<'describeRouting'>) => void)[] = []
     const ask = async () => {

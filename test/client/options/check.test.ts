@@ -1,4 +1,4 @@
-// What a caller gives is held to one table of options, and refused by the name that the caller wrote.
+// Options of callers are checked by one table, and refused by the name that the caller wrote.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connect, json, MillraceError, type Client } from '../../../client/index.ts'
 import { checkOptions } from '../../../client/options/check.ts'
@@ -75,7 +75,7 @@ const calls: Readonly<Record<string, (client: Client, options: never) => unknown
 }
 
 describe('options', () => {
-  it('every call of the table is here', () => {
+  it('the calls here are those of the table', () => {
     expect(
       Object.keys(calls)
         .filter((name) => name !== 'changes')
@@ -231,7 +231,7 @@ describe('options', () => {
     })
   })
 
-  it('of every kind refuse what no option is, with its name', () => {
+  it('of every kind refuse values of no kind, with their names', () => {
     const nothing = [null, Symbol('x'), 5n, new Map(), [1], NaN, -1, 1.5]
     for (const [call, fields] of Object.entries(optionTable)) {
       for (const name of Object.keys(fields)) {
@@ -251,7 +251,7 @@ describe('options', () => {
 })
 
 describe('arguments', () => {
-  it('that are no text, no count or no list are refused by name', async () => {
+  it('that are not a text, a count or a list are refused by name', async () => {
     await withClient(async (client) => {
       const uses: readonly (readonly [string, () => unknown])[] = [
         ['url', () => connect(null as never)],
@@ -348,7 +348,7 @@ describe('records', () => {
     })
   })
 
-  it('of a producer are held to the names also when many were sound before', async () => {
+  it('of a producer are checked for unknown names, also after many valid ones', async () => {
     await withClient(async (client) => {
       const producer = await driven(client.producer('clicks'))
       for (let i = 0; i < 5000; i++) void producer.push(record)

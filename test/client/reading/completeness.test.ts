@@ -1,5 +1,5 @@
-// What a reader and a subscription promise whatever happens to their connections: every record from the begin on, once,
-// in order within its shard, parents before children.
+// Readers and subscriptions over failing connections: they get every record from the begin on, once, in order within its shard,
+// parents before children.
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connect, type Reading, type StreamRecord } from '../../../client/index.ts'

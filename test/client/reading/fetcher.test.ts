@@ -67,7 +67,7 @@ function fetching() {
   return { requests, begin, end: () => closing.abort() }
 }
 
-it('an answer that comes after others have taken its shards over is not used, and takes nothing back', async () => {
+it('a late answer for shards that other requests have taken over is not used, and changes nothing', async () => {
   const { requests, begin, end } = fetching()
   await begin(0)
   await begin(1)

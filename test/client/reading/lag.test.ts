@@ -1,4 +1,4 @@
-// How far a loop is behind: by what it was handed, by the broker's clock, at any moment.
+// How far a loop is behind: from the records that it got, by the broker's clock, at any time.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Client, Reading } from '../../../client/index.ts'
 import { ShardLag } from '../../../client/reading/lag.ts'
@@ -60,7 +60,7 @@ describe.each(ways)('millisBehindLatest of %s', (_, open) => {
     await end()
   })
 
-  it('is 0 for a loop that has everything, however long ago, and no more once something newer is there', async () => {
+  it('is 0 for a loop that has every record, until a newer one is there', async () => {
     const { broker, client, end } = await started()
     fill(broker, 0, [2])
     const reading = open(client)
@@ -102,7 +102,7 @@ describe.each(ways)('millisBehindLatest of %s', (_, open) => {
     await end()
   })
 
-  it('is that of the shard which is furthest behind', async () => {
+  it('is that of the shard furthest behind', async () => {
     const { broker, client, end } = await started(2)
     fill(broker, 0, [1])
     const reading = open(client)
@@ -121,7 +121,7 @@ describe.each(ways)('millisBehindLatest of %s', (_, open) => {
     await end()
   })
 
-  it('goes on counting what a shard gave before it was split, and is 0 once its children are read too', async () => {
+  it('counts records of a shard after it was split, and is 0 once its children are read too', async () => {
     const { broker, client, end } = await started()
     fill(broker, 0, [2])
     const reading = open(client)
@@ -140,7 +140,7 @@ describe.each(ways)('millisBehindLatest of %s', (_, open) => {
     await end()
   })
 
-  it('counts from when a shard was heard last, while it cannot be reached', async () => {
+  it('counts from the last answer of a shard, while it cannot be reached', async () => {
     const { broker, client, end } = await started()
     fill(broker, 0, [1])
     const reading = open(client)
@@ -160,7 +160,7 @@ describe.each(ways)('millisBehindLatest of %s', (_, open) => {
 })
 
 describe('millisBehindLatest', () => {
-  it('of a reading that ends at the tail is 0 when all of it is handed out, though newer records are there', async () => {
+  it('of a reading that ends at the tail is 0 when the loop has all its records, even if newer ones exist', async () => {
     const { broker, client, end } = await started()
     fill(broker, 0, [2])
     const reading = client.read('clicks', { from: 'TRIM_HORIZON' })
@@ -194,7 +194,7 @@ describe('ShardLag', () => {
   const tail = 1
   const millis = (lag: ShardLag, at: number) => lag.millis(at, 'some', 0)
 
-  it('takes an answer that came late for late, not for a host whose clock is slow', () => {
+  it('does not take a late answer for a slow clock of the host', () => {
     const lag = new ShardLag()
     lag.heard({ tail, time: 5000, at: 100 })
     lag.waits(5000)
@@ -203,7 +203,7 @@ describe('ShardLag', () => {
     expect(millis(lag, 9100)).toBe(9000)
   })
 
-  it('goes by a clock that was set back, once a minute has passed', () => {
+  it('uses a clock that was set back after a minute', () => {
     const lag = new ShardLag()
     lag.heard({ tail, time: 1_000_000, at: 0 })
     lag.waits(900_000)
@@ -211,7 +211,7 @@ describe('ShardLag', () => {
     expect(millis(lag, 60_000)).toBe(60_000)
   })
 
-  it('is undefined where the host does not tell its time, and never below 0', () => {
+  it('is undefined if the host does not send its time, and never below 0', () => {
     const lag = new ShardLag()
     lag.heard({ tail, time: undefined, at: 0 })
     lag.waits(1000)

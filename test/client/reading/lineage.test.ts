@@ -46,7 +46,7 @@ function grow(history: readonly { kind: 'split' | 'merge'; at: number }[]): Shar
 }
 
 describe('lineage', () => {
-  it('begins every shard once, after all of its parents that are there, in whatever order shards end', () => {
+  it('begins every shard once, after all of its present parents, in any order in which shards end', () => {
     fc.assert(
       fc.property(histories, fc.nat(50), fc.infiniteStream(fc.nat(50)), (history, seen, choices) => {
         const shards = grow(history)
@@ -83,7 +83,7 @@ describe('lineage', () => {
     )
   })
 
-  it('looks at a shard only when one of its parents is done, however many others wait', () => {
+  it('visits a waiting shard only when one of its parents is done, however many others wait', () => {
     const shards: Shard[] = Array.from({ length: 511 }, (_, index) => ({
       index,
       parents: index === 0 ? [] : [(index - 1) >> 1],
@@ -108,7 +108,7 @@ describe('lineage', () => {
     expect(looks).toBeLessThan(4 * 511)
   })
 
-  it('keeps the children of a shard back that is done before its turn, until its parents are drained', () => {
+  it('holds back the children of a shard that is done before its turn, until its parents are drained', () => {
     const shards: Shard[] = [0, 1, 2].map((index) => ({
       index,
       parents: index === 0 ? [] : [index - 1],
@@ -125,7 +125,7 @@ describe('lineage', () => {
     expect(indexesOf(lineage.begin())).toEqual([2])
   })
 
-  it('asks for children only where the routing does not know them yet', () => {
+  it('asks for children only if the routing does not have them yet', () => {
     const parent: Shard = { index: 0, parents: [], state: 'CLOSED' }
     const child: Shard = { index: 1, parents: [0], state: 'OPEN' }
     const old = routingOf([{ ...parent, state: 'OPEN' }])

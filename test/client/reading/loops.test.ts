@@ -13,7 +13,7 @@ beforeEach(() => {
 afterEach(() => restoreTime())
 
 describe('loops', () => {
-  it('calls of next that wait are served in their order', async () => {
+  it('serve waiting calls of next in their order', async () => {
     const broker = new FakeBroker()
     const { client, end } = await connectTo(broker)
     const iterator = client.read('clicks', { follow: true })[Symbol.asyncIterator]()
@@ -97,7 +97,7 @@ describe('loops', () => {
     await end()
   })
 
-  it('data that the codec refuses fails where it is touched, naming the record, and the loop goes on', async () => {
+  it('data that the codec refuses fails when it is read, naming the record, and the loop goes on', async () => {
     const broker = new FakeBroker()
     broker.store(0, batchOf(['{"page":1}', 'no JSON', '{"page":3}']))
     const { client, end } = await connectTo(broker)
@@ -154,7 +154,7 @@ describe('requests', () => {
     await end()
   })
 
-  it('the next fetch is under way while records are used, until the buffer is full', async () => {
+  it('the next fetch runs while the loop uses records, until the buffer is full', async () => {
     const broker = new FakeBroker()
     const batch = () => batchOf(Array.from({ length: 100 }, (_, i) => `${'x'.repeat(100)}${i}`))
     const bytes = batch().length
@@ -175,7 +175,7 @@ describe('requests', () => {
     await end()
   })
 
-  it('gives up after the time that the policy allows, with the last error', async () => {
+  it('give up after the time that the policy allows, with the last error', async () => {
     const broker = new FakeBroker()
     fill(broker, 0, [1])
     const client = await driven(

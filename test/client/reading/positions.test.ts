@@ -1,4 +1,4 @@
-// Where reading begins and ends, and what becomes of positions whose records have expired.
+// Where a reading begins and ends, and how it treats positions whose records have expired.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Position, ReadOptions } from '../../../client/index.ts'
 import { driven, fakeTime, turns } from '../support/drive.ts'
@@ -55,13 +55,13 @@ describe('positions', () => {
     await expect(readFrom({ from, until })).rejects.toMatchObject({ code: 'invalidArgument' })
   })
 
-  it('reads nothing where the end is the begin', async () => {
+  it('reads nothing if the end is the begin', async () => {
     for (const from of [{ atTimestamp: secondBatch }, { atSequenceNumber: 5 }]) {
       await expect(readFrom({ from, until: from })).resolves.toEqual([])
     }
   })
 
-  it('a number needs a shard where there are several, and a position must be one', async () => {
+  it('a number needs a shard if there are several, and an invalid position is refused', async () => {
     const broker = new FakeBroker({ shards: 2 })
     fill(broker, 1, [5])
     const { client, end } = await connectTo(broker)
@@ -165,7 +165,7 @@ describe('ends', () => {
 })
 
 describe('below the trim horizon', () => {
-  it('fails with trimmed, or goes on at the horizon where that is asked for', async () => {
+  it('fails with trimmed, or goes on at the horizon if onTrimmed says so', async () => {
     const broker = new FakeBroker()
     fill(broker, 0, [3, 3, 3])
     broker.shards[0]!.trim(6)
@@ -182,7 +182,7 @@ describe('below the trim horizon', () => {
     await end()
   })
 
-  it('records that expire while they are read are left out only where that is asked for', async () => {
+  it('records that expire during the reading are left out only if onTrimmed says so', async () => {
     for (const onTrimmed of ['fail', 'horizon'] as const) {
       const broker = new FakeBroker()
       fill(broker, 0, [3, 3, 3])

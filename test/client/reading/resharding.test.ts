@@ -63,7 +63,7 @@ describe('a wave of splits', () => {
     await end()
   })
 
-  it('however many there were, one after the other, a host is asked for all its shards at once', async () => {
+  it('after any number of splits, one fetch asks a host for all its shards', async () => {
     const broker = new FakeBroker({ shards: 4 })
     const { client, end } = await connectTo(broker)
     const reading = client.read('clicks', { follow: true, maxWaitMs: 100 })
@@ -100,7 +100,7 @@ describe('a wave of splits', () => {
 })
 
 describe('the start', () => {
-  it('knows the shards of records that were acknowledged before, whoever resharded', async () => {
+  it('includes the shards of all records acknowledged before, also after reshards by other clients', async () => {
     const broker = new FakeBroker()
     const { client, end } = await connectTo(broker)
     await driven(collect(client.read('clicks')))
@@ -112,7 +112,7 @@ describe('the start', () => {
     await end()
   })
 
-  it('leaves out a shard that expires while it is looked for', async () => {
+  it('leaves out a shard that expires while its position is resolved', async () => {
     const broker = new FakeBroker()
     fill(broker, 0, [2])
     broker.split(0)
@@ -155,7 +155,7 @@ describe('expired shards', () => {
     await end()
   })
 
-  it('that may have held more fail with trimmed, unless that is said to be of no matter', async () => {
+  it('that may have had unread records fail with trimmed, unless onTrimmed allows it', async () => {
     const { reads, end } = await play('fail', false)
     await expect(driven(reads)).rejects.toMatchObject({
       code: 'trimmed',
@@ -166,7 +166,7 @@ describe('expired shards', () => {
 })
 
 describe('one shard alone', () => {
-  it('tells its children when it has ended, and none before', async () => {
+  it('gives its children when it has ended, and none before', async () => {
     const broker = new FakeBroker({ shards: 2 })
     fill(broker, 0, [3])
     const { client, end } = await connectTo(broker)
@@ -195,7 +195,7 @@ describe('one shard alone', () => {
 })
 
 describe('limits', () => {
-  it('a shard that has given what it may rests as long as its host says; the others go on', async () => {
+  it('a shard whose limits are used up rests as long as its host says; the others go on', async () => {
     const broker = new FakeBroker({ shards: 2 })
     const limit = (broker.shards[0]!.limits.reads = new FakeLimit(5))
     const batch = () => batchOf(Array.from({ length: 10 }, (_, i) => `${'x'.repeat(100)}${i}`))

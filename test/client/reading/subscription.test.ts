@@ -13,7 +13,7 @@ beforeEach(() => {
 afterEach(() => restoreTime())
 
 describe('subscriptions', () => {
-  it('never have more under way than the credit, but for one batch, and go on as records are taken', async () => {
+  it('never have more bytes ahead than the credit, except for one batch, and go on as records are taken', async () => {
     const broker = new FakeBroker()
     fill(
       broker,
@@ -34,7 +34,7 @@ describe('subscriptions', () => {
     await end()
   })
 
-  it('of more shards than a connection takes requests at a time begin and end all the same', async () => {
+  it('of more shards than a connection takes concurrent requests begin and end too', async () => {
     const shards = limits.sessionRequestsInFlightMax + 200
     const broker = new FakeBroker({ shards })
     const { client, end } = await connectTo(broker)
@@ -80,7 +80,7 @@ describe('subscriptions', () => {
     await end()
   })
 
-  it('go on when the loop takes all that had arrived while it is being subscribed again', async () => {
+  it('go on if the loop takes all buffered batches during a new subscribe request', async () => {
     const broker = new FakeBroker()
     fill(
       broker,
@@ -115,7 +115,7 @@ describe('subscriptions', () => {
     await end()
   })
 
-  it('take silence for a dead connection, and heartbeats for a living one', async () => {
+  it('close a silent connection, and keep one with heartbeats', async () => {
     const broker = new FakeBroker()
     const { client, end } = await connectTo(broker)
     const reads = collect(client.subscribe('clicks'), 1)
@@ -134,7 +134,7 @@ describe('subscriptions', () => {
     await end()
   })
 
-  it('that are refused for good end the loop with the reason, after what had arrived', async () => {
+  it('that are refused permanently end the loop with the reason, after the records that have arrived', async () => {
     const broker = new FakeBroker()
     fill(broker, 0, [2])
     const { client, end } = await connectTo(broker)
@@ -152,7 +152,7 @@ describe('subscriptions', () => {
     await end()
   })
 
-  it('are given up at the broker when the loop is left', async () => {
+  it('are ended at the broker when the loop is left', async () => {
     const broker = new FakeBroker({ shards: 3 })
     const { client, end } = await connectTo(broker)
     const subscription = client.subscribe('clicks')

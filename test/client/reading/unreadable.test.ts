@@ -156,7 +156,7 @@ describe('unreadable records', () => {
     await end()
   })
 
-  it('are reported where they lie: behind the records before them, before those behind', async () => {
+  it('are reported in their place: after the records before them, and before those after them', async () => {
     for (const { damage } of Object.values(cases)) {
       const { client, end } = await connectTo(brokerWith(damage))
       const story: (number | string)[] = []
@@ -172,7 +172,7 @@ describe('unreadable records', () => {
     }
   })
 
-  it('end the loop with what the function throws', async () => {
+  it('end the loop with the error that the function throws', async () => {
     for (const { damage } of Object.values(cases)) {
       const { client, end } = await connectTo(brokerWith(damage))
       const stop = new Error('that is enough')
@@ -186,7 +186,7 @@ describe('unreadable records', () => {
     }
   })
 
-  it('at the end of a shard, and nothing else in it, do not keep a reading from its end', async () => {
+  it('at the end of a shard do not keep a reading from its end', async () => {
     const broker = new FakeBroker()
     broker.store(0, malformed())
     broker.store(0, malformed())

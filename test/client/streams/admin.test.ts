@@ -1,4 +1,4 @@
-// Administering streams: what is asked of the controller, and how its answers read.
+// The calls about streams: the requests to the controller, and the converted answers.
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connect, shardLimitPresets, type Client, type Stream } from '../../../client/index.ts'
@@ -22,7 +22,7 @@ async function administering(broker: FakeBroker): Promise<{ client: Client; end:
 }
 
 describe('settings', () => {
-  it('are sent as they were given; the broker decides about the others', async () => {
+  it('are sent as they were given; those left out are not sent', async () => {
     const broker = new FakeBroker()
     const { client, end } = await administering(broker)
     await driven(client.createStream('clicks'))
@@ -48,7 +48,7 @@ describe('settings', () => {
     await end()
   })
 
-  it('limits with a name that there is not are refused, with the names that there are', async () => {
+  it('limits with an unknown name are refused, with the known names', async () => {
     const { client, end } = await administering(new FakeBroker())
     await expect(client.createStream('clicks', { shardLimits: 'fast' as 'kinesis' })).rejects.toMatchObject({
       code: 'invalidArgument',
@@ -57,7 +57,7 @@ describe('settings', () => {
     await end()
   })
 
-  it('of a stream and of its shards read as dates, decimals and shard ids', async () => {
+  it('of a stream and of its shards have dates, decimals and shard ids', async () => {
     const broker = new FakeBroker({ shards: 2 })
     broker.merge(0, 1)
     const { client, end } = await administering(broker)
@@ -89,7 +89,7 @@ describe('settings', () => {
 })
 
 describe('splitShard and mergeShards', () => {
-  it('answer the children, and the client knows them at once', async () => {
+  it('return the children, and the client uses them at once', async () => {
     const broker = new FakeBroker()
     const { client, end } = await administering(broker)
     await driven(client.put('clicks', { partitionKey: 'ada', data: '1' }))
@@ -130,7 +130,7 @@ describe('splitShard and mergeShards', () => {
     await end()
   })
 
-  it('isolating a key leaves it alone in one child, wherever in the range it lies', () => {
+  it('isolating a key gives it a child of its own, anywhere in the range', () => {
     const small = fc.bigInt({ min: 0n, max: 20n })
     const bound = fc.oneof(
       small,
@@ -175,7 +175,7 @@ describe('updateShardCount', () => {
     await end()
   })
 
-  it('asks again until it is done, and tells how far it is', async () => {
+  it('asks again until it is done, and reports its progress', async () => {
     const broker = new FakeBroker()
     const { client, end } = await administering(broker)
     const counts: number[] = []
@@ -186,7 +186,7 @@ describe('updateShardCount', () => {
     await end()
   })
 
-  it('between answers, tells how far it is all the same', async () => {
+  it('reports its progress between answers too', async () => {
     const broker = new FakeBroker()
     const { client, end } = await administering(broker)
     const counts: number[] = []
@@ -205,7 +205,7 @@ describe('updateShardCount', () => {
     await end()
   })
 
-  it('does not fight another request over the goal, and ends when its signal fires', async () => {
+  it('does not replace the count of another request, and ends when its signal fires', async () => {
     const broker = new FakeBroker()
     const { client, end } = await administering(broker)
     broker.disturb = ({ operation }) => {
@@ -227,7 +227,7 @@ describe('updateShardCount', () => {
 })
 
 describe('updateShardCount, of a stream that came to another count before it was answered', () => {
-  it('says that another request brought it there', async () => {
+  it('rejects and names the other request', async () => {
     const broker = new FakeBroker()
     const { client, end } = await administering(broker)
     broker.otherGoal = 2
@@ -238,7 +238,7 @@ describe('updateShardCount, of a stream that came to another count before it was
     await end()
   })
 
-  it('says that it was made on-demand', async () => {
+  it('rejects if the stream was made on-demand', async () => {
     const broker = new FakeBroker()
     const { client, end } = await administering(broker)
     await driven(client.updateStream('clicks', { mode: 'on-demand' }))
@@ -252,7 +252,7 @@ describe('updateShardCount, of a stream that came to another count before it was
 })
 
 describe('explainScaling', () => {
-  it('answers the decisions with shard ids', async () => {
+  it('returns the decisions with shard ids', async () => {
     const broker = new FakeBroker()
     broker.decisions = [{ action: 'hotKey', shards: [3], reason: 'one key' }]
     const { client, end } = await administering(broker)
