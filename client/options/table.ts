@@ -3,7 +3,9 @@
 // JavaScript and for values from other sources. Defaults are read from here.
 import { codecs as compressions } from '../../protocol/batch/compression.ts'
 import { limits } from '../../protocol/limits.ts'
-import { operations, type Operation, type OperationOn } from '../../protocol/operations.ts'
+import { brokerOperations } from '../../protocol/operations/broker.ts'
+import { reshardingOperations } from '../../protocol/operations/resharding.ts'
+import { streamOperations } from '../../protocol/operations/streams.ts'
 import type { Field } from '../../protocol/shapes.ts'
 import { streamSettings, type StreamSetting } from '../../protocol/stream-settings.ts'
 import type { CreateStreamOptions, SplitOptions, UpdateShardCountOptions } from '../streams/admin.ts'
@@ -204,16 +206,17 @@ const updateShardCount = { onProgress: callback, signal } satisfies OptionsOf<Up
 
 const put = { codec: codec('encode'), signal } satisfies OptionsOf<PutOptions<unknown>>
 
-/** Operations of the controller that the client calls only for itself. */
-const internal = ['describeRouting'] as const
-type ControllerCall = Exclude<OperationOn<'control'>, (typeof internal)[number]>
+/** The operations that `Admin` calls by their names, and describeRouting, which the client calls only for itself. */
+const { describeRouting: _, ...adminOperations } = {
+  ...streamOperations,
+  ...brokerOperations,
+  ...reshardingOperations,
+}
 
-/** Every other operation of the controller is a call of the same name. It takes a signal, unless the table says more. */
-const controllerCalls = Object.fromEntries(
-  Object.entries<Operation>(operations)
-    .filter(([name, { plane }]) => plane === 'control' && !(internal as readonly string[]).includes(name))
-    .map(([name]) => [name, call]),
-) as Readonly<Record<ControllerCall, typeof call>>
+/** Each of them takes a signal, unless the table says more. */
+const adminCalls = Object.fromEntries(Object.keys(adminOperations).map((name) => [name, call])) as Readonly<
+  Record<keyof typeof adminOperations, typeof call>
+>
 
 const expectedVersion = whole({ min: 0, max: Number.MAX_SAFE_INTEGER, default: 0 })
 
@@ -230,12 +233,13 @@ const documentsWhere = { prefix: string, signal } satisfies OptionsOf<DocumentsW
 
 /** The options of each call. */
 export const optionTable = {
-  ...controllerCalls,
+  ...adminCalls,
   connect,
   createStream,
   splitShard,
   updateShardCount,
   documents,
+  getDocument: call,
   putDocument,
   deleteDocument,
   updateDocument: call,
