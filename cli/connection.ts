@@ -1,5 +1,6 @@
 // Gives a verb a client for its run, and closes the client at the end, also after a failure.
-import type { Client, ConnectOptions } from '../client/index.ts'
+import { endSentence } from '../client/errors.ts'
+import type { Client, ConnectOptions, LogEntry } from '../client/index.ts'
 import { visible } from '../protocol/text/visible-text.ts'
 import { seldom } from './output/seldom.ts'
 import { tell, type Terminal } from './terminal.ts'
@@ -26,10 +27,17 @@ export async function collect<T>(listing: AsyncIterable<T>): Promise<T[]> {
   return items
 }
 
-/** Shows the client's warnings about a lost connection, which it tries to make again. */
+/** Shows the client's warnings. */
 function troubles(terminal: Terminal): NonNullable<ConnectOptions['log']> {
   const say = seldom((line) => tell(terminal, line))
-  return ({ level, error }) => {
-    if (level === 'warn' && error !== undefined) say(`millrace: ${visible(error.message)} Trying again.`)
+  return (entry) => {
+    if (entry.level === 'warn') say(troubleLine(entry))
   }
+}
+
+/** Says what the client waits for: a connection that was lost, which it tries to make again, or a shard. */
+export function troubleLine({ message, shardId, error }: LogEntry): string {
+  if (error !== undefined && shardId === undefined) return `millrace: ${visible(error.message)} Trying again.`
+  const sentence = `millrace: ${message.charAt(0).toUpperCase()}${message.slice(1)}`
+  return error === undefined ? `${sentence}.` : `${sentence}: ${endSentence(visible(error.message))}`
 }

@@ -16,6 +16,7 @@ import type { ProducerOptions } from './producer/options.ts'
 import type { Acknowledgement } from './producer/pending-batch.ts'
 import { Producer } from './producer/producer.ts'
 import { Putters } from './producer/putters.ts'
+import { notSent } from './producer/waits.ts'
 import { Fetcher } from './reading/fetcher.ts'
 import { creditBytesOf, fetchSettings, type ReadOptions, type SubscribeOptions } from './reading/options.ts'
 import { Reading } from './reading/reading.ts'
@@ -79,7 +80,7 @@ export class Client extends Admin implements AsyncDisposable {
   /** Readings, subscriptions, producers and watches that are open. */
   readonly #given = new Set<Given>()
   /** The producers behind `put`. */
-  readonly #putters = new Putters((stream) => this.producer(stream), clientLimits.streamsKept)
+  readonly #putters: Putters
   readonly #signal: AbortSignal | undefined
   readonly #stopListening: (() => void) | undefined
   #closing: Promise<void> | undefined
@@ -93,6 +94,7 @@ export class Client extends Admin implements AsyncDisposable {
     this.#pool = pool
     this.#control = control
     this.#routings = routings
+    this.#putters = new Putters((stream) => this.producer(stream), clientLimits.streamsKept, settings.log)
     this.#signal = signal
     this.#stopListening = signal === undefined ? undefined : onAbort(signal, () => this.#abort(signal))
   }
@@ -104,7 +106,8 @@ export class Client extends Admin implements AsyncDisposable {
 
   /**
    * Appends one record and fulfils when it is stored. Records of concurrent puts are sent in one batch. For many records, a
-   * producer is cheaper.
+   * producer is cheaper. What a record waits for longer than 5 s is told by `log`; a record that could not be
+   * stored for 120 s is refused. A rejection says by `sideEffects` whether the record may be stored all the same.
    */
   put(stream: string, record: RecordInput, options?: CallOptions): Promise<Acknowledgement>
   /** Appends one record whose data a codec encodes. */
@@ -138,17 +141,23 @@ export class Client extends Admin implements AsyncDisposable {
     checkOptions('putMany', options)
     const { codec, signal } = options
     const results: Promise<PutResult>[] = []
-    await this.#putters.ready(stream, signal)
-    for (const record of records) {
-      results.push(
-        resultOf(async () => {
-          checkRecord(record)
-          return this.#putters.put(stream, encodeData(record, codec))
-        }),
-      )
+    try {
       await this.#putters.ready(stream, signal)
+      for (const record of records) {
+        results.push(
+          resultOf(async () => {
+            checkRecord(record)
+            return this.#putters.put(stream, encodeData(record, codec))
+          }),
+        )
+        await this.#putters.ready(stream, signal)
+      }
+      return await unlessAborted(Promise.all(results), signal)
+    } catch (error) {
+      if (signal?.aborted !== true) throw error
+      if (results.length === 0) throw notSent(abortedBy(signal))
+      throw abortedBy(signal, 'Records that were taken before may be stored, or may become so.')
     }
-    return unlessAborted(Promise.all(results), signal)
   }
 
   /** Makes a producer for many records: see Producer. Rejects with `streamNotFound`. */

@@ -51,7 +51,7 @@ export interface ConnectOptions {
   readonly retry?: Partial<RetryPolicy>
   /** Closes the client when it fires; all waiting calls then reject. */
   readonly signal?: AbortSignal
-  /** Called when the client does something by itself. Must not throw. */
+  /** Called when the client does something by itself, and when records have waited for 5 s. Must not throw. */
   readonly log?: (entry: LogEntry) => void
   /** Replaces clocks and random sources, for tests. */
   readonly rim?: Partial<Rim>

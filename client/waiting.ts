@@ -3,9 +3,15 @@
 import { setMaxListeners } from 'node:events'
 import { MillraceError } from '../protocol/millrace-error.ts'
 
-/** Makes the error of a wait that the caller's own signal ended; `cause` is the signal's reason. */
-export function abortedBy(signal: AbortSignal): MillraceError {
-  return new MillraceError('aborted', 'The wait was ended by its AbortSignal.', { cause: signal.reason })
+/**
+ * Makes the error of a wait that the caller's own signal ended; `cause` is the signal's reason. `whatOf` is a sentence about what
+ * became of what was waited for.
+ */
+export function abortedBy(signal: AbortSignal, whatOf?: string): MillraceError {
+  const message = 'The wait was ended by its AbortSignal.'
+  return new MillraceError('aborted', whatOf === undefined ? message : `${message} ${whatOf}`, {
+    cause: signal.reason,
+  })
 }
 
 export function throwIfAborted(signal: AbortSignal | undefined): void {
@@ -27,11 +33,18 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   return () => signal.removeEventListener('abort', listener)
 }
 
-/** Settles like the promise, unless the signal fires first. The promise itself goes on, and its rejection counts as handled. */
-export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+/**
+ * Settles like the promise, unless the signal fires first: then rejects with `error`. The promise itself goes on, and its
+ * rejection counts as handled.
+ */
+export function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+  error: (signal: AbortSignal) => Error = (fired) => abortedBy(fired),
+): Promise<T> {
   if (signal === undefined) return promise
   return new Promise((resolve, reject) => {
-    const stop = onAbort(signal, () => reject(abortedBy(signal)))
+    const stop = onAbort(signal, () => reject(error(signal)))
     promise.then(
       (value) => {
         stop()

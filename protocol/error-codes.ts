@@ -89,7 +89,12 @@ export const errorCodes = {
     sideEffects: 'possible',
     doc: 'The connection broke before the answer came.',
   },
-  aborted: { id: 13, retry: 'never', sideEffects: 'possible', doc: "The caller's AbortSignal fired." },
+  aborted: {
+    id: 13,
+    retry: 'never',
+    sideEffects: 'possible',
+    doc: "The caller's AbortSignal fired. For a record that was not sent, or was refused, the error's side effects are none.",
+  },
   closed: { id: 14, retry: 'never', sideEffects: 'none', doc: 'The client, producer or reader was closed.' },
   codecFailed: {
     id: 15,

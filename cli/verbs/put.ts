@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { randomUUID } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
+import type { Client } from '../../client/index.ts'
 import { withClient } from '../connection.ts'
 import { Failure } from '../failure.ts'
 import { jsonOption, urlOption, withExamples } from '../help.ts'
@@ -31,14 +32,14 @@ export function putVerb(terminal: Terminal): Command {
         tell(terminal, 'Reading the data from the terminal. Ctrl-D on an empty line ends it.')
       }
       const data = isTyped ? await buffer(terminal.stdin) : text
-      const acknowledgement = await withClient(options.url, (client) =>
+      const use = (client: Client) =>
         client.put(stream, {
           partitionKey: options.key ?? randomUUID(),
           data,
           headers: options.header,
           ...(options.hashKey === undefined ? {} : { explicitHashKey: options.hashKey }),
-        }),
-      )
+        })
+      const acknowledgement = await withClient(options.url, use, { terminal })
       const { shardId, sequenceNumber } = acknowledgement
       if (options.json === true) printJson(terminal, acknowledgement)
       else print(terminal, `${shardId} ${sequenceNumber}`)

@@ -19,6 +19,7 @@ import type { Lane, LaneVerdict } from './lane.ts'
 import { producerLimits, type ProducerSettings } from './options.ts'
 import type { BatchAcknowledgement, Flush, PendingBatch } from './pending-batch.ts'
 import { Relocation } from './relocation.ts'
+import { storedUnknown, waitOf, WaitReports } from './waits.ts'
 
 export interface DeliveryOptions {
   readonly stream: string
@@ -43,6 +44,7 @@ export class Delivery implements SenderEvents {
   readonly #backingOff = new Map<Lane, NodeJS.Timeout>()
   /** Lanes that a refresh of the routing sets going again. */
   readonly #awaitingRouting = new Set<Lane>()
+  readonly #waitReports = new WaitReports()
   readonly #closing = new AbortController()
   #routing: Routing
   #isRefreshing = false
@@ -126,12 +128,9 @@ export class Delivery implements SenderEvents {
   }
 
   refused(lane: Lane, batch: PendingBatch, error: MillraceError): void {
+    if (error.code !== 'duplicateTooOld') lane.refused(batch, error)
     // Stored, and so long ago that its number is forgotten: the sequence goes on behind it.
-    if (error.code === 'duplicateTooOld') {
-      if (lane.stored(batch)) this.#refuse(lane, batch, error)
-    } else {
-      lane.refused(batch, error)
-    }
+    else if (lane.stored(batch)) this.#refuse(lane, batch, storedUnknown(error, lane.place))
   }
 
   stoodStill(lane: Lane): void {
@@ -165,6 +164,7 @@ export class Delivery implements SenderEvents {
         return
       }
       this.#senderOf.set(lane, next)
+      lane.address = next.address
       sender = next
     }
     sender.schedule(lane)
@@ -267,10 +267,7 @@ export class Delivery implements SenderEvents {
     for (const lane of this.#records.lanes.all()) {
       // Removed: what comes later gets new lanes, and so new producer ids. Of these, some may still arrive.
       this.#forget(lane)
-      const { open } = lane
-      lane.open = undefined
-      for (const batch of lane.drop(Infinity)) this.#refuse(lane, batch, error)
-      if (open !== undefined) this.#refuse(lane, open, error)
+      for (const end of lane.end(error)) this.#refuse(lane, end.batch, end.error)
     }
   }
 
@@ -345,7 +342,7 @@ export class Delivery implements SenderEvents {
       return
     }
     if (lane.isInDoubt) {
-      const { count, error } = lane.giveUp(new MillraceError('shardNotFound', `${lane.shardId} is gone.`))
+      const { count, error } = lane.giveUp(new MillraceError('shardNotFound', 'The shard is gone.'))
       for (const batch of lane.drop(count)) this.#refuse(lane, batch, error)
     }
     lane.halt()
@@ -368,7 +365,9 @@ export class Delivery implements SenderEvents {
 
   #lookAtDeadlines(): void {
     const { settings, producerSettings } = this.#options
-    const expired = settings.monotonic() - producerSettings.deliveryTimeoutMs
+    const now = settings.monotonic()
+    const expired = now - producerSettings.deliveryTimeoutMs
+    this.#tellOfWaits(now)
     let isIdle = true
     for (const lane of this.#records.lanes.all()) {
       if (lane.isEmpty) continue
@@ -382,6 +381,15 @@ export class Delivery implements SenderEvents {
     if (!isIdle) return
     clearInterval(this.#sweep)
     this.#sweep = undefined
+  }
+
+  #tellOfWaits(now: number): void {
+    const waits = this.#records.lanes.all().map((lane) => {
+      const isConnected = this.#senderOf.get(lane)?.isConnected === true
+      const asksForPlace = this.#awaitingRouting.has(lane)
+      return waitOf(lane, now, { isConnected, asksForPlace, backsOff: this.#backingOff.has(lane) })
+    })
+    for (const entry of this.#waitReports.due(waits, now)) this.#log(entry)
   }
 
   #log(entry: LogEntry): void {

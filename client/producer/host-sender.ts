@@ -6,7 +6,7 @@ import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { AppendResult, ResponseOf } from '../../protocol/operations.ts'
 import { countOf } from '../../protocol/text/count-text.ts'
-import type { Endpoint } from '../connecting/address.ts'
+import { addressText, type Endpoint } from '../connecting/address.ts'
 import type { Connection } from '../connecting/connection.ts'
 import { asMillraceError, invalidAnswer } from '../errors.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
@@ -58,6 +58,15 @@ export class HostSender {
 
   constructor(options: HostSenderOptions) {
     this.#options = options
+  }
+
+  /** host:port of the host. */
+  get address(): string {
+    return addressText(this.#options.endpoint)
+  }
+
+  get isConnected(): boolean {
+    return this.#connection?.isOpen === true
   }
 
   /** The lane may have something to send. */

@@ -31,6 +31,7 @@ import { shardIdOf } from '../../protocol/shards/shard-id.ts'
 import type { LaneIdentity } from './identity.ts'
 import type { PendingBatch } from './pending-batch.ts'
 import { producerLimits } from './options.ts'
+import { endOf } from './waits.ts'
 
 /** What is to be done with a lane that has nothing in flight. */
 export type LaneVerdict =
@@ -52,6 +53,8 @@ export class Lane {
   readonly shardId: string
   /** Gathers records; not yet in the queue. */
   open: PendingBatch | undefined
+  /** host:port that it was last given to. */
+  address: string | undefined
   /** Refusals in a row. */
   attempts = 0
   /** The shard takes no more records: its own go elsewhere once nothing of it is in flight or in doubt. */
@@ -76,6 +79,8 @@ export class Lane {
   #lastStored = { place: -1, next: 0 }
   /** Why nothing could be sent since something last was. It tells nothing of any batch, so it decides nothing. */
   #obstacle: MillraceError | undefined
+  /** What last kept records from being stored, since some last were. For people. */
+  #lastError: MillraceError | undefined
 
   constructor(place: { streamId: number; shardIndex: number }, newIdentity: () => LaneIdentity) {
     const { streamId, shardIndex } = place
@@ -139,6 +144,32 @@ export class Lane {
     return this.#queue[0]?.refusal
   }
 
+  /** What keeps its records from being stored, as far as an error said it. */
+  get lastError(): MillraceError | undefined {
+    return this.#obstacle ?? this.#lastError
+  }
+
+  /** Its shard and host, for messages. */
+  get place(): string {
+    return this.address === undefined ? this.shardId : `${this.shardId} at ${this.address}`
+  }
+
+  /**
+   * Takes out every batch that is not settled, oldest first, with the error that it ends with for the reason. By (3), none
+   * behind one that is not stored may be stored.
+   */
+  end(reason: MillraceError): { batch: PendingBatch; error: MillraceError }[] {
+    const { place, lastError, open } = this
+    let mayBeStored = true
+    const ends = this.drop(Infinity).map((batch) => {
+      mayBeStored &&= batch.inDoubt || batch.isUnderWay
+      return { batch, error: endOf(reason, { place, mayBeStored, lastError }) }
+    })
+    this.open = undefined
+    if (open === undefined) return ends
+    return [...ends, { batch: open, error: endOf(reason, { place, mayBeStored: false, lastError }) }]
+  }
+
   /** Every batch that is not settled, oldest first. */
   *batches(): Iterable<PendingBatch> {
     yield* this.#queue
@@ -189,6 +220,7 @@ export class Lane {
     this.#sent++
     this.#inFlight++
     batch.sendings++
+    batch.isUnderWay = true
     this.#obstacle = undefined
     batch.refusal = undefined
     return batch
@@ -212,7 +244,9 @@ export class Lane {
       this.#lastStored = { place, next: baseSequenceNumber + recordCount }
     }
     this.#inFlight--
+    batch.isUnderWay = false
     this.attempts = 0
+    this.#lastError = undefined
     this.#window = Math.min(this.#window + 1, limits.producerWindowBatches)
     return this.#remove(batch)
   }
@@ -221,7 +255,9 @@ export class Lane {
   refused(batch: PendingBatch, error: MillraceError): void {
     this.#inFlight--
     this.#isHalted = true
+    batch.isUnderWay = false
     batch.refusal = error
+    this.#lastError = error
     if (error.sideEffects === 'possible') batch.inDoubt = true
     else if (endsDoubt(error)) batch.inDoubt = false
     if (error.retry === 'backoff') this.#window = 1
@@ -238,6 +274,7 @@ export class Lane {
   obstructed(error: MillraceError): void {
     // Whatever became of the attempt, no batch was in it.
     const isHarmless = error.sideEffects === 'none'
+    this.#lastError = error
     this.#obstacle = isHarmless ? error : new MillraceError('unavailable', error.message, { cause: error })
   }
 
@@ -253,7 +290,7 @@ export class Lane {
     if (first === undefined) return { verdict: 'send' }
     const { refusal } = first
     if (now - first.acceptedAt >= deliveryTimeoutMs) {
-      const reason = this.#obstacle ?? refusal ?? notDelivered(this.shardId, deliveryTimeoutMs)
+      const reason = this.#obstacle ?? refusal ?? notTaken()
       const { length } = this.#queue
       const inTime = this.#queue.findIndex(({ acceptedAt }) => now - acceptedAt < deliveryTimeoutMs)
       return this.giveUp(reason, { count: inTime < 0 ? length : inTime, deliveryTimeoutMs })
@@ -271,18 +308,10 @@ export class Lane {
     refusal: MillraceError,
     late?: { readonly count: number; readonly deliveryTimeoutMs: number },
   ): LaneVerdict & { verdict: 'giveUp' } {
-    const triedFor = late === undefined ? '' : ` It was tried for ${late.deliveryTimeoutMs} ms.`
-    if (!this.isInDoubt) {
-      const retryAfterMs = refusal.retryAfterMs === undefined ? {} : { retryAfterMs: refusal.retryAfterMs }
-      const error = new MillraceError(refusal.code, refusal.message + triedFor, {
-        cause: refusal,
-        ...retryAfterMs,
-      })
-      return { verdict: 'giveUp', count: late?.count ?? 1, error }
-    }
+    const { place, isInDoubt: mayBeStored } = this
+    const error = endOf(refusal, { place, mayBeStored, triedMs: late?.deliveryTimeoutMs })
+    if (!mayBeStored) return { verdict: 'giveUp', count: late?.count ?? 1, error }
     const sure = this.#queue.findIndex((batch) => !batch.inDoubt)
-    const message = `Records for ${this.shardId} were sent and may be stored; no answer said so.${triedFor}`
-    const error = new MillraceError('outcomeUnknown', message, { cause: refusal })
     return { verdict: 'giveUp', count: sure < 0 ? this.#queue.length : sure, error }
   }
 
@@ -330,7 +359,6 @@ export class Lane {
   }
 }
 
-function notDelivered(shardId: string, deliveryTimeoutMs: number): MillraceError {
-  const message = `The host of ${shardId} could not be reached within ${deliveryTimeoutMs} ms.`
-  return new MillraceError('unavailable', message)
+function notTaken(): MillraceError {
+  return new MillraceError('unavailable', 'The host took nothing for the shard.')
 }

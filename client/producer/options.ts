@@ -22,7 +22,10 @@ export interface ProducerOptions<In = BytesInput> {
   readonly compression?: Compression
   /** Records beyond this are refused with `overloaded`; `ready` and `push` ask to wait from half of it on. 32 MiB. */
   readonly bufferBytesMax?: number
-  /** A record that is not stored by then is refused; 120 s by default, at most 15 minutes. */
+  /**
+   * A record that is not stored by then is refused; 120 s by default, at most 15 minutes. The error says what it waited for,
+   * and by `sideEffects` whether it may be stored. From 5 s on, what it waits for is told by the client's `log`.
+   */
   readonly deliveryTimeoutMs?: number
   /** Called for each batch that is stored. Must not throw. */
   readonly onAcknowledged?: (batch: BatchAcknowledgement) => void

@@ -64,6 +64,8 @@ export class PendingBatch {
    * lost connection. See lane.ts.
    */
   inDoubt = false
+  /** It was sent, and the answer has not come yet. */
+  isUnderWay = false
   /** What the last answer refused it with. */
   refusal: MillraceError | undefined
   #builder: BatchBuilder | undefined

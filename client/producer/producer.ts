@@ -17,9 +17,11 @@ import {
 import type { CallOptions } from '../settings.ts'
 import { deferred, onAbort, unlessAborted, type Deferred } from '../waiting.ts'
 import { Delivery, type DeliveryOptions } from './delivery.ts'
+import { DrainRate } from './drain-rate.ts'
 import type { HashKeyCache } from './hash-key-cache.ts'
 import { producerLimits, resolveProducerSettings, type ProducerOptions } from './options.ts'
 import type { Acknowledgement, PendingBatch } from './pending-batch.ts'
+import { notSent } from './waits.ts'
 import { countOf } from '../../protocol/text/count-text.ts'
 
 export interface ProducerDependencies extends Pick<
@@ -37,6 +39,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   readonly stream: string
   readonly #codec: Codec<In, unknown>
   readonly #clock: () => number
+  readonly #monotonic: () => number
   readonly #delivery: Delivery
   readonly #bufferBytesMax: number
   readonly #onClosed: () => void
@@ -53,6 +56,9 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   /** Records given so far. */
   #recordCount = 0
   #acceptedThisTurn = 0
+  /** Bytes accepted so far, as they count in the buffer. */
+  #acceptedBytes = 0
+  readonly #drainRate = new DrainRate()
   #turn: Deferred<void> | undefined
   #room: Deferred<void> | undefined
   /** The first refusal of a record that nobody waits for; `flush` and `close` report it. */
@@ -69,6 +75,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
     this.stream = dependencies.stream
     this.#codec = resolveEncoder(options.codec)
     this.#clock = dependencies.settings.clock
+    this.#monotonic = dependencies.settings.monotonic
     this.#bufferBytesMax = producerSettings.bufferBytesMax
     this.#hashKeys = dependencies.hashKeys
     this.#onClosed = dependencies.onClosed
@@ -96,8 +103,9 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   }
 
   /**
-   * Takes a record, encodes it at once, and fulfils when it is stored. Rejects with `overloaded` where the buffer is full:
-   * `await ready()` between sends. To append one after the other, await each; to append fast, collect the promises, or
+   * Takes a record, encodes it at once, and fulfils when it is stored. Rejects with `overloaded` where the buffer is full,
+   * whose `retryAfterMs` says when it has room again at the rate of the last second: better `await ready()` between sends.
+   * A rejection says what the record waited for, and by `sideEffects` whether it may be stored. To append one after the other, await each; to append fast, collect the promises, or
    * `push`.
    */
   send(record: RecordInput<In>): Promise<Acknowledgement> {
@@ -147,13 +155,10 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
     return this.#closing
   }
 
-  /** Ends at once: what is not acknowledged fails with `aborted`, and may be stored or not. */
+  /** Ends at once: what is not acknowledged fails with `aborted`, which says of each record whether it may be stored. */
   abort(reason?: unknown): void {
-    this.#end(
-      new MillraceError('aborted', 'The producer was ended before the record was acknowledged.', {
-        cause: reason,
-      }),
-    )
+    const message = 'The producer was ended before the record was acknowledged.'
+    this.#end(new MillraceError('aborted', message, { cause: reason }))
   }
 
   /** Closes it at the end of an `await using`. */
@@ -172,7 +177,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
 
   #end(error: MillraceError): void {
     if (this.#ended !== undefined) return
-    this.#ended = error
+    this.#ended = notSent(error)
     this.#stopListening?.()
     this.#delivery.close(error)
     this.#makeRoom()
@@ -181,9 +186,10 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
 
   #accept(record: RecordInput<In>): PendingBatch {
     if (this.#ended !== undefined) throw this.#ended
-    if (this.#closing !== undefined) throw closedError('The producer')
+    if (this.#closing !== undefined) throw notSent(closedError('The producer'))
     const before = this.#delivery.bufferedBytes
     if (before >= this.#bufferBytesMax) throw this.#overloaded()
+    if (before === 0) this.#drainRate.begin(this.#monotonic(), this.#acceptedBytes)
     const encoded = this.#encode(record)
     const { explicitHashKey } = encoded
     const batch =
@@ -191,7 +197,9 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
         ? this.#delivery.add(encoded, this.#hashKeys.words, this.#hashKeys.find(record.partitionKey))
         : this.#delivery.add(encoded, explicitHashKey, 0)
     this.#turn ??= this.#beginTurn()
-    this.#acceptedThisTurn += this.#delivery.bufferedBytes - before
+    const bytes = this.#delivery.bufferedBytes - before
+    this.#acceptedThisTurn += bytes
+    this.#acceptedBytes += bytes
     return batch
   }
 
@@ -226,6 +234,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
 
   /** Asked to wait at half of the buffer, callers go on at a quarter: they do not wake for every batch. */
   #makeRoom(): void {
+    this.#drainRate.sample(this.#monotonic(), this.#acceptedBytes - this.bufferedBytes)
     if (this.#room === undefined) return
     if (this.#ended === undefined && this.bufferedBytes > this.#bufferBytesMax / 4) return
     this.#room.resolve()
@@ -233,9 +242,15 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   }
 
   #overloaded(): MillraceError {
+    const { bufferedBytes } = this
+    const max = this.#bufferBytesMax
     const message =
-      `The records for ${JSON.stringify(this.stream)} that wait to be stored have ${countOf(this.bufferedBytes, 'byte')}; ` +
-      `the limit is bufferBytesMax, ${this.#bufferBytesMax}: await ready() before sending more.`
-    return new MillraceError('overloaded', message)
+      `The records for ${JSON.stringify(this.stream)} that wait to be stored have ${countOf(bufferedBytes, 'byte')}; ` +
+      `the limit is bufferBytesMax, ${max}: await ready() before sending more. The record was not taken and is not stored.`
+    // Until `ready` would not ask to wait.
+    const excessBytes = bufferedBytes - max / 2
+    const drained = this.#acceptedBytes - bufferedBytes
+    const retryAfterMs = this.#drainRate.msFor(excessBytes, this.#monotonic(), drained)
+    return new MillraceError('overloaded', message, { retryAfterMs })
   }
 }

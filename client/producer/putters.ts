@@ -2,11 +2,13 @@
 // A producer is closed only when no put has to do with it: none waits for it, and no record of it is under way. However
 // many streams are put to at once, each has its producer for as long; beyond that the client keeps a bounded number.
 import type { BytesInput } from '../codecs.ts'
-import { errorFrom } from '../errors.ts'
+import { asMillraceError, type MillraceError } from '../errors.ts'
 import type { RecordInput } from '../record.ts'
-import { abortedBy, deferred, onAbort, throwIfAborted, unlessAborted, type Deferred } from '../waiting.ts'
+import type { LogEntry } from '../settings.ts'
+import { abortedBy, deferred, throwIfAborted, unlessAborted, type Deferred } from '../waiting.ts'
 import type { Acknowledgement } from './pending-batch.ts'
 import type { Producer } from './producer.ts'
+import { notSent, waitLimits } from './waits.ts'
 
 /** A producer, as far as `put` needs one. */
 export type PutProducer = Pick<Producer, 'ready' | 'send' | 'close'>
@@ -14,14 +16,20 @@ export type PutProducer = Pick<Producer, 'ready' | 'send' | 'close'>
 export class Putters {
   readonly #open: (stream: string) => Promise<PutProducer>
   readonly #sizeMax: number
+  readonly #log: (entry: LogEntry) => void
   readonly #byStream = new Map<string, Putter>()
   /** Those that no put has to do with, the one that was used longest ago first. */
   readonly #unused = new Set<Putter>()
 
   /** `open` makes a producer. Those that are not in use are closed while there are more than `sizeMax`. */
-  constructor(open: (stream: string) => Promise<PutProducer>, sizeMax: number) {
+  constructor(
+    open: (stream: string) => Promise<PutProducer>,
+    sizeMax: number,
+    log: (entry: LogEntry) => void = () => {},
+  ) {
     this.#open = open
     this.#sizeMax = sizeMax
+    this.#log = log
   }
 
   /** Producers that there are. */
@@ -31,10 +39,10 @@ export class Putters {
 
   /**
    * Appends a record, behind all that were put to the stream before. Fulfils when it is stored. With a signal, the wait
-   * ends when that fires: a record that was not sent by then is not sent at all.
+   * ends when that fires: a record that its producer had not taken by then is not sent at all, and the error says so.
    */
   async put(stream: string, record: RecordInput, signal?: AbortSignal): Promise<Acknowledgement> {
-    throwIfAborted(signal)
+    if (signal?.aborted) throw notSent(abortedBy(signal))
     return this.#of(stream).put(record, signal)
   }
 
@@ -56,6 +64,7 @@ export class Putters {
   #begin(stream: string): Putter {
     const putter: Putter = new Putter(stream, this.#open(stream), {
       failed: () => this.#forget(putter),
+      waiting: () => this.#log({ level: 'warn', message: WAITS_FOR_SHARDS, stream }),
       unused: () => this.#keep(putter),
     })
     this.#byStream.set(stream, putter)
@@ -78,6 +87,9 @@ export class Putters {
   }
 }
 
+const WAITS_FOR_SHARDS = `records have waited ${waitLimits.toldAfterMs / 1000} s for the broker to say where the shards of their stream are`
+const TAKEN = 'The record was taken before: it may be stored, or may become so.'
+
 /** A record that waits for its producer, or for room in it. */
 interface WaitingPut {
   readonly record: RecordInput
@@ -88,6 +100,8 @@ interface WaitingPut {
 interface PutterEvents {
   /** There will be no producer. */
   failed(): void
+  /** Records have waited for the producer for long. */
+  waiting(): void
   /** No put has to do with it any more. */
   unused(): void
 }
@@ -109,14 +123,19 @@ class Putter {
     this.stream = stream
     this.#opening = opening
     this.#events = events
+    const timer = setTimeout(() => {
+      if (this.#uses > 0) events.waiting()
+    }, waitLimits.toldAfterMs)
     opening.then(
       (producer) => {
+        clearTimeout(timer)
         this.#producer = producer
         this.#sendSoon(producer)
       },
       (error: unknown) => {
+        clearTimeout(timer)
         events.failed()
-        for (const { sent } of this.#waiting) sent.reject(errorFrom(error))
+        for (const { sent } of this.#waiting) sent.reject(notSent(asMillraceError(error)))
         this.#waiting.clear()
       },
     )
@@ -125,8 +144,8 @@ class Putter {
   put(record: RecordInput, signal: AbortSignal | undefined): Promise<Acknowledgement> {
     const producer = this.#producer
     const mayPass = producer !== undefined && this.#waiting.size === 0 && producer.ready() === undefined
-    const stored = mayPass ? producer.send(record) : this.#sendInTurn(record, signal)
-    return unlessAborted(this.#using(stored), signal)
+    if (!mayPass) return this.#sendInTurn(record, signal)
+    return unlessAborted(this.#using(producer.send(record)), signal, isTaken)
   }
 
   /** Fulfils when a record that is put now would be sent at once. Rejects where there will be no producer. */
@@ -135,7 +154,9 @@ class Putter {
   }
 
   async #room(): Promise<void> {
-    const producer = await this.#opening
+    const producer = await this.#opening.catch((error: unknown) => {
+      throw notSent(asMillraceError(error))
+    })
     for (let room = this.#roomIn(producer); room !== undefined; room = this.#roomIn(producer)) await room
   }
 
@@ -161,11 +182,13 @@ class Putter {
     const put: WaitingPut = { record: ownCopy(record), sent: deferred() }
     this.#waiting.add(put)
     if (this.#producer !== undefined) this.#sendSoon(this.#producer)
-    if (signal === undefined) return put.sent.promise
-    const stop = onAbort(signal, () => {
-      if (this.#waiting.delete(put)) put.sent.reject(abortedBy(signal))
+    // In use until the record is settled or taken back, whoever still waits.
+    return unlessAborted(this.#using(put.sent.promise), signal, (fired) => {
+      if (!this.#waiting.delete(put)) return isTaken(fired)
+      const error = notSent(abortedBy(fired))
+      put.sent.reject(error)
+      return error
     })
-    return put.sent.promise.finally(stop)
   }
 
   #sendSoon(producer: PutProducer): void {
@@ -184,6 +207,10 @@ class Putter {
       if (this.#waiting.delete(put)) producer.send(put.record).then(put.sent.resolve, put.sent.reject)
     }
   }
+}
+
+function isTaken(signal: AbortSignal): MillraceError {
+  return abortedBy(signal, TAKEN)
 }
 
 /** The record with bytes of its own: until it is sent, the caller may use the memory again. */

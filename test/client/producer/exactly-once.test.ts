@@ -81,6 +81,8 @@ const schedules = fc.record({
     }),
     { maxLength: 30 },
   ),
+  /** An aborted producer says at once of each record whether it may be stored. */
+  ending: fc.constantFrom('close', 'close', 'abort' as const),
 })
 type Schedule = typeof schedules extends fc.Arbitrary<infer S> ? S : never
 
@@ -158,6 +160,7 @@ async function run(schedule: Schedule) {
     if (waitMs > 0) await pass(waitMs)
     if (event === 'outage') broker.startHost(hostId)
   }
+  if (schedule.ending === 'abort') producer.abort(new Error('enough'))
   await driven(producer.close(), { limitMs: 30_000 })
   await driven(Promise.all(settling))
   // Whatever still lingers on broken connections arrives now.
@@ -238,7 +241,12 @@ describe('producer', () => {
     })
     await fc.assert(
       fc.asyncProperty(schedules, passingTroubles, async (schedule, troubles) => {
-        const { sent, content, reused } = await run({ ...schedule, deliveryTimeoutMs: 100_000, troubles })
+        const { sent, content, reused } = await run({
+          ...schedule,
+          ending: 'close',
+          deliveryTimeoutMs: 100_000,
+          troubles,
+        })
         expect(reused, 'what is sent again is the same to the letter').toEqual([])
         repeated += content.repeated
         expect(sent.filter(({ outcome }) => outcome === undefined || MillraceError.is(outcome))).toEqual([])

@@ -58,7 +58,7 @@ it.each(['unavailable', 'shardNotFound'] as const)(
     await expect(driven(sent)).rejects.toMatchObject({
       code: 'unavailable',
       message: expect.stringMatching(
-        /^No connection to .*ECONNREFUSED.* It was tried for 1000 ms\.$/,
+        /^No connection to .*ECONNREFUSED.* Records for shardId-0+ at .*:7401 were tried for 1000 ms and are not stored\.$/,
       ) as string,
     })
     await driven(producer.close())
