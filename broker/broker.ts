@@ -15,6 +15,7 @@ import { resolveConfig } from './config/resolve.ts'
 import { authorityOf } from './config/url.ts'
 import type { Controller } from './control/controller.ts'
 import { embeddedHosts, type EmbeddedHosts } from './embedded-host.ts'
+import { checkBrokerOptions } from './embedded-options.ts'
 import { inProcessPair } from './server/transport/in-process.ts'
 import type { Server } from './server/server.ts'
 import type { OwnerParts } from './storage/owner.ts'
@@ -78,6 +79,7 @@ export interface Broker extends AsyncDisposable {
  * where the directory is in use or the port is taken, and with ConfigError where an option is refused.
  */
 export async function createBroker(options: BrokerOptions = {}): Promise<Broker> {
+  checkBrokerOptions(options)
   if (options.threads === true && options.storage !== undefined) {
     throw refusal('invalidArgument', 'storage cannot be replaced where it runs on threads.')
   }

@@ -48,6 +48,27 @@ function boundTo(environment: Environment): Environment {
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
 
 describe('createBroker', () => {
+  it.each([
+    [null, /^The options of createBroker are null: expected an object\.$/],
+    ['data', /^The options of createBroker are "data": expected an object\.$/],
+    [{ dataDirs: '/var/lib/x' }, /^dataDirs is not an option of createBroker\. It takes dataDir, /],
+    [{ segmentSize: '8MiB' }, /^segmentSize is not an option .*Write { config: { segmentSize: … } }\.$/],
+    [{ dataDir: 5 }, /^dataDir is 5: expected a path\.$/],
+    [{ dataDir: null }, /^dataDir is null: expected a path\.$/],
+    [{ listen: 7400 }, /^listen is 7400: expected true, false, or an object with host and port\.$/],
+    [{ threads: 'yes' }, /^threads is "yes": expected true or false\.$/],
+    [{ config: null }, /^config is null: expected an object\.$/],
+    [{ clock: 5 }, /^clock is 5: expected a function\.$/],
+  ])('refuses %j by name, and makes no data directory', async (options, message) => {
+    const made = createBroker(options as unknown as BrokerOptions)
+    await expect(made).rejects.toThrow(
+      expect.objectContaining({
+        name: 'ConfigError',
+        message: expect.stringMatching(message) as string,
+      }) as Error,
+    )
+  })
+
   it('stores, reads back and describes without a port', async () => {
     await using broker = await inProcess()
     expect(broker.url).toBe('millrace://in-process:0')
