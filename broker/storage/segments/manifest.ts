@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { replaceFile } from '../disk/durable-files.ts'
 import type { Faults } from '../disk/faults.ts'
+import { refuseUnlessFileNow } from '../disk/private-files.ts'
 import type { SegmentName } from './segment-name.ts'
 
 const MANIFEST_FORMAT = 2
@@ -28,9 +29,10 @@ export interface Manifest {
   readonly active: number
 }
 
-/** Reads the manifest of an owner's directory; undefined if there is none. Throws if it is damaged. */
+/** Reads the manifest of an owner's directory; undefined if there is none. Throws if it is damaged, or a link. */
 export async function readManifest(directory: string): Promise<Manifest | undefined> {
   const path = join(directory, MANIFEST_FILE)
+  refuseUnlessFileNow(path)
   let text: string
   try {
     text = await readFile(path, 'utf8')

@@ -115,7 +115,13 @@ describe.skipIf(process.platform === 'win32')('a link', () => {
   })
 
   const segment = join('owners', '0000', 'segment-0000000003')
-  for (const part of ['lock', 'catalog', 'owners', join('owners', '0000')]) {
+  for (const part of [
+    'lock',
+    'catalog',
+    'owners',
+    join('owners', '0000'),
+    join('owners', '0000', 'manifest.json'),
+  ]) {
     test(`in the place of ${part} keeps the broker from starting, by name`, async () => {
       await useBroker(() => {})
       if (part === 'lock') await writeFile(join(dataDir, 'lock', 'x.claim-probe-1'), '')
