@@ -1,5 +1,7 @@
-// PROCESS ENTRY: the command. Sets the exit code and lets the process end by itself, so that all output is written.
+// PROCESS ENTRY: the command. Sets the exit code and lets the process end by itself, so that all output is written. After an
+// interruption it waits for the reader of that output for a bounded time only.
 import { readFileSync } from 'node:fs'
+import { endSoon } from '../broker/telemetry/end-soon.ts'
 import { run } from './program.ts'
 import { processTerminal } from './terminal.ts'
 
@@ -7,4 +9,6 @@ import { processTerminal } from './terminal.ts'
 const packageJson = new URL('../../package.json', import.meta.url)
 const { version } = JSON.parse(readFileSync(packageJson, 'utf8')) as { version: string }
 
-process.exitCode = await run(process.argv.slice(2), processTerminal(), version)
+const terminal = processTerminal()
+process.exitCode = await run(process.argv.slice(2), terminal, version)
+if (terminal.wasInterrupted()) endSoon()

@@ -19,7 +19,8 @@ export interface Terminal {
 
 const interruptions = ['SIGINT', 'SIGTERM'] as const
 
-export function processTerminal(): Terminal {
+/** The terminal of this process. `wasInterrupted` tells whether `interrupted()` has fired. */
+export function processTerminal(): Terminal & { wasInterrupted(): boolean } {
   const { stdin, stdout, stderr } = process
   const closed = new AbortController()
   stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -38,7 +39,9 @@ export function processTerminal(): Terminal {
  * Listens for signals only while they are handled. At other times signals end the process by default, even if its event
  * loop is busy.
  */
-function watchSignals(stderr: Terminal['stderr']): Pick<Terminal, 'interrupted' | 'beforeKilled'> {
+function watchSignals(
+  stderr: Terminal['stderr'],
+): Pick<ReturnType<typeof processTerminal>, 'interrupted' | 'wasInterrupted' | 'beforeKilled'> {
   let interruption: AbortController | undefined
   let isInterrupted = false
   const restorers = new Set<() => void>()
@@ -69,6 +72,7 @@ function watchSignals(stderr: Terminal['stderr']): Pick<Terminal, 'interrupted' 
       settle()
       return interruption.signal
     },
+    wasInterrupted: () => isInterrupted,
     beforeKilled(restore) {
       restorers.add(restore)
       settle()

@@ -73,7 +73,7 @@ async function consume(stream: string, options: ConsumeOptions, terminal: Termin
   const use = async (client: Client): Promise<void> => {
     const batches = open(client, stop)
     try {
-      await writeRecords(batches, options, { terminal, written, skips })
+      await writeRecords(batches, options, { terminal, interrupted, written, skips })
     } catch (error) {
       // An interruption is the normal end of following, not a failure.
       if (!stop.aborted) throw error
@@ -118,15 +118,22 @@ function readingOf(stream: string, options: ConsumeOptions, skips: Skips): Asked
   return { open, endsByItself: !follow || count !== undefined }
 }
 
+interface Writing {
+  readonly terminal: Terminal
+  readonly interrupted: AbortSignal
+  readonly written: { records: number }
+  readonly skips: Skips
+}
+
 async function writeRecords(
   batches: AsyncIterable<readonly StreamRecord[]>,
   { count = Infinity, format, escape }: ConsumeOptions,
-  { terminal, written, skips }: { terminal: Terminal; written: { records: number }; skips: Skips },
+  { terminal, interrupted, written, skips }: Writing,
 ): Promise<void> {
   const columns = screenColumns(terminal)
   const screen = { columns, showsControls: escape && terminal.stdout.isTTY === true }
   const bytesOf = recordWriter(format, screen)
-  const output = outputStream(terminal)
+  const output = outputStream(terminal, interrupted)
   for await (const records of batches) {
     for (const record of records) {
       // The heading waits for the first record: above an error or nothing it would suggest that there are records.

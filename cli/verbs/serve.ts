@@ -11,9 +11,9 @@ export function serveVerb(_terminal: Terminal): Command {
   const command = new Command('serve')
     .description('Run a broker. SIGTERM or Ctrl-C drains it: what is in flight is answered, then it ends.')
     .action(async () => {
-      const { values: config } = loadConfig(configFlagValues(command))
-      const { startDaemon } = await import('../../broker/main.ts')
       try {
+        const { values: config } = loadConfig(configFlagValues(command))
+        const { startDaemon } = await import('../../broker/main.ts')
         const daemon = await startDaemon(config)
         if ((await daemon.stopped) !== 0) throw new Failure('', 'failed')
       } finally {

@@ -136,6 +136,12 @@ describe.skipIf(process.platform !== 'linux')('a daemon whose log has a stalled 
       await using second = await serve(output, ['--port', String(first.port)])
       expect(await once(second.child, 'exit')).toEqual([1, null])
     })
+
+    it(`ends with its exit code where its configuration is refused: ${kind}`, async () => {
+      await using output = await stalled()
+      await using refused = await serve(output, ['--host', '0.0.0.0'])
+      expect(await once(refused.child, 'exit')).toEqual([2, null])
+    })
   }
 
   it('continues its log when the reader is back, with every line whole', async () => {

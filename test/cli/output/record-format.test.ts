@@ -70,6 +70,16 @@ describe('outputStream', () => {
     closed.abort()
     await held
   })
+
+  it('stops waiting for a slow reader when it is interrupted', async () => {
+    const stdout = new PassThrough({ highWaterMark: 10 })
+    const interruption = new AbortController()
+    const outputClosed = new AbortController().signal
+    const output = outputStream({ stdout, outputClosed }, interruption.signal)
+    const held = output.write(Buffer.alloc(100_000))
+    interruption.abort()
+    await held
+  })
 })
 
 describe('amounts', () => {
