@@ -16,6 +16,9 @@ import { shardVerb } from './verbs/shard.ts'
 import { statusVerb } from './verbs/status.ts'
 import { streamVerb } from './verbs/stream.ts'
 
+/** Width of help where the terminal does not say its own. */
+const HELP_COLUMNS = 100
+
 /** Builds the command. Nothing runs, and no large module is loaded, before a verb is chosen. */
 export function createProgram(terminal: Terminal, version: string): Command {
   const program = new Command('millrace')
@@ -80,8 +83,8 @@ function settle(command: Command, terminal: Terminal): void {
       writeOut: (text) => terminal.stdout.write(visibleLines(text)),
       writeErr: (text) => terminal.stderr.write(visibleLines(text)),
       outputError: (text, write) => write(text.replace(/^error: /, 'millrace: ')),
-      getOutHelpWidth: () => terminal.stdout.columns ?? 100,
-      getErrHelpWidth: () => terminal.stderr.columns ?? 100,
+      getOutHelpWidth: () => terminal.stdout.columns || HELP_COLUMNS,
+      getErrHelpWidth: () => terminal.stderr.columns || HELP_COLUMNS,
     })
     .configureHelp({
       // Text is wrapped even where long names of verbs and options leave little room.

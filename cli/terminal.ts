@@ -84,9 +84,12 @@ function watchSignals(
   }
 }
 
-/** Width of standard output's screen in columns; undefined if it is a file or a pipe. */
+/**
+ * Width of standard output's screen in columns; undefined if it is a file or a pipe, or a terminal that does not say its width
+ * and reports 0, as some containers and recorders do.
+ */
 export function screenColumns({ stdout }: Pick<Terminal, 'stdout'>): number | undefined {
-  return stdout.isTTY === true ? stdout.columns : undefined
+  return stdout.isTTY === true && stdout.columns !== 0 ? stdout.columns : undefined
 }
 
 /** Prints one or more lines of results on standard output. */
