@@ -4,7 +4,6 @@ import { connect } from '../../client/index.ts'
 import { produceRecords, type ProduceOutcome, type ProduceTask } from '../../cli/produce-records.ts'
 import { driven, fakeTime, pass } from '../client/support/drive.ts'
 import { FakeBroker } from '../client/support/fake-broker.ts'
-import { FakeLimit } from '../client/support/fake-shard.ts'
 
 let restoreTime: () => void
 beforeEach(() => {
@@ -54,7 +53,7 @@ function producing(broker: FakeBroker, count: number, { endless = false } = {}) 
 /** Takes so many bytes a second. */
 function limited(bytesPerSecond: number): FakeBroker {
   const broker = new FakeBroker()
-  broker.shards[0]!.limits.bytesIn = new FakeLimit(bytesPerSecond)
+  broker.shards[0]!.limitTo({ writeBytesPerSecond: bytesPerSecond })
   return broker
 }
 

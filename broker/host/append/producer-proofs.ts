@@ -21,6 +21,9 @@ export interface ProvenProducer {
 
 const NO_PRODUCER: ProvenProducer = { tag: 0, session: 0, address: 0 }
 
+/** What a proof needs of a session. */
+type ProvingSession = Pick<Session, 'id' | 'remote'>
+
 interface Proof {
   readonly secret: Buffer
   readonly producer: ProvenProducer
@@ -28,7 +31,7 @@ interface Proof {
 
 export class ProducerProofs {
   readonly #max: number
-  #sessions = new WeakMap<Session, Map<number, Proof>>()
+  #sessions = new WeakMap<ProvingSession, Map<number, Proof>>()
   #count = 0
   /** How many secrets have been hashed. */
   hashes = 0
@@ -42,7 +45,7 @@ export class ProducerProofs {
    * producer id.
    */
   producerOf(
-    session: Session,
+    session: ProvingSession,
     batch: Uint8Array,
     secret: Uint8Array | undefined,
   ): ProvenProducer | undefined {
@@ -60,7 +63,7 @@ export class ProducerProofs {
     return producer
   }
 
-  #remember(session: Session, producerId: number, proof: Proof): void {
+  #remember(session: ProvingSession, producerId: number, proof: Proof): void {
     if (this.#count >= this.#max) {
       this.#sessions = new WeakMap()
       this.#count = 0

@@ -123,7 +123,10 @@ export class Fetches {
       const index = (first + i) % shards.length
       const wanted = shards[index]!
       const shard = this.#options.shards.find(wanted.streamId, wanted.shardIndex)
-      const refusal = this.#refusal(shard, wanted)
+      const refusal = fetchRefusal(shard, wanted.sequenceNumber, this.#options.time.elapsed())
+      if (refusal?.code === 'provisionedThroughputExceeded') {
+        this.#options.metrics.millrace_throttled_reads_total.add(1)
+      }
       const now = this.#options.time.now()
       if (!shard || refusal) answer.refuse(index, wanted, refusal!, shard, now)
       else if (wanted.sequenceNumber === shard.tail || answer.full) answer.skip(index, wanted, shard, now)
@@ -136,19 +139,6 @@ export class Fetches {
       }
     }
     return answer
-  }
-
-  #refusal(shard: HostedShard | undefined, wanted: ShardToFetch): FetchRefusal | undefined {
-    if (!shard) return { code: 'shardNotFound' }
-    const refused = checkReadFrom(shard, wanted.sequenceNumber)
-    if (refused) return refused
-    if (!shard.readThrottle) return undefined
-    // A read at the end of a closed shard costs nothing.
-    if (shard.closed && wanted.sequenceNumber === shard.tail) return undefined
-    const usedUp = shard.readThrottle.usedUp(this.#options.time.elapsed())
-    if (!usedUp) return undefined
-    this.#options.metrics.millrace_throttled_reads_total.add(1)
-    return { code: 'provisionedThroughputExceeded', retryAfterMs: usedUp.waitMs }
   }
 
   #readShard(
@@ -180,4 +170,20 @@ function opened(outflow: Outflow, signal: AbortSignal): Promise<void> {
     outflow.whenOpen(done)
     signal.addEventListener('abort', done)
   })
+}
+
+/** Says why a shard gives nothing from a number on, at this moment of the monotonic clock; undefined if it does. */
+export function fetchRefusal(
+  shard: HostedShard | undefined,
+  sequenceNumber: number,
+  now: number,
+): FetchRefusal | undefined {
+  if (!shard) return { code: 'shardNotFound' }
+  const refused = checkReadFrom(shard, sequenceNumber)
+  if (refused) return refused
+  if (!shard.readThrottle) return undefined
+  // A read at the end of a closed shard costs nothing.
+  if (shard.closed && sequenceNumber === shard.tail) return undefined
+  const usedUp = shard.readThrottle.usedUp(now)
+  return usedUp && { code: 'provisionedThroughputExceeded', retryAfterMs: usedUp.waitMs }
 }

@@ -18,7 +18,7 @@ export type ResolvedPosition = { readonly sequenceNumber: number } | { readonly 
 export async function resolvePosition(
   shard: HostedShard,
   position: Position,
-  reads: ShardReads,
+  reads: Pick<ShardReads, 'refreshHorizon' | 'seek'>,
   outflow: Outflow,
 ): Promise<ResolvedPosition> {
   const stray = strayField(position)
@@ -79,7 +79,7 @@ export function checkReadFrom(shard: HostedShard, sequenceNumber: number): Posit
 async function atTimestamp(
   shard: HostedShard,
   timestamp: number,
-  reads: ShardReads,
+  reads: Pick<ShardReads, 'seek'>,
   outflow: Outflow,
 ): Promise<ResolvedPosition> {
   // In an empty shard, or at a time after the newest record, reading begins with the next record.

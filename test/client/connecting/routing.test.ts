@@ -61,7 +61,10 @@ describe('the known routing of a stream', () => {
       return { response: await promise, from: { host: 'fake', port: 7400 } }
     }
     const routings = new RoutingCache({ ask } as unknown as ControlPlane)
-    for (const change of [() => broker.split(0), () => ((broker.epoch = 1), broker.streamId++)]) {
+    for (const change of [
+      () => broker.split(0),
+      () => (broker.catalog.put({ epoch: 1 }), broker.streamId++),
+    ]) {
       const [first, second] = [routings.fresh('clicks'), routings.fresh('clicks')]
       const older = routingOf(broker)
       change()

@@ -9,7 +9,7 @@ import { compareHashKeys, mergeRanges } from '../../../protocol/index.ts'
 import { driven, fakeTime, pass, turns } from '../support/drive.ts'
 import type { Disturbance } from '../support/disturbance.ts'
 import { FakeBroker } from '../support/fake-broker.ts'
-import { FakeLimit, type FakeShard } from '../support/fake-shard.ts'
+import type { FakeShard } from '../support/fake-shard.ts'
 import { SentContent } from '../support/sent-content.ts'
 
 const KEYS = ['ada', 'bob', 'cyd', 'dee', 'eve', 'fay']
@@ -97,7 +97,7 @@ async function run(schedule: Schedule) {
   const limit = () => {
     const { bytesPerSecond } = schedule
     if (bytesPerSecond === undefined) return
-    for (const { limits } of broker.openShards) limits.bytesIn ??= new FakeLimit(bytesPerSecond)
+    for (const shard of broker.openShards) shard.limitTo({ writeBytesPerSecond: bytesPerSecond })
   }
   limit()
   const reshard = (kind: 'split' | 'merge' | 'wave', choice: number, sealedMs = 0) => {

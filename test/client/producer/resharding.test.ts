@@ -4,7 +4,6 @@ import { connect, type Acknowledgement, type Client, type Producer } from '../..
 import { evenRanges, hashKeyToDecimal } from '../../../protocol/index.ts'
 import { driven, fakeTime, pass, turns } from '../support/drive.ts'
 import { FakeBroker } from '../support/fake-broker.ts'
-import { FakeLimit } from '../support/fake-shard.ts'
 
 let restoreTime: () => void
 beforeEach(() => {
@@ -80,11 +79,7 @@ describe('a reshard', () => {
     const doubtful = send(producer, keyIn(0, 2))
     await turns(20)
     broker.stopHost(1)
-    const range = (index: number) => broker.shards[index]!.range
-    broker.reshard([
-      { parents: [0], ranges: [range(0)] },
-      { parents: [1], ranges: [range(1)] },
-    ])
+    broker.change([{ renew: 0 }, { renew: 1 }])
     broker.shards[2]!.hostId = 2
     broker.shards[3]!.hostId = 2
     const behind = send(producer, keyIn(0, 2))
@@ -154,7 +149,7 @@ describe('a reshard', () => {
 describe("a shard's limit", () => {
   it('is waited out by that shard alone, as long as its host says, without hammering', async () => {
     const broker = new FakeBroker({ shards: 2 })
-    const limit = (broker.shards[0]!.limits.bytesIn = new FakeLimit(64 * KiB))
+    broker.shards[0]!.limitTo({ writeBytesPerSecond: 64 * KiB })
     const { producer, end } = await producing(broker, {
       batchBytes: 16 * KiB,
       bufferBytesMax: 8 * 1024 * KiB,
@@ -176,7 +171,7 @@ describe("a shard's limit", () => {
     // 640 KiB at 64 KiB a second, with a second's worth to begin with: what may be taken is taken.
     expect(seconds).toBeGreaterThan(8)
     expect(seconds).toBeLessThan(13)
-    expect(limit.refusals).toBeLessThan(3 * broker.shards[0]!.batches.length)
+    expect(broker.shards[0]!.throttled).toBeLessThan(3 * broker.shards[0]!.batches.length)
     const order = broker.recordsOf(0).map((record) => Number(Buffer.from(record.data).toString()))
     expect(order).toEqual(order.toSorted((a, b) => a - b))
     await end()
@@ -184,7 +179,7 @@ describe("a shard's limit", () => {
 
   it('asks whoever waits for room to wait: what is buffered stays within its bound', async () => {
     const broker = new FakeBroker()
-    broker.shards[0]!.limits.bytesIn = new FakeLimit(64 * KiB)
+    broker.shards[0]!.limitTo({ writeBytesPerSecond: 64 * KiB })
     const { producer, end } = await producing(broker, { batchBytes: 8 * KiB, bufferBytesMax: 64 * KiB })
     let most = 0
     const loop = async () => {

@@ -182,7 +182,8 @@ describe('millisBehindLatest', () => {
     const reading = client.read('clicks', { from: 'TRIM_HORIZON', follow: true })
     const iterator = reading[Symbol.asyncIterator]()
     await take(iterator, 1)
-    broker.shards[0]!.limits.reads = { refusals: 0, take: () => 60_000 } as never
+    broker.shards[0]!.limitTo({ readBytesPerSecond: 1 })
+    broker.shards[0]!.hosted.readThrottle!.take(1000, 1, performance.now())
     fill(broker, 0, [1])
     await pass(2000)
     expectAbout(reading.millisBehindLatest, 2000)

@@ -214,8 +214,9 @@ describe('a subscription', () => {
       'ends before the end',
       (broker) => {
         const shard = broker.shards[0]!
-        shard.state = 'CLOSED'
-        broker.subscriptions()[0]!.next = shard.tail = 8
+        shard.store(batchOf(['a', 'b', 'c', 'd', 'e']), broker.time)
+        shard.seal()
+        broker.subscriptions()[0]!.next = 8
         broker.store(1, batchOf(['x']))
       },
       /from 3: it holds 0 batches, up to 8/,

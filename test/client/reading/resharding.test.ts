@@ -4,7 +4,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Client, Reading } from '../../../client/index.ts'
 import { driven, fakeTime, pass, turns } from '../support/drive.ts'
 import { FakeBroker } from '../support/fake-broker.ts'
-import { FakeLimit } from '../support/fake-shard.ts'
 import { batchOf, fill } from '../support/fill.ts'
 import { collect, connectTo, values } from '../support/reading.ts'
 
@@ -91,7 +90,7 @@ describe('a wave of splits', () => {
     await driven(reading.started)
     broker.stopHost(2)
     await pass(500)
-    const [child] = broker.reshard([{ parents: [0], ranges: [broker.shards[0]!.range] }])
+    const [child] = broker.change([{ renew: 0 }])
     broker.shards[child!]!.hostId = 1
     fill(broker, child!, [1])
     await expect(driven(reads, { limitMs: 300 })).resolves.toEqual(['2:0'])
@@ -197,7 +196,7 @@ describe('one shard alone', () => {
 describe('limits', () => {
   it('a shard whose limits are used up rests as long as its host says; the others go on', async () => {
     const broker = new FakeBroker({ shards: 2 })
-    const limit = (broker.shards[0]!.limits.reads = new FakeLimit(5))
+    broker.shards[0]!.limitTo({ readsPerSecond: 5 })
     const batch = () => batchOf(Array.from({ length: 10 }, (_, i) => `${'x'.repeat(100)}${i}`))
     for (let i = 0; i < 20; i++) {
       broker.store(0, batch())
@@ -219,7 +218,7 @@ describe('limits', () => {
     expect(seen).toHaveLength(400)
     // Both in the same requests, at 5 a second, would have taken as long as the limited one alone.
     expect(doneAt! - begin).toBeLessThan((performance.now() - begin) / 2)
-    expect(limit.refusals).toBeLessThan(30)
+    expect(broker.shards[0]!.throttled).toBeLessThan(30)
     await end()
     expect(vi.getTimerCount()).toBe(0)
   })

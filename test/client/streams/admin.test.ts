@@ -209,7 +209,7 @@ describe('updateShardCount', () => {
     const broker = new FakeBroker()
     const { client, end } = await administering(broker)
     broker.disturb = ({ operation }) => {
-      if (operation === 'describeStream') broker.targetShardCount = 5
+      if (operation === 'describeStream') broker.catalog.put({ targetShardCount: 5 })
       return 'none'
     }
     await expect(driven(client.updateShardCount('clicks', 64))).rejects.toMatchObject({
@@ -241,8 +241,12 @@ describe('updateShardCount, of a stream that came to another count before it was
   it('rejects if the stream was made on-demand', async () => {
     const broker = new FakeBroker()
     const { client, end } = await administering(broker)
-    await driven(client.updateStream('clicks', { mode: 'on-demand' }))
     broker.otherGoal = 2
+    broker.rewrite = (operation, answer) => {
+      if (operation !== 'updateShardCount') return answer
+      broker.catalog.put({ mode: 'on-demand' })
+      return { stream: { ...(answer as ResponseOf<'updateShardCount'>).stream, mode: 'on-demand' } }
+    }
     await expect(driven(client.updateShardCount('clicks', 64))).rejects.toMatchObject({
       code: 'invalidArgument',
       message: expect.stringContaining('made on-demand, and has 2') as string,

@@ -11,5 +11,10 @@ export type Disturbance =
   /** It is done and answered when everything else that can happen now has happened. */
   | 'late'
   | { readonly refuse: ErrorCode; readonly retryAfterMs?: number }
-  /** Of an append: each batch by itself; undefined lets it pass. */
-  | { readonly refuseBatch: (place: number) => ErrorCode | undefined; readonly stores?: boolean }
+  | BatchDisturbance
+
+/** Of an append: each batch by itself; undefined lets it pass. */
+export interface BatchDisturbance {
+  readonly refuseBatch: (place: number) => ErrorCode | undefined
+  readonly stores?: boolean
+}

@@ -1,36 +1,33 @@
 // The control plane of the fake broker: describes its one stream, and does to it what is asked, at once. Requests that
 // change settings are kept as they came, for a test to look at.
+import { describeShard, describeStream } from '../../../broker/control/descriptions.ts'
+import type { Cause } from '../../../broker/control/resharding/journal.ts'
+import type { ReshardIntent } from '../../../broker/control/resharding/plan.ts'
+import { describeRange } from '../../../broker/control/routing.ts'
 import {
   hashKeyFromBytes,
   hashKeyToBytes,
-  middleOf,
-  splitRange,
-  type HashKeyRange,
+  hashKeyToHex,
   type OperationName,
   type RequestMessage,
   type RequestOf,
   type ResponseOf,
 } from '../../../protocol/index.ts'
-import { settingDefaults } from '../../../protocol/stream-settings.ts'
-import { BASE_TIME, type FakeShard } from './fake-shard.ts'
+import { BASE_TIME, type FakeCatalog } from './fake-catalog.ts'
+import type { FakeShard } from './fake-shard.ts'
 
 /** What the control plane needs of the fake broker. */
 export interface Administered {
-  readonly streamName: string
   readonly streamId: number
-  readonly epoch: number
+  readonly catalog: FakeCatalog
   readonly shards: readonly FakeShard[]
   readonly openShards: readonly FakeShard[]
   readonly hosts: ReadonlyMap<number, { port: number }>
   readonly advertisedHost: string
   readonly settings: RequestOf<'createStream' | 'updateStream'>[]
   readonly decisions: ResponseOf<'explainScaling'>['decisions']
-  targetShardCount: number | undefined
-  /** What another request brings the stream to, whatever this one asks for. */
-  otherGoal: number | undefined
-  split(...indexes: number[]): void
-  merge(index: number, adjacent: number): void
-  reshard(moves: readonly { parents: number[]; ranges: HashKeyRange[] }[]): number[]
+  change(intents: readonly ReshardIntent[], cause: Cause): number[]
+  stepTowards(target: number): void
 }
 
 /** Answers a request of the control plane; undefined for one that the fake does not know. */
@@ -40,8 +37,12 @@ export function administer(
 ): ResponseOf<OperationName> | undefined {
   switch (operation) {
     case 'createStream':
+      broker.settings.push(request)
+      broker.catalog.create(request)
+      return { stream: describe(broker) }
     case 'updateStream':
       broker.settings.push(request)
+      broker.catalog.update(request)
       return { stream: describe(broker) }
     case 'describeStream':
       return { stream: describe(broker) }
@@ -50,15 +51,19 @@ export function administer(
     case 'describeBroker':
       return describeBroker(broker)
     case 'listShards':
-      return { shards: broker.shards.map((shard) => describeShard(shard)), hasMore: false }
-    case 'splitShard':
-      return split(broker, request)
+      return listShards(broker, request)
+    case 'splitShard': {
+      const at = request.newStartingHashKeys.map((key) => hashKeyToHex(hashKeyFromBytes(key)))
+      const children = broker.change([{ split: request.shardIndex, at }], 'split')
+      return { children, epoch: broker.catalog.stream.epoch }
+    }
     case 'mergeShards': {
-      broker.merge(request.shardIndex, request.adjacentShardIndex)
-      return { child: broker.shards.length - 1, epoch: broker.epoch }
+      const [child] = broker.change([{ merge: [request.shardIndex, request.adjacentShardIndex] }], 'merge')
+      return { child: child!, epoch: broker.catalog.stream.epoch }
     }
     case 'updateShardCount':
-      return { stream: stepTowards(broker, broker.otherGoal ?? request.shardCount) }
+      broker.stepTowards(request.shardCount)
+      return { stream: describe(broker) }
     case 'explainScaling':
       return { mode: 'provisioned', scaling: describe(broker).scaling, decisions: broker.decisions }
     // It keeps no documents.
@@ -79,81 +84,42 @@ export function administer(
 export function routingOf(broker: Administered): ResponseOf<'describeRouting'> {
   return {
     streamId: broker.streamId,
-    epoch: broker.epoch,
+    epoch: broker.catalog.stream.epoch,
     hosts: [...broker.hosts].map(([hostId, { port }]) => ({ hostId, host: broker.advertisedHost, port })),
-    shards: broker.shards
-      .filter(({ isGone }) => !isGone)
-      .map(({ index, range, state, hostId, parents, start }) => ({
-        index,
-        parents,
-        startingHashKey: hashKeyToBytes(range.start),
-        endingHashKey: hashKeyToBytes(range.end),
-        state,
-        hostId,
-        startingSequenceNumber: start,
-        closedAt: undefined,
-      })),
+    shards: broker.catalog.shards.map((shard) => ({
+      ...describeRange(shard),
+      hostId: broker.shards[shard.index]!.hostId,
+      startingSequenceNumber: shard.startingSequenceNumber,
+      closedAt: shard.closedAt ?? undefined,
+    })),
   }
 }
 
-function split(broker: Administered, request: RequestOf<'splitShard'>): ResponseOf<'splitShard'> {
-  const { range } = broker.shards[request.shardIndex]!
-  const given = request.newStartingHashKeys.map((key) => hashKeyFromBytes(key))
-  const ranges = splitRange(range, given.length > 0 ? given : [middleOf(range)!])
-  return { children: broker.reshard([{ parents: [request.shardIndex], ranges }]), epoch: broker.epoch }
+function describe({ catalog, streamId }: Administered): ResponseOf<'describeStream'>['stream'] {
+  return { ...describeStream(catalog.state, catalog.stream), id: streamId }
 }
 
-/** One wave of splits an answer, as a broker does that takes longer than a request may. */
-function stepTowards(broker: Administered, shardCount: number): ResponseOf<'updateShardCount'>['stream'] {
-  broker.targetShardCount = shardCount
-  const { openShards } = broker
-  const count = Math.min(openShards.length, shardCount - openShards.length)
-  broker.split(...openShards.slice(0, count).map(({ index }) => index))
-  if (broker.openShards.length === shardCount) broker.targetShardCount = undefined
-  return describe(broker)
+function listShards(
+  { catalog, shards }: Administered,
+  { limit, exclusiveStartIndex = -1 }: RequestOf<'listShards'>,
+): ResponseOf<'listShards'> {
+  const rows = catalog.shards.filter(({ index }) => index > exclusiveStartIndex)
+  const page = rows.slice(0, limit)
+  const described = page.map((row) => {
+    const { hosted, range } = shards[row.index]!
+    return describeShard(row, hosted.extent, { ...someLoad, hotHashKey: hashKeyToBytes(range.start) })
+  })
+  return { shards: described, hasMore: page.length < rows.length }
 }
 
-function describe(broker: Administered): ResponseOf<'describeStream'>['stream'] {
-  return {
-    name: broker.streamName,
-    id: broker.streamId,
-    status: broker.targetShardCount === undefined ? 'ACTIVE' : 'UPDATING',
-    openShardCount: broker.openShards.length,
-    createdAt: BASE_TIME,
-    ...settingDefaults,
-    mode: broker.settings.at(-1)?.mode ?? 'provisioned',
-    scaling: { shardsMin: 1, shardsMax: 64, targetBytesPerSecond: 1000, targetRecordsPerSecond: 100 },
-    targetShardCount: broker.targetShardCount,
-    epoch: broker.epoch,
-  }
-}
-
-function describeShard(shard: FakeShard): ResponseOf<'listShards'>['shards'][number] {
-  const isClosed = shard.state === 'CLOSED'
-  return {
-    index: shard.index,
-    parents: shard.parents,
-    startingHashKey: hashKeyToBytes(shard.range.start),
-    endingHashKey: hashKeyToBytes(shard.range.end),
-    state: shard.state,
-    startingSequenceNumber: shard.start,
-    endingSequenceNumber: isClosed && shard.tail > shard.start ? shard.tail - 1 : undefined,
-    trimHorizon: shard.trimHorizon,
-    tail: shard.tail,
-    bytes: shard.batches.reduce((bytes, batch) => bytes + batch.length, 0),
-    createdAt: BASE_TIME,
-    closedAt: isClosed ? BASE_TIME + 1 : undefined,
-    load: {
-      bytesPerSecond10s: 30,
-      bytesPerSecond2m: 20,
-      bytesPerSecond10m: 10,
-      recordsPerSecond10s: 3,
-      recordsPerSecond2m: 2,
-      recordsPerSecond10m: 1,
-      hotHashKey: hashKeyToBytes(shard.range.start),
-      hotPercent: 70,
-    },
-  }
+const someLoad = {
+  bytesPerSecond10s: 30,
+  bytesPerSecond2m: 20,
+  bytesPerSecond10m: 10,
+  recordsPerSecond10s: 3,
+  recordsPerSecond2m: 2,
+  recordsPerSecond10m: 1,
+  hotPercent: 70,
 }
 
 function describeBroker(broker: Administered): ResponseOf<'describeBroker'> {

@@ -1,24 +1,20 @@
-// A broker in memory for tests of the client: one controller and some hosts behind a `dial`, made of the protocol alone.
-// It keeps the rules that a client leans on: sequences and epochs of producers, the window of remembered batches, closed
-// shards that answer for what they stored. What a test wants to go wrong, it says in `disturb`.
+// A broker in memory for tests of the client: one controller and some hosts behind a `dial`. What a client leans on is decided
+// by the broker's own functions: sequences and epochs of producers, limits, positions, changes of shards. So the two cannot
+// drift apart. Here is only what carries requests there. What a test wants to go wrong, it says in `disturb`.
 import { duplexPair, type Duplex } from 'node:stream'
 import {
   decodeMessage,
   encodeError,
   encodeResponse,
   errorCodes,
-  evenRanges,
   FrameReader,
   limits,
-  mergeRanges,
   middleOf,
+  MillraceError,
   readRecords,
   RequestRefused,
-  splitRange,
   type AppendResult,
   type ErrorCode,
-  type FetchedShard,
-  type HashKeyRange,
   type OperationName,
   type RequestMessage,
   type RequestOf,
@@ -26,11 +22,16 @@ import {
   type StoredRecord,
 } from '../../../protocol/index.ts'
 import type { Dial } from '../../../client/index.ts'
-import type { Disturbance } from './disturbance.ts'
+import { ProducerProofs } from '../../../broker/host/append/producer-proofs.ts'
+import type { Cause } from '../../../broker/control/resharding/journal.ts'
+import type { ReshardIntent } from '../../../broker/control/resharding/plan.ts'
+import type { BatchDisturbance, Disturbance } from './disturbance.ts'
 import { turns } from './drive.ts'
 import { administer, routingOf } from './fake-admin.ts'
+import { fetched } from './fake-fetch.ts'
 import { FakeSession, type FakeSubscription } from './fake-session.ts'
-import { BASE_TIME, fetchFrom, FakeShard, refusal } from './fake-shard.ts'
+import { BASE_TIME, FakeCatalog, type ChangeContext } from './fake-catalog.ts'
+import { FakeShard, refusal } from './fake-shard.ts'
 import { longPoll } from './long-poll.ts'
 
 export const CONTROLLER_PORT = 7400
@@ -38,7 +39,8 @@ export const CONTROLLER_PORT = 7400
 export class FakeBroker {
   readonly streamName: string
   streamId = 1
-  epoch = 1
+  readonly catalog: FakeCatalog
+  /** All there ever were. */
   readonly shards: FakeShard[] = []
   readonly hosts = new Map<number, { port: number; isUp: boolean }>()
   /** Called for each request before anything is done. */
@@ -56,7 +58,7 @@ export class FakeBroker {
   exists = true
   /** Whatever name is asked for is one of its stream. */
   hasAnyName = false
-  targetShardCount: number | undefined
+  /** What another request brings the stream to, whatever one asks for. */
   otherGoal: number | undefined
   /** What streams were made and changed with. */
   readonly settings: RequestOf<'createStream' | 'updateStream'>[] = []
@@ -67,6 +69,7 @@ export class FakeBroker {
   clockSkewMs = 0
   #count = BASE_TIME
   readonly #sessions = new Set<FakeSession>()
+  readonly #proofs = new ProducerProofs()
   readonly #lingering: (() => void)[] = []
   /** Requests for the routing that wait until a reshard is published. */
   readonly #routingsHeld: (() => void)[] = []
@@ -80,9 +83,8 @@ export class FakeBroker {
     for (let hostId = 1; hostId <= hosts; hostId++) {
       this.hosts.set(hostId, { port: CONTROLLER_PORT + hostId, isUp: true })
     }
-    for (const [i, range] of evenRanges(options.shards ?? 1).entries()) {
-      this.#addShard(range, [], 1 + (i % hosts), 0)
-    }
+    this.catalog = new FakeCatalog({ name: this.streamName, shards: options.shards ?? 1, owners: hosts })
+    this.#takeChange()
   }
 
   readonly dial: Dial = ({ port }) => {
@@ -121,51 +123,58 @@ export class FakeBroker {
     return this.shards.filter((shard) => shard.state === 'OPEN')
   }
 
-  /** Closes shards and puts two in the place of each, all in one epoch. */
+  /** Closes shards and puts two in the place of each, or one where it has a single hash key, all in one epoch. */
   split(...indexes: number[]): void {
-    this.reshard(
-      indexes.map((index) => {
-        const { range } = this.shards[index]!
-        const middle = middleOf(range)
-        return { parents: [index], ranges: middle === undefined ? [range] : splitRange(range, [middle]) }
-      }),
+    const intents = indexes.map((index) =>
+      middleOf(this.shards[index]!.range) === undefined ? { renew: index } : { split: index, at: [] },
     )
+    this.change(intents)
   }
 
   /** Closes two shards whose ranges touch and puts one in their place. */
   merge(index: number, adjacent: number): void {
-    const range = mergeRanges(this.shards[index]!.range, this.shards[adjacent]!.range)
-    this.reshard([{ parents: [index, adjacent], ranges: [range!] }])
+    this.change([{ merge: [index, adjacent] }])
   }
 
-  /** Publishes children in the place of their parents; they lie on the hosts in turn. Answers the children. */
-  reshard(moves: readonly { parents: number[]; ranges: HashKeyRange[] }[]): number[] {
+  /** Publishes children in the place of their parents. Answers the children. Throws what the broker refuses. */
+  change(intents: readonly ReshardIntent[], cause: Cause = 'renew'): number[] {
     const first = this.shards.length
-    for (const { parents, ranges } of moves) {
-      const closed = parents.map((index) => this.shards[index]!)
-      for (const parent of closed) {
-        parent.state = 'CLOSED'
-        parent.isSealed = false
-      }
-      const start = Math.max(...closed.map(({ tail }) => tail))
-      for (const range of ranges) {
-        this.#addShard(range, parents, 1 + (this.shards.length % this.hosts.size), start)
-      }
+    this.catalog.change(intents, cause, this.#changeContext())
+    this.#takeChange()
+    return this.shards.slice(first).map(({ index }) => index)
+  }
+
+  /** One wave of splits or merges, as a broker does in the time that a request may take. */
+  stepTowards(target: number): void {
+    this.catalog.stepTowards(this.otherGoal ?? target, this.#changeContext())
+    this.#takeChange()
+  }
+
+  #changeContext(): ChangeContext {
+    return { tails: new Map(this.shards.map(({ index, tail }) => [index, tail])), now: this.#now() }
+  }
+
+  /** Lets the hosts know what the catalog has come to. */
+  #takeChange(): void {
+    for (const row of this.catalog.shards) {
+      this.shards[row.index] ??= new FakeShard(this.catalog.stream, row)
+      const shard = this.shards[row.index]!
+      if (row.state === 'CLOSED') shard.seal()
+      shard.state = row.state
     }
-    this.epoch++
     this.#pushAll()
     for (const answer of this.#routingsHeld.splice(0)) answer()
-    return this.shards.slice(first).map(({ index }) => index)
   }
 
   /** The first step of a reshard: the shard takes no more, and whoever asks for the routing waits until it is done. */
   seal(...indexes: number[]): void {
-    for (const index of indexes) this.shards[index]!.isSealed = true
+    for (const index of indexes) this.shards[index]!.seal()
   }
 
   /** The shard has expired and is forgotten. */
   expire(index: number): void {
     this.shards[index]!.isGone = true
+    this.catalog.expire(index)
   }
 
   /** All records of a shard, in order. */
@@ -196,10 +205,6 @@ export class FakeBroker {
 
   subscriptions(): FakeSubscription[] {
     return [...this.#sessions].flatMap((session) => [...session.subscriptions.values()])
-  }
-
-  #addShard(range: HashKeyRange, parents: readonly number[], hostId: number, start: number): void {
-    this.shards.push(new FakeShard({ index: this.shards.length, range, parents, hostId, start }))
   }
 
   /** Its clock. */
@@ -252,40 +257,36 @@ export class FakeBroker {
       this.#lingering.push(() => this.#perform(session, message))
       session.drop()
     } else if (disturbance !== 'hangs') {
-      if ('refuse' in disturbance) {
-        const { refuse: code, retryAfterMs } = disturbance
-        session.write(
-          encodeError(message.correlationId, { code, message: this.refusalText(code), retryAfterMs }),
-        )
-      } else {
-        this.#answer(session, message, disturbance)
-      }
+      if ('refuseBatch' in disturbance) return this.#answer(session, message, disturbance)
+      const { refuse: code, retryAfterMs } = disturbance
+      const error = { code, message: this.refusalText(code), retryAfterMs }
+      session.write(encodeError(message.correlationId, error))
     }
   }
 
-  #answer(
-    session: FakeSession,
-    message: RequestMessage,
-    disturbance?: Extract<Disturbance, { refuseBatch: unknown }>,
-  ): void {
+  #answer(session: FakeSession, message: RequestMessage, disturbance?: BatchDisturbance): void {
     const response = this.#perform(session, message, disturbance)
-    if (response !== undefined) {
-      const answer = this.rewrite(message.operation, response)
-      session.write(encodeResponse(message.operation, message.correlationId, answer as never))
-    }
+    if (response !== undefined) this.#respond(session, message, response)
     session.push()
+  }
+
+  #respond(session: FakeSession, message: RequestMessage, response: ResponseOf<OperationName>): void {
+    const answer = this.rewrite(message.operation, response)
+    session.write(encodeResponse(message.operation, message.correlationId, answer as never))
+  }
+
+  #refuse(session: FakeSession, { correlationId }: RequestMessage, code: ErrorCode): undefined {
+    session.write(encodeError(correlationId, { code, message: `the fake says ${code}` }))
+    return undefined
   }
 
   /** Does the request; undefined where it was answered already, or will be later. */
   #perform(
     session: FakeSession,
     message: RequestMessage,
-    disturbance?: Extract<Disturbance, { refuseBatch: unknown }>,
+    disturbance?: BatchDisturbance,
   ): ResponseOf<OperationName> | undefined {
-    const fail = (code: ErrorCode): undefined => {
-      session.write(encodeError(message.correlationId, { code, message: `the fake says ${code}` }))
-      return undefined
-    }
+    const fail = (code: ErrorCode) => this.#refuse(session, message, code)
     switch (message.operation) {
       case 'hello':
         return {
@@ -300,40 +301,35 @@ export class FakeBroker {
       case 'ping':
         return { now: this.time }
       case 'describeRouting':
-        if (!this.exists || !this.#isNamed(message.request.name)) return fail('streamNotFound')
+        if (!this.exists || !(this.hasAnyName || message.request.name === this.streamName))
+          return fail('streamNotFound')
         if (!this.shards.some(({ isSealed }) => isSealed)) return routingOf(this)
-        this.#routingsHeld.push(() =>
-          session.write(encodeResponse('describeRouting', message.correlationId, routingOf(this))),
-        )
+        this.#routingsHeld.push(() => this.#respond(session, message, routingOf(this)))
         return undefined
       case 'append': {
-        const results = message.request.batches.map((entry, place): AppendResult => {
+        const results = message.request.batches.map(async (entry, place): Promise<AppendResult> => {
           const code = disturbance?.refuseBatch(place)
           if (code !== undefined && !disturbance?.stores) return refusal(code)
-          const result = this.#append(session, entry)
+          const shard = this.#shardAt(session, entry)
+          const by = { peer: session, proofs: this.#proofs, now: this.#now() }
+          const result = await (shard?.append(entry, by) ?? refusal('shardNotFound'))
           return code === undefined ? result : refusal(code)
         })
         this.#pushAll()
-        return { results }
+        void Promise.all(results).then((all) => this.#respond(session, message, { results: all }))
+        return undefined
       }
-      case 'resolvePosition': {
-        const shard = this.#shardAt(session, message.request)
-        if (shard === undefined) return fail('shardNotFound')
-        const sequenceNumber = shard.resolve(message.request.position)
-        if (typeof sequenceNumber === 'string') return fail(sequenceNumber)
-        return { sequenceNumber, trimHorizon: shard.trimHorizon, tail: shard.tail }
-      }
+      case 'resolvePosition':
+        return this.#resolve(session, message, ({ trimHorizon, tail }, place) => {
+          return { ...place, trimHorizon, tail }
+        })
       case 'fetch':
         return this.#fetch(session, message)
-      case 'subscribe': {
-        const { request } = message
-        const shard = this.#shardAt(session, request)
-        if (shard === undefined) return fail('shardNotFound')
-        const next = shard.resolve(request.position)
-        if (typeof next === 'string') return fail(next)
-        const subscriptionId = session.subscribe(shard, next, request.creditBytes)
-        return { subscriptionId, sequenceNumber: next }
-      }
+      case 'subscribe':
+        return this.#resolve(session, message, (shard, { sequenceNumber }) => {
+          const { creditBytes } = message.request
+          return { subscriptionId: session.subscribe(shard, sequenceNumber, creditBytes), sequenceNumber }
+        })
       case 'unsubscribe':
         session.subscriptions.delete(message.request.subscriptionId)
         return {}
@@ -342,12 +338,14 @@ export class FakeBroker {
         return {}
       default:
         if (!this.exists) return fail('streamNotFound')
-        return administer(this, message) ?? fail('unknownOperation')
+        try {
+          return administer(this, message) ?? fail('unknownOperation')
+        } catch (error) {
+          if (!MillraceError.is(error)) throw error
+          session.write(encodeError(message.correlationId, error))
+          return undefined
+        }
     }
-  }
-
-  #isNamed(name: string): boolean {
-    return this.hasAnyName || name === this.streamName
   }
 
   #shardAt(session: FakeSession, place: { streamId: number; shardIndex: number }): FakeShard | undefined {
@@ -357,9 +355,20 @@ export class FakeBroker {
     return this.hosts.get(shard.hostId)!.port === session.port ? shard : undefined
   }
 
-  #append(session: FakeSession, entry: RequestOf<'append'>['batches'][number]): AppendResult {
-    const shard = this.#shardAt(session, entry)
-    return shard === undefined ? refusal('shardNotFound') : shard.append(entry, this.#now())
+  /** Answers with what comes of a position. */
+  #resolve(
+    session: FakeSession,
+    message: RequestMessage & { operation: 'resolvePosition' | 'subscribe' },
+    answer: (shard: FakeShard, place: { sequenceNumber: number }) => ResponseOf<OperationName>,
+  ): undefined {
+    const shard = this.#shardAt(session, message.request)
+    if (shard === undefined) return this.#refuse(session, message, 'shardNotFound')
+    void shard.resolve(message.request.position).then((resolved) => {
+      if ('refusal' in resolved) return this.#refuse(session, message, resolved.refusal.code)
+      this.#respond(session, message, answer(shard, resolved))
+      session.push()
+    })
+    return undefined
   }
 
   #now(): number {
@@ -371,17 +380,10 @@ export class FakeBroker {
     message: RequestMessage & { operation: 'fetch' },
   ): ResponseOf<'fetch'> | undefined {
     const { request } = message
-    let left = request.bytesMax
-    const shards = request.shards.map((entry): FetchedShard => {
-      const answer = fetchFrom(this.#shardAt(session, entry), entry.sequenceNumber, left)
-      left -= answer.batches.reduce((bytes, batch) => bytes + batch.length, 0)
-      return answer
-    })
-    const isEmpty = shards.every((shard) => shard.code === 0 && shard.batches.length === 0 && !shard.ended)
-    if (!isEmpty || request.waitMs === 0) return { shards, time: this.time }
+    const response = fetched(request, (place) => this.#shardAt(session, place), this.time)
+    if (response !== undefined) return response
     const atOnce = { ...message, request: { ...request, waitMs: 0 } }
-    const respond = () =>
-      session.write(encodeResponse('fetch', message.correlationId, this.#fetch(session, atOnce)!))
+    const respond = () => this.#respond(session, message, this.#fetch(session, atOnce)!)
     this.#longPolls.push(longPoll(session, request.waitMs, respond))
     return undefined
   }

@@ -3,7 +3,13 @@
 import type { Duplex } from 'node:stream'
 import { encodeEvent, errorCodes } from '../../../protocol/index.ts'
 import type { Damage } from '../../../protocol/structs.ts'
-import { endOf, type FakeShard } from './fake-shard.ts'
+import { millisBehind } from '../../../broker/host/read/shard-reads.ts'
+import type { FakeShard } from './fake-shard.ts'
+
+/** Each event of the fake carries one batch. */
+const ONE_BATCH = { bytes: 0, firstBytes: Infinity }
+
+let sessions = 0
 
 export interface FakeSubscription {
   readonly id: number
@@ -13,6 +19,8 @@ export interface FakeSubscription {
 }
 
 export class FakeSession {
+  readonly id = ++sessions
+  readonly remote = '127.0.0.1:1'
   readonly stream: Duplex
   readonly port: number
   readonly subscriptions = new Map<number, FakeSubscription>()
@@ -83,21 +91,23 @@ export class FakeSession {
 
   #push(subscription: FakeSubscription): void {
     const { id, shard } = subscription
-    for (const batch of shard.batchesFrom(subscription.next)) {
+    const { hosted } = shard
+    while (subscription.next < hosted.tail) {
+      if (subscription.next < hosted.trimHorizon)
+        return this.#end(subscription, errorCodes.trimmed.id, 'expired')
       if (subscription.credit <= 0) return
-      subscription.credit -= batch.length
-      subscription.next = endOf(batch)
-      const place = {
-        nextSequenceNumber: subscription.next,
-        tail: shard.tail,
-        millisBehindLatest: 0,
-        time: this.#time(),
-      }
-      this.write(encodeEvent('records', { subscriptionId: id, batches: [batch], ...place }))
+      const run = shard.read(subscription.next, ONE_BATCH)
+      if (run.batches.length === 0) break
+      subscription.credit -= run.bytes
+      subscription.next = run.next
+      const time = this.#time()
+      const millisBehindLatest = millisBehind(hosted, run, time)
+      const place = { nextSequenceNumber: run.next, tail: hosted.tail, millisBehindLatest, time }
+      this.write(encodeEvent('records', { subscriptionId: id, batches: run.batches, ...place }))
     }
     const damage = shard.damageAt(subscription.next)
     if (damage !== undefined) this.#end(subscription, errorCodes.corruptData.id, damage.reason, damage)
-    else if (shard.state === 'CLOSED' && subscription.next === shard.tail) {
+    else if (hosted.closed && subscription.next === hosted.tail) {
       this.#end(subscription, 0, 'read to its end')
     }
   }

@@ -1,148 +1,185 @@
-// One shard of the fake broker: what it stores, and the rules of producers. The rules are written here a second time, in
-// the plainest form, so that the client is held to what is documented and not to what the broker happens to do.
+// One shard of the fake broker: its batches in an array, under the decisions of the broker itself. The host's part is a
+// HostedShard, and the owner's the tables that stand in an owner's memory; only what they would write is not written.
+import { resolvePosition } from '../../../broker/host/read/positions.ts'
+import type { ResolvedPosition } from '../../../broker/host/read/positions.ts'
+import type { Outflow } from '../../../broker/host/read/outflow.ts'
+import type { BatchRun, Room } from '../../../broker/host/tail/batch-run.ts'
+import { fits } from '../../../broker/host/tail/batch-run.ts'
+import { refused, stored } from '../../../broker/host/append/append-answer.ts'
+import { payloadBytesAt } from '../../../broker/host/append/payload.ts'
+import type { ProducerProofs } from '../../../broker/host/append/producer-proofs.ts'
+import { HostedShard } from '../../../broker/host/shards/hosted-shard.ts'
+import { placedShard } from '../../../broker/control/routing.ts'
+import type { Shard, Stream } from '../../../broker/control/catalog-state.ts'
+import { CommitPlan } from '../../../broker/storage/append/commit-plan.ts'
+import { PendingAppend } from '../../../broker/storage/append/pending-append.ts'
+import { ShardTable } from '../../../broker/storage/append/shard-table.ts'
+import { checkBatches, stageBatches } from '../../../broker/storage/append/staging.ts'
 import {
+  arrivalTimeAt,
   baseSequenceNumberAt,
   batchWithin,
-  bodyCrcOf,
-  checkSentBatch,
+  checkBatchHeader,
+  errorCodeOf,
   errorCodes,
-  limits,
-  producerIdentityOf,
+  hashKeyFromHex,
+  noShardLimits,
   readBatchHeader,
   recordCountAt,
-  stampBatch,
   type AppendResult,
   type ErrorCode,
-  type FetchedShard,
   type HashKeyRange,
   type Position,
+  type ShardLimits,
 } from '../../../protocol/index.ts'
 import type { Damage } from '../../../protocol/structs.ts'
 
-/** The clock of a fake broker starts here. */
-export const BASE_TIME = 1_700_000_000_000
-
-/** A token bucket in debt style: takes anything while the balance is above 0. On the clock of the test. */
-export class FakeLimit {
-  readonly #perSecond: number
-  #balance: number
-  #at = performance.now()
-  refusals = 0
-
-  constructor(perSecond: number) {
-    this.#perSecond = perSecond
-    this.#balance = perSecond
-  }
-
-  /** Undefined where it was taken, else how long to wait. */
-  take(amount: number): number | undefined {
-    const now = performance.now()
-    this.#balance = Math.min(this.#perSecond, this.#balance + ((now - this.#at) / 1000) * this.#perSecond)
-    this.#at = now
-    if (this.#balance > 0) {
-      this.#balance -= amount
-      return undefined
-    }
-    this.refusals++
-    return Math.ceil((-this.#balance / this.#perSecond) * 1000) + 1
-  }
+/** Whose append it is. */
+export interface FakePeer {
+  readonly id: number
+  readonly remote: string
 }
 
-interface ProducerRow {
-  readonly epoch: number
-  /** Next sequence. */
-  readonly next: number
-  /** The last batches, oldest first. */
-  readonly window: readonly { first: number; count: number; crc: number; base: number; arrivalTime: number }[]
-}
+const NOBODY = { tag: 0, session: 0, address: 0 }
 
 export class FakeShard {
   readonly index: number
   readonly range: HashKeyRange
   readonly parents: readonly number[]
   hostId: number
+  /** As the catalog says. */
   state: 'OPEN' | 'CLOSED' = 'OPEN'
-  /** Takes no more records, while the routing does not tell of it yet. */
-  isSealed = false
   /** Expired altogether: nobody knows of it any more. */
   isGone = false
-  readonly start: number
-  /** What it takes and gives, where it is limited. */
-  readonly limits: { bytesIn?: FakeLimit; reads?: FakeLimit } = {}
+  /** What its host knows of it. */
+  readonly hosted: HostedShard
   readonly batches: Uint8Array[] = []
   /** Records that its disk does not give back: they are told of by name. */
   readonly damaged: Damage[] = []
-  trimHorizon: number
-  tail: number
-  readonly #producers = new Map<number, ProducerRow>()
+  /** Appends and fetches that were refused because its limits were used up. */
+  throttled = 0
+  readonly #table = new ShardTable({ elapsed: () => performance.now() })
+  readonly #plan = new CommitPlan()
 
-  constructor(shard: {
-    index: number
-    range: HashKeyRange
-    parents: readonly number[]
-    hostId: number
-    start: number
-  }) {
-    this.index = shard.index
-    this.range = shard.range
+  constructor(stream: Stream, shard: Shard) {
+    const { index, startingSequenceNumber } = shard
+    this.index = index
+    this.range = { start: hashKeyFromHex(shard.startingHashKey), end: hashKeyFromHex(shard.endingHashKey) }
     this.parents = shard.parents
-    this.hostId = shard.hostId
-    this.start = shard.start
-    this.trimHorizon = shard.start
-    this.tail = shard.start
+    this.hostId = shard.ownerId + 1
+    const placed = placedShard(stream, { ...shard, shardIndex: index, children: [] })
+    this.#table.open({ slot: placed.slot, startingSequenceNumber })
+    this.hosted = new HostedShard(placed, this.#table.extent(placed.slot))
   }
 
-  append(sent: { batch: Uint8Array; producerSecret: Uint8Array | undefined }, now: number): AppendResult {
-    const { batch: bytes, producerSecret = new Uint8Array(0) } = sent
-    const fault = checkSentBatch(bytes)
-    if (fault !== undefined) return refusal(fault.code)
-    if (!batchWithin(bytes, this.range.start, this.range.end)) return refusal('hashKeyOutOfRange')
-    const { producerId, producerEpoch: epoch, ...header } = readBatchHeader(bytes)
-    const { firstProducerSequence: first, recordCount: count } = header
-    if (producerId !== 0 && producerIdentityOf(producerSecret).producerId !== producerId)
-      return refusal('producerUnproven')
-    const row = this.#producers.get(producerId) ?? { epoch: -1, next: 0, window: [] }
-    if (epoch < row.epoch) return refusal('producerFenced')
-    const isNewEpoch = epoch > row.epoch
-    const crc = bodyCrcOf(bytes)
-    const known = row.window.find((batch) => batch.first === first && batch.count === count)
-    if (!isNewEpoch && known?.crc === crc) return storedAt(known.base, known.arrivalTime)
-    if (!isNewEpoch && first < row.next) {
-      const isOld = first + count <= (row.window[0]?.first ?? 0)
-      return refusal(isOld ? 'duplicateTooOld' : 'sequenceReused')
+  get tail(): number {
+    return this.hosted.tail
+  }
+
+  get trimHorizon(): number {
+    return this.hosted.trimHorizon
+  }
+
+  /** Takes no more records, while the routing does not tell of it yet. */
+  get isSealed(): boolean {
+    return this.hosted.closed && this.state === 'OPEN'
+  }
+
+  /** Takes no more records. */
+  seal(): void {
+    if (this.hosted.closed) return
+    const { slot } = this.hosted
+    this.#table.seal([slot], this.#plan)
+    this.#plan.clear()
+    this.hosted.close(this.#table.extent(slot))
+  }
+
+  /** What it takes and gives from now on. */
+  limitTo(shardLimits: Partial<ShardLimits>): void {
+    const limits = { ...noShardLimits, ...shardLimits }
+    this.hosted.applySettings({ ...this.hosted.settings, shardLimits: limits }, performance.now())
+  }
+
+  /** As its host does: what it refuses does not come to the owner, and what is not stored costs nothing. */
+  async append(
+    sent: { batch: Uint8Array; producerSecret: Uint8Array | undefined },
+    by: { peer: FakePeer; proofs: ProducerProofs; now: number },
+  ): Promise<AppendResult> {
+    const { batch } = sent
+    const { rangeStart, rangeEnd, writeThrottle, closed } = this.hosted
+    const fault = checkBatchHeader(batch)
+    if (fault !== undefined) return refused(fault.code, fault.message)
+    if (!batchWithin(batch, rangeStart, rangeEnd)) return refusal('hashKeyOutOfRange')
+    const proven = by.proofs.producerOf(by.peer, batch, sent.producerSecret)
+    if (proven === undefined) return refusal('producerUnproven')
+    const cost = [payloadBytesAt(batch, 0), recordCountAt(batch, 0)] as const
+    if (writeThrottle !== undefined && !closed) {
+      const usedUp = writeThrottle.usedUp(performance.now())
+      if (usedUp !== undefined) {
+        this.throttled++
+        return refusal('provisionedThroughputExceeded', usedUp.waitMs)
+      }
+      writeThrottle.take(...cost, performance.now())
     }
-    if (this.state === 'CLOSED' || this.isSealed) return refusal('shardClosed')
-    if (first !== (isNewEpoch ? 0 : row.next)) return refusal('outOfOrderSequence')
-    const waitMs = this.limits.bytesIn?.take(bytes.length)
-    if (waitMs !== undefined) return refusal('provisionedThroughputExceeded', waitMs)
-    const base = this.store(Uint8Array.from(bytes), now)
-    const window = [...(isNewEpoch ? [] : row.window), { first, count, crc, base, arrivalTime: now }]
-    this.#producers.set(producerId, {
-      epoch,
-      next: first + count,
-      window: window.slice(-limits.producerWindowBatches),
-    })
-    return storedAt(base, now)
+    const before = this.batches.length
+    const outcome = this.#stage(batch, proven, by.now)
+    if (this.batches.length === before && !closed) writeThrottle?.give(...cost)
+    const [code, base, arrivalTime] = (await outcome).results
+    return code === 0 ? stored(base!, arrivalTime!) : refusal(errorCodeOf(code!))
+  }
+
+  /** Stores a batch of nobody, unlooked at: it may be one that no broker would take any more. */
+  store(batch: Uint8Array, now: number): void {
+    const append = this.#pending(batch, NOBODY, now)
+    void this.#settle(append)
+    if (append.isRefused(0)) throw new Error(`shard ${this.index} took no batch`)
+  }
+
+  /** As its owner does. */
+  #stage(batch: Uint8Array, proven: typeof NOBODY, now: number): PendingAppend['outcome'] {
+    const append = this.#pending(batch, proven, now)
+    checkBatches(append)
+    return this.#settle(append)
+  }
+
+  #pending(batch: Uint8Array, { tag, session, address }: typeof NOBODY, now: number): PendingAppend {
+    const arena = new Uint8Array(batch).buffer
+    const entries = Float64Array.of(this.hosted.slot, 0, arena.byteLength, tag, session, address)
+    return new PendingAppend({ arena, entries, now })
+  }
+
+  #settle(append: PendingAppend): PendingAppend['outcome'] {
+    stageBatches(append, { table: this.#table, plan: this.#plan, isFull: false })
+    if (this.#plan.batchCount > 0) this.#show(append.batches[0]!)
+    this.#plan.clear()
+    append.settle()
+    return append.outcome
+  }
+
+  #show(batch: Uint8Array): void {
+    this.batches.push(batch)
+    const [base, recordCount] = [baseSequenceNumberAt(batch, 0), recordCountAt(batch, 0)]
+    this.hosted.advance({ base, recordCount, length: batch.length, arrivalTime: arrivalTimeAt(batch, 0) })
   }
 
   /** Forgets every producer, as a broker does with those it has not heard of for long. */
   forgetProducers(): void {
-    this.#producers.clear()
-  }
-
-  store(batch: Uint8Array, now: number): number {
-    const base = this.tail
-    stampBatch(batch, base, now)
-    this.batches.push(batch)
-    this.tail += recordCountAt(batch, 0)
-    return base
+    this.#table.opened(this.hosted.slot)!.producers = undefined
   }
 
   /** What can be read from a number on, up to where something cannot. */
-  batchesFrom(number: number): Uint8Array[] {
-    const from = this.batches.filter((batch) => endOf(batch) > number)
-    const damaged = from.findIndex((batch) => this.damageAt(baseSequenceNumberAt(batch, 0)) !== undefined)
-    return damaged < 0 ? from : from.slice(0, damaged)
+  read(from: number, room: Room): BatchRun {
+    const batches: Uint8Array[] = []
+    const run = { bytes: 0, next: from, arrivalTime: 0 }
+    for (const batch of this.batches) {
+      if (endOf(batch) <= run.next) continue
+      if (this.damageAt(run.next) !== undefined || !fits(room, run.bytes, batch.length)) break
+      batches.push(batch)
+      run.bytes += batch.length
+      run.next = endOf(batch)
+      run.arrivalTime = arrivalTimeAt(batch, 0)
+    }
+    return { ...run, batches }
   }
 
   damageAt(number: number): Damage | undefined {
@@ -151,84 +188,27 @@ export class FakeShard {
 
   /** Forgets the records below a number. */
   trim(horizon: number): void {
-    this.trimHorizon = horizon
+    this.hosted.raiseHorizon(horizon)
     while (this.batches.length > 0 && endOf(this.batches[0]!) <= horizon) this.batches.shift()
   }
 
-  resolve(position: Position): number | 'trimmed' | 'invalidPosition' {
-    switch (position.type) {
-      case 'TRIM_HORIZON':
-        return this.trimHorizon
-      case 'LATEST':
-        return this.tail
-      case 'AT_TIMESTAMP': {
-        const wanted = position.timestamp!
-        const found = this.batches.find((batch) => readBatchHeader(batch).arrivalTime >= wanted)
-        return found === undefined ? this.tail : baseSequenceNumberAt(found, 0)
-      }
-      default: {
-        const wanted = position.sequenceNumber! + (position.type === 'AFTER_SEQUENCE_NUMBER' ? 1 : 0)
-        if (wanted < this.trimHorizon) return 'trimmed'
-        return wanted > this.tail ? 'invalidPosition' : wanted
-      }
+  resolve(position: Position): Promise<ResolvedPosition> {
+    const seek = (_: HostedShard, timestamp: number) => {
+      const found = this.batches.find((batch) => readBatchHeader(batch).arrivalTime >= timestamp)
+      return Promise.resolve(found === undefined ? this.tail : baseSequenceNumberAt(found, 0))
     }
+    const reads = { refreshHorizon: () => Promise.resolve(), seek }
+    return resolvePosition(this.hosted, position, reads, noOutflow)
   }
 }
 
-/** One shard's part of a fetch; undefined for a shard that is not there. */
-export function fetchFrom(shard: FakeShard | undefined, number: number, bytesMax: number): FetchedShard {
-  const none = {
-    batches: [],
-    nextSequenceNumber: number,
-    millisBehindLatest: 0,
-    ended: false,
-    retryAfterMs: undefined,
-    damage: undefined,
-  }
-  if (shard === undefined) return { ...none, code: errorCodes.shardNotFound.id, trimHorizon: 0, tail: 0 }
-  const { trimHorizon, tail } = shard
-  if (number < trimHorizon) return { ...none, code: errorCodes.trimmed.id, trimHorizon, tail }
-  const retryAfterMs = shard.limits.reads?.take(1)
-  if (retryAfterMs !== undefined) {
-    return { ...none, code: errorCodes.provisionedThroughputExceeded.id, trimHorizon, tail, retryAfterMs }
-  }
-  const damage = shard.damageAt(number)
-  if (damage !== undefined) return { ...none, code: errorCodes.corruptData.id, trimHorizon, tail, damage }
-  const batches: Uint8Array[] = []
-  let left = bytesMax
-  let next = number
-  for (const batch of shard.batchesFrom(number)) {
-    if (left <= 0) break
-    batches.push(batch)
-    left -= batch.length
-    next = endOf(batch)
-  }
-  const ended = shard.state === 'CLOSED' && next === tail
-  return { ...none, code: 0, batches, nextSequenceNumber: next, trimHorizon, tail, ended }
-}
+/** Only handed on to `seek`. */
+const noOutflow = {} as Outflow
 
 export function endOf(batch: Uint8Array): number {
   return baseSequenceNumberAt(batch, 0) + recordCountAt(batch, 0)
 }
 
 export function refusal(code: ErrorCode, retryAfterMs?: number): AppendResult {
-  return {
-    code: errorCodes[code].id,
-    baseSequenceNumber: 0,
-    arrivalTime: 0,
-    durability: 'none',
-    retryAfterMs,
-    message: `the fake refuses: ${code}`,
-  }
-}
-
-function storedAt(base: number, arrivalTime: number): AppendResult {
-  return {
-    code: 0,
-    baseSequenceNumber: base,
-    arrivalTime,
-    durability: 'disk',
-    retryAfterMs: undefined,
-    message: undefined,
-  }
+  return refused(code, `the fake refuses: ${code}, ${errorCodes[code].doc}`, retryAfterMs)
 }
