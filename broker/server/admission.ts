@@ -19,7 +19,7 @@ export interface SessionLimits {
   readonly receivedBytesMax: number
   /** A session with more queued output starts no new request until it falls to a quarter. Less while sessions are many. */
   readonly highWaterBytes: number
-  /** Queued output of all sessions. Above this, sessions are cut: first those that take nothing, the largest first. */
+  /** Memory of queued output of all sessions. Above this, sessions are cut: first those that take nothing, the largest first. */
   readonly queuedBytesOfAllMax: number
   /** A session may not have more queued output than this for longer than `slowConsumerMs`. */
   readonly queuedBytesMax: number
@@ -44,7 +44,7 @@ export const sessionLimits: SessionLimits = {
   requestBytesInFlightMax: 2 * limits.frameBytesMax,
   receivedBytesMax: 512 * MiB,
   highWaterBytes: 4 * MiB,
-  queuedBytesOfAllMax: 256 * MiB,
+  queuedBytesOfAllMax: 160 * MiB,
   queuedBytesMax: 32 * MiB,
   helloDeadlineMs: limits.helloDeadlineMs,
   frameDeadlineMs: limits.frameDeadlineMs,

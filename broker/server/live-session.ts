@@ -3,7 +3,6 @@
 // session ends for one reason, which the client is told where possible, and which log and metrics name.
 import { setMaxListeners } from 'node:events'
 import type { Duplex } from 'node:stream'
-import type { Logger } from 'pino'
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import type { EventBody, EventFrom } from '../../protocol/events.ts'
 import { limits } from '../../protocol/limits.ts'
@@ -18,42 +17,26 @@ import {
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { operations, type OperationName } from '../../protocol/operations.ts'
 import type { Fail } from '../../protocol/refusal.ts'
-import type { Instruments } from '../telemetry/instruments.ts'
-import { SessionWatch, type ByteBudget, type SessionLimits, type SessionPhase } from './admission.ts'
+import { SessionWatch, type SessionPhase } from './admission.ts'
 import { Connection, type ConnectionOwner } from './transport/connection.ts'
-import type { Answering, Context, Dispatch, Refusal } from './dispatch.ts'
+import type { Answering, Context, Refusal } from './dispatch.ts'
 import { refusalAt, tooEarly } from './gate.ts'
 import type { Occupant } from './making-room.ts'
-import { OutputShare, type OutputBudget, type Sender } from './output-budget.ts'
+import { OutputShare, type Sender } from './output-budget.ts'
+import type { SessionHome } from './session-home.ts'
 import type { CloseReason, Session } from './session.ts'
 import { httpRefusal, strayProtocol } from './transport/stray-protocols.ts'
 import { UnansweredRequests } from './unanswered-requests.ts'
 
-/** What all sessions of a server share. */
-export interface SessionHome {
-  readonly limits: SessionLimits
-  readonly log: Logger
-  readonly metrics: Instruments
-  /** Budget of received bytes that are not answered yet. */
-  readonly received: ByteBudget
-  /** Budget of bytes that wait to be sent. */
-  readonly output: OutputBudget
-  /** A session with more queued bytes starts no new request; falls as the number of sessions rises. */
-  readonly highWaterBytes: number
-  /** Milliseconds counted in sweeps so far. */
-  readonly sweptMs: number
-  readonly dispatch: Dispatch
-  /** URL of the admin port, if there is one. */
-  readonly adminUrl: string | undefined
-  /** The process is about to stop: new requests are refused. */
-  readonly refusing: boolean
-  onAdmitted(): void
-  /** An admitted request was answered. */
-  onSettled(): void
-  /** The queued output of all sessions is above its bound. */
-  onOutputExceeded(): void
-  /** The connection is gone. */
-  onGone(session: LiveSession): void
+/** What a session is made for. */
+export interface SessionOrigin {
+  /** Unique within this process. */
+  readonly id: number
+  readonly remote: string
+  /** The peer's address without its port. */
+  readonly address: string
+  /** Called last, once: the connection is gone. */
+  readonly onGone: () => void
 }
 
 export class LiveSession implements Session, ConnectionOwner, Answering, Sender {
@@ -62,6 +45,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   /** The peer's address without its port. */
   readonly address: string
   readonly #home: SessionHome
+  readonly #onGone: () => void
   #client = ''
   readonly #connection: Connection
   readonly #watch: SessionWatch
@@ -83,11 +67,12 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   readonly #drainListeners: (() => void)[] = []
   readonly #closeListeners: (() => void)[] = []
 
-  constructor(stream: Duplex, home: SessionHome, from: { id: number; remote: string; address: string }) {
+  constructor(stream: Duplex, home: SessionHome, from: SessionOrigin) {
     this.id = from.id
     this.remote = from.remote
     this.address = from.address
     this.#home = home
+    this.#onGone = from.onGone
     this.#activeAt = home.sweptMs
     this.#output = new OutputShare(home.output)
     this.#watch = new SessionWatch(home.limits, home.sweptMs)
@@ -97,6 +82,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     const frameBytesMax = limits.frameBytesBeforeHello
     this.#connection = new Connection(stream, this, {
       frameBytesMax,
+      held: this.#output,
       highWaterBytes: () => home.highWaterBytes,
     })
   }
@@ -113,6 +99,10 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   get highWaterBytes(): number {
     return this.#home.highWaterBytes
+  }
+
+  get answerBytesMax(): number {
+    return this.#home.answerBytesMax
   }
 
   sendEvent<N extends EventFrom<'broker'>>(event: N, body: EventBody<N>): void {
@@ -160,8 +150,8 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     return this.#phase === 'closing'
   }
 
-  /** Queued bytes of this session that count in the output budget. */
-  get countedBytes(): number {
+  /** Bytes of the buffers that hold what waits to be sent to this client. */
+  get heldBytes(): number {
     return this.#output.bytes
   }
 
@@ -272,8 +262,8 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     else this.close('overloaded', 'Half frames of all clients fill the room that this process has for them.')
   }
 
-  onQueued(bytes: number): void {
-    if (this.#output.set(bytes)) this.#home.onOutputExceeded()
+  onQueued(): void {
+    if (this.#home.output.isExceeded) this.#home.onOutputExceeded()
   }
 
   onMalformed(error: MillraceError, chunk: Uint8Array): void {
@@ -297,8 +287,9 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   }
 
   onClosed(cause: Error | undefined): void {
+    this.#output.giveUp()
     this.#end(cause === undefined ? 'clientLeft' : 'networkFailed', cause?.message ?? 'the client left')
-    this.#home.onGone(this)
+    this.#onGone()
   }
 
   #onUnreadable(error: unknown): void {

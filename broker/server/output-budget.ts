@@ -1,11 +1,14 @@
-// Bounds the queued output of all sessions of a process together. Runs on the main thread of every process that listens;
-// pure. Limits of a session bound one client that reads nothing; this bounds many such clients: the more sessions there
-// are, the earlier each stops, and where that is not enough, sessions that read nothing are cut, the largest first.
+// Bounds the memory that queued output of all sessions of a process holds. Runs on the main thread of every process that
+// listens; pure. Limits of a session bound one client that reads nothing; this bounds many such clients: the more sessions
+// there are, the earlier each stops, and where that is not enough, sessions that read nothing are cut, the largest first.
+// What counts is not the bytes that wait but the buffers that they lie in: a client that takes all but the end of a large
+// answer keeps the whole buffer in memory. A buffer that several sessions hold counts once.
+import { invariant } from '../../protocol/invariant.ts'
 
 /** What the budget needs to know of a session. */
 export interface Sender {
-  /** Bytes that wait to be sent. */
-  readonly countedBytes: number
+  /** Bytes of the buffers that hold what waits to be sent. */
+  readonly heldBytes: number
   /** True if the client took bytes since the last sweep, or was accepted after it. */
   readonly isTaking: boolean
 }
@@ -13,12 +16,17 @@ export interface Sender {
 /** Least value of `highWaterBytes`, however many sessions there are. */
 const SHARE_BYTES_MIN = 128 * 1024
 
+/** One more answer may take this part of what is free. */
+const ANSWER_PART = 1 / 8
+
 export class OutputBudget {
   readonly #bytesMax: number
   readonly #highWaterBytesMax: number
+  /** How many sessions hold each buffer. */
+  readonly #holders = new Map<ArrayBufferLike, number>()
   #bytes = 0
 
-  /** `bytesMax`: queued bytes of all sessions. `highWaterBytesMax`: high-water mark of a session while sessions are few. */
+  /** `bytesMax`: buffers of all sessions. `highWaterBytesMax`: high-water mark of a session while sessions are few. */
   constructor({ bytesMax, highWaterBytesMax }: { bytesMax: number; highWaterBytesMax: number }) {
     this.#bytesMax = bytesMax
     this.#highWaterBytesMax = highWaterBytesMax
@@ -36,9 +44,23 @@ export class OutputBudget {
     return this.#bytes > this.#bytesMax
   }
 
-  /** Adds bytes that a session queued; negative for bytes that its client took. */
-  change(bytes: number): void {
-    this.#bytes += bytes
+  /** Counts a buffer that a session holds from now on. */
+  hold(buffer: ArrayBufferLike): void {
+    const holders = this.#holders.get(buffer) ?? 0
+    if (holders === 0) this.#bytes += buffer.byteLength
+    this.#holders.set(buffer, holders + 1)
+  }
+
+  /** Undoes one `hold`. */
+  release(buffer: ArrayBufferLike): void {
+    const holders = this.#holders.get(buffer)
+    invariant(holders !== undefined, 'a buffer is released as often as it was held')
+    if (holders > 1) {
+      this.#holders.set(buffer, holders - 1)
+      return
+    }
+    this.#holders.delete(buffer)
+    this.#bytes -= buffer.byteLength
   }
 
   /** Returns the high-water mark of each session: half of the budget is divided, the rest is for answers under way. */
@@ -47,25 +69,25 @@ export class OutputBudget {
     return Math.min(this.#highWaterBytesMax, Math.max(SHARE_BYTES_MIN, share))
   }
 
-  /** Returns the sessions to cut to get within the budget: those that take nothing first, and of these the largest. */
-  toCut<S extends Sender>(senders: Iterable<S>): S[] {
-    const order = [...senders]
-      .filter(({ countedBytes }) => countedBytes > 0)
-      .sort((a, b) => Number(a.isTaking) - Number(b.isTaking) || b.countedBytes - a.countedBytes)
-    const cut: S[] = []
-    let left = this.#bytes
-    for (const sender of order) {
-      if (left <= this.#bytesMax) break
-      left -= sender.countedBytes
-      cut.push(sender)
-    }
-    return cut
+  /** Returns how large one more answer may be: as large as a session's share, or more while much is free. */
+  answerBytes(sessions: number): number {
+    const free = Math.max(0, this.#bytesMax - this.#bytes)
+    return Math.max(this.highWaterBytes(sessions), Math.floor(free * ANSWER_PART))
+  }
+
+  /** Returns the sessions that hold something, in the order in which they are cut while the budget is exceeded. */
+  cutOrder<S extends Sender>(senders: Iterable<S>): S[] {
+    return [...senders]
+      .filter(({ heldBytes }) => heldBytes > 0)
+      .sort((a, b) => Number(a.isTaking) - Number(b.isTaking) || b.heldBytes - a.heldBytes)
   }
 }
 
-/** The share of one session in the budget. */
+/** What one session holds. */
 export class OutputShare {
   readonly #budget: OutputBudget
+  /** How many of the chunks that wait lie in each buffer. */
+  readonly #chunks = new Map<ArrayBufferLike, number>()
   #bytes = 0
   #isGivenUp = false
 
@@ -73,21 +95,39 @@ export class OutputShare {
     this.#budget = budget
   }
 
+  /** Bytes of the buffers that the session holds. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** Sets the queued bytes of the session; returns true where the budget is exceeded. */
-  set(bytes: number): boolean {
-    if (this.#isGivenUp) return false
-    this.#budget.change(bytes - this.#bytes)
-    this.#bytes = bytes
-    return this.#budget.isExceeded
+  /** Counts the buffer of a chunk that waits from now on. */
+  hold({ buffer }: Uint8Array): void {
+    if (this.#isGivenUp) return
+    const chunks = this.#chunks.get(buffer) ?? 0
+    this.#chunks.set(buffer, chunks + 1)
+    if (chunks > 0) return
+    this.#bytes += buffer.byteLength
+    this.#budget.hold(buffer)
   }
 
-  /** Frees the share for good: what still waits is about to be dropped with the connection. */
+  /** Undoes `hold` for a chunk of the same buffer: the client has taken it. */
+  release({ buffer }: Uint8Array): void {
+    if (this.#isGivenUp) return
+    const chunks = this.#chunks.get(buffer)
+    invariant(chunks !== undefined, 'a chunk is released as often as it was held')
+    if (chunks > 1) this.#chunks.set(buffer, chunks - 1)
+    else this.#free(buffer)
+  }
+
+  /** Frees the share for good: what still waits is dropped with the connection. */
   giveUp(): void {
-    this.set(0)
     this.#isGivenUp = true
+    for (const buffer of this.#chunks.keys()) this.#free(buffer)
+  }
+
+  #free(buffer: ArrayBufferLike): void {
+    this.#chunks.delete(buffer)
+    this.#bytes -= buffer.byteLength
+    this.#budget.release(buffer)
   }
 }

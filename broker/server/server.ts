@@ -10,9 +10,10 @@ import type { Instruments } from '../telemetry/instruments.ts'
 import { ByteBudget, sessionLimits, type SessionLimits } from './admission.ts'
 import { createDispatch, type ClientEventHandlers, type Handlers } from './dispatch.ts'
 import { openListener, type Listener } from './transport/listener.ts'
-import { LiveSession, type SessionHome } from './live-session.ts'
+import { LiveSession } from './live-session.ts'
 import { leastUseful, mayUseReserve, reserveOf, type Occupant } from './making-room.ts'
 import { OutputBudget } from './output-budget.ts'
+import type { SessionHome } from './session-home.ts'
 import { sessionOperations, type ServerIdentity } from './session-operations.ts'
 import { systemTime, type Clock } from '../time.ts'
 
@@ -91,6 +92,7 @@ class SessionServer implements Server {
     })
     const isRefusing = () => this.#refusing
     const highWaterBytes = () => this.#highWaterBytes
+    const answerBytesMax = () => this.#output.answerBytes(this.#sessions.size)
     const sweptMs = () => this.#sweptMs
     this.#home = {
       limits: bounds,
@@ -100,6 +102,9 @@ class SessionServer implements Server {
       output: this.#output,
       get highWaterBytes() {
         return highWaterBytes()
+      },
+      get answerBytesMax() {
+        return answerBytesMax()
       },
       get sweptMs() {
         return sweptMs()
@@ -123,7 +128,6 @@ class SessionServer implements Server {
         this.#progress()
       },
       onOutputExceeded: () => this.#cutNonReaders(),
-      onGone: (session) => this.#forget(session),
     }
     this.#highWaterBytes = bounds.highWaterBytes
   }
@@ -154,7 +158,9 @@ class SessionServer implements Server {
     }
     metrics.millrace_connections_opened_total.add(1)
     metrics.millrace_connections.add(1)
-    const session = new LiveSession(stream, this.#home, { id: ++this.#lastSessionId, remote, address })
+    const onGone = () => this.#forget(session)
+    const id = ++this.#lastSessionId
+    const session: LiveSession = new LiveSession(stream, this.#home, { id, remote, address, onGone })
     this.#sessions.add(session)
     this.#sessionsChanged()
     this.#sweeper ??= setInterval(this.#sweep, limits.sweepMs).unref()
@@ -201,12 +207,13 @@ class SessionServer implements Server {
     this.#displaced = 0
   }
 
-  /** Cuts sessions until the queued output is within its bound. */
+  /** Cuts sessions until the memory that queued output holds is within its bound. */
   #cutNonReaders(): void {
-    for (const session of this.#output.toCut(this.#sessions)) {
+    for (const session of this.#output.cutOrder(this.#sessions)) {
+      if (!this.#output.isExceeded) return
       const message =
-        `${this.#output.bytesMax} bytes may wait to be sent to all clients of this process; ` +
-        `${session.countedBytes} of them wait for this one, which does not take them.`
+        `Output that waits to be sent to all clients of this process may hold ${this.#output.bytesMax} bytes; ` +
+        `what waits for this client, which does not take it, holds ${session.heldBytes}.`
       session.cut('slowConsumer', message)
     }
   }

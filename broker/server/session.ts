@@ -21,6 +21,8 @@ export interface Session {
   readonly queuedBytes: number
   /** While `queuedBytes` is above this, send no more until `onDrain`. */
   readonly highWaterBytes: number
+  /** Bytes of data that one more answer or event may have, unless a single batch is larger. Falls as memory is used up. */
+  readonly answerBytesMax: number
   /** The listener is called whenever `queuedBytes` falls to a quarter of `highWaterBytes` after it was above it. */
   onDrain(listener: () => void): void
   /** The listener is called once, when the session ends; at once if it has ended. */

@@ -63,7 +63,7 @@ export const metrics = {
   },
   millrace_queued_output_bytes: {
     kind: 'gauge',
-    help: 'Bytes that wait to be sent to all clients together.',
+    help: 'Memory of the buffers that hold what waits to be sent to all clients together.',
     labels: [],
     from: 'both',
   },

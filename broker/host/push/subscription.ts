@@ -143,7 +143,8 @@ export class Subscription implements Waiter {
   }
 
   #room(): Room {
-    const bytes = Math.min(this.#credit, hostLimits.deliveryBytes, this.#pace.deliveryBytes)
+    const { answerBytesMax } = this.#options.outflow.session
+    const bytes = Math.min(this.#credit, hostLimits.deliveryBytes, this.#pace.deliveryBytes, answerBytesMax)
     return { bytes, firstBytes: Infinity }
   }
 

@@ -40,6 +40,11 @@ export class ColdReads {
     return this.#waiting
   }
 
+  /** True if a read that is asked for now would not start at once. */
+  get mustWait(): boolean {
+    return this.#running >= this.#runningMax || this.#round.length > 0
+  }
+
   /** Runs `work` when it is the session's turn. Rejects with `unavailable` if the session ends before that. */
   run<T>(outflow: Outflow, work: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {

@@ -118,7 +118,7 @@ export class Fetches {
     rotation: number,
   ): Promise<FetchAnswer> {
     const first = Math.floor(rotation * shards.length)
-    const answer = new FetchAnswer(Math.min(bytesMax, limits.fetchBytesMax))
+    const answer = new FetchAnswer(Math.min(bytesMax, limits.fetchBytesMax, outflow.session.answerBytesMax))
     for (let i = 0; i < shards.length; i++) {
       const index = (first + i) % shards.length
       const wanted = shards[index]!
@@ -134,28 +134,31 @@ export class Fetches {
         const read = this.#readShard(shard, wanted, answer, outflow)
         // Batches in memory are answered within the turn; only storage needs an await.
         const run = read instanceof Promise ? await read : read
-        if ('code' in run) answer.refuse(index, wanted, run, shard, now)
+        if (run === undefined) answer.skip(index, wanted, shard, now)
+        else if ('code' in run) answer.refuse(index, wanted, run, shard, now)
         else answer.take(index, shard, run, now)
       }
     }
     return answer
   }
 
+  /** Returns undefined if the answer should rather leave with what it has. */
   #readShard(
     shard: HostedShard,
     wanted: ShardToFetch,
     answer: FetchAnswer,
     outflow: Outflow,
-  ): BatchRun | Promise<StoredRun | ReadRefusal> {
+  ): BatchRun | Promise<StoredRun | ReadRefusal> | undefined {
     const { reads } = this.#options
     const room = {
       bytes: Math.min(wanted.bytesMax, answer.bytesLeft),
       firstBytes: answer.batchCount === 0 ? Infinity : answer.bytesLeft,
     }
-    return (
-      reads.cached(shard, wanted.sequenceNumber, room) ??
-      reads.stored(shard, wanted.sequenceNumber, room, outflow)
-    )
+    const cached = reads.cached(shard, wanted.sequenceNumber, room)
+    if (cached !== undefined) return cached
+    // While it waits for its turn, an answer must hold nothing: hundreds of readers wait at the same time.
+    if (answer.batchCount > 0 && reads.mustWait) return undefined
+    return reads.stored(shard, wanted.sequenceNumber, room, outflow)
   }
 }
 

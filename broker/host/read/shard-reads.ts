@@ -58,6 +58,11 @@ export class ShardReads {
     return isExpired ? undefined : run
   }
 
+  /** True if a read of storage that is asked for now would not start at once. */
+  get mustWait(): boolean {
+    return this.#options.cold.mustWait
+  }
+
   /** Reads from storage, for the session of `outflow`; returns a refusal if it fails. */
   async stored(
     shard: HostedShard,
@@ -110,7 +115,11 @@ export class ShardReads {
   ): Promise<ReadReply | ReadRefusal> {
     const { segments, reader, cold } = this.#options
     const { slot, ownerId } = shard
-    const read = () => reader.read({ list: segments.segmentsOf(ownerId), slot, ...range })
+    const read = () => {
+      // Seen when the read starts: while it waited, the memory may have been used up.
+      const bytesMax = Math.min(range.bytesMax, outflow.session.answerBytesMax)
+      return reader.read({ list: segments.segmentsOf(ownerId), slot, ...range, bytesMax })
+    }
     const good = (reply: ReadReply) => reply.next > range.from || reply.damage !== undefined
     return this.#named(shard, () => withSegments(segments, ownerId, () => cold.run(outflow, read), good))
   }

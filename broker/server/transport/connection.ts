@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { FrameReader } from '../../../protocol/frame/frame.ts'
 import { invariant } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
-import { Outgoing } from './outgoing.ts'
+import { Outgoing, type HeldChunks } from './outgoing.ts'
 
 /** What a connection calls. */
 export interface ConnectionOwner {
@@ -16,18 +16,20 @@ export interface ConnectionOwner {
   onWaiting(bytes: number): void
   /** The bytes of `chunk` are no frame: nothing more can be read. */
   onMalformed(error: MillraceError, chunk: Uint8Array): void
-  /** Called when the number of bytes that wait to be sent may have changed. */
-  onQueued(bytes: number): void
+  /** Called when more waits to be sent. */
+  onQueued(): void
   /** The queue fell to the low-water mark after it was above the high-water mark. */
   onWritable(): void
   /** The peer will send nothing more. */
   onPeerEnd(): void
-  /** Called last, once. `cause` is the network's error, if there was one. */
+  /** Called last, once; what still waited is dropped. `cause` is the network's error, if there was one. */
   onClosed(cause: Error | undefined): void
 }
 
 export interface ConnectionOptions {
   readonly frameBytesMax: number
+  /** Counts what waits to be sent; what is dropped at the end of the connection is not released. */
+  readonly held: HeldChunks
   /** The current high-water mark: above it nothing is read from the peer, until the queue falls to a quarter of it. */
   readonly highWaterBytes: () => number
 }
@@ -57,7 +59,7 @@ export class Connection {
     this.#stream = stream
     this.#owner = owner
     this.#options = options
-    this.#outgoing = new Outgoing(stream, this.#onTaken)
+    this.#outgoing = new Outgoing(stream, options.held, this.#onTaken)
     this.#reader = new FrameReader({ frameBytesMax: options.frameBytesMax })
     stream.on('data', this.#receive)
     stream.on('end', () => {
@@ -70,7 +72,6 @@ export class Connection {
     stream.on('close', () => {
       this.#ended = true
       this.#outgoing.drop()
-      owner.onQueued(0)
       this.discard()
       owner.onClosed(this.#cause)
     })
@@ -107,9 +108,8 @@ export class Connection {
   send(chunks: readonly Uint8Array[]): number {
     if (this.#ended) return 0
     const bytes = this.#outgoing.push(chunks)
-    const queued = this.queuedBytes
-    this.#owner.onQueued(queued)
-    if (queued > this.#options.highWaterBytes()) {
+    this.#owner.onQueued()
+    if (this.queuedBytes > this.#options.highWaterBytes()) {
       this.#congested = true
       this.#pauseIfHeld()
     }
@@ -207,9 +207,7 @@ export class Connection {
   }
 
   readonly #onTaken = (): void => {
-    const queued = this.queuedBytes
-    this.#owner.onQueued(queued)
-    if (!this.#congested || this.#ended || queued > this.#options.highWaterBytes() / 4) return
+    if (!this.#congested || this.#ended || this.queuedBytes > this.#options.highWaterBytes() / 4) return
     this.#congested = false
     this.#goOn()
     this.#owner.onWritable()

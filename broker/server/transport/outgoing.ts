@@ -5,8 +5,15 @@ import type { Duplex } from 'node:stream'
 
 const WRITTEN_AT_ONCE_BYTES_MAX = 1024 * 1024
 
+/** Counts the chunks that wait. Each is held once, and released once, when the kernel has taken it, unless it is dropped. */
+export interface HeldChunks {
+  hold(chunk: Uint8Array): void
+  release(chunk: Uint8Array): void
+}
+
 export class Outgoing {
   readonly #stream: Duplex
+  readonly #held: HeldChunks
   readonly #onTaken: () => void
   #queue: Uint8Array[] = []
   /** Bytes in `#queue`, not yet written to the stream. */
@@ -15,8 +22,9 @@ export class Outgoing {
   #scheduled = false
   #ending = false
 
-  constructor(stream: Duplex, onTaken: () => void) {
+  constructor(stream: Duplex, held: HeldChunks, onTaken: () => void) {
     this.#stream = stream
+    this.#held = held
     this.#onTaken = onTaken
   }
 
@@ -36,6 +44,7 @@ export class Outgoing {
     for (const chunk of chunks) {
       bytes += chunk.length
       this.#queue.push(chunk)
+      this.#held.hold(chunk)
     }
     this.#unwritten += bytes
     this.#total += bytes
@@ -62,11 +71,11 @@ export class Outgoing {
     this.#scheduled = false
     if (this.#stream.destroyed) return
     const written = this.#take(WRITTEN_AT_ONCE_BYTES_MAX - this.#stream.writableLength)
-    const last = written.pop()
-    if (last !== undefined) {
+    const last = written.length - 1
+    if (last >= 0) {
       this.#stream.cork()
-      for (const chunk of written) this.#stream.write(chunk)
-      this.#stream.write(last, this.#taken)
+      for (let i = 0; i < last; i++) this.#stream.write(written[i]!)
+      this.#stream.write(written[last]!, (error) => this.#taken(written, error))
       this.#stream.uncork()
     }
     if (this.#ending && this.#queue.length === 0) this.#stream.end()
@@ -81,15 +90,18 @@ export class Outgoing {
     const taken = this.#queue.splice(0, count)
     const next = this.#queue[0]
     if (next !== undefined && room > 0) {
-      taken.push(next.subarray(0, room))
+      const piece = next.subarray(0, room)
+      this.#held.hold(piece)
+      taken.push(piece)
       this.#queue[0] = next.subarray(room)
     }
     for (const chunk of taken) this.#unwritten -= chunk.length
     return taken
   }
 
-  readonly #taken = (error?: Error | null): void => {
+  #taken(chunks: readonly Uint8Array[], error: Error | null | undefined): void {
     if (error) return // the stream emits the error and closes
+    for (const chunk of chunks) this.#held.release(chunk)
     if (this.#queue.length > 0) this.#write()
     this.#onTaken()
   }

@@ -76,24 +76,25 @@ describe('server, with many clients that read nothing,', () => {
     const deaf = await Promise.all(Array.from({ length: 40 }, () => home.connect()))
     for (const connection of deaf) await connection.request('deleteStream', { name: 'clicks' })
     for (const connection of deaf) connection.socket.pause()
-    const records = {
+    // Each event has a buffer of its own, as what is read from storage does.
+    const records = () => ({
       subscriptionId: 1,
       batches: [Buffer.alloc(KiB)],
       nextSequenceNumber: 1,
       tail: 1,
       millisBehindLatest: 0,
       time: 0,
-    }
+    })
     const open = new Set(sessions)
     for (const session of sessions) session.onClose(() => open.delete(session))
     const queued = () => [...open].reduce((bytes, { queuedBytes }) => bytes + queuedBytes, 0)
     let most = 0
     for (let round = 0; round < 64; round++) {
       for (const session of sessions) {
-        session.sendEvent('records', records)
+        session.sendEvent('records', records())
         most = Math.max(most, queued())
       }
-      readerSession!.sendEvent('records', records)
+      readerSession!.sendEvent('records', records())
       await settled()
     }
     const cut = home.counted.sum('millrace_connections_closed_total', 'slowConsumer')

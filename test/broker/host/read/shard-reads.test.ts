@@ -8,6 +8,7 @@ import { HostedShard } from '../../../../broker/host/shards/hosted-shard.ts'
 import { silentLog } from '../../../../broker/telemetry/log.ts'
 import type { ReadReply } from '../../../../broker/threads/reader-contract.ts'
 import { CountedMetrics } from '../../../support/counted-metrics.ts'
+import { FakeSession } from '../support/fake-session.ts'
 import { makeBatch, placedShard } from '../support/test-host.ts'
 
 const ROOM = { bytes: 1 << 20, firstBytes: Infinity }
@@ -37,7 +38,8 @@ function readsWith(reply: ReadReply) {
     metrics: new CountedMetrics().instruments,
     elapsed: () => 0,
   })
-  return { shard, read: (from: number) => reads.stored(shard, from, ROOM, {} as Outflow) }
+  const outflow = { session: new FakeSession() } as unknown as Outflow
+  return { shard, read: (from: number) => reads.stored(shard, from, ROOM, outflow) }
 }
 
 function batchesAt(...bases: readonly number[]): Pick<ReadReply, 'buffer' | 'lengths'> {

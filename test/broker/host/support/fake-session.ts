@@ -21,6 +21,7 @@ export class FakeSession implements Session {
   readonly events: SentEvent[] = []
   queuedBytes = 0
   highWaterBytes = sessionLimits.highWaterBytes
+  answerBytesMax = Infinity
   holds = 0
   closed: ErrorCode | undefined
   /** While true, sent bytes stay queued. */

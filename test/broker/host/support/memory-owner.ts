@@ -237,6 +237,8 @@ export class MemoryReader implements SegmentReader {
   readonly owners: readonly MemoryOwner[]
   reads = 0
   seeks = 0
+  /** The bound of each read, in order. */
+  readonly bounds: number[] = []
   running = 0
   runningMost = 0
   closed = false
@@ -251,6 +253,7 @@ export class MemoryReader implements SegmentReader {
 
   async read({ slot, from, until, bytesMax }: Parameters<SegmentReader['read']>[0]) {
     this.reads++
+    this.bounds.push(bytesMax)
     this.runningMost = Math.max(this.runningMost, ++this.running)
     try {
       await this.beforeRead()

@@ -33,6 +33,8 @@ class Owner implements ConnectionOwner {
   readonly told: string[] = []
   waiting = 0
   queued = 0
+  /** Chunks that wait, as views: a chunk that is written in pieces is held once for each. */
+  readonly held: ArrayBufferLike[] = []
   onEach: (first: number) => void = () => {}
 
   onBytes(): void {}
@@ -46,8 +48,16 @@ class Owner implements ConnectionOwner {
     this.waiting = bytes
   }
 
-  onQueued(bytes: number): void {
-    this.queued = bytes
+  onQueued(): void {
+    this.queued++
+  }
+
+  hold({ buffer }: Uint8Array): void {
+    this.held.push(buffer)
+  }
+
+  release({ buffer }: Uint8Array): void {
+    this.held.splice(this.held.indexOf(buffer), 1)
   }
 
   onMalformed(error: Error): void {
@@ -72,6 +82,7 @@ function open() {
   const owner = new Owner()
   const connection = new Connection(stream, owner, {
     frameBytesMax: limits.frameBytesBeforeHello,
+    held: owner,
     highWaterBytes: () => 1000,
   })
   return { stream, owner, connection }
@@ -95,6 +106,21 @@ describe('Connection: sending', () => {
     expect(stream.writes).toHaveLength(1)
     expect(stream.writes[0]).toEqual(sent.flat())
     expect(stream.writes[0]!.map(({ buffer }) => buffer)).toEqual(sent.flat().map(({ buffer }) => buffer))
+  })
+
+  it('holds the buffer of each chunk until all of the chunk is taken', async () => {
+    const { stream, connection, owner } = open()
+    const [small, large] = [Buffer.alloc(100_000), Buffer.alloc(1.5 * 1024 * 1024)]
+    connection.send([small, large])
+    const waiting = () => [owner.held.includes(small.buffer), owner.held.includes(large.buffer)]
+    await settled()
+    expect(waiting()).toEqual([true, true])
+    stream.completeWrites()
+    await settled()
+    expect(waiting()).toEqual([false, true])
+    stream.completeWrites()
+    await settled()
+    expect(owner.held).toEqual([])
   })
 
   it('counts what is queued until it is taken', async () => {

@@ -1,0 +1,32 @@
+// What all sessions of a server share: bounds that they keep together, and whom they tell. Types only.
+import type { Logger } from 'pino'
+import type { Instruments } from '../telemetry/instruments.ts'
+import type { ByteBudget, SessionLimits } from './admission.ts'
+import type { Dispatch } from './dispatch.ts'
+import type { OutputBudget } from './output-budget.ts'
+
+export interface SessionHome {
+  readonly limits: SessionLimits
+  readonly log: Logger
+  readonly metrics: Instruments
+  /** Budget of received bytes that are not answered yet. */
+  readonly received: ByteBudget
+  /** Budget of the memory that what waits to be sent holds. */
+  readonly output: OutputBudget
+  /** A session with more queued bytes starts no new request; falls as the number of sessions rises. */
+  readonly highWaterBytes: number
+  /** How large one more answer of data may be; falls as memory for output is used up. */
+  readonly answerBytesMax: number
+  /** Milliseconds counted in sweeps so far. */
+  readonly sweptMs: number
+  readonly dispatch: Dispatch
+  /** URL of the admin port, if there is one. */
+  readonly adminUrl: string | undefined
+  /** The process is about to stop: new requests are refused. */
+  readonly refusing: boolean
+  onAdmitted(): void
+  /** An admitted request was answered. */
+  onSettled(): void
+  /** The queued output of all sessions is above its bound. */
+  onOutputExceeded(): void
+}
