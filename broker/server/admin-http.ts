@@ -31,7 +31,11 @@ interface Answer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-const CONNECTIONS_MAX = 64
+/**
+ * Many, because slow connections that come again as soon as they lost their place would otherwise take the place of a probe
+ * between its accept and its request. More than the kernel lets wait, so that those accepted in one turn fit.
+ */
+const CONNECTIONS_MAX = 1024
 const HEADER_BYTES_MAX = 8 * 1024
 const REQUEST_DEADLINE_MS = 2_000
 const IDLE_MS = 5_000

@@ -27,7 +27,8 @@ async function slowConnection(text: string): Promise<void> {
   const socket = connect(admin.port, '127.0.0.1')
   socket.on('error', () => {})
   hostile.push(socket)
-  await once(socket, 'connect')
+  // A connection that has to make room for others before it is used is closed.
+  await Promise.race([once(socket, 'connect'), once(socket, 'close')])
   socket.write(text)
 }
 
@@ -35,8 +36,9 @@ const ask = (path: string, headers: Record<string, string> = {}) =>
   fetch(`http://127.0.0.1:${admin.port}${path}`, { headers: { connection: 'close', ...headers } })
 
 describe('the admin port', () => {
-  it('answers 60 of 60 probes beside hundreds of slow connections', async () => {
-    for (let i = 0; i < 200; i++) await slowConnection(i % 2 === 0 ? '' : 'GET /healthz HTTP/1.1\r\nX: ')
+  it('answers 60 of 60 probes beside more slow connections than it takes', async () => {
+    const beginning = (i: number) => (i % 2 === 0 ? '' : 'GET /healthz HTTP/1.1\r\nX: ')
+    await Promise.all(Array.from({ length: 1100 }, (_, i) => slowConnection(beginning(i))))
     const statuses: number[] = []
     for (let i = 0; i < 60; i++) {
       await slowConnection('G')
