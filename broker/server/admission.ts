@@ -19,6 +19,8 @@ export interface SessionLimits {
   readonly receivedBytesMax: number
   /** A session with more queued output starts no new request until it falls to a quarter. Less while sessions are many. */
   readonly highWaterBytes: number
+  /** Unanswered requests of all sessions. From half of it on, each session may have its share only. */
+  readonly requestsOfAllMax: number
   /** Memory of queued output of all sessions. Above this, sessions are cut: first those that take nothing, the largest first. */
   readonly queuedBytesOfAllMax: number
   /** A session may not have more queued output than this for longer than `slowConsumerMs`. */
@@ -40,6 +42,7 @@ export interface SessionLimits {
 
 export const sessionLimits: SessionLimits = {
   requestsInFlightMax: limits.sessionRequestsInFlightMax,
+  requestsOfAllMax: 32_768,
   unreadableInARowMax: 64,
   requestBytesInFlightMax: 2 * limits.frameBytesMax,
   receivedBytesMax: 512 * MiB,
@@ -153,6 +156,23 @@ function since(
 ): Overdue | undefined {
   if (start === undefined || now - start < deadlineMs) return undefined
   return { code, message: `${message} The limit is ${deadlineMs} ms.` }
+}
+
+/** Least share of a session in `requestsOfAllMax`, however many sessions there are. */
+const REQUESTS_SHARE_MIN = 8
+
+/**
+ * Returns how many unanswered requests a session may have at the moment. While those of all are few, as many as the
+ * protocol allows; from half of their bound on, a share of the other half, so that sessions that let thousands of requests
+ * wait lock no other out.
+ */
+export function requestsMaxOf(
+  { requestsInFlightMax, requestsOfAllMax }: SessionLimits,
+  { unanswered, sessions }: { readonly unanswered: number; readonly sessions: number },
+): number {
+  if (unanswered < requestsOfAllMax / 2) return requestsInFlightMax
+  const share = Math.floor(requestsOfAllMax / 2 / Math.max(1, sessions))
+  return Math.min(requestsInFlightMax, Math.max(REQUESTS_SHARE_MIN, share))
 }
 
 /** A bounded number of bytes that all sessions of a process share. */

@@ -321,7 +321,8 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     this.#unreadableInARow = 0
     this.#home.metrics.millrace_requests_total.add(1, operation)
     const moment = { isGreeting: this.#phase === 'greeting', isStopping: this.#home.refusing }
-    const refusal = refusalAt(operation, moment) ?? this.#requests.admit(correlationId, bytes)
+    const refusal =
+      refusalAt(operation, moment) ?? this.#requests.admit(correlationId, bytes, this.#home.requestsMax)
     if (refusal !== undefined) return this.#refuseUnread(correlationId, refusal)
     if (operations[operation].plane !== 'session') {
       this.#hasAsked = true

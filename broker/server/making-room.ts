@@ -19,24 +19,29 @@ export interface Occupant {
 /** A connection that has asked for something counts as at work for this long after its last activity. */
 const AT_WORK_MS = 30_000
 
-/** Returns the occupant to end, or undefined where all are at work. */
-export function leastUseful<O extends Occupant>(occupants: readonly O[]): O | undefined {
-  const held = new Map<string, number>()
-  for (const { address } of occupants) held.set(address, (held.get(address) ?? 0) + 1)
-  let least: O | undefined
-  for (const occupant of occupants) {
-    if (occupant.isBusy || (occupant.hasAsked && occupant.quietMs < AT_WORK_MS)) continue
-    if (least === undefined || isLessUseful(occupant, least, held)) least = occupant
-  }
-  return least
+/** True for an occupant that may be ended; false for one at work. */
+export function mayMakeRoom({ isBusy, hasAsked, quietMs }: Omit<Occupant, 'address'>): boolean {
+  return !isBusy && !(hasAsked && quietMs < AT_WORK_MS)
 }
 
-function isLessUseful(a: Occupant, b: Occupant, held: ReadonlyMap<string, number>): boolean {
-  const [heldByA, heldByB] = [held.get(a.address) ?? 0, held.get(b.address) ?? 0]
-  if (heldByA !== heldByB) return heldByA > heldByB
-  if (a.hasAsked !== b.hasAsked) return b.hasAsked
-  if (a.isGreeting !== b.isGreeting) return a.isGreeting
-  return a.quietMs > b.quietMs
+/** Returns up to `count` occupants to end, in this order; none where all are at work. */
+export function leastUseful<O extends Occupant>(occupants: readonly O[], count: number): O[] {
+  const held = new Map<string, number>()
+  for (const { address } of occupants) held.set(address, (held.get(address) ?? 0) + 1)
+  return occupants
+    .filter(mayMakeRoom)
+    .sort((a, b) => byUse(a, b, held))
+    .slice(0, count)
+}
+
+/** Below 0 if `a` is of less use than `b`. */
+function byUse(a: Occupant, b: Occupant, held: ReadonlyMap<string, number>): number {
+  return (
+    (held.get(b.address) ?? 0) - (held.get(a.address) ?? 0) ||
+    Number(a.hasAsked) - Number(b.hasAsked) ||
+    Number(b.isGreeting) - Number(a.isGreeting) ||
+    b.quietMs - a.quietMs
+  )
 }
 
 /** Returns how many of `connectionsMax` are reserved for addresses that hold few: one address cannot take them all. */

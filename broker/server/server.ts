@@ -7,11 +7,11 @@ import type { Logger } from 'pino'
 import { invariant, type InvariantError } from '../../protocol/invariant.ts'
 import type { OperationOn } from '../../protocol/operations.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
-import { ByteBudget, sessionLimits, type SessionLimits } from './admission.ts'
+import { ByteBudget, requestsMaxOf, sessionLimits, type SessionLimits } from './admission.ts'
 import { createDispatch, type ClientEventHandlers, type Handlers } from './dispatch.ts'
 import { openListener, type Listener } from './transport/listener.ts'
 import { LiveSession } from './live-session.ts'
-import { leastUseful, mayUseReserve, reserveOf, type Occupant } from './making-room.ts'
+import { leastUseful, mayMakeRoom, mayUseReserve, reserveOf } from './making-room.ts'
 import { OutputBudget } from './output-budget.ts'
 import type { SessionHome } from './session-home.ts'
 import { sessionOperations, type ServerIdentity } from './session-operations.ts'
@@ -56,6 +56,9 @@ const TURNED_AWAY_MAX = 64
 /** The warning that connections have to make room is logged at most this often. */
 const FULL_WARNING_MS = 60_000
 
+/** Idle connections that are chosen at once to make room: to compare all for each new one costs more than to serve it. */
+const CHOSEN_AT_ONCE = 64
+
 /** Makes a server; it accepts nothing before `listen` or `accept`. */
 export function createServer<N extends OperationOn<'control' | 'data'>>(options: ServerOptions<N>): Server {
   return new SessionServer(options)
@@ -68,6 +71,12 @@ class SessionServer implements Server {
   readonly #sessions = new Set<LiveSession>()
   /** Sessions that made room for others and whose connections are not gone yet; still in `#sessions`. */
   #leaving = 0
+  /** How many connections each address holds, from accept until they are gone. */
+  readonly #heldBy = new Map<string, number>()
+  /** Connections that make room for the next ones, in this order, where they are idle by then. Chosen anew at each sweep. */
+  readonly #nextToLeave = new Set<LiveSession>()
+  /** No connection could make room, and none has ended since; forgotten at each sweep. */
+  #allAtWork = false
   #highWaterBytes: number
   #warnedAt: number | undefined
   #displaced = 0
@@ -92,6 +101,8 @@ class SessionServer implements Server {
     })
     const isRefusing = () => this.#refusing
     const highWaterBytes = () => this.#highWaterBytes
+    const requestsMax = () =>
+      requestsMaxOf(bounds, { unanswered: this.#unanswered, sessions: this.#sessions.size })
     const answerBytesMax = () => this.#output.answerBytes(this.#sessions.size)
     const sweptMs = () => this.#sweptMs
     this.#home = {
@@ -102,6 +113,9 @@ class SessionServer implements Server {
       output: this.#output,
       get highWaterBytes() {
         return highWaterBytes()
+      },
+      get requestsMax() {
+        return requestsMax()
       },
       get answerBytesMax() {
         return answerBytesMax()
@@ -162,6 +176,7 @@ class SessionServer implements Server {
     const id = ++this.#lastSessionId
     const session: LiveSession = new LiveSession(stream, this.#home, { id, remote, address, onGone })
     this.#sessions.add(session)
+    this.#heldBy.set(address, this.#heldFrom(address) + 1)
     this.#sessionsChanged()
     this.#sweeper ??= setInterval(this.#sweep, limits.sweepMs).unref()
     if (this.#refusing) session.close('unavailable', 'This process is about to stop.')
@@ -180,22 +195,34 @@ class SessionServer implements Server {
     const free = this.#maxConnections - this.#occupied
     const reserve = reserveOf(this.#maxConnections)
     if (free > reserve) return true
-    const occupants: (Occupant & { readonly session: LiveSession })[] = []
-    let held = 0
-    for (const session of this.#sessions) {
-      if (session.isClosing) continue
-      if (session.address === address) held++
-      occupants.push({ session, address: session.address, ...session.occupancy })
-    }
+    const held = this.#heldFrom(address)
     if (free > 0 && mayUseReserve(held)) return true
-    const least = leastUseful(occupants)
     this.#warnOfFullness(address, held)
+    const least = this.#leastUseful()
     if (least === undefined) return false
     this.#leaving++
-    least.session.leaveFor(
-      `This process has ${this.#maxConnections} connections, its limit, and needs this place.`,
-    )
+    least.leaveFor(`This process has ${this.#maxConnections} connections, its limit, and needs this place.`)
     return true
+  }
+
+  #heldFrom(address: string): number {
+    return this.#heldBy.get(address) ?? 0
+  }
+
+  /** Returns the connection that makes room next; undefined where all are at work. */
+  #leastUseful(): LiveSession | undefined {
+    if (this.#allAtWork) return undefined
+    const isIdle = (session: LiveSession) => !session.isClosing && mayMakeRoom(session.occupancy)
+    for (const next of this.#nextToLeave) {
+      this.#nextToLeave.delete(next)
+      if (isIdle(next)) return next
+    }
+    const open = [...this.#sessions].filter(({ isClosing }) => !isClosing)
+    const occupants = open.map((session) => ({ session, address: session.address, ...session.occupancy }))
+    const [least, ...others] = leastUseful(occupants, CHOSEN_AT_ONCE)
+    for (const { session } of others) this.#nextToLeave.add(session)
+    this.#allAtWork = least === undefined
+    return least?.session
   }
 
   #warnOfFullness(address: string, held: number): void {
@@ -255,6 +282,11 @@ class SessionServer implements Server {
     metrics.millrace_connections_closed_total.add(1, session.reason)
     metrics.millrace_connections.add(-1)
     this.#sessions.delete(session)
+    this.#nextToLeave.delete(session)
+    const held = this.#heldFrom(session.address) - 1
+    if (held > 0) this.#heldBy.set(session.address, held)
+    else this.#heldBy.delete(session.address)
+    this.#allAtWork = false
     if (session.hasLeft) this.#leaving--
     this.#sessionsChanged()
     if (this.#sessions.size === 0) {
@@ -287,6 +319,8 @@ class SessionServer implements Server {
 
   readonly #sweep = (): void => {
     this.#sweptMs += this.#home.limits.sweepMs
+    this.#nextToLeave.clear()
+    this.#allAtWork = false
     this.#home.metrics.millrace_queued_output_bytes.set(this.#output.bytes)
     for (const session of this.#sessions) session.sweep()
   }

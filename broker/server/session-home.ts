@@ -15,6 +15,8 @@ export interface SessionHome {
   readonly output: OutputBudget
   /** A session with more queued bytes starts no new request; falls as the number of sessions rises. */
   readonly highWaterBytes: number
+  /** How many unanswered requests a session may have; falls when those of all sessions are many. */
+  readonly requestsMax: number
   /** How large one more answer of data may be; falls as memory for output is used up. */
   readonly answerBytesMax: number
   /** Milliseconds counted in sweeps so far. */

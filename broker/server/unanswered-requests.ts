@@ -1,5 +1,5 @@
 // The unanswered requests of one session, and the bytes that they hold. Runs on the main thread of every process that
-// listens. Bounded three ways: in number, in bytes of the session, and in bytes of all sessions together.
+// listens. Bounded in number and in bytes, of the session and of all sessions together.
 import type { ByteBudget, SessionLimits } from './admission.ts'
 import type { Refusal } from './dispatch.ts'
 
@@ -35,11 +35,11 @@ export class UnansweredRequests {
     return [...this.#open.keys()]
   }
 
-  /** Admits a request of `bytes` and returns undefined, or returns why it is refused. */
-  admit(correlationId: number, bytes: number): Refusal | undefined {
-    const { requestsInFlightMax } = this.#limits
-    if (this.#open.size >= requestsInFlightMax) {
-      return overloaded(`${requestsInFlightMax} requests of this session are unanswered; that is the limit.`)
+  /** Admits a request of `bytes` where fewer than `max` are unanswered, and returns undefined; or returns why not. */
+  admit(correlationId: number, bytes: number, max: number): Refusal | undefined {
+    if (this.#open.size >= max) {
+      const why = max < this.#limits.requestsInFlightMax ? ' while those of all clients are many' : ''
+      return overloaded(`${max} requests of this session are unanswered; that is the limit${why}.`)
     }
     if (!this.#received.take(bytes)) {
       return overloaded('The requests of all clients fill the room that this process has for them.')

@@ -4,6 +4,12 @@ import { createServer, type AddressInfo, type Socket } from 'node:net'
 /** Delay of TCP keep-alive, by which the kernel notices a dead peer. */
 const KEEP_ALIVE_MS = 30_000
 
+/**
+ * Connections that may wait to be accepted; the system may allow fewer. What comes beyond them is dropped, and tried again by
+ * its peer after a whole second: a crowd that comes at once must not do that to others.
+ */
+const BACKLOG = 4096
+
 export interface Listener {
   readonly port: number
   /** Stops accepting; accepted sockets stay open. */
@@ -27,7 +33,7 @@ export function openListener({ host, port, onSocket, onError }: ListenerOptions)
   )
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog: BACKLOG }, () => {
       server.off('error', reject)
       server.on('error', onError)
       resolve({ port: (server.address() as AddressInfo).port, close: () => void server.close() })

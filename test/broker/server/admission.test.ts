@@ -1,7 +1,9 @@
 // SessionWatch as a function of what a session reports at sweeps: which deadline passes, when, and what resets it.
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   ByteBudget,
+  requestsMaxOf,
   sessionLimits as bounds,
   SessionWatch,
   type SessionFacts,
@@ -119,5 +121,33 @@ describe('ByteBudget', () => {
     ])
     budget.give(5)
     expect([budget.take(5), budget.take(1)]).toEqual([true, false])
+  })
+})
+
+describe('requestsMaxOf', () => {
+  const shared = { ...bounds, requestsInFlightMax: 100, requestsOfAllMax: 2000 }
+  const max = (unanswered: number, sessions: number) => requestsMaxOf(shared, { unanswered, sessions })
+
+  it('allows what the protocol does while the requests of all are few, and then a share that shrinks with the sessions', () => {
+    expect([max(0, 4000), max(999, 4000)]).toEqual([100, 100])
+    expect([max(1000, 5), max(1000, 20), max(1000, 4000)]).toEqual([100, 50, 8])
+  })
+
+  it('keeps those of all within the bound, as long as there are not too many sessions for the least share', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 125 }), (sessions) => {
+        const open = Array.from({ length: sessions }, () => 0)
+        let unanswered = 0
+        for (let round = 0; round < 100; round++) {
+          for (let i = 0; i < sessions; i++) {
+            if (open[i]! >= max(unanswered, sessions)) continue
+            open[i]!++
+            unanswered++
+          }
+        }
+        expect(unanswered).toBeLessThanOrEqual(2000)
+        expect(Math.min(...open)).toBeGreaterThan(0)
+      }),
+    )
   })
 })

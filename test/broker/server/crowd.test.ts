@@ -106,3 +106,26 @@ describe('server, with many clients that read nothing,', () => {
     await home.server.close()
   })
 })
+
+describe('server, with clients that let many requests wait,', () => {
+  it('gives each session a share when the requests of all are many, and serves others meanwhile', async () => {
+    const answer = pending<{ stream: typeof clicks }>()
+    const home = serving<'describeStream' | 'deleteStream'>(
+      { describeStream: () => answer.promise, deleteStream: () => ({}) },
+      { maxConnections: 100, limits: { requestsOfAllMax: 320 } },
+    )
+    const greedy = await Promise.all(Array.from({ length: 10 }, () => home.connect()))
+    const asked = greedy.flatMap((connection) =>
+      Array.from({ length: 100 }, () => outcomeOf(connection.request('describeStream', { name: 'clicks' }))),
+    )
+    const comer = await home.connect()
+    expect(await outcomeOf(comer.request('deleteStream', { name: 'clicks' }))).toBe('answered')
+    answer.resolve({ stream: clicks })
+    const outcomes = await Promise.all(asked)
+    const served = outcomes.filter((outcome) => outcome === 'answered').length
+    expect(served).toBeGreaterThanOrEqual(160)
+    expect(served).toBeLessThanOrEqual(320)
+    expect(outcomes.filter((outcome) => outcome === 'overloaded').length).toBe(1000 - served)
+    await home.server.close()
+  })
+})
