@@ -49,4 +49,10 @@ export const bars = {
   rescale: atMost(30),
   /** Loss of append throughput by removal and compaction, in percent. */
   retentionCost: atMost(20),
+  /** MiB of memory of controller and hosts that hundreds of clients add which ask for much and read nothing. */
+  neverReaders: atMost(400),
+  /** From the dial of a new client to the first answer to a request, while thousands of idle connections are open. */
+  newcomer: atMost(1000),
+  /** What is answered at all: each of them. */
+  all: (count: number): Bar => atLeast(count, 'all'),
 } as const

@@ -5,6 +5,10 @@ import { measureRawLmdb } from '../limits/raw-lmdb.ts'
 import { runAppend } from './append.ts'
 import { runFill } from './fill.ts'
 import { runFollow } from './follow.ts'
+import { runHellos } from './hostile/hellos.ts'
+import { runNeverReaders } from './hostile/never-readers.ts'
+import { runNewcomers } from './hostile/newcomers.ts'
+import { runSlowHeaders } from './hostile/slow-headers.ts'
 import { runLatency } from './latency.ts'
 import { runPut } from './put.ts'
 import { runRead } from './read.ts'
@@ -22,4 +26,8 @@ export const jobs = {
   latency: runLatency,
   steady: runSteady,
   follow: runFollow,
+  neverReaders: runNeverReaders,
+  hellos: runHellos,
+  newcomers: runNewcomers,
+  slowHeaders: runSlowHeaders,
 } as const

@@ -3,7 +3,21 @@
 import type { LatencySummary } from '../harness/latency.ts'
 
 export type Unit =
-  'records' | 'records/s' | 'puts/s' | 'MB/s' | 'ms' | 's' | 'MB' | 'segments' | 'runs' | 'x' | '%'
+  | 'records'
+  | 'records/s'
+  | 'puts/s'
+  | 'MB/s'
+  | 'ms'
+  | 's'
+  | 'MB'
+  | 'MiB'
+  | 'segments'
+  | 'connections'
+  | 'clients'
+  | 'probes'
+  | 'runs'
+  | 'x'
+  | '%'
 
 /** The value that a figure must reach, in the figure's unit. */
 export interface Bar {

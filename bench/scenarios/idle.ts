@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from '../../client/index.ts'
 import { bars } from '../bars.ts'
-import { residentMegabytes } from '../harness/daemon.ts'
+import { processesOf, residentMegabytesOf } from '../harness/memory.ts'
 import type { Bench } from '../scenario.ts'
 import { scenario } from '../scenario.ts'
 
@@ -39,11 +39,9 @@ async function measureMemory(bench: Bench, shards: number): Promise<number> {
   }
   await first.stop()
   const daemon = await first.startAgain()
-  await using client = await connect(daemon.url)
-  const { hosts } = await client.describeBroker()
+  const pids = await processesOf(daemon)
   await delay(SETTLE_MS)
-  let megabytes = await residentMegabytes(daemon.pid)
-  for (const { pid } of hosts) megabytes += pid === undefined ? 0 : await residentMegabytes(pid)
+  const megabytes = await residentMegabytesOf(pids)
   await daemon.stop()
   return megabytes
 }

@@ -2,6 +2,7 @@
 import type { Scenario } from '../scenario.ts'
 import { appendScenario } from './append.ts'
 import { fanoutScenario } from './fanout.ts'
+import { hostileScenario } from './hostile.ts'
 import { idleScenario } from './idle.ts'
 import { latencyScenario } from './latency.ts'
 import { limitsScenario } from './limits.ts'
@@ -24,4 +25,5 @@ export const scenarios: readonly Scenario[] = [
   restartScenario,
   reshardScenario,
   retentionScenario,
+  hostileScenario,
 ]

@@ -97,6 +97,20 @@ test('bench retention: removes and compacts under load, and comes down to the bo
   expect(figures.get('on the disk in the end')).toBeLessThan(30)
 })
 
+test('bench hostile: attacks a broker in each way, counts what it did, and serves others meanwhile', async () => {
+  const readers = ['--readers', '4', '--stream-megabytes', '2']
+  const hellos = ['--hellos', '20', '--addresses', '1', '--newcomers', '2']
+  const probes = ['--slow-connections', '3', '--probes', '2', '--probe-every-ms', '10']
+  const figures = await figuresOf('hostile', ...BRIEFLY, ...readers, ...hellos, ...probes)
+  for (const from of ['memory', 'disk']) {
+    expect(figures.get(`4 never-readers, from ${from}: sessions opened`)).toBe(4)
+    expect(figures.get(`4 never-readers, from ${from}: growth at most`)).toBeDefined()
+  }
+  expect(figures.get('20 hellos from 1 address: answered')).toBe(20)
+  expect(figures.get('20 hellos from 1 address: when they have come, clients served')).toBe(2)
+  expect(figures.get('probes beside 3 slow connections: worst')).toBeGreaterThan(0)
+})
+
 test('bench: exits with 1 if a bar is missed and --strict is given, and with a sentence for a wrong option', async () => {
   await using directory = await temporaryDirectory()
   // No machine takes ten thousand of these a second.
