@@ -5,6 +5,7 @@ import type { Codec } from '../codecs.ts'
 import { readBatch } from '../read-record.ts'
 import type { StreamRecord } from '../record.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'
+import type { Handing } from './shard-cursor.ts'
 import { isUnreadable, skippedOf, unreadableError, type OnUnreadable } from './unreadable.ts'
 
 /** The part of a reading that an iterator uses. */
@@ -43,22 +44,32 @@ export function recordsOf<T>(arrived: ArrivedBatch, codec: Codec<never, T>): Str
  */
 const TURN_BYTES = 256 * 1024
 
-/** Takes batches out of an inbox for one loop. */
-class BatchSource<T> {
+/**
+ * Takes batches out of an inbox for one loop, and says how far the loop is. Between the first and the last record of a batch
+ * that is one number, `handed`: a record costs nothing more.
+ */
+class BatchSource<T> implements Handing {
+  /** Records of the last batch that the loop got. */
+  handed = 0
   readonly #source: RecordSource<T>
   #bytesThisTurn = 0
   #taken: ArrivedBatch | undefined
+  /** Number of the first record of the last batch; the others follow it without a gap. */
+  #first = 0
 
   constructor(source: RecordSource<T>) {
     this.#source = source
   }
 
-  /** Called when the loop got the records of the last batch up to this one; `held` of its records are still waiting. */
-  handOut(sequenceNumber: number, held: number): void {
+  get handedTo(): number {
+    return this.#first + this.handed
+  }
+
+  /** Called when the loop gets the first record of the last batch, and again when it has `handed` of `count` and that is all. */
+  note(count: number): void {
     const { cursor, batch, next } = this.#taken!
-    cursor.lag.handOut(arrivalTimeAt(batch, 0), held)
-    if (held > 0) cursor.handOut(sequenceNumber + 1, false)
-    else cursor.handOut(Math.max(next, sequenceNumber + 1), true)
+    cursor.lag.handOut(arrivalTimeAt(batch, 0), count - this.handed)
+    if (this.handed === count) cursor.endBatch(Math.max(next, this.handedTo))
   }
 
   /** Returns the wanted records of the next batch; undefined if no more batches come. */
@@ -73,15 +84,23 @@ class BatchSource<T> {
       if (arrived !== undefined) {
         this.#bytesThisTurn += arrived.batch.length
         const records = await this.#recordsOf(arrived)
+        const [first] = records
+        if (first === undefined) {
+          arrived.cursor.endBatch(arrived.next)
+          continue
+        }
         this.#taken = arrived
-        if (records.length > 0) return records
-        arrived.cursor.handOut(arrived.next, true)
+        this.#first = first.sequenceNumber
+        this.handed = 0
+        arrived.cursor.beginBatch(this)
+        return records
       } else {
         if (!(await inbox.wait())) return undefined
         this.#bytesThisTurn = 0
       }
     }
   }
+
   /** Returns the records of a batch; reports one that cannot be read and returns none, if the caller wants that. */
   #recordsOf(arrived: ArrivedBatch): StreamRecord<T>[] | Promise<never> {
     const { codec, onUnreadable } = this.#source
@@ -111,7 +130,6 @@ export class RecordIterator<T> implements AsyncIterableIterator<StreamRecord<T>>
   readonly #source: RecordSource<T>
   readonly #batches: BatchSource<T>
   #records: readonly StreamRecord<T>[] = []
-  #at = 0
   /** Calls of `next` that found no record at hand. They are served in order, and later calls after them. */
   #queued = 0
   #last: Promise<unknown> = Promise.resolve()
@@ -126,7 +144,11 @@ export class RecordIterator<T> implements AsyncIterableIterator<StreamRecord<T>>
   }
 
   next(): Promise<IteratorResult<StreamRecord<T>>> {
-    if (this.#at < this.#records.length && this.#queued === 0 && !this.#source.inbox.isDiscarded) {
+    if (
+      this.#batches.handed < this.#records.length &&
+      this.#queued === 0 &&
+      !this.#source.inbox.isDiscarded
+    ) {
       return Promise.resolve({ done: false, value: this.#handOut() })
     }
     this.#queued++
@@ -143,11 +165,10 @@ export class RecordIterator<T> implements AsyncIterableIterator<StreamRecord<T>>
 
   async #advance(): Promise<IteratorResult<StreamRecord<T>>> {
     try {
-      while (this.#at >= this.#records.length || this.#source.inbox.isDiscarded) {
+      while (this.#batches.handed >= this.#records.length || this.#source.inbox.isDiscarded) {
         const records = await this.#batches.next()
         if (records === undefined) return END
         this.#records = records
-        this.#at = 0
       }
       return { done: false, value: this.#handOut() }
     } finally {
@@ -156,8 +177,10 @@ export class RecordIterator<T> implements AsyncIterableIterator<StreamRecord<T>>
   }
 
   #handOut(): StreamRecord<T> {
-    const record = this.#records[this.#at++]!
-    this.#batches.handOut(record.sequenceNumber, this.#records.length - this.#at)
+    const records = this.#records
+    const record = records[this.#batches.handed++]!
+    const { handed } = this.#batches
+    if (handed === 1 || handed === records.length) this.#batches.note(records.length)
     return record
   }
 }
@@ -173,7 +196,8 @@ export async function* recordBatches<T>(
     for (;;) {
       const records = await batches.next()
       if (records === undefined) return
-      batches.handOut(records.at(-1)!.sequenceNumber, 0)
+      batches.handed = records.length
+      batches.note(records.length)
       yield records
     }
   } finally {

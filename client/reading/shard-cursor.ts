@@ -2,6 +2,12 @@
 import { shardIdOf } from '../../protocol/shards/shard-id.ts'
 import { ShardLag, type Heard } from './lag.ts'
 
+/** A loop that is handed the records of a batch. */
+export interface Handing {
+  /** The first number that the loop did not get. */
+  readonly handedTo: number
+}
+
 export class ShardCursor {
   readonly shardIndex: number
   readonly shardId: string
@@ -24,6 +30,8 @@ export class ShardCursor {
   #unread = 0
   /** While there are such batches: the first number that the loop did not get. */
   #unreadFrom = 0
+  /** The loop that is handed the oldest of these batches now. */
+  #handing: Handing | undefined
 
   constructor(shardIndex: number, range: { next: number; until: number; tail?: number }) {
     this.shardIndex = shardIndex
@@ -35,7 +43,8 @@ export class ShardCursor {
 
   /** The first number that the loop did not get, where a later reading goes on. */
   get position(): number {
-    return this.#unread > 0 ? this.#unreadFrom : Math.min(this.next, this.until)
+    const next = this.#unread > 0 ? (this.#handing?.handedTo ?? this.#unreadFrom) : this.next
+    return Math.min(next, this.until)
   }
 
   /** True if the loop got everything that has arrived. */
@@ -48,10 +57,16 @@ export class ShardCursor {
     if (this.#unread++ === 0) this.#unreadFrom = from
   }
 
-  /** Notes that the loop has its records below `next`; `isWhole` if that is all of the oldest batch that has arrived. */
-  handOut(next: number, isWhole: boolean): void {
-    this.#unreadFrom = Math.min(next, this.until)
-    if (isWhole) this.#unread--
+  /** Notes that the loop is handed the oldest batch that has arrived. */
+  beginBatch(handing: Handing): void {
+    this.#handing = handing
+  }
+
+  /** Notes that the loop has all of the oldest batch that has arrived, and with it all numbers below `next`. */
+  endBatch(next: number): void {
+    this.#handing = undefined
+    this.#unreadFrom = next
+    this.#unread--
   }
 
   heard(heard: Heard): void {

@@ -217,8 +217,10 @@ it('position of a reading: from wherever readings stop, each record is read once
         if (first === undefined) return
         const number = first.from++
         read.push({ shard: first.cursor.shardIndex, number })
-        first.cursor.handOut(number + 1, first.from === first.next)
-        if (first.from === first.next) inbox.shift()
+        first.cursor.beginBatch({ handedTo: number + 1 })
+        if (first.from < first.next) return
+        first.cursor.endBatch(first.next)
+        inbox.shift()
       }
       const resume = (): void => {
         lineage = begin(stream, JSON.parse(JSON.stringify(lineage.position)) as typeof lineage.position)
