@@ -1,7 +1,6 @@
 // PROCESS ENTRY: the command. Sets the exit code and lets the process end by itself, so that all output is written. After an
 // interruption it waits for the reader of that output for a bounded time only.
 import { readFileSync } from 'node:fs'
-import { endSoon } from '../broker/telemetry/end-soon.ts'
 import { run } from './program.ts'
 import { processTerminal } from './terminal.ts'
 
@@ -11,4 +10,4 @@ const { version } = JSON.parse(readFileSync(packageJson, 'utf8')) as { version: 
 
 const terminal = processTerminal()
 process.exitCode = await run(process.argv.slice(2), terminal, version)
-if (terminal.wasInterrupted()) endSoon()
+terminal.finish()

@@ -2,6 +2,7 @@
 // replace the terminal. All text is written by `print` and `tell`, which escape control characters. A reader that closes its
 // end of the pipe (`| head`) is success, not failure.
 import type { Readable, Writable } from 'node:stream'
+import { endSoon } from '../broker/telemetry/end-soon.ts'
 import { visibleLines } from '../protocol/text/visible-text.ts'
 import { exitCodes } from './exit-codes.ts'
 
@@ -19,8 +20,16 @@ export interface Terminal {
 
 const interruptions = ['SIGINT', 'SIGTERM'] as const
 
-/** The terminal of this process. `wasInterrupted` tells whether `interrupted()` has fired. */
-export function processTerminal(): Terminal & { wasInterrupted(): boolean } {
+/** The terminal of this process. */
+export interface ProcessTerminal extends Terminal {
+  /**
+   * Called when the verb has run. From now on a signal ends the process even if nothing reads its output; if one came before,
+   * the output is waited for only for a bounded time.
+   */
+  finish(): void
+}
+
+export function processTerminal(): ProcessTerminal {
   const { stdin, stdout, stderr } = process
   const closed = new AbortController()
   stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -41,7 +50,7 @@ export function processTerminal(): Terminal & { wasInterrupted(): boolean } {
  */
 function watchSignals(
   stderr: Terminal['stderr'],
-): Pick<ReturnType<typeof processTerminal>, 'interrupted' | 'wasInterrupted' | 'beforeKilled'> {
+): Pick<ProcessTerminal, 'interrupted' | 'finish' | 'beforeKilled'> {
   let interruption: AbortController | undefined
   let isInterrupted = false
   const restorers = new Set<() => void>()
@@ -72,7 +81,11 @@ function watchSignals(
       settle()
       return interruption.signal
     },
-    wasInterrupted: () => isInterrupted,
+    finish() {
+      if (isInterrupted) return endSoon()
+      interruption = undefined
+      settle()
+    },
     beforeKilled(restore) {
       restorers.add(restore)
       settle()
