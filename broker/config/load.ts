@@ -23,7 +23,8 @@ export function loadConfig(
 
 function readJson(path: string, named: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'))
+    // Some editors put a byte order mark at the start, which is no part of the JSON.
+    return JSON.parse(readFileSync(path, 'utf8').replace(/^\ufeff/, ''))
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new ConfigError(`${named} names ${path}, which cannot be read as JSON: ${reason}.`, {

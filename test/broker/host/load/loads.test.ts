@@ -1,10 +1,10 @@
 // Promises of observed loads: counters of what is asked, the hot key, and where a shard divides, within a budget.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { KeySample } from '../../../broker/host/load/key-sample.ts'
-import { KeySampler } from '../../../broker/host/load/key-sampler.ts'
-import type { HotKey } from '../../../broker/host-contract.ts'
-import { HostedShard } from '../../../broker/host/shards/hosted-shard.ts'
-import { loadsOf } from '../../../broker/host/load/loads.ts'
+import { KeySample } from '../../../../broker/host/load/key-sample.ts'
+import { KeySampler } from '../../../../broker/host/load/key-sampler.ts'
+import type { HotKey } from '../../../../broker/host-contract.ts'
+import { HostedShard } from '../../../../broker/host/shards/hosted-shard.ts'
+import { loadsOf } from '../../../../broker/host/load/loads.ts'
 import {
   BATCH_HEADER_BYTES,
   BatchBuilder,
@@ -14,12 +14,12 @@ import {
   hashPartitionKey,
   recordsStartAt,
   type Compression,
-} from '../../../protocol/index.ts'
-import { payloadBytesAt } from '../../../broker/host/append/payload.ts'
-import { randomOf } from '../../support/random.ts'
-import { FakeSession } from '../host/support/fake-session.ts'
-import { noShardLimits } from '../../../protocol/structs.ts'
-import { placedShard, startTestHost, STREAM, type TestHost } from '../host/support/test-host.ts'
+} from '../../../../protocol/index.ts'
+import { payloadBytesAt } from '../../../../broker/host/append/payload.ts'
+import { randomOf } from '../../../support/random.ts'
+import { FakeSession } from '../support/fake-session.ts'
+import { noShardLimits } from '../../../../protocol/structs.ts'
+import { placedShard, startTestHost, STREAM, type TestHost } from '../support/test-host.ts'
 
 const producer = new FakeSession()
 
