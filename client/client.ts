@@ -6,6 +6,9 @@ import { Admin } from './streams/admin.ts'
 import type { BytesInput, EncoderOption } from './codecs.ts'
 import { encodePayload, resolveEncoder } from './codecs.ts'
 import { ControlPlane } from './connecting/control-plane.ts'
+import { Checkpoints } from './groups/checkpoints.ts'
+import { Group } from './groups/group.ts'
+import type { GroupOptions } from './groups/options.ts'
 import { Documents, type DocumentsOptions } from './documents/documents.ts'
 import { defaultUrl } from './environment.ts'
 import { asMillraceError, closedError } from './errors.ts'
@@ -77,7 +80,7 @@ export class Client extends Admin implements AsyncDisposable {
   readonly #control: ControlPlane
   readonly #routings: RoutingCache
   readonly #hashKeys = new HashKeyCache()
-  /** Readings, subscriptions, producers and watches that are open. */
+  /** Readings, subscriptions, producers, groups and watches that are open. */
   readonly #given = new Set<Given>()
   /** The producers behind `put`. */
   readonly #putters: Putters
@@ -240,7 +243,41 @@ export class Client extends Admin implements AsyncDisposable {
   }
 
   /**
-   * Ends readings and watches, flushes producers, and disconnects. Rejects with the first refusal that a producer has not
+   * A consumer group: any number of processes that share the shards of one or some streams, each shard one process's at a
+   * time. `run` a handler, or loop over its `batches()`. What is processed is checkpointed in the broker, and a process that
+   * crashes is replaced by the others within the time of its lease. Throws `invalidArgument` for options that make no sense.
+   */
+  group<T = Uint8Array>(options: GroupOptions<T>): Group<T> {
+    checkOptions('group', options)
+    checkArgument('name', options.name)
+    this.#throwIfClosed()
+    const group: Group<T> = new Group(options, {
+      control: this.#control,
+      routings: this.#routings,
+      pool: this.#pool,
+      settings: this.#settings,
+      put: (stream, record) => this.#putters.put(stream, record),
+      onClosed: () => this.#given.delete(group),
+    })
+    this.#given.add(group)
+    return group
+  }
+
+  /**
+   * Positions of a reader, kept in the broker under a name: `load` one to go on where it was, `save` it on the way. For one
+   * reader at a time; several share the work as a `group`.
+   */
+  checkpoints(name: string): Checkpoints {
+    return new Checkpoints(name, {
+      control: this.#control,
+      routings: this.#routings,
+      pool: this.#pool,
+      settings: this.#settings,
+    })
+  }
+
+  /**
+   * Ends readings and watches, stops groups, flushes producers, and disconnects. Rejects with the first refusal that a producer has not
    * reported yet. With a signal, it stops waiting for producers when the signal fires.
    */
   async close(options: CallOptions = {}): Promise<void> {

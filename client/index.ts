@@ -7,6 +7,7 @@ export type { Dial } from './connecting/transport.ts'
 export { MillraceError, type ErrorCode, type ErrorJson, type Retry, type SideEffects } from './errors.ts'
 export type {
   CreateStreamOptions,
+  ForceOptions,
   MergeResult,
   SplitOptions,
   SplitResult,
@@ -59,6 +60,21 @@ export type { Position, StreamPosition } from './reading/position.ts'
 export type { Producer } from './producer/producer.ts'
 export type { ProducerOptions } from './producer/options.ts'
 export type { Acknowledgement, BatchAcknowledgement } from './producer/pending-batch.ts'
+export type { Group, GroupResetOptions, SeekPlace } from './groups/group.ts'
+export type { GroupBatch } from './groups/batches.ts'
+export type { Checkpoints } from './groups/checkpoints.ts'
+export type { GroupDescription, GroupMember, GroupShard, GroupSummary } from './groups/descriptions.ts'
+export type { GroupEvent, GroupShardPlace } from './groups/events.ts'
+export type {
+  CheckpointPlace,
+  GroupHandler,
+  GroupOptions,
+  GroupRetry,
+  GroupStart,
+  GroupStreamOption,
+  PoisonPolicy,
+} from './groups/options.ts'
+export type { BatchContext } from './groups/processing/context.ts'
 export type { Reading } from './reading/reading.ts'
 export type { ReadingOptions, ReadOptions, SubscribeOptions } from './reading/options.ts'
 export type { OnUnreadable, UnreadableReason, UnreadableRecords } from './reading/unreadable.ts'

@@ -21,6 +21,11 @@ export class ControlPlane {
     this.#settings = settings
   }
 
+  /** The addresses of the url. */
+  get addresses(): readonly Address[] {
+    return this.#addresses
+  }
+
   /** Connects to the first address that answers; rejects with the last address' error if none does. */
   async connect(signal?: AbortSignal): Promise<Connection> {
     for (let tries = 1; ; tries++) {

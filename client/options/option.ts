@@ -138,6 +138,14 @@ export const records = takes(
     typeof (given as Iterable<unknown>)[Symbol.iterator] === 'function',
 )
 
+/** An array of things that are each of one of two kinds. */
+export function listOf(first: Option, second: Option): Option {
+  return takes(
+    `an array, each item of it ${first.expects(undefined)} or ${second.expects(undefined)}`,
+    (given) => Array.isArray(given) && given.every((item) => first.accepts(item) || second.accepts(item)),
+  )
+}
+
 /** An object of options. */
 export function group(fields: Options): Option {
   return { ...takes('an object', isOptionsObject), fields }

@@ -8,9 +8,16 @@ import { reshardingOperations } from '../../protocol/operations/resharding.ts'
 import { streamOperations } from '../../protocol/operations/streams.ts'
 import type { Field } from '../../protocol/shapes.ts'
 import { streamSettings, type StreamSetting } from '../../protocol/stream-settings.ts'
-import type { CreateStreamOptions, SplitOptions, UpdateShardCountOptions } from '../streams/admin.ts'
+import type {
+  CreateStreamOptions,
+  ForceOptions,
+  SplitOptions,
+  UpdateShardCountOptions,
+} from '../streams/admin.ts'
 import type { StreamChanges, StreamSettings } from '../streams/capacity.ts'
 import type { PutOptions } from '../client.ts'
+import type { GroupResetOptions, SeekPlace } from '../groups/group.ts'
+import type { GroupOptions, GroupRetry } from '../groups/options.ts'
 import type { PageOptions } from '../streams/listing.ts'
 import type {
   DeleteDocumentOptions,
@@ -34,6 +41,7 @@ import {
   group,
   hashKey,
   later,
+  listOf,
   moment,
   oneOf,
   placesByShard,
@@ -152,6 +160,53 @@ const streamPosition = {
 /** Options that say where a reading begins and ends, and in which shard. */
 export const placeOptions = { from: either(position, streamPosition), until: position, shard: shardId }
 
+/** Where a group begins in a stream. */
+const groupStart = wordOr(['TRIM_HORIZON', 'LATEST'], oneOf({ atTimestamp: moment }))
+
+/** A stream that a group reads: by name, or with a beginning of its own. */
+const groupStream: Option = {
+  expects: () => '{ stream, from }',
+  accepts: (given) => {
+    if (typeof given !== 'object' || given === null) return false
+    const { stream, from, ...others } = given as Readonly<Record<string, unknown>>
+    if (Object.keys(others).length > 0 || !string.accepts(stream)) return false
+    return from === undefined || groupStart.accepts(from)
+  },
+}
+
+const groupRetry = {
+  attempts: whole({ min: 1, max: 1_000_000, default: 5 }),
+  backoffMinMs: whole({ min: 0, max: 3_600_000, default: 100 }),
+  backoffMaxMs: whole({ min: 0, max: 3_600_000, default: 10_000 }),
+} satisfies OptionsOf<GroupRetry>
+
+const consumerGroup = {
+  name: string,
+  stream: string,
+  streams: listOf(string, groupStream),
+  from: groupStart,
+  memberId: string,
+  leaseMs: whole({ min: limits.leaseMsMin, max: limits.leaseMsMax, default: 10_000 }),
+  mode: choice(['pull', 'push']),
+  concurrency: whole({ min: 1, max: 10_000, default: 1 }),
+  checkpoint: choice(['batch', 'record', 'manual', 'external']),
+  loadCheckpoint: callback,
+  retry: { ...group(groupRetry), fields: groupRetry },
+  onPoison: wordOr(['stop', 'skip'], oneOf({ deadLetter: string })),
+  handlerTimeoutMs: whole({ min: 1, max: Infinity, default: Infinity }),
+  codec: codec('decode'),
+  batchRecordsMax: whole({ min: 1, max: 100_000, default: 1000 }),
+  bufferBytesMax: whole({ min: 64 * KiB, max: 4096 * MiB, default: 32 * MiB }),
+  signal,
+  onEvent: callback,
+} satisfies OptionsOf<GroupOptions>
+
+const force = { force: boolean, signal } satisfies OptionsOf<ForceOptions>
+
+const reset = { ...force, stream: string } satisfies OptionsOf<GroupResetOptions>
+
+const seek = { stream: string, shardId, sequenceNumber } satisfies OptionsOf<SeekPlace>
+
 /** Returns options for settings of a stream, by the table of settings. */
 function settingsWhere(isTaken: (setting: StreamSetting) => boolean): Options {
   const taken = Object.entries<StreamSetting>(streamSettings).filter(([, setting]) => isTaken(setting))
@@ -252,6 +307,18 @@ export const optionTable = {
   flush: call,
   read,
   subscribe,
+  group: consumerGroup,
+  listGroups: call,
+  describeGroup: call,
+  pauseGroup: call,
+  loadProgress: call,
+  saveProgress: call,
+  resetGroup: force,
+  deleteGroup: force,
+  resumeGroup: call,
+  deleteCheckpoints: call,
+  reset,
+  seek,
   close: call,
 } as const satisfies Record<string, Options>
 
@@ -268,6 +335,10 @@ export const argumentTable = {
   kind: string,
   name: string,
   change: callback,
+  handler: callback,
+  position: streamPosition,
+  sequenceNumber,
+  to: groupStart,
 } as const satisfies Options
 
 /** The fields of a record to be appended. */

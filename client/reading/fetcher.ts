@@ -1,6 +1,6 @@
 // Pull: fetch requests, each for all of a reading's shards on one host, the next one under way while the loop uses the
 // last. Runs in the client. Stops asking while more than the buffer is waiting for the loop. A shard whose limits are used
-// up rests as long as its host says; the others go on meanwhile. Shards that are begun later, once they are answered,
+// up rests as long as its host says; the others go on meanwhile. Shards that are begun later, once they have caught up,
 // take those of their host into their own requests: however often shards split, a host has one request to wait for.
 import { errorCodeOf } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
@@ -22,6 +22,8 @@ export interface FetcherOptions {
   readonly pool: ConnectionPool
   readonly maxWaitMs: number
   readonly bufferBytesMax: number
+  /** Bytes of one shard that are asked for at a time, at most. */
+  readonly shardBytesMax?: () => number
   readonly onTrimmed: 'fail' | 'horizon'
   readonly settings: Pick<Settings, 'monotonic' | 'random' | 'retry'>
 }
@@ -29,7 +31,6 @@ export interface FetcherOptions {
 /** Shards of one host that are asked for together. */
 interface Round {
   readonly endpoint: Endpoint
-  readonly streamId: number
   cursors: ShardCursor[]
   /** Its shards went over to another round: whatever it is still answered is not used, since they ask again. */
   isTakenOver: boolean
@@ -51,6 +52,8 @@ export class Fetcher implements Intake {
   readonly #options: FetcherOptions
   readonly #events: IntakeEvents
   readonly #rounds = new Set<Round>()
+  /** The streams of shards: one host may have shards of several that are read together. */
+  readonly #streamIds = new WeakMap<ShardCursor, number>()
   #room: Deferred<void> | undefined
 
   constructor(options: FetcherOptions, events: IntakeEvents) {
@@ -58,10 +61,14 @@ export class Fetcher implements Intake {
     this.#events = events
   }
 
-  begin(cursors: readonly ShardCursor[], place: { endpoint: Endpoint; streamId: number }): void {
+  begin(
+    cursors: readonly ShardCursor[],
+    { endpoint, streamId }: { endpoint: Endpoint; streamId: number },
+  ): void {
+    for (const cursor of cursors) this.#streamIds.set(cursor, streamId)
     for (let i = 0; i < cursors.length; i += limits.fetchShardsMax) {
       const some = cursors.slice(i, i + limits.fetchShardsMax)
-      void this.#fetchAll({ ...place, cursors: some, isTakenOver: false, emptyAnswers: 0 })
+      void this.#fetchAll({ endpoint, cursors: some, isTakenOver: false, emptyAnswers: 0 })
     }
   }
 
@@ -81,6 +88,9 @@ export class Fetcher implements Intake {
     if (this.#events.inbox.bytes < this.#options.bufferBytesMax) this.#makeRoom()
   }
 
+  /** Its shard is left out of the next request, since `arrived` answers false. */
+  stop(): void {}
+
   close(): void {
     this.#makeRoom()
   }
@@ -94,7 +104,7 @@ export class Fetcher implements Intake {
   async #fetchAll(round: Round): Promise<void> {
     const { closing, inbox } = this.#events
     const isOver = () => closing.aborted || round.isTakenOver
-    let isAnswered = false
+    let isMerged = false
     this.#rounds.add(round)
     try {
       while (round.cursors.length > 0) {
@@ -110,9 +120,13 @@ export class Fetcher implements Intake {
           if (isOver()) return
           const sorted = this.#sort(due, response)
           round.cursors = [...resting, ...sorted.cursors]
-          // Not before: shards that cannot be read yet, and come again and again, must not disturb the others.
-          if (!isAnswered && round.cursors.length > 0) this.#takeOver(round)
-          isAnswered = true
+          // Not before: shards that cannot be read yet, and come again and again, must not disturb the others; and a request
+          // that others have under way is worth waiting for while there is something to read.
+          const hasMore = response.shards.some(({ batches }) => batches.length > 0)
+          if (!isMerged && !hasMore && round.cursors.length > 0) {
+            this.#takeOver(round)
+            isMerged = true
+          }
           await this.#pause(round, sorted, this.#options.settings.monotonic() < early)
         } else {
           await sleep(untilNextMs, closing)
@@ -164,20 +178,21 @@ export class Fetcher implements Intake {
 
   async #fetch(
     cursors: readonly ShardCursor[],
-    { endpoint, streamId }: Round,
+    { endpoint }: Round,
     waitMs: number,
   ): Promise<ResponseOf<'fetch'>> {
-    const { pool, bufferBytesMax } = this.#options
+    const { pool, bufferBytesMax, shardBytesMax } = this.#options
     const { closing } = this.#events
     const connection = await pool.connect(endpoint, closing)
-    const bytesMax = Math.min(readingLimits.fetchBytes, bufferBytesMax)
+    const most = shardBytesMax?.() ?? Infinity
+    const bytesMax = Math.min(readingLimits.fetchBytes, bufferBytesMax, most * cursors.length)
     const share = Math.ceil((2 * bytesMax) / cursors.length)
-    const ofShard = Math.min(bytesMax, Math.max(readingLimits.fetchShardBytesMin, share))
+    const ofShard = Math.min(bytesMax, most, Math.max(readingLimits.fetchShardBytesMin, share))
     const request = {
-      shards: cursors.map(({ shardIndex, next }) => ({
-        streamId,
-        shardIndex,
-        sequenceNumber: next,
+      shards: cursors.map((cursor) => ({
+        streamId: this.#streamIds.get(cursor)!,
+        shardIndex: cursor.shardIndex,
+        sequenceNumber: cursor.next,
         bytesMax: ofShard,
       })),
       bytesMax,

@@ -2,7 +2,7 @@
 // decides what is read and when, and the code that talks to hosts. Runs in the client; types only.
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Endpoint } from '../connecting/address.ts'
-import type { ArrivedBatch, Inbox } from './inbox.ts'
+import type { ArrivedBatch } from './inbox.ts'
 import type { ShardCursor } from './shard-cursor.ts'
 
 export interface Intake {
@@ -10,13 +10,16 @@ export interface Intake {
   begin(cursors: readonly ShardCursor[], place: { endpoint: Endpoint; streamId: number }): void
   /** Called when a batch has left the inbox. */
   taken(arrived: ArrivedBatch): void
+  /** Bring nothing more of this shard, of which `arrived` answers false from now on. */
+  stop(cursor: ShardCursor): void
   close(): void
 }
 
 /** Called by an intake. */
 export interface IntakeEvents {
   readonly closing: AbortSignal
-  readonly inbox: Inbox
+  /** What has arrived and is not taken: an intake that is bounded as a whole asks for no more above its bound. */
+  readonly inbox: { readonly bytes: number }
   /**
    * Called with batches of the shard; `next` is the number after them. Returns false if no more of the shard is wanted. Ends
    * the reading with an error if the batches do not go on at the shard's cursor.

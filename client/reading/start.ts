@@ -204,7 +204,7 @@ async function endOf(
 type Place = ResponseOf<'resolvePosition'>
 
 /** Resolves positions at the hosts of shards; gets a new routing if the host of a shard does not serve it. */
-class ShardLookups {
+export class ShardLookups {
   #routing: Routing
   readonly #dependencies: StartDependencies
 

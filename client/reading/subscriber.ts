@@ -81,6 +81,11 @@ export class Subscriber implements Intake {
     this.#giveCredit(subscription)
   }
 
+  stop(cursor: ShardCursor): void {
+    const subscription = this.#subscriptions.get(cursor)
+    if (subscription !== undefined) this.#unsubscribe(subscription)
+  }
+
   #giveCredit(subscription: ShardSubscription): void {
     if (subscription.owedBytes < this.#options.creditBytes / 2) return
     const bytes = Math.min(subscription.owedBytes, limits.subscriptionCreditBytesMax)

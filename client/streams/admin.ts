@@ -14,6 +14,9 @@ import {
   type Shard,
   type Stream,
 } from './descriptions.ts'
+import { describeGroup, groupOf, type GroupDescription, type GroupSummary } from '../groups/descriptions.ts'
+import type { GroupStart } from '../groups/options.ts'
+import { toWirePosition } from '../reading/position.ts'
 import { listing, type Listing } from './listing.ts'
 import { checkArgument, checkChanges, checkOptions } from '../options/check.ts'
 import type { CallName } from '../options/table.ts'
@@ -42,6 +45,12 @@ export interface SplitOptions extends CallOptions {
 export interface UpdateShardCountOptions extends CallOptions {
   /** Called at intervals with the present description of the stream. Must not throw. */
   readonly onProgress?: (stream: Stream) => void
+}
+
+/** How something is done to a group that has members. */
+export interface ForceOptions extends CallOptions {
+  /** Also while the group has members: they are fenced, and what they have under way is processed again. False by default. */
+  readonly force?: boolean
 }
 
 /** The shards that a split made, in the order of their ranges. */
@@ -212,6 +221,66 @@ export class Admin {
       placeOf: ({ shardId }) => shardId,
       isBehind: (shardId, other) => parseShardId(shardId) > parseShardId(other),
     })
+  }
+
+  /** All consumer groups by name: `for await`, or `.page()`. */
+  listGroups(options: CallOptions = {}): Listing<GroupSummary> {
+    checkOptions('listGroups', options)
+    return listing(options, {
+      operation: 'listGroups',
+      fetch: async ({ limit, after, signal }) => {
+        const request = { limit, exclusiveStartName: after }
+        const { groups, hasMore } = await this.#control.call('listGroups', request, signal)
+        return { items: groups.map(groupOf), hasMore }
+      },
+      placeOf: ({ name }) => name,
+      isBehind: (name, other) => name > other,
+    })
+  }
+
+  /**
+   * Describes a consumer group: its members, and for each shard that is not processed to its end how far it is, how much is
+   * behind, and why. Rejects with `groupNotFound`.
+   */
+  async describeGroup(name: string, options: CallOptions = {}): Promise<GroupDescription> {
+    checkArgument('name', name)
+    checkOptions('describeGroup', options)
+    return describeGroup(this.#control, name, options.signal)
+  }
+
+  /**
+   * Sets a consumer group back, or forth, in one of its streams. Rejects with `groupInUse` while it has members, unless it is
+   * forced; with `groupNotFound`, and with `streamNotFound`.
+   */
+  async resetGroup(name: string, stream: string, to: GroupStart, options: ForceOptions = {}): Promise<void> {
+    checkArgument('name', name)
+    check('resetGroup', { stream, options })
+    checkArgument('to', to)
+    const { force = false, signal } = options
+    const request = { group: name, stream, to: toWirePosition(to), isForced: force }
+    await this.#control.call('resetGroup', request, signal)
+  }
+
+  /** Deletes a consumer group and its checkpoints. Rejects with `groupInUse` while it has members, unless it is forced, and with `groupNotFound`. */
+  async deleteGroup(name: string, options: ForceOptions = {}): Promise<void> {
+    checkArgument('name', name)
+    checkOptions('deleteGroup', options)
+    const { force = false, signal } = options
+    await this.#control.call('deleteGroup', { group: name, isForced: force }, signal)
+  }
+
+  /** Has the members of a consumer group keep their shards and hand out no more records. Rejects with `groupNotFound`. */
+  async pauseGroup(name: string, options: CallOptions = {}): Promise<void> {
+    checkArgument('name', name)
+    checkOptions('pauseGroup', options)
+    await this.#control.call('pauseGroup', { group: name, isPaused: true }, options.signal)
+  }
+
+  /** Lets a paused consumer group go on. Rejects with `groupNotFound`. */
+  async resumeGroup(name: string, options: CallOptions = {}): Promise<void> {
+    checkArgument('name', name)
+    checkOptions('resumeGroup', options)
+    await this.#control.call('pauseGroup', { group: name, isPaused: false }, options.signal)
   }
 
   async #cutsOf(name: string, shardIndex: number, options: SplitOptions): Promise<Uint8Array[]> {

@@ -29,9 +29,20 @@ for await (const record of reader satisfies AsyncIterable<StreamRecord<Click>>) 
   seen.push(record.data.at)
   if (seen.length === 100) break
 }
+const events: string[] = []
+const handled: number[] = []
+const group = client.group({ stream: 'clicks', name: 'billing', codec: json<Click>(), onEvent: ({ type }) => events.push(type) })
+for await (const { records, done } of group.batches()) {
+  handled.push(...records.map((record) => record.data.at))
+  done()
+  if (handled.length === 100) break
+}
 const refusal = await client.put('missing', { partitionKey: 'x', data: 'x' }).catch((error: unknown) => error)
 console.log(JSON.stringify({
   distinct: new Set(seen).size,
+  handled: new Set(handled).size,
+  // The file of the thread is in the package: it was not the main thread that renewed.
+  isThreaded: !events.includes('heartbeatInMainThread'),
   refused: MillraceError.is(refusal, 'streamNotFound'),
   batchBytesMax: limits.batchBytesMax,
 }))
@@ -66,6 +77,12 @@ describe('the packed client', () => {
     await compileProgram(folder)
 
     const { stdout } = await run(process.execPath, [join(folder, 'program.js'), daemon.url])
-    expect(JSON.parse(stdout)).toEqual({ distinct: 100, refused: true, batchBytesMax: 12 * 1024 * 1024 })
+    expect(JSON.parse(stdout)).toEqual({
+      distinct: 100,
+      handled: 100,
+      isThreaded: true,
+      refused: true,
+      batchBytesMax: 12 * 1024 * 1024,
+    })
   })
 })

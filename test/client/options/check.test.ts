@@ -70,6 +70,25 @@ const calls: Readonly<Record<string, (client: Client, options: never) => unknown
   flush: (client, options) => client.producer('clicks').then((producer) => producer.flush(options)),
   read: (client, options) => client.read('clicks', options),
   subscribe: (client, options) => client.subscribe('clicks', options),
+  group: (client, options) => {
+    if (typeof options === 'object' && options !== null && !Array.isArray(options)) {
+      const given = Object.entries(options as object).filter(([, value]) => value !== undefined)
+      return client.group({ name: 'a', stream: 'clicks', ...Object.fromEntries(given) }).stop()
+    }
+    return client.group(options).stop()
+  },
+  seek: (client, options) => client.group({ name: 'a', stream: 'clicks' }).seek(options),
+  reset: (client, options) => client.group({ name: 'a', stream: 'clicks' }).reset('TRIM_HORIZON', options),
+  listGroups: (client, options) => client.listGroups(options),
+  describeGroup: (client, options) => client.describeGroup('a', options),
+  resetGroup: (client, options) => client.resetGroup('a', 'clicks', 'LATEST', options),
+  deleteGroup: (client, options) => client.deleteGroup('a', options),
+  pauseGroup: (client, options) => client.pauseGroup('a', options),
+  resumeGroup: (client, options) => client.resumeGroup('a', options),
+  deleteCheckpoints: (client, options) => client.checkpoints('a').delete(options),
+  loadProgress: (client, options) => client.checkpoints('a').load('clicks', options),
+  saveProgress: (client, options) =>
+    client.checkpoints('a').save('clicks', { streamId: 1, shardsBelow: 1, shards: { 0: 1 } }, options),
   close: (client, options) => client.close(options),
   connect: (_, options) => connect('millrace://fake', options),
 }
@@ -156,6 +175,12 @@ describe('options', () => {
     ['deleteDocument', { expectedVersion: 0 }, 'expectedVersion is 0; it must be from 1 to'],
     ['listDocuments', { prefix: 7 }, 'prefix is 7; it must be a string.'],
     ['watchDocuments', { prefx: 'a' }, 'Did you mean prefix?'],
+    ['group', { leaseMs: 10 }, 'leaseMs is 10; it must be from 1000 to'],
+    ['group', { onPoison: 'retry' }, "onPoison is \"retry\"; it must be 'stop', 'skip', { deadLetter }."],
+    ['group', { onPoison: { deadletter: 'a' } }, 'Did you mean onPoison.deadLetter?'],
+    ['group', { retry: { attempts: 0 } }, 'retry.attempts is 0; it must be from 1 to'],
+    ['group', { from: { atSequenceNumber: 1 } }, 'There is no option from.atSequenceNumber.'],
+    ['resetGroup', { force: 1 }, 'force is 1; it must be true or false.'],
     ['page', { limit: 0 }, 'limit is 0; it must be from 1 to 1000.'],
     ['page', { after: 7 }, 'after is 7; it must be a string.'],
     ['put', { codec: 'json' }, 'codec is "json"; it must be a codec'],
@@ -210,7 +235,7 @@ describe('options', () => {
     })
   })
 
-  const others = ['connect', 'close', 'deleteStream', 'mergeShards', 'subscribe', 'watchDocuments']
+  const others = ['connect', 'close', 'deleteStream', 'mergeShards', 'subscribe', 'watchDocuments', 'seek']
   it.each(Object.keys(calls).filter((name) => !others.includes(name)))(
     'of %s that are undefined count as left out',
     async (name) => {

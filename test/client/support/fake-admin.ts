@@ -75,6 +75,22 @@ export function administer(
       return { documents: [], hasMore: false, version: 1 }
     case 'getDocument':
       return { document: { name: request.name, version: 1, updatedAt: BASE_TIME, content: Buffer.from('1') } }
+    // Nor groups, unless FakeGroups does.
+    case 'deleteGroup':
+    case 'pauseGroup':
+    case 'saveProgress':
+      return {}
+    case 'loadProgress':
+      return { progress: undefined }
+    case 'resetGroup':
+      return { progress: { streamId: 1, shardsBelow: 0, shards: [], from: undefined } }
+    case 'listGroups':
+      return { groups: [], hasMore: false }
+    case 'describeGroup': {
+      const { group: name } = request
+      const group = { name, createdAt: BASE_TIME, streams: [], members: 0, shards: 0, isPaused: false }
+      return { group, members: [], shards: [], hasMore: false }
+    }
     default:
       return undefined
   }

@@ -29,6 +29,7 @@ import type { BatchDisturbance, Disturbance } from './disturbance.ts'
 import { turns } from './drive.ts'
 import { administer, routingOf } from './fake-admin.ts'
 import { fetched } from './fake-fetch.ts'
+import type { FakeGroups } from './fake-groups.ts'
 import { FakeSession, type FakeSubscription } from './fake-session.ts'
 import { BASE_TIME, FakeCatalog, type ChangeContext } from './fake-catalog.ts'
 import { FakeShard, refusal } from './fake-shard.ts'
@@ -58,6 +59,7 @@ export class FakeBroker {
   exists = true
   /** Whatever name is asked for is one of its stream. */
   hasAnyName = false
+  groups: FakeGroups | undefined
   /** What another request brings the stream to, whatever one asks for. */
   otherGoal: number | undefined
   /** What streams were made and changed with. */
@@ -337,6 +339,7 @@ export class FakeBroker {
         this.exists = false
         return {}
       default:
+        if (this.groups?.perform(session, message)) return undefined
         if (!this.exists) return fail('streamNotFound')
         try {
           return administer(this, message) ?? fail('unknownOperation')

@@ -1,0 +1,131 @@
+// Groups as people see them: what the controller tells, with ids and dates. Runs in the client.
+import type { ResponseOf, WireGroupMember, WireGroupShard } from '../../protocol/operations.ts'
+import { limits } from '../../protocol/limits.ts'
+import { shardIdOf } from '../../protocol/shards/shard-id.ts'
+import type { ControlPlane } from '../connecting/control-plane.ts'
+import { invalidAnswer } from '../errors.ts'
+
+/** A member of a group. */
+export interface GroupMember {
+  /** Its name in the group. */
+  readonly memberId: string
+  /** Where it connects from. */
+  readonly address: string
+  /** When it joined. */
+  readonly joinedAt: Date
+  /** Milliseconds since its last renewal. */
+  readonly renewedMsAgo: number
+  /** Its leases end so long after its last renewal. */
+  readonly leaseMs: number
+  /** Shards that are assigned to it. */
+  readonly shards: number
+}
+
+/** A group's progress in one shard, and why it is where it is. */
+export interface GroupShard {
+  /** Name of the stream. */
+  readonly stream: string
+  /** The shard. */
+  readonly shardId: string
+  /** Who reads it; undefined for nobody. */
+  readonly memberId: string | undefined
+  /** Fencing epoch of its last assignment. */
+  readonly epoch: number
+  /** The first sequence number that is not processed; undefined before the first checkpoint. */
+  readonly position: number | undefined
+  /** When that was stored. */
+  readonly checkpointedAt: Date | undefined
+  /** Records from the checkpoint to the tail; undefined while the host is down. */
+  readonly recordsBehind: number | undefined
+  /** Stored bytes from the checkpoint to the tail, about. */
+  readonly bytesBehind: number | undefined
+  /** Age of the oldest record that is not processed; 0 at the tail. */
+  readonly millisBehind: number | undefined
+  /** Records a second that its member hands to the handler. */
+  readonly recordsPerSecond: number
+  /** Why the shard is where it is. */
+  readonly reason: WireGroupShard['reason']
+  /** The reason as a sentence, with names and figures. */
+  readonly detail: string
+}
+
+/** A group in a list. */
+export interface GroupSummary {
+  /** Its name. */
+  readonly name: string
+  /** When it was first used. */
+  readonly createdAt: Date
+  /** The streams that it reads. */
+  readonly streams: readonly string[]
+  /** True while members keep their shards and hand out no records. */
+  readonly isPaused: boolean
+  /** How many members it has. */
+  readonly memberCount: number
+  /** How many shards are not processed to their end. */
+  readonly shardCount: number
+}
+
+/** A group as it is now. */
+export interface GroupDescription extends GroupSummary {
+  /** Its members, by name. */
+  readonly members: readonly GroupMember[]
+  /** The shards that are not processed to their end, by stream and index. */
+  readonly shards: readonly GroupShard[]
+}
+
+/** Asks for all of a group, a page of shards at a time. Rejects with `groupNotFound`. */
+export async function describeGroup(
+  control: Pick<ControlPlane, 'call'>,
+  group: string,
+  signal?: AbortSignal,
+): Promise<GroupDescription> {
+  const shards: GroupShard[] = []
+  let page: ResponseOf<'describeGroup'>
+  let after: ShardPlace | undefined
+  do {
+    page = await control.call('describeGroup', { group, limit: limits.listPageMax, after }, signal)
+    shards.push(...page.shards.map(groupShardOf))
+    const last = page.shards.at(-1)
+    if (page.hasMore && (last === undefined || !isBehind(last, after))) {
+      throw invalidAnswer('A page of describeGroup says that there are more shards, and does not lead on.')
+    }
+    after = last && { streamName: last.streamName, shardIndex: last.shardIndex }
+  } while (page.hasMore)
+  return { ...groupOf(page.group), members: page.members.map(groupMemberOf), shards }
+}
+
+type ShardPlace = Pick<WireGroupShard, 'streamName' | 'shardIndex'>
+
+function isBehind(place: ShardPlace, other: ShardPlace | undefined): boolean {
+  if (other === undefined || place.streamName > other.streamName) return true
+  return place.streamName === other.streamName && place.shardIndex > other.shardIndex
+}
+
+/** A group as the list has it. */
+export function groupOf(group: ResponseOf<'listGroups'>['groups'][number]): GroupSummary {
+  const { name, createdAt, streams, isPaused, members: memberCount, shards: shardCount } = group
+  return { name, createdAt: new Date(createdAt), streams: [...streams], isPaused, memberCount, shardCount }
+}
+
+function groupMemberOf(member: WireGroupMember): GroupMember {
+  const { memberId, address, joinedAt, renewedMsAgo, leaseMs, shards } = member
+  return { memberId, address, joinedAt: new Date(joinedAt), renewedMsAgo, leaseMs, shards }
+}
+
+function groupShardOf(shard: WireGroupShard): GroupShard {
+  const { streamName, shardIndex, next, checkpointedAt, ...same } = shard
+  return {
+    stream: streamName,
+    shardId: shardIdOf(shardIndex),
+    position: next,
+    checkpointedAt: checkpointedAt === undefined ? undefined : new Date(checkpointedAt),
+    memberId: same.memberId,
+    epoch: same.epoch,
+    recordsBehind: same.recordsBehind,
+    bytesBehind: same.bytesBehind,
+    millisBehind: same.millisBehind,
+    recordsPerSecond: same.recordsPerSecond,
+    reason: same.reason,
+    detail: same.detail,
+  }
+}

@@ -1,0 +1,396 @@
+// A member at work: joins what the membership says with the work on each shard. Runs in the client. Every lease that begins has
+// one piece of work, which ends once, by a release, the end of the shard or its loss; no shard is worked on twice at a time.
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { WireLease } from '../../protocol/operations.ts'
+import type { Codec } from '../codecs.ts'
+import type { ControlPlane } from '../connecting/control-plane.ts'
+import type { ConnectionPool } from '../connecting/pool.ts'
+import type { RoutingCache } from '../connecting/routing.ts'
+import { dialTcp } from '../connecting/transport.ts'
+import { asMillraceError, errorFrom } from '../errors.ts'
+import type { RecordInput } from '../record.ts'
+import type { Settings } from '../settings.ts'
+import { deferred, unlessAborted, type Deferred } from '../waiting.ts'
+import type { GroupEvent, GroupShardPlace } from './events.ts'
+import { changesOf, shardKey } from './membership/assignment.ts'
+import {
+  MainThreadHeartbeat,
+  type Heartbeat,
+  type HeartbeatOptions,
+  type MemberClaim,
+} from './membership/heartbeat.ts'
+import { ThreadHeartbeat } from './membership/heartbeat-thread.ts'
+import { Membership } from './membership/membership.ts'
+import { groupLimits, type GroupHandler, type GroupSettings } from './options.ts'
+import { deadLetterOf } from './processing/dead-letters.ts'
+import { HandlerWatch } from './processing/handler-watch.ts'
+import { LeasedShard } from './processing/leased-shard.ts'
+import { Reports } from './processing/reports.ts'
+import { CheckpointSaver, leaseLost } from './processing/saver.ts'
+import { ShardFeeds, type ShardFeed } from './processing/shard-feed.ts'
+import { ShardWork, type WorkOutcome } from './processing/shard-work.ts'
+
+/** What a group needs of the client. */
+export interface GroupDependencies {
+  readonly control: ControlPlane
+  readonly routings: RoutingCache
+  readonly pool: ConnectionPool
+  readonly settings: Settings
+  readonly put: (stream: string, record: RecordInput) => Promise<unknown>
+  readonly onClosed: () => void
+}
+
+export interface EngineOptions<T> {
+  readonly claim: MemberClaim
+  readonly settings: GroupSettings
+  readonly codec: Codec<never, T>
+  readonly handler: GroupHandler<T>
+  readonly loadCheckpoint: ((shard: LeasedShard) => Promise<number | undefined>) | undefined
+  readonly onEvent: (event: GroupEvent) => void
+  readonly dependencies: GroupDependencies
+}
+
+interface Held {
+  readonly shard: LeasedShard
+  readonly feed: ShardFeed
+}
+
+export class GroupEngine<T> {
+  readonly #options: EngineOptions<T>
+  readonly #client: Settings
+  readonly #membership: Membership
+  readonly #feeds: ShardFeeds
+  readonly #saver: CheckpointSaver
+  readonly #watch: HandlerWatch | undefined
+  readonly #reports = new Reports()
+  readonly #held = new Map<string, Held>()
+  /** The epochs in which shards were given back last. */
+  readonly #finished = new Map<string, number>()
+  /** Work that is not over, by shard: the next lease of the shard waits for it. */
+  readonly #works = new Map<string, Promise<unknown>>()
+  readonly #waiting = new Map<string, WireLease>()
+  readonly #ending = new AbortController()
+  #reportTimer: NodeJS.Timeout | undefined
+  #doubtTimer: NodeJS.Timeout | undefined
+  /** Opened, again and again, when something changes that keeps records from being handed out. */
+  #gate: Deferred<void> | undefined
+  #isPaused = false
+  #sureUntil = -Infinity
+  #stopping: Promise<void> | undefined
+
+  constructor(options: EngineOptions<T>) {
+    this.#options = options
+    const { dependencies, settings, claim } = options
+    const { control, routings, pool } = dependencies
+    this.#client = dependencies.settings
+    const { signal } = this.#ending
+    this.#membership = new Membership(
+      {
+        claim,
+        settings,
+        control,
+        client: this.#client,
+        signal,
+        makeHeartbeat: (heartbeat) => this.#heartbeat(heartbeat),
+      },
+      {
+        joined: () => options.onEvent({ type: 'joined', memberId: claim.memberId }),
+        assigned: (leases) => this.#assigned(leases),
+        paused: (isPaused) => this.#paused(isPaused),
+        expelled: (error) => this.#expelled(error),
+        renewed: () => this.#renewed(),
+        reports: (isAll) => this.#reports.tell(this.#shards, this.#client.monotonic(), isAll),
+      },
+    )
+    this.#saver = new CheckpointSaver({
+      save: (checkpoints) => this.#membership.save(checkpoints),
+      onRefused: (shard, error) => this.#refused(shard, error),
+      settings: this.#client,
+      signal,
+    })
+    this.#feeds = new ShardFeeds({
+      routings,
+      pool,
+      client: this.#client,
+      mode: settings.mode,
+      maxWaitMs: groupLimits.fetchWaitMs,
+      bufferBytesMax: settings.bufferBytesMax,
+      loadCheckpoint: options.loadCheckpoint,
+      onTrimmed: (shard, { from, next }) =>
+        this.#tell(shard, { type: 'trimmed', sequenceNumber: from, nextSequenceNumber: next }),
+      signal,
+    })
+    if (settings.handlerTimeoutMs !== Infinity) {
+      this.#watch = new HandlerWatch(this.#client.monotonic, (since) => this.#membership.handling(since))
+    }
+  }
+
+  /** Runs until it is stopped; rejects for what stays, and with `aborted`. */
+  async run(): Promise<void> {
+    this.#reportTimer = setInterval(() => this.#report(), groupLimits.reportMs)
+    try {
+      await this.#membership.run()
+      await this.#stopping
+      if (this.#ending.signal.aborted) throw asMillraceError(this.#ending.signal.reason)
+    } finally {
+      this.#end()
+    }
+  }
+
+  /** Finishes what is under way, checkpoints it, and leaves. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  /** Ends at once: nothing more is checkpointed. */
+  abort(reason: MillraceError): void {
+    if (this.#ending.signal.aborted) return
+    for (const held of this.#held.values()) this.#lose(held, reason)
+    this.#ending.abort(reason)
+    // What a handler does from now on, it does without a lease; the member leaves when the last has returned.
+    void Promise.allSettled(this.#works.values())
+      .then(() => this.#membership.leave())
+      .catch(() => {})
+  }
+
+  /** The shards of the member now. */
+  get shards(): readonly LeasedShard[] {
+    return [...this.#shards]
+  }
+
+  /** Has every shard that stands still tried again. */
+  retryBlocked(): void {
+    for (const shard of this.#shards) shard.unblock()
+  }
+
+  /** Passes over what lies before a number, in a shard that the member has. */
+  seek(shard: LeasedShard, next: number): void {
+    shard.skipBelow = Math.max(shard.skipBelow, next)
+    shard.unblock()
+  }
+
+  get #shards(): Iterable<LeasedShard> {
+    return Array.from(this.#held.values(), ({ shard }) => shard)
+  }
+
+  async #stop(): Promise<void> {
+    for (const held of this.#held.values()) this.#close(held)
+    // A handler that never returns keeps a group from stopping, but not from being ended.
+    await unlessAborted(Promise.allSettled(this.#works.values()), this.#ending.signal).catch(() => {})
+    if (!this.#ending.signal.aborted) await this.#membership.leave().catch(() => {})
+  }
+
+  #end(): void {
+    clearInterval(this.#reportTimer)
+    clearTimeout(this.#doubtTimer)
+    if (this.#ending.signal.aborted) return
+    const error = new MillraceError('closed', 'The group was stopped.')
+    for (const held of this.#held.values()) this.#lose(held, error)
+    this.#ending.abort(error)
+  }
+
+  #heartbeat(options: HeartbeatOptions): Heartbeat {
+    const { control } = this.#options.dependencies
+    const { onEvent } = this.#options
+    const inMainThread = (error: Error | undefined): Heartbeat => {
+      onEvent({ type: 'heartbeatInMainThread', error })
+      return new MainThreadHeartbeat(options, control, this.#client)
+    }
+    // A dial of the application's own cannot be taken into a thread.
+    if (this.#client.dial !== dialTcp) return inMainThread(undefined)
+    try {
+      const onFallback = (error: Error): void => onEvent({ type: 'heartbeatInMainThread', error })
+      return new ThreadHeartbeat({ ...options, onFallback }, control, this.#client)
+    } catch (error) {
+      return inMainThread(errorFrom(error))
+    }
+  }
+
+  #assigned(leases: readonly WireLease[]): void {
+    const held = new Map(Array.from(this.#held, ([key, { shard }]) => [key, shard]))
+    const { begin, revoke, lose } = changesOf(held, leases, this.#finished)
+    for (const shard of lose) this.#lose(this.#held.get(shard.key)!, leaseLost(shard))
+    for (const shard of revoke) this.#close(this.#held.get(shard.key)!)
+    this.#waiting.clear()
+    if (this.#stopping !== undefined) return
+    for (const lease of begin) {
+      const key = shardKey(lease)
+      // What has a handler under way under an earlier lease must end first: one key's records are never handled side by side.
+      if (this.#works.has(key)) this.#waiting.set(key, lease)
+      else this.#begin(lease)
+    }
+  }
+
+  #begin(lease: WireLease): void {
+    const { streamId, shardIndex, epoch } = lease
+    if (!lease.isRevoked) this.#work(new LeasedShard(lease))
+    else {
+      this.#finished.set(shardKey(lease), epoch)
+      this.#membership.release({ streamId, shardIndex, epoch })
+    }
+  }
+
+  #work(shard: LeasedShard): void {
+    const { settings, handler, codec, dependencies, claim } = this.#options
+    const feed = this.#feeds.begin(shard)
+    const held = { shard, feed }
+    this.#held.set(shard.key, held)
+    this.#tell(shard, { type: 'assigned' })
+    const work = new ShardWork<T>({
+      feed,
+      settings,
+      codec,
+      handler,
+      saver: this.#saver,
+      client: this.#client,
+      watch: this.#watch,
+      gate: () => this.#waitAtGate(shard),
+      putAside: async (record, failure) => {
+        const { onPoison } = settings
+        if (typeof onPoison !== 'object') return
+        await dependencies.put(
+          onPoison.deadLetter,
+          deadLetterOf(record, { group: claim.group, shard, ...failure }),
+        )
+      },
+      events: {
+        retrying: (failure) => this.#tell(shard, { type: 'retrying', ...failure }),
+        blocked: (failure) => {
+          this.#tell(shard, { type: 'blocked', ...failure })
+          this.#membership.kick()
+        },
+        passedOver: (type, place) => this.#tell(shard, { type, ...place }),
+      },
+    })
+    const over = work.run().then((outcome) => this.#over(held, outcome))
+    this.#works.set(shard.key, over)
+    void over.then(() => {
+      this.#works.delete(shard.key)
+      const lease = this.#waiting.get(shard.key)
+      this.#waiting.delete(shard.key)
+      if (lease !== undefined && this.#stopping === undefined && !this.#ending.signal.aborted)
+        this.#begin(lease)
+    })
+  }
+
+  #over(held: Held, outcome: WorkOutcome): void {
+    const { shard, feed } = held
+    this.#feeds.stop(feed)
+    if (this.#held.get(shard.key) === held) this.#held.delete(shard.key)
+    if (shard.isLost) return
+    if (outcome === 'lost') {
+      this.#lose(held, leaseLost(shard))
+      return
+    }
+    const { streamId, shardIndex, epoch, key } = shard
+    this.#finished.set(key, Math.max(epoch, this.#finished.get(key) ?? 0))
+    if (outcome === 'released') this.#membership.release({ streamId, shardIndex, epoch })
+    this.#tell(shard, { type: outcome })
+  }
+
+  /** What is under way is finished, and nothing more is begun. */
+  #close({ shard, feed }: Held): void {
+    if (shard.isClosing) return
+    shard.close()
+    this.#feeds.stop(feed)
+    this.#openGate()
+  }
+
+  #lose(held: Held, reason: Error): void {
+    const { shard, feed } = held
+    if (shard.isLost) return
+    shard.lose(reason)
+    this.#feeds.stop(feed)
+    this.#saver.drop(shard)
+    if (this.#held.get(shard.key) === held) this.#held.delete(shard.key)
+    this.#openGate()
+    this.#tell(shard, { type: 'lost' })
+  }
+
+  #refused(shard: LeasedShard, error: MillraceError): void {
+    const held = this.#held.get(shard.key)
+    if (error.code === 'memberNotFound') {
+      this.#membership.kick()
+      return
+    }
+    this.#client.log({
+      level: 'warn',
+      message: 'a checkpoint was refused',
+      stream: shard.stream,
+      shardId: shard.shardId,
+      error,
+    })
+    if (error.code === 'leaseLost' && held?.shard === shard) this.#lose(held, error)
+  }
+
+  #expelled(error: MillraceError): void {
+    for (const held of this.#held.values()) this.#lose(held, error)
+    this.#options.onEvent({ type: 'expelled', memberId: this.#options.claim.memberId, error })
+  }
+
+  #paused(isPaused: boolean): void {
+    this.#isPaused = isPaused
+    if (!isPaused) this.#openGate()
+  }
+
+  #renewed(): void {
+    this.#sureUntil = this.#membership.sureUntil
+    this.#openGate()
+    const inMs = this.#sureUntil - this.#client.monotonic()
+    this.#doubtTimer ??= setTimeout(() => this.#doubt(), Math.max(0, Math.ceil(inMs)))
+  }
+
+  /** The time of the lease is over: unless it was renewed meanwhile, handlers learn that others may have their shards. */
+  #doubt(): void {
+    this.#doubtTimer = undefined
+    if (this.#isSure) {
+      this.#renewed()
+      return
+    }
+    const error = new MillraceError(
+      'leaseLost',
+      'The lease was not renewed in time: another member may have the shard.',
+    )
+    for (const shard of this.#shards) shard.doubt(error)
+  }
+
+  get #isSure(): boolean {
+    const now = this.#client.monotonic()
+    if (now < this.#sureUntil) return true
+    this.#sureUntil = this.#membership.sureUntil
+    return now < this.#sureUntil
+  }
+
+  #openGate(): void {
+    this.#gate?.resolve()
+    this.#gate = undefined
+  }
+
+  /** Undefined if records of the shard may be handed out now; else fulfils when they may, or the shard closes. */
+  #waitAtGate(shard: LeasedShard): Promise<void> | undefined {
+    if (!this.#isPaused && this.#isSure) return undefined
+    return this.#whenOpen(shard)
+  }
+
+  async #whenOpen(shard: LeasedShard): Promise<void> {
+    while ((this.#isPaused || !this.#isSure) && !shard.isClosing) {
+      await (this.#gate ??= deferred()).promise
+    }
+  }
+
+  #report(): void {
+    if (this.#reports.hasNews(this.#shards, this.#client.monotonic())) this.#membership.kick()
+  }
+
+  #tell(shard: LeasedShard, event: ShardEvent): void {
+    const { stream, shardId, epoch } = shard
+    this.#options.onEvent({ ...event, stream, shardId, epoch })
+  }
+}
+
+type ShardEvent = GroupEvent extends infer E
+  ? E extends GroupShardPlace
+    ? Omit<E, keyof GroupShardPlace>
+    : never
+  : never

@@ -1,0 +1,204 @@
+// What a consumer group may be told, with defaults: the types that an application sees. Runs in the client.
+import type { DecoderOption } from '../codecs.ts'
+import { MillraceError } from '../errors.ts'
+import { optionTable } from '../options/table.ts'
+import { toWirePosition } from '../reading/position.ts'
+import type { StreamRecord } from '../record.ts'
+import type { Position as WirePosition } from '../../protocol/operations.ts'
+import type { GroupEvent } from './events.ts'
+import type { BatchContext } from './processing/context.ts'
+
+/** Where a group begins in a stream that it has never read. Later it goes on where its checkpoints are. */
+export type GroupStart = 'TRIM_HORIZON' | 'LATEST' | { readonly atTimestamp: Date | number }
+
+/** A stream that a group reads, and where it begins in it. */
+export interface GroupStreamOption {
+  /** Name of the stream. */
+  readonly stream: string
+  /** Where the group begins in this stream, unless it has checkpoints in it. */
+  readonly from?: GroupStart
+}
+
+/**
+ * What processes records: batches of one shard, in order. What it throws, or rejects with, has the batch tried again. It
+ * may return nothing or a promise; the batch counts as processed when that is fulfilled.
+ */
+export type GroupHandler<T = Uint8Array> = (
+  records: readonly StreamRecord<T>[],
+  context: BatchContext<T>,
+) => void | Promise<void>
+
+/**
+ * What becomes of a record that fails in all attempts. 'stop': its shard stands still, says so in `describe`, and the other
+ * shards go on; `retryBlocked` tries again, `seek` passes it. 'skip': it is reported by an event and passed over. Or the name
+ * of a stream that it is put into, with headers that say where it came from and what the error was, before the checkpoint
+ * passes it.
+ */
+export type PoisonPolicy = 'stop' | 'skip' | { readonly deadLetter: string }
+
+/** How a handler that throws is tried again. */
+export interface GroupRetry {
+  /** Calls in all; 5 by default. */
+  readonly attempts?: number
+  /** The first wait; 100 ms by default. Each wait is twice as long as the one before, its upper half at random. */
+  readonly backoffMinMs?: number
+  /** The longest wait; 10 s by default. */
+  readonly backoffMaxMs?: number
+}
+
+/** The shard whose position is asked for, with `checkpoint: 'external'`. */
+export interface CheckpointPlace {
+  /** Name of the stream. */
+  readonly stream: string
+  /** A stream that is deleted and made again has another number. */
+  readonly streamId: number
+  /** The shard. */
+  readonly shardId: string
+  /** The fencing epoch of the lease: it rises with every assignment. */
+  readonly epoch: number
+}
+
+/** What a group is made of. */
+export interface GroupOptions<T = Uint8Array> {
+  /** Name of the group: 1 to 128 letters, digits, underscores, full stops and hyphens. All members give the same. */
+  readonly name: string
+  /** The stream that it reads; or give `streams`. */
+  readonly stream?: string
+  /** The streams that it reads, up to 256. */
+  readonly streams?: readonly (string | GroupStreamOption)[]
+  /** Where the group begins in a stream that it has never read: 'TRIM_HORIZON' by default. */
+  readonly from?: GroupStart
+  /**
+   * Name of this member, unique in the group; by default made of the host, the process and chance. A process that starts
+   * again under its name waits until its predecessor's lease has ended.
+   */
+  readonly memberId?: string
+  /**
+   * The member counts as dead so long after its last renewal; 10 s by default. Renewals are sent by a thread of their own, so
+   * that a handler that keeps the event loop busy loses nothing. (With a `dial` of the application's own, as for a broker in
+   * the same process, they are sent from the main thread: there a handler that blocks for longer loses its shards.)
+   */
+  readonly leaseMs?: number
+  /** 'pull' asks for records, all shards of a host in one request; 'push' is sent them. 'pull' by default. */
+  readonly mode?: 'pull' | 'push'
+  /**
+   * Keys of one shard that are handled at the same time; 1 by default. Above it, a call of the handler gets records of one key,
+   * and calls for other keys run beside it; the checkpoint moves over what is processed without a gap.
+   */
+  readonly concurrency?: number
+  /**
+   * Who says how far a shard is processed. 'batch': after each call of the handler. 'record': the handler is called with one
+   * record at a time, and each counts when its call is done. 'manual': `context.checkpoint` alone. 'external': the application
+   * keeps `context.position` in a transaction of its own, with `context.epoch` as fence; `loadCheckpoint` gives it back. 'batch'
+   * by default.
+   */
+  readonly checkpoint?: 'batch' | 'record' | 'manual' | 'external'
+  /**
+   * With `checkpoint: 'external'`: the position that the application has stored for a shard, or undefined where there is none.
+   * Called before the first record of every lease: store the epoch here, and a predecessor's transactions can be refused.
+   */
+  readonly loadCheckpoint?: (
+    place: CheckpointPlace,
+  ) => number | bigint | undefined | Promise<number | bigint | undefined>
+  /** How often, and how soon, a batch is tried again. */
+  readonly retry?: GroupRetry
+  /** What becomes of a record that fails in all attempts; 'stop' by default. */
+  readonly onPoison?: PoisonPolicy
+  /**
+   * A call of the handler that takes longer ends the renewals of the whole member, whose shards then go to others. Never,
+   * by default.
+   */
+  readonly handlerTimeoutMs?: number
+  /** How payloads become `data`: bytes, by default. */
+  readonly codec?: DecoderOption<T>
+  /** Records in one call of the handler, at most; 1,000 by default. */
+  readonly batchRecordsMax?: number
+  /** Bytes of all shards that are read ahead of the handlers; 32 MiB by default, and 64 KiB for each shard at least. */
+  readonly bufferBytesMax?: number
+  /** Ends the group at once: handlers' signals fire, nothing more is checkpointed, and `run` rejects with `aborted`. */
+  readonly signal?: AbortSignal
+  /** Told of what the group does by itself. Must not throw. */
+  readonly onEvent?: (event: GroupEvent) => void
+}
+
+/** Options with defaults. */
+export interface GroupSettings {
+  readonly name: string
+  readonly streams: readonly { readonly name: string; readonly from: WirePosition }[]
+  readonly leaseMs: number
+  readonly mode: 'pull' | 'push'
+  readonly concurrency: number
+  readonly checkpoint: 'batch' | 'record' | 'manual' | 'external'
+  readonly retry: Required<GroupRetry>
+  readonly onPoison: PoisonPolicy
+  readonly handlerTimeoutMs: number
+  readonly batchRecordsMax: number
+  readonly bufferBytesMax: number
+}
+
+const KiB = 1024
+
+/** Bounds that a group keeps beside those of the protocol. */
+export const groupLimits = {
+  /** Bytes of one shard that are read ahead of its handler, at least and at most. */
+  shardBytesMin: 64 * KiB,
+  shardBytesMax: 4096 * KiB,
+  /** Bytes of records that one call of the handler gets; one batch may pass it. */
+  callBytes: 1024 * KiB,
+  /** Bytes that are handled before the event loop gets a turn. */
+  turnBytes: 256 * KiB,
+  /** Renewals in the time of one lease. */
+  renewalsPerLease: 4,
+  /** The part of a lease at its end in which a member does not trust it any more: clocks run at different speeds. */
+  uncertainPart: 0.05,
+  /** How long a request for records waits at a host. */
+  fetchWaitMs: 5000,
+  /** How often changed reports are sent. */
+  reportMs: 5000,
+  /** How long a sync waits at the controller. */
+  syncWaitMs: 20_000,
+} as const
+
+/** Resolves options. They were checked by the table; throws `invalidArgument` where they contradict each other. */
+export function groupSettings(options: Omit<GroupOptions, 'codec'>): GroupSettings {
+  const { name, stream, streams, from = 'TRIM_HORIZON', checkpoint = 'batch', loadCheckpoint } = options
+  if ((stream === undefined) === (streams === undefined)) {
+    throw invalid('A group reads a stream or some streams: give one of the options stream and streams.')
+  }
+  const wanted = (streams ?? [stream!]).map((each) =>
+    typeof each === 'string' ? { stream: each, from } : { stream: each.stream, from: each.from ?? from },
+  )
+  if (wanted.length === 0) throw invalid('A group reads one stream at least: streams is empty.')
+  if ((checkpoint === 'external') !== (loadCheckpoint !== undefined)) {
+    throw invalid("The options checkpoint: 'external' and loadCheckpoint belong together.")
+  }
+  const concurrency = options.concurrency ?? 1
+  if (concurrency > 1 && (checkpoint === 'manual' || checkpoint === 'external')) {
+    throw invalid(
+      `With concurrency above 1 the group itself follows what is processed without a gap: checkpoint cannot be '${checkpoint}'.`,
+    )
+  }
+  const table = optionTable.group
+  const retry = table.retry.fields
+  return {
+    name,
+    streams: wanted.map((each) => ({ name: each.stream, from: toWirePosition(each.from) })),
+    leaseMs: options.leaseMs ?? table.leaseMs.default,
+    mode: options.mode ?? 'pull',
+    concurrency,
+    checkpoint,
+    retry: {
+      attempts: options.retry?.attempts ?? retry.attempts.default,
+      backoffMinMs: options.retry?.backoffMinMs ?? retry.backoffMinMs.default,
+      backoffMaxMs: options.retry?.backoffMaxMs ?? retry.backoffMaxMs.default,
+    },
+    onPoison: options.onPoison ?? 'stop',
+    handlerTimeoutMs: options.handlerTimeoutMs ?? table.handlerTimeoutMs.default,
+    batchRecordsMax: options.batchRecordsMax ?? table.batchRecordsMax.default,
+    bufferBytesMax: options.bufferBytesMax ?? table.bufferBytesMax.default,
+  }
+}
+
+function invalid(message: string): MillraceError {
+  return new MillraceError('invalidArgument', message)
+}

@@ -1,0 +1,30 @@
+// Records that failed in all attempts, as they are put into another stream. Runs in the client, pure.
+import type { RecordInput, StreamRecord } from '../../record.ts'
+import { errorText } from '../error-text.ts'
+import type { LeasedShard } from './leased-shard.ts'
+
+/**
+ * The record as a dead letter: its key, its bytes, its headers, and headers that say where it came from and why:
+ * `millrace-group`, `millrace-stream`, `millrace-shard`, `millrace-sequence-number`, `millrace-arrival-time`,
+ * `millrace-attempts` and `millrace-error`.
+ */
+export function deadLetterOf(
+  record: StreamRecord<unknown>,
+  { group, shard, error, attempts }: { group: string; shard: LeasedShard; error: Error; attempts: number },
+): RecordInput {
+  return {
+    partitionKey: record.partitionKey,
+    data: record.bytes,
+    timestamp: record.timestamp,
+    headers: {
+      ...record.headers,
+      'millrace-group': group,
+      'millrace-stream': shard.stream,
+      'millrace-shard': record.shardId,
+      'millrace-sequence-number': String(record.sequenceNumber),
+      'millrace-arrival-time': record.arrivalTime.toISOString(),
+      'millrace-attempts': String(attempts),
+      'millrace-error': errorText(error),
+    },
+  }
+}

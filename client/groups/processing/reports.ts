@@ -1,0 +1,129 @@
+// What a member says of its shards: rates, and what each waits for. Runs in the client, pure but for what it remembers.
+import type { ShardReport } from '../membership/membership.ts'
+import type { LeasedShard } from './leased-shard.ts'
+
+/** Rates are over this time at least: what happens in less says little. */
+const RATE_MS_MIN = 1000
+/** A rate that differs by less than this part is not told again. */
+const RATE_PART = 0.1
+
+interface Observed {
+  readonly at: number
+  readonly records: number
+  readonly bytes: number
+  readonly recordsPerSecond: number
+  readonly bytesPerSecond: number
+  readonly state: ShardReport['state']
+  /** Since when it has been so. */
+  readonly since: number
+  /** As it was told last; undefined before. */
+  told: ShardReport | undefined
+}
+
+export class Reports {
+  readonly #observed = new Map<LeasedShard, Observed>()
+
+  /** Reports of shards, at this moment of the monotonic clock: those that say something new, or all of them. They count as told. */
+  tell(shards: Iterable<LeasedShard>, now: number, isAll: boolean): ShardReport[] {
+    const reports: ShardReport[] = []
+    for (const { observed, report, isNew } of this.#look(shards, now)) {
+      if (!isNew && !isAll) continue
+      observed.told = report
+      reports.push(report)
+    }
+    return reports
+  }
+
+  /** True if there is something new to tell. */
+  hasNews(shards: Iterable<LeasedShard>, now: number): boolean {
+    let hasNews = false
+    for (const { isNew } of this.#look(shards, now)) hasNews ||= isNew
+    return hasNews
+  }
+
+  *#look(
+    shards: Iterable<LeasedShard>,
+    now: number,
+  ): Generator<{ observed: Observed; report: ShardReport; isNew: boolean }> {
+    const present = new Set<LeasedShard>()
+    for (const shard of shards) {
+      present.add(shard)
+      const observed = observe(shard, this.#observed.get(shard), now)
+      this.#observed.set(shard, observed)
+      const report = reportOf(shard, observed, now)
+      yield { observed, report, isNew: isNews(observed.told, report) }
+    }
+    for (const shard of this.#observed.keys()) if (!present.has(shard)) this.#observed.delete(shard)
+  }
+}
+
+function observe(shard: LeasedShard, before: Observed | undefined, now: number): Observed {
+  const { records, bytes } = shard
+  const { state, since } = stateOf(shard, now)
+  if (before === undefined) {
+    return {
+      at: now,
+      records,
+      bytes,
+      recordsPerSecond: 0,
+      bytesPerSecond: 0,
+      state,
+      since: since ?? now,
+      told: undefined,
+    }
+  }
+  const begin = since ?? (before.state === state ? before.since : now)
+  const elapsed = now - before.at
+  if (elapsed < RATE_MS_MIN) return { ...before, state, since: begin }
+  const rate = (count: number): number => Math.round((count * 1000) / elapsed)
+  return {
+    at: now,
+    records,
+    bytes,
+    recordsPerSecond: rate(records - before.records),
+    bytesPerSecond: rate(bytes - before.bytes),
+    state,
+    since: begin,
+    told: before.told,
+  }
+}
+
+function stateOf(shard: LeasedShard, now: number): { state: ShardReport['state']; since?: number } {
+  const { trouble, cursor, handlingSince } = shard
+  if (trouble !== undefined) return { state: trouble.state, since: trouble.since }
+  if (handlingSince !== undefined) return { state: 'handling', since: handlingSince }
+  if (cursor === undefined) return { state: 'reading' }
+  if (cursor.restsUntil > now) return { state: 'throttled' }
+  if (cursor.isAtTail && cursor.bufferedBytes === 0) return { state: 'caughtUp' }
+  return { state: 'reading' }
+}
+
+function reportOf(shard: LeasedShard, observed: Observed, now: number): ShardReport {
+  const { streamId, shardIndex, epoch, trouble } = shard
+  const { recordsPerSecond, bytesPerSecond, state, since } = observed
+  return {
+    streamId,
+    shardIndex,
+    epoch,
+    recordsPerSecond,
+    bytesPerSecond,
+    state,
+    since: Math.max(0, Math.round(now - since)),
+    sequenceNumber: trouble?.sequenceNumber,
+    detail: trouble?.detail,
+  }
+}
+
+function isNews(told: ShardReport | undefined, report: ShardReport): boolean {
+  if (told === undefined) return true
+  const isOther = (a: number, b: number): boolean => Math.abs(a - b) > RATE_PART * Math.max(a, b)
+  return (
+    told.state !== report.state ||
+    told.sequenceNumber !== report.sequenceNumber ||
+    told.detail !== report.detail ||
+    // It has begun anew since.
+    report.since < told.since ||
+    isOther(told.recordsPerSecond, report.recordsPerSecond) ||
+    isOther(told.bytesPerSecond, report.bytesPerSecond)
+  )
+}

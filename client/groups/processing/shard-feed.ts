@@ -1,0 +1,331 @@
+// Batches of leased shards, from all hosts, for their handlers. Runs in the client. All shards of a host travel in one
+// request; each shard is begun and stopped by itself at any time, and holds no more than its share of what is read ahead, so
+// that one whose handler is slow stops no other.
+import { arrivalTimeAt } from '../../../protocol/batch/batch.ts'
+import type { MillraceError } from '../../../protocol/millrace-error.ts'
+import { endpointKey, type Endpoint } from '../../connecting/address.ts'
+import type { ConnectionPool } from '../../connecting/pool.ts'
+import type { Routing, RoutingCache } from '../../connecting/routing.ts'
+import { asMillraceError } from '../../errors.ts'
+import { Fetcher } from '../../reading/fetcher.ts'
+import { wasRead } from '../../reading/lineage.ts'
+import { endsOf, Inbox, NO_BYTES, offCourse, type ArrivedBatch } from '../../reading/inbox.ts'
+import type { Intake, IntakeEvents } from '../../reading/intake.ts'
+import { ShardCursor } from '../../reading/shard-cursor.ts'
+import { ShardLookups } from '../../reading/start.ts'
+import { Subscriber } from '../../reading/subscriber.ts'
+import { backoffMs, boundsFor } from '../../retry.ts'
+import type { Settings } from '../../settings.ts'
+import { sleep } from '../../waiting.ts'
+import { errorText } from '../error-text.ts'
+import { groupLimits } from '../options.ts'
+import type { LeasedShard } from './leased-shard.ts'
+
+export interface ShardFeedsOptions {
+  readonly routings: RoutingCache
+  readonly pool: ConnectionPool
+  readonly client: Settings
+  readonly mode: 'pull' | 'push'
+  readonly maxWaitMs: number
+  readonly bufferBytesMax: number
+  /** The position that the application keeps; absent where it keeps none. */
+  readonly loadCheckpoint: ((shard: LeasedShard) => Promise<number | undefined>) | undefined
+  readonly onTrimmed: (shard: LeasedShard, place: { from: number; next: number }) => void
+  /** Ends all of it. */
+  readonly signal: AbortSignal
+}
+
+/** The batches of one shard that have arrived. */
+export interface ShardFeed {
+  readonly shard: LeasedShard
+  /** Ends when the shard is read to its end; is discarded when it is stopped. */
+  readonly inbox: Inbox
+  /** Everything of the shard was read: what is behind it is in its children. */
+  readonly isEnded: boolean
+}
+
+interface Feed extends ShardFeed {
+  isEnded: boolean
+  isStopped: boolean
+  /** Has its share, and is not asked for. */
+  isFull: boolean
+  /** Where the group begins at the oldest record, what has expired before is nothing that it misses. */
+  isAtHorizon: boolean
+}
+
+export class ShardFeeds {
+  readonly #options: ShardFeedsOptions
+  readonly #intake: Intake
+  readonly #feeds = new Map<ShardCursor, Feed>()
+  readonly #toBegin = new Map<string, { endpoint: Endpoint; streamId: number; cursors: ShardCursor[] }>()
+  #turn: NodeJS.Immediate | undefined
+  #count = 0
+
+  constructor(options: ShardFeedsOptions) {
+    this.#options = options
+    const { pool, client, mode, maxWaitMs, signal } = options
+    const onTrimmed = 'horizon'
+    const { monotonic } = client
+    signal.addEventListener('abort', () => this.#close(), { once: true })
+    this.#intake =
+      mode === 'pull'
+        ? new Fetcher(
+            {
+              pool,
+              maxWaitMs,
+              onTrimmed,
+              settings: client,
+              bufferBytesMax: Infinity,
+              shardBytesMax: () => this.#share,
+            },
+            this.#events(),
+          )
+        : new Subscriber(
+            { pool, onTrimmed, monotonic, creditBytes: Math.min(groupLimits.shardBytesMax / 4, this.#share) },
+            this.#events(),
+          )
+  }
+
+  /** Begins to read a shard from its checkpoint. */
+  begin(shard: LeasedShard): ShardFeed {
+    const inbox = new Inbox((arrived) => this.#taken(feed, arrived))
+    const feed: Feed = { shard, inbox, isEnded: false, isStopped: false, isFull: false, isAtHorizon: false }
+    this.#count++
+    void this.#start(feed)
+    return feed
+  }
+
+  /** Reads no more of it, and forgets what is not taken. */
+  stop(feed: ShardFeed): void {
+    const known = feed as Feed
+    if (known.isStopped) return
+    known.isStopped = true
+    this.#count--
+    feed.inbox.discard()
+    const { cursor } = feed.shard
+    if (cursor === undefined) return
+    this.#feeds.delete(cursor)
+    this.#intake.stop(cursor)
+  }
+
+  #close(): void {
+    clearImmediate(this.#turn)
+    this.#intake.close()
+    for (const feed of this.#feeds.values()) this.stop(feed)
+  }
+
+  /** Bytes that a shard may hold. */
+  get #share(): number {
+    const { shardBytesMin, shardBytesMax } = groupLimits
+    const even = Math.floor(this.#options.bufferBytesMax / Math.max(1, this.#count))
+    return Math.max(shardBytesMin, Math.min(shardBytesMax, even))
+  }
+
+  #events(): IntakeEvents {
+    return {
+      closing: this.#options.signal,
+      // Bounded shard by shard.
+      inbox: { bytes: 0 },
+      arrived: (cursor, batches, next) => this.#arrived(cursor, batches, next),
+      trimmed: (cursor, horizon) => this.#trimmed(cursor, horizon),
+      unreadable: (cursor, error) => this.#unreadable(cursor, error),
+      ended: (cursor) => this.#ended(cursor),
+      lost: (cursors, error) => this.#lost(cursors, error),
+    }
+  }
+
+  /** Finds where the shard is and where to begin in it, however long that takes. Never rejects. */
+  async #start(feed: Feed): Promise<void> {
+    const { shard } = feed
+    const { client, signal } = this.#options
+    for (let failures = 0; !feed.isStopped && !signal.aborted; failures++) {
+      try {
+        const routing = await this.#routingOf(shard, failures > 0)
+        if (feed.isStopped) return
+        shard.cursor ??= await this.#cursorOf(feed, routing)
+        if (feed.isStopped) return
+        this.#feeds.set(shard.cursor, feed)
+        const endpoint = routing.hostOf(shard.shardIndex)
+        if (endpoint === undefined) this.#expired(feed, routing)
+        else this.#beginSoon(shard.cursor, endpoint, shard.streamId)
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        this.#troubled(feed, asMillraceError(error))
+        await sleep(backoffMs(client.retry, failures, client.random), shard.closing).catch(() => {})
+        if (shard.isClosing) return
+      }
+    }
+  }
+
+  async #routingOf({ stream, streamId, shardIndex }: LeasedShard, isStale: boolean): Promise<Routing> {
+    const { routings, signal } = this.#options
+    const known = isStale ? undefined : await routings.get(stream, signal)
+    const isKnown = known?.streamId === streamId && known.shard(shardIndex) !== undefined
+    const routing = isKnown ? known : await routings.fresh(stream, signal)
+    if (routing.streamId === streamId) return routing
+    // The controller drops the shards of a stream that is deleted; until then there is nothing to be read.
+    throw new Error(`${JSON.stringify(stream)} was deleted and made again.`)
+  }
+
+  async #cursorOf(feed: Feed, routing: Routing): Promise<ShardCursor> {
+    const { shard } = feed
+    const { loadCheckpoint, pool, routings, client, signal } = this.#options
+    const { shardIndex, stream, stored } = shard
+    let next = (await loadCheckpoint?.(shard)) ?? stored
+    if (next === undefined && shard.from.type !== 'TRIM_HORIZON') {
+      const lookups = new ShardLookups(routing, { stream, routings, pool, settings: client, signal })
+      next = (await lookups.resolve(shardIndex, shard.from))?.sequenceNumber
+    }
+    // Where nothing is stored before the oldest record, reading begins at that one by itself.
+    feed.isAtHorizon = next === undefined
+    next ??= routing.shard(shardIndex)?.startingSequenceNumber ?? 0
+    return new ShardCursor(shardIndex, { next, until: Infinity })
+  }
+
+  /** What is begun in one turn is asked for together. */
+  #beginSoon(cursor: ShardCursor, endpoint: Endpoint, streamId: number): void {
+    const key = `${endpointKey(endpoint)} ${streamId}`
+    const known = this.#toBegin.get(key)
+    if (known === undefined) this.#toBegin.set(key, { endpoint, streamId, cursors: [cursor] })
+    else known.cursors.push(cursor)
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined
+      const all = [...this.#toBegin.values()]
+      this.#toBegin.clear()
+      for (const { cursors, ...place } of all) {
+        const reads = cursors.filter((each) => this.#feeds.has(each))
+        if (reads.length > 0) this.#intake.begin(reads, place)
+      }
+    })
+  }
+
+  #taken(feed: Feed, arrived: ArrivedBatch): void {
+    const { cursor } = arrived
+    cursor.bufferedBytes -= arrived.batch.length
+    this.#intake.taken(arrived)
+    if (!feed.isFull || feed.isStopped || cursor.bufferedBytes > this.#share / 2) return
+    feed.isFull = false
+    void this.#start(feed)
+  }
+
+  #arrived(cursor: ShardCursor, batches: readonly Uint8Array[], next: number): boolean {
+    const feed = this.#feeds.get(cursor)
+    if (feed === undefined || feed.isEnded) return false
+    const ends = endsOf(batches, { from: cursor.next, next })
+    if (ends === undefined) {
+      this.#lost([cursor], offCourse(cursor, batches.length, next))
+      return false
+    }
+    for (const [i, batch] of batches.entries()) {
+      cursor.bufferedBytes += batch.length
+      cursor.lag.waits(arrivalTimeAt(batch, 0))
+      feed.inbox.put({ cursor, batch, from: ends[i - 1] ?? cursor.next, until: Infinity, next: ends[i]! })
+    }
+    return this.#advance(feed, cursor, next)
+  }
+
+  /** The records up to the horizon have expired. */
+  #trimmed(cursor: ShardCursor, horizon: number): boolean {
+    const feed = this.#feeds.get(cursor)
+    if (feed === undefined || feed.isEnded) return false
+    if (horizon <= cursor.next) {
+      this.#lost([cursor], offCourse(cursor, 0, horizon))
+      return false
+    }
+    if (!feed.isAtHorizon) this.#options.onTrimmed(feed.shard, { from: cursor.next, next: horizon })
+    return this.#advance(feed, cursor, horizon)
+  }
+
+  /** False while the shard holds its share. */
+  #advance(feed: Feed, cursor: ShardCursor, next: number): boolean {
+    if (next > cursor.next) {
+      cursor.failures = 0
+      feed.isAtHorizon = false
+    }
+    cursor.lag.find()
+    if (feed.shard.trouble?.state === 'unreachable') feed.shard.trouble = undefined
+    cursor.next = next
+    feed.isFull = this.#options.mode === 'pull' && cursor.bufferedBytes >= this.#share
+    return !feed.isFull
+  }
+
+  #unreadable(cursor: ShardCursor, error: MillraceError): boolean {
+    const feed = this.#feeds.get(cursor)
+    if (feed === undefined) return false
+    const { firstSequenceNumber: first = 0, nextSequenceNumber: next = 0 } = error
+    if (next <= cursor.next || first > cursor.next) {
+      this.#lost([cursor], next <= cursor.next ? error : offCourse(cursor, 0, first))
+      return false
+    }
+    feed.inbox.put({ cursor, batch: NO_BYTES, from: cursor.next, until: Infinity, next, error })
+    return this.#advance(feed, cursor, next)
+  }
+
+  #ended(cursor: ShardCursor): void {
+    const feed = this.#feeds.get(cursor)
+    if (feed === undefined) return
+    cursor.tail = cursor.next
+    feed.isEnded = true
+    feed.inbox.end()
+  }
+
+  /** The shard has expired as a whole, and with it what was not read. */
+  #expired(feed: Feed, routing: Routing): void {
+    const { shard } = feed
+    const { next } = shard.cursor!
+    if (!wasRead(shard.cursor!, routing)) {
+      const [child] = routing.childrenOf(shard.shardIndex)
+      const start = child === undefined ? next : routing.shard(child)!.startingSequenceNumber
+      this.#options.onTrimmed(shard, { from: next, next: Math.max(next, start) })
+    }
+    feed.isEnded = true
+    feed.inbox.end()
+  }
+
+  #lost(cursors: readonly ShardCursor[], error: MillraceError): void {
+    const { client, signal } = this.#options
+    const feeds = cursors.flatMap((cursor) => this.#feeds.get(cursor) ?? [])
+    if (feeds.length === 0 || signal.aborted) return
+    for (const feed of feeds) {
+      feed.shard.cursor!.failures++
+      feed.shard.cursor!.lag.lose(client.monotonic())
+      this.#troubled(feed, error)
+    }
+    void this.#comeBack(feeds, error)
+  }
+
+  async #comeBack(feeds: readonly Feed[], error: MillraceError): Promise<void> {
+    const { client, signal, routings } = this.#options
+    const failures = Math.max(...feeds.map(({ shard }) => shard.cursor!.failures))
+    const delayMs = backoffMs(
+      boundsFor(error, client.retry, failures),
+      failures - 1,
+      client.random,
+      error.retryAfterMs,
+    )
+    try {
+      await sleep(delayMs, signal)
+    } catch {
+      return
+    }
+    const streams = new Set(feeds.map(({ shard }) => shard.stream))
+    // However many shards have lost their host, one request a stream tells where they are.
+    await Promise.allSettled(Array.from(streams, (stream) => routings.fresh(stream, signal)))
+    for (const feed of feeds) if (!feed.isStopped) void this.#start(feed)
+  }
+
+  #troubled({ shard }: Feed, error: MillraceError): void {
+    const { client } = this.#options
+    client.log({
+      level: 'info',
+      message: 'a shard of a group cannot be read for now',
+      stream: shard.stream,
+      shardId: shard.shardId,
+      error,
+    })
+    const detail = errorText(error)
+    const since = shard.trouble?.since ?? client.monotonic()
+    shard.trouble ??= { state: 'unreachable', since, sequenceNumber: shard.cursor?.next, detail }
+  }
+}

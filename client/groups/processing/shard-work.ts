@@ -1,0 +1,294 @@
+// The work on one leased shard, from the first batch to its release: takes what has arrived, has it processed in order or in
+// lanes of keys, and notes how far it is. Runs in the client. What was begun is finished before the shard is given back, so
+// that a planned hand-over delivers nothing twice.
+import { arrivalTimeAt } from '../../../protocol/batch/batch.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { Codec } from '../../codecs.ts'
+import { errorFrom } from '../../errors.ts'
+import { recordsOf } from '../../reading/record-iterator.ts'
+import { isUnreadable } from '../../reading/unreadable.ts'
+import type { StreamRecord } from '../../record.ts'
+import { groupLimits, type GroupSettings } from '../options.ts'
+import { Attempts, type AttemptsOptions } from './attempts.ts'
+import { KeyLanes, type LaneEntry, type LaneRun } from './key-lanes.ts'
+import type { LeasedShard } from './leased-shard.ts'
+import type { CheckpointSaver } from './saver.ts'
+import type { ShardFeed } from './shard-feed.ts'
+
+export interface ShardWorkOptions<T> extends Omit<
+  AttemptsOptions<T>,
+  'shard' | 'save' | 'completed' | 'settings'
+> {
+  readonly feed: ShardFeed
+  readonly settings: GroupSettings
+  readonly codec: Codec<never, T>
+  readonly saver: CheckpointSaver
+}
+
+/** Records that follow each other, and the number behind them. */
+interface Batch<T> {
+  readonly records: readonly StreamRecord<T>[]
+  readonly position: number
+  /** Of a batch as it has arrived. */
+  readonly bytes?: number
+}
+
+/** Records that cannot be read. */
+interface Gap {
+  readonly sequenceNumber: number
+  readonly nextSequenceNumber: number
+  readonly error: MillraceError
+}
+
+export type WorkOutcome = 'ended' | 'released' | 'lost'
+
+export class ShardWork<T> {
+  readonly #options: ShardWorkOptions<T>
+  readonly #shard: LeasedShard
+  readonly #attempts: Attempts<T>
+  /** What was taken and has not been handed out: of the batch that was taken last. */
+  #rest: Batch<T> | undefined
+  #gap: Gap | undefined
+  /** Everything below it was handed to the handler, and it returned. */
+  #handled: number | undefined
+  #bytesThisTurn = 0
+
+  constructor(options: ShardWorkOptions<T>) {
+    this.#options = options
+    this.#shard = options.feed.shard
+    this.#attempts = this.#attemptsWith({
+      save: (_, next) => options.saver.save(this.#shard, next),
+      completed: (_, next) => this.#completed(next),
+    })
+  }
+
+  /** Fulfils when the shard is given back. Never rejects. */
+  async run(): Promise<WorkOutcome> {
+    const shard = this.#shard
+    const { saver, settings } = this.#options
+    try {
+      const isThrough = settings.concurrency > 1 ? await this.#inLanes() : await this.#inOrder()
+      if (shard.isLost) return 'lost'
+      if (settings.checkpoint === 'manual' && this.#handled !== undefined) {
+        const isFinished = await this.#attempts.finish(this.#handled)
+        if (shard.isLost) return 'lost'
+        if (!isFinished) return await this.#release()
+      }
+      if (!isThrough) return await this.#release()
+      await saver.save(shard, shard.cursor?.next ?? shard.stored ?? 0, true)
+      return 'ended'
+    } catch (error) {
+      const isLost = MillraceError.is(error, 'leaseLost') || MillraceError.is(error, 'memberNotFound')
+      if (isLost || shard.isLost) return 'lost'
+      const { stream, shardId } = shard
+      const message = 'a shard of a group is given back before it should be'
+      this.#options.client.log({ level: 'warn', message, stream, shardId, error: errorFrom(error) })
+      return 'released'
+    }
+  }
+
+  async #release(): Promise<WorkOutcome> {
+    await this.#options.saver.settled(this.#shard)
+    return 'released'
+  }
+
+  #attemptsWith(own: Pick<AttemptsOptions<T>, 'save' | 'completed'>): Attempts<T> {
+    return new Attempts({ ...this.#options, ...own, shard: this.#shard })
+  }
+
+  #completed(next: number): void {
+    const { checkpoint } = this.#options.settings
+    this.#handled = next
+    if (checkpoint !== 'manual') this.#options.saver.note(this.#shard, next)
+  }
+
+  /** True if the shard was processed to its end; false if it is to be given back before. */
+  async #inOrder(): Promise<boolean> {
+    const { gate, settings } = this.#options
+    const shard = this.#shard
+    for (;;) {
+      const next = await this.#next()
+      if (next === undefined) return this.#options.feed.isEnded && !shard.isClosing
+      const wait = gate()
+      if (wait !== undefined) await wait
+      if (shard.isClosing) return false
+      if ('error' in next) {
+        if (!(await this.#attempts.decideAbout(next))) return false
+      } else if (settings.checkpoint === 'record') {
+        if (!(await this.#oneByOne(next))) return false
+      } else {
+        const done = this.#attempts.process(next.records, next.position)
+        if (done !== true && !(await done)) return false
+      }
+      await this.#turn()
+    }
+  }
+
+  async #oneByOne({ records, position }: Batch<T>): Promise<boolean> {
+    const { gate } = this.#options
+    const last = records.length - 1
+    for (const [i, record] of records.entries()) {
+      const wait = gate()
+      if (wait !== undefined) await wait
+      if (this.#shard.isClosing) return false
+      const done = this.#attempts.process([record], i === last ? position : record.sequenceNumber + 1)
+      if (done !== true && !(await done)) return false
+    }
+    return true
+  }
+
+  async #inLanes(): Promise<boolean> {
+    const { settings, feed, gate } = this.#options
+    const shard = this.#shard
+    const runMax = settings.checkpoint === 'record' ? 1 : settings.batchRecordsMax
+    let lanes: KeyLanes<StreamRecord<T>> | undefined
+    let arriving: Promise<void> | undefined
+    let isDry = false
+    let isStuck = false
+    let gap: Gap | undefined
+    const running = new Set<Promise<void>>()
+    const arrive = async (): Promise<void> => {
+      const next = await this.#next()
+      if (next === undefined) isDry = true
+      else if ('error' in next) gap = next
+      else {
+        lanes ??= new KeyLanes({
+          lanes: settings.concurrency,
+          runMax,
+          next: next.records[0]?.sequenceNumber ?? 0,
+        })
+        admit(lanes, next)
+      }
+      arriving = undefined
+    }
+    const begin = (entries: LaneRun<StreamRecord<T>>): void => {
+      const work = this.#lane(lanes!, entries).then((isDone) => {
+        isStuck ||= !isDone
+        running.delete(work)
+      })
+      running.add(work)
+    }
+    for (;;) {
+      if (shard.isClosing) lanes?.trim()
+      const wait = gate()
+      if (wait !== undefined && !shard.isClosing) await wait
+      if (shard.isLost) return false
+      for (let run = isStuck ? undefined : lanes?.start(); run !== undefined; run = lanes!.start()) begin(run)
+      const size = lanes?.size ?? 0
+      if (
+        running.size === 0 &&
+        (isStuck || (size === 0 && (shard.isClosing || (isDry && gap === undefined))))
+      ) {
+        return !isStuck && !shard.isClosing && feed.isEnded
+      }
+      if (gap !== undefined && size === 0) {
+        if (!(await this.#attempts.decideAbout(gap))) return false
+        gap = undefined
+      }
+      const hasRoom = size < settings.batchRecordsMax && gap === undefined && !isDry && !shard.isClosing
+      if (hasRoom) arriving ??= arrive()
+      const awaited = arriving === undefined ? [...running] : [...running, arriving]
+      if (awaited.length > 0) await Promise.race(awaited)
+      await this.#turn()
+    }
+  }
+
+  /** One call in a lane; false if its records are not all processed. */
+  async #lane(lanes: KeyLanes<StreamRecord<T>>, run: LaneRun<StreamRecord<T>>): Promise<boolean> {
+    const { saver } = this.#options
+    const records = run.map(({ record }) => record)
+    const complete = (isOver: (entry: LaneEntry<StreamRecord<T>>) => boolean): void => {
+      for (const entry of run) if (isOver(entry)) lanes.complete(entry)
+    }
+    const attempts = this.#attemptsWith({
+      completed: (_, next) => {
+        complete(({ record }) => record.sequenceNumber < next)
+        saver.note(this.#shard, lanes.next)
+      },
+      save: (_, next) => {
+        complete(({ record }) => record.sequenceNumber < next)
+        return saver.save(this.#shard, lanes.next)
+      },
+    })
+    const isDone = await attempts.process(records, run.at(-1)!.next)
+    lanes.finish(run)
+    return isDone
+  }
+
+  /** The next records, as many as one call takes; undefined when nothing more comes. */
+  async #next(): Promise<Batch<T> | Gap | undefined> {
+    const { inbox } = this.#options.feed
+    for (;;) {
+      if (this.#shard.isClosing) return undefined
+      const found = this.#take()
+      if (found !== undefined) return found
+      if (!(await inbox.wait())) return undefined
+    }
+  }
+
+  #take(): Batch<T> | Gap | undefined {
+    const { batchRecordsMax } = this.#options.settings
+    const parts: (readonly StreamRecord<T>[])[] = []
+    let count = 0
+    let position = 0
+    let bytes = 0
+    while (count < batchRecordsMax && bytes < groupLimits.callBytes && this.#gap === undefined) {
+      const rest = this.#rest ?? this.#decode()
+      if (rest === undefined) break
+      this.#rest = undefined
+      bytes += rest.bytes ?? 0
+      const room = batchRecordsMax - count
+      const isWhole = rest.records.length <= room
+      const some = isWhole ? rest.records : rest.records.slice(0, room)
+      position = isWhole ? rest.position : some.at(-1)!.sequenceNumber + 1
+      if (!isWhole) this.#rest = { records: rest.records.slice(room), position: rest.position }
+      if (some.length > 0) parts.push(some)
+      count += some.length
+    }
+    if (count > 0) {
+      this.#bytesThisTurn += bytes
+      return { records: parts.length === 1 ? parts[0]! : parts.flat(), position }
+    }
+    const gap = this.#gap
+    this.#gap = undefined
+    return gap
+  }
+
+  /** The records of the next batch that has arrived; undefined if there is none, or it cannot be read: then there is a gap. */
+  #decode(): Batch<T> | undefined {
+    const { feed, codec } = this.#options
+    const shard = this.#shard
+    const arrived = feed.inbox.take()
+    if (arrived === undefined) return undefined
+    try {
+      const all = recordsOf(arrived, codec)
+      const { skipBelow } = shard
+      const records =
+        arrived.from < skipBelow ? all.filter(({ sequenceNumber }) => sequenceNumber >= skipBelow) : all
+      const bytes = arrived.batch.length
+      shard.bytes += bytes
+      arrived.cursor.lag.handOut(arrivalTimeAt(arrived.batch, 0), 0)
+      arrived.cursor.endBatch(arrived.next)
+      return { records, position: arrived.next, bytes }
+    } catch (error) {
+      if (!MillraceError.is(error)) throw error
+      if (!isUnreadable(error) && arrived.error === undefined) throw error
+      this.#gap = { sequenceNumber: arrived.from, nextSequenceNumber: arrived.next, error }
+      return undefined
+    }
+  }
+
+  /** Lets the rest of the process run now and then: handlers that answer at once would keep everything else from it. */
+  async #turn(): Promise<void> {
+    if (this.#bytesThisTurn < groupLimits.turnBytes) return
+    this.#bytesThisTurn = 0
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+function admit<T>(lanes: KeyLanes<StreamRecord<T>>, { records, position }: Batch<T>): void {
+  const last = records.length - 1
+  for (const [i, record] of records.entries()) {
+    lanes.admit(record.partitionKey, record, i === last ? position : record.sequenceNumber + 1)
+  }
+}
