@@ -4,7 +4,6 @@ import { shardsOf, type CatalogState } from '../catalog-state.ts'
 import type { HostQuestions } from './host-questions.ts'
 import { reasonOf } from './machine/reasons.ts'
 import {
-  leasesOf,
   shardCount,
   type GroupState,
   type GroupStream,
@@ -26,13 +25,18 @@ export function describeGroup(state: GroupState): ResponseOf<'describeGroup'>['g
 }
 
 export function describeMembers(state: GroupState, { now }: GroupMoment): readonly WireGroupMember[] {
+  const counts = new Map<string, number>()
+  for (const { leases } of state.streams.values()) {
+    for (const { owner } of leases.values())
+      if (owner !== undefined) counts.set(owner, (counts.get(owner) ?? 0) + 1)
+  }
   return Array.from(state.members.values(), ({ memberId, address, joinedAt, renewedAt, leaseMs }) => ({
     memberId,
     address,
     joinedAt,
     renewedMsAgo: Math.max(0, Math.round(now - renewedAt)),
     leaseMs,
-    shards: [...leasesOf(state, memberId)].length,
+    shards: counts.get(memberId) ?? 0,
   }))
 }
 

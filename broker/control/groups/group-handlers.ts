@@ -93,7 +93,7 @@ class GroupHandlers {
       if (from.type === 'LATEST' && !isRead) pins.set(name, await this.#hosts.pinsOf(catalog.state, id))
     }
     const leaseMs = Math.min(Math.max(request.leaseMs, limits.leaseMsMin), limits.leaseMsMax)
-    const address = session?.remote ?? ''
+    const address = session.remote
     const message = { type: 'join', ...claim, streams: wanted, leaseMs, address, pins } as const
     orFail(await groups.tell(group, message), fail)
     return { leaseMs }
@@ -111,11 +111,11 @@ class GroupHandlers {
     const { groups } = this.#options
     const { group, version, waitMs, reports, released } = request
     const claim = claimOf(request)
-    const address = session?.remote ?? ''
+    const address = session.remote
     const message = { type: 'sync', ...claim, address, reports, released } as const
     await this.#toMember(group, message, fail)
     if ((await this.#ownMember(group, claim, fail)).member.version === version) {
-      await groups.waiting.change({ group, memberId: claim.memberId }, waitMs, signal ?? never)
+      await groups.waiting.change({ group, memberId: claim.memberId }, waitMs, signal)
     }
     const { state, member } = await this.#ownMember(group, claim, fail)
     const leases = member.version === version ? [] : wireLeases(state, member)
@@ -288,9 +288,6 @@ class GroupHandlers {
     return { ...checkpoint, tail }
   }
 }
-
-/** The signal of a session that never ends. */
-const never = new AbortController().signal
 
 function noMember(group: string, memberId: string, fail: Fail<'memberNotFound'>): never {
   return fail(

@@ -7,7 +7,7 @@ import type { SmallRowsStore, SmallWrite } from '../../small-rows-contract.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Time } from '../../time.ts'
-import { advance, renewed, type Advance, type Told } from './machine/advance.ts'
+import { advance, MESSAGE_ROWS_MAX, renewed, type Advance, type Told } from './machine/advance.ts'
 import { claimed } from './machine/membership.ts'
 import type { GroupAnswer, GroupMessage } from './machine/messages.ts'
 import { recoveredGroup, restored } from './machine/rows.ts'
@@ -16,8 +16,9 @@ import { Leftovers } from './leftovers.ts'
 import { CHANGE_ROWS_MAX, readGroup, writeRows } from './stored-rows.ts'
 import { unstored } from './unstored.ts'
 
-/** Rows that a change is filled with; what one more message needs still fits into one change of the store. */
-const ROWS_MAX = 160
+/** Rows that a change is filled with: those of messages, of one more that needs many, and then those of assignments. */
+const ROWS_MAX = CHANGE_ROWS_MAX - 8
+const TAKEN_ROWS_MAX = ROWS_MAX - MESSAGE_ROWS_MAX - 32
 /** After the disk was full, what nobody asked for is tried again after this time. */
 const RETRY_MS = 1_000
 
@@ -129,7 +130,8 @@ export class LiveGroup {
     this.#isRunning = true
     try {
       if (!this.#isLoaded) await this.loaded()
-      while (this.#ended === undefined && (await this.#round()));
+      // What comes while a round ends is not left waiting: from this check to the end of the run nothing else happens.
+      while (this.#ended === undefined && ((await this.#round()) || this.#waiting.length > 0));
     } catch (error) {
       this.#ended ??= error as Error
       this.#options.log.error({ err: error, group: this.name }, 'a consumer group cannot go on')
@@ -158,7 +160,14 @@ export class LiveGroup {
 
   #advance(): Advance {
     const { name, factsOf, store, moment } = this.#options
-    const options = { name, factsOf, version: store.version, rowsMax: ROWS_MAX, at: moment() }
+    const options = {
+      name,
+      factsOf,
+      version: store.version,
+      rowsMax: ROWS_MAX,
+      takenRowsMax: TAKEN_ROWS_MAX,
+      at: moment(),
+    }
     return advance(this.#waiting, { ...options, state: this.#state })
   }
 

@@ -68,7 +68,8 @@ export class FakeGroups {
         name,
         factsOf: (stream: string) => this.#factsOf(stream),
         version: 0,
-        rowsMax: 160,
+        rowsMax: 224,
+        takenRowsMax: 128,
         at,
       }
       const next = advance(messages, options)

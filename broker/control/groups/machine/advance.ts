@@ -18,6 +18,12 @@ export interface Told {
   readonly at: GroupMoment
 }
 
+export interface AdvanceOptions extends DraftOptions {
+  /** Rows after which no further message is taken. */
+  readonly takenRowsMax: number
+  readonly at: GroupMoment
+}
+
 export interface Advance {
   readonly state: GroupState | undefined
   /** To be stored in this order; the last one last, after all others are durable, where they do not fit into one change. */
@@ -34,17 +40,14 @@ export interface Advance {
 export const MESSAGE_ROWS_MAX = 64
 
 /** Takes messages, in order, as long as their rows fit; then assigns what is to be assigned. */
-export function advance(
-  messages: readonly Told[],
-  options: DraftOptions & { readonly at: GroupMoment },
-): Advance {
+export function advance(messages: readonly Told[], options: AdvanceOptions): Advance {
   const draft = new Draft(options)
   draft.at = messages[0]?.at ?? options.at
   follow(draft)
   const answers: GroupAnswer[] = []
   for (const { message, at } of messages) {
     const isLarge = isLargeMessage(message)
-    if (answers.length > 0 && (isLarge || draft.room <= options.rowsMax / 2)) break
+    if (answers.length > 0 && (isLarge || draft.rowCount >= options.takenRowsMax)) break
     draft.at = at
     expire(draft)
     answers.push(step(draft, message))

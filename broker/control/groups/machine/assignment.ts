@@ -1,6 +1,6 @@
 // Carries out what balance plans: raises epochs, assigns, revokes. Runs in the controller; pure.
 // An assignment counts once its raised epoch is durable: only then its member is told.
-import { balance, type BalanceMember, type BalanceShard } from './balance.ts'
+import { balance, type BalanceMember, type BalanceMove, type BalanceShard } from './balance.ts'
 import type { Draft } from './draft.ts'
 import { blockingParent, type GroupState, type GroupStream, type Lease } from './state.ts'
 
@@ -8,6 +8,8 @@ import { blockingParent, type GroupState, type GroupStream, type Lease } from '.
 const IDLE_WEIGHT = 100
 /** One record a second weighs as much as this many bytes a second. */
 const BYTES_OF_RECORD = 1024
+/** Shards that are assigned in one change. */
+const ASSIGNMENTS_MAX = 256
 /** Shards that may be on their way from one member to another, in one group. */
 export const HAND_OVERS_MAX = 64
 /** A shard that was moved stays where it is for so long, unless its member goes, or another one joins. */
@@ -19,19 +21,22 @@ export const LOOK_EVERY_MS = 10_000
 export function settle(draft: Draft): void {
   const { found, at } = draft
   if (found === undefined || !(found.isUnsettled || at.now >= found.lookAt)) return
-  // Without room for the rows, what is unsettled waits for the next change.
-  if (draft.room <= 0) return draft.unsettle()
   const shards = readableShards(found, at.now)
   const members = Array.from(found.members.values(), ({ memberId, streams }): BalanceMember => ({
     memberId,
     streams: new Set(streams.map(({ name }) => name)),
   }))
-  const plan = balance(members, shards, { assignmentsMax: draft.room, handOversMax: HAND_OVERS_MAX })
-  for (const { shard, memberId } of plan.assignments) assign(draft, shard, memberId)
-  for (const shard of plan.revocations) revoke(draft, shard)
+  const plan = balance(members, shards, { assignmentsMax: ASSIGNMENTS_MAX, handOversMax: HAND_OVERS_MAX })
+  let { hasMore } = plan
+  for (const { shard, memberId } of plan.assignments) {
+    // A shard that was listed just now takes no further row.
+    if (draft.hasRoomFor(shard.stream, shard.shardIndex)) assign(draft, shard, memberId)
+    else hasMore = true
+  }
+  for (const move of plan.revocations) revoke(draft, move)
   const isListed = Array.from(draft.state.streams.values()).every(isWhollyListed)
   const hasMoved = plan.revocations.length > 0 || shards.some(({ isMovable }) => !isMovable)
-  draft.set({ isUnsettled: plan.hasMore || !isListed, lookAt: hasMoved ? at.now + LOOK_EVERY_MS : Infinity })
+  draft.set({ isUnsettled: hasMore || !isListed, lookAt: hasMoved ? at.now + LOOK_EVERY_MS : Infinity })
 }
 
 /** Sees to it that the balance is looked at soon, because loads have changed. */
@@ -53,6 +58,7 @@ function readableShards(state: GroupState, now: number): readonly BalanceShard[]
         weight: weightOf(lease),
         owner: lease.owner,
         isRevoked: lease.isRevoked,
+        movingTo: lease.movingTo,
         isMovable: lease.movedAt < state.joinedAt || now - lease.movedAt >= COOL_DOWN_MS,
       })
     }
@@ -75,15 +81,22 @@ function isWhollyListed({ shards, shardsBelow }: GroupStream): boolean {
 
 function assign(draft: Draft, { stream, shardIndex }: BalanceShard, memberId: string): void {
   const lease = draft.stream(stream).leases.get(shardIndex)!
-  const owned = { ...lease, epoch: draft.number(), owner: memberId, isRevoked: false, report: undefined }
+  const owned = {
+    ...lease,
+    epoch: draft.number(),
+    owner: memberId,
+    isRevoked: false,
+    movingTo: undefined,
+    report: undefined,
+  }
   draft.putLease(stream, owned, true)
   draft.changed.add(memberId)
   draft.events.assigned++
 }
 
-function revoke(draft: Draft, { stream, shardIndex }: BalanceShard): void {
+function revoke(draft: Draft, { shard: { stream, shardIndex }, to }: BalanceMove): void {
   const lease = draft.stream(stream).leases.get(shardIndex)!
-  draft.putLease(stream, { ...lease, isRevoked: true, movedAt: draft.at.now }, false)
+  draft.putLease(stream, { ...lease, isRevoked: true, movingTo: to, movedAt: draft.at.now }, false)
   draft.changed.add(lease.owner!)
   draft.events.revoked++
 }

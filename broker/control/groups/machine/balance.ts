@@ -1,6 +1,6 @@
-// Who reads which shard. Runs in the controller; pure, and without a memory of its own: the same shards and members give the
-// same plan. Unowned shards go to the member with the least load. A shard moves only where that brings its member clearly
-// nearer to the others, so that nothing moves when nothing has happened.
+// Who reads which shard. Runs in the controller; pure: the same shards and members give the same plan. Unowned shards go to the
+// member with the least load. A shard moves only where that brings its member clearly nearer to the others, and to the member
+// that it was moved for: so each move makes loads more even, and nothing moves when nothing has happened.
 // The idea is the Kinesis Client Library's (3.x: by load, beyond 10 % of the mean), without its leader.
 
 /** Two members that are less than this part of their mean load apart are left alone. */
@@ -24,6 +24,8 @@ export interface BalanceShard {
   readonly isRevoked: boolean
   /** It may be moved: it was not moved lately. */
   readonly isMovable: boolean
+  /** The member that it is being moved to. */
+  readonly movingTo: string | undefined
 }
 
 export interface BalanceOptions {
@@ -33,10 +35,15 @@ export interface BalanceOptions {
   readonly handOversMax: number
 }
 
+export interface BalanceMove {
+  readonly shard: BalanceShard
+  readonly to: string
+}
+
 export interface BalancePlan {
   readonly assignments: readonly { readonly shard: BalanceShard; readonly memberId: string }[]
-  /** Shards whose owners shall release them. */
-  readonly revocations: readonly BalanceShard[]
+  /** Shards whose owners shall release them, and whom for. */
+  readonly revocations: readonly BalanceMove[]
   /** There are more unowned shards than the plan may assign. */
   readonly hasMore: boolean
 }
@@ -63,11 +70,15 @@ export function balance(
   for (const shard of shards) {
     if (shard.owner !== undefined && !shard.isRevoked) take(byId.get(shard.owner)!, shard)
   }
-  const unowned = shards.filter(({ owner }) => owner === undefined).toSorted(heaviestFirst)
+  const receiver = ({ stream, movingTo }: BalanceShard): Loaded | undefined => {
+    const planned = movingTo === undefined ? undefined : byId.get(movingTo)
+    return planned?.streams.has(stream) === true ? planned : leastLoaded(loaded, stream)
+  }
+  const unowned = shards.filter(({ owner }) => owner === undefined).toSorted(movedFirst)
   const assignments: { shard: BalanceShard; memberId: string }[] = []
   let hasMore = false
   for (const shard of unowned) {
-    const member = leastLoaded(loaded, shard.stream)
+    const member = receiver(shard)
     if (member === undefined) continue
     hasMore = assignments.length === assignmentsMax
     if (hasMore) break
@@ -75,10 +86,10 @@ export function balance(
     assignments.push({ shard, memberId: member.memberId })
   }
   if (hasMore) return { assignments, revocations: [], hasMore }
-  const handedOver = shards.filter(({ isRevoked }) => isRevoked).toSorted(heaviestFirst)
-  // They go to the members with the least load when they are released: these count as loaded with them already.
+  const handedOver = shards.filter(({ isRevoked }) => isRevoked).toSorted(movedFirst)
+  // The members that get them when they are released count as loaded with them already.
   for (const shard of handedOver) {
-    const member = leastLoaded(loaded, shard.stream)
+    const member = receiver(shard)
     if (member !== undefined) take(member, { ...shard, isMovable: false })
   }
   return { assignments, revocations: moves(loaded, shards, handOversMax - handedOver.length), hasMore }
@@ -94,6 +105,12 @@ function heaviestFirst(a: BalanceShard, b: BalanceShard): number {
   if (a.weight !== b.weight) return b.weight - a.weight
   if (a.stream !== b.stream) return a.stream < b.stream ? -1 : 1
   return a.shardIndex - b.shardIndex
+}
+
+/** Shards that are on their way to a member, then the others, heaviest first. */
+function movedFirst(a: BalanceShard, b: BalanceShard): number {
+  const isMoving = ({ movingTo }: BalanceShard): number => (movingTo === undefined ? 1 : 0)
+  return isMoving(a) - isMoving(b) || heaviestFirst(a, b)
 }
 
 /** The first of equals by name: the members are sorted. */
@@ -112,8 +129,8 @@ function moves(
   loaded: readonly Loaded[],
   shards: readonly BalanceShard[],
   movesMax: number,
-): readonly BalanceShard[] {
-  const planned: BalanceShard[] = []
+): readonly BalanceMove[] {
+  const planned: BalanceMove[] = []
   // Numbers of shards do not waver as rates do: where they are all that counts, one shard too many is enough.
   const isEven = shards.every(({ weight }) => weight === shards[0]!.weight)
   while (planned.length < movesMax) {
@@ -124,7 +141,7 @@ function moves(
     from.load -= shard.weight
     from.count--
     take(to, { ...shard, isMovable: false })
-    planned.push(shard)
+    planned.push({ shard, to: to.memberId })
   }
   return planned
 }

@@ -63,6 +63,16 @@ export class Draft {
     return this.#rowsMax - this.#rows.size
   }
 
+  get rowCount(): number {
+    return this.#rows.size
+  }
+
+  /** True if there is room for the row of a lease, or the row is in this change already. */
+  hasRoomFor(name: string, shardIndex: number): boolean {
+    if (this.room > 0) return true
+    return this.#rows.has(`lease ${leaseKey(this.name, this.stream(name), shardIndex)}`)
+  }
+
   set(changes: Partial<GroupState>): void {
     this.#state = { ...this.state, ...changes }
   }

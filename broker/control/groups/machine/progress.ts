@@ -44,7 +44,9 @@ export function reset(draft: Draft, { stream, to, pins, isForced }: ResetMessage
   const inUse = isForced ? undefined : refusedInUse(draft, 'first, or force the reset')
   if (inUse !== undefined) return inUse
   const facts = draft.factsOf(stream)
-  if (facts === undefined) return refused('streamNotFound', `There is no stream called ${stream}.`)
+  if (facts === undefined || !found.streams.has(stream)) {
+    return refused('streamNotFound', `Group ${group} reads no stream called ${stream}.`)
+  }
   if (to.type === 'LATEST' && pins?.streamId !== facts.streamId) {
     return refused('unavailable', `Stream ${stream} was changed meanwhile; nothing was done, try again.`)
   }
@@ -167,14 +169,21 @@ function problemOf(
       }
     }
   }
-  const more = known === undefined ? listed.size : 0
-  if ((draft.found === undefined ? 0 : shardCount(draft.found)) + more > limits.shardsPerGroupMax) {
-    return refused(
-      'limitExceeded',
-      `Group ${draft.name} would have more than ${limits.shardsPerGroupMax} shards to read.`,
-    )
+  return known === undefined ? refusedAsFull(draft, listed.size) : undefined
+}
+
+/** Refuses a stream that is one too many, or has too many shards. */
+function refusedAsFull({ found, name }: Draft, shards: number): GroupAnswer | undefined {
+  const { streamsPerGroupMax, shardsPerGroupMax } = limits
+  if (found !== undefined && found.streams.size >= streamsPerGroupMax) {
+    return refused('limitExceeded', `Group ${name} reads the most streams, ${streamsPerGroupMax}.`)
   }
-  return undefined
+  const all = shards + (found === undefined ? 0 : shardCount(found))
+  if (all <= shardsPerGroupMax) return undefined
+  return refused(
+    'limitExceeded',
+    `Group ${name} would have ${all} shards to read, of ${shardsPerGroupMax} at most.`,
+  )
 }
 
 function invalid(message: string): GroupAnswer {

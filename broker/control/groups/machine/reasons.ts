@@ -73,16 +73,16 @@ function read({ state, lease, recordsBehind, now }: Standing): Reason {
   if (report?.state === 'caughtUp') {
     return {
       reason: 'reading',
-      detail: `Member ${owner} has read everything; ${behind} are not checkpointed yet.`,
+      detail: `Member ${owner} has read everything; not checkpointed yet: ${behind}.`,
     }
   }
   const handlingMs = report?.state === 'handling' ? now - report.since : 0
   if (handlingMs >= SLOW_MS) {
     const at = report?.sequenceNumber === undefined ? 'a batch' : `record ${report.sequenceNumber}`
-    const detail = `The handler of member ${owner} has had ${at} for ${seconds(handlingMs)}; ${behind} wait.`
+    const detail = `The handler of member ${owner} has had ${at} for ${seconds(handlingMs)}; waiting: ${behind}.`
     return { reason: 'handlerSlow', detail }
   }
-  return { reason: 'reading', detail: `Member ${owner} reads; ${behind} are not checkpointed yet.` }
+  return { reason: 'reading', detail: `Member ${owner} reads; not checkpointed yet: ${behind}.` }
 }
 
 function troubleOf(

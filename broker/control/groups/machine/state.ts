@@ -74,6 +74,8 @@ export interface Lease {
   readonly checkpointedAt: number | undefined
   /** The owner shall finish what is under way, and release the shard. */
   readonly isRevoked: boolean
+  /** The member for which balance had it revoked. */
+  readonly movingTo: string | undefined
   /** When balance moved it last, by the lease clock. */
   readonly movedAt: number
   readonly recordsPerSecond: number
@@ -140,6 +142,7 @@ export function freeLease(shardIndex: number, next: number | undefined): Lease {
     next,
     checkpointedAt: undefined,
     isRevoked: false,
+    movingTo: undefined,
     movedAt: -Infinity,
     recordsPerSecond: 0,
     bytesPerSecond: 0,

@@ -1,5 +1,6 @@
 // The streams of a group, and how it follows their lineage: new shards are listed, expired ones are dropped, and a stream
 // that was deleted is no longer the one that its name has. Runs in the controller; pure.
+import { limits } from '../../../../protocol/limits.ts'
 import { OrderedMap } from '../../../catalog/ordered-map.ts'
 import type { Draft } from './draft.ts'
 import type { Pins } from './messages.ts'
@@ -45,7 +46,9 @@ export function follow(draft: Draft): void {
   // A member joined while the stream existed; so this one is newer, and nothing in it is older than the wish to read it.
   for (const member of found.members.values()) {
     for (const { name, from } of member.streams) {
-      if (draft.state.streams.has(name) || draft.factsOf(name) === undefined) continue
+      const { streams } = draft.state
+      if (streams.has(name) || streams.size >= limits.streamsPerGroupMax) continue
+      if (draft.factsOf(name) === undefined) continue
       startStream(
         draft,
         name,
@@ -87,14 +90,37 @@ function drop(draft: Draft, name: string, lease: Lease): void {
 
 /** Lists shards that are new to the group: each begins at its first record, or where the group began. */
 function list(draft: Draft, name: string): void {
-  const { shards, shardsBelow } = draft.stream(name)
+  const stream = draft.stream(name)
+  const { shards, shardsBelow } = stream
   if ((shards.lastKey() ?? -1) < shardsBelow) return
   for (const shardIndex of shards.keys(shardsBelow - 1)) {
     if (isFull(draft)) return draft.unsettle()
-    draft.putLease(name, freeLease(shardIndex, undefined), true)
+    draft.putLease(name, { ...freeLease(shardIndex, undefined), ...inheritedRates(stream, shardIndex) }, true)
     draft.putStream({ ...draft.stream(name), shardsBelow: shardIndex + 1 })
   }
   draft.unsettle()
+}
+
+/** Returns what a child is expected to take: its part of what its parents took. */
+function inheritedRates(
+  { shards, leases }: GroupStream,
+  shardIndex: number,
+): Pick<Lease, 'recordsPerSecond' | 'bytesPerSecond'> {
+  const { parents = [] } = shards.get(shardIndex) ?? {}
+  const taken = { recordsPerSecond: 0, bytesPerSecond: 0 }
+  for (const parent of parents) {
+    const { recordsPerSecond = 0, bytesPerSecond = 0 } = leases.get(parent) ?? {}
+    taken.recordsPerSecond += recordsPerSecond
+    taken.bytesPerSecond += bytesPerSecond
+  }
+  // Nothing to divide: and the children of thousands of shards need not be counted.
+  if (taken.recordsPerSecond === 0 && taken.bytesPerSecond === 0) return taken
+  let children = 0
+  for (const shard of shards.values(parents[0])) if (shard.parents[0] === parents[0]) children++
+  return {
+    recordsPerSecond: taken.recordsPerSecond / children,
+    bytesPerSecond: taken.bytesPerSecond / children,
+  }
 }
 
 function endStream(draft: Draft, stream: GroupStream): void {

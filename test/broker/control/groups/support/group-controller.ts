@@ -80,7 +80,11 @@ export class TestMember {
   }
 
   ask<N extends Memberly>(operation: N, request: object, signal?: AbortSignal): Promise<ResponseOf<N>> {
-    const context = { fail, signal, session: { remote: '127.0.0.1:5' } } as unknown as Context<N>
+    const context = {
+      fail,
+      signal: signal ?? new AbortController().signal,
+      session: { remote: '127.0.0.1:5' },
+    } as unknown as Context<N>
     const { handlers } = this.#broker.test.controller
     const handler = handlers[operation] as (request: unknown, context: unknown) => Promise<ResponseOf<N>>
     return Promise.resolve(handler({ ...this.#who, ...request }, context))

@@ -26,6 +26,12 @@ export class ModelStore {
     return true
   }
 
+  /** The last number that the stored group gave. */
+  get counter(): number | undefined {
+    const { group } = this.read()
+    return group?.counter
+  }
+
   read(): GroupRows {
     const of = <F extends SmallWrite['family']>(family: F): never[] =>
       [...this.rows.values()].filter((row) => row.family === family) as never[]
