@@ -13,6 +13,7 @@ import { openShardsOf, shardsOf, type Shard, type Stream } from '../catalog-stat
 import type { Catalog } from '../catalog.ts'
 import type { HostFleet } from '../hosts/fleet.ts'
 import type { ReshardIntent } from '../resharding/plan.ts'
+import { Looks } from '../looks.ts'
 import { decideScaling, explainScaling, type ScalingInput } from './autoscaler.ts'
 import { HotShards } from './hot-shards.ts'
 import { LoadWindows, type ObservedLoad } from './load-windows.ts'
@@ -47,22 +48,21 @@ export class CapacityWatch {
   readonly #hotShards: HotShards
   /** By stream id, for streams whose last change failed: until when the stream is left alone, in elapsed time. */
   readonly #pausedUntil = new Map<number, number>()
-  #cancelLook: (() => void) | undefined
-  #isStopped = false
+  readonly #looks: Looks
 
   constructor(options: CapacityWatchOptions) {
     this.#options = options
     this.#hotShards = new HotShards(options)
+    this.#looks = new Looks(LOOK_EVERY_MS, options.time, () => this.#look())
   }
 
   start(): void {
-    this.#schedule()
+    this.#looks.start()
   }
 
   /** Makes no more decisions; changes under way are the resharder's to stop. */
   stop(): void {
-    this.#isStopped = true
-    this.#cancelLook?.()
+    this.#looks.stop()
   }
 
   /** Returns the load of a shard; undefined until its host has reported it. */
@@ -77,23 +77,12 @@ export class CapacityWatch {
     return { mode, scaling, decisions: explainScaling(this.#inputOf(stream)) }
   }
 
-  #schedule(): void {
-    if (this.#isStopped) return
-    this.#cancelLook = this.#options.time.after(LOOK_EVERY_MS, () => {
-      this.#look().then(
-        () => this.#schedule(),
-        // Failures of hosts are handled inside a look, so any other failure is a defect.
-        (error: Error) => crash(error),
-      )
-    })
-  }
-
   async #look(): Promise<void> {
     const { catalog } = this.#options
     if (catalog.state.streams.size === 0) return
     this.#follow()
     await this.#observe()
-    if (this.#isStopped || !catalog.isOpen) return
+    if (this.#looks.isStopped || !catalog.isOpen) return
     // Again, because shards may have been split or merged while hosts were asked.
     this.#follow()
     this.#hotShards.look(this.#windows)
@@ -166,7 +155,7 @@ export class CapacityWatch {
       if (error instanceof InvariantError) return crash(error)
       // Another change came first, the stream was deleted, or the broker stops: no failure worth a warning.
       const isOverruled = MillraceError.is(error, 'streamBusy') || MillraceError.is(error, 'streamNotFound')
-      if (this.#isStopped || isOverruled) return
+      if (this.#looks.isStopped || isOverruled) return
       this.#pausedUntil.set(stream.id, time.elapsed() + FAILURE_PAUSE_MS)
       log.warn({ err: error, stream: stream.name }, 'stream could not be scaled; a later look decides anew')
     }

@@ -18,6 +18,7 @@ import type { Catalog, CatalogPlan } from '../catalog.ts'
 import type { HostFleet } from '../hosts/fleet.ts'
 import type { ReshardIntent } from '../resharding/plan.ts'
 import { placedShards } from '../routing.ts'
+import { Looks } from '../looks.ts'
 import type { ClockKeeper } from './clock-keeper.ts'
 
 /** Between two looks. */
@@ -50,27 +51,20 @@ export class StampRepair {
   readonly #options: StampRepairOptions
   /** Streams whose renewal failed, and until when each is left alone. */
   readonly #pausedUntil = new Map<number, number>()
-  #cancelLook: (() => void) | undefined
-  #isStopped = false
+  readonly #looks: Looks
 
   constructor(options: StampRepairOptions) {
     this.#options = options
+    this.#looks = new Looks(LOOK_EVERY_MS, options.time, () => this.#look())
   }
 
   start(): void {
-    if (this.#isStopped) return
-    this.#cancelLook = this.#options.time.after(LOOK_EVERY_MS, () => {
-      this.#look().then(
-        () => this.start(),
-        (error: Error) => crash(error),
-      )
-    })
+    this.#looks.start()
   }
 
   /** Begins nothing more. */
   stop(): void {
-    this.#isStopped = true
-    this.#cancelLook?.()
+    this.#looks.stop()
   }
 
   async #look(): Promise<void> {
@@ -78,7 +72,7 @@ export class StampRepair {
     // A clock that is doubted tells neither what lies ahead nor when anything was closed.
     if (!clock.isSettled) return
     const ahead = await this.#aheadShards()
-    if (this.#isStopped || !catalog.isOpen || !clock.isSettled) return
+    if (this.#looks.isStopped || !catalog.isOpen || !clock.isSettled) return
     instruments.millrace_stamped_ahead_shards.set(ahead.length)
     try {
       await this.#correctClosing(ahead)
@@ -152,7 +146,7 @@ export class StampRepair {
     } catch (error) {
       if (error instanceof InvariantError) return crash(error)
       const isOverruled = MillraceError.is(error, 'streamBusy') || MillraceError.is(error, 'streamNotFound')
-      if (this.#isStopped || isOverruled) return
+      if (this.#looks.isStopped || isOverruled) return
       this.#pausedUntil.set(stream.id, time.elapsed() + FAILURE_PAUSE_MS)
       log.warn(
         { err: error, stream: stream.name },

@@ -4,11 +4,11 @@
 import { InvariantError } from '../../../protocol/invariant.ts'
 import type { HostCalls } from '../../host-contract.ts'
 import type { Logger } from '../../telemetry/log.ts'
-import { crash } from '../../channels/calls.ts'
 import { withDeadline, type Time } from '../../time.ts'
 import type { Stream } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'
 import { hostsOf, type HostFleet } from '../hosts/fleet.ts'
+import { Looks } from '../looks.ts'
 import { planSizeTrims, type HostedPart } from './size-trims.ts'
 
 /** Delay from the end of a look to the next one. */
@@ -25,28 +25,20 @@ export interface SizeBoundsOptions {
 
 export class SizeBounds {
   readonly #options: SizeBoundsOptions
-  #cancelLook: (() => void) | undefined
-  #isStopped = false
+  readonly #looks: Looks
 
   constructor(options: SizeBoundsOptions) {
     this.#options = options
+    this.#looks = new Looks(LOOK_EVERY_MS, options.time, () => this.#look())
   }
 
   start(): void {
-    if (this.#isStopped) return
-    this.#cancelLook = this.#options.time.after(LOOK_EVERY_MS, () => {
-      this.#look().then(
-        () => this.start(),
-        // Failures of hosts are handled inside a look, so any other failure is a defect.
-        (error: Error) => crash(error),
-      )
-    })
+    this.#looks.start()
   }
 
   /** Makes no more trims. */
   stop(): void {
-    this.#isStopped = true
-    this.#cancelLook?.()
+    this.#looks.stop()
   }
 
   async #look(): Promise<void> {
@@ -56,7 +48,7 @@ export class SizeBounds {
     const silent = new Set<number>()
     const totals = await this.#totals(silent)
     for (const { id } of bounded) {
-      if (this.#isStopped || !catalog.isOpen) return
+      if (this.#looks.isStopped || !catalog.isOpen) return
       // Read again, because streams may be deleted and bounds changed while hosts answer.
       const stream = catalog.state.streams.get(id)
       const excessBytes = (totals.get(id) ?? 0) - (stream?.retentionBytes ?? 0)
@@ -91,7 +83,7 @@ export class SizeBounds {
     )
     const parts = answers.filter((part) => part !== undefined)
     const retentionBytes = catalog.state.streams.get(streamId)?.retentionBytes ?? 0
-    if (retentionBytes === 0 || this.#isStopped) return
+    if (retentionBytes === 0 || this.#looks.isStopped) return
     const planned = planSizeTrims(retentionBytes, parts)
     await Promise.all(
       parts.map(async ({ hostId }) => {
