@@ -26,12 +26,15 @@ const exitOfCode: Partial<Record<ErrorCode, ExitName>> = {
   streamNotFound: 'notFound',
   shardNotFound: 'notFound',
   documentNotFound: 'notFound',
+  groupNotFound: 'notFound',
   invalidArgument: 'usage',
 }
 
 const adviceOfCode: Partial<Record<ErrorCode, string>> = {
   streamNotFound: 'See `millrace stream list`, or create it with `millrace stream create`.',
   shardNotFound: 'See `millrace shard list`.',
+  groupNotFound: 'See `millrace group list`.',
+  groupInUse: 'With `--force` it is done all the same, and what they have under way is processed again.',
   versionConflict: 'See `millrace document get --json`, and name the version that it has now.',
   streamBusy: 'A change of it is under way: see `millrace stream describe`, and try again.',
   trimmed: 'Read from TRIM_HORIZON to start at the oldest record that is left.',

@@ -1,10 +1,11 @@
 // Parses positions on the command line. Pure; the clock is given.
 import { kinds } from '../broker/config/kinds.ts'
-import type { Position } from '../client/index.ts'
+import type { GroupStart, Position } from '../client/index.ts'
 import { endsBeforeItBegins } from '../client/reading/position.ts'
 import { Failure } from './failure.ts'
 import { momentHelp, parseMoment } from './moments.ts'
 
+const groupStartHelp = `TRIM_HORIZON, LATEST, ${momentHelp}, or how long ago (15m)`
 export const positionHelp = `TRIM_HORIZON, LATEST, a sequence number, ${momentHelp}, or how long ago (15m)`
 
 /** Parses the start and the end of a read. Throws Failure (usage) if the end is before the start. */
@@ -44,4 +45,12 @@ export function parsePosition(text: string, { option, now }: { option: string; n
   const ago = kinds.duration.parse(text)
   if (ago !== undefined) return { atTimestamp: Math.max(0, now - ago) }
   throw new Failure(`${option} ${text} is not a position: expected ${positionHelp}.`, 'usage')
+}
+
+/** Parses where a group begins: a position that every shard has. Throws Failure (usage) that names the option. */
+export function parseGroupStart(text: string, options: { option: string; now: number }): GroupStart {
+  const position = parsePosition(text, options)
+  if (typeof position === 'string' || 'atTimestamp' in position) return position
+  const message = `${options.option} ${text} is the number of a record, which shards count for themselves: expected ${groupStartHelp}.`
+  throw new Failure(message, 'usage')
 }

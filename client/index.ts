@@ -9,6 +9,7 @@ export type {
   CreateStreamOptions,
   ForceOptions,
   MergeResult,
+  ResetGroupOptions,
   SplitOptions,
   SplitResult,
   UpdateShardCountOptions,

@@ -3,6 +3,7 @@ import type { ResponseOf, WireGroupMember, WireGroupShard } from '../../protocol
 import { limits } from '../../protocol/limits.ts'
 import { shardIdOf } from '../../protocol/shards/shard-id.ts'
 import type { ControlPlane } from '../connecting/control-plane.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
 import { invalidAnswer } from '../errors.ts'
 
 /** A member of a group. */
@@ -92,6 +93,25 @@ export async function describeGroup(
     after = last && { streamName: last.streamName, shardIndex: last.shardIndex }
   } while (page.hasMore)
   return { ...groupOf(page.group), members: page.members.map(groupMemberOf), shards }
+}
+
+/** The stream of a group that reads one. Rejects with `groupNotFound`, and with `invalidArgument` if it reads another number of them. */
+export async function onlyStreamOf(
+  control: Pick<ControlPlane, 'call'>,
+  group: string,
+  signal?: AbortSignal,
+): Promise<string> {
+  const page = await control.call('describeGroup', { group, limit: 1, after: undefined }, signal)
+  const [first, ...others] = page.group.streams
+  if (first === undefined) {
+    throw new MillraceError('invalidArgument', `Group ${group} reads no stream that there is.`)
+  }
+  if (others.length === 0) return first
+  const some = `${page.group.streams.slice(0, 3).join(', ')}${others.length > 2 ? ', …' : ''}`
+  throw new MillraceError(
+    'invalidArgument',
+    `Group ${group} reads several streams (${some}): name one of them.`,
+  )
 }
 
 type ShardPlace = Pick<WireGroupShard, 'streamName' | 'shardIndex'>

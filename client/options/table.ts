@@ -11,6 +11,7 @@ import { streamSettings, type StreamSetting } from '../../protocol/stream-settin
 import type {
   CreateStreamOptions,
   ForceOptions,
+  ResetGroupOptions,
   SplitOptions,
   UpdateShardCountOptions,
 } from '../streams/admin.ts'
@@ -203,6 +204,8 @@ const consumerGroup = {
 
 const force = { force: boolean, signal } satisfies OptionsOf<ForceOptions>
 
+const resetGroup = { ...force, to: groupStart, stream: string } satisfies OptionsOf<ResetGroupOptions>
+
 const reset = { ...force, stream: string } satisfies OptionsOf<GroupResetOptions>
 
 const seek = { stream: string, shardId, sequenceNumber } satisfies OptionsOf<SeekPlace>
@@ -313,7 +316,7 @@ export const optionTable = {
   pauseGroup: call,
   loadProgress: call,
   saveProgress: call,
-  resetGroup: force,
+  resetGroup,
   deleteGroup: force,
   resumeGroup: call,
   deleteCheckpoints: call,

@@ -14,7 +14,13 @@ import {
   type Shard,
   type Stream,
 } from './descriptions.ts'
-import { describeGroup, groupOf, type GroupDescription, type GroupSummary } from '../groups/descriptions.ts'
+import {
+  describeGroup,
+  groupOf,
+  onlyStreamOf,
+  type GroupDescription,
+  type GroupSummary,
+} from '../groups/descriptions.ts'
 import type { GroupStart } from '../groups/options.ts'
 import { toWirePosition } from '../reading/position.ts'
 import { listing, type Listing } from './listing.ts'
@@ -51,6 +57,14 @@ export interface UpdateShardCountOptions extends CallOptions {
 export interface ForceOptions extends CallOptions {
   /** Also while the group has members: they are fenced, and what they have under way is processed again. False by default. */
   readonly force?: boolean
+}
+
+/** Where a consumer group goes on from now on. */
+export interface ResetGroupOptions extends ForceOptions {
+  /** The oldest record, the tail, or a time. */
+  readonly to: GroupStart
+  /** Name of the stream; may be left out where the group reads one. */
+  readonly stream?: string
 }
 
 /** The shards that a split made, in the order of their ranges. */
@@ -249,14 +263,16 @@ export class Admin {
   }
 
   /**
-   * Sets a consumer group back, or forth, in one of its streams. Rejects with `groupInUse` while it has members, unless it is
-   * forced; with `groupNotFound`, and with `streamNotFound`.
+   * Sets a consumer group back, or forth, in one of its streams: its checkpoints there are forgotten. Rejects with `groupInUse`
+   * while it has members, unless it is forced; with `groupNotFound`; with `streamNotFound`; and with `invalidArgument` if it
+   * reads several streams and none is named.
    */
-  async resetGroup(name: string, stream: string, to: GroupStart, options: ForceOptions = {}): Promise<void> {
+  async resetGroup(name: string, options: ResetGroupOptions): Promise<void> {
     checkArgument('name', name)
-    check('resetGroup', { stream, options })
-    checkArgument('to', to)
-    const { force = false, signal } = options
+    checkOptions('resetGroup', options)
+    checkArgument('to', options?.to)
+    const { to, force = false, signal } = options
+    const stream = options.stream ?? (await onlyStreamOf(this.#control, name, signal))
     const request = { group: name, stream, to: toWirePosition(to), isForced: force }
     await this.#control.call('resetGroup', request, signal)
   }

@@ -39,6 +39,19 @@ describe('reportFailure', () => {
     expect(report.message).toMatch(/^There is no stream clicks\. See `millrace stream list`/)
   })
 
+  it('says of a group that is missing where to look, and of one in use how it is done all the same', () => {
+    const missing = reportFailure(new MillraceError('groupNotFound', 'There is no group called billing.'))
+    expect(missing).toEqual({
+      message: 'There is no group called billing. See `millrace group list`.',
+      exit: 'notFound',
+    })
+    const used = reportFailure(
+      new MillraceError('groupInUse', 'Group billing has 2 members: stop them first.'),
+    )
+    expect(used.exit).toBe('failed')
+    expect(used.message).toContain('With `--force`')
+  })
+
   it('takes the words of configuration and of failures as they are', () => {
     expect(reportFailure(new ConfigError('--port is x.'))).toEqual({ message: '--port is x.', exit: 'usage' })
     expect(reportFailure(new Failure('No.', 'interrupted'))).toEqual({ message: 'No.', exit: 'interrupted' })

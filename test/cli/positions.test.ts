@@ -1,7 +1,7 @@
 // Positions on a command line: each way of writing one means one thing, and anything else is refused with the option's name.
 import { describe, expect, it, vi } from 'vitest'
 import { Failure } from '../../cli/failure.ts'
-import { parsePosition, parseSpan } from '../../cli/positions.ts'
+import { parseGroupStart, parsePosition, parseSpan } from '../../cli/positions.ts'
 
 const now = Date.parse('2026-05-01T12:00:00Z')
 const parse = (text: string) => parsePosition(text, { option: '--from', now })
@@ -116,6 +116,30 @@ describe('parseSpan', () => {
     expect(() => parseSpan({ from, until }, now)).toThrow(Failure)
     expect(() => parseSpan({ from, until }, now)).toThrow(
       `--until ${until} is earlier than --from ${from}, so that nothing lies between: give the earlier one to --from.`,
+    )
+  })
+})
+
+describe('parseGroupStart', () => {
+  const start = (text: string) => parseGroupStart(text, { option: '--to', now })
+
+  it.each([
+    ['trim_horizon', 'TRIM_HORIZON'],
+    ['LATEST', 'LATEST'],
+    ['2026-05-01T11:00:00Z', { atTimestamp: now - 3_600_000 }],
+    ['15m', { atTimestamp: now - 15 * 60_000 }],
+  ])('reads %s', (text, position) => {
+    expect(start(text)).toEqual(position)
+  })
+
+  it.each(['17', 'yesterday'])('refuses %s, and says what it takes', (text) => {
+    expect(() => start(text)).toThrow(
+      expect.objectContaining({
+        exit: 'usage',
+        message: expect.stringMatching(
+          new RegExp(`^--to ${text} is .*expected TRIM_HORIZON, LATEST,`),
+        ) as string,
+      }),
     )
   })
 })

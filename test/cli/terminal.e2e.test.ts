@@ -106,6 +106,7 @@ describe.skipIf(!hasScript)('at a terminal', () => {
       'consume --help',
       'stream create --help',
       'shard split --help',
+      'group reset --help',
     ]) {
       const { code, screen } = await atTerminal(verb)
       expect({ verb, code }).toEqual({ verb, code: 0 })

@@ -234,7 +234,7 @@ describe('check on a broker that has stopped', () => {
 
 describe('help', () => {
   const verbs =
-    'serve,stream,stream create,stream list,shard list,put,produce,consume,status,config,doctor,check'
+    'serve,stream,stream create,stream list,shard list,put,produce,consume,group,status,config,doctor,check'
 
   it.each(verbs.split(','))('%s has examples', async (verb) => {
     expect(await output(`${verb} --help`)).toContain('\nExamples:\n  $ millrace ')

@@ -2,7 +2,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connect, json, MillraceError, type Client } from '../../../client/index.ts'
 import { checkOptions } from '../../../client/options/check.ts'
-import { nearest } from '../../../client/options/nearest.ts'
 import { optionTable, type CallName } from '../../../client/options/table.ts'
 import { driven, fakeTime } from '../support/drive.ts'
 import { FakeBroker } from '../support/fake-broker.ts'
@@ -42,6 +41,13 @@ async function withClient(use: (client: Client, broker: FakeBroker) => Promise<v
 
 const record = { partitionKey: 'ada', data: 'x' }
 
+/** Adds what a call cannot do without, where it is given an object. */
+function withNeeded(needed: object, options: unknown): unknown {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) return options
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  return { ...needed, ...Object.fromEntries(given) }
+}
+
 /** Every call that takes options, with options of its own. */
 const calls: Readonly<Record<string, (client: Client, options: never) => unknown>> = {
   createStream: (client, options) => client.createStream('clicks', options),
@@ -70,18 +76,14 @@ const calls: Readonly<Record<string, (client: Client, options: never) => unknown
   flush: (client, options) => client.producer('clicks').then((producer) => producer.flush(options)),
   read: (client, options) => client.read('clicks', options),
   subscribe: (client, options) => client.subscribe('clicks', options),
-  group: (client, options) => {
-    if (typeof options === 'object' && options !== null && !Array.isArray(options)) {
-      const given = Object.entries(options as object).filter(([, value]) => value !== undefined)
-      return client.group({ name: 'a', stream: 'clicks', ...Object.fromEntries(given) }).stop()
-    }
-    return client.group(options).stop()
-  },
+  group: (client, options) =>
+    client.group(withNeeded({ name: 'a', stream: 'clicks' }, options) as never).stop(),
   seek: (client, options) => client.group({ name: 'a', stream: 'clicks' }).seek(options),
   reset: (client, options) => client.group({ name: 'a', stream: 'clicks' }).reset('TRIM_HORIZON', options),
   listGroups: (client, options) => client.listGroups(options),
   describeGroup: (client, options) => client.describeGroup('a', options),
-  resetGroup: (client, options) => client.resetGroup('a', 'clicks', 'LATEST', options),
+  resetGroup: (client, options) =>
+    client.resetGroup('a', withNeeded({ stream: 'clicks', to: 'LATEST' }, options) as never),
   deleteGroup: (client, options) => client.deleteGroup('a', options),
   pauseGroup: (client, options) => client.pauseGroup('a', options),
   resumeGroup: (client, options) => client.resumeGroup('a', options),
@@ -180,6 +182,8 @@ describe('options', () => {
     ['group', { onPoison: { deadletter: 'a' } }, 'Did you mean onPoison.deadLetter?'],
     ['group', { retry: { attempts: 0 } }, 'retry.attempts is 0; it must be from 1 to'],
     ['group', { from: { atSequenceNumber: 1 } }, 'There is no option from.atSequenceNumber.'],
+    ['resetGroup', { to: 'TRIM' }, "to is \"TRIM\"; it must be 'TRIM_HORIZON', 'LATEST', { atTimestamp }."],
+    ['resetGroup', { stream: 7 }, 'stream is 7; it must be a string.'],
     ['resetGroup', { force: 1 }, 'force is 1; it must be true or false.'],
     ['page', { limit: 0 }, 'limit is 0; it must be from 1 to 1000.'],
     ['page', { after: 7 }, 'after is 7; it must be a string.'],
@@ -296,6 +300,9 @@ describe('arguments', () => {
         ['adjacentShardId', () => client.mergeShards('clicks', '0', null as never)],
         ['shardCount', () => client.updateShardCount('clicks', 1.5)],
         ['shardCount', () => client.updateShardCount('clicks', null as never)],
+        ['name', () => client.describeGroup(null as never)],
+        ['to', () => client.resetGroup('a', undefined as never)],
+        ['to', () => client.resetGroup('a', {} as never)],
         ['kind', () => client.documents(null as never)],
         ['name', () => client.documents('plans').get(null as never)],
         ['change', () => client.documents('plans').update('a', 'b' as never)],
@@ -383,17 +390,5 @@ describe('records', () => {
       }
       expect(push).toThrow(MillraceError)
     })
-  })
-})
-
-describe('nearest', () => {
-  it.each([
-    ['retention', ['retentionMs', 'mode'], 'retentionMs'],
-    ['RETENTIONMS', ['retentionMs', 'mode'], 'retentionMs'],
-    ['shard', ['shards', 'signal'], 'shards'],
-    ['timeout', ['signal', 'codec'], undefined],
-    ['', ['at'], undefined],
-  ] as const)('%s is meant to be one of %j: %s', (given, names, expected) => {
-    expect(nearest(given, names)).toBe(expected)
   })
 })

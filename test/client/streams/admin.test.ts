@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connect, shardLimitPresets, type Client, type Stream } from '../../../client/index.ts'
 import { isolatingCuts } from '../../../client/streams/split-point.ts'
 import { hashKeyFromBigInt, hashKeyFromBytes, hashKeyToBigInt, splitRange } from '../../../protocol/index.ts'
-import type { ResponseOf } from '../../../protocol/operations.ts'
+import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import { driven, fakeTime, pass } from '../support/drive.ts'
 import { FakeBroker } from '../support/fake-broker.ts'
 
@@ -264,6 +264,49 @@ describe('explainScaling', () => {
       mode: 'provisioned',
       decisions: [{ action: 'hotKey', shardIds: ['shardId-000000000003'], reason: 'one key' }],
     })
+    await end()
+  })
+})
+
+describe('resetGroup', () => {
+  const resetting = (streams: string[]) => {
+    const broker = new FakeBroker()
+    const requests: RequestOf<'resetGroup'>[] = []
+    broker.rewrite = (operation, response) => {
+      if (operation !== 'describeGroup') return response
+      const { group } = response as ResponseOf<'describeGroup'>
+      return { ...response, group: { ...group, streams } }
+    }
+    broker.disturb = (message) => {
+      if (message.operation === 'resetGroup') requests.push(message.request)
+      return 'none'
+    }
+    return { broker, requests }
+  }
+
+  it('takes the only stream of the group, or the one that is named', async () => {
+    const { broker, requests } = resetting(['clicks'])
+    const { client, end } = await administering(broker)
+    await driven(client.resetGroup('billing', { to: 'TRIM_HORIZON' }))
+    await driven(client.resetGroup('billing', { to: { atTimestamp: 5 }, stream: 'orders', force: true }))
+    expect(requests).toEqual([
+      { group: 'billing', stream: 'clicks', to: { type: 'TRIM_HORIZON' }, isForced: false },
+      { group: 'billing', stream: 'orders', to: { type: 'AT_TIMESTAMP', timestamp: 5 }, isForced: true },
+    ])
+    await end()
+  })
+
+  it.each([
+    [['a', 'b', 'c', 'd'], 'Group billing reads several streams (a, b, c, …): name one of them.'],
+    [[], 'Group billing reads no stream that there is.'],
+  ])('asks for the stream where the group reads %j', async (streams, message) => {
+    const { broker, requests } = resetting(streams)
+    const { client, end } = await administering(broker)
+    await expect(driven(client.resetGroup('billing', { to: 'LATEST' }))).rejects.toMatchObject({
+      code: 'invalidArgument',
+      message,
+    })
+    expect(requests).toEqual([])
     await end()
   })
 })

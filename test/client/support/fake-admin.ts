@@ -85,15 +85,41 @@ export function administer(
     case 'resetGroup':
       return { progress: { streamId: 1, shardsBelow: 0, shards: [], from: undefined } }
     case 'listGroups':
-      return { groups: [], hasMore: false }
-    case 'describeGroup': {
-      const { group: name } = request
-      const group = { name, createdAt: BASE_TIME, streams: [], members: 0, shards: 0, isPaused: false }
-      return { group, members: [], shards: [], hasMore: false }
-    }
+      return { groups: [describeGroup('billing')], hasMore: false }
+    case 'describeGroup':
+      return { group: describeGroup(request.group), members: [member], shards: [groupShard], hasMore: false }
     default:
       return undefined
   }
+}
+
+/** A group that reads one stream, by one member. */
+function describeGroup(name: string): ResponseOf<'describeGroup'>['group'] {
+  return { name, createdAt: BASE_TIME, streams: ['clicks'], members: 1, shards: 1, isPaused: false }
+}
+
+const member = {
+  memberId: 'm0',
+  address: '127.0.0.1:5000',
+  joinedAt: BASE_TIME,
+  renewedMsAgo: 1500,
+  leaseMs: 10_000,
+  shards: 1,
+}
+
+const groupShard: ResponseOf<'describeGroup'>['shards'][number] = {
+  streamName: 'clicks',
+  shardIndex: 0,
+  memberId: 'm0',
+  epoch: 1,
+  next: 5,
+  checkpointedAt: BASE_TIME,
+  recordsBehind: 7,
+  bytesBehind: 2048,
+  millisBehind: 1500,
+  recordsPerSecond: 40,
+  reason: 'handlerSlow',
+  detail: 'The handler is slow.',
 }
 
 /** The answer to describeRouting. */

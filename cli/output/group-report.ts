@@ -1,0 +1,133 @@
+// Formats consumer groups for people: lists, members, and each shard with the reason why it stands where it stands. Pure.
+import type { GroupDescription, GroupMember, GroupShard, GroupSummary } from '../../client/index.ts'
+import { countOf, formatBytes, formatCount, formatDuration, shortShardId } from './amounts.ts'
+import { formatFields, formatTable, type Room } from './table.ts'
+
+const UNKNOWN = 'host is down'
+/** Names that are told of a list; of the others, how many they are. */
+const NAMES_SHOWN_MAX = 3
+
+export function groupTable(groups: readonly GroupSummary[], room: Room): string {
+  const rows = groups.map((group) => [
+    group.name,
+    stateOf(group),
+    namesOf(group.streams),
+    formatCount(group.memberCount),
+    formatCount(group.shardCount),
+    // The time is shown to the second, with a blank at which it may be wrapped.
+    group.createdAt.toISOString().replace('T', ' ').replace(/\.\d+/, ''),
+  ])
+  return formatTable(['name', 'state', 'streams', 'members', 'shards', 'created'], rows, room)
+}
+
+/** One group: its sums, its members, its shards, and the reasons, the most urgent one first. */
+export function groupReport(group: GroupDescription, room: Room): string {
+  const parts = [
+    formatFields(
+      [
+        ['name', group.name],
+        ['state', stateOf(group)],
+        ['streams', group.streams.join(', ') || 'none'],
+        ['members', formatCount(group.memberCount)],
+        ['shards', formatCount(group.shardCount)],
+        ['behind', behindOf(group.shards)],
+        ['created', group.createdAt.toISOString()],
+      ],
+      room,
+    ),
+  ]
+  if (group.members.length > 0) parts.push(memberTable(group.members, room))
+  if (group.shards.length > 0) {
+    const nameOf = shardNames(group)
+    parts.push(shardTable(group.shards, { nameOf, room }), reasons(group.shards, { nameOf, room }))
+  }
+  return parts.join('\n\n')
+}
+
+interface ShardNaming {
+  readonly nameOf: (shard: GroupShard) => string
+  readonly room: Room
+}
+
+/** Shards are named with their stream where the group reads several. */
+function shardNames({ streams }: GroupSummary): ShardNaming['nameOf'] {
+  if (streams.length === 1) return ({ shardId }) => shortShardId(shardId)
+  return ({ stream, shardId }) => `${stream}/${shortShardId(shardId)}`
+}
+
+function memberTable(members: readonly GroupMember[], room: Room): string {
+  const rows = members.map(({ memberId, address, shards, leaseMs, renewedMsAgo }) => [
+    memberId,
+    address,
+    formatCount(shards),
+    `${formatDuration(Math.max(0, leaseMs - renewedMsAgo))} of ${formatDuration(leaseMs)}`,
+  ])
+  return formatTable(['member', 'address', 'shards', 'lease left'], rows, room)
+}
+
+function shardTable(shards: readonly GroupShard[], { nameOf, room }: ShardNaming): string {
+  const rows = shards.map((shard) => [
+    nameOf(shard),
+    shard.memberId ?? '-',
+    shard.position === undefined ? '-' : String(shard.position),
+    shard.recordsBehind === undefined ? UNKNOWN : formatCount(shard.recordsBehind),
+    shard.bytesBehind === undefined ? '-' : formatBytes(shard.bytesBehind),
+    shard.millisBehind === undefined ? '-' : formatDuration(shard.millisBehind),
+    `${formatCount(shard.recordsPerSecond)}/s`,
+  ])
+  return formatTable(['shard', 'owner', 'checkpoint', 'behind', 'bytes', 'oldest', 'rate'], rows, room)
+}
+
+/** The sums of all shards. They say which shards are missing in them. */
+function behindOf(shards: readonly GroupShard[]): string {
+  const known = shards.filter(({ recordsBehind }) => recordsBehind !== undefined)
+  const records = known.reduce((sum, { recordsBehind = 0 }) => sum + recordsBehind, 0)
+  const bytes = known.reduce((sum, { bytesBehind = 0 }) => sum + bytesBehind, 0)
+  const oldest = Math.max(0, ...known.map(({ millisBehind = 0 }) => millisBehind))
+  const missing = shards.length - known.length
+  const sums =
+    records === 0
+      ? 'nothing'
+      : `${countOf(records, 'record')}, ${formatBytes(bytes)}, the oldest of them ${formatDuration(oldest)} old`
+  return missing === 0 ? sums : `${sums}; and ${countOf(missing, 'shard')} whose host is down`
+}
+
+/** Every reason, the one that must be seen to first at the top. */
+const urgency: Readonly<Record<GroupShard['reason'], number>> = {
+  blocked: 0,
+  retrying: 1,
+  unreachable: 2,
+  noMember: 3,
+  throttled: 4,
+  handlerSlow: 5,
+  waitingForParent: 6,
+  handingOver: 7,
+  paused: 8,
+  reading: 9,
+  caughtUp: 10,
+}
+
+/** The sentences of the shards; shards with the same one are told together. */
+function reasons(shards: readonly GroupShard[], { nameOf, room }: ShardNaming): string {
+  const alike = new Map<string, GroupShard[]>()
+  for (const shard of shards) {
+    const key = `${shard.reason}: ${shard.detail}`
+    const others = alike.get(key)
+    if (others === undefined) alike.set(key, [shard])
+    else others.push(shard)
+  }
+  const told = [...alike].sort(([, [a]], [, [b]]) => urgency[a!.reason] - urgency[b!.reason])
+  const rows = told.map(([sentence, group]) => [namesOf(group.map(nameOf)), sentence])
+  return formatTable(['shard', 'reason'], rows, room)
+}
+
+function namesOf(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_SHOWN_MAX).join(', ')
+  const others = names.length - NAMES_SHOWN_MAX
+  return others > 0 ? `${shown} and ${formatCount(others)} more` : shown
+}
+
+function stateOf({ isPaused, memberCount }: GroupSummary): string {
+  if (memberCount === 0) return isPaused ? 'paused, no members' : 'no members'
+  return isPaused ? 'paused' : 'running'
+}
