@@ -53,6 +53,17 @@ export const bars = {
   neverReaders: atMost(400),
   /** From the dial of a new client to the first answer to a request, while thousands of idle connections are open. */
   newcomer: atMost(1000),
+  /** Records a second that one member of a group hands to a handler of batches, and to one of single records. */
+  groupBatches: atLeast(1_000_000),
+  groupRecords: atLeast(400_000),
+  /** Checkpoints a second that are stored before they are answered. */
+  checkpoints: atLeast(10_000),
+  /** Processor time of the controller for 1,000 idle members, in percent of one core. */
+  idleMembers: atMost(5),
+  /** From the end of a member by a signal to the first record of its last shard in another one. */
+  takeOver: (leaseMs: number): Bar => atMost(leaseMs + 1000, 'lease + 1 s'),
+  /** What must not happen. */
+  none: atMost(0),
   /** What is answered at all: each of them. */
   all: (count: number): Bar => atLeast(count, 'all'),
 } as const

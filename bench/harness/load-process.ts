@@ -43,10 +43,11 @@ export function startLoad<J extends JobName>(
   send(child, { type: 'start', job, settings })
   // A caller may await only one of the two promises; the other's rejection must not end the process.
   ready.promise.catch(() => {})
-  result.promise.catch(() => {})
+  const left = thenLeave(result.promise, child)
+  left.catch(() => {})
   return {
     ready: ready.promise,
-    result: thenLeave(result.promise, child),
+    result: left,
     stop: () => send(child, { type: 'stop' }),
     kill: () => void child.kill('SIGKILL'),
   }

@@ -5,6 +5,10 @@ import { measureRawLmdb } from '../limits/raw-lmdb.ts'
 import { runAppend } from './append.ts'
 import { runFill } from './fill.ts'
 import { runFollow } from './follow.ts'
+import { runGroupCheckpoints } from './groups/checkpoints.ts'
+import { runGroupConsume } from './groups/consume.ts'
+import { runGroupMember } from './groups/member.ts'
+import { runIdleMembers } from './groups/idle-members.ts'
 import { runHellos } from './hostile/hellos.ts'
 import { runNeverReaders } from './hostile/never-readers.ts'
 import { runNewcomers } from './hostile/newcomers.ts'
@@ -30,4 +34,8 @@ export const jobs = {
   hellos: runHellos,
   newcomers: runNewcomers,
   slowHeaders: runSlowHeaders,
+  groupConsume: runGroupConsume,
+  groupCheckpoints: runGroupCheckpoints,
+  groupMember: runGroupMember,
+  idleMembers: runIdleMembers,
 } as const

@@ -15,10 +15,11 @@ export interface PacerData {
 const START_DELAY_MS = 50
 const WAKE_MS = 0.25
 
-/** Calls `send` with the intended time of each arrival, `perSecond` times a second, for `seconds`. */
+/** Calls `send` with the intended time of each arrival, `perSecond` times a second, for `seconds` or until it is stopped. */
 export async function runOpenLoop(options: {
   readonly perSecond: number
   readonly seconds: number
+  readonly stopped?: AbortSignal
   readonly send: (intendedAt: number) => void
 }): Promise<void> {
   const periodMs = 1000 / options.perSecond
@@ -29,6 +30,7 @@ export async function runOpenLoop(options: {
   try {
     await new Promise<void>((resolve, reject) => {
       let sent = 0
+      options.stopped?.addEventListener('abort', () => resolve(), { once: true })
       pacer.on('error', reject)
       pacer.on('message', (due: number) => {
         try {

@@ -1,5 +1,7 @@
-// Load: a producer that sends timed records at an even rate, which other processes time. Runs in a load process.
+// Load: a producer that sends timed records at an even rate, which other processes time, for a time or until it is stopped.
+// Runs in a load process.
 import { connect } from '../../client/index.ts'
+import type { LoadControl } from './job.ts'
 import { runOpenLoop } from './open-loop.ts'
 import { timedPayload } from './timed-record.ts'
 
@@ -8,16 +10,18 @@ export interface SteadySettings {
   readonly stream: string
   readonly recordBytes: number
   readonly perSecond: number
+  /** Infinity for until it is stopped. */
   readonly seconds: number
 }
 
 export interface SteadyResult {
+  /** Records that were sent, all of which were acknowledged. */
   readonly sent: number
 }
 
 const KEYS = 1024
 
-export async function runSteady(settings: SteadySettings): Promise<SteadyResult> {
+export async function runSteady(settings: SteadySettings, control: LoadControl): Promise<SteadyResult> {
   await using client = await connect(settings.url)
   const failures: unknown[] = []
   const producer = await client.producer(settings.stream, { onRefused: (error) => failures.push(error) })
@@ -25,6 +29,7 @@ export async function runSteady(settings: SteadySettings): Promise<SteadyResult>
   await runOpenLoop({
     perSecond: settings.perSecond,
     seconds: settings.seconds,
+    stopped: control.stopped,
     send(intendedAt) {
       sent++
       const data = timedPayload(settings.recordBytes, intendedAt)

@@ -6,6 +6,7 @@ export type Unit =
   | 'records'
   | 'records/s'
   | 'puts/s'
+  | 'checkpoints/s'
   | 'MB/s'
   | 'ms'
   | 's'
@@ -67,9 +68,9 @@ export function verdictOf(figure: Figure): Verdict {
   return reached ? 'pass' : 'miss'
 }
 
-/** How far the figure is beyond its bar (positive) or short of it (negative), as a part of the bar. */
+/** How far the figure is beyond its bar (positive) or short of it (negative), as a part of the bar; undefined for a bar of 0. */
 export function marginOf(figure: Figure): number | undefined {
-  if (!figure.bar) return undefined
+  if (!figure.bar || figure.bar.value === 0) return undefined
   const difference =
     figure.bar.sense === 'atLeast' ? figure.value - figure.bar.value : figure.bar.value - figure.value
   return difference / figure.bar.value

@@ -65,7 +65,8 @@ function renderLatencies(report: Report): string {
 function describeVerdict(figure: Figure): string {
   const verdict = verdictOf(figure)
   const margin = marginOf(figure)
-  if (verdict === undefined || margin === undefined) return ''
+  if (verdict === undefined) return ''
+  if (margin === undefined) return verdict === 'pass' ? 'pass' : 'MISS'
   const percent = `${Math.abs(margin * 100).toFixed(0)} %`
   return verdict === 'pass' ? `pass, by ${percent}` : `MISS, by ${percent}`
 }

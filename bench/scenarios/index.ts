@@ -2,6 +2,7 @@
 import type { Scenario } from '../scenario.ts'
 import { appendScenario } from './append.ts'
 import { fanoutScenario } from './fanout.ts'
+import { groupsScenario } from './groups.ts'
 import { hostileScenario } from './hostile.ts'
 import { idleScenario } from './idle.ts'
 import { latencyScenario } from './latency.ts'
@@ -25,5 +26,6 @@ export const scenarios: readonly Scenario[] = [
   restartScenario,
   reshardScenario,
   retentionScenario,
+  groupsScenario,
   hostileScenario,
 ]

@@ -111,6 +111,30 @@ test('bench hostile: attacks a broker in each way, counts what it did, and serve
   expect(figures.get('probes beside 3 slow connections: worst')).toBeGreaterThan(0)
 })
 
+test('bench groups: processes, checkpoints, idles, and takes over in a small way', async () => {
+  const processing = ['--megabytes', '1', '--shards', '2']
+  const checkpoints = ['--checkpoint-shards', '4', '--checkpoint-members', '2', '--checkpoint-records', '1k']
+  const idle = ['--idle-members', '8', '--idle-groups', '1,2']
+  const moving = ['--moving-shards', '2', '--moving-per-second', '100', '--lease-ms', '5k']
+  const times = ['--take-overs', '1', '--hand-overs', '1']
+  const figures = await figuresOf(
+    'groups',
+    ...BRIEFLY,
+    ...processing,
+    ...checkpoints,
+    ...idle,
+    ...moving,
+    ...times,
+  )
+  expect(figures.get('one member, batch by batch')).toBeGreaterThan(0)
+  expect(figures.get('one member, record by record')).toBeGreaterThan(0)
+  expect(figures.get('2 members, 4 shards')).toBeDefined()
+  for (const groups of ['1 group', '2 groups'])
+    expect(figures.get(`8 idle members in ${groups}: controller's processor time`)).toBeDefined()
+  expect(figures.get('take-over of a killed member: worst')).toBeDefined()
+  expect(figures.get('1 planned hand-over: delivered')).toBeGreaterThan(0)
+})
+
 test('bench: exits with 1 if a bar is missed and --strict is given, and with a sentence for a wrong option', async () => {
   await using directory = await temporaryDirectory()
   // No machine takes ten thousand of these a second.

@@ -52,6 +52,12 @@ describe('verdictOf', () => {
     expect(marginOf(fast)).toBeCloseTo(0.2)
     expect(marginOf(slow)).toBeCloseTo(-0.5)
   })
+
+  test('marginOf: is undefined for a bar of 0, of which nothing is a part', () => {
+    const none: Figure = { name: 'lost', value: 2, unit: 'records', bar: { sense: 'atMost', value: 0 } }
+    expect(marginOf(none)).toBeUndefined()
+    expect(renderReport(reportOf([none]))).toMatch(/MISS +│/)
+  })
 })
 
 test('formatValue: reads as people write figures', () => {

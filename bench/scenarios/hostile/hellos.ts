@@ -9,7 +9,7 @@ import { type LatencySummary, mergeLatencies } from '../../harness/latency.ts'
 import type { NewcomersResult } from '../../load/hostile/newcomers.ts'
 import type { Figure } from '../../report/figure.ts'
 import type { Bench } from '../../scenario.ts'
-import type { Part } from './part.ts'
+import type { Part } from '../../report/part.ts'
 
 interface HellosValues {
   readonly hellos: number

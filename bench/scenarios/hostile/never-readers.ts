@@ -8,7 +8,7 @@ import { processesOf, watchMemory } from '../../harness/memory.ts'
 import { scrape } from '../../harness/scrape.ts'
 import { type Figure, formatValue } from '../../report/figure.ts'
 import type { Bench } from '../../scenario.ts'
-import type { Part } from './part.ts'
+import type { Part } from '../../report/part.ts'
 
 interface NeverReadersValues {
   readonly readers: number

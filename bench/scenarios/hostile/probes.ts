@@ -6,7 +6,7 @@ import { monotonicMs } from '../../harness/clock.ts'
 import { within } from '../../harness/deadline.ts'
 import { LatencyRecorder } from '../../harness/latency.ts'
 import type { Bench } from '../../scenario.ts'
-import type { Part } from './part.ts'
+import type { Part } from '../../report/part.ts'
 
 interface ProbesValues {
   readonly slowConnections: number
