@@ -36,18 +36,20 @@ export class Backlogs {
     return tails
   }
 
-  /** Returns what lies between each position and the tail of its shard. */
+  /** Returns what lies between each position and the tail of its shard, in their order; without shards not served here. */
   async of(asked: readonly BacklogRequest[]): Promise<readonly Backlog[]> {
-    const found: Backlog[] = []
-    const waiting = [...asked]
+    const found: (Backlog | undefined)[] = asked.map(() => undefined)
+    let next = 0
     const work = async (): Promise<void> => {
-      for (let request = waiting.shift(); request !== undefined; request = waiting.shift()) {
+      while (next < asked.length) {
+        const place = next++
+        const request = asked[place]!
         const shard = this.#options.shards.find(request.streamId, request.shardIndex)
-        if (shard !== undefined) found.push(await this.#backlogOf(shard, request))
+        if (shard !== undefined) found[place] = await this.#backlogOf(shard, request)
       }
     }
     await Promise.all(Array.from({ length: READS_MAX }, work))
-    return found
+    return found.filter((backlog) => backlog !== undefined)
   }
 
   async #backlogOf(shard: HostedShard, { next, timestamp }: BacklogRequest): Promise<Backlog> {

@@ -43,8 +43,12 @@ export function follow(draft: Draft): void {
     if (draft.factsOf(stream.name)?.streamId === stream.streamId) followStream(draft, stream)
     else endStream(draft, stream)
   }
+}
+
+/** Begins to read streams that members want and that were not there: one that was deleted was created again. */
+export function followWanted(draft: Draft): void {
   // A member joined while the stream existed; so this one is newer, and nothing in it is older than the wish to read it.
-  for (const member of found.members.values()) {
+  for (const member of draft.found?.members.values() ?? []) {
     for (const { name, from } of member.streams) {
       const { streams } = draft.state
       if (streams.has(name) || streams.size >= limits.streamsPerGroupMax) continue
