@@ -68,11 +68,15 @@ function watchSignals(
     settle()
     process.kill(process.pid, signal)
   }
+  // A signal that is on its way while listening stops is lost, so it stops only where it must.
+  let isListening = false
   const settle = () => {
     const isNeeded = restorers.size > 0 || (interruption !== undefined && !isInterrupted)
+    if (isNeeded === isListening) return
+    isListening = isNeeded
     for (const signal of interruptions) {
-      process.off(signal, onSignal)
       if (isNeeded) process.on(signal, onSignal)
+      else process.off(signal, onSignal)
     }
   }
   return {
@@ -83,8 +87,8 @@ function watchSignals(
     },
     finish() {
       if (isInterrupted) return endSoon()
+      // It goes on listening: a signal that comes now ends the process by `onSignal`.
       interruption = undefined
-      settle()
     },
     beforeKilled(restore) {
       restorers.add(restore)
