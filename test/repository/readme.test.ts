@@ -5,6 +5,9 @@ import { files } from './tree.ts'
 
 const textOf = (path: string) => files.find((file) => file.path === path)!.text
 
-it.each(['examples/tour.ts', 'examples/clicks.e2e.test.ts'])('README shows %s as it is', (path) => {
-  expect(textOf('README.md')).toContain(`\`\`\`ts\n${textOf(path)}\`\`\``)
-})
+it.each(['tour.ts', 'process.ts', 'resume.ts', 'clicks.e2e.test.ts'])(
+  'README shows examples/%s as it is',
+  (name) => {
+    expect(textOf('README.md')).toContain(`\`\`\`ts\n${textOf(`examples/${name}`)}\`\`\``)
+  },
+)
