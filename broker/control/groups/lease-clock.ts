@@ -16,11 +16,11 @@ export class LeaseClock {
     this.#lookedAt = elapsed()
   }
 
-  /** Milliseconds since the start, without those in which nobody looked. */
+  /** Milliseconds since the start, without those in which nobody looked. Whole ones: what is left of a lease is answered in them. */
   readonly now = (): number => {
     const elapsed = this.#elapsed()
     this.#now += Math.min(STALL_MS, elapsed - this.#lookedAt)
     this.#lookedAt = elapsed
-    return this.#now
+    return Math.floor(this.#now)
   }
 }

@@ -40,16 +40,16 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 describe('a group of processes', () => {
-  it('a process that is killed is replaced by the next one, which goes on where the checkpoints are', async () => {
+  it('a process that is killed is replaced by the next one of its name, which goes on where the checkpoints are', async () => {
     await client.createStream('clicks')
     const all = [...numbers(0, 50), 'wait', ...numbers(51, 100)]
     await put(all)
-    await using first = new MemberProcess(daemon.url, { leaseMs: 2000 })
+    await using first = new MemberProcess(daemon.url, { leaseMs: 2000, memberId: 'worker-1' })
     await first.says('waiting')
     const { shards } = await client.describeGroup('billing')
     first.signal('SIGKILL')
     await first.ended()
-    await using second = new MemberProcess(daemon.url, { leaseMs: 2000 })
+    await using second = new MemberProcess(daemon.url, { leaseMs: 2000, memberId: 'worker-1' })
     await second.says('waiting')
     second.tell('go')
     await second.says('handled 99')

@@ -28,3 +28,12 @@ it('does not follow the wall clock', () => {
   time.jump(-3_600_000)
   expect(clock.now()).toBe(0)
 })
+
+it('counts whole milliseconds, and loses no part of one', () => {
+  let elapsed = 0
+  const clock = new LeaseClock(() => elapsed)
+  for (let look = 1; look <= 40; look++) {
+    elapsed = look * 0.25
+    expect(clock.now()).toBe(Math.floor(elapsed))
+  }
+})
