@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import { connect } from 'millrace'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { displayWidth } from '../../cli/output/display-width.ts'
 import { launcher } from './command.ts'
@@ -35,6 +36,14 @@ async function atTerminal(args: string, typing: readonly (readonly [seen: string
   return { code, screen: screen.replaceAll('\r\n', '\n') }
 }
 
+/** Has a group process a stream to its end. */
+async function keepPlace(group: string, stream: string): Promise<void> {
+  await using client = await connect(daemon().url)
+  const reading = client.read(stream)
+  for await (const record of reading) void record
+  await client.checkpoints(group).save(stream, reading.position)
+}
+
 describe.skipIf(!hasScript)('at a terminal', () => {
   it.each([
     ['Ctrl-C', CTRL_C],
@@ -56,6 +65,25 @@ describe.skipIf(!hasScript)('at a terminal', () => {
       code: 0,
       screen: expect.stringContaining('Deleted gone.') as string,
     })
+  })
+
+  it('group reset shows what will change, and changes it only if it is told so', async () => {
+    await output('stream create counted')
+    await output('put counted first')
+    await keepPlace('counter', 'counted')
+    const [refused, agreed] = ['n', 'y'].map((answer) => [['[y/N] ', `${answer}\r`]] as const)
+    const kept = await atTerminal('group reset counter --to TRIM_HORIZON', refused)
+    expect(kept).toMatchObject({
+      code: 130,
+      screen: expect.stringMatching(
+        /^SHARD [^]*1 record is processed again\.\n[^]*Reset counter\? [^]*\nmillrace: Nothing was changed\.\n$/,
+      ) as string,
+    })
+    expect(await atTerminal('group reset counter --to TRIM_HORIZON', agreed)).toMatchObject({
+      code: 0,
+      screen: expect.stringMatching(/\nReset counter to TRIM_HORIZON in counted\.\n$/) as string,
+    })
+    expect(await output('group describe counter')).toMatch(/^behind +1 record, /m)
   })
 
   it('produce does not draw over what is typed', async () => {
@@ -93,7 +121,11 @@ describe.skipIf(!hasScript)('at a terminal', () => {
     const file = join(folder(), 'wide.ndjson')
     await writeFile(file, `${JSON.stringify({ user: '世界'.repeat(40), text: 'x'.repeat(300) })}\n`)
     await output(`produce ${name} --key-field user ${file}`)
+    await keepPlace(name, name)
     for (const verb of [
+      'group list',
+      `group describe ${name}`,
+      `group reset ${name} --to 2026-05-01 --dry-run`,
       'stream list',
       `stream describe ${name}`,
       `stream scale ${name} --explain`,
