@@ -113,7 +113,7 @@ export class Engine {
     const reading = { segments: owners, reader, cold: this.#cold, horizons, log, metrics, elapsed }
     const reads = (this.#reads = new ShardReads(reading))
     const refresh = (shard: HostedShard): Promise<void> => horizons.refresh(shard)
-    this.backlogs = new Backlogs({ shards, segments: owners, reader, refresh })
+    this.backlogs = new Backlogs({ shards, segments: owners, reader, refresh, elapsed })
     this.#fetches = new Fetches({ shards, reads, outflows, metrics, time })
     const subscriptions = new Subscriptions({ shards, reads, outflows, metrics, time, onBroken })
     this.#subscriptions = subscriptions

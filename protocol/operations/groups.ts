@@ -105,7 +105,9 @@ export const groupShardShape = {
     field.uint('Records from the checkpoint to the tail; absent while the host is down.'),
   ),
   bytesBehind: field.optional(field.uint('Bytes of stored batches from the checkpoint to the tail, about.')),
-  millisBehind: field.optional(field.uint('Age of the oldest record that is not processed; 0 at the tail.')),
+  millisBehind: field.optional(
+    field.uint('Age of the oldest record that is not processed; 0 at the tail, absent if it is not known.'),
+  ),
   recordsPerSecond: field.uint('Records a second, as the member says.'),
   reason: field.choice(
     [

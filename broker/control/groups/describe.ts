@@ -58,7 +58,7 @@ export async function describeShards(
   const shards = page.map(({ stream, lease }): WireGroupShard => {
     const { owner, epoch, next, checkpointedAt, recordsPerSecond, shardIndex } = lease
     const backlog = backlogs.get(`${stream.streamId}/${shardIndex}`)
-    const age = backlog === undefined ? undefined : Math.max(0, wall - (backlog.oldestArrival ?? wall))
+    const arrival = backlog?.records === 0 ? wall : backlog?.oldestArrival
     return {
       streamName: stream.name,
       shardIndex,
@@ -68,7 +68,7 @@ export async function describeShards(
       checkpointedAt,
       recordsBehind: backlog?.records,
       bytesBehind: backlog?.bytes,
-      millisBehind: age,
+      millisBehind: arrival == null ? undefined : Math.max(0, wall - arrival),
       recordsPerSecond: Math.round(recordsPerSecond),
       ...reasonOf({ state, stream, lease, recordsBehind: backlog?.records, now }),
     }

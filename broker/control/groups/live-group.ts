@@ -57,7 +57,11 @@ export class LiveGroup {
   #isRunning = false
   #ended: Error | undefined
   readonly #waiting: Waiting[] = []
+  /** The messages of the change under way. */
+  #taken: readonly Waiting[] = []
   #retryAt = -Infinity
+  /** The catalog has changed since the group looked at it last. */
+  #isFresh = false
   readonly #leftovers: Leftovers
 
   constructor(options: LiveGroupOptions) {
@@ -67,10 +71,6 @@ export class LiveGroup {
 
   get name(): string {
     return this.#options.name
-  }
-
-  get isLoaded(): boolean {
-    return this.#isLoaded
   }
 
   /** The group as it is on the disk; undefined if there is none, or it is not loaded yet. */
@@ -99,12 +99,15 @@ export class LiveGroup {
 
   /** Looks whether something is due, without being asked. `isFresh`: the catalog has changed since the last look. */
   tick(isFresh: boolean): void {
+    this.#isFresh ||= isFresh
     const state = this.#state
     if (!this.#isLoaded || this.#isRunning || this.#ended !== undefined) return
     const { now } = this.#options.moment()
     if (now < this.#retryAt) return
+    const isBehind = this.#isFresh && state !== undefined && this.#isBehind(state)
+    this.#isFresh = false
     const isDue = state !== undefined && (now >= state.expiresAt || now >= state.lookAt || state.isUnsettled)
-    if (!isDue && !(isFresh && state !== undefined && this.#isBehind(state)) && !this.#leftovers.isAny) return
+    if (!isDue && !isBehind && !this.#leftovers.isAny) return
     this.tell({ type: 'tick' }).catch(() => {})
   }
 
@@ -133,8 +136,9 @@ export class LiveGroup {
       // What comes while a round ends is not left waiting: from this check to the end of the run nothing else happens.
       while (this.#ended === undefined && ((await this.#round()) || this.#waiting.length > 0));
     } catch (error) {
-      this.#ended ??= error as Error
       this.#options.log.error({ err: error, group: this.name }, 'a consumer group cannot go on')
+      this.#ended ??= this.#endedBy(error)
+      for (const { reject } of this.#taken) reject(this.#ended)
     }
     this.#isRunning = false
     if (this.#ended !== undefined) this.#refuseAll(this.#ended)
@@ -149,9 +153,9 @@ export class LiveGroup {
       return this.#leftovers.isAny && now >= this.#retryAt && (await this.#sweep())
     }
     const next = this.#advance()
-    const taken = this.#waiting.splice(0, next.answers.length)
+    const taken = (this.#taken = this.#waiting.splice(0, next.answers.length))
     if (next.writes.length > 0) {
-      const is = await this.#stored(next.writes, taken)
+      const is = await this.#stored(next.writes)
       if (is !== 'stored') return this.#failed(is, taken)
     }
     this.#take(next, taken)
@@ -172,18 +176,20 @@ export class LiveGroup {
   }
 
   /** Stores rows. A store that is closed, or whose flush failed, ends the group: nobody knows what is stored. */
-  async #stored(
-    writes: readonly SmallWrite[],
-    taken: readonly Waiting[],
-  ): Promise<'stored' | 'noRoom' | 'partly' | 'overloaded'> {
+  async #stored(writes: readonly SmallWrite[]): Promise<'stored' | 'noRoom' | 'partly' | 'overloaded'> {
     try {
       return await writeRows(this.#options.store, writes)
     } catch (error) {
-      if (MillraceError.is(error, 'overloaded'))
-        return writes.length > CHANGE_ROWS_MAX ? 'partly' : 'overloaded'
-      for (const { reject } of taken) reject(error as Error)
-      throw error
+      if (!MillraceError.is(error, 'overloaded')) throw error
+      return writes.length > CHANGE_ROWS_MAX ? 'partly' : 'overloaded'
     }
+  }
+
+  /** What everybody is told from now on: that the store has failed or is closed, or that this group has a defect. */
+  #endedBy(error: unknown): Error {
+    if (MillraceError.is(error, 'outcomeUnknown') || MillraceError.is(error, 'unavailable')) return error
+    const message = `Group ${this.name} cannot go on until the broker starts again; its log says why.`
+    return refusal('internal', message, { cause: error })
   }
 
   #take({ state, answers, changed, hasGarbage, events }: Advance, taken: readonly Waiting[]): void {
@@ -202,6 +208,7 @@ export class LiveGroup {
   async #failed(is: 'noRoom' | 'partly' | 'overloaded', taken: readonly Waiting[]): Promise<boolean> {
     const { moment, log } = this.#options
     this.#retryAt = moment().now + RETRY_MS
+    this.#isFresh = true
     if (is === 'partly') {
       log.warn({ group: this.name }, 'a change of a consumer group was stored in part, and is read again')
       await this.#load()
@@ -233,7 +240,7 @@ export class LiveGroup {
   /** Removes some of the rows that say nothing; returns whether there may be more to do. */
   async #sweep(): Promise<boolean> {
     const { writes, stored } = await this.#leftovers.next(this.#state)
-    if (writes.length > 0 && (await this.#stored(writes, [])) !== 'stored') {
+    if (writes.length > 0 && (await this.#stored(writes)) !== 'stored') {
       this.#retryAt = this.#options.moment().now + RETRY_MS
       return false
     }

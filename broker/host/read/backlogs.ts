@@ -5,12 +5,15 @@ import { arrivalTimeAt } from '../../../protocol/batch/batch.ts'
 import { InvariantError } from '../../../protocol/invariant.ts'
 import type { Backlog, BacklogRequest } from '../../host-contract.ts'
 import type { SegmentReader } from '../../threads/reader-contract.ts'
+import type { Clock } from '../../time.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { ShardsByName } from '../shards/shards-contract.ts'
 import { withSegments, type SegmentDirectory } from '../shards/with-segments.ts'
 
 /** Reads of storage at a time. */
 const READS_MAX = 4
+/** Time after which no read of storage begins for a request any more: it is answered without the rest of the ages. */
+const READING_MS_MAX = 1_000
 
 export interface BacklogsOptions {
   readonly shards: ShardsByName
@@ -18,6 +21,7 @@ export interface BacklogsOptions {
   readonly reader: SegmentReader
   /** Fulfils when the trim horizon of the shard is exact. */
   readonly refresh: (shard: HostedShard) => Promise<void>
+  readonly elapsed: Clock
 }
 
 export class Backlogs {
@@ -39,26 +43,33 @@ export class Backlogs {
   /** Returns what lies between each position and the tail of its shard, in their order; without shards not served here. */
   async of(asked: readonly BacklogRequest[]): Promise<readonly Backlog[]> {
     const found: (Backlog | undefined)[] = asked.map(() => undefined)
+    const readUntil = this.#options.elapsed() + READING_MS_MAX
     let next = 0
     const work = async (): Promise<void> => {
       while (next < asked.length) {
         const place = next++
         const request = asked[place]!
         const shard = this.#options.shards.find(request.streamId, request.shardIndex)
-        if (shard !== undefined) found[place] = await this.#backlogOf(shard, request)
+        if (shard !== undefined) found[place] = await this.#backlogOf(shard, request, readUntil)
       }
     }
     await Promise.all(Array.from({ length: READS_MAX }, work))
     return found.filter((backlog) => backlog !== undefined)
   }
 
-  async #backlogOf(shard: HostedShard, { next, timestamp }: BacklogRequest): Promise<Backlog> {
+  async #backlogOf(
+    shard: HostedShard,
+    { next, timestamp }: BacklogRequest,
+    readUntil: number,
+  ): Promise<Backlog> {
     await this.#options.refresh(shard)
     const { streamId, shardIndex, tail } = shard
     const sought = next ?? (timestamp === null ? 0 : await this.#seek(shard, timestamp))
     const from = Math.max(sought, shard.trimHorizon)
     if (from >= tail) return { streamId, shardIndex, records: 0, bytes: 0, oldestArrival: null }
-    const oldestArrival = shard.cached.arrivalOf(from) ?? (await this.#arrivalOf(shard, from))
+    const mayRead = this.#options.elapsed() < readUntil
+    const oldestArrival =
+      shard.cached.arrivalOf(from) ?? (mayRead ? await this.#arrivalOf(shard, from) : null)
     return { streamId, shardIndex, records: tail - from, bytes: shard.bytesFrom(from), oldestArrival }
   }
 

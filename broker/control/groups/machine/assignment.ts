@@ -11,11 +11,11 @@ const BYTES_OF_RECORD = 1024
 /** Shards that are assigned in one change. */
 const ASSIGNMENTS_MAX = 256
 /** Shards that may be on their way from one member to another, in one group. */
-export const HAND_OVERS_MAX = 64
+const HAND_OVERS_MAX = 64
 /** A shard that was moved stays where it is for so long, unless its member goes, or another one joins. */
-export const COOL_DOWN_MS = 60_000
+const COOL_DOWN_MS = 60_000
 /** From a look at the balance to the next, while loads change or moves wait. */
-export const LOOK_EVERY_MS = 10_000
+const LOOK_EVERY_MS = 10_000
 
 /** Assigns and revokes, where something has changed or a look is due. */
 export function settle(draft: Draft): void {

@@ -28,13 +28,14 @@ function saveCheckpoint(draft: Draft, member: Member, checkpoint: CheckpointMess
   if (stream === undefined || lease?.owner !== memberId || lease.epoch !== epoch) {
     const ended = stream?.ended.get(shardIndex)
     // The answer to the same checkpoint was lost: the shard is processed to its end.
-    if (isEnd && ended?.owner === memberId && ended.epoch === epoch) return stored
+    const isSame = ended?.owner === memberId && ended.epoch === epoch && ended.next === next
+    if (isEnd && isSame) return stored
     return leaseLost(checkpoint, lease)
   }
   const problem = problemOf(stream, lease, checkpoint)
   if (problem !== undefined) return problem
   draft.events.checkpoints++
-  if (isEnd) end(draft, stream, lease)
+  if (isEnd) end(draft, stream, lease, next)
   else if (next !== lease.next) {
     draft.putLease(stream.name, { ...lease, next, checkpointedAt: draft.at.wall }, true)
   }
@@ -42,10 +43,10 @@ function saveCheckpoint(draft: Draft, member: Member, checkpoint: CheckpointMess
 }
 
 /** The shard is processed to its end: its children may be read. */
-function end(draft: Draft, { name }: GroupStream, { shardIndex, owner, epoch }: Lease): void {
+function end(draft: Draft, { name }: GroupStream, { shardIndex, owner, epoch }: Lease, next: number): void {
   draft.removeLease(name, shardIndex)
   const stream = draft.stream(name)
-  draft.putStream({ ...stream, ended: stream.ended.set(shardIndex, { owner: owner!, epoch }) })
+  draft.putStream({ ...stream, ended: stream.ended.set(shardIndex, { owner: owner!, epoch, next }) })
   draft.changed.add(owner!)
   draft.unsettle()
 }

@@ -87,6 +87,7 @@ export interface Lease {
 export interface Ended {
   readonly owner: string
   readonly epoch: number
+  readonly next: number
 }
 
 /** A group's progress in a stream. */

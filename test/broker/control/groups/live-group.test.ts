@@ -1,5 +1,6 @@
 // Promises of a group at work, whatever comes in between: everything that it is told is answered, in order.
 import { describe, expect, it } from 'vitest'
+import { refusal } from '../../../../protocol/refusal.ts'
 import { MemorySmallRows } from '../support/memory-small-rows.ts'
 import { settled } from '../support/fake-time.ts'
 import { GroupsOnRows } from './support/groups-on-rows.ts'
@@ -40,6 +41,28 @@ describe('a group', () => {
     on.groups.stop()
   })
 
+  it('sees a change of the catalog that came during a flush', async () => {
+    const rows = new MemorySmallRows()
+    const on = new GroupsOnRows(rows.open(), { shardCount: 2 })
+    await on.join('g', 'a')
+    await on.assigned('g')
+    let flush = (): void => {}
+    rows.beforeFlush = () =>
+      new Promise<void>((resolve) => {
+        flush = resolve
+      })
+    const paused = on.tell('g', { type: 'pause', isPaused: true })
+    on.catalog.state = new GroupsOnRows(new MemorySmallRows().open(), { shardCount: 5 }).catalog.state
+    await on.time.advance(250)
+    rows.beforeFlush = () => Promise.resolve()
+    flush()
+    await paused
+    await on.time.advance(250)
+    await settled()
+    expect((await on.groups.stateOf('g'))!.streams.get('s')!.shardsBelow).toBe(5)
+    on.groups.stop()
+  })
+
   it('refuses everything once the broker stops', async () => {
     const on = new GroupsOnRows(new MemorySmallRows().open(), { shardCount: 1 })
     await on.join('g', 'a')
@@ -50,7 +73,7 @@ describe('a group', () => {
   it('answers that the outcome is unknown where a flush fails, and nothing more after it', async () => {
     const rows = new MemorySmallRows()
     const store = rows.open()
-    const broken = Object.assign(new Error('flush failed'), { code: 'outcomeUnknown' })
+    const broken = refusal('outcomeUnknown', 'the flush failed')
     let isBroken = false
     const on = new GroupsOnRows(
       {

@@ -79,6 +79,18 @@ describe('a host', () => {
     await host.engine.close()
   })
 
+  it('begins no more reads after a second, and says the rest', async () => {
+    const shards = Array.from({ length: 12 }, (_, shardIndex) => placedShard(shardIndex))
+    const host = await startTestHost({ shards, settings: { tailCacheBytes: 0 } })
+    for (const { shardIndex } of shards) await host.fill(2, 10, shardIndex)
+    host.reader.beforeRead = () => Promise.resolve(host.time.advance(300))
+    const found = await host.engine.backlogs.of(shards.map(({ shardIndex }) => asked(0, null, shardIndex)))
+    expect(found.map(({ records }) => records)).toEqual(shards.map(() => 2))
+    expect(host.reader.reads).toBeLessThan(12)
+    expect(found.filter(({ oldestArrival }) => oldestArrival === null)).toHaveLength(12 - host.reader.reads)
+    await host.engine.close()
+  })
+
   it('does not know when a record arrived that cannot be read, and says the rest', async () => {
     const host = await startTestHost({ settings: { tailCacheBytes: 0 } })
     await host.fill(3)
