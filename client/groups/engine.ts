@@ -325,6 +325,7 @@ export class GroupEngine<T> {
   }
 
   #expelled(error: MillraceError): void {
+    this.#waiting.clear()
     for (const held of this.#held.values()) this.#lose(held, error)
     this.#options.onEvent({ type: 'expelled', memberId: this.#options.claim.memberId, error })
   }

@@ -9,7 +9,7 @@ import type { Logger } from '../../telemetry/log.ts'
 import type { Time } from '../../time.ts'
 import { advance, MESSAGE_ROWS_MAX, renewed, type Advance, type Told } from './machine/advance.ts'
 import { claimed } from './machine/membership.ts'
-import type { GroupAnswer, GroupMessage } from './machine/messages.ts'
+import type { GroupAnswer, GroupMessage, MemberClaim } from './machine/messages.ts'
 import { recoveredGroup, restored } from './machine/rows.ts'
 import type { FactsOf, GroupState, GroupMoment } from './machine/state.ts'
 import { Leftovers } from './leftovers.ts'
@@ -90,11 +90,24 @@ export class LiveGroup {
     const entry = { message, at, resolve, reject }
     this.#waiting.push(entry)
     if (!this.#isRunning) void this.#run()
-    else if (message.type === 'renew' && this.#state !== undefined) {
+    else if (message.type === 'renew' && this.#isRenewed(message)) {
       // A slow disk ends no lease: the answer tells nothing that is being stored.
-      if (claimed(this.#state, message) !== undefined) resolve({ is: 'done' })
+      resolve({ is: 'done' })
     }
     return promise
+  }
+
+  /** True if each renewal of the member that waits has come before its lease ended, and so will be taken. */
+  #isRenewed(claim: MemberClaim): boolean {
+    const member = claimed(this.#state, claim)
+    if (member === undefined) return false
+    let { renewedAt } = member
+    for (const { message, at } of this.#waiting) {
+      if (message.type !== 'renew' || message.memberId !== claim.memberId) continue
+      if (at.now >= renewedAt + member.leaseMs) return false
+      renewedAt = at.now
+    }
+    return true
   }
 
   /** Looks whether something is due, without being asked. `isFresh`: the catalog has changed since the last look. */

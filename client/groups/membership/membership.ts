@@ -7,7 +7,7 @@ import type { RequestOf, ResponseOf, WireCheckpoint } from '../../../protocol/op
 import type { ControlPlane } from '../../connecting/control-plane.ts'
 import { backoffMs, mayRepeat } from '../../retry.ts'
 import type { Settings } from '../../settings.ts'
-import { deferred, sleep, unlessAborted, type Deferred } from '../../waiting.ts'
+import { deferred, sleep, throwIfAborted, unlessAborted, type Deferred } from '../../waiting.ts'
 import { groupLimits, type GroupSettings } from '../options.ts'
 import type { Heartbeat, HeartbeatOptions, MemberClaim } from './heartbeat.ts'
 import { LeaseTerm } from './lease-term.ts'
@@ -50,6 +50,8 @@ export class Membership {
   #isAllToReport = true
   #isKicked = false
   #isJoined = false
+  /** Whether the last request to join was granted, also where nobody waits for the answer any more. */
+  #joining: Promise<boolean> = Promise.resolve(false)
   /** Released shards that the broker may not have heard of. */
   #released: ReleasedShard[] = []
   #wake: Deferred<void> = deferred()
@@ -99,6 +101,8 @@ export class Membership {
     const { signal } = this.#leaving
     try {
       while (!signal.aborted) {
+        // A member that hangs would only take shards that others can process.
+        await this.#whileHung()
         await this.#join()
         try {
           await this.#sync()
@@ -132,9 +136,9 @@ export class Membership {
     const { claim, control } = this.#options
     this.#leaving.abort()
     this.#heartbeat?.stop()
-    if (!this.#isJoined) return
+    const isMember = this.#isJoined || (await this.#joining)
     this.#isJoined = false
-    await control.call('leaveGroup', claim)
+    if (isMember) await control.call('leaveGroup', claim)
   }
 
   /** True while a call of the handler takes longer than it may: nothing that would renew is sent. */
@@ -144,6 +148,12 @@ export class Membership {
     return since !== undefined && client.monotonic() - since > settings.handlerTimeoutMs
   }
 
+  /** Fulfils when no call of the handler takes longer than it may; rejects when the member leaves. */
+  async #whileHung(): Promise<void> {
+    const { leaseMs } = this.#options.settings
+    while (this.#isHung) await sleep(leaseMs / groupLimits.renewalsPerLease, this.#leaving.signal)
+  }
+
   #renewed(sentAt: number): void {
     this.#term.renewed(sentAt)
     this.#events.renewed()
@@ -151,6 +161,7 @@ export class Membership {
 
   #expel(error: MillraceError): void {
     this.#isJoined = false
+    this.#joining = Promise.resolve(false)
     this.#term.end()
     this.#version = 0
     this.#released = []
@@ -170,8 +181,14 @@ export class Membership {
       const sentAt = monotonic()
       try {
         const connection = await control.connect(signal)
+        throwIfAborted(signal)
         const request = { ...claim, streams, leaseMs: settings.leaseMs }
-        const { leaseMs } = await unlessAborted(connection.request('joinGroup', request), signal)
+        const answer = connection.request('joinGroup', request)
+        this.#joining = answer.then(
+          () => true,
+          () => false,
+        )
+        const { leaseMs } = await unlessAborted(answer, signal)
         this.#term = new LeaseTerm(leaseMs)
         this.#isJoined = true
         const { handlerTimeoutMs } = settings
@@ -212,7 +229,7 @@ export class Membership {
     let failures = 0
     this.#isAllToReport = true
     for (;;) {
-      while (this.#isHung) await sleep(this.#options.settings.leaseMs / groupLimits.renewalsPerLease, signal)
+      await this.#whileHung()
       if (underWay.size === 0 || (this.#isKicked && underWay.size === 1)) {
         this.#isKicked = false
         const attempt = this.#syncOnce().finally(() => underWay.delete(attempt))

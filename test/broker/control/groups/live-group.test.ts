@@ -63,6 +63,31 @@ describe('a group', () => {
     on.groups.stop()
   })
 
+  it('renews no lease that has ended while a flush is under way, and each that has not', async () => {
+    const rows = new MemorySmallRows()
+    const on = new GroupsOnRows(rows.open(), { shardCount: 1 })
+    const b = { memberId: 'b', secretHash: 'b' }
+    await on.join('g', 'a')
+    await on.join('g', 'b')
+    await on.assigned('g')
+    let flush = (): void => {}
+    const flushing = new Promise<void>((resolve) => {
+      flush = resolve
+    })
+    rows.beforeFlush = () => flushing
+    const paused = on.tell('g', { type: 'pause', isPaused: true })
+    for (let ms = 0; ms < 20_000; ms += 5_000) {
+      await on.time.advance(5_000)
+      expect(await on.tell('g', { type: 'renew', ...b })).toEqual({ is: 'done' })
+    }
+    const late = on.tell('g', { type: 'renew', ...claim })
+    flush()
+    expect(await paused).toEqual({ is: 'done' })
+    expect(await late).toMatchObject({ is: 'refused', code: 'memberNotFound' })
+    expect(await on.tell('g', { type: 'renew', ...b })).toEqual({ is: 'done' })
+    on.groups.stop()
+  })
+
   it('refuses everything once the broker stops', async () => {
     const on = new GroupsOnRows(new MemorySmallRows().open(), { shardCount: 1 })
     await on.join('g', 'a')
