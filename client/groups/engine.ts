@@ -11,7 +11,7 @@ import { asMillraceError, errorFrom } from '../errors.ts'
 import type { RecordInput } from '../record.ts'
 import type { Settings } from '../settings.ts'
 import { deferred, unlessAborted, type Deferred } from '../waiting.ts'
-import type { GroupEvent, GroupShardPlace } from './events.ts'
+import type { GroupEvent, GroupShardEvent } from './events.ts'
 import { changesOf, shardKey } from './membership/assignment.ts'
 import {
   MainThreadHeartbeat,
@@ -67,8 +67,8 @@ export class GroupEngine<T> {
   /** The epochs in which shards were given back last. */
   readonly #finished = new Map<string, number>()
   /** Work that is not over, by shard: the next lease of the shard waits for it. */
-  readonly #works = new Map<string, Promise<unknown>>()
-  readonly #waiting = new Map<string, WireLease>()
+  readonly #works = new Map<string, { readonly shard: LeasedShard; readonly over: Promise<void> }>()
+  readonly #waiting = new Map<string, { readonly lease: WireLease; readonly shard: LeasedShard }>()
   readonly #ending = new AbortController()
   #reportTimer: NodeJS.Timeout | undefined
   #doubtTimer: NodeJS.Timeout | undefined
@@ -99,7 +99,7 @@ export class GroupEngine<T> {
         paused: (isPaused) => this.#paused(isPaused),
         expelled: (error) => this.#expelled(error),
         renewed: () => this.#renewed(),
-        reports: (isAll) => this.#reports.tell(this.#shards, this.#client.monotonic(), isAll),
+        reports: (isAll) => this.#reports.tell(this.#reported, this.#client.monotonic(), isAll),
       },
     )
     this.#saver = new CheckpointSaver({
@@ -149,19 +149,19 @@ export class GroupEngine<T> {
     for (const held of this.#held.values()) this.#lose(held, reason)
     this.#ending.abort(reason)
     // What a handler does from now on, it does without a lease; the member leaves when the last has returned.
-    void Promise.allSettled(this.#works.values())
+    void this.#worked()
       .then(() => this.#membership.leave())
       .catch(() => {})
   }
 
   /** The shards of the member now. */
   get shards(): readonly LeasedShard[] {
-    return [...this.#shards]
+    return Array.from(this.#held.values(), ({ shard }) => shard)
   }
 
   /** Has every shard that stands still tried again. */
   retryBlocked(): void {
-    for (const shard of this.#shards) shard.unblock()
+    for (const shard of this.shards) shard.unblock()
   }
 
   /** Passes over what lies before a number, in a shard that the member has. */
@@ -170,14 +170,19 @@ export class GroupEngine<T> {
     shard.unblock()
   }
 
-  get #shards(): Iterable<LeasedShard> {
-    return Array.from(this.#held.values(), ({ shard }) => shard)
+  /** Also those that wait for a call under an earlier lease. */
+  get #reported(): Iterable<LeasedShard> {
+    return [...this.shards, ...Array.from(this.#waiting.values(), ({ shard }) => shard)]
+  }
+
+  async #worked(): Promise<void> {
+    await Promise.allSettled(Array.from(this.#works.values(), ({ over }) => over))
   }
 
   async #stop(): Promise<void> {
     for (const held of this.#held.values()) this.#close(held)
     // A handler that never returns keeps a group from stopping, but not from being ended.
-    await unlessAborted(Promise.allSettled(this.#works.values()), this.#ending.signal).catch(() => {})
+    await unlessAborted(this.#worked(), this.#ending.signal).catch(() => {})
     if (!this.#ending.signal.aborted) await this.#membership.leave().catch(() => {})
   }
 
@@ -217,8 +222,9 @@ export class GroupEngine<T> {
     for (const lease of begin) {
       const key = shardKey(lease)
       // What has a handler under way under an earlier lease must end first: one key's records are never handled side by side.
-      if (this.#works.has(key)) this.#waiting.set(key, lease)
-      else this.#begin(lease)
+      const work = this.#works.get(key)
+      if (work === undefined) this.#begin(lease)
+      else this.#waiting.set(key, { lease, shard: work.shard.next(lease) })
     }
   }
 
@@ -264,13 +270,13 @@ export class GroupEngine<T> {
       },
     })
     const over = work.run().then((outcome) => this.#over(held, outcome))
-    this.#works.set(shard.key, over)
+    this.#works.set(shard.key, { shard, over })
     void over.then(() => {
       this.#works.delete(shard.key)
-      const lease = this.#waiting.get(shard.key)
+      const next = this.#waiting.get(shard.key)
       this.#waiting.delete(shard.key)
-      if (lease !== undefined && this.#stopping === undefined && !this.#ending.signal.aborted)
-        this.#begin(lease)
+      if (next !== undefined && this.#stopping === undefined && !this.#ending.signal.aborted)
+        this.#begin(next.lease)
     })
   }
 
@@ -353,7 +359,7 @@ export class GroupEngine<T> {
       'leaseLost',
       'The lease was not renewed in time: another member may have the shard.',
     )
-    for (const shard of this.#shards) shard.doubt(error)
+    for (const shard of this.shards) shard.doubt(error)
   }
 
   get #isSure(): boolean {
@@ -381,17 +387,11 @@ export class GroupEngine<T> {
   }
 
   #report(): void {
-    if (this.#reports.hasNews(this.#shards, this.#client.monotonic())) this.#membership.kick()
+    if (this.#reports.hasNews(this.#reported, this.#client.monotonic())) this.#membership.kick()
   }
 
-  #tell(shard: LeasedShard, event: ShardEvent): void {
+  #tell(shard: LeasedShard, event: GroupShardEvent): void {
     const { stream, shardId, epoch } = shard
     this.#options.onEvent({ ...event, stream, shardId, epoch })
   }
 }
-
-type ShardEvent = GroupEvent extends infer E
-  ? E extends GroupShardPlace
-    ? Omit<E, keyof GroupShardPlace>
-    : never
-  : never

@@ -50,3 +50,10 @@ export type GroupEvent =
       readonly sequenceNumber: number
       readonly nextSequenceNumber: number
     } & GroupShardPlace)
+
+/** An event of a shard, without its place. */
+export type GroupShardEvent = GroupEvent extends infer E
+  ? E extends GroupShardPlace
+    ? Omit<E, keyof GroupShardPlace>
+    : never
+  : never

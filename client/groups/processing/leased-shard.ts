@@ -56,6 +56,13 @@ export class LeasedShard {
     this.stored = lease.next
   }
 
+  /** Makes the next lease, which waits for what is under way in this one, and says so in reports. */
+  next(lease: WireLease): LeasedShard {
+    const next = new LeasedShard(lease)
+    next.handlingSince = this.handlingSince
+    return next
+  }
+
   /** The member has it no more: nothing of it is checkpointed. */
   get isLost(): boolean {
     return this.#isLost

@@ -3,6 +3,7 @@
 import { limits } from '../../../../protocol/limits.ts'
 import type { WireProgress } from '../../../../protocol/operations.ts'
 import { shardIdOf } from '../../../../protocol/shards/shard-id.ts'
+import { countOf } from '../../../../protocol/text/count-text.ts'
 import type { Draft } from './draft.ts'
 import { create } from './membership.ts'
 import { done, refused, type GroupAnswer, type ResetMessage, type SaveProgressMessage } from './messages.ts'
@@ -35,7 +36,10 @@ export function refusedInUse(draft: Draft, todo: string): GroupAnswer | undefine
   const members = draft.found?.members.size ?? 0
   if (members === 0) return undefined
   const who = `${[...draft.state.members.keys()].slice(0, 3).join(', ')}${members > 3 ? ', …' : ''}`
-  return refused('groupInUse', `Group ${draft.name} has ${members} members (${who}): stop them ${todo}.`)
+  return refused(
+    'groupInUse',
+    `Group ${draft.name} has ${countOf(members, 'member')} (${who}): stop them ${todo}.`,
+  )
 }
 
 export function reset(draft: Draft, { stream, to, pins, isForced }: ResetMessage): GroupAnswer {

@@ -93,4 +93,23 @@ describe('a member', () => {
       resume()
     })
   })
+
+  it('says of a shard that waits for a call under an earlier lease that its handler is at work', async () => {
+    await withGroup({ shards: 1 }, async (test) => {
+      const { group, events } = await test.join({}, () => new Promise<void>(() => {}))
+      fill(test.broker, 0, [3])
+      await pass(100, 10)
+      test.broker.disturb = (message) => ('memberId' in message.request ? 'hangs' : 'none')
+      await pass(2 * LEASE_MS, 100)
+      test.broker.disturb = () => 'none'
+      await test.until(() => typesOf(events).filter((type) => type === 'joined').length === 2)
+      const lease = () => test.groups.states.get('billing')?.streams.get('clicks')?.leases.get(0)
+      await test.until(() => lease()?.owner === 'm0')
+      const { epoch } = lease()!
+      await test.until(() => lease()?.report !== undefined)
+      expect(lease()).toMatchObject({ epoch, report: { state: 'handling' } })
+      expect(lease()!.report!.since).toBeLessThan(performance.now() - LEASE_MS)
+      group.abort()
+    })
+  })
 })
