@@ -1,6 +1,6 @@
 // The stream that a part of the scenario reads. Runs in the bench's main process.
 import { setTimeout as delay } from 'node:timers/promises'
-import { connect, type Client, type GroupDescription } from '../../../client/index.ts'
+import { connect, MillraceError, type Client, type GroupDescription } from '../../../client/index.ts'
 import type { RunningDaemon } from '../../harness/daemon.ts'
 import { within } from '../../harness/deadline.ts'
 import { monotonicMs } from '../../harness/clock.ts'
@@ -31,7 +31,7 @@ export async function fillStream(
   await within(FILL_DEADLINE_MS, 'filling the stream', filling.result)
 }
 
-/** Fulfils when a group is as it should be; rejects at the deadline. */
+/** Fulfils when a group exists and is as it should be; rejects at the deadline. */
 export async function untilGroup(
   client: Client,
   name: string,
@@ -40,8 +40,20 @@ export async function untilGroup(
   holds: (group: GroupDescription) => boolean,
 ): Promise<void> {
   const endsAt = monotonicMs() + deadlineMs
-  while (!holds(await within(deadlineMs, what, client.describeGroup(name)))) {
+  for (;;) {
+    const group = await within(deadlineMs, what, describedGroup(client, name))
+    if (group !== undefined && holds(group)) return
     if (monotonicMs() > endsAt) throw new Error(`${what}: not so within ${deadlineMs} ms`)
     await delay(LOOK_EVERY_MS)
+  }
+}
+
+/** Undefined before the first member has joined. */
+async function describedGroup(client: Client, name: string): Promise<GroupDescription | undefined> {
+  try {
+    return await client.describeGroup(name)
+  } catch (error) {
+    if (MillraceError.is(error, 'groupNotFound')) return undefined
+    throw error
   }
 }

@@ -85,8 +85,12 @@ export class CheckpointSaver {
     const { retry, random } = this.#options.settings
     const { signal } = this.#options
     let failures = 0
-    while (this.#wanted.size > 0 && !signal.aborted) {
+    while (this.#wanted.size > 0) {
+      // Handlers of many shards that were answered together ask for the next together: in one request, if it waits for them.
+      await new Promise((resolve) => setImmediate(resolve))
+      if (signal.aborted) break
       const taken = [...this.#wanted].slice(0, limits.groupShardsPerRequestMax)
+      if (taken.length === 0) break
       for (const [shard] of taken) this.#wanted.delete(shard)
       this.#sending = new Map(taken)
       const isStored = await this.#send(taken)
