@@ -6,6 +6,8 @@ export interface HeldShard {
   readonly streamId: number
   readonly shardIndex: number
   readonly epoch: number
+  /** Its end is being stored. */
+  readonly isEnding: boolean
 }
 
 export interface AssignmentChanges<S extends HeldShard> {
@@ -36,6 +38,7 @@ export function changesOf<S extends HeldShard>(
   const listed = new Map(leases.map((lease) => [shardKey(lease), lease]))
   for (const [key, shard] of held) {
     const lease = listed.get(key)
+    if (lease === undefined && shard.isEnding) continue
     if (lease?.epoch !== shard.epoch) lose.push(shard)
     else if (lease.isRevoked) revoke.push(shard)
   }

@@ -36,6 +36,8 @@ export class LeasedShard {
   handlingSince: number | undefined
   /** Calls of the handler under way. */
   calls = 0
+  /** Its end is being stored: the broker may list it no more before the answer comes, which says what became of it. */
+  isEnding = false
   /** Handed to the handler so far. */
   records = 0
   bytes = 0

@@ -75,6 +75,7 @@ export class ShardWork<T> {
         if (!isFinished) return await this.#release()
       }
       if (!isThrough) return await this.#release()
+      shard.isEnding = true
       await saver.save(shard, shard.cursor?.next ?? shard.stored ?? 0, true)
       return 'ended'
     } catch (error) {

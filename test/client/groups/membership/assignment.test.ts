@@ -13,10 +13,10 @@ const lease = (shardIndex: number, epoch: number, isRevoked = false): WireLease 
   isRevoked,
 })
 
-const held = (...shards: readonly (readonly [number, number])[]): Map<string, HeldShard> =>
+const held = (...shards: readonly (readonly [number, number, 'ending'?])[]): Map<string, HeldShard> =>
   new Map(
-    shards.map(([shardIndex, epoch]) => {
-      const shard = { streamId: 1, shardIndex, epoch }
+    shards.map(([shardIndex, epoch, state]) => {
+      const shard = { streamId: 1, shardIndex, epoch, isEnding: state === 'ending' }
       return [shardKey(shard), shard]
     }),
   )
@@ -31,6 +31,11 @@ describe('a new assignment', () => {
     expect(numbers(changes.begin)).toEqual([2, 4])
     expect(numbers(changes.revoke)).toEqual([1])
     expect(numbers(changes.lose)).toEqual([2, 3])
+  })
+
+  it('that lists a shard no more whose end is being stored does not say that it is lost; another epoch does', () => {
+    const changes = changesOf(held([0, 1, 'ending'], [1, 2, 'ending']), [lease(1, 3)], new Map())
+    expect(numbers(changes.lose)).toEqual([1])
   })
 
   it('that was made before the broker heard of a release does not begin the shard again', () => {
