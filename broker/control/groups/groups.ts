@@ -13,8 +13,11 @@ import { LeaseClock } from './lease-clock.ts'
 import { LiveGroup, type LiveGroupOptions } from './live-group.ts'
 import { refused, type GroupAnswer, type GroupMessage } from './machine/messages.ts'
 import type { FactsOf, GroupState, GroupMoment } from './machine/state.ts'
+import { RowBudget } from './row-budget.ts'
 import { WaitingSyncs } from './waiting-syncs.ts'
 
+/** Rows that all groups together store at once: far below what the store takes, and many flushes. */
+const ROWS_AT_ONCE = 4_000
 /** How late the end of a lease may be noticed. */
 const TICK_MS = 250
 
@@ -32,6 +35,7 @@ export class Groups {
   readonly waiting: WaitingSyncs
   readonly #options: GroupsOptions
   readonly #clock: LeaseClock
+  readonly #budget = new RowBudget(ROWS_AT_ONCE)
   readonly #groups = new Map<string, LiveGroup>()
   #seen: unknown
   #cancelTicks: (() => void) | undefined
@@ -116,6 +120,7 @@ export class Groups {
     const group = new LiveGroup({
       name,
       store,
+      budget: this.#budget,
       factsOf: this.factsOf,
       nameOf: (streamId) => catalog.state.streams.get(streamId)?.name,
       moment: this.moment,

@@ -13,6 +13,7 @@ import type { GroupAnswer, GroupMessage, MemberClaim } from './machine/messages.
 import { recoveredGroup, restored } from './machine/rows.ts'
 import type { FactsOf, GroupState, GroupMoment } from './machine/state.ts'
 import { Leftovers } from './leftovers.ts'
+import type { RowBudget } from './row-budget.ts'
 import { CHANGE_ROWS_MAX, readGroup, writeRows } from './stored-rows.ts'
 import { unstored } from './unstored.ts'
 
@@ -25,6 +26,8 @@ const RETRY_MS = 1_000
 export interface LiveGroupOptions {
   readonly name: string
   readonly store: SmallRowsStore
+  /** Of the rows that all groups together are storing. */
+  readonly budget: RowBudget
   readonly factsOf: FactsOf
   /** The name of an active stream. */
   readonly nameOf: (streamId: number) => string | undefined
@@ -191,7 +194,8 @@ export class LiveGroup {
   /** Stores rows. A store that is closed, or whose flush failed, ends the group: nobody knows what is stored. */
   async #stored(writes: readonly SmallWrite[]): Promise<'stored' | 'noRoom' | 'partly' | 'overloaded'> {
     try {
-      return await writeRows(this.#options.store, writes)
+      const { store, budget } = this.#options
+      return await budget.run(writes.length, () => writeRows(store, writes))
     } catch (error) {
       if (!MillraceError.is(error, 'overloaded')) throw error
       return writes.length > CHANGE_ROWS_MAX ? 'partly' : 'overloaded'

@@ -4,7 +4,7 @@ import { shardIdOf } from '../../../../protocol/shards/shard-id.ts'
 import type { Draft } from './draft.ts'
 import { memberNotFound, renew } from './membership.ts'
 import type { CheckpointMessage, CheckpointResult, MemberClaim, GroupAnswer } from './messages.ts'
-import { endOf, streamOf, type GroupStream, type Lease, type Member } from './state.ts'
+import { endOf, streamOf, type Ended, type GroupStream, type Lease, type Member } from './state.ts'
 
 const stored: CheckpointResult = { code: undefined, message: '' }
 
@@ -28,14 +28,14 @@ function saveCheckpoint(draft: Draft, member: Member, checkpoint: CheckpointMess
   if (stream === undefined || lease?.owner !== memberId || lease.epoch !== epoch) {
     const ended = stream?.ended.get(shardIndex)
     // The answer to the same checkpoint was lost: the shard is processed to its end.
-    const isSame = ended?.owner === memberId && ended.epoch === epoch && ended.next === next
+    const isSame = ended?.owner === member.number && ended.epoch === epoch && ended.next === next
     if (isEnd && isSame) return stored
     return leaseLost(checkpoint, lease)
   }
   const problem = problemOf(stream, lease, checkpoint)
   if (problem !== undefined) return problem
   draft.events.checkpoints++
-  if (isEnd) end(draft, stream, lease, next)
+  if (isEnd) end(draft, stream, lease, { owner: member.number, epoch, next })
   else if (next !== lease.next) {
     draft.putLease(stream.name, { ...lease, next, checkpointedAt: draft.at.wall }, true)
   }
@@ -43,10 +43,10 @@ function saveCheckpoint(draft: Draft, member: Member, checkpoint: CheckpointMess
 }
 
 /** The shard is processed to its end: its children may be read. */
-function end(draft: Draft, { name }: GroupStream, { shardIndex, owner, epoch }: Lease, next: number): void {
+function end(draft: Draft, { name }: GroupStream, { shardIndex, owner }: Lease, ended: Ended): void {
   draft.removeLease(name, shardIndex)
   const stream = draft.stream(name)
-  draft.putStream({ ...stream, ended: stream.ended.set(shardIndex, { owner: owner!, epoch, next }) })
+  draft.putStream({ ...stream, ended: stream.ended.set(shardIndex, ended) })
   draft.changed.add(owner!)
   draft.unsettle()
 }

@@ -85,7 +85,8 @@ export interface Lease {
 
 /** The last lease of a shard that is processed to its end, so that a repeated checkpoint is answered as the first was. */
 export interface Ended {
-  readonly owner: string
+  /** Number of the membership that had it. */
+  readonly owner: number
   readonly epoch: number
   readonly next: number
 }

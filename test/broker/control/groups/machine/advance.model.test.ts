@@ -15,6 +15,8 @@ const LEASE_MS = 10_000
 const STEPS_ASKED = process.env['MILLRACE_GROUP_STEPS']
 const STEPS = Number(STEPS_ASKED ?? 40_000)
 const STEPS_OF_RUN = 200
+/** Only keeps a run that hangs from hanging for ever: a million steps take some minutes. */
+const DEADLINE_MS = 600_000 + STEPS
 
 interface World {
   readonly group: ModelGroup
@@ -302,7 +304,7 @@ function checkBalance({ state }: ModelGroup): void {
 }
 
 describe('a consumer group', () => {
-  it('keeps its promises in every interleaving, and comes to rest balanced', () => {
+  it('keeps its promises in every interleaving, and comes to rest balanced', { timeout: DEADLINE_MS }, () => {
     fc.assert(
       fc.property(fc.array(command, { minLength: 20, maxLength: STEPS_OF_RUN, size: 'max' }), (commands) => {
         const world = newWorld()
