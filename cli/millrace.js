@@ -2,27 +2,61 @@
 // The command's first step, in plain JavaScript so that it runs from a bare clone. `npm ci` compiles the sources, but not
 // where install scripts are disabled: then the first call compiles them, once, and says so. Everything else is in main.ts.
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
+const WAIT_MS = 100
 const root = new URL('../', import.meta.url)
 const main = new URL('dist/cli/main.js', root)
+/** Holds the id of the process that compiles: commands may be started together, and none may run what is written in part. */
+const lock = new URL('.compiling', root)
 
-if (!existsSync(main)) {
-  const compiler = fileURLToPath(new URL('node_modules/typescript/bin/tsc', root))
-  if (!existsSync(compiler)) {
-    process.stderr.write('millrace is not installed here: run `npm ci` in its folder first.\n')
-    process.exit(1)
-  }
-  process.stderr.write('Compiling millrace, once …\n')
-  const project = fileURLToPath(new URL('tsconfig.json', root))
-  const { status } = spawnSync(process.execPath, [compiler, '--project', project], {
-    stdio: ['ignore', 2, 2],
-  })
-  if (status !== 0) {
-    process.stderr.write('millrace could not be compiled: see above.\n')
-    process.exit(1)
-  }
+while (existsSync(lock) || !existsSync(main)) {
+  if (takeLock()) compile()
+  else await delay(WAIT_MS)
 }
 
 await import(main.href)
+
+/** Returns false if another process compiles. The lock of a process that is gone is taken over. */
+function takeLock() {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' })
+    return true
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error
+    if (isHeld()) return false
+    // What its holder compiled may be a part: this process compiles again.
+    rmSync(lock, { force: true })
+    return takeLock()
+  }
+}
+
+function isHeld() {
+  try {
+    const holder = Number(readFileSync(lock, 'utf8'))
+    // Empty while its holder writes it.
+    return holder === 0 || process.kill(holder, 0)
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
+}
+
+function compile() {
+  const compiler = fileURLToPath(new URL('node_modules/typescript/bin/tsc', root))
+  const project = fileURLToPath(new URL('tsconfig.json', root))
+  const isInstalled = existsSync(compiler)
+  if (isInstalled) process.stderr.write('Compiling millrace, once …\n')
+  const isDone =
+    isInstalled &&
+    spawnSync(process.execPath, [compiler, '--project', project], { stdio: ['ignore', 2, 2] }).status === 0
+  rmSync(lock, { force: true })
+  if (isDone) return
+  process.stderr.write(
+    isInstalled
+      ? 'millrace could not be compiled: see above.\n'
+      : 'millrace is not installed here: run `npm ci` in its folder first.\n',
+  )
+  process.exit(1)
+}
