@@ -100,7 +100,10 @@ export class SharedResponse<N extends OperationName> {
   }
 }
 
-/** Encodes a refusal as chunks. A message that is too long is cut, so that an error answer never fails itself. */
+/**
+ * Encodes a refusal as chunks. An error answer never fails itself: a message that is too long is cut, and numbers that the
+ * wire cannot carry are rounded up, or left out.
+ */
 export function encodeError(
   correlationId: number,
   error: {
@@ -111,8 +114,17 @@ export function encodeError(
   },
 ): Uint8Array[] {
   const { message, retryAfterMs, currentVersion } = error
-  const body = { message: cutText(message), retryAfterMs, currentVersion }
+  const body = {
+    message: cutText(message),
+    retryAfterMs: wholeOrNone(retryAfterMs),
+    currentVersion: wholeOrNone(currentVersion),
+  }
   return encodeFrame([messageKinds.error, errorCodes[error.code].id, correlationId, toWire(errorShape, body)])
+}
+
+function wholeOrNone(number: number | undefined): number | undefined {
+  const whole = Math.ceil(Math.max(0, number ?? NaN))
+  return Number.isSafeInteger(whole) ? whole : undefined
 }
 
 /** Encodes an event as chunks. Byte fields of 1 KiB or more are not copied. */

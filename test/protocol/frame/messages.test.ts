@@ -90,6 +90,19 @@ describe('messages', () => {
     expect(message.error).toMatchObject({ message: 'why', retryAfterMs: 20, retry: errorCodes[code].retry })
   })
 
+  test.each([
+    [1.2, 2],
+    [-3, 0],
+    [NaN, undefined],
+    [Infinity, undefined],
+    [2 ** 60, undefined],
+  ])('an error whose retryAfterMs is %d is sent all the same', (retryAfterMs, received) => {
+    const message = decodeMessage(
+      payloadOf(encodeError(1, { code: 'overloaded', message: 'why', retryAfterMs })),
+    )
+    expect(message).toMatchObject({ kind: 'error', error: { retryAfterMs: received } })
+  })
+
   test('an error with any text can be sent: what is too long is cut', () => {
     fc.assert(
       fc.property(fc.oneof(anyText({ maxLength: 6000 }), fc.constant('é'.repeat(5000))), (text) => {
