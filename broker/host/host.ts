@@ -73,7 +73,6 @@ class ShardHost implements Host {
         return null
       },
       stampedAhead: () => ({ shards: this.#engine.stampedAhead() }),
-      startAbsentOwners: async () => ({ absentOwners: await this.#engine.startAbsentOwners() }),
       openShards: ({ shards }) => done(this.#engine.lifecycle.open(shards)),
       dropStream: (request) => done(this.#engine.lifecycle.dropStream(request)),
       updateStream: ({ streamId, settings }) => {
@@ -121,19 +120,19 @@ class ShardHost implements Host {
     log.info('this host has drained')
   }
 
-  async #start({ settings, shards }: HostCalls['start']['request']): Promise<HostCalls['start']['reply']> {
+  async #start({ settings, shards }: HostCalls['start']['request']): Promise<{ port: number }> {
     const log = this.#options.openLog(settings)
     const onBroken = (error: Error): void => this.#breakDown(error, log)
     const { instruments: metrics } = this.#options.telemetry
     const engine = new Engine({ ...this.#options, metrics, settings, time: this.#time, log, onBroken })
-    await engine.startOwners(shards)
+    await engine.startOwners()
     try {
       await engine.lifecycle.open(shards)
       const server = this.#createServer(engine, settings, log, onBroken)
-      const { port } = await listening(server, settings.listen)
+      const bound = await listening(server, settings.listen)
       engine.maintain()
       this.#serving = { log, engine, server }
-      return { port, absentOwners: engine.absentOwners }
+      return bound
     } catch (error) {
       await engine.close()
       throw error

@@ -24,7 +24,7 @@ function opened(time = new WrongTime(), catalog = new MemoryCatalog()) {
   hosts.behaviour = () => ({
     start: ({ settings }) => {
       started.push(settings.clock)
-      return { port: 1, absentOwners: [] }
+      return { port: 1 }
     },
     followClock: (reading) => {
       told.push(reading)

@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest'
 import { hostPolicy } from '../../../../broker/control/hosts/host-supervision.ts'
 import { MillraceError } from '../../../../protocol/millrace-error.ts'
-import type { HostCalls } from '../../../../broker/host-contract.ts'
 import { FakeHosts } from '../support/fake-hosts.ts'
 import { settled } from '../support/fake-time.ts'
 import { MemoryCatalog } from '../support/memory-catalog.ts'
@@ -42,7 +41,7 @@ describe('HostSupervision', () => {
     hosts.behaviour = () => ({
       start: ({ settings }) => {
         given.push(settings)
-        return { port: 1, absentOwners: [] }
+        return { port: 1 }
       },
     })
     await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
@@ -160,7 +159,7 @@ describe('HostSupervision', () => {
 
   it('lets a starting host finish its start before it drains it', async () => {
     const hosts = new FakeHosts()
-    let finishStart = (_: HostCalls['start']['reply']): void => {}
+    let finishStart = (_: { port: number }): void => {}
     hosts.behaviour = () => ({
       start: () =>
         new Promise((resolve) => {
@@ -171,7 +170,7 @@ describe('HostSupervision', () => {
     const drained = test.controller.drain(1_000)
     await settled()
     expect(hosts.host(1).calls).toEqual(['start 0 shards'])
-    finishStart({ port: 1, absentOwners: [] })
+    finishStart({ port: 1 })
     await drained
     expect(hosts.host(1).calls).toEqual(['start 0 shards', 'drain 1000'])
   })

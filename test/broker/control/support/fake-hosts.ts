@@ -103,9 +103,8 @@ export class FakeHosts implements HostLauncher {
     const handlers: CallHandlers<HostCalls> = {
       start: ({ shards }) => {
         open(shards)
-        return { port: this.portBase + hostId, absentOwners: [] }
+        return { port: this.portBase + hostId }
       },
-      startAbsentOwners: () => ({ absentOwners: [] }),
       openShards: ({ shards }) => {
         open(shards)
         return null

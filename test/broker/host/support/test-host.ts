@@ -89,9 +89,8 @@ export async function startTestHost(options: TestHostOptions = {}) {
     random: randomOf(7).next,
     onBroken: (error) => broken.push(error),
   })
-  const shards = options.shards ?? [placedShard(0)]
-  await engine.startOwners(shards)
-  await engine.lifecycle.open(shards)
+  await engine.startOwners()
+  await engine.lifecycle.open(options.shards ?? [placedShard(0)])
   return new TestHost(engine, time, owners, reader, counted, broken)
 }
 
