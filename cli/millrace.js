@@ -2,11 +2,13 @@
 // The command's first step, in plain JavaScript so that it runs from a bare clone. `npm ci` compiles the sources, but not
 // where install scripts are disabled: then the first call compiles them, once, and says so. Everything else is in main.ts.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 const WAIT_MS = 100
+/** No compilation takes so long: an older lock is left over, whatever process has the number in it by now. */
+const LOCK_MS_MAX = 600_000
 const root = new URL('../', import.meta.url)
 const main = new URL('dist/cli/main.js', root)
 /** Holds the id of the process that compiles: commands may be started together, and none may run what is written in part. */
@@ -35,9 +37,10 @@ function takeLock() {
 
 function isHeld() {
   try {
+    if (Date.now() - statSync(lock).mtimeMs > LOCK_MS_MAX) return false
     const holder = Number(readFileSync(lock, 'utf8'))
-    // Empty while its holder writes it.
-    return holder === 0 || process.kill(holder, 0)
+    // Empty while its holder writes it. In a container, each start may give the command the number that it had before.
+    return holder === 0 || (holder !== process.pid && process.kill(holder, 0))
   } catch (error) {
     return error.code === 'EPERM'
   }

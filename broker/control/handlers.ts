@@ -1,7 +1,5 @@
 // The handlers of the control plane, each a few lines over registry, catalog and fleet. Runs in the controller.
-import { limits } from '../../protocol/limits.ts'
 import type { OperationOn } from '../../protocol/operations.ts'
-import { refusal } from '../../protocol/refusal.ts'
 import type { Handlers } from '../server/dispatch.ts'
 import type { Time } from '../time.ts'
 import type { CapacityWatch } from './capacity/capacity-watch.ts'
@@ -13,6 +11,7 @@ import { groupHandlers } from './groups/group-handlers.ts'
 import type { Groups } from './groups/groups.ts'
 import type { HostFleet } from './hosts/fleet.ts'
 import type { Resharding } from './resharding/resharding.ts'
+import { checkPage, pageOf } from './pages.ts'
 import { RoutingAnswers, type AddressOf } from './routing.ts'
 import { activeStream, knownStream } from './streams/stream-changes.ts'
 import type { StreamRegistry } from './streams/stream-registry.ts'
@@ -103,22 +102,4 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
     watchDocuments: (request, { signal }) => documents.watch(request, signal),
     ...groupHandlers({ ...options, whenPublished: (streamId) => resharding.whenPublished(streamId) }),
   }
-}
-
-/** Takes the first `limit` items, and says whether there are more; reads at most one item further. */
-function pageOf<T>(
-  items: Iterable<T>,
-  limit: number,
-): { readonly page: readonly T[]; readonly hasMore: boolean } {
-  const page: T[] = []
-  for (const item of items) {
-    if (page.length === limit) return { page, hasMore: true }
-    page.push(item)
-  }
-  return { page, hasMore: false }
-}
-
-function checkPage(limit: number): void {
-  if (limit >= 1) return
-  throw refusal('invalidArgument', `limit is ${limit}: a page holds from 1 to ${limits.listPageMax}.`)
 }

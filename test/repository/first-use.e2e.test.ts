@@ -1,6 +1,6 @@
 // The first call in a clone that was never compiled, as after an install with scripts disabled. Real processes; it compiles.
 import { execFile, spawnSync } from 'node:child_process'
-import { cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
@@ -38,11 +38,22 @@ test('first use: commands that are started together all run, and leave one compi
   expect(await readdir(clone.path)).not.toContain('.compiling')
 })
 
-test('first use: what a process that was killed had compiled in part is compiled again', async () => {
-  await using clone = await temporaryClone()
-  await mkdir(join(clone.path, 'dist/cli'), { recursive: true })
-  await writeFile(join(clone.path, 'dist/cli/main.js'), 'half of')
-  const { pid } = spawnSync(process.execPath, ['--version'])
-  await writeFile(join(clone.path, '.compiling'), String(pid))
-  await expect(version(clone)).resolves.toMatch(/^\d+\./)
-})
+const ended = () => String(spawnSync(process.execPath, ['--version']).pid)
+
+test.each([
+  ['names a process that is gone', ended, 0],
+  ['is old, although its process number is in use', () => String(process.pid), 3600],
+  ['is old and empty', () => '', 3600],
+])(
+  'first use: what was compiled in part is compiled again, where the lock %s',
+  async (_, holder, ageSeconds) => {
+    await using clone = await temporaryClone()
+    const lock = join(clone.path, '.compiling')
+    await mkdir(join(clone.path, 'dist/cli'), { recursive: true })
+    await writeFile(join(clone.path, 'dist/cli/main.js'), 'half of')
+    await writeFile(lock, holder())
+    const writtenAt = Date.now() / 1000 - ageSeconds
+    await utimes(lock, writtenAt, writtenAt)
+    await expect(version(clone)).resolves.toMatch(/^\d+\./)
+  },
+)

@@ -14,6 +14,7 @@ import { quoteText } from '../../../protocol/text/text.ts'
 import type { SmallValueIn } from '../../catalog/small-families.ts'
 import type { SmallRow, SmallRowsStore } from '../../small-rows-contract.ts'
 import type { Time } from '../../time.ts'
+import { checkPage } from '../pages.ts'
 import { DocumentChanges, type DocumentChange } from './changes.ts'
 import { DocumentUsage, type UsageLimits } from './usage.ts'
 import { WaitingWatches } from './waiting.ts'
@@ -97,9 +98,7 @@ export class Documents {
   list(request: RequestOf<'listDocuments'>): ResponseOf<'listDocuments'> {
     const { kind, prefix = '', limit, exclusiveStartName } = request
     checkTexts({ kind, prefix, ...(exclusiveStartName !== undefined && { name: exclusiveStartName }) })
-    if (limit < 1) {
-      throw refusal('invalidArgument', `limit is ${limit}: a page holds from 1 to ${limits.listPageMax}.`)
-    }
+    checkPage(limit)
     // Before the rows are read: a change that comes meanwhile is told to who watches after it.
     const { version } = this.#changes
     const documents: StoredDocument[] = []

@@ -1,9 +1,8 @@
 // The handlers of the operations on consumer groups: they check what was asked, ask hosts where the answer needs it, and
 // tell the group. Runs in the controller.
 import { createHash } from 'node:crypto'
-import { errorCodes } from '../../../protocol/error-codes.ts'
 import { limits } from '../../../protocol/limits.ts'
-import type { ErrorOf, Position, RequestOf, ResponseOf, WireLease } from '../../../protocol/operations.ts'
+import type { ErrorOf, Position, RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import type { groupOperations } from '../../../protocol/operations/groups.ts'
 import { refusal, type Fail } from '../../../protocol/refusal.ts'
 import { checkGroupName, checkMemberId } from '../../../protocol/text/group-name.ts'
@@ -11,21 +10,17 @@ import type { Context, Handlers } from '../../server/dispatch.ts'
 import { shardsOf } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'
 import type { HostFleet } from '../hosts/fleet.ts'
+import { checkPage } from '../pages.ts'
 import { activeStream, knownStream } from '../streams/stream-changes.ts'
 import type { Time } from '../../time.ts'
+import { wireLeases, wireResult } from './answers.ts'
 import { describeGroup, describeMembers, describeShards } from './describe.ts'
 import type { Groups } from './groups.ts'
 import { HostQuestions } from './host-questions.ts'
 import { MESSAGE_ROWS_MAX } from './machine/advance.ts'
 import { claimed } from './machine/membership.ts'
-import type {
-  CheckpointMessage,
-  CheckpointResult,
-  MemberClaim,
-  GroupAnswer,
-  Pins,
-} from './machine/messages.ts'
-import { leasesOf, type GroupState, type Member, type StartPosition } from './machine/state.ts'
+import type { CheckpointMessage, MemberClaim, GroupAnswer, Pins } from './machine/messages.ts'
+import type { GroupState, Member, StartPosition } from './machine/state.ts'
 
 export type GroupOperation = keyof typeof groupOperations
 
@@ -340,25 +335,4 @@ function startOf({ type, sequenceNumber, timestamp }: Position): StartPosition {
     )
   }
   return { type, timestamp }
-}
-
-function checkPage(limit: number): void {
-  if (limit >= 1) return
-  throw refusal('invalidArgument', `limit is ${limit}: a page holds from 1 to ${limits.listPageMax}.`)
-}
-
-function wireLeases(state: GroupState, { memberId }: Member): readonly WireLease[] {
-  return Array.from(leasesOf(state, memberId), ({ stream, lease }) => ({
-    streamId: stream.streamId,
-    streamName: stream.name,
-    shardIndex: lease.shardIndex,
-    epoch: lease.epoch,
-    next: lease.next,
-    from: { type: stream.from.type, sequenceNumber: undefined, timestamp: stream.from.timestamp },
-    isRevoked: lease.isRevoked,
-  }))
-}
-
-function wireResult({ code, message }: CheckpointResult): { code: number; message: string | undefined } {
-  return code === undefined ? { code: 0, message: undefined } : { code: errorCodes[code].id, message }
 }

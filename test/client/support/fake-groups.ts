@@ -2,16 +2,15 @@
 // clock is the test's. What the controller stores is left out: a state that is not lost needs no rows.
 import { createHash } from 'node:crypto'
 import { shardsOf } from '../../../broker/control/catalog-state.ts'
+import { wireLeases, wireResult } from '../../../broker/control/groups/answers.ts'
 import { advance } from '../../../broker/control/groups/machine/advance.ts'
 import { claimed } from '../../../broker/control/groups/machine/membership.ts'
 import type { GroupAnswer, GroupMessage, Pins } from '../../../broker/control/groups/machine/messages.ts'
-import { leasesOf, type GroupState, type StreamFacts } from '../../../broker/control/groups/machine/state.ts'
+import type { GroupState, StreamFacts } from '../../../broker/control/groups/machine/state.ts'
 import {
   encodeError,
   encodeResponse,
-  errorCodes,
   limits,
-  type ErrorCode,
   type OperationName,
   type RequestMessage,
   type RequestOf,
@@ -29,9 +28,9 @@ export class FakeGroups {
   /** Every checkpoint that was stored, in order. */
   readonly stored: { memberId: string; shardIndex: number; epoch: number; next: number; isEnd: boolean }[] =
     []
-  /** Reports, in order. */
   /** For how long the clock of the controller has stood still. */
   frozenMs = 0
+  /** Reports, in order. */
   readonly reports: RequestOf<'syncMember'>['reports'][number][] = []
   readonly #broker: FakeBroker
   readonly #waits = new Map<string, () => void>()
@@ -181,7 +180,7 @@ export class FakeGroups {
       answer({
         version: member.version,
         isPaused: state.isPaused,
-        leases: isSame ? [] : wireLeases(state, memberId),
+        leases: isSame ? [] : wireLeases(state, member),
       })
     }
     if (claimed(this.states.get(group), claim)?.version !== version || waitMs === 0) return respond()
@@ -211,23 +210,4 @@ export class FakeGroups {
 function claimOf({ memberId, secret }: Memberly): { memberId: string; secretHash: string } {
   if (secret.length !== limits.memberSecretBytes) throw new Error('a secret has 16 bytes')
   return { memberId, secretHash: createHash('sha256').update(secret).digest('hex') }
-}
-
-function wireResult({ code, message }: { code: ErrorCode | undefined; message: string }): {
-  code: number
-  message: string | undefined
-} {
-  return code === undefined ? { code: 0, message: undefined } : { code: errorCodes[code].id, message }
-}
-
-function wireLeases(state: GroupState, memberId: string): ResponseOf<'syncMember'>['leases'] {
-  return Array.from(leasesOf(state, memberId), ({ stream, lease }) => ({
-    streamId: stream.streamId,
-    streamName: stream.name,
-    shardIndex: lease.shardIndex,
-    epoch: lease.epoch,
-    next: lease.next,
-    from: { type: stream.from.type, sequenceNumber: undefined, timestamp: stream.from.timestamp },
-    isRevoked: lease.isRevoked,
-  }))
 }
