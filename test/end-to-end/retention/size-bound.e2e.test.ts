@@ -1,11 +1,11 @@
 // A bound in bytes is a bound on a stream, wherever its records lie: over hosts that serve more or less of its keys, of its
 // bytes and of its history, and over restarts with another number of them.
 import { expect, onTestFinished, test } from 'vitest'
-import { createBroker } from '../../broker/broker.ts'
-import { checkDataDirectory } from '../../broker/storage/integrity.ts'
-import { connect, type Client } from '../../client/index.ts'
-import { until } from '../support/checker/progress.ts'
-import { temporaryDirectory } from '../support/disk/temporary.ts'
+import { createBroker } from '../../../broker/broker.ts'
+import { checkDataDirectory } from '../../../broker/storage/integrity.ts'
+import { connect, type Client } from '../../../client/index.ts'
+import { until } from '../../support/checker/progress.ts'
+import { temporaryDirectory } from '../../support/disk/temporary.ts'
 
 const MIB = 2 ** 20
 const RECORD_BYTES = 16 * 1024

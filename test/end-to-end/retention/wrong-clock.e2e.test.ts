@@ -3,12 +3,12 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { createBroker } from '../../broker/broker.ts'
-import { checkDataDirectory } from '../../broker/storage/integrity.ts'
-import { connect, type Client } from '../../client/index.ts'
-import { ManualTime } from '../support/manual-time.ts'
-import { until } from '../support/checker/progress.ts'
-import { temporaryDirectory } from '../support/disk/temporary.ts'
+import { createBroker } from '../../../broker/broker.ts'
+import { checkDataDirectory } from '../../../broker/storage/integrity.ts'
+import { connect, type Client } from '../../../client/index.ts'
+import { ManualTime } from '../../support/manual-time.ts'
+import { until } from '../../support/checker/progress.ts'
+import { temporaryDirectory } from '../../support/disk/temporary.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { TestDaemon } from '../support/daemon.ts'
-import { compileProgram, installInto, repository } from '../support/npm.ts'
+import { TestDaemon } from '../../support/daemon.ts'
+import { compileProgram, installInto, repository } from '../../support/npm.ts'
 
 const run = promisify(execFile)
 

@@ -2,17 +2,17 @@
 // hosts, protocol and clients are the real ones; the controller's timers wait for the test. Runs in the process of the test.
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { resolveConfig } from '../../broker/config/resolve.ts'
-import { SOFTWARE } from '../../broker/config/software.ts'
-import { createController, type Controller } from '../../broker/control/controller.ts'
-import { embeddedHosts } from '../../broker/embedded-host.ts'
-import { createServer, type Server } from '../../broker/server/server.ts'
-import { openCatalogStore } from '../../broker/storage/catalog-store.ts'
-import { noteAt } from '../../broker/storage/note.ts'
-import { openSmallRows, smallRowsPath } from '../../broker/storage/small-rows/store.ts'
-import { createTelemetry } from '../../broker/telemetry/instruments.ts'
-import { silentLog } from '../../broker/telemetry/log.ts'
-import { FakeTime } from '../broker/control/support/fake-time.ts'
+import { resolveConfig } from '../../../broker/config/resolve.ts'
+import { SOFTWARE } from '../../../broker/config/software.ts'
+import { createController, type Controller } from '../../../broker/control/controller.ts'
+import { embeddedHosts } from '../../../broker/embedded-host.ts'
+import { createServer, type Server } from '../../../broker/server/server.ts'
+import { openCatalogStore } from '../../../broker/storage/catalog-store.ts'
+import { noteAt } from '../../../broker/storage/note.ts'
+import { openSmallRows, smallRowsPath } from '../../../broker/storage/small-rows/store.ts'
+import { createTelemetry } from '../../../broker/telemetry/instruments.ts'
+import { silentLog } from '../../../broker/telemetry/log.ts'
+import { FakeTime } from '../../broker/control/support/fake-time.ts'
 
 const DRAIN_MS = 5_000
 

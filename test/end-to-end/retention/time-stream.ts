@@ -1,20 +1,20 @@
 // A stream whose records arrive at times that a test decides, on a broker whose clock the test holds. It knows what was
 // acknowledged when, and so what any reader must get. Runs in the process of the test, with the broker in it.
-import { createBroker, type Broker, type BrokerOptions } from '../../broker/broker.ts'
-import { checkDataDirectory } from '../../broker/storage/integrity.ts'
+import { createBroker, type Broker, type BrokerOptions } from '../../../broker/broker.ts'
+import { checkDataDirectory } from '../../../broker/storage/integrity.ts'
 import {
   type Client,
   connect,
   type Producer,
   type ReadOptions,
   type StreamSettings,
-} from '../../client/index.ts'
-import { parseShardId } from '../../protocol/shards/shard-id.ts'
-import { check, describeViolations } from '../support/checker/checker.ts'
-import { readFully, seeEpoch, seeHorizons, shardNameOf } from '../support/checker/full-read.ts'
-import { History, payloadOf, valueOf } from '../support/checker/history.ts'
-import { ManualTime } from '../support/manual-time.ts'
-import { temporaryDirectory, type TemporaryDirectory } from '../support/disk/temporary.ts'
+} from '../../../client/index.ts'
+import { parseShardId } from '../../../protocol/shards/shard-id.ts'
+import { check, describeViolations } from '../../support/checker/checker.ts'
+import { readFully, seeEpoch, seeHorizons, shardNameOf } from '../../support/checker/full-read.ts'
+import { History, payloadOf, valueOf } from '../../support/checker/history.ts'
+import { ManualTime } from '../../support/manual-time.ts'
+import { temporaryDirectory, type TemporaryDirectory } from '../../support/disk/temporary.ts'
 
 export const MINUTE = 60_000
 export const HOUR = 60 * MINUTE

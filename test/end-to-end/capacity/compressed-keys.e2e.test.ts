@@ -2,10 +2,10 @@
 // balanced split is made there and not in the middle, and the key with most of the load is named.
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { createBroker } from '../../broker/broker.ts'
-import { connect, type Client, type Shard } from '../../client/index.ts'
-import { hashKeyToBigInt, hashPartitionKey } from '../../protocol/shards/hash-key.ts'
-import { until } from '../support/checker/progress.ts'
+import { createBroker } from '../../../broker/broker.ts'
+import { connect, type Client, type Shard } from '../../../client/index.ts'
+import { hashKeyToBigInt, hashPartitionKey } from '../../../protocol/shards/hash-key.ts'
+import { until } from '../../support/checker/progress.ts'
 
 const RECORDS = 40_000
 const SPACE = 1n << 128n

@@ -1,18 +1,18 @@
 // Limits per shard from end to end: a producer that sends five times what a Kinesis shard takes is slowed down to it, by the
 // broker's own arrival times, and loses nothing; readers with limits get everything, in the order of each key.
 import { describe, expect, test } from 'vitest'
-import { createBroker } from '../../broker/broker.ts'
-import { checkDataDirectory } from '../../broker/storage/integrity.ts'
-import { connect } from '../../client/index.ts'
-import { shardLimitPresets } from '../../client/streams/capacity.ts'
-import { parseShardId } from '../../protocol/shards/shard-id.ts'
-import { runClientFollower, runClientSubscriber } from '../crash/support/client-readers.ts'
-import { check, describeViolations } from '../support/checker/checker.ts'
-import { readFully, seeEpoch, shardNameOf } from '../support/checker/full-read.ts'
-import { type FinalRead, History, payloadOf } from '../support/checker/history.ts'
-import { until } from '../support/checker/progress.ts'
-import { randomOf } from '../support/random.ts'
-import { temporaryDirectory } from '../support/disk/temporary.ts'
+import { createBroker } from '../../../broker/broker.ts'
+import { checkDataDirectory } from '../../../broker/storage/integrity.ts'
+import { connect } from '../../../client/index.ts'
+import { shardLimitPresets } from '../../../client/streams/capacity.ts'
+import { parseShardId } from '../../../protocol/shards/shard-id.ts'
+import { runClientFollower, runClientSubscriber } from '../../crash/support/client-readers.ts'
+import { check, describeViolations } from '../../support/checker/checker.ts'
+import { readFully, seeEpoch, shardNameOf } from '../../support/checker/full-read.ts'
+import { type FinalRead, History, payloadOf } from '../../support/checker/history.ts'
+import { until } from '../../support/checker/progress.ts'
+import { randomOf } from '../../support/random.ts'
+import { temporaryDirectory } from '../../support/disk/temporary.ts'
 
 const { kinesis } = shardLimitPresets
 const TIMES_THE_LIMIT = 5

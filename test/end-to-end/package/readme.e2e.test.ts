@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
-import { TestDaemon } from '../support/daemon.ts'
+import { TestDaemon } from '../../support/daemon.ts'
 
 const run = promisify(execFile)
-const root = fileURLToPath(new URL('../../', import.meta.url))
+const root = fileURLToPath(new URL('../../../', import.meta.url))
 
 /** Shell lines of the section, without those that never end and those that only print help. */
 async function shellLines(section: string): Promise<string[]> {
