@@ -10,8 +10,9 @@ import { dialTcp } from '../connecting/transport.ts'
 import { asMillraceError, errorFrom } from '../errors.ts'
 import type { RecordInput } from '../record.ts'
 import type { Settings } from '../settings.ts'
-import { deferred, unlessAborted, type Deferred } from '../waiting.ts'
+import { unlessAborted } from '../waiting.ts'
 import type { GroupEvent, GroupShardEvent } from './events.ts'
+import { HandOutGate } from './hand-out-gate.ts'
 import { changesOf, shardKey } from './membership/assignment.ts'
 import {
   MainThreadHeartbeat,
@@ -61,6 +62,7 @@ export class GroupEngine<T> {
   readonly #membership: Membership
   readonly #feeds: ShardFeeds
   readonly #saver: CheckpointSaver
+  readonly #gate: HandOutGate
   readonly #watch: HandlerWatch | undefined
   readonly #reports = new Reports()
   readonly #held = new Map<string, Held>()
@@ -71,11 +73,6 @@ export class GroupEngine<T> {
   readonly #waiting = new Map<string, { readonly lease: WireLease; readonly shard: LeasedShard }>()
   readonly #ending = new AbortController()
   #reportTimer: NodeJS.Timeout | undefined
-  #doubtTimer: NodeJS.Timeout | undefined
-  /** Opened, again and again, when something changes that keeps records from being handed out. */
-  #gate: Deferred<void> | undefined
-  #isPaused = false
-  #sureUntil = -Infinity
   #stopping: Promise<void> | undefined
 
   constructor(options: EngineOptions<T>) {
@@ -96,12 +93,19 @@ export class GroupEngine<T> {
       {
         joined: () => options.onEvent({ type: 'joined', memberId: claim.memberId }),
         assigned: (leases) => this.#assigned(leases),
-        paused: (isPaused) => this.#paused(isPaused),
+        paused: (isPaused) => this.#gate.paused(isPaused),
         expelled: (error) => this.#expelled(error),
-        renewed: () => this.#renewed(),
+        renewed: () => this.#gate.renewed(),
         reports: (isAll) => this.#reports.tell(this.#reported, this.#client.monotonic(), isAll),
       },
     )
+    this.#gate = new HandOutGate({
+      monotonic: this.#client.monotonic,
+      sureUntil: () => this.#membership.sureUntil,
+      onDoubt: (error) => {
+        for (const shard of this.shards) shard.doubt(error)
+      },
+    })
     this.#saver = new CheckpointSaver({
       save: (checkpoints) => this.#membership.save(checkpoints),
       onRefused: (shard, error) => this.#refused(shard, error),
@@ -188,7 +192,7 @@ export class GroupEngine<T> {
 
   #end(): void {
     clearInterval(this.#reportTimer)
-    clearTimeout(this.#doubtTimer)
+    this.#gate.end()
     if (this.#ending.signal.aborted) return
     const error = new MillraceError('closed', 'The group was stopped.')
     for (const held of this.#held.values()) this.#lose(held, error)
@@ -251,7 +255,7 @@ export class GroupEngine<T> {
       saver: this.#saver,
       client: this.#client,
       watch: this.#watch,
-      gate: () => this.#waitAtGate(shard),
+      gate: () => this.#gate.wait(shard),
       putAside: async (record, failure) => {
         const { onPoison } = settings
         if (typeof onPoison !== 'object') return
@@ -300,7 +304,7 @@ export class GroupEngine<T> {
     if (shard.isClosing) return
     shard.close()
     this.#feeds.stop(feed)
-    this.#openGate()
+    this.#gate.look()
   }
 
   #lose(held: Held, reason: Error): void {
@@ -310,7 +314,7 @@ export class GroupEngine<T> {
     this.#feeds.stop(feed)
     this.#saver.drop(shard)
     if (this.#held.get(shard.key) === held) this.#held.delete(shard.key)
-    this.#openGate()
+    this.#gate.look()
     this.#tell(shard, { type: 'lost' })
   }
 
@@ -334,56 +338,6 @@ export class GroupEngine<T> {
     this.#waiting.clear()
     for (const held of this.#held.values()) this.#lose(held, error)
     this.#options.onEvent({ type: 'expelled', memberId: this.#options.claim.memberId, error })
-  }
-
-  #paused(isPaused: boolean): void {
-    this.#isPaused = isPaused
-    if (!isPaused) this.#openGate()
-  }
-
-  #renewed(): void {
-    this.#sureUntil = this.#membership.sureUntil
-    this.#openGate()
-    const inMs = this.#sureUntil - this.#client.monotonic()
-    this.#doubtTimer ??= setTimeout(() => this.#doubt(), Math.max(0, Math.ceil(inMs)))
-  }
-
-  /** The time of the lease is over: unless it was renewed meanwhile, handlers learn that others may have their shards. */
-  #doubt(): void {
-    this.#doubtTimer = undefined
-    if (this.#isSure) {
-      this.#renewed()
-      return
-    }
-    const error = new MillraceError(
-      'leaseLost',
-      'The lease was not renewed in time: another member may have the shard.',
-    )
-    for (const shard of this.shards) shard.doubt(error)
-  }
-
-  get #isSure(): boolean {
-    const now = this.#client.monotonic()
-    if (now < this.#sureUntil) return true
-    this.#sureUntil = this.#membership.sureUntil
-    return now < this.#sureUntil
-  }
-
-  #openGate(): void {
-    this.#gate?.resolve()
-    this.#gate = undefined
-  }
-
-  /** Undefined if records of the shard may be handed out now; else fulfils when they may, or the shard closes. */
-  #waitAtGate(shard: LeasedShard): Promise<void> | undefined {
-    if (!this.#isPaused && this.#isSure) return undefined
-    return this.#whenOpen(shard)
-  }
-
-  async #whenOpen(shard: LeasedShard): Promise<void> {
-    while ((this.#isPaused || !this.#isSure) && !shard.isClosing) {
-      await (this.#gate ??= deferred()).promise
-    }
   }
 
   #report(): void {
