@@ -2,10 +2,11 @@
 // Runs in the controller and in the check; pure data. The store, the state in memory, the types of rows, the check and
 // docs/rows.md derive from it. A value's schema is the stored format. It shares no type with the protocol, so that a
 // change of the protocol changes no stored row.
-import { z } from 'zod'
+import * as v from 'valibot'
 
-const count = z.int().nonnegative()
-const hashKey = z.string().regex(/^[0-9a-f]{32}$/)
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const text = v.pipe(v.string(), v.minLength(1))
+const hashKey = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/))
 
 /** Widths that a field of a key may have. */
 export type KeyKind = 'u32' | 'u64'
@@ -17,7 +18,7 @@ export interface RowFamily {
   /** At most two fields, in the order of the key's bytes; a family whose key has no fields has one row. */
   readonly key: Readonly<Record<string, KeyKind>>
   /** Schema of each row's JSON. */
-  readonly value: z.ZodType
+  readonly value: v.GenericSchema
   /** The field of the state in memory that holds the rows of the family. */
   readonly held: string
   /** Names that the state in memory uses for fields of the key, where they differ from the names in `key`. */
@@ -27,7 +28,7 @@ export interface RowFamily {
   readonly doc: string
 }
 
-const shardLimits = z.strictObject({
+const shardLimits = v.strictObject({
   writeBytesPerSecond: count,
   writeRecordsPerSecond: count,
   readBytesPerSecond: count,
@@ -35,7 +36,7 @@ const shardLimits = z.strictObject({
   subscriptionBytesPerSecond: count,
 })
 
-const scaling = z.strictObject({
+const scaling = v.strictObject({
   shardsMin: count,
   shardsMax: count,
   targetBytesPerSecond: count,
@@ -43,7 +44,7 @@ const scaling = z.strictObject({
 })
 
 /** A shard that does not exist yet, with everything that the plan decides about it. */
-const plannedShard = z.strictObject({
+const plannedShard = v.strictObject({
   shardIndex: count,
   ownerId: count,
   slot: count,
@@ -52,17 +53,17 @@ const plannedShard = z.strictObject({
 })
 
 /** A split or a merge: one parent becomes two or three children, or two parents one child, over the same hash keys. */
-const reshardMove = z.strictObject({
-  parents: z.array(count).min(1).max(2),
-  children: z.array(plannedShard).min(1).max(3),
+const reshardMove = v.strictObject({
+  parents: v.pipe(v.array(count), v.minLength(1), v.maxLength(2)),
+  children: v.pipe(v.array(plannedShard), v.minLength(1), v.maxLength(3)),
 })
 
 export const catalogFamilies = {
   broker: {
     tag: 0x11,
     key: {},
-    value: z.strictObject({
-      brokerId: z.string().min(1),
+    value: v.strictObject({
+      brokerId: text,
       createdAt: count,
       nextStreamId: count,
       nextSlot: count,
@@ -75,20 +76,20 @@ export const catalogFamilies = {
   stream: {
     tag: 0x12,
     key: { streamId: 'u64' },
-    value: z.strictObject({
-      name: z.string().min(1),
-      status: z.enum(['CREATING', 'ACTIVE', 'DELETING']),
+    value: v.strictObject({
+      name: text,
+      status: v.picklist(['CREATING', 'ACTIVE', 'DELETING']),
       retentionMs: count,
       createdAt: count,
       epoch: count,
       nextShardIndex: count,
       /** Bytes of stored batches that are kept; 0 for no bound. */
       retentionBytes: count,
-      mode: z.enum(['provisioned', 'on-demand']),
+      mode: v.picklist(['provisioned', 'on-demand']),
       shardLimits,
       scaling,
       /** The goal of updateShardCount until it is reached: a start continues towards it. Null: no goal. */
-      targetShardCount: count.nullable(),
+      targetShardCount: v.nullable(count),
     }),
     held: 'streams',
     as: { streamId: 'id' },
@@ -99,18 +100,18 @@ export const catalogFamilies = {
   shard: {
     tag: 0x13,
     key: { streamId: 'u64', shardIndex: 'u32' },
-    value: z.strictObject({
+    value: v.strictObject({
       ownerId: count,
       /** Names the shard inside its owner's segments. */
       slot: count,
-      parents: z.array(count).max(2),
+      parents: v.pipe(v.array(count), v.maxLength(2)),
       startingHashKey: hashKey,
       endingHashKey: hashKey,
-      state: z.enum(['OPEN', 'CLOSED']),
+      state: v.picklist(['OPEN', 'CLOSED']),
       startingSequenceNumber: count,
-      endingSequenceNumber: count.nullable(),
+      endingSequenceNumber: v.nullable(count),
       createdAt: count,
-      closedAt: count.nullable(),
+      closedAt: v.nullable(count),
     }),
     held: 'shards',
     as: { shardIndex: 'index' },
@@ -121,16 +122,16 @@ export const catalogFamilies = {
   reshard: {
     tag: 0x14,
     key: { streamId: 'u64' },
-    value: z.strictObject({
+    value: v.strictObject({
       /**
        * First 'sealing': the parents are open in the catalog, and may be sealed at their owners already. Then 'opening': the
        * parents are closed and the children open in the catalog, and the children's hosts may not know them yet.
        */
-      step: z.enum(['sealing', 'opening']),
-      moves: z.array(reshardMove),
+      step: v.picklist(['sealing', 'opening']),
+      moves: v.array(reshardMove),
       startedAt: count,
       /** What started the change, for the log and the metrics. */
-      cause: z.enum(['split', 'merge', 'scale', 'autoscale', 'renew']),
+      cause: v.picklist(['split', 'merge', 'scale', 'autoscale', 'renew']),
     }),
     held: 'journals',
     written: 'when a change of the shards of a stream begins, and at each of its steps',
@@ -140,7 +141,7 @@ export const catalogFamilies = {
   retired: {
     tag: 0x15,
     key: { slot: 'u32' },
-    value: z.strictObject({
+    value: v.strictObject({
       ownerId: count,
       /** The stream may be deleted by now. */
       streamId: count,
@@ -175,7 +176,7 @@ export type KeyIn<F extends CatalogFamily> = [keyof Families[F]['key']] extends 
     : { readonly [N in keyof Families[F]['key']]: number }
 
 /** What is stored under a key of the family. */
-export type ValueIn<F extends CatalogFamily> = Frozen<z.output<Families[F]['value']>>
+export type ValueIn<F extends CatalogFamily> = Frozen<v.InferOutput<Families[F]['value']>>
 
 type KeyName<F extends CatalogFamily, N> = Families[F] extends { as: infer A }
   ? N extends keyof A

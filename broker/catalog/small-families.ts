@@ -1,15 +1,16 @@
 // Every kind of small row, in one table. Small rows change often, and one at a time; rows of the catalog change rarely.
 // Runs in the controller and in the check; pure data. The store, the types of rows, the check and docs/rows.md derive from
 // it. A row has a text as its key, a version that no other row ever had, and a JSON value.
-import { z } from 'zod'
+import * as v from 'valibot'
 import { limits } from '../../protocol/limits.ts'
 
-const count = z.int().nonnegative()
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const text = v.pipe(v.string(), v.minLength(1))
 
 /** Where a group begins in a stream. */
-const startPosition = z.strictObject({
-  type: z.enum(['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP']),
-  timestamp: count.nullable(),
+const startPosition = v.strictObject({
+  type: v.picklist(['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP']),
+  timestamp: v.nullable(count),
 })
 
 /** A text of the protocol is bounded in characters, each of which takes up to three bytes. */
@@ -25,7 +26,7 @@ export interface SmallFamily {
   readonly key: string
   readonly keyBytesMax: number
   /** Schema of each row's JSON, and its greatest length in bytes. */
-  readonly value: z.ZodType
+  readonly value: v.GenericSchema
   readonly valueBytesMax: number
   readonly written: string
   readonly lives: string
@@ -37,7 +38,7 @@ export const smallFamilies = {
     tag: 0x20,
     key: 'kind/name',
     keyBytesMax: limits.documentKindLengthMax + 1 + 3 * limits.documentNameLengthMax,
-    value: z.strictObject({ content: z.string(), updatedAt: count }),
+    value: v.strictObject({ content: v.string(), updatedAt: count }),
     // Base64 takes four bytes for three; the rest is for the time and for JSON.
     valueBytesMax: Math.ceil(limits.documentBytesMax / 3) * 4 + 64,
     written: 'when a document is put',
@@ -48,18 +49,18 @@ export const smallFamilies = {
     tag: 0x21,
     key: 'name',
     keyBytesMax: limits.groupNameLengthMax,
-    value: z.strictObject({
+    value: v.strictObject({
       /** Its other rows are being removed. */
-      isDeleted: z.boolean(),
+      isDeleted: v.boolean(),
       createdAt: count,
-      isPaused: z.boolean(),
+      isPaused: v.boolean(),
       /** Numbers up to this one belong to earlier groups of the name. */
       since: count,
       /** The last number that was given, as an epoch, a generation or the number of a member. */
       counter: count,
-      streams: z.array(
-        z.strictObject({
-          name: z.string().min(1),
+      streams: v.array(
+        v.strictObject({
+          name: text,
           streamId: count,
           /** Rises when the group begins anew in the stream: leases of other generations count for nothing. */
           generation: count,
@@ -79,13 +80,13 @@ export const smallFamilies = {
     tag: 0x22,
     key: 'group/member',
     keyBytesMax: memberKeyBytesMax,
-    value: z.strictObject({
+    value: v.strictObject({
       /** Names this membership in the leases; never given twice in the group. */
       number: count,
       /** SHA-256 of its secret, in hex. */
-      secretHash: z.string(),
+      secretHash: v.string(),
       leaseMs: count,
-      streams: z.array(z.strictObject({ name: z.string().min(1), from: startPosition })),
+      streams: v.array(v.strictObject({ name: text, from: startPosition })),
       joinedAt: count,
     }),
     valueBytesMax: 1024 + limits.streamsPerGroupMax * streamBytesMax,
@@ -97,14 +98,14 @@ export const smallFamilies = {
     tag: 0x23,
     key: 'group/stream id/generation/shard index',
     keyBytesMax: limits.groupNameLengthMax + 64,
-    value: z.strictObject({
+    value: v.strictObject({
       /** Rises with every assignment of the shard; 0 before the first. */
       epoch: count,
       /** The member that the shard was assigned to last. It counts only while there is a member of this number. */
-      owner: z.strictObject({ memberId: z.string().min(1), number: count }).nullable(),
+      owner: v.nullable(v.strictObject({ memberId: text, number: count })),
       /** The checkpoint: number of the first record that is not processed. */
-      next: count.nullable(),
-      checkpointedAt: count.nullable(),
+      next: v.nullable(count),
+      checkpointedAt: v.nullable(count),
     }),
     valueBytesMax: 1024 + 6 * limits.memberIdLengthMax,
     written: 'when the shard is listed, assigned, released or checkpointed',
@@ -119,4 +120,4 @@ export type SmallFamilyName = keyof Families
 export const smallFamilyNames = Object.keys(smallFamilies) as readonly SmallFamilyName[]
 
 /** What is stored under a key of the family. */
-export type SmallValueIn<F extends SmallFamilyName> = z.output<Families[F]['value']>
+export type SmallValueIn<F extends SmallFamilyName> = v.InferOutput<Families[F]['value']>

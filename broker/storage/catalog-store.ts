@@ -2,7 +2,6 @@
 // none, and they are durable when it fulfils. Every row carries a checksum and is checked against its shape when it
 // is loaded: a damaged catalog is refused at start, with an error that names the row, and is never served.
 import { join } from 'node:path'
-import { z } from 'zod'
 import type { CatalogChange, CatalogRow, CatalogStore } from '../catalog-contract.ts'
 import {
   catalogFamilies,
@@ -12,6 +11,7 @@ import {
   type CatalogFamily,
   type RowNameIn,
 } from '../catalog/families.ts'
+import { checkShape } from '../catalog/shape.ts'
 import { allRows } from './rows/all-rows.ts'
 import { ensureDirectory, syncDirectory } from './disk/durable-files.ts'
 import { refuseUnlessDirectory } from './disk/private-files.ts'
@@ -123,7 +123,10 @@ function catalogKey(name: RowNameIn<CatalogFamily>): Uint8Array {
 
 /** JSON behind the CRC-32 of key and JSON, little-endian. */
 function encodeCatalogValue(key: Uint8Array, { family, value }: CatalogRow): Uint8Array {
-  const json = Buffer.from(JSON.stringify(catalogFamilies[family].value.parse(value)))
+  const checked = checkShape(catalogFamilies[family].value, value)
+  if (checked.problem !== undefined)
+    throw new Error(`a row of the family ${family} is not what it should be: ${checked.problem}`)
+  const json = Buffer.from(JSON.stringify(checked.value))
   const bytes = Buffer.allocUnsafeSlow(CHECKSUM_BYTES + json.length)
   bytes.writeUInt32LE(checksumOf(key, json), 0)
   json.copy(bytes, CHECKSUM_BYTES)
@@ -136,7 +139,7 @@ function decodeCatalogRow(family: CatalogFamily, { key, value }: Row): CatalogRo
   if (value.length < CHECKSUM_BYTES || Buffer.from(value).readUInt32LE(0) !== checksumOf(key, json)) {
     throw new Error(`${name} does not match its checksum`)
   }
-  const parsed = catalogFamilies[family].value.safeParse(JSON.parse(json.toString()))
-  if (!parsed.success) throw new Error(`${name} is not what it should be: ${z.prettifyError(parsed.error)}`)
-  return { family, key: keyOfFields(family, decodeKey(family, key)), value: parsed.data } as CatalogRow
+  const checked = checkShape(catalogFamilies[family].value, JSON.parse(json.toString()))
+  if (checked.problem !== undefined) throw new Error(`${name} is not what it should be: ${checked.problem}`)
+  return { family, key: keyOfFields(family, decodeKey(family, key)), value: checked.value } as CatalogRow
 }

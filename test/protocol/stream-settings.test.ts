@@ -3,6 +3,7 @@
 import { checkChanges } from '../../client/options/check.ts'
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
 import { catalogFamilies } from '../../broker/catalog/families.ts'
 import {
@@ -80,7 +81,7 @@ describe('the table of stream settings', () => {
   it.each(settingNames)('%s: is asked for, told, stored and has a flag', (name) => {
     expect(operations.createStream.request).toHaveProperty(name)
     expect(streamShape).toHaveProperty(name)
-    expect(catalogFamilies.stream.value.shape).toHaveProperty(name)
+    expect(catalogFamilies.stream.value.entries).toHaveProperty(name)
     const { flag, flags, changes }: StreamSetting = streamSettings[name]
     expect(Object.keys(operations.updateStream.request).includes(name)).toBe(changes)
     const help = addSettingsFlags(new Command('create')).helpInformation()
@@ -95,7 +96,7 @@ describe('the table of stream settings', () => {
     const { settings } = newSettings(request, brokerDefaults, fail)
     expect(settings).toEqual({ ...ofNew, [name]: wanted })
     const { value } = streamRow(1, settings)
-    const stored = catalogFamilies.stream.value.parse(JSON.parse(JSON.stringify(value)))
+    const stored = v.parse(catalogFamilies.stream.value, JSON.parse(JSON.stringify(value)))
     const told = { ...fromWire(streamShape, toWire(streamShape, { ...described, ...settingsOf(stored) })) }
     expect(streamOf(told)[name]).toEqual(wanted)
   })

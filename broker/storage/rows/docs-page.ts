@@ -1,5 +1,5 @@
 // Generates docs/rows.md from the tables of row families. Runs in the documentation generator; pure.
-import { z } from 'zod'
+import type * as v from 'valibot'
 import { catalogFamilies } from '../../catalog/families.ts'
 import { smallFamilies, type SmallFamily } from '../../catalog/small-families.ts'
 import { keyFamilies, type KeyFamily } from './key-space.ts'
@@ -41,7 +41,7 @@ function smallText(name: string, family: SmallFamily): string {
   const { key, keyBytesMax, value, valueBytesMax } = family
   return textOf(name, family, [
     `key: \`${key}\`, a text of up to ${keyBytesMax} bytes`,
-    `value: JSON of up to ${valueBytesMax / 1024} KiB, ${typeText(z.toJSONSchema(value) as JsonSchema)}`,
+    `value: JSON of up to ${valueBytesMax / 1024} KiB, ${typeText(value)}`,
   ])
 }
 
@@ -63,7 +63,7 @@ function valueText(name: string, { value, list }: KeyFamily): string {
   if (value === 'batch') return 'a batch, see [protocol](protocol.md)'
   if (value === 'json') {
     const { value: shape } = catalogFamilies[name as keyof typeof catalogFamilies]
-    return `JSON, ${typeText(z.toJSONSchema(shape) as JsonSchema)}`
+    return `JSON, ${typeText(shape)}`
   }
   return fieldsText(value) + (list === undefined ? '' : `; then entries of ${fieldsText(list)}`)
 }
@@ -73,20 +73,23 @@ function fieldsText(fields: Readonly<Record<string, string>>): string {
   return texts.length === 0 ? 'nothing more' : texts.join(', ')
 }
 
-/** The parts of JSON Schema that the shapes of rows use. */
-interface JsonSchema {
-  readonly type?: string
-  readonly enum?: readonly string[]
-  readonly anyOf?: readonly JsonSchema[]
-  readonly properties?: Readonly<Record<string, JsonSchema>>
-  readonly items?: JsonSchema
+/** The parts of a schema that the shapes of rows use. */
+interface ShapeParts {
+  readonly pipe?: readonly { readonly type: string }[]
+  readonly options?: readonly string[]
+  readonly wrapped?: v.GenericSchema
+  readonly entries?: Readonly<Record<string, v.GenericSchema>>
+  readonly item?: v.GenericSchema
 }
 
-function typeText({ type = 'anything', enum: values, anyOf, properties, items }: JsonSchema): string {
-  if (values !== undefined) return values.map((value) => `'${value}'`).join(' or ')
-  if (anyOf !== undefined) return anyOf.map(typeText).join(' or ')
-  if (items !== undefined) return `a list of ${typeText(items)}`
-  if (properties === undefined) return type
-  const fields = Object.entries(properties).map(([name, field]) => `\`${name}\` ${typeText(field)}`)
-  return `{ ${fields.join(', ')} }`
+function typeText(schema: v.GenericSchema): string {
+  const { pipe, options, wrapped, entries, item } = schema as v.GenericSchema & ShapeParts
+  if (options !== undefined) return options.map((value) => `'${value}'`).join(' or ')
+  if (wrapped !== undefined) return `${typeText(wrapped)} or null`
+  if (item !== undefined) return `a list of ${typeText(item)}`
+  if (entries !== undefined) {
+    const fields = Object.entries(entries).map(([name, field]) => `\`${name}\` ${typeText(field)}`)
+    return `{ ${fields.join(', ')} }`
+  }
+  return pipe?.some(({ type }) => type === 'safe_integer') ? 'integer' : schema.type
 }

@@ -4,6 +4,7 @@
 //   value  checksum (4) | version (8) | JSON        CRC-32 of the key and of what follows it; numbers big-endian
 import { checkText } from '../../../protocol/text/text.ts'
 import { smallFamilies, type SmallFamilyName } from '../../catalog/small-families.ts'
+import { checkShape } from '../../catalog/shape.ts'
 import { refusal } from '../../../protocol/refusal.ts'
 import type { SmallExtent, SmallName, SmallRow, SmallWrite } from '../../small-rows-contract.ts'
 import type { Row } from '../environment.ts'
@@ -35,13 +36,14 @@ export function encodeWrite({ family, key, value, expected }: SmallWrite): Encod
   }
   const name = { family, key }
   if (value === undefined) return { name, key: keyBytes, json: undefined, expected }
-  const parsed = shape.safeParse(value)
-  if (!parsed.success) {
-    throw refusal('invalidArgument', `The value of ${family} ${key} is not what it should be.`, {
-      cause: parsed.error,
-    })
+  const checked = checkShape(shape, value)
+  if (checked.problem !== undefined) {
+    throw refusal(
+      'invalidArgument',
+      `The value of ${family} ${key} is not what it should be: ${checked.problem}`,
+    )
   }
-  const json = Buffer.from(JSON.stringify(parsed.data))
+  const json = Buffer.from(JSON.stringify(checked.value))
   if (json.length > valueBytesMax) {
     throw refusal(
       'invalidArgument',
@@ -100,10 +102,11 @@ function textOfKey(key: Uint8Array): string {
 export function decodeSmallRow<F extends SmallFamilyName>(family: F, { key, value }: Row): SmallRow<F> {
   const version = versionOf(key, value)
   const text = textOfKey(key)
-  const parsed = smallFamilies[family].value.safeParse(
+  const checked = checkShape(
+    smallFamilies[family].value,
     JSON.parse(Buffer.from(value).toString('utf8', HEAD_BYTES)),
   )
-  if (!parsed.success)
-    throw new DamagedRow(`${family} ${text} is not what it should be: ${parsed.error.message}`)
-  return { family, key: text, version, value: parsed.data } as SmallRow<F>
+  if (checked.problem !== undefined)
+    throw new DamagedRow(`${family} ${text} is not what it should be: ${checked.problem}`)
+  return { family, key: text, version, value: checked.value }
 }

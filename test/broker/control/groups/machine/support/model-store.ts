@@ -1,4 +1,5 @@
 // The rows of one group on a disk that can be full, and that a crash leaves between any two changes. Pure.
+import * as v from 'valibot'
 import { smallFamilies } from '../../../../../../broker/catalog/small-families.ts'
 import type { GroupRows } from '../../../../../../broker/control/groups/machine/rows.ts'
 import type { SmallWrite } from '../../../../../../broker/small-rows-contract.ts'
@@ -18,7 +19,7 @@ export class ModelStore {
       this.version++
       for (const row of writes.slice(part * PART_ROWS, (part + 1) * PART_ROWS)) {
         const id = `${row.family} ${row.key}`
-        if (row.value !== undefined) smallFamilies[row.family].value.parse(row.value)
+        if (row.value !== undefined) v.parse(smallFamilies[row.family].value, row.value)
         if (row.value === undefined) this.rows.delete(id)
         else this.rows.set(id, row)
       }
