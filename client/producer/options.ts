@@ -3,7 +3,7 @@ import type { Compression } from '../../protocol/batch/compression.ts'
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import type { BytesInput, EncoderOption } from '../codecs.ts'
 import { optionTable } from '../options/table.ts'
-import type { BatchAcknowledgement } from './pending-batch.ts'
+import type { BatchAcknowledgement } from './batches/pending-batch.ts'
 
 /** How a producer gathers, sends and retries. What is left out is the default. */
 export interface ProducerOptions<In = BytesInput> {

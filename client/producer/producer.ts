@@ -16,12 +16,12 @@ import {
 } from '../record.ts'
 import type { CallOptions } from '../settings.ts'
 import { deferred, onAbort, unlessAborted, type Deferred } from '../waiting.ts'
-import { Delivery, type DeliveryOptions } from './delivery.ts'
-import { DrainRate } from './drain-rate.ts'
-import type { HashKeyCache } from './hash-key-cache.ts'
+import { Delivery, type DeliveryOptions } from './delivery/delivery.ts'
+import { DrainRate } from './buffer/drain-rate.ts'
+import type { HashKeyCache } from './batches/hash-key-cache.ts'
 import { producerLimits, resolveProducerSettings, type ProducerOptions } from './options.ts'
-import type { Acknowledgement, PendingBatch } from './pending-batch.ts'
-import { notSent } from './waits.ts'
+import type { Acknowledgement, PendingBatch } from './batches/pending-batch.ts'
+import { notSent } from './delivery/waits.ts'
 import { countOf } from '../../protocol/text/count-text.ts'
 
 export interface ProducerDependencies extends Pick<

@@ -1,7 +1,7 @@
 // A record that waits is told of, and one that ends otherwise than stored says why, where, and whether it may be stored.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { connect, type ConnectOptions, type LogEntry, type ProducerOptions } from '../../../client/index.ts'
-import { retryAfterBounds } from '../../../client/producer/drain-rate.ts'
+import { retryAfterBounds } from '../../../client/producer/buffer/drain-rate.ts'
 import type { Disturbance } from '../support/disturbance.ts'
 import { driven, fakeTime, pass, turns } from '../support/drive.ts'
 import { FakeBroker } from '../support/fake-broker.ts'

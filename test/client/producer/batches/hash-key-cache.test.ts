@@ -1,8 +1,8 @@
 // The cache of hash keys answers what hashing answers, whatever it has seen before.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { HashKeyCache } from '../../../client/producer/hash-key-cache.ts'
-import { hashPartitionKey } from '../../../protocol/shards/hash-key.ts'
+import { HashKeyCache } from '../../../../client/producer/batches/hash-key-cache.ts'
+import { hashPartitionKey } from '../../../../protocol/shards/hash-key.ts'
 
 function hashed(key: string): number[] {
   const words = new Uint32Array(4)

@@ -1,10 +1,10 @@
 // Records that a producer has accepted and not yet seen settled: first open, gathering in a builder, then sealed bytes.
 // Runs in the client. Every record in it is settled exactly once: acknowledged, refused, or carried over to another
 // batch together with whoever waits for it.
-import { invariant } from '../../protocol/invariant.ts'
-import type { MillraceError } from '../../protocol/millrace-error.ts'
-import type { AppendResult } from '../../protocol/operations.ts'
-import type { BatchBuilder, BatchIdentity } from '../../protocol/batch/record.ts'
+import { invariant } from '../../../protocol/invariant.ts'
+import type { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { AppendResult } from '../../../protocol/operations.ts'
+import type { BatchBuilder, BatchIdentity } from '../../../protocol/batch/record.ts'
 
 /** What the broker promises about one record. */
 export interface Acknowledgement {

@@ -1,8 +1,8 @@
 // The memory of a producer's batches, used again once they are stored. Runs in the client, pure. Memory of bytes lies
 // outside V8's heap, which counts it as garbage of it: a producer at full speed would spend a fifth of its time on
 // collecting a small heap over and over.
-import type { BatchMemorySource } from '../../protocol/batch/record.ts'
-import { producerLimits } from './options.ts'
+import type { BatchMemorySource } from '../../../protocol/batch/record.ts'
+import { producerLimits } from '../options.ts'
 
 const LEAST_BYTES = 16 * 1024
 /** What a batch of a round size may need beyond it while its last record is written. */

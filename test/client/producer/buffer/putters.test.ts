@@ -1,11 +1,11 @@
 // The producers behind `put`: closed only when nothing of them is waited for or under way, however many streams there are.
 import { describe, expect, it } from 'vitest'
-import { connect, type Acknowledgement, type Client, type RecordInput } from '../../../client/index.ts'
-import { Putters, type PutProducer } from '../../../client/producer/putters.ts'
-import { deferred, type Deferred } from '../../../client/waiting.ts'
-import { MillraceError } from '../../../protocol/index.ts'
-import { turns } from '../support/drive.ts'
-import { FakeBroker } from '../support/fake-broker.ts'
+import { connect, type Acknowledgement, type Client, type RecordInput } from '../../../../client/index.ts'
+import { Putters, type PutProducer } from '../../../../client/producer/buffer/putters.ts'
+import { deferred, type Deferred } from '../../../../client/waiting.ts'
+import { MillraceError } from '../../../../protocol/index.ts'
+import { turns } from '../../support/drive.ts'
+import { FakeBroker } from '../../support/fake-broker.ts'
 
 /** A producer that stores what it is sent when a test says so, and refuses what it has no room for. */
 class ManualProducer implements PutProducer {

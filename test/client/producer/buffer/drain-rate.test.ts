@@ -1,7 +1,7 @@
 // How long a record that found the buffer full is told to wait.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { drainMs, DrainRate, retryAfterBounds } from '../../../client/producer/drain-rate.ts'
+import { drainMs, DrainRate, retryAfterBounds } from '../../../../client/producer/buffer/drain-rate.ts'
 
 const { msMin, msMax } = retryAfterBounds
 

@@ -1,9 +1,9 @@
 // Moves the records of vanishing shards to the shards that took their place: a slice a turn, so that a full buffer does
 // not keep the thread from everything else. Runs in the client. A lane takes the new records of its keys until its last
 // one has moved: so they stay behind the older ones.
-import type { Accumulator } from './accumulator.ts'
-import type { Lane } from './lane.ts'
-import { producerLimits } from './options.ts'
+import type { Accumulator } from '../batches/accumulator.ts'
+import type { Lane } from '../lanes/lane.ts'
+import { producerLimits } from '../options.ts'
 
 export class Relocation {
   readonly #records: Accumulator

@@ -1,19 +1,19 @@
 // Moves batches of many shards to one host: append requests over one shared connection, a bounded number at a time.
 // Runs in the client. Batching is natural: full batches leave as soon as a request is free; others only while the pipeline
 // is nearly empty, or when they have grown so far that waiting gains nothing. At most one round of sending a turn.
-import { errorCodeOf } from '../../protocol/error-codes.ts'
-import { limits } from '../../protocol/limits.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { AppendResult, ResponseOf } from '../../protocol/operations.ts'
-import { countOf } from '../../protocol/text/count-text.ts'
-import { addressText, type Endpoint } from '../connecting/address.ts'
-import type { Connection } from '../connecting/connection.ts'
-import { asMillraceError, invalidAnswer } from '../errors.ts'
-import type { ConnectionPool } from '../connecting/pool.ts'
-import type { Settings } from '../settings.ts'
-import type { Lane } from './lane.ts'
-import { producerLimits, type ProducerSettings } from './options.ts'
-import type { PendingBatch } from './pending-batch.ts'
+import { errorCodeOf } from '../../../protocol/error-codes.ts'
+import { limits } from '../../../protocol/limits.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { AppendResult, ResponseOf } from '../../../protocol/operations.ts'
+import { countOf } from '../../../protocol/text/count-text.ts'
+import { addressText, type Endpoint } from '../../connecting/address.ts'
+import type { Connection } from '../../connecting/connection.ts'
+import { asMillraceError, invalidAnswer } from '../../errors.ts'
+import type { ConnectionPool } from '../../connecting/pool.ts'
+import type { Settings } from '../../settings.ts'
+import type { Lane } from '../lanes/lane.ts'
+import { producerLimits, type ProducerSettings } from '../options.ts'
+import type { PendingBatch } from '../batches/pending-batch.ts'
 
 /** What a sender tells of its lanes. */
 export interface SenderEvents {

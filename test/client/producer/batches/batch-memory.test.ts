@@ -1,7 +1,7 @@
 // Promises about the memory of batches: it is used again when nobody else can have it, and what is kept is bounded.
 import { expect, it } from 'vitest'
-import { BatchMemory } from '../../../client/producer/batch-memory.ts'
-import { producerLimits } from '../../../client/producer/options.ts'
+import { BatchMemory } from '../../../../client/producer/batches/batch-memory.ts'
+import { producerLimits } from '../../../../client/producer/options.ts'
 
 it('gives at least what is asked for, and at most about twice that', () => {
   const memory = new BatchMemory()

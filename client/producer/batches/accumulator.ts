@@ -1,20 +1,20 @@
 // Where accepted records gather: encoded at once into the open batch of their shard's lane. Runs in the client, pure.
 // It knows which bytes are buffered, and how batches go on elsewhere: as they are where all their records go together,
 // else encoded anew.
-import { stampBatch, batchOffsets } from '../../protocol/batch/batch.ts'
-import { hashKeyFromBytes, hashPartitionKey } from '../../protocol/shards/hash-key.ts'
-import { invariant } from '../../protocol/invariant.ts'
+import { stampBatch, batchOffsets } from '../../../protocol/batch/batch.ts'
+import { hashKeyFromBytes, hashPartitionKey } from '../../../protocol/shards/hash-key.ts'
+import { invariant } from '../../../protocol/invariant.ts'
 import {
   BatchBuilder,
   readRecords,
   type RecordFields,
   type StoredRecord,
-} from '../../protocol/batch/record.ts'
+} from '../../../protocol/batch/record.ts'
 import { BatchMemory } from './batch-memory.ts'
-import { drawIdentity } from './identity.ts'
-import type { Lane } from './lane.ts'
-import { Lanes, type LaneRouting } from './lanes.ts'
-import { producerLimits, type ProducerSettings } from './options.ts'
+import { drawIdentity } from '../lanes/identity.ts'
+import type { Lane } from '../lanes/lane.ts'
+import { Lanes, type LaneRouting } from '../lanes/lanes.ts'
+import { producerLimits, type ProducerSettings } from '../options.ts'
 import { PendingBatch } from './pending-batch.ts'
 
 export interface AccumulatorOptions {

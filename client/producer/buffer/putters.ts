@@ -1,14 +1,14 @@
 // The producers behind `put`: one a stream, made by its first put and kept for the next ones. Runs in the client.
 // A producer is closed only when no put has to do with it: none waits for it, and no record of it is under way. However
 // many streams are put to at once, each has its producer for as long; beyond that the client keeps a bounded number.
-import type { BytesInput } from '../codecs.ts'
-import { asMillraceError, type MillraceError } from '../errors.ts'
-import type { RecordInput } from '../record.ts'
-import type { LogEntry } from '../settings.ts'
-import { abortedBy, deferred, throwIfAborted, unlessAborted, type Deferred } from '../waiting.ts'
-import type { Acknowledgement } from './pending-batch.ts'
-import type { Producer } from './producer.ts'
-import { notSent, waitLimits } from './waits.ts'
+import type { BytesInput } from '../../codecs.ts'
+import { asMillraceError, type MillraceError } from '../../errors.ts'
+import type { RecordInput } from '../../record.ts'
+import type { LogEntry } from '../../settings.ts'
+import { abortedBy, deferred, throwIfAborted, unlessAborted, type Deferred } from '../../waiting.ts'
+import type { Acknowledgement } from '../batches/pending-batch.ts'
+import type { Producer } from '../producer.ts'
+import { notSent, waitLimits } from '../delivery/waits.ts'
 
 /** A producer, as far as `put` needs one. */
 export type PutProducer = Pick<Producer, 'ready' | 'send' | 'close'>

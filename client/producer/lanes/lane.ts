@@ -22,16 +22,16 @@
 //     are stored hangs on its fate, which is out of our hands. From the first one not in doubt on, (3) applies.
 // The first batch of the next epoch fences what lingers of the old one (`producerFenced`); what of it slips in before is
 // older than everything in the new epoch, so order per key holds either way.
-import { renewBatch } from '../../protocol/batch/batch-builder.ts'
-import { invariant } from '../../protocol/invariant.ts'
-import { limits } from '../../protocol/limits.ts'
-import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { BatchBuilder, BatchIdentity } from '../../protocol/batch/record.ts'
-import { shardIdOf } from '../../protocol/shards/shard-id.ts'
+import { renewBatch } from '../../../protocol/batch/batch-builder.ts'
+import { invariant } from '../../../protocol/invariant.ts'
+import { limits } from '../../../protocol/limits.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { BatchBuilder, BatchIdentity } from '../../../protocol/batch/record.ts'
+import { shardIdOf } from '../../../protocol/shards/shard-id.ts'
 import type { LaneIdentity } from './identity.ts'
-import type { PendingBatch } from './pending-batch.ts'
-import { producerLimits } from './options.ts'
-import { endOf } from './waits.ts'
+import type { PendingBatch } from '../batches/pending-batch.ts'
+import { producerLimits } from '../options.ts'
+import { endOf } from '../delivery/waits.ts'
 
 /** What is to be done with a lane that has nothing in flight. */
 export type LaneVerdict =

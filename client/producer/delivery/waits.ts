@@ -1,11 +1,11 @@
 // What records wait for, and how they end, in words. Runs in the client, pure.
 // Every error that ends a record says which shard and host it was for, what kept it from being stored, and whether it may be
 // stored; `sideEffects` says the last to programs.
-import { MillraceError, type ErrorDetails } from '../../protocol/millrace-error.ts'
-import { countOf } from '../../protocol/text/count-text.ts'
-import { endSentence } from '../errors.ts'
-import type { LogEntry } from '../settings.ts'
-import type { Lane } from './lane.ts'
+import { MillraceError, type ErrorDetails } from '../../../protocol/millrace-error.ts'
+import { countOf } from '../../../protocol/text/count-text.ts'
+import { endSentence } from '../../errors.ts'
+import type { LogEntry } from '../../settings.ts'
+import type { Lane } from '../lanes/lane.ts'
 
 /** How it stands with the records that an error ends. */
 export interface Fate {

@@ -3,22 +3,23 @@
 // Records of a shard that is no more move to the shards that took its place only when nothing of it is in flight or in
 // doubt; until then new records of its keys wait behind them, in its lane (see lanes.ts). So order per key survives a
 // reshard, and no shard waits for another.
-import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { AppendResult } from '../../protocol/operations.ts'
-import type { RecordFields } from '../../protocol/batch/record.ts'
-import { endpointKey } from '../connecting/address.ts'
-import { asMillraceError, invalidAnswer } from '../errors.ts'
-import type { ConnectionPool } from '../connecting/pool.ts'
-import { backoffMs, believedMs, boundsFor } from '../retry.ts'
-import type { Routing, RoutingCache } from '../connecting/routing.ts'
-import type { LogEntry, Settings } from '../settings.ts'
-import { sleep } from '../waiting.ts'
-import { Accumulator } from './accumulator.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { AppendResult } from '../../../protocol/operations.ts'
+import type { RecordFields } from '../../../protocol/batch/record.ts'
+import { asMillraceError, invalidAnswer } from '../../errors.ts'
+import type { ConnectionPool } from '../../connecting/pool.ts'
+import { backoffMs } from '../../retry.ts'
+import type { Routing, RoutingCache } from '../../connecting/routing.ts'
+import type { LogEntry, Settings } from '../../settings.ts'
+import { sleep } from '../../waiting.ts'
+import { Accumulator } from '../batches/accumulator.ts'
+import { Backoffs } from './backoffs.ts'
 import { HostSender, type SenderEvents } from './host-sender.ts'
-import type { Lane, LaneVerdict } from './lane.ts'
-import { producerLimits, type ProducerSettings } from './options.ts'
-import type { BatchAcknowledgement, Flush, PendingBatch } from './pending-batch.ts'
+import type { Lane, LaneVerdict } from '../lanes/lane.ts'
+import { producerLimits, type ProducerSettings } from '../options.ts'
+import type { BatchAcknowledgement, Flush, PendingBatch } from '../batches/pending-batch.ts'
 import { Relocation } from './relocation.ts'
+import { Senders } from './senders.ts'
 import { storedUnknown, waitOf, WaitReports } from './waits.ts'
 
 export interface DeliveryOptions {
@@ -37,11 +38,8 @@ export class Delivery implements SenderEvents {
   readonly #options: DeliveryOptions
   readonly #records: Accumulator
   readonly #relocation: Relocation
-  readonly #senders = new Map<string, HostSender>()
-  /** The sender that a lane was last given to. */
-  readonly #senderOf = new Map<Lane, HostSender>()
-  /** Lanes that wait before they send again. */
-  readonly #backingOff = new Map<Lane, NodeJS.Timeout>()
+  readonly #senders: Senders
+  readonly #backoffs: Backoffs
   /** Lanes that a refresh of the routing sets going again. */
   readonly #awaitingRouting = new Set<Lane>()
   readonly #waitReports = new WaitReports()
@@ -66,6 +64,10 @@ export class Delivery implements SenderEvents {
       onReady: (lane) => this.#schedule(lane),
     })
     this.#relocation = new Relocation(this.#records, (lane) => this.#forget(lane))
+    this.#backoffs = new Backoffs(settings)
+    const { pool } = options
+    const shared = { pool, settings, producerSettings, events: this, closing: this.#closing.signal }
+    this.#senders = new Senders((endpoint, streamId) => new HostSender({ ...shared, endpoint, streamId }))
   }
 
   get bufferedBytes(): number {
@@ -88,7 +90,7 @@ export class Delivery implements SenderEvents {
       const flush: Flush = { left: 1, done: resolve }
       for (const lane of this.#records.lanes.all()) for (const batch of lane.batches()) batch.addFlush(flush)
       this.#flushes++
-      for (const sender of this.#senders.values()) sender.wake()
+      this.#senders.wakeAll()
       if (--flush.left === 0) resolve()
     })
     this.#flushes--
@@ -100,7 +102,7 @@ export class Delivery implements SenderEvents {
     clearInterval(this.#sweep)
     this.#relocation.close()
     this.#refuseAll(error)
-    for (const sender of this.#senders.values()) sender.close()
+    this.#senders.closeAll()
   }
 
   seal(lane: Lane): void {
@@ -155,34 +157,10 @@ export class Delivery implements SenderEvents {
   /** Gives the lane to the host of its shard; while something is in flight it stays with the host that has it. */
   #schedule(lane: Lane): void {
     if (this.#closing.signal.aborted) return
-    let sender = this.#senderOf.get(lane)
-    if (sender === undefined || lane.inFlight === 0) {
-      const next = this.#senderFor(lane)
-      if (next !== sender) sender?.forget(lane)
-      if (next === undefined) {
-        this.#vanish(lane)
-        return
-      }
-      this.#senderOf.set(lane, next)
-      lane.address = next.address
-      sender = next
-    }
-    sender.schedule(lane)
-  }
-
-  #senderFor(lane: Lane): HostSender | undefined {
     const endpoint = this.#isKnown(lane) ? this.#routing.hostOf(lane.shardIndex) : undefined
-    if (endpoint === undefined) return undefined
-    const { streamId } = this.#routing
-    const key = `${streamId}/${endpointKey(endpoint)}`
-    let sender = this.#senders.get(key)
-    if (sender === undefined) {
-      const { pool, settings, producerSettings } = this.#options
-      const closing = this.#closing.signal
-      sender = new HostSender({ endpoint, streamId, pool, settings, producerSettings, events: this, closing })
-      this.#senders.set(key, sender)
-    }
-    return sender
+    const sender = this.#senders.assign(lane, endpoint)
+    if (sender === undefined) this.#vanish(lane)
+    else sender.schedule(lane)
   }
 
   /** The shard takes records, or can at least be asked for those that it has: it is not expired, nor another stream's. */
@@ -200,11 +178,11 @@ export class Delivery implements SenderEvents {
     }
     // It may be on its way again: whose host could not be reached was not halted by a refusal.
     lane.halt()
-    const delayMs = this.#delayOf(lane, refusal)
+    const delayMs = this.#backoffs.delayOf(lane, refusal)
     const { shardId } = lane
     this.#log({ level: 'debug', message: 'appends are tried again', shardId, delayMs, error: refusal })
     if (refusal.retry === 'backoff') this.#options.onDelayed(refusal, { shardId, delayMs })
-    this.#afterBackoff(lane, delayMs, () => {
+    this.#backoffs.wait(lane, delayMs, () => {
       // A closed shard never opens again: what to ask for is not the shard, but where its records go now.
       if (refusal.code === 'shardClosed' && !lane.isVanishing) this.#awaitRouting([lane])
       else this.#resume(lane)
@@ -216,30 +194,8 @@ export class Delivery implements SenderEvents {
     this.#schedule(lane)
   }
 
-  #afterBackoff(lane: Lane, delayMs: number, goOn: () => void): void {
-    const timer = setTimeout(() => {
-      this.#backingOff.delete(lane)
-      goOn()
-    }, delayMs)
-    this.#backingOff.set(lane, timer)
-  }
-
-  #delayOf(lane: Lane, refusal: MillraceError): number {
-    const { retry, random } = this.#options.settings
-    const { code, retryAfterMs } = refusal
-    const attempt = lane.attempts++
-    if (code === 'provisionedThroughputExceeded' && retryAfterMs !== undefined) {
-      const doubts = attempt - producerLimits.throttledSoon
-      if (doubts >= 0) return backoffMs(retry, doubts, random, retryAfterMs)
-      // The host knows to the millisecond when the shard takes records again; to wait longer would waste what it may take.
-      return Math.max(1, believedMs(retryAfterMs) * (1 + random() / 4))
-    }
-    return backoffMs(boundsFor(refusal, retry, attempt), attempt, random, retryAfterMs)
-  }
-
   #stopWaiting(lane: Lane): void {
-    clearTimeout(this.#backingOff.get(lane))
-    this.#backingOff.delete(lane)
+    this.#backoffs.end(lane)
     this.#awaitingRouting.delete(lane)
   }
 
@@ -254,7 +210,7 @@ export class Delivery implements SenderEvents {
     if (verdict.count > 0 || lane.attempts++ === 0) return
     lane.halt()
     lane.obstructed(verdict.error)
-    this.#afterBackoff(lane, this.#delayOf(lane, verdict.error), () => this.#resume(lane))
+    this.#backoffs.wait(lane, this.#backoffs.delayOf(lane, verdict.error), () => this.#resume(lane))
   }
 
   #refuse(lane: Lane, batch: PendingBatch, error: MillraceError): void {
@@ -273,8 +229,7 @@ export class Delivery implements SenderEvents {
 
   #forget(lane: Lane): void {
     this.#stopWaiting(lane)
-    this.#senderOf.get(lane)?.forget(lane)
-    this.#senderOf.delete(lane)
+    this.#senders.forget(lane)
     this.#relocation.forget(lane)
     this.#records.lanes.remove(lane)
   }
@@ -321,7 +276,7 @@ export class Delivery implements SenderEvents {
       if (lane.standsStill) this.#vanish(lane)
     }
     this.#goOn()
-    this.#closeUnusedSenders()
+    this.#senders.closeUnused()
   }
 
   #goOn(): void {
@@ -347,15 +302,6 @@ export class Delivery implements SenderEvents {
     }
     lane.halt()
     this.#relocation.begin(lane)
-  }
-
-  #closeUnusedSenders(): void {
-    const used = new Set(this.#senderOf.values())
-    for (const [key, sender] of this.#senders) {
-      if (used.has(sender)) continue
-      sender.close()
-      this.#senders.delete(key)
-    }
   }
 
   #startSweep(): NodeJS.Timeout {
@@ -385,9 +331,9 @@ export class Delivery implements SenderEvents {
 
   #tellOfWaits(now: number): void {
     const waits = this.#records.lanes.all().map((lane) => {
-      const isConnected = this.#senderOf.get(lane)?.isConnected === true
+      const isConnected = this.#senders.isConnected(lane)
       const asksForPlace = this.#awaitingRouting.has(lane)
-      return waitOf(lane, now, { isConnected, asksForPlace, backsOff: this.#backingOff.has(lane) })
+      return waitOf(lane, now, { isConnected, asksForPlace, backsOff: this.#backoffs.has(lane) })
     })
     for (const entry of this.#waitReports.due(waits, now)) this.#log(entry)
   }

@@ -1,12 +1,12 @@
 // What becomes of a lane's batches after trouble, as a pure decision.
 import { describe, expect, it } from 'vitest'
-import { Lane } from '../../../client/producer/lane.ts'
-import { PendingBatch } from '../../../client/producer/pending-batch.ts'
-import { BatchBuilder } from '../../../protocol/batch/record.ts'
-import { producerNumber } from '../../support/producers.ts'
-import { producerEpochAt, producerIdAt } from '../../../protocol/batch/batch.ts'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
-import { producerIdentityOf } from '../../../protocol/producer-identity.ts'
+import { Lane } from '../../../../client/producer/lanes/lane.ts'
+import { PendingBatch } from '../../../../client/producer/batches/pending-batch.ts'
+import { BatchBuilder } from '../../../../protocol/batch/record.ts'
+import { producerNumber } from '../../../support/producers.ts'
+import { producerEpochAt, producerIdAt } from '../../../../protocol/batch/batch.ts'
+import { MillraceError } from '../../../../protocol/millrace-error.ts'
+import { producerIdentityOf } from '../../../../protocol/producer-identity.ts'
 
 let producers = 0
 const newLane = (shardIndex: number) =>

@@ -2,14 +2,14 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { Accumulator } from '../../../client/producer/accumulator.ts'
-import type { Lane } from '../../../client/producer/lane.ts'
-import { resolveProducerSettings } from '../../../client/producer/options.ts'
-import type { PendingBatch } from '../../../client/producer/pending-batch.ts'
-import { hashKeyFromBigInt } from '../../../protocol/shards/hash-key.ts'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
-import type { RoutedShard } from '../../../protocol/operations.ts'
-import { ShardMap, evenRanges } from '../../../protocol/shards/shard-map.ts'
+import { Accumulator } from '../../../../client/producer/batches/accumulator.ts'
+import type { Lane } from '../../../../client/producer/lanes/lane.ts'
+import { resolveProducerSettings } from '../../../../client/producer/options.ts'
+import type { PendingBatch } from '../../../../client/producer/batches/pending-batch.ts'
+import { hashKeyFromBigInt } from '../../../../protocol/shards/hash-key.ts'
+import { MillraceError } from '../../../../protocol/millrace-error.ts'
+import type { RoutedShard } from '../../../../protocol/operations.ts'
+import { ShardMap, evenRanges } from '../../../../protocol/shards/shard-map.ts'
 
 const SHARDS = 3
 

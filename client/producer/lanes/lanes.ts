@@ -1,8 +1,8 @@
 // Which lane takes a record: by the routing that is known, but behind the records of its key that still wait in the lane
 // of a shard that is no more. Runs in the client, pure. Each lane holds its own keys back and nobody else's: one slow
 // shard does not keep the others from going on under the new routing.
-import type { ShardMap } from '../../protocol/shards/shard-map.ts'
-import type { Routing } from '../connecting/routing.ts'
+import type { ShardMap } from '../../../protocol/shards/shard-map.ts'
+import type { Routing } from '../../connecting/routing.ts'
 import type { LaneIdentity } from './identity.ts'
 import { Lane } from './lane.ts'
 

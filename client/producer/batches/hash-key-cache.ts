@@ -1,7 +1,7 @@
 // Hash keys of the partition keys used last: an MD5 costs several times a look into a table, and most streams see their
 // keys again and again. Runs in the client, pure. Bounded; and where keys hardly ever come back, it steps aside.
-import { hashPartitionKey } from '../../protocol/shards/hash-key.ts'
-import { limits } from '../../protocol/limits.ts'
+import { hashPartitionKey } from '../../../protocol/shards/hash-key.ts'
+import { limits } from '../../../protocol/limits.ts'
 
 /** Keys remembered. Sixteen bytes each, beside the strings. */
 const KEYS_MAX = 16_384

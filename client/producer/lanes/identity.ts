@@ -1,6 +1,6 @@
 // What a lane writes under: a producer id, and the secret that it is made of. Runs in the client, pure.
-import { limits } from '../../protocol/limits.ts'
-import { producerIdentityOf } from '../../protocol/producer-identity.ts'
+import { limits } from '../../../protocol/limits.ts'
+import { producerIdentityOf } from '../../../protocol/producer-identity.ts'
 
 export interface LaneIdentity {
   readonly producerId: number

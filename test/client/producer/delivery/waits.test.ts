@@ -1,8 +1,8 @@
 // What waiting records are told to wait for, how often, and what the errors say that end them.
 import { describe, expect, it } from 'vitest'
-import { endOf, notSent, WaitReports, type Wait } from '../../../client/producer/waits.ts'
-import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
+import { endOf, notSent, WaitReports, type Wait } from '../../../../client/producer/delivery/waits.ts'
+import { errorCodes, type ErrorCode } from '../../../../protocol/error-codes.ts'
+import { MillraceError } from '../../../../protocol/millrace-error.ts'
 
 const codes = Object.keys(errorCodes) as ErrorCode[]
 const place = 'shardId-000000000001 at 127.0.0.1:7401'

@@ -2,17 +2,17 @@
 // to the lanes meanwhile.
 import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { Accumulator } from '../../../client/producer/accumulator.ts'
-import type { Lane } from '../../../client/producer/lane.ts'
-import type { LaneRouting } from '../../../client/producer/lanes.ts'
-import { resolveProducerSettings } from '../../../client/producer/options.ts'
-import type { PendingBatch } from '../../../client/producer/pending-batch.ts'
-import { stampBatch } from '../../../protocol/batch/batch.ts'
-import { hashKeyFromBigInt } from '../../../protocol/shards/hash-key.ts'
-import { MillraceError } from '../../../protocol/millrace-error.ts'
-import type { RoutedShard } from '../../../protocol/operations.ts'
-import { readRecords } from '../../../protocol/batch/record.ts'
-import { ShardMap, evenRanges } from '../../../protocol/shards/shard-map.ts'
+import { Accumulator } from '../../../../client/producer/batches/accumulator.ts'
+import type { Lane } from '../../../../client/producer/lanes/lane.ts'
+import type { LaneRouting } from '../../../../client/producer/lanes/lanes.ts'
+import { resolveProducerSettings } from '../../../../client/producer/options.ts'
+import type { PendingBatch } from '../../../../client/producer/batches/pending-batch.ts'
+import { stampBatch } from '../../../../protocol/batch/batch.ts'
+import { hashKeyFromBigInt } from '../../../../protocol/shards/hash-key.ts'
+import { MillraceError } from '../../../../protocol/millrace-error.ts'
+import type { RoutedShard } from '../../../../protocol/operations.ts'
+import { readRecords } from '../../../../protocol/batch/record.ts'
+import { ShardMap, evenRanges } from '../../../../protocol/shards/shard-map.ts'
 
 /** The open shards, of even ranges; whatever else is asked for is closed. */
 function routingTo(...open: number[]): LaneRouting {
