@@ -2,7 +2,7 @@
 // Runs in the client, pure.
 import { MillraceError } from '../protocol/millrace-error.ts'
 
-export { MillraceError, type ErrorJson } from '../protocol/millrace-error.ts'
+export { MillraceError, type AppendAttempt, type ErrorJson } from '../protocol/millrace-error.ts'
 export type { ErrorCode, Retry, SideEffects } from '../protocol/error-codes.ts'
 
 export function closedError(what: string): MillraceError {

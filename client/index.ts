@@ -4,7 +4,14 @@ export { connect, type Client, type PutOptions, type PutResult } from './client.
 export type { CallOptions, ConnectOptions, LogEntry, RetryPolicy, Rim } from './settings.ts'
 export type { Address } from './connecting/address.ts'
 export type { Dial } from './connecting/transport.ts'
-export { MillraceError, type ErrorCode, type ErrorJson, type Retry, type SideEffects } from './errors.ts'
+export {
+  MillraceError,
+  type AppendAttempt,
+  type ErrorCode,
+  type ErrorJson,
+  type Retry,
+  type SideEffects,
+} from './errors.ts'
 export type {
   CreateStreamOptions,
   ForceOptions,
@@ -60,7 +67,10 @@ export type { RecordInput, StreamRecord } from './record.ts'
 export type { Position, StreamPosition } from './reading/position.ts'
 export type { Producer } from './producer/producer.ts'
 export type { ProducerOptions } from './producer/options.ts'
-export type { Acknowledgement, BatchAcknowledgement } from './producer/batches/pending-batch.ts'
+export type { Acknowledgement, BatchAcknowledgement } from './producer/acknowledgement.ts'
+export type { ProducerMetrics } from './producer/telemetry/meter.ts'
+export type { LatencySummary } from './producer/telemetry/latency.ts'
+export { producerChannels, type ProducerMessages } from './producer/telemetry/channels.ts'
 export type { Group, GroupResetOptions, SeekPlace } from './groups/group.ts'
 export type { GroupBatch } from './groups/batches.ts'
 export type { Checkpoints } from './groups/checkpoints.ts'

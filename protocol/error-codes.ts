@@ -196,6 +196,13 @@ export const errorCodes = {
     sideEffects: 'none',
     doc: "The shard's owner has no room for another producer, or this session or address has used up its share of the room.",
   },
+  // A code that the client makes itself; it is never sent.
+  recordExpired: {
+    id: 42,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'The producer could not have the record stored within its `recordTtlMs`.',
+  },
   // Codes about reading.
   trimmed: {
     id: 48,

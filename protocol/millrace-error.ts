@@ -15,6 +15,22 @@ export interface ErrorDetails {
   readonly records?: RecordsPlace
   /** The version that the document has; 0 if there is none. */
   readonly currentVersion?: number
+  /** How the records that the error is about were tried. */
+  readonly attempts?: readonly AppendAttempt[]
+}
+
+/** One attempt to have records stored: they were sent to a shard, which answered or did not. */
+export interface AppendAttempt {
+  /** 1 for the first. */
+  readonly number: number
+  /** The shard that they were sent to; after a split or a merge it is another one. */
+  readonly shardId: string
+  /** When they were sent, by the clock of this process. */
+  readonly sentAt: Date
+  /** Until the answer, or until it was clear that none would come. */
+  readonly tookMs: number
+  /** Why they were not stored; null where they were. */
+  readonly errorCode: ErrorCode | null
 }
 
 /** A range of stored records of one shard. */
@@ -33,6 +49,7 @@ export type ErrorJson = Readonly<
     shardId?: string
     firstSequenceNumber?: number
     nextSequenceNumber?: number
+    attempts?: readonly AppendAttempt[]
     cause?: unknown
   }
 >
@@ -56,6 +73,11 @@ export class MillraceError extends Error {
   readonly nextSequenceNumber: number | undefined
   /** With `versionConflict`: the version that the document has; 0 if it does not exist. */
   readonly currentVersion: number | undefined
+  /**
+   * Of records that a producer or `put` gave up after they were sent: how they were tried, in the order of time. Of more than
+   * 16 attempts, the first and the newest ones.
+   */
+  readonly attempts: readonly AppendAttempt[] | undefined
   readonly [brand] = true
 
   constructor(code: ErrorCode, message: string, options: ErrorDetails = {}) {
@@ -70,6 +92,7 @@ export class MillraceError extends Error {
     this.firstSequenceNumber = options.records?.firstSequenceNumber
     this.nextSequenceNumber = options.records?.nextSequenceNumber
     this.currentVersion = options.currentVersion
+    this.attempts = options.attempts
   }
 
   /** Its fields as plain values, for `JSON.stringify` and for workers: without the stack, and of each cause what it says. */
@@ -89,7 +112,7 @@ const CAUSES_MAX = 4
 
 function jsonOf(error: MillraceError, depth: number): ErrorJson {
   const { name, code, message, retry, sideEffects } = error
-  const { retryAfterMs, shardId, firstSequenceNumber, nextSequenceNumber, cause } = error
+  const { retryAfterMs, shardId, firstSequenceNumber, nextSequenceNumber, attempts, cause } = error
   return {
     name,
     code,
@@ -100,6 +123,7 @@ function jsonOf(error: MillraceError, depth: number): ErrorJson {
     ...(shardId === undefined ? {} : { shardId }),
     ...(firstSequenceNumber === undefined ? {} : { firstSequenceNumber }),
     ...(nextSequenceNumber === undefined ? {} : { nextSequenceNumber }),
+    ...(attempts === undefined ? {} : { attempts }),
     ...(cause === undefined || depth === CAUSES_MAX ? {} : { cause: causeOf(cause, depth + 1) }),
   }
 }

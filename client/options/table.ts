@@ -99,6 +99,7 @@ const producer = {
   bufferBytesMax: whole({ min: 1, max: 4096 * MiB, default: 32 * MiB }),
   // A client must not try for longer than the broker remembers its producer.
   deliveryTimeoutMs: whole({ min: 1, max: limits.producerIdleMsMin, default: 120_000 }),
+  recordTtlMs: whole({ min: 1, max: Infinity, default: Infinity }),
   onAcknowledged: callback,
   onRefused: callback,
   onDelayed: callback,

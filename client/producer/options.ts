@@ -3,7 +3,7 @@ import type { Compression } from '../../protocol/batch/compression.ts'
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import type { BytesInput, EncoderOption } from '../codecs.ts'
 import { optionTable } from '../options/table.ts'
-import type { BatchAcknowledgement } from './batches/pending-batch.ts'
+import type { BatchAcknowledgement } from './acknowledgement.ts'
 
 /** How a producer gathers, sends and retries. What is left out is the default. */
 export interface ProducerOptions<In = BytesInput> {
@@ -27,6 +27,13 @@ export interface ProducerOptions<In = BytesInput> {
    * and by `sideEffects` whether it may be stored. From 5 s on, what it waits for is told by the client's `log`.
    */
   readonly deliveryTimeoutMs?: number
+  /**
+   * A record that could not be stored for so long is not sent any more, and fails with `recordExpired`; where it was sent and no answer
+   * said what became of it, with `outcomeUnknown`. For data that nobody wants late. No bound of its own by default. What is
+   * under way at that moment waits for its answer, at most `requestTimeoutMs` of `connect`; the others end by a quarter of the
+   * time later.
+   */
+  readonly recordTtlMs?: number
   /** Called for each batch that is stored. Must not throw. */
   readonly onAcknowledged?: (batch: BatchAcknowledgement) => void
   /** Called for each batch, or part of one, that is refused for good. Must not throw. */
@@ -47,6 +54,8 @@ export interface ProducerSettings {
   readonly compression: Compression
   readonly bufferBytesMax: number
   readonly deliveryTimeoutMs: number
+  /** Infinity where records have no time to live. */
+  readonly recordTtlMs: number
 }
 
 const KiB = 1024
@@ -94,5 +103,6 @@ export function resolveProducerSettings(options: Omit<ProducerOptions, 'codec'>)
     compression: options.compression ?? 'none',
     bufferBytesMax: options.bufferBytesMax ?? table.bufferBytesMax.default,
     deliveryTimeoutMs: options.deliveryTimeoutMs ?? table.deliveryTimeoutMs.default,
+    recordTtlMs: options.recordTtlMs ?? table.recordTtlMs.default,
   })
 }

@@ -20,8 +20,10 @@ import { Delivery, type DeliveryOptions } from './delivery/delivery.ts'
 import { DrainRate } from './buffer/drain-rate.ts'
 import type { HashKeyCache } from './batches/hash-key-cache.ts'
 import { producerLimits, resolveProducerSettings, type ProducerOptions } from './options.ts'
-import type { Acknowledgement, PendingBatch } from './batches/pending-batch.ts'
+import type { Acknowledgement } from './acknowledgement.ts'
+import type { PendingBatch } from './batches/pending-batch.ts'
 import { notSent } from './delivery/waits.ts'
+import type { ProducerMetrics } from './telemetry/meter.ts'
 import { countOf } from '../../protocol/text/count-text.ts'
 
 export interface ProducerDependencies extends Pick<
@@ -100,6 +102,14 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   /** Bytes of records that are accepted and not settled. */
   get bufferedBytes(): number {
     return this.#delivery.bufferedBytes
+  }
+
+  /**
+   * How it stands with the producer now, and what it has done so far: a snapshot, cheap enough for every second. The same is told as it
+   * happens by the channels of `node:diagnostics_channel` that `producerChannels` names.
+   */
+  metrics(): ProducerMetrics {
+    return this.#delivery.metrics()
   }
 
   /**

@@ -78,6 +78,7 @@ describe('put and putMany', () => {
       sequenceNumber: 0,
       arrivalTime: expect.any(Date) as Date,
       durability: 'disk',
+      attempts: [expect.objectContaining({ number: 1, errorCode: null })],
     })
     const click = { user: 'ada', page: 1 }
     await driven(client.put('clicks', { partitionKey: 'ada', data: click }, { codec: json<typeof click>() }))

@@ -11,6 +11,7 @@ import {
   type StoredRecord,
 } from '../../../protocol/batch/record.ts'
 import { BatchMemory } from './batch-memory.ts'
+import { gatherMsOf } from '../lanes/deadlines.ts'
 import { drawIdentity } from '../lanes/identity.ts'
 import type { Lane } from '../lanes/lane.ts'
 import { Lanes, type LaneRouting } from '../lanes/lanes.ts'
@@ -31,12 +32,17 @@ export class Accumulator {
   readonly lanes: Lanes
   /** Bytes of records that are not settled. */
   bufferedBytes = 0
+  /** Records that are not settled. */
+  bufferedRecords = 0
   readonly #options: AccumulatorOptions
+  /** For how long a batch gathers where its records have a time to live: they expire together. */
+  readonly #gatherMsMax: number
   readonly #builders: BatchBuilder[] = []
   readonly #memory = new BatchMemory()
 
   constructor(options: AccumulatorOptions) {
     this.#options = options
+    this.#gatherMsMax = gatherMsOf(options.producerSettings)
     this.lanes = new Lanes(options.routing, () => drawIdentity(options.randomBytes))
   }
 
@@ -54,27 +60,45 @@ export class Accumulator {
     record: RecordFields,
     hashKey: Uint32Array,
     hashKeyAt: number,
-    acceptedAt?: number,
+    from?: PendingBatch,
   ): PendingBatch {
+    if (this.#gatherMsMax < Infinity) this.#endGathering(lane, from)
     let batch = lane.open
     const before = batch?.builder.byteLength ?? 0
     if (batch === undefined || !batch.builder.tryAdd(record, hashKey, hashKeyAt)) {
       // A builder that refused the record because it is full can be finished: the record is sound, or it had thrown.
       if (batch !== undefined) this.seal(lane)
       const builder = this.#builderWith(record, hashKey, hashKeyAt)
-      batch = new PendingBatch(builder, acceptedAt ?? this.#options.monotonic())
+      batch = new PendingBatch(builder, from?.acceptedAt ?? this.#options.monotonic())
       lane.open = batch
       this.#count(batch, batch.builder.byteLength)
       this.#options.onReady(lane)
     } else {
       this.#count(batch, batch.builder.byteLength - before)
-      if (acceptedAt !== undefined && acceptedAt < batch.acceptedAt) batch.acceptedAt = acceptedAt
+      if (from !== undefined && from.acceptedAt < batch.acceptedAt) batch.acceptedAt = from.acceptedAt
     }
+    if (this.#gatherMsMax < Infinity) this.#noteTime(batch, from)
     if (batch.recordCount >= this.#options.producerSettings.batchRecords) {
       this.seal(lane)
       this.#options.onReady(lane)
     }
     return batch
+  }
+
+  /** Seals what has gathered for so long that its oldest record would expire well before the newest one. */
+  #endGathering(lane: Lane, from: PendingBatch | undefined): void {
+    const { open } = lane
+    if (open === undefined) return
+    const [first, last] =
+      from === undefined ? [open.acceptedAt, this.#options.monotonic()] : spanOf(open, from)
+    if (last - first <= this.#gatherMsMax) return
+    this.seal(lane)
+    this.#options.onReady(lane)
+  }
+
+  #noteTime(batch: PendingBatch, from: PendingBatch | undefined): void {
+    const last = from?.lastAcceptedAt ?? this.#options.monotonic()
+    if (last > batch.lastAcceptedAt) batch.lastAcceptedAt = last
   }
 
   seal(lane: Lane): void {
@@ -85,6 +109,7 @@ export class Accumulator {
   /** The batch is settled, and nobody waits for it in the buffer any more. */
   release(batch: PendingBatch): void {
     this.bufferedBytes -= batch.bufferedBytes
+    this.bufferedRecords -= batch.recordCount
   }
 
   /** The batch is stored. Of one that was sent again, a lost connection may still hold the bytes. */
@@ -142,7 +167,7 @@ export class Accumulator {
       if (record.explicitHashKey === undefined) hashPartitionKey(record.partitionKey, hashKey, 0)
       else hashKey.set(record.explicitHashKey)
       const lane = this.lanes.of(hashKey, 0, leaving)
-      const target = this.#addTo(lane, inputOf(record), hashKey, 0, batch.acceptedAt)
+      const target = this.#addTo(lane, inputOf(record), hashKey, 0, batch)
       targets.add(target)
       // Stamped with base 0, a record's number is its index.
       if (waiter?.index === record.sequenceNumber) {
@@ -166,7 +191,13 @@ export class Accumulator {
     batch.recordCount++
     batch.bufferedBytes += bytes
     this.bufferedBytes += bytes
+    this.bufferedRecords++
   }
+}
+
+/** When the oldest and the newest record of two batches were accepted. */
+function spanOf(a: PendingBatch, b: PendingBatch): [number, number] {
+  return [Math.min(a.acceptedAt, b.acceptedAt), Math.max(a.lastAcceptedAt, b.lastAcceptedAt)]
 }
 
 /** Lowest and highest hash key of a batch, four words each. */

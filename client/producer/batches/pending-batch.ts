@@ -2,35 +2,11 @@
 // Runs in the client. Every record in it is settled exactly once: acknowledged, refused, or carried over to another
 // batch together with whoever waits for it.
 import { invariant } from '../../../protocol/invariant.ts'
-import type { MillraceError } from '../../../protocol/millrace-error.ts'
-import type { AppendResult } from '../../../protocol/operations.ts'
+import type { ErrorCode } from '../../../protocol/error-codes.ts'
+import type { AppendAttempt, MillraceError } from '../../../protocol/millrace-error.ts'
 import type { BatchBuilder, BatchIdentity } from '../../../protocol/batch/record.ts'
-
-/** What the broker promises about one record. */
-export interface Acknowledgement {
-  /** The shard that stores it. */
-  readonly shardId: string
-  /** Its place in the shard. */
-  readonly sequenceNumber: number
-  /** When the broker took it. */
-  readonly arrivalTime: Date
-  /** 'disk' says that it was flushed to the device. */
-  readonly durability: AppendResult['durability']
-}
-
-/** What the broker promises about the records of one batch: numbers rise by one. */
-export interface BatchAcknowledgement {
-  /** The shard that stores them. */
-  readonly shardId: string
-  /** Place of the first record in the shard; the others follow it. */
-  readonly firstSequenceNumber: number
-  /** Records in the batch. */
-  readonly recordCount: number
-  /** When the broker took them. */
-  readonly arrivalTime: Date
-  /** 'disk' says that they were flushed to the device. */
-  readonly durability: AppendResult['durability']
-}
+import type { Acknowledgement, BatchAcknowledgement } from '../acknowledgement.ts'
+import { noAttempts, withAttempt } from './attempts.ts'
 
 /** Somebody waits for the record at `index` of the batch. */
 export interface RecordWaiter {
@@ -45,9 +21,18 @@ export interface Flush {
   readonly done: () => void
 }
 
+/** When a request with batches was sent. */
+export interface SendTime {
+  readonly at: Date
+  /** On the monotonic clock. */
+  readonly tick: number
+}
+
 export class PendingBatch {
   /** When its oldest record was accepted, on the monotonic clock: the delivery deadline counts from here. */
   acceptedAt: number
+  /** When its newest record was, as far as somebody keeps it: where records have a time to live. */
+  lastAcceptedAt: number
   recordCount = 0
   /** What it takes of the producer's buffer. */
   bufferedBytes = 0
@@ -59,6 +44,10 @@ export class PendingBatch {
   producerSecret: Uint8Array | undefined
   /** How often these bytes were sent. */
   sendings = 0
+  /** When it was sent last. */
+  sentAt: SendTime | undefined
+  /** How it was tried, under all of its identities. */
+  attempts: readonly AppendAttempt[] = noAttempts
   /**
    * It was sent, and its fate was not told: it may be stored, or may become so by a request that still lingers on a
    * lost connection. See lane.ts.
@@ -75,6 +64,7 @@ export class PendingBatch {
   constructor(builder: BatchBuilder, acceptedAt: number) {
     this.#builder = builder
     this.acceptedAt = acceptedAt
+    this.lastAcceptedAt = acceptedAt
   }
 
   /** The builder of an open batch. */
@@ -105,6 +95,15 @@ export class PendingBatch {
     return builder
   }
 
+  /** Its sending has an end: it is stored, or else `errorCode` says why not. `now` is of the monotonic clock. */
+  answered(shardId: string, errorCode: ErrorCode | null, now: number): void {
+    const { sentAt } = this
+    if (sentAt === undefined) return
+    const tookMs = now - sentAt.tick
+    this.attempts = withAttempt(this.attempts, { shardId, sentAt: sentAt.at, tookMs, errorCode })
+    this.sentAt = undefined
+  }
+
   addFlush(flush: Flush): void {
     if (this.#flushes.has(flush)) return
     this.#flushes.add(flush)
@@ -112,9 +111,9 @@ export class PendingBatch {
   }
 
   acknowledge(stored: BatchAcknowledgement): void {
-    const { shardId, firstSequenceNumber, arrivalTime, durability } = stored
+    const { shardId, firstSequenceNumber, arrivalTime, durability, attempts } = stored
     for (const { index, resolve } of this.#waiters) {
-      resolve({ shardId, sequenceNumber: firstSequenceNumber + index, arrivalTime, durability })
+      resolve({ shardId, sequenceNumber: firstSequenceNumber + index, arrivalTime, durability, attempts })
     }
     this.#endFlushes()
   }
@@ -126,7 +125,10 @@ export class PendingBatch {
 
   /** The records went over to other batches, which took the waiters; whoever flushes waits for those now. */
   carriedOver(targets: Iterable<PendingBatch>): void {
-    for (const target of targets) for (const flush of this.#flushes) target.addFlush(flush)
+    for (const target of targets) {
+      for (const flush of this.#flushes) target.addFlush(flush)
+      if (target.attempts.length < this.attempts.length) target.attempts = this.attempts
+    }
     this.#endFlushes()
   }
 

@@ -6,7 +6,7 @@ import { asMillraceError, type MillraceError } from '../../errors.ts'
 import type { RecordInput } from '../../record.ts'
 import type { LogEntry } from '../../settings.ts'
 import { abortedBy, deferred, throwIfAborted, unlessAborted, type Deferred } from '../../waiting.ts'
-import type { Acknowledgement } from '../batches/pending-batch.ts'
+import type { Acknowledgement } from '../acknowledgement.ts'
 import type { Producer } from '../producer.ts'
 import { notSent, waitLimits } from '../delivery/waits.ts'
 

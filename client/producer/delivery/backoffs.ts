@@ -14,6 +14,10 @@ export class Backoffs {
     this.#settings = settings
   }
 
+  get size(): number {
+    return this.#timers.size
+  }
+
   has(lane: Lane): boolean {
     return this.#timers.has(lane)
   }

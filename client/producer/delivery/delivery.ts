@@ -17,10 +17,13 @@ import { Backoffs } from './backoffs.ts'
 import { HostSender, type SenderEvents } from './host-sender.ts'
 import type { Lane, LaneVerdict } from '../lanes/lane.ts'
 import { producerLimits, type ProducerSettings } from '../options.ts'
-import type { BatchAcknowledgement, Flush, PendingBatch } from '../batches/pending-batch.ts'
+import type { BatchAcknowledgement } from '../acknowledgement.ts'
+import type { Flush, PendingBatch } from '../batches/pending-batch.ts'
+import { sweepMsOf } from '../lanes/deadlines.ts'
+import { ProducerMeter, type ProducerMetrics } from '../telemetry/meter.ts'
 import { Relocation } from './relocation.ts'
 import { Senders } from './senders.ts'
-import { storedUnknown, waitOf, WaitReports } from './waits.ts'
+import { storedUnknown, triedBy, waitOf, WaitReports } from './waits.ts'
 
 export interface DeliveryOptions {
   readonly stream: string
@@ -43,6 +46,7 @@ export class Delivery implements SenderEvents {
   /** Lanes that a refresh of the routing sets going again. */
   readonly #awaitingRouting = new Set<Lane>()
   readonly #waitReports = new WaitReports()
+  readonly #meter: ProducerMeter
   readonly #closing = new AbortController()
   #routing: Routing
   #isRefreshing = false
@@ -65,13 +69,27 @@ export class Delivery implements SenderEvents {
     })
     this.#relocation = new Relocation(this.#records, (lane) => this.#forget(lane))
     this.#backoffs = new Backoffs(settings)
+    this.#meter = new ProducerMeter(options.stream)
     const { pool } = options
-    const shared = { pool, settings, producerSettings, events: this, closing: this.#closing.signal }
+    const { signal: closing } = this.#closing
+    const shared = { pool, settings, producerSettings, events: this, meter: this.#meter, closing }
     this.#senders = new Senders((endpoint, streamId) => new HostSender({ ...shared, endpoint, streamId }))
   }
 
   get bufferedBytes(): number {
     return this.#records.bufferedBytes
+  }
+
+  metrics(): ProducerMetrics {
+    const lanes = this.#records.lanes.all()
+    const oldestAt = Math.min(...lanes.map((lane) => lane.oldestAt))
+    return this.#meter.metrics({
+      bufferedRecords: this.#records.bufferedRecords,
+      bufferedBytes: this.#records.bufferedBytes,
+      oldestMs: oldestAt === Infinity ? 0 : this.#options.settings.monotonic() - oldestAt,
+      batchesInFlight: lanes.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      shardsDelayed: this.#backoffs.size,
+    })
   }
 
   get isFlushing(): boolean {
@@ -112,9 +130,11 @@ export class Delivery implements SenderEvents {
   stored(lane: Lane, batch: PendingBatch, result: AppendResult): void {
     const fault = lane.faultOf(batch, result.baseSequenceNumber)
     if (fault !== undefined) {
-      lane.refused(batch, invalidAnswer(fault))
+      this.#notStored(lane, batch, invalidAnswer(fault))
       return
     }
+    const now = this.#options.settings.monotonic()
+    batch.answered(lane.shardId, null, now)
     if (!lane.stored(batch, result.baseSequenceNumber)) return
     this.#reroutes = 0
     const acknowledgement: BatchAcknowledgement = {
@@ -123,23 +143,31 @@ export class Delivery implements SenderEvents {
       recordCount: batch.recordCount,
       arrivalTime: new Date(result.arrivalTime),
       durability: result.durability,
+      attempts: batch.attempts,
     }
+    this.#meter.stored(acknowledgement, batch.bytes!.length, now - batch.acceptedAt)
     this.#records.releaseStored(batch)
     batch.acknowledge(acknowledgement)
     this.#options.onStored(acknowledgement)
   }
 
   refused(lane: Lane, batch: PendingBatch, error: MillraceError): void {
-    if (error.code !== 'duplicateTooOld') lane.refused(batch, error)
+    if (error.code !== 'duplicateTooOld') this.#notStored(lane, batch, error)
     // Stored, and so long ago that its number is forgotten: the sequence goes on behind it.
     else if (lane.stored(batch)) this.#refuse(lane, batch, storedUnknown(error, lane.place))
+  }
+
+  #notStored(lane: Lane, batch: PendingBatch, error: MillraceError): void {
+    batch.answered(lane.shardId, error.code, this.#options.settings.monotonic())
+    this.#meter.failed(lane.shardId, error)
+    lane.refused(batch, error)
   }
 
   stoodStill(lane: Lane): void {
     if (!this.#records.lanes.has(lane)) return
     this.#stopWaiting(lane)
     const { settings, producerSettings } = this.#options
-    const verdict = lane.verdict(settings.monotonic(), producerSettings.deliveryTimeoutMs)
+    const verdict = lane.verdict(settings.monotonic(), producerSettings)
     if (verdict.verdict === 'giveUp') this.#giveUp(lane, verdict)
     else if (verdict.verdict === 'reroute' && (lane.isInDoubt || !lane.isVanishing))
       this.#awaitRouting([lane])
@@ -181,6 +209,7 @@ export class Delivery implements SenderEvents {
     const delayMs = this.#backoffs.delayOf(lane, refusal)
     const { shardId } = lane
     this.#log({ level: 'debug', message: 'appends are tried again', shardId, delayMs, error: refusal })
+    this.#meter.delayed(shardId, refusal, delayMs)
     if (refusal.retry === 'backoff') this.#options.onDelayed(refusal, { shardId, delayMs })
     this.#backoffs.wait(lane, delayMs, () => {
       // A closed shard never opens again: what to ask for is not the shard, but where its records go now.
@@ -213,8 +242,10 @@ export class Delivery implements SenderEvents {
     this.#backoffs.wait(lane, this.#backoffs.delayOf(lane, verdict.error), () => this.#resume(lane))
   }
 
-  #refuse(lane: Lane, batch: PendingBatch, error: MillraceError): void {
+  #refuse(lane: Lane, batch: PendingBatch, reason: MillraceError): void {
+    const error = triedBy(reason, batch.attempts)
     this.#records.release(batch)
+    this.#meter.refused(lane.shardId, batch.recordCount, error)
     batch.refuse(error)
     this.#options.onRefused(batch, error, lane.shardId)
   }
@@ -305,20 +336,18 @@ export class Delivery implements SenderEvents {
   }
 
   #startSweep(): NodeJS.Timeout {
-    const { deliveryTimeoutMs } = this.#options.producerSettings
-    return setInterval(() => this.#lookAtDeadlines(), Math.min(1000, Math.max(5, deliveryTimeoutMs / 4)))
+    return setInterval(() => this.#lookAtDeadlines(), sweepMsOf(this.#options.producerSettings))
   }
 
   #lookAtDeadlines(): void {
     const { settings, producerSettings } = this.#options
     const now = settings.monotonic()
-    const expired = now - producerSettings.deliveryTimeoutMs
     this.#tellOfWaits(now)
     let isIdle = true
     for (const lane of this.#records.lanes.all()) {
       if (lane.isEmpty) continue
       isIdle = false
-      if (lane.oldestAt > expired) continue
+      if (!lane.isDue(now, producerSettings)) continue
       lane.halt()
       if (lane.inFlight > 0) continue
       if (lane.hasOnlyOpen) this.seal(lane)

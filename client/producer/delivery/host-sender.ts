@@ -13,7 +13,8 @@ import type { ConnectionPool } from '../../connecting/pool.ts'
 import type { Settings } from '../../settings.ts'
 import type { Lane } from '../lanes/lane.ts'
 import { producerLimits, type ProducerSettings } from '../options.ts'
-import type { PendingBatch } from '../batches/pending-batch.ts'
+import type { PendingBatch, SendTime } from '../batches/pending-batch.ts'
+import type { ProducerMeter } from '../telemetry/meter.ts'
 
 /** What a sender tells of its lanes. */
 export interface SenderEvents {
@@ -41,6 +42,7 @@ export interface HostSenderOptions {
   readonly settings: Settings
   readonly producerSettings: ProducerSettings
   readonly events: SenderEvents
+  readonly meter: ProducerMeter
   readonly closing: AbortSignal
 }
 
@@ -197,13 +199,18 @@ export class HostSender {
   }
 
   #append(connection: Connection, sendings: readonly Sending[]): void {
-    const { streamId } = this.#options
-    const batches = sendings.map(({ lane, batch }) => ({
-      streamId,
-      shardIndex: lane.shardIndex,
-      batch: batch.bytes!,
-      producerSecret: batch.producerSecret,
-    }))
+    const { streamId, settings, meter } = this.#options
+    const sentAt: SendTime = { at: new Date(settings.clock()), tick: settings.monotonic() }
+    const batches = sendings.map(({ lane, batch }) => {
+      batch.sentAt = sentAt
+      return {
+        streamId,
+        shardIndex: lane.shardIndex,
+        batch: batch.bytes!,
+        producerSecret: batch.producerSecret,
+      }
+    })
+    meter.requested(sendings)
     this.#requestsInFlight++
     const settle = (error: MillraceError | undefined, response: ResponseOf<'append'> | undefined) => {
       this.#requestsInFlight--

@@ -1,7 +1,7 @@
 // What records wait for, and how they end, in words. Runs in the client, pure.
 // Every error that ends a record says which shard and host it was for, what kept it from being stored, and whether it may be
 // stored; `sideEffects` says the last to programs.
-import { MillraceError, type ErrorDetails } from '../../../protocol/millrace-error.ts'
+import { MillraceError, type AppendAttempt, type ErrorDetails } from '../../../protocol/millrace-error.ts'
 import { countOf } from '../../../protocol/text/count-text.ts'
 import { endSentence } from '../../errors.ts'
 import type { LogEntry } from '../../settings.ts'
@@ -36,6 +36,18 @@ export function endOf(reason: MillraceError, fate: Fate): MillraceError {
     `Records for ${place} ${tried}may be stored: they were sent, and no answer said what became of them. ` +
     `${endSentence(reason.message)}${last}`
   return new MillraceError(reason.code === 'aborted' ? 'aborted' : 'outcomeUnknown', message, details)
+}
+
+/** The error with the attempts of the records that it ends, where there were any. */
+export function triedBy(error: MillraceError, attempts: readonly AppendAttempt[]): MillraceError {
+  if (attempts.length === 0) return error
+  const { code, message, cause, retryAfterMs, sideEffects } = error
+  return new MillraceError(code, message, {
+    attempts,
+    ...(cause === undefined ? {} : { cause }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(sideEffects === 'none' ? { sideEffects } : {}),
+  })
 }
 
 /** The cause of what the caller ended is what the caller gave for it. */

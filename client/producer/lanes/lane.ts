@@ -28,6 +28,7 @@ import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { BatchBuilder, BatchIdentity } from '../../../protocol/batch/record.ts'
 import { shardIdOf } from '../../../protocol/shards/shard-id.ts'
+import { isOverdue, overdueOf, type LaneDeadlines, type Overdue } from './deadlines.ts'
 import type { LaneIdentity } from './identity.ts'
 import type { PendingBatch } from '../batches/pending-batch.ts'
 import { producerLimits } from '../options.ts'
@@ -132,6 +133,12 @@ export class Lane {
   #maySend(place: number): boolean {
     const first = this.#queue[0]?.place ?? place
     return !this.#isHalted && place < first + this.#window
+  }
+
+  /** Whether the time of its first batch is over. */
+  isDue(now: number, deadlines: LaneDeadlines): boolean {
+    const first = this.#queue[0] ?? this.open
+    return first !== undefined && isOverdue(first, now, deadlines)
   }
 
   /** When the oldest record was accepted; Infinity for an empty lane. */
@@ -284,17 +291,13 @@ export class Lane {
   }
 
   /** What to do next. Asked when nothing is in flight. */
-  verdict(now: number, deliveryTimeoutMs: number): LaneVerdict {
+  verdict(now: number, deadlines: LaneDeadlines): LaneVerdict {
     invariant(this.#inFlight === 0, 'a lane is judged when nothing of it is in flight')
     const first = this.#queue[0]
     if (first === undefined) return { verdict: 'send' }
     const { refusal } = first
-    if (now - first.acceptedAt >= deliveryTimeoutMs) {
-      const reason = this.#obstacle ?? refusal ?? notTaken()
-      const { length } = this.#queue
-      const inTime = this.#queue.findIndex(({ acceptedAt }) => now - acceptedAt < deliveryTimeoutMs)
-      return this.giveUp(reason, { count: inTime < 0 ? length : inTime, deliveryTimeoutMs })
-    }
+    const overdue = overdueOf(this.#queue, now, deadlines)
+    if (overdue !== undefined) return this.giveUp(overdue.reason(this.#obstacle ?? refusal), overdue)
     if (refusal === undefined || refusal.retry === 'reconnect') return { verdict: 'send' }
     if (refusal.retry === 'never') return this.giveUp(refusal)
     if (refusal.retry === 'reroute') return { verdict: 'reroute', refusal }
@@ -306,10 +309,11 @@ export class Lane {
   /** How the first batch fails for good, with those whose fate hangs on it, or those whose time is over as well. */
   giveUp(
     refusal: MillraceError,
-    late?: { readonly count: number; readonly deliveryTimeoutMs: number },
+    late?: Pick<Overdue, 'count' | 'triedMs'>,
   ): LaneVerdict & { verdict: 'giveUp' } {
     const { place, isInDoubt: mayBeStored } = this
-    const error = endOf(refusal, { place, mayBeStored, triedMs: late?.deliveryTimeoutMs })
+    const lastError = refusal.code === 'recordExpired' ? this.lastError : undefined
+    const error = endOf(refusal, { place, mayBeStored, triedMs: late?.triedMs, lastError })
     if (!mayBeStored) return { verdict: 'giveUp', count: late?.count ?? 1, error }
     const sure = this.#queue.findIndex((batch) => !batch.inDoubt)
     return { verdict: 'giveUp', count: sure < 0 ? this.#queue.length : sure, error }
@@ -357,8 +361,4 @@ export class Lane {
   #startOver(refusal: MillraceError): LaneVerdict {
     return this.isInDoubt ? this.giveUp(refusal) : { verdict: 'giveUp', count: 0, error: refusal }
   }
-}
-
-function notTaken(): MillraceError {
-  return new MillraceError('unavailable', 'The host took nothing for the shard.')
 }

@@ -72,6 +72,7 @@ const schedules = fc.record({
   hosts: fc.integer({ min: 1, max: 2 }),
   batchRecords: fc.integer({ min: 1, max: 3 }),
   deliveryTimeoutMs: fc.constantFrom(30, 100, 300, 100_000),
+  recordTtlMs: fc.constantFrom(Infinity, Infinity, 20, 100),
   stretches: fc.array(stretches, { minLength: 1, maxLength: 8 }),
   /** What becomes of each append request, and whether a shard splits right after it. */
   troubles: fc.array(
@@ -136,8 +137,8 @@ async function run(schedule: Schedule) {
       retry: { backoffMinMs: 1, backoffMaxMs: 20 },
     }),
   )
-  const { batchRecords, deliveryTimeoutMs } = schedule
-  const producer = await driven(client.producer('clicks', { batchRecords, deliveryTimeoutMs }))
+  const { batchRecords, deliveryTimeoutMs, recordTtlMs } = schedule
+  const producer = await driven(client.producer('clicks', { batchRecords, deliveryTimeoutMs, recordTtlMs }))
   const sent: Sent[] = []
   const settling: Promise<void>[] = []
   for (const { keys, event, sealedMs, waitMs } of schedule.stretches) {
@@ -220,7 +221,7 @@ describe('producer', () => {
           const calls = sent.map(({ value }) => value).filter((value) => order.includes(value))
           expect(order, `the records of ${key} are stored in the order of the calls`).toEqual(calls)
         }
-        expect(producer.bufferedBytes).toBe(0)
+        expect(producer.metrics()).toMatchObject({ bufferedBytes: 0, bufferedRecords: 0, batchesInFlight: 0 })
       }),
       { numRuns: 200 },
     )
@@ -245,6 +246,7 @@ describe('producer', () => {
           ...schedule,
           ending: 'close',
           deliveryTimeoutMs: 100_000,
+          recordTtlMs: Infinity,
           troubles,
         })
         expect(reused, 'what is sent again is the same to the letter').toEqual([])

@@ -32,7 +32,7 @@ describe('a lane', () => {
     lane.refused(first, refusal('corruptBatch'))
     lane.refused(second, refusal('overloaded'))
     lane.refused(third, refusal('connectionLost'))
-    expect(lane.verdict(0, 1000)).toMatchObject({
+    expect(lane.verdict(0, { deliveryTimeoutMs: 1000, recordTtlMs: Infinity })).toMatchObject({
       verdict: 'giveUp',
       count: 1,
       error: { code: 'corruptBatch' },
@@ -46,7 +46,10 @@ describe('a lane', () => {
   it('gives up every batch whose time is over at once, and none that has some left', () => {
     const lane = newLane(0)
     for (const acceptedAt of [0, 10, 20, 500, 30]) fill(lane, acceptedAt)
-    expect(lane.verdict(1100, 1000)).toMatchObject({ verdict: 'giveUp', count: 3 })
+    expect(lane.verdict(1100, { deliveryTimeoutMs: 1000, recordTtlMs: Infinity })).toMatchObject({
+      verdict: 'giveUp',
+      count: 3,
+    })
   })
 })
 
@@ -64,7 +67,10 @@ describe("a lane's identity", () => {
     expect(second.producerSecret).toBe(secret)
     expect(producerEpochAt(second.bytes!, 0)).toBe(1)
     lane.refused(lane.take(), refusal('producerUnproven'))
-    expect(lane.verdict(0, 1000)).toMatchObject({ count: 1, error: { code: 'producerUnproven' } })
+    expect(lane.verdict(0, { deliveryTimeoutMs: 1000, recordTtlMs: Infinity })).toMatchObject({
+      count: 1,
+      error: { code: 'producerUnproven' },
+    })
     fill(lane)
     lane.drop(1)
     for (const batch of lane.empty()) lane.renew(batch)
