@@ -137,11 +137,16 @@ export interface HostSettings {
 }
 
 export type HostCalls = {
-  /** First call: adopt the owners, open the shards, listen. */
+  /**
+   * First call: adopt the owners, open the shards, listen. `absentOwners`: owners that do not run, because they have no shards
+   * and the disk has no room for their files.
+   */
   start: {
     request: { readonly settings: HostSettings; readonly shards: readonly PlacedShard[] }
-    reply: { readonly port: number }
+    reply: { readonly port: number; readonly absentOwners: readonly number[] }
   }
+  /** Tries again to start the absent owners, and returns those that still do not run. */
+  startAbsentOwners: { request: null; reply: { readonly absentOwners: readonly number[] } }
   /**
    * Answered at once, by the main thread alone, so an answer shows that the host runs. `trouble`: a sentence that says what
    * is wrong although it answers, or null. `isStuck`: an owner is in trouble, and has answered nothing since the last ping.

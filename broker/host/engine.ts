@@ -10,6 +10,7 @@ import type {
   HostedExtent,
   HostedLoads,
   HostSettings,
+  PlacedShard,
   ShardRef,
   StoredSpans,
 } from '../host-contract.ts'
@@ -134,14 +135,28 @@ export class Engine {
     }
   }
 
-  /** Adopts the owners of the settings. If one cannot be started, those already started are closed, and it rejects. */
-  async startOwners(): Promise<void> {
+  /**
+   * Adopts the owners of the settings, for these shards; without owners that no shard needs and the disk has no room for. If
+   * another cannot be started, those already started are closed, and it rejects.
+   */
+  async startOwners(shards: readonly PlacedShard[]): Promise<void> {
     try {
-      await this.#owners.start()
+      await this.#owners.start(new Set(shards.map(({ ownerId }) => ownerId)))
     } catch (error) {
       await this.close()
       throw error
     }
+  }
+
+  /** The numbers of the owners that were left out. */
+  get absentOwners(): readonly number[] {
+    return this.#owners.absent
+  }
+
+  /** Tries again to start the owners that were left out, and returns the numbers of those that still are. */
+  async startAbsentOwners(): Promise<readonly number[]> {
+    await this.#owners.startAbsent()
+    return this.#owners.absent
   }
 
   /** Begins retention, compaction, and the watch over the owners. Call it once the shards are served. */
@@ -207,7 +222,7 @@ export class Engine {
 
   /** What is wrong with this host although it serves, as a sentence; null if nothing is. */
   get trouble(): string | null {
-    return this.#ownerWatch.trouble
+    return this.#ownerWatch.trouble ?? this.#owners.trouble
   }
 
   /** Returns true if an owner is in trouble, and has answered nothing since the last call. */

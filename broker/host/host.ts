@@ -73,6 +73,7 @@ class ShardHost implements Host {
         return null
       },
       stampedAhead: () => ({ shards: this.#engine.stampedAhead() }),
+      startAbsentOwners: async () => ({ absentOwners: await this.#engine.startAbsentOwners() }),
       openShards: ({ shards }) => done(this.#engine.lifecycle.open(shards)),
       dropStream: (request) => done(this.#engine.lifecycle.dropStream(request)),
       updateStream: ({ streamId, settings }) => {
@@ -120,19 +121,19 @@ class ShardHost implements Host {
     log.info('this host has drained')
   }
 
-  async #start({ settings, shards }: HostCalls['start']['request']): Promise<{ port: number }> {
+  async #start({ settings, shards }: HostCalls['start']['request']): Promise<HostCalls['start']['reply']> {
     const log = this.#options.openLog(settings)
     const onBroken = (error: Error): void => this.#breakDown(error, log)
     const { instruments: metrics } = this.#options.telemetry
     const engine = new Engine({ ...this.#options, metrics, settings, time: this.#time, log, onBroken })
-    await engine.startOwners()
+    await engine.startOwners(shards)
     try {
       await engine.lifecycle.open(shards)
       const server = this.#createServer(engine, settings, log, onBroken)
-      const bound = await listening(server, settings.listen)
+      const { port } = await listening(server, settings.listen)
       engine.maintain()
       this.#serving = { log, engine, server }
-      return bound
+      return { port, absentOwners: engine.absentOwners }
     } catch (error) {
       await engine.close()
       throw error

@@ -5,7 +5,7 @@
 // A claim is an empty file; its name says everything. It is complete as soon as it exists, and takes no block, so a
 // directory can be locked on a full disk.
 import { randomBytes, randomInt } from 'node:crypto'
-import { mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { MillraceError } from '../../protocol/millrace-error.ts'
@@ -63,6 +63,12 @@ export async function lockDirectory(
     // The delay is random, so that two contenders do not step back in step for ever.
     await setTimeout(randomInt(POLL_MS / 2, 2 * POLL_MS))
   }
+}
+
+/** Removes a directory that holds nothing, except for a lock that no process holds or asks for. Leaves any other as it is. */
+export async function removeUnlocked(directory: string): Promise<void> {
+  // Removes empty directories only, so a claim or a file that another process has put there stops it.
+  for (const path of [join(directory, LOCK_DIRECTORY), directory]) await rmdir(path).catch(() => undefined)
 }
 
 /** Describes the living process that holds a directory; undefined if no process does. */

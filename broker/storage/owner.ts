@@ -1,21 +1,32 @@
 // An owner: the one writer of its segments, and the calls that a host makes to it. Runs on an owner thread, or in the
 // caller's thread in process. It acknowledges a batch only after the commit that holds the batch is flushed. After a
 // failed commit it answers `outcomeUnknown`, reads everything from disk again, and only then continues.
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { InvariantError } from '../../protocol/invariant.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { refusal } from '../../protocol/refusal.ts'
 import { crash, type CallHandlers } from '../channels/calls.ts'
+import { storageFailure } from '../channels/failure.ts'
 import type { AppendOutcome, OwnerCalls, OwnerNotice, OwnerOptions } from '../threads/owner-contract.ts'
 import { PendingAppend } from './append/pending-append.ts'
 import { checkBatches } from './append/staging.ts'
-import { lockDirectory, type DirectoryLock } from './directory-lock.ts'
-import { freeBytesNow, watchDiskSpace, type DiskSpace, type FreeBytesOf } from './disk/disk-space.ts'
+import { lockDirectory, removeUnlocked, type DirectoryLock } from './directory-lock.ts'
+import {
+  freeBytesAt,
+  freeBytesNow,
+  watchDiskSpace,
+  type DiskSpace,
+  type FreeBytesOf,
+} from './disk/disk-space.ts'
 import { diskBytesOf, type CommitSize } from './environment.ts'
 import { ensureDirectory } from './disk/durable-files.ts'
+import { isFullDisk } from './disk/full-disk.ts'
 import { refuseUnlessDirectory } from './disk/private-files.ts'
 import { GroupCommit } from './append/group-commit.ts'
 import { OwnerStorage, type StorageParts } from './owner-storage.ts'
+import { removeUnbegun } from './segments/recovery.ts'
 
 /** Bytes of batches in one commit, to bound its duration. A larger group is committed alone. */
 const COMMIT_BYTES_MAX = 16 * 1024 * 1024
@@ -46,19 +57,38 @@ export interface Owner {
 
 /**
  * Locks an owner's directory, creates it if it is new, and opens it. Rejects with `unavailable` if another process
- * still holds it after `lockWaitMs`.
+ * still holds it after `lockWaitMs`, with `storageFull` if the disk has no room; a new directory is then removed again.
  */
 export async function openOwner(options: OwnerOptions & OwnerParts): Promise<Owner> {
-  await refuseUnlessDirectory(options.directory)
-  await ensureDirectory(options.directory)
-  const lock = await lockDirectory(options.directory, { waitMs: options.lockWaitMs ?? 0 })
-  let storage: OwnerStorage | undefined
+  const { directory, freeBytesOf = freeBytesAt } = options
+  await refuseUnlessDirectory(directory)
+  const isNew = !existsSync(directory)
+  const isFull = (error: unknown) => isFullDisk(error, { directory: dirname(directory), freeBytesOf })
   try {
-    storage = await OwnerStorage.open(options)
+    await ensureDirectory(directory)
+    const lock = await lockDirectory(directory, { waitMs: options.lockWaitMs ?? 0 })
+    try {
+      return await openLocked(options, lock)
+    } catch (error) {
+      // What a new owner took may be what another one needs to start.
+      if (isNew && (await isFull(error))) await removeUnbegun(directory).catch(() => undefined)
+      await lock.release()
+      throw error
+    }
+  } catch (error) {
+    if (!(await isFull(error))) throw error
+    if (isNew) await removeUnlocked(directory)
+    const message = `The disk has no room to open ${directory}: ${(error as Error).message}`
+    throw storageFailure('storageFull', message, { cause: error })
+  }
+}
+
+async function openLocked(options: OwnerOptions & OwnerParts, lock: DirectoryLock): Promise<SegmentOwner> {
+  const storage = await OwnerStorage.open(options)
+  try {
     return await SegmentOwner.start(options, lock, storage)
   } catch (error) {
-    await storage?.close()
-    await lock.release()
+    await storage.close()
     throw error
   }
 }

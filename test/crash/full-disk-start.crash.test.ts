@@ -3,7 +3,7 @@
 // megabytes.
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, type TestContext } from 'vitest'
+import { describe, expect, onTestFinished, test, type TestContext } from 'vitest'
 import { type RunningDaemon, startDaemon } from '#dist/bench/harness/daemon.js'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import { type Client, connect } from '../../client/index.ts'
@@ -16,12 +16,18 @@ const DISK_BYTES = 32 * 1024 * 1024
 const RECORDS = 200
 const REFUSED_AFTER_MS = 2000
 
+type Config = Readonly<Record<string, string>>
+
 class FullDisk {
   readonly disk: SmallDisk
   #running: RunningDaemon
-  readonly #start: () => Promise<RunningDaemon>
+  readonly #start: (config: Config) => Promise<RunningDaemon>
 
-  private constructor(disk: SmallDisk, start: () => Promise<RunningDaemon>, running: RunningDaemon) {
+  private constructor(
+    disk: SmallDisk,
+    start: (config: Config) => Promise<RunningDaemon>,
+    running: RunningDaemon,
+  ) {
     this.disk = disk
     this.#start = start
     this.#running = running
@@ -38,8 +44,8 @@ class FullDisk {
       segmentSize: '1MiB',
       freeSpaceFloor: '1MiB',
     } as const
-    const start = () => startDaemon(disk.path, { config })
-    const full = new FullDisk(disk, start, await start())
+    const start = (changes: Config) => startDaemon(disk.path, { config: { ...config, ...changes } })
+    const full = new FullDisk(disk, start, await start({}))
     onTestFinished(() => full.killAll())
     await using client = await full.client()
     await client.createStream('clicks')
@@ -70,8 +76,8 @@ class FullDisk {
     return this.#running.stop()
   }
 
-  async startAgain(): Promise<void> {
-    this.#running = await this.#start()
+  async startAgain(config: Config = {}): Promise<void> {
+    this.#running = await this.#start(config)
   }
 
   async #hostPids(): Promise<number[]> {
@@ -91,11 +97,23 @@ class FullDisk {
     await expect(producer.send(recordOf(RECORDS))).rejects.toMatchObject({ code: 'storageFull' })
   }
 
+  /** Expects that all hosts are ready, and that these owners have no directory: the others have one. */
+  async expectUnused(ownerIds: readonly number[]): Promise<void> {
+    await using client = await this.client()
+    await until('the hosts serve', async () =>
+      (await client.describeBroker()).hosts.every(({ state }) => state === 'ready'),
+    )
+    const found = readdirSync(join(this.disk.path, 'owners')).map(Number)
+    const all = Array.from({ length: Math.max(0, ...ownerIds, ...found) + 1 }, (_, ownerId) => ownerId)
+    expect(all.filter((ownerId) => !found.includes(ownerId))).toEqual(ownerIds)
+  }
+
   /** After room is freed, expects that refused writes are accepted, and that the check finds nothing. */
-  async expectResumed(): Promise<void> {
+  async expectResumed(alsoDo: (client: Client) => Promise<void> = () => Promise.resolve()): Promise<void> {
     this.disk.clear()
     {
       await using client = await this.client()
+      await alsoDo(client)
       await client.put('clicks', recordOf(RECORDS))
       expect(await readAll(client)).toHaveLength(RECORDS + 1)
     }
@@ -154,4 +172,46 @@ test('a copy without lock files starts on a full disk by using the ballast', asy
   await full.startAgain()
   await full.expectReadsOnly()
   await full.expectResumed()
+})
+
+describe.for(['killed', 'stopped'] as const)('a %s daemon that starts with more owners and hosts', (end) => {
+  const MORE = { hosts: '3', owners: '5' }
+
+  async function startedOn(context: TestContext, fill: (disk: SmallDisk) => void): Promise<FullDisk> {
+    const full = await FullDisk.start(context)
+    if (end === 'stopped') await full.stop()
+    else {
+      fill(full.disk)
+      await full.killAll()
+    }
+    fill(full.disk)
+    await full.startAgain(MORE)
+    return full
+  }
+
+  test('serves what it had on a disk without a free block, and uses them when there is room', async (context) => {
+    const full = await startedOn(context, (disk) => disk.fill())
+    await full.expectReadsOnly()
+    await full.expectUnused([1, 2, 3, 4])
+    await full.expectResumed(async (client) => {
+      await client.createStream('wide', { shards: 5 })
+      await full.expectUnused([])
+    })
+  })
+
+  test('serves what it had on a disk without a free inode, and uses them when there is room', async (context) => {
+    const full = await startedOn(context, (disk) => disk.fillInodes(end === 'stopped' ? 8 : 0))
+    await full.expectUnused([1, 2, 3, 4])
+    {
+      await using client = await full.client()
+      expect(await readAll(client)).toHaveLength(RECORDS)
+      await client.createStream('narrow', { shards: 2 })
+      await client.put('narrow', recordOf(0))
+    }
+    await full.expectUnused([1, 2, 3, 4])
+    await full.expectResumed(async (client) => {
+      await client.createStream('wide', { shards: 8 })
+      await full.expectUnused([])
+    })
+  })
 })

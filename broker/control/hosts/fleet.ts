@@ -10,6 +10,8 @@ export interface HostStatus {
   /** Port of the host, or its last port before it went down; undefined until it was ready once. 0 in process. */
   readonly port: number | undefined
   readonly restarts: number
+  /** Owners of the host that do not run, because they have no shards and the disk has no room for their files. */
+  readonly absentOwners: readonly number[]
   /** Why the host is not ready; for a ready host, what is wrong with it. */
   readonly reason: string | undefined
 }
@@ -27,8 +29,17 @@ export interface HostFleet {
     call: C,
     request: HostCalls[C]['request'],
   ): Promise<HostCalls[C]['reply']>
+  /** Lets ready hosts try again to start their absent owners; fulfils when they have. Never rejects. */
+  startAbsentOwners(): Promise<void>
   /** Fulfils when the host is ready; rejects when the fleet is stopped. */
   whenReady(hostId: number): Promise<void>
+}
+
+/** Returns the owners, of the configured ones, that take new shards: not those that their hosts had to leave out. */
+export function ownersThatTake(fleet: HostFleet, configured: number): readonly number[] {
+  return Array.from({ length: configured }, (_, ownerId) => ownerId).filter(
+    (ownerId) => !fleet.hostOf(ownerId).absentOwners.includes(ownerId),
+  )
 }
 
 /** Groups shards by the host that runs their owner. */

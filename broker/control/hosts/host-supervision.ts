@@ -54,6 +54,8 @@ interface HostLife extends LaunchedHost {
   readonly caller: Caller<HostCalls>
   /** Number of shards that the host was started with. */
   shards: number
+  /** As the host said last. */
+  absentOwners: readonly number[]
 }
 
 interface Host {
@@ -113,6 +115,18 @@ export class HostSupervision implements HostFleet {
     return this.#readyLife(hostId).caller.call(call, request)
   }
 
+  async startAbsentOwners(): Promise<void> {
+    const attempts = this.#hosts.map(async ({ child: { phase, life } }) => {
+      if (phase !== 'ready' || life === undefined || life.absentOwners.length === 0) return
+      try {
+        life.absentOwners = (await life.caller.call('startAbsentOwners', null)).absentOwners
+      } catch {
+        // The host went down, or stops.
+      }
+    })
+    await Promise.all(attempts)
+  }
+
   whenReady(hostId: number): Promise<void> {
     if (this.#isStopping) return Promise.reject(stopping())
     if (this.#host(hostId).child.phase === 'ready') return Promise.resolve()
@@ -149,7 +163,7 @@ export class HostSupervision implements HostFleet {
       texts,
       launch: () => {
         const host = launcher.launch(hostId)
-        return { ...host, caller: createCaller<HostCalls>(host.channel), shards: 0 }
+        return { ...host, caller: createCaller<HostCalls>(host.channel), shards: 0, absentOwners: [] }
       },
       start: (life) => this.#startUp(hostId, life),
       // The host may exit before it answers; only its end matters.
@@ -166,8 +180,9 @@ export class HostSupervision implements HostFleet {
     const shards = assignmentOf(hostId)
     life.shards = shards.length
     try {
-      const { port } = await life.caller.call('start', { settings: settingsOf(hostId), shards })
-      this.#host(hostId).port = port
+      const started = await life.caller.call('start', { settings: settingsOf(hostId), shards })
+      this.#host(hostId).port = started.port
+      life.absentOwners = started.absentOwners
     } catch (error) {
       if (MillraceError.is(error, 'outcomeUnknown')) throw new ChildGone(error.message, { cause: error })
       throw error
@@ -223,7 +238,8 @@ export class HostSupervision implements HostFleet {
 
 function statusOf({ hostId, child, port }: Host): HostStatus {
   const { phase: state, life, restarts, reason } = child
-  return { hostId, state, pid: life?.pid, port, restarts, reason }
+  const { pid, absentOwners = [] } = life ?? {}
+  return { hostId, state, pid, port, restarts, reason, absentOwners }
 }
 
 function stopping(): MillraceError {

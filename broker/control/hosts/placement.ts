@@ -1,6 +1,7 @@
 // Which owner stores a shard, and which host runs an owner. Runs in the controller; pure.
 // A shard stays with one owner for ever, because its records lie in the owner's segments; owners move between hosts freely.
 import { invariant } from '../../../protocol/invariant.ts'
+import type { Fail } from '../../../protocol/refusal.ts'
 import type { CatalogState } from '../catalog-state.ts'
 
 /** Hosts are numbered from 1: on the wire, 0 is the controller. */
@@ -19,12 +20,17 @@ export function ownersToRun({ ownerLoads: loads }: CatalogState, configured: num
   return Array.from({ length: count }, (_, ownerId) => ownerId)
 }
 
-/** Returns the number of open shards of each configured owner, as it will be when the changes under way are done. */
+/**
+ * Returns the number of open shards of each of these owners, as it will be when the changes under way are done. Refuses with
+ * `storageFull` where there is none: an owner takes no shard only while the disk has no room for its files.
+ */
 export function ownerLoads(
   { ownerLoads: loads }: CatalogState,
-  configured: number,
+  owners: readonly number[],
+  fail: Fail<'storageFull'>,
 ): ReadonlyMap<number, number> {
-  const owners = Array.from({ length: configured }, (_, ownerId) => ownerId)
+  if (owners.length === 0)
+    fail('storageFull', 'No owner takes a shard: the disk has no room for their files.')
   return new Map(
     owners.map((ownerId) => {
       const { open = 0, coming = 0 } = loads.get(ownerId) ?? {}

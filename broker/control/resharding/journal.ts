@@ -23,12 +23,12 @@ import { countOf } from '../../../protocol/text/count-text.ts'
 export type Cause = Journal['cause']
 
 /** Errors by which a change of shards may be refused. */
-export type ChangeError = 'streamNotFound' | 'streamBusy' | 'limitExceeded'
+export type ChangeError = 'streamNotFound' | 'streamBusy' | 'limitExceeded' | 'storageFull'
 
 export interface ChangeContext {
   readonly now: number
   /** Owners that take new shards. */
-  readonly owners: number
+  readonly owners: readonly number[]
 }
 
 /** Begins a change: writes its journal, and assigns indexes, slots and owners to the children. */

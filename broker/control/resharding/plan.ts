@@ -40,7 +40,7 @@ export function parentsOf(intent: ReshardIntent): readonly number[] {
 
 export interface MovesContext {
   /** Owners that take new shards. */
-  readonly owners: number
+  readonly owners: readonly number[]
   /** Most open shards that the stream may have after the change. */
   readonly openShardsMax: number
 }
@@ -54,14 +54,14 @@ interface Cut {
 /**
  * Returns the moves that carry out `intents`. Throws `invalidArgument` for a shard that is not open or is named twice, a
  * point outside its range, and shards that are not adjacent; `shardNotFound` for an unknown shard; `limitExceeded` where
- * there would be too many shards.
+ * there would be too many shards; `storageFull` where no owner takes a shard.
  */
 export function planMoves(
   state: CatalogState,
   stream: Stream,
   intents: readonly ReshardIntent[],
   context: MovesContext,
-  fail: Fail<'shardNotFound' | 'limitExceeded'>,
+  fail: Fail<'shardNotFound' | 'limitExceeded' | 'storageFull'>,
 ): readonly ReshardMove[] {
   const open = new OpenShards(state, stream, fail)
   const cuts = intents.map((intent) => {
@@ -69,7 +69,7 @@ export function planMoves(
     return 'merge' in intent ? mergeOf(open, intent.merge) : renewalOf(open, intent.renew)
   })
   checkLimits(state, stream, cuts, context.openShardsMax, fail)
-  return place(state, stream, cuts, context.owners)
+  return place(state, stream, cuts, ownerLoads(state, context.owners, fail))
 }
 
 /** The open shards of the stream; each can be taken once. */
@@ -199,12 +199,12 @@ function place(
   state: CatalogState,
   stream: Stream,
   cuts: readonly Cut[],
-  owners: number,
+  loadsNow: ReadonlyMap<number, number>,
 ): readonly ReshardMove[] {
   invariant(state.broker !== undefined, 'the catalog has an identity')
   let shardIndex = stream.nextShardIndex
   let slot = state.broker.nextSlot
-  const loads = new Map(ownerLoads(state, owners))
+  const loads = new Map(loadsNow)
   for (const { ownerId } of cuts.flatMap(({ parents }) => parents)) {
     const load = loads.get(ownerId)
     if (load !== undefined) loads.set(ownerId, load - 1)

@@ -8,6 +8,7 @@ import { refusal, type Fail } from '../../../protocol/refusal.ts'
 import { crash } from '../../channels/calls.ts'
 import { pause, withDeadline } from '../../time.ts'
 import { openShardsOf, type Stream } from '../catalog-state.ts'
+import { ownersThatTake } from '../hosts/fleet.ts'
 import { activeStream, knownStream } from '../streams/stream-changes.ts'
 import { checkShardCount } from '../streams/stream-settings.ts'
 import { failUnasked } from '../unasked.ts'
@@ -38,7 +39,7 @@ const HOSTS_POLL_MS = 200
 const WAITING_MAX = 64
 
 export interface ReshardingOptions extends CarrierOptions {
-  /** Owners that take new shards. */
+  /** Configured number of owners, over which new shards are spread. */
   readonly owners: number
 }
 
@@ -188,10 +189,11 @@ export class Resharding {
     { intents, cause }: { readonly intents: readonly ReshardIntent[]; readonly cause: Cause },
     fail: ChangeFail,
   ): Promise<Reshaped> {
-    const { catalog, time } = this.#options
+    const { catalog, fleet, time } = this.#options
     await this.#carrier.carry(streamId, fail)
     const begunAt = time.elapsed()
     await requireServed(this.#options, streamId, intents)
+    await fleet.startAbsentOwners()
     const placed = await balanced(this.#options, streamId, intents)
     const { moves } = await catalog.change((state) => {
       const plan = planBegin(state, { streamId, intents: placed, cause }, this.#context(), fail)
@@ -235,6 +237,7 @@ export class Resharding {
     const begunAt = time.elapsed()
     const intents = planEvenWave([...openShardsOf(catalog.state, streamId).values()], target) ?? []
     await requireServed(this.#options, streamId, intents)
+    await fleet.startAbsentOwners()
     const hasBegun = await catalog.change((state) => planTowardsGoal(state, streamId, this.#context(), fail))
     if (hasBegun) await this.#carrier.carry(streamId, fail, begunAt)
   }
@@ -244,8 +247,8 @@ export class Resharding {
   }
 
   #context(): ChangeContext {
-    const { time, owners } = this.#options
-    return { now: time.now(), owners }
+    const { time, fleet, owners } = this.#options
+    return { now: time.now(), owners: ownersThatTake(fleet, owners) }
   }
 
   #take<T>(streamId: number, fail: Fail<'streamBusy'>, work: () => Promise<T>): Turn<T> {

@@ -18,7 +18,7 @@ import { isSameSettings, newSettings, updatedSettings, type StreamDefaults } fro
 export interface CreateContext {
   readonly now: number
   /** Owners that take new shards. */
-  readonly owners: number
+  readonly owners: readonly number[]
   readonly defaults: StreamDefaults
 }
 
@@ -27,7 +27,7 @@ export function planCreate(
   state: CatalogState,
   request: RequestOf<'createStream'>,
   { now, owners, defaults }: CreateContext,
-  fail: Fail<'streamExists' | 'streamBusy' | 'limitExceeded'>,
+  fail: Fail<'streamExists' | 'streamBusy' | 'limitExceeded' | 'storageFull'>,
 ): CatalogPlan<{ streamId: number; ownerIds: readonly number[] }> {
   const { broker } = state
   invariant(broker !== undefined, 'the catalog has an identity')
@@ -35,7 +35,7 @@ export function planCreate(
   const { settings, shardCount } = newSettings(request, defaults, fail)
   checkRoom(state, shardCount, fail)
   const streamId = broker.nextStreamId
-  const ownerIds = placeShards(ownerLoads(state, owners), shardCount)
+  const ownerIds = placeShards(ownerLoads(state, owners, fail), shardCount)
   const shards = evenRanges(shardCount).map((range, index): CatalogChange => ({
     put: {
       family: 'shard',

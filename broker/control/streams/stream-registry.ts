@@ -10,7 +10,7 @@ import { crash } from '../../channels/calls.ts'
 import { pause, withDeadline, type Time } from '../../time.ts'
 import { allShardsOf, type Stream } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'
-import { byHost, hostsOf, type HostFleet } from '../hosts/fleet.ts'
+import { byHost, hostsOf, ownersThatTake, type HostFleet } from '../hosts/fleet.ts'
 import { placedShards } from '../routing.ts'
 import { planActivate, planCreate, planDelete, planRemove } from './stream-changes.ts'
 import type { StreamDefaults } from './stream-settings.ts'
@@ -23,7 +23,7 @@ const RETRY_MS = 200
 export interface StreamRegistryOptions {
   readonly catalog: Catalog
   readonly fleet: HostFleet
-  /** Owners that take new shards. */
+  /** Configured number of owners, over which new shards are spread. */
   readonly owners: number
   /** Settings of a new stream that the request leaves out. */
   readonly defaults: StreamDefaults
@@ -58,8 +58,10 @@ export class StreamRegistry {
   /** Creates a stream; fulfils once it takes records. */
   async create(request: RequestOf<'createStream'>, fail: Fail<ErrorOf<'createStream'>>): Promise<Stream> {
     const { catalog, fleet, owners, defaults, time } = this.#options
+    await fleet.startAbsentOwners()
     const { streamId } = await catalog.change((state) => {
-      const plan = planCreate(state, request, { now: time.now(), owners, defaults }, fail)
+      const context = { now: time.now(), owners: ownersThatTake(fleet, owners), defaults }
+      const plan = planCreate(state, request, context, fail)
       // Refuses while nothing is written: after the commit it could not say any more that nothing was done.
       for (const ownerId of plan.result.ownerIds) fleet.requireReady(fleet.hostOf(ownerId).hostId)
       return plan

@@ -1,6 +1,8 @@
 // The owners that this host has adopted, and what happens on their answers and notices. Host main thread.
-// The host runs only while all its owners run: if one ends, the host breaks.
+// If a running owner ends, the host breaks. An owner without shards that cannot be opened because the disk is full is left
+// out, so that the host serves the others; the controller places no shard on it, and asks for another attempt when it needs it.
 import { invariant } from '../../../protocol/invariant.ts'
+import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { refusal } from '../../../protocol/refusal.ts'
 import type { HostSettings } from '../../host-contract.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
@@ -14,11 +16,13 @@ import type { ShardsBySlot, ShardWakes } from '../shards/shards-contract.ts'
 import type { SegmentDirectory } from '../shards/with-segments.ts'
 import type { Time } from '../../time.ts'
 
-/** Adopts an owner's directory, and runs the owner on its own thread or on this one. Rejects if it cannot be opened. */
-export type StartOwner = (
-  owner: HostSettings['owners'][number],
-  settings: HostSettings,
-) => Promise<OwnerChannel>
+type Place = HostSettings['owners'][number]
+
+/**
+ * Adopts an owner's directory, and runs the owner on its own thread or on this one. Rejects if it cannot be opened; with
+ * `storageFull` if the disk has no room for that.
+ */
+export type StartOwner = (owner: Place, settings: HostSettings) => Promise<OwnerChannel>
 
 export interface OwnersOptions {
   readonly settings: HostSettings
@@ -49,6 +53,11 @@ export class Owners implements SegmentDirectory {
   readonly #options: OwnersOptions
   readonly #settlement: AppendSettlement
   readonly #links = new Map<number, OwnerLink>()
+  /** The owners that were left out, by number. */
+  readonly #absent = new Map<number, Place>()
+  /** The attempt to start absent owners that runs now. */
+  #attempt: Promise<void> | undefined
+  #isClosed = false
 
   /** Makes the set without owners; `start` starts them. */
   constructor(options: OwnersOptions) {
@@ -60,20 +69,41 @@ export class Owners implements SegmentDirectory {
     return [...this.#links.values()]
   }
 
-  /** Starts the owners of the settings. Rejects if one cannot be started; `close` then closes those that were. */
-  async start(): Promise<void> {
-    const { settings, startOwner, onAdopted } = this.#options
-    const starting = settings.owners.map(async (place) => {
-      const owner = this.#link(place.ownerId, await startOwner(place, settings))
-      this.#links.set(place.ownerId, owner)
-      onAdopted(owner)
-    })
-    const failed = (await Promise.allSettled(starting)).find((outcome) => outcome.status === 'rejected')
-    if (failed) throw failed.reason
+  /** The numbers of the owners that do not run, because the disk had no room for them. They have no shards. */
+  get absent(): readonly number[] {
+    return [...this.#absent.keys()]
+  }
+
+  /** Says as a sentence that an owner is absent; null if all run. */
+  get trouble(): string | null {
+    const [ownerId] = this.#absent.keys()
+    return ownerId === undefined ? null : `owner ${ownerId} does not run: the disk has no room for its files`
+  }
+
+  /**
+   * Starts the owners of the settings; first those that have shards, so that no new owner takes their room. Leaves out an
+   * owner without shards for which the disk has no room. Rejects if one cannot be started otherwise; `close` then closes
+   * those that were.
+   */
+  async start(withShards: ReadonlySet<number>): Promise<void> {
+    const { owners } = this.#options.settings
+    const needed = owners.filter(({ ownerId }) => withShards.has(ownerId))
+    const others = owners.filter(({ ownerId }) => !withShards.has(ownerId))
+    await allDone(needed.map((place) => this.#adopt(place)))
+    await allDone(others.map((place) => this.#adoptOrLeaveOut(place)))
+  }
+
+  /** Tries again to start the absent owners. Never rejects: what cannot be started stays absent. */
+  async startAbsent(): Promise<void> {
+    if (this.#isClosed || this.#absent.size === 0) return
+    this.#attempt ??= this.#adoptAbsent().finally(() => (this.#attempt = undefined))
+    await this.#attempt
   }
 
   of(ownerId: number): OwnerLink {
     const owner = this.#links.get(ownerId)
+    if (this.#absent.has(ownerId))
+      throw refusal('unavailable', `Owner ${ownerId} does not run: the disk is full.`)
     invariant(owner, `this host has not adopted owner ${ownerId}`)
     return owner
   }
@@ -101,8 +131,44 @@ export class Owners implements SegmentDirectory {
 
   /** Closes all owners, each after the work queued for it; rejects at the end if one could not be closed cleanly. */
   async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#attempt
     const closed = await Promise.allSettled(this.all.map((owner) => owner.close()))
     for (const outcome of closed) if (outcome.status === 'rejected') throw outcome.reason
+  }
+
+  async #adopt(place: Place): Promise<void> {
+    const { settings, startOwner, onAdopted } = this.#options
+    const owner = this.#link(place.ownerId, await startOwner(place, settings))
+    this.#links.set(place.ownerId, owner)
+    onAdopted(owner)
+  }
+
+  async #adoptOrLeaveOut(place: Place): Promise<void> {
+    try {
+      await this.#adopt(place)
+    } catch (error) {
+      if (!MillraceError.is(error, 'storageFull')) throw error
+      const { ownerId } = place
+      this.#absent.set(ownerId, place)
+      const what = 'the disk has no room for an owner without shards: it takes none until there is room'
+      this.#options.log.warn({ ownerId, reason: error.message }, `${what}; free some, or grow the disk`)
+    }
+  }
+
+  async #adoptAbsent(): Promise<void> {
+    const { log } = this.#options
+    const attempts = [...this.#absent].map(async ([ownerId, place]) => {
+      try {
+        await this.#adopt(place)
+        this.#absent.delete(ownerId)
+        log.info({ ownerId }, 'the disk has room for the owner now: it runs')
+      } catch (error) {
+        if (!MillraceError.is(error, 'storageFull'))
+          log.warn({ ownerId, err: error }, 'the owner cannot be opened')
+      }
+    })
+    await Promise.all(attempts)
   }
 
   #link(ownerId: number, channel: OwnerChannel): OwnerLink {
@@ -134,4 +200,10 @@ export class Owners implements SegmentDirectory {
       wakes.mark(shard)
     }
   }
+}
+
+/** Fulfils when all have; rejects with the first failure once all are settled. */
+async function allDone(works: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(works)).find((outcome) => outcome.status === 'rejected')
+  if (failed) throw failed.reason
 }

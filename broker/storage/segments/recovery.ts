@@ -72,6 +72,17 @@ async function createFirst(place: SegmentPlace, now: Clock): Promise<Recovered> 
   return { manifest, active }
 }
 
+/**
+ * Removes what an interrupted first start left in a locked directory. Does nothing where there is a manifest: it is written
+ * last, and without it no record was ever stored.
+ */
+export async function removeUnbegun(directory: string): Promise<void> {
+  if ((await readManifest(directory)) !== undefined) return
+  await removeLeftovers(directory)
+  for (const name of await listSegmentDirectories(directory))
+    await removeDirectory(segmentPath(directory, formatSegmentName(name)))
+}
+
 /** Removes segments that the manifest does not name: an interrupted roll or compaction made them, or they were replaced. */
 async function removeUnlisted(place: SegmentPlace, { sealed, active }: Manifest): Promise<void> {
   const listed = new Set([...sealed, { number: active, generation: 0 }].map(formatSegmentName))

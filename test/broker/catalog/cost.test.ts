@@ -107,7 +107,7 @@ function cost<T>(before: CatalogState, decide: (state: CatalogState) => CatalogP
   return { after, visits, copied }
 }
 
-const context = { now: 7, owners: 3 }
+const context = { now: 7, owners: [0, 1, 2] }
 
 describe('CatalogState costs what a change changes:', () => {
   test('a split of a shard, beside ten thousand streams and tens of thousands of closed shards', () => {

@@ -61,7 +61,7 @@ const appendTo = (connection: RawConnection, ...texts: readonly string[]) =>
 describe('a host', () => {
   it('serves the data plane to connections, from append to push', async () => {
     const { connect, start } = launch()
-    expect(await start()).toEqual({ port: 0 })
+    expect(await start()).toEqual({ port: 0, absentOwners: [] })
     const [producer, consumer] = [await connect(), await connect()]
     const position = at('TRIM_HORIZON')
     await consumer.request('subscribe', { streamId: STREAM, shardIndex: 0, position, creditBytes: 100 })

@@ -1,5 +1,6 @@
 // An owner's promises to its host, on real LMDB in a temporary directory.
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { BATCH_HEADER_BYTES, batchOffsets, bodyCrcOf, stampBatch } from '../../../protocol/batch/batch.ts'
@@ -201,6 +202,35 @@ test('openOwner: refuses a directory of an older format by its format, and chang
   const again = await storage.openOwner()
   await again.open(1)
   expect(await again.put(1, ['a'], { producerId: 7 })).toMatchObject({ base: 0, duplicate: true })
+})
+
+describe('opening an owner on a full disk', () => {
+  test('rejects with storageFull, and leaves nothing of a new one', async ({ storage }) => {
+    await mkdir(join(storage.dataDir, 'owners'))
+    storage.disk.errno = constants.errno.ENOSPC
+    storage.disk.faults.push('nothing stored')
+    await expect(storage.openOwner()).rejects.toMatchObject({ code: 'storageFull' })
+    expect(await readdir(join(storage.dataDir, 'owners'))).toEqual([])
+    const owner = await storage.openOwner()
+    await owner.open(1)
+    expect(await owner.put(1, ['a'])).toEqual(stored(0))
+  })
+
+  test('leaves a directory that was there before', async ({ storage }) => {
+    const directory = storage.ownerDirectory()
+    await mkdir(join(directory, 'lock'), { recursive: true })
+    storage.disk.errno = constants.errno.ENOSPC
+    storage.disk.faults.push('nothing stored')
+    await expect(storage.openOwner()).rejects.toMatchObject({ code: 'storageFull' })
+    expect(await readdir(directory)).toContain('lock')
+  })
+
+  test('leaves what a failure of another kind left, for the next start to look at', async ({ storage }) => {
+    storage.disk.faults.push('nothing stored')
+    const freeBytesOf = () => Promise.resolve(2 ** 40)
+    await expect(storage.openOwner({ freeBytesOf })).rejects.toThrow('a commit was made to fail')
+    expect(await readdir(storage.ownerDirectory())).toEqual(['lock', segmentName(1)])
+  })
 })
 
 describe('forget', () => {

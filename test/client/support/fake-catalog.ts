@@ -30,11 +30,11 @@ const defaults = { onDemandShards: 4, targetBytesPerSecond: 1000, targetRecordsP
 
 export class FakeCatalog {
   #state: CatalogState
-  readonly #owners: number
+  readonly #owners: readonly number[]
 
   /** Its owners have the numbers from 0 on. */
   constructor({ name, shards, owners }: { name: string; shards: number; owners: number }) {
-    this.#owners = owners
+    this.#owners = Array.from({ length: owners }, (_, ownerId) => ownerId)
     const { settings } = newSettings({ ...nothingSaid, name }, defaults, fail)
     this.#state = readCatalog([
       brokerRow({ nextSlot: shards + 1 }),

@@ -24,7 +24,7 @@ function opened(time = new WrongTime(), catalog = new MemoryCatalog()) {
   hosts.behaviour = () => ({
     start: ({ settings }) => {
       started.push(settings.clock)
-      return { port: 1 }
+      return { port: 1, absentOwners: [] }
     },
     followClock: (reading) => {
       told.push(reading)

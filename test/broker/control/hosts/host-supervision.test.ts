@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { hostPolicy } from '../../../../broker/control/hosts/host-supervision.ts'
 import { MillraceError } from '../../../../protocol/millrace-error.ts'
+import type { HostCalls } from '../../../../broker/host-contract.ts'
 import { FakeHosts } from '../support/fake-hosts.ts'
 import { settled } from '../support/fake-time.ts'
 import { MemoryCatalog } from '../support/memory-catalog.ts'
@@ -41,7 +42,7 @@ describe('HostSupervision', () => {
     hosts.behaviour = () => ({
       start: ({ settings }) => {
         given.push(settings)
-        return { port: 1 }
+        return { port: 1, absentOwners: [] }
       },
     })
     await TestController.open(new MemoryCatalog(), { fakeHosts: hosts })
@@ -159,7 +160,7 @@ describe('HostSupervision', () => {
 
   it('lets a starting host finish its start before it drains it', async () => {
     const hosts = new FakeHosts()
-    let finishStart = (_: { port: number }): void => {}
+    let finishStart = (_: HostCalls['start']['reply']): void => {}
     hosts.behaviour = () => ({
       start: () =>
         new Promise((resolve) => {
@@ -170,7 +171,7 @@ describe('HostSupervision', () => {
     const drained = test.controller.drain(1_000)
     await settled()
     expect(hosts.host(1).calls).toEqual(['start 0 shards'])
-    finishStart({ port: 1 })
+    finishStart({ port: 1, absentOwners: [] })
     await drained
     expect(hosts.host(1).calls).toEqual(['start 0 shards', 'drain 1000'])
   })

@@ -14,7 +14,7 @@ import { MillraceError } from '../../../../protocol/millrace-error.ts'
 import { allRows, brokerRow, from, shardRow, streamRow, upTo } from '../../../support/catalog-rows.ts'
 import { fail } from '../../../support/fail.ts'
 
-const OWNERS = 3
+const OWNERS = [0, 1, 2]
 const SPACE = 1n << 128n
 
 const stateOf = (...rows: CatalogRow[]): CatalogState => readCatalog([brokerRow({ nextSlot: 1000 }), ...rows])
@@ -26,7 +26,7 @@ const quarters = stateOf(
     return shardRow(1, index, {
       startingHashKey: from(digit),
       endingHashKey: upTo(end),
-      ownerId: index % OWNERS,
+      ownerId: index % OWNERS.length,
     })
   }),
 )

@@ -10,7 +10,7 @@ import { brokerRow, reshardRow, shardRow, streamRow } from '../../../support/cat
 import { fail } from '../../../support/fail.ts'
 
 const now = 7
-const owners = 1
+const owners = [0]
 const defaults = { onDemandShards: 4, targetBytesPerSecond: 1, targetRecordsPerSecond: 1 }
 
 /** Requests that add two shards. */

@@ -2,6 +2,7 @@
 // while all hosts keep to it, whichever of them restarts, hangs or stays down.
 import { describe, expect, it } from 'vitest'
 import { rejectionOf } from '../../../support/rejection.ts'
+import type { HostCalls } from '../../../../broker/host-contract.ts'
 import { FakeHosts } from '../support/fake-hosts.ts'
 import { settled } from '../support/fake-time.ts'
 import { MemoryCatalog } from '../support/memory-catalog.ts'
@@ -39,7 +40,7 @@ describe('updateStream', () => {
     const catalog = new MemoryCatalog()
     const first = await TestController.open(catalog)
     await first.ask('createStream', clicks)
-    let finishStart = (_: { port: number }): void => {}
+    let finishStart = (_: HostCalls['start']['reply']): void => {}
     hosts.behaviour = () => ({
       start: () =>
         new Promise((resolve) => {
@@ -50,7 +51,7 @@ describe('updateStream', () => {
     const updated = test.ask('updateStream', { name: 'clicks', retentionMs: 2 * HOUR_MS })
     await test.time.advance(2_000)
     expect((await updated).stream.retentionMs).toBe(2 * HOUR_MS)
-    finishStart({ port: 1 })
+    finishStart({ port: 1, absentOwners: [] })
     await settled()
     expect(hosts.host(1).calls).toEqual(['start 2 shards', `updateStream 1 ${2 * HOUR_MS}`])
   })

@@ -103,8 +103,9 @@ export class FakeHosts implements HostLauncher {
     const handlers: CallHandlers<HostCalls> = {
       start: ({ shards }) => {
         open(shards)
-        return { port: this.portBase + hostId }
+        return { port: this.portBase + hostId, absentOwners: [] }
       },
+      startAbsentOwners: () => ({ absentOwners: [] }),
       openShards: ({ shards }) => {
         open(shards)
         return null

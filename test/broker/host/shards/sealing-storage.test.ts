@@ -43,7 +43,7 @@ async function startEngine(directory: string, placed: readonly PlacedShard[]): P
       throw error
     },
   })
-  await engine.startOwners()
+  await engine.startOwners(placed)
   await engine.lifecycle.open(placed)
   return engine
 }

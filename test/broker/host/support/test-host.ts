@@ -89,8 +89,9 @@ export async function startTestHost(options: TestHostOptions = {}) {
     random: randomOf(7).next,
     onBroken: (error) => broken.push(error),
   })
-  await engine.startOwners()
-  await engine.lifecycle.open(options.shards ?? [placedShard(0)])
+  const shards = options.shards ?? [placedShard(0)]
+  await engine.startOwners(shards)
+  await engine.lifecycle.open(shards)
   return new TestHost(engine, time, owners, reader, counted, broken)
 }
 
