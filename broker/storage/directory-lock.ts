@@ -5,13 +5,14 @@
 // A claim is an empty file; its name says everything. It is complete as soon as it exists, and takes no block, so a
 // directory can be locked on a full disk.
 import { randomBytes, randomInt } from 'node:crypto'
-import { mkdir, open, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { open, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import { refusal } from '../../protocol/refusal.ts'
 import { type Claim, claimOfThisProcess, formatClaimName, parseClaimName } from './disk/claim-name.ts'
-import { DIRECTORY_MODE, FILE_MODE, refuseUnlessDirectory } from './disk/private-files.ts'
+import { ensureDirectory } from './disk/durable-files.ts'
+import { FILE_MODE, refuseUnlessDirectory } from './disk/private-files.ts'
 import { isProcessAlive } from './disk/process-identity.ts'
 
 const LOCK_DIRECTORY = 'lock'
@@ -49,13 +50,20 @@ export async function lockDirectory(
   const deadline = performance.now() + (options.waitMs ?? 0)
   const lock = join(directory, LOCK_DIRECTORY)
   await refuseUnlessDirectory(lock)
-  await mkdir(lock, { recursive: true, mode: DIRECTORY_MODE })
+  // Not Node's recursive mkdir, which calls a disk without a free inode ENOENT.
+  await ensureDirectory(lock)
   const own = await claimOfThisProcess()
   const contention = performance.now() + CONTENTION_MS
   for (;;) {
     const name = await putClaim(lock, own)
-    const rival = await findRival(lock, own, name)
-    if (rival === undefined) return hold(lock, name)
+    let rival: Rival | undefined
+    try {
+      rival = await findRival(lock, own, name)
+      if (rival === undefined) return await hold(lock, name)
+    } catch (error) {
+      await removeClaim(lock, name) // left behind, it would keep the directory locked while this process lives
+      throw error
+    }
     await rm(join(lock, name + CLAIM_SUFFIX), { force: true })
     // A rival that does not hold the lock also steps back.
     if (performance.now() >= (rival.holds ? deadline : Math.max(deadline, contention)))

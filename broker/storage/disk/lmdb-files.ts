@@ -1,6 +1,6 @@
 // Checks an environment's files before LMDB opens them. Runs wherever storage opens an environment. A native open that
 // fails ends the process, and so does access to a mapped page that is missing: a damaged header, a truncated file, no
-// free descriptor, no room for the lock file. Here each of these is an error with a message.
+// free descriptor, no room for a new file. Here each of these is an error with a message.
 import { randomBytes } from 'node:crypto'
 import {
   closeSync,
@@ -25,6 +25,8 @@ export const PAGE_BYTES = 4096
  * the process, so it is written in full.
  */
 const LOCK_BYTES = 64 * 1024
+/** More than LMDB writes into a new data file when it opens it: two meta pages. */
+const NEW_DATA_BYTES = 64 * 1024
 /** Descriptors that an open needs: LMDB opens the lock file once and the data file twice. */
 const DESCRIPTORS = 3
 
@@ -74,13 +76,26 @@ export function checkBeforeOpening(path: string, { readOnly }: { readOnly: boole
   const lockFile = join(path, 'lock.mdb')
   refuseUnlessDirectoryNow(path)
   for (const file of [dataFile, lockFile]) refuseUnlessFileNow(file)
-  if (hasEnvironment(path)) checkDataFile(dataFile, readOnly)
+  const isNew = !hasEnvironment(path)
+  if (!isNew) checkDataFile(dataFile, readOnly)
   else if (readOnly) throw new Error(`${path} holds no environment.`)
   // Created here with mode 0600, because LMDB would let other users read it. LMDB takes an empty file for a new
   // environment.
   else closeSync(openSync(dataFile, constants.O_CREAT | constants.O_WRONLY | NO_FOLLOW, FILE_MODE))
   ensureLockFile(lockFile)
   checkDescriptors(lockFile)
+  if (isNew) checkRoomFor(dataFile)
+}
+
+/** Throws if the disk has no room for the header of a new data file: a write that LMDB is refused ends the process. */
+function checkRoomFor(dataFile: string): void {
+  const draft = draftOf(dataFile)
+  try {
+    // Random bytes: a file system may store zeros without using blocks.
+    writeFileSync(draft, randomBytes(NEW_DATA_BYTES), { flag: 'wx', mode: FILE_MODE })
+  } finally {
+    rmSync(draft, { force: true })
+  }
 }
 
 /** Makes the lock file whole before LMDB maps it. An existing one may be in use, so it is never replaced. */
@@ -91,7 +106,7 @@ function ensureLockFile(path: string): void {
 }
 
 function createLockFile(path: string): void {
-  const draft = `${path}.${randomBytes(4).toString('hex')}`
+  const draft = draftOf(path)
   try {
     writeFileSync(draft, new Uint8Array(LOCK_BYTES), { flag: 'wx', mode: FILE_MODE })
     linkSync(draft, path)
@@ -101,6 +116,10 @@ function createLockFile(path: string): void {
   } finally {
     rmSync(draft, { force: true })
   }
+}
+
+function draftOf(path: string): string {
+  return `${path}.${randomBytes(4).toString('hex')}`
 }
 
 /** Lengthens a lock file that was copied or written in part; keeps the bytes it has. */
