@@ -17,6 +17,7 @@ import { createServer, type Server } from './server/server.ts'
 import { catalogPath, openCatalogStore } from './storage/catalog-store.ts'
 import { prepareDataDirectory } from './storage/data-directory.ts'
 import { lockDirectory } from './storage/directory-lock.ts'
+import { noRoomToStart } from './storage/disk/full-disk.ts'
 import { noteAt } from './storage/note.ts'
 import { openSmallRows as openSmallRowsStore, smallRowsPath } from './storage/small-rows/store.ts'
 import { createTelemetry } from './telemetry/instruments.ts'
@@ -58,12 +59,21 @@ export interface ComposedController {
 
 /**
  * Opens everything, and starts the hosts. Adds a closer to `closers` for everything that was opened, also where it rejects.
- * Rejects with `unavailable` where the directory is in use or a port is taken.
+ * Rejects with `unavailable` where the directory is in use, a port is taken, or the disk has no room for a file that a start
+ * must make.
  */
 export async function composeController(
   choices: ControllerChoices,
   closers: Closers,
 ): Promise<ComposedController> {
+  try {
+    return await openAll(choices, closers)
+  } catch (error) {
+    throw (await noRoomToStart(error, choices.config.dataDir)) ?? error
+  }
+}
+
+async function openAll(choices: ControllerChoices, closers: Closers): Promise<ComposedController> {
   const { time, log, onBroken } = choices
   const { openCatalog = openCatalogStore, openSmallRows = openSmallRowsStore } = choices
   const telemetry = createTelemetry('controller', { withProcess: true })

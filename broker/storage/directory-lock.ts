@@ -3,9 +3,10 @@
 // later one sees the earlier, so at most one holds the lock. Names are never used twice, so removing a dead process'
 // claim cannot remove a living one's. A killed holder costs no wait: its claim names a process that is gone.
 // A claim is an empty file; its name says everything. It is complete as soon as it exists, and takes no block, so a
-// directory can be locked on a full disk.
+// directory can be locked on a full disk. A holder that ends leaves its two files as spares, under names of no meaning, so that
+// the next one can claim the directory where the disk has no inode left either.
 import { randomBytes, randomInt } from 'node:crypto'
-import { open, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
+import { open, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { MillraceError } from '../../protocol/millrace-error.ts'
@@ -19,6 +20,8 @@ const LOCK_DIRECTORY = 'lock'
 const CLAIM_SUFFIX = '.claim'
 const HELD_SUFFIX = '.held'
 const PROBE_INFIX = '-probe-'
+/** What claims and held marks become when they are given up. Either name may serve as either. */
+const SPARES = ['spare-1', 'spare-2']
 /** How often a holder touches its claim, for contenders that cannot look up its process: other hosts and containers. */
 const HEARTBEAT_MS = 2000
 /** Such contenders take a holder for dead after this long without a touch. */
@@ -76,7 +79,9 @@ export async function lockDirectory(
 /** Removes a directory that holds nothing, except for a lock that no process holds or asks for. Leaves any other as it is. */
 export async function removeUnlocked(directory: string): Promise<void> {
   // Removes empty directories only, so a claim or a file that another process has put there stops it.
-  for (const path of [join(directory, LOCK_DIRECTORY), directory]) await rmdir(path).catch(() => undefined)
+  const lock = join(directory, LOCK_DIRECTORY)
+  for (const spare of SPARES) await rm(join(lock, spare), { force: true })
+  for (const path of [lock, directory]) await rmdir(path).catch(() => undefined)
 }
 
 /** Describes the living process that holds a directory; undefined if no process does. */
@@ -89,16 +94,33 @@ export async function holderOf(directory: string): Promise<string | undefined> {
 /** Writes a claim under a new name, and returns the name. */
 async function putClaim(lock: string, own: Claim): Promise<string> {
   const name = formatClaimName(own)
-  const put = () => writeFile(join(lock, name + CLAIM_SUFFIX), '', { flag: 'wx', mode: FILE_MODE })
   try {
-    await put()
+    await putFile(lock, name + CLAIM_SUFFIX)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
     // The disk has no room even for an empty file: removing the claims of dead processes makes some.
     await findRival(lock, own, name)
-    await put()
+    await putFile(lock, name + CLAIM_SUFFIX)
   }
   return name
+}
+
+/** Creates an empty file, or makes it of a spare one where the disk has no inode for it. */
+async function putFile(lock: string, name: string): Promise<void> {
+  try {
+    await writeFile(join(lock, name), '', { flag: 'wx', mode: FILE_MODE })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+    for (const spare of SPARES) {
+      // Only one of two contenders can rename a spare.
+      const isTaken = await rename(join(lock, spare), join(lock, name)).then(
+        () => true,
+        () => false,
+      )
+      if (isTaken) return
+    }
+    throw error
+  }
 }
 
 /** Finds a living process' claim other than `ownName`. If `ownName` is given, removes the claims of dead processes. */
@@ -156,7 +178,7 @@ async function isBeating(path: string): Promise<boolean> {
 }
 
 async function hold(lock: string, name: string): Promise<DirectoryLock> {
-  await writeFile(join(lock, name + HELD_SUFFIX), '', { flag: 'wx', mode: FILE_MODE })
+  await putFile(lock, name + HELD_SUFFIX)
   await removeProbes(lock)
   const claim = await open(join(lock, name + CLAIM_SUFFIX), 'r+')
   let beats = 0
@@ -170,7 +192,7 @@ async function hold(lock: string, name: string): Promise<DirectoryLock> {
     release: async () => {
       clearInterval(heartbeat)
       await claim.close()
-      await removeClaim(lock, name)
+      await giveUp(lock, name)
     },
   }
 }
@@ -186,6 +208,17 @@ async function removeProbes(lock: string): Promise<void> {
 async function removeClaim(lock: string, name: string): Promise<void> {
   await rm(join(lock, name + HELD_SUFFIX), { force: true })
   await rm(join(lock, name + CLAIM_SUFFIX), { force: true })
+}
+
+/** Makes spares of a holder's files; the claim last, as above. The spares replace older ones, so they do not add up. */
+async function giveUp(lock: string, name: string): Promise<void> {
+  const [one, other] = SPARES.map((spare) => join(lock, spare)) as [string, string]
+  try {
+    await rename(join(lock, name + HELD_SUFFIX), one)
+    await rename(join(lock, name + CLAIM_SUFFIX), other)
+  } catch {
+    await removeClaim(lock, name) // what matters is that the directory is free
+  }
 }
 
 /** Says how to free the directory. This advice and docs/operations.md must suffice: no file is ever removed by hand. */

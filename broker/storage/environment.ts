@@ -6,13 +6,8 @@ import { setTimeout } from 'node:timers/promises'
 import { openAsClass, type Database, type RootDatabaseOptionsWithPath } from 'lmdb'
 import { invariant, InvariantError } from '../../protocol/invariant.ts'
 import { DIRECTORY_MODE } from './disk/private-files.ts'
-import {
-  checkBeforeOpening,
-  DamagedEnvironment,
-  dataFileOf,
-  PAGE_BYTES,
-  usedBytesOf,
-} from './disk/lmdb-files.ts'
+import { DamagedEnvironment, dataFileOf, makeReadyToOpen, usedBytesOf } from './disk/lmdb-files.ts'
+import { PAGE_BYTES } from './disk/new-data-file.ts'
 import { ReservedRoom } from './disk/reserved-room.ts'
 import { DamagedRow, type KeyRange } from './rows/key-space.ts'
 import { countOf } from '../../protocol/text/count-text.ts'
@@ -133,7 +128,7 @@ type StoreClass = {
 /** Opens an LMDB environment. Refuses a file that this process already has open in another mode. */
 export const openLmdb: OpenEnvironment = async ({ path, mapBytes, readOnly }) => {
   if (!readOnly) mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE })
-  checkBeforeOpening(path, { readOnly })
+  makeReadyToOpen(path, { readOnly, mapBytes })
   const options: RootDatabaseOptionsWithPath & { noSubdir: boolean } = {
     path,
     noSubdir: false, // otherwise lmdb-js takes a directory with a dot in its name for a file

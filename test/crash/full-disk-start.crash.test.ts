@@ -92,9 +92,15 @@ class FullDisk {
     await until('the host serves', async () =>
       (await client.describeBroker()).hosts.every(({ state }) => state === 'ready'),
     )
-    expect(await readAll(client)).toEqual(Array.from({ length: RECORDS }, (_, i) => `${i}`))
+    await this.expectReads()
     await using producer = await client.producer('clicks', { deliveryTimeoutMs: REFUSED_AFTER_MS })
     await expect(producer.send(recordOf(RECORDS))).rejects.toMatchObject({ code: 'storageFull' })
+  }
+
+  /** Expects that the records of the start are readable, in their order. */
+  async expectReads(): Promise<void> {
+    await using client = await this.client()
+    expect(await readAll(client)).toEqual(Array.from({ length: RECORDS }, (_, i) => `${i}`))
   }
 
   /** Expects that all hosts are ready, and that these owners have no directory: the others have one. */
@@ -174,6 +180,39 @@ test('a copy without lock files starts on a full disk by using the ballast', asy
   await full.expectResumed()
 })
 
+test('a stopped daemon starts on a disk that has no inode left', async (context) => {
+  const full = await FullDisk.start(context)
+  for (let round = 0; round < 2; round++) {
+    await full.stop()
+    full.disk.fillInodes()
+    await full.startAgain()
+    await full.expectUnused([])
+    await full.expectReads()
+  }
+  await full.expectResumed()
+})
+
+describe.for([
+  { room: 'block', fill: (disk: SmallDisk) => disk.fill() },
+  { room: 'inode', fill: (disk: SmallDisk) => disk.fillInodes() },
+])('a daemon that must make a directory on a disk without a free $room', ({ fill }) => {
+  test('refuses to start, says what to do, and starts when there is room', async (context) => {
+    const full = await FullDisk.start(context)
+    await full.stop()
+    rmSync(join(full.disk.path, 'small'), { recursive: true }) // as an earlier version left it
+    fill(full.disk)
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await expect(full.startAgain()).rejects.toThrow(
+        /no room for the files that a start must make.*Free a few megabytes and some inodes/,
+      )
+    }
+    full.disk.clear()
+    await full.startAgain()
+    await full.expectReads()
+    await full.expectResumed()
+  })
+})
+
 describe.for(['killed', 'stopped'] as const)('a %s daemon that starts with more owners and hosts', (end) => {
   const MORE = { hosts: '3', owners: '5' }
 
@@ -200,7 +239,7 @@ describe.for(['killed', 'stopped'] as const)('a %s daemon that starts with more 
   })
 
   test('serves what it had on a disk without a free inode, and uses them when there is room', async (context) => {
-    const full = await startedOn(context, (disk) => disk.fillInodes(end === 'stopped' ? 8 : 0))
+    const full = await startedOn(context, (disk) => disk.fillInodes())
     await full.expectUnused([1, 2, 3, 4])
     {
       await using client = await full.client()

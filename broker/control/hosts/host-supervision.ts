@@ -10,7 +10,7 @@ import type { SupervisionPolicy } from '../../supervision/policy.ts'
 import { ChildGone, SupervisedChild, type Charge } from '../../supervision/supervised-child.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import { createCaller, type Caller } from '../../channels/calls.ts'
-import type { Time } from '../../time.ts'
+import { withDeadline, type Time } from '../../time.ts'
 import type { HostFleet, HostStatus } from './fleet.ts'
 import { hostIds, hostOfOwner } from './placement.ts'
 
@@ -28,6 +28,9 @@ export const hostPolicy = {
     stuckAnswersMax: 24,
   },
 } as const satisfies SupervisionPolicy
+
+/** A start opens storage, as above; but a stream is being created, or a shard split, that can do without the owner. */
+const START_ABSENT_MS = 30_000
 
 const texts: ReasonTexts = {
   starting: 'opening its storage',
@@ -54,8 +57,6 @@ interface HostLife extends LaunchedHost {
   readonly caller: Caller<HostCalls>
   /** Number of shards that the host was started with. */
   shards: number
-  /** As the host said last. */
-  absentOwners: readonly number[]
 }
 
 interface Host {
@@ -63,6 +64,8 @@ interface Host {
   readonly child: SupervisedChild<HostLife>
   /** Port of the host, or its last port before it went down. */
   port: number | undefined
+  /** As the host said last. Kept while it is down: it will need the same room again. */
+  absentOwners: readonly number[]
 }
 
 interface ReadyWaiter {
@@ -83,6 +86,7 @@ export class HostSupervision implements HostFleet {
       hostId,
       child: new SupervisedChild(this.#charge(hostId), options),
       port: undefined,
+      absentOwners: [],
     }))
   }
 
@@ -116,12 +120,17 @@ export class HostSupervision implements HostFleet {
   }
 
   async startAbsentOwners(): Promise<void> {
-    const attempts = this.#hosts.map(async ({ child: { phase, life } }) => {
-      if (phase !== 'ready' || life === undefined || life.absentOwners.length === 0) return
+    const { time } = this.#options
+    const attempts = this.#hosts.map(async (host) => {
+      const { phase, life } = host.child
+      if (phase !== 'ready' || life === undefined || host.absentOwners.length === 0) return
       try {
-        life.absentOwners = (await life.caller.call('startAbsentOwners', null)).absentOwners
+        // What waits for this does without the owners where their disk hangs.
+        const asked = life.caller.call('startAbsentOwners', null)
+        const { absentOwners } = await withDeadline(asked, time, START_ABSENT_MS)
+        if (host.child.life === life) host.absentOwners = absentOwners
       } catch {
-        // The host went down, or stops.
+        // The host went down, stops, or takes too long.
       }
     })
     await Promise.all(attempts)
@@ -163,7 +172,7 @@ export class HostSupervision implements HostFleet {
       texts,
       launch: () => {
         const host = launcher.launch(hostId)
-        return { ...host, caller: createCaller<HostCalls>(host.channel), shards: 0, absentOwners: [] }
+        return { ...host, caller: createCaller<HostCalls>(host.channel), shards: 0 }
       },
       start: (life) => this.#startUp(hostId, life),
       // The host may exit before it answers; only its end matters.
@@ -181,8 +190,7 @@ export class HostSupervision implements HostFleet {
     life.shards = shards.length
     try {
       const started = await life.caller.call('start', { settings: settingsOf(hostId), shards })
-      this.#host(hostId).port = started.port
-      life.absentOwners = started.absentOwners
+      Object.assign(this.#host(hostId), { port: started.port, absentOwners: started.absentOwners })
     } catch (error) {
       if (MillraceError.is(error, 'outcomeUnknown')) throw new ChildGone(error.message, { cause: error })
       throw error
@@ -236,10 +244,9 @@ export class HostSupervision implements HostFleet {
   }
 }
 
-function statusOf({ hostId, child, port }: Host): HostStatus {
+function statusOf({ hostId, child, port, absentOwners }: Host): HostStatus {
   const { phase: state, life, restarts, reason } = child
-  const { pid, absentOwners = [] } = life ?? {}
-  return { hostId, state, pid, port, restarts, reason, absentOwners }
+  return { hostId, state, pid: life?.pid, port, restarts, reason, absentOwners }
 }
 
 function stopping(): MillraceError {

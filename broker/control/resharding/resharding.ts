@@ -248,7 +248,9 @@ export class Resharding {
 
   #context(): ChangeContext {
     const { time, fleet, owners } = this.#options
-    return { now: time.now(), owners: ownersThatTake(fleet, owners) }
+    // What a host that was not ready yet will have to leave out is not known; a child placed there might keep it from starting.
+    const known = ownersThatTake(fleet, owners).filter((ownerId) => fleet.hostOf(ownerId).port !== undefined)
+    return { now: time.now(), owners: known }
   }
 
   #take<T>(streamId: number, fail: Fail<'streamBusy'>, work: () => Promise<T>): Turn<T> {

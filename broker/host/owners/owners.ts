@@ -156,9 +156,11 @@ export class Owners implements SegmentDirectory {
     }
   }
 
+  /** One after the other: together each could take room that one of them needs, and none would start. */
   async #adoptAbsent(): Promise<void> {
     const { log } = this.#options
-    const attempts = [...this.#absent].map(async ([ownerId, place]) => {
+    for (const [ownerId, place] of [...this.#absent]) {
+      if (this.#isClosed) return
       try {
         await this.#adopt(place)
         this.#absent.delete(ownerId)
@@ -167,8 +169,7 @@ export class Owners implements SegmentDirectory {
         if (!MillraceError.is(error, 'storageFull'))
           log.warn({ ownerId, err: error }, 'the owner cannot be opened')
       }
-    })
-    await Promise.all(attempts)
+    }
   }
 
   #link(ownerId: number, channel: OwnerChannel): OwnerLink {

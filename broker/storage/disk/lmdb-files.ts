@@ -1,7 +1,6 @@
-// Checks an environment's files before LMDB opens them. Runs wherever storage opens an environment. A native open that
-// fails ends the process, and so does access to a mapped page that is missing: a damaged header, a truncated file, no
-// free descriptor, no room for a new file. Here each of these is an error with a message.
-import { randomBytes } from 'node:crypto'
+// Checks an environment's files before LMDB opens them, and makes those that are missing. Runs wherever storage opens an
+// environment. A native open that fails ends the process, and so does access to a mapped page that is missing: a damaged
+// header, a truncated file, no free descriptor, no room for a new file. Here each of these is an error with a message.
 import {
   closeSync,
   constants,
@@ -16,26 +15,26 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import {
+  createDataFile,
+  DATA_VERSION,
+  draftOf,
+  MAGIC,
+  META_FLAG,
+  META_PAGES,
+  metaAt,
+  PAGE_BYTES,
+} from './new-data-file.ts'
 import { FILE_MODE, NO_FOLLOW, refuseUnlessDirectoryNow, refuseUnlessFileNow } from './private-files.ts'
 import { countOf } from '../../../protocol/text/count-text.ts'
 
-export const PAGE_BYTES = 4096
 /**
  * Size of the lock file, which holds the reader table. LMDB maps and writes it: a hole in it on a full disk would end
  * the process, so it is written in full.
  */
 const LOCK_BYTES = 64 * 1024
-/** More than LMDB writes into a new data file when it opens it: two meta pages. */
-const NEW_DATA_BYTES = 64 * 1024
 /** Descriptors that an open needs: LMDB opens the lock file once and the data file twice. */
 const DESCRIPTORS = 3
-
-// The two meta pages, of which the newer one counts. Offsets in bytes; values in the machine's byte order.
-const META_PAGES = 2
-const META_FLAG = 0x08
-const MAGIC = 0xbeefc0de
-const DATA_VERSION = 2
-const at = { flags: 18, magic: 24, version: 28, pageSize: 48, lastPage: 144, txn: 152 } as const
 
 /** The files are no environment, or a damaged one: opening them again does not help. */
 export class DamagedEnvironment extends Error {
@@ -70,32 +69,24 @@ function usedBytesIn(metas: Uint8Array, path: string): number {
   return (newer.lastPage + 1) * PAGE_BYTES
 }
 
-/** Throws unless LMDB can open the environment in the existing directory `path`. */
-export function checkBeforeOpening(path: string, { readOnly }: { readOnly: boolean }): void {
+/**
+ * Throws unless LMDB can open the environment in the existing directory `path`. Creates the files of a new one that may be
+ * written; `mapBytes` is as LMDB will be told.
+ */
+export function makeReadyToOpen(
+  path: string,
+  { readOnly, mapBytes }: { readOnly: boolean; mapBytes: number },
+): void {
   const dataFile = dataFileOf(path)
   const lockFile = join(path, 'lock.mdb')
   refuseUnlessDirectoryNow(path)
   for (const file of [dataFile, lockFile]) refuseUnlessFileNow(file)
-  const isNew = !hasEnvironment(path)
-  if (!isNew) checkDataFile(dataFile, readOnly)
+  if (hasEnvironment(path)) checkDataFile(dataFile, readOnly)
   else if (readOnly) throw new Error(`${path} holds no environment.`)
-  // Created here with mode 0600, because LMDB would let other users read it. LMDB takes an empty file for a new
-  // environment.
-  else closeSync(openSync(dataFile, constants.O_CREAT | constants.O_WRONLY | NO_FOLLOW, FILE_MODE))
+  // Created with mode 0600, because LMDB would let other users read it.
+  else createDataFile(dataFile, mapBytes)
   ensureLockFile(lockFile)
   checkDescriptors(lockFile)
-  if (isNew) checkRoomFor(dataFile)
-}
-
-/** Throws if the disk has no room for the header of a new data file: a write that LMDB is refused ends the process. */
-function checkRoomFor(dataFile: string): void {
-  const draft = draftOf(dataFile)
-  try {
-    // Random bytes: a file system may store zeros without using blocks.
-    writeFileSync(draft, randomBytes(NEW_DATA_BYTES), { flag: 'wx', mode: FILE_MODE })
-  } finally {
-    rmSync(draft, { force: true })
-  }
 }
 
 /** Makes the lock file whole before LMDB maps it. An existing one may be in use, so it is never replaced. */
@@ -116,10 +107,6 @@ function createLockFile(path: string): void {
   } finally {
     rmSync(draft, { force: true })
   }
-}
-
-function draftOf(path: string): string {
-  return `${path}.${randomBytes(4).toString('hex')}`
 }
 
 /** Lengthens a lock file that was copied or written in part; keeps the bytes it has. */
@@ -156,22 +143,22 @@ function checkDataFile(dataFile: string, readOnly: boolean): void {
 function readMeta(page: Uint8Array, dataFile: string): { txn: bigint; lastPage: number } {
   const u32 = new Uint32Array(page.buffer, page.byteOffset, PAGE_BYTES / 4)
   const u64 = new BigUint64Array(page.buffer, page.byteOffset, PAGE_BYTES / 8)
-  const flags = new Uint16Array(page.buffer, page.byteOffset, PAGE_BYTES / 2)[at.flags / 2]!
-  if ((flags & META_FLAG) === 0 || u32[at.magic / 4] !== MAGIC) {
+  const flags = new Uint16Array(page.buffer, page.byteOffset, PAGE_BYTES / 2)[metaAt.flags / 2]!
+  if ((flags & META_FLAG) === 0 || u32[metaAt.magic / 4] !== MAGIC) {
     throw new DamagedEnvironment(dataFile, 'its header is not one of LMDB')
   }
-  const version = u32[at.version / 4]! & 0xffff
+  const version = u32[metaAt.version / 4]! & 0xffff
   if (version !== DATA_VERSION) {
     throw new DamagedEnvironment(
       dataFile,
       `its format is ${version}; this version of LMDB reads ${DATA_VERSION}`,
     )
   }
-  const pageSize = u32[at.pageSize / 4]!
+  const pageSize = u32[metaAt.pageSize / 4]!
   if (pageSize !== PAGE_BYTES) {
     throw new DamagedEnvironment(dataFile, `its pages have ${countOf(pageSize, 'byte')}, not ${PAGE_BYTES}`)
   }
-  return { txn: u64[at.txn / 8]!, lastPage: Number(u64[at.lastPage / 8]!) }
+  return { txn: u64[metaAt.txn / 8]!, lastPage: Number(u64[metaAt.lastPage / 8]!) }
 }
 
 /** Throws if the process has too few free descriptors. */

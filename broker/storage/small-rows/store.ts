@@ -17,7 +17,7 @@ import type {
 import { keyAfter } from '../rows/all-rows.ts'
 import { GroupCommit } from '../append/group-commit.ts'
 import { ensureDirectory, syncDirectory } from '../disk/durable-files.ts'
-import { PAGE_BYTES } from '../disk/lmdb-files.ts'
+import { PAGE_BYTES } from '../disk/new-data-file.ts'
 import { refuseUnlessDirectory } from '../disk/private-files.ts'
 import {
   isDamage,

@@ -17,7 +17,8 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-const claims = () => readdir(join(directory, 'lock'))
+const claims = async () =>
+  (await readdir(join(directory, 'lock'))).filter((name) => !name.startsWith('spare-'))
 
 /** Writes a claim like that of this process, with some fields changed. */
 async function plant(different: Partial<Claim>, { held = true, ageMs = 0 } = {}): Promise<void> {
@@ -117,6 +118,13 @@ describe('lockDirectory', () => {
     })
     await Promise.all(turns)
     expect(await claims()).toEqual([])
+  })
+
+  test('leaves two spare files to the next holder, however often it was held', async () => {
+    for (let round = 0; round < 3; round++) {
+      await (await lockDirectory(directory)).release()
+      expect((await readdir(join(directory, 'lock'))).toSorted()).toEqual(['spare-1', 'spare-2'])
+    }
   })
 
   test('removes what killed contenders left, with the next holder', async () => {

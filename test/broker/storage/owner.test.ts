@@ -4,6 +4,7 @@ import { constants } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { BATCH_HEADER_BYTES, batchOffsets, bodyCrcOf, stampBatch } from '../../../protocol/batch/batch.ts'
+import { holderOf } from '../../../broker/storage/directory-lock.ts'
 import type { Environment } from '../../../broker/storage/environment.ts'
 import { decodeRow, encodeKey, encodeRow } from '../../../broker/storage/rows/key-space.ts'
 import { batchOf, segmentName, test } from '../../support/disk/storage.ts'
@@ -315,6 +316,6 @@ describe('close', () => {
       'manifest.json',
       'segment-0000000001',
     ])
-    expect(await readdir(join(storage.ownerDirectory(), 'lock'))).toEqual([])
+    expect(await holderOf(storage.ownerDirectory())).toBeUndefined()
   })
 })

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { checkBeforeOpening, dataFileOf } from '../../../../broker/storage/disk/lmdb-files.ts'
+import { makeReadyToOpen, dataFileOf } from '../../../../broker/storage/disk/lmdb-files.ts'
 import { openLmdb } from '../../../../broker/storage/environment.ts'
 
 const hook = vi.hoisted(() => ({ afterEachLook: () => {} }))
@@ -33,7 +33,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-test('checkBeforeOpening: takes a commit between two reads of the file for no damage', async () => {
+test('makeReadyToOpen: takes a commit between two reads of the file for no damage', async () => {
   const path = join(directory, 'segment')
   const before = join(directory, 'before')
   const environment = await openLmdb({ path, mapBytes: 64 * 1024 * 1024, readOnly: false })
@@ -43,5 +43,5 @@ test('checkBeforeOpening: takes a commit between two reads of the file for no da
   await environment.close()
   // Stands for an owner that commits right after the first read.
   hook.afterEachLook = () => copyFileSync(dataFileOf(path), dataFileOf(before))
-  expect(() => checkBeforeOpening(before, { readOnly: true })).not.toThrow()
+  expect(() => makeReadyToOpen(before, { readOnly: true, mapBytes: 64 * 1024 * 1024 })).not.toThrow()
 })
