@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test, type TestContext } from 'vitest
 import { type RunningDaemon, startDaemon } from '#dist/bench/harness/daemon.js'
 import { checkDataDirectory } from '../../broker/storage/integrity.ts'
 import { type Client, connect } from '../../client/index.ts'
-import { isAlive, knownProcess, signal, untilGone } from '../support/daemon.ts'
+import { childrenOf, isAlive, knownProcess, signal, untilGone } from '../support/daemon.ts'
 import { freePort } from '../support/ports.ts'
 import { until } from '../support/checker/progress.ts'
 import { SmallDisk } from '../support/disk/small-disk.ts'
@@ -67,7 +67,7 @@ class FullDisk {
   async killAll(): Promise<void> {
     const controller = knownProcess(this.#running.pid)
     if (!isAlive(controller)) return
-    const all = [controller, ...(await this.#hostPids()).map(knownProcess)]
+    const all = [controller, ...childrenOf(controller)]
     for (const each of all) signal(each, 'SIGKILL')
     await untilGone(all)
   }

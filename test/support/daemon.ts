@@ -143,6 +143,12 @@ export function knownProcess(pid: number): KnownProcess {
   return { pid, bornAt: statOf(pid)?.bornAt }
 }
 
+/** The processes that a process has started and that still run, also where it answers nothing. Linux only. */
+export function childrenOf({ pid }: KnownProcess): KnownProcess[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return pids.flatMap((child) => (statOf(Number(child))?.parent === pid ? [knownProcess(Number(child))] : []))
+}
+
 /** Sends a signal to a process that may already be gone. */
 export function signal(known: KnownProcess, name: NodeJS.Signals): void {
   if (!isAlive(known)) return
@@ -208,6 +214,7 @@ function orNothing<T>(look: () => T): T | undefined {
 
 interface ProcessStat {
   readonly state: string
+  readonly parent: number
   readonly threads: number
   readonly bornAt: string
 }
@@ -217,7 +224,7 @@ function statOf(pid: number): ProcessStat | undefined {
   const text = orNothing(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
   if (text === undefined) return undefined
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return { state: fields[0] ?? '', threads: Number(fields[17]), bornAt: fields[19] ?? '' }
+  return { state: fields[0] ?? '', parent: Number(fields[1]), threads: Number(fields[17]), bornAt: fields[19] ?? '' }
 }
 
 async function onceExited(child: RunningDaemon['process']): Promise<void> {
