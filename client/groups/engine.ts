@@ -24,6 +24,7 @@ import { ThreadHeartbeat } from './membership/heartbeat-thread.ts'
 import { Membership } from './membership/membership.ts'
 import { groupLimits, type GroupHandler, type GroupSettings } from './options.ts'
 import { deadLetterOf } from './processing/dead-letters.ts'
+import type { LoadCheckpoint } from './processing/external-position.ts'
 import { HandlerWatch } from './processing/handler-watch.ts'
 import { LeasedShard } from './processing/leased-shard.ts'
 import { Reports } from './processing/reports.ts'
@@ -46,7 +47,7 @@ export interface EngineOptions<T> {
   readonly settings: GroupSettings
   readonly codec: Codec<never, T>
   readonly handler: GroupHandler<T>
-  readonly loadCheckpoint: ((shard: LeasedShard) => Promise<number | undefined>) | undefined
+  readonly loadCheckpoint: LoadCheckpoint | undefined
   readonly onEvent: (event: GroupEvent) => void
   readonly dependencies: GroupDependencies
 }
@@ -120,6 +121,7 @@ export class GroupEngine<T> {
       maxWaitMs: groupLimits.fetchWaitMs,
       bufferBytesMax: settings.bufferBytesMax,
       loadCheckpoint: options.loadCheckpoint,
+      onLoadFailed: (shard, failure) => this.#tell(shard, { type: 'loadFailed', ...failure }),
       onTrimmed: (shard, { from, next }) =>
         this.#tell(shard, { type: 'trimmed', sequenceNumber: from, nextSequenceNumber: next }),
       signal,

@@ -27,6 +27,11 @@ export type GroupEvent =
   | ({ readonly type: 'lost' } & GroupShardPlace)
   /** The closed shard is processed to its end: its children may begin. */
   | ({ readonly type: 'ended' } & GroupShardPlace)
+  /**
+   * `loadCheckpoint` has failed, or has given what is no position in the shard: then `error` is `invalidCheckpoint`. Nothing of
+   * the shard is handled; it is asked again after `delayMs`.
+   */
+  | ({ readonly type: 'loadFailed'; readonly error: Error; readonly delayMs: number } & GroupShardPlace)
   /** The handler has failed, and is called again after `delayMs`. */
   | ({
       readonly type: 'retrying'

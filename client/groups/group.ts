@@ -21,7 +21,6 @@ import {
   type GroupSettings,
   type GroupStart,
 } from './options.ts'
-import type { LeasedShard } from './processing/leased-shard.ts'
 
 /** A place in one shard, for `seek`. */
 export interface SeekPlace {
@@ -92,7 +91,7 @@ export class Group<T> implements AsyncDisposable {
       settings: this.#settings,
       codec: resolveDecoder(codec),
       handler,
-      loadCheckpoint: loadCheckpoint && loaderOf(loadCheckpoint),
+      loadCheckpoint,
       onEvent,
       dependencies: this.#dependencies,
     })
@@ -217,20 +216,5 @@ export class Group<T> implements AsyncDisposable {
   async #pause(isPaused: boolean, options: CallOptions): Promise<void> {
     checkOptions('pauseGroup', options)
     await this.#dependencies.control.call('pauseGroup', { group: this.name, isPaused }, options.signal)
-  }
-}
-
-function loaderOf(
-  load: NonNullable<GroupOptions['loadCheckpoint']>,
-): (shard: LeasedShard) => Promise<number | undefined> {
-  return async ({ stream, streamId, shardId, epoch }) => {
-    const position = await load({ stream, streamId, shardId, epoch })
-    if (position === undefined) return undefined
-    const next = Number(position)
-    if (Number.isSafeInteger(next) && next >= 0) return next
-    throw new MillraceError(
-      'invalidCheckpoint',
-      `loadCheckpoint gave ${String(position)} for ${shardId}: it must be a position.`,
-    )
   }
 }

@@ -95,7 +95,9 @@ export interface GroupOptions<T = Uint8Array> {
   readonly checkpoint?: 'batch' | 'record' | 'manual' | 'external'
   /**
    * With `checkpoint: 'external'`: the position that the application has stored for a shard, or undefined where there is none.
-   * Called before the first record of every lease: store the epoch here, and a predecessor's transactions can be refused.
+   * Called before the first record of every lease: store the epoch here, and a predecessor's transactions can be refused. Where
+   * it throws, or gives a position that the shard does not have (`invalidCheckpoint`), nothing of the shard is handled, the event
+   * `loadFailed` and the group's description say so, and it is called again.
    */
   readonly loadCheckpoint?: (
     place: CheckpointPlace,

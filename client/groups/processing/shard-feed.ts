@@ -19,6 +19,7 @@ import type { Settings } from '../../settings.ts'
 import { sleep } from '../../waiting.ts'
 import { errorText } from '../error-text.ts'
 import { groupLimits } from '../options.ts'
+import { LoadFailed, loadedPosition, type LoadCheckpoint } from './external-position.ts'
 import type { LeasedShard } from './leased-shard.ts'
 
 export interface ShardFeedsOptions {
@@ -28,8 +29,10 @@ export interface ShardFeedsOptions {
   readonly mode: 'pull' | 'push'
   readonly maxWaitMs: number
   readonly bufferBytesMax: number
-  /** The position that the application keeps; absent where it keeps none. */
-  readonly loadCheckpoint: ((shard: LeasedShard) => Promise<number | undefined>) | undefined
+  /** Gives the position that the application keeps; absent where it keeps none. */
+  readonly loadCheckpoint: LoadCheckpoint | undefined
+  /** It did not give one, and is asked again. */
+  readonly onLoadFailed: (shard: LeasedShard, failure: { error: Error; delayMs: number }) => void
   readonly onTrimmed: (shard: LeasedShard, place: { from: number; next: number }) => void
   /** Ends all of it. */
   readonly signal: AbortSignal
@@ -151,8 +154,10 @@ export class ShardFeeds {
         return
       } catch (error) {
         if (signal.aborted) return
-        this.#troubled(feed, asMillraceError(error))
-        await sleep(backoffMs(client.retry, failures, client.random), shard.closing).catch(() => {})
+        const delayMs = backoffMs(client.retry, failures, client.random)
+        if (error instanceof LoadFailed) this.#notLoaded(feed, error, delayMs)
+        else this.#troubled(feed, asMillraceError(error))
+        await sleep(delayMs, shard.closing).catch(() => {})
         if (shard.isClosing) return
       }
     }
@@ -172,11 +177,12 @@ export class ShardFeeds {
     const { shard } = feed
     const { loadCheckpoint, pool, routings, client, signal } = this.#options
     const { shardIndex, stream, stored } = shard
-    let next = (await loadCheckpoint?.(shard)) ?? stored
+    const lookups = new ShardLookups(routing, { stream, routings, pool, settings: client, signal })
+    let next = (loadCheckpoint && (await loadedPosition(shard, loadCheckpoint, lookups))) ?? stored
     if (next === undefined && shard.from.type !== 'TRIM_HORIZON') {
-      const lookups = new ShardLookups(routing, { stream, routings, pool, settings: client, signal })
       next = (await lookups.resolve(shardIndex, shard.from))?.sequenceNumber
     }
+    shard.trouble = undefined
     // Where nothing is stored before the oldest record, reading begins at that one by itself.
     feed.isAtHorizon = next === undefined
     next ??= routing.shard(shardIndex)?.startingSequenceNumber ?? 0
@@ -315,17 +321,24 @@ export class ShardFeeds {
     for (const feed of feeds) if (!feed.isStopped) void this.#start(feed)
   }
 
+  #notLoaded({ shard }: Feed, failed: LoadFailed, delayMs: number): void {
+    const { client, onLoadFailed } = this.#options
+    const { stream, shardId, trouble } = shard
+    const error = failed.cause
+    client.log({ level: 'warn', message: 'a shard of a group cannot be begun', stream, shardId, error })
+    shard.trouble = failed.trouble(trouble?.since ?? client.monotonic())
+    onLoadFailed(shard, { error, delayMs })
+  }
+
   #troubled({ shard }: Feed, error: MillraceError): void {
     const { client } = this.#options
-    client.log({
-      level: 'info',
-      message: 'a shard of a group cannot be read for now',
-      stream: shard.stream,
-      shardId: shard.shardId,
-      error,
-    })
-    const detail = errorText(error)
+    const { stream, shardId } = shard
+    client.log({ level: 'info', message: 'a shard of a group cannot be read for now', stream, shardId, error })
     const since = shard.trouble?.since ?? client.monotonic()
-    shard.trouble ??= { state: 'unreachable', since, sequenceNumber: shard.cursor?.next, detail }
+    const sequenceNumber = shard.cursor?.next
+    const trouble = { state: 'unreachable', since, sequenceNumber, detail: errorText(error) } as const
+    // Trouble of the handler is told of first.
+    if (shard.cursor === undefined) shard.trouble = trouble
+    else shard.trouble ??= trouble
   }
 }

@@ -90,7 +90,8 @@ function troubleOf(
   { state, since, sequenceNumber, detail }: MemberReport,
   now: number,
 ): Reason | undefined {
-  const record = sequenceNumber === undefined ? 'a record' : `record ${sequenceNumber}`
+  // Without a number, the member fails before the first record.
+  const record = sequenceNumber === undefined ? 'the start of the shard' : `record ${sequenceNumber}`
   const why = detail === undefined ? '' : `: ${detail}`
   const forMs = seconds(now - since)
   switch (state) {

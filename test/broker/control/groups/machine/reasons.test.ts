@@ -109,6 +109,10 @@ describe('the reason of a shard', () => {
     expect(reason({ report: { state: 'blocked', sequenceNumber: 9 } })).toMatch(
       /^blocked: Member a has stopped at record 9/,
     )
+    const detail = 'loadCheckpoint failed: the database is down'
+    expect(reason({ report: { state: 'retrying', detail } })).toBe(
+      `retrying: Member a has retried the start of the shard for 1 s: ${detail}`,
+    )
     expect(reason({ report: { state: 'throttled' } })).toMatch(/^throttled/)
     expect(reason({ report: { state: 'unreachable' } })).toMatch(/^unreachable: Member a/)
   })
