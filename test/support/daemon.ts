@@ -224,7 +224,12 @@ function statOf(pid: number): ProcessStat | undefined {
   const text = orNothing(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
   if (text === undefined) return undefined
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return { state: fields[0] ?? '', parent: Number(fields[1]), threads: Number(fields[17]), bornAt: fields[19] ?? '' }
+  return {
+    state: fields[0] ?? '',
+    parent: Number(fields[1]),
+    threads: Number(fields[17]),
+    bornAt: fields[19] ?? '',
+  }
 }
 
 async function onceExited(child: RunningDaemon['process']): Promise<void> {

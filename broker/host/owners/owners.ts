@@ -159,7 +159,7 @@ export class Owners implements SegmentDirectory {
   /** One after the other: together each could take room that one of them needs, and none would start. */
   async #adoptAbsent(): Promise<void> {
     const { log } = this.#options
-    for (const [ownerId, place] of [...this.#absent]) {
+    for (const [ownerId, place] of this.#absent) {
       if (this.#isClosed) return
       try {
         await this.#adopt(place)

@@ -52,14 +52,16 @@ export async function loadedPosition(
   const isNumber = typeof position === 'number' || typeof position === 'bigint'
   const next = isNumber ? Number(position) : NaN
   if (!Number.isSafeInteger(next) || next < 0) {
-    const given = isNumber || position === null ? String(position) : `a value of type ${typeof position}`
+    const given = isNumber ? String(position) : position === null ? 'null' : `a value of type ${typeof position}`
     throw refused(`${given} for ${shardId}: it must be a number, a bigint, or undefined for none.`)
   }
   try {
     await lookups.resolve(shardIndex, toWirePosition({ atSequenceNumber: next }))
   } catch (error) {
     if (MillraceError.is(error, 'invalidPosition')) {
-      throw refused(`${next} for ${shardId} of ${JSON.stringify(stream)}, which does not go so far: ${error.message}`)
+      throw refused(
+        `${next} for ${shardId} of ${JSON.stringify(stream)}, which does not go so far: ${error.message}`,
+      )
     }
     // What has expired is told of when reading begins at the oldest record.
     if (!MillraceError.is(error, 'trimmed')) throw error

@@ -333,7 +333,13 @@ export class ShardFeeds {
   #troubled({ shard }: Feed, error: MillraceError): void {
     const { client } = this.#options
     const { stream, shardId } = shard
-    client.log({ level: 'info', message: 'a shard of a group cannot be read for now', stream, shardId, error })
+    client.log({
+      level: 'info',
+      message: 'a shard of a group cannot be read for now',
+      stream,
+      shardId,
+      error,
+    })
     const since = shard.trouble?.since ?? client.monotonic()
     const sequenceNumber = shard.cursor?.next
     const trouble = { state: 'unreachable', since, sequenceNumber, detail: errorText(error) } as const

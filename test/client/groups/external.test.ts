@@ -42,7 +42,10 @@ describe.each(['pull', 'push'] as const)('loadCheckpoint (%s)', (mode) => {
     expect(member.handled).toEqual([])
     expect(failuresOf(member)[0]).toMatchObject({
       shardId: 'shardId-000000000000',
-      error: { code: 'invalidCheckpoint', message: expect.stringMatching(/^loadCheckpoint gave 7 for shardId-000000000000/) as string },
+      error: {
+        code: 'invalidCheckpoint',
+        message: expect.stringMatching(/^loadCheckpoint gave 7 for shardId-000000000000/) as string,
+      },
     })
     await test.until(() => reportOf()?.state === 'blocked')
     expect(reportOf()?.detail).toMatch(/loadCheckpoint gave 7/)
