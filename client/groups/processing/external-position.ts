@@ -1,6 +1,7 @@
 // The position of a shard that the application keeps, with `checkpoint: 'external'`: asked for at the begin of a lease, and held
 // against what the shard has. Runs in the client. A position beyond the tail would skip the records that come, or wait for ever
 // at the end of a closed shard; it means that the application's data and the stream do not belong together.
+import { inspect } from 'node:util'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { errorFrom } from '../../errors.ts'
 import { toWirePosition } from '../../reading/position.ts'
@@ -49,11 +50,11 @@ export async function loadedPosition(
     throw new LoadFailed(errorFrom(error))
   }
   if (position === undefined) return undefined
-  const isNumber = typeof position === 'number' || typeof position === 'bigint'
-  const next = isNumber ? Number(position) : NaN
+  const next = typeof position === 'number' || typeof position === 'bigint' ? Number(position) : NaN
   if (!Number.isSafeInteger(next) || next < 0) {
-    const given = isNumber ? String(position) : position === null ? 'null' : `a value of type ${typeof position}`
-    throw refused(`${given} for ${shardId}: it must be a number, a bigint, or undefined for none.`)
+    throw refused(
+      `${inspect(position)} for ${shardId}: it must be a number, a bigint, or undefined for none.`,
+    )
   }
   try {
     await lookups.resolve(shardIndex, toWirePosition({ atSequenceNumber: next }))
