@@ -21,6 +21,8 @@ import { Producer } from './producer/producer.ts'
 import { Putters } from './producer/buffer/putters.ts'
 import { notSent } from './producer/delivery/waits.ts'
 import { Fetcher } from './reading/fetcher.ts'
+import { KeyFilter } from './reading/one-key/key-filter.ts'
+import { KeyRoutings } from './reading/one-key/key-routing.ts'
 import { creditBytesOf, fetchSettings, type ReadOptions, type SubscribeOptions } from './reading/options.ts'
 import { Reading } from './reading/reading.ts'
 import { checkRecord, type RecordInput } from './record.ts'
@@ -321,14 +323,21 @@ export class Client extends Admin implements AsyncDisposable {
     this.#throwIfClosed()
     // If the signal has fired already, it closes the reading while it is being made.
     const closed = new AbortController()
-    const reading: Reading<T> = new Reading(options, plan, {
-      stream,
-      routings: this.#routings,
-      pool: this.#pool,
-      settings: this.#settings,
-      brokerTime: (signal) => this.#control.time(signal),
-      onClosed: () => closed.abort(),
-    })
+    const { partitionKey } = options
+    const filter = partitionKey === undefined ? undefined : new KeyFilter(partitionKey)
+    const routings = filter === undefined ? this.#routings : new KeyRoutings(this.#routings, filter.hashKey)
+    const reading: Reading<T> = new Reading(
+      options,
+      { ...plan, filter },
+      {
+        stream,
+        routings,
+        pool: this.#pool,
+        settings: this.#settings,
+        brokerTime: (signal) => this.#control.time(signal),
+        onClosed: () => closed.abort(),
+      },
+    )
     this.#given.add(reading)
     onAbort(closed.signal, () => this.#given.delete(reading))
     return reading

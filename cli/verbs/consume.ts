@@ -16,6 +16,7 @@ interface ConsumeOptions {
   readonly from: string
   readonly until?: string
   readonly shard?: string
+  readonly key?: string
   readonly follow?: true
   readonly push?: true
   readonly skipUnreadable?: true
@@ -35,6 +36,10 @@ export function consumeVerb(terminal: Terminal): Command {
     .option('--from <position>', positionHelp, 'TRIM_HORIZON')
     .option('--until <position>', 'stop before this position, written like --from')
     .option('--shard <id>', 'read this shard only; a sequence number needs it where there are several')
+    .option(
+      '--key <text>',
+      'read the records of this partition key only; other shards than its own are not read',
+    )
     .option('--follow', 'go on with new records as they come; --from LATEST does so by itself')
     .option('--push', 'let the broker push records instead of asking for them; follows')
     .option('--count <n>', 'stop after n records', wholeNumber(1))
@@ -60,6 +65,7 @@ export function consumeVerb(terminal: Terminal): Command {
     { line: 'millrace consume clicks --from TRIM_HORIZON --count 1000 --format raw', says: 'the oldest' },
     { line: 'millrace consume clicks --from LATEST --follow --format json', says: 'new ones, for ever' },
     { line: 'millrace consume clicks --from 15m --until 5m > some.ndjson', says: 'ten minutes of the past' },
+    { line: 'millrace consume clicks --key ada --follow', says: 'one key, for ever' },
     { line: 'millrace consume clicks --shard 2 --from 4711 --count 1', says: 'one record' },
   ])
 }
@@ -99,7 +105,7 @@ interface Asked {
 
 /** Turns the options into a reading that can be opened with a client. Throws Failure (usage) for wrong options. */
 function readingOf(stream: string, options: ConsumeOptions, skips: Skips): Asked {
-  const { shard, push, count } = options
+  const { shard, key, push, count } = options
   const { from, until } = parseSpan(options, Date.now())
   const follow = options.follow === true || push === true || (from === 'LATEST' && until === undefined)
   if (follow && until !== undefined) {
@@ -110,6 +116,7 @@ function readingOf(stream: string, options: ConsumeOptions, skips: Skips): Asked
       from,
       signal,
       ...(shard === undefined ? {} : { shard }),
+      ...(key === undefined ? {} : { partitionKey: key }),
       ...(options.skipUnreadable === true ? { onUnreadable: skips.report } : {}),
     }
     if (push === true) return client.subscribe(stream, shared).batches()

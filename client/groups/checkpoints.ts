@@ -60,6 +60,12 @@ export class Checkpoints {
     checkArgument('stream', stream)
     checkArgument('position', position)
     checkOptions('saveProgress', options)
+    if (position.partitionKey !== undefined) {
+      throw new MillraceError(
+        'invalidArgument',
+        'The position is of one key: a checkpoint would leave out the other shards. Keep it as a document: client.documents.',
+      )
+    }
     throwIfAborted(options.signal)
     let line = this.#lines.get(stream)
     if (line === undefined) {

@@ -1,8 +1,9 @@
 // The kinds of options in the table of options. Runs in the client, pure.
 // A kind decides which values it accepts, and how a message names them. No kind accepts `null`.
 import { isBytes } from '../../protocol/bytes.ts'
+import { limits } from '../../protocol/limits.ts'
 import { parseShardId } from '../../protocol/shards/shard-id.ts'
-import { quoteText } from '../../protocol/text/text.ts'
+import { quoteText, surrogateFault } from '../../protocol/text/text.ts'
 import { nameOf } from '../codecs/value-kind.ts'
 
 export interface Option {
@@ -39,6 +40,15 @@ const takes = (expected: string, accepts: Option['accepts']): Option => ({ expec
 
 export const boolean = takes('true or false', (given) => typeof given === 'boolean')
 export const string = takes('a string', (given) => typeof given === 'string')
+/** A key that a record can have. */
+export const partitionKey = takes(
+  `a text of 1 to ${limits.partitionKeyLengthMax} characters without unpaired surrogates`,
+  (given) =>
+    typeof given === 'string' &&
+    given.length >= 1 &&
+    given.length <= limits.partitionKeyLengthMax &&
+    surrogateFault(given) === undefined,
+)
 export const callback = takes('a function', (given) => typeof given === 'function')
 
 export function choice(values: readonly unknown[]): Option {

@@ -32,19 +32,23 @@ import type { StreamPosition } from '../reading/position.ts'
 import type { RecordInput } from '../record.ts'
 import type { CallOptions, ConnectOptions, RetryPolicy, Rim } from '../settings.ts'
 import {
+  type Option,
+  type Options,
+  type OptionsOf,
+  boolean,
   callback,
   choice,
   choiceOrCallback,
   codec,
   dictionary,
   either,
-  boolean,
   group,
   hashKey,
   later,
   listOf,
   moment,
   oneOf,
+  partitionKey,
   placesByShard,
   presetOr,
   records,
@@ -53,9 +57,6 @@ import {
   string,
   whole,
   wordOr,
-  type Option,
-  type Options,
-  type OptionsOf,
 } from './option.ts'
 
 const KiB = 1024
@@ -110,6 +111,7 @@ const reading = {
   // Positions are checked when the reading begins, and an invalid one ends the loop with an error.
   from: later,
   shard: later,
+  partitionKey,
   codec: codec('decode'),
   onTrimmed: choice(['fail', 'horizon']),
   onUnreadable: choiceOrCallback(['fail'], 'is told of each skip'),
@@ -151,6 +153,7 @@ const streamPosition = {
     streamId: count,
     shardsBelow: count,
     shards: placesByShard,
+    partitionKey,
   } satisfies OptionsOf<StreamPosition>),
   expects: () => 'the position of a reading',
   accepts: (given: unknown) =>

@@ -1,12 +1,12 @@
 // Decides which shards a reading reads, and when: a shard is begun when all of its parents are drained, or are gone. So one
 // key's records come in the order in which they were stored, across splits and merges. Runs in the client, pure.
-import type { Routing } from '../connecting/routing.ts'
+import type { ReadRouting } from './plan.ts'
 import { ShardCursor } from './shard-cursor.ts'
 
 /** The part of a routing that lineage uses. */
-export type LineageRouting = Pick<Routing, 'shards' | 'shard'>
+export type LineageRouting = Pick<ReadRouting, 'shards' | 'shard'>
 
-export class Lineage<R extends LineageRouting = Routing> {
+export class Lineage<R extends LineageRouting = ReadRouting> {
   #routing: R
   /** The children of each shard, by the routing. */
   #children: ReadonlyMap<number, readonly number[]>
@@ -163,7 +163,7 @@ function childrenIn({ shards }: LineageRouting): ReadonlyMap<number, readonly nu
  * Returns true if an expired shard had been read to its end. A child begins at the end of its parent. A child of two parents
  * begins at the higher end, which proves less, so the last known tail decides then.
  */
-export function wasRead(cursor: ShardCursor, routing: Routing): boolean {
+export function wasRead(cursor: ShardCursor, routing: ReadRouting): boolean {
   const child = routing.childrenOf(cursor.shardIndex)[0]
   const { startingSequenceNumber = Infinity, parents = [] } = child === undefined ? {} : routing.shard(child)!
   if (startingSequenceNumber <= cursor.next) return true

@@ -16,6 +16,12 @@ export interface ReadingOptions<T = Uint8Array> {
    * stream are read, parents before children.
    */
   readonly shard?: string
+  /**
+   * Reads this key's records alone: those without an explicit hash key. One shard is read at a time, the one whose range holds
+   * the key, through splits and merges; no other shard is asked. All batches of that shard are sent; those whose bounds of hash
+   * keys leave the key out are skipped undecoded. The `position` of such a reading is good for this key alone.
+   */
+  readonly partitionKey?: string
   /** Decodes payloads to `data`; bytes by default. */
   readonly codec?: DecoderOption<T>
   /** For a position whose records have expired: fail with `trimmed`, or go on at the trim horizon. */

@@ -1,13 +1,25 @@
 // What a reading is made with: its connections and clocks, and its begin and end. Runs in the client; types only.
 import type { ConnectionPool } from '../connecting/pool.ts'
 import type { Position, StreamPosition } from './position.ts'
-import type { RoutingCache } from '../connecting/routing.ts'
+import type { Routing } from '../connecting/routing.ts'
 import type { Settings } from '../settings.ts'
 import type { Intake, IntakeEvents } from './intake.ts'
+import type { KeyFilter } from './one-key/key-filter.ts'
+
+/** The part of a routing that a reading uses. */
+export type ReadRouting = Pick<Routing, 'streamId' | 'shards' | 'shard' | 'childrenOf' | 'hostOf'>
+
+/** Where a reading gets its routings from: those of the client, or the part of them that holds one key. */
+export interface Routings<R extends ReadRouting = ReadRouting> {
+  /** Requests the routing now, so that it has every shard in which records were stored before. */
+  fresh(stream: string, signal?: AbortSignal): Promise<R>
+  /** Returns a newer routing than the stale one, which came from here. */
+  refresh(stream: string, stale: R, signal?: AbortSignal): Promise<R>
+}
 
 export interface ReadingDependencies {
   readonly stream: string
-  readonly routings: RoutingCache
+  readonly routings: Routings
   readonly pool: ConnectionPool
   readonly settings: Settings
   /** Returns the time of the broker, in milliseconds since the epoch. */
@@ -19,5 +31,7 @@ export interface ReadingPlan {
   readonly from: Position | StreamPosition
   /** Undefined to follow. */
   readonly until: Position | undefined
+  /** Undefined to read every record. */
+  readonly filter?: KeyFilter | undefined
   readonly makeIntake: (events: IntakeEvents, shardCount: number) => Intake
 }

@@ -25,6 +25,8 @@ export interface StreamPosition {
   readonly shardsBelow: number
   /** By shard id, where to go on. A lower shard that is not listed is read to its end, or was left out from the start. */
   readonly shards: Readonly<Record<string, number>>
+  /** The only key that is read from here, where the reading had the option `partitionKey`. */
+  readonly partitionKey?: string
 }
 
 /** Returns true for a place in a whole stream. */
@@ -73,19 +75,40 @@ export function numberOf({ type, sequenceNumber }: WirePosition): number | undef
 export interface Places {
   readonly from: Position | StreamPosition
   readonly until: Position | undefined
-  readonly shard: string | undefined
+  readonly shard?: string | undefined
+  readonly partitionKey?: string | undefined
 }
 
-/** Throws `invalidArgument` for an invalid position or shard, and for positions that would end a reading before it begins. */
-export function checkPlaces({ from, until, shard }: Places): void {
+/**
+ * Throws `invalidArgument` for an invalid position or shard, and for positions that would end a reading before it begins;
+ * `invalidPosition` for the position of one key where others are to be read.
+ */
+export function checkPlaces({ from, until, shard, partitionKey }: Places): void {
   checkPlace('from', from)
   checkPlace('until', until)
   checkPlace('shard', shard)
+  if (shard !== undefined && partitionKey !== undefined) {
+    throw new MillraceError(
+      'invalidArgument',
+      'A key is in one shard at a time: give partitionKey or shard, not both.',
+    )
+  }
+  checkKeyOf(from, partitionKey)
   if (until === undefined || !endsBeforeItBegins(from, until)) return
   const message =
     `A reading cannot end before it begins: until is ${JSON.stringify(until)}, from is ${JSON.stringify(from)}. ` +
     'Give the earlier one as from.'
   throw new MillraceError('invalidArgument', message)
+}
+
+/** A position of one key leaves out the shards of the others: to read them from there would skip their records. */
+function checkKeyOf(from: Position | StreamPosition, partitionKey: string | undefined): void {
+  if (!isStreamPosition(from) || from.partitionKey === undefined || from.partitionKey === partitionKey) return
+  const key = JSON.stringify(from.partitionKey)
+  throw new MillraceError(
+    'invalidPosition',
+    `The position is of a reading of the key ${key} alone. Give partitionKey: ${key}, or another position.`,
+  )
 }
 
 /** Returns true if the position is a place in one particular shard. */

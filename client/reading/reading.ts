@@ -10,7 +10,6 @@ import { asMillraceError, closedError } from '../errors.ts'
 import { checkPlaces, type StreamPosition } from './position.ts'
 import type { StreamRecord } from '../record.ts'
 import { backoffMs, boundsFor, insist, Pace } from '../retry.ts'
-import type { Routing } from '../connecting/routing.ts'
 import { onAbort, sleep } from '../waiting.ts'
 import { endTimeOf, type EndTime } from './end-time.ts'
 import { endsOf, Inbox, NO_BYTES, offCourse } from './inbox.ts'
@@ -18,7 +17,7 @@ import type { Intake, IntakeEvents } from './intake.ts'
 import { ReadingLag } from './lag.ts'
 import { Lineage, wasRead } from './lineage.ts'
 import type { ReadingOptions } from './options.ts'
-import type { ReadingDependencies, ReadingPlan } from './plan.ts'
+import type { ReadingDependencies, ReadingPlan, ReadRouting } from './plan.ts'
 import { RecordIterator, recordBatches } from './record-iterator.ts'
 import type { ShardCursor } from './shard-cursor.ts'
 import { endAtTime, notTrimmed, resolveStart } from './start.ts'
@@ -93,7 +92,8 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   get position(): StreamPosition {
     if (this.#lineage === undefined)
       throw new MillraceError('unavailable', 'Wait for the first record, or for started.')
-    return { streamId: this.#lineage.routing.streamId, ...this.#lineage.position }
+    const { routing, position } = this.#lineage
+    return { streamId: routing.streamId, ...position, ...this.#plan.filter?.only }
   }
 
   /**
@@ -131,12 +131,9 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   }
 
   #source() {
-    return {
-      inbox: this.#inbox,
-      codec: this.#codec,
-      onUnreadable: this.#onUnreadable,
-      close: () => this.close(),
-    }
+    const { filter } = this.#plan
+    const onUnreadable = this.#onUnreadable
+    return { inbox: this.#inbox, codec: this.#codec, filter, onUnreadable, close: () => this.close() }
   }
 
   /** Ends the reading; 'later' lets the loop first use the batches that have arrived. Returns false: no shard goes on. */
@@ -159,7 +156,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     const { signal } = this.#closing
     const lookups = { ...this.#dependencies, signal }
     const start = async () => {
-      checkPlaces({ from, until, shard: this.#options.shard })
+      checkPlaces({ ...this.#options, from, until })
       this.#endTime = await endTimeOf(until, () => brokerTime(signal))
       // Every shard is followed until the time of the end has passed.
       const end = this.#endTime === undefined ? until : undefined
@@ -269,7 +266,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     if (lineage.isOver) this.#finish(lineage.routing)
   }
 
-  #finish(routing: Routing): void {
+  #finish(routing: ReadRouting): void {
     const only = this.#onlyShard
     const isAtEnd =
       only !== undefined && routing.shard(only)?.state !== 'OPEN' && this.#only?.isAtTail !== false
@@ -283,7 +280,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     if (this.#toBegin.size > 0) this.#turn ??= setImmediate(() => this.#begin(this.#lineage!.routing))
   }
 
-  #begin(routing: Routing): void {
+  #begin(routing: ReadRouting): void {
     this.#turn = undefined
     const byHost = new Map<Endpoint, ShardCursor[]>()
     const cursors = [...this.#toBegin]
@@ -298,7 +295,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   }
 
   /** Called when the whole shard has expired. If unread records are lost, `onTrimmed` decides, as for single records. */
-  #expired(cursor: ShardCursor, routing: Routing): void {
+  #expired(cursor: ShardCursor, routing: ReadRouting): void {
     const { onTrimmed = 'fail' } = this.#options
     if (onTrimmed === 'horizon' || wasRead(cursor, routing)) {
       this.#drain(cursor)
@@ -356,7 +353,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     return this.#adopt(routing)
   }
 
-  #adopt(routing: Routing): Lineage {
+  #adopt(routing: ReadRouting): Lineage {
     const lineage = this.#lineage!
     if (routing.streamId !== lineage.routing.streamId) {
       const stream = JSON.stringify(this.#dependencies.stream)

@@ -5,6 +5,7 @@ import type { Codec } from '../codecs.ts'
 import { readBatch } from '../read-record.ts'
 import type { StreamRecord } from '../record.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'
+import type { KeyFilter } from './one-key/key-filter.ts'
 import type { Handing } from './shard-cursor.ts'
 import { isUnreadable, skippedOf, unreadableError, type OnUnreadable } from './unreadable.ts'
 
@@ -12,6 +13,8 @@ import { isUnreadable, skippedOf, unreadableError, type OnUnreadable } from './u
 export interface RecordSource<T> {
   readonly inbox: Inbox
   readonly codec: Codec<never, T>
+  /** Undefined if the loop gets every record. */
+  readonly filter: KeyFilter | undefined
   readonly onUnreadable: OnUnreadable
   /** Called when the loop was left. */
   close(): Promise<void>
@@ -54,15 +57,16 @@ class BatchSource<T> implements Handing {
   readonly #source: RecordSource<T>
   #bytesThisTurn = 0
   #taken: ArrivedBatch | undefined
-  /** Number of the first record of the last batch; the others follow it without a gap. */
-  #first = 0
+  /** The wanted records of the last batch. */
+  #records: readonly StreamRecord<T>[] = []
 
   constructor(source: RecordSource<T>) {
     this.#source = source
   }
 
   get handedTo(): number {
-    return this.#first + this.handed
+    const last = this.#records[this.handed - 1]
+    return last === undefined ? this.#records[0]!.sequenceNumber : last.sequenceNumber + 1
   }
 
   /** Called when the loop gets the first record of the last batch, and again when it has `handed` of `count` and that is all. */
@@ -84,13 +88,12 @@ class BatchSource<T> implements Handing {
       if (arrived !== undefined) {
         this.#bytesThisTurn += arrived.batch.length
         const records = await this.#recordsOf(arrived)
-        const [first] = records
-        if (first === undefined) {
+        if (records.length === 0) {
           arrived.cursor.endBatch(arrived.next)
           continue
         }
         this.#taken = arrived
-        this.#first = first.sequenceNumber
+        this.#records = records
         this.handed = 0
         arrived.cursor.beginBatch(this)
         return records
@@ -103,9 +106,11 @@ class BatchSource<T> implements Handing {
 
   /** Returns the records of a batch; reports one that cannot be read and returns none, if the caller wants that. */
   #recordsOf(arrived: ArrivedBatch): StreamRecord<T>[] | Promise<never> {
-    const { codec, onUnreadable } = this.#source
+    const { codec, filter, onUnreadable } = this.#source
     try {
-      return recordsOf(arrived, codec)
+      if (filter === undefined) return recordsOf(arrived, codec)
+      if (arrived.error === undefined && !filter.mayBeIn(arrived.batch)) return []
+      return filter.matching(recordsOf(arrived, codec))
     } catch (error) {
       const skipped = skippedOf(error)
       if (onUnreadable === 'fail' || skipped === undefined) return this.#end(error)

@@ -13,10 +13,10 @@ import {
   type StreamPosition,
 } from './position.ts'
 import { retrying } from '../retry.ts'
-import type { Routing, RoutingCache } from '../connecting/routing.ts'
 import { clientLimits, type Settings } from '../settings.ts'
 import { unlessAborted } from '../waiting.ts'
 import { wasRead } from './lineage.ts'
+import type { ReadRouting, Routings } from './plan.ts'
 import { ShardCursor } from './shard-cursor.ts'
 
 export interface StartOptions {
@@ -28,7 +28,7 @@ export interface StartOptions {
 
 export interface StartDependencies {
   readonly stream: string
-  readonly routings: RoutingCache
+  readonly routings: Routings
   readonly pool: ConnectionPool
   readonly settings: Settings
   readonly signal: AbortSignal
@@ -38,7 +38,7 @@ export interface StartDependencies {
 export async function resolveStart(
   options: StartOptions,
   dependencies: StartDependencies,
-): Promise<{ routing: Routing; cursors: ShardCursor[] }> {
+): Promise<{ routing: ReadRouting; cursors: ShardCursor[] }> {
   const until = options.until === undefined ? undefined : toWirePosition(options.until)
   // A routing from before may lack shards whose records were acknowledged before this reading began.
   const routing = await dependencies.routings.fresh(dependencies.stream, dependencies.signal)
@@ -67,7 +67,7 @@ export async function resolveStart(
 export async function endAtTime(
   cursors: readonly ShardCursor[],
   time: number,
-  routing: Routing,
+  routing: ReadRouting,
   dependencies: StartDependencies,
 ): Promise<void> {
   const lookups = new ShardLookups(routing, dependencies)
@@ -86,7 +86,7 @@ interface Range {
 async function resolveAll(
   places: ReadonlyMap<number, WirePosition>,
   range: Range,
-  routing: Routing,
+  routing: ReadRouting,
   dependencies: StartDependencies,
 ): Promise<ShardCursor[]> {
   const lookups = new ShardLookups(routing, dependencies)
@@ -107,7 +107,7 @@ async function eachInTurn<T>(items: readonly T[], use: (item: T) => Promise<void
   await Promise.all(Array.from({ length: Math.min(items.length, clientLimits.resolvesInFlight) }, work))
 }
 
-function wantedShards(routing: Routing, from: WirePosition, only: number | undefined): number[] {
+function wantedShards(routing: ReadRouting, from: WirePosition, only: number | undefined): number[] {
   if (only !== undefined) {
     if (routing.shard(only) !== undefined) return [only]
     throw new MillraceError('shardNotFound', `The stream has no shard ${shardIdOf(only)} that can be read.`)
@@ -124,7 +124,7 @@ function wantedShards(routing: Routing, from: WirePosition, only: number | undef
  */
 function placesIn(
   position: StreamPosition,
-  routing: Routing,
+  routing: ReadRouting,
   { shardIndex, onTrimmed }: Pick<StartOptions, 'shardIndex' | 'onTrimmed'>,
 ): ReadonlyMap<number, WirePosition> {
   if (position.streamId !== routing.streamId) {
@@ -205,10 +205,10 @@ type Place = ResponseOf<'resolvePosition'>
 
 /** Resolves positions at the hosts of shards; gets a new routing if the host of a shard does not serve it. */
 export class ShardLookups {
-  #routing: Routing
+  #routing: ReadRouting
   readonly #dependencies: StartDependencies
 
-  constructor(routing: Routing, dependencies: StartDependencies) {
+  constructor(routing: ReadRouting, dependencies: StartDependencies) {
     this.#routing = routing
     this.#dependencies = dependencies
   }

@@ -232,6 +232,14 @@ export function batchWithin(bytes: Uint8Array, start: HashKeyWords, end: HashKey
   )
 }
 
+/** Returns false if no record of a checked batch can have the hash key, by the header's bounds. O(1). */
+export function batchMayHold(bytes: Uint8Array, hashKey: HashKeyWords): boolean {
+  return (
+    compareAt(bytes, batchOffsets.lowestHashKey, hashKey) <= 0 &&
+    compareAt(bytes, batchOffsets.highestHashKey, hashKey) >= 0
+  )
+}
+
 function compareAt(bytes: Uint8Array, at: number, words: HashKeyWords): number {
   for (let i = 0; i < 4; i++) {
     const word = readU32BigEndian(bytes, at + i * 4)
