@@ -65,6 +65,7 @@ export {
 export type { StandardSchema, StandardIssue, StandardResult } from './codecs/standard-schema.ts'
 export type { RecordInput, StreamRecord } from './record.ts'
 export type { Position, StreamPosition } from './reading/position.ts'
+export type { RecordIterable } from './producer/sinks/iterable-sink.ts'
 export type { Producer } from './producer/producer.ts'
 export type { ProducerOptions } from './producer/options.ts'
 export type { Acknowledgement, BatchAcknowledgement } from './producer/acknowledgement.ts'

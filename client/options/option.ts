@@ -148,6 +148,15 @@ export const records = takes(
     typeof (given as Iterable<unknown>)[Symbol.iterator] === 'function',
 )
 
+/** The same, or an iterable whose records come later. */
+export const recordSource = takes(
+  'an array, or anything else that can be iterated, also by for await',
+  (given) =>
+    records.accepts(given) ||
+    (isObject(given) &&
+      typeof (given as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function'),
+)
+
 /** An array of things that are each of one of two kinds. */
 export function listOf(first: Option, second: Option): Option {
   return takes(

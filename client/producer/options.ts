@@ -23,6 +23,11 @@ export interface ProducerOptions<In = BytesInput> {
   /** Records beyond this are refused with `overloaded`; `ready` and `push` ask to wait from half of it on. 32 MiB. */
   readonly bufferBytesMax?: number
   /**
+   * The same by their number, for small records that cost the program more than their bytes: each `send` has a promise that
+   * waits. No bound by default.
+   */
+  readonly bufferRecordsMax?: number
+  /**
    * A record that is not stored by then is refused; 120 s by default, at most 15 minutes. The error says what it waited for,
    * and by `sideEffects` whether it may be stored. From 5 s on, what it waits for is told by the client's `log`.
    */
@@ -53,6 +58,7 @@ export interface ProducerSettings {
   readonly lingerMs: number
   readonly compression: Compression
   readonly bufferBytesMax: number
+  readonly bufferRecordsMax: number
   readonly deliveryTimeoutMs: number
   /** Infinity where records have no time to live. */
   readonly recordTtlMs: number
@@ -102,6 +108,7 @@ export function resolveProducerSettings(options: Omit<ProducerOptions, 'codec'>)
     lingerMs: options.lingerMs ?? table.lingerMs.default,
     compression: options.compression ?? 'none',
     bufferBytesMax: options.bufferBytesMax ?? table.bufferBytesMax.default,
+    bufferRecordsMax: options.bufferRecordsMax ?? table.bufferRecordsMax.default,
     deliveryTimeoutMs: options.deliveryTimeoutMs ?? table.deliveryTimeoutMs.default,
     recordTtlMs: options.recordTtlMs ?? table.recordTtlMs.default,
   })

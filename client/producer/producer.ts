@@ -1,12 +1,14 @@
 // What an application appends with: encodes, bounds what is buffered, and tells what became of each record.
 // Runs in the client. Records of one partition key are stored in the order of the calls, each once, however often a
 // connection breaks; a record is settled exactly once.
+import type { Writable } from 'node:stream'
+import type { WritableStream } from 'node:stream/web'
 import { isCodecAvailable } from '../../protocol/batch/compression.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { RecordFields } from '../../protocol/batch/record.ts'
 import { encodePayload, resolveEncoder, type BytesInput, type Codec } from '../codecs.ts'
 import { closedError, errorFrom } from '../errors.ts'
-import { checkOptions } from '../options/check.ts'
+import { checkArgument, checkOptions } from '../options/check.ts'
 import {
   checkRecord,
   checkRecordFields,
@@ -15,16 +17,19 @@ import {
   type RecordInput,
 } from '../record.ts'
 import type { CallOptions } from '../settings.ts'
-import { deferred, onAbort, unlessAborted, type Deferred } from '../waiting.ts'
+import { onAbort, unlessAborted } from '../waiting.ts'
 import { Delivery, type DeliveryOptions } from './delivery/delivery.ts'
-import { DrainRate } from './buffer/drain-rate.ts'
+import { BufferRoom } from './buffer/room.ts'
 import type { HashKeyCache } from './batches/hash-key-cache.ts'
 import { producerLimits, resolveProducerSettings, type ProducerOptions } from './options.ts'
 import type { Acknowledgement } from './acknowledgement.ts'
 import type { PendingBatch } from './batches/pending-batch.ts'
 import { notSent } from './delivery/waits.ts'
+import { SinkIntake } from './sinks/intake.ts'
+import { takeAll, type RecordIterable } from './sinks/iterable-sink.ts'
+import { nodeSink } from './sinks/node-sink.ts'
+import { webSink } from './sinks/web-sink.ts'
 import type { ProducerMetrics } from './telemetry/meter.ts'
-import { countOf } from '../../protocol/text/count-text.ts'
 
 export interface ProducerDependencies extends Pick<
   DeliveryOptions,
@@ -41,9 +46,8 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   readonly stream: string
   readonly #codec: Codec<In, unknown>
   readonly #clock: () => number
-  readonly #monotonic: () => number
   readonly #delivery: Delivery
-  readonly #bufferBytesMax: number
+  readonly #room: BufferRoom
   readonly #onClosed: () => void
   readonly #stopListening: (() => void) | undefined
   /** The record being encoded. Encoding never yields, so that one is enough; it spares an object a record. */
@@ -57,12 +61,6 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   readonly #hashKeys: HashKeyCache
   /** Records given so far. */
   #recordCount = 0
-  #acceptedThisTurn = 0
-  /** Bytes accepted so far, as they count in the buffer. */
-  #acceptedBytes = 0
-  readonly #drainRate = new DrainRate()
-  #turn: Deferred<void> | undefined
-  #room: Deferred<void> | undefined
   /** The first refusal of a record that nobody waits for; `flush` and `close` report it. */
   #unreported: MillraceError | undefined
   #closing: Promise<void> | undefined
@@ -77,24 +75,24 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
     this.stream = dependencies.stream
     this.#codec = resolveEncoder(options.codec)
     this.#clock = dependencies.settings.clock
-    this.#monotonic = dependencies.settings.monotonic
-    this.#bufferBytesMax = producerSettings.bufferBytesMax
     this.#hashKeys = dependencies.hashKeys
     this.#onClosed = dependencies.onClosed
     this.#delivery = new Delivery({
       ...dependencies,
       producerSettings,
       onStored: (acknowledgement) => {
-        this.#makeRoom()
+        this.#room.drained()
         options.onAcknowledged?.(acknowledgement)
       },
       onRefused: (batch, error, shardId) => {
-        this.#makeRoom()
+        this.#room.drained()
         if (!batch.isWatched) this.#unreported ??= error
         options.onRefused?.(error, { shardId, recordCount: batch.recordCount })
       },
       onDelayed: (error, wait) => options.onDelayed?.(error, wait),
     })
+    const { monotonic } = dependencies.settings
+    this.#room = new BufferRoom({ stream: this.stream, load: this.#delivery, producerSettings, monotonic })
     const { signal } = options
     if (signal !== undefined) this.#stopListening = onAbort(signal, () => this.abort(signal.reason))
   }
@@ -143,10 +141,36 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
 
   /** Undefined while there is room for more; else a promise of it. It never rejects. */
   ready(): Promise<void> | undefined {
-    if (this.#ended !== undefined) return undefined
-    if (this.bufferedBytes >= this.#bufferBytesMax / 2) return (this.#room ??= deferred()).promise
-    if (this.#acceptedThisTurn >= producerLimits.turnBytes) return this.#turn?.promise
-    return undefined
+    return this.#ended === undefined ? this.#room.ready() : undefined
+  }
+
+  /**
+   * Takes the records of an iterable, also of one whose records come later, as fast as there is room; fulfils with their number
+   * when all of them are stored. Leaves the iterable and rejects at the first error: a record that is refused, what the
+   * iterable throws, or `aborted` by the signal. What was taken before is still sent.
+   */
+  async pushAll(source: RecordIterable<In>, options: CallOptions = {}): Promise<number> {
+    checkArgument('source', source)
+    checkOptions('pushAll', options)
+    return takeAll(this.#intake(options), source)
+  }
+
+  /**
+   * A `Writable` of Node that takes records, for `pipeline`. It finishes when all of them are stored, and is destroyed by the first
+   * that is refused, or with `aborted` by the signal. The producer goes on when it ends; `close` is the caller's.
+   */
+  writable(options: CallOptions = {}): Writable {
+    checkOptions('writable', options)
+    return nodeSink(this.#intake(options))
+  }
+
+  /**
+   * A `WritableStream` of the web that takes records, for `pipeTo`. It closes when all of them are stored, and errors with the first
+   * that is refused, or with `aborted` by the signal. The producer goes on when it ends; `close` is the caller's.
+   */
+  writableStream(options: CallOptions = {}): WritableStream<RecordInput<In>> {
+    checkOptions('writableStream', options)
+    return webSink(this.#intake(options))
   }
 
   /** Fulfils when all records taken so far are settled; rejects with the first refusal of a pushed one. */
@@ -190,27 +214,27 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
     this.#ended = notSent(error)
     this.#stopListening?.()
     this.#delivery.close(error)
-    this.#makeRoom()
+    this.#room.end()
     this.#onClosed()
   }
 
   #accept(record: RecordInput<In>): PendingBatch {
     if (this.#ended !== undefined) throw this.#ended
     if (this.#closing !== undefined) throw notSent(closedError('The producer'))
-    const before = this.#delivery.bufferedBytes
-    if (before >= this.#bufferBytesMax) throw this.#overloaded()
-    if (before === 0) this.#drainRate.begin(this.#monotonic(), this.#acceptedBytes)
+    const before = this.#room.claim()
     const encoded = this.#encode(record)
     const { explicitHashKey } = encoded
     const batch =
       explicitHashKey === undefined
         ? this.#delivery.add(encoded, this.#hashKeys.words, this.#hashKeys.find(record.partitionKey))
         : this.#delivery.add(encoded, explicitHashKey, 0)
-    this.#turn ??= this.#beginTurn()
-    const bytes = this.#delivery.bufferedBytes - before
-    this.#acceptedThisTurn += bytes
-    this.#acceptedBytes += bytes
+    this.#room.taken(before)
     return batch
+  }
+
+  #intake({ signal }: CallOptions): SinkIntake<In> {
+    const target = { accept: (record: RecordInput<In>) => this.#accept(record), ready: () => this.ready() }
+    return new SinkIntake(target, signal)
   }
 
   #encode(record: RecordInput<In>): RecordFields {
@@ -230,37 +254,5 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
       explicitHashKey === undefined ? undefined : explicitHashKeyWords(explicitHashKey)
     encoded.headers = headers === undefined ? undefined : headersToBytes(headers)
     return encoded
-  }
-
-  #beginTurn(): Deferred<void> {
-    const turn = deferred<void>()
-    setImmediate(() => {
-      this.#turn = undefined
-      this.#acceptedThisTurn = 0
-      turn.resolve()
-    })
-    return turn
-  }
-
-  /** Asked to wait at half of the buffer, callers go on at a quarter: they do not wake for every batch. */
-  #makeRoom(): void {
-    this.#drainRate.sample(this.#monotonic(), this.#acceptedBytes - this.bufferedBytes)
-    if (this.#room === undefined) return
-    if (this.#ended === undefined && this.bufferedBytes > this.#bufferBytesMax / 4) return
-    this.#room.resolve()
-    this.#room = undefined
-  }
-
-  #overloaded(): MillraceError {
-    const { bufferedBytes } = this
-    const max = this.#bufferBytesMax
-    const message =
-      `The records for ${JSON.stringify(this.stream)} that wait to be stored have ${countOf(bufferedBytes, 'byte')}; ` +
-      `the limit is bufferBytesMax, ${max}: await ready() before sending more. The record was not taken and is not stored.`
-    // Until `ready` would not ask to wait.
-    const excessBytes = bufferedBytes - max / 2
-    const drained = this.#acceptedBytes - bufferedBytes
-    const retryAfterMs = this.#drainRate.msFor(excessBytes, this.#monotonic(), drained)
-    return new MillraceError('overloaded', message, { retryAfterMs })
   }
 }

@@ -158,6 +158,7 @@ export class Accumulator {
 
   #encodeAnew(batch: PendingBatch, leaving: Lane): void {
     const targets = new Set<PendingBatch>()
+    const { isWatched } = batch
     const waiters = batch.waiters.values()
     let waiter = waiters.next().value
     // A batch is read only when it is stamped; this stamp is never sent.
@@ -173,7 +174,7 @@ export class Accumulator {
       if (waiter?.index === record.sequenceNumber) {
         target.addWaiter({ ...waiter, index: target.recordCount - 1 })
         waiter = waiters.next().value
-      }
+      } else if (isWatched) target.sinkRecords++
     }
     this.release(batch)
     batch.carriedOver(targets)

@@ -15,10 +15,13 @@ export interface RecordWaiter {
   readonly reject: (error: Error) => void
 }
 
-/** A `flush` that waits for some batches; 0 left settles it. */
-export interface Flush {
+/** Somebody waits for whole batches, as a `flush` or a sink does. */
+export interface BatchWatch {
+  /** Batches that are not settled; at 0 it is done. */
   left: number
   readonly done: () => void
+  /** Called for each of the batches that is refused, before it is done. */
+  readonly refused?: (error: MillraceError) => void
 }
 
 /** When a request with batches was sent. */
@@ -59,7 +62,9 @@ export class PendingBatch {
   refusal: MillraceError | undefined
   #builder: BatchBuilder | undefined
   readonly #waiters: RecordWaiter[] = []
-  readonly #flushes = new Set<Flush>()
+  /** Records of sinks, which tell of refusals themselves. */
+  sinkRecords = 0
+  readonly #watches = new Set<BatchWatch>()
 
   constructor(builder: BatchBuilder, acceptedAt: number) {
     this.#builder = builder
@@ -77,9 +82,9 @@ export class PendingBatch {
     return this.#waiters
   }
 
-  /** Somebody waits for every record. */
+  /** Of every record somebody is told what becomes of it. */
   get isWatched(): boolean {
-    return this.#waiters.length === this.recordCount
+    return this.#waiters.length + this.sinkRecords === this.recordCount
   }
 
   /** In the order of indexes: that is, for the record added last. */
@@ -104,10 +109,10 @@ export class PendingBatch {
     this.sentAt = undefined
   }
 
-  addFlush(flush: Flush): void {
-    if (this.#flushes.has(flush)) return
-    this.#flushes.add(flush)
-    flush.left++
+  addWatch(watch: BatchWatch): void {
+    if (this.#watches.has(watch)) return
+    this.#watches.add(watch)
+    watch.left++
   }
 
   acknowledge(stored: BatchAcknowledgement): void {
@@ -115,25 +120,26 @@ export class PendingBatch {
     for (const { index, resolve } of this.#waiters) {
       resolve({ shardId, sequenceNumber: firstSequenceNumber + index, arrivalTime, durability, attempts })
     }
-    this.#endFlushes()
+    this.#endWatches()
   }
 
   refuse(error: MillraceError): void {
     for (const { reject } of this.#waiters) reject(error)
-    this.#endFlushes()
+    for (const { refused } of this.#watches) refused?.(error)
+    this.#endWatches()
   }
 
-  /** The records went over to other batches, which took the waiters; whoever flushes waits for those now. */
+  /** The records went over to other batches, which took the waiters; whoever watches the batch watches those now. */
   carriedOver(targets: Iterable<PendingBatch>): void {
     for (const target of targets) {
-      for (const flush of this.#flushes) target.addFlush(flush)
+      for (const watch of this.#watches) target.addWatch(watch)
       if (target.attempts.length < this.attempts.length) target.attempts = this.attempts
     }
-    this.#endFlushes()
+    this.#endWatches()
   }
 
-  #endFlushes(): void {
-    for (const flush of this.#flushes) if (--flush.left === 0) flush.done()
-    this.#flushes.clear()
+  #endWatches(): void {
+    for (const watch of this.#watches) if (--watch.left === 0) watch.done()
+    this.#watches.clear()
   }
 }

@@ -18,7 +18,7 @@ import { HostSender, type SenderEvents } from './host-sender.ts'
 import type { Lane, LaneVerdict } from '../lanes/lane.ts'
 import { producerLimits, type ProducerSettings } from '../options.ts'
 import type { BatchAcknowledgement } from '../acknowledgement.ts'
-import type { Flush, PendingBatch } from '../batches/pending-batch.ts'
+import type { BatchWatch, PendingBatch } from '../batches/pending-batch.ts'
 import { sweepMsOf } from '../lanes/deadlines.ts'
 import { ProducerMeter, type ProducerMetrics } from '../telemetry/meter.ts'
 import { Relocation } from './relocation.ts'
@@ -80,6 +80,10 @@ export class Delivery implements SenderEvents {
     return this.#records.bufferedBytes
   }
 
+  get bufferedRecords(): number {
+    return this.#records.bufferedRecords
+  }
+
   metrics(): ProducerMetrics {
     const lanes = this.#records.lanes.all()
     const oldestAt = Math.min(...lanes.map((lane) => lane.oldestAt))
@@ -105,11 +109,11 @@ export class Delivery implements SenderEvents {
   /** Fulfils when everything accepted so far is settled. What lingers leaves now. */
   async flush(): Promise<void> {
     await new Promise<void>((resolve) => {
-      const flush: Flush = { left: 1, done: resolve }
-      for (const lane of this.#records.lanes.all()) for (const batch of lane.batches()) batch.addFlush(flush)
+      const watch: BatchWatch = { left: 1, done: resolve }
+      for (const lane of this.#records.lanes.all()) for (const batch of lane.batches()) batch.addWatch(watch)
       this.#flushes++
       this.#senders.wakeAll()
-      if (--flush.left === 0) resolve()
+      if (--watch.left === 0) resolve()
     })
     this.#flushes--
   }

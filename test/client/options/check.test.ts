@@ -46,6 +46,10 @@ const calls: Readonly<Record<string, (client: Client, options: never) => unknown
   putMany: (client, options) => client.putMany('clicks', [plainRecord], options),
   producer: (client, options) => client.producer('clicks', options),
   flush: (client, options) => client.producer('clicks').then((producer) => producer.flush(options)),
+  pushAll: (client, options) => client.producer('clicks').then((producer) => producer.pushAll([], options)),
+  writable: (client, options) => client.producer('clicks').then((producer) => producer.writable(options)),
+  writableStream: (client, options) =>
+    client.producer('clicks').then((producer) => producer.writableStream(options)),
   read: (client, options) => client.read('clicks', options),
   subscribe: (client, options) => client.subscribe('clicks', options),
   group: (client, options) =>
@@ -89,9 +93,12 @@ describe('options', () => {
         code: 'invalidArgument',
         message: expect.stringMatching(/^There is no option singal\./) as string,
       })
-      if (name !== 'flush') expect(broker.received).toEqual([])
+      if (!callsOfProducers.includes(name)) expect(broker.received).toEqual([])
     })
   })
+
+  /** To make the producer, the broker is asked. */
+  const callsOfProducers = ['flush', 'pushAll', 'writable', 'writableStream']
 
   const wrong: readonly (readonly [string, object, string])[] = [
     [

@@ -1,0 +1,108 @@
+// What every sink of a producer does with its records: gives them to the producer as it has room, waits until all of them are
+// settled, and ends with the first one that is refused. Runs in the client. A refusal that a sink tells of is not reported by
+// `flush` as well.
+import type { MillraceError } from '../../../protocol/millrace-error.ts'
+import { errorFrom } from '../../errors.ts'
+import type { RecordInput } from '../../record.ts'
+import { abortedBy, deferred, onAbort } from '../../waiting.ts'
+import type { BatchWatch, PendingBatch } from '../batches/pending-batch.ts'
+import { notSent } from '../delivery/waits.ts'
+
+/** A producer, as far as a sink needs one. */
+export interface SinkTarget<In> {
+  /** Takes a record; answers its batch, of which it is the last one. Throws what `send` rejects with. */
+  readonly accept: (record: RecordInput<In>) => PendingBatch
+  readonly ready: () => Promise<void> | undefined
+}
+
+const TAKEN = 'Records that were taken before may be stored, or may become so.'
+
+export class SinkIntake<In> {
+  /** Records taken so far. */
+  count = 0
+  readonly #target: SinkTarget<In>
+  readonly #settled = deferred<void>()
+  readonly #watch: BatchWatch
+  /** The batch of the last record. */
+  #batch: PendingBatch | undefined
+  #failure: Error | undefined
+  #onFailure: ((error: Error) => void) | undefined
+  /** Ends the wait that is under way. */
+  #interrupt: ((error: Error) => void) | undefined
+  readonly #stopListening: (() => void) | undefined
+
+  /** Fails with `aborted` when the signal fires: what was taken before is still sent. */
+  constructor(target: SinkTarget<In>, signal: AbortSignal | undefined) {
+    this.#target = target
+    this.#watch = {
+      // Its own, until it has taken all.
+      left: 1,
+      done: () => this.#settled.resolve(),
+      refused: (error: MillraceError) => this.fail(error),
+    }
+    if (signal !== undefined) this.#stopListening = onAbort(signal, () => this.fail(this.#abortedBy(signal)))
+  }
+
+  /** Why it takes no more. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
+  /** Called once, when it fails; at once if it has failed. */
+  set onFailure(listener: (error: Error) => void) {
+    if (this.#failure === undefined) this.#onFailure = listener
+    else listener(this.#failure)
+  }
+
+  /**
+   * Takes a record. Answers a promise when it is time to wait before the next one; it never rejects. Throws where the record is
+   * not taken, and what the sink has failed with.
+   */
+  take(record: RecordInput<In>): Promise<void> | undefined {
+    if (this.#failure !== undefined) throw this.#failure
+    const batch = this.#target.accept(record)
+    this.count++
+    batch.sinkRecords++
+    if (batch !== this.#batch) {
+      this.#batch = batch
+      batch.addWatch(this.#watch)
+    }
+    return this.#target.ready()
+  }
+
+  /** Fulfils when everything that was taken is stored; rejects with what it has failed with. */
+  async finish(): Promise<void> {
+    this.#batch = undefined
+    if (--this.#watch.left === 0) this.#settled.resolve()
+    await this.#settled.promise
+    this.end()
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Settles like the promise; but rejects as soon as the sink fails. One at a time. */
+  unlessFailed<T>(promise: Promise<T>): Promise<T> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    return new Promise((resolve, reject) => {
+      this.#interrupt = reject
+      promise.then(resolve, (error: unknown) => reject(errorFrom(error)))
+    })
+  }
+
+  #abortedBy(signal: AbortSignal): Error {
+    return this.count === 0 ? notSent(abortedBy(signal)) : abortedBy(signal, TAKEN)
+  }
+
+  fail(error: Error): void {
+    if (this.#failure !== undefined) return
+    this.#failure = error
+    this.end()
+    this.#settled.resolve()
+    this.#interrupt?.(error)
+    this.#onFailure?.(error)
+  }
+
+  /** Listens to its signal no more. */
+  end(): void {
+    this.#stopListening?.()
+  }
+}
