@@ -1,19 +1,19 @@
 // A group as a loop: `for await (const { records, context } of group.batches())`. Runs in the client. The engine hands its
-// batches to a handler that waits until the loop is done with them; so everything else is as with a handler.
+// batches to a handler that waits until the loop is done with them. Everything else works as with a handler.
 import type { StreamRecord } from '../record.ts'
 import { deferred, onAbort, type Deferred } from '../waiting.ts'
 import type { GroupHandler } from './options.ts'
 import type { BatchContext } from './processing/context.ts'
 
-/** Records of one shard, in order, and what a handler would be given with them. */
+/** Records of one shard, in order, with the context that a handler would get. */
 export interface GroupBatch<T = Uint8Array> {
   /** The records. */
   readonly records: readonly StreamRecord<T>[]
   /** Their shard, its lease, and how to checkpoint in the middle. */
   readonly context: BatchContext<T>
   /**
-   * The batch is processed: it is checkpointed, and the next batch of its shard may come. Asking the loop for its next batch
-   * does it, too; call it where several batches are processed at a time.
+   * Checkpoints the batch, so that the next batch of its shard may come. The loop calls it when it asks for its next batch;
+   * call it yourself if you process several batches at a time.
    */
   done(): void
 }
@@ -39,7 +39,7 @@ export async function* groupBatches<T>(
     const item: Item<T> = { records, context, finished, done: () => finished.resolve() }
     queue.push(item)
     arrival.resolve()
-    // A batch that the loop has not begun is not begun any more.
+    // A lost shard takes back the batches that the loop has not begun.
     const forget = onAbort(context.signal, () => withdraw(item))
     return finished.promise.finally(forget)
   })
@@ -70,7 +70,7 @@ export async function* groupBatches<T>(
     }
     await running
   } finally {
-    // The loop was left in the middle: what it had is not checkpointed, unless the batch was done.
+    // The loop was left in the middle: its last batch is not checkpointed, unless `done` was called.
     current?.finished.reject(new Error('the loop was left'))
     if (!isOver) {
       const stopping = options.stop()

@@ -1,5 +1,5 @@
 // Positions of a reader, kept in the broker by name: `client.checkpoints`. Runs in the client.
-// Only what has changed is sent, and calls that come while a request is under way travel together in the next one.
+// Only changed shards are sent. Calls that come while a request is under way share the next request.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { WireProgress } from '../../protocol/operations.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
@@ -14,7 +14,7 @@ import { ShardLookups } from '../reading/start.ts'
 import type { CallOptions, Settings } from '../settings.ts'
 import { deferred, throwIfAborted, unlessAborted, type Deferred } from '../waiting.ts'
 
-/** What checkpoints need of the client. */
+/** The parts of the client that checkpoints use. */
 export interface CheckpointsDependencies {
   readonly control: ControlPlane
   readonly routings: RoutingCache
@@ -38,8 +38,8 @@ export class Checkpoints {
   }
 
   /**
-   * The position that was saved last in a stream; undefined where there is none, or where the stream was deleted and made
-   * again since. Give it as `from` to a reading. Rejects with `streamNotFound`.
+   * Returns the last saved position in a stream; undefined if there is none, or if the stream was deleted and made again
+   * since. Give it as `from` to a reading. Rejects with `streamNotFound`.
    */
   async load(stream: string, options: CallOptions = {}): Promise<StreamPosition | undefined> {
     checkArgument('stream', stream)
@@ -51,10 +51,10 @@ export class Checkpoints {
   }
 
   /**
-   * Keeps a position in a stream; fulfils when it is on the disk. Positions only move forward: rejects with
-   * `invalidCheckpoint` for one that lies before what is kept, or beyond the stream; with `groupInUse` while a group of this
-   * name has members; and with `streamNotFound`, `limitExceeded` or `storageFull`. Calls need not wait for each other: those that
-   * are under way together travel together.
+   * Saves a position in a stream; fulfils when it is on the disk. Positions only move forward. Rejects with
+   * `invalidCheckpoint` if the position lies before the saved one or beyond the stream; with `groupInUse` while a group of
+   * this name has members; and with `streamNotFound`, `limitExceeded` or `storageFull`. Calls need not wait for each other:
+   * calls that are made at the same time share a request.
    */
   async save(stream: string, position: StreamPosition, options: CallOptions = {}): Promise<void> {
     checkArgument('stream', stream)
@@ -78,7 +78,7 @@ export class Checkpoints {
     return unlessAborted(line.save(position), options.signal)
   }
 
-  /** Forgets the positions in all streams; false where there are none. Rejects with `groupInUse` while a group of this name has members. */
+  /** Deletes the positions in all streams; returns false if there are none. Rejects with `groupInUse` while a group of this name has members. */
   async delete(options: CallOptions = {}): Promise<boolean> {
     checkOptions('deleteCheckpoints', options)
     this.#lines.clear()
@@ -92,7 +92,7 @@ export class Checkpoints {
     }
   }
 
-  /** Shards without a number begin where the group began, which their hosts know. */
+  /** Asks the hosts for the number of a shard without one: it begins where the group began. */
   async #positionOf(
     stream: string,
     progress: WireProgress,
@@ -124,7 +124,7 @@ export class Checkpoints {
 /** Saves positions in one stream, one request at a time. */
 class SaveLine {
   readonly #send: (progress: WireProgress, isPartial: boolean) => Promise<void>
-  /** What the broker is known to have; undefined before the first save, and after one that failed. */
+  /** The last position that the broker has confirmed; undefined before the first save, and after a failed one. */
   #kept: StreamPosition | undefined
   #next: { position: StreamPosition; readonly saved: Deferred<void> } | undefined
   #underWay: StreamPosition | undefined
@@ -162,7 +162,7 @@ class SaveLine {
   }
 }
 
-/** What to send so that the broker has the position: all of it, or only the numbers that are others. */
+/** Returns what to send: the whole position, or only the numbers that differ from the confirmed one. */
 function changeOf(
   kept: StreamPosition | undefined,
   position: StreamPosition,
@@ -182,7 +182,7 @@ function hasSameShards(a: StreamPosition, b: StreamPosition): boolean {
   return ids.length === Object.keys(b.shards).length && ids.every((id) => Object.hasOwn(b.shards, id))
 }
 
-/** Throws `invalidCheckpoint` where the second position lies before the first. The broker says the same of what it keeps. */
+/** Throws `invalidCheckpoint` if the second position lies before the first, as the broker does for its saved position. */
 function checkForward(before: StreamPosition, after: StreamPosition): void {
   if (before.streamId !== after.streamId) return
   for (const [id, next] of Object.entries(after.shards)) {

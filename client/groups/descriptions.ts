@@ -1,4 +1,4 @@
-// Groups as people see them: what the controller tells, with ids and dates. Runs in the client.
+// Groups as applications see them: the controller's answers, with shard ids and dates. Runs in the client.
 import type { ResponseOf, WireGroupMember, WireGroupShard } from '../../protocol/operations.ts'
 import { limits } from '../../protocol/limits.ts'
 import { shardIdOf } from '../../protocol/shards/shard-id.ts'
@@ -16,7 +16,7 @@ export interface GroupMember {
   readonly joinedAt: Date
   /** Milliseconds since its last renewal. */
   readonly renewedMsAgo: number
-  /** Its leases end so long after its last renewal. */
+  /** Milliseconds from its last renewal to the end of its leases. */
   readonly leaseMs: number
   /** Shards that are assigned to it. */
   readonly shards: number
@@ -28,17 +28,17 @@ export interface GroupShard {
   readonly stream: string
   /** The shard. */
   readonly shardId: string
-  /** Who reads it; undefined for nobody. */
+  /** The member that reads it; undefined if no member does. */
   readonly memberId: string | undefined
   /** Fencing epoch of its last assignment. */
   readonly epoch: number
   /** The first sequence number that is not processed; undefined before the first checkpoint. */
   readonly position: number | undefined
-  /** When that was stored. */
+  /** When the checkpoint was stored. */
   readonly checkpointedAt: Date | undefined
   /** Records from the checkpoint to the tail; undefined while the host is down. */
   readonly recordsBehind: number | undefined
-  /** Stored bytes from the checkpoint to the tail, about. */
+  /** Approximate stored bytes from the checkpoint to the tail. */
   readonly bytesBehind: number | undefined
   /** Age of the oldest record that is not processed; 0 at the tail. */
   readonly millisBehind: number | undefined
@@ -74,7 +74,7 @@ export interface GroupDescription extends GroupSummary {
   readonly shards: readonly GroupShard[]
 }
 
-/** Asks for all of a group, a page of shards at a time. Rejects with `groupNotFound`. */
+/** Asks for a whole group, one page of shards at a time. Rejects with `groupNotFound`. */
 export async function describeGroup(
   control: Pick<ControlPlane, 'call'>,
   group: string,
@@ -95,7 +95,7 @@ export async function describeGroup(
   return { ...groupOf(page.group), members: page.members.map(groupMemberOf), shards }
 }
 
-/** The stream of a group that reads one. Rejects with `groupNotFound`, and with `invalidArgument` if it reads another number of them. */
+/** Returns the only stream of a group. Rejects with `groupNotFound`, and with `invalidArgument` if the group reads none or several. */
 export async function onlyStreamOf(
   control: Pick<ControlPlane, 'call'>,
   group: string,
@@ -121,7 +121,7 @@ function isBehind(place: ShardPlace, other: ShardPlace | undefined): boolean {
   return place.streamName === other.streamName && place.shardIndex > other.shardIndex
 }
 
-/** A group as the list has it. */
+/** Makes the list's entry for a group. */
 export function groupOf(group: ResponseOf<'listGroups'>['groups'][number]): GroupSummary {
   const { name, createdAt, streams, isPaused, members: memberCount, shards: shardCount } = group
   return { name, createdAt: new Date(createdAt), streams: [...streams], isPaused, memberCount, shardCount }

@@ -1,5 +1,6 @@
-// A member at work: joins what the membership says with the work on each shard. Runs in the client. Every lease that begins has
-// one piece of work, which ends once, by a release, the end of the shard or its loss; no shard is worked on twice at a time.
+// A member at work: starts and ends the work on shards as the membership assigns and revokes them. Runs in the client. Each
+// lease has one piece of work, which ends once: by a release, by the end of the shard, or by the loss of the lease. A shard
+// never has two pieces of work at the same time.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { WireLease } from '../../protocol/operations.ts'
 import type { Codec } from '../codecs.ts'
@@ -32,7 +33,7 @@ import { CheckpointSaver, leaseLost } from './processing/saver.ts'
 import { ShardFeeds, type ShardFeed } from './processing/shard-feed.ts'
 import { ShardWork, type WorkOutcome } from './processing/shard-work.ts'
 
-/** What a group needs of the client. */
+/** The parts of the client that a group uses. */
 export interface GroupDependencies {
   readonly control: ControlPlane
   readonly routings: RoutingCache
@@ -67,9 +68,9 @@ export class GroupEngine<T> {
   readonly #watch: HandlerWatch | undefined
   readonly #reports = new Reports()
   readonly #held = new Map<string, Held>()
-  /** The epochs in which shards were given back last. */
+  /** By shard: the epoch in which it was last given back or ended. */
   readonly #finished = new Map<string, number>()
-  /** Work that is not over, by shard: the next lease of the shard waits for it. */
+  /** Unfinished work, by shard. The next lease of the shard waits for it. */
   readonly #works = new Map<string, { readonly shard: LeasedShard; readonly over: Promise<void> }>()
   readonly #waiting = new Map<string, { readonly lease: WireLease; readonly shard: LeasedShard }>()
   readonly #ending = new AbortController()
@@ -131,7 +132,7 @@ export class GroupEngine<T> {
     }
   }
 
-  /** Runs until it is stopped; rejects for what stays, and with `aborted`. */
+  /** Runs until it is stopped. Rejects with errors that a retry does not mend, and with `aborted`. */
   async run(): Promise<void> {
     this.#reportTimer = setInterval(() => this.#report(), groupLimits.reportMs)
     try {
@@ -143,40 +144,40 @@ export class GroupEngine<T> {
     }
   }
 
-  /** Finishes what is under way, checkpoints it, and leaves. */
+  /** Finishes the running calls, checkpoints them, and leaves the group. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop()
     return this.#stopping
   }
 
-  /** Ends at once: nothing more is checkpointed. */
+  /** Ends at once, without further checkpoints. */
   abort(reason: MillraceError): void {
     if (this.#ending.signal.aborted) return
     for (const held of this.#held.values()) this.#lose(held, reason)
     this.#ending.abort(reason)
-    // What a handler does from now on, it does without a lease; the member leaves when the last has returned.
+    // Handlers now run without a lease. The member leaves when the last of them has returned.
     void this.#worked()
       .then(() => this.#membership.leave())
       .catch(() => {})
   }
 
-  /** The shards of the member now. */
+  /** The shards that the member has now. */
   get shards(): readonly LeasedShard[] {
     return Array.from(this.#held.values(), ({ shard }) => shard)
   }
 
-  /** Has every shard that stands still tried again. */
+  /** Retries every blocked shard. */
   retryBlocked(): void {
     for (const shard of this.shards) shard.unblock()
   }
 
-  /** Passes over what lies before a number, in a shard that the member has. */
+  /** Skips the records before `next` in a shard that the member has. */
   seek(shard: LeasedShard, next: number): void {
     shard.skipBelow = Math.max(shard.skipBelow, next)
     shard.unblock()
   }
 
-  /** Also those that wait for a call under an earlier lease. */
+  /** The member's shards, and those whose work waits for a call under an earlier lease. */
   get #reported(): Iterable<LeasedShard> {
     return [...this.shards, ...Array.from(this.#waiting.values(), ({ shard }) => shard)]
   }
@@ -187,7 +188,7 @@ export class GroupEngine<T> {
 
   async #stop(): Promise<void> {
     for (const held of this.#held.values()) this.#close(held)
-    // A handler that never returns keeps a group from stopping, but not from being ended.
+    // A handler that never returns delays `stop` for ever, but not `abort`.
     await unlessAborted(this.#worked(), this.#ending.signal).catch(() => {})
     if (!this.#ending.signal.aborted) await this.#membership.leave().catch(() => {})
   }
@@ -208,7 +209,7 @@ export class GroupEngine<T> {
       onEvent({ type: 'heartbeatInMainThread', error })
       return new MainThreadHeartbeat(options, control, this.#client)
     }
-    // A dial of the application's own cannot be taken into a thread.
+    // The application's own dial function cannot be passed to a thread.
     if (this.#client.dial !== dialTcp) return inMainThread(undefined)
     try {
       const onFallback = (error: Error): void => onEvent({ type: 'heartbeatInMainThread', error })
@@ -227,7 +228,7 @@ export class GroupEngine<T> {
     if (this.#stopping !== undefined) return
     for (const lease of begin) {
       const key = shardKey(lease)
-      // What has a handler under way under an earlier lease must end first: one key's records are never handled side by side.
+      // A handler may still run under an earlier lease. It must end first: records of one key are never handled side by side.
       const work = this.#works.get(key)
       if (work === undefined) this.#begin(lease)
       else this.#waiting.set(key, { lease, shard: work.shard.next(lease) })
@@ -301,7 +302,7 @@ export class GroupEngine<T> {
     this.#tell(shard, { type: outcome })
   }
 
-  /** What is under way is finished, and nothing more is begun. */
+  /** Lets the running calls finish, and begins no new ones. */
   #close({ shard, feed }: Held): void {
     if (shard.isClosing) return
     shard.close()

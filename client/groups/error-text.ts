@@ -1,6 +1,6 @@
 // The text of an error of the application, as it goes into headers and reports. Runs in the client, pure.
 
-/** Longer texts are cut: what is said must fit into a header and a request. */
+/** Longer texts are cut, so that they fit into a header and a request. */
 const CHARACTERS_MAX = 1000
 
 export function errorText({ message }: Error): string {

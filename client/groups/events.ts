@@ -1,4 +1,4 @@
-// What a group tells of what it does by itself. Runs in the client; types only.
+// Events by which a group reports what it does by itself. Runs in the client; types only.
 import type { MillraceError } from '../errors.ts'
 
 /** A shard of a group, as events name it. */
@@ -11,25 +11,25 @@ export interface GroupShardPlace {
   readonly epoch: number
 }
 
-/** What a group does by itself, told by `onEvent`. */
+/** What a group does by itself. `onEvent` receives it. */
 export type GroupEvent =
-  /** The member is in the group: at the start, and again after its lease had ended. */
+  /** The member has joined: at the start, or again after its lease ended. */
   | { readonly type: 'joined'; readonly memberId: string }
-  /** The lease of the member has ended, or the group was deleted: all shards are given up, and the member joins again. */
+  /** The member's lease has ended, or the group was deleted. The member gives up all shards and joins again. */
   | { readonly type: 'expelled'; readonly memberId: string; readonly error: MillraceError }
-  /** Renewals are sent from the main thread, where a busy handler delays them: their own thread does not run. */
+  /** The heartbeat's thread does not run. Renewals are sent from the main thread, where a busy handler delays them. */
   | { readonly type: 'heartbeatInMainThread'; readonly error: Error | undefined }
   /** The member reads the shard from now on. */
   | ({ readonly type: 'assigned' } & GroupShardPlace)
-  /** The shard was handed over: what was under way is finished and checkpointed. */
+  /** The shard was handed over. Its running calls are finished and checkpointed. */
   | ({ readonly type: 'released' } & GroupShardPlace)
-  /** The shard belongs to another member by now; what was not checkpointed is processed again there. */
+  /** The member has lost the shard. Another member processes again what was not checkpointed. */
   | ({ readonly type: 'lost' } & GroupShardPlace)
-  /** The closed shard is processed to its end: its children may begin. */
+  /** The closed shard is processed to its end. Its children may begin. */
   | ({ readonly type: 'ended' } & GroupShardPlace)
   /**
-   * `loadCheckpoint` has failed, or has given what is no position in the shard: then `error` is `invalidCheckpoint`. Nothing of
-   * the shard is handled; it is asked again after `delayMs`.
+   * `loadCheckpoint` has failed, or has returned a value that is no position in the shard (`error` is `invalidCheckpoint`). No
+   * record of the shard is handled. `loadCheckpoint` is called again after `delayMs`.
    */
   | ({ readonly type: 'loadFailed'; readonly error: Error; readonly delayMs: number } & GroupShardPlace)
   /** The handler has failed, and is called again after `delayMs`. */
@@ -40,23 +40,23 @@ export type GroupEvent =
       readonly sequenceNumber: number
       readonly error: Error
     } & GroupShardPlace)
-  /** The shard stands still at a record that failed in all attempts. */
+  /** The shard is blocked at a record that failed in all attempts. */
   | ({ readonly type: 'blocked'; readonly sequenceNumber: number; readonly error: Error } & GroupShardPlace)
-  /** Records from `sequenceNumber` up to, not including, `nextSequenceNumber` were passed over, because they failed in all attempts. */
+  /** Records from `sequenceNumber` up to, not including, `nextSequenceNumber` failed in all attempts and were passed over. */
   | ({
       readonly type: 'skipped' | 'deadLettered'
       readonly sequenceNumber: number
       readonly nextSequenceNumber: number
       readonly error: Error
     } & GroupShardPlace)
-  /** Records of these numbers expired before they were read. */
+  /** Records from `sequenceNumber` up to, not including, `nextSequenceNumber` expired before they were read. */
   | ({
       readonly type: 'trimmed'
       readonly sequenceNumber: number
       readonly nextSequenceNumber: number
     } & GroupShardPlace)
 
-/** An event of a shard, without its place. */
+/** An event of a shard, without the shard. */
 export type GroupShardEvent = GroupEvent extends infer E
   ? E extends GroupShardPlace
     ? Omit<E, keyof GroupShardPlace>

@@ -1,4 +1,4 @@
-// A consumer group as an application has it: one member, which takes its part of the shards. Runs in the client.
+// A consumer group as an application uses it: one member, which takes its part of the shards. Runs in the client.
 import { hostname } from 'node:os'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
@@ -32,15 +32,15 @@ export interface SeekPlace {
   readonly sequenceNumber: number
 }
 
-/** What a reset may be told. */
+/** Options of a reset. */
 export interface GroupResetOptions extends ForceOptions {
   /** Name of the stream; may be left out where the group reads one. */
   readonly stream?: string
 }
 
 /**
- * One member of a consumer group. The members share the shards of the streams; each shard is one member's at a time, and each
- * record is processed once unless something breaks: after a crash, from the last checkpoint on. Made by `client.group`.
+ * One member of a consumer group. The members share the shards of the streams, and each shard has one member at a time. Each
+ * record is processed once; after a crash, records behind the last checkpoint are processed again. Made by `client.group`.
  */
 export class Group<T> implements AsyncDisposable {
   /** Name of the group. */
@@ -69,11 +69,11 @@ export class Group<T> implements AsyncDisposable {
   }
 
   /**
-   * Joins the group and calls the handler with batches of the member's shards until `stop`: in order within a shard, shards
-   * beside each other. Fulfils when the group is stopped. It goes on through lost connections, restarts of the broker, and the
-   * end of its own lease; it rejects with `streamNotFound`, with `memberExists` where another process keeps the name of this
-   * member, with `limitExceeded`, and with `aborted` when the signal fires. What the handler throws is tried again, see
-   * `retry` and `onPoison`; it never ends the run.
+   * Joins the group and calls the handler with batches of the member's shards until `stop`: in order within a shard, several
+   * shards at the same time. Fulfils when the group is stopped. Lost connections, restarts of the broker and the end of the
+   * member's lease do not end the run. Rejects with `streamNotFound`, with `memberExists` if another process keeps the name
+   * of this member, with `limitExceeded`, and with `aborted` when the signal fires. An error of the handler has the batch
+   * tried again (see `retry` and `onPoison`); it never ends the run.
    */
   async run(handler: GroupHandler<T>): Promise<void> {
     checkArgument('handler', handler)
@@ -107,17 +107,17 @@ export class Group<T> implements AsyncDisposable {
   }
 
   /**
-   * The same as a loop over batches. A batch is checkpointed when the loop asks for the next one, or calls its `done`.
-   * Leaving the loop stops the group; the batch at hand is processed again then, unless it was done. What the loop body throws
-   * ends the loop: retries are its own affair.
+   * Runs the group as a loop over batches. A batch is checkpointed when the loop asks for the next one, or calls its `done`.
+   * Leaving the loop stops the group; the current batch is processed again later, unless it was done. An error in the loop
+   * body ends the loop: nothing is retried.
    */
   batches(): AsyncGenerator<GroupBatch<T>, void, undefined> {
     return groupBatches<T>({ run: (handler) => this.run(handler), stop: () => this.stop() })
   }
 
   /**
-   * Finishes the calls that are under way, stores how far they are, and leaves the group: its shards go to other members at
-   * once, and nothing is processed twice. Fulfils then. A batch that waits for its next attempt is left to them.
+   * Finishes the running calls, stores their checkpoints, and leaves the group; then it fulfils. The shards go to other
+   * members at once, and no record is processed twice. A batch that waits for its next attempt is left to these members.
    */
   async stop(): Promise<void> {
     this.#isStopped = true
@@ -125,25 +125,25 @@ export class Group<T> implements AsyncDisposable {
     await this.#engine?.stop()
   }
 
-  /** Pauses the whole group: all members keep their shards and hand out no more records until `resume`. Rejects with `groupNotFound`. */
+  /** Pauses the whole group: members keep their shards, but hand out no records until `resume`. Rejects with `groupNotFound`. */
   async pause(options: CallOptions = {}): Promise<void> {
     await this.#pause(true, options)
   }
 
-  /** Lets the whole group go on. Rejects with `groupNotFound`. */
+  /** Resumes the whole group. Rejects with `groupNotFound`. */
   async resume(options: CallOptions = {}): Promise<void> {
     await this.#pause(false, options)
   }
 
-  /** The group as the broker sees it: its members, and for each shard how far it is and why. Rejects with `groupNotFound`. */
+  /** Describes the group as the broker sees it: members, progress and state of each shard. Rejects with `groupNotFound`. */
   describe(options: CallOptions = {}): Promise<GroupDescription> {
     checkOptions('describeGroup', options)
     return describeGroup(this.#dependencies.control, this.name, options.signal)
   }
 
   /**
-   * Sets the group back, or forth, in a stream. Rejects with `groupInUse` while it has members, this one too, unless it is
-   * forced; with `groupNotFound`; and with `streamNotFound`.
+   * Moves the group back or forth in a stream. Rejects with `groupInUse` while the group has members (this one counts), unless
+   * `force` is set; with `groupNotFound`; and with `streamNotFound`.
    */
   async reset(to: GroupStart, options: GroupResetOptions = {}): Promise<void> {
     checkArgument('to', to)
@@ -159,9 +159,9 @@ export class Group<T> implements AsyncDisposable {
   }
 
   /**
-   * Goes on at a later record in a shard that this member has, as to pass a record at which the shard is blocked. What is under
-   * way is finished. Throws `invalidArgument` for a shard that it does not have, and for a place before its checkpoint or
-   * behind what it has heard of: to go back, `reset`.
+   * Goes on at a later record in a shard that this member has, for example to pass a record at which the shard is blocked.
+   * Running calls finish. Throws `invalidArgument` if this member does not have the shard, and if the place lies before the
+   * checkpoint or beyond the last known tail. Use `reset` to go back.
    */
   seek(place: SeekPlace): void {
     checkOptions('seek', place)
@@ -183,23 +183,23 @@ export class Group<T> implements AsyncDisposable {
     this.#engine!.seek(shard, sequenceNumber)
   }
 
-  /** Has records tried again at which shards of this member are blocked. */
+  /** Retries the records at which shards of this member are blocked. */
   retryBlocked(): void {
     this.#engine?.retryBlocked()
   }
 
-  /** Stops it, as the client does when it is closed. */
+  /** Stops the group. The client calls it when it is closed. */
   close(): Promise<void> {
     return this.stop()
   }
 
-  /** Ends it at once: signals of handlers fire, nothing more is checkpointed, and `run` rejects with `aborted`. */
+  /** Ends the group at once: signals of handlers fire, nothing more is checkpointed, and `run` rejects with `aborted`. */
   abort(reason?: unknown): void {
     this.#isStopped = true
     this.#engine?.abort(new MillraceError('aborted', `Group ${this.name} was ended.`, { cause: reason }))
   }
 
-  /** Stops it at the end of an `await using`. */
+  /** Stops the group at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
   }

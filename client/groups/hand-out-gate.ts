@@ -1,22 +1,21 @@
-// Whether records may be handed to handlers now: not while the group is paused, nor while the member cannot be sure of its
-// leases. Runs in the client. A shard that closes waits no longer; handlers that are at work when the time of the lease is
-// over without a renewal are told.
+// Holds records back from handlers while the group is paused, and while the member cannot be sure of its leases. Runs in the
+// client. A closing shard does not wait. Running handlers are told when the time of the lease ends without a renewal.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { deferred, type Deferred } from '../waiting.ts'
 import type { LeasedShard } from './processing/leased-shard.ts'
 
 export interface HandOutGateOptions {
   readonly monotonic: () => number
-  /** Until when the member may trust its leases, as it is known now. */
+  /** Returns the moment until which the member may trust its leases, as far as renewals are known now. */
   readonly sureUntil: () => number
-  /** The time of the lease is over, and it was not renewed: others may have the shards. */
+  /** Called when the time of the lease ends without a renewal: other members may have the shards. */
   readonly onDoubt: (error: MillraceError) => void
 }
 
 export class HandOutGate {
   readonly #options: HandOutGateOptions
   #doubtTimer: NodeJS.Timeout | undefined
-  /** Opened, again and again, when something changes that keeps records from being handed out. */
+  /** Resolved at each change that may let records pass; the next wait makes a new one. */
   #opening: Deferred<void> | undefined
   #isPaused = false
   #sureUntil = -Infinity
@@ -25,13 +24,13 @@ export class HandOutGate {
     this.#options = options
   }
 
-  /** The group is paused, or goes on. */
+  /** Called when the group is paused or resumed. */
   paused(isPaused: boolean): void {
     this.#isPaused = isPaused
     if (!isPaused) this.look()
   }
 
-  /** The leases were renewed. */
+  /** Called when the leases were renewed. */
   renewed(): void {
     const { sureUntil, monotonic } = this.#options
     this.#sureUntil = sureUntil()
@@ -40,18 +39,18 @@ export class HandOutGate {
     this.#doubtTimer ??= setTimeout(() => this.#doubt(), Math.max(0, Math.ceil(inMs)))
   }
 
-  /** Has those that wait look again: the shard of one of them may be closing. */
+  /** Makes all waits check again, since the shard of one of them may be closing. */
   look(): void {
     this.#opening?.resolve()
     this.#opening = undefined
   }
 
-  /** Undefined if records of the shard may be handed out now; else fulfils when they may, or the shard closes. */
+  /** Returns undefined if records may be handed out now; else a promise that fulfils when they may, or the shard closes. */
   wait(shard: LeasedShard): Promise<void> | undefined {
     return this.#isOpen ? undefined : this.#whenOpen(shard)
   }
 
-  /** Doubts nothing any more. */
+  /** Stops the timer: `onDoubt` is not called any more. */
   end(): void {
     clearTimeout(this.#doubtTimer)
   }

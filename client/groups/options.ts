@@ -1,4 +1,4 @@
-// What a consumer group may be told, with defaults: the types that an application sees. Runs in the client.
+// Options of a consumer group, with their defaults: the types that an application sees. Runs in the client.
 import type { DecoderOption } from '../codecs.ts'
 import { MillraceError } from '../errors.ts'
 import { optionTable } from '../options/table.ts'
@@ -8,7 +8,7 @@ import type { Position as WirePosition } from '../../protocol/operations.ts'
 import type { GroupEvent } from './events.ts'
 import type { BatchContext } from './processing/context.ts'
 
-/** Where a group begins in a stream that it has never read. Later it goes on where its checkpoints are. */
+/** Where a group begins in a stream that it has never read. Later it goes on at its checkpoints. */
 export type GroupStart = 'TRIM_HORIZON' | 'LATEST' | { readonly atTimestamp: Date | number }
 
 /** A stream that a group reads, and where it begins in it. */
@@ -20,8 +20,8 @@ export interface GroupStreamOption {
 }
 
 /**
- * What processes records: batches of one shard, in order. What it throws, or rejects with, has the batch tried again. It
- * may return nothing or a promise; the batch counts as processed when that is fulfilled.
+ * Processes batches of records of one shard, in order. If it throws or rejects, the batch is tried again. The batch counts as
+ * processed when the handler returns, or when the promise that it returned is fulfilled.
  */
 export type GroupHandler<T = Uint8Array> = (
   records: readonly StreamRecord<T>[],
@@ -29,16 +29,16 @@ export type GroupHandler<T = Uint8Array> = (
 ) => void | Promise<void>
 
 /**
- * What becomes of a record that fails in all attempts. 'stop': its shard stands still, says so in `describe`, and the other
- * shards go on; `retryBlocked` tries again, `seek` passes it. 'skip': it is reported by an event and passed over. Or the name
- * of a stream that it is put into, with headers that say where it came from and what the error was, before the checkpoint
- * passes it.
+ * What happens to a record that fails in all attempts. 'stop': its shard is blocked, `describe` says so, and the other shards
+ * go on; `retryBlocked` tries the record again, `seek` passes it. 'skip': the record is reported by an event and passed over.
+ * `deadLetter`: the record is put into the named stream, with headers that give its origin and the error, before the
+ * checkpoint passes it.
  */
 export type PoisonPolicy = 'stop' | 'skip' | { readonly deadLetter: string }
 
-/** How a handler that throws is tried again. */
+/** How often, and how soon, a failed call of the handler is tried again. */
 export interface GroupRetry {
-  /** Calls in all; 5 by default. */
+  /** Calls in all, the first included; 5 by default. */
   readonly attempts?: number
   /** The first wait; 100 ms by default. Each wait is twice as long as the one before, its upper half at random. */
   readonly backoffMinMs?: number
@@ -46,7 +46,7 @@ export interface GroupRetry {
   readonly backoffMaxMs?: number
 }
 
-/** The shard whose position is asked for, with `checkpoint: 'external'`. */
+/** The shard whose position `loadCheckpoint` is asked for. */
 export interface CheckpointPlace {
   /** Name of the stream. */
   readonly stream: string
@@ -58,7 +58,7 @@ export interface CheckpointPlace {
   readonly epoch: number
 }
 
-/** What a group is made of. */
+/** Options of a group. */
 export interface GroupOptions<T = Uint8Array> {
   /** Name of the group: 1 to 128 letters, digits, underscores, full stops and hyphens. All members give the same. */
   readonly name: string
@@ -69,57 +69,56 @@ export interface GroupOptions<T = Uint8Array> {
   /** Where the group begins in a stream that it has never read: 'TRIM_HORIZON' by default. */
   readonly from?: GroupStart
   /**
-   * Name of this member, unique in the group; by default made of the host, the process and chance. A process that starts
-   * again under its name waits until its predecessor's lease has ended.
+   * Name of this member, unique in the group; by default made of the host's name, the process id and random digits. A process
+   * that restarts under the same name waits until its predecessor's lease has ended.
    */
   readonly memberId?: string
   /**
-   * The member counts as dead so long after its last renewal; 10 s by default. Renewals are sent by a thread of their own, so
-   * that a handler that keeps the event loop busy loses nothing. (With a `dial` of the application's own, as for a broker in
-   * the same process, they are sent from the main thread: there a handler that blocks for longer loses its shards.)
+   * Time after its last renewal at which the member counts as dead; 10 s by default. A thread of its own sends the renewals,
+   * so a handler that keeps the event loop busy loses no shard. (With the application's own `dial`, as for a broker in the
+   * same process, the main thread sends them: there a handler that blocks for longer loses its shards.)
    */
   readonly leaseMs?: number
-  /** 'pull' asks for records, all shards of a host in one request; 'push' is sent them. 'pull' by default. */
+  /** 'pull' asks each host for the records of all its shards in one request; with 'push' hosts send them. 'pull' by default. */
   readonly mode?: 'pull' | 'push'
   /**
-   * Keys of one shard that are handled at the same time; 1 by default. Above it, a call of the handler gets records of one key,
-   * and calls for other keys run beside it; the checkpoint moves over what is processed without a gap.
+   * Keys of one shard that are handled at the same time; 1 by default. Above 1, a call of the handler gets records of one key,
+   * and calls for other keys run beside it. The checkpoint never passes a record that is not processed.
    */
   readonly concurrency?: number
   /**
-   * Who says how far a shard is processed. 'batch': after each call of the handler. 'record': the handler is called with one
-   * record at a time, and each counts when its call is done. 'manual': `context.checkpoint` alone. 'external': the application
-   * keeps `context.position` in a transaction of its own, with `context.epoch` as fence; `loadCheckpoint` gives it back. 'batch'
-   * by default.
+   * What sets the checkpoint of a shard; 'batch' by default. 'batch': each finished call of the handler. 'record': the same,
+   * and each call gets one record. 'manual': only `context.checkpoint`. 'external': the application stores `context.position`
+   * in its own transaction, with `context.epoch` as fence, and `loadCheckpoint` gives it back.
    */
   readonly checkpoint?: 'batch' | 'record' | 'manual' | 'external'
   /**
-   * With `checkpoint: 'external'`: the position that the application has stored for a shard, or undefined where there is none.
-   * Called before the first record of every lease: store the epoch here, and a predecessor's transactions can be refused. Where
-   * it throws, or gives a position that the shard does not have (`invalidCheckpoint`), nothing of the shard is handled, the event
-   * `loadFailed` and the group's description say so, and it is called again.
+   * With `checkpoint: 'external'`: returns the position that the application has stored for a shard, or undefined if there is
+   * none. Called before the first record of every lease. Store the epoch here, so that a predecessor's transactions can be
+   * refused. If it throws, or returns a position that the shard does not have (`invalidCheckpoint`), no record of the shard
+   * is handled, the event `loadFailed` and the group's description say so, and it is called again.
    */
   readonly loadCheckpoint?: (
     place: CheckpointPlace,
   ) => number | bigint | undefined | Promise<number | bigint | undefined>
   /** How often, and how soon, a batch is tried again. */
   readonly retry?: GroupRetry
-  /** What becomes of a record that fails in all attempts; 'stop' by default. */
+  /** What happens to a record that fails in all attempts; 'stop' by default. */
   readonly onPoison?: PoisonPolicy
   /**
-   * A call of the handler that takes longer ends the renewals of the whole member, whose shards then go to others. Never,
-   * by default.
+   * Longest time of a call of the handler; no limit by default. A longer call ends the renewals of the whole member, and its
+   * shards go to other members.
    */
   readonly handlerTimeoutMs?: number
-  /** How payloads become `data`: bytes, by default. */
+  /** How payloads become `data`; by default they stay bytes. */
   readonly codec?: DecoderOption<T>
-  /** Records in one call of the handler, at most; 1,000 by default. */
+  /** Most records in one call of the handler; 1,000 by default. */
   readonly batchRecordsMax?: number
-  /** Bytes of all shards that are read ahead of the handlers; 32 MiB by default, and 64 KiB for each shard at least. */
+  /** Bytes of all shards that are read ahead of the handlers; 32 MiB by default, but at least 64 KiB for each shard. */
   readonly bufferBytesMax?: number
   /** Ends the group at once: handlers' signals fire, nothing more is checkpointed, and `run` rejects with `aborted`. */
   readonly signal?: AbortSignal
-  /** Told of what the group does by itself. Must not throw. */
+  /** Called with events of what the group does by itself. Must not throw. */
   readonly onEvent?: (event: GroupEvent) => void
 }
 
@@ -140,18 +139,18 @@ export interface GroupSettings {
 
 const KiB = 1024
 
-/** Bounds that a group keeps beside those of the protocol. */
+/** Limits of a group beyond those of the protocol. */
 export const groupLimits = {
   /** Bytes of one shard that are read ahead of its handler, at least and at most. */
   shardBytesMin: 64 * KiB,
   shardBytesMax: 4096 * KiB,
-  /** Bytes of records that one call of the handler gets; one batch may pass it. */
+  /** Bytes of records that one call of the handler gets; the last batch may exceed them. */
   callBytes: 1024 * KiB,
   /** Bytes that are handled before the event loop gets a turn. */
   turnBytes: 256 * KiB,
   /** Renewals in the time of one lease. */
   renewalsPerLease: 4,
-  /** The part of a lease at its end in which a member does not trust it any more: clocks run at different speeds. */
+  /** Last part of a lease, in which a member no longer trusts it, because clocks run at different speeds. */
   uncertainPart: 0.05,
   /** How long a request for records waits at a host. */
   fetchWaitMs: 5000,
@@ -161,7 +160,7 @@ export const groupLimits = {
   syncWaitMs: 20_000,
 } as const
 
-/** Resolves options. They were checked by the table; throws `invalidArgument` where they contradict each other. */
+/** Fills in defaults of options that the table has checked. Throws `invalidArgument` if options contradict each other. */
 export function groupSettings(options: Omit<GroupOptions, 'codec'>): GroupSettings {
   const { name, stream, streams, from = 'TRIM_HORIZON', checkpoint = 'batch', loadCheckpoint } = options
   if ((stream === undefined) === (streams === undefined)) {

@@ -1,4 +1,4 @@
-// What a new assignment means for the shards that a member reads. Runs in the client, pure.
+// Compares a new assignment with the shards that a member reads. Runs in the client, pure.
 import type { WireLease } from '../../../protocol/operations.ts'
 
 /** A shard that the member reads, or has just read. */
@@ -6,16 +6,16 @@ export interface HeldShard {
   readonly streamId: number
   readonly shardIndex: number
   readonly epoch: number
-  /** Its end is being stored. */
+  /** True while the end of the shard is being stored. */
   readonly isEnding: boolean
 }
 
 export interface AssignmentChanges<S extends HeldShard> {
-  /** To be read from now on. */
+  /** Leases to begin. */
   readonly begin: readonly WireLease[]
-  /** To be finished, checkpointed and released. */
+  /** Shards to finish, checkpoint and release. */
   readonly revoke: readonly S[]
-  /** The member's no more: what is under way counts for nothing. */
+  /** Shards that the member no longer has: the results of running calls are dropped. */
   readonly lose: readonly S[]
 }
 
@@ -24,8 +24,8 @@ export function shardKey({ streamId, shardIndex }: Pick<HeldShard, 'streamId' | 
 }
 
 /**
- * Compares what is held with what is assigned. `finished` tells the epoch in which the member ended or released a shard last:
- * an assignment that was made before the broker heard of it lists the shard still.
+ * Returns what to begin, revoke and lose. `finished` has the epoch in which the member last ended or released a shard: an
+ * assignment that was made before the broker learned of it still lists the shard.
  */
 export function changesOf<S extends HeldShard>(
   held: ReadonlyMap<string, S>,

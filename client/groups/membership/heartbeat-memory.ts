@@ -1,5 +1,5 @@
-// What a member's main thread and the thread of its heartbeat tell each other without a message: neither waits for the
-// other's event loop. Runs in both threads. Times are nanoseconds of `process.hrtime`, which all threads share.
+// Memory that a member's main thread shares with the thread of its heartbeat, so that neither waits for the other's event
+// loop. Runs in both threads. Times are nanoseconds of `process.hrtime`, which all threads share.
 
 const RENEWED_AT = 0
 const HANDLING_SINCE = 1
@@ -14,7 +14,7 @@ export class HeartbeatMemory {
     this.#words = new BigInt64Array(buffer)
   }
 
-  /** When the last renewal was sent that was answered. */
+  /** When the last answered renewal was sent. */
   get renewedAt(): bigint {
     return Atomics.load(this.#words, RENEWED_AT)
   }
@@ -23,7 +23,7 @@ export class HeartbeatMemory {
     Atomics.store(this.#words, RENEWED_AT, at)
   }
 
-  /** Since when the oldest call of a handler is under way. */
+  /** When the oldest running call of a handler began. */
   get handlingSince(): bigint {
     return Atomics.load(this.#words, HANDLING_SINCE)
   }

@@ -1,6 +1,6 @@
-// Starts the thread of a member's heartbeat, and sees what it does. Runs in the client. A handler that keeps the event loop
-// busy for half a minute must not lose its lease, so renewals cannot depend on that loop. Where the thread cannot run (the
-// worker's file was lost by a bundler, say), the main thread renews, and the application is told.
+// Starts and watches the thread of a member's heartbeat. Runs in the client. A handler that keeps the event loop busy for half
+// a minute must not lose its lease, so renewals cannot depend on that loop. If the thread cannot run (a bundler left out the
+// worker's file, say), the main thread renews, and the application is told.
 import { Worker } from 'node:worker_threads'
 import type { ControlPlane } from '../../connecting/control-plane.ts'
 import type { Settings } from '../../settings.ts'
@@ -11,11 +11,11 @@ import type { HeartbeatMessage, HeartbeatWorkerData } from './heartbeat-worker.t
 const NS_PER_MS = 1_000_000
 
 export interface ThreadHeartbeatOptions extends HeartbeatOptions {
-  /** The thread does not run: the main thread renews from now on. */
+  /** Called when the thread does not run. The main thread renews from then on. */
   readonly onFallback: (error: Error) => void
 }
 
-/** Renews from a thread. */
+/** Renews from a thread of its own. */
 export class ThreadHeartbeat implements Heartbeat {
   readonly #options: ThreadHeartbeatOptions
   readonly #control: ControlPlane
@@ -34,7 +34,7 @@ export class ThreadHeartbeat implements Heartbeat {
     const { clientName, retry, requestTimeoutMs } = settings
     const workerData: HeartbeatWorkerData = {
       addresses: control.addresses,
-      // A connection that does not answer must be given up while there is time for another.
+      // A connection without an answer must be given up while the lease has time for another one.
       connect: { clientName, retry, requestTimeoutMs: Math.ceil(Math.min(requestTimeoutMs, leaseMs / 2)) },
       claim,
       intervalMs,
@@ -44,7 +44,7 @@ export class ThreadHeartbeat implements Heartbeat {
     this.#worker = new Worker(new URL('./heartbeat-worker.js', import.meta.url), {
       workerData,
       name: 'heartbeat',
-      // The thread reads no input and prints nothing; flags of the application are none of its business.
+      // The thread reads no input, prints nothing, and does not take the application's flags.
       execArgv: [],
       env: {},
     })

@@ -1,5 +1,5 @@
-// THREAD ENTRY. The heartbeat of one member of a group: renews its lease over a connection of its own, whatever the main
-// thread is busy with. Started by heartbeat-thread.ts; ends with the process, or when it is terminated.
+// THREAD ENTRY. The heartbeat of one member of a group: renews its lease over a connection of its own, even while the main
+// thread is busy. Started by heartbeat-thread.ts; ends with the process, or when it is terminated.
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Address } from '../../connecting/address.ts'
 import { ControlPlane } from '../../connecting/control-plane.ts'
@@ -10,7 +10,7 @@ import type { MemberClaim } from './heartbeat.ts'
 import { HeartbeatMemory } from './heartbeat-memory.ts'
 import { keepRenewing } from './renewals.ts'
 
-/** What the thread is started with. */
+/** Data that the thread is started with. */
 export interface HeartbeatWorkerData {
   readonly addresses: readonly Address[]
   readonly connect: Pick<ConnectOptions, 'clientName' | 'requestTimeoutMs' | 'retry'>
@@ -21,7 +21,7 @@ export interface HeartbeatWorkerData {
   readonly memory: SharedArrayBuffer
 }
 
-/** What the thread tells: a renewal was answered, or the broker knows no such member. */
+/** Messages of the thread: a renewal was answered, or the broker knows no such member. */
 export type HeartbeatMessage = 'renewed' | 'unknown'
 
 const NS_PER_MS = 1_000_000

@@ -1,11 +1,11 @@
-// The renewals of a member as the rest of a group sees them, and those that are sent from the main thread: for a dial of
-// the application's own, and where a thread cannot be started. Runs in the client.
+// The interface of a member's renewals, and the renewals that are sent from the main thread: with the application's own dial,
+// and if a thread cannot be started. Runs in the client.
 import type { ControlPlane } from '../../connecting/control-plane.ts'
 import type { Settings } from '../../settings.ts'
 import { sleep, unlessAborted } from '../../waiting.ts'
 import { keepRenewing } from './renewals.ts'
 
-/** How a member names itself. */
+/** The name of a member, and the secret that proves it. */
 export interface MemberClaim {
   readonly group: string
   readonly memberId: string
@@ -16,18 +16,18 @@ export interface HeartbeatOptions {
   readonly claim: MemberClaim
   readonly leaseMs: number
   readonly intervalMs: number
-  /** A call of the handler that takes longer ends the renewals; Infinity for none. */
+  /** Longest time of a call of the handler; a longer one ends the renewals. Infinity for no limit. */
   readonly handlerTimeoutMs: number
-  /** A renewal was answered that had been sent at this time of the client's monotonic clock. */
+  /** Called when a renewal was answered, with the time on the client's monotonic clock at which it was sent. */
   readonly onRenewed: (sentAt: number) => void
-  /** The broker knows no such member. */
+  /** Called when the broker knows no such member. */
   readonly onUnknown: () => void
 }
 
 export interface Heartbeat {
-  /** Calls of handlers that are under way: the oldest one's begin, on the client's monotonic clock; undefined for none. */
+  /** Sets when the oldest running call of a handler began, on the client's monotonic clock; undefined if none runs. */
   handling(since: number | undefined): void
-  /** When the last renewal was sent that the broker has answered; -Infinity before the first. */
+  /** When the last answered renewal was sent; -Infinity before the first. */
   readonly renewedAt: number
   stop(): void
 }

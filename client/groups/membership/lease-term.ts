@@ -1,5 +1,6 @@
 // How long a member may trust its leases, by its own monotonic clock. Runs in the client, pure.
-// A renewal counts from when it was sent: the broker took it then or later, so the member's view ends first.
+// A renewal counts from the moment at which it was sent. The broker took it then or later, so the member stops trusting its
+// lease before the broker ends it.
 import { groupLimits } from '../options.ts'
 
 export class LeaseTerm {
@@ -10,12 +11,12 @@ export class LeaseTerm {
     this.#leaseMs = leaseMs
   }
 
-  /** Notes a renewal that was sent at this time and answered. */
+  /** Notes that a renewal which was sent at this time was answered. */
   renewed(sentAt: number): void {
     this.#renewedAt = Math.max(this.#renewedAt, sentAt)
   }
 
-  /** Nothing that was renewed before counts any more. */
+  /** Forgets all renewals. */
   end(): void {
     this.#renewedAt = -Infinity
   }

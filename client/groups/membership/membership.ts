@@ -1,6 +1,6 @@
-// One process as a member of a group: joins, keeps its assignment in step by a long poll, reports, releases, and joins again
-// after its lease has ended. Runs in the client. While the controller is away nothing is given up: the leases last, and a
-// controller that comes back grants each member a full one. Only the answer `memberNotFound` ends a membership.
+// One process as a member of a group: joins, keeps its assignment up to date by a long poll, reports, releases, and joins again
+// after its lease has ended. Runs in the client. While the controller is away the member keeps its shards, and a controller
+// that comes back grants each member a full lease. Only the answer `memberNotFound` ends a membership.
 import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { RequestOf, ResponseOf, WireCheckpoint } from '../../../protocol/operations.ts'
@@ -16,17 +16,17 @@ export type ShardReport = RequestOf<'syncMember'>['reports'][number]
 export type ReleasedShard = RequestOf<'syncMember'>['released'][number]
 export type SaveResult = ResponseOf<'saveCheckpoints'>['results'][number]
 
-/** What a membership tells. */
+/** Calls that a membership makes. */
 export interface MembershipEvents {
   joined(): void
-  /** The shards of the member, all of them. */
+  /** Called with all shards of the member after each change of the assignment. */
   assigned(leases: ResponseOf<'syncMember'>['leases']): void
   paused(isPaused: boolean): void
-  /** The leases of the member have ended. */
+  /** Called when the leases of the member have ended. */
   expelled(error: MillraceError): void
-  /** The leases were renewed, after a time in which they were not sure or not. */
+  /** Called when the leases were renewed, whether or not they were in doubt before. */
   renewed(): void
-  /** Reports that have changed since the last call; all of them where the broker may not have the earlier ones. */
+  /** Returns the reports that have changed since the last call; all reports if the broker may lack earlier ones. */
   reports(isAll: boolean): ShardReport[]
 }
 
@@ -50,7 +50,7 @@ export class Membership {
   #isAllToReport = true
   #isKicked = false
   #isJoined = false
-  /** Whether the last request to join was granted, also where nobody waits for the answer any more. */
+  /** Fulfils with whether the last request to join was granted, even if `run` no longer waits for the answer. */
   #joining: Promise<boolean> = Promise.resolve(false)
   /** Released shards that the broker may not have heard of. */
   #released: ReleasedShard[] = []
@@ -64,7 +64,7 @@ export class Membership {
     options.signal.addEventListener('abort', () => this.#leaving.abort(), { once: true })
   }
 
-  /** Until when the member may trust its leases, on the monotonic clock. */
+  /** End of the time in which the member may trust its leases, on the monotonic clock. */
   get sureUntil(): number {
     const { renewedAt } = this.#heartbeat ?? { renewedAt: -Infinity }
     if (this.#isJoined) this.#term.renewed(renewedAt)
@@ -75,33 +75,33 @@ export class Membership {
     return this.#isJoined && this.#options.client.monotonic() < this.sureUntil
   }
 
-  /** Calls of handlers that are under way: when the oldest began. */
+  /** Sets when the oldest running call of a handler began; undefined if none runs. */
   handling(since: number | undefined): void {
     this.#handlingSince = since
     this.#heartbeat?.handling(since)
   }
 
-  /** Sends reports and releases now. */
+  /** Sends reports and releases at once. */
   kick(): void {
     this.#isKicked = true
     this.#wake.resolve()
   }
 
-  /** The member does not read the shard any more. */
+  /** Tells the broker that the member no longer reads the shard. */
   release(shard: ReleasedShard): void {
     this.#released.push(shard)
     this.kick()
   }
 
   /**
-   * Joins, and keeps the assignment in step until `leave`. Rejects for what stays: a stream that does not exist, a name that
-   * another process keeps, a group that is full.
+   * Joins, and keeps the assignment up to date until `leave`. Rejects with errors that a retry does not mend: a stream that
+   * does not exist, a name that another process keeps, a group that is full.
    */
   async run(): Promise<void> {
     const { signal } = this.#leaving
     try {
       while (!signal.aborted) {
-        // A member that hangs would only take shards that others can process.
+        // A hung member would take shards that other members can process.
         await this.#whileHung()
         await this.#join()
         try {
@@ -118,7 +118,7 @@ export class Membership {
     }
   }
 
-  /** Stores checkpoints; an answer for each. Rejects with `memberNotFound`, or for what may pass. */
+  /** Stores checkpoints; returns one answer for each. Rejects with `memberNotFound`, and with errors that may pass. */
   async save(checkpoints: readonly WireCheckpoint[]): Promise<readonly SaveResult[]> {
     const { claim, control, client, signal } = this.#options
     if (this.#isHung)
@@ -131,7 +131,7 @@ export class Membership {
     return results
   }
 
-  /** Ends the membership: its shards are free at once. What is to be checkpointed must be before. */
+  /** Ends the membership, which frees its shards at once. Checkpoints must be stored before. */
   async leave(): Promise<void> {
     const { claim, control } = this.#options
     this.#leaving.abort()
@@ -141,14 +141,14 @@ export class Membership {
     if (isMember) await control.call('leaveGroup', claim)
   }
 
-  /** True while a call of the handler takes longer than it may: nothing that would renew is sent. */
+  /** True while a call of the handler exceeds its timeout. Meanwhile no request is sent that would renew the lease. */
   get #isHung(): boolean {
     const { client, settings } = this.#options
     const since = this.#handlingSince
     return since !== undefined && client.monotonic() - since > settings.handlerTimeoutMs
   }
 
-  /** Fulfils when no call of the handler takes longer than it may; rejects when the member leaves. */
+  /** Fulfils when no call of the handler exceeds its timeout; rejects when the member leaves. */
   async #whileHung(): Promise<void> {
     const { leaseMs } = this.#options.settings
     while (this.#isHung) await sleep(leaseMs / groupLimits.renewalsPerLease, this.#leaving.signal)
@@ -208,7 +208,7 @@ export class Membership {
         if (signal.aborted || !mayRepeat(error, true)) throw error
         const waitedMs = monotonic() - startedAt
         if (waitedMs >= retry.giveUpAfterMs) throw error
-        // A predecessor that has crashed is gone after its lease; one that lives on is another process with this name.
+        // A crashed predecessor is gone when its lease ends. If the name is still taken then, a live process has it.
         patienceMs ??= 2 * Math.max(settings.leaseMs, error.retryAfterMs ?? 0)
         if (error.code === 'memberExists' && waitedMs > patienceMs) throw error
         const delayMs = backoffMs(retry, attempt, random, Math.min(error.retryAfterMs ?? 0, settings.leaseMs))
@@ -219,8 +219,9 @@ export class Membership {
   }
 
   /**
-   * Keeps in step until the membership ends: throws `memberNotFound` then. One request waits at the broker; where there is
-   * something to say, another one follows, which has the broker answer the first. Two are under way at most.
+   * Keeps the assignment up to date until the membership ends, and then throws `memberNotFound`. One request waits at the
+   * broker. A second one follows when there is something to send; it makes the broker answer the first. At most two requests
+   * are under way.
    */
   async #sync(): Promise<void> {
     const { signal } = this.#leaving
@@ -248,7 +249,7 @@ export class Membership {
     }
   }
 
-  /** One request. A later one ends the wait of an earlier one at the broker. */
+  /** Sends one request. It ends the wait of an earlier one at the broker. */
   async #syncOnce(): Promise<void> {
     const { claim, control, client } = this.#options
     const { signal } = this.#leaving

@@ -1,22 +1,22 @@
-// Keeps a member alive: one renewal after another, as long as handlers do not hang. Runs in the client: in the thread of
-// the heartbeat, or in the main thread where there is none. Failures are tried again soon: a lease has room for some.
+// Keeps a member alive by one renewal after another, as long as handlers do not hang. Runs in the client: in the thread of
+// the heartbeat, or in the main thread if there is none. A failed renewal is tried again soon: a lease has room for some.
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 
 export interface RenewalOptions {
   readonly renew: () => Promise<unknown>
   readonly intervalMs: number
   readonly now: () => number
-  /** False while a handler takes longer than it may. */
+  /** Returns false while a call of the handler exceeds its timeout. */
   readonly mayRenew: () => boolean
-  /** Called with when the renewal was sent, once it is answered. */
+  /** Called when a renewal was answered, with the time at which it was sent. */
   readonly onRenewed: (sentAt: number) => void
-  /** The broker knows no such member: its lease has ended. */
+  /** Called when the broker knows no such member: its lease has ended. */
   readonly onUnknown: () => void
   /** Waits; rejects when the renewals are ended. */
   readonly pause: (ms: number) => Promise<void>
 }
 
-/** Attempts in an interval, while renewals fail. */
+/** Attempts in one interval while renewals fail. */
 const ATTEMPTS_PER_INTERVAL = 5
 
 /** Renews until `pause` rejects. */

@@ -1,6 +1,6 @@
-// Calls of the handler until records are processed: retries with backoff, the search for the record that fails, and what
-// becomes of it. Runs in the client. Records of one call are processed in order or not at all: nothing behind a record that
-// fails is handled before there is a decision about it.
+// Calls the handler until records are processed: retries with backoff, finds the record that fails, and decides about it.
+// Runs in the client. Records of one call are processed in order: no record behind a failing one is handled before there is a
+// decision about the failing one.
 import { backoffMs } from '../../retry.ts'
 import type { StreamRecord } from '../../record.ts'
 import type { Settings } from '../../settings.ts'
@@ -11,21 +11,21 @@ import { errorText } from '../error-text.ts'
 import { CallContext } from './context.ts'
 import type { LeasedShard } from './leased-shard.ts'
 
-/** What attempts need of the group. */
+/** The parts of the group that attempts use. */
 export interface AttemptsOptions<T> {
   readonly shard: LeasedShard
   readonly handler: GroupHandler<T>
   readonly settings: Pick<GroupSettings, 'retry' | 'onPoison'>
   readonly client: Pick<Settings, 'monotonic' | 'random' | 'log'>
-  /** Told before and after a call; absent where no call can hang. */
+  /** Called before and after each call of the handler; undefined if calls have no timeout. */
   readonly watch: { began(): object; ended(call: object): void } | undefined
-  /** Waits until records may be handed out: not while the group is paused, or the lease is not sure. Undefined for at once. */
+  /** Waits while the group is paused or the lease is in doubt. Returns undefined if records may be handed out at once. */
   readonly gate: () => Promise<void> | undefined
-  /** Records of a call below this number are processed: fulfils when that is stored. */
+  /** Called when the records of a call below this number are processed; fulfils when the checkpoint is stored. */
   readonly save: (records: readonly StreamRecord<T>[], next: number) => Promise<void>
-  /** Records are processed, or passed over. */
+  /** Called when records are processed or passed over. */
   readonly completed: (records: readonly StreamRecord<T>[], next: number) => void
-  /** Puts a record where failed ones go. */
+  /** Puts a failed record into the dead letter stream. */
   readonly putAside: (record: StreamRecord<T>, failure: { error: Error; attempts: number }) => Promise<void>
   readonly events: {
     retrying(failure: { sequenceNumber: number; error: Error; attempt: number; delayMs: number }): void
@@ -45,20 +45,20 @@ export class Attempts<T> {
   }
 
   /**
-   * Has records processed, of which the last one ends at `position`. True if they are, at once or as a promise; false if
-   * the shard is to be closed, and some are not.
+   * Processes records; `position` is the number after the last one. Returns true if all are processed, at once or as a
+   * promise; false if the shard closes before that.
    */
   process(records: readonly StreamRecord<T>[], position: number): true | Promise<boolean> {
     const context = this.#contextOf(records, 1, position)
     const failure = this.#call(records, context)
     if (failure !== undefined) return this.#follow(records, position, context, failure)
-    // A lost shard has no progress. What was handled at the same moment is handled again elsewhere.
+    // A lost shard makes no progress: its new member handles these records again.
     if (this.#options.shard.isLost) return Promise.resolve(false)
     this.#options.completed(records, position)
     return true
   }
 
-  /** As `process`, for a record range that cannot be read: there is a decision about it, and no call. */
+  /** Decides about records that cannot be read, without a call of the handler. Returns as `process` does. */
   async decideAbout(place: {
     sequenceNumber: number
     nextSequenceNumber: number
@@ -69,14 +69,14 @@ export class Attempts<T> {
       if (!(await this.#block(place.sequenceNumber, place.error))) return false
       if (shard.skipBelow < place.nextSequenceNumber) return this.decideAbout(place)
     } else {
-      // There is no record that could be put anywhere: it is reported, whatever the policy.
+      // Without a record there is nothing to put into a dead letter stream, so every other policy reports and skips.
       events.passedOver('skipped', place)
     }
     completed([], place.nextSequenceNumber)
     return true
   }
 
-  /** The last call, without records. */
+  /** Makes the last call, without records. */
   async finish(position: number): Promise<boolean> {
     const context = this.#contextOf([], 1, position, true)
     const failure = await this.#call([], context)
@@ -101,7 +101,7 @@ export class Attempts<T> {
     })
   }
 
-  /** Undefined when it is done at once; else a promise of the error, or of nothing. */
+  /** Returns undefined if the call succeeds at once; else a promise of the error, or of undefined on success. */
   #call(
     records: readonly StreamRecord<T>[],
     context: CallContext<T>,
@@ -154,7 +154,7 @@ export class Attempts<T> {
     if (shard.isClosing) return false
     const rest = records.filter(({ sequenceNumber }) => sequenceNumber >= context.processedBelow)
     if (rest.length === 0) return true
-    // What fails because it was told to end has not had its attempt.
+    // A call that was told to end does not count as an attempt.
     return this.#retry(rest, position, { error, attempt: signal.aborted ? 0 : 1 })
   }
 
@@ -197,7 +197,7 @@ export class Attempts<T> {
     return this.#isolate(rest, position)
   }
 
-  /** From the first attempt, after a decision. */
+  /** Begins again with the first attempt, after a decision. */
   async #again(records: readonly StreamRecord<T>[], position: number): Promise<boolean> {
     const rest = records.filter(({ sequenceNumber }) => sequenceNumber >= this.#options.shard.skipBelow)
     if (rest.length > 0) return this.process(rest, position)
@@ -205,7 +205,7 @@ export class Attempts<T> {
     return true
   }
 
-  /** Halves records of which one at least fails, until each that fails is found. Those before it are processed, in order. */
+  /** Finds the failing records by halving. Records before each failing one are processed, in order. */
   async #isolate(records: readonly StreamRecord<T>[], position: number): Promise<boolean> {
     const middle = Math.ceil(records.length / 2)
     for (const part of [records.slice(0, middle), records.slice(middle)]) {
@@ -255,7 +255,7 @@ export class Attempts<T> {
     return true
   }
 
-  /** The wait before the next attempt; false if the shard closes meanwhile. */
+  /** Waits for the next attempt; returns false if the shard closes meanwhile. */
   async #pause(sequenceNumber: number, error: Error, attempt: number): Promise<boolean> {
     const { shard, settings, client, events, gate } = this.#options
     const delayMs = backoffMs(settings.retry, Math.max(0, attempt - 1), client.random)
@@ -276,7 +276,7 @@ export class Attempts<T> {
     return !shard.isClosing
   }
 
-  /** Stands still until there is a decision; false if the shard closes meanwhile. */
+  /** Blocks the shard until there is a decision; returns false if the shard closes meanwhile. */
   async #block(sequenceNumber: number, error: Error): Promise<boolean> {
     const { shard, client, events } = this.#options
     const detail = `All attempts failed: ${errorText(error)}`

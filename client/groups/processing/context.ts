@@ -1,9 +1,9 @@
-// What a handler is given beside the records. Runs in the client.
+// The context that a handler gets with its records. Runs in the client.
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { StreamRecord } from '../../record.ts'
 import type { LeasedShard } from './leased-shard.ts'
 
-/** What a handler is given beside the records: their shard, its lease, and how to say what is processed. */
+/** What a handler gets with its records: their shard, its lease, and a method that checkpoints. */
 export interface BatchContext<T = Uint8Array> {
   /** Name of the stream. */
   readonly stream: string
@@ -13,23 +13,23 @@ export interface BatchContext<T = Uint8Array> {
   readonly shardId: string
   /** The fencing epoch of the lease: it rises with every assignment of the shard, in this process or another. */
   readonly epoch: number
-  /** Fires when another member may have the shard, or the group is ended at once: what is done from then on may be done twice. */
+  /** Fires when another member may have the shard, or the group is aborted. Work after that may be done twice. */
   readonly signal: AbortSignal
-  /** Which call for these records it is, from 1. */
+  /** Number of the call for these records, from 1. */
   readonly attempt: number
-  /** The position behind these records: keep it with `checkpoint: 'external'`. */
+  /** The position behind these records. With `checkpoint: 'external'`, store it. */
   readonly position: number
   /** How far the handler is behind the shard, in milliseconds; undefined before that is known. */
   readonly millisBehindLatest: number | undefined
   /**
-   * With `checkpoint: 'manual'`: true in the last call for the shard, which has no records. It has ended, or goes to another
-   * member: checkpoint what is processed.
+   * With `checkpoint: 'manual'`: true in the last call for the shard, which has no records. The shard has ended, or goes to
+   * another member: checkpoint what is processed.
    */
   readonly isLast: boolean
   /**
-   * Everything up to and including this record is processed, or all records of the call without one. Fulfils when that is
-   * stored (with `concurrency`, as far as there is no gap before it). Rejects with `leaseLost` where the member has the shard no
-   * more, and with `invalidCheckpoint` for a record of another shard, or behind those of the call.
+   * Checkpoints the records up to and including this one, or all records of the call if none is given. Fulfils when the
+   * checkpoint is stored (with `concurrency`, it ends at the first record that is not processed). Rejects with `leaseLost` if
+   * the member no longer has the shard, and with `invalidCheckpoint` for a record of another shard or behind the call's.
    */
   checkpoint(record?: Pick<StreamRecord<T>, 'shardId' | 'sequenceNumber'>): Promise<void>
 }
@@ -41,11 +41,11 @@ export interface ContextCall<T> {
   readonly position: number
   readonly isLast: boolean
   readonly monotonic: () => number
-  /** Everything of the call below this number is processed; fulfils when that is stored. */
+  /** Checkpoints the records of the call below this number; fulfils when that is stored. */
   readonly save: (next: number) => Promise<void>
 }
 
-/** A context for one call. It is made for every call, which may be for a single record: it computes what is asked for only. */
+/** The context of one call. A call may have a single record, so values are computed only when they are read. */
 export class CallContext<T> implements BatchContext<T> {
   readonly #call: ContextCall<T>
   #processedBelow = -1
@@ -90,7 +90,7 @@ export class CallContext<T> implements BatchContext<T> {
     return this.#call.shard.cursor?.millisBehindLatest(this.#call.monotonic())
   }
 
-  /** Records below it were checkpointed in this call. */
+  /** The call has checkpointed the records below this number. */
   get processedBelow(): number {
     return this.#processedBelow
   }

@@ -1,10 +1,10 @@
-// Records that failed in all attempts, as they are put into another stream. Runs in the client, pure.
+// Makes dead letters: records that failed in all attempts, as they are put into another stream. Runs in the client, pure.
 import type { RecordInput, StreamRecord } from '../../record.ts'
 import { errorText } from '../error-text.ts'
 import type { LeasedShard } from './leased-shard.ts'
 
 /**
- * The record as a dead letter: its key, its bytes, its headers, and headers that say where it came from and why:
+ * Makes a dead letter of a record: its key, bytes and headers, and headers that give its origin and the error:
  * `millrace-group`, `millrace-stream`, `millrace-shard`, `millrace-sequence-number`, `millrace-arrival-time`,
  * `millrace-attempts` and `millrace-error`.
  */

@@ -1,6 +1,6 @@
-// The position of a shard that the application keeps, with `checkpoint: 'external'`: asked for at the begin of a lease, and held
-// against what the shard has. Runs in the client. A position beyond the tail would skip the records that come, or wait for ever
-// at the end of a closed shard; it means that the application's data and the stream do not belong together.
+// Asks the application for its position in a shard when a lease begins (`checkpoint: 'external'`), and checks that the shard has
+// it. Runs in the client. A position beyond the tail would skip coming records, or wait for ever at the end of a closed shard.
+// It means that the application's data and the stream do not belong together.
 import { inspect } from 'node:util'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { errorFrom } from '../../errors.ts'
@@ -12,7 +12,7 @@ import type { LeasedShard, Trouble } from './leased-shard.ts'
 
 export type LoadCheckpoint = NonNullable<GroupOptions['loadCheckpoint']>
 
-/** `loadCheckpoint` has failed, or what it gave is refused: `cause` says which. */
+/** `loadCheckpoint` has failed, or its position is refused: `cause` says which. */
 export class LoadFailed extends Error {
   override readonly name = 'LoadFailed'
   override readonly cause: Error
@@ -22,7 +22,7 @@ export class LoadFailed extends Error {
     this.cause = cause
   }
 
-  /** What is told of the shard meanwhile. */
+  /** Makes the trouble that reports show for the shard meanwhile. */
   trouble(since: number): Trouble {
     const isRefused = MillraceError.is(this.cause, 'invalidCheckpoint')
     return {
@@ -35,8 +35,8 @@ export class LoadFailed extends Error {
 }
 
 /**
- * Returns the position that the application keeps of a shard, or undefined where it keeps none. Throws LoadFailed where it
- * cannot say, and with `invalidCheckpoint` for what is no position in the shard; otherwise what a lookup throws.
+ * Returns the application's position in a shard; undefined if it has none. Throws LoadFailed if `loadCheckpoint` fails or
+ * returns a value that is no position in the shard (`invalidCheckpoint`), and passes on the errors of lookups.
  */
 export async function loadedPosition(
   { stream, streamId, shardIndex, shardId, epoch }: LeasedShard,
@@ -64,7 +64,7 @@ export async function loadedPosition(
         `${next} for ${shardId} of ${JSON.stringify(stream)}, which does not go so far: ${error.message}`,
       )
     }
-    // What has expired is told of when reading begins at the oldest record.
+    // The reading reports the expired records when it begins at the oldest one.
     if (!MillraceError.is(error, 'trimmed')) throw error
   }
   return next

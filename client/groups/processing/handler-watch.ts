@@ -1,4 +1,4 @@
-// Calls of handlers that are under way, for whoever ends the renewals of a process that hangs. Runs in the client.
+// Tracks the running calls of handlers, so that the renewals of a process that hangs can be ended. Runs in the client.
 
 interface Call {
   readonly since: number
@@ -7,10 +7,10 @@ interface Call {
 export class HandlerWatch {
   readonly #monotonic: () => number
   readonly #tell: (since: number | undefined) => void
-  /** In the order in which they began. */
+  /** Running calls, in the order in which they began. */
   readonly #calls = new Set<Call>()
 
-  /** `tell` is called whenever the oldest call is another one, with when it began. */
+  /** Calls `tell` at each change of the oldest call, with the time at which that call began; undefined if no call runs. */
   constructor(monotonic: () => number, tell: (since: number | undefined) => void) {
     this.#monotonic = monotonic
     this.#tell = tell

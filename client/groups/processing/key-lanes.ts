@@ -1,37 +1,37 @@
-// Several keys of one shard at a time: a key's records are handled in their order, one call after the other, while calls for
-// other keys run beside it. Runs in the client, pure. The checkpoint moves over what is done without a gap.
+// Handles several keys of one shard at a time: a key's records in order, one call after the other, while calls for other keys
+// run beside it. Runs in the client, pure. The checkpoint never passes a record that is not done.
 
-/** One record that was admitted. */
+/** An admitted record. */
 export interface LaneEntry<R> {
   readonly key: string
   readonly record: R
-  /** The number behind it: where a reader goes on. */
+  /** The number at which a reader goes on after this record. */
   readonly next: number
   isStarted: boolean
   isDone: boolean
 }
 
-/** Records of one key that are handled by one call, in order. */
+/** Records of one key for one call, in order. */
 export type LaneRun<R> = readonly LaneEntry<R>[]
 
 export interface KeyLanesOptions {
-  /** Calls at a time. */
+  /** Most calls at the same time. */
   readonly lanes: number
-  /** Records in one call, at most. */
+  /** Most records in one call. */
   readonly runMax: number
-  /** Where the first record lies: the position while nothing is done. */
+  /** Number of the first record: the position before any record is done. */
   readonly next: number
 }
 
 export class KeyLanes<R> {
   readonly #options: KeyLanesOptions
-  /** In the order of the shard, from the first that is not done. */
+  /** Admitted records in the order of the shard; from `#head` on, the first one is not done. */
   readonly #admitted: LaneEntry<R>[] = []
   #head = 0
   #next: number
-  /** Records of each key that wait, in order. */
+  /** Waiting records of each key, in order. */
   readonly #waiting = new Map<string, LaneEntry<R>[]>()
-  /** Keys that wait for a lane, in the order in which they came. */
+  /** Keys that wait for a lane, in order of arrival. */
   readonly #ready = new Set<string>()
   readonly #busy = new Set<string>()
 
@@ -40,17 +40,17 @@ export class KeyLanes<R> {
     this.#next = options.next
   }
 
-  /** The position behind everything that is done without a gap. */
+  /** The position: all records before it are done. */
   get next(): number {
     return this.#next
   }
 
-  /** Records that were admitted, from the first one on that is not done. */
+  /** Number of admitted records from the first one that is not done. */
   get size(): number {
     return this.#admitted.length - this.#head
   }
 
-  /** Calls under way. */
+  /** Number of running calls. */
   get running(): number {
     return this.#busy.size
   }
@@ -65,7 +65,7 @@ export class KeyLanes<R> {
     if (!this.#busy.has(key)) this.#ready.add(key)
   }
 
-  /** Returns the next records to be handled by one call; undefined if no lane is free, or every key that waits is being handled. */
+  /** Returns the records of the next call; undefined if no lane is free, or every waiting key is being handled. */
   start(): LaneRun<R> | undefined {
     if (this.#busy.size >= this.#options.lanes) return undefined
     for (const key of this.#ready) {
@@ -80,7 +80,7 @@ export class KeyLanes<R> {
     return undefined
   }
 
-  /** Notes a record of a run that is processed. */
+  /** Notes that a record of a run is processed. */
   complete(entry: LaneEntry<R>): void {
     entry.isDone = true
     for (;;) {
@@ -89,14 +89,14 @@ export class KeyLanes<R> {
       this.#next = first.next
       this.#head++
     }
-    // Now and then, so that each record is moved once on average.
+    // Done records are removed in bulk, so that each record is moved once on average.
     if (this.#head > 1024 && this.#head * 2 > this.#admitted.length) {
       this.#admitted.splice(0, this.#head)
       this.#head = 0
     }
   }
 
-  /** The call for these records is over, whether or not they are processed. */
+  /** Notes that the call for these records has ended, whether or not they are processed. */
   finish(run: LaneRun<R>): void {
     const { key } = run[0]!
     this.#busy.delete(key)
@@ -104,8 +104,8 @@ export class KeyLanes<R> {
   }
 
   /**
-   * Forgets the records behind the last one that was started: whoever takes the shard over begins there. Those before it
-   * stay, so that nothing that is processed is processed again.
+   * Forgets the records behind the last started one: the member that takes over the shard begins there. Records before it
+   * stay, so that no processed record is processed again.
    */
   trim(): void {
     const last = this.#admitted.findLastIndex((entry) => entry.isStarted)

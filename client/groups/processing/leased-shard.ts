@@ -1,5 +1,5 @@
-// One lease of one shard: who it is, how far it is processed, what it waits for, and whether the member still has it. Runs in
-// the client. A lease begins with an assignment and ends by a release, the end of the shard, or its loss; the next lease of
+// One lease of one shard: its identity, its progress, what it waits for, and whether the member still has it. Runs in the
+// client. A lease begins with an assignment. It ends by a release, by the end of the shard, or by its loss. The next lease of
 // the same shard is another object with a higher epoch.
 import type { Position as WirePosition, WireLease } from '../../../protocol/operations.ts'
 import { shardIdOf } from '../../../protocol/shards/shard-id.ts'
@@ -7,7 +7,7 @@ import type { ShardCursor } from '../../reading/shard-cursor.ts'
 import { deferred, type Deferred } from '../../waiting.ts'
 import { shardKey } from '../membership/assignment.ts'
 
-/** Where a shard stands that does not move by itself. */
+/** Why and where a shard makes no progress. */
 export interface Trouble {
   readonly state: 'retrying' | 'blocked' | 'unreachable'
   readonly since: number
@@ -24,21 +24,21 @@ export class LeasedShard {
   readonly key: string
   /** Where to begin if there is no checkpoint. */
   readonly from: WirePosition
-  /** The position that the broker has; undefined before the first. */
+  /** The last checkpoint that the broker has stored; undefined before the first. */
   stored: number | undefined
-  /** Where it is read; undefined before it is known where to begin. */
+  /** Place of reading; undefined until the beginning is known. */
   cursor: ShardCursor | undefined
-  /** Records below this number are passed over. */
+  /** Records below this number are skipped. */
   skipBelow = 0
-  /** Why it does not move; one of several calls that fail. */
+  /** Why the shard makes no progress. If several calls fail, the trouble of one of them. */
   trouble: Trouble | undefined
-  /** Begin of the oldest call of the handler that is under way. */
+  /** When the oldest running call of the handler began. */
   handlingSince: number | undefined
-  /** Calls of the handler under way. */
+  /** Number of running calls of the handler. */
   calls = 0
-  /** Its end is being stored: the broker may list it no more before the answer comes, which says what became of it. */
+  /** True while the end of the shard is being stored. The broker may stop listing the shard before it answers. */
   isEnding = false
-  /** Handed to the handler so far. */
+  /** Records and bytes that the handler has been given so far. */
   records = 0
   bytes = 0
   #isLost = false
@@ -58,29 +58,29 @@ export class LeasedShard {
     this.stored = lease.next
   }
 
-  /** Makes the next lease, which waits for what is under way in this one, and says so in reports. */
+  /** Makes the next lease. It waits for the running calls of this one, and reports show that. */
   next(lease: WireLease): LeasedShard {
     const next = new LeasedShard(lease)
     next.handlingSince = this.handlingSince
     return next
   }
 
-  /** The member has it no more: nothing of it is checkpointed. */
+  /** True once the member has lost the lease: nothing more is checkpointed. */
   get isLost(): boolean {
     return this.#isLost
   }
 
-  /** What is under way is finished, and nothing more is begun. */
+  /** True once the shard closes: running calls finish, and no new ones begin. */
   get isClosing(): boolean {
     return this.#isClosing
   }
 
-  /** Fires when nothing more is to be begun: waits for retries and decisions end. */
+  /** Fires when the shard closes. Waits for retries and decisions then end. */
   get closing(): AbortSignal {
     return this.#closing.signal
   }
 
-  /** Fires when the member cannot be sure to have the shard. The next call gets another one, if it has. */
+  /** Fires when the lease is in doubt. If the member turns out to have the shard, the next call gets a new signal. */
   get signal(): AbortSignal {
     if (this.#handling === undefined || (this.#handling.signal.aborted && !this.#isLost)) {
       this.#handling = new AbortController()
@@ -89,7 +89,7 @@ export class LeasedShard {
     return this.#handling.signal
   }
 
-  /** The lease may have ended: calls that are under way learn of it. */
+  /** Called when the lease may have ended: signals the running calls. */
   doubt(reason: Error): void {
     this.#handling?.abort(reason)
   }
@@ -105,7 +105,7 @@ export class LeasedShard {
     this.close()
   }
 
-  /** Waits for a decision about a record; ends early when the shard closes. */
+  /** Fulfils when there is a decision about the record, or the shard closes. */
   async blocked(): Promise<void> {
     this.#unblocked ??= deferred()
     const { promise, resolve } = this.#unblocked
@@ -116,7 +116,7 @@ export class LeasedShard {
     this.closing.removeEventListener('abort', end)
   }
 
-  /** Has what is blocked tried again. */
+  /** Ends the wait of `blocked`, so that the record is tried again. */
   unblock(): void {
     this.#unblocked?.resolve()
     this.#unblocked = undefined

@@ -1,10 +1,10 @@
-// What a member says of its shards: rates, and what each waits for. Runs in the client, pure but for what it remembers.
+// Reports of a member about its shards: rates, and what each waits for. Runs in the client, pure but for what it remembers.
 import type { ShardReport } from '../membership/membership.ts'
 import type { LeasedShard } from './leased-shard.ts'
 
-/** Rates are over this time at least: what happens in less says little. */
+/** Rates are taken over this time at least, because shorter ones say little. */
 const RATE_MS_MIN = 1000
-/** A rate that differs by less than this part is not told again. */
+/** A rate that differs by less than this part is not reported again. */
 const RATE_PART = 0.1
 
 interface Observed {
@@ -14,16 +14,16 @@ interface Observed {
   readonly recordsPerSecond: number
   readonly bytesPerSecond: number
   readonly state: ShardReport['state']
-  /** Since when it has been so. */
+  /** When the state began. */
   readonly since: number
-  /** As it was told last; undefined before. */
+  /** The last report that was sent; undefined before the first. */
   told: ShardReport | undefined
 }
 
 export class Reports {
   readonly #observed = new Map<LeasedShard, Observed>()
 
-  /** Reports of shards, at this moment of the monotonic clock: those that say something new, or all of them. They count as told. */
+  /** Returns the reports that say something new, or all. `now` is on the monotonic clock. Returned reports count as sent. */
   tell(shards: Iterable<LeasedShard>, now: number, isAll: boolean): ShardReport[] {
     const reports: ShardReport[] = []
     for (const { observed, report, isNew } of this.#look(shards, now)) {
@@ -34,7 +34,7 @@ export class Reports {
     return reports
   }
 
-  /** True if there is something new to tell. */
+  /** Returns true if any report says something new. */
   hasNews(shards: Iterable<LeasedShard>, now: number): boolean {
     let hasNews = false
     for (const { isNew } of this.#look(shards, now)) hasNews ||= isNew
@@ -121,7 +121,7 @@ function isNews(told: ShardReport | undefined, report: ShardReport): boolean {
     told.state !== report.state ||
     told.sequenceNumber !== report.sequenceNumber ||
     told.detail !== report.detail ||
-    // It has begun anew since.
+    // The state has ended and begun anew since the last report.
     report.since < told.since ||
     isOther(told.recordsPerSecond, report.recordsPerSecond) ||
     isOther(told.bytesPerSecond, report.bytesPerSecond)

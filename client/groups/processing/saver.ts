@@ -1,6 +1,6 @@
-// Checkpoints on their way to the broker: one request at a time, with the newest position of every shard that has moved
-// meanwhile. Runs in the client. So a checkpoint after each record costs a number in memory, and the broker is asked as
-// often as it answers.
+// Sends checkpoints to the broker: one request at a time, with the newest position of every shard that has moved meanwhile.
+// Runs in the client. So a checkpoint after each record costs one number in memory, and requests are sent only as fast as the
+// broker answers.
 import { errorCodeOf, errorCodes } from '../../../protocol/error-codes.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
@@ -14,7 +14,7 @@ import type { LeasedShard } from './leased-shard.ts'
 
 export interface SaverOptions {
   readonly save: (checkpoints: readonly WireCheckpoint[]) => Promise<readonly SaveResult[]>
-  /** The broker refuses a checkpoint for good. */
+  /** Called when the broker refuses a checkpoint for good. */
   readonly onRefused: (shard: LeasedShard, error: MillraceError) => void
   readonly settings: Pick<Settings, 'retry' | 'random'>
   /** Ends all waits. */
@@ -30,7 +30,7 @@ interface Wanted {
 export class CheckpointSaver {
   readonly #options: SaverOptions
   readonly #wanted = new Map<LeasedShard, Wanted>()
-  /** In the request that is under way. */
+  /** Checkpoints of the running request. */
   #sending = new Map<LeasedShard, Wanted>()
   #isRunning = false
 
@@ -38,7 +38,7 @@ export class CheckpointSaver {
     this.#options = options
   }
 
-  /** Notes how far a shard is processed; `isEnd`: to its end. It is stored soon. */
+  /** Notes a checkpoint, which is stored soon. `isEnd` says that the shard is processed to its end. */
   note(shard: LeasedShard, next: number, isEnd = false): void {
     if (shard.isLost || (!isEnd && shard.stored !== undefined && next <= shard.stored)) return
     const wanted = this.#wanted.get(shard)
@@ -50,7 +50,7 @@ export class CheckpointSaver {
     if (!this.#isRunning) void this.#run()
   }
 
-  /** The same; fulfils when it is stored. Rejects with `leaseLost` where the member has the shard no more. */
+  /** Notes a checkpoint and fulfils when it is stored. Rejects with `leaseLost` if the member no longer has the shard. */
   async save(shard: LeasedShard, next: number, isEnd = false): Promise<void> {
     if (shard.isLost) throw leaseLost(shard)
     if (!isEnd && shard.stored !== undefined && next <= shard.stored) return
@@ -66,13 +66,13 @@ export class CheckpointSaver {
     return stored.promise
   }
 
-  /** Fulfils when everything that was noted of the shard is stored; rejects where the member has it no more. */
+  /** Fulfils when all noted checkpoints of the shard are stored; rejects if the member no longer has the shard. */
   async settled(shard: LeasedShard): Promise<void> {
     const wanted = this.#wanted.get(shard) ?? this.#sending.get(shard)
     if (wanted !== undefined) await this.save(shard, wanted.next, wanted.isEnd)
   }
 
-  /** Forgets what is wanted of a shard that is lost. */
+  /** Forgets the checkpoints of a lost shard. */
   drop(shard: LeasedShard): void {
     const wanted = this.#wanted.get(shard)
     this.#wanted.delete(shard)
@@ -86,7 +86,7 @@ export class CheckpointSaver {
     const { signal } = this.#options
     let failures = 0
     while (this.#wanted.size > 0) {
-      // Handlers of many shards that were answered together ask for the next together: in one request, if it waits for them.
+      // Handlers that were answered together save again in the same turn: waiting one turn puts all that into one request.
       await new Promise((resolve) => setImmediate(resolve))
       if (signal.aborted) break
       const taken = [...this.#wanted].slice(0, limits.groupShardsPerRequestMax)
@@ -102,7 +102,7 @@ export class CheckpointSaver {
     if (signal.aborted) for (const shard of this.#wanted.keys()) this.drop(shard)
   }
 
-  /** False where some could not be stored for now: they are wanted again. */
+  /** Returns false if some checkpoints could not be stored for now; they are sent again. */
   async #send(taken: readonly (readonly [LeasedShard, Wanted])[]): Promise<boolean> {
     const checkpoints = taken.map(([{ streamId, shardIndex, epoch }, { next, isEnd }]) => ({
       streamId,

@@ -1,6 +1,6 @@
-// Batches of leased shards, from all hosts, for their handlers. Runs in the client. All shards of a host travel in one
-// request; each shard is begun and stopped by itself at any time, and holds no more than its share of what is read ahead, so
-// that one whose handler is slow stops no other.
+// Reads batches of leased shards from all hosts for their handlers. Runs in the client. One request asks for all shards of a
+// host. Each shard begins and stops by itself at any time, and holds no more than its share of the read-ahead bytes, so that a
+// shard with a slow handler stops no other.
 import { arrivalTimeAt } from '../../../protocol/batch/batch.ts'
 import type { MillraceError } from '../../../protocol/millrace-error.ts'
 import { endpointKey, type Endpoint } from '../../connecting/address.ts'
@@ -29,30 +29,30 @@ export interface ShardFeedsOptions {
   readonly mode: 'pull' | 'push'
   readonly maxWaitMs: number
   readonly bufferBytesMax: number
-  /** Gives the position that the application keeps; absent where it keeps none. */
+  /** Returns the application's own position; undefined if checkpoints are not external. */
   readonly loadCheckpoint: LoadCheckpoint | undefined
-  /** It did not give one, and is asked again. */
+  /** Called when `loadCheckpoint` has failed. It is called again after `delayMs`. */
   readonly onLoadFailed: (shard: LeasedShard, failure: { error: Error; delayMs: number }) => void
   readonly onTrimmed: (shard: LeasedShard, place: { from: number; next: number }) => void
-  /** Ends all of it. */
+  /** Ends all reading. */
   readonly signal: AbortSignal
 }
 
 /** The batches of one shard that have arrived. */
 export interface ShardFeed {
   readonly shard: LeasedShard
-  /** Ends when the shard is read to its end; is discarded when it is stopped. */
+  /** Ends when the shard is read to its end; discarded when the feed is stopped. */
   readonly inbox: Inbox
-  /** Everything of the shard was read: what is behind it is in its children. */
+  /** True once the closed shard was read to its end, or has expired. */
   readonly isEnded: boolean
 }
 
 interface Feed extends ShardFeed {
   isEnded: boolean
   isStopped: boolean
-  /** Has its share, and is not asked for. */
+  /** True while the shard holds its share: it is not asked for. */
   isFull: boolean
-  /** Where the group begins at the oldest record, what has expired before is nothing that it misses. */
+  /** True if the group begins at the oldest record: it does not miss what has expired before. */
   isAtHorizon: boolean
 }
 
@@ -98,7 +98,7 @@ export class ShardFeeds {
     return feed
   }
 
-  /** Reads no more of it, and forgets what is not taken. */
+  /** Stops reading the shard, and drops the batches that are not taken. */
   stop(feed: ShardFeed): void {
     const known = feed as Feed
     if (known.isStopped) return
@@ -117,7 +117,7 @@ export class ShardFeeds {
     for (const feed of this.#feeds.values()) this.stop(feed)
   }
 
-  /** Bytes that a shard may hold. */
+  /** Bytes that one shard may hold. */
   get #share(): number {
     const { shardBytesMin, shardBytesMax } = groupLimits
     const even = Math.floor(this.#options.bufferBytesMax / Math.max(1, this.#count))
@@ -127,7 +127,7 @@ export class ShardFeeds {
   #events(): IntakeEvents {
     return {
       closing: this.#options.signal,
-      // Bounded shard by shard.
+      // No bound for all shards together: each shard has its own.
       inbox: { bytes: 0 },
       arrived: (cursor, batches, next) => this.#arrived(cursor, batches, next),
       trimmed: (cursor, horizon) => this.#trimmed(cursor, horizon),
@@ -137,7 +137,7 @@ export class ShardFeeds {
     }
   }
 
-  /** Finds where the shard is and where to begin in it, however long that takes. Never rejects. */
+  /** Finds the host of the shard and the position at which to begin; retries until that succeeds. Never rejects. */
   async #start(feed: Feed): Promise<void> {
     const { shard } = feed
     const { client, signal } = this.#options
@@ -169,7 +169,7 @@ export class ShardFeeds {
     const isKnown = known?.streamId === streamId && known.shard(shardIndex) !== undefined
     const routing = isKnown ? known : await routings.fresh(stream, signal)
     if (routing.streamId === streamId) return routing
-    // The controller drops the shards of a stream that is deleted; until then there is nothing to be read.
+    // The controller will drop the shards of the deleted stream. Until then they cannot be read.
     throw new Error(`${JSON.stringify(stream)} was deleted and made again.`)
   }
 
@@ -183,13 +183,13 @@ export class ShardFeeds {
       next = (await lookups.resolve(shardIndex, shard.from))?.sequenceNumber
     }
     shard.trouble = undefined
-    // Where nothing is stored before the oldest record, reading begins at that one by itself.
+    // Without a checkpoint reading asks for the first number, and begins at the oldest record that is left.
     feed.isAtHorizon = next === undefined
     next ??= routing.shard(shardIndex)?.startingSequenceNumber ?? 0
     return new ShardCursor(shardIndex, { next, until: Infinity })
   }
 
-  /** What is begun in one turn is asked for together. */
+  /** Collects the shards that begin in one turn of the event loop, so that one request asks for them. */
   #beginSoon(cursor: ShardCursor, endpoint: Endpoint, streamId: number): void {
     const key = `${endpointKey(endpoint)} ${streamId}`
     const known = this.#toBegin.get(key)
@@ -231,7 +231,7 @@ export class ShardFeeds {
     return this.#advance(feed, cursor, next)
   }
 
-  /** The records up to the horizon have expired. */
+  /** Called when the records up to the horizon have expired. */
   #trimmed(cursor: ShardCursor, horizon: number): boolean {
     const feed = this.#feeds.get(cursor)
     if (feed === undefined || feed.isEnded) return false
@@ -243,7 +243,7 @@ export class ShardFeeds {
     return this.#advance(feed, cursor, horizon)
   }
 
-  /** False while the shard holds its share. */
+  /** Moves the cursor. Returns false while the shard holds its share. */
   #advance(feed: Feed, cursor: ShardCursor, next: number): boolean {
     if (next > cursor.next) {
       cursor.failures = 0
@@ -276,7 +276,7 @@ export class ShardFeeds {
     feed.inbox.end()
   }
 
-  /** The shard has expired as a whole, and with it what was not read. */
+  /** Called when the whole shard has expired, with the records that were not read. */
   #expired(feed: Feed, routing: Routing): void {
     const { shard } = feed
     const { next } = shard.cursor!
@@ -316,7 +316,7 @@ export class ShardFeeds {
       return
     }
     const streams = new Set(feeds.map(({ shard }) => shard.stream))
-    // However many shards have lost their host, one request a stream tells where they are.
+    // One request for each stream finds the hosts of all these shards.
     await Promise.allSettled(Array.from(streams, (stream) => routings.fresh(stream, signal)))
     for (const feed of feeds) if (!feed.isStopped) void this.#start(feed)
   }
@@ -343,7 +343,7 @@ export class ShardFeeds {
     const since = shard.trouble?.since ?? client.monotonic()
     const sequenceNumber = shard.cursor?.next
     const trouble = { state: 'unreachable', since, sequenceNumber, detail: errorText(error) } as const
-    // Trouble of the handler is told of first.
+    // Trouble of the handler is kept: it takes precedence in reports.
     if (shard.cursor === undefined) shard.trouble = trouble
     else shard.trouble ??= trouble
   }

@@ -1,6 +1,6 @@
-// The work on one leased shard, from the first batch to its release: takes what has arrived, has it processed in order or in
-// lanes of keys, and notes how far it is. Runs in the client. What was begun is finished before the shard is given back, so
-// that a planned hand-over delivers nothing twice.
+// The work on one leased shard, from the first batch to its release: takes batches that have arrived, processes them in order
+// or in lanes of keys, and notes the progress. Runs in the client. Begun calls finish before the shard is given back, so a
+// planned hand-over delivers no record twice.
 import { arrivalTimeAt } from '../../../protocol/batch/batch.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Codec } from '../../codecs.ts'
@@ -25,11 +25,11 @@ export interface ShardWorkOptions<T> extends Omit<
   readonly saver: CheckpointSaver
 }
 
-/** Records that follow each other, and the number behind them. */
+/** Consecutive records, and the number after the last one. */
 interface Batch<T> {
   readonly records: readonly StreamRecord<T>[]
   readonly position: number
-  /** Of a batch as it has arrived. */
+  /** Bytes of the arrived batch. */
   readonly bytes?: number
 }
 
@@ -46,10 +46,10 @@ export class ShardWork<T> {
   readonly #options: ShardWorkOptions<T>
   readonly #shard: LeasedShard
   readonly #attempts: Attempts<T>
-  /** What was taken and has not been handed out: of the batch that was taken last. */
+  /** Records of the last taken batch that were not handed out. */
   #rest: Batch<T> | undefined
   #gap: Gap | undefined
-  /** Everything below it was handed to the handler, and it returned. */
+  /** The handler has returned for all records below this number. */
   #handled: number | undefined
   #bytesThisTurn = 0
 
@@ -103,7 +103,7 @@ export class ShardWork<T> {
     if (checkpoint !== 'manual') this.#options.saver.note(this.#shard, next)
   }
 
-  /** True if the shard was processed to its end; false if it is to be given back before. */
+  /** Returns true if the shard was processed to its end, false if it is given back before. */
   async #inOrder(): Promise<boolean> {
     const { gate, settings } = this.#options
     const shard = this.#shard
@@ -194,7 +194,7 @@ export class ShardWork<T> {
     }
   }
 
-  /** One call in a lane; false if its records are not all processed. */
+  /** Processes the records of one lane; returns false if not all are processed. */
   async #lane(lanes: KeyLanes<StreamRecord<T>>, run: LaneRun<StreamRecord<T>>): Promise<boolean> {
     const { saver } = this.#options
     const records = run.map(({ record }) => record)
@@ -216,7 +216,7 @@ export class ShardWork<T> {
     return isDone
   }
 
-  /** The next records, as many as one call takes; undefined when nothing more comes. */
+  /** Returns the records of the next call, or a gap; undefined if no more come. */
   async #next(): Promise<Batch<T> | Gap | undefined> {
     const { inbox } = this.#options.feed
     for (;;) {
@@ -255,7 +255,7 @@ export class ShardWork<T> {
     return gap
   }
 
-  /** The records of the next batch that has arrived; undefined if there is none, or it cannot be read: then there is a gap. */
+  /** Decodes the next arrived batch. Returns undefined if there is none, or if it cannot be read, and then sets the gap. */
   #decode(): Batch<T> | undefined {
     const { feed, codec } = this.#options
     const shard = this.#shard
@@ -279,7 +279,7 @@ export class ShardWork<T> {
     }
   }
 
-  /** Lets the rest of the process run now and then: handlers that answer at once would keep everything else from it. */
+  /** Gives the event loop a turn now and then: handlers that return at once would block the rest of the process. */
   async #turn(): Promise<void> {
     if (this.#bytesThisTurn < groupLimits.turnBytes) return
     this.#bytesThisTurn = 0
