@@ -1,5 +1,5 @@
-// Records as people see them, going in and coming out, and the checks of those that go in. Runs in the client, pure.
-// read-record.ts makes those that come out.
+// Records as applications see them: those to append and those that were read; and the checks of records to append. Runs in
+// the client, pure. read-record.ts makes the records that were read.
 import { hashKeyFromDecimal } from '../protocol/shards/hash-key.ts'
 import type { HashKeyWords } from '../protocol/shards/hash-key.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
@@ -10,7 +10,7 @@ import { bytesOrText, shown } from './options/option.ts'
 import { recordFields } from './options/table.ts'
 import type { BytesInput } from './codecs.ts'
 
-/** A record to be appended. */
+/** A record to append. */
 export interface RecordInput<T = BytesInput> {
   /** Records of one key go to one shard and keep their order. 1 to 256 characters. */
   readonly partitionKey: string
@@ -18,40 +18,40 @@ export interface RecordInput<T = BytesInput> {
   readonly data: T
   /** Overrides the hash of the partition key: a whole number below 2^128, as Kinesis writes it. */
   readonly explicitHashKey?: string | bigint | undefined
-  /** When it happened; now, by default. The broker adds the time of arrival by itself. */
+  /** When it happened; by default now. The broker adds the arrival time itself. */
   readonly timestamp?: Date | number | undefined
   /** Named bytes beside the data; text is sent as UTF-8. */
   readonly headers?: Readonly<Record<string, BytesInput>> | undefined
 }
 
 /**
- * A record that was read. It cannot be changed. Its fields are its own and enumerable: `{ ...record }` and `Object.entries`
- * have all of them, and `JSON.stringify` prints bytes as text where they are text, and else as base64 in `dataBase64` and
- * `headersBase64`. Where the codec does not take the data, only what uses `data` fails, with `codecFailed`; a copy does,
- * and JSON has the error in its place. To send it to a worker, send `{ ...record }`: the record itself cannot be cloned.
+ * A record that was read. It cannot be changed. `{ ...record }` and `Object.entries` have all of its fields. `JSON.stringify`
+ * prints bytes as text if they are text, otherwise as base64 in `dataBase64` and `headersBase64`. If the codec does not take
+ * the data, reading `data` throws `codecFailed`, and so does `{ ...record }`; all other fields still work, and JSON shows the
+ * error in place of the data. The record itself cannot be cloned: send `{ ...record }` to a worker.
  */
 export interface StreamRecord<T = Uint8Array> {
-  /** The shard that it was read from. */
+  /** The shard from which it was read. */
   readonly shardId: string
   /** Rises strictly within the shard. */
   readonly sequenceNumber: number
-  /** Decides the shard; records of one key are read in the order in which they were stored. */
+  /** Decides the shard. Records of one key are read in the order in which they were stored. */
   readonly partitionKey: string
-  /** The payload through the codec. Throws `codecFailed` where the codec does not take it. */
+  /** The payload, decoded by the codec. Throws `codecFailed` if the codec does not take it. */
   readonly data: T
   /** The payload as it was stored. */
   readonly bytes: Uint8Array
-  /** When the broker took it. */
+  /** When the broker took the record. */
   readonly arrivalTime: Date
-  /** When it happened, as its producer says. */
+  /** When it happened, according to its producer. */
   readonly timestamp: Date
   /** Named bytes beside the data. */
   readonly headers: Readonly<Record<string, Uint8Array>>
-  /** The hash key that was given in the place of that of the partition key: a decimal. */
+  /** The hash key that the producer gave instead of the partition key's hash: a decimal; undefined if it gave none. */
   readonly explicitHashKey: string | undefined
 }
 
-/** Names that a record may have: those of one to be appended, and of one that was read, so that it can be appended elsewhere. */
+/** Fields that a record to append may have, those of a read record included: it can be appended to another stream. */
 const knownFields: ReadonlySet<string> = new Set([
   ...Object.keys(recordFields),
   'shardId',
@@ -61,15 +61,15 @@ const knownFields: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Throws `invalidArgument` for what is no record, and for a field that records do not have, or whose value is of another
- * kind. What is in the payload is for the codec to say.
+ * Throws `invalidArgument` if the value is no record, has a field that records do not have, or has a field with a value of the
+ * wrong kind. The codec checks the payload.
  */
 export function checkRecord(record: unknown): asserts record is RecordInput<unknown> {
   checkRecordFields(record)
   for (const name in record) if (!knownFields.has(name)) throw unknownField(name)
 }
 
-/** The same, but for the names of the fields: to look at them takes longer than all the rest. */
+/** Checks like `checkRecord`, except for unknown fields: that check takes longer than all others. */
 export function checkRecordFields(record: unknown): asserts record is RecordInput<unknown> {
   if (typeof record !== 'object' || record === null) {
     throw new MillraceError(
@@ -95,7 +95,7 @@ function unknownField(name: string): MillraceError {
 
 const encoder = new TextEncoder()
 
-/** Throws `invalidArgument` for a text that UTF-8 cannot carry. */
+/** Returns headers with texts as UTF-8. Throws `invalidArgument` for a text that UTF-8 cannot carry. */
 export function headersToBytes(
   headers: Readonly<Record<string, BytesInput>>,
 ): Readonly<Record<string, Uint8Array>> {
@@ -112,7 +112,7 @@ export function headersToBytes(
   )
 }
 
-/** Throws `invalidArgument` for what is no hash key. */
+/** Returns an explicit hash key as words. Throws `invalidArgument` if it is no hash key. */
 export function explicitHashKeyWords(key: string | bigint): HashKeyWords {
   return hashKeyFromDecimal(String(key), 'explicitHashKey')
 }

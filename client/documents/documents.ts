@@ -1,5 +1,5 @@
-// Named documents as programs use them: values of one kind that the broker keeps, each with a version. Runs in the client.
-// A version never comes twice, so a put that expects one either finds the document as it was read, or changes nothing.
+// Named documents as applications use them: values that the broker keeps by kind and name, each with a version. Runs in the
+// client. No version comes twice, so a put with an expected version changes the document only if it is still as it was read.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { checkDocumentKind } from '../../protocol/text/document-name.ts'
 import type { Codec } from '../codecs.ts'
@@ -17,49 +17,49 @@ import { documentOf, DocumentWatch, type DocumentChange } from './watch.ts'
 export interface NamedDocument<T> {
   /** Its name within its kind. */
   readonly name: string
-  /** Rises with every put; no two documents, and no two states of one, ever have the same version. */
+  /** Rises with every put. A version is never given twice, neither to one document nor to two. */
   readonly version: number
-  /** When it was put, by the broker's clock. */
+  /** When it was last put, by the broker's clock. */
   readonly updatedAt: Date
-  /** What it holds. */
+  /** Its content, decoded. */
   readonly value: T
 }
 
-/** How the documents of a kind are kept. */
+/** Options of the documents of a kind. */
 export interface DocumentsOptions<T> {
   /** How values become bytes and back; JSON by default. */
   readonly codec?: DocumentCodec<T>
 }
 
-/** On which condition a document is put. */
+/** Options of a put: its condition. */
 export interface PutDocumentOptions extends CallOptions {
-  /** Put only if the document has this version; 0: only if there is none. Without it, there is no condition. */
+  /** Put only if the document has this version, or with 0 only if there is none. Without it, the put has no condition. */
   readonly expectedVersion?: number | undefined
 }
 
-/** On which condition a document is deleted. */
+/** Options of a delete: its condition. */
 export interface DeleteDocumentOptions extends CallOptions {
-  /** Delete only if the document has this version. Without it, there is no condition. */
+  /** Delete only if the document has this version. Without it, the delete has no condition. */
   readonly expectedVersion?: number | undefined
 }
 
-/** Which documents of a kind. */
+/** Selects documents of a kind. */
 export interface DocumentsWhere extends CallOptions {
-  /** Only those whose names begin with this text. */
+  /** Only documents whose names begin with this text. */
   readonly prefix?: string | undefined
 }
 
-/** What documents need of the client. */
+/** The parts of the client that documents use. */
 export interface DocumentsDependencies {
   readonly control: ControlPlane
   readonly settings: Settings
-  /** Called with each watch that begins; it is closed with the client. Returns how to forget it. */
+  /** Called with each new watch, which the client closes when it is closed. Returns a function that forgets the watch. */
   readonly onWatch: (watch: DocumentWatch<never>) => () => void
 }
 
 /** The documents of one kind. Made by `client.documents`. */
 export class Documents<T> {
-  /** 1 to 64 of a–z, 0–9 and `-`. */
+  /** 1 to 64 characters of a–z, 0–9 and `-`. */
   readonly kind: string
   readonly #codec: Codec<T>
   readonly #control: ControlPlane
@@ -78,7 +78,7 @@ export class Documents<T> {
     this.#onWatch = dependencies.onWatch
   }
 
-  /** The document of this name; undefined where there is none. */
+  /** Returns the document of this name; undefined if there is none. */
   async get(name: string, options: CallOptions = {}): Promise<NamedDocument<T> | undefined> {
     checkArgument('name', name)
     checkOptions('getDocument', options)
@@ -93,10 +93,10 @@ export class Documents<T> {
   }
 
   /**
-   * Makes a document or replaces it, up to 256 KiB; fulfils with its version when it is on the disk. Rejects with
-   * `versionConflict` where it does not have the expected version (`error.currentVersion` is the one that it has), with
-   * `limitExceeded` where there are too many documents, and with `storageFull`. Without an expected version it is sent again
-   * where an answer was lost; with one it rejects then (`connectionLost`, `timedOut`), and may have been stored.
+   * Makes or replaces a document of up to 256 KiB; fulfils with its version when it is on the disk. Rejects with
+   * `versionConflict` if it does not have the expected version (`error.currentVersion` is the version that it has), with
+   * `limitExceeded` if there are too many documents, and with `storageFull`. If the answer is lost, a put without an expected
+   * version is sent again. A put with one rejects (`connectionLost`, `timedOut`), and the document may have been stored.
    */
   async put(name: string, value: T, options: PutDocumentOptions = {}): Promise<{ readonly version: number }> {
     checkArgument('name', name)
@@ -110,10 +110,9 @@ export class Documents<T> {
   }
 
   /**
-   * Replaces a document by what `change` makes of it: reads it, calls `change` with its value (undefined where there is
-   * none), and puts the result, all over again where somebody else was faster. `change` may be called several times. Rejects
-   * with `versionConflict` where others were faster until the client's `requestTimeoutMs` was over, and else as a `put` with
-   * an expected version does.
+   * Reads a document, calls `change` with its value (undefined if there is none), and puts the result. If another client has
+   * changed the document meanwhile, all of this is repeated, so `change` may be called several times. Rejects with
+   * `versionConflict` if that goes on for the client's `requestTimeoutMs`, and otherwise as a `put` with an expected version.
    */
   async update(
     name: string,
@@ -141,9 +140,9 @@ export class Documents<T> {
   }
 
   /**
-   * Deletes a document; fulfils with false where there is none. Rejects with `versionConflict` where it does not have the
-   * expected version. Without an expected version it is sent again where an answer was lost: false may then mean that it was
-   * deleted by the first one.
+   * Deletes a document; fulfils with false if there is none. Rejects with `versionConflict` if it does not have the expected
+   * version. If the answer is lost, a delete without an expected version is sent again: false may then mean that the first
+   * request deleted the document.
    */
   async delete(name: string, options: DeleteDocumentOptions = {}): Promise<boolean> {
     checkArgument('name', name)
@@ -160,7 +159,7 @@ export class Documents<T> {
     }
   }
 
-  /** The documents in the order of their names' UTF-8 bytes: `for await`, or `.page()`. */
+  /** Lists documents in the order of their names' UTF-8 bytes. Read the list by `for await`, or by `.page()`. */
   list(options: DocumentsWhere = {}): Listing<NamedDocument<T>> {
     checkOptions('listDocuments', options)
     const { kind } = this
@@ -176,9 +175,10 @@ export class Documents<T> {
   }
 
   /**
-   * Tells each document that is there, and then every change, for as long as the loop runs, through restarts of the broker.
-   * A loop that is slower than the changes gets the newest state of each document, and may miss states in between. It throws
-   * `aborted` when the signal fires, `codecFailed` for a document that is none of `T`, and ends when the client is closed.
+   * Yields each existing document, and then every change, for as long as the loop runs. Restarts of the broker do not end it.
+   * A loop that is slower than the changes gets the newest state of each document, and may miss states in between. The loop
+   * throws `aborted` when the signal fires and `codecFailed` for a document that the codec does not take. It ends when the
+   * client is closed.
    */
   watch(options: DocumentsWhere = {}): AsyncIterable<DocumentChange<T>> {
     checkOptions('watchDocuments', options)

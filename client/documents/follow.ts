@@ -1,6 +1,6 @@
-// Follows the documents of a kind: first those that are there, then every change. Runs in the client. Where the broker no
-// longer knows all changes, after a restart or when they are too many, the documents are listed again and compared with
-// what was told before: what a document came to is never missed, what it was in between may be.
+// Follows the documents of a kind: yields first the existing documents, then every change. Runs in the client. If the broker
+// no longer knows all changes, after a restart or because there are too many, the documents are listed again and compared with
+// those yielded before. The newest state of a document is never missed; states in between may be.
 import { limits } from '../../protocol/limits.ts'
 import type { StoredDocument } from '../../protocol/operations.ts'
 import { quoteText } from '../../protocol/text/text.ts'
@@ -19,7 +19,7 @@ export interface DocumentPlace {
 /** A document as it is now, or the name of one that is no longer there. */
 export type Told = StoredDocument | { readonly deleted: string }
 
-/** How documents are listed: in the order of their names' UTF-8 bytes. */
+/** The order of documents in a list: that of their names' UTF-8 bytes. */
 export const documentOrder: ListOrder<{ readonly name: string }> = {
   operation: 'listDocuments',
   placeOf: ({ name }) => name,
@@ -27,8 +27,8 @@ export const documentOrder: ListOrder<{ readonly name: string }> = {
 }
 
 /**
- * Yields until the signal fires; throws then, and where the broker refuses or was not heard of for too long, and
- * `invalidAnswer` where what it tells goes back.
+ * Yields until the signal fires, and then throws. Throws too if the broker refuses or cannot be reached for too long, and
+ * `invalidAnswer` if a version goes back.
  */
 export async function* followDocuments(
   control: Pick<ControlPlane, 'poll'>,
@@ -36,7 +36,7 @@ export async function* followDocuments(
   settings: Settings,
   signal: AbortSignal,
 ): AsyncGenerator<Told, never, undefined> {
-  /** Versions of the documents that were told. */
+  /** Version of each document that was yielded. */
   const known = new Map<string, number>()
   function* changed(documents: readonly StoredDocument[]): Generator<Told> {
     for (const document of documents) {
@@ -52,7 +52,8 @@ export async function* followDocuments(
   let after: number | undefined
   let pace = new Pace(settings)
   for (;;) {
-    // A broker waits for a change. One that does not, or never knows all changes, is not to be asked as fast as it answers.
+    // A sound broker answers after a change or a wait. A broker that answers at once, or never knows all changes, is asked
+    // ever less often.
     await pace.next(signal)
     if (after === undefined) {
       const names = new Set<string>()

@@ -1,16 +1,16 @@
-// One loop over the changes of documents. Runs in the client. It asks the broker only while the loop waits; it ends when
-// the loop is left, when the client is closed, and when its signal fires.
+// One loop over the changes of documents. Runs in the client. It asks the broker only while the loop waits. It ends when the
+// loop is left, when the client is closed, and when the signal fires.
 import type { Codec } from '../codecs.ts'
 import { onAbort } from '../waiting.ts'
 import { decodeDocument } from './document-codec.ts'
 import type { NamedDocument } from './documents.ts'
 import type { Told } from './follow.ts'
 
-/** A document that was put, as it is now, or one that was deleted. */
+/** A document that was put, in its newest state, or the name of a deleted one. */
 export type DocumentChange<T> =
   ({ readonly type: 'put' } & NamedDocument<T>) | { readonly type: 'delete'; readonly name: string }
 
-/** What a watch needs: how to follow the documents, and what they are in. */
+/** The parts of a watch. `follow` yields the documents, and `codec` decodes them. */
 export interface WatchParts<T> {
   readonly follow: (signal: AbortSignal) => AsyncGenerator<Told, never, undefined>
   readonly codec: Codec<T>
@@ -49,13 +49,13 @@ export class DocumentWatch<T> implements AsyncIterator<DocumentChange<T>, void, 
     }
   }
 
-  /** The loop was left. */
+  /** Called when the loop is left. */
   async return(): Promise<typeof END> {
     await this.close()
     return END
   }
 
-  /** Ends it; a loop over it ends. */
+  /** Ends the watch and the loop over it. */
   close(): Promise<void> {
     this.#isClosed = true
     this.#ending.abort()
@@ -64,13 +64,13 @@ export class DocumentWatch<T> implements AsyncIterator<DocumentChange<T>, void, 
     return Promise.resolve()
   }
 
-  /** Ends it; a loop over it throws `aborted`. */
+  /** Ends the watch; the loop over it throws `aborted`. */
   abort(reason: unknown): void {
     this.#ending.abort(reason)
   }
 }
 
-/** A document as programs see it. Throws `codecFailed`. */
+/** Returns a document as applications see it. Throws `codecFailed`. */
 export function documentOf<T>(
   { name, version, updatedAt, content }: Exclude<Told, { deleted: string }>,
   codec: Codec<T>,

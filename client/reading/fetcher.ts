@@ -1,7 +1,7 @@
-// Pull: fetch requests, each for all of a reading's shards on one host, the next one under way while the loop uses the
-// last. Runs in the client. Stops asking while more than the buffer is waiting for the loop. A shard whose limits are used
-// up rests as long as its host says; the others go on meanwhile. Shards that are begun later, once they have caught up,
-// take those of their host into their own requests: however often shards split, a host has one request to wait for.
+// Pull: each fetch request asks for all of a reading's shards on one host, and is under way while the loop uses the answer
+// before it. Runs in the client. No request is sent while the buffer is full. A shard whose limits are used up rests as long
+// as its host says; the others go on. A round that has caught up takes the shards of its host's other rounds into its own
+// request, so that a host has one request to wait for, even after many splits.
 import { errorCodeOf } from '../../protocol/error-codes.ts'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
@@ -22,29 +22,29 @@ export interface FetcherOptions {
   readonly pool: ConnectionPool
   readonly maxWaitMs: number
   readonly bufferBytesMax: number
-  /** Bytes of one shard that are asked for at a time, at most. */
+  /** Most bytes of one shard in one request. */
   readonly shardBytesMax?: () => number
   readonly onTrimmed: 'fail' | 'horizon'
   readonly settings: Pick<Settings, 'monotonic' | 'random' | 'retry'>
 }
 
-/** Shards of one host that are asked for together. */
+/** Shards of one host that share requests. */
 interface Round {
   readonly endpoint: Endpoint
   cursors: ShardCursor[]
-  /** Its shards went over to another round: whatever it is still answered is not used, since they ask again. */
+  /** True once another round has taken the shards. It asks for them again, so answers to this round are dropped. */
   isTakenOver: boolean
-  /** Answers in a row that brought nothing, although the host need not have answered yet. */
+  /** Answers in a row that came early and brought no news, or held none of the records that they reported. */
   emptyAnswers: number
 }
 
-/** What one answer came to. */
+/** The outcome of one answer. */
 interface Sorted {
   /** The shards to go on with. */
   readonly cursors: ShardCursor[]
-  /** Something of it is new. */
+  /** True if the answer brought progress, a refusal, or the end of a shard. */
   readonly isNews: boolean
-  /** Of these it says that there is more, and holds nothing. */
+  /** Shards that have more records according to the answer, and whose limits are not used up. */
   readonly withheld: readonly ShardCursor[]
 }
 
@@ -52,7 +52,7 @@ export class Fetcher implements Intake {
   readonly #options: FetcherOptions
   readonly #events: IntakeEvents
   readonly #rounds = new Set<Round>()
-  /** The streams of shards: one host may have shards of several that are read together. */
+  /** The stream of each shard. One request may hold shards of several streams. */
   readonly #streamIds = new WeakMap<ShardCursor, number>()
   #room: Deferred<void> | undefined
 
@@ -88,7 +88,7 @@ export class Fetcher implements Intake {
     if (this.#events.inbox.bytes < this.#options.bufferBytesMax) this.#makeRoom()
   }
 
-  /** Its shard is left out of the next request, since `arrived` answers false. */
+  /** Does nothing: `arrived` returns false for the shard, and the next request leaves it out. */
   stop(): void {}
 
   close(): void {
@@ -120,8 +120,8 @@ export class Fetcher implements Intake {
           if (isOver()) return
           const sorted = this.#sort(due, response)
           round.cursors = [...resting, ...sorted.cursors]
-          // Not before: shards that cannot be read yet, and come again and again, must not disturb the others; and a request
-          // that others have under way is worth waiting for while there is something to read.
+          // Only a caught-up round takes over. Shards that cannot be read yet come again and again, and must not disturb the
+          // others; and while there is something to read, the running requests of other rounds are worth waiting for.
           const hasMore = response.shards.some(({ batches }) => batches.length > 0)
           if (!isMerged && !hasMore && round.cursors.length > 0) {
             this.#takeOver(round)
@@ -140,8 +140,9 @@ export class Fetcher implements Intake {
   }
 
   /**
-   * A host answers when there is something, or when the wait that it was asked for is over. One that is about to stop answers at once, some time;
-   * one that always does, or keeps back what it tells of, is not to be asked as fast as it answers.
+   * Waits before the next request if the answer came too early without news, or without the records that it reports. A sound
+   * host answers when it has news or the requested wait ends. One that is about to stop answers at once, for some time. A host
+   * that always does, or withholds the records that it reports, would otherwise be asked as fast as it answers.
    */
   async #pause(round: Round, { isNews, withheld }: Sorted, isEarly: boolean): Promise<void> {
     const { random, retry } = this.#options.settings
@@ -164,7 +165,7 @@ export class Fetcher implements Intake {
     }
   }
 
-  /** The shards that may be asked for now, those that rest, and how long the first of these still does. */
+  /** Returns the shards to ask for now, the resting shards, and the milliseconds until the first of these is due. */
   #dueOf(cursors: readonly ShardCursor[]): {
     due: ShardCursor[]
     resting: ShardCursor[]
@@ -201,7 +202,7 @@ export class Fetcher implements Intake {
     return unlessAborted(connection.request('fetch', request, waitMs), closing)
   }
 
-  /** Passes on what came; answers the shards to go on with, those that got the least first. */
+  /** Passes on the batches of an answer. The shards to go on with are ordered: those that got nothing come first. */
   #sort(cursors: readonly ShardCursor[], { shards: answers, time }: ResponseOf<'fetch'>): Sorted {
     if (answers.length !== cursors.length) {
       const counts = `${countOf(cursors.length, 'shard')} with ${answers.length}`
@@ -213,7 +214,7 @@ export class Fetcher implements Intake {
     const going = cursors.filter((cursor, i) => this.#goesOnAfter(cursor, answers[i]!, moment))
     const served = new Set(cursors.filter((_, i) => answers[i]!.batches.length > 0))
     return {
-      // The answer is bounded as a whole: who came last this time must not come last every time.
+      // An answer has one bound for all shards, so a shard at the end of the request may get nothing. It comes first next time.
       cursors: [
         ...going.filter((cursor) => !served.has(cursor)),
         ...going.filter((cursor) => served.has(cursor)),

@@ -1,5 +1,5 @@
 // Batches that have arrived and that the loop has not taken yet. Runs in the client.
-// The intake keeps it bounded: a reader stops fetching, and a subscription gives no more credit.
+// The intake bounds their bytes: a reader stops fetching, and a subscription gives no more credit.
 import {
   BATCH_HEADER_BYTES,
   baseSequenceNumberAt,
@@ -16,21 +16,21 @@ import type { ShardCursor } from './shard-cursor.ts'
 /** Stands for a batch that the broker could not read. */
 export const NO_BYTES = new Uint8Array(0)
 
-/** A batch, and which of its records are wanted: sequence numbers `from` … `until` − 1. */
+/** A batch and its wanted records: sequence numbers `from` … `until` − 1. */
 export interface ArrivedBatch {
   readonly cursor: ShardCursor
   /** `NO_BYTES` if the broker could not read the records here. */
   readonly batch: Uint8Array
   readonly from: number
   readonly until: number
-  /** The number after its last record, from the broker and not from the batch itself. */
+  /** The number after its last record, as the broker says it; the batch itself may be damaged. */
   readonly next: number
-  /** Why there is no batch. It is reported or thrown when the loop comes here. */
+  /** Why there is no batch. The error is reported or thrown when the loop takes this batch. */
   readonly error?: MillraceError
 }
 
 export class Inbox {
-  /** Called with each batch that was taken. */
+  /** Called with each batch that the loop takes. */
   readonly #onTaken: (arrived: ArrivedBatch) => void
   #queue: ArrivedBatch[] = []
   #head = 0
@@ -43,7 +43,7 @@ export class Inbox {
     this.#onTaken = onTaken
   }
 
-  /** True once the reading was closed: records that a loop still holds are not handed out. */
+  /** True once the reading is closed: the remaining records of a batch that the loop has taken are not handed out. */
   isDiscarded = false
 
   /** Bytes of batches that are not taken yet. */
@@ -59,7 +59,7 @@ export class Inbox {
     this.#announce()
   }
 
-  /** Called when no more batches come: after those here the loop ends, or throws the error. */
+  /** Called when no more batches come. The loop takes the batches that are here, and then ends or throws the error. */
   end(error?: Error): void {
     if (this.#isEnded) return
     this.#isEnded = true
@@ -67,7 +67,7 @@ export class Inbox {
     this.#announce()
   }
 
-  /** Ends at once; batches that are here are not handed out. */
+  /** Ends at once, and drops the batches that are here. */
   discard(error?: Error): void {
     this.isDiscarded = true
     this.#queue = []
@@ -76,7 +76,7 @@ export class Inbox {
     this.end(error)
   }
 
-  /** Takes the oldest batch; returns undefined if there is none now. */
+  /** Takes and returns the oldest batch; undefined if there is none now. */
   take(): ArrivedBatch | undefined {
     const arrived = this.#queue[this.#head]
     if (arrived === undefined) return undefined
@@ -90,7 +90,7 @@ export class Inbox {
     return arrived
   }
 
-  /** Waits after `take` gave undefined. Returns true if there is a batch, false if no more batches come. */
+  /** Waits for a batch. Returns true if there is one, false if no more batches come. Throws the error of `end` once. */
   async wait(): Promise<boolean> {
     if (this.#bytes > 0 || this.#head < this.#queue.length) return true
     if (!this.#isEnded) {
@@ -98,7 +98,7 @@ export class Inbox {
       return this.wait()
     }
     if (this.#error === undefined) return false
-    // The error is thrown once; a loop that goes on after it finds the end.
+    // The error is thrown once. A loop that goes on after it ends.
     const error = this.#error
     this.#error = undefined
     throw error
@@ -111,9 +111,9 @@ export class Inbox {
 }
 
 /**
- * Returns the number after each batch of an answer. The batches must follow each other without a gap: the first holds `from`,
- * the number that was asked for, and the last ends at `next`, where the host says that reading goes on. Otherwise records would
- * be skipped or come twice, and it returns undefined. A damaged batch is not read: its place follows from the others.
+ * Returns the number after each batch of an answer; undefined if records would be skipped or come twice. The batches must
+ * follow each other without a gap: the first holds `from`, the requested number, and the last ends at `next`, where the host
+ * says that reading goes on. A damaged batch is not read: its place follows from the others.
  */
 export function endsOf(
   batches: readonly Uint8Array[],
@@ -129,7 +129,7 @@ export function endsOf(
   return at === next ? ends : endsAroundDamage(batches, { from, next })
 }
 
-/** Returns true if a batch goes on at a number. The first batch of an answer may begin before the number that was asked for. */
+/** Returns true if a batch goes on at a number. The first batch of an answer may begin before the requested number. */
 function goesOnAt(batch: Uint8Array, at: number, isFirst: boolean): boolean {
   if (batch.length < BATCH_HEADER_BYTES) return false
   const base = baseSequenceNumberAt(batch, 0)
@@ -140,7 +140,7 @@ function endOf(batch: Uint8Array): number {
   return baseSequenceNumberAt(batch, 0) + recordCountAt(batch, 0)
 }
 
-/** Returns the same if headers may be damaged: checksums show which. */
+/** Returns the same as `endsOf` for batches of which some are damaged, as their checksums show. */
 function endsAroundDamage(
   batches: readonly Uint8Array[],
   { from, next }: { from: number; next: number },
@@ -153,7 +153,7 @@ function endsAroundDamage(
       let sound = i
       while (isDamaged[sound] === true) sound++
       const border = sound < batches.length ? baseSequenceNumberAt(batches[sound]!, 0) : next
-      // The border between two damaged batches is unknown, but each holds one record at least.
+      // The border between two damaged batches is unknown, but each batch holds at least one record.
       if (border - at < sound - i) return undefined
       for (; i < sound; i++) ends.push((at = i === sound - 1 ? border : at + 1))
     } else {

@@ -1,5 +1,5 @@
-// Lists that come in pages: read by `for await`, or a page at a time. Runs in the client. Items rise strictly over all
-// pages, so a listing ends, whatever answers.
+// Lists that come in pages: read by `for await`, or a page at a time. Runs in the client. Each item must come after the one
+// before, over all pages, so a listing ends even if the broker's answers are wrong.
 import { quoteText } from '../../protocol/text/text.ts'
 import { invalidAnswer } from '../errors.ts'
 import { checkOptions } from '../options/check.ts'
@@ -10,13 +10,13 @@ import type { CallOptions } from '../settings.ts'
 export interface Page<T> {
   /** In the order of the list. */
   readonly items: readonly T[]
-  /** Give it to the next call; undefined on the last page. */
+  /** The `after` of the next call; undefined on the last page. */
   readonly next: string | undefined
 }
 
-/** Which page of a list. */
+/** Selects a page of a list. */
 export interface PageOptions extends CallOptions {
-  /** Items in the page, 1 to 1000; 1000 by default. */
+  /** Most items in the page: 1 to 1000, by default 1000. */
   readonly limit?: number
   /** `next` of the page before. */
   readonly after?: string | undefined
@@ -24,11 +24,11 @@ export interface PageOptions extends CallOptions {
 
 /** A list that is read by `for await`, or a page at a time. */
 export interface Listing<T> extends AsyncIterable<T> {
-  /** One page: the first, or the one after another. */
+  /** Returns the first page, or the one behind `after`. */
   page(options?: PageOptions): Promise<Page<T>>
 }
 
-/** How the broker gives a list. */
+/** How a list is asked for and ordered. */
 export interface ListSource<T> {
   /** The operation, as messages name it. */
   readonly operation: string
@@ -42,7 +42,7 @@ export interface ListSource<T> {
   isBehind(place: string, other: string): boolean
 }
 
-/** Throws `invalidAnswer` for a page that does not lead on. */
+/** Makes a list. It throws `invalidAnswer` for a page whose items do not rise, or that is empty though more should follow. */
 export function listing<T>(shared: CallOptions, source: ListSource<T>): Listing<T> {
   const page = async (options: PageOptions = {}) => {
     checkOptions('page', options)
@@ -66,7 +66,7 @@ export function listing<T>(shared: CallOptions, source: ListSource<T>): Listing<
 /** How a list is ordered. */
 export type ListOrder<T> = Pick<ListSource<T>, 'operation' | 'placeOf' | 'isBehind'>
 
-/** The place behind which the next page begins; undefined on the last one. Throws `invalidAnswer` for a page that does not lead on. */
+/** Returns the `after` of the next page; undefined on the last one. Throws `invalidAnswer` as `listing` does. */
 export function nextPlace<T>(
   { items, hasMore }: { readonly items: readonly T[]; readonly hasMore: boolean },
   after: string | undefined,
