@@ -178,6 +178,8 @@ export class Client extends Admin implements AsyncDisposable {
       routing,
       routings: this.#routings,
       pool: this.#pool,
+      askLimits: async (signal) =>
+        (await this.#control.call('describeStream', { name: stream }, signal)).stream.shardLimits,
       settings: this.#settings,
       hashKeys: this.#hashKeys,
       onClosed: () => this.#given.delete(producer),

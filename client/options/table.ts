@@ -102,6 +102,7 @@ const producer = {
   bufferRecordsMax: whole({ min: 1, max: Infinity, default: Infinity }),
   // A client must not try for longer than the broker remembers its producer.
   deliveryTimeoutMs: whole({ min: 1, max: limits.producerIdleMsMin, default: 120_000 }),
+  pacing: boolean,
   recordTtlMs: whole({ min: 1, max: Infinity, default: Infinity }),
   onAcknowledged: callback,
   onRefused: callback,

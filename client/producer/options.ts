@@ -39,6 +39,11 @@ export interface ProducerOptions<In = BytesInput> {
    * time later.
    */
   readonly recordTtlMs?: number
+  /**
+   * Keeps just below the limits of shards that have any: once one has refused a batch for their sake, the producer learns them, and
+   * finds out how much of them others leave. Without it, refused batches are tried again when the shard says. True by default.
+   */
+  readonly pacing?: boolean
   /** Called for each batch that is stored. Must not throw. */
   readonly onAcknowledged?: (batch: BatchAcknowledgement) => void
   /** Called for each batch, or part of one, that is refused for good. Must not throw. */
@@ -60,6 +65,7 @@ export interface ProducerSettings {
   readonly bufferBytesMax: number
   readonly bufferRecordsMax: number
   readonly deliveryTimeoutMs: number
+  readonly pacing: boolean
   /** Infinity where records have no time to live. */
   readonly recordTtlMs: number
 }
@@ -93,6 +99,8 @@ export const producerLimits = {
   freeMemoryKeptBytes: 16 * MiB,
   /** Refusals in a row after which a host's word, when a limited shard takes records again, is doubted. */
   throttledSoon: 32,
+  /** The limits of a stream are asked for again after this time, if they still matter. */
+  limitsAgeMs: 10_000,
   /** How often the routing is asked for at once while nothing is stored: then only after a backoff. */
   reroutesAtOnce: 16,
   /** Epochs are 16 bits wide; after the last one a shard goes on under a new producer id. */
@@ -110,6 +118,7 @@ export function resolveProducerSettings(options: Omit<ProducerOptions, 'codec'>)
     bufferBytesMax: options.bufferBytesMax ?? table.bufferBytesMax.default,
     bufferRecordsMax: options.bufferRecordsMax ?? table.bufferRecordsMax.default,
     deliveryTimeoutMs: options.deliveryTimeoutMs ?? table.deliveryTimeoutMs.default,
+    pacing: options.pacing ?? true,
     recordTtlMs: options.recordTtlMs ?? table.recordTtlMs.default,
   })
 }

@@ -33,7 +33,7 @@ import type { ProducerMetrics } from './telemetry/meter.ts'
 
 export interface ProducerDependencies extends Pick<
   DeliveryOptions,
-  'stream' | 'routing' | 'routings' | 'pool' | 'settings'
+  'stream' | 'routing' | 'routings' | 'pool' | 'settings' | 'askLimits'
 > {
   /** Of the client: what a key hashes to depends on nothing else. */
   readonly hashKeys: HashKeyCache

@@ -23,7 +23,7 @@ import type { Time } from '../../time.ts'
 import type { ShardWakes } from '../shards/shards-contract.ts'
 import { refused, stored } from './append-answer.ts'
 import type { PackedGroup, SentBatch } from './append-group.ts'
-import { payloadBytesAt } from './payload.ts'
+import { payloadBytesAt } from '../../../protocol/batch/payload.ts'
 
 export interface AppendSettlementOptions {
   readonly cache: TailCache

@@ -3,7 +3,7 @@
 // is read from the shard's settings each time, so that a change applies to the next delivery.
 import type { Clock } from '../../time.ts'
 import type { ServedSettings } from '../../../protocol/stream-settings.ts'
-import { TokenBucket } from './token-bucket.ts'
+import { TokenBucket } from '../../../protocol/shards/token-bucket.ts'
 
 /** The shard whose settings give the limit; the settings may change between two deliveries. */
 export interface PacedShard {

@@ -3,7 +3,7 @@
 // against undefined.
 import type { ShardLimits } from '../../../protocol/operations.ts'
 import { hostLimits } from '../host-limits.ts'
-import { TokenBucket } from './token-bucket.ts'
+import { TokenBucket } from '../../../protocol/shards/token-bucket.ts'
 
 /** Which fields of a stream's limits bound the bytes and the pieces. */
 interface ThrottleKind {

@@ -4,7 +4,7 @@
 // the order in which producers send does not change how often their keys are seen.
 import { codecAt, readBatchHeader, sampledKeysOf } from '../../../protocol/batch/batch.ts'
 import { compareHashKeys, type HashKeyWords } from '../../../protocol/shards/hash-key.ts'
-import { TokenBucket } from '../limits/token-bucket.ts'
+import { TokenBucket } from '../../../protocol/shards/token-bucket.ts'
 import { KeySample } from './key-sample.ts'
 import { sampleKeys } from './record-keys.ts'
 import type { ShardLoadMeter } from './shard-load-meter.ts'

@@ -19,17 +19,21 @@ import type { Lane, LaneVerdict } from '../lanes/lane.ts'
 import { producerLimits, type ProducerSettings } from '../options.ts'
 import type { BatchAcknowledgement } from '../acknowledgement.ts'
 import type { BatchWatch, PendingBatch } from '../batches/pending-batch.ts'
-import { sweepMsOf } from '../lanes/deadlines.ts'
+import { Pacer } from '../pacing/pacer.ts'
+import type { WriteLimits } from '../pacing/shard-pace.ts'
 import { ProducerMeter, type ProducerMetrics } from '../telemetry/meter.ts'
 import { Relocation } from './relocation.ts'
 import { Senders } from './senders.ts'
-import { storedUnknown, triedBy, waitOf, WaitReports } from './waits.ts'
+import { Sweep } from './sweep.ts'
+import { storedUnknown, triedBy } from './waits.ts'
 
 export interface DeliveryOptions {
   readonly stream: string
   readonly routing: Routing
   readonly routings: RoutingCache
   readonly pool: ConnectionPool
+  /** Asks for the limits that each shard of the stream has. */
+  readonly askLimits: (signal: AbortSignal) => Promise<WriteLimits>
   readonly settings: Settings
   readonly producerSettings: ProducerSettings
   readonly onStored: (acknowledgement: BatchAcknowledgement) => void
@@ -45,14 +49,14 @@ export class Delivery implements SenderEvents {
   readonly #backoffs: Backoffs
   /** Lanes that a refresh of the routing sets going again. */
   readonly #awaitingRouting = new Set<Lane>()
-  readonly #waitReports = new WaitReports()
+  readonly #sweep: Sweep
+  readonly #pacer: Pacer
   readonly #meter: ProducerMeter
   readonly #closing = new AbortController()
   #routing: Routing
   #isRefreshing = false
   /** How often the routing was asked for since something was stored. */
   #reroutes = 0
-  #sweep: NodeJS.Timeout | undefined
   #flushes = 0
 
   constructor(options: DeliveryOptions) {
@@ -69,6 +73,23 @@ export class Delivery implements SenderEvents {
     })
     this.#relocation = new Relocation(this.#records, (lane) => this.#forget(lane))
     this.#backoffs = new Backoffs(settings)
+    this.#sweep = new Sweep({
+      monotonic: settings.monotonic,
+      deadlines: producerSettings,
+      lanes: () => this.#records.lanes.all(),
+      stateOf: (lane) => ({
+        isConnected: this.#senders.isConnected(lane),
+        asksForPlace: this.#awaitingRouting.has(lane),
+        backsOff: this.#backoffs.has(lane),
+      }),
+      onDue: (lane) => this.#due(lane),
+      log: (entry) => this.#log(entry),
+    })
+    this.#pacer = new Pacer({
+      monotonic: settings.monotonic,
+      isOn: producerSettings.pacing,
+      askLimits: () => options.askLimits(this.#closing.signal),
+    })
     this.#meter = new ProducerMeter(options.stream)
     const { pool } = options
     const { signal: closing } = this.#closing
@@ -102,7 +123,7 @@ export class Delivery implements SenderEvents {
 
   /** Takes a record: see Accumulator.add. */
   add(record: RecordFields, hashKey: Uint32Array, hashKeyAt: number): PendingBatch {
-    this.#sweep ??= this.#startSweep()
+    this.#sweep.start()
     return this.#records.add(record, hashKey, hashKeyAt)
   }
 
@@ -121,7 +142,7 @@ export class Delivery implements SenderEvents {
   /** Sends nothing more, and refuses everything that is not settled. */
   close(error: MillraceError): void {
     this.#closing.abort()
-    clearInterval(this.#sweep)
+    this.#sweep.stop()
     this.#relocation.close()
     this.#refuseAll(error)
     this.#senders.closeAll()
@@ -129,6 +150,25 @@ export class Delivery implements SenderEvents {
 
   seal(lane: Lane): void {
     this.#records.seal(lane)
+  }
+
+  /** The time of its first batch is over: it is given up once nothing of the lane is in flight. */
+  #due(lane: Lane): void {
+    lane.halt()
+    if (lane.inFlight > 0) return
+    if (lane.hasOnlyOpen) this.seal(lane)
+    this.stoodStill(lane)
+  }
+
+  holds(lane: Lane): boolean {
+    const waitMs = this.#pacer.waitMs(lane)
+    if (waitMs === 0) return false
+    if (!this.#backoffs.has(lane)) this.#backoffs.wait(lane, waitMs, () => this.#schedule(lane))
+    return true
+  }
+
+  sent(lane: Lane, batch: PendingBatch): void {
+    this.#pacer.sent(lane, batch)
   }
 
   stored(lane: Lane, batch: PendingBatch, result: AppendResult): void {
@@ -164,6 +204,7 @@ export class Delivery implements SenderEvents {
   #notStored(lane: Lane, batch: PendingBatch, error: MillraceError): void {
     batch.answered(lane.shardId, error.code, this.#options.settings.monotonic())
     this.#meter.failed(lane.shardId, error)
+    this.#pacer.refused(lane, batch, error)
     lane.refused(batch, error)
   }
 
@@ -337,38 +378,6 @@ export class Delivery implements SenderEvents {
     }
     lane.halt()
     this.#relocation.begin(lane)
-  }
-
-  #startSweep(): NodeJS.Timeout {
-    return setInterval(() => this.#lookAtDeadlines(), sweepMsOf(this.#options.producerSettings))
-  }
-
-  #lookAtDeadlines(): void {
-    const { settings, producerSettings } = this.#options
-    const now = settings.monotonic()
-    this.#tellOfWaits(now)
-    let isIdle = true
-    for (const lane of this.#records.lanes.all()) {
-      if (lane.isEmpty) continue
-      isIdle = false
-      if (!lane.isDue(now, producerSettings)) continue
-      lane.halt()
-      if (lane.inFlight > 0) continue
-      if (lane.hasOnlyOpen) this.seal(lane)
-      this.stoodStill(lane)
-    }
-    if (!isIdle) return
-    clearInterval(this.#sweep)
-    this.#sweep = undefined
-  }
-
-  #tellOfWaits(now: number): void {
-    const waits = this.#records.lanes.all().map((lane) => {
-      const isConnected = this.#senders.isConnected(lane)
-      const asksForPlace = this.#awaitingRouting.has(lane)
-      return waitOf(lane, now, { isConnected, asksForPlace, backsOff: this.#backoffs.has(lane) })
-    })
-    for (const entry of this.#waitReports.due(waits, now)) this.#log(entry)
   }
 
   #log(entry: LogEntry): void {

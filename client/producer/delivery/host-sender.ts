@@ -26,6 +26,10 @@ export interface SenderEvents {
   unreachable(sender: HostSender, error: MillraceError): void
   /** The lane's open batch is to be sealed. */
   seal(lane: Lane): void
+  /** The lane is not to send for now; then it is scheduled again. */
+  holds(lane: Lane): boolean
+  /** The batch goes out with the next request. */
+  sent(lane: Lane, batch: PendingBatch): void
   /** Batches that are not full leave without lingering. */
   readonly isFlushing: boolean
 }
@@ -145,18 +149,22 @@ export class HostSender {
 
   /** What the next request carries. */
   #gather(): Sending[] {
+    const { events } = this.#options
     const sendings: Sending[] = []
     let bytes = 0
     const isFull = () => bytes >= producerLimits.requestBytes || sendings.length >= limits.appendBatchesMax
     const take = (lane: Lane) => {
       const batch = lane.take()
+      events.sent(lane, batch)
       bytes += batch.bytes!.length
       sendings.push({ lane, batch })
     }
     for (const lane of this.#sealed) {
       if (isFull()) return sendings
       this.#sealed.delete(lane)
-      while (lane.hasSealed && !isFull()) take(lane)
+      let isHeld = false
+      while (lane.hasSealed && !isFull() && !(isHeld = events.holds(lane))) take(lane)
+      if (isHeld) continue
       // To the end of the line: the lanes before it come first in the next request.
       if (lane.hasSealed) this.#sealed.add(lane)
       else if (lane.hasPartial) this.#partial.add(lane)
@@ -166,8 +174,8 @@ export class HostSender {
       if (isFull() || sendings.length >= countMax) return sendings
       if (lane.hasPartial && !this.#isRipe(lane)) continue
       this.#partial.delete(lane)
-      if (!lane.hasPartial) continue
-      this.#options.events.seal(lane)
+      if (!lane.hasPartial || events.holds(lane)) continue
+      events.seal(lane)
       take(lane)
     }
     return sendings

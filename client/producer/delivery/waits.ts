@@ -88,11 +88,18 @@ export interface Wait {
 /** What a lane says of its records. */
 type WaitingLane = Pick<Lane, 'shardId' | 'address' | 'oldestAt' | 'lastError' | 'inFlight' | 'isVanishing'>
 
+/** How it stands with a lane that waits. */
+export interface WaitState {
+  readonly isConnected: boolean
+  readonly asksForPlace: boolean
+  readonly backsOff: boolean
+}
+
 /** What the records of a lane wait for now. Those of an empty one have not waited. */
 export function waitOf(
   { shardId, address, oldestAt, lastError: error, inFlight, isVanishing }: WaitingLane,
   now: number,
-  state: { readonly isConnected: boolean; readonly asksForPlace: boolean; readonly backsOff: boolean },
+  state: WaitState,
 ): Wait {
   const whatFor = () => {
     if (inFlight > 0) return 'an answer of its host'

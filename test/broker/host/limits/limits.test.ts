@@ -1,6 +1,6 @@
 // Limits of shards: what is refused, for how long, and what does not count.
 import { beforeEach, describe, expect, it } from 'vitest'
-import { payloadBytesAt } from '../../../../broker/host/append/payload.ts'
+import { payloadBytesAt } from '../../../../protocol/batch/payload.ts'
 import { hostLimits } from '../../../../broker/host/host-limits.ts'
 import { errorCodes, type ShardLimits } from '../../../../protocol/index.ts'
 import { producerNumber } from '../../../support/producers.ts'

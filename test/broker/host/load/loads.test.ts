@@ -15,7 +15,7 @@ import {
   recordsStartAt,
   type Compression,
 } from '../../../../protocol/index.ts'
-import { payloadBytesAt } from '../../../../broker/host/append/payload.ts'
+import { payloadBytesAt } from '../../../../protocol/batch/payload.ts'
 import { randomOf } from '../../../support/random.ts'
 import { FakeSession } from '../support/fake-session.ts'
 import { noShardLimits } from '../../../../protocol/structs.ts'

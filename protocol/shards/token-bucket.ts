@@ -1,4 +1,5 @@
-// A token bucket that may go into debt. Host main thread, pure: the caller gives the time.
+// A token bucket that may go into debt: how a host counts the limits of a shard, and how a producer keeps below them. Runs
+// anywhere, pure: the caller gives the time.
 // It admits work while its balance is above zero, and then takes the work's whole cost. So a batch of any size is admitted,
 // and over time no more than the rate, plus one second's worth that was saved, gets through. The bucket's only number is the
 // time at which its balance is zero. So the length of a wait is exact, and idle time costs nothing.
@@ -33,6 +34,11 @@ export class TokenBucket {
   /** Gives back the cost of work that was not done. */
   give(amount: number): void {
     this.#zeroAt -= (amount / this.#perSecond) * 1000
+  }
+
+  /** Admits nothing for so many milliseconds, as somebody who knows better says. */
+  hold(ms: number, now: number): void {
+    this.#zeroAt = Math.max(this.#zeroAt, now + ms)
   }
 
   /**

@@ -1,7 +1,7 @@
 // The token bucket: what gets through over time, and that the waits it gives are exact.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { TokenBucket } from '../../../../broker/host/limits/token-bucket.ts'
+import { TokenBucket } from '../../../protocol/shards/token-bucket.ts'
 
 const rate = fc.integer({ min: 1, max: 1_000_000 })
 const steps = fc.array(
