@@ -16,7 +16,7 @@ export interface PlacedShard {
   readonly startingSequenceNumber: number
   /** Indexes of the shard's children; empty for an open shard. */
   readonly children: readonly number[]
-  /** Everything in it has arrived by then, whatever its stamps say; null of an open one. */
+  /** When the shard was closed; null if it is open. Records with later stamps count as having arrived then. */
   readonly closedAt: number | null
   readonly settings: ServedSettings
 }

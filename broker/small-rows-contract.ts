@@ -55,7 +55,7 @@ export interface SmallRowsEvents {
 }
 
 export interface SmallRowsStore {
-  /** The version of the last durable change, of whatever row; 0 before the first. */
+  /** The version of the last durable change of any row; 0 before the first. */
   readonly version: number
   /** Returns the row as of the last durable change; undefined where there is none. Throws `corruptData` if it is damaged. */
   get<F extends SmallFamilyName>(family: F, key: string): SmallRow<F> | undefined

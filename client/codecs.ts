@@ -61,7 +61,7 @@ export const text: Codec<string> = {
 
 /**
  * JSON in UTF-8. `T` is the caller's claim: nothing checks it. A value comes back equal, types included, or is
- * refused with its path: undefined, NaN, Infinity, bigint, bytes, Map, Set, instances of classes, cycles, and whatever else
+ * refused with its path: undefined, NaN, Infinity, bigint, bytes, Map, Set, instances of classes, cycles, and all else that
  * `JSON.stringify` leaves out or changes. The exception is its rule for `toJSON`: the result of that method is sent in place of
  * the value, so a Date comes back as text. JSON of other programs is read as `JSON.parse` reads it, after a byte order mark if
  * there is one.

@@ -142,7 +142,7 @@ export class TrustedTime {
 
   #doubt(jump: ClockJump): void {
     this.#options.onDoubt?.(jump)
-    // One that went back is behind: until it is believed the stamps are rather too late, and no harm is done.
+    // A clock that went back is not suspected: until it is believed, stamps are too late rather than too early, which does no harm.
     if (jump.clock > jump.expected) this.#suspect(jump.expected)
   }
 

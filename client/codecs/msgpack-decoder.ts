@@ -1,5 +1,5 @@
 // Reads a value from msgpack. Runs in the client, pure. A payload may come from any writer of the stream, so it can only become
-// plain objects, arrays, text, numbers, bytes and dates, whatever extensions it has.
+// plain objects, arrays, text, numbers, bytes and dates. Other extensions are refused.
 // Invariant: no memory is allocated for a length before the payload is known to hold as many bytes, for all open arrays and
 // maps together. So a payload of n bytes gives at most n values.
 import { MillraceError } from '../../protocol/millrace-error.ts'

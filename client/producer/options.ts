@@ -33,10 +33,10 @@ export interface ProducerOptions<In = BytesInput> {
    */
   readonly deliveryTimeoutMs?: number
   /**
-   * A record that could not be stored for so long is not sent any more, and fails with `recordExpired`; where it was sent and no answer
-   * said what became of it, with `outcomeUnknown`. For data that nobody wants late. No bound of its own by default. What is
-   * under way at that moment waits for its answer, at most `requestTimeoutMs` of `connect`; the others end by a quarter of the
-   * time later.
+   * Time to live of a record; no bound of its own by default. For data that is worthless when late. A record that is not stored by
+   * then is not sent any more and fails with `recordExpired`, or with `outcomeUnknown` if it was sent and no answer came. Records
+   * under way at that moment wait for their answer, at most `requestTimeoutMs` of `connect`. The others fail at most a quarter of
+   * this time later.
    */
   readonly recordTtlMs?: number
   /**

@@ -61,7 +61,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   readonly #hashKeys: HashKeyCache
   /** Records given so far. */
   #recordCount = 0
-  /** The first refusal of a record that nobody waits for; `flush` and `close` report it. */
+  /** The first refusal of a record without a waiter. `flush` and `close` report it. */
   #unreported: MillraceError | undefined
   #closing: Promise<void> | undefined
   #ended: MillraceError | undefined
@@ -130,9 +130,9 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   }
 
   /**
-   * Takes a record and answers nothing about it: the cheap way for many. Answers a promise when it is time to wait, to be
-   * awaited before the next record. A refusal makes the next `flush` or `close` reject; `onAcknowledged` and
-   * `onRefused` tell of every batch. Throws what `send` rejects with.
+   * Takes a record without reporting its result: the cheapest way for many records. If it returns a promise, await it before
+   * the next record. A refusal makes the next `flush` or `close` reject; `onAcknowledged` and `onRefused` are called for every
+   * batch. Throws the errors with which `send` rejects.
    */
   push(record: RecordInput<In>): Promise<void> | undefined {
     this.#accept(record)

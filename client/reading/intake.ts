@@ -10,7 +10,7 @@ export interface Intake {
   begin(cursors: readonly ShardCursor[], place: { endpoint: Endpoint; streamId: number }): void
   /** Called when a batch has left the inbox. */
   taken(arrived: ArrivedBatch): void
-  /** Bring nothing more of this shard, of which `arrived` answers false from now on. */
+  /** Brings no more of this shard. `arrived` returns false for it from now on. */
   stop(cursor: ShardCursor): void
   close(): void
 }
@@ -18,7 +18,7 @@ export interface Intake {
 /** Called by an intake. */
 export interface IntakeEvents {
   readonly closing: AbortSignal
-  /** What has arrived and is not taken: an intake that is bounded as a whole asks for no more above its bound. */
+  /** Bytes that have arrived and are not taken. An intake with a bound for all shards asks for no more above it. */
   readonly inbox: { readonly bytes: number }
   /**
    * Called with batches of the shard; `next` is the number after them. Returns false if no more of the shard is wanted. Ends

@@ -84,11 +84,11 @@ export const readingLimits = {
   arrivalGraceMs: 1000,
   /** Longest single sleep. A timer holds at most 24 days, so a longer wait checks the clock in between. */
   sleepMsMax: 3_600_000,
-  /** How long to wait, at most, before a clock is looked at again that has not gone on as it should have. */
+  /** Longest wait before a clock that has not gone on as it should is checked again. */
   clockLookMsMax: 1000,
-  /** Answers in a row that may bring nothing, and come at once, before the host is asked less often. */
+  /** Early answers without news in a row that are allowed before the host is asked less often. */
   emptyAnswersSoon: 3,
-  /** Answers in a row that may bring nothing of records of which they tell. */
+  /** Answers in a row that may hold none of the records that they report. */
   emptyAnswersMax: 10,
   creditBytesMin: 64 * KiB,
   /** Credit of all shards of a subscription, unless the caller decides. */

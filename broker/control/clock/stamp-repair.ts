@@ -1,8 +1,8 @@
 // Shards whose stamps lie ahead of the clock, because they were given while it was wrong. Runs in the controller.
-// Arrival times never go back within a shard, so such a shard would stamp all that comes with the time that it has reached, until
-// the clock has, too. So an open one is renewed: it is closed, and one child takes its place, over the same hash keys and with
-// stamps that begin anew. Of a closed one everything has arrived by the time at which it was closed, whatever its stamps say; where
-// that lies ahead as well, it was closed by now.
+// Arrival times never go back within a shard, so such a shard would stamp all new records with the time that it has reached, until
+// the clock reaches it too. So an open shard is renewed: it is closed, and one child with the same hash keys takes its place, whose
+// stamps begin anew. All records of a closed shard count as having arrived by its time of closing, even if their stamps are later.
+// A time of closing that lies ahead itself becomes the current time.
 import { InvariantError } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { shardIdOf } from '../../../protocol/shards/shard-id.ts'

@@ -136,7 +136,7 @@ export class Documents {
     this.#waiting.end()
   }
 
-  /** Answers with these changes, as far as they fit; undefined: not all of them are known. */
+  /** Makes an answer of as many changes as fit. Undefined changes mean that not all are known. */
   #changed(changes: readonly DocumentChange[] | undefined): ResponseOf<'watchDocuments'> {
     const answer = { documents: [] as StoredDocument[], deleted: [] as string[] }
     if (changes === undefined) return { ...answer, version: this.#changes.version, isComplete: false }

@@ -230,7 +230,7 @@ class GroupHandlers {
     return {}
   }
 
-  /** Tells a group that must exist something. */
+  /** Hands a message to a group that must exist. */
   async toGroup(
     group: string,
     message: Parameters<Groups['tell']>[1],

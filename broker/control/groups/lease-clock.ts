@@ -16,7 +16,7 @@ export class LeaseClock {
     this.#lookedAt = elapsed()
   }
 
-  /** Milliseconds since the start, without those in which nobody looked. Whole ones: what is left of a lease is answered in them. */
+  /** Returns milliseconds since the start, without the time in which the process stood still. Whole ones, as answers need them. */
   readonly now = (): number => {
     const elapsed = this.#elapsed()
     this.#now += Math.min(STALL_MS, elapsed - this.#lookedAt)

@@ -20,7 +20,7 @@ import { unstored } from './unstored.ts'
 /** Rows that a change is filled with: those of messages, of one more that needs many, and then those of assignments. */
 const ROWS_MAX = CHANGE_ROWS_MAX - 8
 const TAKEN_ROWS_MAX = ROWS_MAX - MESSAGE_ROWS_MAX - 32
-/** After the disk was full, what nobody asked for is tried again after this time. */
+/** After the disk was full, changes without a client's request are tried again after this time. */
 const RETRY_MS = 1_000
 
 export interface LiveGroupOptions {
@@ -86,7 +86,7 @@ export class LiveGroup {
     return (this.#loading ??= this.#load())
   }
 
-  /** Tells the group something; fulfils with the answer once it holds. Rejects where the rows could not be stored. */
+  /** Hands a message to the group; fulfils with the answer when its change is durable. Rejects if the rows cannot be stored. */
   tell(message: GroupMessage): Promise<GroupAnswer> {
     const at = this.#options.moment()
     const { promise, resolve, reject } = deferred<GroupAnswer>()
@@ -191,7 +191,7 @@ export class LiveGroup {
     return advance(this.#waiting, { ...options, state: this.#state })
   }
 
-  /** Stores rows. A store that is closed, or whose flush failed, ends the group: nobody knows what is stored. */
+  /** Stores rows. A closed store or a failed flush ends the group, because it is unknown what is stored. */
   async #stored(writes: readonly SmallWrite[]): Promise<'stored' | 'noRoom' | 'partly' | 'overloaded'> {
     try {
       const { store, budget } = this.#options

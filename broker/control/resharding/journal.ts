@@ -157,7 +157,7 @@ export function checkCause(
   cause: Cause,
   fail: Fail<'streamBusy'>,
 ): void {
-  // Nothing else changes by it, whatever the stream is.
+  // A renewal keeps hash key ranges and the number of open shards, so every stream allows it.
   if (cause === 'renew') return
   if (cause === 'autoscale') {
     if (mode === 'on-demand') return

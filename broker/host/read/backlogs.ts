@@ -101,7 +101,7 @@ export class Backlogs {
   }
 }
 
-/** Undefined where storage cannot be read: whoever reads the shard is told why. */
+/** Returns undefined if storage cannot be read. Readers of the shard get the error. */
 async function readable<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read()

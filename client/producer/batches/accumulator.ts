@@ -106,7 +106,7 @@ export class Accumulator {
     if (this.#builders.length < producerLimits.buildersKept) this.#builders.push(builder)
   }
 
-  /** The batch is settled, and nobody waits for it in the buffer any more. */
+  /** Frees the buffer's room of a settled batch. */
   release(batch: PendingBatch): void {
     this.bufferedBytes -= batch.bufferedBytes
     this.bufferedRecords -= batch.recordCount
@@ -121,7 +121,7 @@ export class Accumulator {
 
   /**
    * Begins the lane's next epoch with all its batches. Nothing of it may be in flight or in doubt: see lane.ts. They stay
-   * in their lane, whatever the routing says: a vanishing lane from which they came may still hold what is to follow them.
+   * in their lane under any routing: a vanishing lane from which they came may still hold records that must follow them.
    */
   startOver(lane: Lane): void {
     if (lane.open !== undefined) this.seal(lane)
@@ -130,8 +130,8 @@ export class Accumulator {
   }
 
   /**
-   * Moves the oldest records out of a lane that vanishes, with whoever waits for them, until they have so many bytes or
-   * nothing is left. New ones still gather in the lane, behind them.
+   * Moves the oldest records out of a vanishing lane, with their waiters, until `bytesMax` bytes are moved or none is left. New
+   * records still gather in the lane, behind them.
    */
   moveOn(lane: Lane, bytesMax: number): number {
     let bytes = 0

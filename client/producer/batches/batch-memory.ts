@@ -21,7 +21,7 @@ export class BatchMemory implements BatchMemorySource {
     return Buffer.from(memory)
   }
 
-  /** Nobody may read or write it any more. What did not come from here is left to be collected. */
+  /** Takes memory back; the caller must not use it any more. Memory that did not come from here is left to the collector. */
   give({ buffer: memory }: Uint8Array): void {
     const { byteLength } = memory
     const doublings = doublingsFor(byteLength)

@@ -21,7 +21,7 @@ export class HashKeyCache {
   find(partitionKey: string): number {
     if (this.#resting > 0 || partitionKey.length > limits.partitionKeyLengthMax) {
       if (this.#resting > 0) this.#resting--
-      // The last place is nobody's.
+      // The last place belongs to no cached key.
       hashPartitionKey(partitionKey, this.words, KEYS_MAX * 4)
       return KEYS_MAX * 4
     }

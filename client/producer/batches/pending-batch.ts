@@ -1,6 +1,6 @@
-// Records that a producer has accepted and not yet seen settled: first open, gathering in a builder, then sealed bytes.
+// Records that a producer has accepted and that are not settled yet: first open, gathering in a builder, then sealed bytes.
 // Runs in the client. Every record in it is settled exactly once: acknowledged, refused, or carried over to another
-// batch together with whoever waits for it.
+// batch together with its waiters.
 import { invariant } from '../../../protocol/invariant.ts'
 import type { ErrorCode } from '../../../protocol/error-codes.ts'
 import type { AppendAttempt, MillraceError } from '../../../protocol/millrace-error.ts'
@@ -8,14 +8,14 @@ import type { BatchBuilder, BatchIdentity } from '../../../protocol/batch/record
 import type { Acknowledgement, BatchAcknowledgement } from '../acknowledgement.ts'
 import { noAttempts, withAttempt } from './attempts.ts'
 
-/** Somebody waits for the record at `index` of the batch. */
+/** A caller that waits for the record at `index` of the batch. */
 export interface RecordWaiter {
   readonly index: number
   readonly resolve: (acknowledgement: Acknowledgement) => void
   readonly reject: (error: Error) => void
 }
 
-/** Somebody waits for whole batches, as a `flush` or a sink does. */
+/** A caller that waits for whole batches, as a `flush` or a sink does. */
 export interface BatchWatch {
   /** Batches that are not settled; at 0 it is done. */
   left: number
@@ -34,14 +34,14 @@ export interface SendTime {
 export class PendingBatch {
   /** When its oldest record was accepted, on the monotonic clock: the delivery deadline counts from here. */
   acceptedAt: number
-  /** When its newest record was, as far as somebody keeps it: where records have a time to live. */
+  /** When its newest record was accepted. Kept only if records have a time to live. */
   lastAcceptedAt: number
   recordCount = 0
   /** What it takes of the producer's buffer. */
   bufferedBytes = 0
   /** Its place among the batches of its lane, from when it is sealed. */
   place = -1
-  /** The sealed batch. Owned: nobody changes it while it may be sent again. */
+  /** The sealed batch. Owned: no code may change it while it may be sent again. */
   bytes: Uint8Array | undefined
   /** Shows the host that the sealed batch is its producer's own. */
   producerSecret: Uint8Array | undefined
@@ -82,7 +82,7 @@ export class PendingBatch {
     return this.#waiters
   }
 
-  /** Of every record somebody is told what becomes of it. */
+  /** True if every record has a waiter or a sink that learns its result. */
   get isWatched(): boolean {
     return this.#waiters.length + this.sinkRecords === this.recordCount
   }
@@ -129,7 +129,7 @@ export class PendingBatch {
     this.#endWatches()
   }
 
-  /** The records went over to other batches, which took the waiters; whoever watches the batch watches those now. */
+  /** Called when the records and their waiters went over to other batches. Watches of this batch then watch those. */
   carriedOver(targets: Iterable<PendingBatch>): void {
     for (const target of targets) {
       for (const watch of this.#watches) target.addWatch(watch)

@@ -182,7 +182,7 @@ class Putter {
     const put: WaitingPut = { record: ownCopy(record), sent: deferred() }
     this.#waiting.add(put)
     if (this.#producer !== undefined) this.#sendSoon(this.#producer)
-    // In use until the record is settled or taken back, whoever still waits.
+    // The putter is in use until the record is settled or taken back, even if the caller stops waiting.
     return unlessAborted(this.#using(put.sent.promise), signal, (fired) => {
       if (!this.#waiting.delete(put)) return isTaken(fired)
       const error = notSent(abortedBy(fired))

@@ -69,7 +69,7 @@ export class BufferRoom {
     if (this.#room !== undefined && !this.#isFilledTo(4)) this.end()
   }
 
-  /** Nobody waits any more. */
+  /** Ends all waits. */
   end(): void {
     this.#room?.resolve()
     this.#room = undefined

@@ -280,7 +280,7 @@ export class Delivery implements SenderEvents {
       return
     }
     this.#records.startOver(lane)
-    // A host that has forgotten the producer takes its next epoch. One that does not is not to be asked as fast as it answers.
+    // A host that has forgotten the producer takes its next epoch. If it refuses that too, the lane waits before it asks again.
     if (verdict.count > 0 || lane.attempts++ === 0) return
     lane.halt()
     lane.obstructed(verdict.error)

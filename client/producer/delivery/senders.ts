@@ -19,8 +19,8 @@ export class Senders {
   }
 
   /**
-   * Answers the sender that is to send for the lane: the one of its shard's host, `endpoint`, unless something is in flight.
-   * Without a host it is undefined, and the lane is given to nobody.
+   * Gives the lane to a sender and returns it: that of the shard's host, `endpoint`, or the last one while a batch is in flight.
+   * Returns undefined, and gives the lane to no sender, if there is no host.
    */
   assign(lane: Lane, endpoint: Endpoint | undefined): HostSender | undefined {
     const last = this.#ofLane.get(lane)

@@ -68,7 +68,7 @@ export function storedUnknown(reason: MillraceError, place: string): MillraceErr
 /** The error for a record that was not even taken by its producer, for the given reason. */
 export function notSent(reason: MillraceError): MillraceError {
   const message = `${endSentence(reason.message)} The record was not sent and is not stored.`
-  // Whatever the request may have done that failed: no record was in it.
+  // The failed request held no record, so no record can be stored, even if the error says that the request may have had effects.
   const code = reason.sideEffects === 'none' || reason.retry === 'never' ? reason.code : 'unavailable'
   return new MillraceError(code, message, { ...detailsOf(reason), sideEffects: 'none' })
 }

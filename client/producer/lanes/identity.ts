@@ -4,11 +4,11 @@ import { producerIdentityOf } from '../../../protocol/producer-identity.ts'
 
 export interface LaneIdentity {
   readonly producerId: number
-  /** Sent with every batch, and shown to nobody but its host. */
+  /** Sent with every batch. Only the batch's host learns it. */
   readonly secret: Uint8Array
 }
 
-/** An identity that nobody has. `randomBytes` must not be predictable: what it gives is the only proof of the owner. */
+/** Makes a new identity. `randomBytes` must not be predictable: the secret is the only proof of the owner. */
 export function drawIdentity(randomBytes: (length: number) => Uint8Array): LaneIdentity {
   for (;;) {
     const secret = randomBytes(limits.producerSecretBytesMin)

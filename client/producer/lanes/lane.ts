@@ -9,8 +9,8 @@
 //   2. After any refusal the lane sends nothing until every batch in flight is answered. The batches behind a refused
 //      one are refused too (`outOfOrderSequence`); all of them then go again, in order.
 //   3. A refused batch whose every sending was answered by a refusal without side effects is not stored and never will
-//      be. Then neither will any batch behind it in this epoch, whatever lingers on old connections: it would leave a
-//      gap. All of these may be encoded anew, for a new epoch or for another shard.
+//      be. Nor will any batch behind it in this epoch, even if a copy lingers on an old connection: it would leave a gap.
+//      All of these may be encoded anew, for a new epoch or for another shard.
 //   4. A batch with a sending that was never answered is *in doubt*: the old connection may still deliver it, before or
 //      after anything we send now. It must not be encoded anew: it is sent again as it is, or reported as
 //      `outcomeUnknown`.
@@ -104,7 +104,7 @@ export class Lane {
     return this.#queue.length === 0 && this.open === undefined
   }
 
-  /** Nothing is in flight, and nothing goes on before somebody decides. */
+  /** True if no batch is in flight, and none is sent before a decision about the lane. */
   get standsStill(): boolean {
     return this.#inFlight === 0 && (this.#isHalted || this.#isVanishing)
   }
@@ -183,7 +183,7 @@ export class Lane {
     if (this.open !== undefined) yield this.open
   }
 
-  /** Ends the open batch and gives it its place in the sequence. Answers the free builder. */
+  /** Ends the open batch and gives it its place in the sequence. Returns the free builder. */
   seal(compression: BatchIdentity['codec']): BatchBuilder {
     const batch = this.open
     invariant(batch !== undefined && batch.recordCount > 0, 'a lane seals a batch that holds records')
@@ -279,7 +279,7 @@ export class Lane {
 
   /** Nothing can be sent for now: what is given up meanwhile says so, rather than what a host once answered. */
   obstructed(error: MillraceError): void {
-    // Whatever became of the attempt, no batch was in it.
+    // The failed attempt held no batch, so the error must not say that one may be stored.
     const isHarmless = error.sideEffects === 'none'
     this.#lastError = error
     this.#obstacle = isHarmless ? error : new MillraceError('unavailable', error.message, { cause: error })

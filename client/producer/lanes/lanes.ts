@@ -1,6 +1,6 @@
-// Which lane takes a record: by the routing that is known, but behind the records of its key that still wait in the lane
-// of a shard that is no more. Runs in the client, pure. Each lane holds its own keys back and nobody else's: one slow
-// shard does not keep the others from going on under the new routing.
+// Chooses the lane of a record: by the known routing, unless records of its key still wait in the lane of a shard that takes no
+// more. Then the record goes behind them. Runs in the client, pure. A lane holds back only its own keys, so one slow shard does
+// not keep the others from going on under the new routing.
 import type { ShardMap } from '../../../protocol/shards/shard-map.ts'
 import type { Routing } from '../../connecting/routing.ts'
 import type { LaneIdentity } from './identity.ts'
@@ -58,7 +58,7 @@ export class Lanes {
     return [...this.#past, this.#current].flatMap(({ lanes }) => [...lanes.values()])
   }
 
-  /** Whether the lane still takes records; what is told of a lane that was removed comes too late. */
+  /** Returns true if the lane still takes records. Reports about a removed lane are ignored. */
   has(lane: Lane): boolean {
     return this.#generationOf(lane) !== undefined
   }
@@ -70,8 +70,8 @@ export class Lanes {
   }
 
   /**
-   * Routes by a newer routing. Answers the lanes whose shards take no more records in it: they vanish, and take the
-   * records of their keys until they are removed.
+   * Routes by a newer routing. Returns the lanes whose shards take no more records in it. They vanish, but take the records of
+   * their keys until they are removed.
    */
   adopt(routing: LaneRouting): Lane[] {
     const isSameStream = routing.streamId === this.#routing.streamId

@@ -55,8 +55,8 @@ export class SinkIntake<In> {
   }
 
   /**
-   * Takes a record. Answers a promise when it is time to wait before the next one; it never rejects. Throws where the record is
-   * not taken, and what the sink has failed with.
+   * Takes a record. Returns a promise that never rejects if the caller must wait before the next record. Throws if the record is
+   * not taken, and throws the sink's failure once it has failed.
    */
   take(record: RecordInput<In>): Promise<void> | undefined {
     if (this.#failure !== undefined) throw this.#failure

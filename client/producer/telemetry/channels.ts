@@ -1,5 +1,5 @@
 // What a producer publishes through `node:diagnostics_channel`, for tools that watch a process from inside. Runs in the
-// client. Nothing is made for a channel that nobody listens to.
+// client. A message is made only if its channel has listeners.
 import { channel } from 'node:diagnostics_channel'
 import type { AppendAttempt, MillraceError } from '../../../protocol/millrace-error.ts'
 
@@ -67,7 +67,7 @@ const channels = Object.fromEntries(
   Object.entries(producerChannels).map(([message, name]) => [message, channel(name)]),
 ) as Record<keyof ProducerMessages, ReturnType<typeof channel>>
 
-/** Publishes a message, which is made only if somebody listens. What a listener throws, Node reports as uncaught. */
+/** Publishes a message, which is made only if the channel has listeners. Node reports a listener's error as uncaught. */
 export function publish<M extends keyof ProducerMessages>(message: M, make: () => ProducerMessages[M]): void {
   if (channels[message].hasSubscribers) channels[message].publish(make())
 }

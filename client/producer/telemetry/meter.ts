@@ -119,7 +119,7 @@ export class ProducerMeter {
   }
 }
 
-/** Also where an expired record may be stored: then the error is `outcomeUnknown`, and the expiry its cause. */
+/** Returns true if a record expired. If it may be stored, the error is `outcomeUnknown`, and the expiry is its cause. */
 function isExpiry(error: MillraceError): boolean {
   return error.code === 'recordExpired' || MillraceError.is(error.cause, 'recordExpired')
 }

@@ -135,7 +135,7 @@ export interface GroupMoment {
   readonly wall: number
 }
 
-/** Makes a lease that is assigned to nobody. */
+/** Makes a lease without an owner. */
 export function freeLease(shardIndex: number, next: number | undefined): Lease {
   return {
     shardIndex,

@@ -78,7 +78,7 @@ function followStream(draft: Draft, { name, shards: seen }: GroupStream): void {
   list(draft, name)
 }
 
-/** A shard has expired: nobody can read it any more. Its owner may have records of it under way, and releases it first. */
+/** Drops an expired shard, which cannot be read any more. An owner may still process its records, and releases it first. */
 function drop(draft: Draft, name: string, lease: Lease): void {
   if (lease.owner === undefined) {
     if (!isFull(draft)) return draft.removeLease(name, lease.shardIndex)
