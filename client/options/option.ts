@@ -100,6 +100,21 @@ export const hashKey = takes(
   (given) => typeof given === 'string' || typeof given === 'bigint',
 )
 
+/** A range of hash keys, as a shard has it. */
+export const hashKeyRange = takes(
+  'a range of hash keys, as a shard has it',
+  (given) =>
+    isObject(given) && hashKey.accepts(given.startingHashKey) && hashKey.accepts(given.endingHashKey),
+)
+
+/** Shards, of which only their ranges are looked at. */
+export const rangedShards = takes(
+  'an array of shards, as listShards gives them',
+  (given) =>
+    Array.isArray(given) &&
+    given.every((shard) => isObject(shard) && hashKeyRange.accepts(shard.hashKeyRange)),
+)
+
 /** A shard id, in full or short. */
 export const shardId = takes('a shard id, such as shardId-000000000003, shard-3 or 3', (given) => {
   if (typeof given !== 'string') return false

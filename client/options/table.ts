@@ -17,6 +17,8 @@ import type {
 } from '../streams/admin.ts'
 import type { StreamChanges, StreamSettings } from '../streams/capacity.ts'
 import type { PutOptions } from '../client.ts'
+import type { AggregateOptions } from '../aggregation/aggregate.ts'
+import type { DeaggregateOptions } from '../aggregation/deaggregate.ts'
 import type { GroupResetOptions, SeekPlace } from '../groups/group.ts'
 import type { GroupOptions, GroupRetry } from '../groups/options.ts'
 import type { PageOptions } from '../streams/listing.ts'
@@ -44,6 +46,7 @@ import {
   either,
   group,
   hashKey,
+  hashKeyRange,
   later,
   listOf,
   moment,
@@ -51,6 +54,7 @@ import {
   partitionKey,
   placesByShard,
   presetOr,
+  rangedShards,
   records,
   recordSource as source,
   shardId,
@@ -271,6 +275,15 @@ const updateShardCount = { onProgress: callback, signal } satisfies OptionsOf<Up
 
 const put = { codec: codec('encode'), signal } satisfies OptionsOf<PutOptions<unknown>>
 
+const aggregate = {
+  shards: rangedShards,
+  bytesMax: whole({ min: 64, max: limits.recordBytesMax, default: 1 * MiB }),
+  recordsMax: whole({ min: 1, max: 65_536, default: 65_536 }),
+  codec: codec('encode'),
+} satisfies OptionsOf<AggregateOptions>
+
+const deaggregate = { hashKeyRange } satisfies OptionsOf<DeaggregateOptions>
+
 /** The operations that `Admin` calls by their names, and describeRouting, which the client calls only for itself. */
 const { describeRouting: _, ...adminOperations } = {
   ...streamOperations,
@@ -332,6 +345,8 @@ export const optionTable = {
   deleteCheckpoints: call,
   reset,
   seek,
+  aggregate,
+  deaggregate,
   close: call,
 } as const satisfies Record<string, Options>
 

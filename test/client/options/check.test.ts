@@ -1,6 +1,6 @@
 // Options of callers are checked by one table, and refused by the name that the caller wrote.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { connect, json, type Client } from '../../../client/index.ts'
+import { aggregate, connect, deaggregate, json, type Client } from '../../../client/index.ts'
 import { checkOptions } from '../../../client/options/check.ts'
 import { optionTable, type CallName } from '../../../client/options/table.ts'
 import { driven, fakeTime } from '../support/drive.ts'
@@ -67,6 +67,8 @@ const calls: Readonly<Record<string, (client: Client, options: never) => unknown
   loadProgress: (client, options) => client.checkpoints('a').load('clicks', options),
   saveProgress: (client, options) =>
     client.checkpoints('a').save('clicks', { streamId: 1, shardsBelow: 1, shards: { 0: 1 } }, options),
+  aggregate: (_, options) => aggregate([], options),
+  deaggregate: (_, options) => deaggregate({ partitionKey: 'a', data: new Uint8Array(0) }, options),
   close: (client, options) => client.close(options),
   connect: (_, options) => connect('millrace://fake', options),
 }
@@ -148,6 +150,18 @@ describe('options', () => {
     ['splitShard', { isolate: 'ada' }, 'isolate is "ada"; it must be { partitionKey } or { hashKey }.'],
     ['splitShard', { isolate: { key: 'ada' } }, 'There is no option isolate.key.'],
     ['splitShard', { isolate: { partitionKey: null } }, 'isolate.partitionKey is null'],
+    [
+      'aggregate',
+      { shards: [{}] },
+      'shards is an Array; it must be an array of shards, as listShards gives them.',
+    ],
+    ['aggregate', { bytesMax: 63 }, 'bytesMax is 63; it must be from 64 to 10485760.'],
+    ['aggregate', { codec: json }, 'call it, as in json()'],
+    [
+      'deaggregate',
+      { hashKeyRange: '0' },
+      'hashKeyRange is "0"; it must be a range of hash keys, as a shard has it.',
+    ],
     ['updateShardCount', { onProgress: true }, 'onProgress is true; it must be a function.'],
     ['documents', { codec: { encode: () => 1 } }, 'codec is an Object'],
     ['documents', { codec: json }, 'call it, as in json()'],
