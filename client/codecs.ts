@@ -18,8 +18,19 @@ export interface Codec<In, Out = In> {
   readonly name: string
   /** Returns the payload of a value. The bytes are copied before `encode` is called again. */
   encode(value: In): Uint8Array
-  /** Returns the value of a payload. `data` belongs to the record: it may be kept, but not changed. */
-  decode(data: Uint8Array): Out
+  /**
+   * Returns the value of a payload. `data` belongs to the record: it may be kept, but not changed. Readers give the keys of the
+   * record, for a codec that needs them.
+   */
+  decode(data: Uint8Array, record?: RecordKeys): Out
+}
+
+/** The keys of the record whose payload is decoded. */
+export interface RecordKeys {
+  /** Its partition key. */
+  readonly partitionKey: string
+  /** The hash key that was given in the place of that of the partition key: a decimal. */
+  readonly explicitHashKey: string | undefined
 }
 
 /** The `codec` option of a producer: a codec, or a schema that checks JSON. */

@@ -61,8 +61,22 @@ export {
   type Codec,
   type DecoderOption,
   type EncoderOption,
+  type RecordKeys,
 } from './codecs.ts'
 export type { StandardSchema, StandardIssue, StandardResult } from './codecs/standard-schema.ts'
+export {
+  aggregate,
+  type AggregatedRecord,
+  type AggregateOptions,
+  type AggregationShard,
+} from './aggregation/aggregate.ts'
+export { aggregated } from './aggregation/aggregated-codec.ts'
+export {
+  deaggregate,
+  type DeaggregateOptions,
+  type StoredAggregate,
+  type UserRecord,
+} from './aggregation/deaggregate.ts'
 export type { RecordInput, StreamRecord } from './record.ts'
 export type { Position, StreamPosition } from './reading/position.ts'
 export type { RecordIterable } from './producer/sinks/iterable-sink.ts'

@@ -70,7 +70,7 @@ class ReadRecord<T> implements StreamRecord<T> {
     if (this.#data === NOT_DECODED) {
       const { codec, shardId } = this.#origin
       try {
-        this.#data = codec.decode(this.bytes)
+        this.#data = codec.decode(this.bytes, this)
       } catch (cause) {
         throw codecFailed(codec, `Record ${this.#sequenceNumber} of ${shardId}`, cause)
       }

@@ -2,10 +2,13 @@
 import { describe, expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
 import {
+  aggregate,
+  aggregated,
   json,
   msgpack,
   text,
   type Acknowledgement,
+  type AggregatedRecord,
   type Client,
   type DocumentChange,
   type MergeResult,
@@ -20,6 +23,7 @@ import {
   type SplitResult,
   type Stream,
   type StreamRecord,
+  type UserRecord,
 } from '../../client/index.ts'
 
 interface Click {
@@ -71,6 +75,26 @@ describe('types', () => {
         expectTypeOf(records).toEqualTypeOf<StreamRecord<Click>[]>()
     }
     expectTypeOf(loop).returns.resolves.toBeVoid()
+  })
+
+  it('aggregated records have the types of the codec inside, and can be put as they are', () => {
+    const readings = (client: Client) => ({
+      bytes: client.read('clicks', { codec: aggregated() }),
+      json: client.read('clicks', { codec: aggregated(json<Click>()) }),
+      schema: client.read('clicks', { codec: aggregated({ schema }) }),
+    })
+    type Readings = ReturnType<typeof readings>
+    expectTypeOf<Readings['bytes']>().toEqualTypeOf<Reading<UserRecord[]>>()
+    expectTypeOf<Readings['json']>().toEqualTypeOf<Reading<UserRecord<Click>[]>>()
+    expectTypeOf<Readings['schema']>().toEqualTypeOf<Reading<UserRecord<z.output<typeof schema>>[]>>()
+    const puts = (client: Client, packed: AggregatedRecord, read: StreamRecord[]) => {
+      void client.put('clicks', packed)
+      void client.putMany('clicks', aggregate(read))
+      // @ts-expect-error the codec takes clicks
+      aggregate([{ partitionKey: 'ada', data: 'text' }], { codec: json<Click>() })
+      return client.producer('clicks', { codec: aggregated(json<Click>()) })
+    }
+    expectTypeOf(puts).returns.resolves.toExtend<object>()
   })
 
   it('put and putMany take the input type of their codec, and putMany returns a result for each record', () => {
