@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { expect, it } from 'vitest'
 import { AggregateBuilder } from '../../../client/aggregation/aggregate-builder.ts'
 import { readAggregated, type AggregatedPart } from '../../../client/aggregation/aggregated-record.ts'
+import { ProtobufCursor, wireTypes } from '../../../client/aggregation/protobuf-cursor.ts'
 import { MillraceError } from '../../../client/index.ts'
 import { records as generated } from './support/generated.ts'
 import { messageOf, sealed } from './support/kinesis-agg.ts'
@@ -110,6 +111,42 @@ it('reading: any bytes are read within them, or refused', () => {
       readAnywhere(Uint8Array.from(any))
     }),
     { numRuns: 20_000 },
+  )
+})
+
+it('stepping: no byte outside of the message is looked at, and each field lies within it, behind the one before', () => {
+  const places = fc.record({ before: fc.nat({ max: 5 }), after: fc.nat({ max: 5 }) })
+  fc.assert(
+    fc.property(fc.array(pieces, { maxLength: 60 }), places, (message, { before, after }) => {
+      const memory = Uint8Array.from([
+        ...Array<number>(before).fill(1),
+        ...message,
+        ...Array<number>(after).fill(1),
+      ])
+      const end = before + message.length
+      const watched = new Proxy(memory, {
+        get(bytes, name) {
+          const index = Number(name)
+          if (index < before || index >= end)
+            throw new Error(`byte ${index} lies outside of ${before} to ${end}`)
+          return bytes[index]
+        },
+      })
+      const cursor = new ProtobufCursor(watched, before, end)
+      let last = before
+      try {
+        while (cursor.next()) {
+          if (cursor.wireType !== wireTypes.bytes) continue
+          expect(cursor.from).toBeGreaterThan(last)
+          expect(cursor.to).toBeGreaterThanOrEqual(cursor.from)
+          expect(cursor.to).toBeLessThanOrEqual(end)
+          last = cursor.to
+        }
+      } catch (error) {
+        if (!MillraceError.is(error, 'codecFailed')) throw error
+      }
+    }),
+    { numRuns: 10_000 },
   )
 })
 
