@@ -1,16 +1,10 @@
 // What a producer does with time, memory and failures: when batches leave, when it asks to wait, what it reports.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import {
-  connect,
-  json,
-  MillraceError,
-  type BatchAcknowledgement,
-  type Producer,
-  type ProducerOptions,
-} from '../../../client/index.ts'
+import { connect, json, MillraceError, type Producer, type ProducerOptions } from '../../../client/index.ts'
 import { driven, fakeTime, pass, turns } from '../support/drive.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { FakeBroker } from '../support/fake-broker.ts'
+import { holdingAppends } from './support/producing.ts'
 
 let restoreTime: () => void
 beforeEach(() => {
@@ -34,103 +28,6 @@ async function producing<In = string | Uint8Array>(
   const producer = await driven(client.producer('clicks', options))
   return { producer, end: () => driven(client.close()) }
 }
-
-/** Answers no append until it is told to. */
-function holdingAppends(broker: FakeBroker): () => void {
-  broker.disturb = ({ operation }) => (operation === 'append' ? 'hangs' : 'none')
-  return () => {
-    broker.disturb = () => 'none'
-    broker.disconnect(7401)
-  }
-}
-
-describe('batching', () => {
-  it('an idle producer sends a record within the turn, without a timer', async () => {
-    const broker = new FakeBroker()
-    const { producer, end } = await producing(broker)
-    await driven(producer.send({ partitionKey: 'ada', data: '1' }))
-    const sent = producer.send({ partitionKey: 'ada', data: '2' })
-    await turns()
-    await expect(sent).resolves.toMatchObject({ sequenceNumber: 1 })
-    await end()
-  })
-
-  it('while a few requests are under way, records wait and travel together', async () => {
-    const broker = new FakeBroker()
-    const release = holdingAppends(broker)
-    const { producer, end } = await producing(broker)
-    for (let i = 0; i < 100; i++) {
-      void producer.push({ partitionKey: 'ada', data: `${i}` })
-      await turns(1)
-    }
-    await turns()
-    expect(broker.appendSizes.length).toBeLessThanOrEqual(2)
-    release()
-    await driven(producer.flush())
-    expect(broker.shards[0]!.batches.length).toBeLessThanOrEqual(4)
-    expect(broker.recordsOf(0)).toHaveLength(100)
-    await end()
-  })
-
-  it('a batch is full at batchRecords or batchBytes, whichever comes first; a larger record has one to itself', async () => {
-    const broker = new FakeBroker()
-    const counts: number[] = []
-    const onAcknowledged = ({ recordCount }: BatchAcknowledgement) => counts.push(recordCount)
-    const byCount = await producing(broker, { batchRecords: 10, onAcknowledged })
-    for (let i = 0; i < 25; i++) void byCount.producer.push({ partitionKey: 'ada', data: '' })
-    await byCount.end()
-    expect(counts).toEqual([10, 10, 5])
-    counts.length = 0
-    const byBytes = await producing(broker, { batchBytes: 4 * KiB, onAcknowledged })
-    for (let i = 0; i < 9; i++) void byBytes.producer.push({ partitionKey: 'ada', data: new Uint8Array(KiB) })
-    void byBytes.producer.push({ partitionKey: 'ada', data: new Uint8Array(50 * KiB) })
-    await byBytes.end()
-    expect(counts).toEqual([3, 3, 3, 1])
-  })
-
-  it('lingers as long as it is told, and no longer than the batch takes to fill', async () => {
-    const broker = new FakeBroker()
-    const { producer, end } = await producing(broker, { lingerMs: 100, batchRecords: 3 })
-    const first = producer.send({ partitionKey: 'ada', data: '1' })
-    await pass(90)
-    expect(broker.appendSizes).toEqual([])
-    await pass(20)
-    await expect(first).resolves.toMatchObject({ sequenceNumber: 0 })
-    for (let i = 0; i < 3; i++) void producer.push({ partitionKey: 'ada', data: `${i}` })
-    await turns(10)
-    expect(broker.recordsOf(0)).toHaveLength(4)
-    void producer.push({ partitionKey: 'ada', data: 'flushed' })
-    await driven(producer.flush(), { limitMs: 20 })
-    expect(broker.recordsOf(0)).toHaveLength(5)
-    await end()
-  })
-
-  it('one request carries the batches of all shards of its host', async () => {
-    const broker = new FakeBroker({ shards: 8, hosts: 2 })
-    const { producer, end } = await producing(broker)
-    for (let i = 0; i < 100; i++) void producer.push({ partitionKey: `user ${i}`, data: `${i}` })
-    await driven(producer.flush())
-    expect(broker.appendSizes).toEqual([4, 4])
-    await end()
-  })
-
-  it('has at most eight batches of a shard outstanding, whatever waits behind them', async () => {
-    const broker = new FakeBroker()
-    let outstanding = 0
-    broker.disturb = (message) => {
-      if (message.operation === 'append') outstanding += message.request.batches.length
-      return message.operation === 'append' ? 'hangs' : 'none'
-    }
-    const { producer, end } = await producing(broker, { batchRecords: 1 })
-    for (let i = 0; i < 100; i++) void producer.push({ partitionKey: 'ada', data: `${i}` })
-    await turns(20)
-    expect(outstanding).toBe(8)
-    broker.disturb = () => 'none'
-    broker.disconnect(7401)
-    await end()
-    expect(broker.recordsOf(0)).toHaveLength(100)
-  })
-})
 
 describe('memory', () => {
   it('asks to wait from half of the buffer on, refuses at its end, and goes on when there is room', async () => {

@@ -47,3 +47,12 @@ export function failureOf(sent: Promise<unknown> | undefined): Promise<unknown> 
     (error: unknown) => error,
   )
 }
+
+/** Answers no append until it is told to. */
+export function holdingAppends(broker: FakeBroker): () => void {
+  broker.disturb = ({ operation }) => (operation === 'append' ? 'hangs' : 'none')
+  return () => {
+    broker.disturb = () => 'none'
+    broker.disconnect(7401)
+  }
+}
