@@ -89,7 +89,7 @@ export { producerChannels, type ProducerMessages } from './producer/telemetry/ch
 export type { Group, GroupResetOptions, SeekPlace } from './groups/group.ts'
 export type { GroupBatch } from './groups/batches.ts'
 export type { Checkpoints } from './groups/checkpoints.ts'
-export type { GroupDescription, GroupMember, GroupShard, GroupSummary } from './groups/descriptions.ts'
+export type { GoneStream, GroupDescription, GroupMember, GroupShard, GroupSummary } from './groups/descriptions.ts'
 export type { GroupEvent, GroupShardPlace } from './groups/events.ts'
 export type {
   CheckpointPlace,

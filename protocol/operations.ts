@@ -19,6 +19,7 @@ export type {
   WireGroupMember,
   WireGroupShard,
   WireLease,
+  WireMemberStream,
   WireProgress,
   WireShardReport,
 } from './operations/groups.ts'

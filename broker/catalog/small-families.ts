@@ -70,9 +70,11 @@ export const smallFamilies = {
           shardsBelow: count,
         }),
       ),
+      /** Streams that it has read and that were deleted; absent for none. */
+      gone: z.array(z.strictObject({ name: z.string().min(1), streamId: count, goneAt: count })).optional(),
     }),
-    valueBytesMax: 1024 + limits.streamsPerGroupMax * streamBytesMax,
-    written: 'when a member joins, shards are assigned, or new shards are listed',
+    valueBytesMax: 1024 + 2 * limits.streamsPerGroupMax * streamBytesMax,
+    written: 'when a member joins, shards are assigned, new shards are listed, or a stream is deleted',
     lives: 'until the group is deleted, and its other rows are removed',
     doc: 'A consumer group, and how far it has come in the lineage of each stream.',
   },

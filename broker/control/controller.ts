@@ -53,6 +53,8 @@ export interface ControllerOptions {
   readonly time: Time
   readonly random: () => number
   readonly newBrokerId: () => string
+  /** For so long after the first member has joined an empty consumer group, nothing is assigned; see Groups for the default. */
+  readonly groupGraceMs?: number
   /** Called when a host has ended unasked, with how it ended. The host is restarted in any case. */
   readonly onHostDown?: (hostId: number, how: string) => void
   /** Called once, when the catalog or the small rows can no longer be written: the process must stop. */
@@ -163,7 +165,8 @@ export class Controller {
     const repair = { ...watched, renewer: resharding, clock }
     this.#stampRepair = new StampRepair({ ...repair, log: log.child({ component: 'clock' }) })
     this.#documents = new Documents({ store: smallRows, time })
-    this.#groups = new Groups({ ...watched, store: smallRows, log: log.child({ component: 'groups' }) })
+    const grouped = { ...watched, graceMs: options.groupGraceMs }
+    this.#groups = new Groups({ ...grouped, store: smallRows, log: log.child({ component: 'groups' }) })
     this.handlers = controlHandlers({
       catalog,
       registry: this.#registry,

@@ -1,5 +1,11 @@
 // Formats consumer groups for people: lists, members, and each shard with the reason why it stands where it stands. Pure.
-import type { GroupDescription, GroupMember, GroupShard, GroupSummary } from '../../client/index.ts'
+import type {
+  GoneStream,
+  GroupDescription,
+  GroupMember,
+  GroupShard,
+  GroupSummary,
+} from '../../client/index.ts'
 import { countOf, formatBytes, formatCount, formatDuration, shortShardId } from './amounts.ts'
 import { formatFields, formatTable, type Room } from './table.ts'
 
@@ -28,6 +34,7 @@ export function groupReport(group: GroupDescription, room: Room): string {
         ['name', group.name],
         ['state', stateOf(group)],
         ['streams', group.streams.join(', ') || 'none'],
+        ...group.goneStreams.map(goneField),
         ['members', formatCount(group.memberCount)],
         ['shards', formatCount(group.shardCount)],
         ['behind', behindOf(group.shards)],
@@ -42,6 +49,10 @@ export function groupReport(group: GroupDescription, room: Room): string {
     parts.push(shardTable(group.shards, { nameOf, room }), reasons(group.shards, { nameOf, room }))
   }
   return parts.join('\n\n')
+}
+
+function goneField({ stream, goneAt }: GoneStream): [string, string] {
+  return ['gone', `${stream}: deleted, seen ${goneAt.toISOString()}; read anew if it is made again`]
 }
 
 interface ShardNaming {
@@ -97,14 +108,15 @@ const urgency: Readonly<Record<GroupShard['reason'], number>> = {
   blocked: 0,
   retrying: 1,
   unreachable: 2,
-  noMember: 3,
-  throttled: 4,
-  handlerSlow: 5,
-  waitingForParent: 6,
-  handingOver: 7,
-  paused: 8,
-  reading: 9,
-  caughtUp: 10,
+  memberSilent: 3,
+  noMember: 4,
+  throttled: 5,
+  handlerSlow: 6,
+  waitingForParent: 7,
+  handingOver: 8,
+  paused: 9,
+  reading: 10,
+  caughtUp: 11,
 }
 
 /** The sentences of the shards; shards with the same one are told together. */

@@ -50,6 +50,16 @@ export interface GroupShard {
   readonly detail: string
 }
 
+/** A stream that a group has read, and that was deleted. */
+export interface GoneStream {
+  /** Name of the stream. */
+  readonly stream: string
+  /** A stream that is deleted and made again has another number. */
+  readonly streamId: number
+  /** When the group found it gone. */
+  readonly goneAt: Date
+}
+
 /** A group in a list. */
 export interface GroupSummary {
   /** Its name. */
@@ -58,6 +68,11 @@ export interface GroupSummary {
   readonly createdAt: Date
   /** The streams that it reads. */
   readonly streams: readonly string[]
+  /**
+   * Streams that it has read and that were deleted. The group goes on with the others; one that is made again is read from its
+   * first record on, and leaves the list.
+   */
+  readonly goneStreams: readonly GoneStream[]
   /** True while members keep their shards and hand out no records. */
   readonly isPaused: boolean
   /** How many members it has. */
@@ -124,7 +139,13 @@ function isBehind(place: ShardPlace, other: ShardPlace | undefined): boolean {
 /** Makes the list's entry for a group. */
 export function groupOf(group: ResponseOf<'listGroups'>['groups'][number]): GroupSummary {
   const { name, createdAt, streams, isPaused, members: memberCount, shards: shardCount } = group
-  return { name, createdAt: new Date(createdAt), streams: [...streams], isPaused, memberCount, shardCount }
+  const goneStreams = group.goneStreams.map(({ name: stream, streamId, goneAt }): GoneStream => ({
+    stream,
+    streamId,
+    goneAt: new Date(goneAt),
+  }))
+  const shown = { isPaused, memberCount, shardCount }
+  return { name, createdAt: new Date(createdAt), streams: [...streams], goneStreams, ...shown }
 }
 
 function groupMemberOf(member: WireGroupMember): GroupMember {

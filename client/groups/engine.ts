@@ -23,6 +23,7 @@ import {
 } from './membership/heartbeat.ts'
 import { ThreadHeartbeat } from './membership/heartbeat-thread.ts'
 import { Membership } from './membership/membership.ts'
+import { KnownStreams } from './known-streams.ts'
 import { groupLimits, type GroupHandler, type GroupSettings } from './options.ts'
 import { deadLetterOf } from './processing/dead-letters.ts'
 import type { LoadCheckpoint } from './processing/external-position.ts'
@@ -67,6 +68,7 @@ export class GroupEngine<T> {
   readonly #gate: HandOutGate
   readonly #watch: HandlerWatch | undefined
   readonly #reports = new Reports()
+  readonly #streams = new KnownStreams()
   readonly #held = new Map<string, Held>()
   /** By shard: the epoch in which it was last given back or ended. */
   readonly #finished = new Map<string, number>()
@@ -96,6 +98,7 @@ export class GroupEngine<T> {
         joined: () => options.onEvent({ type: 'joined', memberId: claim.memberId }),
         assigned: (leases) => this.#assigned(leases),
         paused: (isPaused) => this.#gate.paused(isPaused),
+        streams: (streams) => this.#streams.heard(streams).forEach(options.onEvent),
         expelled: (error) => this.#expelled(error),
         renewed: () => this.#gate.renewed(),
         reports: (isAll) => this.#reports.tell(this.#reported, this.#client.monotonic(), isAll),

@@ -15,8 +15,15 @@ export interface GroupShardPlace {
 export type GroupEvent =
   /** The member has joined: at the start, or again after its lease ended. */
   | { readonly type: 'joined'; readonly memberId: string }
-  /** The member's lease has ended, or the group was deleted. The member gives up all shards and joins again. */
+  /**
+   * The member's lease has ended, or the group was deleted. The member gives up all shards. It joins again, unless the group
+   * was deleted: then `run` rejects with `groupNotFound`.
+   */
   | { readonly type: 'expelled'; readonly memberId: string; readonly error: MillraceError }
+  /** A stream of the group was deleted. What was not processed of it is gone with it; the group goes on with the others. */
+  | { readonly type: 'streamGone'; readonly stream: string }
+  /** A stream of the group was deleted and made again. The group reads the new one from its first record on. */
+  | { readonly type: 'streamRecreated'; readonly stream: string; readonly streamId: number }
   /** The heartbeat's thread does not run. Renewals are sent from the main thread, where a busy handler delays them. */
   | { readonly type: 'heartbeatInMainThread'; readonly error: Error | undefined }
   /** The member reads the shard from now on. */

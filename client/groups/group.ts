@@ -72,8 +72,8 @@ export class Group<T> implements AsyncDisposable {
    * Joins the group and calls the handler with batches of the member's shards until `stop`: in order within a shard, several
    * shards at the same time. Fulfils when the group is stopped. Lost connections, restarts of the broker and the end of the
    * member's lease do not end the run. Rejects with `streamNotFound`, with `memberExists` if another process keeps the name
-   * of this member, with `limitExceeded`, and with `aborted` when the signal fires. An error of the handler has the batch
-   * tried again (see `retry` and `onPoison`); it never ends the run.
+   * of this member, with `groupNotFound` if the group was deleted while it ran, with `limitExceeded`, and with `aborted` when the
+   * signal fires. An error of the handler has the batch tried again (see `retry` and `onPoison`); it never ends the run.
    */
   async run(handler: GroupHandler<T>): Promise<void> {
     checkArgument('handler', handler)

@@ -122,6 +122,7 @@ export const groupShardShape = {
       'retrying',
       'blocked',
       'unreachable',
+      'memberSilent',
     ],
     'Why the shard is where it is.',
   ),
@@ -138,6 +139,19 @@ export const groupMemberShape = {
   shards: field.uint('Shards assigned to it.'),
 } as const
 
+/** A stream that a group has read, and that is there no more. */
+const goneStreamShape = {
+  name: streamName,
+  streamId,
+  goneAt: timeMs('When the group found it gone'),
+} as const
+
+/** A stream that a member wants, as the group has it. */
+const memberStreamShape = {
+  name: streamName,
+  streamId: field.optional(streamId),
+} as const
+
 /** A group in a list. */
 export const groupShape = {
   name: groupName,
@@ -146,6 +160,14 @@ export const groupShape = {
   members: field.uint('Members now.'),
   shards: field.uint('Shards that are not processed to their end.'),
   isPaused: field.boolean('Members keep their shards and hand out no records.'),
+  goneStreams: {
+    ...field.list(
+      field.struct(goneStreamShape, 'A stream.'),
+      limits.streamsPerGroupMax,
+      'Streams that it has read and that were deleted: one that is made again is read from its first record on.',
+    ),
+    absent: [],
+  },
 } as const
 
 export const groupOperations = {
@@ -163,9 +185,19 @@ export const groupOperations = {
         'The streams that the member can process.',
       ),
       leaseMs: field.uint('The member is taken for dead so long after its last renewal.', limits.leaseMsMax),
+      life: field.optional(
+        field.uint(
+          'The life of the group in which the process was a member before: where that has ended, it is refused.',
+        ),
+      ),
     },
-    response: { leaseMs: field.uint('The lease that applies: within the bounds of the broker.') },
-    errors: ['streamNotFound', 'streamBusy', 'memberExists', 'limitExceeded', 'storageFull'],
+    response: {
+      leaseMs: field.uint('The lease that applies: within the bounds of the broker.'),
+      life: field.optional(
+        field.uint('Number of the life of the group: another one after it was deleted and made again.'),
+      ),
+    },
+    errors: ['streamNotFound', 'streamBusy', 'memberExists', 'limitExceeded', 'storageFull', 'groupNotFound'],
   },
   renewMember: {
     id: 65,
@@ -206,6 +238,14 @@ export const groupOperations = {
         limits.readableShardsPerStreamMax,
         'All shards of the member; empty if the version is the same.',
       ),
+      streams: {
+        ...field.list(
+          field.struct(memberStreamShape, 'A stream; without a number, it does not exist now.'),
+          limits.streamsPerGroupMax,
+          'The streams that the member wants; empty if the version is the same.',
+        ),
+        absent: [],
+      },
     },
     errors: ['memberNotFound'],
   },
@@ -320,7 +360,7 @@ export const groupOperations = {
     doc: 'Deletes a group and its checkpoints. Refused while it has members, unless forced.',
     request: {
       group: groupName,
-      isForced: field.boolean('Deletes it although it has members: they are told.'),
+      isForced: field.boolean('Deletes it although it has members: none of them joins again by itself.'),
     },
     response: {},
     errors: ['groupNotFound', 'groupInUse'],
@@ -362,6 +402,7 @@ export const groupOperations = {
   },
 } as const satisfies OperationFamily
 
+export type WireMemberStream = ValueOf<typeof memberStreamShape>
 export type WireLease = ValueOf<typeof leaseShape>
 export type WireProgress = ValueOf<typeof progressShape>
 export type WireShardReport = ValueOf<typeof shardReportShape>

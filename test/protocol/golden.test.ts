@@ -16,7 +16,7 @@ import {
   encodeRequest,
   encodeResponse,
 } from '../../protocol/frame/messages.ts'
-import { operations, type OperationName } from '../../protocol/operations.ts'
+import { operations, type OperationName, type ResponseOf } from '../../protocol/operations.ts'
 import { readRecords } from '../../protocol/batch/record.ts'
 import type { Field, Shape } from '../../protocol/shapes.ts'
 import { plain } from './arbitraries.ts'
@@ -106,6 +106,18 @@ describe('golden bytes', () => {
     }
   })
 
+  test('groups from before they told their lives, and streams that are gone, are read as ones that do not', () => {
+    const join = decodeMessage(payloadOf('joinGroup request without a life'))
+    expect(join).toMatchObject({ request: { memberId: 'text-2', life: undefined } })
+    const decoded = <N extends OperationName>(operation: N, name: string): ResponseOf<N> =>
+      decodeResponse(operation, (decodeMessage(payloadOf(name)) as { wire: unknown }).wire)
+    expect(decoded('joinGroup', 'joinGroup response without a life')).toEqual({ leaseMs: 1, life: undefined })
+    expect(decoded('syncMember', 'syncMember response without streams').streams).toEqual([])
+    const [listed] = decoded('listGroups', 'listGroups response without gone streams').groups
+    const { group } = decoded('describeGroup', 'describeGroup response without gone streams')
+    expect([listed!.goneStreams, group.goneStreams]).toEqual([[], []])
+  })
+
   test.each(Object.keys(events) as EventName[])('%s', (event) => {
     const body = sampleOf(events[event].body)
     expect(hex(encodeEvent(event, body))).toBe(golden[`${event} event`])
@@ -180,6 +192,11 @@ describe('golden bytes', () => {
       'records event without a time',
       'heartbeat event without a time',
       'describeRouting response without closing times',
+      'joinGroup request without a life',
+      'joinGroup response without a life',
+      'syncMember response without streams',
+      'listGroups response without gone streams',
+      'describeGroup response without gone streams',
     ]
     expect(Object.keys(golden).toSorted()).toEqual(names.toSorted())
   })

@@ -1,6 +1,6 @@
 // How answers to members are told on the wire. Runs in the controller; pure.
 import { errorCodes } from '../../../protocol/error-codes.ts'
-import type { WireLease } from '../../../protocol/operations.ts'
+import type { WireLease, WireMemberStream } from '../../../protocol/operations.ts'
 import type { CheckpointResult } from './machine/messages.ts'
 import { leasesOf, type GroupState, type Member } from './machine/state.ts'
 
@@ -15,6 +15,11 @@ export function wireLeases(state: GroupState, { memberId }: Member): readonly Wi
     from: { type: stream.from.type, sequenceNumber: undefined, timestamp: stream.from.timestamp },
     isRevoked: lease.isRevoked,
   }))
+}
+
+/** The streams that a member wants, as the group has them. */
+export function wireStreams(state: GroupState, { streams }: Member): readonly WireMemberStream[] {
+  return streams.map(({ name }) => ({ name, streamId: state.streams.get(name)?.streamId }))
 }
 
 /** The outcome of one checkpoint. */

@@ -21,6 +21,7 @@ export function describeGroup(state: GroupState): ResponseOf<'describeGroup'>['g
     members: state.members.size,
     shards: shardCount(state),
     isPaused: state.isPaused,
+    goneStreams: [...state.gone.values()],
   }
 }
 

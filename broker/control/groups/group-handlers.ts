@@ -13,7 +13,7 @@ import type { HostFleet } from '../hosts/fleet.ts'
 import { checkPage } from '../pages.ts'
 import { activeStream, knownStream } from '../streams/stream-changes.ts'
 import type { Time } from '../../time.ts'
-import { wireLeases, wireResult } from './answers.ts'
+import { wireLeases, wireResult, wireStreams } from './answers.ts'
 import { describeGroup, describeMembers, describeShards } from './describe.ts'
 import type { Groups } from './groups.ts'
 import { HostQuestions } from './host-questions.ts'
@@ -83,15 +83,18 @@ class GroupHandlers {
     const state = await groups.stateOf(group)
     const pins = new Map<string, Pins>()
     for (const { name, from } of wanted) {
+      const isKnown = state?.gone.has(name) === true || state?.streams.has(name) === true
+      if (isKnown && groups.factsOf(name) === undefined) continue
       const { id } = activeStream(catalog.state, name, fail)
       const isRead = state?.streams.get(name)?.streamId === id
       if (from.type === 'LATEST' && !isRead) pins.set(name, await this.#hosts.pinsOf(catalog.state, id))
     }
     const leaseMs = Math.min(Math.max(request.leaseMs, limits.leaseMsMin), limits.leaseMsMax)
     const address = session.remote
-    const message = { type: 'join', ...claim, streams: wanted, leaseMs, address, pins } as const
-    orFail(await groups.tell(group, message), fail)
-    return { leaseMs }
+    const { life: before } = request
+    const told = { type: 'join', ...claim, streams: wanted, leaseMs, address, life: before, pins } as const
+    const answer = orFail(await groups.tell(group, told), fail)
+    return { leaseMs, life: answer.is === 'joined' ? answer.life : undefined }
   }
 
   async renew(request: RequestOf<'renewMember'>, fail: Fail<ErrorOf<'renewMember'>>): Promise<object> {
@@ -109,12 +112,18 @@ class GroupHandlers {
     const address = session.remote
     const message = { type: 'sync', ...claim, address, reports, released } as const
     await this.#toMember(group, message, fail)
-    if ((await this.#ownMember(group, claim, fail)).member.version === version) {
+    // From this look to the beginning of the wait nothing else may happen: a change in between would wake nobody.
+    if (this.#ownMember(group, claim, fail).member.version === version) {
       await groups.waiting.change({ group, memberId: claim.memberId }, waitMs, signal)
     }
-    const { state, member } = await this.#ownMember(group, claim, fail)
-    const leases = member.version === version ? [] : wireLeases(state, member)
-    return { version: member.version, isPaused: state.isPaused, leases }
+    const { state, member } = this.#ownMember(group, claim, fail)
+    const isSame = member.version === version
+    return {
+      version: member.version,
+      isPaused: state.isPaused,
+      leases: isSame ? [] : wireLeases(state, member),
+      streams: isSame ? [] : wireStreams(state, member),
+    }
   }
 
   async saveCheckpoints(
@@ -250,12 +259,13 @@ class GroupHandlers {
     return orFail(await groups.tell(group, message), fail)
   }
 
-  async #ownMember(
+  /** The member, in a group that has been told something. */
+  #ownMember(
     group: string,
     claim: MemberClaim,
     fail: Fail<'memberNotFound'>,
-  ): Promise<{ readonly state: GroupState; readonly member: Member }> {
-    const state = await this.#options.groups.stateOf(group)
+  ): { readonly state: GroupState; readonly member: Member } {
+    const state = this.#options.groups.stateNow(group)
     const member = claimed(state, claim)
     if (state === undefined || member === undefined) return noMember(group, claim.memberId, fail)
     return { state, member }

@@ -18,6 +18,11 @@ import { WaitingSyncs } from './waiting-syncs.ts'
 
 /** Rows that all groups together store at once: far below what the store takes, and many flushes. */
 const ROWS_AT_ONCE = 4_000
+/**
+ * Processes that are started together join within this time, and none of them is given shards for the others. With the time
+ * to the next look it is less than a second: a member that joins in place of all others waits for it too.
+ */
+const GRACE_MS = 500
 /** How late the end of a lease may be noticed. */
 const TICK_MS = 250
 
@@ -28,6 +33,8 @@ export interface GroupsOptions {
   readonly instruments: LiveGroupOptions['instruments'] &
     Pick<Instruments, 'millrace_groups' | 'millrace_group_members'>
   readonly log: Logger
+  /** For so long after the first member has joined an empty group, nothing is assigned; half a second by default. */
+  readonly graceMs?: number | undefined
 }
 
 export class Groups {
@@ -91,7 +98,12 @@ export class Groups {
     return group.state
   }
 
-  /** Hands a message to a group. If the group does not exist, a message that may make one makes it. */
+  /** The same, without waiting: undefined also while the group is not read yet. */
+  stateNow(name: string): GroupState | undefined {
+    return this.#groups.get(name)?.state
+  }
+
+  /** Tells a group something; one that does not exist is made by a message that may make one. */
   async tell(name: string, message: GroupMessage): Promise<GroupAnswer> {
     if (this.#isStopped) throw refusal('unavailable', 'The broker is stopping.')
     const found = this.#groups.get(name)
@@ -116,12 +128,14 @@ export class Groups {
   }
 
   #make(name: string): LiveGroup {
-    const { store, time, instruments, catalog, log } = this.#options
+    const { store, time, instruments, catalog, log, graceMs = GRACE_MS } = this.#options
     const group = new LiveGroup({
       name,
       store,
       budget: this.#budget,
       factsOf: this.factsOf,
+      catalog: () => catalog.state,
+      graceMs,
       nameOf: (streamId) => catalog.state.streams.get(streamId)?.name,
       moment: this.moment,
       time,

@@ -29,6 +29,10 @@ export interface LiveGroupOptions {
   /** Of the rows that all groups together are storing. */
   readonly budget: RowBudget
   readonly factsOf: FactsOf
+  /** What the facts are of: another value after each change of them. */
+  readonly catalog: () => unknown
+  /** For so long after the first member has joined an empty group, nothing is assigned. */
+  readonly graceMs: number
   /** The name of an active stream. */
   readonly nameOf: (streamId: number) => string | undefined
   readonly moment: () => GroupMoment
@@ -133,12 +137,10 @@ export class LiveGroup {
     if (!this.#isRunning) this.#refuseAll(this.#ended)
   }
 
-  #isBehind({ streams, members }: GroupState): boolean {
+  #isBehind({ streams, wanted }: GroupState): boolean {
     const { factsOf } = this.#options
     for (const { name, shards } of streams.values()) if (factsOf(name)?.shards !== shards) return true
-    for (const member of members.values()) {
-      if (member.streams.some(({ name }) => !streams.has(name) && factsOf(name) !== undefined)) return true
-    }
+    for (const name of wanted.keys()) if (!streams.has(name) && factsOf(name) !== undefined) return true
     return false
   }
 
@@ -179,10 +181,12 @@ export class LiveGroup {
   }
 
   #advance(): Advance {
-    const { name, factsOf, store, moment } = this.#options
+    const { name, factsOf, store, moment, catalog, graceMs } = this.#options
     const options = {
       name,
       factsOf,
+      catalog: catalog(),
+      graceMs,
       version: store.version,
       rowsMax: ROWS_MAX,
       takenRowsMax: TAKEN_ROWS_MAX,

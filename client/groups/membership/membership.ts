@@ -22,6 +22,8 @@ export interface MembershipEvents {
   /** Called with all shards of the member after each change of the assignment. */
   assigned(leases: ResponseOf<'syncMember'>['leases']): void
   paused(isPaused: boolean): void
+  /** Called with the streams that the member wants, as the broker has them. */
+  streams(streams: ResponseOf<'syncMember'>['streams']): void
   /** Called when the leases of the member have ended. */
   expelled(error: MillraceError): void
   /** Called when the leases were renewed, whether or not they were in doubt before. */
@@ -50,6 +52,8 @@ export class Membership {
   #isAllToReport = true
   #isKicked = false
   #isJoined = false
+  /** Life of the group that was joined first. The member joins no later group of the same name. */
+  #life: number | undefined
   /** Fulfils with whether the last request to join was granted, even if `run` no longer waits for the answer. */
   #joining: Promise<boolean> = Promise.resolve(false)
   /** Released shards that the broker may not have heard of. */
@@ -95,7 +99,7 @@ export class Membership {
 
   /**
    * Joins, and keeps the assignment up to date until `leave`. Rejects with errors that a retry does not mend: a stream that
-   * does not exist, a name that another process keeps, a group that is full.
+   * does not exist, a name that another process keeps, a group that is full, or that was deleted.
    */
   async run(): Promise<void> {
     const { signal } = this.#leaving
@@ -182,13 +186,14 @@ export class Membership {
       try {
         const connection = await control.connect(signal)
         throwIfAborted(signal)
-        const request = { ...claim, streams, leaseMs: settings.leaseMs }
+        const request = { ...claim, streams, leaseMs: settings.leaseMs, life: this.#life }
         const answer = connection.request('joinGroup', request)
         this.#joining = answer.then(
           () => true,
           () => false,
         )
-        const { leaseMs } = await unlessAborted(answer, signal)
+        const { leaseMs, life } = await unlessAborted(answer, signal)
+        this.#life = life
         this.#term = new LeaseTerm(leaseMs)
         this.#isJoined = true
         const { handlerTimeoutMs } = settings
@@ -267,6 +272,7 @@ export class Membership {
     this.#events.paused(answer.isPaused)
     if (answer.version <= this.#version) return
     this.#version = answer.version
+    this.#events.streams(answer.streams)
     this.#events.assigned(answer.leases)
   }
 }

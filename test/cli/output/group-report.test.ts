@@ -56,6 +56,7 @@ function group(shards: readonly GroupShard[], fields: Partial<GroupDescription> 
     name: 'billing',
     createdAt: at,
     streams: ['clicks'],
+    goneStreams: [],
     isPaused: false,
     memberCount: 1,
     shardCount: shards.length,

@@ -95,7 +95,8 @@ export function administer(
 
 /** A group that reads one stream, by one member. */
 function describeGroup(name: string): ResponseOf<'describeGroup'>['group'] {
-  return { name, createdAt: BASE_TIME, streams: ['clicks'], members: 1, shards: 1, isPaused: false }
+  const counts = { members: 1, shards: 1 }
+  return { name, createdAt: BASE_TIME, streams: ['clicks'], ...counts, isPaused: false, goneStreams: [] }
 }
 
 const member = {

@@ -2,7 +2,7 @@
 // clock is the test's. What the controller stores is left out: a state that is not lost needs no rows.
 import { createHash } from 'node:crypto'
 import { shardsOf } from '../../../broker/control/catalog-state.ts'
-import { wireLeases, wireResult } from '../../../broker/control/groups/answers.ts'
+import { wireLeases, wireResult, wireStreams } from '../../../broker/control/groups/answers.ts'
 import { advance } from '../../../broker/control/groups/machine/advance.ts'
 import { claimed } from '../../../broker/control/groups/machine/membership.ts'
 import type { GroupAnswer, GroupMessage, Pins } from '../../../broker/control/groups/machine/messages.ts'
@@ -32,6 +32,9 @@ export class FakeGroups {
   frozenMs = 0
   /** Reports, in order. */
   readonly reports: RequestOf<'syncMember'>['reports'][number][] = []
+  /** See the machine: nothing is assigned for so long in an empty group. */
+  graceMs = 0
+  #version = 0
   readonly #broker: FakeBroker
   readonly #waits = new Map<string, () => void>()
   readonly #timer: NodeJS.Timeout
@@ -66,9 +69,11 @@ export class FakeGroups {
         state,
         name,
         factsOf: (stream: string) => this.#factsOf(stream),
-        version: 0,
+        version: ++this.#version,
         rowsMax: 224,
         takenRowsMax: 128,
+        catalog: {},
+        graceMs: this.graceMs,
         at,
       }
       const next = advance(messages, options)
@@ -94,7 +99,7 @@ export class FakeGroups {
       given.is === 'refused' ? refuse(given) : answer(message.operation, {} as never)
     switch (message.operation) {
       case 'joinGroup': {
-        const { streams, leaseMs, group } = message.request
+        const { streams, leaseMs, group, life } = message.request
         const pins = new Map(
           streams.flatMap(({ name, from }) => (from.type === 'LATEST' ? [[name, this.#pins()]] : [])),
         )
@@ -104,10 +109,12 @@ export class FakeGroups {
           streams,
           leaseMs,
           address: 'here',
+          life,
           pins,
         } as const
         const given = this.tell(group, join)
-        return given.is === 'refused' ? refuse(given) : answer('joinGroup', { leaseMs })
+        if (given.is !== 'joined') return done(given)
+        return answer('joinGroup', { leaseMs, life: given.life })
       }
       case 'renewMember':
         return done(this.tell(message.request.group, { type: 'renew', ...claimOf(message.request) }))
@@ -181,6 +188,7 @@ export class FakeGroups {
         version: member.version,
         isPaused: state.isPaused,
         leases: isSame ? [] : wireLeases(state, member),
+        streams: isSame ? [] : wireStreams(state, member),
       })
     }
     if (claimed(this.states.get(group), claim)?.version !== version || waitMs === 0) return respond()

@@ -67,6 +67,8 @@ export function renewed(state: GroupState | undefined, messages: readonly Told[]
     factsOf: () => undefined,
     version: 0,
     rowsMax: 1,
+    catalog: undefined,
+    graceMs: 0,
   })
   for (const { message, at } of messages) {
     draft.at = at

@@ -21,6 +21,11 @@ const LOOK_EVERY_MS = 10_000
 export function settle(draft: Draft): void {
   const { found, at } = draft
   if (found === undefined || !(found.isUnsettled || at.now >= found.lookAt)) return
+  if (at.now < found.graceUntil) {
+    const lookAt = Math.min(found.lookAt > at.now ? found.lookAt : Infinity, found.graceUntil)
+    draft.set({ isUnsettled: found.isListing, lookAt })
+    return
+  }
   const shards = readableShards(found, at.now)
   const members = Array.from(found.members.values(), ({ memberId, streams }): BalanceMember => ({
     memberId,
@@ -34,9 +39,8 @@ export function settle(draft: Draft): void {
     else hasMore = true
   }
   for (const move of plan.revocations) revoke(draft, move)
-  const isListed = Array.from(draft.state.streams.values()).every(isWhollyListed)
   const hasMoved = plan.revocations.length > 0 || shards.some(({ isMovable }) => !isMovable)
-  draft.set({ isUnsettled: hasMore || !isListed, lookAt: hasMoved ? at.now + LOOK_EVERY_MS : Infinity })
+  draft.set({ isUnsettled: hasMore || found.isListing, lookAt: hasMoved ? at.now + LOOK_EVERY_MS : Infinity })
 }
 
 /** Sees to it that the balance is looked at soon, because loads have changed. */
@@ -73,10 +77,6 @@ export function isAssignable(stream: GroupStream, { shardIndex }: Lease): boolea
 
 function weightOf({ recordsPerSecond, bytesPerSecond }: Lease): number {
   return IDLE_WEIGHT + Math.round(recordsPerSecond + bytesPerSecond / BYTES_OF_RECORD)
-}
-
-function isWhollyListed({ shards, shardsBelow }: GroupStream): boolean {
-  return (shards.lastKey() ?? -1) < shardsBelow
 }
 
 function assign(draft: Draft, { stream, shardIndex }: BalanceShard, memberId: string): void {

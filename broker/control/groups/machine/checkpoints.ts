@@ -29,7 +29,7 @@ function saveCheckpoint(draft: Draft, member: Member, checkpoint: CheckpointMess
     const ended = stream?.ended.get(shardIndex)
     // The answer to the same checkpoint was lost: the shard is processed to its end.
     const isSame = ended?.owner === member.number && ended.epoch === epoch && ended.next === next
-    if (isEnd && isSame) return stored
+    if (isEnd && (isSame || (stream !== undefined && wasEnded(draft, stream, checkpoint)))) return stored
     return leaseLost(checkpoint, lease)
   }
   const problem = problemOf(stream, lease, checkpoint)
@@ -40,6 +40,21 @@ function saveCheckpoint(draft: Draft, member: Member, checkpoint: CheckpointMess
     draft.putLease(stream.name, { ...lease, next, checkpointedAt: draft.at.wall }, true)
   }
   return stored
+}
+
+/**
+ * True if the shard is processed to its end, and the process that took the word for it is gone: who said it is not known any
+ * more, and a repeated word of it, from a lease of this generation, changes nothing.
+ */
+function wasEnded(
+  { state }: Draft,
+  stream: GroupStream,
+  { shardIndex, epoch, next }: CheckpointMessage,
+): boolean {
+  const { generation, shardsBelow, leases, shards, ended } = stream
+  const shard = shards.get(shardIndex)
+  if (shard === undefined || ended.has(shardIndex) || leases.has(shardIndex)) return false
+  return shardIndex < shardsBelow && epoch >= generation && epoch <= state.counter && endOf(shard) === next
 }
 
 /** The shard is processed to its end: its children may be read. */

@@ -2,7 +2,7 @@
 // are to be told. Runs in the controller; pure, as seen from `advance`, which makes the draft and throws it away.
 import type { SmallWrite } from '../../../small-rows-contract.ts'
 import { groupRow, leaseKey, leaseRow, memberKey, memberRow } from './rows.ts'
-import type { FactsOf, GroupState, GroupStream, Lease, Member, GroupMoment } from './state.ts'
+import type { FactsOf, GroupState, GroupStream, Lease, Member, GroupMoment, WantedStream } from './state.ts'
 
 /** What happened, for the metrics. */
 export interface GroupEvents {
@@ -20,11 +20,17 @@ export interface DraftOptions {
   readonly version: number
   /** Rows that one change should hold. */
   readonly rowsMax: number
+  /** What the facts are of: another value after each change of them. */
+  readonly catalog: unknown
+  /** For so long after the first member has joined an empty group, nothing is assigned. */
+  readonly graceMs: number
 }
 
 export class Draft {
   readonly name: string
   readonly factsOf: FactsOf
+  readonly catalog: unknown
+  readonly graceMs: number
   /** The moment of the message that is being taken. */
   at: GroupMoment = { now: 0, wall: 0 }
   readonly events: GroupEvents = { checkpoints: 0, assigned: 0, revoked: 0, expired: 0 }
@@ -39,11 +45,13 @@ export class Draft {
   readonly #before: GroupState | undefined
   readonly #rows = new Map<string, SmallWrite>()
 
-  constructor({ state, name, factsOf, version, rowsMax }: DraftOptions) {
+  constructor({ state, name, factsOf, version, rowsMax, catalog, graceMs }: DraftOptions) {
     this.#state = state
     this.#before = state
     this.name = name
     this.factsOf = factsOf
+    this.catalog = catalog
+    this.graceMs = graceMs
     this.#version = version
     this.#rowsMax = rowsMax
   }
@@ -100,11 +108,17 @@ export class Draft {
   }
 
   putMember(member: Member, isStored: boolean): void {
+    const known = this.state.members.get(member.memberId)
+    if (known?.streams !== member.streams) {
+      this.#want(known?.streams ?? [], -1)
+      this.#want(member.streams, 1)
+    }
     this.set({ members: this.state.members.set(member.memberId, member) })
     if (isStored) this.#write(memberRow(this.name, member))
   }
 
   removeMember(memberId: string): void {
+    this.#want(this.state.members.get(memberId)?.streams ?? [], -1)
     this.set({ members: this.state.members.delete(memberId) })
     this.#write({
       family: 'member',
@@ -156,6 +170,15 @@ export class Draft {
     return before === undefined ? rows : [...rows, groupRow(before, true)]
   }
 
+  #want(streams: readonly WantedStream[], by: number): void {
+    let { wanted } = this.state
+    for (const { name } of streams) {
+      const count = (wanted.get(name) ?? 0) + by
+      wanted = count === 0 ? wanted.delete(name) : wanted.set(name, count)
+    }
+    this.set({ wanted })
+  }
+
   #write(row: SmallWrite): void {
     this.#rows.set(`${row.family} ${row.key}`, row)
   }
@@ -167,7 +190,8 @@ function isSameGroup(before: GroupState | undefined, after: GroupState | undefin
   if (
     before.counter !== after.counter ||
     before.isPaused !== after.isPaused ||
-    before.since !== after.since
+    before.since !== after.since ||
+    before.gone !== after.gone
   ) {
     return false
   }

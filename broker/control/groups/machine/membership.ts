@@ -5,7 +5,7 @@ import { limits } from '../../../../protocol/limits.ts'
 import { OrderedMap } from '../../../catalog/ordered-map.ts'
 import type { Draft } from './draft.ts'
 import { done, refused, type MemberClaim, type GroupAnswer, type JoinMessage } from './messages.ts'
-import { leasesOf, shardCount, wants, type GroupState, type Member } from './state.ts'
+import { leasesOf, shardCount, wants, type GroupState, type Member, type StartPosition } from './state.ts'
 import { startStream } from './subscriptions.ts'
 
 /** Returns the member, if it is alive and the claim is its own. */
@@ -34,8 +34,11 @@ export function expire(draft: Draft): void {
 }
 
 export function join(draft: Draft, message: JoinMessage): GroupAnswer {
-  const { memberId, secretHash, leaseMs, address } = message
+  const { memberId, secretHash, leaseMs, address, life } = message
   const { found, at } = draft
+  if (life !== undefined && (found === undefined || found.since > life)) {
+    return refused('groupNotFound', `Group ${draft.name}, in which ${memberId} was a member, was deleted.`)
+  }
   const known = found?.members.get(memberId)
   if (known !== undefined && known.secretHash !== secretHash) {
     const endsInMs = Math.max(0, known.renewedAt + known.leaseMs - at.now)
@@ -46,11 +49,14 @@ export function join(draft: Draft, message: JoinMessage): GroupAnswer {
   if (refusal !== undefined) return refusal
   if (found === undefined) create(draft)
   for (const { name, from } of message.streams) {
-    if (!draft.state.streams.has(name)) startStream(draft, name, from, message.pins.get(name))
+    if (draft.state.streams.has(name) || draft.factsOf(name) === undefined) continue
+    startStream(draft, name, startIn(draft, name, from), message.pins.get(name))
   }
-  const own = { memberId, secretHash, leaseMs, streams: message.streams, address, renewedAt: at.now }
+  const moment = { renewedAt: at.now, syncedAt: at.now }
+  const own = { memberId, secretHash, leaseMs, streams: message.streams, address, ...moment }
   if (known === undefined) {
     const number = draft.number()
+    if (draft.state.members.size === 0) draft.set({ graceUntil: at.now + draft.graceMs })
     draft.putMember({ ...own, number, joinedAt: at.wall, version: 0, isSynced: true }, true)
     draft.set({ joinedAt: at.now })
   } else if (isSameMember(known, message)) draft.putMember({ ...known, ...own }, false)
@@ -59,7 +65,13 @@ export function join(draft: Draft, message: JoinMessage): GroupAnswer {
   draft.changed.add(memberId)
   revokeUnwanted(draft, memberId)
   draft.unsettle()
-  return done
+  return { is: 'joined', life: draft.state.since }
+}
+
+/** A stream that was made again is read from its first record on: the group has followed its name ever since. */
+export function startIn(draft: Draft, name: string, from: StartPosition): StartPosition {
+  const isMadeAgain = draft.state.gone.has(name)
+  return isMadeAgain && from.type === 'LATEST' ? { type: 'TRIM_HORIZON', timestamp: undefined } : from
 }
 
 /** Makes a group without members and streams. */
@@ -68,11 +80,16 @@ export function create(draft: Draft): void {
     createdAt: draft.at.wall,
     isPaused: false,
     streams: OrderedMap.empty(),
+    gone: OrderedMap.empty(),
     members: OrderedMap.empty(),
+    wanted: OrderedMap.empty(),
     joinedAt: -Infinity,
     expiresAt: Infinity,
     lookAt: Infinity,
+    graceUntil: -Infinity,
     isUnsettled: false,
+    isListing: false,
+    followed: draft.catalog,
   })
 }
 
@@ -124,16 +141,21 @@ function refusedJoin(draft: Draft, { memberId, streams, pins }: JoinMessage): Gr
   if (found !== undefined && !found.members.has(memberId) && found.members.size >= membersPerGroupMax) {
     return refused('limitExceeded', `Group ${group} has the most members, ${membersPerGroupMax}.`)
   }
-  const added = streams.filter(({ name }) => !found?.streams.has(name))
+  const isMissing = ({ name }: { readonly name: string }): boolean => draft.factsOf(name) === undefined
+  const isAllGone = streams.every(isMissing)
+  // One that was deleted is waited for, while there are others to process.
+  const unknown = streams.find((each) => isMissing(each) && (isAllGone || !found?.gone.has(each.name)))
+  if (unknown !== undefined) return refused('streamNotFound', `There is no stream called ${unknown.name}.`)
+  const added = streams.filter((each) => !found?.streams.has(each.name) && !isMissing(each))
   let shards = found === undefined ? 0 : shardCount(found)
   for (const { name, from } of added) {
-    const facts = draft.factsOf(name)
-    if (facts === undefined) return refused('streamNotFound', `There is no stream called ${name}.`)
+    const facts = draft.factsOf(name)!
+    const isPinned = from.type === 'LATEST' && !found?.gone.has(name)
     const pinned = pins.get(name)
-    if (from.type === 'LATEST' && pinned?.streamId !== facts.streamId) {
+    if (isPinned && pinned?.streamId !== facts.streamId) {
       return refused('unavailable', `Stream ${name} was changed meanwhile; nothing was done, try again.`)
     }
-    shards += from.type === 'LATEST' ? pinned!.shards.length : facts.shards.size
+    shards += isPinned ? pinned!.shards.length : facts.shards.size
   }
   const streamCount = (found?.streams.size ?? 0) + added.length
   if (streamCount > streamsPerGroupMax) {

@@ -32,6 +32,8 @@ export interface JoinMessage extends MemberClaim {
   readonly streams: readonly WantedStream[]
   readonly leaseMs: number
   readonly address: string
+  /** The life of the group that the process was in before: it joins no later one. */
+  readonly life: number | undefined
   /** By name, for streams that the group does not read yet and shall read from LATEST. */
   readonly pins: ReadonlyMap<string, Pins>
 }
@@ -87,6 +89,7 @@ export interface CheckpointResult {
 /** The answer to a message, which holds once the rows of its change are durable. */
 export type GroupAnswer =
   | { readonly is: 'done' }
+  | { readonly is: 'joined'; readonly life: number }
   | { readonly is: 'checkpoints'; readonly results: readonly CheckpointResult[] }
   | { readonly is: 'progress'; readonly progress: WireProgress | undefined }
   | {

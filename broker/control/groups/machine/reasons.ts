@@ -1,4 +1,5 @@
 // Why a shard of a group is where it is: one word, and a sentence with names and figures. Runs in the controller; pure.
+import { limits } from '../../../../protocol/limits.ts'
 import { countOf } from '../../../../protocol/text/count-text.ts'
 import type { WireGroupShard } from '../../../../protocol/operations.ts'
 import { shardIdOf } from '../../../../protocol/shards/shard-id.ts'
@@ -8,11 +9,16 @@ import {
   type GroupState,
   type GroupStream,
   type Lease,
+  type Member,
   type MemberReport,
 } from './state.ts'
 
 /** A handler that has one batch for longer than this is called slow. */
 const SLOW_MS = 2_000
+/** A member that has not renewed for this part of its lease is called silent: it sends several renewals in the time of one. */
+const SILENT_PART = 0.5
+/** A member whose own thread has told nothing for longer than this is kept busy by its handler: it asks for changes sooner. */
+const UNHEARD_MS = limits.groupWaitMsMax
 
 export type Reason = Pick<WireGroupShard, 'reason' | 'detail'>
 
@@ -31,9 +37,11 @@ export function reasonOf(standing: Standing): Reason {
   return unread(standing) ?? read(standing)
 }
 
-/** Returns why a shard has no reader or is about to move; undefined if its owner reads it. */
-function unread({ state, stream, lease }: Standing): Reason | undefined {
+/** A shard that nobody reads, or that is about to pass on. */
+function unread({ state, stream, lease, now }: Standing): Reason | undefined {
   const { owner, shardIndex, isRevoked } = lease
+  const silent = owner === undefined ? undefined : silenceOf(state.members.get(owner), now)
+  if (silent !== undefined) return silent
   if (owner !== undefined && isRevoked) {
     const detail = stream.shards.has(shardIndex)
       ? `Member ${owner} finishes what it has, and releases the shard for another member.`
@@ -48,6 +56,11 @@ function unread({ state, stream, lease }: Standing): Reason | undefined {
   }
   if (owner !== undefined) return undefined
   const readers = [...state.members.values()].filter((member) => wants(member, stream.name))
+  const graceMs = state.graceUntil - now
+  if (readers.length > 0 && graceMs > 0) {
+    const detail = `It is assigned in ${Math.ceil(graceMs)} ms, when those have joined that were started with the first member.`
+    return { reason: 'handingOver', detail }
+  }
   if (readers.length > 0) return { reason: 'handingOver', detail: 'It is being assigned to a member.' }
   const { size } = state.members
   const detail =
@@ -57,11 +70,27 @@ function unread({ state, stream, lease }: Standing): Reason | undefined {
   return { reason: 'noMember', detail }
 }
 
+/** A member that is stopped, or cut off, says nothing: what it said last is not what is. */
+function silenceOf(member: Member | undefined, now: number): Reason | undefined {
+  if (member === undefined) return undefined
+  const { memberId, renewedAt, leaseMs } = member
+  if (now - renewedAt <= SILENT_PART * leaseMs) return undefined
+  const leftMs = renewedAt + leaseMs - now
+  const then = `its shards go to others in ${seconds(leftMs)} unless it is heard of`
+  const detail = `Member ${memberId} has not renewed its lease for ${seconds(now - renewedAt)}; ${then}.`
+  return { reason: 'memberSilent', detail }
+}
+
 function read({ state, lease, recordsBehind, now }: Standing): Reason {
   const { owner, report } = lease
   if (state.isPaused) return { reason: 'paused', detail: 'The group is paused.' }
   const special = report && troubleOf(owner!, report, now)
   if (special !== undefined) return special
+  const unheardMs = now - (state.members.get(owner!)?.syncedAt ?? now)
+  if (unheardMs > UNHEARD_MS && recordsBehind !== 0) {
+    const detail = `Member ${owner} renews its lease, and has not told how its shards are for ${seconds(unheardMs)}: its handler keeps it busy.`
+    return { reason: 'handlerSlow', detail }
+  }
   if (recordsBehind === undefined) {
     return {
       reason: 'unreachable',

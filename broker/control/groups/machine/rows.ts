@@ -63,7 +63,8 @@ export function groupRow(state: GroupState, isDeleted: boolean): SmallWrite<'gro
     from: storedPosition(stream.from),
     shardsBelow: stream.shardsBelow,
   }))
-  const value = { isDeleted, createdAt, isPaused, since, counter, streams }
+  const gone = isDeleted ? [] : [...state.gone.values()]
+  const value = { isDeleted, createdAt, isPaused, since, counter, streams, ...(gone.length > 0 && { gone }) }
   return { family: 'group', key: name, value, expected: undefined }
 }
 
@@ -98,11 +99,16 @@ export function restored(name: string, rows: GroupRows, at: GroupMoment): GroupS
     since: group.since,
     counter,
     streams: mapOf(all),
+    gone: mapOf((group.gone ?? []).map((stream) => [stream.name, stream])),
     members,
+    wanted: wantedBy(members.values()),
     joinedAt: -Infinity,
     expiresAt: members.size === 0 ? Infinity : at.now,
     lookAt: at.now,
+    graceUntil: -Infinity,
     isUnsettled: true,
+    isListing: true,
+    followed: undefined,
   }
 }
 
@@ -186,11 +192,20 @@ function restoredMembers(
       streams: value.streams.map((stream) => ({ name: stream.name, from: position(stream.from) })),
       address: '',
       renewedAt: at.now,
+      syncedAt: at.now,
       version: counter,
       isSynced: false,
     })
   }
   return members
+}
+
+function wantedBy(members: Iterable<Member>): OrderedMap<string, number> {
+  let wanted = OrderedMap.empty<string, number>()
+  for (const { streams } of members) {
+    for (const { name } of streams) wanted = wanted.set(name, (wanted.get(name) ?? 0) + 1)
+  }
+  return wanted
 }
 
 function restoredLease(

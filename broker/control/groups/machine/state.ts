@@ -26,6 +26,14 @@ export interface StreamFacts {
 /** Finds the active stream of a name, as the catalog has it now. */
 export type FactsOf = (name: string) => StreamFacts | undefined
 
+/** A stream that the group has read, and that was deleted. */
+export interface LeftStream {
+  readonly name: string
+  readonly streamId: number
+  /** When the group found it gone, in milliseconds since the epoch. */
+  readonly goneAt: number
+}
+
 /** Where a group begins in a stream: TRIM_HORIZON, LATEST or AT_TIMESTAMP. */
 export type StartPosition = Pick<Position, 'type' | 'timestamp'>
 
@@ -47,6 +55,8 @@ export interface Member {
   readonly address: string
   /** By the lease clock. */
   readonly renewedAt: number
+  /** When it told of its shards last, or joined, by the lease clock. */
+  readonly syncedAt: number
   /** Version of the assignment: a new number of the group whenever something changes for the member. */
   readonly version: number
   /** False after a restart until the member has synced. */
@@ -116,15 +126,25 @@ export interface GroupState {
   /** The last number that was given: as an epoch, a generation, a version or the number of a member; one for each change. */
   readonly counter: number
   readonly streams: OrderedMap<string, GroupStream>
+  /** Those that were deleted, until they are made again: a member that wants one is no stranger. */
+  readonly gone: OrderedMap<string, LeftStream>
   readonly members: OrderedMap<string, Member>
+  /** By name: how many members want the stream. */
+  readonly wanted: OrderedMap<string, number>
   /** When a member joined last, by the lease clock: every shard may move again then. */
   readonly joinedAt: number
   /** No lease ends before this time of the lease clock. */
   readonly expiresAt: number
   /** When to look at the balance, by the lease clock. */
   readonly lookAt: number
+  /** Nothing is assigned before this time of the lease clock: others may join an empty group together with the first. */
+  readonly graceUntil: number
   /** There is more to assign, or to list, than one change may hold. */
   readonly isUnsettled: boolean
+  /** There are shards to list. */
+  readonly isListing: boolean
+  /** The catalog that the group has followed. */
+  readonly followed: unknown
 }
 
 /** The moment of a message. */

@@ -4,7 +4,7 @@ import { limits } from '../../../../protocol/limits.ts'
 import { OrderedMap } from '../../../catalog/ordered-map.ts'
 import type { Draft } from './draft.ts'
 import type { Pins } from './messages.ts'
-import { freeLease, type GroupStream, type Lease, type StartPosition } from './state.ts'
+import { freeLease, wants, type GroupStream, type Lease, type Member, type StartPosition } from './state.ts'
 
 /** New shards are listed in steps, so that one change does not hold the rows of thousands of them. */
 const isFull = (draft: Draft): boolean => draft.room <= 0
@@ -18,6 +18,8 @@ export function startStream(draft: Draft, name: string, from: StartPosition, pin
   if (facts === undefined) throw new Error(`stream ${name} does not exist`)
   const old = draft.state.streams.get(name)
   if (old !== undefined) endStream(draft, old)
+  draft.set({ gone: draft.state.gone.delete(name) })
+  concern(draft, name)
   const isLatest = from.type === 'LATEST'
   draft.putStream({
     name,
@@ -35,32 +37,55 @@ export function startStream(draft: Draft, name: string, from: StartPosition, pin
   followStream(draft, draft.stream(name))
 }
 
-/** Takes in what has happened to the streams since the last look. */
+/** Takes in what has happened to the streams since the last look; where nothing has, it looks at none of them. */
 export function follow(draft: Draft): void {
   const { found } = draft
-  if (found === undefined) return
+  if (found === undefined || (found.followed === draft.catalog && !found.isListing)) return
+  draft.set({ followed: draft.catalog, isListing: false })
   for (const stream of found.streams.values()) {
     if (draft.factsOf(stream.name)?.streamId === stream.streamId) followStream(draft, stream)
-    else endStream(draft, stream)
+    else {
+      endStream(draft, stream)
+      remember(draft, stream)
+    }
   }
 }
 
 /** Begins to read streams that members want and that were not there: one that was deleted was created again. */
 export function followWanted(draft: Draft): void {
   // A member joined while the stream existed; so this one is newer, and nothing in it is older than the wish to read it.
-  for (const member of draft.found?.members.values() ?? []) {
-    for (const { name, from } of member.streams) {
-      const { streams } = draft.state
-      if (streams.has(name) || streams.size >= limits.streamsPerGroupMax) continue
-      if (draft.factsOf(name) === undefined) continue
-      startStream(
-        draft,
-        name,
-        from.type === 'LATEST' ? { type: 'TRIM_HORIZON', timestamp: undefined } : from,
-        undefined,
-      )
-    }
+  for (const name of draft.found?.wanted.keys() ?? []) {
+    const { streams, members } = draft.state
+    if (streams.has(name) || streams.size >= limits.streamsPerGroupMax) continue
+    if (draft.factsOf(name) === undefined) continue
+    startStream(draft, name, wishOf(members.values(), name), undefined)
   }
+}
+
+/** Where the first of the members that want the stream begins in it: after the deletion of one, never later than its first record. */
+function wishOf(members: Iterable<Member>, name: string): StartPosition {
+  for (const { streams } of members) {
+    const wish = streams.find((stream) => stream.name === name)
+    if (wish?.from.type === 'AT_TIMESTAMP') return wish.from
+    if (wish !== undefined) break
+  }
+  return { type: 'TRIM_HORIZON', timestamp: undefined }
+}
+
+/** Notes that a stream that the group has read is there no more. */
+function remember(draft: Draft, { name, streamId }: GroupStream): void {
+  let gone = draft.state.gone.set(name, { name, streamId, goneAt: draft.at.wall })
+  if (gone.size > limits.streamsPerGroupMax) {
+    const [oldest] = [...gone.values()].toSorted((a, b) => a.goneAt - b.goneAt)
+    gone = gone.delete(oldest!.name)
+  }
+  draft.set({ gone })
+}
+
+/** Something is other than the members know that want the stream. */
+function concern(draft: Draft, name: string): void {
+  for (const member of draft.state.members.values())
+    if (wants(member, name)) draft.changed.add(member.memberId)
 }
 
 function followStream(draft: Draft, { name, shards: seen }: GroupStream): void {
@@ -98,7 +123,10 @@ function list(draft: Draft, name: string): void {
   const { shards, shardsBelow } = stream
   if ((shards.lastKey() ?? -1) < shardsBelow) return
   for (const shardIndex of shards.keys(shardsBelow - 1)) {
-    if (isFull(draft)) return draft.unsettle()
+    if (isFull(draft)) {
+      draft.set({ isListing: true })
+      return draft.unsettle()
+    }
     draft.putLease(name, { ...freeLease(shardIndex, undefined), ...inheritedRates(stream, shardIndex) }, true)
     draft.putStream({ ...draft.stream(name), shardsBelow: shardIndex + 1 })
   }
@@ -130,6 +158,7 @@ function inheritedRates(
 function endStream(draft: Draft, stream: GroupStream): void {
   for (const { owner } of stream.leases.values()) if (owner !== undefined) draft.changed.add(owner)
   draft.removeStream(stream.name)
+  concern(draft, stream.name)
   draft.hasGarbage = true
   draft.unsettle()
 }

@@ -13,11 +13,9 @@ export function sync(draft: Draft, message: SyncMessage): GroupAnswer {
   const { memberId, address } = message
   const member = renew(draft, message, address)
   if (member === undefined) return memberNotFound(draft.name, memberId)
-  if (!member.isSynced) {
-    // What an earlier process has told it is not known: it is told everything.
-    draft.putMember({ ...member, isSynced: true }, false)
-    draft.changed.add(memberId)
-  }
+  // What an earlier process of the broker has told it is not known: it is told everything.
+  if (!member.isSynced) draft.changed.add(memberId)
+  draft.putMember({ ...member, isSynced: true, syncedAt: draft.at.now }, false)
   for (const report of message.reports) takeReport(draft, memberId, report)
   for (const shard of message.released) {
     const found = ownLease(draft, memberId, shard)

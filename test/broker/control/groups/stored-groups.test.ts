@@ -160,7 +160,7 @@ describe('a full disk', () => {
       return Promise.resolve()
     }
     await opened.time.advance(1_000)
-    expect(await opened.join('g', 'a', 60)).toEqual({ is: 'done' })
+    expect(await opened.join('g', 'a', 60)).toMatchObject({ is: 'joined' })
     const state = await opened.assigned('g')
     const nexts = new Set(Array.from(state.streams.get('s')!.leases.values(), ({ next }) => next))
     expect(nexts).toEqual(new Set([60]))

@@ -59,6 +59,7 @@ export class TestController {
       time?: FakeTime
       smallRows?: MemorySmallRows
       log?: Logger
+      groupGraceMs?: number
     } = {},
   ): Promise<TestController> {
     const hosts = options.fakeHosts ?? new FakeHosts()
@@ -83,6 +84,7 @@ export class TestController {
       random: () => 1,
       newBrokerId: () => 'broker-1',
       onBroken: (error) => broken.push(error),
+      groupGraceMs: options.groupGraceMs ?? 0,
     }
     const test = new TestController(await createController(controllerOptions), { hosts, time, broken })
     if (options.start !== false) {

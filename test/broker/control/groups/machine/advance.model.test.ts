@@ -52,11 +52,15 @@ function deliver({ group, sent }: World, count: number, random: number, partsMax
     const at = (random + place * 7) % sent.length
     return (random + place) % 2 === 0 ? sent.splice(at, 1)[0]! : sent[at]!
   })
-  group.tell(
+  const answers = group.tell(
     taken.map(({ message }) => message),
     partsMax,
   )
   for (const [place, { message, from }] of taken.entries()) {
+    const answer = answers[place]
+    if (answer?.is === 'joined') from.life = answer.life
+    // The run of the process has ended: another one takes its place.
+    if (answer?.is === 'refused' && answer.code === 'groupNotFound') from.life = undefined
     if (message.type === 'sync' && (random + place) % 5 > 0) from.learn(group)
   }
 }
@@ -67,7 +71,7 @@ const steps: Readonly<Record<string, { readonly weight: number; readonly step: S
     step: (world, a, b) => {
       const from = pick(world.processes, a)!
       from.from = pick(['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP'] as const, b)!
-      const message = from.join(world.group, LEASE_MS)
+      const message = from.join(world.group, LEASE_MS, b % 2 === 0)
       if (message.streams.length > 0) send(world, from, message)
     },
   },

@@ -31,6 +31,7 @@ const member: Member = {
   joinedAt: 0,
   address: '',
   renewedAt: NOW,
+  syncedAt: NOW,
   version: 1,
   isSynced: true,
 }
@@ -43,6 +44,7 @@ interface Given {
   readonly isPaused?: boolean
   readonly parent?: Partial<Lease>
   readonly isExpired?: boolean
+  readonly graceUntil?: number
 }
 
 /** The reason of shard 1, which member a has unless the test says otherwise. */
@@ -79,7 +81,12 @@ function reason(given: Given): string {
     joinedAt: 0,
     expiresAt: Infinity,
     lookAt: Infinity,
+    graceUntil: given.graceUntil ?? -Infinity,
+    gone: OrderedMap.empty(),
+    wanted: OrderedMap.empty(),
     isUnsettled: false,
+    isListing: false,
+    followed: undefined,
   }
   const recordsBehind = 'recordsBehind' in given ? given.recordsBehind : 7
   const { reason: word, detail } = reasonOf({ state, stream, lease, recordsBehind, now: NOW })

@@ -15,6 +15,7 @@ const join = (
   streams: streams.map((name) => ({ name, from: { type: 'TRIM_HORIZON', timestamp: undefined } })),
   leaseMs: 10_000,
   address: '',
+  life: undefined,
   pins: new Map(),
   ...more,
 })

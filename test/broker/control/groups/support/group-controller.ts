@@ -20,12 +20,17 @@ export class GroupBroker {
   readonly catalog = new MemoryCatalog()
   readonly smallRows = new MemorySmallRows()
   readonly time = new FakeTime()
+  readonly groupGraceMs: number
   /** False: hosts do not say where their shards stand. */
   hostsAnswer = true
   test!: TestController
 
-  static async open(shardCount = 2): Promise<GroupBroker> {
-    const broker = new GroupBroker()
+  constructor(groupGraceMs: number) {
+    this.groupGraceMs = groupGraceMs
+  }
+
+  static async open(shardCount = 2, { groupGraceMs = 0 } = {}): Promise<GroupBroker> {
+    const broker = new GroupBroker(groupGraceMs)
     broker.hosts.behaviour = () => ({
       describeShards: ({ streamId, shardIndexes }) => broker.#extents(streamId, shardIndexes),
     })
@@ -37,8 +42,8 @@ export class GroupBroker {
   /** Ends the controller, and starts another one on what is stored. */
   async restart(): Promise<void> {
     this.test?.controller.kill()
-    const { hosts: fakeHosts, time, smallRows } = this
-    this.test = await TestController.open(this.catalog, { fakeHosts, time, smallRows })
+    const { hosts: fakeHosts, time, smallRows, groupGraceMs } = this
+    this.test = await TestController.open(this.catalog, { fakeHosts, time, smallRows, groupGraceMs })
   }
 
   /** Sets the tail of a shard of the newest stream called s. */

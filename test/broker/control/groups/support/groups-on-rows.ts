@@ -36,6 +36,7 @@ export class GroupsOnRows {
       time: this.time,
       instruments: createTelemetry('controller', { withProcess: false }).instruments,
       log: options.log ?? silentLog(),
+      graceMs: 0,
     })
     this.groups.start()
   }
@@ -61,6 +62,7 @@ export class GroupsOnRows {
       streams: [{ name: 's', from }],
       leaseMs: 10_000,
       address: '',
+      life: undefined,
       pins: new Map(pinned === undefined ? [] : [['s', pins]]),
     })
   }

@@ -17,9 +17,12 @@ interface ModelStream {
 
 export class ModelCatalog {
   readonly streams = new Map<string, ModelStream>()
+  /** Rises with every change that a group can see. */
+  revision = 0
   #nextStreamId = 1
 
   create(name: string, shardCount: number): void {
+    this.revision++
     let shards: Lineage = OrderedMap.empty()
     const tails = new Map<number, number>()
     for (let index = 0; index < shardCount; index++) {
@@ -30,6 +33,7 @@ export class ModelCatalog {
   }
 
   delete(name: string): void {
+    this.revision++
     this.streams.delete(name)
   }
 
@@ -52,6 +56,7 @@ export class ModelCatalog {
 
   /** Closes shards, and opens `children` in their place. */
   reshard(name: string, parents: readonly number[], children: number): void {
+    this.revision++
     const stream = this.stream(name)
     const tails = parents.map((index) => stream.tails.get(index)!)
     for (const parent of parents) {
@@ -73,6 +78,7 @@ export class ModelCatalog {
     const stream = this.stream(name)
     for (const { index, parents, state } of stream.shards.values()) {
       if (state === 'OPEN' || parents.some((parent) => stream.shards.has(parent))) continue
+      this.revision++
       stream.shards = stream.shards.delete(index)
       return
     }

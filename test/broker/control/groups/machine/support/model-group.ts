@@ -12,6 +12,7 @@ import { must, Promises } from './promises.ts'
 const GROUP = 'g'
 const ROWS_MAX = 6
 const TAKEN_ROWS_MAX = 3
+const GRACE_MS = 500
 
 type Answers = readonly (GroupAnswer | undefined)[]
 
@@ -87,7 +88,8 @@ export class ModelGroup {
   #options(): Parameters<typeof advance>[1] {
     const { store, state, catalog, moment: at } = this
     const rows = { rowsMax: ROWS_MAX, takenRowsMax: TAKEN_ROWS_MAX }
-    return { state, name: GROUP, factsOf: catalog.factsOf, version: store.version, ...rows, at }
+    const seen = { factsOf: catalog.factsOf, catalog: catalog.revision, graceMs: GRACE_MS }
+    return { state, name: GROUP, ...seen, version: store.version, ...rows, at }
   }
 
   #write(writes: readonly SmallWrite[], partsMax: number): 'written' | 'crashedBetween' | 'crashedAfter' {

@@ -22,6 +22,8 @@ export class ModelProcess {
   wants: readonly string[]
   from: StartPosition['type'] = 'TRIM_HORIZON'
   version = 0
+  /** Of the group that it was in last. */
+  life: number | undefined
   held: readonly Held[] = []
 
   constructor(memberId: string, secretHash: string, wants: readonly string[]) {
@@ -34,16 +36,21 @@ export class ModelProcess {
     return { memberId: this.memberId, secretHash: this.secretHash }
   }
 
-  join({ catalog, state }: ModelGroup, leaseMs: number): JoinMessage {
+  /** `isSure`: it asks only for streams that there are. */
+  join({ catalog, state }: ModelGroup, leaseMs: number, isSure = true): JoinMessage {
     const { from } = this
-    const there = this.wants.filter((name) => catalog.streams.has(name))
+    const there = this.wants.filter((name) => !isSure || catalog.streams.has(name))
     const timestamp = from === 'AT_TIMESTAMP' ? 5 : undefined
     const streams = there.map((name) => ({ name, from: { type: from, timestamp } }))
     const unread = there.filter(
-      (name) => state?.streams.get(name)?.streamId !== catalog.stream(name).streamId,
+      (name) => catalog.streams.get(name)?.streamId !== state?.streams.get(name)?.streamId,
     )
-    const pins = new Map(from === 'LATEST' ? unread.map((name) => [name, catalog.pins(name)]) : [])
-    return { type: 'join', ...this.claim, streams, leaseMs, address: '', pins }
+    const pins = new Map(
+      from === 'LATEST'
+        ? unread.filter((name) => catalog.streams.has(name)).map((name) => [name, catalog.pins(name)])
+        : [],
+    )
+    return { type: 'join', ...this.claim, streams, leaseMs, address: '', life: this.life, pins }
   }
 
   /** Releases what was revoked, or only some of it; reports a rate for everything that it holds. */

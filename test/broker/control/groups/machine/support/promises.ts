@@ -59,7 +59,8 @@ export class Promises {
   committed(change: Committed): void {
     const { before, after, taken, answers } = change
     for (const [place, { message }] of taken.entries()) this.#answered(message, answers[place]!, before)
-    this.#noteStarts(after, taken)
+    this.#noteStarts(before, after, taken)
+    this.#rememberedStreams(before, after)
     if (before !== undefined) this.#keptByMembers(before, change)
     this.holds(before, after)
     if (after !== undefined) this.#versionsAreOwn(after)
@@ -102,9 +103,10 @@ export class Promises {
       const hasReader = [...state.members.values()].some((member) => wants(member, stream.name))
       for (const lease of stream.leases.values()) {
         const isOwned = lease.owner !== undefined || !isAssignable(stream, lease)
-        must(isOwned || !hasReader, `shard ${lease.shardIndex} has no member`)
+        must(isOwned || !hasReader || now < state.graceUntil, `shard ${lease.shardIndex} has no member`)
         must(stream.shards.has(lease.shardIndex) || lease.isRevoked, 'an expired shard is kept')
       }
+      must(!state.isListing, 'a listing never ends')
       must(stream.shardsBelow === (stream.shards.lastKey() ?? -1) + 1, 'a shard is not listed')
     }
   }
@@ -119,6 +121,8 @@ export class Promises {
       JSON.stringify({
         members: Array.from(state?.members.values() ?? [], ({ memberId, number }) => `${memberId} ${number}`),
         isPaused: state?.isPaused,
+        gone: [...(state?.gone.keys() ?? [])],
+        wanted: [...(state?.wanted.keys() ?? [])],
         streams: Array.from(state?.streams.values() ?? [], ({ leases, ...stream }) => [
           `${stream.name} ${idOf(stream)} ${stream.shardsBelow} ${stream.from.type}`,
           // Leases of shards that have expired are dropped again at the first look.
@@ -133,12 +137,29 @@ export class Promises {
     return stream && this.#runs.get(idOf(stream))
   }
 
-  #noteStarts(state: GroupState | undefined, taken: readonly Told[]): void {
+  #noteStarts(before: GroupState | undefined, state: GroupState | undefined, taken: readonly Told[]): void {
     for (const stream of state?.streams.values() ?? []) {
       if (this.#runs.has(idOf(stream))) continue
+      const { name, streamId } = stream
+      const known = before?.streams.get(name)
+      // A stream that was made again is read from its first record on, whatever a member wishes.
+      const isMadeAgain =
+        before?.gone.has(name) === true || (known !== undefined && known.streamId !== streamId)
       const leftOut = taken.map(({ message }) => leftOutBelow(message, stream.name))
       const sets = { listed: new Set<number>(), ended: new Set<number>(), mayBeEnded: new Set<number>() }
-      this.#runs.set(idOf(stream), { ...sets, next: new Map(), leftOutBelow: Math.max(0, ...leftOut) })
+      this.#runs.set(idOf(stream), {
+        ...sets,
+        next: new Map(),
+        leftOutBelow: isMadeAgain ? 0 : Math.max(0, ...leftOut),
+      })
+    }
+  }
+
+  /** A stream that was deleted is known by its name until it is read again. */
+  #rememberedStreams(before: GroupState | undefined, after: GroupState | undefined): void {
+    if (after === undefined || after.since !== before?.since) return
+    for (const name of [...before.streams.keys(), ...before.gone.keys()]) {
+      must(after.streams.has(name) !== after.gone.has(name), `stream ${name} is forgotten`)
     }
   }
 
@@ -166,12 +187,17 @@ export class Promises {
       if (answer.results[place]!.code !== undefined) continue
       const ghost = this.#ghosts.get(`${streamId}/${shardIndex}`)
       must(member?.secretHash === message.secretHash, 'another process checkpoints')
-      must(ghost?.epoch === epoch, `epoch ${epoch} checkpoints in ${ghost?.epoch}`)
-      must(ghost.owners.get(epoch) === `${message.memberId} ${member.number}`, 'another member checkpoints')
       const tail = this.#catalog.tailOf(streamId, shardIndex)
       must(next <= (tail ?? Infinity), 'a checkpoint lies beyond the tail')
       must(!isEnd || next === (tail ?? next), 'an end is not the end')
       const run = this.#runIn(before, streamId)!
+      // A repeated word of the end, after those who know who gave it are gone: it stores nothing.
+      if (isEnd && (run.ended.has(shardIndex) || run.mayBeEnded.has(shardIndex)) && ghost?.epoch !== epoch) {
+        must(epoch < (ghost?.epoch ?? Infinity), 'an epoch that was never given checkpoints')
+        continue
+      }
+      must(ghost?.epoch === epoch, `epoch ${epoch} checkpoints in ${ghost?.epoch}`)
+      must(ghost.owners.get(epoch) === `${message.memberId} ${member.number}`, 'another member checkpoints')
       must(next >= (run.next.get(shardIndex) ?? 0), 'a checkpoint goes back')
       run.next.set(shardIndex, next)
       if (isEnd) run.ended.add(shardIndex)
