@@ -26,6 +26,12 @@ export const groupMetrics = {
     labels: [],
     from: 'controller',
   },
+  millrace_group_defects_total: {
+    kind: 'counter',
+    help: 'Defects that consumer groups met, and were read again after; the log has each of them. Report them.',
+    labels: [],
+    from: 'controller',
+  },
   millrace_group_members_expired_total: {
     kind: 'counter',
     help: 'Members of consumer groups whose leases ended without a renewal: they hung, or were killed.',

@@ -44,7 +44,6 @@ export class Groups {
   readonly #clock: LeaseClock
   readonly #budget = new RowBudget(ROWS_AT_ONCE)
   readonly #groups = new Map<string, LiveGroup>()
-  #seen: unknown
   #cancelTicks: (() => void) | undefined
   #isStopped = false
 
@@ -162,11 +161,8 @@ export class Groups {
   }
 
   #tick(): void {
-    const { state } = this.#options.catalog
-    const isFresh = state !== this.#seen
-    this.#seen = state
     // The clock is looked at even where there is no group: it takes a time without a look for a stall.
     this.#clock.now()
-    for (const group of this.#groups.values()) group.tick(isFresh)
+    for (const group of this.#groups.values()) group.tick()
   }
 }

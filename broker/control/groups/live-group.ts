@@ -1,6 +1,7 @@
 // One group at work: it tells the machine what comes, stores what the machine says, and only then takes its next state and
 // answers. Runs in the controller. While one change is being stored, what comes meanwhile waits for the next one; so the
-// state in memory is always the one on the disk.
+// state in memory is always the one on the disk. A defect that a message meets is that message's, which is refused; the group is
+// read again from its rows, and goes on.
 import { refusal } from '../../../protocol/refusal.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { SmallRowsStore, SmallWrite } from '../../small-rows-contract.ts'
@@ -43,6 +44,7 @@ export interface LiveGroupOptions {
     | 'millrace_group_assignments_total'
     | 'millrace_group_moves_total'
     | 'millrace_group_members_expired_total'
+    | 'millrace_group_defects_total'
   >
   readonly log: Logger
   /** Called when members of the group are concerned by a change, or are gone. */
@@ -67,8 +69,8 @@ export class LiveGroup {
   /** The messages of the change under way. */
   #taken: readonly Waiting[] = []
   #retryAt = -Infinity
-  /** The catalog has changed since the group looked at it last. */
-  #isFresh = false
+  /** Messages at the head of those that wait which are taken one by one, so that one with a defect harms no other. */
+  #singly = 0
   readonly #leftovers: Leftovers
 
   constructor(options: LiveGroupOptions) {
@@ -87,7 +89,11 @@ export class LiveGroup {
 
   /** Fulfils when the state is read. */
   loaded(): Promise<void> {
-    return (this.#loading ??= this.#load())
+    return (this.#loading ??= this.#load().catch((error: unknown) => {
+      // It is tried again when somebody asks the next time.
+      this.#loading = undefined
+      throw error
+    }))
   }
 
   /** Hands a message to the group; fulfils with the answer when its change is durable. Rejects if the rows cannot be stored. */
@@ -117,15 +123,14 @@ export class LiveGroup {
     return true
   }
 
-  /** Looks whether something is due, without being asked. `isFresh`: the catalog has changed since the last look. */
-  tick(isFresh: boolean): void {
-    this.#isFresh ||= isFresh
+  /** Looks whether something is due, without being asked: also whether the catalog has changed since the last look. */
+  tick(): void {
     const state = this.#state
     if (!this.#isLoaded || this.#isRunning || this.#ended !== undefined) return
-    const { now } = this.#options.moment()
+    const { moment, catalog } = this.#options
+    const { now } = moment()
     if (now < this.#retryAt) return
-    const isBehind = this.#isFresh && state !== undefined && this.#isBehind(state)
-    this.#isFresh = false
+    const isBehind = state !== undefined && state.followed !== catalog()
     const isDue = state !== undefined && (now >= state.expiresAt || now >= state.lookAt || state.isUnsettled)
     if (!isDue && !isBehind && !this.#leftovers.isAny) return
     this.tell({ type: 'tick' }).catch(() => {})
@@ -135,13 +140,6 @@ export class LiveGroup {
   stop(): void {
     this.#ended ??= refusal('unavailable', 'The broker is stopping.')
     if (!this.#isRunning) this.#refuseAll(this.#ended)
-  }
-
-  #isBehind({ streams, wanted }: GroupState): boolean {
-    const { factsOf } = this.#options
-    for (const { name, shards } of streams.values()) if (factsOf(name)?.shards !== shards) return true
-    for (const name of wanted.keys()) if (!streams.has(name) && factsOf(name) !== undefined) return true
-    return false
   }
 
   readonly #pause = (): Promise<void> => new Promise((resolve) => this.#options.time.atTurnEnd(resolve))
@@ -155,12 +153,15 @@ export class LiveGroup {
       while (this.#ended === undefined && ((await this.#round()) || this.#waiting.length > 0));
     } catch (error) {
       this.#options.log.error({ err: error, group: this.name }, 'a consumer group cannot go on')
-      this.#ended ??= this.#endedBy(error)
-      for (const { reject } of this.#taken) reject(this.#ended)
+      const reason = this.#reasonOf(error)
+      if (isEndOfStore(error)) this.#ended ??= reason
+      for (const { reject } of this.#taken) reject(reason)
+      this.#refuseAll(reason)
     }
+    this.#taken = []
     this.#isRunning = false
     if (this.#ended !== undefined) this.#refuseAll(this.#ended)
-    else if (this.#state === undefined && !this.#leftovers.isAny) this.#options.onGone()
+    else if (this.#isLoaded && this.#state === undefined && !this.#leftovers.isAny) this.#options.onGone()
   }
 
   /** Makes one change; returns false if there is nothing to do. */
@@ -170,17 +171,49 @@ export class LiveGroup {
     if (this.#waiting.length === 0 && !isUnsettled) {
       return this.#leftovers.isAny && now >= this.#retryAt && (await this.#sweep())
     }
-    const next = this.#advance()
-    const taken = (this.#taken = this.#waiting.splice(0, next.answers.length))
-    if (next.writes.length > 0) {
-      const is = await this.#stored(next.writes)
-      if (is !== 'stored') return this.#failed(is, taken)
+    this.#taken = []
+    try {
+      const next = this.#advance(this.#singly > 0 ? this.#waiting.slice(0, 1) : this.#waiting)
+      const taken = (this.#taken = this.#waiting.splice(0, next.answers.length))
+      this.#singly = Math.max(0, this.#singly - taken.length)
+      if (next.writes.length > 0) {
+        const is = await this.#stored(next.writes)
+        if (is !== 'stored') return await this.#failed(is, taken)
+      }
+      this.#take(next, taken)
+      return next.writes.length > 0 || taken.length > 0
+    } catch (error) {
+      if (isEndOfStore(error)) throw error
+      return this.#mend(error)
     }
-    this.#take(next, taken)
-    return next.writes.length > 0 || taken.length > 0
   }
 
-  #advance(): Advance {
+  /** Meets a defect: refuses the message that has it, if it is known, and reads the group again. Returns whether to go on. */
+  async #mend(error: unknown): Promise<boolean> {
+    const { log, instruments, moment } = this.#options
+    instruments.millrace_group_defects_total.add(1)
+    // Nothing of a change that the machine could not make is stored; of one that the store refused, a part may be.
+    const isWriting = this.#taken.length > 0
+    const isUnknown = !isWriting && this.#singly === 0 && this.#waiting.length > 1
+    const culprits = isWriting ? this.#taken : isUnknown ? [] : this.#waiting.splice(0, 1)
+    this.#taken = []
+    this.#singly = isUnknown ? this.#waiting.length : Math.max(0, this.#singly - 1)
+    const { now } = moment()
+    const reason = this.#reasonOf(error)
+    for (const { reject } of culprits) reject(reason)
+    if (isWriting || now >= this.#retryAt) {
+      this.#retryAt = now + RETRY_MS
+      const messages = culprits.map(({ message }) => message.type)
+      log.error(
+        { err: error, group: this.name, messages },
+        'a consumer group met a defect, and is read again',
+      )
+      await this.#reload()
+    }
+    return this.#waiting.length > 0
+  }
+
+  #advance(messages: readonly Told[]): Advance {
     const { name, factsOf, store, moment, catalog, graceMs } = this.#options
     const options = {
       name,
@@ -192,7 +225,7 @@ export class LiveGroup {
       takenRowsMax: TAKEN_ROWS_MAX,
       at: moment(),
     }
-    return advance(this.#waiting, { ...options, state: this.#state })
+    return advance(messages, { ...options, state: this.#state })
   }
 
   /** Stores rows. A closed store or a failed flush ends the group, because it is unknown what is stored. */
@@ -206,10 +239,10 @@ export class LiveGroup {
     }
   }
 
-  /** What everybody is told from now on: that the store has failed or is closed, or that this group has a defect. */
-  #endedBy(error: unknown): Error {
-    if (MillraceError.is(error, 'outcomeUnknown') || MillraceError.is(error, 'unavailable')) return error
-    const message = `Group ${this.name} cannot go on until the broker starts again; its log says why.`
+  /** What is told: that the store has failed or is closed, or that this group met a defect. */
+  #reasonOf(error: unknown): Error {
+    if (isEndOfStore(error)) return error
+    const message = `Group ${this.name} met a defect, and is read again from the disk; the broker's log says more.`
     return refusal('internal', message, { cause: error })
   }
 
@@ -229,13 +262,19 @@ export class LiveGroup {
   async #failed(is: 'noRoom' | 'partly' | 'overloaded', taken: readonly Waiting[]): Promise<boolean> {
     const { moment, log } = this.#options
     this.#retryAt = moment().now + RETRY_MS
-    this.#isFresh = true
     if (is === 'partly') {
       log.warn({ group: this.name }, 'a change of a consumer group was stored in part, and is read again')
-      await this.#load()
+      await this.#reload()
     } else this.#state = renewed(this.#state, taken)
     for (const { message, resolve } of taken) resolve(unstored(this.name, this.#state, message, is))
     return this.#waiting.length > 0
+  }
+
+  /** Reads the group anew. Where that fails, what is in memory counts for nothing: the next message has it read. */
+  #reload(): Promise<void> {
+    this.#isLoaded = false
+    this.#loading = undefined
+    return this.loaded()
   }
 
   async #load(): Promise<void> {
@@ -272,6 +311,11 @@ export class LiveGroup {
   #refuseAll(error: Error): void {
     for (const { reject } of this.#waiting.splice(0)) reject(error)
   }
+}
+
+/** True if the store has failed or is closed: nobody knows what is stored, and nothing more is. */
+function isEndOfStore(error: unknown): error is MillraceError {
+  return MillraceError.is(error, 'outcomeUnknown') || MillraceError.is(error, 'unavailable')
 }
 
 function deferred<T>(): {
