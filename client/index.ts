@@ -86,10 +86,16 @@ export type { Acknowledgement, BatchAcknowledgement } from './producer/acknowled
 export type { ProducerMetrics } from './producer/telemetry/meter.ts'
 export type { LatencySummary } from './producer/telemetry/latency.ts'
 export { producerChannels, type ProducerMessages } from './producer/telemetry/channels.ts'
-export type { Group, GroupResetOptions, SeekPlace } from './groups/group.ts'
+export type { Group, SeekPlace } from './groups/group.ts'
 export type { GroupBatch } from './groups/batches.ts'
 export type { Checkpoints } from './groups/checkpoints.ts'
-export type { GoneStream, GroupDescription, GroupMember, GroupShard, GroupSummary } from './groups/descriptions.ts'
+export type {
+  GoneStream,
+  GroupDescription,
+  GroupMember,
+  GroupShard,
+  GroupSummary,
+} from './groups/descriptions.ts'
 export type { GroupEvent, GroupShardPlace } from './groups/events.ts'
 export type {
   CheckpointPlace,

@@ -71,7 +71,7 @@ export const smallFamilies = {
         }),
       ),
       /** Streams that it has read and that were deleted; absent for none. */
-      gone: z.array(z.strictObject({ name: z.string().min(1), streamId: count, goneAt: count })).optional(),
+      gone: v.optional(v.array(v.strictObject({ name: text, streamId: count, goneAt: count }))),
     }),
     valueBytesMax: 1024 + 2 * limits.streamsPerGroupMax * streamBytesMax,
     written: 'when a member joins, shards are assigned, new shards are listed, or a stream is deleted',

@@ -157,10 +157,12 @@ function pauseVerb(terminal: Terminal): Command {
       'Pause a group: its members keep their shards, finish what they have, and hand out no more records.',
     )
     .argument('<group>')
+    .addOption(jsonOption())
     .addOption(urlOption())
-    .action(async (name: string, { url }: Shared) => {
+    .action(async (name: string, { url, json }: Shared) => {
       await withClient(url, (client) => client.pauseGroup(name))
-      print(terminal, `Paused ${name}. It goes on with \`millrace group resume ${name}\`.`)
+      if (json === true) printJson(terminal, { name, isPaused: true }, { indent: 2 })
+      else print(terminal, `Paused ${name}. It goes on with \`millrace group resume ${name}\`.`)
     })
   return withExamples(command, [{ line: 'millrace group pause billing', says: 'until it is resumed' }])
 }
@@ -169,10 +171,12 @@ function resumeVerb(terminal: Terminal): Command {
   const command = new Command('resume')
     .description('Let a paused group go on where it is.')
     .argument('<group>')
+    .addOption(jsonOption())
     .addOption(urlOption())
-    .action(async (name: string, { url }: Shared) => {
+    .action(async (name: string, { url, json }: Shared) => {
       await withClient(url, (client) => client.resumeGroup(name))
-      print(terminal, `Resumed ${name}.`)
+      if (json === true) printJson(terminal, { name, isPaused: false }, { indent: 2 })
+      else print(terminal, `Resumed ${name}.`)
     })
   return withExamples(command, [{ line: 'millrace group resume billing', says: 'from its checkpoints' }])
 }
@@ -181,11 +185,12 @@ function deleteVerb(terminal: Terminal): Command {
   const command = new Command('delete')
     .description(
       'Delete a group and its checkpoints. Asks first on a terminal; a script is not asked. Refused while the group has ' +
-        'members, unless it is forced; members that go on make it anew.',
+        'members, unless it is forced; members that go on are refused then, and do not make it anew.',
     )
     .argument('<group>')
     .option('--yes', 'do not ask')
-    .option('--force', 'also while it has members')
+    .option('--force', 'also while it has members: their programs end with groupNotFound')
+    .addOption(jsonOption())
     .addOption(urlOption())
     .action(async (name: string, options: Forced) => {
       await withClient(options.url, async (client: Client) => {
@@ -197,7 +202,8 @@ function deleteVerb(terminal: Terminal): Command {
         })
         await client.deleteGroup(name, { force: options.force === true })
       })
-      print(terminal, `Deleted ${name}.`)
+      if (options.json === true) printJson(terminal, { name, isDeleted: true }, { indent: 2 })
+      else print(terminal, `Deleted ${name}.`)
     })
   return withExamples(command, [
     { line: 'millrace group delete billing', says: 'asks before it deletes' },

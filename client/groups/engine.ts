@@ -1,6 +1,7 @@
 // A member at work: starts and ends the work on shards as the membership assigns and revokes them. Runs in the client. Each
 // lease has one piece of work, which ends once: by a release, by the end of the shard, or by the loss of the lease. A shard
 // never has two pieces of work at the same time.
+import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { WireLease } from '../../protocol/operations.ts'
 import type { Codec } from '../codecs.ts'
@@ -27,9 +28,10 @@ import { KnownStreams } from './known-streams.ts'
 import { groupLimits, type GroupHandler, type GroupSettings } from './options.ts'
 import { deadLetterOf } from './processing/dead-letters.ts'
 import type { LoadCheckpoint } from './processing/external-position.ts'
+import { GiveBacks } from './processing/give-backs.ts'
 import { HandlerWatch } from './processing/handler-watch.ts'
 import { LeasedShard } from './processing/leased-shard.ts'
-import { Reports } from './processing/reports.ts'
+import { Reports, type ToldReports } from './processing/reports.ts'
 import { CheckpointSaver, leaseLost } from './processing/saver.ts'
 import { ShardFeeds, type ShardFeed } from './processing/shard-feed.ts'
 import { ShardWork, type WorkOutcome } from './processing/shard-work.ts'
@@ -69,6 +71,7 @@ export class GroupEngine<T> {
   readonly #watch: HandlerWatch | undefined
   readonly #reports = new Reports()
   readonly #streams = new KnownStreams()
+  readonly #giveBacks: GiveBacks
   readonly #held = new Map<string, Held>()
   /** By shard: the epoch in which it was last given back or ended. */
   readonly #finished = new Map<string, number>()
@@ -84,6 +87,7 @@ export class GroupEngine<T> {
     const { dependencies, settings, claim } = options
     const { control, routings, pool } = dependencies
     this.#client = dependencies.settings
+    this.#giveBacks = new GiveBacks(this.#client.random)
     const { signal } = this.#ending
     this.#membership = new Membership(
       {
@@ -101,7 +105,7 @@ export class GroupEngine<T> {
         streams: (streams) => this.#streams.heard(streams).forEach(options.onEvent),
         expelled: (error) => this.#expelled(error),
         renewed: () => this.#gate.renewed(),
-        reports: (isAll) => this.#reports.tell(this.#reported, this.#client.monotonic(), isAll),
+        reports: (isAll) => this.#tellReports(isAll),
       },
     )
     this.#gate = new HandOutGate({
@@ -259,6 +263,7 @@ export class GroupEngine<T> {
       codec,
       handler,
       saver: this.#saver,
+      giveBacks: this.#giveBacks,
       client: this.#client,
       watch: this.#watch,
       gate: () => this.#gate.wait(shard),
@@ -344,6 +349,11 @@ export class GroupEngine<T> {
     this.#waiting.clear()
     for (const held of this.#held.values()) this.#lose(held, error)
     this.#options.onEvent({ type: 'expelled', memberId: this.#options.claim.memberId, error })
+  }
+
+  #tellReports(isAll: boolean): ToldReports {
+    const reportsMax = limits.groupShardsPerRequestMax
+    return this.#reports.tell(this.#reported, this.#client.monotonic(), { isAll, reportsMax })
   }
 
   #report(): void {

@@ -8,19 +8,13 @@ import { resolveDecoder } from '../codecs.ts'
 import { checkArgument, checkOptions } from '../options/check.ts'
 import { toWirePosition } from '../reading/position.ts'
 import type { CallOptions } from '../settings.ts'
-import type { ForceOptions } from '../streams/admin.ts'
+import type { ResetGroupOptions } from '../streams/admin.ts'
 import { onAbort } from '../waiting.ts'
 import { groupBatches, type GroupBatch } from './batches.ts'
 import { describeGroup, type GroupDescription } from './descriptions.ts'
 import { GroupEngine, type GroupDependencies } from './engine.ts'
 import type { MemberClaim } from './membership/heartbeat.ts'
-import {
-  groupSettings,
-  type GroupHandler,
-  type GroupOptions,
-  type GroupSettings,
-  type GroupStart,
-} from './options.ts'
+import { groupSettings, type GroupHandler, type GroupOptions, type GroupSettings } from './options.ts'
 
 /** A place in one shard, for `seek`. */
 export interface SeekPlace {
@@ -30,12 +24,6 @@ export interface SeekPlace {
   readonly shardId: string
   /** The first record to be processed from now on. */
   readonly sequenceNumber: number
-}
-
-/** Options of a reset. */
-export interface GroupResetOptions extends ForceOptions {
-  /** Name of the stream; may be left out where the group reads one. */
-  readonly stream?: string
 }
 
 /**
@@ -145,10 +133,10 @@ export class Group<T> implements AsyncDisposable {
    * Moves the group back or forth in a stream. Rejects with `groupInUse` while the group has members (this one counts), unless
    * `force` is set; with `groupNotFound`; and with `streamNotFound`.
    */
-  async reset(to: GroupStart, options: GroupResetOptions = {}): Promise<void> {
-    checkArgument('to', to)
-    checkOptions('reset', options)
-    const { stream, force = false, signal } = options
+  async reset(options: ResetGroupOptions): Promise<void> {
+    checkOptions('resetGroup', options)
+    checkArgument('to', options?.to)
+    const { to, stream, force = false, signal } = options
     const request = {
       group: this.name,
       stream: stream ?? this.#onlyStream,

@@ -152,6 +152,9 @@ export const groupLimits = {
   renewalsPerLease: 4,
   /** Last part of a lease, in which a member no longer trusts it, because clocks run at different speeds. */
   uncertainPart: 0.05,
+  /** A shard that cannot be gone on with is kept for so long before it is given back. */
+  giveBackMsMin: 1000,
+  giveBackMsMax: 60_000,
   /** How long a request for records waits at a host. */
   fetchWaitMs: 5000,
   /** How often changed reports are sent. */

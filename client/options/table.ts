@@ -17,9 +17,7 @@ import type {
 } from '../streams/admin.ts'
 import type { StreamChanges, StreamSettings } from '../streams/capacity.ts'
 import type { PutOptions } from '../client.ts'
-import type { AggregateOptions } from '../aggregation/aggregate.ts'
-import type { DeaggregateOptions } from '../aggregation/deaggregate.ts'
-import type { GroupResetOptions, SeekPlace } from '../groups/group.ts'
+import type { SeekPlace } from '../groups/group.ts'
 import type { GroupOptions, GroupRetry } from '../groups/options.ts'
 import type { PageOptions } from '../streams/listing.ts'
 import type {
@@ -217,8 +215,6 @@ const force = { force: boolean, signal } satisfies OptionsOf<ForceOptions>
 
 const resetGroup = { ...force, to: groupStart, stream: string } satisfies OptionsOf<ResetGroupOptions>
 
-const reset = { ...force, stream: string } satisfies OptionsOf<GroupResetOptions>
-
 const seek = { stream: string, shardId, sequenceNumber } satisfies OptionsOf<SeekPlace>
 
 /** Returns options for settings of a stream, by the table of settings. */
@@ -343,7 +339,6 @@ export const optionTable = {
   deleteGroup: force,
   resumeGroup: call,
   deleteCheckpoints: call,
-  reset,
   seek,
   aggregate,
   deaggregate,

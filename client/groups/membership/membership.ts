@@ -28,8 +28,11 @@ export interface MembershipEvents {
   expelled(error: MillraceError): void
   /** Called when the leases were renewed, whether or not they were in doubt before. */
   renewed(): void
-  /** Returns the reports that have changed since the last call; all reports if the broker may lack earlier ones. */
-  reports(isAll: boolean): ShardReport[]
+  /**
+   * Returns the reports that have changed since the last call, as many as one request holds; all reports if the broker may lack
+   * earlier ones.
+   */
+  reports(isAll: boolean): { readonly reports: readonly ShardReport[]; readonly hasMore: boolean }
 }
 
 export interface MembershipOptions {
@@ -260,9 +263,9 @@ export class Membership {
     const { signal } = this.#leaving
     const connection = await control.connect(signal)
     const released = this.#released.slice(0, limits.groupShardsPerRequestMax)
-    const reports = this.#events.reports(this.#isAllToReport).slice(0, limits.groupShardsPerRequestMax)
+    const { reports, hasMore } = this.#events.reports(this.#isAllToReport)
     this.#isAllToReport = false
-    const waitMs = released.length < this.#released.length ? 0 : groupLimits.syncWaitMs
+    const waitMs = hasMore || released.length < this.#released.length ? 0 : groupLimits.syncWaitMs
     const sentAt = client.monotonic()
     const request = { ...claim, version: this.#version, waitMs, reports, released }
     const answer = await unlessAborted(connection.request('syncMember', request, waitMs), signal)

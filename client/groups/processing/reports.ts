@@ -7,6 +7,12 @@ const RATE_MS_MIN = 1000
 /** A rate that differs by less than this part is not reported again. */
 const RATE_PART = 0.1
 
+/** Reports for one request. */
+export interface ToldReports {
+  readonly reports: readonly ShardReport[]
+  readonly hasMore: boolean
+}
+
 interface Observed {
   readonly at: number
   readonly records: number
@@ -23,15 +29,28 @@ interface Observed {
 export class Reports {
   readonly #observed = new Map<LeasedShard, Observed>()
 
-  /** Returns the reports that say something new, or all. `now` is on the monotonic clock. Returned reports count as sent. */
-  tell(shards: Iterable<LeasedShard>, now: number, isAll: boolean): ShardReport[] {
+  /**
+   * Reports of shards, at this moment of the monotonic clock: those that say something new, or all of them, as many as one
+   * request holds. They count as told; `hasMore`: others wait for the next call.
+   */
+  tell(
+    shards: Iterable<LeasedShard>,
+    now: number,
+    { isAll, reportsMax }: { readonly isAll: boolean; readonly reportsMax: number },
+  ): ToldReports {
+    if (isAll) for (const observed of this.#observed.values()) observed.told = undefined
     const reports: ShardReport[] = []
+    let hasMore = false
     for (const { observed, report, isNew } of this.#look(shards, now)) {
-      if (!isNew && !isAll) continue
+      if (!isNew) continue
+      if (reports.length === reportsMax) {
+        hasMore = true
+        continue
+      }
       observed.told = report
       reports.push(report)
     }
-    return reports
+    return { reports, hasMore }
   }
 
   /** Returns true if any report says something new. */

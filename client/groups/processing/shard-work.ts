@@ -5,6 +5,9 @@ import { arrivalTimeAt } from '../../../protocol/batch/batch.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Codec } from '../../codecs.ts'
 import { errorFrom } from '../../errors.ts'
+import { errorText } from '../error-text.ts'
+import { sleep } from '../../waiting.ts'
+import type { GiveBacks } from './give-backs.ts'
 import { recordsOf } from '../../reading/record-iterator.ts'
 import { isUnreadable } from '../../reading/unreadable.ts'
 import type { StreamRecord } from '../../record.ts'
@@ -23,6 +26,7 @@ export interface ShardWorkOptions<T> extends Omit<
   readonly settings: GroupSettings
   readonly codec: Codec<never, T>
   readonly saver: CheckpointSaver
+  readonly giveBacks: GiveBacks
 }
 
 /** Consecutive records, and the number after the last one. */
@@ -65,27 +69,46 @@ export class ShardWork<T> {
   /** Fulfils when the shard is given back. Never rejects. */
   async run(): Promise<WorkOutcome> {
     const shard = this.#shard
-    const { saver, settings } = this.#options
+    const { giveBacks } = this.#options
     try {
-      const isThrough = settings.concurrency > 1 ? await this.#inLanes() : await this.#inOrder()
-      if (shard.isLost) return 'lost'
-      if (settings.checkpoint === 'manual' && this.#handled !== undefined) {
-        const isFinished = await this.#attempts.finish(this.#handled)
-        if (shard.isLost) return 'lost'
-        if (!isFinished) return await this.#release()
-      }
-      if (!isThrough) return await this.#release()
-      shard.isEnding = true
-      await saver.save(shard, shard.cursor?.next ?? shard.stored ?? 0, true)
-      return 'ended'
+      const outcome = await this.#process()
+      if (outcome !== 'lost') giveBacks.over(shard)
+      return outcome
     } catch (error) {
       const isLost = MillraceError.is(error, 'leaseLost') || MillraceError.is(error, 'memberNotFound')
-      if (isLost || shard.isLost) return 'lost'
-      const { stream, shardId } = shard
-      const message = 'a shard of a group is given back before it should be'
-      this.#options.client.log({ level: 'warn', message, stream, shardId, error: errorFrom(error) })
-      return 'released'
+      if (!isLost && !shard.isLost) await this.#keep(errorFrom(error))
+      return isLost || shard.isLost ? 'lost' : 'released'
     }
+  }
+
+  /** Says why the shard cannot be gone on with, and keeps it for a while, unless it closes. */
+  async #keep(error: Error): Promise<void> {
+    const shard = this.#shard
+    const { client, giveBacks } = this.#options
+    const { stream, shardId } = shard
+    const delayMs = giveBacks.keptMs(shard)
+    shard.isEnding = false
+    const message = 'a shard of a group cannot be gone on with, and is given back later'
+    client.log({ level: 'warn', message, stream, shardId, delayMs, error })
+    const [since, sequenceNumber] = [client.monotonic(), shard.stored]
+    shard.trouble = { state: 'retrying', since, sequenceNumber, detail: errorText(error) }
+    await sleep(delayMs, shard.closing).catch(() => {})
+  }
+
+  async #process(): Promise<WorkOutcome> {
+    const shard = this.#shard
+    const { saver, settings } = this.#options
+    const isThrough = settings.concurrency > 1 ? await this.#inLanes() : await this.#inOrder()
+    if (shard.isLost) return 'lost'
+    if (settings.checkpoint === 'manual' && this.#handled !== undefined) {
+      const isFinished = await this.#attempts.finish(this.#handled)
+      if (shard.isLost) return 'lost'
+      if (!isFinished) return await this.#release()
+    }
+    if (!isThrough) return await this.#release()
+    shard.isEnding = true
+    await saver.save(shard, shard.cursor?.next ?? shard.stored ?? 0, true)
+    return 'ended'
   }
 
   async #release(): Promise<WorkOutcome> {

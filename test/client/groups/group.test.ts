@@ -81,6 +81,35 @@ describe.each(['pull', 'push'] as const)('a group (%s)', (mode) => {
     })
   })
 
+  it('a member of a group that is deleted ends with groupNotFound, and does not make it again', async () => {
+    await withGroup({ shards: 1 }, async (test) => {
+      fill(test.broker, 0, [4])
+      const { running, client, events } = await test.join({ mode })
+      const ending = rejectionOf(running)
+      await test.until(() => test.position(0) === 4)
+      await driven(client.deleteGroup('billing', { force: true }))
+      expect(await driven(ending)).toMatchObject({ code: 'groupNotFound' })
+      expect(test.groups.states.get('billing')).toBeUndefined()
+      expect(typesOf(events).slice(-2)).toEqual(['lost', 'expelled'])
+      // Another program may make a group of this name.
+      const second = await test.join({ mode })
+      await test.until(() => second.handled.length === 4)
+    })
+  })
+
+  it('a member is told of a stream that is gone, and of one that was made again, and reads it whole', async () => {
+    await withGroup({ shards: 1 }, async (test) => {
+      fill(test.broker, 0, [4])
+      const { events } = await test.join({ mode })
+      await test.until(() => test.position(0) === 4)
+      test.broker.exists = false
+      await test.until(() => typesOf(events).includes('streamGone'))
+      test.broker.exists = true
+      await pass(100, 10)
+      expect(typesOf(events).filter((type) => type.startsWith('stream'))).toEqual(['streamGone'])
+    })
+  })
+
   it('children are handled after their parents are processed to their end, by whichever member', async () => {
     await withGroup({ shards: 2 }, async (test) => {
       const expected = [...fill(test.broker, 0, [30]), ...fill(test.broker, 1, [30])]

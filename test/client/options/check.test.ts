@@ -55,7 +55,6 @@ const calls: Readonly<Record<string, (client: Client, options: never) => unknown
   group: (client, options) =>
     client.group(withNeeded({ name: 'a', stream: 'clicks' }, options) as never).stop(),
   seek: (client, options) => client.group({ name: 'a', stream: 'clicks' }).seek(options),
-  reset: (client, options) => client.group({ name: 'a', stream: 'clicks' }).reset('TRIM_HORIZON', options),
   listGroups: (client, options) => client.listGroups(options),
   describeGroup: (client, options) => client.describeGroup('a', options),
   resetGroup: (client, options) =>

@@ -30,6 +30,8 @@ export class FakeGroups {
     []
   /** For how long the clock of the controller has stood still. */
   frozenMs = 0
+  /** Refuses the ends of shards, which nothing gives reason to. */
+  refusesEnds = false
   /** Reports, in order. */
   readonly reports: RequestOf<'syncMember'>['reports'][number][] = []
   /** See the machine: nothing is assigned for so long in an empty group. */
@@ -125,6 +127,10 @@ export class FakeGroups {
         return true
       case 'saveCheckpoints': {
         const { group, memberId, checkpoints } = message.request
+        if (this.refusesEnds && checkpoints.some(({ isEnd }) => isEnd)) {
+          const refusal = wireResult({ code: 'invalidCheckpoint', message: 'a defect' })
+          return answer('saveCheckpoints', { results: checkpoints.map(() => refusal) })
+        }
         const asked = checkpoints.map((each) => ({
           ...each,
           tail: this.#broker.shards[each.shardIndex]?.tail,

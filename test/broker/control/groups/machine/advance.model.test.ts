@@ -46,6 +46,9 @@ const send = (world: World, from: ModelProcess, message: GroupMessage): void => 
   if (world.sent.length > 30) world.sent.shift()
 }
 
+/** Now and then the controller ends after some parts of a change: what is stored then is a state like any other. */
+const partsOf = (random: number): number | undefined => (random % 5 === 0 ? random % 4 : undefined)
+
 /** Delivers messages, oldest or not; every other one stays on its way and arrives again. */
 function deliver({ group, sent }: World, count: number, random: number, partsMax?: number): void {
   const taken = Array.from({ length: Math.min(count, sent.length) }, (_, place) => {
@@ -191,13 +194,13 @@ const steps: Readonly<Record<string, { readonly weight: number; readonly step: S
       const pins =
         group.catalog.streams.has(stream) && type === 'LATEST' ? group.catalog.pins(stream) : undefined
       const to = { type, timestamp: type === 'AT_TIMESTAMP' ? 5 : undefined }
-      group.tell([{ type: 'reset', stream, to, pins, isForced: c % 3 > 0 }])
+      group.tell([{ type: 'reset', stream, to, pins, isForced: c % 3 > 0 }], partsOf(b))
     },
   },
   delete: {
     weight: 1,
     step: ({ group }, a, b) => {
-      if (a % 4 === 0) group.tell([{ type: 'delete', isForced: b % 2 === 0 }])
+      if (a % 4 === 0) group.tell([{ type: 'delete', isForced: b % 2 === 0 }], partsOf(b))
     },
   },
   pause: {
@@ -237,7 +240,8 @@ const steps: Readonly<Record<string, { readonly weight: number; readonly step: S
         }))
       const tails = new Map(shards.map(({ shardIndex }) => [shardIndex, tailOf(shardIndex)]))
       const isPartial = c % 2 === 0
-      group.tell([{ type: 'saveProgress', stream, isPartial, progress: { ...progress, shards }, tails }])
+      const saved = { ...progress, shards }
+      group.tell([{ type: 'saveProgress', stream, isPartial, progress: saved, tails }], partsOf(a))
     },
   },
 }
