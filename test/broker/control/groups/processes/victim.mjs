@@ -29,7 +29,8 @@ const state = {
   shards: new Map([[1, shards]]),
 }
 const { instruments } = createTelemetry('controller', { withProcess: false })
-const groups = new Groups({ store, catalog: { state }, time: systemTime, instruments, log: silentLog() })
+const rim = { time: systemTime, instruments, log: silentLog() }
+const groups = new Groups({ store, catalog: { state }, ...rim, graceMs: 0 })
 groups.start()
 
 /** Writes synchronously: every line that the parent reads was told before the kill. A full pipe is tried again. */
@@ -55,9 +56,10 @@ async function live(name) {
       leaseMs: 1_000,
       streams: [{ name: 's', from }],
       address: '',
+      life: undefined,
       pins: new Map(),
     }
-    if ((await groups.tell('g', join)).is !== 'done') {
+    if ((await groups.tell('g', join)).is !== 'joined') {
       // A member of a killed process has the name until its lease ends: the next one takes another.
       name = `${name}+`
       continue
