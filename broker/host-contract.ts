@@ -74,7 +74,9 @@ export interface BacklogRequest extends ShardRef {
 }
 
 /** What lies between a position and the tail of a shard. */
-export interface Backlog extends ShardRef {
+export interface Backlog {
+  /** Place of the position in the request. */
+  readonly place: number
   readonly records: number
   /** Bytes of their batches, about. */
   readonly bytes: number

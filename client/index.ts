@@ -95,6 +95,7 @@ export type {
   GroupMember,
   GroupShard,
   GroupSummary,
+  GroupTotals,
 } from './groups/descriptions.ts'
 export type { GroupEvent, GroupShardPlace } from './groups/events.ts'
 export type {

@@ -17,7 +17,9 @@ import { Catalog } from './catalog.ts'
 import { ClockKeeper, type ClockNote } from './clock/clock-keeper.ts'
 import { StampRepair } from './clock/stamp-repair.ts'
 import { Documents } from './documents/documents.ts'
+import { measureGroups } from './groups/group-gauges.ts'
 import { Groups } from './groups/groups.ts'
+import { HostQuestions } from './groups/host-questions.ts'
 import type { HostStatus } from './hosts/fleet.ts'
 import { controlHandlers } from './handlers.ts'
 import { hostOfOwner, ownersToRun } from './hosts/placement.ts'
@@ -228,7 +230,8 @@ export class Controller {
     instruments.millrace_catalog_shards.set(state.shardCount)
     instruments.millrace_documents.set(this.#documents.count)
     instruments.millrace_document_bytes.set(this.#documents.bytes)
-    this.#groups.measure()
+    const measured = { instruments, catalog: state, hosts: new HostQuestions({ fleet: this.#fleet, time }) }
+    await measureGroups(this.#groups.states, { ...measured, wall: time.now() })
     instruments.millrace_free_bytes.set(await this.#freeBytes())
     for (const host of this.#fleet.hosts) {
       instruments.millrace_host_ready.set(host.state === 'ready' ? 1 : 0, String(host.hostId))

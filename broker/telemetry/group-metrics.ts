@@ -4,8 +4,32 @@ export const groupMetrics = {
   millrace_groups: { kind: 'gauge', help: 'Consumer groups.', labels: [], from: 'controller' },
   millrace_group_members: {
     kind: 'gauge',
-    help: 'Members of all consumer groups.',
-    labels: [],
+    help: 'Members of the consumer group. Groups beyond the first 500 by name share the label "(others)", here and in all gauges of groups.',
+    labels: ['group'],
+    from: 'controller',
+  },
+  millrace_group_lag_records: {
+    kind: 'gauge',
+    help: 'Records from the checkpoint to the tail, of the shard of the group that has most of them. Without shards whose host is down.',
+    labels: ['group'],
+    from: 'controller',
+  },
+  millrace_group_lag_seconds: {
+    kind: 'gauge',
+    help: 'Age of the oldest record that the group has not processed, of all its shards; 0 where everything is processed.',
+    labels: ['group'],
+    from: 'controller',
+  },
+  millrace_group_unowned_shards: {
+    kind: 'gauge',
+    help: 'Shards of the group that could be processed and that no member has.',
+    labels: ['group'],
+    from: 'controller',
+  },
+  millrace_group_blocked_shards: {
+    kind: 'gauge',
+    help: 'Shards of the group that stand still at a record that failed in all attempts.',
+    labels: ['group'],
     from: 'controller',
   },
   millrace_group_checkpoints_total: {

@@ -16,6 +16,8 @@ interface Instrument<L extends readonly string[]> {
   gauge: {
     set(value: number, ...labels: LabelValues<L>): void
     add(amount: number, ...labels: LabelValues<L>): void
+    /** Sets the values of these labels, and forgets all others: what they stood for is gone. */
+    replace(values: Iterable<readonly [label: string, value: number]>): void
   }
   histogram: { observe(value: number, ...labels: LabelValues<L>): void }
 }
@@ -52,6 +54,7 @@ interface LooseInstrument {
   add(amount: number, label?: string): void
   advanceTo(total: number, label?: string): void
   set(value: number, label?: string): void
+  replace(values: Iterable<readonly [label: string, value: number]>): void
   observe(value: number, label?: string): void
 }
 
@@ -83,10 +86,15 @@ function instrumentOf(name: string, metric: Metric, registers: Registry[]): Part
     new Gauge({
       ...common,
       collect() {
+        this.reset()
         for (const [label, { value }] of sums) this.set(labelled(label), value)
       },
     })
-    return { set, add }
+    const replace: LooseInstrument['replace'] = (values) => {
+      sums.clear()
+      for (const [label, value] of values) set(value, label)
+    }
+    return { set, add, replace }
   }
   new Counter({
     ...common,

@@ -5,6 +5,7 @@ import type {
   GroupMember,
   GroupShard,
   GroupSummary,
+  GroupTotals,
 } from '../../client/index.ts'
 import { countOf, formatBytes, formatCount, formatDuration, shortShardId } from './amounts.ts'
 import { formatFields, formatTable, type Room } from './table.ts'
@@ -37,7 +38,7 @@ export function groupReport(group: GroupDescription, room: Room): string {
         ...group.goneStreams.map(goneField),
         ['members', formatCount(group.memberCount)],
         ['shards', formatCount(group.shardCount)],
-        ['behind', behindOf(group.shards)],
+        ['behind', behindOf(group.totals)],
         ['created', group.createdAt.toISOString()],
       ],
       room,
@@ -90,17 +91,14 @@ function shardTable(shards: readonly GroupShard[], { nameOf, room }: ShardNaming
 }
 
 /** The sums of all shards. They say which shards are missing in them. */
-function behindOf(shards: readonly GroupShard[]): string {
-  const known = shards.filter(({ recordsBehind }) => recordsBehind !== undefined)
-  const records = known.reduce((sum, { recordsBehind = 0 }) => sum + recordsBehind, 0)
-  const bytes = known.reduce((sum, { bytesBehind = 0 }) => sum + bytesBehind, 0)
-  const oldest = Math.max(0, ...known.map(({ millisBehind = 0 }) => millisBehind))
-  const missing = shards.length - known.length
-  const sums =
-    records === 0
-      ? 'nothing'
-      : `${countOf(records, 'record')}, ${formatBytes(bytes)}, the oldest of them ${formatDuration(oldest)} old`
-  return missing === 0 ? sums : `${sums}; and ${countOf(missing, 'shard')} whose host is down`
+function behindOf({ recordsBehind, bytesBehind, millisBehind, unknownShards }: GroupTotals): string {
+  const amounts = [
+    countOf(recordsBehind, 'record'),
+    formatBytes(bytesBehind),
+    `the oldest of them ${formatDuration(millisBehind)} old`,
+  ]
+  const sums = recordsBehind === 0 ? 'nothing' : amounts.join(', ')
+  return unknownShards === 0 ? sums : `${sums}; and ${countOf(unknownShards, 'shard')} whose host is down`
 }
 
 /** Every reason, the one that must be seen to first at the top. */

@@ -87,6 +87,24 @@ export interface GroupDescription extends GroupSummary {
   readonly members: readonly GroupMember[]
   /** The shards that are not processed to their end, by stream and index. */
   readonly shards: readonly GroupShard[]
+  /** Sums over the shards. */
+  readonly totals: GroupTotals
+}
+
+/** Sums over the shards of a group. Shards whose host is down count in `unknownShards` alone. */
+export interface GroupTotals {
+  /** Records from the checkpoints to the tails. */
+  readonly recordsBehind: number
+  /** Stored bytes from the checkpoints to the tails, about. */
+  readonly bytesBehind: number
+  /** Age of the oldest record that is not processed; 0 at the tails. */
+  readonly millisBehind: number
+  /** Shards of which the lag is not known, because their host is down. */
+  readonly unknownShards: number
+  /** Shards that no member has, and that do not wait for a parent. */
+  readonly unownedShards: number
+  /** Shards that stand still at a record that failed in all attempts. */
+  readonly blockedShards: number
 }
 
 /** Asks for a whole group, one page of shards at a time. Rejects with `groupNotFound`. */
@@ -107,7 +125,23 @@ export async function describeGroup(
     }
     after = last && { streamName: last.streamName, shardIndex: last.shardIndex }
   } while (page.hasMore)
-  return { ...groupOf(page.group), members: page.members.map(groupMemberOf), shards }
+  const members = page.members.map(groupMemberOf)
+  return { ...groupOf(page.group), members, shards, totals: totalsOf(shards) }
+}
+
+/** Sums up shards. */
+export function totalsOf(shards: readonly GroupShard[]): GroupTotals {
+  const count = (isIt: (shard: GroupShard) => boolean): number => shards.filter(isIt).length
+  const sum = (of: (shard: GroupShard) => number | undefined): number =>
+    shards.reduce((total, shard) => total + (of(shard) ?? 0), 0)
+  return {
+    recordsBehind: sum(({ recordsBehind }) => recordsBehind),
+    bytesBehind: sum(({ bytesBehind }) => bytesBehind),
+    millisBehind: shards.reduce((oldest, { millisBehind = 0 }) => Math.max(oldest, millisBehind), 0),
+    unknownShards: count(({ recordsBehind }) => recordsBehind === undefined),
+    unownedShards: count(({ memberId, reason }) => memberId === undefined && reason !== 'waitingForParent'),
+    blockedShards: count(({ reason }) => reason === 'blocked'),
+  }
 }
 
 /** Returns the only stream of a group. Rejects with `groupNotFound`, and with `invalidArgument` if the group reads none or several. */

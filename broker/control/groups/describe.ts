@@ -1,4 +1,5 @@
 // Describes groups for operators: members, and each shard with its lag and the reason for it. Runs in the controller.
+import type { Backlog } from '../../host-contract.ts'
 import type { RequestOf, ResponseOf, WireGroupMember, WireGroupShard } from '../../../protocol/operations.ts'
 import { shardsOf, type CatalogState } from '../catalog-state.ts'
 import type { HostQuestions } from './host-questions.ts'
@@ -56,9 +57,9 @@ export async function describeShards(
   }
   const backlogs = await backlogsOf(page, parts)
   const { now, wall } = parts.moment
-  const shards = page.map(({ stream, lease }): WireGroupShard => {
+  const shards = page.map(({ stream, lease }, place): WireGroupShard => {
     const { owner, epoch, next, checkpointedAt, recordsPerSecond, shardIndex } = lease
-    const backlog = backlogs.get(`${stream.streamId}/${shardIndex}`)
+    const backlog = backlogs[place]
     const arrival = backlog?.records === 0 ? wall : backlog?.oldestArrival
     return {
       streamName: stream.name,
@@ -88,14 +89,18 @@ function* pageFrom(
   }
 }
 
-function backlogsOf(
+/** In the order of the page; undefined for a shard that the catalog has no more, too. */
+async function backlogsOf(
   page: readonly { readonly stream: GroupStream; readonly lease: Lease }[],
   { catalog, hosts }: { readonly catalog: CatalogState; readonly hosts: HostQuestions },
-): ReturnType<HostQuestions['backlogsOf']> {
-  return hosts.backlogsOf(
-    page.flatMap(({ stream, lease }) => {
-      const shard = shardsOf(catalog, stream.streamId).get(lease.shardIndex)
-      return shard === undefined ? [] : [{ shard, next: lease.next, timestamp: stream.from.timestamp }]
-    }),
-  )
+): Promise<readonly (Backlog | undefined)[]> {
+  const asked = page.flatMap(({ stream, lease }, place) => {
+    const shard = shardsOf(catalog, stream.streamId).get(lease.shardIndex)
+    const { timestamp } = stream.from
+    return shard === undefined ? [] : [{ shard, next: lease.next, timestamp, place }]
+  })
+  const answers = await hosts.backlogsOf(asked)
+  const found: (Backlog | undefined)[] = page.map(() => undefined)
+  for (const [at, { place }] of asked.entries()) found[place] = answers[at]
+  return found
 }

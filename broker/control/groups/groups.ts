@@ -4,7 +4,6 @@
 import { limits } from '../../../protocol/limits.ts'
 import { refusal } from '../../../protocol/refusal.ts'
 import type { SmallRowsStore } from '../../small-rows-contract.ts'
-import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Time } from '../../time.ts'
 import { shardsOf, streamNamed } from '../catalog-state.ts'
@@ -30,8 +29,7 @@ export interface GroupsOptions {
   readonly store: SmallRowsStore
   readonly catalog: Catalog
   readonly time: Time
-  readonly instruments: LiveGroupOptions['instruments'] &
-    Pick<Instruments, 'millrace_groups' | 'millrace_group_members'>
+  readonly instruments: LiveGroupOptions['instruments']
   readonly log: Logger
   /** For so long after the first member has joined an empty group, nothing is assigned; half a second by default. */
   readonly graceMs?: number | undefined
@@ -117,13 +115,9 @@ export class Groups {
     return this.#groups.has(name)
   }
 
-  /** Sets the gauges, just before they are collected. */
-  measure(): void {
-    const { instruments } = this.#options
-    let members = 0
-    for (const { state } of this.#groups.values()) members += state?.members.size ?? 0
-    instruments.millrace_groups.set(this.#groups.size)
-    instruments.millrace_group_members.set(members)
+  /** The groups that there are, as far as they are read, in the order of their names. */
+  get states(): readonly GroupState[] {
+    return this.names.flatMap((name) => this.stateNow(name) ?? [])
   }
 
   #make(name: string): LiveGroup {

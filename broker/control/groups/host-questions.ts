@@ -56,30 +56,52 @@ export class HostQuestions {
     return isAnswered ? this.#known.get(key) : undefined
   }
 
-  /** Returns how far positions are behind, by shard index; without those whose hosts do not answer. */
+  /** Returns the tails of shards, in their order, of all hosts that answer in time. */
+  async tailsOf(shards: readonly Shard[]): Promise<readonly (number | undefined)[]> {
+    const unique = new Map(shards.map((shard) => [keyOf(shard), shard]))
+    const tails = new Map<string, number>()
+    await this.#askHosts([...unique.values()], async (hostId, there) => {
+      const columns = Float64Array.from(there.flatMap(({ streamId, index }) => [streamId, index]))
+      const reply = await this.#fleet.call(hostId, 'shardTails', { shards: columns })
+      for (const [place, shard] of there.entries()) {
+        const tail = reply.tails[place] ?? -1
+        if (tail >= 0) tails.set(keyOf(shard), tail)
+      }
+    })
+    return shards.map((shard) => tails.get(keyOf(shard)))
+  }
+
+  /** Returns how far positions are behind, in their order; undefined where the host does not answer. */
   async backlogsOf(
-    shards: readonly {
+    positions: readonly {
       readonly shard: Shard
       readonly next: number | undefined
       readonly timestamp: number | undefined
     }[],
-  ): Promise<ReadonlyMap<string, Backlog>> {
-    const found = new Map<string, Backlog>()
-    const asked = shards.map(
-      ({ shard, next = null, timestamp = null }): BacklogRequest & Pick<Shard, 'ownerId'> => {
+  ): Promise<readonly (Backlog | undefined)[]> {
+    const found: (Backlog | undefined)[] = positions.map(() => undefined)
+    const asked = positions.map(
+      ({ shard, next = null, timestamp = null }, at): BacklogRequest & { ownerId: number; at: number } => {
         const { streamId, index: shardIndex, ownerId } = shard
-        return { streamId, shardIndex, next, timestamp, ownerId }
+        return { streamId, shardIndex, next, timestamp, ownerId, at }
       },
     )
-    const ask = async ([hostId, there]: readonly [number, typeof asked]): Promise<void> => {
-      const call = this.#fleet.call(hostId, 'backlogs', { shards: there })
-      const { backlogs } = await withDeadline(call, this.#time, DEADLINE_MS)
-      for (const backlog of backlogs) found.set(`${backlog.streamId}/${backlog.shardIndex}`, backlog)
-    }
-    await Promise.allSettled(
-      [...byHost(this.#fleet, asked)].map((each) => ask(each as [number, typeof asked])),
-    )
+    await this.#askHosts(asked, async (hostId, there) => {
+      const { backlogs } = await this.#fleet.call(hostId, 'backlogs', { shards: there })
+      for (const backlog of backlogs) found[there[backlog.place]!.at] = backlog
+    })
     return found
+  }
+
+  /** Asks every host about what it has; one that fails, or takes too long, is left out. */
+  async #askHosts<T extends { readonly ownerId: number }>(
+    all: readonly T[],
+    ask: (hostId: number, there: readonly T[]) => Promise<void>,
+  ): Promise<void> {
+    const hosts = [...byHost(this.#fleet, all)] as (readonly [number, readonly T[]])[]
+    await Promise.allSettled(
+      hosts.map(([hostId, there]) => withDeadline(ask(hostId, there), this.#time, DEADLINE_MS)),
+    )
   }
 
   /** Fulfils with false if the host does not answer. */

@@ -50,7 +50,8 @@ export class Backlogs {
         const place = next++
         const request = asked[place]!
         const shard = this.#options.shards.find(request.streamId, request.shardIndex)
-        if (shard !== undefined) found[place] = await this.#backlogOf(shard, request, readUntil)
+        if (shard !== undefined)
+          found[place] = { place, ...(await this.#backlogOf(shard, request, readUntil)) }
       }
     }
     await Promise.all(Array.from({ length: READS_MAX }, work))
@@ -61,16 +62,16 @@ export class Backlogs {
     shard: HostedShard,
     { next, timestamp }: BacklogRequest,
     readUntil: number,
-  ): Promise<Backlog> {
+  ): Promise<Omit<Backlog, 'place'>> {
     await this.#options.refresh(shard)
-    const { streamId, shardIndex, tail } = shard
+    const { tail } = shard
     const sought = next ?? (timestamp === null ? 0 : await this.#seek(shard, timestamp))
     const from = Math.max(sought, shard.trimHorizon)
-    if (from >= tail) return { streamId, shardIndex, records: 0, bytes: 0, oldestArrival: null }
+    if (from >= tail) return { records: 0, bytes: 0, oldestArrival: null }
     const mayRead = this.#options.elapsed() < readUntil
     const oldestArrival =
       shard.cached.arrivalOf(from) ?? (mayRead ? await this.#arrivalOf(shard, from) : null)
-    return { streamId, shardIndex, records: tail - from, bytes: shard.bytesFrom(from), oldestArrival }
+    return { records: tail - from, bytes: shard.bytesFrom(from), oldestArrival }
   }
 
   async #seek(shard: HostedShard, timestamp: number): Promise<number> {

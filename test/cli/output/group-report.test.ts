@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { displayWidth } from '../../../cli/output/display-width.ts'
 import { groupReport, groupTable } from '../../../cli/output/group-report.ts'
 import type { GroupDescription, GroupShard } from '../../../client/index.ts'
+import { totalsOf } from '../../../client/groups/descriptions.ts'
 
 const pipe = { columns: undefined }
 const at = new Date('2026-05-01T12:00:00Z')
@@ -57,6 +58,7 @@ function group(shards: readonly GroupShard[], fields: Partial<GroupDescription> 
     createdAt: at,
     streams: ['clicks'],
     goneStreams: [],
+    totals: totalsOf(shards),
     isPaused: false,
     memberCount: 1,
     shardCount: shards.length,

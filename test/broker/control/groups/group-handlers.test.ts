@@ -57,7 +57,7 @@ describe('a member', () => {
     expect(await a.outcome('saveCheckpoints', { checkpoints: [] })).toBe('memberNotFound')
     const metrics = await broker.test.controller.scrape()
     expect(metrics).toMatch(/^millrace_group_members_expired_total 1$/m)
-    expect(metrics).toMatch(/^millrace_group_members 1$/m)
+    expect(metrics).toMatch(/^millrace_group_members\{group="g"\} 1$/m)
   })
 
   it('keeps its lease by any request in its name', async () => {
