@@ -22,7 +22,7 @@ export type {
   WireMemberStream,
   WireProgress,
   WireShardReport,
-} from './operations/groups.ts'
+} from './operations/group-shapes.ts'
 export type { Operation, Plane } from './operations/operation.ts'
 export type { SettingsRequest, StreamDescription, StreamSettings } from './stream-settings.ts'
 export type * from './structs.ts'
