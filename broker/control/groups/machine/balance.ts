@@ -70,9 +70,12 @@ export function balance(
   for (const shard of shards) {
     if (shard.owner !== undefined && !shard.isRevoked) take(byId.get(shard.owner)!, shard)
   }
-  const receiver = ({ stream, movingTo }: BalanceShard): Loaded | undefined => {
+  // A shard goes to the member that it was moved for, unless that one has got more meanwhile than another would have with it.
+  const receiver = ({ stream, movingTo, weight }: BalanceShard): Loaded | undefined => {
     const planned = movingTo === undefined ? undefined : byId.get(movingTo)
-    return planned?.streams.has(stream) === true ? planned : leastLoaded(loaded, stream)
+    const least = leastLoaded(loaded, stream)
+    const isFit = planned?.streams.has(stream) === true && planned.load <= least!.load + weight
+    return isFit ? planned : least
   }
   const unowned = shards.filter(({ owner }) => owner === undefined).toSorted(movedFirst)
   const assignments: { shard: BalanceShard; memberId: string }[] = []
