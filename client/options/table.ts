@@ -17,6 +17,8 @@ import type {
 } from '../streams/admin.ts'
 import type { StreamChanges, StreamSettings } from '../streams/capacity.ts'
 import type { PutOptions } from '../client.ts'
+import type { AggregateOptions } from '../aggregation/aggregate.ts'
+import type { DeaggregateOptions } from '../aggregation/deaggregate.ts'
 import type { SeekPlace } from '../groups/group.ts'
 import type { GroupOptions, GroupRetry } from '../groups/options.ts'
 import type { PageOptions } from '../streams/listing.ts'

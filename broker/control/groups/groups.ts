@@ -100,7 +100,7 @@ export class Groups {
     return this.#groups.get(name)?.state
   }
 
-  /** Tells a group something; one that does not exist is made by a message that may make one. */
+  /** Hands a message to a group. If the group does not exist, a message that may make one makes it. */
   async tell(name: string, message: GroupMessage): Promise<GroupAnswer> {
     if (this.#isStopped) throw refusal('unavailable', 'The broker is stopping.')
     const found = this.#groups.get(name)

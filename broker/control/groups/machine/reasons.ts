@@ -37,7 +37,7 @@ export function reasonOf(standing: Standing): Reason {
   return unread(standing) ?? read(standing)
 }
 
-/** A shard that nobody reads, or that is about to pass on. */
+/** Returns why a shard has no reader or is about to move; undefined if its owner reads it. */
 function unread({ state, stream, lease, now }: Standing): Reason | undefined {
   const { owner, shardIndex, isRevoked } = lease
   const silent = owner === undefined ? undefined : silenceOf(state.members.get(owner), now)
