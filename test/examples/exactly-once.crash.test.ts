@@ -172,7 +172,7 @@ async function expectExactlyOnce(sink: Sink): Promise<void> {
   const pages = new Map<string, number[]>(VISITORS.map((visitor) => [visitor, []]))
   for (const { visitor, page } of await sink.visits()) pages.get(visitor)!.push(Number(page))
   const all = Array.from({ length: ROUNDS * PAGES_A_ROUND }, (_, page) => page)
-  for (const [visitor, seen] of pages) expect(seen, visitor).toEqual(all)
+  expect(pages).toEqual(new Map(VISITORS.map((visitor) => [visitor, all])))
 }
 
 test(`exactly-once.ts: stores each click once in SQLite, in order, seed ${SEED}`, async () => {
@@ -220,7 +220,7 @@ function postgresSink(server: PostgresServer): Sink {
       await client.end()
     }
   }
-  const orNone = (error: { code?: string }): unknown[] => {
+  const orNone = (error: Error & { code?: string }): unknown[] => {
     if (error.code === '42P01') return [] // there is no such table
     throw error
   }
