@@ -92,14 +92,19 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
       onDelayed: (error, wait) => options.onDelayed?.(error, wait),
     })
     const { monotonic } = dependencies.settings
-    this.#room = new BufferRoom({ stream: this.stream, load: this.#delivery, producerSettings, monotonic })
+    this.#room = new BufferRoom({
+      stream: this.stream,
+      load: this.#delivery.load,
+      producerSettings,
+      monotonic,
+    })
     const { signal } = options
     if (signal !== undefined) this.#stopListening = onAbort(signal, () => this.abort(signal.reason))
   }
 
   /** Bytes of records that are accepted and not settled. */
   get bufferedBytes(): number {
-    return this.#delivery.bufferedBytes
+    return this.#delivery.load.bufferedBytes
   }
 
   /**

@@ -9,9 +9,12 @@ export const noAttempts: readonly AppendAttempt[] = Object.freeze([])
 /** The list with one more attempt at its end. The numbers go on where attempts between are forgotten. */
 export function withAttempt(
   earlier: readonly AppendAttempt[],
-  attempt: Omit<AppendAttempt, 'number'>,
+  { shardId, sentAt, tookMs, errorCode }: Omit<AppendAttempt, 'number'>,
 ): readonly AppendAttempt[] {
   const number = (earlier.at(-1)?.number ?? 0) + 1
+  // By name, and without a copy of nothing: it is done for each batch.
+  const attempt = Object.freeze({ number, shardId, sentAt, tookMs, errorCode })
+  if (number === 1) return Object.freeze([attempt])
   const kept = earlier.length < ATTEMPTS_KEPT ? earlier : [earlier[0]!, ...earlier.slice(2)]
-  return Object.freeze([...kept, Object.freeze({ number, ...attempt })])
+  return Object.freeze([...kept, attempt])
 }

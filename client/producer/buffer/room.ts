@@ -24,6 +24,9 @@ export class BufferRoom {
   readonly #options: BufferRoomOptions
   readonly #bytesMax: number
   readonly #recordsMax: number
+  /** From these on, callers are asked to wait. */
+  readonly #bytesHalf: number
+  readonly #recordsHalf: number
   readonly #load: BufferLoad
   readonly #drainRate = new DrainRate()
   /** Bytes accepted so far, as they count in the buffer. */
@@ -37,6 +40,8 @@ export class BufferRoom {
     this.#load = options.load
     this.#bytesMax = options.producerSettings.bufferBytesMax
     this.#recordsMax = options.producerSettings.bufferRecordsMax
+    this.#bytesHalf = this.#bytesMax / 2
+    this.#recordsHalf = this.#recordsMax / 2
   }
 
   /** Called before a record is taken; answers what `taken` wants to know. Throws `overloaded` where there is no room. */
@@ -58,7 +63,9 @@ export class BufferRoom {
 
   /** Undefined while there is room for more; else a promise of it. It never rejects. */
   ready(): Promise<void> | undefined {
-    if (this.#isFilledTo(2)) return (this.#room ??= deferred()).promise
+    const { bufferedBytes, bufferedRecords } = this.#load
+    if (bufferedBytes >= this.#bytesHalf || bufferedRecords >= this.#recordsHalf)
+      return (this.#room ??= deferred()).promise
     if (this.#acceptedThisTurn >= producerLimits.turnBytes) return this.#turn?.promise
     return undefined
   }
@@ -66,19 +73,15 @@ export class BufferRoom {
   /** Something of the buffer was settled. */
   drained(): void {
     this.#drainRate.sample(this.#options.monotonic(), this.#acceptedBytes - this.#load.bufferedBytes)
-    if (this.#room !== undefined && !this.#isFilledTo(4)) this.end()
+    if (this.#room === undefined) return
+    const { bufferedBytes, bufferedRecords } = this.#load
+    if (bufferedBytes < this.#bytesMax / 4 && bufferedRecords < this.#recordsMax / 4) this.end()
   }
 
   /** Ends all waits. */
   end(): void {
     this.#room?.resolve()
     this.#room = undefined
-  }
-
-  /** Whether a part of one of the bounds is filled. */
-  #isFilledTo(part: number): boolean {
-    const { bufferedBytes, bufferedRecords } = this.#load
-    return bufferedBytes >= this.#bytesMax / part || bufferedRecords >= this.#recordsMax / part
   }
 
   #beginTurn(): Deferred<void> {

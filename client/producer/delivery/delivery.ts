@@ -18,6 +18,7 @@ import { HostSender, type SenderEvents } from './host-sender.ts'
 import type { Lane, LaneVerdict } from '../lanes/lane.ts'
 import { producerLimits, type ProducerSettings } from '../options.ts'
 import type { BatchAcknowledgement } from '../acknowledgement.ts'
+import type { BufferLoad } from '../buffer/room.ts'
 import type { BatchWatch, PendingBatch } from '../batches/pending-batch.ts'
 import { Pacer } from '../pacing/pacer.ts'
 import type { WriteLimits } from '../pacing/shard-pace.ts'
@@ -97,12 +98,9 @@ export class Delivery implements SenderEvents {
     this.#senders = new Senders((endpoint, streamId) => new HostSender({ ...shared, endpoint, streamId }))
   }
 
-  get bufferedBytes(): number {
-    return this.#records.bufferedBytes
-  }
-
-  get bufferedRecords(): number {
-    return this.#records.bufferedRecords
+  /** What is accepted and not settled, now and later. */
+  get load(): BufferLoad {
+    return this.#records
   }
 
   metrics(): ProducerMetrics {
