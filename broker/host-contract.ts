@@ -99,6 +99,37 @@ export interface BoundedTrim {
   readonly isEstimate: boolean
 }
 
+/** A registered consumer, as hosts know it. One that is registered again under its name has another time. */
+export interface ServedConsumer {
+  readonly id: number
+  readonly name: string
+  readonly createdAt: number
+}
+
+/** All registered consumers of a stream. */
+export interface StreamConsumers {
+  readonly streamId: number
+  readonly consumers: readonly ServedConsumer[]
+}
+
+/** How far a registered consumer is in a shard, as its host knows. */
+export interface HostedConsumerShard extends ShardRef {
+  /** Null while nobody is subscribed. */
+  readonly subscriber: { readonly address: string; readonly client: string; readonly forMs: number } | null
+  /** The number after the last record sent; null if nobody has subscribed since the host started. */
+  readonly next: number | null
+  readonly recordsPerSecond: number
+  readonly bytesPerSecond: number
+  readonly standing: ConsumerStanding
+  /** What lies between `next` and the tail; null where `next` is. */
+  readonly backlog: Omit<Backlog, keyof ShardRef> | null
+  readonly isClosed: boolean
+}
+
+/** Why a subscription of a consumer is where it is. */
+export type ConsumerStanding =
+  'caughtUp' | 'reading' | 'waitingForCredit' | 'slowReader' | 'throttled' | 'notConnected'
+
 /** The time that the controller believes. */
 export interface ClockReading {
   /** Milliseconds since the epoch, for stamps. */
@@ -144,11 +175,27 @@ export type HostCalls = {
    * and the disk has no room for their files.
    */
   start: {
-    request: { readonly settings: HostSettings; readonly shards: readonly PlacedShard[] }
+    request: {
+      readonly settings: HostSettings
+      readonly shards: readonly PlacedShard[]
+      /** Of all streams that have any. */
+      readonly consumers: readonly StreamConsumers[]
+    }
     reply: { readonly port: number; readonly absentOwners: readonly number[] }
   }
   /** Tries again to start the absent owners, and returns those that still do not run. */
   startAbsentOwners: { request: null; reply: { readonly absentOwners: readonly number[] } }
+  /** Tells a host all consumers of a stream, whether it serves shards of it or not: subscriptions of others end. */
+  serveConsumers: { request: StreamConsumers; reply: null }
+  /** Returns how far a consumer is in those of the shards that the host serves. */
+  consumerShards: {
+    request: {
+      readonly streamId: number
+      readonly consumerId: number
+      readonly shardIndexes: readonly number[]
+    }
+    reply: { readonly shards: readonly HostedConsumerShard[] }
+  }
   /**
    * Answered at once, by the main thread alone, so an answer shows that the host runs. `trouble`: a sentence that says what
    * is wrong although it answers, or null. `isStuck`: an owner is in trouble, and has answered nothing since the last ping.

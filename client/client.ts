@@ -23,7 +23,14 @@ import { notSent } from './producer/delivery/waits.ts'
 import { Fetcher } from './reading/fetcher.ts'
 import { KeyFilter } from './reading/one-key/key-filter.ts'
 import { KeyRoutings } from './reading/one-key/key-routing.ts'
-import { creditBytesOf, fetchSettings, type ReadOptions, type SubscribeOptions } from './reading/options.ts'
+import type { IntakeEvents } from './reading/intake.ts'
+import {
+  creditBytesOf,
+  fetchSettings,
+  sharedCreditBytes,
+  type ReadOptions,
+  type SubscribeOptions,
+} from './reading/options.ts'
 import { Reading } from './reading/reading.ts'
 import { checkRecord, type RecordInput } from './record.ts'
 import { RoutingCache } from './connecting/routing.ts'
@@ -34,7 +41,7 @@ import {
   type ConnectOptions,
   type Settings,
 } from './settings.ts'
-import { Subscriber } from './reading/subscriber.ts'
+import { Subscriber, type SubscriberOptions } from './reading/subscriber.ts'
 import { abortedBy, onAbort, throwIfAborted, unlessAborted } from './waiting.ts'
 
 /** Options of `put` for data that a codec encodes. */
@@ -198,11 +205,17 @@ export class Client extends Admin implements AsyncDisposable {
     const { from = 'TRIM_HORIZON', follow = false, onTrimmed = 'fail' } = options
     const until = options.until === undefined && !follow ? 'LATEST' : options.until
     const settings = fetchSettings(options)
+    const { consumer } = options
     return this.#reading(stream, options, {
       from,
       until,
-      makeIntake: (events) =>
-        new Fetcher({ ...settings, pool: this.#pool, onTrimmed, settings: this.#settings }, events),
+      makeIntake: (events, shardCount) =>
+        consumer === undefined
+          ? new Fetcher({ ...settings, pool: this.#pool, onTrimmed, settings: this.#settings }, events)
+          : this.#subscriber(
+              { onTrimmed, consumer, creditBytes: sharedCreditBytes(options, shardCount) },
+              events,
+            ),
     })
   }
 
@@ -213,20 +226,12 @@ export class Client extends Admin implements AsyncDisposable {
   subscribe<T = Uint8Array>(stream: string, options: SubscribeOptions<T> = {}): Reading<T> {
     checkArgument('stream', stream)
     checkOptions('subscribe', options)
-    const { from = 'LATEST', onTrimmed = 'fail' } = options
+    const { from = 'LATEST', onTrimmed = 'fail', consumer } = options
     return this.#reading(stream, options, {
       from,
       until: undefined,
       makeIntake: (events, shardCount) =>
-        new Subscriber(
-          {
-            pool: this.#pool,
-            onTrimmed,
-            creditBytes: creditBytesOf(options, shardCount),
-            monotonic: this.#settings.monotonic,
-          },
-          events,
-        ),
+        this.#subscriber({ onTrimmed, consumer, creditBytes: creditBytesOf(options, shardCount) }, events),
     })
   }
 
@@ -315,6 +320,13 @@ export class Client extends Admin implements AsyncDisposable {
   #throwIfClosed(): void {
     if (this.#signal?.aborted) throw abortedBy(this.#signal)
     if (this.#closing !== undefined) throw closedError('The client')
+  }
+
+  #subscriber(
+    options: Pick<SubscriberOptions, 'onTrimmed' | 'consumer' | 'creditBytes'>,
+    events: IntakeEvents,
+  ): Subscriber {
+    return new Subscriber({ ...options, pool: this.#pool, monotonic: this.#settings.monotonic }, events)
   }
 
   #reading<T>(

@@ -40,6 +40,12 @@ export type {
   ShardLoad,
   Stream,
 } from './streams/descriptions.ts'
+export type {
+  Consumer,
+  ConsumerDescription,
+  ConsumerShard,
+  ConsumerSubscriber,
+} from './consumers/descriptions.ts'
 export type { Listing, Page, PageOptions } from './streams/listing.ts'
 export type {
   DeleteDocumentOptions,

@@ -115,7 +115,7 @@ export const errorCodes = {
     id: 19,
     retry: 'never',
     sideEffects: 'none',
-    doc: 'The request would exceed a limit on streams, shards, subscriptions or documents.',
+    doc: 'The request would exceed a limit on streams, shards, subscriptions, consumers or documents.',
   },
   shardNotFound: {
     id: 20,
@@ -285,6 +285,31 @@ export const errorCodes = {
     retry: 'never',
     sideEffects: 'none',
     doc: 'The checkpoint lies before the one that is stored, beyond the tail, or in a shard that the group does not read.',
+  },
+  // Codes about registered consumers.
+  consumerNotFound: {
+    id: 80,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'The stream has no registered consumer of this name (any more).',
+  },
+  consumerExists: {
+    id: 81,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'The stream has a registered consumer of this name already.',
+  },
+  consumerInUse: {
+    id: 82,
+    retry: 'backoff',
+    sideEffects: 'none',
+    doc: 'A subscription of this consumer to the shard began less than five seconds ago; try again after the given time.',
+  },
+  consumerDisplaced: {
+    id: 83,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'Another subscription of this consumer to the shard has taken its place.',
   },
   // Codes about documents.
   documentNotFound: {

@@ -102,6 +102,14 @@ export const limits = {
   leaseMsMax: 5 * MINUTE_MS,
   /** How long a member may wait for a change of its assignment. */
   groupWaitMsMax: 30 * SECOND_MS,
+  /** Name of a registered consumer. */
+  consumerNameLengthMax: 128,
+  /** Registered consumers of one stream; Kinesis has 20, or 50 on request. */
+  consumersPerStreamMax: 50,
+  /** Registered consumers of one broker: the controller and every host hold their names in memory. */
+  consumersMax: 20_000,
+  /** A subscription of a consumer to a shard is not displaced by another one for so long, as in Kinesis. */
+  consumerHoldMs: 5 * SECOND_MS,
   /** Kind of a document. */
   documentKindLengthMax: 64,
   /** Name of a document, in UTF-16 code units. At least one. */

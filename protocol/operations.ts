@@ -4,6 +4,7 @@
 import type { universalErrors } from './error-codes.ts'
 import { appendOperations } from './operations/append.ts'
 import { brokerOperations } from './operations/broker.ts'
+import { consumerOperations } from './operations/consumers.ts'
 import { groupOperations } from './operations/groups.ts'
 import { documentOperations } from './operations/documents.ts'
 import type { Operation, OperationFamily, Plane } from './operations/operation.ts'
@@ -23,6 +24,7 @@ export type {
   WireProgress,
   WireShardReport,
 } from './operations/group-shapes.ts'
+export type { WireConsumer, WireConsumerShard } from './operations/consumers.ts'
 export type { Operation, Plane } from './operations/operation.ts'
 export type { SettingsRequest, StreamDescription, StreamSettings } from './stream-settings.ts'
 export type * from './structs.ts'
@@ -37,6 +39,7 @@ export const operations = {
   ...readOperations,
   ...subscriptionOperations,
   ...groupOperations,
+  ...consumerOperations,
   ...documentOperations,
 } as const satisfies Record<string, Operation>
 
@@ -50,6 +53,7 @@ export const operationFamilies: readonly OperationFamily[] = [
   readOperations,
   subscriptionOperations,
   groupOperations,
+  consumerOperations,
   documentOperations,
 ]
 

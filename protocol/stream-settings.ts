@@ -110,7 +110,11 @@ export const streamSettings = {
         writeRecordsPerSecond: { name: 'write-records', unit: 'count', doc: 'records' },
         readBytesPerSecond: { name: 'read-bytes', unit: 'bytes', doc: 'reads' },
         readsPerSecond: { name: 'reads', unit: 'count', doc: 'reads' },
-        subscriptionBytesPerSecond: { name: 'subscription-bytes', unit: 'bytes', doc: 'to a subscription' },
+        subscriptionBytesPerSecond: {
+          name: 'subscription-bytes',
+          unit: 'bytes',
+          doc: 'to a registered consumer',
+        },
       },
     },
   },

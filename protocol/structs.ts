@@ -14,6 +14,10 @@ export const shardIndex = field.uint(
   'Index of the shard within its stream; shown to people as shardId-000000000000.',
   limits.shardIndexMax,
 )
+export const consumerName = field.string(
+  limits.consumerNameLengthMax,
+  'Name of a registered consumer: 1 to 128 letters a–z and A–Z, digits, underscores, full stops and hyphens.',
+)
 export const timeMs = (doc: string) => field.uint(`${doc}, milliseconds since the epoch.`)
 
 /** Where a reader starts, as in Kinesis. */
@@ -30,9 +34,11 @@ export const positionShape = {
 export const shardLimitsShape = {
   writeBytesPerSecond: field.uint('Bytes of records taken a second.'),
   writeRecordsPerSecond: field.uint('Records taken a second.'),
-  readBytesPerSecond: field.uint('Bytes of batches given a second to all fetches together.'),
+  readBytesPerSecond: field.uint(
+    'Bytes of batches given a second to all classic readers together: fetches, and subscriptions without a consumer.',
+  ),
   readsPerSecond: field.uint('Fetches answered a second, all readers together.'),
-  subscriptionBytesPerSecond: field.uint('Bytes of batches a second to each subscription.'),
+  subscriptionBytesPerSecond: field.uint('Bytes of batches a second to each registered consumer.'),
 } as const
 
 /** Bounds and targets by which an on-demand stream is scaled. */

@@ -37,6 +37,14 @@ const rowChecks: { readonly [F in CatalogFamily]?: RowCheck<F> } = {
     if (slot < (broker?.nextSlot ?? 0)) return
     report(`stream ${streamId}, retired ${shardIdOf(shardIndex)}`, `Its slot ${slot} was not given yet.`)
   },
+
+  consumer({ streamId, id, name }, state, report) {
+    const where = `stream ${streamId}, consumer ${name}`
+    if (!state.streams.has(streamId)) report(where, 'Its stream does not exist.')
+    for (const other of state.consumers.get(streamId)?.values() ?? []) {
+      if (other.name === name && other.id < id) report(where, 'Another consumer of the stream has its name.')
+    }
+  },
 }
 
 /** Reports a slot or shard index that the counters have not assigned yet: they would assign it to a second shard later. */

@@ -27,6 +27,8 @@ export interface Derived {
   readonly streamIdByName: OrderedMap<string, number>
   /** Shards of all streams. */
   readonly shardCount: number
+  /** Registered consumers of all streams. */
+  readonly consumerCount: number
   /** By stream id, then by shard index. */
   readonly openShards: OrderedMap<number, OrderedMap<number, HeldIn<'shard'>>>
   /** By stream id, then by owner id: how many of the stream's shards the owner stores. */
@@ -41,6 +43,7 @@ export const nothingDerived: Derived = {
   broker: undefined,
   streamIdByName: OrderedMap.empty(),
   shardCount: 0,
+  consumerCount: 0,
   openShards: OrderedMap.empty(),
   ownersOfStream: OrderedMap.empty(),
   ownerLoads: OrderedMap.empty(),
@@ -112,6 +115,10 @@ export const derivations: {
   retired({ slot, ownerId, streamId, shardIndex }, derivation) {
     addLoad(derivation, ownerId, { stored: derivation.by, open: 0, coming: 0 })
     takeSlot(derivation, slot, { streamId, shardIndex, as: 'retired ' })
+  },
+
+  consumer(_, { draft, by }) {
+    draft.consumerCount += by
   },
 }
 

@@ -152,6 +152,16 @@ export const catalogFamilies = {
     lives: 'until its owner has forgotten it',
     doc: 'A shard that is gone for everybody but its owner.',
   },
+  consumer: {
+    tag: 0x16,
+    key: { streamId: 'u64', consumerId: 'u32' },
+    value: v.strictObject({ name: text, createdAt: count }),
+    held: 'consumers',
+    as: { consumerId: 'id' },
+    written: 'when a consumer is registered',
+    lives: 'until it is deregistered, or its stream is deleted',
+    doc: 'A registered consumer of a stream, with a throughput of its own.',
+  },
 } as const satisfies Record<string, RowFamily>
 
 type Families = typeof catalogFamilies

@@ -13,10 +13,13 @@ export type Shard = HeldIn<'shard'>
 export type Journal = ReshardRow['value']
 /** An expired shard that is no longer in the catalog, but still in its owner's segments. */
 export type RetiredShard = HeldIn<'retired'>
+/** A registered consumer of a stream. */
+export type RegisteredConsumer = HeldIn<'consumer'>
 /** Shards of one stream, by index. */
 export type Shards = OrderedMap<number, Shard>
 
 const noShards: Shards = OrderedMap.empty()
+const noConsumers: OrderedMap<number, RegisteredConsumer> = OrderedMap.empty()
 
 export function streamNamed(state: CatalogState, name: string): Stream | undefined {
   const id = state.streamIdByName.get(name)
@@ -26,6 +29,11 @@ export function streamNamed(state: CatalogState, name: string): Stream | undefin
 /** Returns all shards of a stream, closed ones included; the same map object as long as none of them changes. */
 export function shardsOf(state: CatalogState, streamId: number): Shards {
   return state.shards.get(streamId) ?? noShards
+}
+
+/** Returns the registered consumers of a stream, in the order of their ids. */
+export function consumersOf(state: CatalogState, streamId: number): OrderedMap<number, RegisteredConsumer> {
+  return state.consumers.get(streamId) ?? noConsumers
 }
 
 export function openShardsOf(state: CatalogState, streamId: number): Shards {

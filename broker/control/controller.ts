@@ -16,6 +16,8 @@ import { CapacityWatch } from './capacity/capacity-watch.ts'
 import { Catalog } from './catalog.ts'
 import { ClockKeeper, type ClockNote } from './clock/clock-keeper.ts'
 import { StampRepair } from './clock/stamp-repair.ts'
+import { allServedConsumers } from './consumers/consumer-changes.ts'
+import { Consumers } from './consumers/consumers.ts'
 import { Documents } from './documents/documents.ts'
 import { measureGroups } from './groups/group-gauges.ts'
 import { Groups } from './groups/groups.ts'
@@ -116,6 +118,7 @@ export class Controller {
   readonly #stampRepair: StampRepair
   readonly #documents: Documents
   readonly #groups: Groups
+  readonly #consumers: Consumers
 
   constructor(options: ControllerOptions, { catalog, smallRows, clock }: OpenParts) {
     const { config, launcher, log, time, random, onHostDown } = options
@@ -130,6 +133,7 @@ export class Controller {
       launcher,
       settingsOf: (hostId) => ({ ...hostSettings(options, catalog, hostId), clock: clock.reading }),
       assignmentOf: (hostId) => assignmentOf(this.#updates.upcoming, hostId, config.hosts),
+      consumers: () => allServedConsumers(catalog.state),
       time,
       random,
       log: log.child({ component: 'supervision' }),
@@ -144,6 +148,12 @@ export class Controller {
       log: log.child({ component: 'resharding' }),
       onPublished: countReshards(options.telemetry),
     }))
+    const consumers = (this.#consumers = new Consumers({
+      catalog,
+      fleet,
+      time,
+      log: log.child({ component: 'consumers' }),
+    }))
     this.#registry = new StreamRegistry({
       catalog,
       fleet,
@@ -154,6 +164,7 @@ export class Controller {
         targetRecordsPerSecond: config.onDemandShardRecords,
       },
       whenIdle: (streamId) => resharding.whenIdle(streamId),
+      onRemoved: (streamId) => consumers.forget(streamId),
       time,
       log: log.child({ component: 'streams' }),
     })
@@ -178,6 +189,7 @@ export class Controller {
       scaling: this.#scaling,
       documents: this.#documents,
       groups: this.#groups,
+      consumers,
       software: options.software,
       startedAt: time.now(),
       addressOf: (hostId) => options.addressOf(hostId, fleet.host(hostId).port),
@@ -228,6 +240,7 @@ export class Controller {
     const { state } = this.#catalog
     instruments.millrace_streams.set(state.streams.size)
     instruments.millrace_catalog_shards.set(state.shardCount)
+    instruments.millrace_consumers.set(state.consumerCount)
     instruments.millrace_documents.set(this.#documents.count)
     instruments.millrace_document_bytes.set(this.#documents.bytes)
     const measured = { instruments, catalog: state, hosts: new HostQuestions({ fleet: this.#fleet, time }) }
@@ -267,6 +280,7 @@ export class Controller {
       this.#sizeBounds,
       this.#stampRepair,
       this.#groups,
+      this.#consumers,
       this.#registry,
       this.#updates,
       this.#resharding,

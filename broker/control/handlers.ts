@@ -5,6 +5,8 @@ import type { Time } from '../time.ts'
 import type { CapacityWatch } from './capacity/capacity-watch.ts'
 import { shardsOf } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
+import { consumerHandlers } from './consumers/consumer-handlers.ts'
+import type { Consumers } from './consumers/consumers.ts'
 import type { Documents } from './documents/documents.ts'
 import { describeHosts, describeShard, describeStream, liveExtents } from './descriptions.ts'
 import { groupHandlers } from './groups/group-handlers.ts'
@@ -26,6 +28,7 @@ export interface HandlerOptions {
   readonly scaling: CapacityWatch
   readonly documents: Documents
   readonly groups: Groups
+  readonly consumers: Consumers
   readonly software: string
   readonly startedAt: number
   /** Says where clients reach a host; undefined while the host's port is not known. */
@@ -100,6 +103,7 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
     deleteDocument: (request, { fail }) => documents.delete(request, fail),
     listDocuments: (request) => documents.list(request),
     watchDocuments: (request, { signal }) => documents.watch(request, signal),
+    ...consumerHandlers(options),
     ...groupHandlers({ ...options, whenPublished: (streamId) => resharding.whenPublished(streamId) }),
   }
 }

@@ -7,12 +7,14 @@ import type {
   BoundedTrims,
   ClockReading,
   HostCalls,
+  HostedConsumerShard,
   HostedExtent,
   HostedLoads,
   HostSettings,
   PlacedShard,
   ShardRef,
   StoredSpans,
+  StreamConsumers,
 } from '../host-contract.ts'
 import type { ClientEventHandlers, Context, Handlers } from '../server/dispatch.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
@@ -29,6 +31,8 @@ import { KeySampler } from './load/key-sampler.ts'
 import { balancedKeyOf, loadsOf } from './load/loads.ts'
 import { OwnerWatch } from './owners/owner-watch.ts'
 import { Owners } from './owners/owners.ts'
+import { HostConsumers } from './push/host-consumers.ts'
+import { measureConsumers } from './push/measure-consumers.ts'
 import { Subscriptions } from './push/subscriptions.ts'
 import { Backlogs } from './read/backlogs.ts'
 import { ColdReads } from './read/cold-reads.ts'
@@ -77,6 +81,7 @@ export class Engine {
   readonly #reads: ShardReads
   readonly #fetches: Fetches
   readonly #subscriptions: Subscriptions
+  readonly #consumers: HostConsumers
   readonly #options: EngineOptions
   readonly #clock: FollowedClock
 
@@ -116,7 +121,9 @@ export class Engine {
     const refresh = (shard: HostedShard): Promise<void> => horizons.refresh(shard)
     this.backlogs = new Backlogs({ shards, segments: owners, reader, refresh, elapsed })
     this.#fetches = new Fetches({ shards, reads, outflows, metrics, time })
-    const subscriptions = new Subscriptions({ shards, reads, outflows, metrics, time, onBroken })
+    const consumers = (this.#consumers = new HostConsumers({ shards, time }))
+    const pushing = { shards, reads, consumers, outflows, metrics, time, onBroken }
+    const subscriptions = new Subscriptions(pushing)
     this.#subscriptions = subscriptions
     const onRemoved = (shard: HostedShard): void => maintenance.forgot(shard)
     const served = { shards, owners, wakes, subscriptions, horizons }
@@ -194,6 +201,26 @@ export class Engine {
     return ahead
   }
 
+  /** Called when the controller tells the consumers of a stream: subscriptions of others end. */
+  serveConsumers(served: StreamConsumers): void {
+    this.#consumers.serve(served)
+  }
+
+  /** Returns how far a consumer is in those of the shards that are served here. */
+  async consumerShards(
+    request: HostCalls['consumerShards']['request'],
+  ): Promise<readonly HostedConsumerShard[]> {
+    const states = this.#consumers.statesOf(request)
+    const known = states.flatMap(({ streamId, shardIndex, next }) =>
+      next === null ? [] : [{ streamId, shardIndex, next, timestamp: null }],
+    )
+    const backlogs = await this.backlogs.of(known)
+    return states.map((state) => ({
+      ...state,
+      backlog: backlogs.find(({ shardIndex }) => shardIndex === state.shardIndex) ?? null,
+    }))
+  }
+
   /** Returns the load counters of the open shards since this host started. */
   loads(): HostedLoads {
     return loadsOf(this.#shards.all(), this.#options.time.elapsed())
@@ -236,6 +263,7 @@ export class Engine {
     const { metrics } = this.#options
     metrics.millrace_shards.set(this.#shards.size)
     metrics.millrace_subscriptions.set(this.#subscriptions.size)
+    measureConsumers(this.#consumers.live(), metrics)
     metrics.millrace_waiting_fetches.set(this.#fetches.waiting)
     const links = this.#owners.all
     metrics.millrace_append_queue_bytes.set(links.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0))

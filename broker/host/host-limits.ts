@@ -32,6 +32,8 @@ export const hostLimits = {
   deliveriesPerPump: 4,
   /** How long a subscription waits for its share of a limit before it looks again. */
   paceCheckMs: 1 * SECOND_MS,
+  /** How long subscriptions that share the limit of reads let a fetch go first that was refused. */
+  yieldToFetchMs: 50,
   /** Most subscriptions that one turn checks for heartbeats. */
   beatsPerTurn: 1024,
   /** Most shards that the fetches and subscriptions woken in one turn look at. One that looks at more is woken alone. */

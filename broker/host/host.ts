@@ -75,6 +75,11 @@ class ShardHost implements Host {
       stampedAhead: () => ({ shards: this.#engine.stampedAhead() }),
       startAbsentOwners: async () => ({ absentOwners: await this.#engine.startAbsentOwners() }),
       openShards: ({ shards }) => done(this.#engine.lifecycle.open(shards)),
+      serveConsumers: (served) => {
+        this.#engine.serveConsumers(served)
+        return null
+      },
+      consumerShards: async (request) => ({ shards: await this.#engine.consumerShards(request) }),
       dropStream: (request) => done(this.#engine.lifecycle.dropStream(request)),
       updateStream: ({ streamId, settings }) => {
         this.#engine.lifecycle.update(streamId, settings)
@@ -121,13 +126,18 @@ class ShardHost implements Host {
     log.info('this host has drained')
   }
 
-  async #start({ settings, shards }: HostCalls['start']['request']): Promise<HostCalls['start']['reply']> {
+  async #start({
+    settings,
+    shards,
+    consumers,
+  }: HostCalls['start']['request']): Promise<HostCalls['start']['reply']> {
     const log = this.#options.openLog(settings)
     const onBroken = (error: Error): void => this.#breakDown(error, log)
     const { instruments: metrics } = this.#options.telemetry
     const engine = new Engine({ ...this.#options, metrics, settings, time: this.#time, log, onBroken })
     await engine.startOwners(shards)
     try {
+      for (const served of consumers) engine.serveConsumers(served)
       await engine.lifecycle.open(shards)
       const server = this.#createServer(engine, settings, log, onBroken)
       const { port } = await listening(server, settings.listen)

@@ -2,6 +2,7 @@
 // docs/metrics.md derive from it. Names end in their unit; no label has an unbounded number of values.
 
 import { limits } from '../../protocol/limits.ts'
+import { consumerMetrics } from './consumer-metrics.ts'
 import { groupMetrics } from './group-metrics.ts'
 
 export interface Metric {
@@ -108,6 +109,7 @@ export const metrics = {
     from: 'controller',
   },
   ...groupMetrics,
+  ...consumerMetrics,
   millrace_host_ready: {
     kind: 'gauge',
     help: '1 while the host serves, else 0.',

@@ -29,6 +29,7 @@ import { groupLimits, type GroupHandler, type GroupSettings } from './options.ts
 import { deadLetterOf } from './processing/dead-letters.ts'
 import type { LoadCheckpoint } from './processing/external-position.ts'
 import { GiveBacks } from './processing/give-backs.ts'
+import { FanOut } from './processing/fan-out.ts'
 import { HandlerWatch } from './processing/handler-watch.ts'
 import { LeasedShard } from './processing/leased-shard.ts'
 import { Reports, type ToldReports } from './processing/reports.ts'
@@ -126,6 +127,7 @@ export class GroupEngine<T> {
       pool,
       client: this.#client,
       mode: settings.mode,
+      fanOut: settings.consumer === undefined ? undefined : new FanOut(control, settings.consumer),
       maxWaitMs: groupLimits.fetchWaitMs,
       bufferBytesMax: settings.bufferBytesMax,
       loadCheckpoint: options.loadCheckpoint,

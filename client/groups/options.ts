@@ -82,6 +82,11 @@ export interface GroupOptions<T = Uint8Array> {
   /** 'pull' asks each host for the records of all its shards in one request; with 'push' hosts send them. 'pull' by default. */
   readonly mode?: 'pull' | 'push'
   /**
+   * Reads as this registered consumer: pushed, with a throughput of its own in each shard, instead of a share in the limits of
+   * reads. It is registered in every stream of the group where it is not yet; all members give the same. Not with 'pull'.
+   */
+  readonly consumer?: string
+  /**
    * Keys of one shard that are handled at the same time; 1 by default. Above 1, a call of the handler gets records of one key,
    * and calls for other keys run beside it. The checkpoint never passes a record that is not processed.
    */
@@ -128,6 +133,7 @@ export interface GroupSettings {
   readonly streams: readonly { readonly name: string; readonly from: WirePosition }[]
   readonly leaseMs: number
   readonly mode: 'pull' | 'push'
+  readonly consumer: string | undefined
   readonly concurrency: number
   readonly checkpoint: 'batch' | 'record' | 'manual' | 'external'
   readonly retry: Required<GroupRetry>
@@ -176,6 +182,12 @@ export function groupSettings(options: Omit<GroupOptions, 'codec'>): GroupSettin
   if ((checkpoint === 'external') !== (loadCheckpoint !== undefined)) {
     throw invalid("The options checkpoint: 'external' and loadCheckpoint belong together.")
   }
+  const { consumer } = options
+  if (consumer !== undefined && options.mode === 'pull') {
+    throw invalid(
+      "A registered consumer is pushed to: the options consumer and mode: 'pull' exclude each other.",
+    )
+  }
   const concurrency = options.concurrency ?? 1
   if (concurrency > 1 && (checkpoint === 'manual' || checkpoint === 'external')) {
     throw invalid(
@@ -188,7 +200,8 @@ export function groupSettings(options: Omit<GroupOptions, 'codec'>): GroupSettin
     name,
     streams: wanted.map((each) => ({ name: each.stream, from: toWirePosition(each.from) })),
     leaseMs: options.leaseMs ?? table.leaseMs.default,
-    mode: options.mode ?? 'pull',
+    mode: options.mode ?? (consumer === undefined ? 'pull' : 'push'),
+    consumer,
     concurrency,
     checkpoint,
     retry: {

@@ -1,6 +1,7 @@
 // The options of a reader and of a subscription, with their limits. Runs in the client.
 import type { DecoderOption } from '../codecs.ts'
 import type { Position, StreamPosition } from './position.ts'
+import { limits } from '../../protocol/limits.ts'
 import { optionTable } from '../options/table.ts'
 import type { OnUnreadable } from './unreadable.ts'
 
@@ -22,6 +23,12 @@ export interface ReadingOptions<T = Uint8Array> {
    * keys leave the key out are skipped undecoded. The `position` of such a reading is good for this key alone.
    */
   readonly partitionKey?: string
+  /**
+   * Reads as this registered consumer of the stream: pushed, with a throughput of its own in each shard. By default a reading
+   * shares the limits of reads with others. A consumer has one reader of a shard: another that begins five seconds later or
+   * more takes its place, and the first one ends with `consumerDisplaced`.
+   */
+  readonly consumer?: string
   /** Decodes payloads to `data`; bytes by default. */
   readonly codec?: DecoderOption<T>
   /** For a position whose records have expired: fail with `trimmed`, or go on at the trim horizon. */
@@ -105,6 +112,14 @@ export function fetchSettings(options: Omit<ReadOptions, 'codec'>): {
     maxWaitMs: options.maxWaitMs ?? maxWaitMs.default,
     bufferBytesMax: options.bufferBytesMax ?? bufferBytesMax.default,
   }
+}
+
+/** Returns the credit of each shard of a reader that is pushed to. */
+export function sharedCreditBytes(options: Omit<ReadOptions, 'codec'>, shardCount: number): number {
+  const { bufferBytesMax } = options
+  if (bufferBytesMax === undefined) return creditBytesOf({}, shardCount)
+  const share = Math.floor(bufferBytesMax / Math.max(1, shardCount))
+  return Math.min(limits.subscriptionCreditBytesMax, Math.max(readingLimits.creditBytesMin, share))
 }
 
 /** Returns the credit of each shard of a subscription. */

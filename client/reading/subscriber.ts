@@ -23,6 +23,8 @@ export interface SubscriberOptions {
   /** Credit of each shard. */
   readonly creditBytes: number
   readonly onTrimmed: 'fail' | 'horizon'
+  /** The registered consumer as which it subscribes. */
+  readonly consumer: string | undefined
   readonly monotonic: () => number
 }
 
@@ -104,7 +106,8 @@ export class Subscriber implements Intake {
       const { shardIndex, next, bufferedBytes } = cursor
       const position = toWirePosition(from === 'next' ? { atSequenceNumber: next } : 'TRIM_HORIZON')
       const creditBytes = Math.max(0, this.#options.creditBytes - bufferedBytes)
-      const request = { streamId, shardIndex, position, creditBytes }
+      const { consumer } = this.#options
+      const request = { streamId, shardIndex, position, creditBytes, consumer }
       try {
         connection.send('subscribe', request, (error, response) => {
           this.#settled()

@@ -3,6 +3,7 @@ import { hashKeyFromBigInt } from '../../protocol/shards/hash-key.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
 import { settingsRequest, type StreamChanges, type StreamSettings } from './capacity.ts'
+import { ConsumerAdmin } from '../consumers/consumer-admin.ts'
 import type { ControlPlane } from '../connecting/control-plane.ts'
 import {
   brokerOf,
@@ -83,13 +84,14 @@ export interface MergeResult {
   readonly epoch: number
 }
 
-/** The calls about streams, shards and the broker. `Client` extends it: what is added here is a method of the client. */
-export class Admin {
+/** The calls about streams, shards, groups and the broker. `Client` extends it: what is added here is a method of the client. */
+export class Admin extends ConsumerAdmin {
   readonly #control: ControlPlane
   readonly #routings: RoutingCache
   readonly #settings: Settings
 
   constructor(control: ControlPlane, routings: RoutingCache, settings: Settings) {
+    super(control)
     this.#control = control
     this.#routings = routings
     this.#settings = settings

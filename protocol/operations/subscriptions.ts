@@ -1,7 +1,7 @@
 // The operations of subscriptions, by which a host pushes records. Data plane: served by the shard's host.
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
-import { positionShape, shardIndex, streamId } from '../structs.ts'
+import { consumerName, positionShape, shardIndex, streamId } from '../structs.ts'
 import type { OperationFamily } from './operation.ts'
 
 export const subscriptionOperations = {
@@ -10,7 +10,7 @@ export const subscriptionOperations = {
     since: 1,
     plane: 'data',
     idempotent: false,
-    doc: 'Starts pushing one shard to this connection, within the credit given.',
+    doc: 'Starts pushing one shard to this connection, within the credit given: as a registered consumer, at its own rate, or sharing the limits of reads. A consumer has one subscription to a shard; a later one takes its place, but not in its first five seconds.',
     request: {
       streamId,
       shardIndex,
@@ -19,12 +19,21 @@ export const subscriptionOperations = {
         'Bytes of batches that the host may send until it gets more credit.',
         limits.subscriptionCreditBytesMax,
       ),
+      consumer: field.optional(consumerName),
     },
     response: {
       subscriptionId: field.uint('Names the subscription on this connection.'),
       sequenceNumber: field.uint('Sequence number of the first record that will be sent.'),
     },
-    errors: ['shardNotFound', 'trimmed', 'invalidPosition', 'corruptData', 'limitExceeded'],
+    errors: [
+      'shardNotFound',
+      'trimmed',
+      'invalidPosition',
+      'corruptData',
+      'limitExceeded',
+      'consumerNotFound',
+      'consumerInUse',
+    ],
   },
   unsubscribe: {
     id: 37,

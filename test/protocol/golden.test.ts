@@ -85,6 +85,13 @@ describe('golden bytes', () => {
     )
   })
 
+  test('a subscription from before there were consumers is read as one without', () => {
+    const request = { ...(sampleOf(operations.subscribe.request) as object), consumer: undefined }
+    expect(plain(decodeMessage(payloadOf('subscribe request without a consumer')))).toEqual(
+      plain({ kind: 'request', operation: 'subscribe', correlationId: 7, request }),
+    )
+  })
+
   test('a routing from before it told when shards were closed is read as one that does not', () => {
     const { wire } = decodeMessage(payloadOf('describeRouting response without closing times')) as {
       wire: unknown
@@ -188,6 +195,7 @@ describe('golden bytes', () => {
       'batch stored',
       'batch compressed',
       'append request without secrets',
+      'subscribe request without a consumer',
       'fetch response without a time',
       'records event without a time',
       'heartbeat event without a time',

@@ -72,7 +72,8 @@ function subscribe(connection: Connection, streamId: number, shards: readonly Ro
   for (const { index: shardIndex } of shards) {
     const position = { type: 'TRIM_HORIZON' as const, sequenceNumber: undefined, timestamp: undefined }
     const creditBytes = limits.subscriptionCreditBytesMax
-    connection.send('subscribe', { streamId, shardIndex, position, creditBytes }, () => {})
+    const request = { streamId, shardIndex, position, creditBytes, consumer: undefined }
+    connection.send('subscribe', request, () => {})
   }
 }
 

@@ -4,7 +4,14 @@
 import { invariant } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { refusal } from '../../../protocol/refusal.ts'
-import type { HostCalls, HostLauncher, HostSettings, LaunchedHost, PlacedShard } from '../../host-contract.ts'
+import type {
+  HostCalls,
+  HostLauncher,
+  HostSettings,
+  LaunchedHost,
+  PlacedShard,
+  StreamConsumers,
+} from '../../host-contract.ts'
 import type { ChildNews, ReasonTexts } from '../../supervision/machine.ts'
 import type { SupervisionPolicy } from '../../supervision/policy.ts'
 import { ChildGone, SupervisedChild, type Charge } from '../../supervision/supervised-child.ts'
@@ -44,6 +51,8 @@ export interface HostSupervisionOptions {
   /** Called at every start of a host, so that it gets the newest settings. */
   readonly settingsOf: (hostId: number) => HostSettings
   readonly assignmentOf: (hostId: number) => readonly PlacedShard[]
+  /** The registered consumers of all streams, as of now. */
+  readonly consumers: () => readonly StreamConsumers[]
   readonly time: Time
   readonly random: () => number
   readonly log: Logger
@@ -185,11 +194,12 @@ export class HostSupervision implements HostFleet {
 
   /** Sends a host its settings and shards, and waits until it serves them. */
   async #startUp(hostId: number, life: HostLife): Promise<void> {
-    const { settingsOf, assignmentOf } = this.#options
+    const { settingsOf, assignmentOf, consumers } = this.#options
     const shards = assignmentOf(hostId)
     life.shards = shards.length
+    const request = { settings: settingsOf(hostId), shards, consumers: consumers() }
     try {
-      const started = await life.caller.call('start', { settings: settingsOf(hostId), shards })
+      const started = await life.caller.call('start', request)
       Object.assign(this.#host(hostId), { port: started.port, absentOwners: started.absentOwners })
     } catch (error) {
       if (MillraceError.is(error, 'outcomeUnknown')) throw new ChildGone(error.message, { cause: error })

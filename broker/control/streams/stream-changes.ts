@@ -9,7 +9,14 @@ import { refusal, type Fail } from '../../../protocol/refusal.ts'
 import { evenRanges } from '../../../protocol/shards/shard-map.ts'
 import { checkStreamName } from '../../../protocol/stream-name.ts'
 import type { CatalogChange, StreamRow } from '../../catalog-contract.ts'
-import { putStream, shardsOf, streamNamed, type CatalogState, type Stream } from '../catalog-state.ts'
+import {
+  consumersOf,
+  putStream,
+  shardsOf,
+  streamNamed,
+  type CatalogState,
+  type Stream,
+} from '../catalog-state.ts'
 import type { CatalogPlan } from '../catalog.ts'
 import { ownerLoads, placeShards } from '../hosts/placement.ts'
 import { checkAllShards } from './shard-room.ts'
@@ -91,7 +98,7 @@ export function planDelete(
   return { changes: [putStream(stream, { status: 'DELETING' })], result: { streamId: stream.id } }
 }
 
-/** Removes all rows of a DELETING stream, once no host serves it, with the journal of a change under way. */
+/** Removes all rows of a DELETING stream, once no host serves it, with its consumers and the journal of a change under way. */
 export function planRemove(state: CatalogState, streamId: number): CatalogPlan<void> {
   const stream = state.streams.get(streamId)
   if (stream?.status !== 'DELETING') return { changes: [], result: undefined }
@@ -101,7 +108,15 @@ export function planRemove(state: CatalogState, streamId: number): CatalogPlan<v
   const journal: CatalogChange[] = state.journals.has(streamId)
     ? [{ remove: { family: 'reshard', key: streamId } }]
     : []
-  const changes = [...shards, ...journal, { remove: { family: 'stream', key: streamId } } as const]
+  const consumers = Array.from(consumersOf(state, streamId).keys(), (consumerId): CatalogChange => ({
+    remove: { family: 'consumer', key: { streamId, consumerId } },
+  }))
+  const changes = [
+    ...shards,
+    ...journal,
+    ...consumers,
+    { remove: { family: 'stream', key: streamId } } as const,
+  ]
   return { changes, result: undefined }
 }
 

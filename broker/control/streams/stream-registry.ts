@@ -8,7 +8,7 @@ import { refusal, type Fail } from '../../../protocol/refusal.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import { crash } from '../../channels/calls.ts'
 import { pause, withDeadline, type Time } from '../../time.ts'
-import { allShardsOf, type Stream } from '../catalog-state.ts'
+import { allShardsOf, consumersOf, type Stream } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'
 import { byHost, hostsOf, ownersThatTake, type HostFleet } from '../hosts/fleet.ts'
 import { placedShards } from '../routing.ts'
@@ -29,6 +29,8 @@ export interface StreamRegistryOptions {
   readonly defaults: StreamDefaults
   /** Fulfils when no change of a stream's shards is under way: soon, once the stream is marked for deletion. */
   readonly whenIdle: (streamId: number) => Promise<void>
+  /** Called when a stream that had consumers is gone. */
+  readonly onRemoved: (streamId: number) => void
   readonly time: Time
   readonly log: Logger
 }
@@ -141,7 +143,9 @@ export class StreamRegistry {
         fleet.call(hostId, 'dropStream', { streamId, shards: own }),
       )
       await Promise.all(dropping)
+      const hadConsumers = consumersOf(catalog.state, streamId).size > 0
       await catalog.change((state) => planRemove(state, streamId))
+      if (hadConsumers) this.#options.onRemoved(streamId)
     }
   }
 }

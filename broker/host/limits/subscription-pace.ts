@@ -1,38 +1,60 @@
-// The limit in bytes a second of one subscription. Host main thread.
-// A subscription is never refused. Each delivery waits until the balance allows it, and holds no bytes meanwhile. The limit
-// is read from the shard's settings each time, so that a change applies to the next delivery.
-import type { Clock } from '../../time.ts'
+// The rate at which a subscription may send. Host main thread. A subscription is never refused: each delivery waits until it is
+// allowed, and holds no bytes meanwhile. A registered consumer has a rate of its own in each shard; what has no consumer
+// shares the limit of reads (read-line.ts). The limit is read from the shard's settings each time, so that a change applies to
+// the next delivery.
 import type { ServedSettings } from '../../../protocol/stream-settings.ts'
 import { TokenBucket } from '../../../protocol/shards/token-bucket.ts'
+import type { Time } from '../../time.ts'
+import { hostLimits } from '../host-limits.ts'
+
+/** What a subscription asks before each delivery. */
+export interface Pace {
+  /** True if the next delivery may not leave now. */
+  readonly mustWait: boolean
+  /** How much one delivery should hold. */
+  readonly deliveryBytes: number
+  /** Calls `task` when the next delivery may leave, or when it is worth looking again; returns what cancels that. */
+  wait(task: () => void): () => void
+  /** Called when that many bytes were sent. */
+  sent(bytes: number): void
+}
 
 /** The shard whose settings give the limit; the settings may change between two deliveries. */
 export interface PacedShard {
   readonly settings: Pick<ServedSettings, 'shardLimits'>
 }
 
-export class SubscriptionPace {
+/** The rate of one registered consumer in one shard; it goes on where it was when the consumer subscribes again. */
+export class SubscriptionPace implements Pace {
   readonly #shard: PacedShard
-  readonly #elapsed: Clock
+  readonly #time: Pick<Time, 'elapsed' | 'after'>
   #bucket: TokenBucket | undefined
 
-  constructor(shard: PacedShard, elapsed: Clock) {
+  constructor(shard: PacedShard, time: Pick<Time, 'elapsed' | 'after'>) {
     this.#shard = shard
-    this.#elapsed = elapsed
+    this.#time = time
   }
 
-  /** How long the next delivery must wait; 0 if it may leave now. */
-  get waitMs(): number {
-    return this.#current()?.waitMs(this.#elapsed()) ?? 0
+  get mustWait(): boolean {
+    return this.#waitMs > 0
   }
 
-  /** How much one delivery should hold: what one second allows. Larger ones would come as bursts with long pauses. */
+  /** What one second allows. Larger deliveries would come as bursts with long pauses. */
   get deliveryBytes(): number {
     return this.#perSecond || Infinity
   }
 
-  /** Called when that many bytes were sent. */
+  /** Waits at most for `paceCheckMs`, because the limit may be raised during a long wait. */
+  wait(task: () => void): () => void {
+    return this.#time.after(Math.min(this.#waitMs, hostLimits.paceCheckMs), task)
+  }
+
   sent(bytes: number): void {
-    this.#current()?.take(bytes, this.#elapsed())
+    this.#current()?.take(bytes, this.#time.elapsed())
+  }
+
+  get #waitMs(): number {
+    return this.#current()?.waitMs(this.#time.elapsed()) ?? 0
   }
 
   get #perSecond(): number {
@@ -43,7 +65,7 @@ export class SubscriptionPace {
     const perSecond = this.#perSecond
     if (perSecond === 0) return (this.#bucket = undefined)
     if (!this.#bucket) return (this.#bucket = new TokenBucket(perSecond))
-    if (this.#bucket.perSecond !== perSecond) this.#bucket.setRate(perSecond, this.#elapsed())
+    if (this.#bucket.perSecond !== perSecond) this.#bucket.setRate(perSecond, this.#time.elapsed())
     return this.#bucket
   }
 }

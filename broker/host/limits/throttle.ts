@@ -34,6 +34,7 @@ export class Throttle {
   readonly #kind: ThrottleKind
   #bytes: TokenBucket | undefined
   #count: TokenBucket | undefined
+  #fetchesRefused = 0
 
   /** Makes a throttle without limits; `set` gives it some. */
   constructor(kind: ThrottleKind) {
@@ -44,6 +45,26 @@ export class Throttle {
   set(limits: ShardLimits, now: number): void {
     this.#bytes = adjusted(this.#bytes, limits[this.#kind.bytes], now)
     this.#count = adjusted(this.#count, limits[this.#kind.count], now)
+  }
+
+  /** The limit of bytes a second; 0 if there is none. */
+  get bytesPerSecond(): number {
+    return this.#bytes?.perSecond ?? 0
+  }
+
+  /** Returns the milliseconds until bytes are admitted, however many pieces were. */
+  bytesWaitMs(now: number): number {
+    return this.#bytes?.waitMs(now) ?? 0
+  }
+
+  /** How often fetches were refused for this limit. */
+  get fetchesRefused(): number {
+    return this.#fetchesRefused
+  }
+
+  /** Called when a fetch was refused. */
+  refusedFetch(): void {
+    this.#fetchesRefused++
   }
 
   /** Returns the limit with the longest wait, and that wait, bounded; undefined if work is admitted. */

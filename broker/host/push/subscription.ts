@@ -5,9 +5,11 @@
 import { errorCodes, type ErrorCode } from '../../../protocol/error-codes.ts'
 import { limits } from '../../../protocol/limits.ts'
 import type { Damage } from '../../../protocol/structs.ts'
+import type { ConsumerStanding } from '../../host-contract.ts'
+import type { Session } from '../../server/session.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
 import { hostLimits } from '../host-limits.ts'
-import { SubscriptionPace } from '../limits/subscription-pace.ts'
+import type { Pace } from '../limits/subscription-pace.ts'
 import type { Outflow } from '../read/outflow.ts'
 import { millisBehind, type ShardReads } from '../read/shard-reads.ts'
 import type { Room, BatchRun } from '../tail/batch-run.ts'
@@ -24,8 +26,12 @@ export interface SubscriptionOptions {
   readonly creditBytes: number
   readonly outflow: Outflow
   readonly reads: ShardReads
+  /** What it shares with other readers, or the rate of its consumer. */
+  readonly pace: Pace
   readonly time: Time
   readonly metrics: Instruments
+  /** Called with what was sent. */
+  readonly onSent?: (records: number, bytes: number) => void
   /** Called once when the subscription ends, for any reason. */
   readonly onEnd: (subscription: Subscription) => void
   /** Called with a broken invariant. */
@@ -37,7 +43,6 @@ export class Subscription implements Waiter {
   readonly shard: HostedShard
   readonly shardCount = 1
   readonly #options: SubscriptionOptions
-  readonly #pace: SubscriptionPace
   #next: number
   #credit: number
   #lastSentAt: number
@@ -51,16 +56,33 @@ export class Subscription implements Waiter {
     this.id = options.id
     this.shard = options.shard
     this.#options = options
-    this.#pace = new SubscriptionPace(options.shard, options.time.elapsed)
     this.#next = options.sequenceNumber
     this.#credit = options.creditBytes
     this.#lastSentAt = options.time.elapsed()
   }
 
+  /** The number after the last record that was sent. */
+  get next(): number {
+    return this.#next
+  }
+
+  /** Who receives it. */
+  get from(): Pick<Session, 'remote' | 'client'> {
+    return this.#options.outflow.session
+  }
+
+  /** Why it is where it is. */
+  get standing(): ConsumerStanding {
+    if (this.#next >= this.shard.tail) return 'caughtUp'
+    if (this.#credit <= 0) return 'waitingForCredit'
+    if (!this.#options.outflow.open) return 'slowReader'
+    return this.#options.pace.mustWait ? 'throttled' : 'reading'
+  }
+
   /** Sends available records, as far as credit and connection allow, and arranges for the next call. */
   pump(): void {
     const { shard } = this
-    const { outflow, reads, time } = this.#options
+    const { outflow, reads, pace, time } = this.#options
     if (this.#ended || this.#reading || this.#queued) return
     for (let sent = 0; this.#next < shard.tail; sent++) {
       if (this.#next < shard.trimHorizon) return this.#endTrimmed()
@@ -68,8 +90,7 @@ export class Subscription implements Waiter {
       if (!outflow.open) return this.#later((task) => outflow.whenOpen(task))
       // Other subscriptions have their turn between two rounds of deliveries.
       if (sent === hostLimits.deliveriesPerPump) return this.#later((task) => time.atTurnEnd(task))
-      const pauseMs = this.#pace.waitMs
-      if (pauseMs > 0) return this.#pause(pauseMs)
+      if (pace.mustWait) return this.#pause()
       const room = this.#room()
       const run = reads.cached(shard, this.#next, room)
       if (!run) return void this.#readStored(room).catch(this.#options.onBroken)
@@ -143,15 +164,17 @@ export class Subscription implements Waiter {
   }
 
   #room(): Room {
-    const { answerBytesMax } = this.#options.outflow.session
-    const bytes = Math.min(this.#credit, hostLimits.deliveryBytes, this.#pace.deliveryBytes, answerBytesMax)
+    const { outflow, pace } = this.#options
+    const { answerBytesMax } = outflow.session
+    const bytes = Math.min(this.#credit, hostLimits.deliveryBytes, pace.deliveryBytes, answerBytesMax)
     return { bytes, firstBytes: Infinity }
   }
 
   #deliver(run: BatchRun): void {
-    const { outflow, time, metrics } = this.#options
+    const { outflow, pace, time, metrics, onSent } = this.#options
     this.#credit -= run.bytes
-    this.#pace.sent(run.bytes)
+    pace.sent(run.bytes)
+    onSent?.(run.next - this.#next, run.bytes)
     this.#next = run.next
     this.#lastSentAt = time.elapsed()
     const now = time.now()
@@ -193,10 +216,10 @@ export class Subscription implements Waiter {
     })
   }
 
-  /** Waits for the limit, at most for `paceCheckMs`, because the limit may be raised during a long wait. */
-  #pause(ms: number): void {
+  /** Waits for its share of a limit. */
+  #pause(): void {
     this.#later((task) => {
-      this.#cancelPause = this.#options.time.after(Math.min(ms, hostLimits.paceCheckMs), task)
+      this.#cancelPause = this.#options.pace.wait(task)
     })
   }
 

@@ -14,6 +14,9 @@ import type { ShardReads } from '../read/shard-reads.ts'
 import { describeShard, type HostedShard } from '../shards/hosted-shard.ts'
 import type { ShardsByName } from '../shards/shards-contract.ts'
 import type { Time } from '../../time.ts'
+import { ReadLine } from '../limits/read-line.ts'
+import type { ConsumerSeat } from './consumer-seat.ts'
+import type { HostConsumers } from './host-consumers.ts'
 import { Subscription } from './subscription.ts'
 
 /** Groups of subscriptions for heartbeats; each subscription is checked twice in the time allowed between heartbeats. */
@@ -23,6 +26,7 @@ const BEAT_MS = limits.heartbeatMs / 2 / BEAT_GROUPS
 export interface SubscriptionsOptions {
   readonly shards: ShardsByName
   readonly reads: ShardReads
+  readonly consumers: HostConsumers
   readonly outflows: Outflows
   readonly metrics: Instruments
   readonly time: Time
@@ -42,6 +46,8 @@ export class Subscriptions {
   readonly #bySession = new Map<Session, SessionSubscriptions>()
   readonly #beatGroups: readonly Set<Subscription>[] = Array.from({ length: BEAT_GROUPS }, () => new Set())
   readonly #cancelBeats: () => void
+  /** Subscriptions without a consumer share the limits of their shard. */
+  readonly #lines = new WeakMap<HostedShard, ReadLine>()
   #opened = 0
   #beats = 0
   /** Groups whose round of heartbeats is not over; the next round waits for it. */
@@ -101,6 +107,7 @@ export class Subscriptions {
   /** Ends the subscriptions to a shard that has expired; their clients go on with its children. */
   endShard(gone: HostedShard): void {
     this.#endWhere(({ shard }) => shard === gone, 'shardNotFound', `${gone.label} has expired.`)
+    this.#options.consumers.forgetShard(gone)
   }
 
   /** Ends all subscriptions and refuses new ones, because the host stops. */
@@ -123,6 +130,8 @@ export class Subscriptions {
     if ('refusal' in resolved) context.fail(resolved.refusal.code, resolved.refusal.message)
     if (!shard.served) context.fail('shardNotFound', `${shard.label} is no longer served here.`)
     if (this.#draining || context.signal.aborted) context.fail('unavailable', 'The host stops.')
+    const seat = this.#seatOf(shard, request, context)
+    seat?.clear(context.fail)
     const group = this.#beatGroups[this.#opened++ % BEAT_GROUPS]!
     const subscription = new Subscription({
       id: ++mine.lastId,
@@ -131,19 +140,50 @@ export class Subscriptions {
       creditBytes: request.creditBytes,
       outflow,
       reads,
+      pace: seat?.pace ?? this.#lineOf(shard),
       time,
       metrics,
       onBroken,
+      ...(seat && { onSent: (records, bytes) => this.#sentTo(seat, records, bytes) }),
       onEnd: (ended) => {
         mine.byId.delete(ended.id)
         group.delete(ended)
+        seat?.leave(ended)
       },
     })
+    seat?.take(subscription)
     mine.byId.set(subscription.id, subscription)
     group.add(subscription)
     // The answer names the subscription, so it must leave before the first records.
     time.atTurnEnd(() => subscription.pump())
     return { subscriptionId: subscription.id, sequenceNumber: resolved.sequenceNumber }
+  }
+
+  /** The place of the consumer that is asked for; undefined if none is. Refuses a consumer that the stream does not have. */
+  #seatOf(
+    shard: HostedShard,
+    { consumer }: RequestOf<'subscribe'>,
+    { fail }: Context<'subscribe'>,
+  ): ConsumerSeat | undefined {
+    if (consumer === undefined) return undefined
+    const seat = this.#options.consumers.seatOf(shard, consumer)
+    const { streamName } = shard
+    return seat ?? fail('consumerNotFound', `Stream ${streamName} has no consumer called ${consumer}.`)
+  }
+
+  #lineOf(shard: HostedShard): ReadLine {
+    const known = this.#lines.get(shard)
+    if (known !== undefined) return known
+    const line = new ReadLine(shard, this.#options.time)
+    this.#lines.set(shard, line)
+    return line
+  }
+
+  #sentTo(seat: ConsumerSeat, records: number, bytes: number): void {
+    const { metrics } = this.#options
+    seat.sent(records, bytes)
+    metrics.millrace_consumer_records_total.add(records)
+    metrics.millrace_consumer_bytes_total.add(bytes)
   }
 
   #subscriptionsOf(session: Session): SessionSubscriptions {

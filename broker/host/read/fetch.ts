@@ -126,6 +126,7 @@ export class Fetches {
       const refusal = fetchRefusal(shard, wanted.sequenceNumber, this.#options.time.elapsed())
       if (refusal?.code === 'provisionedThroughputExceeded') {
         this.#options.metrics.millrace_throttled_reads_total.add(1)
+        shard?.readThrottle?.refusedFetch()
       }
       const now = this.#options.time.now()
       if (!shard || refusal) answer.refuse(index, wanted, refusal!, shard, now)

@@ -20,6 +20,7 @@ import { sleep } from '../../waiting.ts'
 import { errorText } from '../error-text.ts'
 import { groupLimits } from '../options.ts'
 import { LoadFailed, loadedPosition, type LoadCheckpoint } from './external-position.ts'
+import type { FanOut } from './fan-out.ts'
 import type { LeasedShard } from './leased-shard.ts'
 
 export interface ShardFeedsOptions {
@@ -27,6 +28,8 @@ export interface ShardFeedsOptions {
   readonly pool: ConnectionPool
   readonly client: Settings
   readonly mode: 'pull' | 'push'
+  /** Reads as a registered consumer; undefined to share the limits of reads. */
+  readonly fanOut: FanOut | undefined
   readonly maxWaitMs: number
   readonly bufferBytesMax: number
   /** Returns the application's own position; undefined if checkpoints are not external. */
@@ -66,7 +69,7 @@ export class ShardFeeds {
 
   constructor(options: ShardFeedsOptions) {
     this.#options = options
-    const { pool, client, mode, maxWaitMs, signal } = options
+    const { pool, client, mode, fanOut, maxWaitMs, signal } = options
     const onTrimmed = 'horizon'
     const { monotonic } = client
     signal.addEventListener('abort', () => this.#close(), { once: true })
@@ -84,7 +87,13 @@ export class ShardFeeds {
             this.#events(),
           )
         : new Subscriber(
-            { pool, onTrimmed, monotonic, creditBytes: Math.min(groupLimits.shardBytesMax / 4, this.#share) },
+            {
+              pool,
+              onTrimmed,
+              monotonic,
+              consumer: fanOut?.consumer,
+              creditBytes: Math.min(groupLimits.shardBytesMax / 4, this.#share),
+            },
             this.#events(),
           )
   }
@@ -140,10 +149,11 @@ export class ShardFeeds {
   /** Finds the host of the shard and the position at which to begin; retries until that succeeds. Never rejects. */
   async #start(feed: Feed): Promise<void> {
     const { shard } = feed
-    const { client, signal } = this.#options
+    const { client, fanOut, signal } = this.#options
     for (let failures = 0; !feed.isStopped && !signal.aborted; failures++) {
       try {
         const routing = await this.#routingOf(shard, failures > 0)
+        await fanOut?.registered(shard, signal)
         if (feed.isStopped) return
         shard.cursor ??= await this.#cursorOf(feed, routing)
         if (feed.isStopped) return
@@ -295,6 +305,7 @@ export class ShardFeeds {
     if (feeds.length === 0 || signal.aborted) return
     for (const feed of feeds) {
       feed.shard.cursor!.failures++
+      if (error.code === 'consumerNotFound') this.#options.fanOut?.forget(feed.shard.streamId)
       feed.shard.cursor!.lag.lose(client.monotonic())
       this.#troubled(feed, error)
     }

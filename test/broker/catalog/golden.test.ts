@@ -113,6 +113,15 @@ const golden: { readonly [F in CatalogRow['family']]: Golden } = {
     json: '{"ownerId":1,"streamId":7,"shardIndex":0}',
     row: { family: 'retired', key: 3, value: { ownerId: 1, streamId: 7, shardIndex: 0 } },
   },
+  consumer: {
+    key: '16000000000000000700000002',
+    json: '{"name":"dashboard","createdAt":1700000000004}',
+    row: {
+      family: 'consumer',
+      key: { streamId: 7, consumerId: 2 },
+      value: { name: 'dashboard', createdAt: 1_700_000_000_004 },
+    },
+  },
 }
 const META = { key: '10', value: Buffer.from('0002', 'hex') }
 

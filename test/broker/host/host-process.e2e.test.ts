@@ -54,6 +54,7 @@ async function startHost(
   const { port } = await controller.call('start', {
     settings: { ...settings, dataDir, owners, listen },
     shards,
+    consumers: [],
   })
   return { child, controller, port, ended }
 }
@@ -126,7 +127,8 @@ it('a host process: has every acknowledged record after a kill, and assigns numb
   const connection = await RawConnection.open(second.port)
   expect(await readAll(connection)).toEqual(acknowledged)
   const position = at('TRIM_HORIZON')
-  await connection.request('subscribe', { streamId: STREAM, shardIndex: 0, position, creditBytes: 1 << 20 })
+  const place = { streamId: STREAM, shardIndex: 0, position, consumer: undefined }
+  await connection.request('subscribe', { ...place, creditBytes: 1 << 20 })
   expect((await append(connection, 'next')).results).toMatchObject([{ baseSequenceNumber: 20 }])
   await second.controller.call('drain', { deadlineMs: 5000 })
   await second.ended

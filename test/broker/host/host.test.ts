@@ -49,7 +49,7 @@ function launch(options: Partial<HostOptions> = {}) {
     await connection.hello()
     return connection
   }
-  const start = () => call('start', { settings, shards: [placedShard(0)] })
+  const start = () => call('start', { settings, shards: [placedShard(0)], consumers: [] })
   return { host, owner, reader, broken, counted, call, connect, start }
 }
 
@@ -64,7 +64,8 @@ describe('a host', () => {
     expect(await start()).toEqual({ port: 0, absentOwners: [] })
     const [producer, consumer] = [await connect(), await connect()]
     const position = at('TRIM_HORIZON')
-    await consumer.request('subscribe', { streamId: STREAM, shardIndex: 0, position, creditBytes: 100 })
+    const place = { streamId: STREAM, shardIndex: 0, position, consumer: undefined }
+    await consumer.request('subscribe', { ...place, creditBytes: 100 })
     const { results } = await appendTo(producer, 'a', 'b')
     expect(results).toMatchObject([{ code: 0, baseSequenceNumber: 0, durability: 'disk' }])
     await until(() => consumer.events.length === 1)
@@ -150,7 +151,7 @@ describe('a host', () => {
     await first.call('dropStream', { streamId: STREAM, shards: [{ ownerId: 0, slot: 1 }] })
     await first.call('drain', { deadlineMs: 1000 })
     const second = launch({ startOwner: () => Promise.resolve(first.owner.start()) })
-    await second.call('start', { settings, shards: [placedShard(0), other] })
+    await second.call('start', { settings, shards: [placedShard(0), other], consumers: [] })
     expect(await second.call('describeShards', { streamId: STREAM, shardIndexes: [0, 1] })).toEqual({
       extents: [],
     })
@@ -184,7 +185,8 @@ describe('drain', () => {
     await start()
     const connection = await connect()
     const position = at('LATEST')
-    await connection.request('subscribe', { streamId: STREAM, shardIndex: 0, position, creditBytes: 100 })
+    const place = { streamId: STREAM, shardIndex: 0, position, consumer: undefined }
+    await connection.request('subscribe', { ...place, creditBytes: 100 })
     let flush = (): void => {}
     owner.beforeFlush = () =>
       new Promise((resolve) => {
@@ -247,9 +249,9 @@ describe('a failing host', () => {
           : Promise.reject(new Error('that directory is locked')),
     })
     const owners = [0, 1].map((ownerId) => ({ ownerId, directory: `/nowhere/${ownerId}` }))
-    await expect(call('start', { settings: { ...settings, owners }, shards: [] })).rejects.toThrow(
-      /is locked/,
-    )
+    await expect(
+      call('start', { settings: { ...settings, owners }, shards: [], consumers: [] }),
+    ).rejects.toThrow(/is locked/)
     expect([owner.calls, reader.closed]).toEqual([['close'], true])
   })
 

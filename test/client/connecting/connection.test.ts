@@ -221,7 +221,7 @@ describe('Connection', () => {
     const { connection, requests, write } = await connected()
     const seen: string[] = []
     const position = { type: 'LATEST', sequenceNumber: undefined, timestamp: undefined } as const
-    const request = { streamId: 1, shardIndex: 0, position, creditBytes: 1 }
+    const request = { streamId: 1, shardIndex: 0, position, creditBytes: 1, consumer: undefined }
     connection.send('subscribe', request, (_error, response) => {
       connection.listen(response!.subscriptionId, ({ event }) => seen.push(event))
     })

@@ -55,6 +55,10 @@ const calls: Readonly<Record<string, (client: Client, options: never) => unknown
   group: (client, options) =>
     client.group(withNeeded({ name: 'a', stream: 'clicks' }, options) as never).stop(),
   seek: (client, options) => client.group({ name: 'a', stream: 'clicks' }).seek(options),
+  registerConsumer: (client, options) => client.registerConsumer('clicks', 'a', options),
+  describeConsumer: (client, options) => client.describeConsumer('clicks', 'a', options),
+  listConsumers: (client, options) => client.listConsumers('clicks', options),
+  deregisterConsumer: (client, options) => client.deregisterConsumer('clicks', 'a', options),
   listGroups: (client, options) => client.listGroups(options),
   describeGroup: (client, options) => client.describeGroup('a', options),
   resetGroup: (client, options) =>
@@ -169,6 +173,7 @@ describe('options', () => {
     ['deleteDocument', { expectedVersion: 0 }, 'expectedVersion is 0; it must be from 1 to'],
     ['listDocuments', { prefix: 7 }, 'prefix is 7; it must be a string.'],
     ['watchDocuments', { prefx: 'a' }, 'Did you mean prefix?'],
+    ['read', { consumer: 7 }, 'consumer is 7; it must be a string.'],
     ['group', { leaseMs: 10 }, 'leaseMs is 10; it must be from 1000 to'],
     ['group', { onPoison: 'retry' }, "onPoison is \"retry\"; it must be 'stop', 'skip', { deadLetter }."],
     ['group', { onPoison: { deadletter: 'a' } }, 'Did you mean onPoison.deadLetter?'],

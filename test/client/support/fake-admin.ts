@@ -75,6 +75,14 @@ export function administer(
       return { documents: [], hasMore: false, version: 1 }
     case 'getDocument':
       return { document: { name: request.name, version: 1, updatedAt: BASE_TIME, content: Buffer.from('1') } }
+    case 'registerConsumer':
+      return { consumer: describeConsumer(request.consumer) }
+    case 'deregisterConsumer':
+      return {}
+    case 'listConsumers':
+      return { consumers: [describeConsumer('dashboard')], hasMore: false }
+    case 'describeConsumer':
+      return { consumer: describeConsumer(request.consumer), shards: [], lastIndex: undefined }
     // Nor groups, unless FakeGroups does.
     case 'deleteGroup':
     case 'pauseGroup':
@@ -91,6 +99,10 @@ export function administer(
     default:
       return undefined
   }
+}
+
+function describeConsumer(name: string): ResponseOf<'registerConsumer'>['consumer'] {
+  return { name, createdAt: BASE_TIME, status: 'ACTIVE' }
 }
 
 /** A group that reads one stream, by one member. */

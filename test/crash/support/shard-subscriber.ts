@@ -79,7 +79,8 @@ async function followHost(
       from === undefined
         ? ({ type: 'TRIM_HORIZON', sequenceNumber: undefined, timestamp: undefined } as const)
         : ({ type: 'AT_SEQUENCE_NUMBER', sequenceNumber: from, timestamp: undefined } as const)
-    const request = { streamId, shardIndex, position, creditBytes: CREDIT_BYTES }
+    const place = { streamId, shardIndex, position, consumer: undefined }
+    const request = { ...place, creditBytes: CREDIT_BYTES }
     const { subscriptionId, sequenceNumber } = await connection.request('subscribe', request)
     shardOf.set(subscriptionId, shardIndex)
     next.set(shardIndex, sequenceNumber)

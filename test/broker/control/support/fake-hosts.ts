@@ -118,6 +118,8 @@ export class FakeHosts implements HostLauncher {
         }
         return null
       },
+      serveConsumers: () => null,
+      consumerShards: () => ({ shards: [] }),
       updateStream: () => null,
       holdRetention: () => null,
       ping: () => ({ trouble: null, isStuck: false }),
@@ -183,6 +185,11 @@ function recording(host: FakeHost, handlers: CallHandlers<HostCalls>): CallHandl
     dropShards: (request) => {
       host.calls.push(`dropShards ${request.shards.map(({ shardIndex }) => shardIndex).join()}`)
       return handlers.dropShards(request)
+    },
+    serveConsumers: (request) => {
+      const names = request.consumers.map(({ name }) => name).join()
+      host.calls.push(`serveConsumers ${request.streamId} ${names}`)
+      return handlers.serveConsumers(request)
     },
     updateStream: (request) => {
       host.calls.push(`updateStream ${request.streamId} ${request.settings.retentionMs}`)

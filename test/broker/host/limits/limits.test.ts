@@ -209,13 +209,14 @@ describe('limits of fetches', () => {
   })
 })
 
-describe('limits of subscriptions', () => {
-  it('pace each subscription to its rate over time, and lose no record', async () => {
+describe('limits of registered consumers', () => {
+  it('pace each consumer to its rate over time, and lose no record', async () => {
     const host = await limited({ subscriptionBytesPerSecond: 1000 })
+    host.serveConsumers('one', 'two')
     await host.fill(20, 400)
     const other = new FakeSession()
-    await host.subscribe(session)
-    await host.subscribe(other)
+    await host.subscribe(session, { consumer: 'one' })
+    await host.subscribe(other, { consumer: 'two' })
     await rest()
     for (let seconds = 0; seconds < 12; seconds++) {
       for (const { pushedBytes } of [session, other]) {
@@ -233,9 +234,10 @@ describe('limits of subscriptions', () => {
 
   it('wait with one timer and no other work, and leave no timer behind', async () => {
     const host = await limited({ subscriptionBytesPerSecond: 100 })
+    host.serveConsumers('one')
     await host.fill(5, 1000)
     const before = host.time.timerCount
-    await host.subscribe(session)
+    await host.subscribe(session, { consumer: 'one' })
     await until(() => session.pushed.length === 1)
     await rest()
     expect(host.time.timerCount).toBe(before + 1)
@@ -250,8 +252,9 @@ describe('limits of subscriptions', () => {
 
   it('end within a second when the stream is no longer limited', async () => {
     const host = await limited({ subscriptionBytesPerSecond: 1 })
+    host.serveConsumers('one')
     await host.fill(5, 1000)
-    await host.subscribe(session)
+    await host.subscribe(session, { consumer: 'one' })
     await until(() => session.pushed.length === 1)
     host.engine.lifecycle.update(STREAM, settingsOf({}))
     host.time.advance(1000)
@@ -263,9 +266,10 @@ describe('limits of subscriptions', () => {
       shards: [placedShard(0, { settings: settingsOf({ subscriptionBytesPerSecond: 1000 }) })],
       settings: { tailCacheBytes: 0 },
     })
+    host.serveConsumers('one')
     await host.fill(4, 1000)
     await host.engine.lifecycle.seal({ streamId: STREAM, shards: [{ shardIndex: 0, children: [2, 3] }] })
-    await host.subscribe(session)
+    await host.subscribe(session, { consumer: 'one' })
     for (let i = 0; i < 60 && session.sent('subscriptionEnded').length === 0; i++) {
       await rest()
       expect(session.pushed.length).toBeLessThanOrEqual(2 + i / 10)

@@ -377,7 +377,8 @@ describe('a subscription ends', () => {
     })
     await host.subscribe(session)
     const other = new FakeSession()
-    const request = { streamId: STREAM + 1, shardIndex: 0, position: at('LATEST'), creditBytes: 1000 }
+    const place = { streamId: STREAM + 1, shardIndex: 0, position: at('LATEST') }
+    const request = { ...place, creditBytes: 1000, consumer: undefined }
     await host.engine.handlers.subscribe(request, other.context)
     await host.dropStream()
     expect(endings(session)).toEqual(['streamNotFound'])

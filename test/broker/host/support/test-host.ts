@@ -169,11 +169,20 @@ export class TestHost {
 
   async subscribe(
     session: FakeSession,
-    options: { position?: Position; creditBytes?: number; shardIndex?: number } = {},
+    options: { position?: Position; creditBytes?: number; shardIndex?: number; consumer?: string } = {},
   ): Promise<ResponseOf<'subscribe'>> {
-    const { position = at('TRIM_HORIZON'), creditBytes = 1 << 20, shardIndex = 0 } = options
-    const request = { streamId: STREAM, shardIndex, position, creditBytes }
+    const { position = at('TRIM_HORIZON'), creditBytes = 1 << 20, shardIndex = 0, consumer } = options
+    const request = { streamId: STREAM, shardIndex, position, creditBytes, consumer }
     return this.engine.handlers.subscribe(request, session.context)
+  }
+
+  /** Registers consumers of the stream in place of those that there were; a number says which registration of a name it is. */
+  serveConsumers(...names: readonly (string | readonly [name: string, createdAt: number])[]): void {
+    const consumers = names.map((each, id) => {
+      const [name, createdAt] = typeof each === 'string' ? [each, 1] : each
+      return { id, name, createdAt }
+    })
+    this.engine.serveConsumers({ streamId: STREAM, consumers })
   }
 
   async resolve(session: FakeSession, position: Position): Promise<ResponseOf<'resolvePosition'>> {
