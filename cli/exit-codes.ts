@@ -19,7 +19,10 @@ export const exitCodes = {
   },
   usage: { code: 2, doc: 'The command line or the configuration is wrong; nothing was done.' },
   unreachable: { code: 3, doc: 'No broker answers at the address.' },
-  notFound: { code: 4, doc: 'The stream, the shard, the group or the document does not exist.' },
+  notFound: {
+    code: 4,
+    doc: 'The stream, the shard, the group, the consumer or the document does not exist.',
+  },
   unhealthy: { code: 5, doc: 'status, doctor or check found something wrong, and said what.' },
   malformed: {
     code: 6,

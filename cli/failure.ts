@@ -27,12 +27,15 @@ const exitOfCode: Partial<Record<ErrorCode, ExitName>> = {
   shardNotFound: 'notFound',
   documentNotFound: 'notFound',
   groupNotFound: 'notFound',
+  consumerNotFound: 'notFound',
   invalidArgument: 'usage',
 }
 
 const adviceOfCode: Partial<Record<ErrorCode, string>> = {
   streamNotFound: 'See `millrace stream list`, or create it with `millrace stream create`.',
   shardNotFound: 'See `millrace shard list`.',
+  consumerNotFound: 'See `millrace consumer list`, or register it with `millrace consumer register`.',
+  consumerDisplaced: 'Give each reader a consumer of its own, or let several share the shards as a group.',
   groupNotFound: 'See `millrace group list`.',
   groupInUse: 'With `--force` it is done all the same, and what they have under way is processed again.',
   versionConflict: 'See `millrace document get --json`, and name the version that it has now.',

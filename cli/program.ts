@@ -9,6 +9,7 @@ import { configVerb } from './verbs/config.ts'
 import { consumeVerb } from './verbs/consume.ts'
 import { doctorVerb } from './verbs/doctor.ts'
 import { documentVerb } from './verbs/document.ts'
+import { consumerVerb } from './verbs/consumer.ts'
 import { groupVerb } from './verbs/group.ts'
 import { produceVerb } from './verbs/produce.ts'
 import { putVerb } from './verbs/put.ts'
@@ -34,6 +35,7 @@ export function createProgram(terminal: Terminal, version: string): Command {
     produceVerb,
     consumeVerb,
     groupVerb,
+    consumerVerb,
     documentVerb,
     statusVerb,
     configVerb,

@@ -8,11 +8,10 @@ import type {
   GroupTotals,
 } from '../../client/index.ts'
 import { countOf, formatBytes, formatCount, formatDuration, shortShardId } from './amounts.ts'
+import { namesOf, reasonTable } from './lag.ts'
 import { formatFields, formatTable, type Room } from './table.ts'
 
 const UNKNOWN = 'host is down'
-/** Names that are told of a list; of the others, how many they are. */
-const NAMES_SHOWN_MAX = 3
 
 export function groupTable(groups: readonly GroupSummary[], room: Room): string {
   const rows = groups.map((group) => [
@@ -47,7 +46,8 @@ export function groupReport(group: GroupDescription, room: Room): string {
   if (group.members.length > 0) parts.push(memberTable(group.members, room))
   if (group.shards.length > 0) {
     const nameOf = shardNames(group)
-    parts.push(shardTable(group.shards, { nameOf, room }), reasons(group.shards, { nameOf, room }))
+    const named = group.shards.map((shard) => ({ ...shard, name: nameOf(shard) }))
+    parts.push(shardTable(group.shards, { nameOf, room }), reasonTable(named, urgency, room))
   }
   return parts.join('\n\n')
 }
@@ -115,26 +115,6 @@ const urgency: Readonly<Record<GroupShard['reason'], number>> = {
   paused: 9,
   reading: 10,
   caughtUp: 11,
-}
-
-/** The sentences of the shards; shards with the same one are told together. */
-function reasons(shards: readonly GroupShard[], { nameOf, room }: ShardNaming): string {
-  const alike = new Map<string, GroupShard[]>()
-  for (const shard of shards) {
-    const key = `${shard.reason}: ${shard.detail}`
-    const others = alike.get(key)
-    if (others === undefined) alike.set(key, [shard])
-    else others.push(shard)
-  }
-  const told = [...alike].sort(([, [a]], [, [b]]) => urgency[a!.reason] - urgency[b!.reason])
-  const rows = told.map(([sentence, group]) => [namesOf(group.map(nameOf)), sentence])
-  return formatTable(['shard', 'reason'], rows, room)
-}
-
-function namesOf(names: readonly string[]): string {
-  const shown = names.slice(0, NAMES_SHOWN_MAX).join(', ')
-  const others = names.length - NAMES_SHOWN_MAX
-  return others > 0 ? `${shown} and ${formatCount(others)} more` : shown
 }
 
 function stateOf({ isPaused, memberCount }: GroupSummary): string {

@@ -84,7 +84,7 @@ const limitTexts: Readonly<Record<keyof ShardLimits, (value: number) => string>>
   writeRecordsPerSecond: (value) => formatRate(value, 'record'),
   readBytesPerSecond: (value) => `reads ${formatBytes(value)}/s`,
   readsPerSecond: (value) => formatRate(value, 'read'),
-  subscriptionBytesPerSecond: (value) => `${formatBytes(value)}/s to a subscription`,
+  subscriptionBytesPerSecond: (value) => `${formatBytes(value)}/s to a consumer`,
 }
 
 function limitsText(limits: ShardLimits): string {

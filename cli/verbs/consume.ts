@@ -19,6 +19,7 @@ interface ConsumeOptions {
   readonly key?: string
   readonly follow?: true
   readonly push?: true
+  readonly consumer?: string
   readonly skipUnreadable?: true
   readonly count?: number
   readonly format: RecordFormat
@@ -42,6 +43,7 @@ export function consumeVerb(terminal: Terminal): Command {
     )
     .option('--follow', 'go on with new records as they come; --from LATEST does so by itself')
     .option('--push', 'let the broker push records instead of asking for them; follows')
+    .option('--consumer <name>', 'read as this registered consumer, with a throughput of its own')
     .option('--count <n>', 'stop after n records', wholeNumber(1))
     .option(
       '--skip-unreadable',
@@ -66,6 +68,10 @@ export function consumeVerb(terminal: Terminal): Command {
     { line: 'millrace consume clicks --from LATEST --follow --format json', says: 'new ones, for ever' },
     { line: 'millrace consume clicks --from 15m --until 5m > some.ndjson', says: 'ten minutes of the past' },
     { line: 'millrace consume clicks --key ada --follow', says: 'one key, for ever' },
+    {
+      line: 'millrace consume clicks --consumer dashboard --follow',
+      says: 'as a registered consumer: see `millrace consumer`',
+    },
     { line: 'millrace consume clicks --shard 2 --from 4711 --count 1', says: 'one record' },
   ])
 }
@@ -105,7 +111,7 @@ interface Asked {
 
 /** Turns the options into a reading that can be opened with a client. Throws Failure (usage) for wrong options. */
 function readingOf(stream: string, options: ConsumeOptions, skips: Skips): Asked {
-  const { shard, key, push, count } = options
+  const { shard, key, push, consumer, count } = options
   const { from, until } = parseSpan(options, Date.now())
   const follow = options.follow === true || push === true || (from === 'LATEST' && until === undefined)
   if (follow && until !== undefined) {
@@ -117,6 +123,7 @@ function readingOf(stream: string, options: ConsumeOptions, skips: Skips): Asked
       signal,
       ...(shard === undefined ? {} : { shard }),
       ...(key === undefined ? {} : { partitionKey: key }),
+      ...(consumer === undefined ? {} : { consumer }),
       ...(options.skipUnreadable === true ? { onUnreadable: skips.report } : {}),
     }
     if (push === true) return client.subscribe(stream, shared).batches()
