@@ -116,7 +116,9 @@ export class Engine {
       horizons,
       maintenance: options.openMaintenance(settings),
     }))
-    const reading = { segments: owners, reader, cold: this.#cold, horizons, log, metrics, elapsed }
+    const { atTurnEnd } = time
+    const parts = { segments: owners, reader, cold: this.#cold, horizons }
+    const reading = { ...parts, log, metrics, elapsed, atTurnEnd }
     const reads = (this.#reads = new ShardReads(reading))
     const refresh = (shard: HostedShard): Promise<void> => horizons.refresh(shard)
     this.backlogs = new Backlogs({ shards, segments: owners, reader, refresh, elapsed })

@@ -4,13 +4,14 @@
 import { setMaxListeners } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { ErrorCode } from '../../protocol/error-codes.ts'
-import type { EventBody, EventFrom } from '../../protocol/events.ts'
+import type { EventFrom } from '../../protocol/events.ts'
 import { limits } from '../../protocol/limits.ts'
 import {
   decodeMessage,
   encodeError,
   encodeEvent,
   RequestRefused,
+  type EventToSend,
   type Message,
   type RequestMessage,
 } from '../../protocol/frame/messages.ts'
@@ -105,7 +106,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     return this.#home.answerBytesMax
   }
 
-  sendEvent<N extends EventFrom<'broker'>>(event: N, body: EventBody<N>): void {
+  sendEvent<N extends EventFrom<'broker'>>(event: N, body: EventToSend<N>): void {
     if (this.#phase !== 'open') return
     this.#activeAt = this.#home.sweptMs
     this.#send(encodeEvent(event, body))

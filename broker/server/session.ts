@@ -1,7 +1,8 @@
 // What a handler sees of one connected client. Runs in every process that listens, on its main thread. Types only.
 // A session lasts from an accepted hello to the end of its connection; what is sent after that is dropped.
 import type { ErrorCode } from '../../protocol/error-codes.ts'
-import type { EventBody, EventFrom } from '../../protocol/events.ts'
+import type { EventFrom } from '../../protocol/events.ts'
+import type { EventToSend } from '../../protocol/frame/messages.ts'
 
 /** Why a connection ended: the client left, the network failed, this process stops, or a rule named by its error code. */
 export type CloseReason = 'clientLeft' | 'networkFailed' | 'shutdown' | ErrorCode
@@ -16,7 +17,7 @@ export interface Session {
   /** Stores the name and version that the client gives. Called by the operation that opens a session. */
   introduce(client: string): void
   /** Queues an event, which leaves in one write with everything else of this turn. Ignored once the session is closing. */
-  sendEvent<N extends EventFrom<'broker'>>(event: N, body: EventBody<N>): void
+  sendEvent<N extends EventFrom<'broker'>>(event: N, body: EventToSend<N>): void
   /** Bytes handed to the connection and not yet taken by the kernel. */
   readonly queuedBytes: number
   /** While `queuedBytes` is above this, send no more until `onDrain`. */

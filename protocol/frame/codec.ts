@@ -5,6 +5,7 @@
 import { isBytes } from '../bytes.ts'
 import { MillraceError } from '../millrace-error.ts'
 import { unsupportedName } from './msgpack-reader.ts'
+import { Packed } from './msgpack-writer.ts'
 import type { Field, Shape, ValueOf } from '../shapes.ts'
 import { quoteText, surrogateFault } from '../text/text.ts'
 import { countOf } from '../text/count-text.ts'
@@ -166,7 +167,11 @@ function listCoder(of: Coder, max: number): Coder {
       throw within(error, `[${done}]`)
     }
   }
-  return { encode: (value) => each(value, of.encode), decode: (wire) => each(wire, of.decode) }
+  return {
+    // A list that is packed was checked when it was.
+    encode: (value) => (value instanceof Packed ? value : each(value, of.encode)),
+    decode: (wire) => each(wire, of.decode),
+  }
 }
 
 function checkString(value: unknown, max: number): string {

@@ -10,7 +10,7 @@ import { MillraceError } from '../millrace-error.ts'
 import { unpack } from './msgpack-reader.ts'
 import { Packed } from './msgpack-writer.ts'
 import { operations, type OperationName, type RequestOf, type ResponseOf } from '../operations.ts'
-import { field } from '../shapes.ts'
+import { field, type Shape } from '../shapes.ts'
 
 /** First field of an envelope. */
 export const messageKinds = { request: 1, response: 2, error: 3, event: 4 } as const
@@ -127,8 +127,25 @@ function wholeOrNone(number: number | undefined): number | undefined {
   return Number.isSafeInteger(whole) ? whole : undefined
 }
 
+/** The body of an event that is sent: its lists may be packed already. */
+export type EventToSend<N extends EventName> = {
+  readonly [F in keyof EventBody<N>]:
+    EventBody<N>[F] | (EventBody<N>[F] extends readonly unknown[] ? Packed : never)
+}
+
+/** From this size on, a batch that is sent to many is sent from where it lies. */
+const SHARED_BATCH_BYTES_MIN = 32 * 1024
+
+const batchesAlone: Shape = { batches: events.records.body.batches }
+
+/** Checks and packs the batches of a `records` event once, for all subscriptions that are sent the same ones. */
+export function packBatches(batches: readonly Uint8Array[]): Packed {
+  const [list] = toWire(batchesAlone, { batches } as never)
+  return new Packed(list as readonly unknown[], SHARED_BATCH_BYTES_MIN)
+}
+
 /** Encodes an event as chunks. Byte fields of 1 KiB or more are not copied. */
-export function encodeEvent<N extends EventName>(event: N, body: EventBody<N>): Uint8Array[] {
+export function encodeEvent<N extends EventName>(event: N, body: EventToSend<N>): Uint8Array[] {
   const { id, body: shape } = events[event]
   return encodeFrame([messageKinds.event, id, 0, toWire(shape, body as never)])
 }

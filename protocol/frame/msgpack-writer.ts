@@ -13,13 +13,33 @@ const SCRATCH_BYTES_MIN = 16 * 1024
 /** A scratch buffer that grew above this size for a large message is released afterwards. */
 const SCRATCH_BYTES_KEPT_MAX = 256 * 1024
 
-/** A value that is packed already, and is written as it is. Its bytes must not change. */
+/** A value that is packed already, and is written as it is, into any number of messages. Its bytes must not change. */
 export class Packed {
-  readonly bytes: Uint8Array
+  readonly chunks: readonly Uint8Array[]
 
-  constructor(value: Packable) {
-    this.bytes = Buffer.concat(pack(value, 0).chunks)
+  /** Byte fields of `sharedBytesMin` or more are not copied; all that lies between them is. */
+  constructor(value: Packable, sharedBytesMin = Infinity) {
+    this.chunks = joined(pack(value, 0).chunks, sharedBytesMin)
   }
+}
+
+/** Joins neighbours that are shorter than `keptBytesMin`: one long chunk is written sooner than many short ones. */
+function joined(chunks: readonly Uint8Array[], keptBytesMin: number): Uint8Array[] {
+  const all: Uint8Array[] = []
+  let short: Uint8Array[] = []
+  const flush = (): void => {
+    if (short.length > 0) all.push(short.length === 1 ? short[0]! : Buffer.concat(short))
+    short = []
+  }
+  for (const chunk of chunks) {
+    if (chunk.length < keptBytesMin) short.push(chunk)
+    else {
+      flush()
+      all.push(chunk)
+    }
+  }
+  flush()
+  return all
 }
 
 /** The forms of a msgpack header: the length in the tag itself below a limit, or in the 8, 16 or 32 bits after it. */
@@ -82,8 +102,9 @@ function write(value: unknown): void {
   else if (value === undefined || value === null) writeByte(0xc0)
   else if (typeof value === 'boolean') writeByte(value ? 0xc3 : 0xc2)
   else if (isBytes(value)) writeBytes(value)
-  else if (value instanceof Packed) writeRaw(value.bytes)
-  else {
+  else if (value instanceof Packed) {
+    for (const chunk of value.chunks) writeRaw(chunk)
+  } else {
     invariant(
       Array.isArray(value),
       'Only nil, booleans, whole numbers, text, bytes and arrays are ever packed.',

@@ -15,6 +15,7 @@ import { millisBehind, type ShardReads } from '../read/shard-reads.ts'
 import type { Room, BatchRun } from '../tail/batch-run.ts'
 import type { HostedShard, Waiter } from '../shards/hosted-shard.ts'
 import type { Time } from '../../time.ts'
+import type { SharedBatches } from './shared-batches.ts'
 
 /** Why a subscription ended. `ended`: it reached the end of a closed shard; `closed`: its session was closed. */
 type EndReason = ErrorCode | 'unsubscribed' | 'closed' | 'ended'
@@ -26,6 +27,7 @@ export interface SubscriptionOptions {
   readonly creditBytes: number
   readonly outflow: Outflow
   readonly reads: ShardReads
+  readonly shared: SharedBatches
   /** What it shares with other readers, or the rate of its consumer. */
   readonly pace: Pace
   readonly time: Time
@@ -171,7 +173,7 @@ export class Subscription implements Waiter {
   }
 
   #deliver(run: BatchRun): void {
-    const { outflow, pace, time, metrics, onSent } = this.#options
+    const { outflow, shared, pace, time, metrics, onSent } = this.#options
     this.#credit -= run.bytes
     pace.sent(run.bytes)
     onSent?.(run.next - this.#next, run.bytes)
@@ -180,7 +182,7 @@ export class Subscription implements Waiter {
     const now = time.now()
     outflow.session.sendEvent('records', {
       subscriptionId: this.id,
-      batches: run.batches,
+      batches: shared.of(run),
       nextSequenceNumber: run.next,
       tail: this.shard.tail,
       millisBehindLatest: millisBehind(this.shard, run, now),

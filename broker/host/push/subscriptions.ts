@@ -17,6 +17,7 @@ import type { Time } from '../../time.ts'
 import { ReadLine } from '../limits/read-line.ts'
 import type { ConsumerSeat } from './consumer-seat.ts'
 import type { HostConsumers } from './host-consumers.ts'
+import { SharedBatches } from './shared-batches.ts'
 import { Subscription } from './subscription.ts'
 
 /** Groups of subscriptions for heartbeats; each subscription is checked twice in the time allowed between heartbeats. */
@@ -48,6 +49,7 @@ export class Subscriptions {
   readonly #cancelBeats: () => void
   /** Subscriptions without a consumer share the limits of their shard. */
   readonly #lines = new WeakMap<HostedShard, ReadLine>()
+  readonly #shared = new SharedBatches()
   #opened = 0
   #beats = 0
   /** Groups whose round of heartbeats is not over; the next round waits for it. */
@@ -140,6 +142,7 @@ export class Subscriptions {
       creditBytes: request.creditBytes,
       outflow,
       reads,
+      shared: this.#shared,
       pace: seat?.pace ?? this.#lineOf(shard),
       time,
       metrics,

@@ -6,12 +6,14 @@ import type { Damage } from '../../../protocol/structs.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { ReadReply, SegmentReader } from '../../threads/reader-contract.ts'
-import type { Clock } from '../../time.ts'
+import type { Clock, Time } from '../../time.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { ColdReads } from './cold-reads.ts'
 import type { Outflow } from './outflow.ts'
 import { readRefusalOf, type ReadRefusal } from './read-refusal.ts'
 import { fits, type Room, type BatchRun } from '../tail/batch-run.ts'
+import { SharedReplies, type SharedRead } from './shared-replies.ts'
+import { SharedRuns, suits } from './shared-runs.ts'
 import { withSegments, type SegmentDirectory } from '../shards/with-segments.ts'
 
 /** Batches from storage. */
@@ -35,13 +37,18 @@ export interface ShardReadsOptions {
   readonly log: Logger
   readonly metrics: Instruments
   readonly elapsed: Clock
+  readonly atTurnEnd: Time['atTurnEnd']
 }
 
 export class ShardReads {
   readonly #options: ShardReadsOptions
+  readonly #runs: SharedRuns
+  readonly #replies = new SharedReplies()
+  readonly #cuts = new WeakMap<ReadReply, StoredRun>()
 
   constructor(options: ShardReadsOptions) {
     this.#options = options
+    this.#runs = new SharedRuns(options.atTurnEnd)
   }
 
   /**
@@ -50,7 +57,7 @@ export class ShardReads {
    */
   cached(shard: HostedShard, from: number, room: Room): BatchRun | undefined {
     const { metrics, horizons } = this.#options
-    const run = shard.cached.read(from, room)
+    const run = this.#runs.read(shard, from, room)
     const first = run?.batches[0]
     const isExpired = first !== undefined && horizons.isExpired(arrivalTimeAt(first, 0), shard)
     if (run && !isExpired) metrics.millrace_tail_cache_reads_total.add(1, 'hit')
@@ -83,7 +90,7 @@ export class ShardReads {
     if (from < shard.trimHorizon) {
       return { code: 'trimmed', message: `${shard.label} begins at ${shard.trimHorizon} now.` }
     }
-    const run = cut(reply, from, room)
+    const run = this.#cut(reply, { from, room, tail: until })
     // A run is also empty if its first batch has no room. Only a reply without batches means that there are no records.
     const missing = reply.lengths.length === 0 ? (reply.damage ?? nothingHolds(from, until)) : undefined
     const damage = missing ?? run.damage
@@ -115,13 +122,29 @@ export class ShardReads {
   ): Promise<ReadReply | ReadRefusal> {
     const { segments, reader, cold } = this.#options
     const { slot, ownerId } = shard
-    const read = () => {
-      // Seen when the read starts: while it waited, the memory may have been used up.
-      const bytesMax = Math.min(range.bytesMax, outflow.session.answerBytesMax)
-      return reader.read({ list: segments.segmentsOf(ownerId), slot, ...range, bytesMax })
-    }
     const good = (reply: ReadReply) => reply.next > range.from || reply.damage !== undefined
-    return this.#named(shard, () => withSegments(segments, ownerId, () => cold.run(outflow, read), good))
+    const inTurn = (shared: SharedRead) => {
+      const read = () => {
+        // Seen when the read starts: while it waited, the memory may have been used up.
+        const bytesMax = Math.min(range.bytesMax, outflow.session.answerBytesMax)
+        const list = segments.segmentsOf(ownerId)
+        return shared(bytesMax, () => reader.read({ list, slot, ...range, bytesMax }), good)
+      }
+      return withSegments(segments, ownerId, () => cold.run(outflow, read), good)
+    }
+    return this.#named(shard, () => this.#replies.share({ slot, from: range.from }, inTurn))
+  }
+
+  /** Cuts a reply; who gets one that another got too, and has room for the same batches, gets the same run. */
+  #cut(
+    reply: ReadReply,
+    { from, room, tail }: { readonly from: number; readonly room: Room; readonly tail: number },
+  ): StoredRun {
+    const known = this.#cuts.get(reply)
+    if (known !== undefined && suits(known, room, tail)) return known
+    const run = cut(reply, from, room)
+    if (run.batches.length === reply.lengths.length) this.#cuts.set(reply, run)
+    return run
   }
 
   /** Raises the horizon if the batches that were read have expired, or are missing and may have expired. */

@@ -378,7 +378,8 @@ describe('failing reads of storage', () => {
     const other = new FakeSession()
     const fetches = Array.from({ length: 10 }, (_, i) => [
       host.fetchOne(session, i).then(() => order.push('one')),
-      host.fetchOne(other, i).then(() => order.push('other')),
+      // At other places: what both ask for is read once.
+      host.fetchOne(other, 10 + i).then(() => order.push('other')),
     ])
     await rest()
     expect(host.reader.running).toBe(2)

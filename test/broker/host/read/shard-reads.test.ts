@@ -37,6 +37,7 @@ function readsWith(reply: ReadReply) {
     log: silentLog(),
     metrics: new CountedMetrics().instruments,
     elapsed: () => 0,
+    atTurnEnd: setImmediate,
   })
   const outflow = { session: new FakeSession() } as unknown as Outflow
   return { shard, read: (from: number) => reads.stored(shard, from, ROOM, outflow) }

@@ -1,6 +1,9 @@
 // A session without a connection: it keeps what it was sent, and takes bytes only when a test lets it.
 import type { ErrorCode } from '../../../../protocol/error-codes.ts'
 import type { EventBody, EventName } from '../../../../protocol/events.ts'
+import { unpack } from '../../../../protocol/frame/msgpack-reader.ts'
+import { Packed } from '../../../../protocol/frame/msgpack-writer.ts'
+import type { EventToSend } from '../../../../protocol/frame/messages.ts'
 import type { OperationName } from '../../../../protocol/operations.ts'
 import { sessionLimits } from '../../../../broker/server/admission.ts'
 import type { Context } from '../../../../broker/server/dispatch.ts'
@@ -39,8 +42,9 @@ export class FakeSession implements Session {
     }
   }
 
-  sendEvent<N extends EventName>(event: N, body: EventBody<N>): void {
+  sendEvent<N extends EventName>(event: N, sent: EventToSend<N>): void {
     if (this.#gone) return
+    const body = unpackedBody(sent) as EventBody<N>
     this.events.push({ event, body })
     if (this.stalled && event === 'records') this.queuedBytes += bytesOf(body as EventBody<'records'>)
   }
@@ -96,6 +100,18 @@ export class FakeSession implements Session {
   get pushed(): Uint8Array[] {
     return this.sent('records').flatMap(({ batches }) => batches)
   }
+}
+
+const unpackedLists = new WeakMap<Packed, unknown>()
+
+/** Unpacks lists that were packed for many, once for all that get them: they share their bytes. */
+function unpackedBody(body: object): unknown {
+  const fields = Object.entries(body as Record<string, unknown>).map(([name, value]) => {
+    if (!(value instanceof Packed)) return [name, value]
+    if (!unpackedLists.has(value)) unpackedLists.set(value, unpack(Buffer.concat(value.chunks)))
+    return [name, unpackedLists.get(value)]
+  })
+  return Object.fromEntries(fields)
 }
 
 function bytesOf({ batches }: EventBody<'records'>): number {
