@@ -10,7 +10,7 @@ import { MillraceError } from '../millrace-error.ts'
 import { unpack } from './msgpack-reader.ts'
 import { Packed } from './msgpack-writer.ts'
 import { operations, type OperationName, type RequestOf, type ResponseOf } from '../operations.ts'
-import { field, type Shape } from '../shapes.ts'
+import { field } from '../shapes.ts'
 
 /** First field of an envelope. */
 export const messageKinds = { request: 1, response: 2, error: 3, event: 4 } as const
@@ -136,11 +136,19 @@ export type EventToSend<N extends EventName> = {
 /** From this size on, a batch that is sent to many is sent from where it lies. */
 const SHARED_BATCH_BYTES_MIN = 32 * 1024
 
-const batchesAlone: Shape = { batches: events.records.body.batches }
+/** A body of a `records` event, of which only the batches matter. */
+const anyRecords = {
+  subscriptionId: 0,
+  nextSequenceNumber: 0,
+  tail: 0,
+  millisBehindLatest: 0,
+  time: undefined,
+}
+const BATCHES = Object.keys(events.records.body).indexOf('batches')
 
 /** Checks and packs the batches of a `records` event once, for all subscriptions that are sent the same ones. */
 export function packBatches(batches: readonly Uint8Array[]): Packed {
-  const [list] = toWire(batchesAlone, { batches } as never)
+  const list = toWire(events.records.body, { ...anyRecords, batches })[BATCHES]
   return new Packed(list as readonly unknown[], SHARED_BATCH_BYTES_MIN)
 }
 

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connect, type Client, type Reading } from 'millrace'
 import { homes, type RunningBroker } from '../homes.ts'
+import { rejectionOf } from '../../support/rejection.ts'
 import { until } from '../../support/checker/progress.ts'
 
 const PATIENCE_MS = 180_000
@@ -162,14 +163,14 @@ describe.each(homes)('registered consumers, $name', (home) => {
     const options = { from: 'TRIM_HORIZON', follow: true } as const
     const ending = take(client.read(stream, { ...options, consumer: 'dashboard' }), 1000)
     const going = client.read(stream, { ...options, consumer: 'audit' })
-    const ended = expect(ending).rejects.toMatchObject({ code: 'consumerNotFound' })
+    const ended = rejectionOf(ending)
     await until(
       'both shards are received',
       async () => (await describeDashboard()).shards.every(({ subscriber }) => subscriber !== undefined),
       PATIENCE_MS,
     )
     await client.deregisterConsumer(stream, 'dashboard')
-    await ended
+    expect(await ended).toMatchObject({ code: 'consumerNotFound' })
     await fill(10)
     expect(await take(going, 10)).toEqual(upTo(10))
   })
@@ -179,7 +180,7 @@ describe.each(homes)('registered consumers, $name', (home) => {
     await fill(20)
     const options = { from: 'TRIM_HORIZON', follow: true, consumer: 'dashboard' } as const
     const first = client.read(stream, options)
-    const displaced = expect(take(first, 1000)).rejects.toMatchObject({ code: 'consumerDisplaced' })
+    const displaced = rejectionOf(take(first, 1000))
     await first.started
     await until(
       'the first one receives both shards',
@@ -189,18 +190,16 @@ describe.each(homes)('registered consumers, $name', (home) => {
     await using other = await connect(broker.url)
     const second = other.read(stream, options)
     const all = take(second, 30)
-    await displaced
+    expect(await displaced).toMatchObject({ code: 'consumerDisplaced' })
     await fill(10, 20)
     expect(await all).toEqual(upTo(30))
   })
 
   test('go with their stream', async () => {
     await client.registerConsumer(stream, 'dashboard')
-    const ended = expect(
-      take(client.read(stream, { consumer: 'dashboard', follow: true }), 1),
-    ).rejects.toMatchObject({ code: 'streamNotFound' })
+    const ended = rejectionOf(take(client.read(stream, { consumer: 'dashboard', follow: true }), 1))
     await client.deleteStream(stream)
-    await ended
+    expect(await ended).toMatchObject({ code: 'streamNotFound' })
     await client.createStream(stream)
     await expect(take(client.read(stream, { consumer: 'dashboard', follow: true }), 1)).rejects.toMatchObject(
       {

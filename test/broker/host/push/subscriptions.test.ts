@@ -111,9 +111,7 @@ describe('subscribe', () => {
     await host.append(producer, makeBatch(['x'.repeat(5000)]), makeBatch(['small']))
     await until(() => sessions.every((each) => each.pushed.length === 2))
     // The first gets them as they lie in memory, all others as they were packed for the second.
-    for (const batch of [0, 1]) {
-      expect(new Set(sessions.map((each) => each.pushed[batch]!.buffer)).size).toBe(2)
-    }
+    expect(new Set(sessions.map((each) => each.pushed[0]!.buffer)).size).toBe(2)
     for (const each of sessions) expect(contents(each.pushed)).toEqual(contents(sessions[0]!.pushed))
     expect(host.reader.reads).toBe(0)
   })

@@ -143,7 +143,7 @@ describe('shared replies', () => {
         )
       })
     const [first, second, third, fourth] = await Promise.allSettled([ask(0), ask(0), ask(5), ask(9)])
-    expect(first!.status).toBe('rejected')
+    expect(first.status).toBe('rejected')
     expect([second, third].map((each) => (each as { value: ReadReply }).value.next)).toEqual([0, 7])
     expect((fourth as { value: ReadReply }).value.next).toBe(7)
   })
