@@ -122,7 +122,7 @@ export interface HostedConsumerShard extends ShardRef {
   readonly bytesPerSecond: number
   readonly standing: ConsumerStanding
   /** What lies between `next` and the tail; null where `next` is. */
-  readonly backlog: Omit<Backlog, keyof ShardRef> | null
+  readonly backlog: Omit<Backlog, 'place'> | null
   readonly isClosed: boolean
 }
 

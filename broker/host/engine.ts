@@ -4,6 +4,7 @@ import type { EventBody } from '../../protocol/events.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
 import type {
   AheadShard,
+  Backlog,
   BoundedTrims,
   ClockReading,
   HostCalls,
@@ -216,11 +217,9 @@ export class Engine {
     const known = states.flatMap(({ streamId, shardIndex, next }) =>
       next === null ? [] : [{ streamId, shardIndex, next, timestamp: null }],
     )
-    const backlogs = await this.backlogs.of(known)
-    return states.map((state) => ({
-      ...state,
-      backlog: backlogs.find(({ shardIndex }) => shardIndex === state.shardIndex) ?? null,
-    }))
+    const found = new Map<number, Backlog>()
+    for (const backlog of await this.backlogs.of(known)) found.set(known[backlog.place]!.shardIndex, backlog)
+    return states.map((state) => ({ ...state, backlog: found.get(state.shardIndex) ?? null }))
   }
 
   /** Returns the load counters of the open shards since this host started. */

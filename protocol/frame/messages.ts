@@ -148,14 +148,17 @@ const BATCHES = Object.keys(events.records.body).indexOf('batches')
 
 /** Checks and packs the batches of a `records` event once, for all subscriptions that are sent the same ones. */
 export function packBatches(batches: readonly Uint8Array[]): Packed {
-  const list = toWire(events.records.body, { ...anyRecords, batches })[BATCHES]
+  const list = eventToWire('records', { ...anyRecords, batches })[BATCHES]
   return new Packed(list as readonly unknown[], SHARED_BATCH_BYTES_MIN)
 }
 
 /** Encodes an event as chunks. Byte fields of 1 KiB or more are not copied. */
 export function encodeEvent<N extends EventName>(event: N, body: EventToSend<N>): Uint8Array[] {
-  const { id, body: shape } = events[event]
-  return encodeFrame([messageKinds.event, id, 0, toWire(shape, body as never)])
+  return encodeFrame([messageKinds.event, events[event].id, 0, eventToWire(event, body)])
+}
+
+function eventToWire<N extends EventName>(event: N, body: EventToSend<N>): unknown[] {
+  return toWire(events[event].body, body as never)
 }
 
 /**
