@@ -62,6 +62,9 @@ export const bars = {
   idleMembers: atMost(5),
   /** From the end of a member by a signal to the first record of its last shard in another one. */
   takeOver: (leaseMs: number): Bar => atMost(leaseMs + 1000, 'lease + 1 s'),
+  /** Processor time of the broker for each byte that 20 subscribers are sent, and push p99, as multiples of those for one. */
+  fanOutCost: atMost(3),
+  fanOutP99: atMost(2),
   /** What must not happen. */
   none: atMost(0),
   /** What is answered at all: each of them. */

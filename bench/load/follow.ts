@@ -1,4 +1,4 @@
-// Load: many subscribers of one stream, each with its own connection, that count and time pushed records until stopped.
+// Load: many registered consumers of one stream, each with its own connection, that count and time pushed records until stopped.
 // Runs in a load process.
 import { connect } from '../../client/index.ts'
 import { monotonicMs } from '../harness/clock.ts'
@@ -9,7 +9,8 @@ import { timeOf } from './timed-record.ts'
 export interface FollowSettings {
   readonly url: string
   readonly stream: string
-  readonly subscribers: number
+  /** Their names: they are registered. */
+  readonly consumers: readonly string[]
 }
 
 export interface FollowResult {
@@ -20,9 +21,12 @@ export interface FollowResult {
 
 export async function runFollow(settings: FollowSettings, control: LoadControl): Promise<FollowResult> {
   const recorder = new LatencyRecorder()
-  const clients = await Promise.all(Array.from({ length: settings.subscribers }, () => connect(settings.url)))
+  const { consumers } = settings
+  const clients = await Promise.all(consumers.map(() => connect(settings.url)))
   const delivered = clients.map(() => 0)
-  const subscriptions = clients.map((client) => client.subscribe(settings.stream))
+  const subscriptions = clients.map((client, index) =>
+    client.subscribe(settings.stream, { consumer: consumers[index]! }),
+  )
   await Promise.all(subscriptions.map((subscription) => subscription.started))
   const following = subscriptions.map(async (subscription, index) => {
     for await (const batch of subscription.batches()) {
