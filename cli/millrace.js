@@ -15,23 +15,28 @@ const main = new URL('dist/cli/main.js', root)
 const lock = new URL('.compiling', root)
 
 while (existsSync(lock) || !existsSync(main)) {
-  if (takeLock()) compile()
-  else await delay(WAIT_MS)
+  const taken = takeLock()
+  if (taken === 'held') await delay(WAIT_MS)
+  // The holder before has finished since this process looked: to compile again would change files that it loads.
+  else if (taken === 'free' && existsSync(main)) rmSync(lock, { force: true })
+  else compile()
 }
 
 await import(main.href)
 
-/** Returns false if another process compiles. The lock of a process that is gone is taken over. */
+/**
+ * Takes the lock. Returns 'held' if another process has it, 'free' if it was free, and 'left' if its holder is gone: what that
+ * one compiled may be a part.
+ */
 function takeLock() {
   try {
     writeFileSync(lock, String(process.pid), { flag: 'wx' })
-    return true
+    return 'free'
   } catch (error) {
     if (error.code !== 'EEXIST') throw error
-    if (isHeld()) return false
-    // What its holder compiled may be a part: this process compiles again.
+    if (isHeld()) return 'held'
     rmSync(lock, { force: true })
-    return takeLock()
+    return takeLock() === 'held' ? 'held' : 'left'
   }
 }
 
@@ -42,7 +47,8 @@ function isHeld() {
     // Empty while its holder writes it. In a container, each start may give the command the number that it had before.
     return holder === 0 || (holder !== process.pid && process.kill(holder, 0))
   } catch (error) {
-    return error.code === 'EPERM'
+    // Without the file, its holder has just finished: the caller looks again.
+    return error.code === 'EPERM' || error.code === 'ENOENT'
   }
 }
 
