@@ -4,6 +4,8 @@ import type { LeasedShard } from './leased-shard.ts'
 
 /** Rates are taken over this time at least, because shorter ones say little. */
 const RATE_MS_MIN = 1000
+/** A call of the handler is told of if it takes this time at least: one that was begun a moment ago says nothing. */
+const HANDLING_MS_MIN = 1000
 /** A rate that differs by less than this part is not reported again. */
 const RATE_PART = 0.1
 
@@ -110,7 +112,8 @@ function observe(shard: LeasedShard, before: Observed | undefined, now: number):
 function stateOf(shard: LeasedShard, now: number): { state: ShardReport['state']; since?: number } {
   const { trouble, cursor, handlingSince } = shard
   if (trouble !== undefined) return { state: trouble.state, since: trouble.since }
-  if (handlingSince !== undefined) return { state: 'handling', since: handlingSince }
+  const isLong = handlingSince !== undefined && now - handlingSince >= HANDLING_MS_MIN
+  if (isLong) return { state: 'handling', since: handlingSince }
   if (cursor === undefined) return { state: 'reading' }
   if (cursor.restsUntil > now) return { state: 'throttled' }
   if (cursor.isAtTail && cursor.bufferedBytes === 0) return { state: 'caughtUp' }

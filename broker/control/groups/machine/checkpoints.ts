@@ -37,7 +37,10 @@ function saveCheckpoint(draft: Draft, member: Member, checkpoint: CheckpointMess
   draft.events.checkpoints++
   if (isEnd) end(draft, stream, lease, { owner: member.number, epoch, next })
   else if (next !== lease.next) {
-    draft.putLease(stream.name, { ...lease, next, checkpointedAt: draft.at.wall }, true)
+    // What its handler had for long when the member said so is done by now, or a part of it is.
+    const report =
+      lease.report?.state === 'handling' ? { ...lease.report, since: draft.at.now } : lease.report
+    draft.putLease(stream.name, { ...lease, report, next, checkpointedAt: draft.at.wall }, true)
   }
   return stored
 }

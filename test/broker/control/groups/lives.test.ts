@@ -96,3 +96,29 @@ describe('the end of a shard', () => {
     expect((await a.sync()).map((each) => each.split('@')[0])).toEqual(['1', '2'])
   })
 })
+
+describe('a shard whose handler was slow when its member said so', () => {
+  it('is not called slow once a checkpoint says that the handler goes on', async () => {
+    const broker = await GroupBroker.open(1)
+    const a = broker.member('a')
+    await a.join()
+    await a.sync()
+    await broker.append(0, 10)
+    const behaviour = broker.hosts.behaviour(0)
+    const backlog = { place: 0, records: 5, bytes: 1, oldestArrival: null }
+    broker.hosts.behaviour = () => ({ ...behaviour, backlogs: () => ({ backlogs: [backlog] }) })
+    await broker.restart()
+    await a.sync()
+    const rates = { recordsPerSecond: 0, bytesPerSecond: 0, sequenceNumber: undefined, detail: undefined }
+    await a.sync({ reports: [{ ...a.leases[0]!, ...rates, state: 'handling', since: 1_500 } as never] })
+    const reasonAfter = async (ms: number): Promise<string> => {
+      await broker.time.advance(ms)
+      await a.ask('renewMember', {})
+      return (await broker.test.ask('describeGroup', { group: 'g', limit: 1 })).shards[0]!.reason
+    }
+    expect(await reasonAfter(1_000)).toBe('handlerSlow')
+    expect(await a.save(0, 5)).toBe(0)
+    expect(await reasonAfter(1_000)).toBe('reading')
+    expect(await reasonAfter(1_500)).toBe('handlerSlow')
+  })
+})

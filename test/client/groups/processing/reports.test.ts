@@ -45,6 +45,18 @@ describe('reports', () => {
     expect(told(reports, shards, 0, true)).toEqual(pages)
   })
 
+  it('call a handler busy once a call takes a second, so that quick calls are never taken for slow ones', () => {
+    const reports = new Reports()
+    const [shard] = leases(1)
+    const stateAt = (now: number): string | undefined =>
+      reports.tell([shard!], now, { isAll: true, reportsMax: 4 }).reports[0]?.state
+    shard!.handlingSince = 0
+    expect(stateAt(999)).toBe('reading')
+    expect(stateAt(1_000)).toBe('handling')
+    shard!.handlingSince = 1_500
+    expect(stateAt(2_000)).toBe('reading')
+  })
+
   it('tell what changes while others wait for their turn', () => {
     const reports = new Reports()
     const shards = leases(6)
