@@ -122,18 +122,20 @@ function start(handled: string[], memberId: string): Running {
 }
 
 describe('members of one process', () => {
-  it('are started anew one after the other, while records come, and no record is delivered twice', async () => {
-    await client.createStream('clicks', { shards: 4 })
+  it('ten of them are started anew one after the other, while records come, and no record is delivered twice', async () => {
+    await client.createStream('clicks', { shards: 20 })
     const handled: string[] = []
-    const members = ['a', 'b', 'c'].map((memberId) => start(handled, memberId))
+    const names = Array.from({ length: 10 }, (_, place) => `m${place}`)
+    const members = names.map((memberId) => start(handled, memberId))
+    const first = [...members]
     let count = 0
     let isPutting = true
     const putting = (async () => {
       while (isPutting) await put(numbers(count, (count += 20)))
     })()
-    for (const [place, memberId] of ['a', 'b', 'c'].entries()) {
+    for (const [place, memberId] of names.entries()) {
       const before = handled.length
-      await until(() => handled.length > before + 50)
+      await until(() => handled.length > before + 30)
       await members[place]!.group.stop()
       await members[place]!.running
       members[place] = start(handled, memberId)
@@ -144,6 +146,8 @@ describe('members of one process', () => {
     await until(() => handled.length >= count)
     for (const { group } of members) await group.stop()
     expect(handled.toSorted((a, b) => Number(a) - Number(b))).toEqual(numbers(0, count))
+    const types = [...first, ...members].flatMap(({ events }) => events.map(({ type }) => type))
+    expect(types.filter((type) => type === 'lost' || type === 'expelled')).toEqual([])
   })
 
   it('keep their shards when the controller is killed and starts again, and process nothing twice', async () => {

@@ -3,12 +3,12 @@
 // checkpointed is compared with the stream. `MILLRACE_CRASH_ROUNDS=100` is the nightly form.
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, onTestFailed, onTestFinished, test } from 'vitest'
-import { connect, type Client, type Producer } from '../../client/index.ts'
-import { History } from '../support/checker/history.ts'
-import { knownProcess, signal, TestDaemon } from '../support/daemon.ts'
-import { type Random, randomOf } from '../support/random.ts'
+import { connect, type Client, type Producer } from '../../../client/index.ts'
+import { History } from '../../support/checker/history.ts'
+import { knownProcess, signal, TestDaemon } from '../../support/daemon.ts'
+import { type Random, randomOf } from '../../support/random.ts'
 import { historyOf, violationsOf, type LoggedRecord, type StreamLog } from './support/group-checker.ts'
-import { retried, startChange } from './support/resharder.ts'
+import { retried, startChange } from '../support/resharder.ts'
 import { SoakMember } from './support/soak-member.ts'
 
 const ROUNDS = Number(process.env['MILLRACE_CRASH_ROUNDS'] ?? 12)
