@@ -4,11 +4,12 @@ import { measureCheckpoints } from './groups/checkpoints.ts'
 import { measureConsumption } from './groups/consumption.ts'
 import { measureHandOver } from './groups/hand-over.ts'
 import { measureIdleMembers } from './groups/idle-members.ts'
+import { measureScale } from './groups/scale.ts'
 import { measureTakeOver } from './groups/take-over.ts'
 
 export const groupsScenario = scenario({
   name: 'groups',
-  doc: 'consumer groups: processing at full speed, checkpoints, idle members, take-over and hand-over',
+  doc: 'consumer groups: processing at full speed, checkpoints, idle members, large groups, take-over and hand-over',
   settings: {
     recordBytes: { default: 100, doc: 'data of each record that is processed' },
     megabytes: { default: 200, doc: 'stored before they are processed' },
@@ -18,6 +19,9 @@ export const groupsScenario = scenario({
     checkpointRecords: { default: 1_000_000, doc: 'records in these shards' },
     idleMembers: { default: 1000, doc: 'members that have nothing to do' },
     idleGroups: { default: [1, 10], doc: 'groups that they are members of' },
+    scaleShards: { default: 1000, doc: 'shards of a large group' },
+    scaleMembers: { default: 100, doc: 'its members' },
+    scaleGroups: { default: 200, doc: 'groups of one stream and two members each' },
     leaseMs: { default: 10_000, doc: 'lease of the members that come and go' },
     movingShards: { default: 4, doc: 'shards that they take from each other' },
     movingPerSecond: { default: 1000, doc: 'records that come in meanwhile' },
@@ -29,6 +33,7 @@ export const groupsScenario = scenario({
     const parts = [await measureConsumption(bench, values), await measureCheckpoints(bench, values)]
     for (const idleGroups of values.idleGroups)
       parts.push(await measureIdleMembers(bench, { ...values, idleGroups }))
+    parts.push(await measureScale(bench, values))
     parts.push(await measureTakeOver(bench, values), await measureHandOver(bench, values))
     return [
       {

@@ -115,6 +115,7 @@ test('bench groups: processes, checkpoints, idles, and takes over in a small way
   const processing = ['--megabytes', '1', '--shards', '2']
   const checkpoints = ['--checkpoint-shards', '4', '--checkpoint-members', '2', '--checkpoint-records', '1k']
   const idle = ['--idle-members', '8', '--idle-groups', '1,2']
+  const scale = ['--scale-shards', '8', '--scale-members', '2', '--scale-groups', '2']
   const moving = ['--moving-shards', '2', '--moving-per-second', '100', '--lease-ms', '5k']
   const times = ['--take-overs', '1', '--hand-overs', '1']
   const figures = await figuresOf(
@@ -123,6 +124,7 @@ test('bench groups: processes, checkpoints, idles, and takes over in a small way
     ...processing,
     ...checkpoints,
     ...idle,
+    ...scale,
     ...moving,
     ...times,
   )
@@ -131,6 +133,8 @@ test('bench groups: processes, checkpoints, idles, and takes over in a small way
   expect(figures.get('2 members, 4 shards')).toBeDefined()
   for (const groups of ['1 group', '2 groups'])
     expect(figures.get(`8 idle members in ${groups}: controller's processor time`)).toBeDefined()
+  expect(figures.get('a group of 8 shards and 2 members: even shares, processes started')).toBeGreaterThan(0)
+  expect(figures.get("2 groups of 2 shards and 2 members: controller's processor time, idle")).toBeDefined()
   expect(figures.get('take-over of a killed member: worst')).toBeDefined()
   expect(figures.get('1 planned hand-over: delivered')).toBeGreaterThan(0)
 })

@@ -178,7 +178,8 @@ test(
     for (const member of soak.running.slice(-2)) await member.stop()
     const log = await logOf(client)
     const history = historyOf(soak.all.map(({ memberId, lines }) => ({ member: memberId, lines })))
-    expect(violationsOf(history, log), done.join(', ')).toEqual([])
+    const broken = violationsOf(history, log)
+    expect(broken.length === 0 ? [] : [...broken, `after: ${done.join(', ')}`]).toEqual([])
     expect(log.records.length).toBeGreaterThan(ROUNDS * PROGRESS_RECORDS)
   },
   DEADLINE_MS,

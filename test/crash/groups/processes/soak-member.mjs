@@ -21,7 +21,19 @@ function print(text) {
   }
 }
 
-const client = await connect(url, { retry: { backoffMinMs: 5, backoffMaxMs: 100 } })
+/** The broker may be starting again at this moment. */
+async function connected() {
+  for (;;) {
+    try {
+      return await connect(url, { retry: { backoffMinMs: 5, backoffMaxMs: 100 } })
+    } catch (error) {
+      if (error.code !== 'unavailable') throw error
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+}
+
+const client = await connected()
 const group = client.group({
   stream: 'clicks',
   name: 'soak',
