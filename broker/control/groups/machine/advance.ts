@@ -10,7 +10,7 @@ import { expire, join, leave, memberNotFound, raiseVersions, renew } from './mem
 import { done, type GroupAnswer, type GroupMessage } from './messages.ts'
 import { groupNotFound, loadProgress, refusedInUse, reset, saveProgress } from './progress.ts'
 import type { GroupState, GroupMoment } from './state.ts'
-import { follow, followWanted } from './subscriptions.ts'
+import { follow } from './subscriptions.ts'
 import { sync } from './sync.ts'
 
 export interface Told {
@@ -123,7 +123,6 @@ function step(draft: Draft, message: GroupMessage): GroupAnswer {
     case 'saveProgress':
       return saveProgress(draft, message)
     case 'tick':
-      followWanted(draft)
       return done
   }
 }

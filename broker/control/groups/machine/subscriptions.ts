@@ -49,10 +49,11 @@ export function follow(draft: Draft): void {
       remember(draft, stream)
     }
   }
+  followWanted(draft)
 }
 
 /** Begins to read streams that members want and that were not there: one that was deleted was created again. */
-export function followWanted(draft: Draft): void {
+function followWanted(draft: Draft): void {
   // A member joined while the stream existed; so this one is newer, and nothing in it is older than the wish to read it.
   for (const name of draft.found?.wanted.keys() ?? []) {
     const { streams, members } = draft.state

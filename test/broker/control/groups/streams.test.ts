@@ -66,6 +66,20 @@ describe('a group of two streams, of which one is deleted', () => {
     expect(await goneOf(broker)).toEqual([])
   })
 
+  it('reads the one that is made again also where a member is heard first', async () => {
+    const broker = await onBoth()
+    const a = broker.member('a')
+    await a.join(undefined, both('TRIM_HORIZON'))
+    await a.sync()
+    await broker.test.ask('deleteStream', { name: 't' })
+    await a.ask('renewMember', {})
+    await broker.test.ask('createStream', { name: 't', shardCount: 1 })
+    await a.ask('renewMember', {})
+    await broker.time.advance(LEASE_MS / 10)
+    expect(await places(a)).toEqual(['s/0', 't/0'])
+    expect(await goneOf(broker)).toEqual([])
+  })
+
   it('still refuses a stream that it has never read, and members that would have nothing to read', async () => {
     const broker = await onBoth()
     const [a, b] = [broker.member('a'), broker.member('b')]
