@@ -19,9 +19,13 @@ export function endSentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
-/** Turns any thrown value into an Error, to be the cause of another. */
+/** Turns any thrown value into an Error, to be the cause of another. Never throws: an application may throw anything. */
 export function errorFrom(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
+  try {
+    return thrown instanceof Error ? thrown : new Error(String(thrown))
+  } catch {
+    return new Error('A value was thrown that has no text.')
+  }
 }
 
 /** Turns any thrown value into a MillraceError. Other errors come from defects, and become `internal`, the safest code. */

@@ -3,6 +3,15 @@
 /** Longer texts are cut, so that they fit into a header and a request. */
 const CHARACTERS_MAX = 1000
 
-export function errorText({ message }: Error): string {
-  return String(message).slice(0, CHARACTERS_MAX).toWellFormed()
+/** Never throws: the message of an application's error may be anything. */
+export function errorText(error: Error): string {
+  return messageOf(error).slice(0, CHARACTERS_MAX).toWellFormed()
+}
+
+function messageOf(error: Error): string {
+  try {
+    return String(error.message)
+  } catch {
+    return 'an error whose message is no text'
+  }
 }

@@ -22,7 +22,7 @@ export class GiveBacks {
   /** Returns for how long to keep a shard that has failed: twice as long each time, while its checkpoint does not move. */
   keptMs({ key, stored }: LeasedShard): number {
     const known = this.#failed.get(key)
-    const times = known?.stored === stored ? known!.times : 0
+    const times = known !== undefined && known.stored === stored ? known.times : 0
     this.#failed.set(key, { stored, times: times + 1 })
     const { giveBackMsMin: backoffMinMs, giveBackMsMax: backoffMaxMs } = groupLimits
     return backoffMs({ backoffMinMs, backoffMaxMs }, times, this.#random)

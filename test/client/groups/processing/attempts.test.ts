@@ -155,6 +155,22 @@ describe('a handler that fails', () => {
     },
   )
 
+  it.each([
+    ['undefined', undefined],
+    ['an object without a text', Object.create(null)],
+    ['an error whose message is no text', Object.assign(new Error(), { message: Object.create(null) })],
+  ] as const)('with %s is called again like any other', async (_, thrown) => {
+    await withGroup(1, async (test) => {
+      fill(test.broker, 0, [2])
+      const { handled, events } = await test.join({}, (__, { attempt }) => {
+        if (attempt < 3) throw thrown
+      })
+      await test.until(() => test.position(0) === 2)
+      expect(handled).toEqual(['0:0', '0:1'])
+      expect(typesOf(events).filter((type) => type === 'retrying')).toHaveLength(2)
+    })
+  })
+
   it('a blocked record can be passed by seek', async () => {
     await withGroup(1, async (test) => {
       fill(test.broker, 0, [3])

@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 afterEach(() => restoreTime())
 
-function leaseAt(next: number, shardIndex = 0): LeasedShard {
+function leaseAt(next: number | undefined, shardIndex = 0): LeasedShard {
   const from = { type: 'TRIM_HORIZON', sequenceNumber: undefined, timestamp: undefined } as const
   const place = { streamId: 1, streamName: 's', shardIndex, epoch: 1, isRevoked: false }
   return new LeasedShard({ ...place, next, from })
@@ -27,6 +27,11 @@ describe('the time for which a shard is kept that cannot be processed', () => {
     expect(giveBacks.keptMs(leaseAt(6))).toBe(1_000)
     giveBacks.over(leaseAt(6))
     expect(giveBacks.keptMs(leaseAt(6))).toBe(1_000)
+  })
+
+  it('is as long where the shard has no checkpoint yet', () => {
+    const giveBacks = new GiveBacks(() => 1)
+    expect([1, 2].map(() => giveBacks.keptMs(leaseAt(undefined)))).toEqual([1_000, 2_000])
   })
 })
 
