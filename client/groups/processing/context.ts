@@ -104,7 +104,9 @@ export class CallContext<T> implements BatchContext<T> {
 
   #nextOf({ shardId, sequenceNumber }: Pick<StreamRecord<T>, 'shardId' | 'sequenceNumber'>): number {
     const { shard, records, position } = this.#call
-    if (shardId === shard.shardId && sequenceNumber < position) {
+    // A request has checkpoints of many shards, and the broker refuses it whole for a number that is none.
+    const isNumber = Number.isSafeInteger(sequenceNumber) && sequenceNumber >= 0
+    if (isNumber && shardId === shard.shardId && sequenceNumber < position) {
       return sequenceNumber === records.at(-1)?.sequenceNumber ? position : sequenceNumber + 1
     }
     const message =

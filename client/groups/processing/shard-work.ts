@@ -138,7 +138,8 @@ export class ShardWork<T> {
       if (shard.isClosing) return false
       if ('error' in next) {
         if (!(await this.#attempts.decideAbout(next))) return false
-      } else if (settings.checkpoint === 'record') {
+      } else if (next.records.length === 0) this.#completed(next.position)
+      else if (settings.checkpoint === 'record') {
         if (!(await this.#oneByOne(next))) return false
       } else {
         const done = this.#attempts.process(next.records, next.position)
@@ -155,7 +156,12 @@ export class ShardWork<T> {
       const wait = gate()
       if (wait !== undefined) await wait
       if (this.#shard.isClosing) return false
-      const done = this.#attempts.process([record], i === last ? position : record.sequenceNumber + 1)
+      const end = i === last ? position : record.sequenceNumber + 1
+      if (record.sequenceNumber < this.#shard.skipBelow) {
+        this.#completed(end)
+        continue
+      }
+      const done = this.#attempts.process([record], end)
       if (done !== true && !(await done)) return false
     }
     return true
@@ -170,12 +176,16 @@ export class ShardWork<T> {
     let isDry = false
     let isStuck = false
     let gap: Gap | undefined
+    /** All records below it are skipped, or in lanes. */
+    let passed: number | undefined
     const running = new Set<Promise<void>>()
     const arrive = async (): Promise<void> => {
       const next = await this.#next()
       if (next === undefined) isDry = true
       else if ('error' in next) gap = next
+      else if (next.records.length === 0) passed = next.position
       else {
+        passed = undefined
         lanes ??= new KeyLanes({
           lanes: settings.concurrency,
           runMax,
@@ -199,6 +209,10 @@ export class ShardWork<T> {
       if (shard.isLost) return false
       for (let run = isStuck ? undefined : lanes?.start(); run !== undefined; run = lanes!.start()) begin(run)
       const size = lanes?.size ?? 0
+      if (passed !== undefined && size === 0 && !isStuck) {
+        this.#completed(passed)
+        passed = undefined
+      }
       if (
         running.size === 0 &&
         (isStuck || (size === 0 && (shard.isClosing || (isDry && gap === undefined))))
@@ -220,7 +234,10 @@ export class ShardWork<T> {
   /** Processes the records of one lane; returns false if not all are processed. */
   async #lane(lanes: KeyLanes<StreamRecord<T>>, run: LaneRun<StreamRecord<T>>): Promise<boolean> {
     const { saver } = this.#options
-    const records = run.map(({ record }) => record)
+    const { skipBelow } = this.#shard
+    const records = run
+      .map(({ record }) => record)
+      .filter(({ sequenceNumber }) => sequenceNumber >= skipBelow)
     const complete = (isOver: (entry: LaneEntry<StreamRecord<T>>) => boolean): void => {
       for (const entry of run) if (isOver(entry)) lanes.complete(entry)
     }
@@ -234,12 +251,18 @@ export class ShardWork<T> {
         return saver.save(this.#shard, lanes.next)
       },
     })
-    const isDone = await attempts.process(records, run.at(-1)!.next)
+    const { next } = run.at(-1)!
+    let isDone = true
+    if (records.length > 0) isDone = await attempts.process(records, next)
+    else {
+      complete(() => true)
+      saver.note(this.#shard, lanes.next)
+    }
     lanes.finish(run)
     return isDone
   }
 
-  /** Returns the records of the next call, or a gap; undefined if no more come. */
+  /** Returns the records of the next call (none, if all are skipped), or a gap; undefined if no more come. */
   async #next(): Promise<Batch<T> | Gap | undefined> {
     const { inbox } = this.#options.feed
     for (;;) {
@@ -257,8 +280,9 @@ export class ShardWork<T> {
     let position = 0
     let bytes = 0
     while (count < batchRecordsMax && bytes < groupLimits.callBytes && this.#gap === undefined) {
-      const rest = this.#rest ?? this.#decode()
-      if (rest === undefined) break
+      const taken = this.#rest ?? this.#decode()
+      if (taken === undefined) break
+      const rest = from(this.#shard.skipBelow, taken)
       this.#rest = undefined
       bytes += rest.bytes ?? 0
       const room = batchRecordsMax - count
@@ -275,7 +299,7 @@ export class ShardWork<T> {
     }
     const gap = this.#gap
     this.#gap = undefined
-    return gap
+    return gap ?? (position > 0 ? { records: [], position } : undefined)
   }
 
   /** Decodes the next arrived batch. Returns undefined if there is none, or if it cannot be read, and then sets the gap. */
@@ -285,10 +309,7 @@ export class ShardWork<T> {
     const arrived = feed.inbox.take()
     if (arrived === undefined) return undefined
     try {
-      const all = recordsOf(arrived, codec)
-      const { skipBelow } = shard
-      const records =
-        arrived.from < skipBelow ? all.filter(({ sequenceNumber }) => sequenceNumber >= skipBelow) : all
+      const records = recordsOf(arrived, codec)
       const bytes = arrived.batch.length
       shard.bytes += bytes
       arrived.cursor.lag.handOut(arrivalTimeAt(arrived.batch, 0), 0)
@@ -308,6 +329,13 @@ export class ShardWork<T> {
     this.#bytesThisTurn = 0
     await new Promise((resolve) => setImmediate(resolve))
   }
+}
+
+/** Returns the batch without the records that are skipped. */
+function from<T>(skipBelow: number, batch: Batch<T>): Batch<T> {
+  const { records } = batch
+  if (records[0] === undefined || records[0].sequenceNumber >= skipBelow) return batch
+  return { ...batch, records: records.filter(({ sequenceNumber }) => sequenceNumber >= skipBelow) }
 }
 
 function admit<T>(lanes: KeyLanes<StreamRecord<T>>, { records, position }: Batch<T>): void {

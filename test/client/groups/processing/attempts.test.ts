@@ -1,6 +1,6 @@
 // What becomes of a handler that fails: retries, the search for the record that fails, policies, and decisions.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { GroupOptions } from '../../../../client/index.ts'
+import type { GroupOptions, MillraceError } from '../../../../client/index.ts'
 import { readRecords } from '../../../../protocol/index.ts'
 import { driven, fakeTime, pass } from '../../support/drive.ts'
 import { fill } from '../../support/fill.ts'
@@ -171,6 +171,28 @@ describe('a handler that fails', () => {
     })
   })
 
+  it.each([-1, 1.5, NaN, '1' as unknown as number])(
+    'a checkpoint at %s is refused, and harms no other shard',
+    async (sequenceNumber) => {
+      await withGroup(2, async (test) => {
+        for (const shard of [0, 1]) fill(test.broker, shard, [3])
+        const outcomes: string[] = []
+        await test.join({ checkpoint: 'manual' }, async (records, context) => {
+          const [first] = records
+          if (first === undefined) return
+          const place = first.shardId.endsWith('0') ? { shardId: first.shardId, sequenceNumber } : undefined
+          await context.checkpoint(place).then(
+            () => outcomes.push('stored'),
+            (error: MillraceError) => outcomes.push(error.code),
+          )
+        })
+        await test.until(() => outcomes.length === 2)
+        expect(outcomes.toSorted()).toEqual(['invalidCheckpoint', 'stored'])
+        expect([0, 1].map((shard) => test.position(shard))).toEqual([undefined, 3])
+      })
+    },
+  )
+
   it('a blocked record can be passed by seek', async () => {
     await withGroup(1, async (test) => {
       fill(test.broker, 0, [3])
@@ -182,6 +204,24 @@ describe('a handler that fails', () => {
       await test.until(() => test.position(0) === 3)
       expect(handled).toEqual(['0:0', '0:2'])
     })
+  })
+
+  it.each(policies)('seek passes what is read ahead, and its place is stored (%s)', async (_, options) => {
+    for (const sequenceNumber of [48, 50]) {
+      await withGroup(1, async (test) => {
+        fill(test.broker, 0, [30, 20])
+        let isSought = false
+        const { handled, group } = await test.join({ ...options, batchRecordsMax: 5 }, () => {
+          if (!isSought) group.seek({ shardId: '0', sequenceNumber })
+          isSought = true
+        })
+        await test.until(() => test.position(0) === 50)
+        expect(handled.length).toBeLessThan(25)
+        expect(handled).not.toContain('0:28')
+        expect(handled).not.toContain('0:45')
+        expect(handled.filter((value) => ['0:48', '0:49'].includes(value))).toHaveLength(50 - sequenceNumber)
+      })
+    }
   })
 
   it('a blocked shard goes to another member as it is, and stop does not wait for it', async () => {
