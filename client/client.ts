@@ -291,8 +291,15 @@ export class Client extends Admin implements AsyncDisposable {
    */
   async close(options: CallOptions = {}): Promise<void> {
     checkOptions('close', options)
-    this.#closing ??= this.#finish(options)
-    return this.#closing
+    const { signal } = options
+    const closing = (this.#closing ??= this.#finish())
+    // Of each call: the first one may be without a signal, and a later one in more of a hurry.
+    const stop = signal === undefined ? undefined : onAbort(signal, () => this.#abort(signal))
+    try {
+      await closing
+    } finally {
+      stop?.()
+    }
   }
 
   /** Closes the client at the end of an `await using`. */
@@ -300,11 +307,9 @@ export class Client extends Admin implements AsyncDisposable {
     return this.close()
   }
 
-  async #finish({ signal }: CallOptions): Promise<void> {
+  async #finish(): Promise<void> {
     const closings = [...this.#given].map((given) => given.close())
-    const stop = signal === undefined ? undefined : onAbort(signal, () => this.#abort(signal))
     const closed = await Promise.allSettled(closings)
-    stop?.()
     this.#stopListening?.()
     this.#pool.close()
     const failed = closed.find((closing) => closing.status === 'rejected')

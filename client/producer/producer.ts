@@ -63,6 +63,8 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   #recordCount = 0
   /** The first refusal of a record without a waiter. `flush` and `close` report it. */
   #unreported: MillraceError | undefined
+  /** Sinks that may take more. */
+  readonly #intakes = new Set<SinkIntake<In>>()
   #closing: Promise<void> | undefined
   #ended: MillraceError | undefined
 
@@ -190,8 +192,14 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   /** Takes no more records, flushes, and ends. With a signal, what is not settled when it fires fails with `aborted`. */
   async close(options: CallOptions = {}): Promise<void> {
     checkOptions('close', options)
-    this.#closing ??= this.#finish(options.signal)
-    return this.#closing
+    const { signal } = options
+    this.#closing ??= this.#finish()
+    try {
+      await unlessAborted(this.#closing, signal)
+    } catch (error) {
+      if (signal?.aborted === true) this.abort(signal.reason)
+      throw error
+    }
   }
 
   /** Ends at once: what is not acknowledged fails with `aborted`, which says of each record whether it may be stored. */
@@ -205,12 +213,11 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
     return this.close()
   }
 
-  async #finish(signal: AbortSignal | undefined): Promise<void> {
+  async #finish(): Promise<void> {
     try {
-      await this.flush(signal === undefined ? {} : { signal })
+      await this.flush()
     } finally {
-      if (signal?.aborted) this.abort(signal.reason)
-      else this.#end(closedError('The producer'))
+      this.#end(closedError('The producer'))
     }
   }
 
@@ -220,6 +227,8 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
     this.#stopListening?.()
     this.#delivery.close(error)
     this.#room.end()
+    // Those whose records are all stored finish; the others would wait for records of which they can take none.
+    for (const intake of [...this.#intakes]) intake.producerEnded(this.#ended)
     this.#onClosed()
   }
 
@@ -238,8 +247,17 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   }
 
   #intake({ signal }: CallOptions): SinkIntake<In> {
-    const target = { accept: (record: RecordInput<In>) => this.#accept(record), ready: () => this.ready() }
-    return new SinkIntake(target, signal)
+    const intakes = this.#intakes
+    const target = {
+      accept: (record: RecordInput<In>) => this.#accept(record),
+      ready: () => this.ready(),
+      untold: (error: MillraceError) => void (this.#unreported ??= error),
+      left: (ended: SinkIntake<In>) => void intakes.delete(ended),
+    }
+    const intake = new SinkIntake(target, signal)
+    if (this.#ended !== undefined) intake.producerEnded(this.#ended)
+    else if (intake.failure === undefined) intakes.add(intake)
+    return intake
   }
 
   #encode(record: RecordInput<In>): RecordFields {

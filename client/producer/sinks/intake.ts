@@ -13,6 +13,10 @@ export interface SinkTarget<In> {
   /** Takes a record; answers its batch, of which it is the last one. Throws what `send` rejects with. */
   readonly accept: (record: RecordInput<In>) => PendingBatch
   readonly ready: () => Promise<void> | undefined
+  /** Called with a refusal that the sink cannot tell of, because it was left before. */
+  readonly untold: (error: MillraceError) => void
+  /** Called once, when the sink has no more to do with the producer. */
+  readonly left: (intake: SinkIntake<In>) => void
 }
 
 const TAKEN = 'Records that were taken before may be stored, or may become so.'
@@ -26,6 +30,10 @@ export class SinkIntake<In> {
   /** The batch of the last record. */
   #batch: PendingBatch | undefined
   #failure: Error | undefined
+  /** It was left, by its user or with its failure. */
+  #isOver = false
+  /** It failed with a refusal. */
+  #hasTold = false
   #onFailure: ((error: Error) => void) | undefined
   /** Ends the wait that is under way. */
   #interrupt: ((error: Error) => void) | undefined
@@ -38,7 +46,7 @@ export class SinkIntake<In> {
       // Its own, until it has taken all.
       left: 1,
       done: () => this.#settled.resolve(),
-      refused: (error: MillraceError) => this.fail(error),
+      refused: (error: MillraceError) => this.#refused(error),
     }
     if (signal !== undefined) this.#stopListening = onAbort(signal, () => this.fail(this.#abortedBy(signal)))
   }
@@ -81,7 +89,11 @@ export class SinkIntake<In> {
 
   /** Settles like the promise; but rejects as soon as the sink fails. One at a time. */
   unlessFailed<T>(promise: Promise<T>): Promise<T> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    if (this.#failure !== undefined) {
+      // Nobody waits for it, so its error is nobody's either: unhandled, it would end the process.
+      promise.catch(() => {})
+      return Promise.reject(this.#failure)
+    }
     return new Promise((resolve, reject) => {
       this.#interrupt = reject
       promise.then(resolve, (error: unknown) => reject(errorFrom(error)))
@@ -101,8 +113,25 @@ export class SinkIntake<In> {
     this.#onFailure?.(error)
   }
 
-  /** Listens to its signal no more. */
+  /** Called when the producer has ended, and everything that was taken is settled: it fails, unless all of it is stored. */
+  producerEnded(error: Error): void {
+    if (this.#watch.left > 0) this.fail(error)
+  }
+
+  /** Listens to its signal no more, and is told of nothing. */
   end(): void {
+    if (this.#isOver) return
+    this.#isOver = true
     this.#stopListening?.()
+    this.#target.left(this)
+  }
+
+  #refused(error: MillraceError): void {
+    if (this.#isOver && !this.#hasTold) {
+      this.#target.untold(error)
+      return
+    }
+    this.#hasTold = true
+    this.fail(error)
   }
 }

@@ -9,6 +9,7 @@ export type RecordIterable<In> = Iterable<RecordInput<In>> | AsyncIterable<Recor
 /** Fulfils with the number of records when all of them are stored. Rejects with the first error, and waits for no more. */
 export async function takeAll<In>(intake: SinkIntake<In>, source: RecordIterable<In>): Promise<number> {
   try {
+    if (intake.failure !== undefined) throw intake.failure
     if (Symbol.asyncIterator in source) await takeAsync(intake, source[Symbol.asyncIterator]())
     else await takeSync(intake, source)
     await intake.finish()

@@ -272,6 +272,27 @@ describe('failures', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  it('a close with a signal ends when that fires, also if the producer and its client are being closed without', async () => {
+    for (const what of ['producer', 'client'] as const) {
+      const broker = new FakeBroker()
+      broker.disturb = ({ operation }) => (operation === 'append' ? 'hangs' : 'none')
+      const client = await driven(connect('millrace://fake', { dial: broker.dial }))
+      const producer = await driven(client.producer('clicks'))
+      const sent = producer.send({ partitionKey: 'ada', data: '1' })
+      sent.catch(() => {})
+      const closings = { producer, client }
+      const first = closings[what].close().catch(() => {})
+      const aborter = new AbortController()
+      const second = closings[what].close({ signal: aborter.signal }).catch(() => {})
+      await turns(10)
+      aborter.abort()
+      await turns(20)
+      await expect(Promise.race([sent, turns(1)])).rejects.toMatchObject({ code: 'aborted' })
+      await driven(Promise.all([first, second]))
+      await driven(client.close())
+    }
+  })
+
   it('a closed producer refuses records as closed, and keeps no timer', async () => {
     const broker = new FakeBroker()
     const { producer, end } = await producing(broker)

@@ -156,7 +156,88 @@ describe.each(sinks)('$name', ({ sink }) => {
   })
 })
 
+const only = { partitionKey: 'ada', data: 'only' }
+
+/** Gives one record, and then none for ever. */
+async function* idle(): AsyncGenerator<RecordInput, void> {
+  yield only
+  await new Promise(() => {})
+}
+
+const idleSinks: readonly { name: string; sink: (producer: Producer) => Promise<unknown> }[] = [
+  { name: 'pushAll', sink: (producer) => producer.pushAll(idle()) },
+  { name: 'a Writable', sink: (producer) => pipeline(Readable.from(idle()), producer.writable()) },
+  {
+    name: 'a WritableStream',
+    sink: (producer) =>
+      new ReadableStream<RecordInput>({ start: (controller) => controller.enqueue(only) }).pipeTo(
+        producer.writableStream(),
+      ),
+  },
+]
+
+describe.each(idleSinks)('$name that waits for a record which does not come', ({ sink }) => {
+  it('ends with closed when its producer is closed, although all it took is stored', async () => {
+    const broker = new FakeBroker()
+    const { producer, end } = await producing(broker)
+    const failure = failureOf(sink(producer))
+    await turns(20)
+    await driven(producer.close())
+    expect(await driven(failure)).toMatchObject({ code: 'closed', sideEffects: 'none' })
+    expect(textsIn(broker)).toEqual(['only'])
+    await end()
+  })
+
+  it('ends with aborted when its producer is aborted, and at once where the producer is at its end', async () => {
+    const { producer, end } = await producing(new FakeBroker())
+    const failure = failureOf(sink(producer))
+    await turns(20)
+    await driven(producer.flush())
+    producer.abort()
+    expect(await driven(failure)).toMatchObject({ code: 'aborted' })
+    expect(await driven(failureOf(sink(producer)))).toMatchObject({ code: 'aborted' })
+    await end()
+  })
+})
+
 describe('pushAll', () => {
+  it('fulfils when its last records are stored by the close of its producer', async () => {
+    const { producer, end } = await producing(new FakeBroker(), { lingerMs: 60_000 })
+    const pushed = producer.pushAll([{ partitionKey: 'ada', data: '1' }])
+    const closed = producer.close()
+    expect(await driven(pushed)).toBe(1)
+    await driven(closed)
+    await end()
+  })
+
+  it('leaves no rejection unhandled when what it reads from aborts it and then throws', async () => {
+    const unhandled: unknown[] = []
+    const note = (error: unknown) => unhandled.push(error)
+    process.on('unhandledRejection', note)
+    const { producer, end } = await producing(new FakeBroker())
+    const abort = new AbortController()
+    const source = async function* (): AsyncGenerator<RecordInput, void> {
+      yield { partitionKey: 'ada', data: '1' }
+      abort.abort()
+      await Promise.reject(new Error('its connection was aborted too'))
+    }
+    const failure = await driven(failureOf(producer.pushAll(source(), { signal: abort.signal })))
+    expect(failure).toMatchObject({ code: 'aborted' })
+    await turns(20)
+    process.off('unhandledRejection', note)
+    expect(unhandled).toEqual([])
+    await end()
+  })
+
+  it('takes nothing from its source if its signal has fired', async () => {
+    const { producer, end } = await producing(new FakeBroker())
+    const source = new Source()
+    const failure = failureOf(producer.pushAll(source.later(), { signal: AbortSignal.abort() }))
+    expect(await driven(failure)).toMatchObject({ code: 'aborted', sideEffects: 'none' })
+    expect(source.pulled).toBe(0)
+    await end()
+  })
+
   it('says how many records it took, also of none', async () => {
     const { producer, end } = await producing(new FakeBroker())
     expect(await driven(producer.pushAll(new Source().records()))).toBe(COUNT)
@@ -197,6 +278,19 @@ describe('a Writable', () => {
     expect(writable.errored).toBeNull()
     await driven(producer.flush())
     expect(textsIn(broker)).toEqual(['1'])
+    await end()
+  })
+
+  it('leaves it to flush to tell of a refusal that comes after destroy', async () => {
+    const broker = new FakeBroker()
+    onAppend(broker, { refuseBatch: () => 'invalidBatch' })
+    const { producer, end } = await producing(broker)
+    const writable = producer.writable()
+    written(writable, '1')
+    writable.destroy()
+    await turns()
+    await expect(driven(producer.flush())).rejects.toMatchObject({ code: 'invalidBatch' })
+    await driven(producer.flush())
     await end()
   })
 
