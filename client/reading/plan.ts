@@ -7,7 +7,13 @@ import type { Intake, IntakeEvents } from './intake.ts'
 import type { KeyFilter } from './one-key/key-filter.ts'
 
 /** The part of a routing that a reading uses. */
-export type ReadRouting = Pick<Routing, 'streamId' | 'shards' | 'shard' | 'childrenOf' | 'hostOf'>
+export interface ReadRouting extends Pick<
+  Routing,
+  'streamId' | 'shards' | 'shard' | 'childrenOf' | 'hostOf'
+> {
+  /** The whole stream's, where this one leaves shards out. */
+  readonly whole?: Routing
+}
 
 /** Where a reading gets its routings from: those of the client, or the part of them that holds one key. */
 export interface Routings<R extends ReadRouting = ReadRouting> {

@@ -141,12 +141,14 @@ function placesIn(
     const next = listed.get(index) ?? (index >= position.shardsBelow ? startingSequenceNumber : undefined)
     if (next !== undefined) places.set(index, toWirePosition({ atSequenceNumber: next }))
   }
+  // A shard that is only left out, because it does not hold the key that is read, has not expired.
+  const whole = routing.whole ?? routing
   for (const [index, next] of listed) {
-    const isGone = routing.shard(index) === undefined && (shardIndex === undefined || index === shardIndex)
+    const isGone = whole.shard(index) === undefined && (shardIndex === undefined || index === shardIndex)
     if (
       !isGone ||
       onTrimmed === 'horizon' ||
-      wasRead(new ShardCursor(index, { next, until: Infinity }), routing)
+      wasRead(new ShardCursor(index, { next, until: Infinity }), whole)
     ) {
       continue
     }

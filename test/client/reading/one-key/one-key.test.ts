@@ -185,6 +185,18 @@ describe('a reading of one key', () => {
     await end()
   })
 
+  it('takes the position of a whole reading that has not finished the shards of other keys', async () => {
+    const broker = new FakeBroker({ shards: 4 })
+    storeAround(broker, '1')
+    const { client, end } = await connectTo(broker)
+    const whole = client.read('clicks')
+    await driven(whole.started)
+    const reading = client.read('clicks', { partitionKey: KEY, from: whole.position })
+    await expect(driven(collect(reading))).resolves.toEqual(['1'])
+    await driven(whole.close())
+    await end()
+  })
+
   it.each([[{ partitionKey: '' }], [{ partitionKey: 'k'.repeat(257) }], [{ partitionKey: '\ud800' }]])(
     'refuses %j as a key',
     async (options) => {
