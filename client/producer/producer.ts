@@ -154,7 +154,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
   /**
    * Takes the records of an iterable, also of one whose records come later, as fast as there is room; fulfils with their number
    * when all of them are stored. Leaves the iterable and rejects at the first error: a record that is refused, what the
-   * iterable throws, or `aborted` by the signal. What was taken before is still sent.
+   * iterable throws, `aborted` by the signal, or `closed` when the producer is. What was taken before is still sent.
    */
   async pushAll(source: RecordIterable<In>, options: CallOptions = {}): Promise<number> {
     checkArgument('source', source)
@@ -164,7 +164,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
 
   /**
    * A `Writable` of Node that takes records, for `pipeline`. It finishes when all of them are stored, and is destroyed by the first
-   * that is refused, or with `aborted` by the signal. The producer goes on when it ends; `close` is the caller's.
+   * that is refused, or with `aborted` by the signal. The producer goes on when it ends; `close` is the caller's, and ends it too.
    */
   writable(options: CallOptions = {}): Writable {
     checkOptions('writable', options)
@@ -173,7 +173,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
 
   /**
    * A `WritableStream` of the web that takes records, for `pipeTo`. It closes when all of them are stored, and errors with the first
-   * that is refused, or with `aborted` by the signal. The producer goes on when it ends; `close` is the caller's.
+   * that is refused, or with `aborted` by the signal. The producer goes on when it ends; `close` is the caller's, and ends it too.
    */
   writableStream(options: CallOptions = {}): WritableStream<RecordInput<In>> {
     checkOptions('writableStream', options)
@@ -255,7 +255,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
       left: (ended: SinkIntake<In>) => void intakes.delete(ended),
     }
     const intake = new SinkIntake(target, signal)
-    if (this.#ended !== undefined) intake.producerEnded(this.#ended)
+    if (this.#ended !== undefined) intake.fail(this.#ended)
     else if (intake.failure === undefined) intakes.add(intake)
     return intake
   }

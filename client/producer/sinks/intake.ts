@@ -24,6 +24,8 @@ const TAKEN = 'Records that were taken before may be stored, or may become so.'
 export class SinkIntake<In> {
   /** Records taken so far. */
   count = 0
+  /** It fails although all that it took is stored, because its producer has ended. */
+  hasStoredAll = false
   readonly #target: SinkTarget<In>
   readonly #settled = deferred<void>()
   readonly #watch: BatchWatch
@@ -113,9 +115,11 @@ export class SinkIntake<In> {
     this.#onFailure?.(error)
   }
 
-  /** Called when the producer has ended, and everything that was taken is settled: it fails, unless all of it is stored. */
+  /** Called when the producer has ended, and everything that was taken is settled: it fails, unless it has taken all. */
   producerEnded(error: Error): void {
-    if (this.#watch.left > 0) this.fail(error)
+    if (this.#failure !== undefined || this.#watch.left === 0) return
+    this.hasStoredAll = true
+    this.fail(error)
   }
 
   /** Listens to its signal no more, and is told of nothing. */

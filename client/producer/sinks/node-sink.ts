@@ -7,7 +7,7 @@ import type { SinkIntake } from './intake.ts'
 
 /**
  * A Writable of records. `write` answers false while the producer has no room. It finishes when everything that was written is
- * stored, and is destroyed by the first record that is refused. Destroyed, it takes no more; what was written is still sent.
+ * stored, and is destroyed by the first record that is refused, or by the end of its producer. Destroyed, it takes no more; what was written is still sent.
  */
 export function nodeSink<In>(intake: SinkIntake<In>): Writable {
   const waitFor = callbackify((room: Promise<void>) => intake.unlessFailed(room))
@@ -30,6 +30,10 @@ export function nodeSink<In>(intake: SinkIntake<In>): Writable {
       callback(error)
     },
   })
-  intake.onFailure = (error) => writable.destroy(error)
+  intake.onFailure = (error) => {
+    // An error that nobody listens to ends the process: not for a Writable that has lost nothing, and is only left over.
+    const isLeftOver = intake.hasStoredAll && writable.writableLength === 0
+    writable.destroy(isLeftOver && writable.listenerCount('error') === 0 ? undefined : error)
+  }
   return writable
 }

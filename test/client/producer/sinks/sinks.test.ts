@@ -294,6 +294,18 @@ describe('a Writable', () => {
     await end()
   })
 
+  it('that is left over when its producer is closed is destroyed, with an error only where somebody listens', async () => {
+    const { producer, end } = await producing(new FakeBroker())
+    const [unheard, heard] = [producer.writable(), producer.writable()]
+    const failed = new Promise<unknown>((resolve) => heard.once('error', resolve))
+    written(unheard, '1')
+    await driven(producer.close())
+    await turns()
+    expect(unheard).toMatchObject({ destroyed: true, errored: null })
+    expect(await driven(failed)).toMatchObject({ code: 'closed' })
+    await end()
+  })
+
   it('has an error when a record is refused that was written long before', async () => {
     const broker = new FakeBroker()
     onAppend(broker, { refuseBatch: () => 'invalidBatch' })
