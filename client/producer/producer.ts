@@ -228,7 +228,7 @@ export class Producer<In = BytesInput> implements AsyncDisposable {
     this.#delivery.close(error)
     this.#room.end()
     // Those whose records are all stored finish; the others would wait for records of which they can take none.
-    for (const intake of [...this.#intakes]) intake.producerEnded(this.#ended)
+    for (const intake of this.#intakes) intake.producerEnded(this.#ended)
     this.#onClosed()
   }
 
