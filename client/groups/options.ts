@@ -161,6 +161,8 @@ export const groupLimits = {
   /** A shard that cannot be gone on with is kept for so long before it is given back. */
   giveBackMsMin: 1000,
   giveBackMsMax: 60_000,
+  /** A call of `loadCheckpoint` that takes longer is reported, because its shard stands still. */
+  loadMsSlow: 5000,
   /** How long a request for records waits at a host. */
   fetchWaitMs: 5000,
   /** How often changed reports are sent. */

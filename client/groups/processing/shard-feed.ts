@@ -188,7 +188,7 @@ export class ShardFeeds {
     const { loadCheckpoint, pool, routings, client, signal } = this.#options
     const { shardIndex, stream, stored } = shard
     const lookups = new ShardLookups(routing, { stream, routings, pool, settings: client, signal })
-    let next = (loadCheckpoint && (await loadedPosition(shard, loadCheckpoint, lookups))) ?? stored
+    let next = (loadCheckpoint && (await this.#loaded(shard, loadCheckpoint, lookups))) ?? stored
     if (next === undefined && shard.from.type !== 'TRIM_HORIZON') {
       next = (await lookups.resolve(shardIndex, shard.from))?.sequenceNumber
     }
@@ -197,6 +197,24 @@ export class ShardFeeds {
     feed.isAtHorizon = next === undefined
     next ??= routing.shard(shardIndex)?.startingSequenceNumber ?? 0
     return new ShardCursor(shardIndex, { next, until: Infinity })
+  }
+
+  /** Asks the application for its position. If it takes long to answer, or never does, reports say so meanwhile. */
+  async #loaded(
+    shard: LeasedShard,
+    load: LoadCheckpoint,
+    lookups: ShardLookups,
+  ): Promise<number | undefined> {
+    const since = this.#options.client.monotonic()
+    const slow = setTimeout(() => {
+      const detail = 'loadCheckpoint has not returned yet'
+      shard.trouble ??= { state: 'blocked', since, sequenceNumber: undefined, detail }
+    }, groupLimits.loadMsSlow).unref()
+    try {
+      return await loadedPosition(shard, load, lookups)
+    } finally {
+      clearTimeout(slow)
+    }
   }
 
   /** Collects the shards that begin in one turn of the event loop, so that one request asks for them. */

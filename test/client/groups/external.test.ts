@@ -55,6 +55,18 @@ describe.each(['pull', 'push'] as const)('loadCheckpoint (%s)', (mode) => {
     await test.until(() => reportOf()?.state !== 'blocked')
   })
 
+  it('that does not return is told of as what the shard stands still for, until it does', async () => {
+    fill(test.broker, 0, [4])
+    let give: (position: number) => void = () => {}
+    const member = await join(() => new Promise((resolve) => (give = resolve)))
+    await test.until(() => reportOf()?.state === 'blocked')
+    expect(reportOf()?.detail).toBe('loadCheckpoint has not returned yet')
+    expect(member.handled).toEqual([])
+    give(2)
+    await test.until(() => member.handled.length === 2)
+    await test.until(() => reportOf()?.state !== 'blocked')
+  })
+
   it('with a position beyond the end of a closed shard is refused, and holds its children back', async () => {
     fill(test.broker, 0, [4])
     test.broker.split(0)
