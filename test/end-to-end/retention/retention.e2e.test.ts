@@ -227,7 +227,7 @@ describe('a clock that jumps', () => {
 
 describe('a disk that runs full', () => {
   test('refuses appends below the floor, serves reads, and takes appends again when old records have expired', async () => {
-    const freeBytesOf = async (owner: string) => 12 * MIB - diskUseOf(join(owner, '../../..')).bytes
+    const freeBytesOf = async (owner: string) => 12 * MIB - diskUseOf(join(owner, '../..')).bytes
     const stream = await timeStream(
       { retentionMs: HOUR },
       { storage: { freeBytesOf }, config: { freeSpaceFloor: 4 * MIB } },
