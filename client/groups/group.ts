@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { limits } from '../../protocol/limits.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
+import { checkConsumerName } from '../../protocol/text/consumer-name.ts'
 import { checkGroupName, checkMemberId } from '../../protocol/text/group-name.ts'
 import { resolveDecoder } from '../codecs.ts'
 import { checkArgument, checkOptions } from '../options/check.ts'
@@ -50,7 +51,11 @@ export class Group<T> implements AsyncDisposable {
     this.name = options.name
     const chance = Buffer.from(settings.randomBytes(4)).toString('hex')
     this.memberId = options.memberId ?? `${hostname().slice(0, 64)}-${process.pid}-${chance}`
-    const wrong = checkGroupName(this.name) ?? checkMemberId(this.memberId)
+    const { consumer } = options
+    const wrong =
+      checkGroupName(this.name) ??
+      checkMemberId(this.memberId) ??
+      (consumer === undefined ? undefined : checkConsumerName(consumer))
     if (wrong !== undefined) throw new MillraceError('invalidArgument', wrong)
     const secret = Uint8Array.from(settings.randomBytes(limits.memberSecretBytes))
     this.#claim = { group: this.name, memberId: this.memberId, secret }

@@ -323,6 +323,8 @@ describe('a group', () => {
         { name: 'a', stream: 's', checkpoint: 'manual', concurrency: 2 },
         { name: 'a', stream: 's', leaseMs: 10 },
         { name: 'a', stream: 's', onPoison: 'retry' },
+        { name: 'a', stream: 's', consumer: '' },
+        { name: 'a', stream: 's', consumer: 'a/b' },
       ]) {
         expect(() => client.group(wrong as never)).toThrow(
           expect.objectContaining({ code: 'invalidArgument' }),
