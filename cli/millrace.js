@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 const WAIT_MS = 100
 /** No compilation takes so long: an older lock is left over, whatever process has the number in it by now. */
 const LOCK_MS_MAX = 600_000
+/** Nor does the writing of its number: a lock that stays empty is of a process that ended meanwhile, or had no room on the disk. */
+const EMPTY_LOCK_MS_MAX = 10_000
 const root = new URL('../', import.meta.url)
 const main = new URL('dist/cli/main.js', root)
 /** Holds the id of the process that compiles: commands may be started together, and none may run what is written in part. */
@@ -42,10 +44,13 @@ function takeLock() {
 
 function isHeld() {
   try {
-    if (Date.now() - statSync(lock).mtimeMs > LOCK_MS_MAX) return false
+    const ageMs = Date.now() - statSync(lock).mtimeMs
+    if (ageMs > LOCK_MS_MAX) return false
     const holder = Number(readFileSync(lock, 'utf8'))
-    // Empty while its holder writes it. In a container, each start may give the command the number that it had before.
-    return holder === 0 || (holder !== process.pid && process.kill(holder, 0))
+    // Empty while its holder writes it.
+    if (holder === 0) return ageMs <= EMPTY_LOCK_MS_MAX
+    // In a container, each start may give the command the number that it had before.
+    return holder !== process.pid && process.kill(holder, 0)
   } catch (error) {
     // Without the file, its holder has just finished: the caller looks again.
     return error.code === 'EPERM' || error.code === 'ENOENT'

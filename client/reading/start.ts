@@ -50,14 +50,22 @@ export async function resolveStart(
   const from = toWirePosition(options.from)
   const indexes = wantedShards(routing, from, shardIndex)
   if (indexes.length > 1 && (isShardPosition(from) || (until !== undefined && isShardPosition(until)))) {
-    throw new MillraceError(
-      'invalidArgument',
-      `A sequence number is a place in one shard, and ${JSON.stringify(dependencies.stream)} has ` +
-        `${indexes.length}: name one by the option shard.`,
-    )
+    throw ofManyShards(dependencies.stream, indexes.length, routing)
   }
   const places = new Map(indexes.map((index) => [index, from]))
   return { routing, cursors: await resolveAll(places, { until, onTrimmed }, routing, dependencies) }
+}
+
+/** The error about a sequence number where several shards are read. */
+function ofManyShards(stream: string, count: number, { whole }: ReadRouting): MillraceError {
+  const shards =
+    whole === undefined
+      ? `has ${count}: name one by the option shard`
+      : `has had the key in ${count}: give a time, or the position of a reading`
+  return new MillraceError(
+    'invalidArgument',
+    `A sequence number is a place in one shard, and ${JSON.stringify(stream)} ${shards}.`,
+  )
 }
 
 /**

@@ -206,6 +206,18 @@ describe('a reading of one key', () => {
     },
   )
 
+  it('refuses a sequence number once the key has been in several shards, and says what to give instead', async () => {
+    const broker = new FakeBroker()
+    const { client, end } = await connectTo(broker)
+    broker.split(0)
+    const reading = client.read('clicks', { partitionKey: KEY, from: { atSequenceNumber: 0 } })
+    await expect(driven(collect(reading))).rejects.toMatchObject({
+      code: 'invalidArgument',
+      message: expect.stringContaining('give a time, or the position of a reading') as string,
+    })
+    await end()
+  })
+
   it('refuses a key together with a shard', async () => {
     const { client, end } = await connectTo(new FakeBroker())
     const reading = client.read('clicks', { partitionKey: KEY, shard: 'shard-000000000000' })
