@@ -11,6 +11,8 @@ export interface FollowSettings {
   readonly stream: string
   /** Their names: they are registered. */
   readonly consumers: readonly string[]
+  /** Records that are sent so soon after the first one are counted, but not timed. */
+  readonly warmUpSeconds: number
 }
 
 export interface FollowResult {
@@ -24,6 +26,7 @@ export async function runFollow(settings: FollowSettings, control: LoadControl):
   const { consumers } = settings
   const clients = await Promise.all(consumers.map(() => connect(settings.url)))
   const delivered = clients.map(() => 0)
+  let timedFrom = Infinity
   const subscriptions = clients.map((client, index) =>
     client.subscribe(settings.stream, { consumer: consumers[index]! }),
   )
@@ -32,7 +35,11 @@ export async function runFollow(settings: FollowSettings, control: LoadControl):
     for await (const batch of subscription.batches()) {
       const now = monotonicMs()
       delivered[index] = delivered[index]! + batch.length
-      for (const record of batch) recorder.record(now - timeOf(record.bytes))
+      for (const record of batch) {
+        const sentAt = timeOf(record.bytes)
+        timedFrom = Math.min(timedFrom, sentAt + settings.warmUpSeconds * 1000)
+        if (sentAt >= timedFrom) recorder.record(now - sentAt)
+      }
     }
   })
   control.stopped.addEventListener('abort', () => {

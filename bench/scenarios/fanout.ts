@@ -33,7 +33,7 @@ export const fanoutScenario = scenario({
       bench.say(`pushing to ${subscribers} subscribers`)
       const measured = await fanOut(bench, { ...values, subscribers })
       const { delivered, sent, latency } = measured
-      const perSecond = delivered / bench.seconds
+      const perSecond = delivered / (bench.warmUpSeconds + bench.seconds)
       const megabytes = (perSecond * values.recordBytes) / 1e6
       const name = `${subscribers} subscribers`
       figures.push(
@@ -122,12 +122,13 @@ async function fanOut(
   const { recordBytes, rate: perSecond, subscribers } = point
   const consumers = Array.from({ length: subscribers }, (_, index) => `consumer-${index}`)
   for (const consumer of consumers) await client.registerConsumer('bench', consumer)
-  const following = bench.load('follow', { url, stream: 'bench', consumers })
+  const { seconds, warmUpSeconds } = bench
+  const following = bench.load('follow', { url, stream: 'bench', consumers, warmUpSeconds })
   await following.ready
   const before = await processorSeconds(client, daemon.pid)
-  const { seconds } = bench
-  const { sent } = await bench.load('steady', { url, stream: 'bench', recordBytes, perSecond, seconds })
-    .result
+  const allSeconds = warmUpSeconds + seconds
+  const steady = { url, stream: 'bench', recordBytes, perSecond, seconds: allSeconds }
+  const { sent } = await bench.load('steady', steady).result
   // The last acknowledged records are still in flight; a subscriber that keeps up has them well before this time is over.
   await delay(SETTLE_MS)
   const spent = (await processorSeconds(client, daemon.pid)) - before
