@@ -324,6 +324,26 @@ export const errorCodes = {
     sideEffects: 'none',
     doc: 'The document does not have the version that the request expects; `currentVersion` says which one it has, 0 for none.',
   },
+  // Codes about access.
+  unauthenticated: {
+    id: 112,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'The broker wants to know who asks: there is no credential, or it is wrong, has expired or was revoked.',
+  },
+  permissionDenied: {
+    id: 113,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'The principal lacks a grant, which the message names.',
+  },
+  principalNotFound: { id: 114, retry: 'never', sideEffects: 'none', doc: 'No principal has this name.' },
+  credentialNotFound: {
+    id: 115,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'No token or access key has this id.',
+  },
 } as const satisfies Record<string, ErrorCodeEntry>
 
 export type ErrorCode = keyof typeof errorCodes
@@ -337,6 +357,8 @@ export const universalErrors = [
   'outcomeUnknown',
   'helloRequired',
   'unknownOperation',
+  'unauthenticated',
+  'permissionDenied',
 ] as const satisfies readonly ErrorCode[]
 
 const codeById = new Map<number, ErrorCode>(

@@ -126,6 +126,26 @@ export const limits = {
   documentAnswerBytesMax: 1 * MiB,
   /** How long a watch of documents may wait for a change. */
   documentWaitMsMax: 30 * SECOND_MS,
+  /** Name of a principal. */
+  principalNameLengthMax: 128,
+  /** Principals of one broker: every process holds all of them in memory. */
+  principalsMax: 1000,
+  /** Grants of one principal. */
+  grantsPerPrincipalMax: 256,
+  /** Pattern of a grant: the longest name that can be granted, a document's, with its kind. */
+  grantPatternLengthMax: 265,
+  /** Tokens of one principal: enough to rotate them, and one for each place that it runs at. */
+  tokensPerPrincipalMax: 64,
+  /** Access keys of one principal. */
+  accessKeysPerPrincipalMax: 16,
+  /** Names in client certificates that stand for one principal. */
+  certificateNamesPerPrincipalMax: 16,
+  /** Such a name, with its type: `DNS:shop.example.org`. */
+  certificateNameLengthMax: 512,
+  /** A token as it is sent. */
+  tokenLengthMax: 128,
+  /** Description of a token or an access key. */
+  descriptionLengthMax: 256,
   /** Text in an error, or a name, on the wire. */
   textBytesMax: 4 * KiB,
   /** A connection without hello is closed after this time. */

@@ -18,6 +18,7 @@ import {
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { operations, type OperationName } from '../../protocol/operations.ts'
 import type { Fail } from '../../protocol/refusal.ts'
+import { anyone, type Identity } from '../access/identity.ts'
 import { SessionWatch, type SessionPhase } from './admission.ts'
 import { Connection, type ConnectionOwner } from './transport/connection.ts'
 import type { Answering, Context, Refusal } from './dispatch.ts'
@@ -92,6 +93,10 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   get client(): string {
     return this.#client
+  }
+
+  get identity(): Identity {
+    return anyone
   }
 
   get queuedBytes(): number {

@@ -3,6 +3,7 @@
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import type { EventFrom } from '../../protocol/events.ts'
 import type { EventToSend } from '../../protocol/frame/messages.ts'
+import type { Identity } from '../access/identity.ts'
 
 /** Why a connection ended: the client left, the network failed, this process stops, or a rule named by its error code. */
 export type CloseReason = 'clientLeft' | 'networkFailed' | 'shutdown' | ErrorCode
@@ -14,6 +15,8 @@ export interface Session {
   readonly remote: string
   /** Name and version that the client gave when it introduced itself; empty before that. */
   readonly client: string
+  /** Who asks. Look at it at each request: it changes while the session lasts. */
+  readonly identity: Identity
   /** Stores the name and version that the client gives. Called by the operation that opens a session. */
   introduce(client: string): void
   /** Queues an event, which leaves in one write with everything else of this turn. Ignored once the session is closing. */

@@ -2,6 +2,7 @@
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
 import { appendResultShape, batchBytes, producerSecret, shardIndex, streamId } from '../structs.ts'
+import { mayEachId } from './grant-rule.ts'
 import type { OperationFamily } from './operation.ts'
 
 export const appendOperations = {
@@ -11,6 +12,7 @@ export const appendOperations = {
     plane: 'data',
     idempotent: false,
     doc: 'Appends batches, each to one shard of this host. Each batch has a result of its own, given after its flush.',
+    grant: [mayEachId('write', 'batches.streamId')],
     request: {
       batches: field.list(
         field.struct({ streamId, shardIndex, batch: batchBytes, producerSecret }, 'A batch and its shard.'),

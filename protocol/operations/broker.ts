@@ -2,6 +2,7 @@
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
 import { hostStatusShape, timeMs } from '../structs.ts'
+import { mayBroker } from './grant-rule.ts'
 import type { OperationFamily } from './operation.ts'
 
 export const brokerOperations = {
@@ -11,6 +12,7 @@ export const brokerOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Describes the broker: its hosts, their states, and counts.',
+    grant: [mayBroker('describe')],
     request: {},
     response: {
       brokerId: field.string(64, 'Identity of the data directory.'),

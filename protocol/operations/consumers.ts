@@ -4,6 +4,7 @@
 import { limits } from '../limits.ts'
 import { field, type ValueOf } from '../shapes.ts'
 import { consumerName, shardIndex, streamName, timeMs } from '../structs.ts'
+import { may } from './grant-rule.ts'
 import type { OperationFamily } from './operation.ts'
 
 /** A registered consumer. */
@@ -55,6 +56,7 @@ export const consumerOperations = {
     plane: 'control',
     idempotent: false,
     doc: 'Registers a consumer of a stream. Answers when it is on the disk and all hosts of the stream know it.',
+    grant: [may('read', 'stream', 'stream')],
     request: { stream: streamName, consumer: consumerName },
     response: { consumer },
     errors: ['streamNotFound', 'streamBusy', 'consumerExists', 'limitExceeded'],
@@ -65,6 +67,7 @@ export const consumerOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Describes a consumer, and a page of its shards with their lag and the reason for it. Closed shards are left out once they are read to their end, and where nobody reads them.',
+    grant: [may('describe', 'stream', 'stream')],
     request: {
       stream: streamName,
       consumer: consumerName,
@@ -90,6 +93,7 @@ export const consumerOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Lists the consumers of a stream by name, a page at a time.',
+    grant: [may('describe', 'stream', 'stream')],
     request: {
       stream: streamName,
       limit: field.uint('Consumers in the page.', limits.listPageMax),
@@ -111,6 +115,7 @@ export const consumerOperations = {
     plane: 'control',
     idempotent: false,
     doc: 'Deregisters a consumer: its subscriptions end with consumerNotFound.',
+    grant: [may('read', 'stream', 'stream')],
     request: { stream: streamName, consumer: consumerName },
     response: {},
     errors: ['streamNotFound', 'consumerNotFound'],

@@ -18,6 +18,7 @@ import {
   groupShape,
   memberStreamShape,
 } from './group-shapes.ts'
+import { may, shows } from './grant-rule.ts'
 import type { OperationFamily } from './operation.ts'
 
 const secret = field.bytes(
@@ -35,6 +36,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Joins a group, which is made by its first member. The same member may join again with its secret: it keeps its shards.',
+    grant: [may('read', 'group', 'group'), may('read', 'stream', 'streams.name')],
     request: {
       ...member,
       streams: field.list(
@@ -63,6 +65,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Renews all leases of the member. Sent by a thread of its own, so that a busy handler loses nothing.',
+    grant: [may('read', 'group', 'group')],
     request: member,
     response: {},
     errors: ['memberNotFound'],
@@ -73,6 +76,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Reports on the shards of the member, releases shards, renews, and waits until the assignment differs from the version that the member has.',
+    grant: [may('read', 'group', 'group')],
     request: {
       ...member,
       version: field.uint('Version of the assignment that the member has; 0 for none.'),
@@ -113,6 +117,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Stores checkpoints of shards that are assigned to the member. Answers when they are flushed, each by itself.',
+    grant: [may('read', 'group', 'group')],
     request: {
       ...member,
       checkpoints: field.list(
@@ -144,6 +149,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Leaves the group: all shards of the member are free at once. Save checkpoints before.',
+    grant: [may('read', 'group', 'group')],
     request: member,
     response: {},
     errors: [],
@@ -154,6 +160,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Lists groups by name, a page at a time.',
+    grant: [shows('group', 'groups.name')],
     request: {
       limit: field.uint('Groups in the page.', limits.listPageMax),
       exclusiveStartName: field.optional(groupName),
@@ -174,6 +181,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Describes a group, its members, and a page of its shards with their lag and the reason for it.',
+    grant: [may('describe', 'group', 'group')],
     request: {
       group: groupName,
       limit: field.uint('Shards in the page.', limits.listPageMax),
@@ -201,6 +209,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Sets the group back, or forth, to a position in one of its streams. Refused while it has members, unless forced.',
+    grant: [may('manage', 'group', 'group'), may('describe', 'stream', 'stream')],
     request: {
       group: groupName,
       stream: streamName,
@@ -216,6 +225,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Deletes a group and its checkpoints. Refused while it has members, unless forced.',
+    grant: [may('manage', 'group', 'group')],
     request: {
       group: groupName,
       isForced: field.boolean('Deletes it although it has members: none of them joins again by itself.'),
@@ -229,6 +239,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Pauses a group, or lets it go on. Members keep their shards.',
+    grant: [may('manage', 'group', 'group')],
     request: { group: groupName, isPaused: field.boolean('True to pause.') },
     response: {},
     errors: ['groupNotFound', 'storageFull'],
@@ -239,6 +250,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Returns the progress of a group in a stream: the position from which a reader goes on.',
+    grant: [may('read', 'group', 'group'), may('read', 'stream', 'stream')],
     request: { group: groupName, stream: streamName },
     response: { progress: field.optional(field.struct(progressShape, 'Absent if nothing was saved.')) },
     errors: ['streamNotFound'],
@@ -249,6 +261,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Stores the progress of a reader that is not a member. Positions only move forward; refused while the group has members.',
+    grant: [may('read', 'group', 'group'), may('read', 'stream', 'stream')],
     request: {
       group: groupName,
       stream: streamName,

@@ -2,6 +2,7 @@
 // Each family is a file in this folder; `protocol/operations.ts` joins them.
 import type { ErrorCode } from '../error-codes.ts'
 import type { Shape } from '../shapes.ts'
+import type { GrantRule } from './grant-rule.ts'
 
 /** Who serves an operation. session: controller and hosts; control: the controller; data: the shard's host. */
 export type Plane = 'session' | 'control' | 'data'
@@ -13,6 +14,8 @@ export interface Operation {
   /** True if sending the same request twice has the same effect as sending it once. */
   readonly idempotent: boolean
   readonly doc: string
+  /** What the sender must be granted: all of it. */
+  readonly grant: readonly GrantRule[]
   readonly request: Shape
   readonly response: Shape
   /** Error codes of this operation, beside those of all operations: see `universalErrors`. */

@@ -2,6 +2,7 @@
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
 import { fetchedShardShape, positionShape, shardIndex, streamId, timeMs } from '../structs.ts'
+import { mayEachId, mayId } from './grant-rule.ts'
 import type { OperationFamily } from './operation.ts'
 
 export const readOperations = {
@@ -11,6 +12,7 @@ export const readOperations = {
     plane: 'data',
     idempotent: true,
     doc: 'Reads whole batches of several shards; waits for data if there is none.',
+    grant: [mayEachId('read', 'shards.streamId')],
     request: {
       shards: field.list(
         field.struct(
@@ -50,6 +52,7 @@ export const readOperations = {
     plane: 'data',
     idempotent: true,
     doc: 'Turns a position into the sequence number to read from.',
+    grant: [mayId('read', 'streamId')],
     request: { streamId, shardIndex, position: field.struct(positionShape, 'The position.') },
     response: {
       sequenceNumber: field.uint('Sequence number of the first record to read.'),

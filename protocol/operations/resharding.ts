@@ -3,6 +3,7 @@ import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
 import { capacityMode, scalingDecisionShape, scalingShape, shardIndex, streamName } from '../structs.ts'
 import { streamShape } from '../stream-settings.ts'
+import { may } from './grant-rule.ts'
 import type { OperationFamily } from './operation.ts'
 
 export const reshardingOperations = {
@@ -12,6 +13,7 @@ export const reshardingOperations = {
     plane: 'control',
     idempotent: false,
     doc: 'Splits an open shard; answers when its children take records.',
+    grant: [may('manage', 'stream', 'name')],
     request: {
       name: streamName,
       shardIndex,
@@ -33,6 +35,7 @@ export const reshardingOperations = {
     plane: 'control',
     idempotent: false,
     doc: 'Merges two open shards of a provisioned stream with adjacent ranges; answers when the child takes records.',
+    grant: [may('manage', 'stream', 'name')],
     request: {
       name: streamName,
       shardIndex,
@@ -50,6 +53,7 @@ export const reshardingOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Splits and merges shards until there are so many, of even ranges. Answers when done, or after some seconds with targetShardCount: ask again to wait.',
+    grant: [may('manage', 'stream', 'name')],
     request: {
       name: streamName,
       shardCount: field.uint('Open shards to end with, at least 1.', limits.shardsPerStreamMax),
@@ -63,6 +67,7 @@ export const reshardingOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Tells what the autoscaler would do now, and why; for a provisioned stream, what it would do if the stream were on-demand.',
+    grant: [may('describe', 'stream', 'name')],
     request: { name: streamName },
     response: {
       mode: capacityMode,

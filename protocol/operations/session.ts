@@ -1,6 +1,7 @@
 // The operations that begin a connection and keep it alive. Served by every process. Ids 1 to 15.
 import { field } from '../shapes.ts'
 import { timeMs } from '../structs.ts'
+import { everyone } from './grant-rule.ts'
 import type { OperationFamily } from './operation.ts'
 
 export const sessionOperations = {
@@ -10,6 +11,7 @@ export const sessionOperations = {
     plane: 'session',
     idempotent: true,
     doc: 'First request on a connection: agrees on the protocol version, and tells which process answers. A client that reached another broker or host than it meant sends nothing more.',
+    grant: [everyone],
     request: {
       versionMin: field.uint('Oldest protocol version that the client speaks.', 65_535),
       versionMax: field.uint('Newest protocol version that the client speaks.', 65_535),
@@ -33,6 +35,7 @@ export const sessionOperations = {
     plane: 'session',
     idempotent: true,
     doc: 'Keeps a session alive and measures the round trip.',
+    grant: [everyone],
     request: {},
     response: { now: timeMs("The broker's clock") },
     errors: [],

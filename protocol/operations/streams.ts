@@ -10,6 +10,7 @@ import {
   streamName,
 } from '../structs.ts'
 import { changeFields, creationFields, streamShape } from '../stream-settings.ts'
+import { may, shows } from './grant-rule.ts'
 import type { OperationFamily } from './operation.ts'
 
 export const streamOperations = {
@@ -19,6 +20,7 @@ export const streamOperations = {
     plane: 'control',
     idempotent: false,
     doc: 'Creates a stream with shards over even hash key ranges; answers when it takes records.',
+    grant: [may('manage', 'stream', 'name')],
     request: {
       name: streamName,
       shardCount: field.optional(
@@ -38,6 +40,7 @@ export const streamOperations = {
     plane: 'control',
     idempotent: false,
     doc: 'Deletes a stream and its records; subscriptions to it end.',
+    grant: [may('manage', 'stream', 'name')],
     request: { name: streamName },
     response: {},
     errors: ['streamNotFound', 'streamBusy'],
@@ -48,6 +51,7 @@ export const streamOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Describes one stream.',
+    grant: [may('describe', 'stream', 'name')],
     request: { name: streamName },
     response: { stream: field.struct(streamShape, 'The stream.') },
     errors: ['streamNotFound'],
@@ -58,6 +62,7 @@ export const streamOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Lists streams by name, a page at a time.',
+    grant: [shows('stream', 'streams.name')],
     request: {
       limit: field.uint('Streams in the page.', limits.listPageMax),
       exclusiveStartName: field.optional(streamName),
@@ -78,6 +83,7 @@ export const streamOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Changes the settings of a stream; settings that the request leaves out stay.',
+    grant: [may('manage', 'stream', 'name')],
     request: { name: streamName, ...changeFields },
     response: { stream: field.struct(streamShape, 'The stream.') },
     errors: ['streamNotFound', 'streamBusy'],
@@ -88,6 +94,7 @@ export const streamOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Lists the shards of a stream by index, a page at a time.',
+    grant: [may('describe', 'stream', 'name')],
     request: {
       name: streamName,
       limit: field.uint('Shards in the page.', limits.listPageMax),
@@ -109,6 +116,7 @@ export const streamOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Tells which host serves each shard of a stream, and where that host listens.',
+    grant: [may('describe', 'stream', 'name')],
     request: { name: streamName },
     response: {
       streamId,

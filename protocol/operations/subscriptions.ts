@@ -2,6 +2,7 @@
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
 import { consumerName, positionShape, shardIndex, streamId } from '../structs.ts'
+import { mayId, ownSession } from './grant-rule.ts'
 import type { OperationFamily } from './operation.ts'
 
 export const subscriptionOperations = {
@@ -11,6 +12,7 @@ export const subscriptionOperations = {
     plane: 'data',
     idempotent: false,
     doc: 'Starts pushing one shard to this connection, within the credit given: as a registered consumer, at its own rate, or sharing the limits of reads. A consumer has one subscription to a shard; a later one takes its place, but not in its first five seconds.',
+    grant: [mayId('read', 'streamId')],
     request: {
       streamId,
       shardIndex,
@@ -41,6 +43,7 @@ export const subscriptionOperations = {
     plane: 'data',
     idempotent: true,
     doc: 'Ends a subscription; the host sends no records of it after the answer.',
+    grant: [ownSession],
     request: { subscriptionId: field.uint('The subscription.') },
     response: {},
     errors: ['subscriptionNotFound'],

@@ -6,6 +6,7 @@ import { errorCodes, universalErrors } from '../../protocol/error-codes.ts'
 import { events, type EventEntry } from '../../protocol/events.ts'
 import { limits } from '../../protocol/limits.ts'
 import { errorShape, messageKinds } from '../../protocol/frame/messages.ts'
+import type { GrantRule } from '../../protocol/operations/grant-rule.ts'
 import { operations, type Operation, type Plane } from '../../protocol/operations.ts'
 import { producerIdentityOf } from '../../protocol/producer-identity.ts'
 import { PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN } from '../../protocol/version.ts'
@@ -131,11 +132,11 @@ function operationsOn(plane: Plane): string {
 }
 
 function operationSection(name: string, operation: Operation): string {
-  const { id, since, idempotent, doc, request, response, errors } = operation
+  const { id, since, idempotent, doc, grant, request, response, errors } = operation
   const repeat = idempotent ? 'Sending it twice has the effect of sending it once.' : 'Not idempotent.'
   return `#### ${name}
 
-${doc} Operation ${id}, since version ${since}. ${repeat}
+${doc} Operation ${id}, since version ${since}. ${repeat} ${grant.map(grantSentence).join(' ')}
 
 Request:
 
@@ -145,6 +146,24 @@ Response:
 
 ${fieldTable(response)}
 ${errors.length === 0 ? '' : `\nErrors: ${errors.map(code).join(', ')}.`}`
+}
+
+/** What the sender must be granted, as a sentence. */
+function grantSentence(grant: GrantRule): string {
+  switch (grant.rule) {
+    case 'everyone':
+      return 'Served before the broker knows who asks.'
+    case 'ownSession':
+      return 'Needs no grant: it touches only what the session began.'
+    case 'may':
+      return `Needs ${code(grant.action)} on the ${grant.on} named by ${code(grant.at)}${grant.each ? ', each item for itself' : ''}.`
+    case 'mayBroker':
+      return `Needs ${code(grant.action)} on the broker.`
+    case 'shows':
+      return `Shows each ${grant.on} that the sender may ${code('describe')}.`
+    case 'delegates':
+      return 'Needs `admin` on all that the principal concerned is granted, or is sent by that principal to take from itself.'
+  }
 }
 
 function eventSection([name, { id, since, from, doc, body }]: [string, EventEntry]): string {

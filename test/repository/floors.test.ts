@@ -25,13 +25,20 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
     ],
   },
   { floor: 'broker/supervision/', mayImport: ['protocol/', 'broker/telemetry/', 'broker/time.ts'] },
-  { floor: 'broker/server/', mayImport: ['protocol/', 'broker/telemetry/', 'broker/time.ts'] },
+  { floor: 'broker/access/', mayImport: ['protocol/', 'broker/time.ts'] },
+  {
+    floor: 'broker/server/',
+    mayImport: ['protocol/', 'broker/access/', 'broker/telemetry/', 'broker/time.ts'],
+  },
   { floor: 'broker/control/', mayImport: [...hostAndControlMayImport(), 'broker/supervision/'] },
   { floor: 'broker/host/', mayImport: [...hostAndControlMayImport(), 'broker/threads/'] },
   { floor: 'broker/catalog/', mayImport: ['protocol/', 'broker/catalog-contract.ts'] },
   { floor: 'broker/catalog-contract.ts', mayImport: ['broker/catalog/'] },
   { floor: 'broker/small-rows-contract.ts', mayImport: ['broker/catalog/'] },
-  { floor: 'broker/host-contract.ts', mayImport: ['protocol/', 'broker/channels/', 'broker/threads/'] },
+  {
+    floor: 'broker/host-contract.ts',
+    mayImport: ['protocol/', 'broker/access/', 'broker/channels/', 'broker/threads/'],
+  },
   { floor: 'broker/time.ts', mayImport: [] },
   { floor: 'broker/clock/', mayImport: ['protocol/', 'broker/host-contract.ts', 'broker/time.ts'] },
   // Composition roots of the broker: they may know all of it, and nothing above it.
@@ -45,6 +52,7 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
 function hostAndControlMayImport(): readonly string[] {
   return [
     'protocol/',
+    'broker/access/',
     'broker/server/',
     'broker/channels/',
     'broker/telemetry/',

@@ -5,6 +5,7 @@ import { unpack } from '../../../../protocol/frame/msgpack-reader.ts'
 import { Packed } from '../../../../protocol/frame/msgpack-writer.ts'
 import type { EventToSend } from '../../../../protocol/frame/messages.ts'
 import type { OperationName } from '../../../../protocol/operations.ts'
+import { anyone, type Identity } from '../../../../broker/access/identity.ts'
 import { sessionLimits } from '../../../../broker/server/admission.ts'
 import type { Context } from '../../../../broker/server/dispatch.ts'
 import type { Session } from '../../../../broker/server/session.ts'
@@ -21,6 +22,7 @@ export class FakeSession implements Session {
   readonly id = ++lastId
   readonly remote = 'test'
   readonly client = 'test'
+  identity: Identity = anyone
   readonly events: SentEvent[] = []
   queuedBytes = 0
   highWaterBytes = sessionLimits.highWaterBytes

@@ -1,0 +1,59 @@
+// What an operation asks of the principal that sends it: a column of the table of operations. Runs anywhere, pure data and types.
+// Every operation has it, so that a new one cannot be forgotten; the gate of each process, the documentation and the test that
+// tries all operations with all identities derive from it.
+import type { Action, ResourceKind } from '../access/grant.ts'
+
+export type GrantRule =
+  /** Served before a principal is known: it begins the session, or keeps it alive. */
+  | { readonly rule: 'everyone' }
+  /** Touches only what this session began itself. */
+  | { readonly rule: 'ownSession' }
+  /**
+   * The action on every thing that the request names. `at`: where it names them, a field or `list.field`; several fields joined
+   * by `/` make one name. `by`: as a name, or as the id of a stream. `each`: every item is answered by itself, and only those
+   * that are not allowed are refused.
+   */
+  | {
+      readonly rule: 'may'
+      readonly action: Action
+      readonly on: Exclude<ResourceKind, 'broker'>
+      readonly at: string
+      readonly by: 'name' | 'id'
+      readonly each?: true
+    }
+  /** The action on the broker as a whole. */
+  | { readonly rule: 'mayBroker'; readonly action: Action }
+  /** Answers only with things that the principal may describe; `at`: the list in the answer, and the field of the name in it. */
+  | { readonly rule: 'shows'; readonly on: Exclude<ResourceKind, 'broker'>; readonly at: string }
+  /** About principals: the sender may do it to itself where that takes something away, and to those whose grants it may pass on. */
+  | { readonly rule: 'delegates' }
+
+export const everyone = { rule: 'everyone' } as const satisfies GrantRule
+export const ownSession = { rule: 'ownSession' } as const satisfies GrantRule
+
+/** The action on the things that the request names in a field. */
+export function may<
+  const A extends Action,
+  const K extends 'stream' | 'group' | 'document',
+  const F extends string,
+>(action: A, on: K, at: F) {
+  return { rule: 'may', action, on, at, by: 'name' } as const
+}
+
+/** The action on the streams whose ids the request has in a field. */
+export function mayId<const A extends Action, const F extends string>(action: A, at: F) {
+  return { rule: 'may', action, on: 'stream', at, by: 'id' } as const
+}
+
+/** As `mayId`, for requests whose items are answered one by one. */
+export function mayEachId<const A extends Action, const F extends string>(action: A, at: F) {
+  return { rule: 'may', action, on: 'stream', at, by: 'id', each: true } as const
+}
+
+export function mayBroker<const A extends Action>(action: A) {
+  return { rule: 'mayBroker', action } as const
+}
+
+export function shows<const K extends 'stream' | 'group' | 'document', const F extends string>(on: K, at: F) {
+  return { rule: 'shows', on, at } as const
+}
