@@ -17,6 +17,12 @@ export class Failure extends Error {
   }
 }
 
+/** The broker that a verb used, and what named it: `--url`, `profile prod`. */
+export interface FailedTarget {
+  readonly url: string
+  readonly origin: string
+}
+
 export interface FailureReport {
   readonly message: string
   readonly exit: ExitName
@@ -52,17 +58,17 @@ const adviceOfCode: Partial<Record<ErrorCode, string>> = {
 }
 
 /**
- * Turns any thrown value into a sentence and an exit code. `url` is the broker that the verb used. Without a url, network
- * errors come from a broker that cannot listen, whose message already says so.
+ * Turns any thrown value into a sentence and an exit code. `target` is the broker that the verb used. Without one,
+ * network errors come from a broker that cannot listen, whose message already says so.
  */
-export function reportFailure(error: unknown, url?: string): FailureReport {
+export function reportFailure(error: unknown, target?: FailedTarget): FailureReport {
   // A SuppressedError: closing failed after another error. The first error matters.
-  if (error instanceof Error && 'suppressed' in error) return reportFailure(error.suppressed, url)
+  if (error instanceof Error && 'suppressed' in error) return reportFailure(error.suppressed, target)
   if (error instanceof Failure) return { message: error.message, exit: error.exit }
   if (error instanceof ConfigError) return { message: error.message, exit: 'usage' }
   if (MillraceError.is(error)) {
     const network = networkCauseOf(error)
-    if (network !== undefined && url !== undefined) return unreachable(network, url)
+    if (network !== undefined && target !== undefined) return unreachable(network, target)
     const advice = adviceOfCode[error.code]
     // The text is the broker's: line feeds are escaped, so that it cannot imitate another line of this command.
     const sentence = endSentence(visible(error.message))
@@ -72,7 +78,7 @@ export function reportFailure(error: unknown, url?: string): FailureReport {
     }
   }
   if (isSystemError(error)) {
-    if (networkCodes.has(error.code) && url !== undefined) return unreachable(error, url)
+    if (networkCodes.has(error.code) && target !== undefined) return unreachable(error, target)
     return { message: endSentence(visible(systemMessage(error))), exit: 'failed' }
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
@@ -108,16 +114,18 @@ function networkCauseOf(error: unknown): SystemError | undefined {
   return undefined
 }
 
-function unreachable(error: SystemError, url: string): FailureReport {
+function unreachable(error: SystemError, { url, origin }: FailedTarget): FailureReport {
   const reasons: Record<string, string> = {
     ECONNREFUSED: 'nothing listens there',
     ENOTFOUND: 'that name is not known',
     EAI_AGAIN: 'that name cannot be looked up now',
     ETIMEDOUT: 'it does not answer',
   }
+  // A flag, a variable and the default need no telling; a profile may have been forgotten.
+  const named = /^(-|MILLRACE_|default$)/.test(origin) ? '' : ` (${origin})`
   return {
     message:
-      `No broker answers at ${url}: ${reasons[error.code] ?? error.code}. ` +
+      `No broker answers at ${url}${named}: ${reasons[error.code] ?? error.code}. ` +
       'Start one with `millrace serve`, or name another with --url or MILLRACE_URL.',
     exit: 'unreachable',
   }

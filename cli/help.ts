@@ -1,6 +1,5 @@
-// The format of help, and options that several verbs share. Pure, except that the environment may give the default url.
+// The format of help, and options that several verbs share. Pure.
 import { Option, type Command } from 'commander'
-import { defaultUrl } from '../client/environment.ts'
 
 /** Columns of the text below the options; the options themselves use the width of the screen. */
 export const HELP_WIDTH = 80
@@ -17,11 +16,6 @@ export function withExamples(command: Command, examples: readonly Example[]): Co
   const isWide = beside.some((line) => line.length > HELP_WIDTH)
   const lines = isWide ? examples.map(({ line, says }) => `  $ ${line}\n      # ${says}`) : beside
   return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
-}
-
-/** The option `--url`, for verbs that use a broker. */
-export function urlOption(): Option {
-  return new Option('--url <url>', 'the broker (env MILLRACE_URL)').default(defaultUrl())
 }
 
 /** The option `--json`, for verbs whose result a script may read. */

@@ -1,14 +1,17 @@
 // The command: its verbs, its help, and the end of a run. Every failure becomes one sentence and one exit code.
 import { Command, CommanderError } from 'commander'
 import { visibleLines } from '../protocol/text/visible-text.ts'
+import { resolveTarget, type Target } from './connecting/resolve.ts'
+import { processSurroundings } from './connecting/surroundings.ts'
 import { exitCodes, exitCodesHelp, type ExitName } from './exit-codes.ts'
 import { reportFailure } from './failure.ts'
 import { tell, type Terminal } from './terminal.ts'
-import { checkVerb } from './verbs/check.ts'
-import { configVerb } from './verbs/config.ts'
+import { checkVerb } from './verbs/local/check.ts'
+import { configVerb } from './verbs/local/config.ts'
 import { consumeVerb } from './verbs/consume.ts'
-import { doctorVerb } from './verbs/doctor.ts'
+import { doctorVerb } from './verbs/local/doctor.ts'
 import { documentVerb } from './verbs/document.ts'
+import { profileVerb } from './verbs/local/profile.ts'
 import { consumerVerb } from './verbs/consumer.ts'
 import { groupVerb } from './verbs/group.ts'
 import { produceVerb } from './verbs/produce.ts'
@@ -38,6 +41,7 @@ export function createProgram(terminal: Terminal, version: string): Command {
     consumerVerb,
     documentVerb,
     statusVerb,
+    profileVerb,
     configVerb,
     doctorVerb,
     checkVerb,
@@ -57,7 +61,7 @@ export async function run(args: readonly string[], terminal: Terminal, version: 
     // The reader of the pipe is gone, so any failure after that no longer matters.
     if (terminal.outputClosed.aborted) return exitCodes.ok.code
     if (error instanceof CommanderError) return exitCodes[exitOf(error)].code
-    const { message, exit } = reportFailure(error, urlOf(program))
+    const { message, exit } = reportFailure(error, targetOf(program))
     if (message !== '') tell(terminal, `millrace: ${message}`)
     return exitCodes[exit].code
   }
@@ -109,15 +113,19 @@ function exitOf(error: CommanderError): ExitName {
   return error.exitCode === 0 ? 'ok' : 'usage'
 }
 
-/** The url that the chosen verb was given, for messages. */
-function urlOf(program: Command): string | undefined {
-  let at: Command | undefined = program
-  let url: string | undefined
-  while (at !== undefined) {
-    const options = at.opts<{ url?: string }>()
-    if (options.url !== undefined) url = options.url
-    const name: string | undefined = at.args[0]
-    at = at.commands.find((verb) => verb.name() === name)
+/** Where the chosen verb connects, for messages; undefined for a verb that connects nowhere, or if that cannot be told. */
+function targetOf(program: Command): Target | undefined {
+  let chosen = program
+  for (;;) {
+    const name = chosen.args[0]
+    const verb = chosen.commands.find((candidate) => candidate.name() === name)
+    if (verb === undefined) break
+    chosen = verb
   }
-  return url
+  if (!chosen.options.some(({ long }) => long === '--url')) return undefined
+  try {
+    return resolveTarget(chosen.opts(), processSurroundings())
+  } catch {
+    return undefined
+  }
 }

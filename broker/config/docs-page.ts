@@ -27,9 +27,14 @@ ${broker.map(([name, option]) => section(name, option)).join('\n\n')}
 
 ## For programs that connect
 
+Every verb of the command line that uses a broker takes these as flags or from the environment. Programs take \`MILLRACE_URL\`
+where \`connect\` is given no url.
+
+| flag | environment | default | what for |
+| --- | --- | --- | --- |
 ${optionsOf('client')
-  .map(([name, option]) => `\`${environmentNameOf(name)}\` (default \`${option.default}\`): ${option.doc}`)
-  .join('\n\n')}
+  .map(([name, option]) => clientRow(name, option))
+  .join('\n')}
 `
 }
 
@@ -42,6 +47,16 @@ function row(name: OptionName, option: Option): string {
     option.default === null ? '' : code(option.default),
     bounds(option),
     option.audience,
+  ]
+  return `| ${cells.join(' | ')} |`
+}
+
+function clientRow(name: OptionName, option: Option): string {
+  const cells = [
+    option.isSecret === true ? '' : code(flagOf(name)),
+    code(environmentNameOf(name)),
+    option.default === null ? '' : code(option.default),
+    option.doc,
   ]
   return `| ${cells.join(' | ')} |`
 }

@@ -1,10 +1,17 @@
 // The option table as flags of the command line. Runs in the command line; pure.
 import { kinds } from './kinds.ts'
-import { environmentNameOf, flagOf, optionsOf, type BrokerOptionName } from './options.ts'
+import {
+  environmentNameOf,
+  flagOf,
+  optionsOf,
+  type BrokerOptionName,
+  type ClientOptionName,
+  type Option,
+} from './options.ts'
 
-export interface ConfigFlag {
+export interface ConfigFlag<N extends string = BrokerOptionName> {
   /** Key of the value in the flags that `loadConfig` takes. */
-  readonly name: BrokerOptionName
+  readonly name: N
   /** `--data-dir <path>` */
   readonly flag: string
   /** The option's line of `--help`. */
@@ -14,16 +21,28 @@ export interface ConfigFlag {
 /** Returns a flag for each option of the daemon, in the order of the table. `loadConfig` parses and checks the values. */
 export function configFlags(): readonly ConfigFlag[] {
   return optionsOf('broker').map(([name, option]) => {
-    const choices = option.values === undefined ? '' : ` One of ${option.values.join(', ')}.`
     const auto = option.auto === undefined ? '' : `: ${option.auto}`
-    const notes = [
-      ...(option.default === null ? [] : [`default ${option.default}${auto}`]),
-      `env ${environmentNameOf(name)}`,
-    ]
-    return {
-      name,
-      flag: `${flagOf(name)} ${kinds[option.kind].placeholder}`.trim(),
-      help: `${option.doc}${choices} (${notes.join('; ')})`,
-    }
+    const value = option.default === null ? [] : [`default ${option.default}${auto}`]
+    return flagFor(name, option, value)
   })
+}
+
+/** Returns a flag for each option of programs that connect, in the order of the table. A secret has none. */
+export function clientFlags(): readonly ConfigFlag<ClientOptionName>[] {
+  return optionsOf('client')
+    .filter(([, option]) => option.isSecret !== true)
+    .map(([name, option]) => flagFor(name, option, []))
+}
+
+function flagFor<N extends BrokerOptionName | ClientOptionName>(
+  name: N,
+  option: Option,
+  notes: readonly string[],
+): ConfigFlag<N> {
+  const choices = option.values === undefined ? '' : ` One of ${option.values.join(', ')}.`
+  return {
+    name,
+    flag: `${flagOf(name)} ${kinds[option.kind].placeholder}`.trim(),
+    help: `${option.doc}${choices} (${[...notes, `env ${environmentNameOf(name)}`].join('; ')})`,
+  }
 }

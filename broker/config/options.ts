@@ -19,6 +19,8 @@ export interface Option {
   readonly audience: 'operator' | 'developer'
   /** What reads the option: the daemon, or programs that connect to it. */
   readonly scope: 'broker' | 'client'
+  /** True for a secret: it comes from the environment alone, since a flag would show it in the list of processes. */
+  readonly isSecret?: true
 }
 
 export const options = {
@@ -291,6 +293,55 @@ export const options = {
     audience: 'operator',
     scope: 'client',
   },
+  profile: {
+    kind: 'string',
+    default: null,
+    example: 'prod',
+    doc: 'The profile of the command line that names the broker: see `millrace profile`.',
+    audience: 'operator',
+    scope: 'client',
+  },
+  ca: {
+    kind: 'path',
+    default: null,
+    example: './tls/ca.pem',
+    doc: 'File of the certificates that sign those of the broker, in the place of those that Node trusts.',
+    audience: 'operator',
+    scope: 'client',
+  },
+  cert: {
+    kind: 'path',
+    default: null,
+    example: './tls/shop.pem',
+    doc: 'File of the certificate by which the broker knows this client.',
+    audience: 'operator',
+    scope: 'client',
+  },
+  certKey: {
+    kind: 'path',
+    default: null,
+    example: './tls/shop.key',
+    doc: 'File of the private key of that certificate.',
+    audience: 'operator',
+    scope: 'client',
+  },
+  tokenFile: {
+    kind: 'path',
+    default: null,
+    example: './shop.token',
+    doc: 'File of the token by which the broker knows this client. It is read anew for each connection.',
+    audience: 'operator',
+    scope: 'client',
+  },
+  token: {
+    kind: 'string',
+    default: null,
+    example: 'mr_…',
+    doc: 'The token itself. Only in the environment: a flag would show in the list of processes.',
+    audience: 'operator',
+    scope: 'client',
+    isSecret: true,
+  },
 } as const satisfies Record<string, Option>
 
 type Options = typeof options
@@ -307,6 +358,9 @@ type NamesOf<S extends Option['scope']> = {
 
 /** Names of the daemon's options; all others are options of clients. */
 export type BrokerOptionName = NamesOf<'broker'>
+
+/** Names of the options of programs that connect. */
+export type ClientOptionName = NamesOf<'client'>
 
 /** The value of every option, given or default, with `auto` not decided yet. */
 export type OptionValues = { readonly [K in BrokerOptionName]: EntryValue<Options[K]> }

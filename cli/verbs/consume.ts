@@ -2,9 +2,10 @@
 import { Command, Option } from 'commander'
 import type { Client, ReadingOptions, StreamRecord } from '../../client/index.ts'
 import { wholeNumber } from '../arguments.ts'
-import { withClient } from '../connection.ts'
+import { withClient } from '../connecting/connection.ts'
+import { withConnection, type ConnectionFlags } from '../connecting/options.ts'
 import { Failure } from '../failure.ts'
-import { urlOption, withExamples } from '../help.ts'
+import { withExamples } from '../help.ts'
 import { countOf } from '../output/amounts.ts'
 import { outputStream } from '../output/output-stream.ts'
 import { Skips } from '../output/skips.ts'
@@ -12,7 +13,7 @@ import { headingOf, recordFormats, recordWriter, type RecordFormat } from '../ou
 import { parseSpan, positionHelp } from '../positions.ts'
 import { screenColumns, tell, type Terminal } from '../terminal.ts'
 
-interface ConsumeOptions {
+interface ConsumeOptions extends ConnectionFlags {
   readonly from: string
   readonly until?: string
   readonly shard?: string
@@ -24,7 +25,6 @@ interface ConsumeOptions {
   readonly count?: number
   readonly format: RecordFormat
   readonly escape: boolean
-  readonly url: string
 }
 
 export function consumeVerb(terminal: Terminal): Command {
@@ -61,9 +61,8 @@ export function consumeVerb(terminal: Terminal): Command {
       '--no-escape',
       'write raw records to a terminal as they are; otherwise control characters in them are shown, not obeyed',
     )
-    .addOption(urlOption())
     .action((stream: string, options: ConsumeOptions) => consume(stream, options, terminal))
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace consume clicks --from TRIM_HORIZON --count 1000 --format raw', says: 'the oldest' },
     { line: 'millrace consume clicks --from LATEST --follow --format json', says: 'new ones, for ever' },
     { line: 'millrace consume clicks --from 15m --until 5m > some.ndjson', says: 'ten minutes of the past' },
@@ -91,7 +90,7 @@ async function consume(stream: string, options: ConsumeOptions, terminal: Termin
       if (!stop.aborted) throw error
     }
   }
-  await withClient(options.url, use, { terminal })
+  await withClient(terminal, options, use, { tellsTroubles: true })
   skips.sum()
   if (!interrupted.aborted || !endsByItself) {
     // A script must not mistake a stream of unreadable records for an empty one.

@@ -1,14 +1,14 @@
 // `millrace consumer register|list|describe|deregister`: registered consumers of a stream, who receives what, and why it waits.
 import { Command } from 'commander'
 import { confirm } from '../confirm.ts'
-import { collect, withClient } from '../connection.ts'
+import { collect, withClient } from '../connecting/connection.ts'
+import { withConnection, type ConnectionFlags } from '../connecting/options.ts'
 import { Failure } from '../failure.ts'
-import { jsonOption, urlOption, withExamples } from '../help.ts'
+import { jsonOption, withExamples } from '../help.ts'
 import { consumerReport, consumerTable } from '../output/consumer-report.ts'
 import { print, printJson, screenColumns, tell, type Terminal } from '../terminal.ts'
 
-interface Shared {
-  readonly url: string
+interface Shared extends ConnectionFlags {
   readonly json?: true
 }
 
@@ -40,9 +40,8 @@ function registerVerb(terminal: Terminal): Command {
     .argument('<stream>')
     .argument('<consumer>', '1 to 128 letters, digits, _, . and -')
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (stream: string, name: string, options: Shared) => {
-      const consumer = await withClient(options.url, (client) => client.registerConsumer(stream, name))
+      const consumer = await withClient(terminal, options, (client) => client.registerConsumer(stream, name))
       if (options.json === true) printJson(terminal, consumer, { indent: 2 })
       else
         print(
@@ -50,7 +49,9 @@ function registerVerb(terminal: Terminal): Command {
           `Registered ${name}. Read as it with \`millrace consume ${stream} --consumer ${name}\`.`,
         )
     })
-  return withExamples(command, [{ line: 'millrace consumer register clicks dashboard', says: 'once' }])
+  return withExamples(withConnection(command), [
+    { line: 'millrace consumer register clicks dashboard', says: 'once' },
+  ])
 }
 
 function listVerb(terminal: Terminal): Command {
@@ -58,9 +59,8 @@ function listVerb(terminal: Terminal): Command {
     .description('List the registered consumers of a stream by name: status, and when each was registered.')
     .argument('<stream>')
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (stream: string, options: Shared) => {
-      const consumers = await withClient(options.url, (client) => collect(client.listConsumers(stream)))
+      const consumers = await withClient(terminal, options, (client) => collect(client.listConsumers(stream)))
       if (options.json === true) return printJson(terminal, consumers, { indent: 2 })
       if (consumers.length === 0) {
         return tell(
@@ -70,7 +70,7 @@ function listVerb(terminal: Terminal): Command {
       }
       print(terminal, consumerTable(consumers, { columns: screenColumns(terminal) }))
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace consumer list clicks', says: 'a table' },
     { line: "millrace consumer list clicks --json | jq -r '.[].name'", says: 'the names alone' },
   ])
@@ -85,13 +85,12 @@ function describeVerb(terminal: Terminal): Command {
     .argument('<stream>')
     .argument('<consumer>')
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (stream: string, name: string, options: Shared) => {
-      const consumer = await withClient(options.url, (client) => client.describeConsumer(stream, name))
+      const consumer = await withClient(terminal, options, (client) => client.describeConsumer(stream, name))
       if (options.json === true) printJson(terminal, consumer, { indent: 2 })
       else print(terminal, consumerReport(consumer, { columns: screenColumns(terminal) }))
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace consumer describe clicks dashboard', says: 'tables' },
     {
       line: "millrace consumer describe clicks dashboard --json | jq '[.shards[].recordsBehind] | add'",
@@ -108,19 +107,18 @@ function deregisterVerb(terminal: Terminal): Command {
     .argument('<stream>')
     .argument('<consumer>')
     .option('--yes', 'do not ask')
-    .addOption(urlOption())
-    .action(async (stream: string, name: string, { url, yes }: DeregisterFlags) => {
-      await withClient(url, async (client) => {
+    .action(async (stream: string, name: string, options: DeregisterFlags) => {
+      await withClient(terminal, options, async (client) => {
         await client.describeConsumer(stream, name)
         const question = `Deregister the consumer ${name} of ${stream}? Its readers end.`
-        if (yes !== true && !(await confirm(terminal, question))) {
+        if (options.yes !== true && !(await confirm(terminal, question))) {
           throw new Failure('Nothing was changed.', 'interrupted')
         }
         await client.deregisterConsumer(stream, name)
       })
       print(terminal, `Deregistered ${name}.`)
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace consumer deregister clicks dashboard', says: 'asks before it does' },
     { line: 'millrace consumer deregister clicks dashboard --yes', says: 'does not' },
   ])

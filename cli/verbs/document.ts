@@ -7,9 +7,10 @@ import { printedData } from '../../protocol/text/printed-bytes.ts'
 import { visible } from '../../protocol/text/visible-text.ts'
 import { wholeNumber } from '../arguments.ts'
 import { confirm } from '../confirm.ts'
-import { collect, withClient } from '../connection.ts'
+import { collect, withClient } from '../connecting/connection.ts'
+import { withConnection, type ConnectionFlags } from '../connecting/options.ts'
 import { Failure } from '../failure.ts'
-import { jsonOption, urlOption, withExamples } from '../help.ts'
+import { jsonOption, withExamples } from '../help.ts'
 import { formatBytes } from '../output/amounts.ts'
 import { cutToWidth } from '../output/display-width.ts'
 import { outputStream } from '../output/output-stream.ts'
@@ -17,8 +18,7 @@ import { shownBytes } from '../output/record-format.ts'
 import { formatTable } from '../output/table.ts'
 import { print, printJson, screenColumns, tell, type Terminal } from '../terminal.ts'
 
-interface Shared {
-  readonly url: string
+interface Shared extends ConnectionFlags {
   readonly json?: true
 }
 
@@ -59,10 +59,9 @@ function listVerb(terminal: Terminal): Command {
     .argument('<kind>', '1 to 64 of a–z, 0–9 and -')
     .addOption(prefixOption())
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (kind: string, options: Where) => {
       const { prefix } = options
-      const documents = await withClient(options.url, (client) =>
+      const documents = await withClient(terminal, options, (client) =>
         collect(documentsOf(client, kind).list({ prefix })),
       )
       if (options.json === true) return printJson(terminal, documents.map(jsonOf), { indent: 2 })
@@ -78,7 +77,7 @@ function listVerb(terminal: Terminal): Command {
       const headings = ['name', 'version', 'put at', 'size']
       print(terminal, formatTable(headings, rows, { columns: screenColumns(terminal) }))
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace document list cursors', says: 'a table' },
     { line: 'millrace document list cursors --prefix import/', says: 'some of them' },
     { line: "millrace document list cursors --json | jq -r '.[].name'", says: 'the names alone' },
@@ -93,9 +92,8 @@ function getVerb(terminal: Terminal): Command {
     .argument('<kind>')
     .argument('<name>')
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (kind: string, name: string, options: Shared) => {
-      const document = await withClient(options.url, (client) => documentsOf(client, kind).get(name))
+      const document = await withClient(terminal, options, (client) => documentsOf(client, kind).get(name))
       if (document === undefined) throw notFound(kind, name)
       if (options.json === true) return printJson(terminal, jsonOf(document), { indent: 2 })
       if (terminal.stdout.isTTY === true) return print(terminal, shownBytes(document.value))
@@ -103,7 +101,7 @@ function getVerb(terminal: Terminal): Command {
       await output.write(document.value)
       await output.flush()
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace document get cursors import', says: 'prints: {"row":100}' },
     { line: 'millrace document get cursors import --json', says: 'with its version and its time' },
   ])
@@ -120,7 +118,6 @@ function putVerb(terminal: Terminal): Command {
       expectedVersionOption(0, 'put only if the document has this version; 0: only if there is none'),
     )
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(
       async (
         kind: string,
@@ -130,14 +127,14 @@ function putVerb(terminal: Terminal): Command {
       ) => {
         const content = await contentOf(text, options.file, terminal)
         const { expectedVersion } = options
-        const put = await withClient(options.url, (client) =>
+        const put = await withClient(terminal, options, (client) =>
           documentsOf(client, kind).put(name, content, { expectedVersion }),
         )
         if (options.json === true) printJson(terminal, put)
         else print(terminal, String(put.version))
       },
     )
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace document put cursors import \'{"row":0}\'', says: 'prints its version: 7' },
     { line: 'millrace document put schemas click --file click.json', says: 'the bytes of a file' },
     {
@@ -154,11 +151,10 @@ function deleteVerb(terminal: Terminal): Command {
     .argument('<name>')
     .option('--yes', 'do not ask')
     .addOption(expectedVersionOption(1, 'delete only if the document has this version'))
-    .addOption(urlOption())
     .action(async (kind: string, name: string, options: Condition & { yes?: true }) => {
       const what = placeOf(kind, name)
       const { expectedVersion } = options
-      const wasThere = await withClient(options.url, async (client) => {
+      const wasThere = await withClient(terminal, options, async (client) => {
         if (options.yes !== true && !(await confirm(terminal, `Delete the document ${what}?`))) {
           throw new Failure('Nothing was deleted.', 'interrupted')
         }
@@ -167,7 +163,7 @@ function deleteVerb(terminal: Terminal): Command {
       if (!wasThere) throw notFound(kind, name)
       print(terminal, `Deleted ${what}.`)
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace document delete cursors import', says: 'asks before it deletes' },
     { line: 'millrace document delete cursors import --yes --expected-version 7', says: 'does not ask' },
   ])
@@ -179,7 +175,6 @@ function watchVerb(terminal: Terminal): Command {
     .argument('<kind>')
     .addOption(prefixOption())
     .addOption(new Option('--json', 'one JSON object a line'))
-    .addOption(urlOption())
     .action(async (kind: string, options: Where) => {
       const signal = AbortSignal.any([terminal.interrupted(), terminal.outputClosed])
       const { prefix } = options
@@ -201,9 +196,9 @@ function watchVerb(terminal: Terminal): Command {
           if (!signal.aborted) throw error
         }
       }
-      await withClient(options.url, use, { terminal })
+      await withClient(terminal, options, use, { tellsTroubles: true })
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace document watch cursors', says: 'a line for each change' },
     { line: 'millrace document watch cursors --prefix import/ --json', says: 'for scripts' },
   ])

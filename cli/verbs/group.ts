@@ -3,17 +3,17 @@ import { Command } from 'commander'
 import type { Client, GroupDescription } from '../../client/index.ts'
 import { visible } from '../../protocol/text/visible-text.ts'
 import { confirm } from '../confirm.ts'
-import { collect, withClient } from '../connection.ts'
+import { collect, withClient } from '../connecting/connection.ts'
+import { withConnection, type ConnectionFlags } from '../connecting/options.ts'
 import { Failure } from '../failure.ts'
-import { jsonOption, urlOption, withExamples } from '../help.ts'
+import { jsonOption, withExamples } from '../help.ts'
 import { countOf } from '../output/amounts.ts'
 import { groupReport, groupTable } from '../output/group-report.ts'
 import { planReset, resetReport, startText } from '../output/group-reset.ts'
 import { parseGroupStart } from '../positions.ts'
 import { print, printJson, screenColumns, tell, type Terminal } from '../terminal.ts'
 
-interface Shared {
-  readonly url: string
+interface Shared extends ConnectionFlags {
   readonly json?: true
 }
 
@@ -52,9 +52,8 @@ function listVerb(terminal: Terminal): Command {
       'List all consumer groups by name: state, streams, members, and shards not processed to their end.',
     )
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (options: Shared) => {
-      const groups = await withClient(options.url, (client) => collect(client.listGroups()))
+      const groups = await withClient(terminal, options, (client) => collect(client.listGroups()))
       if (options.json === true) return printJson(terminal, groups, { indent: 2 })
       if (groups.length === 0) {
         return tell(
@@ -64,7 +63,7 @@ function listVerb(terminal: Terminal): Command {
       }
       print(terminal, groupTable(groups, { columns: screenColumns(terminal) }))
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace group list', says: 'a table' },
     { line: "millrace group list --json | jq -r '.[].name'", says: 'the names alone' },
   ])
@@ -78,13 +77,12 @@ function describeVerb(terminal: Terminal): Command {
     )
     .argument('<group>')
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (name: string, options: Shared) => {
-      const group = await withClient(options.url, (client) => client.describeGroup(name))
+      const group = await withClient(terminal, options, (client) => client.describeGroup(name))
       if (options.json === true) printJson(terminal, group, { indent: 2 })
       else print(terminal, groupReport(group, { columns: screenColumns(terminal) }))
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace group describe billing', says: 'tables' },
     {
       line: "millrace group describe billing --json | jq '[.shards[].recordsBehind] | add'",
@@ -112,9 +110,8 @@ function resetVerb(terminal: Terminal): Command {
       'also while it has members: they are fenced, and what they have under way is processed again',
     )
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action((name: string, options: ResetFlags) => reset(terminal, name, options))
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace group reset billing --to TRIM_HORIZON', says: 'everything again' },
     { line: 'millrace group reset billing --to 2h --dry-run', says: 'only shows what would change' },
     { line: 'millrace group reset billing --to LATEST --stream clicks --yes', says: 'leaves out what waits' },
@@ -123,7 +120,7 @@ function resetVerb(terminal: Terminal): Command {
 
 async function reset(terminal: Terminal, name: string, options: ResetFlags): Promise<void> {
   const to = parseGroupStart(options.to, { option: '--to', now: Date.now() })
-  await withClient(options.url, async (client) => {
+  await withClient(terminal, options, async (client) => {
     const group = await client.describeGroup(name)
     const stream = streamOf(group, options.stream)
     const plan = planReset(group, { stream, to, shards: await collect(client.listShards(stream)) })
@@ -158,13 +155,14 @@ function pauseVerb(terminal: Terminal): Command {
     )
     .argument('<group>')
     .addOption(jsonOption())
-    .addOption(urlOption())
-    .action(async (name: string, { url, json }: Shared) => {
-      await withClient(url, (client) => client.pauseGroup(name))
-      if (json === true) printJson(terminal, { name, isPaused: true }, { indent: 2 })
+    .action(async (name: string, options: Shared) => {
+      await withClient(terminal, options, (client) => client.pauseGroup(name))
+      if (options.json === true) printJson(terminal, { name, isPaused: true }, { indent: 2 })
       else print(terminal, `Paused ${name}. It goes on with \`millrace group resume ${name}\`.`)
     })
-  return withExamples(command, [{ line: 'millrace group pause billing', says: 'until it is resumed' }])
+  return withExamples(withConnection(command), [
+    { line: 'millrace group pause billing', says: 'until it is resumed' },
+  ])
 }
 
 function resumeVerb(terminal: Terminal): Command {
@@ -172,13 +170,14 @@ function resumeVerb(terminal: Terminal): Command {
     .description('Let a paused group go on where it is.')
     .argument('<group>')
     .addOption(jsonOption())
-    .addOption(urlOption())
-    .action(async (name: string, { url, json }: Shared) => {
-      await withClient(url, (client) => client.resumeGroup(name))
-      if (json === true) printJson(terminal, { name, isPaused: false }, { indent: 2 })
+    .action(async (name: string, options: Shared) => {
+      await withClient(terminal, options, (client) => client.resumeGroup(name))
+      if (options.json === true) printJson(terminal, { name, isPaused: false }, { indent: 2 })
       else print(terminal, `Resumed ${name}.`)
     })
-  return withExamples(command, [{ line: 'millrace group resume billing', says: 'from its checkpoints' }])
+  return withExamples(withConnection(command), [
+    { line: 'millrace group resume billing', says: 'from its checkpoints' },
+  ])
 }
 
 function deleteVerb(terminal: Terminal): Command {
@@ -191,9 +190,8 @@ function deleteVerb(terminal: Terminal): Command {
     .option('--yes', 'do not ask')
     .option('--force', 'also while it has members: their programs end with groupNotFound')
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (name: string, options: Forced) => {
-      await withClient(options.url, async (client: Client) => {
+      await withClient(terminal, options, async (client: Client) => {
         refuseInUse(await client.describeGroup(name), options)
         await ask(terminal, {
           question: `Delete the group ${name} and all its checkpoints?`,
@@ -205,7 +203,7 @@ function deleteVerb(terminal: Terminal): Command {
       if (options.json === true) printJson(terminal, { name, isDeleted: true }, { indent: 2 })
       else print(terminal, `Deleted ${name}.`)
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace group delete billing', says: 'asks before it deletes' },
     { line: 'millrace group delete billing --yes', says: 'does not' },
   ])

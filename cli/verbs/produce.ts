@@ -6,9 +6,10 @@ import { kinds } from '../../broker/config/kinds.ts'
 import { endSentence } from '../../client/errors.ts'
 import { visible } from '../../protocol/text/visible-text.ts'
 import { duration, durationUpTo, size } from '../arguments.ts'
-import { withClient } from '../connection.ts'
+import { withClient } from '../connecting/connection.ts'
+import { withConnection, type ConnectionFlags } from '../connecting/options.ts'
 import { Failure } from '../failure.ts'
-import { jsonOption, urlOption, withExamples } from '../help.ts'
+import { jsonOption, withExamples } from '../help.ts'
 import { openInputs } from '../input/input.ts'
 import { recordReaderOf, spreadingKeysOf, type RecordOptions } from '../input/record-options.ts'
 import { startProgress } from '../output/progress.ts'
@@ -18,7 +19,7 @@ import { countOf, formatBytes, formatDuration } from '../output/amounts.ts'
 import { produceReport, produceReportJson } from '../output/produce-report.ts'
 import { printJson, tell, type Terminal } from '../terminal.ts'
 
-interface ProduceOptions extends RecordOptions {
+interface ProduceOptions extends RecordOptions, ConnectionFlags {
   readonly skipInvalid?: true
   readonly batch: number
   readonly linger: number
@@ -26,7 +27,6 @@ interface ProduceOptions extends RecordOptions {
   readonly compression: 'none' | 'gzip' | 'zstd'
   readonly quiet?: true
   readonly json?: true
-  readonly url: string
 }
 
 const BATCH_BYTES_DEFAULT = 256 * 1024
@@ -76,11 +76,10 @@ export function produceVerb(terminal: Terminal): Command {
     )
     .option('--quiet', 'no progress and no summary')
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action((stream: string, files: readonly string[], options: ProduceOptions) =>
       produce(stream, files, options, terminal),
     )
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace produce clicks --key-field user < clicks.ndjson', says: 'NDJSON, in order per user' },
     { line: 'millrace produce flights --key-column origin flights.csv', says: 'CSV, in order per origin' },
     { line: 'journalctl --follow | millrace produce log --key $HOSTNAME', says: 'lines as they come' },
@@ -137,8 +136,8 @@ async function produce(
       progress.stop()
     }
   }
-  const outcome = await withClient(options.url, use, {
-    terminal: options.quiet === true ? undefined : terminal,
+  const outcome = await withClient(terminal, options, use, {
+    tellsTroubles: options.quiet !== true,
   })
   report(outcome, options, terminal)
   if (outcome.failure !== undefined) throw outcome.failure

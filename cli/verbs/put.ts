@@ -3,17 +3,17 @@ import { Command } from 'commander'
 import { randomUUID } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import type { Client } from '../../client/index.ts'
-import { withClient } from '../connection.ts'
+import { withClient } from '../connecting/connection.ts'
+import { withConnection, type ConnectionFlags } from '../connecting/options.ts'
 import { Failure } from '../failure.ts'
-import { jsonOption, urlOption, withExamples } from '../help.ts'
+import { jsonOption, withExamples } from '../help.ts'
 import { print, printJson, tell, type Terminal } from '../terminal.ts'
 
-interface PutOptions {
+interface PutOptions extends ConnectionFlags {
   readonly key?: string
   readonly hashKey?: string
   readonly header: Readonly<Record<string, string>>
   readonly json?: true
-  readonly url: string
 }
 
 export function putVerb(terminal: Terminal): Command {
@@ -25,7 +25,6 @@ export function putVerb(terminal: Terminal): Command {
     .option('--hash-key <number>', 'explicit hash key, instead of the hash of the partition key')
     .option('--header <name=value>', 'a header beside the data; may be repeated', addHeader, {})
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (stream: string, text: string | undefined, options: PutOptions) => {
       const isTyped = text === undefined || text === '-'
       if (isTyped && terminal.stdin.isTTY === true) {
@@ -39,12 +38,12 @@ export function putVerb(terminal: Terminal): Command {
           headers: options.header,
           ...(options.hashKey === undefined ? {} : { explicitHashKey: options.hashKey }),
         })
-      const acknowledgement = await withClient(options.url, use, { terminal })
+      const acknowledgement = await withClient(terminal, options, use, { tellsTroubles: true })
       const { shardId, sequenceNumber } = acknowledgement
       if (options.json === true) printJson(terminal, acknowledgement)
       else print(terminal, `${shardId} ${sequenceNumber}`)
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace put clicks \'{"page":"/"}\' --key ada', says: 'prints: shardId-000000000002 0' },
     { line: 'millrace put pictures --key cat --header type=image/png < cat.png', says: 'bytes from a file' },
   ])

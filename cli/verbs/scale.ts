@@ -3,16 +3,16 @@ import { Command } from 'commander'
 import type { Client, Stream } from '../../client/index.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { wholeNumber } from '../arguments.ts'
-import { withClient } from '../connection.ts'
+import { withClient } from '../connecting/connection.ts'
+import { withConnection, type ConnectionFlags } from '../connecting/options.ts'
 import { Failure } from '../failure.ts'
-import { jsonOption, urlOption, withExamples } from '../help.ts'
+import { jsonOption, withExamples } from '../help.ts'
 import { countOf } from '../output/amounts.ts'
 import { startProgress } from '../output/progress.ts'
 import { scalingTable } from '../output/stream-report.ts'
 import { print, printJson, screenColumns, type Terminal } from '../terminal.ts'
 
-interface ScaleFlags {
-  readonly url: string
+interface ScaleFlags extends ConnectionFlags {
   readonly json?: true
   readonly explain?: true
 }
@@ -27,7 +27,6 @@ export function scaleVerb(terminal: Terminal): Command {
     .argument('[count]', 'open shards to end with', wholeNumber(1))
     .option('--explain', 'what the load asks for, shard by shard')
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (name: string, count: number | undefined, options: ScaleFlags) => {
       if ((count === undefined) !== (options.explain === true)) {
         throw new Failure(
@@ -38,14 +37,14 @@ export function scaleVerb(terminal: Terminal): Command {
       if (count === undefined) await explain(terminal, name, options)
       else await scale(terminal, { name, count }, options)
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace stream scale clicks 64', says: 'done when there are 64' },
     { line: 'millrace stream scale clicks --explain', says: 'what would be split or merged now' },
   ])
 }
 
 async function explain(terminal: Terminal, name: string, options: ScaleFlags): Promise<void> {
-  const report = await withClient(options.url, (client) => client.explainScaling(name))
+  const report = await withClient(terminal, options, (client) => client.explainScaling(name))
   if (options.json === true) printJson(terminal, report, { indent: 2 })
   else print(terminal, scalingTable(report, { columns: screenColumns(terminal) }))
 }
@@ -57,7 +56,7 @@ async function scale(
 ): Promise<void> {
   const signal = terminal.interrupted()
   const quiet = options.json === true
-  const stream = await withClient(options.url, async (client) => {
+  const stream = await withClient(terminal, options, async (client) => {
     try {
       return await scaleTo(client, goal, { signal, terminal, quiet })
     } catch (error) {

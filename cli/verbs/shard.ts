@@ -1,13 +1,13 @@
 // `millrace shard list|split|merge`: the shards of a stream, and changing them while everything runs.
 import { Command, Option } from 'commander'
 import type { IsolatedKey, SplitOptions } from '../../client/index.ts'
-import { collect, withClient } from '../connection.ts'
-import { jsonOption, urlOption, withExamples } from '../help.ts'
+import { collect, withClient } from '../connecting/connection.ts'
+import { withConnection, type ConnectionFlags } from '../connecting/options.ts'
+import { jsonOption, withExamples } from '../help.ts'
 import { shardTable } from '../output/stream-report.ts'
 import { print, printJson, screenColumns, type Terminal } from '../terminal.ts'
 
-interface Shared {
-  readonly url: string
+interface Shared extends ConnectionFlags {
   readonly json?: true
 }
 
@@ -40,13 +40,12 @@ function listVerb(terminal: Terminal): Command {
     )
     .argument('<stream>')
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (stream: string, options: Shared) => {
-      const shards = await withClient(options.url, (client) => collect(client.listShards(stream)))
+      const shards = await withClient(terminal, options, (client) => collect(client.listShards(stream)))
       if (options.json === true) printJson(terminal, shards, { indent: 2 })
       else print(terminal, shardTable(shards, { columns: screenColumns(terminal) }))
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace shard list clicks', says: 'a table' },
     { line: "millrace shard list clicks --json | jq '.[].tail'", says: 'how far each shard has come' },
   ])
@@ -73,14 +72,13 @@ function splitVerb(terminal: Terminal): Command {
     )
     .option('--isolate-hash <hash key>', 'the same, for a hash key as shard list shows it')
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (stream: string, shard: string, options: SplitFlags) => {
       const where = placeOf(options)
-      const result = await withClient(options.url, (client) => client.splitShard(stream, shard, where))
+      const result = await withClient(terminal, options, (client) => client.splitShard(stream, shard, where))
       if (options.json === true) printJson(terminal, result)
       else print(terminal, result.children.join('\n'))
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace shard split clicks 2', says: 'prints the ids of the children' },
     { line: 'millrace shard split clicks 1 --isolate-key user-42', says: 'a hot key alone' },
     {
@@ -108,13 +106,14 @@ function mergeVerb(terminal: Terminal): Command {
     .argument('<shard>', 'shardId-000000000000, or just 0')
     .argument('<adjacent shard>', 'the one above or below it')
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (stream: string, shard: string, adjacent: string, options: Shared) => {
-      const result = await withClient(options.url, (client) => client.mergeShards(stream, shard, adjacent))
+      const result = await withClient(terminal, options, (client) =>
+        client.mergeShards(stream, shard, adjacent),
+      )
       if (options.json === true) printJson(terminal, result)
       else print(terminal, result.child)
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace shard merge clicks 0 1', says: 'prints the id of the child' },
   ])
 }

@@ -1,9 +1,10 @@
 // `millrace status`: says whether the broker answers and all of its hosts are ready; the exit code tells scripts.
 import { Command } from 'commander'
 import type { BrokerDescription } from '../../client/index.ts'
-import { withClient } from '../connection.ts'
+import { withClient } from '../connecting/connection.ts'
+import { withConnection, type ConnectionFlags } from '../connecting/options.ts'
 import { Failure } from '../failure.ts'
-import { jsonOption, urlOption, withExamples } from '../help.ts'
+import { jsonOption, withExamples } from '../help.ts'
 import { formatBytes, formatCount, formatDuration } from '../output/amounts.ts'
 import { formatFields, formatTable, type Room } from '../output/table.ts'
 import { print, printJson, screenColumns, type Terminal } from '../terminal.ts'
@@ -12,15 +13,14 @@ export function statusVerb(terminal: Terminal): Command {
   const command = new Command('status')
     .description('Show the broker, its shard hosts and their states.')
     .addOption(jsonOption())
-    .addOption(urlOption())
-    .action(async (options: { url: string; json?: true }) => {
-      const broker = await withClient(options.url, (client) => client.describeBroker())
+    .action(async (options: ConnectionFlags & { json?: true }) => {
+      const broker = await withClient(terminal, options, (client) => client.describeBroker())
       const room = { columns: screenColumns(terminal) }
       if (options.json === true) printJson(terminal, broker, { indent: 2 })
       else print(terminal, report(broker, { now: Date.now(), room }))
       if (!broker.hosts.every(({ state }) => state === 'ready')) throw new Failure('', 'unhealthy')
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace status', says: 'exit code 0 where every host is ready, else 5' },
     { line: 'until millrace status > /dev/null 2>&1; do sleep 1; done', says: 'waits for a broker' },
   ])

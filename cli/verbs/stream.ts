@@ -3,16 +3,16 @@ import { Command } from 'commander'
 import { confirm } from '../confirm.ts'
 import type { Stream } from '../../client/index.ts'
 import { wholeNumber } from '../arguments.ts'
-import { collect, withClient } from '../connection.ts'
+import { collect, withClient } from '../connecting/connection.ts'
+import { withConnection, type ConnectionFlags } from '../connecting/options.ts'
 import { Failure } from '../failure.ts'
-import { jsonOption, urlOption, withExamples } from '../help.ts'
+import { jsonOption, withExamples } from '../help.ts'
 import { streamReport, streamTable } from '../output/stream-report.ts'
 import { addSettingsFlags, settingsOf, type SettingsFlags } from '../stream-settings.ts'
 import { print, printJson, screenColumns, tell, type Terminal } from '../terminal.ts'
 import { scaleVerb } from './scale.ts'
 
-interface Shared {
-  readonly url: string
+interface Shared extends ConnectionFlags {
   readonly json?: true
 }
 
@@ -46,15 +46,14 @@ function createVerb(terminal: Terminal): Command {
       ),
   )
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (name: string, options: Shared & SettingsFlags & { shards?: number }) => {
       const { shards } = options
       const settings = { ...settingsOf(options), ...(shards === undefined ? {} : { shards }) }
-      const stream = await withClient(options.url, (client) => client.createStream(name, settings))
+      const stream = await withClient(terminal, options, (client) => client.createStream(name, settings))
       show(terminal, stream, options)
       if (settings.scaling !== undefined) tellOfScaling(terminal, stream)
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace stream create clicks --shards 4', says: 'ready for four times one shard' },
     { line: 'millrace stream create audit --retention 365d', says: 'one shard, kept for a year' },
     {
@@ -69,16 +68,15 @@ function listVerb(terminal: Terminal): Command {
   const command = new Command('list')
     .description('List all streams by name.')
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (options: Shared) => {
-      const streams = await withClient(options.url, (client) => collect(client.listStreams()))
+      const streams = await withClient(terminal, options, (client) => collect(client.listStreams()))
       if (options.json === true) return printJson(terminal, streams, { indent: 2 })
       if (streams.length === 0) {
         return tell(terminal, 'There is no stream yet. Create one with `millrace stream create <name>`.')
       }
       print(terminal, streamTable(streams, { columns: screenColumns(terminal) }))
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace stream list', says: 'a table' },
     { line: "millrace stream list --json | jq -r '.[].name'", says: 'the names alone' },
   ])
@@ -89,11 +87,12 @@ function describeVerb(terminal: Terminal): Command {
     .description('Describe one stream.')
     .argument('<name>')
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (name: string, options: Shared) => {
-      show(terminal, await withClient(options.url, (client) => client.describeStream(name)), options)
+      show(terminal, await withClient(terminal, options, (client) => client.describeStream(name)), options)
     })
-  return withExamples(command, [{ line: 'millrace stream describe clicks', says: 'its shards and settings' }])
+  return withExamples(withConnection(command), [
+    { line: 'millrace stream describe clicks', says: 'its shards and settings' },
+  ])
 }
 
 function updateVerb(terminal: Terminal): Command {
@@ -103,15 +102,14 @@ function updateVerb(terminal: Terminal): Command {
       .argument('<name>'),
   )
     .addOption(jsonOption())
-    .addOption(urlOption())
     .action(async (name: string, options: Shared & SettingsFlags) => {
       const changes = settingsOf(options)
       if (Object.keys(changes).length === 0) throw new Failure('Name what is to change: see --help.', 'usage')
-      const stream = await withClient(options.url, (client) => client.updateStream(name, changes))
+      const stream = await withClient(terminal, options, (client) => client.updateStream(name, changes))
       show(terminal, stream, options)
       if (changes.scaling !== undefined) tellOfScaling(terminal, stream)
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace stream update clicks --retention 7d', says: 'a week' },
     { line: 'millrace stream update clicks --mode on-demand --min-shards 2', says: 'scaled by the load' },
     { line: 'millrace stream update clicks --limits write-bytes=4MiB,reads=20', says: 'no other limits' },
@@ -123,9 +121,8 @@ function deleteVerb(terminal: Terminal): Command {
     .description('Delete a stream and all its records. Asks first on a terminal; a script is not asked.')
     .argument('<name>')
     .option('--yes', 'do not ask')
-    .addOption(urlOption())
     .action(async (name: string, options: Shared & { yes?: true }) => {
-      await withClient(options.url, async (client) => {
+      await withClient(terminal, options, async (client) => {
         await client.describeStream(name)
         if (options.yes !== true && !(await confirm(terminal, `Delete ${name} and all its records?`))) {
           throw new Failure('Nothing was deleted.', 'interrupted')
@@ -134,7 +131,7 @@ function deleteVerb(terminal: Terminal): Command {
       })
       print(terminal, `Deleted ${name}.`)
     })
-  return withExamples(command, [
+  return withExamples(withConnection(command), [
     { line: 'millrace stream delete clicks', says: 'asks before it deletes' },
     { line: 'millrace stream delete clicks --yes', says: 'does not' },
   ])

@@ -15,15 +15,20 @@ export interface CommandResult {
 export interface CommandOptions {
   /** The broker, as MILLRACE_URL. */
   readonly url?: string
+  /** Further variables. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Where it runs. */
+  readonly cwd?: string
   readonly input?: string | Uint8Array
 }
 
 export function startCommand(
   args: readonly string[],
-  { url }: Pick<CommandOptions, 'url'> = {},
+  { url, env, cwd }: Omit<CommandOptions, 'input'> = {},
 ): ChildProcess {
   return spawn(process.execPath, [launcher, ...args], {
-    env: { ...cleanEnvironment(), ...(url === undefined ? {} : { MILLRACE_URL: url }) },
+    env: { ...cleanEnvironment(), ...(url === undefined ? {} : { MILLRACE_URL: url }), ...env },
+    cwd,
     stdio: ['pipe', 'pipe', 'pipe'],
   })
 }
@@ -42,7 +47,11 @@ export async function command(args: readonly string[], options: CommandOptions =
   return { code, stdout, stderr: stderr.toString() }
 }
 
-/** The environment without the machine's own Millrace settings. */
+/** The environment without the machine's own Millrace settings, and without its user's profiles. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_')))
+  const others = Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_'))
+  return {
+    ...Object.fromEntries(others),
+    XDG_CONFIG_HOME: '/nonexistent',
+  }
 }

@@ -6,6 +6,7 @@ import { Failure, reportFailure } from '../../cli/failure.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 
 const url = 'millrace://127.0.0.1:7400'
+const target = { url, origin: 'default' }
 
 function systemError(code: string, path?: string): Error {
   return Object.assign(new Error(`connect ${code}`), { code, syscall: 'connect', path })
@@ -14,7 +15,7 @@ function systemError(code: string, path?: string): Error {
 describe('reportFailure', () => {
   it('tells how to start a broker where none answers, however deep the cause lies', () => {
     const cause = new MillraceError('connectionLost', 'lost', { cause: systemError('ECONNREFUSED') })
-    const report = reportFailure(new MillraceError('unavailable', 'no', { cause }), url)
+    const report = reportFailure(new MillraceError('unavailable', 'no', { cause }), target)
     expect(report.exit).toBe('unreachable')
     expect(report.message).toBe(
       `No broker answers at ${url}: nothing listens there. Start one with \`millrace serve\`, ` +
@@ -34,7 +35,7 @@ describe('reportFailure', () => {
   })
 
   it('gives a missing stream its own exit code and says where to look', () => {
-    const report = reportFailure(new MillraceError('streamNotFound', 'There is no stream clicks'), url)
+    const report = reportFailure(new MillraceError('streamNotFound', 'There is no stream clicks'), target)
     expect(report.exit).toBe('notFound')
     expect(report.message).toMatch(/^There is no stream clicks\. See `millrace stream list`/)
   })

@@ -78,7 +78,10 @@ const doors: readonly {
   through: (file: SourceFile, typeOnly: boolean) => boolean
 }[] = [
   { names: ['lmdb'], through: (file) => inside(file, 'broker/storage/', 'bench/') },
-  { names: ['valibot'], through: (file) => inside(file, 'broker/catalog/', 'broker/storage/') },
+  {
+    names: ['valibot'],
+    through: (file) => inside(file, 'broker/catalog/', 'broker/storage/', 'cli/connecting/profiles.ts'),
+  },
   {
     names: ['node:net', 'node:tls', 'node:http', 'node:https', 'node:http2', 'node:dgram'],
     through: (file) =>

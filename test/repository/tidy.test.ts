@@ -172,7 +172,7 @@ function brokenLinks(file: SourceFile): string[] {
 const packageJson = JSON.parse(files.find((file) => file.path === 'package.json')!.text) as {
   scripts: Record<string, string>
 }
-const verbs = files.flatMap((file) => /^cli\/verbs\/([a-z-]+)\.ts$/.exec(file.path)?.[1] ?? [])
+const verbs = files.flatMap((file) => /^cli\/verbs\/(?:[a-z-]+\/)?([a-z-]+)\.ts$/.exec(file.path)?.[1] ?? [])
 
 /** Shell lines of a document that call a script or a verb which is not there. */
 function unknownCommands(file: SourceFile): string[] {

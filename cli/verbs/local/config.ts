@@ -1,13 +1,13 @@
 // `millrace config`: the value and origin of every option, as `serve` would use them now.
 import { Command } from 'commander'
-import { loadConfig } from '../../broker/config/load.ts'
-import { formatValue } from '../../broker/config/kinds.ts'
-import { optionsOf } from '../../broker/config/options.ts'
-import { configSchema } from '../../broker/config/schema.ts'
-import { addConfigFlags, configFlagValues } from '../config-flags.ts'
-import { jsonOption, withExamples } from '../help.ts'
-import { formatTable } from '../output/table.ts'
-import { print, printJson, screenColumns, type Terminal } from '../terminal.ts'
+import { loadConfig } from '../../../broker/config/load.ts'
+import { formatValue } from '../../../broker/config/kinds.ts'
+import { optionsOf } from '../../../broker/config/options.ts'
+import { configSchema } from '../../../broker/config/schema.ts'
+import { addConfigFlags, configFlagValues } from '../../config-flags.ts'
+import { jsonOption, withExamples } from '../../help.ts'
+import { formatTable } from '../../output/table.ts'
+import { print, printJson, screenColumns, type Terminal } from '../../terminal.ts'
 
 export function configVerb(terminal: Terminal): Command {
   const command = new Command('config')

@@ -1,21 +1,26 @@
 // Gives a verb a client for its run, and closes the client at the end, also after a failure.
-import { endSentence } from '../client/errors.ts'
-import type { Client, ConnectOptions, LogEntry } from '../client/index.ts'
-import { visible } from '../protocol/text/visible-text.ts'
-import { seldom } from './output/seldom.ts'
-import { tell, type Terminal } from './terminal.ts'
+import { endSentence } from '../../client/errors.ts'
+import type { Client, ConnectOptions, LogEntry } from '../../client/index.ts'
+import { visible } from '../../protocol/text/visible-text.ts'
+import { seldom } from '../output/seldom.ts'
+import type { ConnectionFlags } from './options.ts'
+import { resolveTarget } from './resolve.ts'
+import { processSurroundings } from './surroundings.ts'
+import { tell, type Terminal } from '../terminal.ts'
 
 /**
- * Runs `use` with a client, which is loaded only here. A verb that may run for long passes its `terminal`, on which the
- * client says why it waits while it retries.
+ * Runs `use` with a client of the broker that the options name; the client is loaded only here. With `tellsTroubles`, for a verb
+ * that may run for long, the client says on the terminal why it waits while it retries.
  */
 export async function withClient<T>(
-  url: string,
+  terminal: Terminal,
+  flags: ConnectionFlags,
   use: (client: Client) => Promise<T>,
-  { terminal }: { terminal?: Terminal | undefined } = {},
+  { tellsTroubles = false }: { tellsTroubles?: boolean } = {},
 ): Promise<T> {
-  const { connect } = await import('../client/index.ts')
-  const log = terminal === undefined ? {} : { log: troubles(terminal) }
+  const { url } = resolveTarget(flags, processSurroundings())
+  const { connect } = await import('../../client/index.ts')
+  const log = tellsTroubles ? { log: troubles(terminal) } : {}
   await using client = await connect(url, { clientName: 'millrace-cli', ...log })
   return await use(client)
 }

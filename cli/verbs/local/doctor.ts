@@ -1,14 +1,14 @@
 // `millrace doctor`: says whether a broker can run here. Measures the disk and examines the machine.
 import { Command } from 'commander'
-import { loadConfig } from '../../broker/config/load.ts'
-import { addConfigFlags, configFlagValues } from '../config-flags.ts'
-import { diagnose, type Finding } from '../doctor/diagnose.ts'
-import { measureDisk, type DiskMeasurement } from '../doctor/measure.ts'
-import { Failure } from '../failure.ts'
-import { jsonOption, withExamples } from '../help.ts'
-import { formatBytes, formatDuration } from '../output/amounts.ts'
-import { formatFields, hanging, type Room } from '../output/table.ts'
-import { print, printJson, screenColumns, tell, type Terminal } from '../terminal.ts'
+import { loadConfig } from '../../../broker/config/load.ts'
+import { addConfigFlags, configFlagValues } from '../../config-flags.ts'
+import { diagnose, type Finding } from '../../doctor/diagnose.ts'
+import { measureDisk, type DiskMeasurement } from '../../doctor/measure.ts'
+import { Failure } from '../../failure.ts'
+import { jsonOption, withExamples } from '../../help.ts'
+import { formatBytes, formatDuration } from '../../output/amounts.ts'
+import { formatFields, hanging, type Room } from '../../output/table.ts'
+import { print, printJson, screenColumns, tell, type Terminal } from '../../terminal.ts'
 
 const MEASURE_MS = 3000
 

@@ -1,15 +1,15 @@
 // `millrace check`: reads a whole data directory and verifies every batch, while no broker runs on it.
 import { Command } from 'commander'
-import { formatValue } from '../../broker/config/kinds.ts'
-import { loadConfig } from '../../broker/config/load.ts'
-import type { IntegrityReport } from '../../broker/storage/integrity.ts'
-import { addConfigFlags, configFlagValues } from '../config-flags.ts'
-import type { ExitName } from '../exit-codes.ts'
-import { Failure } from '../failure.ts'
-import { jsonOption, withExamples } from '../help.ts'
-import { countOf, formatBytes } from '../output/amounts.ts'
-import { startProgress } from '../output/progress.ts'
-import { print, printJson, type Terminal } from '../terminal.ts'
+import { formatValue } from '../../../broker/config/kinds.ts'
+import { loadConfig } from '../../../broker/config/load.ts'
+import type { IntegrityReport } from '../../../broker/storage/integrity.ts'
+import { addConfigFlags, configFlagValues } from '../../config-flags.ts'
+import type { ExitName } from '../../exit-codes.ts'
+import { Failure } from '../../failure.ts'
+import { jsonOption, withExamples } from '../../help.ts'
+import { countOf, formatBytes } from '../../output/amounts.ts'
+import { startProgress } from '../../output/progress.ts'
+import { print, printJson, type Terminal } from '../../terminal.ts'
 
 /** The texts of each verdict: label of a single problem, summary at the end, and exit code. */
 const verdicts: Readonly<
@@ -37,7 +37,7 @@ export function checkVerb(terminal: Terminal): Command {
     .addOption(jsonOption())
     .action(async (options: { json?: true }) => {
       const { values: config } = loadConfig(configFlagValues(command))
-      const { checkDataDirectory } = await import('../../broker/storage/integrity.ts')
+      const { checkDataDirectory } = await import('../../../broker/storage/integrity.ts')
       const progress = startProgress(terminal, {
         verb: 'check',
         total: undefined,

@@ -1,6 +1,6 @@
 // What the command line says while its client waits.
 import { expect, it } from 'vitest'
-import { troubleLine } from '../../cli/connection.ts'
+import { troubleLine } from '../../../cli/connecting/connection.ts'
 
 it.each([
   [
