@@ -247,6 +247,31 @@ export const errorCodes = {
     sideEffects: 'none',
     doc: 'The records are compressed with a codec that this version of Node does not have; other versions of Node can read them.',
   },
+  // Codes that clients make which encrypt and decrypt records.
+  keyUnavailable: {
+    id: 57,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'The records are encrypted, and the client has no key of that id: it was given no keys, or the key was erased. Or there is no key to encrypt with.',
+  },
+  decryptionFailed: {
+    id: 58,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: 'The records do not decrypt with the key of their id: it is not the key that they were encrypted with, or their batch was changed.',
+  },
+  notEncrypted: {
+    id: 59,
+    retry: 'never',
+    sideEffects: 'none',
+    doc: "The records are not encrypted, and the client's `encryption.plaintext` refuses such records.",
+  },
+  keyProviderFailed: {
+    id: 60,
+    retry: 'backoff',
+    sideEffects: 'none',
+    doc: "The client's key provider threw an error or gave no answer in time; nothing was written, and no key is known to be erased.",
+  },
   // A code that any client makes.
   invalidAnswer: {
     id: 56,

@@ -26,8 +26,10 @@ export const limits = {
   recordHeaderNameBytesMax: 255,
   /** Value of a header. */
   recordHeaderValueBytesMax: 64 * KiB,
-  /** Hash keys in the key sample of a compressed batch. */
+  /** Hash keys in the key sample of a compressed or encrypted batch. */
   batchSampledKeysMax: 4,
+  /** Id of the key of an encrypted batch. */
+  keyIdLengthMax: 128,
   /** Batches in one append request. */
   appendBatchesMax: 4096,
   /** Shards in one fetch request. */

@@ -63,6 +63,7 @@ export class BatchBuilder {
   readonly #bytesMax: number
   readonly #random: () => number
   readonly #memory: BatchMemorySource
+  readonly #recordBytesMax: number
   /** The batch being built; empty between two batches. */
   #buffer: Buffer = NO_BYTES
   /** Expected size of the next batch: the size of the last one. */
@@ -74,12 +75,20 @@ export class BatchBuilder {
 
   /**
    * A batch is full at `bytesMax` bytes, header included; only a single larger record may exceed that. `random` returns
-   * numbers in [0, 1) and draws the key sample of compressed batches. The builder returns all memory that it takes from
+   * numbers in [0, 1) and draws the key sample of compressed batches. `reservedBytes` are left free in the largest batch, for
+   * what is added to it later. The builder returns all memory that it takes from
    * `memory`, except the memory of finished batches, which their receiver owns.
    */
-  constructor(options: { bytesMax: number; random?: () => number; memory?: BatchMemorySource }) {
+  constructor(options: {
+    bytesMax: number
+    random?: () => number
+    memory?: BatchMemorySource
+    reservedBytes?: number
+  }) {
+    const batchBytesMax = limits.batchBytesMax - (options.reservedBytes ?? 0)
     this.#random = options.random ?? Math.random
-    this.#bytesMax = Math.min(options.bytesMax, limits.batchBytesMax)
+    this.#bytesMax = Math.min(options.bytesMax, batchBytesMax)
+    this.#recordBytesMax = batchBytesMax - BATCH_HEADER_BYTES
     this.#memory = options.memory ?? freshMemory
   }
 
@@ -112,14 +121,14 @@ export class BatchBuilder {
       // The batch is full: growing the buffer for one record is not worth it. The record must be valid all the same.
       checkText('The partition key', partitionKey)
       const payloadBytes = Buffer.byteLength(partitionKey) + data.length
-      checkSize(payloadBytes, RECORD_FIXED_BYTES + payloadBytes + hashKeyBytes + headerBytes)
+      this.#checkSize(payloadBytes, RECORD_FIXED_BYTES + payloadBytes + hashKeyBytes + headerBytes)
       return false
     }
     this.#room(keyAt + partitionKey.length * 3 + hashKeyBytes + headerBytes + data.length)
     const buffer = this.#buffer
     const keyBytes = writeKey(buffer, keyAt, partitionKey)
     const end = keyAt + keyBytes + hashKeyBytes + headerBytes + data.length
-    checkSize(keyBytes + data.length, end - start)
+    this.#checkSize(keyBytes + data.length, end - start)
     if (end > this.#bytesMax && this.#count > 0) return false
 
     writeU32(buffer, start, end - start - 4)
@@ -203,6 +212,10 @@ export class BatchBuilder {
     writeU32(batch, batchOffsets.bodyCrc, bodyCrcOf(batch))
   }
 
+  #checkSize(payloadBytes: number, recordBytes: number): void {
+    checkSize(payloadBytes, { recordBytes, recordBytesMax: this.#recordBytesMax })
+  }
+
   #widen(hashKey: Uint32Array, at: number): void {
     const bounds = this.#bounds
     if (this.#count === 0 || compareHashKeys(hashKey, at, bounds, 0) < 0) {
@@ -251,7 +264,7 @@ function checkRecord(partitionKey: string, data: Uint8Array, timestamp: number):
         'shorten it, or hash it yourself.',
     )
   }
-  if (data.length > limits.recordBytesMax) checkSize(data.length, 0)
+  if (data.length > limits.recordBytesMax) checkSize(data.length, { recordBytes: 0, recordBytesMax: 0 })
   if (!Number.isSafeInteger(timestamp) || timestamp < 0 || timestamp > TIMESTAMP_MAX) {
     throw new MillraceError(
       'invalidArgument',
@@ -260,15 +273,15 @@ function checkRecord(partitionKey: string, data: Uint8Array, timestamp: number):
   }
 }
 
-function checkSize(payloadBytes: number, recordBytes: number): void {
-  const framedMax = limits.batchBytesMax - BATCH_HEADER_BYTES
-  if (payloadBytes <= limits.recordBytesMax && recordBytes <= framedMax) return
+function checkSize(payloadBytes: number, framed: { recordBytes: number; recordBytesMax: number }): void {
+  const { recordBytes, recordBytesMax } = framed
+  if (payloadBytes <= limits.recordBytesMax && recordBytes <= recordBytesMax) return
   throw new MillraceError(
     'invalidArgument',
     payloadBytes > limits.recordBytesMax
       ? `The record's data and partition key have ${payloadBytes} bytes; the limit is ${limits.recordBytesMax}: ` +
           'split the data, or store it elsewhere and append a reference.'
-      : `The record with its headers has ${recordBytes} bytes; the limit is ${framedMax}: use smaller headers.`,
+      : `The record with its headers has ${recordBytes} bytes; the limit is ${recordBytesMax}: use smaller headers.`,
   )
 }
 

@@ -26,14 +26,14 @@ export const batchFields = {
   stampCrc: { bytes: 4, doc: `Stamped: CRC-32 of bytes 0 to ${batchOffsets.stampCrc - 1}. Zero when sent.` },
   attributes: {
     bytes: 2,
-    doc: 'Bits 0 to 2: the codec; bits 3 to 5: how many hash keys are sampled; the rest is zero.',
+    doc: 'Bits 0 to 2: the codec; bits 3 to 5: how many hash keys are sampled; bit 6: the records are encrypted; the rest is zero, and a batch in which it is not is refused.',
   },
   producerEpoch: { bytes: 2, doc: 'Epoch of the producer; 0 where the batch is not idempotent.' },
   recordCount: {
     bytes: 4,
     doc: `How many records follow: 1 to ${limits.batchRecordsMax.toLocaleString('en')}.`,
   },
-  recordBytes: { bytes: 4, doc: 'Length of the records uncompressed.' },
+  recordBytes: { bytes: 4, doc: 'Length of the records, uncompressed and not encrypted.' },
   producerId: { bytes: 8, doc: 'Below 2^53; 0 where the batch is not idempotent.' },
   firstProducerSequence: { bytes: 8, doc: "The producer's own number for the first record; below 2^53." },
   lowestHashKey: { bytes: HASH_KEY_BYTES, doc: 'Big-endian: the lowest hash key of the records.' },

@@ -16,18 +16,21 @@
 //    ├──────────────────────────────────────────────────────────────┤
 // 80 │ highestHashKey, 16 bytes big-endian                          │
 //    ├──────────────────────────────────────────────────────────────┤
-// 96 │ key sample, where compressed: up to 4 hash keys, 16 bytes each│
+// 96 │ key sample, where compressed or encrypted: up to 4 hash keys, │
+//    │ 16 bytes each                                                │
 //    ├──────────────────────────────────────────────────────────────┤
-//  … │ records, one after the other, compressed as a whole          │
+//  … │ records, one after the other, compressed as a whole; where   │
+//    │ encrypted, in an envelope: see envelope.ts                   │
 //    └──────────────────────────────────────────────────────────────┘
 //
-// ver is the version of this layout, 1. Attributes: bits 0–2 are the codec, bits 3–5 the number of sampled keys; the rest
-// is zero. recordBytes is the length of the records uncompressed. key-sample.ts says how keys are sampled, and
-// batch-fields.ts describes each field. A producer id is below 2^53 and derived from a secret that only its producer has:
+// ver is the version of this layout, 1. Attributes: bits 0–2 are the codec, bits 3–5 the number of sampled keys, bit 6 says
+// that the records are encrypted; the rest is zero. recordBytes is the length of the records uncompressed and not encrypted.
+// key-sample.ts says how keys are sampled, and batch-fields.ts describes each field. A producer id is below 2^53 and derived from a secret that only its producer has:
 // see producer-identity.ts. A producer id of 0 says that the batch is not idempotent.
 import { crc32 } from 'node:zlib'
 import { readU16, readU32, readU32BigEndian, readU64, writeU32, writeU64 } from '../bytes.ts'
 import { codecs, type Compression } from './compression.ts'
+import { findEnvelopeFault } from './envelope.ts'
 import { hashKeyFromBytes, type HashKeyWords } from '../shards/hash-key.ts'
 import { limits } from '../limits.ts'
 import { RECORD_BYTES_MIN } from './record-layout.ts'
@@ -42,6 +45,10 @@ export const BATCH_VERSION = 1
 export const HASH_KEY_BYTES = 16
 /** First bit of the number of sampled keys in the attributes. */
 export const SAMPLED_KEYS_SHIFT = 3
+/** The attribute of a batch whose records are encrypted. */
+export const ENCRYPTED_FLAG = 64
+/** First bit of the attributes that has no meaning yet. */
+const UNKNOWN_ATTRIBUTES_SHIFT = 7
 
 /** First byte of each field of the header. */
 export const batchOffsets = {
@@ -68,6 +75,7 @@ export interface BatchHeader {
   readonly baseSequenceNumber: number
   readonly arrivalTime: number
   readonly codec: Compression
+  readonly isEncrypted: boolean
   readonly producerId: number
   readonly producerEpoch: number
   readonly firstProducerSequence: number
@@ -113,7 +121,17 @@ function sampledKeyCountAt(bytes: Uint8Array, at: number): number {
   return (bytes[at + batchOffsets.attributes]! >>> SAMPLED_KEYS_SHIFT) & 7
 }
 
-/** The first byte of the records of a checked batch, compressed or not. */
+/** Whether the records of a checked batch are encrypted. */
+export function isEncryptedAt(bytes: Uint8Array, at: number): boolean {
+  return (bytes[at + batchOffsets.attributes]! & ENCRYPTED_FLAG) !== 0
+}
+
+/** Whether the records of a checked batch lie open: neither compressed nor encrypted. */
+export function hasPlainRecordsAt(bytes: Uint8Array, at: number): boolean {
+  return codecAt(bytes, at) === 'none' && !isEncryptedAt(bytes, at)
+}
+
+/** The first byte of the records of a checked batch, compressed or not, or of their envelope. */
 export function recordsStartAt(bytes: Uint8Array, at: number): number {
   return at + BATCH_HEADER_BYTES + sampledKeyCountAt(bytes, at) * HASH_KEY_BYTES
 }
@@ -132,6 +150,7 @@ export function readBatchHeader(bytes: Uint8Array, at = 0): BatchHeader {
     baseSequenceNumber: baseSequenceNumberAt(bytes, at),
     arrivalTime: arrivalTimeAt(bytes, at),
     codec: codecAt(bytes, at),
+    isEncrypted: isEncryptedAt(bytes, at),
     producerId: producerIdAt(bytes, at),
     producerEpoch: producerEpochAt(bytes, at),
     firstProducerSequence: firstProducerSequenceAt(bytes, at),
@@ -170,14 +189,17 @@ function findHeaderFault(bytes: Uint8Array): string | undefined {
     return `The batch says it has ${countOf(length, 'byte')}; it has ${bytes.length}.`
   if (length > limits.batchBytesMax)
     return `The batch has ${length} bytes; the limit is ${limits.batchBytesMax}.`
-  const reserved = bytes[5]! | bytes[6]! | bytes[7]! | (readU16(bytes, batchOffsets.attributes) >>> 6)
+  const reserved =
+    bytes[5]! | bytes[6]! | bytes[7]! | (readU16(bytes, batchOffsets.attributes) >>> UNKNOWN_ATTRIBUTES_SHIFT)
   const codec = codecs[bytes[batchOffsets.attributes]! & 7]
   if (reserved !== 0 || codec === undefined)
     return 'The batch uses an attribute that this version does not know.'
-  return findCountFault(bytes, codec) ?? findNumberFault(bytes) ?? findSampleFault(bytes, codec)
+  return (
+    findCountFault(bytes) ?? findNumberFault(bytes) ?? findSampleFault(bytes) ?? findEncryptionFault(bytes)
+  )
 }
 
-function findCountFault(bytes: Uint8Array, codec: Compression): string | undefined {
+function findCountFault(bytes: Uint8Array): string | undefined {
   const count = recordCountAt(bytes, 0)
   if (count < 1 || count > limits.batchRecordsMax) {
     return `The batch says it has ${count} records; it must have 1 to ${limits.batchRecordsMax}.`
@@ -187,7 +209,7 @@ function findCountFault(bytes: Uint8Array, codec: Compression): string | undefin
   if (length > max) return `The batch's records have ${length} bytes uncompressed; the limit is ${max}.`
   if (length < count * RECORD_BYTES_MIN)
     return `${countOf(count, 'record')} ${nounFor(count, 'does', 'do')} not fit into ${countOf(length, 'byte')}.`
-  if (codec === 'none' && length !== bytes.length - BATCH_HEADER_BYTES) {
+  if (hasPlainRecordsAt(bytes, 0) && length !== bytes.length - BATCH_HEADER_BYTES) {
     return `The batch says its records have ${countOf(length, 'byte')}; they have ${bytes.length - BATCH_HEADER_BYTES}.`
   }
   return undefined
@@ -209,10 +231,12 @@ function findNumberFault(bytes: Uint8Array): string | undefined {
 }
 
 /** The broker trusts the sample without seeing the records, so its keys must at least lie within the header's bounds. */
-function findSampleFault(bytes: Uint8Array, codec: Compression): string | undefined {
+function findSampleFault(bytes: Uint8Array): string | undefined {
   const count = sampledKeyCountAt(bytes, 0)
   if (count === 0) return undefined
-  if (codec === 'none') return 'A batch has a sample of its keys only where its records are compressed.'
+  if (hasPlainRecordsAt(bytes, 0)) {
+    return 'A batch has a sample of its keys only where its records are compressed or encrypted.'
+  }
   const max = limits.batchSampledKeysMax
   if (count > max) return `The batch says it has a sample of ${count} keys; the limit is ${max}.`
   if (recordsStartAt(bytes, 0) > bytes.length) return `A sample of ${count} keys does not fit into the batch.`
@@ -222,6 +246,13 @@ function findSampleFault(bytes: Uint8Array, codec: Compression): string | undefi
   return sampledKeysOf(bytes).every(isWithin)
     ? undefined
     : "A key of the batch's sample lies outside the batch's lowest and highest hash key."
+}
+
+/** The lengths in the envelope. What is encrypted is for readers to find right. */
+function findEncryptionFault(bytes: Uint8Array): string | undefined {
+  if (!isEncryptedAt(bytes, 0)) return undefined
+  const contentBytes = codecAt(bytes, 0) === 'none' ? recordBytesAt(bytes, 0) : undefined
+  return findEnvelopeFault(bytes, recordsStartAt(bytes, 0), contentBytes)
 }
 
 /** Returns true if all records of a checked batch lie in the range, both ends included. O(1): uses the header's bounds. */

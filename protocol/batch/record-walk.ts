@@ -4,7 +4,7 @@ import {
   BATCH_HEADER_BYTES,
   batchOffsets,
   checkBatch,
-  codecAt,
+  hasPlainRecordsAt,
   recordCountAt,
   type BatchFault,
 } from './batch.ts'
@@ -23,11 +23,12 @@ export type RecordVisitor = (index: number, at: number, dataAt: number, end: num
 
 /**
  * Checks what an owner requires of a batch before storing it: a valid header, a body that matches its checksum, and records
- * that every reader can decode. Compressed records are not checked, since the broker never inflates.
+ * that every reader can decode. Compressed records are not checked, since the broker never inflates; nor are encrypted ones, for
+ * which it has no key.
  */
 export function checkSentBatch(batch: Uint8Array): BatchFault | undefined {
   const fault = checkBatch(batch)
-  if (fault !== undefined || codecAt(batch, 0) !== 'none') return fault
+  if (fault !== undefined || !hasPlainRecordsAt(batch, 0)) return fault
   const message = findRecordFault(batch, batch, BATCH_HEADER_BYTES)
   return message === undefined ? undefined : { code: 'invalidBatch', message }
 }

@@ -6,11 +6,13 @@ import {
   checkBatchHeader,
   checkStoredBatch,
   codecAt,
+  isEncryptedAt,
   recordBytesAt,
   recordsStartAt,
 } from './batch.ts'
 import { readU16, readU32, readU48 } from '../bytes.ts'
 import { decompress } from './compression.ts'
+import { keyIdOf } from './encryption.ts'
 import { hashKeyFromBytes, type HashKeyWords } from '../shards/hash-key.ts'
 import { MillraceError } from '../millrace-error.ts'
 import { NO_HEADERS, readHeaders, type RecordHeaders } from './record-headers.ts'
@@ -111,8 +113,8 @@ function keyEndAt(bytes: Buffer, at: number): number {
 
 /**
  * Returns the records of a stored batch from sequence number `from` on, or all. Throws `corruptData` if a checksum is wrong,
- * `malformedBatch` if the checksums are right and the records invalid, and `codecUnavailable` if this version of Node cannot
- * inflate them. Inflates at most the length in the header, within the limits.
+ * `malformedBatch` if the checksums are right and the records invalid, `keyUnavailable` if they are encrypted, and
+ * `codecUnavailable` if this version of Node cannot inflate them. Inflates at most the length in the header, within the limits.
  */
 export function readRecords(batch: Uint8Array, options: { from?: number } = {}): StoredRecord[] {
   const arrivalTime = arrivalTimeAt(batch, 0)
@@ -132,15 +134,32 @@ export type StoredRecordVisitor = (
   bytes: Buffer,
 ) => void
 
+/** Returns the records of a sound batch, compressed as its header says, and no longer encrypted. */
+export type BatchOpener = (batch: Uint8Array) => Uint8Array
+
+/** Opens batches that are not encrypted. Throws `keyUnavailable` for one that is. */
+export function openWithoutKeys(batch: Uint8Array): Uint8Array {
+  if (!isEncryptedAt(batch, 0)) return batch.subarray(recordsStartAt(batch, 0))
+  const message =
+    `They are encrypted with key ${keyIdOf(batch)}, and this reader has no keys: ` +
+    'connect with encryption: { keys }, or consume with --encryption-keys.'
+  throw new MillraceError('keyUnavailable', message)
+}
+
 /**
- * Calls `visit` for each record from sequence number `from` on, and returns the bytes in which they lie. Throws what `readRecords` throws; if the error is
- * `malformedBatch`, some records may have been visited, and none of them may be used.
+ * Calls `visit` for each record from sequence number `from` on, and returns the bytes in which they lie. Throws what `readRecords`
+ * and `open` throw; if the error is `malformedBatch`, some records may have been visited, and none of them may be used.
  */
-export function visitRecords(batch: Uint8Array, from: number, visit: StoredRecordVisitor): Buffer {
+export function visitRecords(
+  batch: Uint8Array,
+  from: number,
+  visit: StoredRecordVisitor,
+  open: BatchOpener = openWithoutKeys,
+): Buffer {
   const damage = checkStoredBatch(batch)
   if (damage !== undefined) throw new MillraceError('corruptData', damage)
   const base = baseSequenceNumberAt(batch, 0)
-  const bytes = recordsOf(batch)
+  const bytes = inflated(batch, open(batch))
   const fault = findRecordFault(batch, bytes, 0, (index, at, dataAt, end) => {
     if (base + index >= from) visit(base + index, at, dataAt, end, bytes)
   })
@@ -150,13 +169,14 @@ export function visitRecords(batch: Uint8Array, from: number, visit: StoredRecor
 
 /**
  * Decodes the records of a batch with valid checksums as a reader would. Returns the `malformedBatch` or `codecUnavailable`
- * error that a reader gets, or undefined if there is none.
+ * error that a reader gets, or undefined if there is none. Encrypted records are not looked at: only readers have the keys.
  */
 export function walkRecords(batch: Uint8Array): MillraceError | undefined {
   const fault = checkBatchHeader(batch)
   if (fault !== undefined) return new MillraceError('malformedBatch', fault.message)
+  if (isEncryptedAt(batch, 0)) return undefined
   try {
-    const message = findRecordFault(batch, recordsOf(batch), 0)
+    const message = findRecordFault(batch, inflated(batch, openWithoutKeys(batch)), 0)
     return message === undefined ? undefined : new MillraceError('malformedBatch', message)
   } catch (error) {
     if (MillraceError.is(error)) return error
@@ -165,8 +185,7 @@ export function walkRecords(batch: Uint8Array): MillraceError | undefined {
 }
 
 /** The bytes of the records, inflated if they are compressed. */
-function recordsOf(batch: Uint8Array): Buffer {
-  const body = batch.subarray(recordsStartAt(batch, 0))
+function inflated(batch: Uint8Array, body: Uint8Array): Buffer {
   const bytes = decompress(codecAt(batch, 0), body, recordBytesAt(batch, 0))
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

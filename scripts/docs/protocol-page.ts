@@ -1,6 +1,7 @@
 // Makes docs/protocol.md from the tables of operations, events and limits, and from the diagrams in the code.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { batchOffsets } from '../../protocol/batch/batch.ts'
 import { batchFieldRows } from '../../protocol/batch/batch-fields.ts'
 import { errorCodes, universalErrors } from '../../protocol/error-codes.ts'
 import { events, type EventEntry } from '../../protocol/events.ts'
@@ -40,6 +41,7 @@ Messages that nobody answers.
 
 ${Object.entries<EventEntry>(events).map(eventSection).join('\n\n')}`,
     batches(diagramOf(source('batch/batch.ts')), diagramOf(source('batch/record-layout.ts'))),
+    encryption(diagramOf(source('batch/envelope.ts'))),
     hashKeys,
     `## Limits\n\n${limitTable(source('limits.ts'))}`,
     evolution,
@@ -170,12 +172,32 @@ function eventSection([name, { id, since, from, doc, body }]: [string, EventEntr
   return `### ${name}\n\n${doc} Event ${id}, from the ${from}, since version ${since}.\n\n${fieldTable(body)}`
 }
 
+function encryption(envelope: string): string {
+  return `## Encrypted batches
+
+A producer may encrypt the records of a batch, after it has compressed them. Attributes bit 6 says so, and in place of the records
+stands an envelope:
+
+${envelope}
+
+- The cipher is XAES-256-GCM (c2sp.org/XAES-256-GCM): AES-256-GCM under a key that is derived, for each batch, from the key of the
+  id and the first 12 bytes of the nonce; the other 12 are the nonce of AES-GCM. The nonce is random, and never used again.
+- Authenticated beside the records are, in this order: bytes 0 to ${batchOffsets.bodyCrc - 1} of the batch; bytes ${batchOffsets.attributes} to the last of the nonce, so
+  the rest of the header, the key sample and the key id too; and the name of the stream in ASCII. The checksums and the stamped fields
+  are not.
+- A batch that is sent again is the same bytes. One that gets other numbers, another epoch or another producer id is encrypted anew
+  with another nonce: under one nonce no two headers may be authenticated.
+- The broker checks the lengths in the envelope, and that the key id is made of 1 to ${limits.keyIdLengthMax} visible ASCII characters. It refuses nothing
+  else: that the records decrypt, inflate and can be taken apart is for readers to find.
+- An encrypted batch may have a key sample, also where it is not compressed.`
+}
+
 function batches(batch: string, record: string): string {
   return `## Batches
 
 Records travel, are stored and are read in batches: at most ${amount(limits.batchBytesMax, 'bytes')} and
 ${amount(limits.batchRecordsMax, 'count')} records of one producer for one shard. The broker checks the header, the
-checksum and, where they are not compressed, the records, and stamps the fields marked * with their checksum. What it finds wrong in
+checksum and, where they are neither compressed nor encrypted, the records, and stamps the fields marked * with their checksum. What it finds wrong in
 header or records it refuses as \`invalidBatch\` (${errorCodes.invalidBatch.id}), and stores nothing of the batch. Numbers are
 little-endian but for hash keys; checksums are CRC-32 as in zlib.
 
@@ -191,9 +213,10 @@ ${table(
 - All of a batch's hash keys lie within its bounds, and the bounds within the shard's range: otherwise
   \`hashKeyOutOfRange\` (${errorCodes.hashKeyOutOfRange.id}).
 - The sequence number of a record is the batch's base plus the record's place in it. The tail rises by the record count.
-- Attributes hold the codec in bits 0 to 2: 0 none, 1 gzip, 2 zstd; the number of sampled keys in bits 3 to 5; the rest is zero.
-  recordBytes is the length of the records uncompressed: who inflates them stops there.
-- The broker never inflates. So that it learns of the load of compressed batches where to split a shard, and which key is hot, these
+- Attributes hold the codec in bits 0 to 2: 0 none, 1 gzip, 2 zstd; the number of sampled keys in bits 3 to 5; in bit 6 whether the
+  records are encrypted; the rest is zero. A batch in which it is not is refused as \`invalidBatch\` (${errorCodes.invalidBatch.id}).
+  recordBytes is the length of the records uncompressed and not encrypted: who inflates them stops there.
+- The broker never inflates and has no keys. So that it learns of the load of compressed and encrypted batches where to split a shard, and which key is hot, these
   may tell up to ${limits.batchSampledKeysMax} of their hash keys, drawn so that each stands for as many bytes of records as the others. Nobody checks
   them against the records; one outside of the batch's bounds is refused as \`invalidBatch\` (${errorCodes.invalidBatch.id}).
 - Fields marked * are zero when a batch is sent.

@@ -1,18 +1,20 @@
 // Hostile bytes through everything that reads them: only the named errors come out, and memory stays in proportion to
 // what was sent. A failing run prints its seed.
+import { createSecretKey, randomBytes } from 'node:crypto'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
-import { batchOffsets, checkStoredBatch, stampBatch } from '../../protocol/batch/batch.ts'
+import { batchOffsets, checkStoredBatch, isEncryptedAt, stampBatch } from '../../protocol/batch/batch.ts'
+import { encryptBatch, openBatch } from '../../protocol/batch/encryption.ts'
 import { FrameReader } from '../../protocol/frame/frame.ts'
 import { limits } from '../../protocol/limits.ts'
 import { decodeMessage, decodeResponse, messageKinds, RequestRefused } from '../../protocol/frame/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { operations, type OperationName } from '../../protocol/operations.ts'
-import { readRecords, walkRecords } from '../../protocol/batch/record.ts'
+import { openWithoutKeys, readRecords, visitRecords, walkRecords } from '../../protocol/batch/record.ts'
 import { anyRecord, batchOf } from './batches.ts'
 import { golden } from './golden-bytes.ts'
 
@@ -128,6 +130,38 @@ describe('received bytes', () => {
         expect(['ok', 'corruptData', 'malformedBatch']).toContain(read)
         expect(read === 'corruptData').toBe(checkStoredBatch(mutated) !== undefined)
         if (read !== 'corruptData') expect(read).toBe(walkRecords(mutated)?.code ?? 'ok')
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
+  test('damaged encrypted batches, signed again, are corruptData or decryptionFailed, or were left as they are', () => {
+    const secret = createSecretKey(Buffer.alloc(32, 1))
+    const batch = fc
+      .tuple(fc.array(anyRecord, { minLength: 1, maxLength: 6 }), fc.constantFrom('none', 'gzip'))
+      .map(([records, codec]) => {
+        const nonce = randomBytes(24)
+        const sent = batchOf([...records, ...records], { codec })
+        return encryptBatch(sent, { key: { id: 'key-1', secret }, stream: 'a', nonce, random: Math.random })
+      })
+    fc.assert(
+      fc.property(batch, mutations, (sent, changes) => {
+        const mutated = mutate(sent, changes)
+        if (mutated.length >= 96) {
+          mutated.writeUInt32LE(mutated.length, batchOffsets.batchLength)
+          mutated.writeUInt32LE(crc32(mutated.subarray(batchOffsets.attributes)), batchOffsets.bodyCrc)
+          stampBatch(mutated, 1, 1)
+        }
+        const isTouched = !mutated
+          .subarray(batchOffsets.attributes)
+          .equals(Buffer.from(sent.subarray(batchOffsets.attributes)))
+        const read = outcomeOf(() => {
+          visitRecords(mutated, 0, () => {}, (each) => (isEncryptedAt(each, 0) ? openBatch(each, secret, 'a') : openWithoutKeys(each))) // prettier-ignore
+        })
+        if (checkStoredBatch(mutated) !== undefined) expect(read).toBe('corruptData')
+        else if (!isTouched) expect(read).toBe('ok')
+        else if (isEncryptedAt(mutated, 0)) expect(read).toBe('decryptionFailed')
+        else expect(['malformedBatch', 'codecUnavailable']).toContain(read)
       }),
       { numRuns: 5_000 },
     )

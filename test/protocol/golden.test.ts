@@ -1,5 +1,6 @@
 // Frozen bytes. A released message never changes its bytes: a field may only be appended, and then both the old bytes
 // must still decode (keep them, under a name that says the version) and the new ones are added beside them.
+import { createSecretKey } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import {
   BATCH_HEADER_BYTES,
@@ -7,6 +8,7 @@ import {
   sampledKeysOf,
   stampBatch,
 } from '../../protocol/batch/batch.ts'
+import { encryptBatch, keyIdOf, openBatch } from '../../protocol/batch/encryption.ts'
 import { events, type EventName } from '../../protocol/events.ts'
 import {
   decodeMessage,
@@ -184,6 +186,24 @@ describe('golden bytes', () => {
     expect(sampledKeysOf(stored)).toEqual([hashKeyOf(record('eve'))])
   })
 
+  test('an encrypted batch, as stored', () => {
+    const range = (length: number) => Uint8Array.from({ length }, (_, i) => i)
+    const secret = createSecretKey(range(32))
+    const batch = encryptBatch(
+      batchOf([record('ada', 'first'), record('bob', 'second')], { producerId: 7, producerEpoch: 3 }),
+      { key: { id: 'key-1', secret }, stream: 'clicks', nonce: range(24), random: () => 0.5 },
+    )
+    stampBatch(batch, 2 ** 40, 1_700_000_000_456)
+    expect(hex([batch])).toBe(golden['batch encrypted'])
+
+    const stored = Buffer.from(golden['batch encrypted'] ?? '', 'hex')
+    expect(checkStoredBatch(stored, 2 ** 40)).toBeUndefined()
+    expect(keyIdOf(stored)).toBe('key-1')
+    expect(sampledKeysOf(stored)).toEqual([hashKeyOf(record('bob'))])
+    const records = Buffer.from(openBatch(stored, secret, 'clicks')).toString('latin1')
+    for (const text of ['ada', 'first', 'bob', 'second']) expect(records).toContain(text)
+  })
+
   test('every frozen message is one of the tables', () => {
     const names = [
       ...Object.keys(operations).flatMap((name) => [`${name} request`, `${name} response`]),
@@ -194,6 +214,7 @@ describe('golden bytes', () => {
       'batch sent',
       'batch stored',
       'batch compressed',
+      'batch encrypted',
       'append request without secrets',
       'subscribe request without a consumer',
       'fetch response without a time',

@@ -2,7 +2,7 @@
 // This is the only place where a host looks inside batches, within a budget: a few hundred records a second for the host, and
 // a few batches a second for each shard. Batches are chosen at random, with a chance in proportion to their bytes, so that
 // the order in which producers send does not change how often their keys are seen.
-import { codecAt, readBatchHeader, sampledKeysOf } from '../../../protocol/batch/batch.ts'
+import { hasPlainRecordsAt, readBatchHeader, sampledKeysOf } from '../../../protocol/batch/batch.ts'
 import { compareHashKeys, type HashKeyWords } from '../../../protocol/shards/hash-key.ts'
 import { TokenBucket } from '../../../protocol/shards/token-bucket.ts'
 import { KeySample } from './key-sample.ts'
@@ -43,7 +43,7 @@ export class KeySampler {
 
   /** Samples a batch; returns how many records it looked at. */
   #look(sample: KeySample, batch: Uint8Array, weight: number): number {
-    if (codecAt(batch, 0) !== 'none') return lookCompressed(sample, batch, weight)
+    if (!hasPlainRecordsAt(batch, 0)) return lookAtHeader(sample, batch, weight)
     const keys = sampleKeys(batch, RECORDS_PER_BATCH, this.#random)
     const sampled = keys.reduce((sum, key) => sum + key.bytes, 0)
     for (const key of keys) sample.add(key.hashKey, weight * (key.bytes / sampled))
@@ -51,8 +51,8 @@ export class KeySampler {
   }
 }
 
-/** Samples a compressed batch without inflating it: its header holds the key if all records share one, else some keys. */
-function lookCompressed(sample: KeySample, batch: Uint8Array, weight: number): number {
+/** Samples a compressed or encrypted batch by its header, which holds the key if all records share one, else some keys. */
+function lookAtHeader(sample: KeySample, batch: Uint8Array, weight: number): number {
   const { lowestHashKey, highestHashKey } = readBatchHeader(batch)
   const isOneKey = compareHashKeys(lowestHashKey, 0, highestHashKey, 0) === 0
   const keys = isOneKey ? [lowestHashKey] : sampledKeysOf(batch)

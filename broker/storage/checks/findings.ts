@@ -39,6 +39,8 @@ export interface IntegrityReport extends IntegrityProgress {
   readonly ok: boolean
   /** The gravest kind of problem found. */
   readonly verdict: 'sound' | ProblemKind
+  /** Batches whose records only readers with their keys can look at. Header, checksums and place were checked. */
+  readonly encryptedBatches: number
   /** Number of shards in the catalog, open and closed, with records or without. */
   readonly shards: number
   readonly problems: readonly Problem[]
@@ -50,6 +52,7 @@ export class Findings {
   shards = 0
   segments = 0
   batches = 0
+  encryptedBatches = 0
   records = 0
   bytes = 0
   /** By kind, so that many problems of one kind do not crowd out those of another. */
@@ -82,10 +85,10 @@ export class Findings {
   }
 
   report(): IntegrityReport {
-    const { shards, segments, batches, records, bytes } = this
+    const { shards, segments, batches, encryptedBatches, records, bytes } = this
     const problems = problemKinds.flatMap((kind) => this.#listed(kind))
     const verdict = problems[0]?.kind ?? 'sound'
-    const counts = { shards, segments, batches, records, bytes }
+    const counts = { shards, segments, batches, encryptedBatches, records, bytes }
     return { ok: verdict === 'sound', verdict, ...counts, problems, stampedAhead: this.#stampedAhead }
   }
 

@@ -1,7 +1,7 @@
 // Verifies one segment row by row. Runs in the checking process. Reads every batch, verifies its checksums and decodes
 // its records; every head, index row and producer row must agree with the batches.
 import { setImmediate } from 'node:timers/promises'
-import { batchWithin, checkStoredBatch, recordCountAt } from '../../../protocol/batch/batch.ts'
+import { batchWithin, checkStoredBatch, isEncryptedAt, recordCountAt } from '../../../protocol/batch/batch.ts'
 import { walkRecords } from '../../../protocol/batch/record.ts'
 import type { Environment } from '../environment.ts'
 import { decodeKey, decodeRow, familyOf, keyFamilies, rangeOf, type HeadRow } from '../rows/key-space.ts'
@@ -98,6 +98,7 @@ async function readShards(segment: SegmentUnderCheck): Promise<Map<number, Shard
         findings.problem(where, "It holds hash keys outside its shard's range.")
       }
       findings.batches++
+      if (isEncryptedAt(batch, 0)) findings.encryptedBatches++
       findings.records += recordCountAt(batch, 0)
       findings.bytes += batch.length
     }
@@ -109,7 +110,7 @@ async function readShards(segment: SegmentUnderCheck): Promise<Map<number, Shard
   }
 }
 
-/** The checksums match, so the bytes are as the producer sent them: malformed records are not the disk's fault. */
+/** The checksums match, so the bytes are as the producer sent them: malformed records are not the disk's fault. Encrypted ones stay closed. */
 function checkRecords(
   batch: Uint8Array,
   { findings, where }: Pick<SegmentUnderCheck, 'findings' | 'where'>,

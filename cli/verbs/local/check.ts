@@ -64,7 +64,7 @@ export function checkVerb(terminal: Terminal): Command {
         print(
           terminal,
           `${verdicts[report.verdict].summary}: ${countOf(report.records, 'record')} in ` +
-            `${countOf(report.batches, 'batch', 'batches')}, ${formatBytes(report.bytes)}, ` +
+            `${countOf(report.batches, 'batch', 'batches')}${encryptedNote(report)}, ${formatBytes(report.bytes)}, ` +
             `${countOf(report.shards, 'shard')}, ${countOf(report.segments, 'segment')}.`,
         )
       }
@@ -75,4 +75,8 @@ export function checkVerb(terminal: Terminal): Command {
     { line: 'millrace check --data-dir ./data', says: 'after a crash of the machine, or before a backup' },
     { line: 'millrace check --json | jq .problems', says: 'what is damaged, for a script' },
   ])
+}
+
+function encryptedNote({ encryptedBatches }: IntegrityReport): string {
+  return encryptedBatches === 0 ? '' : ` (${encryptedBatches} encrypted, their records not looked at)`
 }

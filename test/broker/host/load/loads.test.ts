@@ -1,4 +1,5 @@
 // Promises of observed loads: counters of what is asked, the hot key, and where a shard divides, within a budget.
+import { createSecretKey, randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { KeySample } from '../../../../broker/host/load/key-sample.ts'
 import { KeySampler } from '../../../../broker/host/load/key-sampler.ts'
@@ -10,6 +11,7 @@ import {
   BatchBuilder,
   batchOffsets,
   bodyCrcOf,
+  encryptBatch,
   hashKeyToHex,
   hashPartitionKey,
   recordsStartAt,
@@ -46,6 +48,14 @@ function withoutSample(batch: Uint8Array): Uint8Array {
   plain.writeUInt32LE(plain.length, batchOffsets.batchLength)
   plain.writeUInt32LE(bodyCrcOf(plain), batchOffsets.bodyCrc)
   return plain
+}
+
+const encryptionRandom = randomOf(3)
+
+/** As a client sends it that leaves the broker no key. */
+function encrypted(batch: Uint8Array): Uint8Array {
+  const key = { id: 'key', secret: createSecretKey(randomBytes(32)) }
+  return encryptBatch(batch, { key, stream: 'clicks', nonce: randomBytes(24), random: encryptionRandom.next })
 }
 
 function hashKeyOf(partitionKey: string): string {
@@ -180,7 +190,11 @@ describe('the hot key', () => {
 })
 
 describe('the balanced point', () => {
-  it.each(['none', 'gzip'] as const)('halves the load that was observed, compressed by %s', async (codec) => {
+  it.each([
+    ['as it is', (keys: readonly string[]) => batchOf(keys)],
+    ['compressed', (keys: readonly string[]) => batchOf(keys, { codec: 'gzip' })],
+    ['encrypted', (keys: readonly string[]) => encrypted(batchOf(keys))],
+  ] as const)('halves the load that was observed, %s', async (_, made) => {
     const host = await startTestHost()
     const keys = Array.from({ length: 2000 }, (_, i) => `key ${i}`)
     // Nine tenths of the load lie in the lowest quarter of the range.
@@ -189,7 +203,7 @@ describe('the balanced point', () => {
     const pick = (from: readonly string[]) => from[Math.floor(random.next() * from.length)]!
     for (let i = 0; i < 150; i++) {
       const picked = Array.from({ length: 100 }, () => pick(random.next() < 0.9 ? low : keys))
-      await append(host, batchOf(picked, { codec }))
+      await append(host, made(picked))
       host.time.advance(250)
     }
     const key = balanceOf(host)!
