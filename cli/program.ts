@@ -20,6 +20,7 @@ import { serveVerb } from './verbs/serve.ts'
 import { shardVerb } from './verbs/shard.ts'
 import { statusVerb } from './verbs/status.ts'
 import { streamVerb } from './verbs/stream.ts'
+import { tlsVerb } from './verbs/local/tls.ts'
 
 /** Width of help where the terminal does not say its own. */
 const HELP_COLUMNS = 100
@@ -45,6 +46,7 @@ export function createProgram(terminal: Terminal, version: string): Command {
     configVerb,
     doctorVerb,
     checkVerb,
+    tlsVerb,
   ]
   for (const verb of verbs) program.addCommand(verb(terminal))
   settle(program, terminal)

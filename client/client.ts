@@ -62,17 +62,17 @@ interface Given {
 }
 
 /**
- * Connects to the broker that the url names: `millrace://host:port[,host:port]`; without one, to the broker that the
- * environment variable `MILLRACE_URL` names, or else to `millrace://127.0.0.1:7400`. Rejects with `unavailable` if none of the
- * addresses answers, and with `invalidArgument` for invalid options.
+ * Connects to the broker that the url names: `millrace://host:port[,host:port]`, or `millraces://…` by TLS; without one, to the
+ * broker that the environment variable `MILLRACE_URL` names, or else to `millrace://127.0.0.1:7400`. Rejects with `unavailable`
+ * if none of the addresses answers, with `tlsFailed` if none can be trusted, and with `invalidArgument` for invalid options.
  */
 export async function connect(url: string = defaultUrl(), options: ConnectOptions = {}): Promise<Client> {
   checkArgument('url', url)
   checkOptions('connect', options)
-  const addresses = parseUrl(url)
-  const settings = resolveSettings(options)
+  const broker = parseUrl(url)
+  const settings = resolveSettings(options, broker)
   throwIfAborted(options.signal)
-  const client = new Client(addresses, settings, options.signal)
+  const client = new Client(broker.addresses, settings, options.signal)
   try {
     await client.open()
     return client

@@ -4,6 +4,7 @@ export { connect, type Client, type PutOptions, type PutResult } from './client.
 export type { CallOptions, ConnectOptions, LogEntry, RetryPolicy, Rim } from './settings.ts'
 export type { Address } from './connecting/address.ts'
 export type { Dial } from './connecting/transport.ts'
+export type { AskTls, TlsOptions } from './connecting/tls-transport.ts'
 export {
   MillraceError,
   type AppendAttempt,

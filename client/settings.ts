@@ -3,7 +3,10 @@
 import { randomBytes } from 'node:crypto'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import { optionTable } from './options/table.ts'
+import type { BrokerUrl } from './connecting/address.ts'
+import { tlsDialer, type AskTls, type TlsOptions } from './connecting/tls-transport.ts'
 import { dialTcp, type Dial } from './connecting/transport.ts'
+import { checkTls } from './options/check.ts'
 
 /** How long the client waits before it tries again: min × 2^attempt up to max, the upper half at random. */
 export interface RetryPolicy {
@@ -41,8 +44,13 @@ export interface LogEntry {
 
 /** Options of `connect`. */
 export interface ConnectOptions {
-  /** Opens byte streams; TCP by default. An in-process broker has its own. */
+  /**
+   * Opens byte streams. By default TCP, and TLS over TCP for `millraces://`; one of your own is used for both, and protects the
+   * bytes by itself. An in-process broker has its own.
+   */
   readonly dial?: Dial
+  /** What the client trusts and shows over TLS, for `millraces://`; a function is asked at each dial. */
+  readonly tls?: TlsOptions | AskTls
   /** Shown in the broker's logs. */
   readonly clientName?: string
   /** How long one request may take, retries included; 30 s by default. A peer that takes longer is disconnected. */
@@ -71,14 +79,21 @@ export interface Rim {
 
 export interface Settings extends Rim {
   readonly dial: Dial
+  /** True if `dial` is the application's own. */
+  readonly hasOwnDial: boolean
+  /** Asked by `dial` for `millraces://`; undefined otherwise. */
+  readonly tls: AskTls | undefined
   readonly clientName: string
   readonly requestTimeoutMs: number
   readonly retry: RetryPolicy
   readonly log: (entry: LogEntry) => void
 }
 
-/** Fills in defaults of options that the table has checked. Throws `invalidArgument` if two options contradict each other. */
-export function resolveSettings(options: ConnectOptions): Settings {
+/**
+ * Fills in defaults of options that the table has checked. Throws `invalidArgument` if two options, or an option and the url,
+ * contradict each other.
+ */
+export function resolveSettings(options: ConnectOptions, url: BrokerUrl = PLAIN): Settings {
   const { retry = {}, rim = {} } = options
   const { requestTimeoutMs, retry: retryOption } = optionTable.connect
   const { backoffMinMs: min, backoffMaxMs: max, giveUpAfterMs: giveUp } = retryOption.fields
@@ -90,8 +105,12 @@ export function resolveSettings(options: ConnectOptions): Settings {
       `retry.backoffMaxMs is ${backoffMaxMs}; it must not be below retry.backoffMinMs, ${backoffMinMs}.`,
     )
   }
+  const tls = askTls(options, url)
+  const hosts = url.addresses.map(({ host }) => host)
   return Object.freeze({
-    dial: options.dial ?? dialTcp,
+    dial: options.dial ?? (tls === undefined ? dialTcp : tlsDialer(tls, hosts)),
+    hasOwnDial: options.dial !== undefined,
+    tls,
     clientName: options.clientName ?? 'millrace-client',
     requestTimeoutMs: options.requestTimeoutMs ?? requestTimeoutMs.default,
     retry: Object.freeze({
@@ -105,6 +124,24 @@ export function resolveSettings(options: ConnectOptions): Settings {
     random: rim.random ?? Math.random,
     randomBytes: rim.randomBytes ?? randomBytes,
   })
+}
+
+const PLAIN: BrokerUrl = { isSecure: false, addresses: [] }
+
+/** Returns the function to ask for TLS options, which checks what the application's function returns. */
+function askTls({ tls }: ConnectOptions, { isSecure }: BrokerUrl): AskTls | undefined {
+  if (!isSecure && tls !== undefined) {
+    const message =
+      'tls is given, but a url with millrace:// names a plaintext connection; write millraces://.'
+    throw new MillraceError('invalidArgument', message)
+  }
+  if (!isSecure) return undefined
+  if (typeof tls !== 'function') return () => tls ?? {}
+  return async () => {
+    const given = await tls()
+    checkTls(given)
+    return given
+  }
 }
 
 /** Limits of the client, beside those of the protocol. */

@@ -272,13 +272,14 @@ export const errorCodes = {
     sideEffects: 'none',
     doc: "The client's key provider threw an error or gave no answer in time; nothing was written, and no key is known to be erased.",
   },
-  // A code that any client makes.
+  // Codes that any client makes.
   invalidAnswer: {
     id: 56,
     retry: 'never',
     sideEffects: 'possible',
     doc: 'The broker gave an answer that no sound broker gives: a page, a position, an acknowledgement or a routing that contradicts itself or what came before, or does not lead on.',
   },
+  tlsFailed: { id: 57, retry: 'never', sideEffects: 'none', doc: 'TLS is missing, or cannot be trusted.' },
   // Codes about consumer groups.
   groupNotFound: { id: 64, retry: 'never', sideEffects: 'none', doc: 'No group has this name.' },
   groupInUse: {

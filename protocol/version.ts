@@ -5,6 +5,9 @@ import type { Fail } from './refusal.ts'
 export const PROTOCOL_VERSION_MIN = 1
 export const PROTOCOL_VERSION_MAX = 1
 
+/** Name by which both sides of a TLS connection agree on this protocol (ALPN, RFC 7301). */
+export const ALPN_PROTOCOL = 'millrace/1'
+
 /** Returns the newest version that both sides speak; fails with `unsupportedVersion` if there is none. */
 export function negotiateVersion(
   client: { readonly versionMin: number; readonly versionMax: number },

@@ -24,7 +24,7 @@ export function readLocalProfile(surroundings: Surroundings): LocalProfile {
   if (found.state === 'unreadable') return { state: 'unreadable', path }
   const profile = parseLocalProfile(found.text, path)
   const addresses = ['localhost', ...surroundings.addresses()]
-  const elsewhere = parseUrl(profile.url).find(
+  const elsewhere = parseUrl(profile.url).addresses.find(
     ({ host }) => !addresses.includes(host) && !/^127\.\d+\.\d+\.\d+$/.test(host) && host !== '::1',
   )
   if (elsewhere !== undefined) {

@@ -1,5 +1,5 @@
-// Addresses of brokers, and the url that names them: millrace://host:port[,host:port…]. Runs in the client, pure.
-// Several addresses name one broker, and the client tries them in turn.
+// Addresses of brokers, and the url that names them: millrace://host:port[,host:port…], or millraces:// for TLS. Runs in the
+// client, pure. Several addresses name one broker, and the client tries them in turn; they share the scheme of the url.
 import { MillraceError } from '../../protocol/millrace-error.ts'
 
 /** Where a process listens. */
@@ -21,15 +21,26 @@ export const CONTROLLER = 0
 
 export const DEFAULT_PORT = 7400
 
-const SCHEME = 'millrace://'
+const PLAIN_SCHEME = 'millrace://'
+const TLS_SCHEME = 'millraces://'
 const EXAMPLE = 'millrace://127.0.0.1:7400'
 
-/** Returns the addresses of a url, in its order. Throws `invalidArgument` that quotes the faulty part. */
-export function parseUrl(url: string): readonly Address[] {
-  if (!url.startsWith(SCHEME)) throw refuse(url, `it must begin with ${SCHEME}`)
-  const authority = url.slice(SCHEME.length).replace(/\/$/, '')
+/** What a url says. */
+export interface BrokerUrl {
+  /** True for `millraces://`: every process of the broker is reached by TLS. */
+  readonly isSecure: boolean
+  /** Addresses of the controller, in the order of the url; there is at least one. */
+  readonly addresses: readonly Address[]
+}
+
+/** Reads a url. Throws `invalidArgument` that quotes the faulty part. */
+export function parseUrl(url: string): BrokerUrl {
+  const scheme = [PLAIN_SCHEME, TLS_SCHEME].find((known) => url.startsWith(known))
+  if (scheme === undefined) throw refuse(url, `it must begin with ${PLAIN_SCHEME} or ${TLS_SCHEME}`)
+  const authority = url.slice(scheme.length).replace(/\/$/, '')
   if (authority === '') throw refuse(url, 'it names no host')
-  return authority.split(',').map((part) => parseAddress(url, part))
+  const addresses = authority.split(',').map((part) => parseAddress(url, part))
+  return { isSecure: scheme === TLS_SCHEME, addresses }
 }
 
 function parseAddress(url: string, text: string): Address {

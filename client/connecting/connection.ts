@@ -17,6 +17,7 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { OperationName, RequestOf, ResponseOf } from '../../protocol/operations.ts'
 import { PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN } from '../../protocol/version.ts'
 import { addressText, CONTROLLER, type Address, type Endpoint } from './address.ts'
+import { asPlaintextFailure, asTlsFailure } from './tls-failure.ts'
 import { asMillraceError, endSentence, errorFrom } from '../errors.ts'
 import { clientLimits, type Settings } from '../settings.ts'
 import { onAbort, unlessAborted } from '../waiting.ts'
@@ -39,7 +40,8 @@ const CORRELATION_ID_MAX = 0xffff_ffff
 
 /**
  * Dials and sends hello, within the protocol's deadline for it. `brokerId` is the expected broker, if it is known. Rejects with
- * `unavailable`, also if another process answers, or with `unsupportedVersion`.
+ * `unavailable`, also if another process answers, or with an error that trying again does not heal: `unsupportedVersion`,
+ * `tlsFailed`, or `invalidArgument` for what the application gives to TLS.
  */
 export async function openConnection(
   endpoint: Endpoint,
@@ -66,7 +68,8 @@ export async function openConnection(
     return connection
   } catch (thrown) {
     connection?.close(errorFrom(thrown))
-    if (MillraceError.is(thrown, 'unsupportedVersion')) throw thrown
+    const lasting = lastingFailure(thrown, endpoint)
+    if (lasting !== undefined) throw lasting
     const cause: unknown = giveUp.signal.aborted ? giveUp.signal.reason : thrown
     const reason = errorFrom(cause).message
     const message = endSentence(`No connection to ${addressText(endpoint)}: ${reason}`)
@@ -75,6 +78,19 @@ export async function openConnection(
     clearTimeout(timer)
     stop()
   }
+}
+
+const lastingCodes: readonly unknown[] = ['unsupportedVersion', 'tlsFailed', 'invalidArgument']
+
+/** Returns the error that no other attempt would heal, from what was thrown or what caused it. */
+function lastingFailure(thrown: unknown, address: Address): MillraceError | undefined {
+  for (let depth = 0, at = thrown; depth < 8 && at instanceof Error; depth++, at = at.cause) {
+    if (MillraceError.is(at) && lastingCodes.includes(at.code)) return at
+    // The broker checks the client's certificate when the handshake is over for the client.
+    const failure = asTlsFailure(at, { at: addressText(address), names: [] })
+    if (failure !== undefined) return failure
+  }
+  return undefined
 }
 
 /**
@@ -279,7 +295,10 @@ export class Connection {
     try {
       messages = this.#frames.push(chunk).map(decodeMessage)
     } catch (error) {
-      this.close(errorFrom(error))
+      // Only the first bytes of a broker can be those of TLS.
+      const isFirst = this.#brokerId === undefined
+      const failure = isFirst ? asPlaintextFailure(chunk, addressText(this.address)) : undefined
+      this.close(failure ?? errorFrom(error))
       return
     }
     for (const message of messages) {

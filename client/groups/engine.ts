@@ -8,7 +8,6 @@ import type { Codec } from '../codecs.ts'
 import type { ControlPlane } from '../connecting/control-plane.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
 import type { RoutingCache } from '../connecting/routing.ts'
-import { dialTcp } from '../connecting/transport.ts'
 import { asMillraceError, errorFrom } from '../errors.ts'
 import type { RecordInput } from '../record.ts'
 import type { Settings } from '../settings.ts'
@@ -219,7 +218,7 @@ export class GroupEngine<T> {
       return new MainThreadHeartbeat(options, control, this.#client)
     }
     // The application's own dial function cannot be passed to a thread.
-    if (this.#client.dial !== dialTcp) return inMainThread(undefined)
+    if (this.#client.hasOwnDial) return inMainThread(undefined)
     try {
       const onFallback = (error: Error): void => onEvent({ type: 'heartbeatInMainThread', error })
       return new ThreadHeartbeat({ ...options, onFallback }, control, this.#client)

@@ -3,7 +3,14 @@
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { nearest } from './nearest.ts'
 import { shown, type Option, type Options } from './option.ts'
-import { argumentTable, changeOptions, optionTable, placeOptions, type CallName } from './table.ts'
+import {
+  argumentTable,
+  changeOptions,
+  optionTable,
+  placeOptions,
+  tlsOptions,
+  type CallName,
+} from './table.ts'
 
 /**
  * Throws `invalidArgument` unless the call takes these options. An option that is undefined counts as left out, and so does an
@@ -31,6 +38,11 @@ export function checkArgument(name: keyof typeof argumentTable, given: unknown):
 /** Throws `invalidArgument` unless the value is a place in a stream. */
 export function checkPlace(name: keyof typeof placeOptions, given: unknown): void {
   if (given !== undefined) checkOption(name, placeOptions[name], given)
+}
+
+/** Throws `invalidArgument` unless the application's function has returned TLS options. */
+export function checkTls(given: unknown): void {
+  checkOption('tls()', tlsOptions, given)
 }
 
 interface Place {

@@ -32,12 +32,14 @@ import type { ProducerOptions } from '../producer/options.ts'
 import type { ReadOptions, SubscribeOptions } from '../reading/options.ts'
 import type { StreamPosition } from '../reading/position.ts'
 import type { RecordInput } from '../record.ts'
+import type { TlsOptions } from '../connecting/tls-transport.ts'
 import type { CallOptions, ConnectOptions, RetryPolicy, Rim } from '../settings.ts'
 import {
   type Option,
   type Options,
   type OptionsOf,
   boolean,
+  bytesOrText,
   callback,
   choice,
   choiceOrCallback,
@@ -85,9 +87,20 @@ const rim = {
 // `connect(broker.url, broker)` passes a whole broker of this process, of which only `dial` is an option.
 const brokerInProcess = { url: string, dataDir: string, metrics: callback, close: callback }
 
+const tls = {
+  ca: bytesOrText,
+  cert: bytesOrText,
+  key: bytesOrText,
+  serverName: string,
+} satisfies OptionsOf<TlsOptions>
+
+/** What a function that is given as `tls` returns. */
+export const tlsOptions = group(tls)
+
 const connect = {
   ...brokerInProcess,
   dial: callback,
+  tls: either(group(tls), callback),
   clientName: string,
   requestTimeoutMs: whole({ min: 1, max: 3_600_000, default: 30_000 }),
   retry: { ...group(retry), fields: retry },

@@ -46,9 +46,9 @@ const groups: readonly Group[] = [
     doc: 'Never sent, because the broker does not decode compressed batches.',
   },
   {
-    title: 'Made by a client that is answered wrongly',
+    title: 'Made by a client about what answers it',
     from: 56,
-    doc: 'Never sent. Whatever answers is defective, or no broker at all; the client uses nothing of the answer.',
+    doc: 'Whatever answers is defective, no broker at all, or not to be trusted; the client uses nothing of the answer. Of these, a broker sends `tlsFailed` alone, to a client that speaks no TLS where it must.',
   },
   { title: 'Consumer groups', from: 64, doc: 'The operations on groups answer these codes.' },
   { title: 'Documents', from: 96, doc: 'The operations on documents answer these codes.' },

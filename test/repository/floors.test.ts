@@ -90,6 +90,8 @@ const doors: readonly {
         'broker/server/',
         'broker/telemetry/log-descriptor.ts',
         'client/connecting/transport.ts',
+        'client/connecting/tls-transport.ts',
+        'cli/tls/certificates.ts',
         'bench/',
       ),
   },
@@ -106,6 +108,10 @@ const doors: readonly {
   {
     names: ['commander', 'cli-progress', 'cli-table3', 'csv-parse'],
     through: (file) => inside(file, 'cli/', 'bench/'),
+  },
+  {
+    names: ['@peculiar/x509', 'reflect-metadata'],
+    through: (file) => inside(file, 'cli/tls/'),
   },
   {
     names: ['pino', 'pino-pretty', 'prom-client'],

@@ -56,7 +56,7 @@ interface StreamRouting {
 }
 
 async function routingOf({ url, stream, deadlineMs }: NeverReadersSettings): Promise<StreamRouting> {
-  const controller = { ...parseUrl(url)[0]!, hostId: CONTROLLER }
+  const controller = { ...parseUrl(url).addresses[0]!, hostId: CONTROLLER }
   const signal = AbortSignal.timeout(deadlineMs)
   const connection = await openConnection(controller, resolveSettings({}), signal)
   try {

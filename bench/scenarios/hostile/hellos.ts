@@ -76,7 +76,7 @@ function figuresOf(name: string, { came, served, firstAnswers }: NewcomersResult
 
 async function endpointsOf({ url }: RunningDaemon) {
   await using client = await connect(url)
-  const controller = parseUrl(url)[0]!
+  const controller = parseUrl(url).addresses[0]!
   const { hosts } = await client.describeBroker()
   return [
     { ...controller, hostId: CONTROLLER },

@@ -3,10 +3,11 @@
 // worker's file, say), the main thread renews, and the application is told.
 import { Worker } from 'node:worker_threads'
 import type { ControlPlane } from '../../connecting/control-plane.ts'
+import { errorFrom } from '../../errors.ts'
 import type { Settings } from '../../settings.ts'
 import { MainThreadHeartbeat, type Heartbeat, type HeartbeatOptions } from './heartbeat.ts'
 import { HeartbeatMemory } from './heartbeat-memory.ts'
-import type { HeartbeatMessage, HeartbeatWorkerData } from './heartbeat-worker.ts'
+import type { HeartbeatCredentials, HeartbeatMessage, HeartbeatWorkerData } from './heartbeat-worker.ts'
 
 const NS_PER_MS = 1_000_000
 
@@ -34,6 +35,7 @@ export class ThreadHeartbeat implements Heartbeat {
     const { clientName, retry, requestTimeoutMs } = settings
     const workerData: HeartbeatWorkerData = {
       addresses: control.addresses,
+      isSecure: settings.tls !== undefined,
       // A connection without an answer must be given up while the lease has time for another one.
       connect: { clientName, retry, requestTimeoutMs: Math.ceil(Math.min(requestTimeoutMs, leaseMs / 2)) },
       claim,
@@ -49,7 +51,8 @@ export class ThreadHeartbeat implements Heartbeat {
       env: {},
     })
     this.#worker.on('message', (message: HeartbeatMessage) => {
-      if (message === 'unknown') options.onUnknown()
+      if (message === 'credentials') void this.#giveCredentials()
+      else if (message === 'unknown') options.onUnknown()
       else options.onRenewed(this.renewedAt)
     })
     this.#worker.on('error', (error: Error) => this.#fallBack(error))
@@ -75,6 +78,17 @@ export class ThreadHeartbeat implements Heartbeat {
     this.#isStopped = true
     this.#fallback?.stop()
     void this.#worker.terminate()
+  }
+
+  /** Asks the application's function, which cannot run in the thread. */
+  async #giveCredentials(): Promise<void> {
+    let credentials: HeartbeatCredentials
+    try {
+      credentials = { tls: (await this.#settings.tls?.()) ?? {} }
+    } catch (error) {
+      credentials = { failure: errorFrom(error).message }
+    }
+    this.#worker.postMessage(credentials)
   }
 
   #fallBack(error: Error): void {

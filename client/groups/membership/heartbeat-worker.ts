@@ -2,6 +2,7 @@
 // thread is busy. Started by heartbeat-thread.ts; ends with the process, or when it is terminated.
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Address } from '../../connecting/address.ts'
+import type { TlsOptions } from '../../connecting/tls-transport.ts'
 import { ControlPlane } from '../../connecting/control-plane.ts'
 import { ConnectionPool } from '../../connecting/pool.ts'
 import { resolveSettings, type ConnectOptions } from '../../settings.ts'
@@ -13,6 +14,8 @@ import { keepRenewing } from './renewals.ts'
 /** Data that the thread is started with. */
 export interface HeartbeatWorkerData {
   readonly addresses: readonly Address[]
+  /** True if the broker is reached by TLS. */
+  readonly isSecure: boolean
   readonly connect: Pick<ConnectOptions, 'clientName' | 'requestTimeoutMs' | 'retry'>
   readonly claim: MemberClaim
   readonly intervalMs: number
@@ -21,16 +24,39 @@ export interface HeartbeatWorkerData {
   readonly memory: SharedArrayBuffer
 }
 
-/** Messages of the thread: a renewal was answered, or the broker knows no such member. */
-export type HeartbeatMessage = 'renewed' | 'unknown'
+/** Messages of the thread: a renewal was answered, the broker knows no such member, or the thread dials and needs credentials. */
+export type HeartbeatMessage = 'renewed' | 'unknown' | 'credentials'
+
+/** The answer to `credentials`: what the application gives at this dial, or why it gives nothing. */
+export type HeartbeatCredentials = { readonly tls: TlsOptions } | { readonly failure: string }
 
 const NS_PER_MS = 1_000_000
 
-const { addresses, connect, claim, intervalMs, handlerTimeoutMs, memory } = workerData as HeartbeatWorkerData
-const settings = resolveSettings(connect)
+/** While the main thread is busy for longer, a dial uses the credentials of the dial before. */
+const ANSWER_MS = 500
+
+const { addresses, isSecure, connect, claim, intervalMs, handlerTimeoutMs, memory } =
+  workerData as HeartbeatWorkerData
+let known: TlsOptions | undefined
+
+function tell(message: HeartbeatMessage): void {
+  parentPort!.postMessage(message)
+}
+
+/** Asks the main thread, since the application's functions run there. */
+async function tls(): Promise<TlsOptions> {
+  const answer = new Promise<HeartbeatCredentials>((resolve) => parentPort!.once('message', resolve))
+  const isBusy = known === undefined ? [] : [sleep(ANSWER_MS, undefined)]
+  tell('credentials')
+  const credentials = await Promise.race([answer, ...isBusy])
+  if (credentials === undefined) return known!
+  if ('failure' in credentials) throw new Error(credentials.failure)
+  return (known = credentials.tls)
+}
+
+const settings = resolveSettings({ ...connect, ...(isSecure && { tls }) }, { isSecure, addresses })
 const control = new ControlPlane(addresses, new ConnectionPool(settings), settings)
 const shared = new HeartbeatMemory(memory)
-const tell = (message: HeartbeatMessage): void => parentPort!.postMessage(message)
 
 function mayRenew(): boolean {
   const since = shared.handlingSince

@@ -5,16 +5,27 @@ import { MillraceError } from '../../../protocol/millrace-error.ts'
 
 describe('parseUrl', () => {
   it('reads one address, or several in their order, with 7400 as the default port', () => {
-    expect(parseUrl('millrace://127.0.0.1:7401')).toEqual([{ host: '127.0.0.1', port: 7401 }])
-    expect(parseUrl('millrace://broker')).toEqual([{ host: 'broker', port: 7400 }])
-    expect(parseUrl('millrace://a:1,b:2/')).toEqual([
+    expect(parseUrl('millrace://127.0.0.1:7401').addresses).toEqual([{ host: '127.0.0.1', port: 7401 }])
+    expect(parseUrl('millrace://broker').addresses).toEqual([{ host: 'broker', port: 7400 }])
+    expect(parseUrl('millrace://a:1,b:2/').addresses).toEqual([
       { host: 'a', port: 1 },
       { host: 'b', port: 2 },
     ])
   })
 
+  it('tells by the scheme whether all of its addresses are reached by TLS', () => {
+    expect(parseUrl('millrace://a:1,b:2').isSecure).toBe(false)
+    expect(parseUrl('millraces://a:1,b:2')).toEqual({
+      isSecure: true,
+      addresses: [
+        { host: 'a', port: 1 },
+        { host: 'b', port: 2 },
+      ],
+    })
+  })
+
   it('reads IPv6 addresses in brackets, and writes them so', () => {
-    const [address] = parseUrl('millrace://[::1]:7400')
+    const [address] = parseUrl('millrace://[::1]:7400').addresses
     expect(address).toEqual({ host: '::1', port: 7400 })
     expect(addressText(address!)).toBe('[::1]:7400')
   })
@@ -25,6 +36,8 @@ describe('parseUrl', () => {
     'millrace://a:b',
     'millrace://a:70000',
     'millrace://a:1,,b:2',
+    'millraces://a:1,millraces://b:2',
+    'MILLRACES://a',
     'millrace://user@a:1',
     'millrace://a:1/path',
     'millrace://::1:7400',
