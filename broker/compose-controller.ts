@@ -20,6 +20,7 @@ import { lockDirectory } from './storage/directory-lock.ts'
 import { noRoomToStart } from './storage/disk/full-disk.ts'
 import { noteAt } from './storage/note.ts'
 import { openSmallRows as openSmallRowsStore, smallRowsPath } from './storage/small-rows/store.ts'
+import { openAudit } from './telemetry/audit/open.ts'
 import { createTelemetry } from './telemetry/instruments.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Time } from './time.ts'
@@ -83,6 +84,14 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
   const lock = await lockDirectory(dataDir)
   closers.push(() => lock.release())
   if (notice !== undefined) log.warn(notice)
+  const { audit, close: closeAudit } = openAudit({
+    path: config.auditLog,
+    process: 'controller',
+    log,
+    metrics: telemetry.instruments,
+    time,
+  })
+  closers.push(closeAudit)
   const controller = await createController({
     ...choices,
     config,
@@ -106,6 +115,7 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
     maxConnections: config.maxConnections,
     log: log.child({ component: 'server' }),
     metrics: telemetry.instruments,
+    audit,
     now: controller.now,
     onBroken,
     ...(admin && { adminUrl: admin.url }),
@@ -118,6 +128,7 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
   const open = openAddresses(config)
   if (open.length > 0) {
     log.warn({ open }, 'insecure: everyone who reaches this broker may read, write and delete everything')
+    audit.record('startedOpen', { outcome: 'done', detail: open.join(', ') })
   }
   controller.start()
   return { controller, server, dataDir, port, admin: admin && { port: admin.port, url: admin.url } }

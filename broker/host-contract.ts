@@ -166,6 +166,8 @@ export interface HostSettings {
   /** The time at the start of the host; null: the host uses its wall clock. */
   readonly clock: ClockReading | null
   readonly logLevel: string
+  /** The file for audit lines; null: they stand in the log. */
+  readonly auditLog: string | null
   readonly logFormat: 'json' | 'pretty'
 }
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
 import { configurationPage } from '../broker/config/docs-page.ts'
 import { rowsPage } from '../broker/storage/rows/docs-page.ts'
+import { auditPage } from '../broker/telemetry/audit/docs-page.ts'
 import { metricsPage } from '../broker/telemetry/docs-page.ts'
 import { errorsPage } from './docs/errors-page.ts'
 import { protocolPage } from './docs/protocol-page.ts'
@@ -16,6 +17,7 @@ const pages: readonly { readonly path: string; readonly render: (root: string) =
   { path: 'docs/errors.md', render: errorsPage },
   { path: 'docs/configuration.md', render: configurationPage },
   { path: 'docs/metrics.md', render: metricsPage },
+  { path: 'docs/audit.md', render: auditPage },
   { path: 'docs/rows.md', render: rowsPage },
 ]
 

@@ -328,6 +328,7 @@ function hostSettings(
     readerThreads: config.readerThreads,
     maxConnections: config.maxConnections,
     logLevel: config.logLevel,
+    auditLog: config.auditLog ?? null,
     logFormat: config.logFormat,
   }
 }

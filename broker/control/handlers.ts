@@ -1,9 +1,10 @@
 // The handlers of the control plane, each a few lines over registry, catalog and fleet. Runs in the controller.
-import type { OperationOn } from '../../protocol/operations.ts'
+import type { OperationOn, RequestOf } from '../../protocol/operations.ts'
 import type { Handlers } from '../server/dispatch.ts'
+import { noteBefore } from '../telemetry/audit/changes.ts'
 import type { Time } from '../time.ts'
 import type { CapacityWatch } from './capacity/capacity-watch.ts'
-import { shardsOf } from './catalog-state.ts'
+import { shardsOf, streamNamed } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
 import { consumerHandlers } from './consumers/consumer-handlers.ts'
 import type { Consumers } from './consumers/consumers.ts'
@@ -42,16 +43,25 @@ export interface HandlerOptions {
 export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'control'>> {
   const { catalog, registry, updates, resharding, fleet, scaling, documents, time } = options
   const routings = new RoutingAnswers(options)
+  /** Notes these fields of a stream for the audit line of the request, as they are before it. */
+  const noteStream = (request: object, name: string, fields: readonly string[]): void => {
+    const stream = streamNamed(catalog.state, name)
+    if (stream === undefined) return
+    const described = Object.entries(describeStream(catalog.state, stream))
+    noteBefore(request, Object.fromEntries(described.filter(([field]) => fields.includes(field))))
+  }
   return {
     createStream: async (request, { fail }) => {
       const stream = await registry.create(request, fail)
       return { stream: describeStream(catalog.state, stream) }
     },
     deleteStream: async (request, { fail }) => {
+      noteStream(request, request.name, ['openShardCount', 'retentionMs'])
       await registry.delete(request, fail)
       return {}
     },
     updateStream: async (request, { fail }) => {
+      noteStream(request, request.name, givenIn(request))
       const stream = await updates.update(request, fail)
       return { stream: describeStream(catalog.state, stream) }
     },
@@ -87,7 +97,9 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
       const { children, epoch } = await resharding.merge(name, [shardIndex, adjacentShardIndex], fail)
       return { child: children[0]!, epoch }
     },
-    updateShardCount: async ({ name, shardCount }, { fail }) => {
+    updateShardCount: async (request, { fail }) => {
+      const { name, shardCount } = request
+      noteStream(request, name, ['openShardCount'])
       const stream = await resharding.scaleTo(name, shardCount, fail)
       return { stream: describeStream(catalog.state, stream) }
     },
@@ -106,4 +118,9 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
     ...consumerHandlers(options),
     ...groupHandlers({ ...options, whenPublished: (streamId) => resharding.whenPublished(streamId) }),
   }
+}
+
+/** The fields that a request gives, its name aside. */
+function givenIn({ name: _, ...fields }: RequestOf<'updateStream'>): readonly string[] {
+  return Object.entries(fields).flatMap(([field, value]) => (value === undefined ? [] : [field]))
 }

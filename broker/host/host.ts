@@ -8,7 +8,8 @@ import { refusal } from '../../protocol/refusal.ts'
 import { listenOrSay } from '../config/listening.ts'
 import { flagOf } from '../config/options.ts'
 import type { HostCalls, HostSettings } from '../host-contract.ts'
-import { createServer, type Server } from '../server/server.ts'
+import { createServer, type Server, type ServerOptions } from '../server/server.ts'
+import { openAudit, type OpenAudit } from '../telemetry/audit/open.ts'
 import type { Telemetry } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { crash, type CallHandlers } from '../channels/calls.ts'
@@ -42,6 +43,7 @@ export function createHost(options: HostOptions): Host {
 }
 
 interface Serving {
+  readonly audit: OpenAudit
   readonly log: Logger
   readonly engine: Engine
   readonly server: Server
@@ -118,11 +120,12 @@ class ShardHost implements Host {
     // A running start must finish first, so that everything it opens is closed. A start that failed has closed all of it.
     await this.#starting?.catch(() => {})
     if (!this.#serving) return
-    const { log, engine, server } = this.#serving
+    const { audit, log, engine, server } = this.#serving
     const disconnected = server.drain(deadlineMs)
     engine.quiesce()
     await disconnected
     await engine.close()
+    await audit.close()
     log.info('this host has drained')
   }
 
@@ -136,25 +139,37 @@ class ShardHost implements Host {
     const { instruments: metrics } = this.#options.telemetry
     const engine = new Engine({ ...this.#options, metrics, settings, time: this.#time, log, onBroken })
     await engine.startOwners(shards)
+    let audit: OpenAudit | undefined
     try {
       for (const served of consumers) engine.serveConsumers(served)
       await engine.lifecycle.open(shards)
-      const server = this.#createServer(engine, settings, log, onBroken)
+      audit = this.#openAudit(settings, log)
+      const server = this.#createServer(engine, settings, { log, audit: audit.audit, onBroken })
       const { port } = await listening(server, settings.listen)
       engine.maintain()
-      this.#serving = { log, engine, server }
+      this.#serving = { audit, log, engine, server }
       return { port, absentOwners: engine.absentOwners }
     } catch (error) {
       await engine.close()
+      await audit?.close()
       throw error
     }
+  }
+
+  #openAudit(settings: HostSettings, log: Logger): OpenAudit {
+    return openAudit({
+      path: settings.auditLog ?? undefined,
+      process: `host-${settings.hostId}`,
+      log,
+      metrics: this.#options.telemetry.instruments,
+      time: this.#time,
+    })
   }
 
   #createServer(
     engine: Engine,
     settings: HostSettings,
-    log: Logger,
-    onBroken: (error: Error) => void,
+    parts: Pick<ServerOptions<never>, 'log' | 'audit' | 'onBroken'>,
   ): Server {
     const { software, telemetry } = this.#options
     return createServer({
@@ -162,10 +177,9 @@ class ShardHost implements Host {
       handlers: engine.handlers,
       events: engine.events,
       maxConnections: settings.maxConnections,
-      log,
+      ...parts,
       metrics: telemetry.instruments,
       now: engine.now,
-      onBroken,
     })
   }
 

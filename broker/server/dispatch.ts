@@ -62,8 +62,8 @@ export interface Refusal {
 
 /** Where answers go. It drops a second answer to a request, and any answer after the end of the session. */
 export interface Answering {
-  answer(correlationId: number, chunks: readonly Uint8Array[]): void
-  refuse(correlationId: number, refusal: Refusal): void
+  answer(message: RequestMessage, chunks: readonly Uint8Array[]): void
+  refuse(message: RequestMessage, refusal: Refusal): void
 }
 
 export interface Dispatch {
@@ -110,12 +110,14 @@ export function createDispatch(options: DispatchOptions): Dispatch {
     }
   }
 
-  function failed(operation: OperationName, correlationId: number, error: unknown, to: Answering): void {
+  function failed(message: RequestMessage, error: unknown, to: Answering): void {
+    const { operation } = message
     const refusal = refusalOf(operation, error, (code) => declares(operation, code))
-    if (refusal !== undefined) to.refuse(correlationId, refusal)
+    if (refusal !== undefined) to.refuse(message, refusal)
   }
 
-  function respond(operation: OperationName, correlationId: number, response: unknown, to: Answering): void {
+  function respond(message: RequestMessage, response: unknown, to: Answering): void {
+    const { operation, correlationId } = message
     let chunks
     try {
       chunks =
@@ -124,33 +126,29 @@ export function createDispatch(options: DispatchOptions): Dispatch {
           : encodeResponse(operation, correlationId, response as never)
     } catch (error) {
       // The codec throws `invalidArgument`, but the wrong argument is this process's, not the client's.
-      return failed(
-        operation,
-        correlationId,
-        new Error(`the answer to ${operation} is wrong`, { cause: error }),
-        to,
-      )
+      return failed(message, new Error(`the answer to ${operation} is wrong`, { cause: error }), to)
     }
-    to.answer(correlationId, chunks)
+    to.answer(message, chunks)
   }
 
   return {
-    request: ({ operation, correlationId, request }, context, to) => {
+    request: (message, context, to) => {
+      const { operation, request } = message
       const handler = handlers[operation]
       if (handler === undefined) {
         const { plane } = operations[operation]
-        const message = `${processName} does not serve ${operation}, an operation of the ${plane} plane.`
-        return to.refuse(correlationId, { code: 'unknownOperation', message })
+        const why = `${processName} does not serve ${operation}, an operation of the ${plane} plane.`
+        return to.refuse(message, { code: 'unknownOperation', message: why })
       }
       try {
         const outcome = handler(request, context)
-        if (!(outcome instanceof Promise)) return respond(operation, correlationId, outcome, to)
+        if (!(outcome instanceof Promise)) return respond(message, outcome, to)
         outcome.then(
-          (response: unknown) => respond(operation, correlationId, response, to),
-          (error: unknown) => failed(operation, correlationId, error, to),
+          (response: unknown) => respond(message, response, to),
+          (error: unknown) => failed(message, error, to),
         )
       } catch (error) {
-        failed(operation, correlationId, error, to)
+        failed(message, error, to)
       }
     },
 

@@ -21,25 +21,15 @@ import type { Fail } from '../../protocol/refusal.ts'
 import { anyone, type Identity } from '../access/identity.ts'
 import { SessionWatch, type SessionPhase } from './admission.ts'
 import { Connection, type ConnectionOwner } from './transport/connection.ts'
+import { tellAnswer } from './accounting/audited.ts'
 import type { Answering, Context, Refusal } from './dispatch.ts'
 import { refusalAt, tooEarly } from './gate.ts'
 import type { Occupant } from './making-room.ts'
 import { OutputShare, type Sender } from './output-budget.ts'
-import type { SessionHome } from './session-home.ts'
+import type { SessionHome, SessionOrigin } from './session-home.ts'
 import type { CloseReason, Session } from './session.ts'
 import { httpRefusal, strayProtocol } from './transport/stray-protocols.ts'
 import { UnansweredRequests } from './unanswered-requests.ts'
-
-/** What a session is made for. */
-export interface SessionOrigin {
-  /** Unique within this process. */
-  readonly id: number
-  readonly remote: string
-  /** The peer's address without its port. */
-  readonly address: string
-  /** Called last, once: the connection is gone. */
-  readonly onGone: () => void
-}
 
 export class LiveSession implements Session, ConnectionOwner, Answering, Sender {
   readonly id: number
@@ -222,21 +212,24 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   finish(): void {
     const message = 'This process stops before the request is done: whether it takes effect is unknown.'
     for (const correlationId of this.#requests.ids()) {
-      this.refuse(correlationId, { code: 'outcomeUnknown', message })
+      this.#refuseOpen(correlationId, { code: 'outcomeUnknown', message })
     }
     this.#end('shutdown', 'this process stops')
   }
 
   // Answering: what dispatch uses.
 
-  answer(correlationId: number, chunks: readonly Uint8Array[]): void {
+  answer(message: RequestMessage, chunks: readonly Uint8Array[]): void {
+    const { correlationId } = message
+    tellAnswer(this.#home.audit, this, message)
     if (!this.#settle(correlationId)) return
     if (this.#phase === 'greeting') this.#open() // only an opening request is answered in this phase
     this.#send(chunks)
   }
 
-  refuse(correlationId: number, refusal: Refusal): void {
-    if (this.#settle(correlationId)) this.#refuseUnread(correlationId, refusal)
+  refuse(message: RequestMessage, refusal: Refusal): void {
+    tellAnswer(this.#home.audit, this, message, refusal)
+    this.#refuseOpen(message.correlationId, refusal)
   }
 
   // ConnectionOwner: what the connection calls.
@@ -329,7 +322,10 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     const moment = { isGreeting: this.#phase === 'greeting', isStopping: this.#home.refusing }
     const refusal =
       refusalAt(operation, moment) ?? this.#requests.admit(correlationId, bytes, this.#home.requestsMax)
-    if (refusal !== undefined) return this.#refuseUnread(correlationId, refusal)
+    if (refusal !== undefined) {
+      tellAnswer(this.#home.audit, this, message, refusal)
+      return this.#refuseUnread(correlationId, refusal)
+    }
     if (operations[operation].plane !== 'session') {
       this.#hasAsked = true
       this.#activeAt = this.#home.sweptMs
@@ -340,6 +336,10 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
       this.#connection.hold()
     }
     this.#home.dispatch.request(message, this.#context, this)
+  }
+
+  #refuseOpen(correlationId: number, refusal: Refusal): void {
+    if (this.#settle(correlationId)) this.#refuseUnread(correlationId, refusal)
   }
 
   /** Refuses a request that was not admitted. A refused greeting ends the session. */

@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { invariant, type InvariantError } from '../../protocol/invariant.ts'
 import type { OperationOn } from '../../protocol/operations.ts'
+import { noAudit, type Audit } from '../telemetry/audit/audit.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
 import { ByteBudget, requestsMaxOf, sessionLimits, type SessionLimits } from './admission.ts'
 import { createDispatch, type ClientEventHandlers, type Handlers } from './dispatch.ts'
@@ -41,6 +42,8 @@ export interface ServerOptions<N extends OperationOn<'control' | 'data'>> {
   readonly maxConnections: number
   readonly log: Logger
   readonly metrics: Instruments
+  /** Where denials and administrative changes are written down; nowhere by default. */
+  readonly audit?: Audit
   /** Wall clock, milliseconds since the epoch. */
   readonly now?: Clock
   /** Called with a broken invariant of a handler, after it was logged: the process must end. */
@@ -109,6 +112,7 @@ class SessionServer implements Server {
       limits: bounds,
       log,
       metrics,
+      audit: options.audit ?? noAudit,
       received: new ByteBudget(bounds.receivedBytesMax),
       output: this.#output,
       get highWaterBytes() {

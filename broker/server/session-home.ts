@@ -1,14 +1,27 @@
-// What all sessions of a server share: bounds that they keep together, and whom they tell. Types only.
+// What all sessions of a server share: bounds that they keep together, and whom they tell; and what one begins with. Types only.
 import type { Logger } from 'pino'
+import type { Audit } from '../telemetry/audit/audit.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
 import type { ByteBudget, SessionLimits } from './admission.ts'
 import type { Dispatch } from './dispatch.ts'
 import type { OutputBudget } from './output-budget.ts'
 
+/** What a session is made for. */
+export interface SessionOrigin {
+  /** Unique within this process. */
+  readonly id: number
+  readonly remote: string
+  /** The peer's address without its port. */
+  readonly address: string
+  /** Called last, once: the connection is gone. */
+  readonly onGone: () => void
+}
+
 export interface SessionHome {
   readonly limits: SessionLimits
   readonly log: Logger
   readonly metrics: Instruments
+  readonly audit: Audit
   /** Budget of received bytes that are not answered yet. */
   readonly received: ByteBudget
   /** Budget of the memory that what waits to be sent holds. */

@@ -60,6 +60,7 @@ export class LogOutput {
   /** A write is running in libuv's pool. */
   #isWriting = false
   #retry: NodeJS.Timeout | undefined
+  #onIdle: (() => void) | undefined
 
   constructor({ writes, noteOf, waitingBytesMax = WAITING_BYTES_MAX }: LogOutputOptions) {
     this.#writes = writes
@@ -71,6 +72,20 @@ export class LogOutput {
   readonly write = (line: string): void => {
     this.#take(line)
     if (this.#retry === undefined) this.#send()
+  }
+
+  /** Fulfils when nothing waits, or after `waitMs`, for a process that goes on without this output. */
+  idle(waitMs: number): Promise<void> {
+    this.#noteDropped()
+    if (this.#retry === undefined) this.#send()
+    if (!this.#isWriting && this.#waiting.length === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, waitMs)
+      this.#onIdle = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
   }
 
   /** Writes what can be written before the process ends, for a bounded time. Blocks the thread. */
@@ -137,7 +152,7 @@ export class LogOutput {
     const { descriptor, write, writeSync: writeNow } = this.#writes
     while (!this.#isWriting) {
       const bytes = this.#next()
-      if (bytes === undefined) return
+      if (bytes === undefined) return this.#onIdle?.()
       if (!descriptor.neverWaits) {
         this.#isWriting = true
         write(descriptor.fd, bytes, (error, written) => this.#written(error, written))
@@ -204,6 +219,7 @@ export class LogOutput {
     this.#waiting.length = 0
     this.#waitingBytes = 0
     this.#rest = undefined
+    this.#onIdle?.()
   }
 }
 

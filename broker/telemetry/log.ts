@@ -7,7 +7,7 @@ import { prettyFactory } from 'pino-pretty'
 import { visible, visibleLines, visibleWhenParsed } from '../../protocol/text/visible-text.ts'
 import { LineBudget } from './line-budget.ts'
 import { openLogDescriptor } from './log-descriptor.ts'
-import { LogOutput, systemWrites } from './log-output.ts'
+import { LogOutput, systemWrites, type LogWrites } from './log-output.ts'
 import { countOf, nounFor } from '../../protocol/text/count-text.ts'
 import { systemTime } from '../time.ts'
 
@@ -17,6 +17,9 @@ export type { Logger }
 const REPEATED_LINES = { linesMax: 100, windowMs: 10_000, messagesMax: 1000 }
 
 type LogMethod = NonNullable<NonNullable<LoggerOptions['hooks']>['logMethod']>
+
+/** How long the end of an output waits for its disk. */
+const CLOSE_MS = 2_000
 
 /** Standard output. */
 const STDOUT = 1
@@ -45,6 +48,22 @@ export function createLog(options: LogOptions): Logger {
   // However the process ends, unless it is killed, it writes waiting lines, for a bounded time.
   process.on('exit', output.end)
   return loggerOf(options, (line) => output.write(formatted(line)))
+}
+
+/** Opens a log of JSON lines on other writes than those of a descriptor; `close` fulfils when they are written, or after a while. */
+export function createLogOn(
+  writes: LogWrites,
+  options: Pick<LogOptions, 'process'>,
+): { readonly log: Logger; readonly close: () => Promise<void> } {
+  const settings = { ...options, level: 'info', format: 'json' } as const
+  const noteOf = (lines: number): string => visibleLines(droppedNote(settings, lines))
+  const output = new LogOutput({ writes, noteOf })
+  process.on('exit', output.end)
+  const close = async (): Promise<void> => {
+    await output.idle(CLOSE_MS)
+    process.off('exit', output.end)
+  }
+  return { log: loggerOf(settings, (line) => output.write(visibleLines(line))), close }
 }
 
 /** True if NO_COLOR, TERM and similar variables, which Node checks, allow colours. */
@@ -76,6 +95,7 @@ function sparingly(): LogMethod {
       return write.apply(this, parts)
     }
     const [first, ...rest] = parts as [unknown, ...unknown[]]
+    if (isAudit(first)) return write.apply(this, parts)
     const leftOut = budget.admit(String(typeof first === 'string' ? first : rest[0]))
     if (leftOut === undefined) return
     if (leftOut === 0) return write.apply(this, parts)
@@ -85,6 +105,11 @@ function sparingly(): LogMethod {
         : [{ ...(first as object), leftOut }, ...rest]
     write.apply(this, marked as typeof parts)
   }
+}
+
+/** Audit lines are bounded by their source, not by their text. */
+function isAudit(first: unknown): boolean {
+  return typeof first === 'object' && first !== null && 'log' in first && first.log === 'audit'
 }
 
 /** Returns a log line, whatever the configured level, that says how many lines were dropped in its place. */

@@ -2,6 +2,7 @@
 // docs/metrics.md derive from it. Names end in their unit; no label has an unbounded number of values.
 
 import { limits } from '../../protocol/limits.ts'
+import { accessMetrics } from './access-metrics.ts'
 import { consumerMetrics } from './consumer-metrics.ts'
 import { groupMetrics } from './group-metrics.ts'
 
@@ -68,6 +69,8 @@ export const metrics = {
     labels: [],
     from: 'both',
   },
+
+  ...accessMetrics,
 
   // Catalog and supervision: the controller.
   millrace_streams: {

@@ -23,7 +23,18 @@ describe('the table of metrics', () => {
   it('has no label for a stream, a shard or a client, so that the number of series is bounded', () => {
     const labels = new Set(entries.flatMap(([, metric]) => metric.labels))
     // Groups are named up to a bound, which test/broker/control/groups/group-gauges.test.ts keeps.
-    const bounded = ['reason', 'operation', 'code', 'host', 'result', 'state', 'owner', 'direction', 'cause']
+    const bounded = [
+      'reason',
+      'operation',
+      'code',
+      'host',
+      'result',
+      'state',
+      'owner',
+      'direction',
+      'cause',
+      'event',
+    ]
     expect(labels).toEqual(new Set([...bounded, 'group']))
   })
 

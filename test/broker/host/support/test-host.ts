@@ -43,6 +43,7 @@ export const settings: HostSettings = {
   freeSpaceFloorBytes: 0,
   readerThreads: 1,
   maxConnections: 100,
+  auditLog: null,
   clock: null,
   logLevel: 'silent',
   logFormat: 'json',
