@@ -16,6 +16,11 @@ const main = new URL('dist/cli/main.js', root)
 /** Holds the id of the process that compiles: commands may be started together, and none may run what is written in part. */
 const lock = new URL('.compiling', root)
 
+// A shell that completes a line does not wait for a compiler.
+if (process.argv[2] === 'completion' && process.argv.includes('--candidates')) {
+  if (existsSync(lock) || !existsSync(main)) process.exit()
+}
+
 while (existsSync(lock) || !existsSync(main)) {
   const taken = takeLock()
   if (taken === 'held') await delay(WAIT_MS)

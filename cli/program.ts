@@ -8,6 +8,7 @@ import { reportFailure } from './failure.ts'
 import { tell, type Terminal } from './terminal.ts'
 import { checkVerb } from './verbs/local/check.ts'
 import { configVerb } from './verbs/local/config.ts'
+import { completionVerb } from './verbs/local/completion.ts'
 import { consumeVerb } from './verbs/consume.ts'
 import { doctorVerb } from './verbs/local/doctor.ts'
 import { documentVerb } from './verbs/document.ts'
@@ -47,6 +48,7 @@ export function createProgram(terminal: Terminal, version: string): Command {
     doctorVerb,
     checkVerb,
     tlsVerb,
+    completionVerb,
   ]
   for (const verb of verbs) program.addCommand(verb(terminal))
   settle(program, terminal)

@@ -16,6 +16,8 @@ export interface ConfigFlag<N extends string = BrokerOptionName> {
   readonly flag: string
   /** The option's line of `--help`. */
   readonly help: string
+  /** The words that can be its value, where only some can. */
+  readonly choices: readonly string[]
 }
 
 /** Returns a flag for each option of the daemon, in the order of the table. `loadConfig` parses and checks the values. */
@@ -42,6 +44,7 @@ function flagFor<N extends BrokerOptionName | ClientOptionName>(
   const choices = option.values === undefined ? '' : ` One of ${option.values.join(', ')}.`
   return {
     name,
+    choices: [...(option.values ?? []), ...(option.auto === undefined ? [] : ['auto'])],
     flag: `${flagOf(name)} ${kinds[option.kind].placeholder}`.trim(),
     help: `${option.doc}${choices} (${[...notes, `env ${environmentNameOf(name)}`].join('; ')})`,
   }

@@ -36,14 +36,14 @@ export function consumeVerb(terminal: Terminal): Command {
     .argument('<stream>')
     .option('--from <position>', positionHelp, 'TRIM_HORIZON')
     .option('--until <position>', 'stop before this position, written like --from')
-    .option('--shard <id>', 'read this shard only; a sequence number needs it where there are several')
+    .option('--shard <shard>', 'read this shard only; a sequence number needs it where there are several')
     .option(
       '--key <text>',
       'read the records of this partition key only; other shards than its own are not read',
     )
     .option('--follow', 'go on with new records as they come; --from LATEST does so by itself')
     .option('--push', 'let the broker push records instead of asking for them; follows')
-    .option('--consumer <name>', 'read as this registered consumer, with a throughput of its own')
+    .option('--consumer <consumer>', 'read as this registered consumer, with a throughput of its own')
     .option('--count <n>', 'stop after n records', wholeNumber(1))
     .option(
       '--skip-unreadable',

@@ -38,7 +38,7 @@ function registerVerb(terminal: Terminal): Command {
         'stream has limits. It stays until it is deregistered, or its stream is deleted.',
     )
     .argument('<stream>')
-    .argument('<consumer>', '1 to 128 letters, digits, _, . and -')
+    .argument('<name>', '1 to 128 letters, digits, _, . and -')
     .addOption(jsonOption())
     .action(async (stream: string, name: string, options: Shared) => {
       const consumer = await withClient(terminal, options, (client) => client.registerConsumer(stream, name))

@@ -102,7 +102,7 @@ function resetVerb(terminal: Terminal): Command {
       '--to <position>',
       'TRIM_HORIZON, LATEST, a time (2026-05-01T12:00:00Z), or how long ago (15m)',
     )
-    .option('--stream <name>', 'which of its streams; need not be named where it reads one')
+    .option('--stream <stream>', 'which of its streams; need not be named where it reads one')
     .option('--dry-run', 'show what would change, and change nothing')
     .option('--yes', 'do not ask')
     .option(

@@ -23,7 +23,7 @@ export function scaleVerb(terminal: Terminal): Command {
       'Split and merge until a stream has so many shards of even ranges, while everything runs. With --explain, ' +
         'change nothing, and tell what the autoscaler would do and why.',
     )
-    .argument('<name>')
+    .argument('<stream>')
     .argument('[count]', 'open shards to end with', wholeNumber(1))
     .option('--explain', 'what the load asks for, shard by shard')
     .addOption(jsonOption())

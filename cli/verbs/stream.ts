@@ -85,7 +85,7 @@ function listVerb(terminal: Terminal): Command {
 function describeVerb(terminal: Terminal): Command {
   const command = new Command('describe')
     .description('Describe one stream.')
-    .argument('<name>')
+    .argument('<stream>')
     .addOption(jsonOption())
     .action(async (name: string, options: Shared) => {
       show(terminal, await withClient(terminal, options, (client) => client.describeStream(name)), options)
@@ -99,7 +99,7 @@ function updateVerb(terminal: Terminal): Command {
   const command = addSettingsFlags(
     new Command('update')
       .description('Change the settings of a stream. What is not named stays.')
-      .argument('<name>'),
+      .argument('<stream>'),
   )
     .addOption(jsonOption())
     .action(async (name: string, options: Shared & SettingsFlags) => {
@@ -119,7 +119,7 @@ function updateVerb(terminal: Terminal): Command {
 function deleteVerb(terminal: Terminal): Command {
   const command = new Command('delete')
     .description('Delete a stream and all its records. Asks first on a terminal; a script is not asked.')
-    .argument('<name>')
+    .argument('<stream>')
     .option('--yes', 'do not ask')
     .action(async (name: string, options: Shared & { yes?: true }) => {
       await withClient(terminal, options, async (client) => {

@@ -1,0 +1,46 @@
+// Asks for names that complete a word, of the broker where the verb on the line would connect. Nobody is told when that fails, and
+// it never takes long: a person waits with a key pressed.
+import type { Client } from '../../client/index.ts'
+import { readProfiles } from '../connecting/profile-file.ts'
+import { resolveTarget } from '../connecting/resolve.ts'
+import type { Surroundings } from '../connecting/surroundings.ts'
+import type { Asked, NameKind } from './asked.ts'
+
+/** More names than that help nobody. */
+const NAMES_MAX = 1000
+
+/** Passes on names as they come, until the signal fires. Rejects if they cannot be had. */
+export async function askNames(
+  { names, stream, connection }: Asked,
+  {
+    surroundings,
+    signal,
+    onName,
+  }: { surroundings: Surroundings; signal: AbortSignal; onName: (name: string) => void },
+): Promise<void> {
+  if (names === undefined) return
+  if (names === 'profile') {
+    for (const name of Object.keys(readProfiles(surroundings).profiles).sort()) onName(name)
+    return
+  }
+  const { url } = resolveTarget(connection, surroundings)
+  const { connect } = await import('../../client/index.ts')
+  await using client = await connect(url, { clientName: 'millrace-completion', signal })
+  let count = 0
+  for await (const name of namesOf(client, names, stream)) {
+    onName(name)
+    if (++count >= NAMES_MAX) return
+  }
+}
+
+async function* namesOf(
+  client: Client,
+  kind: Exclude<NameKind, 'profile'>,
+  stream: string | undefined,
+): AsyncGenerator<string> {
+  if (kind === 'stream') for await (const { name } of client.listStreams()) yield name
+  if (kind === 'group') for await (const { name } of client.listGroups()) yield name
+  if (stream === undefined) return
+  if (kind === 'shard') for await (const { shardId } of client.listShards(stream)) yield shardId
+  if (kind === 'consumer') for await (const { name } of client.listConsumers(stream)) yield name
+}
