@@ -10,7 +10,7 @@ import { Checkpoints } from './groups/checkpoints.ts'
 import { Group } from './groups/group.ts'
 import type { GroupOptions } from './groups/options.ts'
 import { Documents, type DocumentsOptions } from './documents/documents.ts'
-import { defaultUrl } from './environment.ts'
+import { brokerOfEnvironment } from './environment.ts'
 import { asMillraceError, closedError } from './errors.ts'
 import { checkArgument, checkOptions } from './options/check.ts'
 import { ConnectionPool } from './connecting/pool.ts'
@@ -62,11 +62,16 @@ interface Given {
 }
 
 /**
- * Connects to the broker that the url names: `millrace://host:port[,host:port]`, or `millraces://…` by TLS; without one, to the
- * broker that the environment variable `MILLRACE_URL` names, or else to `millrace://127.0.0.1:7400`. Rejects with `unavailable`
- * if none of the addresses answers, with `tlsFailed` if none can be trusted, and with `invalidArgument` for invalid options.
+ * Connects to the broker that the url names: `millrace://host:port[,host:port]`, or `millraces://…` by TLS. Without one it connects
+ * to the broker that the environment variable `MILLRACE_URL` names, or else to `millrace://127.0.0.1:7400`; then the files of
+ * `MILLRACE_CA`, `MILLRACE_CERT` and `MILLRACE_CERT_KEY` count too, unless `options` say otherwise. Rejects with `unavailable` if
+ * none of the addresses answers, with `tlsFailed` if none can be trusted, and with `invalidArgument` for invalid options.
  */
-export async function connect(url: string = defaultUrl(), options: ConnectOptions = {}): Promise<Client> {
+export async function connect(url?: string, options: ConnectOptions = {}): Promise<Client> {
+  if (url === undefined) {
+    const { url: named, ...others } = brokerOfEnvironment()
+    return connect(named, { ...others, ...options })
+  }
   checkArgument('url', url)
   checkOptions('connect', options)
   const broker = parseUrl(url)

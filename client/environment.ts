@@ -1,9 +1,34 @@
-// The only place where the client reads the process environment: the broker's url, for programs that give none.
-// A test checks that name and default are those of the option table (docs/configuration.md).
-const URL_VARIABLE = 'MILLRACE_URL'
+// The only place where the client reads the process environment: the broker's url, for programs that give none, and the files by
+// which it is reached. A test checks that names and default are those of the option table (docs/configuration.md).
+import { MillraceError } from '../protocol/millrace-error.ts'
+import { tlsFiles } from './connecting/credential-files.ts'
+import type { AskTls } from './connecting/tls-transport.ts'
 
-/** Returns the url in `MILLRACE_URL`, or that of a broker on this machine at the default port. */
-export function defaultUrl(environment: Readonly<Record<string, string | undefined>> = process.env): string {
-  const url = environment[URL_VARIABLE]
-  return url === undefined || url === '' ? 'millrace://127.0.0.1:7400' : url
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** What the environment says of the broker. */
+export interface NamedBroker {
+  readonly url: string
+  readonly tls?: AskTls
+}
+
+/**
+ * Returns the broker that the environment names, `MILLRACE_URL`, or that of this machine at the default port, with the files that
+ * it names. They count only together with its url: what is meant for one broker must not be shown to another. Throws
+ * `invalidArgument` if they contradict each other.
+ */
+export function brokerOfEnvironment(environment: Environment = process.env): NamedBroker {
+  const [url, ca, cert, key] = ['URL', 'CA', 'CERT', 'CERT_KEY'].map(
+    // An empty variable counts as none.
+    (name) => environment[`MILLRACE_${name}`] || undefined,
+  )
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new MillraceError('invalidArgument', 'MILLRACE_CERT and MILLRACE_CERT_KEY are a pair: set both.')
+  }
+  const isSecure = url?.startsWith('millraces://') === true
+  const isCertified = ca !== undefined || cert !== undefined
+  return {
+    url: url ?? 'millrace://127.0.0.1:7400',
+    ...(isSecure && isCertified ? { tls: tlsFiles({ ca, cert, key }) } : {}),
+  }
 }

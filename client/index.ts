@@ -5,6 +5,7 @@ export type { CallOptions, ConnectOptions, LogEntry, RetryPolicy, Rim } from './
 export type { Address } from './connecting/address.ts'
 export type { Dial } from './connecting/transport.ts'
 export type { AskTls, TlsOptions } from './connecting/tls-transport.ts'
+export { tlsFiles, tokenFile, type TlsFiles } from './connecting/credential-files.ts'
 export {
   MillraceError,
   type AppendAttempt,

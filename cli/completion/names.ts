@@ -1,6 +1,7 @@
 // Asks for names that complete a word, of the broker where the verb on the line would connect. Nobody is told when that fails, and
 // it never takes long: a person waits with a key pressed.
 import type { Client } from '../../client/index.ts'
+import { credentialsOf } from '../connecting/credentials.ts'
 import { readProfiles } from '../connecting/profile-file.ts'
 import { resolveTarget } from '../connecting/resolve.ts'
 import type { Surroundings } from '../connecting/surroundings.ts'
@@ -23,9 +24,14 @@ export async function askNames(
     for (const name of Object.keys(readProfiles(surroundings).profiles).sort()) onName(name)
     return
   }
-  const { url } = resolveTarget(connection, surroundings)
+  const target = resolveTarget(connection, surroundings)
   const { connect } = await import('../../client/index.ts')
-  await using client = await connect(url, { clientName: 'millrace-completion', signal })
+  const credentials = await credentialsOf(target)
+  await using client = await connect(target.url, {
+    clientName: 'millrace-completion',
+    signal,
+    ...credentials,
+  })
   let count = 0
   for await (const name of namesOf(client, names, stream)) {
     onName(name)

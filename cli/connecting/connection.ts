@@ -4,6 +4,7 @@ import type { Client, ConnectOptions, LogEntry } from '../../client/index.ts'
 import { visible } from '../../protocol/text/visible-text.ts'
 import { seldom } from '../output/seldom.ts'
 import type { ConnectionFlags } from './options.ts'
+import { credentialsOf } from './credentials.ts'
 import { resolveTarget } from './resolve.ts'
 import { processSurroundings } from './surroundings.ts'
 import { tell, type Terminal } from '../terminal.ts'
@@ -18,10 +19,11 @@ export async function withClient<T>(
   use: (client: Client) => Promise<T>,
   { tellsTroubles = false }: { tellsTroubles?: boolean } = {},
 ): Promise<T> {
-  const { url } = resolveTarget(flags, processSurroundings())
+  const target = resolveTarget(flags, processSurroundings())
   const { connect } = await import('../../client/index.ts')
   const log = tellsTroubles ? { log: troubles(terminal) } : {}
-  await using client = await connect(url, { clientName: 'millrace-cli', ...log })
+  const credentials = await credentialsOf(target)
+  await using client = await connect(target.url, { clientName: 'millrace-cli', ...credentials, ...log })
   return await use(client)
 }
 

@@ -10,7 +10,7 @@ import { loadConfig } from '../../../broker/config/load.ts'
 import { environmentNameOf, flagOf, options, type OptionName } from '../../../broker/config/options.ts'
 import { configSchema } from '../../../broker/config/schema.ts'
 import { SOFTWARE } from '../../../broker/config/software.ts'
-import { defaultUrl } from '../../../client/environment.ts'
+import { brokerOfEnvironment } from '../../../client/environment.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-config-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -79,10 +79,23 @@ describe('loadConfig', () => {
 
 describe('the process environment', () => {
   it('gives client programs the url of the broker, as the option table says', () => {
-    expect(defaultUrl({})).toBe(options.url.default)
-    expect(defaultUrl({ [environmentNameOf('url')]: '' })).toBe(options.url.default)
-    expect(defaultUrl({ [environmentNameOf('url')]: 'millrace://elsewhere:1' })).toBe(
-      'millrace://elsewhere:1',
+    expect(brokerOfEnvironment({})).toEqual({ url: options.url.default })
+    expect(brokerOfEnvironment({ [environmentNameOf('url')]: '' }).url).toBe(options.url.default)
+    expect(brokerOfEnvironment({ [environmentNameOf('url')]: 'millrace://elsewhere:1' })).toEqual({
+      url: 'millrace://elsewhere:1',
+    })
+  })
+
+  it('gives client programs the files of the environment where its url speaks TLS', async () => {
+    const ca = join(directory, 'ca.pem')
+    writeFileSync(ca, 'an authority')
+    const named = { [environmentNameOf('ca')]: ca }
+    const secure = { [environmentNameOf('url')]: 'millraces://elsewhere:1' }
+    expect(await brokerOfEnvironment({ ...named, ...secure }).tls?.()).toEqual({ ca: 'an authority' })
+    expect(brokerOfEnvironment(secure).tls).toBeUndefined()
+    expect(brokerOfEnvironment(named).tls).toBeUndefined()
+    expect(() => brokerOfEnvironment({ ...secure, [environmentNameOf('certKey')]: 'a.key' })).toThrow(
+      'MILLRACE_CERT and MILLRACE_CERT_KEY are a pair: set both.',
     )
   })
 
