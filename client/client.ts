@@ -10,6 +10,7 @@ import { Checkpoints } from './groups/checkpoints.ts'
 import { Group } from './groups/group.ts'
 import type { GroupOptions } from './groups/options.ts'
 import { Documents, type DocumentsOptions } from './documents/documents.ts'
+import { ensureKey } from './encryption/of-stream.ts'
 import { brokerOfEnvironment } from './environment.ts'
 import { asMillraceError, closedError } from './errors.ts'
 import { checkArgument, checkOptions } from './options/check.ts'
@@ -183,6 +184,7 @@ export class Client extends Admin implements AsyncDisposable {
     checkOptions('producer', options)
     this.#throwIfClosed()
     const routing = await this.#routings.get(stream, options.signal)
+    await ensureKey(stream, this.#settings, options.signal)
     this.#throwIfClosed()
     throwIfAborted(options.signal)
     const producer: Producer<In> = new Producer(options, {

@@ -71,6 +71,7 @@ export {
   type EncoderOption,
   type RecordKeys,
 } from './codecs.ts'
+export type { EncryptionOptions, Key, KeyProvider } from './encryption/options.ts'
 export type { StandardSchema, StandardIssue, StandardResult } from './codecs/standard-schema.ts'
 export {
   aggregate,

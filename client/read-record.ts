@@ -14,6 +14,8 @@ import {
   recordEndAt,
   timestampAt,
   visitRecords,
+  type BatchOpener,
+  type StoredRecordVisitor,
 } from '../protocol/batch/record.ts'
 import { isBytes } from '../protocol/bytes.ts'
 import { hashKeyToDecimal } from '../protocol/shards/hash-key.ts'
@@ -191,18 +193,20 @@ function refuse(): false {
 
 /**
  * The records of a batch, from sequence number `from` on and before `until`. They are views on it. Throws what
- * `readRecords` throws.
+ * `readRecords` and `open` throw.
  */
 export function readBatch<T>(
   batch: Uint8Array,
-  { shardId, codec, from, until }: { shardId: string; codec: Codec<never, T>; from: number; until: number },
+  options: { shardId: string; codec: Codec<never, T>; from: number; until: number; open: BatchOpener },
 ): StreamRecord<T>[] {
+  const { shardId, codec, from, until, open } = options
   const origin: Origin<T> = { shardId, codec, arrivalTime: arrivalTimeAt(batch, 0), bytes: NO_BYTES }
   const records: StreamRecord<T>[] = []
-  origin.bytes = visitRecords(batch, from, (sequenceNumber, at, dataAt) => {
+  const visit: StoredRecordVisitor = (sequenceNumber, at, dataAt) => {
     if (sequenceNumber >= until) return
     const record = new ReadRecord(origin, sequenceNumber, at, dataAt)
     records.push(new Proxy<ReadRecord<unknown>>(record, face) as ReadRecord<T>)
-  })
+  }
+  origin.bytes = visitRecords(batch, from, visit, open)
   return records
 }

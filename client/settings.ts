@@ -2,6 +2,8 @@
 // take time and random numbers from here: none calls a clock or a random source itself.
 import { randomBytes } from 'node:crypto'
 import { MillraceError } from '../protocol/millrace-error.ts'
+import { Encryption } from './encryption/encryption.ts'
+import type { EncryptionOptions } from './encryption/options.ts'
 import { optionTable } from './options/table.ts'
 import type { BrokerUrl } from './connecting/address.ts'
 import { tlsDialer, type AskTls, type TlsOptions } from './connecting/tls-transport.ts'
@@ -57,6 +59,11 @@ export interface ConnectOptions {
   readonly requestTimeoutMs?: number
   /** How long the client waits before it tries again, and when it gives up. */
   readonly retry?: Partial<RetryPolicy>
+  /**
+   * Encrypts records before they leave, and decrypts those that are read: the broker holds no plaintext. It covers all that the
+   * client appends and reads. Nothing is encrypted by default.
+   */
+  readonly encryption?: EncryptionOptions
   /** Closes the client when it fires; all waiting calls then reject. */
   readonly signal?: AbortSignal
   /** Called when the client does something by itself, and when records have waited for 5 s. Must not throw. */
@@ -86,6 +93,8 @@ export interface Settings extends Rim {
   readonly clientName: string
   readonly requestTimeoutMs: number
   readonly retry: RetryPolicy
+  /** Undefined where nothing is encrypted, and nothing encrypted can be read. */
+  readonly encryption: Encryption | undefined
   readonly log: (entry: LogEntry) => void
 }
 
@@ -107,19 +116,23 @@ export function resolveSettings(options: ConnectOptions, url: BrokerUrl = PLAIN)
   }
   const tls = askTls(options, url)
   const hosts = url.addresses.map(({ host }) => host)
+  const { encryption } = options
+  const requestMs = options.requestTimeoutMs ?? requestTimeoutMs.default
+  const monotonic = rim.monotonic ?? (() => performance.now())
   return Object.freeze({
     dial: options.dial ?? (tls === undefined ? dialTcp : tlsDialer(tls, hosts)),
     hasOwnDial: options.dial !== undefined,
     tls,
     clientName: options.clientName ?? 'millrace-client',
-    requestTimeoutMs: options.requestTimeoutMs ?? requestTimeoutMs.default,
+    requestTimeoutMs: requestMs,
     retry: Object.freeze({
       backoffMinMs,
       backoffMaxMs,
       giveUpAfterMs: retry.giveUpAfterMs ?? giveUp.default,
     }),
+    encryption: encryption && new Encryption(encryption, { monotonic, requestTimeoutMs: requestMs }),
     log: options.log ?? (() => {}),
-    monotonic: rim.monotonic ?? (() => performance.now()),
+    monotonic,
     clock: rim.clock ?? Date.now,
     random: rim.random ?? Math.random,
     randomBytes: rim.randomBytes ?? randomBytes,

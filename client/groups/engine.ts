@@ -8,6 +8,7 @@ import type { Codec } from '../codecs.ts'
 import type { ControlPlane } from '../connecting/control-plane.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
 import type { RoutingCache } from '../connecting/routing.ts'
+import { decryptionOf } from '../encryption/of-stream.ts'
 import { asMillraceError, errorFrom } from '../errors.ts'
 import type { RecordInput } from '../record.ts'
 import type { Settings } from '../settings.ts'
@@ -262,6 +263,7 @@ export class GroupEngine<T> {
       feed,
       settings,
       codec,
+      decryption: decryptionOf(shard.stream, dependencies.settings),
       handler,
       saver: this.#saver,
       giveBacks: this.#giveBacks,

@@ -36,7 +36,11 @@ export function whole(bounds: { min: number; max: number; default: number }): Wh
   }
 }
 
-const takes = (expected: string, accepts: Option['accepts']): Option => ({ expects: () => expected, accepts })
+/** An option of a kind of its own: what it must be, and whether a value is. */
+export const takes = (expected: string, accepts: Option['accepts']): Option => ({
+  expects: () => expected,
+  accepts,
+})
 
 export const boolean = takes('true or false', (given) => typeof given === 'boolean')
 export const string = takes('a string', (given) => typeof given === 'string')

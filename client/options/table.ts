@@ -28,6 +28,7 @@ import type {
   DocumentsWhere,
   PutDocumentOptions,
 } from '../documents/documents.ts'
+import { encryptionOptions } from '../encryption/options.ts'
 import type { ProducerOptions } from '../producer/options.ts'
 import type { ReadOptions, SubscribeOptions } from '../reading/options.ts'
 import type { StreamPosition } from '../reading/position.ts'
@@ -104,6 +105,7 @@ const connect = {
   clientName: string,
   requestTimeoutMs: whole({ min: 1, max: 3_600_000, default: 30_000 }),
   retry: { ...group(retry), fields: retry },
+  encryption: group(encryptionOptions),
   signal,
   log: callback,
   rim: group(rim),

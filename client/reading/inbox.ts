@@ -45,6 +45,12 @@ export class Inbox {
 
   /** True once the reading is closed: the remaining records of a batch that the loop has taken are not handed out. */
   isDiscarded = false
+  readonly #discarding = new AbortController()
+
+  /** Fires when the reading is closed. */
+  get discarded(): AbortSignal {
+    return this.#discarding.signal
+  }
 
   /** Bytes of batches that are not taken yet. */
   get bytes(): number {
@@ -70,6 +76,7 @@ export class Inbox {
   /** Ends at once, and drops the batches that are here. */
   discard(error?: Error): void {
     this.isDiscarded = true
+    this.#discarding.abort()
     this.#queue = []
     this.#head = 0
     this.#bytes = 0

@@ -6,6 +6,7 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
 import type { Endpoint } from '../connecting/address.ts'
 import { resolveDecoder, type Codec } from '../codecs.ts'
+import { decryptionOf } from '../encryption/of-stream.ts'
 import { asMillraceError, closedError } from '../errors.ts'
 import { checkPlaces, type StreamPosition } from './position.ts'
 import type { StreamRecord } from '../record.ts'
@@ -133,7 +134,10 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   #source() {
     const { filter } = this.#plan
     const onUnreadable = this.#onUnreadable
-    return { inbox: this.#inbox, codec: this.#codec, filter, onUnreadable, close: () => this.close() }
+    const { settings } = this.#dependencies
+    const decryption = decryptionOf(this.stream, settings)
+    const own = { inbox: this.#inbox, codec: this.#codec, close: () => this.close() }
+    return { ...own, filter, onUnreadable, decryption }
   }
 
   /** Ends the reading; 'later' lets the loop first use the batches that have arrived. Returns false: no shard goes on. */

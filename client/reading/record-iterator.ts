@@ -1,7 +1,9 @@
 // Hands arrived records to a `for await` loop: one by one from a buffer, with promises that are already fulfilled, so that a
 // record costs no turn of the event loop; or a batch at a time. Runs in the client.
 import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../protocol/batch/batch.ts'
+import type { BatchOpener } from '../../protocol/batch/record.ts'
 import type { Codec } from '../codecs.ts'
+import type { Decryption } from '../encryption/decryption.ts'
 import { readBatch } from '../read-record.ts'
 import type { StreamRecord } from '../record.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'
@@ -16,6 +18,7 @@ export interface RecordSource<T> {
   /** Undefined if the loop gets every record. */
   readonly filter: KeyFilter | undefined
   readonly onUnreadable: OnUnreadable
+  readonly decryption: Decryption
   /** Called when the loop was left. */
   close(): Promise<void>
 }
@@ -23,11 +26,15 @@ export interface RecordSource<T> {
 const END = { done: true, value: undefined } as const
 
 /** Returns the wanted records of a batch. Throws an error with the place of records that cannot be read. */
-export function recordsOf<T>(arrived: ArrivedBatch, codec: Codec<never, T>): StreamRecord<T>[] {
+export function recordsOf<T>(
+  arrived: ArrivedBatch,
+  codec: Codec<never, T>,
+  open: BatchOpener,
+): StreamRecord<T>[] {
   const { cursor, batch, from, until, next, error } = arrived
   if (error !== undefined) throw error
   try {
-    return readBatch(batch, { shardId: cursor.shardId, codec, from, until })
+    return readBatch(batch, { shardId: cursor.shardId, codec, from, until, open })
   } catch (cause) {
     if (!isUnreadable(cause)) throw cause
     // In a damaged batch, even the number of the first record cannot be trusted.
@@ -88,6 +95,8 @@ class BatchSource<T> implements Handing {
       if (arrived !== undefined) {
         this.#bytesThisTurn += arrived.batch.length
         const records = await this.#recordsOf(arrived)
+        // Closed while it waited for a key: the inbox says how the loop ends.
+        if (inbox.isDiscarded) continue
         if (records.length === 0) {
           arrived.cursor.endBatch(arrived.next)
           continue
@@ -105,13 +114,17 @@ class BatchSource<T> implements Handing {
   }
 
   /** Returns the records of a batch; reports one that cannot be read and returns none, if the caller wants that. */
-  #recordsOf(arrived: ArrivedBatch): StreamRecord<T>[] | Promise<never> {
-    const { codec, filter, onUnreadable } = this.#source
+  async #recordsOf(arrived: ArrivedBatch): Promise<StreamRecord<T>[]> {
+    const { codec, filter, onUnreadable, decryption, inbox } = this.#source
     try {
-      if (filter === undefined) return recordsOf(arrived, codec)
-      if (arrived.error === undefined && !filter.mayBeIn(arrived.batch)) return []
-      return filter.matching(recordsOf(arrived, codec))
+      if (filter !== undefined && arrived.error === undefined && !filter.mayBeIn(arrived.batch)) return []
+      const opener = decryption.openerOf(arrived.batch, inbox.discarded)
+      const open = typeof opener === 'function' ? opener : await opener
+      if (inbox.isDiscarded) return []
+      const records = recordsOf(arrived, codec, open)
+      return filter === undefined ? records : filter.matching(records)
     } catch (error) {
+      if (inbox.isDiscarded) return []
       const skipped = skippedOf(error)
       if (onUnreadable === 'fail' || skipped === undefined) return this.#end(error)
       try {

@@ -1,11 +1,18 @@
 // Stored records that cannot be read: their errors, and what a reading does about them. Runs in the client, pure.
-// There are three reasons, which need different measures: damaged bytes, records that a producer wrote malformed, and a codec
-// that this Node does not have. Such records are never handed out as data, and never skipped silently.
+// The reasons need different measures: damaged bytes, records that a producer wrote malformed, a codec that this Node does not
+// have, a key that is erased or was never given, bytes that do not decrypt, and records in the open where none may be. Such records are never handed out as data, and never skipped silently.
 import { MillraceError, type RecordsPlace } from '../../protocol/millrace-error.ts'
 import type { Damage } from '../../protocol/structs.ts'
 import { endSentence } from '../errors.ts'
 
-const reasons = ['corruptData', 'malformedBatch', 'codecUnavailable'] as const
+const reasons = [
+  'corruptData',
+  'malformedBatch',
+  'codecUnavailable',
+  'keyUnavailable',
+  'decryptionFailed',
+  'notEncrypted',
+] as const
 
 /** Why records cannot be read: an error code. */
 export type UnreadableReason = (typeof reasons)[number]
@@ -37,6 +44,9 @@ const advice: Readonly<Record<UnreadableReason, string>> = {
   corruptData: '',
   malformedBatch: ' Their producer wrote them so: no disk is at fault.',
   codecUnavailable: '',
+  keyUnavailable: '',
+  decryptionFailed: '',
+  notEncrypted: '',
 }
 
 /** Makes the error about damage that the broker reported. */

@@ -114,14 +114,18 @@ function keyEndAt(bytes: Buffer, at: number): number {
 /**
  * Returns the records of a stored batch from sequence number `from` on, or all. Throws `corruptData` if a checksum is wrong,
  * `malformedBatch` if the checksums are right and the records invalid, `keyUnavailable` if they are encrypted, and
- * `codecUnavailable` if this version of Node cannot inflate them. Inflates at most the length in the header, within the limits.
+ * `codecUnavailable` if this version of Node cannot inflate them; what `open` throws where it is given. Inflates at most the length in the header, within the limits.
  */
-export function readRecords(batch: Uint8Array, options: { from?: number } = {}): StoredRecord[] {
+export function readRecords(
+  batch: Uint8Array,
+  options: { from?: number; open?: BatchOpener | undefined } = {},
+): StoredRecord[] {
   const arrivalTime = arrivalTimeAt(batch, 0)
   const records: StoredRecord[] = []
-  visitRecords(batch, options.from ?? 0, (sequenceNumber, at, dataAt, end, bytes) => {
+  const visit: StoredRecordVisitor = (sequenceNumber, at, dataAt, end, bytes) => {
     records.push(new RecordView(bytes, { at, dataAt, end }, sequenceNumber, arrivalTime))
-  })
+  }
+  visitRecords(batch, options.from ?? 0, visit, options.open)
   return records
 }
 

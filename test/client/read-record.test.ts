@@ -4,7 +4,13 @@ import { describe, expect, it } from 'vitest'
 import { bytes, json, text, type Codec } from '../../client/codecs.ts'
 import { readBatch } from '../../client/read-record.ts'
 import type { StreamRecord } from '../../client/record.ts'
-import { BatchBuilder, hashKeyFromDecimal, stampBatch, type RecordFields } from '../../protocol/index.ts'
+import {
+  BatchBuilder,
+  hashKeyFromDecimal,
+  openWithoutKeys as open,
+  stampBatch,
+  type RecordFields,
+} from '../../protocol/index.ts'
 
 const shardId = 'shardId-000000000003'
 
@@ -17,7 +23,7 @@ function batchOf(records: readonly RecordFields[]): Uint8Array {
 }
 
 function read<T>(record: RecordFields, codec: Codec<never, T>): StreamRecord<T> {
-  return readBatch(batchOf([record]), { shardId, codec, from: 0, until: Infinity })[0]!
+  return readBatch(batchOf([record]), { shardId, codec, from: 0, until: Infinity, open })[0]!
 }
 
 const input = {
@@ -57,7 +63,7 @@ describe('a record that was read', () => {
       ['a', 'b', 'c', 'd'].map((partitionKey) => ({ partitionKey, data: Buffer.alloc(0) })),
     )
     const keys = (from: number, until: number) =>
-      readBatch(batch, { shardId, codec: text, from, until }).map((record) => record.partitionKey)
+      readBatch(batch, { shardId, codec: text, from, until, open }).map((record) => record.partitionKey)
     expect([keys(0, Infinity), keys(42, 44), keys(45, 50)]).toEqual([['a', 'b', 'c', 'd'], ['b', 'c'], []])
   })
 

@@ -3,7 +3,10 @@
 // planned hand-over delivers no record twice.
 import { arrivalTimeAt } from '../../../protocol/batch/batch.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
+import type { BatchOpener } from '../../../protocol/batch/record.ts'
 import type { Codec } from '../../codecs.ts'
+import type { Decryption } from '../../encryption/decryption.ts'
+import type { ArrivedBatch } from '../../reading/inbox.ts'
 import { errorFrom } from '../../errors.ts'
 import { errorText } from '../error-text.ts'
 import { sleep } from '../../waiting.ts'
@@ -25,6 +28,7 @@ export interface ShardWorkOptions<T> extends Omit<
   readonly feed: ShardFeed
   readonly settings: GroupSettings
   readonly codec: Codec<never, T>
+  readonly decryption: Decryption
   readonly saver: CheckpointSaver
   readonly giveBacks: GiveBacks
 }
@@ -44,6 +48,11 @@ interface Gap {
   readonly error: MillraceError
 }
 
+interface LockedBatch {
+  readonly arrived: ArrivedBatch
+  readonly opener: BatchOpener | Promise<BatchOpener>
+}
+
 export type WorkOutcome = 'ended' | 'released' | 'lost'
 
 export class ShardWork<T> {
@@ -53,6 +62,8 @@ export class ShardWork<T> {
   /** Records of the last taken batch that were not handed out. */
   #rest: Batch<T> | undefined
   #gap: Gap | undefined
+  /** A batch that was taken and whose key is being asked for, and then what opens it. */
+  #locked: LockedBatch | undefined
   /** The handler has returned for all records below this number. */
   #handled: number | undefined
   #bytesThisTurn = 0
@@ -269,7 +280,8 @@ export class ShardWork<T> {
       if (this.#shard.isClosing) return undefined
       const found = this.#take()
       if (found !== undefined) return found
-      if (!(await inbox.wait())) return undefined
+      if (this.#locked !== undefined) await this.#unlock(this.#locked)
+      else if (!(await inbox.wait())) return undefined
     }
   }
 
@@ -302,14 +314,29 @@ export class ShardWork<T> {
     return gap ?? (position > 0 ? { records: [], position } : undefined)
   }
 
-  /** Decodes the next arrived batch. Returns undefined if there is none, or if it cannot be read, and then sets the gap. */
-  #decode(): Batch<T> | undefined {
-    const { feed, codec } = this.#options
-    const shard = this.#shard
-    const arrived = feed.inbox.take()
-    if (arrived === undefined) return undefined
+  /** Waits for the key of a batch. Rejects if the provider fails for long: the shard is then given back, and begun again. */
+  async #unlock({ arrived, opener }: LockedBatch): Promise<void> {
     try {
-      const records = recordsOf(arrived, codec)
+      this.#locked = { arrived, opener: await opener }
+    } catch (error) {
+      if (!this.#shard.isClosing) throw error
+    }
+  }
+
+  /**
+   * Decodes the next arrived batch. Returns undefined if there is none, or if its key has to be waited for, or if it cannot be
+   * read, and then sets the gap.
+   */
+  #decode(): Batch<T> | undefined {
+    const { feed, codec, decryption } = this.#options
+    const shard = this.#shard
+    const arrived = this.#locked?.arrived ?? feed.inbox.take()
+    if (arrived === undefined) return undefined
+    const opener = this.#locked?.opener ?? decryption.openerOf(arrived.batch, shard.closing)
+    this.#locked = typeof opener === 'function' ? undefined : { arrived, opener }
+    if (typeof opener !== 'function') return undefined
+    try {
+      const records = recordsOf(arrived, codec, opener)
       const bytes = arrived.batch.length
       shard.bytes += bytes
       arrived.cursor.lag.handOut(arrivalTimeAt(arrived.batch, 0), 0)

@@ -1,6 +1,7 @@
 // Where accepted records gather: encoded at once into the open batch of their shard's lane. Runs in the client, pure.
 // It knows which bytes are buffered, and how batches go on elsewhere: as they are where all their records go together,
 // else encoded anew.
+import { ENCRYPTION_BYTES_MAX } from '../../../protocol/batch/envelope.ts'
 import { stampBatch, batchOffsets } from '../../../protocol/batch/batch.ts'
 import { hashKeyFromBytes, hashPartitionKey } from '../../../protocol/shards/hash-key.ts'
 import { invariant } from '../../../protocol/invariant.ts'
@@ -10,6 +11,7 @@ import {
   type RecordFields,
   type StoredRecord,
 } from '../../../protocol/batch/record.ts'
+import type { BatchEncryption } from '../../encryption/batch-encryption.ts'
 import { BatchMemory } from './batch-memory.ts'
 import { gatherMsOf } from '../lanes/deadlines.ts'
 import { drawIdentity } from '../lanes/identity.ts'
@@ -24,6 +26,8 @@ export interface AccumulatorOptions {
   readonly monotonic: () => number
   readonly random: () => number
   readonly randomBytes: (length: number) => Uint8Array
+  /** Undefined where batches are sent as they are. */
+  readonly encryption?: Pick<BatchEncryption, 'encrypt'> | undefined
   /** The lane got its first record, or a batch of it is full. */
   readonly onReady: (lane: Lane) => void
 }
@@ -112,11 +116,20 @@ export class Accumulator {
     this.bufferedRecords -= batch.recordCount
   }
 
+  /** The batch is about to be sent: before the first time, it is encrypted where batches are. */
+  prepare(batch: PendingBatch): void {
+    const { encryption } = this.#options
+    batch.encrypted ??= encryption?.encrypt(batch.bytes!, (bytes) => this.#memory.take(bytes))
+  }
+
   /** The batch is stored. Of one that was sent again, a lost connection may still hold the bytes. */
   releaseStored(batch: PendingBatch): void {
     this.release(batch)
-    if (batch.sendings === 1) this.#memory.give(batch.bytes!)
+    const { bytes, encrypted } = batch
+    if (encrypted !== undefined || batch.sendings === 1) this.#memory.give(bytes!)
+    if (encrypted !== undefined && batch.sendings === 1) this.#memory.give(encrypted)
     batch.bytes = undefined
+    batch.encrypted = undefined
   }
 
   /**
@@ -181,9 +194,11 @@ export class Accumulator {
   }
 
   #builderWith(record: RecordFields, hashKey: Uint32Array, hashKeyAt: number): BatchBuilder {
-    const { producerSettings, random } = this.#options
+    const { producerSettings, random, encryption } = this.#options
     const { batchBytes: bytesMax } = producerSettings
-    const builder = this.#builders.pop() ?? new BatchBuilder({ bytesMax, random, memory: this.#memory })
+    const reservedBytes = encryption === undefined ? 0 : ENCRYPTION_BYTES_MAX
+    const builder =
+      this.#builders.pop() ?? new BatchBuilder({ bytesMax, random, memory: this.#memory, reservedBytes })
     invariant(builder.tryAdd(record, hashKey, hashKeyAt), 'an empty batch takes any record within the limits')
     return builder
   }

@@ -43,6 +43,8 @@ export class PendingBatch {
   place = -1
   /** The sealed batch. Owned: no code may change it while it may be sent again. */
   bytes: Uint8Array | undefined
+  /** What is sent in place of the sealed batch, once it was sent and where it is encrypted. Owned as that. */
+  encrypted: Uint8Array | undefined
   /** Shows the host that the sealed batch is its producer's own. */
   producerSecret: Uint8Array | undefined
   /** How often these bytes were sent. */
@@ -76,6 +78,11 @@ export class PendingBatch {
   get builder(): BatchBuilder {
     invariant(this.#builder !== undefined, 'records are added to open batches only')
     return this.#builder
+  }
+
+  /** What is sent of a sealed batch: never its plain bytes where it is encrypted. */
+  get sentBytes(): Uint8Array {
+    return this.encrypted ?? this.bytes!
   }
 
   get waiters(): readonly RecordWaiter[] {

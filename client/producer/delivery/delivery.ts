@@ -6,9 +6,11 @@
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { AppendResult } from '../../../protocol/operations.ts'
 import type { RecordFields } from '../../../protocol/batch/record.ts'
+import { encryptionOf } from '../../encryption/of-stream.ts'
 import { asMillraceError, invalidAnswer } from '../../errors.ts'
 import type { ConnectionPool } from '../../connecting/pool.ts'
 import { backoffMs } from '../../retry.ts'
+import type { BatchEncryption } from '../../encryption/batch-encryption.ts'
 import type { Routing, RoutingCache } from '../../connecting/routing.ts'
 import type { LogEntry, Settings } from '../../settings.ts'
 import { sleep } from '../../waiting.ts'
@@ -50,6 +52,7 @@ export class Delivery implements SenderEvents {
   readonly #backoffs: Backoffs
   /** Lanes that a refresh of the routing sets going again. */
   readonly #awaitingRouting = new Set<Lane>()
+  readonly #encryption: BatchEncryption | undefined
   readonly #sweep: Sweep
   readonly #pacer: Pacer
   readonly #meter: ProducerMeter
@@ -64,8 +67,13 @@ export class Delivery implements SenderEvents {
     const { routing, producerSettings, settings } = options
     this.#options = options
     this.#routing = routing
+    this.#encryption = encryptionOf(options.stream, settings, {
+      onKey: (lane) => this.#schedule(lane),
+      onNoKey: (lane, error) => lane.obstructed(error),
+    })
     this.#records = new Accumulator({
       routing,
+      encryption: this.#encryption,
       producerSettings,
       monotonic: settings.monotonic,
       random: settings.random,
@@ -82,6 +90,7 @@ export class Delivery implements SenderEvents {
         isConnected: this.#senders.isConnected(lane),
         asksForPlace: this.#awaitingRouting.has(lane),
         backsOff: this.#backoffs.has(lane),
+        needsKey: this.#encryption?.holds(lane) === true,
       }),
       onDue: (lane) => this.#due(lane),
       log: (entry) => this.#log(entry),
@@ -142,6 +151,7 @@ export class Delivery implements SenderEvents {
     this.#closing.abort()
     this.#sweep.stop()
     this.#relocation.close()
+    this.#encryption?.close()
     this.#refuseAll(error)
     this.#senders.closeAll()
   }
@@ -159,6 +169,7 @@ export class Delivery implements SenderEvents {
   }
 
   holds(lane: Lane): boolean {
+    if (lane.sendsAnew && this.#encryption?.isReadyFor(lane) === false) return true
     const waitMs = this.#pacer.waitMs(lane)
     if (waitMs === 0) return false
     if (!this.#backoffs.has(lane)) this.#backoffs.wait(lane, waitMs, () => this.#schedule(lane))
@@ -166,6 +177,7 @@ export class Delivery implements SenderEvents {
   }
 
   sent(lane: Lane, batch: PendingBatch): void {
+    this.#records.prepare(batch)
     this.#pacer.sent(lane, batch)
   }
 
@@ -187,7 +199,7 @@ export class Delivery implements SenderEvents {
       durability: result.durability,
       attempts: batch.attempts,
     }
-    this.#meter.stored(acknowledgement, batch.bytes!.length, now - batch.acceptedAt)
+    this.#meter.stored(acknowledgement, batch.sentBytes.length, now - batch.acceptedAt)
     this.#records.releaseStored(batch)
     batch.acknowledge(acknowledgement)
     this.#options.onStored(acknowledgement)
@@ -304,6 +316,7 @@ export class Delivery implements SenderEvents {
   #forget(lane: Lane): void {
     this.#stopWaiting(lane)
     this.#senders.forget(lane)
+    this.#encryption?.forget(lane)
     this.#relocation.forget(lane)
     this.#records.lanes.remove(lane)
   }

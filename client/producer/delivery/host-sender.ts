@@ -156,7 +156,7 @@ export class HostSender {
     const take = (lane: Lane) => {
       const batch = lane.take()
       events.sent(lane, batch)
-      bytes += batch.bytes!.length
+      bytes += batch.sentBytes.length
       sendings.push({ lane, batch })
     }
     for (const lane of this.#sealed) {
@@ -214,7 +214,7 @@ export class HostSender {
       return {
         streamId,
         shardIndex: lane.shardIndex,
-        batch: batch.bytes!,
+        batch: batch.sentBytes,
         producerSecret: batch.producerSecret,
       }
     })

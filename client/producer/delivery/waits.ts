@@ -93,6 +93,7 @@ export interface WaitState {
   readonly isConnected: boolean
   readonly asksForPlace: boolean
   readonly backsOff: boolean
+  readonly needsKey: boolean
 }
 
 /** What the records of a lane wait for now. Those of an empty one have not waited. */
@@ -105,6 +106,7 @@ export function waitOf(
     if (inFlight > 0) return 'an answer of its host'
     if (state.asksForPlace) return 'the broker to say where the shard is'
     if (isVanishing) return 'the shards that take the place of the shard'
+    if (state.needsKey) return 'a key to encrypt them with'
     if (state.backsOff) return 'the shard to take records again'
     return state.isConnected ? 'their turn' : 'a connection to its host'
   }

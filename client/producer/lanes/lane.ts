@@ -121,6 +121,12 @@ export class Lane {
     return this.#maySend(this.#sealedCount)
   }
 
+  /** The batch to be sent next was not sent before, as it is now. */
+  get sendsAnew(): boolean {
+    const next = this.#queue[this.#sent]
+    return next === undefined || next.sendings === 0
+  }
+
   get hasOnlyOpen(): boolean {
     return this.#queue.length === 0 && this.open !== undefined
   }
@@ -206,6 +212,8 @@ export class Lane {
       producerEpoch: this.#epoch,
       firstProducerSequence: this.#nextSequence,
     })
+    // Encrypted anew when it is sent: what was authenticated under the old identity is not under this one.
+    batch.encrypted = undefined
     batch.sendings = 0
     batch.refusal = undefined
     // Under its new identity it was never sent; under the old one it is never stored any more.

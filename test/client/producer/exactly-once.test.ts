@@ -2,10 +2,24 @@
 // is done, refusals of requests and of single batches, hosts that do not answer, deadlines that pass, shards that are
 // split, merged and limited.
 // The broker is a model that keeps the documented rules; what it stored is compared with what the producer said.
+import { createSecretKey } from 'node:crypto'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { connect, MillraceError, type Acknowledgement } from '../../../client/index.ts'
-import { compareHashKeys, mergeRanges } from '../../../protocol/index.ts'
+import {
+  connect,
+  MillraceError,
+  type Acknowledgement,
+  type ConnectOptions,
+  type Key,
+} from '../../../client/index.ts'
+import {
+  compareHashKeys,
+  isEncryptedAt,
+  keyIdOf,
+  mergeRanges,
+  openBatch,
+  openWithoutKeys,
+} from '../../../protocol/index.ts'
 import { driven, fakeTime, pass, turns } from '../support/drive.ts'
 import type { Disturbance } from '../support/disturbance.ts'
 import { FakeBroker } from '../support/fake-broker.ts'
@@ -82,6 +96,8 @@ const schedules = fc.record({
     }),
     { maxLength: 30 },
   ),
+  /** How the key provider of an encrypting producer answers; undefined for one that does not encrypt. */
+  keys: fc.constantFrom(undefined, undefined, 'sound', 'fails now and then', 'rotates' as const),
   /** An aborted producer says at once of each record whether it may be stored. */
   ending: fc.constantFrom('close', 'close', 'abort' as const),
 })
@@ -91,6 +107,26 @@ interface Sent {
   readonly key: string
   readonly value: string
   outcome: Acknowledgement | MillraceError | undefined
+}
+
+const keys = ['one', 'two', 'three'].map((id, i) => ({ id, secret: createSecretKey(Buffer.alloc(32, i)) }))
+
+function open(batch: Uint8Array): Uint8Array {
+  if (!isEncryptedAt(batch, 0)) return openWithoutKeys(batch)
+  return openBatch(batch, keys.find(({ id }) => id === keyIdOf(batch))!.secret, 'clicks')
+}
+
+function encryptionOf(how: Schedule['keys']): Pick<ConnectOptions, 'encryption'> {
+  if (how === undefined) return {}
+  let calls = 0
+  const current = (): Key => {
+    const call = calls++
+    if (how === 'fails now and then' && call % 3 === 1) throw new Error('the vault is sealed')
+    const { id, secret } = keys[how === 'rotates' ? call % keys.length : 0]!
+    return { id, bytes: secret }
+  }
+  const key = () => undefined
+  return { encryption: { keys: { current, key }, keyLifetimeMs: 1000 } }
 }
 
 async function run(schedule: Schedule) {
@@ -135,6 +171,7 @@ async function run(schedule: Schedule) {
       dial: broker.dial,
       requestTimeoutMs: 50,
       retry: { backoffMinMs: 1, backoffMaxMs: 20 },
+      ...encryptionOf(schedule.keys),
     }),
   )
   const { batchRecords, deliveryTimeoutMs, recordTtlMs } = schedule
@@ -181,7 +218,7 @@ function isAdjacent([a, b]: readonly FakeShard[]): boolean {
 /** Everything stored, shard by shard in the order of lineage: parents have lower indexes than their children. */
 function storedIn(broker: FakeBroker) {
   return broker.shards.flatMap((shard) =>
-    broker.recordsOf(shard.index).map((record) => ({
+    broker.recordsOf(shard.index, open).map((record) => ({
       shardIndex: shard.index,
       sequenceNumber: record.sequenceNumber,
       key: record.partitionKey,
@@ -194,8 +231,12 @@ describe('producer', () => {
   it('settles each record once, stores none twice, loses none acknowledged, and keeps the order of each key', async () => {
     await fc.assert(
       fc.asyncProperty(schedules, async (schedule) => {
-        const { broker, sent, producer, reused } = await run(schedule)
+        const { broker, sent, producer, content, reused } = await run(schedule)
         expect(reused, 'what is sent again is the same to the letter').toEqual([])
+        expect(
+          content[schedule.keys === undefined ? 'encrypted' : 'open'],
+          'all is encrypted, or nothing',
+        ).toBe(0)
         const stored = storedIn(broker)
         const places = new Map<string, (typeof stored)[number]>()
         for (const record of stored) {
@@ -229,6 +270,7 @@ describe('producer', () => {
 
   it('stores every record in the end, where no refusal is for good and no deadline passes', async () => {
     let repeated = 0
+    let encrypted = 0
     const passing = fc.oneof(
       { weight: 3, arbitrary: fc.constant<Disturbance>('none') },
       { weight: 2, arbitrary: fc.constantFrom<Disturbance>('lostBefore', 'lostAfter', 'lingers', 'hangs') },
@@ -251,10 +293,12 @@ describe('producer', () => {
         })
         expect(reused, 'what is sent again is the same to the letter').toEqual([])
         repeated += content.repeated
+        encrypted += content.encrypted
         expect(sent.filter(({ outcome }) => outcome === undefined || MillraceError.is(outcome))).toEqual([])
       }),
       { numRuns: 200 },
     )
     expect(repeated).toBeGreaterThan(0)
+    expect(encrypted).toBeGreaterThan(0)
   })
 })

@@ -14,6 +14,7 @@ import {
   readRecords,
   RequestRefused,
   type AppendResult,
+  type BatchOpener,
   type ErrorCode,
   type OperationName,
   type RequestMessage,
@@ -179,9 +180,9 @@ export class FakeBroker {
     this.catalog.expire(index)
   }
 
-  /** All records of a shard, in order. */
-  recordsOf(index: number): StoredRecord[] {
-    return this.shards[index]!.batches.flatMap((batch) => readRecords(batch))
+  /** All records of a shard, in order; `open` opens what is encrypted. */
+  recordsOf(index: number, open?: BatchOpener): StoredRecord[] {
+    return this.shards[index]!.batches.flatMap((batch) => readRecords(batch, { open }))
   }
 
   /** Appends a batch by itself, as another producer would. */

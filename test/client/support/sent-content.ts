@@ -2,10 +2,12 @@
 // A producer must never send two contents under one number, or the broker could not tell a retry from a forgery.
 import {
   checkBatch,
+  isEncryptedAt,
   firstProducerSequenceAt,
   producerEpochAt,
   producerIdAt,
   recordCountAt,
+  recordsStartAt,
   type RequestOf,
 } from '../../../protocol/index.ts'
 
@@ -22,6 +24,11 @@ export class SentContent {
   readonly #sent = new Map<string, Content[]>()
   /** Where each producer id was used: it belongs to one shard. */
   readonly #shardOf = new Map<number, string>()
+  /** Of encrypted batches: the one content of each nonce. */
+  readonly #nonces = new Map<string, Buffer>()
+  /** Encrypted batches, and those in the open. */
+  encrypted = 0
+  open = 0
 
   /** Takes the batches of an append in; throws where one contradicts what was sent before. */
   note({ batches }: Pick<RequestOf<'append'>, 'batches'>): void {
@@ -31,6 +38,7 @@ export class SentContent {
   #noteBatch(shard: string, batch: Uint8Array): void {
     const fault = checkBatch(batch)
     if (fault !== undefined) throw new Error(`A batch arrived damaged: ${fault.message}`)
+    this.#noteNonce(batch)
     const producerId = producerIdAt(batch, 0)
     const known = this.#shardOf.get(producerId) ?? shard
     if (known !== shard) throw new Error(`Producer ${producerId} wrote to ${known} and to ${shard}.`)
@@ -51,5 +59,20 @@ export class SentContent {
       )
     }
     this.repeated++
+  }
+
+  /** Under one nonce, a second content would give the key away. */
+  #noteNonce(batch: Uint8Array): void {
+    if (!isEncryptedAt(batch, 0)) {
+      this.open++
+      return
+    }
+    this.encrypted++
+    const at = recordsStartAt(batch, 0)
+    const nonceAt = at + 1 + batch[at]!
+    const nonce = Buffer.from(batch.subarray(nonceAt, nonceAt + 24)).toString('hex')
+    const known = this.#nonces.get(nonce)
+    if (known?.equals(batch) === false) throw new Error(`The nonce ${nonce} was used for two contents.`)
+    this.#nonces.set(nonce, Buffer.from(batch))
   }
 }

@@ -3,6 +3,7 @@ import {
   connect,
   type BatchContext,
   type Client,
+  type ConnectOptions,
   type Group,
   type GroupEvent,
   type GroupHandler,
@@ -45,12 +46,17 @@ export class GroupTest {
     this.groups = new FakeGroups(this.broker)
   }
 
-  async join(options: Partial<GroupOptions> = {}, extra: Extra = () => {}): Promise<Member> {
+  async join(
+    options: Partial<GroupOptions> = {},
+    extra: Extra = () => {},
+    connectOptions: ConnectOptions = {},
+  ): Promise<Member> {
     const client = await driven(
       connect('millrace://fake', {
         dial: this.broker.dial,
         requestTimeoutMs: 5000,
         retry: { backoffMinMs: 1, backoffMaxMs: 20 },
+        ...connectOptions,
       }),
     )
     const events: GroupEvent[] = []
