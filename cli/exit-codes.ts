@@ -18,10 +18,10 @@ export const exitCodes = {
     doc: 'The broker or the machine refused, or did not store all in time; what was done is reported.',
   },
   usage: { code: 2, doc: 'The command line or the configuration is wrong; nothing was done.' },
-  unreachable: { code: 3, doc: 'No broker answers at the address.' },
+  unreachable: { code: 3, doc: 'No broker answers at the address, or by TLS it cannot be trusted.' },
   notFound: {
     code: 4,
-    doc: 'The stream, the shard, the group, the consumer or the document does not exist.',
+    doc: 'The stream, the shard, the group, the consumer, the document, the principal, the token or the key does not exist.',
   },
   unhealthy: { code: 5, doc: 'status, doctor or check found something wrong, and said what.' },
   malformed: {
@@ -31,6 +31,10 @@ export const exitCodes = {
   unchecked: {
     code: 7,
     doc: 'check found nothing wrong, and batches that need a codec which this Node does not have.',
+  },
+  denied: {
+    code: 8,
+    doc: 'The broker does not know who asks, or does not let them; what was done before is reported.',
   },
   interrupted: { code: 130, doc: 'Ctrl-C ended the work before it was done.' },
 } as const satisfies Record<string, ExitCode>

@@ -17,10 +17,13 @@ export class Failure extends Error {
   }
 }
 
-/** The broker that a verb used, and what named it: `--url`, `profile prod`. */
+/** The broker that a verb used, and what named it and the token: `--url`, `profile prod`. */
 export interface FailedTarget {
   readonly url: string
   readonly origin: string
+  readonly token?: { readonly origin: string }
+  /** A file that names this machine's broker and its token, if this user may not read it. */
+  readonly unreadable?: string
 }
 
 export interface FailureReport {
@@ -34,7 +37,12 @@ const exitOfCode: Partial<Record<ErrorCode, ExitName>> = {
   documentNotFound: 'notFound',
   groupNotFound: 'notFound',
   consumerNotFound: 'notFound',
+  principalNotFound: 'notFound',
+  credentialNotFound: 'notFound',
   invalidArgument: 'usage',
+  unauthenticated: 'denied',
+  permissionDenied: 'denied',
+  tlsFailed: 'unreachable',
 }
 
 const adviceOfCode: Partial<Record<ErrorCode, string>> = {
@@ -54,6 +62,9 @@ const adviceOfCode: Partial<Record<ErrorCode, string>> = {
   malformedBatch: '`consume --skip-unreadable` reports such records and reads on behind them.',
   codecUnavailable:
     'Or pass `--skip-unreadable` to consume, which reports such records and reads on behind them.',
+  permissionDenied: 'See `millrace principal describe` for what you may do.',
+  principalNotFound: 'See `millrace principal list`.',
+  credentialNotFound: 'See `millrace token list` and `millrace access-key list`.',
   unsupportedVersion: 'Use the command line that came with the broker.',
 }
 
@@ -69,7 +80,7 @@ export function reportFailure(error: unknown, target?: FailedTarget): FailureRep
   if (MillraceError.is(error)) {
     const network = networkCauseOf(error)
     if (network !== undefined && target !== undefined) return unreachable(network, target)
-    const advice = adviceOfCode[error.code]
+    const advice = error.code === 'unauthenticated' ? adviceOnCredential(target) : adviceOfCode[error.code]
     // The text is the broker's: line feeds are escaped, so that it cannot imitate another line of this command.
     const sentence = endSentence(visible(error.message))
     return {
@@ -83,6 +94,16 @@ export function reportFailure(error: unknown, target?: FailedTarget): FailureRep
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { message: `This is a defect of millrace, please report it:\n${text}`, exit: 'failed' }
+}
+
+function adviceOnCredential(target: FailedTarget | undefined): string | undefined {
+  if (target === undefined) return undefined
+  const { token, unreadable } = target
+  if (token !== undefined) return `The token is that of ${token.origin}.`
+  if (unreadable !== undefined) {
+    return `${unreadable} names a token, and this user may not read it: run this as the user of the broker, or give --token-file.`
+  }
+  return 'Give a token: --token-file, MILLRACE_TOKEN_FILE or MILLRACE_TOKEN, or a profile that names its file.'
 }
 
 interface SystemError extends Error {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { ConfigError } from '../../broker/config/config-error.ts'
 import { exitCodes } from '../../cli/exit-codes.ts'
-import { Failure, reportFailure } from '../../cli/failure.ts'
+import { Failure, reportFailure, type FailedTarget } from '../../cli/failure.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 
 const url = 'millrace://127.0.0.1:7400'
@@ -51,6 +51,32 @@ describe('reportFailure', () => {
     )
     expect(used.exit).toBe('failed')
     expect(used.message).toContain('With `--force`')
+  })
+
+  it('says of a refused credential where it came from, or how to give one', () => {
+    const error = new MillraceError('unauthenticated', 'The broker wants a token')
+    const advice = (more: Partial<FailedTarget>): string => {
+      const { message, exit } = reportFailure(error, { ...target, ...more })
+      expect(exit).toBe('denied')
+      return message
+    }
+    expect(advice({ token: { origin: 'profile prod' } })).toBe(
+      'The broker wants a token. The token is that of profile prod.',
+    )
+    expect(advice({})).toMatch(
+      /^The broker wants a token\. Give a token: --token-file, .*MILLRACE_TOKEN.*profile/,
+    )
+    expect(advice({ unreadable: '/srv/data/local-profile.json' })).toMatch(
+      /local-profile\.json names a token, and this user may not read it: run this as the user of the broker/,
+    )
+  })
+
+  it('says of what is not permitted where to look, and gives it an exit code of its own', () => {
+    const error = new MillraceError('permissionDenied', 'It takes the grant orders:write')
+    expect(reportFailure(error, target)).toEqual({
+      message: 'It takes the grant orders:write. See `millrace principal describe` for what you may do.',
+      exit: 'denied',
+    })
   })
 
   it('takes the words of configuration and of failures as they are', () => {
