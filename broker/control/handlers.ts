@@ -1,10 +1,12 @@
 // The handlers of the control plane, each a few lines over registry, catalog and fleet. Runs in the controller.
-import type { OperationOn, RequestOf } from '../../protocol/operations.ts'
+import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
+import type { Identity } from '../access/identity.ts'
+import { shownEntries } from '../access/shown.ts'
 import type { Handlers } from '../server/dispatch.ts'
 import { noteBefore } from '../telemetry/audit/changes.ts'
 import type { Time } from '../time.ts'
 import type { CapacityWatch } from './capacity/capacity-watch.ts'
-import { shardsOf, streamNamed } from './catalog-state.ts'
+import { shardsOf, streamNamed, type CatalogState } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
 import { consumerHandlers } from './consumers/consumer-handlers.ts'
 import type { Consumers } from './consumers/consumers.ts'
@@ -68,13 +70,7 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
     describeStream: ({ name }, { fail }) => ({
       stream: describeStream(catalog.state, knownStream(catalog.state, name, fail)),
     }),
-    listStreams: ({ limit, exclusiveStartName }) => {
-      checkPage(limit)
-      const { state } = catalog
-      const { page, hasMore } = pageOf(state.streamIdByName.values(exclusiveStartName), limit)
-      const streams = page.flatMap((id) => state.streams.get(id) ?? [])
-      return { streams: streams.map((stream) => describeStream(state, stream)), hasMore }
-    },
+    listStreams: (request, { session }) => listStreams(catalog.state, request, session.identity),
     listShards: async ({ name, limit, exclusiveStartIndex }, { fail }) => {
       checkPage(limit)
       const { state } = catalog
@@ -113,8 +109,8 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
     getDocument: (request, { fail }) => documents.get(request, fail),
     putDocument: (request, { fail }) => documents.put(request, fail),
     deleteDocument: (request, { fail }) => documents.delete(request, fail),
-    listDocuments: (request) => documents.list(request),
-    watchDocuments: (request, { signal }) => documents.watch(request, signal),
+    listDocuments: (request, { session }) => documents.list(request, session.identity),
+    watchDocuments: (request, context) => documents.watch(request, context),
     ...consumerHandlers(options),
     ...groupHandlers({ ...options, whenPublished: (streamId) => resharding.whenPublished(streamId) }),
   }
@@ -123,4 +119,17 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
 /** The fields that a request gives, its name aside. */
 function givenIn({ name: _, ...fields }: RequestOf<'updateStream'>): readonly string[] {
   return Object.entries(fields).flatMap(([field, value]) => (value === undefined ? [] : [field]))
+}
+
+/** Lists the streams that the identity may see. */
+function listStreams(
+  state: CatalogState,
+  { limit, exclusiveStartName }: RequestOf<'listStreams'>,
+  identity: Identity,
+): ResponseOf<'listStreams'> {
+  checkPage(limit)
+  const shown = shownEntries(state.streamIdByName, identity.shown('stream'), exclusiveStartName)
+  const { page, hasMore } = pageOf(shown, limit)
+  const streams = page.flatMap(([, id]) => state.streams.get(id) ?? [])
+  return { streams: streams.map((stream) => describeStream(state, stream)), hasMore }
 }

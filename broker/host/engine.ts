@@ -17,6 +17,7 @@ import type {
   StoredSpans,
   StreamConsumers,
 } from '../host-contract.ts'
+import { noShard } from '../access/absence.ts'
 import type { ClientEventHandlers, Context, Handlers } from '../server/dispatch.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
@@ -44,7 +45,7 @@ import { ShardReads } from './read/shard-reads.ts'
 import { TailCache } from './tail/tail-cache.ts'
 import { Horizons } from './retention/horizons.ts'
 import { Maintenance } from './retention/maintenance.ts'
-import { describeShard, type HostedShard } from './shards/hosted-shard.ts'
+import type { HostedShard } from './shards/hosted-shard.ts'
 import { HostedShards } from './shards/hosted-shards.ts'
 import { ShardLifecycle } from './shards/shard-lifecycle.ts'
 import { Wakes } from './shards/wakes.ts'
@@ -330,7 +331,7 @@ export class Engine {
     context: Context<'resolvePosition'>,
   ): Promise<ResponseOf<'resolvePosition'>> {
     const shard = this.#shards.find(request.streamId, request.shardIndex)
-    if (!shard) context.fail('shardNotFound', `${describeShard(request)} is not served here.`)
+    if (!shard) context.fail('shardNotFound', noShard(request.streamId, request.shardIndex))
     const outflow = this.#outflows.of(context.session)
     const resolved = await resolvePosition(shard, request.position, this.#reads, outflow)
     if ('refusal' in resolved) context.fail(resolved.refusal.code, resolved.refusal.message)

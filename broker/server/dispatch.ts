@@ -21,7 +21,13 @@ import {
   type SharedOperation,
 } from '../../protocol/operations.ts'
 import type { Fail } from '../../protocol/refusal.ts'
+import type { Gate } from '../access/gate.ts'
 import type { Session } from './session.ts'
+
+/** Of a context: codes are checked where a handler gets it. */
+export const fail: Fail<ErrorCode> = (code, message, details = {}) => {
+  throw new MillraceError(code, message, details)
+}
 
 /** What a handler gets beside its request. All requests of a session share one: keep no data of a request in it. */
 export interface Context<N extends OperationName> {
@@ -58,6 +64,8 @@ export interface Refusal {
   readonly message: string
   readonly retryAfterMs?: number | undefined
   readonly currentVersion?: number | undefined
+  /** The grant that is missing, where that is why: not for the client, whom the message may tell something else. */
+  readonly missing?: string | undefined
 }
 
 /** Where answers go. It drops a second answer to a request, and any answer after the end of the session. */
@@ -74,6 +82,8 @@ export interface Dispatch {
 export interface DispatchOptions {
   readonly handlers: Handlers<never>
   readonly events: Partial<ClientEventHandlers>
+  /** Says what the sender may not do. */
+  readonly gate: Gate
   /** The name of this process in error messages. */
   readonly processName: string
   readonly log: Logger
@@ -87,7 +97,7 @@ type AnyEventHandler = (body: unknown, session: Session) => void
 
 /** Serves requests and events by the handlers given. */
 export function createDispatch(options: DispatchOptions): Dispatch {
-  const { processName, log, onBroken } = options
+  const { processName, gate, log, onBroken } = options
   const handlers = options.handlers as Partial<Record<string, AnyHandler>>
   const eventHandlers = options.events as Partial<Record<string, AnyEventHandler>>
 
@@ -140,6 +150,8 @@ export function createDispatch(options: DispatchOptions): Dispatch {
         const why = `${processName} does not serve ${operation}, an operation of the ${plane} plane.`
         return to.refuse(message, { code: 'unknownOperation', message: why })
       }
+      const denial = gate(operation, request, context.session.identity)
+      if (denial !== undefined) return to.refuse(message, denial)
       try {
         const outcome = handler(request, context)
         if (!(outcome instanceof Promise)) return respond(message, outcome, to)

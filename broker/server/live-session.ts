@@ -17,18 +17,19 @@ import {
 } from '../../protocol/frame/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { operations, type OperationName } from '../../protocol/operations.ts'
-import type { Fail } from '../../protocol/refusal.ts'
-import { anyone, type Identity } from '../access/identity.ts'
+import type { Identity } from '../access/identity.ts'
 import { SessionWatch, type SessionPhase } from './admission.ts'
 import { Connection, type ConnectionOwner } from './transport/connection.ts'
-import { tellAnswer } from './accounting/audited.ts'
-import type { Answering, Context, Refusal } from './dispatch.ts'
+import { tellAnswer, tellDenied } from './accounting/audited.ts'
+import { fail, type Answering, type Context, type Refusal } from './dispatch.ts'
 import { refusalAt, tooEarly } from './gate.ts'
 import type { Occupant } from './making-room.ts'
 import { OutputShare, type Sender } from './output-budget.ts'
 import type { SessionHome, SessionOrigin } from './session-home.ts'
-import type { CloseReason, Session } from './session.ts'
-import { httpRefusal, strayProtocol } from './transport/stray-protocols.ts'
+import type { CloseReason, DeniedPart, Session } from './session.ts'
+import { SessionIdentity } from './session-identity.ts'
+import { httpRefusal } from './transport/stray-protocols.ts'
+import { malformedRefusal, UNDECODABLE, unreadableRefusal } from './transport/unreadable.ts'
 import { UnansweredRequests } from './unanswered-requests.ts'
 
 export class LiveSession implements Session, ConnectionOwner, Answering, Sender {
@@ -39,6 +40,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   readonly #home: SessionHome
   readonly #onGone: () => void
   #client = ''
+  readonly #who = new SessionIdentity()
   readonly #connection: Connection
   readonly #watch: SessionWatch
   readonly #requests: UnansweredRequests
@@ -86,8 +88,14 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   }
 
   get identity(): Identity {
-    return anyone
+    return this.#who.identity
   }
+
+  onIdentity(listener: () => void): () => void {
+    return this.#who.onChange(listener)
+  }
+
+  readonly denied = (what: DeniedPart): void => tellDenied(this.#home.audit, this, what)
 
   get queuedBytes(): number {
     return this.#connection.queuedBytes
@@ -166,6 +174,11 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     }
   }
 
+  /** Takes another identity, and has everything looked at again that waits or goes on. */
+  identify(identity: Identity): void {
+    this.#who.replace(identity)
+  }
+
   /** Tells the client why, if the network takes the message at once, and frees everything. */
   cut(code: ErrorCode, message: string): void {
     this.#output.giveUp()
@@ -188,6 +201,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   sweep(): void {
     const { framesReceived, midFrame, held, queuedBytes, bytesTaken } = this.#connection
     this.#takenAtSweep = bytesTaken
+    this.#who.look()
     const facts = { phase: this.#phase, framesReceived, midFrame, held, queuedBytes, bytesTaken }
     const overdue = this.#watch.look(facts, this.#home.sweptMs)
     if (overdue === undefined) return
@@ -266,13 +280,8 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   }
 
   onMalformed(error: MillraceError, chunk: Uint8Array): void {
-    const stray = this.#connection.framesReceived === 0 ? strayProtocol(chunk) : undefined
-    if (stray !== 'http') {
-      return this.close(
-        error.code,
-        stray === 'tls' ? 'The client speaks TLS; this port does not.' : error.message,
-      )
-    }
+    const refusal = malformedRefusal(error, chunk, this.#connection.framesReceived === 0)
+    if (refusal !== 'http') return this.close(refusal.code, refusal.message)
     this.#send([httpRefusal(this.#home.adminUrl)])
     this.#end(error.code, 'the client speaks HTTP')
   }
@@ -293,12 +302,9 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   #onUnreadable(error: unknown): void {
     if (error instanceof RequestRefused) return this.#onUnreadableRequest(error)
-    if (MillraceError.is(error)) return this.close(error.code, error.message)
-    this.#home.log.error(
-      { session: this.id, err: error },
-      'a frame could not be decoded: a defect of this broker',
-    )
-    this.close('internal', 'The frame could not be decoded; the log of this process has the details.')
+    if (!MillraceError.is(error)) this.#home.log.error({ session: this.id, err: error }, UNDECODABLE)
+    const { code, message } = unreadableRefusal(error)
+    this.close(code, message)
   }
 
   #onUnreadableRequest({ correlationId, error }: RequestRefused): void {
@@ -390,8 +396,4 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     this.#abort.abort()
     for (const listener of this.#closeListeners) listener()
   }
-}
-
-const fail: Fail<ErrorCode> = (code, message, details = {}) => {
-  throw new MillraceError(code, message, details)
 }

@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import { invariant, type InvariantError } from '../../protocol/invariant.ts'
 import type { OperationOn } from '../../protocol/operations.ts'
 import { noAudit, type Audit } from '../telemetry/audit/audit.ts'
+import { createGate, type StreamNameOf } from '../access/gate.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
 import { ByteBudget, requestsMaxOf, sessionLimits, type SessionLimits } from './admission.ts'
 import { createDispatch, type ClientEventHandlers, type Handlers } from './dispatch.ts'
@@ -51,6 +52,8 @@ export interface ServerOptions<N extends OperationOn<'control' | 'data'>> {
   /** URL of the admin port, named in the answer to clients that speak HTTP to this port. */
   readonly adminUrl?: string
   readonly limits?: Partial<SessionLimits>
+  /** The name of a stream whose id requests give: needed where the process serves the data plane. */
+  readonly streamNameOf?: StreamNameOf
 }
 
 /** Connections above the limit that are told so before they are closed; further ones are cut without a message. */
@@ -128,6 +131,7 @@ class SessionServer implements Server {
         return sweptMs()
       },
       dispatch: createDispatch({
+        gate: createGate(options.streamNameOf),
         handlers: { ...options.handlers, ...sessionOperations(identity, now) },
         events: options.events ?? {},
         processName: identity.role === 'host' ? `host ${identity.hostId}` : 'the controller',

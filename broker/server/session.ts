@@ -3,10 +3,21 @@
 import type { ErrorCode } from '../../protocol/error-codes.ts'
 import type { EventFrom } from '../../protocol/events.ts'
 import type { EventToSend } from '../../protocol/frame/messages.ts'
+import type { OperationName } from '../../protocol/operations.ts'
 import type { Identity } from '../access/identity.ts'
 
 /** Why a connection ended: the client left, the network failed, this process stops, or a rule named by its error code. */
 export type CloseReason = 'clientLeft' | 'networkFailed' | 'shutdown' | ErrorCode
+
+/** What was refused, and the missing grant as one would write it. */
+export interface DeniedPart {
+  readonly operation: OperationName
+  /** Name of the stream. */
+  readonly resource: string
+  readonly missing: string
+  /** The code that the client is told. */
+  readonly code: ErrorCode
+}
 
 export interface Session {
   /** Unique within this process. */
@@ -17,6 +28,13 @@ export interface Session {
   readonly client: string
   /** Who asks. Look at it at each request: it changes while the session lasts. */
   readonly identity: Identity
+  /**
+   * The listener is called when the identity was replaced, or a grant of it has ended: look again at what waits or goes on.
+   * Returns a function that takes the listener away.
+   */
+  onIdentity(listener: () => void): () => void
+  /** Notes that a part of a request, or what a request began, was refused because a grant is missing. */
+  denied(what: DeniedPart): void
   /** Stores the name and version that the client gives. Called by the operation that opens a session. */
   introduce(client: string): void
   /** Queues an event, which leaves in one write with everything else of this turn. Ignored once the session is closing. */

@@ -18,7 +18,7 @@ import {
   groupShape,
   memberStreamShape,
 } from './group-shapes.ts'
-import { may, shows } from './grant-rule.ts'
+import { may, mayAsMember, mayMake, shows } from './grant-rule.ts'
 import type { OperationFamily } from './operation.ts'
 
 const secret = field.bytes(
@@ -36,7 +36,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Joins a group, which is made by its first member. The same member may join again with its secret: it keeps its shards.',
-    grant: [may('read', 'group', 'group'), may('read', 'stream', 'streams.name')],
+    grant: [mayMake('read', 'group', 'group'), may('read', 'stream', 'streams.name')],
     request: {
       ...member,
       streams: field.list(
@@ -65,7 +65,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Renews all leases of the member. Sent by a thread of its own, so that a busy handler loses nothing.',
-    grant: [may('read', 'group', 'group')],
+    grant: [mayAsMember],
     request: member,
     response: {},
     errors: ['memberNotFound'],
@@ -76,7 +76,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Reports on the shards of the member, releases shards, renews, and waits until the assignment differs from the version that the member has.',
-    grant: [may('read', 'group', 'group')],
+    grant: [mayAsMember],
     request: {
       ...member,
       version: field.uint('Version of the assignment that the member has; 0 for none.'),
@@ -117,7 +117,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Stores checkpoints of shards that are assigned to the member. Answers when they are flushed, each by itself.',
-    grant: [may('read', 'group', 'group')],
+    grant: [mayAsMember],
     request: {
       ...member,
       checkpoints: field.list(
@@ -149,7 +149,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Leaves the group: all shards of the member are free at once. Save checkpoints before.',
-    grant: [may('read', 'group', 'group')],
+    grant: [mayMake('read', 'group', 'group')],
     request: member,
     response: {},
     errors: [],
@@ -250,7 +250,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Returns the progress of a group in a stream: the position from which a reader goes on.',
-    grant: [may('read', 'group', 'group'), may('read', 'stream', 'stream')],
+    grant: [mayMake('read', 'group', 'group'), may('read', 'stream', 'stream')],
     request: { group: groupName, stream: streamName },
     response: { progress: field.optional(field.struct(progressShape, 'Absent if nothing was saved.')) },
     errors: ['streamNotFound'],
@@ -261,7 +261,7 @@ export const groupOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Stores the progress of a reader that is not a member. Positions only move forward; refused while the group has members.',
-    grant: [may('read', 'group', 'group'), may('read', 'stream', 'stream')],
+    grant: [mayMake('read', 'group', 'group'), may('read', 'stream', 'stream')],
     request: {
       group: groupName,
       stream: streamName,

@@ -10,7 +10,7 @@ import {
   streamName,
 } from '../structs.ts'
 import { changeFields, creationFields, streamShape } from '../stream-settings.ts'
-import { may, shows } from './grant-rule.ts'
+import { may, mayMake, shows } from './grant-rule.ts'
 import type { OperationFamily } from './operation.ts'
 
 export const streamOperations = {
@@ -20,7 +20,7 @@ export const streamOperations = {
     plane: 'control',
     idempotent: false,
     doc: 'Creates a stream with shards over even hash key ranges; answers when it takes records.',
-    grant: [may('manage', 'stream', 'name')],
+    grant: [mayMake('manage', 'stream', 'name')],
     request: {
       name: streamName,
       shardCount: field.optional(

@@ -158,7 +158,7 @@ function grantSentence(grant: GrantRule): string {
     case 'ownSession':
       return 'Needs no grant: it touches only what the session began.'
     case 'may':
-      return `Needs ${code(grant.action)} on the ${grant.on} named by ${code(grant.at)}${grant.each ? ', each item for itself' : ''}.`
+      return `Needs ${code(grant.action)} on the ${grant.on} named by ${code(grant.at)}${grant.each ? ', each item for itself' : ''}; where the sender may not see it: ${code(grant.hidden)}.`
     case 'mayBroker':
       return `Needs ${code(grant.action)} on the broker.`
     case 'shows':

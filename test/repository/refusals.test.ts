@@ -4,7 +4,7 @@ import { operations } from '../../protocol/operations.ts'
 import { importsOf, linesMatching, sources, type SourceFile } from './tree.ts'
 
 /** Where the broker makes errors: for a session's handlers, for work that no client asked for, and at the ends of channels. */
-const doors = ['broker/server/live-session.ts', 'broker/control/unasked.ts', 'broker/channels/failure.ts']
+const doors = ['broker/server/dispatch.ts', 'broker/control/unasked.ts', 'broker/channels/failure.ts']
 
 const broker = sources.filter(({ path }) => path.startsWith('broker/'))
 const importers = (target: string): string[] =>

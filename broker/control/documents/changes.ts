@@ -16,6 +16,8 @@ export interface DocumentChange {
 export interface DocumentPlace {
   readonly kind: string
   readonly prefix: string
+  /** Those of the names alone for which it is true. */
+  readonly sees?: (name: string) => boolean
 }
 
 export class DocumentChanges {
@@ -67,8 +69,8 @@ export class DocumentChanges {
 
 /** Returns true if the document is one of the place. */
 export function isAt(
-  { kind, prefix }: DocumentPlace,
+  { kind, prefix, sees }: DocumentPlace,
   document: Pick<DocumentChange, 'kind' | 'name'>,
 ): boolean {
-  return document.kind === kind && document.name.startsWith(prefix)
+  return document.kind === kind && document.name.startsWith(prefix) && (sees?.(document.name) ?? true)
 }

@@ -11,11 +11,15 @@ import {
   checkDocumentPrefix,
 } from '../../../protocol/text/document-name.ts'
 import { quoteText } from '../../../protocol/text/text.ts'
+import { noDocument } from '../../access/absence.ts'
 import type { SmallValueIn } from '../../catalog/small-families.ts'
+import type { Identity } from '../../access/identity.ts'
+import type { Context } from '../../server/dispatch.ts'
 import type { SmallRow, SmallRowsStore } from '../../small-rows-contract.ts'
 import type { Time } from '../../time.ts'
 import { checkPage } from '../pages.ts'
 import { DocumentChanges, type DocumentChange } from './changes.ts'
+import { compareKeys, shownKeys, type ShownKeys } from './shown-documents.ts'
 import { DocumentUsage, type UsageLimits } from './usage.ts'
 import { WaitingWatches } from './waiting.ts'
 
@@ -95,7 +99,8 @@ export class Documents {
     return existed ? {} : notFound(kind, name, fail)
   }
 
-  list(request: RequestOf<'listDocuments'>): ResponseOf<'listDocuments'> {
+  /** Lists the documents that the identity may see. */
+  list(request: RequestOf<'listDocuments'>, identity: Identity): ResponseOf<'listDocuments'> {
     const { kind, prefix = '', limit, exclusiveStartName } = request
     checkTexts({ kind, prefix, ...(exclusiveStartName !== undefined && { name: exclusiveStartName }) })
     checkPage(limit)
@@ -103,28 +108,27 @@ export class Documents {
     const { version } = this.#changes
     const documents: StoredDocument[] = []
     let bytes = 0
-    let after = exclusiveStartName === undefined ? undefined : keyOf(kind, exclusiveStartName)
-    for (;;) {
-      const page = { prefix: keyOf(kind, prefix), limit: ROWS_AT_ONCE }
-      const rows = this.#store.list('document', { ...page, ...(after !== undefined && { after }) })
-      for (const row of rows) {
+    const after = exclusiveStartName === undefined ? undefined : keyOf(kind, exclusiveStartName)
+    for (const range of shownKeys(identity.shown('document'), keyOf(kind, prefix))) {
+      for (const row of this.#rows(range, after)) {
         if (documents.length === limit || bytes >= limits.documentAnswerBytesMax) {
           return { documents, hasMore: true, version }
         }
         documents.push(describe(row))
         bytes += row.value.content.length
       }
-      if (rows.length < ROWS_AT_ONCE) return { documents, hasMore: false, version }
-      after = rows.at(-1)!.key
     }
+    return { documents, hasMore: false, version }
   }
 
+  /** Tells of the documents that the identity of the session may see when it is told. */
   async watch(
     { kind, prefix = '', after, maxWaitMs }: RequestOf<'watchDocuments'>,
-    signal: AbortSignal,
+    { session, signal }: Pick<Context<'watchDocuments'>, 'session' | 'signal'>,
   ): Promise<ResponseOf<'watchDocuments'>> {
     checkTexts({ kind, prefix })
-    const place = { kind, prefix }
+    const sees = (name: string): boolean => session.identity.may('describe', 'document', keyOf(kind, name))
+    const place = { kind, prefix, sees }
     const changes = this.#changes.after(after, place)
     if (changes?.length !== 0) return this.#changed(changes)
     const unchangedUntil = await this.#waiting.change(place, maxWaitMs, signal)
@@ -134,6 +138,24 @@ export class Documents {
   /** Answers watches that wait, now and from now on, so that the server can end its sessions. */
   endWaits(): void {
     this.#waiting.end()
+  }
+
+  /** Rows of a range of keys, a few at a time. */
+  *#rows({ key, isPrefix }: ShownKeys, after: string | undefined): Generator<Row> {
+    if (!isPrefix) {
+      const isWanted = after === undefined || compareKeys(key, after) > 0
+      const row = isWanted ? this.#store.get('document', key) : undefined
+      if (row !== undefined) yield row
+      return
+    }
+    let last = after
+    for (;;) {
+      const page = { prefix: key, limit: ROWS_AT_ONCE, ...(last !== undefined && { after: last }) }
+      const rows = this.#store.list('document', page)
+      yield* rows
+      if (rows.length < ROWS_AT_ONCE) return
+      last = rows.at(-1)!.key
+    }
   }
 
   /** Makes an answer of as many changes as fit. Undefined changes mean that not all are known. */
@@ -220,5 +242,5 @@ function nameOf(kind: string, name: string): string {
 }
 
 function notFound(kind: string, name: string, fail: Fail<'documentNotFound'>): never {
-  return fail('documentNotFound', `There is no document ${nameOf(kind, name)}.`)
+  return fail('documentNotFound', noDocument(keyOf(kind, name)))
 }

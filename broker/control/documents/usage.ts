@@ -88,9 +88,7 @@ export class DocumentUsage {
     }
     const more = Math.max(0, bytes - bytesOf(entry))
     if (more > 0 && this.#takenBytes + more > documentsStoredBytesMax) {
-      const message =
-        `All documents may take ${documentsStoredBytesMax} bytes; they take ${this.#takenBytes}, and this one would ` +
-        `take ${more} more: delete some.`
+      const message = `All documents together may take ${documentsStoredBytesMax} bytes, and there is no room for ${more} more: delete some.`
       fail('limitExceeded', message)
     }
   }

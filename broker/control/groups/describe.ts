@@ -14,21 +14,30 @@ import {
 
 type Page = Pick<ResponseOf<'describeGroup'>, 'shards' | 'hasMore'>
 
-export function describeGroup(state: GroupState): ResponseOf<'describeGroup'>['group'] {
+/** Which streams the one who asks may see. Of others a description tells nothing, not even their number. */
+export type SeesStream = (name: string) => boolean
+
+export function describeGroup(state: GroupState, sees: SeesStream): ResponseOf<'describeGroup'>['group'] {
+  const streams = [...state.streams.values()].filter(({ name }) => sees(name))
   return {
     name: state.name,
     createdAt: state.createdAt,
-    streams: [...state.streams.keys()],
+    streams: streams.map(({ name }) => name),
     members: state.members.size,
-    shards: shardCount(state),
+    shards: shardCount(streams),
     isPaused: state.isPaused,
-    goneStreams: [...state.gone.values()],
+    goneStreams: [...state.gone.values()].filter(({ name }) => sees(name)),
   }
 }
 
-export function describeMembers(state: GroupState, { now }: GroupMoment): readonly WireGroupMember[] {
+export function describeMembers(
+  state: GroupState,
+  { now }: GroupMoment,
+  sees: SeesStream,
+): readonly WireGroupMember[] {
   const counts = new Map<string, number>()
-  for (const { leases } of state.streams.values()) {
+  for (const { name, leases } of state.streams.values()) {
+    if (!sees(name)) continue
     for (const { owner } of leases.values())
       if (owner !== undefined) counts.set(owner, (counts.get(owner) ?? 0) + 1)
   }
@@ -46,11 +55,16 @@ export function describeMembers(state: GroupState, { now }: GroupMoment): readon
 export async function describeShards(
   state: GroupState,
   { limit, after }: Pick<RequestOf<'describeGroup'>, 'limit' | 'after'>,
-  parts: { readonly catalog: CatalogState; readonly hosts: HostQuestions; readonly moment: GroupMoment },
+  parts: {
+    readonly catalog: CatalogState
+    readonly hosts: HostQuestions
+    readonly moment: GroupMoment
+    readonly sees: SeesStream
+  },
 ): Promise<Page> {
   const page: { stream: GroupStream; lease: Lease }[] = []
   let hasMore = false
-  for (const each of pageFrom(state, after)) {
+  for (const each of pageFrom(state, after, parts.sees)) {
     hasMore = page.length === limit
     if (hasMore) break
     page.push(each)
@@ -81,8 +95,10 @@ export async function describeShards(
 function* pageFrom(
   { streams }: GroupState,
   after: RequestOf<'describeGroup'>['after'],
+  sees: SeesStream,
 ): Generator<{ stream: GroupStream; lease: Lease }> {
   for (const stream of streams.values()) {
+    if (!sees(stream.name)) continue
     if (after !== undefined && stream.name < after.streamName) continue
     const above = stream.name === after?.streamName ? after.shardIndex : undefined
     for (const lease of stream.leases.values(above)) yield { stream, lease }

@@ -6,7 +6,11 @@ import type { ErrorOf, Position, RequestOf, ResponseOf } from '../../../protocol
 import type { groupOperations } from '../../../protocol/operations/groups.ts'
 import { refusal, type Fail } from '../../../protocol/refusal.ts'
 import { checkGroupName, checkMemberId } from '../../../protocol/text/group-name.ts'
+import { noGroup, noMember as noMemberText } from '../../access/absence.ts'
+import type { Identity } from '../../access/identity.ts'
+import { shownEntries, sortedNames } from '../../access/shown.ts'
 import type { Context, Handlers } from '../../server/dispatch.ts'
+import type { Session } from '../../server/session.ts'
 import { shardsOf } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'
 import type { HostFleet } from '../hosts/fleet.ts'
@@ -14,7 +18,7 @@ import { checkPage } from '../pages.ts'
 import { activeStream, knownStream } from '../streams/stream-changes.ts'
 import type { Time } from '../../time.ts'
 import { wireLeases, wireResult, wireStreams } from './answers.ts'
-import { describeGroup, describeMembers, describeShards } from './describe.ts'
+import { describeGroup, describeMembers, describeShards, type SeesStream } from './describe.ts'
 import type { Groups } from './groups.ts'
 import { HostQuestions } from './host-questions.ts'
 import { MESSAGE_ROWS_MAX } from './machine/advance.ts'
@@ -39,12 +43,12 @@ export function groupHandlers(options: GroupHandlerOptions): Handlers<GroupOpera
   const handlers = new GroupHandlers(options)
   return {
     joinGroup: (request, context) => handlers.join(request, context),
-    renewMember: (request, { fail }) => handlers.renew(request, fail),
+    renewMember: (request, context) => handlers.renew(request, context),
     syncMember: (request, context) => handlers.sync(request, context),
-    saveCheckpoints: (request, { fail }) => handlers.saveCheckpoints(request, fail),
-    leaveGroup: (request) => handlers.leave(request),
-    listGroups: (request) => handlers.list(request),
-    describeGroup: (request, { fail }) => handlers.describe(request, fail),
+    saveCheckpoints: (request, context) => handlers.saveCheckpoints(request, context),
+    leaveGroup: (request, context) => handlers.leave(request, context),
+    listGroups: (request, { session }) => handlers.list(request, session.identity),
+    describeGroup: (request, context) => handlers.describe(request, context),
     resetGroup: (request, { fail }) => handlers.reset(request, fail),
     deleteGroup: async ({ group, isForced }, { fail }) => {
       await handlers.toGroup(group, { type: 'delete', isForced }, fail)
@@ -73,7 +77,7 @@ class GroupHandlers {
     { fail, session }: Context<'joinGroup'>,
   ): Promise<ResponseOf<'joinGroup'>> {
     const { groups, catalog } = this.#options
-    const claim = claimOf(request)
+    const claim = claimOf(request, session)
     const { group, streams } = request
     if (streams.length === 0) throw refusal('invalidArgument', 'A member reads one stream at least.')
     if (new Set(streams.map(({ name }) => name)).size < streams.length) {
@@ -97,8 +101,8 @@ class GroupHandlers {
     return { leaseMs, life: answer.is === 'joined' ? answer.life : undefined }
   }
 
-  async renew(request: RequestOf<'renewMember'>, fail: Fail<ErrorOf<'renewMember'>>): Promise<object> {
-    await this.#toMember(request.group, { type: 'renew', ...claimOf(request) }, fail)
+  async renew(request: RequestOf<'renewMember'>, { fail, session }: Context<'renewMember'>): Promise<object> {
+    await this.#toMember(request.group, { type: 'renew', ...claimOf(request, session) }, fail)
     return {}
   }
 
@@ -108,15 +112,20 @@ class GroupHandlers {
   ): Promise<ResponseOf<'syncMember'>> {
     const { groups } = this.#options
     const { group, version, waitMs, reports, released } = request
-    const claim = claimOf(request)
+    const claim = claimOf(request, session)
     const address = session.remote
     const message = { type: 'sync', ...claim, address, reports, released } as const
     await this.#toMember(group, message, fail)
     // From this look to the beginning of the wait nothing else may happen: a change in between would wake nobody.
-    if (this.#ownMember(group, claim, fail).member.version === version) {
-      await groups.waiting.change({ group, memberId: claim.memberId }, waitMs, signal)
+    const before = this.#ownMember(group, claim, fail).member
+    if (!mayGoOn(before, group, session.identity)) return this.#expel(group, claim, fail)
+    if (before.version === version) {
+      const { memberId } = claim
+      const forget = session.onIdentity(() => groups.waiting.wake(group, new Set([memberId])))
+      await groups.waiting.change({ group, memberId }, waitMs, signal).finally(forget)
     }
     const { state, member } = this.#ownMember(group, claim, fail)
+    if (!mayGoOn(member, group, session.identity)) return this.#expel(group, claim, fail)
     const isSame = member.version === version
     return {
       version: member.version,
@@ -128,15 +137,17 @@ class GroupHandlers {
 
   async saveCheckpoints(
     request: RequestOf<'saveCheckpoints'>,
-    fail: Fail<ErrorOf<'saveCheckpoints'>>,
+    { fail, session }: Context<'saveCheckpoints'>,
   ): Promise<ResponseOf<'saveCheckpoints'>> {
-    const claim = claimOf(request)
+    const claim = claimOf(request, session)
     const { group, checkpoints } = request
     const named = new Set(checkpoints.map(({ streamId, shardIndex }) => `${streamId}/${shardIndex}`))
     if (named.size < checkpoints.length) {
       throw refusal('invalidArgument', 'A request has one checkpoint of a shard at most.')
     }
-    const asked = await Promise.all(checkpoints.map((checkpoint) => this.#withTail(checkpoint)))
+    const asked = await Promise.all(
+      checkpoints.map((checkpoint) => this.#withTail(checkpoint, session.identity)),
+    )
     const parts: Promise<GroupAnswer>[] = []
     for (let from = 0; from < asked.length; from += MESSAGE_ROWS_MAX) {
       const part = asked.slice(from, from + MESSAGE_ROWS_MAX)
@@ -151,36 +162,42 @@ class GroupHandlers {
     }
   }
 
-  async leave(request: RequestOf<'leaveGroup'>): Promise<object> {
-    const claim = claimOf(request)
+  async leave(request: RequestOf<'leaveGroup'>, { session }: Context<'leaveGroup'>): Promise<object> {
+    const claim = claimOf(request, session)
     const { groups } = this.#options
     if (groups.has(request.group)) orThrow(await groups.tell(request.group, { type: 'leave', ...claim }))
     return {}
   }
 
-  async list({ limit, exclusiveStartName }: RequestOf<'listGroups'>): Promise<ResponseOf<'listGroups'>> {
+  async list(
+    { limit, exclusiveStartName }: RequestOf<'listGroups'>,
+    identity: Identity,
+  ): Promise<ResponseOf<'listGroups'>> {
     checkPage(limit)
     const { groups } = this.#options
-    const names = groups.names.filter((name) => exclusiveStartName === undefined || name > exclusiveStartName)
+    const names = shownEntries(sortedNames(groups.names), identity.shown('group'), exclusiveStartName)
+    const sees = seesStreams(identity)
     const found: ResponseOf<'listGroups'>['groups'][number][] = []
-    for (const name of names) {
+    for (const [name] of names) {
       if (found.length === limit) return { groups: found, hasMore: true }
       const state = await groups.stateOf(name)
-      if (state !== undefined) found.push(describeGroup(state))
+      if (state !== undefined) found.push(describeGroup(state, sees))
     }
     return { groups: found, hasMore: false }
   }
 
   async describe(
     request: RequestOf<'describeGroup'>,
-    fail: Fail<'groupNotFound'>,
+    { fail, session }: Context<'describeGroup'>,
   ): Promise<ResponseOf<'describeGroup'>> {
     checkPage(request.limit)
     const { groups, catalog } = this.#options
     const state = await this.#knownGroup(request.group, fail)
     const moment = groups.moment()
-    const page = await describeShards(state, request, { catalog: catalog.state, hosts: this.#hosts, moment })
-    return { group: describeGroup(state), members: describeMembers(state, moment), ...page }
+    const sees = seesStreams(session.identity)
+    const parts = { catalog: catalog.state, hosts: this.#hosts, moment, sees }
+    const page = await describeShards(state, request, parts)
+    return { group: describeGroup(state, sees), members: describeMembers(state, moment, sees), ...page }
   }
 
   async reset(
@@ -271,20 +288,27 @@ class GroupHandlers {
     return { state, member }
   }
 
+  /** Gives the shards of a member that lost a grant to others. It joins again, and is told then what is missing. */
+  async #expel(group: string, claim: MemberClaim, fail: Fail<'memberNotFound'>): Promise<never> {
+    orThrow(await this.#options.groups.tell(group, { type: 'leave', ...claim }))
+    return noMember(group, claim.memberId, fail)
+  }
+
   async #knownGroup(group: string, fail: Fail<'groupNotFound'>): Promise<GroupState> {
     checkGroup(group)
-    return (
-      (await this.#options.groups.stateOf(group)) ??
-      fail('groupNotFound', `There is no group called ${group}.`)
-    )
+    return (await this.#options.groups.stateOf(group)) ?? fail('groupNotFound', noGroup(group))
   }
 
   /** Adds the tail of an open shard to its checkpoint. Of a closed shard the catalog knows the end. */
   async #withTail(
     checkpoint: RequestOf<'saveCheckpoints'>['checkpoints'][number],
+    identity: Identity,
   ): Promise<CheckpointMessage> {
     const { catalog, whenPublished } = this.#options
     const { streamId, shardIndex, next, isEnd } = checkpoint
+    // Nobody is asked about a stream that he may not read: the time that this takes would tell that it exists.
+    const name = catalog.state.streams.get(streamId)?.name
+    if (name === undefined || !identity.may('read', 'stream', name)) return { ...checkpoint, tail: undefined }
     const find = () => shardsOf(catalog.state, streamId).get(shardIndex)
     // The shard is sealed, and its member has read it to its end, a moment before the catalog says so.
     if (isEnd && find()?.state === 'OPEN') await whenPublished(streamId)
@@ -295,10 +319,7 @@ class GroupHandlers {
 }
 
 function noMember(group: string, memberId: string, fail: Fail<'memberNotFound'>): never {
-  return fail(
-    'memberNotFound',
-    `${memberId} is no member of group ${group}, or its lease has ended: join again.`,
-  )
+  return fail('memberNotFound', noMemberText(group, memberId))
 }
 
 /** Throws the refusal among the answers. The operation declares the codes of its messages. */
@@ -314,7 +335,11 @@ function orThrow(answer: GroupAnswer): void {
   throw refusal(answer.code === 'overloaded' ? 'overloaded' : 'unavailable', answer.message)
 }
 
-function claimOf({ group, memberId, secret }: RequestOf<'renewMember'>): MemberClaim {
+/** A member belongs to the principal that made it: its secret proves it together with that name. */
+function claimOf(
+  { group, memberId, secret }: RequestOf<'renewMember'>,
+  { identity }: Pick<Session, 'identity'>,
+): MemberClaim {
   checkGroup(group)
   const wrong = checkMemberId(memberId)
   if (wrong !== undefined) throw refusal('invalidArgument', wrong)
@@ -322,7 +347,24 @@ function claimOf({ group, memberId, secret }: RequestOf<'renewMember'>): MemberC
     const message = `The secret of a member has ${limits.memberSecretBytes} bytes; this one has ${secret.length}.`
     throw refusal('invalidArgument', message)
   }
-  return { memberId, secretHash: createHash('sha256').update(secret).digest('hex') }
+  const openHash = createHash('sha256').update(secret).digest('hex')
+  const { principal } = identity
+  if (principal === undefined) return { memberId, secretHash: openHash }
+  return {
+    memberId,
+    openHash,
+    secretHash: createHash('sha256').update(secret).update(principal).digest('hex'),
+  }
+}
+
+/** True while the member may read the group, and all that it reads in it. */
+function mayGoOn({ streams }: Member, group: string, identity: Identity): boolean {
+  const mayRead = ({ name }: { readonly name: string }): boolean => identity.may('read', 'stream', name)
+  return identity.may('read', 'group', group) && streams.every(mayRead)
+}
+
+function seesStreams(identity: Identity): SeesStream {
+  return (name) => identity.may('describe', 'stream', name)
 }
 
 function checkGroup(name: string): void {

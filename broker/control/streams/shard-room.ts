@@ -27,18 +27,23 @@ export function checkNewShards(
 /** Throws `limitExceeded` where all streams together cannot have `made` more shards. */
 export function checkAllShards(state: CatalogState, made: number, fail: Fail<'limitExceeded'>): void {
   const count = state.shardCount + state.plannedCount + made
-  checkCount(count, limits.shardsMax, `shards of all streams; ${KEPT}`, fail)
+  checkAll(count, limits.shardsMax, `shards of all streams; ${KEPT}`, fail)
   const { shardsReserved, shardsMadeFew } = limits
   if (made > shardsMadeFew) {
     const kept = `${shardsReserved} are kept for changes that make up to ${shardsMadeFew}`
-    checkCount(count, limits.shardsMax - shardsReserved, `shards of all streams; ${kept}`, fail)
+    checkAll(count, limits.shardsMax - shardsReserved, `shards of all streams; ${kept}`, fail)
   }
   invariant(state.broker !== undefined, 'the catalog has an identity')
-  checkCount(state.broker.nextSlot + made - 1, SLOT_MAX, 'shards that this broker ever had', fail)
+  checkAll(state.broker.nextSlot + made - 1, SLOT_MAX, 'shards that this broker ever had', fail)
 }
 
 /** Throws `limitExceeded` where `count` is above `max`. */
 export function checkCount(count: number, max: number, what: string, fail: Fail<'limitExceeded'>): void {
   if (count <= max) return
   fail('limitExceeded', `There would be ${count}, above the limit of ${max} for ${what}.`)
+}
+
+/** The same of a count that says something of other streams, which the one who asks may not be allowed to see: it is not told. */
+function checkAll(count: number, max: number, what: string, fail: Fail<'limitExceeded'>): void {
+  if (count > max) fail('limitExceeded', `There would be more than ${max}, the limit for ${what}.`)
 }

@@ -8,6 +8,7 @@ import type { RequestOf } from '../../../protocol/operations.ts'
 import { refusal, type Fail } from '../../../protocol/refusal.ts'
 import { evenRanges } from '../../../protocol/shards/shard-map.ts'
 import { checkStreamName } from '../../../protocol/stream-name.ts'
+import { noStream } from '../../access/absence.ts'
 import type { CatalogChange, StreamRow } from '../../catalog-contract.ts'
 import {
   consumersOf,
@@ -139,7 +140,7 @@ export function planUpdate(
 /** Returns the stream of that name, in any state. */
 export function knownStream(state: CatalogState, name: string, fail: Fail<'streamNotFound'>): Stream {
   const stream = streamNamed(state, name)
-  return stream ?? fail('streamNotFound', `There is no stream called ${name}.`)
+  return stream ?? fail('streamNotFound', noStream(name))
 }
 
 /** Returns the stream of that name, if it is ACTIVE. */

@@ -4,12 +4,12 @@
 import type { ErrorCode } from '../../../protocol/error-codes.ts'
 import { batchWithin, checkBatchHeader, producerIdAt, recordCountAt } from '../../../protocol/batch/batch.ts'
 import type { AppendResult, RequestOf, ResponseOf } from '../../../protocol/operations.ts'
+import { noShard } from '../../access/absence.ts'
 import type { Context } from '../../server/dispatch.ts'
 import type { Session } from '../../server/session.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Clock } from '../../time.ts'
 import type { KeySampler } from '../load/key-sampler.ts'
-import { describeShard } from '../shards/hosted-shard.ts'
 import type { ShardsByName } from '../shards/shards-contract.ts'
 import { AppendAnswer, refused } from './append-answer.ts'
 import type { QueuedBatch } from './append-group.ts'
@@ -79,7 +79,7 @@ export class AppendPath {
   #check(wanted: BatchToAppend, { session, answer, index, now }: Asked): AppendResult | undefined {
     const { batch } = wanted
     const shard = this.#options.shards.find(wanted.streamId, wanted.shardIndex)
-    if (!shard) return this.#refuse('shardNotFound', `${describeShard(wanted)} is not served here.`)
+    if (!shard) return this.#refuse('shardNotFound', noShard(wanted.streamId, wanted.shardIndex))
     const fault = checkBatchHeader(batch)
     if (fault) return this.#refuse(fault.code, fault.message)
     if (!batchWithin(batch, shard.rangeStart, shard.rangeEnd)) {

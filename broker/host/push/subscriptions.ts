@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../../protocol/error-codes.ts'
 import type { EventBody } from '../../../protocol/events.ts'
 import { limits } from '../../../protocol/limits.ts'
 import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
+import { noShard } from '../../access/absence.ts'
 import type { Context } from '../../server/dispatch.ts'
 import type { Session } from '../../server/session.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
@@ -11,7 +12,7 @@ import { hostLimits } from '../host-limits.ts'
 import type { Outflows } from '../read/outflow.ts'
 import { resolvePosition } from '../read/positions.ts'
 import type { ShardReads } from '../read/shard-reads.ts'
-import { describeShard, type HostedShard } from '../shards/hosted-shard.ts'
+import type { HostedShard } from '../shards/hosted-shard.ts'
 import type { ShardsByName } from '../shards/shards-contract.ts'
 import type { Time } from '../../time.ts'
 import { ReadLine } from '../limits/read-line.ts'
@@ -126,7 +127,7 @@ export class Subscriptions {
   ): Promise<ResponseOf<'subscribe'>> {
     const { shards, reads, outflows, time, metrics, onBroken } = this.#options
     const shard = shards.find(request.streamId, request.shardIndex)
-    if (!shard) context.fail('shardNotFound', `${describeShard(request)} is not served here.`)
+    if (!shard) context.fail('shardNotFound', noShard(request.streamId, request.shardIndex))
     const outflow = outflows.of(context.session)
     const resolved = await resolvePosition(shard, request.position, reads, outflow)
     if ('refusal' in resolved) context.fail(resolved.refusal.code, resolved.refusal.message)

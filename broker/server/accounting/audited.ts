@@ -7,7 +7,7 @@ import type { Audit } from '../../telemetry/audit/audit.ts'
 import { changeOf } from '../../telemetry/audit/changes.ts'
 import { auditedOperations, type AuditEventName } from '../../telemetry/audit/events.ts'
 import type { Refusal } from '../dispatch.ts'
-import type { Session } from '../session.ts'
+import type { DeniedPart, Session } from '../session.ts'
 
 /** Errors that are written down whatever the operation is. */
 const denials: { readonly [C in ErrorCode]?: AuditEventName } = {
@@ -24,7 +24,8 @@ export function tellAnswer(
   { operation, request }: RequestMessage,
   refusal?: Refusal,
 ): void {
-  const denial = refusal && denials[refusal.code]
+  const isDenied = refusal?.missing !== undefined
+  const denial = isDenied ? 'permissionDenied' : refusal && denials[refusal.code]
   const event = denial ?? changes[operation]
   if (event === undefined) return
   const { resource, ...change } = changeOf(operation, request)
@@ -35,7 +36,25 @@ export function tellAnswer(
     operation,
     resource,
     outcome: refusal?.code ?? 'done',
+    ...(isDenied && { detail: `missing: ${refusal.missing}` }),
     // What a denied request asked for is its sender's text, of any length.
     ...(denial === undefined && change),
+  })
+}
+
+/** Tells that a part of a request was refused for want of a grant; the other parts may be done. */
+export function tellDenied(
+  audit: Audit,
+  session: Pick<Session, 'id' | 'remote' | 'identity'>,
+  { operation, resource, missing, code }: DeniedPart,
+): void {
+  audit.record('permissionDenied', {
+    principal: session.identity.principal,
+    address: session.remote,
+    session: session.id,
+    operation,
+    resource,
+    outcome: code,
+    detail: `missing: ${missing}`,
   })
 }

@@ -1,5 +1,6 @@
 // A change of the catalog costs what it changes, not what exists. Cost is counted in visited entries and in copied nodes,
 // beside ten thousand streams and in a stream with tens of thousands of shards.
+import { Asker } from '../access/support/asker.ts'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { OrderedMap } from '../../../broker/catalog/ordered-map.ts'
 import { applyChanges, readCatalog, type CatalogState } from '../../../broker/catalog/state.ts'
@@ -160,7 +161,7 @@ describe('CatalogState costs what a change changes:', () => {
     const parts = { catalog: { state }, fleet, time: new FakeTime(), scaling: { loadOf: () => undefined } }
     const handlers = controlHandlers(parts as unknown as HandlerOptions)
     const counted = countVisits()
-    const context = {} as never
+    const context = { session: Asker.session() } as never
     const streams = await handlers.listStreams({ limit: 10, exclusiveStartName: 's5' }, context)
     const shards = await handlers.listShards({ name: 's1', limit: 10, exclusiveStartIndex: 9_000 }, context)
     expect(counted.visits).toBeLessThan(WORK_MAX)

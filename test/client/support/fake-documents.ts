@@ -1,6 +1,7 @@
 // A broker in memory that keeps documents and nothing else: the real ones, over a store in memory, behind a `dial`. A test
 // says which requests are lost, and when it is gone and comes back.
 import { duplexPair, type Duplex } from 'node:stream'
+import { anyone } from '../../../broker/access/identity.ts'
 import { Documents } from '../../../broker/control/documents/documents.ts'
 import type { Dial } from '../../../client/index.ts'
 import {
@@ -14,6 +15,7 @@ import {
   type RequestMessage,
 } from '../../../protocol/index.ts'
 import { MemorySmallRows } from '../../broker/control/support/memory-small-rows.ts'
+import { Asker } from '../../broker/access/support/asker.ts'
 import { fail } from '../../support/fail.ts'
 
 export class FakeDocuments {
@@ -98,9 +100,9 @@ export class FakeDocuments {
       case 'deleteDocument':
         return documents.delete(request, fail)
       case 'listDocuments':
-        return documents.list(request)
+        return documents.list(request, anyone)
       case 'watchDocuments':
-        return documents.watch(request, new AbortController().signal)
+        return documents.watch(request, { session: Asker.session(), signal: new AbortController().signal })
       default:
         return { now: 0 }
     }

@@ -4,7 +4,7 @@ import { shardIdOf } from '../../../../protocol/shards/shard-id.ts'
 import type { Draft } from './draft.ts'
 import { memberNotFound, renew } from './membership.ts'
 import type { CheckpointMessage, CheckpointResult, MemberClaim, GroupAnswer } from './messages.ts'
-import { endOf, streamOf, type Ended, type GroupStream, type Lease, type Member } from './state.ts'
+import { endOf, streamOf, wants, type Ended, type GroupStream, type Lease, type Member } from './state.ts'
 
 const stored: CheckpointResult = { code: undefined, message: '' }
 
@@ -25,11 +25,14 @@ function saveCheckpoint(draft: Draft, member: Member, checkpoint: CheckpointMess
   const { memberId } = member
   const stream = streamOf(draft.state, streamId)
   const lease = stream?.leases.get(shardIndex)
-  if (stream === undefined || lease?.owner !== memberId || lease.epoch !== epoch) {
-    const ended = stream?.ended.get(shardIndex)
+  const ended = stream?.ended.get(shardIndex)
+  const isOwn = lease?.owner === memberId || ended?.owner === member.number
+  // It is told nothing of a stream that it has nothing to do with.
+  if (stream === undefined || !(isOwn || wants(member, stream.name))) return notAssigned(checkpoint)
+  if (lease?.owner !== memberId || lease.epoch !== epoch) {
     // The answer to the same checkpoint was lost: the shard is processed to its end.
     const isSame = ended?.owner === member.number && ended.epoch === epoch && ended.next === next
-    if (isEnd && (isSame || (stream !== undefined && wasEnded(draft, stream, checkpoint)))) return stored
+    if (isEnd && (isSame || wasEnded(draft, stream, checkpoint))) return stored
     return leaseLost(checkpoint, lease)
   }
   const problem = problemOf(stream, lease, checkpoint)
@@ -96,7 +99,15 @@ function problemOf(
   return undefined
 }
 
-function leaseLost({ shardIndex, epoch }: CheckpointMessage, lease: Lease | undefined): CheckpointResult {
+/** The answer to a checkpoint of a shard that is nobody's. */
+function notAssigned(checkpoint: Pick<CheckpointMessage, 'shardIndex' | 'epoch'>): CheckpointResult {
+  return leaseLost(checkpoint, undefined)
+}
+
+function leaseLost(
+  { shardIndex, epoch }: Pick<CheckpointMessage, 'shardIndex' | 'epoch'>,
+  lease: Lease | undefined,
+): CheckpointResult {
   const now =
     lease?.owner === undefined
       ? 'it is assigned to nobody now'

@@ -2,6 +2,7 @@
 // A member is alive until `leaseMs` after its last renewal. Its end frees its shards at once, by the removal of its row
 // alone: their leases name a membership that no longer is.
 import { limits } from '../../../../protocol/limits.ts'
+import { noMember, noStream } from '../../../access/absence.ts'
 import { OrderedMap } from '../../../catalog/ordered-map.ts'
 import type { Draft } from './draft.ts'
 import { done, refused, type MemberClaim, type GroupAnswer, type JoinMessage } from './messages.ts'
@@ -11,14 +12,15 @@ import { startStream } from './subscriptions.ts'
 /** Returns the member, if it is alive and the claim is its own. */
 export function claimed(state: GroupState | undefined, claim: MemberClaim): Member | undefined {
   const member = state?.members.get(claim.memberId)
-  return member?.secretHash === claim.secretHash ? member : undefined
+  return member !== undefined && isProven(member, claim) ? member : undefined
+}
+
+function isProven({ secretHash }: Pick<Member, 'secretHash'>, claim: MemberClaim): boolean {
+  return secretHash === claim.secretHash || secretHash === claim.openHash
 }
 
 export function memberNotFound(group: string, memberId: string): GroupAnswer {
-  return refused(
-    'memberNotFound',
-    `${memberId} is no member of group ${group}, or its lease has ended: join again.`,
-  )
+  return refused('memberNotFound', noMember(group, memberId))
 }
 
 /** Removes the members whose leases have ended. */
@@ -40,7 +42,7 @@ export function join(draft: Draft, message: JoinMessage): GroupAnswer {
     return refused('groupNotFound', `Group ${draft.name}, in which ${memberId} was a member, was deleted.`)
   }
   const known = found?.members.get(memberId)
-  if (known !== undefined && known.secretHash !== secretHash) {
+  if (known !== undefined && !isProven(known, message)) {
     const endsInMs = Math.max(0, known.renewedAt + known.leaseMs - at.now)
     const who = `Group ${draft.name} has a member ${memberId} that is another process`
     return refused('memberExists', `${who}; its lease ends in ${endsInMs} ms unless it is renewed.`, endsInMs)
@@ -145,9 +147,9 @@ function refusedJoin(draft: Draft, { memberId, streams, pins }: JoinMessage): Gr
   const isAllGone = streams.every(isMissing)
   // One that was deleted is waited for, while there are others to process.
   const unknown = streams.find((each) => isMissing(each) && (isAllGone || !found?.gone.has(each.name)))
-  if (unknown !== undefined) return refused('streamNotFound', `There is no stream called ${unknown.name}.`)
+  if (unknown !== undefined) return refused('streamNotFound', noStream(unknown.name))
   const added = streams.filter((each) => !found?.streams.has(each.name) && !isMissing(each))
-  let shards = found === undefined ? 0 : shardCount(found)
+  let shards = shardCount(found?.streams.values() ?? [])
   for (const { name, from } of added) {
     const facts = draft.factsOf(name)!
     const isPinned = from.type === 'LATEST' && !found?.gone.has(name)
@@ -161,13 +163,13 @@ function refusedJoin(draft: Draft, { memberId, streams, pins }: JoinMessage): Gr
   if (streamCount > streamsPerGroupMax) {
     return refused(
       'limitExceeded',
-      `Group ${group} would read ${streamCount} streams, of ${streamsPerGroupMax} at most.`,
+      `Group ${group} would read more than ${streamsPerGroupMax} streams, the most that a group has.`,
     )
   }
   if (added.length > 0 && shards > shardsPerGroupMax) {
     return refused(
       'limitExceeded',
-      `Group ${group} would have ${shards} shards to read, of ${shardsPerGroupMax} at most.`,
+      `Group ${group} would have more than ${shardsPerGroupMax} shards to read, the most that a group has.`,
     )
   }
   return undefined
@@ -183,6 +185,7 @@ function revokeUnwanted(draft: Draft, memberId: string): void {
   }
 }
 
-function isSameMember(known: Member, { leaseMs, streams }: JoinMessage): boolean {
+function isSameMember(known: Member, { leaseMs, streams, secretHash }: JoinMessage): boolean {
+  if (known.secretHash !== secretHash) return false
   return known.leaseMs === leaseMs && JSON.stringify(known.streams) === JSON.stringify(streams)
 }

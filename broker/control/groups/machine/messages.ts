@@ -14,7 +14,13 @@ export interface Pins {
 /** How a member names itself. */
 export interface MemberClaim {
   readonly memberId: string
+  /** Of its secret and its principal: a secret proves nothing for another principal. */
   readonly secretHash: string
+  /**
+   * Of its secret alone, where it has a principal: a member that joined while nobody had to say who he was belongs to the first
+   * principal that shows its secret.
+   */
+  readonly openHash?: string | undefined
 }
 
 export interface CheckpointMessage {

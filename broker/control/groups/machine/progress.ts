@@ -4,6 +4,7 @@ import { limits } from '../../../../protocol/limits.ts'
 import type { WireProgress } from '../../../../protocol/operations.ts'
 import { shardIdOf } from '../../../../protocol/shards/shard-id.ts'
 import { countOf } from '../../../../protocol/text/count-text.ts'
+import { noGroup, noStream } from '../../../access/absence.ts'
 import type { Draft } from './draft.ts'
 import { create } from './membership.ts'
 import { done, refused, type GroupAnswer, type ResetMessage, type SaveProgressMessage } from './messages.ts'
@@ -28,7 +29,7 @@ export function loadProgress(draft: Draft, name: string): GroupAnswer {
 }
 
 export function groupNotFound(name: string): GroupAnswer {
-  return refused('groupNotFound', `There is no group called ${name}.`)
+  return refused('groupNotFound', noGroup(name))
 }
 
 /** Returns the refusal of what is done only to a group without members; undefined if it has none. */
@@ -65,7 +66,7 @@ export function saveProgress(draft: Draft, message: SaveProgressMessage): GroupA
   if (inUse !== undefined) return inUse
   const { stream: name, progress, isPartial } = message
   const facts = draft.factsOf(name)
-  if (facts === undefined) return refused('streamNotFound', `There is no stream called ${name}.`)
+  if (facts === undefined) return refused('streamNotFound', noStream(name))
   if (facts.streamId !== progress.streamId) {
     return invalid(
       `The progress is of stream number ${progress.streamId}; ${name} is number ${facts.streamId} now.`,
@@ -182,11 +183,11 @@ function refusedAsFull({ found, name }: Draft, shards: number): GroupAnswer | un
   if (found !== undefined && found.streams.size >= streamsPerGroupMax) {
     return refused('limitExceeded', `Group ${name} reads the most streams, ${streamsPerGroupMax}.`)
   }
-  const all = shards + (found === undefined ? 0 : shardCount(found))
+  const all = shards + shardCount(found?.streams.values() ?? [])
   if (all <= shardsPerGroupMax) return undefined
   return refused(
     'limitExceeded',
-    `Group ${name} would have ${all} shards to read, of ${shardsPerGroupMax} at most.`,
+    `Group ${name} would have more than ${shardsPerGroupMax} shards to read, the most that a group has.`,
   )
 }
 

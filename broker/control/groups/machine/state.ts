@@ -197,10 +197,10 @@ export function wants(member: Member, streamName: string): boolean {
   return member.streams.some(({ name }) => name === streamName)
 }
 
-/** Returns how many shards of all streams are not processed to their end. */
-export function shardCount(state: GroupState): number {
+/** Returns how many shards of the streams are not processed to their end. */
+export function shardCount(streams: Iterable<Pick<GroupStream, 'leases'>>): number {
   let count = 0
-  for (const { leases } of state.streams.values()) count += leases.size
+  for (const { leases } of streams) count += leases.size
   return count
 }
 

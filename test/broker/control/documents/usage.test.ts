@@ -17,7 +17,7 @@ describe('room for a document', () => {
   test.each([
     ['another of a kind that has its number', 'a', '4', 1, 'the most that a kind has'],
     ['another one above the number of all', 'b', '3', 1, 'its limit'],
-    ['a larger one above the bytes of all', 'a', '1', 61, 'All documents may take 100 bytes'],
+    ['a larger one above the bytes of all', 'a', '1', 61, 'All documents together may take 100 bytes'],
   ])('is refused to %s', (_, kind, name, bytes, says) => {
     expect(() => full().reserve(kind, name, bytes, fail)).toThrow(says)
   })

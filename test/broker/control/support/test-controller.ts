@@ -16,6 +16,7 @@ import { FakeHosts } from './fake-hosts.ts'
 import { FakeTime, settled } from './fake-time.ts'
 import type { MemoryCatalog } from './memory-catalog.ts'
 import { MemorySmallRows } from './memory-small-rows.ts'
+import { Asker } from '../../access/support/asker.ts'
 import { fail } from '../../../support/fail.ts'
 
 type Control = OperationOn<'control'>
@@ -27,7 +28,7 @@ export async function askOf<N extends Control>(
   controller: Controller,
   operation: N,
   request: Asked<N>,
-  context = {} as Context<N>,
+  context = { session: Asker.session() } as Partial<Context<N>> as Context<N>,
 ): Promise<ResponseOf<N>> {
   const answer: unknown = await controller.handlers[operation](request as RequestOf<N>, context)
   if (!(answer instanceof SharedResponse)) return answer as ResponseOf<N>
@@ -95,9 +96,13 @@ export class TestController {
   }
 
   /** Sends a request as a client does. */
-  async ask<N extends Control>(operation: N, request: Asked<N>): Promise<ResponseOf<N>> {
+  async ask<N extends Control>(
+    operation: N,
+    request: Asked<N>,
+    session = Asker.session(),
+  ): Promise<ResponseOf<N>> {
     const { signal } = new AbortController()
-    const context = { fail, signal } as Partial<Context<N>> as Context<N>
+    const context = { fail, signal, session } as Partial<Context<N>> as Context<N>
     return await askOf(this.controller, operation, request, context)
   }
 

@@ -8,7 +8,7 @@ import type { OperationName } from '../../../../protocol/operations.ts'
 import { anyone, type Identity } from '../../../../broker/access/identity.ts'
 import { sessionLimits } from '../../../../broker/server/admission.ts'
 import type { Context } from '../../../../broker/server/dispatch.ts'
-import type { Session } from '../../../../broker/server/session.ts'
+import type { DeniedPart, Session } from '../../../../broker/server/session.ts'
 import { fail } from '../../../support/fail.ts'
 
 let lastId = 0
@@ -34,6 +34,7 @@ export class FakeSession implements Session {
   readonly #abort = new AbortController()
   readonly #drainListeners: (() => void)[] = []
   readonly #closeListeners: (() => void)[] = []
+  readonly #identityListeners = new Set<() => void>()
   #gone = false
 
   get context(): Context<OperationName> {
@@ -52,6 +53,23 @@ export class FakeSession implements Session {
   }
 
   introduce(): void {}
+
+  onIdentity(listener: () => void): () => void {
+    this.#identityListeners.add(listener)
+    return () => this.#identityListeners.delete(listener)
+  }
+
+  /** What was refused because a grant is missing. */
+  readonly denials: string[] = []
+
+  denied({ operation, missing }: DeniedPart): void {
+    this.denials.push(`${operation}: ${missing}`)
+  }
+
+  identify(identity: Identity): void {
+    this.identity = identity
+    for (const listener of this.#identityListeners) listener()
+  }
 
   /** The connection takes everything. */
   drain(): void {

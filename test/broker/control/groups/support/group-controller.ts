@@ -1,4 +1,5 @@
 // A controller with groups, over fake hosts, a catalog and small rows in memory, and time that a test moves.
+import { Asker } from '../../../access/support/asker.ts'
 import type { RequestOf, ResponseOf, WireLease } from '../../../../../protocol/operations.ts'
 import type { HostCalls } from '../../../../../broker/host-contract.ts'
 import { emptyExtent, FakeHosts } from '../../support/fake-hosts.ts'
@@ -78,6 +79,8 @@ export class TestMember {
   readonly #who: { readonly group: string; readonly memberId: string; readonly secret: Uint8Array }
   version = 0
   leases: readonly WireLease[] = []
+  /** As which it asks. */
+  session = Asker.session()
 
   constructor(broker: GroupBroker, who: { group: string; memberId: string; secret: Uint8Array }) {
     this.#broker = broker
@@ -88,7 +91,7 @@ export class TestMember {
     const context = {
       fail,
       signal: signal ?? new AbortController().signal,
-      session: { remote: '127.0.0.1:5' },
+      session: this.session,
     } as unknown as Context<N>
     const { handlers } = this.#broker.test.controller
     const handler = handlers[operation] as (request: unknown, context: unknown) => Promise<ResponseOf<N>>

@@ -1,0 +1,32 @@
+// Who asks on one session: the identity that holds now, and who wants to know of another. Runs on the main thread of every
+// process that listens; pure.
+import { anyone, type Identity } from '../access/identity.ts'
+
+export class SessionIdentity {
+  #identity: Identity = anyone
+  /** The standing of the identity that the listeners know. */
+  #standing = anyone.standing
+  readonly #listeners = new Set<() => void>()
+
+  get identity(): Identity {
+    return this.#identity
+  }
+
+  /** Takes another identity, and has everything looked at again that waits or goes on. */
+  replace(identity: Identity): void {
+    this.#identity = identity
+    this.#standing = identity.standing
+    for (const listener of this.#listeners) listener()
+  }
+
+  /** Called at intervals: a grant that has ended by its time changes what waits and goes on, too. */
+  look(): void {
+    if (this.#identity.standing !== this.#standing) this.replace(this.#identity)
+  }
+
+  /** Calls the listener when the identity is replaced, or a grant of it has ended; returns what takes the listener away. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+}
