@@ -65,6 +65,7 @@ const adviceOfCode: Partial<Record<ErrorCode, string>> = {
   permissionDenied: 'See `millrace principal describe` for what you may do.',
   principalNotFound: 'See `millrace principal list`.',
   credentialNotFound: 'See `millrace token list` and `millrace access-key list`.',
+  decryptionFailed: '`consume --skip-unreadable` reports such records and reads on behind them.',
   unsupportedVersion: 'Use the command line that came with the broker.',
 }
 

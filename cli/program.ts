@@ -21,6 +21,7 @@ import { serveVerb } from './verbs/serve.ts'
 import { shardVerb } from './verbs/shard.ts'
 import { statusVerb } from './verbs/status.ts'
 import { streamVerb } from './verbs/stream.ts'
+import { keyVerb } from './verbs/local/key.ts'
 import { tlsVerb } from './verbs/local/tls.ts'
 
 /** Width of help where the terminal does not say its own. */
@@ -48,6 +49,7 @@ export function createProgram(terminal: Terminal, version: string): Command {
     doctorVerb,
     checkVerb,
     tlsVerb,
+    keyVerb,
     completionVerb,
   ]
   for (const verb of verbs) program.addCommand(verb(terminal))

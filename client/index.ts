@@ -71,7 +71,9 @@ export {
   type EncoderOption,
   type RecordKeys,
 } from './codecs.ts'
+export { fileKeys } from './encryption/file-keys.ts'
 export type { EncryptionOptions, Key, KeyProvider } from './encryption/options.ts'
+export { staticKeys, type StaticKeys } from './encryption/static-keys.ts'
 export type { StandardSchema, StandardIssue, StandardResult } from './codecs/standard-schema.ts'
 export {
   aggregate,

@@ -2,6 +2,7 @@
 import { endSentence } from '../../client/errors.ts'
 import type { Client, ConnectOptions, LogEntry } from '../../client/index.ts'
 import { visible } from '../../protocol/text/visible-text.ts'
+import { encryptionOf, type EncryptionFlags } from '../keys/option.ts'
 import { seldom } from '../output/seldom.ts'
 import type { ConnectionFlags } from './options.ts'
 import { credentialsOf } from './credentials.ts'
@@ -15,14 +16,14 @@ import { tell, type Terminal } from '../terminal.ts'
  */
 export async function withClient<T>(
   terminal: Terminal,
-  flags: ConnectionFlags,
+  flags: ConnectionFlags & EncryptionFlags,
   use: (client: Client) => Promise<T>,
   { tellsTroubles = false }: { tellsTroubles?: boolean } = {},
 ): Promise<T> {
   const target = resolveTarget(flags, processSurroundings())
   const { connect } = await import('../../client/index.ts')
   const log = tellsTroubles ? { log: troubles(terminal) } : {}
-  const credentials = await credentialsOf(target)
+  const credentials = { ...(await credentialsOf(target)), ...(await encryptionOf(flags)) }
   await using client = await connect(target.url, { clientName: 'millrace-cli', ...credentials, ...log })
   return await use(client)
 }

@@ -6,6 +6,7 @@ import { withClient } from '../connecting/connection.ts'
 import { withConnection, type ConnectionFlags } from '../connecting/options.ts'
 import { Failure } from '../failure.ts'
 import { withExamples } from '../help.ts'
+import { encryptionOption, type EncryptionFlags } from '../keys/option.ts'
 import { countOf } from '../output/amounts.ts'
 import { outputStream } from '../output/output-stream.ts'
 import { Skips } from '../output/skips.ts'
@@ -13,7 +14,7 @@ import { headingOf, recordFormats, recordWriter, type RecordFormat } from '../ou
 import { parseSpan, positionHelp } from '../positions.ts'
 import { screenColumns, tell, type Terminal } from '../terminal.ts'
 
-interface ConsumeOptions extends ConnectionFlags {
+interface ConsumeOptions extends ConnectionFlags, EncryptionFlags {
   readonly from: string
   readonly until?: string
   readonly shard?: string
@@ -45,6 +46,7 @@ export function consumeVerb(terminal: Terminal): Command {
     .option('--push', 'let the broker push records instead of asking for them; follows')
     .option('--consumer <consumer>', 'read as this registered consumer, with a throughput of its own')
     .option('--count <n>', 'stop after n records', wholeNumber(1))
+    .addOption(encryptionOption('decrypt records that are encrypted'))
     .option(
       '--skip-unreadable',
       'report records that cannot be read on standard error, and go on behind them',

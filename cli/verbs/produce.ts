@@ -13,13 +13,14 @@ import { jsonOption, withExamples } from '../help.ts'
 import { openInputs } from '../input/input.ts'
 import { recordReaderOf, spreadingKeysOf, type RecordOptions } from '../input/record-options.ts'
 import { startProgress } from '../output/progress.ts'
+import { encryptionOption, type EncryptionFlags } from '../keys/option.ts'
 import { seldom } from '../output/seldom.ts'
 import { produceRecords, type ProduceOutcome, type ProduceTask } from '../produce-records.ts'
 import { countOf, formatBytes, formatDuration } from '../output/amounts.ts'
 import { produceReport, produceReportJson } from '../output/produce-report.ts'
 import { printJson, tell, type Terminal } from '../terminal.ts'
 
-interface ProduceOptions extends RecordOptions, ConnectionFlags {
+interface ProduceOptions extends RecordOptions, ConnectionFlags, EncryptionFlags {
   readonly skipInvalid?: true
   readonly batch: number
   readonly linger: number
@@ -74,6 +75,7 @@ export function produceVerb(terminal: Terminal): Command {
     .addOption(
       new Option('--compression <codec>', 'of batches').choices(['none', 'gzip', 'zstd']).default('none'),
     )
+    .addOption(encryptionOption('encrypt records before they leave'))
     .option('--quiet', 'no progress and no summary')
     .addOption(jsonOption())
     .action((stream: string, files: readonly string[], options: ProduceOptions) =>

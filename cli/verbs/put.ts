@@ -7,9 +7,10 @@ import { withClient } from '../connecting/connection.ts'
 import { withConnection, type ConnectionFlags } from '../connecting/options.ts'
 import { Failure } from '../failure.ts'
 import { jsonOption, withExamples } from '../help.ts'
+import { encryptionOption, type EncryptionFlags } from '../keys/option.ts'
 import { print, printJson, tell, type Terminal } from '../terminal.ts'
 
-interface PutOptions extends ConnectionFlags {
+interface PutOptions extends ConnectionFlags, EncryptionFlags {
   readonly key?: string
   readonly hashKey?: string
   readonly header: Readonly<Record<string, string>>
@@ -24,6 +25,7 @@ export function putVerb(terminal: Terminal): Command {
     .option('--key <text>', 'partition key; a random one without it')
     .option('--hash-key <number>', 'explicit hash key, instead of the hash of the partition key')
     .option('--header <name=value>', 'a header beside the data; may be repeated', addHeader, {})
+    .addOption(encryptionOption('encrypt it before it leaves'))
     .addOption(jsonOption())
     .action(async (stream: string, text: string | undefined, options: PutOptions) => {
       const isTyped = text === undefined || text === '-'
