@@ -70,7 +70,7 @@ test('encrypted records leave no plaintext in the data directory, and come back 
     await running
   }
   for (const where of ['pull', 'push', 'group']) {
-    expect(seen[where]!.toSorted(), where).toEqual(sent.toSorted())
+    expect([where, seen[where]!.toSorted()]).toEqual([where, sent.toSorted()])
   }
   await daemon.stop()
   // The search finds what is there to be found.
