@@ -120,6 +120,8 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
     ...addressing(listen === false, config),
     listen: listen === false ? null : at,
     admin: null,
+    // Where everyone may do everything, nobody needs it.
+    hasRootToken: config.access === 'required',
     isStopping: () => closing !== undefined,
     time,
     log,
@@ -187,7 +189,7 @@ function dialer({ port: controllerPort, server, controller, hosts, inProcess }: 
   return async ({ host, port }) => {
     const [near, far] = inProcessPair()
     if (port === controllerPort) {
-      server.accept(far, IN_PROCESS_HOST)
+      server.accept(far)
       return near
     }
     const found = controller.hosts.find((known) => port === (inProcess ? known.hostId : known.port))

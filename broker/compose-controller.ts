@@ -11,6 +11,7 @@ import type { Config } from './config/derive.ts'
 import { adminNames, listenOrSay, openAddresses, type ListenAttempt } from './config/listening.ts'
 import { SOFTWARE } from './config/software.ts'
 import { authorityOf } from './config/url.ts'
+import type { SecretFile } from './control/access/key-ring.ts'
 import { createController, type Controller, type ControllerOptions } from './control/controller.ts'
 import { createAdminServer } from './server/admin-http.ts'
 import { createServer, type Server } from './server/server.ts'
@@ -41,6 +42,8 @@ export interface ControllerChoices extends Pick<
   readonly admin: ListenAttempt | null
   /** True from the first moment of a stop: readiness probes then fail. */
   readonly isStopping: () => boolean
+  /** Write the token of root to a file of the data directory, at the first start. */
+  readonly hasRootToken: boolean
   /** Opens the catalog. Default: the catalog on disk. */
   readonly openCatalog?: (directory: string) => Promise<CatalogStore>
   /** Opens the small rows. Default: those on disk. */
@@ -98,6 +101,8 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
     openStore: () => openCatalog(catalogPath(dataDir)),
     openSmallRows: (events) => openSmallRows(smallRowsPath(dataDir), events),
     clockNote: noteAt(join(dataDir, 'clock.json')),
+    rootTokenFile: choices.hasRootToken ? secretAt(join(dataDir, 'root.token')) : undefined,
+    accessKeyFile: secretAt(config.accessKeyFile ?? join(dataDir, 'access.key')),
     software: SOFTWARE,
     telemetry,
     random: Math.random,
@@ -111,6 +116,7 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
   if (admin !== undefined) closeAdmin.push(() => admin.close())
   const server = createServer({
     identity: { brokerId: controller.brokerId, role: 'controller', hostId: 0, software: SOFTWARE },
+    policy: controller.policy,
     handlers: controller.handlers,
     maxConnections: config.maxConnections,
     log: log.child({ component: 'server' }),
@@ -124,6 +130,7 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
     controller.endWaits()
     return server.drain(drainMs())
   })
+  controller.serveBy(server)
   const { port } = await listen(server, choices.listen)
   const open = openAddresses(config)
   if (open.length > 0) {
@@ -132,6 +139,10 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
   }
   controller.start()
   return { controller, server, dataDir, port, admin: admin && { port: admin.port, url: admin.url } }
+}
+
+function secretAt(path: string): SecretFile {
+  return { path, ...noteAt(path) }
 }
 
 /** The only place where this process opens a port to clients: authentication of connections would belong here. */

@@ -74,7 +74,7 @@ export function embeddedHosts(options: EmbeddedHostsOptions): EmbeddedHosts {
     accept: (hostId, stream) => {
       const host = running.get(hostId)
       if (host === undefined) throw refusal('unavailable', `Host ${hostId} does not run.`)
-      host.accept(stream, 'in-process')
+      host.accept(stream)
     },
   }
 }

@@ -1,6 +1,8 @@
 // The calls between the controller and a shard host, over IPC or in process. Types only, no runtime.
 // `control/` and `host/` never import each other; both import this file.
 import type { ServedSettings } from '../protocol/stream-settings.ts'
+import type { PolicyData } from './access/policy.ts'
+import type { TokenUse } from './access/token-uses.ts'
 import type { Channel } from './channels/channel.ts'
 import type { ShardExtent } from './threads/owner-contract.ts'
 
@@ -182,11 +184,17 @@ export type HostCalls = {
       readonly shards: readonly PlacedShard[]
       /** Of all streams that have any. */
       readonly consumers: readonly StreamConsumers[]
+      /** Who may do what. */
+      readonly policy: PolicyData
     }
     reply: { readonly port: number; readonly absentOwners: readonly number[] }
   }
   /** Tries again to start the absent owners, and returns those that still do not run. */
   startAbsentOwners: { request: null; reply: { readonly absentOwners: readonly number[] } }
+  /** Serves by this policy from now on, unless a newer one came: sessions of those who are no longer known end. */
+  servePolicy: { request: PolicyData; reply: null }
+  /** Returns which tokens were in use since the last call, and when. */
+  takeTokenUses: { request: null; reply: { readonly uses: readonly TokenUse[] } }
   /** Tells a host all consumers of a stream, whether it serves shards of it or not: subscriptions of others end. */
   serveConsumers: { request: StreamConsumers; reply: null }
   /** Returns how far a consumer is in those of the shards that the host serves. */

@@ -82,6 +82,7 @@ function daemonChoices(config: Config, log: Logger): Omit<ControllerChoices, 'is
       port === 0 ? undefined : advertisedAddress(config, hostId, port),
     listen: at('host', 'port'),
     admin: at('adminHost', 'adminPort'),
+    hasRootToken: true,
     time: systemTime,
     log,
   }

@@ -3,6 +3,7 @@
 export { connect, type Client, type PutOptions, type PutResult } from './client.ts'
 export type { CallOptions, ConnectOptions, LogEntry, RetryPolicy, Rim } from './settings.ts'
 export type { Address } from './connecting/address.ts'
+export type { GiveToken } from './connecting/token.ts'
 export type { Dial } from './connecting/transport.ts'
 export type { AskTls, TlsOptions } from './connecting/tls-transport.ts'
 export { tlsFiles, tokenFile, type TlsFiles } from './connecting/credential-files.ts'

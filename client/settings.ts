@@ -7,6 +7,7 @@ import type { EncryptionOptions } from './encryption/options.ts'
 import { optionTable } from './options/table.ts'
 import type { BrokerUrl } from './connecting/address.ts'
 import { tlsDialer, type AskTls, type TlsOptions } from './connecting/tls-transport.ts'
+import { askToken, type GiveToken } from './connecting/token.ts'
 import { dialTcp, type Dial } from './connecting/transport.ts'
 import { checkTls } from './options/check.ts'
 
@@ -53,6 +54,11 @@ export interface ConnectOptions {
   readonly dial?: Dial
   /** What the client trusts and shows over TLS, for `millraces://`; a function is asked at each dial. */
   readonly tls?: TlsOptions | AskTls
+  /**
+   * Says who the client is: a token, or a function that returns one, which is asked at each dial. It is sent over TLS, to this
+   * machine, and by a `dial` of your own; never in plain text to another machine.
+   */
+  readonly token?: string | GiveToken
   /** Shown in the broker's logs. */
   readonly clientName?: string
   /** How long one request may take, retries included; 30 s by default. A peer that takes longer is disconnected. */
@@ -90,6 +96,8 @@ export interface Settings extends Rim {
   readonly hasOwnDial: boolean
   /** Asked by `dial` for `millraces://`; undefined otherwise. */
   readonly tls: AskTls | undefined
+  /** Asked for the token at each dial; undefined if the client has none. */
+  readonly token: (() => Promise<string>) | undefined
   readonly clientName: string
   readonly requestTimeoutMs: number
   readonly retry: RetryPolicy
@@ -123,6 +131,7 @@ export function resolveSettings(options: ConnectOptions, url: BrokerUrl = PLAIN)
     dial: options.dial ?? (tls === undefined ? dialTcp : tlsDialer(tls, hosts)),
     hasOwnDial: options.dial !== undefined,
     tls,
+    token: askToken(options.token),
     clientName: options.clientName ?? 'millrace-client',
     requestTimeoutMs: requestMs,
     retry: Object.freeze({

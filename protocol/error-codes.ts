@@ -279,7 +279,7 @@ export const errorCodes = {
     sideEffects: 'possible',
     doc: 'The broker gave an answer that no sound broker gives: a page, a position, an acknowledgement or a routing that contradicts itself or what came before, or does not lead on.',
   },
-  tlsFailed: { id: 57, retry: 'never', sideEffects: 'none', doc: 'TLS is missing, or cannot be trusted.' },
+  tlsFailed: { id: 61, retry: 'never', sideEffects: 'none', doc: 'TLS is missing, or cannot be trusted.' },
   // Codes about consumer groups.
   groupNotFound: { id: 64, retry: 'never', sideEffects: 'none', doc: 'No group has this name.' },
   groupInUse: {

@@ -140,6 +140,12 @@ export const limits = {
   tokensPerPrincipalMax: 64,
   /** Access keys of one principal. */
   accessKeysPerPrincipalMax: 16,
+  /** Grants of all principals: every process holds them in memory. */
+  grantsMax: 16_384,
+  /** Tokens of all principals. */
+  tokensMax: 8192,
+  /** Access keys of all principals. */
+  accessKeysMax: 4096,
   /** Names in client certificates that stand for one principal. */
   certificateNamesPerPrincipalMax: 16,
   /** Such a name, with its type: `DNS:shop.example.org`. */

@@ -2,6 +2,7 @@
 // the client's calls and docs/protocol.md derive from it. Ids lie in blocks and are never reused; fields are positional and
 // append-only. A new operation is an entry in a file of `operations/`; a new family is a file there and a line here.
 import type { universalErrors } from './error-codes.ts'
+import { accessOperations } from './operations/access.ts'
 import { appendOperations } from './operations/append.ts'
 import { brokerOperations } from './operations/broker.ts'
 import { consumerOperations } from './operations/consumers.ts'
@@ -25,6 +26,7 @@ export type {
   WireShardReport,
 } from './operations/group-shapes.ts'
 export type { WireConsumer, WireConsumerShard } from './operations/consumers.ts'
+export type { WireCredential, WireGrant, WirePrincipal } from './operations/access.ts'
 export type { Operation, Plane } from './operations/operation.ts'
 export type { SettingsRequest, StreamDescription, StreamSettings } from './stream-settings.ts'
 export type * from './structs.ts'
@@ -41,6 +43,7 @@ export const operations = {
   ...groupOperations,
   ...consumerOperations,
   ...documentOperations,
+  ...accessOperations,
 } as const satisfies Record<string, Operation>
 
 /** The same operations by family. A test needs them: a name that two families share would vanish in the join above. */
@@ -55,6 +58,7 @@ export const operationFamilies: readonly OperationFamily[] = [
   groupOperations,
   consumerOperations,
   documentOperations,
+  accessOperations,
 ]
 
 export type OperationName = keyof typeof operations

@@ -13,6 +13,10 @@ import type { Clock } from '../time.ts'
 export interface Identity {
   /** Name of the principal; undefined where access is open and nobody said who he is. */
   readonly principal: string | undefined
+  /** What he may do; expired grants may be among them. */
+  readonly grants: readonly Grant[]
+  /** The token that identifies him; undefined where it is something else. */
+  readonly token: { readonly id: string; readonly expiresAt: number | undefined } | undefined
   /** True if the action on the thing of this name is granted at this moment. */
   may(action: Action, kind: ResourceKind, name: string): boolean
   /**
@@ -26,21 +30,42 @@ export interface Identity {
 
 const everything = ['*']
 
+/** What root has: everything, and it may pass on all of it. */
+export const EVERYTHING: Grant = { kind: '*', pattern: '*', actions: ['admin'] }
+
 /** Everyone who reaches a process where access is open: may do everything. */
 export const anyone: Identity = {
   principal: undefined,
+  grants: [EVERYTHING],
+  token: undefined,
   may: () => true,
   shown: () => everything,
   standing: 0,
 }
 
-/** A principal with its grants, by a clock of milliseconds since the epoch. */
-export function identityOf(principal: string, grants: readonly Grant[], now: Clock): Identity {
-  return new Grantee(principal, grants, now)
+/** A peer of whom it is not known yet who he is, where that is required: may do nothing. */
+export const nobody: Identity = {
+  principal: undefined,
+  grants: [],
+  token: undefined,
+  may: () => false,
+  shown: () => [],
+  standing: 0,
+}
+
+/** A principal with its grants, by a clock of milliseconds since the epoch. `token`: what identifies it, if that is a token. */
+export function identityOf(
+  principal: string,
+  grants: readonly Grant[],
+  now: Clock,
+  token?: Identity['token'],
+): Identity {
+  return new Grantee(principal, grants, now, token)
 }
 
 class Grantee implements Identity {
   readonly principal: string
+  readonly token: Identity['token']
   /** Those that have not ended; those that end, the soonest first. */
   #grants: readonly Grant[]
   readonly #now: Clock
@@ -48,11 +73,16 @@ class Grantee implements Identity {
   #nextEnd: number
   #shown = new Map<ResourceKind, readonly string[]>()
 
-  constructor(principal: string, grants: readonly Grant[], now: Clock) {
+  constructor(principal: string, grants: readonly Grant[], now: Clock, token: Identity['token']) {
     this.principal = principal
+    this.token = token
     this.#grants = grants
     this.#now = now
     this.#nextEnd = firstEnd(grants)
+  }
+
+  get grants(): readonly Grant[] {
+    return this.#grants
   }
 
   get standing(): number {

@@ -2,6 +2,9 @@
 // Runs in the controller and in the check; pure data. The store, the types of rows, the check and docs/rows.md derive from
 // it. A row has a text as its key, a version that no other row ever had, and a JSON value.
 import * as v from 'valibot'
+import { actions, grantKinds } from '../../protocol/access/grant.ts'
+import { ACCESS_KEY_ID_LENGTH } from '../../protocol/access/access-key.ts'
+import { TOKEN_ID_LENGTH } from '../../protocol/access/token.ts'
 import { limits } from '../../protocol/limits.ts'
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
@@ -12,6 +15,25 @@ const startPosition = v.strictObject({
   type: v.picklist(['TRIM_HORIZON', 'LATEST', 'AT_TIMESTAMP']),
   timestamp: v.nullable(count),
 })
+
+/** What a principal may do with things of a kind. */
+const grant = v.strictObject({
+  kind: v.picklist(grantKinds),
+  pattern: text,
+  actions: v.array(v.picklist(actions)),
+  expiresAt: v.optional(count),
+})
+
+/** Fields that a token and an access key share. */
+const credential = {
+  principal: text,
+  description: v.string(),
+  createdAt: count,
+  expiresAt: v.optional(count),
+  /** To within a minute; absent: it was not used yet. */
+  lastUsedAt: v.optional(count),
+}
+const credentialBytesMax = 1024 + 6 * limits.descriptionLengthMax + limits.principalNameLengthMax
 
 /** A text of the protocol is bounded in characters, each of which takes up to three bytes. */
 const memberKeyBytesMax = limits.groupNameLengthMax + 1 + 3 * limits.memberIdLengthMax
@@ -113,6 +135,60 @@ export const smallFamilies = {
     written: 'when the shard is listed, assigned, released or checkpointed',
     lives: 'until the shard is processed to its end or has expired, or the group is reset or deleted',
     doc: 'A shard that a consumer group has not processed to its end: its checkpoint, and its last assignment.',
+  },
+  principal: {
+    tag: 0x24,
+    key: 'name',
+    keyBytesMax: limits.principalNameLengthMax,
+    value: v.strictObject({
+      createdAt: count,
+      /** The principal that made it; one that was made again under its name has another time. Absent for root. */
+      madeBy: v.optional(v.strictObject({ name: text, createdAt: count })),
+      grants: v.array(grant),
+      /** Names in client certificates that stand for it, with their types. */
+      certificateNames: v.array(text),
+    }),
+    // In JSON, a character takes up to six bytes.
+    valueBytesMax:
+      1024 +
+      limits.grantsPerPrincipalMax * (256 + 6 * limits.grantPatternLengthMax) +
+      limits.certificateNamesPerPrincipalMax * 6 * limits.certificateNameLengthMax,
+    written: 'when it is made, and when its grants or certificate names change',
+    lives: 'until it is deleted',
+    doc: 'Someone who may use the broker, and what he may do.',
+  },
+  token: {
+    tag: 0x25,
+    key: 'id',
+    keyBytesMax: TOKEN_ID_LENGTH,
+    value: v.strictObject({
+      ...credential,
+      /** SHA-256 of its secret, in hex. */
+      secretHash: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+      /** Present for a token that the broker wrote to root.token. */
+      isInFile: v.optional(v.literal(true)),
+    }),
+    valueBytesMax: credentialBytesMax,
+    written: 'when it is made, and at most once a minute while it is used',
+    lives: 'until it is revoked, its principal is deleted, or another token is made after it has expired',
+    doc: 'A token, without its secret.',
+  },
+  accessKey: {
+    tag: 0x26,
+    key: 'id',
+    keyBytesMax: ACCESS_KEY_ID_LENGTH,
+    value: v.strictObject({
+      ...credential,
+      /** Its secret, encrypted by the key file: initialization vector, tag and bytes, in Base64. */
+      sealed: text,
+      /** Names the key of the file that encrypted it. */
+      sealedBy: text,
+    }),
+    valueBytesMax: credentialBytesMax,
+    written: 'when it is made, and at most once a minute while it is used',
+    lives:
+      'until it is revoked, its principal is deleted, or another access key is made after it has expired',
+    doc: 'An access key, with its secret encrypted.',
   },
 } as const satisfies Record<string, SmallFamily>
 

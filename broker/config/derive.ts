@@ -1,10 +1,11 @@
 // Derives the configuration from the options: decides `auto`, computes sizes of thread pools, and checks relations between
 // options. Runs in the controller and the command line; pure. Computed once and frozen; each refusal gives its reason.
+import { isLoopback } from '../../protocol/access/loopback.ts'
 import { ConfigError, type Origin } from './config-error.ts'
 import type { Machine } from './environment.ts'
 import { formatValue } from './kinds.ts'
 import { optionsOf, type BrokerOptionName, type OptionValues } from './options.ts'
-import { isLoopback, isWildcard } from './url.ts'
+import { isWildcard } from './url.ts'
 
 /** The configuration of a daemon: every option decided, and derived settings. Sizes in bytes, durations in milliseconds. */
 export type Config = {
@@ -28,6 +29,7 @@ export function deriveConfig(values: OptionValues, origins: Origins, machine: Ma
     ...values,
     hosts,
     owners,
+    access: values.access === 'auto' ? 'open' : values.access,
     advertiseHost: values.advertiseHost === 'auto' ? advertisedHost(values.host) : values.advertiseHost,
     advertisePortBase: values.advertisePortBase === 'auto' ? 0 : values.advertisePortBase,
     readerThreads:
@@ -79,6 +81,12 @@ function checkRelations(config: Config, origins: Origins): void {
           '--insecure (MILLRACE_INSECURE=true) says that this is wanted',
       )
     }
+  }
+  if (config.access === 'required' && !isLoopback(config.host)) {
+    refuse(
+      ['access', 'host'],
+      'others could read tokens on their way to an address that other machines reach',
+    )
   }
   if (config.owners < config.hosts) {
     refuse(

@@ -1,9 +1,9 @@
 // Opens listening ports: says why a port cannot be opened and which option to change, and which addresses other machines
 // may reach. Runs in the controller and in hosts.
+import { isLoopback } from '../../protocol/access/loopback.ts'
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import { refusal } from '../../protocol/refusal.ts'
 import type { Config } from './derive.ts'
-import { isLoopback } from './url.ts'
 
 export interface ListenAttempt {
   readonly host: string

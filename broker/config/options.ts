@@ -1,6 +1,7 @@
 // The one table of process options. Runs anywhere; pure data. Flags, environment names, file keys, `--help`, the JSON
 // Schema, docs/configuration.md and the type `Config` derive from it; defaults and bounds are written as users write them.
 // A setting of one stream is a field of the stream, never an option here.
+import { accessOptions } from './access-options.ts'
 import type { KindName, KindValue } from './kinds.ts'
 
 export interface Option {
@@ -65,6 +66,7 @@ export const options = {
     audience: 'operator',
     scope: 'broker',
   },
+  ...accessOptions,
   port: {
     kind: 'port',
     default: '7400',

@@ -1,4 +1,4 @@
-// Listening addresses: how they appear in URLs, and which machines reach them. Runs anywhere; pure.
+// Listening addresses, and how they appear in URLs. Runs anywhere; pure.
 
 /** True for an address that stands for all addresses of the machine: it can be listened on, but not connected to. */
 export function isWildcard(host: string): boolean {
@@ -9,9 +9,4 @@ export function isWildcard(host: string): boolean {
 export function authorityOf(host: string, port: number): string {
   const reachable = isWildcard(host) ? 'localhost' : host
   return `${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
-}
-
-/** True for addresses that only this machine reaches. Of names only `localhost`: any other may lead to any address. */
-export function isLoopback(host: string): boolean {
-  return /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host) || host === '::1' || host === 'localhost'
 }

@@ -12,6 +12,9 @@ import { exposition, type HostCollection } from '../telemetry/exposition.ts'
 import type { Telemetry } from '../telemetry/instruments.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { timeBy, withDeadline, type Clock, type Time } from '../time.ts'
+import type { Policy } from '../access/policy.ts'
+import { AccessDesk, openAccess, type OpenAccess, type PolicyServer } from './access/access-desk.ts'
+import type { SecretFile } from './access/key-ring.ts'
 import { CapacityWatch } from './capacity/capacity-watch.ts'
 import { Catalog } from './catalog.ts'
 import { ClockKeeper, type ClockNote } from './clock/clock-keeper.ts'
@@ -43,6 +46,10 @@ export interface ControllerOptions {
   readonly openStore: () => Promise<CatalogStore>
   /** Opens the small rows; the controller closes them. */
   readonly openSmallRows: (events: SmallRowsEvents) => Promise<SmallRowsStore>
+  /** Where the token of root is written at the first start; undefined: nowhere. */
+  readonly rootTokenFile?: SecretFile | undefined
+  /** Holds the key that encrypts the secrets of access keys. */
+  readonly accessKeyFile: SecretFile
   /** Stores what is known of the clock. */
   readonly clockNote: ClockNote
   readonly launcher: HostLauncher
@@ -85,7 +92,15 @@ export async function createController(given: ControllerOptions): Promise<Contro
       onBroken,
       onCommit: (tookMs) => millrace_small_commit_seconds.observe(tookMs / 1000),
     })
-    return new Controller(options, { catalog, smallRows, clock })
+    const access = await openAccess({
+      store: smallRows,
+      config: given.config,
+      rootTokenFile: given.rootTokenFile,
+      accessKeyFile: given.accessKeyFile,
+      time: options.time,
+      log: log.child({ component: 'access' }),
+    })
+    return new Controller(options, { catalog, smallRows, clock, access })
   } catch (error) {
     await smallRows?.close()
     await store.close()
@@ -98,6 +113,7 @@ interface OpenParts {
   readonly catalog: Catalog
   readonly smallRows: SmallRowsStore
   readonly clock: ClockKeeper
+  readonly access: OpenAccess
 }
 
 export class Controller {
@@ -119,8 +135,9 @@ export class Controller {
   readonly #documents: Documents
   readonly #groups: Groups
   readonly #consumers: Consumers
+  readonly #access: AccessDesk
 
-  constructor(options: ControllerOptions, { catalog, smallRows, clock }: OpenParts) {
+  constructor(options: ControllerOptions, { catalog, smallRows, clock, access }: OpenParts) {
     const { config, launcher, log, time, random, onHostDown } = options
     const restarts = options.telemetry.instruments.millrace_host_restarts_total
     this.#options = options
@@ -134,12 +151,14 @@ export class Controller {
       settingsOf: (hostId) => ({ ...hostSettings(options, catalog, hostId), clock: clock.reading }),
       assignmentOf: (hostId) => assignmentOf(this.#updates.upcoming, hostId, config.hosts),
       consumers: () => allServedConsumers(catalog.state),
+      policy: () => access.registry.policyData,
       time,
       random,
       log: log.child({ component: 'supervision' }),
       onRestart: (hostId) => restarts.add(1, String(hostId)),
       ...(onHostDown && { onDown: onHostDown }),
     }))
+    this.#access = new AccessDesk(access, { fleet, time, log: log.child({ component: 'access' }) })
     const resharding = (this.#resharding = new Resharding({
       catalog,
       fleet,
@@ -190,6 +209,7 @@ export class Controller {
       documents: this.#documents,
       groups: this.#groups,
       consumers,
+      access: this.#access,
       software: options.software,
       startedAt: time.now(),
       addressOf: (hostId) => options.addressOf(hostId, fleet.host(hostId).port),
@@ -203,6 +223,16 @@ export class Controller {
     return this.#clock.now
   }
 
+  /** Who may do what, as of now. */
+  get policy(): Policy {
+    return this.#access.policy
+  }
+
+  /** Says which server of this process follows the policy from now on. */
+  serveBy(server: PolicyServer): void {
+    this.#access.serveBy(server)
+  }
+
   /** Launches the hosts, and continues unfinished creations, changes and deletions of streams. */
   start(): void {
     this.#fleet.start()
@@ -214,6 +244,7 @@ export class Controller {
     this.#sizeBounds.start()
     this.#stampRepair.start()
     this.#groups.start()
+    this.#access.start()
   }
 
   /** Fulfils when every host has been ready once; rejects when the controller stops before that. */
@@ -275,6 +306,7 @@ export class Controller {
 
   #stop(): void {
     const parts = [
+      this.#access,
       this.#scaling,
       this.#retirement,
       this.#sizeBounds,

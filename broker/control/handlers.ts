@@ -5,6 +5,7 @@ import { shownEntries } from '../access/shown.ts'
 import type { Handlers } from '../server/dispatch.ts'
 import { noteBefore } from '../telemetry/audit/changes.ts'
 import type { Time } from '../time.ts'
+import type { AccessDesk } from './access/access-desk.ts'
 import type { CapacityWatch } from './capacity/capacity-watch.ts'
 import { shardsOf, streamNamed, type CatalogState } from './catalog-state.ts'
 import type { Catalog } from './catalog.ts'
@@ -32,6 +33,7 @@ export interface HandlerOptions {
   readonly documents: Documents
   readonly groups: Groups
   readonly consumers: Consumers
+  readonly access: AccessDesk
   readonly software: string
   readonly startedAt: number
   /** Says where clients reach a host; undefined while the host's port is not known. */
@@ -112,6 +114,7 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
     listDocuments: (request, { session }) => documents.list(request, session.identity),
     watchDocuments: (request, context) => documents.watch(request, context),
     ...consumerHandlers(options),
+    ...options.access.handlers,
     ...groupHandlers({ ...options, whenPublished: (streamId) => resharding.whenPublished(streamId) }),
   }
 }

@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream'
 import { invariant } from '../../protocol/invariant.ts'
 import { refusal } from '../../protocol/refusal.ts'
+import { Policy, type PolicyData } from '../access/policy.ts'
 import { listenOrSay } from '../config/listening.ts'
 import { flagOf } from '../config/options.ts'
 import type { HostCalls, HostSettings } from '../host-contract.ts'
@@ -32,7 +33,7 @@ export interface Host {
   /** Handlers of the controller's calls, over any channel. The controller calls `start` first. */
   readonly handlers: CallHandlers<HostCalls>
   /** Serves a stream as a client's connection; the in-process transport uses it. Call it only after `start`. */
-  accept(stream: Duplex, remote?: string): void
+  accept(stream: Duplex): void
   /** Drains the host when its controller is gone. Does nothing if the host has not started, or failed to start. */
   drain(deadlineMs: number): Promise<void>
 }
@@ -40,6 +41,11 @@ export interface Host {
 /** Makes a host that has not started yet. */
 export function createHost(options: HostOptions): Host {
   return new ShardHost(options)
+}
+
+interface ServerParts extends Pick<ServerOptions<never>, 'log' | 'audit' | 'onBroken'> {
+  readonly settings: HostSettings
+  readonly policy: PolicyData
 }
 
 interface Serving {
@@ -81,6 +87,11 @@ class ShardHost implements Host {
         this.#engine.serveConsumers(served)
         return null
       },
+      servePolicy: (policy) => {
+        this.#inService().server.enforce(new Policy(policy))
+        return null
+      },
+      takeTokenUses: () => ({ uses: this.#inService().server.takeTokenUses() }),
       consumerShards: async (request) => ({ shards: await this.#engine.consumerShards(request) }),
       dropStream: (request) => done(this.#engine.lifecycle.dropStream(request)),
       updateStream: ({ streamId, settings }) => {
@@ -107,8 +118,8 @@ class ShardHost implements Host {
     }
   }
 
-  accept(stream: Duplex, remote?: string): void {
-    this.#inService().server.accept(stream, remote)
+  accept(stream: Duplex): void {
+    this.#inService().server.accept(stream)
   }
 
   /** Answers running requests, and then closes the owners. A second call waits for the same drain. */
@@ -133,6 +144,7 @@ class ShardHost implements Host {
     settings,
     shards,
     consumers,
+    policy,
   }: HostCalls['start']['request']): Promise<HostCalls['start']['reply']> {
     const log = this.#options.openLog(settings)
     const onBroken = (error: Error): void => this.#breakDown(error, log)
@@ -144,7 +156,7 @@ class ShardHost implements Host {
       for (const served of consumers) engine.serveConsumers(served)
       await engine.lifecycle.open(shards)
       audit = this.#openAudit(settings, log)
-      const server = this.#createServer(engine, settings, { log, audit: audit.audit, onBroken })
+      const server = this.#createServer(engine, { settings, policy, log, audit: audit.audit, onBroken })
       const { port } = await listening(server, settings.listen)
       engine.maintain()
       this.#serving = { audit, log, engine, server }
@@ -166,14 +178,11 @@ class ShardHost implements Host {
     })
   }
 
-  #createServer(
-    engine: Engine,
-    settings: HostSettings,
-    parts: Pick<ServerOptions<never>, 'log' | 'audit' | 'onBroken'>,
-  ): Server {
+  #createServer(engine: Engine, { settings, policy, ...parts }: ServerParts): Server {
     const { software, telemetry } = this.#options
     return createServer({
       identity: { brokerId: settings.brokerId, role: 'host', hostId: settings.hostId, software },
+      policy: new Policy(policy),
       handlers: engine.handlers,
       events: engine.events,
       maxConnections: settings.maxConnections,

@@ -59,8 +59,8 @@ export const sessionLimits: SessionLimits = {
   drainGraceMs: 100,
 }
 
-/** greeting: no hello yet; open: serving; closing: ending, nothing more is served. */
-export type SessionPhase = 'greeting' | 'open' | 'closing'
+/** greeting: no hello yet; authenticating: it must be said who asks; open: serving; closing: ending, nothing more is served. */
+export type SessionPhase = 'greeting' | 'authenticating' | 'open' | 'closing'
 
 /** What a session reports at a sweep. Counters only rise. */
 export interface SessionFacts {
@@ -110,6 +110,11 @@ export class SessionWatch {
         return (
           since(this.#phaseSince, now, bounds.helloDeadlineMs, 'No hello came in time.') ?? this.#stuck(now)
         )
+      case 'authenticating':
+        return (
+          since(this.#phaseSince, now, bounds.helloDeadlineMs, 'It was not said in time who asks.') ??
+          this.#stuck(now)
+        )
       case 'open':
         return (
           this.#stuck(now) ??
@@ -121,7 +126,8 @@ export class SessionWatch {
   #observe(facts: SessionFacts, now: number): void {
     if (facts.phase !== this.#phase) {
       this.#phase = facts.phase
-      this.#phaseSince = now
+      // One deadline for the whole way to an open session.
+      if (facts.phase !== 'authenticating') this.#phaseSince = now
     }
     const frameEnded = facts.framesReceived !== this.#framesReceived
     if (frameEnded || facts.held) this.#heardAt = now

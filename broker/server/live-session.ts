@@ -17,17 +17,19 @@ import {
 } from '../../protocol/frame/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { operations, type OperationName } from '../../protocol/operations.ts'
+import type { TokenBearer } from '../access/bearer.ts'
 import type { Identity } from '../access/identity.ts'
-import { SessionWatch, type SessionPhase } from './admission.ts'
+import type { Policy } from '../access/policy.ts'
+import { SessionWatch } from './admission.ts'
 import { Connection, type ConnectionOwner } from './transport/connection.ts'
 import { tellAnswer, tellDenied } from './accounting/audited.ts'
 import { fail, type Answering, type Context, type Refusal } from './dispatch.ts'
-import { refusalAt, tooEarly } from './gate.ts'
+import { refusalAt } from './gate.ts'
 import type { Occupant } from './making-room.ts'
 import { OutputShare, type Sender } from './output-budget.ts'
 import type { SessionHome, SessionOrigin } from './session-home.ts'
 import type { CloseReason, DeniedPart, Session } from './session.ts'
-import { SessionIdentity } from './session-identity.ts'
+import { SessionStage } from './session-stage.ts'
 import { httpRefusal } from './transport/stray-protocols.ts'
 import { malformedRefusal, UNDECODABLE, unreadableRefusal } from './transport/unreadable.ts'
 import { UnansweredRequests } from './unanswered-requests.ts'
@@ -40,13 +42,12 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   readonly #home: SessionHome
   readonly #onGone: () => void
   #client = ''
-  readonly #who = new SessionIdentity()
   readonly #connection: Connection
   readonly #watch: SessionWatch
   readonly #requests: UnansweredRequests
   readonly #context: Context<OperationName>
   readonly #abort = new AbortController()
-  #phase: SessionPhase = 'greeting'
+  readonly #stage: SessionStage
   #reason: CloseReason = 'clientLeft'
   #heldAsFull = false
   #unreadableInARow = 0
@@ -68,6 +69,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     this.#home = home
     this.#onGone = from.onGone
     this.#activeAt = home.sweptMs
+    this.#stage = new SessionStage(from, home.policy, home.now)
     this.#output = new OutputShare(home.output)
     this.#watch = new SessionWatch(home.limits, home.sweptMs)
     this.#requests = new UnansweredRequests(home.limits, home.received)
@@ -88,11 +90,15 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   }
 
   get identity(): Identity {
-    return this.#who.identity
+    return this.#stage.who.identity
+  }
+
+  authenticate(token: string): TokenBearer {
+    return this.#stage.authenticate(token)
   }
 
   onIdentity(listener: () => void): () => void {
-    return this.#who.onChange(listener)
+    return this.#stage.who.onChange(listener)
   }
 
   readonly denied = (what: DeniedPart): void => tellDenied(this.#home.audit, this, what)
@@ -110,7 +116,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   }
 
   sendEvent<N extends EventFrom<'broker'>>(event: N, body: EventToSend<N>): void {
-    if (this.#phase !== 'open') return
+    if (this.#stage.phase !== 'open') return
     this.#activeAt = this.#home.sweptMs
     this.#send(encodeEvent(event, body))
   }
@@ -120,7 +126,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   }
 
   onClose(listener: () => void): void {
-    if (this.#phase === 'closing') listener()
+    if (this.#stage.phase === 'closing') listener()
     else this.#closeListeners.push(listener)
   }
 
@@ -137,7 +143,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   }
 
   close(code: ErrorCode, message: string): void {
-    if (this.#phase === 'closing') return
+    if (this.#stage.phase === 'closing') return
     this.#sendError(0, { code, message })
     this.#end(code, message)
   }
@@ -151,7 +157,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   /** The session has ended; its connection may still be sending what is queued. */
   get isClosing(): boolean {
-    return this.#phase === 'closing'
+    return this.#stage.phase === 'closing'
   }
 
   /** Bytes of the buffers that hold what waits to be sent to this client. */
@@ -164,19 +170,19 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     return this.#connection.bytesTaken !== this.#takenAtSweep
   }
 
+  /** Follows a new policy, which may end the session: see SessionStage. */
+  follow(policy: Policy, isAsker: boolean): void {
+    this.#leave(this.#stage.follow(policy, isAsker))
+  }
+
   /** How useful the session is, for deciding which connection makes room for a new one. */
   get occupancy(): Omit<Occupant, 'address'> {
     return {
-      isGreeting: this.#phase === 'greeting',
+      isGreeting: this.#stage.isBeginning,
       hasAsked: this.#hasAsked,
       isBusy: this.#requests.size > 0 || this.queuedBytes > 0,
       quietMs: this.#home.sweptMs - this.#activeAt,
     }
-  }
-
-  /** Takes another identity, and has everything looked at again that waits or goes on. */
-  identify(identity: Identity): void {
-    this.#who.replace(identity)
   }
 
   /** Tells the client why, if the network takes the message at once, and frees everything. */
@@ -201,11 +207,11 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   sweep(): void {
     const { framesReceived, midFrame, held, queuedBytes, bytesTaken } = this.#connection
     this.#takenAtSweep = bytesTaken
-    this.#who.look()
-    const facts = { phase: this.#phase, framesReceived, midFrame, held, queuedBytes, bytesTaken }
-    const overdue = this.#watch.look(facts, this.#home.sweptMs)
+    this.#stage.who.look()
+    const facts = { phase: this.#stage.phase, framesReceived, midFrame, held, queuedBytes, bytesTaken }
+    const overdue = this.#watch.look(facts, this.#home.sweptMs) ?? this.#stage.overdue
     if (overdue === undefined) return
-    const closing = this.#phase === 'closing'
+    const closing = this.#stage.phase === 'closing'
     this.close(overdue.code, overdue.message)
     // A client that does not read what is queued will not read the error behind it, so the memory is freed now.
     if (closing || queuedBytes > 0) this.#connection.destroy()
@@ -237,8 +243,9 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     const { correlationId } = message
     tellAnswer(this.#home.audit, this, message)
     if (!this.#settle(correlationId)) return
-    if (this.#phase === 'greeting') this.#open() // only an opening request is answered in this phase
+    if (this.#stage.advance()) this.#open() // before hello, only an opening request is answered
     this.#send(chunks)
+    this.#leave(this.#stage.endsAfterAnswer)
   }
 
   refuse(message: RequestMessage, refusal: Refusal): void {
@@ -260,14 +267,9 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
       return this.#onUnreadable(error)
     }
     if (message.kind === 'request') return this.#onRequest(message, payload.length)
-    if (message.kind !== 'event') {
-      return this.close(
-        'malformedFrame',
-        `A client sends requests and events, no message of kind ${message.kind}.`,
-      )
-    }
-    if (this.#phase === 'open') return this.#home.dispatch.event(message, this)
-    this.close('helloRequired', tooEarly(message.event))
+    const refusal = this.#stage.refusalOf(message)
+    if (refusal !== undefined) return this.#leave(refusal)
+    if (message.kind === 'event') this.#home.dispatch.event(message, this)
   }
 
   onWaiting(bytes: number): void {
@@ -303,18 +305,15 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   #onUnreadable(error: unknown): void {
     if (error instanceof RequestRefused) return this.#onUnreadableRequest(error)
     if (!MillraceError.is(error)) this.#home.log.error({ session: this.id, err: error }, UNDECODABLE)
-    const { code, message } = unreadableRefusal(error)
-    this.close(code, message)
+    this.#leave(unreadableRefusal(error))
   }
 
   #onUnreadableRequest({ correlationId, error }: RequestRefused): void {
     this.#refuseUnread(correlationId, error)
     const { unreadableInARowMax } = this.#home.limits
     if (++this.#unreadableInARow < unreadableInARowMax) return
-    this.close(
-      error.code,
-      `${unreadableInARowMax} requests in a row could not be read; the last: ${error.message}`,
-    )
+    const message = `${unreadableInARowMax} requests in a row could not be read; the last: ${error.message}`
+    this.close(error.code, message)
   }
 
   #onRequest(message: RequestMessage, bytes: number): void {
@@ -325,9 +324,9 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     }
     this.#unreadableInARow = 0
     this.#home.metrics.millrace_requests_total.add(1, operation)
-    const moment = { isGreeting: this.#phase === 'greeting', isStopping: this.#home.refusing }
     const refusal =
-      refusalAt(operation, moment) ?? this.#requests.admit(correlationId, bytes, this.#home.requestsMax)
+      refusalAt(operation, this.#stage.moment(this.#home.refusing)) ??
+      this.#requests.admit(correlationId, bytes, this.#home.requestsMax)
     if (refusal !== undefined) {
       tellAnswer(this.#home.audit, this, message, refusal)
       return this.#refuseUnread(correlationId, refusal)
@@ -345,13 +344,14 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   }
 
   #refuseOpen(correlationId: number, refusal: Refusal): void {
-    if (this.#settle(correlationId)) this.#refuseUnread(correlationId, refusal)
+    // A session that has not begun has one attempt.
+    if (this.#settle(correlationId)) this.#refuseUnread(correlationId, refusal, this.#stage.isBeginning)
   }
 
   /** Refuses a request that was not admitted. A refused greeting ends the session. */
-  #refuseUnread(correlationId: number, refusal: Refusal): void {
+  #refuseUnread(correlationId: number, refusal: Refusal, ends = this.#stage.phase === 'greeting'): void {
     this.#sendError(correlationId, refusal)
-    if (this.#phase === 'greeting') this.#end(refusal.code, refusal.message)
+    if (ends) this.#end(refusal.code, refusal.message)
   }
 
   #settle(correlationId: number): boolean {
@@ -364,14 +364,17 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     return true
   }
 
+  #leave(why: Pick<Refusal, 'code' | 'message'> | undefined): void {
+    if (why !== undefined) this.close(why.code, why.message)
+  }
+
   #open(): void {
-    this.#phase = 'open'
     this.#connection.frameBytesMax = limits.frameBytesMax
     this.#home.log.debug({ session: this.id, remote: this.remote, client: this.client }, 'session opened')
   }
 
   #sendError(correlationId: number, refusal: Refusal): void {
-    if (this.#phase === 'closing') return
+    if (this.#stage.phase === 'closing') return
     this.#home.metrics.millrace_errors_total.add(1, refusal.code)
     this.#send(encodeError(correlationId, refusal))
   }
@@ -382,17 +385,15 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   }
 
   #end(reason: CloseReason, message: string): void {
-    if (this.#phase === 'closing') return
+    if (this.#stage.phase === 'closing') return
     const level =
-      this.#phase === 'open' && reason !== 'clientLeft' && reason !== 'shutdown' ? 'info' : 'debug'
-    this.#phase = 'closing'
+      this.#stage.phase === 'open' && reason !== 'clientLeft' && reason !== 'shutdown' ? 'info' : 'debug'
+    this.#stage.end()
     this.#reason = reason
     this.#connection.end()
     this.#connection.discard()
-    this.#home.log[level](
-      { session: this.id, remote: this.remote, client: this.client, reason, detail: message },
-      'session ended',
-    )
+    const { id: session, remote, client } = this
+    this.#home.log[level]({ session, remote, client, reason, detail: message }, 'session ended')
     this.#abort.abort()
     for (const listener of this.#closeListeners) listener()
   }

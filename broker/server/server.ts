@@ -9,6 +9,10 @@ import type { OperationOn } from '../../protocol/operations.ts'
 import { noAudit, type Audit } from '../telemetry/audit/audit.ts'
 import { createGate, type StreamNameOf } from '../access/gate.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
+import { isLoopback } from '../../protocol/access/loopback.ts'
+import type { Arrival } from '../access/bearer.ts'
+import { openPolicy, type Policy } from '../access/policy.ts'
+import { TokenUses, type TokenUse } from '../access/token-uses.ts'
 import { ByteBudget, requestsMaxOf, sessionLimits, type SessionLimits } from './admission.ts'
 import { createDispatch, type ClientEventHandlers, type Handlers } from './dispatch.ts'
 import { openListener, type Listener } from './transport/listener.ts'
@@ -16,14 +20,22 @@ import { LiveSession } from './live-session.ts'
 import { leastUseful, mayMakeRoom, mayUseReserve, reserveOf } from './making-room.ts'
 import { OutputBudget } from './output-budget.ts'
 import type { SessionHome } from './session-home.ts'
-import { sessionOperations, type ServerIdentity } from './session-operations.ts'
+import type { Session } from './session.ts'
+import { sessionOperations, type ServerIdentity, type SessionDesk } from './session-operations.ts'
 import { systemTime, type Clock } from '../time.ts'
 
 export interface Server {
   /** Starts to accept TCP connections; rejects with the system's error. Port 0 picks a free port. */
   listen(at: { host: string; port: number }): Promise<{ port: number }>
   /** Takes a stream as a connection, as the in-process transport does. The server ends the stream. */
-  accept(stream: Duplex, remote?: string): void
+  accept(stream: Duplex, from?: Peer): void
+  /**
+   * Serves by this policy from now on, unless it serves by a newer one. Sessions whose clients are no longer known by it end; `asker` does so after its next
+   * answer. All others go on.
+   */
+  enforce(policy: Policy, asker?: Session): void
+  /** Returns the ids of the tokens that were in use since the last call, with the time of their last use. */
+  takeTokenUses(): readonly TokenUse[]
   /**
    * Stops accepting, tells every client, refuses new requests as `unavailable`, lets running requests finish until the
    * deadline, then ends every connection after its last answer. Fulfils when all connections are gone.
@@ -35,9 +47,17 @@ export interface Server {
   readonly sessionCount: number
 }
 
-/** The server itself serves hello and ping; `handlers` cover the planes that the process serves. */
+/** Where a connection comes from. By default it comes from this process. */
+export interface Peer extends Arrival {
+  /** Address of the peer, for logs: `10.1.2.3:4567`. */
+  readonly remote: string
+}
+
+/** The server itself serves hello, authenticate and ping; `handlers` cover the planes that the process serves. */
 export interface ServerOptions<N extends OperationOn<'control' | 'data'>> {
   readonly identity: ServerIdentity
+  /** Default: everyone may do everything. */
+  readonly policy?: Policy
   readonly handlers: Handlers<N>
   readonly events?: ClientEventHandlers
   readonly maxConnections: number
@@ -55,6 +75,8 @@ export interface ServerOptions<N extends OperationOn<'control' | 'data'>> {
   /** The name of a stream whose id requests give: needed where the process serves the data plane. */
   readonly streamNameOf?: StreamNameOf
 }
+
+const IN_PROCESS: Peer = { remote: 'in process', isPrivate: true, certificateNames: [] }
 
 /** Connections above the limit that are told so before they are closed; further ones are cut without a message. */
 const TURNED_AWAY_MAX = 64
@@ -96,11 +118,23 @@ class SessionServer implements Server {
   /** Milliseconds counted in sweeps so far; sessions measure their deadlines in it. */
   #sweptMs = 0
   #sweeper: NodeJS.Timeout | undefined
+  #policy: Policy
+  readonly #tokenUses = new TokenUses()
 
   constructor(options: ServerOptions<never>) {
     const { identity, log, metrics, now = systemTime.now, onBroken } = options
     const bounds = { ...sessionLimits, ...options.limits }
+    const desk: SessionDesk = {
+      now,
+      access: () => this.#policy.access,
+      onTokenUsed: (tokenId) => this.#tokenUses.add(tokenId, now()),
+      onLoginFailed: ({ id: session, remote }, { message }) => {
+        metrics.millrace_logins_failed_total.add(1)
+        log.debug({ session, remote, detail: message }, 'a client did not prove who it is')
+      },
+    }
     this.#maxConnections = options.maxConnections
+    this.#policy = options.policy ?? openPolicy
     this.#output = new OutputBudget({
       bytesMax: bounds.queuedBytesOfAllMax,
       highWaterBytesMax: bounds.highWaterBytes,
@@ -111,6 +145,7 @@ class SessionServer implements Server {
       requestsMaxOf(bounds, { unanswered: this.#unanswered, sessions: this.#sessions.size })
     const answerBytesMax = () => this.#output.answerBytes(this.#sessions.size)
     const sweptMs = () => this.#sweptMs
+    const policy = () => this.#policy
     this.#home = {
       limits: bounds,
       log,
@@ -132,7 +167,7 @@ class SessionServer implements Server {
       },
       dispatch: createDispatch({
         gate: createGate(options.streamNameOf),
-        handlers: { ...options.handlers, ...sessionOperations(identity, now) },
+        handlers: { ...options.handlers, ...sessionOperations(identity, desk) },
         events: options.events ?? {},
         processName: identity.role === 'host' ? `host ${identity.hostId}` : 'the controller',
         log,
@@ -142,6 +177,10 @@ class SessionServer implements Server {
       get refusing() {
         return isRefusing()
       },
+      get policy() {
+        return policy()
+      },
+      now,
       onAdmitted: () => {
         this.#unanswered++
       },
@@ -162,15 +201,16 @@ class SessionServer implements Server {
     invariant(this.#listener === undefined, 'a server listens once')
     this.#listener = await openListener({
       ...at,
-      onSocket: (socket, remote) => this.accept(socket, remote),
+      onSocket: (socket, remote) =>
+        this.accept(socket, { remote, isPrivate: isLoopback(hostOf(remote)), certificateNames: [] }),
       onError: (error) => this.#home.log.error({ err: error }, 'a connection could not be accepted'),
     })
     return { port: this.#listener.port }
   }
 
-  accept(stream: Duplex, remote = 'in process'): void {
+  accept(stream: Duplex, from: Peer = IN_PROCESS): void {
     const { metrics, limits } = this.#home
-    const address = addressOf(remote)
+    const address = addressOf(from.remote)
     const full = !this.#refusing && !this.#hasRoomFor(address)
     if (full || this.#refusing) metrics.millrace_connections_refused_total.add(1)
     if (this.#occupied >= this.#maxConnections + TURNED_AWAY_MAX) {
@@ -182,7 +222,7 @@ class SessionServer implements Server {
     metrics.millrace_connections.add(1)
     const onGone = () => this.#forget(session)
     const id = ++this.#lastSessionId
-    const session: LiveSession = new LiveSession(stream, this.#home, { id, remote, address, onGone })
+    const session: LiveSession = new LiveSession(stream, this.#home, { ...from, id, address, onGone })
     this.#sessions.add(session)
     this.#heldBy.set(address, this.#heldFrom(address) + 1)
     this.#sessionsChanged()
@@ -255,6 +295,16 @@ class SessionServer implements Server {
 
   #sessionsChanged(): void {
     this.#highWaterBytes = this.#output.highWaterBytes(this.#sessions.size)
+  }
+
+  enforce(policy: Policy, asker?: Session): void {
+    if (policy.version < this.#policy.version) return
+    this.#policy = policy
+    for (const session of this.#sessions) session.follow(policy, session === asker)
+  }
+
+  takeTokenUses(): readonly TokenUse[] {
+    return this.#tokenUses.take(this.#sessions, this.#home.now())
   }
 
   drain(deadlineMs: number): Promise<void> {
@@ -337,4 +387,9 @@ class SessionServer implements Server {
 /** Removes the port from `10.1.2.3:4567` or `[::1]:4567`. */
 function addressOf(remote: string): string {
   return remote.replace(/:\d+$/, '')
+}
+
+/** The same without the brackets of an IPv6 address. */
+function hostOf(remote: string): string {
+  return addressOf(remote).replace(/^\[(.*)\]$/, '$1')
 }

@@ -1,13 +1,16 @@
 // What all sessions of a server share: bounds that they keep together, and whom they tell; and what one begins with. Types only.
 import type { Logger } from 'pino'
 import type { Audit } from '../telemetry/audit/audit.ts'
+import type { Arrival } from '../access/bearer.ts'
+import type { Policy } from '../access/policy.ts'
+import type { Clock } from '../time.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
 import type { ByteBudget, SessionLimits } from './admission.ts'
 import type { Dispatch } from './dispatch.ts'
 import type { OutputBudget } from './output-budget.ts'
 
 /** What a session is made for. */
-export interface SessionOrigin {
+export interface SessionOrigin extends Arrival {
   /** Unique within this process. */
   readonly id: number
   readonly remote: string
@@ -35,6 +38,10 @@ export interface SessionHome {
   /** Milliseconds counted in sweeps so far. */
   readonly sweptMs: number
   readonly dispatch: Dispatch
+  /** Who may do what, as of now. */
+  readonly policy: Policy
+  /** Wall clock, milliseconds since the epoch. */
+  readonly now: Clock
   /** URL of the admin port, if there is one. */
   readonly adminUrl: string | undefined
   /** The process is about to stop: new requests are refused. */

@@ -1,10 +1,13 @@
-// The operations that every process serves: hello and ping. Runs on the main thread of every process that listens. An
+// The operations that every process serves: hello, authenticate and ping. Runs on the main thread of every process that listens. An
 // answered hello means that client and server agree on a protocol version.
 import { limits } from '../../protocol/limits.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { OperationOn } from '../../protocol/operations.ts'
 import { negotiateVersion } from '../../protocol/version.ts'
+import type { Access } from '../access/policy.ts'
 import type { Handlers } from './dispatch.ts'
 import type { Clock } from '../time.ts'
+import type { Session } from './session.ts'
 
 export interface ServerIdentity {
   readonly brokerId: string
@@ -14,7 +17,21 @@ export interface ServerIdentity {
   readonly software: string
 }
 
-export function sessionOperations(identity: ServerIdentity, now: Clock): Handlers<OperationOn<'session'>> {
+/** What the operations need of the server. */
+export interface SessionDesk {
+  readonly now: Clock
+  /** Asked at each hello. */
+  readonly access: () => Access
+  /** A client has proved by this token who it is. */
+  readonly onTokenUsed: (tokenId: string) => void
+  /** What a client sent proves nothing. */
+  readonly onLoginFailed: (session: Session, error: MillraceError) => void
+}
+
+export function sessionOperations(
+  identity: ServerIdentity,
+  desk: SessionDesk,
+): Handlers<OperationOn<'session'>> {
   return {
     hello: (request, { session, fail }) => {
       // Before the version is checked, so that the log of a refused version names the client.
@@ -24,8 +41,19 @@ export function sessionOperations(identity: ServerIdentity, now: Clock): Handler
         ...identity,
         frameBytesMax: limits.frameBytesMax,
         sessionIdleMs: limits.sessionIdleMs,
+        access: desk.access(),
       }
     },
-    ping: () => ({ now: now() }),
+    authenticate: ({ token }, { session }) => {
+      try {
+        const bearer = session.authenticate(token)
+        desk.onTokenUsed(bearer.tokenId)
+        return bearer
+      } catch (error) {
+        if (MillraceError.is(error, 'unauthenticated')) desk.onLoginFailed(session, error)
+        throw error
+      }
+    },
+    ping: () => ({ now: desk.now() }),
   }
 }

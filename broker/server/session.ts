@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../protocol/error-codes.ts'
 import type { EventFrom } from '../../protocol/events.ts'
 import type { EventToSend } from '../../protocol/frame/messages.ts'
 import type { OperationName } from '../../protocol/operations.ts'
+import type { TokenBearer } from '../access/bearer.ts'
 import type { Identity } from '../access/identity.ts'
 
 /** Why a connection ended: the client left, the network failed, this process stops, or a rule named by its error code. */
@@ -35,6 +36,11 @@ export interface Session {
   onIdentity(listener: () => void): () => void
   /** Notes that a part of a request, or what a request began, was refused because a grant is missing. */
   denied(what: DeniedPart): void
+  /**
+   * Takes a token; returns whose it is, and when it expires. Throws `unauthenticated` for one that proves nothing, and
+   * `invalidArgument` for one of another principal than that of the session.
+   */
+  authenticate(token: string): TokenBearer
   /** Stores the name and version that the client gives. Called by the operation that opens a session. */
   introduce(client: string): void
   /** Queues an event, which leaves in one write with everything else of this turn. Ignored once the session is closing. */

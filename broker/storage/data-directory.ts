@@ -21,7 +21,7 @@ export interface DataDirectory {
 
 /** What a data directory contains. */
 const DIRECTORIES = ['lock', 'catalog', 'owners', 'small']
-const FILES = ['clock.json']
+const FILES = ['clock.json', 'root.token', 'access.key', 'local-profile.json']
 const PARTS = [...DIRECTORIES, ...FILES]
 /** A directory that file systems create by themselves. */
 const HARMLESS = 'lost+found'

@@ -44,6 +44,7 @@ export const metrics = {
     labels: ['reason'],
     from: 'both',
   },
+  millrace_logins_failed_total: { kind: 'counter', help: 'Tokens refused.', labels: [], from: 'both' },
   millrace_requests_total: {
     kind: 'counter',
     help: 'Requests received.',

@@ -18,6 +18,7 @@ import type { OperationName, RequestOf, ResponseOf } from '../../protocol/operat
 import { PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN } from '../../protocol/version.ts'
 import { addressText, CONTROLLER, type Address, type Endpoint } from './address.ts'
 import { asPlaintextFailure, asTlsFailure } from './tls-failure.ts'
+import { checkTokenMayTravel } from './token.ts'
 import { asMillraceError, endSentence, errorFrom } from '../errors.ts'
 import { clientLimits, type Settings } from '../settings.ts'
 import { onAbort, unlessAborted } from '../waiting.ts'
@@ -41,7 +42,7 @@ const CORRELATION_ID_MAX = 0xffff_ffff
 /**
  * Dials and sends hello, within the protocol's deadline for it. `brokerId` is the expected broker, if it is known. Rejects with
  * `unavailable`, also if another process answers, or with an error that trying again does not heal: `unsupportedVersion`,
- * `tlsFailed`, or `invalidArgument` for what the application gives to TLS.
+ * `unauthenticated`, `tlsFailed`, or `invalidArgument` for what the application gives as its token or to TLS.
  */
 export async function openConnection(
   endpoint: Endpoint,
@@ -52,9 +53,13 @@ export async function openConnection(
   const giveUp = new AbortController()
   const stop = onAbort(signal, () => giveUp.abort(signal.reason))
   const late = () => giveUp.abort(new Error('it did not answer in time'))
-  const timer = setTimeout(late, Math.min(limits.helloDeadlineMs, settings.requestTimeoutMs))
+  let timer = setTimeout(late, settings.requestTimeoutMs)
   let connection: Connection | undefined
   try {
+    // Before the dial: the broker waits only so long for a new connection to say who it is.
+    const token = await tokenFor(endpoint, settings, giveUp.signal)
+    clearTimeout(timer)
+    timer = setTimeout(late, Math.min(limits.helloDeadlineMs, settings.requestTimeoutMs))
     const dialing = settings.dial(endpoint, giveUp.signal)
     // A stream that arrives after the wait has ended is destroyed, so that it does not leak.
     dialing.then(
@@ -65,6 +70,9 @@ export async function openConnection(
     const welcome = await unlessAborted(connection.hello(), giveUp.signal)
     const stranger = strangerAt(endpoint, brokerId, welcome)
     if (stranger !== undefined) throw new Error(stranger)
+    if (token !== undefined) {
+      await unlessAborted(connection.request('authenticate', { token }), giveUp.signal)
+    }
     return connection
   } catch (thrown) {
     connection?.close(errorFrom(thrown))
@@ -80,7 +88,23 @@ export async function openConnection(
   }
 }
 
-const lastingCodes: readonly unknown[] = ['unsupportedVersion', 'tlsFailed', 'invalidArgument']
+const lastingCodes: readonly unknown[] = [
+  'unsupportedVersion',
+  'unauthenticated',
+  'tlsFailed',
+  'invalidArgument',
+]
+
+/** Returns the token to send to the process; undefined for none. */
+async function tokenFor(
+  endpoint: Endpoint,
+  { token, tls, hasOwnDial }: Settings,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (token === undefined) return undefined
+  if (!hasOwnDial && tls === undefined) checkTokenMayTravel(endpoint)
+  return unlessAborted(token(), signal)
+}
 
 /** Returns the error that no other attempt would heal, from what was thrown or what caused it. */
 function lastingFailure(thrown: unknown, address: Address): MillraceError | undefined {

@@ -102,6 +102,7 @@ const connect = {
   ...brokerInProcess,
   dial: callback,
   tls: either(group(tls), callback),
+  token: either(string, callback),
   clientName: string,
   requestTimeoutMs: whole({ min: 1, max: 3_600_000, default: 30_000 }),
   retry: { ...group(retry), fields: retry },

@@ -46,6 +46,7 @@ export type GrantRule =
 
 export const everyone = { rule: 'everyone' } as const satisfies GrantRule
 export const ownSession = { rule: 'ownSession' } as const satisfies GrantRule
+export const delegates = { rule: 'delegates' } as const satisfies GrantRule
 
 const notFound = {
   stream: 'streamNotFound',

@@ -1,4 +1,5 @@
 // The operations that begin a connection and keep it alive. Served by every process. Ids 1 to 15.
+import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
 import { timeMs } from '../structs.ts'
 import { everyone } from './grant-rule.ts'
@@ -25,6 +26,13 @@ export const sessionOperations = {
       software: field.string(255, 'Name and version of the broker.'),
       frameBytesMax: field.uint('Largest frame that the broker takes.'),
       sessionIdleMs: field.uint('Send something, at least a ping, well within this time.'),
+      access: {
+        ...field.choice(
+          ['open', 'required'],
+          'required: everything but hello, authenticate and ping is refused until it is known who asks. Nothing need be sent where a client certificate has told it.',
+        ),
+        absent: 'open',
+      },
     },
     errors: ['unsupportedVersion'],
     opensSession: true,
@@ -40,5 +48,21 @@ export const sessionOperations = {
     response: { now: timeMs("The broker's clock") },
     errors: [],
     servedWhileStopping: true,
+  },
+  authenticate: {
+    id: 3,
+    since: 1,
+    plane: 'session',
+    idempotent: true,
+    doc: 'Says who asks, by a token: over TLS, from this machine, or within the process. On a session whose principal is known it renews the credential of the same principal.',
+    grant: [everyone],
+    request: { token: field.string(limits.tokenLengthMax, 'The token, `mr_<id>_<secret>`.') },
+    response: {
+      principal: field.string(limits.principalNameLengthMax, 'Name of the principal.'),
+      expiresAt: field.optional(
+        timeMs('From when on the token is refused, and the session ends; absent: never'),
+      ),
+    },
+    errors: [],
   },
 } as const satisfies OperationFamily

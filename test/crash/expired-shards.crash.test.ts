@@ -20,6 +20,7 @@ import { until } from '../support/checker/progress.ts'
 import { temporaryDirectory } from '../support/disk/temporary.ts'
 import { CrashImages, expectSound } from './support/crash-images.ts'
 import { StepImages } from './support/step-images.ts'
+import { memoryFile } from '../broker/control/support/memory-file.ts'
 
 const STREAM = 'clicks'
 const HOUR_MS = 3_600_000
@@ -85,6 +86,7 @@ async function startController(dataDir: string, time: FakeTime, steps: StepImage
     openStore: () => openCatalog!(`${dataDir}/catalog`),
     openSmallRows: (events) => openSmallRows(smallRowsPath(dataDir), events),
     clockNote: noteAt(`${dataDir}/clock.json`),
+    accessKeyFile: memoryFile('access.key'),
     launcher: hosts.launcher,
     listenOf: () => null,
     addressOf: () => undefined,

@@ -79,6 +79,12 @@ describe('golden bytes', () => {
     expect(plain(decodeResponse(operation, wire))).toEqual(plain(response))
   })
 
+  test('a hello from before there was access control is read as one of a broker without', () => {
+    const { wire } = decodeMessage(payloadOf('hello response without access')) as { wire: unknown }
+    const response = { ...(sampleOf(operations.hello.response) as object), access: 'open' }
+    expect(plain(decodeResponse('hello', wire))).toEqual(plain(response))
+  })
+
   test('an append from before there were secrets is read as one without', () => {
     const batches = [{ streamId: 3, shardIndex: 4, batch: Uint8Array.of(1, 2, 3), producerSecret: undefined }]
     const asked = decodeMessage(payloadOf('append request without secrets'))
@@ -216,6 +222,7 @@ describe('golden bytes', () => {
       'batch compressed',
       'batch encrypted',
       'append request without secrets',
+      'hello response without access',
       'subscribe request without a consumer',
       'fetch response without a time',
       'records event without a time',

@@ -4,6 +4,7 @@
 import { invariant } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { refusal } from '../../../protocol/refusal.ts'
+import type { PolicyData } from '../../access/policy.ts'
 import type {
   HostCalls,
   HostLauncher,
@@ -53,6 +54,8 @@ export interface HostSupervisionOptions {
   readonly assignmentOf: (hostId: number) => readonly PlacedShard[]
   /** The registered consumers of all streams, as of now. */
   readonly consumers: () => readonly StreamConsumers[]
+  /** Who may do what, as of now. */
+  readonly policy: () => PolicyData
   readonly time: Time
   readonly random: () => number
   readonly log: Logger
@@ -194,10 +197,10 @@ export class HostSupervision implements HostFleet {
 
   /** Sends a host its settings and shards, and waits until it serves them. */
   async #startUp(hostId: number, life: HostLife): Promise<void> {
-    const { settingsOf, assignmentOf, consumers } = this.#options
+    const { settingsOf, assignmentOf, consumers, policy } = this.#options
     const shards = assignmentOf(hostId)
     life.shards = shards.length
-    const request = { settings: settingsOf(hostId), shards, consumers: consumers() }
+    const request = { settings: settingsOf(hostId), shards, consumers: consumers(), policy: policy() }
     try {
       const started = await life.caller.call('start', request)
       Object.assign(this.#host(hostId), { port: started.port, absentOwners: started.absentOwners })

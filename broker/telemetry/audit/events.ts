@@ -57,6 +57,29 @@ export const auditEvents = {
   consumerRegistered: { code: 'CONSUMER-001', limited: false, doc: 'A consumer was registered.' },
   consumerDeregistered: { code: 'CONSUMER-002', limited: false, doc: 'A consumer was deregistered.' },
   documentDeleted: { code: 'DOCUMENT-001', limited: false, doc: 'A document was deleted.' },
+  tokenCreated: { code: 'CREDENTIAL-001', limited: false, doc: 'A token was made, without its secret.' },
+  tokenRevoked: { code: 'CREDENTIAL-002', limited: false, doc: 'A token was revoked.' },
+  accessKeyCreated: {
+    code: 'CREDENTIAL-003',
+    limited: false,
+    doc: 'An access key was made, without its secret.',
+  },
+  accessKeyRevoked: { code: 'CREDENTIAL-004', limited: false, doc: 'An access key was revoked.' },
+  signingKeyTold: {
+    code: 'CREDENTIAL-005',
+    limited: false,
+    doc: 'A program was told what verifies the signatures of an access key on one day.',
+  },
+  principalUpdated: {
+    code: 'PRINCIPAL-001',
+    limited: false,
+    doc: 'A principal was made, or its grants or certificate names changed.',
+  },
+  principalDeleted: {
+    code: 'PRINCIPAL-002',
+    limited: false,
+    doc: 'A principal was deleted, with its credentials.',
+  },
   // The broker itself.
   startedOpen: {
     code: 'BROKER-001',
@@ -71,7 +94,7 @@ export type AuditEventName = keyof typeof auditEvents
 type Managing = {
   [N in OperationName]: (typeof operations)[N]['grant'][number] extends infer G
     ? G extends { readonly rule: 'delegates' } | { readonly action: 'manage' | 'admin' }
-      ? N
+      ? Exclude<N, `${'list' | 'describe'}${string}`>
       : never
     : never
 }[OperationName]
@@ -90,4 +113,11 @@ export const auditedOperations = {
   registerConsumer: 'consumerRegistered',
   deregisterConsumer: 'consumerDeregistered',
   deleteDocument: 'documentDeleted',
+  createToken: 'tokenCreated',
+  revokeToken: 'tokenRevoked',
+  createAccessKey: 'accessKeyCreated',
+  revokeAccessKey: 'accessKeyRevoked',
+  signingKey: 'signingKeyTold',
+  updatePrincipal: 'principalUpdated',
+  deletePrincipal: 'principalDeleted',
 } as const satisfies Record<Managing, AuditEventName> & Partial<Record<OperationName, AuditEventName>>

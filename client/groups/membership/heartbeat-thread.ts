@@ -36,6 +36,7 @@ export class ThreadHeartbeat implements Heartbeat {
     const workerData: HeartbeatWorkerData = {
       addresses: control.addresses,
       isSecure: settings.tls !== undefined,
+      hasToken: settings.token !== undefined,
       // A connection without an answer must be given up while the lease has time for another one.
       connect: { clientName, retry, requestTimeoutMs: Math.ceil(Math.min(requestTimeoutMs, leaseMs / 2)) },
       claim,
@@ -84,7 +85,7 @@ export class ThreadHeartbeat implements Heartbeat {
   async #giveCredentials(): Promise<void> {
     let credentials: HeartbeatCredentials
     try {
-      credentials = { tls: (await this.#settings.tls?.()) ?? {} }
+      credentials = { tls: (await this.#settings.tls?.()) ?? {}, token: await this.#settings.token?.() }
     } catch (error) {
       credentials = { failure: errorFrom(error).message }
     }

@@ -16,6 +16,8 @@ export interface HeartbeatWorkerData {
   readonly addresses: readonly Address[]
   /** True if the broker is reached by TLS. */
   readonly isSecure: boolean
+  /** True if the client has a token, which is asked for at each dial. */
+  readonly hasToken: boolean
   readonly connect: Pick<ConnectOptions, 'clientName' | 'requestTimeoutMs' | 'retry'>
   readonly claim: MemberClaim
   readonly intervalMs: number
@@ -28,33 +30,48 @@ export interface HeartbeatWorkerData {
 export type HeartbeatMessage = 'renewed' | 'unknown' | 'credentials'
 
 /** The answer to `credentials`: what the application gives at this dial, or why it gives nothing. */
-export type HeartbeatCredentials = { readonly tls: TlsOptions } | { readonly failure: string }
+export type HeartbeatCredentials =
+  { readonly tls: TlsOptions; readonly token: string | undefined } | { readonly failure: string }
 
 const NS_PER_MS = 1_000_000
 
 /** While the main thread is busy for longer, a dial uses the credentials of the dial before. */
 const ANSWER_MS = 500
 
-const { addresses, isSecure, connect, claim, intervalMs, handlerTimeoutMs, memory } =
+const { addresses, isSecure, hasToken, connect, claim, intervalMs, handlerTimeoutMs, memory } =
   workerData as HeartbeatWorkerData
-let known: TlsOptions | undefined
+type Given = Exclude<HeartbeatCredentials, { failure: string }>
+let known: Given | undefined
+/** One question at a time: a dial asks for a token and for what TLS needs. */
+let asking: Promise<Given> | undefined
 
 function tell(message: HeartbeatMessage): void {
   parentPort!.postMessage(message)
 }
 
 /** Asks the main thread, since the application's functions run there. */
-async function tls(): Promise<TlsOptions> {
+function credentials(): Promise<Given> {
+  return (asking ??= ask().finally(() => (asking = undefined)))
+}
+
+async function ask(): Promise<Given> {
   const answer = new Promise<HeartbeatCredentials>((resolve) => parentPort!.once('message', resolve))
   const isBusy = known === undefined ? [] : [sleep(ANSWER_MS, undefined)]
   tell('credentials')
   const credentials = await Promise.race([answer, ...isBusy])
   if (credentials === undefined) return known!
   if ('failure' in credentials) throw new Error(credentials.failure)
-  return (known = credentials.tls)
+  return (known = credentials)
 }
 
-const settings = resolveSettings({ ...connect, ...(isSecure && { tls }) }, { isSecure, addresses })
+const settings = resolveSettings(
+  {
+    ...connect,
+    ...(isSecure && { tls: async () => (await credentials()).tls }),
+    ...(hasToken && { token: async () => (await credentials()).token ?? '' }),
+  },
+  { isSecure, addresses },
+)
 const control = new ControlPlane(addresses, new ConnectionPool(settings), settings)
 const shared = new HeartbeatMemory(memory)
 

@@ -158,7 +158,8 @@ describe('CatalogState costs what a change changes:', () => {
   })
 
   test('a page of a list visits the page alone, wherever it begins', async () => {
-    const parts = { catalog: { state }, fleet, time: new FakeTime(), scaling: { loadOf: () => undefined } }
+    const scaling = { loadOf: () => undefined }
+    const parts = { catalog: { state }, fleet, time: new FakeTime(), scaling, access: {} }
     const handlers = controlHandlers(parts as unknown as HandlerOptions)
     const counted = countVisits()
     const context = { session: Asker.session() } as never

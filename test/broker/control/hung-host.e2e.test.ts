@@ -16,6 +16,7 @@ import { silentLog } from '../../../broker/telemetry/log.ts'
 import { systemTime } from '../../../broker/time.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import { until } from '../../support/checker/progress.ts'
+import { memoryFile } from './support/memory-file.ts'
 import { RawConnection } from '../../support/raw-connection.ts'
 import { contents, makeBatch } from '../host/support/test-host.ts'
 import { MemoryCatalog } from './support/memory-catalog.ts'
@@ -43,6 +44,7 @@ beforeEach(async () => {
     openStore: () => Promise.resolve(catalog.open()),
     openSmallRows: () => Promise.resolve(new MemorySmallRows().open()),
     clockNote: catalog.clockNote,
+    accessKeyFile: memoryFile('access.key'),
     launcher: watched(
       processLauncher({
         entry: new URL(import.meta.resolve('#dist/broker/host/main.js')),

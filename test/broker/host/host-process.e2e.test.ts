@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { openPolicyData } from '../../../broker/access/policy.ts'
 import type { HostCalls, PlacedShard } from '../../../broker/host-contract.ts'
 import { checkOwnerDirectory } from '../../../broker/storage/integrity.ts'
 import { createCaller, type Caller } from '../../../broker/channels/calls.ts'
@@ -55,6 +56,7 @@ async function startHost(
     settings: { ...settings, dataDir, owners, listen },
     shards,
     consumers: [],
+    policy: openPolicyData,
   })
   return { child, controller, port, ended }
 }

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { errorCodes } from '../../../protocol/error-codes.ts'
 import { createHost, type HostOptions } from '../../../broker/host/host.ts'
+import { openPolicyData } from '../../../broker/access/policy.ts'
 import type { HostCalls } from '../../../broker/host-contract.ts'
 import { inProcessPair } from '../../../broker/server/transport/in-process.ts'
 import { silentLog } from '../../../broker/telemetry/log.ts'
@@ -49,7 +50,8 @@ function launch(options: Partial<HostOptions> = {}) {
     await connection.hello()
     return connection
   }
-  const start = () => call('start', { settings, shards: [placedShard(0)], consumers: [] })
+  const start = () =>
+    call('start', { settings, shards: [placedShard(0)], consumers: [], policy: openPolicyData })
   return { host, owner, reader, broken, counted, call, connect, start }
 }
 
@@ -151,7 +153,12 @@ describe('a host', () => {
     await first.call('dropStream', { streamId: STREAM, shards: [{ ownerId: 0, slot: 1 }] })
     await first.call('drain', { deadlineMs: 1000 })
     const second = launch({ startOwner: () => Promise.resolve(first.owner.start()) })
-    await second.call('start', { settings, shards: [placedShard(0), other], consumers: [] })
+    await second.call('start', {
+      settings,
+      shards: [placedShard(0), other],
+      consumers: [],
+      policy: openPolicyData,
+    })
     expect(await second.call('describeShards', { streamId: STREAM, shardIndexes: [0, 1] })).toEqual({
       extents: [],
     })
@@ -250,7 +257,7 @@ describe('a failing host', () => {
     })
     const owners = [0, 1].map((ownerId) => ({ ownerId, directory: `/nowhere/${ownerId}` }))
     await expect(
-      call('start', { settings: { ...settings, owners }, shards: [], consumers: [] }),
+      call('start', { settings: { ...settings, owners }, shards: [], consumers: [], policy: openPolicyData }),
     ).rejects.toThrow(/is locked/)
     expect([owner.calls, reader.closed]).toEqual([['close'], true])
   })

@@ -11,12 +11,14 @@ const withColumn = (column: keyof Operation) =>
 
 describe('refusalAt', () => {
   test('serves everything in an open session of a running process', () => {
-    expect(servedAt({ isGreeting: false, isStopping: false })).toEqual(names)
+    expect(servedAt({ isGreeting: false, isKnown: true, isStopping: false })).toEqual(names)
   })
 
   test('serves only opening requests before a session has begun, and the refusal names them', () => {
-    expect(servedAt({ isGreeting: true, isStopping: false })).toEqual(withColumn('opensSession'))
-    const refusal = refusalAt('append', { isGreeting: true, isStopping: false })
+    expect(servedAt({ isGreeting: true, isKnown: true, isStopping: false })).toEqual(
+      withColumn('opensSession'),
+    )
+    const refusal = refusalAt('append', { isGreeting: true, isKnown: true, isStopping: false })
     expect(refusal).toMatchObject({
       code: 'helloRequired',
       message: expect.stringContaining('Say hello before'),
@@ -24,11 +26,15 @@ describe('refusalAt', () => {
   })
 
   test('serves only what keeps a session alive while the process stops, and refuses all else as unavailable', () => {
-    expect(servedAt({ isGreeting: false, isStopping: true })).toEqual(withColumn('servedWhileStopping'))
-    expect(refusalAt('append', { isGreeting: false, isStopping: true })?.code).toBe('unavailable')
+    expect(servedAt({ isGreeting: false, isKnown: true, isStopping: true })).toEqual(
+      withColumn('servedWhileStopping'),
+    )
+    expect(refusalAt('append', { isGreeting: false, isKnown: true, isStopping: true })?.code).toBe(
+      'unavailable',
+    )
   })
 
   test('begins no session while the process stops', () => {
-    expect(servedAt({ isGreeting: true, isStopping: true })).toEqual([])
+    expect(servedAt({ isGreeting: true, isKnown: true, isStopping: true })).toEqual([])
   })
 })

@@ -50,7 +50,7 @@ export function serving<N extends Served>(
   })
   const stream = (remote?: string) => {
     const [near, far] = inProcessPair()
-    server.accept(far, remote)
+    server.accept(far, remote === undefined ? undefined : { remote, isPrivate: false, certificateNames: [] })
     return near
   }
   const connect = async ({ hello = true } = {}) => {

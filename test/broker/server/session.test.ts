@@ -40,6 +40,7 @@ describe('hello', () => {
       ...identity,
       frameBytesMax: limits.frameBytesMax,
       sessionIdleMs: limits.sessionIdleMs,
+      access: 'open',
     })
   })
 

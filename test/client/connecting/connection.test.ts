@@ -39,7 +39,8 @@ function peer(options: { sayHello?: boolean; version?: number } = {}) {
       const { frameBytesMax, sessionIdleMs } = limits
       const { version = 1 } = options
       const welcome = { version, brokerId: 'b', hostId: 1, software: 's', frameBytesMax, sessionIdleMs }
-      write(encodeResponse('hello', message.correlationId, { ...welcome, role: 'host' }))
+      const rest = { role: 'host', access: 'open' } as const
+      write(encodeResponse('hello', message.correlationId, { ...welcome, ...rest }))
     }
   })
   const requests = () => received.filter((message): message is RequestMessage => message.kind === 'request')

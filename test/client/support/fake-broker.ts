@@ -37,6 +37,7 @@ import { FakeShard, refusal } from './fake-shard.ts'
 import { longPoll } from './long-poll.ts'
 
 export const CONTROLLER_PORT = 7400
+const told = { version: 1, brokerId: 'fake', software: 'fake', access: 'open' } as const
 
 export class FakeBroker {
   readonly streamName: string
@@ -293,11 +294,9 @@ export class FakeBroker {
     switch (message.operation) {
       case 'hello':
         return {
-          version: 1,
-          brokerId: 'fake',
+          ...told,
           role: session.port === CONTROLLER_PORT ? 'controller' : 'host',
           hostId: [...this.hosts].find(([, { port }]) => port === session.port)?.[0] ?? 0,
-          software: 'fake',
           frameBytesMax: limits.frameBytesMax,
           sessionIdleMs: limits.sessionIdleMs,
         }

@@ -91,7 +91,7 @@ export class FakeDocuments {
       case 'hello': {
         const { frameBytesMax, sessionIdleMs } = limits
         const told = { version: 1, brokerId: 'fake', hostId: 0, software: 'fake' }
-        return Promise.resolve({ ...told, role: 'controller', frameBytesMax, sessionIdleMs })
+        return Promise.resolve({ ...told, role: 'controller', access: 'open', frameBytesMax, sessionIdleMs })
       }
       case 'getDocument':
         return documents.get(request, fail)

@@ -18,6 +18,7 @@ import { createTelemetry } from '../../../broker/telemetry/instruments.ts'
 import { silentLog } from '../../../broker/telemetry/log.ts'
 import type { Channel } from '../../../broker/channels/channel.ts'
 import { systemTime } from '../../../broker/time.ts'
+import { memoryFile } from '../../broker/control/support/memory-file.ts'
 
 const DRAIN_MS = 5_000
 /** A killed host that has served for this long is restarted at once. */
@@ -113,6 +114,7 @@ export class ForkedHosts implements AsyncDisposable {
       openStore: async () => this.#watchedStore(await openCatalogStore(join(config.dataDir, 'catalog'))),
       openSmallRows: (events) => openSmallRows(smallRowsPath(config.dataDir), events),
       clockNote: noteAt(join(config.dataDir, 'clock.json')),
+      accessKeyFile: memoryFile('access.key'),
       launcher: this.#launcher(config.threadPoolSize),
       listenOf: () => ({ host: '127.0.0.1', port: 0 }),
       addressOf: (hostId, port) => (port === undefined ? undefined : { hostId, host: '127.0.0.1', port }),

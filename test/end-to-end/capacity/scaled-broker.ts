@@ -13,6 +13,7 @@ import { openSmallRows, smallRowsPath } from '../../../broker/storage/small-rows
 import { createTelemetry } from '../../../broker/telemetry/instruments.ts'
 import { silentLog } from '../../../broker/telemetry/log.ts'
 import { FakeTime } from '../../broker/control/support/fake-time.ts'
+import { memoryFile } from '../../broker/control/support/memory-file.ts'
 
 const DRAIN_MS = 5_000
 
@@ -43,6 +44,7 @@ export class ScaledBroker implements AsyncDisposable {
       openStore: () => openCatalogStore(join(dataDir, 'catalog')),
       openSmallRows: (events) => openSmallRows(smallRowsPath(dataDir), events),
       clockNote: noteAt(join(dataDir, 'clock.json')),
+      accessKeyFile: memoryFile('access.key'),
       launcher,
       listenOf: () => ({ host: '127.0.0.1', port: 0 }),
       addressOf: (hostId, port) => (port === undefined ? undefined : { hostId, host: '127.0.0.1', port }),

@@ -106,6 +106,8 @@ export class FakeHosts implements HostLauncher {
         return { port: this.portBase + hostId, absentOwners: [] }
       },
       startAbsentOwners: () => ({ absentOwners: [] }),
+      servePolicy: () => null,
+      takeTokenUses: () => ({ uses: [] }),
       openShards: ({ shards }) => {
         open(shards)
         return null

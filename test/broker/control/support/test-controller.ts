@@ -14,6 +14,7 @@ import { MillraceError } from '../../../../protocol/millrace-error.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../../../protocol/operations.ts'
 import { FakeHosts } from './fake-hosts.ts'
 import { FakeTime, settled } from './fake-time.ts'
+import { memoryFile } from './memory-file.ts'
 import type { MemoryCatalog } from './memory-catalog.ts'
 import { MemorySmallRows } from './memory-small-rows.ts'
 import { Asker } from '../../access/support/asker.ts'
@@ -75,6 +76,7 @@ export class TestController {
       openStore: () => Promise.resolve(catalog.open()),
       openSmallRows: () => Promise.resolve(smallRows.open()),
       clockNote: catalog.clockNote,
+      accessKeyFile: memoryFile('access.key'),
       launcher: hosts,
       listenOf: () => null,
       addressOf: (hostId, port) => (port === undefined ? undefined : { hostId, host: 'test', port }),

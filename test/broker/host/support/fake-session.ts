@@ -66,6 +66,10 @@ export class FakeSession implements Session {
     this.denials.push(`${operation}: ${missing}`)
   }
 
+  authenticate(): never {
+    throw new Error('a fake session takes no token')
+  }
+
   identify(identity: Identity): void {
     this.identity = identity
     for (const listener of this.#identityListeners) listener()

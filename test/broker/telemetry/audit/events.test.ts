@@ -16,7 +16,7 @@ describe('audit events', () => {
         rule.rule === 'delegates' ||
         ('action' in rule && (rule.action === 'manage' || rule.action === 'admin')),
     )
-    if (manages) expect(Object.keys(auditedOperations)).toContain(name)
+    if (manages && !/^(list|describe)/.test(name)) expect(Object.keys(auditedOperations)).toContain(name)
   })
 
   it('of operations that change something are never left out for their number', () => {

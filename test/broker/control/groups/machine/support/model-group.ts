@@ -78,7 +78,7 @@ export class ModelGroup {
   /** Removes the rows that say nothing, as the sweep does. */
   sweep(): void {
     for (const [id, { family, key }] of this.store.rows) {
-      if (family === 'document') continue
+      if (family !== 'group' && family !== 'member' && family !== 'lease') continue
       if (family === 'group' ? this.state === undefined : isGarbage(GROUP, this.state, { family, key })) {
         this.store.rows.delete(id)
       }

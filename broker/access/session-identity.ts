@@ -1,12 +1,17 @@
 // Who asks on one session: the identity that holds now, and who wants to know of another. Runs on the main thread of every
 // process that listens; pure.
-import { anyone, type Identity } from '../access/identity.ts'
+import type { Identity } from './identity.ts'
 
 export class SessionIdentity {
-  #identity: Identity = anyone
+  #identity: Identity
   /** The standing of the identity that the listeners know. */
-  #standing = anyone.standing
+  #standing: number
   readonly #listeners = new Set<() => void>()
+
+  constructor(identity: Identity) {
+    this.#identity = identity
+    this.#standing = identity.standing
+  }
 
   get identity(): Identity {
     return this.#identity

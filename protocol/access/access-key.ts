@@ -1,0 +1,17 @@
+// The form of access keys: an id of 20 characters and a secret of 40, as clients of Kinesis take them. Runs anywhere, pure.
+export const ACCESS_KEY_ID_LENGTH = 20
+/** 30 random bytes in Base64. */
+export const ACCESS_KEY_SECRET_BYTES = 30
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+const PREFIX = 'MRK'
+/** Random bytes that an id is made of. */
+export const ACCESS_KEY_ID_BYTES = ACCESS_KEY_ID_LENGTH - PREFIX.length
+
+/** Makes an id of random bytes, one for each character. */
+export function accessKeyId(random: Uint8Array): string {
+  return PREFIX + Array.from(random, (byte) => ALPHABET[byte % ALPHABET.length]).join('')
+}
+
+export function accessKeySecret(random: Uint8Array): string {
+  return Buffer.from(random).toString('base64')
+}
