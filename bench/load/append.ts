@@ -1,5 +1,6 @@
 // Load: one producer that appends as fast as acknowledgements allow. Runs in a load process.
-import { connect } from '../../client/index.ts'
+import { randomBytes } from 'node:crypto'
+import { connect, staticKeys } from '../../client/index.ts'
 import { monotonicMs } from '../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
 import type { LoadControl } from './job.ts'
@@ -10,6 +11,8 @@ export interface AppendSettings {
   readonly stream: string
   readonly recordBytes: number
   readonly batchBytes: number
+  /** The producer encrypts. */
+  readonly isEncrypted?: boolean
   /** Longest time of the load; the bench may stop it earlier. */
   readonly seconds: number
   readonly warmUpSeconds: number
@@ -30,7 +33,9 @@ const SAMPLED_ONE_IN = 4096
 const CLOCK_EVERY = 64
 
 export async function runAppend(settings: AppendSettings, control: LoadControl): Promise<AppendResult> {
-  await using client = await connect(settings.url)
+  const keys = staticKeys({ current: 'key', keys: { key: randomBytes(32) } })
+  const options = settings.isEncrypted === true ? { encryption: { keys } } : {}
+  await using client = await connect(settings.url, options)
   const recorder = new LatencyRecorder()
   const startsAt = monotonicMs() + settings.warmUpSeconds * 1000
   let endsAt = startsAt + settings.seconds * 1000

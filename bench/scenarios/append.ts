@@ -18,8 +18,14 @@ export const appendScenario = scenario({
     recordBytes: { default: [SMALL_RECORD_BYTES, KIB_RECORD_BYTES], doc: 'data of each record' },
     batchBytes: { default: [262_144], doc: 'size at which a batch is full' },
     shards: { default: [4], doc: 'shards of the stream' },
+    encrypted: { default: [0], doc: '1 for records that the producer encrypts, 0 for others' },
   },
-  examples: ['', '--record-bytes 100 --batch-bytes 16Ki,64Ki,256Ki', '--record-bytes 1Ki --shards 1,16'],
+  examples: [
+    '',
+    '--record-bytes 100 --batch-bytes 16Ki,64Ki,256Ki',
+    '--record-bytes 1Ki --shards 1,16',
+    '--record-bytes 100 --encrypted 0,1,0,1',
+  ],
   async run(bench, values) {
     const disk = await measureDisk(bench)
     const loopback = await measureLoopback(bench)
@@ -31,23 +37,34 @@ export const appendScenario = scenario({
         inFlight: IN_FLIGHT,
       })
       for (const shards of values.shards) {
-        for (const recordBytes of values.recordBytes) {
-          const name = `${recordBytes} B × ${batchBytes / 1024} KiB batches, ${shards} shards`
+        for (const [recordBytes, encrypted] of pairsOf(values.recordBytes, values.encrypted)) {
+          const secrecy = encrypted === 1 ? ', encrypted' : ''
+          const name = `${recordBytes} B × ${batchBytes / 1024} KiB batches, ${shards} shards${secrecy}`
           bench.say(`appending ${name}`)
-          const result = await appendTo(bench, { recordBytes, batchBytes, shards })
+          const result = await appendTo(bench, {
+            recordBytes,
+            batchBytes,
+            shards,
+            isEncrypted: encrypted === 1,
+          })
           const { recordsPerSecond, megabytesPerSecond } = result
           const machine = [
             ratioTo('raw lmdb-js', megabytesPerSecond, raw),
             ratioTo('loopback TCP', megabytesPerSecond, loopback),
           ]
           figures.push(
-            { name, value: recordsPerSecond, unit: 'records/s', ...barOf(smallBar(recordBytes)) },
+            {
+              name,
+              value: recordsPerSecond,
+              unit: 'records/s',
+              ...barOf(encrypted === 1 ? undefined : smallBar(recordBytes)),
+            },
             {
               name,
               value: megabytesPerSecond,
               unit: 'MB/s',
               ratios: machine,
-              ...barOf(kibBar(recordBytes, raw)),
+              ...barOf(encrypted === 1 ? undefined : kibBar(recordBytes, raw)),
             },
           )
           latencies.push({ name: `acknowledgement, ${name}`, summary: mergeLatencies([result.latencies]) })
@@ -66,24 +83,35 @@ export const appendScenario = scenario({
 /** Measures with a new broker, so that no measurement is slowed by what another left on the disk. */
 export async function appendTo(
   bench: Parameters<typeof appendScenario.run>[0],
-  point: { readonly recordBytes: number; readonly batchBytes: number; readonly shards: number },
+  point: {
+    readonly recordBytes: number
+    readonly batchBytes: number
+    readonly shards: number
+    readonly isEncrypted?: boolean
+  },
 ) {
   const daemon = await bench.startDaemon()
   await using client = await connect(daemon.url)
   await client.createStream('bench', { shards: point.shards })
   const { seconds, warmUpSeconds } = bench
-  const { recordBytes, batchBytes } = point
+  const { recordBytes, batchBytes, isEncrypted = false } = point
   const load = bench.load('append', {
     url: daemon.url,
     stream: 'bench',
     recordBytes,
     batchBytes,
+    isEncrypted,
     seconds,
     warmUpSeconds,
   })
   const result = await load.result
   await daemon.stop()
   return result
+}
+
+/** Each of the first with each of the second. */
+function pairsOf(first: readonly number[], second: readonly number[]): [number, number][] {
+  return first.flatMap((one) => second.map((other): [number, number] => [one, other]))
 }
 
 const smallBar = (recordBytes: number) => (recordBytes === SMALL_RECORD_BYTES ? bars.smallAppends : undefined)

@@ -34,9 +34,9 @@ export interface ReadingOptions<T = Uint8Array> {
   /** For a position whose records have expired: fail with `trimmed`, or go on at the trim horizon. */
   readonly onTrimmed?: 'fail' | 'horizon'
   /**
-   * For stored records that cannot be read, because their bytes are damaged, their producer wrote them malformed, or they need a
-   * codec that this Node does not have. 'fail', the default, ends the loop with `corruptData`, `malformedBatch` or
-   * `codecUnavailable`, whose details say where reading can go on. A function is called with the skipped records when the loop
+   * For stored records that cannot be read, because their bytes are damaged, their producer wrote them malformed, they need a
+   * codec that this Node does not have, or they are encrypted and do not decrypt. 'fail', the default, ends the loop with
+   * `corruptData`, `malformedBatch`, `codecUnavailable`, `keyUnavailable`, `decryptionFailed` or `notEncrypted`, whose details say where reading can go on. A function is called with the skipped records when the loop
    * gets there, and reading goes on after them. An error that the function throws ends the loop.
    */
   readonly onUnreadable?: OnUnreadable
