@@ -106,6 +106,8 @@ export interface ServedConsumer {
   readonly id: number
   readonly name: string
   readonly createdAt: number
+  /** The principal that registered it; null for nobody. */
+  readonly principal: string | null
 }
 
 /** All registered consumers of a stream. */

@@ -23,3 +23,6 @@ export function noDocument(name: string): string {
 export function noShard(streamId: number, shardIndex: number): string {
   return `${shardIdOf(shardIndex)} of stream number ${streamId} is not served here.`
 }
+
+/** A stream whose subscriptions end: it was deleted, or is not to be seen any more. */
+export const streamGone = 'The stream was deleted.'

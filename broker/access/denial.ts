@@ -19,7 +19,7 @@ export interface ActionOn {
 }
 
 /** The grant that allows exactly this, as one would write it. */
-export function grantFor({ action, kind, name }: ActionOn): string {
+function grantFor({ action, kind, name }: ActionOn): string {
   return printGrant({ kind, pattern: name, actions: [action] })
 }
 

@@ -155,7 +155,12 @@ export const catalogFamilies = {
   consumer: {
     tag: 0x16,
     key: { streamId: 'u64', consumerId: 'u32' },
-    value: v.strictObject({ name: text, createdAt: count }),
+    value: v.strictObject({
+      name: text,
+      createdAt: count,
+      /** Who registered it, and so owns it; absent for nobody. */
+      principal: v.optional(text),
+    }),
     held: 'consumers',
     as: { consumerId: 'id' },
     written: 'when a consumer is registered',

@@ -46,6 +46,7 @@ import { TailCache } from './tail/tail-cache.ts'
 import { Horizons } from './retention/horizons.ts'
 import { Maintenance } from './retention/maintenance.ts'
 import type { HostedShard } from './shards/hosted-shard.ts'
+import { SessionGrants } from './shards/session-grants.ts'
 import { HostedShards } from './shards/hosted-shards.ts'
 import { ShardLifecycle } from './shards/shard-lifecycle.ts'
 import { Wakes } from './shards/wakes.ts'
@@ -98,6 +99,7 @@ export class Engine {
     this.#outflows = new Outflows(time)
     this.#cold = new ColdReads(Math.max(1, settings.readerThreads) * hostLimits.coldReadsPerReader)
     const shards = this.#shards
+    const grants = new SessionGrants()
     const outflows = this.#outflows
     const wakes = new Wakes(time)
     const { elapsed } = time
@@ -124,9 +126,9 @@ export class Engine {
     const reads = (this.#reads = new ShardReads(reading))
     const refresh = (shard: HostedShard): Promise<void> => horizons.refresh(shard)
     this.backlogs = new Backlogs({ shards, segments: owners, reader, refresh, elapsed })
-    this.#fetches = new Fetches({ shards, reads, outflows, metrics, time })
+    this.#fetches = new Fetches({ shards, grants, reads, outflows, metrics, time })
     const consumers = (this.#consumers = new HostConsumers({ shards, time }))
-    const pushing = { shards, reads, consumers, outflows, metrics, time, onBroken }
+    const pushing = { shards, grants, reads, consumers, outflows, metrics, time, onBroken }
     const subscriptions = new Subscriptions(pushing)
     this.#subscriptions = subscriptions
     const onRemoved = (shard: HostedShard): void => maintenance.forgot(shard)
@@ -134,6 +136,7 @@ export class Engine {
     this.lifecycle = new ShardLifecycle({ ...served, onRemoved, log, elapsed })
     const appends = new AppendPath({
       shards,
+      grants,
       owners,
       shares: new SessionShares(settings.appendQueueBytes),
       sampler: new KeySampler(options.random ?? Math.random),
@@ -182,6 +185,9 @@ export class Engine {
     await Promise.all(shards.map((shard) => this.#horizons.refresh(shard)))
     return shards.filter(({ served }) => served).map(({ extent }) => extent)
   }
+
+  /** The name of a stream that has shards here; undefined for others. */
+  readonly streamNameOf = (streamId: number): string | undefined => this.#shards.nameOf(streamId)
 
   /** The clock that follows the controller: milliseconds since the epoch. */
   get now(): Clock {

@@ -189,6 +189,7 @@ class ShardHost implements Host {
       ...parts,
       metrics: telemetry.instruments,
       now: engine.now,
+      streamNameOf: engine.streamNameOf,
     })
   }
 

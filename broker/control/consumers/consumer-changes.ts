@@ -4,6 +4,8 @@ import { limits } from '../../../protocol/limits.ts'
 import type { ErrorOf } from '../../../protocol/operations.ts'
 import { refusal, type Fail } from '../../../protocol/refusal.ts'
 import { checkConsumerName } from '../../../protocol/text/consumer-name.ts'
+import { anothersConsumer, isOwnConsumer } from '../../access/consumer-owner.ts'
+import type { Identity } from '../../access/identity.ts'
 import type { StreamConsumers } from '../../host-contract.ts'
 import { consumersOf, type CatalogState, type RegisteredConsumer, type Stream } from '../catalog-state.ts'
 import type { CatalogPlan } from '../catalog.ts'
@@ -18,7 +20,7 @@ interface Named {
 export function planRegister(
   state: CatalogState,
   { stream: streamName, consumer: name }: Named,
-  now: number,
+  { now, principal }: { readonly now: number; readonly principal: string | undefined },
   fail: Fail<ErrorOf<'registerConsumer'>>,
 ): CatalogPlan<RegisteredConsumer> {
   const problem = checkConsumerName(name)
@@ -40,20 +42,28 @@ export function planRegister(
     fail('limitExceeded', `The limit of ${consumersMax} consumers of all streams is reached.`)
   }
   const id = (consumers.lastKey() ?? -1) + 1
-  const value = { name, createdAt: now }
+  const value = { name, createdAt: now, ...(principal !== undefined && { principal }) }
   return {
     changes: [{ put: { family: 'consumer', key: { streamId, consumerId: id }, value } }],
     result: { streamId, id, ...value },
   }
 }
 
-/** Removes a consumer; returns the id of its stream. */
+/** Removes a consumer. That of another principal needs to manage the stream. */
 export function planDeregister(
   state: CatalogState,
-  { stream, consumer }: { readonly stream: Stream; readonly consumer: string },
-  fail: Fail<'consumerNotFound'>,
+  {
+    stream,
+    consumer,
+    identity,
+  }: { readonly stream: Stream; readonly consumer: string; readonly identity: Identity },
+  fail: Fail<'consumerNotFound' | 'permissionDenied'>,
 ): CatalogPlan<void> {
-  const { id: consumerId } = knownConsumer(state, { stream, consumer }, fail)
+  const { id: consumerId, principal } = knownConsumer(state, { stream, consumer }, fail)
+  if (!isOwnConsumer(principal, identity) && !identity.may('manage', 'stream', stream.name)) {
+    const { code, message } = anothersConsumer(identity, stream.name, consumer)
+    fail(code, message)
+  }
   const { id: streamId } = stream
   return { changes: [{ remove: { family: 'consumer', key: { streamId, consumerId } } }], result: undefined }
 }
@@ -82,11 +92,15 @@ export function consumersByName(state: CatalogState, streamId: number, name = ''
 
 /** Returns what hosts are told of the consumers of a stream. */
 export function servedConsumers(state: CatalogState, streamId: number): StreamConsumers {
-  const consumers = Array.from(consumersOf(state, streamId).values(), ({ id, name, createdAt }) => ({
-    id,
-    name,
-    createdAt,
-  }))
+  const consumers = Array.from(
+    consumersOf(state, streamId).values(),
+    ({ id, name, createdAt, principal = null }) => ({
+      id,
+      name,
+      createdAt,
+      principal,
+    }),
+  )
   return { streamId, consumers }
 }
 

@@ -33,11 +33,11 @@ export function consumerHandlers(options: ConsumerHandlerOptions): Handlers<Cons
     return wireConsumer(consumer, stream, consumers.isTelling(consumer.streamId))
   }
   return {
-    registerConsumer: async (request, { fail }) => ({
-      consumer: described(await consumers.register(request, fail)),
+    registerConsumer: async (request, { fail, session }) => ({
+      consumer: described(await consumers.register(request, session.identity, fail)),
     }),
-    deregisterConsumer: async (request, { fail }) => {
-      await consumers.deregister(request, fail)
+    deregisterConsumer: async (request, { fail, session }) => {
+      await consumers.deregister(request, session.identity, fail)
       return {}
     },
     listConsumers: ({ stream, limit, exclusiveStartName }, { fail }) => {

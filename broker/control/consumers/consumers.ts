@@ -5,6 +5,7 @@ import { InvariantError } from '../../../protocol/invariant.ts'
 import type { ErrorOf, RequestOf } from '../../../protocol/operations.ts'
 import type { Fail } from '../../../protocol/refusal.ts'
 import { crash } from '../../channels/calls.ts'
+import type { Identity } from '../../access/identity.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import { pause, withDeadline, type Time } from '../../time.ts'
 import type { RegisteredConsumer } from '../catalog-state.ts'
@@ -48,10 +49,13 @@ export class Consumers {
   /** Registers a consumer; fulfils when all hosts know it, or after a deadline while one does not. */
   async register(
     request: RequestOf<'registerConsumer'>,
+    { principal }: Identity,
     fail: Fail<ErrorOf<'registerConsumer'>>,
   ): Promise<RegisteredConsumer> {
     const { catalog, time } = this.#options
-    const consumer = await catalog.change((state) => planRegister(state, request, time.now(), fail))
+    const consumer = await catalog.change((state) =>
+      planRegister(state, request, { now: time.now(), principal }, fail),
+    )
     await this.#told(consumer.streamId)
     return consumer
   }
@@ -59,12 +63,13 @@ export class Consumers {
   /** Removes a consumer; fulfils when all hosts have ended its subscriptions, or after a deadline while one has not. */
   async deregister(
     { stream: name, consumer }: RequestOf<'deregisterConsumer'>,
+    identity: Identity,
     fail: Fail<ErrorOf<'deregisterConsumer'>>,
   ): Promise<void> {
     const { catalog } = this.#options
     const { id } = await catalog.change((state) => {
       const stream = knownStream(state, name, fail)
-      return { ...planDeregister(state, { stream, consumer }, fail), result: stream }
+      return { ...planDeregister(state, { stream, consumer, identity }, fail), result: stream }
     })
     await this.#told(id)
   }

@@ -60,8 +60,9 @@ function pack(
   for (let i = first; i < end; i++) {
     const { shard, bytes: batch, producer, answer, index } = queued[i]!
     arena.set(batch, offset)
-    const { tag, session, address } = producer
-    entries.set([shard.slot, offset, batch.length, tag, session, address], (i - first) * ENTRY_FIELDS)
+    const { tag, session, address, openTag } = producer
+    const fields = [shard.slot, offset, batch.length, tag, session, address, openTag]
+    entries.set(fields, (i - first) * ENTRY_FIELDS)
     batches.push({ shard, answer, index })
     offset += batch.length
   }

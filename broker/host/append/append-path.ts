@@ -10,6 +10,7 @@ import type { Session } from '../../server/session.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Clock } from '../../time.ts'
 import type { KeySampler } from '../load/key-sampler.ts'
+import type { SessionGrants } from '../shards/session-grants.ts'
 import type { ShardsByName } from '../shards/shards-contract.ts'
 import { AppendAnswer, refused } from './append-answer.ts'
 import type { QueuedBatch } from './append-group.ts'
@@ -31,6 +32,7 @@ interface Asked {
 
 export interface AppendPathOptions {
   readonly shards: ShardsByName
+  readonly grants: SessionGrants
   readonly owners: { of(ownerId: number): Pick<AppendQueue, 'offer' | 'queuedBytes' | 'retryAfterMs'> }
   readonly shares: SessionShares
   readonly sampler: KeySampler
@@ -79,7 +81,9 @@ export class AppendPath {
   #check(wanted: BatchToAppend, { session, answer, index, now }: Asked): AppendResult | undefined {
     const { batch } = wanted
     const shard = this.#options.shards.find(wanted.streamId, wanted.shardIndex)
-    if (!shard) return this.#refuse('shardNotFound', noShard(wanted.streamId, wanted.shardIndex))
+    const denial = shard && this.#options.grants.denialOf(session, 'append', shard)
+    if (denial?.code === 'permissionDenied') return this.#refuse(denial.code, denial.message)
+    if (!shard || denial) return this.#refuse('shardNotFound', noShard(wanted.streamId, wanted.shardIndex))
     const fault = checkBatchHeader(batch)
     if (fault) return this.#refuse(fault.code, fault.message)
     if (!batchWithin(batch, shard.rangeStart, shard.rangeEnd)) {

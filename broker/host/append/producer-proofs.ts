@@ -1,6 +1,8 @@
 // Decides whether a session may write under the producer id of a batch: it must send the secret of which the id is a hash. Host
 // main thread. Proofs are remembered for each session, so that a batch costs a comparison and not a hash. Sessions do not share
-// proofs, so that no session can learn about the secret of another. Secrets are neither stored nor logged.
+// proofs, so that no session can learn about the secret of another. Secrets are neither stored nor logged. A producer belongs to
+// the principal that wrote under it: its secret proves nothing for another one.
+import { createHash } from 'node:crypto'
 import { producerIdAt } from '../../../protocol/batch/batch.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { producerIdentityOf } from '../../../protocol/producer-identity.ts'
@@ -12,20 +14,24 @@ const PROOFS_MAX = 65_536
 
 /** The producer of a batch. All fields are 0 if it has none. */
 export interface ProvenProducer {
-  /** Differs for another producer of the same id. */
+  /** Differs for another producer of the same id, and for the same secret in the hands of another principal. */
   readonly tag: number
+  /** The tag of the secret alone: that of producers that wrote while nobody had to say who he was. */
+  readonly openTag: number
   readonly session: number
   /** The number of the session's network address. */
   readonly address: number
 }
 
-const NO_PRODUCER: ProvenProducer = { tag: 0, session: 0, address: 0 }
+const NO_PRODUCER: ProvenProducer = { tag: 0, openTag: 0, session: 0, address: 0 }
 
 /** What a proof needs of a session. */
-type ProvingSession = Pick<Session, 'id' | 'remote'>
+type ProvingSession = Pick<Session, 'id' | 'remote' | 'identity'>
 
 interface Proof {
   readonly secret: Buffer
+  /** The principal that showed it. */
+  readonly principal: string | undefined
   readonly producer: ProvenProducer
 }
 
@@ -53,13 +59,17 @@ export class ProducerProofs {
     if (producerId === 0) return NO_PRODUCER
     if (secret === undefined || secret.length < limits.producerSecretBytesMin) return undefined
     const known = this.#sessions.get(session)?.get(producerId)
-    if (known?.secret.equals(secret)) return known.producer
+    const { principal } = session.identity
+    if (known !== undefined && known.principal === principal && known.secret.equals(secret))
+      return known.producer
     this.hashes++
     const identity = producerIdentityOf(secret)
     if (identity.producerId !== producerId) return undefined
-    const producer = { tag: identity.tag, session: session.id, address: addressNumberOf(session.remote) }
+    const { tag: openTag } = identity
+    const tag = principal === undefined ? openTag : tagOf(secret, principal)
+    const producer = { tag, openTag, session: session.id, address: addressNumberOf(session.remote) }
     // The secret is copied, because it is a view of the received frame.
-    this.#remember(session, producerId, { secret: Buffer.from(secret), producer })
+    this.#remember(session, producerId, { secret: Buffer.from(secret), principal, producer })
     return producer
   }
 
@@ -73,4 +83,10 @@ export class ProducerProofs {
     proofs.set(producerId, proof)
     this.#count++
   }
+}
+
+/** What stands for a secret in the hands of one principal: 48 bits of a hash of both. */
+function tagOf(secret: Uint8Array, principal: string): number {
+  const ofSecret = createHash('sha256').update(secret).digest()
+  return createHash('sha256').update(ofSecret).update(principal).digest().readUIntLE(0, 6)
 }

@@ -3,7 +3,7 @@
 // believe to be the same consumer do not throw each other out at every attempt (the rule of Kinesis' SubscribeToShard).
 import { limits } from '../../../protocol/limits.ts'
 import type { Fail } from '../../../protocol/refusal.ts'
-import type { ConsumerStanding, HostedConsumerShard } from '../../host-contract.ts'
+import type { ConsumerStanding, HostedConsumerShard, ServedConsumer } from '../../host-contract.ts'
 import type { Time } from '../../time.ts'
 import { SubscriptionPace, type Pace } from '../limits/subscription-pace.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
@@ -21,6 +21,9 @@ export class ConsumerSeat {
   readonly shard: HostedShard
   /** Outlives single subscriptions: who subscribes again gets no second burst. */
   readonly pace: Pace
+  readonly consumer: string
+  /** Who registered the consumer; null for nobody. */
+  readonly principal: string | null
   readonly #label: string
   readonly #time: Pick<Time, 'elapsed' | 'after'>
   readonly #records = new DeliveryRate()
@@ -29,9 +32,15 @@ export class ConsumerSeat {
   #takenAt = 0
   #next: number | null = null
 
-  constructor(shard: HostedShard, consumer: string, time: Pick<Time, 'elapsed' | 'after'>) {
+  constructor(
+    shard: HostedShard,
+    { name, principal }: Pick<ServedConsumer, 'name' | 'principal'>,
+    time: Pick<Time, 'elapsed' | 'after'>,
+  ) {
     this.shard = shard
-    this.#label = `consumer ${consumer} at ${shard.label}`
+    this.consumer = name
+    this.principal = principal
+    this.#label = `consumer ${name} at ${shard.label}`
     this.#time = time
     this.pace = new SubscriptionPace(shard, time)
   }

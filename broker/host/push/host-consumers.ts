@@ -50,7 +50,7 @@ export class HostConsumers {
     if (consumer === undefined) return undefined
     const known = consumer.seats.get(shard.shardIndex)
     if (known?.shard === shard) return known
-    const seat = new ConsumerSeat(shard, name, this.#options.time)
+    const seat = new ConsumerSeat(shard, consumer, this.#options.time)
     consumer.seats.set(shard.shardIndex, seat)
     return seat
   }

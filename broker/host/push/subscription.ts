@@ -15,6 +15,7 @@ import { millisBehind, type ShardReads } from '../read/shard-reads.ts'
 import type { Room, BatchRun } from '../tail/batch-run.ts'
 import type { HostedShard, Waiter } from '../shards/hosted-shard.ts'
 import type { Time } from '../../time.ts'
+import type { ConsumerSeat } from './consumer-seat.ts'
 import type { SharedBatches } from './shared-batches.ts'
 
 /** Why a subscription ended. `ended`: it reached the end of a closed shard; `closed`: its session was closed. */
@@ -28,6 +29,8 @@ export interface SubscriptionOptions {
   readonly outflow: Outflow
   readonly reads: ShardReads
   readonly shared: SharedBatches
+  /** The place that it has as a consumer. */
+  readonly seat: ConsumerSeat | undefined
   /** What it shares with other readers, or the rate of its consumer. */
   readonly pace: Pace
   readonly time: Time
@@ -71,6 +74,11 @@ export class Subscription implements Waiter {
   /** Who receives it. */
   get from(): Pick<Session, 'remote' | 'client'> {
     return this.#options.outflow.session
+  }
+
+  /** The place that it has as a consumer; undefined where it reads for itself. */
+  get seat(): ConsumerSeat | undefined {
+    return this.#options.seat
   }
 
   /** Why it is where it is. */

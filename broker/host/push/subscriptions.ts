@@ -4,7 +4,9 @@ import type { ErrorCode } from '../../../protocol/error-codes.ts'
 import type { EventBody } from '../../../protocol/events.ts'
 import { limits } from '../../../protocol/limits.ts'
 import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
-import { noShard } from '../../access/absence.ts'
+import { noShard, streamGone } from '../../access/absence.ts'
+import { anothersConsumer, isOwnConsumer } from '../../access/consumer-owner.ts'
+import type { Identity } from '../../access/identity.ts'
 import type { Context } from '../../server/dispatch.ts'
 import type { Session } from '../../server/session.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
@@ -13,6 +15,7 @@ import type { Outflows } from '../read/outflow.ts'
 import { resolvePosition } from '../read/positions.ts'
 import type { ShardReads } from '../read/shard-reads.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
+import type { SessionGrants } from '../shards/session-grants.ts'
 import type { ShardsByName } from '../shards/shards-contract.ts'
 import type { Time } from '../../time.ts'
 import { ReadLine } from '../limits/read-line.ts'
@@ -27,6 +30,7 @@ const BEAT_MS = limits.heartbeatMs / 2 / BEAT_GROUPS
 
 export interface SubscriptionsOptions {
   readonly shards: ShardsByName
+  readonly grants: SessionGrants
   readonly reads: ShardReads
   readonly consumers: HostConsumers
   readonly outflows: Outflows
@@ -104,7 +108,7 @@ export class Subscriptions {
 
   /** Ends the subscriptions to a stream that was deleted. */
   endStream(streamId: number): void {
-    this.#endWhere(({ shard }) => shard.streamId === streamId, 'streamNotFound', 'The stream was deleted.')
+    this.#endWhere(({ shard }) => shard.streamId === streamId, 'streamNotFound', streamGone)
   }
 
   /** Ends the subscriptions to a shard that has expired; their clients go on with its children. */
@@ -133,6 +137,10 @@ export class Subscriptions {
     if ('refusal' in resolved) context.fail(resolved.refusal.code, resolved.refusal.message)
     if (!shard.served) context.fail('shardNotFound', `${shard.label} is no longer served here.`)
     if (this.#draining || context.signal.aborted) context.fail('unavailable', 'The host stops.')
+    // A grant may have been taken meanwhile.
+    const denial = this.#options.grants.denialOf(context.session, 'subscribe', shard)
+    if (denial?.code === 'permissionDenied') context.fail(denial.code, denial.message)
+    if (denial) context.fail('shardNotFound', noShard(request.streamId, request.shardIndex))
     const seat = this.#seatOf(shard, request, context)
     seat?.clear(context.fail)
     const group = this.#beatGroups[this.#opened++ % BEAT_GROUPS]!
@@ -148,6 +156,7 @@ export class Subscriptions {
       time,
       metrics,
       onBroken,
+      seat,
       ...(seat && { onSent: (records, bytes) => this.#sentTo(seat, records, bytes) }),
       onEnd: (ended) => {
         mine.byId.delete(ended.id)
@@ -167,12 +176,34 @@ export class Subscriptions {
   #seatOf(
     shard: HostedShard,
     { consumer }: RequestOf<'subscribe'>,
-    { fail }: Context<'subscribe'>,
+    { fail, session }: Context<'subscribe'>,
   ): ConsumerSeat | undefined {
     if (consumer === undefined) return undefined
     const seat = this.#options.consumers.seatOf(shard, consumer)
     const { streamName } = shard
+    if (seat !== undefined && !this.#mayTake(seat, session.identity)) {
+      const { code, message } = anothersConsumer(session.identity, streamName, consumer)
+      fail(code, message)
+    }
     return seat ?? fail('consumerNotFound', `Stream ${streamName} has no consumer called ${consumer}.`)
+  }
+
+  /** A consumer belongs to the principal that registered it; who manages the stream may take its place too. */
+  #mayTake({ shard, principal }: ConsumerSeat, identity: Identity): boolean {
+    return isOwnConsumer(principal, identity) || this.#options.grants.mayManage(identity, shard)
+  }
+
+  /** Ends the subscriptions of a session that it may not have any more. */
+  #recheck(session: Session, { byId }: SessionSubscriptions): void {
+    for (const subscription of byId.values()) {
+      const { shard, seat } = subscription
+      const denial = this.#options.grants.denialOf(session, 'subscribe', shard)
+      if (denial !== undefined) subscription.end(denial.code, denial.message)
+      else if (seat !== undefined && !this.#mayTake(seat, session.identity)) {
+        const { code, message } = anothersConsumer(session.identity, shard.streamName, seat.consumer)
+        subscription.end(code, message)
+      }
+    }
   }
 
   #lineOf(shard: HostedShard): ReadLine {
@@ -196,7 +227,10 @@ export class Subscriptions {
     found = { byId: new Map(), lastId: 0, opening: 0 }
     const { byId } = found
     this.#bySession.set(session, found)
+    const mine = found
+    const forget = session.onIdentity(() => this.#recheck(session, mine))
     session.onClose(() => {
+      forget()
       this.#bySession.delete(session)
       for (const subscription of byId.values()) subscription.stop('closed')
     })

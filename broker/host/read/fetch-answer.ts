@@ -13,7 +13,8 @@ export type ShardToFetch = RequestOf<'fetch'>['shards'][number]
 
 /** Why a shard has no batches in the answer. */
 export interface FetchRefusal {
-  readonly code: ReadRefusal['code'] | 'invalidPosition' | 'provisionedThroughputExceeded'
+  readonly code:
+    ReadRefusal['code'] | 'invalidPosition' | 'provisionedThroughputExceeded' | 'permissionDenied'
   readonly retryAfterMs?: number
   readonly damage?: Damage
 }

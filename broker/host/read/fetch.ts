@@ -7,6 +7,7 @@ import type { RequestOf, ResponseOf } from '../../../protocol/operations.ts'
 import type { Context } from '../../server/dispatch.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
 import type { HostedShard } from '../shards/hosted-shard.ts'
+import type { SessionGrants } from '../shards/session-grants.ts'
 import type { ShardsByName } from '../shards/shards-contract.ts'
 import type { Time } from '../../time.ts'
 import { FetchAnswer, type FetchRefusal, type ShardToFetch } from './fetch-answer.ts'
@@ -25,6 +26,7 @@ const GOLDEN_RATIO = 0.618_033_988_749_894_9
 
 export interface FetchesOptions {
   readonly shards: ShardsByName
+  readonly grants: SessionGrants
   readonly reads: ShardReads
   readonly outflows: Outflows
   readonly metrics: Instruments
@@ -65,7 +67,7 @@ export class Fetches {
         metrics.millrace_fetch_seconds.observe((time.elapsed() - started) / 1000)
         return { shards: answer.shards, time: time.now() }
       }
-      await this.#news(request.shards, waitMs, signal)
+      await this.#news(request.shards, waitMs, context)
     }
   }
 
@@ -76,7 +78,11 @@ export class Fetches {
   }
 
   /** Waits until one of the shards, all read up to their tails, has more records or is gone, or the wait is over. */
-  #news(wanted: readonly ShardToFetch[], waitMs: number, signal: AbortSignal): Promise<void> {
+  #news(
+    wanted: readonly ShardToFetch[],
+    waitMs: number,
+    { signal, session }: Context<'fetch'>,
+  ): Promise<void> {
     const shards: HostedShard[] = []
     for (const { streamId, shardIndex, sequenceNumber } of wanted) {
       const shard = this.#options.shards.find(streamId, shardIndex)
@@ -88,12 +94,15 @@ export class Fetches {
       const fetch = new WaitingFetch(shards, () => {
         cancelTimer()
         signal.removeEventListener('abort', wake)
+        forgetIdentity()
         this.#waiting.delete(fetch)
         resolve()
       })
       const wake = (): void => fetch.wake()
       const cancelTimer = this.#options.time.after(waitMs, wake)
       signal.addEventListener('abort', wake)
+      // What may not be read any more is refused, and that ends the wait.
+      const forgetIdentity = session.onIdentity(wake)
       this.#waiting.add(fetch)
     })
   }
@@ -122,8 +131,13 @@ export class Fetches {
     for (let i = 0; i < shards.length; i++) {
       const index = (first + i) % shards.length
       const wanted = shards[index]!
-      const shard = this.#options.shards.find(wanted.streamId, wanted.shardIndex)
-      const refusal = fetchRefusal(shard, wanted.sequenceNumber, this.#options.time.elapsed())
+      const found = this.#options.shards.find(wanted.streamId, wanted.shardIndex)
+      const denial = found && this.#options.grants.denialOf(outflow.session, 'fetch', found)
+      const shard = denial === undefined ? found : undefined
+      const refusal =
+        denial?.code === 'permissionDenied'
+          ? denial
+          : fetchRefusal(shard, wanted.sequenceNumber, this.#options.time.elapsed())
       if (refusal?.code === 'provisionedThroughputExceeded') {
         this.#options.metrics.millrace_throttled_reads_total.add(1)
         shard?.readThrottle?.refusedFetch()

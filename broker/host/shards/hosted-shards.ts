@@ -25,6 +25,12 @@ export class HostedShards implements ShardsByName, ShardsBySlot, ShardsOfStream,
     return this.#bySlot.values()
   }
 
+  /** The name of a stream of which a shard is served here. */
+  nameOf(streamId: number): string | undefined {
+    const [shard] = this.#byStream.get(streamId)?.values() ?? []
+    return shard?.streamName
+  }
+
   shardsOf(streamId: number): readonly HostedShard[] {
     return [...(this.#byStream.get(streamId)?.values() ?? [])]
   }

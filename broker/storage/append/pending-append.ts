@@ -56,10 +56,11 @@ export class PendingAppend {
     return this.#entries[i * ENTRY_FIELDS]!
   }
 
-  /** What the host knows of a batch's producer: its proven tag, and its session and address. */
-  provenOf(i: number): { tag: number; session: number; address: number } {
+  /** What the host knows of a batch's producer: its proven tags, and its session and address. */
+  provenOf(i: number): { tag: number; openTag: number; session: number; address: number } {
     const at = i * ENTRY_FIELDS
-    return { tag: this.#entries[at + 3]!, session: this.#entries[at + 4]!, address: this.#entries[at + 5]! }
+    const [tag, session, address] = [this.#entries[at + 3]!, this.#entries[at + 4]!, this.#entries[at + 5]!]
+    return { tag, openTag: this.#entries[at + 6]!, session, address }
   }
 
   isRefused(i: number): boolean {

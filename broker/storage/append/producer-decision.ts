@@ -8,10 +8,7 @@ export type WindowEntry = ProducerRow['entries'][number]
 
 /** What is remembered of a producer at a shard. */
 export interface ProducerState {
-  /**
-   * Who owns the id. Today the tag of the producer's secret; once clients have identities, the client's is added here,
-   * and `isOwner` alone compares them.
-   */
+  /** Who owns the id: the tag of the producer's secret and of the principal that wrote under it, if one was known. */
   readonly tag: number
   readonly epoch: number
   /** The number that the producer's next record must have. */
@@ -22,8 +19,10 @@ export interface ProducerState {
 
 /** A producer's batch, by its header. */
 export interface ProducerBatch {
-  /** The tag of the secret that the sender has proven for the producer id. */
+  /** The tag of the secret that the sender has proven for the producer id, and of the sender's principal. */
   readonly tag: number
+  /** The tag of the secret alone, where the sender has a principal. */
+  readonly openTag?: number
   readonly epoch: number
   readonly firstSequence: number
   readonly recordCount: number
@@ -61,9 +60,12 @@ export function decideOnBatch(known: ProducerState | undefined, batch: ProducerB
   return isOld ? 'duplicateTooOld' : 'sequenceReused'
 }
 
-/** An id belongs to the producer that used it first at the shard, while it is remembered. */
+/**
+ * An id belongs to the producer that used it first at the shard, while it is remembered. One of a time when nobody had to say
+ * who he was belongs to the first principal that shows its secret.
+ */
 function isOwner(known: ProducerState, batch: ProducerBatch): boolean {
-  return known.tag === batch.tag
+  return known.tag === batch.tag || known.tag === batch.openTag
 }
 
 function isRetryOf(entry: WindowEntry, batch: ProducerBatch): boolean {

@@ -16,6 +16,7 @@ export interface Producer extends ProducerState {
   readonly producerId: number
   /** The session and address whose share it counts for. */
   origin: ProducerOrigin
+  tag: number
   epoch: number
   nextSequence: number
   /** Arrival time of its newest batch. */
@@ -120,7 +121,8 @@ export class ProducerTable {
     batch: ProducerBatch & ProducerOrigin,
     stored: Pick<WindowEntry, 'base' | 'arrival'>,
   ): void {
-    const { firstSequence, recordCount, bodyCrc, epoch } = batch
+    const { firstSequence, recordCount, bodyCrc, epoch, tag } = batch
+    producer.tag = tag
     if (epoch !== producer.epoch) producer.window = []
     producer.epoch = epoch
     producer.nextSequence = firstSequence + recordCount

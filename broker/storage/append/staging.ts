@@ -80,12 +80,9 @@ function sentBatch(append: PendingAppend, i: number): ProvenBatch | undefined {
   const batch = append.batches[i]!
   const producerId = producerIdAt(batch, 0)
   if (producerId === 0) return undefined
-  const { tag, session, address } = append.provenOf(i)
   return {
     producerId,
-    tag,
-    session,
-    address,
+    ...append.provenOf(i),
     epoch: producerEpochAt(batch, 0),
     firstSequence: firstProducerSequenceAt(batch, 0),
     recordCount: recordCountAt(batch, 0),

@@ -1,5 +1,6 @@
 // One connection of the fake broker, from its side: what is written to it, and its subscriptions, which send within their
 // credit and may pass it by one batch.
+import { anyone } from '../../../broker/access/identity.ts'
 import type { Duplex } from 'node:stream'
 import { encodeEvent, errorCodes } from '../../../protocol/index.ts'
 import type { Damage } from '../../../protocol/structs.ts'
@@ -20,6 +21,7 @@ export interface FakeSubscription {
 
 export class FakeSession {
   readonly id = ++sessions
+  readonly identity = anyone
   readonly remote = '127.0.0.1:1'
   readonly stream: Duplex
   readonly port: number

@@ -1,5 +1,6 @@
 // One shard of the fake broker: its batches in an array, under the decisions of the broker itself. The host's part is a
 // HostedShard, and the owner's the tables that stand in an owner's memory; only what they would write is not written.
+import type { Identity } from '../../../broker/access/identity.ts'
 import { resolvePosition } from '../../../broker/host/read/positions.ts'
 import type { ResolvedPosition } from '../../../broker/host/read/positions.ts'
 import type { Outflow } from '../../../broker/host/read/outflow.ts'
@@ -38,9 +39,10 @@ import type { Damage } from '../../../protocol/structs.ts'
 export interface FakePeer {
   readonly id: number
   readonly remote: string
+  readonly identity: Identity
 }
 
-const NOBODY = { tag: 0, session: 0, address: 0 }
+const NOBODY = { tag: 0, openTag: 0, session: 0, address: 0 }
 
 export class FakeShard {
   readonly index: number
@@ -142,9 +144,9 @@ export class FakeShard {
     return this.#settle(append)
   }
 
-  #pending(batch: Uint8Array, { tag, session, address }: typeof NOBODY, now: number): PendingAppend {
+  #pending(batch: Uint8Array, { tag, openTag, session, address }: typeof NOBODY, now: number): PendingAppend {
     const arena = new Uint8Array(batch).buffer
-    const entries = Float64Array.of(this.hosted.slot, 0, arena.byteLength, tag, session, address)
+    const entries = Float64Array.of(this.hosted.slot, 0, arena.byteLength, tag, session, address, openTag)
     return new PendingAppend({ arena, entries, now })
   }
 

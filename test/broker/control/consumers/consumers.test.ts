@@ -80,7 +80,9 @@ describe('a host that starts', () => {
     }
     const { test, catalog } = await start({ fakeHosts })
     await test.ask('registerConsumer', dashboard)
-    const known = [{ streamId: 1, consumers: [{ id: 0, name: 'dashboard', createdAt: test.time.now() }] }]
+    const known = [
+      { streamId: 1, consumers: [{ id: 0, name: 'dashboard', createdAt: test.time.now(), principal: null }] },
+    ]
     fakeHosts.host(1).crash()
     await settled()
     await test.time.advance(10_000)

@@ -1,5 +1,6 @@
 // Writing under a producer id: only a session that sends its secret may.
 import { describe, expect, it } from 'vitest'
+import { identityOf } from '../../../../broker/access/identity.ts'
 import { addressNumberOf } from '../../../../broker/host/append/address-number.ts'
 import { ProducerProofs } from '../../../../broker/host/append/producer-proofs.ts'
 import { producerIdentityOf } from '../../../../protocol/producer-identity.ts'
@@ -10,7 +11,7 @@ import { codeOf, contents, makeBatch, startTestHost } from '../support/test-host
 const own = producerNumber(1)
 const other = producerNumber(2)
 const { tag } = producerIdentityOf(own.secret)
-const nobody = { tag: 0, session: 0, address: 0 }
+const nobody = { tag: 0, openTag: 0, session: 0, address: 0 }
 const batch = makeBatch(['a'], { producerId: own.producerId })
 
 describe('ProducerProofs', () => {
@@ -47,6 +48,29 @@ describe('ProducerProofs', () => {
     expect(proofs.producerOf(second, batch, undefined)).toBeUndefined()
     expect(proofs.producerOf(second, batch, own.secret)).toBeDefined()
     expect(proofs.hashes).toBe(3)
+  })
+
+  it('binds an id to the principal that shows its secret', () => {
+    const proofs = new ProducerProofs()
+    const as = (principal: string) => {
+      const session = new FakeSession()
+      session.identity = identityOf(principal, [], () => 0)
+      return proofs.producerOf(session, batch, own.secret)!
+    }
+    const [shop, again, thief] = [as('shop'), as('shop'), as('thief')]
+    expect(again.tag).toBe(shop.tag)
+    expect(thief.tag).not.toBe(shop.tag)
+    for (const { openTag } of [shop, thief]) expect(openTag).toBe(tag)
+    expect(shop.tag).not.toBe(tag)
+  })
+
+  it('proves an id again when the session has another identity', () => {
+    const proofs = new ProducerProofs()
+    const session = new FakeSession()
+    expect(proofs.producerOf(session, batch, own.secret)).toMatchObject({ tag, openTag: tag })
+    session.identity = identityOf('shop', [], () => 0)
+    expect(proofs.producerOf(session, batch, own.secret)!.tag).not.toBe(tag)
+    expect(proofs.hashes).toBe(2)
   })
 
   it('distinguishes sessions and addresses', () => {

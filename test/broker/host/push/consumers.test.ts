@@ -115,7 +115,10 @@ describe('a consumer that is deregistered', () => {
     await host.subscribe(session, one)
     await host.subscribe(session)
     await host.subscribe(other, { consumer: 'two' })
-    host.engine.serveConsumers({ streamId: STREAM, consumers: [{ id: 1, name: 'two', createdAt: 1 }] })
+    host.engine.serveConsumers({
+      streamId: STREAM,
+      consumers: [{ id: 1, name: 'two', createdAt: 1, principal: null }],
+    })
     expect(endings(session)).toEqual(['consumerNotFound'])
     expect(session.sent('subscriptionEnded')).toMatchObject([{ subscriptionId: 1 }])
     expect(endings(other)).toEqual([])

@@ -181,7 +181,7 @@ export class TestHost {
   serveConsumers(...names: readonly (string | readonly [name: string, createdAt: number])[]): void {
     const consumers = names.map((each, id) => {
       const [name, createdAt] = typeof each === 'string' ? [each, 1] : each
-      return { id, name, createdAt }
+      return { id, name, createdAt, principal: null }
     })
     this.engine.serveConsumers({ streamId: STREAM, consumers })
   }

@@ -18,6 +18,7 @@ interface Sent {
   readonly slot?: number
   readonly batch: Uint8Array
   readonly tag?: number
+  readonly openTag?: number
 }
 
 /** A producer's batch whose numbers begin at `firstSequence`. */
@@ -31,10 +32,10 @@ function pendingOf(sent: readonly Sent[], now: number): PendingAppend {
   const arena = new Uint8Array(sent.reduce((sum, { batch }) => sum + batch.length, 0))
   const entries = new Float64Array(sent.length * ENTRY_FIELDS)
   let offset = 0
-  for (const [i, { slot = SLOT, batch, tag = 0 }] of sent.entries()) {
+  for (const [i, { slot = SLOT, batch, tag = 0, openTag = tag }] of sent.entries()) {
     arena.set(batch, offset)
     const { session, address } = tag === 0 ? { session: 0, address: 0 } : PRODUCER
-    entries.set([slot, offset, batch.length, tag, session, address], i * ENTRY_FIELDS)
+    entries.set([slot, offset, batch.length, tag, session, address, openTag], i * ENTRY_FIELDS)
     offset += batch.length
   }
   return new PendingAppend({ arena: arena.buffer, entries, now })
@@ -138,6 +139,22 @@ describe('staging', () => {
       expect((await staged([sent], { isFull: true })).answers).toEqual([closed])
     },
   )
+
+  it('gives an id of nobody in particular to the first principal that shows its secret, and to no other', async () => {
+    const open = PRODUCER.tag
+    await staged([from(0, ['a'])])
+    const as = (sent: Sent, tag: number): Sent => ({ ...sent, tag, openTag: open })
+    const bound = [as(from(0, ['a']), 50), as(from(1, ['b']), 50), as(from(2, ['c']), 60), from(2, ['c'])]
+    const { answers } = await staged(bound)
+    // A repeated batch is still known, and a later one binds the id.
+    expect(answers).toEqual([
+      `repeats 0 at ${NOW}`,
+      `stored 1 at ${NOW}`,
+      'producerUnproven',
+      'producerUnproven',
+    ])
+    expect((await staged([as(from(2, ['c']), 50)])).answers).toEqual([`stored 2 at ${NOW}`])
+  })
 
   it('refuses a new producer if the owner has no room to remember it, and accepts a known one', async () => {
     table = new ShardTable({ producersMax: 1 })
