@@ -28,7 +28,8 @@ ${broker.map(([name, option]) => section(name, option)).join('\n\n')}
 ## For programs that connect
 
 Every verb of the command line that uses a broker takes these as flags or from the environment. Programs take \`MILLRACE_URL\`
-where \`connect\` is given no url, and then the certificates of the environment too; they know no profiles.
+where \`connect\` is given no url, and then the certificates and the token of the environment too;
+they know no profiles.
 
 | flag | environment | default | what for |
 | --- | --- | --- | --- |

@@ -23,7 +23,8 @@ export async function withClient<T>(
   const target = resolveTarget(flags, processSurroundings())
   const { connect } = await import('../../client/index.ts')
   const log = tellsTroubles ? { log: troubles(terminal) } : {}
-  const credentials = { ...(await credentialsOf(target)), ...(await encryptionOf(flags)) }
+  const shown = await credentialsOf(target, (line) => tell(terminal, line))
+  const credentials = { ...shown, ...(await encryptionOf(flags)) }
   await using client = await connect(target.url, { clientName: 'millrace-cli', ...credentials, ...log })
   return await use(client)
 }

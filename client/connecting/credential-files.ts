@@ -2,6 +2,7 @@
 // What a file holds is in no error.
 import { X509Certificate, createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { parseToken } from '../../protocol/access/token.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { endSentence } from '../errors.ts'
 import type { AskTls, TlsOptions } from './tls-transport.ts'
@@ -38,13 +39,14 @@ export function tlsFiles({ ca, cert, key, serverName }: TlsFiles): AskTls {
 
 /**
  * Returns a function for the option `token` of `connect`, which reads the file at each dial. While the file is being replaced, and
- * is missing or empty, it gives the token that it read before. It rejects with `invalidArgument`, which names the file, if there is
+ * is missing or holds none, it gives the token that it read before. It rejects with `invalidArgument`, which names the file, if there is
  * none from before.
  */
 export function tokenFile(path: string): () => Promise<string> {
   return kept(async () => {
     const token = (await read(path)).trim()
-    if (token === '') throw invalid(`${path} is empty; it must hold a token`)
+    // Whatever else it holds may be another secret: it must not be sent, nor be told.
+    if (parseToken(token) === undefined) throw invalid(`${path} holds no token: one reads mr_<id>_<secret>`)
     return token
   })
 }

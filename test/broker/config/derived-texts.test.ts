@@ -99,6 +99,17 @@ describe('the process environment', () => {
     )
   })
 
+  it('gives client programs the token of the environment', async () => {
+    const token = `mr_${'a'.repeat(16)}_${'A'.repeat(43)}`
+    const path = join(directory, 'shop.token')
+    writeFileSync(path, `${token}\n`)
+    const [value, file] = [environmentNameOf('token'), environmentNameOf('tokenFile')]
+    expect(brokerOfEnvironment({ [value]: token }).token).toBe(token)
+    const ask = brokerOfEnvironment({ [file]: path }).token as () => Promise<string>
+    expect(await ask()).toBe(token)
+    expect(() => brokerOfEnvironment({ [value]: token, [file]: path })).toThrow(/exclude each other/)
+  })
+
   it('hostEnvironment: gives hosts the size of their thread pool, which libuv reads before any code runs', () => {
     expect(hostEnvironment(24)['UV_THREADPOOL_SIZE']).toBe('24')
   })

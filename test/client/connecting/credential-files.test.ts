@@ -6,6 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tlsFiles, tokenFile } from '../../../client/index.ts'
 import { TestAuthority } from '../../support/certificates.ts'
 
+const [one, two] = ['A', 'E'].map((letter) => `mr_${letter.repeat(16)}_${letter.repeat(43)}`) as [
+  string,
+  string,
+]
+
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'millrace-credentials-'))
@@ -20,23 +25,23 @@ async function file(name: string, content: string): Promise<string> {
 
 describe('tokenFile', () => {
   it('gives what the file holds at each call, without the blanks around it', async () => {
-    const path = await file('shop.token', 'one\n')
+    const path = await file('shop.token', `${one}\n`)
     const ask = tokenFile(path)
-    expect(await ask()).toBe('one')
-    await writeFile(path, ' two ')
-    expect(await ask()).toBe('two')
+    expect(await ask()).toBe(one)
+    await writeFile(path, ` ${two} `)
+    expect(await ask()).toBe(two)
   })
 
-  it('gives the token from before while the file is empty or missing', async () => {
-    const path = await file('rotated.token', 'one')
+  it('gives the token from before while the file holds none, or is missing', async () => {
+    const path = await file('rotated.token', one)
     const ask = tokenFile(path)
     await ask()
     await writeFile(path, '')
-    expect(await ask()).toBe('one')
+    expect(await ask()).toBe(one)
     await rm(path)
-    expect(await ask()).toBe('one')
-    await writeFile(path, 'two')
-    expect(await ask()).toBe('two')
+    expect(await ask()).toBe(one)
+    await writeFile(path, two)
+    expect(await ask()).toBe(two)
   })
 
   it('names the file that never had one', async () => {
@@ -46,34 +51,36 @@ describe('tokenFile', () => {
       message: `${missing} cannot be read: it does not exist.`,
     })
     await expect(tokenFile(folder)()).rejects.toThrow(`${folder} cannot be read: it is a directory.`)
-    const empty = await file('empty.token', '\n')
-    await expect(tokenFile(empty)()).rejects.toThrow(`${empty} is empty; it must hold a token.`)
+    const other = await file('other.token', 'planted')
+    await expect(tokenFile(other)()).rejects.toMatchObject({
+      message: `${other} holds no token: one reads mr_<id>_<secret>.`,
+    })
   })
 })
 
 describe('tlsFiles', () => {
   it('gives the files as they are, and the pair from before while half of it is replaced', async () => {
     const authority = await TestAuthority.make()
-    const [one, two] = [await authority.sign(['DNS:one']), await authority.sign(['DNS:two'])]
+    const [first, second] = [await authority.sign(['DNS:one']), await authority.sign(['DNS:two'])]
     const [ca, cert, key] = [
       await file('ca.pem', authority.ca),
-      await file('a.pem', one.cert),
-      await file('a.key', one.key),
+      await file('a.pem', first.cert),
+      await file('a.key', first.key),
     ]
     const ask = tlsFiles({ ca, cert, key, serverName: 'broker' })
-    const before = { ca: authority.ca, cert: one.cert, key: one.key, serverName: 'broker' }
+    const before = { ca: authority.ca, cert: first.cert, key: first.key, serverName: 'broker' }
     expect(await ask()).toEqual(before)
-    await writeFile(cert, two.cert)
+    await writeFile(cert, second.cert)
     expect(await ask()).toEqual(before)
-    await writeFile(key, two.key)
-    expect(await ask()).toEqual({ ...before, cert: two.cert, key: two.key })
+    await writeFile(key, second.key)
+    expect(await ask()).toEqual({ ...before, cert: second.cert, key: second.key })
   })
 
   it('refuses a key that is of another certificate, and files that are none', async () => {
     const authority = await TestAuthority.make()
-    const [one, two] = [await authority.sign(['DNS:one']), await authority.sign(['DNS:two'])]
-    const cert = await file('b.pem', one.cert)
-    const key = await file('b.key', two.key)
+    const [first, second] = [await authority.sign(['DNS:one']), await authority.sign(['DNS:two'])]
+    const cert = await file('b.pem', first.cert)
+    const key = await file('b.key', second.key)
     await expect(tlsFiles({ cert, key })()).rejects.toMatchObject({
       code: 'invalidArgument',
       message: `${key} is not the key of the certificate in ${cert}.`,
