@@ -45,7 +45,7 @@ export class Decryption {
   #openerWith(secret: KeyObject | null, id: string): BatchOpener {
     const { stream } = this.#options
     if (secret !== null) return (batch) => openBatch(batch, secret, stream)
-    const message = `They are encrypted with key ${id}, which the key provider does not have: it was erased, or this provider never had it.`
+    const message = `The records are encrypted with key ${id}, which the key provider does not have: it was erased, or this provider never had it.`
     return () => {
       throw new MillraceError('keyUnavailable', message)
     }
@@ -54,6 +54,6 @@ export class Decryption {
 
 function refusePlaintext(): never {
   const message =
-    "They are not encrypted, and encryption.plaintext is 'refuse'. Anyone who may write to the stream can have written them."
+    "The records are not encrypted, and encryption.plaintext is 'refuse'. Anyone who may write to the stream can have written them."
   throw new MillraceError('notEncrypted', message)
 }

@@ -11,6 +11,7 @@ import { toWirePosition } from '../reading/position.ts'
 import type { CallOptions } from '../settings.ts'
 import type { ResetGroupOptions } from '../streams/admin.ts'
 import { onAbort } from '../waiting.ts'
+import { checkDeadLetters } from './processing/dead-letters.ts'
 import { groupBatches, type GroupBatch } from './batches.ts'
 import { describeGroup, type GroupDescription } from './descriptions.ts'
 import { GroupEngine, type GroupDependencies } from './engine.ts'
@@ -57,6 +58,7 @@ export class Group<T> implements AsyncDisposable {
       checkMemberId(this.memberId) ??
       (consumer === undefined ? undefined : checkConsumerName(consumer))
     if (wrong !== undefined) throw new MillraceError('invalidArgument', wrong)
+    checkDeadLetters(this.#settings, settings.encryption)
     const secret = Uint8Array.from(settings.randomBytes(limits.memberSecretBytes))
     this.#claim = { group: this.name, memberId: this.memberId, secret }
   }

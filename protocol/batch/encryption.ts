@@ -107,7 +107,7 @@ export function openBatch(batch: Uint8Array, secret: KeyObject, stream: string):
   if (records !== undefined) return records
   throw new MillraceError(
     'decryptionFailed',
-    `They do not decrypt with key ${keyIdOf(batch)}: the key's bytes are others than when they were written, ` +
+    `The records do not decrypt with key ${keyIdOf(batch)}: the key's bytes are others than when they were written, ` +
       'or the batch was changed or moved from another stream.',
   )
 }

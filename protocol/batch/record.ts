@@ -145,7 +145,7 @@ export type BatchOpener = (batch: Uint8Array) => Uint8Array
 export function openWithoutKeys(batch: Uint8Array): Uint8Array {
   if (!isEncryptedAt(batch, 0)) return batch.subarray(recordsStartAt(batch, 0))
   const message =
-    `They are encrypted with key ${keyIdOf(batch)}, and this reader has no keys: ` +
+    `The records are encrypted with key ${keyIdOf(batch)}, and this reader has no keys: ` +
     'connect with encryption: { keys }, or consume with --encryption-keys.'
   throw new MillraceError('keyUnavailable', message)
 }

@@ -263,7 +263,7 @@ describe('a group', () => {
     await test.end()
   })
 
-  it('stops at them by default, and goes on when the key is there after all', async () => {
+  it('stops at them by default', async () => {
     const keys = new TestKeys()
     const test = await groupOn(keys)
     keys.erased.add('key-2')
@@ -285,6 +285,19 @@ describe('a group', () => {
     await test.until(() => test.handled.length === 6)
     expect(test.handled).toEqual(ALL)
     await test.end()
+  })
+
+  it('is not made where its dead letters would be stored in the open', async () => {
+    const keys = new TestKeys()
+    const { client, end } = await clientOf(new FakeBroker(), {
+      encryption: { keys, streams: ['clicks', 'safe-*'] },
+    })
+    const groupWith = (deadLetter: string, stream = 'clicks') =>
+      client.group({ name: 'billing', streams: ['other', stream], onPoison: { deadLetter } })
+    expect(() => groupWith('letters')).toThrow(/"clicks" are encrypted, and "letters" is not among/)
+    groupWith('safe-letters')
+    groupWith('letters', 'open')
+    await end()
   })
 
   it('encrypts dead letters as well', async () => {

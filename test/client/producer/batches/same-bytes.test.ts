@@ -1,17 +1,24 @@
 // A batch that may be sent again keeps its bytes, although the memory of stored batches is used again for new ones.
-import { randomBytes } from 'node:crypto'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { Accumulator } from '../../../../client/producer/batches/accumulator.ts'
 import type { Lane } from '../../../../client/producer/lanes/lane.ts'
 import { resolveProducerSettings } from '../../../../client/producer/options.ts'
 import type { PendingBatch } from '../../../../client/producer/batches/pending-batch.ts'
+import { encryptBatch } from '../../../../protocol/batch/encryption.ts'
 import { hashKeyFromBigInt } from '../../../../protocol/shards/hash-key.ts'
 import { MillraceError } from '../../../../protocol/millrace-error.ts'
 import type { RoutedShard } from '../../../../protocol/operations.ts'
 import { ShardMap, evenRanges } from '../../../../protocol/shards/shard-map.ts'
 
 const SHARDS = 3
+
+const key = { id: 'key', secret: createSecretKey(Buffer.alloc(32, 1)) }
+
+function encrypt(batch: Uint8Array, take: (bytes: number) => Uint8Array): Uint8Array {
+  return encryptBatch(batch, { key, stream: 'clicks', nonce: randomBytes(24), random: Math.random, take })
+}
 
 const steps = fc.oneof(
   {
@@ -40,7 +47,7 @@ class Sending {
   readonly #memory = new Set<ArrayBufferLike>()
   #value = 0
 
-  constructor(compression: 'none' | 'gzip') {
+  constructor(compression: 'none' | 'gzip', isEncrypted: boolean) {
     const map = new ShardMap(evenRanges(SHARDS).map((range, index) => ({ index, range })))
     this.records = new Accumulator({
       routing: { streamId: 1, map, shard: (index) => ({ index, state: 'OPEN' }) as RoutedShard },
@@ -49,6 +56,7 @@ class Sending {
       random: Math.random,
       randomBytes,
       onReady: () => {},
+      encryption: isEncrypted ? { encrypt } : undefined,
     })
   }
 
@@ -62,7 +70,8 @@ class Sending {
     if (!lane.hasSealed && lane.hasPartial) this.records.seal(lane)
     if (!lane.hasSealed) return
     const batch = lane.take()
-    const bytes = batch.bytes!
+    this.records.prepare(batch)
+    const bytes = batch.sentBytes
     // The first sending of what has memory that another batch had before.
     if (!this.#sent.has(batch)) {
       if (this.#memory.has(bytes.buffer)) this.reused++
@@ -76,7 +85,7 @@ class Sending {
   stored(lane: Lane): void {
     const batch = this.#inFlight.get(lane)?.shift()
     if (batch === undefined || !lane.stored(batch)) return
-    if (batch.sendings > 1) this.#lingering.push({ bytes: batch.bytes!, sent: this.#sent.get(batch)! })
+    if (batch.sendings > 1) this.#lingering.push({ bytes: batch.sentBytes, sent: this.#sent.get(batch)! })
     this.#sent.delete(batch)
     this.records.releaseStored(batch)
   }
@@ -99,7 +108,7 @@ class Sending {
   }
 
   expectUnchanged(): void {
-    for (const [batch, bytes] of this.#sent) expect(bytes.equals(batch.bytes!)).toBe(true)
+    for (const [batch, bytes] of this.#sent) expect(bytes.equals(batch.sentBytes)).toBe(true)
     for (const { bytes, sent } of this.#lingering) expect(sent.equals(bytes)).toBe(true)
   }
 }
@@ -110,8 +119,9 @@ it('a batch keeps its bytes until it is settled, whatever becomes of others and 
     fc.property(
       fc.array(steps, { minLength: 20, maxLength: 200 }),
       fc.constantFrom('none' as const, 'gzip' as const),
-      (todo, compression) => {
-        const sending = new Sending(compression)
+      fc.boolean(),
+      (todo, compression, isEncrypted) => {
+        const sending = new Sending(compression, isEncrypted)
         for (const step of todo) {
           if (step.step === 'add') sending.add(step.at, step.kilobytes)
           const lane = sending.records.lanes.all().find(({ shardIndex }) => shardIndex === step.at)
