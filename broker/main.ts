@@ -13,6 +13,7 @@ import { flagOf } from './config/options.ts'
 import { authorityOf } from './config/url.ts'
 import { processLauncher } from './control/hosts/process-launcher.ts'
 import { endOnSignals, failStop, type Ending } from './ending.ts'
+import { localProfile, writeLocalProfile } from './local-profile.ts'
 import { endSoon } from './telemetry/end-soon.ts'
 import { logConsole } from './telemetry/log-console.ts'
 import { createLog, type Logger } from './telemetry/log.ts'
@@ -52,6 +53,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     const url = `millrace://${authorityOf(config.host, port)}`
     invariant(admin !== undefined, 'a daemon has a port for probes')
     const { url: adminUrl, port: adminPort } = admin
+    await writeLocalProfile(dataDir, localProfile({ url, dataDir }))
     const ready = controller.whenReady()
     announce(log, ready, { url, adminUrl, port, adminPort, dataDir })
     const { stopped, stop } = (ending = endOnSignals({ log, close, kill: () => controller.kill() }))

@@ -49,6 +49,25 @@ export type {
   ConsumerShard,
   ConsumerSubscriber,
 } from './consumers/descriptions.ts'
+export type {
+  Access,
+  CreateAccessKeyOptions,
+  CreateTokenOptions,
+  CredentialsWhere,
+  NewAccessKey,
+  NewToken,
+  PrincipalChanges,
+  SigningKey,
+  SigningScope,
+} from './access/access.ts'
+export type {
+  CredentialDescription,
+  Grant,
+  GrantFields,
+  GrantInput,
+  Principal,
+} from './access/descriptions.ts'
+export type { Action, GrantKind } from '../protocol/access/grant.ts'
 export type { Listing, Page, PageOptions } from './streams/listing.ts'
 export type {
   DeleteDocumentOptions,

@@ -3,14 +3,8 @@
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { nearest } from './nearest.ts'
 import { shown, type Option, type Options } from './option.ts'
-import {
-  argumentTable,
-  changeOptions,
-  optionTable,
-  placeOptions,
-  tlsOptions,
-  type CallName,
-} from './table.ts'
+import { argumentTable, changeOptions, optionTable, placeOptions, type CallName } from './table.ts'
+import { tlsOptions } from './connect-table.ts'
 
 /**
  * Throws `invalidArgument` unless the call takes these options. An option that is undefined counts as left out, and so does an

@@ -184,6 +184,18 @@ export function listOf(first: Option, second: Option): Option {
   )
 }
 
+/** A grant as an object; what it says is checked where it is used. */
+export const takesGrant = takes(
+  'an object with pattern and actions',
+  (given) =>
+    isOptionsObject(given) &&
+    typeof given.pattern === 'string' &&
+    Array.isArray(given.actions) &&
+    given.actions.every((action) => typeof action === 'string') &&
+    (given.kind === undefined || typeof given.kind === 'string') &&
+    (given.expiresAt === undefined || moment.accepts(given.expiresAt)),
+)
+
 /** An object of options. */
 export function group(fields: Options): Option {
   return { ...takes('an object', isOptionsObject), fields }

@@ -28,19 +28,18 @@ import type {
   DocumentsWhere,
   PutDocumentOptions,
 } from '../documents/documents.ts'
-import { encryptionOptions } from '../encryption/options.ts'
 import type { ProducerOptions } from '../producer/options.ts'
 import type { ReadOptions, SubscribeOptions } from '../reading/options.ts'
 import type { StreamPosition } from '../reading/position.ts'
 import type { RecordInput } from '../record.ts'
-import type { TlsOptions } from '../connecting/tls-transport.ts'
-import type { CallOptions, ConnectOptions, RetryPolicy, Rim } from '../settings.ts'
+import type { CallOptions } from '../settings.ts'
+import { accessOptions } from './access-table.ts'
+import { connectOptions } from './connect-table.ts'
 import {
   type Option,
   type Options,
   type OptionsOf,
   boolean,
-  bytesOrText,
   callback,
   choice,
   choiceOrCallback,
@@ -71,46 +70,6 @@ const KiB = 1024
 const MiB = 1024 * KiB
 
 const call = { signal } satisfies OptionsOf<CallOptions>
-
-const retry = {
-  backoffMinMs: whole({ min: 0, max: 60_000, default: 50 }),
-  backoffMaxMs: whole({ min: 0, max: 600_000, default: 2000 }),
-  giveUpAfterMs: whole({ min: 0, max: Infinity, default: Infinity }),
-} satisfies OptionsOf<RetryPolicy>
-
-const rim = {
-  monotonic: callback,
-  clock: callback,
-  random: callback,
-  randomBytes: callback,
-} satisfies OptionsOf<Rim>
-
-// `connect(broker.url, broker)` passes a whole broker of this process, of which only `dial` is an option.
-const brokerInProcess = { url: string, dataDir: string, metrics: callback, close: callback }
-
-const tls = {
-  ca: bytesOrText,
-  cert: bytesOrText,
-  key: bytesOrText,
-  serverName: string,
-} satisfies OptionsOf<TlsOptions>
-
-/** What a function that is given as `tls` returns. */
-export const tlsOptions = group(tls)
-
-const connect = {
-  ...brokerInProcess,
-  dial: callback,
-  tls: either(group(tls), callback),
-  token: either(string, callback),
-  clientName: string,
-  requestTimeoutMs: whole({ min: 1, max: 3_600_000, default: 30_000 }),
-  retry: { ...group(retry), fields: retry },
-  encryption: group(encryptionOptions),
-  signal,
-  log: callback,
-  rim: group(rim),
-} satisfies OptionsOf<ConnectOptions> & typeof brokerInProcess
 
 const producer = {
   codec: codec('encode'),
@@ -328,7 +287,7 @@ const documentsWhere = { prefix: string, signal } satisfies OptionsOf<DocumentsW
 /** The options of each call. */
 export const optionTable = {
   ...adminCalls,
-  connect,
+  connect: connectOptions,
   createStream,
   splitShard,
   updateShardCount,
@@ -362,6 +321,7 @@ export const optionTable = {
   resetGroup,
   deleteGroup: force,
   resumeGroup: call,
+  ...accessOptions,
   deleteCheckpoints: call,
   seek,
   aggregate,
@@ -379,6 +339,8 @@ export const argumentTable = {
   shardId: string,
   adjacentShardId: string,
   shardCount: whole({ min: 1, max: limits.shardsPerStreamMax, default: 1 }),
+  principal: string,
+  id: string,
   records,
   source,
   kind: string,

@@ -3,6 +3,7 @@ import { hashKeyFromBigInt } from '../../protocol/shards/hash-key.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
 import { settingsRequest, type StreamChanges, type StreamSettings } from './capacity.ts'
+import { Access } from '../access/access.ts'
 import { ConsumerAdmin } from '../consumers/consumer-admin.ts'
 import type { ControlPlane } from '../connecting/control-plane.ts'
 import {
@@ -86,12 +87,15 @@ export interface MergeResult {
 
 /** The calls about streams, shards, groups and the broker. `Client` extends it: what is added here is a method of the client. */
 export class Admin extends ConsumerAdmin {
+  /** Principals, what they may do, and their tokens. */
+  readonly access: Access
   readonly #control: ControlPlane
   readonly #routings: RoutingCache
   readonly #settings: Settings
 
   constructor(control: ControlPlane, routings: RoutingCache, settings: Settings) {
     super(control)
+    this.access = new Access(control)
     this.#control = control
     this.#routings = routings
     this.#settings = settings

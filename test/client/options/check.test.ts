@@ -1,6 +1,7 @@
 // Options of callers are checked by one table, and refused by the name that the caller wrote.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { aggregate, connect, deaggregate, json, type Client } from '../../../client/index.ts'
+import { accessOptions } from '../../../client/options/access-table.ts'
 import { checkOptions } from '../../../client/options/check.ts'
 import { optionTable, type CallName } from '../../../client/options/table.ts'
 import { driven, fakeTime } from '../support/drive.ts'
@@ -66,6 +67,17 @@ const calls: Readonly<Record<string, (client: Client, options: never) => unknown
   deleteGroup: (client, options) => client.deleteGroup('a', options),
   pauseGroup: (client, options) => client.pauseGroup('a', options),
   resumeGroup: (client, options) => client.resumeGroup('a', options),
+  createToken: (client, options) => client.access.createToken('shop', options),
+  listTokens: (client, options) => client.access.listTokens(options),
+  revokeToken: (client, options) => client.access.revokeToken('a', options),
+  createAccessKey: (client, options) => client.access.createAccessKey('shop', options),
+  listAccessKeys: (client, options) => client.access.listAccessKeys(options),
+  revokeAccessKey: (client, options) => client.access.revokeAccessKey('a', options),
+  listPrincipals: (client, options) => client.access.listPrincipals(options),
+  describePrincipal: (client, options) => client.access.describePrincipal('shop', options),
+  updatePrincipal: (client, options) => client.access.updatePrincipal('shop', options),
+  deletePrincipal: (client, options) => client.access.deletePrincipal('shop', options),
+  signingKey: (client, options) => client.access.signingKey('a', options),
   deleteCheckpoints: (client, options) => client.checkpoints('a').delete(options),
   loadProgress: (client, options) => client.checkpoints('a').load('clicks', options),
   saveProgress: (client, options) =>
@@ -237,6 +249,8 @@ describe('options', () => {
   })
 
   const others = ['connect', 'close', 'deleteStream', 'mergeShards', 'subscribe', 'watchDocuments', 'seek']
+  // The fake broker knows no principals: these are called without options in the tests of access.
+  others.push(...Object.keys(accessOptions))
   it.each(Object.keys(calls).filter((name) => !others.includes(name)))(
     'of %s that are undefined count as left out',
     async (name) => {
