@@ -249,7 +249,7 @@ export const errorCodes = {
   },
   // Codes that clients make which encrypt and decrypt records.
   keyUnavailable: {
-    id: 61,
+    id: 57,
     retry: 'never',
     sideEffects: 'none',
     doc: 'The records are encrypted, and the client has no key of that id: it was given no keys, or the key was erased. Or there is no key to encrypt with.',
