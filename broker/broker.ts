@@ -12,7 +12,7 @@ import { composeController, type ControllerChoices } from './compose-controller.
 import { advertisedAddress, type Config } from './config/derive.ts'
 import type { BrokerOptionName } from './config/options.ts'
 import { resolveConfig } from './config/resolve.ts'
-import { authorityOf } from './config/url.ts'
+import { authorityOf, schemeOf } from './config/url.ts'
 import type { Controller } from './control/controller.ts'
 import { embeddedHosts, type EmbeddedHosts } from './embedded-host.ts'
 import { checkBrokerOptions } from './embedded-options.ts'
@@ -133,7 +133,7 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
   const { controller, server, port, dataDir: path } = await composeController(choices, closers)
   await Promise.race([controller.whenReady(), start.failed])
   return {
-    url: `millrace://${authorityOf(listen === false ? IN_PROCESS_HOST : config.host, port)}`,
+    url: `${listen === false ? 'millrace' : schemeOf(config)}://${authorityOf(listen === false ? IN_PROCESS_HOST : config.host, port)}`,
     dataDir: path,
     dial: dialer({ port, server, controller, hosts, inProcess: listen === false }),
     metrics: () => controller.scrape(),

@@ -12,8 +12,9 @@ import { adminNames, listenOrSay, openAddresses, type ListenAttempt } from './co
 import { SOFTWARE } from './config/software.ts'
 import { authorityOf } from './config/url.ts'
 import type { SecretFile } from './control/access/key-ring.ts'
+import { CertificateWatch } from './control/certificates/certificate-watch.ts'
 import { createController, type Controller, type ControllerOptions } from './control/controller.ts'
-import { createAdminServer } from './server/admin-http.ts'
+import { createAdminServer, type AdminServer } from './server/admin-http.ts'
 import { createServer, type Server } from './server/server.ts'
 import { catalogPath, openCatalogStore } from './storage/catalog-store.ts'
 import { prepareDataDirectory } from './storage/data-directory.ts'
@@ -22,7 +23,7 @@ import { noRoomToStart } from './storage/disk/full-disk.ts'
 import { noteAt } from './storage/note.ts'
 import { openSmallRows as openSmallRowsStore, smallRowsPath } from './storage/small-rows/store.ts'
 import { openAudit } from './telemetry/audit/open.ts'
-import { createTelemetry } from './telemetry/instruments.ts'
+import { createTelemetry, type Instruments, type Telemetry } from './telemetry/instruments.ts'
 import type { Logger } from './telemetry/log.ts'
 import type { Time } from './time.ts'
 
@@ -59,6 +60,8 @@ export interface ComposedController {
   /** The port for clients; 0 where the controller does not listen. */
   readonly port: number
   readonly admin: { readonly port: number; readonly url: string } | undefined
+  /** What all ports show and trust; undefined without TLS. */
+  readonly certificates: CertificateWatch | undefined
 }
 
 /**
@@ -82,6 +85,7 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
   const { openCatalog = openCatalogStore, openSmallRows = openSmallRowsStore } = choices
   const telemetry = createTelemetry('controller', { withProcess: true })
   const drainMs = remaining(choices.config.drainTimeout, time)
+  const certificates = await openCertificates(choices, telemetry.instruments, closers)
   const { path: dataDir, notice } = await prepareDataDirectory(choices.config.dataDir)
   const config = { ...choices.config, dataDir }
   const lock = await lockDirectory(dataDir)
@@ -104,6 +108,7 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
     rootTokenFile: choices.hasRootToken ? secretAt(join(dataDir, 'root.token')) : undefined,
     accessKeyFile: secretAt(config.accessKeyFile ?? join(dataDir, 'access.key')),
     software: SOFTWARE,
+    certificates: () => certificates?.current ?? null,
     telemetry,
     random: Math.random,
     newBrokerId: randomUUID,
@@ -112,13 +117,14 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
   // The admin port closes last, so that probes and scrapers can watch the drain.
   closers.push(() => closeAdmin.pop()?.())
   closers.push(() => controller.drain(drainMs()))
-  const admin = await openAdmin(choices, controller)
+  const admin = await openAdmin(choices, controller, { telemetry, certificates })
   if (admin !== undefined) closeAdmin.push(() => admin.close())
   const server = createServer({
     identity: { brokerId: controller.brokerId, role: 'controller', hostId: 0, software: SOFTWARE },
     policy: controller.policy,
     handlers: controller.handlers,
     maxConnections: config.maxConnections,
+    certificates: certificates?.current,
     log: log.child({ component: 'server' }),
     metrics: telemetry.instruments,
     audit,
@@ -132,13 +138,18 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
   })
   controller.serveBy(server)
   const { port } = await listen(server, choices.listen)
+  certificates?.onRenewed((renewed) => {
+    server.renewCertificates(renewed)
+    admin?.renewCertificates(renewed)
+    void controller.serveCertificates(renewed)
+  })
   const open = openAddresses(config)
-  if (open.length > 0) {
+  if (open.length > 0 && certificates === undefined) {
     log.warn({ open }, 'insecure: everyone who reaches this broker may read, write and delete everything')
     audit.record('startedOpen', { outcome: 'done', detail: open.join(', ') })
   }
   controller.start()
-  return { controller, server, dataDir, port, admin: admin && { port: admin.port, url: admin.url } }
+  return { controller, server, dataDir, port, admin, certificates }
 }
 
 function secretAt(path: string): SecretFile {
@@ -150,11 +161,26 @@ async function listen(server: Server, at: ListenAttempt | null): Promise<{ reado
   return at === null ? { port: 0 } : listenOrSay(at, (place) => server.listen(place))
 }
 
+/** Opens the TLS directory, if there is one. */
+async function openCertificates(
+  { config, time, log }: ControllerChoices,
+  metrics: Instruments,
+  closers: Closers,
+): Promise<CertificateWatch | undefined> {
+  const { tlsDir: directory, tlsClients: clients } = config
+  if (directory === undefined) return undefined
+  const watched = { directory, clients, time, metrics, log: log.child({ component: 'certificates' }) }
+  const certificates = await CertificateWatch.open(watched)
+  closers.push(() => certificates.close())
+  return certificates
+}
+
 /** Opens the port for probes and scrapers, if the entry wants one. */
 async function openAdmin(
   { admin: at, config, isStopping, log }: ControllerChoices,
   controller: Controller,
-): Promise<{ readonly port: number; readonly url: string; close(): Promise<void> } | undefined> {
+  { telemetry, certificates }: { telemetry: Telemetry; certificates: CertificateWatch | undefined },
+): Promise<(AdminServer & { readonly url: string }) | undefined> {
   if (at === null) return undefined
   const admin = await listenOrSay(at, (place) =>
     createAdminServer({
@@ -162,9 +188,10 @@ async function openAdmin(
       ready: () => (isStopping() ? stopping : controller.readiness()),
       metrics: () => controller.scrape(),
       names: adminNames(config),
+      tls: certificates && { certificates: certificates.current, metrics: telemetry.instruments },
       log: log.child({ component: 'admin' }),
     }),
   )
-  const url = `http://${authorityOf(at.host, admin.port)}`
-  return { port: admin.port, url, close: () => admin.close() }
+  const scheme = certificates === undefined ? 'http' : 'https'
+  return { ...admin, url: `${scheme}://${authorityOf(at.host, admin.port)}` }
 }

@@ -65,6 +65,15 @@ export function endOnSignals({ log, close, kill }: EndingOptions): Ending {
   }
 }
 
+/**
+ * Calls `task` on SIGHUP until the returned function is called. Only for a daemon that has something to read again: otherwise
+ * SIGHUP means that the terminal is gone.
+ */
+export function onHangUp(task: () => void): () => void {
+  process.on('SIGHUP', task)
+  return () => void process.off('SIGHUP', task)
+}
+
 export interface FailStop {
   /** Ends the process now, with a line in the log. */
   readonly fail: (error: Error) => void

@@ -3,6 +3,7 @@
 import type { ServedSettings } from '../protocol/stream-settings.ts'
 import type { PolicyData } from './access/policy.ts'
 import type { TokenUse } from './access/token-uses.ts'
+import type { ServedCertificates } from './certificates-contract.ts'
 import type { Channel } from './channels/channel.ts'
 import type { ShardExtent } from './threads/owner-contract.ts'
 
@@ -167,6 +168,8 @@ export interface HostSettings {
   readonly freeSpaceFloorBytes: number
   readonly readerThreads: number
   readonly maxConnections: number
+  /** What the host's port shows and trusts; null for plaintext. */
+  readonly certificates: ServedCertificates | null
   /** The time at the start of the host; null: the host uses its wall clock. */
   readonly clock: ClockReading | null
   readonly logLevel: string
@@ -199,6 +202,8 @@ export type HostCalls = {
   takeTokenUses: { request: null; reply: { readonly uses: readonly TokenUse[] } }
   /** Tells a host all consumers of a stream, whether it serves shards of it or not: subscriptions of others end. */
   serveConsumers: { request: StreamConsumers; reply: null }
+  /** Shows and trusts these certificates in handshakes from now on. */
+  serveCertificates: { request: ServedCertificates; reply: null }
   /** Returns how far a consumer is in those of the shards that the host serves. */
   consumerShards: {
     request: {

@@ -10,10 +10,10 @@ import { advertisedAddress, type Config } from './config/derive.ts'
 import type { ListenAttempt } from './config/listening.ts'
 import { loadConfig } from './config/load.ts'
 import { flagOf } from './config/options.ts'
-import { authorityOf } from './config/url.ts'
+import { authorityOf, schemeOf } from './config/url.ts'
 import { processLauncher } from './control/hosts/process-launcher.ts'
-import { endOnSignals, failStop, type Ending } from './ending.ts'
 import { localProfile, writeLocalProfile } from './local-profile.ts'
+import { endOnSignals, failStop, onHangUp, type Ending } from './ending.ts'
 import { endSoon } from './telemetry/end-soon.ts'
 import { logConsole } from './telemetry/log-console.ts'
 import { createLog, type Logger } from './telemetry/log.ts'
@@ -21,9 +21,9 @@ import { systemTime } from './time.ts'
 
 /** A running daemon. */
 export interface Daemon {
-  /** For clients: `millrace://127.0.0.1:7400`. */
+  /** For clients: `millrace://127.0.0.1:7400`, or `millraces://…` with TLS. */
   readonly url: string
-  /** For probes and scrapers: `http://127.0.0.1:7480`. */
+  /** For probes and scrapers: `http://127.0.0.1:7480`, or `https://…` with TLS. */
   readonly adminUrl: string
   /** Fulfils when every host serves; rejects when the daemon stops before that. */
   readonly ready: Promise<void>
@@ -49,11 +49,12 @@ export async function startDaemon(config: Config): Promise<Daemon> {
   try {
     const isStopping = (): boolean => ending?.isStopping ?? false
     const choices = { ...daemonChoices(config, log), isStopping, onBroken: failure.fail }
-    const { controller, dataDir, port, admin } = await composeController(choices, closers)
-    const url = `millrace://${authorityOf(config.host, port)}`
+    const { controller, dataDir, port, admin, certificates } = await composeController(choices, closers)
+    if (certificates !== undefined) closers.push(onHangUp(() => void certificates.reload()))
+    const url = `${schemeOf(config)}://${authorityOf(config.host, port)}`
     invariant(admin !== undefined, 'a daemon has a port for probes')
     const { url: adminUrl, port: adminPort } = admin
-    await writeLocalProfile(dataDir, localProfile({ url, dataDir }))
+    await writeLocalProfile(dataDir, localProfile({ url, ca: certificates?.authority, dataDir }))
     const ready = controller.whenReady()
     announce(log, ready, { url, adminUrl, port, adminPort, dataDir })
     const { stopped, stop } = (ending = endOnSignals({ log, close, kill: () => controller.kill() }))

@@ -9,7 +9,10 @@ import type { Credential, Policy } from './policy.ts'
 export interface Arrival {
   /** True if nobody on the way can read it: TLS, this machine, or this process. A token may then be sent. */
   readonly isPrivate: boolean
-  /** Subject alternative names, with their types, of the client certificate that was verified; none where there was none. */
+  /**
+   * Subject alternative names, with their types, of the client certificate that was verified; none where there was none. They are
+   * known when the handshake is over, and so not before the first request.
+   */
   readonly certificateNames: readonly string[]
 }
 
@@ -32,7 +35,12 @@ export class Bearer {
     this.#arrival = arrival
     this.#now = now
     this.#policy = policy
-    this.#credential = policy.certified(arrival.certificateNames)
+    this.#identity = this.#identify()
+  }
+
+  /** Looks at the client certificate. Called with the first request; a handshake, if there is one, is over by then. */
+  begin(): void {
+    this.#credential ??= this.#policy.certified(this.#arrival.certificateNames)
     this.#identity = this.#identify()
   }
 

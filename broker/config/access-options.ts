@@ -4,7 +4,7 @@ export const accessOptions = {
   access: {
     kind: 'choice',
     default: 'auto',
-    auto: 'open',
+    auto: 'required with a TLS directory, else open',
     values: ['open', 'required'],
     example: 'required',
     doc: 'required: everyone must say who he is, by a token, and may do what his principal is granted.',
@@ -16,6 +16,27 @@ export const accessOptions = {
     default: null,
     example: '/etc/millrace/access.key',
     doc: 'File with the key that encrypts the secrets of access keys. Left out: access.key in the data directory.',
+    audience: 'operator',
+    scope: 'broker',
+  },
+} as const
+
+/** Spoken by all ports. */
+export const tlsOptions = {
+  tlsDir: {
+    kind: 'path',
+    default: null,
+    example: '/etc/millrace/tls',
+    doc: 'Directory of cert.pem and key.pem: all ports then speak TLS 1.3 alone. Files that change are read again; see tls init.',
+    audience: 'operator',
+    scope: 'broker',
+  },
+  tlsClients: {
+    kind: 'choice',
+    default: 'none',
+    values: ['none', 'optional', 'required'],
+    example: 'required',
+    doc: 'Whether clients need a certificate, signed by clients-ca.pem of the TLS directory, or by ca.pem where that is missing.',
     audience: 'operator',
     scope: 'broker',
   },

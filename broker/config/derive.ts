@@ -29,7 +29,7 @@ export function deriveConfig(values: OptionValues, origins: Origins, machine: Ma
     ...values,
     hosts,
     owners,
-    access: values.access === 'auto' ? 'open' : values.access,
+    access: values.access === 'auto' ? (values.tlsDir === undefined ? 'open' : 'required') : values.access,
     advertiseHost: values.advertiseHost === 'auto' ? advertisedHost(values.host) : values.advertiseHost,
     advertisePortBase: values.advertisePortBase === 'auto' ? 0 : values.advertisePortBase,
     readerThreads:
@@ -74,19 +74,22 @@ function checkRelations(config: Config, origins: Origins): void {
     throw new ConfigError(`${settings.join(' and ')} ${verb}: ${reason}.`)
   }
   for (const name of ['host', 'adminHost'] as const) {
-    if (!isLoopback(config[name]) && !config.insecure) {
+    if (!isLoopback(config[name]) && config.tlsDir === undefined && !config.insecure) {
       refuse(
         [name],
         'other machines may reach it, and everyone who does may read, write and delete everything; ' +
-          '--insecure (MILLRACE_INSECURE=true) says that this is wanted',
+          '--tls-dir lets it speak TLS, and --insecure (MILLRACE_INSECURE=true) says that this is wanted',
       )
     }
   }
-  if (config.access === 'required' && !isLoopback(config.host)) {
+  if (config.access === 'required' && config.tlsDir === undefined && !isLoopback(config.host)) {
     refuse(
       ['access', 'host'],
       'others could read tokens on their way to an address that other machines reach',
     )
+  }
+  if (config.tlsClients !== 'none' && config.tlsDir === undefined) {
+    refuse(['tlsClients'], 'clients show certificates over TLS alone; add --tls-dir')
   }
   if (config.owners < config.hosts) {
     refuse(

@@ -1,7 +1,7 @@
 // The one table of process options. Runs anywhere; pure data. Flags, environment names, file keys, `--help`, the JSON
 // Schema, docs/configuration.md and the type `Config` derive from it; defaults and bounds are written as users write them.
 // A setting of one stream is a field of the stream, never an option here.
-import { accessOptions } from './access-options.ts'
+import { accessOptions, tlsOptions } from './access-options.ts'
 import type { KindName, KindValue } from './kinds.ts'
 
 export interface Option {
@@ -62,10 +62,11 @@ export const options = {
     kind: 'switch',
     default: 'false',
     example: 'true',
-    doc: 'Listen also where other machines reach the broker, although everyone who reaches it may do everything.',
+    doc: 'Listen without TLS also where other machines reach the broker, although everyone who reaches it may do everything.',
     audience: 'operator',
     scope: 'broker',
   },
+  ...tlsOptions,
   ...accessOptions,
   port: {
     kind: 'port',
@@ -104,7 +105,7 @@ export const options = {
     min: '0',
     max: '65535',
     example: '7480',
-    doc: 'Port of /healthz, /readyz and /metrics, over plain HTTP. 0 takes any free port.',
+    doc: 'Port of /healthz, /readyz and /metrics, over HTTP, or HTTPS with a TLS directory. 0 takes any free port.',
     audience: 'operator',
     scope: 'broker',
   },

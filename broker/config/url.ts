@@ -10,3 +10,8 @@ export function authorityOf(host: string, port: number): string {
   const reachable = isWildcard(host) ? 'localhost' : host
   return `${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
+
+/** Returns the scheme of the url by which clients reach a broker. */
+export function schemeOf({ tlsDir }: { readonly tlsDir?: string | undefined }): 'millrace' | 'millraces' {
+  return tlsDir === undefined ? 'millrace' : 'millraces'
+}

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { HostAddress, OperationOn } from '../../protocol/operations.ts'
 import type { CatalogStore } from '../catalog-contract.ts'
 import type { Config } from '../config/derive.ts'
+import type { ServedCertificates } from '../certificates-contract.ts'
 import type { HostLauncher, HostSettings } from '../host-contract.ts'
 import type { SmallRowsEvents, SmallRowsStore } from '../small-rows-contract.ts'
 import type { Handlers } from '../server/dispatch.ts'
@@ -55,6 +56,8 @@ export interface ControllerOptions {
   readonly launcher: HostLauncher
   /** Says where a host listens; null when clients reach it in process. */
   readonly listenOf: (hostId: number) => HostSettings['listen']
+  /** What the hosts' ports show and trust now; null for plaintext. */
+  readonly certificates?: () => ServedCertificates | null
   /** Says where clients reach a host; `port` is where it listens, undefined until it was ready once. */
   readonly addressOf: (hostId: number, port: number | undefined) => HostAddress | undefined
   /** Name and version of the broker. */
@@ -283,6 +286,15 @@ export class Controller {
     return exposition(await telemetry.collect(), await hostCollections(this.#fleet, time))
   }
 
+  /** Hands certificates to all hosts that are ready; the others get them when they start. */
+  async serveCertificates(certificates: ServedCertificates): Promise<void> {
+    const ready = this.#fleet.hosts.filter(({ state }) => state === 'ready')
+    // A host that goes down meanwhile starts with them.
+    await Promise.allSettled(
+      ready.map(({ hostId }) => this.#fleet.call(hostId, 'serveCertificates', certificates)),
+    )
+  }
+
   /** Answers requests that wait for news, now and from now on: before the server drains, which waits for all answers. */
   endWaits(): void {
     this.#documents.endWaits()
@@ -359,6 +371,7 @@ function hostSettings(
     freeSpaceFloorBytes: config.freeSpaceFloor,
     readerThreads: config.readerThreads,
     maxConnections: config.maxConnections,
+    certificates: options.certificates?.() ?? null,
     logLevel: config.logLevel,
     auditLog: config.auditLog ?? null,
     logFormat: config.logFormat,

@@ -92,6 +92,10 @@ class ShardHost implements Host {
         return null
       },
       takeTokenUses: () => ({ uses: this.#inService().server.takeTokenUses() }),
+      serveCertificates: (certificates) => {
+        this.#inService().server.renewCertificates(certificates)
+        return null
+      },
       consumerShards: async (request) => ({ shards: await this.#engine.consumerShards(request) }),
       dropStream: (request) => done(this.#engine.lifecycle.dropStream(request)),
       updateStream: ({ streamId, settings }) => {
@@ -187,6 +191,7 @@ class ShardHost implements Host {
       events: engine.events,
       maxConnections: settings.maxConnections,
       ...parts,
+      certificates: settings.certificates ?? undefined,
       metrics: telemetry.instruments,
       now: engine.now,
       streamNameOf: engine.streamNameOf,

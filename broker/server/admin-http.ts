@@ -5,8 +5,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { isIP, type AddressInfo, type Socket } from 'node:net'
 import type { Logger } from 'pino'
+import type { ServedCertificates } from '../certificates-contract.ts'
+import type { Instruments } from '../telemetry/instruments.ts'
 import { Places } from './places.ts'
 import { sharedRun } from './shared-run.ts'
+import { openTlsDoor } from './tls/open-tls-door.ts'
+import type { TlsDoor } from './tls/tls-door.ts'
 
 export interface AdminServerOptions {
   readonly listen: { readonly host: string; readonly port: number }
@@ -16,11 +20,15 @@ export interface AdminServerOptions {
   readonly metrics: () => Promise<string>
   /** Host names, beside addresses and `localhost`, under which /metrics answers: see `isForeignName`. */
   readonly names: readonly string[]
+  /** Makes the port speak TLS, and nothing else. Probes and scrapers need no certificates. */
+  readonly tls?: { readonly certificates: ServedCertificates; readonly metrics: Instruments } | undefined
   readonly log: Logger
 }
 
 export interface AdminServer {
   readonly port: number
+  /** Shows these certificates from now on. Does nothing in a server without TLS. */
+  renewCertificates(certificates: ServedCertificates): void
   close(): Promise<void>
 }
 
@@ -57,17 +65,28 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
       connectionsCheckingInterval: 500,
     },
     (request, response) => {
-      const answered = places.use(request.socket)
+      const answered = places.use(holderOf.get(request.socket) ?? request.socket)
       response.once('close', answered)
       void respond(request, response, { ...options, metrics: scrape })
     },
   )
   const places = new Places<Socket>(CONNECTIONS_MAX)
+  /** By TLS streams, the accepted sockets below them: a socket has its place while its handshake is under way. */
+  const holderOf = new WeakMap<Socket, Socket>()
+  const door = doorOf(options)
+  const [serve] = server.listeners('connection') as [(stream: Socket) => void]
+  server.removeAllListeners('connection')
   const scrape = sharedRun(options.metrics)
   server.timeout = ANSWER_DEADLINE_MS
   server.on('connection', (socket) => {
     places.take(socket)?.destroy()
     socket.once('close', () => places.leave(socket))
+    if (door === undefined) return serve.call(server, socket)
+    void secure(door, socket).then((stream) => {
+      if (stream === undefined) return
+      holderOf.set(stream, socket)
+      serve.call(server, stream)
+    })
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -79,6 +98,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
   })
   return {
     port: (server.address() as AddressInfo).port,
+    renewCertificates: (certificates) => door?.renew(withoutClients(certificates)),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -86,6 +106,40 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
       }),
   }
 }
+
+function doorOf({ tls, log }: AdminServerOptions): TlsDoor | undefined {
+  if (tls === undefined) return undefined
+  return openTlsDoor({
+    certificates: withoutClients(tls.certificates),
+    protocol: { name: 'http/1.1', isRequired: false },
+    handshakeMs: REQUEST_DEADLINE_MS,
+    log,
+    metrics: tls.metrics,
+  })
+}
+
+function withoutClients(certificates: ServedCertificates): ServedCertificates {
+  return { ...certificates, clients: 'none', clientsCa: null }
+}
+
+/** Returns the secure stream; undefined where there will be none. A socket that takes too long is closed. */
+async function secure(door: TlsDoor, socket: Socket): Promise<Socket | undefined> {
+  socket.on('error', () => {})
+  socket.setTimeout(REQUEST_DEADLINE_MS, () => socket.destroy())
+  try {
+    const { stream, refusal } = await door.secure(socket)
+    socket.setTimeout(0)
+    if (refusal === undefined) return stream as Socket
+    socket.end(BAD_REQUEST)
+  } catch {
+    socket.destroy()
+  }
+  return undefined
+}
+
+const BAD_REQUEST =
+  'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n' +
+  'This port speaks TLS: write https:// in the url.\n'
 
 async function respond(
   request: IncomingMessage,

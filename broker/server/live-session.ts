@@ -21,7 +21,7 @@ import type { TokenBearer } from '../access/bearer.ts'
 import type { Identity } from '../access/identity.ts'
 import type { Policy } from '../access/policy.ts'
 import { SessionWatch } from './admission.ts'
-import { Connection, type ConnectionOwner } from './transport/connection.ts'
+import { Connection, type ConnectionOwner, type Malformation } from './transport/connection.ts'
 import { tellAnswer, tellDenied } from './accounting/audited.ts'
 import { fail, type Answering, type Context, type Refusal } from './dispatch.ts'
 import { refusalAt } from './gate.ts'
@@ -69,17 +69,17 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     this.#home = home
     this.#onGone = from.onGone
     this.#activeAt = home.sweptMs
-    this.#stage = new SessionStage(from, home.policy, home.now)
+    this.#stage = new SessionStage(from.arrival, home.policy, home.now)
     this.#output = new OutputShare(home.output)
     this.#watch = new SessionWatch(home.limits, home.sweptMs)
     this.#requests = new UnansweredRequests(home.limits, home.received)
     setMaxListeners(0, this.#abort.signal) // every long-polling request may add a listener
     this.#context = { session: this, signal: this.#abort.signal, fail }
-    const frameBytesMax = limits.frameBytesBeforeHello
     this.#connection = new Connection(stream, this, {
-      frameBytesMax,
+      frameBytesMax: limits.frameBytesBeforeHello,
       held: this.#output,
       highWaterBytes: () => home.highWaterBytes,
+      handshake: from.arrival.handshake,
     })
   }
 
@@ -281,7 +281,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     if (this.#home.output.isExceeded) this.#home.onOutputExceeded()
   }
 
-  onMalformed(error: MillraceError, chunk: Uint8Array): void {
+  onMalformed(error: Malformation, chunk: Uint8Array): void {
     const refusal = malformedRefusal(error, chunk, this.#connection.framesReceived === 0)
     if (refusal !== 'http') return this.close(refusal.code, refusal.message)
     this.#send([httpRefusal(this.#home.adminUrl)])

@@ -4,24 +4,23 @@
 import type { Duplex } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { invariant, type InvariantError } from '../../protocol/invariant.ts'
+import type { InvariantError } from '../../protocol/invariant.ts'
 import type { OperationOn } from '../../protocol/operations.ts'
 import { noAudit, type Audit } from '../telemetry/audit/audit.ts'
 import { createGate, type StreamNameOf } from '../access/gate.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
-import { isLoopback } from '../../protocol/access/loopback.ts'
-import type { Arrival } from '../access/bearer.ts'
 import { openPolicy, type Policy } from '../access/policy.ts'
 import { TokenUses, type TokenUse } from '../access/token-uses.ts'
 import { ByteBudget, requestsMaxOf, sessionLimits, type SessionLimits } from './admission.ts'
 import { createDispatch, type ClientEventHandlers, type Handlers } from './dispatch.ts'
-import { openListener, type Listener } from './transport/listener.ts'
 import { LiveSession } from './live-session.ts'
 import { leastUseful, mayMakeRoom, mayUseReserve, reserveOf } from './making-room.ts'
 import { OutputBudget } from './output-budget.ts'
-import type { SessionHome } from './session-home.ts'
+import type { Peer, SessionHome } from './session-home.ts'
+import { addressOf, ServerPort } from './transport/server-port.ts'
 import type { Session } from './session.ts'
 import { sessionOperations, type ServerIdentity, type SessionDesk } from './session-operations.ts'
+import type { ServedCertificates } from '../certificates-contract.ts'
 import { systemTime, type Clock } from '../time.ts'
 
 export interface Server {
@@ -36,6 +35,8 @@ export interface Server {
   enforce(policy: Policy, asker?: Session): void
   /** Returns the ids of the tokens that were in use since the last call, with the time of their last use. */
   takeTokenUses(): readonly TokenUse[]
+  /** Shows and trusts these certificates in handshakes from now on. Does nothing in a server without TLS. */
+  renewCertificates(certificates: ServedCertificates): void
   /**
    * Stops accepting, tells every client, refuses new requests as `unavailable`, lets running requests finish until the
    * deadline, then ends every connection after its last answer. Fulfils when all connections are gone.
@@ -45,12 +46,6 @@ export interface Server {
   close(): Promise<void>
   /** Connections, from accept until they are gone. */
   readonly sessionCount: number
-}
-
-/** Where a connection comes from. By default it comes from this process. */
-export interface Peer extends Arrival {
-  /** Address of the peer, for logs: `10.1.2.3:4567`. */
-  readonly remote: string
 }
 
 /** The server itself serves hello, authenticate and ping; `handlers` cover the planes that the process serves. */
@@ -74,9 +69,11 @@ export interface ServerOptions<N extends OperationOn<'control' | 'data'>> {
   readonly limits?: Partial<SessionLimits>
   /** The name of a stream whose id requests give: needed where the process serves the data plane. */
   readonly streamNameOf?: StreamNameOf
+  /** Makes the port speak TLS, and nothing else. Streams that are handed to `accept` are taken as they are. */
+  readonly certificates?: ServedCertificates | undefined
 }
 
-const IN_PROCESS: Peer = { remote: 'in process', isPrivate: true, certificateNames: [] }
+const IN_PROCESS: Peer = { remote: 'in process', arrival: { isPrivate: true, certificateNames: [] } }
 
 /** Connections above the limit that are told so before they are closed; further ones are cut without a message. */
 const TURNED_AWAY_MAX = 64
@@ -108,7 +105,7 @@ class SessionServer implements Server {
   #highWaterBytes: number
   #warnedAt: number | undefined
   #displaced = 0
-  #listener: Listener | undefined
+  readonly #port: ServerPort
   #lastSessionId = 0
   #draining: Promise<void> | undefined
   #refusing = false
@@ -135,6 +132,13 @@ class SessionServer implements Server {
     }
     this.#maxConnections = options.maxConnections
     this.#policy = options.policy ?? openPolicy
+    this.#port = new ServerPort({
+      certificates: options.certificates,
+      helloDeadlineMs: bounds.helloDeadlineMs,
+      onSocket: (socket, peer) => this.accept(socket, peer),
+      log,
+      metrics,
+    })
     this.#output = new OutputBudget({
       bytesMax: bounds.queuedBytesOfAllMax,
       highWaterBytesMax: bounds.highWaterBytes,
@@ -197,15 +201,12 @@ class SessionServer implements Server {
     return this.#sessions.size
   }
 
-  async listen(at: { host: string; port: number }): Promise<{ port: number }> {
-    invariant(this.#listener === undefined, 'a server listens once')
-    this.#listener = await openListener({
-      ...at,
-      onSocket: (socket, remote) =>
-        this.accept(socket, { remote, isPrivate: isLoopback(hostOf(remote)), certificateNames: [] }),
-      onError: (error) => this.#home.log.error({ err: error }, 'a connection could not be accepted'),
-    })
-    return { port: this.#listener.port }
+  listen(at: { host: string; port: number }): Promise<{ port: number }> {
+    return this.#port.listen(at)
+  }
+
+  renewCertificates(certificates: ServedCertificates): void {
+    this.#port.renewCertificates(certificates)
   }
 
   accept(stream: Duplex, from: Peer = IN_PROCESS): void {
@@ -332,7 +333,7 @@ class SessionServer implements Server {
 
   #stopAccepting(): void {
     this.#refusing = true
-    this.#listener?.close()
+    this.#port.close()
   }
 
   #forget(session: LiveSession): void {
@@ -382,14 +383,4 @@ class SessionServer implements Server {
     this.#home.metrics.millrace_queued_output_bytes.set(this.#output.bytes)
     for (const session of this.#sessions) session.sweep()
   }
-}
-
-/** Removes the port from `10.1.2.3:4567` or `[::1]:4567`. */
-function addressOf(remote: string): string {
-  return remote.replace(/:\d+$/, '')
-}
-
-/** The same without the brackets of an IPv6 address. */
-function hostOf(remote: string): string {
-  return addressOf(remote).replace(/^\[(.*)\]$/, '$1')
 }

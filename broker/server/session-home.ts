@@ -8,14 +8,29 @@ import type { Instruments } from '../telemetry/instruments.ts'
 import type { ByteBudget, SessionLimits } from './admission.ts'
 import type { Dispatch } from './dispatch.ts'
 import type { OutputBudget } from './output-budget.ts'
+import type { Secured } from './transport/connection.ts'
+
+/** How a connection came, or how it will have come when its handshake is over: before hello. */
+export interface SecurableArrival extends Arrival {
+  /** Makes the stream secure, where the port speaks TLS. */
+  readonly handshake?: () => Promise<Secured>
+}
+
+/** Where a connection comes from. By default it comes from this process. */
+export interface Peer {
+  /** Address of the peer, for logs: `10.1.2.3:4567`. */
+  readonly remote: string
+  readonly arrival: SecurableArrival
+}
 
 /** What a session is made for. */
-export interface SessionOrigin extends Arrival {
+export interface SessionOrigin {
   /** Unique within this process. */
   readonly id: number
   readonly remote: string
   /** The peer's address without its port. */
   readonly address: string
+  readonly arrival: SecurableArrival
   /** Called last, once: the connection is gone. */
   readonly onGone: () => void
 }

@@ -41,6 +41,10 @@ export class SessionStage {
 
   /** What a request finds. */
   moment(isStopping: boolean): Moment {
+    if (this.#phase === 'greeting') {
+      this.#bearer.begin()
+      this.who.replace(this.#bearer.identity)
+    }
     return {
       isGreeting: this.#phase === 'greeting',
       isKnown: this.#bearer.isKnown,

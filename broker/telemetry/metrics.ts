@@ -5,6 +5,7 @@ import { limits } from '../../protocol/limits.ts'
 import { accessMetrics } from './access-metrics.ts'
 import { consumerMetrics } from './consumer-metrics.ts'
 import { groupMetrics } from './group-metrics.ts'
+import { tlsMetrics } from './tls-metrics.ts'
 
 export interface Metric {
   /** counter: only rises. gauge: rises and falls. histogram: durations or sizes, in buckets. */
@@ -45,6 +46,7 @@ export const metrics = {
     from: 'both',
   },
   millrace_logins_failed_total: { kind: 'counter', help: 'Tokens refused.', labels: [], from: 'both' },
+  ...tlsMetrics,
   millrace_requests_total: {
     kind: 'counter',
     help: 'Requests received.',

@@ -28,7 +28,13 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
   { floor: 'broker/access/', mayImport: ['protocol/', 'broker/time.ts'] },
   {
     floor: 'broker/server/',
-    mayImport: ['protocol/', 'broker/access/', 'broker/telemetry/', 'broker/time.ts'],
+    mayImport: [
+      'protocol/',
+      'broker/access/',
+      'broker/certificates-contract.ts',
+      'broker/telemetry/',
+      'broker/time.ts',
+    ],
   },
   { floor: 'broker/control/', mayImport: [...hostAndControlMayImport(), 'broker/supervision/'] },
   { floor: 'broker/host/', mayImport: [...hostAndControlMayImport(), 'broker/threads/'] },
@@ -37,9 +43,16 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
   { floor: 'broker/small-rows-contract.ts', mayImport: ['broker/catalog/'] },
   {
     floor: 'broker/host-contract.ts',
-    mayImport: ['protocol/', 'broker/access/', 'broker/channels/', 'broker/threads/'],
+    mayImport: [
+      'protocol/',
+      'broker/access/',
+      'broker/certificates-contract.ts',
+      'broker/channels/',
+      'broker/threads/',
+    ],
   },
   { floor: 'broker/time.ts', mayImport: [] },
+  { floor: 'broker/certificates-contract.ts', mayImport: [] },
   { floor: 'broker/clock/', mayImport: ['protocol/', 'broker/host-contract.ts', 'broker/time.ts'] },
   // Composition roots of the broker: they may know all of it, and nothing above it.
   { floor: 'broker/', mayImport: ['protocol/'] },
@@ -57,6 +70,7 @@ function hostAndControlMayImport(): readonly string[] {
     'broker/channels/',
     'broker/telemetry/',
     'broker/config/',
+    'broker/certificates-contract.ts',
     'broker/host-contract.ts',
     'broker/catalog/',
     'broker/catalog-contract.ts',

@@ -27,6 +27,10 @@ export class CountedMetrics {
     this.#sums.set(name, sums)
     const set = (value: number, label = ''): void => void sums.set(label, value)
     const add = (amount: number, label = ''): void => set((sums.get(label) ?? 0) + amount, label)
-    return { add, set, advanceTo: set, observe: add }
+    const replace = (values: Iterable<readonly [string, number]>): void => {
+      sums.clear()
+      for (const [label, value] of values) set(value, label)
+    }
+    return { add, set, advanceTo: set, observe: add, replace }
   }
 }

@@ -200,13 +200,25 @@ export class HostSupervision implements HostFleet {
     const { settingsOf, assignmentOf, consumers, policy } = this.#options
     const shards = assignmentOf(hostId)
     life.shards = shards.length
-    const request = { settings: settingsOf(hostId), shards, consumers: consumers(), policy: policy() }
+    const settings = settingsOf(hostId)
+    const request = { settings, shards, consumers: consumers(), policy: policy() }
     try {
       const started = await life.caller.call('start', request)
       Object.assign(this.#host(hostId), { port: started.port, absentOwners: started.absentOwners })
+      await this.#catchUp(hostId, life, settings.certificates)
     } catch (error) {
       if (MillraceError.is(error, 'outcomeUnknown')) throw new ChildGone(error.message, { cause: error })
       throw error
+    }
+  }
+
+  /** Hands over certificates that were renewed while the host started. */
+  async #catchUp(hostId: number, { caller }: HostLife, known: HostSettings['certificates']): Promise<void> {
+    for (;;) {
+      const { certificates } = this.#options.settingsOf(hostId)
+      if (certificates === known || certificates === null) return
+      await caller.call('serveCertificates', certificates)
+      known = certificates
     }
   }
 

@@ -7,6 +7,9 @@ import { invariant } from '../../../protocol/invariant.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { Outgoing, type HeldChunks } from './outgoing.ts'
 
+/** Why nothing can be read from a client. */
+export type Malformation = Pick<MillraceError, 'code' | 'message'>
+
 /** What a connection calls. */
 export interface ConnectionOwner {
   /** Called with the size of every chunk, before it is decoded. */
@@ -14,8 +17,8 @@ export interface ConnectionOwner {
   onPayload(payload: Uint8Array): void
   /** Called when the received bytes that wait here (half frames, payloads behind held reading) have changed. */
   onWaiting(bytes: number): void
-  /** The bytes of `chunk` are no frame: nothing more can be read. */
-  onMalformed(error: MillraceError, chunk: Uint8Array): void
+  /** The bytes of `chunk` are no frame, or the handshake went wrong: nothing more can be read. */
+  onMalformed(why: Malformation, chunk: Uint8Array): void
   /** Called when more waits to be sent. */
   onQueued(): void
   /** The queue fell to the low-water mark after it was above the high-water mark. */
@@ -32,15 +35,31 @@ export interface ConnectionOptions {
   readonly held: HeldChunks
   /** The current high-water mark: above it nothing is read from the peer, until the queue falls to a quarter of it. */
   readonly highWaterBytes: () => number
+  /** Makes the given stream secure; nothing is read or sent before that. */
+  readonly handshake?: (() => Promise<Secured>) | undefined
 }
 
+/** What a handshake led to. */
+export interface Secured {
+  readonly stream: Duplex
+  /** The names that the client's certificate proves. */
+  readonly certificateNames: readonly string[]
+  /** Why the client is not served, which it is told over the stream. */
+  readonly refusal?: Malformation | undefined
+  /** What the client sent instead of a handshake. */
+  readonly firstBytes?: Uint8Array
+}
+
+const NOTHING = new Uint8Array(0)
 const NONE: Uint8Array[] = []
 
 export class Connection {
-  readonly #stream: Duplex
+  #stream: Duplex
   readonly #owner: ConnectionOwner
   readonly #options: ConnectionOptions
-  readonly #outgoing: Outgoing
+  #outgoing: Outgoing
+  /** False until a handshake is over: the stream is not ours until then. */
+  #hasBegun = false
   #reader: FrameReader
   /** Received payloads; those from index `#next` on are not handed over yet. */
   #inbox = NONE
@@ -61,20 +80,49 @@ export class Connection {
     this.#options = options
     this.#outgoing = new Outgoing(stream, options.held, this.#onTaken)
     this.#reader = new FrameReader({ frameBytesMax: options.frameBytesMax })
-    stream.on('data', this.#receive)
-    stream.on('end', () => {
-      owner.onPeerEnd()
+    stream.on('error', this.#onError)
+    stream.on('close', this.#onClose)
+    if (options.handshake === undefined) this.#begin()
+    else void this.#secure(options.handshake)
+  }
+
+  #begin(): void {
+    this.#hasBegun = true
+    this.#stream.on('data', this.#receive)
+    this.#stream.on('end', () => {
+      this.#owner.onPeerEnd()
       this.end()
     })
-    stream.on('error', (error) => {
-      this.#cause ??= error
-    })
-    stream.on('close', () => {
-      this.#ended = true
-      this.#outgoing.drop()
-      this.discard()
-      owner.onClosed(this.#cause)
-    })
+  }
+
+  async #secure(handshake: () => Promise<Secured>): Promise<void> {
+    try {
+      const { stream, refusal, firstBytes = NOTHING } = await handshake()
+      if (this.#ended) return void stream.destroy()
+      if (stream !== this.#stream) {
+        this.#stream.off('close', this.#onClose) // the secure stream closes with it
+        this.#stream = stream
+        this.#outgoing = new Outgoing(stream, this.#options.held, this.#onTaken)
+        stream.on('error', this.#onError)
+        stream.on('close', this.#onClose)
+      }
+      this.#begin()
+      if (refusal !== undefined) this.#owner.onMalformed(refusal, firstBytes)
+    } catch (error) {
+      this.#cause ??= error as Error
+      this.#stream.destroy()
+    }
+  }
+
+  readonly #onError = (error: Error): void => {
+    this.#cause ??= error
+  }
+
+  readonly #onClose = (): void => {
+    this.#ended = true
+    this.#outgoing.drop()
+    this.discard()
+    this.#owner.onClosed(this.#cause)
   }
 
   /** Largest frame to accept from here on. */
@@ -106,7 +154,7 @@ export class Connection {
 
   /** Queues chunks, which must not change any more; returns how many bytes they have. Does nothing after `end`. */
   send(chunks: readonly Uint8Array[]): number {
-    if (this.#ended) return 0
+    if (this.#ended || !this.#hasBegun) return 0
     const bytes = this.#outgoing.push(chunks)
     this.#owner.onQueued()
     if (this.queuedBytes > this.#options.highWaterBytes()) {
@@ -143,14 +191,15 @@ export class Connection {
     this.#inbox = NONE
     this.#next = 0
     this.#tellWaiting()
-    this.#stream.resume()
+    if (this.#hasBegun) this.#stream.resume()
   }
 
-  /** Ends this side after everything that was sent. */
+  /** Ends this side after everything that was sent; at once before the handshake is over. */
   end(): void {
     if (this.#ended) return
     this.#ended = true
-    this.#outgoing.end()
+    if (this.#hasBegun) this.#outgoing.end()
+    else this.#stream.destroy()
   }
 
   /** Closes the connection at once, and drops what the peer has not taken. */
@@ -185,13 +234,13 @@ export class Connection {
     if (this.#next === this.#inbox.length) {
       this.#inbox = NONE
       this.#next = 0
-      if (!this.held && this.#stream.isPaused()) this.#stream.resume()
+      if (this.#hasBegun && !this.held && this.#stream.isPaused()) this.#stream.resume()
     }
     this.#tellWaiting()
   }
 
   #pauseIfHeld(): void {
-    if (this.held && !this.#discarding && !this.#stream.isPaused()) this.#stream.pause()
+    if (this.#hasBegun && this.held && !this.#discarding && !this.#stream.isPaused()) this.#stream.pause()
   }
 
   #goOn(): void {

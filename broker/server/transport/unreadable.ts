@@ -1,14 +1,11 @@
 // What a client is told whose bytes cannot be read. Runs on the main thread of every process that listens; pure.
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import type { Refusal } from '../dispatch.ts'
+import type { Malformation } from './connection.ts'
 import { strayProtocol } from './stray-protocols.ts'
 
 /** Says why nothing more can be read after `chunk`. 'http': the client speaks HTTP. `isFirst`: no frame came before it. */
-export function malformedRefusal(
-  error: MillraceError,
-  chunk: Uint8Array,
-  isFirst: boolean,
-): Refusal | 'http' {
+export function malformedRefusal(error: Malformation, chunk: Uint8Array, isFirst: boolean): Refusal | 'http' {
   const stray = isFirst ? strayProtocol(chunk) : undefined
   if (stray === 'http') return stray
   const message = stray === 'tls' ? 'The client speaks TLS; this port does not.' : error.message

@@ -21,6 +21,12 @@ const refusal = (sources: ConfigSources): string => {
   return 'accepted'
 }
 
+/** Options without which the example of another is refused. */
+const companions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  hosts: { owners: '8' },
+  tlsClients: { tlsDir: '/srv/tls' },
+}
+
 describe('resolveConfig', () => {
   it('accepts no sources: every default is within its own bounds', () => {
     const { values, origins } = resolve({})
@@ -47,7 +53,7 @@ describe('resolveConfig', () => {
     const verdicts = optionsOf('broker')
       .filter(([name]) => name !== 'config')
       .map(([name, option]) => {
-        const flags = { [name]: option.example, ...(name === 'hosts' && { owners: '8' }) }
+        const flags = { ...companions[name], [name]: option.example }
         return `${name}: ${refusal({ flags })}`
       })
     expect(verdicts.filter((verdict) => !verdict.endsWith(': accepted'))).toEqual([])
@@ -69,9 +75,7 @@ describe('resolveConfig', () => {
   it('reads the same value from every source, for every option', () => {
     for (const [name, option] of optionsOf('broker')) {
       if (name === 'config') continue
-      const settings = { owners: '8', dataDir: '/srv', [name]: option.example }
-      const { owners, dataDir, ...rest } = settings
-      const text = { owners, dataDir, ...rest }
+      const text = { owners: '8', dataDir: '/srv', ...companions[name], [name]: option.example }
       const env = Object.fromEntries(
         Object.entries(text).map(([key, value]) => [environmentNameOf(key as keyof typeof options), value]),
       )

@@ -50,7 +50,10 @@ export function serving<N extends Served>(
   })
   const stream = (remote?: string) => {
     const [near, far] = inProcessPair()
-    server.accept(far, remote === undefined ? undefined : { remote, isPrivate: false, certificateNames: [] })
+    server.accept(
+      far,
+      remote === undefined ? undefined : { remote, arrival: { isPrivate: false, certificateNames: [] } },
+    )
     return near
   }
   const connect = async ({ hello = true } = {}) => {

@@ -121,6 +121,7 @@ export class FakeHosts implements HostLauncher {
         return null
       },
       serveConsumers: () => null,
+      serveCertificates: () => null,
       consumerShards: () => ({ shards: [] }),
       updateStream: () => null,
       holdRetention: () => null,

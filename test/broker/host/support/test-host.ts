@@ -44,6 +44,7 @@ export const settings: HostSettings = {
   readerThreads: 1,
   maxConnections: 100,
   auditLog: null,
+  certificates: null,
   clock: null,
   logLevel: 'silent',
   logFormat: 'json',

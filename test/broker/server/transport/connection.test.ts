@@ -60,7 +60,7 @@ class Owner implements ConnectionOwner {
     this.held.splice(this.held.indexOf(buffer), 1)
   }
 
-  onMalformed(error: Error): void {
+  onMalformed(error: { readonly message: string }): void {
     this.told.push(error.message)
   }
 
