@@ -6,6 +6,9 @@ import { processSurroundings } from './connecting/surroundings.ts'
 import { exitCodes, exitCodesHelp, type ExitName } from './exit-codes.ts'
 import { reportFailure } from './failure.ts'
 import { tell, type Terminal } from './terminal.ts'
+import { accessKeyVerb } from './verbs/access/access-key.ts'
+import { principalVerb } from './verbs/access/principal.ts'
+import { tokenVerb } from './verbs/access/token.ts'
 import { checkVerb } from './verbs/local/check.ts'
 import { configVerb } from './verbs/local/config.ts'
 import { completionVerb } from './verbs/local/completion.ts'
@@ -43,6 +46,9 @@ export function createProgram(terminal: Terminal, version: string): Command {
     groupVerb,
     consumerVerb,
     documentVerb,
+    tokenVerb,
+    principalVerb,
+    accessKeyVerb,
     statusVerb,
     profileVerb,
     configVerb,

@@ -65,8 +65,9 @@ interface Given {
 /**
  * Connects to the broker that the url names: `millrace://host:port[,host:port]`, or `millraces://…` by TLS. Without one it connects
  * to the broker that the environment variable `MILLRACE_URL` names, or else to `millrace://127.0.0.1:7400`; then `MILLRACE_CA`,
- * `MILLRACE_CERT`, `MILLRACE_CERT_KEY`, `MILLRACE_TOKEN` and `MILLRACE_TOKEN_FILE` count too, unless `options` say otherwise. Rejects with `unavailable` if
- * none of the addresses answers, with `tlsFailed` if none can be trusted, and with `invalidArgument` for invalid options.
+ * `MILLRACE_CERT`, `MILLRACE_CERT_KEY`, `MILLRACE_TOKEN` and `MILLRACE_TOKEN_FILE` count too, unless `options` say
+ * otherwise. Rejects with `unavailable` if none of the addresses answers, with `tlsFailed` if none can be trusted, with
+ * `unauthenticated` if the broker does not take the token, and with `invalidArgument` for invalid options.
  */
 export async function connect(url?: string, options: ConnectOptions = {}): Promise<Client> {
   if (url === undefined) {

@@ -5,7 +5,16 @@ import { configFlags } from '../../broker/config/flags.ts'
 import type { ConnectionFlags } from '../connecting/options.ts'
 
 /** The kinds of names that can be asked for. They are what verbs call their arguments and the values of their options. */
-export const nameKinds = ['stream', 'shard', 'group', 'consumer', 'profile'] as const
+export const nameKinds = [
+  'stream',
+  'shard',
+  'group',
+  'consumer',
+  'profile',
+  'principal',
+  'token',
+  'access-key',
+] as const
 export type NameKind = (typeof nameKinds)[number]
 
 export interface Candidate {

@@ -46,6 +46,9 @@ async function* namesOf(
 ): AsyncGenerator<string> {
   if (kind === 'stream') for await (const { name } of client.listStreams()) yield name
   if (kind === 'group') for await (const { name } of client.listGroups()) yield name
+  if (kind === 'principal') for await (const { name } of client.access.listPrincipals()) yield name
+  if (kind === 'token') for await (const { id } of client.access.listTokens()) yield id
+  if (kind === 'access-key') for await (const { id } of client.access.listAccessKeys()) yield id
   if (stream === undefined) return
   if (kind === 'shard') for await (const { shardId } of client.listShards(stream)) yield shardId
   if (kind === 'consumer') for await (const { name } of client.listConsumers(stream)) yield name

@@ -33,8 +33,10 @@ export function readLocalProfile(surroundings: Surroundings): LocalProfile {
       'usage',
     )
   }
-  const { tokenFile } = profile
-  // The directory may have been moved, or be mounted elsewhere, since.
-  const beside = tokenFile === undefined ? {} : { tokenFile: join(dirname(path), basename(tokenFile)) }
-  return { state: 'read', path, profile: { ...profile, ...beside } }
+  const { tokenFile, ...rest } = profile
+  if (tokenFile === undefined) return { state: 'read', path, profile }
+  // The directory may have been moved, or be mounted elsewhere, since; and the token may have been taken away.
+  const beside = join(dirname(path), basename(tokenFile))
+  const isThere = surroundings.readFile(beside).state !== 'missing'
+  return { state: 'read', path, profile: isThere ? { ...rest, tokenFile: beside } : rest }
 }

@@ -21,8 +21,8 @@ const PLAIN = /^[\w./:@%+,=-]+$/
 export function completionVerb(terminal: Terminal): Command {
   const command = new Command('completion')
     .description(
-      'Print the script by which a shell completes verbs, options, and names of streams, shards, groups, consumers and ' +
-        'profiles. Names come from the broker where the verb on the line would connect.',
+      'Print the script by which a shell completes verbs, options, and names of streams, shards, groups, consumers, ' +
+        'principals and profiles. Names come from the broker where the verb on the line would connect.',
     )
     .addArgument(new Argument('<shell>', 'whose script').choices(shells))
     .addArgument(new Argument('[words...]', 'with --candidates, what is typed so far'))

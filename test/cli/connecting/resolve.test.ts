@@ -53,7 +53,7 @@ describe('resolveTarget: the broker', () => {
   })
 
   it('looks for the local profile where MILLRACE_DATA_DIR says', () => {
-    const files = { '/var/lib/millrace/local-profile.json': localProfile }
+    const files = { '/var/lib/millrace/local-profile.json': localProfile, '/var/lib/millrace/root.token': '' }
     const environment = { MILLRACE_DATA_DIR: '/var/lib/millrace' }
     expect(target({}, { environment, files }).token).toMatchObject({ path: '/var/lib/millrace/root.token' })
   })
@@ -138,11 +138,15 @@ describe('resolveTarget: files and tokens', () => {
 
 describe('resolveTarget: a local profile', () => {
   const of = (profile: object, addresses: string[] = []): Target =>
-    target({}, { files: { [local]: JSON.stringify(profile) }, addresses })
+    target({}, { files: { [local]: JSON.stringify(profile), '/srv/data/prod.token': '' }, addresses })
 
   it('names no token but the one that lies beside it, and no link', () => {
     const stolen = { url: 'millrace://127.0.0.1:1', tokenFile: '/home/ada/prod.token' }
     expect(of(stolen).token).toMatchObject({ path: '/srv/data/prod.token', followsLinks: false })
+  })
+
+  it('names none where that was taken away', () => {
+    expect(of({ url: 'millrace://127.0.0.1:1', tokenFile: '/srv/data/root.token' }).token).toBeUndefined()
   })
 
   it('names no broker of another machine', () => {
