@@ -58,9 +58,10 @@ export function isVisible(state: AccessState, by: Asker, name: string, now: numb
 /** Throws `permissionDenied` unless the asker may administer the principal, or make it where there is none. */
 export function checkAdministers(state: AccessState, by: Asker, name: string, now: number): void {
   if (mayAdminister(state, by, name, now)) return
-  const what = state.principal.has(name)
+  // Who may pass on nothing is not told whether there is such a principal.
+  const what = isDelegator(by, now)
     ? `a grant to pass on all that the principal ${name} may do, or '${printGrant(EVERYTHING)}'`
-    : 'a grant of admin: who may pass on nothing makes no principals'
+    : 'a grant of admin: who may pass on nothing changes and makes no principals'
   throw refusal('permissionDenied', `This takes ${what}.`)
 }
 

@@ -1,0 +1,335 @@
+// One who has a valid token and may do a little: he tries every operation with every name and id that is not his, and learns
+// nothing. What he is told of a thing that he may not see is what he is told of a thing that does not exist.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { errorCodeOf } from '../../../protocol/error-codes.ts'
+import { operations, type OperationName, type RequestOf } from '../../../protocol/index.ts'
+import type { RawConnection } from '../../support/raw-connection.ts'
+import { samples, type Things } from './samples.ts'
+import { batch, outcomeOf, secretOf, World } from './world.ts'
+
+/** Planted: nothing that comes back may hold one of these words, but those that he sent himself. */
+const planted = {
+  stream: 'zqstream',
+  group: 'zqgroup',
+  consumer: 'zqconsumer',
+  kind: 'zqkind',
+  document: 'zqdocument',
+  victim: 'zqprincipal',
+  memberId: 'zqmember',
+} as const
+const CONTENTS = ['zqrecord', 'zqcontent', 'zqdescription', 'zqclient']
+const words = [...Object.values(planted), ...CONTENTS]
+
+/** Names that never were, as long as those. */
+const ghostOf = (text: string): string => text.replaceAll('zq', 'xw')
+
+const own: Omit<Things, 'streamId' | 'victimToken' | 'victimKey'> = {
+  stream: 'mine',
+  group: 'mine-group',
+  consumer: 'mine-consumer',
+  kind: 'mine',
+  document: 'mine-document',
+  victim: 'attacker',
+  memberId: 'mine-member',
+}
+
+const from = { type: 'TRIM_HORIZON', sequenceNumber: undefined, timestamp: undefined } as const
+const joining = (group: string, memberId: string, ...streams: string[]): RequestOf<'joinGroup'> => ({
+  group,
+  memberId,
+  secret: secretOf(memberId),
+  streams: streams.map((name) => ({ name, from })),
+  leaseMs: 60_000,
+  life: undefined,
+})
+
+let world: World
+let things: Things
+let hidden: Things
+let sharedId: number
+let atController: RawConnection
+let atHost: RawConnection
+let owner: { readonly controller: RawConnection; readonly host: RawConnection }
+
+/** Numbers that name something of others, and as many that name nothing. */
+const GHOST_ID = 9_999
+
+beforeAll(async () => {
+  world = await World.open()
+  const { root } = world
+  for (const name of ['mine', 'shared', planted.stream]) await world.ensureStream(name)
+  things = { ...own, streamId: await world.streamId('mine'), victimToken: '', victimKey: '' }
+  sharedId = await world.streamId('shared')
+  const streamId = await world.streamId(planted.stream)
+  for (let i = 0; i < 7; i++) await world.append(streamId, batch('zqrecord'))
+  await root.request('registerConsumer', { stream: planted.stream, consumer: planted.consumer })
+  const content = Buffer.from('zqcontent')
+  for (const kind of [planted.kind, 'other']) {
+    await root.request('putDocument', { kind, name: planted.document, content, expectedVersion: undefined })
+  }
+  await root.request('joinGroup', joining(planted.group, planted.memberId, planted.stream))
+  // A group of his that also reads what is not his.
+  await root.request('joinGroup', joining('mine-group', 'worker', 'mine', planted.stream))
+  const grants = [
+    'mine:read,write,manage',
+    'shared:read,write',
+    'group:mine-*:read,manage',
+    'group:shared:read',
+    'document:mine/*:read,write',
+  ]
+  const attacker = await world.token('attacker', grants)
+  const made = await root.request('createToken', {
+    principal: planted.victim,
+    description: 'zqdescription',
+    expiresAt: undefined,
+    grants: [],
+  })
+  const { id: victimKey } = await root.request('createAccessKey', {
+    principal: planted.victim,
+    description: 'zqdescription',
+    expiresAt: undefined,
+  })
+  hidden = { ...planted, streamId, victimToken: made.id, victimKey }
+  atController = await world.connect('controller', 'a port', attacker.token)
+  atHost = await world.connect('host', 'a port', attacker.token)
+  const owning = await world.token('owner', ['shared:read,write,manage', 'group:shared:read'])
+  owner = {
+    controller: await world.connect('controller', 'a port', owning.token),
+    host: await world.connect('host', 'a port', owning.token),
+  }
+}, 60_000)
+
+afterAll(() => world[Symbol.asyncDispose]())
+
+/** Everything in a value as text, bytes too. */
+function textOf(value: unknown): string {
+  return (
+    JSON.stringify(value, (_key, found: unknown) => {
+      if (typeof found === 'bigint') return String(found)
+      const isBytes = found instanceof Uint8Array || (found as { type?: string } | null)?.type === 'Buffer'
+      if (!isBytes) return found
+      const bytes = found instanceof Uint8Array ? found : (found as { data: number[] }).data
+      return Buffer.from(bytes).toString('latin1')
+    }) ?? ''
+  )
+}
+
+type Change = (value: unknown, path: string) => unknown
+
+/** A copy in which each leaf is what `change` makes of it. */
+function mapped(value: unknown, change: Change, path = ''): unknown {
+  if (Array.isArray(value)) return value.map((item, i) => mapped(item, change, `${path}.${i}`))
+  if (value !== null && typeof value === 'object' && !(value instanceof Uint8Array)) {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, inner]) => [name, mapped(inner, change, `${path}.${name}`)]),
+    )
+  }
+  return change(value, path)
+}
+
+function leavesOf(value: unknown): readonly (readonly [string, unknown])[] {
+  const found: [string, unknown][] = []
+  mapped(value, (leaf, path) => (found.push([path, leaf]), leaf))
+  return found
+}
+
+const idsOf = (path: string): readonly number[] =>
+  path.endsWith('streamId') ? [hidden.streamId] : path.endsWith('Id') ? [1, 2] : []
+
+/** The request with others' names and ids in place of his: one at a time, and all at once. */
+function attacks(
+  operation: OperationName,
+): readonly { readonly request: unknown; readonly ghost: unknown }[] {
+  const request = samples[operation](things)
+  const ghosted = (attack: unknown): unknown =>
+    mapped(attack, (leaf, path) => {
+      if (typeof leaf === 'string') return ghostOf(leaf)
+      return path.endsWith('streamId') && leaf === hidden.streamId ? GHOST_ID : leaf
+    })
+  const single = leavesOf(request).flatMap(([at, leaf]) => {
+    const values =
+      typeof leaf === 'string' || leaf === undefined ? words : typeof leaf === 'number' ? idsOf(at) : []
+    return values.map((value) => mapped(request, (found, path) => (path === at ? value : found)))
+  })
+  const ghosts: Things = { ...hidden, victimToken: 'xw', victimKey: 'xw', streamId: GHOST_ID }
+  for (const name of ['stream', 'group', 'consumer', 'kind', 'document', 'victim', 'memberId'] as const) {
+    Object.assign(ghosts, { [name]: ghostOf(hidden[name]) })
+  }
+  return [
+    { request: samples[operation](hidden), ghost: samples[operation](ghosts) },
+    ...single.map((attack) => ({ request: attack, ghost: ghosted(attack) })),
+  ]
+}
+
+/** A refusal of a ghost in the words of one of what is there. */
+function named(text: string): string {
+  return text
+    .replaceAll('xw', 'zq')
+    .replaceAll(String(GHOST_ID), String(hidden.streamId))
+    .replaceAll(hidden.victimToken, 'zq')
+    .replaceAll(hidden.victimKey, 'zq')
+}
+
+const isRefusalOfPart = (answer: unknown): boolean => {
+  const { results, shards } = answer as { results?: { code: number }[]; shards?: { code?: number }[] }
+  return (results ?? shards ?? []).some(({ code = 0 }) => code !== 0)
+}
+
+const isReading = (name: OperationName): boolean =>
+  /^(describe|list|get|watch|load|fetch|resolve|explain)/.test(name)
+/** Those first that only read: later ones write the words into things of his own. */
+const tried = (Object.keys(operations) as OperationName[])
+  .filter((name) => operations[name].plane !== 'session')
+  .toSorted((a, b) => Number(isReading(b)) - Number(isReading(a)))
+
+describe('every operation, with the names and ids of others', () => {
+  it.each(tried)(
+    '%s tells nothing, and what is there from what is not by nothing',
+    async (operation) => {
+      const connection = operations[operation].plane === 'data' ? atHost : atController
+      const before = connection.events.length
+      for (const { request, ghost } of attacks(operation)) {
+        const sent = textOf(request)
+        const told = await outcomeOf(connection, operation, request as never)
+        const received = textOf(told) + textOf(connection.events.slice(before))
+        for (const word of words) {
+          if (!sent.includes(word)) expect(received, `${operation} ${sent}`).not.toContain(word)
+        }
+        for (const content of CONTENTS) if (!sent.includes(content)) expect(received).not.toContain(content)
+        const ghostly = await outcomeOf(connection, operation, ghost as never)
+        expect(`${sent}: ${ghostly.code}`).toBe(`${sent}: ${told.code}`)
+        if (told.code !== 'done' || isRefusalOfPart(told.answer)) {
+          const { time: _a, ...answer } = (told.answer ?? {}) as { time?: number }
+          const { time: _b, ...ghostlyAnswer } = (ghostly.answer ?? {}) as { time?: number }
+          expect(named(`${ghostly.message} ${textOf(ghostlyAnswer)}`)).toBe(
+            named(`${told.message} ${textOf(answer)}`),
+          )
+        }
+      }
+    },
+    60_000,
+  )
+
+  it('leaves what is there as it was', async () => {
+    const { root, rootAtHost } = world
+    const { stream, streamId, group, kind, document: name } = hidden
+    expect((await root.request('describeGroup', { group, limit: 10, after: undefined })).group.members).toBe(
+      1,
+    )
+    const { document } = await root.request('getDocument', { kind, name })
+    expect(textOf(document.content)).toContain('zqcontent')
+    const { consumers } = await root.request('listConsumers', {
+      stream,
+      limit: 10,
+      exclusiveStartName: undefined,
+    })
+    expect(consumers).toHaveLength(1)
+    const position = { type: 'LATEST', sequenceNumber: undefined, timestamp: undefined } as const
+    expect(await rootAtHost.request('resolvePosition', { streamId, shardIndex: 0, position })).toMatchObject({
+      tail: 7,
+    })
+    await root.request('describePrincipal', { name: hidden.victim })
+  })
+})
+
+describe('a group that also reads what is not his', () => {
+  it('shows neither that stream nor how many shards of it there are', async () => {
+    const told = await atController.request('describeGroup', {
+      group: 'mine-group',
+      limit: 10,
+      after: undefined,
+    })
+    expect(told.group).toMatchObject({ streams: ['mine'], shards: 1 })
+    expect(told.shards.map(({ streamName }) => streamName)).toEqual(['mine'])
+    expect(textOf(told)).not.toContain(planted.stream)
+  })
+})
+
+describe('on a stream that both may write', () => {
+  const secret = secretOf('producer-secret')
+  const append = async (connection: RawConnection, bytes: Uint8Array, producerSecret?: Uint8Array) => {
+    const batches = [{ streamId: sharedId, shardIndex: 0, batch: bytes, producerSecret }]
+    const { code } = (await connection.request('append', { batches })).results[0]!
+    return code === 0 ? 'stored' : errorCodeOf(code)
+  }
+  const next = (firstProducerSequence: number, producerEpoch: number) =>
+    batch(`n${firstProducerSequence}`, secret, { firstProducerSequence, producerEpoch })
+
+  it("nobody writes under another's producer id, not even with its secret, and a fenced epoch stays fenced", async () => {
+    expect(await append(owner.host, next(0, 1), secret)).toBe('stored')
+    expect(await append(atHost, next(1, 1), secretOf('another'))).toBe('producerUnproven')
+    expect(await append(atHost, next(1, 1), undefined)).toBe('producerUnproven')
+    for (const epoch of [0, 1, 2]) {
+      expect(await append(atHost, next(0, epoch), secret)).toBe('producerUnproven')
+      expect(await append(atHost, next(1, epoch), secret)).toBe('producerUnproven')
+    }
+    expect(await append(owner.host, next(1, 0), secret)).toBe('producerFenced')
+    expect(await append(owner.host, next(1, 1), secret)).toBe('stored')
+  })
+
+  it('a producer goes on with another token of its principal', async () => {
+    const { token } = await world.token('owner', [])
+    expect(await append(await world.connect('host', 'a port', token), next(2, 1), secret)).toBe('stored')
+  })
+
+  it("another's consumer is neither taken nor deregistered", async () => {
+    const named = { stream: 'shared', consumer: 'dashboard' }
+    await owner.controller.request('registerConsumer', named)
+    const subscribing = {
+      streamId: sharedId,
+      shardIndex: 0,
+      position: from,
+      creditBytes: 1_000,
+      consumer: 'dashboard',
+    }
+    expect((await outcomeOf(atHost, 'subscribe', subscribing)).code).toBe('permissionDenied')
+    expect((await outcomeOf(atController, 'deregisterConsumer', named)).code).toBe('permissionDenied')
+    expect((await outcomeOf(owner.host, 'subscribe', subscribing)).code).toBe('done')
+    expect((await outcomeOf(owner.controller, 'deregisterConsumer', named)).code).toBe('done')
+  })
+
+  it("another's member is not spoken for, not even with its secret", async () => {
+    const request = joining('shared', 'worker', 'shared')
+    const { group, memberId, secret: shown } = request
+    const member = { group, memberId, secret: shown }
+    await owner.controller.request('joinGroup', request)
+    expect((await outcomeOf(atController, 'joinGroup', request)).code).toBe('memberExists')
+    expect((await outcomeOf(atController, 'renewMember', member)).code).toBe('memberNotFound')
+    await atController.request('leaveGroup', member)
+    expect((await outcomeOf(owner.controller, 'renewMember', member)).code).toBe('done')
+  })
+})
+
+describe('a grant that is taken', () => {
+  it('ends what goes on at once, and leaves the session', async () => {
+    const { token } = await world.token('reader', ['shared:read', 'group:shared:read'])
+    const host = await world.connect('host', 'a port', token)
+    const subscribing = {
+      streamId: sharedId,
+      shardIndex: 0,
+      position: from,
+      creditBytes: 1,
+      consumer: undefined,
+    }
+    await host.request('subscribe', subscribing)
+    const waiting = host.request('fetch', {
+      shards: [{ streamId: sharedId, shardIndex: 0, sequenceNumber: 3, bytesMax: 1_000 }],
+      bytesMax: 1_000,
+      waitMs: 10_000,
+    })
+    await host.request('ping', {})
+    const remove = [{ kind: 'stream', pattern: 'shared', actions: ['read'], expiresAt: undefined }] as const
+    await world.root.request('updatePrincipal', {
+      name: 'reader',
+      add: [],
+      remove,
+      certificateNames: undefined,
+    })
+    expect(errorCodeOf((await waiting).shards[0]!.code)).toBe('shardNotFound')
+    await host.request('ping', {})
+    const ended = host.events.flatMap((event) => (event.event === 'subscriptionEnded' ? [event.body] : []))
+    expect(ended.map(({ code, message }) => `${errorCodeOf(code)}: ${message}`)).toEqual([
+      'streamNotFound: The stream was deleted.',
+    ])
+  })
+})
