@@ -22,6 +22,8 @@ import { lockDirectory } from './storage/directory-lock.ts'
 import { noRoomToStart } from './storage/disk/full-disk.ts'
 import { noteAt } from './storage/note.ts'
 import { openSmallRows as openSmallRowsStore, smallRowsPath } from './storage/small-rows/store.ts'
+import { scrapeRefusal } from './access/scraper.ts'
+import type { Audit } from './telemetry/audit/audit.ts'
 import { openAudit } from './telemetry/audit/open.ts'
 import { createTelemetry, type Instruments, type Telemetry } from './telemetry/instruments.ts'
 import type { Logger } from './telemetry/log.ts'
@@ -117,7 +119,7 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
   // The admin port closes last, so that probes and scrapers can watch the drain.
   closers.push(() => closeAdmin.pop()?.())
   closers.push(() => controller.drain(drainMs()))
-  const admin = await openAdmin(choices, controller, { telemetry, certificates })
+  const admin = await openAdmin(choices, controller, { telemetry, certificates, audit })
   if (admin !== undefined) closeAdmin.push(() => admin.close())
   const server = createServer({
     identity: { brokerId: controller.brokerId, role: 'controller', hostId: 0, software: SOFTWARE },
@@ -179,7 +181,11 @@ async function openCertificates(
 async function openAdmin(
   { admin: at, config, isStopping, log }: ControllerChoices,
   controller: Controller,
-  { telemetry, certificates }: { telemetry: Telemetry; certificates: CertificateWatch | undefined },
+  {
+    telemetry,
+    certificates,
+    audit,
+  }: { telemetry: Telemetry; certificates: CertificateWatch | undefined; audit: Audit },
 ): Promise<(AdminServer & { readonly url: string }) | undefined> {
   if (at === null) return undefined
   const admin = await listenOrSay(at, (place) =>
@@ -187,6 +193,14 @@ async function openAdmin(
       listen: place,
       ready: () => (isStopping() ? stopping : controller.readiness()),
       metrics: () => controller.scrape(),
+      refusalOf: (scraper) => {
+        const refused = scrapeRefusal(controller.policy, scraper, controller.now)
+        if (refused !== undefined) {
+          const { code: outcome, principal, message: detail } = refused
+          audit.record(outcome, { principal, operation: 'metrics', outcome, detail })
+        }
+        return refused
+      },
       names: adminNames(config),
       tls: certificates && { certificates: certificates.current, metrics: telemetry.instruments },
       log: log.child({ component: 'admin' }),

@@ -5,6 +5,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { isIP, type AddressInfo, type Socket } from 'node:net'
 import type { Logger } from 'pino'
+import { isLoopback } from '../../protocol/access/loopback.ts'
+import type { Scraper, ScrapeRefusal } from '../access/scraper.ts'
 import type { ServedCertificates } from '../certificates-contract.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
 import { Places } from './places.ts'
@@ -18,6 +20,8 @@ export interface AdminServerOptions {
   readonly ready: () => { readonly ready: boolean; readonly reasons: readonly string[] }
   /** Makes Prometheus text. Answers /metrics; requests at the same time share one call. */
   readonly metrics: () => Promise<string>
+  /** Says why the metrics are refused to one who asks; undefined where he gets them. Default: everybody gets them. */
+  readonly refusalOf?: (scraper: Scraper) => ScrapeRefusal | undefined
   /** Host names, beside addresses and `localhost`, under which /metrics answers: see `isForeignName`. */
   readonly names: readonly string[]
   /** Makes the port speak TLS, and nothing else. Probes and scrapers need no certificates. */
@@ -33,7 +37,7 @@ export interface AdminServer {
 }
 
 interface Answer {
-  readonly status: 200 | 403 | 404 | 405 | 500 | 503
+  readonly status: 200 | 401 | 403 | 404 | 405 | 500 | 503
   readonly type: string
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>
@@ -172,12 +176,25 @@ async function answer(request: IncomingMessage, options: AdminServerOptions): Pr
     const body = `${request.method} is not served here. Use GET or HEAD.\n`
     return { status: 405, type: TEXT_TYPE, body, headers: { Allow: 'GET, HEAD' } }
   }
+  const refused = probes.includes(serve) ? undefined : options.refusalOf?.(scraperOf(request, options))
+  if (refused !== undefined) return unscraped(refused)
   try {
     return await serve(options)
   } catch (error) {
     options.log.error({ err: error, path }, 'an admin request failed')
     return { status: 500, type: TEXT_TYPE, body: 'The answer failed; the log has the details.\n' }
   }
+}
+
+function scraperOf({ headers, socket }: IncomingMessage, { tls }: AdminServerOptions): Scraper {
+  const isPrivate = tls !== undefined || isLoopback(socket.remoteAddress ?? '')
+  return { authorization: headers.authorization, isPrivate }
+}
+
+function unscraped({ code, message }: ScrapeRefusal): Answer {
+  const answer = { type: TEXT_TYPE, body: `${message}\n` }
+  if (code === 'permissionDenied') return { ...answer, status: 403 }
+  return { ...answer, status: 401, headers: { 'WWW-Authenticate': 'Bearer' } }
 }
 
 // Always healthy: a process with a broken invariant ends, so one that can answer is in order.

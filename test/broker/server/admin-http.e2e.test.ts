@@ -35,6 +35,43 @@ async function serve(options: Partial<AdminServerOptions> = {}) {
   }
 }
 
+describe('admin port: who may read the metrics', () => {
+  it('is asked of each request for them, and of no probe', async () => {
+    const asked: (string | undefined)[] = []
+    const { port } = await serve({
+      refusalOf: ({ authorization, isPrivate }) => {
+        expect(isPrivate).toBe(true)
+        asked.push(authorization)
+        if (authorization === undefined) return { code: 'unauthenticated', message: 'Who are you?' }
+        return authorization === 'Bearer low' ? { code: 'permissionDenied', message: 'No.' } : undefined
+      },
+    })
+    const answers = []
+    for (const [path, authorization] of [
+      ['/metrics'],
+      ['/metrics', 'Bearer low'],
+      ['/metrics', 'Bearer ok'],
+      ['/healthz'],
+      ['/readyz'],
+    ]) {
+      const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers })
+      answers.push([
+        response.status,
+        response.headers.get('www-authenticate'),
+        (await response.text()).trim(),
+      ])
+    }
+    expect(answers.slice(0, 3)).toEqual([
+      [401, 'Bearer', 'Who are you?'],
+      [403, null, 'No.'],
+      [200, null, 'millrace_up 1'],
+    ])
+    expect(answers.slice(3).map(([status]) => status)).toEqual([200, 200])
+    expect(asked).toEqual([undefined, 'Bearer low', 'Bearer ok'])
+  })
+})
+
 describe('admin port: /healthz and /readyz', () => {
   it('answer 200 while the broker is ready', async () => {
     const { ask } = await serve()
