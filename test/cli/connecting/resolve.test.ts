@@ -13,7 +13,8 @@ const test = { url: 'millrace://test.lan:7400' }
 const profiles = { use: 'test', profiles: { prod, test } }
 const local = '/srv/data/local-profile.json'
 const localProfile = JSON.stringify({
-  url: 'millrace://localhost:7400',
+  url: 'millraces://localhost:7400',
+  ca: '/srv/data/tls/ca.pem',
   tokenFile: '/srv/data/root.token',
 })
 
@@ -44,7 +45,7 @@ describe('resolveTarget: the broker', () => {
       'the local profile',
       {},
       { profiles: { profiles: {} }, files: { [local]: localProfile } },
-      'millrace://localhost:7400',
+      'millraces://localhost:7400',
       local,
     ],
     ['the default', {}, {}, 'millrace://127.0.0.1:7400', 'default'],
@@ -55,7 +56,10 @@ describe('resolveTarget: the broker', () => {
   it('looks for the local profile where MILLRACE_DATA_DIR says', () => {
     const files = { '/var/lib/millrace/local-profile.json': localProfile, '/var/lib/millrace/root.token': '' }
     const environment = { MILLRACE_DATA_DIR: '/var/lib/millrace' }
-    expect(target({}, { environment, files }).token).toMatchObject({ path: '/var/lib/millrace/root.token' })
+    expect(target({}, { environment, files })).toMatchObject({
+      token: { path: '/var/lib/millrace/root.token' },
+      tls: { ca: { value: '/srv/data/tls/ca.pem' } },
+    })
   })
 
   it('looks for profiles below XDG_CONFIG_HOME, where that is absolute', () => {
