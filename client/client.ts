@@ -102,6 +102,8 @@ export class Client extends Admin implements AsyncDisposable {
   readonly #putters: Putters
   readonly #signal: AbortSignal | undefined
   readonly #stopListening: (() => void) | undefined
+  /** Fires when the client closes, with the error of what then waits for a key. */
+  readonly #ending = new AbortController()
   #closing: Promise<void> | undefined
 
   constructor(addresses: readonly Address[], settings: Settings, signal: AbortSignal | undefined) {
@@ -185,7 +187,7 @@ export class Client extends Admin implements AsyncDisposable {
     checkOptions('producer', options)
     this.#throwIfClosed()
     const routing = await this.#routings.get(stream, options.signal)
-    await ensureKey(stream, this.#settings, options.signal)
+    await ensureKey(stream, this.#settings, { signal: options.signal, closing: this.#ending.signal })
     this.#throwIfClosed()
     throwIfAborted(options.signal)
     const producer: Producer<In> = new Producer(options, {
@@ -316,6 +318,7 @@ export class Client extends Admin implements AsyncDisposable {
   }
 
   async #finish(): Promise<void> {
+    this.#ending.abort(closedError('The client'))
     const closings = [...this.#given].map((given) => given.close())
     const closed = await Promise.allSettled(closings)
     this.#stopListening?.()
@@ -326,6 +329,7 @@ export class Client extends Admin implements AsyncDisposable {
 
   /** Ends producers and readings with an error, and closes all connections. */
   #abort(signal: AbortSignal): void {
+    this.#ending.abort(abortedBy(signal))
     for (const given of this.#given) given.abort(signal.reason)
     this.#pool.close()
   }

@@ -32,6 +32,8 @@ export class Decryption {
    */
   openerOf(batch: Uint8Array, signal: AbortSignal): BatchOpener | Promise<BatchOpener> {
     const { keys, refusesPlaintext } = this.#options
+    // Who has no keys pays nothing for those who have.
+    if (keys === undefined && !refusesPlaintext) return openWithoutKeys
     // Whoever reads a damaged batch finds the damage before anything is opened.
     if (checkBatchHeader(batch) !== undefined) return openWithoutKeys
     if (!isEncryptedAt(batch, 0)) return refusesPlaintext ? refusePlaintext : openWithoutKeys

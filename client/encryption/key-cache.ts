@@ -132,20 +132,25 @@ function batchKeyOf(given: unknown, what: string, wanted?: string): BatchKey {
   const fault = (sentence: string) =>
     new MillraceError('invalidArgument', `The key provider's ${what} gave no key: ${sentence}`)
   if (typeof given !== 'object' || given === null) {
-    throw fault(`it is ${shown(given)}; it must be an object with id and bytes.`)
+    throw fault(`it is ${kindOf(given)}; it must be an object with id and bytes.`)
   }
   const { id, bytes } = given as Partial<Key>
-  if (typeof id !== 'string') throw fault(`its id is ${shown(id)}; it must be a string.`)
+  if (typeof id !== 'string') throw fault(`its id is ${kindOf(id)}; it must be a string.`)
   const idFault = checkKeyId(id)
   if (idFault !== undefined) throw fault(idFault)
   if (wanted !== undefined && id !== wanted) throw fault(`it has the id ${id}.`)
   return { id, secret: secretOf(bytes, fault) }
 }
 
+/** Not quoted: a text may be the key itself, in hexadecimal digits or base64. */
+function kindOf(given: unknown): string {
+  return typeof given === 'string' ? 'a text' : shown(given)
+}
+
 function secretOf(bytes: unknown, fault: (sentence: string) => Error): KeyObject {
   const asObject = bytes instanceof KeyObject
   if (!asObject && !isBytes(bytes)) {
-    throw fault(`its bytes are ${shown(bytes)}; they must be a Uint8Array or a secret KeyObject.`)
+    throw fault(`its bytes are ${kindOf(bytes)}; they must be a Uint8Array or a secret KeyObject.`)
   }
   if (asObject && bytes.type !== 'secret') throw fault(`its bytes are a ${bytes.type} KeyObject.`)
   const length = asObject ? bytes.symmetricKeySize : bytes.length

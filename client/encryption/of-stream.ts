@@ -2,22 +2,31 @@
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { insist } from '../retry.ts'
 import type { Settings } from '../settings.ts'
-import { unlessAborted } from '../waiting.ts'
+import { onAbort, unlessAborted } from '../waiting.ts'
 import { BatchEncryption, type EncryptionEvents } from './batch-encryption.ts'
 import { Decryption } from './decryption.ts'
 
 /**
  * Makes sure, before records are taken, that there is a key for the stream if it is encrypted. Rejects with `keyUnavailable` or
- * `invalidArgument`; with `keyProviderFailed` when the provider has failed for as long as a request may take.
+ * `invalidArgument`; with `keyProviderFailed` when the provider has failed for as long as a request may take;
+ * with the reason of `closing` when the client closes meanwhile.
  */
 export async function ensureKey(
   stream: string,
   settings: Settings,
-  signal: AbortSignal | undefined,
+  { signal, closing }: { signal: AbortSignal | undefined; closing: AbortSignal },
 ): Promise<void> {
   const { encryption } = settings
   if (encryption?.isFor(stream) !== true || encryption.keys.current(stream).key !== undefined) return
-  await askPatiently(() => encryption.keys.askCurrent(stream), settings, signal)
+  const ending = new AbortController()
+  const stops = [signal, closing].map((one) => one && onAbort(one, () => ending.abort(one.reason)))
+  try {
+    await askPatiently(() => encryption.keys.askCurrent(stream), settings, ending.signal)
+  } catch (error) {
+    throw closing.aborted ? closing.reason : error
+  } finally {
+    for (const stop of stops) stop?.()
+  }
 }
 
 /** What encrypts the batches of one producer; undefined where they go as they are. */

@@ -48,15 +48,18 @@ const MINUTE_MS = 60_000
 
 /** The options with their kinds, bounds and defaults. */
 export const encryptionOptions = {
-  keys: takes(
-    'a key provider, such as fileKeys(directory): an object with the methods current and key',
-    (given) =>
-      typeof given === 'object' &&
-      given !== null &&
-      ['current', 'key'].every((name) =>
-        callback.accepts((given as Readonly<Record<string, unknown>>)[name]),
-      ),
-  ),
+  keys: {
+    ...takes(
+      'a key provider, such as fileKeys(directory): an object with the methods current and key',
+      (given) =>
+        typeof given === 'object' &&
+        given !== null &&
+        ['current', 'key'].every((name) =>
+          callback.accepts((given as Readonly<Record<string, unknown>>)[name]),
+        ),
+    ),
+    isSecret: true,
+  },
   streams: takes(
     "an array of names of streams, or of beginnings of names with * at their end, as 'orders-*'; at least one",
     (given) =>

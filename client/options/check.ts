@@ -73,7 +73,8 @@ export function checkOption(path: string, option: Option, given: unknown): void 
     checkFields(option.fields, given, { whole: path, prefix: `${path}.`, taker: path })
   }
   if (option.accepts(given)) return
-  throw invalid(`${path} is ${shown(given)}; it must be ${option.expects(given)}.`)
+  const seen = option.isSecret === true && typeof given === 'string' ? 'a text' : shown(given)
+  throw invalid(`${path} is ${seen}; it must be ${option.expects(given)}.`)
 }
 
 function unknownOption(name: string, names: readonly string[], { prefix, taker }: Place): MillraceError {

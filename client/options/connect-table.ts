@@ -2,7 +2,17 @@
 import { encryptionOptions } from '../encryption/options.ts'
 import type { TlsOptions } from '../connecting/tls-transport.ts'
 import type { ConnectOptions, RetryPolicy, Rim } from '../settings.ts'
-import { bytesOrText, callback, either, group, signal, string, whole, type OptionsOf } from './option.ts'
+import {
+  bytesOrText,
+  callback,
+  either,
+  group,
+  signal,
+  string,
+  whole,
+  type Option,
+  type OptionsOf,
+} from './option.ts'
 
 const retry = {
   backoffMinMs: whole({ min: 0, max: 60_000, default: 50 }),
@@ -28,17 +38,17 @@ const tls = {
 } satisfies OptionsOf<TlsOptions>
 
 /** What a function that is given as `tls` returns. */
-export const tlsOptions = group(tls)
+export const tlsOptions: Option = { ...group(tls), isSecret: true }
 
 export const connectOptions = {
   ...brokerInProcess,
   dial: callback,
-  tls: either(group(tls), callback),
+  tls: { ...either(group(tls), callback), isSecret: true },
   token: either(string, callback),
   clientName: string,
   requestTimeoutMs: whole({ min: 1, max: 3_600_000, default: 30_000 }),
   retry: { ...group(retry), fields: retry },
-  encryption: group(encryptionOptions),
+  encryption: { ...group(encryptionOptions), isSecret: true },
   signal,
   log: callback,
   rim: group(rim),

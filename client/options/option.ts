@@ -12,6 +12,8 @@ export interface Option {
   readonly accepts: (given: unknown) => boolean
   /** The options of a group. */
   readonly fields?: Options
+  /** A text that stands in its place may be a secret, so no message quotes it. */
+  readonly isSecret?: true
 }
 
 export type Options = { readonly [name: string]: Option }

@@ -7,7 +7,7 @@ import type { Settings } from '../../settings.ts'
 import { errorFrom } from '../../errors.ts'
 import { sleep } from '../../waiting.ts'
 import type { GroupHandler, GroupSettings } from '../options.ts'
-import { errorText } from '../error-text.ts'
+import { reportedText } from '../error-text.ts'
 import { CallContext } from './context.ts'
 import type { LeasedShard } from './leased-shard.ts'
 
@@ -16,7 +16,7 @@ export interface AttemptsOptions<T> {
   readonly shard: LeasedShard
   readonly handler: GroupHandler<T>
   readonly settings: Pick<GroupSettings, 'retry' | 'onPoison'>
-  readonly client: Pick<Settings, 'monotonic' | 'random' | 'log'>
+  readonly client: Pick<Settings, 'encryption' | 'monotonic' | 'random' | 'log'>
   /** Called before and after each call of the handler; undefined if calls have no timeout. */
   readonly watch: { began(): object; ended(call: object): void } | undefined
   /** Waits while the group is paused or the lease is in doubt. Returns undefined if records may be handed out at once. */
@@ -255,11 +255,16 @@ export class Attempts<T> {
     return true
   }
 
+  #reported(error: Error): string {
+    const { shard, client } = this.#options
+    return reportedText(error, { isEncrypted: client.encryption?.isFor(shard.stream) === true })
+  }
+
   /** Waits for the next attempt; returns false if the shard closes meanwhile. */
   async #pause(sequenceNumber: number, error: Error, attempt: number): Promise<boolean> {
     const { shard, settings, client, events, gate } = this.#options
     const delayMs = backoffMs(settings.retry, Math.max(0, attempt - 1), client.random)
-    const detail = `Attempt ${attempt} failed: ${errorText(error)}`
+    const detail = `Attempt ${attempt} failed: ${this.#reported(error)}`
     shard.trouble = {
       state: 'retrying',
       since: shard.trouble?.since ?? client.monotonic(),
@@ -279,7 +284,7 @@ export class Attempts<T> {
   /** Blocks the shard until there is a decision; returns false if the shard closes meanwhile. */
   async #block(sequenceNumber: number, error: Error): Promise<boolean> {
     const { shard, client, events } = this.#options
-    const detail = `All attempts failed: ${errorText(error)}`
+    const detail = `All attempts failed: ${this.#reported(error)}`
     const trouble = { state: 'blocked', since: client.monotonic(), sequenceNumber, detail } as const
     shard.trouble = trouble
     events.blocked({ sequenceNumber, error })

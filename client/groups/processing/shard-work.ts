@@ -334,7 +334,11 @@ export class ShardWork<T> {
     if (arrived === undefined) return undefined
     const opener = this.#locked?.opener ?? decryption.openerOf(arrived.batch, shard.closing)
     this.#locked = typeof opener === 'function' ? undefined : { arrived, opener }
-    if (typeof opener !== 'function') return undefined
+    if (typeof opener !== 'function') {
+      // A handler may run until nobody awaits it any more. Node ends a process for a rejection that nobody takes.
+      opener.catch(() => {})
+      return undefined
+    }
     try {
       const records = recordsOf(arrived, codec, opener)
       const bytes = arrived.batch.length

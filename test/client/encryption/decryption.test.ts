@@ -1,7 +1,14 @@
 // Every way of reading decrypts; what cannot be decrypted is named, and passed over only where the reader asks for that. An outage of
 // the provider passes over nothing.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Client, EncryptionOptions, Reading, UnreadableRecords } from '../../../client/index.ts'
+import type {
+  Client,
+  EncryptionOptions,
+  KeyProvider,
+  Reading,
+  UnreadableRecords,
+} from '../../../client/index.ts'
+import { deferred } from '../../../client/waiting.ts'
 import { batchOffsets, bodyCrcOf, stampBatch } from '../../../protocol/index.ts'
 import { GroupTest, typesOf, valueOf } from '../groups/support/members.ts'
 import { driven, fakeTime, pass } from '../support/drive.ts'
@@ -250,6 +257,41 @@ describe('a group', () => {
     },
   )
 
+  it('ends quietly while a handler runs and the key of the next batch is asked for', async () => {
+    const keys = new TestKeys()
+    const test = await groupOn(keys)
+    const hangs: KeyProvider = {
+      current: (stream) => keys.current(stream),
+      key: (id, stream) => (id === 'key-1' ? keys.key(id, stream) : new Promise(() => {})),
+    }
+    const unhandled: unknown[] = []
+    const note = (reason: unknown): void => void unhandled.push(reason)
+    process.on('unhandledRejection', note)
+    try {
+      const handling = deferred<void>()
+      let isHandling = false
+      const { group } = await test.join(
+        {},
+        () => {
+          isHandling = true
+          return handling.promise
+        },
+        { encryption: { keys: hangs } },
+      )
+      await test.until(() => isHandling)
+      const closing = group.close()
+      await pass(100, 10)
+      handling.resolve()
+      await driven(closing)
+      await test.end()
+      // Node tells of a rejection when the microtasks are over.
+      await pass(20, 10)
+    } finally {
+      process.off('unhandledRejection', note)
+    }
+    expect(unhandled).toEqual([])
+  })
+
   it('passes over the records of an erased key by its policy, and checkpoints behind them', async () => {
     const keys = new TestKeys()
     const test = await groupOn(keys)
@@ -284,6 +326,22 @@ describe('a group', () => {
     keys.outage = undefined
     await test.until(() => test.handled.length === 6)
     expect(test.handled).toEqual(ALL)
+    await test.end()
+  })
+
+  it('tells the broker nothing of an error of the handler that may quote a record', async () => {
+    const keys = new TestKeys()
+    const test = await groupOn(keys)
+    const fails = ([record]: readonly { data: Uint8Array }[]) => {
+      throw new SyntaxError(`no JSON: ${Buffer.from(record!.data).toString()}`)
+    }
+    const { events } = await test.join({}, fails, { encryption: { keys } })
+    const reported = () => test.groups.states.get('billing')?.streams.get('clicks')?.leases.get(0)?.report
+    await test.until(() => reported()?.state === 'blocked')
+    expect(reported()?.detail).toMatch(/^All attempts failed: SyntaxError, whose text stays with the member/)
+    expect(events.find(({ type }) => type === 'blocked')).toMatchObject({
+      error: { message: 'no JSON: key-1 a' },
+    })
     await test.end()
   })
 

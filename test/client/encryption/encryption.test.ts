@@ -1,7 +1,7 @@
 // What a client with keys appends is encrypted, whichever way it is appended, and nothing is ever sent in the open because a key
 // could not be had.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { connect, type LogEntry, type MillraceError } from '../../../client/index.ts'
+import { connect, type Key, type LogEntry, type MillraceError } from '../../../client/index.ts'
 import { codecAt, keyIdOf } from '../../../protocol/index.ts'
 import { driven, fakeTime, pass } from '../support/drive.ts'
 import { FakeBroker } from '../support/fake-broker.ts'
@@ -18,6 +18,22 @@ const secretRecord = { partitionKey: SECRET, data: SECRET, headers: { [SECRET]: 
 const failureOf = (promise: Promise<unknown>) => driven(promise.catch((error: unknown) => error))
 
 describe('encryption', () => {
+  it('stops waiting for a key when the client closes', async () => {
+    const keys = { current: () => new Promise<Key>(() => {}), key: () => undefined }
+    const { client, end } = await clientOf(new FakeBroker(), {
+      encryption: { keys },
+      requestTimeoutMs: 60_000,
+    })
+    const outcomes: unknown[] = []
+    client.producer('clicks').catch((error: unknown) => outcomes.push(error))
+    client.put('clicks', secretRecord).catch((error: unknown) => outcomes.push(error))
+    await pass(100, 10)
+    expect(outcomes).toEqual([])
+    await end()
+    await pass(100, 10)
+    expect(outcomes).toMatchObject([{ code: 'closed' }, { code: 'closed', sideEffects: 'none' }])
+  })
+
   it('covers put, putMany, producers and sinks, and gives back every record', async () => {
     const broker = new FakeBroker()
     const keys = new TestKeys()
@@ -178,7 +194,7 @@ describe('encryption', () => {
       'gives text',
       { id: 'a', bytes: 'x'.repeat(32) },
       'invalidArgument',
-      /bytes are "x+"; they must be a Uint8Array/,
+      /bytes are a text; they must be a Uint8Array/,
     ],
     [
       'gives an id with a space',
@@ -186,7 +202,7 @@ describe('encryption', () => {
       'invalidArgument',
       /visible ASCII/,
     ],
-    ['gives no object', 'key', 'invalidArgument', /gave no key: it is "key"/],
+    ['gives no object', 'key', 'invalidArgument', /gave no key: it is a text;/],
   ] as const)(
     'a provider that %s ends producer and put with an error that says so',
     async (_, answer, code, says) => {

@@ -86,6 +86,17 @@ describe('KeyCache', () => {
     })
   })
 
+  it.each(['c2VjcmV0', { id: 'a', bytes: 'c2VjcmV0' }, { id: ['c2VjcmV0'], bytes: Buffer.alloc(32) }])(
+    'tells nothing of what is no key, which may be a key in another form: %j',
+    async (given) => {
+      const { cache } = cacheOf(() => given)
+      await expect(cache.ask('a', 's')).rejects.toMatchObject({
+        code: 'invalidArgument',
+        message: expect.not.stringContaining('c2VjcmV0') as string,
+      })
+    },
+  )
+
   it('forgets the oldest of very many ids, which anyone may make up', async () => {
     const { cache } = cacheOf((id) => keyOf(id))
     for (let i = 0; i < 1100; i++) await cache.ask(`id-${i}`, 's')

@@ -330,3 +330,13 @@ describe('arguments', () => {
     })
   })
 })
+
+it.each([
+  [{ encryption: 'c2VjcmV0' }, 'encryption is a text;'],
+  [{ encryption: { keys: 'c2VjcmV0' } }, 'encryption.keys is a text;'],
+  [{ tls: 'c2VjcmV0' }, 'tls is a text;'],
+])('what may be a secret is not quoted: %j', async (options, says) => {
+  const { message } = (await failureOf(() => connect('millrace://fake', options as never))) as Error
+  expect(message).toContain(says)
+  expect(message).not.toContain('c2VjcmV0')
+})
