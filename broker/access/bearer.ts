@@ -78,8 +78,7 @@ export class Bearer {
   follow(policy: Policy): string | undefined {
     this.#policy = policy
     const { lapse } = this
-    // What a session asked for before it ends may still wait for its turn.
-    this.#identity = lapse === undefined ? this.#identify() : nobody
+    if (lapse === undefined) this.#identity = this.#identify()
     return lapse
   }
 

@@ -1,6 +1,6 @@
 // Who asks on one session: the identity that holds now, and who wants to know of another. Runs on the main thread of every
 // process that listens; pure.
-import type { Identity } from './identity.ts'
+import { nobody, type Identity } from './identity.ts'
 
 export class SessionIdentity {
   #identity: Identity
@@ -22,6 +22,15 @@ export class SessionIdentity {
     this.#identity = identity
     this.#standing = identity.standing
     for (const listener of this.#listeners) listener()
+  }
+
+  /**
+   * May do nothing from now on: the session ends, and is told why. Nobody is told of the identity, since what waits or goes on
+   * ends with the session, for that reason and not for want of a grant.
+   */
+  lapse(): void {
+    this.#identity = nobody
+    this.#standing = nobody.standing
   }
 
   /** Called at intervals: a grant that has ended by its time changes what waits and goes on, too. */

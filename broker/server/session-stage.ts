@@ -86,7 +86,9 @@ export class SessionStage {
    */
   follow(policy: Policy, isAsker: boolean): Overdue | undefined {
     const lapse = this.#bearer.follow(policy)
-    this.who.replace(this.#bearer.identity)
+    const { identity } = this.#bearer
+    if (lapse !== undefined) this.who.lapse()
+    else if (identity !== this.who.identity) this.who.replace(identity)
     if (!isAsker) return lapsed(lapse)
     this.#lapse = lapse
     return undefined

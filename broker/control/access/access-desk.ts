@@ -14,6 +14,7 @@ import { accessHandlers } from './access-handlers.ts'
 import { KeyRing, type SecretFile } from './key-ring.ts'
 import { PolicyPosts } from './policy-posts.ts'
 import { AccessRegistry } from './registry.ts'
+import { sealedByOf } from './state.ts'
 import { ensureRootToken } from './root-token.ts'
 
 /** How often processes are asked which tokens are in use. */
@@ -50,8 +51,7 @@ export async function openAccess({
   const keyRing = new KeyRing(accessKeyFile, randomBytes)
   if (rootTokenFile !== undefined)
     await ensureRootToken({ registry, file: rootTokenFile, now: time.now, log })
-  const sealedBy = new Set(Array.from(registry.state.accessKey.values(), (key) => key.sealedBy))
-  const problem = await keyRing.problemWith(sealedBy)
+  const problem = await keyRing.problemWith(sealedByOf(registry.state))
   // Streams do not depend on it.
   if (problem !== undefined) log.error(`access keys cannot be used: ${problem}`)
   return { registry, keyRing }

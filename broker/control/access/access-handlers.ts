@@ -22,7 +22,13 @@ import {
 } from './plans.ts'
 import type { AccessRegistry } from './registry.ts'
 import { isActive, isVisible, mayEverything, nameOf } from './rules.ts'
-import { credentialsOf, type AccessPlan, type AccessState, type CredentialFamily } from './state.ts'
+import {
+  credentialsOf,
+  sealedByOf,
+  type AccessPlan,
+  type AccessState,
+  type CredentialFamily,
+} from './state.ts'
 
 export interface AccessHandlerOptions {
   readonly registry: AccessRegistry
@@ -76,7 +82,7 @@ function accessKeyHandlers({
       const planSealed = async (state: AccessState): Promise<AccessPlan<void>> => {
         // Who may not make one gets no key file made.
         plan(state, { sealed: '-', sealedBy: '-' })
-        return plan(state, await keyRing.seal(id, secret, state.accessKey.size === 0))
+        return plan(state, await keyRing.seal(id, secret, sealedByOf(state)))
       }
       await registry.change(planSealed, fail, session)
       return { id, secret }

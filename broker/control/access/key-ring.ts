@@ -51,9 +51,15 @@ export class KeyRing {
     }
   }
 
-  /** Encrypts a secret for the access key of this id. Where there are no others (`isFirst`), a missing key file is made. */
-  async seal(id: string, secret: string, isFirst: boolean): Promise<SealedSecret> {
-    const { key, name } = (await this.#load()) ?? (isFirst ? await this.#make() : this.#missing(undefined))
+  /**
+   * Encrypts a secret for the access key of this id. `sealedBy`: the keys that encrypted the others. Where there are no others, a
+   * missing key file is made; else the file must hold the same key, so that one file opens them all.
+   */
+  async seal(id: string, secret: string, sealedBy: ReadonlySet<string>): Promise<SealedSecret> {
+    const isFirst = sealedBy.size === 0
+    const found = (await this.#load()) ?? (isFirst ? await this.#make() : undefined)
+    if (found === undefined || !(isFirst || sealedBy.has(found.name))) return this.#missing(found)
+    const { key, name } = found
     const iv = this.#random(IV_BYTES)
     const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(aadOf(id)))
     const bytes = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()])

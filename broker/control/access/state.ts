@@ -101,3 +101,8 @@ export function credentialsOf(
 ): readonly string[] {
   return [...state[family]].flatMap(([id, credential]) => (credential.principal === principal ? [id] : []))
 }
+
+/** Returns the names of the keys that encrypted the secrets of access keys. */
+export function sealedByOf({ accessKey }: AccessState): ReadonlySet<string> {
+  return new Set(Array.from(accessKey.values(), ({ sealedBy }) => sealedBy))
+}

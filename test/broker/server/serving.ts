@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { pino, type Logger } from 'pino'
 import { inProcessPair } from '../../../broker/server/transport/in-process.ts'
 import { createServer, type Server, type ServerOptions } from '../../../broker/server/server.ts'
+import type { Peer } from '../../../broker/server/session-home.ts'
 import type { OperationOn } from '../../../protocol/index.ts'
 import { settingDefaults } from '../../../protocol/stream-settings.ts'
 import { CountedMetrics } from '../../support/counted-metrics.ts'
@@ -28,6 +29,8 @@ export interface Serving {
   connect(options?: { hello?: boolean }): Promise<RawConnection>
   /** Returns the client's end of a connection whose other end the server has accepted. */
   stream(remote?: string): Duplex
+  /** The same, for a connection that came in some way. */
+  arrive(from?: Peer): Duplex
 }
 
 export type ServingOptions<N extends Served> = Partial<Omit<ServerOptions<N>, 'handlers'>>
@@ -48,20 +51,19 @@ export function serving<N extends Served>(
     onBroken: (error) => broken.push(error),
     ...options,
   })
-  const stream = (remote?: string) => {
+  const arrive = (from?: Peer) => {
     const [near, far] = inProcessPair()
-    server.accept(
-      far,
-      remote === undefined ? undefined : { remote, arrival: { isPrivate: false, certificateNames: [] } },
-    )
+    server.accept(far, from)
     return near
   }
+  const stream = (remote?: string) =>
+    arrive(remote === undefined ? undefined : { remote, arrival: { isPrivate: false, certificateNames: [] } })
   const connect = async ({ hello = true } = {}) => {
     const connection = new RawConnection(stream())
     if (hello) await connection.hello()
     return connection
   }
-  return { server, counted, broken, logged, connect, stream }
+  return { server, counted, broken, logged, connect, stream, arrive }
 }
 
 function errorsInto(lines: string[]): Logger {
