@@ -9,11 +9,13 @@ import { rowsPage } from '../broker/storage/rows/docs-page.ts'
 import { auditPage } from '../broker/telemetry/audit/docs-page.ts'
 import { metricsPage } from '../broker/telemetry/docs-page.ts'
 import { errorsPage } from './docs/errors-page.ts'
+import { grantsPage } from './docs/grants-page.ts'
 import { protocolPage } from './docs/protocol-page.ts'
 
 /** The table of generated documents; a new document needs only a line here. */
 const pages: readonly { readonly path: string; readonly render: (root: string) => string }[] = [
   { path: 'docs/protocol.md', render: protocolPage },
+  { path: 'docs/grants.md', render: grantsPage },
   { path: 'docs/errors.md', render: errorsPage },
   { path: 'docs/configuration.md', render: configurationPage },
   { path: 'docs/metrics.md', render: metricsPage },

@@ -9,6 +9,7 @@ import { operations, type OperationName, type RequestOf, type ResponseOf } from 
 import { noDocument, noGroup, noMember, noShard, noStream } from './absence.ts'
 import { lacking, type Denial, type ActionOn } from './denial.ts'
 import type { Identity } from './identity.ts'
+import { StreamGrants } from './stream-grants.ts'
 
 /** The name of a stream that this process serves. */
 export type StreamNameOf = (streamId: number) => string | undefined
@@ -82,16 +83,19 @@ function byName(rule: MayRule): Check {
   }
 }
 
+/** Decides by what is remembered: these are data requests. */
 function byId({ action, at }: MayRule, streamNameOf: StreamNameOf): Check {
+  const grants = new StreamGrants()
   return (request, identity) => {
     const streamId = request[at] as number
     const name = streamNameOf(streamId)
     // The handler says of an id that is not served here what is said below.
     if (name === undefined) return undefined
-    return denialOf(identity, { action, kind: 'stream', name }, () => ({
-      code: 'shardNotFound',
-      message: noShard(streamId, request.shardIndex as number),
-    }))
+    const verdict = grants.of(identity, action, { streamId, streamName: name })
+    if (verdict === 'allowed') return undefined
+    const missing = lacking(identity, { action, kind: 'stream', name })
+    if (verdict === 'lacking') return missing
+    return { ...missing, code: 'shardNotFound', message: noShard(streamId, request.shardIndex as number) }
   }
 }
 

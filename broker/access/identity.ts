@@ -20,10 +20,10 @@ export interface Identity {
   /** True if the action on the thing of this name is granted at this moment. */
   may(action: Action, kind: ResourceKind, name: string): boolean
   /**
-   * The names of a kind that may be described: exact names, and prefixes that end in `*`; sorted by `<`, and none within another.
+   * The names of a kind on which the action is granted, `describe` by default: exact names, and prefixes that end in `*`; sorted by `<`, and none within another.
    * A list that walks them reads nothing that it does not show.
    */
-  shown(kind: ResourceKind): readonly string[]
+  shown(kind: ResourceKind, action?: Action): readonly string[]
   /** Rises when a grant ends by its time: what was decided under another number no longer holds. */
   readonly standing: number
 }
@@ -71,7 +71,7 @@ class Grantee implements Identity {
   readonly #now: Clock
   #standing = 0
   #nextEnd: number
-  #shown = new Map<ResourceKind, readonly string[]>()
+  #shown = new Map<string, readonly string[]>()
 
   constructor(principal: string, grants: readonly Grant[], now: Clock, token: Identity['token']) {
     this.principal = principal
@@ -96,16 +96,14 @@ class Grantee implements Identity {
     return allows(this.#grants, { kind, name, action, now })
   }
 
-  shown(kind: ResourceKind): readonly string[] {
+  shown(kind: ResourceKind, action: Action = 'describe'): readonly string[] {
     void this.standing
-    const known = this.#shown.get(kind)
+    const known = this.#shown.get(`${kind} ${action}`)
     if (known !== undefined) return known
     const about = this.#grants.filter((grant) => grant.kind === kind || grant.kind === '*')
-    const patterns = about
-      .filter(({ actions }) => includes(actions, 'describe'))
-      .map(({ pattern }) => pattern)
+    const patterns = about.filter(({ actions }) => includes(actions, action)).map(({ pattern }) => pattern)
     const shown = disjoint(patterns)
-    this.#shown.set(kind, shown)
+    this.#shown.set(`${kind} ${action}`, shown)
     return shown
   }
 

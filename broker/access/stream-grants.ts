@@ -3,9 +3,6 @@
 import type { Action } from '../../protocol/access/grant.ts'
 import type { Identity } from './identity.ts'
 
-/** Actions on streams that data requests need. */
-export type StreamAction = Extract<Action, 'read' | 'write' | 'manage'>
-
 /** allowed; lacking: it may be seen, and the action is not granted; hidden: it does not exist for him. */
 export type Verdict = 'allowed' | 'lacking' | 'hidden'
 
@@ -21,14 +18,14 @@ type Verdicts = Map<number, Verdict>
 
 interface Known {
   standing: number
-  readonly of: Readonly<Record<StreamAction, Verdicts>>
+  readonly of: Map<Action, Verdicts>
 }
 
 export class StreamGrants {
   readonly #known = new WeakMap<Identity, Known>()
 
   /** Decides on an action on a stream. */
-  of(identity: Identity, action: StreamAction, { streamId, streamName }: NamedStream): Verdict {
+  of(identity: Identity, action: Action, { streamId, streamName }: NamedStream): Verdict {
     const verdicts = this.#verdicts(identity, action)
     const known = verdicts.get(streamId)
     if (known !== undefined) return known
@@ -38,22 +35,24 @@ export class StreamGrants {
     return verdict
   }
 
-  #verdicts(identity: Identity, action: StreamAction): Verdicts {
+  #verdicts(identity: Identity, action: Action): Verdicts {
     const { standing } = identity
     let known = this.#known.get(identity)
     if (known === undefined) {
-      known = { standing, of: { read: new Map(), write: new Map(), manage: new Map() } }
+      known = { standing, of: new Map() }
       this.#known.set(identity, known)
     }
     if (known.standing !== standing) {
-      for (const verdicts of Object.values(known.of)) verdicts.clear()
+      known.of.clear()
       known.standing = standing
     }
-    return known.of[action]
+    let verdicts = known.of.get(action)
+    if (verdicts === undefined) known.of.set(action, (verdicts = new Map()))
+    return verdicts
   }
 }
 
-function verdictOf(identity: Identity, action: StreamAction, name: string): Verdict {
+function verdictOf(identity: Identity, action: Action, name: string): Verdict {
   if (identity.may(action, 'stream', name)) return 'allowed'
   return identity.may('describe', 'stream', name) ? 'lacking' : 'hidden'
 }

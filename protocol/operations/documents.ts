@@ -3,7 +3,7 @@
 import { limits } from '../limits.ts'
 import { field } from '../shapes.ts'
 import { documentContent, documentKind, documentName, documentPrefix, documentShape } from '../structs.ts'
-import { may, mayMake, shows } from './grant-rule.ts'
+import { may, mayMake, showsContents } from './grant-rule.ts'
 import type { OperationFamily } from './operation.ts'
 
 const document = field.struct(documentShape, 'A document.')
@@ -62,7 +62,7 @@ export const documentOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Lists the documents of a kind, a page at a time. A page may hold fewer than asked for, by the bytes of its contents.',
-    grant: [shows('document', 'documents.name')],
+    grant: [showsContents('document', 'documents.name')],
     request: {
       kind: documentKind,
       prefix: documentPrefix,
@@ -82,7 +82,7 @@ export const documentOperations = {
     plane: 'control',
     idempotent: true,
     doc: 'Tells which documents of a kind were changed after a version, and waits where none was. To begin, list the documents, and watch after the version of the first page.',
-    grant: [shows('document', 'documents.name'), shows('document', 'deleted')],
+    grant: [showsContents('document', 'documents.name'), showsContents('document', 'deleted')],
     request: {
       kind: documentKind,
       prefix: documentPrefix,

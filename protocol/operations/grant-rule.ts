@@ -39,8 +39,13 @@ export type GrantRule =
     }
   /** The action on the broker as a whole. */
   | { readonly rule: 'mayBroker'; readonly action: Action }
-  /** Answers only with things that the principal may describe; `at`: the list in the answer, and the field of the name in it. */
-  | { readonly rule: 'shows'; readonly on: NamedKind; readonly at: string }
+  /** Answers only with things on which the principal has the action; `at`: the list in the answer, and the field of the name in it. */
+  | {
+      readonly rule: 'shows'
+      readonly action: 'describe' | 'read'
+      readonly on: NamedKind
+      readonly at: string
+    }
   /** About principals: the sender may do it to itself where that takes something away, and to those whose grants it may pass on. */
   | { readonly rule: 'delegates' }
 
@@ -97,5 +102,10 @@ export function mayBroker<const A extends Action>(action: A) {
 }
 
 export function shows<const K extends NamedKind, const F extends string>(on: K, at: F) {
-  return { rule: 'shows', on, at } as const
+  return { rule: 'shows', action: 'describe', on, at } as const
+}
+
+/** As `shows`, for lists that tell what is in the things. */
+export function showsContents<const K extends NamedKind, const F extends string>(on: K, at: F) {
+  return { rule: 'shows', action: 'read', on, at } as const
 }

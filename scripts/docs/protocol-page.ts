@@ -162,7 +162,7 @@ function grantSentence(grant: GrantRule): string {
     case 'mayBroker':
       return `Needs ${code(grant.action)} on the broker.`
     case 'shows':
-      return `Shows each ${grant.on} that the sender may ${code('describe')}.`
+      return `Shows each ${grant.on} that the sender may ${code(grant.action)}.`
     case 'delegates':
       return 'Needs `admin` on all that the principal concerned is granted, or is sent by that principal to take from itself.'
   }

@@ -99,7 +99,7 @@ export class Documents {
     return existed ? {} : notFound(kind, name, fail)
   }
 
-  /** Lists the documents that the identity may see. */
+  /** Lists the documents that the identity may read: a list tells their contents. */
   list(request: RequestOf<'listDocuments'>, identity: Identity): ResponseOf<'listDocuments'> {
     const { kind, prefix = '', limit, exclusiveStartName } = request
     checkTexts({ kind, prefix, ...(exclusiveStartName !== undefined && { name: exclusiveStartName }) })
@@ -109,7 +109,7 @@ export class Documents {
     const documents: StoredDocument[] = []
     let bytes = 0
     const after = exclusiveStartName === undefined ? undefined : keyOf(kind, exclusiveStartName)
-    for (const range of shownKeys(identity.shown('document'), keyOf(kind, prefix))) {
+    for (const range of shownKeys(identity.shown('document', 'read'), keyOf(kind, prefix))) {
       for (const row of this.#rows(range, after)) {
         if (documents.length === limit || bytes >= limits.documentAnswerBytesMax) {
           return { documents, hasMore: true, version }
@@ -121,13 +121,13 @@ export class Documents {
     return { documents, hasMore: false, version }
   }
 
-  /** Tells of the documents that the identity of the session may see when it is told. */
+  /** Tells of the documents that the identity of the session may read when it is told. */
   async watch(
     { kind, prefix = '', after, maxWaitMs }: RequestOf<'watchDocuments'>,
     { session, signal }: Pick<Context<'watchDocuments'>, 'session' | 'signal'>,
   ): Promise<ResponseOf<'watchDocuments'>> {
     checkTexts({ kind, prefix })
-    const sees = (name: string): boolean => session.identity.may('describe', 'document', keyOf(kind, name))
+    const sees = (name: string): boolean => session.identity.may('read', 'document', keyOf(kind, name))
     const place = { kind, prefix, sees }
     const changes = this.#changes.after(after, place)
     if (changes?.length !== 0) return this.#changed(changes)

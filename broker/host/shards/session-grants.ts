@@ -1,16 +1,14 @@
 // What a session may do with the streams of this host, where a request has several parts, or goes on after its answer. Host main
 // thread. What is refused is noted for the audit.
+import type { Action } from '../../../protocol/access/grant.ts'
 import { streamGone } from '../../access/absence.ts'
 import { lacking } from '../../access/denial.ts'
 import type { Identity } from '../../access/identity.ts'
-import { StreamGrants, type NamedStream, type StreamAction } from '../../access/stream-grants.ts'
+import { StreamGrants, type NamedStream } from '../../access/stream-grants.ts'
 import type { Session } from '../../server/session.ts'
 
 /** Operations that are checked here, and what each needs. */
-const needs = { append: 'write', fetch: 'read', subscribe: 'read' } as const satisfies Record<
-  string,
-  StreamAction
->
+const needs = { append: 'write', fetch: 'read', subscribe: 'read' } as const satisfies Record<string, Action>
 
 /** A stream that the session may see, and not use so; or one that does not exist for it. */
 export type PartDenial =
@@ -40,7 +38,7 @@ function denied(
   session: Asking,
   what: {
     readonly operation: keyof typeof needs
-    readonly action: StreamAction
+    readonly action: Action
     readonly stream: NamedStream
     readonly verdict: 'lacking' | 'hidden'
   },

@@ -31,8 +31,10 @@ describe('a list of documents', () => {
   it('shows what may be seen, over pages, and says that more follows only where more is shown', async () => {
     const { put, list } = open()
     for (const name of ['a', 'a1', 'b', 'c', 'c1', 'd']) await put(name)
-    const who = as('document:plans/a*:read', 'document:plans/c:describe', 'document:plans/d:write')
+    const who = as('document:plans/a*:read', 'document:plans/c:read', 'document:plans/d:admin')
     expect(list(who)).toEqual({ names: ['a', 'a1', 'c', 'd'], hasMore: false })
+    // A list tells contents, so that it takes more than to see that a document is there.
+    expect(list(as('document:plans/*:write,manage')).names).toEqual([])
     expect(list(who, { limit: 2 })).toEqual({ names: ['a', 'a1'], hasMore: true })
     expect(list(who, { limit: 2, exclusiveStartName: 'a1' })).toEqual({ names: ['c', 'd'], hasMore: false })
     expect(list(who, { prefix: 'c' })).toEqual({ names: ['c'], hasMore: false })
