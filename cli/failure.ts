@@ -81,7 +81,7 @@ export function reportFailure(error: unknown, target?: FailedTarget): FailureRep
   if (MillraceError.is(error)) {
     const network = networkCauseOf(error)
     if (network !== undefined && target !== undefined) return unreachable(network, target)
-    const advice = error.code === 'unauthenticated' ? adviceOnCredential(target) : adviceOfCode[error.code]
+    const advice = adviceOn(error.code, target)
     // The text is the broker's: line feeds are escaped, so that it cannot imitate another line of this command.
     const sentence = endSentence(visible(error.message))
     return {
@@ -95,6 +95,18 @@ export function reportFailure(error: unknown, target?: FailedTarget): FailureRep
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { message: `This is a defect of millrace, please report it:\n${text}`, exit: 'failed' }
+}
+
+function adviceOn(code: ErrorCode, target: FailedTarget | undefined): string | undefined {
+  if (code === 'unauthenticated') return adviceOnCredential(target)
+  if (code === 'permissionDenied' && target?.token !== undefined) {
+    return `The token is that of ${target.token.origin}: see \`millrace principal describe\` for what it may do.`
+  }
+  // The port is spoken to in plain text because the file that says otherwise could not be read.
+  if (code === 'tlsFailed' && target?.unreadable !== undefined) {
+    return `${target.unreadable} says how to reach the broker of this machine, and this user may not read it: run this as the user of the broker, or give --url.`
+  }
+  return adviceOfCode[code]
 }
 
 function adviceOnCredential(target: FailedTarget | undefined): string | undefined {
@@ -156,7 +168,7 @@ function unreachable(error: SystemError, { url, origin }: FailedTarget): Failure
 function systemMessage(error: SystemError): string {
   const reasons: Record<string, string> = {
     ENOENT: 'does not exist',
-    EACCES: 'may not be accessed by this user',
+    EACCES: 'may not be accessed by this user: run this as one who may, or name another path',
     EEXIST: 'is there already and is no directory',
     EISDIR: 'is a directory',
     ENOTDIR: 'is not a directory',

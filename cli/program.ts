@@ -102,7 +102,7 @@ function settle(command: Command, terminal: Terminal): void {
     .configureOutput({
       writeOut: (text) => terminal.stdout.write(visibleLines(text)),
       writeErr: (text) => terminal.stderr.write(visibleLines(text)),
-      outputError: (text, write) => write(text.replace(/^error: /, 'millrace: ')),
+      outputError: (text, write) => write(withHint(text.replace(/^error: /, 'millrace: '))),
       getOutHelpWidth: () => terminal.stdout.columns || HELP_COLUMNS,
       getErrHelpWidth: () => terminal.stderr.columns || HELP_COLUMNS,
     })
@@ -118,6 +118,12 @@ function settle(command: Command, terminal: Terminal): void {
     .showHelpAfterError('Add --help for what there is.')
   if (command.commands.length > 0) command.addCommand(helpVerb(command))
   for (const verb of command.commands) settle(verb, terminal)
+}
+
+/** A token on a command line shows in the list of processes and in the shell's history, so there is no such flag. */
+function withHint(text: string): string {
+  if (!/unknown option '--token'/.test(text)) return text
+  return `${text.trimEnd()}: a token is in a file, --token-file, or in MILLRACE_TOKEN. Replace one that was typed here.\n`
 }
 
 /** Commander throws for --help and --version too; all other errors are usage errors. */

@@ -59,7 +59,7 @@ interface KnownToken extends PolicyToken {
 /** Compared with where there is no token of the id, so that a wrong id takes as long as a wrong secret. */
 const NO_HASH = new Uint8Array(32)
 const NO_TOKEN = { id: undefined, expiresAt: undefined }
-const WRONG = 'This broker does not know the token: it is wrong, or was revoked.'
+const WRONG = "This broker does not know the token: it is wrong, was revoked, or is another broker's."
 
 export class Policy {
   readonly version: number

@@ -73,20 +73,25 @@ function checkRelations(config: Config, origins: Origins): void {
     const verb = names.length > 1 ? 'cannot be used together' : 'cannot be used'
     throw new ConfigError(`${settings.join(' and ')} ${verb}: ${reason}.`)
   }
-  for (const name of ['host', 'adminHost'] as const) {
-    if (!isLoopback(config[name]) && config.tlsDir === undefined && !config.insecure) {
-      refuse(
-        [name],
-        'other machines may reach it, and everyone who does may read, write and delete everything; ' +
-          '--tls-dir lets it speak TLS, and --insecure (MILLRACE_INSECURE=true) says that this is wanted',
-      )
-    }
-  }
+  // First: with --insecure it would only be refused by another sentence.
   if (config.access === 'required' && config.tlsDir === undefined && !isLoopback(config.host)) {
     refuse(
       ['access', 'host'],
-      'others could read tokens on their way to an address that other machines reach',
+      'others could read tokens on their way to an address that other machines reach; add --tls-dir, which ' +
+        '`millrace tls init` makes',
     )
+  }
+  for (const [name, what] of [
+    ['host', 'everyone who does may read, write and delete everything'],
+    ['adminHost', 'everyone who does may read health and metrics, and others on the way too'],
+  ] as const) {
+    if (!isLoopback(config[name]) && config.tlsDir === undefined && !config.insecure) {
+      refuse(
+        [name],
+        `other machines may reach it, and ${what}; --tls-dir lets it speak TLS, and --insecure ` +
+          '(MILLRACE_INSECURE=true) says that this is wanted',
+      )
+    }
   }
   if (config.tlsClients !== 'none' && config.tlsDir === undefined) {
     refuse(['tlsClients'], 'clients show certificates over TLS alone; add --tls-dir')

@@ -1,5 +1,6 @@
 // The files of a TLS directory: which are there, and how `millrace tls` writes them. Runs in the command line. Keys are written
 // for their owner alone, no file is ever overwritten, and a pair is written key first: what waits for the certificate finds both.
+import { X509Certificate } from 'node:crypto'
 import { chmod, mkdir, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../failure.ts'
@@ -33,6 +34,11 @@ export interface MadeFiles {
   readonly until: Date
 }
 
+/** A certificate of a client, and the name in it as a broker compares it: `DNS:shop`. */
+export interface MadeClient extends MadeFiles {
+  readonly knownAs: string
+}
+
 type FileNames = { readonly cert: string; readonly key: string }
 
 /** Makes a server's certificate, and the authority first where the directory has none. */
@@ -57,7 +63,7 @@ export async function initDirectory(
 }
 
 /** Makes a client's certificate by the authority of the directory. */
-export async function addClient(directory: string, name: string, now: Date): Promise<MadeFiles> {
+export async function addClient(directory: string, name: string, now: Date): Promise<MadeClient> {
   const authority = await readPair(directory, AUTHORITY)
   if (authority === undefined) {
     throw new Failure(`${directory} has no ${AUTHORITY.cert}: make it first, with \`millrace tls init\`.`)
@@ -70,7 +76,8 @@ export async function addClient(directory: string, name: string, now: Date): Pro
     validity: validity(now, CERTIFICATE_DAYS),
   })
   await writePair(directory, files, made)
-  return { ...placesOf(directory, files), madeAuthority: false, until: endOf(now) }
+  const knownAs = new X509Certificate(made.cert).subjectAltName!
+  return { ...placesOf(directory, files), madeAuthority: false, until: endOf(now), knownAs }
 }
 
 async function sign(authority: KeyedCertificate, request: CertificateRequest): Promise<KeyedCertificate> {

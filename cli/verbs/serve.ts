@@ -27,8 +27,8 @@ export function serveVerb(_terminal: Terminal): Command {
       says: 'the defaults, spelt out',
     },
     {
-      line: 'millrace serve --host 0.0.0.0 --insecure --advertise-host broker.lan',
-      says: 'for clients on other machines',
+      line: 'millrace serve --host 0.0.0.0 --tls-dir ./tls',
+      says: 'for clients on other machines; see `millrace tls init`',
     },
     { line: 'millrace serve --config /etc/millrace.json', says: 'options from a file' },
   ])

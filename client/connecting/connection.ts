@@ -134,7 +134,8 @@ function strangerAt(
   }
   if (welcome.hostId === hostId) return undefined
   const name = (id: number) => (id === CONTROLLER ? 'the controller' : `host ${id}`)
-  return `${name(welcome.hostId)} of the broker answers there, not ${name(hostId)}`
+  const hint = hostId === CONTROLLER ? ', whose port a url has, 7400 by default' : ''
+  return `${name(welcome.hostId)} of the broker answers there, not ${name(hostId)}${hint}`
 }
 
 export class Connection {

@@ -89,6 +89,9 @@ function keep(sessions: Map<string, Buffer>, at: string, session: Buffer): void 
   }
 }
 
+/** All that OpenSSL takes for one. */
+const CERTIFICATE_BEGINS = /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/
+
 /** Certificates and keys made ready, with the sessions that began with them: others must not go on with these. */
 class Credentials {
   readonly context: SecureContext
@@ -100,6 +103,11 @@ class Credentials {
     const { ca, cert, key } = options
     if ((cert === undefined) !== (key === undefined)) {
       throw invalid('tls.cert and tls.key belong together; give both, or neither')
+    }
+    if (ca !== undefined && !CERTIFICATE_BEGINS.test(pem(ca).toString())) {
+      throw invalid(
+        "tls.ca holds no certificate in PEM: give the certificate of the broker's authority, its ca.pem",
+      )
     }
     try {
       this.context = createSecureContext({

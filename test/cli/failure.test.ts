@@ -77,6 +77,18 @@ describe('reportFailure', () => {
       message: 'It takes the grant orders:write. See `millrace principal describe` for what you may do.',
       exit: 'denied',
     })
+    expect(reportFailure(error, { ...target, token: { origin: 'profile prod' } }).message).toBe(
+      'It takes the grant orders:write. The token is that of profile prod: see `millrace principal describe` for what it may do.',
+    )
+  })
+
+  it('says where TLS is spoken to in plain text why, if that is because a file could not be read', () => {
+    const error = new MillraceError('tlsFailed', 'This port speaks TLS alone')
+    const { message, exit } = reportFailure(error, { ...target, unreadable: '/srv/data/local-profile.json' })
+    expect(exit).toBe('unreachable')
+    expect(message).toMatch(
+      /^This port speaks TLS alone\. \/srv\/data\/local-profile\.json says how to reach/,
+    )
   })
 
   it('takes the words of configuration and of failures as they are', () => {

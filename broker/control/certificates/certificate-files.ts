@@ -1,7 +1,7 @@
 // Reads the TLS directory, and checks what it holds: a key that belongs to the certificate, and authorities that can be parsed.
 // Runs in the controller. While files are being replaced, what is read may not fit together: the fault says so as a sentence.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClientCertificates, ServedCertificates } from '../../certificates-contract.ts'
 
@@ -11,6 +11,8 @@ export interface CertificateFiles {
   readonly authority: string | undefined
   /** When what each file holds expires: file name → milliseconds since the epoch. */
   readonly expiry: ReadonlyMap<string, number>
+  /** Who else may read the key, as a sentence; undefined if nobody may. */
+  readonly exposure: string | undefined
 }
 
 /** The directory cannot be used as it is. The message is a sentence for an operator. */
@@ -34,10 +36,27 @@ export async function readCertificateFiles(
   const hasAuthority = (await optional(directory, AUTHORITY)) !== undefined
   const authority = hasAuthority ? join(directory, AUTHORITY) : undefined
   const expiry = new Map([[CERT, firstExpiry([leaf!, ...chain])]])
-  if (clients === 'none') return { served: { cert, key, clients, clientsCa: null }, authority, expiry }
+  const exposure = await exposureOf(join(directory, KEY))
+  const common = { authority, expiry, exposure }
+  if (clients === 'none') return { ...common, served: { cert, key, clients, clientsCa: null } }
   const clientsCa = await authorityOfClients(directory)
   expiry.set(clientsCa.name, firstExpiry(certificatesIn(clientsCa.text, join(directory, clientsCa.name))))
-  return { served: { cert, key, clients, clientsCa: clientsCa.text }, authority, expiry }
+  return { ...common, served: { cert, key, clients, clientsCa: clientsCa.text } }
+}
+
+/** A key of the system's administrator may be shared with a group, as Debian's ssl-cert; PostgreSQL draws the same line. */
+const SHARED_BITS = 0o037
+const OWN_BITS = 0o077
+
+/** Warned about and not refused: volumes of containers have modes that nobody chooses. */
+async function exposureOf(path: string): Promise<string | undefined> {
+  // Windows has no such modes.
+  if (process.platform === 'win32') return undefined
+  const status = await stat(path).catch(() => undefined)
+  if (status === undefined) return undefined
+  const isShared = status.uid === 0 && process.getuid!() !== 0
+  if ((status.mode & (isShared ? SHARED_BITS : OWN_BITS)) === 0) return undefined
+  return `${path} can be read or changed by others than its owner, who could pass for this broker: chmod 600 ${path}`
 }
 
 async function authorityOfClients(directory: string): Promise<{ name: string; text: string }> {
@@ -54,7 +73,7 @@ async function required(directory: string, name: string): Promise<string> {
   const text = await optional(directory, name)
   if (text !== undefined) return text
   throw new CertificateFault(
-    `${directory} has no ${name}: put it there, or make it with \`millrace tls init --dir ${directory}\`.`,
+    `${directory} has no ${name}: put it there, or make ${CERT} and ${KEY} with \`millrace tls init --dir ${directory}\`.`,
   )
 }
 
@@ -64,7 +83,11 @@ async function optional(directory: string, name: string): Promise<string | undef
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw new CertificateFault(`${join(directory, name)} cannot be read: ${message}.`)
+    const why =
+      code === 'EACCES'
+        ? 'may not be read by the user of the broker: give it to them'
+        : `cannot be read: ${message}`
+    throw new CertificateFault(`${join(directory, name)} ${why}.`)
   }
 }
 

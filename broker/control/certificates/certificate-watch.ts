@@ -36,6 +36,7 @@ export class CertificateWatch {
   /** What was wrong at the last look. */
   #fault: string | undefined
   #toldFault: string | undefined
+  #toldExposure: string | undefined
   #warnedAt: number | undefined
   #isClosed = false
 
@@ -45,6 +46,7 @@ export class CertificateWatch {
     this.#stopLooking = options.time.every(LOOK_EVERY_MS, () => void this.#look())
     this.#watch()
     this.#tellExpiry()
+    this.#tellExposure(files)
   }
 
   /** Reads the directory, and watches it until `close`. Rejects with `invalidArgument` where it cannot be used. */
@@ -120,6 +122,7 @@ export class CertificateWatch {
       if (this.#isClosed) return
       this.#fault = this.#toldFault = undefined
       if (!isSame(files.served, this.#files.served)) this.#take(files)
+      this.#tellExposure(files)
     } catch (error) {
       const { message } = error as Error
       // Half a pair is there for a moment whenever files are replaced; what is there twice has come to stay.
@@ -143,6 +146,12 @@ export class CertificateWatch {
     if (fault === this.#toldFault) return
     this.#toldFault = fault
     this.#options.log.warn(`the certificates on disk are not used, and those of before go on: ${fault}`)
+  }
+
+  /** Once for each change: the key may be on a volume whose modes stay as they are. */
+  #tellExposure({ exposure }: CertificateFiles): void {
+    if (exposure !== undefined && exposure !== this.#toldExposure) this.#options.log.warn(exposure)
+    this.#toldExposure = exposure
   }
 
   #tellExpiry(): void {

@@ -59,12 +59,13 @@ function clientVerb(terminal: Terminal): Command {
     )
     .action(async ({ dir, name }: ClientOptions) => {
       const { addClient } = await import('../../tls/files.ts')
-      const { cert, key, until } = await addClient(dir, name, new Date())
+      const { cert, key, until, knownAs } = await addClient(dir, name, new Date())
       const lines = [
         `${cert}: the client's certificate, valid until ${dayOf(until)}`,
         `${key}: its key, for this user alone`,
         '',
-        `Start the broker:  millrace serve --tls-dir ${dir} --tls-clients required`,
+        `Start the broker:  millrace serve --tls-dir ${dir} --tls-clients optional`,
+        `Say who that is:   millrace principal certificate PRINCIPAL ${shellWord(knownAs)}`,
         `In the client:     connect(url, { tls: { ca, cert: readFileSync('${cert}'), key: readFileSync('${key}') } })`,
       ]
       for (const line of lines) print(terminal, line)
@@ -75,6 +76,11 @@ function clientVerb(terminal: Terminal): Command {
       says: 'for a client that the broker knows as shop',
     },
   ])
+}
+
+/** `IP Address:10.1.2.3` has a blank. */
+function shellWord(text: string): string {
+  return text.includes(' ') ? `'${text}'` : text
 }
 
 function collectNames(name: string, before: readonly string[]): readonly string[] {

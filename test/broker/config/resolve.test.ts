@@ -163,6 +163,14 @@ describe('resolveConfig refuses with origin, value and bound', () => {
       { flags: { hostPortBase: '65535', hosts: '2' } },
       '--host-port-base (65535) and --hosts (2) cannot be used together: the last host would listen on port 65536.',
     ],
+    [
+      { flags: { host: '0.0.0.0', access: 'required' } },
+      '--access (required) and --host (0.0.0.0) cannot be used together: others could read tokens on their way to an address that other machines reach; add --tls-dir, which `millrace tls init` makes.',
+    ],
+    [
+      { flags: { adminHost: '0.0.0.0' } },
+      '--admin-host (0.0.0.0) cannot be used: other machines may reach it, and everyone who does may read health and metrics, and others on the way too; --tls-dir lets it speak TLS, and --insecure (MILLRACE_INSECURE=true) says that this is wanted.',
+    ],
     [{ flags: { appendQueueSize: '8MiB' } }, '--append-queue-size is 8MiB: the least allowed is 16MiB.'],
     [
       { flags: { advertisePortBase: '65535', hosts: '2' } },

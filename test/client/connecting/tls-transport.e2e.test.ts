@@ -233,6 +233,7 @@ describe('options that cannot be used are refused by name', () => {
     [{ tls: { ca: 5 as never } }, 'tls.ca is 5; it must be bytes'],
     [{ tls: () => ({ cas: 'x' }) as never }, 'There is no option tls().cas. Did you mean tls().ca?'],
     [{ tls: { cert: 'x' } }, 'tls.cert and tls.key belong together'],
+    [{ tls: { ca: 'x' } }, 'tls.ca holds no certificate in PEM'],
     [{ tls: { cert: 'x', key: 'y' } }, 'tls is not made of certificates and a matching key in PEM'],
   ])('%o', async (options, sentence) => {
     const { port } = await tlsBefore()

@@ -110,6 +110,7 @@ describe('token', () => {
     ['token create x --grant orders:fly', /"fly" is no action/],
     ['token create x --expires soon', /--expires soon is no time/],
     ['token create a/b', /a\/b/],
+    ['token list --token mr_x', /unknown option '--token': a token is in a file/],
   ])('%s is refused', async (args, message) => {
     const { code, stdout, stderr } = await millrace(args)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
@@ -155,7 +156,7 @@ describe('principal', () => {
     const token = (await output('token create clerk --grant orders-*:read')).trim()
     const { code, stderr } = await millrace('principal grant clerk *:*:admin', token)
     expect(code).toBe(8)
-    expect(stderr).toContain('See `millrace principal describe` for what you may do.')
+    expect(stderr).toContain('see `millrace principal describe` for what it may do.')
   })
 })
 

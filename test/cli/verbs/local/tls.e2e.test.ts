@@ -68,7 +68,8 @@ describe('tls client', () => {
     ] as const) {
       const { code, stdout, stderr } = await command(['tls', 'client', '--dir', dir, '--name', name])
       expect([code, stderr]).toEqual([0, ''])
-      expect(String(stdout)).toContain('--tls-clients required')
+      expect(String(stdout)).toContain('--tls-clients optional')
+      expect(String(stdout)).toContain(`millrace principal certificate PRINCIPAL ${written}`)
       const certificate = new X509Certificate(await read(`${file}.pem`))
       expect(certificate.subjectAltName).toBe(written)
       expect(certificate.verify(new X509Certificate(await read('ca.pem')).publicKey)).toBe(true)
