@@ -17,6 +17,8 @@ import { visible } from '../../protocol/text/visible-text.ts'
 import { Failure } from '../failure.ts'
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+/** Names that valibot leaves out of every object. */
+const NOT_KEPT: readonly string[] = ['constructor', 'prototype']
 
 /** A field that is not listed is refused by its name: a newer version may mean by it what must not be ignored. */
 const profileSchema = strictObject({
@@ -59,12 +61,11 @@ export function parseLocalProfile(text: string, path: string): Profile {
 
 /** Throws Failure (usage) unless this can be the name of a profile. */
 export function checkProfileName(name: string): void {
-  if (NAME.test(name)) return
-  throw new Failure(
-    `${JSON.stringify(name)} cannot be the name of a profile: 1 to 64 letters, digits, _ . - and the first of them a letter ` +
-      'or a digit.',
-    'usage',
-  )
+  if (NAME.test(name) && !NOT_KEPT.includes(name)) return
+  const rule = NOT_KEPT.includes(name)
+    ? 'it means something else in JSON. Take another one.'
+    : '1 to 64 letters, digits, _ . - and the first of them a letter or a digit.'
+  throw new Failure(`${JSON.stringify(name)} cannot be the name of a profile: ${rule}`, 'usage')
 }
 
 /** Returns the profile of a name. Throws Failure (usage), which says which there are. */

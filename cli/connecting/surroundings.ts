@@ -2,6 +2,7 @@
 // machine. The rim of resolve.ts: tests replace it.
 import { constants, closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { homedir, networkInterfaces } from 'node:os'
+import { isAbsolute } from 'node:path'
 import { processEnvironment, type EnvironmentVariables } from '../../broker/config/environment.ts'
 
 /** What came of reading a file. */
@@ -14,7 +15,8 @@ export type FileRead =
 export interface Surroundings {
   readonly environment: EnvironmentVariables
   readonly workingDirectory: string
-  readonly homeDirectory: string
+  /** Undefined for a user who has none, as in a container, or whose `HOME` is no absolute path. */
+  readonly homeDirectory: string | undefined
   /** Reads a small text file. A path that leads through something that is not a directory counts as missing. */
   readFile(path: string): FileRead
   /** Addresses of this machine, as text. */
@@ -29,10 +31,20 @@ export function processSurroundings(): Surroundings {
   return {
     environment: processEnvironment(),
     workingDirectory: process.cwd(),
-    homeDirectory: homedir(),
+    homeDirectory: homeDirectory(),
     readFile,
     addresses: () =>
       Object.values(networkInterfaces()).flatMap((entries) => (entries ?? []).map(({ address }) => address)),
+  }
+}
+
+/** A relative path would be found below the directory that one happens to be in, which may be another user's. */
+function homeDirectory(): string | undefined {
+  try {
+    const home = homedir()
+    return isAbsolute(home) ? home : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -38,6 +38,8 @@ export function parseUrl(url: string): BrokerUrl {
   const scheme = [PLAIN_SCHEME, TLS_SCHEME].find((known) => url.startsWith(known))
   if (scheme === undefined) throw refuse(url, `it must begin with ${PLAIN_SCHEME} or ${TLS_SCHEME}`)
   const authority = url.slice(scheme.length).replace(/\/$/, '')
+  if (authority.includes('@'))
+    throw refuse(url, 'it has no room for names and passwords; give a token beside it')
   if (authority === '') throw refuse(url, 'it names no host')
   const addresses = authority.split(',').map((part) => parseAddress(url, part))
   return { isSecure: scheme === TLS_SCHEME, addresses }
@@ -47,7 +49,7 @@ function parseAddress(url: string, text: string): Address {
   const match = /^(?:\[(?<v6>[0-9a-fA-F:.%]+)\]|(?<name>[^\s:/?#@[\]]+))(?::(?<port>\d{1,5}))?$/.exec(text)
   if (match?.groups === undefined) throw refuse(url, `${JSON.stringify(text)} is not host:port`)
   const port = match.groups.port === undefined ? DEFAULT_PORT : Number(match.groups.port)
-  if (port > 65_535) throw refuse(url, `port ${port} is above 65535`)
+  if (port < 1 || port > 65_535) throw refuse(url, `port ${port} is not from 1 to 65535`)
   return { host: match.groups.v6 ?? match.groups.name!, port }
 }
 
@@ -62,8 +64,10 @@ export function addressText(address: Address): string {
 }
 
 function refuse(url: string, reason: string): MillraceError {
+  // What stands before an @ may be a password.
+  const shown = JSON.stringify(url.replace(/^([a-z]*:\/\/)?.*@/i, '$1***@'))
   return new MillraceError(
     'invalidArgument',
-    `${JSON.stringify(url)} is not a broker's url: ${reason}. Write for example ${EXAMPLE}.`,
+    `${shown} is not a broker's url: ${reason}. Write for example ${EXAMPLE}.`,
   )
 }

@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import { visible } from '../../../protocol/text/visible-text.ts'
 import { newProfile, type ProfileFlags } from '../../connecting/new-profile.ts'
-import { profilesPath, readProfiles, writeProfiles } from '../../connecting/profile-file.ts'
+import { changeProfiles, readProfiles } from '../../connecting/profile-file.ts'
 import {
   checkProfileName,
   profileOf,
@@ -61,15 +61,17 @@ function addVerb(terminal: Terminal): Command {
     .action(async (name: string, options: ProfileFlags & { replace?: true }) => {
       checkProfileName(name)
       const surroundings = processSurroundings()
-      const profiles = readProfiles(surroundings)
-      if (options.replace !== true && Object.hasOwn(profiles.profiles, name)) {
-        throw new Failure(
-          `There is a profile ${name} already. With --replace this one takes its place.`,
-          'usage',
-        )
-      }
-      await save(withProfile(profiles, name, newProfile(options, surroundings)))
-      const isUsed = profiles.use === name
+      const profile = newProfile(options, surroundings)
+      const before = await changeProfiles(surroundings, (profiles) => {
+        if (options.replace !== true && Object.hasOwn(profiles.profiles, name)) {
+          throw new Failure(
+            `There is a profile ${name} already. With --replace this one takes its place.`,
+            'usage',
+          )
+        }
+        return withProfile(profiles, name, profile)
+      })
+      const isUsed = before.use === name
       print(terminal, `Added ${name}.${isUsed ? '' : ` Use it with \`millrace profile use ${name}\`.`}`)
     })
   return withExamples(command, [
@@ -90,10 +92,12 @@ function useVerb(terminal: Terminal): Command {
       if ((name === undefined) !== (none === true)) {
         throw new Failure('Name a profile, or ask for --none: one of the two.', 'usage')
       }
-      const profiles = readProfiles(processSurroundings())
-      if (name !== undefined) profileOf(profiles, name)
-      await save(withUse(profiles, name))
-      const { environment } = processSurroundings()
+      const surroundings = processSurroundings()
+      const { environment } = surroundings
+      await changeProfiles(surroundings, (profiles) => {
+        if (name !== undefined) profileOf(profiles, name)
+        return withUse(profiles, name)
+      })
       print(terminal, name === undefined ? 'No profile is in use.' : `Using ${name}.`)
       const stronger = ['MILLRACE_URL', 'MILLRACE_PROFILE'].find((variable) => environment[variable])
       if (name !== undefined && stronger !== undefined) {
@@ -166,16 +170,13 @@ function removeVerb(terminal: Terminal): Command {
     .description('Remove a profile. The files that it names stay.')
     .argument('<profile>')
     .action(async (name: string) => {
-      const profiles = readProfiles(processSurroundings())
-      profileOf(profiles, name)
-      await save(withoutProfile(profiles, name))
-      print(terminal, `Removed ${visible(name)}.${profiles.use === name ? ' No profile is in use now.' : ''}`)
+      const before = await changeProfiles(processSurroundings(), (profiles) => {
+        profileOf(profiles, name)
+        return withoutProfile(profiles, name)
+      })
+      print(terminal, `Removed ${visible(name)}.${before.use === name ? ' No profile is in use now.' : ''}`)
     })
   return withExamples(command, [{ line: 'millrace profile remove prod', says: 'and not its token file' }])
-}
-
-function save(profiles: Profiles): Promise<void> {
-  return writeProfiles(profilesPath(processSurroundings()), profiles)
 }
 
 function namedProfiles({

@@ -41,7 +41,7 @@ describe('parseProfiles', () => {
 
 it('checkProfileName: takes plain names, and none that a command line would read as an option', () => {
   expect(() => checkProfileName('prod-1.eu')).not.toThrow()
-  for (const name of ['', '-x', 'a b', '__proto__', 'é', 'x'.repeat(65)]) {
+  for (const name of ['', '-x', 'a b', '__proto__', 'constructor', 'prototype', 'é', 'x'.repeat(65)]) {
     expect(() => checkProfileName(name)).toThrow('cannot be the name of a profile')
   }
 })

@@ -21,7 +21,7 @@ export function surroundingsOf({
   const place = { environment, homeDirectory: '/home/ada' }
   const all: NonNullable<FakeSurroundings['files']> = {
     ...files,
-    ...(profiles === undefined ? {} : { [profilesPath(place)]: JSON.stringify(profiles) }),
+    ...(profiles === undefined ? {} : { [profilesPath(place)!]: JSON.stringify(profiles) }),
   }
   return {
     ...place,

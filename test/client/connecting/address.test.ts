@@ -35,6 +35,7 @@ describe('parseUrl', () => {
     'millrace://',
     'millrace://a:b',
     'millrace://a:70000',
+    'millrace://a:0',
     'millrace://a:1,,b:2',
     'millraces://a:1,millraces://b:2',
     'MILLRACES://a',
@@ -48,5 +49,14 @@ describe('parseUrl', () => {
     } catch (error) {
       expect(MillraceError.is(error, 'invalidArgument')).toBe(true)
     }
+  })
+
+  it.each([
+    'millrace://ada:planted@a:1',
+    'http://planted@a:1',
+    'millrace://a:1,ada:planted@b:2',
+    'ada:planted@a',
+  ])('quotes no password: %s', (url) => {
+    expect(() => parseUrl(url)).toThrow(/^(?!.*planted).*\*\*\*@[ab](:\d)?" is not a broker's url/)
   })
 })

@@ -1,5 +1,5 @@
 // The verbs of profiles as a shell sees them, and the file that they leave behind.
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -107,4 +107,38 @@ it('refuses a file that another version wrote, by the name of what is new', asyn
   const { code, stderr } = await millrace('stream list')
   expect(code).toBe(2)
   expect(stderr).toMatch(/profiles\.json has the field order, which this version does not know/)
+})
+
+it('loses nothing where several commands change profiles at once', async () => {
+  const names = Array.from({ length: 6 }, (_, i) => `p${i}`)
+  const results = await Promise.all(
+    names.map((name) => millrace(`profile add ${name} --url millrace://lan:7400`)),
+  )
+  expect(results.map(({ code }) => code)).toEqual(names.map(() => 0))
+  const listed = JSON.parse(await output('profile list --json')) as { name: string }[]
+  expect(listed.map(({ name }) => name)).toEqual(names)
+  expect(await readdir(join(home, 'config', 'millrace'))).toEqual(['profiles.json'])
+})
+
+it('goes on after a command that was killed while it changed profiles', async () => {
+  const folder = join(home, 'config', 'millrace')
+  await mkdir(folder, { recursive: true })
+  const lock = join(folder, 'profiles.json.lock')
+  await writeFile(lock, '')
+  const longAgo = new Date(Date.now() - 3_600_000)
+  await utimes(lock, longAgo, longAgo)
+  await output('profile add lan --url millrace://lan:7400')
+  expect(await readdir(folder)).toEqual(['profiles.json'])
+})
+
+it('takes no profiles from the directory that one happens to be in, where HOME is no absolute path', async () => {
+  await mkdir(join(home, '.config', 'millrace'), { recursive: true })
+  const evil = { use: 'evil', profiles: { evil: { url: 'millrace://evil.example:7400' } } }
+  await writeFile(join(home, '.config', 'millrace', 'profiles.json'), JSON.stringify(evil))
+  for (const HOME of ['', '.']) {
+    const { code, stdout } = await millrace('profile show', { HOME, XDG_CONFIG_HOME: '' })
+    expect([code, String(stdout)]).toEqual([0, expect.stringContaining('(default)')])
+    const add = await millrace('profile add lan --url millrace://lan:7400', { HOME, XDG_CONFIG_HOME: '' })
+    expect([add.code, add.stderr]).toEqual([1, expect.stringContaining('set HOME or XDG_CONFIG_HOME')])
+  }
 })
