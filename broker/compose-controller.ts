@@ -127,6 +127,7 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
     handlers: controller.handlers,
     maxConnections: config.maxConnections,
     certificates: certificates?.current,
+    quotas: config.quotaSettings,
     log: log.child({ component: 'server' }),
     metrics: telemetry.instruments,
     audit,

@@ -4,6 +4,7 @@ import type { ServedSettings } from '../protocol/stream-settings.ts'
 import type { PolicyData } from './access/policy.ts'
 import type { TokenUse } from './access/token-uses.ts'
 import type { ServedCertificates } from './certificates-contract.ts'
+import type { QuotaSettings } from './access/quotas/quotas.ts'
 import type { Channel } from './channels/channel.ts'
 import type { ShardExtent } from './threads/owner-contract.ts'
 
@@ -170,6 +171,8 @@ export interface HostSettings {
   readonly maxConnections: number
   /** What the host's port shows and trusts; null for plaintext. */
   readonly certificates: ServedCertificates | null
+  /** What principals and addresses may take, as far as it is set. */
+  readonly quotas: QuotaSettings
   /** The time at the start of the host; null: the host uses its wall clock. */
   readonly clock: ClockReading | null
   readonly logLevel: string

@@ -34,12 +34,7 @@ export const errorCodes = {
     sideEffects: 'none',
     doc: 'Client and broker share no protocol version.',
   },
-  helloRequired: {
-    id: 4,
-    retry: 'never',
-    sideEffects: 'none',
-    doc: 'The first request on a connection must be hello.',
-  },
+  helloRequired: { id: 4, retry: 'never', sideEffects: 'none', doc: 'A connection must begin with hello.' },
   unknownOperation: {
     id: 5,
     retry: 'never',
@@ -194,7 +189,7 @@ export const errorCodes = {
     id: 41,
     retry: 'backoff',
     sideEffects: 'none',
-    doc: "The shard's owner has no room for another producer, or this session or address has used up its share of the room.",
+    doc: "The shard's owner has no room for another producer, or this principal, session or address has used up its share of the room, or its quota.",
   },
   // A code that the client makes itself; it is never sent.
   recordExpired: {
@@ -363,6 +358,12 @@ export const errorCodes = {
     sideEffects: 'none',
     doc: 'The principal lacks a grant, which the message names.',
   },
+  throttled: {
+    id: 116,
+    retry: 'backoff',
+    sideEffects: 'none',
+    doc: 'A quota of the principal or of its address is used up for now; try again after the given time.',
+  },
   principalNotFound: { id: 114, retry: 'never', sideEffects: 'none', doc: 'No principal has this name.' },
   credentialNotFound: {
     id: 115,
@@ -385,6 +386,7 @@ export const universalErrors = [
   'unknownOperation',
   'unauthenticated',
   'permissionDenied',
+  'throttled',
 ] as const satisfies readonly ErrorCode[]
 
 const codeById = new Map<number, ErrorCode>(

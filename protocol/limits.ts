@@ -76,7 +76,7 @@ export const limits = {
   producerWindowBatches: 8,
   /** The broker remembers a producer that is silent for less than this; no client retries a batch for longer. */
   producerIdleMsMin: 15 * MINUTE_MS,
-  /** Producers, counted once per shard, that an owner remembers; each session and address is limited to a share of them. */
+  /** Producers, counted once per shard, that an owner remembers; each principal, session and address is limited to a share of them. */
   producersPerOwnerMax: 65_536,
   /** Shortest secret that a producer id is derived from: too long to be guessed. */
   producerSecretBytesMin: 16,

@@ -1,5 +1,6 @@
 // The error that crosses boundaries: the wire, threads, and the client's API. Runs anywhere.
 // Programs decide by the code alone; the message is for people and never parsed.
+import { hideTokens } from './text/hidden-tokens.ts'
 import { errorCodes, type ErrorCode, type Retry, type SideEffects } from './error-codes.ts'
 
 // A registered symbol, so that errors from other realms and from other copies of this package are recognised.
@@ -81,7 +82,8 @@ export class MillraceError extends Error {
   readonly [brand] = true
 
   constructor(code: ErrorCode, message: string, options: ErrorDetails = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    // Somebody may have put a token where a name or a URL belongs, and the message quotes it.
+    super(hideTokens(message), 'cause' in options ? { cause: options.cause } : undefined)
     // A copy of an error, and a log that prints its fields, should not lack what it says.
     Object.defineProperty(this, 'message', { enumerable: true })
     this.code = code

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
+import { quotasPage } from '../broker/access/quotas/docs-page.ts'
 import { configurationPage } from '../broker/config/docs-page.ts'
 import { rowsPage } from '../broker/storage/rows/docs-page.ts'
 import { auditPage } from '../broker/telemetry/audit/docs-page.ts'
@@ -19,6 +20,7 @@ const pages: readonly { readonly path: string; readonly render: (root: string) =
   { path: 'docs/errors.md', render: errorsPage },
   { path: 'docs/configuration.md', render: configurationPage },
   { path: 'docs/metrics.md', render: metricsPage },
+  { path: 'docs/quotas.md', render: quotasPage },
   { path: 'docs/audit.md', render: auditPage },
   { path: 'docs/rows.md', render: rowsPage },
 ]

@@ -90,6 +90,8 @@ export const catalogFamilies = {
       scaling,
       /** The goal of updateShardCount until it is reached: a start continues towards it. Null: no goal. */
       targetShardCount: v.nullable(count),
+      /** The principal that created it, for its quotas; absent where nobody said who asks. */
+      createdBy: v.optional(text),
     }),
     held: 'streams',
     as: { streamId: 'id' },

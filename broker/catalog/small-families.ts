@@ -94,6 +94,8 @@ export const smallFamilies = {
       ),
       /** Streams that it has read and that were deleted; absent for none. */
       gone: v.optional(v.array(v.strictObject({ name: text, streamId: count, goneAt: count }))),
+      /** The principal that made it, for its quotas; absent where nobody said who asks. */
+      createdBy: v.optional(text),
     }),
     valueBytesMax: 1024 + 2 * limits.streamsPerGroupMax * streamBytesMax,
     written: 'when a member joins, shards are assigned, new shards are listed, or a stream is deleted',

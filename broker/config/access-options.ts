@@ -1,4 +1,4 @@
-// The options about who may use the broker: a part of the one table in options.ts. Runs anywhere; pure data.
+// The options about who may use the broker, how much of it, and what is written down about it: a part of the one table in options.ts. Runs anywhere; pure data.
 
 export const accessOptions = {
   access: {
@@ -16,6 +16,22 @@ export const accessOptions = {
     default: null,
     example: '/etc/millrace/access.key',
     doc: 'File with the key that encrypts the secrets of access keys. Left out: access.key in the data directory.',
+    audience: 'operator',
+    scope: 'broker',
+  },
+  quotas: {
+    kind: 'string',
+    default: null,
+    example: 'requests=5000, address/connections=500, principal/shop/bytesIn=10MiB',
+    doc: 'What each principal, each address, or one principal may take, separated by commas: see docs/quotas.md.',
+    audience: 'operator',
+    scope: 'broker',
+  },
+  auditLog: {
+    kind: 'path',
+    default: null,
+    example: '/var/log/millrace/audit.log',
+    doc: 'File for audit lines, which its owner alone may read. Without it they stand in the log, marked `log: "audit"`.',
     audience: 'operator',
     scope: 'broker',
   },

@@ -1,8 +1,14 @@
 // The error that refuses a configuration, and the origin of a value. Runs anywhere; pure.
 
+import { hideTokens } from '../../protocol/text/hidden-tokens.ts'
+
 /** A configuration that cannot be used. The message is one sentence for the operator. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(hideTokens(message), options)
+  }
 }
 
 /** Where a value came from. */

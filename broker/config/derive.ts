@@ -1,10 +1,12 @@
 // Derives the configuration from the options: decides `auto`, computes sizes of thread pools, and checks relations between
 // options. Runs in the controller and the command line; pure. Computed once and frozen; each refusal gives its reason.
 import { isLoopback } from '../../protocol/access/loopback.ts'
+import { noQuotaSettings, type QuotaSettings } from '../access/quotas/quotas.ts'
 import { ConfigError, type Origin } from './config-error.ts'
 import type { Machine } from './environment.ts'
 import { formatValue } from './kinds.ts'
 import { optionsOf, type BrokerOptionName, type OptionValues } from './options.ts'
+import { parseQuotas } from './quotas.ts'
 import { isWildcard } from './url.ts'
 
 /** The configuration of a daemon: every option decided, and derived settings. Sizes in bytes, durations in milliseconds. */
@@ -17,6 +19,8 @@ export type Config = {
 } & {
   /** Threads of libuv's pool in a host process: they run the commits of all its owners, and file and name lookups. */
   readonly threadPoolSize: number
+  /** What the option `quotas` says. */
+  readonly quotaSettings: QuotaSettings
 }
 
 type Origins = Readonly<Record<BrokerOptionName, Origin>>
@@ -35,12 +39,20 @@ export function deriveConfig(values: OptionValues, origins: Origins, machine: Ma
     readerThreads:
       values.readerThreads === 'auto' ? clamp(Math.floor(coresPerHost / 2), 1, 4) : values.readerThreads,
     logFormat: values.logFormat === 'auto' ? (machine.isTerminal ? 'pretty' : 'json') : values.logFormat,
+    quotaSettings: quotaSettingsOf(values, origins),
     // A commit holds a pool thread for as long as the disk takes. With too few threads, one slow flush delays every other
     // owner and every file operation of the process. So: two threads for each owner, and eight for the rest.
     threadPoolSize: clamp(2 * Math.ceil(owners / hosts) + 8, 16, 1024),
   }
   checkRelations(config, origins)
   return Object.freeze(config)
+}
+
+function quotaSettingsOf({ quotas: text }: OptionValues, { quotas: origin }: Origins): QuotaSettings {
+  if (text === undefined) return noQuotaSettings
+  const settings = parseQuotas(text)
+  if (typeof settings === 'string') throw new ConfigError(`${origin.name} cannot be used: ${settings}.`)
+  return settings
 }
 
 /** Returns the address under which clients reach the host that listens on `port`. */

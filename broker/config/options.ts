@@ -288,14 +288,6 @@ export const options = {
     audience: 'operator',
     scope: 'broker',
   },
-  auditLog: {
-    kind: 'path',
-    default: null,
-    example: '/var/log/millrace/audit.log',
-    doc: 'File for audit lines, which its owner alone may read. Without it they stand in the log, marked `log: "audit"`.',
-    audience: 'operator',
-    scope: 'broker',
-  },
   url: {
     kind: 'string',
     default: 'millrace://127.0.0.1:7400',

@@ -33,8 +33,10 @@ import type { CarrierOptions } from './resharding/carrier.ts'
 import { Resharding } from './resharding/resharding.ts'
 import { SizeBounds } from './retention/size-bounds.ts'
 import { assignmentOf } from './routing.ts'
+import { madeQuotasOf } from './streams/made-quotas.ts'
 import { ShardRetirement } from './streams/shard-retirement.ts'
 import { StreamRegistry } from './streams/stream-registry.ts'
+import { streamDefaultsOf } from './streams/stream-settings.ts'
 import { StreamUpdates } from './streams/stream-updates.ts'
 import { HostSupervision } from './hosts/host-supervision.ts'
 
@@ -162,29 +164,24 @@ export class Controller {
       ...(onHostDown && { onDown: onHostDown }),
     }))
     this.#access = new AccessDesk(access, { fleet, time, log: log.child({ component: 'access' }) })
+    const quotas = madeQuotasOf(config.quotaSettings)
     const resharding = (this.#resharding = new Resharding({
       catalog,
       fleet,
       owners: config.owners,
+      quotas,
       time,
       log: log.child({ component: 'resharding' }),
       onPublished: countReshards(options.telemetry),
     }))
-    const consumers = (this.#consumers = new Consumers({
-      catalog,
-      fleet,
-      time,
-      log: log.child({ component: 'consumers' }),
-    }))
+    const consuming = { catalog, fleet, time, log: log.child({ component: 'consumers' }) }
+    const consumers = (this.#consumers = new Consumers(consuming))
     this.#registry = new StreamRegistry({
       catalog,
       fleet,
       owners: config.owners,
-      defaults: {
-        onDemandShards: config.onDemandShards,
-        targetBytesPerSecond: config.onDemandShardBytes,
-        targetRecordsPerSecond: config.onDemandShardRecords,
-      },
+      quotas,
+      defaults: streamDefaultsOf(config),
       whenIdle: (streamId) => resharding.whenIdle(streamId),
       onRemoved: (streamId) => consumers.forget(streamId),
       time,
@@ -201,7 +198,12 @@ export class Controller {
     this.#stampRepair = new StampRepair({ ...repair, log: log.child({ component: 'clock' }) })
     this.#documents = new Documents({ store: smallRows, time })
     const grouped = { ...watched, graceMs: options.groupGraceMs }
-    this.#groups = new Groups({ ...grouped, store: smallRows, log: log.child({ component: 'groups' }) })
+    this.#groups = new Groups({
+      ...grouped,
+      quotas,
+      store: smallRows,
+      log: log.child({ component: 'groups' }),
+    })
     this.handlers = controlHandlers({
       catalog,
       registry: this.#registry,
@@ -372,6 +374,7 @@ function hostSettings(
     readerThreads: config.readerThreads,
     maxConnections: config.maxConnections,
     certificates: options.certificates?.() ?? null,
+    quotas: config.quotaSettings,
     logLevel: config.logLevel,
     auditLog: config.auditLog ?? null,
     logFormat: config.logFormat,

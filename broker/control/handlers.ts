@@ -55,8 +55,8 @@ export function controlHandlers(options: HandlerOptions): Handlers<OperationOn<'
     noteBefore(request, Object.fromEntries(described.filter(([field]) => fields.includes(field))))
   }
   return {
-    createStream: async (request, { fail }) => {
-      const stream = await registry.create(request, fail)
+    createStream: async (request, { fail, session }) => {
+      const stream = await registry.create(request, session.identity.principal, fail)
       return { stream: describeStream(catalog.state, stream) }
     },
     deleteStream: async (request, { fail }) => {

@@ -1,5 +1,6 @@
 // The data plane of a host, composed: owners, shards, the append path, the tail cache, reads and subscriptions.
 // Host main thread. It has no part in sockets or in talking to the controller: host.ts puts it behind a server and behind calls.
+import { quotasOfPrincipal } from '../access/quotas/quotas.ts'
 import type { EventBody } from '../../protocol/events.ts'
 import type { OperationOn, RequestOf, ResponseOf } from '../../protocol/operations.ts'
 import type {
@@ -140,6 +141,10 @@ export class Engine {
       owners,
       shares: new SessionShares(settings.appendQueueBytes),
       sampler: new KeySampler(options.random ?? Math.random),
+      producersMaxOf: (principal) => {
+        const { producerIds } = quotasOfPrincipal(settings.quotas, principal)
+        return producerIds === Infinity ? 0 : producerIds
+      },
       metrics,
       elapsed,
     })

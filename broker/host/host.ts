@@ -190,6 +190,7 @@ class ShardHost implements Host {
       handlers: engine.handlers,
       events: engine.events,
       maxConnections: settings.maxConnections,
+      quotas: settings.quotas,
       ...parts,
       certificates: settings.certificates ?? undefined,
       metrics: telemetry.instruments,

@@ -19,10 +19,12 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 import { operations, type OperationName } from '../../protocol/operations.ts'
 import type { TokenBearer } from '../access/bearer.ts'
 import type { Identity } from '../access/identity.ts'
+import type { SessionUsage } from '../access/quotas/session-usage.ts'
 import type { Policy } from '../access/policy.ts'
 import { SessionWatch } from './admission.ts'
 import { Connection, type ConnectionOwner, type Malformation } from './transport/connection.ts'
-import { tellAnswer, tellDenied } from './accounting/audited.ts'
+import { SessionPacing } from './accounting/pacing.ts'
+import { tellAnswer, tellDenied, tellEnded } from './accounting/audited.ts'
 import { fail, type Answering, type Context, type Refusal } from './dispatch.ts'
 import { refusalAt } from './gate.ts'
 import type { Occupant } from './making-room.ts'
@@ -39,24 +41,25 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   readonly remote: string
   /** The peer's address without its port. */
   readonly address: string
+  client = ''
+  readonly usage: SessionUsage
   readonly #home: SessionHome
   readonly #onGone: () => void
-  #client = ''
   readonly #connection: Connection
+  readonly #pacing: SessionPacing
   readonly #watch: SessionWatch
   readonly #requests: UnansweredRequests
   readonly #context: Context<OperationName>
   readonly #abort = new AbortController()
   readonly #stage: SessionStage
   #reason: CloseReason = 'clientLeft'
-  #heldAsFull = false
   #unreadableInARow = 0
   /** Bytes that this session has taken from `home.received` for unread payloads and half frames. */
   #waitingBytes = 0
-  readonly #output: OutputShare
+  readonly output: OutputShare
   #takenAtSweep = 0
   #hasAsked = false
-  #hasLeft = false
+  hasLeft = false
   /** When the client was accepted, last asked for something, or was last sent an event; in `sweptMs`. */
   #activeAt: number
   readonly #drainListeners: (() => void)[] = []
@@ -70,24 +73,24 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     this.#onGone = from.onGone
     this.#activeAt = home.sweptMs
     this.#stage = new SessionStage(from.arrival, home.policy, home.now)
-    this.#output = new OutputShare(home.output)
+    this.output = new OutputShare(home.output)
     this.#watch = new SessionWatch(home.limits, home.sweptMs)
-    this.#requests = new UnansweredRequests(home.limits, home.received)
     setMaxListeners(0, this.#abort.signal) // every long-polling request may add a listener
     this.#context = { session: this, signal: this.#abort.signal, fail }
     this.#connection = new Connection(stream, this, {
       frameBytesMax: limits.frameBytesBeforeHello,
-      held: this.#output,
+      held: this.output,
       highWaterBytes: () => home.highWaterBytes,
       handshake: from.arrival.handshake,
     })
+    this.#requests = new UnansweredRequests(home.limits, home.received, this.#connection)
+    const onResumed = (): void => this.onWritable()
+    const { pauses } = home
+    this.usage = from.usage
+    this.#pacing = new SessionPacing({ usage: from.usage, pauses, connection: this.#connection, onResumed })
   }
 
   // Session: what handlers use.
-
-  get client(): string {
-    return this.#client
-  }
 
   get identity(): Identity {
     return this.#stage.who.identity
@@ -111,6 +114,10 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     return this.#home.highWaterBytes
   }
 
+  get isPaused(): boolean {
+    return this.#pacing.isSendingPaused
+  }
+
   get answerBytesMax(): number {
     return this.#home.answerBytesMax
   }
@@ -131,7 +138,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   }
 
   introduce(client: string): void {
-    this.#client = client
+    this.client = client
   }
 
   holdReading(): void {
@@ -144,6 +151,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   close(code: ErrorCode, message: string): void {
     if (this.#stage.phase === 'closing') return
+    if (code === 'unauthenticated' && !this.#stage.isBeginning) tellEnded(this.#home.audit, this, message)
     this.#sendError(0, { code, message })
     this.#end(code, message)
   }
@@ -162,7 +170,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   /** Bytes of the buffers that hold what waits to be sent to this client. */
   get heldBytes(): number {
-    return this.#output.bytes
+    return this.output.bytes
   }
 
   /** True if the client took bytes since the last sweep, or was accepted after it. */
@@ -187,7 +195,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   /** Tells the client why, if the network takes the message at once, and frees everything. */
   cut(code: ErrorCode, message: string): void {
-    this.#output.giveUp()
+    this.output.giveUp()
     this.close(code, message)
     // One turn later, because by then the kernel has taken the message if it had room for it.
     setImmediate(() => this.#connection.destroy())
@@ -195,12 +203,8 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   /** Ends the session because another connection needs its place. */
   leaveFor(message: string): void {
-    this.#hasLeft = true
+    this.hasLeft = true
     this.cut('overloaded', message)
-  }
-
-  get hasLeft(): boolean {
-    return this.#hasLeft
   }
 
   /** Checks the deadlines, and ends the session where one has passed. */
@@ -243,7 +247,11 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     const { correlationId } = message
     tellAnswer(this.#home.audit, this, message)
     if (!this.#settle(correlationId)) return
-    if (this.#stage.advance()) this.#open() // before hello, only an opening request is answered
+    // Before hello, only an opening request is answered.
+    if (this.#stage.advance()) {
+      this.#connection.frameBytesMax = limits.frameBytesMax
+      this.#home.log.debug({ session: this.id, remote: this.remote, client: this.client }, 'session opened')
+    }
     this.#send(chunks)
     this.#leave(this.#stage.endsAfterAnswer)
   }
@@ -257,6 +265,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   onBytes(count: number): void {
     this.#home.metrics.millrace_received_bytes_total.add(count)
+    this.#pacing.received(count)
   }
 
   onPayload(payload: Uint8Array): void {
@@ -278,7 +287,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   }
 
   onQueued(): void {
-    if (this.#home.output.isExceeded) this.#home.onOutputExceeded()
+    if (this.#home.output.needsLook) this.#home.onOutputGrown()
   }
 
   onMalformed(error: Malformation, chunk: Uint8Array): void {
@@ -297,7 +306,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
   }
 
   onClosed(cause: Error | undefined): void {
-    this.#output.giveUp()
+    this.output.giveUp()
     this.#end(cause === undefined ? 'clientLeft' : 'networkFailed', cause?.message ?? 'the client left')
     this.#onGone()
   }
@@ -326,6 +335,7 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     this.#home.metrics.millrace_requests_total.add(1, operation)
     const refusal =
       refusalAt(operation, this.#stage.moment(this.#home.refusing)) ??
+      this.#pacing.refusalOf(operation) ??
       this.#requests.admit(correlationId, bytes, this.#home.requestsMax)
     if (refusal !== undefined) {
       tellAnswer(this.#home.audit, this, message, refusal)
@@ -336,10 +346,6 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
       this.#activeAt = this.#home.sweptMs
     }
     this.#home.onAdmitted()
-    if (this.#requests.full && !this.#heldAsFull) {
-      this.#heldAsFull = true
-      this.#connection.hold()
-    }
     this.#home.dispatch.request(message, this.#context, this)
   }
 
@@ -356,21 +362,12 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   #settle(correlationId: number): boolean {
     if (!this.#requests.settle(correlationId)) return false
-    if (this.#heldAsFull && !this.#requests.full) {
-      this.#heldAsFull = false
-      this.#connection.release()
-    }
     this.#home.onSettled()
     return true
   }
 
   #leave(why: Pick<Refusal, 'code' | 'message'> | undefined): void {
     if (why !== undefined) this.close(why.code, why.message)
-  }
-
-  #open(): void {
-    this.#connection.frameBytesMax = limits.frameBytesMax
-    this.#home.log.debug({ session: this.id, remote: this.remote, client: this.client }, 'session opened')
   }
 
   #sendError(correlationId: number, refusal: Refusal): void {
@@ -381,7 +378,9 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   #send(chunks: readonly Uint8Array[]): void {
     const bytes = this.#connection.send(chunks)
-    if (bytes > 0) this.#home.metrics.millrace_sent_bytes_total.add(bytes)
+    if (bytes === 0) return
+    this.#home.metrics.millrace_sent_bytes_total.add(bytes)
+    this.#pacing.sent(bytes)
   }
 
   #end(reason: CloseReason, message: string): void {

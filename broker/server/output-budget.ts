@@ -25,6 +25,7 @@ export class OutputBudget {
   /** How many sessions hold each buffer. */
   readonly #holders = new Map<ArrayBufferLike, number>()
   #bytes = 0
+  #lookAbove = Infinity
 
   /** `bytesMax`: buffers of all sessions. `highWaterBytesMax`: high-water mark of a session while sessions are few. */
   constructor({ bytesMax, highWaterBytesMax }: { bytesMax: number; highWaterBytesMax: number }) {
@@ -38,6 +39,16 @@ export class OutputBudget {
 
   get bytesMax(): number {
     return this.#bytesMax
+  }
+
+  /** True if there is so much that somebody must be cut, or that what single accounts have must be looked at. */
+  get needsLook(): boolean {
+    return this.#bytes > this.#lookAbove || this.isExceeded
+  }
+
+  /** Sets from how many bytes on accounts are looked at. */
+  lookAbove(bytes: number): void {
+    this.#lookAbove = bytes
   }
 
   get isExceeded(): boolean {
@@ -98,6 +109,11 @@ export class OutputShare {
   /** Bytes of the buffers that the session holds. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** The buffers that the session holds, each once. */
+  get buffers(): Iterable<ArrayBufferLike> {
+    return this.#chunks.keys()
   }
 
   /** Counts the buffer of a chunk that waits from now on. */

@@ -10,11 +10,14 @@ import { noAudit, type Audit } from '../telemetry/audit/audit.ts'
 import { createGate, type StreamNameOf } from '../access/gate.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
 import { openPolicy, type Policy } from '../access/policy.ts'
+import type { QuotaSettings } from '../access/quotas/quotas.ts'
 import { TokenUses, type TokenUse } from '../access/token-uses.ts'
+import { tellOver } from './accounting/audited.ts'
+import { ConnectionPlaces } from './accounting/connection-places.ts'
+import { QuotaDesk } from './accounting/quota-desk.ts'
 import { ByteBudget, requestsMaxOf, sessionLimits, type SessionLimits } from './admission.ts'
-import { createDispatch, type ClientEventHandlers, type Handlers } from './dispatch.ts'
+import { createDispatch, type ClientEventHandlers, type Handlers, type Refusal } from './dispatch.ts'
 import { LiveSession } from './live-session.ts'
-import { leastUseful, mayMakeRoom, mayUseReserve, reserveOf } from './making-room.ts'
 import { OutputBudget } from './output-budget.ts'
 import type { Peer, SessionHome } from './session-home.ts'
 import { addressOf, ServerPort } from './transport/server-port.ts'
@@ -56,6 +59,8 @@ export interface ServerOptions<N extends OperationOn<'control' | 'data'>> {
   readonly handlers: Handlers<N>
   readonly events?: ClientEventHandlers
   readonly maxConnections: number
+  /** What principals and addresses may take, as far as it is set. */
+  readonly quotas?: QuotaSettings
   readonly log: Logger
   readonly metrics: Instruments
   /** Where denials and administrative changes are written down; nowhere by default. */
@@ -78,33 +83,19 @@ const IN_PROCESS: Peer = { remote: 'in process', arrival: { isPrivate: true, cer
 /** Connections above the limit that are told so before they are closed; further ones are cut without a message. */
 const TURNED_AWAY_MAX = 64
 
-/** The warning that connections have to make room is logged at most this often. */
-const FULL_WARNING_MS = 60_000
-
-/** Idle connections that are chosen at once to make room: to compare all for each new one costs more than to serve it. */
-const CHOSEN_AT_ONCE = 64
-
 /** Makes a server; it accepts nothing before `listen` or `accept`. */
 export function createServer<N extends OperationOn<'control' | 'data'>>(options: ServerOptions<N>): Server {
   return new SessionServer(options)
 }
 
 class SessionServer implements Server {
-  readonly #maxConnections: number
+  readonly #connectionsMax: number
   readonly #home: SessionHome
   readonly #output: OutputBudget
   readonly #sessions = new Set<LiveSession>()
-  /** Sessions that made room for others and whose connections are not gone yet; still in `#sessions`. */
-  #leaving = 0
-  /** How many connections each address holds, from accept until they are gone. */
-  readonly #heldBy = new Map<string, number>()
-  /** Connections that make room for the next ones, in this order, where they are idle by then. Chosen anew at each sweep. */
-  readonly #nextToLeave = new Set<LiveSession>()
-  /** No connection could make room, and none has ended since; forgotten at each sweep. */
-  #allAtWork = false
+  readonly #places: ConnectionPlaces<LiveSession>
+  readonly #quotas: QuotaDesk
   #highWaterBytes: number
-  #warnedAt: number | undefined
-  #displaced = 0
   readonly #port: ServerPort
   #lastSessionId = 0
   #draining: Promise<void> | undefined
@@ -121,16 +112,6 @@ class SessionServer implements Server {
   constructor(options: ServerOptions<never>) {
     const { identity, log, metrics, now = systemTime.now, onBroken } = options
     const bounds = { ...sessionLimits, ...options.limits }
-    const desk: SessionDesk = {
-      now,
-      access: () => this.#policy.access,
-      onTokenUsed: (tokenId) => this.#tokenUses.add(tokenId, now()),
-      onLoginFailed: ({ id: session, remote }, { message }) => {
-        metrics.millrace_logins_failed_total.add(1)
-        log.debug({ session, remote, detail: message }, 'a client did not prove who it is')
-      },
-    }
-    this.#maxConnections = options.maxConnections
     this.#policy = options.policy ?? openPolicy
     this.#port = new ServerPort({
       certificates: options.certificates,
@@ -143,6 +124,7 @@ class SessionServer implements Server {
       bytesMax: bounds.queuedBytesOfAllMax,
       highWaterBytesMax: bounds.highWaterBytes,
     })
+    this.#quotas = new QuotaDesk({ settings: options.quotas, metrics, output: this.#output })
     const isRefusing = () => this.#refusing
     const highWaterBytes = () => this.#highWaterBytes
     const requestsMax = () =>
@@ -150,6 +132,8 @@ class SessionServer implements Server {
     const answerBytesMax = () => this.#output.answerBytes(this.#sessions.size)
     const sweptMs = () => this.#sweptMs
     const policy = () => this.#policy
+    const connectionsMax = (this.#connectionsMax = options.maxConnections)
+    this.#places = new ConnectionPlaces({ connectionsMax, sessions: this.#sessions, log, sweptMs })
     this.#home = {
       limits: bounds,
       log,
@@ -171,7 +155,7 @@ class SessionServer implements Server {
       },
       dispatch: createDispatch({
         gate: createGate(options.streamNameOf),
-        handlers: { ...options.handlers, ...sessionOperations(identity, desk) },
+        handlers: { ...options.handlers, ...sessionOperations(identity, this.#desk(options, now)) },
         events: options.events ?? {},
         processName: identity.role === 'host' ? `host ${identity.hostId}` : 'the controller',
         log,
@@ -192,9 +176,30 @@ class SessionServer implements Server {
         this.#unanswered--
         this.#progress()
       },
-      onOutputExceeded: () => this.#cutNonReaders(),
+      onOutputGrown: () => {
+        this.#quotas.cutOverdrawn(this.#sessions)
+        this.#cutNonReaders()
+      },
+      pauses: this.#quotas.pauses,
     }
     this.#highWaterBytes = bounds.highWaterBytes
+  }
+
+  /** What hello, authenticate and ping need. */
+  #desk({ log, metrics }: Pick<ServerOptions<never>, 'log' | 'metrics'>, now: Clock): SessionDesk {
+    return {
+      now,
+      access: () => this.#policy.access,
+      onTokenUsed: ({ remote }, tokenId) => {
+        this.#tokenUses.add(tokenId, now())
+        this.#quotas.loginSucceeded(remote)
+      },
+      onLoginFailed: ({ id: session, remote }, { message }) => {
+        metrics.millrace_logins_failed_total.add(1)
+        this.#quotas.loginFailed(remote)
+        log.debug({ session, remote, detail: message }, 'a client did not prove who it is')
+      },
+    }
   }
 
   get sessionCount(): number {
@@ -212,9 +217,9 @@ class SessionServer implements Server {
   accept(stream: Duplex, from: Peer = IN_PROCESS): void {
     const { metrics, limits } = this.#home
     const address = addressOf(from.remote)
-    const full = !this.#refusing && !this.#hasRoomFor(address)
+    const full = !this.#refusing && !this.#places.hasRoomFor(address)
     if (full || this.#refusing) metrics.millrace_connections_refused_total.add(1)
-    if (this.#occupied >= this.#maxConnections + TURNED_AWAY_MAX) {
+    if (this.#places.occupied >= this.#connectionsMax + TURNED_AWAY_MAX) {
       stream.on('error', () => {}) // an unhandled error event would end the process
       stream.destroy()
       return
@@ -223,64 +228,40 @@ class SessionServer implements Server {
     metrics.millrace_connections.add(1)
     const onGone = () => this.#forget(session)
     const id = ++this.#lastSessionId
-    const session: LiveSession = new LiveSession(stream, this.#home, { ...from, id, address, onGone })
+    const usage = this.#quotas.usageOf(from.remote)
+    const session: LiveSession = new LiveSession(stream, this.#home, { ...from, id, address, usage, onGone })
     this.#sessions.add(session)
-    this.#heldBy.set(address, this.#heldFrom(address) + 1)
+    this.#places.joined(session)
     this.#sessionsChanged()
     this.#sweeper ??= setInterval(this.#sweep, limits.sweepMs).unref()
-    if (this.#refusing) session.close('unavailable', 'This process is about to stop.')
-    else if (full) {
-      const limit = `This process has ${this.#maxConnections} connections, its limit, and all are at work.`
-      session.close('overloaded', limit)
+    const refusal = this.#refusalOf(session, full)
+    if (refusal !== undefined) return session.close(refusal.code, refusal.message)
+    session.onIdentity(() => {
+      const over = usage.identify(session.identity.principal)
+      if (over === undefined) return
+      tellOver(this.#home.audit, session, over)
+      session.close(over.code, over.message)
+    })
+  }
+
+  /** Returns why a new connection is turned away; undefined where it is served. */
+  #refusalOf(session: LiveSession, isFull: boolean): Refusal | undefined {
+    const { remote, usage, identity } = session
+    if (this.#refusing) return { code: 'unavailable', message: 'This process is about to stop.' }
+    if (isFull) {
+      const message = `This process has ${this.#connectionsMax} connections, its limit, and all are at work.`
+      return { code: 'overloaded', message }
     }
-  }
-
-  get #occupied(): number {
-    return this.#sessions.size - this.#leaving
-  }
-
-  /** Finds a place for a connection from `address`; ends an idle one where none is free. False: all are at work. */
-  #hasRoomFor(address: string): boolean {
-    const free = this.#maxConnections - this.#occupied
-    const reserve = reserveOf(this.#maxConnections)
-    if (free > reserve) return true
-    const held = this.#heldFrom(address)
-    if (free > 0 && mayUseReserve(held)) return true
-    this.#warnOfFullness(address, held)
-    const least = this.#leastUseful()
-    if (least === undefined) return false
-    this.#leaving++
-    least.leaveFor(`This process has ${this.#maxConnections} connections, its limit, and needs this place.`)
-    return true
-  }
-
-  #heldFrom(address: string): number {
-    return this.#heldBy.get(address) ?? 0
-  }
-
-  /** Returns the connection that makes room next; undefined where all are at work. */
-  #leastUseful(): LiveSession | undefined {
-    if (this.#allAtWork) return undefined
-    const isIdle = (session: LiveSession) => !session.isClosing && mayMakeRoom(session.occupancy)
-    for (const next of this.#nextToLeave) {
-      this.#nextToLeave.delete(next)
-      if (isIdle(next)) return next
+    const { audit } = this.#home
+    const retryAfterMs = this.#quotas.turnedAwayMs(remote)
+    if (retryAfterMs > 0) {
+      audit.record('loginsThrottled', { address: remote, outcome: 'throttled' })
+      const message = `Too many credentials from this address were refused. Try again in ${retryAfterMs} ms.`
+      return { code: 'throttled', message, retryAfterMs }
     }
-    const open = [...this.#sessions].filter(({ isClosing }) => !isClosing)
-    const occupants = open.map((session) => ({ session, address: session.address, ...session.occupancy }))
-    const [least, ...others] = leastUseful(occupants, CHOSEN_AT_ONCE)
-    for (const { session } of others) this.#nextToLeave.add(session)
-    this.#allAtWork = least === undefined
-    return least?.session
-  }
-
-  #warnOfFullness(address: string, held: number): void {
-    this.#displaced++
-    if (this.#warnedAt !== undefined && this.#sweptMs - this.#warnedAt < FULL_WARNING_MS) return
-    const facts = { connections: this.#maxConnections, comers: this.#displaced, lastFrom: address, held }
-    this.#home.log.warn(facts, 'all connections are in use: idle ones make room for new ones')
-    this.#warnedAt = this.#sweptMs
-    this.#displaced = 0
+    const over = usage.connect() ?? usage.identify(identity.principal)
+    if (over !== undefined) tellOver(audit, session, over)
+    return over
   }
 
   /** Cuts sessions until the memory that queued output holds is within its bound. */
@@ -341,12 +322,8 @@ class SessionServer implements Server {
     metrics.millrace_connections_closed_total.add(1, session.reason)
     metrics.millrace_connections.add(-1)
     this.#sessions.delete(session)
-    this.#nextToLeave.delete(session)
-    const held = this.#heldFrom(session.address) - 1
-    if (held > 0) this.#heldBy.set(session.address, held)
-    else this.#heldBy.delete(session.address)
-    this.#allAtWork = false
-    if (session.hasLeft) this.#leaving--
+    session.usage.end()
+    this.#places.gone(session)
     this.#sessionsChanged()
     if (this.#sessions.size === 0) {
       clearInterval(this.#sweeper)
@@ -378,8 +355,8 @@ class SessionServer implements Server {
 
   readonly #sweep = (): void => {
     this.#sweptMs += this.#home.limits.sweepMs
-    this.#nextToLeave.clear()
-    this.#allAtWork = false
+    this.#places.sweep()
+    this.#quotas.sweep()
     this.#home.metrics.millrace_queued_output_bytes.set(this.#output.bytes)
     for (const session of this.#sessions) session.sweep()
   }

@@ -2,9 +2,11 @@
 import type { Logger } from 'pino'
 import type { Audit } from '../telemetry/audit/audit.ts'
 import type { Arrival } from '../access/bearer.ts'
+import type { SessionUsage } from '../access/quotas/session-usage.ts'
 import type { Policy } from '../access/policy.ts'
 import type { Clock } from '../time.ts'
 import type { Instruments } from '../telemetry/instruments.ts'
+import type { Pauses } from './accounting/pauses.ts'
 import type { ByteBudget, SessionLimits } from './admission.ts'
 import type { Dispatch } from './dispatch.ts'
 import type { OutputBudget } from './output-budget.ts'
@@ -31,6 +33,8 @@ export interface SessionOrigin {
   /** The peer's address without its port. */
   readonly address: string
   readonly arrival: SecurableArrival
+  /** What the session counts against. */
+  readonly usage: SessionUsage
   /** Called last, once: the connection is gone. */
   readonly onGone: () => void
 }
@@ -64,6 +68,7 @@ export interface SessionHome {
   onAdmitted(): void
   /** An admitted request was answered. */
   onSettled(): void
-  /** The queued output of all sessions is above its bound. */
-  onOutputExceeded(): void
+  /** The queued output of all sessions, or that of an account, may be above its bound. */
+  onOutputGrown(): void
+  readonly pauses: Pauses
 }

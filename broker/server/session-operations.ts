@@ -23,7 +23,7 @@ export interface SessionDesk {
   /** Asked at each hello. */
   readonly access: () => Access
   /** A client has proved by this token who it is. */
-  readonly onTokenUsed: (tokenId: string) => void
+  readonly onTokenUsed: (session: Session, tokenId: string) => void
   /** What a client sent proves nothing. */
   readonly onLoginFailed: (session: Session, error: MillraceError) => void
 }
@@ -47,7 +47,7 @@ export function sessionOperations(
     authenticate: ({ token }, { session }) => {
       try {
         const bearer = session.authenticate(token)
-        desk.onTokenUsed(bearer.tokenId)
+        desk.onTokenUsed(session, bearer.tokenId)
         return bearer
       } catch (error) {
         if (MillraceError.is(error, 'unauthenticated')) desk.onLoginFailed(session, error)

@@ -5,6 +5,7 @@ import type { EventFrom } from '../../protocol/events.ts'
 import type { EventToSend } from '../../protocol/frame/messages.ts'
 import type { OperationName } from '../../protocol/operations.ts'
 import type { TokenBearer } from '../access/bearer.ts'
+import type { SessionUsage } from '../access/quotas/session-usage.ts'
 import type { Identity } from '../access/identity.ts'
 
 /** Why a connection ended: the client left, the network failed, this process stops, or a rule named by its error code. */
@@ -45,13 +46,17 @@ export interface Session {
   introduce(client: string): void
   /** Queues an event, which leaves in one write with everything else of this turn. Ignored once the session is closing. */
   sendEvent<N extends EventFrom<'broker'>>(event: N, body: EventToSend<N>): void
+  /** What the session counts against. */
+  readonly usage: SessionUsage
+  /** True while a quota of bytes a second is used up: send no more until `onDrain`. It is not the client's fault. */
+  readonly isPaused: boolean
   /** Bytes handed to the connection and not yet taken by the kernel. */
   readonly queuedBytes: number
   /** While `queuedBytes` is above this, send no more until `onDrain`. */
   readonly highWaterBytes: number
   /** Bytes of data that one more answer or event may have, unless a single batch is larger. Falls as memory is used up. */
   readonly answerBytesMax: number
-  /** The listener is called whenever `queuedBytes` falls to a quarter of `highWaterBytes` after it was above it. */
+  /** The listener is called whenever `queuedBytes` falls to a quarter of `highWaterBytes` after it was above it, and after a pause. */
   onDrain(listener: () => void): void
   /** The listener is called once, when the session ends; at once if it has ended. */
   onClose(listener: () => void): void

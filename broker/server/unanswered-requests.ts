@@ -6,25 +6,29 @@ import type { Refusal } from './dispatch.ts'
 /** Retry hint for a client that was refused for lack of room. */
 const OVERLOADED_RETRY_MS = 100
 
+interface HeldReading {
+  hold(): void
+  release(): void
+}
+
 export class UnansweredRequests {
   readonly #limits: SessionLimits
   readonly #received: ByteBudget
+  readonly #reading: HeldReading
+  #isHeld = false
   /** Correlation id → bytes of the request's frame. */
   readonly #open = new Map<number, number>()
   #bytes = 0
 
-  constructor(sessionBounds: SessionLimits, received: ByteBudget) {
+  /** Holds `reading` while the requests hold so many bytes that nothing more should be read from the session. */
+  constructor(sessionBounds: SessionLimits, received: ByteBudget, reading: HeldReading) {
     this.#limits = sessionBounds
     this.#received = received
+    this.#reading = reading
   }
 
   get size(): number {
     return this.#open.size
-  }
-
-  /** True while the requests hold so many bytes that nothing more should be read from the session. */
-  get full(): boolean {
-    return this.#bytes > this.#limits.requestBytesInFlightMax
   }
 
   has(correlationId: number): boolean {
@@ -46,6 +50,10 @@ export class UnansweredRequests {
     }
     this.#open.set(correlationId, bytes)
     this.#bytes += bytes
+    if (this.#isFull && !this.#isHeld) {
+      this.#isHeld = true
+      this.#reading.hold()
+    }
     return undefined
   }
 
@@ -56,7 +64,15 @@ export class UnansweredRequests {
     this.#open.delete(correlationId)
     this.#bytes -= bytes
     this.#received.give(bytes)
+    if (this.#isHeld && !this.#isFull) {
+      this.#isHeld = false
+      this.#reading.release()
+    }
     return true
+  }
+
+  get #isFull(): boolean {
+    return this.#bytes > this.#limits.requestBytesInFlightMax
   }
 }
 

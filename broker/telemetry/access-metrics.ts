@@ -8,4 +8,16 @@ export const accessMetrics = {
     labels: ['event'],
     from: 'both',
   },
+  millrace_quota_refusals_total: {
+    kind: 'counter',
+    help: 'Refusals, pauses and cuts because a quota of a principal or an address was used up.',
+    labels: ['quota'],
+    from: 'both',
+  },
+  millrace_quota_used_ratio: {
+    kind: 'gauge',
+    help: 'The part of its own quota that the principal or address uses that uses most of it; above 1 in debt. 0 where nobody has such a quota. Of quotas that each process counts.',
+    labels: ['quota'],
+    from: 'both',
+  },
 } as const

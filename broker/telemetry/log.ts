@@ -5,6 +5,7 @@ import { isatty, WriteStream } from 'node:tty'
 import { pino, stdTimeFunctions, type DestinationStream, type Logger, type LoggerOptions } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import { visible, visibleLines, visibleWhenParsed } from '../../protocol/text/visible-text.ts'
+import { hideTokens } from '../../protocol/text/hidden-tokens.ts'
 import { LineBudget } from './line-budget.ts'
 import { openLogDescriptor } from './log-descriptor.ts'
 import { LogOutput, systemWrites, type LogWrites } from './log-output.ts'
@@ -84,7 +85,7 @@ function loggerOf({ level, process: name }: LogOptions, write: (line: string) =>
     formatters: { level: (label: string) => ({ level: label }) },
     hooks: { logMethod: sparingly() },
   }
-  return pino(settings, { write })
+  return pino(settings, { write: (line) => write(hideTokens(line)) })
 }
 
 /** Leaves out lines that repeat one message too often; the next written line with that message says how many. */

@@ -26,6 +26,11 @@ export class TokenBucket {
     return now > this.#zeroAt ? 0 : Math.floor(this.#zeroAt - now) + 1
   }
 
+  /** Returns the used part of what can be saved: 0 for a full bucket, above 1 in debt. */
+  usedPart(now: number): number {
+    return Math.max(0, 1 - (now - this.#zeroAt) / BURST_MS)
+  }
+
   /** Takes the cost of admitted work. */
   take(amount: number, now: number): void {
     this.#zeroAt = Math.max(this.#zeroAt, now - BURST_MS) + (amount / this.#perSecond) * 1000

@@ -1,5 +1,6 @@
 // Checks the kinds and names of documents. Runs anywhere, pure.
 import { limits } from '../limits.ts'
+import { tokenFault } from './hidden-tokens.ts'
 import { quoteText, surrogateFault } from './text.ts'
 
 /** Returns a sentence that says what is wrong with the kind of a document, or undefined if it is valid. */
@@ -23,6 +24,8 @@ export function checkDocumentPrefix(text: string): string | undefined {
   if (text.length > limits.documentNameLengthMax) {
     return `The name of a document has at most ${limits.documentNameLengthMax} characters; this one has ${text.length}.`
   }
+  const token = tokenFault(text)
+  if (token !== undefined) return `The name of a document ${token}.`
   const fault = surrogateFault(text)
   if (fault !== undefined) return `The name ${quoteText(text)} ${fault}.`
   if (!/\p{Cc}/u.test(text)) return undefined

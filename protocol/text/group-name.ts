@@ -1,5 +1,6 @@
 // Checks names of consumer groups and of their members. Runs anywhere, pure.
 import { limits } from '../limits.ts'
+import { tokenFault } from './hidden-tokens.ts'
 import { checkPlainName } from './plain-name.ts'
 import { quoteText, surrogateFault } from './text.ts'
 
@@ -18,6 +19,8 @@ export function checkMemberId(memberId: string): string | undefined {
   if (/\p{Cc}/u.test(memberId)) {
     return `The name of a member has no control characters; ${quoteText(memberId)} has one.`
   }
+  const token = tokenFault(memberId)
+  if (token !== undefined) return `The name of a member ${token}.`
   const fault = surrogateFault(memberId)
   return fault === undefined ? undefined : `The name of a member ${quoteText(memberId)} ${fault}.`
 }

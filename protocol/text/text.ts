@@ -1,6 +1,7 @@
 // Checks that text can be encoded as UTF-8. Runs anywhere, pure.
 // Half of a surrogate pair has no UTF-8 form. Encoders write U+FFFD in its place, which would turn two different keys into
 // the same key. So text is checked before it is sent, and refused.
+import { hideTokens } from './hidden-tokens.ts'
 import { MillraceError } from '../millrace-error.ts'
 
 /** Says why UTF-8 cannot carry a text, as the end of a sentence that names the text; undefined if UTF-8 can. */
@@ -17,7 +18,8 @@ export function checkText(name: string, text: string): void {
   if (fault !== undefined) throw new MillraceError('invalidArgument', `${name} ${quoteText(text)} ${fault}.`)
 }
 
-/** Quotes a text for an error message: shortened, and without half surrogate pairs. */
-export function quoteText(text: string): string {
+/** Quotes a text for an error message: shortened, without half surrogate pairs, and without secrets of tokens. */
+export function quoteText(given: string): string {
+  const text = hideTokens(given)
   return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
 }

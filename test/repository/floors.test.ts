@@ -6,7 +6,7 @@ import { importsOf, linesMatching, sources, type SourceFile } from './tree.ts'
 const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
   { floor: 'protocol/', mayImport: [] },
   { floor: 'client/', mayImport: ['protocol/'] },
-  { floor: 'broker/config/', mayImport: ['protocol/'] },
+  { floor: 'broker/config/', mayImport: ['protocol/', 'broker/access/'] },
   { floor: 'broker/telemetry/', mayImport: ['protocol/', 'broker/time.ts'] },
   { floor: 'broker/channels/', mayImport: ['protocol/'] },
   { floor: 'broker/threads/', mayImport: ['protocol/', 'broker/channels/', 'broker/telemetry/'] },

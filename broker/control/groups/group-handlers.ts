@@ -59,7 +59,7 @@ export function groupHandlers(options: GroupHandlerOptions): Handlers<GroupOpera
       return {}
     },
     loadProgress: (request, { fail }) => handlers.loadProgress(request, fail),
-    saveProgress: (request, { fail }) => handlers.saveProgress(request, fail),
+    saveProgress: (request, context) => handlers.saveProgress(request, context),
   }
 }
 
@@ -96,7 +96,9 @@ class GroupHandlers {
     const leaseMs = Math.min(Math.max(request.leaseMs, limits.leaseMsMin), limits.leaseMsMax)
     const address = session.remote
     const { life: before } = request
-    const told = { type: 'join', ...claim, streams: wanted, leaseMs, address, life: before, pins } as const
+    const by = session.identity.principal
+    const place = { by, address, life: before }
+    const told = { type: 'join', ...place, ...claim, streams: wanted, leaseMs, pins } as const
     const answer = orFail(await groups.tell(group, told), fail)
     return { leaseMs, life: answer.is === 'joined' ? answer.life : undefined }
   }
@@ -229,7 +231,7 @@ class GroupHandlers {
 
   async saveProgress(
     { group, stream, isPartial, progress }: RequestOf<'saveProgress'>,
-    fail: Fail<ErrorOf<'saveProgress'>>,
+    { fail, session }: Context<'saveProgress'>,
   ): Promise<object> {
     checkGroup(group)
     const { groups, catalog } = this.#options
@@ -252,7 +254,8 @@ class GroupHandlers {
         if (tail !== undefined) tails.set(shard.index, tail)
       }),
     )
-    orFail(await groups.tell(group, { type: 'saveProgress', stream, isPartial, progress, tails }), fail)
+    const by = session.identity.principal
+    orFail(await groups.tell(group, { type: 'saveProgress', by, stream, isPartial, progress, tails }), fail)
     return {}
   }
 

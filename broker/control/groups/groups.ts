@@ -8,6 +8,7 @@ import type { Logger } from '../../telemetry/log.ts'
 import type { Time } from '../../time.ts'
 import { shardsOf, streamNamed } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'
+import { quotaReached, type MadeQuotas } from '../streams/made-quotas.ts'
 import { LeaseClock } from './lease-clock.ts'
 import { LiveGroup, type LiveGroupOptions } from './live-group.ts'
 import { refused, type GroupAnswer, type GroupMessage } from './machine/messages.ts'
@@ -30,6 +31,7 @@ export interface GroupsOptions {
   readonly catalog: Catalog
   readonly time: Time
   readonly instruments: LiveGroupOptions['instruments']
+  readonly quotas?: MadeQuotas
   readonly log: Logger
   /** For so long after the first member has joined an empty group, nothing is assigned; half a second by default. */
   readonly graceMs?: number | undefined
@@ -43,6 +45,8 @@ export class Groups {
   readonly #budget = new RowBudget(ROWS_AT_ONCE)
   readonly #groups = new Map<string, LiveGroup>()
   #cancelTicks: (() => void) | undefined
+  /** Who makes the groups that are not stored yet, or were made since the start. */
+  readonly #makers = new WeakMap<LiveGroup, string>()
   #isStopped = false
 
   constructor(options: GroupsOptions) {
@@ -107,7 +111,17 @@ export class Groups {
     if (found === undefined && this.#groups.size >= limits.groupsMax) {
       return refused('limitExceeded', `The limit of ${limits.groupsMax} groups is reached; delete one first.`)
     }
-    return (found ?? this.#make(name)).tell(message)
+    if (found !== undefined) return found.tell(message)
+    const by = 'by' in message ? message.by : undefined
+    if (by !== undefined) {
+      const most = this.#options.quotas?.mostOf('groups', by) ?? Infinity
+      if (most !== Infinity && this.#madeBy(by) >= most) {
+        return refused('limitExceeded', quotaReached(by, 'groups', most))
+      }
+    }
+    const made = this.#make(name)
+    if (by !== undefined) this.#makers.set(made, by)
+    return made.tell(message)
   }
 
   /** True if the broker may have a group of this name. */
@@ -118,6 +132,15 @@ export class Groups {
   /** The groups that there are, as far as they are read, in the order of their names. */
   get states(): readonly GroupState[] {
     return this.names.flatMap((name) => this.stateNow(name) ?? [])
+  }
+
+  /** Counts the groups that a principal has made; just after a start, those that were not read yet are missing. */
+  #madeBy(principal: string): number {
+    let count = 0
+    for (const group of this.#groups.values()) {
+      if ((group.state?.createdBy ?? this.#makers.get(group)) === principal) count++
+    }
+    return count
   }
 
   #make(name: string): LiveGroup {

@@ -16,6 +16,7 @@ import {
 } from '../catalog-state.ts'
 import type { CatalogPlan } from '../catalog.ts'
 import { planMoves, type ReshardIntent } from './plan.ts'
+import type { MadeQuotas } from '../streams/made-quotas.ts'
 import { checkNewShards } from '../streams/shard-room.ts'
 import { planEvenWave, shardsOnTheWay } from './waves.ts'
 import { countOf } from '../../../protocol/text/count-text.ts'
@@ -29,20 +30,21 @@ export interface ChangeContext {
   readonly now: number
   /** Owners that take new shards. */
   readonly owners: readonly number[]
+  readonly quotas?: MadeQuotas | undefined
 }
 
 /** Begins a change: writes its journal, and assigns indexes, slots and owners to the children. */
 export function planBegin(
   state: CatalogState,
   { streamId, intents, cause }: { streamId: number; intents: readonly ReshardIntent[]; cause: Cause },
-  { now, owners }: ChangeContext,
+  { now, owners, quotas }: ChangeContext,
   fail: Fail<ChangeError | 'shardNotFound'>,
 ): CatalogPlan<Journal> {
   const stream = streamAtWork(state, streamId, fail)
   invariant(!state.journals.has(streamId), `stream ${stream.name} is being changed already`)
   checkCause(stream, cause, fail)
   const openShardsMax = openShardsMaxOf(stream, cause)
-  const moves = planMoves(state, stream, intents, { owners, openShardsMax }, fail)
+  const moves = planMoves(state, stream, intents, { owners, openShardsMax, quotas }, fail)
   const journal: Journal = { step: 'sealing', moves, startedAt: now, cause }
   const made = moves.flatMap(({ children }) => children).length
   invariant(state.broker !== undefined, 'the catalog has an identity')
@@ -95,17 +97,24 @@ export function planFinish(state: CatalogState, streamId: number): CatalogPlan<v
   return { changes, result: undefined }
 }
 
+export interface Goal {
+  readonly streamId: number
+  readonly target: number
+  readonly isUnderWay: boolean
+  readonly quotas?: MadeQuotas | undefined
+}
+
 /** Sets the goal of `target` even shards; where `isUnderWay`, only in place of another goal. The result: is the goal set? */
 export function planGoal(
   state: CatalogState,
-  { streamId, target, isUnderWay }: { streamId: number; target: number; isUnderWay: boolean },
+  { streamId, target, isUnderWay, quotas }: Goal,
   fail: Fail<ChangeError>,
 ): CatalogPlan<boolean> {
   const stream = streamAtWork(state, streamId, fail)
   checkCause(stream, 'scale', fail)
   if (isUnderWay && stream.targetShardCount === null) return { changes: [], result: false }
   const open = [...openShardsOf(state, streamId).values()]
-  checkNewShards(state, stream, shardsOnTheWay(open, target), fail)
+  checkNewShards(state, stream, { made: shardsOnTheWay(open, target), quotas }, fail)
   if (stream.targetShardCount === target) return { changes: [], result: true }
   const isThere = stream.targetShardCount === null && planEvenWave(open, target) === undefined
   return { changes: isThere ? [] : [putStream(stream, { targetShardCount: target })], result: true }

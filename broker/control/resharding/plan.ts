@@ -21,6 +21,7 @@ import {
 import type { ReshardMove } from '../../catalog-contract.ts'
 import { openShardsOf, shardsOf, type CatalogState, type Shard, type Stream } from '../catalog-state.ts'
 import { ownerLoads, placeChildren } from '../hosts/placement.ts'
+import type { MadeQuotas } from '../streams/made-quotas.ts'
 import { checkCount, checkNewShards } from '../streams/shard-room.ts'
 
 /**
@@ -43,6 +44,7 @@ export interface MovesContext {
   readonly owners: readonly number[]
   /** Most open shards that the stream may have after the change. */
   readonly openShardsMax: number
+  readonly quotas?: MadeQuotas | undefined
 }
 
 /** Parents, and the ranges of their children in rising order. */
@@ -68,7 +70,7 @@ export function planMoves(
     if ('split' in intent) return splitOf(open, intent)
     return 'merge' in intent ? mergeOf(open, intent.merge) : renewalOf(open, intent.renew)
   })
-  checkLimits(state, stream, cuts, context.openShardsMax, fail)
+  checkLimits(state, stream, cuts, context, fail)
   return place(state, stream, cuts, ownerLoads(state, context.owners, fail))
 }
 
@@ -175,7 +177,7 @@ function checkLimits(
   state: CatalogState,
   stream: Stream,
   cuts: readonly Cut[],
-  openShardsMax: number,
+  { openShardsMax, quotas }: MovesContext,
   fail: Fail<'limitExceeded'>,
 ): void {
   const made = cuts.reduce((sum, { ranges }) => sum + ranges.length, 0)
@@ -191,7 +193,7 @@ function checkLimits(
       fail,
     )
   }
-  checkNewShards(state, stream, made, fail)
+  checkNewShards(state, stream, { made, quotas }, fail)
 }
 
 /** Assigns indexes, slots and owners to the children, in the order of the moves and of their ranges. */

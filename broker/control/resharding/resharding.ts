@@ -9,6 +9,7 @@ import { crash } from '../../channels/calls.ts'
 import { pause, withDeadline } from '../../time.ts'
 import { openShardsOf, type Stream } from '../catalog-state.ts'
 import { ownersThatTake } from '../hosts/fleet.ts'
+import type { MadeQuotas } from '../streams/made-quotas.ts'
 import { activeStream, knownStream } from '../streams/stream-changes.ts'
 import { checkShardCount } from '../streams/stream-settings.ts'
 import { failUnasked } from '../unasked.ts'
@@ -41,6 +42,7 @@ const WAITING_MAX = 64
 export interface ReshardingOptions extends CarrierOptions {
   /** Configured number of owners, over which new shards are spread. */
   readonly owners: number
+  readonly quotas?: MadeQuotas
 }
 
 /** A shard to split, and the hash keys where its children begin. */
@@ -113,7 +115,7 @@ export class Resharding {
     const { catalog } = this.#options
     checkShardCount(shardCount, fail)
     const { id } = activeStream(catalog.state, name, fail)
-    const goal = { streamId: id, target: shardCount }
+    const goal = { streamId: id, target: shardCount, quotas: this.#options.quotas }
     // A goal that is being worked on is replaced at once: the next wave goes towards the new goal.
     let isSet = await catalog.change((state) => planGoal(state, { ...goal, isUnderWay: true }, fail))
     const turn = this.#take(id, fail, async () => {
@@ -247,10 +249,10 @@ export class Resharding {
   }
 
   #context(): ChangeContext {
-    const { time, fleet, owners } = this.#options
+    const { time, fleet, owners, quotas } = this.#options
     // What a host that was not ready yet will have to leave out is not known; a child placed there might keep it from starting.
     const known = ownersThatTake(fleet, owners).filter((ownerId) => fleet.hostOf(ownerId).port !== undefined)
-    return { now: time.now(), owners: known }
+    return { now: time.now(), owners: known, quotas }
   }
 
   #take<T>(streamId: number, fail: Fail<'streamBusy'>, work: () => Promise<T>): Turn<T> {

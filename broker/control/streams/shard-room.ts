@@ -3,6 +3,7 @@
 import { invariant } from '../../../protocol/invariant.ts'
 import { limits } from '../../../protocol/limits.ts'
 import type { Fail } from '../../../protocol/refusal.ts'
+import { checkMadeShards, type MadeQuotas } from './made-quotas.ts'
 import { shardsOf, type CatalogState, type Stream } from '../catalog-state.ts'
 
 /** Slots are 32 bits wide in every key, and never given twice: a slot beyond this would wrap to another shard's. */
@@ -13,14 +14,15 @@ const KEPT = 'closed ones go when their last record has expired'
 /** Throws `limitExceeded` where a stream cannot have `made` more shards, counting closed ones. */
 export function checkNewShards(
   state: CatalogState,
-  { id, name, nextShardIndex }: Stream,
-  made: number,
+  { id, name, nextShardIndex, createdBy }: Stream,
+  { made, quotas }: { readonly made: number; readonly quotas: MadeQuotas | undefined },
   fail: Fail<'limitExceeded'>,
 ): void {
   const { readableShardsPerStreamMax, shardIndexMax } = limits
   const readable = shardsOf(state, id).size
   checkCount(readable + made, readableShardsPerStreamMax, `shards of stream ${name}; ${KEPT}`, fail)
   checkAllShards(state, made, fail)
+  checkMadeShards(state, createdBy, { made, quotas }, fail)
   checkCount(nextShardIndex + made, shardIndexMax, `shards that stream ${name} ever had`, fail)
 }
 

@@ -20,6 +20,7 @@ import {
 } from '../catalog-state.ts'
 import type { CatalogPlan } from '../catalog.ts'
 import { ownerLoads, placeShards } from '../hosts/placement.ts'
+import { checkMadeShards, checkMadeStreams, type MadeQuotas } from './made-quotas.ts'
 import { checkAllShards } from './shard-room.ts'
 import { isSameSettings, newSettings, updatedSettings, type StreamDefaults } from './stream-settings.ts'
 
@@ -28,13 +29,16 @@ export interface CreateContext {
   /** Owners that take new shards. */
   readonly owners: readonly number[]
   readonly defaults: StreamDefaults
+  /** Who creates it; undefined where nobody said who asks. */
+  readonly by?: string | undefined
+  readonly quotas?: MadeQuotas | undefined
 }
 
 /** Creates a stream in state CREATING, with its shards placed on the owners with the fewest. */
 export function planCreate(
   state: CatalogState,
   request: RequestOf<'createStream'>,
-  { now, owners, defaults }: CreateContext,
+  { now, owners, defaults, by, quotas }: CreateContext,
   fail: Fail<'streamExists' | 'streamBusy' | 'limitExceeded' | 'storageFull'>,
 ): CatalogPlan<{ streamId: number; ownerIds: readonly number[] }> {
   const { broker } = state
@@ -42,6 +46,8 @@ export function planCreate(
   checkName(state, request.name, fail)
   const { settings, shardCount } = newSettings(request, defaults, fail)
   checkRoom(state, shardCount, fail)
+  checkMadeStreams(state, by, quotas, fail)
+  checkMadeShards(state, by, { made: shardCount, quotas }, fail)
   const streamId = broker.nextStreamId
   const ownerIds = placeShards(ownerLoads(state, owners, fail), shardCount)
   const shards = evenRanges(shardCount).map((range, index): CatalogChange => ({
@@ -70,6 +76,7 @@ export function planCreate(
     nextShardIndex: shardCount,
     targetShardCount: null,
     ...settings,
+    ...(by !== undefined && { createdBy: by }),
   }
   const counters = { ...broker, nextStreamId: streamId + 1, nextSlot: broker.nextSlot + shardCount }
   return {

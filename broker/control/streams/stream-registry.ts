@@ -12,6 +12,7 @@ import { allShardsOf, consumersOf, type Stream } from '../catalog-state.ts'
 import type { Catalog } from '../catalog.ts'
 import { byHost, hostsOf, ownersThatTake, type HostFleet } from '../hosts/fleet.ts'
 import { placedShards } from '../routing.ts'
+import type { MadeQuotas } from './made-quotas.ts'
 import { planActivate, planCreate, planDelete, planRemove } from './stream-changes.ts'
 import type { StreamDefaults } from './stream-settings.ts'
 
@@ -27,6 +28,7 @@ export interface StreamRegistryOptions {
   readonly owners: number
   /** Settings of a new stream that the request leaves out. */
   readonly defaults: StreamDefaults
+  readonly quotas?: MadeQuotas
   /** Fulfils when no change of a stream's shards is under way: soon, once the stream is marked for deletion. */
   readonly whenIdle: (streamId: number) => Promise<void>
   /** Called when a stream that had consumers is gone. */
@@ -57,12 +59,16 @@ export class StreamRegistry {
     this.#isStopped = true
   }
 
-  /** Creates a stream; fulfils once it takes records. */
-  async create(request: RequestOf<'createStream'>, fail: Fail<ErrorOf<'createStream'>>): Promise<Stream> {
-    const { catalog, fleet, owners, defaults, time } = this.#options
+  /** Creates a stream for a principal, if it is known who asks; fulfils once it takes records. */
+  async create(
+    request: RequestOf<'createStream'>,
+    by: string | undefined,
+    fail: Fail<ErrorOf<'createStream'>>,
+  ): Promise<Stream> {
+    const { catalog, fleet, owners, defaults, quotas, time } = this.#options
     await fleet.startAbsentOwners()
     const { streamId } = await catalog.change((state) => {
-      const context = { now: time.now(), owners: ownersThatTake(fleet, owners), defaults }
+      const context = { now: time.now(), owners: ownersThatTake(fleet, owners), defaults, by, quotas }
       const plan = planCreate(state, request, context, fail)
       // Refuses while nothing is written: after the commit it could not say any more that nothing was done.
       for (const ownerId of plan.result.ownerIds) fleet.requireReady(fleet.hostOf(ownerId).hostId)

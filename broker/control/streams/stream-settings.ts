@@ -1,5 +1,6 @@
 // The settings of a stream: merges a request with defaults or current settings, and checks the result.
 // Runs in the controller; pure. All settings in a stream's row have passed these checks.
+import type { Config } from '../../config/derive.ts'
 import { limits } from '../../../protocol/limits.ts'
 import type { RequestOf, Scaling } from '../../../protocol/operations.ts'
 import { refusal, type Fail } from '../../../protocol/refusal.ts'
@@ -21,6 +22,17 @@ export interface StreamDefaults {
   readonly onDemandShards: number
   readonly targetBytesPerSecond: number
   readonly targetRecordsPerSecond: number
+}
+
+/** Returns the settings of new streams that are configured. */
+export function streamDefaultsOf(
+  config: Pick<Config, 'onDemandShards' | 'onDemandShardBytes' | 'onDemandShardRecords'>,
+): StreamDefaults {
+  return {
+    onDemandShards: config.onDemandShards,
+    targetBytesPerSecond: config.onDemandShardBytes,
+    targetRecordsPerSecond: config.onDemandShardRecords,
+  }
 }
 
 /**

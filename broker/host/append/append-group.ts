@@ -60,8 +60,8 @@ function pack(
   for (let i = first; i < end; i++) {
     const { shard, bytes: batch, producer, answer, index } = queued[i]!
     arena.set(batch, offset)
-    const { tag, session, address, openTag } = producer
-    const fields = [shard.slot, offset, batch.length, tag, session, address, openTag]
+    const { tag, holder, address, openTag, most } = producer
+    const fields = [shard.slot, offset, batch.length, tag, holder, address, openTag, most]
     entries.set(fields, (i - first) * ENTRY_FIELDS)
     batches.push({ shard, answer, index })
     offset += batch.length

@@ -154,7 +154,7 @@ function refusalText(code: ErrorCode, shard: string, producerId: number, firstSe
     case 'tooManyProducers':
       return (
         `${shard}: its owner has no room for producer ${producerId}. It remembers ${limits.producersPerOwnerMax} producers, of one ` +
-        `session or address a share, and forgets none that was silent for less than ${limits.producerIdleMsMin / 60_000} minutes. ` +
+        `principal, session or address a share, and forgets none that was silent for less than ${limits.producerIdleMsMin / 60_000} minutes. ` +
         'Use fewer producers, each for longer.'
       )
     case 'overloaded':

@@ -36,16 +36,19 @@ export interface AppendPathOptions {
   readonly owners: { of(ownerId: number): Pick<AppendQueue, 'offer' | 'queuedBytes' | 'retryAfterMs'> }
   readonly shares: SessionShares
   readonly sampler: KeySampler
+  /** Producers that a principal may have at an owner, by its quota; 0: no quota. */
+  readonly producersMaxOf?: (principal: string) => number
   readonly metrics: Instruments
   readonly elapsed: Clock
 }
 
 export class AppendPath {
   readonly #options: AppendPathOptions
-  readonly #proofs = new ProducerProofs()
+  readonly #proofs: ProducerProofs
 
   constructor(options: AppendPathOptions) {
     this.#options = options
+    this.#proofs = new ProducerProofs({ mostOf: options.producersMaxOf })
   }
 
   append({ batches }: RequestOf<'append'>, { session }: Context<'append'>): Promise<ResponseOf<'append'>> {

@@ -7,7 +7,7 @@ import { producerIdAt } from '../../../protocol/batch/batch.ts'
 import { limits } from '../../../protocol/limits.ts'
 import { producerIdentityOf } from '../../../protocol/producer-identity.ts'
 import type { Session } from '../../server/session.ts'
-import { addressNumberOf } from './address-number.ts'
+import { addressNumberOf, principalNumberOf } from './origin-numbers.ts'
 
 /** Most proofs in memory, of all sessions together. Beyond it, proofs are forgotten, and hashed again when needed. */
 const PROOFS_MAX = 65_536
@@ -18,12 +18,15 @@ export interface ProvenProducer {
   readonly tag: number
   /** The tag of the secret alone: that of producers that wrote while nobody had to say who he was. */
   readonly openTag: number
-  readonly session: number
+  /** The number of the principal, or of the session where nobody said who asks. */
+  readonly holder: number
   /** The number of the session's network address. */
   readonly address: number
+  /** Producers that the holder may have at an owner, by its quota; 0: no quota. */
+  readonly most: number
 }
 
-const NO_PRODUCER: ProvenProducer = { tag: 0, openTag: 0, session: 0, address: 0 }
+const NO_PRODUCER: ProvenProducer = { tag: 0, openTag: 0, holder: 0, address: 0, most: 0 }
 
 /** What a proof needs of a session. */
 type ProvingSession = Pick<Session, 'id' | 'remote' | 'identity'>
@@ -37,13 +40,19 @@ interface Proof {
 
 export class ProducerProofs {
   readonly #max: number
+  readonly #mostOf: (principal: string) => number
   #sessions = new WeakMap<ProvingSession, Map<number, Proof>>()
   #count = 0
   /** How many secrets have been hashed. */
   hashes = 0
 
-  constructor({ max = PROOFS_MAX }: { max?: number } = {}) {
+  /** `mostOf` says how many producers a principal may have at an owner, by its quota; 0: no quota. */
+  constructor({
+    max = PROOFS_MAX,
+    mostOf = () => 0,
+  }: { max?: number; mostOf?: ((principal: string) => number) | undefined } = {}) {
     this.#max = max
+    this.#mostOf = mostOf
   }
 
   /**
@@ -67,7 +76,13 @@ export class ProducerProofs {
     if (identity.producerId !== producerId) return undefined
     const { tag: openTag } = identity
     const tag = principal === undefined ? openTag : tagOf(secret, principal)
-    const producer = { tag, openTag, session: session.id, address: addressNumberOf(session.remote) }
+    const producer = {
+      tag,
+      openTag,
+      holder: principal === undefined ? session.id : principalNumberOf(principal),
+      address: addressNumberOf(session.remote),
+      most: principal === undefined ? 0 : this.#mostOf(principal),
+    }
     // The secret is copied, because it is a view of the received frame.
     this.#remember(session, producerId, { secret: Buffer.from(secret), principal, producer })
     return producer

@@ -81,9 +81,15 @@ export class Subscriptions {
         `A session has ${limits.subscriptionsPerSessionMax} subscriptions at most. End one, or use another connection.`,
       )
     }
+    const { usage } = context.session
+    const over = usage.subscribe()
+    if (over !== undefined) context.fail(over.code, over.message)
     mine.opening++
     try {
       return await this.#open(request, context, mine)
+    } catch (error) {
+      usage.unsubscribe()
+      throw error
     } finally {
       mine.opening--
     }
@@ -160,6 +166,7 @@ export class Subscriptions {
       ...(seat && { onSent: (records, bytes) => this.#sentTo(seat, records, bytes) }),
       onEnd: (ended) => {
         mine.byId.delete(ended.id)
+        context.session.usage.unsubscribe()
         group.delete(ended)
         seat?.leave(ended)
       },

@@ -30,7 +30,12 @@ export class Outflow {
   /** True if more may be read for this session. */
   get open(): boolean {
     if (this.#gone) return false
-    const { queuedBytes, highWaterBytes } = this.session
+    const { queuedBytes, highWaterBytes, isPaused } = this.session
+    if (isPaused) {
+      // A quota is used up for now: that is not a client that does not read.
+      this.#stuck = undefined
+      return false
+    }
     // The mark is the session's own, because a connection reports that it has drained only if it was above that mark.
     if (queuedBytes + this.#answeredBytes <= highWaterBytes) {
       this.#stuck = undefined

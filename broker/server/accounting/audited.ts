@@ -3,9 +3,9 @@
 import type { ErrorCode } from '../../../protocol/error-codes.ts'
 import type { RequestMessage } from '../../../protocol/frame/messages.ts'
 import type { OperationName } from '../../../protocol/operations.ts'
-import type { Audit } from '../../telemetry/audit/audit.ts'
+import type { Audit, AuditFacts } from '../../telemetry/audit/audit.ts'
 import { changeOf } from '../../telemetry/audit/changes.ts'
-import { auditedOperations, type AuditEventName } from '../../telemetry/audit/events.ts'
+import { auditedOperations, refusedOperations, type AuditEventName } from '../../telemetry/audit/events.ts'
 import type { Refusal } from '../dispatch.ts'
 import type { DeniedPart, Session } from '../session.ts'
 
@@ -13,26 +13,52 @@ import type { DeniedPart, Session } from '../session.ts'
 const denials: { readonly [C in ErrorCode]?: AuditEventName } = {
   permissionDenied: 'permissionDenied',
   unauthenticated: 'unauthenticated',
+  throttled: 'quotaExceeded',
 }
 
+const refused: { readonly [N in OperationName]?: AuditEventName } = refusedOperations
 const changes: { readonly [N in OperationName]?: AuditEventName } = auditedOperations
+
+type Asker = Pick<Session, 'id' | 'remote' | 'identity'>
+
+/** Who asks, as far as it is known; of a credential its public id. */
+function asker({
+  id,
+  remote,
+  identity,
+}: Asker): Pick<AuditFacts, 'principal' | 'credential' | 'address' | 'session'> {
+  const { principal, token } = identity
+  return { principal, ...(token && { credential: token.id }), address: remote, session: id }
+}
+
+function denialOf(operation: OperationName, { code }: Refusal): AuditEventName | undefined {
+  return refused[operation] ?? denials[code]
+}
+
+/** Tells that an open session is ended because what its client proved counts for nothing any more. */
+export function tellEnded(audit: Audit, session: Asker, detail: string): void {
+  audit.record('sessionEnded', { ...asker(session), outcome: 'unauthenticated', detail })
+}
+
+/** Tells that a connection is refused for a quota. */
+export function tellOver(audit: Audit, session: Asker, { code, message: detail }: Refusal): void {
+  audit.record('quotaExceeded', { ...asker(session), outcome: code, detail })
+}
 
 /** Tells of the answer to a request, where it is worth a line. Without a refusal, what was asked for is done and durable. */
 export function tellAnswer(
   audit: Audit,
-  session: Pick<Session, 'id' | 'remote' | 'identity'>,
+  session: Asker,
   { operation, request }: RequestMessage,
   refusal?: Refusal,
 ): void {
   const isDenied = refusal?.missing !== undefined
-  const denial = isDenied ? 'permissionDenied' : refusal && denials[refusal.code]
+  const denial = isDenied ? 'permissionDenied' : refusal && denialOf(operation, refusal)
   const event = denial ?? changes[operation]
   if (event === undefined) return
   const { resource, ...change } = changeOf(operation, request)
   audit.record(event, {
-    principal: session.identity.principal,
-    address: session.remote,
-    session: session.id,
+    ...asker(session),
     operation,
     resource,
     outcome: refusal?.code ?? 'done',
@@ -45,13 +71,11 @@ export function tellAnswer(
 /** Tells that a part of a request was refused for want of a grant; the other parts may be done. */
 export function tellDenied(
   audit: Audit,
-  session: Pick<Session, 'id' | 'remote' | 'identity'>,
+  session: Asker,
   { operation, resource, missing, code }: DeniedPart,
 ): void {
   audit.record('permissionDenied', {
-    principal: session.identity.principal,
-    address: session.remote,
-    session: session.id,
+    ...asker(session),
     operation,
     resource,
     outcome: code,

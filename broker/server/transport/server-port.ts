@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { isLoopback } from '../../../protocol/access/loopback.ts'
 import { invariant } from '../../../protocol/invariant.ts'
 import { ALPN_PROTOCOL } from '../../../protocol/version.ts'
+import { hostOf } from '../../access/quotas/source-address.ts'
 import type { ServedCertificates } from '../../certificates-contract.ts'
 import type { Instruments } from '../../telemetry/instruments.ts'
 import type { Peer } from '../session-home.ts'
@@ -65,9 +66,4 @@ export class ServerPort {
 /** Removes the port from `10.1.2.3:4567` or `[::1]:4567`. */
 export function addressOf(remote: string): string {
   return remote.replace(/:\d+$/, '')
-}
-
-/** The same without the brackets of an IPv6 address. */
-function hostOf(remote: string): string {
-  return addressOf(remote).replace(/^\[(.*)\]$/, '$1')
 }

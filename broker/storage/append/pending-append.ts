@@ -56,11 +56,17 @@ export class PendingAppend {
     return this.#entries[i * ENTRY_FIELDS]!
   }
 
-  /** What the host knows of a batch's producer: its proven tags, and its session and address. */
-  provenOf(i: number): { tag: number; openTag: number; session: number; address: number } {
+  /** What the host knows of a batch's producer: its proven tags, its holder and address, and the quota of its holder. */
+  provenOf(i: number): { tag: number; openTag: number; holder: number; address: number; most: number } {
     const at = i * ENTRY_FIELDS
-    const [tag, session, address] = [this.#entries[at + 3]!, this.#entries[at + 4]!, this.#entries[at + 5]!]
-    return { tag, openTag: this.#entries[at + 6]!, session, address }
+    const entries = this.#entries
+    return {
+      tag: entries[at + 3]!,
+      holder: entries[at + 4]!,
+      address: entries[at + 5]!,
+      openTag: entries[at + 6]!,
+      most: entries[at + 7]!,
+    }
   }
 
   isRefused(i: number): boolean {

@@ -8,13 +8,13 @@ import type { ProducerBatch, ProducerState, WindowEntry } from './producer-decis
 import { ProducerShares, type ProducerOrigin } from './producer-shares.ts'
 import type { Clock } from '../../time.ts'
 
-const NOBODY: ProducerOrigin = { session: 0, address: 0 }
+const NOBODY: ProducerOrigin = { holder: 0, address: 0, most: 0 }
 
 /** One producer at one shard. */
 export interface Producer extends ProducerState {
   readonly slot: number
   readonly producerId: number
-  /** The session and address whose share it counts for. */
+  /** The holder and address whose share it counts for. */
   origin: ProducerOrigin
   tag: number
   epoch: number
@@ -53,7 +53,7 @@ export class ProducerTable {
   }
 
   /**
-   * True if a new producer may be added: the table and its origin's shares have room. Makes room only by forgetting
+   * True if a new producer may be added: the table, its origin's shares and its quota have room. Makes room only by forgetting
    * producers that were idle for long enough.
    */
   admits(origin: ProducerOrigin): boolean {
@@ -67,9 +67,9 @@ export class ProducerTable {
 
   /** Adds a new producer, after `admits`. */
   add(slot: number, producerId: number, from: ProducerOrigin & Pick<ProducerRow, 'tag'>): Producer {
-    const { tag, session, address } = from
+    const { tag, holder, address, most } = from
     const row = { tag, epoch: 0, nextSequence: 0, usedAt: 0, entries: [] }
-    return this.#add(slot, producerId, row, { session, address }, this.#elapsed())
+    return this.#add(slot, producerId, row, { holder, address, most }, this.#elapsed())
   }
 
   /**
@@ -136,12 +136,12 @@ export class ProducerTable {
     this.#append(producer)
   }
 
-  /** A producer that returns on another connection counts for that connection. */
-  #charge(producer: Producer, { session, address }: ProducerOrigin): void {
+  /** A producer that returns on another connection, or under another name, counts for that one. */
+  #charge(producer: Producer, { holder, address, most }: ProducerOrigin): void {
     const { origin } = producer
-    if (origin.session === session && origin.address === address) return
+    if (origin.holder === holder && origin.address === address) return
     this.#shares.give(origin)
-    producer.origin = { session, address }
+    producer.origin = { holder, address, most }
     this.#shares.take(producer.origin)
   }
 

@@ -24,7 +24,7 @@ import { systemTime, type Clock } from '../../time.ts'
 /** Stored as the head of a refused shard: a damaged value, so that every later start refuses the shard, too. */
 const NO_HEAD = Uint8Array.of(0)
 
-/** A producer's batch, with its session and address. */
+/** A producer's batch, with its holder and address. */
 export interface ProvenBatch extends ProducerBatch, ProducerOrigin {
   readonly producerId: number
 }

@@ -90,6 +90,11 @@ export const auditEvents = {
 
 export type AuditEventName = keyof typeof auditEvents
 
+/** The event of an operation that is refused, whatever the error is. */
+export const refusedOperations = { authenticate: 'loginFailed' } as const satisfies Partial<
+  Record<OperationName, AuditEventName>
+>
+
 /** Operations that change something administrative: those that need `manage` or `admin`, and those about principals. */
 type Managing = {
   [N in OperationName]: (typeof operations)[N]['grant'][number] extends infer G

@@ -34,6 +34,9 @@ describe('the table of metrics', () => {
       'direction',
       'cause',
       'event',
+      'quota',
+      'outcome',
+      'file',
     ]
     expect(labels).toEqual(new Set([...bounded, 'group']))
   })

@@ -42,7 +42,7 @@ export interface FakePeer {
   readonly identity: Identity
 }
 
-const NOBODY = { tag: 0, openTag: 0, session: 0, address: 0 }
+const NOBODY = { tag: 0, openTag: 0, holder: 0, address: 0, most: 0 }
 
 export class FakeShard {
   readonly index: number
@@ -144,9 +144,22 @@ export class FakeShard {
     return this.#settle(append)
   }
 
-  #pending(batch: Uint8Array, { tag, openTag, session, address }: typeof NOBODY, now: number): PendingAppend {
+  #pending(
+    batch: Uint8Array,
+    { tag, openTag, holder, address, most }: typeof NOBODY,
+    now: number,
+  ): PendingAppend {
     const arena = new Uint8Array(batch).buffer
-    const entries = Float64Array.of(this.hosted.slot, 0, arena.byteLength, tag, session, address, openTag)
+    const entries = Float64Array.of(
+      this.hosted.slot,
+      0,
+      arena.byteLength,
+      tag,
+      holder,
+      address,
+      openTag,
+      most,
+    )
     return new PendingAppend({ arena, entries, now })
   }
 

@@ -64,12 +64,12 @@ export interface Appended {
   readonly duplicate: boolean
 }
 
-/** A batch for a shard, with the producer tag that its session has proven. By default it has no session or address. */
+/** A batch for a shard, with the producer tag that its session has proven. By default it has no holder or address. */
 export interface AppendedBatch {
   readonly slot: number
   readonly batch: Uint8Array
   readonly tag?: number
-  readonly session?: number
+  readonly holder?: number
   readonly address?: number
 }
 
@@ -138,9 +138,9 @@ export class TestOwner {
     const arena = new Uint8Array(batches.reduce((sum, { batch }) => sum + batch.length, 0))
     const entries = new Float64Array(batches.length * ENTRY_FIELDS)
     let at = 0
-    for (const [i, { slot, batch, tag = 1, session = 0, address = 0 }] of batches.entries()) {
+    for (const [i, { slot, batch, tag = 1, holder = 0, address = 0 }] of batches.entries()) {
       arena.set(batch, at)
-      entries.set([slot, at, batch.length, tag, session, address], i * ENTRY_FIELDS)
+      entries.set([slot, at, batch.length, tag, holder, address, 0], i * ENTRY_FIELDS)
       at += batch.length
     }
     const { results } = await this.#owner.handlers.append({

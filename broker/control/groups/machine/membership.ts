@@ -49,7 +49,7 @@ export function join(draft: Draft, message: JoinMessage): GroupAnswer {
   }
   const refusal = refusedJoin(draft, message)
   if (refusal !== undefined) return refusal
-  if (found === undefined) create(draft)
+  if (found === undefined) create(draft, message.by)
   for (const { name, from } of message.streams) {
     if (draft.state.streams.has(name) || draft.factsOf(name) === undefined) continue
     startStream(draft, name, startIn(draft, name, from), message.pins.get(name))
@@ -76,10 +76,11 @@ export function startIn(draft: Draft, name: string, from: StartPosition): StartP
   return isMadeAgain && from.type === 'LATEST' ? { type: 'TRIM_HORIZON', timestamp: undefined } : from
 }
 
-/** Makes a group without members and streams. */
-export function create(draft: Draft): void {
+/** Makes a group without members and streams, for a principal if it is known who asks. */
+export function create(draft: Draft, createdBy: string | undefined): void {
   draft.create({
     createdAt: draft.at.wall,
+    createdBy,
     isPaused: false,
     streams: OrderedMap.empty(),
     gone: OrderedMap.empty(),

@@ -35,6 +35,8 @@ export interface CheckpointMessage {
 
 export interface JoinMessage extends MemberClaim {
   readonly type: 'join'
+  /** The principal that asks, if it is known. */
+  readonly by?: string | undefined
   readonly streams: readonly WantedStream[]
   readonly leaseMs: number
   readonly address: string
@@ -65,6 +67,8 @@ export interface ResetMessage {
 
 export interface SaveProgressMessage {
   readonly type: 'saveProgress'
+  /** The principal that asks, if it is known. */
+  readonly by?: string | undefined
   readonly stream: string
   readonly isPartial: boolean
   readonly progress: WireProgress

@@ -78,7 +78,7 @@ export function saveProgress(draft: Draft, message: SaveProgressMessage): GroupA
   }
   const problem = problemOf(draft, message, known)
   if (problem !== undefined) return problem
-  if (draft.found === undefined) create(draft)
+  if (draft.found === undefined) create(draft, message.by)
   store(draft, message, known)
   return done
 }

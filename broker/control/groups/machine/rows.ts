@@ -55,7 +55,7 @@ export function leaseRow(state: GroupState, stream: GroupStream, lease: Lease): 
 
 /** Makes the row of a group. A deleted one keeps its row until all of its other rows are removed. */
 export function groupRow(state: GroupState, isDeleted: boolean): SmallWrite<'group'> {
-  const { name, createdAt, isPaused, since, counter } = state
+  const { name, createdAt, createdBy, isPaused, since, counter } = state
   const streams = Array.from(isDeleted ? [] : state.streams.values(), (stream) => ({
     name: stream.name,
     streamId: stream.streamId,
@@ -64,7 +64,16 @@ export function groupRow(state: GroupState, isDeleted: boolean): SmallWrite<'gro
     shardsBelow: stream.shardsBelow,
   }))
   const gone = isDeleted ? [] : [...state.gone.values()]
-  const value = { isDeleted, createdAt, isPaused, since, counter, streams, ...(gone.length > 0 && { gone }) }
+  const value = {
+    isDeleted,
+    createdAt,
+    isPaused,
+    since,
+    counter,
+    streams,
+    ...(gone.length > 0 && { gone }),
+    ...(createdBy !== undefined && { createdBy }),
+  }
   return { family: 'group', key: name, value, expected: undefined }
 }
 
@@ -95,6 +104,7 @@ export function restored(name: string, rows: GroupRows, at: GroupMoment): GroupS
   return {
     name,
     createdAt: group.createdAt,
+    createdBy: group.createdBy,
     isPaused: group.isPaused,
     since: group.since,
     counter,

@@ -120,6 +120,8 @@ export interface GroupStream {
 export interface GroupState {
   readonly name: string
   readonly createdAt: number
+  /** The principal that made it, for its quotas. */
+  readonly createdBy?: string | undefined
   readonly isPaused: boolean
   /** Numbers up to this one belong to earlier groups of the name. */
   readonly since: number

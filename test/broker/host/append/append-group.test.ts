@@ -16,7 +16,7 @@ it('packGroups: packs every batch once, in order, without gaps, into groups of b
         const pending = wanted.map(({ slot, bytes }, index) => ({
           shard: { slot } as HostedShard,
           bytes,
-          producer: { tag: 7, openTag: 6, session: 8, address: 9 },
+          producer: { tag: 7, openTag: 6, holder: 8, address: 9, most: 0 },
           answer,
           index,
         }))

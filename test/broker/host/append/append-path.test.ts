@@ -133,7 +133,9 @@ describe('append', () => {
       true,
       true,
     ])
-    expect(results.at(-1)!.message).toMatch(/of one session or address a share.*less than 15 minutes/)
+    expect(results.at(-1)!.message).toMatch(
+      /of one principal, session or address a share.*less than 15 minutes/,
+    )
     for (const { message } of results) expect(message).toMatch(/\w+.*\.$/)
     expect(await host.fetchOne(new FakeSession(), 0)).toMatchObject({ tail: 0, batches: [] })
   })

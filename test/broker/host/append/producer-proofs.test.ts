@@ -1,7 +1,7 @@
 // Writing under a producer id: only a session that sends its secret may.
 import { describe, expect, it } from 'vitest'
-import { identityOf } from '../../../../broker/access/identity.ts'
-import { addressNumberOf } from '../../../../broker/host/append/address-number.ts'
+import { anyone, identityOf } from '../../../../broker/access/identity.ts'
+import { addressNumberOf } from '../../../../broker/host/append/origin-numbers.ts'
 import { ProducerProofs } from '../../../../broker/host/append/producer-proofs.ts'
 import { producerIdentityOf } from '../../../../protocol/producer-identity.ts'
 import { producerNumber } from '../../../support/producers.ts'
@@ -11,7 +11,7 @@ import { codeOf, contents, makeBatch, startTestHost } from '../support/test-host
 const own = producerNumber(1)
 const other = producerNumber(2)
 const { tag } = producerIdentityOf(own.secret)
-const nobody = { tag: 0, openTag: 0, session: 0, address: 0 }
+const nobody = { tag: 0, openTag: 0, holder: 0, address: 0, most: 0 }
 const batch = makeBatch(['a'], { producerId: own.producerId })
 
 describe('ProducerProofs', () => {
@@ -73,12 +73,28 @@ describe('ProducerProofs', () => {
     expect(proofs.hashes).toBe(2)
   })
 
+  it('counts all sessions of a principal as one, wherever they come from', () => {
+    const proofs = new ProducerProofs({ mostOf: (principal) => (principal === 'shop' ? 7 : 0) })
+    const provenFor = (principal: string, remote: string) => {
+      const session = { id: 1, remote, identity: { ...anyone, principal } }
+      return proofs.producerOf(session, batch, own.secret)!
+    }
+    const one = provenFor('shop', '10.0.0.1:1')
+    const other = provenFor('shop', '10.0.0.2:1')
+    const bank = provenFor('bank', '10.0.0.1:2')
+    expect(other.holder).toBe(one.holder)
+    expect(other.address).not.toBe(one.address)
+    expect(bank.holder).not.toBe(one.holder)
+    expect([one.most, bank.most]).toEqual([7, 0])
+    expect(Number.isSafeInteger(one.holder)).toBe(true)
+  })
+
   it('distinguishes sessions and addresses', () => {
     const proofs = new ProducerProofs()
     const [first, second] = [new FakeSession().context.session, new FakeSession().context.session]
     const ofFirst = proofs.producerOf(first, batch, own.secret)!
     const ofSecond = proofs.producerOf(second, batch, own.secret)!
-    expect(ofFirst.session).not.toBe(ofSecond.session)
+    expect(ofFirst.holder).not.toBe(ofSecond.holder)
     expect(ofFirst.address).toBe(ofSecond.address)
   })
 

@@ -6,6 +6,8 @@ import { Packed } from '../../../../protocol/frame/msgpack-writer.ts'
 import type { EventToSend } from '../../../../protocol/frame/messages.ts'
 import type { OperationName } from '../../../../protocol/operations.ts'
 import { anyone, type Identity } from '../../../../broker/access/identity.ts'
+import { Accounts } from '../../../../broker/access/quotas/accounts.ts'
+import { SessionUsage } from '../../../../broker/access/quotas/session-usage.ts'
 import { sessionLimits } from '../../../../broker/server/admission.ts'
 import type { Context } from '../../../../broker/server/dispatch.ts'
 import type { DeniedPart, Session } from '../../../../broker/server/session.ts'
@@ -27,6 +29,8 @@ export class FakeSession implements Session {
   queuedBytes = 0
   highWaterBytes = sessionLimits.highWaterBytes
   answerBytesMax = Infinity
+  usage = new SessionUsage(new Accounts({ elapsed: () => 0 }), undefined, () => {})
+  isPaused = false
   holds = 0
   closed: ErrorCode | undefined
   /** While true, sent bytes stay queued. */

@@ -17,6 +17,7 @@ import { silentLog } from '../../../../broker/telemetry/log.ts'
 import type { MetricName } from '../../../../broker/telemetry/metrics.ts'
 import { CountedMetrics } from '../../../support/counted-metrics.ts'
 import { FakeSession } from './fake-session.ts'
+import { noQuotaSettings } from '../../../../broker/access/quotas/quotas.ts'
 import { MemoryMaintenance } from './memory-maintenance.ts'
 import { MemoryOwner, MemoryReader } from './memory-owner.ts'
 import { secretOf } from '../../../support/producers.ts'
@@ -45,6 +46,7 @@ export const settings: HostSettings = {
   maxConnections: 100,
   auditLog: null,
   certificates: null,
+  quotas: noQuotaSettings,
   clock: null,
   logLevel: 'silent',
   logFormat: 'json',

@@ -125,12 +125,12 @@ describe('a session that invents producers', () => {
     const owner = await storage.openOwner({ producersMax: 512 })
     await owner.open(1)
     const batches = Array.from({ length: 600 }, (_, i) => batchOf({ producerId: 1 + i }))
-    const hostile = { slot: 1, session: 1, address: 1 }
+    const hostile = { slot: 1, holder: 1, address: 1 }
     const answers = await owner.append(...batches.map((batch) => ({ ...hostile, batch })))
     const taken = answers.filter(({ code }) => code === 'stored').length
     expect(answers.slice(taken)).toEqual(batches.slice(taken).map(() => refused('tooManyProducers')))
     expect((await owner.stats()).producers).toBe(taken)
-    const honest = { slot: 1, session: 2, address: 1 }
+    const honest = { slot: 1, holder: 2, address: 1 }
     const first = { ...honest, batch: batchOf({ producerId: 1000 }) }
     expect(await owner.append(first)).toEqual([stored(taken)])
     expect(await owner.append(first)).toMatchObject([{ base: taken, duplicate: true }])

@@ -6,7 +6,7 @@ import { decideOnBatch } from '../../../../broker/storage/append/producer-decisi
 import { ProducerTable, type Producer } from '../../../../broker/storage/append/producer-table.ts'
 
 /** The origin of a producer that no session or address is charged for. */
-const SOMEBODY = { tag: 1, session: 0, address: 0 }
+const SOMEBODY = { tag: 1, holder: 0, address: 0, most: 0 }
 
 /** A batch of the producer with tag 1. The checksum stands for the content; by default it depends on the number alone. */
 const batch = (firstSequence: number, recordCount = 1, epoch = 0, bodyCrc = firstSequence) => ({
@@ -192,8 +192,8 @@ describe('shares of the producer table', () => {
   const MAX = 4096
   const fillBy = (table: ProducerTable, session: number, address: number): number => {
     let taken = 0
-    for (; taken < 2 * MAX && table.admits({ session, address }); taken++) {
-      table.add(1, session * 1e6 + taken, { tag: 1, session, address })
+    for (; taken < 2 * MAX && table.admits({ holder: session, address, most: 0 }); taken++) {
+      table.add(1, session * 1e6 + taken, { tag: 1, holder: session, address, most: 0 })
     }
     return taken
   }
@@ -225,11 +225,25 @@ describe('shares of the producer table', () => {
     const held = fillBy(table, 1, 10)
     const producers = [...table]
     for (const producer of producers) {
-      table.store(producer, { ...batch(0), session: 2, address: 10 }, { base: 0, arrival: 0 })
+      table.store(producer, { ...batch(0), holder: 2, address: 10, most: 0 }, { base: 0, arrival: 0 })
     }
-    expect(table.admits({ session: 2, address: 10 })).toBe(false)
+    expect(table.admits({ holder: 2, address: 10, most: 0 })).toBe(false)
     expect(fillBy(table, 1, 10)).toBeGreaterThan(0)
     expect(table.size).toBeGreaterThan(held)
+  })
+
+  test('give a holder no more than its quota, from any address, until others of its producers were idle for long', () => {
+    const clock = { now: 0 }
+    const { table } = tableOf(64, () => clock.now)
+    const quota = { holder: 1, most: 5 }
+    let taken = 0
+    for (; table.admits({ ...quota, address: taken % 3 }); taken++) {
+      table.add(1, taken + 1, { tag: 1, ...quota, address: taken % 3 })
+    }
+    expect(taken).toBe(5)
+    expect(table.admits({ holder: 2, address: 0, most: 0 })).toBe(true)
+    clock.now += limits.producerIdleMsMin
+    expect(table.admits({ ...quota, address: 9 })).toBe(true)
   })
 
   test('are never charged for producers that the table does not hold', () => {
@@ -246,7 +260,7 @@ describe('shares of the producer table', () => {
         let now = 0
         const { table } = tableOf(12, () => now)
         for (const [i, { event, at, session }] of todo.entries()) {
-          const origin = { session, address: session % 2 }
+          const origin = { holder: session, address: session % 2, most: 0 }
           const known = [...table][at % Math.max(1, table.size)]
           if (event === 'wait') now += idle / 3
           else if (event === 'new' && table.admits(origin)) table.add(1, i, { tag: 1, ...origin })

@@ -12,7 +12,7 @@ import { batchOf } from '../../../support/disk/storage.ts'
 
 const SLOT = 1
 const NOW = 1000
-const PRODUCER = { producerId: 77, tag: 5, session: 1, address: 1 }
+const PRODUCER = { producerId: 77, tag: 5, holder: 1, address: 1, most: 0 }
 
 interface Sent {
   readonly slot?: number
@@ -34,8 +34,8 @@ function pendingOf(sent: readonly Sent[], now: number): PendingAppend {
   let offset = 0
   for (const [i, { slot = SLOT, batch, tag = 0, openTag = tag }] of sent.entries()) {
     arena.set(batch, offset)
-    const { session, address } = tag === 0 ? { session: 0, address: 0 } : PRODUCER
-    entries.set([slot, offset, batch.length, tag, session, address, openTag], i * ENTRY_FIELDS)
+    const { holder, address } = tag === 0 ? { holder: 0, address: 0 } : PRODUCER
+    entries.set([slot, offset, batch.length, tag, holder, address, openTag, 0], i * ENTRY_FIELDS)
     offset += batch.length
   }
   return new PendingAppend({ arena: arena.buffer, entries, now })

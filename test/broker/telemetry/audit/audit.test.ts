@@ -80,6 +80,19 @@ describe('the audit trail in the log', () => {
     ])
   })
 
+  it('shows no secret of a token, in no line of the log, wherever somebody put it', () => {
+    const { audit, lines } = trail('info')
+    const token = `mr_${'Ab0'.repeat(5)}z_${'s-_'.repeat(14)}A`
+    audit.record('permissionDenied', {
+      resource: token,
+      outcome: 'permissionDenied',
+      detail: `url ${token}?`,
+    })
+    const text = JSON.stringify(lines())
+    expect(text).not.toContain('s-_s-_')
+    expect(text).toContain('mr_Ab0Ab0Ab0Ab0Ab0z_***')
+  })
+
   it('writes nothing where the log is silent', () => {
     const { audit, lines } = trail('silent')
     audit.record('streamCreated', { outcome: 'done' })

@@ -2,6 +2,7 @@
 import type { Catalog } from '../../../../../broker/control/catalog.ts'
 import { Groups } from '../../../../../broker/control/groups/groups.ts'
 import type { GroupAnswer, GroupMessage } from '../../../../../broker/control/groups/machine/messages.ts'
+import type { MadeQuotas } from '../../../../../broker/control/streams/made-quotas.ts'
 import { leasesOf, type GroupState } from '../../../../../broker/control/groups/machine/state.ts'
 import type { CatalogRow } from '../../../../../broker/catalog-contract.ts'
 import { readCatalog } from '../../../../../broker/catalog/state.ts'
@@ -27,7 +28,10 @@ export class GroupsOnRows {
   readonly groups: Groups
   readonly catalog: { state: ReturnType<typeof readCatalog> }
 
-  constructor(store: SmallRowsStore, options: { shardCount: number; time?: FakeTime; log?: Logger }) {
+  constructor(
+    store: SmallRowsStore,
+    options: { shardCount: number; time?: FakeTime; log?: Logger; quotas?: MadeQuotas },
+  ) {
     this.time = options.time ?? new FakeTime()
     this.catalog = { state: readCatalog(rowsOfStream(options.shardCount)) }
     this.groups = new Groups({
@@ -37,6 +41,7 @@ export class GroupsOnRows {
       instruments: createTelemetry('controller', { withProcess: false }).instruments,
       log: options.log ?? silentLog(),
       graceMs: 0,
+      ...(options.quotas && { quotas: options.quotas }),
     })
     this.groups.start()
   }
@@ -45,7 +50,7 @@ export class GroupsOnRows {
     return this.groups.tell(group, message)
   }
 
-  join(group: string, memberId: string, pinned?: number): Promise<GroupAnswer> {
+  join(group: string, memberId: string, pinned?: number, by?: string): Promise<GroupAnswer> {
     const from = {
       type: pinned === undefined ? ('TRIM_HORIZON' as const) : ('LATEST' as const),
       timestamp: undefined,
@@ -57,6 +62,7 @@ export class GroupsOnRows {
     const pins = { streamId: 1, shardsBelow: shards.length, shards }
     return this.tell(group, {
       type: 'join',
+      by,
       memberId,
       secretHash: memberId,
       streams: [{ name: 's', from }],
