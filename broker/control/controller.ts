@@ -306,6 +306,7 @@ export class Controller {
   /** Drains the hosts, then closes what is stored. */
   async drain(deadlineMs: number): Promise<void> {
     this.#stop()
+    await this.#access.close()
     await this.#fleet.drain(deadlineMs)
     await this.#clock.stop()
     await this.#smallRows.close()

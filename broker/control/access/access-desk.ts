@@ -21,6 +21,8 @@ import { ensureRootToken } from './root-token.ts'
 const USES_EVERY_MS = 20_000
 /** Longest time that they are waited for. */
 const USES_DEADLINE_MS = 5_000
+/** The same where the broker stops: a host that hangs must not hold that up. */
+const LAST_USES_DEADLINE_MS = 500
 
 /** A server of this process that follows the policy. */
 export type PolicyServer = Pick<Server, 'enforce' | 'takeTokenUses'>
@@ -96,7 +98,10 @@ export class AccessDesk {
   }
 
   start(): void {
-    this.#stopCollecting = this.#options.time.every(USES_EVERY_MS, () => void this.#collectUses())
+    this.#stopCollecting = this.#options.time.every(
+      USES_EVERY_MS,
+      () => void this.#collectUses(USES_DEADLINE_MS),
+    )
   }
 
   stop(): void {
@@ -104,13 +109,19 @@ export class AccessDesk {
     this.#posts.stop()
   }
 
+  /** Stores when credentials were last used, before the broker stops. Never rejects. */
+  async close(): Promise<void> {
+    await this.#collectUses(LAST_USES_DEADLINE_MS)
+    await this.#registry.storeUses(0)
+  }
+
   /** Asks every process which tokens are in use. */
-  async #collectUses(): Promise<void> {
+  async #collectUses(deadlineMs: number): Promise<void> {
     const { fleet, time } = this.#options
     this.#registry.used(this.#server?.takeTokenUses() ?? [])
     const asked = fleet.hosts.map(async ({ hostId }) => {
       const answer = fleet.call(hostId, 'takeTokenUses', null)
-      this.#registry.used((await withDeadline(answer, time, USES_DEADLINE_MS)).uses)
+      this.#registry.used((await withDeadline(answer, time, deadlineMs)).uses)
     })
     await Promise.allSettled(asked)
     await this.#registry.storeUses()

@@ -20,7 +20,7 @@ import {
   type AccessWrite,
   type CredentialFamily,
 } from './state.ts'
-import { UseTimes } from './use-times.ts'
+import { STORE_EVERY_MS, UseTimes } from './use-times.ts'
 
 /** Rows that one change of the store takes. */
 const CHANGE_ROWS_MAX = 200
@@ -101,10 +101,10 @@ export class AccessRegistry {
     return this.#times.lastOf(family, id, this.#state[family].get(id)?.lastUsedAt)
   }
 
-  /** Stores when credentials were last used, where that is due. Never rejects. */
-  async storeUses(): Promise<void> {
+  /** Stores when credentials were last used, where what is stored is older by `olderMs`. Never rejects. */
+  async storeUses(olderMs = STORE_EVERY_MS): Promise<void> {
     await this.#inTurn(async () => {
-      const writes = this.#times.due(this.#state)
+      const writes = this.#times.due(this.#state, olderMs)
       for (let from = 0; from < writes.length; from += CHANGE_ROWS_MAX) {
         await this.#store(writes.slice(from, from + CHANGE_ROWS_MAX), refuse)
       }

@@ -2,7 +2,9 @@
 // the next one to be assigned. Runs in the checking process.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { accessProblems, isAccessRow, type AccessRow } from '../../catalog/access-checks.ts'
 import { smallFamilies, smallFamilyNames } from '../../catalog/small-families.ts'
+import type { SmallRow } from '../../small-rows-contract.ts'
 import { keyAfter } from '../rows/all-rows.ts'
 import type { Environment, OpenEnvironment, Row } from '../environment.ts'
 import { encodeKey } from '../rows/key-space.ts'
@@ -28,8 +30,13 @@ export async function checkSmallRows(
     try {
       const meta = readSmallMeta(environment)
       if (meta === undefined) return
-      for (const row of allOf(environment))
-        checkRow(row, meta.nextVersion, (what) => findings.problem(directory, what))
+      const problem = (what: string): void => findings.problem(directory, what)
+      const access: AccessRow[] = []
+      for (const row of allOf(environment)) {
+        const read = checkRow(row, meta.nextVersion, problem)
+        if (read !== undefined && isAccessRow(read)) access.push(read)
+      }
+      accessProblems(access, problem)
     } finally {
       await environment.close()
     }
@@ -38,16 +45,22 @@ export async function checkSmallRows(
   }
 }
 
-function checkRow(row: Row, nextVersion: number, problem: (what: string) => void): void {
+/** Returns the row if it can be read. */
+function checkRow(row: Row, nextVersion: number, problem: (what: string) => void): SmallRow | undefined {
   const family = smallFamilyNames.find((name) => smallFamilies[name].tag === row.key[0])
-  if (family === undefined)
-    return problem(`row ${Buffer.from(row.key).toString('hex')} is of no known family`)
+  if (family === undefined) {
+    problem(`row ${Buffer.from(row.key).toString('hex')} is of no known family`)
+    return undefined
+  }
   try {
-    const { key, version } = decodeSmallRow(family, row)
+    const read: SmallRow = decodeSmallRow(family, row)
+    const { key, version } = read
     if (!encodeSmallKey(family, key).equals(row.key)) problem(`${family} ${key} has a key that is no text`)
     if (version >= nextVersion) problem(`${family} ${key} has version ${version}, which was not given yet`)
+    return read
   } catch (error) {
     problem((error as Error).message)
+    return undefined
   }
 }
 
