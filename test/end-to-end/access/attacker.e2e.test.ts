@@ -245,6 +245,29 @@ describe('a group that also reads what is not his', () => {
   })
 })
 
+describe('a member of such a group', () => {
+  it('learns by no checkpoint whether, how far, and by whom that stream is read', async () => {
+    const request = joining('mine-group', 'mine-other', 'mine')
+    const { group, memberId, secret } = request
+    await atController.request('joinGroup', request)
+    const results = async (streamId: number) => {
+      const checkpoints = [0, 3, 7, 8].flatMap((next) =>
+        [1, 2, 3].flatMap((epoch) =>
+          [true, false].map((isEnd) => ({ streamId, shardIndex: 0, epoch, next, isEnd })),
+        ),
+      )
+      const told = []
+      for (const checkpoint of checkpoints) {
+        const member = { group, memberId, secret, checkpoints: [checkpoint] }
+        told.push(...(await atController.request('saveCheckpoints', member)).results)
+      }
+      return told
+    }
+    expect(await results(hidden.streamId)).toEqual(await results(GHOST_ID))
+    await atController.request('leaveGroup', { group, memberId, secret })
+  })
+})
+
 describe('on a stream that both may write', () => {
   const secret = secretOf('producer-secret')
   const append = async (connection: RawConnection, bytes: Uint8Array, producerSecret?: Uint8Array) => {
@@ -301,6 +324,42 @@ describe('on a stream that both may write', () => {
 })
 
 describe('a grant that is taken', () => {
+  it('takes the shards of a member that waits, who is told what is missing when it joins again', async () => {
+    const { token } = await world.token('worker', ['shared:read', 'group:others:read'])
+    const connection = await world.connect('controller', 'a port', token)
+    const request = joining('others', 'w1', 'shared')
+    const member = { group: 'others', memberId: 'w1', secret: request.secret }
+    await connection.request('joinGroup', request)
+    const sync = (version: number, waitMs: number) =>
+      outcomeOf(connection, 'syncMember', { ...member, version, waitMs, reports: [], released: [] })
+    let version = 0
+    for (let quiet = 0; quiet < 3;) {
+      const { answer } = await sync(version, 300)
+      quiet = answer!.version === version ? quiet + 1 : 0
+      version = answer!.version
+    }
+    const waiting = sync(version, 10_000)
+    await connection.request('ping', {})
+    const remove = [{ kind: 'stream', pattern: 'shared', actions: ['read'], expiresAt: undefined }] as const
+    await world.root.request('updatePrincipal', {
+      name: 'worker',
+      add: [],
+      remove,
+      certificateNames: undefined,
+    })
+    expect((await waiting).code).toBe('memberNotFound')
+    expect(await outcomeOf(connection, 'joinGroup', request)).toEqual({
+      code: 'streamNotFound',
+      message: 'There is no stream called shared.',
+    })
+    const { group } = await world.root.request('describeGroup', {
+      group: 'others',
+      limit: 1,
+      after: undefined,
+    })
+    expect(group.members).toBe(0)
+  })
+
   it('ends what goes on at once, and leaves the session', async () => {
     const { token } = await world.token('reader', ['shared:read', 'group:shared:read'])
     const host = await world.connect('host', 'a port', token)
