@@ -126,8 +126,8 @@ function principalHandlers({
       return { principals: page.map((name) => wirePrincipal(state, name, at)), hasMore }
     },
     describePrincipal: ({ name: given }, { session, fail }) => {
-      const { by, now: at } = asking(session, now)
-      const name = given ?? nameOf(by)
+      const { by, now: at, name: own } = asking(session, now)
+      const name = given ?? own
       checkName(name)
       if (!isVisible(registry.state, by, name, at)) noPrincipal(name, fail)
       return { principal: wirePrincipal(registry.state, name, at) }
@@ -146,9 +146,16 @@ function principalHandlers({
   }
 }
 
-/** Who asks is looked at when the change is planned: by then his grants may be others. */
-function asking({ identity }: Session, now: Clock): Asking {
-  return { by: identity, now: now() }
+/**
+ * Who asks is looked at when the change is planned: by then his grants may be others. Throws `unauthenticated` where what he
+ * proved has come to count for nothing.
+ */
+function asking({ identity }: Session, now: Clock): Asking & { readonly name: string } {
+  const name = nameOf(identity)
+  if (name === undefined) {
+    throw refusal('unauthenticated', 'By the turn of this request its session had lost its principal.')
+  }
+  return { by: identity, name, now: now() }
 }
 
 function listCredentials(

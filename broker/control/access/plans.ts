@@ -201,8 +201,8 @@ function planGrants(
 
 function makerOf(state: AccessState, by: Asker): Pick<Principal, 'madeBy'> {
   const name = nameOf(by)
-  const maker = state.principal.get(name)
-  return maker === undefined ? {} : { madeBy: { name, createdAt: maker.createdAt } }
+  const maker = name === undefined ? undefined : state.principal.get(name)
+  return name === undefined || maker === undefined ? {} : { madeBy: { name, createdAt: maker.createdAt } }
 }
 
 function checkGrantRoom(

@@ -11,8 +11,9 @@ import type { AccessState, Principal } from './state.ts'
 /** Who asks. Where access is open and he has not said who he is, he is root. */
 export type Asker = Pick<Identity, 'principal' | 'grants' | 'token'>
 
-export function nameOf({ principal = ROOT }: Asker): string {
-  return principal
+/** Returns the name of who asks; undefined for nobody: his session ended while his request waited for its turn. */
+export function nameOf({ principal, grants }: Asker): string | undefined {
+  return principal ?? (grants.length > 0 ? ROOT : undefined)
 }
 
 /** True if the grant counts at this time. */

@@ -1,7 +1,7 @@
 // Changes of principals and their credentials, as pure plans: nobody gives what he may not pass on, however requests follow.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { anyone, EVERYTHING } from '../../../../broker/access/identity.ts'
+import { anyone, EVERYTHING, nobody } from '../../../../broker/access/identity.ts'
 import {
   planCreateAccessKey,
   planCreateToken,
@@ -89,6 +89,21 @@ describe('root', () => {
   it('is who asks where access is open and nobody has said so', () => {
     const state = after(empty, createToken(empty, anyone, 'shop', { grants: ['*:*:admin'] }))
     expect(state.principal.get('shop')?.madeBy).toEqual({ name: 'root', createdAt: 0 })
+  })
+})
+
+describe('nobody, whose session ended while his request waited', () => {
+  it('is not root: he sees, revokes and makes nothing', () => {
+    let state = after(empty, createToken(empty, root, 'root'))
+    const [rootToken] = [...state.token.keys()]
+    // May do nothing yet, and so belongs to who made it: root.
+    state = after(state, createToken(state, root, 'shop'))
+    const asking = { by: nobody, now: NOW }
+    expect(isVisible(state, nobody, 'root', NOW)).toBe(false)
+    expect(codeOf(() => planRevoke(state, 'token', rootToken!, asking, fail))).toBe('credentialNotFound')
+    expect(codeOf(() => createToken(state, nobody, 'shop'))).toBe('permissionDenied')
+    expect(codeOf(() => update(state, nobody, 'shop', { names: ['DNS:evil'] }))).toBe('permissionDenied')
+    expect(codeOf(() => planDeletePrincipal(state, 'shop', asking, fail))).toBe('principalNotFound')
   })
 })
 
