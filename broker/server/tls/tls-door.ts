@@ -118,14 +118,16 @@ function refusalOf(
   if (protocol.isRequired && stream.alpnProtocol !== protocol.name) {
     return tlsFailed(`A client of this port asks by ALPN for ${protocol.name}.`)
   }
-  if (clients === 'none' || stream.authorized) return undefined
-  if (stream.getPeerX509Certificate() !== undefined) {
-    const reason = String(stream.authorizationError)
-    const message = `The certificate of this client is not trusted here (${reason}): it must be valid, and signed by an authority that the broker knows.`
-    return tlsFailed(message)
+  if (clients === 'none') return undefined
+  // Asked before `authorized`, which is true of a session without a certificate once it goes on by a ticket.
+  if (stream.getPeerX509Certificate() === undefined) {
+    if (clients === 'optional') return undefined
+    return tlsFailed('This broker wants a certificate of the client: give tls.cert and tls.key.')
   }
-  if (clients === 'optional') return undefined
-  return tlsFailed('This broker wants a certificate of the client: give tls.cert and tls.key.')
+  if (stream.authorized) return undefined
+  const reason = String(stream.authorizationError)
+  const message = `The certificate of this client is not trusted here (${reason}): it must be valid, and signed by an authority that the broker knows.`
+  return tlsFailed(message)
 }
 
 /** Returns the first bytes that the peer sends. Never settles if it sends none. */

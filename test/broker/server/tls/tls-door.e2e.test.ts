@@ -117,6 +117,26 @@ describe('certificates of clients', () => {
     expect(required.outcome('refused')).toBe(1)
   })
 
+  it.each([
+    ['missing', 'wants a certificate'],
+    ['not to be trusted', 'is not trusted here'],
+  ])('that are %s are so also where a session goes on', async (what, said) => {
+    await using home = await SecureServing.start({}, 'required')
+    const stranger = await TestAuthority.make()
+    const own = what === 'missing' ? {} : await stranger.sign(['shop'], { purpose: 'client' })
+    const first = home.dial(own)
+    const session = once(first, 'session') as Promise<[Buffer]>
+    await new RawConnection(first).closed
+    const again = home.dial({ ...own, session: (await session)[0] })
+    const isResumed = once(again, 'secureConnect').then(() => again.isSessionReused())
+    const connection = new RawConnection(again)
+    await expect(connection.hello()).rejects.toMatchObject({ code: 'connectionLost' })
+    expect(await isResumed).toBe(true)
+    expect(connection.connectionErrors).toMatchObject([
+      { code: 'tlsFailed', message: expect.stringContaining(said) as string },
+    ])
+  })
+
   it.each(['optional', 'required'] as const)(
     'that are not to be trusted are refused where they are %s',
     async (clients) => {
