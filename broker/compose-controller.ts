@@ -142,6 +142,7 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
   controller.serveBy(server)
   const { port } = await listen(server, choices.listen)
   certificates?.onRenewed((renewed) => {
+    audit.record('certificatesRenewed', { outcome: 'done' })
     server.renewCertificates(renewed)
     admin?.renewCertificates(renewed)
     void controller.serveCertificates(renewed)

@@ -2,6 +2,7 @@
 // stream where it is left out. Runs anywhere, pure.
 import { limits } from '../limits.ts'
 import { refusal } from '../refusal.ts'
+import { tokenFault } from '../text/hidden-tokens.ts'
 import { quoteText } from '../text/text.ts'
 import { actions, grantKinds, resourceKinds, type Action, type Grant, type GrantKind } from './grant.ts'
 
@@ -31,6 +32,8 @@ export function wrongWith({ kind, pattern, actions: given }: Grant): string | un
   if (pattern.length > limits.grantPatternLengthMax) {
     return `its pattern has more than ${limits.grantPatternLengthMax} characters`
   }
+  const token = tokenFault(pattern)
+  if (token !== undefined) return `its pattern ${token}`
   if (pattern.slice(0, -1).includes('*')) return 'a pattern has one *, at its end'
   if ((kind === 'broker' || kind === '*') && pattern !== '*') return `the pattern of ${kind} is *`
   if (!(grantKinds as readonly string[]).includes(kind)) return `kinds are ${resourceKinds.join(', ')}, and *`

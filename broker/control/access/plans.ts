@@ -5,6 +5,7 @@ import { checkPrincipalName, ROOT } from '../../../protocol/access/principal-nam
 import { limits } from '../../../protocol/limits.ts'
 import type { RequestOf } from '../../../protocol/operations.ts'
 import { refusal, type Fail } from '../../../protocol/refusal.ts'
+import { tokenFault } from '../../../protocol/text/hidden-tokens.ts'
 import { quoteText, surrogateFault } from '../../../protocol/text/text.ts'
 import { checkGrants, withGrants, withoutGrants } from './grants.ts'
 import {
@@ -81,6 +82,9 @@ function planCredential(
 ): readonly AccessWrite[] {
   if (expiresAt !== undefined && expiresAt <= now) {
     throw refusal('invalidArgument', `expiresAt is ${expiresAt}: it must lie ahead.`)
+  }
+  if (tokenFault(description) !== undefined) {
+    throw refusal('invalidArgument', 'The description holds a token, which is a secret, and lists show it.')
   }
   // Whoever may not administer others may make credentials for himself.
   if (by.principal !== principal) checkAdministers(state, by, principal, now)

@@ -86,6 +86,11 @@ export const auditEvents = {
     limited: false,
     doc: 'The broker started with open access where other machines may reach it.',
   },
+  certificatesRenewed: {
+    code: 'BROKER-002',
+    limited: false,
+    doc: 'New certificates were read: new connections get them.',
+  },
 } as const satisfies Record<string, AuditEvent>
 
 export type AuditEventName = keyof typeof auditEvents

@@ -1,5 +1,6 @@
 // Tokens that stand where they do not belong.
 import { describe, expect, it } from 'vitest'
+import { wrongWith } from '../../../protocol/access/grant-text.ts'
 import { MillraceError } from '../../../protocol/millrace-error.ts'
 import { checkStreamName } from '../../../protocol/stream-name.ts'
 import { checkDocumentName } from '../../../protocol/text/document-name.ts'
@@ -29,6 +30,12 @@ describe('hideTokens', () => {
     expect(new MillraceError('invalidArgument', `There is no ${TOKEN}.`).message).not.toContain(SECRET)
     expect(quoteText(TOKEN)).not.toContain(SECRET.slice(0, 8))
   })
+})
+
+it('a grant on what a token names is refused, and not repeated', () => {
+  const wrong = wrongWith({ kind: 'stream', pattern: TOKEN, actions: ['read'] })
+  expect(wrong).toMatch(/holds a token/)
+  expect(wrong).not.toContain(SECRET)
 })
 
 describe('a name that holds a token', () => {
