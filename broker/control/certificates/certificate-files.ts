@@ -4,6 +4,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClientCertificates, ServedCertificates } from '../../certificates-contract.ts'
+import { faultOf } from '../../server/tls/tls-door.ts'
 
 export interface CertificateFiles {
   readonly served: ServedCertificates
@@ -38,10 +39,19 @@ export async function readCertificateFiles(
   const expiry = new Map([[CERT, firstExpiry([leaf!, ...chain])]])
   const exposure = await exposureOf(join(directory, KEY))
   const common = { authority, expiry, exposure }
-  if (clients === 'none') return { ...common, served: { cert, key, clients, clientsCa: null } }
+  if (clients === 'none') {
+    return { ...common, served: servable({ cert, key, clients, clientsCa: null }, directory) }
+  }
   const clientsCa = await authorityOfClients(directory)
   expiry.set(clientsCa.name, firstExpiry(certificatesIn(clientsCa.text, join(directory, clientsCa.name))))
-  return { ...common, served: { cert, key, clients, clientsCa: clientsCa.text } }
+  return { ...common, served: servable({ cert, key, clients, clientsCa: clientsCa.text }, directory) }
+}
+
+/** Certificates that parse one by one may still be none that OpenSSL takes: a chain that is half written, for example. */
+function servable(certificates: ServedCertificates, directory: string): ServedCertificates {
+  const fault = faultOf(certificates)
+  if (fault === undefined) return certificates
+  throw new CertificateFault(`What is in ${directory} cannot be served (${fault}): write the files anew.`)
 }
 
 /** A key of the system's administrator may be shared with a group, as Debian's ssl-cert; PostgreSQL draws the same line. */

@@ -3,7 +3,7 @@
 // where the handshake takes too long. New certificates hold for the handshakes that begin after them.
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
-import { createServer, type Server, type TlsOptions, type TLSSocket } from 'node:tls'
+import { createSecureContext, createServer, type Server, type TlsOptions, type TLSSocket } from 'node:tls'
 import type { ServedCertificates } from '../../certificates-contract.ts'
 import type { Malformation, Secured } from '../transport/connection.ts'
 
@@ -87,6 +87,16 @@ export class TlsDoor {
       }
       EventEmitter.prototype.emit.call(own, 'connection', socket)
     })
+  }
+}
+
+/** Returns why no handshake could be made with these, in the words of OpenSSL; undefined where they can be served. */
+export function faultOf(certificates: ServedCertificates): string | undefined {
+  try {
+    createSecureContext(serverContext(certificates))
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
   }
 }
 

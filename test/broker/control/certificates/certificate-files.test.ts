@@ -35,6 +35,16 @@ it('says what is missing, what does not fit together, and what to do', async () 
   expect(await faultOf('required')).toContain('has neither clients-ca.pem nor ca.pem')
 })
 
+it('refuses a chain that is half written', async () => {
+  const authority = await TestAuthority.make()
+  const pair = await authority.sign(['localhost'])
+  await write('key.pem', pair.key)
+  await write('cert.pem', pair.cert + authority.ca)
+  expect(await faultOf()).toBe('none')
+  await write('cert.pem', pair.cert + authority.ca.slice(0, authority.ca.length / 2))
+  expect(await faultOf()).toMatch(/cannot be served \(.+\): write the files anew/)
+})
+
 it.skipIf(process.platform === 'win32')('tells of a key that others than its owner can read', async () => {
   const authority = await TestAuthority.make()
   const pair = await authority.sign(['localhost'])
