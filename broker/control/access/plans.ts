@@ -1,5 +1,6 @@
 // Plans the changes of rows for requests about principals and their credentials. Runs in the controller; pure: takes a state, a
 // request and what it may use of chance and time, and returns a plan, or throws the error that the client gets.
+import { isDeepStrictEqual } from 'node:util'
 import type { Grant } from '../../../protocol/access/grant.ts'
 import { checkPrincipalName, ROOT } from '../../../protocol/access/principal-name.ts'
 import { limits } from '../../../protocol/limits.ts'
@@ -158,7 +159,9 @@ export function planUpdatePrincipal(
   checkName(name)
   const change = { name, add, remove, ...(certificateNames && { certificateNames }) }
   const value = planGrants(state, change, asking, fail)
-  return { writes: [{ family: 'principal', key: name, value }], result: value }
+  // Every principal may ask for what changes nothing, and a change costs every process a new policy.
+  const isSame = isDeepStrictEqual(value, state.principal.get(name))
+  return { writes: isSame ? [] : [{ family: 'principal', key: name, value }], result: value }
 }
 
 interface PrincipalChange {

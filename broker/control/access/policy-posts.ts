@@ -1,5 +1,5 @@
-// Gives the newest policy to every host. Runs in the controller. Calls to a host keep their order, and each carries the policy
-// that holds when it is sent: the last one is right. A host that starts gets it by its start. A host that does not answer serves
+// Gives the newest policy to every host. Runs in the controller. A host has one call at a time, with the policy that holds when it
+// is sent: changes that come meanwhile share the next one, so that many changes cost a host few policies. A host that starts gets it by its start. A host that does not answer serves
 // nobody either, since one thread does both; its supervisor ends it after half a minute.
 import { InvariantError } from '../../../protocol/invariant.ts'
 import type { PolicyData } from '../../access/policy.ts'
@@ -23,6 +23,10 @@ export interface PolicyPostsOptions {
 
 export class PolicyPosts {
   readonly #options: PolicyPostsOptions
+  /** By host, the last post that was asked for. */
+  readonly #last = new Map<number, Promise<void>>()
+  /** By host, the post that waits for the one before it: it will carry the policy of then. */
+  readonly #next = new Map<number, Promise<void>>()
   #isStopped = false
 
   constructor(options: PolicyPostsOptions) {
@@ -37,10 +41,22 @@ export class PolicyPosts {
   /** Fulfils when every host that runs enforces the policy that holds now, or after a deadline. Never rejects. */
   async post(): Promise<void> {
     const { fleet, log, time } = this.#options
-    const posts = Promise.all(fleet.hosts.map(({ hostId }) => this.#postTo(hostId)))
+    const posts = Promise.all(fleet.hosts.map(({ hostId }) => this.#postNext(hostId)))
     await withDeadline(posts, time, POST_DEADLINE_MS).catch((error: unknown) => {
       log.warn({ err: error }, 'a host does not know the newest policy yet')
     })
+  }
+
+  #postNext(hostId: number): Promise<void> {
+    const waiting = this.#next.get(hostId)
+    if (waiting !== undefined) return waiting
+    const next = (this.#last.get(hostId) ?? Promise.resolve()).then(() => {
+      this.#next.delete(hostId)
+      return this.#postTo(hostId)
+    })
+    this.#next.set(hostId, next)
+    this.#last.set(hostId, next)
+    return next
   }
 
   async #postTo(hostId: number): Promise<void> {

@@ -41,6 +41,8 @@ export class AccessRegistry {
   #data: PolicyData
   #policy: Policy
   #enforce: Enforce = () => Promise.resolve()
+  /** Fulfils when the policy of the last change is enforced. */
+  #enforced: Promise<void> = Promise.resolve()
   /** The last change that was asked for; the next one begins after it. */
   #last: Promise<unknown> = Promise.resolve()
 
@@ -77,11 +79,13 @@ export class AccessRegistry {
   ): Promise<R> {
     const { result, isEnforced } = await this.#inTurn(async () => {
       const { writes, result } = await plan(this.#state)
-      if (writes.length === 0) return { result, isEnforced: Promise.resolve() }
+      // What is so already may not be enforced everywhere yet.
+      if (writes.length === 0) return { result, isEnforced: this.#enforced }
       await this.#store(writes, fail)
       this.#data = policyOf(this.#state, { ...this.#data, version: this.#data.version + 1 })
       this.#policy = new Policy(this.#data)
-      return { result, isEnforced: this.#enforce(this.#policy, asker) }
+      this.#enforced = this.#enforce(this.#policy, asker)
+      return { result, isEnforced: this.#enforced }
     })
     await isEnforced
     return result

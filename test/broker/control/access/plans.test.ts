@@ -223,6 +223,14 @@ describe('a principal', () => {
     expect(codeOf(() => update(state, shop, 'shop', { names: ['DNS:c'] }))).toBe('permissionDenied')
   })
 
+  it('that is asked to be as it is costs nothing', () => {
+    const state = after(empty, createToken(empty, root, 'shop', { grants: ['orders:read,write'] }))
+    const shop = asker('shop', ['orders:read,write'])
+    expect(update(state, shop, 'shop', {}).writes).toEqual([])
+    expect(update(state, root, 'shop', { add: ['orders:read'] }).writes).toEqual([])
+    expect(update(state, shop, 'shop', { remove: ['orders:write'] }).writes).toHaveLength(1)
+  })
+
   it('shares no certificate name with another', () => {
     const state = after(empty, update(empty, root, 'shop', { names: ['DNS:shop'] }))
     expect(codeOf(() => update(state, root, 'audit', { names: ['DNS:shop'] }))).toBe('invalidArgument')
