@@ -76,10 +76,18 @@ export class Bearer {
 
   /** Follows a new policy. Returns why the session must end, as a sentence; undefined if what was proved still counts. */
   follow(policy: Policy): string | undefined {
+    const before = this.#policy
     this.#policy = policy
     const { lapse } = this
-    if (lapse === undefined) this.#identity = this.#identify()
+    if (lapse === undefined && !this.#isAsBefore(before)) this.#identity = this.#identify()
     return lapse
+  }
+
+  /** True if the same grants hold: an identity that stays wakes nothing, and what was decided by it is not decided again. */
+  #isAsBefore(before: Policy): boolean {
+    if (this.#credential === undefined) return false
+    const { principal } = this.#credential
+    return before.grantsOf(principal) === this.#policy.grantsOf(principal)
   }
 
   /** Why what was proved counts for nothing now: it has expired, for example. */

@@ -69,10 +69,17 @@ export class Policy {
   /** Principals by certificate name. */
   readonly #certificates: ReadonlyMap<string, string>
 
-  constructor({ version, access, principals, tokens }: PolicyData) {
+  /** `before`: the policy that this one replaces; grants that have not changed are shared with it. */
+  constructor({ version, access, principals, tokens }: PolicyData, before?: Policy) {
     this.version = version
     this.access = access
-    this.#principals = new Map(principals.map((principal) => [principal.name, principal]))
+    this.#principals = new Map(
+      principals.map((principal) => {
+        const known = before?.grantsOf(principal.name)
+        const isKnown = known !== undefined && isSame(known, principal.grants)
+        return [principal.name, isKnown ? { ...principal, grants: known } : principal]
+      }),
+    )
     this.#tokens = new Map(
       tokens.map((token) => [token.id, { ...token, hash: Buffer.from(token.secretHash, 'hex') }]),
     )
@@ -115,9 +122,14 @@ export class Policy {
     return isOver(token.expiresAt, now) ? expiredText(credential.id) : undefined
   }
 
+  /** Returns the grants of a principal; undefined where there is none of the name. */
+  grantsOf(principal: string): readonly Grant[] | undefined {
+    return this.#principals.get(principal)?.grants
+  }
+
   /** Returns what the principal may do, by the clock at each question. The credential must count. */
   identityOf({ principal, ...credential }: Credential, now: Clock): Identity {
-    const grants = this.#principals.get(principal)?.grants ?? []
+    const grants = this.grantsOf(principal) ?? []
     const { id, expiresAt } = credential.is === 'token' ? credential : NO_TOKEN
     return identityOf(principal, grants, now, id === undefined ? undefined : { id, expiresAt })
   }
@@ -135,6 +147,20 @@ export const openPolicy = new Policy(openPolicyData)
 /** SHA-256 of a token's secret. It is 32 random bytes, which no guessing finds, so it needs no slow hash. */
 export function secretHashOf(secret: Uint8Array): Buffer {
   return createHash('sha256').update(secret).digest()
+}
+
+function isSame(some: readonly Grant[], others: readonly Grant[]): boolean {
+  return some.length === others.length && some.every((grant, i) => isSameGrant(grant, others[i]!))
+}
+
+function isSameGrant(a: Grant, b: Grant): boolean {
+  return (
+    a.kind === b.kind &&
+    a.pattern === b.pattern &&
+    a.expiresAt === b.expiresAt &&
+    a.actions.length === b.actions.length &&
+    a.actions.every((action, i) => action === b.actions[i])
+  )
 }
 
 function isOver(expiresAt: number | undefined, now: number): boolean {

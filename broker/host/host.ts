@@ -88,7 +88,8 @@ class ShardHost implements Host {
         return null
       },
       servePolicy: (policy) => {
-        this.#inService().server.enforce(new Policy(policy))
+        const { server } = this.#inService()
+        server.enforce(new Policy(policy, server.policy))
         return null
       },
       takeTokenUses: () => ({ uses: this.#inService().server.takeTokenUses() }),

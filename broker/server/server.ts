@@ -49,6 +49,8 @@ export interface Server {
   close(): Promise<void>
   /** Connections, from accept until they are gone. */
   readonly sessionCount: number
+  /** What is enforced now. */
+  readonly policy: Policy
 }
 
 /** The server itself serves hello, authenticate and ping; `handlers` cover the planes that the process serves. */
@@ -200,6 +202,10 @@ class SessionServer implements Server {
         log.debug({ session, remote, detail: message }, 'a client did not prove who it is')
       },
     }
+  }
+
+  get policy(): Policy {
+    return this.#policy
   }
 
   get sessionCount(): number {
