@@ -197,7 +197,7 @@ export const accessOperations = {
         field.list(
           certificateName,
           limits.certificateNamesPerPrincipalMax,
-          'All of them; absent: no change.',
+          'All of them; absent: no change. New ones take the grant `*:*:admin`.',
         ),
       ),
     },

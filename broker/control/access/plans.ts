@@ -11,6 +11,7 @@ import { quoteText, surrogateFault } from '../../../protocol/text/text.ts'
 import { checkGrants, withGrants, withoutGrants } from './grants.ts'
 import {
   checkAdministers,
+  checkNames,
   checkOutlives,
   checkPassesOn,
   isActive,
@@ -179,12 +180,13 @@ function planGrants(
 ): Principal {
   checkGrants(add, now)
   const before = state.principal.get(name)
+  const isNamed = certificateNames?.some((of) => !before?.certificateNames.includes(of)) === true
   // What only takes something away from oneself is always granted.
-  const takesOnly =
-    add.length === 0 && (certificateNames ?? []).every((of) => before?.certificateNames.includes(of))
+  const takesOnly = add.length === 0 && !isNamed
   if (before === undefined || !(name === by.principal && takesOnly)) {
     checkAdministers(state, by, name, now)
     checkPassesOn(by, add, now)
+    if (isNamed) checkNames(by, now)
   }
   if (name === ROOT && remove.some(({ kind, actions }) => kind === '*' && actions.includes('admin'))) {
     throw refusal('permissionDenied', `The principal ${ROOT} keeps '*:*:admin'.`)

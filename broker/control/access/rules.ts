@@ -76,6 +76,16 @@ export function checkPassesOn(by: Asker, grants: readonly Grant[], now: number):
 }
 
 /**
+ * Throws `permissionDenied` unless the asker may say for whom a certificate stands. Its name is given by an authority, for all of the
+ * broker: who may pass on a little could otherwise claim the names of others, and lock them out.
+ */
+export function checkNames(by: Asker, now: number): void {
+  if (mayEverything(by, now)) return
+  const message = `For whom a certificate stands is said by who has the grant '${printGrant(EVERYTHING)}'.`
+  throw refusal('permissionDenied', message)
+}
+
+/**
  * Throws `permissionDenied` where the asker makes a credential for himself that outlives the token by which he asks: whoever gets
  * hold of a token for an hour must not have it for ever.
  */

@@ -16,7 +16,11 @@ function dataOf(version: number, grants: Record<string, readonly Grant[]>): Poli
   return structuredClone({
     version,
     access: 'required',
-    principals: Object.entries(grants).map(([name, given]) => ({ name, grants: given, certificateNames: [] })),
+    principals: Object.entries(grants).map(([name, given]) => ({
+      name,
+      grants: given,
+      certificateNames: [],
+    })),
     tokens: [{ id, principal: 'shop', secretHash }],
   })
 }
@@ -30,7 +34,11 @@ it('stays who he was through a change of others, and is another once his own gra
   const second = new Policy(dataOf(2, { shop: orders, other: [parseGrant('x:read')] }), first)
   expect(bearer.follow(second)).toBeUndefined()
   expect(bearer.identity).toBe(identity)
-  const changes = [[], [parseGrant('orders:write'), orders[1]!], [{ ...orders[0]!, expiresAt: 5 }, orders[1]!]]
+  const changes = [
+    [],
+    [parseGrant('orders:write'), orders[1]!],
+    [{ ...orders[0]!, expiresAt: 5 }, orders[1]!],
+  ]
   let before = second
   for (const [i, grants] of changes.entries()) {
     const next = new Policy(dataOf(3 + i, { shop: grants }), before)

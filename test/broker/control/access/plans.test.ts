@@ -240,6 +240,17 @@ describe('a principal', () => {
     }
   })
 
+  it('has certificate names from who may do everything: a little admin does not claim those of others', () => {
+    const state = after(empty, createToken(empty, root, 'team', { grants: ['orders-*:admin'] }))
+    const team = asker('team', ['orders-*:admin'])
+    const made = after(state, update(state, team, 'shop', { add: ['orders-1:read'] }))
+    for (const name of ['shop', 'another', 'team']) {
+      expect(codeOf(() => update(made, team, name, { names: ['DNS:payments'] }))).toBe('permissionDenied')
+    }
+    const named = after(made, update(made, root, 'shop', { names: ['DNS:shop', 'DNS:b'] }))
+    expect(codeOf(() => update(named, team, 'shop', { names: ['DNS:shop'] }))).toBe('planned')
+  })
+
   it('loses grants that have expired when it is changed, and is given none that have', () => {
     const brief = { kind: 'stream', pattern: 'orders', actions: ['read'], expiresAt: NOW + 1 } as const
     const state = after(empty, createToken(empty, root, 'shop', { grants: [brief, 'x:read'] }))
