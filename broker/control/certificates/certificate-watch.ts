@@ -37,7 +37,8 @@ export class CertificateWatch {
   #fault: string | undefined
   #toldFault: string | undefined
   #toldExposure: string | undefined
-  #warnedAt: number | undefined
+  /** What was said last of the expiry, and when. */
+  #warned: { readonly how: string; readonly at: number } | undefined
   #isClosed = false
 
   private constructor(options: CertificateWatchOptions, files: CertificateFiles) {
@@ -135,7 +136,7 @@ export class CertificateWatch {
 
   #take(files: CertificateFiles): void {
     this.#files = files
-    this.#warnedAt = undefined
+    this.#warned = undefined
     // The directory itself may have been replaced, and the old one is what was watched.
     this.#watch()
     this.#options.log.info({ expires: this.#expires() }, 'new certificates: new connections get them')
@@ -162,9 +163,9 @@ export class CertificateWatch {
     )
     const first = Math.min(...this.#files.expiry.values())
     if (first - now > WARN_BEFORE_MS) return
-    if (this.#warnedAt !== undefined && now - this.#warnedAt < DAY_MS) return
-    this.#warnedAt = now
     const how = first <= now ? 'has expired: clients refuse it' : 'expires soon'
+    if (this.#warned?.how === how && now - this.#warned.at < DAY_MS) return
+    this.#warned = { how, at: now }
     log.warn({ expires: this.#expires() }, `a certificate of the TLS directory ${how}`)
   }
 

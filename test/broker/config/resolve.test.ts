@@ -293,4 +293,14 @@ describe('the option table', () => {
     )
     expect(incomplete).toEqual([])
   })
+
+  it('lets other machines reach ports that speak TLS, and then wants to know who asks', () => {
+    expect(refusal({ flags: { host: '0.0.0.0' } })).toContain('--tls-dir lets it speak TLS')
+    const secure = { host: '0.0.0.0', adminHost: '0.0.0.0', tlsDir: '/srv/tls' }
+    expect(resolve({ flags: secure }).values).toMatchObject({ access: 'required', insecure: false })
+    expect(resolve({ flags: { ...secure, access: 'open' } }).values.access).toBe('open')
+    expect(refusal({ flags: { tlsClients: 'required' } })).toContain(
+      'clients show certificates over TLS alone',
+    )
+  })
 })
