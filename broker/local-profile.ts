@@ -2,6 +2,7 @@
 // the daemon at each start, since its ports may be others. Runs in the controller process.
 import { join } from 'node:path'
 import { isLoopback } from '../protocol/access/loopback.ts'
+import type { Logger } from './telemetry/log.ts'
 import { noteAt } from './storage/note.ts'
 
 export interface LocalProfile {
@@ -32,7 +33,17 @@ export function localProfile({
   }
 }
 
-/** Replaces the file as a whole, for its owner alone. */
-export async function writeLocalProfile(dataDir: string, profile: LocalProfile): Promise<void> {
-  await noteAt(join(dataDir, 'local-profile.json')).save(`${JSON.stringify(profile, null, 2)}\n`)
+/**
+ * Replaces the file as a whole, for its owner alone, where it says something else. A failure is logged: a full disk must not keep
+ * a broker from starting.
+ */
+export async function writeLocalProfile(dataDir: string, profile: LocalProfile, log: Logger): Promise<void> {
+  const path = join(dataDir, 'local-profile.json')
+  const note = noteAt(path)
+  const content = `${JSON.stringify(profile, null, 2)}\n`
+  try {
+    if ((await note.load()) !== content) await note.save(content)
+  } catch (error) {
+    log.warn({ err: error, path }, 'where this broker is could not be written: give verbs its --url')
+  }
 }

@@ -54,7 +54,7 @@ export async function startDaemon(config: Config): Promise<Daemon> {
     const url = `${schemeOf(config)}://${authorityOf(config.host, port)}`
     invariant(admin !== undefined, 'a daemon has a port for probes')
     const { url: adminUrl, port: adminPort } = admin
-    await writeLocalProfile(dataDir, localProfile({ url, ca: certificates?.authority, dataDir }))
+    await writeLocalProfile(dataDir, localProfile({ url, ca: certificates?.authority, dataDir }), log)
     const ready = controller.whenReady()
     announce(log, ready, { url, adminUrl, port, adminPort, dataDir })
     const { stopped, stop } = (ending = endOnSignals({ log, close, kill: () => controller.kill() }))

@@ -51,12 +51,23 @@ export async function openAccess({
 }): Promise<OpenAccess> {
   const registry = new AccessRegistry({ store, access: config.access, log })
   const keyRing = new KeyRing(accessKeyFile, randomBytes)
-  if (rootTokenFile !== undefined)
-    await ensureRootToken({ registry, file: rootTokenFile, now: time.now, log })
+  if (rootTokenFile !== undefined) {
+    const parts = { registry, file: rootTokenFile, now: time.now, log }
+    await ensureRootToken(parts).catch((error: unknown) => {
+      // A full disk must not keep a broker from starting that can be used without this token.
+      if (config.access === 'required' && !hasOtherTokens(registry)) throw error
+      const message = 'the token of root could not be written: the next start tries again'
+      log.error({ err: error, path: rootTokenFile.path }, message)
+    })
+  }
   const problem = await keyRing.problemWith(sealedByOf(registry.state))
   // Streams do not depend on it.
   if (problem !== undefined) log.error(`access keys cannot be used: ${problem}`)
   return { registry, keyRing }
+}
+
+function hasOtherTokens({ state }: AccessRegistry): boolean {
+  return [...state.token.values()].some(({ isInFile }) => isInFile !== true)
 }
 
 export interface AccessDeskOptions {

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { anyone } from '../../../../broker/access/identity.ts'
 import type { Policy } from '../../../../broker/access/policy.ts'
+import { openAccess } from '../../../../broker/control/access/access-desk.ts'
 import { KeyRing } from '../../../../broker/control/access/key-ring.ts'
 import { planCreateToken } from '../../../../broker/control/access/plans.ts'
 import { AccessRegistry } from '../../../../broker/control/access/registry.ts'
@@ -12,6 +13,7 @@ import { newToken } from '../../../../broker/control/access/new-credentials.ts'
 import { silentLog } from '../../../../broker/telemetry/log.ts'
 import { parseToken } from '../../../../protocol/access/token.ts'
 import { fail } from '../../../support/fail.ts'
+import { FakeTime } from '../support/fake-time.ts'
 import { memoryFile, type MemoryFile } from '../support/memory-file.ts'
 import { MemorySmallRows } from '../support/memory-small-rows.ts'
 
@@ -90,6 +92,27 @@ describe('the token of root', () => {
       fail,
     )
     expect((await start(rows, file)).state.token.size).toBe(0)
+  })
+})
+
+describe('a start that cannot write the token of root', () => {
+  const broken = { ...memoryFile('root.token'), save: () => Promise.reject(new Error('ENOSPC')) }
+  const begin = (rows: MemorySmallRows, access: 'open' | 'required') =>
+    openAccess({
+      store: rows.open(),
+      config: { access },
+      rootTokenFile: broken,
+      accessKeyFile: memoryFile('access.key'),
+      time: new FakeTime(),
+      log,
+    })
+
+  it('goes on where the broker can be used without it, and fails where it cannot', async () => {
+    const rows = new MemorySmallRows()
+    await begin(rows, 'open')
+    await expect(begin(rows, 'required')).rejects.toThrow('ENOSPC')
+    await createToken(open(rows), 'shop')
+    await begin(rows, 'required')
   })
 })
 
