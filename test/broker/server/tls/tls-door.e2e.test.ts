@@ -192,8 +192,9 @@ describe('handshakes that are not completed', () => {
     const waiting = home.dial() // completes the handshake, and says no hello
     await Promise.all([begun, silent, dead, waiting].map((socket) => endOf(socket.resume())))
     await expect.poll(() => home.serving.server.sessionCount).toBe(0)
-    const closed = home.serving.counted.sums('millrace_connections_closed_total')
-    expect(closed['timedOut']).toBe(4)
+    // On a machine that stands still for a moment, Node's own limit on handshakes comes before the sweep: networkFailed.
+    const { timedOut = 0, networkFailed = 0 } = home.serving.counted.sums('millrace_connections_closed_total')
+    expect(timedOut + networkFailed).toBe(4)
     expect(home.serving.counted.sum('millrace_connections')).toBe(0)
   })
 
