@@ -8,7 +8,7 @@ import type { CatalogStore } from './catalog-contract.ts'
 import type { SmallRowsEvents, SmallRowsStore } from './small-rows-contract.ts'
 import { remaining, type Closers } from './closing.ts'
 import type { Config } from './config/derive.ts'
-import { adminNames, listenOrSay, openAddresses, type ListenAttempt } from './config/listening.ts'
+import { adminNames, listenOrSay, openness, type ListenAttempt } from './config/listening.ts'
 import { SOFTWARE } from './config/software.ts'
 import { authorityOf } from './config/url.ts'
 import type { SecretFile } from './control/access/key-ring.ts'
@@ -147,11 +147,9 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
     admin?.renewCertificates(renewed)
     void controller.serveCertificates(renewed)
   })
-  const open = openAddresses(config)
-  if (open.length > 0 && certificates === undefined) {
-    log.warn({ open }, 'insecure: everyone who reaches this broker may read, write and delete everything')
-    audit.record('startedOpen', { outcome: 'done', detail: open.join(', ') })
-  }
+  const open = openness(config)
+  if (open !== undefined) log.warn({ open: open.addresses }, open.message)
+  if (open?.isWhole) audit.record('startedOpen', { outcome: 'done', detail: open.addresses.join(', ') })
   controller.start()
   return { controller, server, dataDir, port, admin, certificates }
 }

@@ -40,9 +40,26 @@ function listenRefusal(cause: NodeJS.ErrnoException, attempt: ListenAttempt): Mi
   return refusal('unavailable', message, { cause })
 }
 
-/** Returns the configured addresses that other machines may reach. */
-export function openAddresses({ host, adminHost }: Config): readonly string[] {
-  return [...new Set([host, adminHost])].filter((address) => !isLoopback(address))
+/** What everyone may do who reaches a port from another machine. */
+export interface Openness {
+  readonly addresses: readonly string[]
+  /** True if that is everything. */
+  readonly isWhole: boolean
+  /** A sentence for the log of each start. */
+  readonly message: string
+}
+
+/** Returns what is open to other machines without a credential, or in plain text; undefined if nothing is. */
+export function openness({ host, adminHost, access, tlsDir }: Config): Openness | undefined {
+  const addresses = [...new Set([host, adminHost])].filter((address) => !isLoopback(address))
+  const how = tlsDir === undefined ? 'insecure' : 'open'
+  if (access === 'open' && addresses.includes(host)) {
+    const message = `${how}: everyone who reaches this broker may read, write and delete everything`
+    return { addresses, isWhole: true, message }
+  }
+  if (tlsDir !== undefined || addresses.length === 0) return undefined
+  const message = `${how}: everyone who reaches the admin port may ask for health and metrics, in plain text`
+  return { addresses, isWhole: false, message }
 }
 
 /** Returns the host names under which the admin port answers more than probes. */

@@ -1,4 +1,4 @@
-// The documentation names verbs, options and environment variables: each of them is one that the program has.
+// The documentation names verbs, options, environment variables and files: each of them is there.
 import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { environmentNameOf, options, type OptionName } from '../../broker/config/options.ts'
@@ -58,6 +58,15 @@ describe.each(pages.map(({ path, text }) => [path, text] as const))('%s', (_, te
     const known = new Set([...allOptions(program), '--help', '--version', ...foreignOptions])
     const named = inlineCode(text).flatMap((code) => /^(--[a-z][a-z-]*)( [^-]\S*)?$/.exec(code)?.[1] ?? [])
     expect(named.filter((flag) => !known.has(flag))).toEqual([])
+  })
+
+  it('names files and folders that there are', () => {
+    const named = inlineCode(text).filter((code) =>
+      /^(bench|broker|cli|client|docs|examples|protocol|scripts|test)\/[\w./-]+$/.test(code),
+    )
+    const isThere = (name: string) =>
+      files.some(({ path }) => path === name || path.startsWith(name.replace(/\/?$/, '/')))
+    expect(named.filter((name) => !isThere(name))).toEqual([])
   })
 
   it('names environment variables that there are', () => {
