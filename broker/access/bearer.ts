@@ -66,7 +66,7 @@ export class Bearer {
     const { credential } = verdict
     const before = this.#credential?.principal
     if (before !== undefined && before !== credential.principal) {
-      const message = `This session is that of the principal ${before}, and the token is of another: connect anew.`
+      const message = `This session is that of the principal ${before}, by its certificate or an earlier token, and this token is another's: show one of them, or connect anew.`
       throw refusal('invalidArgument', message)
     }
     this.#credential = credential

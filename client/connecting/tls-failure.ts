@@ -42,7 +42,8 @@ const faultOfHandshake: Readonly<Record<string, string>> = {
   ALERT_PROTOCOL_VERSION: NO_VERSION,
   ALERT_HANDSHAKE_FAILURE: 'what answers there agrees to no way of TLS 1.3',
   ALERT_NO_APPLICATION_PROTOCOL: "what answers there speaks TLS, but not the broker's protocol",
-  ALERT_CERTIFICATE_REQUIRED: 'the broker there wants a certificate of the client: give tls.cert and tls.key',
+  ALERT_CERTIFICATE_REQUIRED:
+    'the broker there wants a certificate of the client: give tls.cert and tls.key, or --cert and --cert-key',
   ALERT_UNKNOWN_CA: 'the broker there does not trust the authority of the certificate of this client',
   ALERT_BAD_CERTIFICATE: 'the broker there refuses the certificate of this client',
   ALERT_CERTIFICATE_EXPIRED: 'the certificate of this client has expired',

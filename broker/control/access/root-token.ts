@@ -24,7 +24,7 @@ export async function ensureRootToken({ registry, file, now, log }: RootTokenOpt
   if (text !== undefined) {
     const verdict = registry.policy.verify(text.trim(), now())
     if ('refused' in verdict) {
-      const todo = `to get another one, delete ${file.path} and start the broker again`
+      const todo = `To get another one, delete ${file.path} and start the broker again.`
       log.warn({ path: file.path }, `the token of root in its file is of no use: ${verdict.refused} ${todo}`)
     }
     return

@@ -132,7 +132,9 @@ function refusalOf(
   // Asked before `authorized`, which is true of a session without a certificate once it goes on by a ticket.
   if (stream.getPeerX509Certificate() === undefined) {
     if (clients === 'optional') return undefined
-    return tlsFailed('This broker wants a certificate of the client: give tls.cert and tls.key.')
+    return tlsFailed(
+      'This broker wants a certificate of the client: give tls.cert and tls.key, or --cert and --cert-key.',
+    )
   }
   if (stream.authorized) return undefined
   const reason = String(stream.authorizationError)
