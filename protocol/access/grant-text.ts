@@ -16,9 +16,16 @@ export function parseGrant(text: string): Grant {
   const kind = named ? (first as GrantKind) : 'stream'
   const words = (parts.at(-1) ?? '').split(',').map((word) => word.trim())
   const grant = { kind, pattern: parts.slice(named ? 1 : 0, -1).join(':'), actions: words as Action[] }
-  const wrong = parts.length < 2 ? 'it has no actions' : wrongWith(grant)
+  const wrong = parts.length < 2 ? 'it has no actions' : (noKind(grant, first) ?? wrongWith(grant))
   if (wrong === undefined) return { ...grant, actions: [...new Set(grant.actions)] }
   throw refusal('invalidArgument', `${quoteText(text)} is not a grant: ${wrong}. ${EXAMPLE}`)
+}
+
+/** A stream's name has no colon: `groups:billing:read` is a slip, and as a grant it would be of nothing. */
+function noKind({ kind, pattern }: Grant, first: string): string | undefined {
+  if (kind !== 'stream' || !pattern.includes(':')) return undefined
+  if (first === 'stream') return 'the name of a stream has no colon'
+  return `${quoteText(first)} is no kind; kinds are ${resourceKinds.join(', ')}, and *`
 }
 
 /** Returns the grant as it is written, without its end. */

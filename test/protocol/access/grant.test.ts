@@ -107,6 +107,8 @@ describe('how grants are written', () => {
     ['orders:', /no action; there are describe/],
     ['orders:fly', /"fly" is no action/],
     [':read', /names no stream/],
+    ['groups:billing:read', /"groups" is no kind; kinds are stream, group/],
+    ['stream:a:b:read', /the name of a stream has no colon/],
     ['a*b:read', /one \*/],
     ['broker:x:admin', /pattern of broker is \*/],
     ['*:x:admin', /pattern of \* is \*/],
