@@ -1,8 +1,9 @@
 // The files of a directory of keys, as `millrace key` writes them. Runs in the command line. Keys are written for their owner alone and
 // never overwritten, but to erase them; a key is on the disk before `current` names it.
 import { randomBytes } from 'node:crypto'
+import type { Dirent } from 'node:fs'
 import { chmod, mkdir, open, readdir, rename, stat, unlink, type FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import {
   CURRENT_FILE,
   KEY_FILE_ID,
@@ -42,13 +43,14 @@ export async function createKey(place: KeyPlace, id: string | undefined, now: Da
     )
   }
   const { directory, stream } = place
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await makeDirectory(directory)
   // Readers take the directory for a whole only where it names a key for all streams.
   if (stream !== undefined && (await readCurrent(directory)) === undefined) {
     throw new Failure(`${directory} has no key for all streams yet: create that one first, without --stream.`)
   }
   const own = directoryOf(place)
-  await mkdir(own, { recursive: true, mode: 0o700 })
+  await makeDirectory(own)
+  await refuseKnownId(directory, own, made)
   await write(keyPath(own, made), randomBytes(KEY_BYTES))
   const draft = join(own, `${CURRENT_FILE}.${randomBytes(6).toString('hex')}`)
   await write(draft, Buffer.from(`${made}\n`))
@@ -57,11 +59,27 @@ export async function createKey(place: KeyPlace, id: string | undefined, now: Da
   return made
 }
 
+/**
+ * A stream with keys of its own is also read with those of all streams, by the id alone. One id for two keys would make what was
+ * encrypted with the one unreadable.
+ */
+async function refuseKnownId(directory: string, own: string, id: string): Promise<void> {
+  const known = (await listKeys(directory)).find((key) => key.id === id)
+  if (known === undefined) return
+  const path = keyPath(directoryOf({ directory, stream: known.stream ?? undefined }), id)
+  const what = path === keyPath(own, id) ? 'keys are never overwritten' : 'an id means one key for ever'
+  throw new Failure(`${path} is there already: ${what}. Take another id.`)
+}
+
 /** The keys of a directory, those for all streams first, each kind from the oldest on. */
 export async function listKeys(directory: string): Promise<ListedKey[]> {
   const names = await namesIn(directory, { directory })
-  const streams = names.filter((name) => name.startsWith(STREAM_PREFIX)).toSorted()
-  const places = [undefined, ...streams.map((name) => name.slice(STREAM_PREFIX.length))]
+  // What else lies there, such as a copy that somebody made of such a directory, is not of fileKeys either.
+  const streams = names
+    .filter((name) => (name.isDirectory() || name.isSymbolicLink()) && name.name.startsWith(STREAM_PREFIX))
+    .map(({ name }) => name.slice(STREAM_PREFIX.length))
+    .filter((stream) => checkStreamName(stream) === undefined)
+  const places = [undefined, ...streams.toSorted()]
   const keys = await Promise.all(places.map((stream) => keysAt({ directory, stream })))
   return keys.flat()
 }
@@ -105,8 +123,9 @@ async function keysAt(place: KeyPlace): Promise<ListedKey[]> {
   const own = directoryOf(place)
   const current = await readCurrent(own)
   const ids = (await namesIn(own, place))
-    .filter((name) => name.endsWith(KEY_SUFFIX))
-    .map((name) => name.slice(0, -KEY_SUFFIX.length))
+    .filter((name) => !name.isDirectory() && name.name.endsWith(KEY_SUFFIX))
+    .map(({ name }) => name.slice(0, -KEY_SUFFIX.length))
+    .filter((id) => KEY_FILE_ID.test(id))
   const keys = await Promise.all(
     ids.map(async (id) => ({
       id,
@@ -118,9 +137,9 @@ async function keysAt(place: KeyPlace): Promise<ListedKey[]> {
   return keys.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : 1))
 }
 
-async function namesIn(path: string, { directory, stream }: KeyPlace): Promise<string[]> {
+async function namesIn(path: string, { directory, stream }: KeyPlace): Promise<Dirent[]> {
   try {
-    return await readdir(path)
+    return await readdir(path, { withFileTypes: true })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     const only = stream === undefined ? '' : ` --stream ${stream}`
@@ -152,6 +171,14 @@ async function settled(file: FileHandle, work: () => Promise<void>): Promise<voi
   } finally {
     await file.close()
   }
+}
+
+/** Makes a directory where there is none. It, and those above it that were made, are still there after a crash. */
+async function makeDirectory(directory: string): Promise<void> {
+  const first = await mkdir(directory, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  const top = dirname(resolve(first))
+  for (let at = resolve(directory); at !== top; at = dirname(at)) await flushDirectory(dirname(at))
 }
 
 /** What was renamed or removed there stays so after a crash. Windows cannot open directories. */

@@ -3,12 +3,15 @@
 //
 // A key whose file is gone is erased, and what it encrypted is passed over by those who ask for that. So a directory that is not
 // there, or a mount that is empty, must not look like one whose keys were erased: without `current` it fails as a whole.
-import { open, readFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Key, KeyProvider } from './options.ts'
 
 const KEY_BYTES = 32
+/** An id, and the end of a line. */
+const CURRENT_BYTES_MAX = 256
 const READABLE_BY_ALL = 0o004
 
 /** The file that names the key to encrypt with. */
@@ -61,33 +64,45 @@ export function fileKeys(directory: string): KeyProvider {
 
 /** The id of the key to encrypt with; undefined where the directory names none. */
 export async function readCurrent(directory: string): Promise<string | undefined> {
-  const text = await unlessMissing(readFile(join(directory, CURRENT_FILE), 'utf8'))
-  return text?.trim()
+  const read = await readSmall(join(directory, CURRENT_FILE), CURRENT_BYTES_MAX)
+  return read?.bytes.toString('utf8').trim()
 }
 
 /** Reads the key of an id; undefined if there is none. Throws an error that says what is wrong with its file. */
 async function readKey(directory: string, id: string): Promise<Key | undefined> {
   const path = keyPath(directory, id)
-  const file = await unlessMissing(open(path, 'r'))
-  if (file === undefined) return undefined
-  try {
-    const { mode, size } = await file.stat()
-    if (size !== KEY_BYTES) throw new Error(`${path} has ${size} bytes; a key has ${KEY_BYTES}.`)
-    if (process.platform !== 'win32' && (mode & READABLE_BY_ALL) !== 0) {
-      throw new Error(`${path} can be read by everyone on this machine: chmod 600 it, or replace the key.`)
-    }
-    return { id, bytes: await file.readFile() }
-  } finally {
-    await file.close()
+  const read = await readSmall(path, KEY_BYTES)
+  if (read === undefined) return undefined
+  const { bytes, mode } = read
+  if (bytes.length !== KEY_BYTES)
+    throw new Error(`${path} has ${bytes.length} bytes; a key has ${KEY_BYTES}.`)
+  if (process.platform !== 'win32' && (mode & READABLE_BY_ALL) !== 0) {
+    throw new Error(`${path} can be read by everyone on this machine: chmod 600 it, or replace the key.`)
   }
+  return { id, bytes }
 }
 
-async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefined> {
+/** Reads a file; undefined if there is none. Throws if it is larger, or no file. */
+async function readSmall(
+  path: string,
+  bytesMax: number,
+): Promise<{ readonly bytes: Buffer; readonly mode: number } | undefined> {
+  let file: FileHandle
   try {
-    return await reading
+    // Opening a pipe would wait for someone who writes to it, on one of the few threads that the process has for files.
+    file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
+  }
+  try {
+    const status = await file.stat()
+    if (!status.isFile()) throw new Error(`${path} is not a file.`)
+    if (status.size > bytesMax)
+      throw new Error(`${path} has ${status.size} bytes; at most ${bytesMax} are expected.`)
+    return { bytes: await file.readFile(), mode: status.mode }
+  } finally {
+    await file.close()
   }
 }
 

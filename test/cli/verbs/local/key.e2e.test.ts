@@ -1,6 +1,7 @@
 // `millrace key`, and the verbs that encrypt and decrypt with its directory: keys are files for their owner alone, a rotation keeps what
 // is old readable, and an erased key is gone and says what went with it.
-import { readdir, readFile, stat, writeFile, chmod, mkdir } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { readdir, readFile, rm, stat, writeFile, chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileKeys, MillraceError, type Key } from 'millrace'
 import { describe, expect, it } from 'vitest'
@@ -94,7 +95,52 @@ describe('millrace key', () => {
   })
 })
 
+it('an id means one key, be it for all streams or for one', async () => {
+  await using directory = await temporaryDirectory()
+  const dir = join(directory.path, 'keys')
+  await created('--dir', dir, '--id', 'a')
+  await created('--dir', dir, '--id', 'b', '--stream', 'orders')
+  const create = (...args: string[]) => command(['key', 'create', '--dir', dir, ...args])
+  for (const [args, place] of [
+    [['--id', 'a', '--stream', 'orders'], 'a.key'],
+    [['--id', 'b'], 'stream.orders/b.key'],
+    [['--id', 'b', '--stream', 'other'], 'stream.orders/b.key'],
+  ] as const) {
+    const { code, stderr } = await create(...args)
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining(`${place} is there already: an id means one key`),
+    ])
+  }
+  expect(await outcomeOf(fileKeys(dir).current('clicks'))).toBe('a')
+  expect(await outcomeOf(fileKeys(dir).current('orders'))).toBe('b')
+})
+
+it('key list leaves out what else lies in the directory', async () => {
+  await using directory = await temporaryDirectory()
+  const dir = join(directory.path, 'keys')
+  await created('--dir', dir, '--id', 'a')
+  await mkdir(join(dir, 'stream.orders copy'))
+  await mkdir(join(dir, 'b.key'))
+  for (const name of ['stream.notes', 'of ours.key']) await writeFile(join(dir, name), 'x')
+  const { code, stdout } = await command(['key', 'list', '--dir', dir, '--json'])
+  expect(code).toBe(0)
+  expect(JSON.parse(String(stdout))).toMatchObject([{ id: 'a', stream: null }])
+})
+
 describe('fileKeys', () => {
+  it.skipIf(process.platform === 'win32')('waits for no pipe, and takes no key of one', async () => {
+    await using directory = await temporaryDirectory()
+    const dir = join(directory.path, 'keys')
+    await created('--dir', dir, '--id', 'a')
+    for (const name of ['b.key', 'current']) {
+      await rm(join(dir, name), { force: true })
+      execFileSync('mkfifo', [join(dir, name)])
+    }
+    expect(await outcomeOf(fileKeys(dir).key('b', 'clicks'))).toMatch(/^error: .*b\.key is not a file/)
+    expect(await outcomeOf(fileKeys(dir).current('clicks'))).toMatch(/^error: .*current is not a file/)
+  })
+
   it('takes an absent directory, or an empty mount, for an outage: no key looks erased', async () => {
     await using directory = await temporaryDirectory()
     const dir = join(directory.path, 'keys')
