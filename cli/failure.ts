@@ -169,7 +169,7 @@ function systemMessage(error: SystemError): string {
   const reasons: Record<string, string> = {
     ENOENT: 'does not exist',
     EACCES: 'may not be accessed by this user: run this as one who may, or name another path',
-    EEXIST: 'is there already and is no directory',
+    EEXIST: error.syscall === 'mkdir' ? 'is there already and is no directory' : 'is there already',
     EISDIR: 'is a directory',
     ENOTDIR: 'is not a directory',
     ENOSPC: 'has no space left',

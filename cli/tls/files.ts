@@ -106,9 +106,15 @@ function placesOf(directory: string, files: FileNames): Pick<MadeFiles, 'authori
   }
 }
 
+/** Names of files have up to 255 bytes. */
+const STEM_CHARACTERS_MAX = 200
+
 /** `spiffe://a/b` has characters that a file name must not have. */
 function clientFiles(name: string): FileNames {
-  const stem = name.replace(/[^\p{L}\p{N}@._-]+/gu, '-').replace(/^[-.]+/, '')
+  const stem = name
+    .replace(/[^\p{L}\p{N}@._-]+/gu, '-')
+    .replace(/^[-.]+/, '')
+    .slice(0, STEM_CHARACTERS_MAX)
   return { cert: `client-${stem}.pem`, key: `client-${stem}-key.pem` }
 }
 

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { parseToken } from '../../protocol/access/token.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { endSentence } from '../errors.ts'
+import { findAuthorityFault } from './authorities.ts'
 import type { AskTls, TlsOptions } from './tls-transport.ts'
 
 /** Paths of the files that a TLS connection needs. */
@@ -21,13 +22,21 @@ export interface TlsFiles {
 
 /**
  * Returns a function for the option `tls` of `connect`, which reads the files at each dial. While they are being replaced, and a
- * file is missing or a certificate does not go with its key, it gives what it read before. It rejects with `invalidArgument`,
+ * file is missing or cut off, or a certificate does not go with its key, it gives what it read before. It rejects with `invalidArgument`,
  * which names the file, if there is nothing from before.
  */
 export function tlsFiles({ ca, cert, key, serverName }: TlsFiles): AskTls {
+  let sound: string | undefined
+  const authorities = async (path: string) => {
+    const text = await read(path)
+    // To look at a whole bundle takes tens of milliseconds: once, and not at each dial.
+    const fault = text === sound ? undefined : findAuthorityFault(text)
+    if (fault !== undefined) throw invalid(`${path} ${fault}`)
+    return (sound = text)
+  }
   return kept(async () => {
     const options: TlsOptions = {
-      ...(ca === undefined ? {} : { ca: await read(ca) }),
+      ...(ca === undefined ? {} : { ca: await authorities(ca) }),
       ...(cert === undefined ? {} : { cert: await read(cert) }),
       ...(key === undefined ? {} : { key: await read(key) }),
       ...(serverName === undefined ? {} : { serverName }),

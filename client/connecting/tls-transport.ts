@@ -7,6 +7,7 @@ import { ALPN_PROTOCOL } from '../../protocol/version.ts'
 import { endSentence, errorFrom } from '../errors.ts'
 import { onAbort, throwIfAborted } from '../waiting.ts'
 import { addressText } from './address.ts'
+import { findAuthorityFault } from './authorities.ts'
 import { asTlsFailure, speaksAnotherProtocol } from './tls-failure.ts'
 import type { Dial } from './transport.ts'
 
@@ -89,9 +90,6 @@ function keep(sessions: Map<string, Buffer>, at: string, session: Buffer): void 
   }
 }
 
-/** All that OpenSSL takes for one. */
-const CERTIFICATE_BEGINS = /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/
-
 /** Certificates and keys made ready, with the sessions that began with them: others must not go on with these. */
 class Credentials {
   readonly context: SecureContext
@@ -104,10 +102,9 @@ class Credentials {
     if ((cert === undefined) !== (key === undefined)) {
       throw invalid('tls.cert and tls.key belong together; give both, or neither')
     }
-    if (ca !== undefined && !CERTIFICATE_BEGINS.test(pem(ca).toString())) {
-      throw invalid(
-        "tls.ca holds no certificate in PEM: give the certificate of the broker's authority, its ca.pem",
-      )
+    const fault = ca === undefined ? undefined : findAuthorityFault(pem(ca).toString())
+    if (fault !== undefined) {
+      throw invalid(`tls.ca ${fault}; give the certificate of the broker's authority, its ca.pem`)
     }
     try {
       this.context = createSecureContext({

@@ -106,6 +106,7 @@ const doors: readonly {
         'client/connecting/transport.ts',
         'client/connecting/tls-transport.ts',
         'cli/tls/certificates.ts',
+        'cli/tls/host-name.ts',
         'bench/',
       ),
   },

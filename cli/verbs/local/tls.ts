@@ -1,6 +1,7 @@
 // `millrace tls`: makes an authority and certificates for a broker and its clients, for development and small set-ups.
 import { Command, InvalidArgumentError } from 'commander'
 import { withExamples } from '../../help.ts'
+import { hostOf, isHostName } from '../../tls/host-name.ts'
 import { print, type Terminal } from '../../terminal.ts'
 
 interface InitOptions {
@@ -38,7 +39,7 @@ function initVerb(terminal: Terminal): Command {
         `${key}: its key, for this user alone`,
         '',
         `Start the broker:  millrace serve --host 0.0.0.0 --tls-dir ${dir}`,
-        `Connect to it:     connect('millraces://${name[0] ?? 'localhost'}:7400', { tls: { ca: readFileSync('${authority}') } })`,
+        `Connect to it:     connect('millraces://${hostOf(name)}:7400', { tls: { ca: readFileSync('${authority}') } })`,
       ]
       for (const line of lines) print(terminal, line)
     })
@@ -84,7 +85,15 @@ function shellWord(text: string): string {
 }
 
 function collectNames(name: string, before: readonly string[]): readonly string[] {
-  return [...before, oneName(name)]
+  return [...before, hostName(name)]
+}
+
+/** Refuses what no client finds in a url. */
+function hostName(name: string): string {
+  if (isHostName(name)) return name
+  throw new InvalidArgumentError(
+    'Expected a host name in ASCII, such as broker.example.org or *.example.org, or an IP address: no port, no brackets.',
+  )
 }
 
 /** Refuses what no certificate can have as a name: what is not ASCII must be written as in a url. */

@@ -76,6 +76,27 @@ describe('tlsFiles', () => {
     expect(await ask()).toEqual({ ...before, cert: second.cert, key: second.key })
   })
 
+  it('gives the authorities from before while their file is half written, and refuses what is none', async () => {
+    const [one, two] = [(await TestAuthority.make()).ca, (await TestAuthority.make()).ca]
+    const ca = await file('bundle.pem', '')
+    const ask = tlsFiles({ ca })
+    const refuses = (message: string) =>
+      expect(ask()).rejects.toMatchObject({ code: 'invalidArgument', message })
+    const none = `${ca} holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----.`
+    await refuses(none)
+    await writeFile(ca, 'planted')
+    await refuses(none)
+    await writeFile(ca, `${one}${two.slice(0, 200)}`)
+    await refuses(`${ca} holds a certificate that is damaged or cut off: number 2 of 2.`)
+    const whole = `# ours\n${one}\n# theirs\n${two}`.replaceAll('\n', '\r\n')
+    await writeFile(ca, whole)
+    expect(await ask()).toEqual({ ca: whole })
+    for (const half of ['', one.slice(0, 100), `${one}${two.slice(0, 200)}`]) {
+      await writeFile(ca, half)
+      expect(await ask()).toEqual({ ca: whole })
+    }
+  })
+
   it('refuses a key that is of another certificate, and files that are none', async () => {
     const authority = await TestAuthority.make()
     const [first, second] = [await authority.sign(['DNS:one']), await authority.sign(['DNS:two'])]

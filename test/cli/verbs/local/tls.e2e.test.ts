@@ -51,14 +51,46 @@ describe('tls init', () => {
     await init()
     for (const name of ['cert.pem', 'key.pem', 'ca-key.pem']) await rm(join(dir, name))
     expect((await init()).stderr).toContain(`${dir} has ca.pem without ca-key.pem`)
-    for (const name of ['a b', 'a,DNS:b', 'bücher.example', '']) {
+    for (const name of [
+      'a b',
+      'a,DNS:b',
+      'bücher.example',
+      '',
+      'a:7400',
+      '[::1]',
+      'https://a',
+      'a@b',
+      '*',
+      'a..b',
+      'a.',
+      'x'.repeat(64),
+    ]) {
       const { code, stderr } = await init('--name', name)
-      expect([code, stderr]).toEqual([2, expect.stringContaining('printable ASCII')])
+      expect([code, stderr]).toEqual([2, expect.stringContaining('Expected a host name')])
     }
   })
 })
 
+it.each([
+  [['*.example.org', 'a.example.org'], 'millraces://a.example.org:7400'],
+  [['*.example.org'], 'millraces://localhost:7400'],
+  [['fd00::7'], 'millraces://[fd00::7]:7400'],
+])('tls init for %j says a url by which the broker is found', async (names, url) => {
+  const { code, stdout } = await init(...names.flatMap((name) => ['--name', name]))
+  expect(code).toBe(0)
+  expect(String(stdout)).toContain(`connect('${url}'`)
+})
+
 describe('tls client', () => {
+  it('takes a name that is longer than the name of a file can be', async () => {
+    await init()
+    const name = `spiffe://example.org/${'x'.repeat(230)}`
+    const { code, stderr } = await command(['tls', 'client', '--dir', dir, '--name', name])
+    expect([code, stderr]).toEqual([0, ''])
+    const made = (await readdir(dir)).find((file) => file.startsWith('client-') && !file.endsWith('-key.pem'))
+    expect(new X509Certificate(await read(made!)).subjectAltName).toBe(`URI:${name}`)
+  })
+
   it('makes a certificate that names the client, by the authority of the directory', async () => {
     await init()
     for (const [name, file, written] of [
