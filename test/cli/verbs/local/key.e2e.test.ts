@@ -135,7 +135,7 @@ describe('fileKeys', () => {
     await created('--dir', dir, '--id', 'a')
     for (const name of ['b.key', 'current']) {
       await rm(join(dir, name), { force: true })
-      execFileSync('mkfifo', [join(dir, name)])
+      execFileSync('sh', ['-c', 'mkfifo "$0"', join(dir, name)])
     }
     expect(await outcomeOf(fileKeys(dir).key('b', 'clicks'))).toMatch(/^error: .*b\.key is not a file/)
     expect(await outcomeOf(fileKeys(dir).current('clicks'))).toMatch(/^error: .*current is not a file/)
