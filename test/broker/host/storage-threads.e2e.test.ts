@@ -15,7 +15,7 @@ import type {
 } from '../../../broker/threads/owner-contract.ts'
 import type { SegmentReader } from '../../../broker/threads/reader-contract.ts'
 import { checkOwnerDirectory } from '../../../broker/storage/integrity.ts'
-import { batchOf, valuesIn } from '../../support/disk/storage.ts'
+import { batchOf, entryOf, valuesIn } from '../../support/disk/storage.ts'
 
 const SLOT = 1
 const workerOf = (file: string) => new URL(import.meta.resolve(`#dist/broker/storage/${file}`))
@@ -62,11 +62,9 @@ afterEach(async () => {
 async function append(values: readonly string[]) {
   const batch = batchOf({ values })
   const arena = new Uint8Array(batch).buffer
-  const outcome = await owner.call(
-    'append',
-    { arena, entries: Float64Array.of(SLOT, 0, batch.length, 0, 0, 0), now: Date.now() },
-    [arena],
-  )
+  const outcome = await owner.call('append', { arena, entries: entryOf(SLOT, batch), now: Date.now() }, [
+    arena,
+  ])
   expect(arena.byteLength).toBe(0)
   return outcome
 }

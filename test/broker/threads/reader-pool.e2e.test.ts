@@ -10,6 +10,7 @@ import { startOwnerThread } from '#dist/broker/threads/owner-thread.js'
 import { createReaderPool } from '#dist/broker/threads/reader-pool.js'
 import type { OwnerCalls, OwnerNotice, SegmentList } from '../../../broker/threads/owner-contract.ts'
 import { baseSequenceNumberAt } from '../../../protocol/index.ts'
+import { entryOf } from '../../support/disk/storage.ts'
 import { batchOf } from '../../support/raw-connection.ts'
 
 const SLOT = 1
@@ -31,7 +32,7 @@ test('reader pool: continues without a gap if the segment that it knew as active
     const batch = batchOf([{ partitionKey: 'k', data: Buffer.alloc(20_000) }])
     const arena = new ArrayBuffer(batch.length)
     new Uint8Array(arena).set(batch)
-    const entries = Float64Array.of(SLOT, 0, batch.length, 0, 0, 0)
+    const entries = entryOf(SLOT, batch)
     const { results } = await owner.call('append', { arena, entries, now: Date.now() }, [arena])
     expect(results[0]).toBe(0)
     return results[1]!

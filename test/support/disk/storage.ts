@@ -360,3 +360,10 @@ export const test = base.extend<{ storage: StorageFixture }>({
     }
   },
 })
+
+/** The entry of a batch of nobody, which begins the arena, in an append at an owner thread. */
+export function entryOf(slot: number, batch: Uint8Array): Float64Array {
+  const entry = new Float64Array(ENTRY_FIELDS)
+  entry.set([slot, 0, batch.length])
+  return entry
+}
