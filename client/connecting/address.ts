@@ -6,7 +6,7 @@ import { MillraceError } from '../../protocol/millrace-error.ts'
 export interface Address {
   /** Name or IP address; an IPv6 address has no brackets. */
   readonly host: string
-  /** From 1 to 65535. */
+  /** From 1 to 65535; 0 stands for the controller of a broker in this process, which has its own `dial`. */
   readonly port: number
 }
 
@@ -49,7 +49,7 @@ function parseAddress(url: string, text: string): Address {
   const match = /^(?:\[(?<v6>[0-9a-fA-F:.%]+)\]|(?<name>[^\s:/?#@[\]]+))(?::(?<port>\d{1,5}))?$/.exec(text)
   if (match?.groups === undefined) throw refuse(url, `${JSON.stringify(text)} is not host:port`)
   const port = match.groups.port === undefined ? DEFAULT_PORT : Number(match.groups.port)
-  if (port < 1 || port > 65_535) throw refuse(url, `port ${port} is not from 1 to 65535`)
+  if (port > 65_535) throw refuse(url, `port ${port} is above 65535`)
   return { host: match.groups.v6 ?? match.groups.name!, port }
 }
 

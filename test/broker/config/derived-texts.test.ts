@@ -11,6 +11,7 @@ import { environmentNameOf, flagOf, options, type OptionName } from '../../../br
 import { configSchema } from '../../../broker/config/schema.ts'
 import { SOFTWARE } from '../../../broker/config/software.ts'
 import { brokerOfEnvironment } from '../../../client/environment.ts'
+import { TestAuthority } from '../../support/certificates.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-config-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -88,10 +89,13 @@ describe('the process environment', () => {
 
   it('gives client programs the files of the environment where its url speaks TLS', async () => {
     const ca = join(directory, 'ca.pem')
-    writeFileSync(ca, 'an authority')
+    const authority = await TestAuthority.make()
+    writeFileSync(ca, authority.ca)
     const named = { [environmentNameOf('ca')]: ca }
     const secure = { [environmentNameOf('url')]: 'millraces://elsewhere:1' }
-    expect(await brokerOfEnvironment({ ...named, ...secure }).tls?.()).toEqual({ ca: 'an authority' })
+    expect(await brokerOfEnvironment({ ...named, ...secure }).tls?.()).toEqual({
+      ca: authority.ca,
+    })
     expect(brokerOfEnvironment(secure).tls).toBeUndefined()
     expect(brokerOfEnvironment(named).tls).toBeUndefined()
     expect(() => brokerOfEnvironment({ ...secure, [environmentNameOf('certKey')]: 'a.key' })).toThrow(

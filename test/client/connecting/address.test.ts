@@ -35,7 +35,6 @@ describe('parseUrl', () => {
     'millrace://',
     'millrace://a:b',
     'millrace://a:70000',
-    'millrace://a:0',
     'millrace://a:1,,b:2',
     'millraces://a:1,millraces://b:2',
     'MILLRACES://a',
