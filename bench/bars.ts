@@ -65,6 +65,12 @@ export const bars = {
   /** Processor time of the broker for each byte that 20 subscribers are sent, and push p99, as multiples of those for one. */
   fanOutCost: atMost(3),
   fanOutP99: atMost(2),
+  /** Appends of 100 bytes by TLS and with a token, in percent of those in plaintext. */
+  tlsAppends: atLeast(60),
+  /** Push p99 by TLS, as a multiple of that in plaintext. */
+  tlsPushP99: atMost(1.5),
+  /** Until a thousand clients are back after a restart. */
+  tlsHandshakes: atMost(10),
   /** What must not happen. */
   none: atMost(0),
   /** What is answered at all: each of them. */

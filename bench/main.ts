@@ -26,6 +26,11 @@ const program = new Command('bench')
   .option('--seconds <n>', 'length of each measurement, warm-up excluded', parseSeconds, 5)
   .option('--data-dir <path>', 'where the broker stores and the disk is measured', './data')
   .option('--json', 'figures as data on standard output', false)
+  .option(
+    '--tls',
+    'brokers speak TLS and clients show a token; not for `hostile` and `groups`, which dial by themselves',
+    false,
+  )
   .option('--strict', 'exit with 1 if a bar is missed', false)
   .addHelpText(
     'after',

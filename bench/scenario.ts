@@ -25,7 +25,8 @@ export interface Bench {
   readonly directory: string
   /** Prints progress on standard error. */
   say(text: string): void
-  startDaemon(options?: DaemonOptions): Promise<RunningDaemon>
+  /** `isSecure` goes before what the command line says: TLS, and clients that show a token. */
+  startDaemon(options?: DaemonOptions & { readonly isSecure?: boolean }): Promise<RunningDaemon>
   /** Runs a job in its own process. */
   load<J extends JobName>(job: J, settings: JobSettings<J>): RunningLoad<JobResult<J>>
 }

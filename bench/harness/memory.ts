@@ -1,7 +1,7 @@
 // Resident memory of a whole broker, controller and hosts together. Runs in the bench's main process. The process ids are
 // asked for once, before the broker is under load, so that measuring does not depend on its answers.
 import { setTimeout as delay } from 'node:timers/promises'
-import { connect } from '../../client/index.ts'
+import { connect } from './connect.ts'
 import { type RunningDaemon, residentMegabytes } from './daemon.ts'
 
 /** The process ids of controller and hosts. */

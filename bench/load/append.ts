@@ -1,6 +1,7 @@
 // Load: one producer that appends as fast as acknowledgements allow. Runs in a load process.
 import { randomBytes } from 'node:crypto'
-import { connect, staticKeys } from '../../client/index.ts'
+import { staticKeys } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import { monotonicMs } from '../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
 import type { LoadControl } from './job.ts'

@@ -1,5 +1,5 @@
 // Load: appends a given number of records to a stream. Runs in a load process.
-import { connect } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import type { LoadControl } from './job.ts'
 import { makeRecords } from './records.ts'
 

@@ -1,6 +1,6 @@
 // Load: many registered consumers of one stream, each with its own connection, that count and time pushed records until stopped.
 // Runs in a load process.
-import { connect } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import { monotonicMs } from '../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
 import type { LoadControl } from './job.ts'

@@ -13,6 +13,7 @@ import { runHellos } from './hostile/hellos.ts'
 import { runNeverReaders } from './hostile/never-readers.ts'
 import { runNewcomers } from './hostile/newcomers.ts'
 import { runSlowHeaders } from './hostile/slow-headers.ts'
+import { runHandshakes } from './handshakes.ts'
 import { runLatency } from './latency.ts'
 import { runPut } from './put.ts'
 import { runRead } from './read.ts'
@@ -28,6 +29,7 @@ export const jobs = {
   put: runPut,
   read: runRead,
   latency: runLatency,
+  handshakes: runHandshakes,
   steady: runSteady,
   follow: runFollow,
   neverReaders: runNeverReaders,

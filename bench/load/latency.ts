@@ -1,6 +1,6 @@
 // Load: records are sent at an even rate and pushed back by a subscription, each timed from its intended send time. Runs in
 // a load process, with separate connections for producer and subscriber.
-import { connect } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import { monotonicMs } from '../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
 import type { LoadControl } from './job.ts'

@@ -1,6 +1,6 @@
 // Load: many connections that each put one record at a time and wait for its acknowledgement, without batching.
 // Runs in a load process.
-import { connect } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import { monotonicMs } from '../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
 import { makeRecords } from './records.ts'

@@ -1,5 +1,5 @@
 // Load: reads all records of a stream repeatedly, as fast as possible. Runs in a load process.
-import { connect } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import { monotonicMs } from '../harness/clock.ts'
 
 export interface ReadSettings {

@@ -1,6 +1,6 @@
 // Load: a producer that sends timed records at an even rate, which other processes time, for a time or until it is stopped.
 // Runs in a load process.
-import { connect } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import type { LoadControl } from './job.ts'
 import { runOpenLoop } from './open-loop.ts'
 import { timedPayload } from './timed-record.ts'

@@ -1,5 +1,5 @@
 // Scenario: one producer process appends as fast as acknowledgements allow, over record sizes × batch sizes × shards.
-import { connect } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import { bars } from '../bars.ts'
 import { mergeLatencies } from '../harness/latency.ts'
 import { measureDisk, measureLoopback, measureRawLmdb } from '../limits/limits.ts'

@@ -1,7 +1,8 @@
 // Scenario: one producer and many registered consumers, each of which gets all records, pushed from one read of the host's memory;
 // what that costs the broker for each byte, and how long a record takes.
 import { setTimeout as delay } from 'node:timers/promises'
-import { connect, type Client } from '../../client/index.ts'
+import type { Client } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import { bars } from '../bars.ts'
 import { mergeLatencies } from '../harness/latency.ts'
 import { processorSecondsOf } from '../harness/processor-time.ts'
@@ -106,7 +107,8 @@ async function processorSeconds(client: Client, controllerPid: number): Promise<
   return seconds.reduce((sum, each) => sum + each, 0)
 }
 
-async function fanOut(
+/** Measures with a new broker. */
+export async function fanOut(
   bench: Bench,
   point: {
     readonly subscribers: number

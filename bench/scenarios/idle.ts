@@ -1,6 +1,6 @@
 // Scenario: memory of idle shards, as resident memory of controller and hosts with many idle shards and with none.
 import { setTimeout as delay } from 'node:timers/promises'
-import { connect } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import { bars } from '../bars.ts'
 import { processesOf, residentMegabytesOf } from '../harness/memory.ts'
 import type { Bench } from '../scenario.ts'

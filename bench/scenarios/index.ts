@@ -13,6 +13,7 @@ import { reshardScenario } from './reshard.ts'
 import { restartScenario } from './restart.ts'
 import { retentionScenario } from './retention.ts'
 import { shardsScenario } from './shards.ts'
+import { tlsScenario } from './tls.ts'
 
 export const scenarios: readonly Scenario[] = [
   limitsScenario,
@@ -28,4 +29,5 @@ export const scenarios: readonly Scenario[] = [
   retentionScenario,
   groupsScenario,
   hostileScenario,
+  tlsScenario,
 ]

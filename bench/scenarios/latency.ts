@@ -1,5 +1,5 @@
 // Scenario: end-to-end latency at a given rate, from the intended send time to the push (open loop).
-import { connect } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import { bars } from '../bars.ts'
 import { mergeLatencies } from '../harness/latency.ts'
 import { measureFlush, measureRawLmdb } from '../limits/limits.ts'

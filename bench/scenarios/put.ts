@@ -1,5 +1,5 @@
 // Scenario: single puts from many connections, each of which waits for its acknowledgement, as a web server does.
-import { connect } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import { bars } from '../bars.ts'
 import { mergeLatencies } from '../harness/latency.ts'
 import { measureFlush } from '../limits/limits.ts'

@@ -1,5 +1,5 @@
 // Scenario: reading stored records, the newest from the host's memory, older ones from its segments.
-import { connect } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import { bars } from '../bars.ts'
 import { measureLoopback } from '../limits/limits.ts'
 import { type Figure, ratioTo } from '../report/figure.ts'

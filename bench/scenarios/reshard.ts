@@ -1,6 +1,7 @@
 // Scenario: splits, merges and rescaling under load: duration of a change, its effect on producers, and its cost.
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Client, connect } from '../../client/index.ts'
+import type { Client } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import { bars } from '../bars.ts'
 import { monotonicMs } from '../harness/clock.ts'
 import { LatencyRecorder, mergeLatencies } from '../harness/latency.ts'

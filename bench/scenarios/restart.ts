@@ -1,6 +1,6 @@
 // Scenario: time that a broker takes to open much data, compared with an empty directory, after an orderly stop and after a
 // kill. Neither may need a replay.
-import { connect } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import { bars } from '../bars.ts'
 import type { RunningDaemon } from '../harness/daemon.ts'
 import type { Bench } from '../scenario.ts'

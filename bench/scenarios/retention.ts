@@ -1,6 +1,6 @@
 // Scenario: the cost of removal and compaction, by the same appends with and without them.
 import { setTimeout as delay } from 'node:timers/promises'
-import { connect } from '../../client/index.ts'
+import { connect } from '../harness/connect.ts'
 import { bars } from '../bars.ts'
 import type { RunningDaemon } from '../harness/daemon.ts'
 import { diskMegabytes, scrape } from '../harness/scrape.ts'

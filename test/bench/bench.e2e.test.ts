@@ -152,3 +152,15 @@ test('bench: exits with 1 if a bar is missed and --strict is given, and with a s
   expect(wrong.stderr).toContain('"many" is not a whole number')
   expect((await bench('nonsense')).exitCode).toBe(1)
 })
+
+test('bench tls: measures the same with and without TLS, and the clients that come back after a restart', async () => {
+  await using directory = await temporaryDirectory()
+  const args = ['tls', ...BRIEFLY, '--rounds', '1', '--rate', '200', '--clients', '5', '--json']
+  const { exitCode, stdout, stderr } = await bench(...args, '--data-dir', directory.path)
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 })
+  const { reports } = JSON.parse(stdout) as { reports: { figures: { name: string; value: number }[] }[] }
+  const figures = new Map(reports[0]!.figures.map(({ name, value }) => [name, value]))
+  for (const name of ['appends, TLS', 'push p99, TLS', '5 clients back after a restart']) {
+    expect(figures.get(name)).toBeGreaterThan(0)
+  }
+})

@@ -1,7 +1,7 @@
 // Load: members of one group that wait for a checkpoint behind each record, until stopped. Runs in a load process. Every
 // member has a client of its own, as if it were a process.
 import { once } from 'node:events'
-import { connect } from '../../../client/index.ts'
+import { connect } from '../../harness/connect.ts'
 import type { LoadControl } from '../job.ts'
 
 export interface GroupCheckpointsSettings {

@@ -1,7 +1,8 @@
 // Load: one member of a group that processes all records of a stream as fast as it can, again and again, each time as a new
 // group. Runs in a load process. A pass counts from the assignment of the first shard to the last record; joining and leaving do
 // not count. The handler is asynchronous, as those of applications are.
-import { connect, type Client, type StreamRecord } from '../../../client/index.ts'
+import type { Client, StreamRecord } from '../../../client/index.ts'
+import { connect } from '../../harness/connect.ts'
 import { monotonicMs } from '../../harness/clock.ts'
 
 export interface GroupConsumeSettings {

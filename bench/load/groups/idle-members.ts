@@ -3,7 +3,7 @@
 // The controller sees the same requests, at the same rate.
 import { once } from 'node:events'
 import { dialTcp, type Dial } from '../../../client/connecting/transport.ts'
-import { connect } from '../../../client/index.ts'
+import { connect } from '../../harness/connect.ts'
 import type { LoadControl } from '../job.ts'
 
 export interface IdleMembersSettings {

@@ -1,6 +1,6 @@
 // Load: one member of a group that notes what it is handed. Runs in a load process.
 import { once } from 'node:events'
-import { connect } from '../../../client/index.ts'
+import { connect } from '../../harness/connect.ts'
 import { monotonicMs } from '../../harness/clock.ts'
 import type { LoadControl } from '../job.ts'
 

@@ -1,6 +1,6 @@
 // Load: honest clients, one after the other, each of which connects, creates a stream, puts a record and reads it. Runs in a
 // load process. A client that gets no answer is counted as failed when its deadline has passed.
-import { connect } from '../../../client/index.ts'
+import { connect } from '../../harness/connect.ts'
 import { monotonicMs } from '../../harness/clock.ts'
 import { within } from '../../harness/deadline.ts'
 import { type HistogramText, LatencyRecorder } from '../../harness/latency.ts'

@@ -1,7 +1,7 @@
 // How many checkpoints a broker stores for members that wait for each of them, one after the other in every shard. The
 // controller counts a checkpoint when it is durable.
 import { setTimeout as delay } from 'node:timers/promises'
-import { connect } from '../../../client/index.ts'
+import { connect } from '../../harness/connect.ts'
 import { bars } from '../../bars.ts'
 import { monotonicMs } from '../../harness/clock.ts'
 import type { RunningDaemon } from '../../harness/daemon.ts'

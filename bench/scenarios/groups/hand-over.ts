@@ -1,6 +1,6 @@
 // What is delivered twice, or not at all, while members of a group are replaced by others one after the other, as in a rolling
 // restart, and records come in.
-import { connect } from '../../../client/index.ts'
+import { connect } from '../../harness/connect.ts'
 import { bars } from '../../bars.ts'
 import { within } from '../../harness/deadline.ts'
 import type { GroupMemberResult } from '../../load/groups/member.ts'

@@ -1,5 +1,5 @@
 // What members cost the controller while nothing happens: they renew their leases, and wait for changes.
-import { connect } from '../../../client/index.ts'
+import { connect } from '../../harness/connect.ts'
 import { bars } from '../../bars.ts'
 import { within } from '../../harness/deadline.ts'
 import { processorPercentOf } from '../../harness/processor-time.ts'

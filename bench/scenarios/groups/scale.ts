@@ -1,6 +1,6 @@
 // Large groups: how long it takes until every shard has its member, what joining and leaving cost the controller, and what the
 // group costs once nothing happens. Runs in the bench's main process.
-import { connect } from '../../../client/index.ts'
+import { connect } from '../../harness/connect.ts'
 import { monotonicMs } from '../../harness/clock.ts'
 import { within } from '../../harness/deadline.ts'
 import { processorPercentOf, processorSecondsOf } from '../../harness/processor-time.ts'

@@ -1,6 +1,7 @@
 // The stream that a part of the scenario reads. Runs in the bench's main process.
 import { setTimeout as delay } from 'node:timers/promises'
-import { connect, MillraceError, type Client, type GroupDescription } from '../../../client/index.ts'
+import { MillraceError, type Client, type GroupDescription } from '../../../client/index.ts'
+import { connect } from '../../harness/connect.ts'
 import type { RunningDaemon } from '../../harness/daemon.ts'
 import { within } from '../../harness/deadline.ts'
 import { monotonicMs } from '../../harness/clock.ts'

@@ -1,5 +1,5 @@
 // How long the shards of a member that is killed stand still, while records come in.
-import { connect } from '../../../client/index.ts'
+import { connect } from '../../harness/connect.ts'
 import { bars } from '../../bars.ts'
 import { monotonicMs } from '../../harness/clock.ts'
 import type { RunningDaemon } from '../../harness/daemon.ts'

@@ -1,7 +1,7 @@
 // How soon a new client is served beside thousands of connections that say hello and nothing else: while they come, and when
 // all have come. They come to controller and hosts in turn, from one address or from several.
 import { CONTROLLER, parseUrl } from '../../../client/connecting/address.ts'
-import { connect } from '../../../client/index.ts'
+import { connect } from '../../harness/connect.ts'
 import { bars } from '../../bars.ts'
 import type { RunningDaemon } from '../../harness/daemon.ts'
 import { within } from '../../harness/deadline.ts'

@@ -1,6 +1,6 @@
 // Memory of a broker beside sessions that ask for much and read nothing: once with the stream's newest batches in memory, as
 // after they were appended, and once after a restart, with everything on disk.
-import { connect } from '../../../client/index.ts'
+import { connect } from '../../harness/connect.ts'
 import { bars } from '../../bars.ts'
 import type { RunningDaemon } from '../../harness/daemon.ts'
 import { within } from '../../harness/deadline.ts'
