@@ -1,6 +1,7 @@
 // A request for each operation of the table, about the same things: an operation without one does not compile. And what must be
 // there for it to succeed.
 import type { OperationName, RequestOf } from '../../../protocol/index.ts'
+import { limits } from '../../../protocol/limits.ts'
 import { allowing, batch, nothing, secretOf, type World } from './world.ts'
 
 /** What the requests are about. */
@@ -24,7 +25,7 @@ const memberOf = ({ group, memberId }: Things) => ({ group, memberId, secret: se
 const joining = (things: Things): RequestOf<'joinGroup'> => ({
   ...memberOf(things),
   streams: [{ name: things.stream, from }],
-  leaseMs: 10_000,
+  leaseMs: limits.leaseMsMax,
   life: undefined,
 })
 
