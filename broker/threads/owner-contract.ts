@@ -52,8 +52,8 @@ export interface Wanted {
 /**
  * Appends gathered in one turn. `arena` holds whole batches back to back and is transferred both ways: it returns with
  * base sequence number and arrival time stamped into every stored batch, for the tail cache. `entries` holds for each
- * batch: slot, offset in the arena, length; and the producer's proven tag, its holder, its address and its holder's quota, or 0 without a
- * producer. `now` is when the appends arrived, by the host's clock: an owner thread reads no wall clock, because a wall
+ * batch ENTRY_FIELDS numbers: slot, offset in the arena, length; and the producer's proven tag, its holder, its address, the tag
+ * of its secret alone and its holder's quota, each 0 without a producer. `now` is when the appends arrived, by the host's clock: an owner thread reads no wall clock, because a wall
  * clock that jumps must be noticed in one place.
  */
 export interface AppendGroup {
