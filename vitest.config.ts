@@ -29,7 +29,7 @@ export default defineConfig({
       extends: true as const,
       test: {
         name: suite.name,
-        include: [`{test,examples}/**/*${suite.suffix}.test.ts`],
+        include: [`{test,examples,apps/*/test}/**/*${suite.suffix}.test.ts`],
         exclude: suite.suffix === '' ? suffixes.map((suffix) => `**/*${suffix}.test.ts`) : [],
         pool: 'forks' as const,
         testTimeout: suite.deadlineMs,

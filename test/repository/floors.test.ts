@@ -60,6 +60,8 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
   { floor: 'scripts/', mayImport: ['protocol/', 'client/', 'broker/', 'cli/'] },
   { floor: 'examples/', mayImport: [] },
   { floor: 'bench/', mayImport: ['protocol/', 'client/', 'broker/'] },
+  // Apps see the package as any program does: by its name.
+  { floor: 'apps/', mayImport: [] },
 ]
 
 function hostAndControlMayImport(): readonly string[] {

@@ -1,0 +1,44 @@
+// Errors of the API: the names that clients tell apart, with the status that each is answered with. Pure.
+
+/** `fault`: who has to change something, as SDKs ask to decide about retries. */
+export const errors = {
+  AccessDeniedException: { status: 400 },
+  DryRunOperationException: { status: 400 },
+  ExpiredIteratorException: { status: 400 },
+  ExpiredNextTokenException: { status: 400 },
+  InternalFailureException: { status: 500 },
+  InvalidArgumentException: { status: 400 },
+  KMSAccessDeniedException: { status: 400 },
+  KMSDisabledException: { status: 400 },
+  KMSInvalidStateException: { status: 400 },
+  KMSNotFoundException: { status: 400 },
+  KMSOptInRequired: { status: 400 },
+  KMSThrottlingException: { status: 400 },
+  LimitExceededException: { status: 400 },
+  ProvisionedThroughputExceededException: { status: 400 },
+  ResourceInUseException: { status: 400 },
+  ResourceNotFoundException: { status: 400 },
+  ValidationException: { status: 400 },
+  // Of every request, whatever the operation.
+  IncompleteSignatureException: { status: 403 },
+  InvalidSignatureException: { status: 403 },
+  MissingAuthenticationTokenException: { status: 403 },
+  RequestEntityTooLargeException: { status: 413 },
+  SerializationException: { status: 400 },
+  ServiceUnavailableException: { status: 503 },
+  UnknownOperationException: { status: 400 },
+  UnrecognizedClientException: { status: 403 },
+} as const satisfies Record<string, { readonly status: number }>
+
+export type ErrorName = keyof typeof errors
+
+/** An error that is answered to the client as it is. */
+export class KinesisError extends Error {
+  override readonly name = 'KinesisError'
+  readonly code: ErrorName
+
+  constructor(code: ErrorName, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,106 @@
+// The operations on shards. Pure data.
+import type { OperationFamily } from './operation.ts'
+import { optional, required, structure, timestamp } from '../shape.ts'
+import { shardFilter, shardList } from '../structures.ts'
+import {
+  hashKey,
+  listShardsInputLimit,
+  nextToken,
+  positiveIntegerObject,
+  scalingType,
+  shardId,
+  streamArn,
+  streamId,
+  streamName,
+} from '../values.ts'
+
+export const shardsOperations = {
+  ListShards: {
+    doc: 'Lists shards, all or those that a filter selects, a page at a time.',
+    plane: 'control',
+    input: structure({
+      StreamName: optional(streamName),
+      NextToken: optional(nextToken),
+      ExclusiveStartShardId: optional(shardId),
+      MaxResults: optional(listShardsInputLimit),
+      StreamCreationTimestamp: optional(timestamp),
+      ShardFilter: optional(shardFilter),
+      StreamARN: optional(streamArn),
+      StreamId: optional(streamId),
+    }),
+    output: structure({ Shards: optional(shardList), NextToken: optional(nextToken) }),
+    errors: [
+      'ResourceNotFoundException',
+      'InvalidArgumentException',
+      'LimitExceededException',
+      'ExpiredNextTokenException',
+      'ResourceInUseException',
+      'AccessDeniedException',
+    ],
+  },
+  SplitShard: {
+    doc: 'Replaces a shard by two.',
+    plane: 'control',
+    input: structure({
+      StreamName: optional(streamName),
+      ShardToSplit: required(shardId),
+      NewStartingHashKey: required(hashKey),
+      StreamARN: optional(streamArn),
+      StreamId: optional(streamId),
+    }),
+    output: structure({}),
+    errors: [
+      'ResourceNotFoundException',
+      'ResourceInUseException',
+      'InvalidArgumentException',
+      'LimitExceededException',
+      'ValidationException',
+      'AccessDeniedException',
+    ],
+  },
+  MergeShards: {
+    doc: 'Replaces two adjacent shards by one.',
+    plane: 'control',
+    input: structure({
+      StreamName: optional(streamName),
+      ShardToMerge: required(shardId),
+      AdjacentShardToMerge: required(shardId),
+      StreamARN: optional(streamArn),
+      StreamId: optional(streamId),
+    }),
+    output: structure({}),
+    errors: [
+      'ResourceNotFoundException',
+      'ResourceInUseException',
+      'InvalidArgumentException',
+      'LimitExceededException',
+      'ValidationException',
+      'AccessDeniedException',
+    ],
+  },
+  UpdateShardCount: {
+    doc: 'Splits and merges shards until there are so many, of equal ranges.',
+    plane: 'control',
+    input: structure({
+      StreamName: optional(streamName),
+      TargetShardCount: required(positiveIntegerObject),
+      ScalingType: required(scalingType),
+      StreamARN: optional(streamArn),
+      StreamId: optional(streamId),
+    }),
+    output: structure({
+      StreamName: optional(streamName),
+      CurrentShardCount: optional(positiveIntegerObject),
+      TargetShardCount: optional(positiveIntegerObject),
+      StreamARN: optional(streamArn),
+    }),
+    errors: [
+      'InvalidArgumentException',
+      'LimitExceededException',
+      'ResourceInUseException',
+      'ResourceNotFoundException',
+      'ValidationException',
+      'AccessDeniedException',
+    ],
+  },
+} as const satisfies OperationFamily
