@@ -142,7 +142,9 @@ const packagesOfFloor: readonly { floor: string; packages: readonly string[] }[]
   { floor: 'client/', packages: ['node:'] },
 ]
 
-const shipped = sources.filter((file) => !inside(file, 'test/') && file.path.includes('/'))
+const shipped = sources.filter(
+  (file) => file.path.includes('/') && !/^(apps\/[^/]+\/)?test\//.test(file.path),
+)
 
 function inside(file: SourceFile, ...prefixes: string[]): boolean {
   return prefixes.some((prefix) => file.path.startsWith(prefix))
