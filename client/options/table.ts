@@ -96,6 +96,7 @@ const reading = {
   partitionKey,
   consumer: string,
   codec: codec('decode'),
+  onInUse: choice(['wait', 'fail']),
   onTrimmed: choice(['fail', 'horizon']),
   onUnreadable: choiceOrCallback(['fail'], 'is told of each skip'),
   signal,

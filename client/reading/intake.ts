@@ -1,7 +1,8 @@
 // How a reading gets its batches: a reader fetches them, and a subscription is sent them. The interface between a reading, which
-// decides what is read and when, and the code that talks to hosts. Runs in the client; types only.
+// decides what is read and when, and the code that talks to hosts; and the first answers that it brings. Runs in the client.
 import type { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Endpoint } from '../connecting/address.ts'
+import { deferred } from '../waiting.ts'
 import type { ArrivedBatch } from './inbox.ts'
 import type { ShardCursor } from './shard-cursor.ts'
 
@@ -33,4 +34,41 @@ export interface IntakeEvents {
   ended(cursor: ShardCursor): void
   /** Called when no more records of the shards come; the error decides what happens next. */
   lost(cursors: readonly ShardCursor[], error: MillraceError): void
+}
+
+/** The first answers of hosts for the shards with which a reading begins. */
+export class FirstAnswers {
+  readonly #all = deferred<void>()
+  #awaited: Set<ShardCursor> | undefined
+
+  constructor() {
+    // The loop throws the error too, so the promise may stay without a handler.
+    this.#all.promise.catch(() => {})
+  }
+
+  get all(): Promise<void> {
+    return this.#all.promise
+  }
+
+  /** True once all have come. */
+  get haveCome(): boolean {
+    return this.#awaited?.size === 0
+  }
+
+  /** Called with the shards that begin; only those of the first call are awaited. */
+  await(cursors: readonly ShardCursor[]): void {
+    if (this.#awaited !== undefined) return
+    this.#awaited = new Set(cursors)
+    if (this.haveCome) this.#all.resolve()
+  }
+
+  came(cursor: ShardCursor): void {
+    if (this.#awaited?.delete(cursor) === true && this.haveCome) this.#all.resolve()
+  }
+
+  /** Called when the reading ends. */
+  end(error: Error | undefined): void {
+    if (error === undefined) this.#all.resolve()
+    else this.#all.reject(error)
+  }
 }

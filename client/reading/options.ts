@@ -29,6 +29,11 @@ export interface ReadingOptions<T = Uint8Array> {
    * more takes its place, and the first one ends with `consumerDisplaced`.
    */
   readonly consumer?: string
+  /**
+   * For a consumer whose reader of the shard began less than five seconds ago: 'wait', the default, begins as soon as its place
+   * may be taken; 'fail' ends the reading with `consumerInUse`, if that is so when it begins.
+   */
+  readonly onInUse?: 'wait' | 'fail'
   /** Decodes payloads to `data`; bytes by default. */
   readonly codec?: DecoderOption<T>
   /** For a position whose records have expired: fail with `trimmed`, or go on at the trim horizon. */

@@ -4,7 +4,6 @@
 import { arrivalTimeAt, baseSequenceNumberAt } from '../../protocol/batch/batch.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
-import type { Endpoint } from '../connecting/address.ts'
 import { resolveDecoder, type Codec } from '../codecs.ts'
 import { decryptionOf } from '../encryption/of-stream.ts'
 import { asMillraceError, closedError } from '../errors.ts'
@@ -14,14 +13,14 @@ import { backoffMs, boundsFor, insist, Pace } from '../retry.ts'
 import { onAbort, sleep } from '../waiting.ts'
 import { endTimeOf, type EndTime } from './end-time.ts'
 import { endsOf, Inbox, NO_BYTES, offCourse } from './inbox.ts'
-import type { Intake, IntakeEvents } from './intake.ts'
+import { FirstAnswers, type Intake, type IntakeEvents } from './intake.ts'
 import { ReadingLag } from './lag.ts'
 import { Lineage, wasRead } from './lineage.ts'
 import type { ReadingOptions } from './options.ts'
 import type { ReadingDependencies, ReadingPlan, ReadRouting } from './plan.ts'
 import { RecordIterator, recordBatches } from './record-iterator.ts'
 import type { ShardCursor } from './shard-cursor.ts'
-import { endAtTime, notTrimmed, resolveStart } from './start.ts'
+import { byHostOf, endAtTime, expiredUnread, madeAgain, notTrimmed, resolveStart } from './start.ts'
 import type { OnUnreadable } from './unreadable.ts'
 
 /**
@@ -33,6 +32,12 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
   readonly stream: string
   /** Fulfils when the begin is fixed in every shard: a record appended afterwards is after 'LATEST'. */
   readonly started: Promise<void>
+  readonly #firstAnswers = new FirstAnswers()
+  /**
+   * Fulfils when a host has answered for every shard that is read first, and so has taken its subscription; or when the reading
+   * has ended. Rejects with the error that ends the reading before.
+   */
+  readonly answered: Promise<void> = this.#firstAnswers.all
   readonly #dependencies: ReadingDependencies
   readonly #options: ReadingOptions<T>
   readonly #plan: ReadingPlan
@@ -146,6 +151,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     else this.#inbox.end(error)
     if (this.#closing.signal.aborted) return false
     this.#closing.abort()
+    this.#firstAnswers.end(error)
     this.#stopListening?.()
     clearImmediate(this.#turn)
     this.#intake?.close()
@@ -227,6 +233,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
 
   /** Returns false when the shard has nothing more to give. */
   #advance(cursor: ShardCursor, next: number): boolean {
+    this.#firstAnswers.came(cursor)
     if (next > cursor.next) cursor.failures = 0
     cursor.lag.find()
     this.#heardAt = this.#dependencies.settings.monotonic()
@@ -265,7 +272,9 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
 
   /** Begins the shards whose turn has come, and looks for unknown children. Ends the reading if no shard is left. */
   #goOn(lineage: Lineage): void {
-    this.#beginSoon(lineage.begin())
+    const begun = lineage.begin()
+    this.#firstAnswers.await(begun)
+    this.#beginSoon(begun)
     if (lineage.seeksChildren && !this.#isSeekingChildren) this.#inBackground(this.#seekChildren(lineage))
     if (lineage.isOver) this.#finish(lineage.routing)
   }
@@ -286,14 +295,9 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
 
   #begin(routing: ReadRouting): void {
     this.#turn = undefined
-    const byHost = new Map<Endpoint, ShardCursor[]>()
-    const cursors = [...this.#toBegin]
+    const { byHost, gone } = byHostOf([...this.#toBegin], routing)
     this.#toBegin.clear()
-    for (const cursor of cursors) {
-      const endpoint = routing.hostOf(cursor.shardIndex)
-      if (endpoint === undefined) this.#expired(cursor, routing)
-      else byHost.set(endpoint, [...(byHost.get(endpoint) ?? []), cursor])
-    }
+    for (const cursor of gone) this.#expired(cursor, routing)
     const { streamId } = routing
     for (const [endpoint, ofHost] of byHost) this.#intake!.begin(ofHost, { endpoint, streamId })
   }
@@ -305,21 +309,19 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
       this.#drain(cursor)
       return
     }
-    const message = `${cursor.shardId} expired before it was read to its end: it was read up to ${cursor.next}.`
-    this.#end(new MillraceError('trimmed', message), 'later')
+    this.#end(expiredUnread(cursor.shardId, `it was read up to ${cursor.next}`), 'later')
   }
 
   #lost(cursors: readonly ShardCursor[], error: MillraceError): void {
     const { settings, stream } = this.#dependencies
-    if (error.retry === 'never' || this.#isHopeless) {
+    // Later the place may be that of its own earlier subscription.
+    const isInUse = error.code === 'consumerInUse' && !this.#firstAnswers.haveCome
+    if (error.retry === 'never' || (isInUse && this.#options.onInUse === 'fail') || this.#isHopeless) {
       this.#end(error, 'later')
       return
     }
     settings.log({ level: 'info', message: 'some shards cannot be read for now', stream, error })
-    for (const cursor of cursors) {
-      cursor.failures++
-      cursor.lag.lose(settings.monotonic())
-    }
+    for (const cursor of cursors) cursor.lose(settings.monotonic())
     this.#inBackground(this.#comeBack(cursors, error))
   }
 
@@ -359,10 +361,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
 
   #adopt(routing: ReadRouting): Lineage {
     const lineage = this.#lineage!
-    if (routing.streamId !== lineage.routing.streamId) {
-      const stream = JSON.stringify(this.#dependencies.stream)
-      throw new MillraceError('streamNotFound', `${stream} was deleted and made again.`)
-    }
+    if (routing.streamId !== lineage.routing.streamId) throw madeAgain(this.#dependencies.stream)
     lineage.adopt(routing, { follows: this.#follows })
     return lineage
   }

@@ -74,6 +74,12 @@ export class ShardCursor {
     this.lag.heard(heard)
   }
 
+  /** Notes that the shard cannot be read for now. */
+  lose(at: number): void {
+    this.failures++
+    this.lag.lose(at)
+  }
+
   /** Returns how far the loop is behind the shard at this time of the monotonic clock; undefined if that is not known. */
   millisBehindLatest(at: number): number | undefined {
     const rest = this.isDone || this.isAtTail ? 'none' : this.tail === undefined ? 'unknown' : 'some'

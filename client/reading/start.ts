@@ -2,6 +2,7 @@
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import type { Position as WirePosition, ResponseOf } from '../../protocol/operations.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
+import type { Endpoint } from '../connecting/address.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
 import { invalidAnswer } from '../errors.ts'
 import {
@@ -160,10 +161,7 @@ function placesIn(
     ) {
       continue
     }
-    throw new MillraceError(
-      'trimmed',
-      `${shardIdOf(index)} expired before it was read to its end: the position is at ${next}.`,
-    )
+    throw expiredUnread(shardIdOf(index), `the position is at ${next}`)
   }
   return places
 }
@@ -258,4 +256,29 @@ export function notTrimmed(shardId: string, asked: number, horizon: number): Mil
   return invalidAnswer(
     `${shardId} cannot be read from ${asked} on, its host says, because it has expired; and that it begins at ${horizon}.`,
   )
+}
+
+/** Sorts shards by their hosts; `gone` are those that have expired. */
+export function byHostOf(
+  cursors: readonly ShardCursor[],
+  routing: ReadRouting,
+): { readonly byHost: ReadonlyMap<Endpoint, readonly ShardCursor[]>; readonly gone: readonly ShardCursor[] } {
+  const byHost = new Map<Endpoint, ShardCursor[]>()
+  const gone: ShardCursor[] = []
+  for (const cursor of cursors) {
+    const endpoint = routing.hostOf(cursor.shardIndex)
+    if (endpoint === undefined) gone.push(cursor)
+    else byHost.set(endpoint, [...(byHost.get(endpoint) ?? []), cursor])
+  }
+  return { byHost, gone }
+}
+
+/** The error about a shard that has expired before it was read to its end; `place` says how far that was. */
+export function expiredUnread(shardId: string, place: string): MillraceError {
+  return new MillraceError('trimmed', `${shardId} expired before it was read to its end: ${place}.`)
+}
+
+/** The error about a stream that is another one than that which was read. */
+export function madeAgain(stream: string): MillraceError {
+  return new MillraceError('streamNotFound', `${JSON.stringify(stream)} was deleted and made again.`)
 }

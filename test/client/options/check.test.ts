@@ -228,6 +228,7 @@ describe('options', () => {
     ['read', { shard: 0 }, 'shard is 0; it must be a shard id'],
     ['read', { shard: 'first' }, 'shard is "first"; it must be a shard id'],
     ['read', { maxWaitMs: 30_001 }, 'maxWaitMs is 30001; it must be from 0 to 30000.'],
+    ['subscribe', { onInUse: 'take' }, `onInUse is "take"; it must be 'wait' or 'fail'.`],
     ['read', { onTrimmed: 'skip' }, `onTrimmed is "skip"; it must be 'fail' or 'horizon'.`],
     ['read', { onUnreadable: 'skip' }, `onUnreadable is "skip"; it must be 'fail', or a function`],
     ['read', { codec: { encode: () => 1 } }, 'codec is an Object'],

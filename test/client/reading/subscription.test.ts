@@ -164,4 +164,48 @@ describe('subscriptions', () => {
     expect(broker.subscriptions()).toHaveLength(0)
     await end()
   })
+
+  it('say when hosts have taken them, and fail for a consumer in use only if they are to and only as they begin', async () => {
+    const broker = new FakeBroker({ shards: 2 })
+    const { client, end } = await connectTo(broker)
+    let answers: 'hold' | 'refuse' | 'give' = 'refuse'
+    broker.disturb = ({ operation }) => {
+      if (operation !== 'subscribe' || answers === 'give') return 'none'
+      return answers === 'hold' ? 'hangs' : { refuse: 'consumerInUse', retryAfterMs: 20 }
+    }
+    const refused = client.subscribe('clicks', { consumer: 'dashboard', onInUse: 'fail' })
+    await expect(driven(refused.answered)).rejects.toMatchObject({ code: 'consumerInUse' })
+    await expect(driven(collect(refused))).rejects.toMatchObject({ code: 'consumerInUse' })
+
+    const waiting = client.subscribe('clicks', { consumer: 'dashboard' })
+    let isAnswered = false
+    void waiting.answered.then(() => (isAnswered = true))
+    await driven(waiting.started)
+    await pass(100)
+    expect(isAnswered).toBe(false)
+    answers = 'give'
+    await driven(waiting.answered)
+    await waiting.close()
+
+    const taken = client.subscribe('clicks', { consumer: 'dashboard', onInUse: 'fail' })
+    await driven(taken.answered)
+    answers = 'refuse'
+    broker.disconnect(7401)
+    await pass(100)
+    answers = 'give'
+    fill(broker, 0, [1])
+    await expect(driven(collect(taken, 1))).resolves.toEqual(['0:0'])
+    await end()
+  })
+
+  it('that are closed before hosts have taken them leave nobody waiting', async () => {
+    const broker = new FakeBroker()
+    const { client, end } = await connectTo(broker)
+    broker.disturb = ({ operation }) => (operation === 'subscribe' ? 'hangs' : 'none')
+    const subscription = client.subscribe('clicks')
+    await driven(subscription.started)
+    await subscription.close()
+    await driven(subscription.answered)
+    await end()
+  })
 })
