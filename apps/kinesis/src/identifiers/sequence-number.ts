@@ -1,0 +1,216 @@
+// Sequence numbers in the service's layout: decimal numbers of 56 digits, from native numbers and back without a table. Pure.
+// In hexadecimal digits, from the highest:
+//
+//   1  9                  1            16       2   9               8            1
+//   2 │ shard created (s) │ index % 16 │ counter │ 00 │ arrival (s) │ shard index │ 2 (the version)
+//
+// The counter is the native sequence number and 1, so numbers of one shard rise as numbers (not as texts), and a shard begins
+// below its first record. A child counts as created a second after its parents were closed, as in the service: its numbers are
+// above theirs, unless a parent lived for less than that.
+import type { Shard } from 'millrace'
+import { shardIndexOf } from './shard-ids.ts'
+
+/** What a record's sequence number is made of. */
+export interface NumberedRecord {
+  readonly shardIndex: number
+  /** When the shard counts as created: see `createdAtOf`. */
+  readonly shardCreatedAt: Date
+  /** The native number: whole, below 2^53. */
+  readonly sequenceNumber: number
+  readonly arrivalTime: Date
+}
+
+/** What a sequence number says. */
+export interface ParsedSequenceNumber {
+  /** 2 for every number that this endpoint gives; 0 and 1 for layouts that the service had once. */
+  readonly version: 0 | 1 | 2
+  readonly shardIndex: number
+  /**
+   * The native number. One below the first record's where a shard begins (so it can be -1), SEQUENCE_NUMBER_END for one after every
+   * record of the shard, and -1 in an old layout.
+   */
+  readonly sequenceNumber: number
+  readonly shardCreatedSeconds: number
+  readonly arrivalSeconds: number
+}
+
+/** Stands for the end of a shard: no record has this native number. */
+export const SEQUENCE_NUMBER_END = Number.MAX_SAFE_INTEGER
+
+/** The counter in the last sequence number of a closed shard. */
+const COUNTER_MAX = 0x7fff_ffff_ffff_ffffn
+/** Beyond this the service knows no time. */
+const SECONDS_MAX = 16_025_175_000
+const V0_LOW = 1n << 124n
+const V0_HIGH = 1n << 129n
+const V2_LOW = 1n << 185n
+const V2_HIGH = V2_LOW + (V2_LOW >> 1n)
+
+/** One more record, and one more second, as they change a sequence number. */
+const COUNTER_UNIT = 1n << 80n
+const SECOND_UNIT = 1n << 36n
+
+/** When a shard counts as created: a child one second later than it was, as in the service. */
+export function createdAtOf({
+  createdAt,
+  parentShardIds,
+}: Pick<Shard, 'createdAt' | 'parentShardIds'>): Date {
+  return new Date((secondsOf(createdAt) + (parentShardIds.length > 0 ? 1 : 0)) * 1000)
+}
+
+/** The sequence number of a record: 56 digits. For many of one shard, `SequenceNumbers` is faster. */
+export function kinesisSequenceNumber(record: NumberedRecord): string {
+  const { shardIndex, shardCreatedAt, sequenceNumber, arrivalTime } = record
+  return new SequenceNumbers(shardIndex, shardCreatedAt).of(sequenceNumber, arrivalTime.getTime())
+}
+
+/** The number at which a shard begins: below that of its first record. */
+export function startingSequenceNumber(shard: Shard): string {
+  const createdAt = createdAtOf(shard)
+  const counter = BigInt(shard.startingSequenceNumber)
+  return numberOf(indexOf(shard), createdAt, counter, secondsOf(createdAt)).toString()
+}
+
+/** The number at which a closed shard ends, above those of all its records; undefined of an open one. */
+export function endingSequenceNumber(shard: Shard): string | undefined {
+  if (shard.closedAt === undefined) return undefined
+  const createdAt = createdAtOf(shard)
+  const seconds = Math.max(secondsOf(createdAt), secondsOf(shard.closedAt))
+  return numberOf(indexOf(shard), createdAt, COUNTER_MAX, seconds).toString()
+}
+
+/** Numbers the records of one shard. It keeps the digits of the last number: the next one costs two additions. */
+export class SequenceNumbers {
+  readonly #createdSeconds: number
+  /** The number of the native number 0 at the second 0. */
+  readonly #base: bigint
+  #sequenceNumber = -1
+  #seconds = -1
+  /** The last number: its upper 28 digits as text, and two limbs of 14 digits. */
+  #upper = ''
+  #middle = 0
+  #lower = 0
+
+  /** @param shardCreatedAt see `createdAtOf` */
+  constructor(shardIndex: number, shardCreatedAt: Date) {
+    this.#createdSeconds = secondsOf(shardCreatedAt)
+    this.#base = numberOf(shardIndex, shardCreatedAt, 1n, 0)
+  }
+
+  /** The number of a record, by its native number and its arrival in milliseconds. */
+  of(sequenceNumber: number, arrivalTimeMs: number): string {
+    const seconds = Math.max(Math.floor(arrivalTimeMs / 1000), this.#createdSeconds)
+    if (seconds === this.#seconds && sequenceNumber === this.#sequenceNumber + 1) this.#increment()
+    else this.#compute(sequenceNumber, seconds)
+    this.#sequenceNumber = sequenceNumber
+    this.#seconds = seconds
+    return this.#upper + digits14(this.#middle) + digits14(this.#lower)
+  }
+
+  #compute(sequenceNumber: number, seconds: number): void {
+    const digits = (
+      this.#base +
+      BigInt(sequenceNumber) * COUNTER_UNIT +
+      BigInt(seconds) * SECOND_UNIT
+    ).toString()
+    this.#upper = digits.slice(0, -28)
+    this.#middle = Number(digits.slice(-28, -14))
+    this.#lower = Number(digits.slice(-14))
+  }
+
+  /** Adds COUNTER_UNIT, which is 12 089 258 196 14 629 174 706 176. */
+  #increment(): void {
+    this.#lower += 14_629_174_706_176
+    this.#middle += 12_089_258_196
+    if (this.#lower >= LIMB) {
+      this.#lower -= LIMB
+      this.#middle += 1
+    }
+    if (this.#middle >= LIMB) {
+      this.#middle -= LIMB
+      this.#upper = (BigInt(this.#upper) + 1n).toString()
+    }
+  }
+}
+
+/** Returns undefined for what is no sequence number, or one of a layout or a time that the service does not know. */
+export function parseKinesisSequenceNumber(text: string): ParsedSequenceNumber | undefined {
+  if (!/^(0|[1-9]\d{0,128})$/.test(text)) return undefined
+  const number = normalNumber(text)
+  const hex = number.toString(16)
+  if (number < V0_HIGH) return parsed({ version: 0, created: hex.slice(1, 10), index: hex.slice(28, 32) })
+  if (number <= V2_LOW || number >= V2_HIGH) return undefined
+  const created = hex.slice(1, 10)
+  const index = hex.slice(38, 46)
+  if (hex.endsWith('1')) return parsed({ version: 1, created, index, arrival: hex.slice(13, 22) })
+  if (!hex.endsWith('2')) return undefined
+  return parsed({ version: 2, created, index, arrival: hex.slice(29, 38), counter: hex.slice(11, 27) })
+}
+
+/** A sequence number as the service repeats it in errors: small numbers are of the oldest layout, without its first digit. */
+export function normalSequenceNumber(text: string): string {
+  return normalNumber(text).toString()
+}
+
+const LIMB = 1e14
+
+function digits14(limb: number): string {
+  const high = Math.floor(limb / 1e7)
+  // Numbers of up to 31 bits become text several times as fast as larger ones.
+  return String(10_000_000 + high).slice(1) + String(10_000_000 + (limb - high * 1e7)).slice(1)
+}
+
+function numberOf(shardIndex: number, createdAt: Date, counter: bigint, seconds: number): bigint {
+  return (
+    (2n << 184n) |
+    (BigInt(secondsOf(createdAt)) << 148n) |
+    (BigInt(shardIndex % 16) << 144n) |
+    (counter << 80n) |
+    (BigInt(seconds) << 36n) |
+    (BigInt(shardIndex) << 4n) |
+    2n
+  )
+}
+
+function normalNumber(text: string): bigint {
+  const number = BigInt(text)
+  return number < V0_LOW ? number + V0_LOW : number
+}
+
+interface Fields {
+  readonly version: 0 | 1 | 2
+  readonly created: string
+  readonly index: string
+  readonly arrival?: string
+  readonly counter?: string
+}
+
+function parsed({
+  version,
+  created,
+  index,
+  arrival = created,
+  counter = '0',
+}: Fields): ParsedSequenceNumber | undefined {
+  const shardIndex = Number.parseInt(index, 16)
+  const count = BigInt(`0x${counter}`)
+  const shardCreatedSeconds = Number.parseInt(created, 16)
+  if (count > COUNTER_MAX || shardIndex >= 2 ** 31 || shardCreatedSeconds >= SECONDS_MAX) return undefined
+  return {
+    version,
+    shardIndex,
+    sequenceNumber: count > BigInt(SEQUENCE_NUMBER_END) ? SEQUENCE_NUMBER_END : Number(count) - 1,
+    shardCreatedSeconds,
+    arrivalSeconds: Number.parseInt(arrival, 16),
+  }
+}
+
+function secondsOf(time: Date): number {
+  return Math.floor(time.getTime() / 1000)
+}
+
+function indexOf({ shardId }: Shard): number {
+  const index = shardIndexOf(shardId)
+  if (index === undefined) throw new Error(`The broker named a shard ${JSON.stringify(shardId)}.`)
+  return index
+}
