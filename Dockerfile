@@ -4,14 +4,18 @@
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY apps/kinesis/package.json ./apps/kinesis/
 RUN npm ci --ignore-scripts
 COPY . .
 RUN npm run build && rm -rf dist/bench dist/examples dist/scripts dist/.tsbuildinfo
+# Of an app, what it is when it runs.
+RUN for app in apps/*; do mkdir -p shipped/$app && cp -r $app/package.json $app/dist shipped/$app && rm -f shipped/$app/dist/.tsbuildinfo; done
 
 # What runs: the packages that are needed for it, and nothing to compile with.
 FROM node:24-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY apps/kinesis/package.json ./apps/kinesis/
 RUN npm ci --ignore-scripts --omit=dev
 
 FROM node:24-bookworm-slim
@@ -22,6 +26,8 @@ ENV NODE_ENV=production \
     MILLRACE_ADMIN_HOST=0.0.0.0 \
     MILLRACE_LOG_FORMAT=json
 COPY --from=packages /app/node_modules ./node_modules
+COPY --from=packages /app/apps ./apps
+COPY --from=build /app/shipped/apps ./apps
 COPY --from=build /app/dist ./dist
 COPY package.json LICENSE README.md CHANGELOG.md ./
 COPY cli/millrace.js ./cli/millrace.js

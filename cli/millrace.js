@@ -1,10 +1,8 @@
 #!/usr/bin/env node
 // The command's first step, in plain JavaScript so that it runs from a bare clone. `npm ci` compiles the sources, but not
 // where install scripts are disabled: then the first call compiles them, once, and says so. Everything else is in main.ts.
-import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 
 const WAIT_MS = 100
 /** No compilation takes so long: an older lock is left over, whatever process has the number in it by now. */
@@ -26,7 +24,7 @@ while (existsSync(lock) || !existsSync(main)) {
   if (taken === 'held') await delay(WAIT_MS)
   // The holder before has finished since this process looked: to compile again would change files that it loads.
   else if (taken === 'free' && existsSync(main)) rmSync(lock, { force: true })
-  else compile()
+  else await compile()
 }
 
 await import(main.href)
@@ -62,14 +60,12 @@ function isHeld() {
   }
 }
 
-function compile() {
-  const compiler = fileURLToPath(new URL('node_modules/typescript/bin/tsc', root))
-  const project = fileURLToPath(new URL('tsconfig.json', root))
-  const isInstalled = existsSync(compiler)
+async function compile() {
+  // A package that was packed has no scripts, and needs none.
+  const compiler = await import('../scripts/compile.js').catch(() => undefined)
+  const isInstalled = compiler?.canCompile() === true
   if (isInstalled) process.stderr.write('Compiling millrace, once …\n')
-  const isDone =
-    isInstalled &&
-    spawnSync(process.execPath, [compiler, '--project', project], { stdio: ['ignore', 2, 2] }).status === 0
+  const isDone = isInstalled && compiler.compile({ stdio: ['ignore', 2, 2] }) === 0
   rmSync(lock, { force: true })
   if (isDone) return
   process.stderr.write(

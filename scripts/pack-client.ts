@@ -1,10 +1,8 @@
 // Packs the client alone: `npm run pack-client -- [folder]` writes millrace-client-<version>.tgz, which holds the compiled
 // client and protocol and needs no other package. Runs after the build, in its own process.
-import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { copyCompiled, pack, root } from './packing.ts'
 
 interface PackageJson {
   readonly version: string
@@ -12,8 +10,6 @@ interface PackageJson {
   readonly engines: Readonly<Record<string, string>>
 }
 
-// This file runs as dist/scripts/pack-client.js.
-const root = fileURLToPath(new URL('../../', import.meta.url))
 const destination = resolve(process.argv[2] ?? root)
 
 const { version, license, engines } = JSON.parse(
@@ -44,26 +40,9 @@ await client.put('clicks', { partitionKey: 'ada', data: 'hello' })
 \`\`\`
 `
 
-const staging = mkdtempSync(join(tmpdir(), 'millrace-client-'))
-try {
-  for (const folder of ['client', 'protocol']) {
-    // Source maps are left out, since they point to sources that are not packed.
-    cpSync(join(root, 'dist', folder), join(staging, folder), {
-      recursive: true,
-      filter: (path) => !path.endsWith('.map'),
-    })
-  }
-  cpSync(join(root, 'LICENSE'), join(staging, 'LICENSE'))
+const path = pack((staging) => {
+  for (const folder of ['client', 'protocol']) copyCompiled(join(root, 'dist', folder), join(staging, folder))
   writeFileSync(join(staging, 'README.md'), readme)
   writeFileSync(join(staging, 'package.json'), `${JSON.stringify(clientPackage, undefined, 2)}\n`)
-  mkdirSync(destination, { recursive: true })
-  const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', destination], {
-    cwd: staging,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const [{ filename }] = JSON.parse(packed) as [{ filename: string }]
-  process.stdout.write(`${join(destination, filename)}\n`)
-} finally {
-  rmSync(staging, { recursive: true, force: true })
-}
+}, destination)
+process.stdout.write(`${path}\n`)

@@ -1,13 +1,14 @@
 // The first call in a clone that was never compiled, as after an install with scripts disabled. Real processes; it compiles.
 import { execFile, spawnSync } from 'node:child_process'
 import { cp, mkdir, readdir, symlink, utimes, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/disk/temporary.ts'
 import { repository } from '../support/npm.ts'
 
 const sources = [
+  'apps',
   'protocol',
   'client',
   'broker',
@@ -21,7 +22,11 @@ const sources = [
 
 async function temporaryClone(): Promise<AsyncDisposable & { readonly path: string }> {
   const clone = await temporaryDirectory()
-  for (const name of sources) await cp(join(repository, name), join(clone.path, name), { recursive: true })
+  // What was compiled or installed here is no part of a clone.
+  const filter = (path: string): boolean => !['dist', 'node_modules'].includes(basename(path))
+  for (const name of sources) {
+    await cp(join(repository, name), join(clone.path, name), { recursive: true, filter })
+  }
   await symlink(join(repository, 'node_modules'), join(clone.path, 'node_modules'))
   return clone
 }
@@ -42,6 +47,9 @@ test('first use: commands that are started together all run, and leave one compi
   // Another compilation would change files that the other commands load.
   expect(runs.filter(({ stderr }) => stderr.includes('Compiling'))).toHaveLength(1)
   expect(await readdir(clone.path)).not.toContain('.compiling')
+  for (const app of await readdir(join(clone.path, 'apps'))) {
+    expect(await readdir(join(clone.path, 'apps', app, 'dist'))).toContain('index.js')
+  }
 })
 
 const ended = () => String(spawnSync(process.execPath, ['--version']).pid)

@@ -1,6 +1,6 @@
 // Enforces the import rules of the architecture: which folder may import which.
 import { describe, expect, it } from 'vitest'
-import { importsOf, linesMatching, sources, type SourceFile } from './tree.ts'
+import { apps, dependenciesOf, importsOf, isTest, linesMatching, sources, type SourceFile } from './tree.ts'
 
 /** Longest matching prefix decides a file's floor. `mayImport` names prefixes of paths; a floor may always import itself. */
 const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
@@ -60,8 +60,8 @@ const floors: readonly { floor: string; mayImport: readonly string[] }[] = [
   { floor: 'scripts/', mayImport: ['protocol/', 'client/', 'broker/', 'cli/'] },
   { floor: 'examples/', mayImport: [] },
   { floor: 'bench/', mayImport: ['protocol/', 'client/', 'broker/'] },
-  // Apps see the package as any program does: by its name.
-  { floor: 'apps/', mayImport: [] },
+  // An app sees the package as any program does, by its name, and other apps not at all.
+  ...apps.map((app) => ({ floor: `${app}/`, mayImport: [] })),
 ]
 
 function hostAndControlMayImport(): readonly string[] {
@@ -93,6 +93,11 @@ const doors: readonly {
   names: readonly string[]
   through: (file: SourceFile, typeOnly: boolean) => boolean
 }[] = [
+  {
+    names: ['millrace/broker'],
+    // A broker of its own, for programs and tests that want the whole in one process.
+    through: (file) => !inside(file, 'apps/') || /^apps\/[^/]+\/src\/local-broker\.ts$/.test(file.path),
+  },
   { names: ['lmdb'], through: (file) => inside(file, 'broker/storage/', 'bench/') },
   {
     names: ['valibot'],
@@ -101,6 +106,7 @@ const doors: readonly {
   {
     names: ['node:net', 'node:tls', 'node:http', 'node:https', 'node:http2', 'node:dgram'],
     through: (file) =>
+      /^apps\/[^/]+\/src\/wire\//.test(file.path) ||
       inside(
         file,
         'broker/server/',
@@ -137,14 +143,15 @@ const doors: readonly {
   },
 ]
 
+/** How programs, and so apps, import the package. The third is behind a door of its own, above. */
+const publicDoors = ['millrace', 'millrace/protocol', 'millrace/broker']
+
 const packagesOfFloor: readonly { floor: string; packages: readonly string[] }[] = [
   { floor: 'protocol/', packages: ['node:crypto', 'node:zlib', 'node:buffer'] },
   { floor: 'client/', packages: ['node:'] },
 ]
 
-const shipped = sources.filter(
-  (file) => file.path.includes('/') && !/^(apps\/[^/]+\/)?test\//.test(file.path),
-)
+const shipped = sources.filter((file) => !isTest(file) && file.path.includes('/'))
 
 function inside(file: SourceFile, ...prefixes: string[]): boolean {
   return prefixes.some((prefix) => file.path.startsWith(prefix))
@@ -216,6 +223,25 @@ describe('floors', () => {
     expect(offences.map(({ file, target }) => `${file.path} imports ${target}`)).toEqual([])
   })
 
+  it('an app imports the public doors by their names, Node, and packages that its package.json names', () => {
+    const offences = apps.flatMap((app) => {
+      const own = dependenciesOf(app)
+      return shipped
+        .filter((file) => inside(file, `${app}/`))
+        .flatMap((file) => importsOf(file).map(({ target }) => ({ file, target })))
+        .filter(({ target }) => !target.endsWith('.ts') && !target.startsWith('node:'))
+        .filter(({ target }) => {
+          const [scope, name] = target.split('/') as [string, string?]
+          const ofPackage = scope.startsWith('@') ? `${scope}/${name}` : scope
+          const isDoor = ofPackage !== 'millrace' || publicDoors.includes(target)
+          return !isDoor || !own.includes(ofPackage)
+        })
+        .map(({ file, target }) => `${file.path} imports ${target}`)
+    })
+    expect(apps).not.toEqual([])
+    expect(offences).toEqual([])
+  })
+
   it('the environment is read by the configuration, and by the client where it looks for its broker', () => {
     const offences = shipped
       .filter((file) => !inside(file, 'broker/config/', 'client/environment.ts', 'bench/', 'scripts/'))
@@ -233,7 +259,7 @@ describe('floors', () => {
   it('code that depends on time or random numbers is given them as parameters', () => {
     // A bare reference (`clock = Date.now`) is how the rim passes them on; a call in the middle is what tests cannot drive.
     const offences = shipped
-      .filter((file) => inside(file, 'protocol/', 'client/', 'broker/') && !isEntry(file))
+      .filter((file) => inside(file, 'protocol/', 'client/', 'broker/', 'apps/') && !isEntry(file))
       .flatMap((file) => linesMatching(file, /\b(Date\.now\(\)|new Date\(\)|Math\.random\(\))/))
     expect(offences).toEqual([])
   })

@@ -1,20 +1,20 @@
 // How the tree is divided: folders that can be seen at a glance, and tests where one looks for them.
 import { posix } from 'node:path'
 import { expect, it } from 'vitest'
-import { files } from './tree.ts'
+import { files, isTest } from './tree.ts'
 
 const FILES_MAX = 15
 /** Decisions are a list that only grows; the top folder has what tools look for there. */
 const LISTS = ['docs/adr', '.']
 /** Tests of the whole, and what tests share. */
-const OWN_ROOMS = ['crash', 'end-to-end', 'repository', 'support']
+const OWN_ROOMS = ['clients', 'crash', 'end-to-end', 'repository', 'support']
 /** Beside tests: what only they use, and programs that they start. */
 const BESIDE_TESTS = ['support', 'processes']
 
 const { dirname, basename } = posix
 const paths = files.map(({ path }) => path)
 const sourceFolders = new Set(
-  paths.filter((path) => !path.startsWith('test/')).flatMap((path) => ancestorsOf(dirname(path))),
+  paths.filter((path) => !isTest({ path })).flatMap((path) => ancestorsOf(dirname(path))),
 )
 
 function ancestorsOf(folder: string): string[] {
@@ -28,15 +28,22 @@ it(`folders hold at most ${FILES_MAX} files`, () => {
   expect(full).toEqual([])
 })
 
+/** Where a test stands: in the tests of the repository or of an app, and in which folder there. */
+function placeOf(path: string): { readonly sources: string; readonly folder: string } | undefined {
+  const [, app, rest] = /^(apps\/[^/]+\/)?test\/(.*)$/.exec(path) ?? []
+  return rest === undefined
+    ? undefined
+    : { sources: app === undefined ? '' : `${app}src/`, folder: dirname(rest) }
+}
+
 it('tests stand in the folder that mirrors what they test', () => {
   const strays = paths.filter((path) => {
-    const [top, room] = path.split('/')
-    if (top !== 'test' || room === undefined || OWN_ROOMS.includes(room) || dirname(path) === 'test') {
-      return false
-    }
-    const folder = dirname(path).slice('test/'.length)
+    const place = placeOf(path)
+    if (place === undefined || place.folder === '.') return false
+    const { sources, folder } = place
+    if (OWN_ROOMS.includes(folder.split('/')[0]!)) return false
     const mirrored = BESIDE_TESTS.includes(basename(folder)) ? dirname(folder) : folder
-    return !sourceFolders.has(mirrored)
+    return !sourceFolders.has(`${sources}${mirrored}`)
   })
   expect(strays).toEqual([])
 })

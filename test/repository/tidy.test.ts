@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { posix, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { files, linesMatching, root, sources, type SourceFile } from './tree.ts'
+import { apps, files, isTest, linesMatching, root, sources, type SourceFile } from './tree.ts'
 
 const LINES_MAX = 400
 
@@ -48,12 +48,13 @@ describe('sources', () => {
         existsSync(join(root, path)) ? [] : [`${file.path} names ${path}`],
       ),
     )
-    const tests = sources.filter((file) => file.path.startsWith('test/'))
+    const tests = sources.filter(isTest)
     expect([...missing, ...tests.flatMap((file) => linesMatching(file, /\.\.\/dist\//))]).toEqual([])
   })
 
-  it('no two exported types of the broker, or of the client, have one name', () => {
-    const offences = [/^(broker|protocol)\//, /^client\//].flatMap((side) => {
+  it('no two exported types of the broker, of the client, or of an app have one name', () => {
+    const ofApps = apps.map((app) => new RegExp(`^${app}/src/`))
+    const offences = [/^(broker|protocol)\//, /^client\//, ...ofApps].flatMap((side) => {
       const types = sources
         .filter(({ path }) => side.test(path))
         .flatMap(({ path, text }) =>
@@ -128,10 +129,14 @@ describe('documents', () => {
 
 /** Returns what a source names by a URL relative to itself, as paths of sources. Tests run in place, all others from dist. */
 function namedFiles({ path, text }: SourceFile): string[] {
-  const folder = posix.join(path.startsWith('test/') ? '' : 'dist', posix.dirname(path))
+  const compiled = /^apps\/[^/]+\/src\//.test(path)
+    ? path.replace('/src/', '/dist/')
+    : posix.join('dist', path)
+  const folder = posix.dirname(isTest({ path }) ? path : compiled)
   return [...text.matchAll(/new URL\(\s*(['`])([^'`]*)\1,\s*import\.meta\.url/g)].map((match) => {
     const named = posix.join(folder, match[2]!.replace(/\$\{.*/, ''))
-    return named.startsWith('dist/') ? named.slice('dist/'.length).replace(/\.js$/, '.ts') : named
+    if (named.startsWith('dist/')) return named.slice('dist/'.length).replace(/\.js$/, '.ts')
+    return named.replace(/^(apps\/[^/]+)\/dist\/(.*)\.js$/, '$1/src/$2.ts')
   })
 }
 

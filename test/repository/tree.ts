@@ -31,6 +31,22 @@ export const files: readonly SourceFile[] = [...walk(root)]
 /** The TypeScript sources, tests included. */
 export const sources = files.filter((file) => file.path.endsWith('.ts'))
 
+/** The folders of the apps: `apps/kinesis`. */
+export const apps: readonly string[] = files.flatMap(
+  ({ path }) => /^(apps\/[^/]+)\/package\.json$/.exec(path)?.[1] ?? [],
+)
+
+/** True for what tests the repository, or an app, and is not shipped. */
+export function isTest({ path }: Pick<SourceFile, 'path'>): boolean {
+  return /^(apps\/[^/]+\/)?test\//.test(path)
+}
+
+/** The packages that an app needs when it runs. */
+export function dependenciesOf(app: string): readonly string[] {
+  const { text } = files.find(({ path }) => path === `${app}/package.json`)!
+  return Object.keys((JSON.parse(text) as { dependencies?: object }).dependencies ?? {})
+}
+
 export interface Import {
   /** A path in the repository for a relative import; a package or `node:` name otherwise. */
   readonly target: string

@@ -71,15 +71,18 @@ describe('the packed package', () => {
 })
 
 describe('the step after an install', () => {
-  const prepareIn = (checkout: string) =>
-    run(process.execPath, [join(checkout, 'scripts/prepare.js')]).then(
+  const prepareIn = async (checkout: string) => {
+    for (const name of ['prepare.js', 'compile.js']) {
+      await cp(join(repository, 'scripts', name), join(checkout, 'scripts', name))
+    }
+    return run(process.execPath, [join(checkout, 'scripts/prepare.js')]).then(
       () => 'done',
       (error: { code: number; stderr: string }) => `${error.code}: ${error.stderr}`,
     )
+  }
 
   it('leaves a compiled checkout as it is where --omit=dev left the compiler out', async () => {
     const checkout = join(folder, 'compiled')
-    await cp(join(repository, 'scripts/prepare.js'), join(checkout, 'scripts/prepare.js'))
     await mkdir(join(checkout, 'dist/cli'), { recursive: true })
     await writeFile(join(checkout, 'dist/cli/main.js'), 'compiled before')
     expect(await prepareIn(checkout)).toBe('done')
@@ -87,7 +90,6 @@ describe('the step after an install', () => {
 
   it('refuses a checkout that was never compiled there, and says what to do', async () => {
     const checkout = join(folder, 'bare')
-    await cp(join(repository, 'scripts/prepare.js'), join(checkout, 'scripts/prepare.js'))
     expect(await prepareIn(checkout)).toMatch(
       /^1: millrace is not compiled yet[^]*npm ci && npm prune --omit=dev/,
     )
@@ -95,7 +97,7 @@ describe('the step after an install', () => {
 
   it('fails where the sources do not compile', async () => {
     const checkout = join(folder, 'broken')
-    await cp(join(repository, 'scripts/prepare.js'), join(checkout, 'scripts/prepare.js'))
+    await mkdir(checkout)
     await writeFile(join(checkout, 'tsconfig.json'), '{ "files": ["broken.ts"] }')
     await writeFile(join(checkout, 'broken.ts'), 'export const broken: number = "text"\n')
     await symlink(join(repository, 'node_modules'), join(checkout, 'node_modules'))

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, posix } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { files, sources } from './tree.ts'
+import { files, sources } from '../tree.ts'
 
 const run = promisify(execFile)
 
