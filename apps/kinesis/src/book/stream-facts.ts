@@ -1,0 +1,67 @@
+// What the broker does not know of a stream or of a consumer: kept by the endpoint, one document each. Pure.
+
+/** A state that a stream shows for a while after a change. */
+export interface StatusUntil {
+  readonly status: 'CREATING' | 'UPDATING' | 'DELETING'
+  /** Milliseconds since the epoch. */
+  readonly until: number
+}
+
+/** What the endpoint keeps of a stream. */
+export interface StreamFacts {
+  readonly tags: Readonly<Record<string, string>>
+  /** Key that encrypts, as the owner named it; undefined: the stream is not encrypted. */
+  readonly encryption: { readonly keyId: string } | undefined
+  readonly shardLevelMetrics: readonly string[]
+  /** Resource policy, as it was put. */
+  readonly policy: string | undefined
+  readonly maxRecordSizeInKiB: number
+  readonly distribution: 'AUTO' | 'USER_PARTITION_KEY'
+  readonly warmThroughputMiBps: number | undefined
+  readonly statusUntil: StatusUntil | undefined
+  /** When the mode was switched in the last day: milliseconds since the epoch, rising. */
+  readonly modeChanges: readonly number[]
+  /** When the shard count was updated in the last day. */
+  readonly shardCountChanges: readonly number[]
+  /** When the key of encryption was changed in the last day. */
+  readonly keyChanges: readonly number[]
+}
+
+/** Facts of a stream of which nothing is kept. */
+export const defaultFacts: StreamFacts = Object.freeze({
+  tags: Object.freeze({}),
+  encryption: undefined,
+  shardLevelMetrics: Object.freeze([]),
+  policy: undefined,
+  maxRecordSizeInKiB: 1024,
+  distribution: 'USER_PARTITION_KEY',
+  warmThroughputMiBps: undefined,
+  statusUntil: undefined,
+  modeChanges: Object.freeze([]),
+  shardCountChanges: Object.freeze([]),
+  keyChanges: Object.freeze([]),
+})
+
+/** Document of a stream: its name is the stream's. */
+export type StreamDocument = StreamFacts & {
+  /** Id that the broker gave the stream: facts of a stream that was deleted do not count for one of the same name. */
+  readonly streamId: number
+}
+
+/** What the endpoint keeps of a registered consumer. */
+export interface ConsumerFacts {
+  readonly tags: Readonly<Record<string, string>>
+  readonly policy: string | undefined
+}
+
+export const defaultConsumerFacts: ConsumerFacts = Object.freeze({
+  tags: Object.freeze({}),
+  policy: undefined,
+})
+
+/** Document of a consumer: its name is made of the stream's id and the consumer's name. */
+export type ConsumerDocument = ConsumerFacts & {
+  readonly streamId: number
+  /** When it was registered, in milliseconds: another one of the same name starts afresh. */
+  readonly createdAt: number
+}
