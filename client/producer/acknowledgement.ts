@@ -4,6 +4,8 @@ import type { AppendResult } from '../../protocol/operations.ts'
 
 /** What the broker promises about one record. */
 export interface Acknowledgement {
+  /** The `id` of the stream: one that was deleted and made again under the name has another. */
+  readonly streamId: number
   /** The shard that stores it. */
   readonly shardId: string
   /** Its place in the shard. */
@@ -21,6 +23,8 @@ export interface Acknowledgement {
 
 /** What the broker promises about the records of one batch: numbers rise by one. */
 export interface BatchAcknowledgement {
+  /** The `id` of the stream. */
+  readonly streamId: number
   /** The shard that stores them. */
   readonly shardId: string
   /** Place of the first record in the shard; the others follow it. */

@@ -74,6 +74,7 @@ describe('put and putMany', () => {
     const client = await connectTo(broker)
     const acknowledgement = await driven(client.put('clicks', { partitionKey: 'ada', data: 'hello' }))
     expect(acknowledgement).toEqual({
+      streamId: broker.streamId,
       shardId: 'shardId-000000000000',
       sequenceNumber: 0,
       arrivalTime: expect.any(Date) as Date,

@@ -123,9 +123,10 @@ export class PendingBatch {
   }
 
   acknowledge(stored: BatchAcknowledgement): void {
-    const { shardId, firstSequenceNumber, arrivalTime, durability, attempts } = stored
+    const { streamId, shardId, firstSequenceNumber, arrivalTime, durability, attempts } = stored
     for (const { index, resolve } of this.#waiters) {
-      resolve({ shardId, sequenceNumber: firstSequenceNumber + index, arrivalTime, durability, attempts })
+      const sequenceNumber = firstSequenceNumber + index
+      resolve({ streamId, shardId, sequenceNumber, arrivalTime, durability, attempts })
     }
     this.#endWatches()
   }

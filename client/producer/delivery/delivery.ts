@@ -192,6 +192,7 @@ export class Delivery implements SenderEvents {
     if (!lane.stored(batch, result.baseSequenceNumber)) return
     this.#reroutes = 0
     const acknowledgement: BatchAcknowledgement = {
+      streamId: lane.streamId,
       shardId: lane.shardId,
       firstSequenceNumber: result.baseSequenceNumber,
       recordCount: batch.recordCount,
