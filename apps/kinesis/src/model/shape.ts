@@ -9,7 +9,7 @@ export interface TextShape {
   /** As the service prints it in a refusal. */
   readonly pattern?: string
 }
-/** One of a few words. */
+/** One of a few words, in the order in which the service prints them. */
 export interface ChoiceShape {
   readonly kind: 'choice'
   readonly values: readonly string[]
@@ -49,6 +49,8 @@ export interface MapShape {
 export interface StructureShape {
   readonly kind: 'structure'
   readonly members: Members
+  /** What the service calls it where a refusal prints a list of such structures. */
+  readonly name?: string
 }
 /** An answer without end: each event is a structure that one member of the union names. */
 export interface EventStreamShape {
@@ -96,6 +98,9 @@ export const map = <const K extends Shape, const V extends Shape, const O extend
   bounds: O,
 ) => ({ kind: 'map', key, value, ...bounds }) as const
 export const structure = <const M extends Members>(members: M) => ({ kind: 'structure', members }) as const
+/** A structure of which requests hold lists. */
+export const namedStructure = <const M extends Members>(name: string, members: M) =>
+  ({ kind: 'structure', members, name }) as const
 export const eventStream = <const E extends Readonly<Record<string, StructureShape>>>(events: E) =>
   ({ kind: 'eventStream', events }) as const
 /** A member that must be there. */

@@ -1,5 +1,15 @@
 // Structures and lists of the API, of which the operations are made. Pure.
-import { boolean, eventStream, list, map, optional, required, structure, timestamp } from './shape.ts'
+import {
+  boolean,
+  eventStream,
+  list,
+  map,
+  namedStructure,
+  optional,
+  required,
+  structure,
+  timestamp,
+} from './shape.ts'
 import {
   streamName,
   streamMode,
@@ -114,10 +124,10 @@ export const minimumThroughputBillingCommitmentOutput = structure({
 export const minimumThroughputBillingCommitmentInput = structure({
   Status: required(minimumThroughputBillingCommitmentInputStatus),
 })
-export const putRecordsRequestEntry = structure({
-  Data: required(data),
-  ExplicitHashKey: optional(hashKey),
+export const putRecordsRequestEntry = namedStructure('PutRecordsRequestEntry', {
   PartitionKey: optional(partitionKey),
+  ExplicitHashKey: optional(hashKey),
+  Data: required(data),
 })
 export const putRecordsRequestEntryList = list(putRecordsRequestEntry, { min: 1, max: 500 })
 export const putRecordsResultEntry = structure({

@@ -57,11 +57,11 @@ export const partitionKey = text({ min: 1, max: 256 })
 export const errorCode = text({})
 export const errorMessage = text({})
 export const shardIteratorType = choice(
-  'AT_SEQUENCE_NUMBER',
   'AFTER_SEQUENCE_NUMBER',
-  'TRIM_HORIZON',
   'LATEST',
   'AT_TIMESTAMP',
+  'AT_SEQUENCE_NUMBER',
+  'TRIM_HORIZON',
 )
 export const shardIterator = text({ min: 1, max: 512 })
 export const getRecordsInputLimit = integer({ min: 1, max: 10_000 })

@@ -6,6 +6,7 @@ export interface Operation {
   readonly doc: string
   /** Which of the service's planes serves it: excess calls are refused by another error in each. */
   readonly plane: 'control' | 'data'
+  /** In the order in which the service lists what is wrong with each, where that is known; later members follow. */
   readonly input: StructureShape
   readonly output: StructureShape
   /** Errors that the model declares for it, beside those of every request. */

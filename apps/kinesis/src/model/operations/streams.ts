@@ -29,8 +29,8 @@ export const streamsOperations = {
     doc: 'Makes a stream.',
     plane: 'control',
     input: structure({
-      StreamName: required(streamName),
       ShardCount: optional(positiveIntegerObject),
+      StreamName: required(streamName),
       StreamModeDetails: optional(streamModeDetails),
       Tags: optional(tagMap),
       WarmThroughputMiBps: optional(naturalIntegerObject),
@@ -67,9 +67,9 @@ export const streamsOperations = {
     doc: 'Describes a stream and lists its shards, a page at a time.',
     plane: 'control',
     input: structure({
-      StreamName: optional(streamName),
       Limit: optional(describeStreamInputLimit),
       ExclusiveStartShardId: optional(shardId),
+      StreamName: optional(streamName),
       StreamARN: optional(streamArn),
       StreamId: optional(streamId),
     }),
@@ -117,8 +117,8 @@ export const streamsOperations = {
     doc: 'Keeps records for longer.',
     plane: 'control',
     input: structure({
-      StreamName: optional(streamName),
       RetentionPeriodHours: required(retentionPeriodHours),
+      StreamName: optional(streamName),
       StreamARN: optional(streamArn),
       StreamId: optional(streamId),
     }),
@@ -135,8 +135,8 @@ export const streamsOperations = {
     doc: 'Keeps records for a shorter time.',
     plane: 'control',
     input: structure({
-      StreamName: optional(streamName),
       RetentionPeriodHours: required(retentionPeriodHours),
+      StreamName: optional(streamName),
       StreamARN: optional(streamArn),
       StreamId: optional(streamId),
     }),

@@ -16,8 +16,8 @@ export const tagsOperations = {
     doc: 'Adds tags to a stream, or replaces their values.',
     plane: 'control',
     input: structure({
-      StreamName: optional(streamName),
       Tags: required(tagMap),
+      StreamName: optional(streamName),
       StreamARN: optional(streamArn),
       StreamId: optional(streamId),
     }),
@@ -34,8 +34,8 @@ export const tagsOperations = {
     doc: 'Removes tags of a stream.',
     plane: 'control',
     input: structure({
-      StreamName: optional(streamName),
       TagKeys: required(tagKeyList),
+      StreamName: optional(streamName),
       StreamARN: optional(streamArn),
       StreamId: optional(streamId),
     }),
@@ -52,9 +52,9 @@ export const tagsOperations = {
     doc: 'Lists the tags of a stream, a page at a time.',
     plane: 'control',
     input: structure({
-      StreamName: optional(streamName),
-      ExclusiveStartTagKey: optional(tagKey),
       Limit: optional(listTagsForStreamInputLimit),
+      ExclusiveStartTagKey: optional(tagKey),
+      StreamName: optional(streamName),
       StreamARN: optional(streamArn),
       StreamId: optional(streamId),
     }),

@@ -1,0 +1,58 @@
+// Answers, events and errors in JSON, as clients of the service read them.
+import { expect, test } from 'vitest'
+import { encodeAnswer, encodeError, encodeEvent } from '../../src/codecs/answers.ts'
+import { KinesisError } from '../../src/model/errors.ts'
+
+test('an operation without output answers an empty body', () => {
+  expect(encodeAnswer('CreateStream', {}, 'json')).toBe('')
+})
+
+test('records: base64, seconds with a fraction, no member that is absent', () => {
+  const record = {
+    SequenceNumber: '49640',
+    ApproximateArrivalTimestamp: new Date(1732980123456),
+    Data: Buffer.from('"héllo"'),
+    PartitionKey: 'a"\\\u2028',
+  }
+  const answer = encodeAnswer(
+    'GetRecords',
+    { Records: [record, { SequenceNumber: '1', Data: new Uint8Array() }], MillisBehindLatest: 0 },
+    'json',
+  )
+  expect(answer).toBe(
+    '{"Records":[{"SequenceNumber":"49640","ApproximateArrivalTimestamp":1732980123.456,"Data":"ImjDqWxsbyI=",' +
+      '"PartitionKey":"a\\"\\\\\u2028"},{"SequenceNumber":"1","Data":""}],"MillisBehindLatest":0}',
+  )
+})
+
+test('maps, booleans and structures in structures', () => {
+  expect(encodeAnswer('ListTagsForStream', { Tags: [{ Key: 'a' }], HasMoreTags: false }, 'json')).toBe(
+    '{"Tags":[{"Key":"a"}],"HasMoreTags":false}',
+  )
+  expect(encodeAnswer('DescribeAccountSettings', {}, 'json')).toBe('{}')
+})
+
+test('an event is told with its name', () => {
+  const event = { Records: [], ContinuationSequenceNumber: '1', MillisBehindLatest: 7 }
+  expect(encodeEvent('SubscribeToShard', { SubscribeToShardEvent: event }, 'json')).toEqual({
+    type: 'SubscribeToShardEvent',
+    payload: '{"Records":[],"ContinuationSequenceNumber":"1","MillisBehindLatest":7}',
+  })
+})
+
+test('a number that JSON could not tell is an error, never null', () => {
+  expect(() => encodeAnswer('GetRecords', { Records: [], MillisBehindLatest: NaN }, 'json')).toThrow(
+    'no whole number',
+  )
+})
+
+test.each([
+  [
+    new KinesisError('ResourceNotFoundException', 'a'),
+    '{"__type":"ResourceNotFoundException","message":"a"}',
+  ],
+  [new KinesisError('SerializationException', 'a'), '{"__type":"SerializationException","Message":"a"}'],
+  [new KinesisError('SerializationException', ''), '{"__type":"SerializationException"}'],
+])('an error names its kind: %s', (error, body) => {
+  expect(encodeError(error, 'json')).toBe(body)
+})
