@@ -1,10 +1,8 @@
 // The client: one connection to the controller, one to each host that it needs, and the calls over them. Runs in the
 // application. Closing the client ends the producers and readings that it made.
-import type { MillraceError } from '../protocol/millrace-error.ts'
 import { parseUrl, type Address } from './connecting/address.ts'
 import { Admin } from './streams/admin.ts'
-import type { BytesInput, EncoderOption } from './codecs.ts'
-import { encodePayload, resolveEncoder } from './codecs.ts'
+import type { BytesInput } from './codecs.ts'
 import { ControlPlane } from './connecting/control-plane.ts'
 import { Checkpoints } from './groups/checkpoints.ts'
 import { Group } from './groups/group.ts'
@@ -20,7 +18,9 @@ import type { ProducerOptions } from './producer/options.ts'
 import type { Acknowledgement } from './producer/acknowledgement.ts'
 import { Producer } from './producer/producer.ts'
 import { Putters } from './producer/buffer/putters.ts'
-import { notSent } from './producer/delivery/waits.ts'
+import { Puts, type PutOptions, type PutResult } from './producer/puts.ts'
+import { fetchShard } from './fetching/fetch.ts'
+import type { Fetched, FetchOptions } from './fetching/options.ts'
 import { Fetcher } from './reading/fetcher.ts'
 import { KeyFilter } from './reading/one-key/key-filter.ts'
 import { KeyRoutings } from './reading/one-key/key-routing.ts'
@@ -33,7 +33,7 @@ import {
   type SubscribeOptions,
 } from './reading/options.ts'
 import { Reading } from './reading/reading.ts'
-import { checkRecord, type RecordInput } from './record.ts'
+import type { RecordInput } from './record.ts'
 import { RoutingCache } from './connecting/routing.ts'
 import {
   clientLimits,
@@ -43,18 +43,7 @@ import {
   type Settings,
 } from './settings.ts'
 import { Subscriber, type SubscriberOptions } from './reading/subscriber.ts'
-import { abortedBy, onAbort, throwIfAborted, unlessAborted } from './waiting.ts'
-
-/** Options of `put` for data that a codec encodes. */
-export interface PutOptions<In> extends CallOptions {
-  /** Encodes data. Without a codec, data is bytes, or text that is sent as UTF-8. */
-  readonly codec: EncoderOption<In>
-}
-
-/** The result of one record of `putMany`. */
-export type PutResult =
-  | { readonly ok: true; readonly acknowledgement: Acknowledgement }
-  | { readonly ok: false; readonly error: MillraceError }
+import { abortedBy, onAbort, throwIfAborted } from './waiting.ts'
 
 /** A producer or reading that the client made, and that ends with the client. */
 interface Given {
@@ -100,6 +89,7 @@ export class Client extends Admin implements AsyncDisposable {
   readonly #given = new Set<Given>()
   /** The producers behind `put`. */
   readonly #putters: Putters
+  readonly #puts: Puts
   readonly #signal: AbortSignal | undefined
   readonly #stopListening: (() => void) | undefined
   /** Fires when the client closes, with the error of what then waits for a key. */
@@ -116,6 +106,7 @@ export class Client extends Admin implements AsyncDisposable {
     this.#control = control
     this.#routings = routings
     this.#putters = new Putters((stream) => this.producer(stream), clientLimits.streamsKept, settings.log)
+    this.#puts = new Puts(this.#putters)
     this.#signal = signal
     this.#stopListening = signal === undefined ? undefined : onAbort(signal, () => this.#abort(signal))
   }
@@ -138,10 +129,7 @@ export class Client extends Admin implements AsyncDisposable {
     record: RecordInput<In>,
     options: Partial<PutOptions<In>> = {},
   ): Promise<Acknowledgement> {
-    checkArgument('stream', stream)
-    checkOptions('put', options)
-    checkRecord(record)
-    return this.#putters.put(stream, encodeData(record, options.codec), options.signal)
+    return this.#puts.put(stream, record, options)
   }
 
   /** Appends records, each with a result of its own. The results are in the order of the records. */
@@ -157,28 +145,7 @@ export class Client extends Admin implements AsyncDisposable {
     records: Iterable<RecordInput<In>>,
     options: Partial<PutOptions<In>> = {},
   ): Promise<PutResult[]> {
-    checkArgument('stream', stream)
-    checkArgument('records', records)
-    checkOptions('putMany', options)
-    const { codec, signal } = options
-    const results: Promise<PutResult>[] = []
-    try {
-      await this.#putters.ready(stream, signal)
-      for (const record of records) {
-        results.push(
-          resultOf(async () => {
-            checkRecord(record)
-            return this.#putters.put(stream, encodeData(record, codec))
-          }),
-        )
-        await this.#putters.ready(stream, signal)
-      }
-      return await unlessAborted(Promise.all(results), signal)
-    } catch (error) {
-      if (signal?.aborted !== true) throw error
-      if (results.length === 0) throw notSent(abortedBy(signal))
-      throw abortedBy(signal, 'Records that were taken before may be stored, or may become so.')
-    }
+    return this.#puts.putMany(stream, records, options)
   }
 
   /** Makes a producer for many records: see Producer. Rejects with `streamNotFound`. */
@@ -226,6 +193,25 @@ export class Client extends Admin implements AsyncDisposable {
               { onTrimmed, consumer, creditBytes: sharedCreditBytes(options, shardCount) },
               events,
             ),
+    })
+  }
+
+  /**
+   * Reads one shard once, from a position on, for programs that keep positions themselves: Kinesis' GetRecords. Give `next` of the
+   * answer as `from: { atSequenceNumber: next }` to go on. Limits that are used up are not waited for. Rejects with
+   * `provisionedThroughputExceeded`, which says when to come again, `trimmed`, `invalidPosition` for a number above the tail,
+   * `shardNotFound`, `streamNotFound`, and as a loop over `read` for records that cannot be read.
+   */
+  async fetch<T = Uint8Array>(stream: string, options: FetchOptions<T>): Promise<Fetched<T>> {
+    checkArgument('stream', stream)
+    checkOptions('fetch', options)
+    this.#throwIfClosed()
+    return fetchShard(options, {
+      stream,
+      routings: this.#routings,
+      pool: this.#pool,
+      settings: this.#settings,
+      closing: this.#ending.signal,
     })
   }
 
@@ -373,27 +359,4 @@ export class Client extends Admin implements AsyncDisposable {
     onAbort(closed.signal, () => this.#given.delete(reading))
     return reading
   }
-}
-
-async function resultOf(send: () => Promise<Acknowledgement>): Promise<PutResult> {
-  try {
-    return { ok: true, acknowledgement: await send() }
-  } catch (error) {
-    return { ok: false, error: asMillraceError(error) }
-  }
-}
-
-/** Encodes the data of a record for the producer behind `put`, which takes bytes only. Throws `codecFailed`. */
-function encodeData<In>(
-  record: RecordInput<In>,
-  option: EncoderOption<In> | undefined,
-): RecordInput<BytesInput> {
-  // The signatures without a codec take only bytes or text.
-  if (option === undefined) return record as RecordInput<unknown> as RecordInput<BytesInput>
-  // The data is copied, because another put may let the codec reuse its memory before the producer takes it. slice() would not
-  // do: of a Buffer it is a view.
-  const data = new Uint8Array(encodePayload(resolveEncoder(option), record))
-  // By name: a record may have its fields from a class, and a spread would lose them.
-  const { partitionKey, explicitHashKey, timestamp, headers } = record
-  return { partitionKey, data, explicitHashKey, timestamp, headers }
 }

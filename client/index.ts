@@ -1,6 +1,6 @@
 // The public names of the client: what `import … from 'millrace'` gives. Runs in the application, on Node. It depends on the
 // protocol, and on no other part of the broker.
-export { connect, type Client, type PutOptions, type PutResult } from './client.ts'
+export { connect, type Client } from './client.ts'
 export type { CallOptions, ConnectOptions, LogEntry, RetryPolicy, Rim } from './settings.ts'
 export type { Address } from './connecting/address.ts'
 export type { GiveToken } from './connecting/token.ts'
@@ -113,6 +113,7 @@ export type { Position, StreamPosition } from './reading/position.ts'
 export type { RecordIterable } from './producer/sinks/iterable-sink.ts'
 export type { Producer } from './producer/producer.ts'
 export type { ProducerOptions } from './producer/options.ts'
+export type { PutOptions, PutResult } from './producer/puts.ts'
 export type { Acknowledgement, BatchAcknowledgement } from './producer/acknowledgement.ts'
 export type { ProducerMetrics } from './producer/telemetry/meter.ts'
 export type { LatencySummary } from './producer/telemetry/latency.ts'
@@ -139,6 +140,7 @@ export type {
   PoisonPolicy,
 } from './groups/options.ts'
 export type { BatchContext } from './groups/processing/context.ts'
+export type { ChildShard, Fetched, FetchOptions } from './fetching/options.ts'
 export type { Reading } from './reading/reading.ts'
 export type { ReadingOptions, ReadOptions, SubscribeOptions } from './reading/options.ts'
 export type { OnUnreadable, UnreadableReason, UnreadableRecords } from './reading/unreadable.ts'

@@ -17,6 +17,7 @@ import {
   type BatchOpener,
   type StoredRecordVisitor,
 } from '../protocol/batch/record.ts'
+import { RECORD_FIXED_BYTES } from '../protocol/batch/record-layout.ts'
 import { isBytes } from '../protocol/bytes.ts'
 import { hashKeyToDecimal } from '../protocol/shards/hash-key.ts'
 import { printedData, printedHeaders, textOf } from '../protocol/text/printed-bytes.ts'
@@ -191,19 +192,32 @@ function refuse(): false {
   return false
 }
 
+/** Says of each wanted record, in order, whether it is taken; `bytes` are those of its key, headers and data. */
+export interface RecordBound {
+  admits(bytes: number): boolean
+}
+
 /**
- * The records of a batch, from sequence number `from` on and before `until`. They are views on it. Throws what
- * `readRecords` and `open` throw.
+ * The records of a batch, from sequence number `from` on and before `until`, as far as `bound` admits them. They are views on
+ * it. Throws what `readRecords` and `open` throw.
  */
 export function readBatch<T>(
   batch: Uint8Array,
-  options: { shardId: string; codec: Codec<never, T>; from: number; until: number; open: BatchOpener },
+  options: {
+    shardId: string
+    codec: Codec<never, T>
+    from: number
+    until: number
+    open: BatchOpener
+    bound?: RecordBound | undefined
+  },
 ): StreamRecord<T>[] {
-  const { shardId, codec, from, until, open } = options
+  const { shardId, codec, from, until, open, bound } = options
   const origin: Origin<T> = { shardId, codec, arrivalTime: arrivalTimeAt(batch, 0), bytes: NO_BYTES }
   const records: StreamRecord<T>[] = []
-  const visit: StoredRecordVisitor = (sequenceNumber, at, dataAt) => {
+  const visit: StoredRecordVisitor = (sequenceNumber, at, dataAt, end) => {
     if (sequenceNumber >= until) return
+    if (bound !== undefined && !bound.admits(end - at - RECORD_FIXED_BYTES)) return
     const record = new ReadRecord(origin, sequenceNumber, at, dataAt)
     records.push(new Proxy<ReadRecord<unknown>>(record, face) as ReadRecord<T>)
   }

@@ -54,24 +54,27 @@ export interface RetryingOptions {
   /** True if each attempt uses a new routing. Otherwise the request goes to the controller, and a new routing does not help. */
   readonly isRouted?: boolean
   readonly signal: AbortSignal | undefined
+  /** How long the request lets the broker wait for data, beside the time that it may take; 0 by default. */
+  readonly waitMs?: number
   /** Name of the request, for the log. */
   readonly what: string
 }
 
 /**
- * Runs the request until it succeeds, may not be repeated, or `requestTimeoutMs` is over. Then it throws the last error, or
+ * Runs the request until it succeeds, may not be repeated, or `requestTimeoutMs` and `waitMs` are over. Then it throws the last error, or
  * `timedOut` if an attempt was running. The signal given to `run` ends that attempt.
  */
 export async function retrying<T>(
   run: (signal: AbortSignal) => Promise<T>,
   options: RetryingOptions,
 ): Promise<T> {
-  const { settings, signal, what } = options
+  const { settings, signal, waitMs = 0, what } = options
   throwIfAborted(signal)
+  const timeoutMs = settings.requestTimeoutMs + waitMs
   const ending = new AbortController()
   const stop = signal === undefined ? undefined : onAbort(signal, () => ending.abort(signal.reason))
-  const deadline = settings.monotonic() + settings.requestTimeoutMs
-  const timer = setTimeout(() => ending.abort(TIMED_OUT), settings.requestTimeoutMs)
+  const deadline = settings.monotonic() + timeoutMs
+  const timer = setTimeout(() => ending.abort(TIMED_OUT), timeoutMs)
   let last: MillraceError | undefined
   try {
     for (let attempt = 0; ; attempt++) {
@@ -91,7 +94,7 @@ export async function retrying<T>(
     if (ending.signal.reason !== TIMED_OUT) throw error
     // The last refusal says more than `timedOut`. But if the last attempt may have had effects, the caller must know that.
     if (last !== undefined && options.idempotent) throw last
-    const message = `${what} was not answered within ${settings.requestTimeoutMs} ms.`
+    const message = `${what} was not answered within ${timeoutMs} ms.`
     throw new MillraceError('timedOut', message, { cause: last ?? error })
   } finally {
     clearTimeout(timer)

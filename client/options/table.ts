@@ -16,7 +16,6 @@ import type {
   UpdateShardCountOptions,
 } from '../streams/admin.ts'
 import type { StreamChanges, StreamSettings } from '../streams/capacity.ts'
-import type { PutOptions } from '../client.ts'
 import type { AggregateOptions } from '../aggregation/aggregate.ts'
 import type { DeaggregateOptions } from '../aggregation/deaggregate.ts'
 import type { SeekPlace } from '../groups/group.ts'
@@ -28,7 +27,9 @@ import type {
   DocumentsWhere,
   PutDocumentOptions,
 } from '../documents/documents.ts'
+import type { FetchOptions } from '../fetching/options.ts'
 import type { ProducerOptions } from '../producer/options.ts'
+import type { PutOptions } from '../producer/puts.ts'
 import type { ReadOptions, SubscribeOptions } from '../reading/options.ts'
 import type { StreamPosition } from '../reading/position.ts'
 import type { RecordInput } from '../record.ts'
@@ -128,6 +129,19 @@ const position = wordOr(
   ['TRIM_HORIZON', 'LATEST'],
   oneOf({ atSequenceNumber: sequenceNumber, afterSequenceNumber: sequenceNumber, atTimestamp: moment }),
 )
+
+const fetch = {
+  shard: shardId,
+  from: position,
+  recordsMax: whole({ min: 1, max: 1_000_000, default: 10_000 }),
+  bytesMax: whole({ min: 1, max: 4096 * MiB, default: 10 * MiB }),
+  waitMs: whole({ min: 0, max: limits.fetchWaitMsMax, default: 0 }),
+  streamId: whole({ min: 0, max: Number.MAX_SAFE_INTEGER, default: 0 }),
+  codec: codec('decode'),
+  onTrimmed: reading.onTrimmed,
+  onUnreadable: reading.onUnreadable,
+  signal,
+} satisfies OptionsOf<FetchOptions>
 
 const count = whole({ min: 0, max: Number.MAX_SAFE_INTEGER, default: 0 })
 
@@ -308,6 +322,7 @@ export const optionTable = {
   writable: call,
   writableStream: call,
   read,
+  fetch,
   subscribe,
   group: consumerGroup,
   registerConsumer: call,

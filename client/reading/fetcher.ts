@@ -235,7 +235,7 @@ export class Fetcher implements Intake {
     if (!this.#events.arrived(cursor, answer.batches, answer.nextSequenceNumber)) return false
     if (!answer.ended) return true
     if (cursor.isAtTail) this.#events.ended(cursor)
-    else this.#events.lost([cursor], invalidAnswer(endedEarly(cursor)))
+    else this.#events.lost([cursor], endedEarly(cursor))
     return false
   }
 
@@ -264,6 +264,13 @@ export class Fetcher implements Intake {
   }
 }
 
-function endedEarly({ shardId, next, tail }: ShardCursor): string {
-  return `The host says that ${shardId} was read to its end, with ${next} to come next, and holds records up to ${tail! - 1}.`
+/** Makes the error about a host that says that a shard ends before its tail. */
+export function endedEarly({
+  shardId,
+  next,
+  tail,
+}: Pick<ShardCursor, 'shardId' | 'next' | 'tail'>): MillraceError {
+  return invalidAnswer(
+    `The host says that ${shardId} was read to its end, with ${next} to come next, and holds records up to ${tail! - 1}.`,
+  )
 }

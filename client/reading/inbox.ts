@@ -173,7 +173,7 @@ function endsAroundDamage(
 
 /** Makes the error about an answer that would go back, skip records, or bring them twice. */
 export function offCourse(
-  { shardId, next: at }: ShardCursor,
+  { shardId, next: at }: Pick<ShardCursor, 'shardId' | 'next'>,
   batchCount: number,
   next: number,
 ): MillraceError {

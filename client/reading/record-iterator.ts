@@ -4,7 +4,7 @@ import { arrivalTimeAt, baseSequenceNumberAt, recordCountAt } from '../../protoc
 import type { BatchOpener } from '../../protocol/batch/record.ts'
 import type { Codec } from '../codecs.ts'
 import type { Decryption } from '../encryption/decryption.ts'
-import { readBatch } from '../read-record.ts'
+import { readBatch, type RecordBound } from '../read-record.ts'
 import type { StreamRecord } from '../record.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'
 import type { KeyFilter } from './one-key/key-filter.ts'
@@ -25,16 +25,25 @@ export interface RecordSource<T> {
 
 const END = { done: true, value: undefined } as const
 
-/** Returns the wanted records of a batch. Throws an error with the place of records that cannot be read. */
+/** A batch, its shard, and the records of it that are wanted. */
+export interface BatchPlace extends Omit<ArrivedBatch, 'cursor'> {
+  readonly cursor: { readonly shardId: string }
+}
+
+/**
+ * Returns the wanted records of a batch, as far as `bound` admits them. Throws an error with the place of records that cannot
+ * be read.
+ */
 export function recordsOf<T>(
-  arrived: ArrivedBatch,
+  arrived: BatchPlace,
   codec: Codec<never, T>,
   open: BatchOpener,
+  bound?: RecordBound,
 ): StreamRecord<T>[] {
   const { cursor, batch, from, until, next, error } = arrived
   if (error !== undefined) throw error
   try {
-    return readBatch(batch, { shardId: cursor.shardId, codec, from, until, open })
+    return readBatch(batch, { shardId: cursor.shardId, codec, from, until, open, bound })
   } catch (cause) {
     if (!isUnreadable(cause)) throw cause
     // In a damaged batch, even the number of the first record cannot be trusted.

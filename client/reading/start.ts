@@ -1,6 +1,6 @@
 // Turns the positions of a reading into sequence numbers of each shard, before the first record is read. Runs in the client.
 import { MillraceError } from '../../protocol/millrace-error.ts'
-import type { Position as WirePosition, ResponseOf } from '../../protocol/operations.ts'
+import type { Position as WirePosition, RequestOf, ResponseOf } from '../../protocol/operations.ts'
 import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
 import type { Endpoint } from '../connecting/address.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
@@ -27,12 +27,12 @@ export interface StartOptions {
   readonly onTrimmed: 'fail' | 'horizon'
 }
 
-export interface StartDependencies {
+export interface StartDependencies<R extends ReadRouting = ReadRouting> {
   readonly stream: string
-  readonly routings: Routings
+  readonly routings: Routings<R>
   readonly pool: ConnectionPool
   readonly settings: Settings
-  readonly signal: AbortSignal
+  readonly signal: AbortSignal | undefined
 }
 
 /** Returns the routing with which a reading starts, and a cursor for each shard that it reads. */
@@ -211,18 +211,49 @@ async function endOf(
 
 type Place = ResponseOf<'resolvePosition'>
 
-/** Resolves positions at the hosts of shards; gets a new routing if the host of a shard does not serve it. */
-export class ShardLookups {
-  #routing: ReadRouting
-  readonly #dependencies: StartDependencies
+/** A request to the host of a shard; `waitMs` is how long it lets the host wait for data. */
+interface ShardRequest<N extends 'resolvePosition' | 'fetch'> {
+  readonly operation: N
+  readonly shardIndex: number
+  readonly of: (streamId: number) => RequestOf<N>
+  readonly waitMs?: number
+  /** Throws what makes the request come again, or fail. */
+  readonly check: (answer: ResponseOf<N>) => void
+}
 
-  constructor(routing: ReadRouting, dependencies: StartDependencies) {
+/** Asks the hosts of shards; gets a new routing if the host of a shard does not serve it. */
+export class ShardLookups<R extends ReadRouting = ReadRouting> {
+  #routing: R
+  readonly #dependencies: StartDependencies<R>
+
+  constructor(routing: R, dependencies: StartDependencies<R>) {
     this.#routing = routing
     this.#dependencies = dependencies
   }
 
+  /** The newest routing that was needed. */
+  get routing(): R {
+    return this.#routing
+  }
+
   /** Resolves a position; returns undefined for a shard that is gone, because it has expired. */
   resolve(shardIndex: number, position: WirePosition): Promise<Place | undefined> {
+    return this.ask({
+      operation: 'resolvePosition',
+      shardIndex,
+      of: (streamId) => ({ streamId, shardIndex, position }),
+      check: (place) => checkPlace(place, shardIndex, position),
+    })
+  }
+
+  /** Returns the answer of the host of a shard; undefined for a shard that is gone, because it has expired. */
+  ask<N extends 'resolvePosition' | 'fetch'>({
+    operation,
+    shardIndex,
+    of,
+    waitMs = 0,
+    check,
+  }: ShardRequest<N>): Promise<ResponseOf<N> | undefined> {
     const { settings, signal, pool, routings, stream } = this.#dependencies
     let isStale = false
     const run = async (ending: AbortSignal) => {
@@ -231,20 +262,21 @@ export class ShardLookups {
       const endpoint = this.#routing.hostOf(shardIndex)
       if (endpoint === undefined) return undefined
       const connection = await pool.connect(endpoint, ending)
-      const { streamId } = this.#routing
-      const request = connection.request('resolvePosition', { streamId, shardIndex, position })
-      return checkedPlace(await unlessAborted(request, ending), shardIndex, position)
+      const request = connection.request(operation, of(this.#routing.streamId), waitMs)
+      const answer = await unlessAborted(request, ending)
+      check(answer)
+      return answer
     }
-    return retrying(run, { settings, idempotent: true, isRouted: true, signal, what: 'resolvePosition' })
+    return retrying(run, { settings, idempotent: true, isRouted: true, signal, waitMs, what: operation })
   }
 }
 
 /** Throws `invalidAnswer` for another place than was asked for. */
-function checkedPlace(place: Place, shardIndex: number, position: WirePosition): Place {
+function checkPlace(place: Place, shardIndex: number, position: WirePosition): void {
   const { sequenceNumber, trimHorizon, tail } = place
   const asked = numberOf(position)
   const isAsked = asked === undefined || sequenceNumber === asked
-  if (isAsked && trimHorizon <= tail && sequenceNumber <= tail) return place
+  if (isAsked && trimHorizon <= tail && sequenceNumber <= tail) return
   const wanted = asked === undefined ? position.type : String(asked)
   throw invalidAnswer(
     `The host of ${shardIdOf(shardIndex)}, asked for ${wanted}, answered ${sequenceNumber}, between ${trimHorizon} and ${tail}.`,

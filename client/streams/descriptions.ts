@@ -143,10 +143,7 @@ export function shardOf(shard: ShardDescription): Shard {
     shardId: shardIdOf(shard.index),
     parentShardIds: shard.parents.map(shardIdOf),
     state: shard.state,
-    hashKeyRange: {
-      startingHashKey: decimalOf(shard.startingHashKey),
-      endingHashKey: decimalOf(shard.endingHashKey),
-    },
+    hashKeyRange: hashKeyRangeOf(shard),
     startingSequenceNumber: shard.startingSequenceNumber,
     endingSequenceNumber: shard.endingSequenceNumber,
     trimHorizon: shard.trimHorizon,
@@ -189,6 +186,16 @@ export function scalingReportOf({ mode, scaling, decisions }: ResponseOf<'explai
 
 export function brokerOf(broker: ResponseOf<'describeBroker'>): BrokerDescription {
   return { ...broker, startedAt: new Date(broker.startedAt) }
+}
+
+/** Returns the range of a shard in decimal. */
+export function hashKeyRangeOf(
+  shard: Pick<ShardDescription, 'startingHashKey' | 'endingHashKey'>,
+): Shard['hashKeyRange'] {
+  return {
+    startingHashKey: decimalOf(shard.startingHashKey),
+    endingHashKey: decimalOf(shard.endingHashKey),
+  }
 }
 
 function decimalOf(hashKey: Uint8Array): string {

@@ -126,6 +126,50 @@ describe.each([
     await client.deleteStream('places')
   })
 
+  it('fetches one shard after another by positions that the program keeps, as a reading reads them', async () => {
+    const { id } = await client.createStream('fetched', { shardLimits: { readsPerSecond: 1000 } })
+    const records = Array.from({ length: 3000 }, (_, n) => ({ partitionKey: `key ${n % 7}`, data: `${n}` }))
+    const split = records.splice(2000)
+    await client.putMany('fetched', records)
+    await client.splitShard('fetched', '0')
+    await client.putMany('fetched', split)
+    const read = new Map<string, number[]>()
+    for await (const { shardId, sequenceNumber } of client.read('fetched')) {
+      read.set(shardId, [...(read.get(shardId) ?? []), sequenceNumber])
+    }
+    const fetched = new Map<string, number[]>()
+    const left = [{ shard: 'shardId-000000000000', from: 0 }]
+    for (const place of left) {
+      const numbers: number[] = []
+      for (let from = place.from; ;) {
+        const options = {
+          shard: place.shard,
+          from: { atSequenceNumber: from },
+          recordsMax: 700,
+          streamId: id,
+        }
+        const answer = await client.fetch('fetched', options)
+        expect(answer.records.length).toBeLessThanOrEqual(700)
+        numbers.push(...answer.records.map(({ sequenceNumber }) => sequenceNumber))
+        from = answer.next
+        const children = answer.children.map(({ shardId, startingSequenceNumber }) => {
+          return { shard: shardId, from: startingSequenceNumber }
+        })
+        left.push(...children)
+        if (answer.isEnd || from === answer.tail) break
+      }
+      fetched.set(place.shard, numbers)
+    }
+    expect(left.map(({ shard }) => shard.slice(-1))).toEqual(['0', '1', '2'])
+    expect(fetched).toEqual(read)
+    await client.updateStream('fetched', { shardLimits: { readBytesPerSecond: 1 } })
+    const again = () => client.fetch('fetched', { shard: '0', from: 'TRIM_HORIZON' })
+    await again()
+    await expect(again()).rejects.toMatchObject({ code: 'provisionedThroughputExceeded' })
+    await client.deleteStream('fetched')
+    await expect(again()).rejects.toMatchObject({ code: 'streamNotFound' })
+  })
+
   it('ends readers and producers of a stream that is deleted with streamNotFound', async () => {
     await client.createStream('doomed')
     const producer = await client.producer('doomed')

@@ -52,6 +52,7 @@ const calls: Readonly<Record<string, (client: Client, options: never) => unknown
   writableStream: (client, options) =>
     client.producer('clicks').then((producer) => producer.writableStream(options)),
   read: (client, options) => client.read('clicks', options),
+  fetch: (client, options) => client.fetch('clicks', options),
   subscribe: (client, options) => client.subscribe('clicks', options),
   group: (client, options) =>
     client.group(withNeeded({ name: 'a', stream: 'clicks' }, options) as never).stop(),
@@ -232,6 +233,9 @@ describe('options', () => {
     ['read', { onTrimmed: 'skip' }, `onTrimmed is "skip"; it must be 'fail' or 'horizon'.`],
     ['read', { onUnreadable: 'skip' }, `onUnreadable is "skip"; it must be 'fail', or a function`],
     ['read', { codec: { encode: () => 1 } }, 'codec is an Object'],
+    ['fetch', { shard: '0' }, 'from is undefined; it must be '],
+    ['fetch', { from: 'LATEST' }, 'shard is undefined; it must be a shard id'],
+    ['fetch', { recordsMax: 0 }, 'recordsMax is 0; it must be from 1 to 1000000.'],
     ['subscribe', { creditBytes: 0 }, 'creditBytes is 0'],
     ['subscribe', { follow: true }, 'There is no option follow.'],
     ['subscribe', { from: {} }, 'from is an Object'],
@@ -250,6 +254,8 @@ describe('options', () => {
   })
 
   const others = ['connect', 'close', 'deleteStream', 'mergeShards', 'subscribe', 'watchDocuments', 'seek']
+  // Without options it cannot be called.
+  others.push('fetch')
   // The fake broker knows no principals: these are called without options in the tests of access.
   others.push(...Object.keys(accessOptions))
   it.each(Object.keys(calls).filter((name) => !others.includes(name)))(

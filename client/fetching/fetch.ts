@@ -1,0 +1,278 @@
+// One fetch of one shard, for programs that keep positions themselves: what Kinesis' GetRecords is. Runs in the client. Nothing is
+// read ahead and nothing rests: whoever calls decides when to come again. A position by number costs one request to the shard's
+// host; the routing is the one that the client knows, and is asked for again where it is too old.
+import { arrivalTimeAt } from '../../protocol/batch/batch.ts'
+import { errorCodeOf, errorCodes } from '../../protocol/error-codes.ts'
+import { limits } from '../../protocol/limits.ts'
+import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { FetchedShard, ResponseOf } from '../../protocol/operations.ts'
+import { parseShardId, shardIdOf } from '../../protocol/shards/shard-id.ts'
+import { resolveDecoder } from '../codecs.ts'
+import type { ConnectionPool } from '../connecting/pool.ts'
+import type { Routing, RoutingCache } from '../connecting/routing.ts'
+import { decryptionOf } from '../encryption/of-stream.ts'
+import { invalidAnswer } from '../errors.ts'
+import { checkOption } from '../options/check.ts'
+import { optionTable } from '../options/table.ts'
+import { endedEarly } from '../reading/fetcher.ts'
+import { endsOf, offCourse } from '../reading/inbox.ts'
+import { numberOf, toWirePosition } from '../reading/position.ts'
+import { recordsOf } from '../reading/record-iterator.ts'
+import { notTrimmed, ShardLookups } from '../reading/start.ts'
+import { damageError, skippedOf } from '../reading/unreadable.ts'
+import type { StreamRecord } from '../record.ts'
+import type { Settings } from '../settings.ts'
+import { childrenAfter } from './children.ts'
+import type { Fetched, FetchOptions } from './options.ts'
+import { RecordRoom } from './record-room.ts'
+
+export interface FetchDependencies {
+  readonly stream: string
+  readonly routings: RoutingCache
+  readonly pool: ConnectionPool
+  readonly settings: Settings
+  /** Fires when the client closes. */
+  readonly closing: AbortSignal
+}
+
+/**
+ * Reads the records of a shard from a position on, as many as there are and as the bounds allow. Rejects with
+ * `provisionedThroughputExceeded`, `trimmed`, `invalidPosition`, `streamNotFound`, `shardNotFound`, or what records that cannot
+ * be read give.
+ */
+export async function fetchShard<T>(
+  options: FetchOptions<T>,
+  dependencies: FetchDependencies,
+): Promise<Fetched<T>> {
+  // A caller in plain JavaScript may give none.
+  const { shard, from } = { ...options }
+  checkOption('shard', optionTable.fetch.shard, shard)
+  checkOption('from', optionTable.fetch.from, from)
+  const shardIndex = parseShardId(shard)
+  const fetch = new ShardFetch(shardIndex, options, dependencies)
+  return fetch.run(await knownRouting(shardIndex, options, dependencies))
+}
+
+/** The routing that the client has, or a new one if the shard, or the stream that is meant, is not in it. */
+async function knownRouting(
+  shardIndex: number,
+  { streamId, signal }: Pick<FetchOptions, 'streamId' | 'signal'>,
+  { routings, stream }: FetchDependencies,
+): Promise<Routing> {
+  const known = await routings.get(stream, signal)
+  const isFor = known.shard(shardIndex) !== undefined && (streamId ?? known.streamId) === known.streamId
+  return isFor ? known : routings.refresh(stream, known, signal)
+}
+
+/** The records that an answer gives, and where they end. */
+interface Taken<T> {
+  readonly records: readonly StreamRecord<T>[]
+  readonly next: number
+  /** When the last of them arrived; undefined without any. */
+  readonly arrivalTime: number | undefined
+}
+
+class ShardFetch<T> {
+  readonly #shardIndex: number
+  readonly #shardId: string
+  readonly #options: FetchOptions<T>
+  readonly #dependencies: FetchDependencies
+
+  constructor(shardIndex: number, options: FetchOptions<T>, dependencies: FetchDependencies) {
+    this.#shardIndex = shardIndex
+    this.#shardId = shardIdOf(shardIndex)
+    this.#options = options
+    this.#dependencies = dependencies
+  }
+
+  async run(routing: Routing): Promise<Fetched<T>> {
+    const { stream, routings, pool, settings } = this.#dependencies
+    const { signal, onTrimmed, from } = this.#options
+    const lookups = new ShardLookups<Routing>(routing, { stream, routings, pool, settings, signal })
+    const begin = await this.#begin(lookups)
+    let { answer, time } = await this.#ask(lookups, begin)
+    let asked = begin
+    // The oldest record may have expired since the routing said where the shard begins.
+    const goesOn = onTrimmed === 'horizon' || from === 'TRIM_HORIZON'
+    if (goesOn && answer.code === errorCodes.trimmed.id) {
+      if (answer.trimHorizon <= begin) throw notTrimmed(this.#shardId, begin, answer.trimHorizon)
+      asked = answer.trimHorizon
+      ;({ answer, time } = await this.#ask(lookups, asked))
+    }
+    const taken = answer.code === 0 ? await this.#take(answer, asked) : this.#refused(answer, asked)
+    const { next, records } = taken
+    const { tail, trimHorizon, ended } = answer
+    if (ended && answer.nextSequenceNumber < tail) {
+      throw endedEarly({ shardId: this.#shardId, next: answer.nextSequenceNumber, tail })
+    }
+    const isEnd = ended && next >= tail
+    return {
+      records,
+      next,
+      tail,
+      trimHorizon,
+      millisBehind: next >= tail ? 0 : Math.max(1, millisBehind(answer, taken, time)),
+      isEnd,
+      children: isEnd
+        ? await childrenAfter(this.#shardIndex, lookups.routing, { stream, routings, settings, signal })
+        : [],
+    }
+  }
+
+  /** The number of the first record to ask for. */
+  async #begin(lookups: ShardLookups<Routing>): Promise<number> {
+    const { from } = this.#options
+    const position = toWirePosition(from)
+    const known = numberOf(position) ?? this.#ofHorizon(lookups.routing)
+    if (known !== undefined) return known
+    const place = await lookups.resolve(this.#shardIndex, position)
+    if (place === undefined) throw this.#gone()
+    return place.sequenceNumber
+  }
+
+  /** Where the shard begins, as the routing knows it, if that is where to begin. */
+  #ofHorizon(routing: Routing): number | undefined {
+    if (this.#options.from !== 'TRIM_HORIZON') return undefined
+    return routing.shard(this.#shardIndex)?.startingSequenceNumber
+  }
+
+  async #ask(
+    lookups: ShardLookups<Routing>,
+    sequenceNumber: number,
+  ): Promise<{ answer: FetchedShard; time: number | undefined }> {
+    const { bytesMax: bytes, waitMs } = optionTable.fetch
+    const options = this.#options
+    const bytesMax = Math.min(options.bytesMax ?? bytes.default, limits.fetchBytesMax)
+    const shardIndex = this.#shardIndex
+    const response = await lookups.ask({
+      operation: 'fetch',
+      shardIndex,
+      of: (streamId) => {
+        this.#checkStream(streamId)
+        const { waitMs: wait = waitMs.default } = options
+        return { shards: [{ streamId, shardIndex, sequenceNumber, bytesMax }], bytesMax, waitMs: wait }
+      },
+      waitMs: options.waitMs ?? waitMs.default,
+      check: (response) => this.#checkAnswer(response, sequenceNumber),
+    })
+    if (response === undefined) throw this.#gone()
+    return { answer: response.shards[0]!, time: response.time }
+  }
+
+  /** Throws `streamNotFound` if the name is another stream's by now. */
+  #checkStream(streamId: number): void {
+    const meant = this.#options.streamId
+    if (meant === undefined || meant === streamId) return
+    const stream = JSON.stringify(this.#dependencies.stream)
+    throw new MillraceError(
+      'streamNotFound',
+      `${stream} was deleted and made again: it has the id ${streamId}.`,
+    )
+  }
+
+  /** Throws what may be tried again elsewhere or later; limits that are used up are the caller's to wait for. */
+  #checkAnswer({ shards }: ResponseOf<'fetch'>, asked: number): void {
+    const [answer] = shards
+    if (answer === undefined || shards.length > 1) {
+      throw invalidAnswer(`The host answered a fetch of one shard with ${shards.length}.`)
+    }
+    const code = errorCodeOf(answer.code)
+    const isFinal = code === 'provisionedThroughputExceeded' || errorCodes[code].retry === 'never'
+    if (answer.code !== 0 && !isFinal) throw this.#refusal(answer, asked)
+  }
+
+  #refusal({ code: id, retryAfterMs }: FetchedShard, asked: number): MillraceError {
+    const code = errorCodeOf(id)
+    if (code !== 'provisionedThroughputExceeded') {
+      return new MillraceError(code, `${this.#shardId} cannot be read at ${asked}: ${code}.`)
+    }
+    const when = retryAfterMs === undefined ? 'later' : `in ${retryAfterMs} ms`
+    const message = `The limits of reads of ${this.#shardId} are used up: fetch again ${when}.`
+    return new MillraceError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs })
+  }
+
+  #gone(): MillraceError {
+    return new MillraceError('shardNotFound', `The stream has no shard ${this.#shardId} that can be read.`)
+  }
+
+  /** What an answer without records comes to. Throws it, unless the caller wants to go on after records that cannot be read. */
+  #refused(answer: FetchedShard, asked: number): Taken<T> {
+    const { damage } = answer
+    if (damage === undefined) throw this.#refusal(answer, asked)
+    const next = damage.nextSequenceNumber
+    this.#skip(damageError(this.#shardId, damage))
+    if (next <= asked) throw offCourse({ shardId: this.#shardId, next: asked }, 0, next)
+    return { records: [], next, arrivalTime: undefined }
+  }
+
+  /** True if the caller wants to be told of such records, and to go on after them. */
+  #skips(error: unknown): boolean {
+    const { onUnreadable = 'fail' } = this.#options
+    return onUnreadable !== 'fail' && skippedOf(error) !== undefined
+  }
+
+  /** Tells the caller of records that cannot be read; throws the error if that is what it wants. */
+  #skip(error: unknown): void {
+    const { onUnreadable = 'fail' } = this.#options
+    const skipped = skippedOf(error)
+    if (onUnreadable === 'fail' || skipped === undefined) throw error
+    onUnreadable(skipped)
+  }
+
+  /** Decodes the records of an answer from a number on, as far as the bounds allow. */
+  async #take({ batches, nextSequenceNumber }: FetchedShard, asked: number): Promise<Taken<T>> {
+    const { settings, stream } = this.#dependencies
+    const { recordsMax, bytesMax } = optionTable.fetch
+    const ends = endsOf(batches, { from: asked, next: nextSequenceNumber })
+    const cursor = { shardId: this.#shardId, next: asked }
+    if (ends === undefined) throw offCourse(cursor, batches.length, nextSequenceNumber)
+    const codec = resolveDecoder(this.#options.codec)
+    const decryption = decryptionOf(stream, settings)
+    const room = new RecordRoom({
+      recordsMax: this.#options.recordsMax ?? recordsMax.default,
+      bytesMax: this.#options.bytesMax ?? bytesMax.default,
+    })
+    const records: StreamRecord<T>[] = []
+    let next = asked
+    let arrivalTime: number | undefined
+    for (const [i, batch] of batches.entries()) {
+      const end = ends[i]!
+      try {
+        const opener = decryption.openerOf(batch, this.#ending())
+        const open = typeof opener === 'function' ? opener : await opener
+        const place = { cursor, batch, from: next, until: Infinity, next: end }
+        const taken = recordsOf(place, codec, open, room)
+        for (const record of taken) records.push(record)
+        if (taken.length > 0) arrivalTime = arrivalTimeAt(batch, 0)
+        const last = taken.at(-1)?.sequenceNumber ?? next - 1
+        next = room.isFull ? last + 1 : end
+      } catch (error) {
+        // What comes before is given first: the next fetch begins here.
+        if (records.length > 0 && !this.#skips(error)) break
+        this.#skip(error)
+        next = end
+      }
+      if (room.isFull) break
+    }
+    return { records, next, arrivalTime }
+  }
+
+  /** Ends the wait for a key. */
+  #ending(): AbortSignal {
+    const { closing } = this.#dependencies
+    const { signal } = this.#options
+    return signal === undefined || this.#dependencies.settings.encryption === undefined
+      ? closing
+      : AbortSignal.any([signal, closing])
+  }
+}
+
+/** How far an answer is behind while more follows. */
+function millisBehind(
+  answer: FetchedShard,
+  { arrivalTime }: Pick<Taken<unknown>, 'arrivalTime'>,
+  time: number | undefined,
+): number {
+  if (arrivalTime === undefined || time === undefined) return answer.millisBehindLatest
+  return time - arrivalTime
+}
