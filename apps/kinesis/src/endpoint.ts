@@ -1,0 +1,165 @@
+// The endpoint as a whole: a broker or one of its own, the port, and what stands between. Composition root of the app.
+import { readFile } from 'node:fs/promises'
+import { connect, type Client, type ConnectOptions } from 'millrace'
+import { openGate } from './auth/open-gate.ts'
+import { joinHandlers } from './handlers.ts'
+import { startLocalBroker } from './local-broker.ts'
+import type { EndpointLog, EndpointParts } from './parts.ts'
+import { endpointDefaults, type EndpointSettings } from './settings.ts'
+import { Front } from './wire/front.ts'
+import { wireLimits, type WireLimits } from './wire/limits.ts'
+import { Listener, type Certificate } from './wire/listener.ts'
+
+/** The broker that an endpoint serves, and how to reach it: what `connect` takes. */
+export interface EndpointBroker extends Pick<
+  ConnectOptions,
+  'dial' | 'token' | 'tls' | 'requestTimeoutMs' | 'retry' | 'encryption'
+> {
+  readonly url: string
+}
+
+/** Where the certificate chain and the private key are, in PEM. */
+export interface CertificateFiles {
+  readonly certFile: string
+  readonly keyFile: string
+}
+
+export interface KinesisEndpointOptions {
+  /** Default: one of its own in this process, which ends with the endpoint and takes its records with it. */
+  readonly broker?: EndpointBroker
+  /** Address to listen at. Default: 127.0.0.1. */
+  readonly host?: string
+  /** Port; 0 for any free one. Default: 4567. */
+  readonly port?: number
+  /** Speaks TLS too, on the same port. */
+  readonly tls?: Certificate | CertificateFiles
+  /** 'sigv4': signatures are verified against the broker's access keys. Default: 'off', all may do what the endpoint may. */
+  readonly auth?: 'off' | 'sigv4'
+  readonly settings?: Partial<EndpointSettings>
+  /** Bounds of the port, for those who know better. */
+  readonly limits?: Partial<WireLimits>
+  /** Default: nothing is logged. */
+  readonly log?: EndpointLog
+  /** Milliseconds since the epoch. Default: the system's clock. */
+  readonly clock?: () => number
+}
+
+export interface EndpointLoad {
+  readonly connections: number
+  /** Requests that are being read, served or answered. */
+  readonly requests: number
+  /** Bytes of their bodies and answers. */
+  readonly bytesInFlight: number
+}
+
+export interface KinesisEndpoint extends AsyncDisposable {
+  /** What clients are given as their endpoint. */
+  readonly url: string
+  readonly port: number
+  /** Url of the broker behind. */
+  readonly brokerUrl: string
+  /** What clients make it hold at this time. */
+  load(): EndpointLoad
+  /** Lets requests in flight end, then closes everything that the endpoint opened. */
+  close(): Promise<void>
+}
+
+type Closers = (() => Promise<void>)[]
+
+const PORT = 4567
+
+/**
+ * Serves the Kinesis API:
+ *
+ * ```ts
+ * await using endpoint = await createKinesisEndpoint({ port: 0 })
+ * const kinesis = new KinesisClient({ endpoint: endpoint.url, region: 'us-east-1', credentials })
+ * ```
+ */
+export async function createKinesisEndpoint(options: KinesisEndpointOptions = {}): Promise<KinesisEndpoint> {
+  const closers: Closers = []
+  try {
+    return await openEndpoint(options, closers)
+  } catch (error) {
+    await closeAll(closers)
+    throw error
+  }
+}
+
+async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): Promise<KinesisEndpoint> {
+  const { host = '127.0.0.1', port = PORT, auth = 'off', log = () => {}, clock = Date.now } = options
+  if (auth === 'sigv4') throw new Error('Signatures are not verified yet.')
+  const settings = Object.freeze({ ...endpointDefaults, ...options.settings })
+  const limits = { ...wireLimits, ...options.limits }
+  const certificate = options.tls && (await certificateOf(options.tls))
+  const broker = options.broker ?? (await ownBroker(closers))
+  const own = await connectOwn(broker, log)
+  closers.push(() => own.close())
+  const parts: EndpointParts = { own, settings, now: clock, log }
+  joinHandlers(parts)
+  const front = new Front({ apis: [], authenticate: openGate(own, settings), limits, log })
+  const listener = await Listener.open({ host, port, certificate, limits, serve: front.serve })
+  closers.push(() => {
+    front.close()
+    return listener.close()
+  })
+  let closing: Promise<void> | undefined
+  const close = (): Promise<void> => (closing ??= closeAll(closers))
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${listener.port}`,
+    port: listener.port,
+    brokerUrl: broker.url,
+    load: () => ({
+      connections: listener.connections,
+      requests: front.requests,
+      bytesInFlight: front.bytesInFlight,
+    }),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+async function ownBroker(closers: Closers): Promise<EndpointBroker> {
+  const broker = await startLocalBroker()
+  closers.push(() => broker.close())
+  return broker
+}
+
+function connectOwn(broker: EndpointBroker, log: EndpointLog): Promise<Client> {
+  return connect(broker.url, {
+    ...connectOptionsOf(broker),
+    clientName: 'millrace-kinesis',
+    log: ({ level, message, error }) => log({ level, message, error }),
+  })
+}
+
+/** What `connect` takes of a broker: it may be a value with more to it, such as a broker in this process. */
+function connectOptionsOf(broker: EndpointBroker): ConnectOptions {
+  const { dial, token, tls, requestTimeoutMs, retry, encryption } = broker
+  return {
+    ...(dial && { dial }),
+    ...(token !== undefined && { token }),
+    ...(tls && { tls }),
+    ...(requestTimeoutMs !== undefined && { requestTimeoutMs }),
+    ...(retry && { retry }),
+    ...(encryption && { encryption }),
+  }
+}
+
+async function certificateOf(tls: Certificate | CertificateFiles): Promise<Certificate> {
+  if ('cert' in tls) return tls
+  return { cert: await readFile(tls.certFile), key: await readFile(tls.keyFile) }
+}
+
+/** Closes what was opened last first, all of it, and then says what went wrong. */
+async function closeAll(closers: Closers): Promise<void> {
+  const failures: unknown[] = []
+  for (const close of closers.splice(0).reverse()) {
+    try {
+      await close()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, 'The endpoint did not close in good order.')
+}

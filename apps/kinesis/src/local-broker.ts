@@ -1,0 +1,15 @@
+// A broker in this process, for an endpoint that is given none: tests and programs then need one import, and no container.
+import type { ConnectOptions } from 'millrace'
+
+/** A broker that ends with its endpoint, and takes its records with it. */
+export interface LocalBroker {
+  readonly url: string
+  readonly dial: NonNullable<ConnectOptions['dial']>
+  close(): Promise<void>
+}
+
+/** Starts a broker without ports, in a temporary directory that its end removes. */
+export async function startLocalBroker(): Promise<LocalBroker> {
+  const { createBroker } = await import('millrace/broker')
+  return createBroker({ listen: false })
+}

@@ -1,0 +1,26 @@
+// What the handlers of an endpoint are made of. Pure types.
+import type { Client } from 'millrace'
+import type { EndpointSettings } from './settings.ts'
+
+/** One line for the operator. */
+export interface EndpointLogEntry {
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  /** One sentence. */
+  readonly message: string
+  /** What went wrong. */
+  readonly error?: unknown
+  /** The request concerned, as its answer names it. */
+  readonly requestId?: string
+}
+
+export type EndpointLog = (entry: EndpointLogEntry) => void
+
+/** What each part of the endpoint is given to make its handlers. */
+export interface EndpointParts {
+  /** The endpoint's own client, which may do everything. */
+  readonly own: Client
+  readonly settings: EndpointSettings
+  /** Milliseconds since the epoch. */
+  now(): number
+  readonly log: EndpointLog
+}

@@ -1,0 +1,31 @@
+// What a service is that the port serves, and what it is given. Pure types. One port serves several: a request goes to the first
+// service of the table that claims it by its head.
+import type { Caller } from '../call.ts'
+import type { Answer } from './answer.ts'
+import type { RequestHead } from './request-head.ts'
+
+/** Who sent a request, and in which region it is at home. */
+export interface Authenticated {
+  readonly caller: Caller
+  readonly region: string
+}
+
+/** A request that was read. Nobody vouches for it yet. */
+export interface WireRequest {
+  readonly head: RequestHead
+  readonly body: Uint8Array
+  readonly requestId: string
+  /** Fires when the client is gone, or the endpoint closes. */
+  readonly signal: AbortSignal
+  /** Verifies the signature. Fails with KinesisError. */
+  authenticate(): Promise<Authenticated>
+}
+
+export interface Api {
+  /** What credential scopes call it. */
+  readonly name: string
+  /** Whether a request is this service's. */
+  claims(head: RequestHead): boolean
+  /** Answers; refusals are answers too, in the protocol of the request. What it throws is answered as an internal failure. */
+  serve(request: WireRequest): Promise<Answer>
+}

@@ -1,0 +1,145 @@
+// Takes requests from the listener, and brings each to its service and the answer back: request ids, cross-origin headers, limits
+// over all connections. Runs in the endpoint.
+import { randomBytes, randomUUID } from 'node:crypto'
+import { errors, KinesisError } from '../model/errors.ts'
+import type { EndpointLog } from '../parts.ts'
+import { emptyXmlRefusal, xmlRefusal, type Answer } from './answer.ts'
+import { ByteBudget } from './byte-budget.ts'
+import {
+  ClientGone,
+  Exchange,
+  overloaded,
+  type AnswerHeaders,
+  type Incoming,
+  type Outgoing,
+} from './exchange.ts'
+import type { WireLimits } from './limits.ts'
+import type { RequestHead } from './request-head.ts'
+import type { Authenticated, Api, WireRequest } from './api.ts'
+
+export interface FrontOptions {
+  /** In the order in which they are asked whether a request is theirs. */
+  readonly apis: readonly Api[]
+  /** Says who sent a request to a service. Fails with KinesisError. */
+  readonly authenticate: (
+    service: string,
+    request: Pick<WireRequest, 'head' | 'body' | 'signal'>,
+  ) => Promise<Authenticated>
+  readonly limits: WireLimits
+  readonly log: EndpointLog
+}
+
+/** Where an operator's checks ask whether the endpoint serves. No client of AWS does. */
+const HEALTH_PATH = '/_millrace/health'
+const PREFLIGHT_SECONDS = '172800'
+const EXPOSED = 'x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date'
+/** Bytes of the second id, which only says that there is one. */
+const SECOND_ID_BYTES = 72
+
+export class Front {
+  readonly #options: FrontOptions
+  readonly #budget: ByteBudget
+  readonly #closing = new AbortController()
+  #requests = 0
+
+  constructor(options: FrontOptions) {
+    this.#options = options
+    this.#budget = new ByteBudget(options.limits.bytesInFlightMax)
+  }
+
+  /** Requests that are being read, served or answered. */
+  get requests(): number {
+    return this.#requests
+  }
+
+  /** Bytes of their bodies and answers. */
+  get bytesInFlight(): number {
+    return this.#budget.held
+  }
+
+  /** Ends answers without end, and tells handlers that nobody waits. */
+  close(): void {
+    this.#closing.abort(new ClientGone('the endpoint closes'))
+  }
+
+  /** Serves a request of the listener's. */
+  readonly serve = (incoming: Incoming, outgoing: Outgoing): void => {
+    const { limits, log } = this.#options
+    this.#requests += 1
+    const exchange = new Exchange(incoming, outgoing, {
+      limits,
+      budget: this.#budget,
+      closing: this.#closing.signal,
+    })
+    const requestId = randomUUID()
+    this.#exchange(exchange, requestId)
+      .catch((error: unknown) => {
+        exchange.cut()
+        if (error instanceof ClientGone) return
+        log({ level: 'error', message: 'A request could not be answered.', error, requestId })
+      })
+      .finally(() => {
+        this.#requests -= 1
+        exchange.release()
+      })
+  }
+
+  async #exchange(exchange: Exchange, requestId: string): Promise<void> {
+    const { head } = exchange
+    const origin = head.header('origin')
+    const isPreflight = head.method === 'OPTIONS' && origin !== undefined
+    const headers: Record<string, string> = { 'x-amzn-requestid': requestId }
+    if (!isPreflight) headers['x-amz-id-2'] = randomBytes(SECOND_ID_BYTES).toString('base64')
+    if (origin !== undefined) Object.assign(headers, crossOriginHeaders(head, isPreflight))
+    if (isPreflight) return exchange.answer(200, headers, '')
+    if (head.path === HEALTH_PATH) {
+      return exchange.answer(200, { ...headers, 'content-type': 'application/json' }, '{"status":"ok"}')
+    }
+    await this.#send(exchange, headers, await this.#answer(exchange, requestId))
+  }
+
+  async #answer(exchange: Exchange, requestId: string): Promise<Answer> {
+    const { apis, authenticate, limits, log } = this.#options
+    const { head, signal } = exchange
+    try {
+      if (this.#requests > limits.requestsMax) throw overloaded()
+      const body = await exchange.readBody()
+      const api = apis.find((candidate) => candidate.claims(head))
+      if (api === undefined) return emptyXmlRefusal('UnknownOperationException', 404)
+      const request: WireRequest = {
+        head,
+        body,
+        requestId,
+        signal,
+        authenticate: () => authenticate(api.name, { head, body, signal }),
+      }
+      return await api.serve(request)
+    } catch (error) {
+      if (error instanceof ClientGone) throw error
+      if (error instanceof KinesisError) return { ...xmlRefusal(error), status: errors[error.code].status }
+      log({ level: 'error', message: 'A request failed.', error, requestId })
+      return emptyXmlRefusal('InternalFailure', 500)
+    }
+  }
+
+  async #send(exchange: Exchange, common: AnswerHeaders, answer: Answer): Promise<void> {
+    const { status, contentType } = answer
+    const headers = contentType === undefined ? common : { ...common, 'content-type': contentType }
+    if ('frames' in answer) {
+      // The request is read and understood: what it held is free again.
+      exchange.release()
+      return exchange.stream(status, headers, answer.frames)
+    }
+    return exchange.answer(status, headers, answer.body)
+  }
+}
+
+function crossOriginHeaders(head: RequestHead, isPreflight: boolean): Record<string, string> {
+  const headers: Record<string, string> = { 'access-control-allow-origin': '*' }
+  if (!isPreflight) return { ...headers, 'access-control-expose-headers': EXPOSED }
+  const asked = head.header('access-control-request-headers')
+  const method = head.header('access-control-request-method')
+  if (asked !== undefined) headers['access-control-allow-headers'] = asked
+  if (method !== undefined) headers['access-control-allow-methods'] = method
+  return { ...headers, 'access-control-max-age': PREFLIGHT_SECONDS }
+}
