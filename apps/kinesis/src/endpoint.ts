@@ -2,12 +2,14 @@
 import { readFile } from 'node:fs/promises'
 import { connect, type Client, type ConnectOptions } from 'millrace'
 import { openGate } from './auth/open-gate.ts'
+import { StreamBook } from './book/stream-book.ts'
 import { joinHandlers } from './handlers.ts'
 import { startLocalBroker } from './local-broker.ts'
 import type { EndpointLog, EndpointParts } from './parts.ts'
 import { endpointDefaults, type EndpointSettings } from './settings.ts'
 import { Front } from './wire/front.ts'
 import { wireLimits, type WireLimits } from './wire/limits.ts'
+import { kinesisApi } from './wire/kinesis-api.ts'
 import { Listener, type Certificate } from './wire/listener.ts'
 
 /** The broker that an endpoint serves, and how to reach it: what `connect` takes. */
@@ -95,9 +97,16 @@ async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): 
   const broker = options.broker ?? (await ownBroker(closers))
   const own = await connectOwn(broker, log)
   closers.push(() => own.close())
-  const parts: EndpointParts = { own, settings, now: clock, log }
-  joinHandlers(parts)
-  const front = new Front({ apis: [], authenticate: openGate(own, settings), limits, log })
+  const book = await StreamBook.open({
+    own,
+    settings,
+    now: clock,
+    log: (message, error) => log({ level: 'warn', message, error }),
+  })
+  closers.push(() => book.close())
+  const parts: EndpointParts = { own, settings, book, now: clock, log }
+  const apis = [kinesisApi({ handlers: joinHandlers(parts), log })]
+  const front = new Front({ apis, authenticate: openGate(own, settings), limits, log })
   const listener = await Listener.open({ host, port, certificate, limits, serve: front.serve })
   closers.push(() => {
     front.close()

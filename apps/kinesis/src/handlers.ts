@@ -2,7 +2,12 @@
 import type { Handlers } from './call.ts'
 import type { EndpointParts } from './parts.ts'
 
-/** Makes the handlers: one line for each part. */
-export function joinHandlers(_parts: EndpointParts): Partial<Handlers> {
-  return {}
+/** Makes the handlers of one part of the endpoint. */
+type Part = (parts: EndpointParts) => Partial<Handlers>
+
+/** One line for each part. */
+const joined: readonly Part[] = []
+
+export function joinHandlers(parts: EndpointParts): Partial<Handlers> {
+  return Object.assign({}, ...joined.map((make) => make(parts))) as Partial<Handlers>
 }

@@ -1,5 +1,6 @@
-// What the handlers of an endpoint are made of. Pure types.
+// What the handlers of an endpoint are made of. Types alone.
 import type { Client } from 'millrace'
+import type { StreamBook } from './book/stream-book.ts'
 import type { EndpointSettings } from './settings.ts'
 
 /** One line for the operator. */
@@ -20,6 +21,8 @@ export interface EndpointParts {
   /** The endpoint's own client, which may do everything. */
   readonly own: Client
   readonly settings: EndpointSettings
+  /** What the endpoint keeps of streams, and how requests find them. */
+  readonly book: StreamBook
   /** Milliseconds since the epoch. */
   now(): number
   readonly log: EndpointLog

@@ -20,14 +20,14 @@ export const errors = {
   ResourceNotFoundException: { status: 400 },
   ValidationException: { status: 400 },
   // Of every request, whatever the operation.
-  IncompleteSignatureException: { status: 403 },
-  InvalidSignatureException: { status: 403 },
-  MissingAuthenticationTokenException: { status: 403 },
+  IncompleteSignatureException: { status: 400 },
+  InvalidSignatureException: { status: 400 },
+  MissingAuthenticationTokenException: { status: 400 },
   RequestEntityTooLargeException: { status: 413 },
   SerializationException: { status: 400 },
   ServiceUnavailableException: { status: 503 },
   UnknownOperationException: { status: 400 },
-  UnrecognizedClientException: { status: 403 },
+  UnrecognizedClientException: { status: 400 },
 } as const satisfies Record<string, { readonly status: number }>
 
 export type ErrorName = keyof typeof errors

@@ -29,6 +29,16 @@ export function emptyXmlRefusal(code: string, status: number): WholeAnswer {
   return { status, body: `<${code}/>\n` }
 }
 
+/** How the service refuses requests of the content type `application/json`, which an older protocol had. */
+export function wrappedRefusal(code: string, status: number): WholeAnswer {
+  const output = { __type: `com.amazon.coral.service#${code}` }
+  return {
+    status,
+    contentType: 'application/json',
+    body: JSON.stringify({ Output: output, Version: '1.0' }),
+  }
+}
+
 function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

@@ -29,3 +29,20 @@ export interface Api {
   /** Answers; refusals are answers too, in the protocol of the request. What it throws is answered as an internal failure. */
   serve(request: WireRequest): Promise<Answer>
 }
+
+/** The two halves of `X-Amz-Target: Kinesis_20131202.PutRecord`. */
+export interface Target {
+  readonly prefix: string
+  readonly operation: string
+}
+
+/** Reads the target of a request; empty halves where it has none. */
+export function targetOf(head: RequestHead): Target {
+  const [prefix = '', operation = ''] = (head.header('x-amz-target') ?? '').split('.')
+  return { prefix, operation }
+}
+
+/** The content type of a request without its parameters. */
+export function contentTypeOf(head: RequestHead): string {
+  return (head.header('content-type') ?? '').split(';')[0]!.trim()
+}
