@@ -50,6 +50,15 @@ const V2_HIGH = V2_LOW + (V2_LOW >> 1n)
 const COUNTER_UNIT = 1n << 80n
 const SECOND_UNIT = 1n << 36n
 
+const LIMBS = 7
+const LIMB_DIGITS = 4
+const LIMB = 10_000
+const limbTexts = Array.from({ length: LIMB }, (_, limb) => String(limb).padStart(LIMB_DIGITS, '0'))
+/** COUNTER_UNIT, the lowest four digits first. */
+const counterUnitLimbs = Array.from({ length: LIMBS }, (_, i) =>
+  Number((COUNTER_UNIT / BigInt(LIMB) ** BigInt(i)) % BigInt(LIMB)),
+)
+
 /** When a shard counts as created: a child one second later than it was, as in the service. */
 export function createdAtOf({
   createdAt,
@@ -86,10 +95,9 @@ export class SequenceNumbers {
   readonly #base: bigint
   #sequenceNumber = -1
   #seconds = -1
-  /** The last number: its upper 28 digits as text, and two limbs of 14 digits. */
+  /** The last number: its upper 28 digits as text, and seven limbs of four digits, the lowest first. */
   #upper = ''
-  #middle = 0
-  #lower = 0
+  readonly #limbs = new Uint16Array(LIMBS)
 
   /** @param shardCreatedAt see `createdAtOf` */
   constructor(shardIndex: number, shardCreatedAt: Date) {
@@ -104,7 +112,10 @@ export class SequenceNumbers {
     else this.#compute(sequenceNumber, seconds)
     this.#sequenceNumber = sequenceNumber
     this.#seconds = seconds
-    return this.#upper + digits14(this.#middle) + digits14(this.#lower)
+    const limbs = this.#limbs
+    let digits = this.#upper
+    for (let i = LIMBS - 1; i >= 0; i--) digits += limbTexts[limbs[i]!]!
+    return digits
   }
 
   #compute(sequenceNumber: number, seconds: number): void {
@@ -113,23 +124,23 @@ export class SequenceNumbers {
       BigInt(sequenceNumber) * COUNTER_UNIT +
       BigInt(seconds) * SECOND_UNIT
     ).toString()
-    this.#upper = digits.slice(0, -28)
-    this.#middle = Number(digits.slice(-28, -14))
-    this.#lower = Number(digits.slice(-14))
+    this.#upper = digits.slice(0, -LIMBS * LIMB_DIGITS)
+    for (let i = 0; i < LIMBS; i++) {
+      const end = digits.length - i * LIMB_DIGITS
+      this.#limbs[i] = Number(digits.slice(end - LIMB_DIGITS, end))
+    }
   }
 
-  /** Adds COUNTER_UNIT, which is 12 089 258 196 14 629 174 706 176. */
+  /** Adds COUNTER_UNIT. By limbs whose texts are in a table it takes a fifth of the time of big integers. */
   #increment(): void {
-    this.#lower += 14_629_174_706_176
-    this.#middle += 12_089_258_196
-    if (this.#lower >= LIMB) {
-      this.#lower -= LIMB
-      this.#middle += 1
+    const limbs = this.#limbs
+    let carry = 0
+    for (let i = 0; i < LIMBS; i++) {
+      const sum = limbs[i]! + counterUnitLimbs[i]! + carry
+      carry = sum >= LIMB ? 1 : 0
+      limbs[i] = sum - carry * LIMB
     }
-    if (this.#middle >= LIMB) {
-      this.#middle -= LIMB
-      this.#upper = (BigInt(this.#upper) + 1n).toString()
-    }
+    if (carry > 0) this.#upper = (BigInt(this.#upper) + 1n).toString()
   }
 }
 
@@ -150,14 +161,6 @@ export function parseKinesisSequenceNumber(text: string): ParsedSequenceNumber |
 /** A sequence number as the service repeats it in errors: small numbers are of the oldest layout, without its first digit. */
 export function normalSequenceNumber(text: string): string {
   return normalNumber(text).toString()
-}
-
-const LIMB = 1e14
-
-function digits14(limb: number): string {
-  const high = Math.floor(limb / 1e7)
-  // Numbers of up to 31 bits become text several times as fast as larger ones.
-  return String(10_000_000 + high).slice(1) + String(10_000_000 + (limb - high * 1e7)).slice(1)
 }
 
 function numberOf(shardIndex: number, createdAt: Date, counter: bigint, seconds: number): bigint {

@@ -1,0 +1,139 @@
+// GetRecords: the records of a shard from an iterator on. Runs in the endpoint.
+// At the end of a closed shard the answer has its children and no iterator, and never one without the other: readers of the service
+// rely on that to go on.
+import { MillraceError, type Fetched } from 'millrace'
+import { placeOf } from '../../book/stream-view.ts'
+import type { Call } from '../../call.ts'
+import { parseStreamArn } from '../../identifiers/arn.ts'
+import { shardIdOf } from '../../identifiers/shard-ids.ts'
+import {
+  openShardIterator,
+  sealShardIterator,
+  type IteratorPosition,
+  type ShardIterator,
+} from '../../identifiers/shard-iterator.ts'
+import { KinesisError } from '../../model/errors.ts'
+import type { OutputOf } from '../../model/operations.ts'
+import { endDryRun } from '../dry-run.ts'
+import type { KnownStream } from '../known-stream.ts'
+import type { RecordsContext } from '../parts.ts'
+import { knownShard, readErrors } from './readable.ts'
+import { recordsOf } from './shown-records.ts'
+
+type GetRecordsCall = Call<'GetRecords'>
+
+const ITERATOR_LIFE_MS = 300_000
+const RECORDS_MAX = 10_000
+const BYTES_MAX = 10 * 1024 * 1024
+
+export async function getRecords(
+  context: RecordsContext,
+  call: GetRecordsCall,
+): Promise<OutputOf<'GetRecords'>> {
+  const { seal, now, streams } = context
+  const iterator = checkedIterator(context, call)
+  await endDryRun(context, call, 'read', iterator.streamName)
+  const { stream, fetched } = await read(context, call, iterator)
+  const { shardIndex } = iterator
+  const { numbers } = stream.shard(shardIdOf(shardIndex))!
+  const next: ShardIterator = {
+    createdAtMs: now(),
+    streamName: iterator.streamName,
+    streamId: stream.view.id,
+    shardIndex,
+    position: { at: 'sequenceNumber', sequenceNumber: fetched.next },
+  }
+  const isEnd = fetched.isEnd && fetched.children.length > 0
+  return {
+    Records: recordsOf(fetched.records, numbers, streams.facts(stream)),
+    ...(isEnd
+      ? { ChildShards: fetched.children.map(childOf) }
+      : { NextShardIterator: sealShardIterator(seal, next) }),
+    MillisBehindLatest: Math.max(0, Math.round(fetched.millisBehind)),
+  }
+}
+
+function checkedIterator({ seal, now }: RecordsContext, { input, region }: GetRecordsCall): ShardIterator {
+  const iterator = openShardIterator(seal, input.ShardIterator)
+  const arn = input.StreamARN === undefined ? undefined : parseStreamArn(input.StreamARN)
+  const isOfArn =
+    input.StreamARN === undefined || (arn?.name === iterator?.streamName && arn?.region === region)
+  if (iterator === undefined || !isOfArn)
+    throw new KinesisError('InvalidArgumentException', 'Invalid ShardIterator.')
+  const time = now()
+  if (time - iterator.createdAtMs <= ITERATOR_LIFE_MS) return iterator
+  throw new KinesisError(
+    'ExpiredIteratorException',
+    `Iterator expired. The iterator was created at time ${printedTime(iterator.createdAtMs)} while right now it is ` +
+      `${printedTime(time)} which is further in the future than the tolerated delay of ${ITERATOR_LIFE_MS} milliseconds.`,
+  )
+}
+
+/** Reads from an iterator's place. In a stream that was made again under the name, that is its oldest record. */
+async function read(
+  context: RecordsContext,
+  call: GetRecordsCall,
+  iterator: ShardIterator,
+): Promise<{ readonly stream: KnownStream; readonly fetched: Fetched }> {
+  const { streams } = context
+  const place = { name: iterator.streamName, shardIndex: iterator.shardIndex }
+  const { stream } = await knownShard(context, call, place)
+  try {
+    return { stream, fetched: await fetch(context, call, iterator, stream) }
+  } catch (error) {
+    const cause = error instanceof KinesisError ? error.cause : undefined
+    if (!MillraceError.is(cause, 'streamNotFound')) throw error
+    await streams.refreshed(call, stream).catch(() => {})
+    const { stream: anew } = await knownShard(context, call, place)
+    if (anew.view.id === stream.view.id) throw error
+    return { stream: anew, fetched: await fetch(context, call, iterator, anew) }
+  }
+}
+
+function fetch(
+  { settings }: RecordsContext,
+  call: GetRecordsCall,
+  { shardIndex, streamId, position }: ShardIterator,
+  { view }: KnownStream,
+): Promise<Fetched> {
+  const { input, caller, signal } = call
+  return readErrors(placeOf(call, settings.account, view.name), shardIndex, () =>
+    caller.client.fetch(view.name, {
+      shard: shardIdOf(shardIndex),
+      from: view.id === streamId ? nativePosition(position) : 'TRIM_HORIZON',
+      recordsMax: input.Limit ?? RECORDS_MAX,
+      bytesMax: BYTES_MAX,
+      streamId: view.id,
+      onTrimmed: 'horizon',
+      signal,
+    }),
+  )
+}
+
+function nativePosition(position: IteratorPosition) {
+  switch (position.at) {
+    case 'sequenceNumber':
+      return { atSequenceNumber: position.sequenceNumber }
+    case 'time':
+      return { atTimestamp: position.timeMs }
+    case 'horizon':
+      return 'TRIM_HORIZON' as const
+  }
+}
+
+function childOf({ shardId, parentShardIds, hashKeyRange }: Fetched['children'][number]) {
+  return {
+    ShardId: shardId,
+    ParentShards: [...parentShardIds],
+    HashKeyRange: {
+      StartingHashKey: hashKeyRange.startingHashKey,
+      EndingHashKey: hashKeyRange.endingHashKey,
+    },
+  }
+}
+
+/** As the service prints times in errors: 'Thu Jan 22 01:22:02 UTC 2015'. */
+function printedTime(timeMs: number): string {
+  const [day, date, month, year, time] = new Date(timeMs).toUTCString().replace(',', '').split(' ')
+  return `${day} ${month} ${date} ${time} UTC ${year}`
+}

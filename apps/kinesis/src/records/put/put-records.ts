@@ -1,0 +1,91 @@
+// PutRecords: up to 500 records, each with a result of its own. Runs in the endpoint.
+// Records of one shard are stored in the order of the request. A refusal of one does not stop the others.
+import { MillraceError, type Acknowledgement, type Producer, type RecordInput } from 'millrace'
+import { placeOf } from '../../book/stream-view.ts'
+import type { Call } from '../../call.ts'
+import { KinesisError } from '../../model/errors.ts'
+import type { OutputOf } from '../../model/operations.ts'
+import { asKinesisError, type ErrorPlace } from '../../native-errors.ts'
+import { endDryRun } from '../dry-run.ts'
+import type { KnownStream } from '../known-stream.ts'
+import type { RecordsContext } from '../parts.ts'
+import { checkEntries, recordOf } from './entries.ts'
+import { readyProducer, sequenceNumberOf, streamOf, writableStream } from './writable.ts'
+
+type Result = OutputOf<'PutRecords'>['Records'][number]
+type Outcome = Acknowledgement | MillraceError
+
+export async function putRecords(
+  context: RecordsContext,
+  call: Call<'PutRecords'>,
+): Promise<OutputOf<'PutRecords'>> {
+  const { book, streams, settings } = context
+  const entries = call.input.Records
+  const name = book.nameOf(call)
+  const stream = await writableStream(context, call, name)
+  const facts = streams.facts(stream)
+  checkEntries(entries, facts, (index) => `records.${index + 1}.member.`)
+  await endDryRun(context, call, 'write', name)
+  const producer = await readyProducer(context, call, stream)
+  const outcomes = await sendAll(
+    producer,
+    entries.map((entry) => recordOf(entry, facts)),
+  )
+  const place = placeOf(call, settings.account, name)
+  refuseWhole(outcomes, place)
+  const results: Result[] = []
+  let failed = 0
+  let taker: KnownStream = stream
+  for (const outcome of outcomes) {
+    if (outcome instanceof MillraceError) {
+      failed++
+      results.push(failureOf(outcome, place))
+    } else {
+      taker = await streamOf(context, call, taker, outcome)
+      results.push({ ShardId: outcome.shardId, SequenceNumber: sequenceNumberOf(taker, outcome) })
+    }
+  }
+  return {
+    FailedRecordCount: failed,
+    Records: results,
+    ...(facts.encryption === undefined ? {} : { EncryptionType: 'KMS' }),
+  }
+}
+
+/** Sends records in their order; fulfils with what became of each, in the same order. */
+function sendAll(producer: Producer, records: readonly RecordInput[]): Promise<Outcome[]> {
+  return new Promise((resolve) => {
+    const outcomes: Outcome[] = []
+    let left = records.length
+    const settled = (index: number, outcome: Outcome): void => {
+      outcomes[index] = outcome
+      if (--left === 0) resolve(outcomes)
+    }
+    for (const [index, record] of records.entries()) {
+      producer.send(record).then(
+        (stored) => settled(index, stored),
+        (error: unknown) => settled(index, asMillraceError(error)),
+      )
+    }
+  })
+}
+
+/** Throws if nothing was stored for a reason that concerns all: SDKs try such a request again, and never a single record. */
+function refuseWhole(outcomes: readonly Outcome[], place: ErrorPlace): void {
+  const [first] = outcomes
+  if (!(first instanceof MillraceError) || first.code === 'provisionedThroughputExceeded') return
+  if (outcomes.every((outcome) => outcome instanceof MillraceError)) throw asKinesisError(first, place)
+}
+
+function failureOf(error: MillraceError, place: ErrorPlace): Result {
+  const refusal = asKinesisError(error, place)
+  if (refusal instanceof KinesisError && refusal.code === 'ProvisionedThroughputExceededException') {
+    return { ErrorCode: refusal.code, ErrorMessage: refusal.message }
+  }
+  return { ErrorCode: 'InternalFailure', ErrorMessage: 'Internal Service Failure.' }
+}
+
+function asMillraceError(error: unknown): MillraceError {
+  if (MillraceError.is(error)) return error
+  return new MillraceError('internal', 'A record could not be sent.', { cause: error })
+}

@@ -1,0 +1,121 @@
+// Handlers of records over a broker in this process, with a clock that tests move.
+import { connect, type Client, type CreateStreamOptions } from 'millrace'
+import { createBroker } from 'millrace/broker'
+import { StreamBook } from '../../../src/book/stream-book.ts'
+import type { Call, Caller } from '../../../src/call.ts'
+import { openSeal } from '../../../src/identifiers/seal.ts'
+import { KinesisError } from '../../../src/model/errors.ts'
+import type { InputOf, OperationName, OutputOf } from '../../../src/model/operations.ts'
+import { recordsHandlers } from '../../../src/records/handlers.ts'
+import { endpointDefaults } from '../../../src/settings.ts'
+
+type Operation = 'PutRecord' | 'PutRecords' | 'GetShardIterator' | 'GetRecords'
+
+export const ACCOUNT = endpointDefaults.account
+export const REGION = 'eu-west-1'
+
+/** How far the clocks of a world are ahead of the system's. */
+interface Ahead {
+  ms: number
+}
+
+interface WorldParts {
+  readonly client: Client
+  readonly book: StreamBook
+  readonly handlers: ReturnType<typeof recordsHandlers>
+  readonly ahead: Ahead
+  readonly close: () => Promise<void>
+}
+
+export class World implements AsyncDisposable {
+  readonly client: Client
+  readonly book: StreamBook
+  readonly #parts: WorldParts
+
+  private constructor(parts: WorldParts) {
+    this.client = parts.client
+    this.book = parts.book
+    this.#parts = parts
+  }
+
+  static async open(): Promise<World> {
+    const ahead: Ahead = { ms: 0 }
+    const clock = () => Date.now() + ahead.ms
+    const broker = await createBroker({ listen: false, clock, elapsed: () => performance.now() + ahead.ms })
+    const client = await connect(broker.url, broker)
+    const settings = endpointDefaults
+    const book = await StreamBook.open({ own: client, settings, now: clock, log: () => {} })
+    const seal = await openSeal(client)
+    const close = async () => {
+      await book.close()
+      await client.close()
+      await broker.close()
+    }
+    const handlers = recordsHandlers({ settings, now: clock, book, seal })
+    return new World({ client, book, handlers, ahead, close })
+  }
+
+  now(): number {
+    return Date.now() + this.#parts.ahead.ms
+  }
+
+  /** Lets time pass, for the broker and the endpoint. */
+  pass(ms: number): void {
+    this.#parts.ahead.ms += ms
+  }
+
+  async stream(name: string, options: CreateStreamOptions = {}): Promise<void> {
+    await this.client.createStream(name, options)
+  }
+
+  async do<N extends Operation>(
+    operation: N,
+    input: InputOf<N>,
+    caller: Partial<Caller> = {},
+  ): Promise<OutputOf<N>> {
+    const call = {
+      operation,
+      input,
+      caller: { principal: undefined, client: this.client, may: () => Promise.resolve(true), ...caller },
+      region: REGION,
+      requestId: 'request',
+      signal: new AbortController().signal,
+    }
+    const handler = this.#parts.handlers[operation] as unknown as (call: unknown) => Promise<OutputOf<N>>
+    return handler(call satisfies Call<OperationName> | Call<N>)
+  }
+
+  /** What a request is refused with: the error's name and text. */
+  async refusal<N extends Operation>(
+    operation: N,
+    input: InputOf<N>,
+    caller: Partial<Caller> = {},
+  ): Promise<string> {
+    try {
+      await this.do(operation, input, caller)
+    } catch (error) {
+      if (error instanceof KinesisError) return `${error.code}: ${error.message}`
+      throw error
+    }
+    return 'it was not refused'
+  }
+
+  /** An iterator for a shard of a stream. */
+  async iterator(
+    stream: string,
+    shard: string | number,
+    type: InputOf<'GetShardIterator'>['ShardIteratorType'] = 'TRIM_HORIZON',
+    more: Partial<InputOf<'GetShardIterator'>> = {},
+  ): Promise<string> {
+    const input = { StreamName: stream, ShardId: String(shard), ShardIteratorType: type, ...more }
+    const { ShardIterator: iterator } = await this.do('GetShardIterator', input)
+    return iterator!
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.close()
+  }
+}
+
+export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
+export const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
