@@ -4,6 +4,7 @@ import { connect, type Client, type ConnectOptions } from 'millrace'
 import { openGate } from './auth/open-gate.ts'
 import { StreamBook } from './book/stream-book.ts'
 import { joinHandlers } from './handlers.ts'
+import { openSeal } from './identifiers/seal.ts'
 import { startLocalBroker } from './local-broker.ts'
 import type { EndpointLog, EndpointParts } from './parts.ts'
 import { endpointDefaults, type EndpointSettings } from './settings.ts'
@@ -97,6 +98,7 @@ async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): 
   const broker = options.broker ?? (await ownBroker(closers))
   const own = await connectOwn(broker, log)
   closers.push(() => own.close())
+  const seal = await openSeal(own)
   const book = await StreamBook.open({
     own,
     settings,
@@ -104,7 +106,7 @@ async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): 
     log: (message, error) => log({ level: 'warn', message, error }),
   })
   closers.push(() => book.close())
-  const parts: EndpointParts = { own, settings, book, now: clock, log }
+  const parts: EndpointParts = { own, settings, book, seal, now: clock, log }
   const apis = [kinesisApi({ handlers: joinHandlers(parts), log })]
   const front = new Front({ apis, authenticate: openGate(own, settings), limits, log })
   const listener = await Listener.open({ host, port, certificate, limits, serve: front.serve })

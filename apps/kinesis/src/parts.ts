@@ -1,6 +1,7 @@
 // What the handlers of an endpoint are made of. Types alone.
 import type { Client } from 'millrace'
 import type { StreamBook } from './book/stream-book.ts'
+import type { Seal } from './identifiers/seal.ts'
 import type { EndpointSettings } from './settings.ts'
 
 /** One line for the operator. */
@@ -23,6 +24,8 @@ export interface EndpointParts {
   readonly settings: EndpointSettings
   /** What the endpoint keeps of streams, and how requests find them. */
   readonly book: StreamBook
+  /** Closes iterators and page tokens. */
+  readonly seal: Seal
   /** Milliseconds since the epoch. */
   now(): number
   readonly log: EndpointLog

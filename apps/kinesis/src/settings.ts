@@ -10,6 +10,8 @@ export interface EndpointSettings {
   readonly account: string
   /** How long a stream or consumer is CREATING, UPDATING or DELETING at least, in milliseconds. */
   readonly stateDelayMs: number
+  /** How long a subscription to a shard lives, in milliseconds; then the client subscribes again. */
+  readonly subscriptionLifeMs: number
   /** 'kinesis': new streams get the limits of a Kinesis shard, and calls those of the service; 'none': nothing is limited. */
   readonly limits: 'none' | 'kinesis'
   /** 'aws': resharding is refused where the service refuses it; 'millrace': only where the broker cannot. */
@@ -21,6 +23,7 @@ export const endpointDefaults: EndpointSettings = {
   regionDefault: 'us-east-1',
   account: '000000000000',
   stateDelayMs: 0,
+  subscriptionLifeMs: 300_000,
   limits: 'none',
   rules: 'aws',
 }

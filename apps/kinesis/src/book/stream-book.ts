@@ -216,11 +216,40 @@ export class StreamBook {
     }))
   }
 
-  /** Forgets a consumer that was deregistered. */
-  async forgetConsumer({ streamId, consumer }: Pick<ConsumerKey, 'streamId' | 'consumer'>): Promise<void> {
+  /** What is kept of the last consumer of a name, as the broker has it now, if that was deregistered. */
+  async deregisteredConsumer(
+    streamId: number,
+    consumer: string,
+    signal?: AbortSignal,
+  ): Promise<ConsumerDocument | undefined> {
+    const document = (await this.#consumers.read(consumerName(streamId, consumer), signal))?.value
+    return document?.deregisteredUntil === undefined ? undefined : document
+  }
+
+  /** What is kept of deregistered consumers of a stream, by name, from memory. */
+  deregisteredConsumers(streamId: number): readonly (readonly [string, ConsumerDocument])[] {
+    const prefix = consumerName(streamId, '')
+    return [...this.#consumers.entries()]
+      .filter(([, { value }]) => value.streamId === streamId && value.deregisteredUntil !== undefined)
+      .map(([name, { value }]) => [name.slice(prefix.length), value] as const)
+  }
+
+  /** Keeps of a consumer that was deregistered how long it is shown; or forgets it. Another one of the name is left as it is. */
+  async buryConsumer(
+    { streamId, consumer, createdAt }: ConsumerKey,
+    shown?: Pick<ConsumerFacts, 'arnSeconds' | 'deregisteredUntil'>,
+  ): Promise<void> {
     const name = consumerName(streamId, consumer)
-    const entry = await this.#consumers.read(name)
-    if (entry !== undefined) await this.#consumers.delete(name, entry.version).catch(unlessChanged)
+    if (shown === undefined) {
+      const entry = await this.#consumers.read(name)
+      if (entry === undefined || entry.value.createdAt > createdAt.getTime()) return
+      await this.#consumers.delete(name, entry.version).catch(unlessChanged)
+      return
+    }
+    await this.#consumers.update(name, (document) => {
+      if (document !== undefined && document.createdAt > createdAt.getTime()) return document
+      return { ...defaultConsumerFacts, ...shown, streamId, createdAt: createdAt.getTime() }
+    })
   }
 
   /** Removes what is kept of streams that are no more. */

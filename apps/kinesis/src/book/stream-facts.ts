@@ -52,11 +52,17 @@ export type StreamDocument = StreamFacts & {
 export interface ConsumerFacts {
   readonly tags: Readonly<Record<string, string>>
   readonly policy: string | undefined
+  /** Seconds in its ARN, where those of its registration were used by an earlier consumer of the name. */
+  readonly arnSeconds: number | undefined
+  /** It was deregistered, and is shown until this time: milliseconds since the epoch. */
+  readonly deregisteredUntil: number | undefined
 }
 
 export const defaultConsumerFacts: ConsumerFacts = Object.freeze({
   tags: Object.freeze({}),
   policy: undefined,
+  arnSeconds: undefined,
+  deregisteredUntil: undefined,
 })
 
 /** Document of a consumer: its name is made of the stream's id and the consumer's name. */

@@ -173,7 +173,8 @@ export const startingPosition = structure({
 })
 export const subscribeToShardEvent = structure({
   Records: required(recordList),
-  ContinuationSequenceNumber: required(sequenceNumber),
+  // The model requires it, and the service leaves it out at the end of a shard: that is how clients know the end.
+  ContinuationSequenceNumber: optional(sequenceNumber),
   MillisBehindLatest: required(millisBehindLatest),
   ChildShards: optional(childShardList),
 })

@@ -145,7 +145,7 @@ describe('what the book keeps', () => {
     const consumer = { streamId, consumer: 'reader', createdAt: new Date(5) }
     await book.updateConsumer(consumer, (facts) => ({ ...facts, policy: '{}' }))
     expect(book.consumerFacts({ ...consumer, createdAt: new Date(6) }).policy).toBeUndefined()
-    await book.forgetConsumer(consumer)
+    await book.buryConsumer(consumer)
     expect(book.consumerFacts(consumer).policy).toBeUndefined()
   })
 })
