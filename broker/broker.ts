@@ -9,6 +9,7 @@ import { refusal } from '../protocol/refusal.ts'
 import type { CatalogStore } from './catalog-contract.ts'
 import { closeAll, type Closers } from './closing.ts'
 import { composeController, type ControllerChoices } from './compose-controller.ts'
+import { ConfigError } from './config/config-error.ts'
 import { advertisedAddress, type Config } from './config/derive.ts'
 import type { BrokerOptionName } from './config/options.ts'
 import { resolveConfig } from './config/resolve.ts'
@@ -146,7 +147,11 @@ async function openBroker(options: BrokerOptions, dataDir: string, closers: Clos
 function embeddedConfig({ listen = true, config = {} }: BrokerOptions, dataDir: string): Config {
   const at = typeof listen === 'object' ? listen : { host: '127.0.0.1', port: 0 }
   const settings = { hosts: 1, freeSpaceFloor: '64MiB', ...at, hostPortBase: 0, ...config, dataDir }
-  return resolveConfig({ settings }).values
+  const resolved = resolveConfig({ settings }).values
+  if (resolved.apps.length === 0) return resolved
+  throw new ConfigError(
+    'with is for daemons: a broker inside a program runs no apps; start them as the program likes.',
+  )
 }
 
 /** Functions that say where each host listens, and where clients reach it. */

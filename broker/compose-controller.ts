@@ -47,10 +47,20 @@ export interface ControllerChoices extends Pick<
   readonly isStopping: () => boolean
   /** Write the token of root to a file of the data directory, at the first start. */
   readonly hasRootToken: boolean
+  /** What runs beside the broker; default: nothing. */
+  readonly beside?: Beside
   /** Opens the catalog. Default: the catalog on disk. */
   readonly openCatalog?: (directory: string) => Promise<CatalogStore>
   /** Opens the small rows. Default: those on disk. */
   readonly openSmallRows?: (directory: string, events: SmallRowsEvents) => Promise<SmallRowsStore>
+}
+
+/** What runs beside the broker, in processes that its daemon starts. */
+export interface Beside {
+  /** Why the broker is not ready for its sake. */
+  reasons(): readonly string[]
+  /** Called just before the metrics are read. */
+  measure(instruments: Instruments): void
 }
 
 /** A controller whose ports are open, and whose hosts are being launched. */
@@ -64,6 +74,9 @@ export interface ComposedController {
   readonly admin: { readonly port: number; readonly url: string } | undefined
   /** What all ports show and trust; undefined without TLS. */
   readonly certificates: CertificateWatch | undefined
+  readonly instruments: Instruments
+  /** What is left of the time for draining, from the first call on. */
+  readonly drainMs: () => number
 }
 
 /**
@@ -151,7 +164,8 @@ async function openAll(choices: ControllerChoices, closers: Closers): Promise<Co
   if (open !== undefined) log.warn({ open: open.addresses }, open.message)
   if (open?.isWhole) audit.record('startedOpen', { outcome: 'done', detail: open.addresses.join(', ') })
   controller.start()
-  return { controller, server, dataDir, port, admin, certificates }
+  const { instruments } = telemetry
+  return { controller, server, dataDir, port, admin, certificates, instruments, drainMs }
 }
 
 function secretAt(path: string): SecretFile {
@@ -179,7 +193,7 @@ async function openCertificates(
 
 /** Opens the port for probes and scrapers, if the entry wants one. */
 async function openAdmin(
-  { admin: at, config, isStopping, log }: ControllerChoices,
+  { admin: at, config, isStopping, beside, log }: ControllerChoices,
   controller: Controller,
   {
     telemetry,
@@ -191,8 +205,11 @@ async function openAdmin(
   const admin = await listenOrSay(at, (place) =>
     createAdminServer({
       listen: place,
-      ready: () => (isStopping() ? stopping : controller.readiness()),
-      metrics: () => controller.scrape(),
+      ready: () => (isStopping() ? stopping : readinessOf(controller, beside)),
+      metrics: () => {
+        beside?.measure(telemetry.instruments)
+        return controller.scrape()
+      },
       refusalOf: (scraper) => {
         const refused = scrapeRefusal(controller.policy, scraper, controller.now)
         if (refused !== undefined) {
@@ -208,4 +225,12 @@ async function openAdmin(
   )
   const scheme = certificates === undefined ? 'http' : 'https'
   return { ...admin, url: `${scheme}://${authorityOf(at.host, admin.port)}` }
+}
+
+function readinessOf(
+  controller: Controller,
+  beside: Beside | undefined,
+): ReturnType<Controller['readiness']> {
+  const reasons = [...controller.readiness().reasons, ...(beside?.reasons() ?? [])]
+  return { ready: reasons.length === 0, reasons }
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { invariant } from '../protocol/invariant.ts'
 import { MillraceError } from '../protocol/millrace-error.ts'
 import { closeAll, type Closers } from './closing.ts'
+import { besides, startApps } from './compose-apps.ts'
 import { composeController, type ControllerChoices } from './compose-controller.ts'
 import { ConfigError } from './config/config-error.ts'
 import { advertisedAddress, type Config } from './config/derive.ts'
@@ -11,6 +12,8 @@ import type { ListenAttempt } from './config/listening.ts'
 import { loadConfig } from './config/load.ts'
 import { flagOf } from './config/options.ts'
 import { authorityOf, schemeOf } from './config/url.ts'
+import { installedApp, type FindApp } from './control/apps/app-program.ts'
+import type { AppSupervision } from './control/apps/app-supervision.ts'
 import { processLauncher } from './control/hosts/process-launcher.ts'
 import { localProfile, writeLocalProfile } from './local-profile.ts'
 import { endOnSignals, failStop, onHangUp, type Ending } from './ending.ts'
@@ -25,7 +28,7 @@ export interface Daemon {
   readonly url: string
   /** For probes and scrapers: `http://127.0.0.1:7480`, or `https://…` with TLS. */
   readonly adminUrl: string
-  /** Fulfils when every host serves; rejects when the daemon stops before that. */
+  /** Fulfils when every host and every app serves; rejects when the daemon stops before that. */
   readonly ready: Promise<void>
   /** Fulfils when nothing runs any more, with the exit code of the process. */
   readonly stopped: Promise<number>
@@ -36,28 +39,41 @@ export interface Daemon {
 /**
  * Starts a broker on its data directory, and stops it on SIGINT or SIGTERM: it then answers what is in flight and refuses
  * new requests; a second signal ends it at once. Fulfils when the controller's ports are open; a log line, whatever the
- * level, says when all hosts serve. Rejects with `unavailable` and one sentence where it cannot start; then nothing is left
- * running.
+ * level, says when all hosts and apps serve. Rejects with `unavailable` and one sentence where it cannot start; then nothing is left
+ * running. `find` finds the programs of apps, in the place of installed packages.
  */
-export async function startDaemon(config: Config): Promise<Daemon> {
+export async function startDaemon(config: Config, find: FindApp = installedApp): Promise<Daemon> {
   const log = createLog({ level: config.logLevel, format: config.logFormat, process: 'controller' })
   const failure = failStop(log)
   const restoreConsole = logConsole(log)
   const closers: Closers = [restoreConsole, () => failure.release()]
   const close = (): Promise<void> => closeAll(closers)
   let ending: Ending | undefined
+  let apps: AppSupervision | undefined
   try {
+    // What is not installed is said before anything is opened.
+    for (const app of config.apps) find(app)
     const isStopping = (): boolean => ending?.isStopping ?? false
-    const choices = { ...daemonChoices(config, log), isStopping, onBroken: failure.fail }
-    const { controller, dataDir, port, admin, certificates } = await composeController(choices, closers)
+    const beside = besides(() => apps)
+    const choices = { ...daemonChoices(config, log), isStopping, onBroken: failure.fail, beside }
+    const composed = await composeController(choices, closers)
+    const { controller, dataDir, port, admin, certificates } = composed
     if (certificates !== undefined) closers.push(onHangUp(() => void certificates.reload()))
     const url = `${schemeOf(config)}://${authorityOf(config.host, port)}`
     invariant(admin !== undefined, 'a daemon has a port for probes')
     const { url: adminUrl, port: adminPort } = admin
     await writeLocalProfile(dataDir, localProfile({ url, ca: certificates?.authority, dataDir }), log)
-    const ready = controller.whenReady()
-    announce(log, ready, { url, adminUrl, port, adminPort, dataDir })
-    const { stopped, stop } = (ending = endOnSignals({ log, close, kill: () => controller.kill() }))
+    // What an earlier daemon could not revoke, for it was killed.
+    await controller.appTokens.revoke()
+    const running = (apps = startApps({ config, composed, url, find, time: systemTime, log }))
+    closers.push(() => running.drain(composed.drainMs()))
+    const ready = Promise.all([controller.whenReady(), running.whenReady()]).then(() => {})
+    announce(log, ready, { url, adminUrl, port, adminPort, dataDir }, running)
+    const kill = (): void => {
+      running.kill()
+      controller.kill()
+    }
+    const { stopped, stop } = (ending = endOnSignals({ log, close, kill }))
     return { url, adminUrl, ready, stopped, stop: () => stop('asked to') }
   } catch (error) {
     await close()
@@ -100,11 +116,16 @@ interface Facts {
 }
 
 /** Logs that the daemon serves, whatever the level: people and scripts wait for this line. */
-function announce(log: Logger, ready: Promise<void>, facts: Facts): void {
+function announce(log: Logger, ready: Promise<void>, facts: Facts, running: AppSupervision): void {
   const { url, adminUrl, dataDir } = facts
-  const line = `millrace is ready at ${url} (admin ${adminUrl}, data in ${dataDir})`
+  const tell = (): void => {
+    const apps = Object.fromEntries(running.apps.map((app) => [app.app, app.url]))
+    const beside = running.apps.map((app) => `${app.app} at ${app.url}, `).join('')
+    const line = `millrace is ready at ${url} (${beside}admin ${adminUrl}, data in ${dataDir})`
+    log.child({}, { level: 'info' }).info({ ...facts, ...(beside !== '' && { apps }) }, line)
+  }
   // `ready` rejects when the daemon is stopped before it is ready, which is no failure.
-  ready.then(() => log.child({}, { level: 'info' }).info(facts, line)).catch(() => {})
+  ready.then(tell).catch(() => {})
 }
 
 /** Runs the daemon without the command line, configured by environment and file alone. Fulfils with the exit code. */

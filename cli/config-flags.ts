@@ -7,7 +7,8 @@ import { configFlags, type ConfigFlag } from '../broker/config/flags.ts'
 export function addConfigFlags(command: Command, names?: readonly ConfigFlag['name'][]): Command {
   for (const flag of configFlags()) {
     if (names === undefined || names.includes(flag.name)) {
-      command.addOption(new Option(flag.flag, flag.help))
+      const option = new Option(flag.flag, flag.help)
+      command.addOption(flag.app === undefined ? option : option.helpGroup(`Options of the app ${flag.app}:`))
     }
   }
   return command

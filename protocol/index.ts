@@ -1,4 +1,5 @@
 // The public exports of the protocol: what a client, a broker or a proxy needs to speak it. Pure.
+export type * from './apps/app-channel.ts'
 export * from './batch/batch.ts'
 export * from './batch/batch-builder.ts'
 export * from './frame/codec.ts'

@@ -12,6 +12,8 @@ export type DaemonConfig = { readonly [K in BrokerOptionName]?: string }
 
 export interface DaemonOptions {
   readonly config?: DaemonConfig
+  /** The program that runs the daemon. Default: that of the broker. */
+  readonly entry?: URL
   /** Kills the process when it fires, also during the start. */
   readonly signal?: AbortSignal
 }
@@ -48,7 +50,8 @@ const DEFAULTS: DaemonConfig = {
 /** Fulfils when the broker takes requests; rejects with the end of its log if it ends before that. */
 export async function startDaemon(dataDir: string, options: DaemonOptions = {}): Promise<RunningDaemon> {
   const startedAt = performance.now()
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../../broker/main.js', import.meta.url))], {
+  const { entry = new URL('../../broker/main.js', import.meta.url) } = options
+  const child = spawn(process.execPath, [fileURLToPath(entry)], {
     env: environmentOf({ ...DEFAULTS, dataDir, ...options.config }),
     stdio: ['ignore', 'pipe', 'pipe'],
     killSignal: 'SIGKILL',

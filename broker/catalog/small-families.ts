@@ -169,6 +169,8 @@ export const smallFamilies = {
       secretHash: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
       /** Present for a token that the broker wrote to root.token. */
       isInFile: v.optional(v.literal(true)),
+      /** Present for a token that the daemon made for an app that it runs. */
+      isOfApp: v.optional(v.literal(true)),
     }),
     valueBytesMax: credentialBytesMax,
     written: 'when it is made, and at most once a minute while it is used',

@@ -2,6 +2,8 @@
 // options. Runs in the controller and the command line; pure. Computed once and frozen; each refusal gives its reason.
 import { isLoopback } from '../../protocol/access/loopback.ts'
 import { noQuotaSettings, type QuotaSettings } from '../access/quotas/quotas.ts'
+import { appsIn, checkApps, decideApps } from './apps/app-options.ts'
+import type { AppName } from './apps/app-table.ts'
 import { ConfigError, type Origin } from './config-error.ts'
 import type { Machine } from './environment.ts'
 import { formatValue } from './kinds.ts'
@@ -21,6 +23,8 @@ export type Config = {
   readonly threadPoolSize: number
   /** What the option `quotas` says. */
   readonly quotaSettings: QuotaSettings
+  /** What the option `with` says. */
+  readonly apps: readonly AppName[]
 }
 
 type Origins = Readonly<Record<BrokerOptionName, Origin>>
@@ -29,17 +33,21 @@ export function deriveConfig(values: OptionValues, origins: Origins, machine: Ma
   const hosts = values.hosts === 'auto' ? defaultHosts(values, machine) : values.hosts
   const owners = values.owners === 'auto' ? hosts : values.owners
   const coresPerHost = machine.cores / hosts
+  const access =
+    values.access === 'auto' ? (values.tlsDir === undefined ? 'open' : 'required') : values.access
   const config: Config = {
     ...values,
     hosts,
     owners,
-    access: values.access === 'auto' ? (values.tlsDir === undefined ? 'open' : 'required') : values.access,
+    access,
+    ...decideApps(values, access),
     advertiseHost: values.advertiseHost === 'auto' ? advertisedHost(values.host) : values.advertiseHost,
     advertisePortBase: values.advertisePortBase === 'auto' ? 0 : values.advertisePortBase,
     readerThreads:
       values.readerThreads === 'auto' ? clamp(Math.floor(coresPerHost / 2), 1, 4) : values.readerThreads,
     logFormat: values.logFormat === 'auto' ? (machine.isTerminal ? 'pretty' : 'json') : values.logFormat,
     quotaSettings: quotaSettingsOf(values, origins),
+    apps: appsIn(values.with, origins.with),
     // A commit holds a pool thread for as long as the disk takes. With too few threads, one slow flush delays every other
     // owner and every file operation of the process. So: two threads for each owner, and eight for the rest.
     threadPoolSize: clamp(2 * Math.ceil(owners / hosts) + 8, 16, 1024),
@@ -135,6 +143,7 @@ function checkRelations(config: Config, origins: Origins): void {
   if (lastAdvertisedPort > 65_535) {
     refuse(['advertisePortBase', 'hosts'], `the last host would be reached on port ${lastAdvertisedPort}`)
   }
+  checkApps(config, refuse)
 }
 
 function clamp(value: number, least: number, most: number): number {

@@ -1,9 +1,10 @@
 // Makes docs/configuration.md from the option table. Runs in the documentation generator; pure.
+import { appNames, appTable, type AppName } from './apps/app-table.ts'
 import { environmentNameOf, flagOf, optionsOf, type Option, type OptionName } from './options.ts'
 
 /** Returns the page as Markdown. */
 export function configurationPage(): string {
-  const broker = optionsOf('broker')
+  const broker = optionsOf('broker').filter(([, { app }]) => app === undefined)
   return `# Configuration
 
 Every option of the daemon can be given as a flag, as an environment variable, or in a JSON file that \`--config\` or
@@ -25,6 +26,8 @@ ${broker.map(([name, option]) => row(name, option)).join('\n')}
 
 ${broker.map(([name, option]) => section(name, option)).join('\n\n')}
 
+${appNames.map(appSection).join('\n\n')}
+
 ## For programs that connect
 
 Every verb of the command line that uses a broker takes these as flags or from the environment. Programs take \`MILLRACE_URL\`
@@ -37,6 +40,20 @@ ${optionsOf('client')
   .map(([name, option]) => clientRow(name, option))
   .join('\n')}
 `
+}
+
+/** An app's section of the table. */
+function appSection(app: AppName): string {
+  const own = optionsOf('broker').filter(([, option]) => option.app === app)
+  return `## The app ${app}
+
+${appTable[app].doc} These count where \`--with ${app}\` runs it in the daemon.
+
+| flag | environment | file key | default | bounds | for |
+| --- | --- | --- | --- | --- | --- |
+${own.map(([name, option]) => row(name, option)).join('\n')}
+
+${own.map(([name, option]) => `#${section(name, option)}`).join('\n\n')}`
 }
 
 function row(name: OptionName, option: Option): string {

@@ -28,6 +28,11 @@ export function hostEnvironment(threadPoolSize: number): EnvironmentVariables {
   return { ...process.env, UV_THREADPOOL_SIZE: String(threadPoolSize) }
 }
 
+/** The environment of an app's process: this process's without the broker's options. An app is told what it needs. */
+export function appEnvironment(): EnvironmentVariables {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_')))
+}
+
 /**
  * True for variables that Kubernetes and Docker links set in every container beside a service called `millrace`. They are
  * not options: `MILLRACE_PORT=tcp://10.0.0.7:7400` in particular must not be read as one.

@@ -1,4 +1,5 @@
 // The option table as flags of the command line. Runs in the command line; pure.
+import type { AppName } from './apps/app-table.ts'
 import { kinds } from './kinds.ts'
 import {
   environmentNameOf,
@@ -16,6 +17,8 @@ export interface ConfigFlag<N extends string = BrokerOptionName> {
   readonly flag: string
   /** The option's line of `--help`. */
   readonly help: string
+  /** The app whose option it is. */
+  readonly app?: AppName
   /** The words that can be its value, where only some can. */
   readonly choices: readonly string[]
 }
@@ -44,6 +47,7 @@ function flagFor<N extends BrokerOptionName | ClientOptionName>(
   const choices = option.values === undefined ? '' : ` One of ${option.values.join(', ')}.`
   return {
     name,
+    ...(option.app !== undefined && { app: option.app }),
     choices: [...(option.values ?? []), ...(option.auto === undefined ? [] : ['auto'])],
     flag: `${flagOf(name)} ${kinds[option.kind].placeholder}`.trim(),
     help: `${option.doc}${choices} (${[...notes, `env ${environmentNameOf(name)}`].join('; ')})`,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { ConfigError } from './config-error.ts'
 import { processEnvironment, thisMachine, type EnvironmentVariables, type Machine } from './environment.ts'
 import { environmentNameOf, flagOf } from './options.ts'
-import { resolveConfig, type ResolvedConfig } from './resolve.ts'
+import { resolveConfig, type ConfigSources, type ResolvedConfig } from './resolve.ts'
 
 /**
  * Resolves the configuration of a daemon from its flags (by option name: `dataDir`), the environment, and the file
@@ -13,12 +13,13 @@ export function loadConfig(
   flags: Readonly<Record<string, unknown>>,
   env: EnvironmentVariables = processEnvironment(),
   machine: Machine = thisMachine(),
+  flagName?: ConfigSources['flagName'],
 ): ResolvedConfig {
   const variable = environmentNameOf('config')
   const path = typeof flags['config'] === 'string' ? flags['config'] : env[variable]
-  if (path === undefined) return resolveConfig({ flags, env }, machine)
+  if (path === undefined) return resolveConfig({ flags, env, flagName }, machine)
   const named = flags['config'] === undefined ? variable : flagOf('config')
-  return resolveConfig({ flags, env, file: { path, content: readJson(path, named) } }, machine)
+  return resolveConfig({ flags, env, flagName, file: { path, content: readJson(path, named) } }, machine)
 }
 
 function readJson(path: string, named: string): unknown {

@@ -1,7 +1,10 @@
 // The one table of process options. Runs anywhere; pure data. Flags, environment names, file keys, `--help`, the JSON
 // Schema, docs/configuration.md and the type `Config` derive from it; defaults and bounds are written as users write them.
 // A setting of one stream is a field of the stream, never an option here.
-import { accessOptions, tlsOptions } from './access-options.ts'
+import { accessOptions, tlsOptions } from './sections/access-options.ts'
+import type { AppName } from './apps/app-table.ts'
+import { kinesisOptions } from './apps/kinesis-options.ts'
+import { clientOptions } from './sections/client-options.ts'
 import type { KindName, KindValue } from './kinds.ts'
 
 export interface Option {
@@ -14,6 +17,8 @@ export interface Option {
   readonly max?: string
   /** The allowed values, for the kind `choice`. */
   readonly values?: readonly string[]
+  /** What a text must look like, beyond its kind. `expected` completes "expected …". */
+  readonly form?: { readonly pattern: string; readonly expected: string }
   readonly example: string
   readonly doc: string
   /** Who has a reason to change the option: people who run a broker, or people who work on its code. */
@@ -22,6 +27,8 @@ export interface Option {
   readonly scope: 'broker' | 'client'
   /** True for a secret: it comes from the environment alone, since a flag would show it in the list of processes. */
   readonly isSecret?: true
+  /** The app whose option it is, with the app's name before its own. */
+  readonly app?: AppName
 }
 
 export const options = {
@@ -288,63 +295,16 @@ export const options = {
     audience: 'operator',
     scope: 'broker',
   },
-  url: {
-    kind: 'string',
-    default: 'millrace://127.0.0.1:7400',
-    example: 'millrace://broker.example.org:7400',
-    doc: 'The broker that the command line and client programs connect to.',
-    audience: 'operator',
-    scope: 'client',
-  },
-  profile: {
+  with: {
     kind: 'string',
     default: null,
-    example: 'prod',
-    doc: 'The profile of the command line that names the broker: see `millrace profile`.',
+    example: 'kinesis',
+    doc: 'Apps that the daemon runs beside the broker, separated by commas. Each is a process of its own, and is started again where it ends.',
     audience: 'operator',
-    scope: 'client',
+    scope: 'broker',
   },
-  ca: {
-    kind: 'path',
-    default: null,
-    example: './tls/ca.pem',
-    doc: 'File of the certificates that sign those of the broker, in the place of those that Node trusts.',
-    audience: 'operator',
-    scope: 'client',
-  },
-  cert: {
-    kind: 'path',
-    default: null,
-    example: './tls/shop.pem',
-    doc: 'File of the certificate by which the broker knows this client.',
-    audience: 'operator',
-    scope: 'client',
-  },
-  certKey: {
-    kind: 'path',
-    default: null,
-    example: './tls/shop.key',
-    doc: 'File of the private key of that certificate.',
-    audience: 'operator',
-    scope: 'client',
-  },
-  tokenFile: {
-    kind: 'path',
-    default: null,
-    example: './shop.token',
-    doc: 'File of the token by which the broker knows this client. It is read anew for each connection.',
-    audience: 'operator',
-    scope: 'client',
-  },
-  token: {
-    kind: 'string',
-    default: null,
-    example: 'mr_…',
-    doc: 'The token itself. Only in the environment: a flag would show in the list of processes.',
-    audience: 'operator',
-    scope: 'client',
-    isSecret: true,
-  },
+  ...kinesisOptions,
+  ...clientOptions,
 } as const satisfies Record<string, Option>
 
 type Options = typeof options

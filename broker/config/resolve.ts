@@ -23,6 +23,8 @@ export interface ConfigSources {
   readonly env?: EnvironmentVariables
   /** A parsed configuration file. */
   readonly file?: { readonly path: string; readonly content: unknown } | undefined
+  /** How the flags are written, where not as in the table: `--port` for `kinesisPort`. */
+  readonly flagName?: ((name: OptionName) => string) | undefined
   /** Values from a program, as `createBroker` gives them; they override all other sources. */
   readonly settings?: Readonly<Record<string, unknown>>
 }
@@ -49,8 +51,9 @@ export function resolveConfig(sources: ConfigSources, machine: Machine = thisMac
   }
   takeFile(given, sources.file)
   takeEnvironment(given, sources.env ?? {}, machine)
-  takeNamed(given, 'flag', sources.flags ?? {}, machine)
-  takeNamed(given, 'setting', sources.settings ?? {}, machine)
+  const { flagName = flagOf } = sources
+  takeNamed(given, 'flag', sources.flags ?? {}, { machine, nameOf: flagName })
+  takeNamed(given, 'setting', sources.settings ?? {}, { machine, nameOf: String })
 
   const values: Partial<Record<OptionName, unknown>> = {}
   const origins: Partial<Record<OptionName, Origin>> = {}
@@ -107,13 +110,13 @@ function takeNamed(
   given: Map<OptionName, Given>,
   source: 'flag' | 'setting',
   values: Readonly<Record<string, unknown>>,
-  machine: Machine,
+  { machine, nameOf }: { readonly machine: Machine; readonly nameOf: (name: OptionName) => string },
 ): void {
   for (const [key, value] of Object.entries(values)) {
     if (value === undefined) continue
     const name = brokerOptionName(key)
     if (name === undefined) throw new ConfigError(`${key} is not an option of the daemon.${hint(key)}`)
-    const origin: Origin = { source, name: source === 'flag' ? flagOf(name) : name }
+    const origin: Origin = { source, name: nameOf(name) }
     given.set(name, { origin, value, base: machine.workingDirectory })
   }
 }
@@ -142,9 +145,12 @@ function readValue(option: Option, { origin, value, base }: Given): string | num
   const kind = kinds[option.kind]
   const parsed = text === undefined ? undefined : kind.parse(text)
   const isChoice = option.values === undefined || option.values.some((word) => word === parsed)
-  if (parsed === undefined || !isChoice) {
+  const { form } = option
+  const isInForm = form === undefined || new RegExp(form.pattern).test(String(parsed))
+  if (parsed === undefined || !isChoice || !isInForm) {
     const words = option.auto === undefined ? option.values : [...(option.values ?? []), 'auto']
-    const expected = option.values === undefined ? kind.expected : `one of ${words?.join(', ')}`
+    const expected =
+      option.values === undefined ? (form?.expected ?? kind.expected) : `one of ${words?.join(', ')}`
     throw new ConfigError(`${origin.name} is ${JSON.stringify(value)}: expected ${expected}.`)
   }
   checkBounds(option, origin, text ?? '', parsed)

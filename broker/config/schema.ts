@@ -24,6 +24,7 @@ function propertySchema(option: Option): object {
   const auto = option.auto === undefined ? [] : ['auto']
   if (option.values !== undefined) return { ...common, enum: [...option.values, ...auto] }
   const kind = kinds[option.kind]
+  if (option.form !== undefined) return { ...common, type: 'string', pattern: option.form.pattern }
   if (!('pattern' in kind)) return { ...common, type: 'string', minLength: 1 }
   const text = { type: 'string', pattern: auto.length === 0 ? kind.pattern : `${kind.pattern}|^auto$` }
   // A duration is never a JSON number, because a duration without a unit is refused.

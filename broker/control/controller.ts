@@ -233,6 +233,11 @@ export class Controller {
     return this.#access.policy
   }
 
+  /** The tokens of apps that the daemon runs. */
+  get appTokens(): AccessDesk['appTokens'] {
+    return this.#access.appTokens
+  }
+
   /** Says which server of this process follows the policy from now on. */
   serveBy(server: PolicyServer): void {
     this.#access.serveBy(server)

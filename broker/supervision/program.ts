@@ -43,8 +43,11 @@ export function launchProgram(program: Program, log: Logger): RunningProgram {
 
 export interface ProgramChargeOptions {
   readonly program: Program
-  /** When the program counts as ready: as soon as it runs, or with its first message over the channel. */
-  readonly ready: 'launched' | 'message'
+  /**
+   * When the program counts as ready: as soon as it runs, with its first message over the channel, or when a function fulfils. That
+   * one is called when it runs, and may reject with the reason why it cannot serve, or with ChildGone.
+   */
+  readonly ready: 'launched' | 'message' | ((running: RunningProgram) => Promise<void>)
   /** No heartbeat: a program that serves no calls is watched only for its end. */
   readonly policy: Omit<SupervisionPolicy, 'heartbeat'>
   readonly texts?: Partial<ReasonTexts>
@@ -65,9 +68,11 @@ export function programCharge(options: ProgramChargeOptions): Charge<RunningProg
       ...options.texts,
     },
     launch: () => launchProgram(program, log),
-    start: async ({ process: child, ended }) => {
+    start: async (running) => {
+      const { process: child, ended } = running
       if (child.pid === undefined) throw new ChildGone(await ended)
       if (ready === 'launched') return
+      if (ready !== 'message') return await ready(running)
       const gone = ended.then((how): never => {
         throw new ChildGone(how)
       })

@@ -1,6 +1,7 @@
 // The one table of metrics. Runs in controller and host; pure data. Instruments, their types, the answer of /metrics and
 // docs/metrics.md derive from it. Names end in their unit; no label has an unbounded number of values.
 
+import { processMetrics } from './process-metrics.ts'
 import { limits } from '../../protocol/limits.ts'
 import { accessMetrics } from './access-metrics.ts'
 import { consumerMetrics } from './consumer-metrics.ts'
@@ -116,18 +117,7 @@ export const metrics = {
   },
   ...groupMetrics,
   ...consumerMetrics,
-  millrace_host_ready: {
-    kind: 'gauge',
-    help: '1 while the host serves, else 0.',
-    labels: ['host'],
-    from: 'controller',
-  },
-  millrace_host_restarts_total: {
-    kind: 'counter',
-    help: 'Times that the host was started again after it had ended.',
-    labels: ['host'],
-    from: 'controller',
-  },
+  ...processMetrics,
   millrace_free_bytes: {
     kind: 'gauge',
     help: 'Free space where the data directory lies.',

@@ -11,6 +11,7 @@ import type { Logger } from '../../telemetry/log.ts'
 import { withDeadline, type Time } from '../../time.ts'
 import type { HostFleet } from '../hosts/fleet.ts'
 import { accessHandlers } from './access-handlers.ts'
+import { AppTokens } from './app-tokens.ts'
 import { KeyRing, type SecretFile } from './key-ring.ts'
 import { PolicyPosts } from './policy-posts.ts'
 import { AccessRegistry } from './registry.ts'
@@ -67,7 +68,7 @@ export async function openAccess({
 }
 
 function hasOtherTokens({ state }: AccessRegistry): boolean {
-  return [...state.token.values()].some(({ isInFile }) => isInFile !== true)
+  return [...state.token.values()].some(({ isInFile, isOfApp }) => isInFile !== true && isOfApp !== true)
 }
 
 export interface AccessDeskOptions {
@@ -78,6 +79,7 @@ export interface AccessDeskOptions {
 
 export class AccessDesk {
   readonly handlers: Handlers<keyof typeof accessOperations>
+  readonly appTokens: AppTokens
   readonly #registry: AccessRegistry
   readonly #options: AccessDeskOptions
   readonly #posts: PolicyPosts
@@ -88,6 +90,7 @@ export class AccessDesk {
     this.#registry = registry
     this.#options = options
     this.handlers = accessHandlers({ registry, keyRing, now: options.time.now, random: randomBytes })
+    this.appTokens = new AppTokens({ registry, now: options.time.now, log: options.log })
     this.#posts = new PolicyPosts({ ...options, policy: () => registry.policyData })
     registry.enforceBy((policy, asker) => {
       this.#server?.enforce(policy, asker)

@@ -28,6 +28,7 @@ describe('the table of metrics', () => {
       'operation',
       'code',
       'host',
+      'app',
       'result',
       'state',
       'owner',

@@ -1,0 +1,61 @@
+// The options of programs that connect to a broker: a part of the one table in options.ts. Runs anywhere; pure data.
+
+export const clientOptions = {
+  url: {
+    kind: 'string',
+    default: 'millrace://127.0.0.1:7400',
+    example: 'millrace://broker.example.org:7400',
+    doc: 'The broker that the command line and client programs connect to.',
+    audience: 'operator',
+    scope: 'client',
+  },
+  profile: {
+    kind: 'string',
+    default: null,
+    example: 'prod',
+    doc: 'The profile of the command line that names the broker: see `millrace profile`.',
+    audience: 'operator',
+    scope: 'client',
+  },
+  ca: {
+    kind: 'path',
+    default: null,
+    example: './tls/ca.pem',
+    doc: 'File of the certificates that sign those of the broker, in the place of those that Node trusts.',
+    audience: 'operator',
+    scope: 'client',
+  },
+  cert: {
+    kind: 'path',
+    default: null,
+    example: './tls/shop.pem',
+    doc: 'File of the certificate by which the broker knows this client.',
+    audience: 'operator',
+    scope: 'client',
+  },
+  certKey: {
+    kind: 'path',
+    default: null,
+    example: './tls/shop.key',
+    doc: 'File of the private key of that certificate.',
+    audience: 'operator',
+    scope: 'client',
+  },
+  tokenFile: {
+    kind: 'path',
+    default: null,
+    example: './shop.token',
+    doc: 'File of the token by which the broker knows this client. It is read anew for each connection.',
+    audience: 'operator',
+    scope: 'client',
+  },
+  token: {
+    kind: 'string',
+    default: null,
+    example: 'mr_…',
+    doc: 'The token itself. Only in the environment: a flag would show in the list of processes.',
+    audience: 'operator',
+    scope: 'client',
+    isSecret: true,
+  },
+} as const
