@@ -24,7 +24,7 @@ export interface EndpointParts {
   readonly settings: EndpointSettings
   /** What the endpoint keeps of streams, and how requests find them. */
   readonly book: StreamBook
-  /** Closes iterators and page tokens. */
+  /** Closes iterators and page tokens, alike on all endpoints of a broker. */
   readonly seal: Seal
   /** Milliseconds since the epoch. */
   now(): number

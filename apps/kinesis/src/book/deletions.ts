@@ -46,11 +46,20 @@ export class Deletions {
   }
 
   /** Removes the document of a stream that is no more, unless it is that of another stream of the name. */
-  async forget(name: string, streamId: number): Promise<void> {
+  forget(name: string, streamId: number): Promise<void> {
+    return this.#remove(name, (id) => id === streamId)
+  }
+
+  /** Removes the document of the name, unless it is that of this stream. */
+  forgetOthers(name: string, streamId: number): Promise<void> {
+    return this.#remove(name, (id) => id !== streamId)
+  }
+
+  async #remove(name: string, isGone: (streamId: number) => boolean): Promise<void> {
     const { streams } = this.#parts
     for (;;) {
       const entry = await streams.read(name)
-      if (entry === undefined || entry.value.streamId !== streamId) return
+      if (entry === undefined || !isGone(entry.value.streamId)) return
       try {
         await streams.delete(name, entry.version)
         return

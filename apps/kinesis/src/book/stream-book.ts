@@ -107,6 +107,12 @@ export class StreamBook {
     return this.#streams.update(name, (document) => ({ ...change(factsOf(document, id)), streamId: id }))
   }
 
+  /** Keeps this of a new stream, or nothing: what was kept of an older one of its name is forgotten. */
+  async begin(stream: Pick<Stream, 'name' | 'id'>, facts: StreamFacts | undefined): Promise<void> {
+    if (facts !== undefined) await this.update(stream, () => facts)
+    else await this.#deletions.forgetOthers(stream.name, stream.id)
+  }
+
   /** How many streams are in the state of being created. */
   creatingCount(): number {
     const now = this.#parts.now()

@@ -1,8 +1,10 @@
 // A broker in this process, and what handlers of the endpoint need: tests call handlers directly, without HTTP.
-import { connect, type Client } from 'millrace'
+import { connect, type Action } from 'millrace'
 import { createBroker, type Broker } from 'millrace/broker'
+import type { EndpointParts } from '../../src/parts.ts'
 import { StreamBook } from '../../src/book/stream-book.ts'
 import type { Call, Caller } from '../../src/call.ts'
+import { openSeal } from '../../src/identifiers/seal.ts'
 import type { InputOf, OperationName } from '../../src/model/operations.ts'
 import { endpointDefaults, type EndpointSettings } from '../../src/settings.ts'
 import { ManualTime } from '../../../../test/support/manual-time.ts'
@@ -12,14 +14,7 @@ export const ACCOUNT = '123456789012'
 export const REGION = 'eu-west-1'
 
 /** One endpoint, without its HTTP. Several may stand on one broker. */
-export interface SmallEndpoint extends AsyncDisposable {
-  readonly own: Client
-  readonly settings: EndpointSettings
-  readonly book: StreamBook
-  readonly now: () => number
-  readonly log: (message: string, error: unknown) => void
-  /** What was logged. */
-  readonly logged: unknown[]
+export interface SmallEndpoint extends EndpointParts, AsyncDisposable {
   /** A call as it comes from validation. */
   call<N extends OperationName>(operation: N, input: InputOf<N>, caller?: Partial<Caller>): Call<N>
 }
@@ -49,18 +44,17 @@ async function endpointOn(
 ): Promise<SmallEndpoint> {
   const own = await connect(broker.url, broker)
   const settings = { ...endpointDefaults, account: ACCOUNT, ...changed }
-  const logged: unknown[] = []
-  const log = (message: string, error: unknown): void => void logged.push([message, error])
   const { now } = time
-  const book = await StreamBook.open({ own, settings, now, log })
+  const seal = await openSeal(own)
+  const book = await StreamBook.open({ own, settings, now, log: () => {} })
   const anybody: Caller = { principal: undefined, client: own, may: () => Promise.resolve(true) }
   return {
     own,
     settings,
     book,
+    seal,
     now,
-    log,
-    logged,
+    log: () => {},
     call: (operation, input, caller = {}) => ({
       operation,
       input,
@@ -74,6 +68,11 @@ async function endpointOn(
       await own.close()
     },
   }
+}
+
+/** A caller with these grants for what the endpoint keeps itself. */
+export function callerWith(...granted: Action[]): Partial<Caller> {
+  return { principal: 'alice', may: (action) => Promise.resolve(granted.includes(action)) }
 }
 
 /** The error that the work is refused with, as `Name: text`. */

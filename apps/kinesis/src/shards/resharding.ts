@@ -1,0 +1,135 @@
+// SplitShard and MergeShards. Runs in the endpoint. The rules of the service are stricter than those of the broker: by the
+// setting `rules` they hold, or only those of the broker do.
+import type { Shard } from 'millrace'
+import type { Call } from '../call.ts'
+import { showUpdating, streamToChange } from '../book/managing.ts'
+import type { EndpointParts } from '../parts.ts'
+import { shardsOf } from '../book/shard-cache.ts'
+import { placeOf, type StreamView } from '../book/stream-view.ts'
+import { KinesisError } from '../model/errors.ts'
+import { translated } from '../native-errors.ts'
+import { accountShards, shardLimitError } from './shard-limit.ts'
+import { shardIdOf, shardIndexOf, shardNotFound } from './shard-names.ts'
+
+type ReshardCall = Call<'SplitShard' | 'MergeShards'>
+
+/** Splits a shard at a hash key; answers when its children take records. */
+export async function splitShard(
+  parts: EndpointParts,
+  call: Call<'SplitShard'>,
+): Promise<Record<string, never>> {
+  const { ShardToSplit: asked, NewStartingHashKey: at } = call.input
+  const { view, shards } = await namedShards(parts, call, [asked])
+  const shard = shards[0]!
+  if (parts.settings.rules === 'aws') {
+    checkPoint(parts, { view, shard, at })
+    requireOpen(parts, view, shards)
+  }
+  await reshard(parts, call, {
+    view,
+    change: () => call.caller.client.splitShard(view.name, shard.shardId, { at }),
+  })
+  return {}
+}
+
+/** Merges two shards; answers when their child takes records. */
+export async function mergeShards(
+  parts: EndpointParts,
+  call: Call<'MergeShards'>,
+): Promise<Record<string, never>> {
+  const { ShardToMerge: first, AdjacentShardToMerge: second } = call.input
+  const { view, shards } = await namedShards(parts, call, [first, second])
+  const [shard, adjacent] = shards as readonly [Shard, Shard]
+  if (parts.settings.rules === 'aws') {
+    checkAdjacent(parts, view, [shard, adjacent])
+    requireOpen(parts, view, shards)
+  }
+  await reshard(parts, call, {
+    view,
+    change: () => call.caller.client.mergeShards(view.name, shard.shardId, adjacent.shardId),
+  })
+  return {}
+}
+
+/** Refuses where only the broker may change the shards. */
+export function requireProvisioned({ name, stream }: StreamView, what: string): void {
+  if (stream.mode !== 'on-demand') return
+  const message = `${what} is only supported for streams in PROVISIONED mode, and stream ${name} is in ON_DEMAND mode.`
+  throw new KinesisError('ValidationException', message)
+}
+
+/** The shards that a request names, in its order. Ids that can name none are refused before the stream is looked for. */
+async function namedShards(
+  parts: EndpointParts,
+  call: ReshardCall,
+  asked: readonly string[],
+): Promise<{ readonly view: StreamView; readonly shards: readonly Shard[] }> {
+  const { account } = parts.settings
+  const name = parts.book.nameOf(call)
+  const ids = asked.map((text) => {
+    const index = shardIndexOf(text)
+    if (index === undefined) throw shardNotFound(text, name, account)
+    return shardIdOf(index)
+  })
+  const view = await streamToChange(parts, call)
+  if (parts.settings.rules === 'aws') requireProvisioned(view, call.operation)
+  const place = placeOf(call, account, name)
+  const all = await translated(place, () => shardsOf(call.caller.client, name))
+  const byId = new Map(all.map((shard) => [shard.shardId, shard]))
+  const shards = ids.map((id) => {
+    const shard = byId.get(id)
+    if (shard === undefined) throw shardNotFound(id, name, account)
+    return shard
+  })
+  return { view, shards }
+}
+
+async function reshard(
+  parts: EndpointParts,
+  call: ReshardCall,
+  { view, change }: { readonly view: StreamView; readonly change: () => Promise<unknown> },
+): Promise<void> {
+  const place = placeOf(call, parts.settings.account, view.name)
+  try {
+    await translated(place, change)
+  } catch (error) {
+    if (!(error instanceof KinesisError) || error.code !== 'LimitExceededException') throw error
+    throw shardLimitError(place, { current: await accountShards(parts.own), more: 1 })
+  }
+  await showUpdating(parts, view)
+}
+
+function checkPoint(
+  { settings }: EndpointParts,
+  { view, shard, at }: { readonly view: StreamView; readonly shard: Shard; readonly at: string },
+): void {
+  const { startingHashKey: start, endingHashKey: end } = shard.hashKeyRange
+  const point = BigInt(at)
+  if (point > BigInt(start) + 1n && point < BigInt(end)) return
+  const message =
+    `NewStartingHashKey ${at} used in SplitShard() on shard ${shard.shardId} in stream ${view.name} under account ` +
+    `${settings.account} is not both greater than one plus the shard's StartingHashKey ${start} and less than the shard's ` +
+    `EndingHashKey ${end}.`
+  throw new KinesisError('InvalidArgumentException', message)
+}
+
+function checkAdjacent(
+  { settings }: EndpointParts,
+  { name }: StreamView,
+  [first, second]: readonly [Shard, Shard],
+): void {
+  if (BigInt(first.hashKeyRange.endingHashKey) + 1n === BigInt(second.hashKeyRange.startingHashKey)) return
+  const message =
+    `Shards ${first.shardId} and ${second.shardId} in stream ${name} under account ${settings.account} are not an adjacent ` +
+    'pair of shards eligible for merging'
+  throw new KinesisError('InvalidArgumentException', message)
+}
+
+function requireOpen({ settings }: EndpointParts, { name }: StreamView, shards: readonly Shard[]): void {
+  const closed = shards.find(({ state }) => state !== 'OPEN')
+  if (closed === undefined) return
+  const message =
+    `Shard ${closed.shardId} in stream ${name} under account ${settings.account} has already been merged or split, and thus ` +
+    'is not eligible for merging or splitting.'
+  throw new KinesisError('InvalidArgumentException', message)
+}
