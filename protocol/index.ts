@@ -1,5 +1,7 @@
 // The public exports of the protocol: what a client, a broker or a proxy needs to speak it. Pure.
 export type * from './apps/app-channel.ts'
+export { isAccessKeyId } from './access/access-key.ts'
+export { allows } from './access/grant.ts'
 export * from './batch/batch.ts'
 export * from './batch/batch-builder.ts'
 export * from './frame/codec.ts'

@@ -15,3 +15,8 @@ export function accessKeyId(random: Uint8Array): string {
 export function accessKeySecret(random: Uint8Array): string {
   return Buffer.from(random).toString('base64')
 }
+
+/** True if the text has the form of an id that `accessKeyId` makes. */
+export function isAccessKeyId(text: string): boolean {
+  return text.length === ACCESS_KEY_ID_LENGTH && /^MRK[A-Z2-7]+$/.test(text)
+}

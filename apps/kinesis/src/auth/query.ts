@@ -14,6 +14,14 @@ export function parseQuery(query: string | undefined): (readonly [name: string, 
     })
 }
 
+/** Escapes all but the unreserved characters of RFC 3986. */
+export function escaped(text: string): string {
+  return encodeURIComponent(text.toWellFormed()).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+}
+
 function unescaped(text: string): string {
   try {
     return decodeURIComponent(text)

@@ -31,6 +31,8 @@ export class Exchange {
   readonly #options: ExchangeOptions
   readonly #gone = new AbortController()
   #held = 0
+  /** The answer was taken, or cannot be: nothing can be written. */
+  #isOver = false
 
   constructor(request: Incoming, response: Outgoing, options: ExchangeOptions) {
     this.#request = request
@@ -41,8 +43,10 @@ export class Exchange {
     // Errors of a socket are followed by its close. Without a listener they would end the process.
     request.on('error', () => {})
     response.on('error', () => {})
-    response.on('close', gone)
-    if (request.destroyed || response.destroyed) gone()
+    response.on('close', () => {
+      this.#isOver = true
+      gone()
+    })
     options.closing.addEventListener('abort', gone, { once: true })
     this.#gone.signal.addEventListener('abort', () => options.closing.removeEventListener('abort', gone))
   }
@@ -92,7 +96,7 @@ export class Exchange {
 
   /** Answers; resolves when the client has taken it, or is gone. */
   async answer(status: number, headers: AnswerHeaders, body: string | Uint8Array): Promise<void> {
-    if (this.signal.aborted && this.#response.destroyed) return
+    if (this.#isOver) return
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
     const { budget, limits } = this.#options
     budget.force(bytes.length)
@@ -130,7 +134,7 @@ export class Exchange {
         if (next === undefined || next.done === true) break
         await this.#write(next.value)
       }
-      if (!this.#response.destroyed) await this.#end()
+      if (!this.#isOver) await this.#end()
     } catch (error) {
       this.cut()
       throw error
@@ -151,7 +155,7 @@ export class Exchange {
   /** Writes one piece; resolves when there is room for the next, or the client is gone. */
   #write(piece: Uint8Array): Promise<void> {
     const response = this.#response
-    if (response.destroyed) return Promise.resolve()
+    if (this.#isOver) return Promise.resolve()
     const hasRoom = writeTo(response, piece)
     if (hasRoom) return Promise.resolve()
     return this.#untilTaken('drain')
@@ -185,8 +189,13 @@ export class Exchange {
   /** Ends the connection, or in HTTP/2 the stream, without an answer. */
   cut(): void {
     const stream = streamOf(this.#response)
-    if (stream === undefined) (this.#response as ServerResponse).destroy()
-    else stream.close(STREAM_CANCELLED)
+    if (stream === undefined) {
+      ;(this.#response as ServerResponse).destroy()
+      return
+    }
+    stream.close(STREAM_CANCELLED)
+    // What the client does not take is thrown away, and not waited for.
+    stream.destroy()
   }
 }
 
@@ -196,9 +205,11 @@ const STREAM_CANCELLED = 8
 function headOf(request: Incoming): RequestHead {
   const values = new Map<string, string[]>()
   const { rawHeaders } = request
+  let bytes = 0
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]!.toLowerCase()
     const value = rawHeaders[at + 1]!
+    bytes += name.length + value.length
     const known = values.get(name)
     if (known === undefined) values.set(name, [value])
     else known.push(value)
@@ -212,6 +223,7 @@ function headOf(request: Incoming): RequestHead {
     method,
     path: queryAt === -1 ? url : url.slice(0, queryAt),
     query: queryAt === -1 ? undefined : url.slice(queryAt + 1),
+    bytes,
     isEncrypted: 'encrypted' in request.socket,
     values: (name) => values.get(name) ?? [],
     header: (name) => values.get(name)?.join(','),

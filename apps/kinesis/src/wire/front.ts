@@ -33,6 +33,7 @@ export interface FrontOptions {
 const HEALTH_PATH = '/_millrace/health'
 const PREFLIGHT_SECONDS = '172800'
 const EXPOSED = 'x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date'
+const HEAD_TOO_LARGE = 431
 /** Bytes of the second id, which only says that there is one. */
 const SECOND_ID_BYTES = 72
 
@@ -91,6 +92,8 @@ export class Front {
     const headers: Record<string, string> = { 'x-amzn-requestid': requestId }
     if (!isPreflight) headers['x-amz-id-2'] = randomBytes(SECOND_ID_BYTES).toString('base64')
     if (origin !== undefined) Object.assign(headers, crossOriginHeaders(head, isPreflight))
+    // HTTP/2 only asks clients to keep to it.
+    if (head.bytes > this.#options.limits.headBytesMax) return exchange.answer(HEAD_TOO_LARGE, {}, '')
     if (isPreflight) return exchange.answer(200, headers, '')
     if (head.path === HEALTH_PATH) {
       return exchange.answer(200, { ...headers, 'content-type': 'application/json' }, '{"status":"ok"}')

@@ -6,6 +6,8 @@ export interface RequestHead {
   readonly path: string
   /** What stands behind the question mark, as it was sent; undefined where there is none. */
   readonly query: string | undefined
+  /** Bytes of its headers. */
+  readonly bytes: number
   /** Whether it came over TLS. */
   readonly isEncrypted: boolean
   /** All values of a header, by its name in small letters; those of HTTP/2's `:authority` are also those of `host`. */
