@@ -5,6 +5,7 @@ import type { Handlers } from './call.ts'
 import { consumerHandlers } from './consumers/consumer-handlers.ts'
 import type { EndpointParts } from './parts.ts'
 import { protectionHandlers } from './protection/handlers.ts'
+import { recordsHandlers } from './records/handlers.ts'
 import { shardsHandlers } from './shards/handlers.ts'
 import { streamsHandlers } from './streams/handlers.ts'
 import { subscriptionHandlers } from './subscriptions/subscription-handlers.ts'
@@ -21,6 +22,7 @@ const joined: readonly Part[] = [
   tagsHandlers,
   protectionHandlers,
   channelsHandlers,
+  recordsHandlers,
   consumerHandlers,
   subscriptionHandlers,
 ]

@@ -24,6 +24,7 @@ export interface NumberedRecord {
 export interface ParsedSequenceNumber {
   /** 2 for every number that this endpoint gives; 0 and 1 for layouts that the service had once. */
   readonly version: 0 | 1 | 2
+  /** Negative in numbers that no shard has given. */
   readonly shardIndex: number
   /**
    * The native number. One below the first record's where a shard begins (so it can be -1), SEQUENCE_NUMBER_END for one after every
@@ -195,10 +196,11 @@ function parsed({
   arrival = created,
   counter = '0',
 }: Fields): ParsedSequenceNumber | undefined {
-  const shardIndex = Number.parseInt(index, 16)
+  // The service reads a sign into the highest digit, and no shard has a negative index.
+  const shardIndex = Number.parseInt(index, 16) * (index.length === 8 && index >= '8' ? -1 : 1)
   const count = BigInt(`0x${counter}`)
   const shardCreatedSeconds = Number.parseInt(created, 16)
-  if (count > COUNTER_MAX || shardIndex >= 2 ** 31 || shardCreatedSeconds >= SECONDS_MAX) return undefined
+  if (count > COUNTER_MAX || shardCreatedSeconds >= SECONDS_MAX) return undefined
   return {
     version,
     shardIndex,

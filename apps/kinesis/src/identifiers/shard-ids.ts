@@ -3,9 +3,11 @@
 /** The highest index that a shard id can name. */
 const SHARD_INDEX_MAX = 2 ** 31 - 1
 
-/** `shardIdOf(3)` is 'shardId-000000000003'. */
+/** `shardIdOf(3)` is 'shardId-000000000003'. Negative indexes, which no shard has, are named as the service names them in errors. */
 export function shardIdOf(index: number): string {
-  return `shardId-${String(index).padStart(12, '0')}`
+  return index < 0
+    ? `shardId--${String(-index).padStart(11, '0')}`
+    : `shardId-${String(index).padStart(12, '0')}`
 }
 
 /**

@@ -200,7 +200,7 @@ describe('sequence numbers that clients send', () => {
     })
   })
 
-  it('are refused if they are of no layout, of a negative number or of no time', () => {
+  it('are refused if they are of no layout, of a counter above all or of no time', () => {
     const hex = (text: string) => BigInt(`0x${text}`).toString()
     const refused = [
       '',
@@ -211,12 +211,17 @@ describe('sequence numbers that clients send', () => {
       '9'.repeat(129),
       '9'.repeat(130),
       hex('20000000000800000000000000000000000000000000002'),
-      hex('20000000000000000000000000000000000000800000002'),
       hex('20000000000000000000000000000000000000000000003'),
       hex('13bb2cc3d80000000000000000000000'),
       (1n << 140n).toString(),
     ]
     expect(refused.filter((text) => parseKinesisSequenceNumber(text) !== undefined)).toEqual([])
+  })
+
+  it('of a negative shard are read as the service reads them', () => {
+    const text = BigInt('0x20000000000000000000000000000000000000800000002').toString()
+    expect(parseKinesisSequenceNumber(text)).toMatchObject({ shardIndex: -2_147_483_648 })
+    expect(shardIdOf(-2_147_483_648)).toBe('shardId--02147483648')
   })
 
   it('never break the reader, whatever digits are given', () => {

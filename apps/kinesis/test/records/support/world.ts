@@ -51,7 +51,7 @@ export class World implements AsyncDisposable {
       await client.close()
       await broker.close()
     }
-    const handlers = recordsHandlers({ settings, now: clock, book, seal })
+    const handlers = recordsHandlers({ own: client, settings, book, seal, now: clock, log: () => {} })
     return new World({ client, book, handlers, ahead, close })
   }
 
