@@ -83,6 +83,7 @@ const producer = {
   // A client must not try for longer than the broker remembers its producer.
   deliveryTimeoutMs: whole({ min: 1, max: limits.producerIdleMsMin, default: 120_000 }),
   pacing: boolean,
+  onThrottled: choice(['wait', 'fail']),
   recordTtlMs: whole({ min: 1, max: Infinity, default: Infinity }),
   onAcknowledged: callback,
   onRefused: callback,

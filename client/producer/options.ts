@@ -44,6 +44,11 @@ export interface ProducerOptions<In = BytesInput> {
    * finds out how much of them others leave. Without it, refused batches are tried again when the shard says. True by default.
    */
   readonly pacing?: boolean
+  /**
+   * For records that a shard's limits refuse: wait until the shard takes them, or fail with `provisionedThroughputExceeded`, whose
+   * `retryAfterMs` says when it may, so that the caller decides. With 'fail' there is no pacing. 'wait' by default.
+   */
+  readonly onThrottled?: 'wait' | 'fail'
   /** Called for each batch that is stored. Must not throw. */
   readonly onAcknowledged?: (batch: BatchAcknowledgement) => void
   /** Called for each batch, or part of one, that is refused for good. Must not throw. */
@@ -66,6 +71,7 @@ export interface ProducerSettings {
   readonly bufferRecordsMax: number
   readonly deliveryTimeoutMs: number
   readonly pacing: boolean
+  readonly onThrottled: 'wait' | 'fail'
   /** Infinity where records have no time to live. */
   readonly recordTtlMs: number
 }
@@ -118,7 +124,8 @@ export function resolveProducerSettings(options: Omit<ProducerOptions, 'codec'>)
     bufferBytesMax: options.bufferBytesMax ?? table.bufferBytesMax.default,
     bufferRecordsMax: options.bufferRecordsMax ?? table.bufferRecordsMax.default,
     deliveryTimeoutMs: options.deliveryTimeoutMs ?? table.deliveryTimeoutMs.default,
-    pacing: options.pacing ?? true,
+    pacing: (options.pacing ?? true) && options.onThrottled !== 'fail',
+    onThrottled: options.onThrottled ?? 'wait',
     recordTtlMs: options.recordTtlMs ?? table.recordTtlMs.default,
   })
 }

@@ -31,8 +31,11 @@ import { shardIdOf } from '../../../protocol/shards/shard-id.ts'
 import { isOverdue, overdueOf, type LaneDeadlines, type Overdue } from './deadlines.ts'
 import type { LaneIdentity } from './identity.ts'
 import type { PendingBatch } from '../batches/pending-batch.ts'
-import { producerLimits } from '../options.ts'
+import { producerLimits, type ProducerSettings } from '../options.ts'
 import { endOf } from '../delivery/waits.ts'
+
+/** When a lane gives its records up. */
+export type LanePatience = LaneDeadlines & Partial<Pick<ProducerSettings, 'onThrottled'>>
 
 /** What is to be done with a lane that has nothing in flight. */
 export type LaneVerdict =
@@ -299,15 +302,16 @@ export class Lane {
   }
 
   /** What to do next. Asked when nothing is in flight. */
-  verdict(now: number, deadlines: LaneDeadlines): LaneVerdict {
+  verdict(now: number, patience: LanePatience): LaneVerdict {
     invariant(this.#inFlight === 0, 'a lane is judged when nothing of it is in flight')
     const first = this.#queue[0]
     if (first === undefined) return { verdict: 'send' }
     const { refusal } = first
-    const overdue = overdueOf(this.#queue, now, deadlines)
+    const overdue = overdueOf(this.#queue, now, patience)
     if (overdue !== undefined) return this.giveUp(overdue.reason(this.#obstacle ?? refusal), overdue)
     if (refusal === undefined || refusal.retry === 'reconnect') return { verdict: 'send' }
-    if (refusal.retry === 'never') return this.giveUp(refusal)
+    const isFinal = refusal.code === 'provisionedThroughputExceeded' && patience.onThrottled === 'fail'
+    if (isFinal || refusal.retry === 'never') return this.giveUp(refusal)
     if (refusal.retry === 'reroute') return { verdict: 'reroute', refusal }
     // Everything before the first batch is stored, so the broker has forgotten this producer: only a new epoch goes on.
     if (refusal.code === 'outOfOrderSequence') return this.#startOver(refusal)

@@ -36,7 +36,10 @@ export class KnownStream {
 
   /** The producer of this caller. One that could not be made is tried again by the next call. */
   producer(): Promise<Producer> {
-    this.#producer ??= this.#client.producer(this.view.name, { deliveryTimeoutMs: DELIVERY_TIMEOUT_MS })
+    this.#producer ??= this.#client.producer(this.view.name, {
+      deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
+      onThrottled: 'fail',
+    })
     this.#producer.catch(() => (this.#producer = undefined))
     return this.#producer
   }

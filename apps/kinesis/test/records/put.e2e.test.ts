@@ -231,6 +231,40 @@ describe('PutRecords', () => {
     for (const [i, key] of keys) expect(key).toBe(i % 2 === 0 ? undefined : 'one key')
   })
 
+  it('says of each record that the limits of its shard refuse it, and stores the others', async () => {
+    await world.stream('throttled', { shards: 2, shardLimits: 'kinesis' })
+    const record = (shard: bigint, i: number) => ({
+      PartitionKey: 'a',
+      Data: bytesOf(`${shard}/${i}`),
+      ExplicitHashKey: (shard << 127n).toString(),
+    })
+    const request = (round: number) => {
+      const hot = Array.from({ length: 499 }, (_, i) => record(0n, round * 499 + i))
+      return world.do('PutRecords', { StreamName: 'throttled', Records: [...hot, record(1n, round)] })
+    }
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, round) => request(round)))
+    const results = answers.flatMap(({ Records }) => Records)
+    const refused = results.filter(({ ErrorCode }) => ErrorCode !== undefined)
+    const counted = answers.reduce((sum, { FailedRecordCount }) => sum + (FailedRecordCount ?? 0), 0)
+    expect(refused.length).toBe(counted)
+    expect(refused.length).toBeGreaterThan(0)
+    expect(new Set(refused.map((result) => JSON.stringify(result)))).toEqual(
+      new Set([
+        JSON.stringify({
+          ErrorCode: 'ProvisionedThroughputExceededException',
+          ErrorMessage: `Rate exceeded for shard shardId-000000000000 in stream throttled under account ${ACCOUNT}.`,
+        }),
+      ]),
+    )
+    expect(await native('throttled')).toHaveLength(results.length - refused.length)
+    const single = { StreamName: 'throttled', ...record(0n, -1) }
+    const puts = await Promise.all(Array.from({ length: 3000 }, () => world.refusal('PutRecord', single)))
+    expect(puts).toContain(
+      'ProvisionedThroughputExceededException: Rate exceeded for shard shardId-000000000000 in stream throttled ' +
+        `under account ${ACCOUNT}.`,
+    )
+  })
+
   it('takes up to 10 MiB in large records', async () => {
     await world.stream('large')
     const { id } = await world.client.describeStream('large')

@@ -1,6 +1,12 @@
 // A producer and shards with limits: it learns them from the first refusal, keeps below them, and asks again as they change.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { connect, type Client, type Producer, type ProducerOptions } from '../../../../client/index.ts'
+import {
+  connect,
+  type Client,
+  type MillraceError,
+  type Producer,
+  type ProducerOptions,
+} from '../../../../client/index.ts'
 import { driven, fakeTime, pass } from '../../support/drive.ts'
 import { FakeBroker } from '../../support/fake-broker.ts'
 
@@ -83,6 +89,34 @@ describe('a producer to shards with limits', () => {
     expect(sum(scene, 'storedRecords')).toBe(6000)
     expect(sum(scene, 'throttles')).toBeGreaterThan(100)
     expect(asked(scene)).toBe(0)
+    await driven(scene.client.close())
+  })
+
+  it("fails what they refuse where onThrottled is 'fail', in its order, and stores the rest", async () => {
+    const scene = await limited({ onThrottled: 'fail', deliveryTimeoutMs: 900_000 })
+    const [producer] = scene.producers
+    const outcomes: (number | string)[] = []
+    const begin = performance.now()
+    const sendings = Array.from({ length: 1000 }, async (_, i) => {
+      try {
+        const { sequenceNumber } = await producer!.send({ partitionKey: 'a', data: new Uint8Array(99) })
+        outcomes[i] = sequenceNumber
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'provisionedThroughputExceeded', sideEffects: 'none' })
+        expect((error as MillraceError).attempts?.at(-1)?.shardId).toBe('shardId-000000000000')
+        outcomes[i] = 'refused'
+      }
+    })
+    await driven(Promise.all(sendings))
+    expect(performance.now() - begin).toBeLessThan(5000)
+    const stored = outcomes.filter((outcome) => typeof outcome === 'number')
+    // One second's worth may be saved up: 20 kB, in batches of 10 records.
+    expect(stored.length).toBeGreaterThan(100)
+    expect(outcomes.length - stored.length).toBeGreaterThan(500)
+    expect(stored).toEqual(stored.map((_, i) => i))
+    expect(asked(scene)).toBe(0)
+    await pass(5000, 100)
+    await driven(producer!.send({ partitionKey: 'a', data: new Uint8Array(99) }))
     await driven(scene.client.close())
   })
 

@@ -1,14 +1,15 @@
 // PutRecord: one record, answered when it is on disk. Runs in the endpoint.
+import { MillraceError } from 'millrace'
 import { placeOf } from '../../book/stream-view.ts'
 import type { Call } from '../../call.ts'
 import { normalSequenceNumber, parseKinesisSequenceNumber } from '../../identifiers/sequence-number.ts'
 import { KinesisError } from '../../model/errors.ts'
 import type { OutputOf } from '../../model/operations.ts'
-import { translated } from '../../native-errors.ts'
+import { asKinesisError } from '../../native-errors.ts'
 import { endDryRun } from '../dry-run.ts'
 import type { RecordsContext } from '../parts.ts'
 import { checkEntries, recordOf } from './entries.ts'
-import { readyProducer, sequenceNumberOf, streamOf, writableStream } from './writable.ts'
+import { readyProducer, sequenceNumberOf, streamOf, throttledError, writableStream } from './writable.ts'
 
 /**
  * Stores a record. Its number is above that of every record of its shard that was answered before, so SequenceNumberForOrdering has
@@ -29,9 +30,11 @@ export async function putRecord(
   }
   await endDryRun(context, call, 'write', name)
   const producer = await readyProducer(context, call, stream)
-  const stored = await translated(placeOf(call, settings.account, name), () =>
-    producer.send(recordOf(input, facts)),
-  )
+  const place = placeOf(call, settings.account, name)
+  const stored = await producer.send(recordOf(input, facts)).catch((error: unknown) => {
+    const isThrottled = MillraceError.is(error, 'provisionedThroughputExceeded')
+    throw isThrottled ? throttledError(error, place) : asKinesisError(error, place)
+  })
   const taker = await streamOf(context, call, stream, stored)
   return {
     ShardId: stored.shardId,

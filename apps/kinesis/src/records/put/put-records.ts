@@ -3,14 +3,13 @@
 import { MillraceError, type Acknowledgement, type Producer, type RecordInput } from 'millrace'
 import { placeOf } from '../../book/stream-view.ts'
 import type { Call } from '../../call.ts'
-import { KinesisError } from '../../model/errors.ts'
 import type { OutputOf } from '../../model/operations.ts'
 import { asKinesisError, type ErrorPlace } from '../../native-errors.ts'
 import { endDryRun } from '../dry-run.ts'
 import type { KnownStream } from '../known-stream.ts'
 import type { RecordsContext } from '../parts.ts'
 import { checkEntries, recordOf } from './entries.ts'
-import { readyProducer, sequenceNumberOf, streamOf, writableStream } from './writable.ts'
+import { readyProducer, sequenceNumberOf, streamOf, throttledError, writableStream } from './writable.ts'
 
 type Result = OutputOf<'PutRecords'>['Records'][number]
 type Outcome = Acknowledgement | MillraceError
@@ -78,9 +77,9 @@ function refuseWhole(outcomes: readonly Outcome[], place: ErrorPlace): void {
 }
 
 function failureOf(error: MillraceError, place: ErrorPlace): Result {
-  const refusal = asKinesisError(error, place)
-  if (refusal instanceof KinesisError && refusal.code === 'ProvisionedThroughputExceededException') {
-    return { ErrorCode: refusal.code, ErrorMessage: refusal.message }
+  if (error.code === 'provisionedThroughputExceeded') {
+    const { code, message } = throttledError(error, place)
+    return { ErrorCode: code, ErrorMessage: message }
   }
   return { ErrorCode: 'InternalFailure', ErrorMessage: 'Internal Service Failure.' }
 }

@@ -1,7 +1,8 @@
 // What a put needs of its stream: that it takes records, a producer with room, and the numbers of what was stored. Runs in the endpoint.
 import { placeOf } from '../../book/stream-view.ts'
-import type { Acknowledgement, Producer } from 'millrace'
-import { streamNotFound, translated } from '../../native-errors.ts'
+import type { Acknowledgement, MillraceError, Producer } from 'millrace'
+import { KinesisError } from '../../model/errors.ts'
+import { streamNotFound, translated, type ErrorPlace } from '../../native-errors.ts'
 import type { KnownStream } from '../known-stream.ts'
 import type { KnownStreamCall } from '../known-streams.ts'
 import type { RecordsContext } from '../parts.ts'
@@ -53,4 +54,11 @@ export function sequenceNumberOf(
   const known = stream.shard(shardId)
   if (known === undefined) throw new Error(`The broker stored a record in ${shardId}, and does not list it.`)
   return known.numbers.of(sequenceNumber, arrivalTime.getTime())
+}
+
+/** The error of a record that the limits of its shard refused: it names the shard that refused it last. */
+export function throttledError(error: MillraceError, { stream, account }: ErrorPlace): KinesisError {
+  const shardId = error.shardId ?? error.attempts?.at(-1)?.shardId ?? ''
+  const message = `Rate exceeded for shard ${shardId} in stream ${stream ?? ''} under account ${account}.`
+  return new KinesisError('ProvisionedThroughputExceededException', message, { cause: error })
 }
