@@ -5,13 +5,14 @@ import { MillraceError, type Client, type Shard, type Stream } from 'millrace'
 import { streamArn } from '../identifiers/arn.ts'
 import { asKinesisError, streamNotFound } from '../native-errors.ts'
 import type { EndpointSettings } from '../settings.ts'
-import { Deletions } from './deletions.ts'
+import { DueChanges } from './due-changes.ts'
 import { KeptDocuments } from './kept-documents.ts'
 import { ShardCache } from './shard-cache.ts'
 import { sweepBook } from './sweep.ts'
 import {
   defaultConsumerFacts,
   defaultFacts,
+  isDue,
   type ConsumerDocument,
   type ConsumerFacts,
   type StreamDocument,
@@ -47,7 +48,7 @@ export class StreamBook {
   readonly #parts: StreamBookParts
   readonly #streams: KeptDocuments<StreamDocument>
   readonly #consumers: KeptDocuments<ConsumerDocument>
-  readonly #deletions: Deletions
+  readonly #dueChanges: DueChanges
   readonly #shards = new ShardCache()
   readonly #sweeper: NodeJS.Timeout
 
@@ -59,7 +60,7 @@ export class StreamBook {
     this.#parts = parts
     this.#streams = streams
     this.#consumers = consumers
-    this.#deletions = new Deletions({ ...parts, streams })
+    this.#dueChanges = new DueChanges({ ...parts, streams })
     this.#sweeper = setInterval(() => void this.sweep().catch((error) => this.#failed(error)), SWEEP_EVERY_MS)
     this.#sweeper.unref()
   }
@@ -79,7 +80,7 @@ export class StreamBook {
   /** Ends the watches. The client stays open. */
   async close(): Promise<void> {
     clearInterval(this.#sweeper)
-    this.#deletions.close()
+    this.#dueChanges.close()
     await Promise.all([this.#streams.close(), this.#consumers.close()])
   }
 
@@ -110,7 +111,7 @@ export class StreamBook {
   /** Keeps this of a new stream, or nothing: what was kept of an older one of its name is forgotten. */
   async begin(stream: Pick<Stream, 'name' | 'id'>, facts: StreamFacts | undefined): Promise<void> {
     if (facts !== undefined) await this.update(stream, () => facts)
-    else await this.#deletions.forgetOthers(stream.name, stream.id)
+    else await this.#dueChanges.forgetOthers(stream.name, stream.id)
   }
 
   /** How many streams are in the state of being created. */
@@ -131,7 +132,7 @@ export class StreamBook {
 
   /** Forgets a stream that was deleted. */
   async forget({ name, id }: Pick<StreamView, 'name' | 'id'>): Promise<void> {
-    await this.#deletions.forget(name, id)
+    await this.#dueChanges.forget(name, id)
     await this.#forgetConsumers(id)
   }
 
@@ -156,8 +157,12 @@ export class StreamBook {
         this.#streams.read(name, call.signal),
       ])
       const view = this.view(call, stream, factsOf(document?.value, stream.id))
-      if (document === undefined || !isDue(document.value, stream.id, now())) return view
-      await this.#deletions.delete(name)
+      if (!isDue(view.facts, now())) return view
+      await this.#dueChanges.carryOut(name)
+      if (view.status !== 'DELETING') {
+        const facts = await this.freshFacts(view, call.signal)
+        return this.view(call, await call.caller.client.describeStream(name, options), facts)
+      }
     } catch (error) {
       throw asKinesisError(error, place)
     }
@@ -184,16 +189,14 @@ export class StreamBook {
 
   /** Whether a stream that the broker still lists is deleted for clients: its time as DELETING is over. */
   isGone(stream: Pick<Stream, 'name' | 'id'>): boolean {
-    const document = this.#streams.get(stream.name)
-    return document !== undefined && isDue(document, stream.id, this.#parts.now())
+    const facts = this.facts(stream.name, stream.id)
+    return facts.statusUntil?.status === 'DELETING' && isDue(facts, this.#parts.now())
   }
 
-  /** Deletes the stream of this name if its time as DELETING is over. */
+  /** Does what is due of the stream of this name: deletes it, if its time as DELETING is over. */
   async settle(name: string): Promise<void> {
     const document = (await this.#streams.read(name))?.value
-    if (document !== undefined && isDue(document, document.streamId, this.#parts.now())) {
-      await this.#deletions.delete(name)
-    }
+    if (document !== undefined && isDue(document, this.#parts.now())) await this.#dueChanges.carryOut(name)
   }
 
   /**
@@ -288,10 +291,6 @@ function consumerFactsOf(document: ConsumerDocument | undefined, createdAt: Date
 /** Name of a consumer's document. The id of the stream is shorter than its name, and never given twice. */
 function consumerName(streamId: number, consumer: string): string {
   return `${streamId}/${consumer}`
-}
-
-function isDue({ streamId, statusUntil }: StreamDocument, id: number, now: number): boolean {
-  return streamId === id && statusUntil?.status === 'DELETING' && statusUntil.until <= now
 }
 
 function unlessChanged(error: unknown): false {

@@ -1,4 +1,5 @@
 // What the broker does not know of a stream or of a consumer: kept by the endpoint, one document each. Pure.
+import type { ReshardChange } from './reshard-change.ts'
 
 /** A state that a stream shows for a while after a change. */
 export interface StatusUntil {
@@ -19,6 +20,8 @@ export interface StreamFacts {
   readonly distribution: 'AUTO' | 'USER_PARTITION_KEY'
   readonly warmThroughputMiBps: number | undefined
   readonly statusUntil: StatusUntil | undefined
+  /** A change of shards that is carried out when the stream has been UPDATING for long enough. */
+  readonly pending: ReshardChange | undefined
   /** When the mode was switched in the last day: milliseconds since the epoch, rising. */
   readonly modeChanges: readonly number[]
   /** When the shard count was updated in the last day. */
@@ -37,6 +40,7 @@ export const defaultFacts: StreamFacts = Object.freeze({
   distribution: 'USER_PARTITION_KEY',
   warmThroughputMiBps: undefined,
   statusUntil: undefined,
+  pending: undefined,
   modeChanges: Object.freeze([]),
   shardCountChanges: Object.freeze([]),
   keyChanges: Object.freeze([]),
@@ -46,6 +50,16 @@ export const defaultFacts: StreamFacts = Object.freeze({
 export type StreamDocument = StreamFacts & {
   /** Id that the broker gave the stream: facts of a stream that was deleted do not count for one of the same name. */
   readonly streamId: number
+}
+
+/** Whether something is done when the time of the stream's state is over; until it is done, the state stays. */
+export function isPutOff({ statusUntil, pending }: StreamFacts): boolean {
+  return statusUntil?.status === 'DELETING' || (statusUntil !== undefined && pending !== undefined)
+}
+
+/** Whether it is time for what was put off. */
+export function isDue(facts: StreamFacts, now: number): boolean {
+  return isPutOff(facts) && facts.statusUntil !== undefined && facts.statusUntil.until <= now
 }
 
 /** What the endpoint keeps of a registered consumer. */

@@ -5,7 +5,7 @@ import { parseStreamArn } from '../identifiers/arn.ts'
 import { KinesisError } from '../model/errors.ts'
 import type { OperationName } from '../model/operations.ts'
 import { streamNotFound, type ErrorPlace } from '../native-errors.ts'
-import type { StreamFacts } from './stream-facts.ts'
+import { isPutOff, type StreamFacts } from './stream-facts.ts'
 
 export interface StreamView {
   readonly name: string
@@ -71,7 +71,7 @@ export function nameOf(call: StreamCall, account: string): string {
 /** The state that clients see: that of the broker, or the one that a change has left for a while. */
 export function statusOf(stream: Stream, facts: StreamFacts, now: number): StreamView['status'] {
   const { statusUntil } = facts
-  if (statusUntil !== undefined && (now < statusUntil.until || statusUntil.status === 'DELETING')) {
+  if (statusUntil !== undefined && (now < statusUntil.until || isPutOff(facts))) {
     return statusUntil.status
   }
   return stream.status

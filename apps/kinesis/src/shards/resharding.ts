@@ -1,19 +1,22 @@
 // SplitShard and MergeShards. Runs in the endpoint. The rules of the service are stricter than those of the broker: by the
 // setting `rules` they hold, or only those of the broker do.
 import type { Shard } from 'millrace'
+import { limits } from 'millrace/protocol'
 import type { Call } from '../call.ts'
-import { showUpdating, streamToChange } from '../book/managing.ts'
+import { changeFacts, streamToChange } from '../book/managing.ts'
 import type { EndpointParts } from '../parts.ts'
+import { carryOut, type ReshardChange } from '../book/reshard-change.ts'
 import { shardsOf } from '../book/shard-cache.ts'
 import { placeOf, type StreamView } from '../book/stream-view.ts'
 import { KinesisError } from '../model/errors.ts'
+import type { OperationName } from '../model/operations.ts'
 import { translated } from '../native-errors.ts'
 import { accountShards, shardLimitError } from './shard-limit.ts'
 import { shardIdOf, shardIndexOf, shardNotFound } from './shard-names.ts'
 
 type ReshardCall = Call<'SplitShard' | 'MergeShards'>
 
-/** Splits a shard at a hash key; answers when its children take records. */
+/** Splits a shard at a hash key; without a delay it is answered when the children take records. */
 export async function splitShard(
   parts: EndpointParts,
   call: Call<'SplitShard'>,
@@ -27,12 +30,12 @@ export async function splitShard(
   }
   await reshard(parts, call, {
     view,
-    change: () => call.caller.client.splitShard(view.name, shard.shardId, { at }),
+    change: { type: 'split', shardId: shard.shardId, at },
   })
   return {}
 }
 
-/** Merges two shards; answers when their child takes records. */
+/** Merges two shards; without a delay it is answered when the child takes records. */
 export async function mergeShards(
   parts: EndpointParts,
   call: Call<'MergeShards'>,
@@ -46,7 +49,8 @@ export async function mergeShards(
   }
   await reshard(parts, call, {
     view,
-    change: () => call.caller.client.mergeShards(view.name, shard.shardId, adjacent.shardId),
+    more: 0,
+    change: { type: 'merge', shardId: shard.shardId, adjacentShardId: adjacent.shardId },
   })
   return {}
 }
@@ -84,19 +88,31 @@ async function namedShards(
   return { view, shards }
 }
 
-async function reshard(
+/** Carries a change out at once, or with a delay when the stream has been UPDATING for so long. */
+export async function reshard(
   parts: EndpointParts,
-  call: ReshardCall,
-  { view, change }: { readonly view: StreamView; readonly change: () => Promise<unknown> },
+  call: Pick<Call<OperationName>, 'operation' | 'region' | 'caller' | 'signal'>,
+  {
+    view,
+    change,
+    more = 1,
+  }: { readonly view: StreamView; readonly change: ReshardChange; readonly more?: number },
 ): Promise<void> {
   const place = placeOf(call, parts.settings.account, view.name)
-  try {
-    await translated(place, change)
-  } catch (error) {
-    if (!(error instanceof KinesisError) || error.code !== 'LimitExceededException') throw error
-    throw shardLimitError(place, { current: await accountShards(parts.own), more: 1 })
+  const refuse = async (): Promise<never> => {
+    throw shardLimitError(place, { current: await accountShards(parts.own), more })
   }
-  await showUpdating(parts, view)
+  if (more > 0 && view.stream.openShardCount + more > limits.shardsPerStreamMax) await refuse()
+  if (parts.settings.stateDelayMs > 0) {
+    await changeFacts(parts, view, (facts) => ({ ...facts, pending: change }))
+    return
+  }
+  try {
+    await translated(place, () => carryOut(call.caller.client, view.name, change, call.signal))
+  } catch (error) {
+    if (error instanceof KinesisError && error.code === 'LimitExceededException') await refuse()
+    throw error
+  }
 }
 
 function checkPoint(

@@ -88,23 +88,6 @@ describe('SplitShard', () => {
     )
   })
 
-  it('lets the stream be UPDATING for as long as is set, during which its shards stay as they are', async () => {
-    await using room = await smallBroker()
-    await using endpoint = await room.endpoint({ stateDelayMs: 5000 })
-    const { create, split, merge, count, status } = operationsOf(endpoint)
-    await create(1)
-    room.time.advance(5000)
-    await split('0', MIDDLE)
-    expect(await status()).toBe('UPDATING')
-    const busy = `ResourceInUseException: Stream clicks under account ${ACCOUNT} not ACTIVE, instead in state UPDATING`
-    expect(await refusalOf(split('1', '100'))).toBe(busy)
-    expect(await refusalOf(merge('1', '2'))).toBe(busy)
-    expect(await refusalOf(count(3))).toBe(busy)
-    room.time.advance(5000)
-    expect(await status()).toBe('ACTIVE')
-    await merge('1', '2')
-  })
-
   it('is only for provisioned streams, unless the rules are those of the broker', async () => {
     await using room = await smallBroker()
     await using endpoint = await room.endpoint()
@@ -118,6 +101,68 @@ describe('SplitShard', () => {
       /^ValidationException: MergeShards is only supported for/,
     )
     expect(await refusalOf(operationsOf(lenient).split('0', '1'))).toBe('done')
+  })
+})
+
+describe('resharding with a delay', () => {
+  it('lets the stream be UPDATING for as long as is set, during which its shards stay as they are', async () => {
+    await using room = await smallBroker()
+    await using endpoint = await room.endpoint({ stateDelayMs: 1_000_000 })
+    const { create, split, merge, count, status, ids, list } = operationsOf(endpoint)
+    await create(1)
+    room.time.advance(1_000_000)
+    await split('0', MIDDLE)
+    expect(await status()).toBe('UPDATING')
+    expect(await ids()).toEqual([0])
+    expect((await list()).Shards?.[0]?.SequenceNumberRange).not.toHaveProperty('EndingSequenceNumber')
+    const busy = `ResourceInUseException: Stream clicks under account ${ACCOUNT} not ACTIVE, instead in state UPDATING`
+    expect(await refusalOf(split('0', '100'))).toBe(busy)
+    expect(await refusalOf(merge('0', '1'))).toBe(busy)
+    expect(await refusalOf(count(2))).toBe(busy)
+    room.time.advance(1_000_000)
+    expect(await status()).toBe('ACTIVE')
+    expect(await ids()).toEqual([0, 1, 2])
+    await merge('1', '2')
+    room.time.advance(1_000_000)
+    expect(await ids()).toEqual([0, 1, 2, 3])
+    expect(await count(2)).toMatchObject({ CurrentShardCount: 1, TargetShardCount: 2 })
+    expect(await status()).toBe('UPDATING')
+    room.time.advance(1_000_000)
+    await expect.poll(status).toBe('ACTIVE')
+    expect(await ids({ ShardFilter: { Type: 'AT_LATEST' } })).toHaveLength(2)
+  })
+
+  it('happens by itself, though a timer fires before the clock says that it is time', async () => {
+    await using room = await smallBroker()
+    await using endpoint = await room.endpoint({ stateDelayMs: 20 })
+    const { create, split, status } = operationsOf(endpoint)
+    await create(1)
+    room.time.advance(20)
+    await split('0', MIDDLE)
+    expect(await status()).toBe('UPDATING')
+    const shardCount = async () => (await endpoint.own.describeStream('clicks')).openShardCount
+    room.time.advance(20)
+    await expect.poll(shardCount).toBe(2)
+    await expect.poll(() => endpoint.book.facts('clicks').pending).toBeUndefined()
+  })
+
+  it('happens once, by whichever endpoint is first, and is given up where the shard was changed by others', async () => {
+    await using room = await smallBroker()
+    await using one = await room.endpoint({ stateDelayMs: 1_000_000 })
+    await using other = await room.endpoint({ stateDelayMs: 1_000_000 })
+    const { create, split, status, ids } = operationsOf(one)
+    await create(1)
+    room.time.advance(1_000_000)
+    await split('0', MIDDLE)
+    room.time.advance(1_000_000)
+    await Promise.all([status(), operationsOf(other).status(), status()])
+    await expect.poll(status).toBe('ACTIVE')
+    expect(await ids()).toEqual([0, 1, 2])
+    await split('1', '100')
+    await one.own.splitShard('clicks', '1', { at: '200' })
+    room.time.advance(1_000_000)
+    expect(await status()).toBe('ACTIVE')
+    expect(await ids()).toEqual([0, 1, 2, 3, 4])
   })
 })
 
