@@ -59,6 +59,11 @@ export interface ConnectOptions {
    * machine, and by a `dial` of your own; never in plain text to another machine.
    */
   readonly token?: string | GiveToken
+  /**
+   * The principal to act as: the client has its grants, quotas, producers and consumers, in place of those of the token's own principal,
+   * which must have the grant `*:*:admin`. For programs that serve others by their names. The broker must want to know who asks.
+   */
+  readonly actAs?: string
   /** Shown in the broker's logs. */
   readonly clientName?: string
   /** How long one request may take, retries included; 30 s by default. A peer that takes longer is disconnected. */
@@ -98,6 +103,8 @@ export interface Settings extends Rim {
   readonly tls: AskTls | undefined
   /** Asked for the token at each dial; undefined if the client has none. */
   readonly token: (() => Promise<string>) | undefined
+  /** The principal to act as; undefined for that of the token. */
+  readonly actAs: string | undefined
   readonly clientName: string
   readonly requestTimeoutMs: number
   readonly retry: RetryPolicy
@@ -132,6 +139,7 @@ export function resolveSettings(options: ConnectOptions, url: BrokerUrl = PLAIN)
     hasOwnDial: options.dial !== undefined,
     tls,
     token: askToken(options.token),
+    actAs: actAsOf(options),
     clientName: options.clientName ?? 'millrace-client',
     requestTimeoutMs: requestMs,
     retry: Object.freeze({
@@ -146,6 +154,13 @@ export function resolveSettings(options: ConnectOptions, url: BrokerUrl = PLAIN)
     random: rim.random ?? Math.random,
     randomBytes: rim.randomBytes ?? randomBytes,
   })
+}
+
+/** Who acts as another shows by a token who he is himself. */
+function actAsOf({ actAs, token }: ConnectOptions): string | undefined {
+  if (actAs === undefined || token !== undefined) return actAs
+  const message = 'actAs is given without a token: give the token of a principal that may act as others.'
+  throw new MillraceError('invalidArgument', message)
 }
 
 const PLAIN: BrokerUrl = { isSecure: false, addresses: [] }

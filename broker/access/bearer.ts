@@ -1,9 +1,10 @@
 // Who is at the other end of one session: what he has proved, and what he may do by the policy of the moment. Runs in every
 // process that listens; pure.
-import { refusal } from '../../protocol/refusal.ts'
+import { refusal, type Fail } from '../../protocol/refusal.ts'
+import { quoteText } from '../../protocol/text/text.ts'
 import type { Clock } from '../time.ts'
 import { anyone, nobody, type Identity } from './identity.ts'
-import type { Credential, Policy } from './policy.ts'
+import type { Credential, Policy, TokenCredential } from './policy.ts'
 
 /** How a connection came. */
 export interface Arrival {
@@ -16,9 +17,16 @@ export interface Arrival {
   readonly certificateNames: readonly string[]
 }
 
+/** Another principal, whose identity is wanted in place of one's own. */
+export interface Acting {
+  readonly as: string
+  readonly fail: Fail<'principalNotFound'>
+}
+
 /** Who sent a token. */
 export interface TokenBearer {
   readonly tokenId: string
+  /** Whose session it is: the token's principal, or the one as which that acts. */
   readonly principal: string
   /** When the token expires, in milliseconds since the epoch; undefined: never. */
   readonly expiresAt: number | undefined
@@ -29,6 +37,8 @@ export class Bearer {
   readonly #now: Clock
   #policy: Policy
   #credential: Credential | undefined
+  /** The other principal whose identity the session has taken on. */
+  #actsAs: string | undefined
   #identity: Identity
 
   constructor(arrival: Arrival, policy: Policy, now: Clock) {
@@ -53,8 +63,13 @@ export class Bearer {
     return this.#credential !== undefined || this.#policy.access === 'open'
   }
 
-  /** Takes a token. Throws `unauthenticated`, or `invalidArgument` for the token of another principal than before. */
-  authenticate(token: string): TokenBearer {
+  /**
+   * Takes a token, and with `acting` the identity of another principal. Throws `unauthenticated`; `permissionDenied` for who may not
+   * act as another; `principalNotFound` where there is no such other; `invalidArgument` for another principal than before, and for
+   * one to act as where access is open.
+   */
+  authenticate(token: string, acting?: Acting): TokenBearer {
+    const actsAs = acting?.as
     if (!this.#arrival.isPrivate) {
       const message =
         'A token is taken over TLS, or from the machine of the broker: others on the way could read it here. ' +
@@ -64,14 +79,40 @@ export class Bearer {
     const verdict = this.#policy.verify(token, this.#now())
     if ('refused' in verdict) throw refusal('unauthenticated', verdict.refused)
     const { credential } = verdict
-    const before = this.#credential?.principal
-    if (before !== undefined && before !== credential.principal) {
-      const message = `This session is that of the principal ${before}, by its certificate or an earlier token, and this token is another's: show one of them, or connect anew.`
+    if (acting !== undefined) this.#checkActing(credential.principal, acting)
+    this.#checkSame(credential, actsAs)
+    this.#credential = credential
+    this.#actsAs = actsAs
+    this.#identity = this.#identify()
+    const { id: tokenId, principal, expiresAt } = credential
+    return { tokenId, principal: actsAs ?? principal, expiresAt }
+  }
+
+  #checkActing(actor: string, { as, fail }: Acting): void {
+    if (this.#policy.access === 'open') {
+      const message =
+        'Access is open here, so that everyone may do everything: nobody acts as another. Start the broker with --access required.'
       throw refusal('invalidArgument', message)
     }
-    this.#credential = credential
-    this.#identity = this.#identify()
-    return { tokenId: credential.id, principal: credential.principal, expiresAt: credential.expiresAt }
+    // First, so that who may not act learns nothing of who there is.
+    const denied = this.#policy.whyNotAct(actor, this.#now())
+    if (denied !== undefined) throw refusal('permissionDenied', denied)
+    if (this.#policy.grantsOf(as) === undefined) {
+      fail('principalNotFound', `There is no principal ${quoteText(as)} to act as.`)
+    }
+  }
+
+  /** What a session has under way belongs to its principal: it stays the same one. Who has shown a certificate alone may begin to act. */
+  #checkSame({ principal }: TokenCredential, actsAs: string | undefined): void {
+    const before = this.#credential
+    if (before === undefined) return
+    if (before.principal !== principal) {
+      const message = `This session is that of the principal ${before.principal}, by its certificate or an earlier token, and this token is another's: show one of them, or connect anew.`
+      throw refusal('invalidArgument', message)
+    }
+    if (before.is === 'certificate' || actsAs === this.#actsAs) return
+    const message = `This session is that of the principal ${this.#actsAs ?? principal}, and stays so: connect anew to act as another.`
+    throw refusal('invalidArgument', message)
   }
 
   /** Follows a new policy. Returns why the session must end, as a sentence; undefined if what was proved still counts. */
@@ -86,17 +127,25 @@ export class Bearer {
   /** True if the same grants hold: an identity that stays wakes nothing, and what was decided by it is not decided again. */
   #isAsBefore(before: Policy): boolean {
     if (this.#credential === undefined) return false
-    const { principal } = this.#credential
+    const principal = this.#actsAs ?? this.#credential.principal
     return before.grantsOf(principal) === this.#policy.grantsOf(principal)
   }
 
-  /** Why what was proved counts for nothing now: it has expired, for example. */
+  /** Why what was proved counts for nothing now: it has expired, for example, or the right to act as another has ended. */
   get lapse(): string | undefined {
-    return this.#credential && this.#policy.lapseOf(this.#credential, this.#now())
+    if (this.#credential === undefined) return undefined
+    const now = this.#now()
+    const lapse = this.#policy.lapseOf(this.#credential, now)
+    if (lapse !== undefined || this.#actsAs === undefined) return lapse
+    if (this.#policy.access === 'open') return 'Access is open by now: nobody acts as another.'
+    if (this.#policy.grantsOf(this.#actsAs) === undefined) return `The principal ${this.#actsAs} was deleted.`
+    return this.#policy.whyNotAct(this.#credential.principal, now)
   }
 
   #identify(): Identity {
-    if (this.#credential !== undefined) return this.#policy.identityOf(this.#credential, this.#now)
+    if (this.#credential !== undefined) {
+      return this.#policy.identityOf(this.#credential, this.#now, this.#actsAs)
+    }
     return this.#policy.access === 'open' ? anyone : nobody
   }
 }

@@ -15,8 +15,10 @@ export interface Identity {
   readonly principal: string | undefined
   /** What he may do; expired grants may be among them. */
   readonly grants: readonly Grant[]
-  /** The token that identifies him; undefined where it is something else. */
+  /** The token that identifies him, or who acts as him; undefined where it is something else. */
   readonly token: { readonly id: string; readonly expiresAt: number | undefined } | undefined
+  /** Name of the principal that acts as him; undefined where he asks himself. */
+  readonly actor?: string | undefined
   /** True if the action on the thing of this name is granted at this moment. */
   may(action: Action, kind: ResourceKind, name: string): boolean
   /**
@@ -32,6 +34,13 @@ const everything = ['*']
 
 /** What root has: everything, and it may pass on all of it. */
 export const EVERYTHING: Grant = { kind: '*', pattern: '*', actions: ['admin'] }
+
+/** True if the holder of these grants may do everything at this moment, and so act as anybody. */
+export function mayEverything({ grants }: Pick<Identity, 'grants'>, now: number): boolean {
+  return grants.some(
+    ({ kind, actions, expiresAt = Infinity }) => kind === '*' && actions.includes('admin') && now < expiresAt,
+  )
+}
 
 /** Everyone who reaches a process where access is open: may do everything. */
 export const anyone: Identity = {
@@ -53,19 +62,23 @@ export const nobody: Identity = {
   standing: 0,
 }
 
-/** A principal with its grants, by a clock of milliseconds since the epoch. `token`: what identifies it, if that is a token. */
+/**
+ * A principal with its grants, by a clock of milliseconds since the epoch. `token`: what identifies it, if that is a token;
+ * `actor`: whose token it is, if another acts as the principal.
+ */
 export function identityOf(
   principal: string,
   grants: readonly Grant[],
   now: Clock,
-  token?: Identity['token'],
+  { token, actor }: Partial<Pick<Identity, 'token' | 'actor'>> = {},
 ): Identity {
-  return new Grantee(principal, grants, now, token)
+  return new Grantee(principal, grants, now, { token, actor })
 }
 
 class Grantee implements Identity {
   readonly principal: string
   readonly token: Identity['token']
+  readonly actor: string | undefined
   /** Those that have not ended; those that end, the soonest first. */
   #grants: readonly Grant[]
   readonly #now: Clock
@@ -73,9 +86,15 @@ class Grantee implements Identity {
   #nextEnd: number
   #shown = new Map<string, readonly string[]>()
 
-  constructor(principal: string, grants: readonly Grant[], now: Clock, token: Identity['token']) {
+  constructor(
+    principal: string,
+    grants: readonly Grant[],
+    now: Clock,
+    { token, actor }: Partial<Pick<Identity, 'token' | 'actor'>>,
+  ) {
     this.principal = principal
     this.token = token
+    this.actor = actor
     this.#grants = grants
     this.#now = now
     this.#nextEnd = firstEnd(grants)

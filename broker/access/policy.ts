@@ -2,9 +2,10 @@
 // The controller makes it of its rows and gives it to every host; a change makes a new one. It holds hashes of tokens, no secrets.
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Grant } from '../../protocol/access/grant.ts'
+import { printGrant } from '../../protocol/access/grant-text.ts'
 import { parseToken } from '../../protocol/access/token.ts'
 import type { Clock } from '../time.ts'
-import { EVERYTHING, identityOf, type Identity } from './identity.ts'
+import { EVERYTHING, identityOf, mayEverything, type Identity } from './identity.ts'
 
 /** open: everyone who reaches the port may do everything. required: everyone must say who he is. */
 export type Access = 'open' | 'required'
@@ -127,11 +128,22 @@ export class Policy {
     return this.#principals.get(principal)?.grants
   }
 
-  /** Returns what the principal may do, by the clock at each question. The credential must count. */
-  identityOf({ principal, ...credential }: Credential, now: Clock): Identity {
+  /**
+   * Returns what the principal may do, by the clock at each question; with `actsAs`, what that other one may. The credential must
+   * count, and so must the right to act as another.
+   */
+  identityOf(credential: Credential, now: Clock, actsAs?: string): Identity {
+    const principal = actsAs ?? credential.principal
     const grants = this.grantsOf(principal) ?? []
     const { id, expiresAt } = credential.is === 'token' ? credential : NO_TOKEN
-    return identityOf(principal, grants, now, id === undefined ? undefined : { id, expiresAt })
+    const token = id === undefined ? undefined : { id, expiresAt }
+    return identityOf(principal, grants, now, { token, actor: actsAs && credential.principal })
+  }
+
+  /** Returns why the principal may not act as another, or not any more, as a sentence; undefined where it may. */
+  whyNotAct(principal: string, now: number): string | undefined {
+    if (mayEverything({ grants: this.grantsOf(principal) ?? [] }, now)) return undefined
+    return `To act as another principal takes the grant '${printGrant(EVERYTHING)}', which ${principal} lacks.`
   }
 }
 

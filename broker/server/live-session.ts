@@ -17,7 +17,7 @@ import {
 } from '../../protocol/frame/messages.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
 import { operations, type OperationName } from '../../protocol/operations.ts'
-import type { TokenBearer } from '../access/bearer.ts'
+import type { Acting, TokenBearer } from '../access/bearer.ts'
 import type { Identity } from '../access/identity.ts'
 import type { SessionUsage } from '../access/quotas/session-usage.ts'
 import type { Policy } from '../access/policy.ts'
@@ -96,8 +96,8 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
     return this.#stage.who.identity
   }
 
-  authenticate(token: string): TokenBearer {
-    return this.#stage.authenticate(token)
+  authenticate(token: string, acting?: Acting): TokenBearer {
+    return this.#stage.authenticate(token, acting)
   }
 
   onIdentity(listener: () => void): () => void {
@@ -151,7 +151,8 @@ export class LiveSession implements Session, ConnectionOwner, Answering, Sender 
 
   close(code: ErrorCode, message: string): void {
     if (this.#stage.phase === 'closing') return
-    if (code === 'unauthenticated' && !this.#stage.isBeginning) tellEnded(this.#home.audit, this, message)
+    const { asker } = this.#stage
+    if (code === 'unauthenticated' && asker !== undefined) tellEnded(this.#home.audit, this, asker, message)
     this.#sendError(0, { code, message })
     this.#end(code, message)
   }

@@ -44,9 +44,9 @@ export function sessionOperations(
         access: desk.access(),
       }
     },
-    authenticate: ({ token }, { session }) => {
+    authenticate: ({ token, actAs: as }, { session, fail }) => {
       try {
-        const bearer = session.authenticate(token)
+        const bearer = session.authenticate(token, as === undefined ? undefined : { as, fail })
         desk.onTokenUsed(session, bearer.tokenId)
         return bearer
       } catch (error) {

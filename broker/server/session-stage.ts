@@ -1,7 +1,8 @@
 // How far one session has come: hello, then who asks where that must be known, then everything that is granted, until its end.
 // Runs in every process that listens; pure.
 import type { Message } from '../../protocol/frame/messages.ts'
-import { Bearer, type Arrival, type TokenBearer } from '../access/bearer.ts'
+import { Bearer, type Acting, type Arrival, type TokenBearer } from '../access/bearer.ts'
+import type { Identity } from '../access/identity.ts'
 import { SessionIdentity } from '../access/session-identity.ts'
 import type { Policy } from '../access/policy.ts'
 import type { Clock } from '../time.ts'
@@ -12,6 +13,8 @@ export class SessionStage {
   readonly who: SessionIdentity
   readonly #bearer: Bearer
   #phase: SessionPhase = 'greeting'
+  /** Who asked until it lapsed. */
+  #ended: Identity | undefined
   /** Why the session ends after its next answer. */
   #lapse: string | undefined
 
@@ -27,6 +30,11 @@ export class SessionStage {
   /** True until it serves: hello is not answered, or it must be said who asks. */
   get isBeginning(): boolean {
     return this.#phase === 'greeting' || this.#phase === 'authenticating'
+  }
+
+  /** Who asks, also at the end for want of what he proved; undefined before the session serves. */
+  get asker(): Identity | undefined {
+    return this.isBeginning ? undefined : (this.#ended ?? this.who.identity)
   }
 
   /** Why the session ends as soon as it has sent an answer; undefined: it does not. */
@@ -70,8 +78,8 @@ export class SessionStage {
   }
 
   /** Takes a token: see Session. */
-  authenticate(token: string): TokenBearer {
-    const bearer = this.#bearer.authenticate(token)
+  authenticate(token: string, acting?: Acting): TokenBearer {
+    const bearer = this.#bearer.authenticate(token, acting)
     this.who.replace(this.#bearer.identity)
     return bearer
   }
@@ -87,6 +95,7 @@ export class SessionStage {
   follow(policy: Policy, isAsker: boolean): Overdue | undefined {
     const lapse = this.#bearer.follow(policy)
     const { identity } = this.#bearer
+    if (lapse !== undefined) this.#ended ??= this.who.identity
     if (lapse !== undefined) this.who.lapse()
     else if (identity !== this.who.identity) this.who.replace(identity)
     if (!isAsker) return lapsed(lapse)

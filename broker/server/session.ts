@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../protocol/error-codes.ts'
 import type { EventFrom } from '../../protocol/events.ts'
 import type { EventToSend } from '../../protocol/frame/messages.ts'
 import type { OperationName } from '../../protocol/operations.ts'
-import type { TokenBearer } from '../access/bearer.ts'
+import type { Acting, TokenBearer } from '../access/bearer.ts'
 import type { SessionUsage } from '../access/quotas/session-usage.ts'
 import type { Identity } from '../access/identity.ts'
 
@@ -38,10 +38,11 @@ export interface Session {
   /** Notes that a part of a request, or what a request began, was refused because a grant is missing. */
   denied(what: DeniedPart): void
   /**
-   * Takes a token; returns whose it is, and when it expires. Throws `unauthenticated` for one that proves nothing, and
-   * `invalidArgument` for one of another principal than that of the session.
+   * Takes a token; returns whose it is, or as whom its principal acts, and when it expires. Throws `unauthenticated` for one that
+   * proves nothing, `invalidArgument` for one of another principal than that of the session, `permissionDenied` and
+   * `principalNotFound` where its principal may not act so.
    */
-  authenticate(token: string): TokenBearer
+  authenticate(token: string, acting?: Acting): TokenBearer
   /** Stores the name and version that the client gives. Called by the operation that opens a session. */
   introduce(client: string): void
   /** Queues an event, which leaves in one write with everything else of this turn. Ignored once the session is closing. */

@@ -18,7 +18,7 @@ import type { OperationName, RequestOf, ResponseOf } from '../../protocol/operat
 import { PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN } from '../../protocol/version.ts'
 import { addressText, CONTROLLER, type Address, type Endpoint } from './address.ts'
 import { asPlaintextFailure, asTlsFailure } from './tls-failure.ts'
-import { checkTokenMayTravel } from './token.ts'
+import { logIn, tokenFor } from './login.ts'
 import { asMillraceError, endSentence, errorFrom } from '../errors.ts'
 import { clientLimits, type Settings } from '../settings.ts'
 import { onAbort, unlessAborted } from '../waiting.ts'
@@ -42,7 +42,8 @@ const CORRELATION_ID_MAX = 0xffff_ffff
 /**
  * Dials and sends hello, within the protocol's deadline for it. `brokerId` is the expected broker, if it is known. Rejects with
  * `unavailable`, also if another process answers, or with an error that trying again does not heal: `unsupportedVersion`,
- * `unauthenticated`, `tlsFailed`, or `invalidArgument` for what the application gives as its token or to TLS.
+ * `unauthenticated`, `tlsFailed`, `permissionDenied` or `principalNotFound` for the principal to act as, or `invalidArgument` for what
+ * the application gives as its token or to TLS.
  */
 export async function openConnection(
   endpoint: Endpoint,
@@ -70,9 +71,7 @@ export async function openConnection(
     const welcome = await unlessAborted(connection.hello(), giveUp.signal)
     const stranger = strangerAt(endpoint, brokerId, welcome)
     if (stranger !== undefined) throw new Error(stranger)
-    if (token !== undefined) {
-      await unlessAborted(connection.request('authenticate', { token }), giveUp.signal)
-    }
+    if (token !== undefined) await logIn(connection, token, settings, giveUp.signal)
     return connection
   } catch (thrown) {
     connection?.close(errorFrom(thrown))
@@ -93,18 +92,9 @@ const lastingCodes: readonly unknown[] = [
   'unauthenticated',
   'tlsFailed',
   'invalidArgument',
+  'permissionDenied',
+  'principalNotFound',
 ]
-
-/** Returns the token to send to the process; undefined for none. */
-async function tokenFor(
-  endpoint: Endpoint,
-  { token, tls, hasOwnDial }: Settings,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  if (token === undefined) return undefined
-  if (!hasOwnDial && tls === undefined) checkTokenMayTravel(endpoint)
-  return unlessAborted(token(), signal)
-}
 
 /** Returns the error that no other attempt would heal, from what was thrown or what caused it. */
 function lastingFailure(thrown: unknown, address: Address): MillraceError | undefined {

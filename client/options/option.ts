@@ -1,5 +1,6 @@
 // The kinds of options in the table of options. Runs in the client, pure.
 // A kind decides which values it accepts, and how a message names them. No kind accepts `null`.
+import { checkPrincipalName } from '../../protocol/access/principal-name.ts'
 import { isBytes } from '../../protocol/bytes.ts'
 import { limits } from '../../protocol/limits.ts'
 import { parseShardId } from '../../protocol/shards/shard-id.ts'
@@ -54,6 +55,11 @@ export const partitionKey = takes(
     given.length >= 1 &&
     given.length <= limits.partitionKeyLengthMax &&
     surrogateFault(given) === undefined,
+)
+/** The name of a principal. */
+export const principalName = takes(
+  `a text of 1 to ${limits.principalNameLengthMax} letters, digits, underscores, full stops and hyphens`,
+  (given) => typeof given === 'string' && checkPrincipalName(given) === undefined,
 )
 export const callback = takes('a function', (given) => typeof given === 'function')
 

@@ -56,13 +56,24 @@ export const sessionOperations = {
     idempotent: true,
     doc: 'Says who asks, by a token: over TLS, from this machine, or within the process. On a session whose principal is known it renews the credential of the same principal.',
     grant: [everyone],
-    request: { token: field.string(limits.tokenLengthMax, 'The token, `mr_<id>_<secret>`.') },
+    request: {
+      token: field.string(limits.tokenLengthMax, 'The token, `mr_<id>_<secret>`.'),
+      actAs: field.optional(
+        field.string(
+          limits.principalNameLengthMax,
+          "Name of another principal whose grants, quotas and things the session has from now on, in place of its own; it takes the grant `*:*:admin`, and lasts while that, the token and the other principal do. A broker that does not know the field answers the token's own principal: end the session then.",
+        ),
+      ),
+    },
     response: {
-      principal: field.string(limits.principalNameLengthMax, 'Name of the principal.'),
+      principal: field.string(
+        limits.principalNameLengthMax,
+        'Name of the principal: the one as which the session acts, where it does.',
+      ),
       expiresAt: field.optional(
         timeMs('From when on the token is refused, and the session ends; absent: never'),
       ),
     },
-    errors: [],
+    errors: ['principalNotFound'],
   },
 } as const satisfies OperationFamily

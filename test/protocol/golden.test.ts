@@ -93,6 +93,13 @@ describe('golden bytes', () => {
     )
   })
 
+  test('a token from before one could act as another is read as one of who asks himself', () => {
+    const request = { ...(sampleOf(operations.authenticate.request) as object), actAs: undefined }
+    expect(plain(decodeMessage(payloadOf('authenticate request without whom to act as')))).toEqual(
+      plain({ kind: 'request', operation: 'authenticate', correlationId: 7, request }),
+    )
+  })
+
   test('a subscription from before there were consumers is read as one without', () => {
     const request = { ...(sampleOf(operations.subscribe.request) as object), consumer: undefined }
     expect(plain(decodeMessage(payloadOf('subscribe request without a consumer')))).toEqual(
@@ -222,6 +229,7 @@ describe('golden bytes', () => {
       'batch compressed',
       'batch encrypted',
       'append request without secrets',
+      'authenticate request without whom to act as',
       'hello response without access',
       'subscribe request without a consumer',
       'fetch response without a time',

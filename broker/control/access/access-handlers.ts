@@ -3,6 +3,7 @@
 import type { accessOperations, WireCredential, WirePrincipal } from '../../../protocol/operations/access.ts'
 import type { RequestOf } from '../../../protocol/operations.ts'
 import { refusal } from '../../../protocol/refusal.ts'
+import { mayEverything } from '../../access/identity.ts'
 import type { Handlers } from '../../server/dispatch.ts'
 import type { Session } from '../../server/session.ts'
 import type { Clock } from '../../time.ts'
@@ -21,7 +22,7 @@ import {
   type Asking,
 } from './plans.ts'
 import type { AccessRegistry } from './registry.ts'
-import { isActive, isVisible, mayEverything, nameOf } from './rules.ts'
+import { isActive, isVisible, nameOf } from './rules.ts'
 import {
   credentialsOf,
   sealedByOf,

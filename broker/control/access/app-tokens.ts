@@ -3,12 +3,11 @@
 // daemon left behind by its end when the next one starts.
 import { randomBytes } from 'node:crypto'
 import { refusal, type Fail } from '../../../protocol/refusal.ts'
-import { EVERYTHING } from '../../access/identity.ts'
+import { EVERYTHING, mayEverything } from '../../access/identity.ts'
 import type { Logger } from '../../telemetry/log.ts'
 import type { Clock } from '../../time.ts'
 import { newToken } from './new-credentials.ts'
 import type { AccessRegistry } from './registry.ts'
-import { mayEverything } from './rules.ts'
 import { credentialsOf, type AccessState, type AccessWrite } from './state.ts'
 
 /** The principal of an app. */
@@ -72,8 +71,7 @@ export class AppTokens {
  */
 function principalWrites(state: AccessState, name: string, now: number): AccessWrite[] {
   const found = state.principal.get(name)
-  if (found !== undefined && mayEverything({ principal: name, grants: found.grants, token: undefined }, now))
-    return []
+  if (found !== undefined && mayEverything(found, now)) return []
   const grants = [{ ...EVERYTHING, actions: [...EVERYTHING.actions] }]
   const foreign = (['token', 'accessKey'] as const).flatMap((family) =>
     credentialsOf(state, family, name).map((key) => ({ family, key, value: undefined }) as const),

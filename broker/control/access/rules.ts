@@ -5,7 +5,7 @@ import { printGrant } from '../../../protocol/access/grant-text.ts'
 import { ROOT } from '../../../protocol/access/principal-name.ts'
 import { refusal } from '../../../protocol/refusal.ts'
 import { quoteText } from '../../../protocol/text/text.ts'
-import { EVERYTHING, type Identity } from '../../access/identity.ts'
+import { EVERYTHING, mayEverything, type Identity } from '../../access/identity.ts'
 import type { AccessState, Principal } from './state.ts'
 
 /** Who asks. Where access is open and he has not said who he is, he is root. */
@@ -24,11 +24,6 @@ export function isActive({ expiresAt }: { readonly expiresAt?: number | undefine
 /** True if he may pass on anything at all. */
 function isDelegator({ grants }: Asker, now: number): boolean {
   return grants.some((grant) => grant.actions.includes('admin') && isActive(grant, now))
-}
-
-/** True if he may do everything at this moment. */
-export function mayEverything({ grants }: Asker, now: number): boolean {
-  return grants.some((grant) => grant.kind === '*' && grant.actions.includes('admin') && isActive(grant, now))
 }
 
 /**

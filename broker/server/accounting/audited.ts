@@ -26,9 +26,15 @@ function asker({
   id,
   remote,
   identity,
-}: Asker): Pick<AuditFacts, 'principal' | 'credential' | 'address' | 'session'> {
-  const { principal, token } = identity
-  return { principal, ...(token && { credential: token.id }), address: remote, session: id }
+}: Asker): Pick<AuditFacts, 'principal' | 'actor' | 'credential' | 'address' | 'session'> {
+  const { principal, actor, token } = identity
+  return {
+    principal,
+    ...(actor !== undefined && { actor }),
+    ...(token && { credential: token.id }),
+    address: remote,
+    session: id,
+  }
 }
 
 function denialOf(operation: OperationName, { code }: Refusal): AuditEventName | undefined {
@@ -36,8 +42,13 @@ function denialOf(operation: OperationName, { code }: Refusal): AuditEventName |
 }
 
 /** Tells that an open session is ended because what its client proved counts for nothing any more. */
-export function tellEnded(audit: Audit, session: Asker, detail: string): void {
-  audit.record('sessionEnded', { ...asker(session), outcome: 'unauthenticated', detail })
+export function tellEnded(
+  audit: Audit,
+  { id, remote }: Asker,
+  identity: Asker['identity'],
+  detail: string,
+): void {
+  audit.record('sessionEnded', { ...asker({ id, remote, identity }), outcome: 'unauthenticated', detail })
 }
 
 /** Tells that a connection is refused for a quota. */

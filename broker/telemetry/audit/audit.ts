@@ -11,6 +11,8 @@ import { auditEvents, type AuditEvent, type AuditEventName } from './events.ts'
 export interface AuditFacts {
   /** Who asked; undefined for somebody who did not say. */
   readonly principal?: string | undefined
+  /** The principal that acted as the one above, and whose the credential is. */
+  readonly actor?: string | undefined
   /** The public id of the credential, never the credential. */
   readonly credential?: string | undefined
   readonly address?: string | undefined

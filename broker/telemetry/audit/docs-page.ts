@@ -18,7 +18,8 @@ are stable: an alert may lean on them. Lines stand in the log, marked \`"log": "
 {"level":"info","time":"2026-01-02T03:04:05.678Z","process":"controller","pid":7,"log":"audit","code":"STREAM-002","event":"streamUpdated","principal":"shop","address":"10.0.0.7:52044","session":12,"operation":"updateStream","resource":"orders","outcome":"done","from":{"retentionMs":86400000},"to":{"retentionMs":172800000},"msg":"STREAM-002 streamUpdated: done"}
 \`\`\`
 
-- \`principal\` is missing where nobody said who asks. \`outcome\` is \`done\`, once the change is on disk, or the code of the error
+- \`principal\` is missing where nobody said who asks; \`actor\` is the principal that acted as it, whose the \`credential\`
+  then is. \`outcome\` is \`done\`, once the change is on disk, or the code of the error
   that was answered; \`outcomeUnknown\` says that the change may still happen. \`from\` and \`to\` are what was there and what was
   asked for. No line holds a token, a secret or a payload.
 - An event that anybody can cause as often as he likes is limited: of each source (principal, else address) and event, ten lines

@@ -16,7 +16,7 @@ export const auditEvents = {
   loginFailed: {
     code: 'AUTH-001',
     limited: true,
-    doc: 'A credential was refused: unknown, wrong, expired or revoked.',
+    doc: 'A credential was refused: unknown, wrong, expired or revoked. Or its principal may not act as the one it named.',
   },
   loginsThrottled: {
     code: 'AUTH-002',
@@ -26,7 +26,7 @@ export const auditEvents = {
   sessionEnded: {
     code: 'AUTH-003',
     limited: true,
-    doc: 'An open session was ended because its credential expired or was revoked.',
+    doc: 'An open session was ended because its credential expired or was revoked, or it may no longer act as another.',
   },
   // What is refused.
   permissionDenied: {

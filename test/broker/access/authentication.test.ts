@@ -88,7 +88,7 @@ describe('before it is known who asks', () => {
     serve()
     const connection = await arrive()
     expect((await rejectionOf(describeClicks(connection))).code).toBe('unauthenticated')
-    await connection.request('authenticate', { token: shopToken })
+    await connection.request('authenticate', { token: shopToken, actAs: undefined })
     await describeClicks(connection)
   })
 
@@ -127,7 +127,7 @@ describe('a token', () => {
   it('opens the session', async () => {
     serve()
     const connection = await arrive()
-    expect(await connection.request('authenticate', { token: shopToken })).toEqual({
+    expect(await connection.request('authenticate', { token: shopToken, actAs: undefined })).toEqual({
       principal: 'shop',
       expiresAt: undefined,
     })
@@ -138,7 +138,9 @@ describe('a token', () => {
     serve()
     for (const token of [tokenOf('A', 9), tokenOf('Z', 1), 'mr_', '']) {
       const connection = await arrive()
-      expect((await rejectionOf(connection.request('authenticate', { token }))).code).toBe('unauthenticated')
+      expect((await rejectionOf(connection.request('authenticate', { token, actAs: undefined }))).code).toBe(
+        'unauthenticated',
+      )
       await connection.closed
     }
     expect(home.counted.sums('millrace_logins_failed_total')).toEqual({ '': 4 })
@@ -147,7 +149,9 @@ describe('a token', () => {
   it('is not taken where others could read it, not even a right one', async () => {
     serve()
     const connection = await arrive({ isPrivate: false })
-    const error = await rejectionOf(connection.request('authenticate', { token: shopToken }))
+    const error = await rejectionOf(
+      connection.request('authenticate', { token: shopToken, actAs: undefined }),
+    )
     expect([error.code, error.message.includes('millraces://')]).toEqual(['unauthenticated', true])
     await connection.closed
   })
@@ -155,11 +159,15 @@ describe('a token', () => {
   it('of the same principal renews an open session; one of another does not, and leaves it as it is', async () => {
     serve()
     const connection = await arrive()
-    await connection.request('authenticate', { token: shopToken })
-    expect(await connection.request('authenticate', { token: tokenOf('C', 3) })).toMatchObject({
+    await connection.request('authenticate', { token: shopToken, actAs: undefined })
+    expect(
+      await connection.request('authenticate', { token: tokenOf('C', 3), actAs: undefined }),
+    ).toMatchObject({
       expiresAt: 5_000,
     })
-    const other = await rejectionOf(connection.request('authenticate', { token: auditToken }))
+    const other = await rejectionOf(
+      connection.request('authenticate', { token: auditToken, actAs: undefined }),
+    )
     expect(other.code).toBe('invalidArgument')
     await describeClicks(connection)
     // It is known by the second token now.
@@ -174,7 +182,7 @@ describe('a token', () => {
     serve(policyOf({ access: 'open', principals: none }))
     const connection = await arrive({ isPrivate: true })
     await describeClicks(connection)
-    await connection.request('authenticate', { token: shopToken })
+    await connection.request('authenticate', { token: shopToken, actAs: undefined })
     expect((await rejectionOf(describeClicks(connection))).code).toBe('streamNotFound')
   })
 
@@ -183,8 +191,8 @@ describe('a token', () => {
     serve()
     const connection = await arrive()
     const steady = await arrive()
-    await connection.request('authenticate', { token: tokenOf('C', 3) })
-    await steady.request('authenticate', { token: shopToken })
+    await connection.request('authenticate', { token: tokenOf('C', 3), actAs: undefined })
+    await steady.request('authenticate', { token: shopToken, actAs: undefined })
     now = 4_999
     vi.advanceTimersByTime(sessionLimits.sweepMs)
     await describeClicks(connection)
@@ -221,8 +229,8 @@ describe('a new policy', () => {
   it('ends sessions of those who are no longer known, at once, and leaves the others alone', async () => {
     serve()
     const [gone, kept] = [await arrive(), await arrive()]
-    await gone.request('authenticate', { token: auditToken })
-    await kept.request('authenticate', { token: shopToken })
+    await gone.request('authenticate', { token: auditToken, actAs: undefined })
+    await kept.request('authenticate', { token: shopToken, actAs: undefined })
     home.server.enforce(policyOf({ tokens: [shop] }))
     await gone.closed
     expect(codesOf(gone)).toEqual(['unauthenticated'])
@@ -233,7 +241,7 @@ describe('a new policy', () => {
   it('changes what an open session may do', async () => {
     serve()
     const connection = await arrive()
-    await connection.request('authenticate', { token: shopToken })
+    await connection.request('authenticate', { token: shopToken, actAs: undefined })
     home.server.enforce(policyOf({ principals: [{ name: 'shop', grants: [], certificateNames: [] }] }))
     expect((await rejectionOf(describeClicks(connection))).code).toBe('streamNotFound')
   })
@@ -242,7 +250,7 @@ describe('a new policy', () => {
     const old = policyOf({ tokens: [shop] })
     serve()
     const connection = await arrive()
-    await connection.request('authenticate', { token: auditToken })
+    await connection.request('authenticate', { token: auditToken, actAs: undefined })
     home.server.enforce(old)
     await settled()
     await describeClicks(connection)
@@ -251,8 +259,8 @@ describe('a new policy', () => {
   it('tells which tokens are in use, also those of sessions that have ended', async () => {
     serve()
     const [first, second] = [await arrive(), await arrive()]
-    await first.request('authenticate', { token: shopToken })
-    await second.request('authenticate', { token: auditToken })
+    await first.request('authenticate', { token: shopToken, actAs: undefined })
+    await second.request('authenticate', { token: auditToken, actAs: undefined })
     second.close()
     await second.closed
     now = 7

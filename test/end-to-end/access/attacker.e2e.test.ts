@@ -208,6 +208,28 @@ describe('every operation, with the names and ids of others', () => {
   })
 })
 
+describe('acting as another', () => {
+  it('is refused in the same words, whether the other is there, is root, is himself or is not', async () => {
+    const token = (await world.token('attacker', [])).token
+    const names = [planted.victim, ghostOf(planted.victim), 'root', 'owner', 'attacker']
+    for (const process of ['controller', 'host'] as const) {
+      const told = []
+      for (const actAs of names) {
+        const connection = await world.connect(process, 'a port')
+        told.push(await outcomeOf(connection, 'authenticate', { token, actAs }))
+        await connection.closed
+      }
+      expect(new Set(told.map(({ code }) => code))).toEqual(new Set(['permissionDenied']))
+      expect(new Set(told.map(({ message }) => message)).size).toBe(1)
+    }
+    for (const connection of [atController, atHost]) {
+      expect((await outcomeOf(connection, 'authenticate', { token, actAs: 'root' })).code).toBe(
+        'permissionDenied',
+      )
+    }
+  })
+})
+
 describe('a group that also reads what is not his', () => {
   it('shows neither that stream nor how many shards of it there are', async () => {
     const told = await atController.request('describeGroup', {
@@ -269,6 +291,14 @@ describe('on a stream that both may write', () => {
   it('a producer goes on with another token of its principal', async () => {
     const { token } = await world.token('owner', [])
     expect(await append(await world.connect('host', 'a port', token), next(2, 1), secret)).toBe('stored')
+  })
+
+  it('what a producer makes that acts as its owner is his, and nobody else goes on with it', async () => {
+    const acting = await world.connect('host', 'a port')
+    await acting.request('authenticate', { token: world.rootToken, actAs: 'owner' })
+    expect(await append(acting, next(3, 1), secret)).toBe('stored')
+    expect(await append(world.rootAtHost, next(4, 1), secret)).toBe('producerUnproven')
+    expect(await append(owner.host, next(4, 1), secret)).toBe('stored')
   })
 
   it("another's consumer is neither taken nor deregistered", async () => {
@@ -348,7 +378,7 @@ describe('a grant that is taken', () => {
     }
     await host.request('subscribe', subscribing)
     const waiting = host.request('fetch', {
-      shards: [{ streamId: sharedId, shardIndex: 0, sequenceNumber: 3, bytesMax: 1_000 }],
+      shards: [{ streamId: sharedId, shardIndex: 0, sequenceNumber: 5, bytesMax: 1_000 }],
       bytesMax: 1_000,
       waitMs: 10_000,
     })

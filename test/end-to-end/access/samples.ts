@@ -32,7 +32,10 @@ const joining = (things: Things): RequestOf<'joinGroup'> => ({
 export const samples: { readonly [N in OperationName]: (things: Things) => RequestOf<N> } = {
   hello: () => ({ versionMin: 1, versionMax: 1, client: 'sample' }),
   ping: () => ({}),
-  authenticate: () => ({ token: 'mr_0000000000000000_0000000000000000000000000000000000000000000' }),
+  authenticate: () => ({
+    token: 'mr_0000000000000000_0000000000000000000000000000000000000000000',
+    actAs: undefined,
+  }),
   createStream: ({ stream: name }) => ({ ...nothing, name }),
   deleteStream: ({ stream: name }) => ({ name }),
   describeStream: ({ stream: name }) => ({ name }),

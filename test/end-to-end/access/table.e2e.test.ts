@@ -20,8 +20,14 @@ type Known = keyof typeof granted
 const known = Object.keys(granted) as Known[]
 /** Who is not let in. */
 const strangers = ['no token', 'wrong token', 'expired token', 'revoked token'] as const
+/** Who may do everything, and acts as another, who may do less. */
+const actors = ['everything as other', 'everything as reader', 'everything as writer'] as const
 
-type Who = Known | (typeof strangers)[number]
+type Who = Known | (typeof strangers)[number] | (typeof actors)[number]
+const identified: readonly Who[] = [...known, ...actors]
+
+/** As whom it is asked. */
+const standing = (who: Who): Who => (who.split(' as ').at(-1) ?? who) as Who
 
 /** The rules: who may do it, and what those are told who may not see the thing; who sees it and may not is `permissionDenied`. */
 type Rule =
@@ -95,7 +101,8 @@ const rules: { readonly [N in OperationName]: Rule } = {
 const aboutPrincipals = /(Token|AccessKey|Principal)$|^signingKey$/
 
 /** What must come of it: the code of a refusal, or undefined where it is served, whatever comes of it then. */
-function expected(operation: OperationName, who: Who, process: ProcessRole): string | undefined {
+function expected(operation: OperationName, asker: Who, process: ProcessRole): string | undefined {
+  const who = standing(asker)
   const rule = rules[operation]
   if (rule === 'before it is known who asks') return undefined
   if (!(who in granted)) return 'unauthenticated'
@@ -132,13 +139,15 @@ async function connectionOf(who: Who, process: ProcessRole, transport: Transport
   const there = connections.get(key)
   if (there !== undefined) return there
   const connection = await world.connect(process, transport)
-  const token = tokens.get(who)
-  if (who in granted) {
-    await connection.request('authenticate', { token: token! })
+  const [own, other] = who.split(' as ') as [Who, string?]
+  const token = tokens.get(own)
+  if (identified.includes(who)) {
+    const actAs = other === undefined ? undefined : `p-${other}`
+    await connection.request('authenticate', { token: token!, actAs })
     connections.set(key, connection)
   } else if (token !== undefined) {
     // What is asked right behind it must not slip through.
-    void outcomeOf(connection, 'authenticate', { token }).then(({ code }) =>
+    void outcomeOf(connection, 'authenticate', { token, actAs: undefined }).then(({ code }) =>
       expect.soft(code).toBe('unauthenticated'),
     )
   }
@@ -155,7 +164,7 @@ async function asked(
   const connection = await connectionOf(who, process, transport)
   const request = samples[operation](things) as never
   const { code, answer } = await outcomeOf(connection, operation, request)
-  if (!(who in granted)) connection.close()
+  if (!identified.includes(who)) connection.close()
   // The end of the connection overtakes the answer to what came behind a refused credential.
   if (code === 'connectionLost' && who.endsWith('token')) return 'unauthenticated'
   if (code !== 'done') return code
@@ -181,7 +190,7 @@ describe.each(transports)('over %s', (transport) => {
         const rule = rules[operation]
         const hidden = typeof rule === 'object' ? [rule.hidden] : []
         things = await prepare(world, 'nobody')
-        for (const who of [...known, ...strangers]) {
+        for (const who of [...identified, ...strangers]) {
           things = { ...things, memberId: `m${++count}` }
           const wanted = expected(operation, who, process)
           if (byMembers.includes(operation) && wanted === undefined) {
@@ -191,7 +200,7 @@ describe.each(transports)('over %s', (transport) => {
           const told = await asked(operation, who, process, transport)
           if (wanted !== undefined) expect(`${who}: ${told}`).toBe(`${who}: ${wanted}`)
           // The token of the sample is wrong, and so is that of a stranger.
-          else if (operation !== 'authenticate' && who in granted) {
+          else if (operation !== 'authenticate' && identified.includes(who)) {
             expect([...refusals, ...hidden], `${who}: ${told}`).not.toContain(told)
             if (changing.test(operation)) things = await prepare(world, 'nobody')
           }

@@ -108,6 +108,39 @@ describe('a client', () => {
   })
 })
 
+describe('a client that acts as another', () => {
+  it('has the rights of that one at controller and hosts, until that one is deleted', async () => {
+    await root.access.createToken('alice', { grants: ['clicks:read,write'] })
+    await root.createStream('orders')
+    await using alice = await connect(daemon.url, { token: rootToken, actAs: 'alice' })
+    expect(await alice.access.describePrincipal()).toMatchObject({ name: 'alice' })
+    await putAll(alice)
+    const position = { shard: '0', from: 'TRIM_HORIZON' } as const
+    expect((await alice.fetch('clicks', position)).records.length).toBeGreaterThan(0)
+    expect(await codeOf(() => alice.describeStream('orders'))).toBe('streamNotFound')
+    expect(await codeOf(() => alice.put('orders', { partitionKey: 'k', data: 'x' }))).toBe('streamNotFound')
+    expect(await codeOf(() => alice.deleteStream('clicks'))).toBe('permissionDenied')
+    await root.access.deletePrincipal('alice')
+    expect(await codeOf(() => putAll(alice))).not.toBe('done')
+    expect(await codeOf(() => connect(daemon.url, { token: rootToken, actAs: 'alice' }))).toBe(
+      'principalNotFound',
+    )
+    await root.deleteStream('orders')
+  })
+
+  it('is refused for good without the right, or without a token', async () => {
+    const { token } = await root.access.createToken('modest', { grants: ['clicks:admin'] })
+    const asked: string[] = []
+    const give = () => {
+      asked.push('token')
+      return token
+    }
+    expect(await codeOf(() => connect(daemon.url, { token: give, actAs: 'root' }))).toBe('permissionDenied')
+    expect(asked).toHaveLength(1)
+    expect(await codeOf(() => connect(daemon.url, { actAs: 'root' }))).toBe('invalidArgument')
+  })
+})
+
 describe('a revocation', () => {
   it('ends sessions with controller and hosts, and those of others go on', async () => {
     const gone = await clientOf('gone')

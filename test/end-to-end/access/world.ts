@@ -91,7 +91,7 @@ export class World implements AsyncDisposable {
         : new RawConnection(await this.broker.dial(address))
     this.#connections.add(connection)
     await connection.hello()
-    if (token !== undefined) await connection.request('authenticate', { token })
+    if (token !== undefined) await connection.request('authenticate', { token, actAs: undefined })
     return connection
   }
 

@@ -112,7 +112,7 @@ async function useClients(root: string): Promise<string> {
 async function useFrames(root: string): Promise<void> {
   const port = Number(new URL(daemon.url).port)
   const raw = await RawConnection.open(port)
-  await raw.request('authenticate', { token: root })
+  await raw.request('authenticate', { token: root, actAs: undefined })
   const secret = plant('secret of a member', randomBytes(16))
   const from = { type: 'TRIM_HORIZON', sequenceNumber: undefined, timestamp: undefined } as const
   const member = { group: 'g', memberId: 'm', secret }
@@ -127,7 +127,7 @@ async function useFrames(root: string): Promise<void> {
   await outcome('another member', () => raw.request('renewMember', { ...member, secret: randomBytes(16) }))
   const { hosts } = await raw.request('describeRouting', { name: 'open-1' })
   const host = await RawConnection.open(hosts[0]!.port)
-  await host.request('authenticate', { token: root })
+  await host.request('authenticate', { token: root, actAs: undefined })
   const { stream } = await raw.request('describeStream', { name: 'open-1' })
   const producerSecret = plant('secret of a producer', randomBytes(32))
   const { producerId } = producerIdentityOf(producerSecret)

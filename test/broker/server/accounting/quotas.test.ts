@@ -141,7 +141,7 @@ describe('the quota of failed logins', () => {
     for (let i = 0; i < 10; i++) {
       const connection = new RawConnection(stream(`10.0.0.1:${i}`))
       const outcome = await outcomeOf(
-        connection.hello().then(() => connection.request('authenticate', { token: wrong })),
+        connection.hello().then(() => connection.request('authenticate', { token: wrong, actAs: undefined })),
       )
       if (outcome === 'connectionLost') break
       expect(outcome).toBe('unauthenticated')
