@@ -20,6 +20,7 @@ export type Answer = WholeAnswer | StreamedAnswer
 
 /** An error of a request that does not say in which protocol it is written: the service then answers in XML, without a type. */
 export function xmlRefusal({ code, message }: KinesisError): WholeAnswer {
+  if (message === '') return emptyXmlRefusal(code, 403)
   const body = `<${code}>\n  <Message>${escaped(message)}</Message>\n</${code}>\n`
   return { status: 403, body }
 }

@@ -1,7 +1,8 @@
 // What a service is that the port serves, and what it is given. Pure types. One port serves several: a request goes to the first
 // service of the table that claims it by its head.
 import type { Caller } from '../call.ts'
-import type { Answer } from './answer.ts'
+import type { KinesisError } from '../model/errors.ts'
+import type { Answer, WholeAnswer } from './answer.ts'
 import type { RequestHead } from './request-head.ts'
 
 /** Who sent a request, and in which region it is at home. */
@@ -26,6 +27,8 @@ export interface Api {
   readonly name: string
   /** Whether a request is this service's. */
   claims(head: RequestHead): boolean
+  /** The answer of an error that befell a request before it came here, or behind it. */
+  refuse(error: KinesisError, head: RequestHead): WholeAnswer
   /** Answers; refusals are answers too, in the protocol of the request. What it throws is answered as an internal failure. */
   serve(request: WireRequest): Promise<Answer>
 }

@@ -17,11 +17,12 @@ export class ClientGone extends Error {
   override readonly name = 'ClientGone'
 }
 
+/** One for all: every request ends so, and nobody looks where it was thrown. */
+const GONE = new ClientGone('the client is gone')
+
 export interface ExchangeOptions {
   readonly limits: WireLimits
   readonly budget: ByteBudget
-  /** Fires when the endpoint closes. */
-  readonly closing: AbortSignal
 }
 
 export class Exchange {
@@ -39,21 +40,23 @@ export class Exchange {
     this.#response = response
     this.#options = options
     this.head = headOf(request)
-    const gone = (): void => this.#gone.abort(new ClientGone('the client is gone'))
     // Errors of a socket are followed by its close. Without a listener they would end the process.
     request.on('error', () => {})
     response.on('error', () => {})
     response.on('close', () => {
       this.#isOver = true
-      gone()
+      this.leave()
     })
-    options.closing.addEventListener('abort', gone, { once: true })
-    this.#gone.signal.addEventListener('abort', () => options.closing.removeEventListener('abort', gone))
   }
 
   /** Fires when the answer has been taken or its connection has ended, and when the endpoint closes. */
   get signal(): AbortSignal {
     return this.#gone.signal
+  }
+
+  /** Ends an answer without end, and tells who serves the request that nobody waits: the client is gone, or the endpoint closes. */
+  leave(): void {
+    this.#gone.abort(GONE)
   }
 
   /** Reads the body. Fails with RequestEntityTooLargeException, ServiceUnavailableException or ClientGone. */
@@ -79,7 +82,7 @@ export class Exchange {
         request.resume()
         reject(error)
       }
-      const gone = (): void => fail(new ClientGone('the client is gone'))
+      const gone = (): void => fail(GONE)
       const timer = setTimeout(() => {
         this.cut()
         gone()

@@ -1,9 +1,9 @@
 // Takes requests from the listener, and brings each to its service and the answer back: request ids, cross-origin headers, limits
 // over all connections. Runs in the endpoint.
 import { randomBytes, randomUUID } from 'node:crypto'
-import { errors, KinesisError } from '../model/errors.ts'
+import { KinesisError } from '../model/errors.ts'
 import type { EndpointLog } from '../parts.ts'
-import { emptyXmlRefusal, xmlRefusal, type Answer } from './answer.ts'
+import { emptyXmlRefusal, type Answer } from './answer.ts'
 import { ByteBudget } from './byte-budget.ts'
 import {
   ClientGone,
@@ -40,8 +40,8 @@ const SECOND_ID_BYTES = 72
 export class Front {
   readonly #options: FrontOptions
   readonly #budget: ByteBudget
-  readonly #closing = new AbortController()
-  #requests = 0
+  readonly #exchanges = new Set<Exchange>()
+  #closing = false
 
   constructor(options: FrontOptions) {
     this.#options = options
@@ -50,7 +50,7 @@ export class Front {
 
   /** Requests that are being read, served or answered. */
   get requests(): number {
-    return this.#requests
+    return this.#exchanges.size
   }
 
   /** Bytes of their bodies and answers. */
@@ -60,18 +60,16 @@ export class Front {
 
   /** Ends answers without end, and tells handlers that nobody waits. */
   close(): void {
-    this.#closing.abort(new ClientGone('the endpoint closes'))
+    this.#closing = true
+    for (const exchange of this.#exchanges) exchange.leave()
   }
 
   /** Serves a request of the listener's. */
   readonly serve = (incoming: Incoming, outgoing: Outgoing): void => {
     const { limits, log } = this.#options
-    this.#requests += 1
-    const exchange = new Exchange(incoming, outgoing, {
-      limits,
-      budget: this.#budget,
-      closing: this.#closing.signal,
-    })
+    const exchange = new Exchange(incoming, outgoing, { limits, budget: this.#budget })
+    this.#exchanges.add(exchange)
+    if (this.#closing) exchange.leave()
     const requestId = randomUUID()
     this.#exchange(exchange, requestId)
       .catch((error: unknown) => {
@@ -80,7 +78,7 @@ export class Front {
         log({ level: 'error', message: 'A request could not be answered.', error, requestId })
       })
       .finally(() => {
-        this.#requests -= 1
+        this.#exchanges.delete(exchange)
         exchange.release()
       })
   }
@@ -89,7 +87,7 @@ export class Front {
     const { head } = exchange
     const origin = head.header('origin')
     const isPreflight = head.method === 'OPTIONS' && origin !== undefined
-    const headers: Record<string, string> = { 'x-amzn-requestid': requestId }
+    const headers: Record<string, string> = { 'x-amzn-RequestId': requestId }
     if (!isPreflight) headers['x-amz-id-2'] = randomBytes(SECOND_ID_BYTES).toString('base64')
     if (origin !== undefined) Object.assign(headers, crossOriginHeaders(head, isPreflight))
     // HTTP/2 only asks clients to keep to it.
@@ -104,11 +102,11 @@ export class Front {
   async #answer(exchange: Exchange, requestId: string): Promise<Answer> {
     const { apis, authenticate, limits, log } = this.#options
     const { head, signal } = exchange
+    const api = apis.find((candidate) => candidate.claims(head))
+    if (api === undefined) return emptyXmlRefusal('UnknownOperationException', 404)
     try {
-      if (this.#requests > limits.requestsMax) throw overloaded()
+      if (this.requests > limits.requestsMax) throw overloaded()
       const body = await exchange.readBody()
-      const api = apis.find((candidate) => candidate.claims(head))
-      if (api === undefined) return emptyXmlRefusal('UnknownOperationException', 404)
       const request: WireRequest = {
         head,
         body,
@@ -119,9 +117,9 @@ export class Front {
       return await api.serve(request)
     } catch (error) {
       if (error instanceof ClientGone) throw error
-      if (error instanceof KinesisError) return { ...xmlRefusal(error), status: errors[error.code].status }
+      if (error instanceof KinesisError) return api.refuse(error, head)
       log({ level: 'error', message: 'A request failed.', error, requestId })
-      return emptyXmlRefusal('InternalFailure', 500)
+      return api.refuse(new KinesisError('InternalFailureException', '', { cause: error }), head)
     }
   }
 

@@ -31,6 +31,11 @@ export function kinesisApi({ handlers, log }: KinesisApiOptions): Api {
   return {
     name: 'kinesis',
     claims: () => true,
+    refuse: (error, head) => {
+      const protocol = protocolOf(contentTypeOf(head))
+      const { status } = errors[error.code]
+      return protocol === undefined ? { ...xmlRefusal(error), status } : refusal(error, protocol)
+    },
     serve: async (request) => refusedByHead(request) ?? serveOperation(request, handlers, log),
   }
 }

@@ -294,7 +294,7 @@ test('a client that leaves is noticed by the call that serves it, in every proto
 
 test('an API that fails is answered as an internal failure, and logged', async () => {
   await using port = await served({ serve: () => Promise.reject(new Error('of the test')) })
-  expect(await send(port.port, {})).toMatchObject({ status: 500, text: '<InternalFailure/>\n' })
+  expect(await send(port.port, {})).toMatchObject({ status: 500, text: '<InternalFailureException/>\n' })
   expect(port.logged).toEqual(['A request failed. Error: of the test'])
 })
 

@@ -1,6 +1,7 @@
 // A port without a broker: the listener and what stands behind it, with an API of the test's own.
 import type { Caller } from '../../../src/call.ts'
-import type { Answer } from '../../../src/wire/answer.ts'
+import { errors, type KinesisError } from '../../../src/model/errors.ts'
+import { emptyXmlRefusal, type Answer } from '../../../src/wire/answer.ts'
 import type { Api, WireRequest } from '../../../src/wire/api.ts'
 import { Front } from '../../../src/wire/front.ts'
 import { wireLimits, type WireLimits } from '../../../src/wire/limits.ts'
@@ -23,7 +24,7 @@ export interface ServedOptions {
 export async function served({ serve, limits: own = {}, certificate }: ServedOptions): Promise<Served> {
   const limits = { ...wireLimits, ...own }
   const logged: string[] = []
-  const api: Api = { name: 'test', claims: () => true, serve }
+  const api: Api = { name: 'test', claims: () => true, refuse: refusal, serve }
   const front = new Front({
     apis: [api],
     authenticate: () => Promise.resolve({ caller: {} as Caller, region: 'x' }),
@@ -48,6 +49,8 @@ export async function served({ serve, limits: own = {}, certificate }: ServedOpt
     },
   }
 }
+
+const refusal = ({ code }: KinesisError) => emptyXmlRefusal(code, errors[code].status)
 
 /** An API that answers with the length of each body. */
 export const lengths = ({ body }: WireRequest): Promise<Answer> =>
