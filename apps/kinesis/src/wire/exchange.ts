@@ -30,7 +30,9 @@ export class Exchange {
   readonly #request: Incoming
   readonly #response: Outgoing
   readonly #options: ExchangeOptions
-  readonly #gone = new AbortController()
+  /** Made for who asks for it. */
+  #gone: AbortController | undefined
+  #hasLeft = false
   #held = 0
   /** The answer was taken, or cannot be: nothing can be written. */
   #isOver = false
@@ -51,12 +53,17 @@ export class Exchange {
 
   /** Fires when the answer has been taken or its connection has ended, and when the endpoint closes. */
   get signal(): AbortSignal {
+    if (this.#gone === undefined) {
+      this.#gone = new AbortController()
+      if (this.#hasLeft) this.#gone.abort(GONE)
+    }
     return this.#gone.signal
   }
 
   /** Ends an answer without end, and tells who serves the request that nobody waits: the client is gone, or the endpoint closes. */
   leave(): void {
-    this.#gone.abort(GONE)
+    this.#hasLeft = true
+    this.#gone?.abort(GONE)
   }
 
   /** Reads the body. Fails with RequestEntityTooLargeException, ServiceUnavailableException or ClientGone. */
@@ -91,7 +98,7 @@ export class Exchange {
         clearTimeout(timer)
         request.off('data', taken).off('end', done).off('close', gone)
       }
-      if (this.signal.aborted) return gone()
+      if (this.#hasLeft) return gone()
       if (Number(this.head.header('content-length') ?? 0) > limits.bodyBytesMax) return fail(tooLarge())
       request.on('data', taken).on('end', done).on('close', gone)
     })

@@ -1,6 +1,6 @@
 // Takes requests from the listener, and brings each to its service and the answer back: request ids, cross-origin headers, limits
 // over all connections. Runs in the endpoint.
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { KinesisError } from '../model/errors.ts'
 import type { EndpointLog } from '../parts.ts'
 import { emptyXmlRefusal, type Answer } from './answer.ts'
@@ -13,6 +13,7 @@ import {
   type Incoming,
   type Outgoing,
 } from './exchange.ts'
+import { SecondIds } from './second-ids.ts'
 import type { WireLimits } from './limits.ts'
 import type { RequestHead } from './request-head.ts'
 import type { Authenticated, Api, WireRequest } from './api.ts'
@@ -34,12 +35,11 @@ const HEALTH_PATH = '/_millrace/health'
 const PREFLIGHT_SECONDS = '172800'
 const EXPOSED = 'x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date'
 const HEAD_TOO_LARGE = 431
-/** Bytes of the second id, which only says that there is one. */
-const SECOND_ID_BYTES = 72
 
 export class Front {
   readonly #options: FrontOptions
   readonly #budget: ByteBudget
+  readonly #ids = new SecondIds()
   readonly #exchanges = new Set<Exchange>()
   #closing = false
 
@@ -88,7 +88,7 @@ export class Front {
     const origin = head.header('origin')
     const isPreflight = head.method === 'OPTIONS' && origin !== undefined
     const headers: Record<string, string> = { 'x-amzn-RequestId': requestId }
-    if (!isPreflight) headers['x-amz-id-2'] = randomBytes(SECOND_ID_BYTES).toString('base64')
+    if (!isPreflight) headers['x-amz-id-2'] = this.#ids.next()
     if (origin !== undefined) Object.assign(headers, crossOriginHeaders(head, isPreflight))
     // HTTP/2 only asks clients to keep to it.
     if (head.bytes > this.#options.limits.headBytesMax) return exchange.answer(HEAD_TOO_LARGE, {}, '')
@@ -101,7 +101,7 @@ export class Front {
 
   async #answer(exchange: Exchange, requestId: string): Promise<Answer> {
     const { apis, authenticate, limits, log } = this.#options
-    const { head, signal } = exchange
+    const { head } = exchange
     const api = apis.find((candidate) => candidate.claims(head))
     if (api === undefined) return emptyXmlRefusal('UnknownOperationException', 404)
     try {
@@ -111,8 +111,10 @@ export class Front {
         head,
         body,
         requestId,
-        signal,
-        authenticate: () => authenticate(api.name, { head, body, signal }),
+        get signal() {
+          return exchange.signal
+        },
+        authenticate: () => authenticate(api.name, request),
       }
       return await api.serve(request)
     } catch (error) {

@@ -109,13 +109,22 @@ interface Served {
 }
 
 async function answerCall({ request, operation, protocol, handler, log }: Served): Promise<Answer> {
-  const { body, requestId, signal } = request
+  const { body, requestId } = request
   const { caller, region } = await request.authenticate().catch((error: unknown) => {
     // A body that is none is refused before a signature that is none.
     throw unreadableBody(operation, body, protocol) ?? error
   })
   const input = decodeRequest(operation, body, protocol)
-  const call: Call<OperationName> = { operation, input, caller, region, requestId, signal }
+  const call: Call<OperationName> = {
+    operation,
+    input,
+    caller,
+    region,
+    requestId,
+    get signal() {
+      return request.signal
+    },
+  }
   const output = await handler(call)
   const events = eventsOf(output)
   if (events !== undefined) {
@@ -151,13 +160,10 @@ function unreadableBody(
 }
 
 /** The error as it is answered. One that is no refusal is the endpoint's own fault, and its operator's to know. */
-function asAnswerable(
-  error: unknown,
-  { requestId, signal, head }: WireRequest,
-  log: EndpointLog,
-): KinesisError {
+function asAnswerable(error: unknown, request: WireRequest, log: EndpointLog): KinesisError {
   if (error instanceof KinesisError) return error
-  if (!signal.aborted) {
+  const { requestId, head } = request
+  if (!request.signal.aborted) {
     log({ level: 'error', message: `${targetOf(head).operation} failed.`, error, requestId })
   }
   return new KinesisError('InternalFailureException', '', { cause: error })
