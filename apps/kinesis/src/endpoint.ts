@@ -1,5 +1,4 @@
 // The endpoint as a whole: a broker or one of its own, the port, and what stands between. Composition root of the app.
-import { readFile } from 'node:fs/promises'
 import { connect, type Client, type ConnectOptions } from 'millrace'
 import { openGate } from './auth/open-gate.ts'
 import { StreamBook } from './book/stream-book.ts'
@@ -8,6 +7,7 @@ import { openSeal } from './identifiers/seal.ts'
 import { startLocalBroker } from './local-broker.ts'
 import type { EndpointLog, EndpointParts } from './parts.ts'
 import { endpointDefaults, type EndpointSettings } from './settings.ts'
+import { readCertificate, RenewedCertificate, type CertificateFiles } from './wire/certificate-files.ts'
 import { Front } from './wire/front.ts'
 import { wireLimits, type WireLimits } from './wire/limits.ts'
 import { kinesisApi } from './wire/kinesis-api.ts'
@@ -19,12 +19,6 @@ export interface EndpointBroker extends Pick<
   'dial' | 'token' | 'tls' | 'requestTimeoutMs' | 'retry' | 'encryption'
 > {
   readonly url: string
-}
-
-/** Where the certificate chain and the private key are, in PEM. */
-export interface CertificateFiles {
-  readonly certFile: string
-  readonly keyFile: string
 }
 
 export interface KinesisEndpointOptions {
@@ -94,7 +88,8 @@ async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): 
   if (auth === 'sigv4') throw new Error('Signatures are not verified yet.')
   const settings = Object.freeze({ ...endpointDefaults, ...options.settings })
   const limits = { ...wireLimits, ...options.limits }
-  const certificate = options.tls && (await certificateOf(options.tls))
+  const { tls } = options
+  const certificate = tls && ('cert' in tls ? tls : await readCertificate(tls))
   const broker = options.broker ?? (await ownBroker(closers))
   const own = await connectOwn(broker, log)
   closers.push(() => own.close())
@@ -114,6 +109,15 @@ async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): 
     front.close()
     return listener.close()
   })
+  if (certificate !== undefined && tls !== undefined && 'certFile' in tls) {
+    const renewed = new RenewedCertificate({
+      files: tls,
+      known: certificate,
+      renew: (found) => listener.renew(found),
+      log,
+    })
+    closers.push(async () => renewed.close())
+  }
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= closeAll(closers))
   return {
@@ -155,11 +159,6 @@ function connectOptionsOf(broker: EndpointBroker): ConnectOptions {
     ...(retry && { retry }),
     ...(encryption && { encryption }),
   }
-}
-
-async function certificateOf(tls: Certificate | CertificateFiles): Promise<Certificate> {
-  if ('cert' in tls) return tls
-  return { cert: await readFile(tls.certFile), key: await readFile(tls.keyFile) }
 }
 
 /** Closes what was opened last first, all of it, and then says what went wrong. */

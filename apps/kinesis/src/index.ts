@@ -1,13 +1,13 @@
 // The public names of the app: what `import … from '@millrace/kinesis'` gives.
 export {
   createKinesisEndpoint,
-  type CertificateFiles,
   type EndpointBroker,
   type EndpointLoad,
   type KinesisEndpoint,
   type KinesisEndpointOptions,
 } from './endpoint.ts'
 export type { EndpointLog, EndpointLogEntry, EndpointParts } from './parts.ts'
+export type { CertificateFiles } from './wire/certificate-files.ts'
 export type { Certificate } from './wire/listener.ts'
 export { wireLimits, type WireLimits } from './wire/limits.ts'
 export { endpointDefaults, type EndpointSettings } from './settings.ts'

@@ -28,6 +28,8 @@ export interface ListenerOptions {
 const SESSION_WINDOW_BYTES = 16 * 1024 * 1024
 const STREAM_WINDOW_BYTES = 1024 * 1024
 
+const TLS_OPTIONS = { minVersion: 'TLSv1.2' } as const
+
 export class Listener {
   readonly #limits: WireLimits
   readonly #tcp: Server
@@ -73,6 +75,11 @@ export class Listener {
     return this.#sockets.size
   }
 
+  /** Shows another certificate to connections from now on. Throws where it is none. */
+  renew({ cert, key }: Certificate): void {
+    this.#tls?.setSecureContext({ ...TLS_OPTIONS, cert: Buffer.from(cert), key: Buffer.from(key) })
+  }
+
   /** Takes no more connections and requests, gives those in flight some time, and ends. */
   async close(): Promise<void> {
     if (this.#closing) return
@@ -110,10 +117,10 @@ export class Listener {
   #tlsServer({ cert, key }: Certificate): TlsServer {
     const { openingMs } = this.#limits
     const options = {
+      ...TLS_OPTIONS,
       cert: Buffer.from(cert),
       key: Buffer.from(key),
       ALPNProtocols: ['h2', 'http/1.1'],
-      minVersion: 'TLSv1.2' as const,
       handshakeTimeout: openingMs,
     }
     const server = createTls(options, (socket) => {
