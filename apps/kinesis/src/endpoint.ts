@@ -1,6 +1,7 @@
 // The endpoint as a whole: a broker or one of its own, the port, and what stands between. Composition root of the app.
 import { connect, type Client, type ConnectOptions } from 'millrace'
-import { openGate } from './auth/open-gate.ts'
+import { openGate, type Gate } from './auth/open-gate.ts'
+import { signedGate } from './auth/signed-gate.ts'
 import { StreamBook } from './book/stream-book.ts'
 import { joinHandlers } from './handlers.ts'
 import { openSeal } from './identifiers/seal.ts'
@@ -84,14 +85,14 @@ export async function createKinesisEndpoint(options: KinesisEndpointOptions = {}
 }
 
 async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): Promise<KinesisEndpoint> {
-  const { host = '127.0.0.1', port = PORT, auth = 'off', log = () => {}, clock = Date.now } = options
-  if (auth === 'sigv4') throw new Error('Signatures are not verified yet.')
+  const { host = '127.0.0.1', port = PORT, log = () => {}, clock = Date.now } = options
+  if (options.auth === 'sigv4' && options.broker?.token === undefined) throw noToken()
   const settings = Object.freeze({ ...endpointDefaults, ...options.settings })
   const limits = { ...wireLimits, ...options.limits }
   const { tls } = options
   const certificate = tls && ('cert' in tls ? tls : await readCertificate(tls))
   const broker = options.broker ?? (await ownBroker(closers))
-  const own = await connectOwn(broker, log)
+  const own = await connectTo(broker, log)
   closers.push(() => own.close())
   const seal = await openSeal(own)
   const book = await StreamBook.open({
@@ -103,7 +104,8 @@ async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): 
   closers.push(() => book.close())
   const parts: EndpointParts = { own, settings, book, seal, now: clock, log }
   const apis = [kinesisApi({ handlers: joinHandlers(parts), log })]
-  const front = new Front({ apis, authenticate: openGate(own, settings), limits, log })
+  const authenticate = gateOf(options, { ...parts, broker, closers })
+  const front = new Front({ apis, authenticate, limits, log })
   const listener = await Listener.open({ host, port, certificate, limits, serve: front.serve })
   closers.push(() => {
     front.close()
@@ -140,9 +142,33 @@ async function ownBroker(closers: Closers): Promise<EndpointBroker> {
   return broker
 }
 
-function connectOwn(broker: EndpointBroker, log: EndpointLog): Promise<Client> {
+function noToken(): Error {
+  return new Error(
+    "auth: 'sigv4' needs a broker with access control, and the token of a principal that may do everything: it is asked for keys, and acts as their principals.",
+  )
+}
+
+/** Says who sends a request. */
+function gateOf(
+  { auth = 'off' }: KinesisEndpointOptions,
+  { own, settings, now, log, broker, closers }: EndpointParts & { broker: EndpointBroker; closers: Closers },
+): Gate {
+  if (auth === 'off') return openGate(own, settings)
+  const { gate, close } = signedGate({
+    own,
+    settings,
+    now,
+    elapsed: () => performance.now(),
+    connectAs: (principal) => connectTo(broker, log, principal),
+  })
+  closers.push(close)
+  return gate
+}
+
+function connectTo(broker: EndpointBroker, log: EndpointLog, actAs?: string): Promise<Client> {
   return connect(broker.url, {
     ...connectOptionsOf(broker),
+    ...(actAs !== undefined && { actAs }),
     clientName: 'millrace-kinesis',
     log: ({ level, message, error }) => log({ level, message, error }),
   })

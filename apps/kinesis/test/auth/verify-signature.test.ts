@@ -1,5 +1,5 @@
 // Signatures of Version 4, against the signer that SDKs use.
-import { createHash, createHmac, type BinaryLike } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { SignatureV4 } from '@smithy/signature-v4'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -7,6 +7,7 @@ import type { CredentialScope } from '../../src/auth/authorization.ts'
 import { escaped } from '../../src/auth/query.ts'
 import { verifySignature, type VerifyingKey } from '../../src/auth/verify-signature.ts'
 import { headOf, type RequestParts } from './support/requests.ts'
+import { Sha256 } from './support/signer.ts'
 
 const ID = 'MRKAAAAAAAAAAAAAAAAA'
 const SECRET = 'a secret of a test'
@@ -14,21 +15,6 @@ const HOST = 'localhost:4567'
 const NOW = Date.UTC(2026, 10, 30, 17, 30, 12)
 const MINUTE_MS = 60_000
 const TARGET = 'Kinesis_20131202.PutRecord'
-
-/** Node's hashes in the form that the signer asks for. */
-class Sha256 {
-  readonly #hash
-  constructor(secret?: BinaryLike) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret)
-  }
-  update(data: BinaryLike): void {
-    this.#hash.update(data)
-  }
-  digest(): Promise<Uint8Array> {
-    return Promise.resolve(this.#hash.digest())
-  }
-  reset(): void {}
-}
 
 function signerOf(region = 'eu-west-1', service = 'kinesis') {
   return new SignatureV4({
