@@ -140,6 +140,9 @@ async function answerCall({ request, operation, protocol, handler, log }: Served
   }
 }
 
+/** Statuses from here on are failures of the endpoint or of what stands behind it. */
+const FAILURE = 500
+
 /** A larger body than this is not read for a caller whom nobody knows. */
 const UNSIGNED_BYTES_MAX = 64 * 1024
 
@@ -159,14 +162,19 @@ function unreadableBody(
   }
 }
 
-/** The error as it is answered. One that is no refusal is the endpoint's own fault, and its operator's to know. */
+/** The error as it is answered. What is no fault of the client's is its operator's to know. */
 function asAnswerable(error: unknown, request: WireRequest, log: EndpointLog): KinesisError {
-  if (error instanceof KinesisError) return error
-  const { requestId, head } = request
-  if (!request.signal.aborted) {
-    log({ level: 'error', message: `${targetOf(head).operation} failed.`, error, requestId })
+  const isRefusal = error instanceof KinesisError
+  const isFailure = !isRefusal || (errors[error.code].status >= FAILURE && error.cause !== undefined)
+  if (isFailure && !request.signal.aborted) {
+    log({
+      level: isRefusal ? 'warn' : 'error',
+      message: `${targetOf(request.head).operation} failed.`,
+      error: isRefusal ? error.cause : error,
+      requestId: request.requestId,
+    })
   }
-  return new KinesisError('InternalFailureException', '', { cause: error })
+  return isRefusal ? error : new KinesisError('InternalFailureException', '', { cause: error })
 }
 
 function refusal(error: KinesisError, protocol: Protocol): WholeAnswer {
