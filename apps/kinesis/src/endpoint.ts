@@ -54,7 +54,7 @@ export interface KinesisEndpoint extends AsyncDisposable {
   /** What clients are given as their endpoint. */
   readonly url: string
   readonly port: number
-  /** Url of the broker behind. */
+  /** Url of the broker behind, for native clients. */
   readonly brokerUrl: string
   /** What clients make it hold at this time. */
   load(): EndpointLoad

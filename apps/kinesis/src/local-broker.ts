@@ -8,8 +8,11 @@ export interface LocalBroker {
   close(): Promise<void>
 }
 
-/** Starts a broker without ports, in a temporary directory that its end removes. */
+/**
+ * Starts a broker at free ports of this machine, in a temporary directory that its end removes. The endpoint reaches it within the
+ * process; the ports are for native clients that want to see the same streams.
+ */
 export async function startLocalBroker(): Promise<LocalBroker> {
   const { createBroker } = await import('millrace/broker')
-  return createBroker({ listen: false })
+  return createBroker()
 }
