@@ -133,7 +133,8 @@ function checkedHeaders({ signedHeaders, from }: Authorization, head: RequestHea
     .toLowerCase()
     .split(';')
     .sort((a, b) => (a < b ? -1 : 1))
-  if (!names.includes('host')) {
+  // In HTTP/2 the host has another name, and the JavaScript SDK signs it by that.
+  if (!names.includes('host') && !names.includes(':authority')) {
     throw invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
   }
   // What says which operation it is, and when it was signed, must be what was signed.

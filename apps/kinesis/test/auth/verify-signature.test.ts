@@ -39,7 +39,7 @@ interface Sent extends RequestParts {
 
 async function signed(
   { method = 'POST', path = '/', query = {}, headers = {}, body = '{}' }: Unsigned = {},
-  { at = NOW, signer = signerOf() } = {},
+  { at = NOW, signer = signerOf(), hostHeader = 'host' } = {},
 ): Promise<Sent> {
   const request = {
     method,
@@ -47,7 +47,7 @@ async function signed(
     hostname: 'localhost',
     path,
     query,
-    headers: { host: HOST, 'x-amz-target': TARGET, ...headers },
+    headers: { [hostHeader]: HOST, 'x-amz-target': TARGET, ...headers },
     body,
   }
   const { headers: sent } = await signer.sign(request, { signingDate: new Date(at) })
@@ -169,6 +169,13 @@ describe('verifySignature: requests of the signer', () => {
     const unnamed = withoutHash(await signed({}, { signer: noHash() }))
     await expect(verify(unnamed)).resolves.toBeDefined()
     await expect(verify({ ...unnamed, body: '{"a":1}' })).rejects.toEqual(mismatch)
+  })
+
+  test('takes one that signs its host by the name that HTTP/2 has for it', async () => {
+    const sent = await signed({}, { hostHeader: ':authority' })
+    expect(sent.headers.map(([name]) => name)).not.toContain('host')
+    await expect(verify(sent)).resolves.toBeDefined()
+    await expect(verify(withHeader(sent, ':authority', 'elsewhere'))).rejects.toEqual(mismatch)
   })
 
   test('takes headers that were sent several times, joined', async () => {
