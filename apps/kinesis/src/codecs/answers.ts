@@ -1,9 +1,10 @@
 // Writes the bodies of answers, of the events of a subscription and of errors. Pure.
+import { cborWriterOf } from './cbor-writer.ts'
 import { jsonWriterOf } from './json-writer.ts'
 import type { Protocol } from './protocol.ts'
 import type { KinesisError } from '../model/errors.ts'
 import { operations, type OperationName, type OutputOf } from '../model/operations.ts'
-import type { EventStreamShape, StructureShape } from '../model/shape.ts'
+import { map, text, type EventStreamShape, type StructureShape } from '../model/shape.ts'
 
 /** The body of an answer or error: empty where there is nothing to tell. */
 export type Body = string | Uint8Array
@@ -20,14 +21,9 @@ interface Format {
   readonly error: (members: Readonly<Record<string, string>>) => Body
 }
 
-const formats: Readonly<Partial<Record<Protocol, Format>>> = {
+const formats: Readonly<Record<Protocol, Format>> = {
   json: { writerOf: jsonWriterOf, error: (members) => JSON.stringify(members) },
-}
-
-function formatOf(protocol: Protocol): Format {
-  const format = formats[protocol]
-  if (format === undefined) throw new Error(`no answers are written in ${protocol}`)
-  return format
+  cbor: { writerOf: cborWriterOf, error: cborWriterOf(map(text({}), text({}), {})) },
 }
 
 const writers = new Map<string, (value: unknown) => Body>()
@@ -64,7 +60,7 @@ export function encodeEvent<N extends OperationName>(
 /** The body of an error. The service spells the text's member with a capital where it could not read the request. */
 export function encodeError(error: KinesisError, protocol: Protocol): Body {
   const textMember = error.code === 'SerializationException' ? 'Message' : 'message'
-  return formatOf(protocol).error({
+  return formats[protocol].error({
     __type: error.code,
     ...(error.message === '' ? {} : { [textMember]: error.message }),
   })
@@ -74,7 +70,7 @@ function writerFor(name: string, shape: StructureShape, protocol: Protocol): (va
   const key = `${protocol} ${name}`
   let write = writers.get(key)
   if (write === undefined) {
-    write = formatOf(protocol).writerOf(shape)
+    write = formats[protocol].writerOf(shape)
     writers.set(key, write)
   }
   return write

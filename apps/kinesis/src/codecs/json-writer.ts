@@ -1,5 +1,6 @@
 // Turns shapes into writers of JSON: functions, made once, that give the text of a value. Pure.
 // Members are written in the order of the model, absent ones not at all.
+import { millisecondsOf } from './moments.ts'
 import type { MapShape, Shape, StructureShape } from '../model/shape.ts'
 
 /** The JSON text of a value of the shape that it was made for. */
@@ -19,7 +20,7 @@ export function jsonWriterOf(shape: Shape): JsonWriter {
     case 'blob':
       return (value) => `"${base64Of(value as Uint8Array)}"`
     case 'timestamp':
-      return (value) => secondsOf(value as Date)
+      return (value) => String(millisecondsOf(value as Date) / 1000)
     case 'list': {
       const writeItem = jsonWriterOf(shape.of)
       return (value) => {
@@ -70,10 +71,4 @@ function wholeNumber(value: number): string {
 
 function base64Of(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
-}
-
-function secondsOf(moment: Date): string {
-  const milliseconds = moment.getTime()
-  if (Number.isNaN(milliseconds)) throw new Error('a moment of an answer is no date')
-  return String(milliseconds / 1000)
 }

@@ -1,4 +1,5 @@
 // Reads the bodies of requests: parsed, of the right kinds, within their bounds. Pure.
+import { cborLeaves, parseCbor } from './cbor-body.ts'
 import { jsonLeaves, parseJson } from './json-body.ts'
 import type { Protocol } from './protocol.ts'
 import { readerOf, type Leaves, type Reader } from './reader.ts'
@@ -11,8 +12,9 @@ interface Format {
   readonly leaves: Leaves
 }
 
-const formats: Readonly<Partial<Record<Protocol, Format>>> = {
+const formats: Readonly<Record<Protocol, Format>> = {
   json: { parse: parseJson, leaves: jsonLeaves },
+  cbor: { parse: parseCbor, leaves: cborLeaves },
 }
 
 const readers = new Map<string, Reader>()
@@ -26,9 +28,7 @@ export function decodeRequest<N extends OperationName>(
   body: Uint8Array,
   protocol: Protocol,
 ): InputOf<N> {
-  const format = formats[protocol]
-  if (format === undefined) throw unreadable()
-  const { parse, leaves } = format
+  const { parse, leaves } = formats[protocol]
   const parsed = parse(body)
   if (typeof parsed !== 'object' || parsed === null) throw unreadable()
   const key = `${protocol} ${operation}`
