@@ -7,7 +7,7 @@ export class KeyCache {
   /** Longer texts are not looked up. */
   static readonly LENGTH_MAX = 32
 
-  readonly #slots: (string | undefined)[] = new Array<string | undefined>(SLOTS).fill(undefined)
+  readonly #slots: (string | undefined)[] = Array.from({ length: SLOTS })
 
   /** The text of bytes, which must be there; undefined where they are not all ASCII. */
   get(bytes: Uint8Array, from: number, length: number): string | undefined {

@@ -16,7 +16,8 @@ export const shardId = text({ min: 1, max: 128, pattern: '[a-zA-Z0-9_.-]+' })
 export const streamStatus = choice('CREATING', 'DELETING', 'ACTIVE', 'UPDATING')
 export const hashKey = text({ pattern: '^(0|([1-9]\\d{0,38}))$' })
 export const sequenceNumber = text({ pattern: '^(0|([1-9]\\d{0,128}))$' })
-export const retentionPeriodHours = integer({})
+/** The lower bound is not published; the service has it all the same. */
+export const retentionPeriodHours = integer({ min: 1 })
 export const metricsName = choice(
   'IncomingBytes',
   'IncomingRecords',
