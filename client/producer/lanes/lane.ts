@@ -310,7 +310,9 @@ export class Lane {
     const overdue = overdueOf(this.#queue, now, patience)
     if (overdue !== undefined) return this.giveUp(overdue.reason(this.#obstacle ?? refusal), overdue)
     if (refusal === undefined || refusal.retry === 'reconnect') return { verdict: 'send' }
-    const isFinal = refusal.code === 'provisionedThroughputExceeded' && patience.onThrottled === 'fail'
+    // What is in doubt is asked for until that is clear, or its caller would send again what is stored.
+    const isThrottled = refusal.code === 'provisionedThroughputExceeded' && !this.isInDoubt
+    const isFinal = isThrottled && patience.onThrottled === 'fail'
     if (isFinal || refusal.retry === 'never') return this.giveUp(refusal)
     if (refusal.retry === 'reroute') return { verdict: 'reroute', refusal }
     // Everything before the first batch is stored, so the broker has forgotten this producer: only a new epoch goes on.

@@ -21,8 +21,10 @@ function fill(lane: Lane, acceptedAt = 0): void {
   lane.seal('none')
 }
 
-const refusal = (code: 'corruptBatch' | 'connectionLost' | 'overloaded' | 'producerUnproven') =>
-  new MillraceError(code, 'No.')
+const refusal = (
+  code:
+    'corruptBatch' | 'connectionLost' | 'overloaded' | 'producerUnproven' | 'provisionedThroughputExceeded',
+) => new MillraceError(code, 'No.')
 
 describe('a lane', () => {
   it('leaves doubt behind with the identity under which a batch was sent', () => {
@@ -50,6 +52,32 @@ describe('a lane', () => {
       verdict: 'giveUp',
       count: 3,
     })
+  })
+})
+
+describe("a lane whose shard has used up its limits, with onThrottled: 'fail'", () => {
+  const patience = { deliveryTimeoutMs: 1000, recordTtlMs: Infinity, onThrottled: 'fail' } as const
+
+  it('gives up the refused batch alone', () => {
+    const lane = newLane(0)
+    for (let i = 0; i < 2; i++) fill(lane)
+    const [first, second] = [lane.take(), lane.take()]
+    lane.refused(first, refusal('provisionedThroughputExceeded'))
+    lane.refused(second, refusal('overloaded'))
+    const error = { code: 'provisionedThroughputExceeded', sideEffects: 'none' }
+    expect(lane.verdict(0, patience)).toMatchObject({ verdict: 'giveUp', count: 1, error })
+    lane.drop(1)
+    expect(lane.verdict(0, patience)).toMatchObject({ verdict: 'wait' })
+  })
+
+  it('asks on for a batch that may be stored', () => {
+    const lane = newLane(0)
+    fill(lane)
+    lane.refused(lane.take(), refusal('connectionLost'))
+    expect(lane.verdict(0, patience)).toEqual({ verdict: 'send' })
+    lane.resume()
+    lane.refused(lane.take(), refusal('provisionedThroughputExceeded'))
+    expect(lane.verdict(0, patience)).toMatchObject({ verdict: 'wait' })
   })
 })
 
