@@ -18,6 +18,7 @@ import { endedEarly } from '../reading/fetcher.ts'
 import { endsOf, offCourse } from '../reading/inbox.ts'
 import { numberOf, toWirePosition } from '../reading/position.ts'
 import { recordsOf } from '../reading/record-iterator.ts'
+import { readingLimits } from '../reading/options.ts'
 import { notTrimmed, ShardLookups } from '../reading/start.ts'
 import { damageError, skippedOf } from '../reading/unreadable.ts'
 import type { StreamRecord } from '../record.ts'
@@ -25,6 +26,9 @@ import type { Settings } from '../settings.ts'
 import { childrenAfter } from './children.ts'
 import type { Fetched, FetchOptions } from './options.ts'
 import { RecordRoom } from './record-room.ts'
+
+/** What a record is reckoned to have, with its part of a batch, until an answer shows it. */
+const RECKONED_BYTES = 1024
 
 export interface FetchDependencies {
   readonly stream: string
@@ -90,16 +94,27 @@ class ShardFetch<T> {
     const { signal, onTrimmed, from } = this.#options
     const lookups = new ShardLookups<Routing>(routing, { stream, routings, pool, settings, signal })
     const begin = await this.#begin(lookups)
-    let { answer, time } = await this.#ask(lookups, begin)
+    const { firstBytes, bytesMax } = this.#bytes
+    let { answer, time } = await this.#ask(lookups, begin, firstBytes)
     let asked = begin
     // The oldest record may have expired since the routing said where the shard begins.
     const goesOn = onTrimmed === 'horizon' || from === 'TRIM_HORIZON'
     if (goesOn && answer.code === errorCodes.trimmed.id) {
       if (answer.trimHorizon <= begin) throw notTrimmed(this.#shardId, begin, answer.trimHorizon)
       asked = answer.trimHorizon
-      ;({ answer, time } = await this.#ask(lookups, asked))
+      ;({ answer, time } = await this.#ask(lookups, asked, firstBytes))
     }
-    const taken = answer.code === 0 ? await this.#take(answer, asked) : this.#refused(answer, asked)
+    const room = this.#room()
+    let taken = answer.code === 0 ? await this.#take(answer, asked, room) : this.#refused(answer, asked)
+    const { next: rest, records: first } = taken
+    // The records are larger than was reckoned: the others come at once, if the limits let them.
+    if (first.length > 0 && !room.isFull && firstBytes < bytesMax && isCutShort(answer, rest)) {
+      const more = await this.#ask(lookups, rest, bytesMax)
+      if (more.answer.code === 0) {
+        ;({ answer, time } = more)
+        taken = await this.#take(answer, rest, room, taken)
+      }
+    }
     const { next, records } = taken
     const { tail, trimHorizon, ended } = answer
     if (ended && answer.nextSequenceNumber < tail) {
@@ -136,13 +151,30 @@ class ShardFetch<T> {
     return routing.shard(this.#shardIndex)?.startingSequenceNumber
   }
 
+  /** What one answer may hold at most, and what the first one is to: a host that is asked for few records is not to send many. */
+  get #bytes(): { readonly firstBytes: number; readonly bytesMax: number } {
+    const table = optionTable.fetch
+    const { recordsMax = table.recordsMax.default, bytesMax: most = table.bytesMax.default } = this.#options
+    const bytesMax = Math.min(most, limits.fetchBytesMax)
+    const reckoned = Math.max(readingLimits.fetchShardBytesMin, recordsMax * RECKONED_BYTES)
+    return { firstBytes: Math.min(reckoned, bytesMax), bytesMax }
+  }
+
+  #room(): RecordRoom {
+    const { recordsMax, bytesMax } = optionTable.fetch
+    return new RecordRoom({
+      recordsMax: this.#options.recordsMax ?? recordsMax.default,
+      bytesMax: this.#options.bytesMax ?? bytesMax.default,
+    })
+  }
+
   async #ask(
     lookups: ShardLookups<Routing>,
     sequenceNumber: number,
+    bytesMax: number,
   ): Promise<{ answer: FetchedShard; time: number | undefined }> {
-    const { bytesMax: bytes, waitMs } = optionTable.fetch
+    const { waitMs } = optionTable.fetch
     const options = this.#options
-    const bytesMax = Math.min(options.bytesMax ?? bytes.default, limits.fetchBytesMax)
     const shardIndex = this.#shardIndex
     const response = await lookups.ask({
       operation: 'fetch',
@@ -220,21 +252,21 @@ class ShardFetch<T> {
   }
 
   /** Decodes the records of an answer from a number on, as far as the bounds allow. */
-  async #take({ batches, nextSequenceNumber }: FetchedShard, asked: number): Promise<Taken<T>> {
+  async #take(
+    { batches, nextSequenceNumber }: FetchedShard,
+    asked: number,
+    room: RecordRoom,
+    before?: Taken<T>,
+  ): Promise<Taken<T>> {
     const { settings, stream } = this.#dependencies
-    const { recordsMax, bytesMax } = optionTable.fetch
     const ends = endsOf(batches, { from: asked, next: nextSequenceNumber })
     const cursor = { shardId: this.#shardId, next: asked }
     if (ends === undefined) throw offCourse(cursor, batches.length, nextSequenceNumber)
     const codec = resolveDecoder(this.#options.codec)
     const decryption = decryptionOf(stream, settings)
-    const room = new RecordRoom({
-      recordsMax: this.#options.recordsMax ?? recordsMax.default,
-      bytesMax: this.#options.bytesMax ?? bytesMax.default,
-    })
-    const records: StreamRecord<T>[] = []
+    const records: StreamRecord<T>[] = [...(before?.records ?? [])]
     let next = asked
-    let arrivalTime: number | undefined
+    let arrivalTime = before?.arrivalTime
     for (const [i, batch] of batches.entries()) {
       const end = ends[i]!
       try {
@@ -265,6 +297,11 @@ class ShardFetch<T> {
       ? closing
       : AbortSignal.any([signal, closing])
   }
+}
+
+/** True if a host answered less than there is, and all of that is taken. */
+function isCutShort({ tail, nextSequenceNumber }: FetchedShard, next: number): boolean {
+  return next === nextSequenceNumber && next < tail
 }
 
 /** How far an answer is behind while more follows. */

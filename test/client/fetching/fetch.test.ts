@@ -107,6 +107,23 @@ describe('cost', () => {
     await end()
   })
 
+  it('few records are asked for by few bytes, and large ones come all the same', async () => {
+    const { broker, client, fetch, end } = await fetching([])
+    for (let i = 0; i < 6; i++) {
+      await driven(client.put('clicks', { partitionKey: 'a', data: new Uint8Array(50_000) }))
+    }
+    const seen = watch(broker)
+    expect((await fetch({ recordsMax: 1 })).records).toHaveLength(1)
+    expect(seen.fetches.map(({ bytesMax }) => bytesMax)).toEqual([64 * 1024])
+    const four = await fetch({ from: at(1), recordsMax: 4 })
+    expect(four).toMatchObject({ next: 5, tail: 6 })
+    expect(four.records.map(({ sequenceNumber }) => sequenceNumber)).toEqual([1, 2, 3, 4])
+    expect(seen.fetches.slice(1).map(({ shards }) => shards[0]!.sequenceNumber)).toEqual([1, 2])
+    broker.shards[0]!.limitTo({ readBytesPerSecond: 1 })
+    await expect(fetch({ recordsMax: 4 })).resolves.toMatchObject({ next: 1, tail: 6, isEnd: false })
+    await end()
+  })
+
   it('records that are not returned are not decoded', async () => {
     const { client, end } = await fetching([1000])
     const decode = vi.fn<(bytes: Uint8Array) => Uint8Array>((bytes) => bytes)
