@@ -1,4 +1,5 @@
 // GetShardIterator and GetRecords over a broker in this process.
+import { staticKeys } from 'millrace'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { endingSequenceNumber, startingSequenceNumber } from '../../src/identifiers/sequence-number.ts'
 import { ACCOUNT, bytesOf, textOf, World } from './support/world.ts'
@@ -251,6 +252,38 @@ describe('GetRecords', () => {
     await put('reborn', 'new')
     expect(await textsFrom(iterators[0]!)).toEqual(['new'])
     expect(await world.refusal('GetRecords', { ShardIterator: iterators[1]! })).toBe(gone(1))
+  })
+
+  it('finds a stream that was made again behind its back, also for LATEST', async () => {
+    await world.stream('behind')
+    const before = await world.iterator('behind', 0, 'LATEST')
+    await world.client.deleteStream('behind')
+    await world.stream('behind')
+    await world.client.put('behind', { partitionKey: 'a', data: 'new' })
+    expect(await textsFrom(before)).toEqual(['new'])
+    await world.client.deleteStream('behind')
+    await world.stream('behind')
+    const latest = await world.iterator('behind', 0, 'LATEST')
+    await world.client.put('behind', { partitionKey: 'a', data: 'newer' })
+    expect(await textsFrom(latest)).toEqual(['newer'])
+  })
+
+  it('refuses what it cannot decrypt, and says how to go on behind it', async () => {
+    await world.stream('sealed')
+    const encryption = {
+      keys: staticKeys({ current: 'k1', keys: { k1: Buffer.alloc(32, 7) } }),
+      streams: ['sealed'],
+    }
+    await using other = await world.connect({ encryption })
+    await other.put('sealed', { partitionKey: 'a', data: 'secret' })
+    await world.client.put('sealed', { partitionKey: 'a', data: 'open' })
+    const refusal = await world.refusal('GetRecords', { ShardIterator: await world.iterator('sealed', 0) })
+    expect(refusal).toMatch(/^KMSAccessDeniedException: .* get an iterator AFTER_SEQUENCE_NUMBER \d{56}\.$/)
+    const behind = /(\d{56})\.$/.exec(refusal)?.[1]
+    const iterator = await world.iterator('sealed', 0, 'AFTER_SEQUENCE_NUMBER', {
+      StartingSequenceNumber: behind,
+    })
+    expect(await textsFrom(iterator)).toEqual(['open'])
   })
 
   it('goes on at the oldest record where those of the iterator have expired', async () => {

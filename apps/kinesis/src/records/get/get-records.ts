@@ -1,7 +1,7 @@
 // GetRecords: the records of a shard from an iterator on. Runs in the endpoint.
 // At the end of a closed shard the answer has its children and no iterator, and never one without the other: readers of the service
 // rely on that to go on.
-import { MillraceError, type Fetched } from 'millrace'
+import type { Fetched } from 'millrace'
 import { placeOf } from '../../book/stream-view.ts'
 import type { Call } from '../../call.ts'
 import { parseStreamArn } from '../../identifiers/arn.ts'
@@ -15,9 +15,9 @@ import {
 import { KinesisError } from '../../model/errors.ts'
 import type { OutputOf } from '../../model/operations.ts'
 import { endDryRun } from '../dry-run.ts'
-import type { KnownStream } from '../known-stream.ts'
+import type { KnownShard, KnownStream } from '../known-stream.ts'
 import type { RecordsContext } from '../parts.ts'
-import { knownShard, readErrors } from './readable.ts'
+import { readErrors, withShard } from './readable.ts'
 import { recordsOf } from './shown-records.ts'
 
 type GetRecordsCall = Call<'GetRecords'>
@@ -33,24 +33,21 @@ export async function getRecords(
   const { seal, now, streams } = context
   const iterator = checkedIterator(context, call)
   await endDryRun(context, call, 'read', iterator.streamName)
-  const { stream, fetched } = await read(context, call, iterator)
-  const { shardIndex } = iterator
-  const { numbers } = stream.shard(shardIdOf(shardIndex))!
-  const next: ShardIterator = {
-    createdAtMs: now(),
-    streamName: iterator.streamName,
-    streamId: stream.view.id,
-    shardIndex,
-    position: { at: 'sequenceNumber', sequenceNumber: fetched.next },
-  }
-  const isEnd = fetched.isEnd && fetched.children.length > 0
-  return {
-    Records: recordsOf(fetched.records, numbers, streams.facts(stream)),
-    ...(isEnd
-      ? { ChildShards: fetched.children.map(childOf) }
-      : { NextShardIterator: sealShardIterator(seal, next) }),
-    MillisBehindLatest: Math.max(0, Math.round(fetched.millisBehind)),
-  }
+  const { streamName, shardIndex } = iterator
+  return withShard(context, call, { name: streamName, shardIndex }, async (stream, known) => {
+    const fetched = await fetch(context, call, iterator, { stream, known })
+    const streamId = stream.view.id
+    const position = { at: 'sequenceNumber', sequenceNumber: fetched.next } as const
+    const next = { createdAtMs: now(), streamName, streamId, shardIndex, position }
+    const isEnd = fetched.isEnd && fetched.children.length > 0
+    return {
+      Records: recordsOf(fetched.records, known.numbers, streams.facts(stream)),
+      ...(isEnd
+        ? { ChildShards: fetched.children.map(childOf) }
+        : { NextShardIterator: sealShardIterator(seal, next) }),
+      MillisBehindLatest: Math.max(0, Math.round(fetched.millisBehind)),
+    }
+  })
 }
 
 function checkedIterator({ seal, now }: RecordsContext, { input, region }: GetRecordsCall): ShardIterator {
@@ -69,35 +66,15 @@ function checkedIterator({ seal, now }: RecordsContext, { input, region }: GetRe
   )
 }
 
-/** Reads from an iterator's place. In a stream that was made again under the name, that is its oldest record. */
-async function read(
-  context: RecordsContext,
-  call: GetRecordsCall,
-  iterator: ShardIterator,
-): Promise<{ readonly stream: KnownStream; readonly fetched: Fetched }> {
-  const { streams } = context
-  const place = { name: iterator.streamName, shardIndex: iterator.shardIndex }
-  const { stream } = await knownShard(context, call, place)
-  try {
-    return { stream, fetched: await fetch(context, call, iterator, stream) }
-  } catch (error) {
-    const cause = error instanceof KinesisError ? error.cause : undefined
-    if (!MillraceError.is(cause, 'streamNotFound')) throw error
-    await streams.refreshed(call, stream).catch(() => {})
-    const { stream: anew } = await knownShard(context, call, place)
-    if (anew.view.id === stream.view.id) throw error
-    return { stream: anew, fetched: await fetch(context, call, iterator, anew) }
-  }
-}
-
+/** Reads from an iterator's place; in a stream that was made again under the name, that is its oldest record. */
 function fetch(
   { settings }: RecordsContext,
   call: GetRecordsCall,
   { shardIndex, streamId, position }: ShardIterator,
-  { view }: KnownStream,
+  { stream: { view }, known }: { readonly stream: KnownStream; readonly known: KnownShard },
 ): Promise<Fetched> {
   const { input, caller, signal } = call
-  return readErrors(placeOf(call, settings.account, view.name), shardIndex, () =>
+  return readErrors(placeOf(call, settings.account, view.name), shardIndex, known, () =>
     caller.client.fetch(view.name, {
       shard: shardIdOf(shardIndex),
       from: view.id === streamId ? nativePosition(position) : 'TRIM_HORIZON',

@@ -15,7 +15,7 @@ import type { OutputOf } from '../../model/operations.ts'
 import { endDryRun } from '../dry-run.ts'
 import type { KnownShard, KnownStream } from '../known-stream.ts'
 import type { RecordsContext } from '../parts.ts'
-import { knownShard, readErrors } from './readable.ts'
+import { readErrors, withShard } from './readable.ts'
 
 type GetShardIteratorCall = Call<'GetShardIterator'>
 
@@ -30,12 +30,13 @@ export async function getShardIterator(
     const message = `Could not find shard ${call.input.ShardId} in stream ${name} under account ${settings.account}.`
     throw new KinesisError('ResourceNotFoundException', message)
   }
-  const { stream, known } = await knownShard(context, call, { name, shardIndex })
-  const wanted = wantedPosition(context, call, { name, shardIndex, known })
-  await endDryRun(context, call, 'read', name)
-  const position = wanted ?? (await tailOf(context, call, stream, shardIndex))
-  const iterator = { createdAtMs: now(), streamName: name, streamId: stream.view.id, shardIndex, position }
-  return { ShardIterator: sealShardIterator(seal, iterator) }
+  return withShard(context, call, { name, shardIndex }, async (stream, known) => {
+    const wanted = wantedPosition(context, call, { name, shardIndex, known })
+    await endDryRun(context, call, 'read', name)
+    const position = wanted ?? (await tailOf(context, call, stream, { name, shardIndex, known }))
+    const iterator = { createdAtMs: now(), streamName: name, streamId: stream.view.id, shardIndex, position }
+    return { ShardIterator: sealShardIterator(seal, iterator) }
+  })
 }
 
 interface Place {
@@ -124,10 +125,10 @@ async function tailOf(
   { settings }: RecordsContext,
   call: GetShardIteratorCall,
   { view }: KnownStream,
-  shardIndex: number,
+  { shardIndex, known }: Place,
 ): Promise<IteratorPosition> {
   const place = placeOf(call, settings.account, view.name)
-  const { next } = await readErrors(place, shardIndex, () =>
+  const { next } = await readErrors(place, shardIndex, known, () =>
     call.caller.client.fetch(view.name, {
       shard: shardIdOf(shardIndex),
       from: 'LATEST',

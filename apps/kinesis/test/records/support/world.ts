@@ -1,5 +1,5 @@
 // Handlers of records over a broker in this process, with a clock that tests move.
-import { connect, type Client, type CreateStreamOptions } from 'millrace'
+import { connect, type Client, type ConnectOptions, type CreateStreamOptions } from 'millrace'
 import { createBroker } from 'millrace/broker'
 import { StreamBook } from '../../../src/book/stream-book.ts'
 import type { Call, Caller } from '../../../src/call.ts'
@@ -24,6 +24,7 @@ interface WorldParts {
   readonly book: StreamBook
   readonly handlers: ReturnType<typeof recordsHandlers>
   readonly ahead: Ahead
+  readonly connect: (options: ConnectOptions) => Promise<Client>
   readonly close: () => Promise<void>
 }
 
@@ -52,7 +53,13 @@ export class World implements AsyncDisposable {
       await broker.close()
     }
     const handlers = recordsHandlers({ own: client, settings, book, seal, now: clock, log: () => {} })
-    return new World({ client, book, handlers, ahead, close })
+    const another = (options: ConnectOptions) => connect(broker.url, { dial: broker.dial, ...options })
+    return new World({ client, book, handlers, ahead, connect: another, close })
+  }
+
+  /** A client of its own, to be closed by the test. */
+  connect(options: ConnectOptions = {}): Promise<Client> {
+    return this.#parts.connect(options)
   }
 
   now(): number {
