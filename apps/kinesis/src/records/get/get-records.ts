@@ -4,7 +4,6 @@
 import type { Fetched } from 'millrace'
 import { placeOf } from '../../book/stream-view.ts'
 import type { Call } from '../../call.ts'
-import { parseStreamArn } from '../../identifiers/arn.ts'
 import { shardIdOf } from '../../identifiers/shard-ids.ts'
 import {
   openShardIterator,
@@ -50,13 +49,14 @@ export async function getRecords(
   })
 }
 
-function checkedIterator({ seal, now }: RecordsContext, { input, region }: GetRecordsCall): ShardIterator {
-  const iterator = openShardIterator(seal, input.ShardIterator)
-  const arn = input.StreamARN === undefined ? undefined : parseStreamArn(input.StreamARN)
-  const isOfArn =
-    input.StreamARN === undefined || (arn?.name === iterator?.streamName && arn?.region === region)
-  if (iterator === undefined || !isOfArn)
+function checkedIterator(context: RecordsContext, call: GetRecordsCall): ShardIterator {
+  const { book, seal, now } = context
+  const { ShardIterator: text, StreamARN } = call.input
+  const iterator = openShardIterator(seal, text)
+  const isOfArn = StreamARN === undefined || book.nameOf(call) === iterator?.streamName
+  if (iterator === undefined || !isOfArn) {
     throw new KinesisError('InvalidArgumentException', 'Invalid ShardIterator.')
+  }
   const time = now()
   if (time - iterator.createdAtMs <= ITERATOR_LIFE_MS) return iterator
   throw new KinesisError(
