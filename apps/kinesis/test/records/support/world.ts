@@ -1,4 +1,6 @@
 // Handlers of records over a broker in this process, with a clock that tests move.
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { connect, type Client, type ConnectOptions, type CreateStreamOptions } from 'millrace'
 import { createBroker } from 'millrace/broker'
 import { StreamBook } from '../../../src/book/stream-book.ts'
@@ -39,11 +41,14 @@ export class World implements AsyncDisposable {
     this.#parts = parts
   }
 
-  static async open(): Promise<World> {
+  /** With access required, `client` is root's. */
+  static async open({ access = 'open' }: { readonly access?: 'open' | 'required' } = {}): Promise<World> {
     const ahead: Ahead = { ms: 0 }
     const clock = () => Date.now() + ahead.ms
-    const broker = await createBroker({ listen: false, clock, elapsed: () => performance.now() + ahead.ms })
-    const client = await connect(broker.url, broker)
+    const elapsed = () => performance.now() + ahead.ms
+    const broker = await createBroker({ listen: false, clock, elapsed, config: { access } })
+    const token = access === 'open' ? undefined : await readFile(join(broker.dataDir, 'root.token'), 'utf8')
+    const client = await connect(broker.url, { dial: broker.dial, ...(token && { token: token.trim() }) })
     const settings = endpointDefaults
     const book = await StreamBook.open({ own: client, settings, now: clock, log: () => {} })
     const seal = await openSeal(client)
