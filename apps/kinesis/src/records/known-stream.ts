@@ -5,9 +5,7 @@ import type { Client, Producer, Shard } from 'millrace'
 import type { StreamView } from '../book/stream-view.ts'
 import { createdAtOf, SequenceNumbers } from '../identifiers/sequence-number.ts'
 import { shardIndexOf } from '../identifiers/shard-ids.ts'
-
-/** SDKs give a request up after ten seconds or more; until then the broker may come back. */
-const DELIVERY_TIMEOUT_MS = 8_000
+import { ANSWER_TIMEOUT_MS } from './patience.ts'
 
 /** A shard, and how its records are numbered. */
 export interface KnownShard {
@@ -37,7 +35,7 @@ export class KnownStream {
   /** The producer of this caller. One that could not be made is tried again by the next call. */
   producer(): Promise<Producer> {
     this.#producer ??= this.#client.producer(this.view.name, {
-      deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
+      deliveryTimeoutMs: ANSWER_TIMEOUT_MS,
       onThrottled: 'fail',
     })
     this.#producer.catch(() => (this.#producer = undefined))

@@ -2,9 +2,7 @@
 // At the end of a closed shard the answer has its children and no iterator, and never one without the other: readers of the service
 // rely on that to go on.
 import type { Fetched } from 'millrace'
-import { placeOf } from '../../book/stream-view.ts'
 import type { Call } from '../../call.ts'
-import { shardIdOf } from '../../identifiers/shard-ids.ts'
 import {
   openShardIterator,
   sealShardIterator,
@@ -14,9 +12,9 @@ import {
 import { KinesisError } from '../../model/errors.ts'
 import type { OutputOf } from '../../model/operations.ts'
 import { endDryRun } from '../dry-run.ts'
-import type { KnownShard, KnownStream } from '../known-stream.ts'
 import type { RecordsContext } from '../parts.ts'
-import { readErrors, withShard } from './readable.ts'
+import { fetchShard, type FetchedShard } from './fetch-shard.ts'
+import { withShard } from './readable.ts'
 import { recordsOf } from './shown-records.ts'
 
 type GetRecordsCall = Call<'GetRecords'>
@@ -68,23 +66,17 @@ function checkedIterator(context: RecordsContext, call: GetRecordsCall): ShardIt
 
 /** Reads from an iterator's place; in a stream that was made again under the name, that is its oldest record. */
 function fetch(
-  { settings }: RecordsContext,
+  context: RecordsContext,
   call: GetRecordsCall,
-  { shardIndex, streamId, position }: ShardIterator,
-  { stream: { view }, known }: { readonly stream: KnownStream; readonly known: KnownShard },
+  { streamId, position }: ShardIterator,
+  shard: FetchedShard,
 ): Promise<Fetched> {
-  const { input, caller, signal } = call
-  return readErrors(placeOf(call, settings.account, view.name), shardIndex, known, () =>
-    caller.client.fetch(view.name, {
-      shard: shardIdOf(shardIndex),
-      from: view.id === streamId ? nativePosition(position) : 'TRIM_HORIZON',
-      recordsMax: input.Limit ?? RECORDS_MAX,
-      bytesMax: BYTES_MAX,
-      streamId: view.id,
-      onTrimmed: 'horizon',
-      signal,
-    }),
-  )
+  return fetchShard(context, call, shard, {
+    from: shard.stream.view.id === streamId ? nativePosition(position) : 'TRIM_HORIZON',
+    recordsMax: call.input.Limit ?? RECORDS_MAX,
+    bytesMax: BYTES_MAX,
+    onTrimmed: 'horizon',
+  })
 }
 
 function nativePosition(position: IteratorPosition) {

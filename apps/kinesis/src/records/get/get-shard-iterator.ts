@@ -1,6 +1,5 @@
 // GetShardIterator: a place in a shard as an iterator. Runs in the endpoint.
 // Only LATEST asks the broker: it is the place after what is stored now. All others are read when the records are.
-import { placeOf } from '../../book/stream-view.ts'
 import type { Call } from '../../call.ts'
 import {
   createdAtOf,
@@ -13,9 +12,10 @@ import { sealShardIterator, type IteratorPosition } from '../../identifiers/shar
 import { KinesisError } from '../../model/errors.ts'
 import type { OutputOf } from '../../model/operations.ts'
 import { endDryRun } from '../dry-run.ts'
-import type { KnownShard, KnownStream } from '../known-stream.ts'
+import type { KnownShard } from '../known-stream.ts'
 import type { RecordsContext } from '../parts.ts'
-import { readErrors, withShard } from './readable.ts'
+import { fetchShard, type FetchedShard } from './fetch-shard.ts'
+import { withShard } from './readable.ts'
 
 type GetShardIteratorCall = Call<'GetShardIterator'>
 
@@ -33,7 +33,7 @@ export async function getShardIterator(
   return withShard(context, call, { name, shardIndex }, async (stream, known) => {
     const wanted = wantedPosition(context, call, { name, shardIndex, known })
     await endDryRun(context, call, 'read', name)
-    const position = wanted ?? (await tailOf(context, call, stream, { name, shardIndex, known }))
+    const position = wanted ?? (await tailOf(context, call, { stream, known }))
     const iterator = { createdAtMs: now(), streamName: name, streamId: stream.view.id, shardIndex, position }
     return { ShardIterator: sealShardIterator(seal, iterator) }
   })
@@ -122,20 +122,10 @@ function checkedTime(time: Date | undefined, now: number): number {
 }
 
 async function tailOf(
-  { settings }: RecordsContext,
+  context: RecordsContext,
   call: GetShardIteratorCall,
-  { view }: KnownStream,
-  { shardIndex, known }: Place,
+  shard: FetchedShard,
 ): Promise<IteratorPosition> {
-  const place = placeOf(call, settings.account, view.name)
-  const { next } = await readErrors(place, shardIndex, known, () =>
-    call.caller.client.fetch(view.name, {
-      shard: shardIdOf(shardIndex),
-      from: 'LATEST',
-      recordsMax: 1,
-      streamId: view.id,
-      signal: call.signal,
-    }),
-  )
+  const { next } = await fetchShard(context, call, shard, { from: 'LATEST', recordsMax: 1 })
   return { at: 'sequenceNumber', sequenceNumber: next }
 }
