@@ -20,7 +20,7 @@ export interface Call<N extends OperationName> {
   /** Region of the request's credential scope, or else of the settings: ARNs in answers name it. */
   readonly region: string
   readonly requestId: string
-  /** Fires when the connection of the request ends, or the endpoint closes. */
+  /** Fires when the connection of the request ends, and for an answer without end, when the endpoint closes. */
   readonly signal: AbortSignal
 }
 

@@ -16,7 +16,7 @@ export interface WireRequest {
   readonly head: RequestHead
   readonly body: Uint8Array
   readonly requestId: string
-  /** Fires when the client is gone, or the endpoint closes. */
+  /** Fires when the client is gone, and for an answer without end, when the endpoint closes. */
   readonly signal: AbortSignal
   /** Verifies the signature. Fails with KinesisError. */
   authenticate(): Promise<Authenticated>

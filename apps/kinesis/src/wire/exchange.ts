@@ -33,6 +33,8 @@ export class Exchange {
   /** Made for who asks for it. */
   #gone: AbortController | undefined
   #hasLeft = false
+  #isClosing = false
+  #isStreaming = false
   #held = 0
   /** The answer was taken, or cannot be: nothing can be written. */
   #isOver = false
@@ -47,11 +49,11 @@ export class Exchange {
     response.on('error', () => {})
     response.on('close', () => {
       this.#isOver = true
-      this.leave()
+      this.#leave()
     })
   }
 
-  /** Fires when the answer has been taken or its connection has ended, and when the endpoint closes. */
+  /** Fires when the answer has been taken or its connection has ended, and where the answer has no end, when the endpoint closes. */
   get signal(): AbortSignal {
     if (this.#gone === undefined) {
       this.#gone = new AbortController()
@@ -60,10 +62,10 @@ export class Exchange {
     return this.#gone.signal
   }
 
-  /** Ends an answer without end, and tells who serves the request that nobody waits: the client is gone, or the endpoint closes. */
-  leave(): void {
-    this.#hasLeft = true
-    this.#gone?.abort(GONE)
+  /** The endpoint closes: an answer without end ends, a whole one is still given, and its connection is not used again. */
+  close(): void {
+    this.#isClosing = true
+    if (this.#isStreaming) this.#leave()
   }
 
   /** Reads the body. Fails with RequestEntityTooLargeException, ServiceUnavailableException or ClientGone. */
@@ -108,19 +110,24 @@ export class Exchange {
   async answer(status: number, headers: AnswerHeaders, body: string | Uint8Array): Promise<void> {
     if (this.#isOver) return
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
+    const isLast = this.#isClosing && streamOf(this.#response) === undefined
     const { budget, limits } = this.#options
     budget.force(bytes.length)
     const timer = setTimeout(() => this.cut(), limits.stallMs)
     try {
       await new Promise<void>((resolve) => {
         this.#response.on('finish', resolve).on('close', resolve)
-        writeHead(this.#response, status, { ...headers, 'content-length': bytes.length })
+        writeHead(this.#response, status, {
+          ...headers,
+          'content-length': bytes.length,
+          ...(isLast && { connection: 'close' }),
+        })
         this.#response.end(bytes)
       })
     } finally {
       clearTimeout(timer)
       budget.give(bytes.length)
-      this.#close()
+      this.#endRequest()
     }
   }
 
@@ -129,6 +136,8 @@ export class Exchange {
    * returned. What it throws ends the connection, or in HTTP/2 the stream, without a proper end.
    */
   async stream(status: number, headers: AnswerHeaders, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+    this.#isStreaming = true
+    if (this.#isClosing) this.#leave()
     const iterator = pieces[Symbol.asyncIterator]()
     const { signal } = this
     let stop = (): void => {}
@@ -152,7 +161,7 @@ export class Exchange {
       signal.removeEventListener('abort', stop)
       // A generator that waits is returned when its wait ends: nobody needs to wait for that.
       iterator.return?.().catch(() => {})
-      this.#close()
+      this.#endRequest()
     }
   }
 
@@ -160,6 +169,12 @@ export class Exchange {
   release(): void {
     this.#options.budget.give(this.#held)
     this.#held = 0
+  }
+
+  /** Tells who serves the request that nobody waits any more. */
+  #leave(): void {
+    this.#hasLeft = true
+    this.#gone?.abort(GONE)
   }
 
   /** Writes one piece; resolves when there is room for the next, or the client is gone. */
@@ -191,7 +206,7 @@ export class Exchange {
   }
 
   /** HTTP/2: ends the stream also where the client has not ended its request. */
-  #close(): void {
+  #endRequest(): void {
     const stream = streamOf(this.#response)
     if (stream !== undefined && !stream.closed && !this.#request.readableEnded) stream.close()
   }

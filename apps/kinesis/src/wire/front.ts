@@ -58,10 +58,10 @@ export class Front {
     return this.#budget.held
   }
 
-  /** Ends answers without end, and tells handlers that nobody waits. */
+  /** Ends answers without end; requests that are being served are still answered. */
   close(): void {
     this.#closing = true
-    for (const exchange of this.#exchanges) exchange.leave()
+    for (const exchange of this.#exchanges) exchange.close()
   }
 
   /** Serves a request of the listener's. */
@@ -69,7 +69,7 @@ export class Front {
     const { limits, log } = this.#options
     const exchange = new Exchange(incoming, outgoing, { limits, budget: this.#budget })
     this.#exchanges.add(exchange)
-    if (this.#closing) exchange.leave()
+    if (this.#closing) exchange.close()
     const requestId = randomUUID()
     this.#exchange(exchange, requestId)
       .catch((error: unknown) => {

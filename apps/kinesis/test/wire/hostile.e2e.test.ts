@@ -298,6 +298,23 @@ test('an API that fails is answered as an internal failure, and logged', async (
   expect(port.logged).toEqual(['A request failed. Error: of the test'])
 })
 
+test('the end of the endpoint lets requests in flight be answered, in connections that then end', async () => {
+  const { serve, waits, letGo } = waiting()
+  const port = await served({ serve })
+  const socket = tcp(port)
+  socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi')
+  const session = http2(port)
+  const stream = session.request({ ':method': 'POST', ':path': '/' }, { endStream: true })
+  const status = statusOf(stream)
+  await expect.poll(() => waits.length).toBe(2)
+  const ended = port[Symbol.asyncDispose]()
+  letGo()
+  const [answer] = await Promise.all([bytesOf(socket), ended])
+  expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 OK[^]*Connection: close[^]*2$/i)
+  expect(await status).toBe(200)
+  await expectNothingLeft(port)
+})
+
 test('the end of the endpoint ends answers without end, and waits for nobody for ever', async () => {
   const { serve, counts } = endless()
   const port = await served({ serve, limits: { closingMs: SOON_MS } })
