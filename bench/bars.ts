@@ -71,6 +71,14 @@ export const bars = {
   tlsPushP99: atMost(1.5),
   /** Until a thousand clients are back after a restart. */
   tlsHandshakes: atMost(10),
+  /** PutRecords by the JavaScript SDK, as multiples of what other servers of the API take in the same run. */
+  kinesisOfPeer: { kinesalite: atLeast(10), 'kinesis-local': atLeast(5) },
+  /** PutRecord a second from 64 callers. */
+  kinesisPuts: atLeast(5000),
+  /** From the intended send time of a record to its arrival by SubscribeToShard. */
+  kinesisPushP50: atMost(15),
+  /** Records a second that one process takes by GetRecords. */
+  kinesisReads: atLeast(200_000),
   /** What must not happen. */
   none: atMost(0),
   /** What is answered at all: each of them. */

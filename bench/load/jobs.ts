@@ -14,6 +14,10 @@ import { runNeverReaders } from './hostile/never-readers.ts'
 import { runNewcomers } from './hostile/newcomers.ts'
 import { runSlowHeaders } from './hostile/slow-headers.ts'
 import { runHandshakes } from './handshakes.ts'
+import { runKinesisDoor } from './kinesis/door.ts'
+import { runKinesisPut } from './kinesis/put.ts'
+import { runKinesisRead } from './kinesis/read.ts'
+import { runKinesisSubscribe } from './kinesis/subscribe.ts'
 import { runLatency } from './latency.ts'
 import { runPut } from './put.ts'
 import { runRead } from './read.ts'
@@ -40,4 +44,8 @@ export const jobs = {
   groupCheckpoints: runGroupCheckpoints,
   groupMember: runGroupMember,
   idleMembers: runIdleMembers,
+  kinesisDoor: runKinesisDoor,
+  kinesisPut: runKinesisPut,
+  kinesisRead: runKinesisRead,
+  kinesisSubscribe: runKinesisSubscribe,
 } as const

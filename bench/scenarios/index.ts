@@ -5,6 +5,7 @@ import { fanoutScenario } from './fanout.ts'
 import { groupsScenario } from './groups.ts'
 import { hostileScenario } from './hostile.ts'
 import { idleScenario } from './idle.ts'
+import { kinesisScenario } from '../kinesis/scenario.ts'
 import { latencyScenario } from './latency.ts'
 import { limitsScenario } from './limits.ts'
 import { putScenario } from './put.ts'
@@ -30,4 +31,5 @@ export const scenarios: readonly Scenario[] = [
   groupsScenario,
   hostileScenario,
   tlsScenario,
+  kinesisScenario,
 ]

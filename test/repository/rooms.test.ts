@@ -7,7 +7,7 @@ const FILES_MAX = 15
 /** Decisions are a list that only grows; the top folder has what tools look for there. */
 const LISTS = ['docs/adr', '.']
 /** Tests of the whole, and what tests share. */
-const OWN_ROOMS = ['clients', 'crash', 'end-to-end', 'repository', 'support']
+const OWN_ROOMS = ['clients', 'crash', 'end-to-end', 'nightly', 'repository', 'support']
 /** Beside tests: what only they use, and programs that they start. */
 const BESIDE_TESTS = ['support', 'processes']
 
