@@ -56,9 +56,9 @@ export async function mergeShards(
 }
 
 /** Refuses where only the broker may change the shards. */
-export function requireProvisioned({ name, stream }: StreamView, what: string): void {
+export function requireProvisioned({ settings }: EndpointParts, { name, stream }: StreamView): void {
   if (stream.mode !== 'on-demand') return
-  const message = `${what} is only supported for streams in PROVISIONED mode, and stream ${name} is in ON_DEMAND mode.`
+  const message = `Request is invalid. Stream ${name} under account ${settings.account} is in On-Demand mode.`
   throw new KinesisError('ValidationException', message)
 }
 
@@ -76,7 +76,7 @@ async function namedShards(
     return shardIdOf(index)
   })
   const view = await streamToChange(parts, call)
-  if (parts.settings.rules === 'aws') requireProvisioned(view, call.operation)
+  if (parts.settings.rules === 'aws') requireProvisioned(parts, view)
   const place = placeOf(call, account, name)
   const all = await translated(place, () => shardsOf(call.caller.client, name))
   const byId = new Map(all.map((shard) => [shard.shardId, shard]))

@@ -21,7 +21,7 @@ export async function updateShardCount(
   const { book, now, settings } = parts
   const { rules } = settings
   const view = await streamToChange(parts, call)
-  requireProvisioned(view, call.operation)
+  requireProvisioned(parts, view)
   const current = view.stream.openShardCount
   if (rules === 'aws' && target <= limits.shardsPerStreamMax) checkStep(parts, view, { current, target })
   const change = { type: 'count', target } as const

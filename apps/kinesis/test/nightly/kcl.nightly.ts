@@ -90,8 +90,8 @@ describe.skipIf(!hasJava).each(['polling', 'fan-out'])(
           retrieval,
           application: `${stream}-${retrieval}`,
           endpoint: endpoint.url,
-          leases: process.env['MILLRACE_NIGHTLY_LEASES'] ?? endpoint.url,
-          metrics: process.env['MILLRACE_NIGHTLY_LEASES'] ?? endpoint.url,
+          leases: process.env['NIGHTLY_LEASES'] ?? endpoint.url,
+          metrics: process.env['NIGHTLY_LEASES'] ?? endpoint.url,
         })
       const expected = await putRounds(stream, 0, ROUNDS)
       await using first = start('one')

@@ -95,7 +95,7 @@ describe('SplitShard', () => {
     const { create, split, merge } = operationsOf(endpoint)
     await create()
     expect(await refusalOf(split('0', '100'))).toMatch(
-      /^ValidationException: SplitShard is only supported for/,
+      /^ValidationException: Request is invalid\. Stream .* is in On-Demand mode/,
     )
     expect(await refusalOf(merge('0', '1'))).toMatch(
       /^ValidationException: MergeShards is only supported for/,

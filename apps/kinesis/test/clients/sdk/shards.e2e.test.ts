@@ -151,6 +151,23 @@ describe('resharding', () => {
     await expect(tooFar).rejects.toMatchObject({ $metadata: { httpStatusCode: 400 } })
   })
 
+  it('UpdateShardCount: a stream that scales by itself refuses it in the words of AWS', async () => {
+    const name = freshName()
+    const StreamModeDetails = { StreamMode: 'ON_DEMAND' } as const
+    await client.send(new CreateStreamCommand({ StreamName: name, StreamModeDetails }))
+    const update = client.send(
+      new UpdateShardCountCommand({
+        StreamName: name,
+        TargetShardCount: 5,
+        ScalingType: 'UNIFORM_SCALING',
+      }),
+    )
+    await expect(update).rejects.toMatchObject({
+      name: 'ValidationException',
+      message: `Request is invalid. Stream ${name} under account 000000000000 is in On-Demand mode.`,
+    })
+  })
+
   it('records put while shards are split and merged are all read, each key in order, parents first', async () => {
     const name = await create(1)
     const keys = Array.from({ length: 16 }, (_, at) => `key-${at}`)
