@@ -60,15 +60,6 @@ export function changeFacts(
   })
 }
 
-/** Lets a stream that the broker has changed be UPDATING for a while. */
-export async function showUpdating(
-  parts: Pick<EndpointParts, 'settings' | 'book' | 'now'>,
-  view: StreamView,
-): Promise<void> {
-  const statusUntil = stateFor(parts, 'UPDATING')
-  if (statusUntil !== undefined) await parts.book.update(view, (facts) => ({ ...facts, statusUntil }))
-}
-
 /** The moments of the last day, the present one included. */
 export function countedNow(moments: readonly number[], now: number): readonly number[] {
   return [...inLastDay(moments, now), now]

@@ -125,11 +125,6 @@ export class StreamBook {
     return count
   }
 
-  /** Has the stream deleted at the time that its facts say, by this endpoint or another. */
-  async deleteLater(view: StreamView, until: number): Promise<void> {
-    await this.update(view, (facts) => ({ ...facts, statusUntil: { status: 'DELETING', until } }))
-  }
-
   /** Forgets a stream that was deleted. */
   async forget({ name, id }: Pick<StreamView, 'name' | 'id'>): Promise<void> {
     await this.#dueChanges.forget(name, id)

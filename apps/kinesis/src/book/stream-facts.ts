@@ -6,6 +6,8 @@ export interface StatusUntil {
   readonly status: 'CREATING' | 'UPDATING' | 'DELETING'
   /** Milliseconds since the epoch. */
   readonly until: number
+  /** A stream that was deleted before it was active never shows shards. */
+  readonly hidesShards?: boolean
 }
 
 /** What the endpoint keeps of a stream. */

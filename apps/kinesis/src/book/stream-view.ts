@@ -3,7 +3,7 @@ import type { Stream } from 'millrace'
 import type { Call, Caller } from '../call.ts'
 import { parseStreamArn } from '../identifiers/arn.ts'
 import { KinesisError } from '../model/errors.ts'
-import type { OperationName } from '../model/operations.ts'
+import { operations, type OperationName } from '../model/operations.ts'
 import { streamNotFound, type ErrorPlace } from '../native-errors.ts'
 import { isPutOff, type StreamFacts } from './stream-facts.ts'
 
@@ -54,7 +54,9 @@ export function nameOf(call: StreamCall, account: string): string {
   const { StreamName: name, StreamARN: arn } = call.input
   if (arn === undefined) {
     if (name !== undefined) return name
-    throw new KinesisError('InvalidArgumentException', 'Either StreamName or StreamARN must be provided.')
+    const member = 'StreamName' in operations[call.operation].input.members ? 'streamName' : 'streamARN'
+    const message = `1 validation error detected: Value null at '${member}' failed to satisfy constraint: Member must not be null`
+    throw new KinesisError('ValidationException', message)
   }
   const place = parseStreamArn(arn)
   if (place === undefined) {
@@ -75,6 +77,11 @@ export function statusOf(stream: Stream, facts: StreamFacts, now: number): Strea
     return statusUntil.status
   }
   return stream.status
+}
+
+/** Whether the stream shows no shards: while it is being created, and if it was deleted before it was. */
+export function hidesShards({ status, facts }: StreamView): boolean {
+  return status === 'CREATING' || (status === 'DELETING' && facts.statusUntil?.hidesShards === true)
 }
 
 /** Refuses what only an active stream takes. */

@@ -3,7 +3,7 @@ import type { Shard } from 'millrace'
 import type { Call } from '../call.ts'
 import type { EndpointParts } from '../parts.ts'
 import { openToken, sealToken } from '../book/page-tokens.ts'
-import { placeOf, type StreamView } from '../book/stream-view.ts'
+import { hidesShards, placeOf, type StreamView } from '../book/stream-view.ts'
 import { shardsOf } from '../book/shard-cache.ts'
 import { KinesisError } from '../model/errors.ts'
 import type { OutputOf } from '../model/operations.ts'
@@ -102,7 +102,7 @@ async function readable(
   call: ListShardsCall,
   view: StreamView,
 ): Promise<readonly Shard[]> {
-  if (view.status === 'CREATING') return []
+  if (hidesShards(view)) return []
   const place = placeOf(call, parts.settings.account, view.name)
   return translated(place, () => shardsOf(call.caller.client, view.name))
 }

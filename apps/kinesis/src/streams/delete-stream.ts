@@ -13,12 +13,13 @@ export async function deleteStream(
 ): Promise<Record<string, never>> {
   const { book, settings } = parts
   const view = await streamToManage(parts, call)
-  // The broker can delete a stream whose shards are being split; it is the endpoint's own states that others rely on.
-  if (view.status !== view.stream.status) requireActive(view, settings.account)
+  // As the service does, it deletes a stream that is being created. The broker can also delete one whose shards are being split.
+  if (view.status !== view.stream.status && view.status !== 'CREATING') requireActive(view, settings.account)
   if (call.input.EnforceConsumerDeletion !== true) await requireNoConsumers(parts, view)
   const deleting = stateFor(parts, 'DELETING')
   if (deleting !== undefined) {
-    await book.deleteLater(view, deleting.until)
+    const hidesShards = view.status === 'CREATING'
+    await book.update(view, (facts) => ({ ...facts, statusUntil: { ...deleting, hidesShards } }))
     return {}
   }
   const place = placeOf(call, settings.account, view.name)

@@ -2,7 +2,7 @@
 import type { Stream } from 'millrace'
 import type { Call } from '../call.ts'
 import type { EndpointParts } from '../parts.ts'
-import { placeOf, type StreamView } from '../book/stream-view.ts'
+import { hidesShards, placeOf, type StreamView } from '../book/stream-view.ts'
 import { isCommitted } from '../capacity/account-settings.ts'
 import { warmThroughputOf } from '../capacity/warm-throughput.ts'
 import type { OutputOf } from '../model/operations.ts'
@@ -17,7 +17,7 @@ const SHARDS_MAX = 100
 /** Consumers that a stream may have: one page. */
 const CONSUMERS_MAX = 1000
 
-/** Describes a stream with a page of its shards; there are none while it is CREATING. */
+/** Describes a stream with a page of its shards; there are none until it is active. */
 export async function describeStream(
   parts: EndpointParts,
   call: Call<'DescribeStream'>,
@@ -26,7 +26,7 @@ export async function describeStream(
   const start = after === undefined ? undefined : requireShardIndex(after)
   const view = await parts.book.resolve(call)
   const head = headOf(view)
-  if (view.status === 'CREATING') {
+  if (hidesShards(view)) {
     return { StreamDescription: { ...head, Shards: [], HasMoreShards: false } }
   }
   const page = await translated(placeOf(call, parts.settings.account, view.name), () =>
@@ -59,7 +59,7 @@ export async function describeStreamSummary(
   return {
     StreamDescriptionSummary: {
       ...headOf(view),
-      OpenShardCount: view.status === 'CREATING' ? 0 : view.stream.openShardCount,
+      OpenShardCount: hidesShards(view) ? 0 : view.stream.openShardCount,
       ConsumerCount: consumers.items.length,
       MaxRecordSizeInKiB: view.facts.maxRecordSizeInKiB,
       ChannelCount: 0,

@@ -1,6 +1,7 @@
-// IncreaseStreamRetentionPeriod and DecreaseStreamRetentionPeriod. Runs in the endpoint.
+// IncreaseStreamRetentionPeriod and DecreaseStreamRetentionPeriod. Runs in the endpoint. As in the service, both take effect at once: the
+// stream stays active, and one may follow the other.
 import type { Call } from '../call.ts'
-import { showUpdating, streamToChange } from '../book/managing.ts'
+import { streamToChange } from '../book/managing.ts'
 import type { EndpointParts } from '../parts.ts'
 import { placeOf, type StreamView } from '../book/stream-view.ts'
 import { KinesisError } from '../model/errors.ts'
@@ -49,7 +50,6 @@ async function changeRetention(
   await translated(placeOf(call, parts.settings.account, view.name), () =>
     call.caller.client.updateStream(view.name, { retentionMs }),
   )
-  await showUpdating(parts, view)
   return {}
 }
 

@@ -5,7 +5,7 @@ import { KinesisError } from '../model/errors.ts'
 export const TAGS_MAX = 50
 
 const RESERVED = /^aws:/i
-const STRANGE = /[^\p{L}\p{Z}\p{N}\t\n\r_.:/=+\-@%]/u
+const STRANGE = /[^\p{L}\p{Z}\p{N}_.:/=+\-@%]/u
 
 /** Refuses tags with characters that tags do not have, or with a reserved key. `what` is what fails then: `add tags to …`. */
 export function checkTags(tags: Readonly<Record<string, string>>, what: string): void {

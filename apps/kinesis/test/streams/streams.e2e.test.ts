@@ -137,14 +137,11 @@ describe('CreateStream', () => {
   it('shows a stream as CREATING, without shards, for as long as is set, and makes five at once', async () => {
     await using room = await smallBroker()
     await using endpoint = await room.endpoint({ stateDelayMs: 5000 })
-    const { create, describe: describeStream, summary, list, remove } = operationsOf(endpoint)
+    const { create, describe: describeStream, summary, list } = operationsOf(endpoint)
     await create({ StreamName: 'clicks', ShardCount: 1 })
     expect(await describeStream(CLICKS)).toMatchObject({ StreamStatus: 'CREATING', Shards: [] })
     expect(await summary(CLICKS)).toMatchObject({ StreamStatus: 'CREATING', OpenShardCount: 0 })
     expect((await list()).StreamSummaries).toMatchObject([{ StreamStatus: 'CREATING' }])
-    expect(await refusalOf(remove(CLICKS))).toBe(
-      `ResourceInUseException: Stream clicks under account ${ACCOUNT} not ACTIVE, instead in state CREATING`,
-    )
     for (const name of ['b', 'c', 'd', 'e']) await create({ StreamName: name, ShardCount: 1 })
     expect(await refusalOf(create({ StreamName: 'f', ShardCount: 1 }))).toMatch(/^LimitExceededException/)
     room.time.advance(5000)
@@ -182,6 +179,17 @@ describe('DeleteStream', () => {
     await create({ StreamName: 'clicks', ShardCount: 2 })
     room.time.advance(1_000_000)
     expect((await describeStream(CLICKS)).Shards).toHaveLength(2)
+  })
+
+  it('deletes a stream that is still being created, which never shows shards', async () => {
+    await using room = await smallBroker()
+    await using endpoint = await room.endpoint({ stateDelayMs: 1_000_000 })
+    const { create, remove, describe: describeStream } = operationsOf(endpoint)
+    await create({ StreamName: 'clicks', ShardCount: 1 })
+    await remove(CLICKS)
+    expect(await describeStream(CLICKS)).toMatchObject({ StreamStatus: 'DELETING', Shards: [] })
+    room.time.advance(1_000_000)
+    expect(await refusalOf(describeStream(CLICKS))).toMatch(/^ResourceNotFoundException/)
   })
 
   it('deletes consumers only where the request says so', async () => {
@@ -293,6 +301,19 @@ describe('retention', () => {
     expect(await refusalOf(decrease(31))).toBe(
       'InvalidArgumentException: Requested retention period (31 hours) for stream clicks can not be longer than existing retention period (30 hours). Use IncreaseRetentionPeriod API.',
     )
+  })
+})
+
+describe('retention with a delay', () => {
+  it('changes at once, and one change may follow another', async () => {
+    await using room = await smallBroker()
+    await using endpoint = await room.endpoint({ stateDelayMs: 1_000_000 })
+    const { create, describe: describeStream, increase, decrease } = operationsOf(endpoint)
+    await create({ StreamName: 'clicks', ShardCount: 1 })
+    room.time.advance(1_000_000)
+    await increase(25)
+    await decrease(24)
+    expect(await describeStream(CLICKS)).toMatchObject({ RetentionPeriodHours: 24, StreamStatus: 'ACTIVE' })
   })
 })
 
