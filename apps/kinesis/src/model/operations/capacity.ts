@@ -40,6 +40,10 @@ export const capacityOperations = {
   UpdateStreamWarmThroughput: {
     doc: 'Says for how much throughput an on-demand stream is scaled ahead.',
     plane: 'control',
+    notes: {
+      WarmThroughputMiBps:
+        'Keeps one shard for each MiB a second, at most 4,096; CurrentMiBps counts the shards that are open.',
+    },
     input: structure({
       StreamARN: optional(streamArn),
       StreamName: optional(streamName),
@@ -63,6 +67,7 @@ export const capacityOperations = {
   DescribeLimits: {
     doc: 'Tells how many shards and on-demand streams there are, and may be.',
     plane: 'control',
+    support: 'Tells the limits of the broker, not those of an account: they cannot be raised.',
     input: structure({}),
     output: structure({
       ShardLimit: required(shardCountObject),
@@ -86,6 +91,7 @@ export const capacityOperations = {
   UpdateAccountSettings: {
     doc: 'Changes the settings of the account.',
     plane: 'control',
+    support: 'Nothing is billed: the commitment opens warm throughput, and keeps the times of the service.',
     input: structure({
       MinimumThroughputBillingCommitment: required(minimumThroughputBillingCommitmentInput),
     }),

@@ -25,6 +25,7 @@ export const channelsOperations = {
   CreateChannel: {
     doc: 'Delivers a stream to storage.',
     plane: 'control',
+    support: 'Not built: answered with ValidationException.',
     input: structure({
       ChannelName: required(channelName),
       ServiceExecutionRoleARN: required(roleArn),
@@ -54,6 +55,7 @@ export const channelsOperations = {
   DescribeChannel: {
     doc: 'Describes a channel.',
     plane: 'control',
+    support: 'Not built: there are no channels, and none is found.',
     input: structure({ ChannelARN: required(channelArn) }),
     output: structure({ ChannelDescription: required(channelDescription) }),
     errors: [
@@ -67,6 +69,7 @@ export const channelsOperations = {
   ListChannels: {
     doc: 'Lists channels, a page at a time.',
     plane: 'control',
+    support: 'Not built: the list is empty.',
     input: structure({
       StreamFilter: optional(streamFilterList),
       MaxResults: optional(listChannelsInputLimit),
@@ -84,6 +87,7 @@ export const channelsOperations = {
   UpdateChannel: {
     doc: 'Changes a channel.',
     plane: 'control',
+    support: 'Not built: there are no channels, and none is found.',
     input: structure({
       ChannelARN: required(channelArn),
       S3DestinationConfiguration: optional(s3DestinationUpdateInput),
@@ -103,6 +107,7 @@ export const channelsOperations = {
   DeleteChannel: {
     doc: 'Deletes a channel.',
     plane: 'control',
+    support: 'Not built: there are no channels, and none is found.',
     input: structure({ ChannelARN: required(channelArn) }),
     output: structure({}),
     errors: [

@@ -8,6 +8,11 @@ export const protectionOperations = {
   StartStreamEncryption: {
     doc: 'Turns on encryption by a key.',
     plane: 'control',
+    support:
+      'The choice is kept and shown, on the stream, in answers to puts and on records; the broker does not encrypt by it, and asks no key service. Encrypt in the client, or the disk.',
+    notes: {
+      KeyId: 'Any text: it is not looked up.',
+    },
     input: structure({
       StreamName: optional(streamName),
       EncryptionType: required(encryptionType),
@@ -33,6 +38,10 @@ export const protectionOperations = {
   StopStreamEncryption: {
     doc: 'Turns off encryption.',
     plane: 'control',
+    support: 'Ends what StartStreamEncryption shows.',
+    notes: {
+      KeyId: 'Not compared with the key in use.',
+    },
     input: structure({
       StreamName: optional(streamName),
       EncryptionType: required(encryptionType),
@@ -52,6 +61,7 @@ export const protectionOperations = {
   PutResourcePolicy: {
     doc: 'Attaches a policy to a stream or consumer.',
     plane: 'control',
+    support: 'The policy is kept and told, and not enforced: grants of the broker decide.',
     input: structure({
       ResourceARN: required(resourceArn),
       StreamId: optional(streamId),
@@ -95,6 +105,7 @@ export const protectionOperations = {
   EnableEnhancedMonitoring: {
     doc: 'Turns on metrics of each shard.',
     plane: 'control',
+    support: 'The choice is kept and told; the broker has metrics of every shard in any case.',
     input: structure({
       StreamName: optional(streamName),
       ShardLevelMetrics: required(metricsNameList),
@@ -118,6 +129,7 @@ export const protectionOperations = {
   DisableEnhancedMonitoring: {
     doc: 'Turns off metrics of each shard.',
     plane: 'control',
+    support: 'The choice is kept and told; the broker has metrics of every shard in any case.',
     input: structure({
       StreamName: optional(streamName),
       ShardLevelMetrics: required(metricsNameList),

@@ -41,6 +41,9 @@ export const shardsOperations = {
   SplitShard: {
     doc: 'Replaces a shard by two.',
     plane: 'control',
+    notes: {
+      NewStartingHashKey: 'By the setting `rules` any hash key above the first one of the shard.',
+    },
     input: structure({
       NewStartingHashKey: required(hashKey),
       StreamName: optional(streamName),
@@ -61,6 +64,9 @@ export const shardsOperations = {
   MergeShards: {
     doc: 'Replaces two adjacent shards by one.',
     plane: 'control',
+    notes: {
+      AdjacentShardToMerge: 'By the setting `rules` the neighbour on either side.',
+    },
     input: structure({
       ShardToMerge: required(shardId),
       AdjacentShardToMerge: required(shardId),
@@ -81,6 +87,10 @@ export const shardsOperations = {
   UpdateShardCount: {
     doc: 'Splits and merges shards until there are so many, of equal ranges.',
     plane: 'control',
+    notes: {
+      TargetShardCount:
+        'At most 4,096. By the setting `rules` beyond double and half, and more than ten times a day.',
+    },
     input: structure({
       StreamName: optional(streamName),
       TargetShardCount: required(positiveIntegerObject),

@@ -28,6 +28,11 @@ export const streamsOperations = {
   CreateStream: {
     doc: 'Makes a stream.',
     plane: 'control',
+    notes: {
+      ShardCount:
+        'Taken for an on-demand stream too, as the number of shards that it starts with; without it there are four. At most 4,096.',
+      WarmThroughputMiBps: 'One shard for each MiB a second, at most 4,096.',
+    },
     input: structure({
       ShardCount: optional(positiveIntegerObject),
       StreamName: required(streamName),
@@ -48,6 +53,10 @@ export const streamsOperations = {
   DeleteStream: {
     doc: 'Deletes a stream with its records.',
     plane: 'control',
+    notes: {
+      StreamName:
+        'Records are gone at once, or after the delay that the endpoint is set to; until then they are served.',
+    },
     input: structure({
       StreamName: optional(streamName),
       EnforceConsumerDeletion: optional(boolean),
