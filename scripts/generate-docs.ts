@@ -14,7 +14,10 @@ import { grantsPage } from './docs/grants-page.ts'
 import { protocolPage } from './docs/protocol-page.ts'
 
 /** The table of generated documents; a new document needs only a line here. */
-const pages: readonly { readonly path: string; readonly render: (root: string) => string }[] = [
+const pages: readonly {
+  readonly path: string
+  readonly render: (root: string) => string | Promise<string>
+}[] = [
   { path: 'docs/protocol.md', render: protocolPage },
   { path: 'docs/grants.md', render: grantsPage },
   { path: 'docs/errors.md', render: errorsPage },
@@ -23,6 +26,7 @@ const pages: readonly { readonly path: string; readonly render: (root: string) =
   { path: 'docs/quotas.md', render: quotasPage },
   { path: 'docs/audit.md', render: auditPage },
   { path: 'docs/rows.md', render: rowsPage },
+  { path: 'docs/kinesis-support.md', render: () => pageOfApp('@millrace/kinesis', 'supportPage') },
 ]
 
 const NOTICE =
@@ -40,7 +44,7 @@ for (const { path, render } of pages) {
     proseWrap: 'always',
     printWidth: 120,
   } as const
-  const wanted = await format(withNotice(render(root)), options)
+  const wanted = await format(withNotice(await render(root)), options)
   if (wanted === readIfThere(file)) continue
   if (checking) {
     console.error(`${path} has fallen behind its table: run npm run docs.`)
@@ -49,6 +53,14 @@ for (const { path, render } of pages) {
     writeFileSync(file, wanted)
     console.log(`wrote ${path}`)
   }
+}
+
+/** A page that an app makes of its own tables, by its door. Apps are compiled after the scripts, which know no type of theirs. */
+async function pageOfApp(door: string, name: string): Promise<string> {
+  const exported = (await import(door)) as Readonly<Record<string, () => string>>
+  const render = exported[name]
+  if (render === undefined) throw new Error(`${door} exports no ${name}`)
+  return render()
 }
 
 /** Adds the notice below the title, which is the first line of every document. */

@@ -11,7 +11,7 @@ export interface Operation {
   readonly output: StructureShape
   /** Errors that the model declares for it, beside those of every request. */
   readonly errors: readonly ErrorName[]
-  /** Absent: served in full. Otherwise how far, as a sentence of the support table. */
+  /** Absent: served in full. Otherwise how far, as a sentence of the support table: `Not built: …` where it is refused. */
   readonly support?: string
   /** Parameters that are not, or not quite, what the service does; a sentence each for the support table. */
   readonly notes?: Readonly<Record<string, string>>

@@ -1,0 +1,58 @@
+// Makes docs/kinesis-support.md from the table of operations: what of the API is served, and where it differs. Pure.
+import { operations } from './operations.ts'
+import type { Operation } from './operations/operation.ts'
+import { queueOperations } from './queues.ts'
+
+/** Parameters that are the same in all operations that have them. */
+const commonNotes: Readonly<Record<string, string>> = {
+  StreamId: 'Taken and ignored, as by the service.',
+}
+
+const NO_QUEUES = 'Queues are not built: answered with UnknownOperationException.'
+
+/** The page as Markdown. */
+export function supportPage(): string {
+  const all: [string, Operation][] = Object.entries(operations)
+  const ordered = all.sort(([a], [b]) => (a < b ? -1 : 1))
+  return `# What of the Kinesis API is served
+
+Every operation of the model that AWS ships in its SDKs (version 2013-12-02, ${ordered.length} operations) is answered, in JSON and in
+CBOR. Parameters that the model does not know are passed over. A request that is not as the model says is refused with
+\`SerializationException\` or \`ValidationException\`, in the words of the service.
+
+*yes*: as AWS documents it. *in part*: with the difference that the note says. *no*: refused by the error that the note names.
+
+${table(
+  ['operation', 'parameter', 'supported', 'note'],
+  [...ordered.flatMap(rowsOf), ...queueOperations.map((name) => [code(name), '', 'no', NO_QUEUES])],
+)}
+`
+}
+
+function rowsOf([name, operation]: [string, Operation]): string[][] {
+  const supported = supportOf(operation)
+  const parameters = Object.entries(operation.input.members).map(([parameter, { required }]) => {
+    const note = operation.notes?.[parameter]
+    return [
+      '',
+      code(parameter) + (required ? ', required' : ''),
+      supported === 'no' ? 'no' : note === undefined ? 'yes' : 'in part',
+      note ?? commonNotes[parameter] ?? '',
+    ]
+  })
+  return [[code(name), '', supported, operation.support ?? operation.doc], ...parameters]
+}
+
+function supportOf({ support }: Operation): 'yes' | 'in part' | 'no' {
+  if (support === undefined) return 'yes'
+  return support.startsWith('Not built') ? 'no' : 'in part'
+}
+
+function code(text: string): string {
+  return `\`${text}\``
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}

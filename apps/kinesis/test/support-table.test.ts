@@ -1,0 +1,38 @@
+// The support table says something of everything that is in the table of operations, and of nothing else.
+import { expect, test } from 'vitest'
+import { operations } from '../src/model/operations.ts'
+import type { Operation } from '../src/model/operations/operation.ts'
+import { queueOperations } from '../src/model/queues.ts'
+import { supportPage } from '../src/model/support-page.ts'
+
+const all: [string, Operation][] = Object.entries(operations)
+const rows = supportPage()
+  .split('\n')
+  .filter((line) => line.startsWith('| '))
+  .map((line) => line.slice(2, -2).split(' | '))
+
+test('each operation has a row, with a row for each parameter below', () => {
+  const parameters = all.reduce((sum, [, { input }]) => sum + Object.keys(input.members).length, 0)
+  expect(rows).toHaveLength(2 + all.length + parameters + queueOperations.length)
+  for (const [name] of all) expect(rows.filter(([first]) => first === `\`${name}\``)).toHaveLength(1)
+})
+
+test('notes are about parameters that there are', () => {
+  for (const [name, { input, notes = {} }] of all) {
+    expect(Object.keys(input.members), name).toEqual(expect.arrayContaining(Object.keys(notes)))
+  }
+})
+
+test('channels and queues are refused, and the table says by which error', () => {
+  const refused = rows.filter(([first, , supported]) => first !== '' && supported === 'no')
+  expect(refused.map(([name]) => name)).toEqual(
+    expect.arrayContaining(queueOperations.map((name) => `\`${name}\``)),
+  )
+  for (const [, , , note] of rows.filter(([name]) => name === '`CreateQueue`')) {
+    expect(note).toContain('UnknownOperationException')
+  }
+})
+
+test('no queue operation is in the table of operations', () => {
+  expect(queueOperations.filter((name) => name in operations)).toEqual([])
+})
