@@ -1,5 +1,6 @@
 // Turns shapes into checks: functions, made once, that say what about a value is out of its bounds. Pure.
 // Texts and their order are the service's own: null, then pattern or words, then the lower and the upper bound.
+import { wholeMatch } from './pattern.ts'
 import { printedValue } from './printed-value.ts'
 import type { ListShape, MapShape, NumberShape, Shape, StructureShape, TextShape } from '../model/shape.ts'
 
@@ -140,7 +141,7 @@ const LINEAR_PATTERN = /^\[[^\]]+\][+*]$/
 
 function patternBounds({ pattern, max }: TextShape): readonly Bound[] {
   if (pattern === undefined) return []
-  const whole = new RegExp(`^(?:${pattern})$`)
+  const whole = wholeMatch(pattern)
   const charactersMax = LINEAR_PATTERN.test(pattern) ? Infinity : (max ?? Infinity)
   return [
     {
