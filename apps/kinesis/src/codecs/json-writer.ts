@@ -11,7 +11,7 @@ export function jsonWriterOf(shape: Shape): JsonWriter {
   switch (shape.kind) {
     case 'text':
     case 'choice':
-      return (value) => JSON.stringify(value)
+      return (value) => quoted(value as string)
     case 'integer':
     case 'long':
       return (value) => wholeNumber(value as number)
@@ -20,7 +20,7 @@ export function jsonWriterOf(shape: Shape): JsonWriter {
     case 'blob':
       return (value) => `"${base64Of(value as Uint8Array)}"`
     case 'timestamp':
-      return (value) => String(millisecondsOf(value as Date) / 1000)
+      return (value) => seconds(millisecondsOf(value as Date))
     case 'list': {
       const writeItem = jsonWriterOf(shape.of)
       return (value) => {
@@ -71,4 +71,18 @@ function wholeNumber(value: number): string {
 
 function base64Of(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+}
+
+/** Text without characters that JSON escapes, and ASCII: nearly all that answers hold. */
+const PLAIN_TEXT = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
+
+function quoted(text: string): string {
+  return PLAIN_TEXT.test(text) ? `"${text}"` : JSON.stringify(text)
+}
+
+/** Seconds with a fraction, from whole numbers: a quotient's digits take longer to find. */
+function seconds(milliseconds: number): string {
+  const fraction = milliseconds % 1000
+  if (fraction === 0 || milliseconds < 0) return String(milliseconds / 1000)
+  return `${Math.floor(milliseconds / 1000)}.${String(fraction).padStart(3, '0')}`
 }

@@ -56,3 +56,16 @@ test.each([
 ])('an error names its kind: %s', (error, body) => {
   expect(encodeError(error, 'json')).toBe(body)
 })
+
+test.each([0, 1, 10, 120, 999, 1000, 1001, 1732980123400, 1732980123456, -1, -1500, 8.64e15, 8.64e15 - 1])(
+  'a moment of %s milliseconds reads as the same number of seconds',
+  (milliseconds) => {
+    const Records = [
+      { SequenceNumber: '1', Data: new Uint8Array(), ApproximateArrivalTimestamp: new Date(milliseconds) },
+    ]
+    const answer = JSON.parse(encodeAnswer('GetRecords', { Records }, 'json') as string) as {
+      Records: { ApproximateArrivalTimestamp: number }[]
+    }
+    expect(answer.Records[0]?.ApproximateArrivalTimestamp).toBe(milliseconds / 1000)
+  },
+)
