@@ -26,7 +26,7 @@ const pages: readonly {
   { path: 'docs/quotas.md', render: quotasPage },
   { path: 'docs/audit.md', render: auditPage },
   { path: 'docs/rows.md', render: rowsPage },
-  { path: 'docs/kinesis-support.md', render: () => pageOfApp('@millrace/kinesis', 'supportPage') },
+  { path: 'docs/kinesis/support.md', render: () => pageOfApp('@millrace/kinesis', 'supportPage') },
 ]
 
 const NOTICE =

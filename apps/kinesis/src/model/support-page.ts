@@ -1,4 +1,4 @@
-// Makes docs/kinesis-support.md from the table of operations: what of the API is served, and where it differs. Pure.
+// Makes docs/kinesis/support.md from the table of operations: what of the API is served, and where it differs. Pure.
 import { operations } from './operations.ts'
 import type { Operation } from './operations/operation.ts'
 import { queueOperations } from './queues.ts'
@@ -53,6 +53,7 @@ function code(text: string): string {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }

@@ -22,19 +22,25 @@ const pieces = [
   '0',
 ]
 const texts = fc
-  .tuple(fc.constantFrom('', 'arn:aws', 'arn:aws:kinesis:'), fc.array(fc.constantFrom(...pieces), { maxLength: 14 }))
+  .tuple(
+    fc.constantFrom('', 'arn:aws', 'arn:aws:kinesis:'),
+    fc.array(fc.constantFrom(...pieces), { maxLength: 14 }),
+  )
   .map(([start, rest]) => start + rest.join(''))
 
-test.each([streamArn, consumerArn, resourceArn, channelArn, streamName, hashKey])('$pattern', ({ pattern }) => {
-  const plain = new RegExp(`^(?:${pattern})$`)
-  const whole = wholeMatch(pattern)
-  fc.assert(
-    fc.property(texts, (text) => {
-      expect(whole.test(text)).toBe(plain.test(text))
-    }),
-    { numRuns: 5000 },
-  )
-  expect(whole.test('arn:aws:kinesis:us-east-1:000000000000:stream/a')).toBe(
-    plain.test('arn:aws:kinesis:us-east-1:000000000000:stream/a'),
-  )
-})
+test.each([streamArn, consumerArn, resourceArn, channelArn, streamName, hashKey])(
+  '$pattern',
+  ({ pattern }) => {
+    const plain = new RegExp(`^(?:${pattern})$`)
+    const whole = wholeMatch(pattern)
+    fc.assert(
+      fc.property(texts, (text) => {
+        expect(whole.test(text)).toBe(plain.test(text))
+      }),
+      { numRuns: 5000 },
+    )
+    expect(whole.test('arn:aws:kinesis:us-east-1:000000000000:stream/a')).toBe(
+      plain.test('arn:aws:kinesis:us-east-1:000000000000:stream/a'),
+    )
+  },
+)
