@@ -6,6 +6,7 @@ import { StreamBook } from './book/stream-book.ts'
 import { joinHandlers } from './handlers.ts'
 import { openSeal } from './identifiers/seal.ts'
 import { leaseApi } from './leases/lease-api.ts'
+import { metricsApis } from './metrics/metrics-apis.ts'
 import { startLocalBroker } from './local-broker.ts'
 import type { EndpointLog, EndpointParts } from './parts.ts'
 import { endpointDefaults, type EndpointSettings } from './settings.ts'
@@ -104,7 +105,11 @@ async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): 
   })
   closers.push(() => book.close())
   const parts: EndpointParts = { own, settings, book, seal, now: clock, log }
-  const apis = [leaseApi(parts), kinesisApi({ handlers: joinHandlers(parts), log })]
+  const apis = [
+    ...metricsApis(options.auth !== 'sigv4'),
+    leaseApi(parts),
+    kinesisApi({ handlers: joinHandlers(parts), log }),
+  ]
   const authenticate = gateOf(options, { ...parts, broker, closers })
   const front = new Front({ apis, authenticate, limits, log })
   const listener = await Listener.open({ host, port, certificate, limits, serve: front.serve })

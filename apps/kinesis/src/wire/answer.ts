@@ -6,6 +6,8 @@ export interface WholeAnswer {
   readonly status: number
   /** Undefined: the answer names none. */
   readonly contentType?: string
+  /** Besides those of every answer. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly body: string | Uint8Array
 }
 

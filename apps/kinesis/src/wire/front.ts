@@ -127,7 +127,8 @@ export class Front {
 
   async #send(exchange: Exchange, common: AnswerHeaders, answer: Answer): Promise<void> {
     const { status, contentType } = answer
-    const headers = contentType === undefined ? common : { ...common, 'content-type': contentType }
+    const own = 'headers' in answer ? answer.headers : {}
+    const headers = { ...common, ...own, ...(contentType !== undefined && { 'content-type': contentType }) }
     if ('frames' in answer) {
       // The request is read and understood: what it held is free again.
       exchange.release()
