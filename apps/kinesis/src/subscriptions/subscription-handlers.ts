@@ -11,6 +11,7 @@ import { shardIdOf, shardIndexOf } from '../identifiers/shard-ids.ts'
 import { KinesisError, type ErrorName } from '../model/errors.ts'
 import { asKinesisError } from '../native-errors.ts'
 import type { EndpointParts } from '../parts.ts'
+import { isKeyless } from '../records/keyless.ts'
 import { CallPace } from './call-pace.ts'
 import { feedLimits } from './feed-limits.ts'
 import { feedTime, type FeedTime } from './feed-time.ts'
@@ -163,12 +164,12 @@ function recordOf(
     record,
   }: { readonly stream: StreamView; readonly numbers: SequenceNumbers; readonly record: StreamRecord },
 ): FeedRecord {
-  const { arrivalTime, bytes, partitionKey, sequenceNumber } = record
+  const { arrivalTime, bytes, headers, partitionKey, sequenceNumber } = record
   return {
     SequenceNumber: numbers.of(sequenceNumber, arrivalTime.getTime()),
     ApproximateArrivalTimestamp: arrivalTime,
     Data: bytes,
-    PartitionKey: partitionKey,
+    ...(!isKeyless(headers) && { PartitionKey: partitionKey }),
     ...(book.facts(stream.name, stream.id).encryption !== undefined && { EncryptionType: 'KMS' as const }),
   }
 }

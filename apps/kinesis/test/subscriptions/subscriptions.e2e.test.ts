@@ -3,6 +3,7 @@ import type { Client } from 'millrace'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parseKinesisSequenceNumber } from '../../src/identifiers/sequence-number.ts'
 import type { InputOf } from '../../src/model/operations.ts'
+import { keylessFields } from '../../src/records/keyless.ts'
 import type { FeedEvent } from '../../src/subscriptions/shard-feed.ts'
 import {
   CLICKS_ARN,
@@ -229,6 +230,15 @@ describe('SubscribeToShard', () => {
     const events = await subscribe()
     const [record] = (await untilData(events, 1)).flatMap(({ Records }) => Records)
     expect(record?.EncryptionType).toBe('KMS')
+    await events.return?.()
+  })
+
+  it('tells no key of a record that was put without one', async () => {
+    await own.put('clicks', { data: 'a', ...keylessFields() })
+    await put('b')
+    const events = await subscribe()
+    const records = (await untilData(events, 2)).flatMap(({ Records }) => Records)
+    expect(records.map(({ PartitionKey }) => PartitionKey)).toEqual([undefined, 'ada'])
     await events.return?.()
   })
 
