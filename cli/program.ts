@@ -17,6 +17,7 @@ import { doctorVerb } from './verbs/local/doctor.ts'
 import { documentVerb } from './verbs/document.ts'
 import { profileVerb } from './verbs/local/profile.ts'
 import { consumerVerb } from './verbs/consumer.ts'
+import { kinesisVerb } from './verbs/kinesis.ts'
 import { groupVerb } from './verbs/group.ts'
 import { produceVerb } from './verbs/produce.ts'
 import { putVerb } from './verbs/put.ts'
@@ -46,6 +47,7 @@ export function createProgram(terminal: Terminal, version: string): Command {
     groupVerb,
     consumerVerb,
     documentVerb,
+    kinesisVerb,
     tokenVerb,
     principalVerb,
     accessKeyVerb,

@@ -1,0 +1,37 @@
+// An app as a verb runs it, in its own process: found as an installed package, and loaded when the verb is chosen. The types are the
+// app's promise to the command line; a test holds each app to them.
+import type { ConnectOptions } from '../../client/index.ts'
+import { appTable, type AppName } from '../../broker/config/apps/app-table.ts'
+import type { AppLogEntry, AppOptions } from '../../protocol/apps/app-channel.ts'
+import { Failure } from '../failure.ts'
+
+/** What an app is told by a verb. */
+export interface AppTask {
+  readonly broker: { readonly url: string } & Pick<ConnectOptions, 'tls' | 'token'>
+  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined
+  readonly options: AppOptions
+}
+
+/** The module `app` of an app's package. */
+export interface AppModule {
+  serveApp(
+    task: AppTask,
+    tell: (entry: AppLogEntry) => void,
+  ): Promise<{ readonly url: string; close(): Promise<void> }>
+}
+
+/** Loads an app. Throws Failure with what to do where it is not installed. */
+export async function loadApp(
+  app: AppName,
+  resolve = (name: string): string => import.meta.resolve(name),
+): Promise<AppModule> {
+  const { package: name } = appTable[app]
+  let url: string
+  try {
+    url = resolve(`${name}/app`)
+  } catch (cause) {
+    const message = `The app ${app} is not installed here: install the package ${name} beside millrace, in the same version.`
+    throw new Failure(message, 'failed', { cause })
+  }
+  return (await import(url)) as AppModule
+}

@@ -1,0 +1,25 @@
+// Apps as verbs run them: each keeps the promise of its module, and one that is not installed is named.
+import { expect, expectTypeOf, it } from 'vitest'
+import type * as kinesis from '../../../apps/kinesis/src/app.ts'
+import { appNames } from '../../../broker/config/apps/app-table.ts'
+import { loadApp, type AppModule } from '../../../cli/apps/app-module.ts'
+import { createProgram } from '../../../cli/program.ts'
+import { processTerminal } from '../../../cli/terminal.ts'
+
+it('the app kinesis has what a verb calls', () => {
+  expectTypeOf<typeof kinesis>().toExtend<AppModule>()
+})
+
+it('every app has a verb of its name', () => {
+  const verbs = createProgram(processTerminal(), '0.0.0').commands.map((verb) => verb.name())
+  expect(appNames.filter((app) => !verbs.includes(app))).toEqual([])
+})
+
+it('an app that is not installed is refused with what to do', async () => {
+  const missing = (): never => {
+    throw new Error("Cannot find package '@millrace/kinesis'")
+  }
+  await expect(loadApp('kinesis', missing)).rejects.toThrow(
+    /The app kinesis is not installed here: install the package @millrace\/kinesis beside millrace/,
+  )
+})
