@@ -30,6 +30,8 @@ export function startApps({ config, composed, url, find, time, log }: AppsOption
     programOf: (app) => programOfApp(app, find),
     startOf: (app, token) => appStart(app, { config, url, certificates, token }),
     tokens: controller.appTokens,
+    // Who acts in the name of others is somebody himself, also where the broker is open.
+    needsToken: () => config.access === 'required' || config.kinesisAuth === 'sigv4',
     time,
     random: Math.random,
     log,

@@ -1,9 +1,10 @@
 // The app as the daemon and the command line run it: an endpoint by the options of the table. Composition root over endpoint.ts.
 import { inspect } from 'node:util'
 import type { AppLogEntry, AppOptions } from 'millrace/protocol'
-import { createKinesisEndpoint, type CertificateFiles, type EndpointBroker } from './endpoint.ts'
+import { createKinesisEndpoint, type EndpointBroker } from './endpoint.ts'
 import { kinesisOptionsIn, settingsOf } from './options.ts'
 import type { EndpointLog } from './parts.ts'
+import type { CertificateFiles } from './wire/certificate-files.ts'
 
 export interface AppTask {
   readonly broker: EndpointBroker

@@ -30,11 +30,10 @@ export class AppTokens {
 
   /**
    * Makes a token for a new life of an app and revokes those of its earlier lives, in one change. Makes the principal where there is
-   * none. Returns undefined where access is open: nobody needs a token there. Rejects with `unavailable` where the disk has no room.
+   * none. Rejects with `unavailable` where the disk has no room.
    */
-  async renew(app: string): Promise<string | undefined> {
+  async renew(app: string): Promise<string> {
     const { registry, now } = this.#options
-    if (registry.policyData.access === 'open') return undefined
     const { text, id, secretHash } = newToken(randomBytes)
     const principal = principalOfApp(app)
     await registry.change((state) => {

@@ -30,6 +30,8 @@ export interface AppSupervisionOptions {
   /** What an app is told at each start. */
   readonly startOf: (app: AppName, token: string | undefined) => AppStart
   readonly tokens: Pick<AppTokens, 'renew' | 'revoke'>
+  /** False for an app that may do all that it needs without saying who it is. */
+  readonly needsToken: (app: AppName) => boolean
   readonly time: Time
   readonly random: () => number
   readonly log: Logger
@@ -135,7 +137,7 @@ export class AppSupervision {
 
   /** Tells an app what it needs, and waits until it serves. */
   async #startUp(app: AppName, { process: child, ended }: RunningProgram, log: Logger): Promise<void> {
-    const { startOf, tokens } = this.#options
+    const { startOf, tokens, needsToken } = this.#options
     const serving = new Promise<string>((resolve, reject) => {
       child.on('message', (message: AppMessage) => {
         if (message.type === 'ready') resolve(message.url)
@@ -149,7 +151,8 @@ export class AppSupervision {
       throw new ChildGone(how)
     })
     gone.catch(() => {})
-    child.send(startOf(app, await tokens.renew(app)), () => {})
+    const token = needsToken(app) ? await tokens.renew(app) : undefined
+    child.send(startOf(app, token), () => {})
     this.#app(app).url = await Promise.race([serving, gone])
   }
 

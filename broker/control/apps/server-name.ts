@@ -7,7 +7,9 @@ import { X509Certificate } from 'node:crypto'
  */
 export function serverNameOf(cert: string, host: string): string | undefined {
   const certificate = new X509Certificate(cert)
-  if ((certificate.checkIP(host) ?? certificate.checkHost(host)) !== undefined) return undefined
+  // A name is refused by the check of addresses, and an address is found by the check of names nowhere.
+  const isAddress = /^[\d.]+$|:/.test(host)
+  if ((isAddress ? certificate.checkIP(host) : certificate.checkHost(host)) !== undefined) return undefined
   const names = certificate.subjectAltName?.split(', ') ?? []
   const exact = names.flatMap((name) => /^(?:DNS|IP Address):([^*]+)$/.exec(name)?.[1] ?? [])
   // A wildcard is for every name below it.

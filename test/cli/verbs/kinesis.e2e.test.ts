@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { connect } from 'millrace'
+import { connect, tokenFile } from 'millrace'
 import { describe, expect, it } from 'vitest'
 import { TestDaemon } from '../../support/daemon.ts'
 import { kinesisCall } from '../../support/kinesis-call.ts'
@@ -44,6 +44,21 @@ describe('millrace kinesis', () => {
       expect(described.body).toMatchObject({
         StreamDescriptionSummary: { StreamARN: 'arn:aws:kinesis:us-east-1:123456789012:stream/clicks' },
       })
+      expect(await kinesis.interrupt()).toBe(0)
+    } finally {
+      kinesis.child.kill('SIGKILL')
+    }
+  })
+
+  it('asks for signatures where the broker requires access, by the token that it is given', async () => {
+    await using daemon = await TestDaemon.start({ access: 'required' })
+    const token = join(daemon.dataDir, 'root.token')
+    const kinesis = await startKinesis(['--url', daemon.url, '--token-file', token])
+    try {
+      const refused = await kinesisCall(kinesis.url, 'ListStreams', {}, { isSigned: false })
+      expect(refused).toMatchObject({ status: 400, body: { __type: 'MissingAuthenticationTokenException' } })
+      await using client = await connect(daemon.url, { token: tokenFile(token) })
+      expect((await client.describeBroker()).streamCount).toBe(0)
       expect(await kinesis.interrupt()).toBe(0)
     } finally {
       kinesis.child.kill('SIGKILL')

@@ -34,8 +34,16 @@ describe('serve --with kinesis', () => {
       status: 200,
       body: { StreamNames: ['clicks'] },
     })
+    const data = Buffer.from('through the API').toString('base64')
+    expect(
+      await kinesisCall(url, 'PutRecord', { StreamName: 'clicks', PartitionKey: 'ada', Data: data }),
+    ).toMatchObject({ status: 200, body: { ShardId: 'shardId-000000000000' } })
     await using client = await connect(daemon.url)
-    await client.put('clicks', { partitionKey: 'ada', data: 'by a native client' })
+    for await (const record of client.read('clicks')) {
+      expect(record.partitionKey).toBe('ada')
+      expect(Buffer.from(record.bytes).toString()).toBe('through the API')
+      break
+    }
     const apps = appPids(daemon).map(knownProcess)
     await daemon.stop()
     await untilGone(apps)

@@ -189,6 +189,11 @@ describe('where access is required', () => {
     expect(await tokensOf(root)).toHaveLength(1)
   })
 
+  it('an app that acts for others is somebody in front of an open broker too', async () => {
+    await using daemon = await AppDaemon.start({ kinesisAuth: 'sigv4' })
+    expect(daemon.found(/^the app was told$/)[0]!.fields!.principal).toBe('app-kinesis')
+  })
+
   it('the token of a daemon that was killed is revoked by the next start, with or without the app', async () => {
     await using folder = await temporaryDirectory()
     await using first = await AppDaemon.start({ access: 'required' }, folder.path)
