@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { connect, tokenFile } from 'millrace'
 import { describe, expect, it } from 'vitest'
 import { TestDaemon } from '../../support/daemon.ts'
-import { kinesisCall } from '../../support/kinesis-call.ts'
+import { kinesisCall } from '../../end-to-end/apps/kinesis-call.ts'
 import { command, startCommand } from '../command.ts'
 
 /** Starts the verb, and waits for the line that says ready. */

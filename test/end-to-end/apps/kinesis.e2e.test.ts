@@ -6,7 +6,7 @@ import { connect } from 'millrace'
 import { describe, expect, it } from 'vitest'
 import { command } from '../../cli/command.ts'
 import { knownProcess, TestDaemon, untilGone } from '../../support/daemon.ts'
-import { kinesisCall } from '../../support/kinesis-call.ts'
+import { kinesisCall } from './kinesis-call.ts'
 import { freePort } from '../../support/ports.ts'
 
 const run = promisify(execFile)
