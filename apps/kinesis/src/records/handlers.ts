@@ -2,6 +2,7 @@
 import type { HandlersOf } from '../call.ts'
 import type { EndpointParts } from '../parts.ts'
 import { getRecords } from './get/get-records.ts'
+import { ReadRoom } from './get/read-room.ts'
 import { getShardIterator } from './get/get-shard-iterator.ts'
 import { KnownStreams } from './known-streams.ts'
 import { putRecord } from './put/put-record.ts'
@@ -11,7 +12,7 @@ type RecordsOperation = 'PutRecord' | 'PutRecords' | 'GetShardIterator' | 'GetRe
 
 /** Writes and reads by callers' own clients, so that the broker's grants, quotas and audit are theirs. */
 export function recordsHandlers(parts: EndpointParts): HandlersOf<RecordsOperation> {
-  const context = { ...parts, streams: new KnownStreams(parts.book) }
+  const context = { ...parts, streams: new KnownStreams(parts.book), readRoom: new ReadRoom() }
   return {
     PutRecord: (call) => putRecord(context, call),
     PutRecords: (call) => putRecords(context, call),

@@ -136,8 +136,13 @@ async function answerCall({ request, operation, protocol, handler, log }: Served
   return {
     status: 200,
     contentType: contentTypes[protocol],
-    body: encodeAnswer(operation, output, protocol),
+    body: bytesOf(encodeAnswer(operation, output, protocol)),
   }
+}
+
+/** A text of megabytes is not kept while its client takes its time: it would fill the heap. */
+function bytesOf(body: string | Uint8Array): Uint8Array {
+  return typeof body === 'string' ? Buffer.from(body) : body
 }
 
 /** Statuses from here on are failures of the endpoint or of what stands behind it. */

@@ -327,6 +327,23 @@ describe('GetRecords', () => {
     )
   })
 
+  it('gives the less the more answers wait for their clients, and all again when those have them', async () => {
+    await world.stream('large')
+    const Records = [0, 1, 2, 3].map(() => ({ PartitionKey: 'a', Data: new Uint8Array(1024 * 1024 - 1) }))
+    for (let i = 0; i < 3; i++) await world.do('PutRecords', { StreamName: 'large', Records })
+    const ShardIterator = await world.iterator('large', 0)
+    const gone = new AbortController()
+    const recordsOf = async (signal?: AbortSignal) =>
+      (await world.do('GetRecords', { ShardIterator }, {}, signal)).Records.length
+    const lone = await recordsOf(AbortSignal.any([gone.signal]))
+    const counts: number[] = []
+    while (counts.at(-1) !== 1) counts.push(await recordsOf(gone.signal))
+    expect(lone).toBeGreaterThan(4)
+    expect(counts.reduce((sum, count) => sum + count)).toBeLessThan(128)
+    gone.abort()
+    expect(await recordsOf()).toBe(lone)
+  })
+
   it('reads nothing in a dry run', async () => {
     await world.stream('dry')
     const iterator = await world.iterator('dry', 0)

@@ -21,7 +21,8 @@ type GetRecordsCall = Call<'GetRecords'>
 
 const ITERATOR_LIFE_MS = 300_000
 const RECORDS_MAX = 10_000
-const BYTES_MAX = 10 * 1024 * 1024
+/** What stands around the data of a record in an answer. */
+const AROUND_RECORD_BYTES = 256
 
 export async function getRecords(
   context: RecordsContext,
@@ -31,20 +32,33 @@ export async function getRecords(
   const iterator = checkedIterator(context, call)
   await endDryRun(context, call, 'read', iterator.streamName)
   const { streamName, shardIndex } = iterator
-  return withShard(context, call, { name: streamName, shardIndex }, async (stream, known) => {
-    const fetched = await fetch(context, call, iterator, { stream, known })
-    const streamId = stream.view.id
-    const position = { at: 'sequenceNumber', sequenceNumber: fetched.next } as const
-    const next = { createdAtMs: now(), streamName, streamId, shardIndex, position }
-    const isEnd = fetched.isEnd && fetched.children.length > 0
-    return {
-      Records: recordsOf(fetched.records, known.numbers, streams.facts(stream)),
-      ...(isEnd
-        ? { ChildShards: fetched.children.map(childOf) }
-        : { NextShardIterator: sealShardIterator(seal, next) }),
-      MillisBehindLatest: Math.max(0, Math.round(fetched.millisBehind)),
-    }
-  })
+  const share = await context.readRoom.take(call.signal)
+  // It has been taken, or nobody wants it any more.
+  call.signal.addEventListener('abort', share.end, { once: true })
+  let kept = 0
+  try {
+    return await withShard(context, call, { name: streamName, shardIndex }, async (stream, known) => {
+      const fetched = await fetch(context, call, iterator, { stream, known }, share.bytes)
+      kept = bytesOf(fetched)
+      const streamId = stream.view.id
+      const position = { at: 'sequenceNumber', sequenceNumber: fetched.next } as const
+      const next = { createdAtMs: now(), streamName, streamId, shardIndex, position }
+      const isEnd = fetched.isEnd && fetched.children.length > 0
+      return {
+        Records: recordsOf(fetched.records, known.numbers, streams.facts(stream)),
+        ...(isEnd
+          ? { ChildShards: fetched.children.map(childOf) }
+          : { NextShardIterator: sealShardIterator(seal, next) }),
+        MillisBehindLatest: Math.max(0, Math.round(fetched.millisBehind)),
+      }
+    })
+  } finally {
+    share.keep(kept)
+  }
+}
+
+function bytesOf({ records }: Fetched): number {
+  return records.reduce((sum, { bytes }) => sum + bytes.length + AROUND_RECORD_BYTES, 0)
 }
 
 function checkedIterator(context: RecordsContext, call: GetRecordsCall): ShardIterator {
@@ -70,11 +84,12 @@ function fetch(
   call: GetRecordsCall,
   { streamId, position }: ShardIterator,
   shard: FetchedShard,
+  bytesMax: number,
 ): Promise<Fetched> {
   return fetchShard(context, call, shard, {
     from: shard.stream.view.id === streamId ? nativePosition(position) : 'TRIM_HORIZON',
     recordsMax: call.input.Limit ?? RECORDS_MAX,
-    bytesMax: BYTES_MAX,
+    bytesMax,
     onTrimmed: 'horizon',
   })
 }

@@ -84,6 +84,7 @@ export class World implements AsyncDisposable {
     operation: N,
     input: InputOf<N>,
     caller: Partial<Caller> = {},
+    signal: AbortSignal = new AbortController().signal,
   ): Promise<OutputOf<N>> {
     const call = {
       operation,
@@ -91,7 +92,7 @@ export class World implements AsyncDisposable {
       caller: { principal: undefined, client: this.client, may: () => Promise.resolve(true), ...caller },
       region: REGION,
       requestId: 'request',
-      signal: new AbortController().signal,
+      signal,
     }
     const handler = this.#parts.handlers[operation] as unknown as (call: unknown) => Promise<OutputOf<N>>
     return handler(call satisfies Call<OperationName> | Call<N>)
