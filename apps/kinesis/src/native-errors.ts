@@ -73,7 +73,11 @@ const rows: Readonly<Record<ErrorCode, Row>> = {
   notEncrypted: failed,
   keyProviderFailed: failed,
   unauthenticated: failed,
-  principalNotFound: failed,
+  // The caller was deleted a moment ago.
+  principalNotFound: {
+    error: 'UnrecognizedClientException',
+    text: () => 'The security token included in the request is invalid.',
+  },
   credentialNotFound: failed,
   malformedFrame: failed,
   frameTooLarge: failed,

@@ -30,6 +30,9 @@ describe('refusals of the broker', () => {
     )
     expect(told('limitExceeded')).toBe('LimitExceededException: In other words.')
     expect(told('unavailable')).toBe('ServiceUnavailableException: In other words.')
+    expect(told('principalNotFound')).toBe(
+      'UnrecognizedClientException: The security token included in the request is invalid.',
+    )
     expect(told('outcomeUnknown')).toBe('InternalFailureException: In other words.')
   })
 
