@@ -8,6 +8,7 @@ import { openSeal } from './identifiers/seal.ts'
 import { leaseApi } from './leases/lease-api.ts'
 import { metricsApis } from './metrics/metrics-apis.ts'
 import { startLocalBroker } from './local-broker.ts'
+import { pacedLog } from './log-pace.ts'
 import type { EndpointLog, EndpointParts } from './parts.ts'
 import { endpointDefaults, type EndpointSettings } from './settings.ts'
 import { readCertificate, RenewedCertificate, type CertificateFiles } from './wire/certificate-files.ts'
@@ -87,7 +88,8 @@ export async function createKinesisEndpoint(options: KinesisEndpointOptions = {}
 }
 
 async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): Promise<KinesisEndpoint> {
-  const { host = '127.0.0.1', port = PORT, log = () => {}, clock = Date.now } = options
+  const { host = '127.0.0.1', port = PORT, clock = Date.now } = options
+  const log = pacedLog(options.log ?? (() => {}), () => performance.now())
   if (options.auth === 'sigv4' && options.broker?.token === undefined) throw noToken()
   const settings = Object.freeze({ ...endpointDefaults, ...options.settings })
   const limits = { ...wireLimits, ...options.limits }
